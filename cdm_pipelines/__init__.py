@@ -1,0 +1,1 @@
+"""Customer Data Management as one Dagster project."""

@@ -1,0 +1,1 @@
+"""Survivorship: one golden value per attribute, and the provenance of each choice."""

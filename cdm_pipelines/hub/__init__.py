@@ -1,0 +1,1 @@
+"""The PostgreSQL ground floor: server, schema, migrations, bulk loading and queries."""

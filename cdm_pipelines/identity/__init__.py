@@ -1,0 +1,1 @@
+"""Golden ids that last: assigned once, kept on every rerun, resolved after a merge."""

@@ -1,0 +1,1 @@
+"""Pandera schemas from contracts, quarantine and reconciliation. Decides which rows and cells are fit."""
