@@ -1,0 +1,134 @@
+"""The lake: Parquet files per asset and partition at any fsspec URL.
+
+Belongs here: paths, atomic writes, streamed reads. Does not belong here: what the columns mean.
+
+A write is visible whole or not at all: it goes to a temporary name beside its target and is moved into place.
+Files carry no time and no run id, so the same input gives the same bytes (R4).
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import PurePosixPath
+from uuid import uuid4
+
+import fsspec
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+TEXT = pd.StringDtype("pyarrow")
+_DTYPES = {
+    pa.string(): TEXT,
+    pa.large_string(): TEXT,
+    pa.bool_(): pd.BooleanDtype(),
+    pa.int64(): pd.Int64Dtype(),
+}
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """Turn an Arrow table into a frame: text as ``string[pyarrow]``, booleans and integers nullable."""
+    frame: pd.DataFrame = table.to_pandas(types_mapper=_DTYPES.get, ignore_metadata=True)
+    return frame
+
+
+def to_table(frame: pd.DataFrame, schema: pa.Schema | None = None) -> pa.Table:
+    """Turn a frame into an Arrow table without pandas metadata; an all-null column of no type becomes text."""
+    table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False).replace_schema_metadata(None)
+    if schema is not None:
+        return table
+    plain = [
+        pa.field(f.name, pa.string() if f.type in (pa.null(), pa.large_string()) else f.type)
+        for f in table.schema
+    ]
+    return table.cast(pa.schema(plain))
+
+
+class Lake:
+    """Parquet tables under one base URL; paths are relative and use ``/``."""
+
+    def __init__(self, url: str) -> None:
+        self._filesystem, root = fsspec.core.url_to_fs(url)
+        self._root = PurePosixPath(root)
+        self.url = url
+
+    def _full(self, path: str) -> str:
+        return str(self._root / path)
+
+    def where(self, path: str) -> str:
+        """The path as a person would open it."""
+        return str(self._filesystem.unstrip_protocol(self._full(path)))
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a table at ``path``."""
+        return bool(self._filesystem.exists(self._full(path)))
+
+    def paths(self, folder: str) -> list[str]:
+        """Paths of all tables below ``folder``, sorted; empty when the folder does not exist."""
+        base = self._full(folder)
+        if not self._filesystem.exists(base):
+            return []
+        found = self._filesystem.find(base)
+        return sorted(
+            str(PurePosixPath(f).relative_to(self._root))
+            for f in found
+            if f.endswith(".parquet") and "/.tmp-" not in f
+        )
+
+    def delete(self, path: str) -> None:
+        """Remove the table at ``path``, if there is one."""
+        if self.exists(path):
+            self._filesystem.rm(self._full(path))
+
+    @contextmanager
+    def writer(self, path: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+        """Write a table in batches; it appears at ``path`` when the block ends, and not when the block raises."""
+        target = PurePosixPath(self._full(path))
+        temporary = str(target.parent / f".tmp-{uuid4().hex}.parquet")
+        self._filesystem.makedirs(str(target.parent), exist_ok=True)
+        try:
+            with (
+                self._filesystem.open(temporary, "wb") as sink,
+                pq.ParquetWriter(sink, schema, compression="zstd", compression_level=1) as writer,
+            ):
+                yield writer
+            self._filesystem.mv(temporary, str(target))
+        except BaseException:
+            if self._filesystem.exists(temporary):
+                self._filesystem.rm(temporary)
+            raise
+
+    def write(self, path: str, table: pa.Table | pd.DataFrame) -> None:
+        """Write one table whole."""
+        table = table if isinstance(table, pa.Table) else to_table(table)
+        with self.writer(path, table.schema) as writer:
+            writer.write_table(table)
+
+    def write_batches(self, path: str, tables: Iterable[pa.Table], schema: pa.Schema) -> int:
+        """Write a stream of tables of one schema; returns the number of rows."""
+        rows = 0
+        with self.writer(path, schema) as writer:
+            for table in tables:
+                writer.write_table(table)
+                rows += table.num_rows
+        return rows
+
+    def read(self, path: str, columns: list[str] | None = None) -> pa.Table:
+        """Read one table whole, or some of its columns."""
+        with self._filesystem.open(self._full(path), "rb") as source:
+            return pq.read_table(source, columns=columns)
+
+    def read_batches(self, path: str, rows: int, columns: list[str] | None = None) -> Iterator[pa.Table]:
+        """Read a table in pieces of at most ``rows`` rows."""
+        with self._filesystem.open(self._full(path), "rb") as source:
+            for batch in pq.ParquetFile(source).iter_batches(batch_size=rows, columns=columns):
+                yield pa.Table.from_batches([batch])
+
+    def schema(self, path: str) -> pa.Schema:
+        """Column names and types of a table, without reading its rows."""
+        with self._filesystem.open(self._full(path), "rb") as source:
+            return pq.read_schema(source)
+
+    def count(self, path: str) -> int:
+        """Number of rows of a table, without reading them."""
+        with self._filesystem.open(self._full(path), "rb") as source:
+            return int(pq.read_metadata(source).num_rows)
