@@ -1,0 +1,115 @@
+"""Bring the hub's schema to the version of this code.
+
+Belongs here: applying, inspecting and writing migrations. Does not belong here: the schema (``hub.schema``),
+the steps (``hub.migrations.versions``), Dagster's own tables (Dagster migrates those).
+
+The version is kept in a schema of its own, so that the schemas which departments read hold only their tables.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.schema import CreateSchema
+
+from cdm_pipelines.hub.errors import HubError
+
+VERSION_SCHEMA = "migration"
+VERSION_TABLE = "hub_version"
+_LOCK = 0x63646D  # "cdm": the key of the advisory lock under which one process at a time migrates
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the hub to the newest version; does nothing when it is there already.
+
+    Safe to call from several processes at once: one migrates, the others wait and find the work done. All
+    steps run in one transaction, so a failure leaves the database as it was.
+
+    Raises:
+        HubError: the database was made by a newer version of this project.
+    """
+    with _exclusive(engine) as connection:
+        config = _config(connection)
+        current, script = version(connection), ScriptDirectory.from_config(config)
+        if current == script.get_current_head():
+            return
+        known = {revision.revision for revision in script.walk_revisions()}
+        if current is not None and current not in known:
+            raise HubError(
+                f"The hub is at version {current}, which this installation of cdm_pipelines does not know "
+                f"(its newest is {script.get_current_head()}). Install the version that made the hub, or a newer "
+                "one, or name another database in CDM_DATABASE_URL."
+            )
+        command.upgrade(config, "head")
+
+
+def version(connection: Connection) -> str | None:
+    """The version that the hub is at, or None before its first migration."""
+    return MigrationContext.configure(
+        connection, opts={"version_table": VERSION_TABLE, "version_table_schema": VERSION_SCHEMA}
+    ).get_current_revision()
+
+
+def differences(engine: Engine) -> list[Any]:
+    """What ``hub.schema`` declares and the migrated database lacks, or the other way round; empty when equal.
+
+    Each difference is Alembic's own description of it. A test keeps this empty, so that a change of the
+    schema cannot be committed without its migration.
+    """
+    found: list[Any] = []
+
+    def compare(_revision: object, context: MigrationContext) -> list[Any]:
+        metadata = context.opts["target_metadata"]
+        found.extend(compare_metadata(context, metadata))
+        return []
+
+    with _exclusive(engine) as connection:
+        config = _config(connection)
+        script = ScriptDirectory.from_config(config)
+        with EnvironmentContext(config, script, fn=compare):
+            script.run_env()
+    return found
+
+
+def write_revision(engine: Engine, message: str) -> Path:
+    """Write the next migration from the differences between a migrated database and ``hub.schema``.
+
+    To be read and completed by a person before it is committed: a renamed column, for one, looks like a
+    dropped and an added one.
+    """
+    with _exclusive(engine) as connection:
+        config = _config(connection)
+        count = sum(1 for _ in ScriptDirectory.from_config(config).walk_revisions())
+        script = command.revision(config, message, autogenerate=True, rev_id=f"{count + 1:04d}")
+    if script is None or isinstance(script, list):
+        raise HubError("Alembic wrote no single revision: see its output.")
+    return Path(script.path)
+
+
+def _config(connection: Connection) -> Config:
+    config = Config(
+        config_args={
+            "script_location": str(Path(__file__).with_name("migrations")).replace("%", "%%"),
+            "file_template": "v%%(rev)s_%%(slug)s",
+            "path_separator": "os",
+        }
+    )
+    config.attributes["connection"] = connection
+    return config
+
+
+@contextmanager
+def _exclusive(engine: Engine) -> Iterator[Connection]:
+    """One transaction in which no other process migrates."""
+    with engine.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        connection.execute(CreateSchema(VERSION_SCHEMA, if_not_exists=True))
+        yield connection

@@ -1,0 +1,37 @@
+"""What Alembic runs for every command: the connection and the part of the database that is ours.
+
+Belongs here: how migrations meet the database. Does not belong here: the steps themselves (``versions``).
+"""
+
+from typing import Any
+
+from alembic import context
+from sqlalchemy import Connection
+
+from cdm_pipelines.hub.migrate import VERSION_SCHEMA, VERSION_TABLE
+from cdm_pipelines.hub.schema import metadata
+
+_OURS = frozenset(table.schema for table in metadata.tables.values())
+
+
+def _is_ours(name: str | None, type_: str, parents: Any) -> bool:
+    """Look at the schemas that ``hub.schema`` declares and at no other (Dagster's lives beside them)."""
+    return type_ != "schema" or name in _OURS
+
+
+def _run() -> None:
+    connection: Connection = context.config.attributes["connection"]
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        version_table=VERSION_TABLE,
+        version_table_schema=VERSION_SCHEMA,
+        include_schemas=True,
+        include_name=_is_ours,
+        compare_type=True,
+        compare_server_default=True,
+    )
+    context.run_migrations()
+
+
+_run()
