@@ -1,0 +1,91 @@
+"""How results are shown in Dagster: schemas, lineage, counts, tables and small charts.
+
+Belongs here: turning contracts, the canonical model and counts into metadata. Counts, rates, keys and fingerprints
+only: nothing here ever sees a personal value (R6).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from cdm_pipelines.contracts.canonical import Attribute
+from cdm_pipelines.contracts.model import SourceContract
+
+BAR_WIDTH = 30
+
+
+def source_schema(contract: SourceContract) -> dg.TableSchema:
+    """Column schema of the raw and valid layers, from the contract."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=column.name,
+                type=column.logical_type,
+                description=column.description,
+                constraints=dg.TableColumnConstraints(nullable=not column.required, unique=column.unique),
+                tags={"privacy": column.privacy} if column.privacy else {},
+            )
+            for column in contract.columns
+        ]
+    )
+
+
+def canonical_schema(attributes: Iterable[Attribute]) -> dg.TableSchema:
+    """Column schema of a canonical table."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=attribute.name,
+                type=str(attribute.type),
+                description=attribute.description,
+                tags={"privacy": attribute.privacy},
+            )
+            for attribute in attributes
+        ]
+    )
+
+
+def lineage(columns: Mapping[str, Iterable[tuple[Sequence[str], str]]]) -> dg.TableColumnLineage:
+    """Column lineage from ``{column: [(asset key, column), ...]}``."""
+    return dg.TableColumnLineage(
+        deps_by_column={
+            name: [
+                dg.TableColumnDep(asset_key=dg.AssetKey(list(key)), column_name=column) for key, column in origins
+            ]
+            for name, origins in columns.items()
+        }
+    )
+
+
+def same_columns(names: Iterable[str], upstream: Sequence[str]) -> dg.TableColumnLineage:
+    """Lineage of a layer that passes its columns on under the same name."""
+    return lineage({name: [(upstream, name)] for name in names})
+
+
+def bar_chart(counts: Mapping[str, int], heading: tuple[str, str]) -> dg.MarkdownMetadataValue:
+    """A table with a bar per row, largest first, that Dagster's Markdown view shows as it is."""
+    most = max(counts.values(), default=0)
+    rows = [f"| {heading[0]} | {heading[1]} | |", "| --- | ---: | --- |"]
+    for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        bar = "█" * max(round(BAR_WIDTH * count / most), 1 if count else 0) if most else ""
+        rows.append(f"| {name} | {count:,} | {bar} |")
+    return dg.MetadataValue.md("\n".join(rows))
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> dg.MarkdownMetadataValue:
+    """A plain Markdown table; every row has the keys of the first."""
+    if not rows:
+        return dg.MetadataValue.md("*none*")
+    names = list(rows[0])
+    lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
+    lines += ["| " + " | ".join(_cell(row[name]) for name in names) + " |" for row in rows]
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool) or value is None:
+        return "" if value is None else str(value).lower()
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

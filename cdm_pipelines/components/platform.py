@@ -1,0 +1,36 @@
+"""The platform resource: settings, lake and hub, opened when a run needs them and never at import.
+
+Belongs here: what every asset may reach. Does not belong here: what it does with it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+
+import dagster as dg
+from sqlalchemy import Engine
+
+from cdm_pipelines.ingest.lake import Lake
+from cdm_pipelines.settings import Settings, load_settings
+
+
+class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Settings of this deployment, its lake and its hub."""
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings, read from the environment once per process."""
+        return load_settings()
+
+    @property
+    def lake(self) -> Lake:
+        """The lake that holds Parquet files per asset and partition."""
+        return Lake(self.settings.lake_url)
+
+    @contextmanager
+    def hub(self) -> Iterator[Engine]:
+        """The hub's PostgreSQL; the embedded server is started when no database is configured."""
+        from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415 - the driver loads only in a run
+
+        with open_hub(self.settings) as engine:
+            yield engine

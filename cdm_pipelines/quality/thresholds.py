@@ -1,0 +1,86 @@
+"""Thresholds of the checks: when a figure is remarked upon, and when it stops publication.
+
+Belongs here: the typed form of ``policies/checks.yaml`` and the verdict on one figure. Does not belong here: where
+figures come from, or how a verdict is shown.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+
+class ThresholdsError(ValueError):
+    """``checks.yaml`` cannot be used; the message names the file, the key and the fix."""
+
+
+class Threshold(BaseModel):
+    """Limits of one figure: above ``warn`` it is remarked upon, above ``error`` it stops what comes next."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    warn: float = Field(ge=0)
+    error: float = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.warn > self.error:
+            raise ValueError("warn must not be above error")
+        return self
+
+
+class Thresholds(BaseModel):
+    """All thresholds of a deployment."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    share_quarantined: Threshold
+    snapshot_shrink: Threshold
+    customer_drift: Threshold
+    cluster_size: Threshold
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read thresholds from YAML.
+
+        Raises:
+            ThresholdsError: The file is missing, is no YAML, or has an unknown, missing or wrong key.
+        """
+        try:
+            return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        except ValidationError as error:
+            problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise ThresholdsError(f"{path}: {problems}. Compare it with the file of the package.") from None
+        except (OSError, yaml.YAMLError) as error:
+            raise ThresholdsError(f"{path}: cannot be read as YAML ({type(error).__name__})") from None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a figure means: ``severity`` is WARN or ERROR, and only counts when ``passed`` is false."""
+
+    passed: bool
+    severity: str
+    text: str
+
+    @property
+    def stops(self) -> bool:
+        """Whether what comes next must not happen."""
+        return not self.passed and self.severity == "ERROR"
+
+    @property
+    def rank(self) -> int:
+        """0 passed, 1 warning, 2 error: to find the worst of several."""
+        return 0 if self.passed else 2 if self.stops else 1
+
+
+def judge(figure: float, threshold: Threshold, text: str) -> Verdict:
+    """Compare one figure with its threshold; ``text`` says what the figure is, in words."""
+    limits = f"(warning above {threshold.warn:g}, error above {threshold.error:g})"
+    if figure > threshold.error:
+        return Verdict(passed=False, severity="ERROR", text=f"{text} {limits}")
+    if figure > threshold.warn:
+        return Verdict(passed=False, severity="WARN", text=f"{text} {limits}")
+    return Verdict(passed=True, severity="WARN", text=text)
