@@ -1,0 +1,44 @@
+"""Whose order it is.
+
+Belongs here: the party record behind an order. Does not belong here: that party's golden customer (identity).
+"""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdm_pipelines.records.keys import positions, unit_join
+
+
+def resolve_order_parties(orders: pa.Table, parties: pa.Table) -> pa.Table:
+    """Append the party record of each order.
+
+    An order names its party by ``party_id`` within its own source; when it names none, by ``party_email``.
+    Where several records answer (one number in two entities of a source, a shared mailbox), an active one is
+    taken before an inactive one, then the one first seen earliest, then by entity and record id.
+
+    Args:
+        orders: ``records/order``, at least ``source, party_id, party_email``.
+        parties: ``records/party``, at least ``source, entity, record_id, active, first_seen, email``.
+
+    Returns:
+        The orders with ``party_entity`` and ``party_record_id``; both null where no record answers.
+    """
+    preferred = pc.sort_indices(
+        parties,
+        sort_keys=[
+            ("active", "descending"),
+            ("first_seen", "ascending"),
+            ("entity", "ascending"),
+            ("record_id", "ascending"),
+        ],
+    )
+    ranked = parties.select(["source", "entity", "record_id", "email"]).take(preferred)
+    by_id = positions(unit_join(orders, "source", "party_id"), unit_join(ranked, "source", "record_id"))
+    by_email = positions(unit_join(orders, "source", "party_email"), unit_join(ranked, "source", "email"))
+    named = pc.is_valid(orders["party_id"]).to_numpy()
+    found = np.where(named, by_id, by_email)
+    at = pa.array(found, mask=found < 0)
+    return orders.append_column("party_entity", ranked["entity"].take(at)).append_column(
+        "party_record_id", ranked["record_id"].take(at)
+    )
