@@ -1,0 +1,42 @@
+"""``cdm``, the command line: what can be asked of the pipeline outside the UI.
+
+Belongs here: the list of commands. Does not belong here: the commands themselves (commands).
+"""
+
+import typer
+
+from cdm_pipelines.commands import contracts, customers, demo, linkage, operate, quarantine, run
+
+app = typer.Typer(
+    name="cdm",
+    help="Customer Data Management: extracts in, golden customers in PostgreSQL out.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(rich_help_panel="Run")(demo.demo)
+app.command(rich_help_panel="Run")(operate.up)
+app.command(rich_help_panel="Run")(run.run)
+app.command(rich_help_panel="Run")(run.ingest)
+app.add_typer(quarantine.app, name="quarantine", rich_help_panel="Use")
+app.command(rich_help_panel="Use")(customers.customer)
+app.add_typer(customers.export, name="export", rich_help_panel="Use")
+app.command(rich_help_panel="Use")(linkage.link)
+app.command(rich_help_panel="Set up")(contracts.suggest)
+app.command("demo-data", rich_help_panel="Set up")(demo.demo_data)
+app.command(rich_help_panel="Operate")(operate.check)
+app.command(rich_help_panel="Operate")(operate.doctor)
+app.command(
+    "dagster",
+    rich_help_panel="Operate",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)(operate.dagster)
+
+
+def main() -> None:
+    """Entry point of the ``cdm`` script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""``cdm quarantine``: what was rejected and why, out to a person and corrected back in."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cdm_pipelines.commands.run import run_days
+from cdm_pipelines.commands.terminal import REFUSED, console, fail, settings, show, told_to_people
+
+app = typer.Typer(help="Rows that were rejected: list, show, correct, retry.", no_args_is_help=True)
+
+SourceOption = Annotated[str, typer.Option(help="Only this source.")]
+DateOption = Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Only this extract date.")]
+
+
+@app.command("list")
+def list_quarantine(source: SourceOption = "", date: DateOption = "") -> None:
+    """Count quarantined rows and repaired cells per source, entity, day and rule."""
+    from cdm_pipelines.flows.quarantine import overview  # noqa: PLC0415
+
+    with told_to_people():
+        rows = overview(settings(), source, date)
+    show("Quarantine", rows, numeric=["rows", "cells"])
+
+
+@app.command("show")
+def show_rows(
+    source: Annotated[str, typer.Argument(help="source/entity, for example crm/contact.")],
+    date: DateOption = "",
+    limit: Annotated[int, typer.Option(min=1, help="Most rows to show.")] = 20,
+) -> None:
+    """Show where rejected rows are and why: file, row, column, rule and the shape of the value."""
+    from cdm_pipelines.flows.quarantine import reasons  # noqa: PLC0415
+
+    with told_to_people():
+        show(f"Quarantine of {source}", reasons(settings(), source, date, limit), numeric=["row"])
+
+
+@app.command()
+def export(
+    source: Annotated[str, typer.Argument(help="source/entity, for example crm/contact.")],
+    date: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Extract date.")],
+    out: Annotated[Path, typer.Option(help="CSV file to write.")],
+) -> None:
+    """Write a day's rejected rows as CSV, to be corrected and given to `cdm quarantine retry`."""
+    from cdm_pipelines.flows.quarantine import export_rows  # noqa: PLC0415
+
+    with told_to_people():
+        rows = export_rows(settings(), source, date, out)
+    console.print(f"{rows:,} rows written to {out}. They hold personal data: delete the file after use.", markup=False)
+
+
+@app.command()
+def retry(
+    file: Annotated[Path, typer.Argument(help="The corrected CSV.", exists=True, dir_okay=False)],
+) -> None:
+    """Take corrected rows back and run their day again."""
+    from cdm_pipelines.flows.quarantine import accept_corrections  # noqa: PLC0415
+
+    own = settings()
+    with told_to_people():
+        accepted = accept_corrections(own, file)
+    if not accepted.rows:
+        fail("The file holds no corrected row.", REFUSED)
+    console.print(
+        f"{accepted.rows:,} corrected rows for {accepted.contract.name} of {accepted.date}", markup=False
+    )
+    raise typer.Exit(run_days(own, (accepted.date, accepted.date), [accepted.contract.source]))
+

@@ -1,0 +1,116 @@
+"""``cdm run`` and ``cdm ingest``: days of extracts through the jobs that the UI shows.
+
+Belongs here: which jobs, in which order, with progress. Does not belong here: what a job does.
+"""
+
+from collections.abc import Sequence
+from datetime import date as Date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from cdm_pipelines.commands.terminal import DONE, REFUSED, USAGE, console, fail, settings, told_to_people
+from cdm_pipelines.settings import Settings
+
+DateOption = Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Extract date.")]
+
+
+def run(
+    date: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="One day to run.")] = "",
+    first: Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD", help="First day of a range.")] = "",
+    last: Annotated[str, typer.Option("--to", metavar="YYYY-MM-DD", help="Last day of a range.")] = "",
+    source: Annotated[list[str] | None, typer.Option(help="Only this source; may be repeated.")] = None,
+    refit: Annotated[bool, typer.Option("--refit", help="Fit the linkage models anew.")] = False,
+) -> None:
+    """Ingest one day or a range of days and publish the customers that follow."""
+    days = _days(date, first, last)
+    raise typer.Exit(run_days(settings(), days, source, refit=refit))
+
+
+def ingest(
+    file: Annotated[Path, typer.Argument(help="The extract.", exists=True, dir_okay=False, readable=True)],
+    source: Annotated[str, typer.Option(help="Source the file comes from: crm, erp, shop …")],
+    entity: Annotated[str, typer.Option(help="Entity of the source; found by the columns when left out.")] = "",
+    date: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Extract date; today when left out.")] = "",
+) -> None:
+    """Put one file into landing and run its day."""
+    from cdm_pipelines.flows.delivery import deliver  # noqa: PLC0415 - commands load what they need
+
+    own = settings()
+    day = _days(date or Date.today().isoformat(), "", "")[0]  # noqa: DTZ011 - the user's own today
+    with told_to_people():
+        placed = deliver(own, file, source, entity, day)
+    console.print(f"{file.name} is {placed.contract.name} of {day}: placed at {placed.path}", markup=False)
+    raise typer.Exit(run_days(own, (day, day), [source]))
+
+
+def run_days(
+    own: Settings, days: tuple[str, str], sources: Sequence[str] | None = None, *, refit: bool = False
+) -> int:
+    """Run the sources' jobs for a range of days, then the customers' job; returns the exit code.
+
+    A source that fails is told and does not keep the others from being published.
+    """
+    from cdm_pipelines.components.launch import run_job  # noqa: PLC0415 - Dagster takes a second to load
+    from cdm_pipelines.components.session import open_session  # noqa: PLC0415
+
+    label = days[0] if days[0] == days[1] else f"{days[0]} to {days[1]}"
+    refused = False
+    with told_to_people(), open_session(own) as session:
+        jobs = session.ingest_jobs
+        unknown = sorted(set(sources or ()) - set(jobs))
+        if unknown:
+            fail(f"No source named {', '.join(unknown)}; there are {', '.join(jobs)}.", USAGE)
+        chosen = [name for name in jobs if not sources or name in sources]
+        with _progress() as progress:
+            for number, name in enumerate([*chosen, "customers"], start=1):
+                task = progress.add_task(f"{label}  {name}", total=None)
+
+                def step(key: str, task: int = task, name: str = name) -> None:
+                    progress.update(task, description=f"{label}  {name}: {key.replace('__', '/')}")  # type: ignore[arg-type]
+
+                outcome = run_job(
+                    session.definitions,
+                    jobs.get(name, "customers"),
+                    session.instance,
+                    dates=days if name in jobs else None,
+                    run_config=_refit_config() if refit and name == "customers" else None,
+                    on_step=step,
+                )
+                mark = "[green]✓[/]" if outcome.succeeded else "[red]✗[/]"
+                progress.update(
+                    task, description=f"{mark} {label}  {name}", total=1, completed=1, refresh=True
+                )
+                for key, text in outcome.failures.items():
+                    progress.console.print(f"  {key.replace('__', '/')}: {text}", markup=False, style="red")
+                refused |= not outcome.succeeded
+                del number
+    return REFUSED if refused else DONE
+
+
+def _refit_config() -> dict[str, object]:
+    return {"ops": {"link": {"config": {"refit": True}}}}
+
+
+def _progress() -> Progress:
+    return Progress(
+        SpinnerColumn(finished_text=" "), TextColumn("{task.description}"), TimeElapsedColumn(), console=console
+    )
+
+
+def _days(date: str, first: str, last: str) -> tuple[str, str]:
+    if date and (first or last):
+        fail("Give --date, or --from and --to, not both.", USAGE)
+    start, end = (date, date) if date else (first or last, last or first)
+    if not start:
+        fail("Which day? Give --date YYYY-MM-DD, or --from and --to.", USAGE)
+    for value in (start, end):
+        try:
+            Date.fromisoformat(value)
+        except ValueError:
+            fail(f"{value} is not a date; write YYYY-MM-DD.", USAGE)
+    if end < start:
+        fail(f"--to {end} is before --from {start}.", USAGE)
+    return start, end

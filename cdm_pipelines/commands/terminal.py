@@ -1,0 +1,64 @@
+"""What every command shares: the console, exit codes, errors as text, and the open platform.
+
+Belongs here: how ``cdm`` speaks. Does not belong here: what a single command does.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cdm_pipelines.settings import Settings, SettingsError, load_settings
+
+DONE, REFUSED, USAGE, FAILED = 0, 1, 2, 3
+
+console = Console(highlight=False, soft_wrap=not os.isatty(1))
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def fail(text: str, code: int = REFUSED) -> NoReturn:
+    """Say what is wrong and leave with an exit code."""
+    errors.print(text, style="red", markup=False)
+    raise typer.Exit(code)
+
+
+def settings() -> Settings:
+    """The settings, or the end of the command with what to set."""
+    try:
+        return load_settings()
+    except SettingsError as error:
+        fail(str(error), USAGE)
+
+
+def show(title: str, rows: Sequence[Mapping[str, object]], numeric: Sequence[str] = ()) -> None:
+    """Print rows as a table; every row has the keys of the first."""
+    if not rows:
+        console.print(f"{title}: none")
+        return
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for name in rows[0]:
+        table.add_column(name, justify="right" if name in numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_text(value) for value in row.values()))
+    console.print(table)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+@contextmanager
+def told_to_people() -> Iterator[None]:
+    """Print errors of the project as text; a bug keeps its traceback, for whoever reports it."""
+    try:
+        yield
+    except Exception as error:
+        if not type(error).__module__.startswith("cdm_pipelines."):
+            raise
+        fail(str(error))

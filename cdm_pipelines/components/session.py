@@ -1,0 +1,61 @@
+"""An open platform for a process that runs jobs: settings, migrated hub, Dagster instance, definitions.
+
+Belongs here: opening and closing them in the right order. Does not belong here: what is run.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import dagster as dg
+from sqlalchemy import Engine
+
+from cdm_pipelines.hub.connection import open_hub
+from cdm_pipelines.hub.environment import dagster_environment
+from cdm_pipelines.hub.migrate import migrate
+from cdm_pipelines.settings import Settings
+
+INGEST = "ingest_"
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a run needs."""
+
+    settings: Settings
+    engine: Engine
+    instance: dg.DagsterInstance
+    definitions: dg.Definitions
+
+    @property
+    def ingest_jobs(self) -> dict[str, str]:
+        """Name of the job of each source, by source."""
+        names = sorted(job.name for job in self.definitions.resolve_all_job_defs())
+        return {name.removeprefix(INGEST): name for name in names if name.startswith(INGEST)}
+
+
+@contextmanager
+def open_platform(settings: Settings) -> Iterator[Engine]:
+    """Open the hub, bring its schema up to date and give this process and its children Dagster's environment.
+
+    The embedded server, if it is used, stops when nobody uses it any more.
+    """
+    with open_hub(settings) as engine:
+        migrate(engine)
+        os.environ.update(dagster_environment(settings))
+        yield engine
+
+
+@contextmanager
+def open_session(settings: Settings) -> Iterator[Session]:
+    """Open the platform with its Dagster instance and definitions."""
+    with open_platform(settings) as engine, dg.DagsterInstance.get() as instance:
+        yield Session(settings, engine, instance, load_definitions())
+
+
+def load_definitions() -> dg.Definitions:
+    """The definitions of the code location."""
+    from cdm_pipelines.definitions import defs  # noqa: PLC0415 - loads all of defs/
+
+    return defs()
