@@ -45,8 +45,8 @@ def migrate(engine: Engine) -> None:
         if current is not None and current not in known:
             raise HubError(
                 f"The hub is at version {current}, which this installation of cdm_pipelines does not know "
-                f"(its newest is {script.get_current_head()}). Install the version that made the hub, or a newer "
-                "one, or name another database in CDM_DATABASE_URL."
+                f"(its newest is {script.get_current_head()}). Install the version that made the hub, or a "
+                "newer one, or name another database in CDM_DATABASE_URL."
             )
         command.upgrade(config, "head")
 

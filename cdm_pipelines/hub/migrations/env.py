@@ -14,7 +14,7 @@ from cdm_pipelines.hub.schema import metadata
 _OURS = frozenset(table.schema for table in metadata.tables.values())
 
 
-def _is_ours(name: str | None, type_: str, parents: Any) -> bool:
+def _is_ours(name: str | None, type_: str, _parents: Any) -> bool:
     """Look at the schemas that ``hub.schema`` declares and at no other (Dagster's lives beside them)."""
     return type_ != "schema" or name in _OURS
 

@@ -1,0 +1,74 @@
+# Every target sets up what it needs: a virtual environment in .venv, with exactly the packages of
+# requirements.lock. The only needs are make and Python 3.11, 3.12 or 3.13 with its venv module.
+# PYTHON=/path/to/python chooses another Python; JOBS=4 runs more tests side by side.
+
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
+
+PYTHON ?=
+JOBS ?= 2
+BIN := .venv/bin
+INSTALLED := .venv/installed
+SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+
+.PHONY: help demo up test lint benchmark lock clean venv
+
+help: ## list these targets
+	@echo "Customer Data Management: extracts in, golden customers in PostgreSQL out."
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' Makefile | awk -F '|' '{ printf "%-18s%s\n", $$1, $$2 }'
+
+demo: venv ## run the daily job for every day of the demo extracts, and show what came of it
+	@$(BIN)/cdm demo
+
+up: venv ## start Dagster's UI, schedules and sensors, until Ctrl-C
+	@$(BIN)/cdm up
+
+test: lint ## lint and type checks, then all tests with their coverage
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-fail-under=90
+
+lint: venv ## ruff and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+benchmark: venv ## a million source records: seconds and peak memory per stage
+	@$(BIN)/python -m benchmarks
+
+lock: venv ## write requirements.lock anew from pyproject.toml
+	@$(BIN)/python -m venv .venv/lock
+	@.venv/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@.venv/lock/bin/uv pip compile pyproject.toml --group dev --extra s3 --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-annotate --quiet \
+		--custom-compile-command "make lock" --output-file requirements.lock
+
+clean: ## stop the embedded PostgreSQL and remove what the other targets made in this folder
+	@if [ -x $(BIN)/python ] && [ -d .cdm ]; then \
+		CDM_HOME=.cdm $(BIN)/python -m cdm_pipelines.hub.server stop .cdm || exit 1; fi
+	@rm -rf .venv .cdm .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* benchmarks/out
+	@find . -name .git -prune -o -type d -name __pycache__ -exec rm -rf {} +
+
+# The stamp is newer than the lock file after a complete installation only. An environment whose Python is gone,
+# or that was moved with its folder, is made anew.
+venv:
+	@[ -x $(BIN)/python ] && [ "$$($(BIN)/python -c 'import sys; print(sys.prefix)')" = "$$(cat $(INSTALLED) 2>&1)" ] \
+		|| rm -rf $(INSTALLED)
+	@$(MAKE) $(INSTALLED)
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@python=; for candidate in "$(PYTHON)" python3.13 python3.12 python3.11 python3; do \
+		if [ -n "$$candidate" ] && "$$candidate" -c '$(SUPPORTED)' >/dev/null 2>&1; then python=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+		echo "Python 3.11, 3.12 or 3.13 with its venv and ensurepip modules is needed, and none was found in PATH." >&2; \
+		echo "On Debian and Ubuntu: apt install python3-venv. Another place: make PYTHON=/path/to/python3.12" >&2; \
+		exit 1; \
+	fi; \
+	echo "Setting up .venv with $$("$$python" --version): some minutes, this once."; \
+	rm -rf .venv && "$$python" -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes \
+		-r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -c 'import sys; print(sys.prefix)' > $(INSTALLED)

@@ -1,0 +1,246 @@
+"""Everything that can be configured: one frozen object, read from ``CDM_…`` variables at the edge.
+
+Belongs here: the variables, their defaults, their checks and their documentation. Does not belong here: what
+a company decides about data (the YAML under ``policies``). Nothing else in the project reads the environment.
+"""
+
+import os
+from collections.abc import Mapping
+from datetime import date
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo, available_timezones
+
+import pycountry
+from fsspec.registry import get_filesystem_class
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX: Final = "CDM_"
+_PACKAGE: Final = Path(__file__).resolve().parent
+_RESERVED: Final = frozenset({"CDM_DAGSTER_DATABASE_URL", "CDM_DAGSTER_FILES"})
+"""Variables that the project sets itself for the Dagster processes that it starts."""
+
+
+class SettingsError(ValueError):
+    """The configuration cannot be used; the text names each variable, what is wrong and what to set."""
+
+
+def root() -> Path:
+    """Where default paths start: the checkout, or the current folder when the package is installed alone."""
+    checkout = _PACKAGE.parent
+    return checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
+
+
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+def _url(value: str) -> str:
+    """Make a plain path absolute; check that the protocol of anything else is known and can be used here."""
+    if "://" not in value and "::" not in value:
+        return str(_absolute(Path(value)))
+    for link in value.split("::"):
+        protocol = link.partition("://")[0]
+        try:
+            get_filesystem_class(protocol)
+        except ValueError:
+            raise ValueError(
+                f"the protocol {protocol!r} is unknown; use a folder or a URL such as s3://bucket/folder"
+            ) from None
+        except ImportError as error:
+            raise ValueError(f"the protocol {protocol!r} needs one more package: {error}") from None
+    return value
+
+
+def _timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        near = get_close_matches(value, available_timezones(), n=1)
+        hint = f"did you mean {near[0]}?" if near else "use a name such as Europe/Amsterdam"
+        raise ValueError(f"{value!r} is no time zone; {hint}") from None
+    return value
+
+
+def _country(value: str) -> str:
+    if len(value) != 2 or pycountry.countries.get(alpha_2=value.upper()) is None:
+        raise ValueError(f"{value!r} is no ISO 3166 code of two letters, such as NL")
+    return value.upper()
+
+
+def _database_url(value: SecretStr) -> SecretStr:
+    scheme, separator, _ = value.get_secret_value().partition("://")
+    if not separator or scheme.partition("+")[0] not in {"postgres", "postgresql"}:
+        raise ValueError("use postgresql://user:password@host:5432/database (PostgreSQL 14 or later)")
+    return value
+
+
+def _web_address(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("https://", "http://")):
+        raise ValueError("use an address that begins with https://")
+    return value
+
+
+def _mailbox(value: str) -> str:
+    name, _, domain = value.partition("@")
+    if not name or not domain or any(character.isspace() for character in value):
+        raise ValueError("use addresses such as data-team@example.com, with commas between them")
+    return value
+
+
+def _comma_separated(value: Any) -> Any:
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    )
+
+
+Url = Annotated[str, AfterValidator(_url)]
+Folder = Annotated[Path, AfterValidator(_absolute)]
+Mailbox = Annotated[str, AfterValidator(_mailbox)]
+
+
+class Settings(BaseSettings):
+    """What can be configured; see each field's description, or ``settings_table()`` for all of them.
+
+    Paths and folder URLs come out absolute, so that processes with other working folders agree.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    home: Folder = Field(
+        default_factory=lambda: root() / ".cdm",
+        description="Folder for what the project makes: embedded database, Dagster's files, lake.",
+    )
+    landing_url: Url = Field(
+        default_factory=lambda: str(root() / "data" / "landing"),
+        description="Where extracts arrive: a folder or any fsspec URL (`s3://…`, `sftp://…`).",
+    )
+    lake_url: Url = Field(
+        default_factory=lambda data: str(data["home"] / "lake"),
+        description="Where the Parquet tables between extract and database live: a folder or any fsspec URL.",
+    )
+    database_url: Annotated[SecretStr, AfterValidator(_database_url)] | None = Field(
+        default=None,
+        description="PostgreSQL 14 or later for the hub and for Dagster, "
+        "`postgresql://user:password@host/database`; without it an embedded server is started.",
+    )
+    postgres_bin: Folder | None = Field(
+        default=None,
+        description="Folder with `postgres` and `initdb` to use instead of the embedded server's own.",
+    )
+    policies: Folder = Field(
+        default=_PACKAGE / "policies",
+        description="Folder with the YAML that a company edits: linkage, survivorship, checks.",
+    )
+    timezone: Annotated[str, AfterValidator(_timezone)] = Field(
+        default="Europe/Amsterdam", description="Time zone of the daily schedule."
+    )
+    default_country: Annotated[str, AfterValidator(_country)] = Field(
+        default="NL",
+        description="Country of phones and addresses that name none, where the contract says none.",
+    )
+    partitions_start: date = Field(
+        default=date(2026, 6, 1), description="First day that there are extracts of, YYYY-MM-DD."
+    )
+    chunk_rows: int = Field(
+        default=250_000, ge=1, description="Rows held in memory at a time; results do not depend on it."
+    )
+    threads: int = Field(
+        default_factory=lambda: os.cpu_count() or 1,
+        ge=1,
+        description="Threads for work that runs side by side; results do not depend on it.",
+    )
+    run_retention_days: int = Field(
+        default=90, ge=1, description="Days that Dagster keeps finished runs, with their events and logs."
+    )
+    notify_webhook: Annotated[SecretStr, AfterValidator(_web_address)] | None = Field(
+        default=None, description="Address that gets a JSON message when a run fails (Slack, Teams, …)."
+    )
+    notify_email: Annotated[tuple[Mailbox, ...], NoDecode, BeforeValidator(_comma_separated)] = Field(
+        default=(), description="Mailboxes that get a message when a run fails, with commas between them."
+    )
+    smtp_host: str | None = Field(default=None, description="Mail server that sends those messages.")
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="Port of the mail server.")
+    smtp_user: str | None = Field(default=None, description="User name at the mail server.")
+    smtp_password: SecretStr | None = Field(default=None, description="Password at the mail server.")
+    smtp_from: Mailbox | None = Field(
+        default=None, description="Sender of those messages; the first receiver when not set."
+    )
+
+    @model_validator(mode="after")
+    def _mail_has_a_server(self) -> "Settings":
+        if self.notify_email and not self.smtp_host:
+            raise ValueError(
+                "CDM_NOTIFY_EMAIL is set and CDM_SMTP_HOST is not; set the name of the mail server"
+            )
+        return self
+
+
+def load_settings(**values: Any) -> Settings:
+    """Read the settings from the environment; keyword arguments win over variables.
+
+    Raises:
+        SettingsError: a variable is unknown or has a value that cannot be used. Secret values are not shown.
+    """
+    problems = _unknown(os.environ)
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        problems += [
+            _problem(details)
+            for details in error.errors(include_input=False, include_url=False)
+            if details["type"] != "default_factory_not_called"  # a default that rests on another's bad value
+        ]
+    if problems:
+        raise SettingsError("The configuration cannot be used:\n" + "\n".join(f"  - {p}" for p in problems))
+    return settings
+
+
+def _unknown(environment: Mapping[str, str]) -> list[str]:
+    known = {_variable(name) for name in Settings.model_fields}
+    problems = []
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in known | _RESERVED:
+            near = get_close_matches(name, known, n=1, cutoff=0.7)
+            hint = (
+                f"did you mean {near[0]}?" if near else "remove it, or see `cdm doctor` for those there are"
+            )
+            problems.append(f"{name} is no variable of this project; {hint}")
+    return problems
+
+
+def _problem(details: Any) -> str:
+    message = details["msg"].removeprefix("Value error, ")
+    return f"{_variable(str(details['loc'][0]))}: {message}" if details["loc"] else message
+
+
+def _variable(field: str) -> str:
+    return f"{PREFIX}{field.upper()}"
+
+
+def settings_table() -> str:
+    """The variables, their defaults and meanings as a Markdown table, for the documentation."""
+    rows = ["| Variable | Default | Meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        rows.append(f"| `{_variable(name)}` | {_default(name)} | {field.description} |")
+    return "\n".join(rows) + "\n"
+
+
+_DEFAULTS_IN_WORDS: Final = {
+    "home": "`.cdm` in the checkout",
+    "landing_url": "`data/landing` in the checkout",
+    "lake_url": "`lake` in `CDM_HOME`",
+    "policies": "those of the package",
+    "threads": "one for each core",
+}
+
+
+def _default(name: str) -> str:
+    default = Settings.model_fields[name].default
+    if name in _DEFAULTS_IN_WORDS:
+        return _DEFAULTS_IN_WORDS[name]
+    return "" if default in (None, ()) else f"`{default}`"
