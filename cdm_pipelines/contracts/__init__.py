@@ -1,1 +1,27 @@
 """What a source delivers and what a customer is. No I/O beyond reading contract files."""
+
+from cdm_pipelines.contracts.errors import ContractError
+from cdm_pipelines.contracts.model import (
+    Column,
+    Delivery,
+    Dialect,
+    Format,
+    LogicalType,
+    PartyKind,
+    SourceContract,
+)
+from cdm_pipelines.contracts.odcs import ORIGIN_COLUMNS, load_contract, load_contracts
+
+__all__ = [
+    "ORIGIN_COLUMNS",
+    "Column",
+    "ContractError",
+    "Delivery",
+    "Dialect",
+    "Format",
+    "LogicalType",
+    "PartyKind",
+    "SourceContract",
+    "load_contract",
+    "load_contracts",
+]

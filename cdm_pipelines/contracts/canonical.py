@@ -2,7 +2,8 @@
 
 Belongs here: entities, their attributes, types, attribute groups, privacy categories and descriptions.
 Every other statement about a canonical column (Pandera schema, hub table, data dictionary, masking) is
-derived from these objects. Does not belong here: how a source spells them (contracts) or how a value is parsed (standardise).
+derived from these objects. Does not belong here: how a source spells them (contracts) or how it is parsed
+(standardise).
 
 Privacy categories are keys of the Fides taxonomy (fideslang, CC-BY-4.0).
 """

@@ -1,0 +1,122 @@
+"""Contract files as the Open Data Contract Standard defines them (Bitol ODCS v3).
+
+Belongs here: YAML text becomes the standard's own objects, and what the standard itself forbids is reported.
+Does not belong here: what this project reads into them (odcs, columns).
+"""
+
+from collections.abc import Hashable
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+import yaml
+from open_data_contract_standard.model import OpenDataContractStandard
+from pydantic import BaseModel, ValidationError
+
+from cdm_pipelines.contracts.sections import Report
+
+try:
+    from yaml import CSafeLoader as SafeLoader
+except ImportError:  # PyYAML built without libyaml: the same, slower
+    from yaml import SafeLoader  # type: ignore[assignment]
+
+
+class _Loader(SafeLoader):
+    """YAML that does not swallow a key that stands there twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[object] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, Hashable) and key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key!r} stands there twice", key_node.start_mark
+                )
+            seen.add(key)
+        mapping: dict[Hashable, Any] = super().construct_mapping(node, deep)
+        return mapping
+
+
+def parse(text: str, report: Report) -> OpenDataContractStandard:
+    """Read a contract of version 3 of the standard.
+
+    Raises:
+        ContractError: The text is no YAML or no contract of the standard.
+    """
+    raw = _yaml(text, report)
+    if not isinstance(raw, dict):
+        report.add("file", "holds no mapping", "Start from the contract that `cdm suggest FILE` writes.")
+        report.stop_if_faulty()
+    _unknown_keys(raw, OpenDataContractStandard, "", report)
+    known = {field.alias or name for name, field in OpenDataContractStandard.model_fields.items()}
+    try:
+        contract = OpenDataContractStandard.model_validate({k: v for k, v in raw.items() if k in known})
+    except ValidationError as error:
+        for fault in error.errors():
+            path = ".".join(_step(step) for step in fault["loc"] if not _is_type_name(step))
+            report.add(
+                path, f"{fault['msg']}", "See https://bitol-io.github.io/open-data-contract-standard/."
+            )
+        report.stop_if_faulty()
+    _check_header(contract, report)
+    return contract
+
+
+def _yaml(text: str, report: Report) -> Any:
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "file"
+        report.add(where, f"is no YAML: {error.problem}", "Correct that line.")
+    except yaml.YAMLError:
+        report.add("file", "is no YAML", "Save it as plain UTF-8 text.")
+    report.stop_if_faulty()
+    return None
+
+
+def _check_header(contract: OpenDataContractStandard, report: Report) -> None:
+    if contract.kind != "DataContract":
+        report.add("kind", f"{contract.kind!r} is no contract", "Write kind: DataContract.")
+    if not (contract.apiVersion or "").startswith("v3."):
+        report.add("apiVersion", f"{contract.apiVersion!r} is not version 3", "Write apiVersion: v3.1.0.")
+    for key, value in (("id", contract.id), ("version", contract.version)):
+        if not value:
+            report.add(key, "is missing", "The standard asks for it.")
+
+
+def _unknown_keys(value: object, annotation: Any, path: str, report: Report) -> None:
+    """Report unknown keys: the standard's Python models let a misspelt ``requried`` pass below the top."""
+    model = _model(annotation)
+    if model is None:
+        return
+    if isinstance(value, list):
+        for position, item in enumerate(value):
+            name = item.get("name") or item.get("property") if isinstance(item, dict) else None
+            _unknown_keys(item, model, f"{path}[{name or position}]", report)
+        return
+    if not isinstance(value, dict):
+        return
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    for key, part in value.items():
+        where = f"{path}.{key}" if path else str(key)
+        if key in fields:
+            _unknown_keys(part, fields[key].annotation, where, report)
+        else:
+            report.unknown(where, "key", str(key), fields)
+
+
+def _model(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) in (Union, UnionType, list):
+        found = [model for part in get_args(annotation) if (model := _model(part))]
+        return found[0] if found else None
+    return None
+
+
+def _is_type_name(step: object) -> bool:
+    return isinstance(step, str) and (step[:1].isupper() or "[" in step)
+
+
+def _step(step: object) -> str:
+    return f"[{step}]" if isinstance(step, int) else str(step)
