@@ -24,7 +24,9 @@ export = typer.Typer(help="Write published tables to a file.", no_args_is_help=T
 
 
 def customer(
-    search: Annotated[list[str], typer.Argument(help="Name, e-mail, phone, postcode, record id or golden id.")],
+    search: Annotated[
+        list[str], typer.Argument(help="Name, e-mail, phone, postcode, record id or golden id.")
+    ],
     limit: Annotated[int, typer.Option(help="Most customers to show.", min=1)] = 10,
 ) -> None:
     """Find a customer; with one match, show the records behind it and where each value came from."""

@@ -28,7 +28,9 @@ STOP_SECONDS = 20
 
 def up(
     port: Annotated[int, typer.Option(help="Port of the UI.")] = 3000,
-    host: Annotated[str, typer.Option(help="Address to listen on; the UI has no access control.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; the UI has no access control.")
+    ] = "127.0.0.1",
 ) -> None:
     """Start Dagster's UI and daemon (schedules and sensors live) until Ctrl-C."""
     from cdm_pipelines.components.session import open_platform, workspace_file  # noqa: PLC0415
@@ -79,7 +81,7 @@ def _until_one_ends(running: dict[str, subprocess.Popen[bytes]]) -> int:
 
 
 def dagster(context: typer.Context) -> None:
-    """Run any Dagster command on this instance: `cdm dagster asset list`, `cdm dagster run list` …"""
+    """Run any Dagster command on this instance, for example `cdm dagster run list`."""
     from cdm_pipelines.components.session import open_platform  # noqa: PLC0415
 
     with told_to_people(), open_platform(settings()):
@@ -108,7 +110,10 @@ def doctor() -> None:
     findings = examine(settings())
     show(
         "Platform",
-        [{"": "✓" if f.well else "✗", "what": f.what, "finding": f.finding, "what to do": f.fix} for f in findings],
+        [
+            {"": "✓" if f.well else "✗", "what": f.what, "finding": f.finding, "what to do": f.fix}
+            for f in findings
+        ],
     )
     if not all(f.well for f in findings):
         fail("Something needs attention.", FAILED)

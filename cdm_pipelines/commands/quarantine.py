@@ -48,7 +48,9 @@ def export(
 
     with told_to_people():
         rows = export_rows(settings(), source, date, out)
-    console.print(f"{rows:,} rows written to {out}. They hold personal data: delete the file after use.", markup=False)
+    console.print(
+        f"{rows:,} rows written to {out}. They hold personal data: delete the file after use.", markup=False
+    )
 
 
 @app.command()
@@ -67,4 +69,3 @@ def retry(
         f"{accepted.rows:,} corrected rows for {accepted.contract.name} of {accepted.date}", markup=False
     )
     raise typer.Exit(run_days(own, (accepted.date, accepted.date), [accepted.contract.source]))
-

@@ -3,8 +3,8 @@
 Belongs here: which jobs, in which order, with progress. Does not belong here: what a job does.
 """
 
+import datetime as dt
 from collections.abc import Sequence
-from datetime import date as Date
 from pathlib import Path
 from typing import Annotated
 
@@ -32,14 +32,16 @@ def run(
 def ingest(
     file: Annotated[Path, typer.Argument(help="The extract.", exists=True, dir_okay=False, readable=True)],
     source: Annotated[str, typer.Option(help="Source the file comes from: crm, erp, shop …")],
-    entity: Annotated[str, typer.Option(help="Entity of the source; found by the columns when left out.")] = "",
+    entity: Annotated[
+        str, typer.Option(help="Entity of the source; found by the columns when left out.")
+    ] = "",
     date: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Extract date; today when left out.")] = "",
 ) -> None:
     """Put one file into landing and run its day."""
     from cdm_pipelines.flows.delivery import deliver  # noqa: PLC0415 - commands load what they need
 
     own = settings()
-    day = _days(date or Date.today().isoformat(), "", "")[0]  # noqa: DTZ011 - the user's own today
+    day = _days(date or dt.date.today().isoformat(), "", "")[0]  # noqa: DTZ011 - the user's own today
     with told_to_people():
         placed = deliver(own, file, source, entity, day)
     console.print(f"{file.name} is {placed.contract.name} of {day}: placed at {placed.path}", markup=False)
@@ -96,7 +98,10 @@ def _refit_config() -> dict[str, object]:
 
 def _progress() -> Progress:
     return Progress(
-        SpinnerColumn(finished_text=" "), TextColumn("{task.description}"), TimeElapsedColumn(), console=console
+        SpinnerColumn(finished_text=" "),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=console,
     )
 
 
@@ -108,7 +113,7 @@ def _days(date: str, first: str, last: str) -> tuple[str, str]:
         fail("Which day? Give --date YYYY-MM-DD, or --from and --to.", USAGE)
     for value in (start, end):
         try:
-            Date.fromisoformat(value)
+            dt.date.fromisoformat(value)
         except ValueError:
             fail(f"{value} is not a date; write YYYY-MM-DD.", USAGE)
     if end < start:

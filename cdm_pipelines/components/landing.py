@@ -20,7 +20,10 @@ INTERVAL_SECONDS = 30
 
 
 def landing_sensor(
-    contracts: Sequence[SourceContract], job: UnresolvedAssetJobDefinition, required: Sequence[str], marker: str
+    contracts: Sequence[SourceContract],
+    job: UnresolvedAssetJobDefinition,
+    required: Sequence[str],
+    marker: str,
 ) -> dg.SensorDefinition:
     """A sensor that asks for a day's run once its files have arrived whole, and never twice for the same files."""
     source = contracts[0].source
@@ -84,7 +87,9 @@ def source_schedule(
         date = _today(context.scheduled_execution_time)
         now, _ = deliveries(settings.landing_url, contracts, marker="")
         if date not in now:
-            return dg.SkipReason(f"No file of {source} for {date} in landing; its freshness will show overdue.")
+            return dg.SkipReason(
+                f"No file of {source} for {date} in landing; its freshness will show overdue."
+            )
         if ingested_digests(Lake(settings.lake_url), contracts, now).get(date) == now[date].digest:
             return dg.SkipReason(f"{date} of {source} is already ingested from these files.")
         return dg.RunRequest(run_key=f"{source}-{date}-scheduled-{now[date].digest}", partition_key=date)

@@ -51,7 +51,8 @@ def lineage(columns: Mapping[str, Iterable[tuple[Sequence[str], str]]]) -> dg.Ta
     return dg.TableColumnLineage(
         deps_by_column={
             name: [
-                dg.TableColumnDep(asset_key=dg.AssetKey(list(key)), column_name=column) for key, column in origins
+                dg.TableColumnDep(asset_key=dg.AssetKey(list(key)), column_name=column)
+                for key, column in origins
             ]
             for name, origins in columns.items()
         }

@@ -5,6 +5,7 @@ here: what happens to a row (flows and the rooms).
 """
 
 import zoneinfo
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -34,7 +35,7 @@ class CustomerSource(dg.Component, dg.Model, dg.Resolvable):
     start_date: str
     schedule: str = "0 6 * * *"
     timezone: str = "Europe/Amsterdam"
-    required: list[str] = []
+    required: Sequence[str] = ()
     marker: str = ""
 
     @field_validator("timezone")

@@ -11,11 +11,18 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from cdm_pipelines.components.metadata import bar_chart, canonical_schema, lineage, same_columns, source_schema
+from cdm_pipelines.components.metadata import (
+    bar_chart,
+    canonical_schema,
+    lineage,
+    same_columns,
+    source_schema,
+)
 from cdm_pipelines.components.platform import Platform
+from cdm_pipelines.components.registry import attributes_of
 from cdm_pipelines.components.transient import told_to_people, transient_retry_policy
 from cdm_pipelines.contracts import SourceContract
-from cdm_pipelines.contracts.canonical import Attribute, Input, attributes, targets
+from cdm_pipelines.contracts.canonical import attributes, targets
 from cdm_pipelines.flows.source_day import DayAbsent, DayRefused, DayResult, process_day, raw_path
 
 LAYERS = ("raw", "valid", "quarantine", "standard")
@@ -105,12 +112,14 @@ def source_assets(
                     refused.append(str(absent))
                 continue
             except DayRefused as problem:
-                context.log.error("%s: %s", date, problem)
+                context.log.warning("%s: %s", date, problem)
                 refused.append(f"{date}: {problem}")
                 continue
             results.append(result)
             context.log.info("%s (%d of %d): %s", date, number, len(context.partition_keys), result.sentence)
-            yield from _materializations(contract, keys, result, platform.lake.where(raw_path(contract, date)))
+            yield from _materializations(
+                contract, keys, result, platform.lake.where(raw_path(contract, date))
+            )
         yield from _check_results(keys, results)
         if refused:
             raise dg.Failure(description="\n".join(refused), allow_retries=False)
@@ -131,17 +140,13 @@ def _schema_metadata(
         }
     origins: dict[str, list[tuple[list[str], str]]] = {}
     for column, path in contract.mapped():
-        for attribute in _yields(targets()[path]):
+        for attribute in attributes_of(targets()[path]):
             origins.setdefault(attribute, []).append((list(keys["valid"].path), column.name))
     canonical = [a for entity in contract.entities for a in attributes(entity)]
     return {
         "dagster/column_schema": canonical_schema(canonical),
         "dagster/column_lineage": lineage(origins),
     }
-
-
-def _yields(target: Attribute | Input) -> tuple[str, ...]:
-    return target.yields if isinstance(target, Input) else (target.name,)
 
 
 def _materializations(

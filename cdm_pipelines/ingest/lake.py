@@ -8,6 +8,7 @@ Files carry no time and no run id, so the same input gives the same bytes (R4).
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 TEXT = pd.StringDtype("pyarrow")
+_ABANDONED_AFTER = timedelta(days=1)
 _DTYPES = {
     pa.string(): TEXT,
     pa.large_string(): TEXT,
@@ -78,6 +80,19 @@ class Lake:
         """Remove the table at ``path``, if there is one."""
         if self.exists(path):
             self._filesystem.rm(self._full(path))
+
+    def sweep(self) -> int:
+        """Remove files that a killed process left half-written a day ago or earlier; returns how many."""
+        if not self._filesystem.exists(str(self._root)):
+            return 0
+        left = [
+            path
+            for path in self._filesystem.find(str(self._root))
+            if "/.tmp-" in path and datetime.now(UTC) - self._filesystem.modified(path) > _ABANDONED_AFTER
+        ]
+        for path in left:
+            self._filesystem.rm(path)
+        return len(left)
 
     @contextmanager
     def writer(self, path: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:

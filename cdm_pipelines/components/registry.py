@@ -1,0 +1,67 @@
+"""What the assets after the sources know of the sources: their contracts, and who fed what.
+
+Belongs here: facts that several asset modules share. Does not belong here: asset bodies.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+import dagster as dg
+
+import cdm_pipelines.defs
+from cdm_pipelines.contracts import SourceContract, load_contracts
+from cdm_pipelines.contracts.canonical import Attribute, Entity, Input, targets
+
+OWNER = "team:customer-data"
+
+
+@cache
+def all_contracts() -> tuple[SourceContract, ...]:
+    """The contracts of all sources, by source and entity."""
+    return load_contracts(Path(cdm_pipelines.defs.__path__[0]))
+
+
+def contracts_feeding(*entities: Entity) -> tuple[SourceContract, ...]:
+    """The contracts that feed one of the canonical entities."""
+    return tuple(contract for contract in all_contracts() if set(contract.entities) & set(entities))
+
+
+def source_lineage(
+    contracts: Iterable[SourceContract], entities: Iterable[Entity]
+) -> dict[str, list[tuple[list[str], str]]]:
+    """For each canonical attribute, the standard assets that feed it, as column lineage wants it."""
+    wanted = set(entities)
+    origins: dict[str, list[tuple[list[str], str]]] = {}
+    for contract in contracts:
+        key = ["standard", contract.source, contract.entity]
+        fed = {
+            attribute
+            for _, path in contract.mapped()
+            if targets()[path].entity in wanted
+            for attribute in attributes_of(targets()[path])
+        }
+        for attribute in sorted(fed):
+            origins.setdefault(attribute, []).append((key, attribute))
+    return origins
+
+
+def attributes_of(target: Attribute | Input) -> tuple[str, ...]:
+    """Names of the attributes that a mapped target yields."""
+    return target.yields if isinstance(target, Input) else (target.name,)
+
+
+def automation() -> dg.AutomationCondition[dg.AssetKey]:
+    """Run when something upstream is new and sound, and nothing upstream is still running.
+
+    A failed blocking check stops downstream in its own run only, so the condition asks for it as well. Missing
+    days upstream do not count: a source that has never delivered must not hold up the others.
+    """
+    condition = dg.AutomationCondition
+    return (
+        condition.in_latest_time_window()
+        & condition.any_deps_updated().since_last_handled()
+        & condition.all_deps_blocking_checks_passed()
+        & ~condition.any_deps_in_progress()
+        & ~condition.in_progress()
+    ).with_label("new and sound upstream")

@@ -1,0 +1,1 @@
+"""Definitions that Dagster loads: one folder per source, ``customers`` and ``operations``."""

@@ -1,0 +1,1 @@
+"""Assets and checks from the current records to the published golden customers."""

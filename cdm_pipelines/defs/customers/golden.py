@@ -1,0 +1,140 @@
+"""The assets ``golden/*``: staged, audited, then published in one transaction.
+
+Belongs here: what these assets are called, depend on and show, and the checks between staging and publication.
+Does not belong here: survivorship, identity or the SQL of the audit.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from cdm_pipelines.components.metadata import bar_chart, canonical_schema, lineage
+from cdm_pipelines.components.platform import Platform
+from cdm_pipelines.components.registry import OWNER, automation
+from cdm_pipelines.components.transient import told_to_people, transient_retry_policy
+from cdm_pipelines.contracts.canonical import Entity, attributes
+
+STAGED = dg.AssetKey(["golden", "staged"])
+PUBLISHED = {
+    "customer": "One row per customer: the best value of every attribute.",
+    "crosswalk": "Which golden customer every source record belongs to.",
+    "provenance": "Where each golden value came from, by which rule, and which values lost.",
+}
+AUDITS = {
+    "reconciliation": "Every current source record is in exactly one golden customer.",
+    "uniqueness": "No golden id occurs twice.",
+    "referential_integrity": "Customers, crosswalk and provenance refer to each other without gaps.",
+    "customer_drift": "The number of customers has not jumped (policies/checks.yaml).",
+    "cluster_size": "No customer is made of implausibly many records (policies/checks.yaml).",
+}
+_GOLDEN = attributes(Entity.PARTY, golden_only=True)
+
+
+@dg.asset(
+    key=STAGED,
+    deps=[["link", "clusters"], ["records", "party"]],
+    description="Golden customers as they would be published, in schema staging: nobody reads these but the checks.",
+    group_name="golden",
+    owners=[OWNER],
+    kinds={"postgres"},
+    tags={"layer": "golden", "privacy": "personal"},
+    code_version="1",
+    automation_condition=automation(),
+    retry_policy=transient_retry_policy(),
+    pool="hub",
+    metadata={
+        "dagster/column_schema": canonical_schema(_GOLDEN),
+        "dagster/column_lineage": lineage({a.name: [(["records", "party"], a.name)] for a in _GOLDEN}),
+    },
+)
+def staged(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult[None]:
+    """Resolve identities, choose the golden values, load them into staging."""
+    from cdm_pipelines.flows.customers import stage_customers  # noqa: PLC0415 - heavy rooms load in a run
+
+    with told_to_people(), platform.hub() as engine:
+        done = stage_customers(engine, platform.lake, platform.settings)
+    context.log.info("%s records are %s customers", f"{done.records:,}", f"{done.customers:,}")
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": done.customers,
+            "dagster/table_name": "staging.customer",
+            "records": done.records,
+            "golden ids": bar_chart(done.identity, ("event", "ids")),
+        }
+    )
+
+
+@dg.multi_asset_check(
+    name="golden_audit",
+    specs=[
+        dg.AssetCheckSpec(name, asset=STAGED, blocking=True, description=description)
+        for name, description in AUDITS.items()
+    ],
+    pool="hub",
+)
+def audit(platform: Platform) -> Iterator[dg.AssetCheckResult]:
+    """What stands between staging and publication."""
+    from cdm_pipelines.flows.customers import audit_staged  # noqa: PLC0415 - heavy rooms load in a run
+
+    with told_to_people(), platform.hub() as engine:
+        verdicts = audit_staged(engine, platform.lake, platform.settings)
+    for name in AUDITS:
+        verdict = verdicts[name]
+        yield dg.AssetCheckResult(
+            asset_key=STAGED,
+            check_name=name,
+            passed=verdict.passed,
+            severity=dg.AssetCheckSeverity(verdict.severity),
+            description=verdict.text,
+        )
+
+
+@dg.multi_asset(
+    name="publish",
+    specs=[
+        dg.AssetSpec(
+            ["golden", name],
+            deps=[STAGED],
+            description=description,
+            group_name="golden",
+            owners=[OWNER],
+            kinds={"postgres", "table"},
+            tags={"layer": "golden", "privacy": "personal"},
+            code_version="1",
+            automation_condition=automation(),
+            metadata={"dagster/table_name": f"golden.{name}"}
+            | (
+                {
+                    "dagster/column_schema": canonical_schema(_GOLDEN),
+                    "dagster/column_lineage": lineage(
+                        {a.name: [(list(STAGED.path), a.name)] for a in _GOLDEN}
+                    ),
+                }
+                if name == "customer"
+                else {}
+            ),
+        )
+        for name, description in PUBLISHED.items()
+    ],
+    retry_policy=transient_retry_policy(),
+    pool="hub",
+)
+def publish(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[dg.MaterializeResult[None]]:
+    """Make staging the published version, in one transaction that touches only what differs."""
+    from cdm_pipelines.flows.customers import publish_customers  # noqa: PLC0415 - heavy rooms load in a run
+
+    with told_to_people(), platform.hub() as engine:
+        changes = publish_customers(engine)
+    for name in PUBLISHED:
+        change = changes[name]
+        context.log.info("golden.%s: %s", name, change)
+        yield dg.MaterializeResult(
+            asset_key=["golden", name],
+            metadata={
+                "dagster/row_count": change.rows,
+                "inserted": change.inserted,
+                "updated": change.updated,
+                "deleted": change.deleted,
+                "unchanged": change.unchanged,
+            },
+        )

@@ -1,0 +1,91 @@
+"""The assets ``link/*``: the fitted models, the scored pairs and the clusters.
+
+Belongs here: what these assets are called, depend on and show. Does not belong here: linkage itself.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from cdm_pipelines.components.metadata import bar_chart, table
+from cdm_pipelines.components.platform import Platform
+from cdm_pipelines.components.registry import OWNER, automation
+from cdm_pipelines.components.transient import told_to_people, transient_retry_policy
+
+MODEL, MATCHES, CLUSTERS = (dg.AssetKey(["link", name]) for name in ("model", "matches", "clusters"))
+_DESCRIPTIONS = {
+    MODEL: "Fellegi-Sunter models for persons and for organisations, fitted without labels. Kept once fitted; "
+    "fitted anew on command (`refit`) or when the policy changes.",
+    MATCHES: "Pairs of records above the review threshold, with weight, probability and comparison levels.",
+    CLUSTERS: "Every source record in exactly one cluster: the records that describe one party.",
+}
+
+
+class LinkConfig(dg.Config):
+    """Configuration of one linkage run."""
+
+    refit: bool = False
+
+
+@dg.multi_asset(
+    name="link",
+    specs=[
+        dg.AssetSpec(
+            key,
+            deps=[["records", "party"]]
+            if key == MODEL
+            else [["records", "party"], MODEL, MATCHES][: 2 + (key == CLUSTERS)],
+            description=description,
+            group_name="link",
+            owners=[OWNER],
+            kinds={"parquet"} if key != MODEL else {"json"},
+            tags={"layer": "link", "privacy": "personal"},
+            code_version="1",
+            automation_condition=automation(),
+        )
+        for key, description in _DESCRIPTIONS.items()
+    ],
+    retry_policy=transient_retry_policy(),
+    pool="lake",
+)
+def link(
+    context: dg.AssetExecutionContext, config: LinkConfig, platform: Platform
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Link all current party records."""
+    from cdm_pipelines.flows.link import link_parties  # noqa: PLC0415 - heavy rooms load in a run
+
+    with told_to_people():
+        linked = link_parties(
+            platform.lake,
+            platform.settings,
+            refit=config.refit,
+            progress=lambda text: context.log.info("%s", text),
+        )
+    yield dg.MaterializeResult(
+        asset_key=MODEL,
+        metadata={
+            "fitted anew": dg.MetadataValue.bool(linked.fitted),
+            "fingerprint": linked.model_fingerprint,
+            **{f"levels of {kind}": table(rows) for kind, rows in linked.levels.items()},
+        },
+        data_version=dg.DataVersion(linked.model_fingerprint),
+    )
+    yield dg.MaterializeResult(
+        asset_key=MATCHES,
+        metadata={
+            "dagster/row_count": linked.pairs,
+            "dagster/uri": platform.lake.where("link/matches.parquet"),
+            "candidate pairs by blocking rule": bar_chart(linked.blocking, ("rule", "pairs")),
+            "weights": bar_chart(linked.weights, ("match weight", "pairs")),
+            "seconds": {stage: round(seconds, 2) for stage, seconds in linked.seconds.items()},
+        },
+    )
+    yield dg.MaterializeResult(
+        asset_key=CLUSTERS,
+        metadata={
+            "dagster/row_count": linked.records,
+            "dagster/uri": platform.lake.where("link/clusters.parquet"),
+            "clusters": linked.clusters,
+            "sizes": bar_chart(linked.sizes, ("records in cluster", "clusters")),
+        },
+    )

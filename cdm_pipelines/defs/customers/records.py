@@ -1,0 +1,69 @@
+"""The assets ``records/*``: the current state of every source record.
+
+Belongs here: what these assets are called, depend on and show. Does not belong here: how the state is found.
+"""
+
+import dagster as dg
+
+from cdm_pipelines.components.metadata import bar_chart, canonical_schema, lineage
+from cdm_pipelines.components.platform import Platform
+from cdm_pipelines.components.registry import OWNER, automation, contracts_feeding, source_lineage
+from cdm_pipelines.components.transient import told_to_people, transient_retry_policy
+from cdm_pipelines.contracts.canonical import Entity, attributes
+
+ORDER_ENTITIES = (Entity.ORDER, Entity.ORDER_LINE, Entity.PAYMENT)
+
+
+def _asset(
+    name: str, entities: tuple[Entity, ...], description: str, after: list[list[str]] | None = None
+) -> dg.AssetsDefinition:
+    contracts = contracts_feeding(*entities)
+
+    @dg.asset(
+        key=["records", name],
+        deps=[["standard", contract.source, contract.entity] for contract in contracts] + (after or []),
+        description=description,
+        group_name="records",
+        owners=[OWNER],
+        kinds={"parquet"},
+        tags={"layer": "records", "privacy": "personal"},
+        code_version="1",
+        automation_condition=automation(),
+        retry_policy=transient_retry_policy(),
+        pool="lake",
+        op_tags={"layer": "records"},
+        metadata={
+            "dagster/column_schema": canonical_schema([a for e in entities for a in attributes(e)]),
+            "dagster/column_lineage": lineage(source_lineage(contracts, entities)),
+        },
+    )
+    def _records(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult[None]:
+        from cdm_pipelines.flows.records import build_records  # noqa: PLC0415 - heavy rooms load in a run
+
+        with told_to_people():
+            built = build_records(platform.lake, contracts, entities)
+        context.log.info("%s records from %s days", f"{built.rows:,}", built.partitions)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": built.rows,
+                "dagster/uri": platform.lake.where(f"records/{name}.parquet"),
+                "active": built.active,
+                "by source": bar_chart(built.by_source, ("source", "records")),
+                "input fingerprint": built.fingerprint,
+            },
+            data_version=dg.DataVersion(built.fingerprint),
+        )
+
+    return _records
+
+
+party = _asset(
+    "party",
+    (Entity.PARTY,),
+    "Latest version of every person and organisation that a source ever delivered; inactive ones are kept.",
+)
+order = _asset(
+    "order",
+    ORDER_ENTITIES,
+    "Latest version of every order, order line and payment, with the party who ordered.",
+)

@@ -1,0 +1,1 @@
+"""Jobs, sensors, resources: what keeps the platform running."""

@@ -1,0 +1,66 @@
+"""The customers' job, the automation that starts it, housekeeping, and the platform resource.
+
+Belongs here: what runs when. Sources bring their own jobs, schedules and sensors (components.source).
+"""
+
+import time
+from collections.abc import Mapping
+
+import dagster as dg
+
+from cdm_pipelines.components.platform import Platform
+from cdm_pipelines.settings import load_settings
+
+STATE_GROUPS = ("records", "link", "golden")
+FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+DAY_SECONDS = 86_400
+
+customers = dg.define_asset_job(
+    "customers",
+    selection=dg.AssetSelection.groups(*STATE_GROUPS),
+    description="From the current records of all sources to the published golden customers.",
+)
+
+automation = dg.AutomationConditionSensorDefinition(
+    "customers_automation",
+    target=dg.AssetSelection.groups(*STATE_GROUPS),
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=30,
+    description="Publishes customers when a source has new standardised days and its blocking checks passed.",
+)
+
+
+@dg.op
+def forget_old_runs(context: dg.OpExecutionContext) -> None:
+    """Delete finished runs that are older than CDM_RUN_RETENTION_DAYS, with their events."""
+    limit = time.time() - load_settings().run_retention_days * DAY_SECONDS
+    records = context.instance.get_run_records(dg.RunsFilter(statuses=FINISHED))
+    old = [record.dagster_run.run_id for record in records if record.create_timestamp.timestamp() < limit]
+    for run_id in old:
+        context.instance.delete_run(run_id)
+    context.log.info("%d runs deleted", len(old))
+
+
+@dg.op
+def sweep_lake(context: dg.OpExecutionContext, platform: Platform) -> None:
+    """Remove files that killed processes left half-written."""
+    context.log.info("%d half-written files removed", platform.lake.sweep())
+
+
+@dg.job(description="Deletes old runs and what killed processes left behind.")
+def housekeeping() -> None:
+    """Keep the platform small."""
+    forget_old_runs()
+    sweep_lake()
+
+
+weekly_housekeeping = dg.ScheduleDefinition(
+    job=housekeeping, cron_schedule="0 3 * * 0", default_status=dg.DefaultScheduleStatus.RUNNING
+)
+
+
+@dg.definitions
+def resources() -> dg.Definitions:
+    """Resources and the executor that all jobs share."""
+    shared: Mapping[str, object] = {"platform": Platform()}
+    return dg.Definitions(resources=shared, executor=dg.in_process_executor)

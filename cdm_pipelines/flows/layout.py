@@ -1,0 +1,68 @@
+"""Where in the lake each table lies.
+
+Belongs here: paths, and the days that are there. Nothing else in the project spells a path of the lake.
+"""
+
+from pathlib import PurePosixPath
+
+from cdm_pipelines.contracts import SourceContract
+from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.ingest.lake import Lake
+
+MATCHES = "link/matches.parquet"
+CLUSTERS = "link/clusters.parquet"
+
+
+def _daily(layer: str, contract: SourceContract, date: str) -> str:
+    return f"{layer}/{contract.source}/{contract.entity}/{date}.parquet"
+
+
+def raw_path(contract: SourceContract, date: str) -> str:
+    """Rows as delivered."""
+    return _daily("raw", contract, date)
+
+
+def valid_path(contract: SourceContract, date: str) -> str:
+    """Accepted rows."""
+    return _daily("valid", contract, date)
+
+
+def quarantine_path(contract: SourceContract, date: str) -> str:
+    """Rejected rows with their reasons."""
+    return _daily("quarantine", contract, date)
+
+
+def repairs_path(contract: SourceContract, date: str) -> str:
+    """Cells that were blanked."""
+    return _daily("repairs", contract, date)
+
+
+def corrections_path(contract: SourceContract, date: str) -> str:
+    """Rows that a person corrected, which replace the delivered ones."""
+    return _daily("corrections", contract, date)
+
+
+def standard_path(contract: SourceContract, date: str, entity: Entity) -> str:
+    """Standardised rows of one canonical entity."""
+    return f"standard/{contract.source}/{contract.entity}/{date}/{entity}.parquet"
+
+
+def records_path(entity: Entity) -> str:
+    """Current state of all records of a canonical entity."""
+    return f"records/{entity}.parquet"
+
+
+def model_path(kind: str) -> str:
+    """Fitted linkage model for persons or organisations, as text in a one-row table."""
+    return f"link/model/{kind}.parquet"
+
+
+def days(lake: Lake, layer: str, contract: SourceContract) -> list[str]:
+    """Dates for which a layer has a table, in order."""
+    return [PurePosixPath(path).stem for path in lake.paths(f"{layer}/{contract.source}/{contract.entity}")]
+
+
+def standard_days(lake: Lake, contract: SourceContract, entity: Entity) -> list[str]:
+    """Dates for which there are standardised rows of an entity, in order."""
+    found = lake.paths(f"standard/{contract.source}/{contract.entity}")
+    return [PurePosixPath(p).parent.name for p in found if PurePosixPath(p).stem == entity]
