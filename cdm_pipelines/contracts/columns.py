@@ -5,7 +5,7 @@ a whole (odcs).
 """
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -35,7 +35,7 @@ _OPTIONS = {
 }
 _TAXONOMY_KEY = re.compile(r"[a-z][a-z_]*(\.[a-z][a-z_]*)*")
 _JDK = {"yyyy": "%Y", "yy": "%y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S", "SSS": "%f"}
-_PROBE = datetime(2026, 11, 22, 17, 38, 59)  # noqa: DTZ001 - only to try a format
+_PROBE = datetime(2026, 11, 22, 17, 38, 59, tzinfo=UTC)
 
 
 def read_column(item: SchemaProperty, key: str, report: Report) -> Column:
