@@ -11,6 +11,7 @@ PYTHON ?=
 JOBS ?= 2
 BIN := .venv/bin
 INSTALLED := .venv/installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
 .PHONY: help demo up test lint benchmark lock clean venv
@@ -50,25 +51,29 @@ clean: ## stop the embedded PostgreSQL and remove what the other targets made in
 	@rm -rf .venv .cdm .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* benchmarks/out
 	@find . -name .git -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
-# The stamp is newer than the lock file after a complete installation only. An environment whose Python is gone,
-# or that was moved with its folder, is made anew.
+# The stamp, which holds the place of the environment, is newer than the lock file after a complete installation
+# only. An environment that was not completed, whose Python is gone or that was moved with its folder is made anew;
+# one that is merely older than the lock file is brought up to date.
 venv:
 	@[ -x $(BIN)/python ] && [ "$$($(BIN)/python -c 'import sys; print(sys.prefix)')" = "$$(cat $(INSTALLED) 2>&1)" ] \
-		|| rm -rf $(INSTALLED)
+		|| rm -rf .venv
 	@$(MAKE) $(INSTALLED)
 
 $(INSTALLED): requirements.lock pyproject.toml
-	@python=; for candidate in "$(PYTHON)" python3.13 python3.12 python3.11 python3; do \
-		if [ -n "$$candidate" ] && "$$candidate" -c '$(SUPPORTED)' >/dev/null 2>&1; then python=$$candidate; break; fi; \
-	done; \
-	if [ -z "$$python" ]; then \
-		echo "Python 3.11, 3.12 or 3.13 with its venv and ensurepip modules is needed, and none was found in PATH." >&2; \
-		echo "On Debian and Ubuntu: apt install python3-venv. Another place: make PYTHON=/path/to/python3.12" >&2; \
-		exit 1; \
-	fi; \
-	echo "Setting up .venv with $$("$$python" --version): some minutes, this once."; \
-	rm -rf .venv && "$$python" -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes \
-		-r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@[ -x $(BIN)/python ] || { \
+		for candidate in "$(PYTHON)" python3.13 python3.12 python3.11 python3; do \
+			if "$$candidate" -c '$(SUPPORTED)' >/dev/null 2>&1; then break; fi; \
+			candidate=; \
+		done; \
+		if [ -z "$$candidate" ]; then \
+			echo "Python 3.11, 3.12 or 3.13 with its modules venv and ensurepip is needed; none is in PATH." >&2; \
+			echo "Debian, Ubuntu: apt install python3-venv. In another place: make PYTHON=/path/to/python3.12" >&2; \
+			exit 1; \
+		fi; \
+		echo "Setting up .venv with $$("$$candidate" --version): a minute or two, this once."; \
+		"$$candidate" -m venv .venv; \
+	}
+	@rm -f $(INSTALLED)
+	@$(PIP) --no-compile --require-hashes -r requirements.lock
+	@$(PIP) --no-build-isolation --editable .
 	@$(BIN)/python -c 'import sys; print(sys.prefix)' > $(INSTALLED)
