@@ -23,7 +23,8 @@ from cdm_pipelines.components.registry import attributes_of
 from cdm_pipelines.components.transient import told_to_people, transient_retry_policy
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import attributes, targets
-from cdm_pipelines.flows.source_day import DayAbsent, DayRefused, DayResult, process_day, raw_path
+from cdm_pipelines.flows.layout import raw_path
+from cdm_pipelines.flows.source_day import DayAbsentError, DayRefusedError, DayResult, process_day
 
 LAYERS = ("raw", "valid", "quarantine", "standard")
 _DESCRIPTIONS = {
@@ -105,13 +106,13 @@ def source_assets(
             try:
                 with told_to_people():
                     result = process_day(platform.settings, platform.lake, contract, date)
-            except DayAbsent as absent:
+            except DayAbsentError as absent:
                 if several:
                     context.log.info("%s: no file, nothing to do", date)
                 else:
                     refused.append(str(absent))
                 continue
-            except DayRefused as problem:
+            except DayRefusedError as problem:
                 context.log.warning("%s: %s", date, problem)
                 refused.append(f"{date}: {problem}")
                 continue

@@ -53,8 +53,8 @@ def records_path(entity: Entity) -> str:
 
 
 def model_path(kind: str) -> str:
-    """Fitted linkage model for persons or organisations, as text in a one-row table."""
-    return f"link/model/{kind}.parquet"
+    """Fitted linkage model for persons or organisations."""
+    return f"link/model/{kind}.json"
 
 
 def days(lake: Lake, layer: str, contract: SourceContract) -> list[str]:

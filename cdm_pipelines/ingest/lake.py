@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
+from typing import IO
 from uuid import uuid4
 
 import fsspec
@@ -96,16 +97,30 @@ class Lake:
 
     @contextmanager
     def writer(self, path: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
-        """Write a table in batches; it appears at ``path`` when the block ends, and not when the block raises."""
+        """Write a table in batches; it appears when the block ends, and not when the block raises."""
+        with (
+            self._whole(path) as sink,
+            pq.ParquetWriter(sink, schema, compression="zstd", compression_level=1) as writer,
+        ):
+            yield writer
+
+    def write_text(self, path: str, text: str) -> None:
+        """Write a small text file whole, for people and programs that read JSON."""
+        with self._whole(path) as sink:
+            sink.write(text.encode())
+
+    def read_text(self, path: str) -> str:
+        """Read a text file."""
+        return str(self._filesystem.cat_file(self._full(path)).decode())
+
+    @contextmanager
+    def _whole(self, path: str) -> Iterator[IO[bytes]]:
         target = PurePosixPath(self._full(path))
-        temporary = str(target.parent / f".tmp-{uuid4().hex}.parquet")
+        temporary = str(target.parent / f".tmp-{uuid4().hex}")
         self._filesystem.makedirs(str(target.parent), exist_ok=True)
         try:
-            with (
-                self._filesystem.open(temporary, "wb") as sink,
-                pq.ParquetWriter(sink, schema, compression="zstd", compression_level=1) as writer,
-            ):
-                yield writer
+            with self._filesystem.open(temporary, "wb") as sink:
+                yield sink
             self._filesystem.mv(temporary, str(target))
         except BaseException:
             if self._filesystem.exists(temporary):
