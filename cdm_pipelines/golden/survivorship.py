@@ -1,0 +1,181 @@
+"""From the records of each customer to one golden record.
+
+Belongs here: laying records out by customer, the golden table, bounded memory. Does not belong here: the
+rules (``contest``), what is remembered about their outcome (``provenance``), the policy file (``policy``).
+
+Records are laid out customer by customer, so that each rule is one pass over whole columns; a customer with
+one record takes that record as it is. Customers are worked through in chunks and never divided between two,
+so the size of a chunk bounds the memory and cannot be seen in the outcome.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdm_pipelines.contracts.canonical import Entity, attributes
+from cdm_pipelines.golden.contest import Contest, Layout
+from cdm_pipelines.golden.policy import SurvivorshipPolicy, golden_groups
+from cdm_pipelines.golden.provenance import PROVENANCE_SCHEMA, provenance
+from cdm_pipelines.identity.relations import golden_employers
+from cdm_pipelines.records.keys import RECORD_KEY, positions, record_keys
+
+__all__ = ["CUSTOMER_SCHEMA", "PROVENANCE_SCHEMA", "Golden", "survive", "survive_in_chunks"]
+
+Ints = npt.NDArray[np.int64]
+
+_GOLDEN_ATTRIBUTES = tuple(a.name for a in attributes(Entity.PARTY, golden_only=True))
+_RECORD_COLUMNS = (
+    *RECORD_KEY,
+    "active",
+    "extract_date",
+    "first_seen",
+    "last_seen",
+    "modified_at",
+    "invalid_attributes",
+    *(name for group in golden_groups().values() for name in group),
+)
+
+CUSTOMER_SCHEMA = pa.schema(
+    [
+        ("golden_id", pa.string()),
+        ("party_kind", pa.string()),
+        ("status", pa.string()),
+        *((name, pa.string()) for name in _GOLDEN_ATTRIBUTES),
+        ("employer_id", pa.string()),
+        ("record_count", pa.int64()),
+        ("source_count", pa.int64()),
+        ("first_seen", pa.string()),
+        ("last_seen", pa.string()),
+    ]
+)
+"""The golden customer; canonical values as text, ``employer_id`` a golden id."""
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Golden customers in order of golden id, and where their values come from.
+
+    Attributes:
+        customer: ``CUSTOMER_SCHEMA``.
+        provenance: ``PROVENANCE_SCHEMA``.
+    """
+
+    customer: pa.Table
+    provenance: pa.Table
+
+
+def survive(
+    records: pa.Table, crosswalk: pa.Table, policy: SurvivorshipPolicy, *, chunk_rows: int = 250_000
+) -> Golden:
+    """Choose the golden values of every customer.
+
+    Args:
+        records: ``records/party``.
+        crosswalk: ``source, entity, record_id, golden_id``, of the same records.
+        policy: The rules.
+        chunk_rows: Records worked on at a time.
+
+    Raises:
+        ValueError: a record has no golden id.
+    """
+    chunks = list(survive_in_chunks(records, crosswalk, policy, chunk_rows=chunk_rows))
+    return Golden(
+        pa.concat_tables([CUSTOMER_SCHEMA.empty_table(), *(chunk.customer for chunk in chunks)]),
+        pa.concat_tables([PROVENANCE_SCHEMA.empty_table(), *(chunk.provenance for chunk in chunks)]),
+    )
+
+
+def survive_in_chunks(
+    records: pa.Table, crosswalk: pa.Table, policy: SurvivorshipPolicy, *, chunk_rows: int = 250_000
+) -> Iterator[Golden]:
+    """Like :func:`survive`, some customers at a time, in order of golden id."""
+    golden = _golden_ids(records, crosswalk)
+    records = records.set_column(
+        records.schema.get_field_index("employer_id"), "employer_id", golden_employers(records, crosswalk)
+    ).select(_RECORD_COLUMNS)
+    order, starts = _layout(records, golden)
+    ends = np.append(starts[1:], len(order))
+    first = 0
+    while first < len(starts):
+        last = max(int(np.searchsorted(ends, starts[first] + chunk_rows, side="right")), first + 1)
+        rows = order[starts[first] : ends[last - 1]]
+        ids = golden.take(pa.array(order[starts[first:last]]))
+        yield _chunk(records.take(pa.array(rows)), starts[first:last] - starts[first], ids, policy)
+        first = last
+
+
+def _golden_ids(records: pa.Table, crosswalk: pa.Table) -> pa.Array:
+    keys, crossed = record_keys(records), record_keys(crosswalk)
+    golden = crosswalk["golden_id"].combine_chunks()
+    if not keys.equals(crossed):
+        at = positions(keys, crossed)
+        golden = golden.take(pa.array(at, mask=at < 0))
+    if golden.null_count:
+        raise ValueError(f"{golden.null_count} records have no golden id")
+    return golden
+
+
+def _layout(records: pa.Table, golden: pa.Array) -> tuple[Ints, Ints]:
+    """Rows in order of golden id and then of key, and where each customer starts among them."""
+    codes = golden.dictionary_encode()
+    rank = pc.sort_indices(codes.dictionary).to_numpy().argsort()
+    customer = rank[codes.indices.to_numpy(zero_copy_only=False)]
+    keys = record_keys(records)
+    by_key = np.arange(len(keys))
+    if len(keys) > 1 and not pc.all(pc.less(keys[:-1], keys[1:])).as_py():
+        by_key = pc.sort_indices(keys).to_numpy()
+    order = by_key[np.argsort(customer[by_key], kind="stable")]
+    laid = customer[order]
+    starts = np.flatnonzero(np.append(True, laid[1:] != laid[:-1])) if len(laid) else np.empty(0, np.int64)
+    return order.astype(np.int64), starts.astype(np.int64)
+
+
+def _chunk(records: pa.Table, starts: Ints, ids: pa.Array, policy: SurvivorshipPolicy) -> Golden:
+    """Golden records of whole customers laid out one after another."""
+    records = records.combine_chunks()
+    layout = Layout.of(starts, records.num_rows)
+    contest = Contest(records, layout, policy)
+    columns: dict[str, pa.Array] = {"golden_id": ids, **_summary(records, layout)}
+    outcomes = {}
+    for group in policy.groups:
+        outcome = contest.decide(group)
+        outcomes[group.name] = outcome
+        winner = starts.copy()
+        winner[layout.shared] = outcome.winner
+        at = pa.array(winner, mask=winner < 0)
+        columns |= {name: records[name].take(at) for name in group.attributes}
+    customer = pa.table({name: columns[name] for name in CUSTOMER_SCHEMA.names}, schema=CUSTOMER_SCHEMA)
+    return Golden(customer, provenance(records, layout, ids, outcomes, policy))
+
+
+def _summary(records: pa.Table, layout: Layout) -> dict[str, pa.Array]:
+    """Status, counts and dates of each customer."""
+    starts = layout.starts
+    active = np.maximum.reduceat(records["active"].to_numpy().astype(np.int8), starts) > 0
+    source = _codes(records["source"])[1]
+    another = np.append(True, source[1:] != source[:-1])
+    another[starts] = True
+    return {
+        "status": pa.array(np.where(active, "active", "inactive"), pa.string()),
+        "record_count": pa.array(layout.sizes),
+        "source_count": pa.array(np.add.reduceat(another.astype(np.int64), starts)),
+        "first_seen": _extreme(records["first_seen"], starts, np.minimum),
+        "last_seen": _extreme(records["last_seen"], starts, np.maximum),
+    }
+
+
+def _extreme(column: pa.ChunkedArray, starts: Ints, function: np.ufunc) -> pa.Array:
+    values, codes = _codes(column)
+    return values.take(pa.array(function.reduceat(codes, starts)))
+
+
+def _codes(column: pa.ChunkedArray) -> tuple[pa.Array, Ints]:
+    """Distinct values in ascending order, and the place of each row's value among them."""
+    encoded = column.combine_chunks().dictionary_encode()
+    order = pc.sort_indices(encoded.dictionary)
+    rank = order.to_numpy().argsort()
+    return encoded.dictionary.take(order), rank[encoded.indices.to_numpy(zero_copy_only=False)]
