@@ -1,0 +1,93 @@
+"""Work on distinct values: the one way in which this room applies a function to a column.
+
+Belongs here: encoding rows as codes of distinct combinations and spreading answers back over the rows. Does not belong
+here: what a value means.
+
+A function of a semantic type takes text arrays and returns arrays of the same length; it never sees how often or where
+a value occurs, so its answer cannot depend on row order or on how rows are cut into chunks.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Arrays = tuple[pa.Array, ...]
+TEXT = pa.string()
+FLAG = pa.bool_()
+
+
+def over_distinct(function: Callable[..., Arrays], *columns: pa.Array) -> Arrays:
+    """Call ``function`` once with the distinct combinations of values, and spread its answers over the rows.
+
+    Args:
+        function: Takes as many text arrays as there are ``columns`` and returns arrays of that same length.
+        columns: Text arrays of one length; null is a value like any other.
+
+    Returns:
+        The arrays that ``function`` returns, one answer per row.
+    """
+    codes, distinct = _encode(columns)
+    indices = pa.array(codes)
+    return tuple(answer.take(indices) for answer in function(*distinct))
+
+
+def _encode(columns: Sequence[pa.Array]) -> tuple[np.ndarray, list[pa.Array]]:
+    encoded = [column.dictionary_encode(null_encoding="encode") for column in columns]
+    if len(encoded) == 1:
+        return encoded[0].indices.to_numpy(), [encoded[0].dictionary]
+    combined = encoded[0].indices.to_numpy().astype(np.int64)
+    for column in encoded[1:]:
+        combined = combined * max(len(column.dictionary), 1) + column.indices.to_numpy()
+    codes, combinations = pd.factorize(combined)
+    distinct: list[pa.Array] = []
+    for column in reversed(encoded[1:]):
+        combinations, own = np.divmod(combinations, max(len(column.dictionary), 1))
+        distinct.append(column.dictionary.take(pa.array(own)))
+    distinct.append(encoded[0].dictionary.take(pa.array(combinations)))
+    return codes, distinct[::-1]
+
+
+def each(function: Callable[..., Sequence[object]], types: Sequence[pa.DataType], *columns: pa.Array) -> Arrays:
+    """Call a function of single values for each position: for distinct values that no compiled code can take.
+
+    Args:
+        function: Takes one value of each column (None for null), returns one value for each of ``types``.
+        types: Arrow types of what the function returns.
+        columns: Text arrays of one length, already distinct.
+    """
+    answers = [function(*values) for values in zip(*(column.to_pylist() for column in columns), strict=True)]
+    parts = zip(*answers, strict=True) if answers else ((),) * len(types)
+    return tuple(pa.array(list(part), kind) for part, kind in zip(parts, types, strict=True))
+
+
+def where_needed(fast: pa.Array, needed: pa.Array, slow: Callable[..., pa.Array], *columns: pa.Array) -> pa.Array:
+    """``fast``, except at the positions ``needed``, where ``slow`` answers for the same positions of ``columns``.
+
+    Args:
+        fast: The answers of compiled code.
+        needed: Where those do not hold; null counts as not needed.
+        slow: Takes ``columns`` at those positions.
+        columns: Text arrays of the length of ``fast``.
+    """
+    needed = pc.fill_null(needed, False)
+    if not pc.any(needed).as_py():
+        return fast
+    return pc.replace_with_mask(fast, needed, slow(*(column.filter(needed) for column in columns)))
+
+
+def no_text(length: int) -> pa.Array:
+    """A text array of nulls."""
+    return pa.nulls(length, TEXT)
+
+
+def no_flags(length: int) -> pa.Array:
+    """A flag array that is false everywhere."""
+    return pa.repeat(pa.scalar(False), length)
+
+
+def coalesce(*arrays: pa.Array) -> pa.Array:
+    """The first value that is not null, position by position."""
+    return pc.coalesce(*arrays) if len(arrays) > 1 else arrays[0]

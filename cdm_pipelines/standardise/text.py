@@ -1,0 +1,85 @@
+"""Text as people meant it: Unicode NFC, repaired mojibake, single spaces, no control characters.
+
+Belongs here: what holds for any text whatever it means. Does not belong here: casing (casing) or what a value means.
+"""
+
+import html
+import re
+import unicodedata
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from ftfy import fix_encoding
+from ftfy.badness import is_bad
+
+from cdm_pipelines.standardise.distinct import TEXT, Arrays, each, over_distinct, where_needed
+
+# Printable ASCII with single spaces, without the ampersand that begins an HTML entity: nothing to do.
+_CLEAN = r"^[!-%'-~]+( [!-%'-~]+)*$"
+_CLEAN_LINES = r"^[!-%'-~]+([ \n][!-%'-~]+)*$"
+_HAS_CONTENT = r"[\p{L}\p{N}]"
+_PLACEHOLDERS = frozenset({"n/a", "n.v.t.", "nvt", "n.v.t", "onbekend", "unknown", "#n/b", "#n/a", "#n.b."})
+_ROUNDS = 5  # nested damage, such as &amp;amp; or text that was mis-decoded twice
+_APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u00b4": "'", "`": "'", "\u00a0": " "})
+_DASHES = re.compile("[\u2010\u2011\u2012\u2013\u2014\u2212]")
+_NEWLINES = re.compile(r"[ \t]*(?:\r\n|[\n\r\u2028\u2029\x85\x0b\x0c])\s*")
+_BLANKS = re.compile(r"\s+")
+_BLANKS_IN_LINE = re.compile(r"[^\S\n]+")
+
+
+def repair(value: str, *, keep_lines: bool = False) -> str:
+    """One value repaired; ``keep_lines`` keeps line ends, as ``\\n``."""
+    for _ in range(_ROUNDS):
+        before = value
+        if "&" in value:
+            value = html.unescape(value)
+        if is_bad(value):
+            value = fix_encoding(value)
+        value = unicodedata.normalize("NFC", value)
+        value = _without_controls(_NEWLINES.sub("\n" if keep_lines else " ", value))
+        value = (_BLANKS_IN_LINE if keep_lines else _BLANKS).sub(" ", value).strip()
+        if value == before:
+            break
+    return value
+
+
+def _without_controls(value: str) -> str:
+    """Drop control, format and unassigned characters; a tab becomes a space."""
+    if value.isprintable():
+        return value
+    kept = (
+        " " if c == "\t" or unicodedata.category(c) == "Zs" else c
+        for c in value
+        if c in "\t\n" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+    )
+    return "".join(kept)
+
+
+def plain_punctuation(value: str) -> str:
+    """Typographic apostrophes, spaces and dashes in their ASCII form."""
+    return value if value.isascii() else _DASHES.sub("-", value.translate(_APOSTROPHES))
+
+
+def clean(column: pa.Array, *, keep_lines: bool = False, placeholders: bool = True) -> pa.Array:
+    """Repair a text column; null where no letter or digit is left.
+
+    Args:
+        column: Text.
+        keep_lines: Keep line ends: an address of several lines.
+        placeholders: Whether words that stand for "nothing" (n.v.t., unknown) become null.
+    """
+
+    def repaired(values: pa.Array) -> Arrays:
+        dirty = pc.invert(pc.match_substring_regex(values, _CLEAN_LINES if keep_lines else _CLEAN))
+        values = where_needed(values, dirty, lambda damaged: _repair_each(damaged, keep_lines=keep_lines), values)
+        values = pc.if_else(pc.match_substring_regex(values, _HAS_CONTENT), values, pa.scalar(None, TEXT))
+        if placeholders:
+            empty = pc.is_in(pc.utf8_lower(values), value_set=pa.array(sorted(_PLACEHOLDERS)))
+            values = pc.if_else(empty, pa.scalar(None, TEXT), values)
+        return (values,)
+
+    return over_distinct(repaired, column)[0]
+
+
+def _repair_each(values: pa.Array, *, keep_lines: bool) -> pa.Array:
+    return each(lambda value: (repair(value, keep_lines=keep_lines),), (TEXT,), values)[0]
