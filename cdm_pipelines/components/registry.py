@@ -4,22 +4,14 @@ Belongs here: facts that several asset modules share. Does not belong here: asse
 """
 
 from collections.abc import Iterable
-from functools import cache
-from pathlib import Path
 
 import dagster as dg
 
-import cdm_pipelines.defs
-from cdm_pipelines.contracts import SourceContract, load_contracts
+from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Attribute, Entity, Input, targets
+from cdm_pipelines.flows.catalogue import all_contracts
 
 OWNER = "team:customer-data"
-
-
-@cache
-def all_contracts() -> tuple[SourceContract, ...]:
-    """The contracts of all sources, by source and entity."""
-    return load_contracts(Path(cdm_pipelines.defs.__path__[0]))
 
 
 def contracts_feeding(*entities: Entity) -> tuple[SourceContract, ...]:

@@ -13,7 +13,6 @@ import fsspec
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.flows import layout
 from cdm_pipelines.flows.arrivals import Delivery
-from cdm_pipelines.flows.source_day import FILES
 from cdm_pipelines.ingest import find_files, landing_dates
 from cdm_pipelines.ingest.lake import Lake
 
@@ -73,6 +72,6 @@ def ingested_digests(
 
 
 def _files(lake: Lake, path: str) -> dict[str, int]:
-    listed = (lake.schema(path).metadata or {}).get(FILES, b"").decode()
+    listed = lake.notes(path).get(layout.FILES, "")
     pairs = (line.rsplit("\t", 1) for line in listed.splitlines())
     return {name: int(size) for name, size in pairs}

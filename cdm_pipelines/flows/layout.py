@@ -11,6 +11,10 @@ from cdm_pipelines.ingest.lake import Lake
 
 MATCHES = "link/matches.parquet"
 CLUSTERS = "link/clusters.parquet"
+FINGERPRINT = "fingerprint"
+"""Note on a table: changes when anything that it was made from changes."""
+FILES = "files"
+"""Note on a raw table: path and size of each file that it was made from, a line each."""
 
 
 def _daily(layer: str, contract: SourceContract, date: str) -> str:

@@ -12,11 +12,15 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.flows.layout import quarantine_path, records_path, standard_days, standard_path
+from cdm_pipelines.flows.layout import (
+    FINGERPRINT,
+    quarantine_path,
+    records_path,
+    standard_days,
+    standard_path,
+)
 from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.records import Partition, current_state, records_schema, resolve_order_parties
-
-FINGERPRINT = b"fingerprint"
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ def build_records(lake: Lake, contracts: Sequence[SourceContract], entities: Seq
         partitions = list(_partitions(lake, contracts, entity))
         days += len(partitions)
         for partition in partitions:
-            digest.update(f"{partition.path} {_fingerprint(lake, partition.path)}\n".encode())
+            digest.update(f"{partition.path} {lake.notes(partition.path).get(FINGERPRINT, '')}\n".encode())
         tables = current_state(entity, partitions, lake.read)
         parties = _parties(lake) if entity is Entity.ORDER else None
         schema = records_schema(entity)
@@ -80,10 +84,6 @@ def _held_back(lake: Lake, contract: SourceContract, date: str) -> pa.Array | No
     keys = lake.read(path, list(contract.key))
     ids = pc.binary_join_element_wise(*(keys[name] for name in contract.key), "|")
     return ids.drop_null().combine_chunks()
-
-
-def _fingerprint(lake: Lake, path: str) -> str:
-    return (lake.schema(path).metadata or {}).get(FINGERPRINT, b"").decode()
 
 
 def _parties(lake: Lake) -> pa.Table:

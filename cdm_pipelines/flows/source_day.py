@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -21,12 +22,10 @@ import pyarrow.parquet as pq
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.flows import layout
 from cdm_pipelines.flows.chunks import Chunk, Refined, in_order
-from cdm_pipelines.flows.records import FINGERPRINT
 from cdm_pipelines.ingest.lake import Lake, to_frame, to_table
 from cdm_pipelines.quality.thresholds import Thresholds, Verdict, judge
 from cdm_pipelines.settings import Settings
 
-FILES = b"files"
 _ORIGIN = ("_file", "_row", "_sha256", "_defect")
 
 
@@ -99,27 +98,27 @@ def process_day(settings: Settings, lake: Lake, contract: SourceContract, date: 
 
 def _land(settings: Settings, lake: Lake, contract: SourceContract, date: str) -> tuple[str, ...]:
     """Write the raw table: all rows of all files of the day, as text."""
-    from cdm_pipelines.ingest import ExtractError, find_files, read_extract  # noqa: PLC0415 - readers load in a run
+    from cdm_pipelines.ingest import ExtractError, Refusal, find_files, read_extract  # noqa: PLC0415 - readers load in a run
 
+    sums: set[str] = set()
     try:
         files = find_files(settings.landing_url, contract, date)
         tables = read_extract(settings.landing_url, contract, date, chunk_rows=settings.chunk_rows)
         first = next(tables)
-        fingerprint = sha256(
-            "\n".join([contract.fingerprint, *(f"{file.path} {file.sha256}" for file in files)]).encode()
-        ).hexdigest()[:16]
-        schema = first.schema.with_metadata(
-            {
-                FINGERPRINT: fingerprint.encode(),
-                FILES: "\n".join(f"{file.path}\t{file.size}" for file in files).encode(),
-            }
-        )
-        with lake.writer(layout.raw_path(contract, date), schema) as writer:
-            writer.write_table(first)
-            for table in tables:
+        with lake.writer(layout.raw_path(contract, date), first.schema) as writer:
+            for table in chain([first], tables):
                 writer.write_table(table.cast(first.schema))
+                sums.update(table["_sha256"].unique().to_pylist())
+            listed = [f"{file.path}\t{file.size}" for file in files]
+            made_from = "\n".join([contract.fingerprint, *listed, *sorted(sums)])
+            writer.add_key_value_metadata(
+                {
+                    layout.FINGERPRINT: sha256(made_from.encode()).hexdigest()[:16],
+                    layout.FILES: "\n".join(listed),
+                }
+            )
     except ExtractError as error:
-        kind = DayAbsentError if error.kind == "absent" else DayRefusedError
+        kind = DayAbsentError if error.kind == Refusal.ABSENT else DayRefusedError
         raise kind(str(error)) from None
     return tuple(file.path for file in files)
 
@@ -178,7 +177,7 @@ class _Writers:
 
     def __init__(self, stack: ExitStack, lake: Lake, fingerprint: str) -> None:
         self._stack, self._lake = stack, lake
-        self._metadata = {FINGERPRINT: fingerprint.encode()}
+        self._metadata = {layout.FINGERPRINT: fingerprint}
         self._open: dict[str, tuple[pq.ParquetWriter, pa.Schema]] = {}
 
     def write(self, path: str, table: pa.Table) -> None:
@@ -267,7 +266,7 @@ def _corrections(lake: Lake, contract: SourceContract, date: str) -> pd.DataFram
 
 
 def _fingerprint(lake: Lake, raw: str, corrections: pd.DataFrame | None) -> str:
-    delivered = str(lake.schema(raw).metadata[FINGERPRINT].decode())
+    delivered = lake.notes(raw)[layout.FINGERPRINT]
     if corrections is None:
         return delivered
     return sha256(f"{delivered} {corrections.to_csv(index=False)}".encode()).hexdigest()[:16]

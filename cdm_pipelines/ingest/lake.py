@@ -158,6 +158,12 @@ class Lake:
         with self._filesystem.open(self._full(path), "rb") as source:
             return pq.read_schema(source)
 
+    def notes(self, path: str) -> dict[str, str]:
+        """What the writer of a table noted with it: fingerprints, file names."""
+        with self._filesystem.open(self._full(path), "rb") as source:
+            found = pq.read_metadata(source).metadata or {}
+        return {key.decode(): value.decode() for key, value in found.items() if key != b"ARROW:schema"}
+
     def count(self, path: str) -> int:
         """Number of rows of a table, without reading them."""
         with self._filesystem.open(self._full(path), "rb") as source:

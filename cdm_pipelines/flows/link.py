@@ -1,0 +1,129 @@
+"""The step that makes ``link/*`` from the current party records.
+
+Belongs here: when a model is fitted, and what is written. Does not belong here: linkage itself.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.contracts.model import PartyKind
+from cdm_pipelines.flows import layout
+from cdm_pipelines.ingest.lake import Lake
+from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, LinkResult, link
+from cdm_pipelines.settings import Settings
+
+KEY = ("source", "record_id")
+
+
+@dataclass
+class Linked:
+    """What came of it, for people and for metadata."""
+
+    fitted: bool = False
+    model_fingerprint: str = ""
+    records: int = 0
+    pairs: int = 0
+    clusters: int = 0
+    blocking: Counter[str] = field(default_factory=Counter)
+    sizes: Counter[str] = field(default_factory=Counter)
+    weights: Counter[str] = field(default_factory=Counter)
+    seconds: Counter[str] = field(default_factory=Counter)
+    levels: dict[str, list[Mapping[str, object]]] = field(default_factory=dict)
+
+
+def link_parties(
+    lake: Lake, settings: Settings, *, refit: bool = False, progress: Callable[[str], None] = lambda _: None
+) -> Linked:
+    """Link persons with persons and organisations with organisations.
+
+    A model is fitted when there is none, when the policy has changed, or on command; then it is kept, so that
+    days can come in any order (R4).
+    """
+    linked = Linked()
+    clusters, pairs, models = [], [], []
+    for kind in PartyKind:
+        policy = LinkagePolicy.load(settings.policies / "linkage" / f"{kind}.yaml")
+        records = _records(lake, kind, policy)
+        model = None if refit else _kept_model(lake, kind, policy)
+        result = link(
+            records,
+            policy,
+            model=model,
+            same=_merged_in_source(records),
+            progress=lambda text, kind=kind: progress(f"{kind}: {text}"),  # type: ignore[misc]
+        )
+        if model is None:
+            lake.write_text(layout.model_path(kind), result.model.to_json())
+            linked.fitted = True
+        models.append(result.model.to_json())
+        clusters.append(_table(result.clusters))
+        pairs.append(_table(result.pairs))
+        _account(linked, kind, result)
+    lake.write(layout.CLUSTERS, pa.concat_tables(clusters, promote_options="default"))
+    lake.write(layout.MATCHES, pa.concat_tables(pairs, promote_options="default"))
+    linked.model_fingerprint = sha256("".join(models).encode()).hexdigest()[:16]
+    return linked
+
+
+def _records(lake: Lake, kind: PartyKind, policy: LinkagePolicy) -> pa.Table:
+    """The records of one kind; ``source`` is source/entity, since entities of a source may share ids."""
+    wanted = {column.column for column in policy.columns.values()}
+    table = lake.read(layout.records_path(Entity.PARTY))
+    table = table.filter(pc.equal(table["party_kind"], str(kind)))
+    source = pc.binary_join_element_wise(table["source"], table["entity"], "/")
+    keep = [name for name in table.column_names if name in wanted | {"record_id", "merged_into"}]
+    return table.select(keep).append_column("source", source)
+
+
+def _merged_in_source(records: pa.Table) -> pa.Table:
+    """Records that their own source merged into another one: they describe the same party."""
+    merged = records.filter(pc.is_valid(records["merged_into"]))
+    pairs = pa.table(
+        {
+            "left_source": merged["source"],
+            "left_id": merged["record_id"],
+            "right_source": merged["source"],
+            "right_id": merged["merged_into"],
+        }
+    )
+    known = records.select(list(KEY)).rename_columns(["right_source", "right_id"])
+    return pairs.join(known, keys=["right_source", "right_id"], join_type="inner").sort_by(
+        [("left_source", "ascending"), ("left_id", "ascending")]
+    )
+
+
+def _kept_model(lake: Lake, kind: PartyKind, policy: LinkagePolicy) -> LinkageModel | None:
+    path = layout.model_path(kind)
+    if not lake.exists(path):
+        return None
+    model = LinkageModel.from_json(lake.read_text(path))
+    return model if model.policy_fingerprint == policy.fingerprint else None
+
+
+def _table(found: object) -> pa.Table:
+    return found if isinstance(found, pa.Table) else pa.Table.from_pandas(found, preserve_index=False)
+
+
+def _account(linked: Linked, kind: PartyKind, result: LinkResult) -> None:
+    clusters = _table(result.clusters)
+    sizes = np.unique(
+        np.unique(clusters["cluster_id"].to_numpy(zero_copy_only=False).astype(str), return_counts=True)[1],
+        return_counts=True,
+    )
+    linked.records += clusters.num_rows
+    linked.clusters += int(sizes[1].sum())
+    linked.pairs += len(result.pairs)
+    linked.sizes.update({f"{size:>3}": int(count) for size, count in zip(*sizes, strict=True)})
+    linked.blocking.update({f"{kind}: {rule}": pairs for rule, pairs in result.report.pairs_by_rule.items()})
+    linked.seconds.update(result.report.seconds)
+    linked.levels[str(kind)] = result.report.levels
+    weights = _table(result.pairs)["weight"].to_numpy()
+    bins, counts = np.unique(np.floor(weights / 5) * 5, return_counts=True)
+    linked.weights.update({f"{low:+.0f} to {low + 5:+.0f}": int(n) for low, n in zip(bins, counts, strict=True)})
