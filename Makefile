@@ -57,11 +57,12 @@ clean: ## stop the embedded PostgreSQL and remove what the other targets made in
 venv:
 	@[ -x $(BIN)/python ] && [ "$$($(BIN)/python -c 'import sys; print(sys.prefix)')" = "$$(cat $(INSTALLED) 2>&1)" ] \
 		|| rm -rf .venv
-	@$(MAKE) $(INSTALLED)
+	@$(MAKE) -s $(INSTALLED)
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@[ -x $(BIN)/python ] || { \
-		for candidate in "$(PYTHON)" python3.13 python3.12 python3.11 python3; do \
+		set -- "$(PYTHON)"; [ -n "$$1" ] || set -- python3.13 python3.12 python3.11 python3; \
+		for candidate do \
 			if "$$candidate" -c '$(SUPPORTED)' >/dev/null 2>&1; then break; fi; \
 			candidate=; \
 		done; \

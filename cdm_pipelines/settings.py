@@ -19,8 +19,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX: Final = "CDM_"
 _PACKAGE: Final = Path(__file__).resolve().parent
-_RESERVED: Final = frozenset({"CDM_DAGSTER_DATABASE_URL", "CDM_DAGSTER_FILES"})
-"""Variables that the project sets itself for the Dagster processes that it starts."""
+DAGSTER_URL_VARIABLE: Final = "CDM_DAGSTER_DATABASE_URL"
+"""Not a setting: the project sets it for the Dagster processes that it starts."""
 
 
 class SettingsError(ValueError):
@@ -179,6 +179,17 @@ class Settings(BaseSettings):
             )
         return self
 
+    def environment(self) -> dict[str, str]:
+        """The variables, secret ones too, that give another process these settings."""
+        variables = {}
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, SecretStr):
+                value = value.get_secret_value()
+            text = ",".join(value) if isinstance(value, tuple) else str(value)
+            variables[_variable(name)] = "" if value is None else text
+        return variables
+
 
 def load_settings(**values: Any) -> Settings:
     """Read the settings from the environment; keyword arguments win over variables.
@@ -204,7 +215,7 @@ def _unknown(environment: Mapping[str, str]) -> list[str]:
     known = {_variable(name) for name in Settings.model_fields}
     problems = []
     for name in sorted(environment):
-        if name.startswith(PREFIX) and name not in known | _RESERVED:
+        if name.startswith(PREFIX) and name not in known | {DAGSTER_URL_VARIABLE}:
             near = get_close_matches(name, known, n=1, cutoff=0.7)
             hint = (
                 f"did you mean {near[0]}?" if near else "remove it, or see `cdm doctor` for those there are"

@@ -41,7 +41,7 @@ class Programs:
     def major(self) -> int | None:
         """Major version, or None when the folder holds no PostgreSQL that runs here."""
         try:
-            answer = subprocess.run(
+            answer = subprocess.run(  # noqa: S603 - our own arguments
                 [self.path("postgres"), "--version"], capture_output=True, text=True, check=True, timeout=60
             )
         except (OSError, subprocess.SubprocessError):
@@ -152,7 +152,9 @@ def _obstacle(launcher: Launcher, programs: Programs, folder: Path) -> str | Non
     )
     for command in commands:
         try:
-            answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+            answer = subprocess.run(  # noqa: S603 - our own arguments
+                command, capture_output=True, text=True, timeout=60, check=False
+            )
         except (OSError, subprocess.SubprocessError) as error:
             return str(error)
         if answer.returncode != 0:

@@ -133,7 +133,7 @@ class Cluster:
                 "--no-instructions",
                 *locale,
             )
-            answer = subprocess.run(
+            answer = subprocess.run(  # noqa: S603 - our own arguments
                 command, capture_output=True, text=True, check=False, env=_environment(), cwd=self.folder
             )
             if answer.returncode == 0:
@@ -170,7 +170,7 @@ class Cluster:
             self.log.replace(self.log.with_suffix(".log.old"))
         script = 'log=$1; shift; "$@" </dev/null >>"$log" 2>&1 & echo $!'
         command = launcher.command(programs.path("postgres"), "-D", str(self.data))
-        answer = subprocess.run(
+        answer = subprocess.run(  # noqa: S603 - our own arguments
             ["/bin/sh", "-c", script, "sh", str(self.log), *command],
             stdout=subprocess.PIPE,
             text=True,

@@ -47,6 +47,14 @@ class EmbeddedServer:
         """The server's process, or None when it does not run."""
         return self._cluster.postmaster()
 
+    def url(self) -> str:
+        """A ``postgresql://`` URL of the running server, without a password.
+
+        Raises:
+            HubError: the server does not run.
+        """
+        return self._cluster.url()
+
     @contextmanager
     def running(self) -> Iterator[str]:
         """Use the server: start it unless it runs, and stop it afterwards unless another process uses it.
@@ -64,7 +72,7 @@ class EmbeddedServer:
             _HELD.by_folder[self.folder] = users + 1, lock
         process = os.getpid()
         try:
-            yield self._cluster.url()
+            yield self.url()
         finally:
             if os.getpid() == process:  # a child forked in between has nothing to give back
                 self._release()

@@ -1,0 +1,52 @@
+"""The environment of Dagster's processes.
+
+Belongs here: the variables and the folder by which a Dagster process finds its instance and the same settings as
+ours. Does not belong here: starting such a process; Dagster is not imported.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+from cdm_pipelines import settings as settings_module
+from cdm_pipelines.hub.connection import dagster_url
+from cdm_pipelines.hub.errors import HubError
+from cdm_pipelines.settings import DAGSTER_URL_VARIABLE, Settings
+
+
+def dagster_environment(settings: Settings) -> dict[str, str]:
+    """The variables that a Dagster process needs; to be called, and used, inside ``open_hub``.
+
+    Makes the folder for DAGSTER_HOME with a fresh copy of ``dagster.yaml``, and the schema for Dagster's storage.
+    The settings are among the variables, so that a process in another working folder has the same.
+
+    Raises:
+        HubError: the database cannot be reached, or there is no ``dagster.yaml``.
+    """
+    home = settings.home / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    _replace(home / "dagster.yaml", instance_file().read_bytes())
+    return {
+        **settings.environment(),
+        "DAGSTER_HOME": str(home),
+        DAGSTER_URL_VARIABLE: dagster_url(settings),
+    }
+
+
+def instance_file() -> Path:
+    """Where ``dagster.yaml`` is: in the checkout, or in the package where it was installed without one."""
+    package = Path(settings_module.__file__).parent
+    for folder in (package.parent, package):
+        if (folder / "dagster.yaml").is_file():
+            return folder / "dagster.yaml"
+    raise HubError(f"dagster.yaml is missing in {package.parent}; restore it from the repository.")
+
+
+def _replace(file: Path, content: bytes) -> None:
+    """Write ``file`` so that a process that reads it sees all of it."""
+    if file.is_file() and file.read_bytes() == content:
+        return
+    descriptor, temporary = tempfile.mkstemp(dir=file.parent)
+    with os.fdopen(descriptor, "wb") as target:
+        target.write(content)
+    Path(temporary).replace(file)
