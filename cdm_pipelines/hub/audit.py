@@ -1,0 +1,216 @@
+"""What is checked between staging and publishing (R3, R5).
+
+Belongs here: questions that the staged tables must answer with zero rows, and figures to compare with limits.
+Does not belong here: the limits (``policies/checks.yaml``) or the decision to stop.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+from cdm_pipelines.hub.errors import HubError
+from cdm_pipelines.hub.load import without_data
+from cdm_pipelines.hub.publish import Staged, staged_tables
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that must not be published.
+
+    Attributes:
+        audit: ``reconciliation``, ``uniqueness`` or ``referential_integrity``.
+        count: Rows concerned.
+        text: What is wrong, in words, without values.
+    """
+
+    audit: str
+    count: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What limits are set for.
+
+    Attributes:
+        customers: Staged golden customers.
+        published_customers: Those of the version in service.
+        largest_customer: Source records behind the one that has most.
+    """
+
+    customers: int
+    published_customers: int
+    largest_customer: int
+
+    @property
+    def drift(self) -> float:
+        """Change of the number of customers as a share of those in service; 0 at the first publication."""
+        if not self.published_customers:
+            return 0.0
+        return abs(self.customers - self.published_customers) / self.published_customers
+
+
+@dataclass(frozen=True)
+class _Question:
+    audit: str
+    text: str
+    tables: tuple[str, ...]
+    sql: str
+
+
+_QUESTIONS = (
+    _Question(
+        "uniqueness",
+        "golden ids are staged more than once",
+        ("customer",),
+        "SELECT count(*) - count(DISTINCT golden_id) FROM staging.customer",
+    ),
+    _Question(
+        "uniqueness",
+        "source records are in more than one golden customer",
+        ("crosswalk",),
+        """SELECT count(*) FROM (SELECT FROM staging.crosswalk
+           GROUP BY source, entity, record_id HAVING count(*) > 1) AS repeated""",
+    ),
+    _Question(
+        "uniqueness",
+        "attributes have more than one provenance",
+        ("provenance",),
+        """SELECT count(*) FROM (SELECT FROM staging.provenance
+           GROUP BY golden_id, attribute HAVING count(*) > 1) AS repeated""",
+    ),
+    _Question(
+        "uniqueness",
+        "ids are more than once in the registry",
+        ("golden_id",),
+        "SELECT count(*) - count(DISTINCT golden_id) FROM staging.golden_id",
+    ),
+    _Question(
+        "reconciliation",
+        "customers count other source records than the crosswalk gives them",
+        ("customer", "crosswalk"),
+        """SELECT count(*) FROM staging.customer LEFT JOIN (
+             SELECT golden_id, count(*) AS records, bool_or(active) AS active
+             FROM staging.crosswalk GROUP BY golden_id) AS members USING (golden_id)
+           WHERE record_count IS DISTINCT FROM records
+              OR (status = 'active') IS DISTINCT FROM active""",
+    ),
+    _Question(
+        "referential_integrity",
+        "crosswalk rows name a customer that is not staged",
+        ("customer", "crosswalk"),
+        """SELECT count(*) FROM staging.crosswalk AS x WHERE NOT EXISTS (
+           SELECT FROM staging.customer AS c WHERE c.golden_id = x.golden_id)""",
+    ),
+    _Question(
+        "referential_integrity",
+        "provenance rows name a customer that is not staged",
+        ("customer", "provenance"),
+        """SELECT count(*) FROM staging.provenance AS p WHERE NOT EXISTS (
+           SELECT FROM staging.customer AS c WHERE c.golden_id = p.golden_id)""",
+    ),
+    _Question(
+        "referential_integrity",
+        "customers have no provenance",
+        ("customer", "provenance"),
+        """SELECT count(*) FROM staging.customer AS c WHERE NOT EXISTS (
+           SELECT FROM staging.provenance AS p WHERE p.golden_id = c.golden_id)""",
+    ),
+    _Question(
+        "referential_integrity",
+        "provenance rows name a source record of another customer",
+        ("crosswalk", "provenance"),
+        """SELECT count(*) FROM staging.provenance AS p WHERE NOT EXISTS (
+           SELECT FROM staging.crosswalk AS x
+           WHERE (x.source, x.entity, x.record_id, x.golden_id)
+               = (p.source, p.entity, p.record_id, p.golden_id))""",
+    ),
+    _Question(
+        "referential_integrity",
+        "customers name an employer that is not staged",
+        ("customer",),
+        """SELECT count(*) FROM staging.customer AS c WHERE employer_id IS NOT NULL AND NOT EXISTS (
+           SELECT FROM staging.customer AS e WHERE e.golden_id = c.employer_id)""",
+    ),
+    _Question(
+        "referential_integrity",
+        "customers and current ids of the registry differ",
+        ("customer", "golden_id"),
+        """SELECT count(*) FROM staging.customer AS c
+           FULL JOIN (SELECT golden_id FROM staging.golden_id WHERE status = 'current') AS i USING (golden_id)
+           WHERE c.golden_id IS NULL OR i.golden_id IS NULL""",
+    ),
+    _Question(
+        "referential_integrity",
+        "aliases name an id that is not current",
+        ("golden_id",),
+        """SELECT count(*) FROM staging.golden_id AS a WHERE status = 'alias' AND NOT EXISTS (
+           SELECT FROM staging.golden_id AS i WHERE i.golden_id = a.alias_of AND i.status = 'current')""",
+    ),
+    _Question(
+        "referential_integrity",
+        "published ids are missing from the registry",
+        ("golden_id",),
+        """SELECT count(*) FROM identity.golden_id AS old WHERE NOT EXISTS (
+           SELECT FROM staging.golden_id AS new WHERE new.golden_id = old.golden_id)""",
+    ),
+    _Question(
+        "referential_integrity",
+        "orders name a customer that is not staged",
+        ("customer", "customer_order"),
+        """SELECT count(*) FROM staging.customer_order AS o WHERE golden_id IS NOT NULL AND NOT EXISTS (
+           SELECT FROM staging.customer AS c WHERE c.golden_id = o.golden_id)""",
+    ),
+)
+
+
+def audit(connection: Connection, records: int) -> list[Problem]:
+    """Everything that is wrong with what is staged; empty when it may be published.
+
+    Args:
+        connection: Of a migrated hub.
+        records: Source records that there are, each of which must be in exactly one golden customer.
+
+    Raises:
+        HubError: nothing is staged, or staged rows are gone.
+    """
+    return list(_problems(connection, records, _waiting(connection)))
+
+
+def figures(connection: Connection) -> Figures:
+    """Sizes of the staged and the published version.
+
+    Raises:
+        HubError: nothing is staged, or staged rows are gone.
+    """
+    _waiting(connection)
+    row = connection.execute(
+        text(
+            """SELECT count(*) AS customers, coalesce(max(record_count), 0) AS largest_customer,
+                      (SELECT count(*) FROM golden.customer) AS published_customers
+               FROM staging.customer"""
+        )
+    ).one()
+    return Figures(row.customers, row.published_customers, row.largest_customer)
+
+
+def _waiting(connection: Connection) -> Staged:
+    waiting = staged_tables(connection)
+    if waiting is None:
+        raise HubError("Nothing is staged for publication: stage first (materialise golden/staged).")
+    return waiting
+
+
+def _problems(connection: Connection, records: int, waiting: Staged) -> Iterator[Problem]:
+    connection.execute(text("SET LOCAL work_mem = '128MB'"))
+    crossed = waiting.rows.get("crosswalk", records)
+    if crossed != records:
+        what = f"{records:,} source records, but {crossed:,} rows in the crosswalk"
+        yield Problem("reconciliation", abs(crossed - records), what)
+    with without_data("auditing"):
+        for question in _QUESTIONS:
+            if all(table in waiting.rows for table in question.tables):
+                count = int(connection.scalar(text(question.sql)) or 0)
+                if count:
+                    yield Problem(question.audit, count, f"{count:,} {question.text}")

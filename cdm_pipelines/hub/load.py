@@ -1,0 +1,139 @@
+"""Bulk transport between Arrow and PostgreSQL.
+
+Belongs here: COPY in both directions, and errors without the data they are about. Does not belong here: which
+tables, and when (``publish``, ``queries``).
+
+Values travel as CSV that pyarrow writes and reads: in it a null is an empty field and an empty text is
+``""``, for both sides alike.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+
+import psycopg
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+from psycopg import sql
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from cdm_pipelines.hub.errors import HubError
+
+_CHUNK_ROWS = 50_000
+_READ_BYTES = 16 * 1024 * 1024
+_PLACE = re.compile(r"COPY \w+, line (\d+)(?:, column (\w+))?")
+
+
+def copy_table(connection: Connection, table: str, data: pa.Table, schema: str = "staging") -> int:
+    """Append an Arrow table to a table with columns of the same names; returns the number of rows.
+
+    Args:
+        connection: Inside the caller's transaction.
+        table: Name of the table.
+        data: Columns in any order; text is parsed by PostgreSQL into the column's own type.
+        schema: Schema of the table.
+
+    Raises:
+        HubError: a value does not fit; names table, row and column, never the value.
+    """
+    columns = sql.SQL(", ").join(map(sql.Identifier, data.schema.names))
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(sql.Identifier(schema, table), columns)
+    options = pa_csv.WriteOptions(include_header=False)
+    doing = f"loading {schema}.{table}"
+    with without_data(doing), _driver(connection).cursor() as cursor, cursor.copy(statement) as copy:
+        for batch in data.to_batches(max_chunksize=_CHUNK_ROWS):
+            buffer = pa.BufferOutputStream()
+            pa_csv.write_csv(batch, buffer, options)
+            copy.write(memoryview(buffer.getvalue()))
+    return int(data.num_rows)
+
+
+def read_batches(
+    connection: Connection, query: str, schema: pa.Schema, params: dict[str, object] | None = None
+) -> Iterator[pa.Table]:
+    """Stream the rows of a query as Arrow tables of some 16 MB.
+
+    Args:
+        connection: Inside a transaction, so that all rows are of one version.
+        query: A SELECT whose columns are those of ``schema``, in its order; psycopg placeholders
+            ``%(name)s``.
+        schema: Names and types.
+        params: Values of the placeholders.
+    """
+    statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(sql.SQL(query))
+    with (
+        without_data("reading"),
+        _driver(connection).cursor() as cursor,
+        cursor.copy(statement, params) as copy,
+    ):
+        rows: list[bytes] = []
+        size = 0
+        for row in copy:
+            rows.append(bytes(row))
+            size += len(rows[-1])
+            if size >= _READ_BYTES:
+                yield _parsed(b"".join(rows), schema)
+                rows, size = [], 0
+        if rows:
+            yield _parsed(b"".join(rows), schema)
+
+
+def read_table(connection: Connection, query: str, schema: pa.Schema) -> pa.Table:
+    """All rows of a query as one Arrow table; see :func:`read_batches`."""
+    return pa.concat_tables([schema.empty_table(), *read_batches(connection, query, schema)])
+
+
+@contextmanager
+def without_data(doing: str) -> Iterator[None]:
+    """Replace errors of the database by ones that hold no value of any row.
+
+    PostgreSQL quotes the offending value, and SQLAlchemy the parameters; neither may reach a log (R6).
+    """
+    try:
+        yield
+    except (psycopg.Error, DBAPIError) as error:
+        original = error.orig if isinstance(error, DBAPIError) else error
+        raise HubError(f"{doing} failed: {_described(original)}") from None
+
+
+def _described(error: BaseException | None) -> str:
+    if not isinstance(error, psycopg.Error):
+        return type(error).__name__
+    parts = [type(error).__name__]
+    if error.sqlstate:
+        parts.append(f"SQLSTATE {error.sqlstate}")
+    place = _PLACE.search(error.diag.context or "")
+    if place:
+        parts.append(f"row {place[1]}")
+    column = error.diag.column_name or (place[2] if place else None)
+    for what, name in (
+        ("table", error.diag.table_name),
+        ("column", column),
+        ("constraint", error.diag.constraint_name),
+    ):
+        if name:
+            parts.append(f"{what} {name}")
+    return ", ".join(parts)
+
+
+def _parsed(content: bytes, schema: pa.Schema) -> pa.Table:
+    booleans = {"true_values": ["t"], "false_values": ["f"]}
+    convert = pa_csv.ConvertOptions(
+        column_types=schema,
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+        **booleans,
+    )
+    read = pa_csv.ReadOptions(column_names=schema.names, use_threads=False)
+    parse = pa_csv.ParseOptions(newlines_in_values=True)
+    return pa_csv.read_csv(BytesIO(content), read_options=read, parse_options=parse, convert_options=convert)
+
+
+def _driver(connection: Connection) -> psycopg.Connection[tuple[object, ...]]:
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):
+        raise HubError("The hub needs the psycopg driver: write postgresql+psycopg:// in CDM_DATABASE_URL.")
+    return driver

@@ -1,0 +1,262 @@
+"""Write, audit, publish (R5): the next version is staged, checked, and then takes the place of the last one.
+
+Belongs here: staging tables, and the one transaction that applies them. Does not belong here: what makes a
+version fit to be published (``audit``), nor how rows are made.
+
+Publishing compares the staged with the published rows and touches only those that differ, so that a rerun
+changes nothing and whoever follows changes sees changes only. Readers see the last version until the moment
+of the commit.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import pyarrow as pa
+from sqlalchemy import (
+    Connection,
+    Engine,
+    MetaData,
+    Select,
+    Table,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    text,
+    tuple_,
+    update,
+)
+from sqlalchemy.schema import DropTable
+
+from cdm_pipelines.hub.errors import HubError
+from cdm_pipelines.hub.load import copy_table, without_data
+from cdm_pipelines.hub.schema import PUBLISHED, publication, staged
+
+_LOCK = (
+    0x63646D70  # "cdmp": the key of the advisory lock under which one process at a time stages or publishes
+)
+_PUBLISHED = {table.name: table for table in PUBLISHED}
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What was staged.
+
+    Attributes:
+        token: Names this staging; :func:`promote` can be told to publish no other.
+        rows: Rows per table.
+    """
+
+    token: UUID
+    rows: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a publication did to one table, in rows."""
+
+    inserted: int
+    updated: int
+    deleted: int
+    unchanged: int
+
+    @property
+    def rows(self) -> int:
+        """Rows that the table has now."""
+        return self.inserted + self.updated + self.unchanged
+
+    @property
+    def any(self) -> bool:
+        """Whether anything changed."""
+        return bool(self.inserted or self.updated or self.deleted)
+
+
+@dataclass(frozen=True)
+class PublishResult:
+    """What a publication did.
+
+    Attributes:
+        changes: Per published table.
+        publication_id: Its number in ``ops.publication``; None when nothing changed.
+    """
+
+    changes: Mapping[str, Change]
+    publication_id: int | None
+
+
+def stage(engine: Engine, tables: Mapping[str, pa.Table | Iterable[pa.Table]]) -> Staged:
+    """Load the next version into ``staging``, in place of what was staged before; all of it or nothing.
+
+    Args:
+        engine: Of a migrated hub.
+        tables: Per published table (``customer``, ``crosswalk``, ``provenance``, ``golden_id``, and when
+            there are orders ``customer_order``, ``order_line``, ``payment``) its whole content, in one piece
+            or in several. A table that is left out will stay as it is published.
+
+    Raises:
+        HubError: a table is unknown, has other columns than the published one, or a value does not fit.
+    """
+    with without_data("staging"), engine.begin() as connection:
+        _lock(connection)
+        staging = Staging(connection)
+        for name, content in tables.items():
+            staging.begin(name)
+            for piece in [content] if isinstance(content, pa.Table) else content:
+                staging.add(name, piece)
+        return staging.finish()
+
+
+class Staging:
+    """Staging in pieces, inside one transaction of the caller: several tables may grow side by side."""
+
+    def __init__(self, connection: Connection) -> None:
+        _lock(connection)
+        self._connection = connection
+        self._rows: dict[str, int] = {}
+        for name in _PUBLISHED:
+            connection.execute(DropTable(_staging_table(name), if_exists=True))
+        connection.execute(delete(staged))
+
+    def begin(self, name: str) -> None:
+        """Make the staging table, empty."""
+        if name not in _PUBLISHED:
+            raise HubError(f"{name} is not a published table; choose from {', '.join(_PUBLISHED)}")
+        published = _PUBLISHED[name]
+        self._connection.execute(
+            text(f"CREATE UNLOGGED TABLE staging.{name} (LIKE {published.schema}.{name})")
+        )
+        self._rows[name] = 0
+
+    def add(self, name: str, piece: pa.Table) -> None:
+        """Append rows; columns in any order, by the names of the published table."""
+        if name not in self._rows:
+            self.begin(name)
+        expected = {column.name for column in _PUBLISHED[name].columns}
+        given = set(piece.schema.names)
+        if given != expected:
+            missing, unknown = sorted(expected - given), sorted(given - expected)
+            raise HubError(
+                f"{name} cannot be staged: it lacks {', '.join(missing) or 'nothing'} "
+                f"and has besides {', '.join(unknown) or 'nothing'}"
+            )
+        self._rows[name] += copy_table(self._connection, name, piece)
+
+    def finish(self) -> Staged:
+        """Write down what is staged."""
+        token = uuid4()
+        for name, rows in self._rows.items():
+            self._connection.execute(text(f"ANALYZE staging.{name}"))
+            self._connection.execute(insert(staged).values(table_name=name, rows=rows, token=token))
+        return Staged(token, dict(self._rows))
+
+
+def staged_tables(connection: Connection) -> Staged | None:
+    """What waits for publication; None when nothing does.
+
+    Raises:
+        HubError: staged rows are gone. Staging tables are not kept through a crash of the server.
+    """
+    rows = {row.table_name: row for row in connection.execute(select(staged))}
+    if not rows:
+        return None
+    for name, row in rows.items():
+        relation = connection.scalar(select(func.to_regclass(f"staging.{name}")))
+        there = relation and connection.scalar(select(func.count()).select_from(_staging_table(name)))
+        if there != row.rows:
+            raise HubError(
+                f"staging.{name} has {there or 0} rows of the {row.rows} that were staged: "
+                "the database server has crashed since. Stage again (materialise golden/staged)."
+            )
+    return Staged(next(iter(rows.values())).token, {name: row.rows for name, row in rows.items()})
+
+
+def promote(engine: Engine, token: UUID | None = None) -> PublishResult:
+    """Publish what is staged, in one transaction; staging is empty afterwards.
+
+    Where nothing is staged nothing is done, so that a step that is repeated after its commit does no harm.
+
+    Args:
+        engine: Of a migrated hub.
+        token: Publish only this staging.
+
+    Raises:
+        HubError: staged rows are gone, or another process has staged something else since.
+    """
+    with without_data("publishing"), engine.begin() as connection:
+        _lock(connection)
+        connection.execute(text("SET LOCAL work_mem = '128MB'"))
+        connection.execute(text("SET LOCAL maintenance_work_mem = '256MB'"))
+        waiting = staged_tables(connection)
+        if waiting is not None and token is not None and waiting.token != token:
+            raise HubError(
+                "Another version has been staged since this one was checked: check and publish that."
+            )
+        changes = {}
+        for name, table in _PUBLISHED.items():
+            if waiting is not None and name in waiting.rows:
+                changes[name] = _apply(connection, table, waiting.rows[name])
+                connection.execute(DropTable(_staging_table(name)))
+            else:
+                changes[name] = Change(0, 0, 0, _count(connection, table))
+        connection.execute(delete(staged))
+        return PublishResult(changes, _log(connection, changes))
+
+
+def _apply(connection: Connection, table: Table, rows: int) -> Change:
+    """Make a table equal to its staged version, touching only what differs."""
+    new = _staging_table(table.name)
+    columns = [column.name for column in table.columns]
+    if not connection.scalar(select(exists().select_from(table))):
+        return _fill(connection, table, select(new), columns, rows)
+    keys = [column.name for column in table.primary_key]
+    values = [name for name in columns if name not in keys]
+    same = and_(*(table.c[name] == new.c[name] for name in keys))
+    deleted = connection.execute(delete(table).where(~exists().select_from(new).where(same))).rowcount
+    differs = tuple_(*(table.c[name] for name in values)).is_distinct_from(
+        tuple_(*(new.c[name] for name in values))
+    )
+    changed = update(table).values({name: new.c[name] for name in values}).where(same, differs)
+    updated = connection.execute(changed).rowcount
+    missing = select(new).where(~exists().select_from(table).where(same))
+    inserted = connection.execute(insert(table).from_select(columns, missing)).rowcount
+    return Change(inserted, updated, deleted, rows - inserted - updated)
+
+
+def _fill(connection: Connection, table: Table, rows: Select[Any], columns: list[str], count: int) -> Change:
+    """Fill an empty table, building its indexes afterwards."""
+    indexes = sorted(table.indexes, key=lambda index: str(index.name))
+    for index in indexes:
+        index.drop(connection)
+    connection.execute(insert(table).from_select(columns, rows))
+    for index in indexes:
+        index.create(connection)
+    connection.execute(text(f"ANALYZE {table.schema}.{table.name}"))
+    return Change(count, 0, 0, 0)
+
+
+def _log(connection: Connection, changes: Mapping[str, Change]) -> int | None:
+    if not any(change.any for change in changes.values()):
+        return None
+    counts = {
+        name: {"inserted": change.inserted, "updated": change.updated, "deleted": change.deleted}
+        for name, change in changes.items()
+        if change.any
+    }
+    statement = insert(publication).values(changes=counts).returning(publication.c.publication_id)
+    return int(connection.execute(statement).scalar_one())
+
+
+def _count(connection: Connection, table: Table) -> int:
+    return int(connection.scalar(select(func.count()).select_from(table)) or 0)
+
+
+def _staging_table(name: str) -> Table:
+    return _PUBLISHED[name].to_metadata(MetaData(), schema="staging")
+
+
+def _lock(connection: Connection) -> None:
+    connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))

@@ -1,0 +1,288 @@
+"""What people and later steps ask the published tables.
+
+Belongs here: reading. Does not belong here: writing (``publish``), or how an answer is shown.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import pyarrow as pa
+from sqlalchemy import Column, ColumnElement, Connection, Select, func, literal, or_, select, union_all
+from sqlalchemy.types import BigInteger, Boolean, Date, DateTime, Integer, Numeric
+
+from cdm_pipelines.hub import schema as hub
+from cdm_pipelines.hub.load import read_batches, read_table
+
+Row = dict[str, object]
+
+_C = hub.customer.c
+_FIELDS = (
+    "golden_id",
+    "party_kind",
+    "status",
+    "given_name",
+    "surname_prefix",
+    "surname",
+    "organisation_name",
+    "street",
+    "house_number",
+    "house_addition",
+    "postcode",
+    "city",
+    "email",
+    "phone",
+    "mobile",
+    "birth_date",
+    "record_count",
+)
+_POSTCODE = re.compile(
+    r"(?P<digits>[1-9]\d{3})\s?(?P<letters>[a-z]{2})(?:\s+(?P<number>\d+)\s*\S*)?", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Customer:
+    """A golden customer with what it is made of.
+
+    Attributes:
+        golden: Its columns.
+        records: Its rows of the crosswalk.
+        provenance: Its rows of the provenance table.
+        aliases: Golden ids of customers that were merged into it.
+    """
+
+    golden: Row
+    records: Sequence[Row]
+    provenance: Sequence[Row]
+    aliases: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How many source records became how many customers.
+
+    Attributes:
+        records: Source records by ``source/entity``.
+        customers: Golden customers.
+        duplicates_within: Records beyond the first of a customer within one source, summed over sources.
+        duplicates_across: Sources beyond the first of a customer. Records - within - across = customers.
+    """
+
+    records: dict[str, int]
+    customers: int
+    duplicates_within: int
+    duplicates_across: int
+
+
+def search_customers(connection: Connection, text: str, limit: int = 20) -> list[Row]:
+    """Find customers by name, e-mail, phone, postcode with or without house number, record id or golden id.
+
+    Exact matches of numbers, addresses and ids come before matches of a name; active customers come first.
+
+    Args:
+        connection: Of a migrated hub.
+        text: What a person types; the case of letters does not matter.
+        limit: Most customers to return.
+
+    Returns:
+        One row per customer with its main columns, the best match first; empty when none is found.
+    """
+    text = " ".join(text.split())
+    if not text:
+        return []
+    branches = [
+        select(found.c.golden_id, literal(rank).label("rank"))
+        for rank, found in enumerate(query.subquery() for query in _matches(text))
+    ]
+    ranked = union_all(*branches).subquery()
+    best = (
+        select(ranked.c.golden_id, func.min(ranked.c.rank).label("rank"))
+        .group_by(ranked.c.golden_id)
+        .subquery()
+    )
+    query = (
+        select(*(_C[name] for name in _FIELDS))
+        .join(best, best.c.golden_id == _C.golden_id)
+        .order_by(
+            best.c.rank, _C.status, func.lower(_C.surname), func.lower(_C.organisation_name), _C.golden_id
+        )
+        .limit(limit)
+    )
+    return _rows(connection, query)
+
+
+def customer(connection: Connection, golden_id: str) -> Customer | None:
+    """A customer by golden id or alias, with its records and the provenance of its values."""
+    ids = _as_uuid(golden_id)
+    found = connection.execute(_by_golden_id(ids)).scalar() if ids else None
+    if found is None:
+        return None
+    golden = _rows(connection, select(hub.customer).where(_C.golden_id == found))
+    records = select(hub.crosswalk).where(hub.crosswalk.c.golden_id == found)
+    provenance = select(hub.provenance).where(hub.provenance.c.golden_id == found)
+    aliases = select(hub.golden_id.c.golden_id).where(hub.golden_id.c.alias_of == found)
+    return Customer(
+        golden[0],
+        [
+            _without(row, "golden_id")
+            for row in _rows(connection, records.order_by(*hub.crosswalk.primary_key))
+        ],
+        [
+            _without(row, "golden_id")
+            for row in _rows(connection, provenance.order_by(*hub.provenance.primary_key))
+        ],
+        [str(row) for row in connection.scalars(aliases.order_by(hub.golden_id.c.sequence))],
+    )
+
+
+def summary(connection: Connection) -> Summary:
+    """Count source records, customers, and duplicates within and across sources."""
+    x = hub.crosswalk.c
+    per_source = select(x.golden_id, func.count().label("records")).group_by(x.golden_id, x.source).subquery()
+    totals = connection.execute(
+        select(
+            func.coalesce(func.sum(per_source.c.records), 0),
+            func.count(),
+            func.count(per_source.c.golden_id.distinct()),
+        )
+    ).one()
+    records, pairs, customers = map(int, totals)
+    by_entity = connection.execute(
+        select(x.source, x.entity, func.count()).group_by(x.source, x.entity).order_by(x.source, x.entity)
+    )
+    return Summary(
+        {f"{source}/{entity}": int(count) for source, entity, count in by_entity},
+        customers,
+        records - pairs,
+        pairs - customers,
+    )
+
+
+def largest_customers(connection: Connection, limit: int = 5, *, across: bool = True) -> list[Row]:
+    """Customers made of the most records: those known to most sources first when ``across`` is set."""
+    order = [_C.source_count.desc()] if across else []
+    query = select(*(_C[name] for name in _FIELDS)).order_by(*order, _C.record_count.desc(), _C.golden_id)
+    return _rows(connection, query.limit(limit))
+
+
+def export_customers(connection: Connection) -> Iterator[pa.Table]:
+    """All golden customers in order of golden id, streamed: memory does not grow with their number."""
+    names = ", ".join(f'"{column.name}"' for column in hub.customer.columns)
+    query = f"SELECT {names} FROM golden.customer ORDER BY golden_id"  # noqa: S608 - names of our own columns
+    yield from read_batches(connection, query, customer_schema())
+
+
+def customer_schema() -> pa.Schema:
+    """Names and types of exported customers; decimals as text."""
+    return pa.schema([(column.name, _arrow_type(column)) for column in hub.customer.columns])
+
+
+def read_registry(connection: Connection, schema: pa.Schema) -> pa.Table:
+    """The published golden ids in order of publication, in the columns of identity's registry."""
+    return read_table(connection, _select("identity.golden_id", schema, "sequence"), schema)
+
+
+def read_crosswalk(connection: Connection, schema: pa.Schema) -> pa.Table:
+    """The published crosswalk, in the columns asked for."""
+    return read_table(connection, _select("golden.crosswalk", schema, "source, entity, record_id"), schema)
+
+
+def _select(table: str, schema: pa.Schema, order: str) -> str:
+    names = ", ".join(f'"{name}"' for name in schema.names)
+    return f"SELECT {names} FROM {table} ORDER BY {order}"  # noqa: S608 - names of our own tables and columns
+
+
+def _matches(text: str) -> Iterator[Select[Any]]:
+    """Queries for golden ids, the surest kind of match first."""
+    lowered = text.lower()
+    if found := _as_uuid(text):
+        yield _by_golden_id(found)
+    yield select(hub.crosswalk.c.golden_id).where(hub.crosswalk.c.record_id == text)
+    if "@" in text:
+        yield select(_C.golden_id).where(_C.email == lowered)
+        return
+    if numbers := _phone_numbers(text):
+        yield select(_C.golden_id).where(or_(_C.phone.in_(numbers), _C.mobile.in_(numbers)))
+    if place := _POSTCODE.fullmatch(text):
+        query = select(_C.golden_id).where(_C.postcode == f"{place['digits']} {place['letters'].upper()}")
+        yield query.where(_C.house_number == place["number"]) if place["number"] else query
+    yield select(_C.golden_id).where(_C.postcode == text.upper())
+    yield select(_C.golden_id).where(
+        or_(func.lower(_C.surname) == lowered, func.lower(_C.organisation_name) == lowered)
+    )
+    yield select(_C.golden_id).where(_has_every_word(lowered))
+
+
+def _by_golden_id(golden_id: UUID) -> Select[Any]:
+    """The customer of an id, or the one that an alias stands for."""
+    registry = hub.golden_id.c
+    return select(func.coalesce(registry.alias_of, registry.golden_id).label("golden_id")).where(
+        registry.golden_id == golden_id
+    )
+
+
+def _has_every_word(lowered: str) -> ColumnElement[bool]:
+    """Each word typed begins a word of the customer's name."""
+    name = func.lower(
+        func.concat_ws(
+            " ",
+            "",
+            _C.given_name,
+            _C.initials,
+            _C.surname_prefix,
+            _C.surname,
+            _C.organisation_name,
+            _C.trade_name,
+        )
+    )
+    conditions = [name.contains(f" {word}", autoescape=True) for word in lowered.split()]
+    condition = conditions[0]
+    for further in conditions[1:]:
+        condition &= further
+    return condition
+
+
+def _phone_numbers(text: str) -> list[str]:
+    """How the number may be stored: E.164, the Netherlands when no country is given."""
+    digits = re.sub(r"[\s()./-]", "", text)
+    if not re.fullmatch(r"\+?\d{7,15}", digits):
+        return []
+    if digits.startswith("+"):
+        return [digits]
+    if digits.startswith("00"):
+        return [f"+{digits[2:]}"]
+    return [f"+{digits}", f"+31{digits.removeprefix('0')}"]
+
+
+def _as_uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _rows(connection: Connection, query: Select[Any]) -> list[Row]:
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _without(row: Row, name: str) -> Row:
+    return {key: value for key, value in row.items() if key != name}
+
+
+def _arrow_type(column: Column[Any]) -> pa.DataType:
+    match column.type:
+        case Boolean():
+            return pa.bool_()
+        case Date():
+            return pa.date32()
+        case DateTime():
+            return pa.timestamp("us", "UTC")
+        case Integer() | BigInteger():
+            return pa.int64()
+        case Numeric():
+            return pa.string()
+        case _:
+            return pa.string()

@@ -1,0 +1,245 @@
+"""The tables of the hub, derived from the canonical model (R2).
+
+Belongs here: schemas, tables, columns, comments and indexes. Does not belong here: steps between versions
+(``migrations``), loading (``load``), publishing (``publish``).
+
+``golden`` is what departments read, ``identity`` what makes golden ids last, ``ops`` what was done when,
+``staging`` the next version while it is checked; staging tables come and go with a publication and are not
+declared. There are no foreign keys: every publication is audited as a whole before it is seen, and a key per
+row would cost more than loading it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    Table,
+    Text,
+    Uuid,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
+
+from cdm_pipelines.contracts.canonical import Attribute, Entity, ValueType, attributes
+
+SCHEMAS = {
+    "golden": "Golden customers, and where their values come from.",
+    "identity": "What makes golden ids last.",
+    "ops": "What was published when.",
+    "staging": "The next version while it is checked; not for readers.",
+}
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+    }
+)
+
+Kind = type[TypeEngine[Any]] | TypeEngine[Any]
+
+_TYPES: dict[ValueType, Kind] = {
+    ValueType.TEXT: Text,
+    ValueType.DATE: Date,
+    ValueType.TIMESTAMP: DateTime(timezone=True),
+    ValueType.DECIMAL: Numeric,
+    ValueType.INTEGER: BigInteger,
+    ValueType.BOOLEAN: Boolean,
+    ValueType.REFERENCE: Text,
+}
+_GOLDEN_ID = "Golden customer."
+_IDENTIFIER = "user.unique_id"
+_OPERATIONS = "system.operations"
+
+
+def _comment(description: str, privacy: str) -> str:
+    return f"{description} Privacy category: {privacy}."
+
+
+def _column(
+    name: str,
+    kind: Kind,
+    description: str,
+    privacy: str = _OPERATIONS,
+    *,
+    key: bool = False,
+    nullable: bool = True,
+) -> Column[Any]:
+    return Column(
+        name, kind, primary_key=key, nullable=nullable and not key, comment=_comment(description, privacy)
+    )
+
+
+def _canonical(attribute: Attribute) -> Column[Any]:
+    return _column(attribute.name, _TYPES[attribute.type], attribute.description, attribute.privacy)
+
+
+def _record_key(*, key: bool) -> list[Column[Any]]:
+    return [
+        _column("source", Text, "Source system.", key=key, nullable=False),
+        _column("entity", Text, "Entity of the source system.", key=key, nullable=False),
+        _column("record_id", Text, "Record within it.", _IDENTIFIER, key=key, nullable=False),
+    ]
+
+
+def _text(name: str, description: str, privacy: str = _OPERATIONS) -> Column[Any]:
+    return _column(name, Text, description, privacy, nullable=False)
+
+
+customer = Table(
+    "customer",
+    metadata,
+    _column("golden_id", Uuid, "Lasting id of the customer.", _IDENTIFIER, key=True),
+    _text("party_kind", "person or organisation."),
+    _text("status", "active while any source keeps the customer, else inactive."),
+    *(_canonical(attribute) for attribute in attributes(Entity.PARTY, golden_only=True)),
+    _column(
+        "employer_id",
+        Uuid,
+        "Golden customer of the organisation that the person works for.",
+        "user.contact.organization",
+    ),
+    _column("record_count", Integer, "Source records behind the customer.", nullable=False),
+    _column("source_count", Integer, "Source systems that know the customer.", nullable=False),
+    _column("first_seen", Date, "Oldest extract that holds any of the records.", nullable=False),
+    _column("last_seen", Date, "Newest extract that holds any of the records.", nullable=False),
+    schema="golden",
+    comment="One row per customer: the best value of every attribute.",
+)
+for _columns in (("postcode", "house_number"), ("email",), ("phone",), ("mobile",), ("employer_id",)):
+    Index(None, *(customer.c[name] for name in _columns))
+Index("customer_surname_lower_idx", func.lower(customer.c.surname))
+Index("customer_organisation_name_lower_idx", func.lower(customer.c.organisation_name))
+
+crosswalk = Table(
+    "crosswalk",
+    metadata,
+    *_record_key(key=True),
+    _column("golden_id", Uuid, _GOLDEN_ID, _IDENTIFIER, nullable=False),
+    _column("active", Boolean, "Whether the source still keeps the record.", nullable=False),
+    schema="golden",
+    comment="The golden customer of every source record.",
+)
+Index(None, crosswalk.c.golden_id)
+Index(None, crosswalk.c.record_id)
+
+provenance = Table(
+    "provenance",
+    metadata,
+    _column("golden_id", Uuid, _GOLDEN_ID, _IDENTIFIER, key=True),
+    _column(
+        "attribute",
+        Text,
+        "Attribute, or group of attributes chosen together; * stands for all without a row of their own.",
+        key=True,
+    ),
+    *_record_key(key=False),
+    _text("rule", "Why this record's value is the golden one."),
+    _column(
+        "losers",
+        JSONB,
+        "Values that lost, each with the source record that holds it.",
+        "user",
+    ),
+    schema="golden",
+    comment="Where each golden value comes from, by which rule, and which values lost.",
+)
+
+
+def _transaction(name: str, entity: Entity, comment: str, more: Sequence[Column[Any]] = ()) -> Table:
+    return Table(
+        name,
+        metadata,
+        *_record_key(key=True),
+        *more,
+        _column("active", Boolean, "Whether the source still keeps the record.", nullable=False),
+        *(_canonical(attribute) for attribute in attributes(entity)),
+        schema="golden",
+        comment=comment,
+    )
+
+
+customer_order = _transaction(
+    "customer_order",
+    Entity.ORDER,
+    "Orders of all sources with the golden customer who placed them.",
+    [_column("golden_id", Uuid, f"{_GOLDEN_ID} Empty when the source names nobody known.", _IDENTIFIER)],
+)
+Index(None, customer_order.c.golden_id)
+Index(None, customer_order.c.order_id)
+order_line = _transaction("order_line", Entity.ORDER_LINE, "Lines of orders.")
+Index(None, order_line.c.order_id)
+payment = _transaction("payment", Entity.PAYMENT, "Payments of orders.")
+Index(None, payment.c.order_id)
+
+golden_id = Table(
+    "golden_id",
+    metadata,
+    _column("golden_id", Uuid, "The id.", _IDENTIFIER, key=True),
+    _text("source", "Source system of the founding record."),
+    _text("entity", "Its entity."),
+    _text("record_id", "Its id there.", _IDENTIFIER),
+    _column("generation", Integer, "How many ids this record founded before.", nullable=False),
+    _column("sequence", BigInteger, "Order of first publication; a lower one is older.", nullable=False),
+    _text("status", "current, alias (merged into another) or retired (no record is left)."),
+    _column("alias_of", Uuid, "The current id that an alias stands for.", _IDENTIFIER),
+    schema="identity",
+    comment="Every golden id ever published; none is ever removed or used again.",
+)
+Index(None, golden_id.c.alias_of)
+
+publication = Table(
+    "publication",
+    metadata,
+    Column(
+        "publication_id",
+        BigInteger,
+        Identity(always=True),
+        primary_key=True,
+        comment=_comment("Number of the publication.", _OPERATIONS),
+    ),
+    Column(
+        "published_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=func.now(),
+        comment=_comment("When it was published.", _OPERATIONS),
+    ),
+    _column("changes", JSONB, "Rows inserted, updated and deleted, per table.", nullable=False),
+    schema="ops",
+    comment="One row per publication that changed something.",
+)
+
+staged = Table(
+    "staged",
+    metadata,
+    _column("table_name", Text, "Published table that the staged one will become.", key=True),
+    _column("rows", BigInteger, "Rows staged; a staging table with fewer is not whole.", nullable=False),
+    _column("token", Uuid, "One per staging, so that what was audited is what is published.", nullable=False),
+    schema="ops",
+    comment="What is staged and waits for publication.",
+)
+
+PUBLISHED: tuple[Table, ...] = (
+    golden_id,
+    customer,
+    crosswalk,
+    provenance,
+    customer_order,
+    order_line,
+    payment,
+)
+"""Tables that a publication replaces, in the order in which it does."""
