@@ -216,8 +216,10 @@ def _location(section: Section, folder: str, source_format: Format) -> str:
             section.fault("location", "has no meaning for a query", "Remove it.")
         return ""
     location = declared or f"{folder}/{{date}}*{_EXTENSIONS[source_format]}"
-    if not re.search(r"\{date(:[^}]+)?\}", location):
-        section.fault("location", "does not say where the date stands", "Put {date} or {date:%Y%m%d} in it.")
+    if len(re.findall(r"\{date(?::[^}]+)?\}", location)) != 1:
+        section.fault(
+            "location", "does not have the date in one place", "Put one {date} or {date:%Y%m%d} in it."
+        )
     return location
 
 

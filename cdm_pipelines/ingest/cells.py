@@ -1,0 +1,81 @@
+"""Faults and habits of single cells, column by column in compiled code.
+
+Belongs here: cells that cannot be used as they are (too long, zero bytes, undecodable bytes), leading
+apostrophes, empty cells. Does not belong here: rules about content (quality).
+"""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdm_pipelines.contracts import SourceContract
+from cdm_pipelines.ingest.errors import Defect
+
+DEFECT = "_defect"
+ROW = "_row"
+REPLACEMENT = "\ufffd"
+_SPREADSHEET_WOULD_CHANGE = r"^'([0-9+\-=@(])"
+
+
+def with_origin(table: pa.Table, first_row: int) -> pa.Table:
+    """Append row numbers that count from ``first_row``, and a ``_defect`` that is null."""
+    numbers = pa.array(np.arange(first_row, first_row + table.num_rows, dtype=np.int64))
+    return table.append_column(ROW, numbers).append_column(DEFECT, pa.nulls(table.num_rows, pa.string()))
+
+
+def mark_unusable(table: pa.Table, max_cell_bytes: int, marks: dict[str, Defect]) -> pa.Table:
+    """Mark rows whose cells are too long or hold a sign that stands for a fault.
+
+    Args:
+        table: Text columns, ``_row`` and ``_defect``.
+        max_cell_bytes: Longer cells become null.
+        marks: Defect by sign; the sign is replaced, so that the text can be shown and stored.
+    """
+    for position, name in enumerate(table.column_names):
+        if name in (ROW, DEFECT):
+            continue
+        cells = table.column(position)
+        longest = pc.max(pc.binary_length(cells)).as_py() or 0
+        if longest > max_cell_bytes:
+            too_long = pc.greater(pc.binary_length(cells), max_cell_bytes)
+            table = _mark(table, too_long, Defect.CELL_TOO_LONG)
+            cells = pc.if_else(too_long, pa.scalar(None, pa.string()), cells)
+            table = table.set_column(position, name, cells)
+        for sign, defect in marks.items():
+            found = pc.match_substring(cells, sign)
+            if pc.any(found).as_py():
+                table = _mark(table, found, defect)
+                cells = pc.replace_substring(cells, sign, REPLACEMENT)
+                table = table.set_column(position, name, cells)
+    return table
+
+
+def strip_apostrophes(table: pa.Table, contract: SourceContract) -> pa.Table:
+    """Take away the apostrophe that a source writes before what a spreadsheet would change.
+
+    A column that says so loses one leading apostrophe whatever follows. Elsewhere the dialect's habit only
+    reaches values that go on with a digit or a sign, so that the surname ``'t Hart`` keeps its own.
+    """
+    by_column = {column.name: column.leading_apostrophe for column in contract.columns}
+    for position, name in enumerate(table.column_names):
+        if name in (ROW, DEFECT):
+            continue
+        declared = by_column.get(name)
+        if declared or (declared is None and contract.dialect.leading_apostrophe):
+            pattern, kept = (r"^'", "") if declared else (_SPREADSHEET_WOULD_CHANGE, r"\1")
+            cells = table.column(position)
+            if pc.any(pc.starts_with(cells, "'")).as_py():
+                cells = pc.replace_substring_regex(cells, pattern, kept, max_replacements=1)
+                table = table.set_column(position, name, empty_to_null(cells))
+    return table
+
+
+def empty_to_null(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Empty texts become null."""
+    return pc.if_else(pc.equal(cells, ""), pa.scalar(None, pa.string()), cells)
+
+
+def _mark(table: pa.Table, rows: pa.ChunkedArray, defect: Defect) -> pa.Table:
+    known = table.column(DEFECT)
+    marked = pc.if_else(pc.and_(pc.fill_null(rows, fill_value=False), pc.is_null(known)), defect.value, known)
+    return table.set_column(table.column_names.index(DEFECT), DEFECT, marked)

@@ -1,0 +1,244 @@
+"""An extract of one source entity for one day: all its files as one stream of raw tables.
+
+Belongs here: which files, which columns, origin of every row, pieces of a given size. Does not belong here:
+how one format is read (delimited, jsonl, parquet, workbook, database), or whether a row is fit (quality).
+"""
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from cdm_pipelines.contracts import Format, SourceContract
+from cdm_pipelines.contracts.errors import nearest
+from cdm_pipelines.contracts.odcs import ORIGIN_COLUMNS, RESERVED_COLUMNS
+from cdm_pipelines.ingest.cells import DEFECT, ROW, strip_apostrophes
+from cdm_pipelines.ingest.continuation import Continuation
+from cdm_pipelines.ingest.delimited import DelimitedFile
+from cdm_pipelines.ingest.errors import ExtractError, Refusal, Refuser
+from cdm_pipelines.ingest.landing import checksum, find_files, local_copy
+
+CHUNK_ROWS = 250_000
+_FILE, _SHA256 = ORIGIN_COLUMNS[0], ORIGIN_COLUMNS[2]
+_ABSENT_KEY = b"cdm.absent_columns"
+
+
+class Reader(Protocol):
+    """One file that was opened: its columns, and its rows as text with ``_row`` and ``_defect``."""
+
+    columns: list[str]
+
+    def tables(self) -> Iterator[pa.Table]:
+        """The rows, once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    path: str
+    sha256: str
+    reader: Reader
+
+
+def read_extract(
+    landing_url: str, contract: SourceContract, date: str, *, chunk_rows: int = CHUNK_ROWS
+) -> Iterator[pa.Table]:
+    """Read all files of a day, in name order, as a stream; memory does not grow with their size.
+
+    Every table has the same schema: the declared columns, then columns that the contract does not know, all
+    text; then ``_file``, ``_row`` (int64), ``_sha256`` and ``_defect``. There is at least one table, without
+    rows if need be. Declared columns that no file has are null and are named by `absent_columns`.
+
+    Args:
+        landing_url: fsspec URL of the landing root.
+        contract: What to read.
+        date: YYYY-MM-DD.
+        chunk_rows: Rows per table; the last one has fewer.
+
+    Raises:
+        ExtractError: There is no file for the day, or one of them is refused as a whole. Tables that were
+            yielded before are to be thrown away.
+    """
+    if chunk_rows < 1:
+        raise ValueError("chunk_rows has to be at least 1")
+    with ExitStack() as stack:
+        files = list(_open_all(landing_url, contract, date, stack))
+        schema = raw_schema(contract, [file.reader.columns for file in files])
+        tables = (table for file in files for table in _file_tables(file, contract, schema))
+        yield from _rechunk(tables, schema, chunk_rows)
+
+
+def read_file(path: Path, contract: SourceContract, *, chunk_rows: int = CHUNK_ROWS) -> Iterator[pa.Table]:
+    """Read one local file as `read_extract` reads the files of a day; ``_file`` is its bare name.
+
+    Raises:
+        ExtractError: The file is refused.
+    """
+    refuser = Refuser(contract.source, contract.entity, path.name)
+    file = _open(path, path.name, contract, refuser)
+    schema = raw_schema(contract, [file.reader.columns])
+    yield from _rechunk(_file_tables(file, contract, schema), schema, chunk_rows)
+
+
+def raw_schema(contract: SourceContract, headers: Iterable[list[str]]) -> pa.Schema:
+    """Schema of the raw layer for files with these headers."""
+    found = dict.fromkeys(name for header in headers for name in header)
+    declared = contract.column_names
+    names = [*declared, *(name for name in found if name not in declared)]
+    fields = [pa.field(name, pa.string()) for name in names]
+    fields += [
+        pa.field(name, pa.int64() if name == ROW else pa.string()) for name in (*ORIGIN_COLUMNS, DEFECT)
+    ]
+    counted = contract.fill_down.numbered_as if contract.fill_down else None
+    absent = [name for name in declared if name not in found and name != counted]
+    return pa.schema(fields, metadata={_ABSENT_KEY: json.dumps(absent)} if absent else None)
+
+
+def absent_columns(schema: pa.Schema) -> list[str]:
+    """Declared columns that no file of the day had: all null in the raw table."""
+    found = (schema.metadata or {}).get(_ABSENT_KEY)
+    return [str(name) for name in json.loads(found)] if found else []
+
+
+def new_columns(schema: pa.Schema, contract: SourceContract) -> list[str]:
+    """Columns of a raw table that the contract does not know."""
+    known = {*contract.column_names, *RESERVED_COLUMNS}
+    return [name for name in schema.names if name not in known]
+
+
+def _open_all(landing_url: str, contract: SourceContract, date: str, stack: ExitStack) -> Iterator[_Opened]:
+    if contract.format == Format.SQL:
+        from cdm_pipelines.ingest.database import spool_query  # noqa: PLC0415 - imports a database driver
+
+        name = f"query/{contract.name}/{date}"
+        refuser = Refuser(contract.source, contract.entity, name)
+        path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cdm-query-"))) / "rows.parquet"
+        spool_query(contract, date, path, refuser)
+        yield _open(path, name, contract, refuser)
+        return
+    files = find_files(landing_url, contract, date)
+    if not files:
+        expected = contract.location
+        problem = f"is not there: no file for {date}"
+        fix = f"Have it delivered as {expected} under {_without_secrets(landing_url)}."
+        raise ExtractError(contract.source, contract.entity, expected, problem, fix, kind=Refusal.ABSENT)
+    for file in files:
+        refuser = Refuser(contract.source, contract.entity, file.path)
+        path = stack.enter_context(local_copy(landing_url, file.path, refuser))
+        yield _open(path, file.path, contract, refuser)
+
+
+def _without_secrets(url: str) -> str:
+    """The URL without user and password, which some file systems take in it."""
+    scheme, separator, rest = url.rpartition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+
+
+def _open(path: Path, name: str, contract: SourceContract, refuser: Refuser) -> _Opened:
+    reader = _reader(path, contract, refuser)
+    _check_columns(reader.columns, contract, refuser)
+    return _Opened(name, checksum(path), reader)
+
+
+def _reader(path: Path, contract: SourceContract, refuser: Refuser) -> Reader:
+    match contract.format:
+        case Format.CSV:
+            return DelimitedFile(path, contract, refuser)
+        case Format.JSONL:
+            from cdm_pipelines.ingest.jsonl import JsonLinesFile  # noqa: PLC0415 - only the format that is asked for
+
+            return JsonLinesFile(path, contract, refuser)
+        case Format.EXCEL:
+            from cdm_pipelines.ingest.workbook import Workbook  # noqa: PLC0415 - only the format that is asked for
+
+            return Workbook(path, contract, refuser)
+        case Format.PARQUET | Format.SQL:
+            from cdm_pipelines.ingest.parquet import ParquetExtract  # noqa: PLC0415 - only the format that is asked for
+
+            return ParquetExtract(path, contract, refuser)
+
+
+def _check_columns(found: list[str], contract: SourceContract, refuser: Refuser) -> None:
+    twice = sorted({name for name in found if found.count(name) > 1})
+    if twice:
+        refuser.refuse(
+            Refusal.HEADER,
+            f"has more than one column named {_listed(twice)}",
+            "Have each column delivered under a name of its own.",
+        )
+    reserved = sorted(set(found) & set(RESERVED_COLUMNS))
+    if reserved:
+        refuser.refuse(
+            Refusal.HEADER, f"has a column named {_listed(reserved)}", "Rename it: ingest uses that name."
+        )
+    missing = [name for name in _indispensable(contract) if name not in found]
+    if missing and not (contract.format == Format.JSONL and not found):
+        known = set(contract.column_names)
+        others = [name for name in found if name not in known]
+        hints = [f"{guess!r} looks like {name!r}" for name in missing if (guess := nearest(name, others))]
+        refuser.refuse(
+            Refusal.MISSING_COLUMN,
+            f"lacks the column {_listed(missing)}" + (f"; {', '.join(hints)}" if hints else ""),
+            "Have it delivered under that name, or change the name in the contract.",
+        )
+
+
+def _indispensable(contract: SourceContract) -> list[str]:
+    """Columns without which rows would be misread: keys, required ones, and those that steer."""
+    steering = {contract.modified_at, contract.merged_into}
+    if contract.deleted:
+        steering.add(contract.deleted.column)
+    if contract.party_kind:
+        steering.add(contract.party_kind.column)
+    counted = None
+    if contract.fill_down:
+        steering.add(contract.fill_down.key)
+        counted = contract.fill_down.numbered_as
+    return [c.name for c in contract.columns if (c.is_essential or c.name in steering) and c.name != counted]
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(repr(name) for name in names)
+
+
+def _file_tables(file: _Opened, contract: SourceContract, schema: pa.Schema) -> Iterator[pa.Table]:
+    continuation = Continuation(contract.fill_down) if contract.fill_down else None
+    for table in file.reader.tables():
+        completed = strip_apostrophes(_aligned(table, file, schema), contract)
+        yield continuation.complete(completed) if continuation else completed
+
+
+def _aligned(table: pa.Table, file: _Opened, schema: pa.Schema) -> pa.Table:
+    constants = {_FILE: file.path, _SHA256: file.sha256}
+    have = set(table.column_names)
+    columns = []
+    for field in schema:
+        if field.name in constants:
+            columns.append(pa.repeat(pa.scalar(constants[field.name]), table.num_rows))
+        elif field.name in have:
+            columns.append(table.column(field.name))
+        else:
+            columns.append(pa.nulls(table.num_rows, pa.string()))
+    return pa.table(columns, schema=schema)
+
+
+def _rechunk(tables: Iterable[pa.Table], schema: pa.Schema, chunk_rows: int) -> Iterator[pa.Table]:
+    waiting: list[pa.Table] = []
+    count = 0
+    yielded = False
+    for table in tables:
+        waiting.append(table)
+        count += table.num_rows
+        while count >= chunk_rows:
+            together = pa.concat_tables(waiting)
+            yield together.slice(0, chunk_rows)
+            yielded = True
+            waiting = [together.slice(chunk_rows)]
+            count -= chunk_rows
+    if count or not yielded:
+        yield pa.concat_tables(waiting) if waiting else schema.empty_table()

@@ -1,0 +1,140 @@
+"""The landing root: which files are there, of which day, and what are their bytes.
+
+Belongs here: listing, dates, checksums, and a local copy of a remote file. Does not belong here: what is in a
+file.
+"""
+
+import hashlib
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date as calendar_date
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import fsspec
+
+from cdm_pipelines.contracts import SourceContract
+from cdm_pipelines.ingest.errors import Refusal, Refuser
+
+_DATE = re.compile(r"\{date(?::([^}]+))?\}")
+_UNFINISHED = (".done", ".ok", ".tmp", ".part", ".filepart", ".sha256", ".md5")
+_BLOCK = 1 << 22
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LandingFile:
+    """One file that was delivered.
+
+    Attributes:
+        path: Below the landing root.
+        size: In bytes.
+        modified: Stamp that changes when the file is written anew, as the file system tells it; may be empty.
+    """
+
+    path: str
+    size: int
+    modified: str = ""
+
+
+def find_files(landing_url: str, contract: SourceContract, date: str) -> list[LandingFile]:
+    """The files of a contract for a day (YYYY-MM-DD), in name order; of a query none."""
+    if not contract.location:
+        return []
+    stamp = calendar_date.fromisoformat(date).strftime(_layout(contract.location))
+    return sorted(file for file, found in _listing(landing_url, contract) if found == stamp)
+
+
+def landing_dates(landing_url: str, contract: SourceContract) -> list[str]:
+    """The days (YYYY-MM-DD) for which there is at least one file, in order."""
+    layout = _layout(contract.location)
+    dates = set()
+    for _, stamp in _listing(landing_url, contract):
+        try:
+            dates.add(datetime.strptime(stamp, layout).date().isoformat())  # noqa: DTZ007 - a calendar day
+        except ValueError:
+            continue  # digits that happen to stand where the date should
+    return sorted(dates)
+
+
+def checksum(path: Path | str) -> str:
+    """SHA-256 of the bytes of a local file, in hexadecimal; read as a stream."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def local_copy(landing_url: str, path: str, refuser: Refuser) -> Iterator[Path]:
+    """The file as a local path: itself where landing is a folder, else a temporary copy.
+
+    Raises:
+        ExtractError: The file cannot be read.
+    """
+    filesystem, root = fsspec.core.url_to_fs(landing_url)
+    full = str(PurePosixPath(root) / path)
+    if _is_local(filesystem):
+        yield Path(full)
+        return
+    with tempfile.TemporaryDirectory(prefix="cdm-extract-") as folder:
+        copy = Path(folder) / PurePosixPath(path).name
+        try:
+            with filesystem.open(full, "rb") as source, copy.open("wb") as target:
+                shutil.copyfileobj(source, target, _BLOCK)
+        except OSError as error:
+            refuser.refuse(
+                Refusal.UNREADABLE,
+                f"cannot be fetched ({type(error).__name__})",
+                "Check the landing address and its access rights.",
+            )
+        yield copy
+
+
+def _is_local(filesystem: Any) -> bool:
+    protocols = filesystem.protocol
+    return "file" in ((protocols,) if isinstance(protocols, str) else protocols)
+
+
+def _layout(location: str) -> str:
+    found = _DATE.search(location)
+    return (found[1] if found else None) or "%Y-%m-%d"
+
+
+def _listing(landing_url: str, contract: SourceContract) -> Iterator[tuple[LandingFile, str]]:
+    """Every file that fits the location for some day, with the date part of its name."""
+    if not contract.location:
+        return
+    filesystem, root = fsspec.core.url_to_fs(landing_url)
+    base = PurePosixPath(root)
+    folder = str(base / PurePosixPath(re.split(r"[*?{]", contract.location)[0] + "x").parent)
+    if not filesystem.exists(folder):
+        return
+    expression = re.compile(_expression(contract.location))
+    filesystem.invalidate_cache(folder)
+    for path, info in sorted(filesystem.find(folder, detail=True).items()):
+        relative = str(PurePosixPath(path).relative_to(base))
+        found = expression.fullmatch(relative)
+        if found and not relative.endswith(_UNFINISHED):
+            yield LandingFile(relative, int(info.get("size") or 0), _modified(info)), found[1]
+
+
+def _expression(location: str) -> str:
+    before, _, after = _DATE.split(location)
+    digits = {"%Y": r"\d{4}", "%j": r"\d{3}"}
+    parts = re.split(r"(%.)", _layout(location))
+    stamp = "".join(digits.get(part, r"\d{2}") if part[:1] == "%" else re.escape(part) for part in parts)
+    return f"{_glob(before)}({stamp}){_glob(after)}(?:\\.gz)?"
+
+
+def _glob(text: str) -> str:
+    return "".join("[^/]*" if sign == "*" else "[^/]" if sign == "?" else re.escape(sign) for sign in text)
+
+
+def _modified(info: dict[str, Any]) -> str:
+    for name in ("mtime", "LastModified", "last_modified", "created", "ETag"):
+        if info.get(name) is not None:
+            return str(info[name])
+    return ""

@@ -1,0 +1,107 @@
+"""Excel workbooks.
+
+Belongs here: one sheet becomes a table of text. Does not belong here: types of columns (quality).
+
+A real date cell has no spelling of its own: it is written in the first date format of its column, as the
+contract's other dates are.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from cdm_pipelines.contracts import LogicalType, SourceContract
+from cdm_pipelines.ingest.cells import DEFECT, ROW, mark_unusable
+from cdm_pipelines.ingest.errors import Defect, Refusal, Refuser
+from cdm_pipelines.ingest.scalars import as_text, text_array
+
+_BATCH_ROWS = 50_000
+
+
+class Workbook:
+    """One sheet of an Excel workbook: the one that the contract names, or the first.
+
+    Attributes:
+        columns: Names of the header, in order.
+    """
+
+    def __init__(self, path: Path, contract: SourceContract, refuser: Refuser) -> None:
+        """Read the header.
+
+        Raises:
+            ExtractError: The file is empty, protected, no workbook, or lacks the sheet or a header.
+        """
+        self._contract = contract
+        self._rows = enumerate(_rows(path, contract.dialect.sheet, refuser), start=1)
+        header: list[Any] = []
+        for number, row in self._rows:
+            if number > contract.dialect.skip_rows and any(cell != "" for cell in row):
+                header = row
+                break
+        if not header:
+            refuser.refuse(Refusal.EMPTY, "has no header", "Deliver it again, with a header.")
+        names = [(as_text(cell) or "").strip() for cell in header]
+        self.columns = [name or f"unnamed_{position}" for position, name in enumerate(names, start=1)]
+
+    def tables(self) -> Iterator[pa.Table]:
+        """The rows, once, as text columns with ``_row`` and ``_defect``."""
+        batch: list[tuple[int, list[Any]]] = []
+        for number, row in self._rows:
+            if any(cell != "" for cell in row):
+                batch.append((number, row))
+            if len(batch) == _BATCH_ROWS:
+                yield self._table(batch)
+                batch = []
+        if batch:
+            yield self._table(batch)
+
+    def _table(self, batch: list[tuple[int, list[Any]]]) -> pa.Table:
+        columns = {
+            name: text_array([self._text(name, row[position]) for _, row in batch])
+            for position, name in enumerate(self.columns)
+        }
+        columns[ROW] = pa.array(np.array([number for number, _ in batch], dtype=np.int64))
+        columns[DEFECT] = pa.nulls(len(batch), pa.string())
+        return mark_unusable(
+            pa.table(columns), self._contract.dialect.max_cell_bytes, {"\0": Defect.NUL_BYTE}
+        )
+
+    def _text(self, name: str, value: Any) -> str | None:
+        if not isinstance(value, date) or name not in self._contract.column_names:
+            return as_text(value)
+        column = self._contract.column(name)
+        if column.date_formats:
+            return value.strftime(column.date_formats[0])
+        if column.logical_type == LogicalType.DATE and isinstance(value, datetime):
+            return as_text(value.date())
+        return as_text(value)
+
+
+def _rows(path: Path, sheet: str | None, refuser: Refuser) -> Iterator[list[Any]]:
+    from python_calamine import (  # noqa: PLC0415 - only sources that deliver workbooks need it
+        CalamineError,
+        PasswordError,
+        load_workbook,
+    )
+
+    if path.exists() and path.stat().st_size == 0:
+        refuser.refuse(Refusal.EMPTY, "is empty (0 bytes)", "Deliver it again.")
+    try:
+        workbook = load_workbook(str(path))
+        names = workbook.sheet_names
+        if sheet is not None and sheet not in names:
+            refuser.refuse(
+                Refusal.UNREADABLE,
+                f"has no sheet {sheet!r}",
+                f"Set dialect.sheet to one of: {', '.join(names)}.",
+            )
+        rows = workbook.get_sheet_by_name(sheet or names[0]).to_python(skip_empty_area=False)
+    except PasswordError:
+        refuser.refuse(Refusal.UNREADABLE, "is protected by a password", "Deliver it without one.")
+    except (CalamineError, OSError):
+        refuser.refuse(Refusal.UNREADABLE, "is no Excel workbook, or is cut off", "Deliver it again.")
+    return iter(rows)
