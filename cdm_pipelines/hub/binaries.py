@@ -148,7 +148,7 @@ def _obstacle(launcher: Launcher, programs: Programs, folder: Path) -> str | Non
     """Why ``launcher`` cannot run PostgreSQL on ``folder``; None when it can."""
     commands: Sequence[list[str]] = (
         launcher.command(programs.path("postgres"), "--version"),
-        launcher.command(Path("test"), "-x", str(folder.parent)),
+        launcher.command(Path("ls"), "-d", str(folder)),
     )
     for command in commands:
         try:

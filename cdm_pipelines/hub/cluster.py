@@ -29,6 +29,7 @@ from cdm_pipelines.hub.errors import HubError
 DATABASE = "cdm"
 _USER = "cdm"
 _PORT = 5432  # only a part of the socket's name
+_SOCKET = f".s.PGSQL.{_PORT}"
 _SOCKET_PATH_LIMIT = 103  # bytes; the shortest limit of the systems we know is 104 with the closing zero
 _PATIENCE = 300.0  # seconds; repair after a crash of the machine is what takes long
 _NO_PROCESS = 2**31 - 1  # a process number that no system gives out
@@ -109,7 +110,10 @@ class Cluster:
             self._give(launcher.owner)
             if major is None:
                 self._initialise(programs, launcher)
-            self._configure(self._socket_folder(launcher.owner))
+            socket_folder = self._socket_folder(launcher.owner)
+            for left in socket_folder.glob(f"{_SOCKET}*"):
+                left.unlink()
+            self._configure(socket_folder)
             self._wait_until_ready(self._launch(programs, launcher))
         else:
             self._wait_until_ready(found.pid)
@@ -218,14 +222,16 @@ class Cluster:
             time.sleep(0.02)
 
     def _forget_stale_process(self) -> None:
-        """Let PostgreSQL see that the process it ran as is gone, though another now has that number.
+        """Let PostgreSQL see that the process it ran as is gone.
 
-        Only the number is replaced: PostgreSQL goes on to check that no part of the old server is left.
+        It would be misled by another process that now has the number, as happens after a restart of the machine,
+        and by a dead one that nobody has waited for, as happens in containers. Only the number is replaced:
+        PostgreSQL goes on to check that no part of the old server is left.
         """
         file = self.data / "postmaster.pid"
         if file.exists():
             pid, newline, rest = file.read_text(encoding="utf-8").partition("\n")
-            if newline and _is_alive(int(pid)):
+            if newline and not _is_postgres(int(pid)):
                 file.write_text(f"{_NO_PROCESS}{newline}{rest}", encoding="utf-8")
 
     def _create_database(self) -> None:
@@ -286,7 +292,7 @@ def _environment() -> dict[str, str]:
 
 def _can_hold_socket(folder: Path) -> bool:
     """Whether PostgreSQL can make its socket in ``folder`` and clients can name it; makes the folder."""
-    path = folder / f".s.PGSQL.{_PORT}"
+    path = folder / _SOCKET
     if len(os.fsencode(path)) > _SOCKET_PATH_LIMIT or "," in str(path):
         return False
     folder.mkdir(mode=0o700, exist_ok=True)

@@ -1,0 +1,84 @@
+"""Fixtures for all tests: an environment without variables of ours, and a real PostgreSQL.
+
+Each pytest process has one embedded server, and each test that asks has a fresh database on it, copied from one
+that was migrated once.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, create_engine, make_url
+
+from cdm_pipelines.hub.connection import DRIVER, open_hub
+from cdm_pipelines.hub.migrate import migrate
+from cdm_pipelines.hub.server import EmbeddedServer
+from cdm_pipelines.settings import Settings, load_settings
+
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
+TEMPLATE = "migrated"
+
+
+@pytest.fixture(autouse=True)
+def _environment() -> Iterator[None]:
+    """No test sees the variables of the machine, nor those that another test left."""
+    before = dict(os.environ)
+    for name in before:
+        if name.startswith(("CDM_", "DAGSTER_")):
+            del os.environ[name]
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of an embedded server that runs as long as the tests; quick instead of durable."""
+    with EmbeddedServer(tmp_path_factory.mktemp("server"), options=FAST).running() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def new_database(server_url: str) -> Iterator[Callable[..., str]]:
+    """A function that makes an empty database, or a copy of ``template``, and returns its URL."""
+    numbers = count()
+    url = make_url(server_url)
+
+    def make(template: str = "template0", name: str | None = None) -> str:
+        name = name or f"test_{next(numbers)}"
+        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+        return url.set(database=name).render_as_string()
+
+    with psycopg.connect(server_url, autocommit=True) as server:
+        yield make
+
+
+@pytest.fixture(scope="session")
+def _template(new_database: Callable[..., str]) -> str:
+    engine = create_engine(make_url(new_database(name=TEMPLATE)).set(drivername=DRIVER))
+    migrate(engine)
+    engine.dispose()
+    return TEMPLATE
+
+
+@pytest.fixture
+def settings(tmp_path: Path, new_database: Callable[..., str], _template: str) -> Settings:
+    """Settings with folders of the test's own and a migrated database without rows."""
+    home = tmp_path / "home"
+    return load_settings(
+        home=home,
+        landing_url=str(tmp_path / "landing"),
+        lake_url=str(home / "lake"),
+        database_url=new_database(_template),
+        threads=1,
+    )
+
+
+@pytest.fixture
+def hub_engine(settings: Settings) -> Iterator[Engine]:
+    """The migrated hub of ``settings``."""
+    with open_hub(settings) as engine:
+        yield engine
