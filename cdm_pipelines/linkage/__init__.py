@@ -1,1 +1,44 @@
-"""Which records describe the same party: blocking, comparison, Fellegi-Sunter, clustering."""
+"""Which records describe the same party: blocking, comparison, Fellegi-Sunter, clustering.
+
+Belongs here: linking any table under a policy. Does not belong here: which tables are linked (defs), what becomes of a
+cluster (identity, golden).
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from cdm_pipelines.linkage.errors import LinkageError
+from cdm_pipelines.linkage.policy import LinkagePolicy
+
+if TYPE_CHECKING:
+    from cdm_pipelines.linkage.engine import LinkResult, fit, link
+    from cdm_pipelines.linkage.evaluation import Evaluation, evaluate
+    from cdm_pipelines.linkage.model import LinkageModel
+
+__all__ = [
+    "Evaluation",
+    "LinkResult",
+    "LinkageError",
+    "LinkageModel",
+    "LinkagePolicy",
+    "evaluate",
+    "fit",
+    "link",
+]
+
+_HOME = {
+    "LinkResult": "engine",
+    "fit": "engine",
+    "link": "engine",
+    "Evaluation": "evaluation",
+    "evaluate": "evaluation",
+    "LinkageModel": "model",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load the engine when it is first asked for: policies alone must import fast."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415
+
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

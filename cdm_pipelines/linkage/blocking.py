@@ -1,0 +1,280 @@
+"""Candidate pairs: records that agree on a key, each pair once, in chunks.
+
+Belongs here: rules as integer blocks, oversized blocks, the stream of pairs with the rules that each satisfies. Does not
+belong here: what the keys hold (encode, clean) or how a pair is compared (compare).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cdm_pipelines.linkage.encode import Codes, Column, Records
+from cdm_pipelines.linkage.errors import LinkageError, nearest
+from cdm_pipelines.linkage.policy import LinkagePolicy, Rule
+
+Positions = npt.NDArray[np.int32]
+Flags = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.int64]
+
+
+class Pairs(NamedTuple):
+    """Candidate pairs: positions left < right, and bit r of ``rules`` set where rule r makes the pair."""
+
+    left: Positions
+    right: Positions
+    rules: npt.NDArray[np.uint32]
+
+
+@dataclass(frozen=True)
+class Oversized:
+    """Blocks above the policy's limit, cut: what was not compared because of it."""
+
+    blocks: int = 0
+    records: int = 0
+    pairs: int = 0
+    largest: int = 0
+
+
+class Maker(Protocol):
+    """A rule bound to records."""
+
+    label: str
+    oversized: Oversized
+
+    def makes(self, left: Positions, right: Positions) -> Flags:
+        """Whether the rule makes each of these pairs."""
+
+    def chunks(self, pairs: int) -> Iterator[tuple[Positions, Positions]]:
+        """The rule's pairs, about ``pairs`` at a time; a pair may come twice where keys have several values."""
+
+
+def combined(columns: Sequence[Column]) -> Codes:
+    """Codes of agreement on all columns together, shape (records, width); -1 where one of them is null."""
+    ids, size = columns[0].codes.astype(np.int64), columns[0].size
+    for column in columns[1:]:
+        width = ids.shape[1] * column.codes.shape[1]
+        left, right = ids[:, :, None], column.codes[:, None, :].astype(np.int64)
+        joined = np.where((left >= 0) & (right >= 0), left * column.size + right, -1).reshape(-1, width)
+        codes = pd.factorize(np.append(joined.ravel(), -1))[0]
+        ids = np.where(joined >= 0, codes[:-1].reshape(joined.shape), -1)
+        size = int(ids.max(initial=-1)) + 1
+    del size
+    return ids.astype(np.int32)
+
+
+class Blocks:
+    """A rule over keys: records with the same key are a block."""
+
+    def __init__(self, label: str, ids: Codes, limit: int, refined: Codes | None = None) -> None:
+        self.label = label
+        self._ids = ids.copy()
+        self.oversized = Oversized()
+        if refined is not None:
+            self._refine(refined, limit)
+        self._cut(limit)
+        record, slot = np.nonzero(self._ids >= 0)
+        block = self._ids[record, slot]
+        order = np.lexsort((record, block)) if ids.shape[1] > 1 else np.argsort(block, kind="stable")
+        record, block = record[order].astype(np.int32), block[order]
+        if ids.shape[1] > 1 and len(block):
+            first = np.append(True, (block[1:] != block[:-1]) | (record[1:] != record[:-1]))
+            record, block = record[first], block[first]
+        ends = (
+            np.append(np.flatnonzero(block[1:] != block[:-1]) + 1, len(block))
+            if len(block)
+            else np.zeros(0, int)
+        )
+        sizes = np.diff(np.append(0, ends))
+        self._partners = np.repeat(ends, sizes) - np.arange(len(block)) - 1
+        self._record, self._block = record, block
+
+    def _sizes(self) -> npt.NDArray[np.int64]:
+        present = self._ids[self._ids >= 0]
+        return np.bincount(present, minlength=1)
+
+    def _refine(self, refined: Codes, limit: int) -> None:
+        large = (self._sizes() > limit)[self._ids] & (self._ids >= 0)
+        self._ids = np.where(
+            large, np.where(refined >= 0, refined + self._ids.max(initial=0) + 1, -1), self._ids
+        )
+
+    def _cut(self, limit: int) -> None:
+        sizes = self._sizes()
+        large = sizes[sizes > limit]
+        if len(large):
+            pairs = int((large * (large - 1) // 2).sum())
+            self.oversized = Oversized(len(large), int(large.sum()), pairs, int(large.max()))
+            self._ids[(sizes > limit)[self._ids] & (self._ids >= 0)] = -1
+
+    def makes(self, left: Positions, right: Positions) -> Flags:
+        """Whether both records are in one block."""
+        made = np.zeros(len(left), dtype=bool)
+        width = self._ids.shape[1]
+        for a in range(width):
+            key = self._ids[left, a]
+            present = key >= 0
+            for b in range(width):
+                made |= present & (key == self._ids[right, b])
+        return made
+
+    def chunks(self, pairs: int) -> Iterator[tuple[Positions, Positions]]:
+        """All pairs within blocks; records that share several keys are paired under the lowest of them."""
+        for a, b in _spans(self._partners, pairs):
+            left, right = self._record[a], self._record[b]
+            if self._ids.shape[1] > 1:
+                first = ~self._shares_below(left, right, self._block[a])
+                left, right = left[first], right[first]
+            yield left, right
+
+    def sample(self, wanted: int, rng: np.random.Generator) -> tuple[int, tuple[Positions, Positions]]:
+        """Number of pairs, and about ``wanted`` of them drawn with replacement (all, where there are no more)."""
+        done = np.cumsum(self._partners)
+        total = int(done[-1]) if len(done) else 0
+        chosen = np.arange(total) if total <= wanted else np.sort(rng.integers(0, total, wanted))
+        a = np.searchsorted(done, chosen, side="right")
+        b = a + 1 + chosen - (done[a] - self._partners[a])
+        return total, (self._record[a], self._record[b])
+
+    def _shares_below(self, left: Positions, right: Positions, block: Codes) -> Flags:
+        shares = np.zeros(len(left), dtype=bool)
+        for a in range(self._ids.shape[1]):
+            key = self._ids[left, a]
+            lower = (key >= 0) & (key < block)
+            for b in range(self._ids.shape[1]):
+                shares |= lower & (key == self._ids[right, b])
+        return shares
+
+
+class Neighbours:
+    """A rule with a window: records next to each other in the order of a key, within agreement on other keys."""
+
+    def __init__(self, label: str, within: Codes, sort_key: Codes, window: int) -> None:
+        self.label = label
+        self.oversized = Oversized()
+        self._window = window
+        present = np.flatnonzero((within >= 0) & (sort_key >= 0)).astype(np.int32)
+        order = np.lexsort((present, sort_key[present], within[present]))
+        self._record = present[order]
+        block = within[self._record]
+        self._position = np.full(len(within), -1, dtype=np.int64)
+        self._position[self._record] = np.arange(len(order))
+        self._block = within
+        ends = (
+            np.append(np.flatnonzero(block[1:] != block[:-1]) + 1, len(block))
+            if len(block)
+            else np.zeros(0, int)
+        )
+        rest = np.repeat(ends, np.diff(np.append(0, ends))) - np.arange(len(block)) - 1
+        self._partners = np.minimum(rest, window)
+
+    def makes(self, left: Positions, right: Positions) -> Flags:
+        """Whether both records are within one window."""
+        a, b = self._position[left], self._position[right]
+        return (
+            (a >= 0) & (b >= 0) & (np.abs(a - b) <= self._window) & (self._block[left] == self._block[right])
+        )
+
+    def chunks(self, pairs: int) -> Iterator[tuple[Positions, Positions]]:
+        """All pairs within windows."""
+        for a, b in _spans(self._partners, pairs):
+            left, right = self._record[a], self._record[b]
+            yield np.minimum(left, right), np.maximum(left, right)
+
+
+class Listed:
+    """Pairs that an algorithm of the toolkit made, kept as a sorted list."""
+
+    def __init__(self, label: str, left: Positions, right: Positions, records: int) -> None:
+        self.label = label
+        self.oversized = Oversized()
+        self._records = records
+        low, high = np.minimum(left, right).astype(np.int64), np.maximum(left, right)
+        self._packed = np.unique(low * records + high)
+
+    def makes(self, left: Positions, right: Positions) -> Flags:
+        """Whether the algorithm made each pair."""
+        return np.isin(left.astype(np.int64) * self._records + right, self._packed, assume_unique=False)
+
+    def chunks(self, pairs: int) -> Iterator[tuple[Positions, Positions]]:
+        """The listed pairs."""
+        for start in range(0, len(self._packed), pairs):
+            left, right = np.divmod(self._packed[start : start + pairs], self._records)
+            yield left.astype(np.int32), right.astype(np.int32)
+
+
+def _spans(partners: Places, pairs: int) -> Iterator[tuple[Places, Places]]:
+    """Each place with the ``partners`` places that follow it, cut where about ``pairs`` are together."""
+    done = np.cumsum(partners)
+    start = 0
+    while start < len(partners):
+        base = int(done[start - 1]) if start else 0
+        stop = max(int(np.searchsorted(done, base + pairs, side="right")), start + 1)
+        counts = partners[start:stop]
+        total = int(done[stop - 1]) - base
+        if total:
+            left = np.repeat(np.arange(start, stop), counts)
+            offset = np.arange(total) - np.repeat(done[start:stop] - counts - base, counts)
+            yield left, left + 1 + offset
+        start = stop
+
+
+def bind(policy: LinkagePolicy, records: Records) -> list[Maker]:
+    """The policy's rules, ready to make pairs of these records."""
+    return [_bind(rule, policy, records) for rule in policy.blocking]
+
+
+def _bind(rule: Rule, policy: LinkagePolicy, records: Records) -> Maker:
+    if rule.algorithm:
+        from cdm_pipelines.linkage.toolkit import pairs_of_algorithm  # noqa: PLC0415 - recordlinkage is heavy
+
+        left, right = pairs_of_algorithm(rule, records)
+        return Listed(rule.label, left, right, len(records))
+    keys = [records.key(name) for name in rule.keys]
+    if rule.window:
+        everything = np.zeros(len(records), dtype=np.int32)
+        within = combined(keys[:-1])[:, 0] if len(keys) > 1 else everything
+        return Neighbours(rule.label, within, keys[-1].flat, rule.window)
+    refined = combined([*keys, *(records.key(name) for name in rule.refine)]) if rule.refine else None
+    return Blocks(rule.label, combined(keys), rule.max_block_size or policy.max_block_size, refined)
+
+
+class Allowed:
+    """Which pairs may be made at all: none within a source that is known to be free of duplicates."""
+
+    def __init__(self, records: Records, policy: LinkagePolicy) -> None:
+        self._source = records.source
+        self._free = np.isin(np.array(records.sources, dtype=object), policy.duplicate_free).astype(bool)
+        unknown = sorted(set(policy.duplicate_free) - set(records.sources))
+        if unknown and len(records):
+            raise LinkageError(
+                f"policy {policy.name}: duplicate_free: no records of source {unknown[0]!r}"
+                f"{nearest(unknown[0], records.sources)}"
+            )
+        sizes = np.bincount(records.source, minlength=len(records.sources))
+        n = len(records)
+        self.total = n * (n - 1) // 2 - int((sizes * (sizes - 1) // 2)[self._free].sum())
+
+    def __call__(self, left: Positions, right: Positions) -> Flags:
+        if not self._free.any():
+            return np.ones(len(left), dtype=bool)
+        source = self._source[left]
+        return (source != self._source[right]) | ~self._free[source]
+
+
+def stream(makers: Sequence[Maker], allowed: Allowed, pairs: int) -> Iterator[Pairs]:
+    """Every candidate pair once, in chunks: a pair comes from the first rule that makes it."""
+    for number, maker in enumerate(makers):
+        for left, right in maker.chunks(pairs):
+            keep = allowed(left, right)
+            for earlier in makers[:number]:
+                keep &= ~earlier.makes(left, right)
+            left, right = left[keep], right[keep]
+            rules = np.full(len(left), 1 << number, dtype=np.uint32)
+            for later in range(number + 1, len(makers)):
+                rules |= makers[later].makes(left, right).astype(np.uint32) << np.uint32(later)
+            if len(left):
+                yield Pairs(left, right, rules)

@@ -1,0 +1,91 @@
+"""How often records agree by chance: the marginal probability of each level over all pairs.
+
+Belongs here: random pairs, and exact counts of agreement on keys. Does not belong here: telling matches from chance (em).
+
+Random pairs alone cannot show that two records in a million share an address. Each comparison therefore names a key whose
+equality its high levels go with: pairs with equal keys are counted exactly and sampled apart (two strata).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from cdm_pipelines.linkage.blocking import Allowed, Blocks, Positions
+from cdm_pipelines.linkage.compare import Compared
+from cdm_pipelines.linkage.encode import Records
+
+_IN_KEY = 50_000  # pairs with equal keys that are looked at
+
+
+@dataclass(frozen=True)
+class Chance:
+    """Marginal probabilities of a comparison's levels over all pairs where it can be made.
+
+    Attributes:
+        levels: Shape (levels,), sums to 1.
+        comparable: Share of all pairs where it can be made.
+    """
+
+    levels: npt.NDArray[np.float64]
+    comparable: float
+
+
+def random_pairs(
+    records: int, wanted: int, allowed: Allowed, rng: np.random.Generator
+) -> tuple[Positions, Positions]:
+    """About ``wanted`` pairs of different records, drawn with replacement; all pairs where there are no more than that."""
+    if records * (records - 1) // 2 <= wanted:
+        left, right = np.triu_indices(records, k=1)
+    else:
+        left = rng.integers(0, records, wanted)
+        right = (left + rng.integers(1, records, wanted)) % records
+    low, high = np.minimum(left, right).astype(np.int32), np.maximum(left, right).astype(np.int32)
+    keep = allowed(low, high)
+    return low[keep], high[keep]
+
+
+def chance(
+    compared: Compared,
+    pairs: tuple[Positions, Positions],
+    total: int,
+    allowed: Allowed,
+    rng: np.random.Generator,
+) -> Chance:
+    """Estimate one comparison's marginals from random pairs and from pairs with equal keys."""
+    size = len(compared.labels)
+    key = Blocks("", compared.key(), limit=np.iinfo(np.int64).max)
+    equal, drawn = key.sample(_IN_KEY, rng)
+    keep = allowed(*drawn)
+    drawn = (drawn[0][keep], drawn[1][keep])
+    equal = equal * float(keep.mean()) if len(keep) else 0.0
+    levels = compared.levels(*pairs)
+    made = key.makes(*pairs)
+    comparable = float((levels >= 0).mean()) if len(levels) else 0.0
+    everything = max(comparable * total, equal, 1.0)
+    inside = _shares(compared.levels(*drawn), size, floor=0.5)
+    outside = _shares(levels[~made], size, floor=0.5)
+    share = min(equal / everything, 1.0)
+    return Chance(share * inside + (1 - share) * outside, comparable)
+
+
+def _shares(levels: npt.NDArray[np.int8], size: int, floor: float) -> npt.NDArray[np.float64]:
+    counts = np.bincount(levels[levels >= 0], minlength=size).astype(np.float64)
+    counts = np.maximum(counts, floor if counts.sum() else 1.0)
+    return counts / counts.sum()
+
+
+Progress = Callable[[str, float], None]
+
+
+def chances(
+    compared: dict[str, Compared], records: Records, allowed: Allowed, wanted: int, seed: int
+) -> dict[str, Chance]:
+    """Marginals of every comparison, from one set of random pairs."""
+    rng = np.random.default_rng(seed)
+    pairs = random_pairs(len(records), wanted, allowed, rng)
+    return {
+        name: chance(one, pairs, allowed.total, allowed, np.random.default_rng([seed, number]))
+        for number, (name, one) in enumerate(compared.items())
+    }

@@ -1,0 +1,243 @@
+"""Comparisons bound to records: from pairs of positions to levels.
+
+Belongs here: what all comparisons have in common, and those over one kind of plain value. Does not belong here: names of
+persons (compare_name), addresses (compare_address), the similarity of two strings (levels).
+"""
+
+from typing import ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cdm_pipelines.linkage import policy as spec
+from cdm_pipelines.linkage.encode import Codes, Column, Records
+from cdm_pipelines.linkage.levels import (
+    MISSING,
+    Levels,
+    edit_levels,
+    edits,
+    similarity,
+    similarity_levels,
+    unequal,
+)
+
+Positions = npt.NDArray[np.int32]
+
+
+class Compared(Protocol):
+    """A comparison bound to records.
+
+    Attributes:
+        labels: What each level from 0 up means.
+        columns: The columns it reads: a rule that blocks on one of them says nothing new about this comparison.
+        term: Column whose values' frequencies weigh agreement, if any.
+    """
+
+    labels: tuple[str, ...]
+    columns: frozenset[str]
+    term: Column | None
+
+    def levels(self, left: Positions, right: Positions) -> Levels:
+        """The level of each pair; symmetric, -1 where it cannot be compared."""
+
+    def key(self) -> Codes:
+        """Codes of a key, shape (records, width), -1 for null, whose equality the high levels go with.
+
+        Random pairs hardly ever agree on an address. How often records agree on this key is counted exactly, and levels
+        are then sampled apart among pairs that do and pairs that do not.
+        """
+
+
+class Exact:
+    """Equal or not."""
+
+    labels: tuple[str, ...] = ("different", "equal")
+
+    def __init__(self, records: Records, comparison: spec.ExactComparison) -> None:
+        self._column = records.columns[comparison.column]
+        self.columns = frozenset(comparison.reads)
+        self.term = self._column if comparison.term_frequency else None
+
+    def levels(self, left: Positions, right: Positions) -> Levels:
+        """Equal or not."""
+        a, b = self._column.flat[left], self._column.flat[right]
+        levels = (a == b).astype(np.int8)
+        levels[(a < 0) | (b < 0)] = MISSING
+        return levels
+
+    def key(self) -> Codes:
+        """Equality of the value."""
+        return self._column.codes
+
+
+def best_of(column: Column, left: Positions, right: Positions, one: "PairOfCodes") -> Levels:
+    """The best level over all combinations of the values that two records have."""
+    best = np.full(len(left), MISSING, dtype=np.int8)
+    width = column.codes.shape[1]
+    for a in range(width):
+        for b in range(width):
+            np.maximum(best, one(column.codes[left, a], column.codes[right, b]), out=best)
+    return best
+
+
+class PairOfCodes(Protocol):
+    """From two arrays of codes to levels."""
+
+    def __call__(self, left: Codes, right: Codes, /) -> Levels:
+        """The level of each pair of codes."""
+
+
+class Text:
+    """Equal, then a level for each similarity reached."""
+
+    def __init__(self, records: Records, comparison: spec.TextComparison) -> None:
+        self._spec = comparison
+        self._column = records.together(comparison.columns)
+        self.columns = frozenset(comparison.reads)
+        self.term = self._column if comparison.term_frequency else None
+        near = tuple(f"{comparison.similarity} >= {value:g}" for value in reversed(comparison.at_least))
+        self.labels = ("different", *near, "equal")
+
+    def _one(self, left: Codes, right: Codes) -> Levels:
+        return similarity_levels(self._column, left, right, self._spec.similarity, self._spec.at_least)
+
+    def levels(self, left: Positions, right: Positions) -> Levels:
+        """The best level over all combinations of columns."""
+        return best_of(self._column, left, right, self._one)
+
+    def key(self) -> Codes:
+        """Equality of any value."""
+        return self._column.codes
+
+
+class Identifier:
+    """Equal, one character off, or different."""
+
+    labels: tuple[str, ...] = ("different", "one character off", "equal")
+
+    def __init__(self, records: Records, comparison: spec.IdentifierComparison) -> None:
+        self._column = records.columns[comparison.column]
+        self.columns = frozenset(comparison.reads)
+        self.term = self._column if comparison.term_frequency else None
+
+    def levels(self, left: Positions, right: Positions) -> Levels:
+        """By number of edits."""
+        return edit_levels(self._column, self._column.flat[left], self._column.flat[right], most=1)
+
+    def key(self) -> Codes:
+        """Equality of the value."""
+        return self._column.codes
+
+
+class Phone:
+    """Equal, the same last digits (other country code or area code), one digit off, or different."""
+
+    labels: tuple[str, ...] = ("different", "one digit off", "last digits equal", "equal")
+    LAST: ClassVar[int] = 7
+
+    def __init__(self, records: Records, comparison: spec.PhoneComparison) -> None:
+        self._column = records.together(comparison.columns)
+        self.columns = frozenset(comparison.reads)
+        self.term = self._column if comparison.term_frequency else None
+        ends = [text[-self.LAST :] for text in self._column.texts]
+        self._end = pd.factorize(np.array(ends, dtype=object))[0].astype(np.int32)
+
+    def _one(self, left: Codes, right: Codes) -> Levels:
+        texts, end = self._column.texts, self._end
+
+        def near(a: Codes, b: Codes) -> Levels:
+            levels = np.where(end[a] == end[b], np.int8(2), np.int8(0))
+            rest = np.flatnonzero(levels == 0)
+            found = edits(texts[a[rest]].tolist(), texts[b[rest]].tolist(), 1)
+            levels[rest] = (found <= 1).astype(np.int8)
+            return levels
+
+        return unequal(self._column, left, right, near, top=3)
+
+    def levels(self, left: Positions, right: Positions) -> Levels:
+        """The best level over all numbers."""
+        return best_of(self._column, left, right, self._one)
+
+    def key(self) -> Codes:
+        """Equality of any number's last digits."""
+        return np.append(self._end, np.int32(-1))[self._column.codes]
+
+
+class Email:
+    """Equal, one character off, the same mailbox at another domain, or different."""
+
+    labels: tuple[str, ...] = (
+        "different",
+        "similar mailbox",
+        "same mailbox elsewhere",
+        "one character off",
+        "equal",
+    )
+
+    def __init__(self, records: Records, comparison: spec.EmailComparison) -> None:
+        self._column = records.columns[comparison.column]
+        self.columns = frozenset(comparison.reads)
+        self.term = self._column if comparison.term_frequency else None
+        self._local = np.array([text.partition("@")[0] for text in self._column.texts], dtype=object)
+
+    def levels(self, left: Positions, right: Positions) -> Levels:
+        """By the whole address, then by the part before the @."""
+        texts, local = self._column.texts, self._local
+
+        def near(a: Codes, b: Codes) -> Levels:
+            levels = (similarity(local[a].tolist(), local[b].tolist(), "jaro_winkler") >= 0.92).astype(
+                np.int8
+            )
+            alike = np.flatnonzero(levels)
+            levels[alike[local[a[alike]] == local[b[alike]]]] = 2
+            typo = edits(texts[a].tolist(), texts[b].tolist(), 1) <= 1
+            levels[typo] = 3
+            return levels
+
+        return unequal(self._column, self._column.flat[left], self._column.flat[right], near, top=4)
+
+    def key(self) -> Codes:
+        """Equality of the address."""
+        return self._column.codes
+
+
+class Date:
+    """Equal, day and month swapped, one digit off, two of year, month and day equal, or different."""
+
+    labels: tuple[str, ...] = (
+        "different",
+        "same year",
+        "two of three parts",
+        "one digit off",
+        "day and month swapped",
+        "equal",
+    )
+
+    def __init__(self, records: Records, comparison: spec.DateComparison) -> None:
+        self._column = records.columns[comparison.column]
+        self.columns = frozenset(comparison.reads)
+        self.term = self._column if comparison.term_frequency else None
+        number = np.array([int(text) if text.isdigit() else 0 for text in self._column.texts], dtype=np.int64)
+        self._digits = (number[:, None] // 10 ** np.arange(7, -1, -1)) % 10
+        self._parts = np.stack([number // 10_000, number // 100 % 100, number % 100], axis=1).reshape(-1, 3)
+
+    def levels(self, left: Positions, right: Positions) -> Levels:
+        """By digits and parts, with no strings at all."""
+        return unequal(self._column, self._column.flat[left], self._column.flat[right], self._near, top=5)
+
+    def _near(self, a: Codes, b: Codes) -> Levels:
+        x, y = self._parts[a], self._parts[b]
+        equal = x == y
+        levels = equal[:, 0].astype(np.int8)
+        levels[equal.sum(axis=1) == 2] = 2
+        p, q = self._digits[a], self._digits[b]
+        wrong = (p != q).sum(axis=1)
+        turned = (p[:, :-1] == q[:, 1:]) & (p[:, 1:] == q[:, :-1]) & (p[:, :-1] != p[:, 1:])
+        levels[(wrong == 1) | ((wrong == 2) & turned.any(axis=1))] = 3
+        levels[equal[:, 0] & (x[:, 1] == y[:, 2]) & (x[:, 2] == y[:, 1])] = 4
+        return levels
+
+    def key(self) -> Codes:
+        """Equality of the date."""
+        return self._column.codes

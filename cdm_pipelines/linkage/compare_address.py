@@ -1,0 +1,98 @@
+"""Comparison of addresses: one comparison over all parts, because the parts say the same thing.
+
+Belongs here: levels of agreement over postcode, house number, addition, street and city. Does not belong here: taking an
+address line apart (standardise).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from cdm_pipelines.linkage import policy as spec
+from cdm_pipelines.linkage.blocking import combined
+from cdm_pipelines.linkage.compare import Positions
+from cdm_pipelines.linkage.encode import Codes, Column, Records, joined
+from cdm_pipelines.linkage.levels import MISSING, Levels, edits, similarity, unequal
+
+
+class Address:
+    """From the same front door down to another town.
+
+    Each part scores 2 for equal, 1 for nearly equal, 0 for different, -1 for missing. A part that is missing is nobody's
+    argument: levels ask for agreement, and for the absence of contradiction only where they say so.
+    """
+
+    labels: tuple[str, ...] = (
+        "different",
+        "same town",
+        "same postcode or street",
+        "near: number and one part, or street and postcode",
+        "same building",
+        "same address",
+    )
+
+    def __init__(self, records: Records, comparison: spec.AddressComparison) -> None:
+        def column(name: str | None) -> Column | None:
+            return records.columns[name] if name else None
+
+        self._postcode, self._street = column(comparison.postcode), column(comparison.street)
+        self._number, self._addition = column(comparison.house_number), column(comparison.house_addition)
+        self._city = column(comparison.city)
+        self.columns = frozenset(comparison.reads_optionally)
+        whole = [c for c in (self._postcode or self._street, self._number) if c is not None]
+        self._key = combined(whole)
+        self.term: Column | None = joined(whole, required=0) if comparison.term_frequency else None
+        self._has_number = self._number is not None
+
+    def levels(self, left: Positions, right: Positions) -> Levels:
+        """The strongest level that the parts support."""
+        postcode = _part(self._postcode, left, right, _one_off)
+        street = _part(self._street, left, right, _alike)
+        number = _part(self._number, left, right, None)
+        addition = _part(self._addition, left, right, None)
+        city = _part(self._city, left, right, _alike)
+        place = (postcode == 2) | ((street >= 1) & ((city >= 1) | (postcode >= 1)))
+        levels = np.zeros(len(left), dtype=np.int8)
+        levels[city >= 1] = 1
+        levels[(postcode == 2) | (street >= 1)] = 2
+        near = ((number == 2) & ((postcode >= 1) | (street >= 1))) | ((street >= 1) & (postcode == 2))
+        levels[near] = 3
+        levels[place & (number == 2) & (street != 0)] = 4
+        levels[place & (number == 2) & (street != 0) & (addition != 0)] = 5
+        if not self._has_number:
+            levels[(postcode == 2) & (street != 0)] = 5
+        nothing = (postcode < 0) & (street < 0) & (city < 0)
+        levels[nothing] = MISSING
+        return levels
+
+    def key(self) -> Codes:
+        """Equality of postcode (else street) and house number."""
+        return self._key
+
+
+Near = Callable[[list[str], list[str]], npt.NDArray[np.bool_]]
+
+
+def _one_off(left: list[str], right: list[str]) -> npt.NDArray[np.bool_]:
+    return edits(left, right, 1) <= 1
+
+
+def _alike(left: list[str], right: list[str]) -> npt.NDArray[np.bool_]:
+    return similarity(left, right, "jaro_winkler") >= 0.9
+
+
+def _part(column: Column | None, left: Positions, right: Positions, near: Near | None) -> Levels:
+    if column is None:
+        return np.full(len(left), MISSING, dtype=np.int8)
+    a, b = column.flat[left], column.flat[right]
+    if near is None:
+        levels = np.where(a == b, np.int8(2), np.int8(0))
+        levels[(a < 0) | (b < 0)] = MISSING
+        return levels
+    texts = column.texts
+
+    def one(x: Codes, y: Codes) -> Levels:
+        return near(texts[x].tolist(), texts[y].tolist()).astype(np.int8)
+
+    return unequal(column, a, b, one, top=2)

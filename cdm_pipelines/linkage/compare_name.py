@@ -1,0 +1,230 @@
+"""Comparison of the names of persons.
+
+Belongs here: given names with their other forms and initials, surnames with prefixes and double names, the two swapped.
+Does not belong here: taking a full name apart (standardise).
+"""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+
+from cdm_pipelines.linkage import policy as spec
+from cdm_pipelines.linkage.clean import PREFIXES, parts
+from cdm_pipelines.linkage.compare import Positions
+from cdm_pipelines.linkage.encode import Codes, Column, Records, joined, mapped, union
+from cdm_pipelines.linkage.errors import LinkageError
+from cdm_pipelines.linkage.levels import MISSING, Levels, edits, similarity, unequal
+from cdm_pipelines.linkage.policy_file import SHIPPED
+
+CLOSE, FAR = 0.92, 0.84  # Jaro-Winkler similarity of one name misspelt, and of names that look alike
+
+
+def equivalents(file: str | None, folder: Path | None) -> dict[str, tuple[str, ...]]:
+    """For each name in the table the formal names it may stand for, itself among them.
+
+    Raises:
+        LinkageError: The file is not found or is not a mapping of a formal name to a list of its forms.
+    """
+    if file is None:
+        return {}
+    candidates = [base / file for base in (folder, SHIPPED) if base is not None]
+    path = next((candidate for candidate in candidates if candidate.is_file()), None)
+    if path is None:
+        raise LinkageError(
+            f"comparison given_name: equivalents: no file {file!r} beside the policy or in {SHIPPED}"
+        )
+    table = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(table, dict) or not all(isinstance(forms, list) for forms in table.values()):
+        raise LinkageError(
+            f"{path}: write each formal name with a list of its other forms, as in 'johannes: [jan, hans]'"
+        )
+    formal: dict[str, list[str]] = {}
+    for name, forms in table.items():
+        for form in (name, *forms):
+            formal.setdefault(str(form).lower(), []).append(str(name).lower())
+    return {form: tuple(dict.fromkeys(names)) for form, names in formal.items()}
+
+
+class GivenName:
+    """Equal, another form of the same name, only initials to go by, similar, or different.
+
+    Where given name and surname stand in each other's place the pair is missing here and a level there.
+    """
+
+    labels: tuple[str, ...] = ("different", "same initial", "looks alike", "similar", "other form", "equal")
+
+    def __init__(self, records: Records, comparison: spec.GivenNameComparison, folder: Path | None) -> None:
+        self._column = records.columns[comparison.column]
+        self.columns = frozenset(
+            (comparison.column, *((comparison.initials,) if comparison.initials else ()))
+        )
+        self.term = self._column if comparison.term_frequency else None
+        texts = self._column.texts.tolist()
+        self._first = mapped(self._column, [t.replace("-", " ").split(" ")[0] for t in texts])
+        self._token = _by_value(self._column, self._first)
+        self._forms = _forms(self._first, equivalents(comparison.equivalents, folder))
+        short = np.array([len(text) == 1 for text in self._first.texts], dtype=bool)
+        self._short = np.append(short, True)[np.append(self._token, np.int32(-1))]
+        self._initial = _initials(self._column, records.columns.get(comparison.initials or ""))
+        self._gender = records.columns[comparison.gender].flat if comparison.gender else None
+        self._swap = Swap(records, comparison.column, comparison.surname) if comparison.surname else None
+
+    def levels(self, left: Positions, right: Positions) -> Levels:
+        """By the names where both have one, else by their initials."""
+        a, b = self._column.flat[left], self._column.flat[right]
+        levels = unequal(self._column, a, b, self._near, top=5)
+        rest = np.flatnonzero(self._short[a] | self._short[b])
+        if len(rest):
+            levels[rest] = self._by_initial(left[rest], right[rest])
+        if self._swap is not None:
+            levels[self._swap(left, right)] = MISSING
+        return levels
+
+    def _by_initial(self, left: Positions, right: Positions) -> Levels:
+        x, y = self._initial[left], self._initial[right]
+        levels = (x == y).astype(np.int8)
+        if self._gender is not None:
+            g, h = self._gender[left], self._gender[right]
+            levels[(g >= 0) & (h >= 0) & (g != h)] = 0
+        levels[(x < 0) | (y < 0)] = MISSING
+        return levels
+
+    def _near(self, a: Codes, b: Codes) -> Levels:
+        x, y = self._token[a], self._token[b]
+        texts = self._first.texts
+        found = similarity(texts[x].tolist(), texts[y].tolist(), "jaro_winkler")
+        levels = np.where(found >= CLOSE, np.int8(3), np.where(found >= FAR, np.int8(2), np.int8(0)))
+        same = x == y
+        for i in range(self._forms.shape[1]):
+            for j in range(self._forms.shape[1]):
+                same |= (self._forms[x, i] >= 0) & (self._forms[x, i] == self._forms[y, j])
+        levels[same] = 4
+        return levels
+
+    def key(self) -> Codes:
+        """Equality of the name."""
+        return self._column.codes
+
+
+def _by_value(column: Column, made: Column) -> Codes:
+    """For each value of ``column`` the code of what was made of it."""
+    of_value = np.full(column.size, -1, dtype=np.int32)
+    present = column.flat >= 0
+    of_value[column.flat[present]] = made.flat[present]
+    return of_value
+
+
+def _forms(first: Column, table: dict[str, tuple[str, ...]]) -> Codes:
+    """For each first name the codes of the formal names it may stand for, shape (names, widest)."""
+    names = sorted({name for forms in table.values() for name in forms})
+    number = {name: k for k, name in enumerate(names)}
+    width = max((len(forms) for forms in table.values()), default=1)
+    codes = np.full((first.size, width), -1, dtype=np.int32)
+    for k, text in enumerate(first.texts.tolist()):
+        for slot, name in enumerate(table.get(text, ())):
+            codes[k, slot] = number[name]
+    return codes
+
+
+def _initials(given: Column, initials: Column | None) -> Codes:
+    """The letter code of each record's first initial, from the given name or else from the initials."""
+
+    def letters(column: Column) -> Codes:
+        of_value = np.array([ord(text[0]) for text in column.texts], dtype=np.int32)
+        return np.append(of_value, np.int32(-1))[column.flat]
+
+    found = letters(given)
+    if initials is not None:
+        found = np.where(found >= 0, found, letters(initials))
+    return found
+
+
+class Swap:
+    """Whether given name and surname of the one are surname and given name of the other."""
+
+    def __init__(self, records: Records, given_name: str, surname: str) -> None:
+        given, family = records.columns[given_name], records.columns[surname]
+        both = union([given, family])
+        self._given, self._family = (
+            np.ascontiguousarray(both.codes[:, 0]),
+            np.ascontiguousarray(both.codes[:, 1]),
+        )
+
+    def __call__(self, left: Positions, right: Positions) -> npt.NDArray[np.bool_]:
+        """True where the names are swapped and not simply equal."""
+        a, b, x, y = self._given[left], self._family[left], self._given[right], self._family[right]
+        swapped: npt.NDArray[np.bool_] = (a >= 0) & (b >= 0) & (a == y) & (b == x) & (a != b)
+        return swapped
+
+
+class Surname:
+    """Equal with or without prefix, one half of a double name, swapped, similar, or different."""
+
+    labels: tuple[str, ...] = (
+        "different",
+        "looks alike",
+        "similar",
+        "one of a double name",
+        "swapped with given name",
+        "equal but for the prefix",
+        "equal",
+    )
+
+    def __init__(self, records: Records, comparison: spec.SurnameComparison) -> None:
+        surname = records.columns[comparison.column]
+        self.columns = frozenset((comparison.column, *((comparison.prefix,) if comparison.prefix else ())))
+        prefix = records.columns.get(comparison.prefix or "")
+        self._whole = surname if prefix is None else joined([prefix, surname], required=1)
+        texts = self._whole.texts.tolist()
+        self._names = mapped(self._whole, [_without_prefix(text) for text in texts])
+        self._core = _by_value(self._whole, self._names)
+        self._parts = _parts(texts)
+        self.term = self._names if comparison.term_frequency else None
+        self._swap = (
+            Swap(records, comparison.given_name, comparison.column) if comparison.given_name else None
+        )
+
+    def levels(self, left: Positions, right: Positions) -> Levels:
+        """By the whole name, then by its parts, then by its spelling."""
+        levels = unequal(self._whole, self._whole.flat[left], self._whole.flat[right], self._near, top=6)
+        if self._swap is not None:
+            levels[self._swap(left, right)] = 4
+        return levels
+
+    def _near(self, a: Codes, b: Codes) -> Levels:
+        x, y = self._core[a], self._core[b]
+        texts = self._names.texts
+        first, second = texts[x].tolist(), texts[y].tolist()
+        found = similarity(first, second, "jaro_winkler")
+        levels = np.where(found >= FAR, np.int8(1), np.int8(0))
+        levels[(found >= CLOSE) | (edits(first, second, 1) <= 1)] = 2
+        shared = np.zeros(len(a), dtype=bool)
+        for i in range(self._parts.shape[1]):
+            for j in range(self._parts.shape[1]):
+                shared |= (self._parts[a, i] >= 0) & (self._parts[a, i] == self._parts[b, j])
+        levels[shared] = 3
+        levels[x == y] = 5
+        return levels
+
+    def key(self) -> Codes:
+        """Equality of the name without its prefix."""
+        return self._names.codes
+
+
+def _without_prefix(text: str) -> str:
+    words = text.split(" ")
+    while len(words) > 1 and words[0] in PREFIXES:
+        words = words[1:]
+    return " ".join(words)
+
+
+def _parts(texts: list[str]) -> Codes:
+    """Codes of the surnames in a double name, shape (names, 2)."""
+    number: dict[str, int] = {}
+    codes = np.full((len(texts), 2), -1, dtype=np.int32)
+    for k, text in enumerate(texts):
+        for slot, part in enumerate(parts(text)[:2]):
+            codes[k, slot] = number.setdefault(part, len(number))
+    return codes

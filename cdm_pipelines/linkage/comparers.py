@@ -1,0 +1,102 @@
+"""All comparisons of a policy together: from pairs to agreement patterns packed in one integer.
+
+Belongs here: which class makes which kind of comparison, packing and unpacking. Does not belong here: what a level means
+(compare) or weighs (em, score).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from cdm_pipelines.linkage import policy as spec
+from cdm_pipelines.linkage.compare import Compared, Date, Email, Exact, Identifier, Phone, Positions, Text
+from cdm_pipelines.linkage.compare_address import Address
+from cdm_pipelines.linkage.compare_name import GivenName, Surname
+from cdm_pipelines.linkage.encode import Records
+from cdm_pipelines.linkage.levels import Levels
+
+Packed = npt.NDArray[np.int64]
+
+
+def bound(records: Records, comparison: spec.Comparison, folder: Path | None) -> Compared:
+    """One comparison, ready to compare these records; tables it names are looked up in ``folder`` first."""
+    match comparison:
+        case spec.ExactComparison():
+            return Exact(records, comparison)
+        case spec.TextComparison():
+            return Text(records, comparison)
+        case spec.GivenNameComparison():
+            return GivenName(records, comparison, folder)
+        case spec.SurnameComparison():
+            return Surname(records, comparison)
+        case spec.DateComparison():
+            return Date(records, comparison)
+        case spec.AddressComparison():
+            return Address(records, comparison)
+        case spec.PhoneComparison():
+            return Phone(records, comparison)
+        case spec.EmailComparison():
+            return Email(records, comparison)
+        case spec.IdentifierComparison():
+            return Identifier(records, comparison)
+        case spec.ToolkitComparison():
+            from cdm_pipelines.linkage.toolkit import ToolkitLevels  # noqa: PLC0415 - recordlinkage is heavy
+
+            return ToolkitLevels(records, comparison)
+
+
+class Comparer:
+    """The comparisons of a policy over one set of records.
+
+    Attributes:
+        by_name: The bound comparisons, in the policy's order.
+        sizes: For each comparison the number of its levels, missing not counted.
+    """
+
+    def __init__(self, records: Records, policy: spec.LinkagePolicy) -> None:
+        self.by_name: Mapping[str, Compared] = {
+            name: bound(records, comparison, policy.folder) for name, comparison in policy.comparisons.items()
+        }
+        self.sizes = [len(compared.labels) for compared in self.by_name.values()]
+        self._packing = Packing(self.sizes)
+
+    def levels(self, left: Positions, right: Positions) -> Levels:
+        """Levels of pairs, shape (pairs, comparisons)."""
+        found = np.empty((len(left), len(self.sizes)), dtype=np.int8)
+        for number, compared in enumerate(self.by_name.values()):
+            found[:, number] = compared.levels(left, right)
+        return found
+
+    def packed(self, left: Positions, right: Positions) -> Packed:
+        """Agreement patterns of pairs, one integer each; see ``Packing``."""
+        packed = np.zeros(len(left), dtype=np.int64)
+        for compared, place in zip(self.by_name.values(), self._packing.places, strict=True):
+            packed += (compared.levels(left, right).astype(np.int64) + 1) * place
+        return packed
+
+    @property
+    def packing(self) -> "Packing":
+        """How these comparisons' levels share one integer."""
+        return self._packing
+
+
+class Packing:
+    """Agreement patterns as mixed-radix integers: level + 1 of each comparison is a digit."""
+
+    def __init__(self, sizes: list[int]) -> None:
+        self.sizes = sizes
+        self.places: list[int] = []
+        place = 1
+        for size in sizes:
+            self.places.append(place)
+            place *= size + 1
+        self.patterns = place
+
+    def unpack(self, packed: Packed) -> Levels:
+        """Levels of patterns, shape (patterns, comparisons)."""
+        digits = [
+            packed // place % (size + 1) - 1 for place, size in zip(self.places, self.sizes, strict=True)
+        ]
+        return np.stack(digits, axis=1).astype(np.int8).reshape(len(packed), len(self.sizes))

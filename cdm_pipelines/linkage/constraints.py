@@ -1,0 +1,60 @@
+"""Pairs that someone has decided: the same party, or not.
+
+Belongs here: from decided pairs to positions, and the conflict between decisions. Does not belong here: who decides and
+how long it lasts (identity).
+"""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdm_pipelines.linkage.blocking import Positions
+from cdm_pipelines.linkage.encode import Records
+from cdm_pipelines.linkage.errors import LinkageError
+
+Pair = tuple[Positions, Positions]
+_COLUMNS = ("left_source", "left_id", "right_source", "right_id")
+
+
+def resolve(records: Records, same: pd.DataFrame | None, different: pd.DataFrame | None) -> tuple[Pair, Pair]:
+    """Positions of the decided pairs whose records are all there.
+
+    Raises:
+        LinkageError: A column is missing, or records are both the same (perhaps through others) and different.
+    """
+    together, apart = _positions(records, same, "same"), _positions(records, different, "different")
+    if len(apart[0]):
+        _check(records, together, apart)
+    return together, apart
+
+
+def _positions(records: Records, pairs: pd.DataFrame | None, name: str) -> Pair:
+    none = np.zeros(0, dtype=np.int32)
+    if pairs is None or pairs.empty:
+        return none, none
+    missing = [column for column in _COLUMNS if column not in pairs.columns]
+    if missing:
+        raise LinkageError(f"{name}: there is no column {missing[0]!r}; give {', '.join(_COLUMNS)}")
+    sources = pa.array(records.sources, pa.string()).take(pa.array(records.source))
+    known = pc.binary_join_element_wise(sources, records.ids, "\x1f")
+    found = []
+    for side in ("left", "right"):
+        texts = [pa.array(pairs[f"{side}_{what}"].astype(str), pa.string()) for what in ("source", "id")]
+        asked = pc.binary_join_element_wise(*texts, "\x1f")
+        found.append(pc.index_in(asked, known).fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32))
+    there = (found[0] >= 0) & (found[1] >= 0) & (found[0] != found[1])
+    return found[0][there], found[1][there]
+
+
+def _check(records: Records, together: Pair, apart: Pair) -> None:
+    from cdm_pipelines.linkage.cluster import components  # noqa: PLC0415 - scipy only where it is needed
+
+    group = components(len(records), *together)
+    wrong = np.flatnonzero(group[apart[0]] == group[apart[1]])
+    if len(wrong):
+        left, right = (records.ids[int(side[wrong[0]])].as_py() for side in apart)
+        raise LinkageError(
+            f"{len(wrong)} pairs are decided to be both the same and different, the first is {left!r} and {right!r}; "
+            "take one of the decisions back"
+        )

@@ -1,0 +1,249 @@
+"""Records as integer codes: each column dictionary-encoded once, in an order that row order cannot change.
+
+Belongs here: from a table of any columns to ``Records``. Does not belong here: which codes make a block (blocking) or an
+agreement (compare).
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdm_pipelines.linkage.clean import clean, derive, rare_tokens
+from cdm_pipelines.linkage.errors import LinkageError, nearest
+from cdm_pipelines.linkage.policy import Derived, LinkagePolicy
+
+Codes = npt.NDArray[np.int32]
+ONLY_SOURCE = "records"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: for each record one or more codes into sorted distinct values; -1 is null.
+
+    Attributes:
+        codes: Shape (records, width); width is 1 but for columns compared together and keys of several values.
+        values: Distinct values, sorted.
+    """
+
+    codes: Codes
+    values: pa.Array
+
+    @cached_property
+    def flat(self) -> Codes:
+        """The codes of a column of width 1, shape (records,)."""
+        return np.ascontiguousarray(self.codes[:, 0])
+
+    @cached_property
+    def texts(self) -> npt.NDArray[np.object_]:
+        """The distinct values as Python strings."""
+        texts = np.empty(len(self.values), dtype=object)
+        texts[:] = self.values.to_pylist()
+        return texts
+
+    @cached_property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """In how many records each value occurs."""
+        present = self.codes[self.codes >= 0]
+        return np.bincount(present, minlength=len(self.values)).astype(np.int64)
+
+    @property
+    def size(self) -> int:
+        """Number of distinct values."""
+        return len(self.values)
+
+
+@dataclass
+class Records:
+    """The records to link, sorted by source and id; everything downstream counts in their positions.
+
+    Attributes:
+        sources: Distinct sources, sorted.
+        source: Code of each record's source.
+        ids: Record ids as text.
+        columns: The policy's columns by name.
+    """
+
+    sources: list[str]
+    source: Codes
+    ids: pa.Array
+    columns: dict[str, Column]
+    derived: dict[str, Derived] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def _made(self) -> dict[Any, Column]:
+        return {}
+
+    def key(self, name: str) -> Column:
+        """A column or a derived key."""
+        if name in self.columns:
+            return self.columns[name]
+        if name not in self._made:
+            self._made[name] = self._derive(self.derived[name])
+        return self._made[name]
+
+    def together(self, names: tuple[str, ...]) -> Column:
+        """Several columns in one dictionary, so that their codes can be compared with each other."""
+        if names not in self._made:
+            self._made[names] = union([self.columns[name] for name in names])
+        return self._made[names]
+
+    def base_columns(self, name: str) -> tuple[str, ...]:
+        """The columns behind a blocking key."""
+        return (name,) if name in self.columns else self.derived[name].of
+
+    def _derive(self, derived: Derived) -> Column:
+        made: list[Column] = []
+        for name in derived.of:
+            column = self.columns[name]
+            texts = column.texts.tolist()
+            if derived.take == "rare_tokens":
+                keep = derived.length or 2
+                tokens = rare_tokens(texts, column.counts.tolist(), keep)
+                rows = [[t[k] if k < len(t) else None for t in tokens] for k in range(keep)]
+            else:
+                rows = [derive(texts, derived.take, derived.length)]
+            made.extend(mapped(column, row) for row in rows)
+        return made[0] if len(made) == 1 else union(made)
+
+
+def mapped(column: Column, new: list[str | None]) -> Column:
+    """A column of width 1 with each distinct value replaced by another, or by null."""
+    codes, values = _sorted_codes(pa.array(new, pa.string()))
+    return Column(_look_up(codes, column.codes), values)
+
+
+def union(columns: list[Column]) -> Column:
+    """Columns side by side in one dictionary."""
+    codes, values = _sorted_codes(pa.concat_arrays([column.values for column in columns]))
+    starts = np.cumsum([0, *(column.size for column in columns)])
+    pieces = [
+        _look_up(codes[start : start + column.size], column.codes)
+        for start, column in zip(starts, columns, strict=False)
+    ]
+    return Column(np.concatenate(pieces, axis=1), values)
+
+
+def joined(columns: list[Column], required: int) -> Column:
+    """Texts of several columns with spaces between; null where column number ``required`` is."""
+    packed = np.zeros(len(columns[0].codes), dtype=np.int64)
+    for column in columns:
+        packed = packed * (column.size + 1) + column.flat + 1
+    distinct = np.unique(packed)
+    inverse = np.searchsorted(distinct, packed).astype(np.int32)
+    if len(columns) == 1:
+        return columns[0]
+    pieces: list[pa.Array] = []
+    rest = distinct
+    for column in reversed(columns):
+        rest, code = np.divmod(rest, column.size + 1)
+        pieces.insert(0, column.values.take(pa.array(code - 1, mask=code == 0)))
+    text = pc.binary_join_element_wise(*pieces, " ", null_handling="skip")
+    text = pc.if_else(pc.is_valid(pieces[required]), text, pa.scalar(None, pa.string()))
+    codes, values = _sorted_codes(text)
+    return Column(codes[inverse].reshape(-1, 1), values)
+
+
+def _look_up(table: Codes, codes: Codes) -> Codes:
+    """``table[codes]`` with null staying null."""
+    return np.append(table, np.int32(-1))[codes].astype(np.int32, copy=False)
+
+
+def _sorted_codes(values: pa.Array) -> tuple[Codes, pa.Array]:
+    """Codes into sorted distinct values; -1 for null."""
+    encoded = values.dictionary_encode()
+    order = pc.sort_indices(encoded.dictionary).to_numpy()
+    rank = np.empty(len(order), dtype=np.int32)
+    rank[order] = np.arange(len(order), dtype=np.int32)
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return _look_up(rank, codes), encoded.dictionary.take(pa.array(order))
+
+
+def encode(table: pa.Table | pd.DataFrame, policy: LinkagePolicy) -> Records:
+    """Encode what a policy reads of a table.
+
+    Raises:
+        LinkageError: A column is missing or named twice, an id is missing or occurs twice in a source.
+    """
+    _check_columns(table, policy)
+    ids = _text(table, policy.id)
+    if ids.null_count:
+        raise LinkageError(
+            f"id column {policy.id!r}: {ids.null_count} records have no id; give every record one"
+        )
+    sources = (
+        _text(table, policy.source) if policy.source else pa.array([ONLY_SOURCE] * len(ids), pa.string())
+    )
+    if sources.null_count:
+        raise LinkageError(f"source column {policy.source!r}: {sources.null_count} records have no source")
+    order = pc.sort_indices(pa.table([sources, ids], ["s", "i"]), [("s", "ascending"), ("i", "ascending")])
+    ids, codes = ids.take(order), _sorted_codes(sources.take(order))
+    _check_unique(ids, codes[0], policy)
+    positions = order.to_numpy()
+    columns = {}
+    for name, spec in policy.columns.items():
+        columns[name] = _encode_column(_text(table, spec.column), spec.clean, positions)
+    return Records(codes[1].to_pylist(), codes[0], ids, columns, dict(policy.derived))
+
+
+def _encode_column(values: pa.Array, how: Any, order: npt.NDArray[Any]) -> Column:
+    encoded = values.dictionary_encode()
+    of_distinct, distinct = _sorted_codes(clean(encoded.dictionary, how))
+    codes = _look_up(of_distinct, encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)[order])
+    return Column(codes.reshape(-1, 1), distinct)
+
+
+def _check_columns(table: pa.Table | pd.DataFrame, policy: LinkagePolicy) -> None:
+    names = [str(name) for name in (table.column_names if isinstance(table, pa.Table) else table.columns)]
+    asked = {"id": policy.id, "source": policy.source}
+    asked |= {f"columns.{name}": spec.column for name, spec in policy.columns.items()}
+    for key, name in asked.items():
+        if name is not None and names.count(name) != 1:
+            what = "has no column" if name not in names else "has more than one column"
+            raise LinkageError(
+                f"policy {policy.name}: {key}: the table {what} {name!r}{nearest(name, names)}"
+            )
+
+
+def _check_unique(ids: pa.Array, source: Codes, policy: LinkagePolicy) -> None:
+    if len(ids) < 2:
+        return
+    same = pc.equal(ids.slice(1), ids.slice(0, len(ids) - 1)).to_numpy(zero_copy_only=False)
+    repeated = np.flatnonzero(same & (source[1:] == source[:-1]))
+    if len(repeated):
+        raise LinkageError(
+            f"id column {policy.id!r}: {len(repeated)} records repeat the id of another record of their source, "
+            f"the first is {ids[int(repeated[0])].as_py()!r}; make ids unique or name the source column"
+        )
+
+
+def _text(table: pa.Table | pd.DataFrame, name: str) -> pa.Array:
+    """One column as text; NaN, None and NaT are null, whole floating numbers are written without a fraction."""
+    values: pa.Array | pa.ChunkedArray
+    if isinstance(table, pa.Table):
+        values = table.column(name)
+    else:
+        series = table[name]
+        try:
+            values = pa.array(series, from_pandas=True)
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            values = pa.array([None if pd.isna(v) else str(v) for v in series.tolist()], pa.string())
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+        if isinstance(values, pa.ChunkedArray):
+            values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    if pa.types.is_floating(values.type):
+        values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
+        if pc.all(pc.equal(pc.floor(values), values)).as_py() is not False:
+            values = values.cast(pa.int64(), safe=False)
+    return values if values.type == pa.string() else values.cast(pa.string())

@@ -1,0 +1,251 @@
+"""Linking a table: the stages in their order.
+
+Belongs here: ``link`` and ``fit``. Does not belong here: how any stage works.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from cdm_pipelines.ingest.lake import to_frame
+from cdm_pipelines.linkage import report
+from cdm_pipelines.linkage.blocking import Allowed, Maker, Pairs, Positions, bind, stream
+from cdm_pipelines.linkage.cluster import Links, clusters
+from cdm_pipelines.linkage.comparers import Comparer, Packed
+from cdm_pipelines.linkage.constraints import resolve
+from cdm_pipelines.linkage.encode import Records, encode
+from cdm_pipelines.linkage.errors import LinkageError
+from cdm_pipelines.linkage.levels import Levels
+from cdm_pipelines.linkage.model import Floats, LinkageModel, Scorer, probability
+from cdm_pipelines.linkage.policy import LinkagePolicy
+from cdm_pipelines.linkage.spill import Spill
+from cdm_pipelines.linkage.training import Counted, train
+
+Progress = Callable[[str, int], None]  # stage, pairs or records done
+
+
+@dataclass(frozen=True)
+class LinkResult:
+    """What linking a table gives.
+
+    Attributes:
+        clusters: ``source``, ``record_id``, ``cluster_id``; one row per record, sorted. A cluster is named after its
+            smallest record, ``source|record_id``.
+        pairs: Pairs from the review threshold on: ``left_source``, ``left_id``, ``right_source``, ``right_id``, ``weight``
+            (bits), ``probability``, and one level per comparison (-1 missing, 0 different).
+        model: The model that scored them.
+        report: Counts, parameters and seconds, for people and for metadata; holds no person's values.
+    """
+
+    clusters: pd.DataFrame
+    pairs: pd.DataFrame
+    model: LinkageModel
+    report: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class _Work:
+    """Records, rules and comparisons bound together, and the seconds each stage took."""
+
+    policy: LinkagePolicy
+    records: Records
+    makers: list[Maker]
+    comparer: Comparer
+    allowed: Allowed
+    seconds: dict[str, float]
+    pairs_by_rule: list[int]
+    progress: Progress | None
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+
+    def compared(self) -> Iterator[tuple[Pairs, Packed]]:
+        """Candidate pairs with their patterns."""
+        source = stream(self.makers, self.allowed, self.policy.chunk_pairs)
+        done = 0
+        while True:
+            with self.stage("block"):
+                pairs = next(source, None)
+            if pairs is None:
+                return
+            with self.stage("compare"):
+                packed = self.comparer.packed(pairs.left, pairs.right)
+            self.pairs_by_rule[int(pairs.rules[0] & -pairs.rules[0].astype(np.int64)).bit_length() - 1] += (
+                len(packed)
+            )
+            done += len(packed)
+            if self.progress is not None:
+                self.progress("compare", done)
+            yield pairs, packed
+
+
+def _prepare(table: pa.Table | pd.DataFrame, policy: LinkagePolicy, progress: Progress | None) -> _Work:
+    started = time.perf_counter()
+    records = encode(table, policy)
+    encoded = time.perf_counter()
+    makers = bind(policy, records)
+    blocked = time.perf_counter()
+    comparer = Comparer(records, policy)
+    seconds = {
+        "encode": encoded - started,
+        "block": blocked - encoded,
+        "compare": time.perf_counter() - blocked,
+    }
+    return _Work(
+        policy, records, makers, comparer, Allowed(records, policy), seconds, [0] * len(makers), progress
+    )
+
+
+def fit(
+    table: pa.Table | pd.DataFrame, policy: LinkagePolicy, *, progress: Progress | None = None
+) -> LinkageModel:
+    """Fit a model without labels.
+
+    Raises:
+        LinkageError: The table does not have what the policy reads.
+    """
+    work = _prepare(table, policy, progress)
+    counted = Counted(work.comparer, len(work.makers))
+    for pairs, packed in work.compared():
+        counted.add(pairs, packed)
+    return train(policy, work.records, work.comparer, work.allowed, counted.table())
+
+
+def link(
+    table: pa.Table | pd.DataFrame,
+    policy: LinkagePolicy,
+    *,
+    model: LinkageModel | None = None,
+    same: pd.DataFrame | None = None,
+    different: pd.DataFrame | None = None,
+    progress: Progress | None = None,
+) -> LinkResult:
+    """Find the records that describe the same party.
+
+    Args:
+        table: Any table that has the columns which the policy maps.
+        policy: How to link.
+        model: A fitted model to score with; fitted to the table where none is given.
+        same: Pairs that are the same party: ``left_source``, ``left_id``, ``right_source``, ``right_id``.
+        different: Pairs that are not. Pairs of records that the table does not have are left out of account.
+        progress: Called with a stage and the number of pairs done.
+
+    Raises:
+        LinkageError: The table does not have what the policy reads, the model is of other comparisons, or constraints
+            contradict each other.
+    """
+    work = _prepare(table, policy, progress)
+    if model is not None:
+        model.check(policy, work.comparer)
+        kept = _scored(work, model, ((p.left, p.right, packed) for p, packed in work.compared()))
+    else:
+        with Spill() as spill:
+            counted = Counted(work.comparer, len(work.makers))
+            for pairs, packed in work.compared():
+                with work.stage("count"):
+                    spill.add(pairs.left, pairs.right, packed)
+                    counted.add(pairs, packed)
+            with work.stage("fit"):
+                model = train(policy, work.records, work.comparer, work.allowed, counted.table())
+            kept = _scored(work, model, spill.chunks())
+    with work.stage("cluster"):
+        pair_same, pair_different = resolve(work.records, same, different)
+        member = _clustered(work, model, kept, pair_same, pair_different)
+    with work.stage("output"):
+        result_clusters, result_pairs = _clusters_frame(work.records, member), _pairs_frame(work, kept)
+    found = report.report(policy, work.records, work.makers, work.pairs_by_rule, model, kept.scores, member)
+    found["seconds"] = {name: round(value, 3) for name, value in work.seconds.items()}
+    return LinkResult(result_clusters, result_pairs, model, found)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Pairs from the review threshold on, sorted, and the histogram of all pairs' odds."""
+
+    left: Positions
+    right: Positions
+    packed: Packed
+    weight: Floats
+    odds: Floats
+    scores: report.Histogram
+
+
+def _scored(work: _Work, model: LinkageModel, chunks: Iterator[tuple[Positions, Positions, Packed]]) -> _Kept:
+    scorer = Scorer(model, work.comparer)
+    review = _odds(work.policy.thresholds.review)
+    histogram = report.Histogram()
+    pieces: list[tuple[Any, ...]] = []
+    for left, right, packed in chunks:
+        with work.stage("score"):
+            scores = scorer(left, right, packed)
+            histogram.add(scores.odds)
+            keep = np.flatnonzero(scores.odds >= review)
+            pieces.append((left[keep], right[keep], packed[keep], scores.weight[keep], scores.odds[keep]))
+    empty = (np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
+    columns = [np.concatenate(parts) for parts in zip(empty, *pieces, strict=True)]
+    order = np.lexsort((columns[1], columns[0]))
+    return _Kept(*(column[order] for column in columns), histogram)
+
+
+def _odds(probability: float) -> float:
+    return float(np.log2(probability / (1 - probability)))
+
+
+def _apart(work: _Work, levels: Levels, left: Positions, right: Positions) -> Any:
+    """Pairs that the policy's contradictions, or a source free of duplicates, keep apart."""
+    names = list(work.policy.comparisons)
+    apart = ~work.allowed(left, right)
+    for group in work.policy.clustering.contradictions:
+        apart |= np.logical_and.reduce([levels[:, names.index(name)] == 0 for name in group])
+    return apart
+
+
+def _clustered(work: _Work, model: LinkageModel, kept: _Kept, same: Any, different: Any) -> Any:
+    scorer = Scorer(model, work.comparer)
+
+    def score(left: Positions, right: Positions) -> Links:
+        packed = work.comparer.packed(left, right)
+        levels = work.comparer.packing.unpack(packed)
+        return Links(left, right, scorer(left, right, packed).odds, _apart(work, levels, left, right))
+
+    levels = work.comparer.packing.unpack(kept.packed)
+    links = Links(kept.left, kept.right, kept.odds, _apart(work, levels, kept.left, kept.right))
+    return clusters(
+        len(work.records), links, same, different, _odds(model.match), work.policy.clustering, score
+    )
+
+
+def _clusters_frame(records: Records, member: Any) -> pd.DataFrame:
+    source = pa.DictionaryArray.from_arrays(pa.array(records.source), pa.array(records.sources, pa.string()))
+    source = source.dictionary_decode() if len(records) else pa.array([], pa.string())
+    names = pa.compute.binary_join_element_wise(source, records.ids, "|")
+    return to_frame(
+        pa.table({"source": source, "record_id": records.ids, "cluster_id": names.take(pa.array(member))})
+    )
+
+
+def _pairs_frame(work: _Work, kept: _Kept) -> pd.DataFrame:
+    records = work.records
+    sources = pa.array(records.sources, pa.string())
+    columns: dict[str, Any] = {}
+    for side, positions in (("left", kept.left), ("right", kept.right)):
+        columns[f"{side}_source"] = sources.take(pa.array(records.source[positions]))
+        columns[f"{side}_id"] = records.ids.take(pa.array(positions))
+    frame = to_frame(pa.table(columns))
+    frame["weight"], frame["probability"] = kept.weight, probability(kept.odds)
+    levels = work.comparer.packing.unpack(kept.packed)
+    for number, name in enumerate(work.policy.comparisons):
+        frame[name] = levels[:, number]
+    return frame
+
+
+__all__ = ["LinkResult", "LinkageError", "fit", "link"]

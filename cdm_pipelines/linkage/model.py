@@ -1,0 +1,185 @@
+"""The fitted model: what agreement weighs. Scoring with it is a pure function of records and model.
+
+Belongs here: the parameters, their file format, the score of a pair. Does not belong here: fitting (em), or what is done
+with a score (cluster).
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from cdm_pipelines.linkage.blocking import Positions
+from cdm_pipelines.linkage.comparers import Comparer, Packed
+from cdm_pipelines.linkage.errors import LinkageError
+from cdm_pipelines.linkage.policy import LinkagePolicy
+from cdm_pipelines.linkage.terms import TermTable
+
+Floats = npt.NDArray[np.float64]
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """One comparison's probabilities, by level from 0 (different) up.
+
+    Attributes:
+        labels: What each level means.
+        m: Probability of the level among matches.
+        u: Among unrelated records.
+        r: Among related records, of different people who share an address or a name.
+        shared: Whether related records share this comparison's value.
+        terms: Frequencies of its values.
+    """
+
+    labels: tuple[str, ...]
+    m: tuple[float, ...]
+    u: tuple[float, ...]
+    r: tuple[float, ...]
+    shared: bool = False
+    terms: TermTable | None = None
+
+
+class Scores(NamedTuple):
+    """Match weights in bits (log2 of the Bayes factor against not being a match) and posterior log2 odds."""
+
+    weight: Floats
+    odds: Floats
+
+    @property
+    def probability(self) -> Floats:
+        """Posterior probability of a match."""
+        return probability(self.odds)
+
+
+def probability(odds: Floats) -> Floats:
+    """From log2 odds to probability."""
+    return 1 / (1 + np.exp2(-np.clip(odds, -500, 500)))
+
+
+@dataclass(frozen=True)
+class LinkageModel:
+    """A fitted model.
+
+    Attributes:
+        policy: Fingerprint of the policy it was fitted under.
+        records: Number of records it was fitted on.
+        prior: Share of matches among all pairs.
+        related: Share of related pairs among all pairs.
+        match: Posterior probability from which a pair is a match.
+        comparisons: Parameters by comparison.
+        training: Counts and diagnostics of the fit, for reports.
+    """
+
+    policy: str
+    records: int
+    prior: float
+    related: float
+    match: float
+    comparisons: dict[str, Parameters]
+    training: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """The model as JSON text, the same for the same model."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=False, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read a model that ``to_json`` wrote.
+
+        Raises:
+            LinkageError: The text is not such a model.
+        """
+        try:
+            data = json.loads(text)
+            if data.pop("format") != FORMAT:
+                raise LinkageError("the model is of another format version; fit it again")
+            comparisons = {name: _parameters(found) for name, found in data.pop("comparisons").items()}
+            return cls(comparisons=comparisons, **data)
+        except (KeyError, TypeError, AttributeError, json.JSONDecodeError):
+            raise LinkageError(
+                "this is not a linkage model; fit one, or give the file that a fit wrote"
+            ) from None
+
+    def check(self, policy: LinkagePolicy, comparer: Comparer) -> None:
+        """See that the model can score this policy's comparisons.
+
+        Raises:
+            LinkageError: Comparisons or their levels differ from those the model was fitted with.
+        """
+        theirs = {name: one.labels for name, one in comparer.by_name.items()}
+        ours = {name: one.labels for name, one in self.comparisons.items()}
+        for name in sorted(theirs.keys() | ours.keys()):
+            if theirs.get(name) != ours.get(name):
+                raise LinkageError(
+                    f"policy {policy.name}: comparison {name!r} is not as the model was fitted; fit the model again"
+                )
+
+
+def _parameters(data: dict[str, Any]) -> Parameters:
+    terms = data.pop("terms")
+    lists = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+    return Parameters(**lists, terms=TermTable(**terms) if terms else None)
+
+
+class Scorer:
+    """A model bound to the comparisons of some records."""
+
+    def __init__(self, model: LinkageModel, comparer: Comparer) -> None:
+        self._model, self._comparer = model, comparer
+        parameters = list(model.comparisons.values())
+        self._match = [np.log2(np.array(p.m) / np.array(p.u)) for p in parameters]
+        self._related = [np.log2(np.array(p.r) / np.array(p.u)) for p in parameters]
+        self._bits = [
+            None if p.terms is None or one.term is None else p.terms.bits(one.term)
+            for p, one in zip(parameters, comparer.by_name.values(), strict=True)
+        ]
+        rest = 1 - model.prior - model.related
+        self._prior_odds = float(np.log2(model.prior / (1 - model.prior)))
+        self._related_odds = float(np.log2(model.related / rest)) if model.related > 0 else -np.inf
+        self._chance = float(np.log2(rest / (1 - model.prior)))
+
+    def __call__(self, left: Positions, right: Positions, packed: Packed) -> Scores:
+        """Score pairs from their agreement patterns."""
+        distinct, inverse = np.unique(packed, return_inverse=True)
+        levels = self._comparer.packing.unpack(distinct)
+        match = _summed(self._match, levels)[inverse]
+        related = _summed(self._related, levels)[inverse]
+        for number, (parameters, one) in enumerate(
+            zip(self._model.comparisons.values(), self._comparer.by_name.values(), strict=True)
+        ):
+            bits = self._bits[number]
+            if bits is None or parameters.terms is None or one.term is None:
+                continue
+            reached = np.flatnonzero(levels[:, number][inverse] > 0)
+            added = _term_bits(one.term.codes, left[reached], right[reached], bits, parameters.terms.fuzzy)
+            match[reached] += added
+            if parameters.shared:
+                related[reached] += added
+        against = np.logaddexp2(0.0, related + self._related_odds) + self._chance
+        weight = match - against
+        return Scores(weight, weight + self._prior_odds)
+
+
+def _summed(weights: list[Floats], levels: npt.NDArray[np.int8]) -> Floats:
+    total = np.zeros(len(levels))
+    for number, weight in enumerate(weights):
+        total += np.append(weight, 0.0)[levels[:, number]]
+    return total
+
+
+def _term_bits(
+    codes: npt.NDArray[np.int32], left: Positions, right: Positions, bits: Floats, fuzzy: float
+) -> Floats:
+    """Bits for each pair: of the value that both have (the rarest, of several), else a share of the commoner's."""
+    padded = np.append(bits, -np.inf)
+    a, b = codes[left], codes[right]
+    exact = np.full(len(left), -np.inf)
+    for i in range(codes.shape[1]):
+        for j in range(codes.shape[1]):
+            exact = np.maximum(exact, np.where(a[:, i] == b[:, j], padded[a[:, i]], -np.inf))
+    near = np.minimum(padded[a].max(axis=1), padded[b].max(axis=1)) * fuzzy
+    found = np.where(np.isfinite(exact), exact, near)
+    return np.where(np.isfinite(found), found, 0.0)

@@ -1,0 +1,101 @@
+"""What a person, a chart or an asset's metadata is told about a linkage.
+
+Belongs here: counts, shares, expectations. Does not belong here: any record's values.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cdm_pipelines.linkage.blocking import Maker
+from cdm_pipelines.linkage.encode import Records
+from cdm_pipelines.linkage.model import Floats, LinkageModel, probability
+from cdm_pipelines.linkage.policy import LinkagePolicy
+
+_LOW, _HIGH, _PER_BIT = -60, 60, 4
+
+
+class Histogram:
+    """Number of candidate pairs by posterior log2 odds, in quarter bits."""
+
+    def __init__(self) -> None:
+        self.counts = np.zeros((_HIGH - _LOW) * _PER_BIT + 1, dtype=np.int64)
+
+    def add(self, odds: Floats) -> None:
+        """Count a chunk of pairs."""
+        bins = np.clip(np.floor((odds - _LOW) * _PER_BIT), 0, len(self.counts) - 1).astype(np.int64)
+        self.counts += np.bincount(bins, minlength=len(self.counts))
+
+    @property
+    def odds(self) -> Floats:
+        """The middle of each bin."""
+        return (np.arange(len(self.counts)) + 0.5) / _PER_BIT + _LOW
+
+    def expected(self, match: float) -> dict[str, float]:
+        """Expected precision, and recall among candidate pairs, of accepting from probability ``match`` on."""
+        chance = probability(self.odds)
+        accepted = chance >= match
+        pairs = float(self.counts[accepted].sum())
+        true = float((self.counts * chance)[accepted].sum())
+        everything = float((self.counts * chance).sum())
+        return {
+            "pairs": pairs,
+            "precision": true / pairs if pairs else 1.0,
+            "recall": true / everything if everything else 1.0,
+        }
+
+
+def report(
+    policy: LinkagePolicy,
+    records: Records,
+    makers: Sequence[Maker],
+    pairs_by_rule: Sequence[int],
+    model: LinkageModel,
+    scores: Histogram,
+    member: npt.NDArray[np.int64],
+) -> dict[str, Any]:
+    """Everything countable about a linkage, as plain JSON values."""
+    sizes = np.bincount(np.bincount(member)) if len(member) else np.zeros(1, dtype=np.int64)
+    return {
+        "records": len(records),
+        "sources": len(records.sources),
+        "clusters": int(sizes[1:].sum()),
+        "cluster_sizes": {str(size): int(count) for size, count in enumerate(sizes) if size and count},
+        "pairs": int(scores.counts.sum()),
+        "rules": [
+            {
+                "rule": maker.label,
+                "new_pairs": made,
+                "expected_share_of_matches": model.training.get("rule_matches", {}).get(maker.label),
+                "oversized_blocks": maker.oversized.blocks,
+                "oversized_records": maker.oversized.records,
+                "pairs_not_made": maker.oversized.pairs,
+                "largest_block": maker.oversized.largest,
+            }
+            for maker, made in zip(makers, pairs_by_rule, strict=True)
+        ],
+        "thresholds": {"match": model.match, "review": policy.thresholds.review},
+        "expected": scores.expected(model.match),
+        "prior": model.prior,
+        "related": model.related,
+        "comparisons": parameters(model),
+    }
+
+
+def parameters(model: LinkageModel) -> list[dict[str, Any]]:
+    """The m/u table: one row per comparison and level, the weight in bits."""
+    return [
+        {
+            "comparison": name,
+            "level": level,
+            "meaning": label,
+            "m": one.m[level],
+            "u": one.u[level],
+            "related": one.r[level],
+            "weight": float(np.log2(one.m[level] / one.u[level])),
+        }
+        for name, one in model.comparisons.items()
+        for level, label in reversed(list(enumerate(one.labels)))
+    ]

@@ -1,0 +1,132 @@
+"""Fitting a model: from compared pairs to parameters, frequencies and the match threshold.
+
+Belongs here: counting patterns, calling the fit, the figures a report shows about it. Does not belong here: the
+mathematics (em, chance, terms).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cdm_pipelines.linkage import em
+from cdm_pipelines.linkage.blocking import Allowed, Pairs
+from cdm_pipelines.linkage.chance import Chance, chances
+from cdm_pipelines.linkage.comparers import Comparer, Packed
+from cdm_pipelines.linkage.encode import Records
+from cdm_pipelines.linkage.errors import LinkageError
+from cdm_pipelines.linkage.model import LinkageModel, Parameters
+from cdm_pipelines.linkage.policy import LinkagePolicy
+from cdm_pipelines.linkage.terms import TermTable
+
+
+class Counted:
+    """Counts of agreement patterns by the rules that make their pairs."""
+
+    def __init__(self, comparer: Comparer, rules: int) -> None:
+        if comparer.packing.patterns << rules >= 1 << 63:
+            raise LinkageError(
+                "the policy's comparisons have too many levels and rules together; take a comparison or a rule away"
+            )
+        self._comparer, self._rules = comparer, rules
+        self._keys: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        self._counts: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+
+    def add(self, pairs: Pairs, packed: Packed) -> None:
+        """Count a chunk of pairs."""
+        keys, counts = np.unique((packed << self._rules) | pairs.rules.astype(np.int64), return_counts=True)
+        keys, counts = np.concatenate([self._keys, keys]), np.concatenate([self._counts, counts])
+        self._keys, inverse = np.unique(keys, return_inverse=True)
+        self._counts = np.bincount(inverse, weights=counts, minlength=len(self._keys)).astype(np.int64)
+
+    def table(self) -> em.Table:
+        """What was counted."""
+        levels = self._comparer.packing.unpack(self._keys >> self._rules)
+        rules = (self._keys[:, None] >> np.arange(self._rules)) & 1 == 1
+        return em.Table(levels, rules, self._counts.astype(np.float64))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model with the pattern table it was fitted to."""
+
+    model: LinkageModel
+    table: em.Table
+
+
+def train(
+    policy: LinkagePolicy, records: Records, comparer: Comparer, allowed: Allowed, table: em.Table
+) -> LinkageModel:
+    """Fit a model to counted patterns."""
+    found = chances(dict(comparer.by_name), records, allowed, policy.training.random_pairs, policy.seed)
+    tied = np.array(
+        [
+            [bool(one.columns & _columns(policy, records, number)) for one in comparer.by_name.values()]
+            for number in range(len(policy.blocking))
+        ]
+    )
+    shared = [comparison.shared for comparison in policy.comparisons.values()]
+    fitted = em.fit(
+        table,
+        list(found.values()),
+        tied,
+        shared,
+        allowed.total,
+        relatives=policy.training.relatives,
+        iterations=policy.training.iterations,
+        tolerance=policy.training.tolerance,
+    )
+    parameters = {
+        name: Parameters(
+            one.labels,
+            _tuple(fitted.m[k]),
+            _tuple(fitted.u[k]),
+            _tuple(fitted.r[k]),
+            shared[k],
+            _terms(policy, records, comparer, fitted, k, name),
+        )
+        for k, (name, one) in enumerate(comparer.by_name.items())
+    }
+    return LinkageModel(
+        policy.fingerprint,
+        len(records),
+        fitted.prior,
+        fitted.related,
+        policy.thresholds.match,
+        parameters,
+        _diagnostics(policy, fitted, table, found),
+    )
+
+
+def _columns(policy: LinkagePolicy, records: Records, rule: int) -> frozenset[str]:
+    return frozenset(column for key in policy.blocking[rule].keys for column in records.base_columns(key))
+
+
+def _tuple(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
+
+
+def _terms(
+    policy: LinkagePolicy, records: Records, comparer: Comparer, fitted: em.Fitted, number: int, name: str
+) -> TermTable | None:
+    frequency, column = policy.comparisons[name].term_frequency, comparer.by_name[name].term
+    if frequency is None or column is None:
+        return None
+    partners = 2 * fitted.matches / max(len(records), 1) * float(fitted.m[number][-1])
+    return TermTable.of(column, partners, frequency.fuzzy)
+
+
+def _diagnostics(
+    policy: LinkagePolicy, fitted: em.Fitted, table: em.Table, found: dict[str, Chance]
+) -> dict[str, Any]:
+    return {
+        "iterations": fitted.iterations,
+        "converged": fitted.converged,
+        "expected_matches": fitted.matches,
+        "patterns": len(table.counts),
+        "rule_matches": {
+            rule.label: float(share) for rule, share in zip(policy.blocking, fitted.rule_matches, strict=True)
+        },
+        "comparable": {name: one.comparable for name, one in found.items()},
+    }
