@@ -5,6 +5,8 @@ that was migrated once.
 """
 
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -35,10 +37,20 @@ def _environment() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server_url() -> Iterator[str]:
     """The URL of an embedded server that runs as long as the tests; quick instead of durable."""
-    with EmbeddedServer(tmp_path_factory.mktemp("server"), options=FAST).running() as url:
+    with (
+        tempfile.TemporaryDirectory(prefix="cdm-", dir=_roomy_memory()) as home,
+        EmbeddedServer(Path(home), options=FAST).running() as url,
+    ):
         yield url
+
+
+def _roomy_memory() -> str | None:
+    """Where a copy of a database takes a thirtieth of the time that it takes on disk, if there is such a place."""
+    memory = Path("/dev/shm")
+    roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2_000_000_000
+    return str(memory) if roomy else None
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +61,7 @@ def new_database(server_url: str) -> Iterator[Callable[..., str]]:
 
     def make(template: str = "template0", name: str | None = None) -> str:
         name = name or f"test_{next(numbers)}"
-        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy'.encode())
         return url.set(database=name).render_as_string()
 
     with psycopg.connect(server_url, autocommit=True) as server:
