@@ -49,9 +49,9 @@ class DelimitedFile:
         self._refuser = refuser
         self._text = open_text(path, contract.dialect.encoding, refuser)
         pieces = _skip_lines(self._text.utf8(BLOCK_BYTES), self._dialect.skip_rows)
-        self._blocks = record_blocks(pieces, self._dialect.delimiter, self._dialect.quote)
-        first = next(self._whole_records(self._dialect.skip_rows + 1), b"")
-        self.columns, self._rest, self._next_row = self._read_header(first, contract)
+        self._next_row = self._dialect.skip_rows + 1
+        self._blocks = self._whole_records(record_blocks(pieces, self._dialect.delimiter, self._dialect.quote))
+        self.columns, self._rest = self._read_header(next(self._blocks, b""), contract)
 
     def tables(self) -> Iterator[pa.Table]:
         """The rows, once, as text columns with ``_row`` and ``_defect``.
@@ -59,7 +59,7 @@ class DelimitedFile:
         Raises:
             ExtractError: The file ends within quotes.
         """
-        for block in chain([self._rest] if self._rest else [], self._whole_records(None)):
+        for block in chain([self._rest] if self._rest else [], self._blocks):
             table, records = self._parse(block)
             self._next_row += records
             marks = {_NUL: Defect.NUL_BYTE} if b"\0" in block else {}
@@ -67,29 +67,28 @@ class DelimitedFile:
                 marks[MARK] = Defect.UNDECODABLE
             yield mark_unusable(table, self._dialect.max_cell_bytes, marks)
 
-    def _whole_records(self, row: int | None) -> Iterator[bytes]:
+    def _whole_records(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         try:
-            yield from self._blocks
+            yield from blocks
         except UnclosedQuoteError:
             self._refuser.refuse(
                 Refusal.TRUNCATED,
-                f"ends within quotes that were opened in row {row or self._next_row:,}: it is cut off",
+                f"ends within quotes that were opened in row {self._next_row:,}: it is cut off",
                 "Deliver it again; if that row is whole, its quotes are not doubled.",
             )
         except RecordTooLongError:
             self._refuser.refuse(
                 Refusal.UNREADABLE,
-                f"has no end of row {row or self._next_row:,} within 64 MB",
+                f"has no end of row {self._next_row:,} within 64 MB",
                 "Look for a quote in that row that is never closed.",
             )
 
-    def _read_header(self, first: bytes, contract: SourceContract) -> tuple[list[str], bytes, int]:
+    def _read_header(self, first: bytes, contract: SourceContract) -> tuple[list[str], bytes]:
         text = io.StringIO(first.decode(), newline="")
         consumed = 0
-        row = self._dialect.skip_rows
         for line in self._reader(text):
             consumed = text.tell()
-            row += 1
+            self._next_row += 1
             if any(cell.strip() for cell in line):
                 break
         else:
@@ -97,7 +96,7 @@ class DelimitedFile:
         names = [cell.strip() or f"unnamed_{position}" for position, cell in enumerate(line, start=1)]
         header = text.getvalue()[:consumed]
         self._check_delimiter(names, header, contract)
-        return names, first[len(header.encode()) :], row + 1
+        return names, first[len(header.encode()) :]
 
     def _check_delimiter(self, names: list[str], header: str, contract: SourceContract) -> None:
         known = set(contract.column_names)
