@@ -33,13 +33,13 @@ def up(
     ] = "127.0.0.1",
 ) -> None:
     """Start Dagster's UI and daemon (schedules and sensors live) until Ctrl-C."""
-    from cdm_pipelines.components.session import open_platform, workspace_file  # noqa: PLC0415
+    from cdm_pipelines.components.session import code_location, open_platform  # noqa: PLC0415
 
     with told_to_people(), open_platform(settings()):
-        workspace = ["-w", str(workspace_file())]
+        location = code_location()
         commands = {
-            "UI": ["dagster_webserver", *workspace, "-h", host, "-p", str(port)],
-            "daemon": ["dagster", "daemon", "run", *workspace],
+            "UI": ["dagster_webserver", *location, "-h", host, "-p", str(port)],
+            "daemon": ["dagster", "daemon", "run", *location],
         }
         running = {
             name: subprocess.Popen([sys.executable, "-m", *command], start_new_session=True)  # noqa: S603 - our own arguments

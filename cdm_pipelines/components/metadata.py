@@ -52,7 +52,7 @@ def lineage(columns: Mapping[str, Iterable[tuple[Sequence[str], str]]]) -> dg.Ta
         deps_by_column={
             name: [
                 dg.TableColumnDep(asset_key=dg.AssetKey(list(key)), column_name=column)
-                for key, column in origins
+                for key, column in dict.fromkeys((tuple(key), column) for key, column in origins)
             ]
             for name, origins in columns.items()
         }

@@ -43,7 +43,7 @@ def attributes_of(target: Attribute | Input) -> tuple[str, ...]:
     return target.yields if isinstance(target, Input) else (target.name,)
 
 
-def automation() -> dg.AutomationCondition[dg.AssetKey]:
+def automation() -> dg.AutomationCondition[dg.AssetKey | dg.AssetCheckKey]:
     """Run when something upstream is new and sound, and nothing upstream is still running.
 
     A failed blocking check stops downstream in its own run only, so the condition asks for it as well. Missing

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.hub.environment import dagster_environment
 from cdm_pipelines.hub.migrate import migrate
-from cdm_pipelines.settings import Settings
+from cdm_pipelines.settings import Settings, root
 
 INGEST = "ingest_"
 
@@ -52,6 +52,12 @@ def open_session(settings: Settings) -> Iterator[Session]:
     """Open the platform with its Dagster instance and definitions."""
     with open_platform(settings) as engine, dg.DagsterInstance.get() as instance:
         yield Session(settings, engine, instance, load_definitions())
+
+
+def code_location() -> list[str]:
+    """Arguments that name the code location to Dagster's programs."""
+    workspace = root() / "workspace.yaml"
+    return ["-w", str(workspace)] if workspace.is_file() else ["-m", "cdm_pipelines.definitions"]
 
 
 def load_definitions() -> dg.Definitions:

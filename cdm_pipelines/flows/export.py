@@ -31,25 +31,24 @@ def export_customers(settings: Settings, out: Path, file_format: str) -> int:
     with open_hub(settings) as engine:
         migrate(engine)
         with engine.connect() as connection:
-            schema, batches = queries.export_customers(connection)
-            rows = write(temporary, schema, batches)
+            rows = write(temporary, queries.customer_schema(), queries.export_customers(connection))
     temporary.replace(out)
     return rows
 
 
-def _csv(path: Path, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> int:
+def _csv(path: Path, schema: pa.Schema, tables: Iterator[pa.Table]) -> int:
     rows = 0
     with pa_csv.CSVWriter(path, schema) as writer:
-        for batch in batches:
-            writer.write_batch(neutralised(batch))
-            rows += batch.num_rows
+        for table in tables:
+            writer.write_table(neutralised(table))
+            rows += table.num_rows
     return rows
 
 
-def neutralised(batch: pa.RecordBatch) -> pa.RecordBatch:
+def neutralised(table: pa.Table) -> pa.Table:
     """Put an apostrophe before text that a spreadsheet would run as a formula."""
     columns = []
-    for column in batch.columns:
+    for column in table.columns:
         if pa.types.is_string(column.type):
             harmless = pc.match_substring_regex(column, r"^\+[0-9]+$")
             risky = pc.and_(pc.match_substring_regex(column, FORMULA), pc.invert(harmless))
@@ -57,26 +56,26 @@ def neutralised(batch: pa.RecordBatch) -> pa.RecordBatch:
             columns.append(pc.if_else(pc.fill_null(risky, False), quoted, column))
         else:
             columns.append(column)
-    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+    return pa.Table.from_arrays(columns, schema=table.schema)
 
 
-def _parquet(path: Path, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> int:
+def _parquet(path: Path, schema: pa.Schema, tables: Iterator[pa.Table]) -> int:
     rows = 0
     with pq.ParquetWriter(path, schema) as writer:
-        for batch in batches:
-            writer.write_batch(batch)
-            rows += batch.num_rows
+        for table in tables:
+            writer.write_table(table)
+            rows += table.num_rows
     return rows
 
 
-def _jsonl(path: Path, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> int:
+def _jsonl(path: Path, schema: pa.Schema, tables: Iterator[pa.Table]) -> int:
     del schema
     rows = 0
     with path.open("w", encoding="utf-8") as lines:
-        for batch in batches:
-            text = batch.to_pandas().to_json(
+        for table in tables:
+            text = table.to_pandas().to_json(
                 orient="records", lines=True, date_format="iso", force_ascii=False
             )
             lines.write(text)
-            rows += batch.num_rows
+            rows += table.num_rows
     return rows

@@ -3,12 +3,15 @@
 Belongs here: when a model is fitted, and what is written. Does not belong here: linkage itself.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,8 +21,6 @@ from cdm_pipelines.flows import layout
 from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, LinkResult, link
 from cdm_pipelines.settings import Settings
-
-KEY = ("source", "record_id")
 
 
 @dataclass
@@ -34,7 +35,7 @@ class Linked:
     blocking: Counter[str] = field(default_factory=Counter)
     sizes: Counter[str] = field(default_factory=Counter)
     weights: Counter[str] = field(default_factory=Counter)
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=dict)
     levels: dict[str, list[Mapping[str, object]]] = field(default_factory=dict)
 
 
@@ -52,12 +53,13 @@ def link_parties(
         policy = LinkagePolicy.load(settings.policies / "linkage" / f"{kind}.yaml")
         records = _records(lake, kind, policy)
         model = None if refit else _kept_model(lake, kind, policy)
+        started = time.perf_counter()
         result = link(
             records,
             policy,
             model=model,
-            same=_merged_in_source(records),
-            progress=lambda text, kind=kind: progress(f"{kind}: {text}"),  # type: ignore[misc]
+            same=_merged_in_source(records).to_pandas(),
+            progress=partial(_told, progress, kind),
         )
         if model is None:
             lake.write_text(layout.model_path(kind), result.model.to_json())
@@ -65,11 +67,15 @@ def link_parties(
         models.append(result.model.to_json())
         clusters.append(_table(result.clusters))
         pairs.append(_table(result.pairs))
-        _account(linked, kind, result)
+        _account(linked, kind, result, time.perf_counter() - started)
     lake.write(layout.CLUSTERS, pa.concat_tables(clusters, promote_options="default"))
     lake.write(layout.MATCHES, pa.concat_tables(pairs, promote_options="default"))
     linked.model_fingerprint = sha256("".join(models).encode()).hexdigest()[:16]
     return linked
+
+
+def _told(progress: Callable[[str], None], kind: PartyKind, stage: str, pairs: int) -> None:
+    progress(f"{kind}: {stage}, {pairs:,} pairs")
 
 
 def _records(lake: Lake, kind: PartyKind, policy: LinkagePolicy) -> pa.Table:
@@ -93,7 +99,7 @@ def _merged_in_source(records: pa.Table) -> pa.Table:
             "right_id": merged["merged_into"],
         }
     )
-    known = records.select(list(KEY)).rename_columns(["right_source", "right_id"])
+    known = records.select(["source", "record_id"]).rename_columns(["right_source", "right_id"])
     return pairs.join(known, keys=["right_source", "right_id"], join_type="inner").sort_by(
         [("left_source", "ascending"), ("left_id", "ascending")]
     )
@@ -104,26 +110,25 @@ def _kept_model(lake: Lake, kind: PartyKind, policy: LinkagePolicy) -> LinkageMo
     if not lake.exists(path):
         return None
     model = LinkageModel.from_json(lake.read_text(path))
-    return model if model.policy_fingerprint == policy.fingerprint else None
+    return model if model.policy == policy.fingerprint else None
 
 
-def _table(found: object) -> pa.Table:
-    return found if isinstance(found, pa.Table) else pa.Table.from_pandas(found, preserve_index=False)
+def _table(frame: pd.DataFrame) -> pa.Table:
+    return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
 
 
-def _account(linked: Linked, kind: PartyKind, result: LinkResult) -> None:
-    clusters = _table(result.clusters)
-    sizes = np.unique(
-        np.unique(clusters["cluster_id"].to_numpy(zero_copy_only=False).astype(str), return_counts=True)[1],
-        return_counts=True,
-    )
-    linked.records += clusters.num_rows
-    linked.clusters += int(sizes[1].sum())
+def _account(linked: Linked, kind: PartyKind, result: LinkResult, seconds: float) -> None:
+    report = result.report
+    linked.records += report["records"]
+    linked.clusters += report["clusters"]
     linked.pairs += len(result.pairs)
-    linked.sizes.update({f"{size:>3}": int(count) for size, count in zip(*sizes, strict=True)})
-    linked.blocking.update({f"{kind}: {rule}": pairs for rule, pairs in result.report.pairs_by_rule.items()})
-    linked.seconds.update(result.report.seconds)
-    linked.levels[str(kind)] = result.report.levels
-    weights = _table(result.pairs)["weight"].to_numpy()
-    bins, counts = np.unique(np.floor(weights / 5) * 5, return_counts=True)
-    linked.weights.update({f"{low:+.0f} to {low + 5:+.0f}": int(n) for low, n in zip(bins, counts, strict=True)})
+    linked.sizes.update({f"{int(size):>3}": count for size, count in report["cluster_sizes"].items()})
+    linked.blocking.update({f"{kind}: {rule['rule']}": rule["new_pairs"] for rule in report["rules"]})
+    linked.seconds[str(kind)] = round(seconds, 2)
+    linked.levels[str(kind)] = [
+        {name: row[name] for name in ("comparison", "meaning", "m", "u", "weight")}
+        for row in report["comparisons"]
+    ]
+    bins = np.floor(result.pairs["weight"].to_numpy() / 5).astype(int) * 5
+    for low, count in zip(*np.unique(bins, return_counts=True), strict=True):
+        linked.weights[f"{low:+d} to {low + 5:+d}"] += int(count)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
@@ -36,7 +35,7 @@ def link_files(
     out: Path,
     *,
     model_path: Path | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Linked:
     """Link CSV or Parquet files and write ``clusters.parquet``, ``pairs.parquet`` and ``model.json`` to ``out``.
 
@@ -47,12 +46,14 @@ def link_files(
     policy = LinkagePolicy.load(policy_path)
     model = LinkageModel.from_json(model_path.read_text(encoding="utf-8")) if model_path else None
     table = pa.concat_tables([_read(file, policy.source) for file in files], promote_options="default")
-    result = link(table, policy, model=model, progress=progress)
+    result = link(
+        table, policy, model=model, progress=lambda stage, pairs: progress(f"{stage}, {pairs:,} pairs")
+    )
     lake = Lake(str(out.absolute()))
     lake.write("clusters.parquet", result.clusters)
     lake.write("pairs.parquet", result.pairs)
     lake.write_text("model.json", result.model.to_json())
-    clusters = pc.count_distinct(pa.table(result.clusters)["cluster_id"]).as_py()
+    clusters = result.report["clusters"]
     return Linked(table.num_rows, len(result.pairs), clusters, table.num_rows - clusters)
 
 

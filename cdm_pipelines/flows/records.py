@@ -71,7 +71,7 @@ def _partitions(lake: Lake, contracts: Sequence[SourceContract], entity: Entity)
                 contract.entity,
                 date,
                 standard_path(contract, date, entity),
-                contract.delivery.value,  # type: ignore[arg-type]
+                contract.delivery.value,
                 held_back=_held_back(lake, contract, date),
             )
 

@@ -20,6 +20,9 @@ _DESCRIPTIONS = {
     CLUSTERS: "Every source record in exactly one cluster: the records that describe one party.",
 }
 
+_PARTY = dg.AssetKey(["records", "party"])
+_DEPS = {MODEL: [_PARTY], MATCHES: [_PARTY, MODEL], CLUSTERS: [_PARTY, MODEL, MATCHES]}
+
 
 class LinkConfig(dg.Config):
     """Configuration of one linkage run."""
@@ -32,9 +35,7 @@ class LinkConfig(dg.Config):
     specs=[
         dg.AssetSpec(
             key,
-            deps=[["records", "party"]]
-            if key == MODEL
-            else [["records", "party"], MODEL, MATCHES][: 2 + (key == CLUSTERS)],
+            deps=_DEPS[key],
             description=description,
             group_name="link",
             owners=[OWNER],

@@ -1,10 +1,9 @@
-"""The customers' job, the automation that starts it, housekeeping, and the platform resource.
+"""The customers' job, the automation that starts it, and housekeeping.
 
 Belongs here: what runs when. Sources bring their own jobs, schedules and sensors (components.source).
 """
 
 import time
-from collections.abc import Mapping
 
 import dagster as dg
 
@@ -57,10 +56,3 @@ def housekeeping() -> None:
 weekly_housekeeping = dg.ScheduleDefinition(
     job=housekeeping, cron_schedule="0 3 * * 0", default_status=dg.DefaultScheduleStatus.RUNNING
 )
-
-
-@dg.definitions
-def resources() -> dg.Definitions:
-    """Resources and the executor that all jobs share."""
-    shared: Mapping[str, object] = {"platform": Platform()}
-    return dg.Definitions(resources=shared, executor=dg.in_process_executor)

@@ -1,0 +1,81 @@
+"""``cdm demo`` and ``cdm demo-data``: the pipeline on made-up customers, and the making of them.
+
+Belongs here: the demo's days and its summary. Does not belong here: the generator (demo) or a run (run).
+"""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cdm_pipelines.commands.run import run_days
+from cdm_pipelines.commands.terminal import FAILED, REFUSED, console, fail, settings, show, told_to_people
+from cdm_pipelines.settings import Settings
+
+
+def demo() -> None:
+    """Run every day of the demo extracts, publish the customers, and show what came of it."""
+    from cdm_pipelines.flows.catalogue import all_contracts  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.ingest import landing_dates  # noqa: PLC0415
+
+    own = settings()
+    started = time.monotonic()
+    days = sorted({day for contract in all_contracts() for day in landing_dates(own.landing_url, contract)})
+    if not days:
+        fail(f"There are no extracts in {own.landing_url}. Make some with `cdm demo-data`.", REFUSED)
+    code = 0
+    for day in days:
+        code = max(code, run_days(own, (day, day)))
+    if code:
+        fail("The demo did not run as it should: see the messages above.", FAILED)
+    summarise(own)
+    console.print(f"\n{len(days)} days in {time.monotonic() - started:.0f} seconds.")
+    console.print("Next: `make up` opens the UI on http://127.0.0.1:3000")
+    console.print(
+        "      `.venv/bin/cdm customer NAME` finds a customer; `.venv/bin/cdm quarantine list` what was rejected"
+    )
+
+
+def summarise(own: Settings) -> None:
+    """Print what is published and how good it is."""
+    from cdm_pipelines.flows import summary  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.flows.catalogue import all_contracts  # noqa: PLC0415
+    from cdm_pipelines.hub import queries  # noqa: PLC0415
+    from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
+    from cdm_pipelines.ingest.lake import Lake  # noqa: PLC0415
+
+    counts = summary.source_counts(Lake(own.lake_url), all_contracts())
+    numeric = ["days", "read", "accepted", "repaired", "quarantined"]
+    show("Rows per source", counts, numeric)
+    with told_to_people(), open_hub(own) as engine, engine.connect() as connection:
+        totals = queries.summary(connection)
+        console.print(
+            f"\n{sum(totals.records.values()):,} source records are {totals.customers:,} golden customers: "
+            f"{totals.duplicates_within:,} duplicates within a source, "
+            f"{totals.duplicates_across:,} across sources."
+        )
+        truth = Path(own.landing_url).parent / "truth" / "party.csv"
+        if truth.exists():
+            quality = summary.accuracy(connection, truth)
+            console.print(
+                f"Against the demo's truth: precision {quality.precision:.3f}, recall {quality.recall:.3f} "
+                f"({quality.pairs:,} true pairs)."
+            )
+        show("Five merges", summary.example_merges(connection))
+
+
+def demo_data(
+    customers: Annotated[int, typer.Option(min=10, help="Persons and organisations.")] = 1_300,
+    days: Annotated[int, typer.Option(min=1, help="Days of extracts.")] = 3,
+    out: Annotated[Path, typer.Option(help="Folder for landing/ and truth/.")] = Path("demo-data"),
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
+) -> None:
+    """Make extracts of a CRM, an ERP and a web shop, with the truth of who is who."""
+    from cdm_pipelines.demo import generate  # noqa: PLC0415 - commands load what they need
+
+    with told_to_people(), console.status("Making customers …"):
+        made = generate(customers=customers, days=days, seed=seed, out=out)
+    console.print(
+        f"{made.records:,} source records of {customers:,} customers over {days} days in {out}", markup=False
+    )

@@ -1,0 +1,113 @@
+"""What the code location offers: names, grouping, documentation, automation."""
+
+import re
+
+import dagster as dg
+import pytest
+
+from cdm_pipelines.components.session import load_definitions
+
+LAYERS = {"raw", "valid", "quarantine", "standard", "records", "link", "golden", "profile", "publish"}
+PER_SOURCE = {"raw", "valid", "quarantine", "standard"}
+ENTITIES = {
+    "crm": ["account", "contact"],
+    "erp": ["customer", "order", "order_line", "payment"],
+    "shop": ["customer", "order"],
+}
+STATES = {
+    "records/party",
+    "records/order",
+    "link/model",
+    "link/matches",
+    "link/clusters",
+    "golden/staged",
+    "golden/customer",
+    "golden/crosswalk",
+    "golden/provenance",
+}
+
+
+@pytest.fixture(scope="module")
+def definitions() -> dg.Definitions:
+    return load_definitions()
+
+
+@pytest.fixture(scope="module")
+def specs(definitions: dg.Definitions) -> dict[str, dg.AssetSpec]:
+    return {spec.key.to_user_string(): spec for spec in definitions.resolve_all_asset_specs()}
+
+
+def test_every_asset_that_the_design_names_is_there_and_no_other(specs: dict[str, dg.AssetSpec]) -> None:
+    layered = {f"{la}/{so}/{en}" for la in PER_SOURCE for so, entities in ENTITIES.items() for en in entities}
+    assert set(specs) == layered | STATES
+
+
+def test_keys_follow_the_naming_grammar(specs: dict[str, dg.AssetSpec]) -> None:
+    for key, spec in specs.items():
+        assert spec.key.path[0] in LAYERS, key
+        assert len(spec.key.path) == (3 if spec.key.path[0] in PER_SOURCE else 2), key
+        assert all(re.fullmatch(r"[a-z][a-z0-9_]*", part) for part in spec.key.path), key
+
+
+def test_every_asset_tells_what_it_is_and_who_owns_it(specs: dict[str, dg.AssetSpec]) -> None:
+    for key, spec in specs.items():
+        assert spec.description, key
+        assert spec.owners, key
+        assert spec.kinds, key
+        assert spec.group_name, key
+        assert spec.code_version, key
+        assert "layer" in spec.tags, key
+
+
+def test_golden_columns_lead_back_to_source_columns(specs: dict[str, dg.AssetSpec]) -> None:
+    def origins(key: str, column: str) -> set[tuple[str, str]]:
+        found = specs[key].metadata.get("dagster/column_lineage")
+        deps = found.deps_by_column.get(column, []) if isinstance(found, dg.TableColumnLineage) else []
+        if not deps:
+            return {(key, column)}
+        return set().union(*(origins(dep.asset_key.to_user_string(), dep.column_name) for dep in deps))
+
+    assert origins("golden/customer", "email") == {
+        ("raw/crm/contact", "Email"),
+        ("raw/erp/customer", "ZZSMTP"),
+        ("raw/shop/customer", "Email"),
+    }
+
+
+def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
+    repository = definitions.get_repository_def()
+    jobs = {job.name for job in repository.get_all_jobs()} - {"__ASSET_JOB"}
+    assert jobs == {"ingest_crm", "ingest_erp", "ingest_shop", "customers", "housekeeping"}
+    schedules = {s.name: (s.cron_schedule, s.execution_timezone) for s in repository.schedule_defs}
+    assert schedules["daily_crm"] == ("0 6 * * *", "Europe/Amsterdam")
+    assert {"daily_erp", "daily_shop"} < set(schedules)
+    sensors = {s.name: s.default_status for s in repository.sensor_defs}
+    assert {"landing_crm", "landing_erp", "landing_shop", "customers_automation", "run_failed"} <= set(
+        sensors
+    )
+    assert set(sensors.values()) == {dg.DefaultSensorStatus.RUNNING}
+
+
+def test_a_backfill_of_many_days_is_one_run_per_source(definitions: dg.Definitions) -> None:
+    for assets in definitions.resolve_asset_graph().assets_defs:
+        if assets.partitions_def is not None:
+            assert assets.backfill_policy == dg.BackfillPolicy.single_run()
+
+
+def test_checks_that_guard_publication_block(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    blocking = {
+        f"{key.asset_key.to_user_string()}:{key.name}"
+        for key in graph.asset_check_keys
+        if graph.get_check_spec(key).blocking
+    }
+    assert {
+        "valid/crm/contact:reconciliation",
+        "valid/crm/contact:share_quarantined",
+        "raw/crm/contact:volume",
+        "golden/staged:reconciliation",
+        "golden/staged:uniqueness",
+        "golden/staged:referential_integrity",
+        "golden/staged:customer_drift",
+        "golden/staged:cluster_size",
+    } <= blocking
