@@ -10,27 +10,29 @@ of the commit.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID, uuid4
 
 import pyarrow as pa
 from sqlalchemy import (
+    Column,
     Connection,
     Engine,
     MetaData,
-    Select,
     Table,
+    Text,
     and_,
+    case,
     delete,
     exists,
     func,
     insert,
+    or_,
     select,
     text,
     tuple_,
     update,
 )
-from sqlalchemy.schema import DropTable
+from sqlalchemy.schema import AddConstraint, CreateIndex, DropConstraint, DropIndex, DropTable
 
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.load import copy_table, without_data
@@ -149,7 +151,8 @@ class Staging:
         """Write down what is staged."""
         token = uuid4()
         for name, rows in self._rows.items():
-            self._connection.execute(text(f"ANALYZE staging.{name}"))
+            keys = ", ".join(column.name for column in _PUBLISHED[name].primary_key)
+            self._connection.execute(text(f"ANALYZE staging.{name} ({keys})"))
             self._connection.execute(insert(staged).values(table_name=name, rows=rows, token=token))
         return Staged(token, dict(self._rows))
 
@@ -211,31 +214,74 @@ def _apply(connection: Connection, table: Table, rows: int) -> Change:
     new = _staging_table(table.name)
     columns = [column.name for column in table.columns]
     if not connection.scalar(select(exists().select_from(table))):
-        return _fill(connection, table, select(new), columns, rows)
+        return _fill(connection, table, new, rows) if rows else Change(0, 0, 0, 0)
+    difference = _differences(connection, table, new)
+    kinds = select(difference.c.kind, func.count()).group_by(difference.c.kind)
+    counts = {str(kind): int(count) for kind, count in connection.execute(kinds)}
     keys = [column.name for column in table.primary_key]
-    values = [name for name in columns if name not in keys]
-    same = and_(*(table.c[name] == new.c[name] for name in keys))
-    deleted = connection.execute(delete(table).where(~exists().select_from(new).where(same))).rowcount
-    differs = tuple_(*(table.c[name] for name in values)).is_distinct_from(
+    of_old = [table.c[name] == difference.c[name] for name in keys]
+    of_new = [new.c[name] == difference.c[name] for name in keys]
+    if "deleted" in counts:
+        connection.execute(delete(table).where(*of_old, difference.c.kind == "deleted"))
+    if "updated" in counts:
+        values = {name: new.c[name] for name in columns if name not in keys}
+        connection.execute(
+            update(table).values(values).where(*of_old, *of_new, difference.c.kind == "updated")
+        )
+    if "inserted" in counts:
+        missing = select(new).where(*of_new, difference.c.kind == "inserted")
+        connection.execute(insert(table).from_select(columns, missing))
+    difference.drop(connection)
+    inserted, updated = counts.get("inserted", 0), counts.get("updated", 0)
+    return Change(inserted, updated, counts.get("deleted", 0), rows - inserted - updated)
+
+
+def _differences(connection: Connection, old: Table, new: Table) -> Table:
+    """A temporary table of the keys of rows that differ, found in one pass over both versions."""
+    keys = [column.name for column in old.primary_key]
+    difference = Table(
+        f"difference_{old.name}",
+        MetaData(),
+        *(Column(name, old.c[name].type) for name in keys),
+        Column("kind", Text),
+        prefixes=["TEMPORARY"],
+    )
+    difference.create(connection)
+    values = [column.name for column in old.columns if column.name not in keys]
+    missing, gone = old.c[keys[0]].is_(None), new.c[keys[0]].is_(None)
+    changed = tuple_(*(old.c[name] for name in values)).is_distinct_from(
         tuple_(*(new.c[name] for name in values))
     )
-    changed = update(table).values({name: new.c[name] for name in values}).where(same, differs)
-    updated = connection.execute(changed).rowcount
-    missing = select(new).where(~exists().select_from(table).where(same))
-    inserted = connection.execute(insert(table).from_select(columns, missing)).rowcount
-    return Change(inserted, updated, deleted, rows - inserted - updated)
+    found = (
+        select(
+            *(func.coalesce(old.c[name], new.c[name]) for name in keys),
+            case((missing, "inserted"), (gone, "deleted"), else_="updated"),
+        )
+        .select_from(old.join(new, and_(*(old.c[name] == new.c[name] for name in keys)), full=True))
+        .where(or_(missing, gone, changed))
+    )
+    connection.execute(insert(difference).from_select([*keys, "kind"], found))
+    connection.execute(text(f"ANALYZE {difference.name}"))
+    return difference
 
 
-def _fill(connection: Connection, table: Table, rows: Select[Any], columns: list[str], count: int) -> Change:
-    """Fill an empty table, building its indexes afterwards."""
+def _fill(connection: Connection, table: Table, new: Table, rows: int) -> Change:
+    """Fill an empty table, building its indexes afterwards.
+
+    Emptying it first gives it a new file, which PostgreSQL need not log where no replica follows it.
+    """
+    name = f"{table.schema}.{table.name}"
     indexes = sorted(table.indexes, key=lambda index: str(index.name))
+    connection.execute(text(f"TRUNCATE {name}"))
     for index in indexes:
-        index.drop(connection)
-    connection.execute(insert(table).from_select(columns, rows))
+        connection.execute(DropIndex(index))
+    connection.execute(DropConstraint(table.primary_key, isolate_from_table=False))
+    connection.execute(insert(table).from_select([column.name for column in table.columns], select(new)))
+    connection.execute(AddConstraint(table.primary_key, isolate_from_table=False))
     for index in indexes:
-        index.create(connection)
-    connection.execute(text(f"ANALYZE {table.schema}.{table.name}"))
-    return Change(count, 0, 0, 0)
+        connection.execute(CreateIndex(index))
+    connection.execute(text(f"ANALYZE {name}"))
+    return Change(rows, 0, 0, 0)
 
 
 def _log(connection: Connection, changes: Mapping[str, Change]) -> int | None:
