@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "cdm_pipelines"
 ROOMS = ["ingest", "quality", "standardise", "records", "linkage", "identity", "golden"]
 OPEN_TO_ALL = {"settings", "contracts", "hub"}
-ON_TOP = {"demo", "flows", "cli", "components", "defs", "definitions"}
+ON_TOP = {"commands", "demo", "flows", "cli", "components", "defs", "definitions"}
 USES_HUB = {"records", "identity", "golden", "hub", "settings", "contracts"}
 MAY_IMPORT_DAGSTER = {"components", "defs", "definitions"}
 
