@@ -6,6 +6,7 @@ the steps (``hub.migrations.versions``), Dagster's own tables (Dagster migrates 
 The version is kept in a schema of its own, so that the schemas which departments read hold only their tables.
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,10 +21,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.schema import CreateSchema
 
+from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.hub.errors import HubError
+from cdm_pipelines.settings import load_settings
 
 VERSION_SCHEMA = "migration"
 VERSION_TABLE = "hub_version"
+VERSIONS = Path(__file__).with_name("migrations") / "versions"
 _LOCK = 0x63646D  # "cdm": the key of the advisory lock under which one process at a time migrates
 
 
@@ -79,29 +83,28 @@ def differences(engine: Engine) -> list[Any]:
     return found
 
 
-def write_revision(engine: Engine, message: str) -> Path:
+def write_revision(engine: Engine, message: str, folder: Path = VERSIONS) -> Path:
     """Write the next migration from the differences between a migrated database and ``hub.schema``.
 
     To be read and completed by a person before it is committed: a renamed column, for one, looks like a
-    dropped and an added one.
+    dropped and an added one. On the command line: ``python -m cdm_pipelines.hub.migrate "What it does"``.
     """
     with _exclusive(engine) as connection:
-        config = _config(connection)
+        config = _config(connection, folder)
         count = sum(1 for _ in ScriptDirectory.from_config(config).walk_revisions())
-        script = command.revision(config, message, autogenerate=True, rev_id=f"{count + 1:04d}")
-    if script is None or isinstance(script, list):
-        raise HubError("Alembic wrote no single revision: see its output.")
-    return Path(script.path)
+        number = f"{count + 1:04d}"
+        command.revision(config, message, autogenerate=True, rev_id=number, version_path=str(folder))
+    return next(folder.glob(f"v{number}_*.py"))
 
 
-def _config(connection: Connection) -> Config:
-    config = Config(
-        config_args={
-            "script_location": str(Path(__file__).with_name("migrations")).replace("%", "%%"),
-            "file_template": "v%%(rev)s_%%(slug)s",
-            "path_separator": "os",
-        }
-    )
+def _config(connection: Connection, folder: Path = VERSIONS) -> Config:
+    options = {
+        "script_location": VERSIONS.parent,
+        "version_locations": VERSIONS if folder == VERSIONS else f"{VERSIONS}\n{folder}",
+        "path_separator": "newline",
+        "file_template": "v%(rev)s_%(slug)s",
+    }
+    config = Config(config_args={name: str(value).replace("%", "%%") for name, value in options.items()})
     config.attributes["connection"] = connection
     return config
 
@@ -113,3 +116,18 @@ def _exclusive(engine: Engine) -> Iterator[Connection]:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         connection.execute(CreateSchema(VERSION_SCHEMA, if_not_exists=True))
         yield connection
+
+
+def main(arguments: list[str], folder: Path = VERSIONS) -> int:
+    """Write a migration against the hub of the settings: what a change of ``hub.schema`` ends with."""
+    if len(arguments) != 1:
+        sys.stderr.write('usage: python -m cdm_pipelines.hub.migrate "What the migration does"\n')
+        return 2
+    with open_hub(load_settings()) as engine:
+        migrate(engine)
+        sys.stdout.write(f"{write_revision(engine, arguments[0], folder)}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

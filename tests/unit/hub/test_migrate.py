@@ -1,0 +1,85 @@
+"""Migrations: a hub of any age comes to the newest version, once, whoever asks at the same time."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine, make_url, text
+
+from cdm_pipelines.hub.connection import DRIVER
+from cdm_pipelines.hub.errors import HubError
+from cdm_pipelines.hub.migrate import (
+    VERSION_SCHEMA,
+    VERSION_TABLE,
+    differences,
+    main,
+    migrate,
+    version,
+)
+from cdm_pipelines.settings import Settings
+
+
+@pytest.fixture
+def empty(new_database: Callable[..., str]) -> Iterator[Engine]:
+    engine = create_engine(make_url(new_database()).set(drivername=DRIVER))
+    yield engine
+    engine.dispose()
+
+
+def test_schema_and_migrations_agree(hub_engine: Engine) -> None:
+    assert differences(hub_engine) == []
+
+
+def test_difference_is_found(hub_engine: Engine) -> None:
+    with hub_engine.begin() as connection:
+        connection.execute(text("ALTER TABLE golden.customer ADD COLUMN surplus text"))
+        connection.execute(text("CREATE TABLE public.of_somebody_else (number int)"))
+    found = differences(hub_engine)
+    assert len(found) == 1
+    assert "surplus" in str(found)
+
+
+def test_processes_that_migrate_at_once_all_find_the_work_done(empty: Engine) -> None:
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            migrate(empty)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert failures == []
+    with empty.connect() as connection:
+        assert version(connection) is not None
+    migrate(empty)
+
+
+def test_hub_of_a_newer_version_is_left_alone(hub_engine: Engine) -> None:
+    with hub_engine.begin() as connection:
+        connection.execute(text(f"UPDATE {VERSION_SCHEMA}.{VERSION_TABLE} SET version_num = '9999'"))
+    with pytest.raises(HubError, match="version 9999, which this installation"):
+        migrate(hub_engine)
+
+
+def test_next_revision_is_numbered_and_holds_the_difference(
+    settings: Settings, hub_engine: Engine, tmp_path: Path
+) -> None:
+    versions = tmp_path / "versions"
+    versions.mkdir()
+    os.environ.update(settings.environment())
+    with hub_engine.begin() as connection:
+        connection.execute(text("ALTER TABLE golden.customer ADD COLUMN surplus text"))
+    assert main(["Drop the surplus"], versions) == 0
+    (path,) = versions.glob("v0*_drop_the_surplus.py")
+    source = path.read_text()
+    assert source.startswith('"""Drop the surplus."""')
+    assert 'op.drop_column("customer", "surplus", schema="golden")' in source.replace("'", '"')
+    compile(source, str(path), "exec")
+    assert main([]) == 2
