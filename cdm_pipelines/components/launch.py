@@ -53,7 +53,7 @@ def run_job(
         run_config: Configuration of the run.
         on_step: Called with the name of each step that starts.
     """
-    job = definitions.get_job_def(name)
+    job = definitions.resolve_job_def(name)
     run = instance.create_run_for_job(
         job,
         run_config=run_config,
