@@ -1,7 +1,6 @@
 """Golden ids that last: assigned once, kept on every rerun, resolved after a merge."""
 
 from cdm_pipelines.identity.assignment import Assignment, assign
-from cdm_pipelines.identity.checks import misplaced_records
 from cdm_pipelines.identity.registry import (
     CROSSWALK_SCHEMA,
     EVENT_SCHEMA,
@@ -19,6 +18,5 @@ __all__ = [
     "assign",
     "golden_employers",
     "golden_id",
-    "misplaced_records",
     "resolve",
 ]

@@ -108,8 +108,9 @@ def _latest_rows(partition: Partition, read: Read) -> tuple[pa.Array, Rows]:
     repeated = np.flatnonzero(np.bincount(code)[code] > 1)
     order = read(partition.path, list(_ORDER_COLUMNS)).take(pa.array(repeated))
     order = order.append_column("code", pa.array(code[repeated]))
+    order = order.set_column(0, "modified_at", pc.fill_null(order["modified_at"], ""))
     keys = [(name, "ascending") for name in ("code", *_ORDER_COLUMNS)]
-    ranked = pc.sort_indices(order, sort_keys=keys, null_placement="at_start").to_numpy()
+    ranked = pc.sort_indices(order, sort_keys=keys).to_numpy()
     ranked_code = code[repeated][ranked]
     superseded = np.append(ranked_code[1:] == ranked_code[:-1], False)
     keep = np.delete(everything, repeated[ranked[superseded]])
