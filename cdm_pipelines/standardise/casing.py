@@ -9,7 +9,9 @@ Text of mixed case was typed by someone who meant it, and is kept, except for th
 
 import re
 
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|['’][^\W\d_]+(?![^\W_])|[^\w\s]|\s+", re.UNICODE)
+from cdm_pipelines.standardise.vocabulary import words
+
+_WORD = re.compile(r"[^\W_]+(?:['][^\W_]+)*|['][^\W\d_]+(?![^\W_])|[^\w\s]|\s+", re.UNICODE)
 _DIGRAPH = re.compile(r"\bI[jJ](?=[^\W\d_aeiouyáéèëïöüAEIOUY])")
 _MC = re.compile(r"Mc([a-z])(?=[a-z]{2})")
 _MAC = re.compile(r"Mac(?=(?:donald|donell|dougall|gregor|intyre|kenzie|lachlan|laren|leod|millan|neil|pherson)\b)")
@@ -18,9 +20,9 @@ _ROMAN = re.compile(r"(?=[IVX])(?:IX|IV|V?I{0,3}|X{1,3}(?:IX|IV|V?I{0,3}))")
 _LETTER_NAMES = ("O", "D", "L", "M", "N")  # O'Neil, D'Angelo, L'Homme, M'Bala
 
 # Words within a name that keep a small first letter.
-SMALL_IN_PLACES = frozenset(
+SMALL_IN_PLACES = words(
     "van der den de het 't ter ten te op aan in bij en a/d a/h onder over uit voor tot la le les du des sur sous "
-    "am an im und zum zur von del della di do da dos y e et of the upon and".split()
+    "am an im und zum zur von del della di do da dos y e et of the upon and"
 )
 _ROMAN_IN_PLACES = frozenset({"II", "III", "IV", "VI", "VII", "VIII", "IX", "XII", "XIII", "XIV", "XV", "XXIII"})
 
@@ -58,33 +60,39 @@ def name_case(text: str) -> str:
     """A name of a person, word by word, in mixed case; text of mixed case is kept."""
     if not is_shouted(text):
         return digraph(text)
-    return _WORD.sub(lambda match: capitalise(match[0]) if match[0][0].isalnum() else match[0], text)
+    return _capitalised(text)
 
 
 def place_case(text: str) -> str:
     """A street or a town in mixed case: ``Laan van Meerdervoort``, ``'s-Gravenhage``, ``Capelle aan den IJssel``."""
     if not is_shouted(text):
         return digraph(text)
-    words = text.split(" ")
-    return " ".join(_place_word(word, first=position == 0) for position, word in enumerate(words))
+    return " ".join(_place_word(word, first=position == 0) for position, word in enumerate(text.split(" ")))
 
 
 def _place_word(word: str, *, first: bool) -> str:
     lower = word.lower()
     if lower in {"'t", "'s"} or (lower in SMALL_IN_PLACES and not first):
         return lower
-    if word in _ROMAN_IN_PLACES and not first:
-        return word
+    is_numeral = word in _ROMAN_IN_PLACES and not first
+    is_province = word.startswith("(") and len(word) <= 5  # tells two towns apart: Bergen (NH)
+    if is_numeral or is_province:
+        return word.upper()
     if lower.startswith(("'s-", "'t-")):
         return lower[:3] + _place_word(word[3:], first=True)
     if lower.startswith("d'") and len(word) > 3:
         return ("D'" if first else "d'") + capitalise(word[2:])
-    if word.startswith("(") and len(word) <= 5:  # the province that tells two towns apart: Bergen (NH)
-        return word.upper()
+    return _hyphenated(word)
+
+
+def _hyphenated(word: str) -> str:
     parts = word.split("-")
-    if len(parts) > 1:
-        return "-".join(
-            part.lower() if 0 < position < len(parts) - 1 and part.lower() in SMALL_IN_PLACES else capitalise(part)
-            for position, part in enumerate(parts)
-        )
-    return _WORD.sub(lambda match: capitalise(match[0]) if match[0][0].isalnum() else match[0], word)
+    last = len(parts) - 1
+    return "-".join(
+        part.lower() if 0 < position < last and part.lower() in SMALL_IN_PLACES else _capitalised(part)
+        for position, part in enumerate(parts)
+    )
+
+
+def _capitalised(text: str) -> str:
+    return _WORD.sub(lambda match: capitalise(match[0]) if match[0][0].isalnum() else match[0], text)

@@ -4,8 +4,10 @@ Belongs here: word lists. Does not belong here: reading an address (email). Disp
 disposable-email-domains.
 """
 
+from cdm_pipelines.standardise.vocabulary import words
+
 # Providers where anybody can have a mailbox, in the Netherlands and around: webmail and internet access.
-FREEMAIL = frozenset(
+FREEMAIL = words(
     """
     gmail.com googlemail.com outlook.com outlook.nl outlook.be outlook.de outlook.fr hotmail.com hotmail.nl hotmail.be
     hotmail.de hotmail.fr hotmail.co.uk hotmail.it hotmail.es live.com live.nl live.be live.fr live.de live.co.uk msn.com
@@ -24,11 +26,11 @@ FREEMAIL = frozenset(
     kliksafe.nl filternet.nl concepts.nl introweb.nl lijbrandt.nl plex.nl fiber.nl scarlet.nl versatel.nl 12move.nl
     orange.nl t-mobilethuis.nl odido.nl freedom.nl hccnet.nl dds.nl xmsnet.nl cs.com compuserve.com startmail.com mail.nl
     live.at telenet.be skynet.be proximus.be scarlet.be voo.be pandora.be belgacom.net euphonynet.be base.be
-    """.split()
+    """
 )
 
 # Mailboxes of a function, read by whoever has it.
-ROLES = frozenset(
+ROLES = words(
     """
     info information contact sales support service services help helpdesk servicedesk office mail email post admin
     administrator administration administratie boekhouding facturen factuur facturatie invoice invoices billing accounting
@@ -40,5 +42,5 @@ ROLES = frozenset(
     no-reply donotreply do-not-reply planning logistiek magazijn warehouse expeditie export import transport reservering
     reserveringen reservations booking boekingen events team hallo hello welkom welcome algemeen general kantoor praktijk
     winkels filiaal retour retouren returns rma techniek storing kwaliteit quality ict it systeembeheer beheer
-    """.split()
+    """
 )

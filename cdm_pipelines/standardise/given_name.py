@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from cdm_pipelines.standardise.casing import capitalise, is_shouted, name_case
 from cdm_pipelines.standardise.person_words import DUTCH_PREFIXES, prefix_of
+from cdm_pipelines.standardise.vocabulary import words
 
 # An initial is up to three letters and a full stop: J. Th. Chr. IJ. Joh.
 _DOTTED = re.compile(r"(?:[^\W\d_]{1,3}\.-?)+[^\W\d_]{0,2}")
@@ -18,9 +19,9 @@ _GLUED = re.compile(r"(?<=[^\W\d_]\.)(?=[^\W\d_]{3,}(?!\.)|[^\W\d_]{2}(?=[^\W\d_
 _CALL_NAME = re.compile(r"""\(\s*([^()]*?)\s*\)|"\s*([^"]*?)\s*"|(?<!\S)'([^\s'][^']*[^\s'])'(?!\S)""")
 _VOWELS = re.compile(r"[aeiouyàáâãäåæèéêëìíîïòóôõöøùúûüýÿ]", re.IGNORECASE)
 _DIGRAPHS = {"th": "Th", "chr": "Chr", "ph": "Ph", "ij": "IJ", "fr": "Fr", "st": "St", "jh": "Jh"}
-_SHORT_NAMES = frozenset(
+_SHORT_NAMES = words(
     "ab ad al an bo bé co cy di do ed eg el em fé ge ha ib ii io jo ju ka ko ky la li lo lu ly ma mo my no ny ob ot ou oz "
-    "pi ra ro ru ry si su ta ti ty ub uk ut vi wu xi ya ye yi yu za zo zé".split()
+    "pi ra ro ru ry si su ta ti ty ub uk ut vi wu xi ya ye yi yu za zo zé"
 )
 _LETTERS = re.compile(r"[^\W\d_]+")
 
@@ -86,7 +87,7 @@ def take_call_name(text: str) -> tuple[str, str | None]:
 
 
 def _is_name(word: str) -> bool:
-    return word.replace("-", "").replace("'", "").isalpha() and (word[0].isupper() or word[0] in "'")
+    return word.replace("-", "").replace("'", "").isalpha() and (word[0].isupper() or word[0] == "'")
 
 
 def read_given(text: str) -> Given:

@@ -128,7 +128,7 @@ def read_full(text: str, country: str | None) -> PersonName:
         initials=given.initials,
         prefix=" ".join(filter(None, (given.prefix, surname.prefix))) or None,
         surname=surname.surname,
-        odd_given=is_odd(given.given) or is_odd(given.middle),
+        odd_given=_is_odd_given(given),
         odd_surname=is_odd(surname.surname),
     )
 
@@ -144,7 +144,7 @@ def read_first(text: str, country: str | None) -> PersonName:
         middle=given.middle,
         initials=given.initials,
         prefix=given.prefix,
-        odd_given=is_odd(given.given) or is_odd(given.middle),
+        odd_given=_is_odd_given(given),
     )
 
 
@@ -182,6 +182,11 @@ def _read_before(text: str) -> Given:
 def is_odd(name: str | None) -> bool:
     """Whether a name has what names do not have: digits, signs, an endless length."""
     return name is not None and (len(name) > _LONGEST or _NO_NAME.search(name) is not None)
+
+
+def _is_odd_given(given: Given) -> bool:
+    several = given.given is not None and COUPLE.search(given.given) is not None
+    return several or is_odd(given.given) or is_odd(given.middle)
 
 
 def _divide(text: str, country: str | None) -> tuple[str, str]:

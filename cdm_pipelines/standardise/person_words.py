@@ -5,35 +5,33 @@ Belongs here: vocabulary. Does not belong here: the grammar that uses it (given_
 
 import re
 
+from cdm_pipelines.standardise.vocabulary import words
+
 # Prefixes that begin a surname, in one spelling; a prefix of several words is one of these after the other.
-PREFIX_SPELLINGS = {
-    **{
-        word: word
-        for word in (
-            "van der den de het 't ten ter te in op aan bij onder over uit uijt voor tot toe vander vanden vande "
-            "von vom zu zum zur am im el al ben bin ibn abu di da del della dello dei degli dal dalla do dos das du des "
-            "le la les lo los las d' l' dell' dall' af av y"
-        ).split()
-    },
-    **{"t": "'t", "vander": "van der", "vanden": "van den", "vande": "van de", "van't": "van 't", "in't": "in 't"},
-    **{"op't": "op 't", "aan't": "aan 't", "v": "van", "v.": "van", "v.d": "v.d.", "v.d.": "v.d.", "vd": "v.d."},
-    **{"v/d": "v.d.", "v/de": "van de", "v/der": "van der", "v/h": "van het", "v.h.": "van het", "v/t": "van 't"},
-    **{"v.de": "van de", "v.der": "van der", "v.den": "van den", "v.'t": "van 't", "a/d": "a/d"},
-}
+_PREFIXES = words(
+    "van der den de het 't ten ter te in op aan bij onder over uit uijt voor tot toe von vom zu zum zur am im el al ben "
+    "bin ibn abu di da del della dello dei degli dal dalla do dos das du des le la les lo los las d' l' dell' dall' af av y"
+)
+PREFIX_SPELLINGS = {word: word for word in sorted(_PREFIXES)} | {
+    "t": "'t", "vander": "van der", "vanden": "van den", "vande": "van de", "van't": "van 't", "in't": "in 't",
+    "op't": "op 't", "aan't": "aan 't", "v": "van", "v.": "van", "v.d": "v.d.", "v.d.": "v.d.", "vd": "v.d.",
+    "v/d": "v.d.", "v/de": "van de", "v/der": "van der", "v/h": "van het", "v.h.": "van het", "v/t": "van 't",
+    "v.de": "van de", "v.der": "van der", "v.den": "van den", "v.'t": "van 't", "a/d": "a/d",
+}  # fmt: skip
 # Within a full name these begin a surname only when written small: they are given names and surnames as well.
-AMBIGUOUS_PREFIXES = frozenset("ben bin st am im do las los al el la le da di du y v v. abu toe av af in op te".split())
+AMBIGUOUS_PREFIXES = words("ben bin st am im do las los al el la le da di du y v v. abu toe av af in op te")
 # After a given name in a first-name field these belong to the surname: "Jan van der" | "Berg".
-DUTCH_PREFIXES = frozenset("van von der den de het 't t ten ter v.d. vd v/d v.d vander vanden vande zu van't".split())
+DUTCH_PREFIXES = words("van von der den de het 't t ten ter v.d. vd v/d v.d vander vanden vande zu van't")
 
 MR, MRS, MX = "mr", "mrs", "mx"
 HONORIFICS = {
-    **dict.fromkeys("dhr heer mr mister mijnheer meneer herr monsieur hr sir hr".split(), MR),
-    **dict.fromkeys("mevr mevrouw mw mej mejuffrouw juffrouw mrs ms miss mme madame mlle frau dame mevrouwe".split(), MRS),
-    **dict.fromkeys("mx".split(), MX),
+    **dict.fromkeys(words("dhr heer mr mister mijnheer meneer herr monsieur hr sir"), MR),
+    **dict.fromkeys(words("mevr mevrouw mw mej mejuffrouw juffrouw mrs ms miss mme madame mlle frau dame"), MRS),
+    "mx": MX,
 }
 # Not a person, or more than one: no form of address follows from them.
-HOUSEHOLDS = frozenset("fam familie firma fa erven erfgenamen".split())
-IGNORED = frozenset("de den t.a.v tav aan".split())
+HOUSEHOLDS = words("fam familie firma fa erven erfgenamen")
+IGNORED = words("de den t.a.v tav aan")
 COUPLE = re.compile(r"(?<=\S)\s*(?:&|\+|(?<=\s)(?:en|and|und|et)(?=\s)|(?<=[a-zA-Z.])/(?=\s?[A-Z]))\s*(?=\S)", re.IGNORECASE)
 
 # Before the name, without full stop and case; those of `_NEEDS_STOP` are words or names without it.
@@ -43,7 +41,7 @@ TITLES = {
     "mag": "mag.", "dipl-ing": "dipl.-ing.", "professor": "prof.", "doctor": "dr.", "med": "med.", "hc": "h.c.",
     "wed": "wed.", "weduwe": "wed.", "weduwnaar": "wed.", "dds": "dds.", "past": "past.", "zr": "zr.",
 }  # fmt: skip
-NEEDS_STOP = frozenset("bc ds em mag med hc past zr lic kand cand rev".split())
+NEEDS_STOP = words("bc ds em mag med hc past zr lic kand cand rev")
 # Behind the name.
 SUFFIXES = {
     "msc": "MSc", "bsc": "BSc", "phd": "PhD", "mba": "MBA", "llm": "LLM", "llb": "LLB", "emba": "EMBA", "mphil": "MPhil",
@@ -54,7 +52,7 @@ SUFFIXES = {
     "dds": "DDS", "mfa": "MFA", "eng": "Eng.",
 }  # fmt: skip
 # Also names or words: a title only in this very spelling, in a text that is not all capitals.
-NEEDS_CAPITALS = frozenset("ma ba ra aa rc md re rb mpa dds mfa eng bed med ii iii iv cpa cfa pmp sen jun".split())
+NEEDS_CAPITALS = words("ma ba ra aa rc md re rb mpa dds mfa eng bed med ii iii iv cpa cfa pmp sen jun")
 _STOPS = re.compile(r"[.\s]+")
 
 
