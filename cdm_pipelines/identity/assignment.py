@@ -85,7 +85,7 @@ def assign(clusters: pa.Table, registry: pa.Table, crosswalk: pa.Table, founding
     )
     homes = _homes(situation)
     owner = _survivors(homes, situation.clusters)
-    merged_away = (homes >= 0) & (owner[homes] != np.arange(len(homes)))
+    merged_away = (homes >= 0) & (_at(owner, homes) != np.arange(len(homes)))
     restored = _restore(situation, owner)
     minted, founders = _mint(situation, owner)
     registry_now = _updated_registry(situation, owner, homes, merged_away, minted)
@@ -153,7 +153,7 @@ def _homes(situation: _Situation) -> Ints:
     if is_split.any():
         parts, cluster, golden, sizes = (a[is_split] for a in (parts, cluster, golden, sizes))
         founder = situation.founder[golden]
-        lacks_founder = (founder < 0) | (situation.cluster[founder] != cluster)
+        lacks_founder = _at(situation.cluster, founder) != cluster
         best_last = np.lexsort((_age(situation, parts), lacks_founder, -sizes, golden))[::-1]
         homes[golden[best_last]] = cluster[best_last]
     return homes
@@ -225,10 +225,9 @@ def _updated_registry(
     count = known.num_rows
     places = np.arange(count)
     in_use = np.isin(places, owner)
-    target = np.full(count, -1, np.int64)
-    target[merged_away] = owner[homes[merged_away]]
-    founded = situation.founder >= 0
-    target[founded] = owner[situation.cluster[situation.founder[founded]]]
+    target = _at(owner, _at(situation.cluster, situation.founder))
+    founderless = merged_away & (target < 0)
+    target[founderless] = owner[homes[founderless]]
     former = positions(known["alias_of"].combine_chunks(), known["golden_id"].combine_chunks())
     inherit = (target < 0) & (former >= 0)
     heir = former[inherit]
@@ -242,6 +241,14 @@ def _updated_registry(
     columns["status"] = pa.concat_arrays([pa.array(status, pa.string()), minted["status"].combine_chunks()])
     columns["alias_of"] = pa.concat_arrays([alias_of, minted["alias_of"].combine_chunks()])
     return pa.table(columns, schema=REGISTRY_SCHEMA).combine_chunks()
+
+
+def _at(values: Ints, places: Ints) -> Ints:
+    """The values at some places; -1 for the place -1."""
+    found = np.full(len(places), -1, np.int64)
+    there = places >= 0
+    found[there] = values[places[there]]
+    return found
 
 
 def _crosswalk(founding: pa.Table, golden: pa.Array) -> pa.Table:
