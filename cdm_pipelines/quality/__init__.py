@@ -1,1 +1,31 @@
 """Pandera schemas from contracts, quarantine and reconciliation. Decides which rows and cells are fit."""
+
+from cdm_pipelines.quality.corrections import (
+    CorrectionsError,
+    apply_corrections,
+    export_quarantine,
+    neutralise_formulas,
+    read_corrections,
+    restore_formulas,
+)
+from cdm_pipelines.quality.rules import Rule
+from cdm_pipelines.quality.schema import pandera_schema
+from cdm_pipelines.quality.shapes import shape, shapes
+from cdm_pipelines.quality.validation import Validated, reconcile, superseded_rows, validate
+
+__all__ = [
+    "CorrectionsError",
+    "Rule",
+    "Validated",
+    "apply_corrections",
+    "export_quarantine",
+    "neutralise_formulas",
+    "pandera_schema",
+    "read_corrections",
+    "reconcile",
+    "restore_formulas",
+    "shape",
+    "shapes",
+    "superseded_rows",
+    "validate",
+]

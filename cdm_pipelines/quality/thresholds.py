@@ -1,7 +1,7 @@
 """Thresholds of the checks: when a figure is remarked upon, and when it stops publication.
 
-Belongs here: the typed form of ``policies/checks.yaml`` and the verdict on one figure. Does not belong here: where
-figures come from, or how a verdict is shown.
+Belongs here: the typed form of ``policies/checks.yaml`` and the verdict on one figure. Does not belong here:
+where figures come from, or how a verdict is shown.
 """
 
 from dataclasses import dataclass

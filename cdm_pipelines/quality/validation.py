@@ -1,0 +1,264 @@
+"""Which rows and cells are fit: every row is accepted or put in quarantine, with all its reasons.
+
+Belongs here: the verdict on rows, blanked cells, superseded rows, reconciliation. Does not belong here: the
+checks themselves (schema) or reading files (ingest).
+
+Work is done on the distinct values of a column. What is recorded about a value is its shape, never the value
+(R6); the quarantine itself keeps the row as it was delivered.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdm_pipelines.contracts import ORIGIN_COLUMNS, Column, SourceContract
+from cdm_pipelines.ingest.lake import to_frame, to_table
+from cdm_pipelines.quality.rules import Rule
+from cdm_pipelines.quality.schema import pandera_schema
+from cdm_pipelines.quality.shapes import shapes
+from cdm_pipelines.quality.values import Flags, as_flags, as_texts
+
+DEFECT, REASONS = "_defect", "_reasons"
+BLANKED = "blanked"
+Positions = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What became of some raw rows.
+
+    Attributes:
+        valid: Accepted rows: the raw columns, bad optional cells null, null spellings null.
+        quarantine: Rejected rows as delivered, with ``_reasons``: a JSON list of column, rule, shape and fix.
+        repairs: One row per blanked cell of an accepted row: origin, column, rule, shape, action.
+    """
+
+    valid: pd.DataFrame
+    quarantine: pd.DataFrame
+    repairs: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """Rows that break one rule in one column; ``shapes`` is per row, null where there is no value to show."""
+
+    rule: Rule
+    rows: Positions
+    column: Column | None = None
+    shapes: pa.Array | None = None
+
+
+@dataclass
+class _Verdict:
+    """What was found so far about a table of ``size`` rows."""
+
+    size: int
+    essential: list[_Fault] = field(default_factory=list)
+    optional: list[_Fault] = field(default_factory=list)
+
+
+def validate(
+    raw: pd.DataFrame, contract: SourceContract, superseded: npt.ArrayLike | None = None
+) -> Validated:
+    """Judge raw rows by their contract.
+
+    A row is rejected when it could not be read as it should, when a later row has its key, or when a key or
+    required column has no value or a bad one. A bad value in another column is blanked and recorded.
+
+    Args:
+        raw: Declared and other columns as text, ``_file``, ``_row``, ``_sha256`` and, if there is one,
+            ``_defect``.
+        contract: By which to judge.
+        superseded: Whether a later row of the day has the same key, for each row; see `superseded_rows`.
+
+    Returns:
+        Frames whose row counts of ``valid`` and ``quarantine`` add up to that of ``raw``.
+    """
+    table = to_table(raw)
+    verdict = _Verdict(table.num_rows)
+    readable = _judge_rows(table, superseded, verdict)
+    clean = table.drop_columns([DEFECT]) if DEFECT in table.column_names else table
+    raw_columns = clean
+    schema = pandera_schema(contract)
+    for column in contract.columns:
+        if column.name in clean.column_names:
+            position = clean.column_names.index(column.name)
+            cells = _judge_column(
+                clean.column(position), column, schema.columns[column.name], readable, verdict
+            )
+            clean = clean.set_column(position, column.name, cells)
+    rejected = np.zeros(table.num_rows, dtype=bool)
+    for fault in verdict.essential:
+        rejected[fault.rows] = True
+    reasons = _reasons([*verdict.essential, *verdict.optional], rejected)
+    return Validated(
+        valid=to_frame(clean.filter(pa.array(~rejected))),
+        quarantine=to_frame(raw_columns.filter(pa.array(rejected)).append_column(REASONS, reasons)),
+        repairs=to_frame(_repairs(table, verdict.optional, rejected)),
+    )
+
+
+def superseded_rows(keys: pd.DataFrame, contract: SourceContract) -> Flags:
+    """Which rows have their key again in a later row: the last one wins.
+
+    Args:
+        keys: The key columns of all rows of a day, in order; rows with a ``_defect``, where that is given,
+            take no part, and neither do rows without a key.
+        contract: Names the key.
+    """
+    codes = np.zeros(len(keys), dtype=np.int64)
+    complete = np.ones(len(keys), dtype=bool)
+    if DEFECT in keys:
+        complete &= keys[DEFECT].isna().to_numpy()
+    for name in contract.key:
+        cells = pc.dictionary_encode(as_texts(keys[name]))
+        complete &= ~_is_nothing(cells.dictionary, contract.column(name))[_indices(cells)]
+        complete &= as_flags(pc.is_valid(cells.indices))
+        codes = codes * (len(cells.dictionary) + 1) + _indices(cells)
+        codes = np.unique(codes, return_inverse=True)[1]
+    result = np.zeros(len(keys), dtype=bool)
+    result[complete] = pd.Series(codes[complete]).duplicated(keep="last").to_numpy()
+    return result
+
+
+def reconcile(read: int, accepted: int, quarantined: int) -> str | None:
+    """The sentence that says which rows are not accounted for (R3); None when all are."""
+    missing = read - accepted - quarantined
+    if missing == 0:
+        return None
+    return (
+        f"{read:,} rows read, but {accepted:,} accepted and {quarantined:,} quarantined: "
+        f"{abs(missing):,} {'lost' if missing > 0 else 'made up'}"
+    )
+
+
+def _judge_rows(table: pa.Table, superseded: npt.ArrayLike | None, verdict: _Verdict) -> Flags:
+    """Faults of rows as a whole; returns which rows have cells that can be judged."""
+    readable = np.ones(table.num_rows, dtype=bool)
+    if DEFECT in table.column_names:
+        defects = table.column(DEFECT)
+        for text in sorted(pc.drop_null(pc.unique(defects)).to_pylist()):
+            here = as_flags(pc.equal(defects, text))
+            verdict.essential.append(_Fault(Rule(text), np.flatnonzero(here)))
+            readable &= ~here
+    if superseded is not None:
+        rows = np.flatnonzero(np.asarray(superseded, dtype=bool))
+        if len(rows):
+            verdict.essential.append(_Fault(Rule.SUPERSEDED, rows))
+    return readable
+
+
+def _judge_column(
+    cells: pa.ChunkedArray, column: Column, checks: object, readable: Flags, verdict: _Verdict
+) -> pa.ChunkedArray:
+    """Note the faults of a column; returns it with null spellings and bad values blanked."""
+    coded = pc.dictionary_encode(cells.combine_chunks())
+    indices, filled = _indices(coded), as_flags(pc.is_valid(coded.indices))
+    nothing = _is_nothing(coded.dictionary, column)
+    present = filled & ~nothing[indices] if len(nothing) else filled
+    if column.is_essential:
+        rule = Rule.MISSING if column.key_position is None else Rule.MISSING_KEY
+        rows = np.flatnonzero(~present & readable)
+        if len(rows):
+            verdict.essential.append(_Fault(rule, rows, column))
+    faults = verdict.essential if column.is_essential else verdict.optional
+    bad = np.zeros(len(coded.dictionary), dtype=bool)
+    for rule, failed in _failures(coded.dictionary, checks, ~nothing):
+        first = failed & ~bad
+        bad |= failed
+        rows = np.flatnonzero(first[indices] & present & readable)
+        if len(rows):
+            shown = shapes(coded.dictionary.filter(pa.array(first)))
+            place = np.cumsum(first) - 1
+            faults.append(_Fault(rule, rows, column, shown.take(pa.array(place[indices[rows]]))))
+    kept = present & ~bad[indices] if len(bad) else present
+    if kept.all() or (kept == filled).all():
+        return cells
+    return pc.if_else(pa.array(kept), cells, pa.scalar(None, pa.string()))
+
+
+def _failures(values: pa.Array, checks: object, wanted: Flags) -> Iterator[tuple[Rule, Flags]]:
+    """The column's Pandera checks on distinct values; yields which of them fail each rule."""
+    column_checks = getattr(checks, "checks", [])
+    if not column_checks or not wanted.any():
+        return
+    series = pd.Series(values.to_pandas(types_mapper={pa.string(): pd.StringDtype("pyarrow")}.get))
+    for check in column_checks:
+        failed = ~check(series).check_output.to_numpy().astype(bool) & wanted
+        if failed.any():
+            yield Rule(check.name), failed
+
+
+def _is_nothing(values: pa.Array, column: Column) -> Flags:
+    """Which distinct texts mean that there is no value: blanks, and the contract's own spellings of null."""
+    nothing = as_flags(pc.equal(pc.utf8_trim_whitespace(values), ""))
+    if column.null_values:
+        nothing |= as_flags(pc.is_in(pc.utf8_trim_whitespace(values), pa.array(column.null_values)))
+    return nothing
+
+
+def _indices(coded: pa.DictionaryArray) -> Positions:
+    result: Positions = pc.fill_null(coded.indices, 0).to_numpy().astype(np.int64)
+    return result
+
+
+def _reasons(faults: list[_Fault], rejected: Flags) -> pa.Array:
+    """One JSON list per rejected row, put together from fragments that are spelt once per rule and shape."""
+    place = np.cumsum(rejected) - 1
+    count = int(rejected.sum())
+    parts = []
+    for fault in faults:
+        here = rejected[fault.rows]
+        spelt, codes = _fragments(fault)
+        index = np.full(count, -1, dtype=np.int64)
+        index[place[fault.rows[here]]] = codes[here]
+        parts.append(spelt.take(pa.array(index, mask=index < 0)))
+    if not parts:
+        return pa.nulls(count, pa.string())
+    joined = pc.binary_join_element_wise(*parts, ",", null_handling="skip")
+    return pc.binary_join_element_wise("[", joined, "]", "")
+
+
+def _fragments(fault: _Fault) -> tuple[pa.Array, Positions]:
+    """The distinct JSON objects of a fault, and which of them each of its rows has."""
+    if fault.shapes is None:
+        return pa.array([_fragment(fault, None)]), np.zeros(len(fault.rows), dtype=np.int64)
+    coded = pc.dictionary_encode(fault.shapes)
+    return pa.array([_fragment(fault, text) for text in coded.dictionary.to_pylist()]), _indices(coded)
+
+
+def _fragment(fault: _Fault, shown: str | None) -> str:
+    reason = {
+        "column": fault.column.name if fault.column else None,
+        "rule": str(fault.rule),
+        "shape": shown,
+        "fix": fault.rule.fix(fault.column),
+    }
+    return json.dumps(reason, ensure_ascii=False)
+
+
+def _repairs(table: pa.Table, faults: list[_Fault], rejected: Flags) -> pa.Table:
+    types = {"_file": pa.string(), "_row": pa.int64(), "_sha256": pa.string()}
+    schema = pa.schema(
+        [*types.items(), *((name, pa.string()) for name in ("column", "rule", "shape", "action"))]
+    )
+    pieces = [schema.empty_table()]
+    for fault in faults:
+        here = ~rejected[fault.rows]
+        origin = table.select(list(ORIGIN_COLUMNS)).take(pa.array(fault.rows[here]))
+        count = origin.num_rows
+        texts = {
+            "column": fault.column.name if fault.column else "",
+            "rule": str(fault.rule),
+            "action": BLANKED,
+        }
+        columns = {name: pa.repeat(pa.scalar(text), count) for name, text in texts.items()}
+        columns["shape"] = (fault.shapes or pa.nulls(len(here), pa.string())).filter(pa.array(here))
+        pieces.append(pa.table([*origin.columns, *(columns[n] for n in schema.names[3:])], schema=schema))
+    return pa.concat_tables(pieces).combine_chunks()

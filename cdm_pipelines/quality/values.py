@@ -1,0 +1,209 @@
+"""Text in a source's spelling, read as numbers, moments and codes in compiled code.
+
+Belongs here: what a distinct text means by the contract's type, decimal sign and date formats. Does not
+belong here: verdicts (schema) or the canonical spelling of a party's values (standardise).
+
+Dates are taken apart with regular expressions and computed, not guessed: 30 February is none, and the year
+9999 is read as a year, so that it can be told from a text that is no date.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+TRUE = ("true", "1", "yes", "y", "t", "ja", "j", "x", "on")
+FALSE = ("false", "0", "no", "n", "f", "nee", "off")
+_CURRENCY = r"(?:EUR|USD|GBP|CHF|€|\$|£|¥)"
+_SPACE = r"[ \x{a0}\x{202f}]"
+_GAP = _SPACE + "*"
+_SIGN = r"[-+\x{2212}]"
+_DATE_PARTS = {
+    "%Y": r"(?P<Y>\d{4})",
+    "%y": r"(?P<y>\d{2})",
+    "%m": r"(?P<m>\d{1,2})",
+    "%d": r"(?P<d>\d{1,2})",
+    "%b": r"(?P<b>\pL{3,4}\.?)",
+    "%B": r"(?P<b>\pL{3,12})",
+}
+_OTHER_PARTS = {
+    "%H": r"(?:[01]?\d|2[0-3])",
+    "%I": r"(?:0?[1-9]|1[0-2])",
+    "%M": r"[0-5]?\d",
+    "%S": r"(?:[0-5]?\d|60)",
+    "%f": r"\d{1,9}",
+    "%p": r"[AaPp][Mm]",
+    "%z": r"(?:Z|[+-]\d{2}:?\d{2})",
+    "%Z": r"[A-Z]{1,5}",
+    "%%": "%",
+}
+_ISO_TIME = (
+    r"(?:[T ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:[.,]\d{1,9})?)?" + _SPACE + r"?"
+    r"(?:Z|UTC|[+-]\d{2}(?::?\d{2})?)?)?"
+)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
+
+@dataclass(frozen=True)
+class Days:
+    """What texts say as calendar days.
+
+    Attributes:
+        exists: Whether the text is a day that exists, in one of the formats.
+        year: Of the day; 0 where none exists.
+        ordinal: Days since 1970-01-01; 0 where none exists.
+    """
+
+    exists: Flags
+    year: Ints
+    ordinal: Ints
+
+
+def matches(values: pa.Array, pattern: str) -> Flags:
+    """Whether each text matches a regular expression as a whole; null does not."""
+    try:
+        found = pc.match_substring_regex(values, rf"\A(?:{pattern})\z")
+    except pa.ArrowInvalid:  # RE2 has no look-around and no back-references: Python has
+        compiled = re.compile(pattern)
+        texts = values.to_pylist()
+        return np.array(
+            [text is not None and compiled.fullmatch(text) is not None for text in texts], dtype=bool
+        )
+    return as_flags(found)
+
+
+def as_texts(series: "pd.Series[str]") -> pa.Array:
+    """A series of text as one Arrow array."""
+    values = pa.array(series, pa.string(), from_pandas=True)
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+
+
+def as_flags(values: pa.Array) -> Flags:
+    """An Arrow boolean array as numpy; null is false."""
+    flags: Flags = pc.fill_null(values, fill_value=False).to_numpy(zero_copy_only=False).astype(bool)
+    return flags
+
+
+def plain_numbers(values: pa.Array, decimal: str = ".") -> pa.Array:
+    """Numbers in plain spelling (``-1234.5``); null where a text is no number.
+
+    Currency signs before or after, groups of three, a minus at the end (SAP) and accounting brackets are
+    understood.
+    """
+    point = re.escape(decimal)
+    group = r"['\x{2019}. \x{a0}\x{202f}]" if decimal == "," else r"['\x{2019}, \x{a0}\x{202f}]"
+    digits = rf"(?:(?:[0-9]{{1,3}}(?:{group}[0-9]{{3}})+|[0-9]+)(?:{point}[0-9]*)?|{point}[0-9]+)"
+    front = rf"(?:{_SIGN}{_GAP}(?:{_CURRENCY}{_GAP})?|{_CURRENCY}{_GAP}{_SIGN}?)?"
+    number = rf"{front}{digits}(?:[eE][-+]?[0-9]{{1,3}})?{_GAP}(?:{_CURRENCY}{_GAP})?-?"
+    fits = matches(values, rf"{_GAP}(?:{number}|\({number}\)){_GAP}")
+    negative = pc.match_substring_regex(values, r"^[^0-9]*[-\x{2212}(]|[-)]" + _GAP + "$")
+    bare = pc.replace_substring_regex(values, _CURRENCY + r"|[()'\x{2019} \x{a0}\x{202f}]|-$", "")
+    bare = pc.replace_substring_regex(bare, rf"^{_SIGN}|-$", "")
+    bare = pc.replace_substring(bare, "." if decimal == "," else ",", "")
+    bare = pc.replace_substring(bare, decimal, ".")
+    signed = pc.if_else(negative, pc.binary_join_element_wise("-", bare, ""), bare)
+    return pc.if_else(pa.array(fits), signed, pa.scalar(None, pa.string()))
+
+
+def numbers(values: pa.Array, decimal: str = ".") -> npt.NDArray[np.float64]:
+    """Texts as numbers; NaN where a text is none."""
+    plain = pc.cast(plain_numbers(values, decimal), pa.float64())
+    result: npt.NDArray[np.float64] = plain.to_numpy(zero_copy_only=False)
+    return result
+
+
+def days(values: pa.Array, formats: tuple[str, ...], *, with_time: bool = False) -> Days:
+    """Texts as calendar days, each in the first of the formats that it fits.
+
+    Args:
+        values: Texts.
+        formats: Of ``strptime``; empty means ISO 8601.
+        with_time: Whether ISO 8601 may go on with a time.
+    """
+    patterns = [_patterns(text) for text in formats] or [_iso(with_time=with_time)]
+    exists = np.zeros(len(values), dtype=bool)
+    year, ordinal = np.zeros(len(values), dtype=np.int64), np.zeros(len(values), dtype=np.int64)
+    for whole, day in patterns:
+        found = _read(values, whole, day)
+        new = found.exists & ~exists
+        year, ordinal = np.where(new, found.year, year), np.where(new, found.ordinal, ordinal)
+        exists |= new
+    return Days(exists, year, ordinal)
+
+
+def _iso(*, with_time: bool) -> tuple[str, str]:
+    whole, day = (pattern.replace(r"\d{1,2}", r"\d{2}") for pattern in _patterns("%Y-%m-%d"))
+    return (whole + _ISO_TIME if with_time else whole), day
+
+
+@lru_cache(maxsize=256)
+def _patterns(text: str) -> tuple[str, str]:
+    """Regular expressions of a ``strptime`` format: of the whole, its day one group, and of the day alone.
+
+    Where parts follow each other without a sign between them, each has its full width.
+    """
+    parts = re.split(r"(%[A-Za-z%])", text)
+    places = [place for place, part in enumerate(parts) if part in _DATE_PARTS]
+    spelt = [_DATE_PARTS.get(part) or _OTHER_PARTS.get(part) or re.escape(part) for part in parts]
+    if re.search(r"%[A-Za-z]%[A-Za-z]", text):
+        spelt = [part.replace(r"\d{1,2}", r"\d{2}").replace("]?", "]") for part in spelt]
+    first, last = places[0], places[-1] + 1
+    day = "".join(spelt[first:last])
+    unnamed = re.sub(r"\(\?P<\w>", "(?:", day)
+    return f"{''.join(spelt[:first])}(?P<day>{unnamed}){''.join(spelt[last:])}", day
+
+
+def _read(values: pa.Array, whole: str, day: str) -> Days:
+    """The day is cut out of each text; then only distinct days are computed with."""
+    cut = pc.struct_field(pc.extract_regex(values, rf"\A(?:{whole})\z"), "day").dictionary_encode()
+    found = _compute(cut.dictionary, day)
+    place = pc.fill_null(cut.indices, 0).to_numpy()
+    if not len(cut.dictionary):
+        nothing = np.zeros(len(values), dtype=np.int64)
+        return Days(nothing.astype(bool), nothing, nothing)
+    here = as_flags(pc.is_valid(cut.indices)) & found.exists[place]
+    return Days(here, np.where(here, found.year[place], 0), np.where(here, found.ordinal[place], 0))
+
+
+def _compute(values: pa.Array, pattern: str) -> Days:
+    parts = pc.extract_regex(values, rf"\A(?:{pattern})\z")
+    fits = as_flags(pc.is_valid(parts))
+    names = [field.name for field in parts.type]
+    year = _number(parts, "Y") if "Y" in names else _century(_number(parts, "y"))
+    month = _month(pc.struct_field(parts, "b")) if "b" in names else _number(parts, "m")
+    day = _number(parts, "d")
+    fits &= (month >= 1) & (month <= 12) & (year >= 1)
+    first = np.where(fits, (year - 1970) * 12 + month - 1, 0)
+    ordinal = _first_day(first)
+    fits &= (day >= 1) & (day <= _first_day(first + 1) - ordinal)
+    return Days(fits, np.where(fits, year, 0), np.where(fits, ordinal + day - 1, 0))
+
+
+def _first_day(months: Ints) -> Ints:
+    """Days since 1970-01-01 of the first day of a month, counted from January 1970."""
+    return months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+
+
+def _number(parts: pa.StructArray, name: str) -> Ints:
+    result: Ints = pc.cast(pc.fill_null(pc.struct_field(parts, name), "0"), pa.int64()).to_numpy()
+    return result
+
+
+def _century(year: Ints) -> Ints:
+    """Two digits as POSIX reads them: 69 to 99 are of the twentieth century."""
+    return np.where(year >= 69, 1900 + year, 2000 + year)
+
+
+def _month(names: pa.Array) -> Ints:
+    short = pc.utf8_slice_codeunits(pc.utf8_lower(names), 0, 3)
+    found = pc.index_in(short, pa.array(_MONTHS))
+    result: Ints = pc.add(pc.cast(pc.fill_null(found, -1), pa.int64()), 1).to_numpy()
+    return result
