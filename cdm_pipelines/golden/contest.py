@@ -91,7 +91,7 @@ class Contest:
     def __post_init__(self) -> None:
         self._table = self.records.take(pa.array(self.layout.rows)).combine_chunks()
         table = self._table
-        self._active = table["active"].to_numpy().astype(np.int64)
+        self._active: Ints = table["active"].to_numpy().astype(np.int64)
         self._recency = _ranks(pc.coalesce(table["modified_at"], table["extract_date"]))
         sources = pc.binary_join_element_wise(table["source"], table["entity"], "/").combine_chunks()
         self._sources = sources.dictionary_encode()
@@ -114,10 +114,11 @@ class Contest:
 
     def _candidates(self, group: Group, filled: Ints) -> Marks:
         """Records that have the group's value: a core attribute, or any where no record of the customer has one."""
-        whole = np.logical_or.reduce([_present(self._table[name].combine_chunks()) for name in group.core])
+        whole = np.zeros(len(filled), np.bool_)
+        for name in group.core:
+            whole |= _present(self._table[name].combine_chunks())
         some_whole = np.logical_or.reduceat(whole, self.layout.shared_starts)[self.layout.customer]
-        candidates: Marks = np.where(some_whole, whole, filled > 0)
-        return candidates
+        return whole | (~some_whole & (filled > 0))
 
     def _score(self, rule: Rule, group: Group, filled: Ints, values: Ints, race: Marks) -> Ints:
         """The higher, the better; never negative."""
