@@ -1,5 +1,6 @@
 """What a source delivers and what a customer is. No I/O beyond reading contract files."""
 
+from cdm_pipelines.contracts.dictionary import lineage, render_dictionary
 from cdm_pipelines.contracts.errors import ContractError
 from cdm_pipelines.contracts.model import (
     Column,
@@ -22,6 +23,8 @@ __all__ = [
     "LogicalType",
     "PartyKind",
     "SourceContract",
+    "lineage",
     "load_contract",
     "load_contracts",
+    "render_dictionary",
 ]
