@@ -14,7 +14,9 @@ from cdm_pipelines.standardise.vocabulary import words
 _WORD = re.compile(r"[^\W_]+(?:['][^\W_]+)*|['][^\W\d_]+(?![^\W_])|[^\w\s]|\s+", re.UNICODE)
 _DIGRAPH = re.compile(r"\bI[jJ](?=[^\W\d_aeiouyáéèëïöüAEIOUY])")
 _MC = re.compile(r"Mc([a-z])(?=[a-z]{2})")
-_MAC = re.compile(r"Mac(?=(?:donald|donell|dougall|gregor|intyre|kenzie|lachlan|laren|leod|millan|neil|pherson)\b)")
+_MAC = re.compile(
+    r"Mac(?=(?:donald|donell|dougall|gregor|intyre|kenzie|lachlan|laren|leod|millan|neil|pherson)\b)"
+)
 _ORDINAL = re.compile(r"\d+[^\W\d_]+")
 _ROMAN = re.compile(r"(?=[IVX])(?:IX|IV|V?I{0,3}|X{1,3}(?:IX|IV|V?I{0,3}))")
 _LETTER_NAMES = ("O", "D", "L", "M", "N")  # O'Neil, D'Angelo, L'Homme, M'Bala
@@ -24,7 +26,9 @@ SMALL_IN_PLACES = words(
     "van der den de het 't ter ten te op aan in bij en a/d a/h onder over uit voor tot la le les du des sur sous "
     "am an im und zum zur von del della di do da dos y e et of the upon and"
 )
-_ROMAN_IN_PLACES = frozenset({"II", "III", "IV", "VI", "VII", "VIII", "IX", "XII", "XIII", "XIV", "XV", "XXIII"})
+_ROMAN_IN_PLACES = frozenset(
+    {"II", "III", "IV", "VI", "VII", "VIII", "IX", "XII", "XIII", "XIV", "XV", "XXIII"}
+)
 
 
 def is_shouted(text: str) -> bool:

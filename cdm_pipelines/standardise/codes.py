@@ -68,7 +68,15 @@ _LANGUAGE_ALIASES = {
     "el": "grieks, greek",
     "no": "noors, norsk",
 }
-_CURRENCY_ALIASES = {"€": "EUR", "EURO": "EUR", "EUROS": "EUR", "$": "USD", "US$": "USD", "£": "GBP", "¥": "JPY"}
+_CURRENCY_ALIASES = {
+    "€": "EUR",
+    "EURO": "EUR",
+    "EUROS": "EUR",
+    "$": "USD",
+    "US$": "USD",
+    "£": "GBP",
+    "¥": "JPY",
+}
 _GENDERS = {
     "female": "female, f, v, w, vrouw, vrouwelijk, weiblich, feminin, femme, frau, woman, vrl, 2",
     "male": "male, m, man, mannelijk, maennlich, mannlich, masculin, homme, herr, mnl, 1",
@@ -86,7 +94,9 @@ def _listed(aliases: dict[str, str]) -> dict[str, str]:
 
 
 def _translations(domain: str) -> list[Callable[[str], str]]:
-    return [gettext.translation(domain, pycountry.LOCALES_DIR, languages=[code]).gettext for code in _NAMES_IN]
+    return [
+        gettext.translation(domain, pycountry.LOCALES_DIR, languages=[code]).gettext for code in _NAMES_IN
+    ]
 
 
 @cache

@@ -155,7 +155,9 @@ def _utc(values: pa.Array, form: str, timezone: str | None) -> pa.Array:
     missed = np.flatnonzero(parsed.isna() & written.notna())
     if timezone is not None:
         twice = np.ones(len(parsed), dtype=bool)
-        parsed = parsed.dt.tz_localize(timezone, ambiguous=twice, nonexistent="shift_forward").dt.tz_convert(UTC)
+        parsed = parsed.dt.tz_localize(timezone, ambiguous=twice, nonexistent="shift_forward").dt.tz_convert(
+            UTC
+        )
     seconds = pa.array(parsed.dt.tz_localize(None), pa.timestamp("s"), from_pandas=True, safe=False)
     answer = pc.binary_join_element_wise(pc.replace_substring(pc.cast(seconds, TEXT), " ", "T"), "Z", "")
     if not len(missed):

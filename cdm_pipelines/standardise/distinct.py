@@ -50,7 +50,9 @@ def _encode(columns: Sequence[pa.Array]) -> tuple[np.ndarray, list[pa.Array]]:
     return codes, distinct[::-1]
 
 
-def each(function: Callable[..., Sequence[object]], types: Sequence[pa.DataType], *columns: pa.Array) -> Arrays:
+def each(
+    function: Callable[..., Sequence[object]], types: Sequence[pa.DataType], *columns: pa.Array
+) -> Arrays:
     """Call a function of single values for each position: for distinct values that no compiled code can take.
 
     Args:
@@ -63,7 +65,9 @@ def each(function: Callable[..., Sequence[object]], types: Sequence[pa.DataType]
     return tuple(pa.array(list(part), kind) for part, kind in zip(parts, types, strict=True))
 
 
-def where_needed(fast: pa.Array, needed: pa.Array, slow: Callable[..., pa.Array], *columns: pa.Array) -> pa.Array:
+def where_needed(
+    fast: pa.Array, needed: pa.Array, slow: Callable[..., pa.Array], *columns: pa.Array
+) -> pa.Array:
     """``fast``, except at the positions ``needed``, where ``slow`` answers for the same positions of ``columns``.
 
     Args:

@@ -45,7 +45,9 @@ def read(column: pa.Array) -> Arrays:
 
 def _read(values: pa.Array) -> Arrays:
     lower = pc.utf8_lower(pc.utf8_trim_whitespace(values))
-    plain = pc.and_(pc.match_substring_regex(lower, _PLAIN), pc.less_equal(pc.utf8_length(lower), _PLAIN_LENGTH))
+    plain = pc.and_(
+        pc.match_substring_regex(lower, _PLAIN), pc.less_equal(pc.utf8_length(lower), _PLAIN_LENGTH)
+    )
     odd = pc.or_(pc.match_substring_regex(lower, r"@.*--"), pc.match_substring_regex(lower, _RESERVED))
     rest = pc.fill_null(pc.or_(pc.invert(plain), odd), False)
     wrong = pa.repeat(pa.scalar(False), len(values))
@@ -61,7 +63,11 @@ def _by_library(value: str) -> tuple[str | None, bool]:
         if address is not None:
             return address, False
         name, dot, top = candidate.rpartition(".")
-        if dot and top.lower() in SPECIAL_USE_DOMAIN_NAMES and (address := _validated(f"{name}.com")) is not None:
+        if (
+            dot
+            and top.lower() in SPECIAL_USE_DOMAIN_NAMES
+            and (address := _validated(f"{name}.com")) is not None
+        ):
             return f"{address.removesuffix('com')}{top.lower()}", True
     return None, False
 

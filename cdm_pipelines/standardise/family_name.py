@@ -15,7 +15,9 @@ from cdm_pipelines.standardise.person_words import PREFIX_SPELLINGS, prefix_of, 
 
 _HYPHEN = re.compile(r"\s*[-/](?![dht]\b)\s*|\s+-|-\s+")
 _GLUED_PREFIX = re.compile(r"^((?:van|in|op|aan|uit)?'t|d'|l'|dell'|dall')(?=[^\W\d_]{3})", re.IGNORECASE)
-_BORN = re.compile(r"\s*[,(]?\s*(?:(?<!\S)geb(?:oren)?\.?\s|(?<!\S)geb\.|\bnée\s|(?<!\S)born\s)\s*", re.IGNORECASE)
+_BORN = re.compile(
+    r"\s*[,(]?\s*(?:(?<!\S)geb(?:oren)?\.?\s|(?<!\S)geb\.|\bnée\s|(?<!\S)born\s)\s*", re.IGNORECASE
+)
 _MARRIED = re.compile(
     r"\s*[,(]?\s*(?<!\S)(?:e/v|e\.v\.|ev\.?|wed\.?(?:\s+v(?:an|\.))?|w/v|w\.v\.|weduwe(?:\s+van)?|echtg\.?(?:\s+van)?)\s+",
     re.IGNORECASE,

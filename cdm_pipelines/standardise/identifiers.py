@@ -105,7 +105,10 @@ def _vat_number(values: pa.Array, country: pa.Array) -> Arrays:
 
 def _wrong_dutch_vat(numbers: pa.Array) -> pa.Array:
     """A Dutch number holds the eleven-test of its first nine digits, or the modulus of 2020 over the whole."""
-    digits = np.array(pc.utf8_slice_codeunits(numbers, 2, 11).to_pylist(), dtype=bytes)[:, None].view(np.uint8) - 48
+    digits = (
+        np.array(pc.utf8_slice_codeunits(numbers, 2, 11).to_pylist(), dtype=bytes)[:, None].view(np.uint8)
+        - 48
+    )
     suffix = np.array(pc.utf8_slice_codeunits(numbers, 12, 14).to_pylist()).astype(np.int64)
     weights = np.array([9, 8, 7, 6, 5, 4, 3, 2, -1])
     eleven = (digits.astype(np.int64) @ weights) % 11 == 0

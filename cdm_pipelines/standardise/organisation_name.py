@@ -32,7 +32,16 @@ _FORMS = {
     "Eenmanszaak": ("eenmanszaak",), "Maatschap": ("maatschap",),
 }  # fmt: skip
 # Words as well: only with full stops, in capitals within a name that is not all capitals, or at home.
-_DOUBTFUL = {"SA": "FR BE CH LU ES", "SAS": "FR", "SE": "", "SL": "ES", "SpA": "IT", "AB": "SE", "AG": "DE CH AT", "UG": "DE"}
+_DOUBTFUL = {
+    "SA": "FR BE CH LU ES",
+    "SAS": "FR",
+    "SE": "",
+    "SL": "ES",
+    "SpA": "IT",
+    "AB": "SE",
+    "AG": "DE CH AT",
+    "UG": "DE",
+}
 _LEADING = {
     "Stichting": "stichting|stg\\.|foundation", "Vereniging": "vereniging", "Coöperatie": "co[öo]peratie(?:ve vereniging)?",
     "Maatschap": "maatschap", "VOF": "v\\.?o\\.?f\\.?", "BV": "b\\.?v\\.?", "NV": "n\\.?v\\.?", "VZW": "v\\.?z\\.?w\\.?",
@@ -68,7 +77,9 @@ def _spelled(form: str) -> str:
 
 
 def _trailing(forms: dict[str, tuple[str, ...]]) -> re.Pattern[str]:
-    ways = sorted(((way, name) for name, written in forms.items() for way in written), key=lambda w: -len(w[0]))
+    ways = sorted(
+        ((way, name) for name, written in forms.items() for way in written), key=lambda w: -len(w[0])
+    )
     groups = [f"(?P<f{number}>{_spelled(way)})" for number, (way, _) in enumerate(ways)]
     return re.compile(rf"(?:^|(?<=[\s,(.]))(?:{'|'.join(groups)})[\s.,)]*$", re.IGNORECASE)
 
@@ -83,7 +94,12 @@ def _national(country: str) -> frozenset[str]:
     """What cleanco knows of a country, without punctuation; forms of one letter are left out."""
     found = pycountry.countries.get(alpha_2=country)
     names = {found.name, getattr(found, "common_name", found.name)} if found else set()
-    aliases = {"GB": "United Kingdom", "US": "United States of America", "CZ": "Czech Republic", "RU": "Russia"}
+    aliases = {
+        "GB": "United Kingdom",
+        "US": "United States of America",
+        "CZ": "Czech Republic",
+        "RU": "Russia",
+    }
     terms = [t for name in sorted({*names, aliases.get(country, "")}) for t in terms_by_country.get(name, [])]
     return frozenset(bare for term in terms if len(bare := re.sub(r"[\W_]", "", term.casefold())) > 1)
 

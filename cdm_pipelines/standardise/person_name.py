@@ -32,11 +32,18 @@ from cdm_pipelines.standardise.person_words import (
 from cdm_pipelines.standardise.text import plain_punctuation
 
 _MIXED_HONORIFIC = re.compile(r"[\s./,&+]+|(?:\b(?:en|and|und|of|or|et)\b)", re.IGNORECASE)
-_ATTENTION = re.compile(r"^(?:t\.?a\.?v\.?|attn\.?:?|aan)\s+(?=(?:de\s+)?(?:heer|dhr|mevr|mw|familie|fam)\b)", re.IGNORECASE)
+_ATTENTION = re.compile(
+    r"^(?:t\.?a\.?v\.?|attn\.?:?|aan)\s+(?=(?:de\s+)?(?:heer|dhr|mevr|mw|familie|fam)\b)", re.IGNORECASE
+)
 _NO_NAME = re.compile(r"[\d@_#*=<>{}\[\]|\\~^%$€]|https?:|www\.")
-_NUMBER_FIRST_NAMES = frozenset({"US", "GB", "IE", "CA", "AU", "NZ"})  # J. Peter Jansen is a middle name there
+NUMBER_FIRST_NAMES = frozenset({"US", "GB", "IE", "CA", "AU", "NZ"})  # J. Peter Jansen is a middle name there
 _LONGEST = 70
 _DUTCH = frozenset({None, "NL", "BE", "SR", "CW", "AW", "SX", "BQ"})
+
+
+def is_dutch(country: str | None) -> bool:
+    """Whether names of a country are read as Dutch ones; those of no country are."""
+    return country in _DUTCH
 
 
 class PersonName(NamedTuple):
@@ -71,11 +78,11 @@ def read_salutation(text: str, country: str | None) -> PersonName:
             jurist = True
         elif key in HONORIFICS:
             honorifics.append(HONORIFICS[key])
-        elif (title := title_before(f"{word}.", dutch=country in _DUTCH)) is not None:
+        elif (title := title_before(f"{word}.", dutch=is_dutch(country))) is not None:
             titles.append(title)
         elif (suffix := title_behind(word, shouted=False)) is not None:
             titles.append(suffix)
-    if jurist and (honorifics and country in _DUTCH):
+    if jurist and (honorifics and is_dutch(country)):
         titles.insert(0, "mr.")
     elif jurist:
         honorifics.append(HONORIFICS["mr"])
@@ -113,7 +120,7 @@ def _leads_on(key: str, following: str, *, found: bool) -> bool:
 
 def read_full(text: str, country: str | None) -> PersonName:
     """Read a person's whole name; see `PersonName`."""
-    dutch = country in _DUTCH
+    dutch = is_dutch(country)
     rest, honorific, titles = _take_address(spaced(plain_punctuation(text)), dutch=dutch)
     rest, *others = split_relation(rest)
     before, family = _divide(rest, country)
@@ -135,7 +142,7 @@ def read_full(text: str, country: str | None) -> PersonName:
 
 def read_first(text: str, country: str | None) -> PersonName:
     """Read a first-name field, with what else was typed there."""
-    before, honorific, titles = _take_address(spaced(plain_punctuation(text)), dutch=country in _DUTCH)
+    before, honorific, titles = _take_address(spaced(plain_punctuation(text)), dutch=is_dutch(country))
     given = _read_before(before)
     return PersonName(
         honorific=honorific,
@@ -151,11 +158,11 @@ def read_first(text: str, country: str | None) -> PersonName:
 def read_last(text: str, country: str | None) -> PersonName:
     """Read a last-name field, which holds the whole name where a system demands only that field."""
     plain = plain_punctuation(text)
-    rest, honorific, _ = _take_address(spaced(plain), dutch=country in _DUTCH)
+    rest, honorific, _ = _take_address(spaced(plain), dutch=is_dutch(country))
     first, _, more = rest.partition(" ")
     if more and "." in first and is_initials(first) and prefix_of(first) is None:
         return read_full(text, country)
-    family = read_family(rest if honorific else plain, dutch=country in _DUTCH)
+    family = read_family(rest if honorific else plain, dutch=is_dutch(country))
     return PersonName(
         honorific=honorific,
         title=join_titles(*family.titles),
@@ -230,7 +237,7 @@ def _surname_start(words: list[str], country: str | None) -> int:
         leading += 1
     if not leading and "." in words[-1] and is_initials(words[-1]):
         return len(words)
-    if leading and country not in _NUMBER_FIRST_NAMES:
+    if leading and country not in NUMBER_FIRST_NAMES:
         couple = words[leading] in ("&", "+", "en", "and") and len(words) > leading + 2
         return leading + 2 if couple else leading
     for position in range(max(leading, 1), len(words) - 1):

@@ -26,13 +26,17 @@ DUTCH_PREFIXES = words("van von der den de het 't t ten ter v.d. vd v/d v.d vand
 MR, MRS, MX = "mr", "mrs", "mx"
 HONORIFICS = {
     **dict.fromkeys(words("dhr heer mr mister mijnheer meneer herr monsieur hr sir"), MR),
-    **dict.fromkeys(words("mevr mevrouw mw mej mejuffrouw juffrouw mrs ms miss mme madame mlle frau dame"), MRS),
+    **dict.fromkeys(
+        words("mevr mevrouw mw mej mejuffrouw juffrouw mrs ms miss mme madame mlle frau dame"), MRS
+    ),
     "mx": MX,
 }
 # Not a person, or more than one: no form of address follows from them.
 HOUSEHOLDS = words("fam familie firma fa erven erfgenamen")
 IGNORED = words("de den t.a.v tav aan")
-COUPLE = re.compile(r"(?<=\S)\s*(?:&|\+|(?<=\s)(?:en|and|und|et)(?=\s)|(?<=[a-zA-Z.])/(?=\s?[A-Z]))\s*(?=\S)", re.IGNORECASE)
+COUPLE = re.compile(
+    r"(?<=\S)\s*(?:&|\+|(?<=\s)(?:en|and|und|et)(?=\s)|(?<=[a-zA-Z.])/(?=\s?[A-Z]))\s*(?=\S)", re.IGNORECASE
+)
 
 # Before the name, without full stop and case; those of `_NEEDS_STOP` are words or names without it.
 TITLES = {

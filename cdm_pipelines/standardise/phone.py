@@ -94,8 +94,7 @@ def _read(values: pa.Array, region: pa.Array) -> Arrays:
         return number, kind, wrong
     slow = each(_by_library, (TEXT, TEXT, FLAG), values.filter(rest), region.filter(rest))
     return tuple(
-        pc.replace_with_mask(fast, rest, part)
-        for fast, part in zip((number, kind, wrong), slow, strict=True)
+        pc.replace_with_mask(fast, rest, part) for fast, part in zip((number, kind, wrong), slow, strict=True)
     )
 
 
@@ -169,7 +168,9 @@ def assign(phone: Arrays, mobile: Arrays) -> tuple[pa.Array, pa.Array, pa.Array,
     up = pc.and_(is_mobile, pc.or_(pc.is_null(other), is_landline))
     down = pc.and_(is_landline, pc.or_(pc.is_null(number), is_mobile))
     nothing, sound = pa.scalar(None, TEXT), pa.scalar(False)
-    left, left_wrong = (pc.if_else(pc.or_(up, same), empty, own) for empty, own in ((nothing, number), (sound, wrong)))
+    left, left_wrong = (
+        pc.if_else(pc.or_(up, same), empty, own) for empty, own in ((nothing, number), (sound, wrong))
+    )
     right, right_wrong = (
         pc.if_else(down, empty, own) for empty, own in ((nothing, other), (sound, other_wrong))
     )

@@ -38,10 +38,18 @@ _PROVINCES = {
     "LI": "Limburg", "LB": "Limburg", "NB": "Noord-Brabant", "NH": "Noord-Holland", "OV": "Overijssel", "UT": "Utrecht",
     "ZE": "Zeeland", "ZL": "Zeeland", "ZH": "Zuid-Holland",
 }  # fmt: skip
-_FRISIAN = {"fryslân": "Friesland", "fryslan": "Friesland", "north holland": "Noord-Holland", "south holland": "Zuid-Holland"}
+_FRISIAN = {
+    "fryslân": "Friesland",
+    "fryslan": "Friesland",
+    "north holland": "Noord-Holland",
+    "south holland": "Zuid-Holland",
+}
 _AT_RIVER = re.compile(r"\s+(?:a/d|a\.d\.|a/de|a\.?d\.?)\s+(\w+)", re.IGNORECASE)
 _MASCULINE_RIVERS = {"rijn", "ijssel", "ijsel"}
-_HAGUE = re.compile(r"^['`]?\s?s[\s-]+(?=(?:gravenhage|hertogenbosch|gravenzande|gravendeel|heerenberg|gravenpolder|heer)\b)", re.IGNORECASE)
+_HAGUE = re.compile(
+    r"^['`]?\s?s[\s-]+(?=(?:gravenhage|hertogenbosch|gravenzande|gravendeel|heerenberg|gravenpolder|heer)\b)",
+    re.IGNORECASE,
+)
 
 
 def read_postcode(text: str, country: str | None) -> tuple[str | None, bool]:
@@ -51,7 +59,7 @@ def read_postcode(text: str, country: str | None) -> tuple[str | None, bool]:
     """
     upper = " ".join(plain_punctuation(text).upper().split())
     if country is not None:
-        upper = re.sub(rf"^{re.escape(country)}[\s-]+(?=[\dA-Z])|^{re.escape(country[0])}-(?=\d)", "", upper)
+        upper = re.sub(rf"^{country}(?:[\s-]+(?=[\dA-Z])|(?=\d))|^{country[0]}-(?=\d)", "", upper)
     if not re.search(r"\d", upper):
         return None, False
     known = _PATTERNS.get(country or "")
@@ -67,10 +75,10 @@ def read_postcode(text: str, country: str | None) -> tuple[str | None, bool]:
 def read_city(text: str, country: str | None) -> tuple[str | None, bool]:
     """A town with its casing restored and a Dutch ``a/d`` written out, and whether it has a digit in it."""
     city = plain_punctuation(text).strip(" ,;-")
-    if country in ("NL", None):
-        city = _HAGUE.sub("'s-", city)
-        city = _AT_RIVER.sub(_written_out, city)
-    return place_case(city) or None, re.search(r"\d", city) is not None
+    if country not in ("NL", None):
+        return place_case(city) or None, re.search(r"\d", city) is not None
+    city = _HAGUE.sub("'s-", place_case(_AT_RIVER.sub(_written_out, city)))
+    return city or None, re.search(r"\d", city) is not None
 
 
 def _written_out(match: re.Match[str]) -> str:
@@ -95,7 +103,9 @@ def postcode(column: pa.Array, country: pa.Array) -> Arrays:
 
 def _postcode(values: pa.Array, country: pa.Array) -> Arrays:
     """Dutch codes for the whole column, the others one by one."""
-    dutch = pc.and_kleene(pc.equal(country, "NL"), pc.match_substring_regex(values, "^[1-9][0-9]{3} ?[A-Za-z]{2}$"))
+    dutch = pc.and_kleene(
+        pc.equal(country, "NL"), pc.match_substring_regex(values, "^[1-9][0-9]{3} ?[A-Za-z]{2}$")
+    )
     dutch = pc.fill_null(dutch, False)
     written = pc.utf8_upper(pc.replace_substring_regex(values, "^([0-9]{4}) ?([A-Za-z]{2})$", r"\1 \2"))
     wrong = pc.fill_null(pc.match_substring_regex(written, f"^{_NOT_ISSUED.pattern}$"), False)

@@ -22,21 +22,42 @@ _BOX = re.compile(
     r"bo[iî]te postale)\s*:?\s*(?P<number>[\d ]*\d)$",
     re.IGNORECASE,
 )
-_BOX_SPELLINGS = {"pb": "Postbus", "postbus": "Postbus", "postfach": "Postfach", "antwoordnummer": "Antwoordnummer"}
-_BEHIND = re.compile(r"(?<=[^\W\d_][\s.,'])\s*(?:nr\.?|no\.?|n°|huisnr\.?|#)?\s*(\d{1,5})(?!\d)|(?<=\d\s)(\d{1,5})(?!\d)", re.IGNORECASE)
+_BOX_SPELLINGS = {
+    "pb": "Postbus",
+    "postbus": "Postbus",
+    "postfach": "Postfach",
+    "antwoordnummer": "Antwoordnummer",
+}
+_BEHIND = re.compile(
+    r"(?<=[^\W\d_][\s.,'])\s*(?:nr\.?|no\.?|n°|huisnr\.?|#)?\s*(\d{1,5})(?!\d)|(?<=\d\s)(\d{1,5})(?!\d)",
+    re.IGNORECASE,
+)
 _GLUED = re.compile(r"(?<=[^\W\d_]{3})(\d{1,5})(?=\s*(?:[-/]?\s?[a-zA-Z]{0,2}|-\d{1,3})$)")
-_OPPOSITE = re.compile(r"^(.*[^\W\d_].*?),?\s+(t\.?/?o\.?|tegenover|naast|nabij|bij|ong\.?|ongenummerd)(?:\s+(?:nr\.?\s*)?(\d{1,5})(.*))?$", re.IGNORECASE)
+_OPPOSITE = re.compile(
+    r"^(.*[^\W\d_].*?),?\s+(t\.?/?o\.?|tegenover|naast|nabij|bij|ong\.?|ongenummerd)(?:\s+(?:nr\.?\s*)?(\d{1,5})(.*))?$",
+    re.IGNORECASE,
+)
 _YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
 _YEAR_STREETS = re.compile(r"(?:plein|laan|straat|weg|park|pad|mei|april|september|oktober)$", re.IGNORECASE)
-_NUMBER_IN_FRONT = re.compile(r"^(?:nr\.?|no\.?|n°|#)?\s*(\d{1,6})(\s*[-/]\s*\d{1,4}|\s?(?:bis|ter|quater)\b|\s?[a-z]\b|\s?[½¼¾]|(?=[\s,]))[\s,]+(?=\S*[^\W\d_])(.*)$", re.IGNORECASE | re.DOTALL)
-_UNIT_BEHIND = re.compile(r"[\s,]+((?:apt|apartment|unit|suite|ste|flat|floor|fl|room|rm|appt|bât|bldg|#)\.?\s*#?\s*[\w-]+)$", re.IGNORECASE)
-_UNIT_IN_FRONT = re.compile(r"^((?:flat|apt|apartment|unit|suite|room|floor)\.?\s*[\w-]+)[\s,]+(?=\d)", re.IGNORECASE)
+_NUMBER_IN_FRONT = re.compile(
+    r"^(?:nr\.?|no\.?|n°|#)?\s*(\d{1,6})(\s*[-/]\s*\d{1,4}|\s?(?:bis|ter|quater)\b|\s?[a-z]\b|\s?[½¼¾]|(?=[\s,]))[\s,]+(?=\S*[^\W\d_])(.*)$",
+    re.IGNORECASE | re.DOTALL,
+)
+_UNIT_BEHIND = re.compile(
+    r"[\s,]+((?:apt|apartment|unit|suite|ste|flat|floor|fl|room|rm|appt|bât|bldg|#)\.?\s*#?\s*[\w-]+)$",
+    re.IGNORECASE,
+)
+_UNIT_IN_FRONT = re.compile(
+    r"^((?:flat|apt|apartment|unit|suite|room|floor)\.?\s*[\w-]+)[\s,]+(?=\d)", re.IGNORECASE
+)
 _DATED = re.compile(
     r"^\d{1,2}\s+(?:januari|februari|maart|april|mei|juni|juli|augustus|september|oktober|november|december)"
     r"(?:plein|straat|laan|weg|park|$)",
     re.IGNORECASE,
 )
-_UNIT = re.compile(r"(?:flat|apt\.?|apartment|unit|suite|room|floor|kamer|gebouw|blok|toren)\s+[\w-]{1,4}", re.IGNORECASE)
+_UNIT = re.compile(
+    r"(?:flat|apt\.?|apartment|unit|suite|room|floor|kamer|gebouw|blok|toren)\s+[\w-]{1,4}", re.IGNORECASE
+)
 _ABBREVIATED = re.compile(r"(?<=[^\W\d_]{3})(?<!\s)str\.?$", re.IGNORECASE)
 _LETTER = re.compile(r"[^\W\d_]")
 _EDGES = " \t,;-/"
@@ -74,7 +95,9 @@ def _pieces(line: str) -> list[str]:
     pieces: list[str] = []
     for piece in line.split(","):
         stripped = piece.strip()
-        bare = re.fullmatch(r"(?:nr\.?|no\.?)?\s*\d{1,5}\s*[a-z]{0,3}(?:[-/\s]\s*\w{1,4})?", stripped, re.IGNORECASE)
+        bare = re.fullmatch(
+            r"(?:nr\.?|no\.?)?\s*\d{1,5}\s*[a-z]{0,3}(?:[-/\s]\s*\w{1,4})?", stripped, re.IGNORECASE
+        )
         if pieces and bare and _LETTER.search(pieces[-1]) and not re.search(r"\d", pieces[-1]):
             pieces[-1] = f"{pieces[-1]} {stripped}"
         elif pieces and re.fullmatch(r"\d{1,6}\s?[a-z]?", pieces[-1], re.IGNORECASE):  # 12, rue de la Paix
@@ -86,7 +109,9 @@ def _pieces(line: str) -> list[str]:
 
 def _floor(piece: str) -> str | None:
     """What names a floor or a door right behind the street: ``2e verdieping``, ``bus 3``."""
-    is_addition = re.match(r"\d{1,2}(?:e|de)?\s?(?:hoog|hg|verd)|(?:bus|bte|app|kamer)\b\.?\s*\w", piece, re.IGNORECASE)
+    is_addition = re.match(
+        r"\d{1,2}(?:e|de)?\s?(?:hoog|hg|verd)|(?:bus|bte|app|kamer)\b\.?\s*\w", piece, re.IGNORECASE
+    )
     return read_addition(piece) if is_addition and ADDITION.fullmatch(piece) else None
 
 
@@ -110,13 +135,21 @@ def _number_last(piece: str) -> Street | None:
     if opposite is not None and not re.search(r"\s\d+\s*\w?$", opposite[1]):
         number = str(int(opposite[3])) if opposite[3] else None
         word = read_addition(opposite[2])
-        return Street(opposite[1].strip(_EDGES), number, " ".join(filter(None, (word, read_addition(opposite[4] or "")))))
+        return Street(
+            opposite[1].strip(_EDGES),
+            number,
+            " ".join(filter(None, (word, read_addition(opposite[4] or "")))),
+        )
     for match in (*_BEHIND.finditer(piece), *_GLUED.finditer(piece)):
         number, rest = match[1] or match[match.lastindex or 1], piece[match.end() :]
         street = piece[: match.start()].strip(_EDGES)
         if not int(number) or not _LETTER.search(street) or not ADDITION.fullmatch(rest):
             continue
-        if _YEAR.fullmatch(number) and _YEAR_STREETS.search(street) and (not rest.strip() or re.match(r"\s*-?\s*\d", rest)):
+        if (
+            _YEAR.fullmatch(number)
+            and _YEAR_STREETS.search(street)
+            and (not rest.strip() or re.match(r"\s*-?\s*\d", rest))
+        ):
             continue  # Plein 1944 12, Laan 1940-1945 3
         return Street(street, str(int(number)), read_addition(rest))
     return None

@@ -20,7 +20,9 @@ _CLEAN_LINES = r"^[!-%'-~]+([ \n][!-%'-~]+)*$"
 _HAS_CONTENT = r"[\p{L}\p{N}]"
 _PLACEHOLDERS = frozenset({"n/a", "n.v.t.", "nvt", "n.v.t", "onbekend", "unknown", "#n/b", "#n/a", "#n.b."})
 _ROUNDS = 5  # nested damage, such as &amp;amp; or text that was mis-decoded twice
-_APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u00b4": "'", "`": "'", "\u00a0": " "})
+_APOSTROPHES = str.maketrans(
+    {"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u00b4": "'", "`": "'", "\u00a0": " "}
+)
 _DASHES = re.compile("[\u2010\u2011\u2012\u2013\u2014\u2212]")
 _NEWLINES = re.compile(r"[ \t]*(?:\r\n|[\n\r\u2028\u2029\x85\x0b\x0c])\s*")
 _BLANKS = re.compile(r"\s+")
@@ -71,7 +73,9 @@ def clean(column: pa.Array, *, keep_lines: bool = False, placeholders: bool = Tr
 
     def repaired(values: pa.Array) -> Arrays:
         dirty = pc.invert(pc.match_substring_regex(values, _CLEAN_LINES if keep_lines else _CLEAN))
-        values = where_needed(values, dirty, lambda damaged: _repair_each(damaged, keep_lines=keep_lines), values)
+        values = where_needed(
+            values, dirty, lambda damaged: _repair_each(damaged, keep_lines=keep_lines), values
+        )
         values = pc.if_else(pc.match_substring_regex(values, _HAS_CONTENT), values, pa.scalar(None, TEXT))
         if placeholders:
             empty = pc.is_in(pc.utf8_lower(values), value_set=pa.array(sorted(_PLACEHOLDERS)))

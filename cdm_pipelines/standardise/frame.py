@@ -1,0 +1,157 @@
+"""Valid rows of a source become standard frames, one for each canonical entity that they feed.
+
+Belongs here: the columns that every standard frame has, the originals, the marks of doubtful values, one row per key. Does not
+belong here: what a value means (the modules of the semantic types).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdm_pipelines.contracts.canonical import Entity, attributes
+from cdm_pipelines.contracts.model import SourceContract
+from cdm_pipelines.ingest.lake import to_frame
+from cdm_pipelines.standardise import dates
+from cdm_pipelines.standardise.columns import Columns
+from cdm_pipelines.standardise.distinct import FLAG, TEXT, Arrays, each, no_flags, no_text, over_distinct
+from cdm_pipelines.standardise.party import Standard, kinds, party
+from cdm_pipelines.standardise.transaction import transaction
+
+KEY_SEPARATOR = "|"
+_ORDER = "_position"
+
+
+def standardise(
+    valid: pd.DataFrame, contract: SourceContract, extract_date: str, *, timezone: str = "Europe/Amsterdam"
+) -> dict[Entity, pd.DataFrame]:
+    """Standardise valid rows into the canonical entities that their contract feeds.
+
+    A pure function: row by row its answer depends on that row, the contract and the date only.
+
+    Args:
+        valid: Accepted rows, all text, with the origin columns ``_file`` and ``_row``.
+        contract: The contract of the source entity.
+        extract_date: YYYY-MM-DD.
+        timezone: IANA name in which timestamps without a zone are read.
+
+    Returns:
+        By entity a frame with ``source``, ``entity``, ``record_id``, ``extract_date``, ``_file``, ``_row``, ``modified_at``,
+        ``is_deleted``, ``merged_into``, for a party ``party_kind``, the canonical attributes, ``<target>_original`` for each
+        target that is fed, and ``invalid_attributes``. A party has a row for each valid row, in their order; of the other
+        entities each key occurs once, in the order of file and row.
+    """
+    return {
+        entity: to_frame(_standard(valid, contract, entity, extract_date, timezone))
+        for entity in contract.entities
+    }
+
+
+def _standard(
+    valid: pd.DataFrame, contract: SourceContract, entity: Entity, extract_date: str, timezone: str
+) -> pa.Table:
+    columns = Columns(valid, contract, entity)
+    kind = kinds(columns, contract.party_kind) if entity == Entity.PARTY else None
+    if kind is not None:
+        standard, key = party(columns, kind, extract_date), [columns.key(name) for name in contract.key]
+    else:
+        standard = transaction(columns, entity, timezone)
+        key = [standard.values[attribute.name] for attribute in attributes(entity) if attribute.key]
+    record_id = _joined(key)
+    made = {
+        "source": _constant(contract.source, columns.length),
+        "entity": _constant(contract.entity, columns.length),
+        "record_id": record_id,
+        "extract_date": _constant(extract_date, columns.length),
+        "_file": columns.raw("_file"),
+        "_row": pa.array(valid["_row"], pa.int64(), from_pandas=True),
+        "modified_at": _modified_at(columns, timezone),
+        "is_deleted": _is_deleted(columns),
+        "merged_into": _merged_into(columns, record_id)
+        if entity == Entity.PARTY
+        else no_text(columns.length),
+    }
+    if kind is not None:
+        made["party_kind"] = kind
+    for attribute in attributes(entity):
+        made[attribute.name] = standard.values[attribute.name]
+    for target in columns.targets:
+        made[f"{target}_original"] = columns.original(target)
+    made["invalid_attributes"] = _invalid(standard, columns.length)
+    table = pa.table(made)
+    return table if kind is not None else _one_row_per_key(table)
+
+
+def _constant(value: str, length: int) -> pa.Array:
+    return pa.repeat(pa.scalar(value, TEXT), length)
+
+
+def _joined(key: Sequence[pa.Array]) -> pa.Array:
+    return key[0] if len(key) == 1 else pc.binary_join_element_wise(*key, KEY_SEPARATOR)
+
+
+def _modified_at(columns: Columns, timezone: str) -> pa.Array:
+    name = columns.contract.modified_at
+    if name is None:
+        return no_text(columns.length)
+    return dates.timestamp(columns.key(name), columns.contract.column(name).date_formats, timezone)
+
+
+def _is_deleted(columns: Columns) -> pa.Array:
+    rule = columns.contract.deleted
+    if rule is None:
+        return no_flags(columns.length)
+    return pc.is_in(pc.utf8_trim_whitespace(columns.raw(rule.column)), value_set=pa.array(rule.values, TEXT))
+
+
+def _merged_into(columns: Columns, record_id: pa.Array) -> pa.Array:
+    """The record that took this one in; a record that names itself was not merged."""
+    name = columns.contract.merged_into
+    if name is None:
+        return no_text(columns.length)
+    other = columns.key(name)
+    return pc.if_else(pc.equal(other, record_id), pa.scalar(None, TEXT), other)
+
+
+def _invalid(standard: Standard, length: int) -> pa.Array:
+    """Names of the attributes whose value is kept but cannot be right, sorted, with commas between."""
+    flagged = sorted(name for name, flags in standard.wrong.items() if pc.any(flags).as_py())
+    if not flagged:
+        return no_text(length)
+    marks = [
+        pc.if_else(pc.fill_null(standard.wrong[name], False), name, pa.scalar(None, TEXT)) for name in flagged
+    ]
+    if len(marks) == 1:  # pyarrow joins a single array to too short a one
+        return marks[0]
+    joined = pc.binary_join_element_wise(*marks, ",", null_handling="skip")
+    return pc.if_else(pc.equal(joined, ""), pa.scalar(None, TEXT), joined)
+
+
+def _one_row_per_key(table: pa.Table) -> pa.Table:
+    """Rows without a key dropped; of rows with one key, the first value that is there, column by column.
+
+    A web shop writes an order on as many lines as it has articles. In file order, so that the answer does not depend on how
+    the frame is sorted.
+    """
+    table = table.filter(pc.is_valid(table["record_id"])).sort_by(
+        [("_file", "ascending"), ("_row", "ascending")]
+    )
+    codes, distinct = pd.factorize(table["record_id"].to_pandas())
+    if len(distinct) == len(table):
+        return table
+    first = np.full(len(distinct), -1, dtype=np.int64)
+    made = {name: _first_value(table[name].combine_chunks(), codes, first) for name in table.column_names}
+    return pa.table(made)
+
+
+def _first_value(
+    column: pa.Array, codes: "np.ndarray[tuple[int], np.dtype[np.int64]]", none: np.ndarray
+) -> pa.Array:
+    """Per code the first value that is not null."""
+    present = np.flatnonzero(pc.is_valid(column).to_numpy(zero_copy_only=False))
+    found, at = np.unique(codes[present], return_index=True)
+    positions = none.copy()
+    positions[found] = present[at]
+    return column.take(pa.array(positions, mask=positions < 0))
