@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cdm_pipelines.demo import books, crm, erp, flaws, orders, shop
+from cdm_pipelines.demo import books, crm, erp, flaws, orders, shop, structure
 from cdm_pipelines.demo.blocks import Block, Shelf
 from cdm_pipelines.demo.books import Book, Membership
 from cdm_pipelines.demo.companies import Organisations, contacts, organisations
-from cdm_pipelines.demo.draws import Draws, Flags, Ints, Text, constant, digits
+from cdm_pipelines.demo.draws import Draws, Flags, Ints, Text, constant
 from cdm_pipelines.demo.headers import (
     CRM_ACCOUNT,
     CRM_CONTACT,
@@ -69,7 +69,8 @@ def block(run: Run, first: int, size: int) -> Block:
     acting = contacts(draws.below("contacts"), run.registry, numbers[firms : firms + staff], companies)
     people = merged(private, acting)
     shelves, batches = _shelves(run, draws, companies, people, len(private))
-    return Block(draws, run.days, shelves, batches, len(people), len(companies))
+    labels = structure.rows(people, companies)
+    return Block(draws, run.days, shelves, batches, labels, len(people), len(companies))
 
 
 def _membership(run: Run, draws: Draws, private: int, acting: int) -> Membership:
@@ -99,7 +100,9 @@ def _shelves(
     stay = np.full(len(companies), -1, dtype=np.int64)
 
     def opened(name: str, source: int, membership: Membership, numbers: Ints, move_day: Ints) -> Book:
-        return books.open_book(draws.below(name), source, membership, numbers, move_day, days)
+        return books.open_book(
+            draws.below(name), source, membership, numbers=numbers, move_day=move_day, days=days
+        )
 
     accounts = opened(flaws.CRM_ACCOUNTS, books.CRM, firms, companies.number, stay)
     accounts = books.with_keys(accounts, crm.keys(accounts, crm.ACCOUNT_PREFIX))
@@ -114,7 +117,10 @@ def _shelves(
 
     ids = _ids_by_party(accounts, len(companies))
     bought = _shop_orders(run, draws, in_shop, people)
-    company_truth, person_truth = "O" + digits(companies.number, 7), "P" + digits(people.number, 7)
+    company_truth, person_truth = (
+        structure.organisation_id(companies.number),
+        structure.person_id(people.number),
+    )
     all_firms, robust = np.ones(len(companies), dtype=bool), ~people.certain
 
     def never(book: Book) -> Callable[[int], Flags]:
@@ -122,16 +128,16 @@ def _shelves(
 
     def customers(rows: Ints, day: int) -> dict[str, Text | str]:
         totals = orders.bought(bought, len(in_shop), day)
-        return shop.customers(in_shop, people, rows, day, companies, totals)
+        return shop.customers(in_shop, people, rows, day, companies=companies, bought=totals)
 
     shelves = (
         Shelf(
             flaws.CRM_CONTACTS, CRM_CONTACT, in_crm, person_truth, robust,
-            lambda rows, day: crm.contacts(in_crm, people, rows, day, start, ids), never(in_crm),
+            lambda rows, day: crm.contacts(in_crm, people, rows, day, start=start, accounts=ids), never(in_crm),
         ),
         Shelf(
             flaws.CRM_ACCOUNTS, CRM_ACCOUNT, accounts, company_truth, all_firms,
-            lambda rows, day: crm.accounts(accounts, companies, rows, day, start, ids), never(accounts),
+            lambda rows, day: crm.accounts(accounts, companies, rows, day, start=start, parents=ids), never(accounts),
         ),
         Shelf(
             flaws.ERP_COMPANIES, ERP_CUSTOMER, debtors, company_truth, all_firms,
@@ -156,8 +162,9 @@ def _shop_orders(run: Run, draws: Draws, book: Book, people: Persons) -> orders.
     since = np.full(len(book), run.start - 1000, dtype=np.int64)
     trade = people.employer[book.party] >= 0
     return orders.place(
-        draws.below("shop orders"), book, mailbox != "", since, run.start, run.days, trade=trade
-    )
+        draws.below("shop orders"), book, able=mailbox != "", since=since, trade=trade, start=run.start,
+        days=run.days,
+    )  # fmt: skip
 
 
 def _batches(
@@ -171,10 +178,10 @@ def _batches(
     for book, trade in zip(erp_books, (True, False), strict=True):
         stream = draws.below("erp trade orders" if trade else "erp orders")
         placed = orders.place(
-            stream, book, book.end == 0, erp.made(book, run.start), run.start, run.days,
-            trade=np.full(len(book), trade),
+            stream, book, able=book.end == 0, since=erp.made(book, run.start), trade=np.full(len(book), trade),
+            start=run.start, days=run.days,
         )  # fmt: skip
-        rows = orders.erp_orders(stream, book, placed, run.counters, run.start, run.days)
+        rows = orders.erp_orders(stream, book, placed, run.counters, start=run.start, days=run.days)
         batches += list(zip((ERP_ORDER, ERP_ORDER_LINE, ERP_PAYMENT), rows, strict=True))
     shop_rows = orders.shop_orders(draws.below("shop order rows"), bought, customers, run.counters, run.days)
     return (*batches, (SHOP_ORDER, list(shop_rows)))

@@ -69,6 +69,7 @@ class Block:
         days: Days of the run.
         shelves: Its books.
         batches: Rows of orders, lines and payments.
+        structure: Lines of ``truth/structure.csv``.
         persons: Number of persons.
         organisations: Number of organisations.
     """
@@ -77,6 +78,7 @@ class Block:
     days: int
     shelves: tuple[Shelf, ...]
     batches: tuple[tuple[Extract, list[orders.Batch]], ...]
+    structure: list[str]
     persons: int
     organisations: int
 

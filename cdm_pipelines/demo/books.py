@@ -22,10 +22,10 @@ COPIES = 4
 CRM, ERP, SHOP = 0, 1, 2
 _CONSUMER_SOURCES = (
     ((CRM,), 7), ((ERP,), 4), ((SHOP,), 8), ((CRM, ERP), 14), ((CRM, SHOP), 20), ((ERP, SHOP), 10),
-    ((CRM, ERP, SHOP), 37),
+    ((CRM, ERP, SHOP), 56),
 )  # fmt: skip
 _COMPANY_SOURCES = (((CRM,), 10), ((ERP,), 10), ((CRM, ERP), 80))
-_COPY_RATES = (0.07, 0.03, 0.03)
+_COPY_RATES = (0.075, 0.03, 0.03)
 _LATE_PARTY, _LATE_RECORD = 0.012, 0.006
 
 
@@ -79,17 +79,20 @@ class Book:
     def delivered(self, day: int) -> Flags:
         """Records in a snapshot of a day."""
         gone = (self.end == ABSENT) & (self.end_day <= day)
-        return (self.first_day <= day) & ~gone
+        flags: Flags = (self.first_day <= day) & ~gone
+        return flags
 
     def touched(self, day: int) -> Flags:
         """Records that are new or changed on a day."""
         ended = (self.end_day == day) & (self.end != ABSENT)
         new = self.first_day == day
-        return (new | (self.change_day == day) | ended) & self.delivered(day)
+        flags: Flags = (new | (self.change_day == day) | ended) & self.delivered(day)
+        return flags
 
     def ended(self, rows: Ints, day: int, end: int) -> Flags:
         """Whether records have ended in this way by a day."""
-        return (self.end[rows] == end) & (self.end_day[rows] <= day)
+        flags: Flags = (self.end[rows] == end) & (self.end_day[rows] <= day)
+        return flags
 
     def last_event(self, rows: Ints, day: int) -> Ints:
         """Day of the last visible event of records; 0 when nothing happened since the base day."""
@@ -102,11 +105,13 @@ class Book:
     def outdated(self, rows: Ints, day: int) -> Flags:
         """Whether records still show the former address on a day."""
         followed = (self.change[rows] == MOVED) & (self.change_day[rows] <= day)
-        return self.stale[rows] & ~followed
+        flags: Flags = self.stale[rows] & ~followed
+        return flags
 
     def erring(self, rows: Ints, day: int) -> Flags:
         """Whether typing errors of records are still there on a day."""
-        return ~((self.change[rows] == CORRECTED) & (self.change_day[rows] <= day))
+        flags: Flags = ~((self.change[rows] == CORRECTED) & (self.change_day[rows] <= day))
+        return flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,16 +164,11 @@ def company_membership(draws: Draws, size: int, days: int) -> Membership:
 
 def contact_membership(draws: Draws, size: int, days: int) -> Membership:
     """Sources of contact persons: all in the CRM, some order in the shop."""
-    return _membership(draws, (((CRM,), 66), ((CRM, SHOP), 34)), size, days)
+    return _membership(draws, (((CRM,), 60), ((CRM, SHOP), 40)), size, days)
 
 
 def open_book(
-    draws: Draws,
-    source: int,
-    membership: Membership,
-    numbers: Ints,
-    move_day: Ints,
-    days: int,
+    draws: Draws, source: int, membership: Membership, *, numbers: Ints, move_day: Ints, days: int
 ) -> Book:
     """Make the records of a source, without their keys.
 

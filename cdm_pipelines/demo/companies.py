@@ -145,7 +145,7 @@ def contacts(draws: Draws, registry: Registry, numbers: Ints, companies: Organis
     """Draw the contact persons of the organisations of one block; they use the organisation's address."""
     size = len(numbers)
     people = consumers(draws.below("person"), registry, numbers, days=1)
-    employer = Weighted(np.arange(len(companies)), shift=len(companies) * 0.4 + 1)
+    employer = Weighted(range(len(companies)), shift=len(companies) * 0.4 + 1)
     place = employer.take(draws.uniform("employer", size)).astype(np.int64)
     domain = companies.domain[place]
     mailbox = work_mailboxes(
@@ -158,11 +158,12 @@ def contacts(draws: Draws, registry: Registry, numbers: Ints, companies: Organis
     people.address = companies.address[place]
     people.old_address = people.address
     people.move_day = np.full(size, -1, dtype=np.int64)
-    people.mobile = mobiles(numbers)
+    people.mobile_prefix, people.mobile = mobiles(numbers, companies.addresses.country[people.address])
     people.email = registry.claim(mailbox, numbers)
     people.second_email = constant("", size)
     people.family_email = np.where(draws.chance("shared mailbox", size, 0.06), companies.email[place], "")
     people.partner_mobile = constant("", size)
+    people.junior = np.zeros(size, dtype=bool)
     people.certain = np.ones(size, dtype=bool)
     people.sparse = np.zeros(size, dtype=bool)
     return people

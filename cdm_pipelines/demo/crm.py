@@ -9,8 +9,8 @@ import numpy as np
 from cdm_pipelines.demo import spelling
 from cdm_pipelines.demo.books import DELETED, MERGED, Book
 from cdm_pipelines.demo.companies import Organisations, is_company, spelled_form
-from cdm_pipelines.demo.dates import instant, sap_day
-from cdm_pipelines.demo.draws import Flags, Ints, Text, digits, text
+from cdm_pipelines.demo.dates import instant
+from cdm_pipelines.demo.draws import Flags, Floats, Ints, Text, digits, text
 from cdm_pipelines.demo.identifiers import salesforce
 from cdm_pipelines.demo.people import Persons
 from cdm_pipelines.demo.persons import Habits, Shown, shown, whole_name
@@ -23,7 +23,7 @@ HABITS = Habits(
     number=(62, 22, 8, 8),
     postcode=(78, 18, 4),
     phone=(34, 14, 8, 6, 10, 16, 2, 8, 2),
-    typing=0.018,
+    typing=0.026,
     email=0.82,
     mobile=0.72,
     landline=0.5,
@@ -60,9 +60,12 @@ def _housekeeping(book: Book, rows: Ints, day: int, start: int) -> dict[str, Tex
         start - 1 - (age * age * 2900).astype(np.int64),
     )
     since = (book.uniform("modified", rows) * (start - made)).astype(np.int64)
-    changed = np.where(event > 0, start + event, np.maximum(made, made + since))
+    # What is changed after the day's export has left comes with the next one.
+    evening = (event > 0) & (book.first_day[rows] == 0) & book.chance("evening", rows, 0.15)
+    changed = np.where(event > 0, start + event - evening, np.maximum(made, made + since))
     second = 6 * 3600 + (book.uniform("second", rows) * 10 * 3600).astype(np.int64)
-    later = np.minimum(second + 1 + (book.uniform("later", rows) * 9000).astype(np.int64), 86_399)
+    later = second + 1 + (book.uniform("later", rows) * 9000).astype(np.int64)
+    later = np.where(evening, later % 3600 + 20 * 3600, later)
     users = _users()
     owner = users[(book.uniform("owner", rows) * _USERS).astype(np.int64)]
     editor = users[(book.uniform("editor", rows) * _USERS).astype(np.int64)]
@@ -80,7 +83,7 @@ def _housekeeping(book: Book, rows: Ints, day: int, start: int) -> dict[str, Tex
     }
 
 
-def contacts(book: Book, people: Persons, rows: Ints, day: int, start: int, accounts: Text) -> Columns:
+def contacts(book: Book, people: Persons, rows: Ints, day: int, *, start: int, accounts: Text) -> Columns:
     """Cells of the contact extract.
 
     Args:
@@ -155,7 +158,7 @@ def _salutation(book: Book, people: Persons, rows: Ints) -> Text:
 
 
 def accounts(
-    book: Book, companies: Organisations, rows: Ints, day: int, start: int, parents: Text
+    book: Book, companies: Organisations, rows: Ints, day: int, *, start: int, parents: Text
 ) -> Columns:
     """Cells of the account extract.
 
@@ -169,7 +172,7 @@ def accounts(
     """
     party = book.party[rows]
     homes, home = companies.addresses, companies.address[party]
-    error = 0.015 * np.where(book.copy[rows] > 0, 2.0, 1.0) * book.erring(rows, day)
+    error = 0.024 * np.where(book.copy[rows] > 0, 2.0, 1.0) * book.erring(rows, day)
     name = company_name(book, companies, rows, error, trades=0.35)
     street = spelling.street_line(homes, home, book.style("number", rows, HABITS.number))
     parent = companies.parent[party]
@@ -215,9 +218,7 @@ def accounts(
     return cells | _housekeeping(book, rows, day, start)
 
 
-def company_name(
-    book: Book, companies: Organisations, rows: Ints, error: spelling.Floats, *, trades: float
-) -> Text:
+def company_name(book: Book, companies: Organisations, rows: Ints, error: Floats, *, trades: float) -> Text:
     """Names of organisations with their legal form in one spelling or another.
 
     Args:
@@ -250,15 +251,3 @@ def _written_vat(book: Book, companies: Organisations, rows: Ints, share: float)
 def keys(book: Book, prefix: str) -> Text:
     """Salesforce ids of the records."""
     return salesforce(prefix, book.serial)
-
-
-__all__ = [
-    "ACCOUNT_PREFIX",
-    "CONTACT_PREFIX",
-    "HABITS",
-    "accounts",
-    "company_name",
-    "contacts",
-    "keys",
-    "sap_day",
-]

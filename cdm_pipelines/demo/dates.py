@@ -36,12 +36,14 @@ def sap_day(days: Ints) -> Text:
 def clock(seconds: Ints, joint: str = ":") -> Text:
     """HH:MM:SS of seconds since midnight."""
     hours, minutes = digits(seconds // 3600, 2), digits(seconds // 60 % 60, 2)
-    return hours + joint + minutes + joint + digits(seconds % 60, 2)
+    written: Text = hours + joint + minutes + joint + digits(seconds % 60, 2)
+    return written
 
 
 def instant(days: Ints, seconds: Ints) -> Text:
     """As Salesforce writes it, in UTC: 2026-06-01T10:20:30.000Z."""
-    return iso_day(days) + "T" + clock(seconds) + ".000Z"
+    written: Text = iso_day(days) + "T" + clock(seconds) + ".000Z"
+    return written
 
 
 @cache
@@ -63,4 +65,5 @@ def _last_sunday(year: int, month: int) -> date:
 
 def shop_time(days: Ints, seconds: Ints) -> Text:
     """As Shopify writes it, in local time: 2026-06-01 12:20:30 +0200."""
-    return iso_day(days) + " " + clock(seconds) + " " + _offsets()[days]
+    written: Text = iso_day(days) + " " + clock(seconds) + " " + _offsets()[days]
+    return written

@@ -105,14 +105,31 @@ def digits(numbers: Ints, width: int) -> Text:
     return text([f"{number:0{width}d}" for number in numbers.tolist()])
 
 
-def mapped(function: Callable[[str], str], values: Text) -> Text:
-    """Apply a function to every value."""
-    return text([function(value) for value in values])
+def permute(serial: Ints, modulus: int, key: int) -> Ints:
+    """Numbers below ``modulus`` that look unrelated and differ where the serials do.
 
+    Multiplication by an odd number and a shift to the right permute the numbers of a power of two; results outside
+    the range are permuted again until they are inside (cycle walking: Black and Rogaway 2002, section 4).
 
-def permute(serial: Ints, modulus: int, multiplier: int, offset: int) -> Ints:
-    """Numbers below ``modulus`` that look unrelated and are different for different serials below it."""
-    return (serial * multiplier + offset) % modulus
+    Args:
+        serial: Numbers below ``modulus``; larger ones start again at 0.
+        modulus: Size of the range.
+        key: Chooses the permutation.
+    """
+    bits = max((modulus - 1).bit_length(), 4)
+    mask, shift = np.uint64((1 << bits) - 1), np.uint64((bits + 1) // 2)
+    first = np.uint64((0x9E3779B97F4A7C15 ^ key * 2) | 1) & mask
+    second = np.uint64((0xBF58476D1CE4E5B9 ^ key * 4) | 1) & mask
+    out = serial.astype(np.uint64) % np.uint64(modulus)
+    todo = np.arange(len(out))
+    while len(todo):
+        value = (out[todo] + np.uint64(key)) & mask
+        for factor in (first, second, first):
+            value = (value * factor) & mask
+            value ^= value >> shift
+        out[todo] = value
+        todo = todo[value >= modulus]
+    return out.astype(np.int64)
 
 
 def mix(values: Ints) -> Floats:

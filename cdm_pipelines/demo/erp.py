@@ -14,7 +14,7 @@ from cdm_pipelines.demo.dates import sap_day
 from cdm_pipelines.demo.draws import Ints, Text, digits, styled, text
 from cdm_pipelines.demo.identifiers import sap
 from cdm_pipelines.demo.people import Persons
-from cdm_pipelines.demo.persons import Habits, language, shown
+from cdm_pipelines.demo.persons import Habits, shown
 from cdm_pipelines.demo.writing import Columns
 
 HABITS = Habits(
@@ -23,7 +23,7 @@ HABITS = Habits(
     number=(45, 30, 5, 20),
     postcode=(85, 15, 0),
     phone=(30, 34, 14, 6, 6, 4, 4, 0, 2),
-    typing=0.014,
+    typing=0.02,
     email=0.5,
     mobile=0.55,
     landline=0.62,
@@ -32,7 +32,6 @@ HABITS = Habits(
 )
 NO_DATE = "00000000"
 _NAME_LENGTH = 35
-_LANGUAGES = {"nl": "N", "de": "D", "tr": "T", "pl": "L", "fr": "F", "en": "E"}
 
 
 def _cut(values: Text, length: int) -> Text:
@@ -123,7 +122,7 @@ def persons(book: Book, people: Persons, rows: Ints, day: int, start: int) -> Co
             text(["De heer", "Dhr.", "Hr.", ""])[style],
         ),
         "KTOKD": "ZPAR",
-        "SPRAS": text([_LANGUAGES[code] for code in language(people, view.party)]),
+        "SPRAS": np.where(homes.country[view.home] == "DE", "D", "N"),
         "STKZN": "X",
         "ZZGBDAT": np.where(view.birth_date == "", NO_DATE, view.birth_date),
         "ZZSMTP": spelling.upper(view.email, book.chance("mail capitals", rows, 0.08)),
@@ -144,7 +143,7 @@ def organisations(book: Book, companies: Organisations, rows: Ints, day: int, st
     """
     party = book.party[rows]
     homes, home = companies.addresses, companies.address[party]
-    error = 0.012 * np.where(book.copy[rows] > 0, 2.0, 1.0) * book.erring(rows, day)
+    error = 0.018 * np.where(book.copy[rows] > 0, 2.0, 1.0) * book.erring(rows, day)
     shouting = book.chance("capitals", rows, 0.3)
     name = _cut(
         spelling.upper(company_name(book, companies, rows, error, trades=0.0), shouting), _NAME_LENGTH

@@ -97,7 +97,8 @@ class BadCells:
         free = able.copy()
         for kind, column, value in BAD_CELLS[name]:
             cells = columns[column]
-            assert not isinstance(cells, str)
+            if isinstance(cells, str):
+                raise TypeError(f"column {column} is the same in all rows; nothing can be planted there")
             order = np.argsort(draws.uniform(f"{kind} {column}", len(free)), kind="stable")
             fit = order[free[order] & (cells[order] != "")]
             chosen = fit[: max(1, int(len(free) * RATE))]

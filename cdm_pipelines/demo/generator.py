@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+from cdm_pipelines.demo import structure
 from cdm_pipelines.demo.assembly import Run, block
 from cdm_pipelines.demo.blocks import Block
 from cdm_pipelines.demo.dates import day_number
@@ -22,8 +23,11 @@ from cdm_pipelines.demo.mailboxes import Registry
 from cdm_pipelines.demo.orders import Counters
 from cdm_pipelines.demo.writing import LandingFolder
 
-BLOCK = 40_000
+BLOCK = 20_000
 """Parties per block. A change of it changes the data."""
+
+DEMO_CUSTOMERS, DEMO_DAYS, DEMO_SEED, DEMO_START = 1250, 3, 2026, date(2026, 6, 1)
+"""The arguments that gave the extracts under ``data/``."""
 
 MOST_CUSTOMERS = 10_000_000
 """The number ranges of the sources hold no more."""
@@ -55,12 +59,14 @@ class GeneratedSummary:
 
 
 class _TruthFolder:
-    """The truth files of one run: ``party.csv`` and ``planted.csv``."""
+    """The truth files of one run: ``party.csv``, ``structure.csv`` and ``planted.csv``."""
 
     def __init__(self, root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
-        self.party, self.planted = root / "party.csv", root / "planted.csv"
+        self.party, self.structure = root / "party.csv", root / "structure.csv"
+        self.planted = root / "planted.csv"
         self._append(self.party, ["source,entity,record_id,truth_id"], mode="w")
+        self._append(self.structure, [",".join(structure.COLUMNS)], mode="w")
         with self.planted.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerow(Planted.__dataclass_fields__)
 
@@ -75,6 +81,7 @@ class _TruthFolder:
             lead = f"{extract.source},{extract.entity},"
             self._append(self.party, [f"{lead}{k},{t}" for k, t in zip(keys, truth, strict=True)])
             counts[extract.source, extract.entity] += len(keys)
+        self._append(self.structure, made.structure)
         return counts
 
     def add_flaws(self, flaws: list[Planted]) -> None:

@@ -4,6 +4,8 @@ Belongs here: making numbers that are valid and, for different serials, differen
 one. Account numbers and tax numbers are fictional; only their arithmetic is real.
 """
 
+from functools import cache
+
 import numpy as np
 
 from cdm_pipelines.demo.draws import Floats, Ints, Text, Weights, digits, permute, text
@@ -19,12 +21,12 @@ def _letters(code: str) -> int:
     return int("".join(str(ord(letter) - 55) for letter in code))
 
 
-def _eleven_proof(serial: Ints, modulus: int, multiplier: int, width: int) -> Ints:
+def _eleven_proof(serial: Ints, modulus: int, key: int, width: int) -> Ints:
     """Numbers of ``width`` digits whose weighted digit sum (width, .., 2, 1) divides by 11.
 
     The permuted serial gives all digits but the last two; of the ten or so completions that pass, one is taken.
     """
-    head = permute(serial, modulus, multiplier, 12_345) + 10 ** (width - 3)
+    head = permute(serial, modulus, key) + 10 ** (width - 3)
     total = np.zeros(len(head), dtype=np.int64)
     rest = head.copy()
     for weight in range(3, width + 1):
@@ -34,7 +36,8 @@ def _eleven_proof(serial: Ints, modulus: int, multiplier: int, width: int) -> In
     b = (-total) % 11
     a = np.where(b == 10, 1, 0)
     b = np.where(b == 10, 8, b)
-    return head * 100 + a * 10 + b
+    account: Ints = head * 100 + a * 10 + b
+    return account
 
 
 def iban(serial: Ints, uniform: Floats, countries: Text) -> Text:
@@ -55,7 +58,7 @@ def iban(serial: Ints, uniform: Floats, countries: Text) -> Text:
 
 def _iban_nl(serial: Ints, uniform: Floats) -> Text:
     bank = Weights(_BANK_WEIGHTS).at(uniform)
-    account = _eleven_proof(serial, 60_000_000, 7_654_321, 10)
+    account = _eleven_proof(serial, 80_000_000, 101, 10)
     codes = np.array([_letters(name) for name in _BANKS], dtype=np.int64)[bank]
     remainder = codes % 97 * pow(10, 10, 97) + account
     check = 98 - (remainder % 97 * pow(10, 6, 97) + _letters("NL") * 100) % 97
@@ -70,7 +73,7 @@ def _iban_nl(serial: Ints, uniform: Floats) -> Text:
 
 def _iban_be(serial: Ints, uniform: Floats) -> Text:
     bank = np.array([310, 68, 735, 979], dtype=np.int64)[(uniform * 4).astype(np.int64)]
-    body = bank * 10_000_000 + permute(serial, 10_000_000, 7_654_321, 77)
+    body = bank * 10_000_000 + permute(serial, 10_000_000, 102)
     own = body % 97
     own = np.where(own == 0, 97, own)
     account = body * 100 + own
@@ -80,7 +83,7 @@ def _iban_be(serial: Ints, uniform: Floats) -> Text:
 
 def _iban_de(serial: Ints, uniform: Floats) -> Text:
     bank = np.array([32450000, 37050198, 40050150, 30050110], dtype=np.int64)[(uniform * 4).astype(np.int64)]
-    account = permute(serial, 900_000_000, 7_654_321, 55) + 1_000_000_000
+    account = permute(serial, 900_000_000, 103) + 1_000_000_000
     remainder = (bank % 97 * pow(10, 10, 97) + account) % 97
     check = 98 - (remainder * pow(10, 6, 97) + _letters("DE") * 100) % 97
     parts = zip(check.tolist(), bank.tolist(), account.tolist(), strict=True)
@@ -102,7 +105,7 @@ def vat(serial: Ints, countries: Text, *, sole: Ints) -> Text:
 
 def _vat_rsin(serial: Ints) -> Text:
     """Nine digits with weights 9..2 and -1 for the last, which therefore is the sum modulo 11."""
-    head = permute(serial, 80_000_000, 33_333_331, 1_234) + 10_000_000
+    head = permute(serial, 80_000_000, 104) + 10_000_000
     total = np.zeros(len(head), dtype=np.int64)
     rest = head.copy()
     for weight in range(2, 10):
@@ -118,7 +121,7 @@ def _vat_rsin(serial: Ints) -> Text:
 
 def _vat_sole(serial: Ints) -> Text:
     """``NL`` + nine digits + ``B`` + two digits, all of it read as a number being 1 modulo 97."""
-    head = permute(serial, 800_000_000, 33_333_331, 4_321) + 100_000_000
+    head = permute(serial, 800_000_000, 105) + 100_000_000
     base = _letters("NL") * 10**9 + head
     remainder = base % 97 * 10_000 + _letters("B") * 100
     check = (1 - remainder) % 97
@@ -127,14 +130,14 @@ def _vat_sole(serial: Ints) -> Text:
 
 
 def _vat_be(serial: Ints) -> Text:
-    head = permute(serial, 6_000_000, 3_333_331, 99) + 4_000_000
+    head = permute(serial, 5_000_000, 106) + 4_000_000
     check = 97 - head % 97
     return text([f"BE0{h}{c:02d}" for h, c in zip(head.tolist(), check.tolist(), strict=True)])
 
 
 def _vat_de(serial: Ints) -> Text:
     """Eight digits and a check digit by ISO 7064 modulo 11, 10."""
-    head = permute(serial, 80_000_000, 33_333_331, 88) + 10_000_000
+    head = permute(serial, 80_000_000, 107) + 10_000_000
     product = np.full(len(head), 10, dtype=np.int64)
     for power in range(7, -1, -1):
         total = (head // 10**power % 10 + product) % 10
@@ -146,7 +149,7 @@ def _vat_de(serial: Ints) -> Text:
 
 def chamber_of_commerce(serial: Ints) -> Text:
     """KvK numbers: eight digits, no check digit."""
-    return digits(permute(serial, 80_000_000, 55_555_553, 777) + 10_000_000, 8)
+    return digits(permute(serial, 80_000_000, 108) + 10_000_000, 8)
 
 
 def salesforce(prefix: str, serial: Ints) -> Text:
@@ -156,31 +159,38 @@ def salesforce(prefix: str, serial: Ints) -> Text:
         prefix: Of the object, three characters: 001 for an account, 003 for a contact.
         serial: Different for different records, below 62 ** 5.
     """
-    number = permute(serial, 62**5, 600_000_007, 424_242)
-    ids = []
-    for value in number.tolist():
-        rest, tail = value, ""
-        for _ in range(5):
-            rest, digit = divmod(rest, 62)
-            tail = _BASE62[digit] + tail
-        ids.append(_with_suffix(f"{prefix}7Q00002{tail}"))
-    return text(ids)
+    number = permute(serial, 62**5, 109)
+    pairs, case = _base62_pairs()
+    low, middle, high = number % 3844, number // 3844 % 3844, number // 3844**2
+    head = f"{prefix}7Q00002"
+    # The first ten characters are the same for all, so only the last suffix letter varies.
+    fixed = _suffix(head[:5]) + _suffix(head[5:])
+    capitals = case[high] // 2 + case[middle] * 2 + case[low] * 8
+    single = text([pair[1] for pair in pairs[:62]])
+    short: Text = head + single[high] + pairs[middle] + pairs[low]
+    whole: Text = short + fixed + text(list(_SUFFIX))[capitals]
+    return whole
 
 
-def _with_suffix(short: str) -> str:
-    suffix = "".join(
-        _SUFFIX[sum(1 << i for i, letter in enumerate(short[at : at + 5]) if "A" <= letter <= "Z")]
-        for at in (0, 5, 10)
+def _suffix(part: str) -> str:
+    return _SUFFIX[sum(1 << i for i, letter in enumerate(part) if "A" <= letter <= "Z")]
+
+
+@cache
+def _base62_pairs() -> tuple[Text, Ints]:
+    """All pairs of base-62 digits, and which of the two are capitals (1 the first, 2 the second)."""
+    pairs = [a + b for a in _BASE62 for b in _BASE62]
+    return text(pairs), np.array(
+        [pair[0].isupper() + 2 * pair[1].isupper() for pair in pairs], dtype=np.int64
     )
-    return short + suffix
 
 
 def sap(serial: Ints, *, person: bool) -> Text:
     """SAP customer numbers of ten digits, organisations and persons in ranges of their own."""
     low, size = (200_000_000, 800_000_000) if person else (100_000_000, 100_000_000)
-    return digits(permute(serial, size, 77_777_777, 5_150) + low, 10)
+    return digits(permute(serial, size, 110 + person) + low, 10)
 
 
 def shopify(serial: Ints) -> Text:
     """Shopify customer ids of thirteen digits."""
-    return digits(permute(serial, 10**12, 90_000_000_007, 31_415_926_535) + 6 * 10**12, 13)
+    return digits(permute(serial, 10**12, 112) + 6 * 10**12, 13)

@@ -4,6 +4,7 @@ Belongs here: patterns of mailboxes, the frequency of mail domains, and that no 
 Does not belong here: typing errors in them (spelling).
 """
 
+from dataclasses import dataclass
 from functools import cache
 from unicodedata import combining, normalize
 from zlib import crc32
@@ -15,7 +16,7 @@ from cdm_pipelines.demo.draws import Draws, Ints, Text, Weighted, constant, styl
 from cdm_pipelines.demo.words import words
 
 _PATTERNS = (26, 16, 14, 10, 8, 5, 9, 8, 4)
-_SPECIAL = str.maketrans({"ı": "i", "ł": "l", "Ł": "l", "ß": "ss", "ø": "o", "đ": "d", "İ": "i"})
+_SPECIAL = str.maketrans({"\u0131": "i", "ł": "l", "Ł": "l", "ß": "ss", "ø": "o", "đ": "d", "İ": "i"})
 
 
 @cache
@@ -35,15 +36,18 @@ class Registry:
     def claim(self, mailboxes: Text, number: Ints) -> Text:
         """Return the mailboxes, those already taken extended with the number of their owner."""
         prints = np.array([crc32(mailbox.encode()) for mailbox in mailboxes], dtype=np.uint32)
-        _, first = np.unique(prints, return_index=True)
-        taken = np.ones(len(prints), dtype=bool)
-        taken[first] = False
-        taken |= np.isin(prints, self._seen)
+        order = np.argsort(prints, kind="stable")
+        repeated = np.concatenate([[False], prints[order][1:] == prints[order][:-1]])
+        taken = np.zeros(len(prints), dtype=bool)
+        taken[order[repeated[: len(order)]]] = True
+        at = np.searchsorted(self._seen, prints)
+        inside = at < len(self._seen)
+        taken[inside] |= self._seen[at[inside]] == prints[inside]
         out = mailboxes.copy()
         for position in np.flatnonzero(taken):
             local, _, domain = out[position].partition("@")
             out[position] = f"{local}{number[position]}@{domain}"
-        self._seen = np.union1d(self._seen, prints)
+        self._seen = np.sort(np.concatenate([self._seen, prints]))
         return out
 
 
@@ -57,26 +61,33 @@ def _domains(draws: Draws, step: str, countries: Text) -> Text:
     return out
 
 
-def personal_mailboxes(
-    draws: Draws, registry: Registry, *, call: Text, family: Text, year: Ints, countries: Text, number: Ints
-) -> Text:
-    """One mailbox per person.
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """Who gets a mailbox.
 
-    Args:
-        draws: Streams of this use.
-        registry: Keeps mailboxes apart.
+    Attributes:
         call: Names by which they are called.
         family: Surnames with prefix.
         year: Of birth.
         countries: Decide the mail domains.
         number: Party numbers.
     """
-    size = len(number)
-    first = text([ascii_name(name) for name in call])
-    last = text([ascii_name(name) for name in family])
+
+    call: Text
+    family: Text
+    year: Ints
+    countries: Text
+    number: Ints
+
+
+def personal_mailboxes(draws: Draws, registry: Registry, owners: Owners) -> Text:
+    """One mailbox per person, different from all that the registry knows."""
+    size = len(owners.number)
+    first = text([ascii_name(name) for name in owners.call])
+    last = text([ascii_name(name) for name in owners.family])
     initial = text([name[:1] for name in first])
-    short_year = text([f"{y % 100:02d}" for y in year.tolist()])
-    long_year = text([str(y) for y in year.tolist()])
+    short_year = text([f"{y % 100:02d}" for y in owners.year.tolist()])
+    long_year = text([str(y) for y in owners.year.tolist()])
     tail = text([str(n) for n in draws.integers("digits", size, 1, 99).tolist()])
     local = styled(
         draws.pick("pattern", size, _PATTERNS),
@@ -92,17 +103,15 @@ def personal_mailboxes(
             lambda i: first[i] + "_" + last[i],
         ],
     )
-    return registry.claim(local + "@" + _domains(draws, "domain", countries), number)
+    return registry.claim(local + "@" + _domains(draws, "domain", owners.countries), owners.number)
 
 
-def family_mailboxes(
-    draws: Draws, registry: Registry, *, family: Text, countries: Text, number: Ints
-) -> Text:
-    """One mailbox per household."""
-    size = len(number)
-    last = text([ascii_name(name) for name in family])
+def family_mailboxes(draws: Draws, registry: Registry, owners: Owners) -> Text:
+    """One mailbox per person for the whole household, of which the head's is used."""
+    size = len(owners.number)
+    last = text([ascii_name(name) for name in owners.family])
     before = text(["familie.", "fam.", "familie", "fam"])[draws.integers("before", size, 0, 4)]
-    return registry.claim(before + last + "@" + _domains(draws, "domain", countries), number)
+    return registry.claim(before + last + "@" + _domains(draws, "domain", owners.countries), owners.number)
 
 
 def work_mailboxes(draws: Draws, *, call: Text, initial: Text, family: Text, domain: Text) -> Text:
@@ -114,4 +123,5 @@ def work_mailboxes(draws: Draws, *, call: Text, initial: Text, family: Text, dom
         draws.pick("pattern", len(call), (50, 35, 15)),
         [lambda i: start[i] + "." + last[i], lambda i: first[i] + "." + last[i], lambda i: first[i]],
     )
-    return local + "@" + domain
+    address: Text = local + "@" + domain
+    return address

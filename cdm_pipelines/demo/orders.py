@@ -13,12 +13,11 @@ import numpy as np
 from cdm_pipelines.demo.books import Book
 from cdm_pipelines.demo.dates import clock, sap_day, shop_time
 from cdm_pipelines.demo.draws import Draws, Flags, Ints, Text, Weights, digits, text
-from cdm_pipelines.demo.shop import quoted
 from cdm_pipelines.demo.words import articles
 from cdm_pipelines.demo.writing import Columns
 
 _COUNTS = np.array([0, 1, 2, 3, 4, 5, 7, 10, 16, 28], dtype=np.int64)
-_COUNT_WEIGHTS = (600, 210, 90, 40, 20, 14, 12, 8, 4, 2)
+_COUNT_WEIGHTS = (705, 170, 64, 26, 12, 8, 7, 4, 2, 2)
 _LINE_WEIGHTS = (58, 22, 10, 5, 3, 2)
 _HISTORY = 730
 _FREE_SHIPPING, _SHIPPING = 5000, 495
@@ -79,7 +78,7 @@ class Orders:
 
 
 def place(
-    draws: Draws, book: Book, able: Flags, since: Ints, start: int, days: int, *, trade: Flags
+    draws: Draws, book: Book, *, able: Flags, since: Ints, trade: Flags, start: int, days: int
 ) -> Orders:
     """Draw the orders of one book.
 
@@ -88,9 +87,9 @@ def place(
         book: Records of the customers.
         able: Which records can order.
         since: Day number from which each record can have ordered.
+        trade: Which records buy more at a time.
         start: Day number of the base day.
         days: Days of the run.
-        trade: Which records buy more at a time.
     """
     size = len(book)
     count = _COUNTS[draws.pick("count", size, _COUNT_WEIGHTS)]
@@ -149,7 +148,7 @@ class Batch:
 
 
 def erp_orders(
-    draws: Draws, book: Book, orders: Orders, counters: Counters, start: int, days: int
+    draws: Draws, book: Book, orders: Orders, counters: Counters, *, start: int, days: int
 ) -> tuple[list[Batch], list[Batch], list[Batch]]:
     """Orders, lines and payments of the ERP, day by day.
 
@@ -341,6 +340,3 @@ def shop_orders(
         cells |= {f"Billing {part}": once(values) for part, values in address.items()}
         cells |= {f"Shipping {part}": once(values) for part, values in address.items()}
         yield Batch(day, cells, len(line))
-
-
-__all__ = ["Batch", "Counters", "Orders", "bought", "erp_orders", "place", "quoted", "shop_orders"]

@@ -10,7 +10,7 @@ import numpy as np
 
 from cdm_pipelines.demo.draws import Draws, Flags, Ints, Text, constant, permute, text
 from cdm_pipelines.demo.identifiers import iban
-from cdm_pipelines.demo.mailboxes import Registry, family_mailboxes, personal_mailboxes
+from cdm_pipelines.demo.mailboxes import Owners, Registry, family_mailboxes, personal_mailboxes
 from cdm_pipelines.demo.places import Addresses, addresses, joined
 from cdm_pipelines.demo.words import ORIGIN_WEIGHTS, ORIGINS, given_names, surnames
 
@@ -43,13 +43,15 @@ class Persons:
         address: Position in ``addresses`` of the present home.
         old_address: Position of the former home; equal to ``address`` for who did not move.
         move_day: 0 moved before the first day, d moves on that day, -1 did not move.
-        mobile: Ten digits, national.
+        mobile_prefix: 06 in the Netherlands, 04 or 0151 elsewhere.
+        mobile: The rest of the mobile number.
         email: Main mailbox.
         second_email: Another mailbox of the same person; empty for most.
         family_email: Mailbox of the whole household; empty for most.
-        partner_mobile: Mobile number of the household's head for who uses it; empty for most.
+        partner_mobile: As ``mobile``, of the household's head, for who uses it; empty for most.
         iban: Account, often one for a couple.
         certain: Whether every record must carry strong evidence, because names and addresses cannot tell.
+        junior: Whether a child bears its parent's given name.
         sparse: Whether some of the records lack an address.
         employer: Position of the organisation of a contact person, -1 for a consumer.
         addresses: Where they live.
@@ -72,6 +74,7 @@ class Persons:
     address: Ints
     old_address: Ints
     move_day: Ints
+    mobile_prefix: Text
     mobile: Text
     email: Text
     second_email: Text
@@ -79,6 +82,7 @@ class Persons:
     partner_mobile: Text
     iban: Text
     certain: Flags
+    junior: Flags
     sparse: Flags
     employer: Ints
     addresses: Addresses
@@ -104,7 +108,8 @@ def year_of(days: Ints) -> Ints:
 def family_name(prefix: Text, surname: Text) -> Text:
     """Prefix and surname in one value; an apostrophe prefix (d'Hondt) joins without a space."""
     joint = np.where((prefix == "") | (prefix == "d'") | (prefix == "l'") | (prefix == "D'"), "", " ")
-    return prefix + joint.astype(object) + surname
+    whole: Text = prefix + joint.astype(object) + surname
+    return whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,14 +221,14 @@ def _names(draws: Draws, origin: Ints, female: Flags, births: Ints) -> _Names:
     )
 
 
-def _like_parent(draws: Draws, house: _Household, names: _Names, female: Flags) -> _Names:
-    """Children and twins bear the head's surname, and some children the parent's given name."""
+def _like_parent(draws: Draws, house: _Household, names: _Names, female: Flags) -> tuple[_Names, Flags]:
+    """Children and twins bear the head's surname, and some children, told apart, the parent's given name."""
     head, role = house.head, house.role
     same_family = np.isin(role, (CHILD, TWIN))
     junior = (role == CHILD) & (female == female[head]) & draws.chance("junior", len(head), 0.16)
     given = np.where(junior, names.given[head], names.given)
     further = np.where(junior, names.further[head], names.further)
-    return _Names(
+    family = _Names(
         given,
         further,
         np.where(junior, names.call[head], names.call),
@@ -231,6 +236,7 @@ def _like_parent(draws: Draws, house: _Household, names: _Names, female: Flags) 
         np.where(same_family, names.prefix[head], names.prefix),
         np.where(same_family, names.surname[head], names.surname),
     )
+    return family, junior
 
 
 def _other_names(draws: Draws, house: _Household, names: _Names, female: Flags) -> tuple[Text, Text]:
@@ -254,11 +260,12 @@ def _ambiguous(household: Ints, initials: Text, surname: Text) -> Flags:
     return shared
 
 
-def mobiles(number: Ints) -> Text:
-    """Mobile numbers, different for different party numbers."""
-    return text(
-        [f"06{n}" for n in (permute(number, 50_000_000, 16_777_259, 3_333_333) + 10_000_000).tolist()]
-    )
+def mobiles(number: Ints, countries: Text) -> tuple[Text, Text]:
+    """Mobile numbers, different for different party numbers: prefix (06, 04, 0151) and the rest."""
+    serial = permute(number, 50_000_000, 131) + 10_000_000
+    belgian = 70_000_000 + serial % 30_000_000
+    prefix = np.where(countries == "BE", "04", np.where(countries == "DE", "0151", "06")).astype(object)
+    return prefix, text([str(n) for n in np.where(countries == "BE", belgian, serial).tolist()])
 
 
 def consumers(draws: Draws, registry: Registry, numbers: Ints, days: int) -> Persons:
@@ -281,20 +288,18 @@ def consumers(draws: Draws, registry: Registry, numbers: Ints, days: int) -> Per
     female = draws.chance("gender", size, 0.51)
     female = np.where((house.role == PARTNER) & draws.chance("pair", size, 0.96), ~female[head], female)
     births = _births(draws, house, np.isin(origin, (2, 3)))
-    names = _like_parent(draws, house, _names(draws, origin, female, births), female)
+    names, junior = _like_parent(draws, house, _names(draws, origin, female, births), female)
     other_prefix, other_surname = _other_names(draws, house, names, female)
     homes, address, old_address, move_day = _homes(draws, numbers, head, origin, days)
     countries = homes.country[address]
     family = family_name(names.prefix, names.surname)
-    mail = dict(call=names.call, family=family, year=year_of(births), countries=countries, number=numbers)
-    email = personal_mailboxes(draws.below("email"), registry, **mail)
-    second = personal_mailboxes(draws.below("second email"), registry, **mail)
+    owners = Owners(names.call, family, year_of(births), countries, numbers)
+    email = personal_mailboxes(draws.below("email"), registry, owners)
+    second = personal_mailboxes(draws.below("second email"), registry, owners)
     has_second = draws.chance("has second", size, 0.16)
-    shared = family_mailboxes(
-        draws.below("family email"), registry, family=family, countries=countries, number=numbers
-    )
+    shared = family_mailboxes(draws.below("family email"), registry, owners)
     shares = draws.chance("family mail", size, 0.16)[head] & (np.bincount(head, minlength=size)[head] > 1)
-    mobile = mobiles(numbers)
+    mobile_prefix, mobile = mobiles(numbers, countries)
     one_account = (house.role == PARTNER) & draws.chance("one account", size, 0.4)
     accounts = iban(numbers, draws.uniform("bank", size), countries)
     sparse = draws.chance("sparse", size, 0.06)
@@ -318,6 +323,7 @@ def consumers(draws: Draws, registry: Registry, numbers: Ints, days: int) -> Per
         address=address,
         old_address=old_address,
         move_day=move_day,
+        mobile_prefix=mobile_prefix,
         mobile=mobile,
         email=email,
         second_email=np.where(has_second, second, ""),
@@ -327,6 +333,7 @@ def consumers(draws: Draws, registry: Registry, numbers: Ints, days: int) -> Per
         ),
         iban=np.where(one_account, accounts[head], accounts),
         certain=certain,
+        junior=junior,
         sparse=sparse,
         employer=np.full(size, -1, dtype=np.int64),
         addresses=homes,

@@ -11,8 +11,8 @@ import numpy as np
 from cdm_pipelines.demo import spelling
 from cdm_pipelines.demo.books import Book
 from cdm_pipelines.demo.dates import sap_day
-from cdm_pipelines.demo.draws import Flags, Ints, Text, constant, styled, text
-from cdm_pipelines.demo.people import Persons, family_name
+from cdm_pipelines.demo.draws import Flags, Floats, Ints, Text, constant, styled, text
+from cdm_pipelines.demo.people import Persons
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,6 @@ class Shown:
         party: Positions of the persons.
         home: Positions of the addresses shown.
         given: Given name or initials.
-        initials: Initials with full stops.
         prefix: Surname prefix.
         rest: Surname without prefix, with its typing errors.
         family: Surname with prefix, as written.
@@ -73,7 +72,6 @@ class Shown:
     party: Ints
     home: Ints
     given: Text
-    initials: Text
     prefix: Text
     rest: Text
     family: Text
@@ -87,6 +85,44 @@ class Shown:
     birth_date: Text
 
 
+@dataclass(frozen=True, slots=True)
+class _Pen:
+    """Who writes: the records being written, and how carefully.
+
+    Attributes:
+        book: The source's records of persons.
+        people: The persons of the block.
+        rows: Positions of the records.
+        party: Positions of their persons.
+        habits: Of the source.
+        error: Share of typing errors per record.
+    """
+
+    book: Book
+    people: Persons
+    rows: Ints
+    party: Ints
+    habits: Habits
+    error: Floats
+
+    def chance(self, step: str, probability: float | Floats) -> Flags:
+        return self.book.chance(step, self.rows, probability)
+
+    def style(self, step: str, weights: tuple[int, ...]) -> Ints:
+        return self.book.style(step, self.rows, weights)
+
+    def slipped(self, step: str, values: Text, share: float, slip: spelling.Slip = spelling.mistype) -> Text:
+        """Values of which some, ``share`` times the typing errors of the record, went through ``slip``."""
+        wrong = self.chance(f"{step} slip", self.error * share)
+        return spelling.damaged(values, wrong, self.book.uniform(f"{step} kind", self.rows), slip)
+
+
+def _pen(book: Book, people: Persons, rows: Ints, day: int, habits: Habits) -> _Pen:
+    # Duplicates are made in haste and carry more errors.
+    haste = np.where(book.copy[rows] > 0, 2.0, 1.0)
+    return _Pen(book, people, rows, book.party[rows], habits, habits.typing * haste * book.erring(rows, day))
+
+
 def shown(book: Book, people: Persons, rows: Ints, day: int, habits: Habits) -> Shown:
     """What records show on a day.
 
@@ -97,63 +133,43 @@ def shown(book: Book, people: Persons, rows: Ints, day: int, habits: Habits) -> 
         day: 0 is the base day.
         habits: Of the source.
     """
-    party = book.party[rows]
-    error = _error(book, rows, day, habits)
-    given, initials = _given(book, people, rows, habits), people.initials[party]
-    given = _slip(book, rows, "given slip", given, error * 0.7)
-    prefix, rest = _surname(book, people, rows)
-    rest = _slip(book, rows, "surname slip", rest, error)
-    rest = spelling.damaged(
-        rest, book.chance("mojibake", rows, 0.012), np.zeros(len(rows)), spelling.mojibake
-    )
+    pen = _pen(book, people, rows, day, habits)
+    party = pen.party
+    prefix, rest = _surname(pen)
     home = np.where(book.outdated(rows, day), people.old_address[party], people.address[party])
-    has_address = ~(people.sparse[party] & ~book.chance("address", rows, habits.address))
-    street, postcode, city = _address(book, people, rows, home, habits, error)
-    mobile, landline = _phones(book, people, rows, home, habits, error)
+    has_address = ~(people.sparse[party] & ~pen.chance("address", habits.address))
+    street, postcode, city = _address(pen, home)
+    mobile, landline = _phones(pen, home)
     return Shown(
         rows=rows,
         party=party,
         home=home,
-        given=given,
-        initials=initials,
+        given=pen.slipped("given", _given(pen), 0.7),
         prefix=prefix,
         rest=rest,
-        family=spelling.surname(prefix, rest, book.style("prefix", rows, habits.prefix)),
+        family=spelling.surname(prefix, rest, pen.style("prefix", habits.prefix)),
         street=np.where(has_address, street, ""),
         postcode=np.where(has_address, postcode, ""),
         city=np.where(has_address, city, ""),
         has_address=has_address,
-        email=_email(book, people, rows, habits, error),
+        email=_email(pen),
         mobile=mobile,
         landline=landline,
-        birth_date=_birth_date(book, people, rows, habits, error),
+        birth_date=_birth_date(pen),
     )
 
 
-def mailbox(book: Book, people: Persons, rows: Ints, habits: Habits, day: int) -> Text:
+def mailbox(book: Book, people: Persons, rows: Ints, day: int, habits: Habits) -> Text:
     """Mailboxes that records show on a day; empty where they show none."""
-    return _email(book, people, rows, habits, _error(book, rows, day, habits))
+    return _email(_pen(book, people, rows, day, habits))
 
 
-def _error(book: Book, rows: Ints, day: int, habits: Habits) -> spelling.Floats:
-    """Share of typing errors per record; duplicates are made in haste and carry more of them."""
-    haste = np.where(book.copy[rows] > 0, 2.0, 1.0)
-    error: spelling.Floats = habits.typing * haste * book.erring(rows, day)
-    return error
-
-
-def _slip(book: Book, rows: Ints, step: str, values: Text, share: spelling.Floats) -> Text:
-    return spelling.damaged(
-        values, book.chance(step, rows, share), book.uniform(f"{step} kind", rows), spelling.mistype
-    )
-
-
-def _given(book: Book, people: Persons, rows: Ints, habits: Habits) -> Text:
-    party = book.party[rows]
+def _given(pen: _Pen) -> Text:
+    people, party = pen.people, pen.party
     call, official, initials = people.call[party], people.given[party], people.initials[party]
     further = people.further[party]
     return styled(
-        book.style("given", rows, habits.given),
+        pen.style("given", pen.habits.given),
         [
             lambda i: call[i],
             lambda i: official[i],
@@ -164,91 +180,69 @@ def _given(book: Book, people: Persons, rows: Ints, habits: Habits) -> Text:
     )
 
 
-def _surname(book: Book, people: Persons, rows: Ints) -> tuple[Text, Text]:
-    """Prefix and surname: the own one or the one of the marriage."""
-    party = book.party[rows]
-    other = (people.other_surname[party] != "") & book.chance("married name", rows, 0.55)
+def _surname(pen: _Pen) -> tuple[Text, Text]:
+    """Prefix and surname: the own one or the one of the marriage, with their errors."""
+    people, party = pen.people, pen.party
+    other = (people.other_surname[party] != "") & pen.chance("married name", 0.55)
     prefix = np.where(other, people.other_prefix[party], people.prefix[party])
-    return prefix, np.where(other, people.other_surname[party], people.surname[party])
+    rest = pen.slipped("surname", np.where(other, people.other_surname[party], people.surname[party]), 1.0)
+    broken = pen.chance("mojibake", 0.012)
+    return prefix, spelling.damaged(rest, broken, np.zeros(len(rest)), spelling.mojibake)
 
 
-def _address(
-    book: Book, people: Persons, rows: Ints, home: Ints, habits: Habits, error: spelling.Floats
-) -> tuple[Text, Text, Text]:
-    homes = people.addresses
-    street = spelling.street_line(homes, home, book.style("number", rows, habits.number))
-    street = _slip(book, rows, "street slip", street, error * 0.8)
-    code = spelling.postcode(homes, home, book.style("postcode", rows, habits.postcode))
-    wrong = book.chance("postcode slip", rows, error * 0.3)
-    code = spelling.damaged(code, wrong, book.uniform("postcode kind", rows), spelling.slip_digit)
-    city = _slip(book, rows, "city slip", homes.town[home], error * 0.4)
-    short = book.chance("city spelling", rows, 0.3)
-    city = np.where((city == "'s-Hertogenbosch") & short, "Den Bosch", city)
-    return street, code, np.where((city == "Den Haag") & short, "'s-Gravenhage", city)
+def _address(pen: _Pen, home: Ints) -> tuple[Text, Text, Text]:
+    """Street line, postal code and town."""
+    homes = pen.people.addresses
+    street = spelling.street_line(homes, home, pen.style("number", pen.habits.number))
+    code = spelling.postcode(homes, home, pen.style("postcode", pen.habits.postcode))
+    city = pen.slipped("city", homes.town[home], 0.4)
+    other = pen.chance("city spelling", 0.3)
+    city = np.where((city == "'s-Hertogenbosch") & other, "Den Bosch", city)
+    city = np.where((city == "Den Haag") & other, "'s-Gravenhage", city)
+    return pen.slipped("street", street, 0.8), pen.slipped("postcode", code, 0.3, spelling.slip_digit), city
 
 
-def _phones(
-    book: Book, people: Persons, rows: Ints, home: Ints, habits: Habits, error: spelling.Floats
-) -> tuple[Text, Text]:
-    party, homes = book.party[rows], people.addresses
+def _phones(pen: _Pen, home: Ints) -> tuple[Text, Text]:
+    """Mobile and landline number."""
+    people, party, homes = pen.people, pen.party, pen.people.addresses
     certain = people.certain[party]
-    partner = (people.partner_mobile[party] != "") & ~certain & book.chance("partner phone", rows, 0.5)
+    partner = (people.partner_mobile[party] != "") & ~certain & pen.chance("partner phone", 0.5)
     number = np.where(partner, people.partner_mobile[party], people.mobile[party])
-    wrong = book.chance("mobile slip", rows, error * 0.5)
-    number = spelling.damaged(number, wrong, book.uniform("mobile kind", rows), spelling.slip_digit)
-    has_mobile = certain | book.chance("mobile", rows, habits.mobile)
-    style = book.style("phone", rows, habits.phone)
+    number = pen.slipped("mobile", number, 0.5, spelling.slip_digit)
+    has_mobile = certain | pen.chance("mobile", pen.habits.mobile)
+    style = pen.style("phone", pen.habits.phone)
     mobile = spelling.phone(
         style,
-        homes.country[home],
-        text([n[:2] for n in number]),
-        np.where(has_mobile, text([n[2:] for n in number]), ""),
+        homes.country[people.address[party]],
+        people.mobile_prefix[party],
+        np.where(has_mobile, number, ""),
     )
-    # A home has a landline or not, whoever writes it down; the older the person the more likely.
-    wired = people.birth_day[party] < 27_000
-    known = book.chance("landline", rows, np.where(wired, habits.landline, habits.landline * 0.25))
+    # Who was born before 1974 gives a landline four times as often.
+    elder = people.birth_day[party] < 27_000
+    known = pen.chance("landline", np.where(elder, pen.habits.landline, pen.habits.landline * 0.25))
     subscriber = np.where(known, homes.subscriber[home], "")
-    wrong = book.chance("landline slip", rows, error * 0.4)
-    subscriber = spelling.damaged(subscriber, wrong, book.uniform("landline kind", rows), spelling.slip_digit)
+    subscriber = pen.slipped("landline", subscriber, 0.4, spelling.slip_digit)
     return mobile, spelling.phone(style, homes.country[home], homes.area[home], subscriber)
 
 
-def _email(book: Book, people: Persons, rows: Ints, habits: Habits, error: spelling.Floats) -> Text:
-    party = book.party[rows]
+def _email(pen: _Pen) -> Text:
+    people, party = pen.people, pen.party
     certain, employed = people.certain[party], people.employer[party] >= 0
-    has = (certain & ~employed) | book.chance("email", rows, habits.email)
-    email = people.email[party]
-    second = (people.second_email[party] != "") & ~certain & book.chance("second email", rows, 0.35)
-    family = (people.family_email[party] != "") & (~certain | employed) & book.chance("family", rows, 0.6)
-    email = np.where(second, people.second_email[party], email)
+    has = (certain & ~employed) | pen.chance("email", pen.habits.email)
+    second = (people.second_email[party] != "") & ~certain & pen.chance("second email", 0.35)
+    family = (people.family_email[party] != "") & (~certain | employed) & pen.chance("family", 0.6)
+    email = np.where(second, people.second_email[party], people.email[party])
     email = np.where(family, people.family_email[party], email)
-    wrong = book.chance("email slip", rows, error * 0.5)
-    email = spelling.damaged(email, wrong, book.uniform("email kind", rows), spelling.slip_mailbox)
-    return np.where(has, email, "")
+    return np.where(has, pen.slipped("email", email, 0.5, spelling.slip_mailbox), "")
 
 
-def _birth_date(book: Book, people: Persons, rows: Ints, habits: Habits, error: spelling.Floats) -> Text:
-    party = book.party[rows]
-    private = people.employer[party] < 0
-    has = private & (people.certain[party] | book.chance("birth date", rows, habits.birth_date))
-    born = sap_day(people.birth_day[party])
-    wrong = book.chance("birth slip", rows, error * 0.6)
-    born = spelling.damaged(born, wrong, book.uniform("birth kind", rows), spelling.slip_birth_date)
-    return np.where(has, born, "")
-
-
-def language(people: Persons, party: Ints) -> Text:
-    """Language of persons, ISO 639-1, by the country they live in; some immigrants have their own."""
-    country = people.addresses.country[people.address[party]]
-    own = np.array(["nl", "nl", "tr", "nl", "nl", "pl", "de", "nl"], dtype=object)[people.origin[party]]
-    elderly = people.birth_day[party] < 23_000
-    at_home = np.where(elderly & np.isin(people.origin[party], (2, 5)), own, "nl")
-    return np.where(country == "DE", "de", at_home)
+def _birth_date(pen: _Pen) -> Text:
+    people, party = pen.people, pen.party
+    has = people.certain[party] | pen.chance("birth date", pen.habits.birth_date)
+    born = pen.slipped("birth", sap_day(people.birth_day[party]), 0.6, spelling.slip_birth_date)
+    return np.where(has & (people.employer[party] < 0), born, "")
 
 
 def whole_name(given: Text, family: Text) -> Text:
     """Given and family name in one value."""
     return text([f"{a} {b}".strip() for a, b in zip(given, family, strict=True)])
-
-
-__all__ = ["Habits", "Shown", "family_name", "language", "shown", "whole_name"]

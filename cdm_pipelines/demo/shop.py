@@ -13,7 +13,6 @@ from cdm_pipelines.demo.draws import Ints, Text, text
 from cdm_pipelines.demo.identifiers import shopify
 from cdm_pipelines.demo.people import Persons
 from cdm_pipelines.demo.persons import Habits, mailbox, shown
-from cdm_pipelines.demo.writing import Columns
 
 HABITS = Habits(
     given=(82, 6, 9, 1, 2),
@@ -21,7 +20,7 @@ HABITS = Habits(
     number=(42, 38, 6, 14),
     postcode=(34, 46, 20),
     phone=(12, 40, 6, 2, 30, 4, 3, 1, 2),
-    typing=0.02,
+    typing=0.028,
     email=0.975,
     mobile=0.58,
     landline=0.14,
@@ -36,7 +35,7 @@ def quoted(values: Text) -> Text:
 
 
 def customers(
-    book: Book, people: Persons, rows: Ints, day: int, companies: Organisations, bought: tuple[Ints, Ints]
+    book: Book, people: Persons, rows: Ints, day: int, *, companies: Organisations, bought: tuple[Ints, Ints]
 ) -> dict[str, Text | str]:
     """Cells of the customer extract.
 
@@ -55,7 +54,11 @@ def customers(
     employer = people.employer[view.party]
     company = np.where(employer >= 0, companies.name[np.maximum(employer, 0)] if len(companies) else "", "")
     phone = np.where(view.mobile != "", view.mobile, view.landline)
-    phone = np.where((phone == "") & (view.email == ""), people.mobile[view.party], phone)
+    phone = np.where(
+        (phone == "") & (view.email == ""),
+        people.mobile_prefix[view.party] + people.mobile[view.party],
+        phone,
+    )
     orders, spent = bought[0][rows], bought[1][rows]
     country = people.addresses.country[view.home]
     street, second = _two_lines(book, rows, view.street)
@@ -86,7 +89,7 @@ def customers(
 
 def shown_mailbox(book: Book, people: Persons, rows: Ints) -> Text:
     """Mailboxes that the records show on the base day."""
-    return mailbox(book, people, rows, HABITS, day=0)
+    return mailbox(book, people, rows, 0, HABITS)
 
 
 def _two_lines(book: Book, rows: Ints, street: Text) -> tuple[Text, Text]:
@@ -103,6 +106,3 @@ def _two_lines(book: Book, rows: Ints, street: Text) -> tuple[Text, Text]:
 def keys(book: Book) -> Text:
     """Shopify ids of the records, without the apostrophe."""
     return shopify(book.serial)
-
-
-__all__ = ["HABITS", "Columns", "customers", "keys", "quoted"]

@@ -138,9 +138,9 @@ def phone(style: Ints, country: Text, area: Text, subscriber: Text) -> Text:
     bare = text([a[1:] for a in area])
 
     def pairs(i: Ints) -> Text:
-        return (
-            area[i] + " " + text([" ".join(s[k : k + 2] for k in range(0, len(s), 2)) for s in subscriber[i]])
-        )
+        grouped = text([" ".join(s[k : k + 2] for k in range(0, len(s), 2)) for s in subscriber[i]])
+        spaced: Text = area[i] + " " + grouped
+        return spaced
 
     def triples(i: Ints) -> Text:
         return text(
@@ -173,7 +173,8 @@ def street_line(homes: Addresses, at: Ints, style: Ints) -> Text:
         style: How the addition is written: 0 ``12 A``, 1 ``12A``, 2 ``12-A``, 3 ``12a``.
     """
     number, addition = homes.number[at], homes.addition[at]
-    spaced = text([" " in a or len(a) > 1 for a in addition]).astype(bool)
+    # Digits and words are kept apart from the number: 12 with addition 3 is not house 123.
+    spaced = np.array([len(a) > 1 or a.isdigit() for a in addition.tolist()], dtype=bool)
     style = np.where(spaced & (style == 1), 0, np.where(spaced & (style == 3), 2, style))
     low = text([a.lower() for a in addition])
     tail = styled(
@@ -185,7 +186,8 @@ def street_line(homes: Addresses, at: Ints, style: Ints) -> Text:
             lambda i: low[i],
         ],
     )
-    return homes.street[at] + " " + number + np.where(addition == "", "", tail)
+    line: Text = homes.street[at] + " " + number + np.where(addition == "", "", tail)
+    return line
 
 
 def postcode(homes: Addresses, at: Ints, style: Ints) -> Text:

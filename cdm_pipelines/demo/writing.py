@@ -43,7 +43,7 @@ def lines(extract: Extract, columns: Columns, size: int) -> Text:
     for name in extract.columns:
         values = columns.get(name, "")
         cells.append(
-            _quoted([values], extract) * size
+            [*_quoted([values], extract)] * size
             if isinstance(values, str)
             else _quoted(values.tolist(), extract)
         )
@@ -53,7 +53,7 @@ def lines(extract: Extract, columns: Columns, size: int) -> Text:
     return text([extract.delimiter.join(row) for row in zip(*cells, strict=True)])
 
 
-_DEGRADED = str.maketrans({"ı": "i", "ł": "l", "Ł": "L", "ş": "s", "Ş": "S", "ğ": "g", "Ğ": "G"})
+_DEGRADED = str.maketrans({"\u0131": "i", "ł": "l", "Ł": "L"})
 
 
 def _degrade(value: str) -> str:
