@@ -1,7 +1,7 @@
 """An address from whatever columns a source keeps it in.
 
-Belongs here: which column is believed for which part of the address. Does not belong here: the grammar of streets (street) and
-places (place).
+Belongs here: which column is believed for which part of the address. Does not belong here: the grammar of streets
+(street) and places (place).
 """
 
 import pyarrow as pa

@@ -1,7 +1,7 @@
 """The columns of a frame by what they mean.
 
-Belongs here: which column feeds which canonical target, null texts, code meanings, and what the source delivered. Does not
-belong here: what a value means (the modules of the semantic types).
+Belongs here: which column feeds which canonical target, null texts, code meanings, and what the source delivered.
+Does not belong here: what a value means (the modules of the semantic types).
 """
 
 from collections.abc import Mapping

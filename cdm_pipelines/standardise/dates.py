@@ -1,7 +1,7 @@
 """Dates and timestamps in the formats that a contract declares, and whether they are plausible.
 
-Belongs here: parsing, time zones, sentinel dates, birth dates. Does not belong here: guessing a format, which no function
-of this project does: 03/04/2026 is what its contract says it is.
+Belongs here: parsing, time zones, sentinel dates, birth dates. Does not belong here: guessing a format, which no
+function of this project does: 03/04/2026 is what its contract says it is.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,10 +1,10 @@
 """Work on distinct values: the one way in which this room applies a function to a column.
 
-Belongs here: encoding rows as codes of distinct combinations and spreading answers back over the rows. Does not belong
-here: what a value means.
+Belongs here: encoding rows as codes of distinct combinations and spreading answers back over the rows. Does not
+belong here: what a value means.
 
-A function of a semantic type takes text arrays and returns arrays of the same length; it never sees how often or where
-a value occurs, so its answer cannot depend on row order or on how rows are cut into chunks.
+A function of a semantic type takes text arrays and returns arrays of the same length; it never sees how often or
+where a value occurs, so its answer cannot depend on row order or on how rows are cut into chunks.
 """
 
 from collections.abc import Callable, Sequence

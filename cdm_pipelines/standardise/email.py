@@ -1,11 +1,11 @@
 """E-mail addresses: normalised, and of which kind.
 
-Belongs here: spelling and syntax, and what mailbox and domain tell. Does not belong here: whether mail arrives; nothing here
-asks DNS.
+Belongs here: spelling and syntax, and what mailbox and domain tell. Does not belong here: whether mail arrives;
+nothing here asks DNS.
 
-email-validator decides on syntax, at about 50 microseconds a value. Plain addresses, nearly all, are recognised for whole
-columns by a pattern that the library is known to accept as it stands; tests hold that against it. Dots and ``+tags`` of a
-mailbox are kept: dropping them for one provider would join people at another.
+email-validator decides on syntax, at about 50 microseconds a value. Plain addresses, nearly all, are recognised for
+whole columns by a pattern that the library is known to accept as it stands; tests hold that against it. Dots and
+``+tags`` of a mailbox are kept: dropping them for one provider would join people at another.
 """
 
 import re

@@ -1,10 +1,10 @@
 """Surnames and their prefixes.
 
-Belongs here: ``van der Berg``, ``Berg, van der``, ``Jansen - de Vries``, ``Jansen geb. de Vries``. Does not belong here: what
-stands before a surname (given_name).
+Belongs here: ``van der Berg``, ``Berg, van der``, ``Jansen - de Vries``, ``Jansen geb. de Vries``. Does not belong
+here: what stands before a surname (given_name).
 
-Prefixes are split off for every country, also where people write them with a capital (Belgium): names from several sources
-must meet in one form. ``v.d.`` stays as it is: it may be van de, van den or van der.
+Prefixes are split off for every country, also where people write them with a capital (Belgium): names from several
+sources must meet in one form. ``v.d.`` stays as it is: it may be van de, van den or van der.
 """
 
 import re
@@ -77,7 +77,7 @@ def _uncomma(text: str) -> str:
     if not comma:
         return text.strip()
     words = tail.split()
-    prefix = []
+    prefix: list[str] = []
     while words and prefix_of(words[-1]) is not None:
         prefix.insert(0, words.pop())
     return " ".join([*prefix, head.strip()])

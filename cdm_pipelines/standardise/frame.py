@@ -1,7 +1,7 @@
 """Valid rows of a source become standard frames, one for each canonical entity that they feed.
 
-Belongs here: the columns that every standard frame has, the originals, the marks of doubtful values, one row per key. Does not
-belong here: what a value means (the modules of the semantic types).
+Belongs here: the columns that every standard frame has, the originals, the marks of doubtful values, one row per
+key. Does not belong here: what a value means (the modules of the semantic types).
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from cdm_pipelines.contracts.model import SourceContract
 from cdm_pipelines.ingest.lake import to_frame
 from cdm_pipelines.standardise import dates
 from cdm_pipelines.standardise.columns import Columns
-from cdm_pipelines.standardise.distinct import FLAG, TEXT, Arrays, each, no_flags, no_text, over_distinct
+from cdm_pipelines.standardise.distinct import TEXT, no_flags, no_text
 from cdm_pipelines.standardise.party import Standard, kinds, party
 from cdm_pipelines.standardise.transaction import transaction
 
@@ -38,10 +38,10 @@ def standardise(
         timezone: IANA name in which timestamps without a zone are read.
 
     Returns:
-        By entity a frame with ``source``, ``entity``, ``record_id``, ``extract_date``, ``_file``, ``_row``, ``modified_at``,
-        ``is_deleted``, ``merged_into``, for a party ``party_kind``, the canonical attributes, ``<target>_original`` for each
-        target that is fed, and ``invalid_attributes``. A party has a row for each valid row, in their order; of the other
-        entities each key occurs once, in the order of file and row.
+        By entity a frame with ``source``, ``entity``, ``record_id``, ``extract_date``, ``_file``, ``_row``,
+        ``modified_at``, ``is_deleted``, ``merged_into``, for a party ``party_kind``, the canonical attributes,
+        ``<target>_original`` for each target that is fed, and ``invalid_attributes``. A party has a row for each
+        valid row, in their order; of the other entities each key occurs once, in the order of file and row.
     """
     return {
         entity: to_frame(_standard(valid, contract, entity, extract_date, timezone))
@@ -132,8 +132,8 @@ def _invalid(standard: Standard, length: int) -> pa.Array:
 def _one_row_per_key(table: pa.Table) -> pa.Table:
     """Rows without a key dropped; of rows with one key, the first value that is there, column by column.
 
-    A web shop writes an order on as many lines as it has articles. In file order, so that the answer does not depend on how
-    the frame is sorted.
+    A web shop writes an order on as many lines as it has articles. In file order, so that the answer does not depend
+    on how the frame is sorted.
     """
     table = table.filter(pc.is_valid(table["record_id"])).sort_by(
         [("_file", "ascending"), ("_row", "ascending")]

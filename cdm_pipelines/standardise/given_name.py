@@ -1,9 +1,11 @@
 """Given names, call names and initials, as they stand in a first-name field.
 
-Belongs here: telling initials from names, and their one spelling ``J.P.``. Does not belong here: surnames (family_name).
+Belongs here: telling initials from names, and their one spelling ``J.P.``. Does not belong here: surnames
+(family_name).
 
-Initials are never derived from given names: Dutch initials come from the official names (Johannes Petrus, J.P.), which need
-not be the name that a person goes by (Jan). Only where names and initials stand together ("Jan P.") are both used.
+Initials are never derived from given names: Dutch initials come from the official names (Johannes Petrus, J.P.),
+which need not be the name that a person goes by (Jan). Only where names and initials stand together ("Jan P.") are
+both used.
 """
 
 import re
@@ -20,8 +22,8 @@ _CALL_NAME = re.compile(r"""\(\s*([^()]*?)\s*\)|"\s*([^"]*?)\s*"|(?<!\S)'([^\s']
 _VOWELS = re.compile(r"[aeiouyàáâãäåæèéêëìíîïòóôõöøùúûüýÿ]", re.IGNORECASE)
 _DIGRAPHS = {"th": "Th", "chr": "Chr", "ph": "Ph", "ij": "IJ", "fr": "Fr", "st": "St", "jh": "Jh"}
 _SHORT_NAMES = words(
-    "ab ad al an bo bé co cy di do ed eg el em fé ge ha ib ii io jo ju ka ko ky la li lo lu ly ma mo my no ny ob ot ou oz "
-    "pi ra ro ru ry si su ta ti ty ub uk ut vi wu xi ya ye yi yu za zo zé"
+    "ab ad al an bo bé co cy di do ed eg el em fé ge ha ib ii io jo ju ka ko ky la li lo lu ly ma mo my no ny ob ot ou "
+    "oz pi ra ro ru ry si su ta ti ty ub uk ut vi wu xi ya ye yi yu za zo zé"
 )
 _LETTERS = re.compile(r"[^\W\d_]+")
 

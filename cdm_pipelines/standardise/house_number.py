@@ -2,8 +2,8 @@
 
 Belongs here: what stands behind (or before) a street name. Does not belong here: the street (street).
 
-An addition is one text with single blanks between its parts: ``A``, ``bis``, ``2 hoog``, ``A 2``, ``t.o. 14``. Letters alone
-are capitals; the words of `_WORDS` are small.
+An addition is one text with single blanks between its parts: ``A``, ``bis``, ``2 hoog``, ``A 2``, ``t.o. 14``.
+Letters alone are capitals; the words of `_WORDS` are small.
 """
 
 import re
@@ -12,14 +12,15 @@ from cdm_pipelines.standardise.vocabulary import words
 
 _WORDS = words(
     "bis hs huis hoog bov boven ben beneden rood rd zwart zw wit parterre souterrain bg verdieping verd etage app "
-    "appartement apt unit kamer kmr flat suite bus bte boite boîte box ark schip woonboot wb boot t/o lot stuk achter voor "
-    "achterhuis links rechts li re stock eg og toren blok gebouw kantoor winkel lok loods hal ter quater nabij naast bij"
+    "appartement apt unit kamer kmr flat suite bus bte boite boîte box ark schip woonboot wb boot t/o lot stuk "
+    "achter voor achterhuis links rechts li re stock eg og toren blok gebouw kantoor winkel lok loods hal ter quater "
+    "nabij naast bij"
 )
 _SPELLINGS = {
     "hg": "hoog", "h": "H", "bov": "boven", "ben": "beneden", "verd": "verdieping", "app": "appartement",
-    "apt": "appartement", "kmr": "kamer", "to": "t.o.", "t.o": "t.o.", "t/o": "t.o.", "t.o.": "t.o.", "tegenover": "t.o.",
-    "rd": "rood", "zw": "zwart", "hs": "hs", "bte": "bus", "boite": "bus", "boîte": "bus", "wb": "woonboot", "ong": "ong.",
-    "ongenummerd": "ong.",
+    "apt": "appartement", "kmr": "kamer", "to": "t.o.", "t.o": "t.o.", "t/o": "t.o.", "t.o.": "t.o.",
+    "tegenover": "t.o.", "rd": "rood", "zw": "zwart", "bte": "bus", "boite": "bus", "boîte": "bus", "wb": "woonboot",
+    "ong": "ong.", "ongenummerd": "ong.",
 }  # fmt: skip
 _FLOOR = r"\d{1,2}\s?-?\s?(?:hoog|hg|e|de|ste|te)\b\.?"
 _WORD_PATTERN = "|".join(sorted(map(re.escape, _WORDS | _SPELLINGS.keys()), key=lambda w: (-len(w), w)))

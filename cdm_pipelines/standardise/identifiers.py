@@ -3,9 +3,9 @@
 Belongs here: the compact spelling of an identifier and whether its check digits hold. Does not belong here: whether a
 register knows it.
 
-python-stdnum decides. Its checks cost 20 to 50 microseconds a value, so the forms that a Dutch company sees most (Dutch VAT
-numbers; IBANs of countries without a check of their own) are computed for whole columns; tests hold that against the
-library.
+python-stdnum decides. Its checks cost 20 to 50 microseconds a value, so the forms that a Dutch company sees most
+(Dutch VAT numbers; IBANs of countries without a check of their own) are computed for whole columns; tests hold that
+against the library.
 """
 
 from functools import cache
@@ -13,13 +13,14 @@ from functools import cache
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from stdnum import get_cc_module, iban as stdnum_iban
+from stdnum import get_cc_module
+from stdnum import iban as stdnum_iban
 from stdnum.eu import vat as stdnum_vat
 from stdnum.exceptions import ValidationError
 
 from cdm_pipelines.standardise.distinct import FLAG, TEXT, Arrays, each, over_distinct, where_needed
 
-_SEPARATORS = r"[\s\p{Z}.\-/_:,'’]+"
+_SEPARATORS = r"[\s\p{Z}.\-/_:,'\x{2019}]+"
 _DUTCH_VAT = r"^NL[0-9]{9}B[0-9]{2}$"
 # Countries whose IBAN is fully described by its length, its digits and the modulus: stdnum has no check of its own.
 _PLAIN_IBAN = {"NL": r"^NL[0-9]{2}[A-Z]{4}[0-9]{10}$", "DE": r"^DE[0-9]{20}$"}
@@ -77,9 +78,9 @@ def _wrong_by_library(accounts: pa.Array) -> pa.Array:
 def vat_number(column: pa.Array, country: pa.Array) -> Arrays:
     """VAT numbers with their country prefix, and where check digits fail.
 
-    A number without prefix gets that of the record's country when it then is a VAT number of that country; a Dutch one
-    (``123456789B01``) is recognised by its form. The check of countries outside the EU is stdnum's where it has one;
-    a number that nobody can check is not marked.
+    A number without prefix gets that of the record's country when it then is a VAT number of that country; a Dutch
+    one (``123456789B01``) is recognised by its form. The check of countries outside the EU is stdnum's where it has
+    one; a number that nobody can check is not marked.
 
     Args:
         column: Text.
@@ -152,8 +153,9 @@ def _is_european(prefix: str) -> bool:
 def coc_number(column: pa.Array, country: pa.Array) -> Arrays:
     """Chamber-of-commerce numbers, and where they cannot be one.
 
-    A Dutch number has eight digits and no check digit. Seven digits are one that lost its leading zero in a spreadsheet:
-    they get it back and are marked. Twelve digits are a number with the four of a branch behind it: those are dropped.
+    A Dutch number has eight digits and no check digit. Seven digits are one that lost its leading zero in a
+    spreadsheet: they get it back and are marked. Twelve digits are a number with the four of a branch behind it:
+    those are dropped.
 
     Args:
         column: Text.

@@ -1,7 +1,7 @@
 """Decimals and booleans as sources write them.
 
-Belongs here: decimal signs, thousands separators, currency signs, words for yes and no. Does not belong here: codes of a
-standard (codes) or dates.
+Belongs here: decimal signs, thousands separators, currency signs, words for yes and no. Does not belong here: codes
+of a standard (codes) or dates.
 """
 
 import pyarrow as pa
@@ -33,7 +33,7 @@ def decimal(column: pa.Array, sign: str = ".") -> pa.Array:
 
 def _decimal(values: pa.Array, sign: str) -> pa.Array:
     values = pc.replace_substring_regex(values, r"^\s*(\p{Sc}|[A-Z]{3})\s*|\s*(\p{Sc}|[A-Z]{3})\s*$", "")
-    values = pc.replace_substring_regex(values, r"[\s\p{Z}'’_]", "")
+    values = pc.replace_substring_regex(values, r"[\s\p{Z}'\x{2019}_]", "")
     values = pc.replace_substring_regex(values, r"^\((.*)\)$", r"-\1")
     values = pc.replace_substring_regex(values, r"^([^-]+)-$", r"-\1")
     values = pc.replace_substring_regex(values, r"^([+-]?)\p{Sc}|^\p{Sc}([+-])", r"\1\2")

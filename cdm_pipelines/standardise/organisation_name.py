@@ -1,10 +1,11 @@
 """Names of organisations, without their legal form.
 
-Belongs here: legal forms in one spelling, trade names ("h.o.d.n."). Does not belong here: telling organisations from persons.
+Belongs here: legal forms in one spelling, trade names ("h.o.d.n."). Does not belong here: telling organisations from
+persons.
 
-Casing is kept: nobody can tell KPN from Kpn. ``i.o.`` (being founded) and ``in liquidatie`` say something of a moment and are
-dropped. The forms of `_FORMS` are recognised everywhere; for a record of another country cleanco's list of that country adds
-its own.
+Casing is kept: nobody can tell KPN from Kpn. ``i.o.`` (being founded) and ``in liquidatie`` say something of a
+moment and are dropped. The forms of `_FORMS` are recognised everywhere; for a record of another country cleanco's
+list of that country adds its own.
 """
 
 import re
@@ -20,11 +21,13 @@ from cdm_pipelines.standardise.text import plain_punctuation
 
 # Canonical form, and how it is written besides: letters stand for any punctuation between them (B.V., b v, BV).
 _FORMS = {
-    "BV": ("bv", "besloten vennootschap"), "NV": ("nv", "naamloze vennootschap"), "VOF": ("vof", "vennootschap onder firma"),
+    "BV": ("bv", "besloten vennootschap"), "NV": ("nv", "naamloze vennootschap"),
+    "VOF": ("vof", "vennootschap onder firma"),
     "CV": ("cv", "commanditaire vennootschap"), "Coöperatie UA": ("coöperatie ua", "cooperatie ua", "coöp ua", "ua"),
     "BVBA": ("bvba",), "CVBA": ("cvba",), "VZW": ("vzw",), "ASBL": ("asbl",), "SPRL": ("sprl",), "SRL": ("srl",),
     "GmbH & Co. KG": ("gmbh & co kg", "gmbh und co kg", "gmbh + co kg"), "GmbH": ("gmbh", "gesellschaft mbh"),
-    "KG": ("kg",), "OHG": ("ohg",), "UG": ("ug haftungsbeschränkt", "ug"), "GbR": ("gbr",), "e.K.": ("ek",), "AG": ("ag",),
+    "KG": ("kg",), "OHG": ("ohg",), "UG": ("ug haftungsbeschränkt", "ug"), "GbR": ("gbr",),
+    "e.K.": ("ek",), "AG": ("ag",),
     "SARL": ("sarl",), "SASU": ("sasu",), "SAS": ("sas",), "EURL": ("eurl",), "SA": ("sa",),
     "Ltd": ("ltd", "limited"), "PLC": ("plc",), "LLP": ("llp",), "LLC": ("llc",), "Inc": ("inc", "incorporated"),
     "Corp": ("corp", "corporation"), "Pty Ltd": ("pty ltd",), "SpA": ("spa",), "SL": ("sl",), "SE": ("se",),
@@ -43,14 +46,16 @@ _DOUBTFUL = {
     "UG": "DE",
 }
 _LEADING = {
-    "Stichting": "stichting|stg\\.|foundation", "Vereniging": "vereniging", "Coöperatie": "co[öo]peratie(?:ve vereniging)?",
-    "Maatschap": "maatschap", "VOF": "v\\.?o\\.?f\\.?", "BV": "b\\.?v\\.?", "NV": "n\\.?v\\.?", "VZW": "v\\.?z\\.?w\\.?",
+    "Stichting": "stichting|stg\\.|foundation", "Vereniging": "vereniging",
+    "Coöperatie": "co[öo]peratie(?:ve vereniging)?",
+    "Maatschap": "maatschap", "VOF": "v\\.?o\\.?f\\.?", "BV": "b\\.?v\\.?", "NV": "n\\.?v\\.?",
+    "VZW": "v\\.?z\\.?w\\.?",
     "Eenmanszaak": "eenmanszaak",
 }  # fmt: skip
 # "Vereniging van Eigenaars": the form is part of a name that makes no sense without it.
 _BELONGS = re.compile(r"(?:van|voor|tot|ter|te|ten|inzake|in|op|bij|der|des|t\.?b\.?v\.?)\s", re.IGNORECASE)
 _TRADES_AS = re.compile(
-    r"[\s,(]+(?:t?\.?h\.?o\.?d\.?n\.?|t/a|d/?b/?a|handelend onder de naam|tevens handelend onder de naam|trading as)[\s.:]+",
+    r"[\s,(]+(?:t?\.?h\.?o\.?d\.?n\.?|t/a|d/?b/?a|(?:tevens )?handelend onder de naam|trading as)[\s.:]+",
     re.IGNORECASE,
 )
 _MOMENT = re.compile(r"[\s,(]+(?:i\.\s?o\.|in oprichting|in liquidatie|i\.l\.)\)?\s*$", re.IGNORECASE)

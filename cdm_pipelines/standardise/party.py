@@ -1,7 +1,7 @@
 """Canonical party attributes from the columns of a source.
 
-Belongs here: which semantic type reads which target, and what one attribute tells about another (country of a phone number,
-honorific and gender). Does not belong here: how a value is read.
+Belongs here: which semantic type reads which target, and what one attribute tells about another (country of a phone
+number, honorific and gender). Does not belong here: how a value is read.
 """
 
 from dataclasses import dataclass, field
@@ -17,8 +17,8 @@ from cdm_pipelines.standardise.distinct import TEXT, coalesce, no_text
 from cdm_pipelines.standardise.person import culture, gender_hint, person_names
 
 _NAME_TARGETS = (
-    "honorific", "title", "given_name", "middle_names", "initials", "surname_prefix", "surname", "family_name", "full_name",
-    "salutation",
+    "honorific", "title", "given_name", "middle_names", "initials", "surname_prefix", "surname", "family_name",
+    "full_name", "salutation",
 )  # fmt: skip
 _ADDRESS_TARGETS = (
     "street",

@@ -1,7 +1,7 @@
 """A person's name from whatever columns a source keeps it in.
 
-Belongs here: which column is believed for which part of the name. Does not belong here: the grammar of names (person_name,
-given_name, family_name).
+Belongs here: which column is believed for which part of the name. Does not belong here: the grammar of names
+(person_name, given_name, family_name).
 """
 
 from collections.abc import Callable
@@ -114,7 +114,8 @@ def person_names(
     A column that holds one part only is believed before one that holds several.
 
     Args:
-        columns: Clean text by target: any of the attributes of a name, ``salutation``, ``family_name``, ``full_name``.
+        columns: Clean text by target: any of the attributes of a name, ``salutation``, ``family_name``,
+        ``full_name``.
         cultures: What `culture` returned.
 
     Returns:

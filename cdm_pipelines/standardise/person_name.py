@@ -1,16 +1,17 @@
 """Full names and salutations.
 
-Belongs here: one value that holds a person's whole name, or the words before it; and joining what several columns say about one
-name. Does not belong here: first names (given_name) and surnames (family_name) by themselves.
+Belongs here: one value that holds a person's whole name, or the words before it; and joining what several columns
+say about one name. Does not belong here: first names (given_name) and surnames (family_name) by themselves.
 
 A small grammar for the names of the Low Countries and their neighbours. Rules that are a choice:
 
-- ``mr.`` before a name is the Dutch jurist's title when the record is Dutch (or has no country), elsewhere an honorific. In a
-  salutation it is an honorific by itself (the usual picklist has ``Mr.``), and a title beside another honorific.
-- The honorific of two people ("Dhr. en mevr.") is of neither. Two given names ("Jan en Marie") stay together as given name,
-  and are marked: the record is of no one person.
-- With initials before it, all that follows is the surname: ``J.P. Jansen Klomp``. With given names it is the last word, or
-  begins at a prefix.
+- ``mr.`` before a name is the Dutch jurist's title when the record is Dutch (or has no country), elsewhere an
+  honorific. In a salutation it is an honorific by itself (the usual picklist has ``Mr.``), and a title beside
+  another honorific.
+- The honorific of two people ("Dhr. en mevr.") is of neither. Two given names ("Jan en Marie") stay together as
+  given name, and are marked: the record is of no one person.
+- With initials before it, all that follows is the surname: ``J.P. Jansen Klomp``. With given names it is the last
+  word, or begins at a prefix.
 """
 
 import re

@@ -9,8 +9,9 @@ from cdm_pipelines.standardise.vocabulary import words
 
 # Prefixes that begin a surname, in one spelling; a prefix of several words is one of these after the other.
 _PREFIXES = words(
-    "van der den de het 't ten ter te in op aan bij onder over uit uijt voor tot toe von vom zu zum zur am im el al ben "
-    "bin ibn abu di da del della dello dei degli dal dalla do dos das du des le la les lo los las d' l' dell' dall' af av y"
+    "van der den de het 't ten ter te in op aan bij onder over uit uijt voor tot toe von vom zu zum zur am im el al "
+    "ben bin ibn abu di da del della dello dei degli dal dalla do dos das du des le la les lo los las d' l' dell' "
+    "dall' af av y"
 )
 PREFIX_SPELLINGS = {word: word for word in sorted(_PREFIXES)} | {
     "t": "'t", "vander": "van der", "vanden": "van den", "vande": "van de", "van't": "van 't", "in't": "in 't",
@@ -48,7 +49,8 @@ TITLES = {
 NEEDS_STOP = words("bc ds em mag med hc past zr lic kand cand rev")
 # Behind the name.
 SUFFIXES = {
-    "msc": "MSc", "bsc": "BSc", "phd": "PhD", "mba": "MBA", "llm": "LLM", "llb": "LLB", "emba": "EMBA", "mphil": "MPhil",
+    "msc": "MSc", "bsc": "BSc", "phd": "PhD", "mba": "MBA", "llm": "LLM", "llb": "LLB", "emba": "EMBA",
+    "mphil": "MPhil",
     "meng": "MEng", "beng": "BEng", "bba": "BBA", "bed": "BEd", "med": "MEd", "mres": "MRes", "dphil": "DPhil",
     "jr": "Jr.", "jun": "Jr.", "junior": "Jr.", "sr": "Sr.", "sen": "Sr.", "senior": "Sr.", "ii": "II", "iii": "III",
     "iv": "IV", "esq": "Esq.", "cpa": "CPA", "cfa": "CFA", "pmp": "PMP", "bhons": "BHons",

@@ -2,9 +2,9 @@
 
 Belongs here: reading a number as a country writes it. Does not belong here: whether somebody answers.
 
-libphonenumber (the phonenumbers package) decides, at about 50 microseconds a value. Plain spellings of Dutch, Belgian and
-German numbers, which are nearly all that a Dutch company has, are read for whole columns with the library's own number
-patterns, so a new version of its data changes both ways alike; tests hold one against the other.
+libphonenumber (the phonenumbers package) decides, at about 50 microseconds a value. Plain spellings of Dutch,
+Belgian and German numbers, which are nearly all that a Dutch company has, are read for whole columns with the
+library's own number patterns, so a new version of its data changes both ways alike; tests hold one against the other.
 """
 
 import re
@@ -44,6 +44,8 @@ class _Numbering:
 @cache
 def _numbering(region: str) -> _Numbering:
     data = PhoneMetadata.metadata_for_region(region)
+    if data is None or not (data.fixed_line and data.mobile and data.general_desc):
+        raise LookupError(f"phonenumbers has no number patterns for {region}")
     others = (getattr(data, name) for name in _NOT_FOR_PEOPLE)
     return _Numbering(
         code=str(data.country_code),
@@ -72,8 +74,8 @@ def _any(flags: Iterable[pa.Array], length: int) -> pa.Array:
 def read(column: pa.Array, region: pa.Array) -> Arrays:
     """Numbers as E.164, their kind, and where a number has a possible length but is not in use.
 
-    Extensions are dropped; of several numbers in one value the first that is valid counts. A value that is no possible
-    number of its country is null.
+    Extensions are dropped; of several numbers in one value the first that is valid counts. A value that is no
+    possible number of its country is null.
 
     Args:
         column: Text.
@@ -150,8 +152,9 @@ def _parse(value: str, region: str | None) -> tuple[str | None, str | None, bool
 def assign(phone: Arrays, mobile: Arrays) -> tuple[pa.Array, pa.Array, pa.Array, pa.Array]:
     """Let each number stand in the attribute of its kind.
 
-    A mobile number in ``phone`` moves to an empty ``mobile``; a landline in ``mobile`` moves to an empty ``phone``; where
-    each holds the other's kind they change places; a mobile number that stands in both stays in ``mobile`` only.
+    A mobile number in ``phone`` moves to an empty ``mobile``; a landline in ``mobile`` moves to an empty ``phone``;
+    where each holds the other's kind they change places; a mobile number that stands in both stays in ``mobile``
+    only.
 
     Args:
         phone: What `read` returned for the phone column.

@@ -1,7 +1,7 @@
 """Postcodes, towns and regions.
 
-Belongs here: the spelling of a postcode in its country and whether it can exist. Does not belong here: whether it does (that
-takes a register), or the street (street).
+Belongs here: the spelling of a postcode in its country and whether it can exist. Does not belong here: whether it
+does (that takes a register), or the street (street).
 """
 
 import re

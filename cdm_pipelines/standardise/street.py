@@ -2,9 +2,9 @@
 
 Belongs here: taking a line apart as its country writes it. Does not belong here: postcode, town and country (place).
 
-Most of Europe writes the number behind the street, the English-speaking countries and France before it. A line that holds no
-number is a street as a whole. What stands on further lines or between commas (building, attention, P.O. box) goes to
-``address_extra``.
+Most of Europe writes the number behind the street, the English-speaking countries and France before it. A line that
+holds no number is a street as a whole. What stands on further lines or between commas (building, attention, P.O.
+box) goes to ``address_extra``.
 """
 
 import re
@@ -18,7 +18,7 @@ from cdm_pipelines.standardise.vocabulary import words
 NUMBER_FIRST = words("US GB IE CA AU NZ FR LU ZA IN SG HK")
 _STREET_EXPANDED = {"NL": "straat", "BE": "straat", "DE": "straße", "AT": "straße"}
 _BOX = re.compile(
-    r"^(?P<what>postbus|pb\.?|p\.?\s?o\.?\s?box|post\s?office\s?box|postfach|antwoordnummer|antw\.?\s?nr\.?|boîte postale|bp|"
+    r"^(?P<what>postbus|pb\.?|p\.?\s?o\.?\s?box|post\s?office\s?box|postfach|antwoordnummer|antw\.?\s?nr\.?|bp|"
     r"bo[iî]te postale)\s*:?\s*(?P<number>[\d ]*\d)$",
     re.IGNORECASE,
 )
@@ -37,6 +37,7 @@ _OPPOSITE = re.compile(
     r"^(.*[^\W\d_].*?),?\s+(t\.?/?o\.?|tegenover|naast|nabij|bij|ong\.?|ongenummerd)(?:\s+(?:nr\.?\s*)?(\d{1,5})(.*))?$",
     re.IGNORECASE,
 )
+_BARE_NUMBER = re.compile(r"(?:nr\.?|no\.?)?\s*\d{1,5}\s*[a-z]{0,3}(?:[-/\s]\s*\w{1,4})?", re.IGNORECASE)
 _YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
 _YEAR_STREETS = re.compile(r"(?:plein|laan|straat|weg|park|pad|mei|april|september|oktober)$", re.IGNORECASE)
 _NUMBER_IN_FRONT = re.compile(
@@ -95,12 +96,11 @@ def _pieces(line: str) -> list[str]:
     pieces: list[str] = []
     for piece in line.split(","):
         stripped = piece.strip()
-        bare = re.fullmatch(
-            r"(?:nr\.?|no\.?)?\s*\d{1,5}\s*[a-z]{0,3}(?:[-/\s]\s*\w{1,4})?", stripped, re.IGNORECASE
-        )
-        if pieces and bare and _LETTER.search(pieces[-1]) and not re.search(r"\d", pieces[-1]):
-            pieces[-1] = f"{pieces[-1]} {stripped}"
-        elif pieces and re.fullmatch(r"\d{1,6}\s?[a-z]?", pieces[-1], re.IGNORECASE):  # 12, rue de la Paix
+        after_street = pieces and _LETTER.search(pieces[-1]) and not re.search(r"\d", pieces[-1])
+        after_number = pieces and re.fullmatch(
+            r"\d{1,6}\s?[a-z]?", pieces[-1], re.IGNORECASE
+        )  # 12, rue de la Paix
+        if after_number or (after_street and _BARE_NUMBER.fullmatch(stripped)):
             pieces[-1] = f"{pieces[-1]} {stripped}"
         else:
             pieces.append(stripped)

@@ -30,7 +30,7 @@ _BLANKS_IN_LINE = re.compile(r"[^\S\n]+")
 
 
 def repair(value: str, *, keep_lines: bool = False) -> str:
-    """One value repaired; ``keep_lines`` keeps line ends, as ``\\n``."""
+    """One value repaired; ``keep_lines`` keeps line ends, as a newline character."""
     for _ in range(_ROUNDS):
         before = value
         if "&" in value:

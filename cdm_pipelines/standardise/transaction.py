@@ -36,16 +36,18 @@ def transaction(columns: Columns, entity: Entity, timezone: str) -> Standard:
 def _read(columns: Columns, attribute: Attribute, timezone: str) -> pa.Array:
     code = columns.code(attribute.name)
     column = columns.column(attribute.name)
-    if attribute.key or attribute.type == ValueType.REFERENCE or column is None:
+    if column is None or _is_compared(attribute):
         return code
-    if attribute.type == ValueType.TIMESTAMP:
-        return dates.timestamp(code, column.date_formats, timezone)
-    if attribute.type == ValueType.DATE:
-        return dates.date(code, column.date_formats)
-    if attribute.type == ValueType.DECIMAL:
-        return numbers.decimal(code, column.decimal)
+    match attribute.type:
+        case ValueType.TIMESTAMP:
+            return dates.timestamp(code, column.date_formats, timezone)
+        case ValueType.DECIMAL:
+            return numbers.decimal(code, column.decimal)
     if attribute.name == "currency":
         return codes.currency(code)
-    if attribute.name == "order_id":  # a payment's: a reference, spelled as the order spells its own key
-        return code
     return columns.text(attribute.name, placeholders=False)
+
+
+def _is_compared(attribute: Attribute) -> bool:
+    """Whether it must be spelled as another record spells it: a key, or a reference to one."""
+    return attribute.key or attribute.type == ValueType.REFERENCE or attribute.name == "order_id"
