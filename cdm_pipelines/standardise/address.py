@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.standardise import place
-from cdm_pipelines.standardise.distinct import FLAG, TEXT, Arrays, each, no_text, over_distinct
+from cdm_pipelines.standardise.distinct import FLAG, TEXT, Arrays, each, joined, no_text, over_distinct
 from cdm_pipelines.standardise.street import Street, read_line, read_parts
 from cdm_pipelines.standardise.text import plain_punctuation
 
@@ -73,9 +73,7 @@ def _extra(own: pa.Array, aside: pa.Array) -> pa.Array:
     """What a source calls a further line, and what stood beside the street; once when they are the same."""
     same = pc.fill_null(pc.equal(own, aside), False)
     own = pc.if_else(same, pa.scalar(None, TEXT), own)
-    joined = pc.binary_join_element_wise(aside, own, ", ", null_handling="skip")
-    either = pc.or_(pc.is_valid(own), pc.is_valid(aside))
-    return _plain(pc.if_else(either, joined, pa.scalar(None, TEXT)))
+    return _plain(joined(aside, own, ", "))
 
 
 def _plain(column: pa.Array) -> pa.Array:

@@ -95,3 +95,11 @@ def no_flags(length: int) -> pa.Array:
 def coalesce(*arrays: pa.Array) -> pa.Array:
     """The first value that is not null, position by position."""
     return pc.coalesce(*arrays) if len(arrays) > 1 else arrays[0]
+
+
+def joined(first: pa.Array, second: pa.Array, separator: str) -> pa.Array:
+    """Two texts as one, or the one that is there.
+
+    Not pyarrow's join with ``null_handling="skip"``: version 26 leaves out rows in which all values are null.
+    """
+    return pc.coalesce(pc.binary_join_element_wise(first, second, separator), first, second)

@@ -16,7 +16,7 @@ from cdm_pipelines.contracts.model import SourceContract
 from cdm_pipelines.ingest.lake import to_frame
 from cdm_pipelines.standardise import dates
 from cdm_pipelines.standardise.columns import Columns
-from cdm_pipelines.standardise.distinct import TEXT, no_flags, no_text
+from cdm_pipelines.standardise.distinct import TEXT, joined, no_flags, no_text
 from cdm_pipelines.standardise.party import Standard, kinds, party
 from cdm_pipelines.standardise.transaction import transaction
 
@@ -117,16 +117,12 @@ def _merged_into(columns: Columns, record_id: pa.Array) -> pa.Array:
 
 def _invalid(standard: Standard, length: int) -> pa.Array:
     """Names of the attributes whose value is kept but cannot be right, sorted, with commas between."""
-    flagged = sorted(name for name, flags in standard.wrong.items() if pc.any(flags).as_py())
-    if not flagged:
-        return no_text(length)
-    marks = [
-        pc.if_else(pc.fill_null(standard.wrong[name], False), name, pa.scalar(None, TEXT)) for name in flagged
-    ]
-    if len(marks) == 1:  # pyarrow joins a single array to too short a one
-        return marks[0]
-    joined = pc.binary_join_element_wise(*marks, ",", null_handling="skip")
-    return pc.if_else(pc.equal(joined, ""), pa.scalar(None, TEXT), joined)
+    names = no_text(length)
+    for attribute, flags in sorted(standard.wrong.items()):
+        if pc.any(flags).as_py():
+            mark = pc.if_else(pc.fill_null(flags, False), attribute, pa.scalar(None, TEXT))
+            names = joined(names, mark, ",")
+    return names
 
 
 def _one_row_per_key(table: pa.Table) -> pa.Table:
