@@ -6,13 +6,17 @@ Belongs here: which jobs, in which order, with progress. Does not belong here: w
 import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from cdm_pipelines.commands.terminal import DONE, REFUSED, USAGE, console, fail, settings, told_to_people
 from cdm_pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from cdm_pipelines.components.launch import RunOutcome
+    from cdm_pipelines.components.session import Session
 
 DateOption = Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Extract date.")]
 
@@ -55,11 +59,9 @@ def run_days(
 
     A source that fails is told and does not keep the others from being published.
     """
-    from cdm_pipelines.components.launch import run_job  # noqa: PLC0415 - Dagster takes a second to load
-    from cdm_pipelines.components.session import open_session  # noqa: PLC0415
+    from cdm_pipelines.components.session import open_session  # noqa: PLC0415 - Dagster takes a second to load
 
     label = days[0] if days[0] == days[1] else f"{days[0]} to {days[1]}"
-    refused = False
     with told_to_people(), open_session(own) as session:
         jobs = session.ingest_jobs
         unknown = sorted(set(sources or ()) - set(jobs))
@@ -67,33 +69,44 @@ def run_days(
             fail(f"No source named {', '.join(unknown)}; there are {', '.join(jobs)}.", USAGE)
         chosen = [name for name in jobs if not sources or name in sources]
         with _progress() as progress:
-            for number, name in enumerate([*chosen, "customers"], start=1):
-                task = progress.add_task(f"{label}  {name}", total=None)
-
-                def step(key: str, task: int = task, name: str = name) -> None:
-                    progress.update(task, description=f"{label}  {name}: {key.replace('__', '/')}")  # type: ignore[arg-type]
-
-                outcome = run_job(
-                    session.definitions,
-                    jobs.get(name, "customers"),
-                    session.instance,
-                    dates=days if name in jobs else None,
-                    run_config=_refit_config() if refit and name == "customers" else None,
-                    on_step=step,
-                )
-                mark = "[green]✓[/]" if outcome.succeeded else "[red]✗[/]"
-                progress.update(
-                    task, description=f"{mark} {label}  {name}", total=1, completed=1, refresh=True
-                )
-                for key, text in outcome.failures.items():
-                    progress.console.print(f"  {key.replace('__', '/')}: {text}", markup=False, style="red")
-                refused |= not outcome.succeeded
-                del number
-    return REFUSED if refused else DONE
+            outcomes = [
+                _run(session, progress, jobs[name], f"{label}  {name}", dates=days) for name in chosen
+            ]
+            if any(outcome.succeeded for outcome in outcomes):
+                config = _REFIT if refit else None
+                outcomes.append(_run(session, progress, "customers", f"{label}  customers", config=config))
+    return DONE if all(outcome.succeeded for outcome in outcomes) else REFUSED
 
 
-def _refit_config() -> dict[str, object]:
-    return {"ops": {"link": {"config": {"refit": True}}}}
+def _run(
+    session: "Session",
+    progress: Progress,
+    job: str,
+    label: str,
+    *,
+    dates: tuple[str, str] | None = None,
+    config: dict[str, object] | None = None,
+) -> "RunOutcome":
+    """Run one job with a line of progress, and say what failed."""
+    from cdm_pipelines.components.launch import run_job  # noqa: PLC0415 - Dagster takes a second to load
+
+    task = progress.add_task(label, total=None)
+    outcome = run_job(
+        session.definitions,
+        job,
+        session.instance,
+        dates=dates,
+        run_config=config,
+        on_step=lambda step: progress.update(task, description=f"{label}: {step.replace('__', '/')}"),
+    )
+    mark = "[green]✓[/]" if outcome.succeeded else "[red]✗[/]"
+    progress.update(task, description=f"{mark} {label}", total=1, completed=1)
+    for step, text in outcome.failures.items():
+        progress.console.print(f"  {step.replace('__', '/')}: {text}", markup=False, style="red")
+    return outcome
+
+
+_REFIT: dict[str, object] = {"ops": {"link": {"config": {"refit": True}}}}
 
 
 def _progress() -> Progress:

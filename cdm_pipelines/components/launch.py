@@ -23,6 +23,8 @@ from dagster._core.storage.tags import (
 )
 
 LOCATION = "cdm_pipelines"
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""The terminal belongs to the progress display; the event log has everything."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def run_job(
     job = definitions.resolve_job_def(name)
     run = instance.create_run_for_job(
         job,
-        run_config=run_config,
+        run_config={**(run_config or {}), **QUIET},
         tags=_partition_tags(dates),
         asset_selection=frozenset(job.asset_layer.executable_asset_keys),
         remote_job_origin=RemoteJobOrigin(

@@ -22,6 +22,13 @@ from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, LinkResult, link
 from cdm_pipelines.settings import Settings
 
+_TEXT = pa.string()
+_NO_CLUSTERS = pa.schema([(name, _TEXT) for name in ("source", "record_id", "cluster_id")])
+_NO_PAIRS = pa.schema(
+    [(name, _TEXT) for name in ("left_source", "left_id", "right_source", "right_id")]
+    + [("weight", pa.float64()), ("probability", pa.float64())]
+)
+
 
 @dataclass
 class Linked:
@@ -48,10 +55,12 @@ def link_parties(
     days can come in any order (R4).
     """
     linked = Linked()
-    clusters, pairs, models = [], [], []
+    clusters, pairs, models = [_NO_CLUSTERS.empty_table()], [_NO_PAIRS.empty_table()], []
     for kind in PartyKind:
         policy = LinkagePolicy.load(settings.policies / "linkage" / f"{kind}.yaml")
         records = _records(lake, kind, policy)
+        if not records.num_rows:
+            continue  # a model fitted to nothing would be kept
         model = None if refit else _kept_model(lake, kind, policy)
         started = time.perf_counter()
         result = link(
