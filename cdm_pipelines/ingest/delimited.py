@@ -50,7 +50,9 @@ class DelimitedFile:
         self._text = open_text(path, contract.dialect.encoding, refuser)
         pieces = _skip_lines(self._text.utf8(BLOCK_BYTES), self._dialect.skip_rows)
         self._next_row = self._dialect.skip_rows + 1
-        self._blocks = self._whole_records(record_blocks(pieces, self._dialect.delimiter, self._dialect.quote))
+        self._blocks = self._whole_records(
+            record_blocks(pieces, self._dialect.delimiter, self._dialect.quote)
+        )
         self.columns, self._rest = self._read_header(next(self._blocks, b""), contract)
 
     def tables(self) -> Iterator[pa.Table]:

@@ -80,7 +80,7 @@ def open_text(path: Path, encoding: str, refuser: Refuser) -> TextFile:
         ExtractError: It is empty, cut off, or not in the encoding that the contract says.
     """
     encoding = codecs.lookup(encoding).name.removesuffix("-sig")
-    first = _first_piece(path, refuser)
+    first = first_bytes(path, refuser)
     if not first:
         refuser.refuse(
             Refusal.EMPTY, "is empty (0 bytes)", "Deliver it again; without records it has a header."
@@ -107,6 +107,22 @@ def open_text(path: Path, encoding: str, refuser: Refuser) -> TextFile:
             f"Set dialect.encoding: utf-8 in the contract, or have it delivered as {encoding}.",
         )
     return TextFile(path, encoding, scan.undecodable)
+
+
+def first_bytes(path: Path, refuser: Refuser, size: int = _SAMPLE) -> bytes:
+    """The first bytes of a file, decompressed if need be.
+
+    Raises:
+        ExtractError: The file cannot be read.
+    """
+    try:
+        return next(_pieces(path, size), b"")
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        refuser.refuse(Refusal.TRUNCATED, "is a gzip file that is cut off or damaged", "Deliver it again.")
+    except OSError as error:
+        refuser.refuse(
+            Refusal.UNREADABLE, f"cannot be opened ({type(error).__name__})", "Check its access rights."
+        )
 
 
 def likely_encoding(sample: bytes) -> str:
@@ -207,17 +223,6 @@ def _is_wide(sample: bytes) -> bool:
 
 def _is_wide_encoding(encoding: str) -> bool:
     return encoding.startswith(("utf-16", "utf-32"))
-
-
-def _first_piece(path: Path, refuser: Refuser) -> bytes:
-    try:
-        return next(_pieces(path, _SAMPLE), b"")
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        refuser.refuse(Refusal.TRUNCATED, "is a gzip file that is cut off or damaged", "Deliver it again.")
-    except OSError as error:
-        refuser.refuse(
-            Refusal.UNREADABLE, f"cannot be opened ({type(error).__name__})", "Check its access rights."
-        )
 
 
 def _pieces(path: Path, size: int) -> Iterator[bytes]:

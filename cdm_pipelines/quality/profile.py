@@ -1,0 +1,280 @@
+"""A file that nobody has described yet: how it is written, and what its columns hold.
+
+Belongs here: format, encoding, delimiter, and per column type, formats, nulls and uniqueness, from a sample.
+Does not belong here: what a column means (semantics) or the contract (suggest).
+"""
+
+import codecs
+import csv
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdm_pipelines.contracts import Delivery, Dialect, Format, LogicalType, SourceContract
+from cdm_pipelines.ingest import read_file
+from cdm_pipelines.ingest.errors import Refusal, Refuser
+from cdm_pipelines.ingest.text import first_bytes, likely_encoding
+from cdm_pipelines.quality.values import FALSE, TRUE, Days, as_flags, days, matches, plain_numbers
+
+SAMPLE_ROWS = 100_000
+_SAMPLE_BYTES = 1 << 18
+_DELIMITERS = ",;\t|"
+_NULL_SPELLINGS = ("NULL", "null", "N/A", "n/a", "NA", "None", "nan", "NaN", "-", "--", "\\N", "?", "#N/A")
+_NULL_DATES = ("00000000", "0000-00-00", "0000-00-00 00:00:00", "00-00-0000", "0")
+_DATE_FORMATS = (
+    *("%Y-%m-%d", "%Y%m%d", "%d-%m-%Y", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d"),
+    *("%d-%m-%y", "%m/%d/%y", "%d %B %Y", "%d-%b-%Y"),
+)
+_TIME_FORMATS = (
+    "",
+    " %H:%M:%S",
+    " %H:%M",
+    "T%H:%M:%S",
+    " %H:%M:%S %z",
+    " %H:%M:%S.%f",
+    "T%H:%M:%S%z",
+    "T%H:%M:%S.%f%z",
+)
+_FLAG_HEADER = re.compile(
+    r"^(is|has|can|do|does|accepts?|heeft)\b|\b(flag|deleted|opt|exempt|owner|blocked)", re.IGNORECASE
+)
+_MOST = 0.98
+_SAMPLE_VALUES = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnProfile:
+    """What a sample says about a column.
+
+    Attributes:
+        name: As in the header.
+        cells: The sample itself.
+        values: Distinct values, spellings of null left out.
+        filled: Share of rows with a value.
+        unique: Whether every row has a value of its own.
+        logical_type: What nearly every value can be read as.
+        date_formats: Formats of a date or timestamp; empty for ISO 8601.
+        decimal: Decimal sign of a number.
+        null_values: Texts that stand where there is no value.
+        apostrophe: Whether values carry a leading apostrophe.
+        doubt: What the sample leaves open, in words; empty when nothing.
+    """
+
+    name: str
+    cells: pa.Array
+    values: pa.Array
+    filled: float
+    unique: bool
+    logical_type: LogicalType
+    date_formats: tuple[str, ...] = ()
+    decimal: str = "."
+    null_values: tuple[str, ...] = ()
+    apostrophe: bool = False
+    doubt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileProfile:
+    """How a file is written and what it holds."""
+
+    path: Path
+    format: Format
+    dialect: Dialect
+    bom: bool
+    rows: int
+    whole: bool
+    columns: tuple[ColumnProfile, ...]
+
+
+def profile_file(path: Path) -> FileProfile:
+    """Profile the first `SAMPLE_ROWS` rows of a file.
+
+    Raises:
+        ExtractError: The file cannot be read as any known format.
+    """
+    refuser = Refuser("file", path.stem, path.name)
+    start = first_bytes(path, refuser, _SAMPLE_BYTES)
+    if not start:
+        refuser.refuse(Refusal.EMPTY, "is empty (0 bytes)", "Choose a file with a header and some rows.")
+    file_format = _format(path, start)
+    dialect = _dialect(start) if file_format in (Format.CSV, Format.JSONL) else Dialect()
+    probe = SourceContract(
+        source="file",
+        entity="file",
+        version="",
+        owner="",
+        description="",
+        location="",
+        format=file_format,
+        delivery=Delivery.SNAPSHOT,
+        columns=(),
+        dialect=dialect,
+    )
+    tables = read_file(path, probe, chunk_rows=SAMPLE_ROWS)
+    table = next(tables)
+    names = [name for name in table.column_names if name not in ("_file", "_row", "_sha256", "_defect")]
+    return FileProfile(
+        path=path,
+        format=file_format,
+        dialect=dialect,
+        bom=start.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")),
+        rows=table.num_rows,
+        whole=table.num_rows < SAMPLE_ROWS,
+        columns=tuple(profile_column(name, table.column(name)) for name in names),
+    )
+
+
+def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
+    """Profile one column of text."""
+    trimmed = pc.utf8_trim_whitespace(cells.combine_chunks())
+    distinct = pc.drop_null(pc.unique(trimmed))
+    distinct = distinct.filter(pc.not_equal(distinct, ""))
+    apostrophe = len(distinct) > 0 and bool(
+        as_flags(pc.match_substring_regex(distinct, "^'[0-9+]")).mean() > 0.5
+    )
+    shown = pc.replace_substring_regex(distinct, "^'", "") if apostrophe else distinct
+    nulls = _present(_NULL_SPELLINGS, shown)
+    reading = _read_type(name, _without(shown, nulls))
+    nulls += reading.null_values
+    present = as_flags(pc.is_in(trimmed, distinct)) & ~as_flags(
+        pc.is_in(trimmed, pa.array(nulls, pa.string()))
+    )
+    count = int(present.sum())
+    values = _without(shown, nulls)
+    return ColumnProfile(
+        name=name,
+        cells=trimmed,
+        values=values,
+        filled=count / len(trimmed) if len(trimmed) else 0.0,
+        unique=0 < len(values) == count == len(trimmed),
+        logical_type=reading.logical_type,
+        date_formats=reading.date_formats,
+        decimal=reading.decimal,
+        null_values=nulls,
+        apostrophe=apostrophe,
+        doubt=reading.doubt,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    logical_type: LogicalType = LogicalType.STRING
+    date_formats: tuple[str, ...] = ()
+    decimal: str = "."
+    null_values: tuple[str, ...] = ()
+    doubt: str = ""
+
+
+def _read_type(name: str, values: pa.Array) -> _Reading:
+    if not len(values):
+        return _Reading(doubt="no value in the sample")
+    for read in (_boolean, _moment, _integer, _number):
+        reading = read(name, values)
+        if reading is not None:
+            return reading
+    return _Reading()
+
+
+def _boolean(name: str, values: pa.Array) -> _Reading | None:
+    words = set(pc.utf8_lower(values).to_pylist()) if len(values) <= 4 else set()
+    if not words or not words <= {*TRUE, *FALSE}:
+        return None
+    if words <= {"0", "1"} and not _FLAG_HEADER.search(name):
+        return None
+    if words == {"x"} or len(words) > 2:
+        return None
+    return _Reading(LogicalType.BOOLEAN, doubt="" if len(words) == 2 else "only one value in the sample")
+
+
+def _moment(_: str, values: pa.Array) -> _Reading | None:
+    nulls = _present(_NULL_DATES, values)
+    sample = _without(values, nulls)[:_SAMPLE_VALUES]
+    if not len(sample) or not as_flags(pc.match_substring_regex(sample, r"[0-9]")).all():
+        return None
+    timed = bool(as_flags(pc.match_substring(sample, ":")).mean() > 0.5)
+    kind = LogicalType.TIMESTAMP if timed else LogicalType.DATE
+    if _share(days(sample, (), with_time=timed)) >= _MOST:
+        return _Reading(kind, null_values=nulls)
+    times = _TIME_FORMATS if timed else ("",)
+    shares = {
+        day + time: _share(days(sample, (day + time,), with_time=timed))
+        for day in _DATE_FORMATS
+        for time in times
+    }
+    best = max(shares, key=lambda text: shares[text])
+    if shares[best] < _MOST:
+        return None
+    rivals = [text for text, share in shares.items() if text != best and share >= shares[best]]
+    doubt = f"{' and '.join(rivals)} would fit as well" if rivals else ""
+    return _Reading(kind, (best,), null_values=nulls, doubt=doubt)
+
+
+def _integer(_: str, values: pa.Array) -> _Reading | None:
+    fits = matches(values, r"-?(?:0|[1-9][0-9]{0,14})")
+    return _Reading(LogicalType.INTEGER) if fits.all() else None
+
+
+def _number(_: str, values: pa.Array) -> _Reading | None:
+    """A number with decimals, groups or a currency sign; what begins with a zero or a plus is a code."""
+    if as_flags(pc.match_substring_regex(values, r"^(?:0[0-9]|\+)")).any():
+        return None
+    for decimal in (".", ","):
+        fits = as_flags(pc.is_valid(plain_numbers(values, decimal)))
+        if fits.mean() >= _MOST:
+            doubt = "" if fits.all() else f"{(~fits).sum()} values are no number"
+            return _Reading(LogicalType.NUMBER, decimal=decimal, doubt=doubt)
+    return None
+
+
+def _share(found: Days) -> float:
+    plausible = found.exists & (found.year >= 1900) & (found.year <= 2100)
+    return float(plausible.mean())
+
+
+def _present(spellings: tuple[str, ...], values: pa.Array) -> tuple[str, ...]:
+    found = as_flags(pc.is_in(pa.array(spellings), values))
+    return tuple(text for text, there in zip(spellings, found, strict=True) if there)
+
+
+def _without(values: pa.Array, spellings: tuple[str, ...]) -> pa.Array:
+    return (
+        values.filter(pc.invert(pc.is_in(values, pa.array(spellings, pa.string())))) if spellings else values
+    )
+
+
+def _format(path: Path, start: bytes) -> Format:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if start.startswith(b"PAR1"):
+        return Format.PARQUET
+    if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")) and suffixes[-1:] != [".zip"]:
+        return Format.EXCEL
+    if start.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] == b"{" or ".jsonl" in suffixes:
+        return Format.JSONL
+    return Format.CSV
+
+
+def _dialect(start: bytes) -> Dialect:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+        encoding = "utf-8" if b"\0" not in start[:4096] else likely_encoding(start)
+    except UnicodeDecodeError:
+        encoding = likely_encoding(start)
+    text = start.decode(encoding, errors="replace").removeprefix("\ufeff")
+    return Dialect(delimiter=_delimiter(text), encoding=encoding)
+
+
+def _delimiter(text: str) -> str:
+    """The delimiter that gives most lines the number of cells of the header."""
+
+    def agreement(delimiter: str) -> tuple[float, int]:
+        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))[:200]
+        if not lines or len(lines[0]) < 2:
+            return 0.0, 0
+        body = lines[1:-1] or lines[:1]
+        return sum(len(line) == len(lines[0]) for line in body) / len(body), len(lines[0])
+
+    return max(_DELIMITERS, key=agreement)
