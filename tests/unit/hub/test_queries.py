@@ -1,0 +1,161 @@
+"""Finding, showing and exporting published customers."""
+
+import datetime as dt
+from uuid import UUID
+
+import hub_examples as examples
+import pyarrow as pa
+import pytest
+from sqlalchemy import Engine, text
+
+from cdm_pipelines.hub import queries
+from cdm_pipelines.hub.queries import (
+    Summary,
+    customer_schema,
+    export_customers,
+    largest_customers,
+    search_customers,
+    summary,
+)
+from cdm_pipelines.hub.schema import customer as customer_table
+from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, golden_id
+
+
+@pytest.fixture
+def hub(hub_engine: Engine) -> Engine:
+    examples.published(hub_engine)
+    return hub_engine
+
+
+ANNA, ACME, PIET = (
+    golden_id("crm", "contact", "003A"),
+    golden_id("crm", "account", "001X"),
+    golden_id("erp", "customer", "77"),
+)
+
+
+@pytest.mark.parametrize(
+    ("description", "typed", "found"),
+    [
+        ("surname, any case", "BERG", [ANNA]),
+        ("words of a name in any order", "van der berg anna", [ANNA]),
+        ("beginnings of words", "jans", [PIET]),
+        ("organisation", "acme wonen", [ACME]),
+        ("e-mail, any case", " Anna@Example.NL ", [ANNA]),
+        ("national phone number", "010-123 45 67", [ANNA]),
+        ("international phone number", "+31 6 12345678", [ANNA]),
+        ("international prefix", "0031612345678", [ANNA]),
+        ("postcode", "1234ab", sorted([ANNA, ACME])),
+        ("postcode and house number", "1234 ab 12", [ANNA]),
+        ("record id, in any source", "77", sorted([ANNA, PIET])),
+        ("golden id", ACME.upper(), [ACME]),
+        ("nobody", "Pietersen", []),
+        ("nothing", "   ", []),
+        ("a wildcard is only a character", "%", []),
+    ],
+)
+def test_search(hub: Engine, description: str, typed: str, found: list[str]) -> None:
+    with hub.connect() as connection:
+        rows = search_customers(connection, typed, 10)
+    assert sorted(str(row["golden_id"]) for row in rows) == found, description
+
+
+def test_exact_matches_come_first_and_the_limit_holds(hub_engine: Engine) -> None:
+    extra = [
+        {"source": "erp", "entity": "customer", "record_id": str(at), "cluster": f"x{at}", "surname": name}
+        for at, name in ((90, "Bergman"), (91, "Berg"), (92, "Aberg"))
+    ]
+    examples.published(hub_engine, [*examples.PEOPLE, *extra])
+    with hub_engine.connect() as connection:
+        rows = search_customers(connection, "berg", 10)
+        assert [row["surname"] for row in rows] == ["Berg", "Berg", "Bergman"]
+        assert len(search_customers(connection, "berg", 1)) == 1
+
+
+def test_a_customer_with_its_records_and_provenance(hub: Engine) -> None:
+    with hub.connect() as connection:
+        found = queries.customer(connection, ANNA)
+    assert found is not None
+    assert found.golden["birth_date"] == dt.date(1980, 2, 29)
+    assert found.golden["employer_id"] == UUID(ACME)
+    assert [(row["source"], row["record_id"]) for row in found.records] == [("crm", "003A"), ("shop", "77")]
+    assert {row["attribute"]: row["rule"] for row in found.provenance}["name"] == "completeness"
+    assert found.aliases == []
+
+
+def test_an_alias_leads_to_the_customer_it_was_merged_into(hub: Engine) -> None:
+    examples.published(hub, examples.changed("001X", cluster="piet"))
+    with hub.connect() as connection:
+        merged = golden_id("erp", "customer", "77")
+        found = queries.customer(connection, merged)
+        assert found is not None
+        assert found.golden["golden_id"] == UUID(ACME)
+        assert found.aliases == [merged]
+        assert [str(row["golden_id"]) for row in search_customers(connection, merged)] == [ACME]
+
+
+@pytest.mark.parametrize("golden", ["nonsense", "00000000-0000-5000-8000-000000000000"])
+def test_no_such_customer(hub: Engine, golden: str) -> None:
+    with hub.connect() as connection:
+        assert queries.customer(connection, golden) is None
+        assert search_customers(connection, golden) == []
+
+
+def test_an_empty_hub_answers(hub_engine: Engine) -> None:
+    with hub_engine.connect() as connection:
+        assert search_customers(connection, "berg") == []
+        assert summary(connection) == Summary({}, 0, 0, 0)
+        assert list(export_customers(connection)) == []
+        assert largest_customers(connection) == []
+
+
+def test_summary_counts_add_up(hub: Engine) -> None:
+    with hub.connect() as connection:
+        found = summary(connection)
+    assert found == Summary(
+        {"crm/account": 1, "crm/contact": 1, "erp/customer": 2, "shop/customer": 1},
+        customers=3,
+        duplicates_within=1,
+        duplicates_across=1,
+    )
+    assert sum(found.records.values()) - found.duplicates_within - found.duplicates_across == found.customers
+
+
+def test_examples_of_merges(hub: Engine) -> None:
+    with hub.connect() as connection:
+        assert [str(row["golden_id"]) for row in largest_customers(connection, 1)] == [ANNA]
+        everyone = largest_customers(connection, 5, across=False)
+    assert [row["record_count"] for row in everyone] == [2, 2, 1]
+
+
+def test_the_export_holds_every_column_of_every_customer(hub: Engine) -> None:
+    with hub.connect() as connection:
+        pieces = list(export_customers(connection))
+    rows = pa.concat_tables(pieces)
+    assert rows.schema == customer_schema()
+    assert rows.schema.names == [column.name for column in customer_table.columns]
+    assert rows["golden_id"].to_pylist() == sorted([ANNA, ACME, PIET])
+    anna = next(row for row in rows.to_pylist() if row["golden_id"] == ANNA)
+    assert (anna["birth_date"], anna["email_opt_out"], anna["record_count"], anna["title"]) == (
+        dt.date(1980, 2, 29),
+        True,
+        2,
+        None,
+    )
+
+
+def test_identity_reads_back_what_was_published(hub_engine: Engine) -> None:
+    tables = examples.version(hub_engine)
+    examples.published(hub_engine)
+    with hub_engine.connect() as connection:
+        assert queries.read_registry(connection, REGISTRY_SCHEMA) == tables["golden_id"]
+        crosswalk = queries.read_crosswalk(connection, CROSSWALK_SCHEMA)
+    by_key = [("source", "ascending"), ("entity", "ascending"), ("record_id", "ascending")]
+    assert crosswalk == tables["crosswalk"].select(CROSSWALK_SCHEMA.names).sort_by(by_key)
+
+
+def test_index_serves_the_search_for_a_surname(hub: Engine) -> None:
+    with hub.begin() as connection:
+        connection.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = connection.scalars(text("EXPLAIN SELECT FROM golden.customer WHERE lower(surname) = 'berg'"))
+        assert "customer_surname_lower_idx" in " ".join(plan)
