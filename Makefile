@@ -38,11 +38,13 @@ lint: venv ## ruff and mypy
 benchmark: venv ## a million source records: seconds and peak memory per stage
 	@$(BIN)/python -m benchmarks
 
-lock: venv ## write requirements.lock anew from pyproject.toml
+lock: venv ## bring requirements.lock in line with pyproject.toml
 	@$(BIN)/python -m venv .venv/lock
 	@.venv/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
-	@.venv/lock/bin/uv pip compile pyproject.toml --group dev --extra s3 --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-annotate --quiet \
+	@index=$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null)}; \
+	[ -z "$$index" ] || export UV_DEFAULT_INDEX="$$index"; \
+	UV_SYSTEM_CERTS=true .venv/lock/bin/uv pip compile pyproject.toml --group dev --extra s3 --universal \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --quiet \
 		--custom-compile-command "make lock" --output-file requirements.lock
 
 clean: ## stop the embedded PostgreSQL and remove what the other targets made in this folder
