@@ -6,7 +6,6 @@ a company decides about data (the YAML under ``policies``). Nothing else in the 
 
 import os
 from collections.abc import Mapping
-from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -142,9 +141,6 @@ class Settings(BaseSettings):
     default_country: Annotated[str, AfterValidator(_country)] = Field(
         default="NL",
         description="Country of phones and addresses that name none, where the contract says none.",
-    )
-    partitions_start: date = Field(
-        default=date(2026, 6, 1), description="First day that there are extracts of, YYYY-MM-DD."
     )
     chunk_rows: int = Field(
         default=250_000, ge=1, description="Rows held in memory at a time; results do not depend on it."

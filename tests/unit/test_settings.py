@@ -61,7 +61,6 @@ def test_variables_are_read_and_paths_made_absolute(tmp_path: Path, monkeypatch:
         ),
         ("CDM_DATABASE_URL", "mysql://cdm@host/cdm", "CDM_DATABASE_URL: use postgresql://"),
         ("CDM_CHUNK_ROWS", "0", "CDM_CHUNK_ROWS: Input should be greater than or equal to 1"),
-        ("CDM_PARTITIONS_START", "1 June", "CDM_PARTITIONS_START: Input should be a valid date"),
         (
             "CDM_NOTIFY_WEBHOOK",
             "hooks.example.com",
