@@ -1,0 +1,132 @@
+"""One measured run: a first load, an unchanged rerun, Splink, and the quality of both.
+
+Belongs here: the stages in their order, each in a fresh process. Does not belong here: what a stage does (stages).
+"""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import peers
+from benchmarks.extracts import Extracts
+from benchmarks.machine import load
+from benchmarks.meter import Usage, environment, measure
+from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.flows.catalogue import all_contracts
+from cdm_pipelines.flows.layout import records_path
+from cdm_pipelines.hub.server import EmbeddedServer
+from cdm_pipelines.settings import Settings, load_settings, root
+
+STATE_STAGES = ("records party", "records order", "link", "stage", "audit", "publish")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A stage, what it needed and what it counted."""
+
+    name: str
+    usage: Usage
+    counts: dict[str, object]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run.
+
+    Attributes:
+        load_before: Average number of processes that wanted a core in the minute before; high means noisy figures.
+        first: Stages of the first load.
+        again: Stages of the rerun on unchanged extracts.
+        linking: Splink, where it was measured.
+        quality: Measures by system and kind of party.
+    """
+
+    load_before: float
+    first: tuple[Measured, ...]
+    again: tuple[Measured, ...]
+    linking: peers.Linking | None
+    quality: dict[str, dict[str, dict[str, float]]]
+
+    @property
+    def seconds(self) -> float:
+        """Of the first load."""
+        return sum(stage.usage.seconds for stage in self.first)
+
+
+class Bench:
+    """Runs the stages on a fresh home folder below ``out``.
+
+    Args:
+        made: Extracts to load.
+        out: Folder for the home, logs and results.
+        python: Python of Splink's environment; None to leave Splink out.
+        tell: Gets a line after each stage.
+    """
+
+    def __init__(self, made: Extracts, out: Path, python: Path | None, tell: Callable[[str], None]) -> None:
+        self._made, self._out, self._python, self._tell = made, out, python, tell
+        self._home = out / "home"
+        self._settings = load_settings(
+            home=self._home,
+            landing_url=str(made.landing),
+            lake_url=str(self._home / "lake"),
+            database_url=None,  # the user's own database is none of ours
+            policies=Settings.model_fields["policies"].default,
+        )
+        self._server = EmbeddedServer(self._home, programs=self._settings.postgres_bin)
+
+    def run(self) -> Run:
+        """Measure once.
+
+        Raises:
+            StageError: A stage failed.
+        """
+        before = load()
+        self._server.stop()
+        for folder in (self._home, self._out / "log", self._out / "splink"):
+            shutil.rmtree(folder, ignore_errors=True)
+        self._home.mkdir(parents=True)
+        (self._out / "log").mkdir()
+        hub = self._measure("hub", "hub")
+        with self._server.running():
+            sources = sorted({contract.source for contract in all_contracts()})
+            first = [hub, *(self._measure(f"day {source}", "day", source) for source in sources)]
+            first += [self._measure(name, name) for name in STATE_STAGES]
+            again = [self._measure(name, name, note=" again") for name in STATE_STAGES]
+            linking = self._splink()
+            folders = [f"Splink={self._out / 'splink'}"] if linking else []
+            quality = self._measure("quality", "quality", str(self._made.truth), *folders)
+        return Run(before, tuple(first), tuple(again), linking, quality.counts)  # type: ignore[arg-type]
+
+    def _measure(self, name: str, stage: str, *arguments: str, note: str = "") -> Measured:
+        result = self._out / "log" / f"{name}{note}.json"
+        usage = measure(
+            [sys.executable, "-m", "benchmarks", "stage", str(result), stage, *arguments],
+            environment(**self._settings.environment(), PYTHONPATH=str(root())),
+            result.with_suffix(".log"),
+            self._postgres,
+        )
+        self._tell(_line(f"{name}{note}", usage))
+        return Measured(name, usage, json.loads(result.read_text(encoding="utf-8")))
+
+    def _splink(self) -> peers.Linking | None:
+        if self._python is None:
+            return None
+        party = Path(self._settings.lake_url) / records_path(Entity.PARTY)
+        linking = peers.splink(self._python, party, self._out / "splink", self._out / "log" / "splink.log")
+        self._tell(_line("Splink linking", linking.usage))
+        return linking
+
+    def _postgres(self) -> int | None:
+        found = self._server.postmaster()
+        return found.pid if found else None
+
+
+def _line(name: str, usage: Usage) -> str:
+    return (
+        f"{name:22} {usage.seconds:8.1f} s  {usage.cpu_seconds:8.1f} s CPU  "
+        f"{usage.peak_bytes / 2**20:8,.0f} MiB  PostgreSQL {usage.database_bytes / 2**20:6,.0f} MiB"
+    )

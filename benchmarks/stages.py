@@ -1,0 +1,148 @@
+"""The stages, each as it runs in a process of its own.
+
+Belongs here: calling the project's own flows, and the counts that the document shows. Does not belong here: how a
+stage is measured (meter), or how any flow works.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from benchmarks.extracts import DAY
+from cdm_pipelines.ingest.lake import Lake
+from cdm_pipelines.settings import Settings, load_settings
+
+Counts = dict[str, object]
+
+
+class NotPublishableError(Exception):
+    """A check stopped the run; the message says which and why."""
+
+
+def hub() -> Counts:
+    """Make the database, start PostgreSQL and bring its schema to the newest version."""
+    from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415 - a stage loads what it needs, and no more
+    from cdm_pipelines.hub.migrate import migrate  # noqa: PLC0415
+
+    with open_hub(load_settings()) as engine:
+        migrate(engine)
+    return {}
+
+
+def day(source: str) -> Counts:
+    """Land, validate and standardise the day of all entities of a source."""
+    import time  # noqa: PLC0415
+
+    from cdm_pipelines.flows.catalogue import contracts_of  # noqa: PLC0415
+    from cdm_pipelines.flows.source_day import process_day  # noqa: PLC0415
+
+    settings, lake = _opened()
+    rows, quarantined, seconds = 0, 0, {}
+    for contract in contracts_of(source):
+        started = time.perf_counter()
+        result = process_day(settings, lake, contract, DAY)
+        seconds[contract.entity] = round(time.perf_counter() - started, 2)
+        if result.stopped:
+            reasons = "; ".join(v.text for v in result.verdicts.values() if v.stops)
+            raise NotPublishableError(f"{contract.name}: {reasons}")
+        rows += result.read
+        quarantined += result.quarantined
+    return {"rows": rows, "quarantined": quarantined, "seconds": seconds}
+
+
+def records_party() -> Counts:
+    """Build the current state of all parties."""
+    return _records("party")
+
+
+def records_order() -> Counts:
+    """Build the current state of all orders, order lines and payments."""
+    return _records("order", "order_line", "payment")
+
+
+def _records(*names: str) -> Counts:
+    from cdm_pipelines.contracts.canonical import Entity  # noqa: PLC0415
+    from cdm_pipelines.flows.catalogue import all_contracts  # noqa: PLC0415
+    from cdm_pipelines.flows.records import build_records  # noqa: PLC0415
+
+    entities = tuple(Entity(name) for name in names)
+    contracts = [c for c in all_contracts() if set(entities) & set(c.entities)]
+    _, lake = _opened()
+    return {"rows": build_records(lake, contracts, entities).rows}
+
+
+def link() -> Counts:
+    """Link persons with persons and organisations with organisations."""
+    from cdm_pipelines.flows.link import link_parties  # noqa: PLC0415
+
+    settings, lake = _opened()
+    linked = link_parties(lake, settings)
+    return {
+        "rows": linked.records,
+        "candidate pairs": sum(linked.blocking.values()),
+        "pairs kept": linked.pairs,
+        "clusters": linked.clusters,
+        "model fitted": linked.fitted,
+        "seconds": {name: round(value, 2) for name, value in linked.seconds.items()},
+    }
+
+
+def stage() -> Counts:
+    """Resolve identities, choose golden values, load them into staging."""
+    from cdm_pipelines.flows.customers import stage_customers  # noqa: PLC0415
+    from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
+
+    settings, lake = _opened()
+    with open_hub(settings) as engine:
+        staged = stage_customers(engine, lake, settings)
+    return {"rows": staged.records, "customers": staged.customers}
+
+
+def audit() -> Counts:
+    """Judge what is staged."""
+    from cdm_pipelines.flows.customers import audit_staged  # noqa: PLC0415
+    from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
+
+    settings, lake = _opened()
+    with open_hub(settings) as engine:
+        verdicts = audit_staged(engine, lake, settings)
+    stopping = [f"{name}: {verdict.text}" for name, verdict in verdicts.items() if verdict.stops]
+    if stopping:
+        raise NotPublishableError("; ".join(stopping))
+    return {}
+
+
+def publish() -> Counts:
+    """Make staging the published version."""
+    from cdm_pipelines.flows.customers import publish_customers  # noqa: PLC0415
+    from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
+
+    with open_hub(load_settings()) as engine:
+        changes = publish_customers(engine)
+    customers = changes["customer"]
+    return {"rows": customers.rows, "changed": customers.inserted + customers.updated + customers.deleted}
+
+
+def quality(truth: str, *others: str) -> Counts:
+    """Hold the clusters, ours and those of peers, against the truth."""
+    from benchmarks.quality import against_truth  # noqa: PLC0415
+
+    settings, _ = _opened()
+    return against_truth(settings, Path(truth), dict(pair.split("=", 1) for pair in others))
+
+
+def _opened() -> tuple[Settings, Lake]:
+    settings = load_settings()
+    return settings, Lake(settings.lake_url)
+
+
+STAGES: Mapping[str, Callable[..., Counts]] = {
+    "hub": hub,
+    "day": day,
+    "records party": records_party,
+    "records order": records_order,
+    "link": link,
+    "stage": stage,
+    "audit": audit,
+    "publish": publish,
+    "quality": quality,
+}
