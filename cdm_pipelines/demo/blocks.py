@@ -105,14 +105,17 @@ class Block:
         bad.plant(shelf.name, self.draws.below(f"flaws {shelf.name}"), cells, robust)
         written = lines(extract, bad.applied(cells, everything), len(book))
         for day in range(self.days):
-            touched = everything[:0]
+            changed = everything[:0]
             if day:
                 touched = np.flatnonzero((book.touched(day) | shelf.active(day)) & book.delivered(day))
+                before = written[touched]
                 written[touched] = lines(
                     extract, bad.applied(shelf.render(touched, day), touched), len(touched)
                 )
+                # A correction of a record without errors leaves its row as it was.
+                changed = touched[(written[touched] != before) | (book.first_day[touched] == day)]
             whole = extract.delivery == "snapshot" or day == 0
-            rows = np.flatnonzero(book.delivered(day)) if whole else touched
+            rows = np.flatnonzero(book.delivered(day)) if whole else changed
             yield self._spoiled(shelf, bad, rows, written[rows], day)
 
     def _spoiled(self, shelf: Shelf, bad: flaws.BadCells, rows: Ints, written: Text, day: int) -> Rows:

@@ -64,6 +64,8 @@ class Weights:
 
     def at(self, uniform: Floats) -> Ints:
         """Positions that belong to uniform numbers."""
+        if not len(uniform):
+            return np.zeros(0, dtype=np.int64)
         ticket = (uniform * float(self._cumulative[-1])).astype(np.int64)
         return np.searchsorted(self._cumulative, ticket, side="right").astype(np.int64)
 

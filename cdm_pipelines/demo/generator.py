@@ -57,6 +57,11 @@ class GeneratedSummary:
     landing: Path
     truth: Path
 
+    @property
+    def total_records(self) -> int:
+        """Different records of parties, over all sources."""
+        return sum(self.records.values())
+
 
 class _TruthFolder:
     """The truth files of one run: ``party.csv``, ``structure.csv`` and ``planted.csv``."""
@@ -90,7 +95,7 @@ class _TruthFolder:
             writer.writerows([getattr(flaw, name) for name in Planted.__dataclass_fields__] for flaw in flaws)
 
 
-def generate(customers: int, days: int, seed: int, out: Path, start: date) -> GeneratedSummary:
+def generate(customers: int, days: int, seed: int, out: Path, start: date = DEMO_START) -> GeneratedSummary:
     """Write demo extracts and their truth; the same arguments give the same bytes.
 
     Args:

@@ -56,7 +56,7 @@ def _domains(draws: Draws, step: str, countries: Text) -> Text:
     out = constant("", len(countries))
     for country in ("NL", "BE", "DE"):
         at = np.flatnonzero(countries == country)
-        domains = Weighted(words("organisations.txt", f"freemail-{country}"), shift=1.6)
+        domains = Weighted(words("organisations.txt", f"freemail-{country}"), shift=0.9)
         out[at] = domains.take(uniform[at])
     return out
 
