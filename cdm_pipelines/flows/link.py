@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.flows import layout
-from cdm_pipelines.ingest.lake import Lake
+from cdm_pipelines.ingest.lake import TEXT, Lake, to_table
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, LinkResult, link
 from cdm_pipelines.settings import Settings
 
@@ -123,7 +123,8 @@ def _kept_model(lake: Lake, kind: PartyKind, policy: LinkagePolicy) -> LinkageMo
 
 
 def _table(frame: pd.DataFrame) -> pa.Table:
-    return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    categories = {name: TEXT for name, kind in frame.dtypes.items() if kind == "category"}
+    return to_table(frame.astype(categories))
 
 
 def _account(linked: Linked, kind: PartyKind, result: LinkResult, seconds: float) -> None:
