@@ -35,9 +35,8 @@ from cdm_pipelines.identity.registry import (
     RETIRED,
     golden_ids,
 )
-from cdm_pipelines.records.keys import RECORD_KEY, positions, record_keys
-
-Ints = npt.NDArray[np.int64]
+from cdm_pipelines.identity.situation import Ints, Situation
+from cdm_pipelines.records.keys import RECORD_KEY
 
 
 @dataclass(frozen=True)
@@ -68,82 +67,23 @@ def assign(clusters: pa.Table, registry: pa.Table, crosswalk: pa.Table, founding
     Raises:
         ValueError: a record appears twice, or in a cluster without being among the records.
     """
-    known = registry.select(REGISTRY_SCHEMA.names).sort_by("sequence")
-    keys = record_keys(founding)
-    if pc.count_distinct(keys).as_py() < len(keys):
-        raise ValueError("a source record appears more than once among the records to be given golden ids")
-    ids = known["golden_id"].combine_chunks()
-    published = positions(keys, record_keys(crosswalk))
-    former_ids = crosswalk["golden_id"].combine_chunks().take(pa.array(published, mask=published < 0))
-    situation = _Situation(
-        founding=founding,
-        keys=keys,
-        cluster=_cluster_codes(clusters, keys),
-        former=positions(former_ids, ids),
-        registry=known,
-        founder=positions(record_keys(known), keys),
-    )
+    situation = Situation.of(clusters, registry, crosswalk, founding)
     homes = _homes(situation)
     owner = _survivors(homes, situation.clusters)
-    merged_away = (homes >= 0) & (_at(owner, homes) != np.arange(len(homes)))
-    restored = _restore(situation, owner)
-    minted, founders = _mint(situation, owner)
-    registry_now = _updated_registry(situation, owner, homes, merged_away, minted)
+    merged_away = (homes >= 0) & (_at(owner, homes) != np.arange(situation.ids))
+    _restore(situation, owner)
+    founders = _found(situation, owner)
+    registry_now = _updated_registry(situation, owner, homes, merged_away, _minted(situation, founders))
     return Assignment(
         _crosswalk(founding, registry_now["golden_id"].take(pa.array(owner[situation.cluster]))),
         registry_now,
-        _events(situation, registry_now, restored, founders),
+        _events(situation, registry_now, founders),
     )
 
 
-@dataclass(frozen=True)
-class _Situation:
-    """Everything as integers: records, clusters and ids are places in their tables, -1 for none."""
-
-    founding: pa.Table
-    keys: pa.Array
-    cluster: Ints  # per record
-    former: Ints  # per record: its published id
-    registry: pa.Table  # in order of publication, so that a smaller place is an older id
-    founder: Ints  # per id: the record that founded it
-
-    @property
-    def clusters(self) -> int:
-        return int(self.cluster.max(initial=-1)) + 1
-
-    def oldest_first(self, records: Ints) -> Ints:
-        """The given records from the oldest: first seen first, then by source, entity and record id."""
-        at = pa.array(records)
-        keys = self.keys.take(at)
-        if len(keys) > 1 and not pc.all(pc.less(keys[:-1], keys[1:])).as_py():
-            order = pc.sort_indices(keys).to_numpy()
-            records = records[order]
-            at = pa.array(records)
-        seen = self.founding["first_seen"].take(at).combine_chunks().dictionary_encode()
-        rank = pc.sort_indices(seen.dictionary).to_numpy().argsort()
-        ordered: Ints = records[np.argsort(rank[seen.indices.to_numpy(zero_copy_only=False)], kind="stable")]
-        return ordered
-
-
-def _cluster_codes(clusters: pa.Table, keys: pa.Array) -> Ints:
-    """The cluster of each record, counted from zero; records of no cluster get one of their own."""
-    clustered = record_keys(clusters)
-    if pc.count_distinct(clustered).as_py() < len(clustered):
-        raise ValueError("a source record is in more than one cluster")
-    at = positions(keys, clustered)
-    found = at >= 0
-    if int(found.sum()) < len(clustered):
-        raise ValueError("a cluster holds a source record that is not among the current records")
-    labels = clusters["cluster_id"].combine_chunks().take(pa.array(at[found])).dictionary_encode()
-    codes = np.empty(len(keys), np.int64)
-    codes[found] = labels.indices.to_numpy(zero_copy_only=False)
-    codes[~found] = len(labels.dictionary) + np.arange(int((~found).sum()))
-    return codes
-
-
-def _homes(situation: _Situation) -> Ints:
+def _homes(situation: Situation) -> Ints:
     """The cluster with which each id stays (rule 1); -1 for an id that none of the records has."""
-    count = situation.registry.num_rows
+    count = situation.ids
     homes = np.full(count, -1, np.int64)
     had = situation.former >= 0
     parts, sizes = np.unique(situation.cluster[had] * count + situation.former[had], return_counts=True)
@@ -159,9 +99,9 @@ def _homes(situation: _Situation) -> Ints:
     return homes
 
 
-def _age(situation: _Situation, parts: Ints) -> Ints:
+def _age(situation: Situation, parts: Ints) -> Ints:
     """Order of parts (of ids in clusters) by their oldest record."""
-    part_of = situation.cluster * situation.registry.num_rows + situation.former
+    part_of = situation.cluster * situation.ids + situation.former
     inside = np.flatnonzero((situation.former >= 0) & np.isin(part_of, parts))
     oldest_first = situation.oldest_first(inside)
     age = np.empty(len(parts), np.int64)
@@ -177,70 +117,76 @@ def _survivors(homes: Ints, clusters: int) -> Ints:
     return owner
 
 
-def _restore(situation: _Situation, owner: Ints) -> Ints:
-    """Give ids back to clusters that hold their founding record (rule 3), in place; returns those ids."""
-    idle = np.setdiff1d(np.flatnonzero(situation.founder >= 0), owner)
+def _restore(situation: Situation, owner: Ints) -> None:
+    """Give ids back to clusters that hold their founding record (rule 3), in place."""
+    idle = np.flatnonzero((situation.founder >= 0) & ~_in_use(situation, owner))
     idle = idle[owner[situation.cluster[situation.founder[idle]]] < 0][::-1]
-    home = situation.cluster[situation.founder[idle]]
-    owner[home] = idle
-    return np.sort(idle[owner[home] == idle])
+    owner[situation.cluster[situation.founder[idle]]] = idle
 
 
-def _mint(situation: _Situation, owner: Ints) -> tuple[pa.Table, Ints]:
-    """Make ids for clusters without one (rule 4), in place; returns their registry rows and founders."""
+def _found(situation: Situation, owner: Ints) -> Ints:
+    """Number new ids for clusters without one (rule 4), in place; returns the founding record of each."""
     without = np.flatnonzero(owner[situation.cluster] < 0)
     ordered = situation.oldest_first(without)
-    _, first = np.unique(situation.cluster[ordered], return_index=True)
-    founders = ordered[np.sort(first)]
-    owner[situation.cluster[founders]] = situation.registry.num_rows + np.arange(len(founders))
+    oldest = np.full(situation.clusters, -1, np.int64)
+    oldest[situation.cluster[ordered[::-1]]] = np.arange(len(ordered))[::-1]
+    founders: Ints = ordered[np.sort(oldest[oldest >= 0])]
+    owner[situation.cluster[founders]] = situation.ids + np.arange(len(founders))
+    return founders
 
-    generation = np.full(len(situation.cluster), -1, np.int64)
+
+def _minted(situation: Situation, founders: Ints) -> pa.Table:
+    """Registry rows of new ids."""
+    latest = np.full(len(situation.cluster), -1, np.int64)
     has_founder = situation.founder >= 0
-    np.maximum.at(
-        generation,
-        situation.founder[has_founder],
-        situation.registry["generation"].to_numpy()[has_founder],
-    )
-    generation = generation[founders] + 1
-    record = situation.founding.select(RECORD_KEY).take(pa.array(founders))
-    parts = [pa.array(generation).cast(pa.string()), *(c.combine_chunks() for c in record.columns)]
-    names = pc.binary_join_element_wise(*parts, "|").to_pylist()
+    generations = situation.registry["generation"].to_numpy()
+    np.maximum.at(latest, situation.founder[has_founder], generations[has_founder])
+    generation = pa.array(latest[founders] + 1)
+    record = situation.records.select(RECORD_KEY).take(pa.array(founders)).combine_chunks()
+    names = pc.binary_join_element_wise(generation.cast(pa.string()), *record.columns, "|")
     newest = pc.max(situation.registry["sequence"]).as_py() or 0
     columns = {
-        "golden_id": pa.array(golden_ids(names), pa.string()),
+        "golden_id": golden_ids(names),
         **{name: record[name] for name in RECORD_KEY},
         "generation": generation,
         "sequence": newest + 1 + np.arange(len(founders)),
         "status": pa.repeat(CURRENT, len(founders)),
         "alias_of": pa.nulls(len(founders), pa.string()),
     }
-    return pa.table(columns, schema=REGISTRY_SCHEMA), founders
+    return pa.table(columns, schema=REGISTRY_SCHEMA)
 
 
 def _updated_registry(
-    situation: _Situation, owner: Ints, homes: Ints, merged_away: npt.NDArray[np.bool_], minted: pa.Table
+    situation: Situation, owner: Ints, homes: Ints, merged_away: npt.NDArray[np.bool_], minted: pa.Table
 ) -> pa.Table:
     """The registry with its new rows and with what became of every other id (rule 5)."""
-    known = situation.registry
-    count = known.num_rows
-    places = np.arange(count)
-    in_use = np.isin(places, owner)
+    in_use = _in_use(situation, owner)
     target = _at(owner, _at(situation.cluster, situation.founder))
     founderless = merged_away & (target < 0)
     target[founderless] = owner[homes[founderless]]
-    former = positions(known["alias_of"].combine_chunks(), known["golden_id"].combine_chunks())
-    inherit = (target < 0) & (former >= 0)
-    heir = former[inherit]
-    target[inherit] = np.where(in_use[heir], heir, target[heir])
+    inherits = (target < 0) & (situation.alias_of >= 0)
+    heir = situation.alias_of[inherits]
+    target[inherits] = np.where(in_use[heir], heir, target[heir])
     target[in_use] = -1
 
-    status = np.where(in_use, CURRENT, np.where(target >= 0, ALIAS, RETIRED))
-    everything = pa.concat_tables([known, minted])
-    alias_of = everything["golden_id"].take(pa.array(target, mask=target < 0)).combine_chunks()
+    state = np.where(in_use, 0, np.where(target >= 0, 1, 2))
+    everything = pa.concat_tables([situation.registry, minted])
     columns = {name: everything[name] for name in REGISTRY_SCHEMA.names}
-    columns["status"] = pa.concat_arrays([pa.array(status, pa.string()), minted["status"].combine_chunks()])
-    columns["alias_of"] = pa.concat_arrays([alias_of, minted["alias_of"].combine_chunks()])
+    former = {
+        "status": pa.array([CURRENT, ALIAS, RETIRED]).take(pa.array(state)),
+        "alias_of": everything["golden_id"].take(pa.array(target, mask=target < 0)),
+    }
+    for name, values in former.items():
+        chunks = values.chunks if isinstance(values, pa.ChunkedArray) else [values]
+        columns[name] = pa.chunked_array([*chunks, *minted[name].chunks], pa.string())
     return pa.table(columns, schema=REGISTRY_SCHEMA).combine_chunks()
+
+
+def _in_use(situation: Situation, owner: Ints) -> npt.NDArray[np.bool_]:
+    """Whether each published id is the id of some cluster."""
+    in_use = np.zeros(situation.ids, np.bool_)
+    in_use[owner[(owner >= 0) & (owner < situation.ids)]] = True
+    return in_use
 
 
 def _at(values: Ints, places: Ints) -> Ints:
@@ -256,22 +202,26 @@ def _crosswalk(founding: pa.Table, golden: pa.Array) -> pa.Table:
     return pa.table(columns, schema=CROSSWALK_SCHEMA)
 
 
-def _events(situation: _Situation, registry: pa.Table, restored: Ints, founders: Ints) -> pa.Table:
+def _events(situation: Situation, registry: pa.Table, founders: Ints) -> pa.Table:
     """What this assignment changed, in order of publication of the ids concerned."""
-    before = situation.registry
-    count = before.num_rows
-    event = np.full(registry.num_rows, None, object)
-    status = registry["status"].to_numpy(zero_copy_only=False)
-    changed = status[:count] != before["status"].to_numpy(zero_copy_only=False)
-    event[:count][changed & (status[:count] == ALIAS)] = "merged"
-    event[:count][changed & (status[:count] == RETIRED)] = "retired"
-    event[restored[changed[restored]]] = "restored"
+    before, count = situation.registry, situation.ids
+    status = registry["status"].combine_chunks()[:count]
+    changed = pc.indices_nonzero(pc.not_equal(status, before["status"].combine_chunks()))
+    meaning = {ALIAS: "merged", RETIRED: "retired", CURRENT: "restored"}
+    told = status.take(changed)
     parent = situation.former[founders]
-    event[count:] = np.where(parent >= 0, "split", "created")
-    parent_id = before["golden_id"].take(pa.array(parent, mask=parent < 0)).combine_chunks()
-    related = pa.concat_arrays([registry["alias_of"].combine_chunks()[:count], parent_id])
-    table = pa.table(
-        {"golden_id": registry["golden_id"], "event": pa.array(event, pa.string()), "related_id": related},
-        schema=EVENT_SCHEMA,
-    )
-    return table.filter(pc.is_valid(table["event"]))
+    columns = {
+        "golden_id": [registry["golden_id"].take(changed), registry["golden_id"][count:]],
+        "event": [
+            pa.array(list(meaning.values())).take(pc.index_in(told, value_set=pa.array(list(meaning)))),
+            pa.array(["split", "created"]).take(pa.array((parent < 0).astype(np.int64))),
+        ],
+        "related_id": [
+            registry["alias_of"].take(changed),
+            before["golden_id"].take(pa.array(parent, mask=parent < 0)),
+        ],
+    }
+    pieces = [
+        pa.table({name: values[at] for name, values in columns.items()}, schema=EVENT_SCHEMA) for at in (0, 1)
+    ]
+    return pa.concat_tables(pieces)

@@ -9,16 +9,18 @@ in use
 elsewhere: after a split the larger part keeps it.
 """
 
-from collections.abc import Iterable
 from hashlib import sha1
 from uuid import UUID
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.records.keys import positions
 
 NAMESPACE = UUID("5d2c1f7e-5a0e-5b1c-9a54-8f3b0d6c7e21")
+
+_DIGITS = [place for place in range(36) if place not in (8, 13, 18, 23)]  # the others are hyphens
 
 CURRENT, ALIAS, RETIRED = "current", "alias", "retired"
 
@@ -48,16 +50,27 @@ EVENT_SCHEMA = pa.schema([("golden_id", pa.string()), ("event", pa.string()), ("
 
 def golden_id(source: str, entity: str, record_id: str, generation: int = 0) -> str:
     """The golden id founded by a source record."""
-    return golden_ids([f"{generation}|{source}|{entity}|{record_id}"])[0]
+    return str(golden_ids(pa.array([f"{generation}|{source}|{entity}|{record_id}"]))[0])
 
 
-def golden_ids(names: Iterable[str]) -> list[str]:
-    """Version 5 UUIDs of names ``generation|source|entity|record_id``, faster than ``uuid.uuid5``."""
+def golden_ids(names: pa.Array) -> pa.Array:
+    """Version 5 UUIDs of names ``generation|source|entity|record_id``, as text; a million take about a second.
+
+    Python does the hashing, one name at a time, and numpy writes all texts at once.
+    """
     prefix = NAMESPACE.bytes
-    digests = (sha1(prefix + name.encode(), usedforsecurity=False).hexdigest() for name in names)
-    return [
-        f"{d[:8]}-{d[8:12]}-5{d[13:16]}-{'89ab'[int(d[16], 16) & 3]}{d[17:20]}-{d[20:32]}" for d in digests
+    hashed = [
+        sha1(prefix + name, usedforsecurity=False).digest()[:16]
+        for name in names.cast(pa.binary()).to_pylist()
     ]
+    octets = np.frombuffer(b"".join(hashed), np.uint8).reshape(-1, 16).copy()
+    octets[:, 6] = octets[:, 6] & 0x0F | 0x50  # version 5
+    octets[:, 8] = octets[:, 8] & 0x3F | 0x80  # the variant of RFC 9562
+    digits = np.stack([octets >> 4, octets & 0x0F], axis=2).reshape(-1, 32)
+    texts = np.full((len(digits), 36), ord("-"), np.uint8)
+    texts[:, _DIGITS] = np.frombuffer(b"0123456789abcdef", np.uint8)[digits]
+    offsets = np.arange(len(digits) + 1, dtype=np.int32) * 36
+    return pa.StringArray.from_buffers(len(digits), pa.py_buffer(offsets), pa.py_buffer(texts))
 
 
 def resolve(ids: pa.Array, registry: pa.Table) -> pa.Array:
