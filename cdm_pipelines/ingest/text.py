@@ -36,7 +36,7 @@ _BINARY = (
     (b"PAR1", "a Parquet file", "Set format: parquet."),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "Set format: excel."),
 )
-_WESTERN_FIRST = ("cp1252", "cp850", "cp1250", "cp1251", "cp1253", "cp1254", "cp437")
+_CODE_PAGES = ("cp1252", "cp850", "cp1250", "cp1251", "cp1253", "cp1254", "cp437")
 
 
 def _mark(error: UnicodeError) -> tuple[str, int]:
@@ -134,8 +134,10 @@ def likely_encoding(sample: bytes) -> str:
             return name
     if _is_wide(sample):
         return "utf-16"
-    best = from_bytes(sample, cp_isolation=["utf_8", *_WESTERN_FIRST]).best()
-    return "cp1252" if best is None else best.encoding.replace("_", "-")
+    best = from_bytes(sample, cp_isolation=["utf_8", *_CODE_PAGES]).best()
+    if best is None or "cp1252" in best.could_be_from_charset:
+        return "cp1252"
+    return best.encoding.replace("_", "-")
 
 
 class _Scan:

@@ -175,7 +175,7 @@ def _mapping(file: FileProfile, feeds: Entity, key: tuple[str, ...]) -> dict[str
         if feeds != Entity.PARTY and names_order(column.name):
             found.append((Meaning(f"{feeds}.order_id", 0.9, "the header says so"), position, column.name))
             continue
-        if feeds == Entity.PARTY and column.name in key:
+        if feeds == Entity.PARTY and column.name in key and _looks_like_key(column):
             continue
         found += [
             (meaning, position, column.name)

@@ -118,8 +118,7 @@ def superseded_rows(keys: pd.DataFrame, contract: SourceContract) -> Flags:
         complete &= keys[DEFECT].isna().to_numpy()
     for name in contract.key:
         cells = pc.dictionary_encode(as_texts(keys[name]))
-        complete &= ~_is_nothing(cells.dictionary, contract.column(name))[_indices(cells)]
-        complete &= as_flags(pc.is_valid(cells.indices))
+        complete &= _present(cells, _is_nothing(cells.dictionary, contract.column(name)))
         codes = codes * (len(cells.dictionary) + 1) + _indices(cells)
         codes = np.unique(codes, return_inverse=True)[1]
     result = np.zeros(len(keys), dtype=bool)
@@ -161,7 +160,7 @@ def _judge_column(
     coded = pc.dictionary_encode(cells.combine_chunks())
     indices, filled = _indices(coded), as_flags(pc.is_valid(coded.indices))
     nothing = _is_nothing(coded.dictionary, column)
-    present = filled & ~nothing[indices] if len(nothing) else filled
+    present = _present(coded, nothing)
     if column.is_essential:
         rule = Rule.MISSING if column.key_position is None else Rule.MISSING_KEY
         rows = np.flatnonzero(~present & readable)
@@ -201,6 +200,12 @@ def _is_nothing(values: pa.Array, column: Column) -> Flags:
     if column.null_values:
         nothing |= as_flags(pc.is_in(pc.utf8_trim_whitespace(values), pa.array(column.null_values)))
     return nothing
+
+
+def _present(coded: pa.DictionaryArray, nothing: Flags) -> Flags:
+    """Which rows have a value."""
+    filled = as_flags(pc.is_valid(coded.indices))
+    return filled & ~nothing[_indices(coded)] if len(nothing) else filled
 
 
 def _indices(coded: pa.DictionaryArray) -> Positions:
