@@ -190,7 +190,7 @@ with server.running() as url:
     if child == 0:
         sys.exit(0)  # leaves the parent's block
     if not {child_uses}:
-        os.waitpid(child, 0)
+        assert os.waitpid(child, 0)[1] == 0
         psycopg.connect(url).close()
     else:
         time.sleep(0.2)
