@@ -28,38 +28,44 @@ REASONS = (NO_VALUE, ONLY, AGREED, *(rule.value for rule in Rule), STABLE_KEY)
 
 @dataclass(frozen=True)
 class Layout:
-    """Records laid out customer by customer.
+    """Records laid out customer by customer: first those of customers with several records, then the others.
 
     Attributes:
-        starts: First row of each customer.
         sizes: Number of records of each customer.
+        starts: First row of each customer.
         shared: Customers with more than one record; only they need a decision.
-        rows: The records of those customers.
-        shared_starts: First of each of those customers within ``rows``.
-        customer: Of each of ``rows``, its customer's place in ``shared``.
+        rows: Number of records of those customers; they are the first rows.
+        customer: Of each of these rows, its customer's place in ``shared``.
     """
 
-    starts: Ints
     sizes: Ints
+    starts: Ints
     shared: Ints
-    rows: Ints
-    shared_starts: Ints
+    rows: int
     customer: Ints
 
     @classmethod
-    def of(cls, starts: Ints, rows: int) -> Self:
-        """Lay out ``rows`` records of customers that begin at ``starts``."""
-        sizes = np.diff(np.append(starts, rows))
+    def of(cls, sizes: Ints) -> Self:
+        """Lay out customers of the given sizes."""
         shared = np.flatnonzero(sizes > 1)
         lengths = sizes[shared]
-        return cls(
-            starts,
-            sizes,
-            shared,
-            np.flatnonzero(np.repeat(sizes > 1, sizes)),
-            np.cumsum(lengths) - lengths,
-            np.repeat(np.arange(len(shared)), lengths),
-        )
+        rows = int(lengths.sum())
+        starts = np.empty(len(sizes), np.int64)
+        starts[shared] = np.cumsum(lengths) - lengths
+        starts[sizes == 1] = rows + np.arange(len(sizes) - len(shared))
+        return cls(sizes, starts, shared, rows, np.repeat(np.arange(len(shared)), lengths))
+
+    @property
+    def shared_starts(self) -> Ints:
+        """First row of each customer with more than one record."""
+        return self.starts[self.shared]
+
+    def best(self, function: np.ufunc, values: Ints) -> Ints:
+        """The smallest, largest or summed value of each customer's records."""
+        found: Ints = values[self.starts]
+        if len(self.shared):
+            found[self.shared] = function.reduceat(values[: self.rows], self.shared_starts)
+        return found
 
 
 @dataclass(frozen=True)
@@ -89,8 +95,7 @@ class Contest:
     _trust: dict[tuple[tuple[str, int], ...], Ints] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._table = self.records.take(pa.array(self.layout.rows)).combine_chunks()
-        table = self._table
+        table = self._table = self.records.slice(0, self.layout.rows)
         self._active: Ints = table["active"].to_numpy().astype(np.int64)
         self._recency = _ranks(pc.coalesce(table["modified_at"], table["extract_date"]))
         sources = pc.binary_join_element_wise(table["source"], table["entity"], "/").combine_chunks()
@@ -180,8 +185,7 @@ class Contest:
         lost = np.flatnonzero(stages[0] & other)
         _, distinct = np.unique(customer[lost] * (values.max() + 1) + values[lost], return_index=True)
         losers = lost[np.sort(distinct)]
-        rows = self.layout.rows
-        return Outcome(np.where(has_value, rows[winner], -1), reason, rows[losers], customer[losers])
+        return Outcome(np.where(has_value, winner, -1), reason, losers, customer[losers])
 
 
 def _present(column: pa.Array) -> Marks:

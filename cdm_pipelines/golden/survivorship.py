@@ -12,20 +12,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.contracts.canonical import Entity, attributes
-from cdm_pipelines.golden.contest import Contest, Layout
+from cdm_pipelines.golden.contest import Contest, Ints, Layout
 from cdm_pipelines.golden.policy import SurvivorshipPolicy, golden_groups
 from cdm_pipelines.golden.provenance import PROVENANCE_SCHEMA, provenance
 from cdm_pipelines.identity.relations import golden_employers
 from cdm_pipelines.records.keys import RECORD_KEY, positions, record_keys
 
 __all__ = ["CUSTOMER_SCHEMA", "PROVENANCE_SCHEMA", "Golden", "survive", "survive_in_chunks"]
-
-Ints = npt.NDArray[np.int64]
 
 _GOLDEN_ATTRIBUTES = tuple(a.name for a in attributes(Entity.PARTY, golden_only=True))
 _RECORD_COLUMNS = (
@@ -104,7 +101,10 @@ def survive_in_chunks(
         last = max(int(np.searchsorted(ends, starts[first] + chunk_rows, side="right")), first + 1)
         rows = order[starts[first] : ends[last - 1]]
         ids = golden.take(pa.array(order[starts[first:last]]))
-        yield _chunk(records.take(pa.array(rows)), starts[first:last] - starts[first], ids, policy)
+        sizes = ends[first:last] - starts[first:last]
+        shared = np.repeat(sizes > 1, sizes)
+        laid_out = records.take(pa.array(np.concatenate([rows[shared], rows[~shared]])))
+        yield _chunk(laid_out.combine_chunks(), Layout.of(sizes), ids, policy)
         first = last
 
 
@@ -134,17 +134,15 @@ def _layout(records: pa.Table, golden: pa.Array) -> tuple[Ints, Ints]:
     return order.astype(np.int64), starts.astype(np.int64)
 
 
-def _chunk(records: pa.Table, starts: Ints, ids: pa.Array, policy: SurvivorshipPolicy) -> Golden:
+def _chunk(records: pa.Table, layout: Layout, ids: pa.Array, policy: SurvivorshipPolicy) -> Golden:
     """Golden records of whole customers laid out one after another."""
-    records = records.combine_chunks()
-    layout = Layout.of(starts, records.num_rows)
     contest = Contest(records, layout, policy)
     columns: dict[str, pa.Array] = {"golden_id": ids, **_summary(records, layout)}
     outcomes = {}
     for group in policy.groups:
         outcome = contest.decide(group)
         outcomes[group.name] = outcome
-        winner = starts.copy()
+        winner = layout.starts.copy()
         winner[layout.shared] = outcome.winner
         at = pa.array(winner, mask=winner < 0)
         columns |= {name: records[name].take(at) for name in group.attributes}
@@ -154,23 +152,18 @@ def _chunk(records: pa.Table, starts: Ints, ids: pa.Array, policy: SurvivorshipP
 
 def _summary(records: pa.Table, layout: Layout) -> dict[str, pa.Array]:
     """Status, counts and dates of each customer."""
-    starts = layout.starts
-    active = np.maximum.reduceat(records["active"].to_numpy().astype(np.int8), starts) > 0
-    source = _codes(records["source"])[1]
-    another = np.append(True, source[1:] != source[:-1])
-    another[starts] = True
+    active = layout.best(np.maximum, records["active"].to_numpy().astype(np.int64))
+    source = _codes(records["source"])[1]  # within a customer, rows are in order of source
+    another = np.append(1, source[1:] != source[:-1]).astype(np.int64)
+    another[layout.starts] = 1
+    first, last = _codes(records["first_seen"]), _codes(records["last_seen"])
     return {
-        "status": pa.array(np.where(active, "active", "inactive"), pa.string()),
+        "status": pa.array(["inactive", "active"]).take(pa.array(active)),
         "record_count": pa.array(layout.sizes),
-        "source_count": pa.array(np.add.reduceat(another.astype(np.int64), starts)),
-        "first_seen": _extreme(records["first_seen"], starts, np.minimum),
-        "last_seen": _extreme(records["last_seen"], starts, np.maximum),
+        "source_count": pa.array(layout.best(np.add, another)),
+        "first_seen": first[0].take(pa.array(layout.best(np.minimum, first[1]))),
+        "last_seen": last[0].take(pa.array(layout.best(np.maximum, last[1]))),
     }
-
-
-def _extreme(column: pa.ChunkedArray, starts: Ints, function: np.ufunc) -> pa.Array:
-    values, codes = _codes(column)
-    return values.take(pa.array(function.reduceat(codes, starts)))
 
 
 def _codes(column: pa.ChunkedArray) -> tuple[pa.Array, Ints]:
