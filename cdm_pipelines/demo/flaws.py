@@ -173,11 +173,12 @@ def bad_rows(draws: Draws, extract: Extract, lines: Text, keys: Text, able: Flag
 
 
 def _ragged(extract: Extract, line: str) -> str:
-    """A row that was cut off, or one with a delimiter too many."""
+    """A row that was cut off, or in the ERP one with a cell too many."""
     if extract.quote_all:
         return line.rsplit(f'"{extract.delimiter}"', 6)[0] + '"'
-    head, tail = line.rsplit(extract.delimiter, 1)
-    return head + extract.delimiter * 2 + tail
+    if extract.delimiter == ",":
+        return line.rsplit(extract.delimiter, 4)[0]
+    return f"{line}{extract.delimiter}X"
 
 
 def _without_key(extract: Extract, line: str) -> str:

@@ -99,7 +99,7 @@ def place(
     day = low + (draws.uniform("day", len(past)) * (start - low)).astype(np.int64)
     owners, order_days = [past], [day]
     for offset in range(days):
-        now = np.flatnonzero(able & (book.first_day <= offset) & draws.chance(f"today {offset}", size, 0.008))
+        now = np.flatnonzero(able & (book.first_day <= offset) & draws.chance(f"today {offset}", size, 0.012))
         owners.append(now)
         order_days.append(np.full(len(now), start + offset, dtype=np.int64))
     owner, day = np.concatenate(owners), np.concatenate(order_days)

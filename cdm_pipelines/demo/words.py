@@ -147,7 +147,7 @@ def streets(country: str) -> Weighted:
         for j in range(len(endings)):
             for i, stem in enumerate(stems):
                 ending = endings[(i * 5 + j) % len(endings)]
-                names.append(f"{stem} {ending}" if " " in stem else stem + ending)
+                names.append(stem + ending)
     return Weighted(list(dict.fromkeys(names)), shift=12.0)
 
 

@@ -196,3 +196,19 @@ def test_the_shop_delivers_only_what_is_new_or_changed() -> None:
         delta = DEMO.rows(SHOP_CUSTOMER, day)
         assert 0 < len(delta) < 0.1 * len(base)
         assert all(base.get(key_of(SHOP_CUSTOMER, row)) != row for row in delta)
+
+
+def test_who_moved_has_two_addresses_and_who_did_not_has_one() -> None:
+    party = DEMO.party_of()
+    homes: dict[str, set[str]] = defaultdict(set)
+    for extract, column in (
+        (CRM_CONTACT, "MailingPostalCode"), (ERP_CUSTOMER, "PSTLZ"), (SHOP_CUSTOMER, "Default Address Zip"),
+    ):  # fmt: skip
+        for key, row in DEMO.by_key(extract, DAYS[0]).items():
+            code = row[column].replace(" ", "").strip("'").upper()
+            if code:
+                homes[party[extract.source, extract.entity, key]].add(code)
+    moved = {r["truth_id"] for r in DEMO.truth("structure") if r["moved"]} & homes.keys()
+    settled = homes.keys() - moved
+    assert sum(len(homes[p]) > 1 for p in moved) > 0.25 * len(moved)
+    assert sum(len(homes[p]) > 1 for p in settled) < 0.04 * len(settled)
