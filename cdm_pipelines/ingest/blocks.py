@@ -8,6 +8,7 @@ elsewhere, as in ``5" pipe``, the csv module finds the ends.
 """
 
 import csv
+import io
 from collections import deque
 from collections.abc import Iterator
 from itertools import chain
@@ -123,11 +124,5 @@ class _Cutter:
 
 
 def _lines(buffer: bytes) -> Iterator[str]:
-    """Lines, one character per byte; a carriage return within a line is no line end here."""
-    text = buffer.decode("latin-1").replace("\r", " ")
-    start = 0
-    while (end := text.find("\n", start) + 1) > 0:
-        yield text[start:end]
-        start = end
-    if start < len(text):
-        yield text[start:]
+    """Lines with their ends, one character per byte."""
+    return iter(io.StringIO(buffer.decode("latin-1"), newline="").readline, "")

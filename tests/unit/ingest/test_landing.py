@@ -1,0 +1,63 @@
+"""Which files belong to which day."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import fsspec
+import pytest
+from ingest_samples import CUSTOMER
+
+from cdm_pipelines.ingest import find_files, landing_dates
+
+FILES = [
+    "erp/customer/2026-06-01.csv",
+    "erp/customer/2026-06-01-part2.csv.gz",
+    "erp/customer/2026-06-02.csv",
+    "erp/customer/2026-06-02.csv.done",
+    "erp/customer/2026-06-02.csv.part",
+    "erp/customer/2026-13-45.csv",
+    "erp/customer/readme.txt",
+    "erp/customer/old/2026-06-03.csv",
+    "kna1/KNA1_20260601_full.txt",
+    "daily/2026-06-01/customer.csv",
+]
+
+
+@pytest.fixture
+def landing(tmp_path: Path) -> str:
+    for name in FILES:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"id\n")
+    return str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("location", "dates", "found"),
+    [
+        ("erp/customer/{date}*.csv", ["2026-06-01", "2026-06-02"], [FILES[1], FILES[0]]),
+        ("kna1/KNA1_{date:%Y%m%d}_*.txt", ["2026-06-01"], [FILES[8]]),
+        ("daily/{date}/customer.csv", ["2026-06-01"], [FILES[9]]),
+        ("*/{date}*.csv", [], []),
+        ("nowhere/{date}.csv", [], []),
+    ],
+)
+def test_files_and_dates(landing: str, location: str, dates: list[str], found: list[str]) -> None:
+    contract = replace(CUSTOMER, location=location)
+    assert landing_dates(landing, contract) == dates
+    assert [file.path for file in find_files(landing, contract, "2026-06-01")] == sorted(found)
+
+
+def test_a_file_that_is_written_anew_looks_different(landing: str) -> None:
+    (before,) = find_files(landing, CUSTOMER, "2026-06-02")
+    Path(landing, before.path).write_bytes(b"id\n1\n")
+    (after,) = find_files(landing, CUSTOMER, "2026-06-02")
+    assert after != before
+    assert after.size == 5
+
+
+def test_any_file_system() -> None:
+    filesystem = fsspec.filesystem("memory")
+    filesystem.pipe("/landing-dates/erp/customer/2026-06-01.csv", b"id\n")
+    assert landing_dates("memory://landing-dates", CUSTOMER) == ["2026-06-01"]
+    assert [file.size for file in find_files("memory://landing-dates", CUSTOMER, "2026-06-01")] == [3]
