@@ -18,8 +18,6 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX: Final = "CDM_"
 _PACKAGE: Final = Path(__file__).resolve().parent
-DAGSTER_URL_VARIABLE: Final = "CDM_DAGSTER_DATABASE_URL"
-"""Not a setting: the project sets it for the Dagster processes that it starts."""
 
 
 class SettingsError(ValueError):
@@ -211,7 +209,7 @@ def _unknown(environment: Mapping[str, str]) -> list[str]:
     known = {_variable(name) for name in Settings.model_fields}
     problems = []
     for name in sorted(environment):
-        if name.startswith(PREFIX) and name not in known | {DAGSTER_URL_VARIABLE}:
+        if name.startswith(PREFIX) and name not in known:
             near = get_close_matches(name, known, n=1, cutoff=0.7)
             hint = (
                 f"did you mean {near[0]}?" if near else "remove it, or see `cdm doctor` for those there are"

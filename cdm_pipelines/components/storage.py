@@ -15,6 +15,8 @@ from dagster_postgres import DagsterPostgresStorage
 from cdm_pipelines.hub.connection import dagster_url, open_hub
 from cdm_pipelines.settings import load_settings
 
+POOL = {"statement_timeout": 60_000, "pool_recycle": 3_600, "max_overflow": 20}
+"""Milliseconds, seconds and connections. Kept connections save a new one per event."""
 _OPENED = ExitStack()
 """Dagster keeps parts of a storage and drops the whole, so the hub stays open until the process ends."""
 atexit.register(_OPENED.close)
@@ -27,6 +29,8 @@ class HubStorage(DagsterPostgresStorage):
         settings = load_settings()
         _OPENED.enter_context(open_hub(settings))
         super().__init__(dagster_url(settings), inst_data=inst_data)
+        for part in (self.run_storage, self.event_log_storage, self.schedule_storage):
+            part.optimize_for_webserver(**POOL)
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:

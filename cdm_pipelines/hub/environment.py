@@ -9,19 +9,18 @@ import tempfile
 from pathlib import Path
 
 from cdm_pipelines import settings as settings_module
-from cdm_pipelines.hub.connection import dagster_url
 from cdm_pipelines.hub.errors import HubError
-from cdm_pipelines.settings import DAGSTER_URL_VARIABLE, Settings
+from cdm_pipelines.settings import Settings
 
 
 def dagster_environment(settings: Settings) -> dict[str, str]:
-    """The variables that a Dagster process needs; to be called, and used, inside ``open_hub``.
+    """The variables that a Dagster process needs.
 
-    Makes the folder for DAGSTER_HOME with a fresh copy of ``dagster.yaml``, and the schema for Dagster's storage.
-    The settings are among the variables, so that a process in another working folder has the same.
+    Makes the folder for DAGSTER_HOME with a fresh copy of ``dagster.yaml``. The settings are among the variables,
+    so that a process in another working folder has the same.
 
     Raises:
-        HubError: the database cannot be reached, or there is no ``dagster.yaml``.
+        HubError: there is no ``dagster.yaml``.
     """
     home = settings.home / "dagster"
     home.mkdir(parents=True, exist_ok=True)
@@ -29,7 +28,6 @@ def dagster_environment(settings: Settings) -> dict[str, str]:
     return {
         **settings.environment(),
         "DAGSTER_HOME": str(home),
-        DAGSTER_URL_VARIABLE: dagster_url(settings),
     }
 
 
