@@ -8,11 +8,31 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.standardise import place
-from cdm_pipelines.standardise.distinct import FLAG, TEXT, Arrays, each, joined, no_text, over_distinct
-from cdm_pipelines.standardise.street import Street, read_line, read_parts
+from cdm_pipelines.standardise.distinct import (
+    FLAG,
+    TEXT,
+    Arrays,
+    each,
+    joined,
+    no_flags,
+    no_text,
+    over_distinct,
+)
+from cdm_pipelines.standardise.street import NUMBER_FIRST, Street, read_line, read_parts
 from cdm_pipelines.standardise.text import plain_punctuation
 
 _LONGEST_STREET = 100
+# Words with a capital and small letters, a number of at most three digits, perhaps a plain addition: nearly all lines.
+# What may mean more than that (a box, an abbreviation, "t.o.", "nr.") is left to the grammar; tests hold one against
+# the other.
+_PLAIN = (
+    r"^(?P<street>(?:'[st][ -])?[A-Z]\p{Ll}[\p{L}.'-]*(?: [\p{L}.'-]*\p{L})*\p{Ll}) (?P<number>[1-9][0-9]{0,2})"
+    r"(?:[ -]?(?P<letter>[A-Za-z])|[ -](?P<word>bis|hs|[1-9] hoog|[1-9][0-9]{0,2}))?$"
+)
+_NOT_PLAIN = (
+    r"(?i)str [0-9]|(?-i:Ij)|ĳ|\b(?:p\.?b|p\.?o|post[a-z]*|box|bus|bp|bo[iî]te|antw[a-z]*|t\.?o|nr|no|naast|nabij|bij|"
+    r"tegenover|ong|ongenummerd|flat|apt|apartment|unit|suite|room|floor|kamer|gebouw|blok|toren|huisnr)\b"
+)
 
 
 def address(
@@ -47,8 +67,30 @@ def address(
     return found, {"postcode": wrong_postcode, "city": wrong_city, "street": odd}
 
 
-def _street(*columns: pa.Array) -> Arrays:
-    return each(_read, (TEXT, TEXT, TEXT, TEXT, FLAG), *columns)
+def _street(
+    line: pa.Array, street: pa.Array, number: pa.Array, addition: pa.Array, country: pa.Array
+) -> Arrays:
+    """Plain lines for the whole column, the others one by one."""
+    own = pc.or_(pc.or_(pc.is_valid(street), pc.is_valid(number)), pc.is_valid(addition))
+    ordinary = pc.invert(pc.is_in(country, value_set=pa.array(sorted(NUMBER_FIRST), TEXT)))
+    plain = pc.and_not(pc.match_substring_regex(line, _PLAIN), pc.match_substring_regex(line, _NOT_PLAIN))
+    usual = pc.fill_null(pc.and_not(pc.and_(ordinary, plain), own), False)
+    parts = pc.extract_regex(pc.if_else(usual, line, pa.scalar(None, TEXT)), _PLAIN)
+    nothing = no_text(len(line))
+    behind = pc.binary_join_element_wise(pc.utf8_upper(parts.field("letter")), parts.field("word"), "")
+    fast = (
+        pc.if_else(usual, parts.field("street"), nothing),
+        pc.if_else(usual, parts.field("number"), nothing),
+        pc.if_else(pc.and_(usual, pc.not_equal(behind, "")), behind, nothing),
+        nothing,
+        no_flags(len(line)),
+    )
+    rest = pc.invert(usual)
+    if not pc.any(rest).as_py():
+        return fast
+    columns = (column.filter(rest) for column in (line, street, number, addition, country))
+    slow = each(_read, (TEXT, TEXT, TEXT, TEXT, FLAG), *columns)
+    return tuple(pc.replace_with_mask(quick, rest, part) for quick, part in zip(fast, slow, strict=True))
 
 
 def _read(

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.contracts.canonical import Entity, targets
 from cdm_pipelines.contracts.model import Column, SourceContract
-from cdm_pipelines.standardise import text
-from cdm_pipelines.standardise.distinct import TEXT, Arrays, coalesce, no_text, over_distinct
+from cdm_pipelines.standardise import text as texts
+from cdm_pipelines.standardise.distinct import TEXT, coalesce, no_text
 
 
 class Columns:
@@ -68,21 +68,19 @@ class Columns:
         return coalesce(*(self._meant(column) for column in self._feeding[target]))
 
     def text(self, target: str, *, keep_lines: bool = False, placeholders: bool = True) -> pa.Array:
-        """Text for people, repaired; see `text.clean`."""
-        return text.clean(self.code(target), keep_lines=keep_lines, placeholders=placeholders)
+        """Text for people, repaired; see `texts.clean`."""
+        return texts.clean(self.code(target), keep_lines=keep_lines, placeholders=placeholders)
 
     def key(self, name: str) -> pa.Array:
         """A source column that is compared as it stands."""
         return self._meant(self.contract.column(name))
 
     def _meant(self, column: Column) -> pa.Array:
-        def standard(values: pa.Array) -> Arrays:
-            trimmed = pc.utf8_trim_whitespace(values)
-            nulls = pa.array(["", *column.null_values], TEXT)
-            missing = pc.or_(pc.is_in(trimmed, value_set=nulls), pc.is_in(values, value_set=nulls))
-            return (_decoded(pc.if_else(missing, pa.scalar(None, TEXT), trimmed), column.values),)
-
-        return over_distinct(standard, self.raw(column.name))[0]
+        values = pc.utf8_trim_whitespace(self.raw(column.name))
+        missing = pc.is_in(
+            values, value_set=pa.array(["", *(text.strip() for text in column.null_values)], TEXT)
+        )
+        return _decoded(pc.if_else(missing, pa.scalar(None, TEXT), values), column.values)
 
 
 def _decoded(values: pa.Array, meanings: Mapping[str, str]) -> pa.Array:

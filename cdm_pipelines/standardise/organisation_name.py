@@ -89,8 +89,20 @@ def _trailing(forms: dict[str, tuple[str, ...]]) -> re.Pattern[str]:
     return re.compile(rf"(?:^|(?<=[\s,(.]))(?:{'|'.join(groups)})[\s.,)]*$", re.IGNORECASE)
 
 
+def _last_words(forms: dict[str, tuple[str, ...]]) -> frozenset[str]:
+    """What the last letters of a name with a form can be: ``bv``, or ``v`` where it is written B.V."""
+    last = {re.split(r"[\s/]", way)[-1] for written in forms.values() for way in written}
+    return frozenset(word[start:] for word in last for start in range(len(word)))
+
+
 _WAYS = sorted(((way, name) for name, written in _FORMS.items() for way in written), key=lambda w: -len(w[0]))
 _BEHIND = _trailing(_FORMS)
+_LAST_WORDS = _last_words(_FORMS)
+_LAST_WORD = re.compile(r"([^\W_]+)[\W_]*$")
+_MAY_BEGIN = re.compile(
+    r"(?:stichting|stg|foundation|vereniging|co[öo]p|maatschap|eenmanszaak|[vbn]\.?[ovz])", re.IGNORECASE
+)
+_MAY_TRADE = re.compile(r"h\.?o\.?d\.?n|t/a|d/?b/?a|handelend|trading", re.IGNORECASE)
 _BEFORE = {name: re.compile(rf"(?:{pattern})\s+(?=\S)", re.IGNORECASE) for name, pattern in _LEADING.items()}
 
 
@@ -112,7 +124,7 @@ def _national(country: str) -> frozenset[str]:
 def read_organisation(text: str, country: str | None) -> Organisation:
     """Read the name of an organisation; see `Organisation`."""
     text = plain_punctuation(text)
-    name, *trade = _TRADES_AS.split(text, maxsplit=1)
+    name, *trade = _TRADES_AS.split(text, maxsplit=1) if _MAY_TRADE.search(text) else (text,)
     if not name.strip(_AROUND):
         name, trade = text, []
     name, form = _without_forms(name.strip(_AROUND), country)
@@ -133,7 +145,9 @@ def _without_forms(name: str, country: str | None) -> tuple[str, str | None]:
 def _step(name: str, country: str | None) -> tuple[str, str | None]:
     """The name without its outermost form; the same name when it has none, or none that can be taken off."""
     name = _balanced(_MOMENT.sub("", name).strip(_AROUND))
-    behind = _BEHIND.search(name)
+    last_word = _LAST_WORD.search(name)
+    may_end = last_word is not None and last_word[1].casefold() in _LAST_WORDS
+    behind = _BEHIND.search(name) if may_end else None
     if behind is not None and behind.start() > 0:
         form = _WAYS[int(str(behind.lastgroup)[1:])][1]
         if _is_meant(form, behind[0], name, country):
@@ -142,7 +156,7 @@ def _step(name: str, country: str | None) -> tuple[str, str | None]:
     bare = re.sub(r"[\W_]", "", last.casefold())
     if head and country not in (None, "NL") and bare in _national(country):
         return head.rstrip(_AROUND), last.replace(".", "").upper()
-    for form, pattern in _BEFORE.items():
+    for form, pattern in _BEFORE.items() if _MAY_BEGIN.match(name) else ():
         match = pattern.match(name)
         if match is not None:
             rest = name[match.end() :]

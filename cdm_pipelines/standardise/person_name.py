@@ -17,6 +17,7 @@ A small grammar for the names of the Low Countries and their neighbours. Rules t
 import re
 from typing import NamedTuple
 
+from cdm_pipelines.standardise.casing import name_case
 from cdm_pipelines.standardise.family_name import Family, read_family, split_relation, take_titles
 from cdm_pipelines.standardise.given_name import Given, is_initials, read_given, spaced, take_call_name
 from cdm_pipelines.standardise.person_words import (
@@ -38,6 +39,7 @@ _ATTENTION = re.compile(
 )
 _NO_NAME = re.compile(r"[\d@_#*=<>{}\[\]|\\~^%$€]|https?:|www\.")
 NUMBER_FIRST_NAMES = frozenset({"US", "GB", "IE", "CA", "AU", "NZ"})  # J. Peter Jansen is a middle name there
+_MAY_LEAD = HONORIFICS.keys() | HOUSEHOLDS | IGNORED
 _LONGEST = 70
 _DUTCH = frozenset({None, "NL", "BE", "SR", "CW", "AW", "SX", "BQ"})
 
@@ -94,6 +96,8 @@ def read_salutation(text: str, country: str | None) -> PersonName:
 def _take_honorifics(text: str, *, dutch: bool) -> tuple[str, str | None]:
     """The text without the forms of address before it, and the one form that they are."""
     tokens = text.split()
+    if not tokens or ("/" not in tokens[0] and bare(tokens[0]) not in _MAY_LEAD):
+        return text, None
     found: list[str] = []
     start = 0
     while start < len(tokens) - 1:
@@ -143,6 +147,8 @@ def read_full(text: str, country: str | None) -> PersonName:
 
 def read_first(text: str, country: str | None) -> PersonName:
     """Read a first-name field, with what else was typed there."""
+    if len(text) > 4 and _is_word(text):
+        return PersonName(given=name_case(text))
     before, honorific, titles = _take_address(spaced(plain_punctuation(text)), dutch=is_dutch(country))
     given = _read_before(before)
     return PersonName(
@@ -158,6 +164,8 @@ def read_first(text: str, country: str | None) -> PersonName:
 
 def read_last(text: str, country: str | None) -> PersonName:
     """Read a last-name field, which holds the whole name where a system demands only that field."""
+    if _is_word(text):
+        return PersonName(surname=name_case(text))
     plain = plain_punctuation(text)
     rest, honorific, _ = _take_address(spaced(plain), dutch=is_dutch(country))
     first, _, more = rest.partition(" ")
@@ -171,6 +179,11 @@ def read_last(text: str, country: str | None) -> PersonName:
         surname=family.surname,
         odd_surname=is_odd(family.surname),
     )
+
+
+def _is_word(text: str) -> bool:
+    """Whether it is one word, as most names are: there is nothing to take apart."""
+    return text.isalpha() and len(text) <= _LONGEST
 
 
 def _take_address(text: str, *, dutch: bool) -> tuple[str, str | None, tuple[str, ...]]:

@@ -59,12 +59,11 @@ SUFFIXES = {
 }  # fmt: skip
 # Also names or words: a title only in this very spelling, in a text that is not all capitals.
 NEEDS_CAPITALS = words("ma ba ra aa rc md re rb mpa dds mfa eng bed med ii iii iv cpa cfa pmp sen jun")
-_STOPS = re.compile(r"[.\s]+")
 
 
 def bare(token: str) -> str:
     """A token in small letters without full stops, as the tables above list it."""
-    return _STOPS.sub("", token).lower().strip(",;:()")
+    return token.replace(".", "").lower().strip(" ,;:()")
 
 
 def prefix_of(token: str) -> str | None:
