@@ -1,7 +1,7 @@
 """Which records describe the same party: blocking, comparison, Fellegi-Sunter, clustering.
 
-Belongs here: linking any table under a policy. Does not belong here: which tables are linked (defs), what becomes of a
-cluster (identity, golden).
+Belongs here: linking any table under a policy. Does not belong here: which tables are linked (defs), what becomes of
+a cluster (identity, golden).
 """
 
 from typing import TYPE_CHECKING, Any

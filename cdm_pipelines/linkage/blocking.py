@@ -1,7 +1,7 @@
 """Candidate pairs: records that agree on a key, each pair once, in chunks.
 
-Belongs here: rules as integer blocks, oversized blocks, the stream of pairs with the rules that each satisfies. Does not
-belong here: what the keys hold (encode, clean) or how a pair is compared (compare).
+Belongs here: rules as integer blocks, oversized blocks, the stream of pairs with the rules that each satisfies. Does
+not belong here: what the keys hold (encode, clean) or how a pair is compared (compare).
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,6 +19,9 @@ from cdm_pipelines.linkage.policy import LinkagePolicy, Rule
 Positions = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
+
+
+_ANY = int(np.iinfo(np.int64).max)
 
 
 class Pairs(NamedTuple):
@@ -54,47 +57,54 @@ class Maker(Protocol):
 
 def combined(columns: Sequence[Column]) -> Codes:
     """Codes of agreement on all columns together, shape (records, width); -1 where one of them is null."""
-    ids, size = columns[0].codes.astype(np.int64), columns[0].size
+    ids = columns[0].codes.astype(np.int64)
     for column in columns[1:]:
         width = ids.shape[1] * column.codes.shape[1]
         left, right = ids[:, :, None], column.codes[:, None, :].astype(np.int64)
         joined = np.where((left >= 0) & (right >= 0), left * column.size + right, -1).reshape(-1, width)
         codes = pd.factorize(np.append(joined.ravel(), -1))[0]
         ids = np.where(joined >= 0, codes[:-1].reshape(joined.shape), -1)
-        size = int(ids.max(initial=-1)) + 1
-    del size
     return ids.astype(np.int32)
 
 
 class Blocks:
     """A rule over keys: records with the same key are a block."""
 
-    def __init__(self, label: str, ids: Codes, limit: int, refined: Codes | None = None) -> None:
+    def __init__(
+        self,
+        label: str,
+        ids: Codes,
+        largest: int = _ANY,
+        most_pairs: int = _ANY,
+        refined: Codes | None = None,
+    ) -> None:
         self.label = label
         self._ids = ids.copy()
         self.oversized = Oversized()
         if refined is not None:
-            self._refine(refined, limit)
-        self._cut(limit)
+            self._refine(refined, self._limit(largest, most_pairs))
+        self._cut(self._limit(largest, most_pairs))
         record, slot = np.nonzero(self._ids >= 0)
         block = self._ids[record, slot]
         order = np.lexsort((record, block)) if ids.shape[1] > 1 else np.argsort(block, kind="stable")
-        record, block = record[order].astype(np.int32), block[order]
+        record, block = record[order], block[order]
         if ids.shape[1] > 1 and len(block):
             first = np.append(True, (block[1:] != block[:-1]) | (record[1:] != record[:-1]))
             record, block = record[first], block[first]
-        ends = (
-            np.append(np.flatnonzero(block[1:] != block[:-1]) + 1, len(block))
-            if len(block)
-            else np.zeros(0, int)
-        )
-        sizes = np.diff(np.append(0, ends))
-        self._partners = np.repeat(ends, sizes) - np.arange(len(block)) - 1
-        self._record, self._block = record, block
+        self._partners = _following(block)
+        self._record: Positions = record.astype(np.int32)
+        self._block: Codes = block
 
     def _sizes(self) -> npt.NDArray[np.int64]:
         present = self._ids[self._ids >= 0]
         return np.bincount(present, minlength=1)
+
+    def _limit(self, largest: int, most_pairs: int) -> int:
+        """The size above which blocks are cut: as given, or less where smaller blocks already make enough pairs."""
+        sizes = np.bincount(self._sizes())
+        size = np.arange(len(sizes))
+        made = np.cumsum(sizes * size * (size - 1) // 2)
+        return min(largest, max(int(np.searchsorted(made, most_pairs, side="right")) - 1, 2))
 
     def _refine(self, refined: Codes, limit: int) -> None:
         large = (self._sizes() > limit)[self._ids] & (self._ids >= 0)
@@ -163,20 +173,15 @@ class Neighbours:
         self._position = np.full(len(within), -1, dtype=np.int64)
         self._position[self._record] = np.arange(len(order))
         self._block = within
-        ends = (
-            np.append(np.flatnonzero(block[1:] != block[:-1]) + 1, len(block))
-            if len(block)
-            else np.zeros(0, int)
-        )
-        rest = np.repeat(ends, np.diff(np.append(0, ends))) - np.arange(len(block)) - 1
-        self._partners = np.minimum(rest, window)
+        self._partners = np.minimum(_following(block), window)
 
     def makes(self, left: Positions, right: Positions) -> Flags:
         """Whether both records are within one window."""
         a, b = self._position[left], self._position[right]
-        return (
+        made: Flags = (
             (a >= 0) & (b >= 0) & (np.abs(a - b) <= self._window) & (self._block[left] == self._block[right])
         )
+        return made
 
     def chunks(self, pairs: int) -> Iterator[tuple[Positions, Positions]]:
         """All pairs within windows."""
@@ -204,6 +209,11 @@ class Listed:
         for start in range(0, len(self._packed), pairs):
             left, right = np.divmod(self._packed[start : start + pairs], self._records)
             yield left.astype(np.int32), right.astype(np.int32)
+
+
+def _following(block: Codes) -> Places:
+    """For each place of a sorted sequence of blocks the number of places that follow it in its block."""
+    return np.searchsorted(block, block, side="right") - np.arange(len(block)) - 1
 
 
 def _spans(partners: Places, pairs: int) -> Iterator[tuple[Places, Places]]:
@@ -239,7 +249,10 @@ def _bind(rule: Rule, policy: LinkagePolicy, records: Records) -> Maker:
         within = combined(keys[:-1])[:, 0] if len(keys) > 1 else everything
         return Neighbours(rule.label, within, keys[-1].flat, rule.window)
     refined = combined([*keys, *(records.key(name) for name in rule.refine)]) if rule.refine else None
-    return Blocks(rule.label, combined(keys), rule.max_block_size or policy.max_block_size, refined)
+    most_pairs = max(rule.max_pairs or policy.max_pairs, len(records))
+    return Blocks(
+        rule.label, combined(keys), rule.max_block_size or policy.max_block_size, most_pairs, refined
+    )
 
 
 class Allowed:
@@ -259,10 +272,12 @@ class Allowed:
         self.total = n * (n - 1) // 2 - int((sizes * (sizes - 1) // 2)[self._free].sum())
 
     def __call__(self, left: Positions, right: Positions) -> Flags:
+        """Whether each pair may be made."""
         if not self._free.any():
             return np.ones(len(left), dtype=bool)
         source = self._source[left]
-        return (source != self._source[right]) | ~self._free[source]
+        crossing: Flags = (source != self._source[right]) | ~self._free[source]
+        return crossing
 
 
 def stream(makers: Sequence[Maker], allowed: Allowed, pairs: int) -> Iterator[Pairs]:
@@ -272,9 +287,9 @@ def stream(makers: Sequence[Maker], allowed: Allowed, pairs: int) -> Iterator[Pa
             keep = allowed(left, right)
             for earlier in makers[:number]:
                 keep &= ~earlier.makes(left, right)
-            left, right = left[keep], right[keep]
-            rules = np.full(len(left), 1 << number, dtype=np.uint32)
+            kept = left[keep], right[keep]
+            rules = np.full(len(kept[0]), 1 << number, dtype=np.uint32)
             for later in range(number + 1, len(makers)):
-                rules |= makers[later].makes(left, right).astype(np.uint32) << np.uint32(later)
-            if len(left):
-                yield Pairs(left, right, rules)
+                rules |= makers[later].makes(*kept).astype(np.uint32) << np.uint32(later)
+            if len(rules):
+                yield Pairs(*kept, rules)

@@ -1,12 +1,12 @@
 """How often records agree by chance: the marginal probability of each level over all pairs.
 
-Belongs here: random pairs, and exact counts of agreement on keys. Does not belong here: telling matches from chance (em).
+Belongs here: random pairs, and exact counts of agreement on keys. Does not belong here: telling matches from chance
+(em).
 
-Random pairs alone cannot show that two records in a million share an address. Each comparison therefore names a key whose
-equality its high levels go with: pairs with equal keys are counted exactly and sampled apart (two strata).
+Random pairs alone cannot show that two records in a million share an address. Each comparison therefore names a key
+whose equality its high levels go with: pairs with equal keys are counted exactly and sampled apart (two strata).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +35,7 @@ class Chance:
 def random_pairs(
     records: int, wanted: int, allowed: Allowed, rng: np.random.Generator
 ) -> tuple[Positions, Positions]:
-    """About ``wanted`` pairs of different records, drawn with replacement; all pairs where there are no more than that."""
+    """About ``wanted`` pairs of different records, drawn with replacement; all pairs where there are no more."""
     if records * (records - 1) // 2 <= wanted:
         left, right = np.triu_indices(records, k=1)
     else:
@@ -47,23 +47,19 @@ def random_pairs(
 
 
 def chance(
-    compared: Compared,
-    pairs: tuple[Positions, Positions],
-    total: int,
-    allowed: Allowed,
-    rng: np.random.Generator,
+    compared: Compared, pairs: tuple[Positions, Positions], allowed: Allowed, rng: np.random.Generator
 ) -> Chance:
     """Estimate one comparison's marginals from random pairs and from pairs with equal keys."""
     size = len(compared.labels)
-    key = Blocks("", compared.key(), limit=np.iinfo(np.int64).max)
-    equal, drawn = key.sample(_IN_KEY, rng)
+    key = Blocks("", compared.key())
+    number, drawn = key.sample(_IN_KEY, rng)
     keep = allowed(*drawn)
     drawn = (drawn[0][keep], drawn[1][keep])
-    equal = equal * float(keep.mean()) if len(keep) else 0.0
+    equal = number * float(keep.mean()) if len(keep) else 0.0
     levels = compared.levels(*pairs)
     made = key.makes(*pairs)
     comparable = float((levels >= 0).mean()) if len(levels) else 0.0
-    everything = max(comparable * total, equal, 1.0)
+    everything = max(comparable * allowed.total, equal, 1.0)
     inside = _shares(compared.levels(*drawn), size, floor=0.5)
     outside = _shares(levels[~made], size, floor=0.5)
     share = min(equal / everything, 1.0)
@@ -73,10 +69,8 @@ def chance(
 def _shares(levels: npt.NDArray[np.int8], size: int, floor: float) -> npt.NDArray[np.float64]:
     counts = np.bincount(levels[levels >= 0], minlength=size).astype(np.float64)
     counts = np.maximum(counts, floor if counts.sum() else 1.0)
-    return counts / counts.sum()
-
-
-Progress = Callable[[str, float], None]
+    shares: npt.NDArray[np.float64] = counts / counts.sum()
+    return shares
 
 
 def chances(
@@ -86,6 +80,6 @@ def chances(
     rng = np.random.default_rng(seed)
     pairs = random_pairs(len(records), wanted, allowed, rng)
     return {
-        name: chance(one, pairs, allowed.total, allowed, np.random.default_rng([seed, number]))
+        name: chance(one, pairs, allowed, np.random.default_rng([seed, number]))
         for number, (name, one) in enumerate(compared.items())
     }

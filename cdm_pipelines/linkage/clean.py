@@ -1,7 +1,7 @@
 """Values made comparable, and short keys made of them; always on distinct values.
 
-Belongs here: case, accents, punctuation, spelling variants and the codes that blocking keys are made of. Does not belong
-here: parsing a raw field into its parts (standardise), or comparing two values (levels).
+Belongs here: case, accents, punctuation, spelling variants and the codes that blocking keys are made of. Does not
+belong here: parsing a raw field into its parts (standardise), or comparing two values (levels).
 """
 
 import re
@@ -18,7 +18,50 @@ LONGEST = (
 
 # Words that stand before a surname without being part of what people look it up under.
 PREFIXES = frozenset(
-    ["van", "der", "de", "den", "het", "t", "ten", "ter", "te", "in", "op", "aan", "bij", "la", "le", "du", "des", "da", "do", "dos", "das", "di", "del", "della", "el", "al", "von", "zu", "zum", "af", "av", "mc", "mac", "o", "d", "l", "s", "onder", "over", "uit", "voor", "tot"]
+    [
+        "van",
+        "der",
+        "de",
+        "den",
+        "het",
+        "t",
+        "ten",
+        "ter",
+        "te",
+        "in",
+        "op",
+        "aan",
+        "bij",
+        "la",
+        "le",
+        "du",
+        "des",
+        "da",
+        "do",
+        "dos",
+        "das",
+        "di",
+        "del",
+        "della",
+        "el",
+        "al",
+        "von",
+        "zu",
+        "zum",
+        "af",
+        "av",
+        "mc",
+        "mac",
+        "o",
+        "d",
+        "l",
+        "s",
+        "onder",
+        "over",
+        "uit",
+        "voor",
+        "tot",
+    ]
 )
 
 

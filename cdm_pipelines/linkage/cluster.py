@@ -1,15 +1,14 @@
 """From scored pairs to clusters that hold together.
 
-Belongs here: components, contradictions, agglomeration. Does not belong here: scores (model) or stable ids (identity).
+Belongs here: components, their limits, the pairs that blocking did not make. Does not belong here: scores (model), how
+groups join (agglomerate), stable ids (identity).
 
-Method. Links from the review threshold on make components; within each, all pairs are scored, also those that no blocking
-rule made. Groups are then joined by average log2 odds, each with its mutual best neighbour (reciprocal nearest neighbours,
-which for average linkage gives the same tree as joining the best pair of all: Murtagh 1983). Two groups join while one of
-their pairs is a match, their average reaches the policy's support, and no pair of them contradicts. Everything is decided
-within a component, from records and model alone.
+Links from the review threshold on make components. Within each, all pairs are scored, also those that no blocking rule
+made, and groups are joined by the evidence between them; a contradiction keeps two groups apart. Everything is decided
+within a component, from records, model and decisions alone; components are worked off in batches, so memory is bounded.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,184 +16,145 @@ import numpy.typing as npt
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from cdm_pipelines.linkage.agglomerate import Evidence, Groups, Labels, Limits, Weigh
 from cdm_pipelines.linkage.blocking import Positions
+from cdm_pipelines.linkage.comparers import Packed
+from cdm_pipelines.linkage.model import Floats
 from cdm_pipelines.linkage.policy import Clustering
 
-Floats = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int64]
-_NEVER = -1e9  # bits of a pair that must stay apart
 _STEP = 2.0  # bits by which the threshold rises to break a component that is too large
+_BATCH = 1_000_000  # pairs that are judged together
+Pair = tuple[Positions, Positions]
 
 
 @dataclass(frozen=True)
 class Links:
-    """Pairs with their posterior log2 odds, and whether they contradict."""
+    """Pairs from the review threshold on: positions left < right, posterior log2 odds, agreement patterns."""
 
     left: Positions
     right: Positions
     odds: Floats
-    apart: npt.NDArray[np.bool_]
+    packed: Packed
 
-    def at(self, chosen: npt.NDArray[np.bool_]) -> "Links":
+    def at(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Links":
         """Some of the links."""
-        return Links(self.left[chosen], self.right[chosen], self.odds[chosen], self.apart[chosen])
+        return Links(self.left[chosen], self.right[chosen], self.odds[chosen], self.packed[chosen])
 
 
-Scored = Callable[[Positions, Positions], Links]
+@dataclass(frozen=True)
+class Judge:
+    """What clustering asks of comparisons and model.
+
+    Attributes:
+        compare: Agreement patterns of pairs.
+        evidence: What patterns weigh, by comparison, and which pairs must stay apart.
+        weigh: Odds from bits added up over comparisons.
+    """
+
+    compare: Callable[[Positions, Positions], Packed]
+    evidence: Callable[[Positions, Positions, Packed], Evidence]
+    weigh: Weigh
 
 
 def clusters(
-    records: int,
-    links: Links,
-    same: tuple[Positions, Positions],
-    different: tuple[Positions, Positions],
-    match: float,
-    policy: Clustering,
-    score: Scored,
+    records: int, links: Links, decided: tuple[Pair, Pair], *, match: float, policy: Clustering, judge: Judge
 ) -> Labels:
     """For each record the lowest position of its cluster.
 
     Args:
         records: Number of records.
         links: Pairs from the review threshold on.
-        same: Pairs that belong together whatever they score.
-        different: Pairs that stay apart whatever they score.
+        decided: Pairs that belong together, and pairs that stay apart, whatever they score.
         match: Log2 odds from which a pair is a match.
         policy: The guards.
-        score: Scores further pairs, for those that no blocking rule made.
+        judge: Judges further pairs.
     """
-    given = components(records, *same)
-    links = _within_limits(records, links, same, policy.max_component)
-    component = components(
-        records, np.concatenate([links.left, same[0]]), np.concatenate([links.right, same[1]])
-    )
-    links = _completed(records, links, component, policy.max_component, score)
-    odds = np.clip(links.odds, -policy.limit, policy.limit)
-    odds[links.apart] = _NEVER
-    odds[_among(records, links, different)] = _NEVER
-    graph = _Groups.of(records, given, links, odds)
-    return graph.joined(match=min(match, policy.limit), support=policy.support, most=policy.max_size)
+    same, different = decided
+    member = components(records, *same)
+    links = _within_limits(links, same, policy.max_component)
+    component = components(records, np.append(links.left, same[0]), np.append(links.right, same[1]))
+    apart = _key(np.minimum(*different), np.maximum(*different))
+    limits = Limits(match, policy.support, policy.max_size)
+    links = links.at(np.argsort(component[links.left], kind="stable"))
+    of_link = component[links.left]
+    for nodes in _batches(component):
+        first, last = component[nodes[0]], component[nodes[-1]]
+        known = links.at(np.arange(*np.searchsorted(of_link, [first, last + 1])))
+        left, right, packed = _completed(nodes, component[nodes], known, policy.max_component, judge)
+        evidence = judge.evidence(left, right, packed)
+        evidence.apart[np.isin(_key(left, right), apart)] = True
+        # Positions within the batch follow positions in the table, so that the lowest stays the lowest.
+        table = np.sort(nodes)
+        a, b, given = (np.searchsorted(table, of) for of in (left, right, member[table]))
+        member[table] = table[Groups.of(given, a, b, evidence).joined(judge.weigh, limits)]
+    return member
 
 
 def components(records: int, left: Positions, right: Positions) -> Labels:
     """The lowest position of each record's component."""
     graph = coo_matrix((np.ones(len(left), dtype=np.int8), (left, right)), shape=(records, records))
     label = connected_components(graph, directed=False)[1]
-    lowest = np.full(int(label.max(initial=-1)) + 1, records, dtype=np.int64)
-    np.minimum.at(lowest, label, np.arange(records))
-    return lowest[label]
+    lowest = np.zeros(int(label.max(initial=-1)) + 1, dtype=np.int64)
+    # The last assignment to a place stands: backwards, that is the lowest position.
+    lowest[label[::-1]] = np.arange(records)[::-1]
+    return np.asarray(lowest[label])
 
 
-def _within_limits(records: int, links: Links, same: tuple[Positions, Positions], most: int) -> Links:
-    """Drop the weakest links of components with more than ``most`` records until none is left."""
+def _key(left: Positions, right: Positions) -> npt.NDArray[np.int64]:
+    return (left.astype(np.int64) << 32) | right.astype(np.int64)
+
+
+def _within_limits(links: Links, same: Pair, most: int) -> Links:
+    """Drop the weakest links of components with more than ``most`` records until there is no such component."""
+    keep = np.ones(len(links.left), dtype=bool)
     floor = float(links.odds.min(initial=0.0))
-    while True:
-        component = components(records, np.append(links.left, same[0]), np.append(links.right, same[1]))
-        sizes = np.bincount(component, minlength=records)
-        large = sizes[component[links.left]] > most
-        if not large.any():
-            return links
+    inside = np.arange(len(links.left))  # links in components that are still too large
+    while len(inside):
+        nodes, ends = np.unique(
+            np.concatenate([links.left[inside], links.right[inside], *same]), return_inverse=True
+        )
+        a, b, c = np.split(ends, [len(inside), 2 * len(inside)])
+        d, e = np.split(c, 2)
+        component = components(len(nodes), np.append(a, d), np.append(b, e))
+        sizes = np.bincount(component, minlength=len(nodes))
+        inside = inside[sizes[component[a]] > most]
         floor += _STEP
-        links = links.at(~large | (links.odds >= floor))
+        weak = links.odds[inside] < floor
+        keep[inside[weak]] = False
+        inside = inside[~weak]
+    return links.at(keep)
 
 
-def _completed(records: int, links: Links, component: Labels, most: int, score: Scored) -> Links:
-    """Links together with the pairs of each component that were not among them."""
-    sizes = np.bincount(component, minlength=records)
-    wanted = np.flatnonzero((sizes[component] > 2) & (sizes[component] <= most))
-    order = wanted[np.argsort(component[wanted], kind="stable")]
-    ends = np.searchsorted(component[order], component[order], side="right")
-    partners = ends - np.arange(len(order)) - 1
-    a = np.repeat(np.arange(len(order)), partners)
+def _batches(component: Labels) -> Iterator[Labels]:
+    """Records of components of two and more, component by component, about ``_BATCH`` pairs at a time."""
+    sizes = np.bincount(component, minlength=len(component))
+    nodes = np.flatnonzero(sizes[component] > 1)
+    nodes = nodes[np.argsort(component[nodes], kind="stable")]
+    pairs = np.cumsum(sizes[component[nodes]] - 1) // 2  # of the components up to and with this record, about
+    start = 0
+    while start < len(nodes):
+        before = int(pairs[start - 1]) if start else 0
+        stop = max(int(np.searchsorted(pairs, before + _BATCH, side="right")), start + 1)
+        last = component[nodes[min(stop, len(nodes)) - 1]]
+        stop = int(np.searchsorted(component[nodes], last, side="right"))
+        yield nodes[start:stop]
+        start = stop
+
+
+def _completed(
+    nodes: Labels, component: Labels, known: Links, most: int, judge: Judge
+) -> tuple[Positions, Positions, Packed]:
+    """All pairs of each component; those that blocking did not make are compared now."""
+    ends = np.searchsorted(component, component, side="right")
+    sizes = ends - np.searchsorted(component, component, side="left")
+    partners = np.where((sizes > 2) & (sizes <= most), ends - np.arange(len(nodes)) - 1, 0)
+    a = np.repeat(np.arange(len(nodes)), partners)
     b = a + 1 + np.arange(len(a)) - np.repeat(np.cumsum(partners) - partners, partners)
-    left, right = order[a].astype(np.int32), order[b].astype(np.int32)
-    new = ~np.isin(
-        left.astype(np.int64) * records + right, links.left.astype(np.int64) * records + links.right
+    left, right = nodes[a].astype(np.int32), nodes[b].astype(np.int32)
+    new = ~np.isin(_key(left, right), _key(known.left, known.right))
+    left, right = left[new], right[new]
+    return (
+        np.append(known.left, left),
+        np.append(known.right, right),
+        np.append(known.packed, judge.compare(left, right)),
     )
-    more = score(left[new], right[new])
-    return Links(
-        np.concatenate([links.left, more.left]),
-        np.concatenate([links.right, more.right]),
-        np.concatenate([links.odds, more.odds]),
-        np.concatenate([links.apart, more.apart]),
-    )
-
-
-def _among(records: int, links: Links, pairs: tuple[Positions, Positions]) -> npt.NDArray[np.bool_]:
-    low, high = np.minimum(*pairs).astype(np.int64), np.maximum(*pairs)
-    return np.isin(links.left.astype(np.int64) * records + links.right, low * records + high)
-
-
-@dataclass
-class _Groups:
-    """Groups of records and the sums of the odds between them.
-
-    Attributes:
-        member: For each record the lowest position of its group.
-        sizes: For each lowest position the number of records in the group.
-        low, high: Groups of each edge.
-        total: Sum of the odds of the edge's pairs.
-        best: The highest of them.
-    """
-
-    member: Labels
-    sizes: npt.NDArray[np.int64]
-    low: Labels
-    high: Labels
-    total: Floats
-    best: Floats
-
-    @classmethod
-    def of(cls, records: int, given: Labels, links: Links, odds: Floats) -> "_Groups":
-        groups = cls(
-            given,
-            np.bincount(given, minlength=records),
-            links.left.astype(np.int64),
-            links.right.astype(np.int64),
-            odds,
-            odds,
-        )
-        groups._contract(given)
-        return groups
-
-    def _contract(self, now: Labels) -> None:
-        """Rename groups and add up edges that fall together."""
-        a, b = now[self.low], now[self.high]
-        low, high = np.minimum(a, b), np.maximum(a, b)
-        keep = low != high
-        low, high, total, best = low[keep], high[keep], self.total[keep], self.best[keep]
-        order = np.lexsort((best, total, high, low))
-        low, high, total, best = low[order], high[order], total[order], best[order]
-        first = (
-            np.flatnonzero(np.append(True, (low[1:] != low[:-1]) | (high[1:] != high[:-1])))
-            if len(low)
-            else order
-        )
-        self.low, self.high = low[first], high[first]
-        self.total = np.add.reduceat(total, first) if len(first) else total
-        self.best = np.maximum.reduceat(best, first) if len(first) else best
-
-    def joined(self, match: float, support: float, most: int) -> Labels:
-        """Join mutual best neighbours until no two groups may join."""
-        while True:
-            average = self.total / (self.sizes[self.low] * self.sizes[self.high])
-            may = (
-                (average >= support)
-                & (self.best >= match)
-                & (self.sizes[self.low] + self.sizes[self.high] <= most)
-            )
-            chosen = np.flatnonzero(may)
-            if not len(chosen):
-                return self.member
-            chosen = chosen[np.lexsort((self.high[chosen], self.low[chosen], -average[chosen]))]
-            rank = np.arange(len(chosen))
-            best = np.full(len(self.member), len(chosen))
-            np.minimum.at(best, self.low[chosen], rank)
-            np.minimum.at(best, self.high[chosen], rank)
-            mutual = chosen[(best[self.low[chosen]] == rank) & (best[self.high[chosen]] == rank)]
-            low, high = self.low[mutual], self.high[mutual]
-            now = np.arange(len(self.member))
-            now[high] = low
-            self.sizes[low] += self.sizes[high]
-            self.member = now[self.member]
-            self._contract(now)

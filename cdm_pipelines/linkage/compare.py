@@ -1,7 +1,7 @@
 """Comparisons bound to records: from pairs of positions to levels.
 
-Belongs here: what all comparisons have in common, and those over one kind of plain value. Does not belong here: names of
-persons (compare_name), addresses (compare_address), the similarity of two strings (levels).
+Belongs here: what all comparisons have in common, and those over one kind of plain value. Does not belong here: names
+of persons (compare_name), addresses (compare_address), the similarity of two strings (levels).
 """
 
 from typing import ClassVar, Protocol
@@ -17,7 +17,6 @@ from cdm_pipelines.linkage.levels import (
     Levels,
     edit_levels,
     edits,
-    similarity,
     similarity_levels,
     unequal,
 )
@@ -44,8 +43,8 @@ class Compared(Protocol):
     def key(self) -> Codes:
         """Codes of a key, shape (records, width), -1 for null, whose equality the high levels go with.
 
-        Random pairs hardly ever agree on an address. How often records agree on this key is counted exactly, and levels
-        are then sampled apart among pairs that do and pairs that do not.
+        Random pairs hardly ever agree on an address. How often records agree on this key is counted exactly, and
+        levels are then sampled apart among pairs that do and pairs that do not.
         """
 
 
@@ -62,7 +61,7 @@ class Exact:
     def levels(self, left: Positions, right: Positions) -> Levels:
         """Equal or not."""
         a, b = self._column.flat[left], self._column.flat[right]
-        levels = (a == b).astype(np.int8)
+        levels: Levels = (a == b).astype(np.int8)
         levels[(a < 0) | (b < 0)] = MISSING
         return levels
 
@@ -131,17 +130,29 @@ class Identifier:
 
 
 class Phone:
-    """Equal, the same last digits (other country code or area code), one digit off, or different."""
+    """Equal, the same last digits (written with another country or area code), one digit off, or different.
 
-    labels: tuple[str, ...] = ("different", "one digit off", "last digits equal", "equal")
+    Housemates share a landline and seldom a mobile number: where the policy names the prefixes of mobile numbers, an
+    equal one is a level of its own.
+    """
+
     LAST: ClassVar[int] = 7
 
     def __init__(self, records: Records, comparison: spec.PhoneComparison) -> None:
         self._column = records.together(comparison.columns)
         self.columns = frozenset(comparison.reads)
         self.term = self._column if comparison.term_frequency else None
-        ends = [text[-self.LAST :] for text in self._column.texts]
-        self._end = pd.factorize(np.array(ends, dtype=object))[0].astype(np.int32)
+        texts = self._column.texts.tolist()
+        self._end = pd.factorize(np.array([text[-self.LAST :] for text in texts], dtype=object))[0].astype(
+            np.int32
+        )
+        prefixes = comparison.mobile_prefixes
+        self._mobile = (
+            np.array([text.startswith(prefixes) for text in texts], dtype=bool) if prefixes else None
+        )
+        self.labels: tuple[str, ...] = ("different", "one digit off", "last digits equal", "equal")
+        if prefixes:
+            self.labels = (*self.labels, "equal mobile number")
 
     def _one(self, left: Codes, right: Codes) -> Levels:
         texts, end = self._column.texts, self._end
@@ -153,7 +164,11 @@ class Phone:
             levels[rest] = (found <= 1).astype(np.int8)
             return levels
 
-        return unequal(self._column, left, right, near, top=3)
+        levels = unequal(self._column, left, right, near, top=3)
+        if self._mobile is not None:
+            equal = np.flatnonzero(levels == 3)
+            levels[equal[self._mobile[left[equal]]]] = 4
+        return levels
 
     def levels(self, left: Positions, right: Positions) -> Levels:
         """The best level over all numbers."""
@@ -165,37 +180,34 @@ class Phone:
 
 
 class Email:
-    """Equal, one character off, the same mailbox at another domain, or different."""
+    """Equal, one letter off, the same numbered mailbox at another domain, or different.
 
-    labels: tuple[str, ...] = (
-        "different",
-        "similar mailbox",
-        "same mailbox elsewhere",
-        "one character off",
-        "equal",
-    )
+    A mailbox that is made of a name says no more than the name: only one with two digits or more (anne1992) is looked
+    for elsewhere. And digits are no typing errors: jansen5 and jansen65 are two people of one family.
+    """
+
+    labels: tuple[str, ...] = ("different", "same mailbox elsewhere", "one letter off", "equal")
 
     def __init__(self, records: Records, comparison: spec.EmailComparison) -> None:
         self._column = records.columns[comparison.column]
         self.columns = frozenset(comparison.reads)
         self.term = self._column if comparison.term_frequency else None
-        self._local = np.array([text.partition("@")[0] for text in self._column.texts], dtype=object)
+        texts = self._column.texts.tolist()
+        digits = ["".join(c for c in text if c.isdigit()) for text in texts]
+        own = [text.partition("@")[0] if len(d) > 1 else None for text, d in zip(texts, digits, strict=True)]
+        self._mailbox = pd.factorize(np.array(own, dtype=object))[0]
+        self._digits = pd.factorize(np.array(digits, dtype=object))[0]
 
     def levels(self, left: Positions, right: Positions) -> Levels:
         """By the whole address, then by the part before the @."""
-        texts, local = self._column.texts, self._local
+        return unequal(self._column, self._column.flat[left], self._column.flat[right], self._near, top=3)
 
-        def near(a: Codes, b: Codes) -> Levels:
-            levels = (similarity(local[a].tolist(), local[b].tolist(), "jaro_winkler") >= 0.92).astype(
-                np.int8
-            )
-            alike = np.flatnonzero(levels)
-            levels[alike[local[a[alike]] == local[b[alike]]]] = 2
-            typo = edits(texts[a].tolist(), texts[b].tolist(), 1) <= 1
-            levels[typo] = 3
-            return levels
-
-        return unequal(self._column, self._column.flat[left], self._column.flat[right], near, top=4)
+    def _near(self, a: Codes, b: Codes) -> Levels:
+        texts = self._column.texts
+        levels: Levels = ((self._mailbox[a] >= 0) & (self._mailbox[a] == self._mailbox[b])).astype(np.int8)
+        typo = edits(texts[a].tolist(), texts[b].tolist(), 1) <= 1
+        levels[typo & (self._digits[a] == self._digits[b])] = 2
+        return levels
 
     def key(self) -> Codes:
         """Equality of the address."""
@@ -229,7 +241,7 @@ class Date:
     def _near(self, a: Codes, b: Codes) -> Levels:
         x, y = self._parts[a], self._parts[b]
         equal = x == y
-        levels = equal[:, 0].astype(np.int8)
+        levels: Levels = equal[:, 0].astype(np.int8)
         levels[equal.sum(axis=1) == 2] = 2
         p, q = self._digits[a], self._digits[b]
         wrong = (p != q).sum(axis=1)

@@ -1,13 +1,14 @@
 """Comparison of addresses: one comparison over all parts, because the parts say the same thing.
 
-Belongs here: levels of agreement over postcode, house number, addition, street and city. Does not belong here: taking an
-address line apart (standardise).
+Belongs here: levels of agreement over postcode, house number, addition, street and city. Does not belong here: taking
+an address line apart (standardise).
 """
 
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from cdm_pipelines.linkage import policy as spec
 from cdm_pipelines.linkage.blocking import combined
@@ -19,15 +20,16 @@ from cdm_pipelines.linkage.levels import MISSING, Levels, edits, similarity, une
 class Address:
     """From the same front door down to another town.
 
-    Each part scores 2 for equal, 1 for nearly equal, 0 for different, -1 for missing. A part that is missing is nobody's
-    argument: levels ask for agreement, and for the absence of contradiction only where they say so.
+    Each part scores 2 for equal, 1 for nearly equal, 0 for different, -1 for missing. A part that is missing is
+    nobody's argument: levels ask for agreement, and for the absence of contradiction only where they say so.
     """
 
     labels: tuple[str, ...] = (
         "different",
         "same town",
-        "same postcode or street",
-        "near: number and one part, or street and postcode",
+        "same street name or postcode area",
+        "same street",
+        "same number nearby",
         "same building",
         "same address",
     )
@@ -43,25 +45,29 @@ class Address:
         whole = [c for c in (self._postcode or self._street, self._number) if c is not None]
         self._key = combined(whole)
         self.term: Column | None = joined(whole, required=0) if comparison.term_frequency else None
-        self._has_number = self._number is not None
 
     def levels(self, left: Positions, right: Positions) -> Levels:
         """The strongest level that the parts support."""
-        postcode = _part(self._postcode, left, right, _one_off)
+        postcode = _part(self._postcode, left, right, _nearby)
         street = _part(self._street, left, right, _alike)
         number = _part(self._number, left, right, None)
         addition = _part(self._addition, left, right, None)
         city = _part(self._city, left, right, _alike)
         place = (postcode == 2) | ((street >= 1) & ((city >= 1) | (postcode >= 1)))
+        here = place & (number == 2) & (street != 0)
         levels = np.zeros(len(left), dtype=np.int8)
-        levels[city >= 1] = 1
-        levels[(postcode == 2) | (street >= 1)] = 2
-        near = ((number == 2) & ((postcode >= 1) | (street >= 1))) | ((street >= 1) & (postcode == 2))
-        levels[near] = 3
-        levels[place & (number == 2) & (street != 0)] = 4
-        levels[place & (number == 2) & (street != 0) & (addition != 0)] = 5
-        if not self._has_number:
-            levels[(postcode == 2) & (street != 0)] = 5
+        for level, reached in enumerate(
+            (
+                city >= 1,
+                (postcode >= 1) | (street >= 1),
+                place,
+                (number == 2) & ((postcode >= 1) | (street >= 1)),
+                here,
+                here & (addition != 0),
+            ),
+            start=1,
+        ):
+            levels[reached] = level
         nothing = (postcode < 0) & (street < 0) & (city < 0)
         levels[nothing] = MISSING
         return levels
@@ -71,15 +77,22 @@ class Address:
         return self._key
 
 
-Near = Callable[[list[str], list[str]], npt.NDArray[np.bool_]]
+Near = Callable[[Column, Codes, Codes], npt.NDArray[np.bool_]]
 
 
-def _one_off(left: list[str], right: list[str]) -> npt.NDArray[np.bool_]:
-    return edits(left, right, 1) <= 1
+def _nearby(column: Column, a: Codes, b: Codes) -> npt.NDArray[np.bool_]:
+    """Postcodes of one area (the first four characters of more), or one character off."""
+    area = pd.factorize(
+        np.array([text[:4] if len(text) > 4 else None for text in column.texts], dtype=object)
+    )[0]
+    one_area: npt.NDArray[np.bool_] = (area[a] >= 0) & (area[a] == area[b])
+    rest = np.flatnonzero(~one_area)
+    one_area[rest] = edits(column.texts[a[rest]].tolist(), column.texts[b[rest]].tolist(), 1) <= 1
+    return one_area
 
 
-def _alike(left: list[str], right: list[str]) -> npt.NDArray[np.bool_]:
-    return similarity(left, right, "jaro_winkler") >= 0.9
+def _alike(column: Column, a: Codes, b: Codes) -> npt.NDArray[np.bool_]:
+    return similarity(column.texts[a].tolist(), column.texts[b].tolist(), "jaro_winkler") >= 0.9
 
 
 def _part(column: Column | None, left: Positions, right: Positions, near: Near | None) -> Levels:
@@ -90,9 +103,8 @@ def _part(column: Column | None, left: Positions, right: Positions, near: Near |
         levels = np.where(a == b, np.int8(2), np.int8(0))
         levels[(a < 0) | (b < 0)] = MISSING
         return levels
-    texts = column.texts
 
     def one(x: Codes, y: Codes) -> Levels:
-        return near(texts[x].tolist(), texts[y].tolist()).astype(np.int8)
+        return near(column, x, y).astype(np.int8)
 
     return unequal(column, a, b, one, top=2)

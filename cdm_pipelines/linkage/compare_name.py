@@ -1,9 +1,10 @@
 """Comparison of the names of persons.
 
-Belongs here: given names with their other forms and initials, surnames with prefixes and double names, the two swapped.
-Does not belong here: taking a full name apart (standardise).
+Belongs here: given names with their other forms and initials, surnames with prefixes and double names, the two
+swapped. Does not belong here: taking a full name apart (standardise).
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -48,12 +49,22 @@ def equivalents(file: str | None, folder: Path | None) -> dict[str, tuple[str, .
 
 
 class GivenName:
-    """Equal, another form of the same name, only initials to go by, similar, or different.
+    """Equal, swapped with the surname, another form of the same name, similar, only initials to go by, or different.
 
-    Where given name and surname stand in each other's place the pair is missing here and a level there.
+    A call name stands for the initials of its formal names too: Ton agrees with A., Betty with E.
     """
 
-    labels: tuple[str, ...] = ("different", "same initial", "looks alike", "similar", "other form", "equal")
+    labels: tuple[str, ...] = (
+        "different",
+        "another initial",
+        "same initial",
+        "looks alike",
+        "same initials",
+        "similar",
+        "other form",
+        "swapped",
+        "equal",
+    )
 
     def __init__(self, records: Records, comparison: spec.GivenNameComparison, folder: Path | None) -> None:
         self._column = records.columns[comparison.column]
@@ -64,43 +75,40 @@ class GivenName:
         texts = self._column.texts.tolist()
         self._first = mapped(self._column, [t.replace("-", " ").split(" ")[0] for t in texts])
         self._token = _by_value(self._column, self._first)
-        self._forms = _forms(self._first, equivalents(comparison.equivalents, folder))
-        short = np.array([len(text) == 1 for text in self._first.texts], dtype=bool)
-        self._short = np.append(short, True)[np.append(self._token, np.int32(-1))]
-        self._initial = _initials(self._column, records.columns.get(comparison.initials or ""))
+        table = equivalents(comparison.equivalents, folder)
+        self._forms = _forms(self._first, table)
+        self._short = np.append([len(text) == 1 for text in texts], True).astype(bool)
+        self._initials = _Initials(self._column, records.columns.get(comparison.initials or ""), table)
         self._gender = records.columns[comparison.gender].flat if comparison.gender else None
         self._swap = Swap(records, comparison.column, comparison.surname) if comparison.surname else None
 
     def levels(self, left: Positions, right: Positions) -> Levels:
         """By the names where both have one, else by their initials."""
         a, b = self._column.flat[left], self._column.flat[right]
-        levels = unequal(self._column, a, b, self._near, top=5)
+        levels = unequal(self._column, a, b, self._near, top=8)
         rest = np.flatnonzero(self._short[a] | self._short[b])
-        if len(rest):
-            levels[rest] = self._by_initial(left[rest], right[rest])
+        levels[rest] = self._by_initials(left[rest], right[rest])
         if self._swap is not None:
-            levels[self._swap(left, right)] = MISSING
+            levels[self._swap(left, right)] = 7
         return levels
 
-    def _by_initial(self, left: Positions, right: Positions) -> Levels:
-        x, y = self._initial[left], self._initial[right]
-        levels = (x == y).astype(np.int8)
+    def _by_initials(self, left: Positions, right: Positions) -> Levels:
+        levels = self._initials.levels(left, right)
         if self._gender is not None:
             g, h = self._gender[left], self._gender[right]
-            levels[(g >= 0) & (h >= 0) & (g != h)] = 0
-        levels[(x < 0) | (y < 0)] = MISSING
+            levels[(g >= 0) & (h >= 0) & (g != h) & (levels > 0)] = 0
         return levels
 
     def _near(self, a: Codes, b: Codes) -> Levels:
         x, y = self._token[a], self._token[b]
         texts = self._first.texts
         found = similarity(texts[x].tolist(), texts[y].tolist(), "jaro_winkler")
-        levels = np.where(found >= CLOSE, np.int8(3), np.where(found >= FAR, np.int8(2), np.int8(0)))
+        levels = np.where(found >= CLOSE, np.int8(5), np.where(found >= FAR, np.int8(3), np.int8(0)))
         same = x == y
         for i in range(self._forms.shape[1]):
             for j in range(self._forms.shape[1]):
                 same |= (self._forms[x, i] >= 0) & (self._forms[x, i] == self._forms[y, j])
-        levels[same] = 4
+        levels[same] = 6
         return levels
 
     def key(self) -> Codes:
@@ -128,17 +136,48 @@ def _forms(first: Column, table: dict[str, tuple[str, ...]]) -> Codes:
     return codes
 
 
-def _initials(given: Column, initials: Column | None) -> Codes:
-    """The letter code of each record's first initial, from the given name or else from the initials."""
+class _Initials:
+    """Initials as sets of letters: what the first may be, and all that a record shows."""
 
-    def letters(column: Column) -> Codes:
-        of_value = np.array([ord(text[0]) for text in column.texts], dtype=np.int32)
-        return np.append(of_value, np.int32(-1))[column.flat]
+    def __init__(self, given: Column, initials: Column | None, table: dict[str, tuple[str, ...]]) -> None:
+        names = given.texts.tolist()
+        by_name = [
+            _letters(w[0] for w in (name, *table.get(name.replace("-", " ").split(" ")[0], ())))
+            for name in names
+        ]
+        in_name = [_letters(word[0] for word in name.replace("-", " ").split()) for name in names]
+        self._first, self._any = _spread(by_name, given), _spread(in_name, given)
+        self._whole = np.full(len(self._first), -1, dtype=np.int32)
+        if initials is not None:
+            texts = initials.texts.tolist()
+            given_first = self._first
+            first = _spread([_letters(text[:1]) for text in texts], initials)
+            self._first = np.where(given_first > 0, given_first | first, first)
+            self._any |= _spread([_letters(text) for text in texts], initials)
+            several = np.append([len(text) > 1 for text in texts], False).astype(bool)
+            self._whole = np.where(several[initials.flat], initials.flat, np.int32(-1))
 
-    found = letters(given)
-    if initials is not None:
-        found = np.where(found >= 0, found, letters(initials))
+    def levels(self, left: Positions, right: Positions) -> Levels:
+        """Levels of pairs that have at most initials in common."""
+        levels = ((self._any[left] & self._any[right]) > 0).astype(np.int8)
+        levels[(self._first[left] & self._first[right]) > 0] = 2
+        x, y = self._whole[left], self._whole[right]
+        levels[(x >= 0) & (x == y)] = 4
+        levels[(self._any[left] == 0) | (self._any[right] == 0)] = MISSING
+        return levels
+
+
+def _letters(letters: Iterable[str]) -> int:
+    """A set of letters a to z as bits."""
+    found = 0
+    for letter in letters:
+        if "a" <= letter <= "z":
+            found |= 1 << (ord(letter) - ord("a"))
     return found
+
+
+def _spread(by_value: list[int], column: Column) -> npt.NDArray[np.int32]:
+    return np.append(np.array(by_value, dtype=np.int32), np.int32(0))[column.flat]
 
 
 class Swap:
@@ -160,14 +199,16 @@ class Swap:
 
 
 class Surname:
-    """Equal with or without prefix, one half of a double name, swapped, similar, or different."""
+    """Equal with or without prefix, one half of a double name, similar, or different.
+
+    Where given name and surname stand in each other's place the pair is a level there and missing here.
+    """
 
     labels: tuple[str, ...] = (
         "different",
         "looks alike",
         "similar",
         "one of a double name",
-        "swapped with given name",
         "equal but for the prefix",
         "equal",
     )
@@ -188,9 +229,9 @@ class Surname:
 
     def levels(self, left: Positions, right: Positions) -> Levels:
         """By the whole name, then by its parts, then by its spelling."""
-        levels = unequal(self._whole, self._whole.flat[left], self._whole.flat[right], self._near, top=6)
+        levels = unequal(self._whole, self._whole.flat[left], self._whole.flat[right], self._near, top=5)
         if self._swap is not None:
-            levels[self._swap(left, right)] = 4
+            levels[self._swap(left, right)] = MISSING
         return levels
 
     def _near(self, a: Codes, b: Codes) -> Levels:
@@ -205,7 +246,7 @@ class Surname:
             for j in range(self._parts.shape[1]):
                 shared |= (self._parts[a, i] >= 0) & (self._parts[a, i] == self._parts[b, j])
         levels[shared] = 3
-        levels[x == y] = 5
+        levels[x == y] = 4
         return levels
 
     def key(self) -> Codes:

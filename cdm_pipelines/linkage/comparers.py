@@ -1,11 +1,12 @@
 """All comparisons of a policy together: from pairs to agreement patterns packed in one integer.
 
-Belongs here: which class makes which kind of comparison, packing and unpacking. Does not belong here: what a level means
-(compare) or weighs (em, score).
+Belongs here: which class makes which kind of comparison, packing and unpacking. Does not belong here: what a level
+means (compare) or weighs (em, score).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,31 +21,30 @@ from cdm_pipelines.linkage.levels import Levels
 Packed = npt.NDArray[np.int64]
 
 
+def _toolkit(records: Records, comparison: spec.ToolkitComparison) -> Compared:
+    from cdm_pipelines.linkage.toolkit import ToolkitLevels  # noqa: PLC0415 - recordlinkage is heavy
+
+    return ToolkitLevels(records, comparison)
+
+
+_MAKERS: dict[type[Any], Callable[[Records, Any], Compared]] = {
+    spec.ExactComparison: Exact,
+    spec.TextComparison: Text,
+    spec.SurnameComparison: Surname,
+    spec.DateComparison: Date,
+    spec.AddressComparison: Address,
+    spec.PhoneComparison: Phone,
+    spec.EmailComparison: Email,
+    spec.IdentifierComparison: Identifier,
+    spec.ToolkitComparison: _toolkit,
+}
+
+
 def bound(records: Records, comparison: spec.Comparison, folder: Path | None) -> Compared:
     """One comparison, ready to compare these records; tables it names are looked up in ``folder`` first."""
-    match comparison:
-        case spec.ExactComparison():
-            return Exact(records, comparison)
-        case spec.TextComparison():
-            return Text(records, comparison)
-        case spec.GivenNameComparison():
-            return GivenName(records, comparison, folder)
-        case spec.SurnameComparison():
-            return Surname(records, comparison)
-        case spec.DateComparison():
-            return Date(records, comparison)
-        case spec.AddressComparison():
-            return Address(records, comparison)
-        case spec.PhoneComparison():
-            return Phone(records, comparison)
-        case spec.EmailComparison():
-            return Email(records, comparison)
-        case spec.IdentifierComparison():
-            return Identifier(records, comparison)
-        case spec.ToolkitComparison():
-            from cdm_pipelines.linkage.toolkit import ToolkitLevels  # noqa: PLC0415 - recordlinkage is heavy
-
-            return ToolkitLevels(records, comparison)
+    if isinstance(comparison, spec.GivenNameComparison):
+        return GivenName(records, comparison, folder)
+    return _MAKERS[type(comparison)](records, comparison)
 
 
 class Comparer:

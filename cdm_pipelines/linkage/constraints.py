@@ -1,7 +1,7 @@
 """Pairs that someone has decided: the same party, or not.
 
-Belongs here: from decided pairs to positions, and the conflict between decisions. Does not belong here: who decides and
-how long it lasts (identity).
+Belongs here: from decided pairs to positions, and the conflict between decisions. Does not belong here: who decides
+and how long it lasts (identity).
 """
 
 import numpy as np

@@ -1,15 +1,16 @@
 """Fellegi-Sunter parameters without labels: expectation-maximisation on counts of agreement patterns.
 
-Belongs here: m, u and the prior from pattern counts. Does not belong here: making patterns (comparers), weighing pairs
-with the result (model).
+Belongs here: m, u and the prior from pattern counts. Does not belong here: making patterns (comparers), weighing
+pairs with the result (model).
 
-Method. For a blocking rule the comparisons that read none of its columns are free: among the rule's pairs they follow a
-mixture of matches (m), of related records (housemates, relatives; below), and of chance (u). One EM runs over all rules
-together: m is shared, each rule has a mixture of its own, and a comparison learns only from rules that leave it free
-(Fellegi and Sunter 1969; Winkler 2000; Linacre et al. 2022 train rule by rule and average instead). u is what random pairs
-show, less what matches contribute to it: where values are nearly unique, agreement in random pairs *is* mostly matches.
-Related records (Larsen and Rubin 2001 use three classes alike): different people who share what ``shared`` comparisons see.
-Their other levels follow chance, but for a small learned excess (twins; parent and child of one name).
+Method. For a blocking rule the comparisons that read none of its columns are free: among the rule's pairs they follow
+a mixture of matches (m), of related records (housemates, relatives; below), and of chance (u). One EM runs over all
+rules together: m is shared, each rule has a mixture of its own, and a comparison learns only from rules that leave it
+free (Fellegi and Sunter 1969; Winkler 2000; Linacre et al. 2022 train rule by rule and average instead). u is what
+random pairs show, less what matches contribute to it: where values are nearly unique, agreement in random pairs *is*
+mostly matches. Related records (Larsen and Rubin 2001 use three classes alike): different people who share what
+``shared`` comparisons see. Their other levels follow chance, but for a small learned excess (twins; parent and child
+of one name).
 """
 
 from dataclasses import dataclass, field
@@ -22,8 +23,8 @@ from cdm_pipelines.linkage.levels import Levels
 
 Floats = npt.NDArray[np.float64]
 _LEAST_U = 0.02  # u never falls below this share of the marginal: no agreement is proof
-_PSEUDO = 2.0  # pairs' worth of prior opinion about m
-_PERSONAL = 0.25  # weight of chance in what related records' personal levels are
+_PSEUDO = 10.0  # pairs' worth of prior opinion about m
+_ALIKE = 0.05  # related people share a name or a date of birth at most this much more often than others
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,10 @@ def fit(
         for size, s, chance in zip(sizes, shared, chances, strict=True)
     ]
     relatives = relatives and any(shared) and not all(shared)
-    rules = table.rules.shape[1]
-    mixture = np.tile(np.array([0.3, 0.1 if relatives else 0.0, 0.0]), (rules, 1))
+    # Where all that could tell people of one household apart is in the rule, its pairs are not of one household.
+    told_apart = (~tied & ~np.array(shared)).any(axis=1)
+    mixture = np.tile(np.array([0.3, 0.0, 0.0]), (table.rules.shape[1], 1))
+    mixture[:, 1] = np.where(told_apart & relatives, 0.1, 0.0)
     mixture[:, 2] = 1 - mixture.sum(axis=1)
     fitted = Fitted(m, u, r, 0.0, 0.0, mixture[:, 0])
     prior = np.array([min(0.5, table.counts.sum() * 0.3 / max(total, 1)), 0.0, 0.0])
@@ -116,7 +119,7 @@ def fit(
         logs = [_logs(table.levels, parameters) for parameters in (fitted.m, fitted.r, fitted.u)]
         weights, mixture = _rule_step(table, logs, tied, mixture)
         prior = _prior_step(table, logs, prior, total)
-        new = _maximise(table.levels, weights, chances, shared, prior, total)
+        new = _maximise(table.levels, weights, chances, shared, float(prior[0]))
         change = max(
             float(np.abs(a - b).max())
             for a, b in zip((*new[0], *new[1]), (*fitted.m, *fitted.u), strict=True)
@@ -177,34 +180,42 @@ def _prior_step(table: Table, logs: list[Floats], prior: Floats, total: int) -> 
 
 
 def _maximise(
-    levels: Levels,
-    weights: list[Floats],
-    chances: list[Chance],
-    shared: list[bool],
-    prior: Floats,
-    total: int,
+    levels: Levels, weights: list[Floats], chances: list[Chance], shared: list[bool], prior: float
 ) -> tuple[list[Floats], list[Floats], list[Floats]]:
     m, u, r = [], [], []
-    del total
     for c, chance in enumerate(chances):
         size = len(chance.levels)
         agreed = _counted(levels[:, c], weights[0][c], size) + _PSEUDO * start_m(size)
-        m.append(agreed / agreed.sum())
-        u.append(_less_matches(chance.levels, m[-1], float(prior[0])))
+        agreed /= agreed.sum()
+        u.append(_less_matches(chance.levels, agreed, prior))
+        m.append(not_below_different(agreed, u[-1]))
         related = _counted(levels[:, c], weights[1][c], size)
         if shared[c]:
             related = related + _PSEUDO * start_m(size)
+            related /= related.sum()
         else:
-            related = related + (_PERSONAL * related.sum() + _PSEUDO) * chance.levels
+            related = (related + _PSEUDO * chance.levels) / (related.sum() + _PSEUDO)
+            related = np.clip(related, (1 - _ALIKE) * chance.levels, chance.levels + _ALIKE)
         r.append(related / related.sum())
     return m, u, r
 
 
+def not_below_different(m: Floats, u: Floats) -> Floats:
+    """Pool with level 0 the levels that would weigh less than it: some agreement is never worse than none."""
+    pooled = np.arange(len(m)) == 0
+    while True:
+        ratio = m[pooled].sum() / u[pooled].sum()
+        more = ~pooled & (m < ratio * u)
+        if not more.any():
+            return np.where(pooled, ratio * u, m)
+        pooled |= more
+
+
 def _counted(levels: npt.NDArray[np.int8], weights: Floats, size: int) -> Floats:
-    return np.bincount(levels + 1, weights=weights, minlength=size + 1)[1:]
+    return np.asarray(np.bincount(levels + 1, weights=weights, minlength=size + 1)[1:], dtype=np.float64)
 
 
 def _less_matches(marginal: Floats, m: Floats, prior: float) -> Floats:
     """What chance alone contributes to the marginal over all pairs."""
-    left = np.maximum((marginal - prior * m) / (1 - prior), _LEAST_U * marginal)
-    return left / left.sum()
+    left: Floats = np.maximum((marginal - prior * m) / (1 - prior), _LEAST_U * marginal)
+    return np.asarray(left / left.sum())

@@ -1,7 +1,7 @@
 """Records as integer codes: each column dictionary-encoded once, in an order that row order cannot change.
 
-Belongs here: from a table of any columns to ``Records``. Does not belong here: which codes make a block (blocking) or an
-agreement (compare).
+Belongs here: from a table of any columns to ``Records``. Does not belong here: which codes make a block (blocking) or
+an agreement (compare).
 """
 
 from dataclasses import dataclass, field
@@ -146,7 +146,9 @@ def joined(columns: list[Column], required: int) -> Column:
     for column in reversed(columns):
         rest, code = np.divmod(rest, column.size + 1)
         pieces.insert(0, column.values.take(pa.array(code - 1, mask=code == 0)))
-    text = pc.binary_join_element_wise(*pieces, " ", null_handling="skip")
+    # "skip" loses a row whose pieces are all null (pyarrow 26), so nulls are written as nothing and trimmed.
+    text = pc.binary_join_element_wise(*pieces, " ", null_handling="replace", null_replacement="")
+    text = pc.utf8_trim_whitespace(text)
     text = pc.if_else(pc.is_valid(pieces[required]), text, pa.scalar(None, pa.string()))
     codes, values = _sorted_codes(text)
     return Column(codes[inverse].reshape(-1, 1), values)

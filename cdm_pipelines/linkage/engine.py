@@ -6,7 +6,7 @@ Belongs here: ``link`` and ``fit``. Does not belong here: how any stage works.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,9 @@ import pyarrow as pa
 
 from cdm_pipelines.ingest.lake import to_frame
 from cdm_pipelines.linkage import report
-from cdm_pipelines.linkage.blocking import Allowed, Maker, Pairs, Positions, bind, stream
-from cdm_pipelines.linkage.cluster import Links, clusters
+from cdm_pipelines.linkage.agglomerate import Evidence, Labels
+from cdm_pipelines.linkage.blocking import Allowed, Flags, Maker, Pairs, Positions, bind, stream
+from cdm_pipelines.linkage.cluster import Judge, Links, Pair, clusters
 from cdm_pipelines.linkage.comparers import Comparer, Packed
 from cdm_pipelines.linkage.constraints import resolve
 from cdm_pipelines.linkage.encode import Records, encode
@@ -37,7 +38,8 @@ class LinkResult:
     Attributes:
         clusters: ``source``, ``record_id``, ``cluster_id``; one row per record, sorted. A cluster is named after its
             smallest record, ``source|record_id``.
-        pairs: Pairs from the review threshold on: ``left_source``, ``left_id``, ``right_source``, ``right_id``, ``weight``
+        pairs: Pairs from the review threshold on: ``left_source``, ``left_id``, ``right_source``, ``right_id``,
+        ``weight``
             (bits), ``probability``, and one level per comparison (-1 missing, 0 different).
         model: The model that scored them.
         report: Counts, parameters and seconds, for people and for metadata; holds no person's values.
@@ -113,11 +115,23 @@ def fit(
     Raises:
         LinkageError: The table does not have what the policy reads.
     """
-    work = _prepare(table, policy, progress)
-    counted = Counted(work.comparer, len(work.makers))
-    for pairs, packed in work.compared():
-        counted.add(pairs, packed)
-    return train(policy, work.records, work.comparer, work.allowed, counted.table())
+    return _fitted(_prepare(table, policy, progress))[0]
+
+
+def _fitted(work: _Work) -> tuple[LinkageModel, "_Kept"]:
+    """The model fitted to the candidate pairs, and the pairs scored with it."""
+    with Spill() as spill:
+        counted = Counted(work.comparer, len(work.makers))
+        for pairs, packed in work.compared():
+            with work.stage("count"):
+                spill.add(pairs.left, pairs.right, packed)
+                counted.add(pairs, packed)
+        with work.stage("fit"):
+            model = train(work.policy, work.records, work.comparer, work.allowed, counted.table())
+        kept = _scored(work, model, spill.chunks())
+    thresholds = work.policy.thresholds
+    match = kept.scores.threshold(thresholds.match, thresholds.expected_false_matches)
+    return replace(model, match=match), kept
 
 
 def link(
@@ -144,25 +158,25 @@ def link(
             contradict each other.
     """
     work = _prepare(table, policy, progress)
+    decided = resolve(work.records, same, different)
     if model is not None:
         model.check(policy, work.comparer)
         kept = _scored(work, model, ((p.left, p.right, packed) for p, packed in work.compared()))
     else:
-        with Spill() as spill:
-            counted = Counted(work.comparer, len(work.makers))
-            for pairs, packed in work.compared():
-                with work.stage("count"):
-                    spill.add(pairs.left, pairs.right, packed)
-                    counted.add(pairs, packed)
-            with work.stage("fit"):
-                model = train(policy, work.records, work.comparer, work.allowed, counted.table())
-            kept = _scored(work, model, spill.chunks())
+        model, kept = _fitted(work)
     with work.stage("cluster"):
-        pair_same, pair_different = resolve(work.records, same, different)
-        member = _clustered(work, model, kept, pair_same, pair_different)
+        member = _clustered(work, model, kept, decided)
     with work.stage("output"):
         result_clusters, result_pairs = _clusters_frame(work.records, member), _pairs_frame(work, kept)
-    found = report.report(policy, work.records, work.makers, work.pairs_by_rule, model, kept.scores, member)
+    found = report.report(
+        policy=policy,
+        records=work.records,
+        makers=work.makers,
+        pairs_by_rule=work.pairs_by_rule,
+        model=model,
+        scores=kept.scores,
+        member=member,
+    )
     found["seconds"] = {name: round(value, 3) for name, value in work.seconds.items()}
     return LinkResult(result_clusters, result_pairs, model, found)
 
@@ -191,16 +205,17 @@ def _scored(work: _Work, model: LinkageModel, chunks: Iterator[tuple[Positions, 
             keep = np.flatnonzero(scores.odds >= review)
             pieces.append((left[keep], right[keep], packed[keep], scores.weight[keep], scores.odds[keep]))
     empty = (np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
-    columns = [np.concatenate(parts) for parts in zip(empty, *pieces, strict=True)]
+    columns: list[Any] = [np.concatenate(parts) for parts in zip(empty, *pieces, strict=True)]
     order = np.lexsort((columns[1], columns[0]))
-    return _Kept(*(column[order] for column in columns), histogram)
+    left, right, packed, weight, odds = (column[order] for column in columns)
+    return _Kept(left, right, packed, weight, odds, histogram)
 
 
 def _odds(probability: float) -> float:
     return float(np.log2(probability / (1 - probability)))
 
 
-def _apart(work: _Work, levels: Levels, left: Positions, right: Positions) -> Any:
+def _apart(work: _Work, levels: Levels, left: Positions, right: Positions) -> Flags:
     """Pairs that the policy's contradictions, or a source free of duplicates, keep apart."""
     names = list(work.policy.comparisons)
     apart = ~work.allowed(left, right)
@@ -209,22 +224,37 @@ def _apart(work: _Work, levels: Levels, left: Positions, right: Positions) -> An
     return apart
 
 
-def _clustered(work: _Work, model: LinkageModel, kept: _Kept, same: Any, different: Any) -> Any:
+def _alone(policy: LinkagePolicy, levels: Levels) -> Flags:
+    """Pairs that agree on nothing beyond comparisons that say too little alone."""
+    others = [
+        number for number, name in enumerate(policy.comparisons) if name not in policy.thresholds.not_alone
+    ]
+    if not others:
+        return np.zeros(len(levels), dtype=bool)
+    return np.asarray((levels[:, others] <= 0).all(axis=1))
+
+
+def _clustered(work: _Work, model: LinkageModel, kept: _Kept, decided: tuple[Pair, Pair]) -> Labels:
     scorer = Scorer(model, work.comparer)
 
-    def score(left: Positions, right: Positions) -> Links:
-        packed = work.comparer.packed(left, right)
+    def evidence(left: Positions, right: Positions, packed: Packed) -> Evidence:
         levels = work.comparer.packing.unpack(packed)
-        return Links(left, right, scorer(left, right, packed).odds, _apart(work, levels, left, right))
+        odds = np.where(_alone(work.policy, levels), -np.inf, scorer(left, right, packed).odds)
+        return Evidence(odds, *scorer.evidence(left, right, packed), _apart(work, levels, left, right))
 
-    levels = work.comparer.packing.unpack(kept.packed)
-    links = Links(kept.left, kept.right, kept.odds, _apart(work, levels, kept.left, kept.right))
+    judge = Judge(work.comparer.packed, evidence, scorer.scores)
+    links = Links(kept.left, kept.right, kept.odds, kept.packed)
     return clusters(
-        len(work.records), links, same, different, _odds(model.match), work.policy.clustering, score
+        len(work.records),
+        links,
+        decided,
+        match=_odds(model.match),
+        policy=work.policy.clustering,
+        judge=judge,
     )
 
 
-def _clusters_frame(records: Records, member: Any) -> pd.DataFrame:
+def _clusters_frame(records: Records, member: Labels) -> pd.DataFrame:
     source = pa.DictionaryArray.from_arrays(pa.array(records.source), pa.array(records.sources, pa.string()))
     source = source.dictionary_decode() if len(records) else pa.array([], pa.string())
     names = pa.compute.binary_join_element_wise(source, records.ids, "|")

@@ -84,7 +84,7 @@ def evaluate(clusters: pd.DataFrame, truth: pd.DataFrame) -> Evaluation:
     for name, frame, needed in (("clusters", clusters, "cluster_id"), ("truth", truth, "truth_id")):
         missing = {"source", "record_id", needed} - set(frame.columns)
         if missing:
-            raise LinkageError(f"evaluate: {name} has no column {sorted(missing)[0]!r}")
+            raise LinkageError(f"evaluate: {name} has no column {min(missing)!r}")
     keys = ["source", "record_id"]
     left = clusters[[*keys, "cluster_id"]].astype(dict.fromkeys(keys, str))
     right = truth[[*keys, "truth_id"]].astype(dict.fromkeys(keys, str))

@@ -1,7 +1,7 @@
 """How alike two values are, computed once for each distinct pair of values.
 
-Belongs here: similarities over code pairs and their cutting into levels. Does not belong here: which columns a comparison
-reads (compare).
+Belongs here: similarities over code pairs and their cutting into levels. Does not belong here: which columns a
+comparison reads (compare).
 
 A level is a small integer: -1 where a value is missing, 0 for disagreement, and higher for more agreement.
 """

@@ -1,7 +1,7 @@
 """The fitted model: what agreement weighs. Scoring with it is a pure function of records and model.
 
-Belongs here: the parameters, their file format, the score of a pair. Does not belong here: fitting (em), or what is done
-with a score (cluster).
+Belongs here: the parameters, their file format, the score of a pair. Does not belong here: fitting (em), or what is
+done with a score (cluster).
 """
 
 import json
@@ -18,6 +18,7 @@ from cdm_pipelines.linkage.policy import LinkagePolicy
 from cdm_pipelines.linkage.terms import TermTable
 
 Floats = npt.NDArray[np.float64]
+Bits = npt.NDArray[np.float32]
 FORMAT = 1
 
 
@@ -119,9 +120,10 @@ class LinkageModel:
 
 
 def _parameters(data: dict[str, Any]) -> Parameters:
-    terms = data.pop("terms")
-    lists = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
-    return Parameters(**lists, terms=TermTable(**terms) if terms else None)
+    labels, m, u, r = (tuple(data[key]) for key in ("labels", "m", "u", "r"))
+    return Parameters(
+        labels, m, u, r, bool(data["shared"]), TermTable(**data["terms"]) if data["terms"] else None
+    )
 
 
 class Scorer:
@@ -132,9 +134,11 @@ class Scorer:
         parameters = list(model.comparisons.values())
         self._match = [np.log2(np.array(p.m) / np.array(p.u)) for p in parameters]
         self._related = [np.log2(np.array(p.r) / np.array(p.u)) for p in parameters]
+        self._parameters = parameters
+        self._terms = [one.term for one in comparer.by_name.values()]
         self._bits = [
-            None if p.terms is None or one.term is None else p.terms.bits(one.term)
-            for p, one in zip(parameters, comparer.by_name.values(), strict=True)
+            None if p.terms is None or term is None else p.terms.bits(term)
+            for p, term in zip(parameters, self._terms, strict=True)
         ]
         rest = 1 - model.prior - model.related
         self._prior_odds = float(np.log2(model.prior / (1 - model.prior)))
@@ -147,20 +151,43 @@ class Scorer:
         levels = self._comparer.packing.unpack(distinct)
         match = _summed(self._match, levels)[inverse]
         related = _summed(self._related, levels)[inverse]
-        for number, (parameters, one) in enumerate(
-            zip(self._model.comparisons.values(), self._comparer.by_name.values(), strict=True)
-        ):
-            bits = self._bits[number]
-            if bits is None or parameters.terms is None or one.term is None:
-                continue
-            reached = np.flatnonzero(levels[:, number][inverse] > 0)
-            added = _term_bits(one.term.codes, left[reached], right[reached], bits, parameters.terms.fuzzy)
-            match[reached] += added
-            if parameters.shared:
-                related[reached] += added
+        for number, parameters in enumerate(self._model.comparisons.values()):
+            reached = np.flatnonzero((levels[:, number] > 0)[inverse])
+            bits = self._term_bits(number, left[reached], right[reached])
+            if bits is not None:
+                match[reached] += bits
+                if parameters.shared:
+                    related[reached] += bits
+        return self.scores(match, related)
+
+    def scores(self, match: Floats, related: Floats) -> Scores:
+        """Weigh evidence for a match, in bits against chance, also against that for related records."""
         against = np.logaddexp2(0.0, related + self._related_odds) + self._chance
         weight = match - against
         return Scores(weight, weight + self._prior_odds)
+
+    def evidence(self, left: Positions, right: Positions, packed: Packed) -> tuple[Bits, Bits]:
+        """Bits for a match and for related records by comparison, shape (pairs, comparisons); NaN where missing."""
+        levels = self._comparer.packing.unpack(packed)
+        match, related = np.empty(levels.shape, dtype=np.float32), np.empty(levels.shape, dtype=np.float32)
+        for number, parameters in enumerate(self._model.comparisons.values()):
+            level = levels[:, number]
+            match[:, number] = np.append(self._match[number], np.nan)[level]
+            related[:, number] = np.append(self._related[number], np.nan)[level]
+            reached = np.flatnonzero(level > 0)
+            bits = self._term_bits(number, left[reached], right[reached])
+            if bits is not None:
+                match[reached, number] += bits
+                if parameters.shared:
+                    related[reached, number] += bits
+        return match, related
+
+    def _term_bits(self, number: int, left: Positions, right: Positions) -> Floats | None:
+        """What the frequency of the values adds where a comparison agrees."""
+        parameters, bits, term = self._parameters[number], self._bits[number], self._terms[number]
+        if bits is None or parameters.terms is None or term is None:
+            return None
+        return _term_bits(term.codes, left, right, bits, parameters.terms.fuzzy)
 
 
 def _summed(weights: list[Floats], levels: npt.NDArray[np.int8]) -> Floats:

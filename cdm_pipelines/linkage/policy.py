@@ -1,14 +1,14 @@
 """The linkage policy: what a company writes in YAML to say how records are compared.
 
-Belongs here: the typed, frozen policy, its validation and its errors. Does not belong here: how a rule or a comparison
-is computed (blocking, compare).
+Belongs here: the typed, frozen policy, its validation and its errors. Does not belong here: how a rule or a
+comparison is computed (blocking, compare).
 """
 
 import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -70,6 +70,7 @@ class Rule(_Frozen):
     window: int | None = Field(default=None, ge=1, le=100)
     refine: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     max_block_size: int | None = Field(default=None, ge=2)
+    max_pairs: int | None = Field(default=None, ge=1)
     algorithm: str | None = None
     arguments: dict[str, Any] = Field(default_factory=dict)
 
@@ -89,23 +90,28 @@ class _Comparison(_Frozen):
     term_frequency: TermFrequency | None = None
     shared: bool = False  # relatives, housemates or colleagues share this value
 
+    needs: ClassVar[tuple[str, ...]] = ("column",)
+    refines: ClassVar[tuple[str, ...]] = ()
+
     @property
     def reads(self) -> tuple[str, ...]:
         """Columns without which the comparison cannot be made."""
-        raise NotImplementedError
+        return self._named(self.needs)
 
     @property
     def reads_optionally(self) -> tuple[str, ...]:
         """Columns that refine the comparison where the table has them."""
-        return ()
+        return self._named(self.refines)
+
+    def _named(self, fields: tuple[str, ...]) -> tuple[str, ...]:
+        found = (getattr(self, field) for field in fields)
+        return tuple(
+            name for value in found if value for name in ((value,) if isinstance(value, str) else value)
+        )
 
 
 class _OneColumn(_Comparison):
     column: str
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        return (self.column,)
 
 
 class ExactComparison(_OneColumn):
@@ -122,9 +128,7 @@ class TextComparison(_Comparison):
     similarity: Similarity = "jaro_winkler"
     at_least: tuple[Share, ...] = (0.92, 0.8)
 
-    @property
-    def reads(self) -> tuple[str, ...]:
-        return self.columns
+    needs: ClassVar[tuple[str, ...]] = ("columns",)
 
     @model_validator(mode="after")
     def _descending(self) -> Self:
@@ -142,9 +146,7 @@ class GivenNameComparison(_OneColumn):
     surname: str | None = None  # given name and surname swapped: not compared here but there
     equivalents: str | None = "given_names.yaml"
 
-    @property
-    def reads_optionally(self) -> tuple[str, ...]:
-        return tuple(c for c in (self.initials, self.gender, self.surname) if c)
+    refines: ClassVar[tuple[str, ...]] = ("initials", "gender", "surname")
 
 
 class SurnameComparison(_OneColumn):
@@ -154,9 +156,7 @@ class SurnameComparison(_OneColumn):
     prefix: str | None = None
     given_name: str | None = None
 
-    @property
-    def reads_optionally(self) -> tuple[str, ...]:
-        return tuple(c for c in (self.prefix, self.given_name) if c)
+    refines: ClassVar[tuple[str, ...]] = ("prefix", "given_name")
 
 
 class DateComparison(_OneColumn):
@@ -175,14 +175,8 @@ class AddressComparison(_Comparison):
     street: str | None = None
     city: str | None = None
 
-    @property
-    def reads(self) -> tuple[str, ...]:
-        return ()
-
-    @property
-    def reads_optionally(self) -> tuple[str, ...]:
-        parts = (self.postcode, self.house_number, self.house_addition, self.street, self.city)
-        return tuple(c for c in parts if c)
+    needs: ClassVar[tuple[str, ...]] = ()
+    refines: ClassVar[tuple[str, ...]] = ("postcode", "house_number", "house_addition", "street", "city")
 
     @model_validator(mode="after")
     def _some_part(self) -> Self:
@@ -196,10 +190,9 @@ class PhoneComparison(_Comparison):
 
     kind: Literal["phone"]
     columns: Names
+    mobile_prefixes: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
 
-    @property
-    def reads(self) -> tuple[str, ...]:
-        return self.columns
+    needs: ClassVar[tuple[str, ...]] = ("columns",)
 
 
 class EmailComparison(_OneColumn):
@@ -253,13 +246,15 @@ Comparison = Annotated[
 class Thresholds(_Frozen):
     """When a pair is a match and when a person should look.
 
-    ``match`` is a posterior probability; ``expected_false_matches`` instead takes the lowest threshold at which the
-    expected share of false pairs among accepted ones is not above it. Pairs from ``review`` on are kept.
+    ``match`` is a posterior probability. With ``expected_false_matches`` the threshold is raised above it as far as is
+    needed for the expected share of false pairs among accepted ones. Pairs from ``review`` on are kept. A pair that
+    agrees on nothing beyond the comparisons in ``not_alone`` (names) is no match by itself, however rare they are.
     """
 
-    match: Share = 0.95
+    match: Share = 0.9
     expected_false_matches: Share | None = None
     review: Share = 0.3
+    not_alone: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -288,8 +283,8 @@ class Training(_Frozen):
     """How the model is fitted."""
 
     random_pairs: int = Field(default=500_000, ge=1000)
-    iterations: int = Field(default=200, ge=1)
-    tolerance: float = Field(default=1e-5, gt=0)
+    iterations: int = Field(default=150, ge=1)
+    tolerance: float = Field(default=1e-4, gt=0)
     relatives: bool = (
         True  # a class of its own for different people who share what ``shared`` comparisons see
     )
@@ -312,6 +307,7 @@ class LinkagePolicy(_Frozen):
     seed: int = 20240229
     chunk_pairs: int = Field(default=1_000_000, ge=1)
     max_block_size: int = Field(default=1000, ge=2)
+    max_pairs: int = Field(default=1_000_000, ge=1)  # of one rule, or as many as there are records
     folder: Path | None = Field(
         default=None, exclude=True
     )  # where the policy's own tables are looked up first
@@ -339,6 +335,7 @@ class LinkagePolicy(_Frozen):
             _require((*comparison.reads, *comparison.reads_optionally), known, f"comparisons.{name}")
         for group in self.clustering.contradictions:
             _require(group, set(self.comparisons), "clustering.contradictions")
+        _require(self.thresholds.not_alone, set(self.comparisons), "thresholds.not_alone")
         labels = [rule.label for rule in self.blocking]
         if len(set(labels)) < len(labels):
             raise ValueError("blocking: two rules have the same name; give one of them a name of its own")

@@ -95,24 +95,27 @@ def without_absent(data: dict[str, Any]) -> dict[str, Any]:
             gone.add(name)
         else:
             derived[name] = kept
-    comparisons = {}
-    for name, spec in (data.get("comparisons") or {}).items():
-        kept = _comparison_without(spec, gone)
-        if kept is not None:
-            comparisons[name] = kept
+    remaining = {
+        name: _comparison_without(one, gone) for name, one in (data.get("comparisons") or {}).items()
+    }
+    comparisons = {name: one for name, one in remaining.items() if one is not None}
     lost = set(data.get("comparisons") or {}) - set(comparisons)
     result = dict(data)
-    for key, value in (("derived", derived), ("comparisons", comparisons)):
-        if key in data:
-            result[key] = value
+    result |= {
+        key: value for key, value in (("derived", derived), ("comparisons", comparisons)) if key in data
+    }
     if isinstance(data.get("columns"), dict):
         result["columns"] = {k: v for k, v in data["columns"].items() if v is not None}
     if isinstance(data.get("blocking"), list):
         result["blocking"] = [rule for rule in data["blocking"] if not _names(rule, "keys") & gone]
-    clustering = data.get("clustering")
+    clustering, thresholds = data.get("clustering"), data.get("thresholds")
     if isinstance(clustering, dict) and isinstance(clustering.get("contradictions"), list):
         groups = [g for g in clustering["contradictions"] if not _names({"g": g}, "g") & lost]
         result["clustering"] = {**clustering, "contradictions": groups}
+    if isinstance(thresholds, dict) and "not_alone" in thresholds:
+        names = thresholds["not_alone"]
+        names = [names] if isinstance(names, str) else names
+        result["thresholds"] = {**thresholds, "not_alone": [name for name in names or () if name not in lost]}
     return result
 
 

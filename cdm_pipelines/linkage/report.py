@@ -33,6 +33,18 @@ class Histogram:
         """The middle of each bin."""
         return (np.arange(len(self.counts)) + 0.5) / _PER_BIT + _LOW
 
+    def threshold(self, least: float, false_matches: float | None) -> float:
+        """The lowest probability from ``least`` on with at most this expected share of false pairs accepted."""
+        if false_matches is None:
+            return least
+        chance = probability(self.odds)
+        accepted = np.cumsum(self.counts[::-1])[::-1]
+        true = np.cumsum((self.counts * chance)[::-1])[::-1]
+        good = (accepted == 0) | (accepted - true <= false_matches * accepted)
+        # From this bin up every threshold keeps the promise.
+        lowest = len(good) - int(np.argmin(np.append(good[::-1], False)))
+        return max(least, float(chance[min(lowest, len(chance) - 1)]))
+
     def expected(self, match: float) -> dict[str, float]:
         """Expected precision, and recall among candidate pairs, of accepting from probability ``match`` on."""
         chance = probability(self.odds)
@@ -48,6 +60,7 @@ class Histogram:
 
 
 def report(
+    *,
     policy: LinkagePolicy,
     records: Records,
     makers: Sequence[Maker],

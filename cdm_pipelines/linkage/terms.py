@@ -3,9 +3,9 @@
 Belongs here: the frozen tables of how common values are, and the bits they add to a pair. Does not belong here: which
 comparisons use them (policy).
 
-A value that k of n records hold agrees by chance with probability (k - 1) / n, less the records of the same party among
-those k: a rare surname is often one family's, an address one household's, a mailbox one person's. Values that fewer than
-five records share are kept together under one figure, so that a model names no single person.
+A value that k of n records hold agrees by chance with probability (k - 1) / n, less the records of the same party
+among those k: a rare surname is often one family's, an address one household's, a mailbox one person's. Values that
+fewer than five records share are kept together under one figure, so that a model names no single person.
 """
 
 from dataclasses import dataclass, field

@@ -1,10 +1,11 @@
 """The one module that knows recordlinkage, the Python Record Linkage Toolkit.
 
-Belongs here: our rules and comparisons as classes of the toolkit, and the toolkit's algorithms named in a policy. Does not
-belong here: anything that works without it; importing this module loads scikit-learn.
+Belongs here: our rules and comparisons as classes of the toolkit, and the toolkit's algorithms named in a policy.
+Does not belong here: anything that works without it; importing this module loads scikit-learn.
 
-``BlockOn`` and ``CompareLevels`` keep the toolkit's interface: they go into its ``Index`` and ``Compare`` on frames as any
-of its own algorithms do. The engine uses the same code on dictionary-encoded columns and skips the toolkit's hot paths.
+``BlockOn`` and ``CompareLevels`` keep the toolkit's interface: they go into its ``Index`` and ``Compare`` on frames
+as any of its own algorithms do. The engine uses the same code on dictionary-encoded columns and skips the toolkit's
+hot paths.
 """
 
 from typing import Any
@@ -22,7 +23,7 @@ from cdm_pipelines.linkage.encode import Codes, Column, Records, encode
 from cdm_pipelines.linkage.errors import LinkageError, nearest
 from cdm_pipelines.linkage.levels import Levels, unequal
 
-_ID, _EVERYTHING = "__id__", np.iinfo(np.int64).max
+_ID, _EVERYTHING = "__id__", int(np.iinfo(np.int64).max)
 
 
 def _records(
@@ -42,7 +43,13 @@ def _records(
     return encode(numbered, policy)
 
 
-class BlockOn(BaseIndexAlgorithm):  # type: ignore[misc] - the toolkit has no types
+def _multi_index(left: pd.DataFrame, right: pd.DataFrame, a: Positions, b: Positions) -> pd.MultiIndex:
+    levels: list[Any] = [left.index, right.index]
+    codes: list[Any] = [a, b]
+    return pd.MultiIndex(levels=levels, codes=codes, verify_integrity=False)
+
+
+class BlockOn(BaseIndexAlgorithm):  # type: ignore[misc]  # the toolkit has no types
     """Pairs of records that agree on all keys; the policy's blocking rule as an index algorithm of the toolkit.
 
     Args:
@@ -77,18 +84,17 @@ class BlockOn(BaseIndexAlgorithm):  # type: ignore[misc] - the toolkit has no ty
     def _dedup_index(self, df_a: pd.DataFrame) -> pd.MultiIndex:
         pairs = [np.stack(chunk) for chunk in self._blocks(df_a).chunks(1_000_000)]
         low, high = np.concatenate(pairs, axis=1) if pairs else np.zeros((2, 0), dtype=np.int32)
-        return pd.MultiIndex(levels=[df_a.index, df_a.index], codes=[high, low], verify_integrity=False)
+        return _multi_index(df_a, df_a, high, low)
 
     def _link_index(self, df_a: pd.DataFrame, df_b: pd.DataFrame) -> pd.MultiIndex:
         both = pd.concat([df_a, df_b], ignore_index=True)
         pairs = [np.stack(chunk) for chunk in self._blocks(both).chunks(1_000_000)]
         low, high = np.concatenate(pairs, axis=1) if pairs else np.zeros((2, 0), dtype=np.int32)
         across = (low < len(df_a)) & (high >= len(df_a))
-        codes = [low[across], high[across] - len(df_a)]
-        return pd.MultiIndex(levels=[df_a.index, df_b.index], codes=codes, verify_integrity=False)
+        return _multi_index(df_a, df_b, low[across], high[across] - len(df_a))
 
 
-class CompareLevels(BaseCompareFeature):  # type: ignore[misc] - the toolkit has no types
+class CompareLevels(BaseCompareFeature):  # type: ignore[misc]  # the toolkit has no types
     """A policy's comparison as a compare feature of the toolkit: levels, -1 where it cannot be made.
 
     Args:

@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cdm_pipelines.linkage import em
+from cdm_pipelines.linkage import policy as spec
 from cdm_pipelines.linkage.blocking import Allowed, Pairs
 from cdm_pipelines.linkage.chance import Chance, chances
 from cdm_pipelines.linkage.comparers import Comparer, Packed
-from cdm_pipelines.linkage.encode import Records
+from cdm_pipelines.linkage.encode import Column, Records
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.model import LinkageModel, Parameters
 from cdm_pipelines.linkage.policy import LinkagePolicy
@@ -77,6 +78,7 @@ def train(
         iterations=policy.training.iterations,
         tolerance=policy.training.tolerance,
     )
+    partners = 2 * fitted.matches / max(len(records), 1)
     parameters = {
         name: Parameters(
             one.labels,
@@ -84,7 +86,7 @@ def train(
             _tuple(fitted.u[k]),
             _tuple(fitted.r[k]),
             shared[k],
-            _terms(policy, records, comparer, fitted, k, name),
+            _terms(policy.comparisons[name], one.term, partners * float(fitted.m[k][-1])),
         )
         for k, (name, one) in enumerate(comparer.by_name.items())
     }
@@ -107,14 +109,11 @@ def _tuple(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
     return tuple(float(value) for value in values)
 
 
-def _terms(
-    policy: LinkagePolicy, records: Records, comparer: Comparer, fitted: em.Fitted, number: int, name: str
-) -> TermTable | None:
-    frequency, column = policy.comparisons[name].term_frequency, comparer.by_name[name].term
-    if frequency is None or column is None:
+def _terms(comparison: spec.Comparison, column: Column | None, same_party: float) -> TermTable | None:
+    """Frequencies, where the policy asks for them; ``same_party``: expected other records with the same value."""
+    if comparison.term_frequency is None or column is None:
         return None
-    partners = 2 * fitted.matches / max(len(records), 1) * float(fitted.m[number][-1])
-    return TermTable.of(column, partners, frequency.fuzzy)
+    return TermTable.of(column, same_party, comparison.term_frequency.fuzzy)
 
 
 def _diagnostics(
