@@ -66,10 +66,10 @@ def summarise(own: Settings) -> None:
 
 
 def demo_data(
-    customers: Annotated[int, typer.Option(min=10, help="Persons and organisations.")] = 1_300,
+    customers: Annotated[int, typer.Option(min=10, help="Persons and organisations.")] = 1_250,
     days: Annotated[int, typer.Option(min=1, help="Days of extracts.")] = 3,
     out: Annotated[Path, typer.Option(help="Folder for landing/ and truth/.")] = Path("demo-data"),
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 2026,
 ) -> None:
     """Make extracts of a CRM, an ERP and a web shop, with the truth of who is who."""
     from cdm_pipelines.demo import generate  # noqa: PLC0415 - commands load what they need
@@ -77,5 +77,5 @@ def demo_data(
     with told_to_people(), console.status("Making customers …"):
         made = generate(customers=customers, days=days, seed=seed, out=out)
     console.print(
-        f"{made.records:,} source records of {customers:,} customers over {days} days in {out}", markup=False
+        f"{made.total_records:,} source records of {customers:,} customers over {days} days in {out}", markup=False
     )

@@ -1,0 +1,1 @@
+"""Whole runs, as a user would make them."""

@@ -1,0 +1,120 @@
+"""Whole runs, as a user would make them: real extracts, real Dagster runs, real PostgreSQL."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from cdm_pipelines.commands.run import run_days
+from cdm_pipelines.demo import generate
+from cdm_pipelines.hub.connection import database_url
+from cdm_pipelines.settings import Settings, load_settings
+
+ROOT = Path(__file__).parents[2]
+DAYS = ("2026-06-01", "2026-06-02", "2026-06-03")
+PUBLISHED = {
+    "golden.customer": "golden_id",
+    "golden.crosswalk": "source, entity, record_id",
+    "golden.provenance": "golden_id, attribute",
+    "golden.customer_order": "source, entity, record_id",
+    "golden.order_line": "source, entity, record_id",
+    "golden.payment": "source, entity, record_id",
+    "identity.golden_id": "golden_id",
+}
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One company's installation."""
+
+    settings: Settings
+
+    @property
+    def landing(self) -> Path:
+        return Path(self.settings.landing_url)
+
+    def run(
+        self, first: str, last: str = "", sources: list[str] | None = None, *, refit: bool = False
+    ) -> int:
+        """Run days in this process; returns the exit code."""
+        return run_days(self.settings, (first, last or first), sources, refit=refit)
+
+    def cdm(self, *arguments: str, code: int = 0) -> str:
+        """Run ``cdm`` as a process of its own; returns what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "cdm_pipelines.cli", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout + done.stderr
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, **self.settings.environment(), "COLUMNS": "200"}
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Ask the hub."""
+        engine = create_engine(database_url(self.settings))
+        try:
+            with engine.connect() as connection:
+                return [tuple(row) for row in connection.execute(text(sql))]
+        finally:
+            engine.dispose()
+
+    def published(self, *, versions: bool = False) -> dict[str, list[tuple[Any, ...]]]:
+        """All published rows; with their row versions, which change when a row is written anew."""
+        system = "xmin::text, " if versions else ""
+        return {
+            table: self.query(f"SELECT {system}t.* FROM {table} AS t ORDER BY {order}")
+            for table, order in PUBLISHED.items()
+        }
+
+    def lake(self) -> dict[str, str]:
+        """Checksum of every file in the lake."""
+        root = Path(self.settings.lake_url)
+        files = sorted(path for path in root.rglob("*") if path.is_file())
+        return {str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+@pytest.fixture(scope="session")
+def extracts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three days of extracts of a small company."""
+    out = tmp_path_factory.mktemp("company")
+    generate(customers=120, days=3, seed=7, out=out)
+    return out / "landing"
+
+
+@pytest.fixture(scope="session")
+def deploy(
+    tmp_path_factory: pytest.TempPathFactory,
+    new_database: Callable[..., str],
+    _template: str,
+    extracts: Path,
+) -> Callable[..., Deployment]:
+    """A function that makes a fresh installation with extracts in its landing."""
+
+    def make(landing: Path | None = None) -> Deployment:
+        home = tmp_path_factory.mktemp("home")
+        target = home / "landing"
+        shutil.copytree(landing or extracts, target)
+        settings = load_settings(
+            home=home,
+            landing_url=str(target),
+            lake_url=str(home / "lake"),
+            database_url=new_database(_template),
+            threads=1,
+        )
+        return Deployment(settings)
+
+    return make

@@ -1,0 +1,98 @@
+"""R3, R4 and R5 over whole runs: repeated days, days in any order, backfills."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from cdm_pipelines.components.session import open_session
+from cdm_pipelines.flows.catalogue import all_contracts
+from cdm_pipelines.flows.summary import source_counts
+from cdm_pipelines.ingest.lake import Lake
+
+from .conftest import DAYS, Deployment
+
+
+@pytest.fixture(scope="module")
+def daily(deploy: Callable[..., Deployment]) -> Deployment:
+    """Every day run on its day."""
+    deployment = deploy()
+    for day in DAYS:
+        assert deployment.run(day) == 0
+    return deployment
+
+
+def with_model_of(daily: Deployment, other: Deployment) -> Deployment:
+    """Order plays no part under one fitted model."""
+    shutil.copytree(
+        Path(daily.settings.lake_url) / "link" / "model", Path(other.settings.lake_url) / "link" / "model"
+    )
+    return other
+
+
+def values(deployment: Deployment) -> tuple[Any, ...]:
+    """Clusters and golden values without golden ids, which follow the order of publication."""
+    clusters: dict[str, set[tuple[str, ...]]] = {}
+    for *record, golden_id in deployment.query(
+        "SELECT source, entity, record_id, golden_id::text FROM golden.crosswalk"
+    ):
+        clusters.setdefault(golden_id, set()).add(tuple(record))
+    golden = deployment.query(
+        "SELECT to_jsonb(c) - 'golden_id' - 'employer_id' FROM golden.customer c ORDER BY 1"
+    )
+    return {frozenset(members) for members in clusters.values()}, golden
+
+
+def test_every_record_is_in_exactly_one_customer(daily: Deployment) -> None:
+    for row in source_counts(Lake(daily.settings.lake_url), all_contracts()):
+        assert row["read"] == row["accepted"] + row["quarantined"], row["source"]  # type: ignore[operator]
+    ((customers, members, largest),) = daily.query(
+        "SELECT (SELECT count(*) FROM golden.customer), count(DISTINCT golden_id), count(*) FROM golden.crosswalk"
+    )
+    assert customers == members
+    assert largest > customers
+
+
+def test_a_repeated_day_changes_nothing_at_all(daily: Deployment) -> None:
+    rows, files = daily.published(versions=True), daily.lake()
+    publications = daily.query("SELECT count(*) FROM ops.publication")
+    assert daily.run(DAYS[-1]) == 0
+    assert daily.run(DAYS[0]) == 0
+    assert daily.published(versions=True) == rows
+    assert daily.lake() == files
+    assert daily.query("SELECT count(*) FROM ops.publication") == publications
+
+
+@pytest.mark.parametrize("order", [(2, 0, 1), (1, 2, 0)], ids=str)
+def test_days_in_any_order_end_with_the_same_customers(
+    daily: Deployment, deploy: Callable[..., Deployment], order: tuple[int, ...]
+) -> None:
+    shuffled = with_model_of(daily, deploy())
+    for position in order:
+        assert shuffled.run(DAYS[position]) == 0
+    assert values(shuffled) == values(daily)
+
+
+def test_a_backfill_is_one_run_per_source_and_equals_the_days(
+    daily: Deployment, deploy: Callable[..., Deployment]
+) -> None:
+    backfilled = with_model_of(daily, deploy())
+    assert backfilled.run(DAYS[0], DAYS[-1]) == 0
+    assert values(backfilled) == values(daily)
+    with open_session(backfilled.settings) as session:
+        jobs = [run.job_name for run in session.instance.get_runs()]
+        days = session.instance.get_materialized_partitions(dg.AssetKey(["standard", "crm", "contact"]))
+    assert sorted(jobs) == ["customers", "ingest_crm", "ingest_erp", "ingest_shop"]
+    assert set(DAYS) == days
+
+
+def test_the_same_runs_from_an_empty_hub_give_the_same_ids(
+    daily: Deployment, deploy: Callable[..., Deployment]
+) -> None:
+    again = deploy()
+    for day in DAYS:
+        assert again.run(day) == 0
+    assert again.published() == daily.published()
