@@ -21,8 +21,14 @@ from cdm_pipelines.golden.policy import Group, Rule, SurvivorshipPolicy
 Ints = npt.NDArray[np.int64]
 Marks = npt.NDArray[np.bool_]
 
-NO_VALUE, ONLY, AGREED, STABLE_KEY = "no_value", "only", "agreed", "stable_key"
-REASONS = (NO_VALUE, ONLY, AGREED, *(rule.value for rule in Rule), STABLE_KEY)
+SINGLE_RECORD, NO_VALUE, ONLY, AGREED, STABLE_KEY = (
+    "single_record",
+    "no_value",
+    "only",
+    "agreed",
+    "stable_key",
+)
+REASONS = (SINGLE_RECORD, NO_VALUE, ONLY, AGREED, *(rule.value for rule in Rule), STABLE_KEY)
 """Why a value is golden; outcomes hold the place in this list."""
 
 

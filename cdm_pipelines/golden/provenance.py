@@ -8,21 +8,21 @@ lost.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.golden.contest import NO_VALUE, REASONS, Layout, Outcome
+from cdm_pipelines.golden.contest import REASONS, SINGLE_RECORD, Layout, Outcome
 from cdm_pipelines.golden.policy import Group, SurvivorshipPolicy
 from cdm_pipelines.records.keys import RECORD_KEY
 
 Ints = npt.NDArray[np.int64]
 
 EVERYTHING_ELSE = "*"
-SINGLE_RECORD = "single_record"
 
 PROVENANCE_SCHEMA = pa.schema(
     [
@@ -56,59 +56,74 @@ def provenance(
         outcomes: Per group.
         policy: The policy that was applied.
     """
-    alone = np.flatnonzero(layout.sizes == 1)
-    names = [EVERYTHING_ELSE, *(group.name for group in policy.groups)]
-    reasons = [*REASONS, SINGLE_RECORD]
-    customer, row = [alone], [layout.starts[alone]]
-    name, reason = [np.zeros(len(alone), np.int64)], [np.full(len(alone), len(REASONS))]
-    losers = [pa.nulls(len(alone), pa.string())]
+    entries = [_of_single_records(layout)]
     if len(layout.shared):
         winner = np.array([outcomes[group.name].winner for group in policy.groups])
-        why = np.array([outcomes[group.name].reason for group in policy.groups])
+        pair = winner * len(REASONS) + np.array([outcomes[group.name].reason for group in policy.groups])
         contested = np.zeros(winner.shape, np.bool_)
         for place, group in enumerate(policy.groups):
             contested[place, outcomes[group.name].loser_customer] = True
-        common = _most_common(winner, why, contested)
-        own = (winner >= 0) & (contested | (winner * len(REASONS) + why != common))
+        common = _most_common(pair, (winner >= 0) & ~contested)
         folded = np.flatnonzero(common >= 0)
-        customer.append(layout.shared[folded])
-        row.append(common[folded] // len(REASONS))
-        reason.append(common[folded] % len(REASONS))
-        name.append(np.zeros(len(folded), np.int64))
-        losers.append(pa.nulls(len(folded), pa.string()))
+        nothing_lost = pa.nulls(len(folded), pa.string())
+        entries.append(_Entries(layout.shared[folded], np.zeros_like(folded), common[folded], nothing_lost))
         for place, group in enumerate(policy.groups):
-            which = np.flatnonzero(own[place])
-            customer.append(layout.shared[which])
-            row.append(winner[place, which])
-            reason.append(why[place, which])
-            name.append(np.full(len(which), place + 1))
-            losers.append(
-                _losers(records, group, outcomes[group.name], len(layout.shared)).take(pa.array(which))
-            )
+            own = np.flatnonzero((winner[place] >= 0) & (pair[place] != common))
+            losers = _losers(records, group, outcomes[group.name], len(layout.shared)).take(pa.array(own))
+            name = np.full(len(own), place + 1)
+            entries.append(_Entries(layout.shared[own], name, pair[place, own], losers))
+    names = [EVERYTHING_ELSE, *(group.name for group in policy.groups)]
+    return _table(entries, records, ids, names)
 
-    who, what = np.concatenate(customer), np.concatenate(name)
-    order = pa.array(np.lexsort((what, who)))
-    winning = records.select(RECORD_KEY).take(pa.array(np.concatenate(row)).take(order))
+
+@dataclass(frozen=True)
+class _Entries:
+    """Rows of the table to be.
+
+    Attributes:
+        customer: Place of the customer.
+        name: Place of the attribute's name.
+        pair: Winning row times the number of reasons, plus the reason.
+        losers: JSON text.
+    """
+
+    customer: Ints
+    name: Ints
+    pair: Ints
+    losers: pa.Array
+
+
+def _of_single_records(layout: Layout) -> _Entries:
+    alone = np.flatnonzero(layout.sizes == 1)
+    pair = layout.starts[alone] * len(REASONS) + REASONS.index(SINGLE_RECORD)
+    return _Entries(alone, np.zeros_like(alone), pair, pa.nulls(len(alone), pa.string()))
+
+
+def _table(entries: Sequence[_Entries], records: pa.Table, ids: pa.Array, names: Sequence[str]) -> pa.Table:
+    customer = np.concatenate([entry.customer for entry in entries])
+    name = np.concatenate([entry.name for entry in entries])
+    order = np.lexsort((name, customer))
+    row, reason = np.divmod(np.concatenate([entry.pair for entry in entries])[order], len(REASONS))
+    winner = records.select(RECORD_KEY).take(pa.array(row))
     columns = {
-        "golden_id": ids.take(pa.array(who).take(order)),
-        "attribute": pa.array(names).take(pa.array(what).take(order)),
-        **{key: winning[key] for key in RECORD_KEY},
-        "rule": pa.array(reasons).take(pa.array(np.concatenate(reason)).take(order)),
-        "losers": pa.concat_arrays(losers).take(order),
+        "golden_id": ids.take(pa.array(customer[order])),
+        "attribute": pa.array(names).take(pa.array(name[order])),
+        **{key: winner[key] for key in RECORD_KEY},
+        "rule": pa.array(REASONS).take(pa.array(reason)),
+        "losers": pa.concat_arrays([entry.losers for entry in entries]).take(pa.array(order)),
     }
     return pa.table(columns, schema=PROVENANCE_SCHEMA)
 
 
-def _most_common(winner: Ints, why: Ints, contested: npt.NDArray[np.bool_]) -> Ints:
-    """Per customer the most common uncontested pair of winning row and reason, as one number; -1 for none.
+def _most_common(pairs: Ints, counted: npt.NDArray[np.bool_]) -> Ints:
+    """Per customer the most common pair of winning row and reason; -1 where none counts.
 
     Args:
-        winner: Row per group and customer, -1 for none.
-        why: Reason per group and customer.
-        contested: Whether some value lost, per group and customer.
+        pairs: Per group and customer.
+        counted: Which of them count.
     """
-    groups, customers = np.nonzero((winner >= 0) & ~contested & (why != REASONS.index(NO_VALUE)))
-    pair = winner[groups, customers] * len(REASONS) + why[groups, customers]
+    groups, customers = np.nonzero(counted)
+    pair = pairs[groups, customers]
     order = np.lexsort((pair, customers))
     pair, customers = pair[order], customers[order]
     new = np.append(True, (pair[1:] != pair[:-1]) | (customers[1:] != customers[:-1]))[: len(pair)]
@@ -116,7 +131,7 @@ def _most_common(winner: Ints, why: Ints, contested: npt.NDArray[np.bool_]) -> I
     counts = np.diff(np.append(starts, len(pair)))
     pair, customers = pair[starts], customers[starts]
     best_last = np.lexsort((-pair, counts, customers))
-    common = np.full(winner.shape[1], -1, np.int64)
+    common = np.full(pairs.shape[1], -1, np.int64)
     common[customers[best_last]] = pair[best_last]
     return common
 

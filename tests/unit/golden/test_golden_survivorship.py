@@ -136,11 +136,12 @@ RULE_TABLE: list[tuple[str, str, list[Row], str | None, str]] = [
         "valid, active, frequency, source_trust",
         [
             record("erp", "1", phone="A"),
-            record("crm", "2", phone="B", active=False),
+            record("crm", "2", phone="B"),
             record("shop", "3", phone="B", active=False),
+            record("shop", "4", phone="B", active=False),
         ],
         "A",
-        "active",
+        "source_trust",
     ),
     (
         "what no rule decides, the lowest key decides",

@@ -61,14 +61,16 @@ def test_search(hub: Engine, description: str, typed: str, found: list[str]) -> 
 
 
 def test_exact_matches_come_first_and_the_limit_holds(hub_engine: Engine) -> None:
+    names = [("Anna", "Bergman"), ("Anna", "Berg"), ("Anna", "Aberg"), ("Berg", "Aarts")]
     extra = [
-        {"source": "erp", "entity": "customer", "record_id": str(at), "cluster": f"x{at}", "surname": name}
-        for at, name in ((90, "Bergman"), (91, "Berg"), (92, "Aberg"))
+        {**row, "record_id": str(at), "cluster": f"x{at}", "given_name": given, "surname": surname}
+        for at, (given, surname) in enumerate(names)
+        for row in [{"source": "erp", "entity": "customer"}]
     ]
     examples.published(hub_engine, [*examples.PEOPLE, *extra])
     with hub_engine.connect() as connection:
         rows = search_customers(connection, "berg", 10)
-        assert [row["surname"] for row in rows] == ["Berg", "Berg", "Bergman"]
+        assert [row["surname"] for row in rows] == ["Berg", "Berg", "Aarts", "Bergman"]
         assert len(search_customers(connection, "berg", 1)) == 1
 
 

@@ -187,6 +187,22 @@ def test_an_alias_follows_its_founding_record() -> None:
     assert hub.status(gid("d")) == ("alias", gid("e"))
 
 
+def test_the_oldest_of_several_merged_ids_comes_back() -> None:
+    hub = Hub()
+    hub.run("def")
+    hub.run("def", "a", "b")
+    hub.run("defab")
+    assert hub.run("def", "ab")["b"] == gid("a")
+    assert hub.status(gid("b")) == ("alias", gid("a"))
+
+
+def test_a_customer_that_loses_its_founding_record_in_a_merge_stands_for_the_merged_one() -> None:
+    hub = Hub()
+    hub.run("a", "bc")
+    hub.run("ac")
+    assert hub.status(gid("b")) == ("alias", gid("a"))
+
+
 def test_ids_of_vanished_records() -> None:
     hub = Hub()
     hub.run("a", "bc", "def")
