@@ -145,6 +145,7 @@ def _stages(stages: Sequence[Measured]) -> str:
             f"{stage.usage.seconds:.1f}",
             f"{stage.usage.cpu_seconds:.1f}",
             f"{stage.usage.peak_bytes / _MIB:,.0f}",
+            f"{stage.usage.database_cpu_seconds:.1f}",
             f"{stage.usage.database_bytes / _MIB:,.0f}",
             f"`{'█' * max(1, round(_BAR * stage.usage.seconds / longest))}`",
         ]
@@ -156,11 +157,12 @@ def _stages(stages: Sequence[Measured]) -> str:
         f"**{_total(stages):.1f}**",
         f"**{sum(stage.usage.cpu_seconds for stage in stages):.1f}**",
         f"**{max(stage.usage.peak_bytes for stage in stages) / _MIB:,.0f}**",
+        f"**{sum(stage.usage.database_cpu_seconds for stage in stages):.1f}**",
         f"**{max(stage.usage.database_bytes for stage in stages) / _MIB:,.0f}**",
         "",
     ]
-    head = ["Stage", "Rows", "Seconds", "CPU seconds", "Peak MiB", "PostgreSQL MiB", ""]
-    return _table(head, [*rows, total], "lrrrrrl")
+    head = ["Stage", "Rows", "Seconds", "CPU seconds", "Peak MiB", "PostgreSQL CPU", "PostgreSQL MiB", ""]
+    return _table(head, [*rows, total], "lrrrrrrl")
 
 
 def _splink(run: Run) -> str:

@@ -127,6 +127,6 @@ class Bench:
 
 def _line(name: str, usage: Usage) -> str:
     return (
-        f"{name:22} {usage.seconds:8.1f} s  {usage.cpu_seconds:8.1f} s CPU  "
-        f"{usage.peak_bytes / 2**20:8,.0f} MiB  PostgreSQL {usage.database_bytes / 2**20:6,.0f} MiB"
+        f"{name:20} {usage.seconds:7.1f} s {usage.cpu_seconds:7.1f} s CPU {usage.peak_bytes / 2**20:7,.0f} MiB"
+        f"   PostgreSQL {usage.database_cpu_seconds:6.1f} s CPU {usage.database_bytes / 2**20:6,.0f} MiB"
     )

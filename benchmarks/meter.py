@@ -30,15 +30,17 @@ class Usage:
 
     Attributes:
         seconds: From start to end, as a clock on the wall tells.
-        cpu_seconds: Of the process and its descendants, on all cores together; not PostgreSQL's.
+        cpu_seconds: Of the process and its descendants, on all cores together.
         peak_bytes: Most resident memory of the process and its descendants at one time.
+        database_cpu_seconds: Of PostgreSQL's processes meanwhile.
         database_bytes: Most memory of PostgreSQL's processes at one time; what they share counts once.
     """
 
     seconds: float
     cpu_seconds: float
     peak_bytes: int
-    database_bytes: int
+    database_cpu_seconds: float = 0.0
+    database_bytes: int = 0
 
 
 def measure(
@@ -58,14 +60,15 @@ def measure(
     Raises:
         StageError: The command failed.
     """
-    before = _cpu_of_children()
+    server = _Tree(database())
+    before, server_before = _cpu_of_children(), server.cpu_seconds()
     started = time.perf_counter()
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own arguments
             command, env=dict(environment), stdout=output, stderr=subprocess.STDOUT
         )
         with process:
-            own, server = _Tree(process.pid), _Tree(None)
+            own = _Tree(process.pid)
             peak = database_peak = 0
             while process.poll() is None:
                 server.root = database()
@@ -77,7 +80,8 @@ def measure(
     if process.returncode:
         last = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
         raise StageError(f"{log.stem} failed with code {process.returncode}; its output is in {log}\n{last}")
-    return Usage(seconds, _cpu_of_children() - before, peak, database_peak)
+    server_cpu = server.cpu_seconds() - server_before
+    return Usage(seconds, _cpu_of_children() - before, peak, max(0.0, server_cpu), database_peak)
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -110,6 +114,18 @@ class _Tree:
             return sum(size.rss for size in sizes)
         shared = [getattr(size, "shared", 0) for size in sizes]
         return sum(size.rss for size in sizes) - sum(shared) + max(shared, default=0)
+
+    def cpu_seconds(self) -> float:
+        """Seconds that all of them have used, those included that have ended since the first one started."""
+        used = 0.0
+        for member in self._processes():
+            with suppress(psutil.Error):
+                times = member.cpu_times()
+                ended = (
+                    (times.children_user, times.children_system) if member.pid == self.root else (0.0, 0.0)
+                )
+                used += times.user + times.system + sum(ended)
+        return used
 
     def _processes(self) -> list[psutil.Process]:
         now = time.monotonic()
