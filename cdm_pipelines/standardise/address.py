@@ -19,7 +19,6 @@ from cdm_pipelines.standardise.distinct import (
     over_distinct,
 )
 from cdm_pipelines.standardise.street import NUMBER_FIRST, Street, read_line, read_parts
-from cdm_pipelines.standardise.text import plain_punctuation
 
 _LONGEST_STREET = 100
 # Words with a capital and small letters, a number of at most three digits, perhaps a plain addition: nearly all lines.
@@ -120,6 +119,6 @@ def _extra(own: pa.Array, aside: pa.Array) -> pa.Array:
 
 def _plain(column: pa.Array) -> pa.Array:
     def standard(values: pa.Array) -> Arrays:
-        return each(lambda v: (" ".join(plain_punctuation(v).split()) if v else None,), (TEXT,), values)
+        return each(lambda v: (" ".join(v.split()) if v else None,), (TEXT,), values)
 
     return over_distinct(standard, column)[0]

@@ -43,6 +43,8 @@ def digraph(text: str) -> str:
 
 def capitalise(word: str) -> str:
     """One word in small letters with a capital first: ``O'Neil``, ``McDonald``, ``IJsbrand``."""
+    if len(word.lower()) != len(word) or len(word.upper()) != len(word):
+        return word  # letters without a capital of their own, such as ß
     if "'" in word:
         head, _, tail = word.partition("'")
         if len(head) == 1 and head.upper() in _LETTER_NAMES and len(tail) > 1:
@@ -61,10 +63,8 @@ def capitalise(word: str) -> str:
 
 
 def name_case(text: str) -> str:
-    """A name of a person, word by word, in mixed case; text of mixed case is kept."""
-    if not is_shouted(text):
-        return digraph(text)
-    return _capitalised(text)
+    """The words of a person's name, each in mixed case; a word of mixed case is kept."""
+    return " ".join(_capitalised(word) if is_shouted(word) else digraph(word) for word in text.split(" "))
 
 
 def place_case(text: str) -> str:
@@ -79,7 +79,9 @@ def _place_word(word: str, *, first: bool) -> str:
     if lower in {"'t", "'s"} or (lower in SMALL_IN_PLACES and not first):
         return lower
     is_numeral = word in _ROMAN_IN_PLACES and not first
-    is_province = word.startswith("(") and len(word) <= 5  # tells two towns apart: Bergen (NH)
+    is_province = (
+        word.startswith("(") and word.isascii() and len(word) <= 5
+    )  # tells two towns apart: Bergen (NH)
     if is_numeral or is_province:
         return word.upper()
     if lower.startswith(("'s-", "'t-")):

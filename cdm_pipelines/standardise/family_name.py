@@ -10,7 +10,7 @@ sources must meet in one form. ``v.d.`` stays as it is: it may be van de, van de
 import re
 from typing import NamedTuple
 
-from cdm_pipelines.standardise.casing import digraph, is_shouted, name_case
+from cdm_pipelines.standardise.casing import is_shouted, name_case
 from cdm_pipelines.standardise.person_words import PREFIX_SPELLINGS, prefix_of, title_before, title_behind
 
 _HYPHEN = re.compile(r"\s*[-/](?![dht]\b)\s*|\s+-|-\s+")
@@ -105,19 +105,13 @@ def split_prefix(text: str) -> tuple[str | None, str | None]:
 
 def _surname_case(text: str) -> str:
     """Casing of each part of a double name; prefixes within it are small."""
-    shouted = is_shouted(text)
-    return "-".join(_part_case(part, shouted=shouted, first=n == 0) for n, part in enumerate(text.split("-")))
+    return "-".join(_part_case(part.split(" "), first=n == 0) for n, part in enumerate(text.split("-")))
 
 
-def _part_case(part: str, *, shouted: bool, first: bool) -> str:
-    words = part.split(" ")
-    small = 0
-    if not first:
-        while small < len(words) - 1 and prefix_of(words[small]) is not None:
-            small += 1
-    spelled = [prefix_of(word) or word for word in words[:small]]
-    for position, word in enumerate(words[small:]):
-        within = shouted and (small + position > 0) and position < len(words) - small - 1
-        inner = prefix_of(word) if within else None
-        spelled.append(inner or (name_case(word) if shouted else digraph(word)))
-    return " ".join(spelled)
+def _part_case(part: list[str], *, first: bool) -> str:
+    last = len(part) - 1
+    prefixes = (
+        prefix_of(word) if position < last and (position or not first) else None
+        for position, word in enumerate(part)
+    )
+    return " ".join(prefix or name_case(word) for prefix, word in zip(prefixes, part, strict=True))

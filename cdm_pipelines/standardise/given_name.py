@@ -12,7 +12,7 @@ import re
 from typing import NamedTuple
 
 from cdm_pipelines.standardise.casing import capitalise, is_shouted, name_case
-from cdm_pipelines.standardise.person_words import DUTCH_PREFIXES, prefix_of
+from cdm_pipelines.standardise.person_words import AMBIGUOUS_PREFIXES, DUTCH_PREFIXES, prefix_of
 from cdm_pipelines.standardise.vocabulary import words
 
 # An initial is up to three letters and a full stop: J. Th. Chr. IJ. Joh.
@@ -60,8 +60,10 @@ def initials_in(token: str) -> str:
 
 def _split(part: str, token: str) -> list[str]:
     lower = part.lower()
+    if len(lower) != len(part) or len(part.upper()) != len(part):
+        return [part]
     if len(part) == 1:
-        return [part.upper() if len(part.upper()) == 1 else part]
+        return [part.upper()]
     if lower in _DIGRAPHS and ("." in token or not part.isupper() or lower == "ij"):
         return [_DIGRAPHS[lower]]
     if "." in token and not part.isupper():
@@ -104,12 +106,11 @@ def read_given(text: str) -> Given:
     names = [token for token in tokens if not is_initials(token)]
     letters = None
     if initials:
-        parts = (initials_in(token) if is_initials(token) else f"{_first_letter(token)}." for token in tokens)
+        parts = (initials_in(token) if is_initials(token) else _first_letter(token) for token in tokens)
         letters = "".join(parts)
     if call_name is not None:
-        called = call_name.split()
-        names = [*called, *names] if names else called
-    spelled = name_case(" ".join(names)).split() if names else []
+        names = [*call_name.split(), *names]
+    spelled = [_spelled(name, first=position == 0) for position, name in enumerate(names)]
     return Given(
         given=spelled[0] if spelled else None,
         middle=" ".join(spelled[1:]) or None,
@@ -118,9 +119,28 @@ def read_given(text: str) -> Given:
     )
 
 
+def is_small_prefix(token: str) -> bool:
+    """Whether a token is a prefix in small letters: ``v.d.``, which looks like two initials."""
+    return token.islower() and prefix_of(token) is not None
+
+
+def read_middle(text: str) -> str | None:
+    """Read a field of further given names; initials among them are no names."""
+    names = [name for name in spaced(text).split() if is_small_prefix(name) or not is_initials(name)]
+    return " ".join(_spelled(name, first=False) for name in names) or None
+
+
+def _spelled(name: str, *, first: bool) -> str:
+    """María del Carmen: a prefix between given names is small."""
+    is_prefix = not first and (name.islower() or name.lower() not in AMBIGUOUS_PREFIXES)
+    return (prefix_of(name) if is_prefix else None) or name_case(name)
+
+
 def _first_letter(token: str) -> str:
     letters = "".join(_LETTERS.findall(token))
-    return "IJ" if letters[:2] in ("IJ", "Ij") else letters[:1].upper()
+    first = letters[:1]
+    initial = "IJ" if letters[:2] in ("IJ", "Ij") else first.upper() if len(first.upper()) == 1 else first
+    return f"{initial}." if initial else ""
 
 
 def _without_prefix(tokens: list[str]) -> tuple[list[str], str | None]:

@@ -17,7 +17,6 @@ import pycountry
 from cleanco.termdata import terms_by_country
 
 from cdm_pipelines.standardise.distinct import FLAG, TEXT, Arrays, each, over_distinct
-from cdm_pipelines.standardise.text import plain_punctuation
 
 # Canonical form, and how it is written besides: letters stand for any punctuation between them (B.V., b v, BV).
 _FORMS = {
@@ -123,7 +122,6 @@ def _national(country: str) -> frozenset[str]:
 
 def read_organisation(text: str, country: str | None) -> Organisation:
     """Read the name of an organisation; see `Organisation`."""
-    text = plain_punctuation(text)
     name, *trade = _TRADES_AS.split(text, maxsplit=1) if _MAY_TRADE.search(text) else (text,)
     if not name.strip(_AROUND):
         name, trade = text, []
@@ -178,7 +176,7 @@ def _balanced(name: str) -> str:
 
 def read_legal_form(text: str) -> str:
     """A legal form in its one spelling, or as it is written when it is not known."""
-    plain = plain_punctuation(text).strip()
+    plain = text.strip()
     behind = _BEHIND.match(plain)
     if behind is not None:
         return _WAYS[int(str(behind.lastgroup)[1:])][1]

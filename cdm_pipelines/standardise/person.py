@@ -19,7 +19,7 @@ from cdm_pipelines.standardise.distinct import (
     no_text,
     over_distinct,
 )
-from cdm_pipelines.standardise.given_name import initials_in, is_initials, read_given
+from cdm_pipelines.standardise.given_name import initials_in, is_initials, read_given, read_middle
 from cdm_pipelines.standardise.person_name import (
     NUMBER_FIRST_NAMES,
     PersonName,
@@ -31,11 +31,11 @@ from cdm_pipelines.standardise.person_name import (
     read_last,
     read_salutation,
 )
-from cdm_pipelines.standardise.person_words import prefix_of
-from cdm_pipelines.standardise.text import plain_punctuation
+from cdm_pipelines.standardise.person_words import prefix_of, title_before, title_behind
 
 _TYPES = (*(TEXT,) * 7, FLAG, FLAG)
 _NOTHING = PersonName()
+_ROUNDS = 6
 _GENDER = {"mr": "male", "mrs": "female"}
 _Reader = Callable[[str, str | None], PersonName]
 
@@ -56,10 +56,52 @@ def _culture(country: str | None) -> str | None:
 
 
 def _parts(reader: _Reader, column: pa.Array, cultures: pa.Array) -> PersonName:
+    def read(value: str | None, country: str | None) -> PersonName:
+        return _settled(reader(value, country), country) if value else _NOTHING
+
     def standard(values: pa.Array, countries: pa.Array) -> Arrays:
-        return each(lambda v, c: reader(v, c) if v else _NOTHING, _TYPES, values, countries)
+        return each(read, _TYPES, values, countries)
 
     return PersonName(*over_distinct(standard, column, cultures))
+
+
+def _settled(name: PersonName, country: str | None) -> PersonName:
+    """Read the parts of a name again until they stay as they are.
+
+    What is taken off a muddled value can leave behind what can be taken off again ("prof. Dhr. dr. Jansen").
+    """
+    parts = (name.given, name.middle, name.surname)
+    if not name.title and all(part is None or part.isalpha() for part in parts):
+        return name
+    for _ in range(_ROUNDS):
+        again = _read_again(name, country)
+        if again == name:
+            break
+        name = again
+    return name
+
+
+def _read_again(name: PersonName, country: str | None) -> PersonName:
+    """What `person_names` makes of a name whose parts stand in columns of their own."""
+    first = read_first(name.given, country) if name.given else _NOTHING
+    last = read_last(name.surname, country) if name.surname else _NOTHING
+    formal = read_salutation(name.honorific, country) if name.honorific else _NOTHING
+    before = (read_prefix(name.prefix) if name.prefix else None) or first.prefix
+    prefix = _join_prefix(before, last.prefix) if last.surname else before
+    return PersonName(
+        honorific=formal.honorific or first.honorific or last.honorific,
+        title=join_titles(_read_title(name.title), first.title, last.title),
+        given=first.given or last.given,
+        middle=(read_middle(name.middle) if name.middle else None) or first.middle or last.middle,
+        initials=(read_initials(name.initials) if name.initials else None)
+        or first.initials
+        or _join_initials(first.given, name.middle)
+        or last.initials,
+        prefix=prefix,
+        surname=last.surname,
+        odd_given=name.odd_given,
+        odd_surname=name.odd_surname,
+    )
 
 
 def _combined(function: Callable[..., str | None], *columns: pa.Array) -> pa.Array:
@@ -71,7 +113,7 @@ def _combined(function: Callable[..., str | None], *columns: pa.Array) -> pa.Arr
 
 def read_initials(text: str) -> str | None:
     """An initials field: ``JP``, ``j p`` and ``J.P.`` are ``J.P.``."""
-    tokens = plain_punctuation(text).replace(",", " ").split()
+    tokens = text.replace(",", " ").split()
     spelled = (
         token if "." in token or not token.isalpha() or len(token) == 1 else ".".join(token)
         for token in tokens
@@ -82,7 +124,7 @@ def read_initials(text: str) -> str | None:
 
 def read_prefix(text: str) -> str | None:
     """A prefix field: ``Van Der`` and ``vd`` in their one spelling."""
-    return " ".join(prefix_of(word) or word.lower() for word in plain_punctuation(text).split()) or None
+    return " ".join(prefix_of(word) or word.lower() for word in text.split()) or None
 
 
 def _join_prefix(first: str | None, second: str | None) -> str | None:
@@ -98,12 +140,6 @@ def _join_initials(given: str | None, middle: str | None) -> str | None:
     if not given or not tokens or not all(is_initials(token) for token in tokens):
         return None
     return read_given(f"{given} {middle}").initials
-
-
-def _middle(text: str) -> str | None:
-    """Further given names; initials among them are no names."""
-    found = read_given(plain_punctuation(text))
-    return " ".join(filter(None, (found.given, found.middle))) or None
 
 
 def person_names(
@@ -139,7 +175,7 @@ def person_names(
         ),
         "title": _combined(
             join_titles,
-            _titles(own_title, cultures),
+            _combined(_read_title, own_title),
             formal.title,
             spoken.title,
             given.title,
@@ -148,7 +184,10 @@ def person_names(
         ),
         "given_name": coalesce(given.given, family.given, full.given),
         "middle_names": coalesce(
-            _combined(lambda v: _middle(v) if v else None, middle), given.middle, family.middle, full.middle
+            _combined(lambda v: read_middle(v) if v else None, middle),
+            given.middle,
+            family.middle,
+            full.middle,
         ),
         "initials": coalesce(
             own_initials,
@@ -168,13 +207,11 @@ def person_names(
     return names, odd
 
 
-def _titles(column: pa.Array, cultures: pa.Array) -> pa.Array:
-    """A title column: known titles in one spelling, others as they are."""
-
-    def read(value: str | None, country: str | None) -> str | None:
-        return (read_salutation(value, country).title or value) if value else None
-
-    return _combined(read, column, cultures)
+def _read_title(value: str | None) -> str | None:
+    """A title field: known titles in one spelling, others as they are."""
+    words = value.replace(",", " ").split() if value else []
+    found = (title_before(f"{word}.", dutch=True) or title_behind(word, shouted=False) for word in words)
+    return join_titles(*found) or value
 
 
 def _prefix(

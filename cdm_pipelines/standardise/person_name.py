@@ -19,7 +19,14 @@ from typing import NamedTuple
 
 from cdm_pipelines.standardise.casing import name_case
 from cdm_pipelines.standardise.family_name import Family, read_family, split_relation, take_titles
-from cdm_pipelines.standardise.given_name import Given, is_initials, read_given, spaced, take_call_name
+from cdm_pipelines.standardise.given_name import (
+    Given,
+    is_initials,
+    is_small_prefix,
+    read_given,
+    spaced,
+    take_call_name,
+)
 from cdm_pipelines.standardise.person_words import (
     AMBIGUOUS_PREFIXES,
     COUPLE,
@@ -31,7 +38,6 @@ from cdm_pipelines.standardise.person_words import (
     title_before,
     title_behind,
 )
-from cdm_pipelines.standardise.text import plain_punctuation
 
 _MIXED_HONORIFIC = re.compile(r"[\s./,&+]+|(?:\b(?:en|and|und|of|or|et)\b)", re.IGNORECASE)
 _ATTENTION = re.compile(
@@ -71,7 +77,7 @@ def join_titles(*titles: str | None) -> str | None:
 
 def read_salutation(text: str, country: str | None) -> PersonName:
     """Honorific and titles of a salutation: ``Dhr.``, ``Mevr. drs.``, ``Prof. dr. ir.``, ``De heer en mevrouw``."""
-    words = [word for word in _MIXED_HONORIFIC.split(plain_punctuation(text)) if word]
+    words = [word for word in _MIXED_HONORIFIC.split(text) if word]
     honorifics: list[str] = []
     titles: list[str] = []
     jurist = False
@@ -126,7 +132,7 @@ def _leads_on(key: str, following: str, *, found: bool) -> bool:
 def read_full(text: str, country: str | None) -> PersonName:
     """Read a person's whole name; see `PersonName`."""
     dutch = is_dutch(country)
-    rest, honorific, titles = _take_address(spaced(plain_punctuation(text)), dutch=dutch)
+    rest, honorific, titles = _take_address(spaced(text), dutch=dutch)
     rest, *others = split_relation(rest)
     before, family = _divide(rest, country)
     before, inner_honorific, inner_titles = _take_address(before, dutch=dutch)
@@ -149,7 +155,7 @@ def read_first(text: str, country: str | None) -> PersonName:
     """Read a first-name field, with what else was typed there."""
     if len(text) > 4 and _is_word(text):
         return PersonName(given=name_case(text))
-    before, honorific, titles = _take_address(spaced(plain_punctuation(text)), dutch=is_dutch(country))
+    before, honorific, titles = _take_address(spaced(text), dutch=is_dutch(country))
     given = _read_before(before)
     return PersonName(
         honorific=honorific,
@@ -166,7 +172,7 @@ def read_last(text: str, country: str | None) -> PersonName:
     """Read a last-name field, which holds the whole name where a system demands only that field."""
     if _is_word(text):
         return PersonName(surname=name_case(text))
-    plain = plain_punctuation(text)
+    plain = text
     rest, honorific, _ = _take_address(spaced(plain), dutch=is_dutch(country))
     first, _, more = rest.partition(" ")
     if more and "." in first and is_initials(first) and prefix_of(first) is None:
@@ -241,13 +247,15 @@ def _reversed(words: list[str]) -> tuple[str, str]:
 
 
 def _surname_start(words: list[str], country: str | None) -> int:
-    if len(words) == 1:
+    if len(words) < 2:
         return 0
     first = prefix_of(words[0])
     if first is not None and words[0].lower() not in AMBIGUOUS_PREFIXES and not is_initials(words[0]):
         return 0
     leading = 0
     while leading < len(words) - 1 and is_initials(words[leading]):
+        if leading and is_small_prefix(words[leading]):  # J. v. Dijk
+            break
         leading += 1
     if not leading and "." in words[-1] and is_initials(words[-1]):
         return len(words)

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.standardise.casing import place_case
 from cdm_pipelines.standardise.distinct import FLAG, TEXT, Arrays, each, over_distinct
-from cdm_pipelines.standardise.text import plain_punctuation
 
 # Compact form by country, and how it is written. Source: Universal Postal Union, postal addressing systems.
 _PATTERNS: dict[str, tuple[re.Pattern[str], str]] = {
@@ -57,7 +56,7 @@ def read_postcode(text: str, country: str | None) -> tuple[str | None, bool]:
 
     A code that fits no form of the country is kept in capitals and marked; text without any digit is no postcode.
     """
-    upper = " ".join(plain_punctuation(text).upper().split())
+    upper = " ".join(text.upper().split())
     if country is not None:
         upper = re.sub(rf"^{country}(?:[\s-]+(?=[\dA-Z])|(?=\d))|^{country[0]}-(?=\d)", "", upper)
     if not re.search(r"\d", upper):
@@ -74,7 +73,7 @@ def read_postcode(text: str, country: str | None) -> tuple[str | None, bool]:
 
 def read_city(text: str, country: str | None) -> tuple[str | None, bool]:
     """A town with its casing restored and a Dutch ``a/d`` written out, and whether it has a digit in it."""
-    city = plain_punctuation(text).strip(" ,;-")
+    city = text.strip(" ,;-")
     if country not in ("NL", None):
         return place_case(city) or None, re.search(r"\d", city) is not None
     city = _HAGUE.sub("'s-", place_case(_AT_RIVER.sub(_written_out, city)))
@@ -89,11 +88,11 @@ def _written_out(match: re.Match[str]) -> str:
 
 def read_region(text: str, country: str | None) -> str:
     """A province or state: Dutch codes by name, other codes in capitals."""
-    plain = plain_punctuation(text).strip()
+    plain = text.strip()
     code = plain.upper().removeprefix("NL-")
     if country == "NL":
         return _PROVINCES.get(code) or _FRISIAN.get(plain.lower()) or place_case(plain)
-    return code if len(plain) <= 3 else place_case(plain)
+    return code if len(code) <= 3 and code.isascii() else place_case(plain)
 
 
 def postcode(column: pa.Array, country: pa.Array) -> Arrays:

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from cdm_pipelines.standardise.casing import place_case
 from cdm_pipelines.standardise.house_number import ADDITION, read_addition, read_number
-from cdm_pipelines.standardise.text import plain_punctuation
 from cdm_pipelines.standardise.vocabulary import words
 
 NUMBER_FIRST = words("US GB IE CA AU NZ FR LU ZA IN SG HK")
@@ -61,6 +60,8 @@ _UNIT = re.compile(
 )
 _ABBREVIATED = re.compile(r"(?<=[^\W\d_]{3})(?<!\s)str\.?$", re.IGNORECASE)
 _LETTER = re.compile(r"[^\W\d_]")
+_MUDDLED = re.compile(r"[\d,;]|\b(?:t\.?/?o|tegenover|naast|nabij|bij|ong)", re.IGNORECASE)
+_ROUNDS = 6
 _EDGES = " \t,;-/"
 
 
@@ -75,7 +76,18 @@ class Street(NamedTuple):
 
 def read_line(text: str, country: str | None) -> Street:
     """Read one address line, or several that belong together; see `Street`."""
-    pieces = [piece.strip(_EDGES) for line in plain_punctuation(text).split("\n") for piece in _pieces(line)]
+    found = _read_lines(text, country)
+    muddled = found.street and (_MUDDLED.search(found.street) or _UNIT.fullmatch(found.street))
+    for _ in range(_ROUNDS if muddled else 0):
+        again = _read_columns(found, country)
+        if again == found:
+            break
+        found = again
+    return found
+
+
+def _read_lines(text: str, country: str | None) -> Street:
+    pieces = [piece.strip(_EDGES) for line in text.split("\n") for piece in _pieces(line)]
     pieces = [piece for piece in pieces if piece]
     read = [_read_piece(piece, country) for piece in pieces]
     best = next((n for n, street in enumerate(read) if street.street and street.number), None)
@@ -190,5 +202,19 @@ def read_parts(street: str | None, number: str | None, addition: str | None, cou
     if digits is None or line.number in (None, digits):
         same = line.addition if line.addition == joined else " ".join(filter(None, (line.addition, joined)))
         return line._replace(number=line.number or digits, addition=same or None)
-    plain = spell_street(" ".join(plain_punctuation(street).split()), country)  # Plein 1944 | 12
+    plain = spell_street(" ".join(street.split()), country)  # Plein 1944 | 12
     return Street(plain, digits, joined or None)
+
+
+def _read_columns(parts: Street, country: str | None) -> Street:
+    """What becomes of an address whose parts stand in columns of their own."""
+    line = _read_lines(parts.street or "", country)
+    if parts.number is not None and line.number not in (None, parts.number):
+        return parts
+    addition = (
+        line.addition
+        if line.addition == parts.addition
+        else " ".join(filter(None, (line.addition, parts.addition)))
+    )
+    extra = ", ".join(filter(None, (line.extra, parts.extra)))
+    return Street(line.street, line.number or parts.number, addition or None, extra or None)

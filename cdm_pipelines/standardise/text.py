@@ -14,14 +14,24 @@ from ftfy.badness import is_bad
 
 from cdm_pipelines.standardise.distinct import TEXT, Arrays, each, over_distinct, where_needed
 
-# Printable ASCII with single spaces, without the ampersand that begins an HTML entity: nothing to do.
-_CLEAN = r"^[!-%'-~]+( [!-%'-~]+)*$"
-_CLEAN_LINES = r"^[!-%'-~]+([ \n][!-%'-~]+)*$"
+# Printable ASCII with single spaces, without the ampersand that begins an HTML entity and the grave accent
+# that stands for an apostrophe: nothing to do.
+_CLEAN = r"^[!-%'-_a-~]+( [!-%'-_a-~]+)*$"
+_CLEAN_LINES = r"^[!-%'-_a-~]+([ \n][!-%'-_a-~]+)*$"
 _HAS_CONTENT = r"[\p{L}\p{N}]"
 _PLACEHOLDERS = frozenset({"n/a", "n.v.t.", "nvt", "n.v.t", "onbekend", "unknown", "#n/b", "#n/a", "#n.b."})
 _ROUNDS = 5  # nested damage, such as &amp;amp; or text that was mis-decoded twice
 _APOSTROPHES = str.maketrans(
-    {"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u00b4": "'", "`": "'", "\u00a0": " "}
+    {
+        "\u2019": "'",
+        "\u2018": "'",
+        "\u02bc": "'",
+        "\u00b4": "'",
+        "`": "'",
+        "\u0149": "'n",
+        "\u0132": "IJ",
+        "\u0133": "ij",
+    }
 )
 _DASHES = re.compile("[\u2010\u2011\u2012\u2013\u2014\u2212]")
 _NEWLINES = re.compile(r"[ \t]*(?:\r\n|[\n\r\u2028\u2029\x85\x0b\x0c])\s*")
@@ -37,7 +47,7 @@ def repair(value: str, *, keep_lines: bool = False) -> str:
             value = html.unescape(value)
         if is_bad(value):
             value = fix_encoding(value)
-        value = unicodedata.normalize("NFC", value)
+        value = plain_punctuation(unicodedata.normalize("NFC", value))
         value = _without_controls(_NEWLINES.sub("\n" if keep_lines else " ", value))
         value = (_BLANKS_IN_LINE if keep_lines else _BLANKS).sub(" ", value).strip()
         if value == before:
@@ -58,8 +68,8 @@ def _without_controls(value: str) -> str:
 
 
 def plain_punctuation(value: str) -> str:
-    """Typographic apostrophes, spaces and dashes in their ASCII form."""
-    return value if value.isascii() else _DASHES.sub("-", value.translate(_APOSTROPHES))
+    """Typographic apostrophes and dashes in their ASCII form, the Dutch ligature as two letters."""
+    return _DASHES.sub("-", value.translate(_APOSTROPHES))
 
 
 def clean(column: pa.Array, *, keep_lines: bool = False, placeholders: bool = True) -> pa.Array:
