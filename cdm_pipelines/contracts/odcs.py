@@ -13,7 +13,7 @@ from pathlib import Path
 
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject
 
-from cdm_pipelines.contracts.canonical import Entity, attributes, targets
+from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.contracts.columns import read_column
 from cdm_pipelines.contracts.errors import ContractError, Problem
 from cdm_pipelines.contracts.model import (
@@ -326,15 +326,7 @@ def _fill_down(section: Section, names: _Names) -> FillDown | None:
 
 
 def _check_entity(contract: SourceContract, key: str, report: Report) -> None:
-    if not contract.key:
-        report.add(
-            f"{key}.properties", "has no key", "Set primaryKey: true on the columns that identify a record."
-        )
-    positions = [c.key_position for c in contract.columns if c.key_position is not None]
-    if len(positions) != len(set(positions)):
-        report.add(
-            f"{key}.properties", "has two key columns in one place", "Number them with primaryKeyPosition."
-        )
+    _check_key(contract, key, report)
     fed: dict[str, str] = {}
     for column, path in contract.mapped():
         if path in fed:
@@ -344,15 +336,23 @@ def _check_entity(contract: SourceContract, key: str, report: Report) -> None:
     if Entity.PARTY in contract.entities and contract.party_kind is None:
         report.add(f"{key}.partyKind", "is missing", "Say whether the records are persons or organisations.")
     for entity in contract.entities:
-        for attribute in attributes(entity):
-            if attribute.key and attribute.path not in fed:
-                report.add(
-                    f"{key}.properties",
-                    f"feeds {entity} but not its key",
-                    f"Map a column to {attribute.path}.",
-                )
+        keys = [attribute.path for attribute in attributes(entity) if attribute.key]
+        for path in keys:
+            if path not in fed:
+                report.add(f"{key}.properties", f"feeds {entity} but not its key", f"Map a column to {path}.")
 
 
-def described_targets() -> dict[str, str]:
-    """Every path that ``mapsTo`` may name, with its description: for help texts."""
-    return {path: target.description for path, target in targets().items()}
+def _check_key(contract: SourceContract, key: str, report: Report) -> None:
+    if not contract.key:
+        what = "has no key"
+        report.add(f"{key}.properties", what, "Set primaryKey: true on the columns that identify a record.")
+    positions = [c.key_position for c in contract.columns if c.key_position is not None]
+    if len(positions) != len(set(positions)):
+        what = "has two key columns in one place"
+        report.add(f"{key}.properties", what, "Number them with primaryKeyPosition.")
+    for column in contract.columns:
+        if column.unique and contract.key != (column.name,):
+            where = f"{key}.properties[{column.name}].unique"
+            report.add(
+                where, "is only checked on a key of one column", "Remove it, or make the column the key."
+            )

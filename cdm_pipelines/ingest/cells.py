@@ -39,7 +39,9 @@ def mark_unusable(table: pa.Table, max_cell_bytes: int, marks: dict[str, Defect]
         if longest > max_cell_bytes:
             too_long = pc.greater(pc.binary_length(cells), max_cell_bytes)
             table = _mark(table, too_long, Defect.CELL_TOO_LONG)
-            kept = pa.array(np.arange(table.num_rows), mask=pc.fill_null(too_long, fill_value=False).to_numpy())
+            kept = pa.array(
+                np.arange(table.num_rows), mask=pc.fill_null(too_long, fill_value=False).to_numpy()
+            )
             cells = cells.take(kept)  # a copy, so that the long text leaves memory
             table = table.set_column(position, name, cells)
         for sign, defect in marks.items():

@@ -7,6 +7,7 @@ Blocks of whole records are parsed in compiled code. A row with another number o
 not stop it: the row comes through with what could be read, marked as ragged.
 """
 
+import codecs
 import csv
 import io
 from collections.abc import Iterator
@@ -130,6 +131,8 @@ class DelimitedFile:
             ragged.append((row.number - 1, row.text))
             return "skip"
 
+        if block.startswith(codecs.BOM_UTF8):  # the parser takes one away, from every block
+            block = codecs.BOM_UTF8 + block
         table = pacsv.read_csv(
             pa.BufferReader(block),
             pacsv.ReadOptions(use_threads=False, block_size=len(block), column_names=self.columns),

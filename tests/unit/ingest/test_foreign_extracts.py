@@ -3,10 +3,11 @@
 import csv
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
-from ingest_samples import DATE, Outcome, run_day
+from ingest_samples import DATE, run_day
 
 from cdm_pipelines.contracts import SourceContract, load_contract
 from cdm_pipelines.ingest import find_files
@@ -21,14 +22,14 @@ pytestmark = pytest.mark.skipif(
     not EXTRACTS.is_dir(), reason=f"the published extracts are not at {EXTRACTS}: set CDM_SHARED_DATA"
 )
 
-CASES: list[tuple[str, str, list[str], int, dict[str, int], dict[str, int]]] = [
-    ("adventureworks", "customer", ["AdventureWorks_Customers.csv"], 18148, {}, {}),
+CASES: list[tuple[str, str, list[str], int, dict[str, int]]] = [
+    ("adventureworks", "customer", ["AdventureWorks_Customers.csv"], 18148, {}),
     # Two order numbers were given to two customers each: SO62019 and SO72019.
-    ("adventureworks", "order_line", SALES, 56046, {"superseded": 4}, {}),
-    ("adventureworks", "product", ["AdventureWorks_Products.csv"], 293, {}, {}),
-    ("contoso", "customer", ["customer_unique.csv"], 3165, {}, {}),
-    ("contoso", "order", ["orders.csv"], 3242, {}, {}),
-    ("contoso", "order_line", ["orderrows.csv"], 7794, {}, {}),
+    ("adventureworks", "order_line", SALES, 56046, {"superseded": 4}),
+    ("adventureworks", "product", ["AdventureWorks_Products.csv"], 293, {}),
+    ("contoso", "customer", ["customer_unique.csv"], 3165, {}),
+    ("contoso", "order", ["orders.csv"], 3242, {}),
+    ("contoso", "order_line", ["orderrows.csv"], 7794, {}),
 ]
 
 
@@ -41,41 +42,23 @@ def deliver_all(source: str, entity: str, files: list[str], landing: Path) -> So
     return load_contract(CONTRACTS / source / f"{entity}.odcs.yaml")
 
 
-@pytest.mark.parametrize(
-    ("source", "entity", "files", "rows", "rejected", "blanked"), CASES, ids=[f"{c[0]}/{c[1]}" for c in CASES]
-)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]}/{case[1]}")
 def test_every_row_is_accounted_for(
-    tmp_path: Path,
-    source: str,
-    entity: str,
-    files: list[str],
-    rows: int,
-    rejected: dict[str, int],
-    blanked: dict[str, int],
+    tmp_path: Path, case: tuple[str, str, list[str], int, dict[str, int]]
 ) -> None:
+    source, entity, files, rows, rejected = case
     contract = deliver_all(source, entity, files, tmp_path)
     assert len(find_files(str(tmp_path), contract, DATE)) == len(files)
     outcome = run_day(tmp_path, contract)
     assert len(outcome.raw) == rows == sum(_records(EXTRACTS / source / file) for file in files)
     assert len(outcome.valid) + len(outcome.quarantine) == rows
-    assert _counts(outcome, contract) == (rejected, blanked)
+    assert Counter(rule for rules in outcome.reasons.values() for rule in rules) == rejected
+    assert outcome.blanked == []
 
 
 def _records(path: Path) -> int:
     with path.open(encoding="utf-8-sig", newline="") as stream:
         return sum(1 for _ in csv.reader(stream)) - 1
-
-
-def _counts(outcome: Outcome, contract: SourceContract) -> tuple[dict[str, int], dict[str, int]]:
-    rejected: dict[str, int] = {}
-    for rules in outcome.reasons.values():
-        for rule in rules:
-            rejected[rule] = rejected.get(rule, 0) + 1
-    blanked: dict[str, int] = {}
-    for _, column, rule in outcome.blanked:
-        assert column in contract.column_names
-        blanked[f"{column}: {rule}"] = blanked.get(f"{column}: {rule}", 0) + 1
-    return rejected, blanked
 
 
 @pytest.mark.parametrize("path", sorted(EXTRACTS.rglob("*.csv")), ids=lambda path: path.name)
