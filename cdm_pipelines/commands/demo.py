@@ -77,5 +77,6 @@ def demo_data(
     with told_to_people(), console.status("Making customers …"):
         made = generate(customers=customers, days=days, seed=seed, out=out)
     console.print(
-        f"{made.total_records:,} source records of {customers:,} customers over {days} days in {out}", markup=False
+        f"{made.total_records:,} source records of {customers:,} customers over {days} days in {out}",
+        markup=False,
     )

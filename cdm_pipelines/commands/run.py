@@ -101,6 +101,8 @@ def _run(
     )
     mark = "[green]✓[/]" if outcome.succeeded else "[red]✗[/]"
     progress.update(task, description=f"{mark} {label}", total=1, completed=1)
+    for warning in outcome.warnings:
+        progress.console.print(f"  {warning}", markup=False, style="yellow")
     for step, text in outcome.failures.items():
         progress.console.print(f"  {step.replace('__', '/')}: {text}", markup=False, style="red")
     return outcome

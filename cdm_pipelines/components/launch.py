@@ -5,10 +5,12 @@ by which the UI links a run to its job, so the run is created the way the daemon
 spares the start of a code server and of a process per run.
 """
 
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
+import psutil
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.remote_origin import (
@@ -23,17 +25,19 @@ from dagster._core.storage.tags import (
 )
 
 LOCATION = "cdm_pipelines"
+HOST_TAG, PROCESS_TAG = "cdm/host", "cdm/process"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """The terminal belongs to the progress display; the event log has everything."""
 
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """How a run ended: ``failures`` are texts for people, by step."""
+    """How a run ended: ``failures`` are texts for people, by step, ``warnings`` checks that did not stop it."""
 
     run_id: str
     succeeded: bool
     failures: Mapping[str, str] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
 
 
 def run_job(
@@ -59,7 +63,7 @@ def run_job(
     run = instance.create_run_for_job(
         job,
         run_config={**(run_config or {}), **QUIET},
-        tags=_partition_tags(dates),
+        tags={**_partition_tags(dates), HOST_TAG: socket.gethostname(), PROCESS_TAG: _process()},
         asset_selection=frozenset(job.asset_layer.executable_asset_keys),
         remote_job_origin=RemoteJobOrigin(
             repository_origin=RemoteRepositoryOrigin(
@@ -70,14 +74,48 @@ def run_job(
         ),
     )
     failures: dict[str, str] = {}
+    failed_checks: dict[str, list[dg.AssetCheckEvaluation]] = {}
     for event in execute_run_iterator(InMemoryJob(job), run, instance):
-        if event.is_step_start and event.step_key:
-            on_step(event.step_key)
-        if event.is_step_failure and event.step_key:
-            failures[event.step_key] = _text(event)
+        step = event.step_key or ""
+        if event.is_step_start:
+            on_step(step)
+        elif event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            if not event.asset_check_evaluation_data.passed:
+                failed_checks.setdefault(step, []).append(event.asset_check_evaluation_data)
+        elif event.is_step_failure:
+            failures[step] = _text(event, failed_checks.get(step, []))
     final = instance.get_run_by_id(run.run_id)
     succeeded = final is not None and final.status == dg.DagsterRunStatus.SUCCESS
-    return RunOutcome(run.run_id, succeeded, failures)
+    warnings = [
+        _check_text(check)
+        for checks in failed_checks.values()
+        for check in checks
+        if check.severity is dg.AssetCheckSeverity.WARN
+    ]
+    return RunOutcome(run.run_id, succeeded, failures, warnings)
+
+
+def fail_orphans(instance: dg.DagsterInstance) -> int:
+    """Close runs of this machine whose process is gone: nobody else will, and they would hold up the queue."""
+    started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags={HOST_TAG: socket.gethostname()})
+    orphans = [run for run in instance.get_runs(started) if not _alive(run.tags.get(PROCESS_TAG, ""))]
+    for run in orphans:
+        instance.report_run_failed(run, "The process of this run was killed. Run the day again.")
+    return len(orphans)
+
+
+def _process() -> str:
+    """This process, told from a later one with the same number by its time of creation."""
+    own = psutil.Process()
+    return f"{own.pid}:{own.create_time():.0f}"
+
+
+def _alive(process: str) -> bool:
+    pid, _, created = process.partition(":")
+    try:
+        return f"{psutil.Process(int(pid)).create_time():.0f}" == created
+    except (psutil.NoSuchProcess, ValueError):
+        return False
 
 
 def _partition_tags(dates: tuple[str, str] | None) -> dict[str, str]:
@@ -88,8 +126,14 @@ def _partition_tags(dates: tuple[str, str] | None) -> dict[str, str]:
     return {ASSET_PARTITION_RANGE_START_TAG: dates[0], ASSET_PARTITION_RANGE_END_TAG: dates[1]}
 
 
-def _text(event: dg.DagsterEvent) -> str:
+def _text(event: dg.DagsterEvent, failed_checks: Sequence[dg.AssetCheckEvaluation]) -> str:
     failure = event.step_failure_data
     if failure.user_failure_data and failure.user_failure_data.description:
         return failure.user_failure_data.description
+    if failed_checks:
+        return "; ".join(_check_text(check) for check in failed_checks)
     return failure.error.message.strip() if failure.error else "failed without a message"
+
+
+def _check_text(check: dg.AssetCheckEvaluation) -> str:
+    return f"{check.asset_key.to_user_string()}, check {check.check_name}: {check.description or 'failed'}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import dagster as dg
 from sqlalchemy import Engine
 
+from cdm_pipelines.components.launch import fail_orphans
 from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.hub.environment import dagster_environment
 from cdm_pipelines.hub.migrate import migrate
@@ -51,6 +52,7 @@ def open_platform(settings: Settings) -> Iterator[Engine]:
 def open_session(settings: Settings) -> Iterator[Session]:
     """Open the platform with its Dagster instance and definitions."""
     with open_platform(settings) as engine, dg.DagsterInstance.get() as instance:
+        fail_orphans(instance)
         yield Session(settings, engine, instance, load_definitions())
 
 
