@@ -19,25 +19,6 @@ from cdm_pipelines.hub.load import read_batches, read_table
 Row = dict[str, object]
 
 _C = hub.customer.c
-_FIELDS = (
-    "golden_id",
-    "party_kind",
-    "status",
-    "given_name",
-    "surname_prefix",
-    "surname",
-    "organisation_name",
-    "street",
-    "house_number",
-    "house_addition",
-    "postcode",
-    "city",
-    "email",
-    "phone",
-    "mobile",
-    "birth_date",
-    "record_count",
-)
 _POSTCODE = re.compile(
     r"(?P<digits>[1-9]\d{3})\s?(?P<letters>[a-z]{2})(?:\s+(?P<number>\d+)\s*\S*)?", re.IGNORECASE
 )
@@ -88,7 +69,8 @@ def search_customers(connection: Connection, text: str, limit: int = 20) -> list
         limit: Most customers to return.
 
     Returns:
-        One row per customer with its main columns, the best match first; empty when none is found.
+        The best match first; empty when none is found. One row per customer: ``golden_id``, ``name``,
+        ``address``, ``email``, ``phone``, ``birth_date``, ``status`` and ``records``, their number.
     """
     text = " ".join(text.split())
     if not text:
@@ -104,7 +86,7 @@ def search_customers(connection: Connection, text: str, limit: int = 20) -> list
         .subquery()
     )
     query = (
-        select(*(_C[name] for name in _FIELDS))
+        select(*_card())
         .join(best, best.c.golden_id == _C.golden_id)
         .order_by(
             best.c.rank, _C.status, func.lower(_C.surname), func.lower(_C.organisation_name), _C.golden_id
@@ -162,9 +144,12 @@ def summary(connection: Connection) -> Summary:
 
 
 def largest_customers(connection: Connection, limit: int = 5, *, across: bool = True) -> list[Row]:
-    """Customers made of the most records: those known to most sources first when ``across`` is set."""
+    """Customers made of the most records: those known to most sources first when ``across`` is set.
+
+    Rows are as those of :func:`search_customers`.
+    """
     order = [_C.source_count.desc()] if across else []
-    query = select(*(_C[name] for name in _FIELDS)).order_by(*order, _C.record_count.desc(), _C.golden_id)
+    query = select(*_card()).order_by(*order, _C.record_count.desc(), _C.golden_id)
     return _rows(connection, query.limit(limit))
 
 
@@ -193,6 +178,27 @@ def read_crosswalk(connection: Connection, schema: pa.Schema) -> pa.Table:
 def _select(table: str, schema: pa.Schema, order: str) -> str:
     names = ", ".join(f'"{name}"' for name in schema.names)
     return f"SELECT {names} FROM {table} ORDER BY {order}"  # noqa: S608 - names of our own tables and columns
+
+
+def _card() -> list[ColumnElement[Any]]:
+    """The columns by which a person recognises a customer."""
+
+    def joined(separator: str, *parts: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.nullif(func.concat_ws(separator, *parts), "")
+
+    person = joined(" ", func.coalesce(_C.given_name, _C.initials), _C.surname_prefix, _C.surname)
+    organisation = joined(" ", _C.organisation_name, _C.legal_form)
+    street = joined(" ", _C.street, _C.house_number, _C.house_addition)
+    return [
+        _C.golden_id,
+        func.coalesce(person, organisation, _C.trade_name).label("name"),
+        joined(", ", street, joined(" ", _C.postcode, _C.city)).label("address"),
+        _C.email,
+        func.coalesce(_C.mobile, _C.phone).label("phone"),
+        _C.birth_date,
+        _C.status,
+        _C.record_count.label("records"),
+    ]
 
 
 def _matches(text: str) -> Iterator[Select[Any]]:

@@ -70,7 +70,12 @@ def test_exact_matches_come_first_and_the_limit_holds(hub_engine: Engine) -> Non
     examples.published(hub_engine, [*examples.PEOPLE, *extra])
     with hub_engine.connect() as connection:
         rows = search_customers(connection, "berg", 10)
-        assert [row["surname"] for row in rows] == ["Berg", "Berg", "Aarts", "Bergman"]
+        assert [row["name"] for row in rows] == [
+            "Anna Berg",
+            "Anna van der Berg",
+            "Berg Aarts",
+            "Anna Bergman",
+        ]
         assert len(search_customers(connection, "berg", 1)) == 1
 
 
@@ -127,7 +132,23 @@ def test_examples_of_merges(hub: Engine) -> None:
     with hub.connect() as connection:
         assert [str(row["golden_id"]) for row in largest_customers(connection, 1)] == [ANNA]
         everyone = largest_customers(connection, 5, across=False)
-    assert [row["record_count"] for row in everyone] == [2, 2, 1]
+    assert [row["records"] for row in everyone] == [2, 2, 1]
+
+
+def test_a_customer_found_is_recognised_at_a_glance(hub: Engine) -> None:
+    with hub.connect() as connection:
+        [anna, acme] = [search_customers(connection, golden)[0] for golden in (ANNA, ACME)]
+    assert anna == {
+        "golden_id": UUID(ANNA),
+        "name": "Anna van der Berg",
+        "address": "Dorpsstraat 12, 1234 AB Delft",
+        "email": "anna@example.nl",
+        "phone": "+31612345678",
+        "birth_date": dt.date(1980, 2, 29),
+        "status": "active",
+        "records": 2,
+    }
+    assert (acme["name"], acme["address"], acme["phone"]) == ("Acme Wonen", "99, 1234 AB", None)
 
 
 def test_the_export_holds_every_column_of_every_customer(hub: Engine) -> None:
