@@ -45,7 +45,8 @@ def summarise(own: Settings) -> None:
     from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
     from cdm_pipelines.ingest.lake import Lake  # noqa: PLC0415
 
-    counts = summary.source_counts(Lake(own.lake_url), all_contracts())
+    lake = Lake(own.lake_url)
+    counts = summary.source_counts(lake, all_contracts())
     numeric = ["days", "read", "accepted", "repaired", "quarantined"]
     show("Rows per source", counts, numeric)
     with told_to_people(), open_hub(own) as engine, engine.connect() as connection:
@@ -62,7 +63,7 @@ def summarise(own: Settings) -> None:
                 f"Against the demo's truth: precision {quality.precision:.3f}, recall {quality.recall:.3f} "
                 f"({quality.pairs:,} true pairs)."
             )
-        show("Five merges", summary.example_merges(connection))
+        show("\nFive customers and the records they are made of", summary.example_merges(connection, lake))
 
 
 def demo_data(

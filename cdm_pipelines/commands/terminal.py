@@ -16,7 +16,8 @@ from cdm_pipelines.settings import Settings, SettingsError, load_settings
 
 DONE, REFUSED, USAGE, FAILED = 0, 1, 2, 3
 
-console = Console(highlight=False, soft_wrap=not os.isatty(1))
+WIDTH_OF_A_FILE = 160
+console = Console(highlight=False, width=None if os.isatty(1) else WIDTH_OF_A_FILE)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

@@ -4,7 +4,7 @@ Belongs here: figures. Does not belong here: how they are printed (commands).
 """
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +13,15 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from cdm_pipelines.contracts import SourceContract
+from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.flows import layout
 from cdm_pipelines.hub import queries
 from cdm_pipelines.identity import CROSSWALK_SCHEMA
 from cdm_pipelines.ingest.lake import Lake
 
 EXAMPLES = 5
+NAME = ("given_name", "initials", "surname_prefix", "surname", "organisation_name")
+PLACE = ("street", "house_number", "house_addition", "postcode", "city")
 
 
 def source_counts(lake: Lake, contracts: Sequence[SourceContract]) -> list[dict[str, object]]:
@@ -69,17 +72,27 @@ def accuracy(connection: Connection, truth: Path) -> Accuracy:
     return Accuracy(figures.precision, figures.recall, figures.true_positives + figures.false_negatives)
 
 
-def example_merges(connection: Connection) -> Sequence[Mapping[str, object]]:
-    """A few customers that several sources know under different spellings."""
-    return queries.largest_customers(connection, EXAMPLES)
-
-
-def quarantine_reasons(lake: Lake, contracts: Sequence[SourceContract]) -> dict[str, int]:
-    """Repaired cells by rule, over all days."""
-    counts: dict[str, int] = {}
-    for contract in contracts:
-        for day in layout.days(lake, "repairs", contract):
-            rules = lake.read(layout.repairs_path(contract, day), ["rule"])["rule"]
-            for entry in pc.value_counts(rules).to_pylist():
-                counts[entry["values"]] = counts.get(entry["values"], 0) + entry["counts"]
-    return counts
+def example_merges(connection: Connection, lake: Lake) -> list[dict[str, object]]:
+    """A few customers that most sources know, and the source records behind each, as standardised."""
+    parties = lake.read(
+        layout.records_path(Entity.PARTY),
+        ["source", "entity", "record_id", *NAME, *PLACE, "birth_date", "email", "phone"],
+    )
+    rows: list[dict[str, object]] = []
+    for number, found in enumerate(queries.largest_customers(connection, EXAMPLES), start=1):
+        customer = queries.customer(connection, str(found["golden_id"]))
+        for record in customer.records if customer else ():
+            is_record = [pc.equal(parties[name], record[name]) for name in ("source", "entity", "record_id")]
+            (party,) = parties.filter(pc.and_(pc.and_(*is_record[:2]), is_record[2])).to_pylist()
+            rows.append(
+                {
+                    "customer": number,
+                    "source": f"{party['source']}/{party['entity']}",
+                    "name": " ".join(filter(None, (party[name] for name in NAME))),
+                    "birth date": party["birth_date"],
+                    "address": " ".join(filter(None, (party[name] for name in PLACE))),
+                    "e-mail": party["email"],
+                    "phone": party["phone"],
+                }
+            )
+    return rows
