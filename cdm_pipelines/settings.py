@@ -134,7 +134,7 @@ class Settings(BaseSettings):
         description="Folder with the YAML that a company edits: linkage, survivorship, checks.",
     )
     timezone: Annotated[str, AfterValidator(_timezone)] = Field(
-        default="Europe/Amsterdam", description="Time zone of the daily schedule."
+        default="Europe/Amsterdam", description="Time zone of times in extracts that name none."
     )
     default_country: Annotated[str, AfterValidator(_country)] = Field(
         default="NL",

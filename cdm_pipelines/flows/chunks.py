@@ -42,13 +42,13 @@ class Refined:
     standard: Mapping[Entity, pa.Table]
 
 
-def refine(chunk: Chunk, contract: SourceContract, date: str) -> Refined:
+def refine(chunk: Chunk, contract: SourceContract, date: str, timezone: str) -> Refined:
     """Validate and standardise one chunk; pure, so it may run in any process."""
     from cdm_pipelines.quality import validate  # noqa: PLC0415 - heavy rooms load where the work is done
     from cdm_pipelines.standardise import standardise  # noqa: PLC0415
 
     checked = validate(to_frame(chunk.raw), contract, chunk.superseded)
-    standard = standardise(checked.valid, contract, date)
+    standard = standardise(checked.valid, contract, date, timezone=timezone)
     return Refined(
         read=chunk.raw.num_rows,
         valid=to_table(checked.valid),
@@ -69,19 +69,19 @@ def _reasons(quarantine: pd.DataFrame, repairs: pd.DataFrame) -> Mapping[str, in
 
 
 def in_order(
-    chunks: Iterator[Chunk], processes: int, contract: SourceContract, date: str
+    chunks: Iterator[Chunk], processes: int, contract: SourceContract, date: str, timezone: str
 ) -> Iterator[Refined]:
     """Refine chunks, several at a time when there is more than one; results come in the order of the chunks."""
     first = list(islice(chunks, 2))
     if len(first) < 2 or processes < 2:
         for chunk in chain(first, chunks):
-            yield refine(chunk, contract, date)
+            yield refine(chunk, contract, date, timezone)
         return
     context = multiprocessing.get_context("forkserver")
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
         waiting: deque[Future[Refined]] = deque()
         for chunk in chain(first, chunks):
-            waiting.append(pool.submit(refine, chunk, contract, date))
+            waiting.append(pool.submit(refine, chunk, contract, date, timezone))
             if len(waiting) > processes:
                 yield waiting.popleft().result()
         while waiting:

@@ -10,7 +10,7 @@ own: results are written in the order of the chunks, so neither the size nor the
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import chain
 
@@ -90,6 +90,7 @@ def process_day(settings: Settings, lake: Lake, contract: SourceContract, date: 
         DayAbsentError: No file has arrived for the day.
         DayRefusedError: A file cannot be used at all. Nothing of the day is changed.
     """
+    contract = replace(contract, default_country=contract.default_country or settings.default_country)
     thresholds = Thresholds.load(settings.policies / "checks.yaml")
     files = _land(settings, lake, contract, date)
     tally = _Tally(thresholds, _volume(lake, contract, date, thresholds))
@@ -154,7 +155,7 @@ def _refine(
     with suppress(_StoppedError), ExitStack() as standard, ExitStack() as checked:
         checked_to = _Writers(checked, lake, fingerprint)
         standard_to = _Writers(standard, lake, fingerprint)
-        for refined in in_order(chunks, settings.threads, contract, date):
+        for refined in in_order(chunks, settings.threads, contract, date, settings.timezone):
             checked_to.write(layout.valid_path(contract, date), refined.valid)
             checked_to.write(layout.quarantine_path(contract, date), refined.quarantine)
             checked_to.write(layout.repairs_path(contract, date), refined.repairs)
