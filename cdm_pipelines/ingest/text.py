@@ -36,6 +36,7 @@ _BINARY = (
     (b"PAR1", "a Parquet file", "Set format: parquet."),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "Set format: excel."),
 )
+_WESTERN_PUNCTUATION = "\u20ac\u2018\u2019\u201c\u201d\u2013\u2026\u00b0\u00a0\u00ab\u00bb"
 _CODE_PAGES = ("cp1252", "cp850", "cp1250", "cp1251", "cp1253", "cp1254", "cp437")
 
 
@@ -134,10 +135,19 @@ def likely_encoding(sample: bytes) -> str:
             return name
     if _is_wide(sample):
         return "utf-16"
+    if _reads_as_western(sample):
+        return "cp1252"
     best = from_bytes(sample, cp_isolation=["utf_8", *_CODE_PAGES]).best()
     if best is None or "cp1252" in best.could_be_from_charset:
         return "cp1252"
     return best.encoding.replace("_", "-")
+
+
+def _reads_as_western(sample: bytes) -> bool:
+    """Whether nearly all signs outside ASCII are letters or the usual punctuation when read as cp1252."""
+    signs = [sign for sign in sample.decode("cp1252", "replace") if not sign.isascii()]
+    usual = sum(sign in _WESTERN_PUNCTUATION or ("\u00c0" <= sign <= "\u00ff") for sign in signs)
+    return bool(signs) and usual > 0.9 * len(signs)
 
 
 class _Scan:

@@ -7,17 +7,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 MAX_LENGTH = 24
+_SIGNS = ((r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]", "a"), (r"[\p{Lu}\p{Lt}]", "A"), (r"\p{N}", "9"), (r"[^ -~]", "?"))
 
 
 def shapes(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """Letters become A or a, digits 9, other signs outside ASCII ``?``; cut off at 24 characters."""
     result = pc.utf8_slice_codeunits(values, 0, MAX_LENGTH)
-    for pattern, sign in (
-        (r"[\p{Lu}\p{Lt}]", "A"),
-        (r"\p{N}", "9"),
-        (r"[\p{L}\p{M}]", "a"),
-        (r"[^ -~]", "?"),
-    ):
+    for pattern, sign in _SIGNS:
         result = pc.replace_substring_regex(result, pattern, sign)
     return result
 

@@ -1,0 +1,228 @@
+"""Verdicts on rows and cells, and their agreement with Pandera."""
+
+import json
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pandera.errors import SchemaErrors
+
+from cdm_pipelines.contracts import Column, Delivery, Format, LogicalType, SourceContract
+from cdm_pipelines.ingest.lake import TEXT
+from cdm_pipelines.quality import Rule, Validated, pandera_schema, reconcile, superseded_rows, validate
+
+T = LogicalType
+
+
+def contract(*columns: Column) -> SourceContract:
+    """A contract with a key and these columns."""
+    return SourceContract(
+        source="erp",
+        entity="customer",
+        version="1",
+        owner="finance",
+        description="",
+        location="{date}.csv",
+        format=Format.CSV,
+        delivery=Delivery.SNAPSHOT,
+        columns=(Column("id", required=True, key_position=1), *columns),
+    )
+
+
+def raw(**cells: list[str | None]) -> pd.DataFrame:
+    """Raw rows as ingest gives them."""
+    count = len(next(iter(cells.values())))
+    frame = pd.DataFrame({name: pd.array(values, dtype=TEXT) for name, values in cells.items()})
+    frame["_file"] = pd.array(["f.csv"] * count, dtype=TEXT)
+    frame["_row"] = pd.array(range(2, count + 2), dtype="Int64")
+    frame["_sha256"] = pd.array(["0" * 64] * count, dtype=TEXT)
+    return frame
+
+
+CELLS: list[tuple[Column, str, str | None]] = [
+    (Column("x", T.INTEGER), "12", None),
+    (Column("x", T.INTEGER), "12.0", None),
+    (Column("x", T.INTEGER), "12.5", "not_integer"),
+    (Column("x", T.NUMBER, decimal=","), "1.234,5", None),
+    (Column("x", T.NUMBER, decimal=","), "twelve", "not_number"),
+    (Column("x", T.BOOLEAN), "Ja", None),
+    (Column("x", T.BOOLEAN), "perhaps", "not_boolean"),
+    (Column("x", T.BOOLEAN, values={"J": "true"}), "J", None),
+    (Column("x", T.BOOLEAN, values={"J": "true"}), "ja", "unknown_code"),
+    (Column("x", T.DATE), "2026-02-28", None),
+    (Column("x", T.DATE), "2026-02-30", "not_date"),
+    (Column("x", T.DATE), "9999-12-31", "implausible_date"),
+    (Column("x", T.DATE), "1799-12-31", "implausible_date"),
+    (Column("x", T.DATE, minimum=date(2000, 1, 1)), "1999-12-31", "below_minimum"),
+    (Column("x", T.DATE, maximum=date(2000, 1, 1)), "2000-01-02", "above_maximum"),
+    (Column("x", T.DATE, maximum=date(2000, 1, 1)), "2000-01-01", None),
+    (Column("x", T.TIMESTAMP), "2026-06-01T10:00:00Z", None),
+    (Column("x", T.TIMESTAMP), "10:00", "not_date"),
+    (Column("x", T.NUMBER, minimum=Decimal(0)), "-0.01", "below_minimum"),
+    (Column("x", T.NUMBER, maximum=Decimal(10)), "10", None),
+    (Column("x", enum=("A", "B")), "A", None),
+    (Column("x", enum=("A", "B")), "a", "not_allowed"),
+    (Column("x", min_length=3), "ab", "too_short"),
+    (Column("x", max_length=3), "éèüx", "too_long"),
+    (Column("x", max_length=3), "éèü", None),
+    (Column("x", pattern="[0-9]+"), "12a", "pattern"),
+    (Column("x", pattern="[0-9]+"), "12", None),
+    (Column("x", maps_to=("party.email",)), "a@b", None),
+    (Column("x", maps_to=("party.email",)), "a.b", "not_email"),
+    (Column("x", maps_to=("order.party_email",)), "@b", "not_email"),
+    (Column("x", maps_to=("party.phone",)), "020-123 45 67", None),
+    (Column("x", maps_to=("party.mobile",)), "unknown", "not_phone"),
+    (Column("x", maps_to=("party.mobile",)), "12345", "not_phone"),
+]
+
+
+def judge(column: Column, value: str) -> Validated:
+    """One row with one value."""
+    return validate(raw(id=["1"], x=[value]), contract(column))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "rule"), CELLS, ids=lambda item: str(getattr(item, "logical_type", item))
+)
+def test_bad_optional_cell_is_blanked_and_recorded(column: Column, value: str, rule: str | None) -> None:
+    result = judge(column, value)
+    assert len(result.quarantine) == 0
+    assert result.valid["x"].fillna("").tolist() == ["" if rule else value]
+    assert result.repairs["rule"].tolist() == ([rule] if rule else [])
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "rule"),
+    [case for case in CELLS if case[2]],
+    ids=lambda item: str(getattr(item, "logical_type", item)),
+)
+def test_bad_required_cell_rejects_the_row_without_telling_its_value(
+    column: Column, value: str, rule: str
+) -> None:
+    result = judge(replace(column, required=True), value)
+    assert len(result.valid) == len(result.repairs) == 0
+    assert result.quarantine["x"].tolist() == [value]
+    (reason,) = json.loads(result.quarantine["_reasons"].iloc[0])
+    assert (reason["column"], reason["rule"]) == ("x", rule)
+    assert "{" not in reason["fix"]
+    assert not any(sign.isalpha() and sign not in "Aa" for sign in reason["shape"])
+
+
+def test_null_spellings_become_null_before_anything_is_judged() -> None:
+    column = Column("x", T.DATE, null_values=("00000000",), date_formats=("%Y%m%d",))
+    result = validate(raw(id=["1", "2", "3"], x=["00000000", " ", None]), contract(column))
+    assert result.valid["x"].isna().tolist() == [True] * 3
+    assert len(result.repairs) == 0
+
+
+def test_unknown_columns_pass_and_absent_ones_do_not_hurt() -> None:
+    result = validate(raw(id=["1"], new=["=x"]), contract(Column("x")))
+    assert list(result.valid.columns) == ["id", "new", "_file", "_row", "_sha256"]
+    assert list(result.repairs.columns) == ["_file", "_row", "_sha256", "column", "rule", "shape", "action"]
+
+
+def test_a_rejected_row_has_all_its_reasons_and_stays_as_delivered() -> None:
+    columns = (Column("name", required=True), Column("born", T.DATE), Column("n", T.INTEGER))
+    frame = raw(id=[None, "2"], name=[None, "Bos"], born=["x", "y"], n=["1", "z"])
+    result = validate(frame, contract(*columns), np.array([False, True]))
+    assert result.quarantine.drop(columns="_reasons").equals(frame)
+    rules = [[r["rule"] for r in json.loads(text)] for text in result.quarantine["_reasons"]]
+    assert rules == [["missing_key", "missing", "not_date"], ["superseded", "not_date", "not_integer"]]
+
+
+def test_no_rows() -> None:
+    result = validate(raw(id=[], x=[]), contract(Column("x", T.DATE)))
+    assert len(result.valid) == len(result.quarantine) == len(result.repairs) == 0
+    assert superseded_rows(raw(id=[]), contract()).tolist() == []
+
+
+def test_last_of_a_key_wins_and_rows_without_a_whole_key_take_no_part() -> None:
+    two = contract(Column("line", required=True, key_position=2, null_values=("0",)))
+    keys = raw(id=["1", "1", "1", None, None, "1", "1"], line=["1", "2", "1", "1", "1", "0", "0"])
+    assert superseded_rows(keys, two).tolist() == [True, False, False, False, False, False, False]
+    keys["_defect"] = pd.array([None, None, "ragged", None, None, None, None], dtype=TEXT)
+    assert not superseded_rows(keys, two).any()
+
+
+def test_every_rule_says_what_it_means_and_what_to_do() -> None:
+    column = Column("x", date_formats=("%Y",), enum=("A",), minimum=Decimal(1), min_length=1, pattern="p")
+    for rule in Rule:
+        assert rule.meaning
+        assert rule.fix(column)
+        assert "{" not in rule.fix(column)
+
+
+def test_reconciliation_names_what_is_missing() -> None:
+    assert reconcile(10, 8, 2) is None
+    assert reconcile(10, 7, 2) == "10 rows read, but 7 accepted and 2 quarantined: 1 lost"
+    assert reconcile(10, 9, 2) == "10 rows read, but 9 accepted and 2 quarantined: 1 made up"
+
+
+CELL = st.sampled_from([None, "1", "x", "2026-02-30", "2026-02-28", "a@b.nl", "12345678", "9999-01-01"])
+COLUMNS = (
+    Column("name", required=True, max_length=8),
+    Column("born", T.DATE),
+    Column("mail", maps_to=("party.email",), pattern=".*nl"),
+    Column("n", T.INTEGER, maximum=Decimal(5)),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(CELL, CELL, CELL, CELL, CELL), min_size=1, max_size=8), st.integers(1, 8))
+def test_verdicts_agree_with_pandera_and_do_not_depend_on_chunks(
+    rows: list[tuple[Any, ...]], size: int
+) -> None:
+    judged = contract(*COLUMNS)
+    names = judged.column_names
+    frame = raw(**{name: [row[place] for row in rows] for place, name in enumerate(names)})
+    superseded = superseded_rows(frame, judged)
+    whole = validate(frame, judged, superseded)
+    assert len(whole.valid) + len(whole.quarantine) == len(rows)
+    pieces = [
+        validate(frame.iloc[start : start + size], judged, superseded[start : start + size])
+        for start in range(0, len(rows), size)
+    ]
+    for part in ("valid", "quarantine"):
+        together = pd.concat([getattr(piece, part) for piece in pieces], ignore_index=True)
+        pd.testing.assert_frame_equal(together, getattr(whole, part))
+    assert _faults(whole) == _pandera_faults(frame, judged)
+
+
+def _faults(result: Validated) -> set[tuple[int, str]]:
+    found = set(zip(result.repairs["_row"], result.repairs["column"], strict=True))
+    for row, text in zip(result.quarantine["_row"], result.quarantine["_reasons"], strict=True):
+        found |= {(row, reason["column"] or "id") for reason in json.loads(text)}
+    return found
+
+
+def _pandera_faults(frame: pd.DataFrame, judged: SourceContract) -> set[tuple[int, str]]:
+    """Row and column of Pandera's failure cases; a duplicate that lacks its key is no duplicate here."""
+    try:
+        pandera_schema(judged).validate(frame, lazy=True)
+    except SchemaErrors as errors:
+        cases = errors.failure_cases
+    else:
+        return set()
+    duplicate = cases["check"] == "multiple_fields_uniqueness"
+    keyed = frame["id"].notna().to_numpy()[cases["index"].astype(int)]
+    cases = cases[~duplicate | keyed]
+    return {(int(row) + 2, str(column)) for row, column in zip(cases["index"], cases["column"], strict=True)}
+
+
+def test_the_schema_tells_types_nullability_and_keys_to_other_tools() -> None:
+    schema = pandera_schema(contract(*COLUMNS))
+    assert schema.unique == ["id"]
+    assert {name: column.nullable for name, column in schema.columns.items()} == {
+        "id": False,
+        "name": False,
+        "born": True,
+        "mail": True,
+        "n": True,
+    }
+    assert [check.name for check in schema.columns["born"].checks] == ["not_date", "implausible_date"]

@@ -1,0 +1,119 @@
+"""A first contract for an unknown file: what it finds, and that it can be loaded."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from cdm_pipelines.contracts import LogicalType, SourceContract, load_contract
+from cdm_pipelines.ingest import ExtractError, read_file
+from cdm_pipelines.quality.suggest import Suggestion, suggest
+
+DUTCH = [
+    "Klantnummer;Voornaam;Achternaam;E-mailadres;Geboortedatum;Postcode;Plaats;Omzet;Actief;Gewijzigd op",
+    "000101;Jan;de Vries;jan@example.nl;29-02-1980;1234 AB;Ede;1.234,50;ja;01-06-2026",
+    "000102;Eva;'t Hart;eva@example.nl;n/a;2345 BC;Elst;12,00;nee;02-06-2026",
+    "000103;Piet;Müller;piet@example.nl;31-12-1970;3456CD;Epe;0,50;ja;03-06-2026",
+]
+
+
+def suggested(path: Path) -> tuple[Suggestion, SourceContract]:
+    """The suggestion and the contract it becomes."""
+    suggestion = suggest(path)
+    target = path.parent / "suggested.odcs.yaml"
+    target.write_text(suggestion.to_yaml(), encoding="utf-8")
+    return suggestion, load_contract(target)
+
+
+def put(folder: Path, content: bytes, name: str = "klanten_2026-06-01.csv") -> Path:
+    """A file in the folder of a source."""
+    path = folder / "Kassa 2" / name
+    path.parent.mkdir()
+    path.write_bytes(content)
+    return path
+
+
+def test_a_dutch_file_in_code_page_1252(tmp_path: Path) -> None:
+    path = put(tmp_path, "\r\n".join([*DUTCH, ""]).encode("cp1252"))
+    suggestion, contract = suggested(path)
+    assert (contract.source, contract.entity) == ("kassa_2", "klanten")
+    assert (contract.dialect.delimiter, contract.dialect.encoding) == (";", "cp1252")
+    assert contract.key == ("Klantnummer",)
+    assert contract.modified_at == "Gewijzigd op"
+    assert contract.default_country == "NL"
+    mapped = {column.name: path for column, path in contract.mapped()}
+    assert mapped == {
+        "Voornaam": "party.given_name",
+        "Achternaam": "party.family_name",
+        "E-mailadres": "party.email",
+        "Geboortedatum": "party.birth_date",
+        "Postcode": "party.postcode",
+        "Plaats": "party.city",
+    }
+    types = {column.name: column.logical_type for column in contract.columns}
+    assert types["Klantnummer"] == types["Postcode"] == LogicalType.STRING
+    assert (types["Omzet"], contract.column("Omzet").decimal) == (LogicalType.NUMBER, ",")
+    assert types["Actief"] == LogicalType.BOOLEAN
+    born = contract.column("Geboortedatum")
+    assert (born.logical_type, born.date_formats, born.null_values) == (
+        LogicalType.DATE,
+        ("%d-%m-%Y",),
+        ("n/a",),
+    )
+    sure = {column.profile.name: column.confidence for column in suggestion.columns}
+    assert sure["E-mailadres"] > 0.9 > sure["Plaats"] - 0.1
+    assert sum(table.num_rows for table in read_file(path, contract)) == 3
+
+
+def test_what_is_unsure_says_so(tmp_path: Path) -> None:
+    path = put(tmp_path, b"name,day,contact\nA,01/02/2020,a@example.com\nA,03/04/2020,b@example.com\n")
+    text = suggest(path).to_yaml()
+    assert "# ? " in text
+    assert "%m/%d/%Y would fit as well" in text or "%d/%m/%Y would fit as well" in text
+    assert "100% of the values look like it, the header does not" in text
+
+
+def test_leading_apostrophes_and_byte_order_mark(tmp_path: Path) -> None:
+    rows = b"Customer ID,First Name,Phone\n'1001,Jan,'+31612345678\n'1002,Eva,'+31687654321\n"
+    text = suggest(put(tmp_path, b"\xef\xbb\xbf" + rows)).to_yaml()
+    assert "leadingApostrophe: true" in text
+    assert "a byte-order mark is there" in text
+
+
+def test_deletions_merges_and_nulls_of_other_systems(tmp_path: Path) -> None:
+    header = b"Id,IsDeleted,MasterRecordId,LastName,FirstName,Birthdate\n"
+    rows = b"1,true,2,Bos,Jan,00000000\n2,false,,Vos,Eva,19800229\n"
+    _, contract = suggested(put(tmp_path, header + rows))
+    assert contract.deleted is not None
+    assert (contract.deleted.column, contract.deleted.values) == ("IsDeleted", ("true",))
+    assert contract.merged_into == "MasterRecordId"
+    born = contract.column("Birthdate")
+    assert (born.date_formats, born.null_values) == (("%Y%m%d",), ("00000000",))
+
+
+def test_order_lines_get_both_key_columns(tmp_path: Path) -> None:
+    rows = b"order_id,line_number,sku,quantity\n1,1,x,2\n1,2,y,1\n2,1,x,1\n"
+    _, contract = suggested(put(tmp_path, rows))
+    assert contract.key == ("order_id", "line_number")
+    assert [str(entity) for entity in contract.entities] == ["order_line"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x.jsonl", b'{"id": "1", "email": "a@b.nl", "first_name": "Jan"}\n{"id": "2"}\n'),
+        ("x.csv.gz", gzip.compress(b"id\tfirst_name\temail\n1\tJan\ta@b.nl\n2\t\t\n")),
+        ("x.csv", "id|first_name|email\n1|Jan|a@b.nl\n2||\n".encode("utf-16")),
+    ],
+)
+def test_formats_are_found_by_content(tmp_path: Path, name: str, content: bytes) -> None:
+    path = put(tmp_path, content, name)
+    _, contract = suggested(path)
+    assert contract.key == ("id",)
+    assert {path for _, path in contract.mapped()} == {"party.email", "party.given_name"}
+    assert sum(table.num_rows for table in read_file(path, contract)) == 2
+
+
+def test_an_empty_file_gives_a_message(tmp_path: Path) -> None:
+    with pytest.raises(ExtractError, match="is empty"):
+        suggest(put(tmp_path, b""))
