@@ -39,7 +39,7 @@ def up(
         location = code_location()
         commands = {
             "UI": ["dagster_webserver", *location, "-h", host, "-p", str(port)],
-            "daemon": ["dagster", "daemon", "run", *location],
+            "daemon": ["dagster._daemon", "run", *location],
         }
         running = {
             name: subprocess.Popen([sys.executable, "-m", *command], start_new_session=True)  # noqa: S603 - our own arguments

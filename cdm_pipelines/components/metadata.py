@@ -21,7 +21,7 @@ def source_schema(contract: SourceContract) -> dg.TableSchema:
         columns=[
             dg.TableColumn(
                 name=column.name,
-                type=column.logical_type,
+                type=str(column.logical_type),
                 description=column.description,
                 constraints=dg.TableColumnConstraints(nullable=not column.required, unique=column.unique),
                 tags={"privacy": column.privacy} if column.privacy else {},
