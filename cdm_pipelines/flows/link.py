@@ -22,6 +22,8 @@ from cdm_pipelines.ingest.lake import TEXT, Lake, to_table
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, LinkResult, link
 from cdm_pipelines.settings import Settings
 
+OUTGROWN = 3
+"""A model fitted on less than this part of today's records is worth fitting anew."""
 _TEXT = pa.string()
 _NO_CLUSTERS = pa.schema([(name, _TEXT) for name in ("source", "record_id", "cluster_id")])
 _NO_PAIRS = pa.schema(
@@ -36,6 +38,7 @@ class Linked:
 
     fitted: bool = False
     model_fingerprint: str = ""
+    fitted_on: int = 0
     records: int = 0
     pairs: int = 0
     clusters: int = 0
@@ -44,6 +47,11 @@ class Linked:
     weights: Counter[str] = field(default_factory=Counter)
     seconds: dict[str, float] = field(default_factory=dict)
     levels: dict[str, list[Mapping[str, object]]] = field(default_factory=dict)
+
+    @property
+    def outgrown(self) -> bool:
+        """Whether there are now many times the records that the models were fitted on."""
+        return self.records > OUTGROWN * self.fitted_on
 
 
 def link_parties(
@@ -130,6 +138,7 @@ def _table(frame: pd.DataFrame) -> pa.Table:
 def _account(linked: Linked, kind: PartyKind, result: LinkResult, seconds: float) -> None:
     report = result.report
     linked.records += report["records"]
+    linked.fitted_on += result.model.records
     linked.clusters += report["clusters"]
     linked.pairs += len(result.pairs)
     linked.sizes.update({f"{int(size):>3}": count for size, count in report["cluster_sizes"].items()})

@@ -46,12 +46,19 @@ class LinkConfig(dg.Config):
         )
         for key, description in _DESCRIPTIONS.items()
     ],
+    check_specs=[
+        dg.AssetCheckSpec(
+            "representative",
+            asset=MODEL,
+            description="The models were fitted on a fair part of today's records.",
+        )
+    ],
     retry_policy=transient_retry_policy(),
     pool="lake",
 )
 def link(
     context: dg.AssetExecutionContext, config: LinkConfig, platform: Platform
-) -> Iterator[dg.MaterializeResult[None]]:
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Link all current party records."""
     from cdm_pipelines.flows.link import link_parties  # noqa: PLC0415 - heavy rooms load in a run
 
@@ -89,4 +96,12 @@ def link(
             "clusters": linked.clusters,
             "sizes": bar_chart(linked.sizes, ("records in cluster", "clusters")),
         },
+    )
+    yield dg.AssetCheckResult(
+        asset_key=MODEL,
+        check_name="representative",
+        passed=not linked.outgrown,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"fitted on {linked.fitted_on:,} records, there are {linked.records:,} now"
+        + ("; fit anew with `cdm run --date DAY --refit`" if linked.outgrown else ""),
     )
