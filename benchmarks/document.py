@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
 
+from benchmarks import peers
 from benchmarks.extracts import Extracts
 from benchmarks.first_load import Measured, Run
 
@@ -42,7 +43,9 @@ _METHOD = """\
   rules, our own thresholds for pairs kept and linked, clusters from connected components
   ([its settings](../benchmarks/splink_linking.py)). Its clock starts before it reads the records and stops when the
   clusters are written; starting Python and importing Splink, which ours includes, are not counted.
-- Quality is over pairs of records, against the truth of the generator, for the same records.
+- Quality is over pairs of records, against the truth of the generator, for the same records. Our thresholds are those
+  of the policies, chosen without this truth. Where another threshold gives Splink a better F1, that is shown too,
+  although only somebody who knows the truth can choose it.
 """
 
 
@@ -182,14 +185,14 @@ def _splink(run: Run) -> str:
         [
             "Splink on DuckDB",
             f"{linking.seconds:.1f}",
-            f"{linking.usage.cpu_seconds:.1f}",
+            f"{linking.cpu_seconds:.1f}",
             f"{linking.usage.peak_bytes / _MIB:,.0f}",
             f"{kept:,}",
         ],
     ]
     table = _table(["Linking only", "Seconds", "CPU seconds", "Peak MiB", "Pairs kept"], rows, "lrrrr")
     steps = "; ".join(
-        f"{kind}s: " + ", ".join(f"{step} {value:.1f}" for step, value in figures.items() if step != "pairs")
+        f"{kind}s: " + ", ".join(f"{step} {value:.1f}" for step, value in peers.steps(figures))
         for kind, figures in linking.kinds.items()
     )
     return f"## Beside Splink\n\n{table}\n\nSplink's seconds by step: {steps}."
@@ -199,11 +202,19 @@ def _quality(quality: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     measures = ("precision", "recall", "F1", "B-cubed F1")
     rows = [
         [system, kind, f"{figures['records']:,}", *(f"{figures[name]:.4f}" for name in measures)]
-        for system, kinds in quality.items()
-        for kind, figures in kinds.items()
+        for system in _shown(quality)
+        for kind, figures in quality[system].items()
     ]
     head = ["System", "Parties", "Records", "Precision", "Recall", "F1", "B-cubed F1"]
     return _table(head, rows, "llrrrrr")
+
+
+def _shown(quality: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
+    """Ours, Splink at our threshold, and Splink at its best one where that is another."""
+    fixed = [name for name in quality if not name.startswith("Splink") or name.endswith(f" {peers.OURS}")]
+    others = [name for name in quality if name.startswith("Splink")]
+    best = max(others, key=lambda name: quality[name]["all"]["F1"], default=None)
+    return fixed if best is None or best in fixed else [*fixed, best]
 
 
 def svg(report: Report) -> str:

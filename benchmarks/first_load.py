@@ -97,8 +97,8 @@ class Bench:
             first += [self._measure(name, name) for name in STATE_STAGES]
             again = [self._measure(name, name, note=" again") for name in STATE_STAGES]
             linking = self._splink()
-            folders = [f"Splink={self._out / 'splink'}"] if linking else []
-            quality = self._measure("quality", "quality", str(self._made.truth), *folders)
+            folders = sorted((self._out / "splink").glob("0.*"))
+            quality = self._measure("quality", "quality", str(self._made.truth), *map(str, folders))
         return Run(before, tuple(first), tuple(again), linking, quality.counts)  # type: ignore[arg-type]
 
     def _measure(self, name: str, stage: str, *arguments: str, note: str = "") -> Measured:

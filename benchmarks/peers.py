@@ -7,6 +7,7 @@ is set up (splink_linking).
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +18,8 @@ HERE = Path(__file__).resolve().parent
 LOCK = HERE / "peers.lock"
 SCRIPT = HERE / "splink_linking.py"
 SEED = 1
+OURS = "0.95"
+"""The threshold of our own policies; Splink's script clusters at stricter ones as well, in folders of their names."""
 
 
 class PeersError(Exception):
@@ -29,11 +32,13 @@ class Linking:
 
     Attributes:
         seconds: From reading the records to clusters written; starting Python and importing Splink not counted.
+        cpu_seconds: Meanwhile, on all cores together.
         usage: Of the whole process.
-        kinds: Seconds per step and pairs kept, for persons and for organisations.
+        kinds: Seconds per step, pairs kept and CPU seconds, for persons and for organisations.
     """
 
     seconds: float
+    cpu_seconds: float
     usage: Usage
     kinds: dict[str, dict[str, float]]
 
@@ -81,5 +86,10 @@ def splink(python: Path, party: Path, out: Path, log: Path) -> Linking:
     """
     usage = measure([str(python), str(SCRIPT), str(party), str(out), str(SEED)], environment(), log)
     figures = json.loads((out / "figures.json").read_text(encoding="utf-8"))
-    (out / "figures.json").unlink()
-    return Linking(figures["seconds"], usage, figures["kinds"])
+    seconds = sum(value for kind in figures.values() for _, value in steps(kind))
+    return Linking(seconds, sum(kind["cpu seconds"] for kind in figures.values()), usage, figures)
+
+
+def steps(figures: Mapping[str, float]) -> list[tuple[str, float]]:
+    """Seconds per step of one kind of party."""
+    return [(name, value) for name, value in figures.items() if name not in ("pairs", "cpu seconds")]

@@ -18,7 +18,7 @@ from cdm_pipelines.settings import Settings
 KEY = ["source", "record_id"]
 
 
-def against_truth(settings: Settings, truth: Path, others: Mapping[str, str]) -> dict[str, object]:
+def against_truth(settings: Settings, truth: Path, others: Mapping[str, Path]) -> dict[str, object]:
     """Measure our clusters and those of others.
 
     Args:
@@ -35,7 +35,7 @@ def against_truth(settings: Settings, truth: Path, others: Mapping[str, str]) ->
     party = lake.read(layout.records_path(Entity.PARTY), ["source", "entity", "record_id", "party_kind"])
     kinds = _whole_source(party.to_pandas())[[*KEY, "party_kind"]]
     ours = lake.read(layout.CLUSTERS).to_pandas()
-    clusters = {"cdm_pipelines": ours} | {name: _clusters(Path(folder)) for name, folder in others.items()}
+    clusters = {"cdm_pipelines": ours} | {name: _clusters(folder) for name, folder in others.items()}
     return {name: _measures(found, known, kinds) for name, found in clusters.items()}
 
 

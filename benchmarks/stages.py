@@ -122,12 +122,13 @@ def publish() -> Counts:
     return {"rows": customers.rows, "changed": customers.inserted + customers.updated + customers.deleted}
 
 
-def quality(truth: str, *others: str) -> Counts:
-    """Hold the clusters, ours and those of peers, against the truth."""
+def quality(truth: str, *folders: str) -> Counts:
+    """Hold the clusters, ours and those of Splink at each of its thresholds, against the truth."""
     from benchmarks.quality import against_truth  # noqa: PLC0415
 
     settings, _ = _opened()
-    return against_truth(settings, Path(truth), dict(pair.split("=", 1) for pair in others))
+    others = {f"Splink at {Path(folder).name}": Path(folder) for folder in folders}
+    return against_truth(settings, Path(truth), others)
 
 
 def _opened() -> tuple[Settings, Lake]:
