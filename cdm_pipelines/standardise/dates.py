@@ -140,7 +140,7 @@ def _timestamps(values: pa.Array, form: str, timezone: str) -> pa.Array:
         return _utc(values, form, None if "%z" in form else timezone)
     answer = pc.replace_substring_regex(values, _PLAIN_UTC, r"\1T\2Z")
     read = pc.match_substring_regex(values, _PLAIN_UTC)
-    zoned = pc.match_substring_regex(values, rf"[0-9]{{2}}:?[0-9]{{2}}.*{_ZONED}")
+    zoned = pc.match_substring_regex(values, rf"[T ][0-9]{{2}}:?[0-9]{{2}}.*{_ZONED}")
     dated = pc.match_substring_regex(values, r"^[0-9]{4}-[0-9]{2}-[0-9]{2}")
     answer = pc.if_else(dated, answer, pa.scalar(None, TEXT))
     for zone, kind in ((None, zoned), (timezone, pc.invert(zoned))):

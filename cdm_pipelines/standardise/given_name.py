@@ -41,10 +41,11 @@ def is_initials(token: str) -> bool:
     """Whether a token is one or more initials rather than a name."""
     if "." in token:
         return _DOTTED.fullmatch(token) is not None
-    letters = token.replace("-", "")
+    parts = token.split("-")
+    letters = "".join(parts)
     if not letters.isalpha():
         return False
-    if len(letters) == 1 or letters in ("IJ", "Th", "Chr", "Ph"):
+    if all(len(part) == 1 for part in parts) or letters in ("IJ", "Th", "Chr", "Ph"):
         return True
     if len(letters) > 4 or not is_shouted(letters):
         return False
@@ -91,7 +92,11 @@ def take_call_name(text: str) -> tuple[str, str | None]:
 
 
 def _is_name(word: str) -> bool:
-    return word.replace("-", "").replace("'", "").isalpha() and (word[0].isupper() or word[0] == "'")
+    return (
+        len(word) > 1
+        and word.replace("-", "").replace("'", "").isalpha()
+        and (word[0].isupper() or word[0] == "'")
+    )
 
 
 def read_given(text: str) -> Given:

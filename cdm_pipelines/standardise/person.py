@@ -4,6 +4,7 @@ Belongs here: which column is believed for which part of the name. Does not belo
 (person_name, given_name, family_name).
 """
 
+import re
 from collections.abc import Callable
 
 import pyarrow as pa
@@ -31,11 +32,13 @@ from cdm_pipelines.standardise.person_name import (
     read_last,
     read_salutation,
 )
-from cdm_pipelines.standardise.person_words import prefix_of, title_before, title_behind
+from cdm_pipelines.standardise.person_words import RELATED, prefix_of, title_before, title_behind
 
 _TYPES = (*(TEXT,) * 7, FLAG, FLAG)
 _NOTHING = PersonName()
 _ROUNDS = 6
+_SIMPLE = re.compile(r"[^\W\d_]{2,}(?:[-' ][^\W\d_]{2,})*")
+_BETWEEN = re.compile("[-' ]")
 _GENDER = {"mr": "male", "mrs": "female"}
 _Reader = Callable[[str, str | None], PersonName]
 
@@ -70,8 +73,9 @@ def _settled(name: PersonName, country: str | None) -> PersonName:
 
     What is taken off a muddled value can leave behind what can be taken off again ("prof. Dhr. dr. Jansen").
     """
-    parts = (name.given, name.middle, name.surname)
-    if not name.title and all(part is None or part.isalpha() for part in parts):
+    if not name.title and all(
+        part is None or _is_simple(part) for part in (name.given, name.middle, name.surname)
+    ):
         return name
     for _ in range(_ROUNDS):
         again = _read_again(name, country)
@@ -79,6 +83,11 @@ def _settled(name: PersonName, country: str | None) -> PersonName:
             break
         name = again
     return name
+
+
+def _is_simple(part: str) -> bool:
+    """Whether there is nothing in a part of a name that could be taken off: most of the time."""
+    return _SIMPLE.fullmatch(part) is not None and RELATED.isdisjoint(_BETWEEN.split(part.lower()))
 
 
 def _read_again(name: PersonName, country: str | None) -> PersonName:

@@ -59,6 +59,11 @@ SUFFIXES = {
 }  # fmt: skip
 # Also names or words: a title only in this very spelling, in a text that is not all capitals.
 NEEDS_CAPITALS = words("ma ba ra aa rc md re rb mpa dds mfa eng bed med ii iii iv cpa cfa pmp sen jun")
+# Words around a name that are no part of it.
+RELATED = (
+    HONORIFICS.keys() | HOUSEHOLDS | IGNORED | TITLES.keys() | SUFFIXES.keys()
+    | words("geb geboren née born wed weduwe weduwnaar echtg ev en and und et")
+)  # fmt: skip
 
 
 def bare(token: str) -> str:

@@ -25,6 +25,7 @@ LANDLINE = "landline"
 _COMPILED_REGIONS = ("NL", "BE", "DE")  # national prefix 0, international prefix 00
 _PLAIN = r"^(?:\+|\(?0)[0-9 ().\-]*[0-9]$"
 _SEVERAL = re.compile(r"\s*(?:;|\||,|\s/\s|//|\s(?:of|or|en|and|ou|oder|und)\s)\s*", re.IGNORECASE)
+_REMARK = re.compile(r"\([^()]*[^\W\d_][^()]*\)")  # 020-6241111 (office)
 _NOT_FOR_PEOPLE = (
     "premium_rate", "toll_free", "shared_cost", "voip", "personal_number", "pager", "uan", "voicemail",
 )  # fmt: skip
@@ -129,7 +130,7 @@ def _with_plus(digits: pa.Array) -> pa.Array:
 def _by_library(value: str, region: str | None) -> tuple[str | None, str | None, bool]:
     found = _parse(value, region)
     if found[0] is None or found[2]:
-        for part in _SEVERAL.split(value):
+        for part in (_REMARK.sub(" ", value), *_SEVERAL.split(value)):
             other = _parse(part, region)
             if other[0] is not None and not other[2]:
                 return other

@@ -43,7 +43,7 @@ _FRISIAN = {
     "north holland": "Noord-Holland",
     "south holland": "Zuid-Holland",
 }
-_AT_RIVER = re.compile(r"\s+(?:a/d|a\.d\.|a/de|a\.?d\.?)\s+(\w+)", re.IGNORECASE)
+_AT_RIVER = re.compile(r"\s+(?:a/d|a\.d\.|a/de|a\.?d\.?)\s+([^\W\d_]{3,})", re.IGNORECASE)
 _MASCULINE_RIVERS = {"rijn", "ijssel", "ijsel"}
 _HAGUE = re.compile(
     r"^['`]?\s?s[\s-]+(?=(?:gravenhage|hertogenbosch|gravenzande|gravendeel|heerenberg|gravenpolder|heer)\b)",

@@ -1,0 +1,84 @@
+"""Dates and timestamps in declared formats."""
+
+import pyarrow as pa
+import pytest
+
+from cdm_pipelines.standardise import dates
+from cdm_pipelines.standardise.distinct import TEXT
+
+
+@pytest.mark.parametrize(
+    ("delivered", "formats", "expected"),
+    [
+        ("20260601", ("%Y%m%d",), "2026-06-01"),
+        ("20260230", ("%Y%m%d",), None),
+        ("99991231", ("%Y%m%d",), "9999-12-31"),
+        ("4/8/1966", ("%m/%d/%Y",), "1966-04-08"),
+        ("04/08/1966", ("%d/%m/%Y",), "1966-08-04"),
+        ("01-02-2026", ("%Y%m%d", "%d-%m-%Y"), "2026-02-01"),
+        ("2026-06-01", ("%d-%m-%Y",), None),
+        ("2026-06-01", (), "2026-06-01"),
+        ("2026-06-01T23:30:00Z", (), "2026-06-01"),
+        ("01-06-2026", (), None),
+        ("2026-06-01 23:30:00 -0500", ("%Y-%m-%d %H:%M:%S %z",), "2026-06-01"),
+        ("morgen", (), None),
+    ],
+)
+def test_dates(delivered: str, formats: tuple[str, ...], expected: str | None) -> None:
+    assert dates.date(pa.array([delivered]), formats)[0].as_py() == expected
+
+
+@pytest.mark.parametrize(
+    ("delivered", "formats", "expected", "wrong"),
+    [
+        ("1980-02-29", (), "1980-02-29", False),
+        ("1981-02-29", (), None, False),
+        ("1899-12-31", (), "1899-12-31", True),
+        ("1900-01-01", (), "1900-01-01", True),
+        ("1970-01-01", (), "1970-01-01", True),
+        ("2026-06-01", (), "2026-06-01", False),
+        ("2026-06-02", (), "2026-06-02", True),
+        ("9999-12-31", (), "9999-12-31", True),
+        ("01-02-75", ("%d-%m-%y",), "1975-02-01", False),
+        ("01-02-30", ("%d-%m-%y",), "1930-02-01", False),
+        ("01-02-26", ("%d-%m-%y",), "2026-02-01", False),
+    ],
+)
+def test_birth_dates(delivered: str, formats: tuple[str, ...], expected: str | None, wrong: bool) -> None:
+    born, implausible = dates.birth_date(pa.array([delivered]), formats, "2026-06-01")
+    assert (born[0].as_py(), implausible[0].as_py()) == (expected, wrong)
+
+
+@pytest.mark.parametrize(
+    ("delivered", "formats", "expected"),
+    [
+        ("2026-06-01T10:20:30.000Z", (), "2026-06-01T10:20:30Z"),
+        ("2026-06-01 10:20:30 +0200", (), "2026-06-01T08:20:30Z"),
+        ("2026-06-01 10:20:30 +0200", ("%Y-%m-%d %H:%M:%S %z",), "2026-06-01T08:20:30Z"),
+        ("2026-06-01T10:20:30+02", (), "2026-06-01T08:20:30Z"),
+        ("2026-01-31T10:20:30Z", (), "2026-01-31T10:20:30Z"),
+        ("2026-02-30T10:20:30Z", (), None),
+        ("2026-06-01 10:20:30", (), "2026-06-01T08:20:30Z"),
+        ("2026-06-01", (), "2026-05-31T22:00:00Z"),
+        ("20260601", ("%Y%m%d",), "2026-05-31T22:00:00Z"),
+        ("2026-10-25 02:30:00", (), "2026-10-25T00:30:00Z"),  # occurs twice: the first
+        ("2026-03-29 02:30", (), "2026-03-29T01:00:00Z"),  # skipped: when the clock moved
+        ("9999-12-31T23:59:59Z", (), "9999-12-31T23:59:59Z"),
+        ("1650-01-01T00:00:00Z", (), "1650-01-01T00:00:00Z"),
+        ("99991231", ("%Y%m%d",), "9999-12-30T23:00:00Z"),
+        ("0001-01-01 00:00:00", (), None),
+        ("01/06/2026 10:20", (), None),
+        ("gisteren", (), None),
+    ],
+)
+def test_timestamps(delivered: str, formats: tuple[str, ...], expected: str | None) -> None:
+    assert dates.timestamp(pa.array([delivered]), formats, "Europe/Amsterdam")[0].as_py() == expected
+
+
+def test_one_value_does_not_change_how_another_is_read() -> None:
+    delivered = pa.array(
+        ["2026-06-01T10:20:30Z", "2026-06-01 10:20", None, "x", "2026-06-01T10:20:30Z"], TEXT
+    )
+    assert dates.timestamp(delivered, (), "UTC").to_pylist() == [
+        *("2026-06-01T10:20:30Z", "2026-06-01T10:20:00Z", None, None, "2026-06-01T10:20:30Z")
+    ]
