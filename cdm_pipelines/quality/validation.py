@@ -157,6 +157,9 @@ def _judge_column(
     cells: pa.ChunkedArray, column: Column, checks: object, readable: Flags, verdict: _Verdict
 ) -> pa.ChunkedArray:
     """Note the faults of a column; returns it with null spellings and bad values blanked."""
+    if not (column.is_essential or column.null_values or getattr(checks, "checks", [])):
+        blank = pc.utf8_is_space(cells)
+        return pc.if_else(blank, pa.scalar(None, pa.string()), cells) if pc.any(blank).as_py() else cells
     coded = pc.dictionary_encode(cells.combine_chunks())
     indices, filled = _indices(coded), as_flags(pc.is_valid(coded.indices))
     nothing = _is_nothing(coded.dictionary, column)

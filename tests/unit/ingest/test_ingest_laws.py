@@ -17,7 +17,7 @@ from cdm_pipelines.ingest.blocks import UnclosedQuoteError, record_blocks
 
 CELL = st.text(alphabet="ab,\"\n\r;é '=@1", max_size=6)
 CLEAN_ROWS = st.lists(st.tuples(CELL, CELL, CELL, CELL), max_size=12)
-LAX = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAX = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def as_csv(rows: Sequence[tuple[str, ...]]) -> bytes:

@@ -173,7 +173,7 @@ COLUMNS = (
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(CELL, CELL, CELL, CELL, CELL), min_size=1, max_size=8), st.integers(1, 8))
 def test_verdicts_agree_with_pandera_and_do_not_depend_on_chunks(
     rows: list[tuple[Any, ...]], size: int
