@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cdm_pipelines.commands.terminal import console, told_to_people
+from cdm_pipelines.commands.terminal import console, told_to_people, writable
 
 
 def suggest(
@@ -22,5 +22,5 @@ def suggest(
     if out == Path():
         console.print(text, markup=False, soft_wrap=True)
     else:
-        out.write_text(text, encoding="utf-8")
+        writable(out).write_text(text, encoding="utf-8")
         console.print(f"Contract written to {out}: read every line that says it is unsure.", markup=False)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cdm_pipelines.commands.terminal import REFUSED, console, fail, settings, show, told_to_people
+from cdm_pipelines.commands.terminal import REFUSED, console, fail, settings, show, told_to_people, writable
 
 
 class ExportFormat(StrEnum):
@@ -56,7 +56,7 @@ def export_golden(
     """Export all golden customers."""
     from cdm_pipelines.flows.export import export_customers  # noqa: PLC0415
 
-    target = out if out != Path() else Path(f"customers.{format}")
+    target = writable(out if out != Path() else Path(f"customers.{format}"))
     with told_to_people():
         rows = export_customers(settings(), target, str(format))
     console.print(f"{rows:,} customers written to {target}", markup=False)

@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 
 from cdm_pipelines.commands.run import run_days
-from cdm_pipelines.commands.terminal import REFUSED, console, fail, settings, show, told_to_people
+from cdm_pipelines.commands.terminal import (
+    REFUSED,
+    USAGE,
+    console,
+    fail,
+    is_day,
+    settings,
+    show,
+    told_to_people,
+    writable,
+)
 
 app = typer.Typer(help="Rows that were rejected: list, show, correct, retry.", no_args_is_help=True)
 
@@ -20,7 +30,7 @@ def list_quarantine(source: SourceOption = "", date: DateOption = "") -> None:
     from cdm_pipelines.flows.quarantine import overview  # noqa: PLC0415
 
     with told_to_people():
-        rows = overview(settings(), source, date)
+        rows = overview(settings(), source, _day(date))
     show("Quarantine", rows, numeric=["rows", "cells"])
 
 
@@ -34,7 +44,7 @@ def show_rows(
     from cdm_pipelines.flows.quarantine import reasons  # noqa: PLC0415
 
     with told_to_people():
-        show(f"Quarantine of {source}", reasons(settings(), source, date, limit), numeric=["row"])
+        show(f"Quarantine of {source}", reasons(settings(), source, _day(date), limit), numeric=["row"])
 
 
 @app.command()
@@ -47,7 +57,7 @@ def export(
     from cdm_pipelines.flows.quarantine import export_rows  # noqa: PLC0415
 
     with told_to_people():
-        rows = export_rows(settings(), source, date, out)
+        rows = export_rows(settings(), source, _day(date), writable(out))
     console.print(
         f"{rows:,} rows written to {out}. They hold personal data: delete the file after use.", markup=False
     )
@@ -69,3 +79,9 @@ def retry(
         f"{accepted.rows:,} corrected rows for {accepted.contract.name} of {accepted.date}", markup=False
     )
     raise typer.Exit(run_days(own, (accepted.date, accepted.date), [accepted.contract.source]))
+
+
+def _day(date: str) -> str:
+    if date and not is_day(date):
+        fail(f"{date} is not a date; write YYYY-MM-DD.", USAGE)
+    return date

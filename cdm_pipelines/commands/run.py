@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from cdm_pipelines.commands.terminal import DONE, REFUSED, USAGE, console, fail, settings, told_to_people
+from cdm_pipelines.commands.terminal import (
+    DONE,
+    REFUSED,
+    USAGE,
+    console,
+    fail,
+    is_day,
+    settings,
+    told_to_people,
+)
 from cdm_pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,15 +58,21 @@ def ingest(
     with told_to_people():
         placed = deliver(own, file, source, entity, day)
     console.print(f"{file.name} is {placed.contract.name} of {day}: placed at {placed.path}", markup=False)
-    raise typer.Exit(run_days(own, (day, day), [source]))
+    raise typer.Exit(run_days(own, (day, day), [source], entity=placed.contract.entity))
 
 
 def run_days(
-    own: Settings, days: tuple[str, str], sources: Sequence[str] | None = None, *, refit: bool = False
+    own: Settings,
+    days: tuple[str, str],
+    sources: Sequence[str] | None = None,
+    *,
+    entity: str = "",
+    refit: bool = False,
 ) -> int:
     """Run the sources' jobs for a range of days, then the customers' job; returns the exit code.
 
-    A source that fails is told and does not keep the others from being published.
+    A source that fails is told and does not keep the others from being published. With ``entity``, only that
+    entity of each source is ingested.
     """
     from cdm_pipelines.components.session import open_session  # noqa: PLC0415 - Dagster takes a second to load
 
@@ -68,9 +83,26 @@ def run_days(
         if unknown:
             fail(f"No source named {', '.join(unknown)}; there are {', '.join(jobs)}.", USAGE)
         chosen = [name for name in jobs if not sources or name in sources]
+        starts = {name: session.first_day(jobs[name]) for name in chosen}
+        early = {name: start for name, start in starts.items() if days[0] < start}
+        if early:
+            known = "; ".join(f"{name} begins on {start}" for name, start in early.items())
+            fail(
+                f"{days[0]} is too early: {known}. Give later days or another --source, or change start_date in "
+                "the source's defs.yaml.",
+                USAGE,
+            )
         with _progress() as progress:
             outcomes = [
-                _run(session, progress, jobs[name], f"{label}  {name}", dates=days) for name in chosen
+                _run(
+                    session,
+                    progress,
+                    jobs[name],
+                    f"{label}  {name}",
+                    dates=days,
+                    part=f"{name}/{entity}" if entity else "",
+                )
+                for name in chosen
             ]
             if any(outcome.succeeded for outcome in outcomes):
                 config = _REFIT if refit else None
@@ -85,6 +117,7 @@ def _run(
     label: str,
     *,
     dates: tuple[str, str] | None = None,
+    part: str = "",
     config: dict[str, object] | None = None,
 ) -> "RunOutcome":
     """Run one job with a line of progress, and say what failed."""
@@ -96,6 +129,7 @@ def _run(
         job,
         session.instance,
         dates=dates,
+        part=part,
         run_config=config,
         on_step=lambda step: progress.update(task, description=f"{label}: {step.replace('__', '/')}"),
     )
@@ -127,9 +161,7 @@ def _days(date: str, first: str, last: str) -> tuple[str, str]:
     if not start:
         fail("Which day? Give --date YYYY-MM-DD, or --from and --to.", USAGE)
     for value in (start, end):
-        try:
-            dt.date.fromisoformat(value)
-        except ValueError:
+        if not is_day(value):
             fail(f"{value} is not a date; write YYYY-MM-DD.", USAGE)
     if end < start:
         fail(f"--to {end} is before --from {start}.", USAGE)

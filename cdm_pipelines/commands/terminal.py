@@ -3,9 +3,11 @@
 Belongs here: how ``cdm`` speaks. Does not belong here: what a single command does.
 """
 
+import datetime as dt
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -52,6 +54,25 @@ def _text(value: object) -> str:
     if value is None:
         return ""
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def is_day(text: str) -> bool:
+    """Whether a text is a date as file names and partitions spell it: YYYY-MM-DD."""
+    try:
+        return dt.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def writable(path: Path) -> Path:
+    """A file to write, in a folder that is there: made when it was not."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        fail(f"{path.parent} cannot be used as a folder: {error.strerror}.", USAGE)
+    if path.is_dir():
+        fail(f"{path} is a folder; give the name of a file.", USAGE)
+    return path
 
 
 @contextmanager

@@ -46,6 +46,7 @@ def run_job(
     instance: dg.DagsterInstance,
     *,
     dates: tuple[str, str] | None = None,
+    part: str = "",
     run_config: Mapping[str, object] | None = None,
     on_step: Callable[[str], None] = lambda _: None,
 ) -> RunOutcome:
@@ -56,10 +57,14 @@ def run_job(
         name: Name of the job.
         instance: The instance that keeps the run.
         dates: First and last day, for a partitioned job; both the same for one day.
+        part: Path below the layers, such as ``crm/contact``: only its assets; all of the job when empty.
         run_config: Configuration of the run.
         on_step: Called with the name of each step that starts.
     """
     job = definitions.resolve_job_def(name)
+    if part:
+        keys = job.asset_layer.executable_asset_keys
+        job = job.get_subset(asset_selection={key for key in keys if key.path[1:] == part.split("/")})
     run = instance.create_run_for_job(
         job,
         run_config={**(run_config or {}), **QUIET},
@@ -132,7 +137,12 @@ def _text(event: dg.DagsterEvent, failed_checks: Sequence[dg.AssetCheckEvaluatio
         return failure.user_failure_data.description
     if failed_checks:
         return "; ".join(_check_text(check) for check in failed_checks)
-    return failure.error.message.strip() if failure.error else "failed without a message"
+    if failure.error is None:
+        return "failed without a message"
+    last = (
+        failure.error.cause or failure.error
+    )  # after the last retry, the cause is what went wrong every time
+    return last.message.strip().partition("\n")[0]
 
 
 def _check_text(check: dg.AssetCheckEvaluation) -> str:

@@ -35,6 +35,11 @@ class Session:
         names = sorted(job.name for job in self.definitions.resolve_all_job_defs())
         return {name.removeprefix(INGEST): name for name in names if name.startswith(INGEST)}
 
+    def first_day(self, job: str) -> str:
+        """The first day that a source's job can run."""
+        partitions = self.definitions.resolve_job_def(job).partitions_def
+        return "" if partitions is None else str(partitions.get_first_partition_key())
+
 
 @contextmanager
 def open_platform(settings: Settings) -> Iterator[Engine]:
