@@ -18,50 +18,63 @@ LONGEST = (
 
 # Words that stand before a surname without being part of what people look it up under.
 PREFIXES = frozenset(
-    [
-        "van",
-        "der",
-        "de",
-        "den",
-        "het",
-        "t",
-        "ten",
-        "ter",
-        "te",
-        "in",
-        "op",
-        "aan",
-        "bij",
-        "la",
-        "le",
-        "du",
-        "des",
-        "da",
-        "do",
-        "dos",
-        "das",
-        "di",
-        "del",
-        "della",
-        "el",
-        "al",
-        "von",
-        "zu",
-        "zum",
-        "af",
-        "av",
-        "mc",
-        "mac",
-        "o",
-        "d",
-        "l",
-        "s",
-        "onder",
-        "over",
-        "uit",
-        "voor",
-        "tot",
-    ]
+    {
+        *(
+            "van",
+            "der",
+            "de",
+            "den",
+            "het",
+            "t",
+            "ten",
+            "ter",
+            "te",
+            "in",
+            "op",
+            "aan",
+            "bij",
+            "onder",
+            "over",
+            "uit",
+        ),
+        *(
+            "voor",
+            "tot",
+            "v",
+            "d",
+            "vd",
+            "vdr",
+            "vh",
+            "s",
+            "la",
+            "le",
+            "du",
+            "des",
+            "l",
+            "da",
+            "do",
+            "dos",
+            "das",
+        ),
+        *(
+            "di",
+            "del",
+            "della",
+            "el",
+            "al",
+            "von",
+            "zu",
+            "zum",
+            "af",
+            "av",
+            "mc",
+            "mac",
+            "o",
+            "ben",
+            "bin",
+            "abu",
+        ),
+    }
 )
 
 
@@ -182,22 +195,33 @@ def parts(value: str) -> tuple[str, ...]:
     return tuple(part for part in found if len(part) > 1)
 
 
-def derive(values: list[str], take: Take, length: int | None) -> list[str | None]:
+def _python(make: Callable[[str], str]) -> Callable[[pa.Array, int], pa.Array]:
+    def made(values: pa.Array, length: int) -> pa.Array:
+        return pa.array([make(value)[:length] for value in values.to_pylist()], pa.string())
+
+    return made
+
+
+_MAKERS: dict[Take, Callable[[pa.Array, int], pa.Array]] = {
+    "value": lambda values, _: values,
+    "first": lambda values, length: pc.utf8_slice_codeunits(values, 0, length),
+    "last": lambda values, length: pc.if_else(
+        pc.greater_equal(pc.utf8_length(values), length), pc.utf8_slice_codeunits(values, -length), ""
+    ),
+    "initial": lambda values, _: pc.utf8_slice_codeunits(values, 0, 1),
+    "year": lambda values, _: pc.utf8_slice_codeunits(values, 0, 4),
+    "month_day": lambda values, _: pc.utf8_slice_codeunits(values, 4, 8),
+    "local_part": lambda values, _: _replace(values, "@.*$", ""),
+    "domain": lambda values, _: _replace(values, "^[^@]*@?", ""),
+    "phonetic": _python(lambda value: phonetic(core(value))),
+    "core": _python(core),
+}
+
+
+def derive(values: pa.Array, take: Take, length: int | None) -> pa.Array:
     """One key for each distinct value; null where the value has none."""
-    makers: dict[Take, Callable[[str], str]] = {
-        "value": lambda v: v,
-        "first": lambda v: v[:length],
-        "last": lambda v: v[-(length or 0) :] if len(v) >= (length or 0) else "",
-        "initial": lambda v: v[:1],
-        "phonetic": lambda v: phonetic(core(v))[:length],
-        "core": core,
-        "year": lambda v: v[:4],
-        "month_day": lambda v: v[4:8],
-        "local_part": lambda v: v.partition("@")[0],
-        "domain": lambda v: v.partition("@")[2],
-    }
-    make = makers[take]
-    return [make(value) or None for value in values]
+    made = _MAKERS[take](values, length or LONGEST)
+    return pc.if_else(pc.equal(made, ""), pa.scalar(None, pa.string()), made)
 
 
 def rare_tokens(values: list[str], counts: list[int], keep: int) -> list[tuple[str, ...]]:

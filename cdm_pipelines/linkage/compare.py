@@ -4,11 +4,13 @@ Belongs here: what all comparisons have in common, and those over one kind of pl
 of persons (compare_name), addresses (compare_address), the similarity of two strings (levels).
 """
 
+import re
 from typing import ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from cdm_pipelines.linkage import policy as spec
 from cdm_pipelines.linkage.encode import Codes, Column, Records
@@ -80,6 +82,12 @@ def best_of(column: Column, left: Positions, right: Positions, one: "PairOfCodes
     return best
 
 
+def codes_of(values: pa.Array) -> Codes:
+    """A code for each distinct value, -1 for null."""
+    codes: Codes = values.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return codes.astype(np.int32, copy=False)
+
+
 class PairOfCodes(Protocol):
     """From two arrays of codes to levels."""
 
@@ -142,14 +150,11 @@ class Phone:
         self._column = records.together(comparison.columns)
         self.columns = frozenset(comparison.reads)
         self.term = self._column if comparison.term_frequency else None
-        texts = self._column.texts.tolist()
-        self._end = pd.factorize(np.array([text[-self.LAST :] for text in texts], dtype=object))[0].astype(
-            np.int32
-        )
-        prefixes = comparison.mobile_prefixes
-        self._mobile = (
-            np.array([text.startswith(prefixes) for text in texts], dtype=bool) if prefixes else None
-        )
+        values, prefixes = self._column.values, comparison.mobile_prefixes
+        self._end = codes_of(pc.utf8_slice_codeunits(values, -self.LAST))
+        pattern = "^(" + "|".join(re.escape(prefix) for prefix in prefixes) + ")"
+        starts = pc.match_substring_regex(values, pattern).to_numpy(zero_copy_only=False)
+        self._mobile = starts if prefixes else None
         self.labels: tuple[str, ...] = ("different", "one digit off", "last digits equal", "equal")
         if prefixes:
             self.labels = (*self.labels, "equal mobile number")
@@ -192,11 +197,12 @@ class Email:
         self._column = records.columns[comparison.column]
         self.columns = frozenset(comparison.reads)
         self.term = self._column if comparison.term_frequency else None
-        texts = self._column.texts.tolist()
-        digits = ["".join(c for c in text if c.isdigit()) for text in texts]
-        own = [text.partition("@")[0] if len(d) > 1 else None for text, d in zip(texts, digits, strict=True)]
-        self._mailbox = pd.factorize(np.array(own, dtype=object))[0]
-        self._digits = pd.factorize(np.array(digits, dtype=object))[0]
+        values = self._column.values
+        digits = pc.replace_substring_regex(values, r"\D+", "")
+        mailbox = pc.replace_substring_regex(values, "@.*$", "")
+        numbered = pc.greater(pc.utf8_length(pc.replace_substring_regex(mailbox, r"\D+", "")), 1)
+        self._mailbox = codes_of(pc.if_else(numbered, mailbox, pa.scalar(None, pa.string())))
+        self._digits = codes_of(digits)
 
     def levels(self, left: Positions, right: Positions) -> Levels:
         """By the whole address, then by the part before the @."""
@@ -230,7 +236,9 @@ class Date:
         self._column = records.columns[comparison.column]
         self.columns = frozenset(comparison.reads)
         self.term = self._column if comparison.term_frequency else None
-        number = np.array([int(text) if text.isdigit() else 0 for text in self._column.texts], dtype=np.int64)
+        texts = self._column.values
+        plain = pc.match_substring_regex(texts, r"^\d{8}$")
+        number = pc.if_else(plain, texts, "0").cast(pa.int64()).to_numpy(zero_copy_only=False)
         self._digits = (number[:, None] // 10 ** np.arange(7, -1, -1)) % 10
         self._parts = np.stack([number // 10_000, number // 100 % 100, number % 100], axis=1).reshape(-1, 3)
 

@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from cdm_pipelines.linkage import policy as spec
 from cdm_pipelines.linkage.blocking import combined
-from cdm_pipelines.linkage.compare import Positions
+from cdm_pipelines.linkage.compare import Positions, codes_of
 from cdm_pipelines.linkage.encode import Codes, Column, Records, joined
 from cdm_pipelines.linkage.levels import MISSING, Levels, edits, similarity, unequal
 
@@ -80,11 +81,16 @@ class Address:
 Near = Callable[[Column, Codes, Codes], npt.NDArray[np.bool_]]
 
 
+def _areas(column: Column) -> Codes:
+    start = pc.utf8_slice_codeunits(column.values, 0, 4)
+    return codes_of(
+        pc.if_else(pc.greater(pc.utf8_length(column.values), 4), start, pa.scalar(None, pa.string()))
+    )
+
+
 def _nearby(column: Column, a: Codes, b: Codes) -> npt.NDArray[np.bool_]:
     """Postcodes of one area (the first four characters of more), or one character off."""
-    area = pd.factorize(
-        np.array([text[:4] if len(text) > 4 else None for text in column.texts], dtype=object)
-    )[0]
+    area = _areas(column)
     one_area: npt.NDArray[np.bool_] = (area[a] >= 0) & (area[a] == area[b])
     rest = np.flatnonzero(~one_area)
     one_area[rest] = edits(column.texts[a[rest]].tolist(), column.texts[b[rest]].tolist(), 1) <= 1

@@ -9,43 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import yaml
 
 from cdm_pipelines.linkage import policy as spec
 from cdm_pipelines.linkage.clean import PREFIXES, parts
 from cdm_pipelines.linkage.compare import Positions
 from cdm_pipelines.linkage.encode import Codes, Column, Records, joined, mapped, union
-from cdm_pipelines.linkage.errors import LinkageError
+from cdm_pipelines.linkage.equivalents import equivalents
 from cdm_pipelines.linkage.levels import MISSING, Levels, edits, similarity, unequal
-from cdm_pipelines.linkage.policy_file import SHIPPED
 
 CLOSE, FAR = 0.92, 0.84  # Jaro-Winkler similarity of one name misspelt, and of names that look alike
-
-
-def equivalents(file: str | None, folder: Path | None) -> dict[str, tuple[str, ...]]:
-    """For each name in the table the formal names it may stand for, itself among them.
-
-    Raises:
-        LinkageError: The file is not found or is not a mapping of a formal name to a list of its forms.
-    """
-    if file is None:
-        return {}
-    candidates = [base / file for base in (folder, SHIPPED) if base is not None]
-    path = next((candidate for candidate in candidates if candidate.is_file()), None)
-    if path is None:
-        raise LinkageError(
-            f"comparison given_name: equivalents: no file {file!r} beside the policy or in {SHIPPED}"
-        )
-    table = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if not isinstance(table, dict) or not all(isinstance(forms, list) for forms in table.values()):
-        raise LinkageError(
-            f"{path}: write each formal name with a list of its other forms, as in 'johannes: [jan, hans]'"
-        )
-    formal: dict[str, list[str]] = {}
-    for name, forms in table.items():
-        for form in (name, *forms):
-            formal.setdefault(str(form).lower(), []).append(str(name).lower())
-    return {form: tuple(dict.fromkeys(names)) for form, names in formal.items()}
 
 
 class GivenName:

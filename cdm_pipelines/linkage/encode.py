@@ -104,20 +104,20 @@ class Records:
         made: list[Column] = []
         for name in derived.of:
             column = self.columns[name]
-            texts = column.texts.tolist()
             if derived.take == "rare_tokens":
                 keep = derived.length or 2
-                tokens = rare_tokens(texts, column.counts.tolist(), keep)
-                rows = [[t[k] if k < len(t) else None for t in tokens] for k in range(keep)]
+                tokens = rare_tokens(column.texts.tolist(), column.counts.tolist(), keep)
+                made.extend(
+                    mapped(column, [t[k] if k < len(t) else None for t in tokens]) for k in range(keep)
+                )
             else:
-                rows = [derive(texts, derived.take, derived.length)]
-            made.extend(mapped(column, row) for row in rows)
+                made.append(mapped(column, derive(column.values, derived.take, derived.length)))
         return made[0] if len(made) == 1 else union(made)
 
 
-def mapped(column: Column, new: list[str | None]) -> Column:
+def mapped(column: Column, new: list[str | None] | pa.Array) -> Column:
     """A column of width 1 with each distinct value replaced by another, or by null."""
-    codes, values = _sorted_codes(pa.array(new, pa.string()))
+    codes, values = _sorted_codes(new if isinstance(new, pa.Array) else pa.array(new, pa.string()))
     return Column(_look_up(codes, column.codes), values)
 
 
@@ -137,8 +137,7 @@ def joined(columns: list[Column], required: int) -> Column:
     packed = np.zeros(len(columns[0].codes), dtype=np.int64)
     for column in columns:
         packed = packed * (column.size + 1) + column.flat + 1
-    distinct = np.unique(packed)
-    inverse = np.searchsorted(distinct, packed).astype(np.int32)
+    inverse, distinct = pd.factorize(packed)
     if len(columns) == 1:
         return columns[0]
     pieces: list[pa.Array] = []
@@ -233,7 +232,7 @@ def _text(table: pa.Table | pd.DataFrame, name: str) -> pa.Array:
     if isinstance(table, pa.Table):
         values = table.column(name)
     else:
-        series = table[name]
+        series = table.iloc[:, [str(label) for label in table.columns].index(name)]
         try:
             values = pa.array(series, from_pandas=True)
         except (pa.ArrowInvalid, pa.ArrowTypeError):
@@ -248,4 +247,7 @@ def _text(table: pa.Table | pd.DataFrame, name: str) -> pa.Array:
         values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
         if pc.all(pc.equal(pc.floor(values), values)).as_py() is not False:
             values = values.cast(pa.int64(), safe=False)
-    return values if values.type == pa.string() else values.cast(pa.string())
+    try:
+        return values.cast(pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise LinkageError(f"column {name!r} holds {values.type}; give text, numbers or dates") from None

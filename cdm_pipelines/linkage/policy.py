@@ -356,8 +356,15 @@ class LinkagePolicy(_Frozen):
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the policy's content, whatever file it stands in."""
-        text = json.dumps(self.model_dump(mode="json", exclude={"name"}), sort_keys=True)
+        """SHA-256 of the policy's content and of the tables it names, whatever file it stands in."""
+        from cdm_pipelines.linkage.equivalents import equivalents  # noqa: PLC0415 - read when asked for
+
+        tables = {
+            name: equivalents(one.equivalents, self.folder)
+            for name, one in self.comparisons.items()
+            if isinstance(one, GivenNameComparison)
+        }
+        text = json.dumps([self.model_dump(mode="json", exclude={"name"}), tables], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
