@@ -1,0 +1,376 @@
+"""From valid rows to standard frames, by a contract."""
+
+import pickle
+import random
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import pandas as pd
+import pytest
+
+from cdm_pipelines.contracts.canonical import Entity, attributes
+from cdm_pipelines.contracts.model import (
+    Column,
+    Deletion,
+    Delivery,
+    Format,
+    KindRule,
+    LogicalType,
+    PartyKind,
+    SourceContract,
+)
+from cdm_pipelines.ingest.lake import TEXT, to_frame, to_table
+from cdm_pipelines.standardise import standardise
+
+DATE = "2026-06-01"
+
+
+def contract(*columns: Column, **properties: object) -> SourceContract:
+    defaults: dict[str, object] = {
+        "source": "erp",
+        "entity": "customer",
+        "version": "1.0.0",
+        "owner": "team:sales",
+        "description": "Customers.",
+        "location": "erp/customer/{date}.csv",
+        "format": Format.CSV,
+        "delivery": Delivery.SNAPSHOT,
+        "default_country": "NL",
+        "party_kind": KindRule(PartyKind.PERSON),
+    }
+    return SourceContract(**(defaults | properties), columns=columns)  # type: ignore[arg-type]
+
+
+def valid(*rows: Mapping[str, str | None]) -> pd.DataFrame:
+    """A valid frame as the quality room hands it on."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    frame = pd.DataFrame({name: pd.array([row.get(name) for row in rows], dtype=TEXT) for name in names})
+    frame["_file"] = pd.array(["erp/customer/2026-06-01.csv"] * len(rows), dtype=TEXT)
+    frame["_row"] = pd.array(range(2, len(rows) + 2), dtype="Int64")
+    frame["_sha256"] = pd.array(["0" * 64] * len(rows), dtype=TEXT)
+    return frame
+
+
+def column(name: str, target: str, **properties: object) -> Column:
+    return Column(name=name, maps_to=(target,), **properties)  # type: ignore[arg-type]
+
+
+KNA1 = contract(
+    Column("KUNNR", key_position=1),
+    column("NAME1", "party.name"),
+    column("ANRED", "party.salutation"),
+    column("STRAS", "party.address_line"),
+    column("PSTLZ", "party.postcode"),
+    column("ORT01", "party.city"),
+    column("LAND1", "party.country"),
+    column("TELF1", "party.phone"),
+    column("TELF2", "party.mobile"),
+    column("ZZSMTP", "party.email"),
+    column("STCEG", "party.vat_number"),
+    column("STCD1", "party.coc_number"),
+    column("ZZIBAN", "party.iban"),
+    column("SPRAS", "party.language"),
+    column(
+        "ZZGBDAT",
+        "party.birth_date",
+        logical_type=LogicalType.DATE,
+        date_formats=("%Y%m%d",),
+        null_values=("00000000",),
+    ),
+    column("SEX", "party.gender", values={"9": "other", "8": "female"}),
+    Column("LOEVM"),
+    Column("STKZN"),
+    Column("AEDAT", logical_type=LogicalType.DATE, date_formats=("%Y%m%d",)),
+    Column("MERGED"),
+    party_kind=KindRule(PartyKind.ORGANISATION, "STKZN", {"X": PartyKind.PERSON}),
+    deleted=Deletion("LOEVM", ("X",)),
+    modified_at="AEDAT",
+    merged_into="MERGED",
+)
+PERSON: dict[str, str | None] = {
+    "KUNNR": "0000000001",
+    "NAME1": "J.P. VAN DER BERG",
+    "ANRED": "De heer",
+    "STRAS": "LAAN VAN MEERDERVOORT 501-A",
+    "PSTLZ": "2563aa",
+    "ORT01": "'S-GRAVENHAGE",
+    "LAND1": "NL",
+    "TELF1": "06-12345678",
+    "ZZSMTP": "J.vd.Berg@Gmail.com",
+    "ZZIBAN": "NL91 ABNA 0417 1643 00",
+    "SPRAS": "N",
+    "ZZGBDAT": "19800203",
+    "STKZN": "X",
+    "AEDAT": "20260531",
+}
+COMPANY: dict[str, str | None] = {
+    "KUNNR": "0000000002",
+    "NAME1": "Jansen Beheer B.V. h.o.d.n. Bakkerij Jansen",
+    "ANRED": "Firma",
+    "STRAS": "Postbus 12",
+    "PSTLZ": "1234 SS",
+    "LAND1": None,
+    "TELF1": "020-6241111",
+    "ZZSMTP": "info@jansen.nl",
+    "STCEG": "123456789B90",
+    "STCD1": "1234567",
+    "ZZGBDAT": "00000000",
+    "LOEVM": "X",
+    "MERGED": "0000000001",
+}
+
+
+def standard_party(*rows: dict[str, str | None]) -> list[dict[str, object]]:
+    frame = standardise(valid(*rows), KNA1, DATE)[Entity.PARTY]
+    return [
+        {name: value for name, value in row.items() if not pd.isna(value)} for row in frame.to_dict("records")
+    ]
+
+
+def test_a_person_and_a_company() -> None:
+    person, company = standard_party(PERSON, COMPANY)
+    assert {name: value for name, value in person.items() if not name.endswith("_original")} == {
+        "source": "erp",
+        "entity": "customer",
+        "record_id": "0000000001",
+        "extract_date": DATE,
+        "_file": "erp/customer/2026-06-01.csv",
+        "_row": 2,
+        "modified_at": "2026-05-30T22:00:00Z",
+        "is_deleted": False,
+        "party_kind": "person",
+        "honorific": "mr",
+        "initials": "J.P.",
+        "surname_prefix": "van der",
+        "surname": "Berg",
+        "gender": "male",
+        "birth_date": "1980-02-03",
+        "street": "Laan van Meerdervoort",
+        "house_number": "501",
+        "house_addition": "A",
+        "postcode": "2563 AA",
+        "city": "'s-Gravenhage",
+        "country": "NL",
+        "email": "j.vd.berg@gmail.com",
+        "email_kind": "freemail",
+        "mobile": "+31612345678",
+        "iban": "NL91ABNA0417164300",
+        "language": "nl",
+    }
+    assert {
+        name: company.get(name) for name in ("organisation_name", "legal_form", "trade_name", "surname")
+    } == {
+        "organisation_name": "Jansen Beheer",
+        "legal_form": "BV",
+        "trade_name": "Bakkerij Jansen",
+        "surname": None,
+    }
+    assert company["invalid_attributes"] == "coc_number,postcode,vat_number"
+    assert (company["vat_number"], company["coc_number"]) == ("NL123456789B90", "01234567")
+    assert (company["address_extra"], company["phone"]) == ("Postbus 12", "+31206241111")
+    assert company["email_kind"] == "role"
+    assert company["is_deleted"] is True
+    assert company["merged_into"] == "0000000001"
+    assert "country" not in company, "the default country reads values; it is not invented as one"
+
+
+def test_the_original_stands_beside_the_standard_value() -> None:
+    person, company = standard_party(PERSON, COMPANY)
+    assert person["name_original"] == "J.P. VAN DER BERG"
+    assert person["phone_original"] == "06-12345678"
+    assert "mobile_original" not in person
+    assert company["birth_date_original"] == "00000000"
+    assert "birth_date" not in company
+
+
+def test_the_frame_has_every_canonical_attribute_in_the_agreed_order() -> None:
+    frame = standardise(valid(PERSON), KNA1, DATE)[Entity.PARTY]
+    head = "source entity record_id extract_date _file _row modified_at is_deleted merged_into party_kind"
+    canonical = [attribute.name for attribute in attributes(Entity.PARTY)]
+    fed = [path.removeprefix("party.") + "_original" for _, path in KNA1.mapped()]
+    assert list(frame.columns) == [*head.split(), *canonical, *fed, "invalid_attributes"]
+    text = [name for name in frame.columns if name not in ("_row", "is_deleted")]
+    assert {str(frame[name].dtype) for name in text} == {"string"}
+
+
+def test_values_that_mean_nothing_and_codes() -> None:
+    person, other = standard_party(
+        PERSON | {"SEX": "8", "ANRED": None}, PERSON | {"SEX": "V", "NAME1": "onbekend"}
+    )
+    assert person["gender"] == "female"
+    assert other["gender"] == "female"
+    assert "surname" not in other
+
+
+def test_a_value_that_cannot_be_read_is_null_and_not_lost() -> None:
+    (person,) = standard_party(
+        PERSON | {"ZZGBDAT": "20260230", "ZZSMTP": "geen", "TELF1": "n.b.", "LAND1": "Atlantis"}
+    )
+    assert not {"birth_date", "email", "phone", "mobile", "country"} & person.keys()
+    assert [person[f"{name}_original"] for name in ("birth_date", "email", "phone", "country")] == [
+        *("20260230", "geen", "n.b.", "Atlantis")
+    ]
+
+
+def test_the_country_of_the_record_reads_its_numbers() -> None:
+    (person,) = standard_party(PERSON | {"LAND1": "BE", "TELF1": "0475 12 34 56", "PSTLZ": "B-1000"})
+    assert (person["mobile"], person["postcode"], person["country"]) == ("+32475123456", "1000", "BE")
+
+
+def test_rows_do_not_influence_each_other() -> None:
+    chance = random.Random(1)
+    rows = [
+        (PERSON if chance.random() < 0.7 else COMPANY)
+        | {
+            "KUNNR": f"{number:010}",
+            "NAME1": chance.choice(
+                ["Jan de Vries", "VAN DIJK, P.", "Jansen B.V.", "Café Zoë", "J. & M. Bos"]
+            ),
+            "STRAS": chance.choice(["Kerkstraat 1", "KADE 3-hs", "Postbus 9", None]),
+            "TELF1": chance.choice(["0612345678", "020-6241111", "+32 475 12 34 56", "1", None]),
+            "ZZGBDAT": chance.choice(["19000101", "19991231", "00000000", "x"]),
+            "LAND1": chance.choice(["NL", "België", None]),
+        }
+        for number in range(200)
+    ]
+    frame = valid(*rows)
+    whole = standardise(frame, KNA1, DATE)[Entity.PARTY]
+    pieces = [
+        standardise(frame.iloc[start : start + 37], KNA1, DATE)[Entity.PARTY] for start in range(0, 200, 37)
+    ]
+    pd.testing.assert_frame_equal(pd.concat(pieces, ignore_index=True), whole)
+    order = chance.sample(range(200), 200)
+    shuffled = standardise(frame.iloc[order], KNA1, DATE)[Entity.PARTY]
+    pd.testing.assert_frame_equal(shuffled.sort_values("_row", ignore_index=True), whole)
+    assert len(whole) == len(frame)
+
+
+def test_it_runs_in_another_process_with_the_same_answer() -> None:
+    frame = valid(PERSON, COMPANY)
+    here = standardise(frame, KNA1, DATE)[Entity.PARTY]
+    assert pickle.loads(pickle.dumps(standardise)) is standardise
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        there = pool.submit(standardise, frame, KNA1, DATE).result()[Entity.PARTY]
+    pd.testing.assert_frame_equal(here, there)
+
+
+def test_nothing_delivered_gives_an_empty_frame_of_the_same_form() -> None:
+    full = standardise(valid(PERSON), KNA1, DATE)[Entity.PARTY]
+    empty = standardise(valid(PERSON).iloc[:0], KNA1, DATE)[Entity.PARTY]
+    assert len(empty) == 0
+    assert to_table(empty).schema == to_table(full).schema
+
+
+def test_a_column_that_did_not_arrive_is_null() -> None:
+    person, *_ = standard_party({"KUNNR": "1", "NAME1": "Jan Jansen", "STKZN": "X"})
+    assert (person["given_name"], person["surname"]) == ("Jan", "Jansen")
+    assert "city" not in person
+
+
+def test_of_several_columns_for_one_target_the_first_with_a_value_counts() -> None:
+    made = contract(
+        Column("id", key_position=1),
+        column("p1", "party.phone", null_values=("-",)),
+        column("p2", "party.phone"),
+    )
+    frame = valid(
+        {"id": "1", "p1": "-", "p2": "020-6241111"}, {"id": "2", "p1": "010-4111111", "p2": "x"}, {"id": "3"}
+    )
+    party = standardise(frame, made, DATE)[Entity.PARTY]
+    assert party["phone"].to_list() == ["+31206241111", "+31104111111", pd.NA]
+    assert party["phone_original"].to_list() == ["020-6241111", "010-4111111", pd.NA]
+
+
+def test_a_standard_record_read_again_is_the_same() -> None:
+    fields = [a.name for a in attributes(Entity.PARTY) if a.name not in ("email_kind", "employer_id")]
+    again = contract(Column("record_id", key_position=1), *(column(name, f"party.{name}") for name in fields))
+    first = standardise(
+        valid(PERSON, COMPANY | {"STKZN": "X", "NAME1": "Mevr. drs. A. de Wit MSc"}), KNA1, DATE
+    )[Entity.PARTY]
+    second = standardise(first, again, DATE)[Entity.PARTY]
+    pd.testing.assert_frame_equal(second[fields], first[fields])
+
+
+ORDERS = contract(
+    column("Name", "order.order_id", key_position=1),
+    Column("Line", key_position=2, maps_to=("order_line.line_id",)),
+    Column("Order", maps_to=("order_line.order_id", "payment.order_id")),
+    column("Email", "order.party_email"),
+    column(
+        "Created",
+        "order.ordered_at",
+        logical_type=LogicalType.TIMESTAMP,
+        date_formats=("%Y-%m-%d %H:%M:%S %z",),
+    ),
+    column("Total", "order.total_amount", logical_type=LogicalType.NUMBER, decimal=","),
+    column("Currency", "order.currency"),
+    column("Status", "order.status"),
+    column("Sku", "order_line.product_code"),
+    column("Qty", "order_line.quantity", logical_type=LogicalType.NUMBER),
+    column("Payment", "payment.payment_id"),
+    entity="order",
+    source="shop",
+    party_kind=None,
+)
+
+
+def order_rows() -> pd.DataFrame:
+    first = {
+        "Created": "2026-06-01 10:00:00 +0200",
+        "Total": "1.234,50",
+        "Currency": "€",
+        "Email": "Jan@X.nl",
+    }
+    return valid(
+        {
+            "Name": "#1",
+            "Order": "#1",
+            "Line": "1",
+            "Sku": "A",
+            "Qty": "2",
+            "Status": "unknown",
+            "Payment": "p1",
+        }
+        | first,
+        {"Name": "#1", "Order": "#1", "Line": "2", "Sku": "B", "Qty": "1.0"},
+        {"Name": "#2", "Order": "#2", "Line": None, "Total": "5,00"},
+    )
+
+
+def test_an_order_on_several_lines_is_one_order() -> None:
+    frames = standardise(order_rows(), ORDERS, DATE)
+    orders, lines, payments = (frames[e] for e in (Entity.ORDER, Entity.ORDER_LINE, Entity.PAYMENT))
+    assert orders["record_id"].to_list() == ["#1", "#2"]
+    assert orders["_row"].to_list() == [2, 4]
+    assert orders["total_amount"].to_list() == ["1234.5", "5"]
+    named = orders[["currency", "party_email", "ordered_at", "status"]].to_dict("records")[0]
+    assert list(named.values()) == ["EUR", "jan@x.nl", "2026-06-01T08:00:00Z", "unknown"]
+    assert lines["record_id"].to_list() == ["#1|1", "#1|2"]
+    assert lines["quantity"].to_list() == ["2", "1"]
+    assert payments[["record_id", "order_id"]].to_numpy().tolist() == [["p1", "#1"]]
+
+
+def test_orders_do_not_depend_on_the_order_of_rows() -> None:
+    frame = order_rows()
+    expected = standardise(frame, ORDERS, DATE)
+    for entity, made in standardise(frame.iloc[::-1], ORDERS, DATE).items():
+        pd.testing.assert_frame_equal(made, expected[entity])
+
+
+def test_timestamps_without_a_zone_are_read_in_the_zone_that_is_asked() -> None:
+    changed = Column("changed", logical_type=LogicalType.TIMESTAMP)
+    made = contract(
+        Column("id", key_position=1), changed, column("n", "party.surname"), modified_at="changed"
+    )
+    frame = valid({"id": "1", "n": "Bos", "changed": "2026-06-01 12:00:00"})
+    local = standardise(frame, made, DATE)[Entity.PARTY]
+    utc = standardise(frame, made, DATE, timezone="UTC")[Entity.PARTY]
+    assert local["modified_at"].to_list() == ["2026-06-01T10:00:00Z"]
+    assert utc["modified_at"].to_list() == ["2026-06-01T12:00:00Z"]
+
+
+@pytest.mark.parametrize("entity", [Entity.ORDER, Entity.PAYMENT])
+def test_standard_frames_go_through_the_lake_unchanged(entity: Entity) -> None:
+    frame = standardise(order_rows(), ORDERS, DATE)[entity]
+    pd.testing.assert_frame_equal(to_frame(to_table(frame)), frame)
