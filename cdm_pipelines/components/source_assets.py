@@ -104,7 +104,7 @@ def source_assets(
         several = len(context.partition_keys) > 1
         for number, date in enumerate(context.partition_keys, start=1):
             try:
-                with told_to_people():
+                with told_to_people(DayRefusedError):
                     result = process_day(platform.settings, platform.lake, contract, date)
             except DayAbsentError as absent:
                 if several:
@@ -168,7 +168,7 @@ def _materializations(
         },
         "standard": {"dagster/row_count": sum(result.standard.values()), **result.standard},
     }
-    for layer in LAYERS:
+    for layer in LAYERS[:-1] if result.stopped else LAYERS:
         yield dg.AssetMaterialization(
             keys[layer],
             partition=result.date,

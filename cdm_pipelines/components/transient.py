@@ -20,16 +20,16 @@ def transient_retry_policy() -> dg.RetryPolicy:
 
 
 @contextmanager
-def told_to_people() -> Iterator[None]:
+def told_to_people(*expected: type[Exception]) -> Iterator[None]:
     """Turn faults into failures a person can read.
 
     Transient faults reach Dagster's retry policy as they are. The project's own errors are written for people and
     hold no values: their text is the failure. Anything else is a bug: its place is told, not its text, which may
-    quote a value.
+    quote a value. The caller deals with ``expected`` errors itself.
     """
     try:
         yield
-    except (*TRANSIENT, dg.Failure):
+    except (*TRANSIENT, *expected, dg.Failure):
         raise
     except Exception as error:
         if isinstance(error, DBAPIError) and error.connection_invalidated:

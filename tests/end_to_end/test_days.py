@@ -96,3 +96,22 @@ def test_the_same_runs_from_an_empty_hub_give_the_same_ids(
     for day in DAYS:
         assert again.run(day) == 0
     assert again.published() == daily.published()
+
+
+def test_a_refused_and_an_absent_day_do_not_stop_the_other_days_of_a_backfill(
+    deploy: Callable[..., Deployment], capsys: pytest.CaptureFixture[str]
+) -> None:
+    deployment = deploy()
+    (deployment.landing / "shop" / "customer" / f"{DAYS[0]}.csv").write_bytes(b"")
+    (deployment.landing / "shop" / "order" / f"{DAYS[1]}.csv").unlink()
+    assert deployment.run(DAYS[0], DAYS[2], ["shop"]) == 1
+    said = capsys.readouterr().out
+    assert f"shop/customer/{DAYS[0]}.csv" in said
+    assert f"shop/order/{DAYS[1]}" not in said
+    with open_session(deployment.settings) as session:
+        customers, orders = (
+            session.instance.get_materialized_partitions(dg.AssetKey(["standard", "shop", entity]))
+            for entity in ("customer", "order")
+        )
+    assert customers == {DAYS[1], DAYS[2]}
+    assert orders == {DAYS[0], DAYS[2]}
