@@ -27,9 +27,10 @@ def told_to_people(*expected: type[Exception]) -> Iterator[None]:
     hold no values: their text is the failure. Anything else is a bug: its place is told, not its text, which may
     quote a value. The caller deals with ``expected`` errors itself.
     """
+    passed_on: tuple[type[Exception], ...] = (*TRANSIENT, *expected, dg.Failure)
     try:
         yield
-    except (*TRANSIENT, *expected, dg.Failure):
+    except passed_on:
         raise
     except Exception as error:
         if isinstance(error, DBAPIError) and error.connection_invalidated:

@@ -16,11 +16,11 @@ FAILED = FailedRun(
 
 
 @contextmanager
-def serving(server: socketserver.BaseServer) -> Iterator[int]:
+def serving(server: socketserver.TCPServer) -> Iterator[int]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield int(server.server_address[1])
+        yield server.socket.getsockname()[1]
     finally:
         server.shutdown()
         server.server_close()
