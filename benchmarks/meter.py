@@ -61,7 +61,7 @@ def measure(
         StageError: The command failed.
     """
     server = _Tree(database())
-    before, server_before = _cpu_of_children(), server.cpu_seconds()
+    before, server_before = _cpu_of_children(), sum(server.cpu_seconds_each(with_ended=True).values())
     started = time.perf_counter()
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own arguments
@@ -69,10 +69,12 @@ def measure(
         )
         with process:
             own = _Tree(process.pid)
+            used: dict[int, float] = {}
             peak = database_peak = 0
             while process.poll() is None:
                 server.root = database()
                 peak = max(peak, own.resident())
+                used |= own.cpu_seconds_each()
                 database_peak = max(database_peak, server.resident(shared_once=True))
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(EVERY)
@@ -80,8 +82,10 @@ def measure(
     if process.returncode:
         last = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
         raise StageError(f"{log.stem} failed with code {process.returncode}; its output is in {log}\n{last}")
-    server_cpu = server.cpu_seconds() - server_before
-    return Usage(seconds, _cpu_of_children() - before, peak, max(0.0, server_cpu), database_peak)
+    # The system tells the seconds of a process only to the parent that waits for it: not those of a fork server's.
+    cpu = max(_cpu_of_children() - before, sum(used.values()))
+    server_cpu = sum(server.cpu_seconds_each(with_ended=True).values()) - server_before
+    return Usage(seconds, cpu, peak, max(0.0, server_cpu), database_peak)
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -115,16 +119,14 @@ class _Tree:
         shared = [getattr(size, "shared", 0) for size in sizes]
         return sum(size.rss for size in sizes) - sum(shared) + max(shared, default=0)
 
-    def cpu_seconds(self) -> float:
-        """Seconds that all of them have used, those included that have ended since the first one started."""
-        used = 0.0
+    def cpu_seconds_each(self, *, with_ended: bool = False) -> dict[int, float]:
+        """Seconds that each has used by now; on demand also those of its children that have ended."""
+        used = {}
         for member in self._processes():
             with suppress(psutil.Error):
                 times = member.cpu_times()
-                ended = (
-                    (times.children_user, times.children_system) if member.pid == self.root else (0.0, 0.0)
-                )
-                used += times.user + times.system + sum(ended)
+                ended = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+                used[member.pid] = times.user + times.system + (ended if with_ended else 0.0)
         return used
 
     def _processes(self) -> list[psutil.Process]:

@@ -102,6 +102,23 @@ def test_the_meter_adds_up_what_descendants_hold_at_the_same_time(tmp_path: Path
     assert 0 < usage.cpu_seconds < usage.seconds * (psutil.cpu_count() or 1) + 1
 
 
+def test_the_meter_counts_the_work_of_processes_that_nobody_waits_for(tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    work = f"""
+import pathlib, time
+while time.process_time() < 1: pass
+pathlib.Path({str(done)!r}).touch()
+"""
+    script = f"""
+import os, pathlib, subprocess, sys, time
+subprocess.Popen([sys.executable, '-c', {work!r}])
+while not pathlib.Path({str(done)!r}).exists(): time.sleep(0.05)
+os._exit(0)
+"""
+    usage = measure([sys.executable, "-c", script], environment(), tmp_path / "log.txt")
+    assert usage.cpu_seconds > 0.8
+
+
 def test_the_meter_watches_the_database_apart(tmp_path: Path) -> None:
     code = "import time; held = b'x' * 80_000_000; time.sleep(30)"
     with subprocess.Popen([sys.executable, "-c", code]) as database:
