@@ -75,6 +75,15 @@ def start_m(size: int) -> Floats:
     return shape
 
 
+def start_r(marginal: Floats, *, shared: bool) -> Floats:
+    """Where related records start: as matches in what they share, else as chance with a few twins and namesakes."""
+    if shared:
+        return start_m(len(marginal))
+    personal = (1 - _ALIKE / 2) * marginal
+    personal[-1] += _ALIKE / 2
+    return personal
+
+
 def fit(
     table: Table,
     chances: list[Chance],
@@ -101,10 +110,7 @@ def fit(
     sizes = [len(chance.levels) for chance in chances]
     m = [start_m(size) for size in sizes]
     u = [chance.levels.copy() for chance in chances]
-    r = [
-        start_m(size) if s else chance.levels.copy()
-        for size, s, chance in zip(sizes, shared, chances, strict=True)
-    ]
+    r = [start_r(one.levels, shared=s) for s, one in zip(shared, chances, strict=True)]
     relatives = relatives and any(shared) and not all(shared)
     # Where all that could tell people of one household apart is in the rule, its pairs are not of one household.
     told_apart = (~tied & ~np.array(shared)).any(axis=1)
@@ -190,11 +196,9 @@ def _maximise(
         u.append(_less_matches(chance.levels, agreed, prior))
         m.append(not_below_different(agreed, u[-1]))
         related = _counted(levels[:, c], weights[1][c], size)
-        if shared[c]:
-            related = related + _PSEUDO * start_m(size)
-            related /= related.sum()
-        else:
-            related = (related + _PSEUDO * chance.levels) / (related.sum() + _PSEUDO)
+        related += _PSEUDO * start_r(chance.levels, shared=shared[c])
+        related /= related.sum()
+        if not shared[c]:
             related = np.clip(related, (1 - _ALIKE) * chance.levels, chance.levels + _ALIKE)
         r.append(related / related.sum())
     return m, u, r

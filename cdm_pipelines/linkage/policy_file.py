@@ -107,7 +107,13 @@ def without_absent(data: dict[str, Any]) -> dict[str, Any]:
     if isinstance(data.get("columns"), dict):
         result["columns"] = {k: v for k, v in data["columns"].items() if v is not None}
     if isinstance(data.get("blocking"), list):
-        result["blocking"] = [rule for rule in data["blocking"] if not _names(rule, "keys") & gone]
+        result["blocking"] = [
+            {**rule, "refine": sorted(_names(rule, "refine") - gone)}
+            if _names(rule, "refine") & gone
+            else rule
+            for rule in data["blocking"]
+            if not _names(rule, "keys") & gone
+        ]
     clustering, thresholds = data.get("clustering"), data.get("thresholds")
     if isinstance(clustering, dict) and isinstance(clustering.get("contradictions"), list):
         groups = [g for g in clustering["contradictions"] if not _names({"g": g}, "g") & lost]

@@ -117,6 +117,6 @@ def records_of(rows: list[dict[str, Any]], columns: dict[str, str]) -> Records:
 
 def comparison(**content: Any) -> Comparison:
     """One comparison as a policy holds it."""
-    columns = {name: {} for name in ("a", "b", "c", "d", "e")}
+    columns: dict[str, dict[str, str]] = {name: {} for name in ("a", "b", "c", "d", "e")}
     small = {"id": "id", "columns": columns, "blocking": [{"keys": "a"}], "comparisons": {"it": content}}
     return LinkagePolicy.model_validate(small).comparisons["it"]

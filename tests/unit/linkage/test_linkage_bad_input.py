@@ -1,0 +1,136 @@
+"""Whatever a table holds: a right answer, or an error that a user understands."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from linkage_examples import people, policy
+
+from cdm_pipelines.linkage import LinkageError, link
+
+PEOPLE = people(60, seed=2)
+COLUMNS = ["given_name", "surname", "birth_date", "postcode"]
+
+
+def rows(number: int, **values: Any) -> pd.DataFrame:
+    frame = pd.DataFrame({"id": [f"{n:03d}" for n in range(number)], **dict.fromkeys(COLUMNS)})
+    return frame.assign(**values)
+
+
+@pytest.mark.parametrize(
+    ("frame", "told"),
+    [
+        (
+            PEOPLE.rename(columns={"surname": "surnme"}),
+            ["columns.surname", "'surname'", "did you mean 'surnme'"],
+        ),
+        (PEOPLE.drop(columns="id"), ["id", "no column 'id'"]),
+        (pd.concat([PEOPLE, PEOPLE[["surname"]]], axis=1), ["more than one column 'surname'"]),
+        (PEOPLE.assign(id="same"), ["repeat the id", "'same'"]),
+        (PEOPLE.assign(id=None), ["have no id"]),
+        (PEOPLE.assign(id=PEOPLE["id"].where(PEOPLE.index > 0)), ["1 records have no id"]),
+        (pa.table({**{c: ["x"] for c in ["id", *COLUMNS[:3]]}, "postcode": [[1]]}), ["postcode", "list"]),
+    ],
+)
+def test_told(frame: Any, told: list[str]) -> None:
+    with pytest.raises(LinkageError) as caught:
+        link(frame, policy())
+    for part in told:
+        assert part in str(caught.value)
+
+
+def test_an_unknown_source_column() -> None:
+    with pytest.raises(LinkageError, match="no column 'bron'"):
+        link(PEOPLE, policy(source="bron"))
+    with pytest.raises(LinkageError, match="have no source"):
+        link(PEOPLE.assign(bron=None), policy(source="bron"))
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_hardly_any_rows(number: int) -> None:
+    result = link(rows(number, surname="jansen"), policy())
+    assert len(result.clusters) == number
+    assert list(result.clusters.columns) == ["source", "record_id", "cluster_id"]
+    assert list(result.pairs.columns[:4]) == ["left_source", "left_id", "right_source", "right_id"]
+
+
+def test_an_empty_arrow_table() -> None:
+    empty = pa.table({name: pa.array([], pa.string()) for name in ["id", *COLUMNS]})
+    assert len(link(empty, policy()).clusters) == 0
+
+
+def test_nothing_but_nulls() -> None:
+    result = link(rows(50), policy())
+    assert result.clusters["cluster_id"].nunique() == 50
+
+
+def test_an_empty_column_changes_nothing_else() -> None:
+    result = link(PEOPLE.assign(postcode=None), policy())
+    assert result.clusters["cluster_id"].nunique() < len(PEOPLE)
+    assert (result.pairs["postcode"] == -1).all()
+
+
+def test_a_constant_column_tells_nobody_apart_and_joins_nobody() -> None:
+    result = link(rows(300, surname="jansen", postcode="1000AA"), policy())
+    assert result.clusters["cluster_id"].nunique() == 300
+
+
+def test_one_giant_block_is_cut_and_reported() -> None:
+    frame = people(700, seed=3).assign(birth_date="1900-01-01")
+    rule = link(frame, policy(max_block_size=50)).report["rules"][0]
+    assert rule["rule"] == "birth_date"
+    assert rule["new_pairs"] == 0
+    assert rule["largest_block"] == len(frame)
+
+
+def test_nan_none_nothing_and_spaces_are_all_missing() -> None:
+    frame = PEOPLE.copy()
+    plain = link(frame, policy()).clusters
+    nothing: list[Any] = ["", " ", None, np.nan]
+    surnames: list[Any] = [nothing[n % 4] if pd.isna(v) else v for n, v in enumerate(frame["surname"])]
+    frame["surname"] = surnames
+    pd.testing.assert_frame_equal(link(frame, policy()).clusters, plain)
+
+
+def test_very_long_values() -> None:
+    frame = PEOPLE.copy()
+    frame.loc[:10, "surname"] = "x" * 10_000
+    frame.loc[5:15, "given_name"] = "Jan " * 2_500
+    assert len(link(frame, policy()).clusters) == len(frame)
+
+
+def test_mixed_types_and_numbers() -> None:
+    frame = PEOPLE.assign(
+        id=range(len(PEOPLE)), postcode=[1000.0 if n % 3 else None for n in range(len(PEOPLE))]
+    )
+    frame["surname"] = [n if n % 7 == 0 else v for n, v in enumerate(frame["surname"])]
+    frame["birth_date"] = pd.to_datetime(frame["birth_date"], errors="coerce")
+    result = link(frame, policy())
+    assert result.clusters["record_id"].tolist() == sorted(str(n) for n in range(len(PEOPLE)))
+
+
+def test_a_duplicate_index_is_no_matter() -> None:
+    plain = link(PEOPLE, policy()).clusters
+    pd.testing.assert_frame_equal(link(PEOPLE.set_axis([0] * len(PEOPLE)), policy()).clusters, plain)
+
+
+def test_strange_letters() -> None:
+    frame = rows(4, surname=["Łukasz", "lukasz", "李", "مُحَمَّد"], birth_date="1980-01-01", postcode="1000AA")
+    assert len(link(frame, policy()).clusters) == 4
+
+
+def test_columns_that_are_not_named_by_text() -> None:
+    frame = PEOPLE.rename(columns={"surname": 0})
+    mapped = policy(
+        columns={"surname": {"column": "0", "clean": "surname"}, **{c: {} for c in COLUMNS if c != "surname"}}
+    )
+    assert len(link(frame, mapped).clusters) == len(frame)
+
+
+def test_errors_hold_no_values_of_persons() -> None:
+    for frame in (PEOPLE.assign(id="same"), PEOPLE.drop(columns="surname")):
+        with pytest.raises(LinkageError) as caught:
+            link(frame, policy())
+        assert not any(name in str(caught.value) for name in PEOPLE["given_name"].dropna().unique())
