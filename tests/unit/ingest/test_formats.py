@@ -19,7 +19,7 @@ from ingest_samples import CUSTOMER, DATE, deliver, run_day, with_dialect
 
 from cdm_pipelines.contracts import Column, Dialect, Format, LogicalType, SourceContract
 from cdm_pipelines.contracts.model import FillDown, Query
-from cdm_pipelines.ingest import ExtractError, Refusal, checksum, read_extract
+from cdm_pipelines.ingest import ExtractError, Refusal, checksum, delimited, read_extract
 
 ROWS: list[dict[str, Any]] = [
     {"id": "1", "name": "Jansen", "born": "1980-02-29", "email": "a@example.nl"},
@@ -251,8 +251,11 @@ def test_apostrophes_go_where_a_spreadsheet_would_have_changed_the_value(tmp_pat
     ]
 
 
-@pytest.mark.parametrize("chunk_rows", [1, 2, 100])
-def test_continuation_lines_are_completed_and_numbered(tmp_path: Path, chunk_rows: int) -> None:
+@pytest.mark.parametrize("block_bytes", [1, 20, 1_000_000])
+def test_continuation_lines_are_completed_and_numbered_wherever_the_file_is_cut(
+    tmp_path: Path, block_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delimited, "BLOCK_BYTES", block_bytes)
     contract = replace(
         CUSTOMER,
         columns=(
@@ -267,7 +270,7 @@ def test_continuation_lines_are_completed_and_numbered(tmp_path: Path, chunk_row
         tmp_path,
         b"order,email,item\n#1,a@b,x\n#1,,y\n#1,broken\n#1,,z\n#2,,x\n#2,c@d,y\n,,w\n,,v\n#1,e@f,x\n#1,,y\n",
     )
-    outcome = run_day(tmp_path, contract, chunk_rows)
+    outcome = run_day(tmp_path, contract)
     cells = outcome.raw.loc[outcome.raw["_defect"].isna(), ["order", "line", "email", "item"]].fillna("-")
     assert cells.to_numpy().tolist() == [
         ["#1", "1", "a@b", "x"],

@@ -86,12 +86,12 @@ def test_blocks_hold_whole_records_wherever_the_stream_is_cut(text: str, size: i
 
 def test_small_blocks_give_the_same_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [(str(i), f'Jan "{i}"\nde Vries', "x" * (i % 7), "é") for i in range(300)]
-    deliver(tmp_path, as_csv(rows) + b"301,ragged\n\n302,Bos,,\n")
+    deliver(tmp_path, as_csv(rows) + b"301,ragged\n\n302,Bos,,\n" + b"x" * 50 + b",Vos,,\n")
     whole = run_day(tmp_path)
     monkeypatch.setattr(delimited, "BLOCK_BYTES", 50)
     pieces = run_day(tmp_path)
     pd.testing.assert_frame_equal(whole.raw, pieces.raw)
-    assert pieces.raw["_row"].tolist() == [*range(2, 303), 304]
+    assert pieces.raw["_row"].tolist() == [*range(2, 303), 304, 305]
 
 
 def test_a_record_without_end_is_refused_before_it_fills_memory(

@@ -36,6 +36,7 @@ def landing(tmp_path: Path) -> str:
     ("location", "dates", "found"),
     [
         ("erp/customer/{date}*.csv", ["2026-06-01", "2026-06-02"], [FILES[1], FILES[0]]),
+        ("erp/customer/{date}*", ["2026-06-01", "2026-06-02"], [FILES[1], FILES[0]]),
         ("kna1/KNA1_{date:%Y%m%d}_*.txt", ["2026-06-01"], [FILES[8]]),
         ("daily/{date}/customer.csv", ["2026-06-01"], [FILES[9]]),
         ("*/{date}*.csv", [], []),
@@ -46,6 +47,13 @@ def test_files_and_dates(landing: str, location: str, dates: list[str], found: l
     contract = replace(CUSTOMER, location=location)
     assert landing_dates(landing, contract) == dates
     assert [file.path for file in find_files(landing, contract, "2026-06-01")] == sorted(found)
+
+
+def test_unfinished_and_marker_files_are_no_extracts(landing: str) -> None:
+    contract = replace(CUSTOMER, location="erp/customer/{date}*")
+    assert [file.path for file in find_files(landing, contract, "2026-06-02")] == [
+        "erp/customer/2026-06-02.csv"
+    ]
 
 
 def test_a_file_that_is_written_anew_looks_different(landing: str) -> None:
