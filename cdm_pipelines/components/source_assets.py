@@ -52,7 +52,7 @@ def source_assets(
             description=f"{contract.description}\n\n{_DESCRIPTIONS[layer]}",
             group_name=contract.source,
             owners=[owner],
-            kinds={"parquet", "pandera"} if layer == "valid" else {"parquet"},
+            kinds={layer, "parquet", "pandera"} if layer == "valid" else {layer, "parquet"},
             tags={"layer": layer, "source": contract.source, "privacy": "personal"},
             code_version=contract.fingerprint,
             metadata=_schema_metadata(contract, layer, keys),
@@ -77,7 +77,7 @@ def source_assets(
         dg.AssetCheckSpec(
             "schema",
             asset=keys["raw"],
-            description="No column arrived that the contract does not declare.",
+            description="The columns are those of the contract.",
         ),
         dg.AssetCheckSpec(
             "volume",
@@ -163,7 +163,7 @@ def _materializations(
         "valid": {"dagster/row_count": result.accepted, "repaired rows": result.repaired},
         "quarantine": {
             "dagster/row_count": result.quarantined,
-            "share": result.quarantined / result.read if result.read else 0.0,
+            "share": round(result.quarantined / result.read, 6) if result.read else 0.0,
             **({"reasons": chart} if chart else {}),
         },
         "standard": {"dagster/row_count": sum(result.standard.values()), **result.standard},
@@ -185,7 +185,10 @@ def _check_results(keys: dict[str, dg.AssetKey], results: list[DayResult]) -> It
     days = max(len(results), 1)
     read = sum(result.read for result in results)
     quarantined = sum(result.quarantined for result in results)
-    new_columns = sorted({name for result in results for name in result.new_columns})
+    new = sorted({name for result in results for name in result.new_columns})
+    absent = sorted({name for result in results for name in result.absent_columns})
+    remarks = [f"not in the contract: {', '.join(new)}"] if new else []
+    remarks += [f"in the contract but not delivered: {', '.join(absent)}"] if absent else []
     yield dg.AssetCheckResult(
         check_name="reconciliation",
         asset_key=keys["valid"],
@@ -205,7 +208,7 @@ def _check_results(keys: dict[str, dg.AssetKey], results: list[DayResult]) -> It
     yield dg.AssetCheckResult(
         check_name="schema",
         asset_key=keys["raw"],
-        passed=not new_columns,
+        passed=not remarks,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"not in the contract: {', '.join(new_columns)}" if new_columns else "as declared",
+        description="; ".join(remarks) or "as declared",
     )

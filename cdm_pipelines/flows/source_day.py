@@ -50,6 +50,7 @@ class DayResult:
         repaired: Accepted rows of which at least one cell was blanked.
         reasons: Rejected rows and blanked cells by rule.
         new_columns: Columns that the contract does not declare.
+        absent_columns: Optional columns of the contract that no file had.
         standard: Rows per canonical entity.
         verdicts: Judgement of the checks that have thresholds.
         fingerprint: Of the files, the contract and the corrections.
@@ -64,6 +65,7 @@ class DayResult:
     repaired: int
     reasons: Mapping[str, int]
     new_columns: tuple[str, ...]
+    absent_columns: tuple[str, ...]
     standard: Mapping[str, int]
     verdicts: Mapping[str, Verdict]
     fingerprint: str
@@ -166,7 +168,7 @@ def _refine(
         tally.judge()
         if tally.stops:
             raise _StoppedError  # leaves the standard layer as it was
-    return tally.result(date, files, _new_columns(lake, raw, contract), fingerprint)
+    return tally.result(date, files, lake.schema(raw), contract, fingerprint)
 
 
 class _StoppedError(Exception):
@@ -220,8 +222,10 @@ class _Tally:
         return unaccounted or any(verdict.stops for verdict in self._verdicts.values())
 
     def result(
-        self, date: str, files: tuple[str, ...], new_columns: tuple[str, ...], fingerprint: str
+        self, date: str, files: tuple[str, ...], raw: pa.Schema, contract: SourceContract, fingerprint: str
     ) -> DayResult:
+        from cdm_pipelines.ingest import absent_columns, new_columns  # noqa: PLC0415 - readers load in a run
+
         return DayResult(
             date=date,
             files=files,
@@ -230,7 +234,8 @@ class _Tally:
             quarantined=self._rows["quarantined"],
             repaired=self._rows["repaired"],
             reasons=dict(self._reasons),
-            new_columns=new_columns,
+            new_columns=tuple(new_columns(raw, contract)),
+            absent_columns=tuple(absent_columns(raw)),
             standard=dict(self._standard),
             verdicts=self._verdicts,
             fingerprint=fingerprint,
@@ -249,7 +254,7 @@ def _chunks(
             frame = to_frame(table)
             yield frame if corrections is None else apply_corrections(frame, corrections)
 
-    key_columns = [*contract.key, "_file", "_row", "_sha256"]
+    key_columns = [*contract.key, *_ORIGIN]
     keys = list(corrected(key_columns, settings.chunk_rows))
     if not keys:
         yield Chunk(lake.read(raw), np.zeros(0, dtype=bool))
@@ -271,8 +276,3 @@ def _fingerprint(lake: Lake, raw: str, corrections: pd.DataFrame | None) -> str:
     if corrections is None:
         return delivered
     return sha256(f"{delivered} {corrections.to_csv(index=False)}".encode()).hexdigest()[:16]
-
-
-def _new_columns(lake: Lake, raw: str, contract: SourceContract) -> tuple[str, ...]:
-    known = {*contract.column_names, *_ORIGIN}
-    return tuple(name for name in lake.schema(raw).names if name not in known)
