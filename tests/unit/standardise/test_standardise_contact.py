@@ -154,6 +154,12 @@ def test_compiled_numbers_are_the_library_s_however_they_are_written(values: lis
         ("jan jansen@x.nl", None, False),
         ("jan..x@y.nl", None, False),
         ("jan@x", None, False),
+        ("jan@ab--cd.nl", None, False),
+        ("jan@a--b.nl", "jan@a--b.nl", False),
+        ("jan@-a.nl", None, False),
+        ("jan@x.test", "jan@x.test", True),
+        (f"jan@{'a' * 63}.nl", f"jan@{'a' * 63}.nl", False),
+        (f"jan@{'a' * 64}.nl", None, False),
         ("geen", None, False),
     ],
 )

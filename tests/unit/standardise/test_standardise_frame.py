@@ -123,9 +123,8 @@ COMPANY: dict[str, str | None] = {
 
 def standard_party(*rows: dict[str, str | None]) -> list[dict[str, object]]:
     frame = standardise(valid(*rows), KNA1, DATE)[Entity.PARTY]
-    return [
-        {name: value for name, value in row.items() if not pd.isna(value)} for row in frame.to_dict("records")
-    ]
+    records = frame.to_dict("records")
+    return [{str(name): value for name, value in row.items() if not pd.isna(value)} for row in records]
 
 
 def test_a_person_and_a_company() -> None:
