@@ -21,14 +21,8 @@ from cdm_pipelines.golden.policy import Group, Rule, SurvivorshipPolicy
 Ints = npt.NDArray[np.int64]
 Marks = npt.NDArray[np.bool_]
 
-SINGLE_RECORD, NO_VALUE, ONLY, AGREED, STABLE_KEY = (
-    "single_record",
-    "no_value",
-    "only",
-    "agreed",
-    "stable_key",
-)
-REASONS = (SINGLE_RECORD, NO_VALUE, ONLY, AGREED, *(rule.value for rule in Rule), STABLE_KEY)
+SINGLE_RECORD, UNCONTESTED, STABLE_KEY = "single_record", "uncontested", "stable_key"
+REASONS = (SINGLE_RECORD, UNCONTESTED, *(rule.value for rule in Rule), STABLE_KEY)
 """Why a value is golden; outcomes hold the place in this list."""
 
 
@@ -81,12 +75,15 @@ class Outcome:
     Attributes:
         winner: Row whose values are golden; -1 where no record has a value.
         reason: Why, as a place in ``REASONS``.
+        holders: Per row, whether it has the value, and soundly where any does; where nobody contests it, all of
+            them have the same.
         losers: Rows with a value that lost: one per customer and distinct value, in order.
         loser_customer: Of each loser, its customer's place in ``Layout.shared``.
     """
 
     winner: Ints
     reason: Ints
+    holders: Marks
     losers: Ints
     loser_customer: Ints
 
@@ -112,7 +109,7 @@ class Contest:
         """Ask the group's rules in turn."""
         if not len(self.layout.shared):
             none = np.empty(0, np.int64)
-            return Outcome(none, none, none, none)
+            return Outcome(none, none, np.empty(0, np.bool_), none, none)
         columns = [self._table[name].combine_chunks() for name in group.attributes]
         filled: Ints = np.array([_present(column) for column in columns]).sum(axis=0, dtype=np.int64)
         stages = [self._candidates(group, filled)]
@@ -181,17 +178,13 @@ class Contest:
 
         contested = np.array([np.logical_or.reduceat(stage & other, starts) for stage in stages])
         decided = np.argmin(contested, axis=0)  # the first stage without another value
-        reasons = [AGREED, *(rule.value for rule in group.rules)]
+        reasons = [UNCONTESTED, *(rule.value for rule in group.rules)]
         reason = np.array([REASONS.index(name) for name in reasons])[decided]
         reason[contested.all(axis=0)] = REASONS.index(STABLE_KEY)
-        candidates = np.add.reduceat(stages[0].astype(np.int64), starts)
-        reason[candidates == 1] = REASONS.index(ONLY)
-        reason[~has_value] = REASONS.index(NO_VALUE)
-
         lost = np.flatnonzero(stages[0] & other)
         _, distinct = np.unique(customer[lost] * (values.max() + 1) + values[lost], return_index=True)
         losers = lost[np.sort(distinct)]
-        return Outcome(np.where(has_value, winner, -1), reason, losers, customer[losers])
+        return Outcome(np.where(has_value, winner, -1), reason, stages[1], losers, customer[losers])
 
 
 def _present(column: pa.Array) -> Marks:

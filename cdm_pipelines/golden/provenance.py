@@ -2,9 +2,9 @@
 
 Belongs here: the provenance table. Does not belong here: choosing (``contest``).
 
-Most values of a customer come from the same record for the same reason. The row with attribute ``*`` says so
-once for all groups without a row of their own; every contested group has its own row, with the values that
-lost.
+Most values of a customer are contested by none of its records, and most of those stand in one of them. The row
+with attribute ``*`` names that record once, for all groups without a row of their own; every contested group
+has its own row, with the values that lost.
 """
 
 import json
@@ -16,13 +16,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.golden.contest import REASONS, SINGLE_RECORD, Layout, Outcome
+from cdm_pipelines.golden.contest import REASONS, SINGLE_RECORD, UNCONTESTED, Layout, Outcome
 from cdm_pipelines.golden.policy import Group, SurvivorshipPolicy
 from cdm_pipelines.records.keys import RECORD_KEY
 
 Ints = npt.NDArray[np.int64]
 
 EVERYTHING_ELSE = "*"
+_UNCONTESTED = REASONS.index(UNCONTESTED)
 
 PROVENANCE_SCHEMA = pa.schema(
     [
@@ -58,22 +59,32 @@ def provenance(
     """
     entries = [_of_single_records(layout)]
     if len(layout.shared):
-        winner = np.array([outcomes[group.name].winner for group in policy.groups])
-        pair = winner * len(REASONS) + np.array([outcomes[group.name].reason for group in policy.groups])
-        contested = np.zeros(winner.shape, np.bool_)
+        star = _most_complete(layout, list(outcomes.values()))
+        everyone, nothing_lost = np.zeros_like(star), pa.nulls(len(star), pa.string())
+        entries.append(_Entries(layout.shared, everyone, star, everyone + _UNCONTESTED, nothing_lost))
         for place, group in enumerate(policy.groups):
-            contested[place, outcomes[group.name].loser_customer] = True
-        common = _most_common(pair, (winner >= 0) & ~contested)
-        folded = np.flatnonzero(common >= 0)
-        nothing_lost = pa.nulls(len(folded), pa.string())
-        entries.append(_Entries(layout.shared[folded], np.zeros_like(folded), common[folded], nothing_lost))
-        for place, group in enumerate(policy.groups):
-            own = np.flatnonzero((winner[place] >= 0) & (pair[place] != common))
-            losers = _losers(records, group, outcomes[group.name], len(layout.shared)).take(pa.array(own))
+            outcome = outcomes[group.name]
+            told = (outcome.reason == _UNCONTESTED) & outcome.holders[star]
+            own = np.flatnonzero((outcome.winner >= 0) & ~told)
+            losers = _losers(records, group, outcome, len(layout.shared)).take(pa.array(own))
             name = np.full(len(own), place + 1)
-            entries.append(_Entries(layout.shared[own], name, pair[place, own], losers))
+            entries.append(
+                _Entries(layout.shared[own], name, outcome.winner[own], outcome.reason[own], losers)
+            )
     names = [EVERYTHING_ELSE, *(group.name for group in policy.groups)]
     return _table(entries, records, ids, names)
+
+
+def _most_complete(layout: Layout, outcomes: Sequence[Outcome]) -> Ints:
+    """Per customer the first of the rows that hold most of the uncontested values."""
+    held = np.zeros(layout.rows, np.int64)
+    for outcome in outcomes:
+        uncontested = outcome.reason == _UNCONTESTED
+        held += outcome.holders & uncontested[layout.customer]
+    most = np.maximum.reduceat(held, layout.shared_starts)[layout.customer]
+    rows = np.where(held == most, np.arange(layout.rows), layout.rows)
+    first: Ints = np.minimum.reduceat(rows, layout.shared_starts)
+    return first
 
 
 @dataclass(frozen=True)
@@ -83,27 +94,31 @@ class _Entries:
     Attributes:
         customer: Place of the customer.
         name: Place of the attribute's name.
-        pair: Winning row times the number of reasons, plus the reason.
+        row: The winning row.
+        reason: Why, as a place in ``REASONS``.
         losers: JSON text.
     """
 
     customer: Ints
     name: Ints
-    pair: Ints
+    row: Ints
+    reason: Ints
     losers: pa.Array
 
 
 def _of_single_records(layout: Layout) -> _Entries:
     alone = np.flatnonzero(layout.sizes == 1)
-    pair = layout.starts[alone] * len(REASONS) + REASONS.index(SINGLE_RECORD)
-    return _Entries(alone, np.zeros_like(alone), pair, pa.nulls(len(alone), pa.string()))
+    reason = np.full_like(alone, REASONS.index(SINGLE_RECORD))
+    nothing_lost = pa.nulls(len(alone), pa.string())
+    return _Entries(alone, np.zeros_like(alone), layout.starts[alone], reason, nothing_lost)
 
 
 def _table(entries: Sequence[_Entries], records: pa.Table, ids: pa.Array, names: Sequence[str]) -> pa.Table:
     customer = np.concatenate([entry.customer for entry in entries])
     name = np.concatenate([entry.name for entry in entries])
     order = np.lexsort((name, customer))
-    row, reason = np.divmod(np.concatenate([entry.pair for entry in entries])[order], len(REASONS))
+    row = np.concatenate([entry.row for entry in entries])[order]
+    reason = np.concatenate([entry.reason for entry in entries])[order]
     winner = records.select(RECORD_KEY).take(pa.array(row))
     columns = {
         "golden_id": ids.take(pa.array(customer[order])),
@@ -113,27 +128,6 @@ def _table(entries: Sequence[_Entries], records: pa.Table, ids: pa.Array, names:
         "losers": pa.concat_arrays([entry.losers for entry in entries]).take(pa.array(order)),
     }
     return pa.table(columns, schema=PROVENANCE_SCHEMA)
-
-
-def _most_common(pairs: Ints, counted: npt.NDArray[np.bool_]) -> Ints:
-    """Per customer the most common pair of winning row and reason; -1 where none counts.
-
-    Args:
-        pairs: Per group and customer.
-        counted: Which of them count.
-    """
-    groups, customers = np.nonzero(counted)
-    pair = pairs[groups, customers]
-    order = np.lexsort((pair, customers))
-    pair, customers = pair[order], customers[order]
-    new = np.append(True, (pair[1:] != pair[:-1]) | (customers[1:] != customers[:-1]))[: len(pair)]
-    starts = np.flatnonzero(new)
-    counts = np.diff(np.append(starts, len(pair)))
-    pair, customers = pair[starts], customers[starts]
-    best_last = np.lexsort((-pair, counts, customers))
-    common = np.full(pairs.shape[1], -1, np.int64)
-    common[customers[best_last]] = pair[best_last]
-    return common
 
 
 def _losers(records: pa.Table, group: Group, outcome: Outcome, customers: int) -> pa.Array:

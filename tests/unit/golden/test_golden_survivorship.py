@@ -84,7 +84,7 @@ RULE_TABLE: list[tuple[str, str, list[Row], str | None, str]] = [
         "valid, source_trust",
         [record("erp", "1", phone="bad", invalid_attributes="phone"), record("crm", "2")],
         "bad",
-        "only",
+        "uncontested",
     ),
     (
         "an inactive record speaks only when no active one does",
@@ -98,7 +98,7 @@ RULE_TABLE: list[tuple[str, str, list[Row], str | None, str]] = [
         "valid, active, source_trust",
         [record("erp", "1", phone="A", active=False), record("shop", "2")],
         "A",
-        "only",
+        "uncontested",
     ),
     (
         "trust of a whole source",
@@ -155,7 +155,7 @@ RULE_TABLE: list[tuple[str, str, list[Row], str | None, str]] = [
         "valid, source_trust",
         [record("crm", "2", phone="A"), record("erp", "1", phone="A")],
         "A",
-        "agreed",
+        "uncontested",
     ),
     ("nobody has a value", "valid", [record("crm", "2"), record("erp", "1")], None, "none"),
 ]
@@ -259,14 +259,14 @@ def test_a_customer_of_one_record_is_that_record(tmp_path: Path) -> None:
 
 def test_the_star_row_speaks_for_all_groups_without_their_own(tmp_path: Path) -> None:
     rows = [
-        record("erp", "1", surname="Vries", phone="A", gender="female"),
-        record("crm", "2", surname="Vries", phone="B", gender="female", email="a@b.nl"),
+        record("erp", "1", surname="Vries", phone="A", gender="female", language="nl"),
+        record("crm", "2", surname="Vries", phone="B", gender="female", email="a@b.nl", mobile="C"),
     ]
     _, provenance = one(rows, policy("valid, source_trust", tmp_path))
     assert {name: (told["record_id"], told["rule"]) for name, told in provenance.items()} == {
-        "*": ("1", "agreed"),
+        "*": ("2", "uncontested"),
         "phone": ("1", "source_trust"),
-        "email": ("2", "only"),
+        "language": ("1", "uncontested"),
     }
 
 
@@ -363,7 +363,7 @@ def check_group(
         tuple(winner.get(name) for name in columns)
     }
     assert len(json.loads(why["losers"] or "[]")) == len(others)
-    assert bool(others) == (why["rule"] not in {"agreed", "only", "single_record"})
+    assert bool(others) == (why["rule"] not in {"uncontested", "single_record"})
 
 
 def is_faulty(row: Row, columns: Sequence[str]) -> bool:
