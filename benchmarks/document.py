@@ -23,7 +23,6 @@ _TITLES = {
     "records order": "Current state of orders, lines, payments",
     "link": "Link persons and organisations",
     "stage": "Golden ids and values into staging",
-    "audit": "Audit staging",
     "publish": "Publish in one transaction",
 }
 

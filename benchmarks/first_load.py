@@ -20,7 +20,7 @@ from cdm_pipelines.flows.layout import records_path
 from cdm_pipelines.hub.server import EmbeddedServer
 from cdm_pipelines.settings import Settings, load_settings, root
 
-STATE_STAGES = ("records party", "records order", "link", "stage", "audit", "publish")
+STATE_STAGES = ("records party", "records order", "link", "stage", "publish")
 
 
 @dataclass(frozen=True)

@@ -87,28 +87,17 @@ def link() -> Counts:
 
 
 def stage() -> Counts:
-    """Resolve identities, choose golden values, load them into staging."""
+    """Resolve identities, choose golden values, load them into staging and audit them."""
     from cdm_pipelines.flows.customers import stage_customers  # noqa: PLC0415
     from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
 
     settings, lake = _opened()
     with open_hub(settings) as engine:
         staged = stage_customers(engine, lake, settings)
-    return {"rows": staged.records, "customers": staged.customers}
-
-
-def audit() -> Counts:
-    """Judge what is staged."""
-    from cdm_pipelines.flows.customers import audit_staged  # noqa: PLC0415
-    from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
-
-    settings, lake = _opened()
-    with open_hub(settings) as engine:
-        verdicts = audit_staged(engine, lake, settings)
-    stopping = [f"{name}: {verdict.text}" for name, verdict in verdicts.items() if verdict.stops]
-    if stopping:
+    if staged.stopped:
+        stopping = [f"{name}: {verdict.text}" for name, verdict in staged.verdicts.items() if verdict.stops]
         raise NotPublishableError("; ".join(stopping))
-    return {}
+    return {"rows": staged.records, "customers": staged.customers}
 
 
 def publish() -> Counts:
@@ -143,7 +132,6 @@ STAGES: Mapping[str, Callable[..., Counts]] = {
     "records order": records_order,
     "link": link,
     "stage": stage,
-    "audit": audit,
     "publish": publish,
     "quality": quality,
 }

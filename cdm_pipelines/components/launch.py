@@ -21,11 +21,12 @@ from dagster._core.remote_origin import (
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
+    HIDDEN_TAG_PREFIX,
     PARTITION_NAME_TAG,
 )
 
 LOCATION = "cdm_pipelines"
-HOST_TAG, PROCESS_TAG = "cdm/host", "cdm/process"
+HOST_TAG, PROCESS_TAG = f"{HIDDEN_TAG_PREFIX}cdm_host", f"{HIDDEN_TAG_PREFIX}cdm_process"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """The terminal belongs to the progress display; the event log has everything."""
 

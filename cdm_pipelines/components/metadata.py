@@ -8,11 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
+from sqlalchemy import Table, make_url
 
 from cdm_pipelines.contracts.canonical import Attribute
 from cdm_pipelines.contracts.model import SourceContract
 
 BAR_WIDTH = 30
+_POSTGRES = make_url("postgresql://").get_dialect()()
 
 
 def source_schema(contract: SourceContract) -> dg.TableSchema:
@@ -46,6 +48,21 @@ def canonical_schema(attributes: Iterable[Attribute]) -> dg.TableSchema:
     )
 
 
+def hub_schema(table: Table) -> dg.TableSchema:
+    """Column schema of a table of the hub, from its comments."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=column.name,
+                type=column.type.compile(dialect=_POSTGRES).lower(),
+                description=column.comment,
+                constraints=dg.TableColumnConstraints(nullable=bool(column.nullable)),
+            )
+            for column in table.columns
+        ]
+    )
+
+
 def lineage(columns: Mapping[str, Iterable[tuple[Sequence[str], str]]]) -> dg.TableColumnLineage:
     """Column lineage from ``{column: [(asset key, column), ...]}``."""
     return dg.TableColumnLineage(
@@ -64,11 +81,19 @@ def same_columns(names: Iterable[str], upstream: Sequence[str]) -> dg.TableColum
     return lineage({name: [(upstream, name)] for name in names})
 
 
-def bar_chart(counts: Mapping[str, int], heading: tuple[str, str]) -> dg.MarkdownMetadataValue:
-    """A table with a bar per row, largest first, that Dagster's Markdown view shows as it is."""
+def bar_chart(
+    counts: Mapping[str, int], heading: tuple[str, str], *, scale: bool = False
+) -> dg.MarkdownMetadataValue:
+    """A table with a bar per row that Dagster's Markdown view shows as it is.
+
+    Args:
+        counts: What is counted, by name.
+        heading: What the names are, and what is counted.
+        scale: Whether the names are steps of a scale, kept in their order, and not kinds, largest first.
+    """
     most = max(counts.values(), default=0)
     rows = [f"| {heading[0]} | {heading[1]} | |", "| --- | ---: | --- |"]
-    for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+    for name, count in counts.items() if scale else sorted(counts.items(), key=lambda i: (-i[1], i[0])):
         bar = "█" * max(round(BAR_WIDTH * count / most), 1 if count else 0) if most else ""
         rows.append(f"| {name} | {count:,} | {bar} |")
     return dg.MetadataValue.md("\n".join(rows))

@@ -1,7 +1,9 @@
-"""The steps from clusters to published customers: stage, audit, publish.
+"""The steps from clusters to published customers: stage and audit, then publish.
 
 Belongs here: what is read and loaded, and the verdicts of the audit. Does not belong here: identity, survivorship or
 SQL.
+
+Staging and its audit are one transaction: whatever is staged has passed, so nothing else can ever be published.
 """
 
 from collections import Counter
@@ -10,7 +12,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.flows import layout
@@ -30,40 +32,57 @@ TRANSACTIONS = {Entity.ORDER: "customer_order", Entity.ORDER_LINE: "order_line",
 
 @dataclass(frozen=True)
 class StagedCustomers:
-    """What was staged: counts, and what happened to golden ids."""
+    """What was staged: counts, what happened to golden ids, and the verdict of each audit."""
 
     records: int
     customers: int
     identity: Mapping[str, int]
+    verdicts: Mapping[str, Verdict]
+
+    @property
+    def stopped(self) -> bool:
+        """Whether an audit forbids publication, so that nothing was left staged."""
+        return any(verdict.stops for verdict in self.verdicts.values())
 
 
 def stage_customers(engine: Engine, lake: Lake, settings: Settings) -> StagedCustomers:
-    """Give clusters their golden ids, choose the golden values, and load both into staging."""
+    """Give clusters their golden ids, choose the golden values, load both into staging and audit them.
+
+    What fails its audit is not left in staging.
+    """
+    with engine.connect() as connection, connection.begin() as transaction:
+        staged = _stage(connection, lake, settings)
+        if staged.stopped:
+            transaction.rollback()
+    return staged
+
+
+def _stage(connection: Connection, lake: Lake, settings: Settings) -> StagedCustomers:
     policy = load_policy(settings.policies / "survivorship.yaml")
     records = lake.read(layout.records_path(Entity.PARTY))
-    with engine.begin() as connection:
-        staging = Staging(connection)
-        assignment = assign(
-            _clusters(lake),
-            queries.read_registry(connection, REGISTRY_SCHEMA),
-            queries.read_crosswalk(connection, CROSSWALK_SCHEMA),
-            records.select([*RECORD, "first_seen"]),
-        )
-        staging.add("golden_id", assignment.registry)
-        staging.add("crosswalk", assignment.crosswalk.append_column("active", records["active"]))
-        staging.begin("customer")
-        staging.begin("provenance")
-        for golden in survive_in_chunks(
-            records, assignment.crosswalk, policy, chunk_rows=settings.chunk_rows
-        ):
-            staging.add("customer", golden.customer)
-            staging.add("provenance", golden.provenance)
-        for name, table in _transactions(lake, assignment.crosswalk):
-            staging.add(name, table)
-        rows = staging.finish().rows
+    staging = Staging(connection)
+    assignment = assign(
+        _clusters(lake),
+        queries.read_registry(connection, REGISTRY_SCHEMA),
+        queries.read_crosswalk(connection, CROSSWALK_SCHEMA),
+        records.select([*RECORD, "first_seen"]),
+    )
+    staging.add("golden_id", assignment.registry)
+    staging.add("crosswalk", assignment.crosswalk.append_column("active", records["active"]))
+    staging.begin("customer")
+    staging.begin("provenance")
+    for golden in survive_in_chunks(records, assignment.crosswalk, policy, chunk_rows=settings.chunk_rows):
+        staging.add("customer", golden.customer)
+        staging.add("provenance", golden.provenance)
+    for name, table in _transactions(lake, assignment.crosswalk):
+        staging.add(name, table)
+    rows = staging.finish().rows
     events = Counter(assignment.events["event"].to_pylist())
     return StagedCustomers(
-        records.num_rows, rows["customer"], {"kept": _kept(rows["customer"], events), **events}
+        records.num_rows,
+        rows["customer"],
+        {"kept": _kept(rows["customer"], events), **events},
+        _audit(connection, records.num_rows, Thresholds.load(settings.policies / "checks.yaml")),
     )
 
 
@@ -100,12 +119,10 @@ def _transactions(lake: Lake, crosswalk: pa.Table) -> Iterator[tuple[str, pa.Tab
         yield name, table.select(columns)
 
 
-def audit_staged(engine: Engine, lake: Lake, settings: Settings) -> dict[str, Verdict]:
+def _audit(connection: Connection, records: int, thresholds: Thresholds) -> dict[str, Verdict]:
     """Judge what is staged, by name of the check."""
-    thresholds = Thresholds.load(settings.policies / "checks.yaml")
-    with engine.begin() as connection:
-        problems = audit.audit(connection, lake.count(layout.records_path(Entity.PARTY)))
-        figures = audit.figures(connection)
+    problems = audit.audit(connection, records)
+    figures = audit.figures(connection)
     verdicts = {}
     for name in ("reconciliation", "uniqueness", "referential_integrity"):
         texts = [problem.text for problem in problems if problem.audit == name]

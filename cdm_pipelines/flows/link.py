@@ -25,6 +25,7 @@ from cdm_pipelines.settings import Settings
 OUTGROWN = 3
 """A model fitted on less than this part of today's records is worth fitting anew."""
 _TEXT = pa.string()
+WEIGHT_STEP = 5
 _NO_CLUSTERS = pa.schema([(name, _TEXT) for name in ("source", "record_id", "cluster_id")])
 _NO_PAIRS = pa.schema(
     [(name, _TEXT) for name in ("left_source", "left_id", "right_source", "right_id")]
@@ -43,10 +44,15 @@ class Linked:
     pairs: int = 0
     clusters: int = 0
     blocking: Counter[str] = field(default_factory=Counter)
-    sizes: Counter[str] = field(default_factory=Counter)
-    weights: Counter[str] = field(default_factory=Counter)
+    sizes: Counter[int] = field(default_factory=Counter)
+    weights: Counter[int] = field(default_factory=Counter)
     seconds: dict[str, float] = field(default_factory=dict)
     levels: dict[str, list[Mapping[str, object]]] = field(default_factory=dict)
+
+    @property
+    def weight_steps(self) -> dict[str, int]:
+        """Pairs by steps of match weight, lowest first."""
+        return {f"{low:+d} to {low + WEIGHT_STEP:+d}": self.weights[low] for low in sorted(self.weights)}
 
     @property
     def outgrown(self) -> bool:
@@ -141,13 +147,13 @@ def _account(linked: Linked, kind: PartyKind, result: LinkResult, seconds: float
     linked.fitted_on += result.model.records
     linked.clusters += report["clusters"]
     linked.pairs += len(result.pairs)
-    linked.sizes.update({f"{int(size):>3}": count for size, count in report["cluster_sizes"].items()})
+    linked.sizes.update({int(size): count for size, count in report["cluster_sizes"].items()})
     linked.blocking.update({f"{kind}: {rule['rule']}": rule["new_pairs"] for rule in report["rules"]})
     linked.seconds[str(kind)] = round(seconds, 2)
     linked.levels[str(kind)] = [
         {name: row[name] for name in ("comparison", "meaning", "m", "u", "weight")}
         for row in report["comparisons"]
     ]
-    bins = np.floor(result.pairs["weight"].to_numpy() / 5).astype(int) * 5
+    bins = np.floor(result.pairs["weight"].to_numpy() / WEIGHT_STEP).astype(int) * WEIGHT_STEP
     for low, count in zip(*np.unique(bins, return_counts=True), strict=True):
-        linked.weights[f"{low:+d} to {low + 5:+d}"] += int(count)
+        linked.weights[int(low)] += int(count)

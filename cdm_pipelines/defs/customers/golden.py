@@ -1,18 +1,22 @@
-"""The assets ``golden/*``: staged, audited, then published in one transaction.
+"""The assets ``golden/*``: staged and audited in one step, then published in one transaction.
 
 Belongs here: what these assets are called, depend on and show, and the checks between staging and publication.
 Does not belong here: survivorship, identity or the SQL of the audit.
+
+The checks are made where the customers are staged, and not by an asset check of its own: an automatic run, or one of
+some assets only, would leave that out.
 """
 
 from collections.abc import Iterator
 
 import dagster as dg
 
-from cdm_pipelines.components.metadata import bar_chart, canonical_schema, lineage
+from cdm_pipelines.components.metadata import bar_chart, hub_schema, lineage
 from cdm_pipelines.components.platform import Platform
 from cdm_pipelines.components.registry import OWNER, automation
 from cdm_pipelines.components.transient import told_to_people, transient_retry_policy
 from cdm_pipelines.contracts.canonical import Entity, attributes
+from cdm_pipelines.hub import schema
 
 STAGED = dg.AssetKey(["golden", "staged"])
 PUBLISHED = {
@@ -28,58 +32,60 @@ AUDITS = {
     "cluster_size": "No customer is made of implausibly many records (policies/checks.yaml).",
 }
 _GOLDEN = attributes(Entity.PARTY, golden_only=True)
+_FROM_STAGED = {"dagster/column_lineage": lineage({a.name: [(list(STAGED.path), a.name)] for a in _GOLDEN})}
 
 
-@dg.asset(
-    key=STAGED,
-    deps=[["link", "clusters"], ["records", "party"]],
-    description="Golden customers as they would be published, in schema staging: nobody reads these but the checks.",
-    group_name="golden",
-    owners=[OWNER],
-    kinds={"postgres"},
-    tags={"layer": "golden", "privacy": "personal"},
-    code_version="1",
-    automation_condition=automation(),
+@dg.multi_asset(
+    name="stage",
+    specs=[
+        dg.AssetSpec(
+            STAGED,
+            deps=[["link", "clusters"], ["records", "party"], ["records", "order"]],
+            description="Golden customers as they will be published, in schema staging, where they are left only when "
+            "every blocking audit has passed.",
+            group_name="golden",
+            owners=[OWNER],
+            kinds={"postgres"},
+            tags={"layer": "golden", "privacy": "personal"},
+            code_version="1",
+            automation_condition=automation(),
+            skippable=True,
+            metadata={
+                "dagster/table_name": "staging.customer",
+                "dagster/column_schema": hub_schema(schema.customer),
+                "dagster/column_lineage": lineage(
+                    {a.name: [(["records", "party"], a.name)] for a in _GOLDEN}
+                ),
+            },
+        )
+    ],
+    check_specs=[
+        dg.AssetCheckSpec(name, asset=STAGED, blocking=True, description=description)
+        for name, description in AUDITS.items()
+    ],
     retry_policy=transient_retry_policy(),
     pool="hub",
-    metadata={
-        "dagster/column_schema": canonical_schema(_GOLDEN),
-        "dagster/column_lineage": lineage({a.name: [(["records", "party"], a.name)] for a in _GOLDEN}),
-    },
 )
-def staged(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult[None]:
-    """Resolve identities, choose the golden values, load them into staging."""
+def staged(
+    context: dg.AssetExecutionContext, platform: Platform
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    """Resolve identities, choose the golden values, load them into staging and audit them."""
     from cdm_pipelines.flows.customers import stage_customers  # noqa: PLC0415 - heavy rooms load in a run
 
     with told_to_people(), platform.hub() as engine:
         done = stage_customers(engine, platform.lake, platform.settings)
     context.log.info("%s records are %s customers", f"{done.records:,}", f"{done.customers:,}")
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": done.customers,
-            "dagster/table_name": "staging.customer",
-            "records": done.records,
-            "golden ids": bar_chart(done.identity, ("event", "ids")),
-        }
-    )
-
-
-@dg.multi_asset_check(
-    name="golden_audit",
-    specs=[
-        dg.AssetCheckSpec(name, asset=STAGED, blocking=True, description=description)
-        for name, description in AUDITS.items()
-    ],
-    pool="hub",
-)
-def audit(platform: Platform) -> Iterator[dg.AssetCheckResult]:
-    """What stands between staging and publication."""
-    from cdm_pipelines.flows.customers import audit_staged  # noqa: PLC0415 - heavy rooms load in a run
-
-    with told_to_people(), platform.hub() as engine:
-        verdicts = audit_staged(engine, platform.lake, platform.settings)
+    if not done.stopped:
+        yield dg.MaterializeResult(
+            asset_key=STAGED,
+            metadata={
+                "dagster/row_count": done.customers,
+                "records": done.records,
+                "golden ids": bar_chart(done.identity, ("event", "ids")),
+            },
+        )
     for name in AUDITS:
-        verdict = verdicts[name]
+        verdict = done.verdicts[name]
         yield dg.AssetCheckResult(
             asset_key=STAGED,
             check_name=name,
@@ -102,17 +108,11 @@ def audit(platform: Platform) -> Iterator[dg.AssetCheckResult]:
             tags={"layer": "golden", "privacy": "personal"},
             code_version="1",
             automation_condition=automation(),
-            metadata={"dagster/table_name": f"golden.{name}"}
-            | (
-                {
-                    "dagster/column_schema": canonical_schema(_GOLDEN),
-                    "dagster/column_lineage": lineage(
-                        {a.name: [(list(STAGED.path), a.name)] for a in _GOLDEN}
-                    ),
-                }
-                if name == "customer"
-                else {}
-            ),
+            metadata={
+                "dagster/table_name": f"golden.{name}",
+                "dagster/column_schema": hub_schema(schema.metadata.tables[f"golden.{name}"]),
+                **(_FROM_STAGED if name == "customer" else {}),
+            },
         )
         for name, description in PUBLISHED.items()
     ],

@@ -84,7 +84,7 @@ def link(
             "dagster/row_count": linked.pairs,
             "dagster/uri": platform.lake.where("link/matches.parquet"),
             "candidate pairs by blocking rule": bar_chart(linked.blocking, ("rule", "pairs")),
-            "weights": bar_chart(linked.weights, ("match weight", "pairs")),
+            "weights": bar_chart(linked.weight_steps, ("match weight", "pairs"), scale=True),
             "seconds": {stage: round(seconds, 2) for stage, seconds in linked.seconds.items()},
         },
     )
@@ -94,7 +94,11 @@ def link(
             "dagster/row_count": linked.records,
             "dagster/uri": platform.lake.where("link/clusters.parquet"),
             "clusters": linked.clusters,
-            "sizes": bar_chart(linked.sizes, ("records in cluster", "clusters")),
+            "sizes": bar_chart(
+                {f"{size:,}": linked.sizes[size] for size in sorted(linked.sizes)},
+                ("records in cluster", "clusters"),
+                scale=True,
+            ),
         },
     )
     yield dg.AssetCheckResult(

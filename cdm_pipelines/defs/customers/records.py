@@ -66,4 +66,5 @@ order = _asset(
     "order",
     ORDER_ENTITIES,
     "Latest version of every order, order line and payment, with the party who ordered.",
+    after=[["records", "party"]],
 )

@@ -54,5 +54,9 @@ def housekeeping() -> None:
 
 
 weekly_housekeeping = dg.ScheduleDefinition(
-    job=housekeeping, cron_schedule="0 3 * * 0", default_status=dg.DefaultScheduleStatus.RUNNING
+    name="weekly_housekeeping",
+    job=housekeeping,
+    cron_schedule="0 3 * * 0",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Keeps the platform small, in the night to Sunday.",
 )
