@@ -210,8 +210,8 @@ def _matches(text: str) -> Iterator[Select[Any]]:
     if "@" in text:
         yield select(_C.golden_id).where(_C.email == lowered)
         return
-    if numbers := _phone_numbers(text):
-        yield select(_C.golden_id).where(or_(_C.phone.in_(numbers), _C.mobile.in_(numbers)))
+    if number := _phone_number(text):
+        yield select(_C.golden_id).where(or_(*(column.endswith(number) for column in (_C.phone, _C.mobile))))
     if place := _POSTCODE.fullmatch(text):
         query = select(_C.golden_id).where(_C.postcode == f"{place['digits']} {place['letters'].upper()}")
         yield query.where(_C.house_number == place["number"]) if place["number"] else query
@@ -251,16 +251,12 @@ def _has_every_word(lowered: str) -> ColumnElement[bool]:
     return condition
 
 
-def _phone_numbers(text: str) -> list[str]:
-    """How the number may be stored: E.164, the Netherlands when no country is given."""
+def _phone_number(text: str) -> str | None:
+    """How a stored E.164 number ends: in full when a country is given, else without the national zero."""
     digits = re.sub(r"[\s()./-]", "", text)
     if not re.fullmatch(r"\+?\d{7,15}", digits):
-        return []
-    if digits.startswith("+"):
-        return [digits]
-    if digits.startswith("00"):
-        return [f"+{digits[2:]}"]
-    return [f"+{digits}", f"+31{digits.removeprefix('0')}"]
+        return None
+    return f"+{digits[2:]}" if digits.startswith("00") else digits.removeprefix("0")
 
 
 def _as_uuid(text: str) -> UUID | None:

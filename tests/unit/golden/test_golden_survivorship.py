@@ -324,7 +324,7 @@ some_records = st.lists(
 all_rules = st.permutations(["active", "source_trust", "recency", "frequency", "completeness"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(drawn=some_records, rules=all_rules, order=st.randoms(), chunk=st.integers(1, 5))
 def test_laws_of_survivorship(
     drawn: list[Row], rules: list[str], order: Any, chunk: int, tmp_path_factory: pytest.TempPathFactory

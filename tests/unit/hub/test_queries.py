@@ -34,30 +34,31 @@ ANNA, ACME, PIET = (
 )
 
 
-@pytest.mark.parametrize(
-    ("description", "typed", "found"),
-    [
-        ("surname, any case", "BERG", [ANNA]),
-        ("words of a name in any order", "van der berg anna", [ANNA]),
-        ("beginnings of words", "jans", [PIET]),
-        ("organisation", "acme wonen", [ACME]),
-        ("e-mail, any case", " Anna@Example.NL ", [ANNA]),
-        ("national phone number", "010-123 45 67", [ANNA]),
-        ("international phone number", "+31 6 12345678", [ANNA]),
-        ("international prefix", "0031612345678", [ANNA]),
-        ("postcode", "1234ab", sorted([ANNA, ACME])),
-        ("postcode and house number", "1234 ab 12", [ANNA]),
-        ("record id, in any source", "77", sorted([ANNA, PIET])),
-        ("golden id", ACME.upper(), [ACME]),
-        ("nobody", "Pietersen", []),
-        ("nothing", "   ", []),
-        ("a wildcard is only a character", "%", []),
-    ],
-)
-def test_search(hub: Engine, description: str, typed: str, found: list[str]) -> None:
+SEARCHES: list[tuple[str, str, list[str]]] = [
+    ("surname, any case", "BERG", [ANNA]),
+    ("words of a name in any order", "van der berg anna", [ANNA]),
+    ("beginnings of words", "jans", [PIET]),
+    ("organisation", "acme wonen", [ACME]),
+    ("e-mail, any case", " Anna@Example.NL ", [ANNA]),
+    ("national phone number", "010-123 45 67", [ANNA]),
+    ("international phone number", "+31 6 12345678", [ANNA]),
+    ("international prefix", "0031612345678", [ANNA]),
+    ("a number in another country", "0049612345678", []),
+    ("postcode", "1234ab", sorted([ANNA, ACME])),
+    ("postcode and house number", "1234 ab 12", [ANNA]),
+    ("record id, in any source", "77", sorted([ANNA, PIET])),
+    ("golden id", ACME.upper(), [ACME]),
+    ("nobody", "Pietersen", []),
+    ("nothing", "   ", []),
+    ("a wildcard is only a character", "%", []),
+]
+
+
+def test_search(hub: Engine) -> None:
     with hub.connect() as connection:
-        rows = search_customers(connection, typed, 10)
-    assert sorted(str(row["golden_id"]) for row in rows) == found, description
+        for description, typed, found in SEARCHES:
+            rows = search_customers(connection, typed, 10)
+            assert sorted(str(row["golden_id"]) for row in rows) == found, description
 
 
 def test_exact_matches_come_first_and_the_limit_holds(hub_engine: Engine) -> None:
