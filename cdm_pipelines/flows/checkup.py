@@ -38,6 +38,7 @@ def check_configuration(settings: Settings, *, write: bool = False) -> list[str]
         return [str(error)]
     target = root() / DICTIONARY
     if write:
+        target.parent.mkdir(exist_ok=True)
         target.write_text(rendered, encoding="utf-8")
     elif not target.exists() or target.read_text(encoding="utf-8") != rendered:
         problems.append(f"{DICTIONARY} is not what the contracts say. Run `cdm check --write` and commit it.")
