@@ -293,6 +293,20 @@ def test_the_employer_is_a_golden_customer(tmp_path: Path) -> None:
     assert (person["employer_id"], organisation["employer_id"]) == (f"{GOLDEN}2", None)
 
 
+def test_many_distinct_values_in_a_wide_group_stay_apart(tmp_path: Path) -> None:
+    columns = golden_groups()["address"]
+    rows = [
+        record(source, str(at), **{name: f"{name} {at} {source}" for name in columns})
+        | {"golden_id": f"00000000-0000-5000-8000-{at:012d}"}
+        for at in range(600)
+        for source in ("shop", "erp")
+    ]
+    done = golden(rows, policy("valid, source_trust", tmp_path))
+    told = done.provenance.filter(pa.compute.equal(done.provenance["attribute"], "address"))
+    assert told["source"].unique().to_pylist() == ["erp"]
+    assert [len(json.loads(losers)) for losers in told["losers"].to_pylist()] == [1] * 600
+
+
 def test_a_record_without_a_golden_id_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="1 records have no golden id"):
         golden([record("crm", "1") | {"golden_id": None}], policy("valid", tmp_path))
