@@ -296,7 +296,8 @@ def test_the_employer_is_a_golden_customer(tmp_path: Path) -> None:
 def test_many_distinct_values_in_a_wide_group_stay_apart(tmp_path: Path) -> None:
     columns = golden_groups()["address"]
     rows = [
-        record(source, str(at), **{name: f"{name} {at} {source}" for name in columns})
+        record(source, str(at))
+        | {name: f"{name} {at} {source}" for name in columns}
         | {"golden_id": f"00000000-0000-5000-8000-{at:012d}"}
         for at in range(600)
         for source in ("shop", "erp")
