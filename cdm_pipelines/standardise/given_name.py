@@ -25,7 +25,6 @@ _SHORT_NAMES = words(
     "ab ad al an bo bé co cy di do ed eg el em fé ge ha ib ii io jo ju ka ko ky la li lo lu ly ma mo my no ny ob ot ou "
     "oz pi ra ro ru ry si su ta ti ty ub uk ut vi wu xi ya ye yi yu za zo zé"
 )
-_LETTERS = re.compile(r"[^\W\d_]+")
 
 
 class Given(NamedTuple):
@@ -56,7 +55,12 @@ def is_initials(token: str) -> bool:
 
 def initials_in(token: str) -> str:
     """The initials of a token in one spelling: ``jp`` is ``J.P.``, ``TH.`` is ``Th.``."""
-    return "".join(f"{initial}." for part in _LETTERS.findall(token) for initial in _split(part, token))
+    return "".join(f"{initial}." for part in _runs(token) for initial in _split(part, token))
+
+
+def _runs(token: str) -> list[str]:
+    """The runs of letters in a token; a fraction such as ½ is a word character for ``re``, but no letter."""
+    return "".join(letter if letter.isalpha() else " " for letter in token).split()
 
 
 def _split(part: str, token: str) -> list[str]:
@@ -142,7 +146,7 @@ def _spelled(name: str, *, first: bool) -> str:
 
 
 def _first_letter(token: str) -> str:
-    letters = "".join(_LETTERS.findall(token))
+    letters = "".join(_runs(token))
     first = letters[:1]
     initial = "IJ" if letters[:2] in ("IJ", "Ij") else first.upper() if len(first.upper()) == 1 else first
     return f"{initial}." if initial else ""
