@@ -231,7 +231,7 @@ def _by_golden_id(golden_id: UUID) -> Select[Any]:
 
 
 def _has_every_word(lowered: str) -> ColumnElement[bool]:
-    """Each word typed begins a word of the customer's name."""
+    """Each word typed begins a word of the customer's name or town."""
     name = func.lower(
         func.concat_ws(
             " ",
@@ -242,6 +242,7 @@ def _has_every_word(lowered: str) -> ColumnElement[bool]:
             _C.surname,
             _C.organisation_name,
             _C.trade_name,
+            _C.city,
         )
     )
     conditions = [name.contains(f" {word}", autoescape=True) for word in lowered.split()]
