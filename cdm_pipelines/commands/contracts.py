@@ -20,7 +20,7 @@ def suggest(
     with told_to_people():
         text = profile(file, source=source or file.parent.name, entity=entity or file.stem).to_yaml()
     if out == Path():
-        console.print(text, markup=False, soft_wrap=True)
+        console.print(text, markup=False, soft_wrap=True, end="")
     else:
         writable(out).write_text(text, encoding="utf-8")
         console.print(f"Contract written to {out}: read every line that says it is unsure.", markup=False)

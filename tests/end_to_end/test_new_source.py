@@ -132,7 +132,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory, deploy: Callable[..., Dep
     panel.parent.mkdir(parents=True)
     panel.write_text(
         "".join(
-            json.dumps({"respondent_id": FIRST_RESPONDENT + number, **respondent(row)}, ensure_ascii=False) + "\n"
+            json.dumps({"respondent_id": FIRST_RESPONDENT + number, **respondent(row)}, ensure_ascii=False)
+            + "\n"
             for number, row in enumerate(rows[:MEMBERS])
         ),
         encoding="utf-8",

@@ -1,0 +1,180 @@
+"""``cdm demo`` on the extracts that come with the project: what it says, and what became of the flaws planted in them."""
+
+import csv
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from cdm_pipelines.settings import load_settings
+
+from .conftest import ROOT, Deployment
+
+DATA = ROOT / "data"
+QUARANTINED = {"ragged": "ragged", "null_key": "missing_key", "duplicate_key": "superseded"}
+REPAIRED = {
+    "impossible_date": "not_date",
+    "date_far_away": "implausible_date",
+    "email_without_at": "not_email",
+}
+MARKED = {
+    ("phone_zeros", "Phone"): "phone",
+    ("phone_zeros", "TELF1"): "phone",
+    ("bad_postcode", "MailingPostalCode"): "postcode",
+    ("bad_postcode", "PSTLZ"): "postcode",
+    ("bad_postcode", "Default Address Zip"): "postcode",
+    ("wrong_check_digit", "VAT_Number__c"): "vat_number",
+    ("wrong_check_digit", "STCEG"): "vat_number",
+    ("wrong_check_digit", "ZZIBAN"): "iban",
+}
+"""Kept, and named in ``invalid_attributes``: a good value of another record wins."""
+LEFT_OUT = {("phone_zeros", "Default Address Phone"), ("bad_postcode", "BillingPostalCode")}
+"""A column that the contract maps to nothing; XXXX, which stands for an unknown postcode."""
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A deployment after ``cdm demo``, and what was printed."""
+
+    deployment: Deployment
+    printed: str
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of one delivered row."""
+
+    rejected_for: set[str]
+    blanked: dict[str, str]
+    marked: set[str]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory, new_database: Callable[..., str], _template: str) -> Demo:
+    home = tmp_path_factory.mktemp("demo")
+    settings = load_settings(
+        home=home, landing_url=str(DATA / "landing"), database_url=new_database(_template), threads=1
+    )
+    deployment = Deployment(settings)
+    return Demo(deployment, deployment.ask("demo"))
+
+
+def column(text: str, name: str, row: str) -> int:
+    """A number from a printed table."""
+    lines = [[cell.strip() for cell in re.split("[│┃]", line)] for line in text.splitlines()]
+    (heading,) = [cells for cells in lines if name in cells]
+    (found,) = [cells for cells in lines if row in cells]
+    return int(found[heading.index(name)].replace(",", ""))
+
+
+def test_the_summary_shows_rows_per_source_that_add_up(demo: Demo) -> None:
+    for folder in sorted((DATA / "landing").glob("*/*")):
+        entity = str(folder.relative_to(DATA / "landing"))
+        read, accepted, quarantined = (
+            column(demo.printed, name, entity) for name in ("read", "accepted", "quarantined")
+        )
+        assert read == accepted + quarantined
+        assert read > 0
+    assert column(demo.printed, "repaired", "crm/contact") > 0
+
+
+def test_the_customers_are_right(demo: Demo) -> None:
+    found = re.search(r"precision ([\d.]+), recall ([\d.]+)", demo.printed)
+    assert found is not None
+    assert float(found[1]) >= 0.99
+    assert float(found[2]) >= 0.9
+
+
+def test_the_summary_counts_what_is_published(demo: Demo) -> None:
+    found = re.search(r"([\d,]+) source records are ([\d,]+) golden customers", demo.printed)
+    assert found is not None
+    ((records, customers),) = demo.deployment.query(
+        "SELECT (SELECT count(*) FROM golden.crosswalk), (SELECT count(*) FROM golden.customer)"
+    )
+    assert [int(figure.replace(",", "")) for figure in found.groups()] == [records, customers]
+
+
+def test_five_merges_and_the_next_steps_are_shown(demo: Demo) -> None:
+    table = demo.printed.partition("Five customers")[2]
+    rows = [[cell.strip() for cell in line.split("│")] for line in table.splitlines() if line.startswith("│")]
+    merges: dict[str, set[str]] = {}
+    for row in rows:
+        merges.setdefault(row[1], set()).add(row[2])
+    assert sorted(merges) == list("12345")
+    assert all(len(sources) > 1 for sources in merges.values())
+    for step in ("make up", "cdm customer", "cdm quarantine list"):
+        assert step in demo.printed
+
+
+def test_a_second_demo_changes_nothing(demo: Demo) -> None:
+    rows, files = demo.deployment.published(versions=True), demo.deployment.lake()
+    again = demo.deployment.ask("demo")
+    assert demo.deployment.published(versions=True) == rows
+    assert demo.deployment.lake() == files
+    summary = again[again.index("Rows per source") : again.index("3 days in")]
+    assert summary in demo.printed
+
+
+def fates(deployment: Deployment, day: str, name: str) -> dict[int, Fate]:
+    """What became of each row of a day, by its number in the file."""
+    lake = Path(deployment.settings.lake_url)
+    found: dict[int, Fate] = {}
+    for row in pq.read_table(lake / "raw" / name / f"{day}.parquet", columns=["_row"]).to_pylist():
+        found[row["_row"]] = Fate(set(), {}, set())
+    for row in pq.read_table(lake / "quarantine" / name / f"{day}.parquet").to_pylist():
+        found[row["_row"]].rejected_for.update(reason["rule"] for reason in json.loads(row["_reasons"]))
+    for row in pq.read_table(lake / "repairs" / name / f"{day}.parquet").to_pylist():
+        found[row["_row"]].blanked[row["column"]] = row["rule"]
+    for row in pq.read_table(lake / "standard" / name / day / "party.parquet").to_pylist():
+        found[row["_row"]].marked.update((row["invalid_attributes"] or "").split(",") if row else ())
+    return found
+
+
+def test_every_planted_flaw_is_dealt_with(demo: Demo) -> None:
+    with (DATA / "truth" / "planted.csv").open(encoding="utf-8", newline="") as lines:
+        planted = list(csv.DictReader(lines))
+    known: dict[tuple[str, str], dict[int, Fate]] = {}
+    missed = []
+    for flaw in planted:
+        day, name = flaw["date"], f"{flaw['source']}/{flaw['entity']}"
+        if (day, name) not in known:
+            known[day, name] = fates(demo.deployment, day, name)
+        fate, kind, where = known[day, name][int(flaw["row"])], flaw["kind"], (flaw["kind"], flaw["column"])
+        if kind in QUARANTINED:
+            well = fate.rejected_for == {QUARANTINED[kind]}
+        elif kind in REPAIRED:
+            well = fate.blanked == {flaw["column"]: REPAIRED[kind]} and not fate.rejected_for
+        elif where in MARKED:
+            well = MARKED[where] in fate.marked and not fate.rejected_for
+        else:
+            well = where in LEFT_OUT and not fate.rejected_for
+        if not well:
+            missed.append((day, name, flaw["row"], kind, fate))
+    assert missed == []
+    assert len(planted) > 80
+
+
+def test_nothing_but_the_planted_flaws_is_rejected(demo: Demo) -> None:
+    with (DATA / "truth" / "planted.csv").open(encoding="utf-8", newline="") as lines:
+        flawed = {
+            (row["date"], row["source"], row["entity"], int(row["row"])) for row in csv.DictReader(lines)
+        }
+    lake = Path(demo.deployment.settings.lake_url)
+    for path in sorted((lake / "quarantine").rglob("*.parquet")):
+        source, entity = path.parts[-3:-1]
+        rows = pq.read_table(path, columns=["_row"])["_row"].to_pylist()
+        assert {(path.stem, source, entity, row) for row in rows} <= flawed
+
+
+def test_no_planted_value_is_published(demo: Demo) -> None:
+    ((phones, dates, mailboxes),) = demo.deployment.query(
+        "SELECT count(*) FILTER (WHERE phone ~ '0000000'), "
+        "count(*) FILTER (WHERE birth_date NOT BETWEEN '1900-01-01' AND '2026-06-03'), "
+        "count(*) FILTER (WHERE email NOT LIKE '%@%') FROM golden.customer"
+    )
+    assert (dates, mailboxes) == (0, 0)
+    assert phones == 0
