@@ -15,6 +15,7 @@ import numpy.typing as npt
 from cdm_pipelines.linkage.blocking import Allowed, Blocks, Positions
 from cdm_pipelines.linkage.compare import Compared
 from cdm_pipelines.linkage.encode import Records
+from cdm_pipelines.linkage.levels import Levels
 
 _IN_KEY = 50_000  # pairs with equal keys that are looked at
 
@@ -60,17 +61,21 @@ def chance(
     made = key.makes(*pairs)
     comparable = float((levels >= 0).mean()) if len(levels) else 0.0
     everything = max(comparable * allowed.total, equal, 1.0)
-    inside = _shares(compared.levels(*drawn), size, floor=0.5)
-    outside = _shares(levels[~made], size, floor=0.5)
     share = min(equal / everything, 1.0)
-    return Chance(share * inside + (1 - share) * outside, comparable)
+    inside, outside = _counts(compared.levels(*drawn), size), _counts(levels[~made], size)
+    shares = share * _shares(inside) + (1 - share) * _shares(outside)
+    # A level that neither shows has happened less than once in the pairs looked at.
+    shares[shares == 0] = 0.5 / max(float(inside.sum() + outside.sum()), 1.0)
+    return Chance(shares / shares.sum(), comparable)
 
 
-def _shares(levels: npt.NDArray[np.int8], size: int, floor: float) -> npt.NDArray[np.float64]:
-    counts = np.bincount(levels[levels >= 0], minlength=size).astype(np.float64)
-    counts = np.maximum(counts, floor if counts.sum() else 1.0)
-    shares: npt.NDArray[np.float64] = counts / counts.sum()
-    return shares
+def _counts(levels: Levels, size: int) -> npt.NDArray[np.float64]:
+    return np.bincount(levels[levels >= 0], minlength=size).astype(np.float64)
+
+
+def _shares(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    total = counts.sum()
+    return np.asarray(counts / total if total else np.zeros(len(counts)))
 
 
 def chances(

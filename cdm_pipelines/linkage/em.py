@@ -118,7 +118,9 @@ def fit(
     mixture[:, 1] = np.where(told_apart & relatives, 0.1, 0.0)
     mixture[:, 2] = 1 - mixture.sum(axis=1)
     fitted = Fitted(m, u, r, 0.0, 0.0, mixture[:, 0])
-    prior = np.array([min(0.5, table.counts.sum() * 0.3 / max(total, 1)), 0.0, 0.0])
+    # Where nothing tells matches from others every prior confirms itself: start from few, one for ten records or less.
+    few = min(float(table.counts.sum()) * 0.3, 0.1 * float(np.sqrt(2 * total)))
+    prior = np.array([few / max(total, 1), 0.0, 0.0])
     prior[1] = prior[0] * 0.1 if relatives else 0.0
     prior[2] = 1 - prior.sum()
     for step in range(1, iterations + 1):

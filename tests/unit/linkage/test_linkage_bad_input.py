@@ -102,10 +102,10 @@ def test_very_long_values() -> None:
 
 
 def test_mixed_types_and_numbers() -> None:
-    frame = PEOPLE.assign(
-        id=range(len(PEOPLE)), postcode=[1000.0 if n % 3 else None for n in range(len(PEOPLE))]
-    )
-    frame["surname"] = [n if n % 7 == 0 else v for n, v in enumerate(frame["surname"])]
+    halves = pd.Series(range(len(PEOPLE)), dtype=float).where(lambda n: n % 3 > 0)
+    frame = PEOPLE.assign(id=range(len(PEOPLE)), postcode=halves.to_numpy())
+    mixed: Any = [n if n % 7 == 0 else v for n, v in enumerate(frame["surname"])]
+    frame["surname"] = mixed
     frame["birth_date"] = pd.to_datetime(frame["birth_date"], errors="coerce")
     result = link(frame, policy())
     assert result.clusters["record_id"].tolist() == sorted(str(n) for n in range(len(PEOPLE)))

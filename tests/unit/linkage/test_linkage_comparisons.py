@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from linkage_examples import comparison, records_of
 
@@ -218,6 +218,7 @@ TEXTS = st.one_of(st.none(), st.text(max_size=12), st.text("abcdij -.'", max_siz
     ],
 )
 @given(rows=st.lists(st.tuples(TEXTS, TEXTS, TEXTS), min_size=2, max_size=6))
+@settings(max_examples=60, deadline=None)
 def test_levels_are_symmetric_and_equal_records_agree_fully(
     content: dict[str, Any], clean: tuple[str, ...], rows: list[tuple[str | None, ...]]
 ) -> None:
