@@ -73,6 +73,7 @@ def _read(file: Path, source_column: str | None) -> pa.Table:
             f"{file}: cannot be read as {file.suffix or 'CSV'} ({type(error).__name__})"
         ) from None
     table = table.cast(pa.schema([(name, pa.string()) for name in table.column_names]))
-    if source_column is None and "source" not in table.column_names:
-        table = table.append_column("source", pa.repeat(pa.scalar(file.stem), table.num_rows))
+    told = source_column or "source"
+    if told not in table.column_names:
+        table = table.append_column(told, pa.repeat(pa.scalar(file.stem), table.num_rows))
     return table

@@ -9,8 +9,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
@@ -56,11 +56,10 @@ def write_csv(path: Path, rows: list[dict[str, str]]) -> Path:
 # Help
 
 
-def every_command(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
-    yield " ".join(("cdm", *path)), command
-    if isinstance(command, click.Group):
-        for name, child in command.commands.items():
-            yield from every_command(child, (*path, name))
+def every_command(command: Any, path: tuple[str, ...] = ("cdm",)) -> Iterator[tuple[str, Any]]:
+    yield " ".join(path), command
+    for name, child in getattr(command, "commands", {}).items():
+        yield from every_command(child, (*path, name))
 
 
 COMMANDS = dict(every_command(typer.main.get_command(app)))
