@@ -19,7 +19,7 @@ from cdm_pipelines.linkage.policy import Similarity
 Levels = npt.NDArray[np.int8]
 Texts = npt.NDArray[np.object_]
 MISSING = -1
-THREADS = 2
+THREADS = -1  # all cores; each pair is its own work, so their number changes no result
 
 
 def on_distinct(

@@ -28,7 +28,7 @@ def test_febrl3_is_deduplicated() -> None:
     )
     measured = evaluate(result.clusters, truth).pairs
     assert measured.precision >= 0.998
-    assert measured.f1 >= 0.98
+    assert measured.f1 >= 0.994
 
 
 def test_febrl4_is_linked() -> None:
@@ -40,7 +40,7 @@ def test_febrl4_is_linked() -> None:
     truth = pd.DataFrame(
         {"source": frame["file"], "record_id": frame["rec_id"], "truth_id": party(frame["rec_id"])}
     )
-    assert evaluate(result.clusters, truth).pairs.f1 >= 0.99
+    assert evaluate(result.clusters, truth).pairs.f1 >= 0.995
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no shared data: set CDM_SHARED_DATA")
@@ -50,7 +50,7 @@ def test_fake_1000_is_deduplicated() -> None:
     truth = pd.DataFrame({"source": "records", "record_id": frame["unique_id"], "truth_id": frame["cluster"]})
     measured = evaluate(result.clusters, truth).pairs
     assert measured.precision >= 0.99
-    assert measured.f1 >= 0.8
+    assert measured.f1 >= 0.86
 
 
 def test_policies_alone_load_without_the_engine() -> None:
