@@ -22,7 +22,7 @@ _TITLES = {
     "records party": "Current state of parties",
     "records order": "Current state of orders, lines, payments",
     "link": "Link persons and organisations",
-    "stage": "Golden ids and values into staging",
+    "stage": "Golden ids and values into staging, audited",
     "publish": "Publish in one transaction",
 }
 

@@ -27,8 +27,7 @@ STAGES = [
     "Current state of parties",
     "Current state of orders, lines, payments",
     "Link persons and organisations",
-    "Golden ids and values into staging",
-    "Audit staging",
+    "Golden ids and values into staging, audited",
     "Publish in one transaction",
 ]
 
