@@ -5,9 +5,14 @@ Belongs here: starting processes and telling what is well and what is not.
 
 import os
 import signal
+import socket
 import subprocess
 import sys
-from typing import Annotated
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Self
 
 import typer
 
@@ -33,51 +38,98 @@ def up(
     ] = "127.0.0.1",
 ) -> None:
     """Start Dagster's UI and daemon (schedules and sensors live) until Ctrl-C."""
-    from cdm_pipelines.components.session import code_location, open_platform  # noqa: PLC0415
+    from cdm_pipelines.components.session import open_platform  # noqa: PLC0415
 
-    with told_to_people(), open_platform(settings()):
-        location = code_location()
-        commands = {
-            "UI": ["dagster_webserver", *location, "-h", host, "-p", str(port)],
-            "daemon": ["dagster._daemon", "run", *location],
-        }
-        running = {
-            name: subprocess.Popen([sys.executable, "-m", *command], start_new_session=True)  # noqa: S603 - our own arguments
-            for name, command in commands.items()
-        }
-        console.print(f"Dagster UI on http://{host}:{port} (Ctrl-C stops it)", markup=False)
-        code = _until_one_ends(running)
-    raise typer.Exit(code)
+    if reason := _unusable(host, port):
+        fail(f"Port {port} of {host} cannot be used: {reason}. Choose another with --port.", FAILED)
+    with (
+        told_to_people(),
+        open_platform(settings()),
+        tempfile.TemporaryDirectory(prefix="cdm-") as folder,
+        _Processes() as processes,
+    ):
+        address, workspace = Path(folder) / "code.sock", Path(folder) / "workspace.yaml"
+        workspace.write_text(_WORKSPACE.format(socket=address), encoding="utf-8")
+        processes.start("code server", *_CODE_SERVER, "--socket", str(address))
+        console.print("Loading the code location …")
+        if processes.wait(until=address.exists):
+            processes.start("daemon", "dagster._daemon", "run", "-w", str(workspace))
+            processes.start("UI", "dagster_webserver", "-w", str(workspace), "-h", host, "-p", str(port))
+            console.print(f"Dagster UI on http://{host}:{port} (Ctrl-C stops it)", markup=False)
+            processes.wait(until=lambda: False)
+    raise typer.Exit(FAILED if processes.ended else DONE)
 
 
-def _until_one_ends(running: dict[str, subprocess.Popen[bytes]]) -> int:
-    """Wait for Ctrl-C or the end of a process, then stop all; returns the exit code."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
-    code = DONE
+def _unusable(host: str, port: int) -> str:
+    """Why no server can listen there; "" when one can."""
     try:
-        while all(process.poll() is None for process in running.values()):
-            try:
-                next(iter(running.values())).wait(timeout=1)
-            except subprocess.TimeoutExpired:
-                continue
-        for name, process in running.items():
-            if process.poll() is not None:
-                errors.print(f"The {name} ended with exit code {process.returncode}.", style="red")
-                code = FAILED
-    except KeyboardInterrupt:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            return ""
+    except OSError as error:
+        return str(error.strerror)
+
+
+_CODE_SERVER = (
+    "dagster",
+    "code-server",
+    "start",
+    "-m",
+    "cdm_pipelines.definitions",
+    "--location-name",
+    "cdm_pipelines",
+)
+_WORKSPACE = """\
+load_from:
+  - grpc_server:
+      socket: {socket}
+      location_name: cdm_pipelines
+"""
+"""One code server for UI and daemon: each would start its own, the daemon a new one every minute."""
+
+
+class _Processes:
+    """Processes that belong together: when one ends, or on Ctrl-C, all are stopped."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self.ended = ""
+
+    def __enter__(self) -> Self:
+        signal.signal(signal.SIGTERM, _interrupt)
+        return self
+
+    def start(self, name: str, module: str, *arguments: str) -> None:
+        """Start a Python module, out of reach of the terminal's Ctrl-C: ``__exit__`` stops it in order."""
+        command = [sys.executable, "-m", module, *arguments]
+        self._running[name] = subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own arguments
+
+    def wait(self, until: Callable[[], bool]) -> bool:
+        """Wait for a condition; returns whether it came before one of the processes ended."""
+        while not until():
+            for name, process in self._running.items():
+                if process.poll() is not None:
+                    self.ended = name
+                    errors.print(f"The {name} ended with exit code {process.returncode}.", style="red")
+                    return False
+            time.sleep(0.2)
+        return True
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> bool:
+        """Stop what was started last first; a second Ctrl-C does not leave half of it behind."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         console.print("Stopping …")
-    for process in running.values():
-        process.send_signal(signal.SIGINT)
-    for process in running.values():
-        try:
-            process.wait(timeout=STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-    return code
+        for process in reversed(self._running.values()):
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(timeout=STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+        return kind is KeyboardInterrupt
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def dagster(context: typer.Context) -> None:

@@ -44,8 +44,9 @@ def attributes_of(target: Attribute | Input) -> tuple[str, ...]:
 
 
 def automation() -> dg.AutomationCondition[dg.AssetKey | dg.AssetCheckKey]:
-    """Run when something upstream is new and sound, and nothing upstream is still running.
+    """Run when something upstream is new and sound, and nothing upstream, two steps up, is still running.
 
+    Two steps: orders must not run ahead of parties, which wait for a source that orders do not come from.
     A failed blocking check stops downstream in its own run only, so the condition asks for it as well. Missing
     days upstream do not count: a source that has never delivered must not hold up the others.
     """
@@ -55,5 +56,6 @@ def automation() -> dg.AutomationCondition[dg.AssetKey | dg.AssetCheckKey]:
         & condition.any_deps_updated().since_last_handled()
         & condition.all_deps_blocking_checks_passed()
         & ~condition.any_deps_in_progress()
+        & ~condition.any_deps_match(condition.any_deps_in_progress())
         & ~condition.in_progress()
     ).with_label("new and sound upstream")

@@ -15,7 +15,7 @@ from cdm_pipelines.components.launch import fail_orphans
 from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.hub.environment import dagster_environment
 from cdm_pipelines.hub.migrate import migrate
-from cdm_pipelines.settings import Settings, root
+from cdm_pipelines.settings import Settings
 
 INGEST = "ingest_"
 
@@ -59,12 +59,6 @@ def open_session(settings: Settings) -> Iterator[Session]:
     with open_platform(settings) as engine, dg.DagsterInstance.get() as instance:
         fail_orphans(instance)
         yield Session(settings, engine, instance, load_definitions())
-
-
-def code_location() -> list[str]:
-    """Arguments that name the code location to Dagster's programs."""
-    workspace = root() / "workspace.yaml"
-    return ["-w", str(workspace)] if workspace.is_file() else ["-m", "cdm_pipelines.definitions"]
 
 
 def load_definitions() -> dg.Definitions:
