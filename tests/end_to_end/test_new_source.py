@@ -68,7 +68,7 @@ def shared_contacts(landing: Path) -> list[dict[str, str]]:
     told = [
         row
         for row in rows
-        if None not in row and None not in row.values()  # a ragged row
+        if None not in row and None not in row.values() and row["Id"]  # neither ragged nor without its key
         if row["Email"]
         and "@" in row["Email"]
         and row["MailingPostalCode"]
