@@ -14,8 +14,8 @@ from benchmarks.first_load import Measured, Run
 
 _MIB = 2**20
 _BAR = 30  # characters of the longest bar
-NOISY = 0.5
-"""Load before a run, per core, above which its figures are called noisy."""
+NOISY = 0.2
+"""Cores busy with the work of others, above which figures are called noisy."""
 
 _TITLES = {
     "hub": "Make the database, start PostgreSQL, migrate",
@@ -71,8 +71,8 @@ class Report:
 
     @property
     def noisy(self) -> bool:
-        """Whether other work was running on the machine."""
-        return self.run.load_before > NOISY * int(self.machine["cores"])
+        """Whether the machine had other work meanwhile."""
+        return self.run.others > NOISY
 
     def json(self) -> str:
         """All figures, without paths."""
@@ -131,7 +131,7 @@ def _summary(report: Report) -> str:
         totals = sorted(each.seconds for each in report.runs)
         rows.append([f"First load, {len(totals)} runs", f"{totals[0]:.1f} to {_seconds(totals[-1])}"])
     note = (
-        f"\n\nOther work was running on the machine (load {run.load_before:.1f}): the seconds are too high."
+        f"\n\nOther work kept {run.others:.1f} cores busy meanwhile: the seconds are too high."
         if report.noisy
         else ""
     )

@@ -6,13 +6,14 @@ Belongs here: the stages in their order, each in a fresh process. Does not belon
 import json
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import peers
 from benchmarks.extracts import Extracts
-from benchmarks.machine import load
+from benchmarks.machine import busy_seconds
 from benchmarks.meter import Usage, environment, measure
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.flows.catalogue import all_contracts
@@ -37,14 +38,14 @@ class Run:
     """One run.
 
     Attributes:
-        load_before: Average number of processes that wanted a core in the minute before; high means noisy figures.
+        others: Cores that work of others kept busy meanwhile, on average; more than a little makes seconds too high.
         first: Stages of the first load.
         again: Stages of the rerun on unchanged extracts.
         linking: Splink, where it was measured.
         quality: Measures by system and kind of party.
     """
 
-    load_before: float
+    others: float
     first: tuple[Measured, ...]
     again: tuple[Measured, ...]
     linking: peers.Linking | None
@@ -84,12 +85,12 @@ class Bench:
         Raises:
             StageError: A stage failed.
         """
-        before = load()
         self._server.stop()
         for folder in (self._home, self._out / "log", self._out / "splink"):
             shutil.rmtree(folder, ignore_errors=True)
         self._home.mkdir(parents=True)
         (self._out / "log").mkdir()
+        started, busy, own = time.perf_counter(), busy_seconds(), time.process_time()
         hub = self._measure("hub", "hub")
         with self._server.running():
             sources = sorted({contract.source for contract in all_contracts()})
@@ -99,7 +100,10 @@ class Bench:
             linking = self._splink()
             folders = sorted((self._out / "splink").glob("0.*"))
             quality = self._measure("quality", "quality", str(self._made.truth), *map(str, folders))
-        return Run(before, tuple(first), tuple(again), linking, quality.counts)  # type: ignore[arg-type]
+        usages = [stage.usage for stage in (*first, *again, quality)] + ([linking.usage] if linking else [])
+        ours = sum(u.cpu_seconds + u.database_cpu_seconds for u in usages) + time.process_time() - own
+        others = max(0.0, busy_seconds() - busy - ours) / (time.perf_counter() - started)
+        return Run(others, tuple(first), tuple(again), linking, quality.counts)  # type: ignore[arg-type]
 
     def _measure(self, name: str, stage: str, *arguments: str, note: str = "") -> Measured:
         result = self._out / "log" / f"{name}{note}.json"

@@ -38,9 +38,12 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in PACKAGES}
 
 
-def load() -> float:
-    """Average number of processes that wanted a core in the last minute."""
-    return psutil.getloadavg()[0]
+def busy_seconds() -> float:
+    """Seconds that all cores together have worked since the machine started, for whomever."""
+    times = psutil.cpu_times()
+    idle = times.idle + getattr(times, "iowait", 0.0)
+    counted_twice = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
+    return sum(times) - idle - counted_twice
 
 
 def _processor() -> str:
