@@ -104,6 +104,7 @@ def undisturbed(deploy: Callable[..., Deployment]) -> tuple[Deployment, float]:
     return deployment, second.used
 
 
+@pytest.mark.timeout(1_800)  # thirteen runs, eleven of them with the start of a process
 def test_ten_killed_runs_leave_no_trace(
     undisturbed: tuple[Deployment, float], deploy: Callable[..., Deployment]
 ) -> None:
