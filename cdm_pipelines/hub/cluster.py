@@ -102,6 +102,8 @@ class Cluster:
             self._wait_until_gone(found.pid)
             found = None
         if found is None:
+            for leftover in self.folder.glob("new-*"):  # of a first start that was killed
+                shutil.rmtree(leftover, ignore_errors=True)
             self._forget_stale_process()
             made_by = self.data / "PG_VERSION"
             major = int(made_by.read_text()) if made_by.exists() else None
@@ -121,8 +123,6 @@ class Cluster:
 
     def _initialise(self, programs: Programs, launcher: Launcher) -> None:
         """Make the data folder beside its place and move it there, so that it is there whole or not at all."""
-        for leftover in self.folder.glob("new-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
         failure = ""
         for locale in _locales(programs.major or 0):
             new = Path(tempfile.mkdtemp(prefix="new-", dir=self.folder))
