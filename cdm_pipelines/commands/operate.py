@@ -95,7 +95,8 @@ class _Processes:
         self.ended = ""
 
     def __enter__(self) -> Self:
-        signal.signal(signal.SIGTERM, _interrupt)
+        for number in (signal.SIGINT, signal.SIGTERM):  # also where a script's & made it deaf to the first
+            signal.signal(number, _interrupt)
         return self
 
     def start(self, name: str, module: str, *arguments: str) -> None:
