@@ -141,7 +141,7 @@ class Settings(BaseSettings):
         description="Country of phones and addresses that name none, where the contract says none.",
     )
     chunk_rows: int = Field(
-        default=250_000, ge=1, description="Rows held in memory at a time; results do not depend on it."
+        default=100_000, ge=1, description="Rows held in memory at a time; results do not depend on it."
     )
     threads: int = Field(
         default_factory=lambda: os.cpu_count() or 1,

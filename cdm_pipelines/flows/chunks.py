@@ -20,6 +20,9 @@ from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.ingest.lake import to_frame, to_table
 
+_PRELOAD = ["cdm_pipelines.flows.chunks", "cdm_pipelines.quality", "cdm_pipelines.standardise"]
+"""What the workers of all entities share: loaded once, by the process that makes them."""
+
 
 @dataclass(frozen=True)
 class Chunk:
@@ -78,6 +81,7 @@ def in_order(
             yield refine(chunk, contract, date, timezone)
         return
     context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOAD)
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
         waiting: deque[Future[Refined]] = deque()
         for chunk in chain(first, chunks):

@@ -83,11 +83,12 @@ def link_parties(
             model=model,
             same=_merged_in_source(records).to_pandas(),
             progress=partial(_told, progress, kind),
+            threads=settings.threads,
         )
-        if model is None:
-            lake.write_text(layout.model_path(kind), result.model.to_json())
-            linked.fitted = True
         models.append(result.model.to_json())
+        if model is None:
+            lake.write_text(layout.model_path(kind), models[-1])
+            linked.fitted = True
         clusters.append(_table(result.clusters))
         pairs.append(_table(result.pairs))
         _account(linked, kind, result, time.perf_counter() - started)

@@ -66,7 +66,7 @@ class Golden:
 
 
 def survive(
-    records: pa.Table, crosswalk: pa.Table, policy: SurvivorshipPolicy, *, chunk_rows: int = 250_000
+    records: pa.Table, crosswalk: pa.Table, policy: SurvivorshipPolicy, *, chunk_rows: int = 100_000
 ) -> Golden:
     """Choose the golden values of every customer.
 
@@ -87,7 +87,7 @@ def survive(
 
 
 def survive_in_chunks(
-    records: pa.Table, crosswalk: pa.Table, policy: SurvivorshipPolicy, *, chunk_rows: int = 250_000
+    records: pa.Table, crosswalk: pa.Table, policy: SurvivorshipPolicy, *, chunk_rows: int = 100_000
 ) -> Iterator[Golden]:
     """Like :func:`survive`, some customers at a time, in order of golden id."""
     golden = _golden_ids(records, crosswalk)

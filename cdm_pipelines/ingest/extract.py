@@ -23,7 +23,7 @@ from cdm_pipelines.ingest.delimited import DelimitedFile
 from cdm_pipelines.ingest.errors import ExtractError, Refusal, Refuser
 from cdm_pipelines.ingest.landing import checksum, find_files, local_copy
 
-CHUNK_ROWS = 250_000
+CHUNK_ROWS = 100_000
 _FILE, _SHA256 = ORIGIN_COLUMNS[0], ORIGIN_COLUMNS[2]
 _ABSENT_KEY = b"cdm.absent_columns"
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from cdm_pipelines.linkage.encode import Codes, Column, Records
 from cdm_pipelines.linkage.errors import LinkageError, nearest
+from cdm_pipelines.linkage.parallel import in_order
 from cdm_pipelines.linkage.policy import LinkagePolicy, Rule
 
 Positions = npt.NDArray[np.int32]
@@ -232,9 +233,9 @@ def _spans(partners: Places, pairs: int) -> Iterator[tuple[Places, Places]]:
         start = stop
 
 
-def bind(policy: LinkagePolicy, records: Records) -> list[Maker]:
+def bind(policy: LinkagePolicy, records: Records, threads: int | None = None) -> list[Maker]:
     """The policy's rules, ready to make pairs of these records."""
-    return [_bind(rule, policy, records) for rule in policy.blocking]
+    return list(in_order(lambda rule: _bind(rule, policy, records), policy.blocking, threads))
 
 
 def _bind(rule: Rule, policy: LinkagePolicy, records: Records) -> Maker:

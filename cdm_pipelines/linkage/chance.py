@@ -16,6 +16,7 @@ from cdm_pipelines.linkage.blocking import Allowed, Blocks, Positions
 from cdm_pipelines.linkage.compare import Compared
 from cdm_pipelines.linkage.encode import Records
 from cdm_pipelines.linkage.levels import Levels
+from cdm_pipelines.linkage.parallel import in_order
 
 _IN_KEY = 50_000  # pairs with equal keys that are looked at
 
@@ -79,12 +80,20 @@ def _shares(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def chances(
-    compared: dict[str, Compared], records: Records, allowed: Allowed, wanted: int, seed: int
+    compared: dict[str, Compared],
+    records: Records,
+    allowed: Allowed,
+    wanted: int,
+    seed: int,
+    *,
+    threads: int | None = None,
 ) -> dict[str, Chance]:
     """Marginals of every comparison, from one set of random pairs."""
     rng = np.random.default_rng(seed)
     pairs = random_pairs(len(records), wanted, allowed, rng)
-    return {
-        name: chance(one, pairs, allowed, np.random.default_rng([seed, number]))
-        for number, (name, one) in enumerate(compared.items())
-    }
+
+    def estimate(numbered: tuple[int, Compared]) -> Chance:
+        number, one = numbered
+        return chance(one, pairs, allowed, np.random.default_rng([seed, number]))
+
+    return dict(zip(compared, in_order(estimate, enumerate(compared.values()), threads), strict=True))

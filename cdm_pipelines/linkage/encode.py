@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.linkage.clean import clean, derive, rare_tokens
 from cdm_pipelines.linkage.errors import LinkageError, nearest
+from cdm_pipelines.linkage.parallel import in_order
 from cdm_pipelines.linkage.policy import Derived, LinkagePolicy
 
 Codes = npt.NDArray[np.int32]
@@ -168,7 +169,7 @@ def _sorted_codes(values: pa.Array) -> tuple[Codes, pa.Array]:
     return _look_up(rank, codes), encoded.dictionary.take(pa.array(order))
 
 
-def encode(table: pa.Table | pd.DataFrame, policy: LinkagePolicy) -> Records:
+def encode(table: pa.Table | pd.DataFrame, policy: LinkagePolicy, threads: int | None = None) -> Records:
     """Encode what a policy reads of a table.
 
     Raises:
@@ -189,9 +190,12 @@ def encode(table: pa.Table | pd.DataFrame, policy: LinkagePolicy) -> Records:
     ids, codes = ids.take(order), _sorted_codes(sources.take(order))
     _check_unique(ids, codes[0], policy)
     positions = order.to_numpy()
-    columns = {}
-    for name, spec in policy.columns.items():
-        columns[name] = _encode_column(_text(table, spec.column), spec.clean, positions)
+    made = in_order(
+        lambda spec: _encode_column(_text(table, spec.column), spec.clean, positions),
+        policy.columns.values(),
+        threads,
+    )
+    columns = dict(zip(policy.columns, made, strict=True))
     return Records(codes[1].to_pylist(), codes[0], ids, columns, dict(policy.derived))
 
 

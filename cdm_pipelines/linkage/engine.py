@@ -24,6 +24,7 @@ from cdm_pipelines.linkage.encode import Records, encode
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.levels import Levels
 from cdm_pipelines.linkage.model import Floats, LinkageModel, Scorer, probability
+from cdm_pipelines.linkage.parallel import cores, in_order
 from cdm_pipelines.linkage.policy import LinkagePolicy
 from cdm_pipelines.linkage.spill import Spill
 from cdm_pipelines.linkage.training import Counted, train
@@ -63,24 +64,41 @@ class _Work:
     seconds: dict[str, float]
     pairs_by_rule: list[int]
     progress: Progress | None
+    threads: int
+    _within: float = 0.0
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        started = time.perf_counter()
+        """Count seconds for a stage, those of stages within it left out."""
+        started, outside = time.perf_counter(), self._within
+        self._within = 0.0
         yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+        seconds = time.perf_counter() - started
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds - self._within
+        self._within = outside + seconds
 
-    def compared(self) -> Iterator[tuple[Pairs, Packed]]:
-        """Candidate pairs with their patterns."""
+    def _blocked(self) -> Iterator[Pairs]:
         source = stream(self.makers, self.allowed, self.policy.chunk_pairs)
-        done = 0
         while True:
             with self.stage("block"):
                 pairs = next(source, None)
             if pairs is None:
                 return
+            yield pairs
+
+    def _packed(self, pairs: Pairs) -> tuple[Pairs, Packed]:
+        return pairs, self.comparer.packed(pairs.left, pairs.right)
+
+    def compared(self) -> Iterator[tuple[Pairs, Packed]]:
+        """Candidate pairs with their patterns."""
+        found = in_order(self._packed, self._blocked(), self.threads)
+        done = 0
+        while True:
             with self.stage("compare"):
-                packed = self.comparer.packed(pairs.left, pairs.right)
+                chunk = next(found, None)
+            if chunk is None:
+                return
+            pairs, packed = chunk
             self.pairs_by_rule[int(pairs.rules[0] & -pairs.rules[0].astype(np.int64)).bit_length() - 1] += (
                 len(packed)
             )
@@ -90,11 +108,14 @@ class _Work:
             yield pairs, packed
 
 
-def _prepare(table: pa.Table | pd.DataFrame, policy: LinkagePolicy, progress: Progress | None) -> _Work:
+def _prepare(
+    table: pa.Table | pd.DataFrame, policy: LinkagePolicy, progress: Progress | None, threads: int | None
+) -> _Work:
+    threads = threads or cores()
     started = time.perf_counter()
-    records = encode(table, policy)
+    records = encode(table, policy, threads)
     encoded = time.perf_counter()
-    makers = bind(policy, records)
+    makers = bind(policy, records, threads)
     blocked = time.perf_counter()
     comparer = Comparer(records, policy)
     seconds = {
@@ -103,19 +124,31 @@ def _prepare(table: pa.Table | pd.DataFrame, policy: LinkagePolicy, progress: Pr
         "compare": time.perf_counter() - blocked,
     }
     return _Work(
-        policy, records, makers, comparer, Allowed(records, policy), seconds, [0] * len(makers), progress
+        policy,
+        records,
+        makers,
+        comparer,
+        Allowed(records, policy),
+        seconds,
+        [0] * len(makers),
+        progress,
+        threads,
     )
 
 
 def fit(
-    table: pa.Table | pd.DataFrame, policy: LinkagePolicy, *, progress: Progress | None = None
+    table: pa.Table | pd.DataFrame,
+    policy: LinkagePolicy,
+    *,
+    progress: Progress | None = None,
+    threads: int | None = None,
 ) -> LinkageModel:
     """Fit a model without labels.
 
     Raises:
         LinkageError: The table does not have what the policy reads.
     """
-    return _fitted(_prepare(table, policy, progress))[0]
+    return _fitted(_prepare(table, policy, progress, threads))[0]
 
 
 def _fitted(work: _Work) -> tuple[LinkageModel, "_Kept"]:
@@ -127,7 +160,9 @@ def _fitted(work: _Work) -> tuple[LinkageModel, "_Kept"]:
                 spill.add(pairs.left, pairs.right, packed)
                 counted.add(pairs, packed)
         with work.stage("fit"):
-            model = train(work.policy, work.records, work.comparer, work.allowed, counted.table())
+            model = train(
+                work.policy, work.records, work.comparer, work.allowed, counted.table(), threads=work.threads
+            )
         kept = _scored(work, model, spill.chunks())
     thresholds = work.policy.thresholds
     match = kept.scores.threshold(thresholds.match, thresholds.expected_false_matches)
@@ -142,6 +177,7 @@ def link(
     same: pd.DataFrame | None = None,
     different: pd.DataFrame | None = None,
     progress: Progress | None = None,
+    threads: int | None = None,
 ) -> LinkResult:
     """Find the records that describe the same party.
 
@@ -152,12 +188,13 @@ def link(
         same: Pairs that are the same party: ``left_source``, ``left_id``, ``right_source``, ``right_id``.
         different: Pairs that are not. Pairs of records that the table does not have are left out of account.
         progress: Called with a stage and the number of pairs done.
+        threads: How many to use, all cores by default; the result is the same.
 
     Raises:
         LinkageError: The table does not have what the policy reads, the model is of other comparisons, or constraints
             contradict each other.
     """
-    work = _prepare(table, policy, progress)
+    work = _prepare(table, policy, progress, threads)
     decided = resolve(work.records, same, different)
     if model is not None:
         model.check(policy, work.comparer)
@@ -198,12 +235,17 @@ def _scored(work: _Work, model: LinkageModel, chunks: Iterator[tuple[Positions, 
     review = _odds(work.policy.thresholds.review)
     histogram = report.Histogram()
     pieces: list[tuple[Any, ...]] = []
-    for left, right, packed in chunks:
-        with work.stage("score"):
-            scores = scorer(left, right, packed)
-            histogram.add(scores.odds)
-            keep = np.flatnonzero(scores.odds >= review)
-            pieces.append((left[keep], right[keep], packed[keep], scores.weight[keep], scores.odds[keep]))
+
+    def score(chunk: tuple[Positions, Positions, Packed]) -> tuple[Floats, tuple[Any, ...]]:
+        left, right, packed = chunk
+        scores = scorer(left, right, packed)
+        keep = np.flatnonzero(scores.odds >= review)
+        return scores.odds, (left[keep], right[keep], packed[keep], scores.weight[keep], scores.odds[keep])
+
+    with work.stage("score"):
+        for odds, kept in in_order(score, chunks, work.threads):
+            histogram.add(odds)
+            pieces.append(kept)
     empty = (np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
     columns: list[Any] = [np.concatenate(parts) for parts in zip(empty, *pieces, strict=True)]
     order = np.lexsort((columns[1], columns[0]))

@@ -19,7 +19,6 @@ from cdm_pipelines.linkage.policy import Similarity
 Levels = npt.NDArray[np.int8]
 Texts = npt.NDArray[np.object_]
 MISSING = -1
-THREADS = -1  # all cores; each pair is its own work, so their number changes no result
 
 
 def on_distinct(
@@ -43,9 +42,7 @@ def similarity(left: list[str], right: list[str], how: Similarity) -> npt.NDArra
         "token_sort": fuzz.token_sort_ratio,
         "token_set": fuzz.token_set_ratio,
     }
-    found: npt.NDArray[np.float32] = process.cpdist(
-        left, right, scorer=scorers[how], dtype=np.float32, workers=THREADS
-    )
+    found: npt.NDArray[np.float32] = process.cpdist(left, right, scorer=scorers[how], dtype=np.float32)
     return found / np.float32(100) if how.startswith("token") else found
 
 
@@ -54,7 +51,7 @@ def edits(left: list[str], right: list[str], most: int) -> npt.NDArray[np.uint8]
     from rapidfuzz import distance, process  # noqa: PLC0415 - loaded where strings are compared
 
     found: npt.NDArray[np.uint8] = process.cpdist(
-        left, right, scorer=distance.OSA.distance, dtype=np.uint8, workers=THREADS, score_cutoff=most
+        left, right, scorer=distance.OSA.distance, dtype=np.uint8, score_cutoff=most
     )
     return found
 

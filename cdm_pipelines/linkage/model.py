@@ -5,7 +5,7 @@ done with a score (cluster).
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -83,8 +83,17 @@ class LinkageModel:
     training: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """The model as JSON text, the same for the same model."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=False, indent=1)
+        """The model as JSON text, the same for the same model; each comparison on a line of its own."""
+        plain = {"format": FORMAT, **vars(self)}
+        comparisons = {
+            name: {**vars(one), "terms": one.terms and vars(one.terms)}
+            for name, one in plain.pop("comparisons").items()
+        }
+        head = json.dumps(plain, ensure_ascii=False, indent=1).removesuffix("\n}")
+        lines = ",\n  ".join(
+            f"{json.dumps(name)}: {json.dumps(one, ensure_ascii=False)}" for name, one in comparisons.items()
+        )
+        return f'{head},\n "comparisons": {{\n  {lines}\n }}\n}}\n'
 
     @classmethod
     def from_json(cls, text: str) -> Self:

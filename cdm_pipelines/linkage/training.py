@@ -4,7 +4,6 @@ Belongs here: counting patterns, calling the fit, the figures a report shows abo
 mathematics (em, chance, terms).
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -48,19 +47,18 @@ class Counted:
         return em.Table(levels, rules, self._counts.astype(np.float64))
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A model with the pattern table it was fitted to."""
-
-    model: LinkageModel
-    table: em.Table
-
-
 def train(
-    policy: LinkagePolicy, records: Records, comparer: Comparer, allowed: Allowed, table: em.Table
+    policy: LinkagePolicy,
+    records: Records,
+    comparer: Comparer,
+    allowed: Allowed,
+    table: em.Table,
+    *,
+    threads: int | None = None,
 ) -> LinkageModel:
     """Fit a model to counted patterns."""
-    found = chances(dict(comparer.by_name), records, allowed, policy.training.random_pairs, policy.seed)
+    wanted = policy.training.random_pairs
+    found = chances(dict(comparer.by_name), records, allowed, wanted, policy.seed, threads=threads)
     tied = np.array(
         [
             [bool(one.columns & _columns(policy, records, number)) for one in comparer.by_name.values()]
