@@ -9,6 +9,7 @@ Text of mixed case was typed by someone who meant it, and is kept, except for th
 
 import re
 
+from cdm_pipelines.standardise.distinct import remembered
 from cdm_pipelines.standardise.vocabulary import words
 
 _WORD = re.compile(r"[^\W_]+(?:['][^\W_]+)*|['][^\W\d_]+(?![^\W_])|[^\w\s]|\s+", re.UNICODE)
@@ -62,11 +63,13 @@ def capitalise(word: str) -> str:
     return title
 
 
+@remembered
 def name_case(text: str) -> str:
     """The words of a person's name, each in mixed case; a word of mixed case is kept."""
     return " ".join(_capitalised(word) if is_shouted(word) else digraph(word) for word in text.split(" "))
 
 
+@remembered
 def place_case(text: str) -> str:
     """A street or a town in mixed case: ``Laan van Meerdervoort``, ``'s-Gravenhage``, ``Capelle aan den IJssel``."""
     if not is_shouted(text):

@@ -8,6 +8,7 @@ where a value occurs, so its answer cannot depend on row order or on how rows ar
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,8 @@ import pyarrow.compute as pc
 Arrays = tuple[pa.Array, ...]
 TEXT = pa.string()
 FLAG = pa.bool_()
+remembered = lru_cache(maxsize=2**16)
+"""For functions of a word or a part of a value: distinct values are made of the same parts again and again."""
 
 
 def over_distinct(function: Callable[..., Arrays], *columns: pa.Array) -> Arrays:

@@ -11,6 +11,7 @@ import re
 from typing import NamedTuple
 
 from cdm_pipelines.standardise.casing import is_shouted, name_case
+from cdm_pipelines.standardise.distinct import remembered
 from cdm_pipelines.standardise.person_words import PREFIX_SPELLINGS, prefix_of, title_before, title_behind
 
 _HYPHEN = re.compile(r"\s*[-/](?![dht]\b)\s*|\s+-|-\s+")
@@ -55,6 +56,7 @@ def split_relation(text: str) -> list[str]:
     return [text] if found is None or not found.start() else [text[: found.start()], text[found.start() :]]
 
 
+@remembered
 def read_family(text: str, *, dutch: bool = True) -> Family:
     """Read a surname with all that may stand around it; see `Family`."""
     text, titles = take_titles(text, dutch=dutch)

@@ -12,6 +12,7 @@ import re
 from typing import NamedTuple
 
 from cdm_pipelines.standardise.casing import capitalise, is_shouted, name_case
+from cdm_pipelines.standardise.distinct import remembered
 from cdm_pipelines.standardise.person_words import AMBIGUOUS_PREFIXES, DUTCH_PREFIXES, prefix_of
 from cdm_pipelines.standardise.vocabulary import words
 
@@ -36,6 +37,7 @@ class Given(NamedTuple):
     prefix: str | None = None  # words of the surname that slipped into the field
 
 
+@remembered
 def is_initials(token: str) -> bool:
     """Whether a token is one or more initials rather than a name."""
     if "." in token:
@@ -53,6 +55,7 @@ def is_initials(token: str) -> bool:
     return len(letters) == 2 and letters.isupper() and letters.lower() not in _SHORT_NAMES
 
 
+@remembered
 def initials_in(token: str) -> str:
     """The initials of a token in one spelling: ``jp`` is ``J.P.``, ``TH.`` is ``Th.``."""
     return "".join(f"{initial}." for part in _runs(token) for initial in _split(part, token))
@@ -103,6 +106,7 @@ def _is_name(word: str) -> bool:
     )
 
 
+@remembered
 def read_given(text: str) -> Given:
     """Read a first-name field; see `Given`.
 

@@ -5,6 +5,7 @@ Belongs here: vocabulary. Does not belong here: the grammar that uses it (given_
 
 import re
 
+from cdm_pipelines.standardise.distinct import remembered
 from cdm_pipelines.standardise.vocabulary import words
 
 # Prefixes that begin a surname, in one spelling; a prefix of several words is one of these after the other.
@@ -66,6 +67,7 @@ RELATED = (
 )  # fmt: skip
 
 
+@remembered
 def bare(token: str) -> str:
     """A token in small letters without full stops, as the tables above list it."""
     return token.replace(".", "").lower().strip(" ,;:()")
