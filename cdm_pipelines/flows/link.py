@@ -104,11 +104,12 @@ def _told(progress: Callable[[str], None], kind: PartyKind, stage: str, pairs: i
 
 def _records(lake: Lake, kind: PartyKind, policy: LinkagePolicy) -> pa.Table:
     """The records of one kind; ``source`` is source/entity, since entities of a source may share ids."""
-    wanted = {column.column for column in policy.columns.values()}
-    table = lake.read(layout.records_path(Entity.PARTY))
+    path = layout.records_path(Entity.PARTY)
+    wanted = {column.column for column in policy.columns.values()} | {"record_id", "merged_into"}
+    keep = [name for name in lake.schema(path).names if name in wanted]
+    table = lake.read(path, [*keep, "source", "entity", "party_kind"])
     table = table.filter(pc.equal(table["party_kind"], str(kind)))
     source = pc.binary_join_element_wise(table["source"], table["entity"], "/")
-    keep = [name for name in table.column_names if name in wanted | {"record_id", "merged_into"}]
     return table.select(keep).append_column("source", source)
 
 

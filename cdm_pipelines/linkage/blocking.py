@@ -119,7 +119,8 @@ class Blocks:
         if len(large):
             pairs = int((large * (large - 1) // 2).sum())
             self.oversized = Oversized(len(large), int(large.sum()), pairs, int(large.max()))
-            self._ids[(sizes > limit)[self._ids] & (self._ids >= 0)] = -1
+        # What is alone in its block makes no pair.
+        self._ids[~((sizes > 1) & (sizes <= limit))[self._ids]] = -1
 
     def makes(self, left: Positions, right: Positions) -> Flags:
         """Whether both records are in one block."""

@@ -17,8 +17,7 @@ from cdm_pipelines.linkage.encode import Codes, Column, Records
 from cdm_pipelines.linkage.levels import (
     MISSING,
     Levels,
-    edit_levels,
-    edits,
+    one_edit,
     similarity_levels,
     unequal,
 )
@@ -130,7 +129,10 @@ class Identifier:
 
     def levels(self, left: Positions, right: Positions) -> Levels:
         """By number of edits."""
-        return edit_levels(self._column, self._column.flat[left], self._column.flat[right], most=1)
+        return unequal(self._column, self._column.flat[left], self._column.flat[right], self._near, top=2)
+
+    def _near(self, a: Codes, b: Codes) -> Levels:
+        return one_edit(self._column, a, b).astype(np.int8)
 
     def key(self) -> Codes:
         """Equality of the value."""
@@ -160,13 +162,12 @@ class Phone:
             self.labels = (*self.labels, "equal mobile number")
 
     def _one(self, left: Codes, right: Codes) -> Levels:
-        texts, end = self._column.texts, self._end
+        column, end = self._column, self._end
 
         def near(a: Codes, b: Codes) -> Levels:
             levels = np.where(end[a] == end[b], np.int8(2), np.int8(0))
             rest = np.flatnonzero(levels == 0)
-            found = edits(texts[a[rest]].tolist(), texts[b[rest]].tolist(), 1)
-            levels[rest] = (found <= 1).astype(np.int8)
+            levels[rest] = one_edit(column, a[rest], b[rest]).astype(np.int8)
             return levels
 
         levels = unequal(self._column, left, right, near, top=3)
@@ -209,10 +210,9 @@ class Email:
         return unequal(self._column, self._column.flat[left], self._column.flat[right], self._near, top=3)
 
     def _near(self, a: Codes, b: Codes) -> Levels:
-        texts = self._column.texts
         levels: Levels = ((self._mailbox[a] >= 0) & (self._mailbox[a] == self._mailbox[b])).astype(np.int8)
-        typo = edits(texts[a].tolist(), texts[b].tolist(), 1) <= 1
-        levels[typo & (self._digits[a] == self._digits[b])] = 2
+        rest = np.flatnonzero(self._digits[a] == self._digits[b])
+        levels[rest[one_edit(self._column, a[rest], b[rest])]] = 2
         return levels
 
     def key(self) -> Codes:

@@ -15,7 +15,7 @@ from cdm_pipelines.linkage import policy as spec
 from cdm_pipelines.linkage.blocking import combined
 from cdm_pipelines.linkage.compare import Positions, codes_of
 from cdm_pipelines.linkage.encode import Codes, Column, Records, joined
-from cdm_pipelines.linkage.levels import MISSING, Levels, edits, similarity, unequal
+from cdm_pipelines.linkage.levels import MISSING, Levels, jaro_winkler, one_edit, unequal
 
 
 class Address:
@@ -42,6 +42,7 @@ class Address:
         self._postcode, self._street = column(comparison.postcode), column(comparison.street)
         self._number, self._addition = column(comparison.house_number), column(comparison.house_addition)
         self._city = column(comparison.city)
+        self._areas = _areas(self._postcode) if self._postcode else np.zeros(0, dtype=np.int32)
         self.columns = frozenset(comparison.reads_optionally)
         whole = [c for c in (self._postcode or self._street, self._number) if c is not None]
         self._key = combined(whole)
@@ -49,7 +50,7 @@ class Address:
 
     def levels(self, left: Positions, right: Positions) -> Levels:
         """The strongest level that the parts support."""
-        postcode = _part(self._postcode, left, right, _nearby)
+        postcode = _part(self._postcode, left, right, self._nearby)
         street = _part(self._street, left, right, _alike)
         number = _part(self._number, left, right, None)
         addition = _part(self._addition, left, right, None)
@@ -73,6 +74,13 @@ class Address:
         levels[nothing] = MISSING
         return levels
 
+    def _nearby(self, column: Column, a: Codes, b: Codes) -> npt.NDArray[np.bool_]:
+        """Postcodes of one area (the first four characters of more), or one character off."""
+        one_area: npt.NDArray[np.bool_] = (self._areas[a] >= 0) & (self._areas[a] == self._areas[b])
+        rest = np.flatnonzero(~one_area)
+        one_area[rest] = one_edit(column, a[rest], b[rest])
+        return one_area
+
     def key(self) -> Codes:
         """Equality of postcode (else street) and house number."""
         return self._key
@@ -88,17 +96,8 @@ def _areas(column: Column) -> Codes:
     )
 
 
-def _nearby(column: Column, a: Codes, b: Codes) -> npt.NDArray[np.bool_]:
-    """Postcodes of one area (the first four characters of more), or one character off."""
-    area = _areas(column)
-    one_area: npt.NDArray[np.bool_] = (area[a] >= 0) & (area[a] == area[b])
-    rest = np.flatnonzero(~one_area)
-    one_area[rest] = edits(column.texts[a[rest]].tolist(), column.texts[b[rest]].tolist(), 1) <= 1
-    return one_area
-
-
 def _alike(column: Column, a: Codes, b: Codes) -> npt.NDArray[np.bool_]:
-    return similarity(column.texts[a].tolist(), column.texts[b].tolist(), "jaro_winkler") >= 0.9
+    return jaro_winkler(column, a, b, 0.9) > 0
 
 
 def _part(column: Column | None, left: Positions, right: Positions, near: Near | None) -> Levels:

@@ -15,7 +15,7 @@ from cdm_pipelines.linkage.clean import PREFIXES, parts
 from cdm_pipelines.linkage.compare import Positions
 from cdm_pipelines.linkage.encode import Codes, Column, Records, joined, mapped, union
 from cdm_pipelines.linkage.equivalents import equivalents
-from cdm_pipelines.linkage.levels import MISSING, Levels, edits, similarity, unequal
+from cdm_pipelines.linkage.levels import MISSING, Levels, jaro_winkler, one_edit, unequal
 
 CLOSE, FAR = 0.92, 0.84  # Jaro-Winkler similarity of one name misspelt, and of names that look alike
 
@@ -73,8 +73,7 @@ class GivenName:
 
     def _near(self, a: Codes, b: Codes) -> Levels:
         x, y = self._token[a], self._token[b]
-        texts = self._first.texts
-        found = similarity(texts[x].tolist(), texts[y].tolist(), "jaro_winkler")
+        found = jaro_winkler(self._first, x, y, FAR)
         levels = np.where(found >= CLOSE, np.int8(5), np.where(found >= FAR, np.int8(3), np.int8(0)))
         same = x == y
         for i in range(self._forms.shape[1]):
@@ -208,11 +207,9 @@ class Surname:
 
     def _near(self, a: Codes, b: Codes) -> Levels:
         x, y = self._core[a], self._core[b]
-        texts = self._names.texts
-        first, second = texts[x].tolist(), texts[y].tolist()
-        found = similarity(first, second, "jaro_winkler")
+        found = jaro_winkler(self._names, x, y, FAR)
         levels = np.where(found >= FAR, np.int8(1), np.int8(0))
-        levels[(found >= CLOSE) | (edits(first, second, 1) <= 1)] = 2
+        levels[(found >= CLOSE) | one_edit(self._names, x, y)] = 2
         shared = np.zeros(len(a), dtype=bool)
         for i in range(self._parts.shape[1]):
             for j in range(self._parts.shape[1]):

@@ -58,6 +58,45 @@ class Column:
         """Number of distinct values."""
         return len(self.values)
 
+    @cached_property
+    def letters(self) -> "Letters":
+        """Which bytes each value is made of."""
+        return Letters.of(self.values)
+
+
+@dataclass(frozen=True)
+class Letters:
+    """What makes two texts too different to be alike, known without comparing them.
+
+    Attributes:
+        bytes: The set of a text's bytes as bits, folded into 64.
+        length: Number of bytes.
+        first: The first byte, 0 for an empty text.
+        widest: The most bytes that one character can have: 1 where all texts are ASCII, else 4.
+    """
+
+    bytes: npt.NDArray[np.uint64]
+    length: npt.NDArray[np.int32]
+    first: npt.NDArray[np.uint8]
+    widest: int
+
+    @classmethod
+    def of(cls, values: pa.Array) -> "Letters":
+        """Of texts, null nowhere."""
+        values = values.cast(pa.string())
+        _, places, content = values.buffers()
+        ends = np.frombuffer(places, dtype=np.int32, count=len(values) + 1, offset=4 * values.offset)
+        length = np.diff(ends).astype(np.int32)
+        start = ends[:-1] - ends[0]
+        text = np.frombuffer(content or b"", dtype=np.uint8)[ends[0] : ends[-1]]
+        bits = np.left_shift(np.uint64(1), (text & 63).astype(np.uint64))
+        # An empty text at the end begins behind the last byte.
+        text, bits = np.append(text, np.uint8(0)), np.append(bits, np.uint64(0))
+        sets = np.bitwise_or.reduceat(bits, start) if len(start) else np.zeros(0, dtype=np.uint64)
+        empty = length == 0
+        sets[empty] = 0
+        return cls(sets, length, np.where(empty, 0, text[start]), 4 if (text > 127).any() else 1)
+
 
 @dataclass
 class Records:

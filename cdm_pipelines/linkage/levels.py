@@ -42,7 +42,9 @@ def similarity(left: list[str], right: list[str], how: Similarity) -> npt.NDArra
         "token_sort": fuzz.token_sort_ratio,
         "token_set": fuzz.token_set_ratio,
     }
-    found: npt.NDArray[np.float32] = process.cpdist(left, right, scorer=scorers[how], dtype=np.float32)
+    found: npt.NDArray[np.float32] = process.cpdist(
+        left, right, scorer=scorers[how], dtype=np.float32, workers=-1
+    )
     return found / np.float32(100) if how.startswith("token") else found
 
 
@@ -51,8 +53,42 @@ def edits(left: list[str], right: list[str], most: int) -> npt.NDArray[np.uint8]
     from rapidfuzz import distance, process  # noqa: PLC0415 - loaded where strings are compared
 
     found: npt.NDArray[np.uint8] = process.cpdist(
-        left, right, scorer=distance.OSA.distance, dtype=np.uint8, score_cutoff=most
+        left, right, scorer=distance.OSA.distance, dtype=np.uint8, score_cutoff=most, workers=-1
     )
+    return found
+
+
+def one_edit(column: Column, left: Codes, right: Codes) -> npt.NDArray[np.bool_]:
+    """Whether two values of a column are at most one edit apart (see ``edits``).
+
+    One edit changes the length by one and the set of letters by two at most: few pairs are worth a closer look.
+    """
+    letters = column.letters
+    found: npt.NDArray[np.bool_] = np.abs(letters.length[left] - letters.length[right]) <= letters.widest
+    found &= np.bitwise_count(letters.bytes[left] ^ letters.bytes[right]) <= 2 * letters.widest
+    rest = np.flatnonzero(found)
+    texts = column.texts
+    found[rest] = edits(texts[left[rest]].tolist(), texts[right[rest]].tolist(), 1) <= 1
+    return found
+
+
+def jaro_winkler(column: Column, left: Codes, right: Codes, least: float) -> npt.NDArray[np.float32]:
+    """Jaro-Winkler similarity of two values of a column, 0 where it is below ``least``.
+
+    The Jaro similarity is at most (m / a + m / b + 1) / 3 for texts of lengths a and b with m letters in common, and
+    Winkler's bonus for the same beginning closes at most four tenths of the rest: few pairs are worth a closer look.
+    """
+    letters = column.letters
+    a, b = letters.length[left], letters.length[right]
+    x, y = letters.bytes[left], letters.bytes[right]
+    common = np.minimum(a - np.bitwise_count(x & ~y), b - np.bitwise_count(y & ~x)).astype(np.float32)
+    jaro = (common / np.maximum(a, 1) + common / np.maximum(b, 1) + 1) / 3
+    most = np.where(letters.first[left] == letters.first[right], jaro + (1 - jaro) * np.float32(0.4), jaro)
+    rest = np.flatnonzero((most >= least - 1e-5) | (letters.widest > 1))
+    found = np.zeros(len(left), dtype=np.float32)
+    texts = column.texts
+    found[rest] = similarity(texts[left[rest]].tolist(), texts[right[rest]].tolist(), "jaro_winkler")
+    found[found < np.float32(least)] = 0
     return found
 
 
@@ -67,17 +103,6 @@ def similarity_levels(
         return np.searchsorted(ascending, found + np.float32(1e-6), side="right").astype(np.int8)
 
     return unequal(column, left, right, cut, top=len(at_least) + 1)
-
-
-def edit_levels(column: Column, left: Codes, right: Codes, most: int) -> Levels:
-    """Levels of one column's values: ``most + 1`` for equal, one less for each edit, 0 above ``most``."""
-
-    def cut(a: Codes, b: Codes) -> Levels:
-        return (
-            most + 1 - edits(column.texts[a].tolist(), column.texts[b].tolist(), most).astype(np.int8)
-        ).astype(np.int8)
-
-    return unequal(column, left, right, cut, top=most + 1)
 
 
 def unequal(
