@@ -129,7 +129,9 @@ class Identifier:
 
     def levels(self, left: Positions, right: Positions) -> Levels:
         """By number of edits."""
-        return unequal(self._column, self._column.flat[left], self._column.flat[right], self._near, top=2)
+        return unequal(
+            self._column, self._column.flat[left], self._column.flat[right], self._near, top=2, quick=True
+        )
 
     def _near(self, a: Codes, b: Codes) -> Levels:
         return one_edit(self._column, a, b).astype(np.int8)
@@ -170,7 +172,7 @@ class Phone:
             levels[rest] = one_edit(column, a[rest], b[rest]).astype(np.int8)
             return levels
 
-        levels = unequal(self._column, left, right, near, top=3)
+        levels = unequal(self._column, left, right, near, top=3, quick=True)
         if self._mobile is not None:
             equal = np.flatnonzero(levels == 3)
             levels[equal[self._mobile[left[equal]]]] = 4
@@ -207,7 +209,9 @@ class Email:
 
     def levels(self, left: Positions, right: Positions) -> Levels:
         """By the whole address, then by the part before the @."""
-        return unequal(self._column, self._column.flat[left], self._column.flat[right], self._near, top=3)
+        return unequal(
+            self._column, self._column.flat[left], self._column.flat[right], self._near, top=3, quick=True
+        )
 
     def _near(self, a: Codes, b: Codes) -> Levels:
         levels: Levels = ((self._mailbox[a] >= 0) & (self._mailbox[a] == self._mailbox[b])).astype(np.int8)

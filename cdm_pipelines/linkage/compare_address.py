@@ -50,7 +50,7 @@ class Address:
 
     def levels(self, left: Positions, right: Positions) -> Levels:
         """The strongest level that the parts support."""
-        postcode = _part(self._postcode, left, right, self._nearby)
+        postcode = _part(self._postcode, left, right, self._nearby, quick=True)
         street = _part(self._street, left, right, _alike)
         number = _part(self._number, left, right, None)
         addition = _part(self._addition, left, right, None)
@@ -100,7 +100,9 @@ def _alike(column: Column, a: Codes, b: Codes) -> npt.NDArray[np.bool_]:
     return jaro_winkler(column, a, b, 0.9) > 0
 
 
-def _part(column: Column | None, left: Positions, right: Positions, near: Near | None) -> Levels:
+def _part(
+    column: Column | None, left: Positions, right: Positions, near: Near | None, *, quick: bool = False
+) -> Levels:
     if column is None:
         return np.full(len(left), MISSING, dtype=np.int8)
     a, b = column.flat[left], column.flat[right]
@@ -112,4 +114,4 @@ def _part(column: Column | None, left: Positions, right: Positions, near: Near |
     def one(x: Codes, y: Codes) -> Levels:
         return near(column, x, y).astype(np.int8)
 
-    return unequal(column, a, b, one, top=2)
+    return unequal(column, a, b, one, top=2, quick=quick)

@@ -106,12 +106,23 @@ def similarity_levels(
 
 
 def unequal(
-    column: Column, left: Codes, right: Codes, function: Callable[[Codes, Codes], Levels], top: int
+    column: Column,
+    left: Codes,
+    right: Codes,
+    function: Callable[[Codes, Codes], Levels],
+    top: int,
+    *,
+    quick: bool = False,
 ) -> Levels:
-    """``top`` where codes are equal, missing where one is null, and ``function`` of the distinct rest."""
+    """``top`` where codes are equal, missing where one is null, and ``function`` of the rest.
+
+    ``function`` sees each distinct pair of codes once, unless it is ``quick``: then finding those takes longer.
+    """
     levels = np.where(left == right, np.int8(top), np.int8(0))
     levels[(left < 0) | (right < 0)] = MISSING
     rest = np.flatnonzero(levels == 0)
-    if len(rest):
+    if len(rest) and quick:
+        levels[rest] = function(left[rest], right[rest])
+    elif len(rest):
         levels[rest] = on_distinct(left[rest], right[rest], column.size, function)
     return levels
