@@ -71,7 +71,10 @@ def _stage(connection: Connection, lake: Lake, settings: Settings) -> StagedCust
     staging.add("crosswalk", assignment.crosswalk.append_column("active", records["active"]))
     staging.begin("customer")
     staging.begin("provenance")
-    for golden in survive_in_chunks(records, assignment.crosswalk, policy, chunk_rows=settings.chunk_rows):
+    goldens = survive_in_chunks(
+        records, assignment.crosswalk, policy, chunk_rows=settings.chunk_rows, threads=settings.threads
+    )
+    for golden in goldens:
         staging.add("customer", golden.customer)
         staging.add("provenance", golden.provenance)
     for name, table in _transactions(lake, assignment.crosswalk):

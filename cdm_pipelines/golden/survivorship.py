@@ -20,6 +20,7 @@ from cdm_pipelines.golden.contest import Contest, Ints, Layout
 from cdm_pipelines.golden.policy import SurvivorshipPolicy, golden_groups
 from cdm_pipelines.golden.provenance import PROVENANCE_SCHEMA, provenance
 from cdm_pipelines.identity.relations import golden_employers
+from cdm_pipelines.parallel import in_order
 from cdm_pipelines.records.keys import RECORD_KEY, positions, record_keys
 
 __all__ = ["CUSTOMER_SCHEMA", "PROVENANCE_SCHEMA", "Golden", "survive", "survive_in_chunks"]
@@ -87,24 +88,39 @@ def survive(
 
 
 def survive_in_chunks(
-    records: pa.Table, crosswalk: pa.Table, policy: SurvivorshipPolicy, *, chunk_rows: int = 100_000
+    records: pa.Table,
+    crosswalk: pa.Table,
+    policy: SurvivorshipPolicy,
+    *,
+    chunk_rows: int = 100_000,
+    threads: int | None = None,
 ) -> Iterator[Golden]:
-    """Like :func:`survive`, some customers at a time, in order of golden id."""
+    """Like :func:`survive`, some customers at a time, in order of golden id; the next are made meanwhile."""
     golden = _golden_ids(records, crosswalk)
     records = records.set_column(
         records.schema.get_field_index("employer_id"), "employer_id", golden_employers(records, crosswalk)
     ).select(_RECORD_COLUMNS)
     order, starts = _layout(records, golden)
     ends = np.append(starts[1:], len(order))
-    first = 0
-    while first < len(starts):
-        last = max(int(np.searchsorted(ends, starts[first] + chunk_rows, side="right")), first + 1)
+
+    def chunk(span: tuple[int, int]) -> Golden:
+        first, last = span
         rows = order[starts[first] : ends[last - 1]]
         ids = golden.take(pa.array(order[starts[first:last]]))
         sizes = ends[first:last] - starts[first:last]
         shared = np.repeat(sizes > 1, sizes)
         laid_out = records.take(pa.array(np.concatenate([rows[shared], rows[~shared]])))
-        yield _chunk(laid_out.combine_chunks(), Layout.of(sizes), ids, policy)
+        return _chunk(laid_out.combine_chunks(), Layout.of(sizes), ids, policy)
+
+    return in_order(chunk, _spans(starts, ends, chunk_rows), threads)
+
+
+def _spans(starts: Ints, ends: Ints, chunk_rows: int) -> Iterator[tuple[int, int]]:
+    """Customers, from and to, whose records together are about ``chunk_rows``."""
+    first = 0
+    while first < len(starts):
+        last = max(int(np.searchsorted(ends, starts[first] + chunk_rows, side="right")), first + 1)
+        yield first, last
         first = last
 
 

@@ -14,8 +14,8 @@ import pandas as pd
 
 from cdm_pipelines.linkage.encode import Codes, Column, Records
 from cdm_pipelines.linkage.errors import LinkageError, nearest
-from cdm_pipelines.linkage.parallel import in_order
 from cdm_pipelines.linkage.policy import LinkagePolicy, Rule
+from cdm_pipelines.parallel import in_order
 
 Positions = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.bool_]

@@ -16,7 +16,7 @@ from cdm_pipelines.linkage.blocking import Allowed, Blocks, Positions
 from cdm_pipelines.linkage.compare import Compared
 from cdm_pipelines.linkage.encode import Records
 from cdm_pipelines.linkage.levels import Levels
-from cdm_pipelines.linkage.parallel import in_order
+from cdm_pipelines.parallel import in_order
 
 _IN_KEY = 50_000  # pairs with equal keys that are looked at
 

@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.linkage.clean import clean, derive, rare_tokens
 from cdm_pipelines.linkage.errors import LinkageError, nearest
-from cdm_pipelines.linkage.parallel import in_order
 from cdm_pipelines.linkage.policy import Derived, LinkagePolicy
+from cdm_pipelines.parallel import in_order
 
 Codes = npt.NDArray[np.int32]
 ONLY_SOURCE = "records"

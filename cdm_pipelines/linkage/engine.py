@@ -24,10 +24,10 @@ from cdm_pipelines.linkage.encode import Records, encode
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.levels import Levels
 from cdm_pipelines.linkage.model import Floats, LinkageModel, Scorer, probability
-from cdm_pipelines.linkage.parallel import cores, in_order
 from cdm_pipelines.linkage.policy import LinkagePolicy
 from cdm_pipelines.linkage.spill import Spill
 from cdm_pipelines.linkage.training import Counted, train
+from cdm_pipelines.parallel import cores, in_order
 
 Progress = Callable[[str, int], None]  # stage, pairs or records done
 
