@@ -204,6 +204,7 @@ def _check_results(keys: dict[str, dg.AssetKey], results: list[DayResult]) -> It
             passed=worst is None or worst.passed,
             severity=dg.AssetCheckSeverity(worst.severity) if worst else dg.AssetCheckSeverity.ERROR,
             description=worst.text if worst else "nothing to compare with",
+            metadata={"figure": round(worst.figure, 6)} if worst else None,
         )
     yield dg.AssetCheckResult(
         check_name="schema",

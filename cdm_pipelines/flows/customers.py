@@ -140,6 +140,12 @@ def _audit(connection: Connection, records: int, thresholds: Thresholds) -> dict
         thresholds.cluster_size,
         f"the largest customer is made of {figures.largest_customer:,} records",
     )
+    verdicts["cluster_size_drift"] = judge(
+        figures.size_drift,
+        thresholds.cluster_size_drift,
+        f"{figures.mean_records:.2f} records in a customer on average against {figures.published_mean_records:.2f} in "
+        f"service: {figures.size_drift:.1%}",
+    )
     return verdicts
 
 

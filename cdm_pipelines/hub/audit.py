@@ -37,11 +37,15 @@ class Figures:
         customers: Staged golden customers.
         published_customers: Those of the version in service.
         largest_customer: Source records behind the one that has most.
+        mean_records: Source records behind a staged customer, on average; 0 when there is none.
+        published_mean_records: The same of the version in service.
     """
 
     customers: int
     published_customers: int
     largest_customer: int
+    mean_records: float
+    published_mean_records: float
 
     @property
     def drift(self) -> float:
@@ -49,6 +53,13 @@ class Figures:
         if not self.published_customers:
             return 0.0
         return abs(self.customers - self.published_customers) / self.published_customers
+
+    @property
+    def size_drift(self) -> float:
+        """Change of the mean number of source records as a share of that in service; 0 at the first publication."""
+        if not self.published_mean_records:
+            return 0.0
+        return abs(self.mean_records - self.published_mean_records) / self.published_mean_records
 
 
 @dataclass(frozen=True)
@@ -187,12 +198,15 @@ def figures(connection: Connection) -> Figures:
     _waiting(connection)
     row = connection.execute(
         text(
-            """SELECT count(*) AS customers, coalesce(max(record_count), 0) AS largest_customer,
-                      (SELECT count(*) FROM golden.customer) AS published_customers
-               FROM staging.customer"""
+            """SELECT * FROM (
+                 SELECT count(*) AS customers, coalesce(max(record_count), 0) AS largest,
+                        coalesce(avg(record_count), 0)::float AS mean
+                 FROM staging.customer) AS next, (
+                 SELECT count(*) AS published, coalesce(avg(record_count), 0)::float AS published_mean
+                 FROM golden.customer) AS current"""
         )
     ).one()
-    return Figures(row.customers, row.published_customers, row.largest_customer)
+    return Figures(row.customers, row.published, row.largest, row.mean, row.published_mean)
 
 
 def _waiting(connection: Connection) -> Staged:

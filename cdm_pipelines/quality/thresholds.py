@@ -40,6 +40,7 @@ class Thresholds(BaseModel):
     snapshot_shrink: Threshold
     customer_drift: Threshold
     cluster_size: Threshold
+    cluster_size_drift: Threshold
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -64,6 +65,7 @@ class Verdict:
     passed: bool
     severity: str
     text: str
+    figure: float = 0.0
 
     @property
     def stops(self) -> bool:
@@ -80,7 +82,7 @@ def judge(figure: float, threshold: Threshold, text: str) -> Verdict:
     """Compare one figure with its threshold; ``text`` says what the figure is, in words."""
     limits = f"(warning above {threshold.warn:g}, error above {threshold.error:g})"
     if figure > threshold.error:
-        return Verdict(passed=False, severity="ERROR", text=f"{text} {limits}")
+        return Verdict(passed=False, severity="ERROR", text=f"{text} {limits}", figure=figure)
     if figure > threshold.warn:
-        return Verdict(passed=False, severity="WARN", text=f"{text} {limits}")
-    return Verdict(passed=True, severity="WARN", text=text)
+        return Verdict(passed=False, severity="WARN", text=f"{text} {limits}", figure=figure)
+    return Verdict(passed=True, severity="WARN", text=text, figure=figure)

@@ -63,7 +63,7 @@ def test_a_file_of_bad_rows_only_is_stopped_with_every_row_in_quarantine(day_one
 
 def test_a_truncated_gzip_is_refused(day_one: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
     path = day_one.landing / "shop" / "customer" / f"{DAYS[1]}.csv"
-    packed = gzip.compress(path.read_bytes())
+    packed = gzip.compress(path.read_bytes(), mtime=0)
     path.unlink()
     path.with_name(f"{DAYS[1]}.csv.gz").write_bytes(packed[: len(packed) // 2])
     assert day_one.run(DAYS[1], sources=["shop"]) == 1

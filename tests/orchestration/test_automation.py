@@ -14,7 +14,14 @@ STATES = {
     *("golden/staged", "golden/customer", "golden/crosswalk", "golden/provenance"),
 }
 STAGED = dg.AssetKey(["golden", "staged"])
-AUDITS = {"reconciliation", "uniqueness", "referential_integrity", "customer_drift", "cluster_size"}
+AUDITS = {
+    "reconciliation",
+    "uniqueness",
+    "referential_integrity",
+    "customer_drift",
+    "cluster_size",
+    "cluster_size_drift",
+}
 
 
 @pytest.fixture(scope="module")

@@ -110,4 +110,5 @@ def test_checks_that_guard_publication_block(definitions: dg.Definitions) -> Non
         "golden/staged:referential_integrity",
         "golden/staged:customer_drift",
         "golden/staged:cluster_size",
+        "golden/staged:cluster_size_drift",
     } <= blocking

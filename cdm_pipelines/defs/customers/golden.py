@@ -30,6 +30,7 @@ AUDITS = {
     "referential_integrity": "Customers, crosswalk and provenance refer to each other without gaps.",
     "customer_drift": "The number of customers has not jumped (policies/checks.yaml).",
     "cluster_size": "No customer is made of implausibly many records (policies/checks.yaml).",
+    "cluster_size_drift": "Customers are made of about as many records as before (policies/checks.yaml).",
 }
 _GOLDEN = attributes(Entity.PARTY, golden_only=True)
 _FROM_STAGED = {"dagster/column_lineage": lineage({a.name: [(list(STAGED.path), a.name)] for a in _GOLDEN})}
@@ -92,6 +93,7 @@ def staged(
             passed=verdict.passed,
             severity=dg.AssetCheckSeverity(verdict.severity),
             description=verdict.text,
+            metadata={"figure": round(verdict.figure, 6)},
         )
 
 

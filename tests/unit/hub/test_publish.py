@@ -272,6 +272,8 @@ def test_figures_for_the_limits(hub_engine: Engine) -> None:
     assert (first.customers, first.drift, first.largest_customer) == (3, 0.0, 2)
     assert (second.customers, second.published_customers, second.largest_customer) == (2, 3, 3)
     assert second.drift == pytest.approx(1 / 3)
+    assert first.size_drift == 0
+    assert second.size_drift == pytest.approx(1 / 2)
 
 
 def test_nothing_to_audit_is_said(hub_engine: Engine) -> None:

@@ -61,9 +61,9 @@ def test_encodings(tmp_path: Path, encoding: str) -> None:
 
 
 def test_compressed_files_are_read_by_what_they_are_not_by_their_name(tmp_path: Path) -> None:
-    deliver(tmp_path, gzip.compress(csv_bytes()), "2026-06-01.csv.gz")
+    deliver(tmp_path, gzip.compress(csv_bytes(), mtime=0), "2026-06-01.csv.gz")
     assert read(str(tmp_path), CUSTOMER) == ROWS
-    deliver(tmp_path, gzip.compress(csv_bytes()), "2026-06-01.csv")
+    deliver(tmp_path, gzip.compress(csv_bytes(), mtime=0), "2026-06-01.csv")
     assert read(str(tmp_path), CUSTOMER) == ROWS * 2
 
 
