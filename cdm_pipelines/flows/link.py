@@ -72,7 +72,7 @@ def link_parties(
     clusters, pairs, models = [_NO_CLUSTERS.empty_table()], [_NO_PAIRS.empty_table()], []
     for kind in PartyKind:
         policy = LinkagePolicy.load(settings.policies / "linkage" / f"{kind}.yaml")
-        records = _records(lake, kind, policy)
+        records = party_records(lake, kind, policy)
         if not records.num_rows:
             continue  # a model fitted to nothing would be kept
         model = None if refit else _kept_model(lake, kind, policy)
@@ -81,7 +81,7 @@ def link_parties(
             records,
             policy,
             model=model,
-            same=_merged_in_source(records).to_pandas(),
+            same=merged_in_source(records).to_pandas(),
             progress=partial(_told, progress, kind),
             threads=settings.threads,
         )
@@ -102,7 +102,7 @@ def _told(progress: Callable[[str], None], kind: PartyKind, stage: str, pairs: i
     progress(f"{kind}: {stage}, {pairs:,} pairs")
 
 
-def _records(lake: Lake, kind: PartyKind, policy: LinkagePolicy) -> pa.Table:
+def party_records(lake: Lake, kind: PartyKind, policy: LinkagePolicy) -> pa.Table:
     """The records of one kind; ``source`` is source/entity, since entities of a source may share ids."""
     wanted = {column.column for column in policy.columns.values()}
     table = lake.read(layout.records_path(Entity.PARTY))
@@ -112,7 +112,7 @@ def _records(lake: Lake, kind: PartyKind, policy: LinkagePolicy) -> pa.Table:
     return table.select(keep).append_column("source", source)
 
 
-def _merged_in_source(records: pa.Table) -> pa.Table:
+def merged_in_source(records: pa.Table) -> pa.Table:
     """Records that their own source merged into another one: they describe the same party."""
     merged = records.filter(pc.is_valid(records["merged_into"]))
     pairs = pa.table(
