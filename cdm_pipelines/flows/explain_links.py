@@ -1,7 +1,7 @@
 """Explaining what was linked: files under a policy, or the pipeline's own records.
 
 Belongs here: which records, model and clusters a question is about. Does not belong here: the explanation itself
-(linkage.explain).
+(linkage.explain, linkage.explain_clusters).
 """
 
 from collections.abc import Sequence
@@ -23,13 +23,10 @@ from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy
 from cdm_pipelines.linkage.constraints import resolve
 from cdm_pipelines.linkage.encode import ONLY_SOURCE, encode
-from cdm_pipelines.linkage.explain import Explanation, Subject, perfect_odds
-from cdm_pipelines.linkage.model import Floats
+from cdm_pipelines.linkage.explain import Subject, log2_odds
+from cdm_pipelines.linkage.explain_clusters import Explanation
 from cdm_pipelines.quality.shapes import shape
 from cdm_pipelines.settings import Settings
-
-SAMPLE = 20_000
-"""Records that tell well enough what share of all of them cannot be linked."""
 
 
 class ExplainError(ValueError):
@@ -108,7 +105,7 @@ def of_files(files: Sequence[Path], policy_path: Path, out: Path | None, model_p
     ]
     if absent:
         raise FileError(f"{policy_path}: the files have no column {absent[0]!r}")
-    model = read_model(model_path or _written(out, "model.json"))
+    model = written_model(out, model_path)
     if out is None:
         return Linkage(policy.name, table, policy, model)
     clusters, pairs = (pq.read_table(_written(out, f"{name}.parquet")) for name in ("clusters", "pairs"))
@@ -125,13 +122,20 @@ def _written(out: Path | None, name: str) -> Path:
     return out / name
 
 
-def read_model(path: Path) -> LinkageModel:
-    """A fitted model from its file.
+def written_model(out: Path | None, model_path: Path | None) -> LinkageModel:
+    """The fitted model in a file, or in the folder that ``cdm link`` wrote to.
 
     Raises:
+        FileError: There is none.
         LinkageError: The file is not a model.
     """
-    return LinkageModel.from_json(path.read_text(encoding="utf-8"))
+    path = model_path or _written(out, "model.json")
+    try:
+        return LinkageModel.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        raise FileError(
+            f"{path}: this cannot be read as a model; give the model.json that a fit wrote"
+        ) from None
 
 
 def of_lake(lake: Lake, settings: Settings) -> list[Linkage]:
@@ -224,8 +228,15 @@ def _members(clusters: pa.Table, names: tuple[str, str]) -> tuple[list[str], lis
     return found[0], found[1]
 
 
-def unlinkable_odds(linkage: Linkage) -> Floats:
-    """Log2 odds of records with perfect copies of themselves, of at most ``SAMPLE`` records spread over the table."""
-    rows = np.unique(np.linspace(0, max(linkage.table.num_rows - 1, 0), SAMPLE).astype(np.int64))
-    few = linkage.table.take(pa.array(rows)) if linkage.table.num_rows > SAMPLE else linkage.table
-    return perfect_odds(Subject(encode(few, linkage.policy, 1), linkage.policy, linkage.model))
+def steps(linkage: Linkage) -> dict[int, int]:
+    """Pairs from the review threshold on, by whole bits of log2 odds (the lower end)."""
+    if linkage.pairs is None:
+        return {}
+    left = pc.binary_join_element_wise(
+        *(_text(linkage.pairs, f"left_{name}") for name in ("source", "id")), "|"
+    )
+    weight = linkage.pairs["weight"].to_numpy()[pc.is_in(left, linkage.names).to_numpy(zero_copy_only=False)]
+    bits, counts = np.unique(
+        np.floor(weight + log2_odds(linkage.model.prior)).astype(int), return_counts=True
+    )
+    return dict(zip(bits.tolist(), counts.tolist(), strict=True))

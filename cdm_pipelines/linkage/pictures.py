@@ -7,17 +7,18 @@ circles and words.
 """
 
 import math
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from cdm_pipelines.linkage.explain import Graph, Link, Waterfall
+from cdm_pipelines.linkage.explain import Waterfall, log2_odds
+from cdm_pipelines.linkage.explain_clusters import Graph, Link
 from cdm_pipelines.linkage.model import LinkageModel
 from cdm_pipelines.linkage.report import parameters
 
 _WIDTH, _ROW, _TOP = 860, 24, 44
-_FOR, _AGAINST, _TERM, _PLAIN, _LINE = "#2a7f62", "#c8553d", "#8fbf9f", "#4c78a8", "#bbb"
+_FOR, _AGAINST, _PLAIN, _LINE = "#2a7f62", "#c8553d", "#4c78a8", "#bbb"
+_RARE, _COMMON = "#8fbf9f", "#e6a493"
 _GROUPS = ("#4c78a8", "#f58518", "#54a24b", "#b279a2")
 _MOST_LABELS, _MOST_LINKS = 40, 400
 
@@ -44,11 +45,6 @@ def svg(*pictures: Picture) -> str:
     return "\n".join([head, f'<rect width="{_WIDTH}" height="{height}" fill="#fff"/>', *body, "</svg>\n"])
 
 
-def data_uri(picture: str) -> str:
-    """An SVG picture as the address of an image in Markdown or HTML."""
-    return f"data:image/svg+xml;base64,{b64encode(picture.encode()).decode()}"
-
-
 def waterfall_chart(waterfall: Waterfall) -> Picture:
     """One row per step, from the prior odds to the posterior ones; evidence for a match goes to the right."""
     totals = [
@@ -69,7 +65,11 @@ def waterfall_chart(waterfall: Waterfall) -> Picture:
             shapes.append(_signed(scale, (step.before, middle), y, f"level {step.bits:+.2f} bits"))
             if step.term:
                 tip = f"frequency of the value {step.term:+.2f} bits"
-                shapes.append(_bar(scale, (middle, step.total), y + 4, _TERM, tip, height=8))
+                shapes.append(
+                    _bar(
+                        scale, (middle, step.total), y + 4, _RARE if step.term > 0 else _COMMON, tip, height=8
+                    )
+                )
         weight = step.total if step is waterfall.steps[0] else step.bits + step.term
         shapes.append(_text(_WIDTH - 16, y + 14, f"{weight:+.2f}", anchor="end"))
         shapes.append(_line(scale(step.total), y + 16, scale(step.total), y + _ROW))
@@ -91,6 +91,7 @@ def graph_chart(graph: Graph, path: Sequence[Link] = (), match: float = 1.0) -> 
         at[node] = (middle[0] + radius * math.cos(turn), middle[1] + radius * math.sin(turn))
     records = f"{len(graph.nodes)} record{'s' if len(graph.nodes) > 1 else ''}"
     shapes = [_title(f"{'One cluster' if len(groups) == 1 else 'Two clusters'}, {records}")]
+    labels: list[str] = []
     on_path = {(link.left, link.right) for link in path}
     for link in reversed(graph.links[:_MOST_LINKS]):
         dash = "" if link.decided or link.probability >= match else ' stroke-dasharray="4 4"'
@@ -101,7 +102,10 @@ def graph_chart(graph: Graph, path: Sequence[Link] = (), match: float = 1.0) -> 
         shapes.append(f'<line x1="{x:.1f}" y1="{y:.1f}" x2="{u:.1f}" y2="{v:.1f}"{ink}{dash}>{tip}</line>')
         if len(graph.links) <= _MOST_LABELS // 4:
             # Off the middle, so that the labels of links that cross do not lie on each other.
-            shapes.append(_text(x + 0.4 * (u - x), y + 0.4 * (v - y) - 4, told, anchor="middle", fill="#666"))
+            label = f'x="{x + 0.4 * (u - x):.1f}" y="{y + 0.4 * (v - y) + 4:.1f}"'
+            halo = 'text-anchor="middle" stroke="#fff" stroke-width="4" paint-order="stroke"'
+            labels.append(f"<text {label} {halo}>{told}</text>")
+    shapes += labels
     for node, name, group in zip(graph.nodes, graph.names, graph.groups, strict=True):
         x, y = at[node]
         colour = _GROUPS[groups.index(group) % len(_GROUPS)]
@@ -140,6 +144,8 @@ def distribution_chart(counts: Mapping[int, int], title: str, match: float | Non
         match: Log2 odds from which a pair is a match.
     """
     low, high = min(counts, default=0), max(counts, default=0) + 1
+    if match is not None:  # a threshold that no pair reaches is shown as well
+        low, high = min(low, math.floor(match)), max(high, math.ceil(match))
     across = _Scale(low, high, 60, _WIDTH - 16)
     most = math.log10(max(counts.values(), default=1) + 1)
     floor = _TOP + 160
@@ -155,16 +161,27 @@ def distribution_chart(counts: Mapping[int, int], title: str, match: float | Non
         )
     step = max((high - low) // 12, 1)
     shapes += [
-        _text(across(bit), floor + 16, f"{bit:+d}", anchor="middle") for bit in range(low, high + 1, step)
+        _text(across(bit), floor + 16, f"{bit:+d}" if bit else "0", anchor="middle")
+        for bit in range(low, high + 1, step)
     ]
     shapes += [
         _text(52, floor - 150 * math.log10(10**k + 1) / most + 4, f"{10**k:,}", anchor="end")
         for k in range(int(most) + 1)
     ]
-    if match is not None and low <= match <= high:
+    if match is not None:
         shapes += [_line(across(match), _TOP - 4, across(match), floor, "#222")]
         shapes += [_text(across(match) + 5, _TOP + 4, "match")]
     return Picture(floor + 36, tuple(shapes))
+
+
+def weights_picture(model: LinkageModel) -> str:
+    """``weights_chart`` as a file of its own."""
+    return svg(weights_chart(model))
+
+
+def odds_picture(counts: Mapping[int, int], model: LinkageModel) -> str:
+    """All candidate pairs by whole bits of log2 odds, with the model's threshold."""
+    return svg(distribution_chart(counts, "Candidate pairs by log2 odds of a match", log2_odds(model.match)))
 
 
 @dataclass(frozen=True)
