@@ -187,17 +187,20 @@ def _below(subject: Subject, pairs: Pair, odds: Floats, here: int) -> list[str]:
     if odds.max() >= log2_odds(match):
         return []
     best = int(np.argmax(odds))
-    if not np.isfinite(odds[here]):
+    a, b = (side[here : here + 1] for side in pairs)
+    chance = float(subject.scorer(a, b, subject.comparer.packed(a, b)).probability[0])
+    review = subject.policy.thresholds.review
+    if chance >= match:
         only = ", ".join(subject.policy.thresholds.not_alone)
         told = [f"The two agree on nothing beyond {only}: that is no match by itself (thresholds.not_alone)."]
-    else:
-        chance = float(probability(odds[here : here + 1])[0])
-        review = subject.policy.thresholds.review
+    elif chance >= review:
         told = [
             f"The probability of {chance:.4f} is below the match threshold of {match:.4f} (thresholds.match)."
         ]
-        if chance < review:
-            told[0] = f"The probability of {chance:.4f} is below the review threshold of {review:g}."
+    else:
+        told = [
+            f"The probability of {chance:.4f} is below the review threshold of {review:g} (thresholds.review)."
+        ]
     if best != here and odds[best] > odds[here]:
         names = (subject.name(int(side[best])) for side in pairs)
         chance = float(probability(odds[best : best + 1])[0])

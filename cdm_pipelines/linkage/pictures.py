@@ -61,17 +61,14 @@ def waterfall_chart(waterfall: Waterfall) -> Picture:
         middle = step.before + step.bits
         if step is waterfall.steps[0]:
             shapes.append(_bar(scale, (0.0, step.total), y, _PLAIN, f"{step.total:+.2f} bits"))
-        else:
+        elif step.bits:
             shapes.append(_signed(scale, (step.before, middle), y, f"level {step.bits:+.2f} bits"))
             if step.term:
                 tip = f"frequency of the value {step.term:+.2f} bits"
-                shapes.append(
-                    _bar(
-                        scale, (middle, step.total), y + 4, _RARE if step.term > 0 else _COMMON, tip, height=8
-                    )
-                )
+                colour = _RARE if step.term > 0 else _COMMON
+                shapes.append(_bar(scale, (middle, step.total), y + 4, colour, tip, height=8))
         weight = step.total if step is waterfall.steps[0] else step.bits + step.term
-        shapes.append(_text(_WIDTH - 16, y + 14, f"{weight:+.2f}", anchor="end"))
+        shapes.append(_text(_WIDTH - 16, y + 14, f"{round(weight, 2) + 0.0:+.2f}", anchor="end"))
         shapes.append(_line(scale(step.total), y + 16, scale(step.total), y + _ROW))
         y += _ROW
     shapes += [_text(16, y + 14, "posterior odds", weight="bold")]
