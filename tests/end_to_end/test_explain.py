@@ -111,8 +111,9 @@ def test_values_are_shown_when_asked_for_and_else_as_shapes(files: Files) -> Non
 def test_a_pair_of_two_clusters(files: Files) -> None:
     told = files.ask("explain", "crm|007", "shop|008", *files.given)
     assert "no match by itself" in told
-    assert "They are in two clusters, because:
-  crm|007 and shop|008 contradict each other: different " in told
+    assert (
+        "They are in two clusters, because:\n  crm|007 and shop|008 contradict each other: different " in told
+    )
     assert "below the review threshold" in told
 
 
