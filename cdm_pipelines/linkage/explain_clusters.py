@@ -94,20 +94,18 @@ def strongest_path(graph: Graph, left: int, right: int) -> tuple[Link, ...]:
     for link in graph.links:
         around[link.left].append((link.right, link))
         around[link.right].append((link.left, link))
-    # Of two chains that are equally strong the shorter one: a direct link says more than a detour.
-    queue: list[tuple[float, int, int]] = [(-np.inf, 0, left)]
-    came_by: dict[int, tuple[int, Link]] = {}
-    best = {left: (-np.inf, 0)}
+    queue: list[tuple[float, int]] = [(-np.inf, left)]
+    best, came_by = {left: -np.inf}, dict[int, tuple[int, Link]]()
     while queue:
-        weakest, length, node = heapq.heappop(queue)
+        weakest, node = heapq.heappop(queue)
         if node == right:
             break
         for other, link in around[node]:
-            strength = -np.inf if link.decided else -link.odds
-            reached = (max(weakest, strength), length + 1)
-            if reached < best.get(other, (np.inf, 0)):
+            reached = max(weakest, -np.inf if link.decided else -link.odds)
+            # Of two chains that are equally strong the one found first stays: a direct link, if there is one.
+            if reached < best.get(other, np.inf):
                 best[other], came_by[other] = reached, (node, link)
-                heapq.heappush(queue, (*reached, other))
+                heapq.heappush(queue, (reached, other))
     if right not in came_by:
         return ()
     path: list[Link] = []
@@ -201,7 +199,7 @@ def _below(subject: Subject, pairs: Pair, odds: Floats, here: int) -> list[str]:
         told = [
             f"The probability of {chance:.4f} is below the review threshold of {review:g} (thresholds.review)."
         ]
-    if best != here and odds[best] > odds[here]:
+    if odds[best] > odds[here]:
         names = (subject.name(int(side[best])) for side in pairs)
         chance = float(probability(odds[best : best + 1])[0])
         told.append(

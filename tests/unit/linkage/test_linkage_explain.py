@@ -316,15 +316,16 @@ def test_a_source_without_duplicates(linked: Linked) -> None:
     assert "of source one, in which every record is another party" in told
 
 
-def test_records_of_two_sources_are_explained_where_one_of_three_is_free_of_duplicates(
+def test_a_few_records_are_explained_without_the_source_that_is_free_of_duplicates(
     linked: Linked,
 ) -> None:
-    table = pd.concat([TWINS.head(1), rows(("x", "Jan", "Hoekstra", "1970-01-01", "1000AB"), source="two")])
+    table = pd.concat([TWINS.head(2), TWINS.tail(2).assign(source="two")])
     found = beside(linked, table, duplicate_free=["one"])
-    few = Subject(
-        encode(table[table["source"] == "two"], found.policy), found.policy, linked.result.model
-    )  # the free source has no record among the few that are asked about
-    assert waterfall(few, 0, 0).odds == found.of_ids("one|a", "two|x").waterfall.odds
+    two = table["source"] == "two"
+    few = Subject(encode(table[two], found.policy), found.policy, linked.result.model)
+    alone = np.array([0], dtype=np.int32)
+    assert Explanation.of(few, 0, 1, (alone, alone + 1)).reasons
+    assert "duplicate_free" not in Explanation.of(few, 0, 1, (alone, alone + 1)).reasons[0]
 
 
 def test_names_alone(linked: Linked) -> None:
