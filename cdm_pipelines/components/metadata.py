@@ -4,6 +4,7 @@ Belongs here: turning contracts, the canonical model and counts into metadata. C
 only: nothing here ever sees a personal value (R6).
 """
 
+from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -97,6 +98,12 @@ def bar_chart(
         bar = "█" * max(round(BAR_WIDTH * count / most), 1 if count else 0) if most else ""
         rows.append(f"| {name} | {count:,} | {bar} |")
     return dg.MetadataValue.md("\n".join(rows))
+
+
+def picture(svg: str, told: str) -> dg.MarkdownMetadataValue:
+    """A picture that stands in the metadata itself; ``told`` is read where it cannot be shown."""
+    encoded = b64encode(svg.encode()).decode()
+    return dg.MetadataValue.md(f"![{told}](data:image/svg+xml;base64,{encoded})")
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> dg.MarkdownMetadataValue:

@@ -20,6 +20,7 @@ from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.flows import layout
 from cdm_pipelines.ingest.lake import TEXT, Lake, to_table
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, LinkResult, link
+from cdm_pipelines.linkage.explain import unlinkable_share
 from cdm_pipelines.settings import Settings
 
 OUTGROWN = 3
@@ -48,6 +49,9 @@ class Linked:
     weights: Counter[int] = field(default_factory=Counter)
     seconds: dict[str, float] = field(default_factory=dict)
     levels: dict[str, list[Mapping[str, object]]] = field(default_factory=dict)
+    models: dict[str, LinkageModel] = field(default_factory=dict)
+    odds: dict[str, dict[int, int]] = field(default_factory=dict)
+    unlinkable: dict[str, float] = field(default_factory=dict)
 
     @property
     def weight_steps(self) -> dict[str, int]:
@@ -72,7 +76,7 @@ def link_parties(
     clusters, pairs, models = [_NO_CLUSTERS.empty_table()], [_NO_PAIRS.empty_table()], []
     for kind in PartyKind:
         policy = LinkagePolicy.load(settings.policies / "linkage" / f"{kind}.yaml")
-        records = _records(lake, kind, policy)
+        records = party_records(lake, kind, policy)
         if not records.num_rows:
             continue  # a model fitted to nothing would be kept
         model = None if refit else _kept_model(lake, kind, policy)
@@ -81,7 +85,7 @@ def link_parties(
             records,
             policy,
             model=model,
-            same=_merged_in_source(records).to_pandas(),
+            same=merged_in_source(records).to_pandas(),
             progress=partial(_told, progress, kind),
             threads=settings.threads,
         )
@@ -92,6 +96,7 @@ def link_parties(
         clusters.append(_table(result.clusters))
         pairs.append(_table(result.pairs))
         _account(linked, kind, result, time.perf_counter() - started)
+        linked.unlinkable[str(kind)] = unlinkable_share(records, policy, result.model)
     lake.write(layout.CLUSTERS, pa.concat_tables(clusters, promote_options="default"))
     lake.write(layout.MATCHES, pa.concat_tables(pairs, promote_options="default"))
     linked.model_fingerprint = sha256("".join(models).encode()).hexdigest()[:16]
@@ -102,7 +107,7 @@ def _told(progress: Callable[[str], None], kind: PartyKind, stage: str, pairs: i
     progress(f"{kind}: {stage}, {pairs:,} pairs")
 
 
-def _records(lake: Lake, kind: PartyKind, policy: LinkagePolicy) -> pa.Table:
+def party_records(lake: Lake, kind: PartyKind, policy: LinkagePolicy) -> pa.Table:
     """The records of one kind; ``source`` is source/entity, since entities of a source may share ids."""
     path = layout.records_path(Entity.PARTY)
     wanted = {column.column for column in policy.columns.values()} | {"record_id", "merged_into"}
@@ -113,7 +118,7 @@ def _records(lake: Lake, kind: PartyKind, policy: LinkagePolicy) -> pa.Table:
     return table.select(keep).append_column("source", source)
 
 
-def _merged_in_source(records: pa.Table) -> pa.Table:
+def merged_in_source(records: pa.Table) -> pa.Table:
     """Records that their own source merged into another one: they describe the same party."""
     merged = records.filter(pc.is_valid(records["merged_into"]))
     pairs = pa.table(
@@ -152,6 +157,8 @@ def _account(linked: Linked, kind: PartyKind, result: LinkResult, seconds: float
     linked.sizes.update({int(size): count for size, count in report["cluster_sizes"].items()})
     linked.blocking.update({f"{kind}: {rule['rule']}": rule["new_pairs"] for rule in report["rules"]})
     linked.seconds[str(kind)] = round(seconds, 2)
+    linked.models[str(kind)] = result.model
+    linked.odds[str(kind)] = {int(low): count for low, count in report["odds"].items()}
     linked.levels[str(kind)] = [
         {name: row[name] for name in ("comparison", "meaning", "m", "u", "weight")}
         for row in report["comparisons"]

@@ -45,7 +45,7 @@ def link_files(
     """
     policy = LinkagePolicy.load(policy_path)
     model = LinkageModel.from_json(model_path.read_text(encoding="utf-8")) if model_path else None
-    table = pa.concat_tables([_read(file, policy.source) for file in files], promote_options="default")
+    table = read_files(files, policy)
     result = link(
         table, policy, model=model, progress=lambda stage, pairs: progress(f"{stage}, {pairs:,} pairs")
     )
@@ -55,6 +55,15 @@ def link_files(
     lake.write_text("model.json", result.model.to_json())
     clusters = result.report["clusters"]
     return Linked(table.num_rows, len(result.pairs), clusters, table.num_rows - clusters)
+
+
+def read_files(files: Sequence[Path], policy: LinkagePolicy) -> pa.Table:
+    """All files as one table of text.
+
+    Raises:
+        FileError: A file is neither CSV nor Parquet or cannot be read.
+    """
+    return pa.concat_tables([_read(file, policy.source) for file in files], promote_options="default")
 
 
 def _read(file: Path, source_column: str | None) -> pa.Table:

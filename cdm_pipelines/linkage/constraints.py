@@ -1,7 +1,7 @@
-"""Pairs that someone has decided: the same party, or not.
+"""Pairs that someone has decided, and pairs that a policy keeps apart whatever they score.
 
-Belongs here: from decided pairs to positions, and the conflict between decisions. Does not belong here: who decides
-and how long it lasts (identity).
+Belongs here: from decided pairs to positions, the conflict between decisions, contradictions, agreement that says too
+little alone. Does not belong here: who decides and how long it lasts (identity).
 """
 
 import numpy as np
@@ -9,9 +9,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.linkage.blocking import Positions
+from cdm_pipelines.linkage.blocking import Flags, Positions
 from cdm_pipelines.linkage.encode import Records
 from cdm_pipelines.linkage.errors import LinkageError
+from cdm_pipelines.linkage.levels import Levels
+from cdm_pipelines.linkage.policy import LinkagePolicy
 
 Pair = tuple[Positions, Positions]
 _COLUMNS = ("left_source", "left_id", "right_source", "right_id")
@@ -27,6 +29,25 @@ def resolve(records: Records, same: pd.DataFrame | None, different: pd.DataFrame
     if len(apart[0]):
         _check(records, together, apart)
     return together, apart
+
+
+def contradictions(policy: LinkagePolicy, levels: Levels) -> list[Flags]:
+    """For each of the policy's contradictions the pairs where all its comparisons are made and disagree."""
+    names = list(policy.comparisons)
+    return [
+        np.logical_and.reduce([levels[:, names.index(name)] == 0 for name in group])
+        for group in policy.clustering.contradictions
+    ]
+
+
+def alone(policy: LinkagePolicy, levels: Levels) -> Flags:
+    """Pairs that agree on nothing beyond comparisons that say too little alone."""
+    others = [
+        number for number, name in enumerate(policy.comparisons) if name not in policy.thresholds.not_alone
+    ]
+    if not others:
+        return np.zeros(len(levels), dtype=bool)
+    return np.asarray((levels[:, others] <= 0).all(axis=1))
 
 
 def _positions(records: Records, pairs: pd.DataFrame | None, name: str) -> Pair:

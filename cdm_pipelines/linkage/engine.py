@@ -19,7 +19,7 @@ from cdm_pipelines.linkage.agglomerate import Evidence, Labels
 from cdm_pipelines.linkage.blocking import Allowed, Flags, Maker, Pairs, Positions, bind, stream
 from cdm_pipelines.linkage.cluster import Judge, Links, Pair, clusters
 from cdm_pipelines.linkage.comparers import Comparer, Packed
-from cdm_pipelines.linkage.constraints import resolve
+from cdm_pipelines.linkage.constraints import alone, contradictions, resolve
 from cdm_pipelines.linkage.encode import Records, encode
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.levels import Levels
@@ -259,21 +259,10 @@ def _odds(probability: float) -> float:
 
 def _apart(work: _Work, levels: Levels, left: Positions, right: Positions) -> Flags:
     """Pairs that the policy's contradictions, or a source free of duplicates, keep apart."""
-    names = list(work.policy.comparisons)
     apart = ~work.allowed(left, right)
-    for group in work.policy.clustering.contradictions:
-        apart |= np.logical_and.reduce([levels[:, names.index(name)] == 0 for name in group])
+    for contradicting in contradictions(work.policy, levels):
+        apart |= contradicting
     return apart
-
-
-def _alone(policy: LinkagePolicy, levels: Levels) -> Flags:
-    """Pairs that agree on nothing beyond comparisons that say too little alone."""
-    others = [
-        number for number, name in enumerate(policy.comparisons) if name not in policy.thresholds.not_alone
-    ]
-    if not others:
-        return np.zeros(len(levels), dtype=bool)
-    return np.asarray((levels[:, others] <= 0).all(axis=1))
 
 
 def _clustered(work: _Work, model: LinkageModel, kept: _Kept, decided: tuple[Pair, Pair]) -> Labels:
@@ -281,7 +270,7 @@ def _clustered(work: _Work, model: LinkageModel, kept: _Kept, decided: tuple[Pai
 
     def evidence(left: Positions, right: Positions, packed: Packed) -> Evidence:
         levels = work.comparer.packing.unpack(packed)
-        odds = np.where(_alone(work.policy, levels), -np.inf, scorer(left, right, packed).odds)
+        odds = np.where(alone(work.policy, levels), -np.inf, scorer(left, right, packed).odds)
         return Evidence(odds, *scorer.evidence(left, right, packed), _apart(work, levels, left, right))
 
     judge = Judge(work.comparer.packed, evidence, scorer.scores)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from cdm_pipelines.linkage.blocking import Positions
 from cdm_pipelines.linkage.comparers import Comparer, Packed
 from cdm_pipelines.linkage.errors import LinkageError
+from cdm_pipelines.linkage.levels import Levels
 from cdm_pipelines.linkage.policy import LinkagePolicy
 from cdm_pipelines.linkage.terms import TermTable
 
@@ -53,6 +54,18 @@ class Scores(NamedTuple):
     def probability(self) -> Floats:
         """Posterior probability of a match."""
         return probability(self.odds)
+
+
+class Parts(NamedTuple):
+    """What scores are made of, each of shape (pairs, comparisons); bits are 0 where a comparison could not be made.
+
+    ``match`` and ``related`` are the bits of the levels, ``terms`` what the frequency of the values adds to them.
+    """
+
+    levels: Levels
+    match: Floats
+    related: Floats
+    terms: Floats
 
 
 def probability(odds: Floats) -> Floats:
@@ -190,6 +203,20 @@ class Scorer:
                 if parameters.shared:
                     related[reached, number] += bits
         return match, related
+
+    def parts(self, left: Positions, right: Positions, packed: Packed) -> Parts:
+        """The bits by comparison, for explanation: those of ``evidence`` in full precision and taken apart."""
+        levels = self._comparer.packing.unpack(packed)
+        match, related, terms = np.zeros((3, *levels.shape))
+        for number in range(levels.shape[1]):
+            level = levels[:, number]
+            match[:, number] = np.append(self._match[number], 0.0)[level]
+            related[:, number] = np.append(self._related[number], 0.0)[level]
+            reached = np.flatnonzero(level > 0)
+            bits = self._term_bits(number, left[reached], right[reached])
+            if bits is not None:
+                terms[reached, number] = bits
+        return Parts(levels, match, related, terms)
 
     def _term_bits(self, number: int, left: Positions, right: Positions) -> Floats | None:
         """What the frequency of the values adds where a comparison agrees."""

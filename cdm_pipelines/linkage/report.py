@@ -33,6 +33,11 @@ class Histogram:
         """The middle of each bin."""
         return (np.arange(len(self.counts)) + 0.5) / _PER_BIT + _LOW
 
+    def steps(self) -> dict[int, int]:
+        """Number of pairs by whole bits of log2 odds (the lower end), those that have any, lowest first."""
+        counts = np.append(self.counts, [0] * (_PER_BIT - 1)).reshape(-1, _PER_BIT).sum(axis=1)
+        return {int(low) + _LOW: int(counts[low]) for low in np.flatnonzero(counts)}
+
     def threshold(self, least: float, false_matches: float | None) -> float:
         """The lowest probability from ``least`` on with at most this expected share of false pairs accepted."""
         if false_matches is None:
@@ -89,6 +94,7 @@ def report(
             }
             for maker, made in zip(makers, pairs_by_rule, strict=True)
         ],
+        "odds": {str(low): count for low, count in scores.steps().items()},
         "thresholds": {"match": model.match, "review": policy.thresholds.review},
         "expected": scores.expected(model.match),
         "prior": model.prior,

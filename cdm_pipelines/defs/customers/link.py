@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from cdm_pipelines.components.metadata import bar_chart, table
+from cdm_pipelines.components.metadata import bar_chart, picture, table
 from cdm_pipelines.components.platform import Platform
 from cdm_pipelines.components.registry import OWNER, automation
 from cdm_pipelines.components.transient import told_to_people, transient_retry_policy
@@ -61,6 +61,7 @@ def link(
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Link all current party records."""
     from cdm_pipelines.flows.link import link_parties  # noqa: PLC0415 - heavy rooms load in a run
+    from cdm_pipelines.linkage.pictures import odds_picture, weights_picture  # noqa: PLC0415
 
     with told_to_people():
         linked = link_parties(
@@ -74,7 +75,15 @@ def link(
         metadata={
             "fitted anew": dg.MetadataValue.bool(linked.fitted),
             "fingerprint": linked.model_fingerprint,
+            **{
+                f"weights of {kind}": picture(weights_picture(model), "bits by comparison and level")
+                for kind, model in linked.models.items()
+            },
             **{f"levels of {kind}": table(rows) for kind, rows in linked.levels.items()},
+            **{
+                f"share of {kind} records that no copy of themselves would match": share
+                for kind, share in linked.unlinkable.items()
+            },
         },
         data_version=dg.DataVersion(linked.model_fingerprint),
     )
@@ -84,6 +93,12 @@ def link(
             "dagster/row_count": linked.pairs,
             "dagster/uri": platform.lake.where("link/matches.parquet"),
             "candidate pairs by blocking rule": bar_chart(linked.blocking, ("rule", "pairs")),
+            **{
+                f"candidate pairs of {kind} by log2 odds": picture(
+                    odds_picture(odds, linked.models[kind]), "pairs by log2 odds of a match"
+                )
+                for kind, odds in linked.odds.items()
+            },
             "weights": bar_chart(linked.weight_steps, ("match weight", "pairs"), scale=True),
             "seconds": {stage: round(seconds, 2) for stage, seconds in linked.seconds.items()},
         },

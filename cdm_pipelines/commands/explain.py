@@ -1,0 +1,251 @@
+"""``cdm link``: linking files, and why records were linked or were not.
+
+Belongs here: the commands under ``cdm link``, and explanations as text. Does not belong here: what they say
+(linkage.explain), or their pictures (linkage.pictures).
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+from typer.core import TyperGroup
+
+from cdm_pipelines.commands import linkage
+from cdm_pipelines.commands.terminal import USAGE, console, fail, settings, show, told_to_people, writable
+
+if TYPE_CHECKING:
+    from cdm_pipelines.flows.explain_links import Answer, Linkage
+    from cdm_pipelines.linkage import LinkageModel
+    from cdm_pipelines.linkage.explain import Waterfall
+    from cdm_pipelines.linkage.pictures import Picture
+
+_DEFAULT = "files"
+_BAR = 30  # signs
+
+
+class _FilesByDefault(TyperGroup):
+    """A group whose first argument may be a file: then files are linked."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the default command in front of anything that is no command's name and no plea for help."""
+        known = {*self.commands, *ctx.help_option_names}
+        return super().parse_args(ctx, args if args and args[0] in known else [_DEFAULT, *args])
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The commands, then the options of the default one."""
+        super().format_help(ctx, formatter)
+        default = self.commands[_DEFAULT]
+        with default.make_context(_DEFAULT, [], parent=ctx, resilient_parsing=True) as own:
+            default.format_help(own, formatter)
+
+
+app = typer.Typer(
+    cls=_FilesByDefault,
+    help="Find records that describe the same party: `cdm link FILE… --policy POLICY --out FOLDER`. "
+    "The word `files` may be left out; a file that is named like a command is written ./explain.",
+)
+app.command(_DEFAULT)(linkage.link)
+
+Files = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        help="The files that were linked; without them, what the pipeline linked.",
+        exists=True,
+        dir_okay=False,
+    ),
+]
+Policy = Annotated[
+    Path | None, typer.Option(help="The linkage policy of the files.", exists=True, dir_okay=False)
+]
+Out = Annotated[
+    Path | None, typer.Option(help="The folder that `cdm link` wrote to.", exists=True, file_okay=False)
+]
+Model = Annotated[
+    Path | None,
+    typer.Option(help="A fitted model, if not the one in that folder.", exists=True, dir_okay=False),
+]
+PictureFile = Annotated[
+    Path | None, typer.Option(help="Also draw it, as SVG (the one format).", metavar="FILE.svg")
+]
+
+
+@app.command()
+def explain(
+    left: Annotated[str, typer.Argument(help="A record: source|record_id, or its id if no other has it.")],
+    right: Annotated[str, typer.Argument(help="Another record.")],
+    files: Files = None,
+    *,
+    policy: Policy = None,
+    out: Out = None,
+    model: Model = None,
+    picture: PictureFile = None,
+    show_values: Annotated[
+        bool, typer.Option("--show-values", help="Show values, not their shapes only.")
+    ] = False,
+) -> None:
+    """Explain why two records are, or are not, one: each comparison's weight, and what clustering made of it."""
+    from cdm_pipelines.flows import explain_links  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.linkage import pictures  # noqa: PLC0415
+
+    target = _svg(picture)
+    with told_to_people():
+        answer = explain_links.explain(
+            _linkages(files, policy, out, model), left, right, show_values=show_values
+        )
+    found = answer.explanation
+    fitted, review = answer.subject.model, answer.subject.policy.thresholds.review
+    console.print(_waterfall(found.waterfall, fitted.match, review))
+    for line in _verdict(answer):
+        console.print(line, markup=False)
+    charts = [pictures.waterfall_chart(found.waterfall)]
+    if found.graph:
+        charts.append(pictures.graph_chart(found.graph, found.path, fitted.match))
+    _draw(target, charts)
+
+
+@app.command("model")
+def show_model(
+    files: Files = None,
+    *,
+    policy: Policy = None,
+    out: Out = None,
+    model: Model = None,
+    picture: PictureFile = None,
+) -> None:
+    """Show a fitted model: m, u and weight per level; with records also its pairs, and records it cannot link."""
+    from cdm_pipelines.flows import explain_links  # noqa: PLC0415
+    from cdm_pipelines.linkage import pictures  # noqa: PLC0415
+    from cdm_pipelines.linkage.explain import log2_odds, unlinkable_share  # noqa: PLC0415
+
+    target, charts = _svg(picture), []
+    with told_to_people():
+        if files or not (out or model):
+            linkages = _linkages(files, policy, out, model)
+            fitted = {one.name: one.model for one in linkages}
+        else:
+            linkages, fitted = [], {"model": explain_links.written_model(out, model)}
+        for name, one in fitted.items():
+            _show_model(name, one)
+            charts.append(pictures.weights_chart(one, f"{name}: match weights (bits)"))
+        for linkage in linkages:
+            share = unlinkable_share(linkage.table, linkage.policy, linkage.model)
+            console.print(
+                f"{linkage.name}: {share:.1%} of records would not match a perfect copy of themselves"
+            )
+            if linkage.pairs is not None:
+                charts.append(
+                    pictures.distribution_chart(
+                        explain_links.steps(linkage),
+                        f"{linkage.name}: pairs from the review threshold on, by log2 odds",
+                        log2_odds(linkage.model.match),
+                    )
+                )
+    _draw(target, charts)
+
+
+def _linkages(
+    files: list[Path] | None, policy: Path | None, out: Path | None, model: Path | None
+) -> "list[Linkage]":
+    """What a question is about: files, or what the pipeline linked."""
+    from cdm_pipelines.flows import explain_links  # noqa: PLC0415
+    from cdm_pipelines.ingest.lake import Lake  # noqa: PLC0415
+
+    if files and policy:
+        return [explain_links.of_files(files, policy, out, model)]
+    if files:
+        fail("Say with --policy how the files were linked.", USAGE)
+    if policy or out or model:
+        fail("Name the files that were linked too.", USAGE)
+    own = settings()
+    return explain_links.of_lake(Lake(own.lake_url), own)
+
+
+def _svg(picture: Path | None) -> Path | None:
+    if picture is not None and picture.suffix.lower() != ".svg":
+        fail(f"{picture}: pictures are SVG; give a name that ends in .svg.", USAGE)
+    return writable(picture) if picture else None
+
+
+def _draw(target: Path | None, charts: "Sequence[Picture]") -> None:
+    from cdm_pipelines.linkage import pictures  # noqa: PLC0415
+
+    if target:
+        target.write_text(pictures.svg(*charts), encoding="utf-8")
+        console.print(f"Picture written to {target}", markup=False)
+
+
+def _waterfall(found: "Waterfall", match: float, review: float) -> Table:
+    """One row per step, with the bar from the running sum before it to the one after it."""
+    chance = found.probability
+    verdict = "a match" if chance >= match else "for review" if chance >= review else "no match"
+    title = f"{found.left} and {found.right}: probability {chance:.4f}, {verdict} by itself"
+    table = Table(title=Text(title), title_justify="left", title_style="bold")
+    for heading in ("comparison", "level", found.left, found.right):
+        table.add_column(Text(heading), overflow="fold")
+    for heading in ("bits", "frequency", "sum"):
+        table.add_column(heading, justify="right")
+    table.add_column(no_wrap=True, min_width=_BAR)
+    totals = [0.0, *(value for step in found.steps for value in (step.before, step.total))]
+    for step in found.steps:
+        added = step.bits + step.term
+        table.add_row(
+            *(Text(text) for text in (step.name, step.meaning, step.left, step.right)),
+            _signed(step.bits),
+            _signed(step.term) if step.term else "",
+            _signed(step.total),
+            Text(_bar(step.before, step.total, totals), style="green" if added >= 0 else "red"),
+        )
+    return table
+
+
+def _signed(bits: float) -> str:
+    return f"{round(bits, 2) + 0.0:+.2f}"  # nothing is +0.00, not -0.00
+
+
+def _bar(start: float, end: float, values: Sequence[float]) -> str:
+    """A bar between two values on the scale that all values need; a line where zero is."""
+    low, high = min(values), max(values)
+    first, last, zero = (
+        round((x - low) / ((high - low) or 1) * (_BAR - 1)) for x in (*sorted((start, end)), 0)
+    )
+    marks = ["│" if place == zero else " " for place in range(_BAR)]
+    return "".join("█" if first <= place < max(last, first + 1) else mark for place, mark in enumerate(marks))
+
+
+def _verdict(answer: "Answer") -> Iterator[str]:
+    found = answer.explanation
+    if found.together is None or found.graph is None:
+        yield "Which clusters they are in is known with --out."
+    elif found.together:
+        yield f"They are in one cluster, of {len(found.graph.nodes)} records, by this strongest chain of links:"
+        for link in found.path:
+            told = "decided" if link.decided else f"probability {link.probability:.4f}"
+            yield f"  {answer.subject.name(link.left)} and {answer.subject.name(link.right)}: {told}"
+    else:
+        yield "They are in two clusters, because:"
+        yield from (f"  {reason}" for reason in found.reasons)
+
+
+def _show_model(name: str, model: "LinkageModel") -> None:
+    from cdm_pipelines.linkage.report import parameters  # noqa: PLC0415
+
+    rows = parameters(model)
+    weights = [0.0, *(float(row["weight"]) for row in rows)]
+    console.print(
+        f"{name}: fitted on {model.records:,} records; 1 of {1 / model.prior:,.0f} pairs is a match; "
+        f"accepted from probability {model.match:.4f} on",
+        markup=False,
+    )
+    table = [
+        {
+            **{key: str(row[key]) for key in ("comparison", "meaning")},
+            **{key: f"{row[key]:.3g}" for key in ("m", "u", "related")},
+            "bits": _signed(row["weight"]),
+            "": _bar(0.0, float(row["weight"]), weights),
+        }
+        for row in rows
+    ]
+    show("Weights", table, numeric=["m", "u", "related", "bits"])

@@ -1,0 +1,242 @@
+"""Explaining what was linked: files under a policy, or the pipeline's own records.
+
+Belongs here: which records, model and clusters a question is about. Does not belong here: the explanation itself
+(linkage.explain, linkage.explain_clusters).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from cdm_pipelines.contracts.model import PartyKind
+from cdm_pipelines.flows import layout
+from cdm_pipelines.flows.link import merged_in_source, party_records
+from cdm_pipelines.flows.link_files import FileError, read_files
+from cdm_pipelines.ingest.lake import Lake
+from cdm_pipelines.linkage import LinkageModel, LinkagePolicy
+from cdm_pipelines.linkage.constraints import resolve
+from cdm_pipelines.linkage.encode import ONLY_SOURCE, encode
+from cdm_pipelines.linkage.explain import Subject, log2_odds
+from cdm_pipelines.linkage.explain_clusters import Explanation
+from cdm_pipelines.quality.shapes import shape
+from cdm_pipelines.settings import Settings
+
+
+class ExplainError(ValueError):
+    """A question cannot be answered; the message says what to ask or to run."""
+
+
+@dataclass(frozen=True)
+class Linkage:
+    """A table with what linking it gave.
+
+    Attributes:
+        name: What it is called: the policy's name, or the kind of party.
+        table: The records.
+        policy: How they were linked.
+        model: What scored them.
+        clusters: ``source``, ``record_id``, ``cluster_id``; none where they are not known.
+        pairs: Pairs from the review threshold on, likewise.
+        same: Pairs that were decided to be the same party.
+    """
+
+    name: str
+    table: pa.Table
+    policy: LinkagePolicy
+    model: LinkageModel
+    clusters: pa.Table | None = None
+    pairs: pa.Table | None = None
+    same: pd.DataFrame | None = None
+
+    @cached_property
+    def names(self) -> pa.Array:
+        """``source|record_id`` of each record."""
+        ids = _text(self.table, self.policy.id)
+        sources = _text(self.table, self.policy.source) if self.policy.source else pa.scalar(ONLY_SOURCE)
+        return pc.binary_join_element_wise(sources, ids, "|")
+
+    def row(self, name: str) -> int | None:
+        """The row of a record named ``source|record_id``, or by its id alone where only one record has that.
+
+        Raises:
+            ExplainError: Records of several sources have the id.
+        """
+        row = pc.index(self.names, name).as_py()
+        if row >= 0:
+            return int(row)
+        ids = pc.indices_nonzero(pc.equal(_text(self.table, self.policy.id), name)).to_pylist()
+        if len(ids) > 1:
+            raise ExplainError(f"{len(ids)} sources have a record {name!r}; write source|record_id.")
+        return int(ids[0]) if ids else None
+
+    @cached_property
+    def sources(self) -> list[str]:
+        """The sources, sorted."""
+        return (
+            sorted(set(_text(self.table, self.policy.source).to_pylist()))
+            if self.policy.source
+            else [ONLY_SOURCE]
+        )
+
+
+def _text(table: pa.Table, name: str) -> pa.Array:
+    column = table[name].cast(pa.string())
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.string())
+
+
+def of_files(files: Sequence[Path], policy_path: Path, out: Path | None, model_path: Path | None) -> Linkage:
+    """What ``cdm link`` was given, and wrote to ``out``.
+
+    Raises:
+        FileError: A file cannot be read, or nothing was linked to ``out``.
+        LinkageError: The policy does not fit the files.
+    """
+    policy = LinkagePolicy.load(policy_path)
+    table = read_files(files, policy)
+    absent = [
+        name for name in (policy.id, policy.source) if name is not None and name not in table.column_names
+    ]
+    if absent:
+        raise FileError(f"{policy_path}: the files have no column {absent[0]!r}")
+    model = written_model(out, model_path)
+    if out is None:
+        return Linkage(policy.name, table, policy, model)
+    clusters, pairs = (pq.read_table(_written(out, f"{name}.parquet")) for name in ("clusters", "pairs"))
+    return Linkage(policy.name, table, policy, model, clusters, pairs)
+
+
+def _written(out: Path | None, name: str) -> Path:
+    if out is None:
+        raise FileError(
+            "Say with --out where `cdm link` wrote its outcome, or give a fitted model with --model."
+        )
+    if not (out / name).is_file():
+        raise FileError(f"{out} has no {name}; give the folder that `cdm link FILE… --out` wrote.")
+    return out / name
+
+
+def written_model(out: Path | None, model_path: Path | None) -> LinkageModel:
+    """The fitted model in a file, or in the folder that ``cdm link`` wrote to.
+
+    Raises:
+        FileError: There is none.
+        LinkageError: The file is not a model.
+    """
+    path = model_path or _written(out, "model.json")
+    try:
+        return LinkageModel.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        raise FileError(
+            f"{path}: this cannot be read as a model; give the model.json that a fit wrote"
+        ) from None
+
+
+def of_lake(lake: Lake, settings: Settings) -> list[Linkage]:
+    """What the pipeline linked: persons, and organisations.
+
+    Raises:
+        ExplainError: Nothing was linked yet.
+    """
+    found = []
+    if lake.exists(layout.CLUSTERS):
+        clusters, pairs = lake.read(layout.CLUSTERS), lake.read(layout.MATCHES)
+        for kind in PartyKind:
+            if lake.exists(layout.model_path(kind)):
+                policy = LinkagePolicy.load(settings.policies / "linkage" / f"{kind}.yaml")
+                model = LinkageModel.from_json(lake.read_text(layout.model_path(kind)))
+                table = party_records(lake, kind, policy)
+                same = merged_in_source(table).to_pandas()
+                found.append(Linkage(str(kind), table, policy, model, clusters, pairs, same))
+    if not found:
+        raise ExplainError("Nothing is linked yet; run a day first (`cdm run --date DAY`), or name files.")
+    return found
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An explanation with what it is about: positions in it are those of ``subject.records``."""
+
+    linkage: Linkage
+    subject: Subject
+    explanation: Explanation
+
+
+def explain(linkages: Sequence[Linkage], left: str, right: str, *, show_values: bool = False) -> Answer:
+    """Explain the pair of records of these names.
+
+    Only the records of their clusters are encoded: scores do not depend on other records.
+
+    Raises:
+        ExplainError: There is no such record, or the two are linked apart.
+        LinkageError: The model is not of this policy.
+    """
+    (home, row), (other, second) = (_home(linkages, name) for name in (left, right))
+    if home is not other:
+        raise ExplainError(
+            f"{left} is of kind {home.name}, {right} of kind {other.name}: the two kinds are never linked."
+        )
+    if row == second:
+        raise ExplainError("The two names are of one record; name two.")
+    names = (home.names[row].as_py(), home.names[second].as_py())
+    members = _members(home.clusters, names) if home.clusters is not None else None
+    wanted = pa.array(sorted({*names, *(name for group in members or () for name in group)}))
+    records = encode(home.table.filter(pc.is_in(home.names, wanted)), home.policy, 1)
+    subject = Subject(records, home.policy, home.model)
+    position = {subject.name(k): k for k in range(len(records))}
+    missing = next((name for group in members or () for name in group if name not in position), None)
+    if missing is not None:
+        raise ExplainError(f"The records no longer have {missing!r}, which was linked: link them again.")
+    groups = [np.array([position[name] for name in group], dtype=np.int32) for group in members or ()]
+    explanation = Explanation.of(
+        subject,
+        position[names[0]],
+        position[names[1]],
+        (groups[0], groups[1]) if groups else None,
+        same=resolve(records, home.same, None)[0],
+        made=resolve(records, home.pairs.to_pandas(), None)[0] if home.pairs is not None else None,
+        show=str if show_values else shape,
+    )
+    return Answer(home, subject, explanation)
+
+
+def _home(linkages: Sequence[Linkage], name: str) -> tuple[Linkage, int]:
+    for linkage in linkages:
+        row = linkage.row(name)
+        if row is not None:
+            return linkage, row
+    sources = sorted({source for linkage in linkages for source in linkage.sources})
+    raise ExplainError(f"There is no record {name!r}; write source|record_id. Sources: {', '.join(sources)}.")
+
+
+def _members(clusters: pa.Table, names: tuple[str, str]) -> tuple[list[str], list[str]]:
+    """The records of the clusters of two records."""
+    known = pc.binary_join_element_wise(*(_text(clusters, name) for name in ("source", "record_id")), "|")
+    found = []
+    for name in names:
+        at = pc.index(known, name).as_py()
+        if at < 0:
+            raise ExplainError(f"{name} is not linked yet: link the records again.")
+        cluster = pc.equal(clusters["cluster_id"], clusters["cluster_id"][at])
+        found.append(known.filter(cluster.combine_chunks()).to_pylist())
+    return found[0], found[1]
+
+
+def steps(linkage: Linkage) -> dict[int, int]:
+    """Pairs from the review threshold on, by whole bits of log2 odds (the lower end)."""
+    if linkage.pairs is None:
+        return {}
+    left = pc.binary_join_element_wise(
+        *(_text(linkage.pairs, f"left_{name}") for name in ("source", "id")), "|"
+    )
+    weight = linkage.pairs["weight"].to_numpy()[pc.is_in(left, linkage.names).to_numpy(zero_copy_only=False)]
+    bits, counts = np.unique(
+        np.floor(weight + log2_odds(linkage.model.prior)).astype(int), return_counts=True
+    )
+    return dict(zip(bits.tolist(), counts.tolist(), strict=True))

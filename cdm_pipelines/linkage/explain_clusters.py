@@ -1,0 +1,260 @@
+"""Why records are in one cluster, or in two.
+
+Belongs here: the graph of a cluster, the chain of links that holds two records together, the guards that keep two
+clusters apart. Does not belong here: scores taken apart (explain), how clusters are made (cluster, agglomerate).
+"""
+
+import heapq
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from cdm_pipelines.linkage.blocking import Flags, Positions
+from cdm_pipelines.linkage.constraints import Pair, alone, contradictions
+from cdm_pipelines.linkage.explain import Subject, Waterfall, log2_odds, waterfall
+from cdm_pipelines.linkage.model import Floats, probability
+from cdm_pipelines.quality.shapes import shape
+
+Group = npt.NDArray[np.int32]  # positions of the records of a cluster
+_NONE = np.zeros(0, dtype=np.int32)
+
+
+@dataclass(frozen=True)
+class Link:
+    """An edge of a cluster's graph: positions, posterior log2 odds, and whether someone decided it."""
+
+    left: int
+    right: int
+    odds: float
+    decided: bool = False
+
+    @property
+    def probability(self) -> float:
+        """Posterior probability of a match; 1 where it was decided."""
+        return 1.0 if self.decided else float(probability(np.array(self.odds)))
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Records as nodes, with the links between them from the review threshold on.
+
+    Attributes:
+        nodes: Positions.
+        names: ``source|record_id`` of each node.
+        groups: The cluster of each node: the position of its first record.
+        links: Strongest first.
+    """
+
+    nodes: tuple[int, ...]
+    names: tuple[str, ...]
+    groups: tuple[int, ...]
+    links: tuple[Link, ...]
+
+
+def graph(subject: Subject, groups: Collection[Group], same: Pair = (_NONE, _NONE)) -> Graph:
+    """The graph of one cluster or of several together; pairs of ``same`` (left < right) were decided."""
+    nodes = np.concatenate([np.sort(group) for group in groups]).astype(np.int32)
+    first = np.concatenate([np.full(len(group), group.min()) for group in groups])
+    i, j = np.triu_indices(len(nodes), 1)
+    left, right = np.minimum(nodes[i], nodes[j]), np.maximum(nodes[i], nodes[j])
+    odds, apart = _judged(subject, left, right)
+    decided = _among(left, right, same)
+    shown = decided | ((odds >= log2_odds(subject.policy.thresholds.review)) & ~apart)
+    found = [
+        Link(int(left[k]), int(right[k]), float(odds[k]), bool(decided[k])) for k in np.flatnonzero(shown)
+    ]
+    found.sort(key=lambda link: (not link.decided, -link.odds, link.left, link.right))
+    names = tuple(subject.name(int(node)) for node in nodes)
+    return Graph(tuple(nodes.tolist()), names, tuple(first.tolist()), tuple(found))
+
+
+def _among(left: Positions, right: Positions, pairs: Pair) -> Flags:
+    low, high = np.minimum(*pairs).astype(np.int64), np.maximum(*pairs)
+    found: Flags = np.isin((left.astype(np.int64) << 32) | right, (low << 32) | high)
+    return found
+
+
+def _judged(subject: Subject, left: Positions, right: Positions) -> tuple[Floats, Flags]:
+    """Log2 odds of pairs as clustering takes them, and whether they must not come together."""
+    packed = subject.comparer.packed(left, right)
+    levels = subject.comparer.packing.unpack(packed)
+    odds = np.where(alone(subject.policy, levels), -np.inf, subject.scorer(left, right, packed).odds)
+    apart = ~subject.allowed(left, right)
+    for contradicting in contradictions(subject.policy, levels):
+        apart |= contradicting
+    return odds, apart
+
+
+def strongest_path(graph: Graph, left: int, right: int) -> tuple[Link, ...]:
+    """The chain of links between two records whose weakest link is strongest; empty where there is none."""
+    around: dict[int, list[tuple[int, Link]]] = {node: [] for node in graph.nodes}
+    for link in graph.links:
+        around[link.left].append((link.right, link))
+        around[link.right].append((link.left, link))
+    queue: list[tuple[float, int]] = [(-np.inf, left)]
+    best, came_by = {left: -np.inf}, dict[int, tuple[int, Link]]()
+    while queue:
+        weakest, node = heapq.heappop(queue)
+        if node == right:
+            break
+        for other, link in around[node]:
+            reached = max(weakest, -np.inf if link.decided else -link.odds)
+            # Of two chains that are equally strong the one found first stays: a direct link, if there is one.
+            if reached < best.get(other, np.inf):
+                best[other], came_by[other] = reached, (node, link)
+                heapq.heappush(queue, (reached, other))
+    if right not in came_by:
+        return ()
+    path: list[Link] = []
+    while right != left:
+        right, link = came_by[right]
+        path.append(link)
+    return tuple(reversed(path))
+
+
+def why_apart(
+    subject: Subject, left: int, right: int, groups: tuple[Group, Group], made: Pair | None = None
+) -> tuple[str, ...]:
+    """Every guard that keeps two clusters apart, as sentences; what concerns the pair itself comes first.
+
+    Args:
+        subject: The records and what scored them.
+        left: Position of a record of the first cluster.
+        right: Position of a record of the second.
+        groups: The two clusters.
+        made: Pairs from the review threshold on that blocking made, where that is known.
+    """
+    own, others = np.meshgrid(groups[0], groups[1], indexing="ij")
+    a, b = own.ravel().astype(np.int32), others.ravel().astype(np.int32)
+    odds, apart = _judged(subject, a, b)
+    here = int(np.flatnonzero((a == left) & (b == right))[0])
+    limits, thresholds = subject.policy.clustering, subject.policy.thresholds
+    reasons = []
+    if apart[here]:
+        reasons.append(_obstacle(subject, left, right))
+    elif apart.any():
+        k = int(np.argmax(apart))
+        reasons.append(f"{_obstacle(subject, int(a[k]), int(b[k]))} These are records of the two clusters.")
+    reasons += _below(subject, (a, b), odds, here)
+    support = _support(subject, a, b)
+    if len(a) > 1 and support < limits.support:  # of a single pair it is the pair's own score
+        reasons.append(
+            f"Averaged over the {len(a)} pairs between the two clusters the evidence is {support:+.1f} bits; "
+            f"the policy asks for {limits.support:g} (clustering.support)."
+        )
+    size = len(groups[0]) + len(groups[1])
+    if size > limits.max_size:
+        reasons.append(
+            f"Together they are {size} records; the policy allows {limits.max_size} (clustering.max_size)."
+        )
+    if reasons:
+        return tuple(reasons)
+    if made is not None and not _among(np.minimum(a, b), np.maximum(a, b), made).any():
+        reason = (
+            "No blocking rule made a pair of the two clusters that reaches the review threshold of "
+            f"{thresholds.review:g}, so they were never held against each other (blocking)."
+        )
+    else:
+        reason = (
+            f"More than {limits.max_component} records hang together here, so their weakest links were cut "
+            "(clustering.max_component); or records, policy or model have changed since they were linked."
+        )
+    return (reason,)
+
+
+def _obstacle(subject: Subject, left: int, right: int) -> str:
+    a, b = np.array([left], dtype=np.int32), np.array([right], dtype=np.int32)
+    names = f"{subject.name(left)} and {subject.name(right)}"
+    if not subject.allowed(a, b)[0]:
+        source = subject.records.sources[int(subject.records.source[left])]
+        return f"{names} are of source {source}, in which every record is another party (duplicate_free)."
+    levels = subject.comparer.levels(a, b)
+    found = contradictions(subject.policy, levels)
+    group = next(
+        group for group, hit in zip(subject.policy.clustering.contradictions, found, strict=True) if hit[0]
+    )
+    return f"{names} contradict each other: different {' and '.join(group)} (clustering.contradictions)."
+
+
+def _below(subject: Subject, pairs: Pair, odds: Floats, here: int) -> list[str]:
+    """That no pair between two clusters is a match, if so."""
+    match = subject.model.match
+    if odds.max() >= log2_odds(match):
+        return []
+    best = int(np.argmax(odds))
+    a, b = (side[here : here + 1] for side in pairs)
+    chance = float(subject.scorer(a, b, subject.comparer.packed(a, b)).probability[0])
+    review = subject.policy.thresholds.review
+    if chance >= match:
+        only = ", ".join(subject.policy.thresholds.not_alone)
+        told = [f"The two agree on nothing beyond {only}: that is no match by itself (thresholds.not_alone)."]
+    elif chance >= review:
+        told = [
+            f"The probability of {chance:.4f} is below the match threshold of {match:.4f} (thresholds.match)."
+        ]
+    else:
+        told = [
+            f"The probability of {chance:.4f} is below the review threshold of {review:g} (thresholds.review)."
+        ]
+    if odds[best] > odds[here]:
+        names = (subject.name(int(side[best])) for side in pairs)
+        chance = float(probability(odds[best : best + 1])[0])
+        told.append(
+            "No other pair of the two clusters is a match either: the best, "
+            f"{' and '.join(names)}, has {chance:.4f}; the match threshold is {match:.4f}."
+        )
+    return told
+
+
+def _support(subject: Subject, left: Positions, right: Positions) -> float:
+    """Log2 odds of two groups: each comparison averaged over the pairs where it could be made, then added up."""
+    parts = subject.scorer.parts(left, right, subject.comparer.packed(left, right))
+    shared = np.array([one.shared for one in subject.model.comparisons.values()])
+    made = np.maximum((parts.levels >= 0).sum(axis=0), 1)
+    match = ((parts.match + parts.terms).sum(axis=0) / made).sum()
+    related = ((parts.related + parts.terms * shared).sum(axis=0) / made).sum()
+    return float(subject.scorer.scores(np.array([match]), np.array([related])).odds[0])
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A pair, and what became of it.
+
+    Attributes:
+        waterfall: Its score.
+        together: Whether both records are in one cluster; none where no clusters are known.
+        graph: Their cluster, or both their clusters.
+        path: The strongest chain of links between them, if they are in one cluster.
+        reasons: What keeps them apart, if they are not.
+    """
+
+    waterfall: Waterfall
+    together: bool | None = None
+    graph: Graph | None = None
+    path: tuple[Link, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        subject: Subject,
+        left: int,
+        right: int,
+        groups: tuple[Group, Group] | None,
+        *,
+        same: Pair = (_NONE, _NONE),
+        made: Pair | None = None,
+        show: Callable[[str], str] = shape,
+    ) -> Self:
+        """Explain a pair whose clusters are ``groups`` (twice the same one, if they are together)."""
+        found = cls(waterfall(subject, left, right, show))
+        if groups is None:
+            return found
+        if right in groups[0]:
+            whole = graph(subject, groups[:1], same)
+            return replace(found, together=True, graph=whole, path=strongest_path(whole, left, right))
+        reasons = why_apart(subject, left, right, groups, made)
+        return replace(found, together=False, graph=graph(subject, groups, same), reasons=reasons)
