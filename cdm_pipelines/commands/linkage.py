@@ -49,6 +49,7 @@ def link(
         if explain_blocking:
             _explain_blocking(files, policy, out, truth, picture)
         elif out is not None:
+            writable(out / "clusters.parquet")
             policy = policy or _suggested(files, out)
             with countdown(LINKING) as told:
                 done = link_files(files, policy, out, model_path=model, share=told)

@@ -54,7 +54,6 @@ def link_files(
     """
     policy = LinkagePolicy.load(policy_path)
     model = LinkageModel.from_json(model_path.read_text(encoding="utf-8")) if model_path else None
-    _usable(out)
     table = _table(files, policy)
     result = link(table, policy, model=model, share=share)
     _write(result, out)
@@ -77,13 +76,6 @@ def explain_files(
     """
     known = None if truth is None else _text(truth).to_pandas()
     return explain_blocking(_table(files, policy), policy, truth=known, seen=seen)
-
-
-def _usable(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{out} cannot be used as a folder: {error.strerror}") from None
 
 
 def _write(result: LinkResult, out: Path) -> None:
