@@ -14,12 +14,12 @@ from cdm_pipelines.commands.terminal import console, fail
 
 INTERRUPTED = 130
 LINKING: Mapping[str, tuple[str, float]] = {
-    "encode": ("reading the columns", 0.2),
-    "block": ("finding blocks", 0.1),
-    "compare": ("comparing pairs", 0.3),
-    "fit": ("fitting the model", 0.15),
+    "encode": ("reading the columns", 0.12),
+    "block": ("finding blocks", 0.18),
+    "compare": ("comparing pairs", 0.35),
+    "fit": ("fitting the model", 0.08),
     "score": ("scoring pairs", 0.1),
-    "cluster": ("clustering", 0.15),
+    "cluster": ("clustering", 0.17),
 }
 """The stages of linking in their order: in words, and about which share of the time each takes."""
 _TOO_EARLY = 5.0  # seconds; before them an estimate is a guess, and nobody needs it

@@ -56,7 +56,7 @@ def link_files(
     model = LinkageModel.from_json(model_path.read_text(encoding="utf-8")) if model_path else None
     table = _table(files, policy)
     result = link(table, policy, model=model, share=share)
-    _write(result, out)
+    write_result(result, out)
     clusters = result.report["clusters"]
     return Linked(table.num_rows, len(result.pairs), clusters, table.num_rows - clusters)
 
@@ -78,8 +78,8 @@ def explain_files(
     return explain_blocking(_table(files, policy), policy, truth=known, seen=seen)
 
 
-def _write(result: LinkResult, out: Path) -> None:
-    """All files or none: they are written beside their places and moved there together."""
+def write_result(result: LinkResult, out: Path) -> None:
+    """Write all files or none: they are written beside their places and moved there together."""
     staged = out / f".tmp-{uuid4().hex}"
     lake = Lake(str(staged.absolute()))
     try:

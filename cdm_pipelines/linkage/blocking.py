@@ -276,9 +276,18 @@ def _spans(partners: Places, pairs: int) -> Iterator[tuple[Places, Places]]:
         start = stop
 
 
-def bind(policy: LinkagePolicy, records: Records, threads: int | None = None) -> list[Maker]:
-    """The policy's rules, ready to make pairs of these records."""
-    return list(in_order(lambda rule: _bind(rule, policy, records), policy.blocking, threads))
+def bind(
+    policy: LinkagePolicy,
+    records: Records,
+    threads: int | None = None,
+    seen: Callable[[float], None] = lambda _: None,
+) -> list[Maker]:
+    """The policy's rules, ready to make pairs of these records; ``seen`` is told the share of them that are."""
+    makers: list[Maker] = []
+    for maker in in_order(lambda rule: _bind(rule, policy, records), policy.blocking, threads):
+        makers.append(maker)
+        seen(len(makers) / len(policy.blocking))
+    return makers
 
 
 def _bind(rule: Rule, policy: LinkagePolicy, records: Records) -> Maker:

@@ -123,7 +123,7 @@ def _prepare(
     records = encode(table, policy, threads, partial(share, "encode"))
     encoded = time.perf_counter()
     share("block", 0.0)
-    makers = bind(policy, records, threads)
+    makers = bind(policy, records, threads, partial(share, "block"))
     blocked = time.perf_counter()
     comparer = Comparer(records, policy)
     seconds = {

@@ -101,7 +101,7 @@ def test_a_file_without_policy_is_linked_under_the_one_that_is_suggested(file: P
             "cannot be read as Parquet",
         ),
         (["{tmp}/ragged.csv", "--policy", "{tmp}/mine.yaml", "--out", "{tmp}/o"], 1, "cannot be read as CSV"),
-        (["{tmp}/mine.yaml", "--policy", "{tmp}/mine.yaml", "--out", "{tmp}/o"], 1, "no column"),
+        (["{tmp}/mine.yaml", "--policy", "{tmp}/mine.yaml", "--out", "{tmp}/o"], 1, "cannot be read as CSV"),
         (["{file}", "--explain-blocking", "--truth", "{tmp}/strangers.csv"], 1, "none of its ids"),
     ],
 )
