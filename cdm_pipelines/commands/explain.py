@@ -153,6 +153,8 @@ def _linkages(
     from cdm_pipelines.flows import explain_links  # noqa: PLC0415
     from cdm_pipelines.ingest.lake import Lake  # noqa: PLC0415
 
+    if files and policy is None and out is not None and (out / "policy.yaml").exists():
+        policy = out / "policy.yaml"  # the one that was suggested
     if files and policy:
         return [explain_links.of_files(files, policy, out, model)]
     if files:

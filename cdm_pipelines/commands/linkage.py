@@ -5,22 +5,82 @@ from typing import Annotated
 
 import typer
 
-from cdm_pipelines.commands.terminal import console, told_to_people
+from cdm_pipelines.commands.terminal import USAGE, console, fail, told_to_people, writable
+from cdm_pipelines.commands.waiting import LINKING, countdown, interruptible
 
 
 def link(
     files: Annotated[list[Path], typer.Argument(help="CSV or Parquet files.", exists=True, dir_okay=False)],
-    policy: Annotated[Path, typer.Option(help="Linkage policy (YAML).", exists=True, dir_okay=False)],
-    out: Annotated[Path, typer.Option(help="Folder for clusters.parquet, pairs.parquet and model.json.")],
+    *,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            help="Linkage policy (YAML); suggested from the columns when left out.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for clusters.parquet, pairs.parquet and model.json.", file_okay=False),
+    ] = None,
     model: Annotated[Path | None, typer.Option(help="Use this fitted model.", exists=True)] = None,
+    explain_blocking: Annotated[
+        bool, typer.Option("--explain-blocking", help="Only count the pairs that each blocking rule makes.")
+    ] = False,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            help="Who is who (record id, entity id), for --explain-blocking.", exists=True, dir_okay=False
+        ),
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="SVG file for the chart of --explain-blocking.", dir_okay=False)
+    ] = None,
 ) -> None:
     """Find records that describe the same party. One file is deduplicated; several are linked as well."""
-    from cdm_pipelines.flows.link_files import link_files  # noqa: PLC0415
+    if not explain_blocking and (truth or picture):
+        fail("--truth and --picture go with --explain-blocking.", USAGE)
+    if out is None and not explain_blocking:
+        fail("Give a folder for the result: --out FOLDER.", USAGE)
+    with interruptible("Stopped: no result was written."), told_to_people():
+        from cdm_pipelines.flows.link_files import link_files  # noqa: PLC0415
 
-    with told_to_people(), console.status("Linking …") as status:
-        done = link_files(files, policy, out, model_path=model, progress=status.update)
+        if explain_blocking:
+            _explain_blocking(files, policy, out, truth, picture)
+        elif out is not None:
+            writable(out / "clusters.parquet")
+            policy = policy or _suggested(files, out)
+            with countdown(LINKING) as told:
+                done = link_files(files, policy, out, model_path=model, share=told)
+            console.print(
+                f"{done.records:,} records, {done.pairs:,} scored pairs, {done.clusters:,} clusters "
+                f"({done.duplicates:,} duplicate records) written to {out}",
+                markup=False,
+            )
+
+
+def _suggested(files: list[Path], out: Path) -> Path:
+    """The policy that the columns suggest, told and written."""
+    from cdm_pipelines.flows.suggest_policy import suggest_policy, write_policy  # noqa: PLC0415
+
+    suggested = suggest_policy(files)
+    console.print("\n".join(suggested.told()), markup=False, soft_wrap=True)
+    path = write_policy(suggested, out)
     console.print(
-        f"{done.records:,} records, {done.pairs:,} scored pairs, {done.clusters:,} clusters "
-        f"({done.duplicates:,} duplicate records) written to {out}",
-        markup=False,
+        f"Written to {path}: change it there and link with --policy {path}.", markup=False, soft_wrap=True
     )
+    return path
+
+
+def _explain_blocking(
+    files: list[Path], policy: Path | None, out: Path | None, truth: Path | None, picture: Path | None
+) -> None:
+    from cdm_pipelines.commands.blocking import explain  # noqa: PLC0415
+    from cdm_pipelines.flows.suggest_policy import suggest_policy  # noqa: PLC0415
+    from cdm_pipelines.linkage import LinkagePolicy  # noqa: PLC0415
+
+    if policy is None and out is not None:
+        policy = _suggested(files, out)
+    chosen = LinkagePolicy.load(policy) if policy else suggest_policy(files).policy()
+    explain(files, chosen, truth, picture and writable(picture))

@@ -1,18 +1,25 @@
 """Linking any files under a policy, without the pipeline around it.
 
-Belongs here: reading the files and writing the outcome. Does not belong here: linkage itself.
+Belongs here: reading the files and writing the outcome. Does not belong here: linkage itself, or choosing a policy
+(suggest_policy).
 """
 
+import os
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from cdm_pipelines.flows.suggest_policy import ROW_NUMBER
 from cdm_pipelines.ingest.lake import Lake
-from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, link
+from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, LinkResult, link
+from cdm_pipelines.linkage.blocking_report import BlockingReport, explain_blocking
+from cdm_pipelines.quality.profile import dialect_of
 
 
 class FileError(ValueError):
@@ -35,9 +42,11 @@ def link_files(
     out: Path,
     *,
     model_path: Path | None = None,
-    progress: Callable[[str], None] = lambda _: None,
+    share: Callable[[str, float], None] = lambda *_: None,
 ) -> Linked:
     """Link CSV or Parquet files and write ``clusters.parquet``, ``pairs.parquet`` and ``model.json`` to ``out``.
+
+    They are written when all is done, so an error or an interrupt leaves none of them, or those of an earlier run.
 
     Raises:
         FileError: A file is neither CSV nor Parquet or cannot be read.
@@ -46,15 +55,41 @@ def link_files(
     policy = LinkagePolicy.load(policy_path)
     model = LinkageModel.from_json(model_path.read_text(encoding="utf-8")) if model_path else None
     table = read_files(files, policy)
-    result = link(
-        table, policy, model=model, progress=lambda stage, pairs: progress(f"{stage}, {pairs:,} pairs")
-    )
-    lake = Lake(str(out.absolute()))
-    lake.write("clusters.parquet", result.clusters)
-    lake.write("pairs.parquet", result.pairs)
-    lake.write_text("model.json", result.model.to_json())
+    result = link(table, policy, model=model, share=share)
+    write_result(result, out)
     clusters = result.report["clusters"]
     return Linked(table.num_rows, len(result.pairs), clusters, table.num_rows - clusters)
+
+
+def explain_files(
+    files: Sequence[Path],
+    policy: LinkagePolicy,
+    *,
+    truth: Path | None = None,
+    seen: Callable[[float], None] = lambda _: None,
+) -> BlockingReport:
+    """Count what the policy's blocking rules make of CSV or Parquet files, before anything is compared.
+
+    Raises:
+        FileError: A file is neither CSV nor Parquet or cannot be read.
+        LinkageError: The policy or the truth does not fit the files.
+    """
+    known = None if truth is None else _text(truth).to_pandas()
+    return explain_blocking(read_files(files, policy), policy, truth=known, seen=seen)
+
+
+def write_result(result: LinkResult, out: Path) -> None:
+    """Write all files or none: they are written beside their places and moved there together."""
+    staged = out / f".tmp-{uuid4().hex}"
+    lake = Lake(str(staged.absolute()))
+    try:
+        lake.write("clusters.parquet", result.clusters)
+        lake.write("pairs.parquet", result.pairs)
+        lake.write_text("model.json", result.model.to_json())
+        for file in sorted(staged.iterdir()):
+            os.replace(file, out / file.name)  # noqa: PTH105 - replaces on every platform
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
 
 
 def read_files(files: Sequence[Path], policy: LinkagePolicy) -> pa.Table:
@@ -63,26 +98,41 @@ def read_files(files: Sequence[Path], policy: LinkagePolicy) -> pa.Table:
     Raises:
         FileError: A file is neither CSV nor Parquet or cannot be read.
     """
-    return pa.concat_tables([_read(file, policy.source) for file in files], promote_options="default")
+    return pa.concat_tables([_read(file, policy) for file in files], promote_options="default")
 
 
-def _read(file: Path, source_column: str | None) -> pa.Table:
-    """All columns as text; the file's name is the source where no column tells it."""
-    try:
-        if file.suffix.lower() == ".parquet":
-            table = pq.read_table(file)
-        else:
-            names = pa_csv.open_csv(file).schema.names
-            text = pa_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True
-            )
-            table = pa_csv.read_csv(file, convert_options=text)
-    except (pa.ArrowException, OSError) as error:
-        raise FileError(
-            f"{file}: cannot be read as {file.suffix or 'CSV'} ({type(error).__name__})"
-        ) from None
-    table = table.cast(pa.schema([(name, pa.string()) for name in table.column_names]))
-    told = source_column or "source"
+def _read(file: Path, policy: LinkagePolicy) -> pa.Table:
+    """All columns as text; the file's name is the source where no column tells it, the place in it may be the id."""
+    table = _text(file)
+    told = policy.source or "source"
     if told not in table.column_names:
         table = table.append_column(told, pa.repeat(pa.scalar(file.stem), table.num_rows))
+    if policy.id == ROW_NUMBER and ROW_NUMBER not in table.column_names:
+        places = pa.array([f"{place:09d}" for place in range(1, table.num_rows + 1)], pa.string())
+        table = table.append_column(ROW_NUMBER, places)
     return table
+
+
+def _text(file: Path) -> pa.Table:
+    """A file's columns as text."""
+    kind = "Parquet" if file.suffix.lower() == ".parquet" else "CSV"
+    try:
+        table = pq.read_table(file) if kind == "Parquet" else _csv(file)
+        return table.cast(pa.schema([(name, pa.string()) for name in table.column_names]))
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise FileError(
+            f"{file}: cannot be read as {kind} ({type(error).__name__}); give a CSV file with a header or a Parquet "
+            "file, with text, numbers or dates"
+        ) from None
+
+
+def _csv(file: Path) -> pa.Table:
+    if not file.stat().st_size:
+        raise FileError(f"{file}: the file is empty; give a CSV file with a header")
+    dialect = dialect_of(file)
+    parse = pa_csv.ParseOptions(delimiter=dialect.delimiter)
+    read = pa_csv.ReadOptions(encoding=dialect.encoding)
+    with pa_csv.open_csv(file, read_options=read, parse_options=parse) as opened:
+        names = opened.schema.names
+    convert = pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True)
+    return pa_csv.read_csv(file, read_options=read, parse_options=parse, convert_options=convert)

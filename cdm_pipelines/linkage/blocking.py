@@ -4,7 +4,7 @@ Belongs here: rules as integer blocks, oversized blocks, the stream of pairs wit
 not belong here: what the keys hold (encode, clean) or how a pair is compared (compare).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -48,6 +48,14 @@ class Maker(Protocol):
 
     label: str
     oversized: Oversized
+
+    @property
+    def most(self) -> int:
+        """Number of pairs that it looks at: at least those that it makes."""
+
+    @property
+    def largest(self) -> int:
+        """Number of records in the largest block that it makes pairs of."""
 
     def makes(self, left: Positions, right: Positions) -> Flags:
         """Whether the rule makes each of these pairs."""
@@ -122,6 +130,16 @@ class Blocks:
         # What is alone in its block makes no pair.
         self._ids[~((sizes > 1) & (sizes <= limit))[self._ids]] = -1
 
+    @property
+    def most(self) -> int:
+        """Number of pairs within blocks; a pair that shares several keys counts for each."""
+        return int(self._partners.sum())
+
+    @property
+    def largest(self) -> int:
+        """Number of records in the largest block; 0 where no block has two."""
+        return _largest(self._partners)
+
     def makes(self, left: Positions, right: Positions) -> Flags:
         """Whether both records are in one block."""
         made = np.zeros(len(left), dtype=bool)
@@ -177,6 +195,16 @@ class Neighbours:
         self._block = within
         self._partners = np.minimum(_following(block), window)
 
+    @property
+    def most(self) -> int:
+        """Number of pairs within windows."""
+        return int(self._partners.sum())
+
+    @property
+    def largest(self) -> int:
+        """Number of records in the largest window; 0 where no window has two."""
+        return _largest(self._partners)
+
     def makes(self, left: Positions, right: Positions) -> Flags:
         """Whether both records are within one window."""
         a, b = self._position[left], self._position[right]
@@ -202,6 +230,16 @@ class Listed:
         low, high = np.minimum(left, right).astype(np.int64), np.maximum(left, right)
         self._packed = np.unique(low * records + high)
 
+    @property
+    def most(self) -> int:
+        """Number of listed pairs."""
+        return len(self._packed)
+
+    @property
+    def largest(self) -> int:
+        """Lists have no blocks: 2 where there is a pair."""
+        return 2 if len(self._packed) else 0
+
     def makes(self, left: Positions, right: Positions) -> Flags:
         """Whether the algorithm made each pair."""
         return np.isin(left.astype(np.int64) * self._records + right, self._packed, assume_unique=False)
@@ -216,6 +254,11 @@ class Listed:
 def _following(block: Codes) -> Places:
     """For each place of a sorted sequence of blocks the number of places that follow it in its block."""
     return np.searchsorted(block, block, side="right") - np.arange(len(block)) - 1
+
+
+def _largest(partners: Places) -> int:
+    most = int(partners.max(initial=0))
+    return most + 1 if most else 0
 
 
 def _spans(partners: Places, pairs: int) -> Iterator[tuple[Places, Places]]:
@@ -234,9 +277,18 @@ def _spans(partners: Places, pairs: int) -> Iterator[tuple[Places, Places]]:
         start = stop
 
 
-def bind(policy: LinkagePolicy, records: Records, threads: int | None = None) -> list[Maker]:
-    """The policy's rules, ready to make pairs of these records."""
-    return list(in_order(lambda rule: _bind(rule, policy, records), policy.blocking, threads))
+def bind(
+    policy: LinkagePolicy,
+    records: Records,
+    threads: int | None = None,
+    seen: Callable[[float], None] = lambda _: None,
+) -> list[Maker]:
+    """The policy's rules, ready to make pairs of these records; ``seen`` is told the share of them that are."""
+    makers: list[Maker] = []
+    for maker in in_order(lambda rule: _bind(rule, policy, records), policy.blocking, threads):
+        makers.append(maker)
+        seen(len(makers) / len(policy.blocking))
+    return makers
 
 
 def _bind(rule: Rule, policy: LinkagePolicy, records: Records) -> Maker:
@@ -282,9 +334,19 @@ class Allowed:
         return crossing
 
 
-def stream(makers: Sequence[Maker], allowed: Allowed, pairs: int) -> Iterator[Pairs]:
-    """Every candidate pair once, in chunks: a pair comes from the first rule that makes it."""
+def stream(
+    makers: Sequence[Maker],
+    allowed: Allowed,
+    pairs: int,
+    seen: Callable[[float], None] = lambda _: None,
+) -> Iterator[Pairs]:
+    """Every candidate pair once, in chunks: a pair comes from the first rule that makes it.
+
+    ``seen`` is told the share of the pairs that have been looked at; the last it hears is 1.
+    """
+    most = [maker.most for maker in makers]
     for number, maker in enumerate(makers):
+        looked_at = sum(most[:number])
         for left, right in maker.chunks(pairs):
             keep = allowed(left, right)
             for earlier in makers[:number]:
@@ -295,3 +357,6 @@ def stream(makers: Sequence[Maker], allowed: Allowed, pairs: int) -> Iterator[Pa
                 rules |= makers[later].makes(*kept).astype(np.uint32) << np.uint32(later)
             if len(rules):
                 yield Pairs(*kept, rules)
+            looked_at += len(left)
+            seen(looked_at / sum(most))
+    seen(1.0)

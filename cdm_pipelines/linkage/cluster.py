@@ -57,7 +57,14 @@ class Judge:
 
 
 def clusters(
-    records: int, links: Links, decided: tuple[Pair, Pair], *, match: float, policy: Clustering, judge: Judge
+    records: int,
+    links: Links,
+    decided: tuple[Pair, Pair],
+    *,
+    match: float,
+    policy: Clustering,
+    judge: Judge,
+    seen: Callable[[float], None] = lambda _: None,
 ) -> Labels:
     """For each record the lowest position of its cluster.
 
@@ -68,7 +75,9 @@ def clusters(
         match: Log2 odds from which a pair is a match.
         policy: The guards.
         judge: Judges further pairs.
+        seen: Told about which share of the records is done.
     """
+    seen(0.0)
     same, different = decided
     member = components(records, *same)
     links = _within_limits(links, same, policy.max_component)
@@ -87,6 +96,7 @@ def clusters(
         table = np.sort(nodes)
         a, b, given = (np.searchsorted(table, of) for of in (left, right, member[table]))
         member[table] = table[Groups.of(given, a, b, evidence).joined(judge.weigh, limits)]
+        seen(int(last) / records)
     return member
 
 

@@ -4,6 +4,7 @@ Belongs here: from a table of any columns to ``Records``. Does not belong here: 
 an agreement (compare).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -208,12 +209,18 @@ def _sorted_codes(values: pa.Array) -> tuple[Codes, pa.Array]:
     return _look_up(rank, codes), encoded.dictionary.take(pa.array(order))
 
 
-def encode(table: pa.Table | pd.DataFrame, policy: LinkagePolicy, threads: int | None = None) -> Records:
-    """Encode what a policy reads of a table.
+def encode(
+    table: pa.Table | pd.DataFrame,
+    policy: LinkagePolicy,
+    threads: int | None = None,
+    seen: Callable[[float], None] = lambda _: None,
+) -> Records:
+    """Encode what a policy reads of a table; ``seen`` is told the share of the columns that are done.
 
     Raises:
         LinkageError: A column is missing or named twice, an id is missing or occurs twice in a source.
     """
+    seen(0.0)
     _check_columns(table, policy)
     ids = _text(table, policy.id)
     if ids.null_count:
@@ -234,7 +241,10 @@ def encode(table: pa.Table | pd.DataFrame, policy: LinkagePolicy, threads: int |
         policy.columns.values(),
         threads,
     )
-    columns = dict(zip(policy.columns, made, strict=True))
+    columns: dict[str, Column] = {}
+    for number, (name, column) in enumerate(zip(policy.columns, made, strict=True), start=1):
+        columns[name] = column
+        seen(number / len(policy.columns))
     return Records(codes[1].to_pylist(), codes[0], ids, columns, dict(policy.derived))
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from cdm_pipelines.linkage.training import Counted, train
 from cdm_pipelines.parallel import cores, in_order
 
 Progress = Callable[[str, int], None]  # stage, pairs or records done
+Share = Callable[[str, float], None]  # stage, share of it that is done
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class _Work:
     seconds: dict[str, float]
     pairs_by_rule: list[int]
     progress: Progress | None
+    share: Share
     threads: int
     _within: float = 0.0
 
@@ -78,7 +81,7 @@ class _Work:
         self._within = outside + seconds
 
     def _blocked(self) -> Iterator[Pairs]:
-        source = stream(self.makers, self.allowed, self.policy.chunk_pairs)
+        source = stream(self.makers, self.allowed, self.policy.chunk_pairs, partial(self.share, "compare"))
         while True:
             with self.stage("block"):
                 pairs = next(source, None)
@@ -109,13 +112,18 @@ class _Work:
 
 
 def _prepare(
-    table: pa.Table | pd.DataFrame, policy: LinkagePolicy, progress: Progress | None, threads: int | None
+    table: pa.Table | pd.DataFrame,
+    policy: LinkagePolicy,
+    progress: Progress | None,
+    threads: int | None,
+    share: Share = lambda *_: None,
 ) -> _Work:
     threads = threads or cores()
     started = time.perf_counter()
-    records = encode(table, policy, threads)
+    records = encode(table, policy, threads, partial(share, "encode"))
     encoded = time.perf_counter()
-    makers = bind(policy, records, threads)
+    share("block", 0.0)
+    makers = bind(policy, records, threads, partial(share, "block"))
     blocked = time.perf_counter()
     comparer = Comparer(records, policy)
     seconds = {
@@ -132,6 +140,7 @@ def _prepare(
         seconds,
         [0] * len(makers),
         progress,
+        share,
         threads,
     )
 
@@ -159,11 +168,12 @@ def _fitted(work: _Work) -> tuple[LinkageModel, "_Kept"]:
             with work.stage("count"):
                 spill.add(pairs.left, pairs.right, packed)
                 counted.add(pairs, packed)
+        work.share("fit", 0.0)
         with work.stage("fit"):
             model = train(
                 work.policy, work.records, work.comparer, work.allowed, counted.table(), threads=work.threads
             )
-        kept = _scored(work, model, spill.chunks())
+        kept = _scored(work, model, spill.chunks(), fitted=True)
     thresholds = work.policy.thresholds
     match = kept.scores.threshold(thresholds.match, thresholds.expected_false_matches)
     return replace(model, match=match), kept
@@ -177,6 +187,7 @@ def link(
     same: pd.DataFrame | None = None,
     different: pd.DataFrame | None = None,
     progress: Progress | None = None,
+    share: Share = lambda *_: None,
     threads: int | None = None,
 ) -> LinkResult:
     """Find the records that describe the same party.
@@ -188,13 +199,15 @@ def link(
         same: Pairs that are the same party: ``left_source``, ``left_id``, ``right_source``, ``right_id``.
         different: Pairs that are not. Pairs of records that the table does not have are left out of account.
         progress: Called with a stage and the number of pairs done.
+        share: Called with a stage and the share of it that is done, from 0 to 1, for an estimate of the time left.
+            Stages in their order: encode, block, compare, fit, score, cluster; with a model given, comparing scores.
         threads: How many to use, all cores by default; the result is the same.
 
     Raises:
         LinkageError: The table does not have what the policy reads, the model is of other comparisons, or constraints
             contradict each other.
     """
-    work = _prepare(table, policy, progress, threads)
+    work = _prepare(table, policy, progress, threads, share)
     decided = resolve(work.records, same, different)
     if model is not None:
         model.check(policy, work.comparer)
@@ -230,7 +243,13 @@ class _Kept:
     scores: report.Histogram
 
 
-def _scored(work: _Work, model: LinkageModel, chunks: Iterator[tuple[Positions, Positions, Packed]]) -> _Kept:
+def _scored(
+    work: _Work,
+    model: LinkageModel,
+    chunks: Iterator[tuple[Positions, Positions, Packed]],
+    *,
+    fitted: bool = False,
+) -> _Kept:
     scorer = Scorer(model, work.comparer)
     review = _odds(work.policy.thresholds.review)
     histogram = report.Histogram()
@@ -246,6 +265,8 @@ def _scored(work: _Work, model: LinkageModel, chunks: Iterator[tuple[Positions, 
         for odds, kept in in_order(score, chunks, work.threads):
             histogram.add(odds)
             pieces.append(kept)
+            if fitted:
+                work.share("score", int(histogram.counts.sum()) / sum(work.pairs_by_rule))
     empty = (np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
     columns: list[Any] = [np.concatenate(parts) for parts in zip(empty, *pieces, strict=True)]
     order = np.lexsort((columns[1], columns[0]))
@@ -282,6 +303,7 @@ def _clustered(work: _Work, model: LinkageModel, kept: _Kept, decided: tuple[Pai
         match=_odds(model.match),
         policy=work.policy.clustering,
         judge=judge,
+        seen=partial(work.share, "cluster"),
     )
 
 

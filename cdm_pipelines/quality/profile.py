@@ -128,6 +128,15 @@ def profile_file(path: Path) -> FileProfile:
     )
 
 
+def dialect_of(path: Path) -> Dialect:
+    """Delimiter and encoding of a CSV file, by its first bytes.
+
+    Raises:
+        ExtractError: The file cannot be read.
+    """
+    return _dialect(first_bytes(path, Refuser("file", path.stem, path.name), _SAMPLE_BYTES))
+
+
 def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
     """Profile one column of text."""
     trimmed = pc.utf8_trim_whitespace(cells.combine_chunks())

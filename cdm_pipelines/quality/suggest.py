@@ -40,14 +40,14 @@ _MODIFIED = (
 )
 _DELETED = r"(?:is )?deleted|loevm|verwijderd"
 _MERGED = r"master ?record ?id|merged (?:in)?to(?: id)?"
-_PERSON = ("party.given_name", "party.family_name", "party.birth_date", "party.gender", "party.full_name")
+OF_PERSONS = ("party.given_name", "party.family_name", "party.birth_date", "party.gender", "party.full_name")
 _EXPECTED = {
     ValueType.DATE: LogicalType.DATE,
     ValueType.TIMESTAMP: LogicalType.TIMESTAMP,
     ValueType.DECIMAL: LogicalType.NUMBER,
     ValueType.BOOLEAN: LogicalType.BOOLEAN,
 }
-_ORGANISATION = ("party.organisation_name", "party.coc_number", "party.vat_number", "party.trade_name")
+OF_ORGANISATIONS = ("party.organisation_name", "party.coc_number", "party.vat_number", "party.trade_name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +295,7 @@ def _dialect(file: FileProfile) -> str:
 
 def _party_kind(suggestion: Suggestion) -> tuple[str, str]:
     mapped = {column.meaning.target for column in suggestion.columns if column.meaning}
-    persons, organisations = len(mapped & set(_PERSON)), len(mapped & set(_ORGANISATION))
+    persons, organisations = len(mapped & set(OF_PERSONS)), len(mapped & set(OF_ORGANISATIONS))
     if persons > organisations:
         return "person", "" if persons > 1 else "? only one column says so"
     if organisations:

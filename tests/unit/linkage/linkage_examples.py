@@ -120,3 +120,99 @@ def comparison(**content: Any) -> Comparison:
     columns: dict[str, dict[str, str]] = {name: {} for name in ("a", "b", "c", "d", "e")}
     small = {"id": "id", "columns": columns, "blocking": [{"keys": "a"}], "comparisons": {"it": content}}
     return LinkagePolicy.model_validate(small).comparisons["it"]
+
+
+def full_policy(**changes: Any) -> LinkagePolicy:
+    """A policy with every kind of comparison and every kind of rule, for the records of ``full_people``."""
+    content: dict[str, Any] = {
+        "columns": {
+            "given_name": {"clean": "name"},
+            "surname": {"clean": "surname"},
+            "prefix": {"clean": "name"},
+            "birth_date": {"clean": "date"},
+            "gender": {"clean": "text"},
+            "job": {"clean": "text"},
+            "postcode": {"clean": "identifier"},
+            "house_number": {"clean": "identifier"},
+            "street": {"clean": "text"},
+            "city": {"clean": "text"},
+            "email": {"clean": "email"},
+            "phone": {"clean": "digits"},
+            "mobile": {"clean": "digits"},
+            "account": {"clean": "identifier"},
+        },
+        "derived": {
+            "sound": {"of": "surname", "take": "phonetic", "length": 4},
+            "any_phone": {"of": ["phone", "mobile"], "take": "last", "length": 7},
+            "job_words": {"of": "job", "take": "rare_tokens", "length": 2},
+        },
+        "blocking": [
+            {"keys": "birth_date", "refine": "gender"},
+            {"keys": ["sound", "postcode"]},
+            {"keys": "any_phone"},
+            {"keys": ["given_name", "surname"], "window": 2},
+            {"keys": ["job_words", "city"]},
+            {"keys": "account", "name": "by toolkit", "algorithm": "Block"},
+        ],
+        "comparisons": {
+            "given_name": {
+                "kind": "given_name",
+                "column": "given_name",
+                "gender": "gender",
+                "surname": "surname",
+            },
+            "surname": {
+                "kind": "surname",
+                "column": "surname",
+                "prefix": "prefix",
+                "given_name": "given_name",
+                "shared": True,
+                "term_frequency": {},
+            },
+            "birth_date": {"kind": "date", "column": "birth_date", "term_frequency": {}},
+            "address": {
+                "kind": "address",
+                "postcode": "postcode",
+                "house_number": "house_number",
+                "street": "street",
+                "city": "city",
+                "shared": True,
+                "term_frequency": {},
+            },
+            "email": {"kind": "email", "column": "email"},
+            "phone": {"kind": "phone", "columns": ["phone", "mobile"], "shared": True},
+            "account": {"kind": "identifier", "column": "account"},
+            "job": {"kind": "text", "columns": "job", "similarity": "token_sort", "at_least": [0.9, 0.7]},
+            "gender": {"kind": "exact", "column": "gender"},
+            "city": {"kind": "toolkit", "column": "city", "algorithm": "String", "at_least": [0.85]},
+        },
+        "thresholds": {"match": 0.8, "review": 0.2, "expected_false_matches": 0.01},
+        "clustering": {"contradictions": [["birth_date", "given_name"]]},
+    }
+    return policy(**{**content, **changes})
+
+
+def full_people(number: int, seed: int) -> pd.DataFrame:
+    """Records of ``people`` with all that ``full_policy`` reads, a tenth of it missing."""
+    rng = np.random.default_rng([seed, 1])
+    frame = people(number, seed)
+    person = frame["truth_id"].to_numpy()
+    streets, towns = (
+        ["dorpsstraat", "kerkstraat", "molenweg", "nieuwe gracht"],
+        ["urk", "ede", "tiel", "delft"],
+    )
+    words = ["baker", "clerk", "nurse", "pilot", "chief", "junior", "night", "coach"]
+    made = {
+        "prefix": np.array(["van", "de", "van der", ""])[person % 4],
+        "gender": np.array(["m", "f"])[person % 2],
+        "job": [f"{words[p % 8]} {words[p // 8 % 8]}" for p in person],
+        "house_number": (person * 7 % 90 + 1).astype(str),
+        "street": np.array(streets)[person * 3 % 4],
+        "city": np.array(towns)[person * 5 % 4],
+        "email": [f"{name or 'x'}{p}@mail.example" for name, p in zip(frame["surname"], person, strict=True)],
+        "phone": [f"02012{p // 2:05d}" for p in person],
+        "mobile": [f"0612{p:06d}" for p in person],
+        "account": [f"NL{p * 7919:010d}" for p in person],
+    }
+    missing = {name: rng.random(len(frame)) < 0.1 for name in made}
+    return frame.assign(**{name: pd.Series(values).mask(missing[name]) for name, values in made.items()})

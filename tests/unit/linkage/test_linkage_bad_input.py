@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from linkage_examples import people, policy
+from linkage_examples import full_people, full_policy, people, policy, truth_of
 
-from cdm_pipelines.linkage import LinkageError, link
+from cdm_pipelines.linkage import LinkageError, evaluate, link
+from cdm_pipelines.linkage.blocking_report import explain_blocking
 
 PEOPLE = people(60, seed=2)
 COLUMNS = ["given_name", "surname", "birth_date", "postcode"]
@@ -134,3 +135,62 @@ def test_errors_hold_no_values_of_persons() -> None:
         with pytest.raises(LinkageError) as caught:
             link(frame, policy())
         assert not any(name in str(caught.value) for name in PEOPLE["given_name"].dropna().unique())
+
+
+FULL = full_people(60, seed=5)
+EACH_KIND = [
+    "given_name",
+    "surname",
+    "birth_date",
+    "street",
+    "email",
+    "phone",
+    "account",
+    "job",
+    "gender",
+    "city",
+]
+LONG = "very long " * 1_000
+
+
+@pytest.mark.parametrize("column", EACH_KIND)
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(["x"], id="constant"),
+        pytest.param(["", " ", "-", None, np.nan], id="nothing"),
+        pytest.param([LONG, LONG + "x", "short"], id="long"),
+        pytest.param([1, 2.5, "three", True, None, pd.Timestamp("1980-01-02")], id="mixed"),
+    ],
+)
+def test_every_comparison_takes_whatever_its_column_holds(column: str, values: list[Any]) -> None:
+    frame = FULL.copy()
+    filled: Any = [values[n % len(values)] for n in range(len(frame))]
+    frame[column] = pd.Series(filled, dtype=object, index=frame.index)
+    result = link(frame, full_policy(training={"random_pairs": 2_000}))
+    assert result.clusters["record_id"].tolist() == sorted(FULL["id"])
+    assert evaluate(result.clusters, truth_of(FULL)).pairs.precision > 0.9
+
+
+def test_values_that_differ_after_ten_thousand_characters_do_not_take_ages_and_join_nobody() -> None:
+    frame = rows(40, surname=[LONG + str(n) for n in range(40)], birth_date="1980-01-01")
+    assert link(frame, policy()).clusters["cluster_id"].nunique() == 40
+
+
+def test_ids_that_occur_twice_are_told_with_what_to_do() -> None:
+    twice = pd.concat([PEOPLE, PEOPLE.iloc[:3]])
+    with pytest.raises(LinkageError, match=r"3 records repeat the id .* make ids unique or name the source"):
+        link(twice, policy())
+    two_sources = pd.concat([PEOPLE.assign(source="a"), PEOPLE.iloc[:3].assign(source="b")])
+    assert len(link(two_sources, policy(source="source")).clusters) == len(PEOPLE) + 3
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [PEOPLE.iloc[:0], rows(50), rows(300, surname="jansen", birth_date="1900-01-01", given_name="jan")],
+    ids=["empty", "all null", "one giant block"],
+)
+def test_blocking_is_explained_for_what_cannot_be_linked(frame: pd.DataFrame) -> None:
+    report = explain_blocking(frame, policy(max_block_size=100))
+    assert (report.records, report.candidate_pairs) == (len(frame), 0)
+    assert sum(rule.cut.records for rule in report.rules) in (0, 2 * len(frame))
