@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 
 COLUMNS = (
@@ -194,7 +195,7 @@ def _who(
 
 
 def _persons(rng: np.random.Generator, count: int) -> dict[str, Text]:
-    """Who the people are: the nine columns, and ``maiden`` and ``other_email``, which later records may have."""
+    """Who the people are: the nine columns, and others, which later records may have."""
     household, role = _households(rng, count)
     homes = int(household[-1]) + 1
     head = np.searchsorted(household, np.arange(homes))[household]  # the first person of each household
@@ -207,20 +208,20 @@ def _persons(rng: np.random.Generator, count: int) -> dict[str, Text]:
     family, maiden = surnames.draw(rng, homes), surnames.draw(rng, count)
     keeps = rng.random(count) < np.select([role == 0, role == 1], [0.0, 0.25], 0.06)
     surname = np.where(keeps, maiden, family[household])
-    email = _emails(rng, given, surname)
+    email, other_email = np.split(_emails(rng, np.tile(given, 2), np.tile(surname, 2)), 2)
     shared = (role > 0) & (rng.random(count) < 0.06)
     email[shared] = email[head[shared]]
-    landline = _numbers(rng.integers(10**8, 10**9, homes), "0{}")
-    mobile = _numbers(rng.integers(10**7, 10**8, count), "06{}")
+    landline, mobile = _telephones(homes, "07{}"), _telephones(2 * count, "06{}")
     return {
         "given_name": given,
         "surname": surname,
         "birth_date": np.datetime_as_string(_birth_days(rng, household, role)).astype(object),
         **{name: column[household] for name, column in _addresses(rng, homes).items()},
         "email": email,
-        "phone": np.where(rng.random(count) < 0.25, landline[household], mobile),
+        "phone": np.where(rng.random(count) < 0.25, landline[household], mobile[:count]),
         "maiden": maiden,
-        "other_email": _emails(rng, given, surname),
+        "other_email": other_email,
+        "other_phone": mobile[count:],
     }
 
 
@@ -254,7 +255,14 @@ def _emails(rng: np.random.Generator, given: Text, surname: Text) -> Text:
         f"{(g + '.' + s, g[0] + s, s + '.' + g[0], g + s[:3])[shape]}{number if number > 0 else ''}@{domain}"
         for g, s, shape, number, domain in zip(given, surname, shapes, numbers, domains, strict=True)
     ]
-    return np.array(made, object)
+    # Nobody has another person's address by chance.
+    again = pd.Series(made).groupby(made).cumcount().tolist()
+    return np.array([m.replace("@", f"_{n}@") if n else m for m, n in zip(made, again, strict=True)], object)
+
+
+def _telephones(count: int, shape: str) -> Text:
+    """Numbers that look random, each another."""
+    return _numbers(10_000_000 + np.arange(count) * 48_271_117 % 89_999_999, shape)
 
 
 def _numbers(values: Ints, shape: str) -> Text:
@@ -343,7 +351,7 @@ def _change(
     rows = some(0.12, further)
     values["email"][rows] = values["other_email"][rows]
     rows = some(0.12, further)
-    values["phone"][rows] = _numbers(rng.integers(10**7, 10**8, len(rows)), "06{}")
+    values["phone"][rows] = values["other_phone"][rows]
     rows = some(0.15 * errors)
     born[rows] = [f"{d[:5]}{d[8:]}-{d[5:7]}" if d[8:] <= "12" else d for d in born[rows]]
     rows = some(0.1 * errors)

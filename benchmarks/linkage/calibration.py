@@ -89,7 +89,7 @@ def policy(columns: int, sources: int) -> LinkagePolicy:
     return parse_policy(LinkagePolicy, spelled)
 
 
-def measure(repeats: float, columns: int, errors: float, sources: int, records: int, seed: int) -> Cell:
+def measure(repeats: float, columns: int, errors: float, sources: int, *, records: int, seed: int) -> Cell:
     """Generate, link and hold against the truth."""
     made = generate(
         records,
@@ -131,7 +131,7 @@ def grid(records: int, tell: Callable[[str], None]) -> list[Cell]:
     for number, (repeats, columns, errors, sources) in enumerate(
         itertools.product(REPEATS, COLUMNS, ERRORS, SOURCES), start=1
     ):
-        cell = measure(repeats, columns, errors, sources, records, seed=number)
+        cell = measure(repeats, columns, errors, sources, records=records, seed=number)
         cells.append(cell)
         tell(
             f"{number:3}  repeats {repeats:4.0%}  columns {columns}  errors {errors:3.0%}  sources {sources}  "

@@ -22,7 +22,7 @@ import splink.comparison_library as cl
 from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 
 from benchmarks.linkage.kinds import KINDS, Kind, column
-from benchmarks.splink_linking import U_PAIRS, address, given_name
+from benchmarks.splink_linking import U_PAIRS, address
 
 MATCH, REVIEW = 0.9, 0.1
 OTHERS = (0.5, 0.8, 0.95, 0.99, 0.999, 0.9999)
@@ -52,7 +52,7 @@ def people() -> Model:
     """Names, date of birth, address, e-mail and telephone."""
     return Model(
         (
-            given_name(),
+            cl.NameComparison("given_name"),
             cl.NameComparison("surname"),
             cl.DateOfBirthComparison("birth_date", input_is_string=True, datetime_format="%Y-%m-%d"),
             address(),
@@ -62,7 +62,6 @@ def people() -> Model:
         training=(("email",), ("surname", "birth_date"), ("given_name", "postcode")),
         certain=(("given_name", "surname", "birth_date"), ("given_name", "email"), ("given_name", "phone")),
         recall=0.8,
-        added="left(given_name, 1) AS initial",
     )
 
 
