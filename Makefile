@@ -19,7 +19,7 @@ SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_in
 help: ## list these targets
 	@echo "Customer Data Management: extracts in, golden customers in PostgreSQL out."
 	@echo
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F '|' '{ printf "%-18s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F '|' '{ printf "%-27s%s\n", $$1, $$2 }'
 
 demo: venv ## run the daily job for every day of the demo extracts, and show what came of it
 	@$(BIN)/cdm demo
