@@ -26,6 +26,7 @@ from cdm_pipelines.settings import root
 RECORDS = (100_000, 1_000_000)
 GROWTH = (100_000, 300_000, 1_000_000, 3_000_000)
 LIMIT = 1800
+PARTS = ("comparison", "growth", "calibration")
 OUT = root() / "benchmarks" / "out" / "linkage"
 DOCS = root() / "docs"
 console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -132,10 +133,10 @@ def _compared(
 
 
 def _write(out: Path) -> list[Path]:
-    """The document of all parts in ``out``; where all of them are full, the committed one as well."""
+    """The document of the parts in ``out``; where all are there, of full size, the committed one as well."""
     parts = {
         name: Part(**json.loads(path.read_text(encoding="utf-8")))
-        for name in ("comparison", "growth", "calibration")
+        for name in PARTS
         if (path := out / f"{name}.json").is_file()
     }
     linked = [_linked(row) for row in parts["comparison"].rows] if "comparison" in parts else []
@@ -145,7 +146,8 @@ def _write(out: Path) -> list[Path]:
     others = max(part.others for part in parts.values())
     text = document.markdown(facts, linked, others, grown, cells)
     files = {f"{document.NAME}.md": text} | document.pictures(linked, grown, cells)
-    folders = [out, DOCS] if all(part.full for part in parts.values()) else [out]
+    complete = len(parts) == len(PARTS) and all(part.full for part in parts.values())
+    folders = [out, DOCS] if complete else [out]
     for folder in folders:
         for name, content in files.items():
             (folder / name).write_text(content, encoding="utf-8")

@@ -84,12 +84,14 @@ def test_housemates_share_an_address_and_records_of_a_person_differ() -> None:
     assert 0.05 < (spelled > 1).mean() < 0.5
 
 
-def test_an_email_address_belongs_to_one_household() -> None:
-    made = generate(6_000, errors=0.0, gaps=0.0)
-    frame = made.records.to_pandas().assign(person=made.truth["truth_id"].to_pandas())
-    shared = frame.groupby("email").filter(lambda some: some["person"].nunique() > 1)
-    assert 0 < len(shared) < 0.15 * len(frame)
-    assert (frame.groupby("email")["person"].nunique() <= 5).all()
+def test_an_email_address_or_telephone_is_shared_by_housemates_only() -> None:
+    made = generate(6_000, repeats=0.0, errors=0.0, gaps=0.0)
+    frame = made.records.to_pandas().dropna()
+    home = frame["postcode"] + frame["house_number"]
+    for name in ("email", "phone"):
+        shared = frame[frame.duplicated(name, keep=False)]
+        assert 0 < len(shared) < 0.35 * len(frame)
+        assert (home[shared.index].groupby(shared[name]).nunique() == 1).all()
 
 
 def test_a_source_free_of_duplicates_has_nobody_twice() -> None:
