@@ -52,7 +52,7 @@ class _Watch:
         ends = list(accumulate(seconds.values()))
         starts = [0.0, *ends[:-1]]
         return {
-            phase: max((rss for at, rss in self._seen if start <= at < end + _EVERY), default=0)
+            phase: max((rss for at, rss in self._seen if start - 2 * _EVERY <= at < end + _EVERY), default=0)
             for phase, start, end in zip(seconds, starts, ends, strict=True)
         }
 
