@@ -14,12 +14,12 @@ INSTALLED := .venv/installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
-.PHONY: help demo up test lint benchmark lock clean venv
+.PHONY: help demo up test lint benchmark benchmark-linkage lock clean venv
 
 help: ## list these targets
 	@echo "Customer Data Management: extracts in, golden customers in PostgreSQL out."
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' Makefile | awk -F '|' '{ printf "%-18s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F '|' '{ printf "%-27s%s\n", $$1, $$2 }'
 
 demo: venv ## run the daily job for every day of the demo extracts, and show what came of it
 	@$(BIN)/cdm demo
@@ -37,6 +37,11 @@ lint: venv ## ruff and mypy
 
 benchmark: venv ## a million source records: seconds and peak memory per stage
 	@$(BIN)/python -m benchmarks
+
+benchmark-linkage: venv ## linking beside Splink, GoldenMatch and recordlinkage: seconds, memory, quality
+	@$(BIN)/python -m benchmarks linkage --calibration >/dev/null
+	@$(BIN)/python -m benchmarks linkage --growth >/dev/null
+	@$(BIN)/python -m benchmarks linkage $(ARGS)
 
 lock: venv ## bring requirements.lock in line with pyproject.toml
 	@$(BIN)/python -m venv .venv/lock

@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: the whole benchmark, or one of its stages in this process."""
+"""``python -m benchmarks``: the whole benchmark, that of linkage, or a stage in this process."""
 
 import sys
 

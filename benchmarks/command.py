@@ -29,6 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     if given[:1] == ["stage"]:
         return _stage(given[1:])
+    if given[:1] == ["linkage"]:
+        from benchmarks.linkage.command import main as linkage  # noqa: PLC0415 - a stage loads what it needs, and no more
+
+        return linkage(given[1:])
     options = _options(given)
     try:
         report = run(options.records, options.out, with_peers=not options.skip_peers, repeat=options.repeat)

@@ -135,7 +135,7 @@ def _summary(report: Report) -> str:
         if report.noisy
         else ""
     )
-    return _table(["", "Figure"], rows, "lr") + note
+    return table(["", "Figure"], rows, "lr") + note
 
 
 def _stages(stages: Sequence[Measured]) -> str:
@@ -164,7 +164,7 @@ def _stages(stages: Sequence[Measured]) -> str:
         "",
     ]
     head = ["Stage", "Rows", "Seconds", "CPU seconds", "Peak MiB", "PostgreSQL CPU", "PostgreSQL MiB", ""]
-    return _table(head, [*rows, total], "lrrrrrrl")
+    return table(head, [*rows, total], "lrrrrrrl")
 
 
 def _splink(run: Run) -> str:
@@ -189,12 +189,12 @@ def _splink(run: Run) -> str:
             f"{kept:,}",
         ],
     ]
-    table = _table(["Linking only", "Seconds", "CPU seconds", "Peak MiB", "Pairs kept"], rows, "lrrrr")
+    beside = table(["Linking only", "Seconds", "CPU seconds", "Peak MiB", "Pairs kept"], rows, "lrrrr")
     steps = "; ".join(
         f"{kind}s: " + ", ".join(f"{step} {value:.1f}" for step, value in peers.steps(figures))
         for kind, figures in linking.kinds.items()
     )
-    return f"## Beside Splink\n\n{table}\n\nSplink's seconds by step: {steps}."
+    return f"## Beside Splink\n\n{beside}\n\nSplink's seconds by step: {steps}."
 
 
 def _quality(quality: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
@@ -205,7 +205,7 @@ def _quality(quality: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
         for kind, figures in quality[system].items()
     ]
     head = ["System", "Parties", "Records", "Precision", "Recall", "F1", "B-cubed F1"]
-    return _table(head, rows, "llrrrrr")
+    return table(head, rows, "llrrrrr")
 
 
 def _shown(quality: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
@@ -225,7 +225,7 @@ def svg(report: Report) -> str:
         bars.append(("Splink, linking only", [("Splink, linking only", run.linking.seconds)]))
     widest = max(sum(seconds for _, seconds in parts) for _, parts in bars)
     names = list(dict.fromkeys(name for _, parts in bars for name, _ in parts))
-    colours = {name: _COLOURS[number % len(_COLOURS)] for number, name in enumerate(names)}
+    colours = {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(names)}
     shapes: list[str] = []
     for number, (label, parts) in enumerate(bars):
         shapes += _bar(label, parts, 16 + 44 * number, 560 / widest, colours)
@@ -243,7 +243,7 @@ def svg(report: Report) -> str:
     return "\n".join([head, ground, *shapes, "</svg>\n"])
 
 
-_COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#e45756", "#72b7b2", "#b279a2", "#9d755d", "#bab0ac", "#eeca3b")
+COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#e45756", "#72b7b2", "#b279a2", "#9d755d", "#bab0ac", "#eeca3b")
 
 
 def _bar(
@@ -282,7 +282,8 @@ def _mib(value: int) -> str:
     return f"{value / _MIB:,.0f} MiB"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], align: str) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], align: str) -> str:
+    """A Markdown table; ``align`` has an l or r a column."""
     marks = ["---:" if side == "r" else "---" for side in align]
     lines = [head, marks, *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

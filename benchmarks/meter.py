@@ -48,6 +48,7 @@ def measure(
     environment: Mapping[str, str],
     log: Path,
     database: Callable[[], int | None] = lambda: None,
+    limit: float | None = None,
 ) -> Usage:
     """Run a command to its end and measure it.
 
@@ -56,9 +57,10 @@ def measure(
         environment: All of its variables.
         log: File for what it prints.
         database: Gives the process number of PostgreSQL while it runs.
+        limit: Seconds after which it is ended, with its descendants.
 
     Raises:
-        StageError: The command failed.
+        StageError: The command failed, or took longer than the limit.
     """
     server = _Tree(database())
     before, server_before = _cpu_of_children(), sum(server.cpu_seconds_each(with_ended=True).values())
@@ -72,6 +74,9 @@ def measure(
             used: dict[int, float] = {}
             peak = database_peak = 0
             while process.poll() is None:
+                if limit is not None and time.perf_counter() - started > limit:
+                    own.end()
+                    raise StageError(f"{log.stem} took longer than {limit:,.0f} seconds")
                 server.root = database()
                 peak = max(peak, own.resident())
                 used |= own.cpu_seconds_each()
@@ -128,6 +133,13 @@ class _Tree:
                 ended = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
                 used[member.pid] = times.user + times.system + (ended if with_ended else 0.0)
         return used
+
+    def end(self) -> None:
+        """End them all, children first."""
+        self._found_for = None
+        for member in reversed(self._processes()):
+            with suppress(psutil.Error):
+                member.kill()
 
     def _processes(self) -> list[psutil.Process]:
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""Splink in an environment of its own.
+"""Splink and other peers in an environment of their own.
 
 Belongs here: making that environment from its lock file, and running the script in it. Does not belong here: how Splink
 is set up (splink_linking).
@@ -7,7 +7,7 @@ is set up (splink_linking).
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -63,19 +63,21 @@ def prepare(folder: Path) -> Path:
         )
         if done.returncode:
             raise PeersError(
-                f"Splink cannot be installed; --skip-peers leaves it out.\n{done.stderr.strip()[-1500:]}"
+                f"The peers cannot be installed; --skip-peers leaves it out.\n{done.stderr.strip()[-1500:]}"
             )
     stamp.write_text(wanted, encoding="utf-8")
     return python
 
 
-def versions(python: Path) -> dict[str, str]:
-    """Versions of Splink and DuckDB."""
-    code = "import importlib.metadata as m; print(*(m.version(n) for n in ('splink', 'duckdb')))"
+def versions(python: Path, names: Sequence[str] = ("Splink", "DuckDB")) -> dict[str, str]:
+    """Versions of peers by name."""
+    code = (
+        f"import importlib.metadata as m; print(*(m.version(n) for n in {[name.lower() for name in names]}))"
+    )
     answer = subprocess.run(  # noqa: S603 - our own arguments
         [str(python), "-c", code], env=environment(), capture_output=True, text=True, check=True
     )
-    return dict(zip(("Splink", "DuckDB"), answer.stdout.split(), strict=True))
+    return dict(zip(names, answer.stdout.split(), strict=True))
 
 
 def splink(python: Path, party: Path, out: Path, log: Path) -> Linking:

@@ -120,6 +120,13 @@ def quality(truth: str, *folders: str) -> Counts:
     return against_truth(settings, Path(truth), others)
 
 
+def link_table(records: str, policy: str, out: str) -> Counts:
+    """Link one file under a policy."""
+    from benchmarks.linkage.ours import link_table as link_file  # noqa: PLC0415
+
+    return link_file(records, policy, out)
+
+
 def _opened() -> tuple[Settings, Lake]:
     settings = load_settings()
     return settings, Lake(settings.lake_url)
@@ -134,4 +141,5 @@ STAGES: Mapping[str, Callable[..., Counts]] = {
     "stage": stage,
     "publish": publish,
     "quality": quality,
+    "link table": link_table,
 }
