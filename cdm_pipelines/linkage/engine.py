@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from cdm_pipelines.ingest.lake import to_frame
 from cdm_pipelines.linkage import report
-from cdm_pipelines.linkage.agglomerate import Evidence, Labels
+from cdm_pipelines.linkage.agglomerate import Evidence, Labels, Votes
 from cdm_pipelines.linkage.blocking import Allowed, Flags, Maker, Pairs, Positions, bind, stream
 from cdm_pipelines.linkage.cluster import Judge, Links, Pair, clusters
 from cdm_pipelines.linkage.comparers import Comparer, Packed
@@ -257,13 +257,17 @@ def _odds(probability: float) -> float:
     return float(np.log2(probability / (1 - probability)))
 
 
-def _apart(work: _Work, levels: Levels, left: Positions, right: Positions) -> Flags:
-    """Pairs that the policy's contradictions, or a source free of duplicates, keep apart."""
-    names = list(work.policy.comparisons)
-    apart = ~work.allowed(left, right)
-    for group in work.policy.clustering.contradictions:
-        apart |= np.logical_and.reduce([levels[:, names.index(name)] == 0 for name in group])
-    return apart
+def _votes(policy: LinkagePolicy, levels: Levels) -> Votes:
+    """1 for pairs that one of the policy's contradictions speaks against, -1 where all that can be compared agree."""
+    names = list(policy.comparisons)
+    votes = np.zeros(len(levels), dtype=np.int8)
+    against = np.zeros(len(levels), dtype=bool)
+    for group in policy.clustering.contradictions:
+        found = levels[:, [names.index(name) for name in group]]
+        votes[(found >= 0).all(axis=1)] = -1
+        against |= (found == 0).all(axis=1)
+    votes[against] = 1
+    return votes
 
 
 def _alone(policy: LinkagePolicy, levels: Levels) -> Flags:
@@ -282,7 +286,8 @@ def _clustered(work: _Work, model: LinkageModel, kept: _Kept, decided: tuple[Pai
     def evidence(left: Positions, right: Positions, packed: Packed) -> Evidence:
         levels = work.comparer.packing.unpack(packed)
         odds = np.where(_alone(work.policy, levels), -np.inf, scorer(left, right, packed).odds)
-        return Evidence(odds, *scorer.evidence(left, right, packed), _apart(work, levels, left, right))
+        apart = ~work.allowed(left, right)
+        return Evidence(odds, *scorer.evidence(left, right, packed), apart, _votes(work.policy, levels))
 
     judge = Judge(work.comparer.packed, evidence, scorer.scores)
     links = Links(kept.left, kept.right, kept.odds, kept.packed)
