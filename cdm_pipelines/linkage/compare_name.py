@@ -22,7 +22,7 @@ CLOSE, FAR = 0.92, 0.84  # Jaro-Winkler similarity of one name misspelt, and of 
 
 
 class GivenName:
-    """Equal, swapped with the surname or in its place, another form of the same name, similar, only initials to go by, or different.
+    """Equal, swapped with the surname or in its place, another form of the name, similar, only initials, or different.
 
     A call name stands for the initials of its formal names too: Ton agrees with A., Betty with E.
     """
