@@ -187,13 +187,13 @@ def _options(given: Sequence[str]) -> argparse.Namespace:
         "--limit", type=float, default=LIMIT, help="seconds that a linking may take (%(default)s)"
     )
     parser.add_argument(
-        "--shared-data", type=Path, help="folder of the published sets (CDM_SHARED_DATA, ../shared/data)"
+        "--shared-data", type=Path, help="folder of the published sets (BENCHMARK_DATA, ../shared/data)"
     )
     parser.add_argument("--out", type=Path, default=OUT, help="folder for all that is made")
     options = parser.parse_args(given)
     if min(options.records or [100]) < 100 or options.repetitions < 1:
         parser.error("--records must be at least 100, --repetitions at least 1")
     options.out = options.out.absolute()
-    default = os.environ.get("CDM_SHARED_DATA") or root().parent / "shared" / "data"
+    default = os.environ.get("BENCHMARK_DATA") or root().parent / "shared" / "data"
     options.shared_data = (options.shared_data or Path(default)).absolute()
     return options

@@ -137,6 +137,6 @@ def _found(shared: Path, name: str) -> Path:
     path = shared / "linkage" / name
     if not path.is_file():
         raise MissingError(
-            f"{name} is not in {path.parent}: --shared-data or CDM_SHARED_DATA names the folder"
+            f"{name} is not in {path.parent}: --shared-data or BENCHMARK_DATA names the folder"
         )
     return path

@@ -95,9 +95,9 @@ class Blocks:
         self._cut(self._limit(largest, most_pairs))
         record, slot = np.nonzero(self._ids >= 0)
         block = self._ids[record, slot]
-        order = np.lexsort((record, block)) if ids.shape[1] > 1 else np.argsort(block, kind="stable")
+        order = np.lexsort((record, block)) if self._ids.shape[1] > 1 else np.argsort(block, kind="stable")
         record, block = record[order], block[order]
-        if ids.shape[1] > 1 and len(block):
+        if self._ids.shape[1] > 1 and len(block):
             first = np.append(True, (block[1:] != block[:-1]) | (record[1:] != record[:-1]))
             record, block = record[first], block[first]
         self._partners = _following(block)

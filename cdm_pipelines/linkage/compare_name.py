@@ -13,15 +13,16 @@ import numpy.typing as npt
 from cdm_pipelines.linkage import policy as spec
 from cdm_pipelines.linkage.clean import PREFIXES, parts
 from cdm_pipelines.linkage.compare import Positions
-from cdm_pipelines.linkage.encode import Codes, Column, Records, joined, mapped, union
+from cdm_pipelines.linkage.encode import Codes, Column, Records, joined, mapped
 from cdm_pipelines.linkage.equivalents import equivalents
 from cdm_pipelines.linkage.levels import MISSING, Levels, jaro_winkler, one_edit, unequal
+from cdm_pipelines.linkage.name_order import CROSSWISE, HALF, NameOrder
 
 CLOSE, FAR = 0.92, 0.84  # Jaro-Winkler similarity of one name misspelt, and of names that look alike
 
 
 class GivenName:
-    """Equal, swapped with the surname, another form of the same name, similar, only initials to go by, or different.
+    """Equal, swapped with the surname or in its place, another form of the name, similar, only initials, or different.
 
     A call name stands for the initials of its formal names too: Ton agrees with A., Betty with E.
     """
@@ -34,6 +35,7 @@ class GivenName:
         "same initials",
         "similar",
         "other form",
+        "in the surname's place",
         "swapped",
         "equal",
     )
@@ -52,16 +54,20 @@ class GivenName:
         self._short = np.append([len(text) == 1 for text in texts], True).astype(bool)
         self._initials = _Initials(self._column, records.columns.get(comparison.initials or ""), table)
         self._gender = records.columns[comparison.gender].flat if comparison.gender else None
-        self._swap = Swap(records, comparison.column, comparison.surname) if comparison.surname else None
+        self._order = (
+            NameOrder(records, comparison.column, comparison.surname) if comparison.surname else None
+        )
 
     def levels(self, left: Positions, right: Positions) -> Levels:
         """By the names where both have one, else by their initials."""
         a, b = self._column.flat[left], self._column.flat[right]
-        levels = unequal(self._column, a, b, self._near, top=8)
+        levels = unequal(self._column, a, b, self._near, top=9)
         rest = np.flatnonzero(self._short[a] | self._short[b])
         levels[rest] = self._by_initials(left[rest], right[rest])
-        if self._swap is not None:
-            levels[self._swap(left, right)] = 7
+        if self._order is not None:
+            order = self._order(left, right)
+            levels[order == HALF] = 7
+            levels[order == CROSSWISE] = 8
         return levels
 
     def _by_initials(self, left: Positions, right: Positions) -> Levels:
@@ -151,24 +157,6 @@ def _spread(by_value: list[int], column: Column) -> npt.NDArray[np.int32]:
     return np.append(np.array(by_value, dtype=np.int32), np.int32(0))[column.flat]
 
 
-class Swap:
-    """Whether given name and surname of the one are surname and given name of the other."""
-
-    def __init__(self, records: Records, given_name: str, surname: str) -> None:
-        given, family = records.columns[given_name], records.columns[surname]
-        both = union([given, family])
-        self._given, self._family = (
-            np.ascontiguousarray(both.codes[:, 0]),
-            np.ascontiguousarray(both.codes[:, 1]),
-        )
-
-    def __call__(self, left: Positions, right: Positions) -> npt.NDArray[np.bool_]:
-        """True where the names are swapped and not simply equal."""
-        a, b, x, y = self._given[left], self._family[left], self._given[right], self._family[right]
-        swapped: npt.NDArray[np.bool_] = (a >= 0) & (b >= 0) & (a == y) & (b == x) & (a != b)
-        return swapped
-
-
 class Surname:
     """Equal with or without prefix, one half of a double name, similar, or different.
 
@@ -194,15 +182,15 @@ class Surname:
         self._core = _by_value(self._whole, self._names)
         self._parts = _parts(texts)
         self.term = self._names if comparison.term_frequency else None
-        self._swap = (
-            Swap(records, comparison.given_name, comparison.column) if comparison.given_name else None
+        self._order = (
+            NameOrder(records, comparison.given_name, comparison.column) if comparison.given_name else None
         )
 
     def levels(self, left: Positions, right: Positions) -> Levels:
         """By the whole name, then by its parts, then by its spelling."""
         levels = unequal(self._whole, self._whole.flat[left], self._whole.flat[right], self._near, top=5)
-        if self._swap is not None:
-            levels[self._swap(left, right)] = MISSING
+        if self._order is not None:
+            levels[self._order(left, right) > 0] = MISSING
         return levels
 
     def _near(self, a: Codes, b: Codes) -> Levels:

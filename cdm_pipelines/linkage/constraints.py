@@ -5,6 +5,7 @@ little alone. Does not belong here: who decides and how long it lasts (identity)
 """
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,6 +39,17 @@ def contradictions(policy: LinkagePolicy, levels: Levels) -> list[Flags]:
         np.logical_and.reduce([levels[:, names.index(name)] == 0 for name in group])
         for group in policy.clustering.contradictions
     ]
+
+
+def votes(policy: LinkagePolicy, levels: Levels) -> npt.NDArray[np.int8]:
+    """1 for pairs that one of the policy's contradictions speaks against, -1 where all that can be compared agree."""
+    names = list(policy.comparisons)
+    found = np.zeros(len(levels), dtype=np.int8)
+    for group in policy.clustering.contradictions:
+        found[(levels[:, [names.index(name) for name in group]] >= 0).all(axis=1)] = -1
+    for contradicting in contradictions(policy, levels):
+        found[contradicting] = 1
+    return found
 
 
 def alone(policy: LinkagePolicy, levels: Levels) -> Flags:

@@ -24,6 +24,9 @@ from cdm_pipelines.linkage.levels import Levels
 Floats = npt.NDArray[np.float64]
 _LEAST_U = 0.02  # u never falls below this share of the marginal: no agreement is proof
 _PSEUDO = 10.0  # pairs' worth of prior opinion about m
+_TEACH = (
+    2  # a rule with fewer free comparisons teaches no m: alone, one fits any m with some share of matches
+)
 _ALIKE = 0.05  # related people share a name or a date of birth at most this much more often than others
 
 
@@ -68,19 +71,23 @@ class Fitted:
     matches: float = field(default=0.0)
 
 
-def start_m(size: int) -> Floats:
-    """Where m starts: most matches agree, and near agreement is likelier than disagreement."""
-    shape = np.full(size, 0.15 / max(size - 1, 1))
-    shape[-1] = 0.85
+def start_m(seen: npt.NDArray[np.bool_]) -> Floats:
+    """Where m starts: most matches agree as far as records of this table can, the rest is spread evenly.
+
+    Without a house number no two addresses are the same address: the highest level that any pair reaches is meant.
+    """
+    top = int(np.flatnonzero(seen).max(initial=0))
+    shape = np.full(len(seen), 0.15 / max(len(seen) - 1, 1))
+    shape[top] = 0.85
     return shape
 
 
-def start_r(marginal: Floats, *, shared: bool) -> Floats:
-    """Where related records start: as matches in what they share, else as chance with a few twins and namesakes."""
+def start_r(marginal: Floats, m: Floats, *, shared: bool) -> Floats:
+    """What is thought of related records: as matches in what they share, else chance and a few twins and namesakes."""
     if shared:
-        return start_m(len(marginal))
+        return m
     personal = (1 - _ALIKE / 2) * marginal
-    personal[-1] += _ALIKE / 2
+    personal[int(m.argmax())] += _ALIKE / 2
     return personal
 
 
@@ -107,10 +114,14 @@ def fit(
         iterations: At most so many steps.
         tolerance: Stop when no probability moves by more than this.
     """
-    sizes = [len(chance.levels) for chance in chances]
-    m = [start_m(size) for size in sizes]
+    seen = [
+        np.bincount(table.levels[:, c] + 1, minlength=len(chance.levels) + 1)[1:] > 0
+        for c, chance in enumerate(chances)
+    ]
+    start = [start_m(levels) for levels in seen]
+    m = [levels.copy() for levels in start]
     u = [chance.levels.copy() for chance in chances]
-    r = [start_r(one.levels, shared=s) for s, one in zip(shared, chances, strict=True)]
+    r = [start_r(one.levels, m[c], shared=shared[c]) for c, one in enumerate(chances)]
     relatives = relatives and any(shared) and not all(shared)
     # Where all that could tell people of one household apart is in the rule, its pairs are not of one household.
     told_apart = (~tied & ~np.array(shared)).any(axis=1)
@@ -127,7 +138,7 @@ def fit(
         logs = [_logs(table.levels, parameters) for parameters in (fitted.m, fitted.r, fitted.u)]
         weights, mixture = _rule_step(table, logs, tied, mixture)
         prior = _prior_step(table, logs, prior, total)
-        new = _maximise(table.levels, weights, chances, shared, float(prior[0]))
+        new = _maximise(table.levels, weights, chances, start, shared, prior=float(prior[0]))
         change = max(
             float(np.abs(a - b).max())
             for a, b in zip((*new[0], *new[1]), (*fitted.m, *fitted.u), strict=True)
@@ -171,6 +182,8 @@ def _rule_step(
         new[rule] = np.maximum([float((counts * p).sum()) for p in posterior], 1e-9)
         new[rule] *= mixture[rule] > 0
         new[rule] /= new[rule].sum()
+        if len(free) < _TEACH:
+            continue
         for k in range(2):
             expected = counts * posterior[k]
             for c in free:
@@ -188,17 +201,23 @@ def _prior_step(table: Table, logs: list[Floats], prior: Floats, total: int) -> 
 
 
 def _maximise(
-    levels: Levels, weights: list[Floats], chances: list[Chance], shared: list[bool], prior: float
+    levels: Levels,
+    weights: list[Floats],
+    chances: list[Chance],
+    start: list[Floats],
+    shared: list[bool],
+    *,
+    prior: float,
 ) -> tuple[list[Floats], list[Floats], list[Floats]]:
     m, u, r = [], [], []
     for c, chance in enumerate(chances):
         size = len(chance.levels)
-        agreed = _counted(levels[:, c], weights[0][c], size) + _PSEUDO * start_m(size)
+        agreed = _counted(levels[:, c], weights[0][c], size) + _PSEUDO * start[c]
         agreed /= agreed.sum()
         u.append(_less_matches(chance.levels, agreed, prior))
         m.append(not_below_different(agreed, u[-1]))
         related = _counted(levels[:, c], weights[1][c], size)
-        related += _PSEUDO * start_r(chance.levels, shared=shared[c])
+        related += _PSEUDO * start_r(chance.levels, agreed, shared=shared[c])
         related /= related.sum()
         if not shared[c]:
             related = np.clip(related, (1 - _ALIKE) * chance.levels, chance.levels + _ALIKE)

@@ -17,13 +17,12 @@ import pyarrow as pa
 from cdm_pipelines.ingest.lake import to_frame
 from cdm_pipelines.linkage import report
 from cdm_pipelines.linkage.agglomerate import Evidence, Labels
-from cdm_pipelines.linkage.blocking import Allowed, Flags, Maker, Pairs, Positions, bind, stream
+from cdm_pipelines.linkage.blocking import Allowed, Maker, Pairs, Positions, bind, stream
 from cdm_pipelines.linkage.cluster import Judge, Links, Pair, clusters
 from cdm_pipelines.linkage.comparers import Comparer, Packed
-from cdm_pipelines.linkage.constraints import alone, contradictions, resolve
+from cdm_pipelines.linkage.constraints import alone, resolve, votes
 from cdm_pipelines.linkage.encode import Records, encode
 from cdm_pipelines.linkage.errors import LinkageError
-from cdm_pipelines.linkage.levels import Levels
 from cdm_pipelines.linkage.model import Floats, LinkageModel, Scorer, probability
 from cdm_pipelines.linkage.policy import LinkagePolicy
 from cdm_pipelines.linkage.spill import Spill
@@ -278,21 +277,14 @@ def _odds(probability: float) -> float:
     return float(np.log2(probability / (1 - probability)))
 
 
-def _apart(work: _Work, levels: Levels, left: Positions, right: Positions) -> Flags:
-    """Pairs that the policy's contradictions, or a source free of duplicates, keep apart."""
-    apart = ~work.allowed(left, right)
-    for contradicting in contradictions(work.policy, levels):
-        apart |= contradicting
-    return apart
-
-
 def _clustered(work: _Work, model: LinkageModel, kept: _Kept, decided: tuple[Pair, Pair]) -> Labels:
     scorer = Scorer(model, work.comparer)
 
     def evidence(left: Positions, right: Positions, packed: Packed) -> Evidence:
         levels = work.comparer.packing.unpack(packed)
         odds = np.where(alone(work.policy, levels), -np.inf, scorer(left, right, packed).odds)
-        return Evidence(odds, *scorer.evidence(left, right, packed), _apart(work, levels, left, right))
+        apart = ~work.allowed(left, right)
+        return Evidence(odds, *scorer.evidence(left, right, packed), apart, votes(work.policy, levels))
 
     judge = Judge(work.comparer.packed, evidence, scorer.scores)
     links = Links(kept.left, kept.right, kept.odds, kept.packed)

@@ -12,8 +12,9 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from cdm_pipelines.linkage.agglomerate import Evidence, Groups
 from cdm_pipelines.linkage.blocking import Flags, Positions
-from cdm_pipelines.linkage.constraints import Pair, alone, contradictions
+from cdm_pipelines.linkage.constraints import Pair, alone, contradictions, votes
 from cdm_pipelines.linkage.explain import Subject, Waterfall, log2_odds, waterfall
 from cdm_pipelines.linkage.model import Floats, probability
 from cdm_pipelines.quality.shapes import shape
@@ -60,9 +61,9 @@ def graph(subject: Subject, groups: Collection[Group], same: Pair = (_NONE, _NON
     first = np.concatenate([np.full(len(group), group.min()) for group in groups])
     i, j = np.triu_indices(len(nodes), 1)
     left, right = np.minimum(nodes[i], nodes[j]), np.maximum(nodes[i], nodes[j])
-    odds, apart = _judged(subject, left, right)
+    odds = _odds(subject, left, right)
     decided = _among(left, right, same)
-    shown = decided | ((odds >= log2_odds(subject.policy.thresholds.review)) & ~apart)
+    shown = decided | ((odds >= log2_odds(subject.policy.thresholds.review)) & subject.allowed(left, right))
     found = [
         Link(int(left[k]), int(right[k]), float(odds[k]), bool(decided[k])) for k in np.flatnonzero(shown)
     ]
@@ -77,15 +78,11 @@ def _among(left: Positions, right: Positions, pairs: Pair) -> Flags:
     return found
 
 
-def _judged(subject: Subject, left: Positions, right: Positions) -> tuple[Floats, Flags]:
-    """Log2 odds of pairs as clustering takes them, and whether they must not come together."""
+def _odds(subject: Subject, left: Positions, right: Positions) -> Floats:
+    """Log2 odds of pairs as clustering takes them."""
     packed = subject.comparer.packed(left, right)
     levels = subject.comparer.packing.unpack(packed)
-    odds = np.where(alone(subject.policy, levels), -np.inf, subject.scorer(left, right, packed).odds)
-    apart = ~subject.allowed(left, right)
-    for contradicting in contradictions(subject.policy, levels):
-        apart |= contradicting
-    return odds, apart
+    return np.where(alone(subject.policy, levels), -np.inf, subject.scorer(left, right, packed).odds)
 
 
 def strongest_path(graph: Graph, left: int, right: int) -> tuple[Link, ...]:
@@ -129,20 +126,15 @@ def why_apart(
     """
     own, others = np.meshgrid(groups[0], groups[1], indexing="ij")
     a, b = own.ravel().astype(np.int32), others.ravel().astype(np.int32)
-    odds, apart = _judged(subject, a, b)
+    odds = _odds(subject, a, b)
     here = int(np.flatnonzero((a == left) & (b == right))[0])
     limits, thresholds = subject.policy.clustering, subject.policy.thresholds
-    reasons = []
-    if apart[here]:
-        reasons.append(_obstacle(subject, left, right))
-    elif apart.any():
-        k = int(np.argmax(apart))
-        reasons.append(f"{_obstacle(subject, int(a[k]), int(b[k]))} These are records of the two clusters.")
+    reasons = _obstacles(subject, a, b, here)
     reasons += _below(subject, (a, b), odds, here)
-    support = _support(subject, a, b)
+    support = _support(subject, groups, a, b)
     if len(a) > 1 and support < limits.support:  # of a single pair it is the pair's own score
         reasons.append(
-            f"Averaged over the {len(a)} pairs between the two clusters the evidence is {support:+.1f} bits; "
+            f"Taken together, the {len(a)} pairs between the two clusters are evidence of {support:+.1f} bits; "
             f"the policy asks for {limits.support:g} (clustering.support)."
         )
     size = len(groups[0]) + len(groups[1])
@@ -165,18 +157,42 @@ def why_apart(
     return (reason,)
 
 
-def _obstacle(subject: Subject, left: int, right: int) -> str:
-    a, b = np.array([left], dtype=np.int32), np.array([right], dtype=np.int32)
-    names = f"{subject.name(left)} and {subject.name(right)}"
-    if not subject.allowed(a, b)[0]:
-        source = subject.records.sources[int(subject.records.source[left])]
-        return f"{names} are of source {source}, in which every record is another party (duplicate_free)."
-    levels = subject.comparer.levels(a, b)
-    found = contradictions(subject.policy, levels)
-    group = next(
-        group for group, hit in zip(subject.policy.clustering.contradictions, found, strict=True) if hit[0]
-    )
-    return f"{names} contradict each other: different {' and '.join(group)} (clustering.contradictions)."
+def _obstacles(subject: Subject, left: Positions, right: Positions, here: int) -> list[str]:
+    """What forbids that two clusters join, told of the pair asked about where it is one of those concerned."""
+
+    def told(concerned: Flags) -> tuple[str, str, int]:
+        k = here if concerned[here] else int(np.argmax(concerned))
+        names = f"{subject.name(int(left[k]))} and {subject.name(int(right[k]))}"
+        return names, "" if k == here else " These are records of the two clusters.", k
+
+    found = []
+    forbidden = ~subject.allowed(left, right)
+    if forbidden.any():
+        names, whose, k = told(forbidden)
+        source = subject.records.sources[int(subject.records.source[left[k]])]
+        found.append(
+            f"{names} are of source {source}, in which every record is another party (duplicate_free).{whose}"
+        )
+    levels = subject.comparer.levels(left, right)
+    against = votes(subject.policy, levels)
+    if against.sum() > 0:
+        names, whose, k = told(against > 0)
+        hits = contradictions(subject.policy, levels[k : k + 1])
+        group = next(
+            g for g, hit in zip(subject.policy.clustering.contradictions, hits, strict=True) if hit[0]
+        )
+        share = (
+            ""
+            if len(left) == 1
+            else (
+                f" So do {int((against > 0).sum())} of the {int((against != 0).sum())} pairs between the two clusters "
+                "that can be compared."
+            )
+        )
+        found.append(
+            f"{names} contradict each other: different {' and '.join(group)} (clustering.contradictions).{share}{whose}"
+        )
+    return found
 
 
 def _below(subject: Subject, pairs: Pair, odds: Floats, here: int) -> list[str]:
@@ -209,14 +225,21 @@ def _below(subject: Subject, pairs: Pair, odds: Floats, here: int) -> list[str]:
     return told
 
 
-def _support(subject: Subject, left: Positions, right: Positions) -> float:
-    """Log2 odds of two groups: each comparison averaged over the pairs where it could be made, then added up."""
-    parts = subject.scorer.parts(left, right, subject.comparer.packed(left, right))
-    shared = np.array([one.shared for one in subject.model.comparisons.values()])
-    made = np.maximum((parts.levels >= 0).sum(axis=0), 1)
-    match = ((parts.match + parts.terms).sum(axis=0) / made).sum()
-    related = ((parts.related + parts.terms * shared).sum(axis=0) / made).sum()
-    return float(subject.scorer.scores(np.array([match]), np.array([related])).odds[0])
+def _support(subject: Subject, groups: tuple[Group, Group], left: Positions, right: Positions) -> float:
+    """Log2 odds that two groups are one party, as clustering weighs them."""
+    packed = subject.comparer.packed(left, right)
+    nodes = np.concatenate(groups)
+    given = np.repeat([0, len(groups[0])], [len(groups[0]), len(groups[1])])
+    place = {int(node): k for k, node in enumerate(nodes)}
+    low, high = (np.array([place[int(node)] for node in side]) for side in (left, right))
+    levels = subject.comparer.packing.unpack(packed)
+    evidence = Evidence(
+        subject.scorer(left, right, packed).odds,
+        *subject.scorer.evidence(left, right, packed),
+        ~subject.allowed(left, right),
+        votes(subject.policy, levels),
+    )
+    return float(Groups.of(given, low, high, evidence).evidence(subject.scorer.scores)[0])
 
 
 @dataclass(frozen=True)

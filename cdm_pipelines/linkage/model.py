@@ -152,8 +152,8 @@ class Scorer:
     """A model bound to the comparisons of some records."""
 
     def __init__(self, model: LinkageModel, comparer: Comparer) -> None:
-        self._model, self._comparer = model, comparer
-        parameters = list(model.comparisons.values())
+        self._comparer = comparer
+        parameters = [model.comparisons[name] for name in comparer.by_name]
         self._match = [np.log2(np.array(p.m) / np.array(p.u)) for p in parameters]
         self._related = [np.log2(np.array(p.r) / np.array(p.u)) for p in parameters]
         self._parameters = parameters
@@ -173,7 +173,7 @@ class Scorer:
         levels = self._comparer.packing.unpack(distinct)
         match = _summed(self._match, levels)[inverse]
         related = _summed(self._related, levels)[inverse]
-        for number, parameters in enumerate(self._model.comparisons.values()):
+        for number, parameters in enumerate(self._parameters):
             reached = np.flatnonzero((levels[:, number] > 0)[inverse])
             bits = self._term_bits(number, left[reached], right[reached])
             if bits is not None:
@@ -192,7 +192,7 @@ class Scorer:
         """Bits for a match and for related records by comparison, shape (pairs, comparisons); NaN where missing."""
         levels = self._comparer.packing.unpack(packed)
         match, related = np.empty(levels.shape, dtype=np.float32), np.empty(levels.shape, dtype=np.float32)
-        for number, parameters in enumerate(self._model.comparisons.values()):
+        for number, parameters in enumerate(self._parameters):
             level = levels[:, number]
             match[:, number] = np.append(self._match[number], np.nan)[level]
             related[:, number] = np.append(self._related[number], np.nan)[level]

@@ -24,7 +24,7 @@ from cdm_pipelines.demo.headers import (
 )
 
 DEMO = Delivery(DATA)
-SHARED = Path(os.environ.get("CDM_SHARED_DATA", Path(__file__).parents[4] / "shared" / "data"))
+SHARED = Path(os.environ.get("BENCHMARK_DATA", Path(__file__).parents[4] / "shared" / "data"))
 REAL_HEADERS = {
     "salesforce_contact_api_fields.csv": CRM_CONTACT,
     "shopify_customers_header.csv": SHOP_CUSTOMER,
@@ -44,7 +44,7 @@ def test_every_extract_of_every_day_has_the_declared_header(extract: Extract, da
 def test_headers_are_those_of_the_real_systems(name: str) -> None:
     path = SHARED / "extracts" / "headers" / name
     if not path.is_file():
-        pytest.skip(f"{path} is not there; CDM_SHARED_DATA names the folder of the shared data")
+        pytest.skip(f"{path} is not there; BENCHMARK_DATA names the folder of the shared data")
     with path.open(encoding="utf-8", newline="") as file:
         assert tuple(next(csv.reader(file))) == REAL_HEADERS[name].columns
 

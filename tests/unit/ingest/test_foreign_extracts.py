@@ -15,11 +15,11 @@ from cdm_pipelines.quality.suggest import suggest
 
 ROOT = Path(__file__).parents[3]
 CONTRACTS = ROOT / "tests" / "contracts"
-EXTRACTS = Path(os.environ.get("CDM_SHARED_DATA", ROOT / ".." / "shared" / "data")) / "extracts"
+EXTRACTS = Path(os.environ.get("BENCHMARK_DATA", ROOT / ".." / "shared" / "data")) / "extracts"
 SALES = [f"AdventureWorks_Sales_{year}.csv" for year in (2017, 2018, 2019)]
 
 pytestmark = pytest.mark.skipif(
-    not EXTRACTS.is_dir(), reason=f"the published extracts are not at {EXTRACTS}: set CDM_SHARED_DATA"
+    not EXTRACTS.is_dir(), reason=f"the published extracts are not at {EXTRACTS}: set BENCHMARK_DATA"
 )
 
 CASES: list[tuple[str, str, list[str], int, dict[str, int]]] = [

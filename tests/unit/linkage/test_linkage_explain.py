@@ -260,7 +260,7 @@ def test_whatever_is_apart_has_its_reason(linked: Linked) -> None:
                 reason for reason in found.reasons if "blocking" in reason or "max_component" in reason
             ]
     assert apart > 5
-    assert "Averaged over the 2 pairs between the two clusters the evidence is -" in told
+    assert "Taken together, the 2 pairs between the two clusters are evidence of -" in told
 
 
 TWINS = rows(

@@ -54,7 +54,7 @@ def test_a_rare_name_weighs_more_than_a_common_one() -> None:
     result = link(frame, policy(thresholds={"match": 0.5, "review": 0.01}))
     by_id = frame.set_index("id")
     pairs = result.pairs
-    equal = pairs[(pairs["surname"] == 5) & (pairs["given_name"] == 8) & (pairs["birth_date"] == 5)]
+    equal = pairs[(pairs["surname"] == 5) & (pairs["given_name"] == 9) & (pairs["birth_date"] == 5)]
     names = by_id["surname"][equal["left_id"]]
     common = equal["weight"][(names == "jansen").to_numpy()]
     rare = equal["weight"][names.str.startswith("naam").to_numpy()]
