@@ -21,9 +21,10 @@ from cdm_pipelines.linkage.blocking import Positions
 from cdm_pipelines.linkage.comparers import Packed
 from cdm_pipelines.linkage.model import Floats
 from cdm_pipelines.linkage.policy import Clustering
+from cdm_pipelines.parallel import in_order
 
 _STEP = 2.0  # bits by which the threshold rises to break a component that is too large
-_BATCH = 1_000_000  # pairs that are judged together
+_BATCH = 200_000  # pairs that are judged together
 Pair = tuple[Positions, Positions]
 
 
@@ -64,6 +65,7 @@ def clusters(
     match: float,
     policy: Clustering,
     judge: Judge,
+    threads: int | None = None,
     seen: Callable[[float], None] = lambda _: None,
 ) -> Labels:
     """For each record the lowest position of its cluster.
@@ -75,6 +77,7 @@ def clusters(
         match: Log2 odds from which a pair is a match.
         policy: The guards.
         judge: Judges further pairs.
+        threads: How many work on components at a time.
         seen: Told about which share of the records is done.
     """
     seen(0.0)
@@ -86,7 +89,8 @@ def clusters(
     limits = Limits(match, policy.support, policy.max_size)
     links = links.at(np.argsort(component[links.left], kind="stable"))
     of_link = component[links.left]
-    for nodes in _batches(component):
+
+    def joined(nodes: Labels) -> tuple[Labels, Labels, int]:
         first, last = component[nodes[0]], component[nodes[-1]]
         known = links.at(np.arange(*np.searchsorted(of_link, [first, last + 1])))
         left, right, packed = _completed(nodes, component[nodes], known, policy.max_component, judge)
@@ -95,8 +99,12 @@ def clusters(
         # Positions within the batch follow positions in the table, so that the lowest stays the lowest.
         table = np.sort(nodes)
         a, b, given = (np.searchsorted(table, of) for of in (left, right, member[table]))
-        member[table] = table[Groups.of(given, a, b, evidence).joined(judge.weigh, limits)]
-        seen(int(last) / records)
+        return table, table[Groups.of(given, a, b, evidence).joined(judge.weigh, limits)], int(last)
+
+    # No batch has a record of another, so they may be worked on side by side.
+    for table, lowest, last in in_order(joined, _batches(component), threads):
+        member[table] = lowest
+        seen(last / records)
     return member
 
 

@@ -295,6 +295,7 @@ def _clustered(work: _Work, model: LinkageModel, kept: _Kept, decided: tuple[Pai
         match=_odds(model.match),
         policy=work.policy.clustering,
         judge=judge,
+        threads=work.threads,
         seen=partial(work.share, "cluster"),
     )
 
