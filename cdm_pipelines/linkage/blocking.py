@@ -23,6 +23,7 @@ Places = npt.NDArray[np.int64]
 
 
 _ANY = int(np.iinfo(np.int64).max)
+_AT_ONCE = 16_384  # pairs whose keys fit into a processor's cache
 
 
 class Pairs(NamedTuple):
@@ -77,7 +78,11 @@ def combined(columns: Sequence[Column]) -> Codes:
 
 
 class Blocks:
-    """A rule over keys: records with the same key are a block."""
+    """A rule over keys: records with the same key are a block.
+
+    Attributes:
+        ids: The block of each record under each of its keys, shape (records, width); -1 where it makes no pair.
+    """
 
     def __init__(
         self,
@@ -88,16 +93,16 @@ class Blocks:
         refined: Codes | None = None,
     ) -> None:
         self.label = label
-        self._ids = ids.copy()
+        self.ids = ids.copy()
         self.oversized = Oversized()
         if refined is not None:
             self._refine(refined, self._limit(largest, most_pairs))
         self._cut(self._limit(largest, most_pairs))
-        record, slot = np.nonzero(self._ids >= 0)
-        block = self._ids[record, slot]
-        order = np.lexsort((record, block)) if self._ids.shape[1] > 1 else np.argsort(block, kind="stable")
+        record, slot = np.nonzero(self.ids >= 0)
+        block = self.ids[record, slot]
+        order = np.lexsort((record, block)) if self.ids.shape[1] > 1 else np.argsort(block, kind="stable")
         record, block = record[order], block[order]
-        if self._ids.shape[1] > 1 and len(block):
+        if self.ids.shape[1] > 1 and len(block):
             first = np.append(True, (block[1:] != block[:-1]) | (record[1:] != record[:-1]))
             record, block = record[first], block[first]
         self._partners = _following(block)
@@ -105,7 +110,7 @@ class Blocks:
         self._block: Codes = block
 
     def _sizes(self) -> npt.NDArray[np.int64]:
-        present = self._ids[self._ids >= 0]
+        present = self.ids[self.ids >= 0]
         return np.bincount(present, minlength=1)
 
     def _limit(self, largest: int, most_pairs: int) -> int:
@@ -116,9 +121,9 @@ class Blocks:
         return min(largest, max(int(np.searchsorted(made, most_pairs, side="right")) - 1, 2))
 
     def _refine(self, refined: Codes, limit: int) -> None:
-        large = (self._sizes() > limit)[self._ids] & (self._ids >= 0)
-        self._ids = np.where(
-            large, np.where(refined >= 0, refined + self._ids.max(initial=0) + 1, -1), self._ids
+        large = (self._sizes() > limit)[self.ids] & (self.ids >= 0)
+        self.ids = np.where(
+            large, np.where(refined >= 0, refined + self.ids.max(initial=0) + 1, -1), self.ids
         )
 
     def _cut(self, limit: int) -> None:
@@ -128,7 +133,7 @@ class Blocks:
             pairs = int((large * (large - 1) // 2).sum())
             self.oversized = Oversized(len(large), int(large.sum()), pairs, int(large.max()))
         # What is alone in its block makes no pair.
-        self._ids[~((sizes > 1) & (sizes <= limit))[self._ids]] = -1
+        self.ids[~((sizes > 1) & (sizes <= limit))[self.ids]] = -1
 
     @property
     def most(self) -> int:
@@ -143,19 +148,19 @@ class Blocks:
     def makes(self, left: Positions, right: Positions) -> Flags:
         """Whether both records are in one block."""
         made = np.zeros(len(left), dtype=bool)
-        width = self._ids.shape[1]
+        width = self.ids.shape[1]
         for a in range(width):
-            key = self._ids[left, a]
+            key = self.ids[left, a]
             present = key >= 0
             for b in range(width):
-                made |= present & (key == self._ids[right, b])
+                made |= present & (key == self.ids[right, b])
         return made
 
     def chunks(self, pairs: int) -> Iterator[tuple[Positions, Positions]]:
         """All pairs within blocks; records that share several keys are paired under the lowest of them."""
         for a, b in _spans(self._partners, pairs):
             left, right = self._record[a], self._record[b]
-            if self._ids.shape[1] > 1:
+            if self.ids.shape[1] > 1:
                 first = ~self._shares_below(left, right, self._block[a])
                 left, right = left[first], right[first]
             yield left, right
@@ -171,11 +176,11 @@ class Blocks:
 
     def _shares_below(self, left: Positions, right: Positions, block: Codes) -> Flags:
         shares = np.zeros(len(left), dtype=bool)
-        for a in range(self._ids.shape[1]):
-            key = self._ids[left, a]
+        for a in range(self.ids.shape[1]):
+            key = self.ids[left, a]
             lower = (key >= 0) & (key < block)
-            for b in range(self._ids.shape[1]):
-                shares |= lower & (key == self._ids[right, b])
+            for b in range(self.ids.shape[1]):
+                shares |= lower & (key == self.ids[right, b])
         return shares
 
 
@@ -334,6 +339,42 @@ class Allowed:
         return crossing
 
 
+class MadeBy:
+    """Which rules make each of some pairs: bit r of the answer for rule r.
+
+    The keys of all rules stand side by side, so that the memory of a record is visited once for all of them.
+    """
+
+    def __init__(self, makers: Sequence[Maker]) -> None:
+        self._others = [
+            (number, maker) for number, maker in enumerate(makers) if not isinstance(maker, Blocks)
+        ]
+        blocks = [(number, maker.ids) for number, maker in enumerate(makers) if isinstance(maker, Blocks)]
+        ends = np.cumsum([ids.shape[1] for _, ids in blocks])
+        self._blocks = [
+            (number, range(end - ids.shape[1], end)) for (number, ids), end in zip(blocks, ends, strict=True)
+        ]
+        self._keys = (
+            np.concatenate([ids for _, ids in blocks], axis=1) if blocks else np.zeros((0, 0), np.int32)
+        )
+
+    def __call__(self, left: Positions, right: Positions) -> npt.NDArray[np.uint32]:
+        """The rules of each pair."""
+        rules = np.zeros(len(left), dtype=np.uint32)
+        for start in range(0, len(left), _AT_ONCE):
+            here = slice(start, start + _AT_ONCE)
+            a, b = self._keys[left[here]].T.copy(), self._keys[right[here]].T.copy()
+            for number, slots in self._blocks:
+                made = np.zeros(a.shape[1], dtype=bool)
+                for i in slots:
+                    for j in slots:
+                        made |= (a[i] == b[j]) & (a[i] >= 0)
+                rules[here] |= made.astype(np.uint32) << np.uint32(number)
+        for number, maker in self._others:
+            rules |= maker.makes(left, right).astype(np.uint32) << np.uint32(number)
+        return rules
+
+
 def stream(
     makers: Sequence[Maker],
     allowed: Allowed,
@@ -344,19 +385,16 @@ def stream(
 
     ``seen`` is told the share of the pairs that have been looked at; the last it hears is 1.
     """
+    made_by = MadeBy(makers)
     most = [maker.most for maker in makers]
     for number, maker in enumerate(makers):
+        earlier = np.uint32((1 << number) - 1)
         looked_at = sum(most[:number])
         for left, right in maker.chunks(pairs):
-            keep = allowed(left, right)
-            for earlier in makers[:number]:
-                keep &= ~earlier.makes(left, right)
-            kept = left[keep], right[keep]
-            rules = np.full(len(kept[0]), 1 << number, dtype=np.uint32)
-            for later in range(number + 1, len(makers)):
-                rules |= makers[later].makes(*kept).astype(np.uint32) << np.uint32(later)
-            if len(rules):
-                yield Pairs(*kept, rules)
+            rules = made_by(left, right)
+            keep = np.flatnonzero(((rules & earlier) == 0) & allowed(left, right))
+            if len(keep):
+                yield Pairs(left[keep], right[keep], rules[keep])
             looked_at += len(left)
             seen(looked_at / sum(most))
     seen(1.0)
