@@ -361,7 +361,7 @@ class MadeBy:
     def __call__(self, left: Positions, right: Positions) -> npt.NDArray[np.uint32]:
         """The rules of each pair."""
         rules = np.zeros(len(left), dtype=np.uint32)
-        for start in range(0, len(left), _AT_ONCE):
+        for start in range(0, len(left) if self._blocks else 0, _AT_ONCE):
             here = slice(start, start + _AT_ONCE)
             a, b = self._keys[left[here]].T.copy(), self._keys[right[here]].T.copy()
             for number, slots in self._blocks:
