@@ -1,6 +1,7 @@
 """Linking whole tables: what a user of ``link`` relies on."""
 
 import json
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -85,6 +86,11 @@ def test_a_frozen_model_scores_a_pair_the_same_whoever_else_is_there(linked: Lin
     few = link(some, policy(), model=model).pairs.set_index(["left_id", "right_id"])
     all_of_them = linked.pairs.set_index(["left_id", "right_id"]).loc[few.index]
     pd.testing.assert_frame_equal(few, all_of_them)
+
+
+def test_a_model_scores_comparisons_by_their_names(linked: LinkResult) -> None:
+    turned = replace(linked.model, comparisons=dict(reversed(linked.model.comparisons.items())))
+    pd.testing.assert_frame_equal(link(PEOPLE, policy(), model=turned).pairs, linked.pairs)
 
 
 def test_clusters_of_one_component_do_not_depend_on_others(linked: LinkResult) -> None:
