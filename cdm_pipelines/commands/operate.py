@@ -122,11 +122,24 @@ class _Processes:
         console.print("Stopping …")
         for process in reversed(self._running.values()):
             process.send_signal(signal.SIGINT)
-            try:
-                process.wait(timeout=STOP_SECONDS)
-            except subprocess.TimeoutExpired:
+            deadline = time.monotonic() + STOP_SECONDS
+            while _lives(process) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            if _lives(process):
                 os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
         return kind is KeyboardInterrupt
+
+
+def _lives(process: subprocess.Popen[bytes]) -> bool:
+    """Whether a process or any that it started is there: each of them uses the database."""
+    if process.poll() is None:
+        return True
+    try:
+        os.killpg(process.pid, 0)
+    except (ProcessLookupError, PermissionError):  # the latter is what some systems say of the dead
+        return False
+    return True
 
 
 def _interrupt(*_: object) -> None:
