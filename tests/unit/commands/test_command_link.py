@@ -138,9 +138,13 @@ def test_ctrl_c_leaves_one_line_and_no_half_written_files(file: Path, tmp_path: 
 
     out = tmp_path / "out"
     waiting = threading.Thread(target=interrupt, daemon=True)
-    waiting.start()
-    result = cdm(file, "--policy", slow, "--out", out)
-    waiting.join(timeout=10)
+    heard = signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's & makes tests deaf to it
+    try:
+        waiting.start()
+        result = cdm(file, "--policy", slow, "--out", out)
+        waiting.join(timeout=10)
+    finally:
+        signal.signal(signal.SIGINT, heard)
     assert isinstance(result.exception, SystemExit)
     assert result.exit_code == 130
     assert result.output.strip() == "Stopped: no result was written."
