@@ -46,10 +46,8 @@ benchmark-linkage: venv ## linking beside Splink, GoldenMatch and recordlinkage:
 lock: venv ## bring requirements.lock in line with pyproject.toml
 	@$(BIN)/python -m venv .venv/lock
 	@.venv/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
-	@index=$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null)}; \
-	[ -z "$$index" ] || export UV_DEFAULT_INDEX="$$index"; \
-	UV_SYSTEM_CERTS=true .venv/lock/bin/uv pip compile pyproject.toml --group dev --extra s3 --universal \
-		--python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --quiet \
+	@UV_SYSTEM_CERTS=true .venv/lock/bin/uv pip compile pyproject.toml --group dev --extra s3 --universal \
+		--python-version 3.11 --generate-hashes --no-annotate --quiet \
 		--custom-compile-command "make lock" --output-file requirements.lock
 
 clean: ## stop the embedded PostgreSQL and remove what the other targets made in this folder

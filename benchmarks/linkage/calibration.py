@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
+from benchmarks.people import COLUMNS as EVERY_COLUMN
 from benchmarks.people import generate
 from cdm_pipelines.linkage import LinkagePolicy, engine, evaluate
 from cdm_pipelines.linkage.policy_file import SHIPPED, parse_policy
@@ -23,17 +24,7 @@ REPEATS = (0.01, 0.1, 0.4)
 COLUMNS = {
     3: ("given_name", "surname", "birth_date"),
     5: ("given_name", "surname", "birth_date", "postcode", "house_number"),
-    9: (
-        "given_name",
-        "surname",
-        "birth_date",
-        "street",
-        "house_number",
-        "postcode",
-        "city",
-        "email",
-        "phone",
-    ),
+    9: EVERY_COLUMN,
 }
 ERRORS = (0.03, 0.15)
 SOURCES = (1, 2, 3)

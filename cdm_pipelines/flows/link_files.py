@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from cdm_pipelines.flows.suggest_policy import ROW_NUMBER
+from cdm_pipelines.flows.suggested_policy import ROW_NUMBER
 from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, LinkResult, link
 from cdm_pipelines.linkage.blocking_report import BlockingReport, explain_blocking

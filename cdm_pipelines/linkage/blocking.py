@@ -77,7 +77,33 @@ def combined(columns: Sequence[Column]) -> Codes:
     return ids.astype(np.int32)
 
 
-class Blocks:
+def _agree(left: Codes, right: Codes) -> Flags:
+    """Whether any key of the one record is a key of the other: shapes (width, pairs), -1 for none."""
+    found = np.zeros(left.shape[1], dtype=bool)
+    for one in left:
+        for other in right:
+            found |= (one == other) & (one >= 0)
+    return found
+
+
+class _Partnered:
+    """What rules have in common that pair each place of a sorted sequence with some that follow it."""
+
+    _partners: Places
+
+    @property
+    def most(self) -> int:
+        """Number of pairs; one that shares several keys counts for each."""
+        return int(self._partners.sum())
+
+    @property
+    def largest(self) -> int:
+        """Number of records in the largest block or window; 0 where none has two."""
+        partners = int(self._partners.max(initial=0))
+        return partners + 1 if partners else 0
+
+
+class Blocks(_Partnered):
     """A rule over keys: records with the same key are a block.
 
     Attributes:
@@ -135,26 +161,9 @@ class Blocks:
         # What is alone in its block makes no pair.
         self.ids[~((sizes > 1) & (sizes <= limit))[self.ids]] = -1
 
-    @property
-    def most(self) -> int:
-        """Number of pairs within blocks; a pair that shares several keys counts for each."""
-        return int(self._partners.sum())
-
-    @property
-    def largest(self) -> int:
-        """Number of records in the largest block; 0 where no block has two."""
-        return _largest(self._partners)
-
     def makes(self, left: Positions, right: Positions) -> Flags:
         """Whether both records are in one block."""
-        made = np.zeros(len(left), dtype=bool)
-        width = self.ids.shape[1]
-        for a in range(width):
-            key = self.ids[left, a]
-            present = key >= 0
-            for b in range(width):
-                made |= present & (key == self.ids[right, b])
-        return made
+        return _agree(self.ids[left].T, self.ids[right].T)
 
     def chunks(self, pairs: int) -> Iterator[tuple[Positions, Positions]]:
         """All pairs within blocks; records that share several keys are paired under the lowest of them."""
@@ -184,7 +193,7 @@ class Blocks:
         return shares
 
 
-class Neighbours:
+class Neighbours(_Partnered):
     """A rule with a window: records next to each other in the order of a key, within agreement on other keys."""
 
     def __init__(self, label: str, within: Codes, sort_key: Codes, window: int) -> None:
@@ -199,16 +208,6 @@ class Neighbours:
         self._position[self._record] = np.arange(len(order))
         self._block = within
         self._partners = np.minimum(_following(block), window)
-
-    @property
-    def most(self) -> int:
-        """Number of pairs within windows."""
-        return int(self._partners.sum())
-
-    @property
-    def largest(self) -> int:
-        """Number of records in the largest window; 0 where no window has two."""
-        return _largest(self._partners)
 
     def makes(self, left: Positions, right: Positions) -> Flags:
         """Whether both records are within one window."""
@@ -259,11 +258,6 @@ class Listed:
 def _following(block: Codes) -> Places:
     """For each place of a sorted sequence of blocks the number of places that follow it in its block."""
     return np.searchsorted(block, block, side="right") - np.arange(len(block)) - 1
-
-
-def _largest(partners: Places) -> int:
-    most = int(partners.max(initial=0))
-    return most + 1 if most else 0
 
 
 def _spans(partners: Places, pairs: int) -> Iterator[tuple[Places, Places]]:
@@ -352,7 +346,7 @@ class MadeBy:
         blocks = [(number, maker.ids) for number, maker in enumerate(makers) if isinstance(maker, Blocks)]
         ends = np.cumsum([ids.shape[1] for _, ids in blocks])
         self._blocks = [
-            (number, range(end - ids.shape[1], end)) for (number, ids), end in zip(blocks, ends, strict=True)
+            (number, slice(end - ids.shape[1], end)) for (number, ids), end in zip(blocks, ends, strict=True)
         ]
         self._keys = (
             np.concatenate([ids for _, ids in blocks], axis=1) if blocks else np.zeros((0, 0), np.int32)
@@ -365,11 +359,7 @@ class MadeBy:
             here = slice(start, start + _AT_ONCE)
             a, b = self._keys[left[here]].T.copy(), self._keys[right[here]].T.copy()
             for number, slots in self._blocks:
-                made = np.zeros(a.shape[1], dtype=bool)
-                for i in slots:
-                    for j in slots:
-                        made |= (a[i] == b[j]) & (a[i] >= 0)
-                rules[here] |= made.astype(np.uint32) << np.uint32(number)
+                rules[here] |= _agree(a[slots], b[slots]).astype(np.uint32) << np.uint32(number)
         for number, maker in self._others:
             rules |= maker.makes(left, right).astype(np.uint32) << np.uint32(number)
         return rules

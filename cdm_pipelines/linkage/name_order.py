@@ -7,7 +7,7 @@ where they belong (compare_name).
 import numpy as np
 
 from cdm_pipelines.linkage.encode import Records, union
-from cdm_pipelines.linkage.levels import Levels, similarity
+from cdm_pipelines.linkage.levels import Levels, jaro_winkler
 
 _ALIKE = 0.84  # Jaro-Winkler similarity of the second name where the first agrees to the letter
 CROSSWISE, HALF = 2, 1
@@ -22,7 +22,7 @@ class NameOrder:
 
     def __init__(self, records: Records, given_name: str, surname: str) -> None:
         both = union([records.columns[given_name], records.columns[surname]])
-        self._texts = both.texts
+        self._names = both
         self._given = np.ascontiguousarray(both.codes[:, 0])
         self._family = np.ascontiguousarray(both.codes[:, 1])
 
@@ -38,9 +38,6 @@ class NameOrder:
         missing = (p < 0) | (q < 0)
         alike = one & other
         open_ = np.flatnonzero(~alike & ~missing)
-        texts = self._texts
-        alike[open_] = (
-            similarity(texts[p[open_]].tolist(), texts[q[open_]].tolist(), "jaro_winkler") >= _ALIKE
-        )
+        alike[open_] = jaro_winkler(self._names, p[open_], q[open_], _ALIKE) > 0
         found[rest] = np.where(alike, CROSSWISE, np.where(missing, HALF, 0))
         return found

@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 
 import psutil
 import pytest
+from benchmark_tables import rows
 
 from benchmarks import document, first_load
 from benchmarks.command import main
@@ -30,13 +31,6 @@ STAGES = [
     "Golden ids and values into staging, audited",
     "Publish in one transaction",
 ]
-
-
-def rows(text: str, section: str) -> dict[str, list[str]]:
-    """The rows of a section's table, by their first cell."""
-    lines = text.partition(f"\n## {section}\n")[2].partition("\n## ")[0].splitlines()
-    cells = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines if line[:1] == "|"]
-    return {row[0]: row[1:] for row in cells[2:]}
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pandas as pd
 import pytest
+from benchmark_tables import rows
 
 from benchmarks.command import main
 from benchmarks.linkage import calibration, document, run, sets
@@ -19,13 +20,6 @@ from benchmarks.people import COLUMNS, generate
 from cdm_pipelines.linkage import LinkagePolicy
 
 FACTS = {"cores": "2", "Splink": "5"}
-
-
-def rows(text: str, section: str) -> dict[str, list[str]]:
-    """The rows of a section's table, by their first cell."""
-    lines = text.partition(f"\n## {section}\n")[2].partition("\n## ")[0].splitlines()
-    cells = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines if line[:1] == "|"]
-    return {row[0]: row[1:] for row in cells[2:]}
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from cdm_pipelines.flows.link_files import link_files
-from cdm_pipelines.flows.suggest_policy import ROW_NUMBER, SuggestedPolicy, suggest_policy, write_policy
+from cdm_pipelines.flows.suggest_policy import suggest_policy, write_policy
+from cdm_pipelines.flows.suggested_policy import ROW_NUMBER, SuggestedPolicy
 from cdm_pipelines.linkage import LinkageError, LinkagePolicy
 
 PERSONS = pd.DataFrame(
