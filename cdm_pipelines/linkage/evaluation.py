@@ -108,7 +108,7 @@ def evaluate(clusters: pd.DataFrame, truth: pd.DataFrame) -> Evaluation:
         np.bincount(codes)[codes] if len(codes) else codes for codes in (cell, found, true)
     )
     records = max(len(both), 1)
-    exact = float(((in_both == in_found) & (in_both == in_true)) @ (1 / in_true)) if len(both) else 0.0
+    exact = len(np.unique(true[(in_both == in_found) & (in_both == in_true)]))
     return Evaluation(
         everything,
         within,

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cdm_pipelines.linkage import LinkageError, evaluate
@@ -21,6 +21,7 @@ def frames(labels: list[tuple[int, int, str]]) -> tuple[pd.DataFrame, pd.DataFra
 @given(
     st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.sampled_from("ab")), min_size=1, max_size=14)
 )
+@example([(1, 0, "a"), (2, 2, "a"), (0, 1, "a"), (0, 1, "a"), (0, 1, "a")])
 @settings(max_examples=60, deadline=None)
 def test_measures_follow_their_definitions(labels: list[tuple[int, int, str]]) -> None:
     import recordlinkage  # noqa: PLC0415
