@@ -14,6 +14,7 @@ import pandas as pd
 
 from cdm_pipelines.linkage.encode import Codes, Column, Records
 from cdm_pipelines.linkage.errors import LinkageError, nearest
+from cdm_pipelines.linkage.keys import BlockingPlan, Hashes, together
 from cdm_pipelines.linkage.policy import LinkagePolicy, Rule
 from cdm_pipelines.parallel import in_order
 
@@ -108,6 +109,8 @@ class Blocks(_Partnered):
 
     Attributes:
         ids: The block of each record under each of its keys, shape (records, width); -1 where it makes no pair.
+        split: Where blocks were too large and were split by the refined keys.
+        cut: Where blocks were too large even so and make no pair.
     """
 
     def __init__(
@@ -121,6 +124,7 @@ class Blocks(_Partnered):
         self.label = label
         self.ids = ids.copy()
         self.oversized = Oversized()
+        self.split: Flags = np.zeros_like(self.ids, dtype=bool)
         if refined is not None:
             self._refine(refined, self._limit(largest, most_pairs))
         self._cut(self._limit(largest, most_pairs))
@@ -147,9 +151,9 @@ class Blocks(_Partnered):
         return min(largest, max(int(np.searchsorted(made, most_pairs, side="right")) - 1, 2))
 
     def _refine(self, refined: Codes, limit: int) -> None:
-        large = (self._sizes() > limit)[self.ids] & (self.ids >= 0)
+        self.split = (self._sizes() > limit)[self.ids] & (self.ids >= 0)
         self.ids = np.where(
-            large, np.where(refined >= 0, refined + self.ids.max(initial=0) + 1, -1), self.ids
+            self.split, np.where(refined >= 0, refined + self.ids.max(initial=0) + 1, -1), self.ids
         )
 
     def _cut(self, limit: int) -> None:
@@ -158,6 +162,7 @@ class Blocks(_Partnered):
         if len(large):
             pairs = int((large * (large - 1) // 2).sum())
             self.oversized = Oversized(len(large), int(large.sum()), pairs, int(large.max()))
+        self.cut: Flags = (sizes > limit)[self.ids] & (self.ids >= 0)
         # What is alone in its block makes no pair.
         self.ids[~((sizes > 1) & (sizes <= limit))[self.ids]] = -1
 
@@ -281,31 +286,66 @@ def bind(
     records: Records,
     threads: int | None = None,
     seen: Callable[[float], None] = lambda _: None,
-) -> list[Maker]:
-    """The policy's rules, ready to make pairs of these records; ``seen`` is told the share of them that are."""
+    plan: BlockingPlan | None = None,
+) -> tuple[list[Maker], BlockingPlan]:
+    """The policy's rules, ready to make pairs of these records, and what was decided about their blocks.
+
+    Args:
+        policy: The policy.
+        records: The records.
+        threads: How many rules at a time.
+        seen: Told the share of the rules that are ready.
+        plan: What was decided before, to be kept to. Blocks that have grown beyond ``max_block_size`` since are cut.
+    """
     makers: list[Maker] = []
-    for maker in in_order(lambda rule: _bind(rule, policy, records), policy.blocking, threads):
+    refined: dict[str, Hashes] = {}
+    cut: dict[str, Hashes] = {}
+    for maker, split, left_out in in_order(
+        lambda rule: _bind(rule, policy, records, plan), policy.blocking, threads
+    ):
         makers.append(maker)
+        refined[maker.label], cut[maker.label] = split, left_out
         seen(len(makers) / len(policy.blocking))
-    return makers
+    return makers, plan or BlockingPlan(refined, cut, dict(records.words))
 
 
-def _bind(rule: Rule, policy: LinkagePolicy, records: Records) -> Maker:
+def _bind(
+    rule: Rule, policy: LinkagePolicy, records: Records, plan: BlockingPlan | None
+) -> tuple[Maker, Hashes, Hashes]:
+    nothing: Hashes = np.zeros(0, np.uint64)
     if rule.algorithm:
         from cdm_pipelines.linkage.toolkit import pairs_of_algorithm  # noqa: PLC0415 - recordlinkage is heavy
 
         left, right = pairs_of_algorithm(rule, records)
-        return Listed(rule.label, left, right, len(records))
-    keys = [records.key(name) for name in rule.keys]
+        return Listed(rule.label, left, right, len(records)), nothing, nothing
     if rule.window:
+        columns = [records.key(name) for name in rule.keys]
         everything = np.zeros(len(records), dtype=np.int32)
-        within = combined(keys[:-1])[:, 0] if len(keys) > 1 else everything
-        return Neighbours(rule.label, within, keys[-1].flat, rule.window)
-    refined = combined([*keys, *(records.key(name) for name in rule.refine)]) if rule.refine else None
+        within = combined(columns[:-1])[:, 0] if len(columns) > 1 else everything
+        return Neighbours(rule.label, within, columns[-1].flat, rule.window), nothing, nothing
+    largest = rule.max_block_size or policy.max_block_size
+    keys, finer = hashed_keys(rule, records)
+    if plan is not None:
+        return Blocks(rule.label, _ids(plan.effective(rule.label, keys, finer)), largest), nothing, nothing
     most_pairs = max(rule.max_pairs or policy.max_pairs, len(records))
-    return Blocks(
-        rule.label, combined(keys), rule.max_block_size or policy.max_block_size, most_pairs, refined
-    )
+    blocks = Blocks(rule.label, _ids(keys), largest, most_pairs, None if finer is None else _ids(finer))
+    split = np.unique(np.broadcast_to(keys, blocks.split.shape)[blocks.split])
+    decided = BlockingPlan(refined={rule.label: split})
+    left_out = decided.effective(rule.label, keys, finer)[blocks.cut] if blocks.cut.any() else nothing
+    return blocks, split, np.unique(left_out)
+
+
+def hashed_keys(rule: Rule, records: Records) -> tuple[Hashes, Hashes | None]:
+    """The rule's key of each record, and the key that its blocks are split by where they are too large."""
+    keys = [records.hashes(name) for name in rule.keys]
+    finer = together([*keys, *(records.hashes(name) for name in rule.refine)]) if rule.refine else None
+    return together(keys), finer
+
+
+def _ids(keys: Hashes) -> Codes:
+    """Hashes as numbers of blocks, counted by first appearance; -1 for none."""
+    codes = pd.factorize(np.append(keys.ravel(), np.uint64(0)))[0]
+    return np.where(keys > 0, codes[:-1].reshape(keys.shape), -1).astype(np.int32)
 
 
 class Allowed:

@@ -124,7 +124,7 @@ def explain_blocking(
         LinkageError: The table does not have what the policy reads, or the truth is of other records.
     """
     records = encode(table, policy, threads)
-    makers = bind(policy, records, threads)
+    makers, _ = bind(policy, records, threads)
     allowed = Allowed(records, policy)
     entity = None if truth is None else _entities(records, truth, policy)
     rules = len(makers)

@@ -5,11 +5,12 @@ belong here: parsing a raw field into its parts (standardise), or comparing two 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdm_pipelines.linkage.keys import hashed
 from cdm_pipelines.linkage.policy import Clean, Take
 
 LONGEST = (
@@ -224,11 +225,25 @@ def derive(values: pa.Array, take: Take, length: int | None) -> pa.Array:
     return pc.if_else(pc.equal(made, ""), pa.scalar(None, pa.string()), made)
 
 
-def rare_tokens(values: list[str], counts: list[int], keep: int) -> list[tuple[str, ...]]:
-    """The ``keep`` rarest words of each value, the rarest first; ``counts`` says how many records hold each value."""
-    frequency: dict[str, int] = {}
+def word_counts(columns: Sequence[tuple[list[str], list[int]]]) -> dict[int, int]:
+    """In how many records each word occurs, by the hash of the word.
+
+    Args:
+        columns: Distinct values of each column, and how many records hold each. A word that a record has in two
+            columns counts twice.
+    """
+    counts: dict[str, int] = {}
+    for values, holders in columns:
+        for value, records in zip(values, holders, strict=True):
+            for word in dict.fromkeys(value.split()):
+                counts[word] = counts.get(word, 0) + records
+    return dict(zip(hashed(pa.array(list(counts), pa.string())).tolist(), counts.values(), strict=True))
+
+
+def rare_tokens(values: list[str], counts: Mapping[int, int], keep: int) -> list[tuple[str, ...]]:
+    """The ``keep`` rarest words of each value, the rarest first; a word without a count is as rare as can be."""
     words = [tuple(dict.fromkeys(value.split())) for value in values]
-    for found, count in zip(words, counts, strict=True):
-        for word in found:
-            frequency[word] = frequency.get(word, 0) + count
+    distinct = sorted({word for found in words for word in found})
+    hashes = hashed(pa.array(distinct, pa.string())).tolist()
+    frequency = {word: counts.get(key, 0) for word, key in zip(distinct, hashes, strict=True)}
     return [tuple(sorted(found, key=lambda w: (frequency[w], w))[:keep]) for found in words]

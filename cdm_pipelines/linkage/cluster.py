@@ -63,6 +63,7 @@ def clusters(
     decided: tuple[Pair, Pair],
     *,
     match: float,
+    review: float,
     policy: Clustering,
     judge: Judge,
     threads: int | None = None,
@@ -75,6 +76,7 @@ def clusters(
         links: Pairs from the review threshold on.
         decided: Pairs that belong together, and pairs that stay apart, whatever they score.
         match: Log2 odds from which a pair is a match.
+        review: Log2 odds from which there are links.
         policy: The guards.
         judge: Judges further pairs.
         threads: How many work on components at a time.
@@ -83,7 +85,7 @@ def clusters(
     seen(0.0)
     same, different = decided
     member = components(records, *same)
-    links = _within_limits(links, same, policy.max_component)
+    links = _within_limits(links, same, policy.max_component, review)
     component = components(records, np.append(links.left, same[0]), np.append(links.right, same[1]))
     apart = _key(np.minimum(*different), np.maximum(*different))
     limits = Limits(match, policy.support, policy.max_size)
@@ -122,10 +124,9 @@ def _key(left: Positions, right: Positions) -> npt.NDArray[np.int64]:
     return (left.astype(np.int64) << 32) | right.astype(np.int64)
 
 
-def _within_limits(links: Links, same: Pair, most: int) -> Links:
+def _within_limits(links: Links, same: Pair, most: int, floor: float) -> Links:
     """Drop the weakest links of components with more than ``most`` records until there is no such component."""
     keep = np.ones(len(links.left), dtype=bool)
-    floor = float(links.odds.min(initial=0.0))
     inside = np.arange(len(links.left))  # links in components that are still too large
     while len(inside):
         nodes, ends = np.unique(

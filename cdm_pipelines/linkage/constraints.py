@@ -4,6 +4,8 @@ Belongs here: from decided pairs to positions, the conflict between decisions, c
 little alone. Does not belong here: who decides and how long it lasts (identity).
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -18,6 +20,14 @@ from cdm_pipelines.linkage.policy import LinkagePolicy
 
 Pair = tuple[Positions, Positions]
 _COLUMNS = ("left_source", "left_id", "right_source", "right_id")
+
+
+@dataclass(frozen=True)
+class Decided:
+    """Pairs that were decided: ``left_source, left_id, right_source, right_id``."""
+
+    same: pd.DataFrame | None = None
+    different: pd.DataFrame | None = None
 
 
 def resolve(records: Records, same: pd.DataFrame | None, different: pd.DataFrame | None) -> tuple[Pair, Pair]:
@@ -62,6 +72,24 @@ def alone(policy: LinkagePolicy, levels: Levels) -> Flags:
     return np.asarray((levels[:, others] <= 0).all(axis=1))
 
 
+def decision_places(records: Records, before: Decided, now: Decided) -> npt.NDArray[np.int64]:
+    """Positions of records in decisions that were made, or taken back, between two linkages, in order."""
+    places: list[Positions] = [np.zeros(0, np.int32)]
+    for name in ("same", "different"):
+        former, latter = (_decided_keys(getattr(decided, name)) for decided in (before, now))
+        for some, others in ((former, latter), (latter, former)):
+            left, right = _positions(records, some[~some.index.isin(others.index)], name)
+            places += [left, right]
+    return np.unique(np.concatenate(places)).astype(np.int64)
+
+
+def _decided_keys(pairs: pd.DataFrame | None) -> pd.DataFrame:
+    if pairs is None or pairs.empty:
+        return pd.DataFrame(columns=list(_COLUMNS), index=pd.MultiIndex.from_arrays([[]] * 4))
+    texts = pairs[list(_COLUMNS)].astype(str)
+    return texts.set_index(pd.MultiIndex.from_frame(texts))
+
+
 def _positions(records: Records, pairs: pd.DataFrame | None, name: str) -> Pair:
     none = np.zeros(0, dtype=np.int32)
     if pairs is None or pairs.empty:
@@ -75,9 +103,17 @@ def _positions(records: Records, pairs: pd.DataFrame | None, name: str) -> Pair:
     for side in ("left", "right"):
         texts = [pa.array(pairs[f"{side}_{what}"].astype(str), pa.string()) for what in ("source", "id")]
         asked = pc.binary_join_element_wise(*texts, "\x1f")
-        found.append(pc.index_in(asked, known).fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32))
+        found.append(_places(asked, known))
     there = (found[0] >= 0) & (found[1] >= 0) & (found[0] != found[1])
     return found[0][there], found[1][there]
+
+
+def _places(asked: pa.Array, known: pa.Array) -> Positions:
+    """Where each text is among many others; -1 for nowhere. A table of the few is made, not one of the many."""
+    there = np.flatnonzero(pc.is_in(known, value_set=asked).to_numpy(zero_copy_only=False)).astype(np.int32)
+    at = pc.index_in(asked, known.take(pa.array(there))).fill_null(-1).to_numpy(zero_copy_only=False)
+    found: Positions = np.append(there, np.int32(-1))[at]
+    return found
 
 
 def _check(records: Records, together: Pair, apart: Pair) -> None:

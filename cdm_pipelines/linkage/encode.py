@@ -4,7 +4,7 @@ Belongs here: from a table of any columns to ``Records``. Does not belong here: 
 an agreement (compare).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -15,8 +15,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.linkage.clean import clean, derive, rare_tokens
+from cdm_pipelines.linkage.clean import clean, derive, rare_tokens, word_counts
 from cdm_pipelines.linkage.errors import LinkageError, nearest
+from cdm_pipelines.linkage.keys import Hashes, hashed, of_records
 from cdm_pipelines.linkage.policy import Derived, LinkagePolicy
 from cdm_pipelines.parallel import in_order
 
@@ -108,6 +109,8 @@ class Records:
         source: Code of each record's source.
         ids: Record ids as text.
         columns: The policy's columns by name.
+        derived: The policy's derived keys by name.
+        words: By derived key of rare words, in how many records each occurs; counted here where not given.
     """
 
     sources: list[str]
@@ -115,6 +118,7 @@ class Records:
     ids: pa.Array
     columns: dict[str, Column]
     derived: dict[str, Derived] = field(default_factory=dict)
+    words: dict[str, Mapping[int, int]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -128,8 +132,13 @@ class Records:
         if name in self.columns:
             return self.columns[name]
         if name not in self._made:
-            self._made[name] = self._derive(self.derived[name])
+            self._made[name] = self._derive(name)
         return self._made[name]
+
+    def hashes(self, name: str) -> Hashes:
+        """The same as hashes of its texts, shape (records, width); 0 is null."""
+        column = self.key(name)
+        return of_records(hashed(column.values), column.codes)
 
     def together(self, names: tuple[str, ...]) -> Column:
         """Several columns in one dictionary, so that their codes can be compared with each other."""
@@ -141,18 +150,21 @@ class Records:
         """The columns behind a blocking key."""
         return (name,) if name in self.columns else self.derived[name].of
 
-    def _derive(self, derived: Derived) -> Column:
-        made: list[Column] = []
-        for name in derived.of:
-            column = self.columns[name]
-            if derived.take == "rare_tokens":
-                keep = derived.length or 2
-                tokens = rare_tokens(column.texts.tolist(), column.counts.tolist(), keep)
+    def _derive(self, name: str) -> Column:
+        derived = self.derived[name]
+        columns = [self.columns[of] for of in derived.of]
+        if derived.take == "rare_tokens":
+            if name not in self.words:
+                self.words[name] = word_counts([(c.texts.tolist(), c.counts.tolist()) for c in columns])
+            keep = derived.length or 2
+            made: list[Column] = []
+            for column in columns:
+                tokens = rare_tokens(column.texts.tolist(), self.words[name], keep)
                 made.extend(
                     mapped(column, [t[k] if k < len(t) else None for t in tokens]) for k in range(keep)
                 )
-            else:
-                made.append(mapped(column, derive(column.values, derived.take, derived.length)))
+        else:
+            made = [mapped(c, derive(c.values, derived.take, derived.length)) for c in columns]
         return made[0] if len(made) == 1 else union(made)
 
 
@@ -214,13 +226,62 @@ def encode(
     policy: LinkagePolicy,
     threads: int | None = None,
     seen: Callable[[float], None] = lambda _: None,
+    words: Mapping[str, Mapping[int, int]] | None = None,
 ) -> Records:
     """Encode what a policy reads of a table; ``seen`` is told the share of the columns that are done.
+
+    ``words`` gives counts of words that were made before, of more records than these.
 
     Raises:
         LinkageError: A column is missing or named twice, an id is missing or occurs twice in a source.
     """
     seen(0.0)
+    ids, sources, positions = _ordered_ids(table, policy)
+    codes = _sorted_codes(sources)
+    made = in_order(
+        lambda spec: _encode_column(_text(table, spec.column), spec.clean, positions),
+        policy.columns.values(),
+        threads,
+    )
+    columns: dict[str, Column] = {}
+    for number, (name, column) in enumerate(zip(policy.columns, made, strict=True), start=1):
+        columns[name] = column
+        seen(number / len(policy.columns))
+    return Records(codes[1].to_pylist(), codes[0], ids, columns, dict(policy.derived), dict(words or {}))
+
+
+def linked_columns(table: pa.Table | pd.DataFrame, policy: LinkagePolicy) -> pa.Table:
+    """What a policy reads of a table, as text under the same names, in order of source and id.
+
+    Raises:
+        LinkageError: As ``encode``.
+    """
+    ids, sources, positions = _ordered_ids(table, policy)
+    columns = {policy.id: ids} | ({policy.source: sources} if policy.source else {})
+    in_order_already = bool((positions == np.arange(len(positions))).all())
+    for spec in policy.columns.values():
+        if spec.column not in columns:
+            text = _text(table, spec.column)
+            columns[spec.column] = text if in_order_already else text.take(pa.array(positions))
+    return pa.table(columns)
+
+
+def ordered_records(ordered: pa.Table, policy: LinkagePolicy) -> Records:
+    """Sources and ids of a table of ``linked_columns``, without columns."""
+    ids = ordered[policy.id].combine_chunks()
+    sources = (
+        ordered[policy.source].combine_chunks()
+        if policy.source
+        else pa.array([ONLY_SOURCE] * len(ids), pa.string())
+    )
+    codes, names = _sorted_codes(sources)
+    return Records(names.to_pylist(), codes, ids, {})
+
+
+def _ordered_ids(
+    table: pa.Table | pd.DataFrame, policy: LinkagePolicy
+) -> tuple[pa.Array, pa.Array, npt.NDArray[np.int64]]:
+    """Ids and sources in order of source and id, and the rows in that order."""
     _check_columns(table, policy)
     ids = _text(table, policy.id)
     if ids.null_count:
@@ -232,20 +293,22 @@ def encode(
     )
     if sources.null_count:
         raise LinkageError(f"source column {policy.source!r}: {sources.null_count} records have no source")
-    order = pc.sort_indices(pa.table([sources, ids], ["s", "i"]), [("s", "ascending"), ("i", "ascending")])
-    ids, codes = ids.take(order), _sorted_codes(sources.take(order))
-    _check_unique(ids, codes[0], policy)
-    positions = order.to_numpy()
-    made = in_order(
-        lambda spec: _encode_column(_text(table, spec.column), spec.clean, positions),
-        policy.columns.values(),
-        threads,
-    )
-    columns: dict[str, Column] = {}
-    for number, (name, column) in enumerate(zip(policy.columns, made, strict=True), start=1):
-        columns[name] = column
-        seen(number / len(policy.columns))
-    return Records(codes[1].to_pylist(), codes[0], ids, columns, dict(policy.derived))
+    order = np.arange(len(ids))
+    if not _is_ordered(ids, sources):
+        keys = [("s", "ascending"), ("i", "ascending")]
+        order = pc.sort_indices(pa.table([sources, ids], ["s", "i"]), keys).to_numpy().astype(np.int64)
+        ids, sources = ids.take(pa.array(order)), sources.take(pa.array(order))
+    _check_unique(ids, _sorted_codes(sources)[0], policy)
+    return ids, sources, order
+
+
+def _is_ordered(ids: pa.Array, sources: pa.Array) -> bool:
+    if len(ids) < 2:
+        return True
+    before, after = slice(None, -1), slice(1, None)
+    later = pc.greater(sources[after], sources[before])
+    within = pc.and_(pc.equal(sources[after], sources[before]), pc.greater_equal(ids[after], ids[before]))
+    return bool(pc.all(pc.or_(later, within)).as_py())
 
 
 def _encode_column(values: pa.Array, how: Any, order: npt.NDArray[Any]) -> Column:

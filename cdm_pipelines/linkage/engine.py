@@ -14,18 +14,21 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from cdm_pipelines.ingest.lake import to_frame
 from cdm_pipelines.linkage import report
-from cdm_pipelines.linkage.agglomerate import Evidence, Labels
+from cdm_pipelines.linkage.agglomerate import Labels
 from cdm_pipelines.linkage.blocking import Allowed, Maker, Pairs, Positions, bind, stream
-from cdm_pipelines.linkage.cluster import Judge, Links, Pair, clusters
+from cdm_pipelines.linkage.cluster import Links, Pair, clusters, components
 from cdm_pipelines.linkage.comparers import Comparer, Packed
-from cdm_pipelines.linkage.constraints import alone, resolve, votes
-from cdm_pipelines.linkage.encode import Records, encode
+from cdm_pipelines.linkage.constraints import Decided, resolve
+from cdm_pipelines.linkage.encode import Records, encode, linked_columns
 from cdm_pipelines.linkage.errors import LinkageError
-from cdm_pipelines.linkage.model import Floats, LinkageModel, Scorer, probability
+from cdm_pipelines.linkage.judging import judge
+from cdm_pipelines.linkage.keys import BlockingPlan
+from cdm_pipelines.linkage.model import Floats, LinkageModel, Scorer, log2_odds
+from cdm_pipelines.linkage.output import clusters_frame, pairs_frame
 from cdm_pipelines.linkage.policy import LinkagePolicy
 from cdm_pipelines.linkage.spill import Spill
+from cdm_pipelines.linkage.state import LinkState, effective_keys
 from cdm_pipelines.linkage.training import Counted, train
 from cdm_pipelines.parallel import cores, in_order
 
@@ -45,12 +48,14 @@ class LinkResult:
             (bits), ``probability``, and one level per comparison (-1 missing, 0 different).
         model: The model that scored them.
         report: Counts, parameters and seconds, for people and for metadata; holds no person's values.
+        state: What linking the same records again after a few have changed starts from, where it was asked for.
     """
 
     clusters: pd.DataFrame
     pairs: pd.DataFrame
     model: LinkageModel
     report: dict[str, Any] = field(default_factory=dict)
+    state: LinkState | None = None
 
 
 @dataclass
@@ -67,6 +72,7 @@ class _Work:
     progress: Progress | None
     share: Share
     threads: int
+    plan: BlockingPlan
     _within: float = 0.0
 
     @contextmanager
@@ -113,16 +119,19 @@ class _Work:
 def _prepare(
     table: pa.Table | pd.DataFrame,
     policy: LinkagePolicy,
+    *,
     progress: Progress | None,
     threads: int | None,
     share: Share = lambda *_: None,
+    plan: BlockingPlan | None = None,
 ) -> _Work:
     threads = threads or cores()
     started = time.perf_counter()
-    records = encode(table, policy, threads, partial(share, "encode"))
+    words = plan.words if plan else None
+    records = encode(table, policy, threads, partial(share, "encode"), words)
     encoded = time.perf_counter()
     share("block", 0.0)
-    makers = bind(policy, records, threads, partial(share, "block"))
+    makers, plan = bind(policy, records, threads, partial(share, "block"), plan)
     blocked = time.perf_counter()
     comparer = Comparer(records, policy)
     seconds = {
@@ -141,6 +150,7 @@ def _prepare(
         progress,
         share,
         threads,
+        plan,
     )
 
 
@@ -156,7 +166,7 @@ def fit(
     Raises:
         LinkageError: The table does not have what the policy reads.
     """
-    return _fitted(_prepare(table, policy, progress, threads))[0]
+    return _fitted(_prepare(table, policy, progress=progress, threads=threads))[0]
 
 
 def _fitted(work: _Work) -> tuple[LinkageModel, "_Kept"]:
@@ -188,6 +198,8 @@ def link(
     progress: Progress | None = None,
     share: Share = lambda *_: None,
     threads: int | None = None,
+    plan: BlockingPlan | None = None,
+    remember: bool = False,
 ) -> LinkResult:
     """Find the records that describe the same party.
 
@@ -201,12 +213,14 @@ def link(
         share: Called with a stage and the share of it that is done, from 0 to 1, for an estimate of the time left.
             Stages in their order: encode, block, compare, fit, score, cluster; with a model given, comparing scores.
         threads: How many to use, all cores by default; the result is the same.
+        plan: What was decided about blocks when the model was fitted; part of every state.
+        remember: Whether to return a state, with which ``relink`` links again what has changed.
 
     Raises:
         LinkageError: The table does not have what the policy reads, the model is of other comparisons, or constraints
             contradict each other.
     """
-    work = _prepare(table, policy, progress, threads, share)
+    work = _prepare(table, policy, progress=progress, threads=threads, share=share, plan=plan)
     decided = resolve(work.records, same, different)
     if model is not None:
         model.check(policy, work.comparer)
@@ -216,7 +230,13 @@ def link(
     with work.stage("cluster"):
         member = _clustered(work, model, kept, decided)
     with work.stage("output"):
-        result_clusters, result_pairs = _clusters_frame(work.records, member), _pairs_frame(work, kept)
+        links = Links(kept.left, kept.right, kept.odds, kept.packed)
+        result_clusters = clusters_frame(work.records, member)
+        result_pairs = pairs_frame(work.records, policy, work.comparer.packing, links, kept.weight)
+        state = None
+        if remember:
+            inputs = linked_columns(table, policy)
+            state = _state(inputs, work, (links, kept.weight, member), decided[0], Decided(same, different))
     found = report.report(
         policy=policy,
         records=work.records,
@@ -227,7 +247,24 @@ def link(
         member=member,
     )
     found["seconds"] = {name: round(value, 3) for name, value in work.seconds.items()}
-    return LinkResult(result_clusters, result_pairs, model, found)
+    return LinkResult(result_clusters, result_pairs, model, found, state)
+
+
+def _state(
+    inputs: pa.Table, work: _Work, found: tuple[Links, Floats, Labels], same: Pair, decided: Decided
+) -> LinkState:
+    links, weight, member = found
+    ends = (np.append(a, b) for a, b in zip((links.left, links.right), same, strict=True))
+    return LinkState(
+        inputs,
+        effective_keys(work.policy, work.records, work.plan, work.threads),
+        work.plan,
+        links,
+        weight,
+        components(len(work.records), *ends),
+        member,
+        decided,
+    )
 
 
 @dataclass(frozen=True)
@@ -250,7 +287,7 @@ def _scored(
     fitted: bool = False,
 ) -> _Kept:
     scorer = Scorer(model, work.comparer)
-    review = _odds(work.policy.thresholds.review)
+    review = log2_odds(work.policy.thresholds.review)
     histogram = report.Histogram()
     pieces: list[tuple[Any, ...]] = []
 
@@ -273,55 +310,20 @@ def _scored(
     return _Kept(left, right, packed, weight, odds, histogram)
 
 
-def _odds(probability: float) -> float:
-    return float(np.log2(probability / (1 - probability)))
-
-
 def _clustered(work: _Work, model: LinkageModel, kept: _Kept, decided: tuple[Pair, Pair]) -> Labels:
-    scorer = Scorer(model, work.comparer)
-
-    def evidence(left: Positions, right: Positions, packed: Packed) -> Evidence:
-        levels = work.comparer.packing.unpack(packed)
-        odds = np.where(alone(work.policy, levels), -np.inf, scorer(left, right, packed).odds)
-        apart = ~work.allowed(left, right)
-        return Evidence(odds, *scorer.evidence(left, right, packed), apart, votes(work.policy, levels))
-
-    judge = Judge(work.comparer.packed, evidence, scorer.scores)
     links = Links(kept.left, kept.right, kept.odds, kept.packed)
+    judged = judge(work.policy, model, work.comparer, work.allowed)
     return clusters(
         len(work.records),
         links,
         decided,
-        match=_odds(model.match),
+        match=log2_odds(model.match),
+        review=log2_odds(work.policy.thresholds.review),
         policy=work.policy.clustering,
-        judge=judge,
+        judge=judged,
         threads=work.threads,
         seen=partial(work.share, "cluster"),
     )
-
-
-def _clusters_frame(records: Records, member: Labels) -> pd.DataFrame:
-    source = pa.DictionaryArray.from_arrays(pa.array(records.source), pa.array(records.sources, pa.string()))
-    source = source.dictionary_decode() if len(records) else pa.array([], pa.string())
-    names = pa.compute.binary_join_element_wise(source, records.ids, "|")
-    return to_frame(
-        pa.table({"source": source, "record_id": records.ids, "cluster_id": names.take(pa.array(member))})
-    )
-
-
-def _pairs_frame(work: _Work, kept: _Kept) -> pd.DataFrame:
-    records = work.records
-    sources = pa.array(records.sources, pa.string())
-    columns: dict[str, Any] = {}
-    for side, positions in (("left", kept.left), ("right", kept.right)):
-        columns[f"{side}_source"] = sources.take(pa.array(records.source[positions]))
-        columns[f"{side}_id"] = records.ids.take(pa.array(positions))
-    frame = to_frame(pa.table(columns))
-    frame["weight"], frame["probability"] = kept.weight, probability(kept.odds)
-    levels = work.comparer.packing.unpack(kept.packed)
-    for number, name in enumerate(work.policy.comparisons):
-        frame[name] = levels[:, number]
-    return frame
 
 
 __all__ = ["LinkResult", "LinkageError", "fit", "link"]

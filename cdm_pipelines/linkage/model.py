@@ -73,6 +73,11 @@ def probability(odds: Floats) -> Floats:
     return 1 / (1 + np.exp2(-np.clip(odds, -500, 500)))
 
 
+def log2_odds(probability: float) -> float:
+    """From probability to log2 odds."""
+    return float(np.log2(probability / (1 - probability)))
+
+
 @dataclass(frozen=True)
 class LinkageModel:
     """A fitted model.

@@ -38,7 +38,7 @@ def made(rows: list[Row], policy: LinkagePolicy, chunk: int = 1000) -> tuple[dic
     records = encode(frame, policy)
     found: dict[tuple[int, int], int] = {}
     number = 0
-    for pairs in stream(bind(policy, records), Allowed(records, policy), chunk):
+    for pairs in stream(bind(policy, records)[0], Allowed(records, policy), chunk):
         for left, right, rules in zip(*(side.tolist() for side in pairs), strict=True):
             assert left < right
             found[left, right] = rules

@@ -1,0 +1,380 @@
+"""Linking again after some records have changed: what did not change is not compared again.
+
+Belongs here: which records, pairs and components a change touches, and working those anew. Does not belong here: how a
+pair is scored (model) or a component is divided (cluster).
+
+The outcome is that of linking everything under the same model, plan and decisions, because
+
+- a pair depends on its two records alone, given the model and the plan for blocks: pairs of two unchanged records
+  stand;
+- a component depends on its records, its links and its decisions alone: only components that have, or had, a changed
+  record or a changed decision are divided anew.
+
+What a plan does not foresee, a block that grows beyond the limit or shrinks below it, changes pairs of unchanged
+records. Then, and for rules that look at more than the records themselves, everything is linked.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdm_pipelines.linkage.agglomerate import Labels
+from cdm_pipelines.linkage.blocking import Allowed, Positions
+from cdm_pipelines.linkage.cluster import Links, Pair, clusters, components
+from cdm_pipelines.linkage.comparers import Comparer, Packing
+from cdm_pipelines.linkage.constraints import Decided, decision_places, resolve
+from cdm_pipelines.linkage.encode import Records, encode, linked_columns, ordered_records
+from cdm_pipelines.linkage.judging import judge
+from cdm_pipelines.linkage.keys import Hashes, among
+from cdm_pipelines.linkage.model import Floats, LinkageModel, Scorer, log2_odds
+from cdm_pipelines.linkage.output import clusters_frame, pairs_frame
+from cdm_pipelines.linkage.policy import LinkagePolicy
+from cdm_pipelines.linkage.state import LinkState, effective_keys
+
+Flags = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.int64]
+
+
+class EverythingError(Exception):
+    """The change cannot be worked by itself; the message says why."""
+
+
+@dataclass(frozen=True)
+class Relinked:
+    """What linking again did.
+
+    Attributes:
+        state: The new state.
+        records: All records, without their columns.
+        changed: Positions of records that are new or have other values.
+        removed: Number of records that are gone.
+        compared: Pairs that were compared.
+        touched: Positions of records whose component was divided anew.
+        seconds: By stage.
+    """
+
+    state: LinkState
+    records: Records
+    changed: Places
+    removed: int
+    compared: int
+    touched: Places
+    seconds: dict[str, float]
+
+    def clusters(self) -> pd.DataFrame:
+        """All clusters, as ``LinkResult`` has them."""
+        return clusters_frame(self.records, self.state.member)
+
+    def pairs(self, policy: LinkagePolicy, model: LinkageModel) -> pd.DataFrame:
+        """All pairs from the review threshold on, as ``LinkResult`` has them."""
+        packing = Packing([len(one.labels) for one in model.comparisons.values()])
+        return pairs_frame(self.records, policy, packing, self.state.links, self.state.weight)
+
+
+def relink(
+    table: pa.Table | pd.DataFrame,
+    policy: LinkagePolicy,
+    model: LinkageModel,
+    before: LinkState,
+    *,
+    same: pd.DataFrame | None = None,
+    different: pd.DataFrame | None = None,
+    threads: int | None = None,
+) -> Relinked:
+    """Link what has changed since a state; the outcome is that of ``link`` on the whole table.
+
+    Args:
+        table: All records as they are now.
+        policy: The policy of the state.
+        model: The model of the state.
+        before: The state.
+        same: All pairs that are now decided to be the same party.
+        different: All pairs that are now decided not to be.
+        threads: How many to use.
+
+    Raises:
+        EverythingError: The change cannot be worked by itself; link everything.
+        LinkageError: As ``link``.
+    """
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "read"):
+        _check(policy)
+        now = linked_columns(table, policy)
+        records = ordered_records(now, policy)
+    with _timed(seconds, "changes"):
+        moved = _Moved.between(before.records, now, policy)
+    with _timed(seconds, "block"):
+        keys = _keys(policy, before, now, moved, threads)
+        left, right = _pairs(policy, before, keys, moved)
+        allowed = Allowed(records, policy)(left, right)
+        left, right = left[allowed], right[allowed]
+    with _timed(seconds, "compare"):
+        found, weight = _scored(now, policy, model, before, (left, right))
+        links, weight = _merged(before, moved, found, weight)
+    with _timed(seconds, "cluster"):
+        decided = Decided(same, different)
+        touched = _touched(before, moved, records, found, decided)
+        parts = _Parts(now, policy, model, before, touched)
+        component, member = parts.divided(moved, links, decided, threads)
+    state = LinkState(now, keys, before.plan, links, weight, component, member, decided)
+    return Relinked(state, records, moved.changed, int(moved.gone), len(left), touched, seconds)
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    seconds[stage] = round(time.perf_counter() - started, 3)
+
+
+def _check(policy: LinkagePolicy) -> None:
+    for rule in policy.blocking:
+        if rule.window or rule.algorithm:
+            raise EverythingError(f"blocking rule {rule.label!r} looks at more than the records themselves")
+
+
+@dataclass(frozen=True)
+class _Moved:
+    """Where records went between two tables in the same order.
+
+    Attributes:
+        new_of_old: Per former record its place now; -1 where it is gone.
+        old_of_new: Per record its former place; -1 where it is new.
+        changed: Places of records that are new or have other values.
+        stale: Per former record whether it is gone or has other values now.
+    """
+
+    new_of_old: Places
+    old_of_new: Places
+    changed: Places
+    stale: Flags
+
+    @property
+    def gone(self) -> int:
+        """Number of records that are gone."""
+        return int((self.new_of_old < 0).sum())
+
+    @classmethod
+    def between(cls, before: pa.Table, now: pa.Table, policy: LinkagePolicy) -> Self:
+        """Compare two tables of ``linked_columns``."""
+        names = [policy.id, *([policy.source] if policy.source else [])]
+        keys = [
+            pc.binary_join_element_wise(*(t[name].combine_chunks() for name in names), "\x1f")
+            for t in (before, now)
+        ]
+        if keys[0].equals(keys[1]):
+            new_of_old = old_of_new = np.arange(before.num_rows)
+            kept = stays = None
+        else:
+            # Both are in the same order, so the records that stay are too.
+            kept, stays = pc.is_in(keys[0], value_set=keys[1]), pc.is_in(keys[1], value_set=keys[0])
+            old, new = (np.flatnonzero(flags.to_numpy(zero_copy_only=False)) for flags in (kept, stays))
+            new_of_old, old_of_new = np.full(before.num_rows, -1), np.full(now.num_rows, -1)
+            new_of_old[old], old_of_new[new] = new, old
+        differs = np.zeros(int((old_of_new >= 0).sum()), dtype=bool)
+        for name in set(now.column_names) - set(names):
+            former, latter = before[name].combine_chunks(), now[name].combine_chunks()
+            if kept is not None:
+                former, latter = former.filter(kept), latter.filter(stays)
+            differs |= _differ(former, latter)
+        changed = old_of_new < 0
+        changed[old_of_new >= 0] = differs
+        stale = new_of_old < 0
+        stale[~stale] = differs
+        return cls(new_of_old, old_of_new, np.flatnonzero(changed), stale)
+
+
+def _differ(former: pa.Array, latter: pa.Array) -> Flags:
+    if former.equals(latter):
+        return np.zeros(len(former), dtype=bool)
+    unequal = pc.fill_null(pc.not_equal(former, latter), False)
+    either = pc.xor(pc.is_null(former), pc.is_null(latter))
+    found: Flags = pc.or_(unequal, either).to_numpy(zero_copy_only=False)
+    return found
+
+
+def _keys(
+    policy: LinkagePolicy, before: LinkState, now: pa.Table, moved: _Moved, threads: int | None
+) -> list[Hashes]:
+    """Blocking keys of all records: former ones where nothing changed."""
+    records = encode(now.take(pa.array(moved.changed)), policy, threads, words=before.plan.words)
+    keys = []
+    for old, new in zip(before.keys, effective_keys(policy, records, before.plan, threads), strict=True):
+        width = max(old.shape[1], new.shape[1])
+        made = np.append(_wide(old, width), np.zeros((1, width), np.uint64), axis=0)[moved.old_of_new]
+        made[moved.changed] = _wide(new, width)
+        keys.append(made)
+    return keys
+
+
+def _wide(keys: Hashes, width: int) -> Hashes:
+    return np.pad(keys, ((0, 0), (0, width - keys.shape[1])))
+
+
+def _pairs(
+    policy: LinkagePolicy, before: LinkState, keys: list[Hashes], moved: _Moved
+) -> tuple[Positions, Positions]:
+    """Candidate pairs with a changed record, each once, left < right, in order."""
+    found = [np.zeros(0, np.int64)]
+    changed = np.zeros(len(moved.old_of_new), dtype=bool)
+    changed[moved.changed] = True
+    stale = np.flatnonzero(moved.stale)
+    for rule, former, held in zip(policy.blocking, before.keys, keys, strict=True):
+        largest = rule.max_block_size or policy.max_block_size
+        found.append(_pairs_of_rule(rule.label, largest, former[stale].ravel(), held, changed))
+        found = [np.unique(np.concatenate(found))]
+    left, right = np.divmod(found[0], len(changed)) if len(found[0]) else (found[0], found[0])
+    return left.astype(np.int32), right.astype(np.int32)
+
+
+def _pairs_of_rule(label: str, largest: int, former: Hashes, held: Hashes, changed: Flags) -> Places:
+    """Pairs of one rule, packed as left x records + right.
+
+    Args:
+        label: Of the rule.
+        largest: Blocks with more records make no pairs.
+        former: Keys that changed and removed records had.
+        held: Keys of all records, shape (records, width).
+        changed: Per record.
+    """
+    latter = held[changed].ravel()
+    touched = np.unique(np.append(former, latter))
+    touched = touched[touched > 0]
+    record, slot = np.nonzero(among(held, touched))
+    block = np.searchsorted(touched, held[record, slot])
+    sizes = np.bincount(block, minlength=len(touched))
+    former_sizes = sizes + _counted(former, touched) - _counted(latter, touched)
+    if ((sizes > largest) != (former_sizes > largest)).any():
+        raise EverythingError(
+            f"a block of rule {label!r} has grown beyond {largest} records, or is no longer so large"
+        )
+    order = np.lexsort((record, block))
+    record, block = record[order], block[order]
+    starts = np.searchsorted(block, np.arange(len(touched)))
+    mine = np.flatnonzero(changed[record] & (sizes[block] > 1) & (sizes[block] <= largest))
+    counts = sizes[block[mine]]
+    one = np.repeat(record[mine], counts)
+    within = np.arange(len(one)) - np.repeat(np.cumsum(counts) - counts, counts)
+    other = record[np.repeat(starts[block[mine]], counts) + within]
+    apart = one != other
+    low, high = np.minimum(one, other)[apart], np.maximum(one, other)[apart]
+    return np.unique(low * len(changed) + high)
+
+
+def _counted(keys: Hashes, touched: Hashes) -> Places:
+    return np.bincount(np.searchsorted(touched, keys[keys > 0]), minlength=len(touched))
+
+
+def _scored(
+    now: pa.Table, policy: LinkagePolicy, model: LinkageModel, before: LinkState, pairs: Pair
+) -> tuple[Links, Floats]:
+    """The pairs from the review threshold on, and their weights."""
+    left, right = pairs
+    some = np.unique(np.append(left, right))
+    comparer = Comparer(encode(now.take(pa.array(some)), policy, words=before.plan.words), policy)
+    model.check(policy, comparer)
+    scorer, review = Scorer(model, comparer), log2_odds(policy.thresholds.review)
+    pieces = [Links(left[:0], right[:0], np.zeros(0), np.zeros(0, np.int64))]
+    weights = [np.zeros(0)]
+    for start in range(0, len(left), policy.chunk_pairs):
+        chunk = slice(start, start + policy.chunk_pairs)
+        a, b = (np.searchsorted(some, side[chunk]).astype(np.int32) for side in (left, right))
+        packed = comparer.packed(a, b)
+        scores = scorer(a, b, packed)
+        keep = np.flatnonzero(scores.odds >= review)
+        pieces.append(Links(left[chunk][keep], right[chunk][keep], scores.odds[keep], packed[keep]))
+        weights.append(scores.weight[keep])
+    return _joined(pieces), np.concatenate(weights)
+
+
+def _joined(pieces: list[Links]) -> Links:
+    names = ("left", "right", "odds", "packed")
+    return Links(*(np.concatenate([getattr(piece, name) for piece in pieces]) for name in names))
+
+
+def _merged(before: LinkState, moved: _Moved, found: Links, weight: Floats) -> tuple[Links, Floats]:
+    """Former links of unchanged records, and new ones, in order."""
+    old = before.links
+    stand = np.flatnonzero(~(moved.stale[old.left] | moved.stale[old.right]))
+    left, right = (moved.new_of_old[side[stand]].astype(np.int32) for side in (old.left, old.right))
+    everything = _joined([Links(left, right, old.odds[stand], old.packed[stand]), found])
+    order = np.lexsort((everything.right, everything.left))
+    return everything.at(order), np.append(before.weight[stand], weight)[order]
+
+
+def _touched(before: LinkState, moved: _Moved, records: Records, found: Links, decided: Decided) -> Places:
+    """Records whose component may be another one now."""
+    dirty = np.zeros(len(records), dtype=bool)
+    dirty[moved.changed] = dirty[found.left] = dirty[found.right] = True
+    dirty[decision_places(records, before.decided, decided)] = True
+    # A record may be new that was decided about before it came.
+    one, other = resolve(records, decided.same, None)[0]
+    joined = dirty[one] | dirty[other]
+    dirty[one[joined]] = dirty[other[joined]] = True
+    # Components of former times that have, or had, such a record.
+    former = np.zeros(len(moved.new_of_old), dtype=bool)
+    former[before.component[moved.stale]] = True
+    there = moved.old_of_new[dirty]
+    former[before.component[there[there >= 0]]] = True
+    members = moved.new_of_old[former[before.component]]
+    dirty[members[members >= 0]] = True
+    return np.flatnonzero(dirty)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Whole components, worked by themselves."""
+
+    now: pa.Table
+    policy: LinkagePolicy
+    model: LinkageModel
+    before: LinkState
+    touched: Places
+
+    def divided(
+        self, moved: _Moved, links: Links, decided: Decided, threads: int | None
+    ) -> tuple[Labels, Labels]:
+        """The component and the cluster of every record, each named by its lowest position."""
+        records = encode(
+            self.now.take(pa.array(self.touched)), self.policy, threads, words=self.before.plan.words
+        )
+        here = tuple(name for name in self.policy.duplicate_free if name in records.sources)
+        policy = self.policy.model_copy(update={"duplicate_free": here})
+        pairs = resolve(records, decided.same, decided.different)
+        inside = np.zeros(len(moved.old_of_new), dtype=bool)
+        inside[self.touched] = True
+        own = links.at(np.flatnonzero(inside[links.left]))
+        own = replace(
+            own,
+            left=np.searchsorted(self.touched, own.left).astype(np.int32),
+            right=np.searchsorted(self.touched, own.right).astype(np.int32),
+        )
+        member = clusters(
+            len(records),
+            own,
+            pairs,
+            match=log2_odds(self.model.match),
+            review=log2_odds(policy.thresholds.review),
+            policy=policy.clustering,
+            judge=judge(policy, self.model, Comparer(records, policy), Allowed(records, policy)),
+            threads=threads,
+        )
+        component = components(
+            len(records), *(np.append(a, b) for a, b in zip((own.left, own.right), pairs[0], strict=True))
+        )
+        return self._placed(moved, self.before.component, component), self._placed(
+            moved, self.before.member, member
+        )
+
+    def _placed(self, moved: _Moved, former: Labels, anew: Labels) -> Labels:
+        labels = np.append(moved.new_of_old[former], -1)[moved.old_of_new]
+        labels[self.touched] = self.touched[anew]
+        return labels

@@ -1,0 +1,137 @@
+"""Linking what has changed gives what linking everything gives, bit for bit, whatever the history."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from linkage_examples import full_people, full_policy, policy
+
+from cdm_pipelines.linkage import LinkagePolicy, LinkResult, link
+from cdm_pipelines.linkage.relink import EverythingError, relink
+from cdm_pipelines.linkage.state import LinkState
+
+PEOPLE = full_people(260, seed=11)
+OTHERS = full_people(400, seed=12)
+PAIR = ["left_source", "left_id", "right_source", "right_id"]
+
+
+def foreseeable(**changes: Any) -> LinkagePolicy:
+    """The policy with everything, but for rules that look at more than the records themselves."""
+    every = full_policy(**changes)
+    rules = tuple(rule for rule in every.blocking if not rule.window and not rule.algorithm)
+    return every.model_copy(update={"blocking": rules})
+
+
+POLICY = foreseeable(max_pairs=600)
+
+
+@pytest.fixture(scope="module")
+def first() -> LinkResult:
+    return link(PEOPLE, POLICY, remember=True)
+
+
+def assert_same(now: LinkState, everything: LinkState) -> None:
+    for name, table in everything.to_tables().items():
+        assert now.to_tables()[name].equals(table), name
+
+
+@st.composite
+def change(draw: st.DrawFn) -> dict[str, Any]:
+    """How many records change, come and go, which columns change, and how many are decided about."""
+    return {
+        "changed": draw(st.integers(0, 12)),
+        "columns": draw(st.sets(st.sampled_from([c.column for c in POLICY.columns.values()]), max_size=4)),
+        "gone": draw(st.integers(0, 8)),
+        "new": draw(st.integers(0, 8)),
+        "decided": draw(st.integers(0, 3)),
+        "seed": draw(st.integers(0, 10_000)),
+    }
+
+
+def changed(people: pd.DataFrame, how: dict[str, Any], name: str) -> pd.DataFrame:
+    rng = np.random.default_rng(how["seed"])
+    people = people.reset_index(drop=True)
+    rows = rng.choice(len(people), how["changed"], replace=False)
+    for column in sorted(how["columns"]):
+        people.loc[rows, column] = people.loc[rng.choice(len(people), how["changed"]), column].to_numpy()
+    people = people.drop(rng.choice(len(people), how["gone"], replace=False))
+    new = OTHERS.sample(how["new"], random_state=how["seed"]).assign(
+        id=[f"{name}-{n}" for n in range(how["new"])]
+    )
+    return pd.concat([people, new]).sample(frac=1, random_state=how["seed"])
+
+
+def decided(people: pd.DataFrame, how: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Pairs of records, some of whom may go or come later, decided to be the same and to be different."""
+    ids = (
+        pd.concat([people["id"], OTHERS["id"]])
+        .sample(4 * how["decided"], random_state=how["seed"])
+        .to_numpy()
+    )
+    columns = [np.full(len(ids) // 2, "records"), ids[::2]] * 2
+    columns[3] = ids[1::2]
+    pairs = pd.DataFrame(dict(zip(PAIR, columns, strict=True)))
+    return pairs[::2], pairs[1::2]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(change(), min_size=1, max_size=3))
+def test_any_history_ends_as_if_everything_were_linked(
+    first: LinkResult, history: list[dict[str, Any]]
+) -> None:
+    assert first.state is not None
+    people, state = PEOPLE, first.state
+    for number, how in enumerate(history):
+        people = changed(people, how, f"new{number}")
+        same, different = decided(people, how)
+        everything = link(
+            people, POLICY, model=first.model, plan=state.plan, same=same, different=different, remember=True
+        )
+        assert everything.state is not None
+        try:
+            again = relink(people, POLICY, first.model, state, same=same, different=different)
+        except EverythingError:
+            state = everything.state
+            continue
+        assert_same(again.state, everything.state)
+        pd.testing.assert_frame_equal(again.clusters(), everything.clusters)
+        pd.testing.assert_frame_equal(again.pairs(POLICY, first.model), everything.pairs)
+        state = LinkState.from_tables(again.state.to_tables())
+
+
+def test_only_what_changed_is_compared(first: LinkResult) -> None:
+    assert first.state is not None
+    people = PEOPLE.copy()
+    people.loc[5, "surname"] = "hoogeveen"
+    again = relink(people, POLICY, first.model, first.state)
+    assert again.records.ids.take(again.changed).to_pylist() == [str(people.loc[5, "id"])]
+    assert again.compared < first.report["pairs"] / 20
+    untouched = relink(PEOPLE, POLICY, first.model, first.state)
+    assert (len(untouched.changed), untouched.compared, len(untouched.touched)) == (0, 0, 0)
+
+
+def test_a_block_that_outgrows_the_limit_asks_for_everything() -> None:
+    few = policy(max_block_size=4)
+    people = full_people(80, seed=3)
+    before = link(people, few, remember=True)
+    crowd = people.head(9).assign(id=[f"c{n}" for n in range(9)], birth_date=people.loc[0, "birth_date"])
+    assert before.state is not None
+    with pytest.raises(EverythingError, match=r"birth_date.* 4 records"):
+        relink(pd.concat([people, crowd]), few, before.model, before.state)
+
+
+def test_a_window_asks_for_everything(first: LinkResult) -> None:
+    assert first.state is not None
+    with pytest.raises(EverythingError, match="given_name"):
+        relink(PEOPLE, full_policy(), first.model, first.state)
+
+
+def test_a_plan_keeps_blocks_as_they_were_when_the_model_was_fitted(first: LinkResult) -> None:
+    """Without it, ten times the records would move the limits, and with them pairs of records that did not change."""
+    assert first.state is not None
+    again = link(PEOPLE, POLICY, model=first.model, plan=first.state.plan)
+    pd.testing.assert_frame_equal(again.pairs, first.pairs)
+    assert first.state.plan.refined["birth_date"].size or first.state.plan.cut["any_phone"].size
