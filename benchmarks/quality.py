@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.flows import layout
+from cdm_pipelines.flows import tables
 from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.linkage import evaluate
 from cdm_pipelines.settings import Settings
@@ -32,9 +32,9 @@ def against_truth(settings: Settings, truth: Path, others: Mapping[str, Path]) -
     lake = Lake(settings.lake_url)
     known = pd.read_csv(truth, dtype=str, keep_default_na=False)
     known = _whole_source(known)[[*KEY, "truth_id"]]
-    party = lake.read(layout.records_path(Entity.PARTY), ["source", "entity", "record_id", "party_kind"])
+    party = tables.records(lake, Entity.PARTY).read(["source", "entity", "record_id", "party_kind"])
     kinds = _whole_source(party.to_pandas())[[*KEY, "party_kind"]]
-    ours = lake.read(layout.CLUSTERS).to_pandas()
+    ours = tables.clusters(lake).read().to_pandas()
     clusters = {"cdm_pipelines": ours} | {name: _clusters(folder) for name, folder in others.items()}
     return {name: _measures(found, known, kinds) for name, found in clusters.items()}
 

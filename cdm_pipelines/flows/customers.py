@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection, Engine
 
 from cdm_pipelines.contracts.canonical import Entity, attributes
-from cdm_pipelines.flows import layout
+from cdm_pipelines.flows import tables
 from cdm_pipelines.golden import load_policy
 from cdm_pipelines.golden.survivorship import survive_in_chunks
 from cdm_pipelines.hub import audit, queries
@@ -59,7 +59,7 @@ def stage_customers(engine: Engine, lake: Lake, settings: Settings) -> StagedCus
 
 def _stage(connection: Connection, lake: Lake, settings: Settings) -> StagedCustomers:
     policy = load_policy(settings.policies / "survivorship.yaml")
-    records = lake.read(layout.records_path(Entity.PARTY))
+    records = tables.records(lake, Entity.PARTY).read()
     staging = Staging(connection)
     assignment = assign(
         _clusters(lake),
@@ -95,7 +95,7 @@ def _kept(customers: int, events: Mapping[str, int]) -> int:
 
 def _clusters(lake: Lake) -> pa.Table:
     """Clusters with source and entity apart; linkage knows them as one."""
-    clusters = lake.read(layout.CLUSTERS)
+    clusters = tables.clusters(lake).read()
     parts = pc.split_pattern(clusters["source"], "/", max_splits=1)
     return pa.table(
         {
@@ -109,10 +109,10 @@ def _clusters(lake: Lake) -> pa.Table:
 
 def _transactions(lake: Lake, crosswalk: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     for entity, name in TRANSACTIONS.items():
-        path = layout.records_path(entity)
-        if not lake.exists(path):
+        records = tables.records(lake, entity)
+        if not records.exists:
             continue
-        table = lake.read(path)
+        table = records.read()
         columns = [*RECORD, "active", *(attribute.name for attribute in attributes(entity))]
         if entity is Entity.ORDER:
             parties = table.select(["source", "party_entity", "party_record_id"]).rename_columns(RECORD)

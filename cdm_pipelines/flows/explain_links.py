@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cdm_pipelines.contracts.model import PartyKind
-from cdm_pipelines.flows import layout
+from cdm_pipelines.flows import layout, tables
 from cdm_pipelines.flows.link import merged_in_source, party_records
 from cdm_pipelines.flows.link_files import FileError, read_files
 from cdm_pipelines.ingest.lake import Lake
@@ -146,7 +146,7 @@ def of_lake(lake: Lake, settings: Settings) -> list[Linkage]:
     """
     found = []
     if lake.exists(layout.CLUSTERS):
-        clusters, pairs = lake.read(layout.CLUSTERS), lake.read(layout.MATCHES)
+        clusters, pairs = tables.clusters(lake).read(), tables.matches(lake).read()
         for kind in PartyKind:
             if lake.exists(layout.model_path(kind)):
                 policy = LinkagePolicy.load(settings.policies / "linkage" / f"{kind}.yaml")

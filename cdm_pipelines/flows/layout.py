@@ -56,6 +56,11 @@ def records_path(entity: Entity) -> str:
     return f"records/{entity}.parquet"
 
 
+def made_path(entity: Entity) -> str:
+    """Which days the current state was made from."""
+    return f"records/{entity}.made.json"
+
+
 def model_path(kind: str) -> str:
     """Fitted linkage model for persons or organisations."""
     return f"link/model/{kind}.json"

@@ -3,24 +3,25 @@
 Belongs here: finding the days in the lake and writing the state. Does not belong here: which version wins (records).
 """
 
-from collections.abc import Iterator, Sequence
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import groupby
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.flows.layout import (
-    FINGERPRINT,
-    quarantine_path,
-    records_path,
-    standard_days,
-    standard_path,
-)
+from cdm_pipelines.flows import tables
+from cdm_pipelines.flows.layout import FINGERPRINT, made_path, quarantine_path, standard_days, standard_path
 from cdm_pipelines.ingest.lake import Lake
+from cdm_pipelines.ingest.layered import Layered
 from cdm_pipelines.records import Partition, current_state, records_schema, resolve_order_parties
+from cdm_pipelines.records.advance import AnewError, advance, follow
 
 
 @dataclass(frozen=True)
@@ -32,33 +33,114 @@ class Built:
     partitions: int
     by_source: dict[str, int]
     fingerprint: str
+    changed: int
 
 
-def build_records(lake: Lake, contracts: Sequence[SourceContract], entities: Sequence[Entity]) -> Built:
-    """Write the current state of each canonical entity; the same days give the same bytes."""
-    rows = active = days = 0
-    by_source: dict[str, int] = {}
+def build_records(
+    lake: Lake, contracts: Sequence[SourceContract], entities: Sequence[Entity], *, rebuild: bool = False
+) -> Built:
+    """Bring the current state of each canonical entity up to the days that there are.
+
+    Days that are later than all that the state was made from are added to it; anything else makes it anew from all
+    days. The outcome is the same, and later steps are told which records changed.
+
+    Args:
+        lake: The lake.
+        contracts: Of the sources that deliver the entities.
+        entities: The canonical entities.
+        rebuild: Whether to make the state anew whatever has come.
+    """
+    rows = active = days = changed = 0
+    by_source: Counter[str] = Counter()
     digest = sha256()
     for entity in entities:
         partitions = list(_partitions(lake, contracts, entity))
+        made_from = {
+            partition.path: lake.notes(partition.path).get(FINGERPRINT, "") for partition in partitions
+        }
         days += len(partitions)
-        for partition in partitions:
-            digest.update(f"{partition.path} {lake.notes(partition.path).get(FINGERPRINT, '')}\n".encode())
-        tables = current_state(entity, partitions, lake.read)
-        parties = _parties(lake) if entity is Entity.ORDER else None
-        schema = records_schema(entity)
-        if parties is not None:
-            schema = resolve_order_parties(schema.empty_table(), parties).schema
-        with lake.writer(records_path(entity), schema) as writer:
-            for table in tables:
-                state = table if parties is None else resolve_order_parties(table, parties).cast(schema)
-                writer.write_table(state)
-                rows += state.num_rows
-                active += pc.sum(state["active"]).as_py() or 0
-                if state.num_rows:
-                    name = f"{state['source'][0]}/{state['entity'][0]}"
-                    by_source[name] = by_source.get(name, 0) + state.num_rows
-    return Built(rows, active, days, by_source, digest.hexdigest()[:16])
+        digest.update("".join(f"{path} {mark}\n" for path, mark in made_from.items()).encode())
+        table = tables.records(lake, entity)
+        before = None if rebuild else _made_from(lake, entity, table)
+        if before != made_from or entity is Entity.ORDER:  # whose order it is depends on the parties
+            changed += _bring_up(lake, entity, partitions, made_from, before)
+            made = {"mark": str(table.mark), "partitions": made_from}
+            lake.write_text(made_path(entity), json.dumps(made, indent=1))
+        state = table.read(["source", "entity", "record_id", "active"])
+        rows += state.num_rows
+        active += pc.sum(state["active"]).as_py() or 0
+        for counts in pc.value_counts(
+            pc.binary_join_element_wise(state["source"], state["entity"], "/")
+        ).to_pylist():
+            by_source[counts["values"]] += counts["counts"]
+    return Built(rows, active, days, dict(sorted(by_source.items())), digest.hexdigest()[:16], changed)
+
+
+def _made_from(lake: Lake, entity: Entity, table: Layered) -> dict[str, str] | None:
+    """Fingerprints of the days that a state was made from, by path; None where there is no whole state."""
+    if not table.exists or not lake.exists(made_path(entity)):
+        return None
+    if not set(records_schema(entity).names) <= set(table.schema.names):
+        return None
+    made = json.loads(lake.read_text(made_path(entity)))
+    found: dict[str, str] = made["partitions"]
+    return found if made["mark"] == str(table.mark) else None
+
+
+def _bring_up(
+    lake: Lake,
+    entity: Entity,
+    partitions: list[Partition],
+    made_from: Mapping[str, str],
+    before: Mapping[str, str] | None,
+) -> int:
+    """Make the state that of the given days; returns the number of records that changed."""
+    table = tables.records(lake, entity)
+    if entity is not Entity.ORDER and before is not None:
+        with suppress(AnewError):
+            added = _added(lake, entity, partitions, made_from, before)
+            table.update(added)
+            return int(added.num_rows)
+    schema = records_schema(entity)
+    parties = _parties(lake) if entity is Entity.ORDER else None
+    states: Iterable[pa.Table] = current_state(entity, partitions, lake.read)
+    if parties is not None:
+        schema = resolve_order_parties(schema.empty_table(), parties).schema
+        states = (resolve_order_parties(state, parties).cast(schema) for state in states)
+    return table.put(states, schema, sha256(json.dumps(made_from).encode()).hexdigest()[:16])
+
+
+def _added(
+    lake: Lake,
+    entity: Entity,
+    partitions: list[Partition],
+    made_from: Mapping[str, str],
+    before: Mapping[str, str],
+) -> pa.Table:
+    """The records that new days change.
+
+    Raises:
+        AnewError: A day is not later than those that are in the state, has changed or is gone.
+    """
+    if any(made_from.get(path) != fingerprint for path, fingerprint in before.items()):
+        raise AnewError("a day has changed")
+    state: pa.Table | None = None
+    pieces = [records_schema(entity).empty_table()]
+    by_name = sorted(partitions, key=lambda p: (p.source, p.entity, p.date))
+    for (source, name), group in groupby(by_name, key=lambda p: (p.source, p.entity)):
+        days = list(group)
+        new = [day for day in days if day.path not in before]
+        latest = max((day.date for day in days if day.path in before), default=None)
+        if not new:
+            continue
+        if not follow(new, latest):
+            raise AnewError("an earlier day has come")
+        (made,) = current_state(entity, new, lake.read)
+        if state is None:
+            state = tables.records(lake, entity).read()
+        own = state.filter(pc.and_(pc.equal(state["source"], source), pc.equal(state["entity"], name)))
+        pieces.append(advance(own, made, new[-1]))
+    return pa.concat_tables(pieces)
 
 
 def _partitions(lake: Lake, contracts: Sequence[SourceContract], entity: Entity) -> Iterator[Partition]:
@@ -88,7 +170,9 @@ def _held_back(lake: Lake, contract: SourceContract, date: str) -> pa.Array | No
 
 def _parties(lake: Lake) -> pa.Table:
     columns = ["source", "entity", "record_id", "active", "first_seen", "email"]
-    path = records_path(Entity.PARTY)
-    if not lake.exists(path):
-        return records_schema(Entity.PARTY).empty_table().select(columns)
-    return lake.read(path, columns)
+    parties = tables.records(lake, Entity.PARTY)
+    return (
+        parties.read(columns)
+        if parties.exists
+        else records_schema(Entity.PARTY).empty_table().select(columns)
+    )

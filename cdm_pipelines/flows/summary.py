@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.flows import layout
+from cdm_pipelines.flows import layout, tables
 from cdm_pipelines.hub import queries
 from cdm_pipelines.identity import CROSSWALK_SCHEMA
 from cdm_pipelines.ingest.lake import Lake
@@ -74,8 +74,7 @@ def accuracy(connection: Connection, truth: Path) -> Accuracy:
 
 def example_merges(connection: Connection, lake: Lake) -> list[dict[str, object]]:
     """A few customers that most sources know, and the source records behind each, as standardised."""
-    parties = lake.read(
-        layout.records_path(Entity.PARTY),
+    parties = tables.records(lake, Entity.PARTY).read(
         ["source", "entity", "record_id", *NAME, *PLACE, "birth_date", "email", "phone"],
     )
     rows: list[dict[str, object]] = []

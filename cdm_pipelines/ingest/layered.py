@@ -1,0 +1,234 @@
+"""A table of the lake that is kept as a base and the rows that have changed since.
+
+Belongs here: reading both as one table, changing a few rows without writing the others, telling what changed since a
+reader last looked. Does not belong here: what the rows mean.
+
+Each change has a version, counted up by one, and a digest of all that led to it. A reader remembers both as a ``Mark``
+and later asks for the rows that changed since; where that is not known (the table was written anew, or is another one)
+it has to read everything. The changes lie beside
+the base in ``<name>.changes.parquet`` and name the base that they belong to, so that a base written anew makes
+whatever lies beside it void, whenever a process is stopped.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdm_pipelines.ingest.lake import Lake
+
+_VERSION, _GONE = "_version", "_gone"
+_DIGEST, _BASE, _CHAIN = "digest", "base", "chain"
+_MOST = 0.2  # of the rows; with more changes than that the base is written anew
+_SEPARATOR = "\x1f"
+
+
+class Mark(NamedTuple):
+    """A version of a table: its number, and a digest of how it came about."""
+
+    version: int
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.version}:{self.digest}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """What ``str`` made."""
+        version, digest = text.split(":", 1)
+        return cls(int(version), digest)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What happened since a mark.
+
+    Attributes:
+        rows: Rows that are new or have other values, as they are now.
+        gone: Key columns of rows that are gone.
+    """
+
+    rows: pa.Table
+    gone: pa.Table
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything."""
+        return bool(self.rows.num_rows or self.gone.num_rows)
+
+
+class Layered:
+    """A table with a key, at a path of the lake."""
+
+    def __init__(self, lake: Lake, path: str, keys: Iterable[str]) -> None:
+        self._lake, self._path, self._keys = lake, path, list(keys)
+        self._beside = path.removesuffix(".parquet") + ".changes.parquet"
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is such a table."""
+        return self._lake.exists(self._path)
+
+    @property
+    def mark(self) -> Mark:
+        """The newest version."""
+        return self._chain()[-1]
+
+    def write(self, tables: pa.Table | Iterable[pa.Table], schema: pa.Schema, fingerprint: str) -> int:
+        """Write the table anew; returns the number of rows.
+
+        Args:
+            tables: All rows, in one piece or several.
+            schema: Of the pieces.
+            fingerprint: Of all that it was made from.
+        """
+        rows = 0
+        version = self.mark.version + 1 if self.exists else 1
+        with self._lake.writer(self._path, schema) as writer:
+            for table in [tables] if isinstance(tables, pa.Table) else tables:
+                writer.write_table(table)
+                rows += table.num_rows
+            writer.add_key_value_metadata({_VERSION: str(version), _DIGEST: fingerprint})
+        self._lake.delete(self._beside)
+        return rows
+
+    def read(self, columns: list[str] | None = None) -> pa.Table:
+        """The table as it is now, or some of its columns; rows that have changed come last."""
+        changes = self._changes(columns)
+        if changes is None:
+            return self._lake.read(self._path, columns)
+        wanted = columns if columns is not None else self._lake.schema(self._path).names
+        base = self._lake.read(self._path, list(dict.fromkeys([*wanted, *self._keys])))
+        now = changes.filter(pc.invert(changes[_GONE]))
+        return pa.concat_tables([base.filter(self._absent(base, changes)).select(wanted), now.select(wanted)])
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Its columns."""
+        return self._lake.schema(self._path)
+
+    def put(self, tables: Iterable[pa.Table], schema: pa.Schema, fingerprint: str) -> int:
+        """Make the table equal to the given rows; where few differ only those are written.
+
+        Returns:
+            The number of rows that are new, have other values or are gone.
+        """
+        if not self.exists or self.schema != schema:
+            return self.write(tables, schema, fingerprint)
+        now, before = pa.concat_tables([schema.empty_table(), *tables]), self.read()
+        keys, former = self._keys_of(now), self._keys_of(before)
+        at = pc.index_in(keys, value_set=former)
+        differs = pc.is_null(at).to_numpy(zero_copy_only=False)
+        there = np.flatnonzero(~differs)
+        aligned = before.take(at.drop_null())
+        for name in schema.names:
+            differs[there] |= _differ(aligned[name], now[name].take(pa.array(there)))
+        rows, gone = now.filter(pa.array(differs)), before.filter(pc.invert(pc.is_in(former, value_set=keys)))
+        if rows.num_rows + gone.num_rows > _MOST * before.num_rows:
+            self.write(now, schema, fingerprint)
+        else:
+            self.update(rows, gone.select(self._keys))
+        return int(rows.num_rows + gone.num_rows)
+
+    def update(self, rows: pa.Table, gone: pa.Table | None = None) -> None:
+        """Give some rows other values, add some and take some away.
+
+        Args:
+            rows: In the columns of the table; each counts as changed.
+            gone: Key columns of rows to take away.
+        """
+        schema = self._lake.schema(self._path)
+        new = pa.concat_tables(
+            [
+                rows.select(schema.names).cast(schema),
+                *([_only_keys(gone, schema)] if gone is not None else []),
+            ]
+        )
+        if not new.num_rows:
+            return
+        chain = self._chain()
+        now = Mark(chain[-1].version + 1, _digest(chain[-1].digest, new))
+        new = new.append_column(_VERSION, pa.repeat(pa.scalar(now.version, pa.int64()), new.num_rows))
+        new = new.append_column(_GONE, pa.array(np.arange(new.num_rows) >= rows.num_rows))
+        former = self._changes()
+        if former is not None and former.num_rows + new.num_rows > _MOST * self._lake.count(self._path):
+            self._compact(chain[-1])
+            chain = chain[-1:]
+        elif former is not None:
+            new = pa.concat_tables([former.filter(self._absent(former, new)), new])
+        with self._lake.writer(self._beside, new.schema) as writer:
+            writer.write_table(new)
+            notes = {_BASE: str(chain[0]), _CHAIN: " ".join(map(str, [*chain[1:], now]))}
+            writer.add_key_value_metadata(notes)
+
+    def since(self, mark: Mark | None) -> Changes | None:
+        """What changed since a mark; None where that is not known."""
+        if mark is None or mark not in self._chain():
+            return None
+        changes, schema = self._changes(), self._lake.schema(self._path)
+        if changes is None:
+            return Changes(schema.empty_table(), schema.empty_table().select(self._keys))
+        new = changes.filter(pc.greater(changes[_VERSION], mark.version))
+        there = new.filter(pc.invert(new[_GONE])).select(schema.names)
+        return Changes(there, new.filter(new[_GONE]).select(self._keys))
+
+    def _compact(self, mark: Mark) -> None:
+        """Write the base anew, as the table is now."""
+        whole = self.read().sort_by([(key, "ascending") for key in self._keys])
+        with self._lake.writer(self._path, whole.schema) as writer:
+            writer.write_table(whole)
+            writer.add_key_value_metadata({_VERSION: str(mark.version), _DIGEST: mark.digest})
+
+    def _changes(self, columns: list[str] | None = None) -> pa.Table | None:
+        """The changes of this base, with version and whether the row is gone; None where there are none."""
+        if len(self._chain()) == 1:
+            return None
+        wanted = None if columns is None else list(dict.fromkeys([*columns, *self._keys, _VERSION, _GONE]))
+        return self._lake.read(self._beside, wanted)
+
+    def _absent(self, rows: pa.Table, others: pa.Table) -> pa.Array:
+        """Whether each row's key is none of the others'."""
+        return pc.invert(pc.is_in(self._keys_of(rows), value_set=self._keys_of(others)))
+
+    def _keys_of(self, rows: pa.Table) -> pa.Array:
+        parts = [rows[key].combine_chunks().cast(pa.string()) for key in self._keys]
+        return pc.binary_join_element_wise(*parts, _SEPARATOR)
+
+    def _chain(self) -> list[Mark]:
+        """The version of the base, and those of the changes to it."""
+        notes = self._lake.notes(self._path)
+        base = Mark(int(notes.get(_VERSION, 0)), notes.get(_DIGEST, ""))
+        if not self._lake.exists(self._beside):
+            return [base]
+        notes = self._lake.notes(self._beside)
+        later = notes[_CHAIN].split(" ") if notes[_BASE] == str(base) else []
+        return [base, *map(Mark.parse, later)]
+
+
+def _digest(before: str, rows: pa.Table) -> str:
+    """A digest of a change and of all before it."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as stream:
+        stream.write_table(rows.combine_chunks())
+    return sha256(before.encode() + sink.getvalue()).hexdigest()[:16]
+
+
+def _differ(former: pa.ChunkedArray, latter: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+    unequal = pc.fill_null(pc.not_equal(former, latter), False)
+    either = pc.xor(pc.is_null(former), pc.is_null(latter))
+    found: npt.NDArray[np.bool_] = pc.or_(unequal, either).to_numpy(zero_copy_only=False)
+    return found
+
+
+def _only_keys(keys: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Rows of a schema that have nothing but their keys."""
+    columns = [
+        keys[field.name] if field.name in keys.column_names else pa.nulls(keys.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
