@@ -18,23 +18,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from cdm_pipelines.linkage.agglomerate import Labels
 from cdm_pipelines.linkage.blocking import Allowed, Positions
 from cdm_pipelines.linkage.cluster import Links, Pair, clusters, components
 from cdm_pipelines.linkage.comparers import Comparer, Packing
 from cdm_pipelines.linkage.constraints import Decided, decision_places, resolve
-from cdm_pipelines.linkage.encode import Records, encode, linked_columns, ordered_records
+from cdm_pipelines.linkage.encode import Records, encode, ordered_records
 from cdm_pipelines.linkage.judging import judge
 from cdm_pipelines.linkage.keys import Hashes, among
 from cdm_pipelines.linkage.model import Floats, LinkageModel, Scorer, log2_odds
+from cdm_pipelines.linkage.moved import Moved
 from cdm_pipelines.linkage.output import clusters_frame, pairs_frame
 from cdm_pipelines.linkage.policy import LinkagePolicy
 from cdm_pipelines.linkage.state import LinkState, effective_keys
@@ -55,8 +54,8 @@ class Relinked:
         state: The new state.
         records: All records, without their columns.
         changed: Positions of records that are new or have other values.
-        removed: Number of records that are gone.
-        compared: Pairs that were compared.
+        gone: Former positions of records that are gone.
+        compared: Number of pairs that were compared.
         touched: Positions of records whose component was divided anew.
         seconds: By stage.
     """
@@ -64,7 +63,7 @@ class Relinked:
     state: LinkState
     records: Records
     changed: Places
-    removed: int
+    gone: Places
     compared: int
     touched: Places
     seconds: dict[str, float]
@@ -80,24 +79,24 @@ class Relinked:
 
 
 def relink(
-    table: pa.Table | pd.DataFrame,
+    now: pa.Table,
+    moved: Moved,
     policy: LinkagePolicy,
     model: LinkageModel,
     before: LinkState,
     *,
-    same: pd.DataFrame | None = None,
-    different: pd.DataFrame | None = None,
+    decided: Decided | None = None,
     threads: int | None = None,
 ) -> Relinked:
     """Link what has changed since a state; the outcome is that of ``link`` on the whole table.
 
     Args:
-        table: All records as they are now.
+        now: All records as they are now, as ``linked_columns`` gives them.
+        moved: What has changed between the records of the state and these.
         policy: The policy of the state.
         model: The model of the state.
         before: The state.
-        same: All pairs that are now decided to be the same party.
-        different: All pairs that are now decided not to be.
+        decided: All pairs that are now decided to be the same party, or not to be.
         threads: How many to use.
 
     Raises:
@@ -105,12 +104,9 @@ def relink(
         LinkageError: As ``link``.
     """
     seconds: dict[str, float] = {}
-    with _timed(seconds, "read"):
-        _check(policy)
-        now = linked_columns(table, policy)
-        records = ordered_records(now, policy)
-    with _timed(seconds, "changes"):
-        moved = _Moved.between(before.records, now, policy)
+    decided = decided or Decided()
+    _check(policy)
+    records = ordered_records(now, policy)
     with _timed(seconds, "block"):
         keys = _keys(policy, before, now, moved, threads)
         left, right = _pairs(policy, before, keys, moved)
@@ -120,12 +116,12 @@ def relink(
         found, weight = _scored(now, policy, model, before, (left, right))
         links, weight = _merged(before, moved, found, weight)
     with _timed(seconds, "cluster"):
-        decided = Decided(same, different)
         touched = _touched(before, moved, records, found, decided)
         parts = _Parts(now, policy, model, before, touched)
         component, member = parts.divided(moved, links, decided, threads)
     state = LinkState(now, keys, before.plan, links, weight, component, member, decided)
-    return Relinked(state, records, moved.changed, int(moved.gone), len(left), touched, seconds)
+    gone = np.flatnonzero(moved.new_of_old < 0)
+    return Relinked(state, records, moved.changed, gone, len(left), touched, seconds)
 
 
 @contextmanager
@@ -141,68 +137,8 @@ def _check(policy: LinkagePolicy) -> None:
             raise EverythingError(f"blocking rule {rule.label!r} looks at more than the records themselves")
 
 
-@dataclass(frozen=True)
-class _Moved:
-    """Where records went between two tables in the same order.
-
-    Attributes:
-        new_of_old: Per former record its place now; -1 where it is gone.
-        old_of_new: Per record its former place; -1 where it is new.
-        changed: Places of records that are new or have other values.
-        stale: Per former record whether it is gone or has other values now.
-    """
-
-    new_of_old: Places
-    old_of_new: Places
-    changed: Places
-    stale: Flags
-
-    @property
-    def gone(self) -> int:
-        """Number of records that are gone."""
-        return int((self.new_of_old < 0).sum())
-
-    @classmethod
-    def between(cls, before: pa.Table, now: pa.Table, policy: LinkagePolicy) -> Self:
-        """Compare two tables of ``linked_columns``."""
-        names = [policy.id, *([policy.source] if policy.source else [])]
-        keys = [
-            pc.binary_join_element_wise(*(t[name].combine_chunks() for name in names), "\x1f")
-            for t in (before, now)
-        ]
-        if keys[0].equals(keys[1]):
-            new_of_old = old_of_new = np.arange(before.num_rows)
-            kept = stays = None
-        else:
-            # Both are in the same order, so the records that stay are too.
-            kept, stays = pc.is_in(keys[0], value_set=keys[1]), pc.is_in(keys[1], value_set=keys[0])
-            old, new = (np.flatnonzero(flags.to_numpy(zero_copy_only=False)) for flags in (kept, stays))
-            new_of_old, old_of_new = np.full(before.num_rows, -1), np.full(now.num_rows, -1)
-            new_of_old[old], old_of_new[new] = new, old
-        differs = np.zeros(int((old_of_new >= 0).sum()), dtype=bool)
-        for name in set(now.column_names) - set(names):
-            former, latter = before[name].combine_chunks(), now[name].combine_chunks()
-            if kept is not None:
-                former, latter = former.filter(kept), latter.filter(stays)
-            differs |= _differ(former, latter)
-        changed = old_of_new < 0
-        changed[old_of_new >= 0] = differs
-        stale = new_of_old < 0
-        stale[~stale] = differs
-        return cls(new_of_old, old_of_new, np.flatnonzero(changed), stale)
-
-
-def _differ(former: pa.Array, latter: pa.Array) -> Flags:
-    if former.equals(latter):
-        return np.zeros(len(former), dtype=bool)
-    unequal = pc.fill_null(pc.not_equal(former, latter), False)
-    either = pc.xor(pc.is_null(former), pc.is_null(latter))
-    found: Flags = pc.or_(unequal, either).to_numpy(zero_copy_only=False)
-    return found
-
-
 def _keys(
-    policy: LinkagePolicy, before: LinkState, now: pa.Table, moved: _Moved, threads: int | None
+    policy: LinkagePolicy, before: LinkState, now: pa.Table, moved: Moved, threads: int | None
 ) -> list[Hashes]:
     """Blocking keys of all records: former ones where nothing changed."""
     records = encode(now.take(pa.array(moved.changed)), policy, threads, words=before.plan.words)
@@ -220,7 +156,7 @@ def _wide(keys: Hashes, width: int) -> Hashes:
 
 
 def _pairs(
-    policy: LinkagePolicy, before: LinkState, keys: list[Hashes], moved: _Moved
+    policy: LinkagePolicy, before: LinkState, keys: list[Hashes], moved: Moved
 ) -> tuple[Positions, Positions]:
     """Candidate pairs with a changed record, each once, left < right, in order."""
     found = [np.zeros(0, np.int64)]
@@ -300,7 +236,7 @@ def _joined(pieces: list[Links]) -> Links:
     return Links(*(np.concatenate([getattr(piece, name) for piece in pieces]) for name in names))
 
 
-def _merged(before: LinkState, moved: _Moved, found: Links, weight: Floats) -> tuple[Links, Floats]:
+def _merged(before: LinkState, moved: Moved, found: Links, weight: Floats) -> tuple[Links, Floats]:
     """Former links of unchanged records, and new ones, in order."""
     old = before.links
     stand = np.flatnonzero(~(moved.stale[old.left] | moved.stale[old.right]))
@@ -310,7 +246,7 @@ def _merged(before: LinkState, moved: _Moved, found: Links, weight: Floats) -> t
     return everything.at(order), np.append(before.weight[stand], weight)[order]
 
 
-def _touched(before: LinkState, moved: _Moved, records: Records, found: Links, decided: Decided) -> Places:
+def _touched(before: LinkState, moved: Moved, records: Records, found: Links, decided: Decided) -> Places:
     """Records whose component may be another one now."""
     dirty = np.zeros(len(records), dtype=bool)
     dirty[moved.changed] = dirty[found.left] = dirty[found.right] = True
@@ -340,7 +276,7 @@ class _Parts:
     touched: Places
 
     def divided(
-        self, moved: _Moved, links: Links, decided: Decided, threads: int | None
+        self, moved: Moved, links: Links, decided: Decided, threads: int | None
     ) -> tuple[Labels, Labels]:
         """The component and the cluster of every record, each named by its lowest position."""
         records = encode(
@@ -374,7 +310,7 @@ class _Parts:
             moved, self.before.member, member
         )
 
-    def _placed(self, moved: _Moved, former: Labels, anew: Labels) -> Labels:
+    def _placed(self, moved: Moved, former: Labels, anew: Labels) -> Labels:
         labels = np.append(moved.new_of_old[former], -1)[moved.old_of_new]
         labels[self.touched] = self.touched[anew]
         return labels
