@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.flows import layout, tables
-from cdm_pipelines.flows.link import merged_in_source, party_records
 from cdm_pipelines.flows.link_files import FileError, read_files
+from cdm_pipelines.flows.link_inputs import merged_in_source, party_records
 from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy
 from cdm_pipelines.linkage.constraints import resolve

@@ -66,6 +66,16 @@ def model_path(kind: str) -> str:
     return f"link/model/{kind}.json"
 
 
+def link_state_path(kind: str) -> str:
+    """Which state of linking persons or organisations is the current one."""
+    return f"link/state/{kind}.json"
+
+
+def link_state_folder(kind: str) -> str:
+    """States of linking persons or organisations."""
+    return f"link/state/{kind}"
+
+
 def days(lake: Lake, layer: str, contract: SourceContract) -> list[str]:
     """Dates for which a layer has a table, in order."""
     return [PurePosixPath(path).stem for path in lake.paths(f"{layer}/{contract.source}/{contract.entity}")]

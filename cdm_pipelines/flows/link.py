@@ -3,24 +3,24 @@
 Belongs here: when a model is fitted, and what is written. Does not belong here: linkage itself.
 """
 
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.model import PartyKind
-from cdm_pipelines.flows import layout
-from cdm_pipelines.ingest.lake import TEXT, Lake, to_table
-from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, LinkResult, link
-from cdm_pipelines.linkage.explain import unlinkable_share
+from cdm_pipelines.flows import layout, tables
+from cdm_pipelines.flows.link_kind import KindLinked, link_changes, link_everything
+from cdm_pipelines.flows.link_state import KeptState, fingerprint, read_state, write_state
+from cdm_pipelines.ingest.lake import Lake
+from cdm_pipelines.ingest.layered import Mark
+from cdm_pipelines.linkage import LinkageModel, LinkagePolicy
+from cdm_pipelines.linkage.constraints import Decided
 from cdm_pipelines.settings import Settings
 
 OUTGROWN = 3
@@ -42,6 +42,8 @@ class Linked:
     model_fingerprint: str = ""
     fitted_on: int = 0
     records: int = 0
+    changed: int = 0
+    compared: dict[str, int] = field(default_factory=dict)
     pairs: int = 0
     clusters: int = 0
     blocking: Counter[str] = field(default_factory=Counter)
@@ -52,6 +54,30 @@ class Linked:
     models: dict[str, LinkageModel] = field(default_factory=dict)
     odds: dict[str, dict[int, int]] = field(default_factory=dict)
     unlinkable: dict[str, float] = field(default_factory=dict)
+
+    def add(self, one: KindLinked) -> None:
+        """Account for the records of one kind."""
+        kind, report = str(one.kind), one.report
+        self.records += report["records"]
+        self.fitted_on += one.model.records
+        self.clusters += report["clusters"]
+        self.pairs += len(one.state.links.left)
+        self.changed += one.report["records"] if one.changed is None else one.changed
+        self.sizes.update({int(size): count for size, count in report["cluster_sizes"].items()})
+        self.blocking.update({f"{kind}: {rule['rule']}": rule["new_pairs"] for rule in report["rules"]})
+        self.compared[kind] = report["pairs"]
+        self.seconds[kind] = round(one.seconds, 2)
+        self.models[kind] = one.model
+        self.odds[kind] = {int(low): count for low, count in report["odds"].items()}
+        self.levels[kind] = [
+            {name: row[name] for name in ("comparison", "meaning", "m", "u", "weight")}
+            for row in report["comparisons"]
+        ]
+        if one.unlinkable is not None:
+            self.unlinkable[kind] = one.unlinkable
+        bins = np.floor(one.state.weight / WEIGHT_STEP).astype(int) * WEIGHT_STEP
+        for low, count in zip(*np.unique(bins, return_counts=True), strict=True):
+            self.weights[int(low)] += int(count)
 
     @property
     def weight_steps(self) -> dict[str, int]:
@@ -65,74 +91,59 @@ class Linked:
 
 
 def link_parties(
-    lake: Lake, settings: Settings, *, refit: bool = False, progress: Callable[[str], None] = lambda _: None
+    lake: Lake,
+    settings: Settings,
+    *,
+    refit: bool = False,
+    rebuild: bool = False,
+    decided: Decided | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Linked:
     """Link persons with persons and organisations with organisations.
 
     A model is fitted when there is none, when the policy has changed, or on command; then it is kept, so that
-    days can come in any order (R4).
+    days can come in any order (R4). Under a kept model only what has changed is linked, to the same outcome.
+
+    Args:
+        lake: The lake.
+        settings: Where policies are, and how many threads to use.
+        refit: Whether to fit the models anew.
+        rebuild: Whether to link all records though few have changed.
+        decided: Pairs that stewards have decided about.
+        progress: Told in a few words what is being done.
     """
     linked = Linked()
-    clusters, pairs, models = [_NO_CLUSTERS.empty_table()], [_NO_PAIRS.empty_table()], []
+    decided = decided or Decided()
+    parties = tables.records(lake, Entity.PARTY).mark
+    done: list[KindLinked] = []
     for kind in PartyKind:
         policy = LinkagePolicy.load(settings.policies / "linkage" / f"{kind}.yaml")
-        records = party_records(lake, kind, policy)
-        if not records.num_rows:
-            continue  # a model fitted to nothing would be kept
         model = None if refit else _kept_model(lake, kind, policy)
-        started = time.perf_counter()
-        result = link(
-            records,
-            policy,
-            model=model,
-            same=merged_in_source(records).to_pandas(),
-            progress=partial(_told, progress, kind),
-            threads=settings.threads,
-        )
-        models.append(result.model.to_json())
+        before = read_state(lake, kind) if model is not None else None
+        if before is not None and model is not None and before.model != fingerprint(model):
+            before = None
+        told = partial(_told, progress, kind)
+        one = None
+        if before is not None and model is not None and not rebuild:
+            one = link_changes(lake, kind, policy, model, before, decided=decided, threads=settings.threads)
+        if one is None:
+            one = link_everything(
+                lake, kind, policy, model, before, decided=decided, progress=told, threads=settings.threads
+            )
+        if one is None:
+            continue
+        done.append(one)
         if model is None:
-            lake.write_text(layout.model_path(kind), models[-1])
+            lake.write_text(layout.model_path(kind), one.model.to_json())
             linked.fitted = True
-        clusters.append(_table(result.clusters))
-        pairs.append(_table(result.pairs))
-        _account(linked, kind, result, time.perf_counter() - started)
-        linked.unlinkable[str(kind)] = unlinkable_share(records, policy, result.model)
-    lake.write(layout.CLUSTERS, pa.concat_tables(clusters, promote_options="default"))
-    lake.write(layout.MATCHES, pa.concat_tables(pairs, promote_options="default"))
-    linked.model_fingerprint = sha256("".join(models).encode()).hexdigest()[:16]
+        linked.add(one)
+    publish_links(lake, done, parties)
+    linked.model_fingerprint = sha256("".join(one.model.to_json() for one in done).encode()).hexdigest()[:16]
     return linked
 
 
 def _told(progress: Callable[[str], None], kind: PartyKind, stage: str, pairs: int) -> None:
     progress(f"{kind}: {stage}, {pairs:,} pairs")
-
-
-def party_records(lake: Lake, kind: PartyKind, policy: LinkagePolicy) -> pa.Table:
-    """The records of one kind; ``source`` is source/entity, since entities of a source may share ids."""
-    path = layout.records_path(Entity.PARTY)
-    wanted = {column.column for column in policy.columns.values()} | {"record_id", "merged_into"}
-    keep = [name for name in lake.schema(path).names if name in wanted]
-    table = lake.read(path, [*keep, "source", "entity", "party_kind"])
-    table = table.filter(pc.equal(table["party_kind"], str(kind)))
-    source = pc.binary_join_element_wise(table["source"], table["entity"], "/")
-    return table.select(keep).append_column("source", source)
-
-
-def merged_in_source(records: pa.Table) -> pa.Table:
-    """Records that their own source merged into another one: they describe the same party."""
-    merged = records.filter(pc.is_valid(records["merged_into"]))
-    pairs = pa.table(
-        {
-            "left_source": merged["source"],
-            "left_id": merged["record_id"],
-            "right_source": merged["source"],
-            "right_id": merged["merged_into"],
-        }
-    )
-    known = records.select(["source", "record_id"]).rename_columns(["right_source", "right_id"])
-    return pairs.join(known, keys=["right_source", "right_id"], join_type="inner").sort_by(
-        [("left_source", "ascending"), ("left_id", "ascending")]
-    )
 
 
 def _kept_model(lake: Lake, kind: PartyKind, policy: LinkagePolicy) -> LinkageModel | None:
@@ -143,26 +154,46 @@ def _kept_model(lake: Lake, kind: PartyKind, policy: LinkagePolicy) -> LinkageMo
     return model if model.policy == policy.fingerprint else None
 
 
-def _table(frame: pd.DataFrame) -> pa.Table:
-    categories = {name: TEXT for name, kind in frame.dtypes.items() if kind == "category"}
-    return to_table(frame.astype(categories))
+def publish_links(lake: Lake, done: Sequence[KindLinked], parties: Mark) -> None:
+    """Bring the published tables and the states up to what was linked; states last, so that they are never ahead."""
+    clusters, matches = tables.clusters(lake), tables.matches(lake)
+    known = f"{clusters.mark} {matches.mark}" if clusters.exists and matches.exists else None
+    differences = [one.difference for one in done if one.former is not None and one.former.outcome == known]
+    if known is not None and len(differences) == len(done) and all(differences):
+        found = [difference for difference in differences if difference is not None]
+        clusters.update(
+            pa.concat_tables([clusters.schema.empty_table(), *(one.clusters for one in found)]),
+            pa.concat_tables([one.clusters_gone for one in found]),
+        )
+        rows = [_in_columns(one.pairs, matches.schema) for one in found]
+        matches.update(
+            pa.concat_tables([matches.schema.empty_table(), *rows]),
+            pa.concat_tables([one.pairs_gone for one in found]),
+        )
+    else:
+        made_from = sha256(f"{parties} {[fingerprint(one.model) for one in done]}".encode()).hexdigest()[:16]
+        whole = pa.concat_tables([_NO_CLUSTERS.empty_table(), *(one.clusters for one in done)])
+        clusters.put([whole], whole.schema, made_from)
+        pairs = pa.concat_tables(
+            [_NO_PAIRS.empty_table(), *(one.pairs for one in done)], promote_options="default"
+        )
+        matches.put([pairs], pairs.schema, made_from)
+    outcome = f"{clusters.mark} {matches.mark}"
+    for one in done:
+        number = one.former.number + 1 if one.former is not None else _next_number(lake, one.kind)
+        write_state(lake, one.kind, KeptState(one.state, number, fingerprint(one.model), parties, outcome))
 
 
-def _account(linked: Linked, kind: PartyKind, result: LinkResult, seconds: float) -> None:
-    report = result.report
-    linked.records += report["records"]
-    linked.fitted_on += result.model.records
-    linked.clusters += report["clusters"]
-    linked.pairs += len(result.pairs)
-    linked.sizes.update({int(size): count for size, count in report["cluster_sizes"].items()})
-    linked.blocking.update({f"{kind}: {rule['rule']}": rule["new_pairs"] for rule in report["rules"]})
-    linked.seconds[str(kind)] = round(seconds, 2)
-    linked.models[str(kind)] = result.model
-    linked.odds[str(kind)] = {int(low): count for low, count in report["odds"].items()}
-    linked.levels[str(kind)] = [
-        {name: row[name] for name in ("comparison", "meaning", "m", "u", "weight")}
-        for row in report["comparisons"]
+def _next_number(lake: Lake, kind: PartyKind) -> int:
+    return max((int(name) for name in lake.folders(layout.link_state_folder(kind))), default=0) + 1
+
+
+def _in_columns(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """A table in the columns of another, which may have more."""
+    columns = [
+        table[field.name].cast(field.type)
+        if field.name in table.column_names
+        else pa.nulls(table.num_rows, field.type)
+        for field in schema
     ]
-    bins = np.floor(result.pairs["weight"].to_numpy() / WEIGHT_STEP).astype(int) * WEIGHT_STEP
-    for low, count in zip(*np.unique(bins, return_counts=True), strict=True):
-        linked.weights[int(low)] += int(count)
+    return pa.table(columns, schema=schema)

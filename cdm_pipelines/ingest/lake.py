@@ -95,6 +95,19 @@ class Lake:
             self._filesystem.rm(path)
         return len(left)
 
+    def folders(self, folder: str) -> list[str]:
+        """Names of the folders in a folder, sorted; empty when it does not exist."""
+        base = self._full(folder)
+        if not self._filesystem.exists(base):
+            return []
+        found = self._filesystem.ls(base, detail=True)
+        return sorted(PurePosixPath(one["name"]).name for one in found if one["type"] == "directory")
+
+    def delete_folder(self, folder: str) -> None:
+        """Remove a folder with all that is in it, if there is one."""
+        if self._filesystem.exists(self._full(folder)):
+            self._filesystem.rm(self._full(folder), recursive=True)
+
     @contextmanager
     def writer(self, path: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
         """Write a table in batches; it appears when the block ends, and not when the block raises."""
@@ -146,6 +159,18 @@ class Lake:
         """Read one table whole, or some of its columns."""
         with self._filesystem.open(self._full(path), "rb") as source:
             return pq.read_table(source, columns=columns)
+
+    def write_arrow(self, path: str, table: pa.Table) -> None:
+        """Write a table whole as Arrow's own file format: larger than Parquet, and read without unpacking."""
+        with self._whole(path) as sink, pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+
+    def read_arrow(self, path: str) -> pa.Table:
+        """Read what ``write_arrow`` wrote; a file on this machine is mapped into memory, not copied."""
+        full = self._full(path)
+        if "file" in self._filesystem.protocol:
+            return pa.ipc.open_file(pa.memory_map(full)).read_all()
+        return pa.ipc.open_file(pa.BufferReader(self._filesystem.cat_file(full))).read_all()
 
     def read_batches(self, path: str, rows: int, columns: list[str] | None = None) -> Iterator[pa.Table]:
         """Read a table in pieces of at most ``rows`` rows."""

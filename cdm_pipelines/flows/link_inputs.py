@@ -1,0 +1,78 @@
+"""What linking reads of the current party records.
+
+Belongs here: the records of one kind, those that changed, and what their own sources say of them. Does not belong here:
+linking.
+"""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.contracts.model import PartyKind
+from cdm_pipelines.flows import tables
+from cdm_pipelines.ingest.lake import Lake
+from cdm_pipelines.ingest.layered import Mark
+from cdm_pipelines.linkage import LinkagePolicy
+from cdm_pipelines.linkage.moved import record_names
+
+
+def party_records(lake: Lake, kind: PartyKind, policy: LinkagePolicy) -> pa.Table:
+    """The records of one kind; ``source`` is source/entity, since entities of a source may share ids."""
+    parties = tables.records(lake, Entity.PARTY)
+    keep = _columns(parties.schema, policy)
+    return _of_kind(parties.read([*keep, "source", "entity", "party_kind"]), kind, keep)
+
+
+def changed_records(
+    lake: Lake, kind: PartyKind, policy: LinkagePolicy, mark: Mark
+) -> tuple[pa.Table, pa.Array] | None:
+    """Records of one kind that changed since a mark, as ``party_records`` has them, and the names of those that left.
+
+    Some may be as they were. None where it is not known what changed.
+    """
+    parties = tables.records(lake, Entity.PARTY)
+    changes = parties.since(mark)
+    if changes is None:
+        return None
+    others = changes.rows.filter(pc.not_equal(changes.rows["party_kind"], str(kind)))
+    left = pa.concat_tables([changes.gone, others.select(changes.gone.column_names)]).combine_chunks()
+    rows = _of_kind(changes.rows, kind, _columns(parties.schema, policy))
+    return rows, record_names(_source(left), left["record_id"]).combine_chunks()
+
+
+def said_by_sources(lake: Lake, kind: PartyKind) -> pa.Table:
+    """``merged_in_source`` of all records of a kind."""
+    keep = ["record_id", "merged_into"]
+    read = tables.records(lake, Entity.PARTY).read([*keep, "source", "entity", "party_kind"])
+    return merged_in_source(_of_kind(read, kind, keep))
+
+
+def _columns(schema: pa.Schema, policy: LinkagePolicy) -> list[str]:
+    wanted = {column.column for column in policy.columns.values()} | {"record_id", "merged_into"}
+    return [name for name in schema.names if name in wanted]
+
+
+def _of_kind(parties: pa.Table, kind: PartyKind, keep: list[str]) -> pa.Table:
+    own = parties.filter(pc.equal(parties["party_kind"], str(kind)))
+    return own.select(keep).append_column("source", _source(own))
+
+
+def _source(parties: pa.Table) -> pa.ChunkedArray:
+    return pc.binary_join_element_wise(parties["source"], parties["entity"], "/")
+
+
+def merged_in_source(records: pa.Table) -> pa.Table:
+    """Records that their own source merged into another one: they describe the same party."""
+    merged = records.filter(pc.is_valid(records["merged_into"]))
+    pairs = pa.table(
+        {
+            "left_source": merged["source"],
+            "left_id": merged["record_id"],
+            "right_source": merged["source"],
+            "right_id": merged["merged_into"],
+        }
+    )
+    known = records.select(["source", "record_id"]).rename_columns(["right_source", "right_id"])
+    return pairs.join(known, keys=["right_source", "right_id"], join_type="inner").sort_by(
+        [("left_source", "ascending"), ("left_id", "ascending")]
+    )

@@ -1,0 +1,241 @@
+"""Linking the records of one kind: all of them, or what has changed since the last time.
+
+Belongs here: what is given to the engine, and what comes back in the form of the published tables. Does not belong
+here: when a model is fitted and where the outcome goes (flows.link).
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdm_pipelines.contracts.model import PartyKind
+from cdm_pipelines.flows.link_inputs import changed_records, merged_in_source, party_records, said_by_sources
+from cdm_pipelines.flows.link_state import KeptState, fingerprint
+from cdm_pipelines.ingest.lake import TEXT, Lake, to_table
+from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, link, report
+from cdm_pipelines.linkage.cluster import Links
+from cdm_pipelines.linkage.comparers import Packing
+from cdm_pipelines.linkage.constraints import Decided
+from cdm_pipelines.linkage.encode import linked_columns, ordered_records
+from cdm_pipelines.linkage.explain import unlinkable_share
+from cdm_pipelines.linkage.moved import Moved, patched
+from cdm_pipelines.linkage.output import clusters_frame, pairs_frame
+from cdm_pipelines.linkage.relink import EverythingError, Relinked, relink
+from cdm_pipelines.linkage.state import LinkState
+
+Told = Callable[[str, int], None]
+_CLUSTER_KEY, _PAIR_KEY = ["source", "record_id"], ["left_source", "left_id", "right_source", "right_id"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What changed in the published tables: rows to write and keys of rows to take away."""
+
+    clusters: pa.Table
+    clusters_gone: pa.Table
+    pairs: pa.Table
+    pairs_gone: pa.Table
+
+
+@dataclass(frozen=True)
+class KindLinked:
+    """The records of one kind, linked.
+
+    Attributes:
+        kind: Which.
+        policy: How.
+        model: With which model.
+        state: What the next run starts from.
+        former: The state that was started from; None where everything was linked without one.
+        changed: Records that are new, have other values or are gone; None where everything was linked.
+        difference: What changed since the former state; None where everything was linked.
+        report: Counts, as ``LinkResult`` has them, of the pairs that were compared.
+        seconds: It took.
+        unlinkable: Share of records that no copy of themselves would match; None where it was not asked.
+    """
+
+    kind: PartyKind
+    policy: LinkagePolicy
+    model: LinkageModel
+    state: LinkState
+    former: KeptState | None
+    changed: int | None
+    difference: Difference | None
+    report: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    unlinkable: float | None = None
+
+    @cached_property
+    def clusters(self) -> pa.Table:
+        """The cluster of every record."""
+        records = ordered_records(self.state.records, self.policy)
+        return _table(clusters_frame(records, self.state.member))
+
+    @cached_property
+    def pairs(self) -> pa.Table:
+        """All pairs from the review threshold on."""
+        return _pairs(self.state, self.policy, self.model, self.state.links, self.state.weight)
+
+
+def link_everything(
+    lake: Lake,
+    kind: PartyKind,
+    policy: LinkagePolicy,
+    model: LinkageModel | None,
+    before: KeptState | None,
+    *,
+    decided: Decided,
+    progress: Told,
+    threads: int | None,
+) -> KindLinked | None:
+    """Link all records of a kind; None where there are none: a model fitted to nothing would be kept."""
+    started = time.perf_counter()
+    records = party_records(lake, kind, policy)
+    if not records.num_rows:
+        return None
+    result = link(
+        records,
+        policy,
+        model=model,
+        same=_both(merged_in_source(records), decided.same),
+        different=decided.different,
+        progress=progress,
+        threads=threads,
+        plan=before.state.plan if before is not None else None,
+        remember=True,
+    )
+    assert result.state is not None  # noqa: S101 - it was asked for
+    return KindLinked(
+        kind,
+        policy,
+        result.model,
+        result.state,
+        before,
+        None,
+        None,
+        result.report,
+        time.perf_counter() - started,
+        unlinkable_share(records, policy, result.model),
+    )
+
+
+def link_changes(
+    lake: Lake,
+    kind: PartyKind,
+    policy: LinkagePolicy,
+    model: LinkageModel,
+    before: KeptState,
+    *,
+    decided: Decided,
+    threads: int | None,
+) -> KindLinked | None:
+    """Link what has changed since a state; None where that can only be told by linking everything."""
+    started = time.perf_counter()
+    changes = changed_records(lake, kind, policy, before.parties)
+    if changes is None:
+        now = linked_columns(party_records(lake, kind, policy), policy)
+        moved = Moved.between(before.state.records, now, policy)
+    else:
+        rows = linked_columns(changes[0], policy)
+        now, moved = patched(before.state.records, rows, changes[1], policy, threads)
+    same = _both(said_by_sources(lake, kind), decided.same)
+    try:
+        done = relink(
+            now,
+            moved,
+            policy,
+            model,
+            before.state,
+            decided=Decided(same, decided.different),
+            threads=threads,
+        )
+    except EverythingError:
+        return None
+    return KindLinked(
+        kind,
+        policy,
+        model,
+        done.state,
+        before,
+        len(done.changed) + len(done.gone),
+        _difference(policy, model, before.state, moved, done),
+        _report(policy, model, done),
+        time.perf_counter() - started,
+    )
+
+
+def _both(sources: pa.Table, stewards: pd.DataFrame | None) -> pd.DataFrame:
+    said: pd.DataFrame = sources.to_pandas()
+    return said if stewards is None else pd.concat([said, stewards[said.columns]], ignore_index=True)
+
+
+def _difference(
+    policy: LinkagePolicy, model: LinkageModel, before: LinkState, moved: Moved, done: Relinked
+) -> Difference:
+    """Rows of both tables that are not as they were."""
+    state, touched = done.state, done.touched
+    former = ordered_records(before.records, policy)
+    clusters = _table(clusters_frame(done.records, state.member)).take(pa.array(touched))
+    were = _table(clusters_frame(former, before.member))
+    at = moved.old_of_new[touched]
+    names = were["cluster_id"].combine_chunks().take(pa.array(at, mask=at < 0))
+    renamed = pc.fill_null(pc.not_equal(clusters["cluster_id"], names), True)
+
+    is_changed = np.zeros(len(done.records), dtype=bool)
+    is_changed[done.changed] = True
+    new = np.flatnonzero(is_changed[state.links.left] | is_changed[state.links.right])
+    old = np.flatnonzero(moved.stale[before.links.left] | moved.stale[before.links.right])
+    pairs = _pairs(state, policy, model, state.links.at(new), state.weight[new])
+    pairs_were = _pairs(before, policy, model, before.links.at(old), before.weight[old]).select(_PAIR_KEY)
+    still = pc.is_in(_joined(pairs_were), value_set=_joined(pairs))
+    return Difference(
+        clusters.filter(renamed),
+        were.select(_CLUSTER_KEY).take(pa.array(done.gone)),
+        pairs,
+        pairs_were.filter(pc.invert(still)),
+    )
+
+
+def _joined(pairs: pa.Table) -> pa.Array:
+    return pc.binary_join_element_wise(*(pairs[name].combine_chunks() for name in _PAIR_KEY), "\x1f")
+
+
+def _pairs(
+    state: LinkState, policy: LinkagePolicy, model: LinkageModel, links: Links, weight: np.ndarray
+) -> pa.Table:
+    records = ordered_records(state.records, policy)
+    packing = Packing([len(one.labels) for one in model.comparisons.values()])
+    return _table(pairs_frame(records, policy, packing, links, weight))
+
+
+def _report(policy: LinkagePolicy, model: LinkageModel, done: Relinked) -> dict[str, Any]:
+    """What can be told of the pairs that were compared."""
+    histogram = report.Histogram()
+    histogram.add(done.state.links.odds)
+    sizes = np.bincount(np.bincount(done.state.member))
+    return {
+        "records": len(done.records),
+        "clusters": int(sizes[1:].sum()),
+        "cluster_sizes": {str(size): int(count) for size, count in enumerate(sizes) if size and count},
+        "pairs": done.compared,
+        "rules": [],
+        "odds": {str(low): count for low, count in histogram.steps().items()},
+        "thresholds": {"match": model.match, "review": policy.thresholds.review},
+        "comparisons": report.parameters(model),
+        "seconds": done.seconds,
+    }
+
+
+def _table(frame: pd.DataFrame) -> pa.Table:
+    categories = {name: TEXT for name, kind in frame.dtypes.items() if kind == "category"}
+    return to_table(frame.astype(categories))
+
+
+__all__ = ["Difference", "KindLinked", "fingerprint", "link_changes", "link_everything"]
