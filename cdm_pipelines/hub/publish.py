@@ -6,6 +6,9 @@ version fit to be published (``audit``), nor how rows are made.
 Publishing compares the staged with the published rows and touches only those that differ, so that a rerun
 changes nothing and whoever follows changes sees changes only. Readers see the last version until the moment
 of the commit.
+
+A version is staged whole, or as the customers that a change touches, with all that belongs to them: then only those
+are compared, and what is staged of other tables is put in the place of the rows with the same keys.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,9 +20,11 @@ from sqlalchemy import (
     Column,
     Connection,
     Engine,
+    FromClause,
     MetaData,
     Table,
     Text,
+    Uuid,
     and_,
     case,
     delete,
@@ -32,16 +37,18 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.schema import AddConstraint, CreateIndex, DropConstraint, DropIndex, DropTable
+from sqlalchemy.schema import AddConstraint, CreateIndex, CreateTable, DropConstraint, DropIndex, DropTable
 
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.load import copy_table, without_data
-from cdm_pipelines.hub.schema import PUBLISHED, publication, staged
+from cdm_pipelines.hub.schema import OF_CUSTOMERS, PUBLISHED, publication, staged, version
 
 _LOCK = (
     0x63646D70  # "cdmp": the key of the advisory lock under which one process at a time stages or publishes
 )
 _PUBLISHED = {table.name: table for table in PUBLISHED}
+TOUCHED = Table("touched", MetaData(), Column("golden_id", Uuid, primary_key=True), schema="staging")
+"""The customers that are staged, where not all are."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +58,17 @@ class Staged:
     Attributes:
         token: Names this staging; :func:`promote` can be told to publish no other.
         rows: Rows per table.
+        made_from: What it was made from, by name.
     """
 
     token: UUID
     rows: Mapping[str, int]
+    made_from: Mapping[str, str]
+
+    @property
+    def in_part(self) -> bool:
+        """Whether only the customers that a change touches are staged."""
+        return TOUCHED.name in self.rows
 
 
 @dataclass(frozen=True)
@@ -115,13 +129,24 @@ def stage(engine: Engine, tables: Mapping[str, pa.Table | Iterable[pa.Table]]) -
 class Staging:
     """Staging in pieces, inside one transaction of the caller: several tables may grow side by side."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, touched: pa.Array | None = None) -> None:
+        """Begin anew.
+
+        Args:
+            connection: Inside a transaction, of a migrated hub.
+            touched: Golden ids whose customers are staged, those that will be no more among them; None where
+                everything is staged.
+        """
         _lock(connection)
         self._connection = connection
         self._rows: dict[str, int] = {}
         for name in _PUBLISHED:
             connection.execute(DropTable(_staging_table(name), if_exists=True))
+        connection.execute(DropTable(TOUCHED, if_exists=True))
         connection.execute(delete(staged))
+        if touched is not None:
+            connection.execute(CreateTable(TOUCHED))
+            self._rows[TOUCHED.name] = copy_table(connection, TOUCHED.name, pa.table({"golden_id": touched}))
 
     def begin(self, name: str) -> None:
         """Make the staging table, empty."""
@@ -147,14 +172,18 @@ class Staging:
             )
         self._rows[name] += copy_table(self._connection, name, piece)
 
-    def finish(self) -> Staged:
-        """Write down what is staged."""
+    def finish(self, made_from: Mapping[str, str] | None = None) -> Staged:
+        """Write down what is staged, and what it was made from."""
         token = uuid4()
         for name, rows in self._rows.items():
-            keys = ", ".join(column.name for column in _PUBLISHED[name].primary_key)
+            keys = ", ".join(column.name for column in _staging_table(name).primary_key)
             self._connection.execute(text(f"ANALYZE staging.{name} ({keys})"))
-            self._connection.execute(insert(staged).values(table_name=name, rows=rows, token=token))
-        return Staged(token, dict(self._rows))
+            self._connection.execute(
+                insert(staged).values(
+                    table_name=name, rows=rows, token=token, made_from=dict(made_from or {})
+                )
+            )
+        return Staged(token, dict(self._rows), dict(made_from or {}))
 
 
 def staged_tables(connection: Connection) -> Staged | None:
@@ -174,7 +203,8 @@ def staged_tables(connection: Connection) -> Staged | None:
                 f"staging.{name} has {there or 0} rows of the {row.rows} that were staged: "
                 "the database server has crashed since. Stage again (materialise golden/staged)."
             )
-    return Staged(next(iter(rows.values())).token, {name: row.rows for name, row in rows.items()})
+    first = next(iter(rows.values()))
+    return Staged(first.token, {name: row.rows for name, row in rows.items()}, first.made_from)
 
 
 def promote(engine: Engine, token: UUID | None = None) -> PublishResult:
@@ -201,21 +231,31 @@ def promote(engine: Engine, token: UUID | None = None) -> PublishResult:
         changes = {}
         for name, table in _PUBLISHED.items():
             if waiting is not None and name in waiting.rows:
-                changes[name] = _apply(connection, table, waiting.rows[name])
+                changes[name] = _apply(connection, table, waiting)
                 connection.execute(DropTable(_staging_table(name)))
             else:
                 changes[name] = Change(0, 0, 0, _count(connection, table))
+        connection.execute(DropTable(TOUCHED, if_exists=True))
         connection.execute(delete(staged))
+        if waiting is not None:
+            connection.execute(delete(version))
+            connection.execute(insert(version).values(made_from=waiting.made_from))
         return PublishResult(changes, _log(connection, changes))
 
 
-def _apply(connection: Connection, table: Table, rows: int) -> Change:
+def published_from(connection: Connection) -> Mapping[str, str]:
+    """What the published version was made from, by name; empty before the first one."""
+    found: Mapping[str, str] | None = connection.scalar(select(version.c.made_from))
+    return found or {}
+
+
+def _apply(connection: Connection, table: Table, waiting: Staged) -> Change:
     """Make a table equal to its staged version, touching only what differs."""
-    new = _staging_table(table.name)
+    new, rows = _staging_table(table.name), waiting.rows[table.name]
     columns = [column.name for column in table.columns]
-    if not connection.scalar(select(exists().select_from(table))):
+    if not waiting.in_part and not connection.scalar(select(exists().select_from(table))):
         return _fill(connection, table, new, rows) if rows else Change(0, 0, 0, 0)
-    difference = _differences(connection, table, new)
+    difference = _differences(connection, table, new, in_part=waiting.in_part)
     kinds = select(difference.c.kind, func.count()).group_by(difference.c.kind)
     counts = {str(kind): int(count) for kind, count in connection.execute(kinds)}
     keys = [column.name for column in table.primary_key]
@@ -233,11 +273,15 @@ def _apply(connection: Connection, table: Table, rows: int) -> Change:
         connection.execute(insert(table).from_select(columns, missing))
     difference.drop(connection)
     inserted, updated = counts.get("inserted", 0), counts.get("updated", 0)
+    rows = _count(connection, table) if waiting.in_part else rows
     return Change(inserted, updated, counts.get("deleted", 0), rows - inserted - updated)
 
 
-def _differences(connection: Connection, old: Table, new: Table) -> Table:
-    """A temporary table of the keys of rows that differ, found in one pass over both versions."""
+def _differences(connection: Connection, old: Table, new: Table, *, in_part: bool) -> Table:
+    """A temporary table of the keys of rows that differ, found in one pass over both versions.
+
+    In part, the former version is that of the touched customers; of a table that is not theirs nothing is taken away.
+    """
     keys = [column.name for column in old.primary_key]
     difference = Table(
         f"difference_{old.name}",
@@ -248,16 +292,20 @@ def _differences(connection: Connection, old: Table, new: Table) -> Table:
     )
     difference.create(connection)
     values = [column.name for column in old.columns if column.name not in keys]
-    missing, gone = old.c[keys[0]].is_(None), new.c[keys[0]].is_(None)
-    changed = tuple_(*(old.c[name] for name in values)).is_distinct_from(
+    before: FromClause = old
+    if in_part and old in OF_CUSTOMERS:
+        before = select(old).where(old.c.golden_id.in_(select(TOUCHED.c.golden_id))).subquery("before")
+    missing, gone = before.c[keys[0]].is_(None), new.c[keys[0]].is_(None)
+    changed = tuple_(*(before.c[name] for name in values)).is_distinct_from(
         tuple_(*(new.c[name] for name in values))
     )
+    same = and_(*(before.c[name] == new.c[name] for name in keys))
     found = (
         select(
-            *(func.coalesce(old.c[name], new.c[name]) for name in keys),
+            *(func.coalesce(before.c[name], new.c[name]) for name in keys),
             case((missing, "inserted"), (gone, "deleted"), else_="updated"),
         )
-        .select_from(old.join(new, and_(*(old.c[name] == new.c[name] for name in keys)), full=True))
+        .select_from(new.join(before, same, isouter=True, full=not in_part or old in OF_CUSTOMERS))
         .where(or_(missing, gone, changed))
     )
     connection.execute(insert(difference).from_select([*keys, "kind"], found))
@@ -301,7 +349,7 @@ def _count(connection: Connection, table: Table) -> int:
 
 
 def _staging_table(name: str) -> Table:
-    return _PUBLISHED[name].to_metadata(MetaData(), schema="staging")
+    return TOUCHED if name == TOUCHED.name else _PUBLISHED[name].to_metadata(MetaData(), schema="staging")
 
 
 def _lock(connection: Connection) -> None:

@@ -200,6 +200,7 @@ golden_id = Table(
     comment="Every golden id ever published; none is ever removed or used again.",
 )
 Index(None, golden_id.c.alias_of)
+Index("golden_id_founder_idx", golden_id.c.record_id)
 
 publication = Table(
     "publication",
@@ -229,8 +230,17 @@ staged = Table(
     _column("table_name", Text, "Published table that the staged one will become.", key=True),
     _column("rows", BigInteger, "Rows staged; a staging table with fewer is not whole.", nullable=False),
     _column("token", Uuid, "One per staging, so that what was audited is what is published.", nullable=False),
+    _column("made_from", JSONB, "What the staged version was made from, by name."),
     schema="ops",
     comment="What is staged and waits for publication.",
+)
+
+version = Table(
+    "version",
+    metadata,
+    _column("made_from", JSONB, "What the published version was made from, by name.", nullable=False),
+    schema="ops",
+    comment="One row: from where the next run goes on.",
 )
 
 PUBLISHED: tuple[Table, ...] = (
@@ -243,3 +253,6 @@ PUBLISHED: tuple[Table, ...] = (
     payment,
 )
 """Tables that a publication replaces, in the order in which it does."""
+
+OF_CUSTOMERS = frozenset({customer, crosswalk, provenance})
+"""Those of them whose rows each belong to one customer, by golden id."""

@@ -54,8 +54,19 @@ class Assignment:
     events: pa.Table
 
 
-def assign(clusters: pa.Table, registry: pa.Table, crosswalk: pa.Table, founding: pa.Table) -> Assignment:
+def assign(
+    clusters: pa.Table,
+    registry: pa.Table,
+    crosswalk: pa.Table,
+    founding: pa.Table,
+    *,
+    newest: int | None = None,
+) -> Assignment:
     """Give every cluster its golden id.
+
+    A part of the records may be given, if it is closed: with a record all that share its cluster or its published id,
+    and with those every id that they had, founded, or that stands for one of theirs. The outcome is then that part of
+    the outcome for all.
 
     Args:
         clusters: ``source, entity, record_id, cluster_id``; labels may be anything. A record that is in no
@@ -63,6 +74,7 @@ def assign(clusters: pa.Table, registry: pa.Table, crosswalk: pa.Table, founding
         registry: The published ``REGISTRY_SCHEMA``; empty at first.
         crosswalk: The published ``CROSSWALK_SCHEMA``; empty at first.
         founding: All records: ``source, entity, record_id, first_seen``.
+        newest: Order of publication of the newest id; that of the registry given by default.
 
     Raises:
         ValueError: a record appears twice, or in a cluster without being among the records.
@@ -73,7 +85,10 @@ def assign(clusters: pa.Table, registry: pa.Table, crosswalk: pa.Table, founding
     merged_away = (homes >= 0) & (_at(owner, homes) != np.arange(situation.ids))
     _restore(situation, owner)
     founders = _found(situation, owner)
-    registry_now = _updated_registry(situation, owner, homes, merged_away, _minted(situation, founders))
+    if newest is None:
+        newest = pc.max(situation.registry["sequence"]).as_py() or 0
+    minted = _minted(situation, founders, newest)
+    registry_now = _updated_registry(situation, owner, homes, merged_away, minted)
     return Assignment(
         _crosswalk(founding, registry_now["golden_id"].take(pa.array(owner[situation.cluster]))),
         registry_now,
@@ -135,7 +150,7 @@ def _found(situation: Situation, owner: Ints) -> Ints:
     return founders
 
 
-def _minted(situation: Situation, founders: Ints) -> pa.Table:
+def _minted(situation: Situation, founders: Ints, newest: int) -> pa.Table:
     """Registry rows of new ids."""
     latest = np.full(len(situation.cluster), -1, np.int64)
     has_founder = situation.founder >= 0
@@ -144,7 +159,6 @@ def _minted(situation: Situation, founders: Ints) -> pa.Table:
     generation = pa.array(latest[founders] + 1)
     record = situation.records.select(RECORD_KEY).take(pa.array(founders)).combine_chunks()
     names = pc.binary_join_element_wise(generation.cast(pa.string()), *record.columns, "|")
-    newest = pc.max(situation.registry["sequence"]).as_py() or 0
     columns = {
         "golden_id": golden_ids(names),
         **{name: record[name] for name in RECORD_KEY},
