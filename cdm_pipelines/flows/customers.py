@@ -7,7 +7,7 @@ Staging and its audit are one transaction: whatever is staged has passed, so not
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -15,27 +15,37 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection, Engine
 
 from cdm_pipelines.contracts.canonical import Entity, attributes
-from cdm_pipelines.flows import tables
-from cdm_pipelines.golden import load_policy
+from cdm_pipelines.flows import tables, touched
+from cdm_pipelines.golden import SurvivorshipPolicy, load_policy
 from cdm_pipelines.golden.survivorship import survive_in_chunks
 from cdm_pipelines.hub import audit, queries
-from cdm_pipelines.hub.publish import Change, Staging, promote
-from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, assign
+from cdm_pipelines.hub.parts import Asked
+from cdm_pipelines.hub.publish import Change, Staging, promote, published_from
+from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, Assignment, assign
+from cdm_pipelines.identity.registry import CURRENT
 from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.quality.thresholds import Thresholds, Verdict, judge
-from cdm_pipelines.records.keys import positions, record_keys
+from cdm_pipelines.records.keys import RECORD_KEY, positions, record_keys
 from cdm_pipelines.settings import Settings
 
-RECORD = ["source", "entity", "record_id"]
 TRANSACTIONS = {Entity.ORDER: "customer_order", Entity.ORDER_LINE: "order_line", Entity.PAYMENT: "payment"}
 
 
 @dataclass(frozen=True)
 class StagedCustomers:
-    """What was staged: counts, what happened to golden ids, and the verdict of each audit."""
+    """What was staged: counts, what happened to golden ids, and the verdict of each audit.
+
+    Attributes:
+        records: Current source records.
+        customers: Golden customers they are.
+        worked: Customers that were worked through: all, or those that a change touches.
+        identity: Golden ids by what happened to them.
+        verdicts: By audit.
+    """
 
     records: int
     customers: int
+    worked: int
     identity: Mapping[str, int]
     verdicts: Mapping[str, Verdict]
 
@@ -45,81 +55,146 @@ class StagedCustomers:
         return any(verdict.stops for verdict in self.verdicts.values())
 
 
-def stage_customers(engine: Engine, lake: Lake, settings: Settings) -> StagedCustomers:
+def stage_customers(
+    engine: Engine, lake: Lake, settings: Settings, *, rebuild: bool = False
+) -> StagedCustomers:
     """Give clusters their golden ids, choose the golden values, load both into staging and audit them.
 
-    What fails its audit is not left in staging.
+    Where it is known what changed since the published version, only customers that the change touches are worked
+    through, to the same outcome. What fails its audit is not left in staging.
+
+    Args:
+        engine: Of the hub.
+        lake: The lake.
+        settings: Where policies are, the size of chunks, the number of threads.
+        rebuild: Whether to work through all customers whatever changed.
     """
+    policy = load_policy(settings.policies / "survivorship.yaml")
+    made_from = {**touched.versions(lake), "survivorship": policy.fingerprint}
     with engine.connect() as connection, connection.begin() as transaction:
-        staged = _stage(connection, lake, settings)
+        published = published_from(connection)
+        same_rules = published.get("survivorship") == made_from["survivorship"]
+        changed = touched.since(lake, published) if same_rules and not rebuild else None
+        part = touched.touched(connection, lake, changed) if changed is not None else None
+        work = _Work(connection, lake, settings, policy, made_from)
+        if changed is None or part is None:
+            records, events, worked = work.everything()
+        else:
+            records, events, worked = work.part(changed, part)
+        figures = audit.figures(connection)
+        identity = {"kept": _kept(figures.customers, events), **events}
+        verdicts = _audit(connection, records, Thresholds.load(settings.policies / "checks.yaml"))
+        staged = StagedCustomers(records, figures.customers, worked, identity, verdicts)
         if staged.stopped:
             transaction.rollback()
     return staged
 
 
-def _stage(connection: Connection, lake: Lake, settings: Settings) -> StagedCustomers:
-    policy = load_policy(settings.policies / "survivorship.yaml")
-    records = tables.records(lake, Entity.PARTY).read()
-    staging = Staging(connection)
-    assignment = assign(
-        _clusters(lake),
-        queries.read_registry(connection, REGISTRY_SCHEMA),
-        queries.read_crosswalk(connection, CROSSWALK_SCHEMA),
-        records.select([*RECORD, "first_seen"]),
-    )
-    staging.add("golden_id", assignment.registry)
-    staging.add("crosswalk", assignment.crosswalk.append_column("active", records["active"]))
-    staging.begin("customer")
-    staging.begin("provenance")
-    goldens = survive_in_chunks(
-        records, assignment.crosswalk, policy, chunk_rows=settings.chunk_rows, threads=settings.threads
-    )
-    for golden in goldens:
-        staging.add("customer", golden.customer)
-        staging.add("provenance", golden.provenance)
-    for name, table in _transactions(lake, assignment.crosswalk):
-        staging.add(name, table)
-    rows = staging.finish().rows
-    events = Counter(assignment.events["event"].to_pylist())
-    return StagedCustomers(
-        records.num_rows,
-        rows["customer"],
-        {"kept": _kept(rows["customer"], events), **events},
-        _audit(connection, records.num_rows, Thresholds.load(settings.policies / "checks.yaml")),
-    )
+@dataclass(frozen=True)
+class _Work:
+    connection: Connection
+    lake: Lake
+    settings: Settings
+    policy: SurvivorshipPolicy
+    made_from: Mapping[str, str]
+
+    def everything(self) -> tuple[int, Counter[str], int]:
+        """Stage all customers; returns the number of records, what happened to ids, the number of customers."""
+        records = tables.records(self.lake, Entity.PARTY).read()
+        staging = Staging(self.connection)
+        assignment = assign(
+            touched.apart(tables.clusters(self.lake).read()),
+            queries.read_registry(self.connection, REGISTRY_SCHEMA),
+            queries.read_crosswalk(self.connection, CROSSWALK_SCHEMA),
+            records.select([*RECORD_KEY, "first_seen"]),
+        )
+        staging.add("golden_id", assignment.registry)
+        staging.add("crosswalk", assignment.crosswalk.append_column("active", records["active"]))
+        self._golden(staging, records, assignment.crosswalk, None)
+        for entity, name in TRANSACTIONS.items():
+            table = tables.records(self.lake, entity)
+            if table.exists:
+                staging.add(name, _transactions(entity, table.read(), assignment.crosswalk))
+        rows = staging.finish(self.made_from).rows
+        return records.num_rows, _events(assignment), rows["customer"]
+
+    def part(self, changed: touched.Since, part: touched.Touched) -> tuple[int, Counter[str], int]:
+        """Stage the customers that a change touches; returns as ``everything``."""
+        parties, asked = tables.records(self.lake, Entity.PARTY).read(), Asked(self.connection)
+        names = record_keys(parties)
+        own = parties.filter(pc.is_in(names, value_set=record_keys(part.records)))
+        assignment = assign(
+            part.clusters,
+            part.registry,
+            part.crosswalk,
+            own.select([*RECORD_KEY, "first_seen"]),
+            newest=part.newest,
+        )
+        moved = touched.moved(assignment.crosswalk, part.crosswalk)
+        employees = touched.employed_by(
+            parties, pa.concat_tables([moved, changed.parties.rows.select(RECORD_KEY)])
+        )
+        others = touched.others(asked, employees, assignment.crosswalk)
+        crosswalk = pa.concat_tables([assignment.crosswalk, others])
+        records = parties.filter(pc.is_in(names, value_set=record_keys(crosswalk)))
+        ids = pa.concat_tables([part.crosswalk, crosswalk])["golden_id"].combine_chunks().unique()
+
+        staging = Staging(self.connection, touched=ids)
+        registry = pa.concat_tables([assignment.registry, touched.registered(asked, others)])
+        concerned = pc.or_(
+            pc.is_in(registry["golden_id"], value_set=ids), pc.not_equal(registry["status"], CURRENT)
+        )
+        staging.add("golden_id", registry.filter(concerned))
+        at = positions(record_keys(crosswalk), record_keys(records))
+        staging.add("crosswalk", crosswalk.append_column("active", records["active"].take(pa.array(at))))
+        self._golden(
+            staging, records, crosswalk, touched.golden_of_employers(asked, parties, records, crosswalk)
+        )
+        for entity, name in TRANSACTIONS.items():
+            rows = touched.orders(self.lake, entity, changed, moved)
+            if rows is not None and rows.num_rows:
+                known = (
+                    touched.golden_of_orders(asked, rows, crosswalk) if entity is Entity.ORDER else crosswalk
+                )
+                staging.add(name, _transactions(entity, rows, known))
+        staged = staging.finish(self.made_from).rows
+        return parties.num_rows, _events(assignment), staged["customer"]
+
+    def _golden(
+        self, staging: Staging, records: pa.Table, crosswalk: pa.Table, employers: pa.Array | None
+    ) -> None:
+        """Choose the golden values of the customers in a crosswalk, and stage them."""
+        staging.begin("customer")
+        staging.begin("provenance")
+        goldens = survive_in_chunks(
+            records,
+            crosswalk,
+            self.policy,
+            employers=employers,
+            chunk_rows=self.settings.chunk_rows,
+            threads=self.settings.threads,
+        )
+        for golden in goldens:
+            staging.add("customer", golden.customer)
+            staging.add("provenance", golden.provenance)
+
+
+def _events(assignment: Assignment) -> Counter[str]:
+    return Counter(assignment.events["event"].to_pylist())
 
 
 def _kept(customers: int, events: Mapping[str, int]) -> int:
     return customers - sum(events.get(event, 0) for event in ("created", "split", "restored"))
 
 
-def _clusters(lake: Lake) -> pa.Table:
-    """Clusters with source and entity apart; linkage knows them as one."""
-    clusters = tables.clusters(lake).read()
-    parts = pc.split_pattern(clusters["source"], "/", max_splits=1)
-    return pa.table(
-        {
-            "source": pc.list_element(parts, 0),
-            "entity": pc.list_element(parts, 1),
-            "record_id": clusters["record_id"],
-            "cluster_id": clusters["cluster_id"],
-        }
-    )
-
-
-def _transactions(lake: Lake, crosswalk: pa.Table) -> Iterator[tuple[str, pa.Table]]:
-    for entity, name in TRANSACTIONS.items():
-        records = tables.records(lake, entity)
-        if not records.exists:
-            continue
-        table = records.read()
-        columns = [*RECORD, "active", *(attribute.name for attribute in attributes(entity))]
-        if entity is Entity.ORDER:
-            parties = table.select(["source", "party_entity", "party_record_id"]).rename_columns(RECORD)
-            at = positions(record_keys(parties), record_keys(crosswalk))
-            golden = crosswalk["golden_id"].combine_chunks().take(pa.array(at, mask=at < 0))
-            table, columns = table.append_column("golden_id", golden), [*columns, "golden_id"]
-        yield name, table.select(columns)
+def _transactions(entity: Entity, table: pa.Table, crosswalk: pa.Table) -> pa.Table:
+    """Rows of a transaction table as they are published; orders with the golden customer who placed them."""
+    columns = [*RECORD_KEY, "active", *(attribute.name for attribute in attributes(entity))]
+    if entity is Entity.ORDER:
+        at = positions(record_keys(touched.party_of_orders(table)), record_keys(crosswalk))
+        golden = crosswalk["golden_id"].combine_chunks().take(pa.array(at, mask=at < 0))
+        table, columns = table.append_column("golden_id", golden), [*columns, "golden_id"]
+    return table.select(columns)
 
 
 def _audit(connection: Connection, records: int, thresholds: Thresholds) -> dict[str, Verdict]:

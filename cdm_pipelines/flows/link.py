@@ -180,6 +180,12 @@ def publish_links(lake: Lake, done: Sequence[KindLinked], parties: Mark) -> None
         matches.put([pairs], pairs.schema, made_from)
     outcome = f"{clusters.mark} {matches.mark}"
     for one in done:
+        if (
+            one.unchanged
+            and one.former is not None
+            and one.former.belongs_to(fingerprint(one.model), parties, outcome)
+        ):
+            continue
         number = one.former.number + 1 if one.former is not None else _next_number(lake, one.kind)
         write_state(lake, one.kind, KeptState(one.state, number, fingerprint(one.model), parties, outcome))
 

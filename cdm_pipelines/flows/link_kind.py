@@ -72,6 +72,14 @@ class KindLinked:
     seconds: float = 0.0
     unlinkable: float | None = None
 
+    @property
+    def unchanged(self) -> bool:
+        """Whether records and decisions are those of the former state."""
+        if self.changed != 0 or self.former is None:
+            return False
+        now, before = self.state.to_tables(), self.former.state.to_tables()
+        return all(now[name].equals(before[name]) for name in ("same", "different"))
+
     @cached_property
     def clusters(self) -> pa.Table:
         """The cluster of every record."""

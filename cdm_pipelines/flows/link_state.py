@@ -37,6 +37,10 @@ class KeptState:
     parties: Mark
     outcome: str
 
+    def belongs_to(self, model: str, parties: Mark, outcome: str) -> bool:
+        """Whether it was made with this model, from these records, and led to these tables."""
+        return (self.model, self.parties, self.outcome) == (model, parties, outcome)
+
 
 def fingerprint(model: LinkageModel) -> str:
     """Of a model, parameters and all."""

@@ -92,14 +92,20 @@ def survive_in_chunks(
     crosswalk: pa.Table,
     policy: SurvivorshipPolicy,
     *,
+    employers: pa.Array | None = None,
     chunk_rows: int = 100_000,
     threads: int | None = None,
 ) -> Iterator[Golden]:
-    """Like :func:`survive`, some customers at a time, in order of golden id; the next are made meanwhile."""
+    """Like :func:`survive`, some customers at a time, in order of golden id; the next are made meanwhile.
+
+    ``employers`` gives the golden id of each record's employer, where not all organisations are among the records.
+    """
     golden = _golden_ids(records, crosswalk)
-    records = records.set_column(
-        records.schema.get_field_index("employer_id"), "employer_id", golden_employers(records, crosswalk)
-    ).select(_RECORD_COLUMNS)
+    if employers is None:
+        organisations = records.filter(pc.equal(records["party_kind"], "organisation"))
+        employers = golden_employers(records, organisations, crosswalk)
+    place = records.schema.get_field_index("employer_id")
+    records = records.set_column(place, "employer_id", employers).select(_RECORD_COLUMNS)
     order, starts = _layout(records, golden)
     ends = np.append(starts[1:], len(order))
 

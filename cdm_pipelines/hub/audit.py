@@ -68,7 +68,11 @@ class _Question:
     text: str
     tables: tuple[str, ...]
     sql: str
+    whole: bool | None = None  # asked of a version that is staged whole (True), in part (False), or of both
 
+
+_UNTOUCHED = """FROM golden.customer AS g WHERE NOT EXISTS (
+    SELECT FROM staging.touched AS t WHERE t.golden_id = g.golden_id)"""
 
 _QUESTIONS = (
     _Question(
@@ -83,6 +87,14 @@ _QUESTIONS = (
         ("crosswalk",),
         """SELECT count(*) FROM (SELECT FROM staging.crosswalk
            GROUP BY source, entity, record_id HAVING count(*) > 1) AS repeated""",
+    ),
+    _Question(
+        "uniqueness",
+        "source records are in another customer too, which is not staged",
+        ("crosswalk",),
+        """SELECT count(*) FROM staging.crosswalk AS s JOIN golden.crosswalk AS g USING (source, entity, record_id)
+           WHERE NOT EXISTS (SELECT FROM staging.touched AS t WHERE t.golden_id = g.golden_id)""",
+        whole=False,
     ),
     _Question(
         "uniqueness",
@@ -143,6 +155,16 @@ _QUESTIONS = (
         ("customer",),
         """SELECT count(*) FROM staging.customer AS c WHERE employer_id IS NOT NULL AND NOT EXISTS (
            SELECT FROM staging.customer AS e WHERE e.golden_id = c.employer_id)""",
+        whole=True,
+    ),
+    _Question(
+        "referential_integrity",
+        "customers name an employer that will be no more",
+        ("customer",),
+        f"""SELECT count(*) FROM staging.customer AS c WHERE employer_id IS NOT NULL
+            AND NOT EXISTS (SELECT FROM staging.customer AS e WHERE e.golden_id = c.employer_id)
+            AND NOT EXISTS (SELECT {_UNTOUCHED} AND g.golden_id = c.employer_id)""",  # noqa: S608 - our own words
+        whole=False,
     ),
     _Question(
         "referential_integrity",
@@ -165,6 +187,7 @@ _QUESTIONS = (
         ("golden_id",),
         """SELECT count(*) FROM identity.golden_id AS old WHERE NOT EXISTS (
            SELECT FROM staging.golden_id AS new WHERE new.golden_id = old.golden_id)""",
+        whole=True,
     ),
     _Question(
         "referential_integrity",
@@ -172,6 +195,16 @@ _QUESTIONS = (
         ("customer", "customer_order"),
         """SELECT count(*) FROM staging.customer_order AS o WHERE golden_id IS NOT NULL AND NOT EXISTS (
            SELECT FROM staging.customer AS c WHERE c.golden_id = o.golden_id)""",
+        whole=True,
+    ),
+    _Question(
+        "referential_integrity",
+        "orders name a customer that will be no more",
+        ("customer", "customer_order"),
+        f"""SELECT count(*) FROM staging.customer_order AS o WHERE golden_id IS NOT NULL
+            AND NOT EXISTS (SELECT FROM staging.customer AS c WHERE c.golden_id = o.golden_id)
+            AND NOT EXISTS (SELECT {_UNTOUCHED} AND g.golden_id = o.golden_id)""",  # noqa: S608 - our own words
+        whole=False,
     ),
 )
 
@@ -195,15 +228,17 @@ def figures(connection: Connection) -> Figures:
     Raises:
         HubError: nothing is staged, or staged rows are gone.
     """
-    _waiting(connection)
+    in_part = _waiting(connection).in_part
+    staged = "SELECT record_count FROM staging.customer"
+    rest = f" UNION ALL SELECT g.record_count {_UNTOUCHED}" if in_part else ""
     row = connection.execute(
         text(
-            """SELECT * FROM (
+            f"""SELECT * FROM (
                  SELECT count(*) AS customers, coalesce(max(record_count), 0) AS largest,
                         coalesce(avg(record_count), 0)::float AS mean
-                 FROM staging.customer) AS next, (
+                 FROM ({staged}{rest}) AS next) AS next, (
                  SELECT count(*) AS published, coalesce(avg(record_count), 0)::float AS published_mean
-                 FROM golden.customer) AS current"""
+                 FROM golden.customer) AS current"""  # noqa: S608 - our own words
         )
     ).one()
     return Figures(row.customers, row.published, row.largest, row.mean, row.published_mean)
@@ -219,12 +254,17 @@ def _waiting(connection: Connection) -> Staged:
 def _problems(connection: Connection, records: int, waiting: Staged) -> Iterator[Problem]:
     connection.execute(text("SET LOCAL work_mem = '128MB'"))
     crossed = waiting.rows.get("crosswalk", records)
+    if waiting.in_part:
+        untouched = """SELECT count(*) FROM golden.crosswalk AS g WHERE NOT EXISTS (
+            SELECT FROM staging.touched AS t WHERE t.golden_id = g.golden_id)"""
+        crossed += int(connection.scalar(text(untouched)) or 0)
     if crossed != records:
         what = f"{records:,} source records, but {crossed:,} rows in the crosswalk"
         yield Problem("reconciliation", abs(crossed - records), what)
     with without_data("auditing"):
         for question in _QUESTIONS:
-            if all(table in waiting.rows for table in question.tables):
+            asked = question.whole in (None, not waiting.in_part)
+            if asked and all(table in waiting.rows for table in question.tables):
                 count = int(connection.scalar(text(question.sql)) or 0)
                 if count:
                     yield Problem(question.audit, count, f"{count:,} {question.text}")

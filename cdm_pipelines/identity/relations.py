@@ -5,27 +5,31 @@ organisation are never one customer.
 """
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from cdm_pipelines.records.keys import positions, record_keys, unit_join
+from cdm_pipelines.records.keys import RECORD_KEY, positions, record_keys, unit_join
 
 
-def golden_employers(records: pa.Table, crosswalk: pa.Table) -> pa.Array:
+def golden_employers(records: pa.Table, organisations: pa.Table, crosswalk: pa.Table) -> pa.Array:
     """The golden id of each record's employer.
 
     Args:
-        records: ``records/party``, at least ``source, entity, record_id, party_kind, employer_id``;
-            ``employer_id`` names an organisation's record in the same source.
-        crosswalk: ``CROSSWALK_SCHEMA``, of the same records.
+        records: At least ``source, employer_id``; ``employer_id`` names an organisation's record in the same source.
+        organisations: ``RECORD_KEY`` of the records that describe organisations.
+        crosswalk: ``CROSSWALK_SCHEMA``, at least of the organisations that are employers.
 
     Returns:
         Golden ids as text, one per record; null where no employer is named or none is known by that number.
     """
-    organisations = records.select(["source", "entity", "record_id", "party_kind"])
-    organisations = organisations.filter(pc.equal(organisations["party_kind"], "organisation"))
-    employer = positions(
-        unit_join(records, "source", "employer_id"), unit_join(organisations, "source", "record_id")
-    )
-    golden = positions(record_keys(organisations), record_keys(crosswalk))
-    of_organisation = crosswalk["golden_id"].combine_chunks().take(pa.array(golden, mask=golden < 0))
-    return of_organisation.take(pa.array(employer, mask=employer < 0))
+    employer = employers(records, organisations)
+    golden = positions(record_keys(employer), record_keys(crosswalk))
+    return crosswalk["golden_id"].combine_chunks().take(pa.array(golden, mask=golden < 0))
+
+
+def employers(records: pa.Table, organisations: pa.Table) -> pa.Table:
+    """The organisation record that each record names, ``RECORD_KEY``; null where none is known by that number.
+
+    Of several that are, in two entities of a source, the first by entity.
+    """
+    ordered = organisations.select(RECORD_KEY).sort_by([(name, "ascending") for name in RECORD_KEY])
+    at = positions(unit_join(records, "source", "employer_id"), unit_join(ordered, "source", "record_id"))
+    return ordered.take(pa.array(at, mask=at < 0))

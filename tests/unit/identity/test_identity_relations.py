@@ -1,6 +1,7 @@
 """Whom a person works for."""
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cdm_pipelines.identity import golden_employers
 
@@ -20,6 +21,21 @@ def test_the_employer_is_the_golden_customer_of_an_organisation_in_the_same_sour
         {name: pa.array([row[at] for row in RECORDS], pa.string()) for at, name in enumerate(names)}
     )
     crosswalk = records.select(names[:3]).append_column("golden_id", pa.array([f"g{at}" for at in range(6)]))
-    assert golden_employers(records, crosswalk).to_pylist() == ["g4", None, None, None, None, None]
+    organisations = records.filter(pc.equal(records["party_kind"], "organisation"))
+    assert golden_employers(records, organisations, crosswalk).to_pylist() == [
+        "g4",
+        None,
+        None,
+        None,
+        None,
+        None,
+    ]
     shuffled = crosswalk.take(pa.array([5, 3, 4, 1, 0, 2]))
-    assert golden_employers(records, shuffled).to_pylist() == ["g4", None, None, None, None, None]
+    assert golden_employers(records, organisations, shuffled).to_pylist() == [
+        "g4",
+        None,
+        None,
+        None,
+        None,
+        None,
+    ]
