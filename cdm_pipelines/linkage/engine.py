@@ -16,14 +16,15 @@ import pyarrow as pa
 
 from cdm_pipelines.ingest.lake import to_frame
 from cdm_pipelines.linkage import report
-from cdm_pipelines.linkage.agglomerate import Evidence, Labels
+from cdm_pipelines.linkage.agglomerate import Labels
 from cdm_pipelines.linkage.blocking import Allowed, Maker, Pairs, Positions, bind, stream
 from cdm_pipelines.linkage.cluster import Judge, Links, Pair, clusters
 from cdm_pipelines.linkage.comparers import Comparer, Packed
-from cdm_pipelines.linkage.constraints import alone, resolve, votes
+from cdm_pipelines.linkage.constraints import alone, resolve
 from cdm_pipelines.linkage.encode import Records, encode
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.model import Floats, LinkageModel, Scorer, probability
+from cdm_pipelines.linkage.partners import Partners, left_over_bits
 from cdm_pipelines.linkage.policy import LinkagePolicy
 from cdm_pipelines.linkage.spill import Spill
 from cdm_pipelines.linkage.training import Counted, train
@@ -175,7 +176,9 @@ def _fitted(work: _Work) -> tuple[LinkageModel, "_Kept"]:
         kept = _scored(work, model, spill.chunks(), fitted=True)
     thresholds = work.policy.thresholds
     match = kept.scores.threshold(thresholds.match, thresholds.expected_false_matches)
-    return replace(model, match=match), kept
+    found = kept.matches(work, match)
+    bits = left_over_bits(work.records, work.policy.duplicate_free, kept.left[found], kept.right[found])
+    return replace(model, match=match, left_over=bits), kept
 
 
 def link(
@@ -241,6 +244,12 @@ class _Kept:
     odds: Floats
     scores: report.Histogram
 
+    def matches(self, work: _Work, match: float) -> Positions:
+        """Which of them are matches from this probability on."""
+        likely = np.flatnonzero(self.odds >= _odds(match))
+        enough = ~alone(work.policy, work.comparer.packing.unpack(self.packed[likely]))
+        return likely[enough].astype(np.int32)
+
 
 def _scored(
     work: _Work,
@@ -278,15 +287,8 @@ def _odds(probability: float) -> float:
 
 
 def _clustered(work: _Work, model: LinkageModel, kept: _Kept, decided: tuple[Pair, Pair]) -> Labels:
-    scorer = Scorer(model, work.comparer)
-
-    def evidence(left: Positions, right: Positions, packed: Packed) -> Evidence:
-        levels = work.comparer.packing.unpack(packed)
-        odds = np.where(alone(work.policy, levels), -np.inf, scorer(left, right, packed).odds)
-        apart = ~work.allowed(left, right)
-        return Evidence(odds, *scorer.evidence(left, right, packed), apart, votes(work.policy, levels))
-
-    judge = Judge(work.comparer.packed, evidence, scorer.scores)
+    partners = Partners(work.policy, work.records, model, work.comparer, work.allowed)
+    judge = Judge(work.comparer.packed, partners.evidence, Scorer(model, work.comparer).scores)
     links = Links(kept.left, kept.right, kept.odds, kept.packed)
     return clusters(
         len(work.records),
