@@ -153,7 +153,7 @@ def waterfall(subject: Subject, left: int, right: int, show: Callable[[str], str
         bits, term = float(match[number]), float(terms[number])
         total += bits + term
         meaning = compared.labels[levels[number]] if levels[number] >= 0 else "missing"
-        ours, theirs = (_values(subject, name, position, show) for position in (left, right))
+        ours, theirs = (shown_values(subject, name, position, show) for position in (left, right))
         steps.append(Step(name, meaning, ours, theirs, bits, term, total))
     bits = weight - float(evidence)
     total += bits
@@ -164,7 +164,7 @@ def waterfall(subject: Subject, left: int, right: int, show: Callable[[str], str
     return Waterfall(subject.name(left), subject.name(right), tuple(steps))
 
 
-def _values(subject: Subject, comparison: str, position: int, show: Callable[[str], str]) -> str:
+def shown_values(subject: Subject, comparison: str, position: int, show: Callable[[str], str]) -> str:
     """The values that a comparison reads, those left out that are another comparison's own."""
     spec = subject.policy.comparisons[comparison]
     others = {c for name, one in subject.policy.comparisons.items() if name != comparison for c in one.reads}
