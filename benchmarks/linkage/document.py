@@ -20,6 +20,10 @@ _HEAD = """\
 
 *Written by `make benchmark-linkage`; do not edit.*"""
 
+_MANY = """\
+Memory does not follow the number of pairs: they are compared in chunks, and those that score wait in a temporary file.
+[These rules](../benchmarks/policies/people_many.yaml) make tens of millions of pairs, to show that and nothing else."""
+
 _METHOD = """\
 ## How it is measured
 
@@ -28,7 +32,8 @@ _METHOD = """\
   read.
 - Seconds run from reading the records to clusters written. Starting Python and importing packages are not in them, for
   no system; "with start" is the whole process. Memory is the most resident memory of the process and its descendants,
-  looked at every 50 milliseconds.
+  looked at every 50 milliseconds. A linking that takes more time or memory than the machine can spare is ended, with
+  all that it started; the table says when, and at how much memory. It is not tried again.
 - Quality is that of clusters. Our thresholds, and those of the peers' rows, are chosen without the truth. Where another
   threshold gives Splink a better F1, that is a row of its own, which only somebody who knows the truth can choose.
 - The people are made up by [a generator](../benchmarks/people.py) for this purpose alone. The product's comparisons
@@ -48,7 +53,13 @@ _METHOD = """\
 
 
 def markdown(
-    facts: Facts, linked: Sequence[Linked], others: float, grown: Sequence[Linked], cells: Sequence[Cell]
+    facts: Facts,
+    linked: Sequence[Linked],
+    others: float,
+    grown: Sequence[Linked],
+    cells: Sequence[Cell],
+    *,
+    many: Sequence[Linked] = (),
 ) -> str:
     """The whole document, of the parts that were measured.
 
@@ -58,12 +69,15 @@ def markdown(
         others: Cores that the work of others kept busy meanwhile, on average.
         grown: Ours at growing sizes.
         cells: The calibration grid.
+        many: Ours with many candidate pairs.
     """
     parts = [_HEAD]
     if linked:
         parts += [f"![Seconds]({NAME}.svg)", *_noise(others), _beside(linked), *_comparison(linked)]
     if grown:
         parts += ["## Growth", f"![Growth]({NAME}-growth.svg)", _growth(grown)]
+    if many:
+        parts += ["## Many candidate pairs", _growth(many), _MANY]
     if cells:
         parts += ["## Calibration", f"![Calibration]({NAME}-calibration.svg)", _calibration(cells)]
     stated = ", ".join(f"{name} {value}" for name, value in facts.items())
@@ -147,7 +161,7 @@ def _comparison(linked: Sequence[Linked]) -> list[str]:
         rows = []
         for one in (one for one in chosen if one.data == data):
             if one.usage is None:
-                rows.append([one.contestant.name, f"failed: {one.failure}", *[""] * 8])
+                rows.append([one.contestant.name, one.outcome, *[""] * 8])
                 continue
             least, _, most = spread(linked, data, one.contestant)
             rows.append(
@@ -175,7 +189,7 @@ def _growth(grown: Sequence[Linked]) -> str:
     rows = []
     for one in grown:
         if one.usage is None:
-            rows.append([one.data, f"failed: {one.failure}", *[""] * (len(phases) + 3)])
+            rows.append([one.data, one.outcome, *[""] * (len(phases) + 3)])
             continue
         seconds, peaks = _steps(one), _steps(one, "peaks")
         rows.append(
