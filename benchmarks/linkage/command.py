@@ -159,7 +159,7 @@ def _write(out: Path) -> list[Path]:
     many = [_linked(row) for row in parts["many"].rows] if "many" in parts else []
     cells = [calibration.Cell(**row) for row in parts["calibration"].rows] if "calibration" in parts else []
     facts = {name: value for part in reversed(parts.values()) for name, value in part.facts.items()}
-    others = max(part.others for part in parts.values())
+    others = {name: part.others for name, part in parts.items()}
     text = document.markdown(facts, linked, others, grown, cells, many=many)
     files = {f"{document.NAME}.md": text} | document.pictures(linked, grown, cells)
     complete = len(parts) == len(PARTS) and all(part.full for part in parts.values())

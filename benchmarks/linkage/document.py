@@ -55,7 +55,7 @@ _METHOD = """\
 def markdown(
     facts: Facts,
     linked: Sequence[Linked],
-    others: float,
+    others: Mapping[str, float],
     grown: Sequence[Linked],
     cells: Sequence[Cell],
     *,
@@ -66,18 +66,23 @@ def markdown(
     Args:
         facts: Of the machine and of packages, with versions.
         linked: The comparison, with all repetitions.
-        others: Cores that the work of others kept busy meanwhile, on average.
+        others: Cores that the work of others kept busy on average, by part: comparison, growth, many.
         grown: Ours at growing sizes.
         cells: The calibration grid.
         many: Ours with many candidate pairs.
     """
     parts = [_HEAD]
     if linked:
-        parts += [f"![Seconds]({NAME}.svg)", *_noise(others), _beside(linked), *_comparison(linked)]
+        parts += [
+            f"![Seconds]({NAME}.svg)",
+            *_noise(others, "comparison"),
+            _beside(linked),
+            *_comparison(linked),
+        ]
     if grown:
-        parts += ["## Growth", f"![Growth]({NAME}-growth.svg)", _growth(grown)]
+        parts += ["## Growth", *_noise(others, "growth"), f"![Growth]({NAME}-growth.svg)", _growth(grown)]
     if many:
-        parts += ["## Many candidate pairs", _growth(many), _MANY]
+        parts += ["## Many candidate pairs", *_noise(others, "many"), _growth(many), _MANY]
     if cells:
         parts += ["## Calibration", f"![Calibration]({NAME}-calibration.svg)", _calibration(cells)]
     stated = ", ".join(f"{name} {value}" for name, value in facts.items())
@@ -117,10 +122,10 @@ def pictures(linked: Sequence[Linked], grown: Sequence[Linked], cells: Sequence[
     return made
 
 
-def _noise(others: float) -> list[str]:
-    if others <= NOISY:
+def _noise(others: Mapping[str, float], part: str) -> list[str]:
+    if others.get(part, 0.0) <= NOISY:
         return []
-    return [f"Other work kept {others:.1f} cores busy meanwhile: the seconds are too high."]
+    return [f"Other work kept {others[part]:.1f} cores busy meanwhile: the seconds are too high."]
 
 
 def _beside(linked: Sequence[Linked]) -> str:

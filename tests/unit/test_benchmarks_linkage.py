@@ -214,7 +214,7 @@ def done(system: str, seconds: float, f1: float, variant: str = "light", **more:
 
 
 def text_of(*linked: Linked, others: float = 0.0) -> str:
-    return document.markdown(FACTS, linked, others, [], [])
+    return document.markdown(FACTS, linked, {"comparison": others, "many": 9.0}, [], [])
 
 
 def test_the_median_repetition_is_shown_and_ratios_are_of_one_variant() -> None:
@@ -274,6 +274,7 @@ def test_a_threshold_that_only_the_truth_can_choose_is_a_row_of_its_own() -> Non
 def test_figures_from_a_busy_machine_say_so(others: float, noisy: bool) -> None:
     text = text_of(done(run.OURS, 5.0, 0.9), others=others)
     assert ("Other work kept 1.3 cores busy" in text) is noisy
+    assert "9.0 cores" not in text  # while another part was measured
 
 
 def test_calibration_counts_the_cells_that_keep_the_promise() -> None:
@@ -281,7 +282,7 @@ def test_calibration_counts_the_cells_that_keep_the_promise() -> None:
         return Cell(0.1, columns, 0.03, 1, 50, expected, 0.8, true, 0.7, 0.9, 0.7, 1.0)
 
     cells = [cell(3, 0.99, 0.98), cell(5, 0.99, 0.88), cell(9, 0.95, 0.99)]
-    text = document.markdown(FACTS, [], 0.0, [], cells)
+    text = document.markdown(FACTS, [], {}, [], cells)
     assert "within 0.02 of the expected one in 1 of 3 cells; the worst true precision is 0.880" in text
     assert "10% repeated, 5 columns, 3% errors, 1 source" in text
     assert text.count("**0.880**") == text.count("**0.990**") == 1
