@@ -45,6 +45,8 @@ def left_over_bits(
         left: Positions of the matches, the one side.
         right: The other side.
     """
+    if not duplicate_free:
+        return {}
     sizes = np.bincount(records.source, minlength=len(records.sources))
     ends, others = np.append(left, right), records.source[np.append(right, left)].astype(np.int64)
     # One record, one source: however many of its matches are there.
@@ -81,6 +83,8 @@ class Partners:
 
     def bits(self, left: Positions, right: Positions) -> Bits:
         """What the sources say about each pair; NaN where they say nothing."""
+        if self._bits is None:
+            return np.full(len(left), np.nan, dtype=np.float32)
         found: Bits = self._bits[self._source[left], self._source[right]]
         return found
 
@@ -110,12 +114,18 @@ class Partners:
         )
 
 
-def _by_code(sources: list[str], duplicate_free: Collection[str], bits: LeftOver) -> Bits:
-    """Bits by codes of two sources; NaN where neither is free of duplicates, or the model knows nothing of them."""
+def _by_code(sources: list[str], duplicate_free: Collection[str], bits: LeftOver) -> Bits | None:
+    """Bits by codes of two sources; NaN where neither is free of duplicates, None where that is so of all."""
+    code = {name: k for k, name in enumerate(sources)}
+    known = [
+        (code[one], code[other], value)
+        for one, others in bits.items()
+        for other, value in others.items()
+        if one in code and other in code and not {one, other}.isdisjoint(duplicate_free)
+    ]
+    if not known:
+        return None
     found = np.full((len(sources), len(sources)), np.nan, dtype=np.float32)
-    for i, one in enumerate(sources):
-        for j, other in enumerate(sources):
-            known = bits.get(min(one, other), {}).get(max(one, other))
-            if known is not None and not {one, other}.isdisjoint(duplicate_free):
-                found[i, j] = known
+    for i, j, value in known:
+        found[i, j] = found[j, i] = value
     return found
