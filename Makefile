@@ -41,6 +41,7 @@ benchmark: venv ## a million source records: seconds and peak memory per stage
 benchmark-linkage: venv ## linking beside Splink, GoldenMatch and recordlinkage: seconds, memory, quality
 	@$(BIN)/python -m benchmarks linkage --calibration >/dev/null
 	@$(BIN)/python -m benchmarks linkage --growth >/dev/null
+	@$(BIN)/python -m benchmarks linkage --many-pairs >/dev/null
 	@$(BIN)/python -m benchmarks linkage $(ARGS)
 
 lock: venv ## bring requirements.lock in line with pyproject.toml

@@ -17,11 +17,17 @@ import psutil
 
 EVERY = 0.05
 """Seconds between two looks at the memory."""
+_GIB = 2**30
+_GONE_WITHIN = 10.0  # seconds; a process that is killed may still have much memory to give back
 _NEW_PROCESSES_EVERY = 0.25  # seconds; a look for new processes reads all of the system's
 
 
 class StageError(Exception):
     """A process failed; the message says which, and what it said last."""
+
+
+class LimitError(StageError):
+    """A process was ended because it took too long or too much; the message says after how long, and at how much."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,9 @@ def measure(
     environment: Mapping[str, str],
     log: Path,
     database: Callable[[], int | None] = lambda: None,
+    *,
     limit: float | None = None,
+    most: int | None = None,
 ) -> Usage:
     """Run a command to its end and measure it.
 
@@ -58,9 +66,11 @@ def measure(
         log: File for what it prints.
         database: Gives the process number of PostgreSQL while it runs.
         limit: Seconds after which it is ended, with its descendants.
+        most: Bytes of resident memory above which it is ended likewise.
 
     Raises:
-        StageError: The command failed, or took longer than the limit.
+        LimitError: It was ended.
+        StageError: The command failed.
     """
     server = _Tree(database())
     before, server_before = _cpu_of_children(), sum(server.cpu_seconds_each(with_ended=True).values())
@@ -74,11 +84,12 @@ def measure(
             used: dict[int, float] = {}
             peak = database_peak = 0
             while process.poll() is None:
-                if limit is not None and time.perf_counter() - started > limit:
-                    own.end()
-                    raise StageError(f"{log.stem} took longer than {limit:,.0f} seconds")
                 server.root = database()
                 peak = max(peak, own.resident())
+                taken = time.perf_counter() - started
+                if (limit is not None and taken > limit) or (most is not None and peak > most):
+                    own.end()
+                    raise LimitError(f"ended at {peak / _GIB:.1f} GiB of memory after {taken:,.0f} seconds")
                 used |= own.cpu_seconds_each()
                 database_peak = max(database_peak, server.resident(shared_once=True))
                 with suppress(subprocess.TimeoutExpired):
@@ -135,11 +146,23 @@ class _Tree:
         return used
 
     def end(self) -> None:
-        """End them all, children first."""
-        self._found_for = None
-        for member in reversed(self._processes()):
+        """End them all: first each is halted, so that none starts another while the others end."""
+        halted: dict[int, psutil.Process] = {}
+        while True:
+            self._found_for = None
+            new = [member for member in self._processes() if member.pid not in halted]
+            if not new:
+                break
+            for member in new:
+                halted[member.pid] = member
+                with suppress(psutil.Error):
+                    member.suspend()
+        for member in halted.values():
             with suppress(psutil.Error):
                 member.kill()
+        psutil.wait_procs(
+            [member for pid, member in halted.items() if pid != self.root], timeout=_GONE_WITHIN
+        )
 
     def _processes(self) -> list[psutil.Process]:
         now = time.monotonic()

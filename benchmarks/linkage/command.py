@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 from rich.console import Console
 
 from benchmarks import peers
@@ -25,8 +26,10 @@ from cdm_pipelines.settings import root
 
 RECORDS = (100_000, 1_000_000)
 GROWTH = (100_000, 300_000, 1_000_000, 3_000_000)
-LIMIT = 1800
-PARTS = ("comparison", "growth", "calibration")
+MANY = 1_000_000
+LIMIT = 600
+SPARED = 2 / 3  # of the machine's memory
+PARTS = ("comparison", "growth", "calibration", "many")
 OUT = root() / "benchmarks" / "out" / "linkage"
 DOCS = root() / "docs"
 console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -78,14 +81,12 @@ def _measured(options: argparse.Namespace) -> tuple[str, Part]:
         return "calibration", Part(options.records is None, facts, 0.0, [asdict(cell) for cell in cells])
     if options.growth:
         sizes = options.records or GROWTH
-        data = [sets.people(size, options.out) for size in sizes]
-        ours = [run.Contestant(run.OURS, "light")]
-        linked, others = _compared(options, data, lambda _: ours, None)
-        rows = [
-            one | {"counts": one["counts"] | {"records": size}}
-            for one, size in zip(linked, sizes, strict=True)
-        ]
+        rows, others = _ours_alone(options, sizes, "light")
         return "growth", Part(tuple(sizes) == GROWTH, facts, others, rows)
+    if options.many_pairs:
+        sizes = options.records or (MANY,)
+        rows, others = _ours_alone(options, sizes, "many")
+        return "many", Part(tuple(sizes) == (MANY,), facts, others, rows)
     python = None
     if not options.skip_peers:
         with console.status("The peers' environment …"):
@@ -96,6 +97,19 @@ def _measured(options: argparse.Namespace) -> tuple[str, Part]:
     linked, others = _compared(options, data, lambda kind: _chosen(options, kind), python)
     whole = python is not None and tuple(sizes) == RECORDS and {one.kind for one in data} == set(KINDS)
     return "comparison", Part(whole and not options.systems, facts, others, linked)
+
+
+def _ours_alone(
+    options: argparse.Namespace, sizes: Sequence[int], variant: str
+) -> tuple[list[dict[str, Any]], float]:
+    """Our own linkings of people, one a size, and the cores that others kept busy meanwhile."""
+    data = [sets.people(size, options.out) for size in sizes]
+    ours = [run.Contestant(run.OURS, variant)]
+    linked, others = _compared(options, data, lambda _: ours, None)
+    rows = [
+        one | {"counts": one["counts"] | {"records": size}} for one, size in zip(linked, sizes, strict=True)
+    ]
+    return rows, others
 
 
 def _data(options: argparse.Namespace, sizes: Sequence[int]) -> list[sets.DataSet]:
@@ -122,10 +136,11 @@ def _compared(
     options: argparse.Namespace, data: Sequence[sets.DataSet], chosen: Any, python: Path | None
 ) -> tuple[list[dict[str, Any]], float]:
     """Linkings as rows, and the cores that others kept busy meanwhile."""
-    repetitions = 1 if options.growth else options.repetitions
+    repetitions = 1 if options.growth or options.many_pairs else options.repetitions
+    limits = run.Limits(options.limit, round(options.memory * 2**30), frozenset(options.leave_out))
     started, busy, own = time.perf_counter(), busy_seconds(), time.process_time()
     linked = run.compare(
-        data, chosen, options.out, python, repetitions=repetitions, limit=options.limit, tell=_tell
+        data, chosen, options.out, python, repetitions=repetitions, limits=limits, tell=_tell
     )
     ours = sum(one.usage.cpu_seconds for one in linked if one.usage) + time.process_time() - own
     others = max(0.0, busy_seconds() - busy - ours) / (time.perf_counter() - started)
@@ -141,10 +156,11 @@ def _write(out: Path) -> list[Path]:
     }
     linked = [_linked(row) for row in parts["comparison"].rows] if "comparison" in parts else []
     grown = [_linked(row) for row in parts["growth"].rows] if "growth" in parts else []
+    many = [_linked(row) for row in parts["many"].rows] if "many" in parts else []
     cells = [calibration.Cell(**row) for row in parts["calibration"].rows] if "calibration" in parts else []
     facts = {name: value for part in reversed(parts.values()) for name, value in part.facts.items()}
-    others = max(part.others for part in parts.values())
-    text = document.markdown(facts, linked, others, grown, cells)
+    others = {name: part.others for name, part in parts.items()}
+    text = document.markdown(facts, linked, others, grown, cells, many=many)
     files = {f"{document.NAME}.md": text} | document.pictures(linked, grown, cells)
     complete = len(parts) == len(PARTS) and all(part.full for part in parts.values())
     folders = [out, DOCS] if complete else [out]
@@ -181,10 +197,24 @@ def _options(given: Sequence[str]) -> argparse.Namespace:
     part = parser.add_mutually_exclusive_group()
     part.add_argument("--growth", action="store_true", help="ours alone, at growing sizes, by stage")
     part.add_argument(
+        "--many-pairs", action="store_true", help="ours alone, with more than 20 million candidate pairs"
+    )
+    part.add_argument(
         "--calibration", action="store_true", help="expected against true precision, over a grid"
     )
     parser.add_argument(
         "--limit", type=float, default=LIMIT, help="seconds that a linking may take (%(default)s)"
+    )
+    spared = round(psutil.virtual_memory().total * SPARED / 2**30, 1)
+    parser.add_argument(
+        "--memory", type=float, default=spared, help="GiB that a linking may take (%(default)s, two thirds)"
+    )
+    parser.add_argument(
+        "--leave-out",
+        nargs="+",
+        default=[],
+        metavar="SYSTEM[@RECORDS]",
+        help="who does not link, or not data of this size: GoldenMatch@1000000",
     )
     parser.add_argument(
         "--shared-data", type=Path, help="folder of the published sets (BENCHMARK_DATA, ../shared/data)"
@@ -193,6 +223,9 @@ def _options(given: Sequence[str]) -> argparse.Namespace:
     options = parser.parse_args(given)
     if min(options.records or [100]) < 100 or options.repetitions < 1:
         parser.error("--records must be at least 100, --repetitions at least 1")
+    strangers = sorted({one.partition("@")[0] for one in options.leave_out} - set(systems))
+    if strangers:
+        parser.error(f"--leave-out knows no {strangers[0]!r}; there are {', '.join(systems)}")
     options.out = options.out.absolute()
     default = os.environ.get("BENCHMARK_DATA") or root().parent / "shared" / "data"
     options.shared_data = (options.shared_data or Path(default)).absolute()

@@ -20,6 +20,10 @@ _HEAD = """\
 
 *Written by `make benchmark-linkage`; do not edit.*"""
 
+_MANY = """\
+Memory does not follow the number of pairs: they are compared in chunks, and those that score wait in a temporary file.
+[These rules](../benchmarks/policies/people_many.yaml) make tens of millions of pairs, to show that and nothing else."""
+
 _METHOD = """\
 ## How it is measured
 
@@ -28,7 +32,8 @@ _METHOD = """\
   read.
 - Seconds run from reading the records to clusters written. Starting Python and importing packages are not in them, for
   no system; "with start" is the whole process. Memory is the most resident memory of the process and its descendants,
-  looked at every 50 milliseconds.
+  looked at every 50 milliseconds. A linking that takes more time or memory than the machine can spare is ended, with
+  all that it started; the table says when, and at how much memory. It is not tried again.
 - Quality is that of clusters. Our thresholds, and those of the peers' rows, are chosen without the truth. Where another
   threshold gives Splink a better F1, that is a row of its own, which only somebody who knows the truth can choose.
 - The people are made up by [a generator](../benchmarks/people.py) for this purpose alone. The product's comparisons
@@ -48,22 +53,36 @@ _METHOD = """\
 
 
 def markdown(
-    facts: Facts, linked: Sequence[Linked], others: float, grown: Sequence[Linked], cells: Sequence[Cell]
+    facts: Facts,
+    linked: Sequence[Linked],
+    others: Mapping[str, float],
+    grown: Sequence[Linked],
+    cells: Sequence[Cell],
+    *,
+    many: Sequence[Linked] = (),
 ) -> str:
     """The whole document, of the parts that were measured.
 
     Args:
         facts: Of the machine and of packages, with versions.
         linked: The comparison, with all repetitions.
-        others: Cores that the work of others kept busy meanwhile, on average.
+        others: Cores that the work of others kept busy on average, by part: comparison, growth, many.
         grown: Ours at growing sizes.
         cells: The calibration grid.
+        many: Ours with many candidate pairs.
     """
     parts = [_HEAD]
     if linked:
-        parts += [f"![Seconds]({NAME}.svg)", *_noise(others), _beside(linked), *_comparison(linked)]
+        parts += [
+            f"![Seconds]({NAME}.svg)",
+            *_noise(others, "comparison"),
+            _beside(linked),
+            *_comparison(linked),
+        ]
     if grown:
-        parts += ["## Growth", f"![Growth]({NAME}-growth.svg)", _growth(grown)]
+        parts += ["## Growth", *_noise(others, "growth"), f"![Growth]({NAME}-growth.svg)", _growth(grown)]
+    if many:
+        parts += ["## Many candidate pairs", *_noise(others, "many"), _growth(many), _MANY]
     if cells:
         parts += ["## Calibration", f"![Calibration]({NAME}-calibration.svg)", _calibration(cells)]
     stated = ", ".join(f"{name} {value}" for name, value in facts.items())
@@ -103,10 +122,10 @@ def pictures(linked: Sequence[Linked], grown: Sequence[Linked], cells: Sequence[
     return made
 
 
-def _noise(others: float) -> list[str]:
-    if others <= NOISY:
+def _noise(others: Mapping[str, float], part: str) -> list[str]:
+    if others.get(part, 0.0) <= NOISY:
         return []
-    return [f"Other work kept {others:.1f} cores busy meanwhile: the seconds are too high."]
+    return [f"Other work kept {others[part]:.1f} cores busy meanwhile: the seconds are too high."]
 
 
 def _beside(linked: Sequence[Linked]) -> str:
@@ -147,7 +166,7 @@ def _comparison(linked: Sequence[Linked]) -> list[str]:
         rows = []
         for one in (one for one in chosen if one.data == data):
             if one.usage is None:
-                rows.append([one.contestant.name, f"failed: {one.failure}", *[""] * 8])
+                rows.append([one.contestant.name, one.outcome, *[""] * 8])
                 continue
             least, _, most = spread(linked, data, one.contestant)
             rows.append(
@@ -175,7 +194,7 @@ def _growth(grown: Sequence[Linked]) -> str:
     rows = []
     for one in grown:
         if one.usage is None:
-            rows.append([one.data, f"failed: {one.failure}", *[""] * (len(phases) + 3)])
+            rows.append([one.data, one.outcome, *[""] * (len(phases) + 3)])
             continue
         seconds, peaks = _steps(one), _steps(one, "peaks")
         rows.append(

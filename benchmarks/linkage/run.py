@@ -22,6 +22,7 @@ from cdm_pipelines.settings import root
 
 OURS, SPLINK, GOLDENMATCH, TOOLKIT = "cdm_pipelines", "Splink", "GoldenMatch", "recordlinkage"
 POLICIES = root() / "benchmarks" / "policies"
+LEFT_OUT = "left out of this run"
 Tell = Callable[[str], None]
 
 
@@ -36,6 +37,25 @@ class Contestant:
     def name(self) -> str:
         """As the document shows it."""
         return f"{self.system}, {self.variant}" if self.variant else self.system
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a linking may take before it is ended, with all that it started; none is no limit.
+
+    Attributes:
+        seconds: On the wall.
+        bytes: Of resident memory.
+        left_out: Systems that are not asked, or not for a data set: ``system``, or ``system@records``.
+    """
+
+    seconds: float | None = None
+    bytes: int | None = None
+    left_out: frozenset[str] = frozenset()
+
+    def leaves_out(self, data: DataSet, contestant: Contestant) -> bool:
+        """Whether the contestant does not link this data."""
+        return not self.left_out.isdisjoint({contestant.system, f"{contestant.system}@{data.rows}"})
 
 
 @dataclass(frozen=True)
@@ -62,6 +82,12 @@ class Linked:
     best: dict[str, float] = field(default_factory=dict)
     failure: str = ""
 
+    @property
+    def outcome(self) -> str:
+        """Why there are no figures: what was done to it as it is, what it did itself as a failure."""
+        own = not self.failure.startswith(("ended", LEFT_OUT))
+        return f"failed: {self.failure}" if own else self.failure
+
 
 def contestants(kind: str, peers: bool) -> list[Contestant]:
     """All that link this kind of data."""
@@ -81,7 +107,7 @@ def compare(
     python: Path | None,
     *,
     repetitions: int,
-    limit: float,
+    limits: Limits,
     tell: Tell,
 ) -> list[Linked]:
     """Link all data with all contestants, as often as asked; who fails on a data set is not asked again.
@@ -92,7 +118,7 @@ def compare(
         out: Folder for clusters and logs.
         python: Python of the peers' environment.
         repetitions: How often; the systems take turns.
-        limit: Seconds after which a linking is ended.
+        limits: What a linking may take.
         tell: Gets a line after each linking.
     """
     linked: list[Linked] = []
@@ -103,7 +129,10 @@ def compare(
             for contestant in chosen(one.kind):
                 if (one.name, contestant) in failed:
                     continue
-                done = link(one, contestant, out, python, limit)
+                if limits.leaves_out(one, contestant):
+                    done = Linked(one.name, contestant, failure=LEFT_OUT)
+                else:
+                    done = link(one, contestant, out, python, limits)
                 if done.failure:
                     failed.add((one.name, contestant))
                 linked.append(done)
@@ -111,7 +140,7 @@ def compare(
     return linked
 
 
-def link(data: DataSet, contestant: Contestant, out: Path, python: Path | None, limit: float) -> Linked:
+def link(data: DataSet, contestant: Contestant, out: Path, python: Path | None, limits: Limits) -> Linked:
     """One linking; a system that fails says why in what is returned."""
     folder = out / "linked"
     shutil.rmtree(folder, ignore_errors=True)
@@ -119,7 +148,13 @@ def link(data: DataSet, contestant: Contestant, out: Path, python: Path | None, 
     log = out / f"{contestant.name}, {data.folder.name}.log"
     variables = environment(PYTHONPATH=str(root()), GOLDENMATCH_AUTOCONFIG_MEMORY="0")
     try:
-        usage = measure(_command(data, contestant, folder, python), variables, log, limit=limit)
+        usage = measure(
+            _command(data, contestant, folder, python),
+            variables,
+            log,
+            limit=limits.seconds,
+            most=limits.bytes,
+        )
         counts = json.loads((folder / "figures.json").read_text(encoding="utf-8"))
         truth = pd.read_parquet(data.truth).assign(source="")
         quality = _measures(folder / "clusters.parquet", truth)
@@ -168,7 +203,7 @@ def line(done: Linked) -> str:
     """One linking, for the terminal."""
     who = f"{done.data:20} {done.contestant.name:28}"
     if done.usage is None:
-        return f"{who} failed: {done.failure}"
+        return f"{who} {done.outcome}"
     memory = done.usage.peak_bytes / 2**20
     return f"{who} {done.seconds:7.1f} s {memory:7,.0f} MiB  F1 {done.quality['F1']:.4f}"
 

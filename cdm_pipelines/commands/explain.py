@@ -93,7 +93,7 @@ def explain(
     target = _svg(picture)
     with told_to_people():
         answer = explain_links.explain(
-            _linkages(files, policy, out, model), left, right, show_values=show_values
+            linkages_of(files, policy, out, model), left, right, show_values=show_values
         )
     found = answer.explanation
     fitted, review = answer.subject.model, answer.subject.policy.thresholds.review
@@ -123,7 +123,7 @@ def show_model(
     target, charts = _svg(picture), []
     with told_to_people():
         if files or not (out or model):
-            linkages = _linkages(files, policy, out, model)
+            linkages = linkages_of(files, policy, out, model)
             fitted = {one.name: one.model for one in linkages}
         else:
             linkages, fitted = [], {"model": explain_links.written_model(out, model)}
@@ -146,7 +146,7 @@ def show_model(
     _draw(target, charts)
 
 
-def _linkages(
+def linkages_of(
     files: list[Path] | None, policy: Path | None, out: Path | None, model: Path | None
 ) -> "list[Linkage]":
     """What a question is about: files, or what the pipeline linked."""

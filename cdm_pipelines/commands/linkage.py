@@ -31,7 +31,9 @@ def link(
     truth: Annotated[
         Path | None,
         typer.Option(
-            help="Who is who (record id, entity id), for --explain-blocking.", exists=True, dir_okay=False
+            help="Who is who (record id, entity id), to hold the outcome against.",
+            exists=True,
+            dir_okay=False,
         ),
     ] = None,
     picture: Annotated[
@@ -39,8 +41,8 @@ def link(
     ] = None,
 ) -> None:
     """Find records that describe the same party. One file is deduplicated; several are linked as well."""
-    if not explain_blocking and (truth or picture):
-        fail("--truth and --picture go with --explain-blocking.", USAGE)
+    if picture and not explain_blocking:
+        fail("--picture goes with --explain-blocking.", USAGE)
     if out is None and not explain_blocking:
         fail("Give a folder for the result: --out FOLDER.", USAGE)
     with interruptible("Stopped: no result was written."), told_to_people():
@@ -58,6 +60,11 @@ def link(
                 f"({done.duplicates:,} duplicate records) written to {out}",
                 markup=False,
             )
+            if truth:
+                from cdm_pipelines.commands.evaluate import tell_truth  # noqa: PLC0415
+                from cdm_pipelines.flows.explain_links import of_files  # noqa: PLC0415
+
+                tell_truth(of_files(files, policy, out, None), truth, out)
 
 
 def _suggested(files: list[Path], out: Path) -> Path:

@@ -74,7 +74,7 @@ def explain_files(
         FileError: A file is neither CSV nor Parquet or cannot be read.
         LinkageError: The policy or the truth does not fit the files.
     """
-    known = None if truth is None else _text(truth).to_pandas()
+    known = None if truth is None else read_text(truth).to_pandas()
     return explain_blocking(read_files(files, policy), policy, truth=known, seen=seen)
 
 
@@ -103,7 +103,7 @@ def read_files(files: Sequence[Path], policy: LinkagePolicy) -> pa.Table:
 
 def _read(file: Path, policy: LinkagePolicy) -> pa.Table:
     """All columns as text; the file's name is the source where no column tells it, the place in it may be the id."""
-    table = _text(file)
+    table = read_text(file)
     told = policy.source or "source"
     if told not in table.column_names:
         table = table.append_column(told, pa.repeat(pa.scalar(file.stem), table.num_rows))
@@ -113,8 +113,12 @@ def _read(file: Path, policy: LinkagePolicy) -> pa.Table:
     return table
 
 
-def _text(file: Path) -> pa.Table:
-    """A file's columns as text."""
+def read_text(file: Path) -> pa.Table:
+    """A file's columns as text.
+
+    Raises:
+        FileError: It is neither CSV nor Parquet or cannot be read.
+    """
     kind = "Parquet" if file.suffix.lower() == ".parquet" else "CSV"
     try:
         table = pq.read_table(file) if kind == "Parquet" else _csv(file)

@@ -15,15 +15,11 @@ import pandas as pd
 import pyarrow as pa
 
 from cdm_pipelines.linkage.blocking import Allowed, Oversized, bind, stream
-from cdm_pipelines.linkage.encode import ONLY_SOURCE, Records, encode
-from cdm_pipelines.linkage.errors import LinkageError, nearest
+from cdm_pipelines.linkage.encode import Records, encode
 from cdm_pipelines.linkage.policy import LinkagePolicy
+from cdm_pipelines.linkage.truth import Codes, entities
 
-Codes = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.int64]
-
-_ID_NAMES = ("record_id", "id")
-_ENTITY_NAMES = ("truth_id", "entity_id", "cluster_id", "truth", "entity", "cluster")
 
 
 @dataclass(frozen=True)
@@ -126,7 +122,7 @@ def explain_blocking(
     records = encode(table, policy, threads)
     makers, _ = bind(policy, records, threads)
     allowed = Allowed(records, policy)
-    entity = None if truth is None else _entities(records, truth, policy)
+    entity = None if truth is None else entities(records, truth, policy)
     rules = len(makers)
     made, new, true, new_true = (np.zeros(rules, dtype=np.int64) for _ in range(4))
     for pairs in stream(makers, allowed, policy.chunk_pairs, seen):
@@ -166,43 +162,6 @@ def _spared(pairs: int, possible: int) -> float:
 def _by_rule(bits: npt.NDArray[np.uint32], rules: int) -> Counts:
     """How many of the pairs each rule makes."""
     return np.array([int(((bits >> np.uint32(rule)) & 1).sum()) for rule in range(rules)], dtype=np.int64)
-
-
-def _entities(records: Records, truth: pd.DataFrame, policy: LinkagePolicy) -> Codes:
-    """The code of each record's entity; -1 where the truth does not know the record."""
-    names = [str(name) for name in truth.columns]
-    id_column = next((name for name in (*_ID_NAMES, policy.id) if name in names), None)
-    entity_column = next((name for name in _ENTITY_NAMES if name in names), None)
-    if len(names) == 2 and (id_column is None or entity_column is None):
-        id_column, entity_column = names
-    if id_column is None or entity_column is None:
-        missing = policy.id if id_column is None else "truth_id"
-        raise LinkageError(
-            f"truth: there is no column {missing!r}{nearest(missing, names)}; give two columns, a record id and an "
-            "entity id"
-        )
-    known = truth.set_axis(names, axis=1).dropna(subset=[id_column, entity_column])
-    several = len(records.sources) > 1
-    if several and "source" not in names and known[id_column].astype(str).duplicated().any():
-        raise LinkageError(
-            "truth: ids repeat between sources; add the column 'source' with each record's source"
-        )
-    keys = ["source", "id"] if several and "source" in names else ["id"]
-    right = pd.DataFrame(
-        {"id": known[id_column].astype(str), "entity": pd.factorize(known[entity_column])[0]}
-    )
-    if "source" in keys:
-        right["source"] = known["source"].astype(str)
-    if right.duplicated(keys).any():
-        raise LinkageError(
-            f"truth: {int(right.duplicated(keys).sum())} records occur twice; name each record once"
-        )
-    sources = np.array(records.sources or [ONLY_SOURCE], dtype=object)
-    left = pd.DataFrame({"source": sources[records.source], "id": records.ids.to_pylist()})
-    found = left.merge(right, on=keys, how="left")["entity"]
-    if found.isna().all() and len(records):
-        raise LinkageError(f"truth: none of its ids ({id_column!r}) is an id of the records ({policy.id!r})")
-    return found.fillna(-1).to_numpy(dtype=np.int64)
 
 
 def _all_true(entity: Codes, records: Records, policy: LinkagePolicy) -> int:

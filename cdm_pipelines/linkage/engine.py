@@ -19,13 +19,14 @@ from cdm_pipelines.linkage.agglomerate import Labels
 from cdm_pipelines.linkage.blocking import Allowed, Maker, Pairs, Positions, bind, stream
 from cdm_pipelines.linkage.cluster import Links, Pair, clusters, components
 from cdm_pipelines.linkage.comparers import Comparer, Packed
-from cdm_pipelines.linkage.constraints import Decided, resolve
+from cdm_pipelines.linkage.constraints import Decided, alone, resolve
 from cdm_pipelines.linkage.encode import Records, encode, linked_columns
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.judging import judge
 from cdm_pipelines.linkage.keys import BlockingPlan
 from cdm_pipelines.linkage.model import Floats, LinkageModel, Scorer, log2_odds
 from cdm_pipelines.linkage.output import clusters_frame, pairs_frame
+from cdm_pipelines.linkage.partners import left_over_bits
 from cdm_pipelines.linkage.policy import LinkagePolicy
 from cdm_pipelines.linkage.spill import Spill
 from cdm_pipelines.linkage.state import LinkState, effective_keys
@@ -185,7 +186,9 @@ def _fitted(work: _Work) -> tuple[LinkageModel, "_Kept"]:
         kept = _scored(work, model, spill.chunks(), fitted=True)
     thresholds = work.policy.thresholds
     match = kept.scores.threshold(thresholds.match, thresholds.expected_false_matches)
-    return replace(model, match=match), kept
+    found = kept.matches(work, match)
+    bits = left_over_bits(work.records, work.policy.duplicate_free, kept.left[found], kept.right[found])
+    return replace(model, match=match, left_over=bits), kept
 
 
 def link(
@@ -278,6 +281,13 @@ class _Kept:
     odds: Floats
     scores: report.Histogram
 
+    def matches(self, work: _Work, match: float) -> Positions:
+        """Which of them are matches from this probability on."""
+        likely = np.flatnonzero(self.odds >= log2_odds(match))
+        enough = ~alone(work.policy, work.comparer.packing.unpack(self.packed[likely]))
+        found: Positions = likely[enough].astype(np.int32)
+        return found
+
 
 def _scored(
     work: _Work,
@@ -312,7 +322,7 @@ def _scored(
 
 def _clustered(work: _Work, model: LinkageModel, kept: _Kept, decided: tuple[Pair, Pair]) -> Labels:
     links = Links(kept.left, kept.right, kept.odds, kept.packed)
-    judged = judge(work.policy, model, work.comparer, work.allowed)
+    judged = judge(work.policy, work.records, model, work.comparer, work.allowed)
     return clusters(
         len(work.records),
         links,

@@ -20,10 +20,11 @@ from cdm_pipelines.linkage.comparers import Comparer
 from cdm_pipelines.linkage.constraints import alone
 from cdm_pipelines.linkage.encode import Records, encode
 from cdm_pipelines.linkage.model import Floats, LinkageModel, Scorer, probability
+from cdm_pipelines.linkage.partners import Partners
 from cdm_pipelines.linkage.policy import LinkagePolicy
 from cdm_pipelines.quality.shapes import shape
 
-PRIOR, RELATED = "prior odds", "related records"
+PRIOR, RELATED, PARTNERS = "prior odds", "related records", "one partner a source"
 SAMPLE = 10_000
 """Records that tell well enough what share of all of them cannot be linked."""
 _CHUNK = 1_000_000
@@ -63,6 +64,11 @@ class Subject:
         here = tuple(name for name in self.policy.duplicate_free if name in self.records.sources)
         return Allowed(self.records, self.policy.model_copy(update={"duplicate_free": here}))
 
+    @cached_property
+    def partners(self) -> Partners:
+        """Pairs as clustering takes them."""
+        return Partners(self.policy, self.records, self.model, self.comparer, self.allowed)
+
     def name(self, position: int) -> str:
         """A record as clusters name it: ``source|record_id``."""
         source = self.records.sources[int(self.records.source[position])]
@@ -74,7 +80,7 @@ class Step:
     """One step of a waterfall.
 
     Attributes:
-        name: The comparison, or ``PRIOR`` or ``RELATED``.
+        name: The comparison, or ``PRIOR``, ``RELATED`` or ``PARTNERS``.
         meaning: What the level means.
         left, right: The values compared, as they are shown.
         bits: What the level weighs.
@@ -100,8 +106,9 @@ class Step:
 class Waterfall:
     """From the prior odds of any two records to the posterior odds of these two.
 
-    The first step is the prior, then come the comparisons in the policy's order, the last one is what the possibility
-    takes away that the two are different people who share an address or a name.
+    The first step is the prior, then come the comparisons in the policy's order, then what the possibility takes away
+    that the two are different people who share an address or a name. Where a source is free of duplicates, the last
+    step is what clustering adds to a pair of records that have no other partner.
     """
 
     left: str
@@ -115,8 +122,8 @@ class Waterfall:
 
     @property
     def weight(self) -> float:
-        """Match weight: all steps but the prior."""
-        return self.odds - self.steps[0].total
+        """Match weight: all steps but the prior and what clustering adds."""
+        return sum(step.bits + step.term for step in self.steps[1:] if step.name != PARTNERS)
 
     @property
     def probability(self) -> float:
@@ -146,14 +153,18 @@ def waterfall(subject: Subject, left: int, right: int, show: Callable[[str], str
         bits, term = float(match[number]), float(terms[number])
         total += bits + term
         meaning = compared.labels[levels[number]] if levels[number] >= 0 else "missing"
-        ours, theirs = (_values(subject, name, position, show) for position in (left, right))
+        ours, theirs = (shown_values(subject, name, position, show) for position in (left, right))
         steps.append(Step(name, meaning, ours, theirs, bits, term, total))
     bits = weight - float(evidence)
-    steps.append(Step(RELATED, "related, but not the same", "", "", bits, 0.0, total + bits))
+    total += bits
+    steps.append(Step(RELATED, "related, but not the same", "", "", bits, 0.0, total))
+    raised = float(subject.partners.raised(a, b, np.array([total]))[0])
+    if raised:
+        steps.append(Step(PARTNERS, "if neither has another", "", "", raised, 0.0, total + raised))
     return Waterfall(subject.name(left), subject.name(right), tuple(steps))
 
 
-def _values(subject: Subject, comparison: str, position: int, show: Callable[[str], str]) -> str:
+def shown_values(subject: Subject, comparison: str, position: int, show: Callable[[str], str]) -> str:
     """The values that a comparison reads, those left out that are another comparison's own."""
     spec = subject.policy.comparisons[comparison]
     others = {c for name, one in subject.policy.comparisons.items() if name != comparison for c in one.reads}

@@ -12,9 +12,9 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from cdm_pipelines.linkage.agglomerate import Evidence, Groups
+from cdm_pipelines.linkage.agglomerate import Groups
 from cdm_pipelines.linkage.blocking import Flags, Positions
-from cdm_pipelines.linkage.constraints import Pair, alone, contradictions, votes
+from cdm_pipelines.linkage.constraints import Pair, contradictions, votes
 from cdm_pipelines.linkage.explain import Subject, Waterfall, log2_odds, waterfall
 from cdm_pipelines.linkage.model import Floats, probability
 from cdm_pipelines.quality.shapes import shape
@@ -80,9 +80,7 @@ def _among(left: Positions, right: Positions, pairs: Pair) -> Flags:
 
 def _odds(subject: Subject, left: Positions, right: Positions) -> Floats:
     """Log2 odds of pairs as clustering takes them."""
-    packed = subject.comparer.packed(left, right)
-    levels = subject.comparer.packing.unpack(packed)
-    return np.where(alone(subject.policy, levels), -np.inf, subject.scorer(left, right, packed).odds)
+    return subject.partners.odds(left, right, subject.comparer.packed(left, right))
 
 
 def strongest_path(graph: Graph, left: int, right: int) -> tuple[Link, ...]:
@@ -202,7 +200,8 @@ def _below(subject: Subject, pairs: Pair, odds: Floats, here: int) -> list[str]:
         return []
     best = int(np.argmax(odds))
     a, b = (side[here : here + 1] for side in pairs)
-    chance = float(subject.scorer(a, b, subject.comparer.packed(a, b)).probability[0])
+    own = subject.scorer(a, b, subject.comparer.packed(a, b)).odds
+    chance = float(probability(own + subject.partners.raised(a, b, own))[0])
     review = subject.policy.thresholds.review
     if chance >= match:
         only = ", ".join(subject.policy.thresholds.not_alone)
@@ -232,13 +231,7 @@ def _support(subject: Subject, groups: tuple[Group, Group], left: Positions, rig
     given = np.repeat([0, len(groups[0])], [len(groups[0]), len(groups[1])])
     place = {int(node): k for k, node in enumerate(nodes)}
     low, high = (np.array([place[int(node)] for node in side]) for side in (left, right))
-    levels = subject.comparer.packing.unpack(packed)
-    evidence = Evidence(
-        subject.scorer(left, right, packed).odds,
-        *subject.scorer.evidence(left, right, packed),
-        ~subject.allowed(left, right),
-        votes(subject.policy, levels),
-    )
+    evidence = subject.partners.evidence(left, right, packed)
     return float(Groups.of(given, low, high, evidence).evidence(subject.scorer.scores)[0])
 
 

@@ -90,6 +90,8 @@ class LinkageModel:
         match: Posterior probability from which a pair is a match.
         comparisons: Parameters by comparison.
         training: Counts and diagnostics of the fit, for reports.
+        left_over: Bits by which a pair of two sources is likelier where a source is free of duplicates and neither
+            record has another partner; by the names of the sources in their order.
     """
 
     policy: str
@@ -99,6 +101,7 @@ class LinkageModel:
     match: float
     comparisons: dict[str, Parameters]
     training: dict[str, Any] = field(default_factory=dict)
+    left_over: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """The model as JSON text, the same for the same model; each comparison on a line of its own."""

@@ -300,7 +300,9 @@ class _Parts:
             match=log2_odds(self.model.match),
             review=log2_odds(policy.thresholds.review),
             policy=policy.clustering,
-            judge=judge(policy, self.model, Comparer(records, policy), Allowed(records, policy)),
+            judge=judge(
+                self.policy, records, self.model, Comparer(records, policy), Allowed(records, policy)
+            ),
             threads=threads,
         )
         component = components(

@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pandas as pd
+import psutil
 import pytest
 from benchmark_tables import rows
 
@@ -15,7 +16,7 @@ from benchmarks.linkage import calibration, document, run, sets
 from benchmarks.linkage.calibration import Cell
 from benchmarks.linkage.kinds import KINDS, column
 from benchmarks.linkage.run import Contestant, Linked
-from benchmarks.meter import StageError, Usage, environment, measure
+from benchmarks.meter import LimitError, Usage, environment, measure
 from benchmarks.people import COLUMNS, generate
 from cdm_pipelines.linkage import LinkagePolicy
 
@@ -27,7 +28,12 @@ def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Link without a process for each: starting Python is most of a small linking."""
 
     def run_here(
-        given: Sequence[str], variables: Mapping[str, str], log: Path, *, limit: float | None = None
+        given: Sequence[str],
+        variables: Mapping[str, str],
+        log: Path,
+        *,
+        limit: float | None = None,
+        most: int | None = None,
     ) -> Usage:
         assert given[:3] == [sys.executable, "-m", "benchmarks"], log
         assert main(given[3:]) == 0
@@ -208,7 +214,7 @@ def done(system: str, seconds: float, f1: float, variant: str = "light", **more:
 
 
 def text_of(*linked: Linked, others: float = 0.0) -> str:
-    return document.markdown(FACTS, linked, others, [], [])
+    return document.markdown(FACTS, linked, {"comparison": others, "many": 9.0}, [], [])
 
 
 def test_the_median_repetition_is_shown_and_ratios_are_of_one_variant() -> None:
@@ -231,9 +237,15 @@ def test_the_median_repetition_is_shown_and_ratios_are_of_one_variant() -> None:
 
 
 def test_a_peer_that_fails_is_shown_with_its_reason() -> None:
-    failed = Linked("people, 9", Contestant(run.SPLINK, "light"), failure="took longer than 5 seconds")
-    text = text_of(done(run.OURS, 5.0, 0.9), failed)
-    assert rows(text, "People, 9")["Splink, light"][0] == "failed: took longer than 5 seconds"
+    failed = Linked("people, 9", Contestant(run.SPLINK, "light"), failure="no such table")
+    ended = Linked(
+        "people, 9",
+        Contestant(run.GOLDENMATCH, "automatic"),
+        failure="ended at 9.1 GiB of memory after 5 seconds",
+    )
+    shown = rows(text_of(done(run.OURS, 5.0, 0.9), failed, ended), "People, 9")
+    assert shown["Splink, light"][0] == "failed: no such table"
+    assert shown["GoldenMatch, automatic"][0] == "ended at 9.1 GiB of memory after 5 seconds"
 
 
 def test_a_peer_that_fails_does_not_stop_the_run_and_is_not_asked_again(tmp_path: Path) -> None:
@@ -241,7 +253,10 @@ def test_a_peer_that_fails_does_not_stop_the_run_and_is_not_asked_again(tmp_path
     asked = [Contestant(run.GOLDENMATCH, "automatic")]
     heard: list[str] = []
     linked = run.compare(
-        [data], lambda _: asked, tmp_path, Path(sys.executable), repetitions=2, limit=60, tell=heard.append
+        *([data], lambda _: asked, tmp_path, Path(sys.executable)),
+        repetitions=2,
+        limits=run.Limits(seconds=60),
+        tell=heard.append,
     )
     assert len(linked) == 1
     assert "No module named 'goldenmatch'" in linked[0].failure
@@ -259,6 +274,7 @@ def test_a_threshold_that_only_the_truth_can_choose_is_a_row_of_its_own() -> Non
 def test_figures_from_a_busy_machine_say_so(others: float, noisy: bool) -> None:
     text = text_of(done(run.OURS, 5.0, 0.9), others=others)
     assert ("Other work kept 1.3 cores busy" in text) is noisy
+    assert "9.0 cores" not in text  # while another part was measured
 
 
 def test_calibration_counts_the_cells_that_keep_the_promise() -> None:
@@ -266,7 +282,7 @@ def test_calibration_counts_the_cells_that_keep_the_promise() -> None:
         return Cell(0.1, columns, 0.03, 1, 50, expected, 0.8, true, 0.7, 0.9, 0.7, 1.0)
 
     cells = [cell(3, 0.99, 0.98), cell(5, 0.99, 0.88), cell(9, 0.95, 0.99)]
-    text = document.markdown(FACTS, [], 0.0, [], cells)
+    text = document.markdown(FACTS, [], {}, [], cells)
     assert "within 0.02 of the expected one in 1 of 3 cells; the worst true precision is 0.880" in text
     assert "10% repeated, 5 columns, 3% errors, 1 source" in text
     assert text.count("**0.880**") == text.count("**0.990**") == 1
@@ -280,15 +296,73 @@ def test_a_process_that_takes_too_long_is_ended_with_its_children(tmp_path: Path
     mark = tmp_path / "survived"
     child = f"import time, pathlib; time.sleep(4); pathlib.Path({str(mark)!r}).touch()"
     script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
-    with pytest.raises(StageError, match="slow took longer than 1 seconds"):
+    with pytest.raises(LimitError, match=r"ended at 0\.\d GiB of memory after [1-9] seconds"):
         measure([sys.executable, "-c", script], environment(), tmp_path / "slow.log", limit=1)
-    with pytest.raises(StageError):
+    with pytest.raises(LimitError):
         measure([sys.executable, "-c", "import time; time.sleep(30)"], {}, tmp_path / "wait.log", limit=4)
     assert not mark.exists()
 
 
+def test_a_process_that_takes_too_much_memory_is_ended_with_its_children(tmp_path: Path) -> None:
+    """The memory is a grandchild's, which starts others as long as it is let."""
+    pids = tmp_path / "pids"
+    pids.mkdir()
+    glutton = (
+        "import os, pathlib, subprocess, sys, time\n"
+        f"pathlib.Path({str(pids)!r}, str(os.getpid())).touch()\n"
+        "held = bytearray(150 * 2**20)\n"
+        "while True:\n"
+        "    subprocess.Popen(['sleep', '61.7'])\n"
+        "    time.sleep(0.05)\n"
+    )
+    script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {glutton!r}])"
+    with pytest.raises(LimitError, match=r"ended at 0\.[1-9] GiB of memory"):
+        measure(
+            [sys.executable, "-c", script], environment(), tmp_path / "big.log", limit=60, most=100 * 2**20
+        )
+    (glutton_pid,) = (int(path.name) for path in pids.iterdir())
+    assert not psutil.pid_exists(glutton_pid) or psutil.Process(glutton_pid).status() == psutil.STATUS_ZOMBIE
+    orphans = [
+        one for one in psutil.process_iter(["cmdline", "ppid"]) if one.info["cmdline"] == ["sleep", "61.7"]
+    ]
+    assert not orphans
+
+
+def test_who_is_left_out_is_not_asked_and_named(tmp_path: Path) -> None:
+    data = sets.people(200, tmp_path)
+    asked = [Contestant(run.GOLDENMATCH, "automatic")]
+    where = ([data], lambda _: asked, tmp_path, Path(sys.executable))
+    for name, left_out in (("GoldenMatch", True), ("GoldenMatch@200", True), ("GoldenMatch@300", False)):
+        limits = run.Limits(left_out=frozenset({name}))
+        (one,) = run.compare(*where, repetitions=1, limits=limits, tell=lambda _: None)
+        assert (one.failure == run.LEFT_OUT) is left_out
+        assert one.outcome == (run.LEFT_OUT if left_out else f"failed: {one.failure}")
+
+
+@pytest.mark.usefixtures("_in_this_process")
+def test_many_candidate_pairs_are_a_part_of_their_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["linkage", "--many-pairs", "--records", "2000", "--out", str(tmp_path)]
+    assert main(given) == 0
+    text = capsys.readouterr().out
+    (shown,) = (one for name, one in rows(text, "Many candidate pairs").items() if name == "2,000")
+    wide = LinkagePolicy.load(run.POLICIES / "people_wide.yaml")
+    many = LinkagePolicy.load(run.POLICIES / "people_many.yaml")
+    assert int(shown[0].replace(",", "")) > 2000
+    assert many.blocking[: len(wide.blocking)] == wide.blocking
+    assert "tens of millions of pairs" in text
+
+
 @pytest.mark.parametrize(
-    "wrong", [["--records", "5"], ["--repetitions", "0"], ["--sets", "nobody"], ["--growth", "--calibration"]]
+    "wrong",
+    [
+        ["--records", "5"],
+        ["--repetitions", "0"],
+        ["--sets", "nobody"],
+        ["--growth", "--calibration"],
+        ["--leave-out", "who"],
+    ],
 )
 def test_options_that_cannot_be_used_are_refused(
     wrong: list[str], capsys: pytest.CaptureFixture[str]

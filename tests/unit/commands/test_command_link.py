@@ -91,7 +91,9 @@ def test_a_file_without_policy_is_linked_under_the_one_that_is_suggested(file: P
     ("arguments", "code", "told"),
     [
         (["{file}"], 2, "--out FOLDER"),
-        (["{file}", "--out", "{tmp}/o", "--truth", "{file}"], 2, "--explain-blocking"),
+        (["{file}", "--out", "{tmp}/o", "--picture", "{tmp}/o.svg"], 2, "--explain-blocking"),
+        (["evaluate", "{file}", "--policy", "{tmp}/mine.yaml"], 2, "--truth FILE or --labels FILE"),
+        (["evaluate", "{file}", "--policy", "{tmp}/mine.yaml", "--truth", "{file}"], 1, "Say with --out"),
         (["{file}", "--out", "{file}/o"], 2, "cannot be used as a folder"),
         (["{tmp}/nothing.csv", "--out", "{tmp}/o"], 1, "empty"),
         (["{tmp}/nothing.csv", "--policy", "{tmp}/mine.yaml", "--out", "{tmp}/o"], 1, "the file is empty"),
@@ -119,6 +121,87 @@ def test_bad_input_is_told_in_one_sentence(
     assert result.exit_code == code, result.output
     assert told in result.output
     assert isinstance(result.exception, SystemExit)
+
+
+def test_a_linkage_is_held_against_the_truth(file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    told = cdm(file, "--policy", tmp_path / "mine.yaml", "--out", out, "--truth", file)
+    assert told.exit_code == 0, told.output
+    for part in (
+        "400 records against the truth",
+        "records (B-cubed)",
+        "one whole cluster",
+        "Mistakes: 0 false merges",
+    ):
+        assert part in told.output
+    # Everyone is somebody else in this truth, but for one pair that is not found.
+    wrong = people(400).assign(
+        cluster=lambda one: one["id"].where(~one["id"].isin(["r00000", "r00003"]), "r")
+    )
+    wrong.to_csv(tmp_path / "wrong.csv", index=False)
+    told = cdm(
+        *("evaluate", file, "--policy", tmp_path / "mine.yaml", "--out", out),
+        *("--truth", tmp_path / "wrong.csv", "--worst", 3),
+    )
+    assert told.exit_code == 0, told.output
+    assert "Mistakes: 200 false merges, 1 misses" in told.output
+    errors = pd.read_csv(out / "errors.csv", dtype=str, keep_default_na=False)
+    assert errors["mistake"].tolist() == ["false merge"] * 3 + ["miss"]
+    assert errors["left"].iloc[3].endswith("|r00000")
+    assert errors["surname"].iloc[0] == "equal"
+    assert set(errors["surname, left"]) <= {"aaaaaa"}
+    assert not any(name in told.output for name in SURNAMES)
+    shown = cdm(
+        *("evaluate", file, "--policy", tmp_path / "mine.yaml", "--out", out, "--show-values"),
+        *("--truth", tmp_path / "wrong.csv", "--worst", 3),
+    )
+    assert any(name in shown.output for name in SURNAMES)
+
+
+def test_a_sample_is_drawn_labelled_and_weighed(file: Path, tmp_path: Path) -> None:
+    out, labels = tmp_path / "out", tmp_path / "labels.csv"
+    about = (file, "--policy", tmp_path / "mine.yaml", "--out", out)
+    assert cdm(*about).exit_code == 0
+    told = cdm("sample", labels, *about, "--pairs", 60)
+    assert told.exit_code == 0, told.output
+    drawn = pd.read_csv(labels, dtype=str, keep_default_na=False)
+    assert list(drawn.columns) == ["left_source", "left_id", "right_source", "right_id", "match"]
+    assert (drawn["match"] == "").all()
+    told = cdm("evaluate", *about, "--labels", labels)
+    assert told.exit_code == 1
+    assert "no pair has a label yet" in told.output
+    person = dict(zip(people(400)["id"], people(400)["cluster"], strict=True))
+    same = drawn["left_id"].map(person) == drawn["right_id"].map(person)
+    drawn.assign(match=same.map({True: "Yes", False: "no"})).to_csv(labels, index=False)
+    told = cdm("evaluate", *about, "--labels", labels)
+    assert told.exit_code == 0, told.output
+    assert f"{len(drawn)} labelled pairs" in told.output
+    assert "1.0000 (0." in told.output
+    assert "Mistakes: 0 false merges, 0 misses" in told.output
+    with_values = cdm("sample", labels, *about, "--pairs", 20, "--show-values")
+    assert with_values.exit_code == 0
+    assert set(pd.read_csv(labels)["surname, left"]) <= set(SURNAMES)
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([("r00000", "r00001", "maybe")], "row 2 has neither yes nor no"),
+        ([("r00000", "r99999", "yes")], "were not linked"),
+        ([("r00000", "r00001", "yes"), ("r00001", "r00000", "no")], "both yes and no"),
+        ([("r00000", "r00000", "yes")], "paired with itself"),
+    ],
+)
+def test_labels_that_cannot_be_are_refused(
+    file: Path, tmp_path: Path, rows: list[tuple[str, str, str]], told: str
+) -> None:
+    about = (file, "--policy", tmp_path / "mine.yaml", "--out", tmp_path / "out")
+    assert cdm(*about).exit_code == 0
+    labels = pd.DataFrame(rows, columns=["left_id", "right_id", "match"])
+    labels.assign(left_source="records", right_source="records").to_csv(tmp_path / "l.csv", index=False)
+    result = cdm("evaluate", *about, "--labels", tmp_path / "l.csv")
+    assert result.exit_code == 1
+    assert told in result.output.replace("\n", " ")
 
 
 def test_ctrl_c_leaves_one_line_and_no_half_written_files(file: Path, tmp_path: Path) -> None:
