@@ -20,6 +20,7 @@ from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.flows import layout
 from cdm_pipelines.ingest.lake import TEXT, Lake, to_table
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, LinkResult, link
+from cdm_pipelines.linkage.drift import COUNTS, Drift, drift
 from cdm_pipelines.linkage.explain import unlinkable_share
 from cdm_pipelines.settings import Settings
 
@@ -52,6 +53,7 @@ class Linked:
     models: dict[str, LinkageModel] = field(default_factory=dict)
     odds: dict[str, dict[int, int]] = field(default_factory=dict)
     unlinkable: dict[str, float] = field(default_factory=dict)
+    drift: dict[str, Drift | None] = field(default_factory=dict)
 
     @property
     def weight_steps(self) -> dict[str, int]:
@@ -159,6 +161,7 @@ def _account(linked: Linked, kind: PartyKind, result: LinkResult, seconds: float
     linked.seconds[str(kind)] = round(seconds, 2)
     linked.models[str(kind)] = result.model
     linked.odds[str(kind)] = {int(low): count for low, count in report["odds"].items()}
+    linked.drift[str(kind)] = drift(result.model, report[COUNTS])
     linked.levels[str(kind)] = [
         {name: row[name] for name in ("comparison", "meaning", "m", "u", "weight")}
         for row in report["comparisons"]

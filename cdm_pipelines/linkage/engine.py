@@ -21,6 +21,7 @@ from cdm_pipelines.linkage.blocking import Allowed, Maker, Pairs, Positions, bin
 from cdm_pipelines.linkage.cluster import Judge, Links, Pair, clusters
 from cdm_pipelines.linkage.comparers import Comparer, Packed
 from cdm_pipelines.linkage.constraints import alone, resolve, votes
+from cdm_pipelines.linkage.drift import COUNTS, Seen
 from cdm_pipelines.linkage.encode import Records, encode
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.model import Floats, LinkageModel, Scorer, probability
@@ -210,9 +211,12 @@ def link(
     decided = resolve(work.records, same, different)
     if model is not None:
         model.check(policy, work.comparer)
-        kept = _scored(work, model, ((p.left, p.right, packed) for p, packed in work.compared()))
+        seen = Seen(work.comparer)
+        chunks = seen.over((p.left, p.right, packed) for p, packed in work.compared())
+        kept, counts = _scored(work, model, chunks), seen.counts
     else:
         model, kept = _fitted(work)
+        counts = model.training[COUNTS]
     with work.stage("cluster"):
         member = _clustered(work, model, kept, decided)
     with work.stage("output"):
@@ -226,6 +230,7 @@ def link(
         scores=kept.scores,
         member=member,
     )
+    found[COUNTS] = counts
     found["seconds"] = {name: round(value, 3) for name, value in work.seconds.items()}
     return LinkResult(result_clusters, result_pairs, model, found)
 

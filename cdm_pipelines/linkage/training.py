@@ -14,6 +14,7 @@ from cdm_pipelines.linkage import policy as spec
 from cdm_pipelines.linkage.blocking import Allowed, Pairs
 from cdm_pipelines.linkage.chance import Chance, chances
 from cdm_pipelines.linkage.comparers import Comparer, Packed
+from cdm_pipelines.linkage.drift import COUNTS, level_counts
 from cdm_pipelines.linkage.encode import Column, Records
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.model import LinkageModel, Parameters
@@ -126,4 +127,7 @@ def _diagnostics(
             rule.label: float(share) for rule, share in zip(policy.blocking, fitted.rule_matches, strict=True)
         },
         "comparable": {name: one.comparable for name, one in found.items()},
+        COUNTS: level_counts(
+            list(found), [len(one.levels) for one in found.values()], table.levels, table.counts
+        ),
     }
