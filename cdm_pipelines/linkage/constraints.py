@@ -17,7 +17,7 @@ from cdm_pipelines.linkage.levels import Levels
 from cdm_pipelines.linkage.policy import LinkagePolicy
 
 Pair = tuple[Positions, Positions]
-_COLUMNS = ("left_source", "left_id", "right_source", "right_id")
+PAIR = ("left_source", "left_id", "right_source", "right_id")
 
 
 def resolve(records: Records, same: pd.DataFrame | None, different: pd.DataFrame | None) -> tuple[Pair, Pair]:
@@ -26,7 +26,7 @@ def resolve(records: Records, same: pd.DataFrame | None, different: pd.DataFrame
     Raises:
         LinkageError: A column is missing, or records are both the same (perhaps through others) and different.
     """
-    together, apart = _positions(records, same, "same"), _positions(records, different, "different")
+    together, apart = positions(records, same, "same")[:2], positions(records, different, "different")[:2]
     if len(apart[0]):
         _check(records, together, apart)
     return together, apart
@@ -62,13 +62,18 @@ def alone(policy: LinkagePolicy, levels: Levels) -> Flags:
     return np.asarray((levels[:, others] <= 0).all(axis=1))
 
 
-def _positions(records: Records, pairs: pd.DataFrame | None, name: str) -> Pair:
+def positions(records: Records, pairs: pd.DataFrame | None, name: str) -> tuple[Positions, Positions, Flags]:
+    """Positions of the pairs whose records are both there, and which of the rows that are.
+
+    Raises:
+        LinkageError: A column of ``PAIR`` is missing; ``name`` says of what.
+    """
     none = np.zeros(0, dtype=np.int32)
     if pairs is None or pairs.empty:
-        return none, none
-    missing = [column for column in _COLUMNS if column not in pairs.columns]
+        return none, none, np.zeros(0, dtype=bool)
+    missing = [column for column in PAIR if column not in pairs.columns]
     if missing:
-        raise LinkageError(f"{name}: there is no column {missing[0]!r}; give {', '.join(_COLUMNS)}")
+        raise LinkageError(f"{name}: there is no column {missing[0]!r}; give {', '.join(PAIR)}")
     sources = pa.array(records.sources, pa.string()).take(pa.array(records.source))
     known = pc.binary_join_element_wise(sources, records.ids, "\x1f")
     found = []
@@ -77,7 +82,7 @@ def _positions(records: Records, pairs: pd.DataFrame | None, name: str) -> Pair:
         asked = pc.binary_join_element_wise(*texts, "\x1f")
         found.append(pc.index_in(asked, known).fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32))
     there = (found[0] >= 0) & (found[1] >= 0) & (found[0] != found[1])
-    return found[0][there], found[1][there]
+    return found[0][there], found[1][there], there
 
 
 def _check(records: Records, together: Pair, apart: Pair) -> None:
