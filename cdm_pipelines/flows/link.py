@@ -52,6 +52,7 @@ class Linked:
     levels: dict[str, list[Mapping[str, object]]] = field(default_factory=dict)
     models: dict[str, LinkageModel] = field(default_factory=dict)
     odds: dict[str, dict[int, int]] = field(default_factory=dict)
+    expected: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     unlinkable: dict[str, float] = field(default_factory=dict)
     drift: dict[str, Drift | None] = field(default_factory=dict)
 
@@ -161,6 +162,7 @@ def _account(linked: Linked, kind: PartyKind, result: LinkResult, seconds: float
     linked.seconds[str(kind)] = round(seconds, 2)
     linked.models[str(kind)] = result.model
     linked.odds[str(kind)] = {int(low): count for low, count in report["odds"].items()}
+    linked.expected[str(kind)] = report["expected_curve"]
     linked.drift[str(kind)] = drift(result.model, report[COUNTS])
     linked.levels[str(kind)] = [
         {name: row[name] for name in ("comparison", "meaning", "m", "u", "weight")}

@@ -22,14 +22,16 @@ def pattern_drift(drifts: Mapping[str, Drift | None], limit: Remark) -> Verdict 
     known = {kind: drift for kind, drift in drifts.items() if drift is not None}
     if not known:
         return None
-    told = "; ".join(f"{kind}: {_told(drift)}" for kind, drift in drifts.items())
+    told = "; ".join(f"{kind}: {_told(drift, limit)}" for kind, drift in drifts.items())
     verdict = judge(max(drift.largest for drift in known.values()), limit, told)
     if verdict.passed:
         return verdict
     return judge(verdict.figure, limit, f"{told}. If that is here to stay, {REFIT}")
 
 
-def _told(drift: Drift | None) -> str:
+def _told(drift: Drift | None, limit: Remark) -> str:
     if drift is None:
         return DRIFT_UNKNOWN
-    return f"stability index {drift.largest:.3f}, most of it by {drift.text}"
+    others = [name for name, index in list(drift.indices.items())[1:] if index > limit.warn]
+    also = f", also {', '.join(others)}" if others else ""
+    return f"stability index {drift.largest:.3f}, most moved {drift.text}{also}"

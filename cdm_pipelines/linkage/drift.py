@@ -22,7 +22,7 @@ from cdm_pipelines.linkage.model import LinkageModel
 
 COUNTS = "level_counts"
 """Where a model's ``training``, and the report of a linkage, keep their counts."""
-LEAST_PAIRS = 1_000
+LEAST_PAIRS = 500
 """With fewer pairs, then or now, chance alone moves levels too far."""
 _PSEUDO = 0.5  # pairs' worth at each level: what was never seen may yet be
 
@@ -36,7 +36,7 @@ class Drift:
 
     Attributes:
         indices: Stability index by comparison, largest first.
-        level: Of the comparison that moved most the level that moved most.
+        level: Of the comparison that moved most the level that adds most to its index.
         then: Share of the pairs at that level when the model was fitted.
         now: Share of today's pairs.
     """
@@ -114,13 +114,14 @@ def drift(model: LinkageModel, now: LevelCounts) -> Drift | None:
     if min(sum(next(iter(counts.values()))) for counts in (then, now)) < LEAST_PAIRS:
         return None
     shares = {name: (_shares(then[name]), _shares(now[name])) for name in now}
-    indices = {name: float(((b - a) * np.log(b / a)).sum()) for name, (a, b) in shares.items()}
+    parts = {name: (b - a) * np.log(b / a) for name, (a, b) in shares.items()}
+    indices = {name: float(part.sum()) for name, part in parts.items()}
     indices = dict(sorted(indices.items(), key=lambda item: (-item[1], item[0])))
     most = next(iter(indices))
-    before, after = shares[most]
-    level = int(np.abs(after - before).argmax())
+    level = int(parts[most].argmax())
     meaning = ("missing", *model.comparisons[most].labels)[level]
-    return Drift(indices, meaning, float(before[level]), float(after[level]))
+    before, after = (float(share[level]) for share in shares[most])
+    return Drift(indices, meaning, before, after)
 
 
 def _shares(counts: Sequence[int]) -> Floats:

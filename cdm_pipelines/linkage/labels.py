@@ -29,8 +29,8 @@ def resolve(
     """Labelled pairs as positions left < right with whether they match, each pair once, sorted.
 
     Args:
-        labels: ``left_source``, ``left_id``, ``right_source``, ``right_id``, ``match`` (true or false); the sources may
-            be left out where the policy names none.
+        labels: ``left_source``, ``left_id``, ``right_source``, ``right_id``, ``match`` (true or false); the sources do
+            not count, and may be left out, where the policy names none.
         policy: How the records are linked.
         records: The records; labels of others are left out of account.
         allowed: Which pairs may be made at all; labels of others likewise.
@@ -40,9 +40,7 @@ def resolve(
             records.
     """
     if policy.source is None:
-        labels = labels.assign(
-            **{name: ONLY_SOURCE for name in ("left_source", "right_source") if name not in labels.columns}
-        )
+        labels = labels.assign(left_source=ONLY_SOURCE, right_source=ONLY_SOURCE)
     missing = [name for name in (*PAIR, "match") if name not in labels.columns]
     if missing:
         raise LinkageError(f"labels: there is no column {missing[0]!r}; give {', '.join(PAIR)}, match")

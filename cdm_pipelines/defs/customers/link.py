@@ -69,7 +69,7 @@ def link(
     """Link all current party records."""
     from cdm_pipelines.flows.link import link_parties  # noqa: PLC0415 - heavy rooms load in a run
     from cdm_pipelines.flows.link_checks import DRIFT_UNKNOWN, REFIT, pattern_drift  # noqa: PLC0415
-    from cdm_pipelines.linkage.pictures import odds_picture, weights_picture  # noqa: PLC0415
+    from cdm_pipelines.linkage.pictures import expected_picture, odds_picture, weights_picture  # noqa: PLC0415
 
     with told_to_people():
         limit = Thresholds.load(platform.settings.policies / "checks.yaml").pattern_drift
@@ -107,6 +107,12 @@ def link(
                     odds_picture(odds, linked.models[kind]), "pairs by log2 odds of a match"
                 )
                 for kind, odds in linked.odds.items()
+            },
+            **{
+                f"expected precision and recall of {kind}": picture(
+                    expected_picture(curve, linked.models[kind]), "by match threshold (log2 odds)"
+                )
+                for kind, curve in linked.expected.items()
             },
             "weights": bar_chart(linked.weight_steps, ("match weight", "pairs"), scale=True),
             "seconds": {stage: round(seconds, 2) for stage, seconds in linked.seconds.items()},
