@@ -4,7 +4,7 @@ Belongs here: which records, model and clusters a question is about. Does not be
 (linkage.explain, linkage.explain_clusters).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cdm_pipelines.contracts.model import PartyKind
-from cdm_pipelines.flows import layout
+from cdm_pipelines.flows import layout, model_versions
 from cdm_pipelines.flows.link import merged_in_source, party_records
 from cdm_pipelines.flows.link_files import FileError, read_files
 from cdm_pipelines.ingest.lake import Lake
@@ -240,3 +240,33 @@ def steps(linkage: Linkage) -> dict[int, int]:
         np.floor(weight + log2_odds(linkage.model.prior)).astype(int), return_counts=True
     )
     return dict(zip(bits.tolist(), counts.tolist(), strict=True))
+
+
+def others(
+    fitted: Mapping[str, LinkageModel], asked: str, settings: Settings | None
+) -> dict[str, LinkageModel | None]:
+    """What models are to be held against: a model file, or former models of the pipeline.
+
+    Args:
+        fitted: Models by name; the pipeline's by kind of party.
+        asked: A file, a fingerprint, or ``previous``, which is None for a kind that has had one model only.
+        settings: Where the pipeline is; None where the models are not its own.
+
+    Raises:
+        ExplainError: There is no such model.
+        FileError: The file is none.
+    """
+    if settings is None or Path(asked).is_file():
+        if not Path(asked).is_file():
+            raise ExplainError(f"{asked}: there is no such file; name a model file")
+        other = written_model(None, Path(asked))
+        alike = {name: len(one.comparisons.keys() & other.comparisons.keys()) for name, one in fitted.items()}
+        return {max(alike, key=alike.__getitem__): other}
+    lake = Lake(settings.lake_url)
+    found = {name: model_versions.find(lake, PartyKind(name), asked) for name in fitted}
+    if asked != model_versions.PREVIOUS:
+        found = {name: version for name, version in found.items() if version}
+    if not found:
+        known = [one for name in fitted for one in model_versions.versions(lake, PartyKind(name))]
+        raise ExplainError(f"{model_versions.unknown(asked, known)}.")
+    return {name: version.read(lake) if version else None for name, version in found.items()}

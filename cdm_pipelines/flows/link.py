@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.model import PartyKind
-from cdm_pipelines.flows import layout
+from cdm_pipelines.flows import layout, model_versions
 from cdm_pipelines.ingest.lake import TEXT, Lake, to_table
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, LinkResult, link
 from cdm_pipelines.linkage.drift import COUNTS, Drift, drift
@@ -94,7 +94,7 @@ def link_parties(
         )
         models.append(result.model.to_json())
         if model is None:
-            lake.write_text(layout.model_path(kind), models[-1])
+            model_versions.put(lake, kind, result.model)
             linked.fitted = True
         clusters.append(_table(result.clusters))
         pairs.append(_table(result.pairs))

@@ -32,6 +32,6 @@ def pattern_drift(drifts: Mapping[str, Drift | None], limit: Remark) -> Verdict 
 def _told(drift: Drift | None, limit: Remark) -> str:
     if drift is None:
         return DRIFT_UNKNOWN
-    others = [name for name, index in list(drift.indices.items())[1:] if index > limit.warn]
-    also = f", also {', '.join(others)}" if others else ""
-    return f"stability index {drift.largest:.3f}, most moved {drift.text}{also}"
+    moved = [name for name, index in drift.indices.items() if index > limit.warn]
+    also = f", also {', '.join(moved[1:])}" if moved[1:] else ""
+    return f"stability index {drift.largest:.3f}" + (f", most moved {drift.text}{also}" if moved else "")

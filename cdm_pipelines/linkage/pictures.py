@@ -188,7 +188,8 @@ def expected_chart(curve: Sequence[Mapping[str, float]], match: float) -> Pictur
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         shapes.append(_line(60, up(share), _WIDTH - 40, up(share), "#eee"))
         shapes.append(_text(52, up(share) + 4, f"{share:g}", anchor="end"))
-    bits = range(math.ceil(odds[0]), math.floor(odds[-1]) + 1, max(round((odds[-1] - odds[0]) / 12), 1))
+    step = max(round((odds[-1] - odds[0]) / 12), 1)
+    bits = range(math.ceil(odds[0] / step) * step, math.floor(odds[-1]) + 1, step)
     shapes += [_text(across(bit), up(0) + 16, f"{bit:+d}" if bit else "0", anchor="middle") for bit in bits]
     shapes.append(_line(across(match), up(1) - 8, across(match), up(0), "#222"))
     at = next((row for row in curve if row["odds"] >= match), curve[-1])
