@@ -211,7 +211,15 @@ def _waterfall(found: "Waterfall", match: float, review: float) -> Table:
 
 
 def _verdict(answer: "Answer") -> Iterator[str]:
-    found = answer.explanation
+    found, made = answer.explanation, answer.made
+    if made.rules:
+        yield f"Blocking rules that made a pair of them: {', '.join(made.rules)}."
+    else:
+        yield "No blocking rule made a pair of them."
+    if made.cut:
+        yield f"They share the keys of {', '.join(made.cut)}, but in a block that is too large: it was cut or refined."
+    if found.decided:
+        yield "They were decided to be the same party: that holds, whatever they score."
     if found.together is None or found.graph is None:
         yield "Which clusters they are in is known with --out."
     elif found.together:

@@ -25,6 +25,7 @@ from cdm_pipelines.linkage.constraints import resolve
 from cdm_pipelines.linkage.encode import ONLY_SOURCE, encode
 from cdm_pipelines.linkage.explain import Subject, log2_odds
 from cdm_pipelines.linkage.explain_clusters import Explanation
+from cdm_pipelines.linkage.explain_rules import MadePair, made_pair
 from cdm_pipelines.quality.shapes import shape
 from cdm_pipelines.settings import Settings
 
@@ -45,6 +46,7 @@ class Linkage:
         clusters: ``source``, ``record_id``, ``cluster_id``; none where they are not known.
         pairs: Pairs from the review threshold on, likewise.
         same: Pairs that were decided to be the same party.
+        different: Pairs that were decided not to be.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Linkage:
     clusters: pa.Table | None = None
     pairs: pa.Table | None = None
     same: pd.DataFrame | None = None
+    different: pd.DataFrame | None = None
 
     @cached_property
     def names(self) -> pa.Array:
@@ -61,6 +64,11 @@ class Linkage:
         ids = _text(self.table, self.policy.id)
         sources = _text(self.table, self.policy.source) if self.policy.source else pa.scalar(ONLY_SOURCE)
         return pc.binary_join_element_wise(sources, ids, "|")
+
+    def key(self, row: int) -> tuple[str, str]:
+        """Source and id of a record."""
+        source = _text(self.table, self.policy.source)[row].as_py() if self.policy.source else ONLY_SOURCE
+        return source, _text(self.table, self.policy.id)[row].as_py()
 
     def row(self, name: str) -> int | None:
         """The row of a record named ``source|record_id``, or by its id alone where only one record has that.
@@ -166,12 +174,13 @@ class Answer:
     linkage: Linkage
     subject: Subject
     explanation: Explanation
+    made: MadePair
 
 
 def explain(linkages: Sequence[Linkage], left: str, right: str, *, show_values: bool = False) -> Answer:
     """Explain the pair of records of these names.
 
-    Only the records of their clusters are encoded: scores do not depend on other records.
+    Only the records of their clusters are compared: scores do not depend on other records. Blocking does.
 
     Raises:
         ExplainError: There is no such record, or the two are linked apart.
@@ -194,16 +203,19 @@ def explain(linkages: Sequence[Linkage], left: str, right: str, *, show_values: 
     if missing is not None:
         raise ExplainError(f"The records no longer have {missing!r}, which was linked: link them again.")
     groups = [np.array([position[name] for name in group], dtype=np.int32) for group in members or ()]
+    same, different = resolve(records, home.same, home.different)
     explanation = Explanation.of(
         subject,
         position[names[0]],
         position[names[1]],
         (groups[0], groups[1]) if groups else None,
-        same=resolve(records, home.same, None)[0],
+        same=same,
+        different=different,
         made=resolve(records, home.pairs.to_pandas(), None)[0] if home.pairs is not None else None,
         show=str if show_values else shape,
     )
-    return Answer(home, subject, explanation)
+    ends = [home.key(at) for at in (row, second)]
+    return Answer(home, subject, explanation, made_pair(home.table, home.policy, ends[0], ends[1]))
 
 
 def _home(linkages: Sequence[Linkage], name: str) -> tuple[Linkage, int]:

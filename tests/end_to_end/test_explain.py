@@ -96,6 +96,7 @@ def test_a_pair_of_one_cluster(files: Files, tmp_path: Path) -> None:
     assert "crm|007 and shop|007: probability 1.0000, a match by itself" in told
     for word in ("prior odds", "given_name", "surname", "birth_date", "address", "related records", "equal"):
         assert word in told
+    assert re.search(r"Blocking rules that made a pair of them: .*birth_date", told)
     assert re.search(r"They are in one cluster, of \d+ records", told)
     assert "  crm|007 and shop|007: probability 1.0000" in told
     pairs = pq.read_table(files.folder / "linked" / "pairs.parquet").to_pylist()
@@ -118,6 +119,7 @@ def test_values_are_shown_when_asked_for_and_else_as_shapes(files: Files) -> Non
 def test_a_pair_of_two_clusters(files: Files) -> None:
     told = files.ask("explain", "crm|007", "shop|008", *files.given)
     assert "no match by itself" in told
+    assert "No blocking rule made a pair of them." in told
     assert (
         "They are in two clusters, because:\n  crm|007 and shop|008 contradict each other: different " in told
     )
