@@ -253,6 +253,27 @@ def test_two_records_that_the_pipeline_kept_apart(pipeline: Pipeline) -> None:
     assert "threshold" in told
 
 
+def test_two_records_that_their_own_source_merged(pipeline: Pipeline, tmp_path: Path) -> None:
+    deployment, _ = pipeline
+    left, right = records_of(deployment, together=False)
+    records = Lake(deployment.settings.lake_url).read(layout.records_path(Entity.PARTY))
+    source, _, record_id = left.partition("|")
+    here = pc.equal(pc.binary_join_element_wise(records["source"], records["entity"], "/"), source)
+    merged = pc.if_else(pc.and_(here, pc.equal(records["record_id"], record_id)), right.split("|")[1], None)
+    settings = load_settings(home=tmp_path, lake_url=str(tmp_path / "lake"), threads=1)
+    position = records.schema.get_field_index("merged_into")
+    Lake(settings.lake_url).write(
+        layout.records_path(Entity.PARTY),
+        records.set_column(position, "merged_into", merged.cast(pa.string())),
+    )
+    own = Deployment(settings)
+    materialized(own)
+    told = own.ask("link", "explain", left, right)
+    assert "They were decided to be the same party: that holds, whatever they score." in told
+    assert re.search(r"They are in one cluster, .*\n  .*: decided", told)
+    assert "decided" not in deployment.ask("link", "explain", left, right)
+
+
 def test_a_person_and_an_organisation(pipeline: Pipeline) -> None:
     deployment, _ = pipeline
     rows = pq.read_table(Path(deployment.settings.lake_url) / "link" / "clusters.parquet").to_pylist()
