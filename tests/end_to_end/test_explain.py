@@ -4,32 +4,23 @@ import csv
 import re
 from base64 import b64decode
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from cdm_pipelines.components.platform import Platform
 from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.contracts.model import PartyKind
-from cdm_pipelines.defs.customers.link import MATCHES, MODEL, link
-from cdm_pipelines.flows import layout, model_versions
-from cdm_pipelines.flows.catalogue import all_contracts
-from cdm_pipelines.flows.link import link_parties
-from cdm_pipelines.flows.link_checks import DRIFT_UNKNOWN
-from cdm_pipelines.flows.records import build_records
-from cdm_pipelines.flows.source_day import process_day
+from cdm_pipelines.defs.customers.link import MATCHES, MODEL
+from cdm_pipelines.flows import layout
 from cdm_pipelines.ingest.lake import Lake
-from cdm_pipelines.linkage import LinkageModel
 from cdm_pipelines.settings import load_settings
 
-from .conftest import DAYS, Deployment
+from .conftest import Deployment, Pipeline, materialized
 
 GIVEN = ("Jan", "Katrijn", "Willem", "Sjoukje", "Bas", "Femke", "Otto", "Nelleke")
 FAMILY = ("Klaassen", "Poppenkast", "Wever", "Dijkstra", "Ooievaar", "Zonneveld")
@@ -200,31 +191,6 @@ def test_help_shows_the_options_of_linking_and_the_other_commands(files: Files) 
 # What the pipeline linked
 
 
-Pipeline = tuple[Deployment, dg.ExecuteInProcessResult]
-
-
-@pytest.fixture(scope="module")
-def pipeline(extracts: Path, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
-    """Party records of a day, linked by the pipeline's own asset."""
-    home = tmp_path_factory.mktemp("pipeline")
-    settings = load_settings(home=home, landing_url=str(extracts), lake_url=str(home / "lake"), threads=1)
-    lake = Lake(settings.lake_url)
-    for contract in all_contracts():
-        if any(path.startswith("party.") for column in contract.columns for path in column.maps_to):
-            process_day(settings, lake, contract, DAYS[0])
-    build_records(lake, all_contracts(), [Entity.PARTY])
-    deployment = Deployment(settings)
-    return deployment, materialized(deployment)
-
-
-def materialized(deployment: Deployment) -> dg.ExecuteInProcessResult:
-    """A run of the linkage alone."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in deployment.settings.environment().items():
-            patch.setenv(name, value)
-        return dg.materialize([link], resources={"platform": Platform()})
-
-
 def records_of(deployment: Deployment, *, together: bool) -> tuple[str, str]:
     """Two records of one cluster, or the first records of the two largest clusters of persons."""
     rows = pq.read_table(Path(deployment.settings.lake_url) / "link" / "clusters.parquet").to_pylist()
@@ -290,106 +256,6 @@ def test_the_models_of_the_pipeline(pipeline: Pipeline) -> None:
     assert "person: fitted on" in told
     assert "organisation: fitted on" in told
     assert told.count("would not match a perfect copy of themselves") == 2
-
-
-def test_a_former_model_is_kept_told_apart_and_brought_back(pipeline: Pipeline, tmp_path: Path) -> None:
-    deployment, _ = pipeline
-    lake = Lake(deployment.settings.lake_url)
-    assert "person: there is no former model" in deployment.ask("link", "model", "--diff", "previous")
-    first = lake.read_text(layout.model_path("person"))
-    fitted = LinkageModel.from_json(first)
-    surname = fitted.comparisons["surname"]
-    other = replace(surname, m=(surname.m[0] / 8, *surname.m[1:]))
-    changed = replace(fitted, match=0.5, comparisons={**fitted.comparisons, "surname": other})
-    model_versions.put(lake, PartyKind.PERSON, changed)
-    told = deployment.ask("link", "model")
-    assert f"person: former models, the last one first: {fitted.fingerprint}" in told
-    assert f"fingerprint {changed.fingerprint}" in told
-
-    picture = tmp_path / "both.svg"
-    told = deployment.ask("link", "model", "--diff", "previous", "--picture", str(picture))
-    assert f"person: model {fitted.fingerprint} (then) and {changed.fingerprint} (now)" in told
-    assert re.search(rf"accepted from probability +│ +{fitted.match:.4f} │ +0.5000", told)
-    rows = [
-        [cell.strip() for cell in line.split("│")[1:-1]] for line in told.splitlines() if line.count("│") > 6
-    ]
-    assert rows[0][:2] == ["surname", "different"]
-    assert rows[0][-1] == "-3.00"
-    assert {row[-1] for row in rows[1:]} == {"+0.00"}
-    assert "organisation: there is no former model" in told
-    assert "match weights then" in picture.read_text(encoding="utf-8")
-    kept = Path(lake.url) / "link" / "former_models" / "person" / f"0001-{fitted.fingerprint}.json"
-    assert told.split("organisation:")[0] == deployment.ask("link", "model", "--diff", str(kept))
-
-    assert "a is not a former model" in deployment.ask("link", "model", "--diff", "z", code=1).replace(
-        "'z'", "a"
-    )
-    assert "is not a former model; there is" in deployment.ask("link", "model", "--restore", "z", code=1)
-    assert f"model {fitted.fingerprint} is back" in deployment.ask(
-        "link", "model", "--restore", fitted.fingerprint[:6]
-    )
-    assert lake.read_text(layout.model_path("person")) == first
-    assert not link_parties(lake, deployment.settings).fitted
-    link_parties(lake, deployment.settings, refit=True)
-    assert [one.fingerprint for one in model_versions.versions(lake, PartyKind.PERSON)] == [
-        fitted.fingerprint,
-        changed.fingerprint,
-    ], "the same model, fitted again, is no new one"
-
-
-def test_a_model_of_another_policy_is_not_brought_back(pipeline: Pipeline) -> None:
-    deployment, _ = pipeline
-    lake = Lake(deployment.settings.lake_url)
-    today = LinkageModel.from_json(lake.read_text(layout.model_path("organisation")))
-    older = replace(today, policy="0" * 64)
-    model_versions.put(lake, PartyKind.ORGANISATION, older)
-    told = deployment.ask("link", "model")
-    assert "organisation: the policy has changed since; the next run fits anew" in told
-    assert "person: the policy has changed" not in told
-    assert link_parties(lake, deployment.settings).fitted
-    told = deployment.ask("link", "model", "--restore", older.fingerprint, code=1)
-    assert "was fitted under another organisation policy" in told
-    assert LinkageModel.from_json(lake.read_text(layout.model_path("organisation"))) == today
-
-
-def test_drift_is_nothing_on_the_day_of_the_fit_and_a_warning_when_records_change(
-    pipeline: Pipeline, tmp_path: Path
-) -> None:
-    deployment, done = pipeline
-    assert pattern_drift(done) == (True, None, DRIFT_UNKNOWN), "so few pairs tell nothing"
-    path = layout.records_path(Entity.PARTY)
-    records = Lake(deployment.settings.lake_url).read(path)
-    position = records.schema.get_field_index("record_id")
-    copies = [pc.binary_join_element_wise(records["record_id"], number, "-") for number in "123"]
-    more = pa.concat_tables([records, *(records.set_column(position, "record_id", ids) for ids in copies)])
-    own = load_settings(home=tmp_path, lake_url=str(tmp_path / "lake"), threads=1)
-    larger, lake = Deployment(own), Lake(own.lake_url)
-    lake.write(path, more)
-    passed, figure, told = pattern_drift(materialized(larger))
-    assert (passed, figure) == (True, 0)
-    assert told == "person: stability index 0.000; organisation: stability index 0.000"
-
-    position = more.schema.get_field_index("birth_date")
-    lake.write(
-        path, more.set_column(position, "birth_date", pa.nulls(len(more), more.schema.field(position).type))
-    )
-    passed, figure, told = pattern_drift(materialized(larger))
-    assert not passed
-    assert figure is not None
-    assert figure > 0.25
-    moved = r"person: stability index [\d.]+, most moved birth_date equal: \d+\.\d% of pairs then, 0\.0% now;"
-    assert re.search(moved, told)
-    assert "If that is here to stay, fit anew with `cdm run --date DAY --refit` (warning above 0.25)" in told
-
-
-def pattern_drift(done: dg.ExecuteInProcessResult) -> tuple[bool, float | None, str]:
-    """Whether the check passed, its figure and what it says; that it warns and stops nothing."""
-    assert done.success
-    (check,) = [one for one in done.get_asset_check_evaluations() if one.check_name == "pattern_drift"]
-    assert check.severity == dg.AssetCheckSeverity.WARN
-    figure = check.metadata["figure"].value if "figure" in check.metadata else None
-    assert figure is None or isinstance(figure, float)
-    return check.passed, figure, str(check.description)
 
 
 def test_metadata_shows_the_model_and_its_pairs_and_no_value(pipeline: Pipeline) -> None:
