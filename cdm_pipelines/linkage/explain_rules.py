@@ -1,17 +1,17 @@
 """Which blocking rules made a pair.
 
-Belongs here: the rules asked about one pair, among all the records they were asked about before. Does not belong here:
+Belongs here: the rules asked about one pair, among all the records that stand around it. Does not belong here:
 what a pair weighs (explain), or what all rules make together (blocking_report).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.linkage.blocking import Maker, bind
+from cdm_pipelines.linkage.blocking import Positions, bind
 from cdm_pipelines.linkage.encode import Records, encode
 from cdm_pipelines.linkage.policy import LinkagePolicy, Rule
 
@@ -30,7 +30,7 @@ class MadePair:
 
 
 def made_pair(
-    table: pa.Table | pd.DataFrame,
+    table: pa.Table,
     policy: LinkagePolicy,
     left: tuple[str, str],
     right: tuple[str, str],
@@ -38,8 +38,8 @@ def made_pair(
 ) -> MadePair:
     """Ask the rules about a pair.
 
-    All records of the table are needed: how large a block is, which words are rare and who is a neighbour depends on
-    them. Only the columns that rules read are encoded.
+    How large a block is, which words are rare and who is a neighbour depends on all records. They are encoded only for
+    the rules that may have made the pair, and of their columns only those that these rules read.
 
     Args:
         table: The records.
@@ -51,19 +51,40 @@ def made_pair(
     Raises:
         LinkageError: The table does not have what the policy reads.
     """
-    keys = {key for rule in policy.blocking for key in (*rule.keys, *rule.refine)}
-    read = {name for key in keys for name in (policy.derived[key].of if key in policy.derived else (key,))}
-    columns = {name: column for name, column in policy.columns.items() if name in read}
-    few = policy.model_copy(update={"columns": columns})
+    ids = pc.is_in(table[policy.id].cast(pa.string()), pa.array([left[1], right[1]]))
+    alone = encode(table.filter(ids), _only(policy, policy.blocking), 1)
+    ends = _ends(alone, left, right)
+    asked = [rule for rule in policy.blocking if _looks_around(rule, policy) or _agree(rule, alone, ends)]
+    if not asked:
+        return MadePair(())
+    few = _only(policy, asked)
     records = encode(table, few, threads)
-    ends = np.sort([_position(records, *left), _position(records, *right)]).astype(np.int32)
+    ends = _ends(records, left, right)
     made, cut = [], []
     for rule, maker in zip(few.blocking, bind(few, records, threads), strict=True):
         if maker.makes(ends[:1], ends[1:])[0]:
             made.append(rule.label)
-        elif _was_cut(rule, maker, records, ends):
+        elif not _looks_around(rule, policy):
             cut.append(rule.label)
     return MadePair(tuple(made), tuple(cut))
+
+
+def _only(policy: LinkagePolicy, rules: Sequence[Rule]) -> LinkagePolicy:
+    """The policy with some of its rules, and the columns that they read."""
+    keys = {key for rule in rules for key in (*rule.keys, *rule.refine)}
+    read = {name for key in keys for name in (policy.derived[key].of if key in policy.derived else (key,))}
+    columns = {name: column for name, column in policy.columns.items() if name in read}
+    return policy.model_copy(update={"blocking": tuple(rules), "columns": columns})
+
+
+def _looks_around(rule: Rule, policy: LinkagePolicy) -> bool:
+    """Whether more than the values of two records decides if the rule would pair them, blocks of any size allowed."""
+    takes = {policy.derived[key].take for key in (*rule.keys, *rule.refine) if key in policy.derived}
+    return bool(rule.window or rule.algorithm or "rare_tokens" in takes)
+
+
+def _ends(records: Records, left: tuple[str, str], right: tuple[str, str]) -> Positions:
+    return np.sort([_position(records, *left), _position(records, *right)]).astype(np.int32)
 
 
 def _position(records: Records, source: str, record_id: str) -> int:
@@ -72,12 +93,7 @@ def _position(records: Records, source: str, record_id: str) -> int:
     return int(np.flatnonzero(here & (records.source == records.sources.index(source)))[0])
 
 
-def _was_cut(rule: Rule, maker: Maker, records: Records, ends: np.ndarray) -> bool:
-    if rule.algorithm or rule.window or not (maker.oversized.blocks or rule.refine):
-        return False
-    return all(_share(records.key(key).codes[ends]) for key in rule.keys)
-
-
-def _share(codes: np.ndarray) -> bool:
-    """Whether two records have a value in common; shape (2, width), -1 for none."""
-    return bool(set(codes[0].tolist()) & set(codes[1].tolist()) - {-1})
+def _agree(rule: Rule, records: Records, ends: Positions) -> bool:
+    """Whether two records share a value of each of the rule's keys."""
+    codes = [records.key(key).codes[ends].tolist() for key in rule.keys]
+    return all(set(one) & set(other) - {-1} for one, other in codes)

@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from linkage_examples import full_people, full_policy, people, policy
 
@@ -285,12 +286,14 @@ def test_the_rules_of_a_pair_are_those_that_made_it() -> None:
     for k in sorted(examples | set(np.flatnonzero(rules == 0)[:2].tolist())):
         a, b = ((records.sources[records.source[at]], records.ids[int(at)].as_py()) for at in ends[k])
         expected = [rule.label for number, rule in enumerate(own.blocking) if rules[k] >> number & 1]
-        assert list(made_pair(table, own, b, a).rules) == expected
+        assert list(made_pair(pa.Table.from_pandas(table), own, b, a).rules) == expected
 
 
 def test_a_rule_that_was_cut_is_named() -> None:
     own = policy(blocking=[{"keys": "surname", "max_block_size": 3}, {"keys": ["given_name", "surname"]}])
-    same = rows(*((name, "Jan", "Hoekstra", None, None) for name in "abcd"), ("e", "Jan", "Smit", None, None))
+    same = pa.Table.from_pandas(
+        rows(*((name, "Jan", "Hoekstra", None, None) for name in "abcd"), ("e", "Jan", "Smit", None, None))
+    )
     found = made_pair(same, own, ("records", "a"), ("records", "b"))
     assert (found.rules, found.cut) == (("given_name + surname",), ("surname",))
     found = made_pair(same, own, ("records", "a"), ("records", "e"))
