@@ -300,6 +300,14 @@ def test_a_rule_that_was_cut_is_named() -> None:
     assert (found.rules, found.cut) == ((), ())
 
 
+def test_a_neighbour_shares_no_key_and_nothing_is_no_key() -> None:
+    own = policy(blocking=[{"keys": "surname", "window": 1}, {"keys": "postcode"}])
+    names = ("Bakker", "Bakkers", "Smit")
+    table = pa.Table.from_pandas(rows(*((name[0] + name[-1], "Jan", name, None, None) for name in names)))
+    found = [made_pair(table, own, ("records", "Br"), ("records", other)) for other in ("Bs", "St")]
+    assert [(one.rules, one.cut) for one in found] == [(("surname",), ()), ((), ())]
+
+
 # Apart
 
 
