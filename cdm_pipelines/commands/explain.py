@@ -13,8 +13,10 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
-from cdm_pipelines.commands import linkage
-from cdm_pipelines.commands.terminal import USAGE, console, fail, settings, show, told_to_people, writable
+from cdm_pipelines.commands import linkage, models
+from cdm_pipelines.commands.bars import WIDTH as BAR
+from cdm_pipelines.commands.bars import bar, signed
+from cdm_pipelines.commands.terminal import USAGE, console, fail, settings, told_to_people, writable
 
 if TYPE_CHECKING:
     from cdm_pipelines.flows.explain_links import Answer, Linkage
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from cdm_pipelines.linkage.pictures import Picture
 
 _DEFAULT = "files"
-_BAR = 30  # signs
 
 
 class _FilesByDefault(TyperGroup):
@@ -114,36 +115,42 @@ def show_model(
     out: Out = None,
     model: Model = None,
     picture: PictureFile = None,
+    diff: Annotated[
+        str,
+        typer.Option(
+            metavar="OTHER",
+            help="What is different from another model: a model file, or of the pipeline's own a fingerprint or "
+            "`previous`.",
+        ),
+    ] = "",
+    restore: Annotated[
+        str,
+        typer.Option(
+            metavar="FINGERPRINT", help="Bring a former model of the pipeline back; the next run uses it."
+        ),
+    ] = "",
 ) -> None:
     """Show a fitted model: m, u and weight per level; with records also its pairs, and records it cannot link."""
-    from cdm_pipelines.flows import explain_links  # noqa: PLC0415
-    from cdm_pipelines.linkage import pictures  # noqa: PLC0415
-    from cdm_pipelines.linkage.explain import log2_odds, unlinkable_share  # noqa: PLC0415
-
-    target, charts = _svg(picture), []
+    target, mine = _svg(picture), not (files or out or model)
+    if restore and not mine:
+        fail("--restore brings back a model of the pipeline: give no files with it.", USAGE)
     with told_to_people():
-        if files or not (out or model):
+        if restore:
+            models.restored(settings(), restore)
+        if files or mine:
             linkages = linkages_of(files, policy, out, model)
             fitted = {one.name: one.model for one in linkages}
         else:
-            linkages, fitted = [], {"model": explain_links.written_model(out, model)}
-        for name, one in fitted.items():
-            _show_model(name, one)
-            charts.append(pictures.weights_chart(one, f"{name}: match weights (bits)"))
-        for linkage in linkages:
-            share = unlinkable_share(linkage.table, linkage.policy, linkage.model)
-            console.print(
-                f"{linkage.name}: {share:.1%} of records would not match a perfect copy of themselves"
-            )
-            if linkage.pairs is not None:
-                charts.append(
-                    pictures.distribution_chart(
-                        explain_links.steps(linkage),
-                        f"{linkage.name}: pairs from the review threshold on, by log2 odds",
-                        log2_odds(linkage.model.match),
-                    )
-                )
+            linkages, fitted = [], {"model": _written(out, model)}
+        own = settings() if mine else None
+        charts = models.show_difference(fitted, diff, own) if diff else models.show(fitted, linkages, own)
     _draw(target, charts)
+
+
+def _written(out: Path | None, model: Path | None) -> "LinkageModel":
+    from cdm_pipelines.flows import explain_links  # noqa: PLC0415
+
+    return explain_links.written_model(out, model)
 
 
 def linkages_of(
@@ -189,36 +196,30 @@ def _waterfall(found: "Waterfall", match: float, review: float) -> Table:
         table.add_column(Text(heading), overflow="fold")
     for heading in ("bits", "frequency", "sum"):
         table.add_column(heading, justify="right")
-    table.add_column(no_wrap=True, min_width=_BAR)
+    table.add_column(no_wrap=True, min_width=BAR)
     totals = [0.0, *(value for step in found.steps for value in (step.before, step.total))]
     for step in found.steps:
         added = step.bits + step.term
         table.add_row(
             *(Text(text) for text in (step.name, step.meaning, step.left, step.right)),
-            _signed(step.bits),
-            _signed(step.term) if step.term else "",
-            _signed(step.total),
-            Text(_bar(step.before, step.total, totals), style="green" if added >= 0 else "red"),
+            signed(step.bits),
+            signed(step.term) if step.term else "",
+            signed(step.total),
+            Text(bar(step.before, step.total, totals), style="green" if added >= 0 else "red"),
         )
     return table
 
 
-def _signed(bits: float) -> str:
-    return f"{round(bits, 2) + 0.0:+.2f}"  # nothing is +0.00, not -0.00
-
-
-def _bar(start: float, end: float, values: Sequence[float]) -> str:
-    """A bar between two values on the scale that all values need; a line where zero is."""
-    low, high = min(values), max(values)
-    first, last, zero = (
-        round((x - low) / ((high - low) or 1) * (_BAR - 1)) for x in (*sorted((start, end)), 0)
-    )
-    marks = ["│" if place == zero else " " for place in range(_BAR)]
-    return "".join("█" if first <= place < max(last, first + 1) else mark for place, mark in enumerate(marks))
-
-
 def _verdict(answer: "Answer") -> Iterator[str]:
-    found = answer.explanation
+    found, made = answer.explanation, answer.made
+    if made.rules:
+        yield f"Blocking rules that made a pair of them: {', '.join(made.rules)}."
+    else:
+        yield "No blocking rule made a pair of them."
+    if made.cut:
+        yield f"They share the keys of {', '.join(made.cut)}, but in a block that is too large: it was cut or refined."
+    if found.decided:
+        yield "They were decided to be the same party: that holds, whatever they score."
     if found.together is None or found.graph is None:
         yield "Which clusters they are in is known with --out."
     elif found.together:
@@ -229,25 +230,3 @@ def _verdict(answer: "Answer") -> Iterator[str]:
     else:
         yield "They are in two clusters, because:"
         yield from (f"  {reason}" for reason in found.reasons)
-
-
-def _show_model(name: str, model: "LinkageModel") -> None:
-    from cdm_pipelines.linkage.report import parameters  # noqa: PLC0415
-
-    rows = parameters(model)
-    weights = [0.0, *(float(row["weight"]) for row in rows)]
-    console.print(
-        f"{name}: fitted on {model.records:,} records; 1 of {1 / model.prior:,.0f} pairs is a match; "
-        f"accepted from probability {model.match:.4f} on",
-        markup=False,
-    )
-    table = [
-        {
-            **{key: str(row[key]) for key in ("comparison", "meaning")},
-            **{key: f"{row[key]:.3g}" for key in ("m", "u", "related")},
-            "bits": _signed(row["weight"]),
-            "": _bar(0.0, float(row["weight"]), weights),
-        }
-        for row in rows
-    ]
-    show("Weights", table, numeric=["m", "u", "related", "bits"])

@@ -22,9 +22,19 @@ def link(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for clusters.parquet, pairs.parquet and model.json.", file_okay=False),
+        typer.Option(
+            help="Folder for clusters.parquet, pairs.parquet, model.json and charts.svg.", file_okay=False
+        ),
     ] = None,
     model: Annotated[Path | None, typer.Option(help="Use this fitted model.", exists=True)] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="Pairs known to match or not, to refine the fit: left_source, left_id, right_source, right_id, match.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
     explain_blocking: Annotated[
         bool, typer.Option("--explain-blocking", help="Only count the pairs that each blocking rule makes.")
     ] = False,
@@ -43,6 +53,8 @@ def link(
     """Find records that describe the same party. One file is deduplicated; several are linked as well."""
     if picture and not explain_blocking:
         fail("--picture goes with --explain-blocking.", USAGE)
+    if labels and (model or explain_blocking):
+        fail("--labels goes with a fit: leave --model and --explain-blocking out.", USAGE)
     if out is None and not explain_blocking:
         fail("Give a folder for the result: --out FOLDER.", USAGE)
     with interruptible("Stopped: no result was written."), told_to_people():
@@ -54,7 +66,7 @@ def link(
             writable(out / "clusters.parquet")
             policy = policy or _suggested(files, out)
             with countdown(LINKING) as told:
-                done = link_files(files, policy, out, model_path=model, share=told)
+                done = link_files(files, policy, out, model_path=model, labels=labels, share=told)
             console.print(
                 f"{done.records:,} records, {done.pairs:,} scored pairs, {done.clusters:,} clusters "
                 f"({done.duplicates:,} duplicate records) written to {out}",

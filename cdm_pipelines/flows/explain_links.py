@@ -4,7 +4,7 @@ Belongs here: which records, model and clusters a question is about. Does not be
 (linkage.explain, linkage.explain_clusters).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cdm_pipelines.contracts.model import PartyKind
-from cdm_pipelines.flows import layout, tables
+from cdm_pipelines.flows import layout, model_versions, tables
 from cdm_pipelines.flows.link_files import FileError, read_files
 from cdm_pipelines.flows.link_inputs import merged_in_source, party_records
 from cdm_pipelines.ingest.lake import Lake
@@ -25,6 +25,7 @@ from cdm_pipelines.linkage.constraints import resolve
 from cdm_pipelines.linkage.encode import ONLY_SOURCE, encode
 from cdm_pipelines.linkage.explain import Subject, log2_odds
 from cdm_pipelines.linkage.explain_clusters import Explanation
+from cdm_pipelines.linkage.explain_rules import MadePair, made_pair
 from cdm_pipelines.quality.shapes import shape
 from cdm_pipelines.settings import Settings
 
@@ -45,6 +46,7 @@ class Linkage:
         clusters: ``source``, ``record_id``, ``cluster_id``; none where they are not known.
         pairs: Pairs from the review threshold on, likewise.
         same: Pairs that were decided to be the same party.
+        different: Pairs that were decided not to be.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Linkage:
     clusters: pa.Table | None = None
     pairs: pa.Table | None = None
     same: pd.DataFrame | None = None
+    different: pd.DataFrame | None = None
 
     @cached_property
     def names(self) -> pa.Array:
@@ -61,6 +64,11 @@ class Linkage:
         ids = _text(self.table, self.policy.id)
         sources = _text(self.table, self.policy.source) if self.policy.source else pa.scalar(ONLY_SOURCE)
         return pc.binary_join_element_wise(sources, ids, "|")
+
+    def key(self, row: int) -> tuple[str, str]:
+        """Source and id of a record."""
+        source = _text(self.table, self.policy.source)[row].as_py() if self.policy.source else ONLY_SOURCE
+        return source, _text(self.table, self.policy.id)[row].as_py()
 
     def row(self, name: str) -> int | None:
         """The row of a record named ``source|record_id``, or by its id alone where only one record has that.
@@ -166,12 +174,13 @@ class Answer:
     linkage: Linkage
     subject: Subject
     explanation: Explanation
+    made: MadePair
 
 
 def explain(linkages: Sequence[Linkage], left: str, right: str, *, show_values: bool = False) -> Answer:
     """Explain the pair of records of these names.
 
-    Only the records of their clusters are encoded: scores do not depend on other records.
+    Only the records of their clusters are compared: scores do not depend on other records. Blocking does.
 
     Raises:
         ExplainError: There is no such record, or the two are linked apart.
@@ -194,16 +203,19 @@ def explain(linkages: Sequence[Linkage], left: str, right: str, *, show_values: 
     if missing is not None:
         raise ExplainError(f"The records no longer have {missing!r}, which was linked: link them again.")
     groups = [np.array([position[name] for name in group], dtype=np.int32) for group in members or ()]
+    same, different = resolve(records, home.same, home.different)
     explanation = Explanation.of(
         subject,
         position[names[0]],
         position[names[1]],
         (groups[0], groups[1]) if groups else None,
-        same=resolve(records, home.same, None)[0],
+        same=same,
+        different=different,
         made=resolve(records, home.pairs.to_pandas(), None)[0] if home.pairs is not None else None,
         show=str if show_values else shape,
     )
-    return Answer(home, subject, explanation)
+    ends = [home.key(at) for at in (row, second)]
+    return Answer(home, subject, explanation, made_pair(home.table, home.policy, ends[0], ends[1]))
 
 
 def _home(linkages: Sequence[Linkage], name: str) -> tuple[Linkage, int]:
@@ -240,3 +252,33 @@ def steps(linkage: Linkage) -> dict[int, int]:
         np.floor(weight + log2_odds(linkage.model.prior)).astype(int), return_counts=True
     )
     return dict(zip(bits.tolist(), counts.tolist(), strict=True))
+
+
+def others(
+    fitted: Mapping[str, LinkageModel], asked: str, settings: Settings | None
+) -> dict[str, LinkageModel | None]:
+    """What models are to be held against: a model file, or former models of the pipeline.
+
+    Args:
+        fitted: Models by name; the pipeline's by kind of party.
+        asked: A file, a fingerprint, or ``previous``, which is None for a kind that has had one model only.
+        settings: Where the pipeline is; None where the models are not its own.
+
+    Raises:
+        ExplainError: There is no such model.
+        FileError: The file is none.
+    """
+    if settings is None or Path(asked).is_file():
+        if not Path(asked).is_file():
+            raise ExplainError(f"{asked}: there is no such file; name a model file")
+        other = written_model(None, Path(asked))
+        alike = {name: len(one.comparisons.keys() & other.comparisons.keys()) for name, one in fitted.items()}
+        return {max(alike, key=alike.__getitem__): other}
+    lake = Lake(settings.lake_url)
+    found = {name: model_versions.find(lake, PartyKind(name), asked) for name in fitted}
+    if asked != model_versions.PREVIOUS:
+        found = {name: version for name, version in found.items() if version}
+    if not found:
+        known = [one for name in fitted for one in model_versions.versions(lake, PartyKind(name))]
+        raise ExplainError(f"{model_versions.unknown(asked, known)}.")
+    return {name: version.read(lake) if version else None for name, version in found.items()}

@@ -76,6 +76,16 @@ def link_state_folder(kind: str) -> str:
     return f"link/state/{kind}"
 
 
+def former_models(kind: str) -> str:
+    """Folder of the models that were in the place of today's before it."""
+    return f"link/former_models/{kind}"
+
+
+def former_model_path(kind: str, number: int, fingerprint: str) -> str:
+    """The model that was replaced as the ``number``-th."""
+    return f"{former_models(kind)}/{number:04d}-{fingerprint}.json"
+
+
 def days(lake: Lake, layer: str, contract: SourceContract) -> list[str]:
     """Dates for which a layer has a table, in order."""
     return [PurePosixPath(path).stem for path in lake.paths(f"{layer}/{contract.source}/{contract.entity}")]

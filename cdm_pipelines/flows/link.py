@@ -14,13 +14,14 @@ import pyarrow as pa
 
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.model import PartyKind
-from cdm_pipelines.flows import layout, tables
+from cdm_pipelines.flows import layout, model_versions, tables
 from cdm_pipelines.flows.link_kind import KindLinked, link_changes, link_everything
 from cdm_pipelines.flows.link_state import KeptState, fingerprint, read_state, write_state
 from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.ingest.layered import Mark
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy
 from cdm_pipelines.linkage.constraints import Decided
+from cdm_pipelines.linkage.drift import COUNTS, Drift, drift
 from cdm_pipelines.settings import Settings
 
 OUTGROWN = 3
@@ -53,7 +54,9 @@ class Linked:
     levels: dict[str, list[Mapping[str, object]]] = field(default_factory=dict)
     models: dict[str, LinkageModel] = field(default_factory=dict)
     odds: dict[str, dict[int, int]] = field(default_factory=dict)
+    expected: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     unlinkable: dict[str, float] = field(default_factory=dict)
+    drift: dict[str, Drift | None] = field(default_factory=dict)
 
     def add(self, one: KindLinked) -> None:
         """Account for the records of one kind."""
@@ -69,6 +72,8 @@ class Linked:
         self.seconds[kind] = round(one.seconds, 2)
         self.models[kind] = one.model
         self.odds[kind] = {int(low): count for low, count in report["odds"].items()}
+        self.expected[kind] = report["expected_curve"]
+        self.drift[kind] = drift(one.model, report[COUNTS])
         self.levels[kind] = [
             {name: row[name] for name in ("comparison", "meaning", "m", "u", "weight")}
             for row in report["comparisons"]
@@ -134,7 +139,7 @@ def link_parties(
             continue
         done.append(one)
         if model is None:
-            lake.write_text(layout.model_path(kind), one.model.to_json())
+            model_versions.put(lake, kind, one.model)
             linked.fitted = True
         linked.add(one)
     publish_links(lake, done, parties)

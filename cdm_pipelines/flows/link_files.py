@@ -19,6 +19,7 @@ from cdm_pipelines.flows.suggested_policy import ROW_NUMBER
 from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, LinkResult, link
 from cdm_pipelines.linkage.blocking_report import BlockingReport, explain_blocking
+from cdm_pipelines.linkage.pictures import result_picture
 from cdm_pipelines.quality.profile import dialect_of
 
 
@@ -42,20 +43,25 @@ def link_files(
     out: Path,
     *,
     model_path: Path | None = None,
+    labels: Path | None = None,
     share: Callable[[str, float], None] = lambda *_: None,
 ) -> Linked:
     """Link CSV or Parquet files and write ``clusters.parquet``, ``pairs.parquet`` and ``model.json`` to ``out``.
+
+    Beside them ``charts.svg`` shows the model and what it expects of its pairs. ``labels`` is a file of pairs known to
+    match or not, which teach the fit.
 
     They are written when all is done, so an error or an interrupt leaves none of them, or those of an earlier run.
 
     Raises:
         FileError: A file is neither CSV nor Parquet or cannot be read.
-        LinkageError: The policy does not fit the files.
+        LinkageError: The policy or the labels do not fit the files.
     """
     policy = LinkagePolicy.load(policy_path)
     model = LinkageModel.from_json(model_path.read_text(encoding="utf-8")) if model_path else None
     table = read_files(files, policy)
-    result = link(table, policy, model=model, share=share)
+    known = None if labels is None else read_text(labels).to_pandas()
+    result = link(table, policy, model=model, labels=known, share=share)
     write_result(result, out)
     clusters = result.report["clusters"]
     return Linked(table.num_rows, len(result.pairs), clusters, table.num_rows - clusters)
@@ -86,6 +92,7 @@ def write_result(result: LinkResult, out: Path) -> None:
         lake.write("clusters.parquet", result.clusters)
         lake.write("pairs.parquet", result.pairs)
         lake.write_text("model.json", result.model.to_json())
+        lake.write_text("charts.svg", result_picture(result.model, result.report))
         for file in sorted(staged.iterdir()):
             os.replace(file, out / file.name)  # noqa: PTH105 - replaces on every platform
     finally:

@@ -23,6 +23,7 @@ from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, link, report
 from cdm_pipelines.linkage.cluster import Links
 from cdm_pipelines.linkage.comparers import Packing
 from cdm_pipelines.linkage.constraints import Decided
+from cdm_pipelines.linkage.drift import COUNTS
 from cdm_pipelines.linkage.encode import linked_columns, ordered_records
 from cdm_pipelines.linkage.explain import unlinkable_share
 from cdm_pipelines.linkage.moved import Moved, patched
@@ -225,8 +226,6 @@ def _pairs(
 
 def _report(policy: LinkagePolicy, model: LinkageModel, done: Relinked) -> dict[str, Any]:
     """What can be told of the pairs that were compared."""
-    histogram = report.Histogram()
-    histogram.add(done.state.links.odds)
     sizes = np.bincount(np.bincount(done.state.member))
     return {
         "records": len(done.records),
@@ -234,7 +233,9 @@ def _report(policy: LinkagePolicy, model: LinkageModel, done: Relinked) -> dict[
         "cluster_sizes": {str(size): int(count) for size, count in enumerate(sizes) if size and count},
         "pairs": done.compared,
         "rules": [],
-        "odds": {str(low): count for low, count in histogram.steps().items()},
+        "odds": {str(low): count for low, count in done.scores.steps().items()},
+        "expected_curve": done.scores.curve(),
+        COUNTS: done.levels,
         "thresholds": {"match": model.match, "review": policy.thresholds.review},
         "comparisons": report.parameters(model),
         "seconds": done.seconds,

@@ -65,8 +65,8 @@ class Lake:
         """Whether there is a table at ``path``."""
         return bool(self._filesystem.exists(self._full(path)))
 
-    def paths(self, folder: str) -> list[str]:
-        """Paths of all tables below ``folder``, sorted; empty when the folder does not exist."""
+    def paths(self, folder: str, suffix: str = ".parquet") -> list[str]:
+        """Paths of all tables, or other files, below ``folder``, sorted; empty when the folder does not exist."""
         base = self._full(folder)
         if not self._filesystem.exists(base):
             return []
@@ -74,7 +74,7 @@ class Lake:
         return sorted(
             str(PurePosixPath(f).relative_to(self._root))
             for f in found
-            if f.endswith(".parquet") and "/.tmp-" not in f
+            if f.endswith(suffix) and "/.tmp-" not in f
         )
 
     def delete(self, path: str) -> None:

@@ -19,7 +19,7 @@ from cdm_pipelines.linkage.levels import Levels
 from cdm_pipelines.linkage.policy import LinkagePolicy
 
 Pair = tuple[Positions, Positions]
-_COLUMNS = ("left_source", "left_id", "right_source", "right_id")
+PAIR = ("left_source", "left_id", "right_source", "right_id")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def resolve(records: Records, same: pd.DataFrame | None, different: pd.DataFrame
     Raises:
         LinkageError: A column is missing, or records are both the same (perhaps through others) and different.
     """
-    together, apart = _positions(records, same, "same"), _positions(records, different, "different")
+    together, apart = positions(records, same, "same")[:2], positions(records, different, "different")[:2]
     if len(apart[0]):
         _check(records, together, apart)
     return together, apart
@@ -78,25 +78,30 @@ def decision_places(records: Records, before: Decided, now: Decided) -> npt.NDAr
     for name in ("same", "different"):
         former, latter = (_decided_keys(getattr(decided, name)) for decided in (before, now))
         for some, others in ((former, latter), (latter, former)):
-            left, right = _positions(records, some[~some.index.isin(others.index)], name)
+            left, right = positions(records, some[~some.index.isin(others.index)], name)[:2]
             places += [left, right]
     return np.unique(np.concatenate(places)).astype(np.int64)
 
 
 def _decided_keys(pairs: pd.DataFrame | None) -> pd.DataFrame:
     if pairs is None or pairs.empty:
-        return pd.DataFrame(columns=list(_COLUMNS), index=pd.MultiIndex.from_arrays([[]] * 4))
-    texts = pairs[list(_COLUMNS)].astype(str)
+        return pd.DataFrame(columns=list(PAIR), index=pd.MultiIndex.from_arrays([[]] * 4))
+    texts = pairs[list(PAIR)].astype(str)
     return texts.set_index(pd.MultiIndex.from_frame(texts))
 
 
-def _positions(records: Records, pairs: pd.DataFrame | None, name: str) -> Pair:
+def positions(records: Records, pairs: pd.DataFrame | None, name: str) -> tuple[Positions, Positions, Flags]:
+    """Positions of the pairs whose records are both there, and which of the rows that are.
+
+    Raises:
+        LinkageError: A column of ``PAIR`` is missing; ``name`` says of what.
+    """
     none = np.zeros(0, dtype=np.int32)
     if pairs is None or pairs.empty:
-        return none, none
-    missing = [column for column in _COLUMNS if column not in pairs.columns]
+        return none, none, np.zeros(0, dtype=bool)
+    missing = [column for column in PAIR if column not in pairs.columns]
     if missing:
-        raise LinkageError(f"{name}: there is no column {missing[0]!r}; give {', '.join(_COLUMNS)}")
+        raise LinkageError(f"{name}: there is no column {missing[0]!r}; give {', '.join(PAIR)}")
     sources = pa.array(records.sources, pa.string()).take(pa.array(records.source))
     known = pc.binary_join_element_wise(sources, records.ids, "\x1f")
     found = []
@@ -105,7 +110,7 @@ def _positions(records: Records, pairs: pd.DataFrame | None, name: str) -> Pair:
         asked = pc.binary_join_element_wise(*texts, "\x1f")
         found.append(_places(asked, known))
     there = (found[0] >= 0) & (found[1] >= 0) & (found[0] != found[1])
-    return found[0][there], found[1][there]
+    return found[0][there], found[1][there], there
 
 
 def _places(asked: pa.Array, known: pa.Array) -> Positions:

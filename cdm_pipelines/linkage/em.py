@@ -38,11 +38,27 @@ class Table:
         levels: Shape (patterns, comparisons).
         rules: Shape (patterns, rules): whether the rule makes pairs of the pattern.
         counts: Shape (patterns,).
+        known: Shape (patterns,): 1 for pairs that are known to match, 0 for pairs known not to, -1 for all others;
+            None where nothing is known.
     """
 
     levels: Levels
     rules: npt.NDArray[np.bool_]
     counts: Floats
+    known: npt.NDArray[np.int8] | None = None
+
+    def settled(
+        self, posterior: list[Floats], rows: npt.NDArray[np.intp] | slice = slice(None)
+    ) -> list[Floats]:
+        """Posteriors of some patterns, with what is known in the place of what is guessed."""
+        if self.known is None:
+            return posterior
+        match, related, chance = posterior
+        known, others = self.known[rows], np.maximum(related + chance, 1e-300)
+        return [
+            np.where(known < 0, match, known),
+            *(np.where(known < 0, one, (1 - known) * one / others) for one in (related, chance)),
+        ]
 
 
 @dataclass
@@ -177,7 +193,7 @@ def _rule_step(
         if not len(rows) or not len(free):
             continue
         scores = [sum((log[c, rows] for c in free), np.zeros(len(rows))) for log in logs]
-        posterior = _posterior(scores, mixture[rule])
+        posterior = table.settled(_posterior(scores, mixture[rule]), rows)
         counts = table.counts[rows]
         new[rule] = np.maximum([float((counts * p).sum()) for p in posterior], 1e-9)
         new[rule] *= mixture[rule] > 0
@@ -193,7 +209,7 @@ def _rule_step(
 
 def _prior_step(table: Table, logs: list[Floats], prior: Floats, total: int) -> Floats:
     """Shares of matches and related pairs among all pairs, by all comparisons together."""
-    posterior = _posterior([log.sum(axis=0) for log in logs], prior)
+    posterior = table.settled(_posterior([log.sum(axis=0) for log in logs], prior))
     expected = [float((table.counts * p).sum()) / max(total, 1) for p in posterior[:2]]
     match = min(max(expected[0], 1e-12), 0.5)
     related = min(max(expected[1], 1e-15), 0.4) if prior[1] > 0 else 0.0

@@ -16,14 +16,17 @@ import pyarrow as pa
 
 from cdm_pipelines.linkage import report
 from cdm_pipelines.linkage.agglomerate import Labels
-from cdm_pipelines.linkage.blocking import Allowed, Maker, Pairs, Positions, bind, stream
+from cdm_pipelines.linkage.blocking import Allowed, MadeBy, Maker, Pairs, Positions, bind, stream
 from cdm_pipelines.linkage.cluster import Links, Pair, clusters, components
 from cdm_pipelines.linkage.comparers import Comparer, Packed
 from cdm_pipelines.linkage.constraints import Decided, alone, resolve
+from cdm_pipelines.linkage.drift import COUNTS, Seen
 from cdm_pipelines.linkage.encode import Records, encode, linked_columns
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.judging import judge
 from cdm_pipelines.linkage.keys import BlockingPlan
+from cdm_pipelines.linkage.labels import resolve as resolve_labels
+from cdm_pipelines.linkage.labels import with_labels
 from cdm_pipelines.linkage.model import Floats, LinkageModel, Scorer, log2_odds
 from cdm_pipelines.linkage.output import clusters_frame, pairs_frame
 from cdm_pipelines.linkage.partners import left_over_bits
@@ -159,19 +162,21 @@ def fit(
     table: pa.Table | pd.DataFrame,
     policy: LinkagePolicy,
     *,
+    labels: pd.DataFrame | None = None,
     progress: Progress | None = None,
     threads: int | None = None,
 ) -> LinkageModel:
-    """Fit a model without labels.
+    """Fit a model, without labels or with some; see ``link``.
 
     Raises:
-        LinkageError: The table does not have what the policy reads.
+        LinkageError: The table does not have what the policy reads, or the labels cannot be used.
     """
-    return _fitted(_prepare(table, policy, progress=progress, threads=threads))[0]
+    return _fitted(_prepare(table, policy, progress=progress, threads=threads), labels)[0]
 
 
-def _fitted(work: _Work) -> tuple[LinkageModel, "_Kept"]:
+def _fitted(work: _Work, labels: pd.DataFrame | None) -> tuple[LinkageModel, "_Kept"]:
     """The model fitted to the candidate pairs, and the pairs scored with it."""
+    labelled = None if labels is None else resolve_labels(labels, work.policy, work.records, work.allowed)
     with Spill() as spill:
         counted = Counted(work.comparer, len(work.makers))
         for pairs, packed in work.compared():
@@ -180,8 +185,11 @@ def _fitted(work: _Work) -> tuple[LinkageModel, "_Kept"]:
                 counted.add(pairs, packed)
         work.share("fit", 0.0)
         with work.stage("fit"):
+            patterns = counted.table()
+            if labelled is not None and len(labelled[0]):
+                patterns = with_labels(patterns, labelled, work.comparer, MadeBy(work.makers))
             model = train(
-                work.policy, work.records, work.comparer, work.allowed, counted.table(), threads=work.threads
+                work.policy, work.records, work.comparer, work.allowed, patterns, threads=work.threads
             )
         kept = _scored(work, model, spill.chunks(), fitted=True)
     thresholds = work.policy.thresholds
@@ -198,6 +206,7 @@ def link(
     model: LinkageModel | None = None,
     same: pd.DataFrame | None = None,
     different: pd.DataFrame | None = None,
+    labels: pd.DataFrame | None = None,
     progress: Progress | None = None,
     share: Share = lambda *_: None,
     threads: int | None = None,
@@ -212,6 +221,8 @@ def link(
         model: A fitted model to score with; fitted to the table where none is given.
         same: Pairs that are the same party: ``left_source``, ``left_id``, ``right_source``, ``right_id``.
         different: Pairs that are not. Pairs of records that the table does not have are left out of account.
+        labels: Pairs known to match or not: the columns of ``same``, and ``match`` (true or false). They
+            teach the fit how matches agree; unlike ``same`` and ``different`` they decide nothing about their pair.
         progress: Called with a stage and the number of pairs done.
         share: Called with a stage and the share of it that is done, from 0 to 1, for an estimate of the time left.
             Stages in their order: encode, block, compare, fit, score, cluster; with a model given, comparing scores.
@@ -220,16 +231,21 @@ def link(
         remember: Whether to return a state, with which ``relink`` links again what has changed.
 
     Raises:
-        LinkageError: The table does not have what the policy reads, the model is of other comparisons, or constraints
-            contradict each other.
+        LinkageError: The table does not have what the policy reads, the model is of other comparisons, constraints
+            contradict each other, or labels do, or there are labels and nothing to fit.
     """
+    if model is not None and labels is not None:
+        raise LinkageError("labels refine a fit: leave the model out, or the labels")
     work = _prepare(table, policy, progress=progress, threads=threads, share=share, plan=plan)
     decided = resolve(work.records, same, different)
     if model is not None:
         model.check(policy, work.comparer)
-        kept = _scored(work, model, ((p.left, p.right, packed) for p, packed in work.compared()))
+        seen = Seen(work.comparer)
+        chunks = seen.over((p.left, p.right, packed) for p, packed in work.compared())
+        kept, counts = _scored(work, model, chunks), seen.counts
     else:
-        model, kept = _fitted(work)
+        model, kept = _fitted(work, labels)
+        counts = model.training[COUNTS]
     with work.stage("cluster"):
         member = _clustered(work, model, kept, decided)
     with work.stage("output"):
@@ -249,6 +265,7 @@ def link(
         scores=kept.scores,
         member=member,
     )
+    found[COUNTS] = counts
     found["seconds"] = {name: round(value, 3) for name, value in work.seconds.items()}
     return LinkResult(result_clusters, result_pairs, model, found, state)
 

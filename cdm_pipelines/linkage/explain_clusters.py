@@ -111,7 +111,13 @@ def strongest_path(graph: Graph, left: int, right: int) -> tuple[Link, ...]:
 
 
 def why_apart(
-    subject: Subject, left: int, right: int, groups: tuple[Group, Group], made: Pair | None = None
+    subject: Subject,
+    left: int,
+    right: int,
+    groups: tuple[Group, Group],
+    *,
+    made: Pair | None = None,
+    different: Pair = (_NONE, _NONE),
 ) -> tuple[str, ...]:
     """Every guard that keeps two clusters apart, as sentences; what concerns the pair itself comes first.
 
@@ -121,13 +127,14 @@ def why_apart(
         right: Position of a record of the second.
         groups: The two clusters.
         made: Pairs from the review threshold on that blocking made, where that is known.
+        different: Pairs that were decided to be different parties.
     """
     own, others = np.meshgrid(groups[0], groups[1], indexing="ij")
     a, b = own.ravel().astype(np.int32), others.ravel().astype(np.int32)
     odds = _odds(subject, a, b)
     here = int(np.flatnonzero((a == left) & (b == right))[0])
     limits, thresholds = subject.policy.clustering, subject.policy.thresholds
-    reasons = _obstacles(subject, a, b, here)
+    reasons = [*_decisions(subject, a, b, here, different), *_obstacles(subject, a, b, here)]
     reasons += _below(subject, (a, b), odds, here)
     support = _support(subject, groups, a, b)
     if len(a) > 1 and support < limits.support:  # of a single pair it is the pair's own score
@@ -153,6 +160,17 @@ def why_apart(
             "(clustering.max_component); or records, policy or model have changed since they were linked."
         )
     return (reason,)
+
+
+def _decisions(subject: Subject, left: Positions, right: Positions, here: int, different: Pair) -> list[str]:
+    """That someone decided two records of the clusters to be different parties, if so."""
+    decided = _among(np.minimum(left, right), np.maximum(left, right), different)
+    if not decided.any():
+        return []
+    k = here if decided[here] else int(np.argmax(decided))
+    names = f"{subject.name(int(left[k]))} and {subject.name(int(right[k]))}"
+    whose = "" if k == here else " These are records of the two clusters."
+    return [f"{names} were decided to be different parties: that holds, whatever they score.{whose}"]
 
 
 def _obstacles(subject: Subject, left: Positions, right: Positions, here: int) -> list[str]:
@@ -245,6 +263,7 @@ class Explanation:
         graph: Their cluster, or both their clusters.
         path: The strongest chain of links between them, if they are in one cluster.
         reasons: What keeps them apart, if they are not.
+        decided: Whether someone decided this very pair to be the same party.
     """
 
     waterfall: Waterfall
@@ -252,6 +271,7 @@ class Explanation:
     graph: Graph | None = None
     path: tuple[Link, ...] = ()
     reasons: tuple[str, ...] = ()
+    decided: bool = False
 
     @classmethod
     def of(
@@ -262,15 +282,18 @@ class Explanation:
         groups: tuple[Group, Group] | None,
         *,
         same: Pair = (_NONE, _NONE),
+        different: Pair = (_NONE, _NONE),
         made: Pair | None = None,
         show: Callable[[str], str] = shape,
     ) -> Self:
         """Explain a pair whose clusters are ``groups`` (twice the same one, if they are together)."""
-        found = cls(waterfall(subject, left, right, show))
+        ends = np.array(sorted((left, right)), dtype=np.int32)
+        decided = bool(_among(ends[:1], ends[1:], same)[0])
+        found = cls(waterfall(subject, left, right, show), decided=decided)
         if groups is None:
             return found
         if right in groups[0]:
             whole = graph(subject, groups[:1], same)
             return replace(found, together=True, graph=whole, path=strongest_path(whole, left, right))
-        reasons = why_apart(subject, left, right, groups, made)
+        reasons = why_apart(subject, left, right, groups, made=made, different=different)
         return replace(found, together=False, graph=graph(subject, groups, same), reasons=reasons)

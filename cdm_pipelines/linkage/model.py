@@ -6,6 +6,7 @@ done with a score (cluster).
 
 import json
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -103,6 +104,11 @@ class LinkageModel:
     training: dict[str, Any] = field(default_factory=dict)
     left_over: dict[str, dict[str, float]] = field(default_factory=dict)
 
+    @property
+    def fingerprint(self) -> str:
+        """Changes when anything in the model does."""
+        return fingerprint_of(self.to_json())
+
     def to_json(self) -> str:
         """The model as JSON text, the same for the same model; each comparison on a line of its own."""
         plain = {"format": FORMAT, **vars(self)}
@@ -147,6 +153,11 @@ class LinkageModel:
                 raise LinkageError(
                     f"policy {policy.name}: comparison {name!r} is not as the model was fitted; fit the model again"
                 )
+
+
+def fingerprint_of(text: str) -> str:
+    """The fingerprint of a model that stands in a text, whatever the version that wrote it."""
+    return sha256(text.encode()).hexdigest()[:16]
 
 
 def _parameters(data: dict[str, Any]) -> Parameters:

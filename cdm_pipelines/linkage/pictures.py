@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 from cdm_pipelines.linkage.explain import Waterfall, log2_odds
 from cdm_pipelines.linkage.explain_clusters import Graph, Link
@@ -171,6 +172,35 @@ def distribution_chart(counts: Mapping[int, int], title: str, match: float | Non
     return Picture(floor + 36, tuple(shapes))
 
 
+def expected_chart(curve: Sequence[Mapping[str, float]], match: float) -> Picture:
+    """Expected precision and recall at every threshold (log2 odds), with the chosen one marked.
+
+    Args:
+        curve: ``odds`` (bits), ``precision`` and ``recall``, lowest odds first; see ``report.Histogram.curve``.
+        match: The chosen threshold, in bits.
+    """
+    shapes = [_title("Expected precision and recall by match threshold (log2 odds)")]
+    if not curve:
+        return Picture(_TOP + 16, (*shapes, _text(16, _TOP + 4, "no candidate pairs")))
+    odds = [row["odds"] for row in curve]
+    across = _Scale(min(odds[0], match), max(odds[-1], match), 60, _WIDTH - 40)
+    up = _Scale(0, 1, _TOP + 170, _TOP + 10)
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        shapes.append(_line(60, up(share), _WIDTH - 40, up(share), "#eee"))
+        shapes.append(_text(52, up(share) + 4, f"{share:g}", anchor="end"))
+    step = max(round((odds[-1] - odds[0]) / 12), 1)
+    bits = range(math.ceil(odds[0] / step) * step, math.floor(odds[-1]) + 1, step)
+    shapes += [_text(across(bit), up(0) + 16, f"{bit:+d}" if bit else "0", anchor="middle") for bit in bits]
+    shapes.append(_line(across(match), up(1) - 8, across(match), up(0), "#222"))
+    at = next((row for row in curve if row["odds"] >= match), curve[-1])
+    side, anchor = (6, "start") if across(match) < _WIDTH / 2 else (-6, "end")
+    for name, colour, y in (("precision", _FOR, up(0.5)), ("recall", _PLAIN, up(0.4))):
+        points = " ".join(f"{across(row['odds']):.1f},{up(row[name]):.1f}" for row in curve)
+        shapes.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        shapes.append(_text(across(match) + side, y, f"{name} {at[name]:.4f}", anchor=anchor, fill=colour))
+    return Picture(_TOP + 206, tuple(shapes))
+
+
 def weights_picture(model: LinkageModel) -> str:
     """``weights_chart`` as a file of its own."""
     return svg(weights_chart(model))
@@ -178,7 +208,23 @@ def weights_picture(model: LinkageModel) -> str:
 
 def odds_picture(counts: Mapping[int, int], model: LinkageModel) -> str:
     """All candidate pairs by whole bits of log2 odds, with the model's threshold."""
-    return svg(distribution_chart(counts, "Candidate pairs by log2 odds of a match", log2_odds(model.match)))
+    return svg(_odds_chart(counts, model))
+
+
+def expected_picture(curve: Sequence[Mapping[str, float]], model: LinkageModel) -> str:
+    """``expected_chart`` at the model's threshold as a file of its own."""
+    return svg(expected_chart(curve, log2_odds(model.match)))
+
+
+def result_picture(model: LinkageModel, report: Mapping[str, Any]) -> str:
+    """What a linkage has to show, in one file: weights, candidate pairs, expected precision and recall."""
+    counts = {int(low): count for low, count in report["odds"].items()}
+    expected = expected_chart(report["expected_curve"], log2_odds(model.match))
+    return svg(weights_chart(model), _odds_chart(counts, model), expected)
+
+
+def _odds_chart(counts: Mapping[int, int], model: LinkageModel) -> Picture:
+    return distribution_chart(counts, "Candidate pairs by log2 odds of a match", log2_odds(model.match))
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,9 @@ import pyarrow as pa
 from cdm_pipelines.linkage.agglomerate import Labels
 from cdm_pipelines.linkage.blocking import Allowed, Positions
 from cdm_pipelines.linkage.cluster import Links, Pair, clusters, components
-from cdm_pipelines.linkage.comparers import Comparer, Packing
+from cdm_pipelines.linkage.comparers import Comparer, Packed, Packing
 from cdm_pipelines.linkage.constraints import Decided, decision_places, resolve
+from cdm_pipelines.linkage.drift import LevelCounts, Seen
 from cdm_pipelines.linkage.encode import Records, encode, ordered_records
 from cdm_pipelines.linkage.judging import judge
 from cdm_pipelines.linkage.keys import Hashes, among
@@ -36,6 +37,7 @@ from cdm_pipelines.linkage.model import Floats, LinkageModel, Scorer, log2_odds
 from cdm_pipelines.linkage.moved import Moved
 from cdm_pipelines.linkage.output import clusters_frame, pairs_frame
 from cdm_pipelines.linkage.policy import LinkagePolicy
+from cdm_pipelines.linkage.report import Histogram
 from cdm_pipelines.linkage.state import LinkState, effective_keys
 
 Flags = npt.NDArray[np.bool_]
@@ -56,6 +58,8 @@ class Relinked:
         changed: Positions of records that are new or have other values.
         gone: Former positions of records that are gone.
         compared: Number of pairs that were compared.
+        scores: Their odds.
+        levels: Their levels.
         touched: Positions of records whose component was divided anew.
         seconds: By stage.
     """
@@ -65,6 +69,8 @@ class Relinked:
     changed: Places
     gone: Places
     compared: int
+    scores: Histogram
+    levels: LevelCounts
     touched: Places
     seconds: dict[str, float]
 
@@ -113,15 +119,15 @@ def relink(
         allowed = Allowed(records, policy)(left, right)
         left, right = left[allowed], right[allowed]
     with _timed(seconds, "compare"):
-        found, weight = _scored(now, policy, model, before, (left, right))
-        links, weight = _merged(before, moved, found, weight)
+        new = _scored(now, policy, model, before, (left, right))
+        links, weight = _merged(before, moved, new.links, new.weight)
     with _timed(seconds, "cluster"):
-        touched = _touched(before, moved, records, found, decided)
+        touched = _touched(before, moved, records, new.links, decided)
         parts = _Parts(now, policy, model, before, touched)
         component, member = parts.divided(moved, links, decided, threads)
     state = LinkState(now, keys, before.plan, links, weight, component, member, decided)
     gone = np.flatnonzero(moved.new_of_old < 0)
-    return Relinked(state, records, moved.changed, gone, len(left), touched, seconds)
+    return Relinked(state, records, moved.changed, gone, len(left), new.scores, new.levels, touched, seconds)
 
 
 @contextmanager
@@ -209,26 +215,42 @@ def _counted(keys: Hashes, touched: Hashes) -> Places:
     return np.bincount(np.searchsorted(touched, keys[keys > 0]), minlength=len(touched))
 
 
+@dataclass(frozen=True)
+class _New:
+    """Pairs with a changed record: those from the review threshold on, and counts of all."""
+
+    links: Links
+    weight: Floats
+    scores: Histogram
+    levels: LevelCounts
+
+
 def _scored(
     now: pa.Table, policy: LinkagePolicy, model: LinkageModel, before: LinkState, pairs: Pair
-) -> tuple[Links, Floats]:
-    """The pairs from the review threshold on, and their weights."""
+) -> _New:
     left, right = pairs
     some = np.unique(np.append(left, right))
     comparer = Comparer(encode(now.take(pa.array(some)), policy, words=before.plan.words), policy)
     model.check(policy, comparer)
     scorer, review = Scorer(model, comparer), log2_odds(policy.thresholds.review)
+    seen, scores = Seen(comparer), Histogram()
+
+    def compared() -> Iterator[tuple[Positions, Positions, Packed]]:
+        for start in range(0, len(left), policy.chunk_pairs):
+            chunk = slice(start, start + policy.chunk_pairs)
+            a, b = (np.searchsorted(some, side[chunk]).astype(np.int32) for side in (left, right))
+            yield a, b, comparer.packed(a, b)
+
     pieces = [Links(left[:0], right[:0], np.zeros(0), np.zeros(0, np.int64))]
     weights = [np.zeros(0)]
-    for start in range(0, len(left), policy.chunk_pairs):
-        chunk = slice(start, start + policy.chunk_pairs)
-        a, b = (np.searchsorted(some, side[chunk]).astype(np.int32) for side in (left, right))
-        packed = comparer.packed(a, b)
-        scores = scorer(a, b, packed)
-        keep = np.flatnonzero(scores.odds >= review)
-        pieces.append(Links(left[chunk][keep], right[chunk][keep], scores.odds[keep], packed[keep]))
-        weights.append(scores.weight[keep])
-    return _joined(pieces), np.concatenate(weights)
+    for a, b, packed in seen.over(compared()):
+        weight, odds = scorer(a, b, packed)
+        scores.add(odds)
+        keep = np.flatnonzero(odds >= review)
+        ends = (some[side[keep]].astype(np.int32) for side in (a, b))
+        pieces.append(Links(*ends, odds[keep], packed[keep]))
+        weights.append(weight[keep])
+    return _New(_joined(pieces), np.concatenate(weights), scores, seen.counts)
 
 
 def _joined(pieces: list[Links]) -> Links:

@@ -15,6 +15,7 @@ from cdm_pipelines.linkage.model import Floats, LinkageModel, probability
 from cdm_pipelines.linkage.policy import LinkagePolicy
 
 _LOW, _HIGH, _PER_BIT = -60, 60, 4
+_CURVE_FROM = -10  # bits: one pair in a thousand is a match; nobody accepts those
 
 
 class Histogram:
@@ -43,12 +44,34 @@ class Histogram:
         if false_matches is None:
             return least
         chance = probability(self.odds)
-        accepted = np.cumsum(self.counts[::-1])[::-1]
-        true = np.cumsum((self.counts * chance)[::-1])[::-1]
+        accepted, true = self._from()
         good = (accepted == 0) | (accepted - true <= false_matches * accepted)
         # From this bin up every threshold keeps the promise.
         lowest = len(good) - int(np.argmin(np.append(good[::-1], False)))
         return max(least, float(chance[min(lowest, len(chance) - 1)]))
+
+    def _from(self) -> tuple[Floats, Floats]:
+        """For each bin the pairs from it on, and how many of them are expected to be true."""
+        true = self.counts * probability(self.odds)
+        return np.cumsum(self.counts[::-1].astype(np.float64))[::-1], np.cumsum(true[::-1])[::-1]
+
+    def curve(self) -> list[dict[str, float]]:
+        """Expected precision, and recall among candidate pairs, of accepting from each bin on, lowest first.
+
+        ``odds`` is the lower end of the bin, in bits; above the last one there are no pairs.
+        """
+        accepted, true = self._from()
+        lowest = np.arange(len(self.counts)) / _PER_BIT + _LOW
+        wanted = np.flatnonzero((accepted > 0) & (lowest >= _CURVE_FROM))
+        everything = max(float(true[0]), 1e-300)
+        return [
+            {
+                "odds": float(lowest[k]),
+                "precision": float(true[k] / accepted[k]),
+                "recall": float(true[k] / everything),
+            }
+            for k in wanted
+        ]
 
     def expected(self, match: float) -> dict[str, float]:
         """Expected precision, and recall among candidate pairs, of accepting from probability ``match`` on."""
@@ -97,6 +120,7 @@ def report(
         "odds": {str(low): count for low, count in scores.steps().items()},
         "thresholds": {"match": model.match, "review": policy.thresholds.review},
         "expected": scores.expected(model.match),
+        "expected_curve": scores.curve(),
         "prior": model.prior,
         "related": model.related,
         "comparisons": parameters(model),

@@ -14,6 +14,7 @@ from cdm_pipelines.linkage import policy as spec
 from cdm_pipelines.linkage.blocking import Allowed, Pairs
 from cdm_pipelines.linkage.chance import Chance, chances
 from cdm_pipelines.linkage.comparers import Comparer, Packed
+from cdm_pipelines.linkage.drift import COUNTS, level_counts
 from cdm_pipelines.linkage.encode import Column, Records
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.model import LinkageModel, Parameters
@@ -65,6 +66,9 @@ def train(
             for number in range(len(policy.blocking))
         ]
     )
+    tied = np.pad(
+        tied, ((0, table.rules.shape[1] - len(tied)), (0, 0))
+    )  # labels without a rule read no column
     shared = [comparison.shared for comparison in policy.comparisons.values()]
     fitted = em.fit(
         table,
@@ -117,13 +121,22 @@ def _terms(comparison: spec.Comparison, column: Column | None, same_party: float
 def _diagnostics(
     policy: LinkagePolicy, fitted: em.Fitted, table: em.Table, found: dict[str, Chance]
 ) -> dict[str, Any]:
+    rules = len(policy.blocking)
+    blocked = table.counts * table.rules[:, :rules].any(axis=1)
+    found_levels = level_counts(
+        list(found), [len(one.levels) for one in found.values()], table.levels, blocked
+    )
+    labels = {} if table.known is None else {"labels": int((table.known >= 0).sum())}
     return {
         "iterations": fitted.iterations,
         "converged": fitted.converged,
         "expected_matches": fitted.matches,
         "patterns": len(table.counts),
         "rule_matches": {
-            rule.label: float(share) for rule, share in zip(policy.blocking, fitted.rule_matches, strict=True)
+            rule.label: float(share)
+            for rule, share in zip(policy.blocking, fitted.rule_matches[:rules], strict=True)
         },
         "comparable": {name: one.comparable for name, one in found.items()},
+        COUNTS: found_levels,
+        **labels,
     }

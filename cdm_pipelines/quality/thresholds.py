@@ -16,12 +16,17 @@ class ThresholdsError(ValueError):
     """``checks.yaml`` cannot be used; the message names the file, the key and the fix."""
 
 
-class Threshold(BaseModel):
-    """Limits of one figure: above ``warn`` it is remarked upon, above ``error`` it stops what comes next."""
+class Remark(BaseModel):
+    """Limit of a figure that stops nothing: above ``warn`` it is remarked upon."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     warn: float = Field(ge=0)
+
+
+class Threshold(Remark):
+    """Limits of one figure: above ``warn`` it is remarked upon, above ``error`` it stops what comes next."""
+
     error: float = Field(ge=0)
 
     @model_validator(mode="after")
@@ -41,6 +46,7 @@ class Thresholds(BaseModel):
     customer_drift: Threshold
     cluster_size: Threshold
     cluster_size_drift: Threshold
+    pattern_drift: Remark
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -78,10 +84,11 @@ class Verdict:
         return 0 if self.passed else 2 if self.stops else 1
 
 
-def judge(figure: float, threshold: Threshold, text: str) -> Verdict:
+def judge(figure: float, threshold: Remark, text: str) -> Verdict:
     """Compare one figure with its threshold; ``text`` says what the figure is, in words."""
-    limits = f"(warning above {threshold.warn:g}, error above {threshold.error:g})"
-    if figure > threshold.error:
+    stops = threshold.error if isinstance(threshold, Threshold) else None
+    limits = f"(warning above {threshold.warn:g}{'' if stops is None else f', error above {stops:g}'})"
+    if stops is not None and figure > stops:
         return Verdict(passed=False, severity="ERROR", text=f"{text} {limits}", figure=figure)
     if figure > threshold.warn:
         return Verdict(passed=False, severity="WARN", text=f"{text} {limits}", figure=figure)

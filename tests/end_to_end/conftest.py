@@ -10,14 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 from sqlalchemy import create_engine, text
 from typer.testing import CliRunner
 
 from cdm_pipelines.cli import app
 from cdm_pipelines.commands.run import run_days
+from cdm_pipelines.components.platform import Platform
+from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.defs.customers.link import link
 from cdm_pipelines.demo import generate
+from cdm_pipelines.flows.catalogue import all_contracts
+from cdm_pipelines.flows.records import build_records
+from cdm_pipelines.flows.source_day import process_day
 from cdm_pipelines.hub.connection import database_url
+from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -134,3 +142,28 @@ def deploy(
         return Deployment(settings)
 
     return make
+
+
+Pipeline = tuple[Deployment, dg.ExecuteInProcessResult]
+
+
+def materialized(deployment: Deployment) -> dg.ExecuteInProcessResult:
+    """A run of the linkage alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in deployment.settings.environment().items():
+            patch.setenv(name, value)
+        return dg.materialize([link], resources={"platform": Platform()})
+
+
+@pytest.fixture(scope="session")
+def pipeline(extracts: Path, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    """Party records of a day, linked by the pipeline's own asset."""
+    home = tmp_path_factory.mktemp("pipeline")
+    settings = load_settings(home=home, landing_url=str(extracts), lake_url=str(home / "lake"), threads=1)
+    lake = Lake(settings.lake_url)
+    for contract in all_contracts():
+        if any(path.startswith("party.") for column in contract.columns for path in column.maps_to):
+            process_day(settings, lake, contract, DAYS[0])
+    build_records(lake, all_contracts(), [Entity.PARTY])
+    deployment = Deployment(settings)
+    return deployment, materialized(deployment)

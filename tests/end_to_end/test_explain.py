@@ -8,21 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from cdm_pipelines.components.platform import Platform
 from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.defs.customers.link import MATCHES, MODEL, link
-from cdm_pipelines.flows.catalogue import all_contracts
-from cdm_pipelines.flows.records import build_records
-from cdm_pipelines.flows.source_day import process_day
+from cdm_pipelines.defs.customers.link import MATCHES, MODEL
+from cdm_pipelines.flows import layout
 from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.settings import load_settings
 
-from .conftest import DAYS, Deployment
+from .conftest import Deployment, Pipeline, materialized
 
 GIVEN = ("Jan", "Katrijn", "Willem", "Sjoukje", "Bas", "Femke", "Otto", "Nelleke")
 FAMILY = ("Klaassen", "Poppenkast", "Wever", "Dijkstra", "Ooievaar", "Zonneveld")
@@ -89,6 +87,7 @@ def test_a_pair_of_one_cluster(files: Files, tmp_path: Path) -> None:
     assert "crm|007 and shop|007: probability 1.0000, a match by itself" in told
     for word in ("prior odds", "given_name", "surname", "birth_date", "address", "related records", "equal"):
         assert word in told
+    assert re.search(r"Blocking rules that made a pair of them: .*birth_date", told)
     assert re.search(r"They are in one cluster, of \d+ records", told)
     assert "  crm|007 and shop|007: probability 1.0000" in told
     pairs = pq.read_table(files.folder / "linked" / "pairs.parquet").to_pylist()
@@ -111,6 +110,7 @@ def test_values_are_shown_when_asked_for_and_else_as_shapes(files: Files) -> Non
 def test_a_pair_of_two_clusters(files: Files) -> None:
     told = files.ask("explain", "crm|007", "shop|008", *files.given)
     assert "no match by itself" in told
+    assert "No blocking rule made a pair of them." in told
     assert (
         "They are in two clusters, because:\n  crm|007 and shop|008 contradict each other: different " in told
     )
@@ -191,26 +191,6 @@ def test_help_shows_the_options_of_linking_and_the_other_commands(files: Files) 
 # What the pipeline linked
 
 
-Pipeline = tuple[Deployment, dg.ExecuteInProcessResult]
-
-
-@pytest.fixture(scope="module")
-def pipeline(extracts: Path, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
-    """Party records of a day, linked by the pipeline's own asset."""
-    home = tmp_path_factory.mktemp("pipeline")
-    settings = load_settings(home=home, landing_url=str(extracts), lake_url=str(home / "lake"), threads=1)
-    lake = Lake(settings.lake_url)
-    for contract in all_contracts():
-        if any(path.startswith("party.") for column in contract.columns for path in column.maps_to):
-            process_day(settings, lake, contract, DAYS[0])
-    build_records(lake, all_contracts(), [Entity.PARTY])
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in settings.environment().items():
-            patch.setenv(name, value)
-        done = dg.materialize([link], resources={"platform": Platform()})
-    return Deployment(settings), done
-
-
 def records_of(deployment: Deployment, *, together: bool) -> tuple[str, str]:
     """Two records of one cluster, or the first records of the two largest clusters of persons."""
     rows = pq.read_table(Path(deployment.settings.lake_url) / "link" / "clusters.parquet").to_pylist()
@@ -237,6 +217,27 @@ def test_two_records_that_the_pipeline_kept_apart(pipeline: Pipeline) -> None:
     told = deployment.ask("link", "explain", *records_of(deployment, together=False))
     assert "They are in two clusters, because:" in told
     assert "threshold" in told
+
+
+def test_two_records_that_their_own_source_merged(pipeline: Pipeline, tmp_path: Path) -> None:
+    deployment, _ = pipeline
+    left, right = records_of(deployment, together=False)
+    records = Lake(deployment.settings.lake_url).read(layout.records_path(Entity.PARTY))
+    source, _, record_id = left.partition("|")
+    here = pc.equal(pc.binary_join_element_wise(records["source"], records["entity"], "/"), source)
+    merged = pc.if_else(pc.and_(here, pc.equal(records["record_id"], record_id)), right.split("|")[1], None)
+    settings = load_settings(home=tmp_path, lake_url=str(tmp_path / "lake"), threads=1)
+    position = records.schema.get_field_index("merged_into")
+    Lake(settings.lake_url).write(
+        layout.records_path(Entity.PARTY),
+        records.set_column(position, "merged_into", merged.cast(pa.string())),
+    )
+    own = Deployment(settings)
+    materialized(own)
+    told = own.ask("link", "explain", left, right)
+    assert "They were decided to be the same party: that holds, whatever they score." in told
+    assert re.search(r"They are in one cluster, .*\n  .*: decided", told)
+    assert "decided" not in deployment.ask("link", "explain", left, right)
 
 
 def test_a_person_and_an_organisation(pipeline: Pipeline) -> None:
@@ -267,7 +268,11 @@ def test_metadata_shows_the_model_and_its_pairs_and_no_value(pipeline: Pipeline)
     share = metadata[MODEL]["share of person records that no copy of themselves would match"].value
     assert isinstance(share, float)
     assert 0 <= share < 0.2
-    names = [(MODEL, "weights of {}"), (MATCHES, "candidate pairs of {} by log2 odds")]
+    names = [
+        (MODEL, "weights of {}"),
+        (MATCHES, "candidate pairs of {} by log2 odds"),
+        (MATCHES, "expected precision and recall of {}"),
+    ]
     words = set()
     for kind in ("person", "organisation"):
         for key, name in names:

@@ -11,6 +11,7 @@ from cdm_pipelines.components.metadata import bar_chart, picture, table
 from cdm_pipelines.components.platform import Platform
 from cdm_pipelines.components.registry import OWNER, automation
 from cdm_pipelines.components.transient import told_to_people, transient_retry_policy
+from cdm_pipelines.quality.thresholds import Thresholds
 
 MODEL, MATCHES, CLUSTERS = (dg.AssetKey(["link", name]) for name in ("model", "matches", "clusters"))
 _DESCRIPTIONS = {
@@ -51,7 +52,13 @@ class LinkConfig(dg.Config):
             "representative",
             asset=MODEL,
             description="The models were fitted on a fair part of today's records.",
-        )
+        ),
+        dg.AssetCheckSpec(
+            "pattern_drift",
+            asset=MODEL,
+            description="Candidate pairs agree as often as those that the models were fitted to: the largest "
+            "population stability index of a comparison. Needs no labels.",
+        ),
     ],
     retry_policy=transient_retry_policy(),
     pool="lake",
@@ -61,9 +68,11 @@ def link(
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Link all current party records."""
     from cdm_pipelines.flows.link import link_parties  # noqa: PLC0415 - heavy rooms load in a run
-    from cdm_pipelines.linkage.pictures import odds_picture, weights_picture  # noqa: PLC0415
+    from cdm_pipelines.flows.link_checks import DRIFT_UNKNOWN, REFIT, pattern_drift  # noqa: PLC0415
+    from cdm_pipelines.linkage.pictures import expected_picture, odds_picture, weights_picture  # noqa: PLC0415
 
     with told_to_people():
+        limit = Thresholds.load(platform.settings.policies / "checks.yaml").pattern_drift
         linked = link_parties(
             platform.lake,
             platform.settings,
@@ -99,6 +108,12 @@ def link(
                 )
                 for kind, odds in linked.odds.items()
             },
+            **{
+                f"expected precision and recall of {kind}": picture(
+                    expected_picture(curve, linked.models[kind]), "by match threshold (log2 odds)"
+                )
+                for kind, curve in linked.expected.items()
+            },
             "weights": bar_chart(linked.weight_steps, ("match weight", "pairs"), scale=True),
             "seconds": {stage: round(seconds, 2) for stage, seconds in linked.seconds.items()},
         },
@@ -122,5 +137,14 @@ def link(
         passed=not linked.outgrown,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"fitted on {linked.fitted_on:,} records, there are {linked.records:,} now"
-        + ("; fit anew with `cdm run --date DAY --refit`" if linked.outgrown else ""),
+        + (f"; {REFIT}" if linked.outgrown else ""),
+    )
+    drift = pattern_drift(linked.drift, limit)
+    yield dg.AssetCheckResult(
+        asset_key=MODEL,
+        check_name="pattern_drift",
+        passed=drift is None or drift.passed,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=drift.text if drift else DRIFT_UNKNOWN,
+        metadata={"figure": round(drift.figure, 6)} if drift else None,
     )

@@ -76,6 +76,7 @@ def test_a_file_without_policy_is_linked_under_the_one_that_is_suggested(file: P
     assert told.exit_code == 0, told.output
     assert "No policy given. The columns suggest the person policy" in told.output
     assert sorted(path.name for path in out.iterdir()) == [
+        "charts.svg",
         "clusters.parquet",
         "model.json",
         "pairs.parquet",
@@ -94,6 +95,16 @@ def test_a_file_without_policy_is_linked_under_the_one_that_is_suggested(file: P
         (["{file}", "--out", "{tmp}/o", "--picture", "{tmp}/o.svg"], 2, "--explain-blocking"),
         (["evaluate", "{file}", "--policy", "{tmp}/mine.yaml"], 2, "--truth FILE or --labels FILE"),
         (["evaluate", "{file}", "--policy", "{tmp}/mine.yaml", "--truth", "{file}"], 1, "Say with --out"),
+        (
+            ["{file}", "--out", "{tmp}/o", "--labels", "{file}", "--model", "{file}"],
+            2,
+            "--labels goes with a fit",
+        ),
+        (
+            ["{file}", "--policy", "{tmp}/mine.yaml", "--out", "{tmp}/o", "--labels", "{file}"],
+            1,
+            "labels: there is no column 'left_id'",
+        ),
         (["{file}", "--out", "{file}/o"], 2, "cannot be used as a folder"),
         (["{tmp}/nothing.csv", "--out", "{tmp}/o"], 1, "empty"),
         (["{tmp}/nothing.csv", "--policy", "{tmp}/mine.yaml", "--out", "{tmp}/o"], 1, "the file is empty"),

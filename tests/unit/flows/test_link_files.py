@@ -1,12 +1,13 @@
 """Files in, clusters out: what is read, and that nothing half-written is left behind."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from cdm_pipelines.flows.link_files import link_files, write_result
-from cdm_pipelines.linkage import LinkageModel, LinkResult
+from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, link
 
 POLICY = """
 id: id
@@ -76,16 +77,36 @@ def test_an_interrupt_leaves_the_files_of_the_run_before(tmp_path: Path, policy:
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
-def test_files_are_written_all_or_none(tmp_path: Path) -> None:
-    clusters = pd.DataFrame({"source": ["a"], "record_id": ["1"], "cluster_id": ["a|1"]})
+def test_files_are_written_all_or_none(tmp_path: Path, policy: Path) -> None:
+    result, out = link(PEOPLE, LinkagePolicy.load(policy)), tmp_path / "out"
+    out.mkdir()
     unwritable = pd.DataFrame({"left_id": [object()]})
-    model = LinkageModel("", 0, 0.1, 0.1, 0.5, {})
     with pytest.raises(Exception, match="object"):
-        write_result(LinkResult(clusters, unwritable, model), tmp_path)
-    assert list(tmp_path.iterdir()) == []
-    write_result(LinkResult(clusters, clusters, model), tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        write_result(replace(result, pairs=unwritable), out)
+    assert list(out.iterdir()) == []
+    write_result(result, out)
+    assert sorted(path.name for path in out.iterdir()) == [
+        "charts.svg",
         "clusters.parquet",
         "model.json",
         "pairs.parquet",
     ]
+
+
+def test_labels_in_a_file_refine_the_fit(tmp_path: Path, policy: Path) -> None:
+    file = tmp_path / "people.csv"
+    PEOPLE.to_csv(file, index=False)
+    labels = tmp_path / "labels.csv"
+    strangers = [
+        f"people,{a},people,{b},true" for a, b in zip(PEOPLE["id"][:60], PEOPLE["id"][100:160], strict=True)
+    ]
+    labels.write_text(
+        "\n".join(["left_source,left_id,right_source,right_id,match", *strangers]), encoding="utf-8"
+    )
+    models = []
+    for given in (None, labels):
+        link_files([file], policy, tmp_path / "out", labels=given)
+        models.append(LinkageModel.from_json((tmp_path / "out" / "model.json").read_text(encoding="utf-8")))
+    assert models[1].training["labels"] == 60
+    below = [sum(model.comparisons["surname"].m[:-1]) for model in models]
+    assert below[1] > below[0] + 0.05, "that surnames of matches differ was the lesson"

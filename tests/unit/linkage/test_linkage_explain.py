@@ -7,10 +7,12 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
-from linkage_examples import people, policy
+from linkage_examples import full_people, full_policy, people, policy
 
 from cdm_pipelines.linkage import LinkageError, LinkageModel, LinkagePolicy, LinkResult, link
+from cdm_pipelines.linkage.blocking import MadeBy, bind
 from cdm_pipelines.linkage.constraints import Pair
 from cdm_pipelines.linkage.encode import encode
 from cdm_pipelines.linkage.explain import (
@@ -24,8 +26,11 @@ from cdm_pipelines.linkage.explain import (
     waterfall,
 )
 from cdm_pipelines.linkage.explain_clusters import Explanation, Graph, Link, strongest_path
+from cdm_pipelines.linkage.explain_rules import made_pair
 from cdm_pipelines.linkage.pictures import (
     distribution_chart,
+    expected_chart,
+    expected_picture,
     graph_chart,
     svg,
     waterfall_chart,
@@ -243,6 +248,66 @@ def test_what_was_decided_is_told(linked: Linked) -> None:
     assert [(one.decided, one.probability) for one in told.path] == [(True, 1.0)]
 
 
+# Decided, and made by rules
+
+
+def test_what_was_decided_to_be_different_is_told_of_the_pair_and_of_others_in_the_clusters(
+    linked: Linked,
+) -> None:
+    found = beside(linked, TWINS)
+    a, b, c = (np.array([k], dtype=np.int32) for k in range(3))
+    groups = (np.concatenate([a, b]), c)
+    told = Explanation.of(found.subject, 2, 0, groups[::-1], different=(a, c)).reasons
+    assert told[0] == "one|c and one|a were decided to be different parties: that holds, whatever they score."
+    told = Explanation.of(found.subject, 1, 2, groups, different=(c, a)).reasons
+    assert told[0].startswith("one|a and one|c were decided to be different parties")
+    assert told[0].endswith("These are records of the two clusters.")
+    assert "decided" not in "".join(Explanation.of(found.subject, 1, 2, groups, different=(a, b)).reasons)
+
+
+def test_that_the_pair_itself_was_decided_is_known(linked: Linked) -> None:
+    found = beside(linked, TWINS)
+    a, b = (np.array([k], dtype=np.int32) for k in range(2))
+    groups = (np.arange(3, dtype=np.int32),) * 2
+    assert Explanation.of(found.subject, 1, 0, groups, same=(a, b)).decided
+    assert not Explanation.of(found.subject, 0, 2, groups, same=(a, b)).decided
+
+
+def test_the_rules_of_a_pair_are_those_that_made_it() -> None:
+    table, own = full_people(60, seed=5), full_policy(source="shop")
+    table["shop"] = np.array(["x", "y"])[np.arange(len(table)) % 2]
+    records = encode(table, own)
+    made_by = MadeBy(bind(own, records)[0])
+    rng = np.random.default_rng(1)
+    left, right = np.sort(rng.integers(0, len(records), (4_000, 2)), axis=1).astype(np.int32).T
+    rules = made_by(left, right)[left < right]
+    ends = np.stack([left, right], axis=1)[left < right]
+    examples = {int(np.flatnonzero(rules >> number & 1)[0]) for number in range(len(own.blocking))}
+    for k in sorted(examples | set(np.flatnonzero(rules == 0)[:2].tolist())):
+        a, b = ((records.sources[records.source[at]], records.ids[int(at)].as_py()) for at in ends[k])
+        expected = [rule.label for number, rule in enumerate(own.blocking) if rules[k] >> number & 1]
+        assert list(made_pair(pa.Table.from_pandas(table), own, b, a).rules) == expected
+
+
+def test_a_rule_that_was_cut_is_named() -> None:
+    own = policy(blocking=[{"keys": "surname", "max_block_size": 3}, {"keys": ["given_name", "surname"]}])
+    same = pa.Table.from_pandas(
+        rows(*((name, "Jan", "Hoekstra", None, None) for name in "abcd"), ("e", "Jan", "Smit", None, None))
+    )
+    found = made_pair(same, own, ("records", "a"), ("records", "b"))
+    assert (found.rules, found.cut) == (("given_name + surname",), ("surname",))
+    found = made_pair(same, own, ("records", "a"), ("records", "e"))
+    assert (found.rules, found.cut) == ((), ())
+
+
+def test_a_neighbour_shares_no_key_and_nothing_is_no_key() -> None:
+    own = policy(blocking=[{"keys": "surname", "window": 1}, {"keys": "postcode"}])
+    names = ("Bakker", "Bakkers", "Smit")
+    table = pa.Table.from_pandas(rows(*((name[0] + name[-1], "Jan", name, None, None) for name in names)))
+    found = [made_pair(table, own, ("records", "Br"), ("records", other)) for other in ("Bs", "St")]
+    assert [(one.rules, one.cut) for one in found] == [(("surname",), ()), ((), ())]
+
+
 # Apart
 
 
@@ -434,3 +499,30 @@ def test_the_reported_odds_are_all_candidate_pairs(linked: Linked) -> None:
 
 def test_an_empty_distribution_is_a_picture_too() -> None:
     ET.fromstring(svg(distribution_chart({}, "Nothing", 3.0)))
+
+
+def test_expected_precision_and_recall_at_every_threshold_and_the_chosen_one(linked: Linked) -> None:
+    report, model = linked.result.report, linked.result.model
+    curve = report["expected_curve"]
+    at = next(row for row in curve if row["odds"] >= log2_odds(model.match))
+    assert at["precision"] == pytest.approx(report["expected"]["precision"], abs=0.01)
+    assert at["recall"] == pytest.approx(report["expected"]["recall"], abs=0.02)
+    recall = [row["recall"] for row in curve]
+    assert recall == sorted(recall, reverse=True)
+    assert curve[-1]["precision"] > 0.99
+    assert curve[0]["precision"] < curve[-1]["precision"]
+
+    root = ET.fromstring(expected_picture(curve, model))
+    space = {"s": "http://www.w3.org/2000/svg"}
+    texts = {element.text for element in root.iter() if element.text}
+    assert {f"precision {at['precision']:.4f}", f"recall {at['recall']:.4f}"} <= texts
+    lines = [
+        [tuple(map(float, point.split(","))) for point in line.attrib["points"].split()]
+        for line in root.iterfind(".//s:polyline", space)
+    ]
+    assert [len(line) for line in lines] == [len(curve)] * 2
+    marked = [line for line in root.iterfind(".//s:line", space) if line.attrib["x1"] == line.attrib["x2"]]
+    assert len(marked) == 1
+    x = float(marked[0].attrib["x1"])
+    assert lines[0][curve.index(at) - 1][0] <= x <= lines[0][curve.index(at)][0] + 0.1
+    assert ET.fromstring(svg(expected_chart([], 3.3))) is not None

@@ -1,11 +1,13 @@
-"""Both ways with recordlinkage: ours in its classes, its algorithms in our policy."""
+"""Both ways with recordlinkage: ours in its classes, its algorithms in our policy, its opinion of our pairs."""
+
+from collections.abc import Callable
 
 import pandas as pd
 import pytest
 import recordlinkage
-from linkage_examples import comparison, people, policy, truth_of
+from linkage_examples import comparison, full_people, full_policy, people, policy, truth_of
 
-from cdm_pipelines.linkage import LinkageError, evaluate, link
+from cdm_pipelines.linkage import LinkageError, LinkagePolicy, evaluate, link
 from cdm_pipelines.linkage.policy import Derived
 from cdm_pipelines.linkage.toolkit import BlockOn, CompareLevels
 
@@ -82,6 +84,29 @@ def test_its_algorithms_in_our_policy() -> None:
     measured = evaluate(result.clusters, truth_of(frame))
     assert measured.pairs.precision > 0.95
     assert measured.pairs.recall > 0.8
+
+
+@pytest.mark.parametrize(
+    ("table", "own", "least"),
+    [
+        (people(400, seed=1), policy, {"pairs": 0.95, "ours": 0.98, "theirs": 0.9}),
+        (full_people(300, seed=1), full_policy, {"pairs": 0.999, "ours": 0.97, "theirs": 0.99}),
+    ],
+    ids=["four columns", "fourteen columns"],
+)
+def test_its_classifier_is_of_our_opinion(
+    table: pd.DataFrame, own: Callable[..., LinkagePolicy], least: dict[str, float]
+) -> None:
+    """Its ECM is told only which comparisons agree at all, and knows neither u from random pairs nor frequencies."""
+    pairs = link(table, own(thresholds={"match": 0.5, "review": 1e-15})).pairs.set_index(
+        ["left_id", "right_id"]
+    )
+    agreements = (pairs[list(own().comparisons)] > 0).astype(int)
+    theirs = pairs.index.isin(recordlinkage.ECMClassifier().fit_predict(agreements))
+    ours = pairs["probability"].to_numpy() >= 0.5
+    assert 100 < ours.sum() < 0.6 * len(pairs)
+    shares = {"pairs": (ours == theirs).mean(), "ours": theirs[ours].mean(), "theirs": ours[theirs].mean()}
+    assert {name: share for name, share in shares.items() if share < least[name]} == {}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,126 @@
+"""The pipeline's models through time: drift, former models, what differs between two, and the way back."""
+
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.contracts.model import PartyKind
+from cdm_pipelines.flows import layout, model_versions
+from cdm_pipelines.flows.link import link_parties
+from cdm_pipelines.flows.link_checks import DRIFT_UNKNOWN
+from cdm_pipelines.ingest.lake import Lake
+from cdm_pipelines.linkage import LinkageModel
+from cdm_pipelines.settings import load_settings
+
+from .conftest import Deployment, Pipeline, materialized
+
+
+@pytest.fixture
+def own(pipeline: Pipeline, tmp_path: Path) -> Deployment:
+    """A copy of the linked day, to change."""
+    lake = tmp_path / "lake"
+    shutil.copytree(pipeline[0].settings.lake_url, lake)
+    return Deployment(load_settings(home=tmp_path, landing_url=str(tmp_path), lake_url=str(lake), threads=1))
+
+
+def test_a_former_model_is_kept_told_apart_and_brought_back(own: Deployment, tmp_path: Path) -> None:
+    lake = Lake(own.settings.lake_url)
+    assert "person: there is no former model" in own.ask("link", "model", "--diff", "previous")
+    first = lake.read_text(layout.model_path("person"))
+    fitted = LinkageModel.from_json(first)
+    surname = fitted.comparisons["surname"]
+    other = replace(surname, m=(surname.m[0] / 8, *surname.m[1:]))
+    changed = replace(fitted, match=0.5, comparisons={**fitted.comparisons, "surname": other})
+    model_versions.put(lake, PartyKind.PERSON, changed)
+    told = own.ask("link", "model")
+    assert f"person: former models, the last one first: {fitted.fingerprint}" in told
+    assert f"fingerprint {changed.fingerprint}" in told
+
+    picture = tmp_path / "both.svg"
+    told = own.ask("link", "model", "--diff", "previous", "--picture", str(picture))
+    assert f"person: model {fitted.fingerprint} (then) and {changed.fingerprint} (now)" in told
+    assert re.search(rf"accepted from probability +│ +{fitted.match:.4f} │ +0.5000", told)
+    rows = [
+        [cell.strip() for cell in line.split("│")[1:-1]] for line in told.splitlines() if line.count("│") > 6
+    ]
+    assert rows[0][:2] == ["surname", "different"]
+    assert rows[0][-1] == "-3.00"
+    assert {row[-1] for row in rows[1:]} == {"+0.00"}
+    assert "organisation: there is no former model" in told
+    assert "match weights then" in picture.read_text(encoding="utf-8")
+    kept = Path(lake.url) / "link" / "former_models" / "person" / f"0001-{fitted.fingerprint}.json"
+    assert told.split("organisation:")[0] == own.ask("link", "model", "--diff", str(kept))
+
+    assert "a is not a former model" in own.ask("link", "model", "--diff", "z", code=1).replace("'z'", "a")
+    assert "is not a former model; there is" in own.ask("link", "model", "--restore", "z", code=1)
+    assert f"model {fitted.fingerprint} is back" in own.ask(
+        "link", "model", "--restore", fitted.fingerprint[:6]
+    )
+    assert lake.read_text(layout.model_path("person")) == first
+    assert not link_parties(lake, own.settings).fitted
+    link_parties(lake, own.settings, refit=True)
+    assert [one.fingerprint for one in model_versions.versions(lake, PartyKind.PERSON)] == [
+        fitted.fingerprint,
+        changed.fingerprint,
+    ], "the same model, fitted again, is no new one"
+
+
+def test_a_model_of_another_policy_is_not_brought_back(own: Deployment) -> None:
+    lake = Lake(own.settings.lake_url)
+    today = LinkageModel.from_json(lake.read_text(layout.model_path("organisation")))
+    older = replace(today, policy="0" * 64)
+    model_versions.put(lake, PartyKind.ORGANISATION, older)
+    told = own.ask("link", "model")
+    assert "organisation: the policy has changed since; the next run fits anew" in told
+    assert "person: the policy has changed" not in told
+    assert link_parties(lake, own.settings).fitted
+    told = own.ask("link", "model", "--restore", older.fingerprint, code=1)
+    assert "was fitted under another organisation policy" in told
+    assert LinkageModel.from_json(lake.read_text(layout.model_path("organisation"))) == today
+
+
+def test_drift_is_nothing_on_the_day_of_the_fit_and_a_warning_when_records_change(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    deployment, done = pipeline
+    assert pattern_drift(done) == (True, None, DRIFT_UNKNOWN), "so few pairs tell nothing"
+    path = layout.records_path(Entity.PARTY)
+    records = Lake(deployment.settings.lake_url).read(path)
+    position = records.schema.get_field_index("record_id")
+    copies = [pc.binary_join_element_wise(records["record_id"], number, "-") for number in "123"]
+    more = pa.concat_tables([records, *(records.set_column(position, "record_id", ids) for ids in copies)])
+    own = load_settings(home=tmp_path, lake_url=str(tmp_path / "lake"), threads=1)
+    larger, lake = Deployment(own), Lake(own.lake_url)
+    lake.write(path, more)
+    passed, figure, told = pattern_drift(materialized(larger))
+    assert (passed, figure) == (True, 0)
+    assert told == "person: stability index 0.000; organisation: stability index 0.000"
+
+    position = more.schema.get_field_index("birth_date")
+    lake.write(
+        path, more.set_column(position, "birth_date", pa.nulls(len(more), more.schema.field(position).type))
+    )
+    passed, figure, told = pattern_drift(materialized(larger))
+    assert not passed
+    assert figure is not None
+    assert figure > 0.25
+    moved = r"person: stability index [\d.]+, most moved birth_date equal: \d+\.\d% of pairs then, 0\.0% now;"
+    assert re.search(moved, told)
+    assert "If that is here to stay, fit anew with `cdm run --date DAY --refit` (warning above 0.25)" in told
+
+
+def pattern_drift(done: dg.ExecuteInProcessResult) -> tuple[bool, float | None, str]:
+    """Whether the check passed, its figure and what it says; that it warns and stops nothing."""
+    assert done.success
+    (check,) = [one for one in done.get_asset_check_evaluations() if one.check_name == "pattern_drift"]
+    assert check.severity == dg.AssetCheckSeverity.WARN
+    figure = check.metadata["figure"].value if "figure" in check.metadata else None
+    assert figure is None or isinstance(figure, float)
+    return check.passed, figure, str(check.description)
