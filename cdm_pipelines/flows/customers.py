@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.flows import layout
+from cdm_pipelines.flows.decisions import corrections
 from cdm_pipelines.golden import load_policy
 from cdm_pipelines.golden.survivorship import survive_in_chunks
 from cdm_pipelines.hub import audit, queries
@@ -72,7 +73,12 @@ def _stage(connection: Connection, lake: Lake, settings: Settings) -> StagedCust
     staging.begin("customer")
     staging.begin("provenance")
     goldens = survive_in_chunks(
-        records, assignment.crosswalk, policy, chunk_rows=settings.chunk_rows, threads=settings.threads
+        records,
+        assignment.crosswalk,
+        policy,
+        corrected=corrections(connection, records),
+        chunk_rows=settings.chunk_rows,
+        threads=settings.threads,
     )
     for golden in goldens:
         staging.add("customer", golden.customer)

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.flows import layout
+from cdm_pipelines.identity.constraints import NOTHING_DECIDED, Constraints
 from cdm_pipelines.ingest.lake import TEXT, Lake, to_table
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, LinkResult, link
 from cdm_pipelines.linkage.explain import unlinkable_share
@@ -65,9 +66,14 @@ class Linked:
 
 
 def link_parties(
-    lake: Lake, settings: Settings, *, refit: bool = False, progress: Callable[[str], None] = lambda _: None
+    lake: Lake,
+    settings: Settings,
+    *,
+    decided: Constraints = NOTHING_DECIDED,
+    refit: bool = False,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Linked:
-    """Link persons with persons and organisations with organisations.
+    """Link persons with persons and organisations with organisations, as far as stewards have not decided.
 
     A model is fitted when there is none, when the policy has changed, or on command; then it is kept, so that
     days can come in any order (R4).
@@ -85,7 +91,9 @@ def link_parties(
             records,
             policy,
             model=model,
-            same=merged_in_source(records).to_pandas(),
+            same=pd.concat([decided.same, decided.allowed(merged_in_source(records).to_pandas())]),
+            different=decided.different,
+            confirmed=decided.confirmed,
             progress=partial(_told, progress, kind),
             threads=settings.threads,
         )

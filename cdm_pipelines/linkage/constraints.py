@@ -17,19 +17,57 @@ from cdm_pipelines.linkage.levels import Levels
 from cdm_pipelines.linkage.policy import LinkagePolicy
 
 Pair = tuple[Positions, Positions]
-_COLUMNS = ("left_source", "left_id", "right_source", "right_id")
+Confirmed = npt.NDArray[np.int64]
+_SIDES = (("left_source", "left_id"), ("right_source", "right_id"))
+_MEMBER = ("source", "record_id")
 
 
-def resolve(records: Records, same: pd.DataFrame | None, different: pd.DataFrame | None) -> tuple[Pair, Pair]:
+def resolve(
+    records: Records,
+    same: pd.DataFrame | None,
+    different: pd.DataFrame | None,
+    confirmed: Confirmed | None = None,
+) -> tuple[Pair, Pair]:
     """Positions of the decided pairs whose records are all there.
 
     Raises:
         LinkageError: A column is missing, or records are both the same (perhaps through others) and different.
     """
     together, apart = _positions(records, same, "same"), _positions(records, different, "different")
+    if confirmed is not None:
+        members = np.flatnonzero(confirmed >= 0)
+        members = members[np.argsort(confirmed[members], kind="stable")].astype(np.int32)
+        follows = confirmed[members[1:]] == confirmed[members[:-1]]
+        left, right = together
+        together = np.append(left, members[:-1][follows]), np.append(right, members[1:][follows])
+        _check_confirmed(records, together, confirmed)
     if len(apart[0]):
         _check(records, together, apart)
     return together, apart
+
+
+def confirmed_groups(records: Records, confirmed: pd.DataFrame | None) -> Confirmed | None:
+    """The confirmed group of each record, -1 for none; None where nothing is confirmed.
+
+    Raises:
+        LinkageError: A column is missing.
+    """
+    if confirmed is None or confirmed.empty:
+        return None
+    at = _places(records, confirmed, _MEMBER, "confirmed")
+    if "group" not in confirmed.columns:
+        raise LinkageError(f"confirmed: there is no column 'group'; give {', '.join(_MEMBER)}, group")
+    groups = np.full(len(records), -1, dtype=np.int64)
+    groups[at[at >= 0]] = pd.factorize(confirmed["group"])[0][at >= 0]
+    return groups
+
+
+def confirmed_apart(groups: Confirmed | None, left: Positions, right: Positions) -> Flags:
+    """Pairs of records of two different confirmed groups."""
+    if groups is None:
+        return np.zeros(len(left), dtype=bool)
+    a, b = groups[left], groups[right]
+    return np.asarray((a != b) & (a >= 0) & (b >= 0))
 
 
 def contradictions(policy: LinkagePolicy, levels: Levels) -> list[Flags]:
@@ -66,18 +104,38 @@ def _positions(records: Records, pairs: pd.DataFrame | None, name: str) -> Pair:
     none = np.zeros(0, dtype=np.int32)
     if pairs is None or pairs.empty:
         return none, none
-    missing = [column for column in _COLUMNS if column not in pairs.columns]
+    left, right = (_places(records, pairs, side, name) for side in _SIDES)
+    there = (left >= 0) & (right >= 0) & (left != right)
+    return left[there], right[there]
+
+
+def _places(records: Records, decided: pd.DataFrame, columns: tuple[str, str], name: str) -> Positions:
+    """Positions of the records that a frame names; -1 for those that are not there."""
+    missing = [column for column in columns if column not in decided.columns]
     if missing:
-        raise LinkageError(f"{name}: there is no column {missing[0]!r}; give {', '.join(_COLUMNS)}")
+        raise LinkageError(f"{name}: there is no column {missing[0]!r}; give {', '.join(columns)}")
     sources = pa.array(records.sources, pa.string()).take(pa.array(records.source))
     known = pc.binary_join_element_wise(sources, records.ids, "\x1f")
-    found = []
-    for side in ("left", "right"):
-        texts = [pa.array(pairs[f"{side}_{what}"].astype(str), pa.string()) for what in ("source", "id")]
-        asked = pc.binary_join_element_wise(*texts, "\x1f")
-        found.append(pc.index_in(asked, known).fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32))
-    there = (found[0] >= 0) & (found[1] >= 0) & (found[0] != found[1])
-    return found[0][there], found[1][there]
+    texts = [pa.array(decided[column].astype(str), pa.string()) for column in columns]
+    asked = pc.binary_join_element_wise(*texts, "\x1f")
+    found = pc.index_in(asked, known).fill_null(-1).to_numpy(zero_copy_only=False)
+    return np.asarray(found, dtype=np.int32)
+
+
+def _check_confirmed(records: Records, together: Pair, confirmed: Confirmed) -> None:
+    from cdm_pipelines.linkage.cluster import components  # noqa: PLC0415 - scipy only where it is needed
+
+    members = np.flatnonzero(confirmed >= 0)
+    party = components(len(records), *together)[members]
+    _, first, where = np.unique(party, return_index=True, return_inverse=True)
+    wrong = np.flatnonzero(confirmed[members] != confirmed[members[first[where]]])
+    if len(wrong):
+        names = (records.ids[int(members[k])].as_py() for k in (first[where[wrong[0]]], wrong[0]))
+        left, right = names
+        raise LinkageError(
+            f"records of two confirmed groups are decided to be the same, the first are {left!r} and {right!r}; take "
+            "one of the decisions back"
+        )
 
 
 def _check(records: Records, together: Pair, apart: Pair) -> None:

@@ -20,7 +20,14 @@ from cdm_pipelines.linkage.agglomerate import Evidence, Labels
 from cdm_pipelines.linkage.blocking import Allowed, Maker, Pairs, Positions, bind, stream
 from cdm_pipelines.linkage.cluster import Judge, Links, Pair, clusters
 from cdm_pipelines.linkage.comparers import Comparer, Packed
-from cdm_pipelines.linkage.constraints import alone, resolve, votes
+from cdm_pipelines.linkage.constraints import (
+    Confirmed,
+    alone,
+    confirmed_apart,
+    confirmed_groups,
+    resolve,
+    votes,
+)
 from cdm_pipelines.linkage.encode import Records, encode
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.model import Floats, LinkageModel, Scorer, probability
@@ -185,6 +192,7 @@ def link(
     model: LinkageModel | None = None,
     same: pd.DataFrame | None = None,
     different: pd.DataFrame | None = None,
+    confirmed: pd.DataFrame | None = None,
     progress: Progress | None = None,
     share: Share = lambda *_: None,
     threads: int | None = None,
@@ -197,6 +205,8 @@ def link(
         model: A fitted model to score with; fitted to the table where none is given.
         same: Pairs that are the same party: ``left_source``, ``left_id``, ``right_source``, ``right_id``.
         different: Pairs that are not. Pairs of records that the table does not have are left out of account.
+        confirmed: Records of confirmed parties: ``source``, ``record_id``, ``group``. Records of one group stay
+            together, those of two groups apart, whatever they score.
         progress: Called with a stage and the number of pairs done.
         share: Called with a stage and the share of it that is done, from 0 to 1, for an estimate of the time left.
             Stages in their order: encode, block, compare, fit, score, cluster; with a model given, comparing scores.
@@ -207,14 +217,15 @@ def link(
             contradict each other.
     """
     work = _prepare(table, policy, progress, threads, share)
-    decided = resolve(work.records, same, different)
+    groups = confirmed_groups(work.records, confirmed)
+    decided = resolve(work.records, same, different, groups)
     if model is not None:
         model.check(policy, work.comparer)
         kept = _scored(work, model, ((p.left, p.right, packed) for p, packed in work.compared()))
     else:
         model, kept = _fitted(work)
     with work.stage("cluster"):
-        member = _clustered(work, model, kept, decided)
+        member = _clustered(work, model, kept, decided, groups)
     with work.stage("output"):
         result_clusters, result_pairs = _clusters_frame(work.records, member), _pairs_frame(work, kept)
     found = report.report(
@@ -277,13 +288,15 @@ def _odds(probability: float) -> float:
     return float(np.log2(probability / (1 - probability)))
 
 
-def _clustered(work: _Work, model: LinkageModel, kept: _Kept, decided: tuple[Pair, Pair]) -> Labels:
+def _clustered(
+    work: _Work, model: LinkageModel, kept: _Kept, decided: tuple[Pair, Pair], groups: Confirmed | None
+) -> Labels:
     scorer = Scorer(model, work.comparer)
 
     def evidence(left: Positions, right: Positions, packed: Packed) -> Evidence:
         levels = work.comparer.packing.unpack(packed)
         odds = np.where(alone(work.policy, levels), -np.inf, scorer(left, right, packed).odds)
-        apart = ~work.allowed(left, right)
+        apart = ~work.allowed(left, right) | confirmed_apart(groups, left, right)
         return Evidence(odds, *scorer.evidence(left, right, packed), apart, votes(work.policy, levels))
 
     judge = Judge(work.comparer.packed, evidence, scorer.scores)
