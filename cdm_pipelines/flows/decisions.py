@@ -126,15 +126,13 @@ def different(engine: Engine, left: str, right: str, author: Author) -> Recorded
         one, other = find(connection, left), find(connection, right)
     left_records, right_records = set(one.records), set(other.records)
     shared = left_records & right_records
-    larger = max(left_records, right_records, key=len)
-    larger -= shared
-    sides = left_records, right_records
-    if not all(sides):
+    max(left_records, right_records, key=len).difference_update(shared)
+    if not (left_records and right_records):
         raise DecisionError(
             "Both names are of one customer: name the source records that are apart, as source/entity/record_id "
             "(`cdm steward show` lists them)."
         )
-    return _record(engine, Kind.DIFFERENT, subjects.different(*sides), author)
+    return _record(engine, Kind.DIFFERENT, subjects.different(left_records, right_records), author)
 
 
 def confirm(engine: Engine, customer: str, author: Author) -> Recorded:

@@ -8,7 +8,7 @@ decision that confirmed it; when parties join, the smaller set moves into the la
 """
 
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cdm_pipelines.identity.decisions import Record
@@ -21,7 +21,7 @@ class Clash:
     """What a decision contradicts.
 
     Attributes:
-        decisions: The decisions that together say otherwise, in order; 0 stands for what is no decision.
+        decisions: The decisions that say otherwise, in order; they do so together, and none of them is idle.
         records: The records through which they do.
     """
 
@@ -35,40 +35,42 @@ class Bonds:
 
     _parent: dict[Record, Record] = field(default_factory=dict)
     _sides: dict[Record, set[Side]] = field(default_factory=dict)
-    _confirmed: dict[Record, int] = field(default_factory=dict)
-    _links: dict[Record, list[tuple[Record, int]]] = field(default_factory=dict)
-    _named: dict[Side | int, frozenset[Record]] = field(default_factory=dict)
+    _confirmed: dict[Record, list[int]] = field(default_factory=dict)
+    _joining: dict[Record, list[int]] = field(default_factory=dict)
+    _joined: dict[int, Sequence[Record]] = field(default_factory=dict)
+    _parted: dict[Side, Sequence[Record]] = field(default_factory=dict)
 
     def join(self, decision: int, records: Sequence[Record]) -> Clash | None:
-        """Make the records one party; where that contradicts something, tell what and change nothing."""
-        touched = {self.party(record): record for record in reversed(records)}
+        """Make the records one party; where that contradicts something, tell what and change nothing.
+
+        Args:
+            decision: Its number, one that was not given before.
+            records: One or more.
+        """
+        touched = self._by_party(records)
         clash = self._two_confirmed(touched) or self._two_sides(touched)
-        if clash is not None:
-            return clash
-        for record in records[1:]:
-            self._links.setdefault(records[0], []).append((record, decision))
-            self._links.setdefault(record, []).append((records[0], decision))
-        self._unite(list(touched))
-        return None
+        if clash is None:
+            self._joined[decision] = records
+            for record in records:
+                self._joining.setdefault(record, []).append(decision)
+            self._unite(list(touched))
+        return clash
 
     def confirm(self, decision: int, records: Sequence[Record]) -> Clash | None:
         """Make the records one party that is confirmed, or extend the confirmed one that they belong to."""
         clash = self.join(decision, records)
         if clash is None:
-            self._named[decision] = frozenset(records)
-            self._confirmed.setdefault(self.party(records[0]), decision)
+            self._confirmed.setdefault(self.party(records[0]), []).append(decision)
         return clash
 
     def part(self, decision: int, left: Sequence[Record], right: Sequence[Record]) -> Clash | None:
         """Keep each of the left records apart from each of the right ones."""
-        on_the_left = {self.party(record): record for record in reversed(left)}
-        for record in right:
-            found = on_the_left.get(self.party(record))
-            if found is not None:
-                decisions, records = self._path(found, {record})
-                return Clash(tuple(sorted(decisions)), records)
+        sides = self._by_party(left), self._by_party(right)
+        shared = next((root for root in sides[0] if root in sides[1]), None)
+        if shared is not None:
+            return Clash(*self._path(sides[0][shared], sides[1][shared]))
         for side, members in enumerate((left, right)):
-            self._named[decision, side] = frozenset(members)
+            self._parted[decision, side] = members
             for record in members:
                 self._sides.setdefault(self.party(record), set()).add((decision, side))
         return None
@@ -84,8 +86,14 @@ class Bonds:
         return root
 
     def confirmation(self, record: Record) -> int | None:
-        """The decision that confirmed a record's party."""
-        return self._confirmed.get(self.party(record))
+        """The first decision that confirmed a record's party."""
+        return next(iter(self._confirmed.get(self.party(record), ())), None)
+
+    def _by_party(self, records: Iterable[Record]) -> dict[Record, list[Record]]:
+        found: dict[Record, list[Record]] = {}
+        for record in records:
+            found.setdefault(self.party(record), []).append(record)
+        return found
 
     def _unite(self, roots: list[Record]) -> None:
         target = max(roots, key=lambda root: len(self._sides.get(root, ())))
@@ -98,56 +106,68 @@ class Bonds:
             if (confirmed := self._confirmed.pop(root, None)) is not None:
                 self._confirmed[target] = confirmed
 
-    def _two_confirmed(self, touched: dict[Record, Record]) -> Clash | None:
-        confirmed = [(self._confirmed[root], at) for root, at in touched.items() if root in self._confirmed]
+    def _two_confirmed(self, touched: Mapping[Record, Sequence[Record]]) -> Clash | None:
+        confirmed = [root for root in touched if root in self._confirmed][:2]
         if len(confirmed) < 2:
             return None
-        (first, a), (second, b) = sorted(confirmed)[:2]
-        return self._between(a, self._named[first], b, self._named[second], {first, second})
+        ways = []
+        for root in confirmed:
+            named = {record: n for n in reversed(self._confirmed[root]) for record in self._joined[n]}
+            ways.append((touched[root], named))
+        return self._between(*ways)
 
-    def _two_sides(self, touched: dict[Record, Record]) -> Clash | None:
+    def _two_sides(self, touched: Mapping[Record, Sequence[Record]]) -> Clash | None:
         largest, *others = sorted(touched, key=lambda root: -len(self._sides.get(root, ())))
         most, standing = self._sides.get(largest, set()), dict[Side, Record]()
         for root in others:
             sides = self._sides.get(root, set())
             for decision, side in sorted(sides):
                 opposite = (decision, 1 - side)
-                other = touched[largest] if opposite in most else standing.get(opposite)
+                other = largest if opposite in most else standing.get(opposite)
                 if other is not None:
-                    ends = self._named[opposite], self._named[decision, side]
-                    return self._between(other, ends[0], touched[root], ends[1], {decision})
-            standing |= dict.fromkeys(sides, touched[root])
+                    ends = (
+                        dict.fromkeys(self._parted[one], decision) for one in (opposite, (decision, side))
+                    )
+                    return self._between(*zip((touched[other], touched[root]), ends, strict=True))
+            standing |= dict.fromkeys(sides, root)
         return None
 
-    def _between(
-        self,
-        left: Record,
-        left_ends: Collection[Record],
-        right: Record,
-        right_ends: Collection[Record],
-        why: Iterable[int],
-    ) -> Clash:
-        """The way from a record of one set, over two records that are to be joined, to one of another set."""
-        before, there = self._path(left, left_ends)
-        after, here = self._path(right, right_ends)
-        return Clash(tuple(sorted({*why, *before, *after})), (*reversed(there), *here))
+    def _between(self, *ways: tuple[Sequence[Record], Mapping[Record, int]]) -> Clash:
+        """The way from one of the records to be joined to what is said of its party, and the same of another.
 
-    def _path(self, start: Record, ends: Collection[Record]) -> tuple[set[int], tuple[Record, ...]]:
-        """The shortest way between records of one party: the decisions that make it, and its records."""
-        came: dict[Record, tuple[Record, int] | None] = {start: None}
-        waiting = deque([start])
-        at = start
+        Args:
+            ways: Of each party the records to be joined, and the records where a way may end, with the decision
+                that says something of them.
+        """
+        decisions: set[int] = set()
+        records: list[Record] = []
+        for starts, ends in ways:
+            passed, path = self._path(starts, ends)
+            decisions |= {*passed, ends[path[-1]]}
+            records = [*reversed(records), *path] if records else list(path)
+        return Clash(tuple(sorted(decisions)), tuple(records))
+
+    def _path(
+        self, starts: Sequence[Record], ends: Collection[Record]
+    ) -> tuple[tuple[int, ...], tuple[Record, ...]]:
+        """The way between records of one party by the fewest decisions: those, and the records on it."""
+        came: dict[Record, tuple[Record, int] | None] = dict.fromkeys(starts)
+        seen: set[int] = set()
+        waiting = deque(starts)
+        at = waiting[0]
         while waiting:
             at = waiting.popleft()
             if at in ends:
                 break
-            for record, decision in self._links.get(at, ()):
-                if record not in came:
-                    came[record] = (at, decision)
-                    waiting.append(record)
+            for decision in self._joining.get(at, ()):
+                if decision not in seen:
+                    seen.add(decision)
+                    onward = [record for record in self._joined[decision] if record not in came]
+                    came |= dict.fromkeys(onward, (at, decision))
+                    waiting += onward
         decisions, records = set(), [at]
         while (step := came[at]) is not None:
             at = step[0]
             decisions.add(step[1])
             records.append(at)
-        return decisions, tuple(reversed(records))
+        return tuple(sorted(decisions)), tuple(reversed(records))

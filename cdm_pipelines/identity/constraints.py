@@ -62,10 +62,10 @@ class Constraints:
         ordered = merges[suspect].sort_values(list(PAIR), kind="stable")
         refused = [
             index
-            for index, (left, one, right, other) in zip(
-                ordered.index, ordered[list(PAIR)].itertuples(index=False, name=None), strict=True
+            for number, (index, left, one, right, other) in enumerate(
+                ordered[list(PAIR)].itertuples(name=None), start=1
             )
-            if bonds.join(0, [_record(left, one), _record(right, other)]) is not None
+            if bonds.join(-number, [_record(left, one), _record(right, other)]) is not None
         ]
         return merges.drop(index=refused)
 
@@ -104,9 +104,6 @@ def constraints_of(decided: Effective) -> Constraints:
     return Constraints(*frames, sha256("\n".join(texts).encode()).hexdigest()[:16], decided)
 
 
-NOTHING_DECIDED = constraints_of(effective(()))
-
-
 def _pairs(pairs: list[tuple[Record, Record]]) -> pd.DataFrame:
     rows = sorted({(*_named(min(pair)), *_named(max(pair))) for pair in pairs})
     return pd.DataFrame(rows, columns=list(PAIR), dtype=str)
@@ -119,3 +116,6 @@ def _named(record: Record) -> tuple[str, str]:
 def _record(source: str, record_id: str) -> Record:
     system, entity = source.split("/", 1)
     return Record(system, entity, record_id)
+
+
+NOTHING_DECIDED = constraints_of(effective(()))
