@@ -148,7 +148,7 @@ def consistent(accepted: list[Decision]) -> bool:
     return True
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(entries=logs, order=st.randoms())
 def test_laws_of_effective_decisions(entries: list[Entry], order: random.Random) -> None:
     written = log(*entries)
