@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Select, and_, func, insert, select
+from sqlalchemy.dialects import postgresql
 
 from cdm_pipelines.hub.load import without_data
 from cdm_pipelines.hub.queries import Row
@@ -77,7 +78,7 @@ def customer_facts() -> str:
         func.coalesce(orders.c.orders, 0),
         func.extract("epoch", orders.c.last_order),
     ).outerjoin(orders, orders.c.golden_id == c.golden_id)
-    return str(query)
+    return str(query.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))  # type: ignore[no-untyped-call]
 
 
 def _rows(connection: Connection, query: Select[Any]) -> list[Row]:
