@@ -44,6 +44,15 @@ class Constraints:
     decided: Effective
 
     @property
+    def confirmed_pairs(self) -> pd.DataFrame:
+        """Confirmed groups as pairs: each record with the next of its group, in the columns of ``same``."""
+        ordered = self.confirmed.sort_values(list(GROUP[2:] + GROUP[:2]), kind="stable")
+        members, group = ordered[["source", "record_id"]], ordered["group"].to_numpy()
+        follows = group[1:] == group[:-1]
+        left, right = members[:-1][follows], members[1:][follows]
+        return pd.DataFrame(np.hstack([left, right]), columns=list(PAIR), dtype=str)
+
+    @property
     def counts(self) -> dict[str, int]:
         """Pairs decided to be the same and different, and records of confirmed customers."""
         return {name: len(getattr(self, name)) for name in ("same", "different", "confirmed")}

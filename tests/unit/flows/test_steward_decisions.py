@@ -198,7 +198,7 @@ def phone(engine: Engine) -> tuple[str, str, int | None]:
                JOIN golden.crosswalk AS x USING (golden_id) JOIN golden.provenance AS p USING (golden_id)
                WHERE x.record_id = '1' AND p.attribute = 'phone'"""
     with engine.connect() as connection:
-        return tuple(connection.execute(text(query)).one())  # type: ignore[return-value]
+        return tuple(connection.execute(text(query)).one())
 
 
 def everything(engine: Engine) -> list[str]:

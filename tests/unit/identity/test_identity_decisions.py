@@ -107,7 +107,7 @@ def test_customers_are_apart_record_by_record() -> None:
 pairs = st.lists(st.sampled_from(LETTERS), min_size=2, max_size=2, unique=True)
 some = st.lists(st.sampled_from(LETTERS), min_size=1, max_size=3, unique=True).map("".join)
 split = st.lists(st.sampled_from(LETTERS), min_size=2, max_size=4, unique=True)
-drawn = st.one_of(
+drawn: st.SearchStrategy[Entry] = st.one_of(
     pairs.map(lambda p: ("same", *p)),
     split.map(lambda p: ("different", p[0], "".join(p[1:]))),
     some.map(lambda p: ("confirm", p)),
@@ -115,8 +115,13 @@ drawn = st.one_of(
     st.integers(1, 8).map(lambda number: ("undo", number)),
 )
 logs = st.lists(drawn, max_size=10).map(
-    lambda entries: [e for at, e in enumerate(entries) if e[0] != "undo" or e[1] <= at]
-).map(lambda entries: [e for at, e in enumerate(entries) if e[0] != "undo" or e[1] <= at])  # fmt: skip
+    lambda entries: [e for at, e in enumerate(entries) if undoes(e) <= at]
+)
+
+
+def undoes(entry: Entry) -> int:
+    """The decision that an entry takes back; 0 for none."""
+    return int(entry[1]) if entry[0] == "undo" else 0
 
 
 def parties(accepted: list[Decision]) -> dict[str, set[str]]:
