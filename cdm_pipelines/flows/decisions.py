@@ -6,7 +6,7 @@ told. Does not belong here: the meaning of decisions (identity), storing them (h
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
@@ -244,7 +244,7 @@ def _record(
         if heads and heads[-1] != _head(entries):
             raise DecisionError("The log of decisions was tampered with: `cdm steward verify` tells where.")
         decision = sealed(draft, _head(entries), now)
-        log.add_decision(connection, vars(decision) | {"kind": str(kind)})
+        log.add_decision(connection, asdict(decision) | {"kind": str(kind)})
     return Recorded(decision, conflict_of(effective([*entries, decision]), decision.decision_id))
 
 

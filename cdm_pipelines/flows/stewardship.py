@@ -69,7 +69,7 @@ def dossier(engine: Engine, lake: Lake, name: str) -> Dossier:
     return Dossier(
         str(named.golden_id),
         [
-            {"record": str(r), "decides": "by this record" if r == named.anchor else ""}
+            {"record": str(r), "stands for the customer": "✓" if r == named.anchor else ""}
             for r in named.customer
         ],
         values,

@@ -20,6 +20,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from hashlib import sha256
 from typing import Any, NamedTuple, Self
 
@@ -93,17 +94,17 @@ class Decision:
     previous_hash: str
     hash: str
 
-    @property
+    @cached_property
     def left(self) -> tuple[Record, ...]:
         """One side of ``same`` and ``different``."""
         return _records(self.subject.get("left", ()))
 
-    @property
+    @cached_property
     def right(self) -> tuple[Record, ...]:
         """The other side."""
         return _records(self.subject.get("right", ()))
 
-    @property
+    @cached_property
     def joins(self) -> tuple[Record, ...]:
         """The records that ``same`` or ``confirm`` holds together."""
         if self.kind is Kind.SAME:

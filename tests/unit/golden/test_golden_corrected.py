@@ -92,6 +92,11 @@ def test_a_set_value_outranks_every_source_and_keeps_what_lost() -> None:
     ]
 
 
+def test_a_source_that_says_the_same_has_not_lost() -> None:
+    done = golden(ANNA, decided(7, ANNA, "phone", "+31102222222"))
+    assert [x["record_id"] for x in json.loads(told(done, "phone")["losers"])] == ["1"]
+
+
 def test_one_column_of_a_group_has_provenance_beside_its_group() -> None:
     before, done = golden(ANNA), golden(ANNA, decided(7, ANNA, "city", "Breda"))
     assert (value(done, "city"), value(done, "street")) == ("Breda", value(before, "street"))
