@@ -11,7 +11,7 @@ The order is by priority = uncertainty x value, the largest first:
   between the customer's last order and the newest order of all.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -82,7 +82,7 @@ class Item:
 
 @dataclass(frozen=True)
 class _Situation:
-    """What finders look at; customers are places in ``facts``."""
+    """What finders look at; customers are places in ``facts``, which is in order of golden id."""
 
     lake: Lake
     constraints: Constraints
@@ -102,16 +102,18 @@ class _Situation:
         return str(self.facts["golden_id"][customer]) if customer >= 0 else ""
 
 
-Finder = Callable[[_Situation], Iterator[Item]]
+Found = tuple[list[Item], int]
+Finder = Callable[[_Situation, int], Found]
 
 
-def queue(engine: Engine, lake: Lake, limit: int = 20) -> tuple[list[Item], int]:
+def queue(engine: Engine, lake: Lake, limit: int = 20) -> Found:
     """The first items of the queue, and how many there are in all."""
     with engine.connect() as connection:
         situation = _situation(connection, lake)
-    items = [item for finder in FINDERS for item in finder(situation)]
+    found = [finder(situation, limit) for finder in FINDERS]
+    items = [item for some, _ in found for item in some]
     items.sort(key=lambda item: (-item.priority, item.doubt, item.left, item.right, item.text))
-    return items[:limit], len(items)
+    return items[:limit], sum(total for _, total in found)
 
 
 def names(engine: Engine, golden_ids: Sequence[str], *, values: bool = False) -> dict[str, str]:
@@ -149,33 +151,45 @@ def _value(facts: pa.Table) -> Floats:
     return value
 
 
-def _doubtful_pairs(situation: _Situation) -> Iterator[Item]:
+def _doubtful_pairs(situation: _Situation, limit: int) -> Found:
     """Pairs that may be one party and are two customers, the most probable of each two customers."""
     if not (situation.facts.num_rows and situation.lake.exists(layout.MATCHES)):
-        return
+        return [], 0
     matches = situation.lake.read(layout.MATCHES, [*_SIDES[0], *_SIDES[1], "probability"])
     ends = np.stack([situation.of(matches, side) for side in _SIDES], axis=1)
     ends.sort(axis=1)
     probability = matches["probability"].to_numpy()
+    sure = probability >= _match(situation)[ends[:, 0]]
     open_ = (ends[:, 0] >= 0) & (ends[:, 0] != ends[:, 1]) & ~_decided(situation, ends)
-    sure = probability >= _match(situation)[ends[:, 0]] if len(ends) else open_
-    confirmed = np.zeros(situation.facts.num_rows + 1, np.bool_)
-    members = pa.Table.from_pandas(
-        situation.constraints.confirmed[["source", "record_id"]], preserve_index=False
-    )
-    confirmed[situation.of(members, ("source", "record_id"))] = True
-    confirmed[-1] = False
-    both = confirmed[ends].all(axis=1)
-    chosen = np.flatnonzero(open_ & (~sure | both))
+    chosen = np.flatnonzero(open_ & (~sure | _confirmed_apart(situation, ends)))
     chosen = chosen[np.lexsort((-probability[chosen], ends[chosen, 1], ends[chosen, 0]))]
-    _, first = np.unique(ends[chosen], axis=0, return_index=True)
-    for at in chosen[first]:
-        left, right = ends[at].tolist()
-        doubt = Doubt.CONFIRMED if sure[at] else Doubt.PAIR
-        uncertainty = 1.0 if sure[at] else _entropy(float(probability[at]))
-        worth = float(situation.value[left] + situation.value[right])
-        one, other = sorted((situation.golden_id(left), situation.golden_id(right)))
-        yield Item(doubt, one, other, float(probability[at]), uncertainty * worth)
+    chosen = chosen[np.unique(ends[chosen], axis=0, return_index=True)[1]]
+    uncertainty = np.where(sure[chosen], 1.0, _entropy(probability[chosen]))
+    priority = uncertainty * situation.value[ends[chosen]].sum(axis=1)
+    first = np.lexsort((*ends[chosen].T[::-1], -priority))[:limit]
+    items = [
+        Item(
+            Doubt.CONFIRMED if sure[at] else Doubt.PAIR,
+            situation.golden_id(int(ends[at, 0])),
+            situation.golden_id(int(ends[at, 1])),
+            float(probability[at]),
+            float(worth),
+        )
+        for at, worth in zip(chosen[first], priority[first], strict=True)
+    ]
+    return items, len(chosen)
+
+
+def _confirmed_apart(situation: _Situation, ends: Ints) -> npt.NDArray[np.bool_]:
+    """Pairs of two confirmed customers."""
+    confirmed = situation.constraints.confirmed
+    members = pa.Table.from_pandas(confirmed[["source", "record_id"]], preserve_index=False)
+    group = np.full(situation.facts.num_rows + 1, -1, np.int64)
+    group[situation.of(members, ("source", "record_id"))] = confirmed["group"].to_numpy()
+    group[-1] = -1  # where records of no customer ended up
+    left, right = group[ends].T
+    found: npt.NDArray[np.bool_] = (left >= 0) & (right >= 0) & (left != right)
+    return found
 
 
 def _decided(situation: _Situation, ends: Ints) -> npt.NDArray[np.bool_]:
@@ -201,8 +215,9 @@ def _match(situation: _Situation) -> Floats:
     return thresholds
 
 
-def _conflicts(situation: _Situation) -> Iterator[Item]:
+def _conflicts(situation: _Situation, _limit: int) -> Found:
     """Decisions that have no effect."""
+    items = []
     for conflict in situation.constraints.decided.conflicts:
         rows = [{"source": f"{r.source}/{r.entity}", "id": r.record_id} for r in conflict.clash.records]
         at = situation.of(pa.Table.from_pylist(rows), ("source", "id"))
@@ -210,12 +225,15 @@ def _conflicts(situation: _Situation) -> Iterator[Item]:
         left = situation.golden_id(known[0]) if known else ""
         right = situation.golden_id(known[-1]) if len(known) > 1 else ""
         worth = float(situation.value[known].sum())
-        yield Item(Doubt.CONFLICT, left, right, None, worth, conflict.text)
+        items.append(Item(Doubt.CONFLICT, left, right, None, worth, conflict.text))
+    return items, len(items)
 
 
-def _entropy(probability: float) -> float:
-    inside = min(max(probability, 1e-12), 1 - 1e-12)
-    return float(-inside * np.log2(inside) - (1 - inside) * np.log2(1 - inside))
+def _entropy(probability: Floats) -> Floats:
+    """In bits."""
+    inside = np.clip(probability, 1e-12, 1 - 1e-12)
+    bits: Floats = -inside * np.log2(inside) - (1 - inside) * np.log2(1 - inside)
+    return bits
 
 
 FINDERS: tuple[Finder, ...] = (_doubtful_pairs, _conflicts)

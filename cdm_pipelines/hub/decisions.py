@@ -63,7 +63,7 @@ def record_of(connection: Connection, source: str, entity: str, record_id: str) 
 
 
 def customer_facts() -> str:
-    """SQL that gives the kind, size, orders and last order of every customer: see ``flows.review``."""
+    """SQL that gives the kind, size, orders and last order of every customer, by golden id: see ``flows.review``."""
     c, o = customer.c, customer_order.c
     orders = (
         select(o.golden_id, func.count().label("orders"), func.max(o.ordered_at).label("last_order"))
@@ -71,13 +71,17 @@ def customer_facts() -> str:
         .group_by(o.golden_id)
         .subquery()
     )
-    query = select(
-        c.golden_id,
-        c.party_kind,
-        c.record_count,
-        func.coalesce(orders.c.orders, 0),
-        func.extract("epoch", orders.c.last_order),
-    ).outerjoin(orders, orders.c.golden_id == c.golden_id)
+    query = (
+        select(
+            c.golden_id,
+            c.party_kind,
+            c.record_count,
+            func.coalesce(orders.c.orders, 0),
+            func.extract("epoch", orders.c.last_order),
+        )
+        .outerjoin(orders, orders.c.golden_id == c.golden_id)
+        .order_by(c.golden_id)
+    )
     return str(query.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))  # type: ignore[no-untyped-call]
 
 
