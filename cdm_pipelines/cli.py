@@ -5,7 +5,17 @@ Belongs here: the list of commands. Does not belong here: the commands themselve
 
 import typer
 
-from cdm_pipelines.commands import contracts, customers, demo, evaluate, explain, operate, quarantine, run
+from cdm_pipelines.commands import (
+    contracts,
+    customers,
+    demo,
+    evaluate,
+    explain,
+    operate,
+    quarantine,
+    run,
+    steward,
+)
 
 app = typer.Typer(
     name="cdm",
@@ -24,6 +34,7 @@ app.add_typer(customers.export, name="export", rich_help_panel="Use")
 explain.app.command()(evaluate.evaluate)
 explain.app.command()(evaluate.sample)
 app.add_typer(explain.app, name="link", rich_help_panel="Use")
+app.add_typer(steward.app, name="steward", rich_help_panel="Use")
 app.command(rich_help_panel="Set up")(contracts.suggest)
 app.command("demo-data", rich_help_panel="Set up")(demo.demo_data)
 app.command(rich_help_panel="Operate")(operate.check)

@@ -20,9 +20,11 @@ from cdm_pipelines.commands.terminal import USAGE, console, fail, settings, told
 
 if TYPE_CHECKING:
     from cdm_pipelines.flows.explain_links import Answer, Linkage
+    from cdm_pipelines.identity.constraints import Constraints
     from cdm_pipelines.linkage import LinkageModel
     from cdm_pipelines.linkage.explain import Waterfall
     from cdm_pipelines.linkage.pictures import Picture
+    from cdm_pipelines.settings import Settings
 
 _DEFAULT = "files"
 
@@ -169,7 +171,15 @@ def linkages_of(
     if policy or out or model:
         fail("Name the files that were linked too.", USAGE)
     own = settings()
-    return explain_links.of_lake(Lake(own.lake_url), own)
+    return explain_links.of_lake(Lake(own.lake_url), own, lambda: _decided(own))
+
+
+def _decided(own: "Settings") -> "Constraints":
+    from cdm_pipelines.flows.decisions import constraints  # noqa: PLC0415
+    from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
+
+    with open_hub(own) as engine:
+        return constraints(engine)
 
 
 def _svg(picture: Path | None) -> Path | None:

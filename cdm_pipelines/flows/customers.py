@@ -75,12 +75,8 @@ def stage_customers(
         published = published_from(connection)
         same_rules = published.get("survivorship") == made_from["survivorship"]
         changed = touched.since(lake, published) if same_rules and not rebuild else None
-        part = touched.touched(connection, lake, changed) if changed is not None else None
         work = _Work(connection, lake, settings, policy, made_from)
-        if changed is None or part is None:
-            records, events, worked = work.everything()
-        else:
-            records, events, worked = work.part(changed, part)
+        records, events, worked = (work.part(changed) if changed is not None else None) or work.everything()
         figures = audit.figures(connection)
         identity = {"kept": _kept(figures.customers, events), **events}
         verdicts = _audit(connection, records, Thresholds.load(settings.policies / "checks.yaml"))
@@ -110,7 +106,7 @@ class _Work:
         )
         staging.add("golden_id", assignment.registry)
         staging.add("crosswalk", assignment.crosswalk.append_column("active", records["active"]))
-        self._golden(staging, records, assignment.crosswalk, None)
+        self._golden(staging, records, assignment.crosswalk, corrected=corrections(self.connection, records))
         for entity, name in TRANSACTIONS.items():
             table = tables.records(self.lake, entity)
             if table.exists:
@@ -118,9 +114,14 @@ class _Work:
         rows = staging.finish(self.made_from).rows
         return records.num_rows, _events(assignment), rows["customer"]
 
-    def part(self, changed: touched.Since, part: touched.Touched) -> tuple[int, Counter[str], int]:
-        """Stage the customers that a change touches; returns as ``everything``."""
+    def part(self, changed: touched.Since) -> tuple[int, Counter[str], int] | None:
+        """Stage the customers that a change touches; returns as ``everything``, None where they are too many."""
         parties, asked = tables.records(self.lake, Entity.PARTY).read(), Asked(self.connection)
+        # A set value may begin or cease to hold without a change of any record.
+        corrected = corrections(self.connection, parties)
+        part = touched.touched(asked, self.lake, changed, corrected.select(RECORD_KEY))
+        if part is None:
+            return None
         names = record_keys(parties)
         own = parties.filter(pc.is_in(names, value_set=record_keys(part.records)))
         assignment = assign(
@@ -147,9 +148,8 @@ class _Work:
         staging.add("golden_id", registry.filter(concerned))
         at = positions(record_keys(crosswalk), record_keys(records))
         staging.add("crosswalk", crosswalk.append_column("active", records["active"].take(pa.array(at))))
-        self._golden(
-            staging, records, crosswalk, touched.golden_of_employers(asked, parties, records, crosswalk)
-        )
+        employers = touched.golden_of_employers(asked, parties, records, crosswalk)
+        self._golden(staging, records, crosswalk, corrected=corrected, employers=employers)
         for entity, name in TRANSACTIONS.items():
             rows = touched.orders(self.lake, entity, changed, moved)
             if rows is not None and rows.num_rows:
@@ -161,7 +161,13 @@ class _Work:
         return parties.num_rows, _events(assignment), staged["customer"]
 
     def _golden(
-        self, staging: Staging, records: pa.Table, crosswalk: pa.Table, employers: pa.Array | None
+        self,
+        staging: Staging,
+        records: pa.Table,
+        crosswalk: pa.Table,
+        *,
+        corrected: pa.Table,
+        employers: pa.Array | None = None,
     ) -> None:
         """Choose the golden values of the customers in a crosswalk, and stage them."""
         staging.begin("customer")
@@ -171,6 +177,7 @@ class _Work:
             crosswalk,
             self.policy,
             employers=employers,
+            corrected=corrected,
             chunk_rows=self.settings.chunk_rows,
             threads=self.settings.threads,
         )

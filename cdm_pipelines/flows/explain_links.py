@@ -4,8 +4,8 @@ Belongs here: which records, model and clusters a question is about. Does not be
 (linkage.explain, linkage.explain_clusters).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.flows import layout, model_versions, tables
 from cdm_pipelines.flows.link_files import FileError, read_files
 from cdm_pipelines.flows.link_inputs import merged_in_source, party_records
+from cdm_pipelines.identity.constraints import NOTHING_DECIDED, Constraints
 from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy
 from cdm_pipelines.linkage.constraints import resolve
@@ -28,6 +29,8 @@ from cdm_pipelines.linkage.explain_clusters import Explanation
 from cdm_pipelines.linkage.explain_rules import MadePair, made_pair
 from cdm_pipelines.quality.shapes import shape
 from cdm_pipelines.settings import Settings
+
+SIDES = ("left", "right")
 
 
 class ExplainError(ValueError):
@@ -47,6 +50,7 @@ class Linkage:
         pairs: Pairs from the review threshold on, likewise.
         same: Pairs that were decided to be the same party.
         different: Pairs that were decided not to be.
+        decided: What stewards decided.
     """
 
     name: str
@@ -57,6 +61,7 @@ class Linkage:
     pairs: pa.Table | None = None
     same: pd.DataFrame | None = None
     different: pd.DataFrame | None = None
+    decided: Constraints = NOTHING_DECIDED
 
     @cached_property
     def names(self) -> pa.Array:
@@ -146,22 +151,34 @@ def written_model(out: Path | None, model_path: Path | None) -> LinkageModel:
         ) from None
 
 
-def of_lake(lake: Lake, settings: Settings) -> list[Linkage]:
+def of_lake(
+    lake: Lake, settings: Settings, decisions: Callable[[], Constraints] = lambda: NOTHING_DECIDED
+) -> list[Linkage]:
     """What the pipeline linked: persons, and organisations.
+
+    Args:
+        lake: Where it was written.
+        settings: Where the policies are.
+        decisions: What stewards decided; asked when something is linked.
 
     Raises:
         ExplainError: Nothing was linked yet.
     """
     found = []
     if lake.exists(layout.CLUSTERS):
-        clusters, pairs = tables.clusters(lake).read(), tables.matches(lake).read()
+        clusters, pairs, decided = tables.clusters(lake).read(), tables.matches(lake).read(), decisions()
         for kind in PartyKind:
             if lake.exists(layout.model_path(kind)):
                 policy = LinkagePolicy.load(settings.policies / "linkage" / f"{kind}.yaml")
                 model = LinkageModel.from_json(lake.read_text(layout.model_path(kind)))
                 table = party_records(lake, kind, policy)
-                same = merged_in_source(table).to_pandas()
-                found.append(Linkage(str(kind), table, policy, model, clusters, pairs, same))
+                merged = decided.allowed(merged_in_source(table).to_pandas())
+                same = pd.concat([decided.same, decided.confirmed_pairs, merged])
+                found.append(
+                    Linkage(
+                        str(kind), table, policy, model, clusters, pairs, same, decided.different, decided
+                    )
+                )
     if not found:
         raise ExplainError("Nothing is linked yet; run a day first (`cdm run --date DAY`), or name files.")
     return found
@@ -214,8 +231,22 @@ def explain(linkages: Sequence[Linkage], left: str, right: str, *, show_values: 
         made=resolve(records, home.pairs.to_pandas(), None)[0] if home.pairs is not None else None,
         show=str if show_values else shape,
     )
+    if members is not None and not explanation.together:
+        explanation = replace(
+            explanation, reasons=(*_decided_apart(home.decided, members), *explanation.reasons)
+        )
     ends = [home.key(at) for at in (row, second)]
     return Answer(home, subject, explanation, made_pair(home.table, home.policy, ends[0], ends[1]))
+
+
+def _decided_apart(decided: Constraints, members: tuple[list[str], list[str]]) -> list[str]:
+    """What stewards decided about two clusters."""
+    reasons = []
+    names = decided.confirmed["source"] + "|" + decided.confirmed["record_id"]
+    groups = [set(decided.confirmed["group"][names.isin(records)]) for records in members]
+    if all(groups) and not groups[0] & groups[1]:
+        reasons.append("A steward confirmed both: they are merged by a steward only.")
+    return reasons
 
 
 def _home(linkages: Sequence[Linkage], name: str) -> tuple[Linkage, int]:

@@ -17,10 +17,10 @@ from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.flows import layout, model_versions, tables
 from cdm_pipelines.flows.link_kind import KindLinked, link_changes, link_everything
 from cdm_pipelines.flows.link_state import KeptState, fingerprint, read_state, write_state
+from cdm_pipelines.identity.constraints import NOTHING_DECIDED, Constraints
 from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.ingest.layered import Mark
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy
-from cdm_pipelines.linkage.constraints import Decided
 from cdm_pipelines.linkage.drift import COUNTS, Drift, drift
 from cdm_pipelines.settings import Settings
 
@@ -101,10 +101,10 @@ def link_parties(
     *,
     refit: bool = False,
     rebuild: bool = False,
-    decided: Decided | None = None,
+    decided: Constraints = NOTHING_DECIDED,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Linked:
-    """Link persons with persons and organisations with organisations.
+    """Link persons with persons and organisations with organisations, as far as stewards have not decided.
 
     A model is fitted when there is none, when the policy has changed, or on command; then it is kept, so that
     days can come in any order (R4). Under a kept model only what has changed is linked, to the same outcome.
@@ -114,11 +114,10 @@ def link_parties(
         settings: Where policies are, and how many threads to use.
         refit: Whether to fit the models anew.
         rebuild: Whether to link all records though few have changed.
-        decided: Pairs that stewards have decided about.
+        decided: What stewards decided.
         progress: Told in a few words what is being done.
     """
     linked = Linked()
-    decided = decided or Decided()
     parties = tables.records(lake, Entity.PARTY).mark
     done: list[KindLinked] = []
     for kind in PartyKind:

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.flows.link_inputs import changed_records, merged_in_source, party_records, said_by_sources
 from cdm_pipelines.flows.link_state import KeptState, fingerprint
+from cdm_pipelines.identity.constraints import Constraints
 from cdm_pipelines.ingest.lake import TEXT, Lake, to_table
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, link, report
 from cdm_pipelines.linkage.cluster import Links
@@ -79,7 +80,7 @@ class KindLinked:
         if self.changed != 0 or self.former is None:
             return False
         now, before = self.state.to_tables(), self.former.state.to_tables()
-        return all(now[name].equals(before[name]) for name in ("same", "different"))
+        return all(now[name].equals(before[name]) for name in ("same", "different", "confirmed"))
 
     @cached_property
     def clusters(self) -> pa.Table:
@@ -100,7 +101,7 @@ def link_everything(
     model: LinkageModel | None,
     before: KeptState | None,
     *,
-    decided: Decided,
+    decided: Constraints,
     progress: Told,
     threads: int | None,
 ) -> KindLinked | None:
@@ -109,12 +110,14 @@ def link_everything(
     records = party_records(lake, kind, policy)
     if not records.num_rows:
         return None
+    known = _known(decided, merged_in_source(records))
     result = link(
         records,
         policy,
         model=model,
-        same=_both(merged_in_source(records), decided.same),
-        different=decided.different,
+        same=known.same,
+        different=known.different,
+        confirmed=known.confirmed,
         progress=progress,
         threads=threads,
         plan=before.state.plan if before is not None else None,
@@ -142,7 +145,7 @@ def link_changes(
     model: LinkageModel,
     before: KeptState,
     *,
-    decided: Decided,
+    decided: Constraints,
     threads: int | None,
 ) -> KindLinked | None:
     """Link what has changed since a state; None where that can only be told by linking everything."""
@@ -154,7 +157,6 @@ def link_changes(
     else:
         rows = linked_columns(changes[0], policy)
         now, moved = patched(before.state.records, rows, changes[1], policy, threads)
-    same = _both(said_by_sources(lake, kind), decided.same)
     try:
         done = relink(
             now,
@@ -162,7 +164,7 @@ def link_changes(
             policy,
             model,
             before.state,
-            decided=Decided(same, decided.different),
+            decided=_known(decided, said_by_sources(lake, kind)),
             threads=threads,
         )
     except EverythingError:
@@ -180,9 +182,10 @@ def link_changes(
     )
 
 
-def _both(sources: pa.Table, stewards: pd.DataFrame | None) -> pd.DataFrame:
-    said: pd.DataFrame = sources.to_pandas()
-    return said if stewards is None else pd.concat([said, stewards[said.columns]], ignore_index=True)
+def _known(decided: Constraints, merged: pa.Table) -> Decided:
+    """What stewards decided, and what sources merged where no steward knows better."""
+    same = pd.concat([decided.same, decided.allowed(merged.to_pandas())], ignore_index=True)
+    return Decided(same, decided.different, decided.confirmed)
 
 
 def _difference(

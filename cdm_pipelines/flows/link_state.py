@@ -16,7 +16,7 @@ from cdm_pipelines.ingest.layered import Mark
 from cdm_pipelines.linkage import LinkageModel
 from cdm_pipelines.linkage.state import LinkState
 
-_TABLES = ("records", "keys", "plan", "links", "groups", "same", "different")
+_TABLES = ("records", "keys", "plan", "links", "groups", "same", "different", "confirmed")
 
 
 @dataclass(frozen=True)

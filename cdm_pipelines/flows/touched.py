@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection
 
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.flows import tables
@@ -94,15 +93,22 @@ def apart(table: pa.Table) -> pa.Table:
     return split.add_column(place + 1, "entity", pc.list_element(parts, 1))
 
 
-def touched(connection: Connection, lake: Lake, changed: Since) -> Touched | None:
-    """The customers that a change touches; None where they are too many to be worked through by themselves."""
-    asked = Asked(connection)
+def touched(asked: Asked, lake: Lake, changed: Since, besides: pa.Table) -> Touched | None:
+    """The customers that a change touches; None where they are too many to be worked through by themselves.
+
+    Args:
+        asked: The published version.
+        lake: The lake.
+        changed: What changed since then.
+        besides: Keys of records whose customers are to be worked through whatever changed.
+    """
+    pieces = [
+        piece.select(RECORD_KEY)
+        for changes in (changed.parties, changed.clusters)
+        for piece in (changes.rows, changes.gone)
+    ]
     seeds = pa.concat_tables(
-        [
-            piece.select(RECORD_KEY)
-            for changes in (changed.parties, changed.clusters)
-            for piece in (changes.rows, changes.gone)
-        ]
+        [*pieces, besides, asked.crosswalk_of_corrected(CROSSWALK_SCHEMA).select(RECORD_KEY)]
     )
     clusters = apart(tables.clusters(lake).read())
     if seeds.num_rows > _MOST * clusters.num_rows:

@@ -34,11 +34,13 @@ PROVENANCE_SCHEMA = pa.schema(
         ("record_id", pa.string()),
         ("rule", pa.string()),
         ("losers", pa.string()),
+        ("decision_id", pa.int64()),
     ]
 )
 """Per customer and group of attributes (``*``: all others): the winning record, the rule that decided, and as
-JSON
-the values that lost: a list of ``{"source", "entity", "record_id", "value"}``, one per distinct value."""
+JSON the values that lost: a list of ``{"source", "entity", "record_id", "value"}``, one per distinct value. Where a
+steward set a value (``corrected``), the rule is ``steward`` and the record the one that the decision names; for one
+column of a group there is a row beside the group's."""
 
 
 def provenance(
@@ -126,6 +128,7 @@ def _table(entries: Sequence[_Entries], records: pa.Table, ids: pa.Array, names:
         **{key: winner[key] for key in RECORD_KEY},
         "rule": pa.array(REASONS).take(pa.array(reason)),
         "losers": pa.concat_arrays([entry.losers for entry in entries]).take(pa.array(order)),
+        "decision_id": pa.nulls(len(order), pa.int64()),
     }
     return pa.table(columns, schema=PROVENANCE_SCHEMA)
 

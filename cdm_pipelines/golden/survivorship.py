@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.golden.contest import Contest, Ints, Layout
+from cdm_pipelines.golden.corrected import Corrections
 from cdm_pipelines.golden.policy import SurvivorshipPolicy, golden_groups
 from cdm_pipelines.golden.provenance import PROVENANCE_SCHEMA, provenance
 from cdm_pipelines.identity.relations import golden_employers
@@ -67,7 +68,12 @@ class Golden:
 
 
 def survive(
-    records: pa.Table, crosswalk: pa.Table, policy: SurvivorshipPolicy, *, chunk_rows: int = 100_000
+    records: pa.Table,
+    crosswalk: pa.Table,
+    policy: SurvivorshipPolicy,
+    *,
+    corrected: pa.Table | None = None,
+    chunk_rows: int = 100_000,
 ) -> Golden:
     """Choose the golden values of every customer.
 
@@ -75,12 +81,13 @@ def survive(
         records: ``records/party``.
         crosswalk: ``source, entity, record_id, golden_id``, of the same records.
         policy: The rules.
+        corrected: ``corrected.SET_SCHEMA``: values that a steward set, which stand above those of the records.
         chunk_rows: Records worked on at a time.
 
     Raises:
         ValueError: a record has no golden id.
     """
-    chunks = list(survive_in_chunks(records, crosswalk, policy, chunk_rows=chunk_rows))
+    chunks = list(survive_in_chunks(records, crosswalk, policy, corrected=corrected, chunk_rows=chunk_rows))
     return Golden(
         pa.concat_tables([CUSTOMER_SCHEMA.empty_table(), *(chunk.customer for chunk in chunks)]),
         pa.concat_tables([PROVENANCE_SCHEMA.empty_table(), *(chunk.provenance for chunk in chunks)]),
@@ -93,6 +100,7 @@ def survive_in_chunks(
     policy: SurvivorshipPolicy,
     *,
     employers: pa.Array | None = None,
+    corrected: pa.Table | None = None,
     chunk_rows: int = 100_000,
     threads: int | None = None,
 ) -> Iterator[Golden]:
@@ -108,6 +116,7 @@ def survive_in_chunks(
     records = records.set_column(place, "employer_id", employers).select(_RECORD_COLUMNS)
     order, starts = _layout(records, golden)
     ends = np.append(starts[1:], len(order))
+    corrections = Corrections.of(corrected, crosswalk)
 
     def chunk(span: tuple[int, int]) -> Golden:
         first, last = span
@@ -116,7 +125,7 @@ def survive_in_chunks(
         sizes = ends[first:last] - starts[first:last]
         shared = np.repeat(sizes > 1, sizes)
         laid_out = records.take(pa.array(np.concatenate([rows[shared], rows[~shared]])))
-        return _chunk(laid_out.combine_chunks(), Layout.of(sizes), ids, policy)
+        return _chunk(laid_out.combine_chunks(), Layout.of(sizes), ids, policy, corrections)
 
     return in_order(chunk, _spans(starts, ends, chunk_rows), threads)
 
@@ -156,7 +165,9 @@ def _layout(records: pa.Table, golden: pa.Array) -> tuple[Ints, Ints]:
     return order.astype(np.int64), starts.astype(np.int64)
 
 
-def _chunk(records: pa.Table, layout: Layout, ids: pa.Array, policy: SurvivorshipPolicy) -> Golden:
+def _chunk(
+    records: pa.Table, layout: Layout, ids: pa.Array, policy: SurvivorshipPolicy, corrections: Corrections
+) -> Golden:
     """Golden records of whole customers laid out one after another."""
     contest = Contest(records, layout, policy)
     columns: dict[str, pa.Array] = {"golden_id": ids, **_summary(records, layout)}
@@ -169,7 +180,8 @@ def _chunk(records: pa.Table, layout: Layout, ids: pa.Array, policy: Survivorshi
         at = pa.array(winner, mask=winner < 0)
         columns |= {name: records[name].take(at) for name in group.attributes}
     customer = pa.table({name: columns[name] for name in CUSTOMER_SCHEMA.names}, schema=CUSTOMER_SCHEMA)
-    return Golden(customer, provenance(records, layout, ids, outcomes, policy))
+    origins = provenance(records, layout, ids, outcomes, policy)
+    return Golden(*corrections.apply(customer, origins, records, layout, policy))
 
 
 def _summary(records: pa.Table, layout: Layout) -> dict[str, pa.Array]:

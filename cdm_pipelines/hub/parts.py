@@ -34,6 +34,13 @@ class Asked:
         self._ask_ids(ids)
         return self._read("golden.crosswalk JOIN asked_id USING (golden_id)", schema)
 
+    def crosswalk_of_corrected(self, schema: pa.Schema) -> pa.Table:
+        """Rows of the crosswalk of customers that have a value which a steward set."""
+        corrected = (
+            "(SELECT DISTINCT golden_id FROM golden.provenance WHERE decision_id IS NOT NULL) AS corrected"
+        )
+        return self._read(f"golden.crosswalk JOIN {corrected} USING (golden_id)", schema)
+
     def registry(self, ids: pa.Array, founders: pa.Table, schema: pa.Schema) -> pa.Table:
         """Ids that are among the given ones, stand for one of them, or were founded by one of the given records."""
         self._ask(founders)

@@ -154,6 +154,7 @@ provenance = Table(
         "Values that lost, each with the source record that holds it.",
         "user",
     ),
+    _column("decision_id", BigInteger, "The steward's decision, where the rule is steward."),
     schema="golden",
     comment="Where each golden value comes from, by which rule, and which values lost.",
 )
@@ -256,3 +257,29 @@ PUBLISHED: tuple[Table, ...] = (
 
 OF_CUSTOMERS = frozenset({customer, crosswalk, provenance})
 """Those of them whose rows each belong to one customer, by golden id."""
+
+# Steward decisions: logs that only grow; a trigger refuses to change or remove a row.
+
+decision = Table(
+    "decision",
+    metadata,
+    _column("decision_id", BigInteger, "1, 2, 3 … in the order of recording.", key=True),
+    _column("decided_at", DateTime(timezone=True), "When it was recorded.", nullable=False),
+    _text("decided_by", "Who decided.", _IDENTIFIER),
+    _text("kind", "same, different, confirm, set or undo."),
+    _column("subject", JSONB, "The source records, and for set the value.", "user", nullable=False),
+    _text("reason", "Why, in the steward's words."),
+    _column("undoes", BigInteger, "The decision that an undo takes back."),
+    _text("previous_hash", "Hash of the decision before; 64 zeros for the first."),
+    _text("hash", "SHA-256 over the decision and the hash before it."),
+    schema="identity",
+    comment="What stewards decided, as a chain of hashes; effective decisions bind linkage and survivorship.",
+)
+decision_head = Table(
+    "decision_head",
+    metadata,
+    _column("decision_id", BigInteger, "The last decision at the time.", key=True),
+    _text("hash", "Its hash."),
+    schema="identity",
+    comment="Where the log of decisions ended, noted with each of them: a log that is shorter was cut off.",
+)

@@ -20,26 +20,72 @@ from cdm_pipelines.linkage.policy import LinkagePolicy
 
 Pair = tuple[Positions, Positions]
 PAIR = ("left_source", "left_id", "right_source", "right_id")
+Confirmed = npt.NDArray[np.int64]
+_SIDES = (("left_source", "left_id"), ("right_source", "right_id"))
+_MEMBER = ("source", "record_id")
 
 
 @dataclass(frozen=True)
 class Decided:
-    """Pairs that were decided: ``left_source, left_id, right_source, right_id``."""
+    """What was decided about records.
+
+    Attributes:
+        same: Pairs that are the same party: ``left_source, left_id, right_source, right_id``.
+        different: Pairs that are not.
+        confirmed: Records of confirmed parties: ``source, record_id, group``.
+    """
 
     same: pd.DataFrame | None = None
     different: pd.DataFrame | None = None
+    confirmed: pd.DataFrame | None = None
 
 
-def resolve(records: Records, same: pd.DataFrame | None, different: pd.DataFrame | None) -> tuple[Pair, Pair]:
+def resolve(
+    records: Records,
+    same: pd.DataFrame | None,
+    different: pd.DataFrame | None,
+    confirmed: Confirmed | None = None,
+) -> tuple[Pair, Pair]:
     """Positions of the decided pairs whose records are all there.
 
     Raises:
         LinkageError: A column is missing, or records are both the same (perhaps through others) and different.
     """
     together, apart = positions(records, same, "same")[:2], positions(records, different, "different")[:2]
+    if confirmed is not None:
+        members = np.flatnonzero(confirmed >= 0)
+        members = members[np.argsort(confirmed[members], kind="stable")].astype(np.int32)
+        follows = confirmed[members[1:]] == confirmed[members[:-1]]
+        left, right = together
+        together = np.append(left, members[:-1][follows]), np.append(right, members[1:][follows])
+        _check_confirmed(records, together, confirmed)
     if len(apart[0]):
         _check(records, together, apart)
     return together, apart
+
+
+def confirmed_groups(records: Records, confirmed: pd.DataFrame | None) -> Confirmed | None:
+    """The confirmed group of each record, -1 for none; None where nothing is confirmed.
+
+    Raises:
+        LinkageError: A column is missing.
+    """
+    if confirmed is None or confirmed.empty:
+        return None
+    at = _places(records, confirmed, _MEMBER, "confirmed")
+    if "group" not in confirmed.columns:
+        raise LinkageError(f"confirmed: there is no column 'group'; give {', '.join(_MEMBER)}, group")
+    groups = np.full(len(records), -1, dtype=np.int64)
+    groups[at[at >= 0]] = pd.factorize(confirmed["group"])[0][at >= 0]
+    return groups
+
+
+def confirmed_apart(groups: Confirmed | None, left: Positions, right: Positions) -> Flags:
+    """Pairs of records of two different confirmed groups."""
+    if groups is None:
+        return np.zeros(len(left), dtype=bool)
+    a, b = groups[left], groups[right]
+    return np.asarray((a != b) & (a >= 0) & (b >= 0))
 
 
 def contradictions(policy: LinkagePolicy, levels: Levels) -> list[Flags]:
@@ -75,19 +121,23 @@ def alone(policy: LinkagePolicy, levels: Levels) -> Flags:
 def decision_places(records: Records, before: Decided, now: Decided) -> npt.NDArray[np.int64]:
     """Positions of records in decisions that were made, or taken back, between two linkages, in order."""
     places: list[Positions] = [np.zeros(0, np.int32)]
-    for name in ("same", "different"):
-        former, latter = (_decided_keys(getattr(decided, name)) for decided in (before, now))
+    for name in ("same", "different", "confirmed"):
+        former, latter = (_by_content(getattr(decided, name)) for decided in (before, now))
         for some, others in ((former, latter), (latter, former)):
-            left, right = positions(records, some[~some.index.isin(others.index)], name)[:2]
-            places += [left, right]
+            changed = some[~some.index.isin(others.index)]
+            for columns in (_MEMBER,) if name == "confirmed" else _SIDES:
+                if len(changed):
+                    found = _places(records, changed, columns, name)
+                    places.append(found[found >= 0])
     return np.unique(np.concatenate(places)).astype(np.int64)
 
 
-def _decided_keys(pairs: pd.DataFrame | None) -> pd.DataFrame:
-    if pairs is None or pairs.empty:
-        return pd.DataFrame(columns=list(PAIR), index=pd.MultiIndex.from_arrays([[]] * 4))
-    texts = pairs[list(PAIR)].astype(str)
-    return texts.set_index(pd.MultiIndex.from_frame(texts))
+def _by_content(decided: pd.DataFrame | None) -> pd.DataFrame:
+    """A frame with its rows as labels."""
+    if decided is None or decided.empty:
+        return pd.DataFrame(index=pd.Index([], dtype=object))
+    texts = decided.astype(str)
+    return texts.set_index(pd.Index(texts[sorted(texts.columns)].agg("\x1f".join, axis=1)))
 
 
 def positions(records: Records, pairs: pd.DataFrame | None, name: str) -> tuple[Positions, Positions, Flags]:
@@ -99,26 +149,41 @@ def positions(records: Records, pairs: pd.DataFrame | None, name: str) -> tuple[
     none = np.zeros(0, dtype=np.int32)
     if pairs is None or pairs.empty:
         return none, none, np.zeros(0, dtype=bool)
-    missing = [column for column in PAIR if column not in pairs.columns]
+    left, right = (_places(records, pairs, side, name) for side in _SIDES)
+    there = (left >= 0) & (right >= 0) & (left != right)
+    return left[there], right[there], there
+
+
+def _places(records: Records, decided: pd.DataFrame, columns: tuple[str, str], name: str) -> Positions:
+    """Positions of the records that a frame names; -1 for those that are not there."""
+    missing = [column for column in columns if column not in decided.columns]
     if missing:
-        raise LinkageError(f"{name}: there is no column {missing[0]!r}; give {', '.join(PAIR)}")
+        raise LinkageError(f"{name}: there is no column {missing[0]!r}; give {', '.join(columns)}")
     sources = pa.array(records.sources, pa.string()).take(pa.array(records.source))
     known = pc.binary_join_element_wise(sources, records.ids, "\x1f")
-    found = []
-    for side in ("left", "right"):
-        texts = [pa.array(pairs[f"{side}_{what}"].astype(str), pa.string()) for what in ("source", "id")]
-        asked = pc.binary_join_element_wise(*texts, "\x1f")
-        found.append(_places(asked, known))
-    there = (found[0] >= 0) & (found[1] >= 0) & (found[0] != found[1])
-    return found[0][there], found[1][there], there
-
-
-def _places(asked: pa.Array, known: pa.Array) -> Positions:
-    """Where each text is among many others; -1 for nowhere. A table of the few is made, not one of the many."""
+    texts = [pa.array(decided[column].astype(str), pa.string()) for column in columns]
+    asked = pc.binary_join_element_wise(*texts, "\x1f")
+    # A table of the few is made, not one of the many.
     there = np.flatnonzero(pc.is_in(known, value_set=asked).to_numpy(zero_copy_only=False)).astype(np.int32)
     at = pc.index_in(asked, known.take(pa.array(there))).fill_null(-1).to_numpy(zero_copy_only=False)
     found: Positions = np.append(there, np.int32(-1))[at]
     return found
+
+
+def _check_confirmed(records: Records, together: Pair, confirmed: Confirmed) -> None:
+    from cdm_pipelines.linkage.cluster import components  # noqa: PLC0415 - scipy only where it is needed
+
+    members = np.flatnonzero(confirmed >= 0)
+    party = components(len(records), *together)[members]
+    _, first, where = np.unique(party, return_index=True, return_inverse=True)
+    wrong = np.flatnonzero(confirmed[members] != confirmed[members[first[where]]])
+    if len(wrong):
+        names = (records.ids[int(members[k])].as_py() for k in (first[where[wrong[0]]], wrong[0]))
+        left, right = names
+        raise LinkageError(
+            f"records of two confirmed groups are decided to be the same, the first are {left!r} and {right!r}; take "
+            "one of the decisions back"
+        )
 
 
 def _check(records: Records, together: Pair, apart: Pair) -> None:

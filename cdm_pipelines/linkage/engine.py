@@ -19,11 +19,11 @@ from cdm_pipelines.linkage.agglomerate import Labels
 from cdm_pipelines.linkage.blocking import Allowed, MadeBy, Maker, Pairs, Positions, bind, stream
 from cdm_pipelines.linkage.cluster import Links, Pair, clusters, components
 from cdm_pipelines.linkage.comparers import Comparer, Packed
-from cdm_pipelines.linkage.constraints import Decided, alone, resolve
+from cdm_pipelines.linkage.constraints import Confirmed, Decided, alone, confirmed_groups, resolve
 from cdm_pipelines.linkage.drift import COUNTS, Seen
 from cdm_pipelines.linkage.encode import Records, encode, linked_columns
 from cdm_pipelines.linkage.errors import LinkageError
-from cdm_pipelines.linkage.judging import judge
+from cdm_pipelines.linkage.judging import judge, kept_apart
 from cdm_pipelines.linkage.keys import BlockingPlan
 from cdm_pipelines.linkage.labels import resolve as resolve_labels
 from cdm_pipelines.linkage.labels import with_labels
@@ -207,6 +207,7 @@ def link(
     same: pd.DataFrame | None = None,
     different: pd.DataFrame | None = None,
     labels: pd.DataFrame | None = None,
+    confirmed: pd.DataFrame | None = None,
     progress: Progress | None = None,
     share: Share = lambda *_: None,
     threads: int | None = None,
@@ -223,6 +224,8 @@ def link(
         different: Pairs that are not. Pairs of records that the table does not have are left out of account.
         labels: Pairs known to match or not: the columns of ``same``, and ``match`` (true or false). They
             teach the fit how matches agree; unlike ``same`` and ``different`` they decide nothing about their pair.
+        confirmed: Records of confirmed parties: ``source``, ``record_id``, ``group``. Records of one group stay
+            together, those of two groups apart, whatever they score.
         progress: Called with a stage and the number of pairs done.
         share: Called with a stage and the share of it that is done, from 0 to 1, for an estimate of the time left.
             Stages in their order: encode, block, compare, fit, score, cluster; with a model given, comparing scores.
@@ -237,7 +240,8 @@ def link(
     if model is not None and labels is not None:
         raise LinkageError("labels refine a fit: leave the model out, or the labels")
     work = _prepare(table, policy, progress=progress, threads=threads, share=share, plan=plan)
-    decided = resolve(work.records, same, different)
+    groups = confirmed_groups(work.records, confirmed)
+    decided = resolve(work.records, same, different, groups)
     if model is not None:
         model.check(policy, work.comparer)
         seen = Seen(work.comparer)
@@ -247,7 +251,7 @@ def link(
         model, kept = _fitted(work, labels)
         counts = model.training[COUNTS]
     with work.stage("cluster"):
-        member = _clustered(work, model, kept, decided)
+        member = _clustered(work, model, kept, decided, groups)
     with work.stage("output"):
         links = Links(kept.left, kept.right, kept.odds, kept.packed)
         result_clusters = clusters_frame(work.records, member)
@@ -255,7 +259,9 @@ def link(
         state = None
         if remember:
             inputs = linked_columns(table, policy)
-            state = _state(inputs, work, (links, kept.weight, member), decided[0], Decided(same, different))
+            state = _state(
+                inputs, work, (links, kept.weight, member), decided[0], Decided(same, different, confirmed)
+            )
     found = report.report(
         policy=policy,
         records=work.records,
@@ -337,9 +343,11 @@ def _scored(
     return _Kept(left, right, packed, weight, odds, histogram)
 
 
-def _clustered(work: _Work, model: LinkageModel, kept: _Kept, decided: tuple[Pair, Pair]) -> Labels:
+def _clustered(
+    work: _Work, model: LinkageModel, kept: _Kept, decided: tuple[Pair, Pair], groups: Confirmed | None
+) -> Labels:
     links = Links(kept.left, kept.right, kept.odds, kept.packed)
-    judged = judge(work.policy, work.records, model, work.comparer, work.allowed)
+    judged = judge(work.policy, work.records, model, work.comparer, kept_apart(work.allowed, groups))
     return clusters(
         len(work.records),
         links,

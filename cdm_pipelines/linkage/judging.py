@@ -6,6 +6,7 @@ model).
 
 from cdm_pipelines.linkage.cluster import Judge
 from cdm_pipelines.linkage.comparers import Comparer
+from cdm_pipelines.linkage.constraints import Confirmed, confirmed_apart
 from cdm_pipelines.linkage.encode import Records
 from cdm_pipelines.linkage.model import LinkageModel, Scorer
 from cdm_pipelines.linkage.partners import May, Partners
@@ -18,3 +19,10 @@ def judge(
     """A judge of pairs of the records that the comparisons are bound to."""
     partners = Partners(policy, records, model, comparer, allowed)
     return Judge(comparer.packed, partners.evidence, Scorer(model, comparer).scores)
+
+
+def kept_apart(allowed: May, groups: Confirmed | None) -> May:
+    """Pairs that may be made: those allowed, but for records of two confirmed parties."""
+    if groups is None:
+        return allowed
+    return lambda left, right: allowed(left, right) & ~confirmed_apart(groups, left, right)

@@ -28,10 +28,10 @@ from cdm_pipelines.linkage.agglomerate import Labels
 from cdm_pipelines.linkage.blocking import Allowed, Positions
 from cdm_pipelines.linkage.cluster import Links, Pair, clusters, components
 from cdm_pipelines.linkage.comparers import Comparer, Packed, Packing
-from cdm_pipelines.linkage.constraints import Decided, decision_places, resolve
+from cdm_pipelines.linkage.constraints import Decided, confirmed_groups, decision_places, resolve
 from cdm_pipelines.linkage.drift import LevelCounts, Seen
 from cdm_pipelines.linkage.encode import Records, encode, ordered_records
-from cdm_pipelines.linkage.judging import judge
+from cdm_pipelines.linkage.judging import judge, kept_apart
 from cdm_pipelines.linkage.keys import Hashes, among
 from cdm_pipelines.linkage.model import Floats, LinkageModel, Scorer, log2_odds
 from cdm_pipelines.linkage.moved import Moved
@@ -247,8 +247,8 @@ def _scored(
         weight, odds = scorer(a, b, packed)
         scores.add(odds)
         keep = np.flatnonzero(odds >= review)
-        ends = (some[side[keep]].astype(np.int32) for side in (a, b))
-        pieces.append(Links(*ends, odds[keep], packed[keep]))
+        ends = [some[side[keep]].astype(np.int32) for side in (a, b)]
+        pieces.append(Links(ends[0], ends[1], odds[keep], packed[keep]))
         weights.append(weight[keep])
     return _New(_joined(pieces), np.concatenate(weights), scores, seen.counts)
 
@@ -274,7 +274,8 @@ def _touched(before: LinkState, moved: Moved, records: Records, found: Links, de
     dirty[moved.changed] = dirty[found.left] = dirty[found.right] = True
     dirty[decision_places(records, before.decided, decided)] = True
     # A record may be new that was decided about before it came.
-    one, other = resolve(records, decided.same, None)[0]
+    groups = confirmed_groups(records, decided.confirmed)
+    one, other = resolve(records, decided.same, None, groups)[0]
     joined = dirty[one] | dirty[other]
     dirty[one[joined]] = dirty[other[joined]] = True
     # Components of former times that have, or had, such a record.
@@ -306,7 +307,9 @@ class _Parts:
         )
         here = tuple(name for name in self.policy.duplicate_free if name in records.sources)
         policy = self.policy.model_copy(update={"duplicate_free": here})
-        pairs = resolve(records, decided.same, decided.different)
+        groups = confirmed_groups(records, decided.confirmed)
+        pairs = resolve(records, decided.same, decided.different, groups)
+        allowed = kept_apart(Allowed(records, policy), groups)
         inside = np.zeros(len(moved.old_of_new), dtype=bool)
         inside[self.touched] = True
         own = links.at(np.flatnonzero(inside[links.left]))
@@ -322,9 +325,7 @@ class _Parts:
             match=log2_odds(self.model.match),
             review=log2_odds(policy.thresholds.review),
             policy=policy.clustering,
-            judge=judge(
-                self.policy, records, self.model, Comparer(records, policy), Allowed(records, policy)
-            ),
+            judge=judge(self.policy, records, self.model, Comparer(records, policy), allowed),
             threads=threads,
         )
         component = components(

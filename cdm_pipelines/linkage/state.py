@@ -70,6 +70,7 @@ class LinkState:
             "groups": pa.table({"component": pa.array(self.component), "member": pa.array(self.member)}),
             "same": _pairs_table(self.decided.same),
             "different": _pairs_table(self.decided.different),
+            "confirmed": _confirmed_table(self.decided.confirmed),
         }
 
     @classmethod
@@ -89,7 +90,7 @@ class LinkState:
             found["weight"].to_numpy(),
             tables["groups"]["component"].to_numpy(),
             tables["groups"]["member"].to_numpy(),
-            Decided(tables["same"].to_pandas(), tables["different"].to_pandas()),
+            Decided(*(tables[name].to_pandas() for name in ("same", "different", "confirmed"))),
         )
 
 
@@ -118,3 +119,10 @@ def _pairs_table(pairs: pd.DataFrame | None) -> pa.Table:
     if pairs is None or pairs.empty:
         return schema.empty_table()
     return pa.Table.from_pandas(pairs[list(_PAIR)].astype(str), schema=schema, preserve_index=False)
+
+
+def _confirmed_table(confirmed: pd.DataFrame | None) -> pa.Table:
+    schema = pa.schema([("source", pa.string()), ("record_id", pa.string()), ("group", pa.int64())])
+    if confirmed is None or confirmed.empty:
+        return schema.empty_table()
+    return pa.Table.from_pandas(confirmed[schema.names], schema=schema, preserve_index=False)

@@ -156,10 +156,18 @@ def materialized(deployment: Deployment) -> dg.ExecuteInProcessResult:
 
 
 @pytest.fixture(scope="session")
-def pipeline(extracts: Path, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+def pipeline(
+    extracts: Path, tmp_path_factory: pytest.TempPathFactory, new_database: Callable[..., str], _template: str
+) -> Pipeline:
     """Party records of a day, linked by the pipeline's own asset."""
     home = tmp_path_factory.mktemp("pipeline")
-    settings = load_settings(home=home, landing_url=str(extracts), lake_url=str(home / "lake"), threads=1)
+    settings = load_settings(
+        home=home,
+        landing_url=str(extracts),
+        lake_url=str(home / "lake"),
+        database_url=new_database(_template),
+        threads=1,
+    )
     lake = Lake(settings.lake_url)
     for contract in all_contracts():
         if any(path.startswith("party.") for column in contract.columns for path in column.maps_to):

@@ -32,6 +32,11 @@ AUDITS = {
     "cluster_size": "No customer is made of implausibly many records (policies/checks.yaml).",
     "cluster_size_drift": "Customers are made of about as many records as before (policies/checks.yaml).",
 }
+CHAIN = dg.AssetCheckSpec(
+    "decision_chain",
+    asset=STAGED,
+    description="No steward decision was edited, removed or moved since it was recorded.",
+)
 _GOLDEN = attributes(Entity.PARTY, golden_only=True)
 _FROM_STAGED = {"dagster/column_lineage": lineage({a.name: [(list(STAGED.path), a.name)] for a in _GOLDEN})}
 
@@ -61,8 +66,11 @@ _FROM_STAGED = {"dagster/column_lineage": lineage({a.name: [(list(STAGED.path), 
         )
     ],
     check_specs=[
-        dg.AssetCheckSpec(name, asset=STAGED, blocking=True, description=description)
-        for name, description in AUDITS.items()
+        *(
+            dg.AssetCheckSpec(name, asset=STAGED, blocking=True, description=description)
+            for name, description in AUDITS.items()
+        ),
+        CHAIN,
     ],
     retry_policy=transient_retry_policy(),
     pool="hub",
@@ -72,9 +80,12 @@ def staged(
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Resolve identities, choose the golden values, load them into staging and audit them."""
     from cdm_pipelines.flows.customers import stage_customers  # noqa: PLC0415 - heavy rooms load in a run
+    from cdm_pipelines.flows.decisions import verify_log  # noqa: PLC0415
 
     with told_to_people(), platform.hub() as engine:
         done = stage_customers(engine, platform.lake, platform.settings)
+        with engine.connect() as connection:
+            faults, head = verify_log(connection)
     context.log.info("%s records are %s customers", f"{done.records:,}", f"{done.customers:,}")
     if not done.stopped:
         yield dg.MaterializeResult(
@@ -95,6 +106,14 @@ def staged(
             description=verdict.text,
             metadata={"figure": round(verdict.figure, 6)},
         )
+    yield dg.AssetCheckResult(
+        asset_key=STAGED,
+        check_name=CHAIN.name,
+        passed=not faults,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description="; ".join(fault.text for fault in faults) or "in order",
+        metadata={"decisions": head.decision_id, "head": str(head)},
+    )
 
 
 @dg.multi_asset(

@@ -66,16 +66,20 @@ class LinkConfig(dg.Config):
 def link(
     context: dg.AssetExecutionContext, config: LinkConfig, platform: Platform
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-    """Link all current party records."""
+    """Link all current party records, within what stewards decided."""
+    from cdm_pipelines.flows.decisions import constraints  # noqa: PLC0415 - heavy rooms load in a run
     from cdm_pipelines.flows.link import link_parties  # noqa: PLC0415 - heavy rooms load in a run
     from cdm_pipelines.flows.link_checks import DRIFT_UNKNOWN, REFIT, pattern_drift  # noqa: PLC0415
     from cdm_pipelines.linkage.pictures import expected_picture, odds_picture, weights_picture  # noqa: PLC0415
 
     with told_to_people():
         limit = Thresholds.load(platform.settings.policies / "checks.yaml").pattern_drift
+        with platform.hub() as engine:
+            decided = constraints(engine)
         linked = link_parties(
             platform.lake,
             platform.settings,
+            decided=decided,
             refit=config.refit,
             progress=lambda text: context.log.info("%s", text),
         )
@@ -124,6 +128,8 @@ def link(
             "dagster/row_count": linked.records,
             "dagster/uri": platform.lake.where("link/clusters.parquet"),
             "clusters": linked.clusters,
+            "decisions": bar_chart(decided.counts, ("decision", "pairs or records")),
+            "decisions fingerprint": decided.fingerprint,
             "sizes": bar_chart(
                 {f"{size:,}": linked.sizes[size] for size in sorted(linked.sizes)},
                 ("records in cluster", "clusters"),

@@ -166,6 +166,41 @@ def test_a_decision_without_its_columns_is_refused(linked: LinkResult) -> None:
         link(PEOPLE, policy(), model=linked.model, same=pair("a", "b").drop(columns="right_id"))
 
 
+def group(number: int, *ids: str) -> pd.DataFrame:
+    return pd.DataFrame({"source": "records", "record_id": ids, "group": number})
+
+
+def test_two_confirmed_parties_stay_whole_and_apart(linked: LinkResult) -> None:
+    members = linked.clusters.groupby("cluster_id")["record_id"].agg(list)
+    party = next(ids for ids in members if len(ids) == 3)
+    stranger = linked.clusters["record_id"].iloc[-1]
+    for members_of_one in ([party[0]], [party[0], stranger]):
+        confirmed = pd.concat([group(4, *members_of_one), group(7, party[1])])
+        result = link(PEOPLE, policy(), model=linked.model, confirmed=confirmed).clusters
+        cluster = result.set_index("record_id")["cluster_id"]
+        assert len({cluster[name] for name in members_of_one}) == 1
+        assert cluster[party[0]] != cluster[party[1]]
+        assert cluster[party[2]] in {cluster[party[0]], cluster[party[1]]}
+    joined = link(PEOPLE, policy(), model=linked.model, confirmed=group(4, *party)).clusters
+    pd.testing.assert_frame_equal(joined, linked.clusters)
+
+
+def test_confirmed_records_that_are_gone_are_left_out(linked: LinkResult) -> None:
+    first = PEOPLE["id"].min()
+    result = link(PEOPLE, policy(), model=linked.model, confirmed=group(1, "gone", first, "lost"))
+    pd.testing.assert_frame_equal(result.clusters, linked.clusters)
+
+
+def test_two_confirmed_parties_that_are_decided_to_be_one_are_refused(linked: LinkResult) -> None:
+    confirmed = pd.concat([group(1, IDS[0], IDS[1]), group(2, IDS[2])])
+    with pytest.raises(LinkageError, match="two confirmed groups"):
+        link(PEOPLE, policy(), model=linked.model, same=pair(IDS[1], IDS[2]), confirmed=confirmed)
+    with pytest.raises(LinkageError, match="both the same and different"):
+        link(PEOPLE, policy(), model=linked.model, different=pair(IDS[0], IDS[1]), confirmed=confirmed)
+    with pytest.raises(LinkageError, match="'group'"):
+        link(PEOPLE, policy(), model=linked.model, confirmed=confirmed.drop(columns="group"))
+
+
 def test_two_sources_without_duplicates_are_linked_one_to_one() -> None:
     both = PEOPLE.assign(source=PEOPLE["id"].str[-1].map({"0": "a", "1": "b"})).dropna(subset="source")
     rules = policy(source="source", duplicate_free=["a", "b"])
