@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.flows import tables, touched
+from cdm_pipelines.flows.decisions import corrections
 from cdm_pipelines.golden import SurvivorshipPolicy, load_policy
 from cdm_pipelines.golden.survivorship import survive_in_chunks
 from cdm_pipelines.hub import audit, queries
