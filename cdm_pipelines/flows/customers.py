@@ -68,6 +68,7 @@ def _stage(connection: Connection, lake: Lake, settings: Settings) -> StagedCust
         records.select([*RECORD, "first_seen"]),
     )
     staging.add("golden_id", assignment.registry)
+    staging.add("event", _explained(assignment.events))
     staging.add("crosswalk", assignment.crosswalk.append_column("active", records["active"]))
     staging.begin("customer")
     staging.begin("provenance")
@@ -87,6 +88,12 @@ def _stage(connection: Connection, lake: Lake, settings: Settings) -> StagedCust
         {"kept": _kept(rows["customer"], events), **events},
         _audit(connection, records.num_rows, Thresholds.load(settings.policies / "checks.yaml")),
     )
+
+
+def _explained(events: pa.Table) -> pa.Table:
+    """Events with what made them happen, as far as it is known."""
+    unknown = pa.nulls(events.num_rows, pa.string())
+    return events.append_column("reason", unknown).append_column("evidence", unknown)
 
 
 def _kept(customers: int, events: Mapping[str, int]) -> int:
