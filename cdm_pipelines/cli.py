@@ -5,7 +5,7 @@ Belongs here: the list of commands. Does not belong here: the commands themselve
 
 import typer
 
-from cdm_pipelines.commands import contracts, customers, demo, explain, operate, quarantine, run
+from cdm_pipelines.commands import contracts, customers, demo, explain, feed, operate, quarantine, run
 
 app = typer.Typer(
     name="cdm",
@@ -21,6 +21,7 @@ app.command(rich_help_panel="Run")(run.ingest)
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel="Use")
 app.command(rich_help_panel="Use")(customers.customer)
 app.add_typer(customers.export, name="export", rich_help_panel="Use")
+app.add_typer(feed.app, name="feed", rich_help_panel="Use")
 app.add_typer(explain.app, name="link", rich_help_panel="Use")
 app.command(rich_help_panel="Set up")(contracts.suggest)
 app.command("demo-data", rich_help_panel="Set up")(demo.demo_data)

@@ -34,7 +34,7 @@ def note(connection: Connection, table: Table, difference: Table) -> None:
     query = {"customer": _VALUES, "crosswalk": _MEMBERS}.get(table.name)
     if query is not None:
         _ready(connection)
-        connection.execute(text(f"INSERT INTO noted_{table.name} {query.format(difference=difference.name)}"))  # noqa: S608 - names of our own tables
+        connection.execute(text(f"INSERT INTO noted_{table.name} {query.format(difference=difference.name)}"))
 
 
 def append(connection: Connection, publication: int | None) -> None:
@@ -46,6 +46,9 @@ def append(connection: Connection, publication: int | None) -> None:
     """
     if publication is not None:
         _ready(connection)
+        for table in ("identity.event", "ops.outbox"):
+            if not connection.scalar(text(f"SELECT EXISTS (SELECT FROM {table})")):  # noqa: S608 - our own tables
+                connection.execute(text(f"TRUNCATE {table}"))  # a new file need not be logged
         if connection.execute(text(_APPEND), {"publication": publication}).rowcount:
             connection.execute(
                 text("SELECT pg_notify(:channel, max(position)::text) FROM ops.outbox"), {"channel": CHANNEL}
@@ -65,7 +68,7 @@ def _ready(connection: Connection) -> None:
 
 def _fingerprint(attribute: str, value: str) -> str:
     """SQL for 16 hexadecimal digits in quotes, or null; of this value of this attribute of this customer only."""
-    salted = f"(SELECT secret FROM ops.feed) || convert_to(golden_id || '/{attribute}/' || {value}, 'UTF8')"
+    salted = f"(SELECT secret FROM ops.feed) || convert_to(golden_id || '/{attribute}/' || {value}, 'UTF8')"  # noqa: S608 - names of our own columns
     return f"""coalesce('"' || left(encode(sha256({salted}), 'hex'), 16) || '"', 'null')"""
 
 
@@ -82,7 +85,7 @@ _DIFFERENT = ", ".join(
 _VALUES = f"""
 SELECT golden_id, ('{{{{' || told || '}}}}')::jsonb
 FROM {{difference}} JOIN golden.customer AS old USING (golden_id) JOIN staging.customer AS new USING (golden_id),
-     LATERAL (SELECT concat_ws(',', {_DIFFERENT}) AS told) AS different
+     LATERAL (SELECT concat_ws(',', {_DIFFERENT}) AS told OFFSET 0) AS once
 WHERE kind = 'updated' AND told <> ''
 """  # noqa: S608 - names of our own columns
 
@@ -102,9 +105,9 @@ SELECT golden_id, ('{{{{' || {_pair(RECORDS, "old.members", "new.members")} || '
 FROM old JOIN new USING (golden_id) WHERE old.members <> new.members
 """  # noqa: S608 - names of our own tables and columns
 
-_EVENT_ID = """overlay(overlay(left(encode(sha256(convert_to(
-    concat_ws('/', (SELECT hub_id FROM ops.feed), :publication, golden_id, event), 'UTF8')), 'hex'), 32)
-    placing '8' from 13) placing '8' from 17)::uuid"""
+_NAME = """(SELECT uuid_send(hub_id) || int8send(:publication) FROM ops.feed)
+    || uuid_send(golden_id) || convert_to(event, 'UTF8')"""
+_EVENT_ID = f"encode(set_byte(set_byte(substr(sha256({_NAME}), 1, 16), 6, 128), 8, 128), 'hex')::uuid"
 """A name-based UUID of version 8 (RFC 9562, appendix B.2), by SHA-256: PostgreSQL has no SHA-1."""
 
 _APPEND = f"""

@@ -36,7 +36,9 @@ def _happening(*, key: bool) -> list[Column[Any]]:
         column("golden_id", Uuid, "The golden id that it happened to.", _IDENTIFIER, key=key, nullable=False),
         column("event", Text, "created, merged, split, retired or restored.", key=key, nullable=False),
         column("related_id", Uuid, "The id merged into, or the one split from.", _IDENTIFIER),
-        column("reason", Text, "What made it happen: a new record, a changed value, a new model, a decision."),
+        column(
+            "reason", Text, "What made it happen: a new record, a changed value, a new model, a decision."
+        ),
         column("evidence", JSONB, "What the reason rests on: keys and weights, no values.", _IDENTIFIER),
     ]
 

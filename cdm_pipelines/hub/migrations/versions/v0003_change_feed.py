@@ -48,7 +48,9 @@ def _create_event() -> None:
         "event",
         _column("golden_id", sa.Uuid(), "The golden id that it happened to.", _IDENTIFIER, key=True),
         _column("event", sa.Text(), "created, merged, split, retired or restored.", key=True),
-        _column("related_id", sa.Uuid(), "The id merged into, or the one split from.", _IDENTIFIER, null=True),
+        _column(
+            "related_id", sa.Uuid(), "The id merged into, or the one split from.", _IDENTIFIER, null=True
+        ),
         _column(
             "reason",
             sa.Text(),
@@ -122,13 +124,9 @@ def _create_dead_letter() -> None:
         _column("sink", sa.Text(), "Sink that did not take it.", key=True),
         _column("position", sa.BigInteger(), "Place in the feed.", key=True),
         _column("golden_id", sa.Uuid(), "The customer, whose later events wait behind.", _IDENTIFIER),
-        _column(
-            "attempts", sa.Integer(), "Times that it was sent; 0 when it waits behind another."
-        ),
+        _column("attempts", sa.Integer(), "Times that it was sent; 0 when it waits behind another."),
         _column("error", sa.Text(), "What the last attempt ended with."),
-        _column(
-            "dead_at", sa.DateTime(timezone=True), "When it was given up.", server_default=sa.func.now()
-        ),
+        _column("dead_at", sa.DateTime(timezone=True), "When it was given up.", server_default=sa.func.now()),
         schema="ops",
         comment="Events that a sink did not take, until they are sent again.",
     )
