@@ -121,10 +121,6 @@ def _tell(served: "list[Served]") -> None:
         fail("No sinks: name one in policies/change_feed.yaml (docs/change-feed.md).", USAGE)
     for one in served:
         console.print(f"{one.sink}: {one.delivered:,} events delivered", markup=False)
-    unwell = [
-        f"{one.sink}: {one.problem or 'not everything was taken'} ({one.behind:,} behind, {one.dead:,} dead letters)"
-        for one in served
-        if not one.well
-    ]
+    unwell = [one.sentence for one in served if not one.well]
     if unwell:
         fail("\n".join(unwell), REFUSED)

@@ -55,6 +55,12 @@ class Served:
         """Whether it knows everything."""
         return not (self.problem or self.dead or self.behind)
 
+    @property
+    def sentence(self) -> str:
+        """What it does not know, and why."""
+        counts = f"{self.sink}: {self.behind:,} events behind, {self.dead:,} dead letters"
+        return f"{counts}; {self.problem}" if self.problem else counts
+
 
 def deliver(engine: Engine, settings: Settings, only: str = "") -> list[Served]:
     """Tell every sink what it does not know yet; one that fails does not keep the others waiting.
