@@ -8,6 +8,7 @@ and of what is published: the same state gives the same bytes.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -70,8 +71,9 @@ def find_corrections(
     """
     for contract in contracts:
         records = _records(lake, contract)
-        batches = linked.linked_customers(connection, contract.source, contract.entity, golden_ids)
-        found = [piece for customers in batches for piece in _rows(contract, records, customers)]
+        asked = linked.linked_customers(connection, contract.source, contract.entity, golden_ids)
+        with closing(asked) as batches:  # an open COPY would hold up the end of the connection
+            found = [piece for customers in batches for piece in _rows(contract, records, customers)]
         told = _with_rules(connection, pa.concat_tables([_FOUND.empty_table(), *found]))
         told = _as_delivered(lake, contract, told).sort_by(
             [("record_id", "ascending"), ("column", "ascending")]
@@ -117,8 +119,8 @@ def _records(lake: Lake, contract: SourceContract) -> pa.Table:
 def _rows(contract: SourceContract, records: pa.Table, customers: pa.Table) -> Iterator[pa.Table]:
     """The disagreements of one batch of records, a row each, a table per column."""
     at = positions(customers["record_id"].combine_chunks(), records["record_id"].combine_chunks())
-    customers = customers.filter(pa.array(at >= 0))
-    own = records.take(pa.array(at[at >= 0]))
+    customers = customers.filter(pa.array(at >= 0)).combine_chunks()
+    own = records.take(pa.array(at[at >= 0])).combine_chunks()
     for one in disagreements(contract, own, customers):
         yield _table(one, own, customers)
 

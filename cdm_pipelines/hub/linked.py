@@ -3,7 +3,7 @@
 Belongs here: what is asked in order to compare the two. Does not belong here: the comparison (publish).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +17,7 @@ _RULES = pa.schema([("golden_id", pa.string()), ("attribute", pa.string()), ("ru
 
 def linked_customers(
     connection: Connection, source: str, entity: str, golden_ids: Sequence[str] | None = None
-) -> Iterator[pa.Table]:
+) -> Generator[pa.Table, None, None]:
     """The customer of every active record of a source entity that is not a customer's only record, streamed.
 
     Args:

@@ -129,7 +129,8 @@ def _composed(parts: Sequence[pa.ChunkedArray]) -> pa.Array:
     whole = [part.combine_chunks() for part in parts]
     if len(whole) == 1:
         return whole[0]
-    text = pc.binary_join_element_wise(*whole, " ", null_handling="skip")
+    nothing = pa.repeat("", len(whole[0]))  # Arrow leaves a row out in which every value is skipped
+    text = pc.utf8_ltrim_whitespace(pc.binary_join_element_wise(nothing, *whole, " ", null_handling="skip"))
     return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
 
 

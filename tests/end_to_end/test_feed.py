@@ -2,12 +2,12 @@
 
 import csv
 import json
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
+
+from cdm_pipelines.flows.catalogue import contracts_of
 
 from .conftest import DAYS, Deployment
 
@@ -24,24 +24,33 @@ def corrections(deployment: Deployment) -> dict[str, list[Row]]:
 
 
 @pytest.fixture(scope="module")
-def deployment(deploy: Callable[..., Deployment], tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+def deployment(deploy: Callable[..., Deployment]) -> Deployment:
     made = deploy()
     assert made.run(DAYS[0]) == 0
     return made
 
 
-def test_x(deployment: Deployment) -> None:
-    for source, rows in corrections(deployment).items():
-        print(source, len(rows), Counter((r["entity"], r["column"], r["rule"]) for r in rows))
-        for r in rows[:25]:
-            print("   ", {k: v for k, v in r.items() if k != "golden_id"})
-    print(deployment.ask("feed", "tail", "-n", "2"))
-    print(deployment.ask("feed", "status"))
-    deployment.run(DAYS[1])
-    print(deployment.query("select publication_id, type, count(*) from ops.outbox group by 1,2 order by 1,2"))
-    print(
-        deployment.query(
-            "select k, count(*) from ops.outbox, jsonb_object_keys(changes) k where type='customer.changed' group by 1"
-        )
-    )
-    assert 0
+def test_owners_are_told_what_to_correct_in_their_own_columns(deployment: Deployment) -> None:
+    files = corrections(deployment)
+    assert set(files) == {"crm", "erp", "shop"}
+    assert all(files.values())
+    sources = {
+        (e, r, g)
+        for e, r, g in deployment.query("SELECT entity, record_id, golden_id::text FROM golden.crosswalk")
+    }
+    for source, rows in files.items():
+        columns = {f"{c.source}/{c.entity}": set(c.column_names) for c in contracts_of(source)}
+        for row in rows:
+            assert row["column"] in columns[f"{source}/{row['entity']}"]
+            assert (row["entity"], row["record_id"], row["golden_id"]) in sources
+            assert row["current_value"] != row["golden_value"]
+            assert row["rule"]
+
+
+def test_the_feed_can_be_read_and_delivered(deployment: Deployment) -> None:
+    (count,) = deployment.query("SELECT count(*) FROM golden.customer")[0]
+    last = json.loads(deployment.ask("feed", "tail", "-n", "1"))
+    assert (last["type"], int(last["sequence"])) == ("cdm.customer.created", count)
+    assert "No sinks" in deployment.ask("feed", "deliver", code=2)
+    assert "Sinks: none" in deployment.ask("feed", "status")
+    assert "Dead letters: none" in deployment.ask("feed", "dead")
