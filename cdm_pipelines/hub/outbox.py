@@ -119,8 +119,7 @@ WITH happened AS (
 changed AS (
     SELECT golden_id, 'changed' AS event,
            coalesce(noted_customer.changes, '{{}}') || coalesce(noted_crosswalk.changes, '{{}}') AS changes
-    FROM noted_customer FULL JOIN noted_crosswalk USING (golden_id)
-    WHERE golden_id NOT IN (SELECT golden_id FROM staging.event)),
+    FROM noted_customer FULL JOIN noted_crosswalk USING (golden_id)),
 told AS (
     SELECT golden_id, event, event_id, related_id, NULL::jsonb AS changes FROM happened
     UNION ALL SELECT golden_id, event, {_EVENT_ID}, NULL, changes FROM changed)
@@ -129,4 +128,4 @@ SELECT event_id, :publication, golden_id, 'customer.' || event, related_id, chan
 ORDER BY array_position(ARRAY['created', 'split', 'restored', 'merged', 'retired'], event) NULLS LAST, golden_id
 """  # noqa: S608 - our own expressions
 """Of one publication, new customers come first, then those that are gone, then changes of those that stay; no
-customer has two events, since one that is new or gone is not told as changed besides."""
+customer has two events, since one that is new or gone has no values or records to compare with."""
