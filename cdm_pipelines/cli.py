@@ -11,6 +11,7 @@ from cdm_pipelines.commands import (
     demo,
     evaluate,
     explain,
+    feed,
     operate,
     quarantine,
     run,
@@ -33,6 +34,7 @@ app.command(rich_help_panel="Use")(customers.customer)
 app.add_typer(customers.export, name="export", rich_help_panel="Use")
 explain.app.command()(evaluate.evaluate)
 explain.app.command()(evaluate.sample)
+app.add_typer(feed.app, name="feed", rich_help_panel="Use")
 app.add_typer(explain.app, name="link", rich_help_panel="Use")
 app.add_typer(steward.app, name="steward", rich_help_panel="Use")
 app.command(rich_help_panel="Set up")(contracts.suggest)

@@ -22,6 +22,7 @@ from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.migrate import migrate, version
 from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.linkage import LinkageError, LinkagePolicy
+from cdm_pipelines.publish.policy import FeedPolicy, FeedPolicyError
 from cdm_pipelines.quality.thresholds import Thresholds, ThresholdsError
 from cdm_pipelines.settings import Settings, root
 
@@ -46,11 +47,12 @@ def check_configuration(settings: Settings, *, write: bool = False) -> list[str]
         *((LinkagePolicy.load, f"linkage/{kind}.yaml") for kind in PartyKind),
         (load_policy, "survivorship.yaml"),
         (Thresholds.load, "checks.yaml"),
+        (FeedPolicy.load, "change_feed.yaml"),
     ]
     for load, name in policies:
         try:
             load(settings.policies / name)
-        except (LinkageError, PolicyError, ThresholdsError) as error:
+        except (FeedPolicyError, LinkageError, PolicyError, ThresholdsError) as error:
             problems.append(str(error))
     return problems
 

@@ -106,6 +106,7 @@ class _Work:
             records.select([*RECORD_KEY, "first_seen"]),
         )
         staging.add("golden_id", assignment.registry)
+        staging.add("event", _explained(assignment.events))
         staging.add("crosswalk", assignment.crosswalk.append_column("active", records["active"]))
         self._golden(staging, records, assignment.crosswalk, corrected=corrections(self.connection, records))
         for entity, name in TRANSACTIONS.items():
@@ -147,6 +148,7 @@ class _Work:
             pc.is_in(registry["golden_id"], value_set=ids), pc.not_equal(registry["status"], CURRENT)
         )
         staging.add("golden_id", registry.filter(concerned))
+        staging.add("event", _explained(assignment.events))
         at = positions(record_keys(crosswalk), record_keys(records))
         staging.add("crosswalk", crosswalk.append_column("active", records["active"].take(pa.array(at))))
         employers = touched.golden_of_employers(asked, parties, records, crosswalk)
@@ -189,6 +191,12 @@ class _Work:
 
 def _events(assignment: Assignment) -> Counter[str]:
     return Counter(assignment.events["event"].to_pylist())
+
+
+def _explained(events: pa.Table) -> pa.Table:
+    """Events with what made them happen, as far as it is known."""
+    unknown = pa.nulls(events.num_rows, pa.string())
+    return events.append_column("reason", unknown).append_column("evidence", unknown)
 
 
 def _kept(customers: int, events: Mapping[str, int]) -> int:

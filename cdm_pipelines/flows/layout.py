@@ -86,6 +86,11 @@ def former_model_path(kind: str, number: int, fingerprint: str) -> str:
     return f"{former_models(kind)}/{number:04d}-{fingerprint}.json"
 
 
+def source_corrections_path(source: str) -> str:
+    """Cells that the owner of a source should correct."""
+    return f"publish/source_corrections/{source}.csv"
+
+
 def days(lake: Lake, layer: str, contract: SourceContract) -> list[str]:
     """Dates for which a layer has a table, in order."""
     return [PurePosixPath(path).stem for path in lake.paths(f"{layer}/{contract.source}/{contract.entity}")]

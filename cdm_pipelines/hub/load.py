@@ -84,9 +84,11 @@ def read_batches(
             yield _parsed(b"".join(rows), schema)
 
 
-def read_table(connection: Connection, query: str, schema: pa.Schema) -> pa.Table:
+def read_table(
+    connection: Connection, query: str, schema: pa.Schema, params: dict[str, object] | None = None
+) -> pa.Table:
     """All rows of a query as one Arrow table; see :func:`read_batches`."""
-    return pa.concat_tables([schema.empty_table(), *read_batches(connection, query, schema)])
+    return pa.concat_tables([schema.empty_table(), *read_batches(connection, query, schema, params)])
 
 
 @contextmanager

@@ -37,11 +37,13 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.schema import AddConstraint, CreateIndex, CreateTable, DropConstraint, DropIndex, DropTable
+from sqlalchemy.schema import AddConstraint, CreateIndex, DropConstraint, DropIndex, DropTable
 
+from cdm_pipelines.hub import outbox
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.load import copy_table, without_data
 from cdm_pipelines.hub.schema import OF_CUSTOMERS, PUBLISHED, publication, staged, version
+from cdm_pipelines.hub.schema_feed import staged_event
 
 _LOCK = (
     0x63646D70  # "cdmp": the key of the advisory lock under which one process at a time stages or publishes
@@ -49,6 +51,10 @@ _LOCK = (
 _PUBLISHED = {table.name: table for table in PUBLISHED}
 TOUCHED = Table("touched", MetaData(), Column("golden_id", Uuid, primary_key=True), schema="staging")
 """The customers that are staged, where not all are."""
+_STAGED = {name: table.to_metadata(MetaData(), schema="staging") for name, table in _PUBLISHED.items()} | {
+    staged_event.name: staged_event,
+    TOUCHED.name: TOUCHED,
+}
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,8 @@ def stage(engine: Engine, tables: Mapping[str, pa.Table | Iterable[pa.Table]]) -
         engine: Of a migrated hub.
         tables: Per published table (``customer``, ``crosswalk``, ``provenance``, ``golden_id``, and when
             there are orders ``customer_order``, ``order_line``, ``payment``) its whole content, in one piece
-            or in several. A table that is left out will stay as it is published.
+            or in several. A table that is left out will stay as it is published. Beside them ``event``: what
+            happened to golden ids, which is added to what happened before.
 
     Raises:
         HubError: a table is unknown, has other columns than the published one, or a value does not fit.
@@ -140,29 +147,28 @@ class Staging:
         _lock(connection)
         self._connection = connection
         self._rows: dict[str, int] = {}
-        for name in _PUBLISHED:
-            connection.execute(DropTable(_staging_table(name), if_exists=True))
-        connection.execute(DropTable(TOUCHED, if_exists=True))
+        for table in _STAGED.values():
+            connection.execute(DropTable(table, if_exists=True))
         connection.execute(delete(staged))
         if touched is not None:
-            connection.execute(CreateTable(TOUCHED))
-            self._rows[TOUCHED.name] = copy_table(connection, TOUCHED.name, pa.table({"golden_id": touched}))
+            self.add(TOUCHED.name, pa.table({"golden_id": touched}))
 
     def begin(self, name: str) -> None:
         """Make the staging table, empty."""
-        if name not in _PUBLISHED:
-            raise HubError(f"{name} is not a published table; choose from {', '.join(_PUBLISHED)}")
-        published = _PUBLISHED[name]
-        self._connection.execute(
-            text(f"CREATE UNLOGGED TABLE staging.{name} (LIKE {published.schema}.{name})")
-        )
+        if name not in _STAGED:
+            raise HubError(f"{name} is not a published table; choose from {', '.join(_STAGED)}")
+        if name in _PUBLISHED:
+            like = f"{_PUBLISHED[name].schema}.{name}"
+            self._connection.execute(text(f"CREATE UNLOGGED TABLE staging.{name} (LIKE {like})"))
+        else:
+            _STAGED[name].create(self._connection)
         self._rows[name] = 0
 
     def add(self, name: str, piece: pa.Table) -> None:
         """Append rows; columns in any order, by the names of the published table."""
         if name not in self._rows:
             self.begin(name)
-        expected = {column.name for column in _PUBLISHED[name].columns}
+        expected = {column.name for column in _STAGED[name].columns}
         given = set(piece.schema.names)
         if given != expected:
             missing, unknown = sorted(expected - given), sorted(given - expected)
@@ -176,7 +182,7 @@ class Staging:
         """Write down what is staged, and what it was made from."""
         token = uuid4()
         for name, rows in self._rows.items():
-            keys = ", ".join(column.name for column in _staging_table(name).primary_key)
+            keys = ", ".join(column.name for column in _STAGED[name].primary_key or _STAGED[name].columns)
             self._connection.execute(text(f"ANALYZE staging.{name} ({keys})"))
             self._connection.execute(
                 insert(staged).values(
@@ -240,7 +246,9 @@ def promote(engine: Engine, token: UUID | None = None) -> PublishResult:
         if waiting is not None:
             connection.execute(delete(version))
             connection.execute(insert(version).values(made_from=waiting.made_from))
-        return PublishResult(changes, _log(connection, changes))
+        number = _log(connection, changes)
+        outbox.append(connection, number)
+        return PublishResult(changes, number)
 
 
 def published_from(connection: Connection) -> Mapping[str, str]:
@@ -256,6 +264,7 @@ def _apply(connection: Connection, table: Table, waiting: Staged) -> Change:
     if not waiting.in_part and not connection.scalar(select(exists().select_from(table))):
         return _fill(connection, table, new, rows) if rows else Change(0, 0, 0, 0)
     difference = _differences(connection, table, new, in_part=waiting.in_part)
+    outbox.note(connection, table, difference)
     kinds = select(difference.c.kind, func.count()).group_by(difference.c.kind)
     counts = {str(kind): int(count) for kind, count in connection.execute(kinds)}
     keys = [column.name for column in table.primary_key]
@@ -349,7 +358,7 @@ def _count(connection: Connection, table: Table) -> int:
 
 
 def _staging_table(name: str) -> Table:
-    return TOUCHED if name == TOUCHED.name else _PUBLISHED[name].to_metadata(MetaData(), schema="staging")
+    return _STAGED[name]
 
 
 def _lock(connection: Connection) -> None:

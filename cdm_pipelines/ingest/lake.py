@@ -7,7 +7,7 @@ Files carry no time and no run id, so the same input gives the same bytes (R4).
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import IO
@@ -121,6 +121,10 @@ class Lake:
         """Write a small text file whole, for people and programs that read JSON."""
         with self._whole(path) as sink:
             sink.write(text.encode())
+
+    def file(self, path: str) -> AbstractContextManager[IO[bytes]]:
+        """Write a file of any kind piece by piece; it appears when the block ends, and not when it raises."""
+        return self._whole(path)
 
     def read_text(self, path: str) -> str:
         """Read a text file."""

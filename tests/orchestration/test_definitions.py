@@ -24,6 +24,8 @@ STATES = {
     "golden/customer",
     "golden/crosswalk",
     "golden/provenance",
+    "publish/feed",
+    "publish/source_corrections",
 }
 
 

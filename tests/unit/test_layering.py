@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "cdm_pipelines"
-ROOMS = ["ingest", "quality", "standardise", "records", "linkage", "identity", "golden"]
+ROOMS = ["ingest", "quality", "standardise", "records", "linkage", "identity", "golden", "publish"]
 OPEN_TO_ALL = {"settings", "contracts", "parallel", "hub"}
 ON_TOP = {"commands", "demo", "flows", "cli", "components", "defs", "definitions"}
-USES_HUB = {"records", "identity", "golden", "hub", "settings", "contracts"}
+USES_HUB = {"records", "identity", "golden", "publish", "hub", "settings", "contracts"}
 MAY_IMPORT_DAGSTER = {"components", "defs", "definitions"}
 
 

@@ -10,14 +10,14 @@ import dagster as dg
 from cdm_pipelines.components.platform import Platform
 from cdm_pipelines.settings import load_settings
 
-STATE_GROUPS = ("records", "link", "golden")
+STATE_GROUPS = ("records", "link", "golden", "publish")
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 DAY_SECONDS = 86_400
 
 customers = dg.define_asset_job(
     "customers",
     selection=dg.AssetSelection.groups(*STATE_GROUPS),
-    description="From the current records of all sources to the published golden customers.",
+    description="From the current records of all sources to the published golden customers, and those who are told.",
 )
 
 automation = dg.AutomationConditionSensorDefinition(

@@ -78,11 +78,13 @@ def version(engine: Engine, people: Sequence[Row] = PEOPLE) -> dict[str, pa.Tabl
         crosswalk = read_crosswalk(connection, CROSSWALK_SCHEMA)
     done = assign(clusters, registry, crosswalk, records)
     golden = survive(records, done.crosswalk, load_policy(POLICY))
+    none = pa.nulls(done.events.num_rows, pa.string())
     return {
         "golden_id": done.registry,
         "customer": golden.customer,
         "crosswalk": done.crosswalk.append_column("active", records["active"]),
         "provenance": golden.provenance,
+        "event": done.events.append_column("reason", none).append_column("evidence", none),
     }
 
 

@@ -243,7 +243,8 @@ def test_the_audit_finds_damage(hub_engine: Engine) -> None:
                          WHEN 'customer' THEN (SELECT count(*) FROM staging.customer)
                          WHEN 'crosswalk' THEN (SELECT count(*) FROM staging.crosswalk)
                          WHEN 'provenance' THEN (SELECT count(*) FROM staging.provenance)
-                         ELSE (SELECT count(*) FROM staging.golden_id) END"""
+                         WHEN 'golden_id' THEN (SELECT count(*) FROM staging.golden_id)
+                         ELSE rows END"""
                 )
             )
             problems = audit(connection, len(examples.PEOPLE))

@@ -1,0 +1,112 @@
+"""Who is told of changes: the typed form of ``policies/change_feed.yaml``.
+
+Belongs here: the keys, their checks and their defaults. Does not belong here: serving a sink (``files``, ``webhook``).
+
+Secrets are not in the file: it names the environment variable that holds one.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from cdm_pipelines.settings import PREFIX
+
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+class FeedPolicyError(ValueError):
+    """``change_feed.yaml`` cannot be used; the message names the file, the key and the fix."""
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise ValueError("use https://; http is for this machine only")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("use an address such as https://crm.example.com/customers")
+    return value
+
+
+def _variable(value: str) -> str:
+    if not value.isidentifier() or value.startswith(PREFIX):
+        raise ValueError(f"use the name of an environment variable that does not begin with {PREFIX}")
+    return value
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Sink(_Strict):
+    start: Literal["beginning", "now"] = "beginning"
+    """Where a sink that is served for the first time begins."""
+
+
+class FileSink(_Sink):
+    """JSON Lines files in a folder or at any fsspec URL."""
+
+    kind: Literal["files"]
+    url: str = ""
+    """Folder; ``publish/feed/<sink>`` in the lake when empty."""
+    rows_per_file: int = Field(default=10_000, ge=1)
+
+
+class WebhookSink(_Sink):
+    """An address that takes one event per request, signed by Standard Webhooks.
+
+    Attributes:
+        secret_variable: Environment variable with the signing secret, ``whsec_`` and base64; several, with spaces
+            between, while a secret is replaced.
+        timeout: Seconds that an answer may take.
+        attempts: How often an event is sent before it is given up.
+        first_wait: Seconds before the second attempt; doubled each time, with as much jitter.
+        longest_wait: Most seconds between two attempts.
+        stop_after: So many customers given up one after the other mean that the receiver may be down.
+    """
+
+    kind: Literal["webhook"]
+    url: Annotated[str, AfterValidator(_web_address)]
+    secret_variable: Annotated[str, AfterValidator(_variable)]
+    timeout: float = Field(default=10, gt=0)
+    attempts: int = Field(default=5, ge=1)
+    first_wait: float = Field(default=1, ge=0)
+    longest_wait: float = Field(default=60, ge=0)
+    stop_after: int = Field(default=5, ge=2)
+
+
+class FeedPolicy(_Strict):
+    """All sinks of a deployment.
+
+    Attributes:
+        source: ``source`` of every event (CloudEvents); made from the hub's own id when empty.
+        most_seconds: How long one delivery may take; what is left is delivered by the next.
+        sinks: By name.
+    """
+
+    source: str = ""
+    most_seconds: float = Field(default=300, gt=0)
+    sinks: dict[
+        Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")],
+        Annotated[FileSink | WebhookSink, Field(discriminator="kind")],
+    ] = Field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read the policy.
+
+        Raises:
+            FeedPolicyError: The file is missing, is no YAML, or has an unknown or wrong key.
+        """
+        try:
+            return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}"
+                for e in error.errors()
+            )
+            raise FeedPolicyError(f"{path}: {problems}. docs/change-feed.md has every key.") from None
+        except (OSError, yaml.YAMLError) as error:
+            raise FeedPolicyError(f"{path}: cannot be read as YAML ({type(error).__name__})") from None
