@@ -24,6 +24,7 @@ STATES = {
     "golden/customer",
     "golden/crosswalk",
     "golden/provenance",
+    "golden/history",
 }
 
 
