@@ -44,6 +44,7 @@ def upgrade() -> None:
     _create_search(schema["pg_trgm"])
     op.execute(_SEARCH_WORDS.format(unaccent=schema["unaccent"]))
     op.execute(_SEARCH_SLIPS)
+    op.execute(_SEARCH_LIKENESS.format(pg_trgm=schema["pg_trgm"]))
     op.execute(_SEARCH_SIMILAR.format(pg_trgm=schema["pg_trgm"]))
     op.execute(_SEARCH_SOURCE)
     op.execute("COMMENT ON VIEW golden.search_source IS 'What table golden.search should hold.'")
@@ -231,6 +232,11 @@ LANGUAGE sql STABLE PARALLEL SAFE SET pg_trgm.similarity_threshold = 0.45 AS $$
     ) AS f
 $$"""
 
+_SEARCH_LIKENESS = """
+CREATE FUNCTION golden.search_likeness(one text, other text) RETURNS real LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT {pg_trgm}.similarity(one, other)
+$$"""
+
 _VALUES = "given_name text, initials text, surname text, organisation_name text, trade_name text, city text"
 _SEARCH_SOURCE = f"""
 CREATE VIEW golden.search_source AS
@@ -239,7 +245,7 @@ SELECT c.golden_id,
     || array_remove(ARRAY['.' || lower(left(coalesce(c.given_name, c.initials), 1)),
                           '*' || extract(year FROM c.birth_date)::text], NULL)
     || CASE WHEN c.record_count > 1 THEN coalesce((
-        SELECT array_agg(DISTINCT lost.term) FROM golden.provenance p, jsonb_array_elements(p.losers) AS l(loser),
+        SELECT array_agg(lost.term) FROM golden.provenance p, jsonb_array_elements(p.losers) AS l(loser),
         jsonb_to_record(CASE jsonb_typeof(l.loser->'value') WHEN 'object' THEN l.loser->'value'
             ELSE jsonb_build_object(p.attribute, l.loser->'value') END)
             AS v({_VALUES}, postcode text, house_number text, email text, phone text, mobile text),
