@@ -5,15 +5,16 @@ weights by which they are ranked (``flows.search_rank``).
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
 import pyarrow as pa
 from sqlalchemy import Connection
 
-from cdm_pipelines.flows.search_rank import Models, Ranked, rank
+from cdm_pipelines.flows.search_rank import COMPARED, Models, Ranked, rank
+from cdm_pipelines.hub import queries
 from cdm_pipelines.hub import search as hub
+from cdm_pipelines.hub.queries import Row
 from cdm_pipelines.hub.search import Query
 from cdm_pipelines.standardise import email, phone
 from cdm_pipelines.standardise.given_name import is_initials
@@ -22,7 +23,7 @@ from cdm_pipelines.standardise.place import read_postcode
 
 _ADDRESS = re.compile(r"\S*@\S*")
 _DUTCH_POSTCODE = re.compile(
-    r"\b(?P<code>[1-9]\d{3}\s?(?P<letters>[a-z]{2}))\b(?!\s+[^\W\d])(?:\W+(?P<number>\d{1,5})\b\S*)?",
+    r"\b(?P<code>[1-9]\d{3}\s?(?P<letters>[a-z]{2}))\b(?P<more>\s+[^\W\d])?(?:\W+(?P<number>\d{1,5})(?!\d)\S*)?",
     re.IGNORECASE,
 )
 _OTHER_POSTCODE = re.compile(r"(?P<code>\d{4,5})(?:\s+(?P<number>\d{1,5})\w?)?")
@@ -30,6 +31,7 @@ _DAY_FIRST = re.compile(r"\b(\d{1,2})[-/.](\d{1,2})[-/.]((?:18|19|20)\d\d)\b")
 _YEAR_FIRST = re.compile(r"\b((?:18|19|20)\d\d)-(\d{2})-(\d{2})\b")
 _YEAR = re.compile(r"(?<![\d-])(?:18|19|20)\d\d(?![\d-])")
 _PHONE = re.compile(r"(?:\+|\(|\b)\d[\d\s()./-]{5,}\d\b")
+_TIES = 30  # customers among whom equal scores are put in order of name
 _WORD = re.compile(r"[^\s,;:]+")
 
 
@@ -42,13 +44,13 @@ class Hit:
         score: Match weight in bits between what was typed and the customer, as linkage weighs records; without a
             fitted model, likeness from 0 to 1; None where an id or a number names the customer.
         why: What agrees, in words, without values.
-        customer: Columns of golden.customer, as text.
+        card: By what a person recognises the customer; see :func:`hub.queries.cards`.
     """
 
     golden_id: UUID
     score: float | None
     why: str
-    customer: dict[str, str | None]
+    card: Row
 
 
 def find(
@@ -65,23 +67,25 @@ def find(
         country: ISO 3166-1 alpha-2, whose national phone numbers are meant.
     """
     query = read(text, country)
-    found = hub.candidates(connection, query) if query.text else []
-    rows = hub.rows(connection, found) if found else {}
-    present = [one for one in found if one.golden_id in rows]
-    named = [one for one in present if one.reasons & hub.IDS]
-    if named:
-        ranked = [Ranked(one.golden_id, None, " and ".join(sorted(one.reasons))) for one in named]
+    found = {one.golden_id: one.reasons for one in hub.candidates(connection, query)} if query.text else {}
+    if any(reasons & hub.IDS for reasons in found.values()):
+        ranked = [Ranked(one, None, " and ".join(sorted(reasons))) for one, reasons in found.items()]
     else:
-        ranked = rank(query, {one.golden_id: (rows[one.golden_id], one.reasons) for one in present}, models)
-    hits = [Hit(one.golden_id, one.score, one.why, dict(rows[one.golden_id])) for one in ranked]
+        known = hub.rows(connection, found, COMPARED) if found else {}
+        ranked = rank(query, {one: (row, found[one]) for one, row in known.items()}, models)
+    best = {one.golden_id: one for one in sorted(ranked, key=_by_score)[: max(limit, _TIES)]}
+    rows = queries.cards(connection, best)
+    hits = [Hit(one, best[one].score, best[one].why, card) for one, card in rows.items()]
     return sorted(hits, key=_order)[:limit]
 
 
-def _order(hit: Hit) -> tuple[float, bool, str, str, str]:
-    row = hit.customer
-    name = (row["surname"] or row["organisation_name"] or "", row["given_name"] or "")
+def _by_score(ranked: Ranked) -> tuple[float, str]:
+    return -(ranked.score or 0.0), str(ranked.golden_id)
+
+
+def _order(hit: Hit) -> tuple[float, bool, str, str]:
     score = 0.0 if hit.score is None else round(hit.score, 3)
-    return -score, row["status"] != "active", *name, str(hit.golden_id)
+    return -score, hit.card["status"] != "active", str(hit.card["name"]), str(hit.golden_id)
 
 
 def read(text: str, country: str = "NL") -> Query:
@@ -104,6 +108,7 @@ def read(text: str, country: str = "NL") -> Query:
         birth=birth,
         words=tuple(words),
         initials=tuple(initials),
+        name=tuple(_WORD.findall(rest)),
     )
 
 
@@ -128,8 +133,8 @@ def _phone(text: str, country: str) -> str:
 
 def _place(text: str) -> tuple[tuple[str, str], str]:
     found = _DUTCH_POSTCODE.search(text)
-    if found and not _YEAR.fullmatch(text.strip()):
-        rest = f"{text[: found.start()]} {text[found.end() :]}"
+    if found and not (found["more"] and prefix_of(found["letters"])):  # 1971 de Vries
+        rest = f"{text[: found.start()]} {found['more'] or ''}{text[found.end() :]}"
         return (read_postcode(found["code"], "NL")[0] or "", found["number"] or ""), rest
     found = _OTHER_POSTCODE.fullmatch(text.strip())
     if found and not _YEAR.fullmatch(text.strip()):
@@ -158,30 +163,3 @@ def _names(text: str) -> tuple[list[str], list[str]]:
         elif letters:
             words.append(token)
     return (words or ([] if initials else prefixes)), initials
-
-
-def cards(hits: list[Hit]) -> Iterator[dict[str, object]]:
-    """Hits by what a person recognises them by."""
-    for hit in hits:
-        row = hit.customer
-        person = _joined(row, "given_name" if row["given_name"] else "initials", "surname_prefix", "surname")
-        organisation = _joined(row, "organisation_name", "legal_form")
-        street, town = (
-            _joined(row, "street", "house_number", "house_addition"),
-            _joined(row, "postcode", "city"),
-        )
-        yield {
-            "golden_id": hit.golden_id,
-            "name": person or organisation or row["trade_name"],
-            "address": ", ".join(filter(None, (street, town))) or None,
-            "email": row["email"],
-            "phone": row["mobile"] or row["phone"],
-            "birth_date": row["birth_date"],
-            "status": row["status"],
-            "records": int(row["record_count"] or 0),
-            "found by": hit.why,
-        }
-
-
-def _joined(row: dict[str, str | None], *names: str) -> str:
-    return " ".join(filter(None, (row[name] for name in names)))

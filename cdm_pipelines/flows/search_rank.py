@@ -9,6 +9,7 @@ golden one, and by which a customer was found, counts as the customer's.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Self
 from uuid import UUID
 
@@ -18,17 +19,25 @@ from rapidfuzz import fuzz
 
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.flows import layout
-from cdm_pipelines.hub.search import ADDRESS, EMAIL, NAME, PHONE, Query
+from cdm_pipelines.hub.search import ADDRESS, EMAIL, PHONE, Query
 from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy
 from cdm_pipelines.linkage.comparers import Comparer
 from cdm_pipelines.linkage.encode import encode
 from cdm_pipelines.linkage.model import Scorer
+from cdm_pipelines.linkage.policy import Comparison, GivenNameComparison, SurnameComparison
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.standardise.person_name import PersonName, read_full
 
 Row = Mapping[str, str | None]
 Found = tuple[Row, set[str]]
+COMPARED = (
+    *("party_kind", "given_name", "initials", "surname_prefix", "surname", "gender", "birth_date"),
+    *("organisation_name", "trade_name", "postcode", "house_number", "house_addition", "street", "city"),
+    *("email", "phone", "mobile"),
+)
+"""Columns of a customer that what was typed is compared with."""
+_MOST = 40  # candidates that are weighed: those most like what was typed
 _QUERY, _CANDIDATE = "typed", "candidate"  # names of the two sources; candidates sort first
 _SURNAME, _GIVEN, _TOWN = 1.0, 0.95, 0.8
 
@@ -64,16 +73,53 @@ class Models:
 def rank(query: Query, found: Mapping[UUID, Found], models: Models | None) -> list[Ranked]:
     """Score all candidates, by match weight where every kind among them has a model, else by likeness."""
     kinds = {str(row["party_kind"]) for row, _ in found.values()}
+    like = [
+        Ranked(one, _likeness(query, row, reasons), _reason(reasons)) for one, (row, reasons) in found.items()
+    ]
     if models is None or not kinds <= models.by_kind.keys():
-        return [
-            Ranked(one, _likeness(query, row, reasons), _reason(reasons))
-            for one, (row, reasons) in found.items()
-        ]
-    ranked = []
+        return like
+    if len(like) > _MOST:
+        best = sorted(like, key=lambda one: (-(one.score or 0.0), str(one.golden_id)))[:_MOST]
+        found = {one.golden_id: found[one.golden_id] for one in best}
+    ranked: list[Ranked] = []
     for kind in sorted(kinds):
         mine = {one: held for one, held in found.items() if held[0]["party_kind"] == kind}
         ranked += _weighed(query, mine, *models.by_kind[kind])
     return ranked
+
+
+def _asked(policy: LinkagePolicy, query: Query) -> LinkagePolicy:
+    """The comparisons that what was typed can make; the others would be missing, and weigh nothing."""
+    typed = {
+        *(
+            ("given_name", "initials", "surname", "organisation_name", "city")
+            if query.words or query.initials
+            else ()
+        ),
+        *(("email",) if query.email else ()),
+        *(("phone",) if query.phone else ()),
+        *(("postcode", "house_number") if query.postcode else ()),
+        *(("birth_date",) if query.birth else ()),
+    }
+    comparisons = {
+        name: _in_order(one)
+        for name, one in policy.comparisons.items()
+        if typed & {policy.columns[column].column for column in (*one.reads, *one.reads_optionally)}
+    }
+    needed = {column for one in comparisons.values() for column in (*one.reads, *one.reads_optionally)}
+    columns = {name: column for name, column in policy.columns.items() if name in needed}
+    return policy.model_copy(update={"comparisons": comparisons, "columns": columns, "derived": {}})
+
+
+def _in_order(comparison: Comparison) -> Comparison:
+    """A comparison of names that does not look for swapped ones: what was typed is read in both orders."""
+    match comparison:
+        case GivenNameComparison():
+            return comparison.model_copy(update={"surname": None})
+        case SurnameComparison():
+            return comparison.model_copy(update={"given_name": None})
+        case _:
+            return comparison
 
 
 def _reason(reasons: set[str]) -> str:
@@ -83,6 +129,7 @@ def _reason(reasons: set[str]) -> str:
 def _weighed(
     query: Query, found: Mapping[UUID, Found], policy: LinkagePolicy, model: LinkageModel
 ) -> list[Ranked]:
+    policy = _asked(policy, query)
     typed: list[Row] = []
     of_candidate: list[int] = []
     held = []
@@ -135,21 +182,26 @@ def _readings(query: Query, row: Row) -> list[Row]:
         "birth_date": query.birth.ljust(8, "0") if query.birth else "",
     }
     town = (row["city"] or "").lower().split()
-    words = [word for word in query.words if word.lower() not in town]
-    if len(words) < len(query.words):
+    words = [word for word in query.name if word.lower() not in town]
+    if len(words) < len(query.name):
         facts["city"] = row["city"] or ""
-    given = [f"{letter.upper()}." for letter in query.initials]
     if row["party_kind"] == PartyKind.ORGANISATION:
-        return [{**facts, "organisation_name": " ".join([*given, *words])}]
-    readings = [_read(" ".join([*given, *words]))]
-    if len(words) > 1 and not given:
+        return [{**facts, "organisation_name": " ".join(words)}]
+    readings = [_read(" ".join(words))]
+    if len(words) > 1:
         readings.append(_read(f"{' '.join(words[:-1])}, {words[-1]}"))
     return [{**facts, **name} for name in readings]
 
 
-def _read(name: str) -> dict[str, str | None]:
+@lru_cache(maxsize=1000)
+def _read(name: str) -> Row:
     read = read_full(name, "NL") if name else PersonName()
-    return {"given_name": read.given, "initials": read.initials, "surname": read.surname}
+    return {
+        "given_name": read.given,
+        "initials": read.initials,
+        "surname_prefix": read.prefix,
+        "surname": read.surname,
+    }
 
 
 def _table(held: list[dict[str, str | None]], typed: list[Row], policy: LinkagePolicy) -> pa.Table:
@@ -166,8 +218,8 @@ def _table(held: list[dict[str, str | None]], typed: list[Row], policy: LinkageP
 def _of_these(model: LinkageModel, comparer: Comparer) -> LinkageModel:
     """The model with the frequencies of these records' values only: looking up all takes longer than weighing."""
     comparisons = {}
-    for name, parameters in model.comparisons.items():
-        term = comparer.by_name[name].term if name in comparer.by_name else None
+    for name, compared in comparer.by_name.items():
+        parameters, term = model.comparisons[name], compared.term
         terms = parameters.terms
         if terms is not None and term is not None:
             here = {value: terms.values[value] for value in term.values.to_pylist() if value in terms.values}
@@ -177,8 +229,16 @@ def _of_these(model: LinkageModel, comparer: Comparer) -> LinkageModel:
 
 
 def _likeness(query: Query, row: Row, reasons: set[str]) -> float:
-    """How like a customer is to what was typed, from 0 to 1: the mean over words, and full marks for whole values."""
-    parts = [1.0] * len(reasons - {NAME})
+    """How like a customer is to what was typed, from 0 to 1: the mean over words and values."""
+    parts = [
+        1.0 if reason in reasons else max(fuzz.ratio(typed, row[name] or "") / 100 for name in names)
+        for reason, typed, names in (
+            (EMAIL, query.email, ("email",)),
+            (PHONE, query.phone, ("phone", "mobile")),
+            (ADDRESS, query.postcode, ("postcode",)),
+        )
+        if typed
+    ]
     known = [
         (word, part)
         for names, part in (
@@ -189,10 +249,10 @@ def _likeness(query: Query, row: Row, reasons: set[str]) -> float:
         for name in names
         for word in (row[name] or "").lower().replace("-", " ").split()
     ]
-    for word in (*query.words, *query.initials):
-        parts.append(
-            max((fuzz.ratio(word.lower(), other) / 100 * part for other, part in known), default=0.0)
-        )
+    parts += [
+        max((fuzz.ratio(word.lower(), other) / 100 * part for other, part in known), default=0.0)
+        for word in (*query.words, *query.initials)
+    ]
     if query.birth:
         parts.append(float((row["birth_date"] or "").startswith(query.birth[:4])))
     return sum(parts) / len(parts) if parts else 0.0

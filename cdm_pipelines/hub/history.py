@@ -26,7 +26,9 @@ MOVES_DAILY = "last_seen"
 _COLUMNS = [column.name for column in customer.columns]
 _KNOWN = [name for name in _COLUMNS if name not in ("golden_id", MOVES_DAILY)]
 _EVERYTHING_ELSE = "*"
-_UNCOUNTED = frozenset({"golden_id", "first_seen", MOVES_DAILY})
+SUMMARY = frozenset({"golden_id", "status", "record_count", "source_count", "first_seen", MOVES_DAILY})
+"""Columns that no single source record tells."""
+_UNTOLD = frozenset({"golden_id", "first_seen", MOVES_DAILY})
 
 
 def _named(alias: str, names: Sequence[str]) -> str:
@@ -214,9 +216,9 @@ def timeline(own: Life) -> Iterator[Step]:
         for name in _COLUMNS:
             old = None if again or before is None else before.golden[name]
             new = version.golden[name]
-            if name not in _UNCOUNTED and new != old:
+            if name not in _UNTOLD and new != old:
                 event = "begins" if again else "changes"
-                source = version.source(name)
+                source = {} if name in SUMMARY else version.source(name)
                 yield Step(version.valid_from, version.publication, event, name, old, new, source)
         before = version
     if before is not None and before.valid_to is not None:

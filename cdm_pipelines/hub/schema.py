@@ -302,7 +302,8 @@ search = Table(
     schema="golden",
     comment="Words and marks by which customers are found; made by view golden.search_source.",
 )
-Index(None, search.c.terms, postgresql_using="gin", postgresql_with={"fastupdate": "off"})
+_AT_ONCE = {"fastupdate": "off"}  # a list of what is still to be sorted in would be read by every search
+Index(None, search.c.terms, postgresql_using="gin", postgresql_with=_AT_ONCE)
 
 search_word = Table(
     "search_word",
@@ -313,10 +314,11 @@ search_word = Table(
     schema="golden",
     comment="Every word that customers are found by, with what typing errors make of it.",
 )
-Index(None, search_word.c.slips, postgresql_using="gin")
+Index(None, search_word.c.slips, postgresql_using="gin", postgresql_with=_AT_ONCE)
 Index(
     "search_word_word_trigrams_idx",
     search_word.c.word,
     postgresql_using="gin",
+    postgresql_with=_AT_ONCE,
     postgresql_ops={"word": "gin_trgm_ops"},
 )

@@ -9,8 +9,9 @@ number of rows: whole values, their beginning or their end (of which a single ty
 words, whose misspellings are looked up among the distinct words and not among the customers.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -24,7 +25,8 @@ IDS = frozenset({GOLDEN_ID, RECORD_ID, ORDER})
 
 _FEW = 10  # candidates by all words, below which those that share all words but one are looked up too
 _MOST = 100  # customers of one look-up
-_LOOKED_AT = 2000  # rows that are sorted by likeness
+_RARE = 2000  # customers who share a word, above which it alone says too little
+_LOOKED_AT = 1000  # rows that are sorted by likeness
 _KEPT = 30  # of those
 _SHORTEST_NUMBER = 7  # digits that select a phone number
 _LETTERS, _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
@@ -43,6 +45,7 @@ class Query:
         birth: Year, or date as eight digits.
         words: Words of a name or a town.
         initials: Letters that are given instead of names.
+        name: All words, prefixes and initials as they were typed.
     """
 
     text: str
@@ -53,6 +56,7 @@ class Query:
     birth: str = ""
     words: tuple[str, ...] = ()
     initials: tuple[str, ...] = ()
+    name: tuple[str, ...] = ()
 
 
 @dataclass
@@ -94,19 +98,28 @@ class _Found:
             if lookup.branches and self.add(lookup):
                 return
 
-    def words(self, typed: str) -> Mapping[str, Sequence[tuple[str, bool]]]:
-        """For each word typed the words of customers that may be meant, and whether it is the word itself."""
-        known: dict[str, list[tuple[str, bool]]] = {}
-        for word, meant, kind in self._connection.execute(text(_SIMILAR), {"typed": typed}):
+    def words(self, typed: str) -> "dict[str, list[_Word]]":
+        """For each word typed the words of customers that may be meant; none where there is nothing like it."""
+        known: dict[str, list[_Word]] = {}
+        for word, *meant in self._connection.execute(text(_SIMILAR), {"typed": typed}):
             known.setdefault(word, [])
-            if meant is not None:
-                known[word].append((meant, kind == "equal"))
+            if meant[0] is not None:
+                known[word].append(_Word(*meant))
         return known
 
 
+class _Word(NamedTuple):
+    """A word of customers, how it was found (``equal``, ``begins``, ``slip``, ``alike``), and how many have it."""
+
+    text: str
+    kind: str
+    customers: int
+
+
 _SIMILAR = """
-    SELECT typed.word, similar_word.word, similar_word.kind FROM unnest(golden.search_words(:typed)) AS typed(word)
-    LEFT JOIN LATERAL golden.search_similar(ARRAY[typed.word]) AS similar_word ON true"""
+    SELECT typed.word, found.word, found.kind, found.customers
+    FROM unnest(golden.search_words(:typed)) AS typed(word)
+    LEFT JOIN LATERAL golden.search_similar(ARRAY[typed.word]) AS found ON true"""
 
 
 class _Lookup:
@@ -114,11 +127,12 @@ class _Lookup:
 
     Attributes:
         reason: What customers are found by.
-        branches: Queries for ``golden_id``, and with ``like`` the column whose likeness to a text decides who is kept.
+        branches: Queries for ``golden_id``, and with ``like`` for a value whose likeness to that text decides who is
+            kept.
         values: Of the parameters.
     """
 
-    def __init__(self, reason: str, like: tuple[str, str] | None = None) -> None:
+    def __init__(self, reason: str, like: str | None = None) -> None:
         self.reason = reason
         self.branches: list[str] = []
         self.values: dict[str, object] = {}
@@ -135,11 +149,18 @@ class _Lookup:
         after = beginning[:-1] + chr(ord(beginning[-1]) + 1)
         return f"{expression} ~>=~ {self.bound(beginning)} AND {expression} ~<~ {self.bound(after)}"
 
-    def branch(self, table: str, condition: str, limit: int = _MOST, golden_id: str = "golden_id") -> None:
+    def branch(
+        self,
+        table: str,
+        condition: str,
+        limit: int = _MOST,
+        *,
+        golden_id: str = "golden_id",
+        value: str = "NULL",
+    ) -> None:
         """Add a query, of which ``limit`` rows are looked at."""
-        like = f", {self._like[0]} AS value" if self._like else ""
         self.branches.append(
-            f"(SELECT {golden_id} AS golden_id{like} FROM {table} WHERE {condition} LIMIT {limit})"  # noqa: S608 - ours
+            f"(SELECT {golden_id} AS golden_id, {value} AS value FROM {table} WHERE {condition} LIMIT {limit})"  # noqa: S608 - ours
         )
 
     def statement(self) -> str:
@@ -147,11 +168,14 @@ class _Lookup:
         union = " UNION ".join(self.branches)
         if self._like is None:
             return union
-        likeness = f"golden.search_likeness(value, {self.bound(self._like[1])})"
+        likeness = f"golden.search_likeness(value, {self.bound(self._like)})"
         return f"SELECT golden_id FROM ({union}) f GROUP BY 1 ORDER BY max({likeness}) DESC LIMIT {_KEPT}"  # noqa: S608 - ours
 
 
 def _ids(typed: str) -> Iterator[_Lookup]:
+    """Ids of any age; text of several words without a digit is none."""
+    if " " in typed and not any(character.isdigit() for character in typed):
+        return
     golden_id = _as_uuid(typed)
     if golden_id is not None:
         by_golden_id = _Lookup(GOLDEN_ID)
@@ -180,15 +204,18 @@ def _email(address: str) -> Iterator[_Lookup]:
     """The address; else the same mailbox elsewhere, or in the same domain a mailbox of which one half is the same."""
     yield _whole(EMAIL, ("email",), "@", address)
     mailbox, _, domain = address.partition("@")
-    alike = _Lookup(ALIKE, like=("email", address))
+    alike = _Lookup(ALIKE, like=address)
     if mailbox:
-        alike.branch("golden.customer", alike.begins("email", f"{mailbox}@"))
+        alike.branch("golden.customer", alike.begins("email", f"{mailbox}@"), value="email")
     half = len(mailbox) // 2
-    for length in sorted({half, len(mailbox) - half, half - 1} - {-1, 0, 1}):
-        for expression, piece in (("email", mailbox), ("reverse(split_part(email, '@', 1))", mailbox[::-1])):
+    for expression, piece in (
+        ("email", mailbox[:half]),
+        ("reverse(split_part(email, '@', 1))", mailbox[half:][::-1]),
+    ):
+        if len(piece) > 1:  # one letter selects nothing
             same_domain = f"right(email, {len(domain) + 1}) = {alike.bound('@' + domain)}"
-            condition = f"{alike.begins(expression, piece[:length])} AND {same_domain}"
-            alike.branch("golden.customer", condition, _LOOKED_AT)
+            condition = f"{alike.begins(expression, piece)} AND {same_domain}"
+            alike.branch("golden.customer", condition, _LOOKED_AT, value="email")
     yield alike
 
 
@@ -204,12 +231,15 @@ def _phone(number: str) -> Iterator[_Lookup]:
         for column in ("phone", "mobile"):
             whole.branch("golden.customer", whole.begins(f"reverse({column})", digits[::-1]))
         yield whole
+    alike = _Lookup(ALIKE, like=number)
     for column in ("phone", "mobile"):
-        alike = _Lookup(ALIKE, like=(column, number))
+        conditions = [alike.begins(f"reverse({column})", digits[:-6:-1])]
         if number.startswith("+"):
-            alike.branch("golden.customer", alike.begins(column, number[:-4]), _LOOKED_AT)
-        alike.branch("golden.customer", alike.begins(f"reverse({column})", digits[:-6:-1]), _LOOKED_AT)
-        yield alike
+            conditions[0] += f" AND left({column}, 3) = {alike.bound(number[:3])}"  # of the same country
+            conditions.append(alike.begins(column, number[:-4]))
+        for condition in conditions:
+            alike.branch("golden.customer", condition, _LOOKED_AT, value=column)
+    yield alike
 
 
 def _address(postcode: str, house_number: str) -> Iterator[_Lookup]:
@@ -258,20 +288,23 @@ def _by_words(found: _Found, query: Query) -> None:
     marks = [[f".{letter.lower()}"] for letter in query.initials]
     if query.birth:
         marks.append([f"*{query.birth[:4]}"])
-    equal = [[meant for meant, same in words if same] for words in known.values()] + marks
-    like = [[meant for meant, _ in words] for words in known.values()] + marks
-    if all(equal):
-        found.add(_having(equal))
+    equal = [[word.text for word in words if word.kind == "equal"] for words in known.values()] + marks
+    like = [[word.text for word in words] for words in known.values()] + marks
+    if all(equal) and found.add(_having(equal)) >= _MOST:
+        return
     if all(like):
         found.add(_having(like))
-    if len(found.by_id) < _FEW and len(like) > 1:
-        for at in range(len(like)):
-            others = [words for place, words in enumerate(like) if place != at]
-            if not all(others):
-                continue
-            if at < len(known):  # a name may be known by its initial only
-                found.add(_having([*others, [f".{list(known)[at][:1]}"]], _KEPT))
-            found.add(_having(others, _MOST))
+    if len(found.by_id) >= _FEW or len(like) == 1:
+        return
+    rare = [sum(word.customers for word in words) < _RARE for words in known.values()] + [False] * len(marks)
+    for at in range(len(like)):
+        others = [words for place, words in enumerate(like) if place != at]
+        if not all(others):
+            continue
+        if at < len(known):  # a name may be known by its initial only
+            found.add(_having([*others, [f".{list(known)[at][:1]}"]], _KEPT))
+        if len(others) > 1 or rare[1 - at]:
+            found.add(_having(others))
 
 
 def _having(groups: Sequence[Sequence[str]], limit: int = _MOST) -> _Lookup:
@@ -282,13 +315,15 @@ def _having(groups: Sequence[Sequence[str]], limit: int = _MOST) -> _Lookup:
     return lookup
 
 
-def rows(connection: Connection, found: Sequence[Candidate]) -> dict[UUID, Mapping[str, str | None]]:
-    """All columns of customers, as text."""
-    names = ", ".join(f"{column.name}::text" for column in customer.columns if column.name != "golden_id")
+def rows(
+    connection: Connection, ids: Iterable[UUID], columns: Sequence[str]
+) -> dict[UUID, dict[str, str | None]]:
+    """Columns of customers, as text."""
+    names = ", ".join(f"{customer.c[name].name}::text" for name in columns)
     query = text(f"SELECT golden_id, {names} FROM golden.customer WHERE golden_id = ANY(:ids)")  # noqa: S608 - ours
     with without_data("searching"):
-        answer = connection.execute(query, {"ids": [one.golden_id for one in found]}).mappings()
-        return {row["golden_id"]: dict(row) for row in answer}
+        answer = connection.execute(query, {"ids": list(ids)})
+        return {golden_id: dict(zip(columns, values, strict=True)) for golden_id, *values in answer}
 
 
 def _as_uuid(typed: str) -> UUID | None:

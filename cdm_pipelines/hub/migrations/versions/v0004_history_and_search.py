@@ -146,10 +146,12 @@ def _create_search(pg_trgm: str) -> None:
         schema="golden",
         comment="Every word that customers are found by, with what typing errors make of it.",
     )
-    op.execute("CREATE INDEX search_word_slips_idx ON golden.search_word USING gin (slips)")
+    op.execute(
+        "CREATE INDEX search_word_slips_idx ON golden.search_word USING gin (slips) WITH (fastupdate = off)"
+    )
     op.execute(
         "CREATE INDEX search_word_word_trigrams_idx ON golden.search_word "
-        f"USING gin (word {pg_trgm}.gin_trgm_ops)"
+        f"USING gin (word {pg_trgm}.gin_trgm_ops) WITH (fastupdate = off)"
     )
 
 
@@ -213,9 +215,9 @@ $$"""
 
 _SEARCH_SIMILAR = """
 CREATE FUNCTION golden.search_similar(typed text[])
-RETURNS TABLE (word_typed text, word text, kind text, likeness real, customers integer)
+RETURNS TABLE (word_typed text, word text, kind text, customers integer)
 LANGUAGE sql STABLE PARALLEL SAFE SET pg_trgm.similarity_threshold = 0.45 AS $$
-    SELECT q.word, f.word, f.kind, {pg_trgm}.similarity(q.word, f.word), f.customers
+    SELECT q.word, f.word, f.kind, f.customers
     FROM unnest(typed) AS q(word), LATERAL (
         (SELECT w.word, w.customers, 'equal' AS kind FROM golden.search_word w WHERE w.word = q.word)
         UNION ALL
@@ -223,11 +225,11 @@ LANGUAGE sql STABLE PARALLEL SAFE SET pg_trgm.similarity_threshold = 0.45 AS $$
          WHERE w.word > q.word AND w.word < q.word || '~' AND length(q.word) > 2 ORDER BY w.customers DESC LIMIT 8)
         UNION ALL
         (SELECT w.word, w.customers, 'slip' FROM golden.search_word w
-         WHERE w.slips && golden.search_slips(q.word) AND w.word <> q.word
-         ORDER BY {pg_trgm}.similarity(q.word, w.word) DESC, w.customers DESC LIMIT 12)
+         WHERE w.slips && golden.search_slips(q.word) AND w.word <> q.word ORDER BY w.customers DESC LIMIT 12)
         UNION ALL
         (SELECT w.word, w.customers, 'alike' FROM golden.search_word w
-         WHERE w.word OPERATOR({pg_trgm}.%) q.word AND w.word <> q.word AND length(q.word) > 5
+         WHERE w.word OPERATOR({pg_trgm}.%) q.word AND length(q.word) > 5
+         AND NOT EXISTS (SELECT FROM golden.search_word known WHERE known.word = q.word)
          ORDER BY {pg_trgm}.similarity(q.word, w.word) DESC, w.customers DESC LIMIT 8)
     ) AS f
 $$"""
