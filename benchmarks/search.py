@@ -267,8 +267,8 @@ def markdown(sizes: Sequence[Size]) -> str:
         "## How it is measured",
         "",
         (
-            "- `flows.search.find` is called in one process with an open connection and loaded models: milliseconds from "
-            "what was typed to ranked customers. The command `cdm customer` takes its start-up besides."
+            "- `flows.search.find` is called in one process with an open connection and loaded models: milliseconds "
+            "from what was typed to ranked customers. The command `cdm customer` takes its start-up besides."
         ),
         f"- Kinds are mixed in random order, after {_WARMING} searches that do not count.",
         "- Processor time is that of the calling process, on average; the rest is the database's.",

@@ -37,9 +37,14 @@ COMPARED = (
     *("email", "phone", "mobile"),
 )
 """Columns of a customer that what was typed is compared with."""
-_MOST = 40  # candidates that are weighed: those most like what was typed
+_MOST = 30  # candidates that are weighed: those most like what was typed
 _QUERY, _CANDIDATE = "typed", "candidate"  # names of the two sources; candidates sort first
-_SURNAME, _GIVEN, _TOWN = 1.0, 0.95, 0.8
+_NAMES = (
+    (("surname", "organisation_name", "trade_name"), 1.0),
+    (("given_name", "initials"), 0.95),
+    (("city",), 0.8),
+)
+"""What a word may be, and how much its likeness counts."""
 
 
 @dataclass(frozen=True)
@@ -239,20 +244,21 @@ def _likeness(query: Query, row: Row, reasons: set[str]) -> float:
         )
         if typed
     ]
-    known = [
-        (word, part)
-        for names, part in (
-            (("surname", "organisation_name", "trade_name"), _SURNAME),
-            (("given_name", "initials"), _GIVEN),
-            (("city",), _TOWN),
-        )
-        for name in names
-        for word in (row[name] or "").lower().replace("-", " ").split()
-    ]
+    known = [(word, part) for names, part in _NAMES for name in names for word in _words_of(row[name] or "")]
     parts += [
-        max((fuzz.ratio(word.lower(), other) / 100 * part for other, part in known), default=0.0)
+        max((_ratio(word.lower(), other) * part for other, part in known), default=0.0)
         for word in (*query.words, *query.initials)
     ]
     if query.birth:
         parts.append(float((row["birth_date"] or "").startswith(query.birth[:4])))
     return sum(parts) / len(parts) if parts else 0.0
+
+
+@lru_cache(maxsize=10_000)
+def _words_of(value: str) -> tuple[str, ...]:
+    return tuple(value.lower().replace("-", " ").split())
+
+
+@lru_cache(maxsize=10_000)
+def _ratio(one: str, other: str) -> float:
+    return fuzz.ratio(one, other) / 100

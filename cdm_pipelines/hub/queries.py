@@ -5,6 +5,7 @@ Belongs here: reading. Does not belong here: writing (``publish``), or how an an
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -149,7 +150,8 @@ def _select(table: str, schema: pa.Schema, order: str) -> str:
     return f"SELECT {names} FROM {table} ORDER BY {order}"  # noqa: S608 - names of our own tables and columns
 
 
-def _card() -> list[ColumnElement[Any]]:
+@cache
+def _card() -> tuple[ColumnElement[Any], ...]:
     """The columns by which a person recognises a customer."""
 
     def joined(separator: str, *parts: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -158,7 +160,7 @@ def _card() -> list[ColumnElement[Any]]:
     person = joined(" ", func.coalesce(_C.given_name, _C.initials), _C.surname_prefix, _C.surname)
     organisation = joined(" ", _C.organisation_name, _C.legal_form)
     street = joined(" ", _C.street, _C.house_number, _C.house_addition)
-    return [
+    return (
         _C.golden_id,
         func.coalesce(person, organisation, _C.trade_name).label("name"),
         joined(", ", street, joined(" ", _C.postcode, _C.city)).label("address"),
@@ -167,7 +169,7 @@ def _card() -> list[ColumnElement[Any]]:
         _C.birth_date,
         _C.status,
         _C.record_count.label("records"),
-    ]
+    )
 
 
 def _by_golden_id(golden_id: UUID) -> Select[Any]:

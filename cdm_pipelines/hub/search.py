@@ -23,7 +23,7 @@ GOLDEN_ID, RECORD_ID, ORDER = "golden id", "record id", "order number"
 EMAIL, PHONE, ADDRESS, NAME, ALIKE = "e-mail", "phone", "address", "name", "alike"
 IDS = frozenset({GOLDEN_ID, RECORD_ID, ORDER})
 
-_FEW = 10  # candidates by all words, below which those that share all words but one are looked up too
+_FEW = 3  # candidates by all words, below which those that share all words but one are looked up too
 _MOST = 100  # customers of one look-up
 _RARE = 2000  # customers who share a word, above which it alone says too little
 _LOOKED_AT = 1000  # rows that are sorted by likeness
@@ -304,7 +304,7 @@ def _by_words(found: _Found, query: Query) -> None:
         if at < len(known):  # a name may be known by its initial only
             found.add(_having([*others, [f".{list(known)[at][:1]}"]], _KEPT))
         if len(others) > 1 or rare[1 - at]:
-            found.add(_having(others))
+            found.add(_having(others, _KEPT))
 
 
 def _having(groups: Sequence[Sequence[str]], limit: int = _MOST) -> _Lookup:
