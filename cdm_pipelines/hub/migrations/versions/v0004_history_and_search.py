@@ -54,9 +54,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Go back to the version before it; history is lost."""
     op.execute("DROP VIEW golden.search_source")
-    op.execute(
-        "DROP FUNCTION golden.search_similar(text[]), golden.search_slips(text), golden.search_words(text)"
-    )
+    op.execute("DROP FUNCTION golden.search_similar(text[]), golden.search_likeness(text, text)")
+    op.execute("DROP FUNCTION golden.search_slips(text), golden.search_words(text)")
     op.drop_table("search_word", schema="golden")
     op.drop_table("search", schema="golden")
     for name in _KEYS:
