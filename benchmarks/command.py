@@ -33,6 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from benchmarks.linkage.command import main as linkage  # noqa: PLC0415 - a stage loads what it needs, and no more
 
         return linkage(given[1:])
+    if given[:1] == ["search"]:
+        from benchmarks.search import main as search  # noqa: PLC0415
+
+        return search(given[1:])
     options = _options(given)
     try:
         report = run(options.records, options.out, with_peers=not options.skip_peers, repeat=options.repeat)

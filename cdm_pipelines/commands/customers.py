@@ -1,15 +1,34 @@
 """``cdm customer`` and ``cdm export``: reading what is published.
 
-Belongs here: questions about golden customers. Does not belong here: how they are stored (hub.queries).
+Belongs here: questions about golden customers. Does not belong here: how they are stored (hub.queries, hub.history)
+or found (flows.search).
 """
 
+import datetime as dt
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import typer
 
-from cdm_pipelines.commands.terminal import REFUSED, console, fail, settings, show, told_to_people, writable
+from cdm_pipelines.commands.terminal import (
+    REFUSED,
+    USAGE,
+    console,
+    fail,
+    settings,
+    show,
+    told_to_people,
+    writable,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from cdm_pipelines.hub.history import Step
 
 
 class ExportFormat(StrEnum):
@@ -25,27 +44,124 @@ export = typer.Typer(help="Write published tables to a file.", no_args_is_help=T
 
 def customer(
     search: Annotated[
-        list[str], typer.Argument(help="Name, e-mail, phone, postcode, record id or golden id.")
+        list[str],
+        typer.Argument(
+            help="Name, e-mail, phone, postcode with house number, order number, record id or golden id of any age, "
+            "typing errors allowed; several of them narrow the search."
+        ),
     ],
     limit: Annotated[int, typer.Option(help="Most customers to show.", min=1)] = 10,
+    as_of: Annotated[
+        str,
+        typer.Option(
+            help="Show what was known then: a day, which counts to its end, or a time such as 2026-03-01T12:00."
+        ),
+    ] = "",
+    history: Annotated[
+        bool, typer.Option("--history", help="Show what changed when, and which source said so.")
+    ] = False,
 ) -> None:
     """Find a customer; with one match, show the records behind it and where each value came from."""
-    from cdm_pipelines.hub import queries  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.flows.search import find  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.flows.search_rank import Models  # noqa: PLC0415
     from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
     from cdm_pipelines.hub.migrate import migrate  # noqa: PLC0415
+    from cdm_pipelines.ingest.lake import Lake  # noqa: PLC0415
 
-    with told_to_people(), open_hub(settings()) as engine:
+    own = settings()
+    at = _moment(as_of, own.timezone) if as_of else None
+    text = " ".join(search)
+    with told_to_people(), open_hub(own) as engine:
         migrate(engine)
         with engine.connect() as connection:
-            found = queries.search_customers(connection, " ".join(search), limit)
-            if not found:
+            named = _as_uuid(text)
+            if named is not None and (at or history):
+                _past(connection, named, at)
+                return
+            models = Models.load(Lake(own.lake_url), own)
+            hits = find(connection, text, models, limit=limit, country=own.default_country)
+            if not hits:
                 fail("No customer found.", REFUSED)
-            show("Customers", found)
-            if len(found) == 1:
-                one = queries.customer(connection, str(found[0]["golden_id"]))
-                if one is not None:
-                    show("Source records", one.records)
-                    show("Where each value came from", one.provenance)
+            if len(hits) > 1 or not (at or history):
+                show("Customers", [{**hit.card, "found by": hit.why} for hit in hits])
+            if len(hits) == 1:
+                if at or history:
+                    _past(connection, hits[0].golden_id, at)
+                else:
+                    _present(connection, hits[0].golden_id)
+            elif at or history:
+                fail("Name one of them by its golden id.", REFUSED)
+
+
+def _present(connection: "Connection", golden_id: UUID) -> None:
+    from cdm_pipelines.hub import queries  # noqa: PLC0415
+
+    one = queries.customer(connection, str(golden_id))
+    if one is not None:
+        show("Source records", one.records)
+        show("Where each value came from", one.provenance)
+
+
+def _past(connection: "Connection", golden_id: UUID, at: dt.datetime | None) -> None:
+    """A customer as it was known at a time, or all that happened to it."""
+    from cdm_pipelines.hub import history  # noqa: PLC0415
+
+    if at is None:
+        steps = list(history.timeline(history.life(connection, golden_id)))
+        if not steps:
+            fail("No customer ever had this id.", REFUSED)
+        show(f"History of {golden_id}", [_step(step) for step in steps])
+        return
+    version = history.as_of(connection, golden_id, at)
+    if version is None:
+        fail(f"Nothing was known of this customer at {at:%Y-%m-%d %H:%M %Z}.", REFUSED)
+    until = f"{version.valid_to:%Y-%m-%d %H:%M:%S %Z}" if version.valid_to else "now"
+    console.print(
+        f"Customer {version.golden['golden_id']} as known from {version.valid_from:%Y-%m-%d %H:%M:%S %Z} until {until} "
+        f"(publication {version.publication}); last seen by its sources on {version.golden['last_seen']}",
+        markup=False,
+    )
+    values = [
+        {"attribute": name, "value": str(value), "source": _source(source), "why": source.get("rule")}
+        for name, value in version.golden.items()
+        if value is not None and name not in history.SUMMARY
+        for source in [version.source(name)]
+    ]
+    show("Values", values)
+
+
+def _step(step: "Step") -> dict[str, object]:
+    return {
+        "when": f"{step.at:%Y-%m-%d %H:%M:%S}",
+        "publication": str(step.publication or ""),
+        "event": f"merged into {step.after}" if step.event == "ends" and step.after else step.event,
+        "attribute": step.attribute,
+        "before": step.before if step.before is None else str(step.before),
+        "after": None if step.after is None or step.event == "ends" else str(step.after),
+        "source": _source(step.source),
+    }
+
+
+def _source(row: Mapping[str, object]) -> str:
+    return "/".join(str(row[key]) for key in ("source", "entity", "record_id")) if row else ""
+
+
+def _moment(text: str, timezone: str) -> dt.datetime:
+    """A day to its end, or a time, where the user is unless the text says otherwise."""
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        fail(f"--as-of {text}: write a day such as 2026-03-01, or a time such as 2026-03-01T12:00.", USAGE)
+    if len(text) == len("2026-03-01"):
+        moment += dt.timedelta(days=1, microseconds=-1)
+    return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(timezone))
+
+
+def _as_uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 @export.command("golden")

@@ -241,5 +241,6 @@ def _audit(connection: Connection, records: int, thresholds: Thresholds) -> dict
 
 
 def publish_customers(engine: Engine) -> Mapping[str, Change]:
-    """Publish what is staged, in one transaction; returns what changed per table."""
-    return promote(engine).changes
+    """Publish what is staged, in one transaction; returns what changed per table, ``history`` among them."""
+    done = promote(engine)
+    return {**done.changes, "history": done.history}

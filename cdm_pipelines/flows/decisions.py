@@ -14,7 +14,7 @@ import pyarrow as pa
 from sqlalchemy import Connection, Engine
 
 from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.flows import layout
+from cdm_pipelines.flows import tables
 from cdm_pipelines.golden.corrected import set_values
 from cdm_pipelines.hub import decisions as log
 from cdm_pipelines.hub import queries
@@ -226,7 +226,7 @@ def _registered(connection: Connection, golden_id: str) -> Record:
 
 def _source_values(lake: Lake, records: tuple[Record, ...], attribute: str) -> dict[Record, str | None]:
     """What records say now."""
-    table = lake.read(layout.records_path(Entity.PARTY), [*RECORD_KEY, attribute])
+    table = tables.records(lake, Entity.PARTY).read([*RECORD_KEY, attribute])
     wanted = pa.table({name: [record[at] for record in records] for at, name in enumerate(RECORD_KEY)})
     at = positions(record_keys(wanted), record_keys(table))
     values = table[attribute].take(pa.array(at, mask=at < 0)).to_pylist()

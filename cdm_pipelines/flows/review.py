@@ -14,6 +14,7 @@ The order is by priority = uncertainty x value, the largest first:
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection, Engine
 
 from cdm_pipelines.contracts.model import PartyKind
-from cdm_pipelines.flows import layout
+from cdm_pipelines.flows import tables
 from cdm_pipelines.flows.decisions import read_log
 from cdm_pipelines.hub import decisions as log
 from cdm_pipelines.hub import queries
@@ -120,7 +121,8 @@ def names(engine: Engine, golden_ids: Sequence[str], *, values: bool = False) ->
     """Names of customers by golden id; without ``values`` only the shape of each."""
     with engine.connect() as connection:
         found = {
-            str(row["golden_id"]): str(row["name"] or "") for row in queries.cards(connection, golden_ids)
+            str(golden_id): str(row["name"] or "")
+            for golden_id, row in queries.cards(connection, map(UUID, golden_ids)).items()
         }
     return found if values else {golden_id: shape(name) for golden_id, name in found.items()}
 
@@ -153,9 +155,9 @@ def _value(facts: pa.Table) -> Floats:
 
 def _doubtful_pairs(situation: _Situation, limit: int) -> Found:
     """Pairs that may be one party and are two customers, the most probable of each two customers."""
-    if not (situation.facts.num_rows and situation.lake.exists(layout.MATCHES)):
+    if not (situation.facts.num_rows and tables.matches(situation.lake).exists):
         return [], 0
-    matches = situation.lake.read(layout.MATCHES, [*_SIDES[0], *_SIDES[1], "probability"])
+    matches = tables.matches(situation.lake).read([*_SIDES[0], *_SIDES[1], "probability"])
     ends = np.stack([situation.of(matches, side) for side in _SIDES], axis=1)
     ends.sort(axis=1)
     probability = matches["probability"].to_numpy()

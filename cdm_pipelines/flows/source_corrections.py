@@ -22,6 +22,7 @@ from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.flows import layout
 from cdm_pipelines.flows.export import neutralised
+from cdm_pipelines.flows.tables import records as party_records
 from cdm_pipelines.golden.provenance import EVERYTHING_ELSE
 from cdm_pipelines.hub import linked
 from cdm_pipelines.ingest.lake import Lake
@@ -109,11 +110,9 @@ def _write(lake: Lake, source: str, tables: Iterable[pa.Table]) -> Corrections:
 def _records(lake: Lake, contract: SourceContract) -> pa.Table:
     parts = {part for cell in cells(contract) for part in cell.parts}
     names = ["source", "entity", "record_id", "extract_date", "party_kind", *sorted(parts)]
-    kept = []
-    for table in lake.read_batches(layout.records_path(Entity.PARTY), _ROWS, names):
-        own = pc.and_(pc.equal(table["source"], contract.source), pc.equal(table["entity"], contract.entity))
-        kept.append(table.filter(own))
-    return pa.concat_tables(kept)
+    parties = party_records(lake, Entity.PARTY).read(names)
+    own = pc.and_(pc.equal(parties["source"], contract.source), pc.equal(parties["entity"], contract.entity))
+    return parties.filter(own)
 
 
 def _rows(contract: SourceContract, records: pa.Table, customers: pa.Table) -> Iterator[pa.Table]:

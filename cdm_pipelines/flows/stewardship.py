@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine
 
 from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.flows import layout
+from cdm_pipelines.flows import tables
 from cdm_pipelines.flows.decisions import find, read_log
 from cdm_pipelines.golden.corrected import set_values
 from cdm_pipelines.golden.policy import golden_groups
@@ -102,13 +102,13 @@ def _row(entry: Decision, states: dict[int, str]) -> Row:
 def _states(decided: Effective, lake: Lake) -> dict[int, str]:
     """The state of each decision; of set values also whether they hold."""
     states = {number: str(state) for number, state in decided.states.items()}
-    path, given = layout.records_path(Entity.PARTY), decided.of(Kind.SET)
+    parties, given = tables.records(lake, Entity.PARTY), decided.of(Kind.SET)
     if not given:
         return states
     columns = ["source", "entity", "record_id", *sorted({entry.attribute for entry in given})]
     records = (
-        lake.read(path, columns)
-        if lake.exists(path)
+        parties.read(columns)
+        if parties.exists
         else records_schema(Entity.PARTY).empty_table().select(columns)
     )
     latest = {(entry.records, entry.attribute): entry.decision_id for entry in given}

@@ -39,10 +39,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import AddConstraint, CreateIndex, DropConstraint, DropIndex, DropTable
 
-from cdm_pipelines.hub import outbox
+from cdm_pipelines.hub import history, outbox, search_index
+from cdm_pipelines.hub import publication as publications
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.load import copy_table, without_data
-from cdm_pipelines.hub.schema import OF_CUSTOMERS, PUBLISHED, publication, staged, version
+from cdm_pipelines.hub.publication import Publication
+from cdm_pipelines.hub.schema import OF_CUSTOMERS, PUBLISHED, staged, version
 from cdm_pipelines.hub.schema_feed import staged_event
 
 _LOCK = (
@@ -104,10 +106,12 @@ class PublishResult:
     Attributes:
         changes: Per published table.
         publication_id: Its number in ``ops.publication``; None when nothing changed.
+        history: Former versions of customers: those that it added, and those that were there.
     """
 
     changes: Mapping[str, Change]
     publication_id: int | None
+    history: Change
 
 
 def stage(engine: Engine, tables: Mapping[str, pa.Table | Iterable[pa.Table]]) -> Staged:
@@ -234,10 +238,11 @@ def promote(engine: Engine, token: UUID | None = None) -> PublishResult:
             raise HubError(
                 "Another version has been staged since this one was checked: check and publish that."
             )
+        publication = publications.begin(connection)
         changes = {}
         for name, table in _PUBLISHED.items():
             if waiting is not None and name in waiting.rows:
-                changes[name] = _apply(connection, table, waiting)
+                changes[name] = _apply(connection, table, waiting, publication)
                 connection.execute(DropTable(_staging_table(name)))
             else:
                 changes[name] = Change(0, 0, 0, _count(connection, table))
@@ -246,9 +251,11 @@ def promote(engine: Engine, token: UUID | None = None) -> PublishResult:
         if waiting is not None:
             connection.execute(delete(version))
             connection.execute(insert(version).values(made_from=waiting.made_from))
-        number = _log(connection, changes)
+        search_index.refresh(connection, publication)
+        added, kept = history.count(connection, publication)
+        number = publications.finish(connection, publication, _counts(changes))
         outbox.append(connection, number)
-        return PublishResult(changes, number)
+        return PublishResult(changes, number, Change(added, 0, 0, kept - added))
 
 
 def published_from(connection: Connection) -> Mapping[str, str]:
@@ -257,14 +264,17 @@ def published_from(connection: Connection) -> Mapping[str, str]:
     return found or {}
 
 
-def _apply(connection: Connection, table: Table, waiting: Staged) -> Change:
+def _apply(connection: Connection, table: Table, waiting: Staged, publication: Publication) -> Change:
     """Make a table equal to its staged version, touching only what differs."""
     new, rows = _staging_table(table.name), waiting.rows[table.name]
     columns = [column.name for column in table.columns]
     if not waiting.in_part and not connection.scalar(select(exists().select_from(table))):
-        return _fill(connection, table, new, rows) if rows else Change(0, 0, 0, 0)
+        change = _fill(connection, table, new, rows) if rows else Change(0, 0, 0, 0)
+        history.begin_all(connection, table.name, publication)
+        return change
     difference = _differences(connection, table, new, in_part=waiting.in_part)
     outbox.note(connection, table, difference)
+    history.keep(connection, table.name, publication)
     kinds = select(difference.c.kind, func.count()).group_by(difference.c.kind)
     counts = {str(kind): int(count) for kind, count in connection.execute(kinds)}
     keys = [column.name for column in table.primary_key]
@@ -341,16 +351,12 @@ def _fill(connection: Connection, table: Table, new: Table, rows: int) -> Change
     return Change(rows, 0, 0, 0)
 
 
-def _log(connection: Connection, changes: Mapping[str, Change]) -> int | None:
-    if not any(change.any for change in changes.values()):
-        return None
-    counts = {
+def _counts(changes: Mapping[str, Change]) -> dict[str, dict[str, int]]:
+    return {
         name: {"inserted": change.inserted, "updated": change.updated, "deleted": change.deleted}
         for name, change in changes.items()
         if change.any
     }
-    statement = insert(publication).values(changes=counts).returning(publication.c.publication_id)
-    return int(connection.execute(statement).scalar_one())
 
 
 def _count(connection: Connection, table: Table) -> int:

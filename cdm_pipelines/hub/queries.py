@@ -3,14 +3,14 @@
 Belongs here: reading. Does not belong here: writing (``publish``), or how an answer is shown.
 """
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
-from sqlalchemy import Column, ColumnElement, Connection, Select, func, literal, or_, select, union_all
+from sqlalchemy import Column, ColumnElement, Connection, Select, func, select
 from sqlalchemy.types import BigInteger, Boolean, Date, DateTime, Integer, Numeric
 
 from cdm_pipelines.hub import schema as hub
@@ -19,9 +19,6 @@ from cdm_pipelines.hub.load import read_batches, read_table
 Row = dict[str, object]
 
 _C = hub.customer.c
-_POSTCODE = re.compile(
-    r"(?P<digits>[1-9]\d{3})\s?(?P<letters>[a-z]{2})(?:\s+(?P<number>\d+)\s*\S*)?", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True)
@@ -58,44 +55,6 @@ class Summary:
     duplicates_across: int
 
 
-def search_customers(connection: Connection, text: str, limit: int = 20) -> list[Row]:
-    """Find customers by name, e-mail, phone, postcode with or without house number, record id or golden id.
-
-    Exact matches of numbers, addresses and ids come before matches of a name; active customers come first.
-
-    Args:
-        connection: Of a migrated hub.
-        text: What a person types; the case of letters does not matter.
-        limit: Most customers to return.
-
-    Returns:
-        The best match first; empty when none is found. One row per customer: ``golden_id``, ``name``,
-        ``address``, ``email``, ``phone``, ``birth_date``, ``status`` and ``records``, their number.
-    """
-    text = " ".join(text.split())
-    if not text:
-        return []
-    branches = [
-        select(found.c.golden_id, literal(rank).label("rank"))
-        for rank, found in enumerate(query.subquery() for query in _matches(text))
-    ]
-    ranked = union_all(*branches).subquery()
-    best = (
-        select(ranked.c.golden_id, func.min(ranked.c.rank).label("rank"))
-        .group_by(ranked.c.golden_id)
-        .subquery()
-    )
-    query = (
-        select(*_card())
-        .join(best, best.c.golden_id == _C.golden_id)
-        .order_by(
-            best.c.rank, _C.status, func.lower(_C.surname), func.lower(_C.organisation_name), _C.golden_id
-        )
-        .limit(limit)
-    )
-    return _rows(connection, query)
-
-
 def customer(connection: Connection, golden_id: str) -> Customer | None:
     """A customer by golden id or alias, with its records and the provenance of its values."""
     ids = _as_uuid(golden_id)
@@ -118,6 +77,17 @@ def customer(connection: Connection, golden_id: str) -> Customer | None:
         ],
         [str(row) for row in connection.scalars(aliases.order_by(hub.golden_id.c.sequence))],
     )
+
+
+def cards(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, Row]:
+    """By what a person recognises each customer.
+
+    Returns:
+        Rows of ``golden_id``, ``name``, ``address``, ``email``, ``phone``, ``birth_date``, ``status`` and
+        ``records``, their number.
+    """
+    rows = _rows(connection, select(*_card()).where(_C.golden_id.in_(list(ids))))
+    return {UUID(str(row["golden_id"])): row for row in rows}
 
 
 def summary(connection: Connection) -> Summary:
@@ -146,16 +116,11 @@ def summary(connection: Connection) -> Summary:
 def largest_customers(connection: Connection, limit: int = 5, *, across: bool = True) -> list[Row]:
     """Customers made of the most records: those known to most sources first when ``across`` is set.
 
-    Rows are as those of :func:`search_customers`.
+    Rows are as those of :func:`cards`.
     """
     order = [_C.source_count.desc()] if across else []
     query = select(*_card()).order_by(*order, _C.record_count.desc(), _C.golden_id)
     return _rows(connection, query.limit(limit))
-
-
-def cards(connection: Connection, golden_ids: Sequence[str]) -> list[Row]:
-    """The customers of some golden ids, as :func:`search_customers` gives them; order as it comes."""
-    return _rows(connection, select(*_card()).where(_C.golden_id.in_([UUID(text) for text in golden_ids])))
 
 
 def export_customers(connection: Connection) -> Iterator[pa.Table]:
@@ -185,7 +150,8 @@ def _select(table: str, schema: pa.Schema, order: str) -> str:
     return f"SELECT {names} FROM {table} ORDER BY {order}"  # noqa: S608 - names of our own tables and columns
 
 
-def _card() -> list[ColumnElement[Any]]:
+@cache
+def _card() -> tuple[ColumnElement[Any], ...]:
     """The columns by which a person recognises a customer."""
 
     def joined(separator: str, *parts: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -194,7 +160,7 @@ def _card() -> list[ColumnElement[Any]]:
     person = joined(" ", func.coalesce(_C.given_name, _C.initials), _C.surname_prefix, _C.surname)
     organisation = joined(" ", _C.organisation_name, _C.legal_form)
     street = joined(" ", _C.street, _C.house_number, _C.house_addition)
-    return [
+    return (
         _C.golden_id,
         func.coalesce(person, organisation, _C.trade_name).label("name"),
         joined(", ", street, joined(" ", _C.postcode, _C.city)).label("address"),
@@ -203,28 +169,7 @@ def _card() -> list[ColumnElement[Any]]:
         _C.birth_date,
         _C.status,
         _C.record_count.label("records"),
-    ]
-
-
-def _matches(text: str) -> Iterator[Select[Any]]:
-    """Queries for golden ids, the surest kind of match first."""
-    lowered = text.lower()
-    if found := _as_uuid(text):
-        yield _by_golden_id(found)
-    yield select(hub.crosswalk.c.golden_id).where(hub.crosswalk.c.record_id == text)
-    if "@" in text:
-        yield select(_C.golden_id).where(_C.email == lowered)
-        return
-    if number := _phone_number(text):
-        yield select(_C.golden_id).where(or_(*(column.endswith(number) for column in (_C.phone, _C.mobile))))
-    if place := _POSTCODE.fullmatch(text):
-        query = select(_C.golden_id).where(_C.postcode == f"{place['digits']} {place['letters'].upper()}")
-        yield query.where(_C.house_number == place["number"]) if place["number"] else query
-    yield select(_C.golden_id).where(_C.postcode == text.upper())
-    yield select(_C.golden_id).where(
-        or_(func.lower(_C.surname) == lowered, func.lower(_C.organisation_name) == lowered)
     )
-    yield select(_C.golden_id).where(_has_every_word(lowered))
 
 
 def _by_golden_id(golden_id: UUID) -> Select[Any]:
@@ -233,36 +178,6 @@ def _by_golden_id(golden_id: UUID) -> Select[Any]:
     return select(func.coalesce(registry.alias_of, registry.golden_id).label("golden_id")).where(
         registry.golden_id == golden_id
     )
-
-
-def _has_every_word(lowered: str) -> ColumnElement[bool]:
-    """Each word typed begins a word of the customer's name or town."""
-    name = func.lower(
-        func.concat_ws(
-            " ",
-            "",
-            _C.given_name,
-            _C.initials,
-            _C.surname_prefix,
-            _C.surname,
-            _C.organisation_name,
-            _C.trade_name,
-            _C.city,
-        )
-    )
-    conditions = [name.contains(f" {word}", autoescape=True) for word in lowered.split()]
-    condition = conditions[0]
-    for further in conditions[1:]:
-        condition &= further
-    return condition
-
-
-def _phone_number(text: str) -> str | None:
-    """How a stored E.164 number ends: in full when a country is given, else without the national zero."""
-    digits = re.sub(r"[\s()./-]", "", text)
-    if not re.fullmatch(r"\+?\d{7,15}", digits):
-        return None
-    return f"+{digits[2:]}" if digits.startswith("00") else digits.removeprefix("0")
 
 
 def _as_uuid(text: str) -> UUID | None:

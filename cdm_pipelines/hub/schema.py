@@ -23,12 +23,14 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Numeric,
+    PrimaryKeyConstraint,
     Table,
     Text,
     Uuid,
     func,
+    literal_column,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import TypeEngine
 
 from cdm_pipelines.contracts.canonical import Attribute, Entity, ValueType, attributes
@@ -119,8 +121,19 @@ customer = Table(
     schema="golden",
     comment="One row per customer: the best value of every attribute.",
 )
-for _columns in (("postcode", "house_number"), ("email",), ("phone",), ("mobile",), ("employer_id",)):
+for _columns in (("postcode", "house_number"), ("employer_id",)):
     Index(None, *(customer.c[name] for name in _columns))
+for _name in ("email", "phone", "mobile"):
+    # For whole values, and for how they begin and end, whatever the collation of the database.
+    Index(None, customer.c[_name], postgresql_ops={_name: "text_pattern_ops"})
+    _end = (
+        func.split_part(customer.c.email, literal_column("'@'"), 1) if _name == "email" else customer.c[_name]
+    )
+    Index(
+        f"customer_{_name}_reversed_idx",
+        func.reverse(_end).label("reversed"),
+        postgresql_ops={"reversed": "text_pattern_ops"},
+    )
 Index("customer_surname_lower_idx", func.lower(customer.c.surname))
 Index("customer_organisation_name_lower_idx", func.lower(customer.c.organisation_name))
 
@@ -282,4 +295,69 @@ decision_head = Table(
     _text("hash", "Its hash."),
     schema="identity",
     comment="Where the log of decisions ended, noted with each of them: a log that is shorter was cut off.",
+)
+
+# History and search
+
+
+def _version(name: str, description: str) -> Column[Any]:
+    return _column(name, DateTime(timezone=True), description, nullable=False)
+
+
+customer_history = Table(
+    "customer_history",
+    metadata,
+    *(
+        Column(column.name, column.type, nullable=column.nullable, comment=column.comment)
+        for column in customer.columns
+    ),
+    _version("valid_from", "When this version was published."),
+    _version("valid_to", "When the next version was published, or the customer ended."),
+    _column("opened_by", BigInteger, "Publication that published this version.", nullable=False),
+    _column("closed_by", BigInteger, "Publication that ended it.", nullable=False),
+    _column("provenance", JSONB, "The rows of golden.provenance as they were then.", "user"),
+    PrimaryKeyConstraint("golden_id", "valid_from"),
+    schema="golden",
+    comment="Former versions of customers. The current ones are in golden.customer.",
+)
+Index(None, customer_history.c.valid_to)
+
+customer_version = Table(
+    "customer_version",
+    metadata,
+    _column("golden_id", Uuid, _GOLDEN_ID, _IDENTIFIER, key=True),
+    _version("valid_from", "When the current version of the customer was published."),
+    _column("publication_id", BigInteger, "Publication that published it.", nullable=False),
+    schema="golden",
+    comment="Since when customers are as they are; those without a row: since the first publication.",
+)
+Index(None, customer_version.c.publication_id)
+
+search = Table(
+    "search",
+    metadata,
+    _column("golden_id", Uuid, _GOLDEN_ID, _IDENTIFIER, key=True),
+    _column("terms", ARRAY(Text), "What the customer can be found by.", "user", nullable=False),
+    schema="golden",
+    comment="Words and marks by which customers are found; made by view golden.search_source.",
+)
+_AT_ONCE = {"fastupdate": "off"}  # a list of what is still to be sorted in would be read by every search
+Index(None, search.c.terms, postgresql_using="gin", postgresql_with=_AT_ONCE)
+
+search_word = Table(
+    "search_word",
+    metadata,
+    _column("word", Text(collation="C"), "A word of names or towns.", "user.name", key=True),
+    _column("customers", Integer, "About how many customers have it.", nullable=False),
+    _column("slips", ARRAY(Text), "The word, and the word without any one of its letters.", "user.name"),
+    schema="golden",
+    comment="Every word that customers are found by, with what typing errors make of it.",
+)
+Index(None, search_word.c.slips, postgresql_using="gin", postgresql_with=_AT_ONCE)
+Index(
+    "search_word_word_trigrams_idx",
+    search_word.c.word,
+    postgresql_using="gin",
+    postgresql_with=_AT_ONCE,
+    postgresql_ops={"word": "gin_trgm_ops"},
 )

@@ -103,13 +103,12 @@ def _by_value(column: Column, made: Column) -> Codes:
 
 def _forms(first: Column, table: dict[str, tuple[str, ...]]) -> Codes:
     """For each first name the codes of the formal names it may stand for, shape (names, widest)."""
-    names = sorted({name for forms in table.values() for name in forms})
-    number = {name: k for k, name in enumerate(names)}
-    width = max((len(forms) for forms in table.values()), default=1)
-    codes = np.full((first.size, width), -1, dtype=np.int32)
-    for k, text in enumerate(first.texts.tolist()):
-        for slot, name in enumerate(table.get(text, ())):
-            codes[k, slot] = number[name]
+    number: dict[str, int] = {}
+    formal = [table.get(text, ()) for text in first.texts.tolist()]
+    codes = np.full((first.size, max(map(len, formal), default=0)), -1, dtype=np.int32)
+    for k, names in enumerate(formal):
+        for slot, name in enumerate(names):
+            codes[k, slot] = number.setdefault(name, len(number))
     return codes
 
 

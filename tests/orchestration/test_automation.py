@@ -12,6 +12,7 @@ DAY = "2026-06-01"
 STATES = {
     *("records/party", "records/order", "link/model", "link/matches", "link/clusters"),
     *("golden/staged", "golden/customer", "golden/crosswalk", "golden/provenance"),
+    "golden/history",
 }
 STAGED = dg.AssetKey(["golden", "staged"])
 AUDITS = {

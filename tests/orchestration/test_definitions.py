@@ -26,6 +26,7 @@ STATES = {
     "golden/provenance",
     "publish/feed",
     "publish/source_corrections",
+    "golden/history",
 }
 
 

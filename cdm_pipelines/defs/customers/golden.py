@@ -23,7 +23,9 @@ PUBLISHED = {
     "customer": "One row per customer: the best value of every attribute.",
     "crosswalk": "Which golden customer every source record belongs to.",
     "provenance": "Where each golden value came from, by which rule, and which values lost.",
+    "history": "Former versions of customers: what was known when, and which source said so.",
 }
+_TABLES = {name: "customer_history" if name == "history" else name for name in PUBLISHED}
 AUDITS = {
     "reconciliation": "Every current source record is in exactly one golden customer.",
     "uniqueness": "No golden id occurs twice.",
@@ -130,8 +132,8 @@ def staged(
             code_version="1",
             automation_condition=automation(),
             metadata={
-                "dagster/table_name": f"golden.{name}",
-                "dagster/column_schema": hub_schema(schema.metadata.tables[f"golden.{name}"]),
+                "dagster/table_name": f"golden.{_TABLES[name]}",
+                "dagster/column_schema": hub_schema(schema.metadata.tables[f"golden.{_TABLES[name]}"]),
                 **(_FROM_STAGED if name == "customer" else {}),
             },
         )

@@ -1,0 +1,52 @@
+"""What customers are found by, kept in step with what is published.
+
+Belongs here: writing ``golden.search`` and ``golden.search_word``. Does not belong here: what they hold (the view
+``golden.search_source``), nor reading them (``search``).
+
+Whole e-mail addresses, phone numbers and addresses of golden customers have indexes of their own in golden.customer.
+The table holds what those do not: the words of names and towns, initials, years of birth, and the values that lost
+against the golden ones.
+"""
+
+from sqlalchemy import Connection, exists, select, text
+from sqlalchemy.schema import CreateIndex, DropIndex
+
+from cdm_pipelines.hub.publication import Publication
+from cdm_pipelines.hub.schema import customer, search
+
+_SOURCE = "SELECT golden_id, terms FROM golden.search_source"
+_CHANGED = "SELECT golden_id FROM golden.customer_version WHERE publication_id = :number"
+_GONE = """
+    DELETE FROM golden.search s USING golden.customer_history h
+    WHERE h.valid_to = :at AND h.golden_id = s.golden_id
+    AND NOT EXISTS (SELECT FROM golden.customer c WHERE c.golden_id = s.golden_id)"""
+_RENEW = f"""
+    INSERT INTO golden.search AS s (golden_id, terms) {_SOURCE} WHERE golden_id IN ({_CHANGED})
+    ON CONFLICT (golden_id) DO UPDATE SET terms = excluded.terms WHERE s.terms IS DISTINCT FROM excluded.terms"""
+_WORDS = """
+    INSERT INTO golden.search_word (word, customers, slips)
+    SELECT word, count(*), golden.search_slips(word) FROM golden.search, unnest(terms) AS word
+    WHERE word ~ '^[a-z0-9]' {changed} GROUP BY word ON CONFLICT (word) DO NOTHING"""
+
+
+def refresh(connection: Connection, publication: Publication) -> None:
+    """Bring the search tables in line with what the publication has changed; its history is written already."""
+    if not connection.scalar(select(exists().select_from(search))):
+        if connection.scalar(select(exists().select_from(customer))):
+            _build(connection)
+        return
+    connection.execute(text(_GONE), {"at": publication.at})
+    number = {"number": publication.number}
+    if connection.execute(text(_RENEW), number).rowcount:
+        connection.execute(text(_WORDS.format(changed=f"AND golden_id IN ({_CHANGED})")), number)
+
+
+def _build(connection: Connection) -> None:
+    """Fill the empty tables; as in a first publication, the index comes last, and the log need not hold the rows."""
+    connection.execute(text("TRUNCATE golden.search, golden.search_word"))
+    (index,) = search.indexes
+    connection.execute(DropIndex(index))
+    connection.execute(text(f"INSERT INTO golden.search {_SOURCE}"))
+    connection.execute(CreateIndex(index))
+    connection.execute(text(_WORDS.format(changed="")))
+    connection.execute(text("ANALYZE golden.search, golden.search_word"))

@@ -1,0 +1,67 @@
+"""``cdm customer``: finding customers, and what was known about them when."""
+
+import os
+
+import hub_examples as examples
+import pytest
+from sqlalchemy import Engine
+from typer.testing import CliRunner
+
+from cdm_pipelines.cli import app
+from cdm_pipelines.identity import golden_id
+from cdm_pipelines.settings import Settings
+
+ANNA = golden_id("crm", "contact", "003A")
+
+
+@pytest.fixture(autouse=True)
+def _hub(hub_engine: Engine, settings: Settings) -> None:
+    examples.published(hub_engine)
+    examples.published(hub_engine, examples.changed("003A", city="Gouda"))
+    os.environ.update(settings.environment())
+    os.environ["COLUMNS"] = "200"
+
+
+def cdm(*arguments: str) -> tuple[int, str]:
+    done = CliRunner().invoke(app, ["customer", *arguments])
+    return done.exit_code, " ".join(done.output.split())
+
+
+def test_one_match_is_shown_with_its_records() -> None:
+    code, told = cdm("anna", "breg")
+    assert code == 0
+    assert "Anna van der Berg" in told
+    assert "Source records" in told
+    assert "Where each value came from" in told
+
+
+@pytest.mark.parametrize("typed", [(ANNA,), ("Anna", "Berg")])
+def test_history_tells_what_changed_and_who_said_so(typed: tuple[str, ...]) -> None:
+    code, told = cdm(*typed, "--history")
+    assert code == 0
+    change = told[told.index("changes") :]
+    assert (
+        change.index("city")
+        < change.index("Delft")
+        < change.index("Gouda")
+        < change.index("crm/contact/003A")
+    )
+
+
+def test_as_of_shows_what_was_known() -> None:
+    code, told = cdm(ANNA, "--as-of", "2999-12-31")
+    assert code == 0
+    assert "until now" in told
+    assert "Gouda" in told
+    assert cdm(ANNA, "--as-of", "2001-01-01T12:00")[0] == 1
+    assert "Nothing was known" in cdm(ANNA, "--as-of", "2001-01-01")[1]
+
+
+def test_what_cannot_be_answered() -> None:
+    assert cdm("Anna", "--as-of", "yesterday") == (
+        2,
+        "--as-of yesterday: write a day such as 2026-03-01, or a time such as 2026-03-01T12:00.",
+    )
+    code, told = cdm("1234", "AB", "--history")
+    assert (code, told.endswith("Name one of them by its golden id.")) == (1, True)
+    assert cdm("00000000-0000-5000-8000-000000000000", "--history") == (1, "No customer ever had this id.")
