@@ -12,7 +12,6 @@ whatever lies beside it void, whenever a process is stopped.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -20,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.ingest.lake import Lake
+from cdm_pipelines.ingest.lake import Lake, digest
 
 _VERSION, _GONE = "_version", "_gone"
 _DIGEST, _BASE, _CHAIN = "digest", "base", "chain"
@@ -159,7 +158,7 @@ class Layered:
             return
         chain = self._chain()
         new = new.append_column(_GONE, pa.array(np.arange(new.num_rows) >= rows.num_rows))
-        now = Mark(chain[-1].version + 1, _digest(chain[-1].digest, new))
+        now = Mark(chain[-1].version + 1, digest(chain[-1].digest, new))
         new = new.append_column(_VERSION, pa.repeat(pa.scalar(now.version, pa.int64()), new.num_rows))
         former = self._changes()
         if former is not None and former.num_rows + new.num_rows > _MOST * self._lake.count(self._path):
@@ -214,14 +213,6 @@ class Layered:
         notes = self._lake.notes(self._beside)
         later = notes[_CHAIN].split(" ") if notes[_BASE] == str(base) else []
         return [base, *map(Mark.parse, later)]
-
-
-def _digest(before: str, rows: pa.Table) -> str:
-    """A digest of a change and of all before it."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema) as stream:
-        stream.write_table(rows.combine_chunks())
-    return sha256(before.encode() + sink.getvalue()).hexdigest()[:16]
 
 
 def _differ(former: pa.ChunkedArray, latter: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
