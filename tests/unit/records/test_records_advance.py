@@ -134,10 +134,10 @@ a_day = st.builds(
     rows=st.lists(rows, max_size=5),
     held_back=st.lists(st.sampled_from("abcdefg"), max_size=3, unique=True),
 )
-names = st.sampled_from([CRM, ERP, SHOP])
+slots = st.tuples(st.sampled_from([CRM, ERP, SHOP]), st.sampled_from(DATES))
 deliveries = st.tuples(st.just("snapshot"), st.just("delta"), st.sampled_from(["snapshot", "delta"]))
-one_by_one = st.tuples(*[st.tuples(st.dictionaries(names, a_day), st.booleans()) for _ in DATES])
-slots = st.tuples(names, st.sampled_from(DATES))
+a_date = st.fixed_dictionaries({name: st.one_of(a_day, a_day, st.none()) for name in (CRM, ERP, SHOP)})
+one_by_one = st.tuples(*[st.tuples(a_date, st.booleans()) for _ in DATES])
 in_any_order = st.dictionaries(slots, a_day, min_size=3, max_size=6)
 afterwards = st.dictionaries(slots, st.one_of(a_day, st.none()), max_size=2)
 
@@ -185,10 +185,15 @@ class History:
 
 
 @settings(max_examples=25, deadline=None)
-@given(delivery=deliveries, coming=one_by_one, killed=st.sets(st.integers(0, 3)), batch=st.integers(1, 9))
+@given(
+    delivery=deliveries,
+    coming=one_by_one,
+    killed=st.sets(st.integers(0, 9), max_size=2),
+    batch=st.integers(1, 9),
+)
 def test_days_in_order_give_the_state_of_all_days(
     delivery: tuple[str, ...],
-    coming: Sequence[tuple[Mapping[str, Day], bool]],
+    coming: Sequence[tuple[Mapping[str, Day | None], bool]],
     killed: set[int],
     batch: int,
 ) -> None:
@@ -196,7 +201,7 @@ def test_days_in_order_give_the_state_of_all_days(
         patch.setattr(versions, "_BATCH_ROWS", batch)
         history = History(folder, delivery)
         for number, (date, (days, is_built)) in enumerate(zip(DATES, coming, strict=True)):
-            history.change({(name, date): day for name, day in days.items()})
+            history.change({(name, date): day for name, day in days.items() if day is not None})
             if is_built:
                 history.build(killed=number in killed)
         history.end()
@@ -208,7 +213,7 @@ def test_days_in_order_give_the_state_of_all_days(
     coming=in_any_order,
     at_a_time=st.integers(1, 2),
     later=afterwards,
-    killed=st.sets(st.integers(0, 3)),
+    killed=st.sets(st.integers(0, 9), max_size=2),
 )
 def test_days_that_come_late_change_or_go_give_the_state_of_all_days(
     delivery: tuple[str, ...],
@@ -259,6 +264,15 @@ def test_a_source_that_goes_takes_its_records_along(lake: Lake) -> None:
 def test_without_days_there_is_an_empty_state(lake: Lake) -> None:
     assert build(lake).rows == 0
     assert state(lake) == []
+
+
+def test_days_that_come_together_are_all_added(lake: Lake) -> None:
+    lay(lake, CRM, DATES[0], Day([{"record_id": "a"}, {"record_id": "b"}, {"record_id": "c"}]))
+    build(lake)
+    lay(lake, CRM, DATES[1], Day([{"record_id": "a"}, {"record_id": "d"}]))
+    lay(lake, CRM, DATES[2], Day([{"record_id": "a"}], ["b"]))
+    build(lake)
+    assert active(lake) == {"a": True, "b": True, "c": False, "d": False}
 
 
 def test_an_absent_record_that_is_held_back_lives_again(lake: Lake) -> None:
