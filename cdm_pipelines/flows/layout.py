@@ -13,6 +13,8 @@ MATCHES = "link/matches.parquet"
 CLUSTERS = "link/clusters.parquet"
 FINGERPRINT = "fingerprint"
 """Note on a table: changes when anything that it was made from changes."""
+CONTENT = "content"
+"""Note on a table: changes when its rows change, though they were made from the same."""
 FILES = "files"
 """Note on a raw table: path and size of each file that it was made from, a line each."""
 

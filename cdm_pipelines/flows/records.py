@@ -17,7 +17,15 @@ import pyarrow.compute as pc
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.flows import tables
-from cdm_pipelines.flows.layout import FINGERPRINT, made_path, quarantine_path, standard_days, standard_path
+from cdm_pipelines.flows.layout import (
+    CONTENT,
+    FINGERPRINT,
+    made_path,
+    quarantine_path,
+    records_path,
+    standard_days,
+    standard_path,
+)
 from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.ingest.layered import Layered
 from cdm_pipelines.records import Partition, current_state, records_schema, resolve_order_parties
@@ -55,14 +63,14 @@ def build_records(
     digest = sha256()
     for entity in entities:
         partitions = list(_partitions(lake, contracts, entity))
-        made_from = {
-            partition.path: lake.notes(partition.path).get(FINGERPRINT, "") for partition in partitions
-        }
+        made_from = {partition.path: _fingerprint(lake, partition) for partition in partitions}
         days += len(partitions)
         digest.update("".join(f"{path} {mark}\n" for path, mark in made_from.items()).encode())
+        if entity is Entity.ORDER:  # whose order it is depends on the parties
+            made_from |= _parties_mark(lake)
         table = tables.records(lake, entity)
         before = None if rebuild else _made_from(lake, entity, table)
-        if before != made_from or entity is Entity.ORDER:  # whose order it is depends on the parties
+        if before != made_from:
             changed += _bring_up(lake, entity, partitions, made_from, before)
             made = {"mark": str(table.mark), "partitions": made_from}
             lake.write_text(made_path(entity), json.dumps(made, indent=1))
@@ -80,7 +88,7 @@ def _made_from(lake: Lake, entity: Entity, table: Layered) -> dict[str, str] | N
     """Fingerprints of the days that a state was made from, by path; None where there is no whole state."""
     if not table.exists or not lake.exists(made_path(entity)):
         return None
-    if not set(records_schema(entity).names) <= set(table.schema.names):
+    if table.schema != _schema(entity):
         return None
     made = json.loads(lake.read_text(made_path(entity)))
     found: dict[str, str] = made["partitions"]
@@ -101,11 +109,10 @@ def _bring_up(
             added = _added(lake, entity, partitions, made_from, before)
             table.update(added)
             return int(added.num_rows)
-    schema = records_schema(entity)
-    parties = _parties(lake) if entity is Entity.ORDER else None
+    schema = _schema(entity)
     states: Iterable[pa.Table] = current_state(entity, partitions, lake.read)
-    if parties is not None:
-        schema = resolve_order_parties(schema.empty_table(), parties).schema
+    if entity is Entity.ORDER:
+        parties = _parties(lake)
         states = (resolve_order_parties(state, parties).cast(schema) for state in states)
     return table.put(states, schema, sha256(json.dumps(made_from).encode()).hexdigest()[:16])
 
@@ -168,6 +175,23 @@ def _held_back(lake: Lake, contract: SourceContract, date: str) -> pa.Array | No
     return ids.drop_null().combine_chunks()
 
 
+def _fingerprint(lake: Lake, partition: Partition) -> str:
+    """Changes when anything changes that the state takes from a day."""
+    notes = lake.notes(partition.path)
+    held_back = partition.held_back.to_pylist() if partition.held_back is not None else []
+    made_from = [partition.delivery, notes.get(FINGERPRINT, ""), notes.get(CONTENT, ""), *sorted(held_back)]
+    return sha256(json.dumps(made_from).encode()).hexdigest()[:16]
+
+
+def _schema(entity: Entity) -> pa.Schema:
+    """Columns of the state of an entity."""
+    schema = records_schema(entity)
+    if entity is not Entity.ORDER:
+        return schema
+    nobody = records_schema(Entity.PARTY).empty_table()
+    return resolve_order_parties(schema.empty_table(), nobody).schema
+
+
 def _parties(lake: Lake) -> pa.Table:
     columns = ["source", "entity", "record_id", "active", "first_seen", "email"]
     parties = tables.records(lake, Entity.PARTY)
@@ -176,3 +200,8 @@ def _parties(lake: Lake) -> pa.Table:
         if parties.exists
         else records_schema(Entity.PARTY).empty_table().select(columns)
     )
+
+
+def _parties_mark(lake: Lake) -> dict[str, str]:
+    parties = tables.records(lake, Entity.PARTY)
+    return {records_path(Entity.PARTY): str(parties.mark) if parties.exists else ""}

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.flows import layout
 from cdm_pipelines.flows.chunks import Chunk, Refined, in_order
-from cdm_pipelines.ingest.lake import Lake, to_frame, to_table
+from cdm_pipelines.ingest.lake import Lake, digest, to_frame, to_table
 from cdm_pipelines.quality.thresholds import Thresholds, Verdict, judge
 from cdm_pipelines.settings import Settings
 
@@ -182,13 +182,17 @@ class _Writers:
         self._stack, self._lake = stack, lake
         self._metadata = {layout.FINGERPRINT: fingerprint}
         self._open: dict[str, tuple[pq.ParquetWriter, pa.Schema]] = {}
+        self._content: dict[str, str] = {}
 
     def write(self, path: str, table: pa.Table) -> None:
         if path not in self._open:
             schema = table.schema.with_metadata(self._metadata)
             self._open[path] = self._stack.enter_context(self._lake.writer(path, schema)), schema
         writer, schema = self._open[path]
-        writer.write_table(table.cast(schema))
+        table = table.cast(schema)
+        writer.write_table(table)
+        self._content[path] = digest(self._content.get(path, ""), table)
+        writer.add_key_value_metadata({layout.CONTENT: self._content[path]})
 
 
 class _Tally:

@@ -9,6 +9,7 @@ Files carry no time and no run id, so the same input gives the same bytes (R4).
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import IO
 from uuid import uuid4
@@ -44,6 +45,14 @@ def to_table(frame: pd.DataFrame, schema: pa.Schema | None = None) -> pa.Table:
         for f in table.schema
     ]
     return table.cast(pa.schema(plain))
+
+
+def digest(before: str, rows: pa.Table) -> str:
+    """A digest of some rows and of all before them, of which ``before`` is the digest."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema.remove_metadata()) as stream:
+        stream.write_table(rows.replace_schema_metadata().combine_chunks())
+    return sha256(before.encode() + sink.getvalue()).hexdigest()[:16]
 
 
 class Lake:

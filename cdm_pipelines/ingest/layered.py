@@ -12,7 +12,6 @@ whatever lies beside it void, whenever a process is stopped.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -20,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.ingest.lake import Lake
+from cdm_pipelines.ingest.lake import Lake, digest
 
 _VERSION, _GONE = "_version", "_gone"
 _DIGEST, _BASE, _CHAIN = "digest", "base", "chain"
@@ -42,6 +41,9 @@ class Mark(NamedTuple):
         """What ``str`` made."""
         version, digest = text.split(":", 1)
         return cls(int(version), digest)
+
+
+_UNKNOWN = Mark(0, "")  # of a base that was written without a version
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,11 @@ class Layered:
             schema: Of the pieces.
             fingerprint: Of all that it was made from.
         """
-        rows = 0
-        version = self.mark.version + 1 if self.exists else 1
+        rows, version = 0, 1
+        if self.exists:
+            version = self.mark.version + 1
+        else:  # what was left of a former table could be of a base just like this one
+            self._lake.delete(self._beside)
         with self._lake.writer(self._path, schema) as writer:
             for table in [tables] if isinstance(tables, pa.Table) else tables:
                 writer.write_table(table)
@@ -118,7 +123,7 @@ class Layered:
         Returns:
             The number of rows that are new, have other values or are gone.
         """
-        if not self.exists or self.schema != schema:
+        if not self.exists or self.schema != schema or self.mark == _UNKNOWN:
             return self.write(tables, schema, fingerprint)
         now, before = pa.concat_tables([schema.empty_table(), *tables]), self.read()
         keys, former = self._keys_of(now), self._keys_of(before)
@@ -152,9 +157,9 @@ class Layered:
         if not new.num_rows:
             return
         chain = self._chain()
-        now = Mark(chain[-1].version + 1, _digest(chain[-1].digest, new))
-        new = new.append_column(_VERSION, pa.repeat(pa.scalar(now.version, pa.int64()), new.num_rows))
         new = new.append_column(_GONE, pa.array(np.arange(new.num_rows) >= rows.num_rows))
+        now = Mark(chain[-1].version + 1, digest(chain[-1].digest, new))
+        new = new.append_column(_VERSION, pa.repeat(pa.scalar(now.version, pa.int64()), new.num_rows))
         former = self._changes()
         if former is not None and former.num_rows + new.num_rows > _MOST * self._lake.count(self._path):
             self._compact(chain[-1])
@@ -168,7 +173,7 @@ class Layered:
 
     def since(self, mark: Mark | None) -> Changes | None:
         """What changed since a mark; None where that is not known."""
-        if mark is None or mark not in self._chain():
+        if mark in (None, _UNKNOWN) or mark not in self._chain():
             return None
         changes, schema = self._changes(), self._lake.schema(self._path)
         if changes is None:
@@ -202,20 +207,12 @@ class Layered:
     def _chain(self) -> list[Mark]:
         """The version of the base, and those of the changes to it."""
         notes = self._lake.notes(self._path)
-        base = Mark(int(notes.get(_VERSION, 0)), notes.get(_DIGEST, ""))
+        base = Mark(int(notes[_VERSION]), notes[_DIGEST]) if _VERSION in notes else _UNKNOWN
         if not self._lake.exists(self._beside):
             return [base]
         notes = self._lake.notes(self._beside)
         later = notes[_CHAIN].split(" ") if notes[_BASE] == str(base) else []
         return [base, *map(Mark.parse, later)]
-
-
-def _digest(before: str, rows: pa.Table) -> str:
-    """A digest of a change and of all before it."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema) as stream:
-        stream.write_table(rows.combine_chunks())
-    return sha256(before.encode() + sink.getvalue()).hexdigest()[:16]
 
 
 def _differ(former: pa.ChunkedArray, latter: pa.ChunkedArray) -> npt.NDArray[np.bool_]:

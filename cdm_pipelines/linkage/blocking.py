@@ -14,7 +14,7 @@ import pandas as pd
 
 from cdm_pipelines.linkage.encode import Codes, Column, Records
 from cdm_pipelines.linkage.errors import LinkageError, nearest
-from cdm_pipelines.linkage.keys import BlockingPlan, Hashes, together
+from cdm_pipelines.linkage.keys import BlockingPlan, Hashes, beside, together
 from cdm_pipelines.linkage.policy import LinkagePolicy, Rule
 from cdm_pipelines.parallel import in_order
 
@@ -152,9 +152,8 @@ class Blocks(_Partnered):
 
     def _refine(self, refined: Codes, limit: int) -> None:
         self.split = (self._sizes() > limit)[self.ids] & (self.ids >= 0)
-        self.ids = np.where(
-            self.split, np.where(refined >= 0, refined + self.ids.max(initial=0) + 1, -1), self.ids
-        )
+        split, ids = beside(self.split, self.ids, refined.shape[1], -1)
+        self.ids = np.where(split, np.where(refined >= 0, refined + ids.max(initial=0) + 1, -1), ids)
 
     def _cut(self, limit: int) -> None:
         sizes = self._sizes()
@@ -329,7 +328,7 @@ def _bind(
         return Blocks(rule.label, _ids(plan.effective(rule.label, keys, finer)), largest), nothing, nothing
     most_pairs = max(rule.max_pairs or policy.max_pairs, len(records))
     blocks = Blocks(rule.label, _ids(keys), largest, most_pairs, None if finer is None else _ids(finer))
-    split = np.unique(np.broadcast_to(keys, blocks.split.shape)[blocks.split])
+    split = np.unique(keys[blocks.split])
     decided = BlockingPlan(refined={rule.label: split})
     left_out = decided.effective(rule.label, keys, finer)[blocks.cut] if blocks.cut.any() else nothing
     return blocks, split, np.unique(left_out)

@@ -9,7 +9,7 @@ from one run to the next is kept as hashes; a chance collision makes one pair mo
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 Hashes = npt.NDArray[np.uint64]
 Codes = npt.NDArray[np.int32]
+_Key = TypeVar("_Key", np.uint64, np.int32)
 _NO_KEYS: Hashes = np.zeros(0, np.uint64)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _FINER = np.uint64(0xD1B54A32D192ED03)
@@ -44,7 +45,7 @@ class BlockingPlan:
     words: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
 
     def to_table(self) -> pa.Table:
-        """As ``PLAN_SCHEMA``."""
+        """As ``PLAN_SCHEMA``; a name about which nothing was decided has one row without a key."""
         pieces = [PLAN_SCHEMA.empty_table()]
         for what, found in (("refined", self.refined), ("cut", self.cut)):
             pieces += [_rows(name, what, keys, None) for name, keys in found.items()]
@@ -60,7 +61,8 @@ class BlockingPlan:
         for what, found in parts.items():
             rows = table.filter(pc.equal(table["what"], what))
             for name in rows["name"].unique().to_pylist():
-                found[name] = rows.filter(pc.equal(rows["name"], name))
+                own = rows.filter(pc.equal(rows["name"], name))
+                found[name] = own.filter(pc.is_valid(own["key"]))
         keys = {
             what: {name: rows["key"].to_numpy() for name, rows in parts[what].items()}
             for what in ("refined", "cut")
@@ -77,13 +79,34 @@ class BlockingPlan:
         Args:
             rule: Label of the rule.
             keys: Shape (records, width), 0 for none.
-            finer: The refined keys, shape as ``keys`` or wider; None where the rule does not refine.
+            finer: The refined keys, as many for each key as the refining columns have values; None where the rule
+                does not refine.
+
+        Returns:
+            Shape of ``finer``, or of ``keys`` where there is none.
         """
-        large = among(keys, self.refined.get(rule, _NO_KEYS))
-        if finer is not None and large.any():
+        if finer is not None:
+            large, keys = beside(among(keys, self.refined.get(rule, _NO_KEYS)), keys, finer.shape[1], 0)
             keys = np.where(large, np.where(finer > 0, finer ^ _FINER, np.uint64(0)), keys)
         cut = self.cut.get(rule, _NO_KEYS)
         return np.where(among(keys, cut), np.uint64(0), keys) if len(cut) else keys
+
+
+def beside(
+    large: npt.NDArray[np.bool_], keys: npt.NDArray[_Key], width: int, none: int
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[_Key]]:
+    """What belongs to the refined keys of some keys, in as many slots: a key is in the first of its own, once.
+
+    Args:
+        large: Whether each key is refined; shape of ``keys``.
+        keys: Shape (records, any).
+        width: Number of refined keys of a record, a multiple of the number of its keys.
+        none: Stands for no key.
+    """
+    each = width // keys.shape[1]
+    spread = np.full((len(keys), width), none, keys.dtype)
+    spread[:, ::each] = keys
+    return np.repeat(large, each, axis=1), spread
 
 
 def among(keys: Hashes, some: Hashes) -> npt.NDArray[np.bool_]:
@@ -119,6 +142,8 @@ def together(keys: Sequence[Hashes]) -> Hashes:
 
 
 def _rows(name: str, what: str, keys: Hashes, counts: list[int] | None) -> pa.Table:
+    if not len(keys):
+        return pa.table([[name], [what], [None], [None]], schema=PLAN_SCHEMA)
     columns = [
         pa.repeat(name, len(keys)),
         pa.repeat(what, len(keys)),

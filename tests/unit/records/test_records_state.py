@@ -8,12 +8,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from records_examples import Row, standard
 
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.records import Partition, current_state, records_schema, versions
 
 DATES = ("2026-06-01", "2026-06-02", "2026-06-03", "2026-06-04")
-Row = dict[str, Any]
 
 
 @dataclass
@@ -26,21 +26,6 @@ class Days:
     def read(self, path: str, columns: list[str]) -> pa.Table:
         self.read_columns.append((path, tuple(columns)))
         return self.tables[path].select(columns)
-
-
-def standard(rows: Sequence[Row], date: str) -> pa.Table:
-    names = [
-        name
-        for name in records_schema(Entity.PARTY).names
-        if name not in {"active", "first_seen", "last_seen"}
-    ]
-    columns: dict[str, pa.Array] = {
-        name: pa.array([row.get(name) for row in rows], pa.string()) for name in [*names, "_file"]
-    }
-    columns["extract_date"] = pa.array([date] * len(rows), pa.string())
-    columns["_row"] = pa.array([row.get("_row", at + 2) for at, row in enumerate(rows)], pa.int64())
-    columns["is_deleted"] = pa.array([row.get("is_deleted") for row in rows], pa.bool_())
-    return pa.table(columns)
 
 
 def days(
