@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection, Engine
 
 from cdm_pipelines.contracts.model import PartyKind
-from cdm_pipelines.flows import tables
+from cdm_pipelines.flows import layout, tables
 from cdm_pipelines.flows.decisions import read_log
 from cdm_pipelines.hub import decisions as log
 from cdm_pipelines.hub import queries

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
+from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.flows import tables
+from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.settings import load_settings
 
 from .conftest import ROOT, Deployment
@@ -181,7 +183,7 @@ def test_no_blanked_value_is_published(demo: Demo) -> None:
 
 @pytest.mark.parametrize("attribute", ["phone", "vat_number", "iban"])
 def test_a_marked_value_is_published_only_where_there_is_no_better_one(demo: Demo, attribute: str) -> None:
-    table = pq.read_table(Path(demo.deployment.settings.lake_url) / "records" / "party.parquet")
+    table = tables.records(Lake(demo.deployment.settings.lake_url), Entity.PARTY).read()
     records = {
         (row["source"], row["entity"], row["record_id"]): row for row in table.to_pylist() if row[attribute]
     }

@@ -16,7 +16,7 @@ import yaml
 
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.defs.customers.link import MATCHES, MODEL
-from cdm_pipelines.flows import layout
+from cdm_pipelines.flows import layout, tables
 from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.settings import load_settings
 
@@ -193,7 +193,7 @@ def test_help_shows_the_options_of_linking_and_the_other_commands(files: Files) 
 
 def records_of(deployment: Deployment, *, together: bool) -> tuple[str, str]:
     """Two records of one cluster, or the first records of the two largest clusters of persons."""
-    rows = pq.read_table(Path(deployment.settings.lake_url) / "link" / "clusters.parquet").to_pylist()
+    rows = tables.clusters(Lake(deployment.settings.lake_url)).read().to_pylist()
     largest = Counter(row["cluster_id"] for row in rows if row["source"] == "crm/contact").most_common(2)
     found = [
         [f"{row['source']}|{row['record_id']}" for row in rows if row["cluster_id"] == cluster]
@@ -222,7 +222,7 @@ def test_two_records_that_the_pipeline_kept_apart(pipeline: Pipeline) -> None:
 def test_two_records_that_their_own_source_merged(pipeline: Pipeline, tmp_path: Path) -> None:
     deployment, _ = pipeline
     left, right = records_of(deployment, together=False)
-    records = Lake(deployment.settings.lake_url).read(layout.records_path(Entity.PARTY))
+    records = tables.records(Lake(deployment.settings.lake_url), Entity.PARTY).read()
     source, _, record_id = left.partition("|")
     here = pc.equal(pc.binary_join_element_wise(records["source"], records["entity"], "/"), source)
     merged = pc.if_else(pc.and_(here, pc.equal(records["record_id"], record_id)), right.split("|")[1], None)
@@ -242,7 +242,7 @@ def test_two_records_that_their_own_source_merged(pipeline: Pipeline, tmp_path: 
 
 def test_a_person_and_an_organisation(pipeline: Pipeline) -> None:
     deployment, _ = pipeline
-    rows = pq.read_table(Path(deployment.settings.lake_url) / "link" / "clusters.parquet").to_pylist()
+    rows = tables.clusters(Lake(deployment.settings.lake_url)).read().to_pylist()
     account = next(row["record_id"] for row in rows if row["source"] == "crm/account")
     person = records_of(deployment, together=True)[0]
     told = deployment.ask("link", "explain", person, f"crm/account|{account}", code=1)
@@ -283,7 +283,7 @@ def test_metadata_shows_the_model_and_its_pairs_and_no_value(pipeline: Pipeline)
             drawn = ET.fromstring(b64decode(encoded))
             words |= {word.lower() for e in drawn.iter() if e.text for word in re.findall(r"\w{4,}", e.text)}
     assert {"given_name", "candidate", "birth_date"} <= words
-    records = pq.read_table(Path(deployment.settings.lake_url) / "records" / "party.parquet")
+    records = tables.records(Lake(deployment.settings.lake_url), Entity.PARTY).read()
     values = {
         v.lower()
         for name in ("surname", "given_name", "city", "email")

@@ -179,12 +179,12 @@ import sys, time
 from sqlalchemy import create_engine
 from cdm_pipelines.hub import publish
 
-def stop(connection, changes):
-    assert any(change.any for change in changes.values())
+def stop(connection, publication, changes):
+    assert changes
     print("half way", flush=True)
     time.sleep(600)
 
-publish._log = stop
+publish.publications.finish = stop
 publish.promote(create_engine(sys.argv[1]))
 """
 
