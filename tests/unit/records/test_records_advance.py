@@ -184,7 +184,7 @@ class History:
         assert self.state() == former
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     delivery=deliveries,
     coming=one_by_one,
@@ -207,7 +207,7 @@ def test_days_in_order_give_the_state_of_all_days(
         history.end()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     delivery=deliveries,
     coming=in_any_order,
