@@ -184,7 +184,7 @@ class History:
         assert self.state() == former
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     delivery=deliveries,
     coming=one_by_one,
@@ -207,7 +207,7 @@ def test_days_in_order_give_the_state_of_all_days(
         history.end()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     delivery=deliveries,
     coming=in_any_order,
@@ -273,6 +273,18 @@ def test_days_that_come_together_are_all_added(lake: Lake) -> None:
     lay(lake, CRM, DATES[2], Day([{"record_id": "a"}], ["b"]))
     build(lake)
     assert active(lake) == {"a": True, "b": True, "c": False, "d": False}
+
+
+def test_a_late_day_that_comes_with_a_new_one_takes_nothing_back(lake: Lake) -> None:
+    lay(lake, ERP, DATES[1], Day([{"record_id": "a", "city": "Gouda"}]))
+    build(lake)
+    lay(lake, ERP, DATES[0], Day([{"record_id": "a", "city": "Delft"}]))
+    lay(lake, ERP, DATES[2], Day([{"record_id": "b"}]))
+    build(lake)
+    assert [(row["record_id"], row["city"], row["first_seen"]) for row in state(lake)] == [
+        ("a", "Gouda", DATES[0]),
+        ("b", None, DATES[2]),
+    ]
 
 
 def test_an_absent_record_that_is_held_back_lives_again(lake: Lake) -> None:
