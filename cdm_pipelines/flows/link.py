@@ -142,7 +142,7 @@ def link_parties(
             linked.fitted = True
         linked.add(one)
     publish_links(lake, done, parties)
-    linked.model_fingerprint = sha256("".join(one.model.to_json() for one in done).encode()).hexdigest()[:16]
+    linked.model_fingerprint = sha256("".join(one.fingerprint for one in done).encode()).hexdigest()[:16]
     return linked
 
 
@@ -175,7 +175,7 @@ def publish_links(lake: Lake, done: Sequence[KindLinked], parties: Mark) -> None
             pa.concat_tables([one.pairs_gone for one in found]),
         )
     else:
-        made_from = sha256(f"{parties} {[fingerprint(one.model) for one in done]}".encode()).hexdigest()[:16]
+        made_from = sha256(f"{parties} {[one.fingerprint for one in done]}".encode()).hexdigest()[:16]
         whole = pa.concat_tables([_NO_CLUSTERS.empty_table(), *(one.clusters for one in done)])
         clusters.put([whole], whole.schema, made_from)
         pairs = pa.concat_tables(
@@ -187,11 +187,11 @@ def publish_links(lake: Lake, done: Sequence[KindLinked], parties: Mark) -> None
         if (
             one.unchanged
             and one.former is not None
-            and one.former.belongs_to(fingerprint(one.model), parties, outcome)
+            and one.former.belongs_to(one.fingerprint, parties, outcome)
         ):
             continue
         number = one.former.number + 1 if one.former is not None else _next_number(lake, one.kind)
-        write_state(lake, one.kind, KeptState(one.state, number, fingerprint(one.model), parties, outcome))
+        write_state(lake, one.kind, KeptState(one.state, number, one.fingerprint, parties, outcome))
 
 
 def _next_number(lake: Lake, kind: PartyKind) -> int:

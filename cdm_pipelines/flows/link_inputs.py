@@ -72,7 +72,9 @@ def merged_in_source(records: pa.Table) -> pa.Table:
             "right_id": merged["merged_into"],
         }
     )
-    known = records.select(["source", "record_id"]).rename_columns(["right_source", "right_id"])
-    return pairs.join(known, keys=["right_source", "right_id"], join_type="inner").sort_by(
-        [("left_source", "ascending"), ("left_id", "ascending")]
-    )
+    asked = record_names(pairs["right_source"], pairs["right_id"])
+    known = record_names(records["source"], records["record_id"])
+    # A table of the few is made, not one of the many.
+    there = known.filter(pc.is_in(known, value_set=asked.combine_chunks()))
+    pairs = pairs.filter(pc.is_in(asked, value_set=there.combine_chunks()))
+    return pairs.sort_by([("left_source", "ascending"), ("left_id", "ascending")])

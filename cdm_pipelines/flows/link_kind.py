@@ -28,7 +28,7 @@ from cdm_pipelines.linkage.drift import COUNTS
 from cdm_pipelines.linkage.encode import linked_columns, ordered_records
 from cdm_pipelines.linkage.explain import unlinkable_share
 from cdm_pipelines.linkage.moved import Moved, patched
-from cdm_pipelines.linkage.output import clusters_frame, pairs_frame
+from cdm_pipelines.linkage.output import clusters_frame, clusters_table, pairs_frame
 from cdm_pipelines.linkage.relink import EverythingError, Relinked, relink
 from cdm_pipelines.linkage.state import LinkState
 
@@ -73,6 +73,11 @@ class KindLinked:
     report: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     unlinkable: float | None = None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the model."""
+        return fingerprint(self.model)
 
     @property
     def unchanged(self) -> bool:
@@ -194,10 +199,11 @@ def _difference(
     """Rows of both tables that are not as they were."""
     state, touched = done.state, done.touched
     former = ordered_records(before.records, policy)
-    clusters = _table(clusters_frame(done.records, state.member)).take(pa.array(touched))
-    were = _table(clusters_frame(former, before.member))
+    clusters = clusters_table(done.records, state.member, touched)
     at = moved.old_of_new[touched]
-    names = were["cluster_id"].combine_chunks().take(pa.array(at, mask=at < 0))
+    were = clusters_table(former, before.member, at[at >= 0])["cluster_id"].combine_chunks()
+    place = np.cumsum(at >= 0) - 1
+    names = were.take(pa.array(place, mask=at < 0))
     renamed = pc.fill_null(pc.not_equal(clusters["cluster_id"], names), True)
 
     is_changed = np.zeros(len(done.records), dtype=bool)
@@ -209,7 +215,7 @@ def _difference(
     still = pc.is_in(_joined(pairs_were), value_set=_joined(pairs))
     return Difference(
         clusters.filter(renamed),
-        were.select(_CLUSTER_KEY).take(pa.array(done.gone)),
+        clusters_table(former, before.member, done.gone).select(_CLUSTER_KEY),
         pairs,
         pairs_were.filter(pc.invert(still)),
     )

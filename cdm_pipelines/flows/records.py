@@ -30,6 +30,7 @@ from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.ingest.layered import Layered
 from cdm_pipelines.records import Partition, current_state, records_schema, resolve_order_parties
 from cdm_pipelines.records.advance import AnewError, advance, follow
+from cdm_pipelines.records.keys import RECORD_KEY
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,9 @@ def _added(
     if any(made_from.get(path) != fingerprint for path, fingerprint in before.items()):
         raise AnewError("a day has changed")
     state: pa.Table | None = None
+    # Only a snapshot tells of records that it does not hold.
+    whole = any(p.delivery == "snapshot" and p.path not in before for p in partitions)
+    columns = None if whole else [*RECORD_KEY, "first_seen"]
     pieces = [records_schema(entity).empty_table()]
     by_name = sorted(partitions, key=lambda p: (p.source, p.entity, p.date))
     for (source, name), group in groupby(by_name, key=lambda p: (p.source, p.entity)):
@@ -144,7 +148,7 @@ def _added(
             raise AnewError("an earlier day has come")
         (made,) = current_state(entity, new, lake.read)
         if state is None:
-            state = tables.records(lake, entity).read()
+            state = tables.records(lake, entity).read(columns)
         own = state.filter(pc.and_(pc.equal(state["source"], source), pc.equal(state["entity"], name)))
         pieces.append(advance(own, made, new[-1]))
     return pa.concat_tables(pieces)

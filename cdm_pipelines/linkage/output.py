@@ -6,6 +6,7 @@ Belongs here: from positions and patterns to frames with names. Does not belong 
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,12 +22,18 @@ from cdm_pipelines.linkage.policy import LinkagePolicy
 
 def clusters_frame(records: Records, member: Labels) -> pd.DataFrame:
     """``source``, ``record_id``, ``cluster_id``: a row per record; ``member`` is each one's lowest position."""
-    source = pa.DictionaryArray.from_arrays(pa.array(records.source), pa.array(records.sources, pa.string()))
-    source = source.dictionary_decode() if len(records) else pa.array([], pa.string())
-    names = pc.binary_join_element_wise(source, records.ids, "|")
-    return to_frame(
-        pa.table({"source": source, "record_id": records.ids, "cluster_id": names.take(pa.array(member))})
+    return to_frame(clusters_table(records, member, np.arange(len(records))))
+
+
+def clusters_table(records: Records, member: Labels, some: npt.NDArray[np.int64]) -> pa.Table:
+    """The same, of some records."""
+    sources = pa.array(records.sources, pa.string())
+    own, lowest = (
+        (sources.take(pa.array(records.source[at])), records.ids.take(pa.array(at)))
+        for at in (some, member[some])
     )
+    names = pc.binary_join_element_wise(*lowest, "|")
+    return pa.table({"source": own[0], "record_id": own[1], "cluster_id": names})
 
 
 def pairs_frame(

@@ -263,9 +263,17 @@ def _merged(before: LinkState, moved: Moved, found: Links, weight: Floats) -> tu
     old = before.links
     stand = np.flatnonzero(~(moved.stale[old.left] | moved.stale[old.right]))
     left, right = (moved.new_of_old[side[stand]].astype(np.int32) for side in (old.left, old.right))
-    everything = _joined([Links(left, right, old.odds[stand], old.packed[stand]), found])
-    order = np.lexsort((everything.right, everything.left))
-    return everything.at(order), np.append(before.weight[stand], weight)[order]
+    # Both are in order, and stay so when records move up: the few are put between the many.
+    stay = (left.astype(np.int64) << 32) | right
+    come = (found.left.astype(np.int64) << 32) | found.right
+    place = np.searchsorted(stay, come)
+    links = Links(
+        np.insert(left, place, found.left),
+        np.insert(right, place, found.right),
+        np.insert(old.odds[stand], place, found.odds),
+        np.insert(old.packed[stand], place, found.packed),
+    )
+    return links, np.insert(before.weight[stand], place, weight)
 
 
 def _touched(before: LinkState, moved: Moved, records: Records, found: Links, decided: Decided) -> Places:

@@ -51,9 +51,8 @@ class LinkState:
     def to_tables(self) -> dict[str, pa.Table]:
         """Named tables that hold all of it."""
         slots = {
-            f"{rule}.{slot}": pa.array(keys[:, slot])
+            str(rule): pa.FixedSizeListArray.from_arrays(pa.array(keys.ravel()), keys.shape[1])
             for rule, keys in enumerate(self.keys)
-            for slot in range(keys.shape[1])
         }
         links = {
             "left": pa.array(self.links.left),
@@ -77,14 +76,15 @@ class LinkState:
     def from_tables(cls, tables: Mapping[str, pa.Table]) -> Self:
         """What ``to_tables`` made."""
         slots = tables["keys"]
-        rules: dict[int, list[Hashes]] = {}
-        for name in slots.column_names:
-            rules.setdefault(int(name.split(".")[0]), []).append(slots[name].to_numpy())
+        keys = [
+            column.combine_chunks().flatten().to_numpy().reshape(len(column), column.type.list_size)
+            for column in slots.columns
+        ]
         found = tables["links"]
         links = Links(*(found[name].to_numpy() for name in ("left", "right", "odds", "packed")))
         return cls(
             tables["records"],
-            [np.stack(rules[rule], axis=1) for rule in sorted(rules)],
+            keys,
             BlockingPlan.from_table(tables["plan"]),
             links,
             found["weight"].to_numpy(),

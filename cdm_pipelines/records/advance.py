@@ -23,7 +23,8 @@ def advance(state: pa.Table, new: pa.Table, newest: Partition) -> pa.Table:
     """The records that new days of one source entity change.
 
     Args:
-        state: The former state of all records of that source entity.
+        state: The former state of all records of that source entity; for changes alone ``record_id`` and
+            ``first_seen`` are enough.
         new: The state of the new days alone, as ``current_state`` makes it; all later than those of ``state``.
         newest: The latest new day.
 
