@@ -20,6 +20,14 @@ def require(connection: Connection, names: Iterable[str]) -> dict[str, str]:
     return {name: _required(connection, name) for name in names}
 
 
+def _home(connection: Connection) -> str:
+    """The schema to make an extension in: the one where others look for it, or one of the hub's own."""
+    usual = text(
+        """SELECT quote_ident(current_schema()) WHERE has_schema_privilege(current_schema(), 'CREATE')"""
+    )
+    return str(connection.scalar(usual) or "ops")
+
+
 def _required(connection: Connection, name: str) -> str:
     schema = text(
         """SELECT quote_ident(nspname) FROM pg_extension
@@ -29,7 +37,7 @@ def _required(connection: Connection, name: str) -> str:
     if found is None:
         try:
             with connection.begin_nested():
-                connection.execute(text(f'CREATE EXTENSION IF NOT EXISTS "{name}"'))
+                connection.execute(text(f'CREATE EXTENSION IF NOT EXISTS "{name}" SCHEMA {_home(connection)}'))
         except DBAPIError as error:
             reason = str(error.orig).partition("\n")[0]
             raise HubError(

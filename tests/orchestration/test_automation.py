@@ -13,11 +13,14 @@ STATES = {
     *("records/party", "records/order", "link/model", "link/matches", "link/clusters"),
     *("golden/staged", "golden/customer", "golden/crosswalk", "golden/provenance"),
     "golden/history",
+    "publish/feed",
+    "publish/source_corrections",
 }
 STAGED = dg.AssetKey(["golden", "staged"])
 AUDITS = {
     "reconciliation",
     "uniqueness",
+    "decision_chain",
     "referential_integrity",
     "customer_drift",
     "cluster_size",
