@@ -35,11 +35,15 @@ def run(
     first: Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD", help="First day of a range.")] = "",
     last: Annotated[str, typer.Option("--to", metavar="YYYY-MM-DD", help="Last day of a range.")] = "",
     source: Annotated[list[str] | None, typer.Option(help="Only this source; may be repeated.")] = None,
+    *,
     refit: Annotated[bool, typer.Option("--refit", help="Fit the linkage models anew.")] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Work through all records and customers, changed or not.")
+    ] = False,
 ) -> None:
     """Ingest one day or a range of days and publish the customers that follow."""
     days = _days(date, first, last)
-    raise typer.Exit(run_days(settings(), days, source, refit=refit))
+    raise typer.Exit(run_days(settings(), days, source, refit=refit, rebuild=rebuild))
 
 
 def ingest(
@@ -68,11 +72,12 @@ def run_days(
     *,
     entity: str = "",
     refit: bool = False,
+    rebuild: bool = False,
 ) -> int:
     """Run the sources' jobs for a range of days, then the customers' job; returns the exit code.
 
     A source that fails is told and does not keep the others from being published. With ``entity``, only that
-    entity of each source is ingested.
+    entity of each source is ingested. ``refit`` and ``rebuild`` configure the customers' job.
     """
     from cdm_pipelines.components.session import open_session  # noqa: PLC0415 - Dagster takes a second to load
 
@@ -105,7 +110,7 @@ def run_days(
                 for name in chosen
             ]
             if any(outcome.succeeded for outcome in outcomes):
-                config = _REFIT if refit else None
+                config = _config(refit=refit, rebuild=rebuild)
                 outcomes.append(_run(session, progress, "customers", f"{label}  customers", config=config))
     return DONE if all(outcome.succeeded for outcome in outcomes) else REFUSED
 
@@ -142,7 +147,10 @@ def _run(
     return outcome
 
 
-_REFIT: dict[str, object] = {"ops": {"link": {"config": {"refit": True}}}}
+def _config(*, refit: bool, rebuild: bool) -> dict[str, object]:
+    """Configuration of the customers' job."""
+    steps = {step: {"config": {"rebuild": rebuild}} for step in ("records__party", "records__order", "stage")}
+    return {"ops": {**steps, "link": {"config": {"refit": refit, "rebuild": rebuild}}}}
 
 
 def _progress() -> Progress:

@@ -1,6 +1,7 @@
 """The platform resource: settings, lake and hub, opened when a run needs them and never at import.
 
-Belongs here: what every asset may reach. Does not belong here: what it does with it.
+Belongs here: what every asset may reach, and the configuration that several have. Does not belong here: what they do
+with it.
 """
 
 from collections.abc import Iterator
@@ -8,10 +9,17 @@ from contextlib import contextmanager
 from functools import cached_property
 
 import dagster as dg
+from pydantic import Field
 from sqlalchemy import Engine
 
 from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.settings import Settings, load_settings
+
+
+class RebuildConfig(dg.Config):
+    """Configuration of a step that works on what has changed."""
+
+    rebuild: bool = Field(default=False, description="Work through everything, changed or not.")
 
 
 class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -15,7 +15,7 @@ import pyarrow as pa
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.flows import layout, model_versions, tables
-from cdm_pipelines.flows.link_kind import KindLinked, link_changes, link_everything
+from cdm_pipelines.flows.link_kind import EverythingError, KindLinked, link_changes, link_everything
 from cdm_pipelines.flows.link_state import KeptState, fingerprint, read_state, write_state
 from cdm_pipelines.identity.constraints import NOTHING_DECIDED, Constraints
 from cdm_pipelines.ingest.lake import Lake
@@ -57,6 +57,8 @@ class Linked:
     expected: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     unlinkable: dict[str, float] = field(default_factory=dict)
     drift: dict[str, Drift | None] = field(default_factory=dict)
+    everything: dict[str, str] = field(default_factory=dict)
+    """Kinds of which all records were linked, and why."""
 
     def add(self, one: KindLinked) -> None:
         """Account for the records of one kind."""
@@ -69,6 +71,8 @@ class Linked:
         self.sizes.update({int(size): count for size, count in report["cluster_sizes"].items()})
         self.blocking.update({f"{kind}: {rule['rule']}": rule["new_pairs"] for rule in report["rules"]})
         self.compared[kind] = report["pairs"]
+        if one.why_everything:
+            self.everything[kind] = one.why_everything
         self.seconds[kind] = round(one.seconds, 2)
         self.models[kind] = one.model
         self.odds[kind] = {int(low): count for low, count in report["odds"].items()}
@@ -123,17 +127,10 @@ def link_parties(
     for kind in PartyKind:
         policy = LinkagePolicy.load(settings.policies / "linkage" / f"{kind}.yaml")
         model = None if refit else _kept_model(lake, kind, policy)
-        before = read_state(lake, kind) if model is not None else None
-        if before is not None and model is not None and before.model != fingerprint(model):
-            before = None
         told = partial(_told, progress, kind)
-        one = None
-        if before is not None and model is not None and not rebuild:
-            one = link_changes(lake, kind, policy, model, before, decided=decided, threads=settings.threads)
-        if one is None:
-            one = link_everything(
-                lake, kind, policy, model, before, decided=decided, progress=told, threads=settings.threads
-            )
+        one = _linked(
+            lake, kind, policy, model, rebuild=rebuild, decided=decided, told=told, threads=settings.threads
+        )
         if one is None:
             continue
         done.append(one)
@@ -144,6 +141,37 @@ def link_parties(
     publish_links(lake, done, parties)
     linked.model_fingerprint = sha256("".join(one.fingerprint for one in done).encode()).hexdigest()[:16]
     return linked
+
+
+def _linked(
+    lake: Lake,
+    kind: PartyKind,
+    policy: LinkagePolicy,
+    model: LinkageModel | None,
+    *,
+    rebuild: bool,
+    decided: Constraints,
+    told: Callable[[str, int], None],
+    threads: int | None,
+) -> KindLinked | None:
+    """The records of one kind, linked: what has changed where that will do, or else everything."""
+    before = read_state(lake, kind) if model is not None else None
+    if before is not None and model is not None and before.model != fingerprint(model):
+        before = None
+    if model is None:
+        why = "a model was fitted"
+    elif before is None:
+        why = "nothing was linked with this model before"
+    elif rebuild:
+        why = "it was asked for"
+    else:
+        try:
+            return link_changes(lake, kind, policy, model, before, decided=decided, threads=threads)
+        except EverythingError as error:
+            why = str(error)
+    return link_everything(
+        lake, kind, policy, model, before, why=why, decided=decided, progress=told, threads=threads
+    )
 
 
 def _told(progress: Callable[[str], None], kind: PartyKind, stage: str, pairs: int) -> None:

@@ -61,6 +61,7 @@ class KindLinked:
         report: Counts, as ``LinkResult`` has them, of the pairs that were compared.
         seconds: It took.
         unlinkable: Share of records that no copy of themselves would match; None where it was not asked.
+        why_everything: Why all records were linked; empty where only what has changed was.
     """
 
     kind: PartyKind
@@ -73,6 +74,7 @@ class KindLinked:
     report: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     unlinkable: float | None = None
+    why_everything: str = ""
 
     @cached_property
     def fingerprint(self) -> str:
@@ -106,6 +108,7 @@ def link_everything(
     model: LinkageModel | None,
     before: KeptState | None,
     *,
+    why: str,
     decided: Constraints,
     progress: Told,
     threads: int | None,
@@ -140,6 +143,7 @@ def link_everything(
         result.report,
         time.perf_counter() - started,
         unlinkable_share(records, policy, result.model),
+        why,
     )
 
 
@@ -152,8 +156,12 @@ def link_changes(
     *,
     decided: Constraints,
     threads: int | None,
-) -> KindLinked | None:
-    """Link what has changed since a state; None where that can only be told by linking everything."""
+) -> KindLinked:
+    """Link what has changed since a state.
+
+    Raises:
+        EverythingError: The outcome can only be told by linking everything; the message says why.
+    """
     started = time.perf_counter()
     changes = changed_records(lake, kind, policy, before.parties)
     if changes is None:
@@ -162,18 +170,15 @@ def link_changes(
     else:
         rows = linked_columns(changes[0], policy)
         now, moved = patched(before.state.records, rows, changes[1], policy, threads)
-    try:
-        done = relink(
-            now,
-            moved,
-            policy,
-            model,
-            before.state,
-            decided=_known(decided, said_by_sources(lake, kind)),
-            threads=threads,
-        )
-    except EverythingError:
-        return None
+    done = relink(
+        now,
+        moved,
+        policy,
+        model,
+        before.state,
+        decided=_known(decided, said_by_sources(lake, kind)),
+        threads=threads,
+    )
     return KindLinked(
         kind,
         policy,
@@ -256,4 +261,4 @@ def _table(frame: pd.DataFrame) -> pa.Table:
     return to_table(frame.astype(categories))
 
 
-__all__ = ["Difference", "KindLinked", "fingerprint", "link_changes", "link_everything"]
+__all__ = ["Difference", "EverythingError", "KindLinked", "fingerprint", "link_changes", "link_everything"]

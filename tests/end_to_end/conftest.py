@@ -52,10 +52,16 @@ class Deployment:
         return Path(self.settings.landing_url)
 
     def run(
-        self, first: str, last: str = "", sources: list[str] | None = None, *, refit: bool = False
+        self,
+        first: str,
+        last: str = "",
+        sources: list[str] | None = None,
+        *,
+        refit: bool = False,
+        rebuild: bool = False,
     ) -> int:
         """Run days in this process; returns the exit code."""
-        return run_days(self.settings, (first, last or first), sources, refit=refit)
+        return run_days(self.settings, (first, last or first), sources, refit=refit, rebuild=rebuild)
 
     def cdm(self, *arguments: str, code: int = 0) -> str:
         """Run ``cdm`` as a process of its own; returns what it printed."""

@@ -66,6 +66,35 @@ def test_a_repeated_day_changes_nothing_at_all(daily: Deployment) -> None:
     assert daily.query("SELECT count(*) FROM ops.publication") == publications
 
 
+def test_a_rebuild_works_through_everything_and_changes_nothing(daily: Deployment) -> None:
+    def shown(asset: str) -> dict[str, Any]:
+        with open_session(daily.settings) as session:
+            event = session.instance.get_latest_materialization_event(dg.AssetKey(asset.split("/")))
+        assert event is not None
+        assert event.asset_materialization is not None
+        return {name: value.value for name, value in event.asset_materialization.metadata.items()}
+
+    def kept() -> dict[str, str]:
+        return {path: digest for path, digest in daily.lake().items() if not path.startswith("link/state/")}
+
+    assert daily.run(DAYS[-1]) == 0
+    assert shown("golden/staged")["customers worked through"] == 0
+    assert shown("link/clusters")["everything was linked"] == "no"
+    assert shown("link/clusters")["records changed"] == shown("link/clusters")["pairs compared"] == 0
+
+    rows, files = daily.published(versions=True), kept()
+    publications = daily.query("SELECT count(*) FROM ops.publication")
+    assert daily.run(DAYS[-1], rebuild=True) == 0
+    assert daily.published(versions=True) == rows
+    assert kept() == files
+    assert daily.query("SELECT count(*) FROM ops.publication") == publications
+    staged, linked = shown("golden/staged"), shown("link/clusters")
+    assert staged["customers worked through"] == staged["dagster/row_count"] > 0
+    assert linked["everything was linked"] == "person: it was asked for; organisation: it was asked for"
+    assert linked["records changed"] == linked["dagster/row_count"]
+    assert linked["pairs compared"] > 0
+
+
 @pytest.mark.parametrize("order", [(2, 0, 1), (1, 2, 0)], ids=str)
 def test_days_in_any_order_end_with_the_same_customers(
     daily: Deployment, deploy: Callable[..., Deployment], order: tuple[int, ...]

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from cdm_pipelines.components.metadata import bar_chart, hub_schema, lineage
-from cdm_pipelines.components.platform import Platform
+from cdm_pipelines.components.platform import Platform, RebuildConfig
 from cdm_pipelines.components.registry import OWNER, automation
 from cdm_pipelines.components.transient import told_to_people, transient_retry_policy
 from cdm_pipelines.contracts.canonical import Entity, attributes
@@ -78,14 +78,14 @@ _FROM_STAGED = {"dagster/column_lineage": lineage({a.name: [(list(STAGED.path), 
     pool="hub",
 )
 def staged(
-    context: dg.AssetExecutionContext, platform: Platform
+    context: dg.AssetExecutionContext, config: RebuildConfig, platform: Platform
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Resolve identities, choose the golden values, load them into staging and audit them."""
     from cdm_pipelines.flows.customers import stage_customers  # noqa: PLC0415 - heavy rooms load in a run
     from cdm_pipelines.flows.decisions import verify_log  # noqa: PLC0415
 
     with told_to_people(), platform.hub() as engine:
-        done = stage_customers(engine, platform.lake, platform.settings)
+        done = stage_customers(engine, platform.lake, platform.settings, rebuild=config.rebuild)
         with engine.connect() as connection:
             faults, head = verify_log(connection)
     context.log.info("%s records are %s customers", f"{done.records:,}", f"{done.customers:,}")
@@ -95,6 +95,7 @@ def staged(
             metadata={
                 "dagster/row_count": done.customers,
                 "records": done.records,
+                "customers worked through": done.worked,
                 "golden ids": bar_chart(done.identity, ("event", "ids")),
             },
         )

@@ -6,9 +6,10 @@ Belongs here: what these assets are called, depend on and show. Does not belong 
 from collections.abc import Iterator
 
 import dagster as dg
+from pydantic import Field
 
 from cdm_pipelines.components.metadata import bar_chart, picture, table
-from cdm_pipelines.components.platform import Platform
+from cdm_pipelines.components.platform import Platform, RebuildConfig
 from cdm_pipelines.components.registry import OWNER, automation
 from cdm_pipelines.components.transient import told_to_people, transient_retry_policy
 from cdm_pipelines.quality.thresholds import Thresholds
@@ -25,10 +26,10 @@ _PARTY = dg.AssetKey(["records", "party"])
 _DEPS = {MODEL: [_PARTY], MATCHES: [_PARTY, MODEL], CLUSTERS: [_PARTY, MODEL, MATCHES]}
 
 
-class LinkConfig(dg.Config):
+class LinkConfig(RebuildConfig):
     """Configuration of one linkage run."""
 
-    refit: bool = False
+    refit: bool = Field(default=False, description="Fit the models anew.")
 
 
 @dg.multi_asset(
@@ -81,6 +82,7 @@ def link(
             platform.settings,
             decided=decided,
             refit=config.refit,
+            rebuild=config.rebuild,
             progress=lambda text: context.log.info("%s", text),
         )
     yield dg.MaterializeResult(
@@ -128,6 +130,10 @@ def link(
             "dagster/row_count": linked.records,
             "dagster/uri": platform.lake.where("link/clusters.parquet"),
             "clusters": linked.clusters,
+            "records changed": linked.changed,
+            "pairs compared": sum(linked.compared.values()),
+            "everything was linked": "; ".join(f"{kind}: {why}" for kind, why in linked.everything.items())
+            or "no",
             "decisions": bar_chart(decided.counts, ("decision", "pairs or records")),
             "decisions fingerprint": decided.fingerprint,
             "sizes": bar_chart(

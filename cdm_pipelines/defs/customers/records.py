@@ -6,7 +6,7 @@ Belongs here: what these assets are called, depend on and show. Does not belong 
 import dagster as dg
 
 from cdm_pipelines.components.metadata import bar_chart, canonical_schema, lineage
-from cdm_pipelines.components.platform import Platform
+from cdm_pipelines.components.platform import Platform, RebuildConfig
 from cdm_pipelines.components.registry import OWNER, automation, contracts_feeding, source_lineage
 from cdm_pipelines.components.transient import told_to_people, transient_retry_policy
 from cdm_pipelines.contracts.canonical import Entity, attributes
@@ -37,17 +37,20 @@ def _asset(
             "dagster/column_lineage": lineage(source_lineage(contracts, entities)),
         },
     )
-    def _records(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult[None]:
+    def _records(
+        context: dg.AssetExecutionContext, config: RebuildConfig, platform: Platform
+    ) -> dg.MaterializeResult[None]:
         from cdm_pipelines.flows.records import build_records  # noqa: PLC0415 - heavy rooms load in a run
 
         with told_to_people():
-            built = build_records(platform.lake, contracts, entities)
+            built = build_records(platform.lake, contracts, entities, rebuild=config.rebuild)
         context.log.info("%s records from %s days", f"{built.rows:,}", built.partitions)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": built.rows,
                 "dagster/uri": platform.lake.where(f"records/{name}.parquet"),
                 "active": built.active,
+                "changed": built.changed,
                 "by source": bar_chart(built.by_source, ("source", "records")),
                 "input fingerprint": built.fingerprint,
             },
