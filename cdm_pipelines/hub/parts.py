@@ -43,7 +43,8 @@ class Asked:
 
     def registry(self, ids: pa.Array, founders: pa.Table, schema: pa.Schema) -> pa.Table:
         """Ids that are among the given ones or stand for one of them, those founded by one of the given records, and what
-        those stand for."""
+        those stand for.
+        """
         self._ask(founders)
         self._ask_ids(ids)
         found = """(
