@@ -113,6 +113,17 @@ def touched(asked: Asked, lake: Lake, changed: Since, besides: pa.Table) -> Touc
     clusters = apart(tables.clusters(lake).read())
     if seeds.num_rows > _MOST * clusters.num_rows:
         return None
+    return closed(asked, clusters, seeds)
+
+
+def closed(asked: Asked, clusters: pa.Table, seeds: pa.Table) -> Touched:
+    """The customers that have, or had, one of some records, and all that follows from theirs.
+
+    Args:
+        asked: The published version.
+        clusters: ``source, entity, record_id, cluster_id`` of all records.
+        seeds: ``RECORD_KEY`` of every record that is new, gone, changed or in another cluster, and of others at will.
+    """
     keys = record_keys(clusters)
     is_seed = pc.is_in(keys, value_set=record_keys(seeds))
     labels = pc.unique(clusters["cluster_id"].filter(is_seed))

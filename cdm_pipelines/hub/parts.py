@@ -42,13 +42,17 @@ class Asked:
         return self._read(f"golden.crosswalk JOIN {corrected} USING (golden_id)", schema)
 
     def registry(self, ids: pa.Array, founders: pa.Table, schema: pa.Schema) -> pa.Table:
-        """Ids that are among the given ones, stand for one of them, or were founded by one of the given records."""
+        """Ids that are among the given ones or stand for one of them, those founded by one of the given records, and what
+        those stand for.
+        """
         self._ask(founders)
         self._ask_ids(ids)
         found = """(
             SELECT i.* FROM identity.golden_id AS i JOIN asked_id USING (golden_id)
             UNION SELECT i.* FROM identity.golden_id AS i JOIN asked_id AS a ON i.alias_of = a.golden_id
             UNION SELECT i.* FROM identity.golden_id AS i JOIN asked_record USING (record_id, source, entity)
+            UNION SELECT i.* FROM identity.golden_id AS i JOIN identity.golden_id AS a ON a.alias_of = i.golden_id
+                JOIN asked_record AS r ON (r.record_id, r.source, r.entity) = (a.record_id, a.source, a.entity)
             ) AS found"""
         return self._read(found, schema, "sequence")
 

@@ -65,8 +65,9 @@ def assign(
     """Give every cluster its golden id.
 
     A part of the records may be given, if it is closed: with a record all that share its cluster or its published id,
-    and with those every id that they had, founded, or that stands for one of theirs. The outcome is then that part of
-    the outcome for all.
+    and with those every id that they had, founded, or that stands for one of theirs, and what those stand for. An id
+    that is current though no record given has it is the id of a customer outside of the part. The outcome is then that
+    part of the outcome for all.
 
     Args:
         clusters: ``source, entity, record_id, cluster_id``; labels may be anything. A record that is in no
@@ -198,7 +199,7 @@ def _updated_registry(
 
 def _in_use(situation: Situation, owner: Ints) -> npt.NDArray[np.bool_]:
     """Whether each published id is the id of some cluster."""
-    in_use = np.zeros(situation.ids, np.bool_)
+    in_use = situation.elsewhere.copy()
     in_use[owner[(owner >= 0) & (owner < situation.ids)]] = True
     return in_use
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.identity.registry import REGISTRY_SCHEMA
+from cdm_pipelines.identity.registry import CURRENT, REGISTRY_SCHEMA
 from cdm_pipelines.records.keys import record_keys
 
 Ints = npt.NDArray[np.int64]
@@ -30,6 +30,8 @@ class Situation:
         former: Per record, its published id.
         founder: Per published id, the record that founded it.
         alias_of: Per published id, the id it stood for.
+        elsewhere: Per published id, whether it is the id of a customer of whose records none is given: where only a
+            part of the records is.
     """
 
     records: pa.Table
@@ -39,6 +41,7 @@ class Situation:
     former: Ints
     founder: Ints
     alias_of: Ints
+    elsewhere: npt.NDArray[np.bool_]
 
     @classmethod
     def of(cls, clusters: pa.Table, registry: pa.Table, crosswalk: pa.Table, records: pa.Table) -> Self:
@@ -64,6 +67,8 @@ class Situation:
         former = np.full(count, -1, np.int64)
         there = crossed < count
         former[crossed[there]] = golden[there]
+        elsewhere = pc.equal(known["status"], CURRENT).to_numpy().copy()
+        elsewhere[golden] = False
         return cls(
             records,
             keys,
@@ -72,6 +77,7 @@ class Situation:
             former,
             np.where(founder < count, founder, -1),
             alias_of,
+            elsewhere,
         )
 
     @property

@@ -1,0 +1,338 @@
+"""Publishing what a change touches gives what publishing everything gives: random histories on real PostgreSQL."""
+
+import datetime as dt
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+import pytest
+from sqlalchemy import Engine, make_url, text
+
+from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.demo import generate
+from cdm_pipelines.flows import decisions, layout, tables
+from cdm_pipelines.flows.catalogue import all_contracts, contract_named
+from cdm_pipelines.flows.customers import stage_customers
+from cdm_pipelines.flows.decisions import Author, constraints
+from cdm_pipelines.flows.link import link_parties
+from cdm_pipelines.flows.records import build_records
+from cdm_pipelines.flows.source_day import process_day
+from cdm_pipelines.hub.connection import open_hub
+from cdm_pipelines.hub.publish import promote
+from cdm_pipelines.identity.decisions import DecisionError
+from cdm_pipelines.ingest.lake import Lake
+from cdm_pipelines.ingest.layered import Layered
+from cdm_pipelines.settings import Settings, load_settings
+
+Row = dict[str, Any]
+FIRST_DAY = dt.date(2026, 6, 1)
+CONTACTS, ACCOUNTS, DEBTORS, SHOPPERS, ORDERS = (
+    "crm/contact",
+    "crm/account",
+    "erp/customer",
+    "shop/customer",
+    "shop/order",
+)
+PERSON = (
+    "given_name",
+    "surname",
+    "birth_date",
+    "email",
+    "phone",
+    "mobile",
+    "street",
+    "house_number",
+    "postcode",
+)
+PUBLISHED = {
+    "golden_id": ("identity", "golden_id"),
+    "crosswalk": ("golden", "source, entity, record_id"),
+    "customer": ("golden", "golden_id"),
+    "provenance": ("golden", "golden_id, attribute"),
+    "customer_order": ("golden", "source, entity, record_id"),
+    "order_line": ("golden", "source, entity, record_id"),
+    "payment": ("golden", "source, entity, record_id"),
+}
+EVENTS = ("staging", "golden_id, event")
+STEPS = 4
+
+
+@dataclass
+class Company:
+    """An installation whose sources deliver what a history says."""
+
+    settings: Settings
+    engine: Engine
+    lake: Lake
+    rng: random.Random
+    clock: SimpleNamespace
+    today: dt.date = FIRST_DAY
+    delivered: dict[tuple[str, dt.date], list[Row]] = field(default_factory=dict)
+    happened: list[str] = field(default_factory=list)
+    worked: list[tuple[int, int]] = field(default_factory=list)
+
+    # What sources deliver
+
+    def former(self, name: str, *, before_today: bool) -> list[Row]:
+        """What a source delivered last, perhaps before today."""
+        dates = [date for known, date in self.delivered if known == name and FIRST_DAY < date <= self.today]
+        dates = [date for date in dates if not before_today or date < self.today]
+        return (
+            [dict(row) for row in self.delivered[name, max(dates)]] if dates else self.read(name, FIRST_DAY)
+        )
+
+    def read(self, name: str, date: dt.date) -> list[Row]:
+        rows: list[Row] = self.lake.read(self.path(name, date)).to_pylist()
+        return rows
+
+    def path(self, name: str, date: dt.date) -> str:
+        entity = Entity.ORDER if name == ORDERS else Entity.PARTY
+        return layout.standard_path(contract_named(name), str(date), entity)
+
+    def deliver(self, name: str, rows: list[Row], date: dt.date) -> None:
+        """Lay a day's rows as a run leaves them."""
+        self.delivered[name, date] = rows
+        schema = self.lake.schema(self.path(name, FIRST_DAY))
+        rows = [{**row, "extract_date": str(date), "_row": at + 2} for at, row in enumerate(rows)]
+        with self.lake.writer(self.path(name, date), schema) as writer:
+            writer.write_table(pa.Table.from_pylist(rows, schema))
+            writer.add_key_value_metadata(
+                {layout.FINGERPRINT: sha256(repr(rows).encode()).hexdigest(), layout.CONTENT: ""}
+            )
+
+    def one(self, rows: list[Row], **having: object) -> Row:
+        return self.rng.choice([r for r in rows if all(r[name] == value for name, value in having.items())])
+
+    def day(self) -> None:
+        """A few changes: on a new day, on the last one, or on that one without what it changed before."""
+        kind = self.rng.choice(["corrected"] * 4 + ["new", "anew"] * (self.today > FIRST_DAY) + ["new"])
+        self.happened.append(f"a day: {kind}")
+        self.today += dt.timedelta(days=kind == "new")
+        self.clock.now += dt.timedelta(days=1)
+        contacts, accounts, debtors = (
+            self.former(name, before_today=kind == "anew") for name in (CONTACTS, ACCOUNTS, DEBTORS)
+        )
+        shoppers = [self.one(self.read(SHOPPERS, FIRST_DAY)) for _ in range(2)]
+        for _ in range(self.rng.randint(1, 4)):
+            what = self.rng.choice(
+                [
+                    "somebody else",
+                    "bridge",
+                    "new",
+                    "absent",
+                    "merged",
+                    "employer",
+                    "account",
+                    "kind",
+                    "shopper",
+                ]
+            )
+            self.happened.append(what)
+            contact, other = self.one(contacts), self.one(self.rng.choice([contacts, debtors, shoppers]))
+            match what:
+                case "somebody else":
+                    contact.update({name: other[name] for name in PERSON})
+                case "bridge":
+                    half = {name: other[name] for name in PERSON[3:]}
+                    contacts.append({**contact, **half, "record_id": f"bridge-{uuid4()}"})
+                case "new":
+                    contacts.append({**other, **{n: contact[n] for n in ("source", "entity", "employer_id")},
+                                     "party_kind": "person", "record_id": f"new-{uuid4()}"})  # fmt: skip
+                case "absent":
+                    contacts.remove(contact)
+                case "merged":
+                    contact["merged_into"] = self.one(contacts)["record_id"]
+                case "employer":
+                    contact["employer_id"] = self.one(accounts)["record_id"]
+                case "account":
+                    left, right = self.rng.sample(accounts, 2)
+                    copied = (
+                        "organisation_name",
+                        "coc_number",
+                        "vat_number",
+                        "street",
+                        "postcode",
+                        "phone",
+                        "city",
+                    )
+                    left.update({name: right[name] for name in copied})
+                    self.one(accounts)["merged_into"] = right["record_id"]
+                case "kind":
+                    debtor = self.one(debtors)
+                    debtor["party_kind"] = (
+                        "person" if debtor["party_kind"] == "organisation" else "organisation"
+                    )
+                case "shopper":
+                    shoppers[0].update({name: contact[name] for name in PERSON})
+        for name, rows in ((CONTACTS, contacts), (ACCOUNTS, accounts), (DEBTORS, debtors)):
+            self.deliver(name, rows, self.today)
+        self.deliver(SHOPPERS, shoppers, self.today)
+        order = self.one(self.read(ORDERS, FIRST_DAY))
+        guest = self.one(contacts)["email"] or "guest@mail.example"
+        self.deliver(ORDERS, [{**order, "record_id": f"#9{self.today.day}", "order_id": f"#9{self.today.day}",
+                               "party_id": None, "party_email": guest}], self.today)  # fmt: skip
+        if self.rng.random() < 0.3:
+            self.backfill(contacts)
+
+    def backfill(self, contacts: list[Row]) -> None:
+        """A day from before all others."""
+        self.happened.append("an earlier day")
+        earlier = [{**self.one(contacts), "record_id": f"past-{uuid4()}"}, self.one(contacts)]
+        self.deliver(CONTACTS, earlier, FIRST_DAY - dt.timedelta(days=self.today.day))
+
+    # What stewards decide
+
+    def decide(self) -> None:
+        what = self.rng.choice(["same", "different", "confirm", "set", "undo", "nothing"])
+        names = [f"{s}/{e}/{r}" for s, e, r in self.query(
+            "SELECT source, entity, record_id FROM golden.crosswalk ORDER BY 1, 2, 3")]  # fmt: skip
+        one, other = self.rng.sample(names, 2)
+        stien = Author("Stien", "")
+        self.happened.append(f"{what} is decided")
+        try:
+            match what:
+                case "same":
+                    decisions.same(self.engine, one, other, stien)
+                case "different":
+                    large = self.query("SELECT golden_id::text FROM golden.crosswalk GROUP BY 1 "
+                                       "HAVING count(*) > 2 ORDER BY 1")  # fmt: skip
+                    (golden,) = self.rng.choice(large)
+                    [(s, e, r), *_] = self.query(
+                        f"SELECT source, entity, record_id FROM golden.crosswalk WHERE golden_id = '{golden}' ORDER BY 1, 2, 3"
+                    )
+                    decisions.different(self.engine, f"{s}/{e}/{r}", golden, stien)
+                case "confirm":
+                    decisions.confirm(self.engine, one, stien)
+                case "set":
+                    until = self.clock.now.date() + dt.timedelta(days=self.rng.choice([1, 2, 9]))
+                    decisions.set_value(
+                        self.engine, self.lake, one, "city", "Urk", author=stien, expires=until
+                    )
+                case "undo":
+                    numbers = [
+                        n for (n,) in self.query("SELECT decision_id FROM identity.decision ORDER BY 1")
+                    ]
+                    decisions.undo(self.engine, self.rng.choice(numbers or [1]), stien)
+        except DecisionError:
+            self.happened.append("refused")
+
+    # What runs make of it
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with self.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(sql))]
+
+    def build_and_link(self) -> None:
+        build_records(self.lake, all_contracts(), list(Entity))
+        link_parties(self.lake, self.settings, decided=constraints(self.engine))
+
+    def linked(self) -> list[list[Row]]:
+        return [rows_of(table(self.lake)) for table in (tables.clusters, tables.matches)]
+
+    def stage(self, *, rebuild: bool) -> None:
+        done = stage_customers(self.engine, self.lake, self.settings, rebuild=rebuild)
+        assert not done.stopped, done.verdicts
+        if not rebuild:
+            self.worked.append((done.worked, done.customers))
+
+    def rows(self, name: str, schema: str, order: str) -> list[tuple[Any, ...]]:
+        return self.query(f"SELECT to_jsonb(t) FROM {schema}.{name} AS t ORDER BY {order}")
+
+
+def rows_of(table: Layered) -> list[Row]:
+    rows: list[Row] = table.read().to_pylist()
+    return sorted(rows, key=lambda row: [str(value) for value in row.values()])
+
+
+@pytest.fixture(scope="module")
+def base(
+    tmp_path_factory: pytest.TempPathFactory, new_database: Callable[..., str], _template: str
+) -> Settings:
+    """A small company after its first day."""
+    home = tmp_path_factory.mktemp("base")
+    generate(customers=120, days=1, seed=7, out=home)
+    settings = load_settings(
+        home=home,
+        landing_url=str(home / "landing"),
+        lake_url=str(home / "lake"),
+        database_url=new_database(_template),
+        threads=1,
+    )
+    lake = Lake(settings.lake_url)
+    for contract in all_contracts():
+        process_day(settings, lake, contract, str(FIRST_DAY))
+    build_records(lake, all_contracts(), list(Entity))
+    with open_hub(settings) as engine:
+        link_parties(lake, settings, decided=constraints(engine))
+        assert not stage_customers(engine, lake, settings).stopped
+        promote(engine)
+    return settings
+
+
+@pytest.fixture
+def company(
+    request: pytest.FixtureRequest,
+    base: Settings,
+    tmp_path: Path,
+    new_database: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Company]:
+    """The company with a history of its own, and a clock."""
+    shutil.copytree(base.lake_url, tmp_path / "lake")
+    assert base.database_url is not None
+    url = new_database(make_url(str(base.database_url.get_secret_value())).database)
+    settings = base.model_copy(update={"lake_url": str(tmp_path / "lake")})
+    settings = load_settings(
+        home=tmp_path, landing_url=str(tmp_path), lake_url=str(tmp_path / "lake"), database_url=url, threads=1
+    )
+    clock = SimpleNamespace(now=dt.datetime.now(dt.UTC))
+    told = SimpleNamespace(datetime=SimpleNamespace(now=lambda _: clock.now), date=dt.date, UTC=dt.UTC)
+    monkeypatch.setattr(decisions, "dt", told)
+    with open_hub(settings) as engine:
+        yield Company(settings, engine, Lake(settings.lake_url), random.Random(request.param), clock)
+
+
+@pytest.mark.parametrize("company", range(6), indirect=True)
+def test_any_history_is_published_as_if_everything_were(company: Company) -> None:
+    for _ in range(STEPS):
+        company.day()
+        company.decide()
+        company.build_and_link()
+        company.stage(rebuild=True)
+        expected = {name: company.rows(name, "staging", order) for name, (_, order) in PUBLISHED.items()}
+        events = company.rows("event", *EVENTS)
+        company.stage(rebuild=False)
+        assert company.rows("event", *EVENTS) == events, company.happened
+        promote(company.engine)
+        for name, (schema, order) in PUBLISHED.items():
+            assert company.rows(name, schema, order) == expected[name], (name, company.happened)
+        assert_accounted_for(company)
+        again = company.linked()
+        link_parties(company.lake, company.settings, decided=constraints(company.engine), rebuild=True)
+        assert company.linked() == again, company.happened
+    assert min(worked / customers for worked, customers in company.worked) < 0.5
+    assert min(worked / customers for worked, customers in company.worked) < 0.5
+    build_records(company.lake, all_contracts(), list(Entity), rebuild=True)
+    link_parties(company.lake, company.settings, decided=constraints(company.engine), rebuild=True)
+    company.stage(rebuild=True)
+    assert promote(company.engine).publication_id is None
+
+
+def assert_accounted_for(company: Company) -> None:
+    """Every record is in exactly one customer, and every id ever published leads to a customer or is retired."""
+    records = tables.records(company.lake, Entity.PARTY).read(["source", "entity", "record_id"]).to_pylist()
+    published = company.query("SELECT source, entity, record_id, golden_id FROM golden.crosswalk")
+    assert sorted(tuple(r.values()) for r in records) == sorted(row[:3] for row in published)
+    customers = {(golden,) for *_, golden in published}
+    assert customers == set(company.query("SELECT golden_id FROM golden.customer"))
+    assert customers == set(
+        company.query("SELECT golden_id FROM identity.golden_id WHERE status = 'current'")
+    )
+    assert customers >= set(company.query("SELECT alias_of FROM identity.golden_id WHERE status = 'alias'"))
