@@ -155,7 +155,9 @@ class Movement:
         }
         reasons = np.array(pc.fill_null(self.explain(pa.table(pairs)).reason, UNKNOWN).to_pylist(), object)
         told = {
-            name: int(counts[reasons == name].sum()) for name in (*Reason, UNKNOWN) if (reasons == name).any()
+            name: int(counts[reasons == name].sum())
+            for name in (*map(str, Reason), UNKNOWN)
+            if (reasons == name).any()
         }
         return Churn(self.former.num_rows if published is None else published, told)
 
