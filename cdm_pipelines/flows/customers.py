@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.flows import tables, touched
+from cdm_pipelines.flows.causes import causes, explained, linked_with
 from cdm_pipelines.flows.decisions import corrections
 from cdm_pipelines.golden import SurvivorshipPolicy, load_policy
 from cdm_pipelines.golden.survivorship import survive_in_chunks
@@ -23,6 +24,7 @@ from cdm_pipelines.hub import audit, queries
 from cdm_pipelines.hub.parts import Asked
 from cdm_pipelines.hub.publish import Change, Staging, promote, published_from
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, Assignment, assign
+from cdm_pipelines.identity.reasons import Causes, Churn, Movement
 from cdm_pipelines.identity.registry import CURRENT
 from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.quality.thresholds import Thresholds, Verdict, judge
@@ -41,6 +43,7 @@ class StagedCustomers:
         customers: Golden customers they are.
         worked: Customers that were worked through: all, or those that a change touches.
         identity: Golden ids by what happened to them.
+        churn: Published records whose golden id is another one now.
         verdicts: By audit.
     """
 
@@ -48,6 +51,7 @@ class StagedCustomers:
     customers: int
     worked: int
     identity: Mapping[str, int]
+    churn: Churn
     verdicts: Mapping[str, Verdict]
 
     @property
@@ -71,20 +75,34 @@ def stage_customers(
         rebuild: Whether to work through all customers whatever changed.
     """
     policy = load_policy(settings.policies / "survivorship.yaml")
-    made_from = {**touched.versions(lake), "survivorship": policy.fingerprint}
+    made_from = {**touched.versions(lake), **linked_with(lake), "survivorship": policy.fingerprint}
     with engine.connect() as connection, connection.begin() as transaction:
         published = published_from(connection)
         same_rules = published.get("survivorship") == made_from["survivorship"]
-        changed = touched.since(lake, published) if same_rules and not rebuild else None
-        work = _Work(connection, lake, settings, policy, made_from)
-        records, events, worked = (work.part(changed) if changed is not None else None) or work.everything()
+        changed = touched.since(lake, published)
+        happened = causes(connection, published, made_from, changed)
+        work = _Work(connection, lake, settings, policy, made_from, happened)
+        in_part = same_rules and not rebuild and changed is not None
+        done = (work.part(changed) if in_part and changed is not None else None) or work.everything()
+        thresholds = Thresholds.load(settings.policies / "checks.yaml")
         figures = audit.figures(connection)
-        identity = {"kept": _kept(figures.customers, events), **events}
-        verdicts = _audit(connection, records, Thresholds.load(settings.policies / "checks.yaml"))
-        staged = StagedCustomers(records, figures.customers, worked, identity, verdicts)
+        verdicts = _audit(connection, done.records, figures, thresholds)
+        verdicts |= _moved(done, figures, thresholds, new_model=bool(happened.new_model))
+        identity = {"kept": _kept(figures.customers, done.events), **done.events}
+        staged = StagedCustomers(done.records, figures.customers, done.worked, identity, done.churn, verdicts)
         if staged.stopped:
             transaction.rollback()
     return staged
+
+
+@dataclass(frozen=True)
+class _Done:
+    """Number of records, what happened to ids, number of customers worked through, and churn."""
+
+    records: int
+    events: Counter[str]
+    worked: int
+    churn: Churn
 
 
 @dataclass(frozen=True)
@@ -94,19 +112,22 @@ class _Work:
     settings: Settings
     policy: SurvivorshipPolicy
     made_from: Mapping[str, str]
+    causes: Causes
 
-    def everything(self) -> tuple[int, Counter[str], int]:
-        """Stage all customers; returns the number of records, what happened to ids, the number of customers."""
+    def everything(self) -> _Done:
+        """Stage all customers."""
         records = tables.records(self.lake, Entity.PARTY).read()
         staging = Staging(self.connection)
+        published = queries.read_crosswalk(self.connection, CROSSWALK_SCHEMA)
         assignment = assign(
             touched.apart(tables.clusters(self.lake).read()),
             queries.read_registry(self.connection, REGISTRY_SCHEMA),
-            queries.read_crosswalk(self.connection, CROSSWALK_SCHEMA),
+            published,
             records.select([*RECORD_KEY, "first_seen"]),
         )
+        movement = Movement(published, assignment.crosswalk, self.causes)
         staging.add("golden_id", assignment.registry)
-        staging.add("event", _explained(assignment.events))
+        staging.add("event", explained(assignment.events, movement, self.lake))
         staging.add("crosswalk", assignment.crosswalk.append_column("active", records["active"]))
         self._golden(staging, records, assignment.crosswalk, corrected=corrections(self.connection, records))
         for entity, name in TRANSACTIONS.items():
@@ -114,10 +135,10 @@ class _Work:
             if table.exists:
                 staging.add(name, _transactions(entity, table.read(), assignment.crosswalk))
         rows = staging.finish(self.made_from).rows
-        return records.num_rows, _events(assignment), rows["customer"]
+        return _Done(records.num_rows, _events(assignment), rows["customer"], movement.churn())
 
-    def part(self, changed: touched.Since) -> tuple[int, Counter[str], int] | None:
-        """Stage the customers that a change touches; returns as ``everything``, None where they are too many."""
+    def part(self, changed: touched.Since) -> _Done | None:
+        """Stage the customers that a change touches; None where they are too many."""
         parties, asked = tables.records(self.lake, Entity.PARTY).read(), Asked(self.connection)
         # A set value may begin or cease to hold without a change of any record.
         corrected = corrections(self.connection, parties)
@@ -148,7 +169,8 @@ class _Work:
             pc.is_in(registry["golden_id"], value_set=ids), pc.not_equal(registry["status"], CURRENT)
         )
         staging.add("golden_id", registry.filter(concerned))
-        staging.add("event", _explained(assignment.events))
+        movement = Movement(part.crosswalk, assignment.crosswalk, self.causes)
+        staging.add("event", explained(assignment.events, movement, self.lake))
         at = positions(record_keys(crosswalk), record_keys(records))
         staging.add("crosswalk", crosswalk.append_column("active", records["active"].take(pa.array(at))))
         employers = touched.golden_of_employers(asked, parties, records, crosswalk)
@@ -161,7 +183,8 @@ class _Work:
                 )
                 staging.add(name, _transactions(entity, rows, known))
         staged = staging.finish(self.made_from).rows
-        return parties.num_rows, _events(assignment), staged["customer"]
+        churn = movement.churn(queries.count_records(self.connection))
+        return _Done(parties.num_rows, _events(assignment), staged["customer"], churn)
 
     def _golden(
         self,
@@ -193,12 +216,6 @@ def _events(assignment: Assignment) -> Counter[str]:
     return Counter(assignment.events["event"].to_pylist())
 
 
-def _explained(events: pa.Table) -> pa.Table:
-    """Events with what made them happen, as far as it is known."""
-    unknown = pa.nulls(events.num_rows, pa.string())
-    return events.append_column("reason", unknown).append_column("evidence", unknown)
-
-
 def _kept(customers: int, events: Mapping[str, int]) -> int:
     return customers - sum(events.get(event, 0) for event in ("created", "split", "restored"))
 
@@ -213,10 +230,11 @@ def _transactions(entity: Entity, table: pa.Table, crosswalk: pa.Table) -> pa.Ta
     return table.select(columns)
 
 
-def _audit(connection: Connection, records: int, thresholds: Thresholds) -> dict[str, Verdict]:
+def _audit(
+    connection: Connection, records: int, figures: audit.Figures, thresholds: Thresholds
+) -> dict[str, Verdict]:
     """Judge what is staged, by name of the check."""
     problems = audit.audit(connection, records)
-    figures = audit.figures(connection)
     verdicts = {}
     for name in ("reconciliation", "uniqueness", "referential_integrity"):
         texts = [problem.text for problem in problems if problem.audit == name]
@@ -238,6 +256,27 @@ def _audit(connection: Connection, records: int, thresholds: Thresholds) -> dict
         f"service: {figures.size_drift:.1%}",
     )
     return verdicts
+
+
+def _moved(
+    done: _Done, figures: audit.Figures, thresholds: Thresholds, *, new_model: bool
+) -> dict[str, Verdict]:
+    """Judge how many golden ids changed, by name of the check."""
+    churn, merged = done.churn, done.events["merged"]
+    share = merged / figures.published_customers if figures.published_customers else 0.0
+    why = "; ".join(f"{reason}: {count:,}" for reason, count in churn.moved.items())
+    churn_text = (
+        f"{churn.total:,} of {churn.records:,} records in service have another golden id: {churn.share:.2%}"
+    )
+    merges_text = (
+        f"{merged:,} of {figures.published_customers:,} customers in service are merged: {share:.2%}"
+    )
+    return {
+        "id_churn": thresholds.id_churn.verdict(
+            churn.total, churn.share, f"{churn_text}{f' ({why})' if why else ''}", new_model=new_model
+        ),
+        "merges": thresholds.merges.verdict(merged, share, merges_text, new_model=new_model),
+    }
 
 
 def publish_customers(engine: Engine) -> Mapping[str, Change]:

@@ -68,6 +68,11 @@ def model_path(kind: str) -> str:
     return f"link/model/{kind}.json"
 
 
+def linked_path() -> str:
+    """With which models and decisions the records were linked."""
+    return "link/linked.json"
+
+
 def link_state_path(kind: str) -> str:
     """Which state of linking persons or organisations is the current one."""
     return f"link/state/{kind}.json"

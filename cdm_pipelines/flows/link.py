@@ -15,6 +15,7 @@ import pyarrow as pa
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.flows import layout, model_versions, tables
+from cdm_pipelines.flows.causes import write_linked_with
 from cdm_pipelines.flows.link_kind import EverythingError, KindLinked, link_changes, link_everything
 from cdm_pipelines.flows.link_state import KeptState, fingerprint, read_state, write_state
 from cdm_pipelines.identity.constraints import NOTHING_DECIDED, Constraints
@@ -138,8 +139,9 @@ def link_parties(
             model_versions.put(lake, kind, one.model)
             linked.fitted = True
         linked.add(one)
-    publish_links(lake, done, parties)
     linked.model_fingerprint = sha256("".join(one.fingerprint for one in done).encode()).hexdigest()[:16]
+    publish_links(lake, done, parties)
+    write_linked_with(lake, linked.model_fingerprint, decided)
     return linked
 
 

@@ -17,6 +17,7 @@ from cdm_pipelines.linkage import LinkageModel
 from cdm_pipelines.linkage.state import LinkState
 
 _TABLES = ("records", "keys", "plan", "links", "groups", "same", "different", "confirmed")
+_LAYOUT = 2  # counted up whenever a table has other columns
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,13 @@ def fingerprint(model: LinkageModel) -> str:
 
 
 def read_state(lake: Lake, kind: str) -> KeptState | None:
-    """The current state; None where there is none."""
+    """The current state; None where there is none, or one that an earlier release wrote in another form."""
     path = layout.link_state_path(kind)
     if not lake.exists(path):
         return None
     found = json.loads(lake.read_text(path))
+    if found.get("layout") != _LAYOUT:
+        return None
     folder = f"{layout.link_state_folder(kind)}/{found['number']}"
     state = LinkState.from_tables({name: lake.read_arrow(f"{folder}/{name}.arrow") for name in _TABLES})
     return KeptState(state, found["number"], found["model"], Mark.parse(found["parties"]), found["outcome"])
@@ -68,6 +71,7 @@ def write_state(lake: Lake, kind: str, kept: KeptState) -> None:
         "model": kept.model,
         "parties": str(kept.parties),
         "outcome": kept.outcome,
+        "layout": _LAYOUT,
     }
     lake.write_text(layout.link_state_path(kind), json.dumps(notes, indent=1))
     for older in lake.folders(folder):

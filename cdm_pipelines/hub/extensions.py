@@ -37,7 +37,9 @@ def _required(connection: Connection, name: str) -> str:
     if found is None:
         try:
             with connection.begin_nested():
-                connection.execute(text(f'CREATE EXTENSION IF NOT EXISTS "{name}" SCHEMA {_home(connection)}'))
+                connection.execute(
+                    text(f'CREATE EXTENSION IF NOT EXISTS "{name}" SCHEMA {_home(connection)}')
+                )
         except DBAPIError as error:
             reason = str(error.orig).partition("\n")[0]
             raise HubError(

@@ -145,6 +145,11 @@ def read_crosswalk(connection: Connection, schema: pa.Schema) -> pa.Table:
     return read_table(connection, _select("golden.crosswalk", schema, "source, entity, record_id"), schema)
 
 
+def count_records(connection: Connection) -> int:
+    """Number of published source records."""
+    return int(connection.scalar(select(func.count()).select_from(hub.crosswalk)) or 0)
+
+
 def _select(table: str, schema: pa.Schema, order: str) -> str:
     names = ", ".join(f'"{name}"' for name in schema.names)
     return f"SELECT {names} FROM {table} ORDER BY {order}"  # noqa: S608 - names of our own tables and columns

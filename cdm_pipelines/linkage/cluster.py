@@ -19,6 +19,7 @@ from scipy.sparse.csgraph import connected_components
 from cdm_pipelines.linkage.agglomerate import Evidence, Groups, Labels, Limits, Weigh
 from cdm_pipelines.linkage.blocking import Positions
 from cdm_pipelines.linkage.comparers import Packed
+from cdm_pipelines.linkage.health import Figures, figures
 from cdm_pipelines.linkage.model import Floats
 from cdm_pipelines.linkage.policy import Clustering
 from cdm_pipelines.parallel import in_order
@@ -68,8 +69,8 @@ def clusters(
     judge: Judge,
     threads: int | None = None,
     seen: Callable[[float], None] = lambda _: None,
-) -> Labels:
-    """For each record the lowest position of its cluster.
+) -> tuple[Labels, Figures]:
+    """For each record the lowest position of its cluster, and figures of that cluster.
 
     Args:
         records: Number of records.
@@ -92,7 +93,7 @@ def clusters(
     links = links.at(np.argsort(component[links.left], kind="stable"))
     of_link = component[links.left]
 
-    def joined(nodes: Labels) -> tuple[Labels, Labels, int]:
+    def joined(nodes: Labels) -> tuple[Labels, Labels, Figures, int]:
         first, last = component[nodes[0]], component[nodes[-1]]
         known = links.at(np.arange(*np.searchsorted(of_link, [first, last + 1])))
         left, right, packed = _completed(nodes, component[nodes], known, policy.max_component, judge)
@@ -101,13 +102,16 @@ def clusters(
         # Positions within the batch follow positions in the table, so that the lowest stays the lowest.
         table = np.sort(nodes)
         a, b, given = (np.searchsorted(table, of) for of in (left, right, member[table]))
-        return table, table[Groups.of(given, a, b, evidence).joined(judge.weigh, limits)], int(last)
+        lowest = Groups.of(given, a, b, evidence).joined(judge.weigh, limits)
+        return table, table[lowest], figures(lowest, given, a, b, evidence), int(last)
 
+    held = Figures.none(records)
     # No batch has a record of another, so they may be worked on side by side.
-    for table, lowest, last in in_order(joined, _batches(component), threads):
+    for table, lowest, found, last in in_order(joined, _batches(component), threads):
         member[table] = lowest
+        held.bridge[table], held.against[table] = found.bridge, found.against
         seen(last / records)
-    return member
+    return member, held
 
 
 def components(records: int, left: Positions, right: Positions) -> Labels:

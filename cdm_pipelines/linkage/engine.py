@@ -23,6 +23,7 @@ from cdm_pipelines.linkage.constraints import Confirmed, Decided, alone, confirm
 from cdm_pipelines.linkage.drift import COUNTS, Seen
 from cdm_pipelines.linkage.encode import Records, encode, linked_columns
 from cdm_pipelines.linkage.errors import LinkageError
+from cdm_pipelines.linkage.health import Figures
 from cdm_pipelines.linkage.judging import judge, kept_apart
 from cdm_pipelines.linkage.keys import BlockingPlan
 from cdm_pipelines.linkage.labels import resolve as resolve_labels
@@ -251,7 +252,7 @@ def link(
         model, kept = _fitted(work, labels)
         counts = model.training[COUNTS]
     with work.stage("cluster"):
-        member = _clustered(work, model, kept, decided, groups)
+        member, figures = _clustered(work, model, kept, decided, groups)
     with work.stage("output"):
         links = Links(kept.left, kept.right, kept.odds, kept.packed)
         result_clusters = clusters_frame(work.records, member)
@@ -260,7 +261,11 @@ def link(
         if remember:
             inputs = linked_columns(table, policy)
             state = _state(
-                inputs, work, (links, kept.weight, member), decided[0], Decided(same, different, confirmed)
+                inputs,
+                work,
+                (links, kept.weight, member, figures),
+                decided[0],
+                Decided(same, different, confirmed),
             )
     found = report.report(
         policy=policy,
@@ -277,9 +282,13 @@ def link(
 
 
 def _state(
-    inputs: pa.Table, work: _Work, found: tuple[Links, Floats, Labels], same: Pair, decided: Decided
+    inputs: pa.Table,
+    work: _Work,
+    found: tuple[Links, Floats, Labels, Figures],
+    same: Pair,
+    decided: Decided,
 ) -> LinkState:
-    links, weight, member = found
+    links, weight, member, figures = found
     ends = (np.append(a, b) for a, b in zip((links.left, links.right), same, strict=True))
     return LinkState(
         inputs,
@@ -289,6 +298,7 @@ def _state(
         weight,
         components(len(work.records), *ends),
         member,
+        figures,
         decided,
     )
 
@@ -345,7 +355,7 @@ def _scored(
 
 def _clustered(
     work: _Work, model: LinkageModel, kept: _Kept, decided: tuple[Pair, Pair], groups: Confirmed | None
-) -> Labels:
+) -> tuple[Labels, Figures]:
     links = Links(kept.left, kept.right, kept.odds, kept.packed)
     judged = judge(work.policy, work.records, model, work.comparer, kept_apart(work.allowed, groups))
     return clusters(

@@ -31,6 +31,7 @@ from cdm_pipelines.linkage.comparers import Comparer, Packed, Packing
 from cdm_pipelines.linkage.constraints import Decided, confirmed_groups, decision_places, resolve
 from cdm_pipelines.linkage.drift import LevelCounts, Seen
 from cdm_pipelines.linkage.encode import Records, encode, ordered_records
+from cdm_pipelines.linkage.health import Figures
 from cdm_pipelines.linkage.judging import judge, kept_apart
 from cdm_pipelines.linkage.keys import Hashes, among
 from cdm_pipelines.linkage.model import Floats, LinkageModel, Scorer, log2_odds
@@ -124,8 +125,8 @@ def relink(
     with _timed(seconds, "cluster"):
         touched = _touched(before, moved, records, new.links, decided)
         parts = _Parts(now, policy, model, before, touched)
-        component, member = parts.divided(moved, links, decided, threads)
-    state = LinkState(now, keys, before.plan, links, weight, component, member, decided)
+        component, member, figures = parts.divided(moved, links, decided, threads)
+    state = LinkState(now, keys, before.plan, links, weight, component, member, figures, decided)
     gone = np.flatnonzero(moved.new_of_old < 0)
     return Relinked(state, records, moved.changed, gone, len(left), new.scores, new.levels, touched, seconds)
 
@@ -308,8 +309,8 @@ class _Parts:
 
     def divided(
         self, moved: Moved, links: Links, decided: Decided, threads: int | None
-    ) -> tuple[Labels, Labels]:
-        """The component and the cluster of every record, each named by its lowest position."""
+    ) -> tuple[Labels, Labels, Figures]:
+        """The component and the cluster of every record, each named by its lowest position, and figures."""
         records = encode(
             self.now.take(pa.array(self.touched)), self.policy, threads, words=self.before.plan.words
         )
@@ -326,7 +327,7 @@ class _Parts:
             left=np.searchsorted(self.touched, own.left).astype(np.int32),
             right=np.searchsorted(self.touched, own.right).astype(np.int32),
         )
-        member = clusters(
+        member, figures = clusters(
             len(records),
             own,
             pairs,
@@ -339,8 +340,14 @@ class _Parts:
         component = components(
             len(records), *(np.append(a, b) for a, b in zip((own.left, own.right), pairs[0], strict=True))
         )
-        return self._placed(moved, self.before.component, component), self._placed(
-            moved, self.before.member, member
+        former = self.before.figures
+        bridge = np.append(former.bridge, np.inf)[moved.old_of_new]
+        against = np.append(former.against, 0)[moved.old_of_new]
+        bridge[self.touched], against[self.touched] = figures.bridge, figures.against
+        return (
+            self._placed(moved, self.before.component, component),
+            self._placed(moved, self.before.member, member),
+            Figures(bridge, against),
         )
 
     def _placed(self, moved: Moved, former: Labels, anew: Labels) -> Labels:

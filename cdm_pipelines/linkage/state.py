@@ -16,6 +16,7 @@ from cdm_pipelines.linkage.blocking import hashed_keys
 from cdm_pipelines.linkage.cluster import Links
 from cdm_pipelines.linkage.constraints import Decided
 from cdm_pipelines.linkage.encode import Records
+from cdm_pipelines.linkage.health import Figures
 from cdm_pipelines.linkage.keys import BlockingPlan, Hashes
 from cdm_pipelines.linkage.model import Floats
 from cdm_pipelines.linkage.policy import LinkagePolicy
@@ -36,6 +37,7 @@ class LinkState:
         weight: Their weights in bits.
         component: For each record the lowest position of its component: what links and decisions join, unguarded.
         member: For each record the lowest position of its cluster.
+        figures: How well the cluster of each record holds together.
         decided: The decisions that went in.
     """
 
@@ -46,6 +48,7 @@ class LinkState:
     weight: Floats
     component: Labels
     member: Labels
+    figures: Figures
     decided: Decided = field(default_factory=Decided)
 
     def to_tables(self) -> dict[str, pa.Table]:
@@ -66,7 +69,14 @@ class LinkState:
             "keys": pa.table(slots),
             "plan": self.plan.to_table(),
             "links": pa.table(links),
-            "groups": pa.table({"component": pa.array(self.component), "member": pa.array(self.member)}),
+            "groups": pa.table(
+                {
+                    "component": pa.array(self.component),
+                    "member": pa.array(self.member),
+                    "bridge": pa.array(self.figures.bridge),
+                    "against": pa.array(self.figures.against),
+                }
+            ),
             "same": _pairs_table(self.decided.same),
             "different": _pairs_table(self.decided.different),
             "confirmed": _confirmed_table(self.decided.confirmed),
@@ -80,7 +90,7 @@ class LinkState:
             column.combine_chunks().flatten().to_numpy().reshape(len(column), column.type.list_size)
             for column in slots.columns
         ]
-        found = tables["links"]
+        found, groups = tables["links"], tables["groups"]
         links = Links(*(found[name].to_numpy() for name in ("left", "right", "odds", "packed")))
         return cls(
             tables["records"],
@@ -88,8 +98,9 @@ class LinkState:
             BlockingPlan.from_table(tables["plan"]),
             links,
             found["weight"].to_numpy(),
-            tables["groups"]["component"].to_numpy(),
-            tables["groups"]["member"].to_numpy(),
+            groups["component"].to_numpy(),
+            groups["member"].to_numpy(),
+            Figures(groups["bridge"].to_numpy(), groups["against"].to_numpy()),
             Decided(*(tables[name].to_pandas() for name in ("same", "different", "confirmed"))),
         )
 

@@ -36,6 +36,22 @@ class Threshold(Remark):
         return self
 
 
+class ChurnThreshold(Threshold):
+    """Limits of a share that a new linkage model moves legitimately, and that means little where few are moved.
+
+    Fewer than ``at_least`` are in order whatever their share; under a new model ``new_model`` counts instead.
+    """
+
+    at_least: int = Field(default=0, ge=0)
+    new_model: Threshold
+
+    def verdict(self, count: int, share: float, text: str, *, new_model: bool) -> "Verdict":
+        """Judge a number and its share; ``text`` says what they are, in words."""
+        if count < self.at_least:
+            return Verdict(passed=True, severity="WARN", text=text, figure=share)
+        return judge(share, self.new_model if new_model else self, text)
+
+
 class Thresholds(BaseModel):
     """All thresholds of a deployment."""
 
@@ -46,6 +62,8 @@ class Thresholds(BaseModel):
     customer_drift: Threshold
     cluster_size: Threshold
     cluster_size_drift: Threshold
+    id_churn: ChurnThreshold
+    merges: ChurnThreshold
     pattern_drift: Remark
 
     @classmethod

@@ -25,6 +25,8 @@ AUDITS = {
     "customer_drift",
     "cluster_size",
     "cluster_size_drift",
+    "id_churn",
+    "merges",
 }
 
 

@@ -33,6 +33,8 @@ AUDITS = {
     "customer_drift": "The number of customers has not jumped (policies/checks.yaml).",
     "cluster_size": "No customer is made of implausibly many records (policies/checks.yaml).",
     "cluster_size_drift": "Customers are made of about as many records as before (policies/checks.yaml).",
+    "id_churn": "Few published records have another golden id (policies/checks.yaml).",
+    "merges": "Few published customers are merged (policies/checks.yaml).",
 }
 CHAIN = dg.AssetCheckSpec(
     "decision_chain",
@@ -97,6 +99,8 @@ def staged(
                 "records": done.records,
                 "customers worked through": done.worked,
                 "golden ids": bar_chart(done.identity, ("event", "ids")),
+                "id churn": bar_chart(done.churn.moved, ("reason", "records with another golden id")),
+                "id churn, share": done.churn.share,
             },
         )
     for name in AUDITS:
