@@ -145,8 +145,10 @@ def test_an_export_to_a_full_disk_ends_and_leaves_no_file(
 ) -> None:
     monkeypatch.setattr(load, "_READ_BYTES", 20)
     with hub.begin() as connection:  # more than fits into the buffers of a connection
-        columns = ", ".join(f'"{column.name}"' for column in customer_table.columns if column.name != "golden_id")
-        more = f"SELECT gen_random_uuid(), {columns} FROM golden.customer, generate_series(1, 300)"  # noqa: S608
+        columns = ", ".join(
+            f'"{column.name}"' for column in customer_table.columns if column.name != "golden_id"
+        )
+        more = f"SELECT gen_random_uuid(), {columns} FROM golden.customer, generate_series(1, 300)"
         connection.execute(text("UPDATE golden.customer SET title = repeat('x', 50000)"))
         connection.execute(text(f"INSERT INTO golden.customer (golden_id, {columns}) {more}"))
     (tmp_path / ".customers.part").symlink_to("/dev/full")
