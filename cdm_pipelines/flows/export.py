@@ -4,6 +4,7 @@ Belongs here: file formats. Does not belong here: what a customer is (hub.querie
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,8 +31,9 @@ def export_customers(settings: Settings, out: Path, file_format: str) -> int:
     temporary = out.with_name(f".{out.name}.part")
     with open_hub(settings) as engine:
         migrate(engine)
-        with engine.connect() as connection:
-            rows = write(temporary, queries.customer_schema(), queries.export_customers(connection))
+        with engine.connect() as connection, closing(queries.export_customers(connection)) as tables:
+            # an open COPY would hold up the end of the connection
+            rows = write(temporary, queries.customer_schema(), tables)
     temporary.replace(out)
     return rows
 

@@ -3,7 +3,7 @@
 Belongs here: reading. Does not belong here: writing (``publish``), or how an answer is shown.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -123,7 +123,7 @@ def largest_customers(connection: Connection, limit: int = 5, *, across: bool = 
     return _rows(connection, query.limit(limit))
 
 
-def export_customers(connection: Connection) -> Iterator[pa.Table]:
+def export_customers(connection: Connection) -> Generator[pa.Table, None, None]:
     """All golden customers in order of golden id, streamed: memory does not grow with their number."""
     names = ", ".join(f'"{column.name}"' for column in hub.customer.columns)
     query = f"SELECT {names} FROM golden.customer ORDER BY golden_id"  # noqa: S608 - names of our own columns

@@ -67,11 +67,12 @@ _IDENTIFIER = "user.unique_id"
 _OPERATIONS = "system.operations"
 
 
-def _comment(description: str, privacy: str) -> str:
+def comment_of(description: str, privacy: str) -> str:
+    """The comment of a column: what it means, and its privacy category."""
     return f"{description} Privacy category: {privacy}."
 
 
-def _column(
+def column(
     name: str,
     kind: Kind,
     description: str,
@@ -80,44 +81,45 @@ def _column(
     key: bool = False,
     nullable: bool = True,
 ) -> Column[Any]:
+    """A column with its comment; part of the primary key with ``key``."""
     return Column(
-        name, kind, primary_key=key, nullable=nullable and not key, comment=_comment(description, privacy)
+        name, kind, primary_key=key, nullable=nullable and not key, comment=comment_of(description, privacy)
     )
 
 
 def _canonical(attribute: Attribute) -> Column[Any]:
-    return _column(attribute.name, _TYPES[attribute.type], attribute.description, attribute.privacy)
+    return column(attribute.name, _TYPES[attribute.type], attribute.description, attribute.privacy)
 
 
 def _record_key(*, key: bool) -> list[Column[Any]]:
     return [
-        _column("source", Text, "Source system.", key=key, nullable=False),
-        _column("entity", Text, "Entity of the source system.", key=key, nullable=False),
-        _column("record_id", Text, "Record within it.", _IDENTIFIER, key=key, nullable=False),
+        column("source", Text, "Source system.", key=key, nullable=False),
+        column("entity", Text, "Entity of the source system.", key=key, nullable=False),
+        column("record_id", Text, "Record within it.", _IDENTIFIER, key=key, nullable=False),
     ]
 
 
 def _text(name: str, description: str, privacy: str = _OPERATIONS) -> Column[Any]:
-    return _column(name, Text, description, privacy, nullable=False)
+    return column(name, Text, description, privacy, nullable=False)
 
 
 customer = Table(
     "customer",
     metadata,
-    _column("golden_id", Uuid, "Lasting id of the customer.", _IDENTIFIER, key=True),
+    column("golden_id", Uuid, "Lasting id of the customer.", _IDENTIFIER, key=True),
     _text("party_kind", "person or organisation."),
     _text("status", "active while any source keeps the customer, else inactive."),
     *(_canonical(attribute) for attribute in attributes(Entity.PARTY, golden_only=True)),
-    _column(
+    column(
         "employer_id",
         Uuid,
         "Golden customer of the organisation that the person works for.",
         "user.contact.organization",
     ),
-    _column("record_count", Integer, "Source records behind the customer.", nullable=False),
-    _column("source_count", Integer, "Source systems that know the customer.", nullable=False),
-    _column("first_seen", Date, "Oldest extract that holds any of the records.", nullable=False),
-    _column("last_seen", Date, "Newest extract that holds any of the records.", nullable=False),
+    column("record_count", Integer, "Source records behind the customer.", nullable=False),
+    column("source_count", Integer, "Source systems that know the customer.", nullable=False),
+    column("first_seen", Date, "Oldest extract that holds any of the records.", nullable=False),
+    column("last_seen", Date, "Newest extract that holds any of the records.", nullable=False),
     schema="golden",
     comment="One row per customer: the best value of every attribute.",
 )
@@ -141,8 +143,8 @@ crosswalk = Table(
     "crosswalk",
     metadata,
     *_record_key(key=True),
-    _column("golden_id", Uuid, _GOLDEN_ID, _IDENTIFIER, nullable=False),
-    _column("active", Boolean, "Whether the source still keeps the record.", nullable=False),
+    column("golden_id", Uuid, _GOLDEN_ID, _IDENTIFIER, nullable=False),
+    column("active", Boolean, "Whether the source still keeps the record.", nullable=False),
     schema="golden",
     comment="The golden customer of every source record.",
 )
@@ -152,8 +154,8 @@ Index(None, crosswalk.c.record_id)
 provenance = Table(
     "provenance",
     metadata,
-    _column("golden_id", Uuid, _GOLDEN_ID, _IDENTIFIER, key=True),
-    _column(
+    column("golden_id", Uuid, _GOLDEN_ID, _IDENTIFIER, key=True),
+    column(
         "attribute",
         Text,
         "Attribute, or group of attributes chosen together; * stands for all without a row of their own.",
@@ -161,13 +163,13 @@ provenance = Table(
     ),
     *_record_key(key=False),
     _text("rule", "Why this record's value is the golden one."),
-    _column(
+    column(
         "losers",
         JSONB,
         "Values that lost, each with the source record that holds it.",
         "user",
     ),
-    _column("decision_id", BigInteger, "The steward's decision, where the rule is steward."),
+    column("decision_id", BigInteger, "The steward's decision, where the rule is steward."),
     schema="golden",
     comment="Where each golden value comes from, by which rule, and which values lost.",
 )
@@ -179,7 +181,7 @@ def _transaction(name: str, entity: Entity, comment: str, more: Sequence[Column[
         metadata,
         *_record_key(key=True),
         *more,
-        _column("active", Boolean, "Whether the source still keeps the record.", nullable=False),
+        column("active", Boolean, "Whether the source still keeps the record.", nullable=False),
         *(_canonical(attribute) for attribute in attributes(entity)),
         schema="golden",
         comment=comment,
@@ -190,7 +192,7 @@ customer_order = _transaction(
     "customer_order",
     Entity.ORDER,
     "Orders of all sources with the golden customer who placed them.",
-    [_column("golden_id", Uuid, f"{_GOLDEN_ID} Empty when the source names nobody known.", _IDENTIFIER)],
+    [column("golden_id", Uuid, f"{_GOLDEN_ID} Empty when the source names nobody known.", _IDENTIFIER)],
 )
 Index(None, customer_order.c.golden_id)
 Index(None, customer_order.c.order_id)
@@ -202,14 +204,14 @@ Index(None, payment.c.order_id)
 golden_id = Table(
     "golden_id",
     metadata,
-    _column("golden_id", Uuid, "The id.", _IDENTIFIER, key=True),
+    column("golden_id", Uuid, "The id.", _IDENTIFIER, key=True),
     _text("source", "Source system of the founding record."),
     _text("entity", "Its entity."),
     _text("record_id", "Its id there.", _IDENTIFIER),
-    _column("generation", Integer, "How many ids this record founded before.", nullable=False),
-    _column("sequence", BigInteger, "Order of first publication; a lower one is older.", nullable=False),
+    column("generation", Integer, "How many ids this record founded before.", nullable=False),
+    column("sequence", BigInteger, "Order of first publication; a lower one is older.", nullable=False),
     _text("status", "current, alias (merged into another) or retired (no record is left)."),
-    _column("alias_of", Uuid, "The current id that an alias stands for.", _IDENTIFIER),
+    column("alias_of", Uuid, "The current id that an alias stands for.", _IDENTIFIER),
     schema="identity",
     comment="Every golden id ever published; none is ever removed or used again.",
 )
@@ -224,16 +226,16 @@ publication = Table(
         BigInteger,
         Identity(always=True),
         primary_key=True,
-        comment=_comment("Number of the publication.", _OPERATIONS),
+        comment=comment_of("Number of the publication.", _OPERATIONS),
     ),
     Column(
         "published_at",
         DateTime(timezone=True),
         nullable=False,
         server_default=func.now(),
-        comment=_comment("When it was published.", _OPERATIONS),
+        comment=comment_of("When it was published.", _OPERATIONS),
     ),
-    _column("changes", JSONB, "Rows inserted, updated and deleted, per table.", nullable=False),
+    column("changes", JSONB, "Rows inserted, updated and deleted, per table.", nullable=False),
     schema="ops",
     comment="One row per publication that changed something.",
 )
@@ -241,10 +243,10 @@ publication = Table(
 staged = Table(
     "staged",
     metadata,
-    _column("table_name", Text, "Published table that the staged one will become.", key=True),
-    _column("rows", BigInteger, "Rows staged; a staging table with fewer is not whole.", nullable=False),
-    _column("token", Uuid, "One per staging, so that what was audited is what is published.", nullable=False),
-    _column("made_from", JSONB, "What the staged version was made from, by name."),
+    column("table_name", Text, "Published table that the staged one will become.", key=True),
+    column("rows", BigInteger, "Rows staged; a staging table with fewer is not whole.", nullable=False),
+    column("token", Uuid, "One per staging, so that what was audited is what is published.", nullable=False),
+    column("made_from", JSONB, "What the staged version was made from, by name."),
     schema="ops",
     comment="What is staged and waits for publication.",
 )
@@ -252,7 +254,7 @@ staged = Table(
 version = Table(
     "version",
     metadata,
-    _column("made_from", JSONB, "What the published version was made from, by name.", nullable=False),
+    column("made_from", JSONB, "What the published version was made from, by name.", nullable=False),
     schema="ops",
     comment="One row: from where the next run goes on.",
 )
@@ -276,13 +278,13 @@ OF_CUSTOMERS = frozenset({customer, crosswalk, provenance})
 decision = Table(
     "decision",
     metadata,
-    _column("decision_id", BigInteger, "1, 2, 3 … in the order of recording.", key=True),
-    _column("decided_at", DateTime(timezone=True), "When it was recorded.", nullable=False),
+    column("decision_id", BigInteger, "1, 2, 3 … in the order of recording.", key=True),
+    column("decided_at", DateTime(timezone=True), "When it was recorded.", nullable=False),
     _text("decided_by", "Who decided.", _IDENTIFIER),
     _text("kind", "same, different, confirm, set or undo."),
-    _column("subject", JSONB, "The source records, and for set the value.", "user", nullable=False),
+    column("subject", JSONB, "The source records, and for set the value.", "user", nullable=False),
     _text("reason", "Why, in the steward's words."),
-    _column("undoes", BigInteger, "The decision that an undo takes back."),
+    column("undoes", BigInteger, "The decision that an undo takes back."),
     _text("previous_hash", "Hash of the decision before; 64 zeros for the first."),
     _text("hash", "SHA-256 over the decision and the hash before it."),
     schema="identity",
@@ -291,7 +293,7 @@ decision = Table(
 decision_head = Table(
     "decision_head",
     metadata,
-    _column("decision_id", BigInteger, "The last decision at the time.", key=True),
+    column("decision_id", BigInteger, "The last decision at the time.", key=True),
     _text("hash", "Its hash."),
     schema="identity",
     comment="Where the log of decisions ended, noted with each of them: a log that is shorter was cut off.",
@@ -301,21 +303,21 @@ decision_head = Table(
 
 
 def _version(name: str, description: str) -> Column[Any]:
-    return _column(name, DateTime(timezone=True), description, nullable=False)
+    return column(name, DateTime(timezone=True), description, nullable=False)
 
 
 customer_history = Table(
     "customer_history",
     metadata,
     *(
-        Column(column.name, column.type, nullable=column.nullable, comment=column.comment)
-        for column in customer.columns
+        Column(known.name, known.type, nullable=known.nullable, comment=known.comment)
+        for known in customer.columns
     ),
     _version("valid_from", "When this version was published."),
     _version("valid_to", "When the next version was published, or the customer ended."),
-    _column("opened_by", BigInteger, "Publication that published this version.", nullable=False),
-    _column("closed_by", BigInteger, "Publication that ended it.", nullable=False),
-    _column("provenance", JSONB, "The rows of golden.provenance as they were then.", "user"),
+    column("opened_by", BigInteger, "Publication that published this version.", nullable=False),
+    column("closed_by", BigInteger, "Publication that ended it.", nullable=False),
+    column("provenance", JSONB, "The rows of golden.provenance as they were then.", "user"),
     PrimaryKeyConstraint("golden_id", "valid_from"),
     schema="golden",
     comment="Former versions of customers. The current ones are in golden.customer.",
@@ -325,9 +327,9 @@ Index(None, customer_history.c.valid_to)
 customer_version = Table(
     "customer_version",
     metadata,
-    _column("golden_id", Uuid, _GOLDEN_ID, _IDENTIFIER, key=True),
+    column("golden_id", Uuid, _GOLDEN_ID, _IDENTIFIER, key=True),
     _version("valid_from", "When the current version of the customer was published."),
-    _column("publication_id", BigInteger, "Publication that published it.", nullable=False),
+    column("publication_id", BigInteger, "Publication that published it.", nullable=False),
     schema="golden",
     comment="Since when customers are as they are; those without a row: since the first publication.",
 )
@@ -336,8 +338,8 @@ Index(None, customer_version.c.publication_id)
 search = Table(
     "search",
     metadata,
-    _column("golden_id", Uuid, _GOLDEN_ID, _IDENTIFIER, key=True),
-    _column("terms", ARRAY(Text), "What the customer can be found by.", "user", nullable=False),
+    column("golden_id", Uuid, _GOLDEN_ID, _IDENTIFIER, key=True),
+    column("terms", ARRAY(Text), "What the customer can be found by.", "user", nullable=False),
     schema="golden",
     comment="Words and marks by which customers are found; made by view golden.search_source.",
 )
@@ -347,9 +349,9 @@ Index(None, search.c.terms, postgresql_using="gin", postgresql_with=_AT_ONCE)
 search_word = Table(
     "search_word",
     metadata,
-    _column("word", Text(collation="C"), "A word of names or towns.", "user.name", key=True),
-    _column("customers", Integer, "About how many customers have it.", nullable=False),
-    _column("slips", ARRAY(Text), "The word, and the word without any one of its letters.", "user.name"),
+    column("word", Text(collation="C"), "A word of names or towns.", "user.name", key=True),
+    column("customers", Integer, "About how many customers have it.", nullable=False),
+    column("slips", ARRAY(Text), "The word, and the word without any one of its letters.", "user.name"),
     schema="golden",
     comment="Every word that customers are found by, with what typing errors make of it.",
 )

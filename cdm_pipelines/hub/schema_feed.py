@@ -22,9 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from cdm_pipelines.hub.schema import _column as column
-from cdm_pipelines.hub.schema import _comment as comment
-from cdm_pipelines.hub.schema import metadata
+from cdm_pipelines.hub.schema import column, comment_of, metadata
 
 _IDENTIFIER = "user.unique_id"
 _OPERATIONS = "system.operations"
@@ -62,7 +60,9 @@ outbox = Table(
         BigInteger,
         Identity(always=True),
         primary_key=True,
-        comment=comment("Place in the feed; positions are committed in their order, with gaps.", _OPERATIONS),
+        comment=comment_of(
+            "Place in the feed; positions are committed in their order, with gaps.", _OPERATIONS
+        ),
     ),
     column("event_id", Uuid, f"{_EVENT_ID} Consumers drop what they have seen.", nullable=False),
     column("publication_id", BigInteger, "Publication that it is part of.", nullable=False),
@@ -90,7 +90,7 @@ sink = Table(
         DateTime(timezone=True),
         nullable=False,
         server_default=func.now(),
-        comment=comment("When the position last moved.", _OPERATIONS),
+        comment=comment_of("When the position last moved.", _OPERATIONS),
     ),
     schema="ops",
     comment="How far each sink of the change feed is.",
@@ -109,7 +109,7 @@ dead_letter = Table(
         DateTime(timezone=True),
         nullable=False,
         server_default=func.now(),
-        comment=comment("When it was given up.", _OPERATIONS),
+        comment=comment_of("When it was given up.", _OPERATIONS),
     ),
     schema="ops",
     comment="Events that a sink did not take, until they are sent again.",

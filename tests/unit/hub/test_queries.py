@@ -1,6 +1,7 @@
 """Finding, showing and exporting published customers."""
 
 import datetime as dt
+from pathlib import Path
 from uuid import UUID
 
 import hub_examples as examples
@@ -8,7 +9,8 @@ import pyarrow as pa
 import pytest
 from sqlalchemy import Engine, text
 
-from cdm_pipelines.hub import queries
+from cdm_pipelines.flows.export import export_customers as export_to_file
+from cdm_pipelines.hub import load, queries
 from cdm_pipelines.hub.queries import (
     Summary,
     customer_schema,
@@ -18,6 +20,7 @@ from cdm_pipelines.hub.queries import (
 )
 from cdm_pipelines.hub.schema import customer as customer_table
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, golden_id
+from cdm_pipelines.settings import Settings
 
 
 @pytest.fixture
@@ -134,3 +137,23 @@ def test_index_serves_the_search_for_a_surname(hub: Engine) -> None:
         connection.execute(text("SET LOCAL enable_seqscan = off"))
         plan = connection.scalars(text("EXPLAIN SELECT FROM golden.customer WHERE lower(surname) = 'berg'"))
         assert "customer_surname_lower_idx" in " ".join(plan)
+
+
+@pytest.mark.parametrize("file_format", ["csv", "parquet", "jsonl"])
+def test_an_export_to_a_full_disk_ends_and_leaves_no_file(
+    hub: Engine, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file_format: str
+) -> None:
+    monkeypatch.setattr(load, "_READ_BYTES", 20)
+    with hub.begin() as connection:  # more than fits into the buffers of a connection
+        columns = ", ".join(
+            f'"{column.name}"' for column in customer_table.columns if column.name != "golden_id"
+        )
+        more = f"SELECT gen_random_uuid(), {columns} FROM golden.customer, generate_series(1, 300)"
+        connection.execute(text("UPDATE golden.customer SET title = repeat('x', 50000)"))
+        connection.execute(text(f"INSERT INTO golden.customer (golden_id, {columns}) {more}"))
+    (tmp_path / ".customers.part").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        export_to_file(settings, tmp_path / "customers", file_format)
+    assert not (tmp_path / "customers").exists()
+    with hub.connect() as connection:
+        assert summary(connection).customers == 3
