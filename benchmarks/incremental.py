@@ -88,14 +88,35 @@ def _share(made: Extracts, share: float, home: Path, out: Path) -> Share:
     night = _night(work, f"{rows:,} changed")
     before = _files(settings)
     again = _night(work, "unchanged")
-    if any(again.published.values()) or any(again.identity.values()) or _files(settings) != before:
-        raise UnequalError(f"An unchanged night changed something: {again.published}, {again.identity}")
+    untouched = _files(settings) == before
     check = _night(work, "rebuilt after it", "rebuild")
+    nights = Share(share, rows, full, night, again)
+    require_equal(nights, check, untouched=untouched)
+    return nights
+
+
+def require_equal(share: Share, check: Night, *, untouched: bool) -> None:
+    """Nights after one delta have to come to the same.
+
+    Args:
+        share: The nights.
+        check: A rebuild after them.
+        untouched: Whether the unchanged night left the lake as it was.
+
+    Raises:
+        UnequalError: They did not.
+    """
+    rows, again = share.rows, share.again
+    if any(again.published.values()) or any(again.identity.values()):
+        raise UnequalError(f"An unchanged night changed something: {again.published}, {again.identity}")
+    if not untouched:
+        raise UnequalError("An unchanged night wrote files of records or linkage")
     if any(check.published.values()):
         raise UnequalError(f"A rebuild after {rows:,} changes published others: {check.published}")
-    if full.published != night.published:
-        raise UnequalError(f"A rebuild published {full.published}, the night itself {night.published}")
-    return Share(share, rows, full, night, again)
+    if share.full.published != share.night.published:
+        raise UnequalError(
+            f"A rebuild published {share.full.published}, the night itself {share.night.published}"
+        )
 
 
 def _night(home: Path, name: str, *arguments: str) -> Night:

@@ -143,8 +143,8 @@ def _size(size: Size) -> Iterator[str]:
         rows[-1] += [f"**{share.night.together:.2f}**", f"**{share.ratio:.1%}**"]
     yield table(head, rows, "lr" + "rr" * len(size.shares))
     yield table(
-        ["Run", "Process, seconds", "CPU seconds", "Peak MiB", "PostgreSQL MiB", "Records and orders changed", "Pairs compared",
-         "Customers worked through", "Customers published", "Cores busy with other work"],
+        ["Run", "Process, seconds", "CPU seconds", "Peak MiB", "PostgreSQL MiB", "Records and orders changed",
+         "Pairs compared", "Customers worked through", "Customers published", "Cores busy with other work"],
         [row for share in size.shares for row in _runs(share)],
         "lrrrrrrrrr",
     )  # fmt: skip
