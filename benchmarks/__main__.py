@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: the whole benchmark, that of linkage or search, or a stage in this process."""
+"""``python -m benchmarks``: the whole benchmark, that of linkage, search or incremental runs, or a stage."""
 
 import sys
 

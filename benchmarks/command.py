@@ -37,6 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from benchmarks.search import main as search  # noqa: PLC0415
 
         return search(given[1:])
+    if given[:1] == ["incremental"]:
+        from benchmarks.incremental import main as incremental  # noqa: PLC0415
+
+        return incremental(given[1:])
     options = _options(given)
     try:
         report = run(options.records, options.out, with_peers=not options.skip_peers, repeat=options.repeat)

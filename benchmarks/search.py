@@ -16,16 +16,13 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Connection, text
 
-from benchmarks import extracts
+from benchmarks.homes import loaded
 from benchmarks.machine import busy_seconds, machine, versions
-from benchmarks.meter import environment, measure
-from cdm_pipelines.flows.catalogue import all_contracts
 from cdm_pipelines.flows.search import find
 from cdm_pipelines.flows.search_rank import Models
 from cdm_pipelines.hub.connection import open_hub
-from cdm_pipelines.hub.server import EmbeddedServer
 from cdm_pipelines.ingest.lake import Lake
-from cdm_pipelines.settings import Settings, load_settings, root
+from cdm_pipelines.settings import Settings, root
 
 DOCUMENT = root() / "docs" / "benchmarks-search.md"
 SIZES = (100_000, 1_000_000)
@@ -141,29 +138,11 @@ def main(arguments: Sequence[str]) -> int:
 
 def load(customers: int, out: Path) -> Settings:
     """Publish about that many generated customers, or find the home where an earlier run left them."""
-    home = out / f"search-{customers}"
-    settings = load_settings(
-        home=home,
-        lake_url=str(home / "lake"),
-        database_url=None,  # the user's own database is none of ours
-        policies=Settings.model_fields["policies"].default,
-    )
-    note = home / "loaded"
-    if not note.exists():
-        home.mkdir(parents=True, exist_ok=True)
-        made = extracts.make(round(customers * _RECORDS_PER_CUSTOMER), out)
-        delivered = settings.model_copy(update={"landing_url": str(made.landing)})
-        days = [("day", source) for source in sorted({contract.source for contract in all_contracts()})]
-        states = [(name,) for name in ("records party", "records order", "link", "stage", "publish")]
-        with EmbeddedServer(home, programs=settings.postgres_bin).running():
-            for stage in [("hub",), *days, *states]:
-                name = " ".join(stage)
-                command = [sys.executable, "-m", "benchmarks", "stage", str(home / "result.json"), *stage]
-                variables = environment(**delivered.environment(), PYTHONPATH=str(root()))
-                usage = measure(command, variables, home / f"{name}.log")
-                sys.stderr.write(f"{customers:,} customers: {name}, {usage.seconds:.1f} s\n")
-        note.touch()
-    return settings
+
+    def tell(line: str) -> None:
+        sys.stderr.write(f"{line}\n")
+
+    return loaded(round(customers * _RECORDS_PER_CUSTOMER), out / f"search-{customers}", out, tell)
 
 
 def searched(settings: Settings, queries: int) -> Size:

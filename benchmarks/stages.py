@@ -12,6 +12,8 @@ from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.settings import Settings, load_settings
 
 Counts = dict[str, object]
+NIGHT = ("records", "link", "stage", "publish")
+"""The steps of ``night``."""
 
 
 class NotPublishableError(Exception):
@@ -28,8 +30,8 @@ def hub() -> Counts:
     return {}
 
 
-def day(source: str) -> Counts:
-    """Land, validate and standardise the day of all entities of a source."""
+def day(source: str, date: str = DAY, *entities: str) -> Counts:
+    """Land, validate and standardise a day of a source, of all its entities or of some."""
     import time  # noqa: PLC0415
 
     from cdm_pipelines.flows.catalogue import contracts_of  # noqa: PLC0415
@@ -38,8 +40,10 @@ def day(source: str) -> Counts:
     settings, lake = _opened()
     rows, quarantined, seconds = 0, 0, {}
     for contract in contracts_of(source):
+        if entities and contract.entity not in entities:
+            continue
         started = time.perf_counter()
-        result = process_day(settings, lake, contract, DAY)
+        result = process_day(settings, lake, contract, date)
         seconds[contract.entity] = round(time.perf_counter() - started, 2)
         if result.stopped:
             reasons = "; ".join(v.text for v in result.verdicts.values() if v.stops)
@@ -111,6 +115,50 @@ def publish() -> Counts:
     return {"rows": customers.rows, "changed": customers.inserted + customers.updated + customers.deleted}
 
 
+def night(rebuild: str = "") -> Counts:
+    """Bring everything from records to the published version up to date, in this one process.
+
+    Args:
+        rebuild: ``rebuild`` to work through all records whatever changed.
+    """
+    import time  # noqa: PLC0415
+
+    from cdm_pipelines.contracts.canonical import Entity  # noqa: PLC0415
+    from cdm_pipelines.flows.catalogue import all_contracts  # noqa: PLC0415
+    from cdm_pipelines.flows.customers import publish_customers, stage_customers  # noqa: PLC0415
+    from cdm_pipelines.flows.decisions import constraints  # noqa: PLC0415
+    from cdm_pipelines.flows.link import link_parties  # noqa: PLC0415
+    from cdm_pipelines.flows.records import build_records  # noqa: PLC0415
+    from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
+
+    settings, lake = _opened()
+    everything = rebuild == "rebuild"
+    with open_hub(settings) as engine:
+        decided = constraints(engine)
+        clock = [time.perf_counter()]
+        built = build_records(lake, all_contracts(), tuple(Entity), rebuild=everything)
+        clock.append(time.perf_counter())
+        linked = link_parties(lake, settings, rebuild=everything, decided=decided)
+        clock.append(time.perf_counter())
+        staged = stage_customers(engine, lake, settings, rebuild=everything)
+        clock.append(time.perf_counter())
+        if staged.stopped:
+            raise NotPublishableError("; ".join(v.text for v in staged.verdicts.values() if v.stops))
+        changes = publish_customers(engine)
+        clock.append(time.perf_counter())
+    return {
+        "seconds": {name: clock[at + 1] - clock[at] for at, name in enumerate(NIGHT)},
+        "records": built.changed,
+        "compared": sum(linked.compared.values()),
+        "customers": staged.customers,
+        "worked": staged.worked,
+        "identity": {name: count for name, count in staged.identity.items() if name != "kept"},
+        "published": {
+            name: change.inserted + change.updated + change.deleted for name, change in changes.items()
+        },
+    }
+
+
 def quality(truth: str, *folders: str) -> Counts:
     """Hold the clusters, ours and those of Splink at each of its thresholds, against the truth."""
     from benchmarks.quality import against_truth  # noqa: PLC0415
@@ -140,6 +188,7 @@ STAGES: Mapping[str, Callable[..., Counts]] = {
     "link": link,
     "stage": stage,
     "publish": publish,
+    "night": night,
     "quality": quality,
     "link table": link_table,
 }
