@@ -27,10 +27,13 @@ from cdm_pipelines.flows.layout import (
     standard_path,
 )
 from cdm_pipelines.ingest.lake import Lake
-from cdm_pipelines.ingest.layered import Layered
+from cdm_pipelines.ingest.layered import Layered, Mark
 from cdm_pipelines.records import Partition, current_state, records_schema, resolve_order_parties
 from cdm_pipelines.records.advance import AnewError, advance, follow
-from cdm_pipelines.records.keys import RECORD_KEY
+from cdm_pipelines.records.keys import RECORD_KEY, record_keys
+from cdm_pipelines.records.orders import orders_concerned, parties_concerned
+
+_PARTIES = records_path(Entity.PARTY)
 
 
 @dataclass(frozen=True)
@@ -73,16 +76,21 @@ def build_records(
         before = None if rebuild else _made_from(lake, entity, table)
         if before != made_from:
             changed += _bring_up(lake, entity, partitions, made_from, before)
-            made = {"mark": str(table.mark), "partitions": made_from}
+            made = {"mark": str(table.mark), "partitions": made_from, **_counts(table)}
             lake.write_text(made_path(entity), json.dumps(made, indent=1))
-        state = table.read(["source", "entity", "record_id", "active"])
-        rows += state.num_rows
-        active += pc.sum(state["active"]).as_py() or 0
-        for counts in pc.value_counts(
-            pc.binary_join_element_wise(state["source"], state["entity"], "/")
-        ).to_pylist():
-            by_source[counts["values"]] += counts["counts"]
+        counts = json.loads(lake.read_text(made_path(entity)))
+        rows += sum(counts["by_source"].values())
+        active += counts["active"]
+        by_source.update(counts["by_source"])
     return Built(rows, active, days, dict(sorted(by_source.items())), digest.hexdigest()[:16], changed)
+
+
+def _counts(table: Layered) -> dict[str, object]:
+    """Records by source entity, and how many of them are active."""
+    state = table.read(["source", "entity", "active"])
+    names = pc.binary_join_element_wise(state["source"], state["entity"], "/")
+    found = {row["values"]: row["counts"] for row in pc.value_counts(names).to_pylist()}
+    return {"by_source": dict(sorted(found.items())), "active": pc.sum(state["active"]).as_py() or 0}
 
 
 def _made_from(lake: Lake, entity: Entity, table: Layered) -> dict[str, str] | None:
@@ -93,7 +101,7 @@ def _made_from(lake: Lake, entity: Entity, table: Layered) -> dict[str, str] | N
         return None
     made = json.loads(lake.read_text(made_path(entity)))
     found: dict[str, str] = made["partitions"]
-    return found if made["mark"] == str(table.mark) else None
+    return found if made["mark"] == str(table.mark) and "by_source" in made else None
 
 
 def _bring_up(
@@ -105,12 +113,14 @@ def _bring_up(
 ) -> int:
     """Make the state that of the given days; returns the number of records that changed."""
     table = tables.records(lake, entity)
-    if entity is not Entity.ORDER and before is not None:
+    schema = _schema(entity)
+    if before is not None:
         with suppress(AnewError):
             added = _added(lake, entity, partitions, made_from, before)
+            if entity is Entity.ORDER:
+                added = _placed_anew(lake, added, before)
             table.update(added)
             return int(added.num_rows)
-    schema = _schema(entity)
     states: Iterable[pa.Table] = current_state(entity, partitions, lake.read)
     if entity is Entity.ORDER:
         parties = _parties(lake)
@@ -130,7 +140,8 @@ def _added(
     Raises:
         AnewError: A day is not later than those that are in the state, has changed or is gone.
     """
-    if any(made_from.get(path) != fingerprint for path, fingerprint in before.items()):
+    known = {path: fingerprint for path, fingerprint in before.items() if path != _PARTIES}
+    if any(made_from.get(path) != fingerprint for path, fingerprint in known.items()):
         raise AnewError("a day has changed")
     state: pa.Table | None = None
     # Only a snapshot tells of records that it does not hold.
@@ -148,10 +159,43 @@ def _added(
             raise AnewError("an earlier day has come")
         (made,) = current_state(entity, new, lake.read)
         if state is None:
-            state = tables.records(lake, entity).read(columns)
+            state = tables.records(lake, entity).read(columns or records_schema(entity).names)
         own = state.filter(pc.and_(pc.equal(state["source"], source), pc.equal(state["entity"], name)))
         pieces.append(advance(own, made, new[-1]))
     return pa.concat_tables(pieces)
+
+
+def _placed_anew(lake: Lake, added: pa.Table, before: Mapping[str, str]) -> pa.Table:
+    """New and changed orders with the party behind them, and others that have another party now.
+
+    Raises:
+        AnewError: It is not known which parties changed.
+    """
+    parties, table = _parties(lake), tables.records(lake, Entity.ORDER)
+    changes = (
+        tables.records(lake, Entity.PARTY).since(Mark.parse(before[_PARTIES])) if before[_PARTIES] else None
+    )
+    if changes is None:
+        raise AnewError("it is not known which parties changed")
+    names = records_schema(Entity.ORDER).names
+    state = table.read()
+    suspects = state.filter(
+        pc.and_(
+            pc.invert(pc.is_in(record_keys(state), value_set=record_keys(added))),
+            orders_concerned(state, changes.rows, changes.gone),
+        )
+    )
+    orders = pa.concat_tables([added.select(names), suspects.select(names)])
+    placed = resolve_order_parties(orders, parties_concerned(orders, parties)).cast(_schema(Entity.ORDER))
+    own, others = placed.slice(0, added.num_rows), placed.slice(added.num_rows)
+    keys = ("party_entity", "party_record_id")
+    stays = pc.equal(
+        *(
+            pc.binary_join_element_wise(*(pc.fill_null(t[key], "") for key in keys), "/")
+            for t in (others, suspects)
+        )
+    )
+    return pa.concat_tables([own, others.filter(pc.invert(stays))])
 
 
 def _partitions(lake: Lake, contracts: Sequence[SourceContract], entity: Entity) -> Iterator[Partition]:
@@ -208,4 +252,4 @@ def _parties(lake: Lake) -> pa.Table:
 
 def _parties_mark(lake: Lake) -> dict[str, str]:
     parties = tables.records(lake, Entity.PARTY)
-    return {records_path(Entity.PARTY): str(parties.mark) if parties.exists else ""}
+    return {_PARTIES: str(parties.mark) if parties.exists else ""}

@@ -87,10 +87,11 @@ def since(lake: Lake, published: Mapping[str, str]) -> Since | None:
 
 def apart(table: pa.Table) -> pa.Table:
     """A table of linkage with source and entity apart, which linkage knows as one."""
-    parts = pc.split_pattern(table["source"], "/", max_splits=1)
+    encoded = table["source"].combine_chunks().dictionary_encode()
+    parts = pc.split_pattern(encoded.dictionary, "/", max_splits=1)
+    source, entity = (pc.list_element(parts, at).take(encoded.indices) for at in (0, 1))
     place = table.schema.get_field_index("source")
-    split = table.set_column(place, "source", pc.list_element(parts, 0))
-    return split.add_column(place + 1, "entity", pc.list_element(parts, 1))
+    return table.set_column(place, "source", source).add_column(place + 1, "entity", entity)
 
 
 def touched(asked: Asked, lake: Lake, changed: Since, besides: pa.Table) -> Touched | None:

@@ -250,7 +250,8 @@ def promote(engine: Engine, token: UUID | None = None) -> PublishResult:
         connection.execute(delete(staged))
         if waiting is not None:
             connection.execute(delete(version))
-            connection.execute(insert(version).values(made_from=waiting.made_from))
+            rows = {name: change.rows for name, change in changes.items()}
+            connection.execute(insert(version).values(made_from=waiting.made_from, rows=rows))
         search_index.refresh(connection, publication)
         added, kept = history.count(connection, publication)
         number = publications.finish(connection, publication, _counts(changes))
@@ -267,6 +268,7 @@ def published_from(connection: Connection) -> Mapping[str, str]:
 def _apply(connection: Connection, table: Table, waiting: Staged, publication: Publication) -> Change:
     """Make a table equal to its staged version, touching only what differs."""
     new, rows = _staging_table(table.name), waiting.rows[table.name]
+    before = _count(connection, table) if waiting.in_part else 0
     columns = [column.name for column in table.columns]
     if not waiting.in_part and not connection.scalar(select(exists().select_from(table))):
         change = _fill(connection, table, new, rows) if rows else Change(0, 0, 0, 0)
@@ -292,8 +294,9 @@ def _apply(connection: Connection, table: Table, waiting: Staged, publication: P
         connection.execute(insert(table).from_select(columns, missing))
     difference.drop(connection)
     inserted, updated = counts.get("inserted", 0), counts.get("updated", 0)
-    rows = _count(connection, table) if waiting.in_part else rows
-    return Change(inserted, updated, counts.get("deleted", 0), rows - inserted - updated)
+    deleted = counts.get("deleted", 0)
+    rows = before + inserted - deleted if waiting.in_part else rows
+    return Change(inserted, updated, deleted, rows - inserted - updated)
 
 
 def _differences(connection: Connection, old: Table, new: Table, *, in_part: bool) -> Table:
@@ -360,6 +363,10 @@ def _counts(changes: Mapping[str, Change]) -> dict[str, dict[str, int]]:
 
 
 def _count(connection: Connection, table: Table) -> int:
+    """Rows of a published table, as they were noted down with the version, or counted."""
+    noted = connection.scalar(select(version.c.rows[table.name].as_integer()))
+    if noted is not None:
+        return int(noted)
     return int(connection.scalar(select(func.count()).select_from(table)) or 0)
 
 

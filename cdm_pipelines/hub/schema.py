@@ -173,6 +173,11 @@ provenance = Table(
     schema="golden",
     comment="Where each golden value comes from, by which rule, and which values lost.",
 )
+Index(
+    "provenance_decision_idx",
+    provenance.c.golden_id,
+    postgresql_where=provenance.c.decision_id.is_not(None),
+)
 
 
 def _transaction(name: str, entity: Entity, comment: str, more: Sequence[Column[Any]] = ()) -> Table:
@@ -255,6 +260,7 @@ version = Table(
     "version",
     metadata,
     column("made_from", JSONB, "What the published version was made from, by name.", nullable=False),
+    column("rows", JSONB, "Rows of each published table.", nullable=False),
     schema="ops",
     comment="One row: from where the next run goes on.",
 )

@@ -81,6 +81,9 @@ def patched(
         policy: The policy.
         threads: How many columns to work on at a time.
     """
+    if not rows.num_rows and not len(gone):
+        everywhere = np.arange(before.num_rows)
+        return before, Moved(everywhere, everywhere, everywhere[:0], np.zeros(before.num_rows, dtype=bool))
     known, names = _keys(before, policy), _keys(rows, policy)
     leaves = pc.is_in(known, value_set=pa.concat_arrays([names, gone.cast(pa.string())]))
     leaves = leaves.to_numpy(zero_copy_only=False)

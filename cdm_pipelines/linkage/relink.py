@@ -148,6 +148,8 @@ def _keys(
     policy: LinkagePolicy, before: LinkState, now: pa.Table, moved: Moved, threads: int | None
 ) -> list[Hashes]:
     """Blocking keys of all records: former ones where nothing changed."""
+    if not len(moved.changed) and not (moved.new_of_old < 0).any():
+        return before.keys
     records = encode(now.take(pa.array(moved.changed)), policy, threads, words=before.plan.words)
     keys = []
     for old, new in zip(before.keys, effective_keys(policy, records, before.plan, threads), strict=True):

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.records.keys import positions, unit_join
+from cdm_pipelines.records.keys import positions, record_keys, unit_join
 
 
 def resolve_order_parties(orders: pa.Table, parties: pa.Table) -> pa.Table:
@@ -42,3 +42,39 @@ def resolve_order_parties(orders: pa.Table, parties: pa.Table) -> pa.Table:
     return orders.append_column("party_entity", ranked["entity"].take(at)).append_column(
         "party_record_id", ranked["record_id"].take(at)
     )
+
+
+def orders_concerned(orders: pa.Table, parties: pa.Table, gone: pa.Table) -> pa.ChunkedArray:
+    """Whether each order may have another party now that these party records changed, or are gone.
+
+    Args:
+        orders: With the party found for each.
+        parties: New and changed party records.
+        gone: Keys of those that are gone.
+    """
+    names = ("source", "party_entity", "party_record_id")
+    theirs = unit_join(orders, *names)
+    former = pa.concat_arrays([record_keys(parties), record_keys(gone)])
+    found = [
+        pc.is_in(theirs, value_set=former, skip_nulls=True),
+        *(
+            pc.is_in(
+                unit_join(orders, "source", mine),
+                value_set=unit_join(parties, "source", other),
+                skip_nulls=True,
+            )
+            for mine, other in (("party_id", "record_id"), ("party_email", "email"))
+        ),
+    ]
+    return pc.or_(pc.or_(found[0], found[1]), found[2])
+
+
+def parties_concerned(orders: pa.Table, parties: pa.Table) -> pa.Table:
+    """The party records that could be behind one of these orders."""
+    found = [
+        pc.is_in(
+            unit_join(parties, "source", other), value_set=unit_join(orders, "source", mine), skip_nulls=True
+        )
+        for mine, other in (("party_id", "record_id"), ("party_email", "email"))
+    ]
+    return parties.filter(pc.or_(*found))

@@ -16,6 +16,12 @@ def upgrade() -> None:
     op.create_table(
         "version",
         sa.Column("made_from", postgresql.JSONB(), nullable=False, comment=comment.format("published")),
+        sa.Column(
+            "rows",
+            postgresql.JSONB(),
+            nullable=False,
+            comment="Rows of each published table. Privacy category: system.operations.",
+        ),
         schema="ops",
         comment="One row: from where the next run goes on.",
     )

@@ -28,6 +28,13 @@ def upgrade() -> None:
         ),
         schema="golden",
     )
+    op.create_index(
+        "provenance_decision_idx",
+        "provenance",
+        ["golden_id"],
+        schema="golden",
+        postgresql_where=sa.text("decision_id IS NOT NULL"),
+    )
     op.create_table(
         "decision",
         _column("decision_id", sa.BigInteger(), "1, 2, 3 … in the order of recording."),
