@@ -42,8 +42,9 @@ class Asked:
         return self._read(f"golden.crosswalk JOIN {corrected} USING (golden_id)", schema)
 
     def registry(self, ids: pa.Array, founders: pa.Table, schema: pa.Schema) -> pa.Table:
-        """Ids that are among the given ones or stand for one of them, those founded by one of the given records, and what
-        those stand for.
+        """Ids that are among the given ones, stand for one of them, or were founded by one of the given records.
+
+        And what the latter stand for.
         """
         self._ask(founders)
         self._ask_ids(ids)
