@@ -42,7 +42,7 @@ class Asked:
         return self._read(f"golden.crosswalk JOIN {corrected} USING (golden_id)", schema)
 
     def registry(self, ids: pa.Array, founders: pa.Table, schema: pa.Schema) -> pa.Table:
-        """Ids that are among the given ones, stand for one of them, or were founded by a given record.
+        """Ids that are among the given ones, stand for one of them, or were founded by one of the given records.
 
         And what the latter stand for.
         """

@@ -9,7 +9,6 @@ from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from uuid import uuid4
 
 import pyarrow as pa
 import pytest
@@ -32,7 +31,7 @@ from cdm_pipelines.ingest.layered import Layered
 from cdm_pipelines.settings import Settings, load_settings
 
 Row = dict[str, Any]
-FIRST_DAY = dt.date(2026, 6, 1)
+FIRST_DAY, SECOND_DAY = dt.date(2026, 6, 1), dt.date(2026, 6, 2)
 CONTACTS, ACCOUNTS, DEBTORS, SHOPPERS, ORDERS = (
     "crm/contact",
     "crm/account",
@@ -51,6 +50,7 @@ PERSON = (
     "house_number",
     "postcode",
 )
+COMPANY = ("organisation_name", "coc_number", "vat_number", "street", "postcode", "city", "phone")
 PUBLISHED = {
     "golden_id": ("identity", "golden_id"),
     "crosswalk": ("golden", "source, entity, record_id"),
@@ -64,6 +64,21 @@ EVENTS = ("staging", "golden_id, event")
 STEPS = 4
 
 
+def path(name: str, date: dt.date) -> str:
+    entity = Entity.ORDER if name == ORDERS else Entity.PARTY
+    return layout.standard_path(contract_named(name), str(date), entity)
+
+
+def lay(lake: Lake, name: str, rows: list[Row], date: dt.date) -> None:
+    """Put a day into the lake as a run leaves it there."""
+    schema = lake.schema(path(name, FIRST_DAY))
+    rows = [{**row, "extract_date": str(date), "_row": at + 2} for at, row in enumerate(rows)]
+    with lake.writer(path(name, date), schema) as writer:
+        writer.write_table(pa.Table.from_pylist(rows, schema))
+        fingerprint = sha256(repr(rows).encode()).hexdigest()
+        writer.add_key_value_metadata({layout.FINGERPRINT: fingerprint, layout.CONTENT: ""})
+
+
 @dataclass
 class Company:
     """An installation whose sources deliver what a history says."""
@@ -73,7 +88,7 @@ class Company:
     lake: Lake
     rng: random.Random
     clock: SimpleNamespace
-    today: dt.date = FIRST_DAY
+    today: dt.date = SECOND_DAY
     delivered: dict[tuple[str, dt.date], list[Row]] = field(default_factory=dict)
     happened: list[str] = field(default_factory=list)
     worked: list[tuple[int, int]] = field(default_factory=list)
@@ -82,109 +97,94 @@ class Company:
 
     def former(self, name: str, *, before_today: bool) -> list[Row]:
         """What a source delivered last, perhaps before today."""
-        dates = [date for known, date in self.delivered if known == name and FIRST_DAY < date <= self.today]
+        dates = [date for known, date in self.delivered if known == name and SECOND_DAY <= date <= self.today]
         dates = [date for date in dates if not before_today or date < self.today]
-        return (
-            [dict(row) for row in self.delivered[name, max(dates)]] if dates else self.read(name, FIRST_DAY)
-        )
+        return [dict(row) for row in self.delivered[name, max(dates)]] if dates else self.read(name)
 
-    def read(self, name: str, date: dt.date) -> list[Row]:
-        rows: list[Row] = self.lake.read(self.path(name, date)).to_pylist()
+    def read(self, name: str) -> list[Row]:
+        """What a source delivered on the first day."""
+        rows: list[Row] = self.lake.read(path(name, FIRST_DAY)).to_pylist()
         return rows
 
-    def path(self, name: str, date: dt.date) -> str:
-        entity = Entity.ORDER if name == ORDERS else Entity.PARTY
-        return layout.standard_path(contract_named(name), str(date), entity)
-
     def deliver(self, name: str, rows: list[Row], date: dt.date) -> None:
-        """Lay a day's rows as a run leaves them."""
         self.delivered[name, date] = rows
-        schema = self.lake.schema(self.path(name, FIRST_DAY))
-        rows = [{**row, "extract_date": str(date), "_row": at + 2} for at, row in enumerate(rows)]
-        with self.lake.writer(self.path(name, date), schema) as writer:
-            writer.write_table(pa.Table.from_pylist(rows, schema))
-            writer.add_key_value_metadata(
-                {layout.FINGERPRINT: sha256(repr(rows).encode()).hexdigest(), layout.CONTENT: ""}
-            )
+        lay(self.lake, name, rows, date)
 
     def one(self, rows: list[Row], **having: object) -> Row:
         return self.rng.choice([r for r in rows if all(r[name] == value for name, value in having.items())])
 
+    def named(self, what: str) -> str:
+        return f"{what}-{self.rng.getrandbits(32)}"
+
     def day(self) -> None:
-        """A few changes: on a new day, on the last one, or on that one without what it changed before."""
-        kind = self.rng.choice(["corrected"] * 4 + ["new", "anew"] * (self.today > FIRST_DAY) + ["new"])
+        """A few changes: on the last day, on a new one, or on the last one without what it changed before."""
+        kind = self.rng.choice(["corrected"] * 4 + ["new", "anew"])
         self.happened.append(f"a day: {kind}")
         self.today += dt.timedelta(days=kind == "new")
         self.clock.now += dt.timedelta(days=1)
         contacts, accounts, debtors = (
             self.former(name, before_today=kind == "anew") for name in (CONTACTS, ACCOUNTS, DEBTORS)
         )
-        shoppers = [self.one(self.read(SHOPPERS, FIRST_DAY)) for _ in range(2)]
+        shoppers = [self.one(self.read(SHOPPERS)) for _ in range(2)]
         for _ in range(self.rng.randint(1, 4)):
-            what = self.rng.choice(
-                [
-                    "somebody else",
-                    "bridge",
-                    "new",
-                    "absent",
-                    "merged",
-                    "employer",
-                    "account",
-                    "kind",
-                    "shopper",
-                ]
-            )
-            self.happened.append(what)
-            contact, other = self.one(contacts), self.one(self.rng.choice([contacts, debtors, shoppers]))
-            match what:
-                case "somebody else":
-                    contact.update({name: other[name] for name in PERSON})
-                case "bridge":
-                    half = {name: other[name] for name in PERSON[3:]}
-                    contacts.append({**contact, **half, "record_id": f"bridge-{uuid4()}"})
-                case "new":
-                    contacts.append({**other, **{n: contact[n] for n in ("source", "entity", "employer_id")},
-                                     "party_kind": "person", "record_id": f"new-{uuid4()}"})  # fmt: skip
-                case "absent":
-                    contacts.remove(contact)
-                case "merged":
-                    contact["merged_into"] = self.one(contacts)["record_id"]
-                case "employer":
-                    contact["employer_id"] = self.one(accounts)["record_id"]
-                case "account":
-                    left, right = self.rng.sample(accounts, 2)
-                    copied = (
-                        "organisation_name",
-                        "coc_number",
-                        "vat_number",
-                        "street",
-                        "postcode",
-                        "phone",
-                        "city",
-                    )
-                    left.update({name: right[name] for name in copied})
-                    self.one(accounts)["merged_into"] = right["record_id"]
-                case "kind":
-                    debtor = self.one(debtors)
-                    debtor["party_kind"] = (
-                        "person" if debtor["party_kind"] == "organisation" else "organisation"
-                    )
-                case "shopper":
-                    shoppers[0].update({name: contact[name] for name in PERSON})
-        for name, rows in ((CONTACTS, contacts), (ACCOUNTS, accounts), (DEBTORS, debtors)):
+            if self.rng.random() < 0.6:
+                self.change_person(contacts, self.one(self.rng.choice([contacts, debtors, shoppers])))
+            else:
+                self.change_company(contacts, accounts, debtors)
+        if self.rng.random() < 0.5:
+            shoppers[0].update({name: self.one(contacts)[name] for name in PERSON})
+        for name, rows in (
+            (CONTACTS, contacts),
+            (ACCOUNTS, accounts),
+            (DEBTORS, debtors),
+            (SHOPPERS, shoppers),
+        ):
             self.deliver(name, rows, self.today)
-        self.deliver(SHOPPERS, shoppers, self.today)
-        order = self.one(self.read(ORDERS, FIRST_DAY))
         guest = self.one(contacts)["email"] or "guest@mail.example"
-        self.deliver(ORDERS, [{**order, "record_id": f"#9{self.today.day}", "order_id": f"#9{self.today.day}",
-                               "party_id": None, "party_email": guest}], self.today)  # fmt: skip
-        if self.rng.random() < 0.3:
+        order = {**self.one(self.read(ORDERS)), "party_id": None, "party_email": guest}
+        number = f"#9{self.today.day}"
+        self.deliver(ORDERS, [{**order, "record_id": number, "order_id": number}], self.today)
+        if self.rng.random() < 0.2:
             self.backfill(contacts)
+
+    def change_person(self, contacts: list[Row], other: Row) -> None:
+        contact = self.one(contacts)
+        what = self.rng.choice(["somebody else", "bridge", "new", "absent", "merged"])
+        self.happened.append(what)
+        match what:
+            case "somebody else":
+                contact.update({name: other[name] for name in PERSON})
+            case "bridge":
+                half = {name: other[name] for name in PERSON[3:]}
+                contacts.append({**contact, **half, "record_id": self.named(what)})
+            case "new":
+                own = {name: contact[name] for name in ("source", "entity", "employer_id", "party_kind")}
+                contacts.append({**other, **own, "record_id": self.named(what)})
+            case "absent":
+                contacts.remove(contact)
+            case "merged":
+                contact["merged_into"] = self.one(contacts)["record_id"]
+
+    def change_company(self, contacts: list[Row], accounts: list[Row], debtors: list[Row]) -> None:
+        left, right = self.rng.sample(accounts, 2)
+        what = self.rng.choice(["employer", "same company", "merged company", "kind"])
+        self.happened.append(what)
+        match what:
+            case "employer":
+                self.one(contacts)["employer_id"] = left["record_id"]
+            case "same company":
+                left.update({name: right[name] for name in COMPANY})
+            case "merged company":
+                left["merged_into"] = right["record_id"]
+            case "kind":
+                debtor = self.one(debtors)
+                person = debtor["party_kind"] == "person"
+                debtor["party_kind"] = "organisation" if person else "person"
 
     def backfill(self, contacts: list[Row]) -> None:
         """A day from before all others."""
         self.happened.append("an earlier day")
-        earlier = [{**self.one(contacts), "record_id": f"past-{uuid4()}"}, self.one(contacts)]
+        earlier = [{**self.one(contacts), "record_id": self.named("past")}, self.one(contacts)]
         self.deliver(CONTACTS, earlier, FIRST_DAY - dt.timedelta(days=self.today.day))
 
     # What stewards decide
@@ -204,10 +204,11 @@ class Company:
                     large = self.query("SELECT golden_id::text FROM golden.crosswalk GROUP BY 1 "
                                        "HAVING count(*) > 2 ORDER BY 1")  # fmt: skip
                     (golden,) = self.rng.choice(large)
-                    [(s, e, r), *_] = self.query(
-                        f"SELECT source, entity, record_id FROM golden.crosswalk WHERE golden_id = '{golden}' ORDER BY 1, 2, 3"
+                    [(member,), *_] = self.query(
+                        "SELECT concat_ws('/', source, entity, record_id) FROM golden.crosswalk "
+                        f"WHERE golden_id = '{golden}' ORDER BY 1"
                     )
-                    decisions.different(self.engine, f"{s}/{e}/{r}", golden, stien)
+                    decisions.different(self.engine, member, golden, stien)
                 case "confirm":
                     decisions.confirm(self.engine, one, stien)
                 case "set":
@@ -255,7 +256,7 @@ def rows_of(table: Layered) -> list[Row]:
 def base(
     tmp_path_factory: pytest.TempPathFactory, new_database: Callable[..., str], _template: str
 ) -> Settings:
-    """A small company after its first day."""
+    """A small company after two days, of which the second brought nothing new."""
     home = tmp_path_factory.mktemp("base")
     generate(customers=120, days=1, seed=7, out=home)
     settings = load_settings(
@@ -268,6 +269,8 @@ def base(
     lake = Lake(settings.lake_url)
     for contract in all_contracts():
         process_day(settings, lake, contract, str(FIRST_DAY))
+    for name in (CONTACTS, ACCOUNTS, DEBTORS):
+        lay(lake, name, lake.read(path(name, FIRST_DAY)).to_pylist(), SECOND_DAY)
     build_records(lake, all_contracts(), list(Entity))
     with open_hub(settings) as engine:
         link_parties(lake, settings, decided=constraints(engine))
@@ -288,7 +291,6 @@ def company(
     shutil.copytree(base.lake_url, tmp_path / "lake")
     assert base.database_url is not None
     url = new_database(make_url(str(base.database_url.get_secret_value())).database)
-    settings = base.model_copy(update={"lake_url": str(tmp_path / "lake")})
     settings = load_settings(
         home=tmp_path, landing_url=str(tmp_path), lake_url=str(tmp_path / "lake"), database_url=url, threads=1
     )
@@ -304,25 +306,52 @@ def test_any_history_is_published_as_if_everything_were(company: Company) -> Non
     for _ in range(STEPS):
         company.day()
         company.decide()
-        company.build_and_link()
-        company.stage(rebuild=True)
-        expected = {name: company.rows(name, "staging", order) for name, (_, order) in PUBLISHED.items()}
-        events = company.rows("event", *EVENTS)
-        company.stage(rebuild=False)
-        assert company.rows("event", *EVENTS) == events, company.happened
-        promote(company.engine)
-        for name, (schema, order) in PUBLISHED.items():
-            assert company.rows(name, schema, order) == expected[name], (name, company.happened)
-        assert_accounted_for(company)
-        again = company.linked()
-        link_parties(company.lake, company.settings, decided=constraints(company.engine), rebuild=True)
-        assert company.linked() == again, company.happened
-    assert min(worked / customers for worked, customers in company.worked) < 0.5
+        publish_as_if_everything_were(company)
     assert min(worked / customers for worked, customers in company.worked) < 0.5
     build_records(company.lake, all_contracts(), list(Entity), rebuild=True)
     link_parties(company.lake, company.settings, decided=constraints(company.engine), rebuild=True)
     company.stage(rebuild=True)
     assert promote(company.engine).publication_id is None
+
+
+@pytest.mark.parametrize("company", [0], indirect=True)
+def test_a_founder_that_left_its_id_to_the_others_does_not_take_it_away(company: Company) -> None:
+    """Whoever founded an id may be of another customer than the one that has it."""
+    [(golden, founder), *_] = company.query(
+        """SELECT golden_id::text, min(record_id) FILTER (WHERE source = 'crm') FROM golden.crosswalk
+           JOIN golden.customer USING (golden_id) WHERE party_kind = 'person' GROUP BY 1
+           HAVING count(*) > 2 AND count(*) FILTER (WHERE source = 'crm') = 1 ORDER BY 1"""
+    )
+    decisions.different(company.engine, f"{CONTACTS}/{founder}", golden, Author("Stien"))
+    publish_as_if_everything_were(company)
+    whose = f"SELECT golden_id::text FROM golden.crosswalk WHERE record_id = '{founder}'"
+    [(own,)] = company.query(whose)
+    assert own != golden
+    contacts = company.read(CONTACTS)
+    company.one(contacts, record_id=founder)["job_title"] = "keeper of bees"
+    company.deliver(CONTACTS, contacts, SECOND_DAY)
+    publish_as_if_everything_were(company)
+    assert company.worked[-1][0] < 3
+    assert company.query(whose) == [(own,)]
+    status = f"SELECT status FROM identity.golden_id WHERE golden_id = '{golden}'"
+    assert company.query(status) == [("current",)]
+
+
+def publish_as_if_everything_were(company: Company) -> None:
+    """Publish what changed; it is what linking and staging everything from the same former state would publish."""
+    company.build_and_link()
+    company.stage(rebuild=True)
+    expected = {name: company.rows(name, "staging", order) for name, (_, order) in PUBLISHED.items()}
+    events = company.rows("event", *EVENTS)
+    company.stage(rebuild=False)
+    assert company.rows("event", *EVENTS) == events, company.happened
+    promote(company.engine)
+    for name, (schema, order) in PUBLISHED.items():
+        assert company.rows(name, schema, order) == expected[name], (name, company.happened)
+    assert_accounted_for(company)
+    again = company.linked()
+    link_parties(company.lake, company.settings, decided=constraints(company.engine), rebuild=True)
+    assert company.linked() == again, company.happened
 
 
 def assert_accounted_for(company: Company) -> None:

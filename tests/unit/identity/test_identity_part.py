@@ -114,7 +114,7 @@ def publish(hub: Published, now: Clusters, seeds: set[str]) -> int:
 
 
 def assert_accounted_for(hub: Published, now: Clusters, registry: pa.Table, crosswalk: pa.Table) -> None:
-    """Every record is in one customer, customers are the clusters, and every id ever published resolves or is retired."""
+    """Every record is in one customer, customers are the clusters, and every id resolves or is retired."""
     golden = dict(zip(crosswalk["record_id"].to_pylist(), crosswalk["golden_id"].to_pylist(), strict=True))
     assert golden.keys() == now.keys()
     assert len(golden) == crosswalk.num_rows
