@@ -16,6 +16,7 @@ from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.flows import layout, model_versions, tables
 from cdm_pipelines.flows.causes import write_linked_with
+from cdm_pipelines.flows.health import cluster_health, write_health
 from cdm_pipelines.flows.link_kind import KindLinked, link_changes, link_everything
 from cdm_pipelines.flows.link_state import KeptState, fingerprint, read_state, write_state
 from cdm_pipelines.identity.constraints import NOTHING_DECIDED, Constraints
@@ -23,6 +24,8 @@ from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.ingest.layered import Mark
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy
 from cdm_pipelines.linkage.drift import COUNTS, Drift, drift
+from cdm_pipelines.linkage.health import Health, Limits
+from cdm_pipelines.quality.thresholds import Thresholds
 from cdm_pipelines.settings import Settings
 
 OUTGROWN = 3
@@ -58,6 +61,7 @@ class Linked:
     expected: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     unlinkable: dict[str, float] = field(default_factory=dict)
     drift: dict[str, Drift | None] = field(default_factory=dict)
+    health: Health = field(default_factory=Health.of_nothing)
 
     def add(self, one: KindLinked) -> None:
         """Account for the records of one kind."""
@@ -144,6 +148,9 @@ def link_parties(
         linked.add(one)
     linked.model_fingerprint = sha256("".join(one.model.to_json() for one in done).encode()).hexdigest()[:16]
     publish_links(lake, done, parties)
+    limits = Thresholds.load(settings.policies / "checks.yaml").doubtful_clusters
+    linked.health = cluster_health(done, decided, Limits(limits.bridge, limits.size))
+    write_health(lake, linked.health)
     write_linked_with(lake, linked.model_fingerprint, decided)
     return linked
 

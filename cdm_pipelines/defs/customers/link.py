@@ -59,6 +59,11 @@ class LinkConfig(dg.Config):
             description="Candidate pairs agree as often as those that the models were fitted to: the largest "
             "population stability index of a comparison. Needs no labels.",
         ),
+        dg.AssetCheckSpec(
+            "doubtful_clusters",
+            asset=CLUSTERS,
+            description="Few clusters are held together by a weak bridge, over-large, or at odds with themselves.",
+        ),
     ],
     retry_policy=transient_retry_policy(),
     pool="lake",
@@ -69,11 +74,16 @@ def link(
     """Link all current party records, within what stewards decided."""
     from cdm_pipelines.flows.decisions import constraints  # noqa: PLC0415 - heavy rooms load in a run
     from cdm_pipelines.flows.link import link_parties  # noqa: PLC0415 - heavy rooms load in a run
-    from cdm_pipelines.flows.link_checks import DRIFT_UNKNOWN, REFIT, pattern_drift  # noqa: PLC0415
+    from cdm_pipelines.flows.link_checks import (  # noqa: PLC0415
+        DRIFT_UNKNOWN,
+        REFIT,
+        doubtful_clusters,
+        pattern_drift,
+    )
     from cdm_pipelines.linkage.pictures import expected_picture, odds_picture, weights_picture  # noqa: PLC0415
 
     with told_to_people():
-        limit = Thresholds.load(platform.settings.policies / "checks.yaml").pattern_drift
+        limits = Thresholds.load(platform.settings.policies / "checks.yaml")
         with platform.hub() as engine:
             decided = constraints(engine)
         linked = link_parties(
@@ -130,6 +140,9 @@ def link(
             "clusters": linked.clusters,
             "decisions": bar_chart(decided.counts, ("decision", "pairs or records")),
             "decisions fingerprint": decided.fingerprint,
+            "decisions in conflict": len(decided.decided.conflicts),
+            "health": bar_chart(linked.health.states, ("state", "clusters of two and more records")),
+            "not healthy": bar_chart(linked.health.reasons, ("reason", "clusters")),
             "sizes": bar_chart(
                 {f"{size:,}": linked.sizes[size] for size in sorted(linked.sizes)},
                 ("records in cluster", "clusters"),
@@ -145,7 +158,7 @@ def link(
         description=f"fitted on {linked.fitted_on:,} records, there are {linked.records:,} now"
         + (f"; {REFIT}" if linked.outgrown else ""),
     )
-    drift = pattern_drift(linked.drift, limit)
+    drift = pattern_drift(linked.drift, limits.pattern_drift)
     yield dg.AssetCheckResult(
         asset_key=MODEL,
         check_name="pattern_drift",
@@ -153,4 +166,13 @@ def link(
         severity=dg.AssetCheckSeverity.WARN,
         description=drift.text if drift else DRIFT_UNKNOWN,
         metadata={"figure": round(drift.figure, 6)} if drift else None,
+    )
+    doubtful = doubtful_clusters(linked.health, limits.doubtful_clusters)
+    yield dg.AssetCheckResult(
+        asset_key=CLUSTERS,
+        check_name="doubtful_clusters",
+        passed=doubtful.passed,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=doubtful.text,
+        metadata={"figure": round(doubtful.figure, 6)},
     )
