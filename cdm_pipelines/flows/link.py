@@ -56,6 +56,7 @@ class Linked:
     weights: Counter[int] = field(default_factory=Counter)
     seconds: dict[str, float] = field(default_factory=dict)
     levels: dict[str, list[Mapping[str, object]]] = field(default_factory=dict)
+    labels: dict[str, int] = field(default_factory=dict)
     models: dict[str, LinkageModel] = field(default_factory=dict)
     odds: dict[str, dict[int, int]] = field(default_factory=dict)
     expected: dict[str, list[dict[str, float]]] = field(default_factory=dict)
@@ -76,6 +77,7 @@ class Linked:
         self.compared[kind] = report["pairs"]
         self.seconds[kind] = round(one.seconds, 2)
         self.models[kind] = one.model
+        self.labels[kind] = one.model.training.get("labels", 0)
         self.odds[kind] = {int(low): count for low, count in report["odds"].items()}
         self.expected[kind] = report["expected_curve"]
         self.drift[kind] = drift(one.model, report[COUNTS])
@@ -112,7 +114,8 @@ def link_parties(
     """Link persons with persons and organisations with organisations, as far as stewards have not decided.
 
     A model is fitted when there is none, when the policy has changed, or on command; then it is kept, so that
-    days can come in any order (R4). Under a kept model only what has changed is linked, to the same outcome.
+    days can come in any order (R4). It learns from the pairs that stewards decided about, unless the settings say
+    otherwise. Under a kept model only what has changed is linked, to the same outcome.
 
     Args:
         lake: The lake.
@@ -137,7 +140,15 @@ def link_parties(
             one = link_changes(lake, kind, policy, model, before, decided=decided, threads=settings.threads)
         if one is None:
             one = link_everything(
-                lake, kind, policy, model, before, decided=decided, progress=told, threads=settings.threads
+                lake,
+                kind,
+                policy,
+                model,
+                before,
+                decided=decided,
+                labels=decided.labels if settings.learn_from_decisions else None,
+                progress=told,
+                threads=settings.threads,
             )
         if one is None:
             continue

@@ -98,6 +98,7 @@ def link(
         metadata={
             "fitted anew": dg.MetadataValue.bool(linked.fitted),
             "fingerprint": linked.model_fingerprint,
+            "decided pairs learnt from": linked.labels,
             **{
                 f"weights of {kind}": picture(weights_picture(model), "bits by comparison and level")
                 for kind, model in linked.models.items()
