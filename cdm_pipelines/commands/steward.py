@@ -161,7 +161,7 @@ def queue(
     rows = [
         {
             "priority": f"{item.priority:.2f}",
-            "doubt": str(item.doubt) if item.doubt == "conflict" else f"{item.doubt}\n{item.text}".strip(),
+            "doubt": str(item.doubt),
             "probability": "" if item.probability is None else f"{item.probability:.3f}",
             "left": f"{item.left}\n{named.get(item.left, '')}".strip(),
             "right": f"{item.right}\n{named.get(item.right, '')}".strip(),
@@ -170,6 +170,9 @@ def queue(
     ]
     show("Review queue", rows, numeric=["priority", "probability"])
     _list_conflicts([item.text for item in items if item.doubt == "conflict"])
+    for item in items:
+        if item.text and item.doubt != "conflict":
+            console.print(f"{item.left}: {item.text}.", markup=False, soft_wrap=True)
     console.print(
         f"{len(items):,} of {total:,} shown. Decide with `cdm steward same LEFT RIGHT` or `different`; a customer that "
         "is right with `confirm`."

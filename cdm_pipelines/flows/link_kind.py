@@ -192,7 +192,7 @@ def _labels_of(records: pa.Table, labels: pd.DataFrame, policy: LinkagePolicy) -
     known = _named(records["source"], records["record_id"])
     there = np.ones(len(labels), dtype=bool)
     for side in ("left", "right"):
-        names = _named(*(pa.array(labels[f"{side}_{part}"], TEXT) for part in ("source", "id")))
+        names = _named(*(pa.array(labels[f"{side}_{part}"], pa.string()) for part in ("source", "id")))
         there &= pc.is_in(names, value_set=known).to_numpy(zero_copy_only=False)
     within = (labels["left_source"] == labels["right_source"]) & labels["left_source"].isin(
         policy.duplicate_free

@@ -265,7 +265,7 @@ def _unhealthy(situation: _Situation, limit: int) -> Found:
     for place in order.tolist():
         row = int(best[place])
         mine = chosen[customer[chosen] == ones[place]]
-        told = rows.take(pa.array(np.sort(mine))).to_pylist()
+        told = rows.take(pa.array(mine[np.argsort(reason[mine])])).to_pylist()
         is_split = any(one["reason"] == Reason.SPLIT for one in told)
         items.append(
             Item(
