@@ -12,7 +12,8 @@ The order is by priority = uncertainty x value, the largest first:
   between the customer's last order and the newest order of all.
 """
 
-from collections.abc import Callable, Sequence
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -91,6 +92,20 @@ class Item:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """The size of the queue.
+
+    Attributes:
+        items: By what they are about: pairs, conflicts, customers.
+        oldest_conflict: When the first decision was made that is in conflict now. How long a pair or a customer has
+            been in doubt is not known.
+    """
+
+    items: Mapping[str, int]
+    oldest_conflict: dt.datetime | None
+
+
+@dataclass(frozen=True)
 class _Situation:
     """What finders look at; customers are places in ``facts``, which is in order of golden id."""
 
@@ -120,10 +135,21 @@ def queue(engine: Engine, lake: Lake, limit: int = 20) -> Found:
     """The first items of the queue, and how many there are in all."""
     with engine.connect() as connection:
         situation = _situation(connection, lake)
-    found = [finder(situation, limit) for finder in FINDERS]
+    found = [finder(situation, limit) for finder in FINDERS.values()]
     items = [item for some, _ in found for item in some]
     items.sort(key=lambda item: (-item.priority, item.doubt, item.left, item.right, item.text))
     return items[:limit], sum(total for _, total in found)
+
+
+def waiting(engine: Engine, lake: Lake) -> Waiting:
+    """How much there is to look at."""
+    with engine.connect() as connection:
+        situation = _situation(connection, lake)
+    conflicts = situation.constraints.decided.conflicts
+    return Waiting(
+        {name: finder(situation, 0)[1] for name, finder in FINDERS.items()},
+        min((conflict.decision.decided_at for conflict in conflicts), default=None),
+    )
 
 
 def names(engine: Engine, golden_ids: Sequence[str], *, values: bool = False) -> dict[str, str]:
@@ -301,5 +327,9 @@ def _entropy(probability: Floats) -> Floats:
 
 
 _QUEUED = (Reason.SPLIT, Reason.AGAINST, Reason.LARGE, Reason.BRIDGE)  # others are found by other finders
-FINDERS: tuple[Finder, ...] = (_doubtful_pairs, _conflicts, _unhealthy)
-"""Where doubts come from."""
+FINDERS: Mapping[str, Finder] = {
+    "pairs": _doubtful_pairs,
+    "conflicts": _conflicts,
+    "customers": _unhealthy,
+}
+"""Where doubts come from, by what they are about."""
