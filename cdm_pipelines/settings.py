@@ -140,6 +140,10 @@ class Settings(BaseSettings):
         default="NL",
         description="Country of phones and addresses that name none, where the contract says none.",
     )
+    learn_from_decisions: bool = Field(
+        default=True,
+        description="Whether a linkage model that is fitted anew learns from what stewards decided about pairs.",
+    )
     chunk_rows: int = Field(
         default=100_000, ge=1, description="Rows held in memory at a time; results do not depend on it."
     )

@@ -169,9 +169,13 @@ def queue(
         for item in items
     ]
     show("Review queue", rows, numeric=["priority", "probability"])
-    _list_conflicts([item.text for item in items if item.text])
+    _list_conflicts([item.text for item in items if item.doubt == "conflict"])
+    for item in items:
+        if item.text and item.doubt != "conflict":
+            console.print(f"{item.left}: {item.text}.", markup=False, soft_wrap=True)
     console.print(
-        f"{len(items):,} of {total:,} shown. Decide with `cdm steward same LEFT RIGHT` or `different`."
+        f"{len(items):,} of {total:,} shown. Decide with `cdm steward same LEFT RIGHT` or `different`; a customer that "
+        "is right with `confirm`."
     )
 
 

@@ -11,6 +11,7 @@ from cdm_pipelines.ingest.lake import Lake
 
 MATCHES = "link/matches.parquet"
 CLUSTERS = "link/clusters.parquet"
+HEALTH = "link/health.parquet"
 FINGERPRINT = "fingerprint"
 """Note on a table: changes when anything that it was made from changes."""
 CONTENT = "content"

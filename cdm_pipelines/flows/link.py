@@ -10,12 +10,14 @@ from functools import partial
 from hashlib import sha256
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.flows import layout, model_versions, tables
 from cdm_pipelines.flows.causes import write_linked_with
+from cdm_pipelines.flows.health import cluster_health, write_health
 from cdm_pipelines.flows.link_kind import EverythingError, KindLinked, link_changes, link_everything
 from cdm_pipelines.flows.link_state import KeptState, fingerprint, read_state, write_state
 from cdm_pipelines.identity.constraints import NOTHING_DECIDED, Constraints
@@ -23,6 +25,8 @@ from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.ingest.layered import Mark
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy
 from cdm_pipelines.linkage.drift import COUNTS, Drift, drift
+from cdm_pipelines.linkage.health import Health, Limits
+from cdm_pipelines.quality.thresholds import Thresholds
 from cdm_pipelines.settings import Settings
 
 OUTGROWN = 3
@@ -53,6 +57,7 @@ class Linked:
     weights: Counter[int] = field(default_factory=Counter)
     seconds: dict[str, float] = field(default_factory=dict)
     levels: dict[str, list[Mapping[str, object]]] = field(default_factory=dict)
+    labels: dict[str, int] = field(default_factory=dict)
     models: dict[str, LinkageModel] = field(default_factory=dict)
     odds: dict[str, dict[int, int]] = field(default_factory=dict)
     expected: dict[str, list[dict[str, float]]] = field(default_factory=dict)
@@ -60,6 +65,7 @@ class Linked:
     drift: dict[str, Drift | None] = field(default_factory=dict)
     everything: dict[str, str] = field(default_factory=dict)
     """Kinds of which all records were linked, and why."""
+    health: Health = field(default_factory=Health.of_nothing)
 
     def add(self, one: KindLinked) -> None:
         """Account for the records of one kind."""
@@ -76,6 +82,7 @@ class Linked:
             self.everything[kind] = one.why_everything
         self.seconds[kind] = round(one.seconds, 2)
         self.models[kind] = one.model
+        self.labels[kind] = one.model.training.get("labels", 0)
         self.odds[kind] = {int(low): count for low, count in report["odds"].items()}
         self.expected[kind] = report["expected_curve"]
         self.drift[kind] = drift(one.model, report[COUNTS])
@@ -112,7 +119,8 @@ def link_parties(
     """Link persons with persons and organisations with organisations, as far as stewards have not decided.
 
     A model is fitted when there is none, when the policy has changed, or on command; then it is kept, so that
-    days can come in any order (R4). Under a kept model only what has changed is linked, to the same outcome.
+    days can come in any order (R4). It learns from the pairs that stewards decided about, unless the settings say
+    otherwise. Under a kept model only what has changed is linked, to the same outcome.
 
     Args:
         lake: The lake.
@@ -130,7 +138,15 @@ def link_parties(
         model = None if refit else _kept_model(lake, kind, policy)
         told = partial(_told, progress, kind)
         one = _linked(
-            lake, kind, policy, model, rebuild=rebuild, decided=decided, told=told, threads=settings.threads
+            lake,
+            kind,
+            policy,
+            model,
+            rebuild=rebuild,
+            decided=decided,
+            labels=decided.labels if settings.learn_from_decisions else None,
+            told=told,
+            threads=settings.threads,
         )
         if one is None:
             continue
@@ -141,6 +157,9 @@ def link_parties(
         linked.add(one)
     linked.model_fingerprint = sha256("".join(one.fingerprint for one in done).encode()).hexdigest()[:16]
     publish_links(lake, done, parties)
+    limits = Thresholds.load(settings.policies / "checks.yaml").doubtful_clusters
+    linked.health = cluster_health(done, decided, Limits(limits.bridge, limits.size))
+    write_health(lake, linked.health)
     write_linked_with(lake, linked.model_fingerprint, decided)
     return linked
 
@@ -153,6 +172,7 @@ def _linked(
     *,
     rebuild: bool,
     decided: Constraints,
+    labels: pd.DataFrame | None,
     told: Callable[[str, int], None],
     threads: int | None,
 ) -> KindLinked | None:
@@ -172,7 +192,16 @@ def _linked(
         except EverythingError as error:
             why = str(error)
     return link_everything(
-        lake, kind, policy, model, before, why=why, decided=decided, progress=told, threads=threads
+        lake,
+        kind,
+        policy,
+        model,
+        before,
+        why=why,
+        decided=decided,
+        labels=labels,
+        progress=told,
+        threads=threads,
     )
 
 

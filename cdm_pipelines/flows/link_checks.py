@@ -7,6 +7,7 @@ verdict is shown (defs).
 from collections.abc import Mapping
 
 from cdm_pipelines.linkage.drift import LEAST_PAIRS, Drift
+from cdm_pipelines.linkage.health import Health, State
 from cdm_pipelines.quality.thresholds import Remark, Verdict, judge
 
 REFIT = "fit anew with `cdm run --date DAY --refit`"
@@ -27,6 +28,15 @@ def pattern_drift(drifts: Mapping[str, Drift | None], limit: Remark) -> Verdict 
     if verdict.passed:
         return verdict
     return judge(verdict.figure, limit, f"{told}. If that is here to stay, {REFIT}")
+
+
+def doubtful_clusters(health: Health, limit: Remark) -> Verdict:
+    """Whether many clusters of two and more records are in doubt."""
+    doubtful, every = health.states[State.DOUBTFUL], sum(health.states.values())
+    share = doubtful / every if every else 0.0
+    text = f"{doubtful:,} of {every:,} clusters of two and more records are in doubt: {share:.1%}"
+    verdict = judge(share, limit, text)
+    return verdict if verdict.passed else judge(share, limit, f"{text}; see `cdm steward queue`")
 
 
 def _told(drift: Drift | None, limit: Remark) -> str:

@@ -110,10 +110,14 @@ def link_everything(
     *,
     why: str,
     decided: Constraints,
+    labels: pd.DataFrame | None,
     progress: Told,
     threads: int | None,
 ) -> KindLinked | None:
-    """Link all records of a kind; None where there are none: a model fitted to nothing would be kept."""
+    """Link all records of a kind; None where there are none: a model fitted to nothing would be kept.
+
+    ``labels`` are pairs of records of any kind with ``match``, from which a fit learns.
+    """
     started = time.perf_counter()
     records = party_records(lake, kind, policy)
     if not records.num_rows:
@@ -126,6 +130,7 @@ def link_everything(
         same=known.same,
         different=known.different,
         confirmed=known.confirmed,
+        labels=_labels_of(records, labels, policy) if model is None and labels is not None else None,
         progress=progress,
         threads=threads,
         plan=before.state.plan if before is not None else None,
@@ -192,6 +197,20 @@ def link_changes(
     )
 
 
+def _labels_of(records: pa.Table, labels: pd.DataFrame, policy: LinkagePolicy) -> pd.DataFrame | None:
+    """Those labels that are of pairs which linking may make; None where there are none."""
+    known = _named(records["source"], records["record_id"])
+    there = np.ones(len(labels), dtype=bool)
+    for side in ("left", "right"):
+        names = _named(*(pa.array(labels[f"{side}_{part}"], pa.string()) for part in ("source", "id")))
+        there &= pc.is_in(names, value_set=known).to_numpy(zero_copy_only=False)
+    within = (labels["left_source"] == labels["right_source"]) & labels["left_source"].isin(
+        policy.duplicate_free
+    )
+    found = labels[there & ~within.to_numpy()]
+    return found if len(found) else None
+
+
 def _known(decided: Constraints, merged: pa.Table) -> Decided:
     """What stewards decided, and what sources merged where no steward knows better."""
     same = pd.concat([decided.same, decided.allowed(merged.to_pandas())], ignore_index=True)
@@ -228,6 +247,10 @@ def _difference(
 
 def _joined(pairs: pa.Table) -> pa.Array:
     return pc.binary_join_element_wise(*(pairs[name].combine_chunks() for name in _PAIR_KEY), "\x1f")
+
+
+def _named(source: pa.ChunkedArray, record_id: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.binary_join_element_wise(source, record_id, "\x1f")
 
 
 def _pairs(

@@ -6,14 +6,17 @@ Belongs here: what is in doubt, and the order in which it is worth a look. Does 
 The order is by priority = uncertainty x value, the largest first:
 
 - uncertainty of a pair is the entropy of its probability in bits: 1 at one half, 0 where the model is sure. What
-  contradicts a decision counts 1.
-- value is the sum over both customers of log2(1 + records) + log2(1 + orders) x 2^(-age / 365), where age is the days
+  contradicts a decision counts 1. Of a customer that may be several it is that of its weakest bridge, or of the share
+  of its pairs that contradict being of one party; 1 where it is over-large.
+- value is the sum over the customers of log2(1 + records) + log2(1 + orders) x 2^(-age / 365), where age is the days
   between the customer's last order and the newest order of all.
 """
 
-from collections.abc import Callable, Sequence
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -25,6 +28,7 @@ from sqlalchemy import Connection, Engine
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.flows import layout, tables
 from cdm_pipelines.flows.decisions import read_log
+from cdm_pipelines.flows.health import read_health
 from cdm_pipelines.hub import decisions as log
 from cdm_pipelines.hub import queries
 from cdm_pipelines.hub.load import read_table
@@ -33,6 +37,7 @@ from cdm_pipelines.identity.constraints import Constraints, constraints_of
 from cdm_pipelines.identity.effective import effective
 from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.linkage import LinkageModel
+from cdm_pipelines.linkage.health import Reason
 from cdm_pipelines.quality.shapes import shape
 from cdm_pipelines.records.keys import positions, unit_join
 
@@ -58,6 +63,10 @@ class Doubt(StrEnum):
     PAIR = "pair"  # may be one party: between the thresholds of review and match
     CONFIRMED = "confirmed apart"  # a match, but both customers are confirmed
     CONFLICT = "conflict"  # a decision without effect, for it contradicts others
+    CLUSTER = "cluster"  # one customer, but it may be several
+    SPLIT = (
+        "confirmed, falls apart"  # one confirmed customer, which nothing but the confirmation holds together
+    )
 
 
 @dataclass(frozen=True)
@@ -68,9 +77,10 @@ class Item:
         doubt: Why.
         left: Golden id; "" where a conflict names nobody published.
         right: The other golden id; "" where there is one only.
-        probability: That the two are one party, by the model; None for a conflict.
+        probability: That the two are one party, by the model; of a customer held together by a weak bridge, that
+            this is a match. None where there is no such thing.
         priority: Uncertainty x value.
-        text: Of a conflict, what is wrong.
+        text: Of a conflict and of one customer, what is wrong.
     """
 
     doubt: Doubt
@@ -79,6 +89,20 @@ class Item:
     probability: float | None
     priority: float
     text: str = ""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The size of the queue.
+
+    Attributes:
+        items: By what they are about: pairs, conflicts, customers.
+        oldest_conflict: When the first decision was made that is in conflict now. How long a pair or a customer has
+            been in doubt is not known.
+    """
+
+    items: Mapping[str, int]
+    oldest_conflict: dt.datetime | None
 
 
 @dataclass(frozen=True)
@@ -111,10 +135,21 @@ def queue(engine: Engine, lake: Lake, limit: int = 20) -> Found:
     """The first items of the queue, and how many there are in all."""
     with engine.connect() as connection:
         situation = _situation(connection, lake)
-    found = [finder(situation, limit) for finder in FINDERS]
+    found = [finder(situation, limit) for finder in FINDERS.values()]
     items = [item for some, _ in found for item in some]
     items.sort(key=lambda item: (-item.priority, item.doubt, item.left, item.right, item.text))
     return items[:limit], sum(total for _, total in found)
+
+
+def waiting(engine: Engine, lake: Lake) -> Waiting:
+    """How much there is to look at."""
+    with engine.connect() as connection:
+        situation = _situation(connection, lake)
+    conflicts = situation.constraints.decided.conflicts
+    return Waiting(
+        {name: finder(situation, 0)[1] for name, finder in FINDERS.items()},
+        min((conflict.decision.decided_at for conflict in conflicts), default=None),
+    )
 
 
 def names(engine: Engine, golden_ids: Sequence[str], *, values: bool = False) -> dict[str, str]:
@@ -231,6 +266,59 @@ def _conflicts(situation: _Situation, _limit: int) -> Found:
     return items, len(items)
 
 
+def _unhealthy(situation: _Situation, limit: int) -> Found:
+    """Customers that may be several, and confirmed ones that the evidence would split."""
+    rows = read_health(situation.lake)
+    of_interest = pa.array([*map(str, _QUEUED)])
+    rows = rows.filter(pc.is_in(rows["reason"], value_set=of_interest))
+    customer = situation.of(rows, ("source", "record_id"))
+    size, against = (rows[name].to_numpy() for name in ("records", "against"))
+    bridge = 1 / (1 + np.exp2(-np.clip(rows["bridge"].to_numpy(), -500, 500)))
+    reason = pc.index_in(rows["reason"], value_set=of_interest).to_numpy()
+    uncertainty = np.ones(len(customer))
+    is_bridge, is_against = (reason == _QUEUED.index(one) for one in (Reason.BRIDGE, Reason.AGAINST))
+    uncertainty[is_bridge] = _entropy(bridge[is_bridge])
+    uncertainty[is_against] = _entropy(2 * against[is_against] / (size[is_against] * (size[is_against] - 1)))
+    priority = uncertainty * np.append(situation.value, 0.0)[customer]
+
+    chosen = np.flatnonzero(customer >= 0)
+    # Of several reasons the most uncertain counts; all are told.
+    chosen = chosen[np.lexsort((reason[chosen], -priority[chosen], customer[chosen]))]
+    ones, first = np.unique(customer[chosen], return_index=True)
+    best = chosen[first]
+    order = np.lexsort((ones, -priority[best]))[:limit]
+    items = []
+    for place in order.tolist():
+        row = int(best[place])
+        mine = chosen[customer[chosen] == ones[place]]
+        told = rows.take(pa.array(mine[np.argsort(reason[mine])])).to_pylist()
+        is_split = any(one["reason"] == Reason.SPLIT for one in told)
+        items.append(
+            Item(
+                Doubt.SPLIT if is_split else Doubt.CLUSTER,
+                situation.golden_id(int(ones[place])),
+                "",
+                float(bridge[row]) if is_bridge[row] else None,
+                float(priority[row]),
+                "; ".join(map(_said, told)),
+            )
+        )
+    return items, len(ones)
+
+
+def _said(row: dict[str, Any]) -> str:
+    """What is wrong with a cluster, without values."""
+    match Reason(row["reason"]):
+        case Reason.SPLIT:
+            return f"only the confirmation holds {row['other_source']}/{row['other_id']}"
+        case Reason.AGAINST:
+            return f"{Reason.AGAINST}: {row['against']:,} of {row['records'] * (row['records'] - 1) // 2:,} pairs"
+        case Reason.LARGE:
+            return f"{Reason.LARGE}: {row['records']:,} records"
+        case reason:
+            return f"{reason}: {row['bridge']:+.1f} bits"
+
+
 def _entropy(probability: Floats) -> Floats:
     """In bits."""
     inside = np.clip(probability, 1e-12, 1 - 1e-12)
@@ -238,5 +326,10 @@ def _entropy(probability: Floats) -> Floats:
     return bits
 
 
-FINDERS: tuple[Finder, ...] = (_doubtful_pairs, _conflicts)
-"""Where doubts come from."""
+_QUEUED = (Reason.SPLIT, Reason.AGAINST, Reason.LARGE, Reason.BRIDGE)  # others are found by other finders
+FINDERS: Mapping[str, Finder] = {
+    "pairs": _doubtful_pairs,
+    "conflicts": _conflicts,
+    "customers": _unhealthy,
+}
+"""Where doubts come from, by what they are about."""

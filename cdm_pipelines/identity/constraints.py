@@ -53,6 +53,12 @@ class Constraints:
         return pd.DataFrame(np.hstack([left, right]), columns=list(PAIR), dtype=str)
 
     @property
+    def labels(self) -> pd.DataFrame:
+        """The pairs ``same`` and ``different`` with ``match``, true or false: what a fit can learn from."""
+        kinds = (self.same, True), (self.different, False)
+        return pd.concat([pairs.assign(match=match) for pairs, match in kinds], ignore_index=True)
+
+    @property
     def counts(self) -> dict[str, int]:
         """Pairs decided to be the same and different, and records of confirmed customers."""
         return {name: len(getattr(self, name)) for name in ("same", "different", "confirmed")}

@@ -103,7 +103,12 @@ class Health:
     """
 
     unhealthy: pa.Table
-    states: Mapping[State, int]
+    states: Mapping[str, int]
+
+    @classmethod
+    def of_nothing(cls) -> Self:
+        """Where nothing was linked."""
+        return cls(HEALTH_SCHEMA.empty_table(), dict.fromkeys(State, 0))
 
     @property
     def reasons(self) -> Counter[str]:
@@ -181,7 +186,7 @@ def health(
         Reason.BRIDGE: (open_[weak], None),
     }
     pieces = [HEALTH_SCHEMA.empty_table()]
-    states = dict.fromkeys(State, 0)
+    states: dict[str, int] = dict.fromkeys(State, 0)
     counted = np.zeros(len(member), np.bool_)
     for reason, (clusters, others) in found.items():
         states[reason.state] += int((~counted[clusters]).sum())

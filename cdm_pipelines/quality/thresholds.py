@@ -52,6 +52,16 @@ class ChurnThreshold(Threshold):
         return judge(share, self.new_model if new_model else self, text)
 
 
+class DoubtThreshold(Remark):
+    """Limit of the share of clusters in doubt, and what puts one in doubt.
+
+    A bridge of less than ``bridge`` bits above the match threshold does, and more than ``size`` records do.
+    """
+
+    bridge: float = Field(ge=0)
+    size: int = Field(ge=1)
+
+
 class Thresholds(BaseModel):
     """All thresholds of a deployment."""
 
@@ -64,6 +74,7 @@ class Thresholds(BaseModel):
     cluster_size_drift: Threshold
     id_churn: ChurnThreshold
     merges: ChurnThreshold
+    doubtful_clusters: DoubtThreshold
     pattern_drift: Remark
 
     @classmethod

@@ -1,5 +1,6 @@
 """The pipeline's models through time: drift, former models, what differs between two, and the way back."""
 
+import datetime as dt
 import re
 import shutil
 from dataclasses import replace
@@ -15,6 +16,10 @@ from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.flows import layout, model_versions
 from cdm_pipelines.flows.link import link_parties
 from cdm_pipelines.flows.link_checks import DRIFT_UNKNOWN
+from cdm_pipelines.identity.chain import Head, sealed
+from cdm_pipelines.identity.constraints import constraints_of
+from cdm_pipelines.identity.decisions import Decision, Draft, Kind, Record, confirm, different, same
+from cdm_pipelines.identity.effective import effective
 from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.linkage import LinkageModel
 from cdm_pipelines.settings import load_settings
@@ -70,6 +75,37 @@ def test_a_former_model_is_kept_told_apart_and_brought_back(own: Deployment, tmp
         fitted.fingerprint,
         changed.fingerprint,
     ], "the same model, fitted again, is no new one"
+
+
+def test_a_fit_learns_from_what_stewards_decided_unless_told_otherwise(own: Deployment) -> None:
+    lake = Lake(own.settings.lake_url)
+    parties = lake.read(layout.records_path(Entity.PARTY)).to_pylist()
+    people = [
+        Record(row["source"], row["entity"], row["record_id"])
+        for row in parties
+        if row["party_kind"] == "person"
+    ]
+    drafts = [
+        Draft(Kind.SAME, same(people[0], people[-1]), "Stien", ""),
+        Draft(Kind.DIFFERENT, different(people[1:3], people[-3:-1]), "Stien", ""),
+        Draft(Kind.DIFFERENT, different(people[3:4], [Record("crm", "contact", "nobody")]), "Stien", ""),
+        Draft(Kind.CONFIRM, confirm(people[5:8]), "Stien", ""),
+    ]
+    log: list[Decision] = []
+    for draft in drafts:
+        head = Head(log[-1].decision_id, log[-1].hash) if log else Head()
+        log.append(sealed(draft, head, dt.datetime(2026, 6, 1, tzinfo=dt.UTC)))
+    decided = constraints_of(effective(log))
+    untaught = link_parties(lake, own.settings, refit=True)
+    assert untaught.labels == {"person": 0, "organisation": 0}
+    taught = link_parties(lake, own.settings, refit=True, decided=decided)
+    assert taught.labels == {"person": 5, "organisation": 0}
+    assert taught.models["person"].comparisons != untaught.models["person"].comparisons
+    assert taught.models["organisation"] == untaught.models["organisation"]
+    deaf = own.settings.model_copy(update={"learn_from_decisions": False})
+    alone = link_parties(lake, deaf, refit=True, decided=decided)
+    assert alone.labels == {"person": 0, "organisation": 0}
+    assert alone.models == untaught.models
 
 
 def test_a_model_of_another_policy_is_not_brought_back(own: Deployment) -> None:

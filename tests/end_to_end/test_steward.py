@@ -142,6 +142,26 @@ def test_two_confirmed_customers_are_not_merged_without_review(desk: Desk) -> No
     assert desk.customer_of(leaver) == large
 
 
+def test_a_confirmed_customer_that_falls_apart_stays_and_is_proposed_to_be_split(desk: Desk) -> None:
+    (one, [record]), (other, [stranger]) = desk.made_of("= 1")[-2:]
+    joined = recorded(desk.steward("same", one, other))
+    desk.customers()
+    survivor = desk.current(one)
+    confirmed = recorded(desk.steward("confirm", survivor))
+    desk.steward("undo", str(joined))
+    desk.customers()
+    assert desk.customer_of(record) == desk.customer_of(stranger) == survivor
+    queue = desk.steward("queue", "--limit", "500")
+    assert re.search(rf"confirmed, falls apart.*{survivor}", queue)
+    assert re.search(rf"only the confirmation holds ({record}|{stranger})", queue)
+    desk.steward("undo", str(confirmed))
+    desk.customers()
+    assert desk.customer_of(record) != desk.customer_of(stranger)
+    assert "falls apart" not in desk.steward("queue", "--limit", "500")
+    told = "SELECT event, reason FROM identity.event ORDER BY publication_id DESC LIMIT 1"
+    assert desk.home.query(told) == [("restored", "decision")]
+
+
 def test_a_merge_by_mistake_in_a_source_gives_way_to_a_steward(desk: Desk) -> None:
     lake = Lake(desk.home.settings.lake_url)
     parties = lake.read(layout.records_path(Entity.PARTY))

@@ -8,6 +8,7 @@ some assets only, would leave that out.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -149,10 +150,19 @@ def staged(
 )
 def publish(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[dg.MaterializeResult[None]]:
     """Make staging the published version, in one transaction that touches only what differs."""
-    from cdm_pipelines.flows.customers import publish_customers  # noqa: PLC0415 - heavy rooms load in a run
+    from cdm_pipelines.flows import review  # noqa: PLC0415 - heavy rooms load in a run
+    from cdm_pipelines.flows.customers import publish_customers  # noqa: PLC0415
 
     with told_to_people(), platform.hub() as engine:
         changes = publish_customers(engine)
+        waiting = review.waiting(engine, platform.lake)
+    queue: dict[str, Any] = {
+        "review queue": sum(waiting.items.values()),
+        "review queue, items": bar_chart(waiting.items, ("about", "items")),
+        "decisions in conflict": waiting.items["conflicts"],
+    }
+    if waiting.oldest_conflict is not None:
+        queue["oldest conflict"] = dg.MetadataValue.timestamp(waiting.oldest_conflict)
     for name in PUBLISHED:
         change = changes[name]
         context.log.info("golden.%s: %s", name, change)
@@ -164,5 +174,6 @@ def publish(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[d
                 "updated": change.updated,
                 "deleted": change.deleted,
                 "unchanged": change.unchanged,
+                **(queue if name == "customer" else {}),
             },
         )

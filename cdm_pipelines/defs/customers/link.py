@@ -60,6 +60,11 @@ class LinkConfig(RebuildConfig):
             description="Candidate pairs agree as often as those that the models were fitted to: the largest "
             "population stability index of a comparison. Needs no labels.",
         ),
+        dg.AssetCheckSpec(
+            "doubtful_clusters",
+            asset=CLUSTERS,
+            description="Few clusters are held together by a weak bridge, over-large, or at odds with themselves.",
+        ),
     ],
     retry_policy=transient_retry_policy(),
     pool="lake",
@@ -70,11 +75,16 @@ def link(
     """Link all current party records, within what stewards decided."""
     from cdm_pipelines.flows.decisions import constraints  # noqa: PLC0415 - heavy rooms load in a run
     from cdm_pipelines.flows.link import link_parties  # noqa: PLC0415 - heavy rooms load in a run
-    from cdm_pipelines.flows.link_checks import DRIFT_UNKNOWN, REFIT, pattern_drift  # noqa: PLC0415
+    from cdm_pipelines.flows.link_checks import (  # noqa: PLC0415
+        DRIFT_UNKNOWN,
+        REFIT,
+        doubtful_clusters,
+        pattern_drift,
+    )
     from cdm_pipelines.linkage.pictures import expected_picture, odds_picture, weights_picture  # noqa: PLC0415
 
     with told_to_people():
-        limit = Thresholds.load(platform.settings.policies / "checks.yaml").pattern_drift
+        limits = Thresholds.load(platform.settings.policies / "checks.yaml")
         with platform.hub() as engine:
             decided = constraints(engine)
         linked = link_parties(
@@ -90,6 +100,7 @@ def link(
         metadata={
             "fitted anew": dg.MetadataValue.bool(linked.fitted),
             "fingerprint": linked.model_fingerprint,
+            "decided pairs learnt from": linked.labels,
             **{
                 f"weights of {kind}": picture(weights_picture(model), "bits by comparison and level")
                 for kind, model in linked.models.items()
@@ -136,6 +147,9 @@ def link(
             or "no",
             "decisions": bar_chart(decided.counts, ("decision", "pairs or records")),
             "decisions fingerprint": decided.fingerprint,
+            "decisions in conflict": len(decided.decided.conflicts),
+            "health": bar_chart(linked.health.states, ("state", "clusters of two and more records")),
+            "not healthy": bar_chart(linked.health.reasons, ("reason", "clusters")),
             "sizes": bar_chart(
                 {f"{size:,}": linked.sizes[size] for size in sorted(linked.sizes)},
                 ("records in cluster", "clusters"),
@@ -151,7 +165,7 @@ def link(
         description=f"fitted on {linked.fitted_on:,} records, there are {linked.records:,} now"
         + (f"; {REFIT}" if linked.outgrown else ""),
     )
-    drift = pattern_drift(linked.drift, limit)
+    drift = pattern_drift(linked.drift, limits.pattern_drift)
     yield dg.AssetCheckResult(
         asset_key=MODEL,
         check_name="pattern_drift",
@@ -159,4 +173,13 @@ def link(
         severity=dg.AssetCheckSeverity.WARN,
         description=drift.text if drift else DRIFT_UNKNOWN,
         metadata={"figure": round(drift.figure, 6)} if drift else None,
+    )
+    doubtful = doubtful_clusters(linked.health, limits.doubtful_clusters)
+    yield dg.AssetCheckResult(
+        asset_key=CLUSTERS,
+        check_name="doubtful_clusters",
+        passed=doubtful.passed,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=doubtful.text,
+        metadata={"figure": round(doubtful.figure, 6)},
     )

@@ -3,13 +3,16 @@
 import math
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from sqlalchemy import Engine, text
 
 from cdm_pipelines.flows import layout, review
+from cdm_pipelines.flows.review import Doubt
 from cdm_pipelines.hub.schema import customer
 from cdm_pipelines.ingest.lake import Lake
+from cdm_pipelines.linkage.health import HEALTH_SCHEMA, Reason
 from cdm_pipelines.settings import Settings
 
 RECORDS = {"a": 1, "b": 1, "c": 3, "d": 1}
@@ -74,6 +77,38 @@ def test_the_order_is_uncertainty_times_value(hub_engine: Engine, lake: Lake) ->
     assert items[2].probability == 0.75
     assert total == 3
     assert review.queue(hub_engine, lake, limit=1) == (items[:1], 3)
+
+
+def unhealthy(lake: Lake, *rows: tuple[str, Reason, int, float, int]) -> None:
+    """Clusters by a record: why, how many records, log2 odds of the bridge, contradicting pairs."""
+    names = ("record_id", "reason", "records", "bridge", "against")
+    other = {"other_source": "shop/customer", "other_id": "9"}
+    given = [dict(zip(names, row, strict=True), source="crm/contact", **other) for row in rows]
+    lake.write(layout.HEALTH, pa.Table.from_pylist(given, HEALTH_SCHEMA))
+
+
+def test_doubtful_customers_are_queued_with_their_reasons(hub_engine: Engine, lake: Lake) -> None:
+    unhealthy(
+        lake,
+        ("a0", Reason.BRIDGE, 2, 0.0, 0),
+        ("c0", Reason.BRIDGE, 3, 3.0, 1),
+        ("c0", Reason.AGAINST, 3, 3.0, 1),
+        ("d0", Reason.LARGE, 26, 99.0, 0),
+        ("b0", Reason.SPLIT, 2, np.inf, 0),
+        ("b0", Reason.MERGE, 2, np.inf, 0),
+        ("nobody", Reason.LARGE, 99, 99.0, 0),
+    )
+    items, total = review.queue(hub_engine, lake)
+    third = -(math.log2(1 / 3) / 3 + math.log2(2 / 3) * 2 / 3)
+    assert [(item.doubt, item.left, item.probability, item.text) for item in items] == [
+        (Doubt.SPLIT, golden("b"), None, "only the confirmation holds shop/customer/9"),
+        (Doubt.CLUSTER, golden("c"), None, "near-contradiction: 1 of 3 pairs; weak bridge: +3.0 bits"),
+        (Doubt.CLUSTER, golden("d"), None, "over-large: 26 records"),
+        (Doubt.CLUSTER, golden("a"), 0.5, "weak bridge: +0.0 bits"),
+    ]
+    assert [item.priority for item in items] == pytest.approx([1 + math.log2(3), third * 2, 1.5, 1])
+    assert total == 4
+    assert review.queue(hub_engine, lake, limit=2) == (items[:2], 4)
 
 
 def test_names_are_masked_unless_asked_for(hub_engine: Engine, lake: Lake) -> None:
