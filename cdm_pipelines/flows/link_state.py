@@ -16,6 +16,7 @@ from cdm_pipelines.ingest.layered import Mark
 from cdm_pipelines.linkage import LinkageModel
 from cdm_pipelines.linkage.state import LinkState
 
+_FORMAT = 1
 _TABLES = ("records", "keys", "plan", "links", "groups", "same", "different", "confirmed")
 _LAYOUT = 2  # counted up whenever a table has other columns
 
@@ -54,6 +55,8 @@ def read_state(lake: Lake, kind: str) -> KeptState | None:
     if not lake.exists(path):
         return None
     found = json.loads(lake.read_text(path))
+    if found["format"] != _FORMAT:
+        return None  # of another release: everything is linked once
     if found.get("layout") != _LAYOUT:
         return None
     folder = f"{layout.link_state_folder(kind)}/{found['number']}"
@@ -67,6 +70,7 @@ def write_state(lake: Lake, kind: str, kept: KeptState) -> None:
     for name, table in kept.state.to_tables().items():
         lake.write_arrow(f"{folder}/{kept.number}/{name}.arrow", table)
     notes = {
+        "format": _FORMAT,
         "number": kept.number,
         "model": kept.model,
         "parties": str(kept.parties),
