@@ -123,7 +123,7 @@ def test_a_cluster_that_was_confirmed_as_it_is_is_not_in_doubt(linked: LinkResul
     records = members(linked).iloc[0]
     now = confirming(linked, records)
     assert len(members(now)) == len(members(linked))
-    assert judge(now, bridge=999).states == {
+    assert judge(now, bridge=999, size=1).states == {
         State.HEALTHY: 1,
         State.DOUBTFUL: len(members(now)) - 1,
         State.CONFLICTED: 0,
