@@ -19,6 +19,7 @@ from cdm_pipelines.linkage.policy import Similarity
 Levels = npt.NDArray[np.int8]
 Texts = npt.NDArray[np.object_]
 MISSING = -1
+_FEW = 5_000
 
 
 def on_distinct(
@@ -43,7 +44,7 @@ def similarity(left: list[str], right: list[str], how: Similarity) -> npt.NDArra
         "token_set": fuzz.token_set_ratio,
     }
     found: npt.NDArray[np.float32] = process.cpdist(
-        left, right, scorer=scorers[how], dtype=np.float32, workers=-1
+        left, right, scorer=scorers[how], dtype=np.float32, workers=_workers(left)
     )
     return found / np.float32(100) if how.startswith("token") else found
 
@@ -53,9 +54,14 @@ def edits(left: list[str], right: list[str], most: int) -> npt.NDArray[np.uint8]
     from rapidfuzz import distance, process  # noqa: PLC0415 - loaded where strings are compared
 
     found: npt.NDArray[np.uint8] = process.cpdist(
-        left, right, scorer=distance.OSA.distance, dtype=np.uint8, score_cutoff=most, workers=-1
+        left, right, scorer=distance.OSA.distance, dtype=np.uint8, score_cutoff=most, workers=_workers(left)
     )
     return found
+
+
+def _workers(texts: list[str]) -> int:
+    """All processors, or one where starting the others takes longer than the work."""
+    return -1 if len(texts) > _FEW else 1
 
 
 def one_edit(column: Column, left: Codes, right: Codes) -> npt.NDArray[np.bool_]:

@@ -4,9 +4,11 @@ import datetime as dt
 import random
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from tempfile import mkdtemp
 from types import SimpleNamespace
 from typing import Any
 
@@ -280,25 +282,39 @@ def base(
 
 
 @pytest.fixture
-def company(
-    request: pytest.FixtureRequest,
+def found(
     base: Settings,
     tmp_path: Path,
     new_database: Callable[..., str],
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Company]:
-    """The company with a history of its own, and a clock."""
-    shutil.copytree(base.lake_url, tmp_path / "lake")
-    assert base.database_url is not None
-    url = new_database(make_url(str(base.database_url.get_secret_value())).database)
-    settings = load_settings(
-        home=tmp_path, landing_url=str(tmp_path), lake_url=str(tmp_path / "lake"), database_url=url, threads=1
-    )
+) -> Iterator[Callable[[int], Company]]:
+    """A function that makes copies of the company, each with a history of its own; they share a clock."""
     clock = SimpleNamespace(now=dt.datetime.now(dt.UTC))
     told = SimpleNamespace(datetime=SimpleNamespace(now=lambda _: clock.now), date=dt.date, UTC=dt.UTC)
     monkeypatch.setattr(decisions, "dt", told)
-    with open_hub(settings) as engine:
-        yield Company(settings, engine, Lake(settings.lake_url), random.Random(request.param), clock)
+    assert base.database_url is not None
+    template = make_url(base.database_url.get_secret_value()).database
+    with ExitStack() as stack:
+
+        def make(seed: int) -> Company:
+            home = Path(mkdtemp(dir=tmp_path))
+            shutil.copytree(base.lake_url, home / "lake")
+            settings = load_settings(
+                home=home,
+                landing_url=str(home),
+                lake_url=str(home / "lake"),
+                database_url=new_database(template),
+                threads=1,
+            )
+            engine = stack.enter_context(open_hub(settings))
+            return Company(settings, engine, Lake(settings.lake_url), random.Random(seed), clock)
+
+        yield make
+
+
+@pytest.fixture
+def company(request: pytest.FixtureRequest, found: Callable[[int], Company]) -> Company:
+    return found(request.param)
 
 
 @pytest.mark.parametrize("company", range(6), indirect=True)
@@ -352,6 +368,75 @@ def publish_as_if_everything_were(company: Company) -> None:
     again = company.linked()
     link_parties(company.lake, company.settings, decided=constraints(company.engine), rebuild=True)
     assert company.linked() == again, company.happened
+
+
+def test_the_same_events_in_any_order_end_with_the_same_customers(found: Callable[[int], Company]) -> None:
+    """Days, earlier days, days that come anew and decisions, published one by one or all at once (R4)."""
+    at_once = found(0)
+    for event in events(at_once):
+        event()
+    publish(at_once)
+    assert values(at_once) != values(found(0))
+    for seed in (1, 2):
+        one_by_one = found(0)
+        shuffled = events(one_by_one)
+        random.Random(seed).shuffle(shuffled)
+        for event in shuffled:
+            event()
+            publish(one_by_one)
+        assert values(one_by_one) == values(at_once)
+        assert min(worked / customers for worked, customers in one_by_one.worked) < 0.5
+
+
+def events(company: Company) -> list[Callable[[], object]]:
+    """What happens to the company, the same for each copy of it."""
+    stien, third, fourth = Author("Stien"), SECOND_DAY + dt.timedelta(1), SECOND_DAY + dt.timedelta(2)
+    contacts, debtors, shoppers = (company.read(name) for name in (CONTACTS, DEBTORS, SHOPPERS))
+    names = ["/".join((row["source"], row["entity"], row["record_id"])) for row in contacts]
+    later = [dict(row) for row in contacts]
+    for row in later[10:14]:
+        row.update({name: company.one(debtors)[name] for name in PERSON})
+    latest = [dict(row) for row in later[:20] + later[21:]]
+    latest[12]["email"], latest[30]["merged_into"] = latest[40]["email"], latest[31]["record_id"]
+    corrected = [
+        {**row, "mobile": row["mobile"] or contacts[place]["mobile"]} for place, row in enumerate(debtors)
+    ]
+    past = [{**contacts[50], "surname": "Voorheen"}, {**contacts[51], "record_id": "past"}]
+    order = {**company.one(company.read(ORDERS)), "record_id": "#9", "order_id": "#9"}
+    bought = {**order, "party_id": None, "party_email": contacts[11]["email"] or "guest@mail.example"}
+    moved = {**shoppers[5], **{name: contacts[60][name] for name in PERSON}}
+    return [
+        lambda: company.deliver(CONTACTS, later, third),
+        lambda: company.deliver(CONTACTS, latest, fourth),
+        lambda: company.deliver(CONTACTS, past, FIRST_DAY - dt.timedelta(9)),
+        lambda: company.deliver(DEBTORS, corrected, SECOND_DAY),
+        lambda: company.deliver(SHOPPERS, [moved], third),
+        lambda: company.deliver(ORDERS, [bought], third),
+        lambda: decisions.same(company.engine, names[0], names[1], stien),
+        lambda: decisions.different(company.engine, names[2], names[3], stien),
+        lambda: decisions.different(company.engine, names[30], names[31], stien),
+        lambda: decisions.set_value(
+            company.engine, company.lake, names[70], "job_title", "baker", author=stien
+        ),
+    ]
+
+
+def publish(company: Company) -> None:
+    company.build_and_link()
+    company.stage(rebuild=False)
+    promote(company.engine)
+    assert_accounted_for(company)
+
+
+def values(company: Company) -> tuple[set[frozenset[str]], list[tuple[Any, ...]]]:
+    """Clusters and golden values without golden ids, which follow the order of publication."""
+    clusters = company.query(
+        "SELECT array_agg(concat_ws('/', source, entity, record_id)) FROM golden.crosswalk GROUP BY golden_id"
+    )
+    golden = company.query(
+        "SELECT to_jsonb(c) - 'golden_id' - 'employer_id' FROM golden.customer c ORDER BY 1"
+    )
+    return {frozenset(members) for (members,) in clusters}, golden
 
 
 def assert_accounted_for(company: Company) -> None:

@@ -20,7 +20,7 @@ from cdm_pipelines.linkage.relink import EverythingError, Relinked, relink
 from cdm_pipelines.linkage.state import LinkState
 
 PEOPLE = full_people(140, seed=11)
-FEW, OTHERS = full_people(40, seed=11), full_people(120, seed=12)
+FEW, OTHERS = full_people(30, seed=11), full_people(90, seed=12)
 PAIR = ["left_source", "left_id", "right_source", "right_id"]
 
 
@@ -70,7 +70,7 @@ def change(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-HISTORY = st.lists(change(), min_size=1, max_size=3)
+HISTORY = st.lists(change(), min_size=1, max_size=2)
 
 
 def changed(people: pd.DataFrame, how: dict[str, Any], name: str) -> pd.DataFrame:
@@ -144,7 +144,7 @@ def assert_ends_as_if_everything_were_linked(policy_name: str, history: list[dic
         state = LinkState.from_tables(again.state.to_tables())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=175, deadline=None)
 @given(HISTORY)
 def test_any_history_ends_as_if_everything_were_linked(history: list[dict[str, Any]]) -> None:
     assert_ends_as_if_everything_were_linked("small", history)
