@@ -63,7 +63,7 @@ PUBLISHED = {
     "payment": ("golden", "source, entity, record_id"),
 }
 EVENTS = ("staging", "golden_id, event")
-STEPS = 4
+STEPS = 3
 
 
 def path(name: str, date: dt.date) -> str:
