@@ -132,7 +132,7 @@ class Layered:
         there = np.flatnonzero(~differs)
         aligned = before.take(at.drop_null())
         for name in schema.names:
-            differs[there] |= _differ(aligned[name], now[name].take(pa.array(there)))
+            differs[there] |= differ(aligned[name], now[name].take(pa.array(there)))
         rows, gone = now.filter(pa.array(differs)), before.filter(pc.invert(pc.is_in(former, value_set=keys)))
         if rows.num_rows + gone.num_rows > _MOST * before.num_rows:
             self.write(now, schema, fingerprint)
@@ -215,7 +215,10 @@ class Layered:
         return [base, *map(Mark.parse, later)]
 
 
-def _differ(former: pa.ChunkedArray, latter: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+def differ(former: pa.Array | pa.ChunkedArray, latter: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+    """Where two columns of one length differ; null equals null."""
+    if former.equals(latter):
+        return np.zeros(len(former), dtype=bool)
     unequal = pc.fill_null(pc.not_equal(former, latter), False)
     either = pc.xor(pc.is_null(former), pc.is_null(latter))
     found: npt.NDArray[np.bool_] = pc.or_(unequal, either).to_numpy(zero_copy_only=False)

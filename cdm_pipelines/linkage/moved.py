@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdm_pipelines.ingest.layered import differ
 from cdm_pipelines.linkage.policy import LinkagePolicy
 from cdm_pipelines.parallel import in_order
 
@@ -58,7 +59,7 @@ class Moved:
             former, latter = before[name].combine_chunks(), now[name].combine_chunks()
             if not isinstance(some, slice):
                 former, latter = former.take(pa.array(old_of_new[some])), latter.take(pa.array(some))
-            differs |= _differ(former, latter)
+            differs |= differ(former, latter)
         is_changed = old_of_new < 0
         is_changed[suspects] = differs
         new_of_old = np.full(before.num_rows, -1)
@@ -121,12 +122,3 @@ def record_names(source: pa.Array, ids: pa.Array) -> pa.Array:
 def _keys(table: pa.Table, policy: LinkagePolicy) -> pa.Array:
     ids = table[policy.id].combine_chunks()
     return record_names(table[policy.source].combine_chunks(), ids) if policy.source else ids
-
-
-def _differ(former: pa.Array, latter: pa.Array) -> Flags:
-    if former.equals(latter):
-        return np.zeros(len(former), dtype=bool)
-    unequal = pc.fill_null(pc.not_equal(former, latter), False)
-    either = pc.xor(pc.is_null(former), pc.is_null(latter))
-    found: Flags = pc.or_(unequal, either).to_numpy(zero_copy_only=False)
-    return found
