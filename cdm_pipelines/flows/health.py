@@ -32,8 +32,9 @@ def cluster_health(done: Sequence[KindLinked], decided: Constraints, limits: Lim
 
 
 def write_health(lake: Lake, found: Health) -> None:
-    """Keep the clusters that are not healthy."""
-    lake.write(layout.HEALTH, found.unhealthy)
+    """Keep the clusters that are not healthy; where they are the same as before nothing is written."""
+    if not (lake.exists(layout.HEALTH) and read_health(lake).equals(found.unhealthy)):
+        lake.write(layout.HEALTH, found.unhealthy)
 
 
 def read_health(lake: Lake) -> pa.Table:

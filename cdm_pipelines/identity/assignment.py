@@ -75,12 +75,12 @@ def assign(
         registry: The published ``REGISTRY_SCHEMA``; empty at first.
         crosswalk: The published ``CROSSWALK_SCHEMA``; empty at first.
         founding: All records: ``source, entity, record_id, first_seen``.
-        newest: Order of publication of the newest id; that of the registry given by default.
+        newest: Order of publication of the newest id, where a part is given.
 
     Raises:
         ValueError: a record appears twice, or in a cluster without being among the records.
     """
-    situation = Situation.of(clusters, registry, crosswalk, founding)
+    situation = Situation.of(clusters, registry, crosswalk, founding, part=newest is not None)
     homes = _homes(situation)
     owner = _survivors(homes, situation.clusters)
     merged_away = (homes >= 0) & (_at(owner, homes) != np.arange(situation.ids))

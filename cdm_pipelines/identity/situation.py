@@ -44,8 +44,10 @@ class Situation:
     elsewhere: npt.NDArray[np.bool_]
 
     @classmethod
-    def of(cls, clusters: pa.Table, registry: pa.Table, crosswalk: pa.Table, records: pa.Table) -> Self:
-        """Bring the tables together.
+    def of(
+        cls, clusters: pa.Table, registry: pa.Table, crosswalk: pa.Table, records: pa.Table, *, part: bool
+    ) -> Self:
+        """Bring the tables together; ``part`` says that these are not all records.
 
         Raises:
             ValueError: a record appears twice, or in a cluster without being among the records.
@@ -67,7 +69,7 @@ class Situation:
         former = np.full(count, -1, np.int64)
         there = crossed < count
         former[crossed[there]] = golden[there]
-        elsewhere = pc.equal(known["status"], CURRENT).to_numpy().copy()
+        elsewhere = pc.equal(known["status"], CURRENT).to_numpy() & part
         elsewhere[golden] = False
         return cls(
             records,

@@ -127,7 +127,9 @@ class Lake:
             yield writer
 
     def write_text(self, path: str, text: str) -> None:
-        """Write a small text file whole, for people and programs that read JSON."""
+        """Write a small text file whole, for people and programs that read JSON; the same text is not written again."""
+        if self.exists(path) and self.read_text(path) == text:
+            return
         with self._whole(path) as sink:
             sink.write(text.encode())
 
