@@ -11,13 +11,14 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import PurePosixPath
-from typing import IO
+from typing import IO, Any, cast
 from uuid import uuid4
 
 import fsspec
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem
 
 TEXT = pd.StringDtype("pyarrow")
 _ABANDONED_AFTER = timedelta(days=1)
@@ -61,6 +62,7 @@ class Lake:
     def __init__(self, url: str) -> None:
         self._filesystem, root = fsspec.core.url_to_fs(url)
         self._root = PurePosixPath(root)
+        self._is_local = isinstance(self._filesystem, LocalFileSystem)
         self.url = url
 
     def _full(self, path: str) -> str:
@@ -170,9 +172,20 @@ class Lake:
                 rows += table.num_rows
         return rows
 
+    def _source(self, path: str) -> AbstractContextManager[Any]:
+        """A table's bytes. A file on this machine is read by Arrow itself.
+
+        Arrow's threads may outlive a read through a Python file, and abort the process at its end (apache/arrow#34314).
+        """
+        full = self._full(path)
+        if self._is_local:
+            source: AbstractContextManager[Any] = pa.OSFile(full, "rb")
+            return source
+        return cast("AbstractContextManager[Any]", self._filesystem.open(full, "rb"))
+
     def read(self, path: str, columns: list[str] | None = None) -> pa.Table:
         """Read one table whole, or some of its columns."""
-        with self._filesystem.open(self._full(path), "rb") as source:
+        with self._source(path) as source:
             return pq.read_table(source, columns=columns)
 
     def write_arrow(self, path: str, table: pa.Table) -> None:
@@ -183,28 +196,28 @@ class Lake:
     def read_arrow(self, path: str) -> pa.Table:
         """Read what ``write_arrow`` wrote; a file on this machine is mapped into memory, not copied."""
         full = self._full(path)
-        if "file" in self._filesystem.protocol:
+        if self._is_local:
             return pa.ipc.open_file(pa.memory_map(full)).read_all()
         return pa.ipc.open_file(pa.BufferReader(self._filesystem.cat_file(full))).read_all()
 
     def read_batches(self, path: str, rows: int, columns: list[str] | None = None) -> Iterator[pa.Table]:
         """Read a table in pieces of at most ``rows`` rows."""
-        with self._filesystem.open(self._full(path), "rb") as source:
+        with self._source(path) as source:
             for batch in pq.ParquetFile(source).iter_batches(batch_size=rows, columns=columns):
                 yield pa.Table.from_batches([batch])
 
     def schema(self, path: str) -> pa.Schema:
         """Column names and types of a table, without reading its rows."""
-        with self._filesystem.open(self._full(path), "rb") as source:
+        with self._source(path) as source:
             return pq.read_schema(source)
 
     def notes(self, path: str) -> dict[str, str]:
         """What the writer of a table noted with it: fingerprints, file names."""
-        with self._filesystem.open(self._full(path), "rb") as source:
+        with self._source(path) as source:
             found = pq.read_metadata(source).metadata or {}
         return {key.decode(): value.decode() for key, value in found.items() if key != b"ARROW:schema"}
 
     def count(self, path: str) -> int:
         """Number of rows of a table, without reading them."""
-        with self._filesystem.open(self._full(path), "rb") as source:
+        with self._source(path) as source:
             return int(pq.read_metadata(source).num_rows)
