@@ -14,7 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from cdm_pipelines.linkage.blocking import Allowed, Oversized, bind, stream
+from cdm_pipelines.linkage.binding import bind
+from cdm_pipelines.linkage.blocking import Allowed, Oversized, stream
 from cdm_pipelines.linkage.encode import Records, encode
 from cdm_pipelines.linkage.policy import LinkagePolicy
 from cdm_pipelines.linkage.truth import Codes, entities

@@ -16,7 +16,8 @@ import pyarrow as pa
 
 from cdm_pipelines.linkage import report
 from cdm_pipelines.linkage.agglomerate import Labels
-from cdm_pipelines.linkage.blocking import Allowed, MadeBy, Maker, Pairs, Positions, bind, stream
+from cdm_pipelines.linkage.binding import bind
+from cdm_pipelines.linkage.blocking import Allowed, MadeBy, Maker, Pairs, Positions, stream
 from cdm_pipelines.linkage.cluster import Links, Pair, clusters, components
 from cdm_pipelines.linkage.comparers import Comparer, Packed
 from cdm_pipelines.linkage.constraints import Confirmed, Decided, alone, confirmed_groups, resolve

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.linkage.blocking import Positions, bind
+from cdm_pipelines.linkage.binding import bind
+from cdm_pipelines.linkage.blocking import Positions
 from cdm_pipelines.linkage.encode import Records, encode
 from cdm_pipelines.linkage.policy import LinkagePolicy, Rule
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from cdm_pipelines.linkage.agglomerate import Labels
-from cdm_pipelines.linkage.blocking import hashed_keys
+from cdm_pipelines.linkage.binding import hashed_keys
 from cdm_pipelines.linkage.cluster import Links
 from cdm_pipelines.linkage.constraints import Decided
 from cdm_pipelines.linkage.encode import Records

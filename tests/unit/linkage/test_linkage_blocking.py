@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdm_pipelines.linkage import LinkageError, LinkagePolicy
-from cdm_pipelines.linkage.blocking import Allowed, bind, stream
+from cdm_pipelines.linkage.binding import bind
+from cdm_pipelines.linkage.blocking import Allowed, stream
 from cdm_pipelines.linkage.encode import encode
 
 Row = dict[str, str | None]

@@ -12,7 +12,8 @@ import pytest
 from linkage_examples import full_people, full_policy, people, policy
 
 from cdm_pipelines.linkage import LinkageError, LinkageModel, LinkagePolicy, LinkResult, link
-from cdm_pipelines.linkage.blocking import MadeBy, bind
+from cdm_pipelines.linkage.binding import bind
+from cdm_pipelines.linkage.blocking import MadeBy
 from cdm_pipelines.linkage.constraints import Pair
 from cdm_pipelines.linkage.encode import encode
 from cdm_pipelines.linkage.explain import (

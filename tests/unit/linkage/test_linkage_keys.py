@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from linkage_examples import full_people, full_policy
 
 from cdm_pipelines.linkage import LinkagePolicy
-from cdm_pipelines.linkage.blocking import bind, hashed_keys
+from cdm_pipelines.linkage.binding import bind, hashed_keys
 from cdm_pipelines.linkage.encode import encode
 from cdm_pipelines.linkage.keys import PLAN_SCHEMA, BlockingPlan, Hashes, among, hashed, of_records, together
 
