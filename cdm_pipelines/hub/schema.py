@@ -87,6 +87,17 @@ def column(
     )
 
 
+def moment(name: str, description: str) -> Column[Any]:
+    """A column with the time at which its row was written."""
+    return Column(
+        name,
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=func.now(),
+        comment=comment_of(description, _OPERATIONS),
+    )
+
+
 def _canonical(attribute: Attribute) -> Column[Any]:
     return column(attribute.name, _TYPES[attribute.type], attribute.description, attribute.privacy)
 
@@ -233,13 +244,7 @@ publication = Table(
         primary_key=True,
         comment=comment_of("Number of the publication.", _OPERATIONS),
     ),
-    Column(
-        "published_at",
-        DateTime(timezone=True),
-        nullable=False,
-        server_default=func.now(),
-        comment=comment_of("When it was published.", _OPERATIONS),
-    ),
+    moment("published_at", "When it was published."),
     column("changes", JSONB, "Rows inserted, updated and deleted, per table.", nullable=False),
     schema="ops",
     comment="One row per publication that changed something.",

@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Column,
-    DateTime,
     Identity,
     Index,
     Integer,
@@ -18,11 +17,10 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
-    func,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from cdm_pipelines.hub.schema import column, comment_of, metadata
+from cdm_pipelines.hub.schema import column, comment_of, metadata, moment
 
 _IDENTIFIER = "user.unique_id"
 _OPERATIONS = "system.operations"
@@ -85,13 +83,7 @@ sink = Table(
     column("name", Text, "As policies/change_feed.yaml calls it.", key=True),
     column("position", BigInteger, "Everything up to here is delivered, or a dead letter.", nullable=False),
     column("disabled", Text, "Why nothing is sent any more; empty while the sink is in use."),
-    Column(
-        "updated_at",
-        DateTime(timezone=True),
-        nullable=False,
-        server_default=func.now(),
-        comment=comment_of("When the position last moved.", _OPERATIONS),
-    ),
+    moment("updated_at", "When the position last moved."),
     schema="ops",
     comment="How far each sink of the change feed is.",
 )
@@ -104,13 +96,7 @@ dead_letter = Table(
     column("golden_id", Uuid, "The customer, whose later events wait behind.", _IDENTIFIER, nullable=False),
     column("attempts", Integer, "Times that it was sent; 0 when it waits behind another.", nullable=False),
     column("error", Text, "What the last attempt ended with.", nullable=False),
-    Column(
-        "dead_at",
-        DateTime(timezone=True),
-        nullable=False,
-        server_default=func.now(),
-        comment=comment_of("When it was given up.", _OPERATIONS),
-    ),
+    moment("dead_at", "When it was given up."),
     schema="ops",
     comment="Events that a sink did not take, until they are sent again.",
 )
