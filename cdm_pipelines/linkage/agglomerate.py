@@ -70,7 +70,9 @@ class Groups:
 
     Attributes:
         member: For each record the lowest position of its group.
+        part: For each record the position of its component; no edge leads out of one.
         sizes: For each lowest position the number of records in the group.
+        edges: Which of the rows below are edges now; edges that fall together are added up in the first one's row.
         low, high: Groups of each edge.
         sums: Evidence added up over the edge's pairs, shape (edges, kinds, comparisons): bits for a match and for
             related records, Bayes factors for both, and the number of pairs where the comparison was made.
@@ -80,7 +82,9 @@ class Groups:
     """
 
     member: Labels
+    part: Labels
     sizes: npt.NDArray[np.int64]
+    edges: Labels
     low: Labels
     high: Labels
     sums: Floats
@@ -89,72 +93,111 @@ class Groups:
     votes: Votes
 
     @classmethod
-    def of(cls, given: Labels, left: Labels, right: Labels, evidence: Evidence) -> Self:
-        """Groups to begin with (``given``: each record's lowest position in its group) and pairs of records."""
+    def of(cls, given: Labels, part: Labels, left: Labels, right: Labels, evidence: Evidence) -> Self:
+        """Groups to begin with, and pairs of records.
+
+        Args:
+            given: Each record's lowest position in its group.
+            part: The position of its component.
+            left: The one record of each pair.
+            right: The other.
+            evidence: What is known about them.
+        """
         made = ~np.isnan(evidence.match)
         kinds = [np.where(made, bits, 0.0) for bits in (evidence.match, evidence.related)]
         factors = [np.where(made, np.exp2(bits), 0.0) for bits in (evidence.match, evidence.related)]
-        sums = np.stack([*kinds, *factors, made], axis=1)
-        sizes = np.bincount(given, minlength=len(given))
-        votes = evidence.votes.astype(np.int32)
-        groups = cls(given.copy(), sizes, left, right, sums, evidence.odds, evidence.apart, votes)
-        groups._contract(np.arange(len(left)), given)
+        groups = cls(
+            member=given.copy(),
+            part=part,
+            sizes=np.bincount(given, minlength=len(given)),
+            edges=np.arange(len(left)),
+            low=left.copy(),
+            high=right.copy(),
+            sums=np.stack([*kinds, *factors, made], axis=1),
+            best=evidence.odds.copy(),
+            apart=evidence.apart.copy(),
+            votes=evidence.votes.astype(np.int32),
+        )
+        groups.edges = groups._contracted(groups.edges, given)
         return groups
 
     def joined(self, weigh: Weigh, limits: Limits) -> Labels:
         """Join mutual best neighbours until no two groups may join; the lowest position of each record's group."""
+        odds = np.empty(len(self.low))
+        odds[self.edges] = self.evidence(weigh, self.edges)
         while True:
-            evidence = self.evidence(weigh)
-            fits = self.sizes[self.low] + self.sizes[self.high] <= limits.most
-            may = (
-                (evidence >= limits.support)
-                & (self.best >= limits.match)
-                & ~self.apart
-                & (self.votes <= 0)
-                & fits
-            )
-            chosen = np.flatnonzero(may)
+            chosen = self.edges[self._may_join(odds, limits)]
             if not len(chosen):
                 return self.member
-            chosen = chosen[np.lexsort((self.high[chosen], self.low[chosen], -evidence[chosen]))]
+            # Where no two groups of a component may join, none ever will.
+            open_ = self._marked(self.part[self.low[chosen]])
+            edges = self.edges[open_[self.part[self.low[self.edges]]]]
+            chosen = chosen[np.lexsort((self.high[chosen], self.low[chosen], -odds[chosen]))]
             mutual = chosen[_first_for_both(self.low[chosen], self.high[chosen], len(self.member))]
             low, high = self.low[mutual], self.high[mutual]
             now = np.arange(len(self.member))
             now[high] = low
             self.sizes[low] += self.sizes[high]
             self.member = now[self.member]
-            self._contract(np.arange(len(self.low)), now)
+            joined = self._marked(np.append(low, high))
+            touched = joined[self.low[edges]] | joined[self.high[edges]]
+            left = self._contracted(edges[touched], now)
+            odds[left] = self.evidence(weigh, left)
+            self.edges = np.append(edges[~touched], left)
 
-    def evidence(self, weigh: Weigh) -> Floats:
-        """Posterior log2 odds of each edge that its two groups are one party."""
-        made = self.sums[:, -1]
+    def evidence(self, weigh: Weigh, edges: Labels) -> Floats:
+        """Posterior log2 odds of edges that their two groups are one party."""
+        sums = self.sums[edges]
+        made = sums[:, -1]
         pairs = np.maximum(made, 1.0)
         # The fewer records the smaller group has, the more it is one record that must be like some of the others.
-        as_one = 1 / np.minimum(self.sizes[self.low], self.sizes[self.high])
+        as_one = 1 / np.minimum(self.sizes[self.low[edges]], self.sizes[self.high[edges]])
         totals = []
         for kind in (0, 1):
-            mean_of_bits = self.sums[:, kind] / pairs
-            bits_of_mean = np.log2(np.where(made > 0, self.sums[:, kind + 2] / pairs, 1.0))
+            mean_of_bits = sums[:, kind] / pairs
+            bits_of_mean = np.log2(np.where(made > 0, sums[:, kind + 2] / pairs, 1.0))
             totals.append(as_one * bits_of_mean.sum(axis=1) + (1 - as_one) * mean_of_bits.sum(axis=1))
         return weigh(*totals).odds
 
-    def _contract(self, edges: Labels, now: Labels) -> None:
-        """Rename groups and add up the edges that fall together."""
-        a, b = now[self.low], now[self.high]
+    def _may_join(self, odds: Floats, limits: Limits) -> npt.NDArray[np.bool_]:
+        edges = self.edges
+        together = self.sizes[self.low[edges]] + self.sizes[self.high[edges]]
+        found: npt.NDArray[np.bool_] = (
+            (odds[edges] >= limits.support)
+            & (self.best[edges] >= limits.match)
+            & ~self.apart[edges]
+            & (self.votes[edges] <= 0)
+            & (together <= limits.most)
+        )
+        return found
+
+    def _marked(self, positions: Labels) -> npt.NDArray[np.bool_]:
+        marked = np.zeros(len(self.member), dtype=np.bool_)
+        marked[positions] = True
+        return marked
+
+    def _key(self, low: Labels, high: Labels) -> Labels:
+        return low * len(self.member) + high
+
+    def _contracted(self, edges: Labels, now: Labels) -> Labels:
+        """Rename the groups of edges and add up those that fall together; the edges that are left."""
+        before = self._key(self.low[edges], self.high[edges])
+        a, b = now[self.low[edges]], now[self.high[edges]]
         low, high = np.minimum(a, b), np.maximum(a, b)
-        edges = edges[low != high]
-        edges = edges[np.lexsort((self.high[edges], self.low[edges], high[edges], low[edges]))]
-        low, high = low[edges], high[edges]
-        new = np.append(True, (low[1:] != low[:-1]) | (high[1:] != high[:-1]))[: len(low)]
-        first = np.flatnonzero(new)
-        self.low, self.high = low[first], high[first]
-        self.sums, self.best = self.sums[edges], self.best[edges]
-        self.apart, self.votes = self.apart[edges], self.votes[edges]
-        if len(first) < len(edges):
-            self.sums = np.add.reduceat(self.sums, first, axis=0)
-            self.best = np.maximum.reduceat(self.best, first)
-            self.apart = np.logical_or.reduceat(self.apart, first)
-            self.votes = np.add.reduceat(self.votes, first)
+        key = self._key(low, high)
+        # Summed in the order of the groups before, whatever order the edges have.
+        order = np.lexsort((before, key))
+        order = order[low[order] != high[order]]
+        edges, low, high, key = edges[order], low[order], high[order], key[order]
+        first = np.flatnonzero(np.append(True, key[1:] != key[:-1])[: len(key)])
+        left = edges[first]
+        self.low[left], self.high[left] = low[first], high[first]
+        if len(left) < len(edges):
+            self.sums[left] = np.add.reduceat(self.sums[edges], first, axis=0)
+            self.best[left] = np.maximum.reduceat(self.best[edges], first)
+            self.apart[left] = np.logical_or.reduceat(self.apart[edges], first)
+            self.votes[left] = np.add.reduceat(self.votes[edges], first)
+        return left
 
 
 def _first_for_both(low: Labels, high: Labels, groups: int) -> npt.NDArray[np.int64]:

@@ -25,7 +25,7 @@ from cdm_pipelines.linkage.policy import Clustering
 from cdm_pipelines.parallel import in_order
 
 _STEP = 2.0  # bits by which the threshold rises to break a component that is too large
-_BATCH = 200_000  # pairs that are judged together
+_BATCH = 60_000  # pairs that are judged together
 Pair = tuple[Positions, Positions]
 
 
@@ -101,8 +101,9 @@ def clusters(
         evidence.apart[np.isin(_key(left, right), apart)] = True
         # Positions within the batch follow positions in the table, so that the lowest stays the lowest.
         table = np.sort(nodes)
-        a, b, given = (np.searchsorted(table, of) for of in (left, right, member[table]))
-        lowest = Groups.of(given, a, b, evidence).joined(judge.weigh, limits)
+        ends = (left, right, member[table], component[table])
+        a, b, given, part = (np.searchsorted(table, of) for of in ends)
+        lowest = Groups.of(given, part, a, b, evidence).joined(judge.weigh, limits)
         return table, table[lowest], figures(lowest, given, a, b, evidence), int(last)
 
     held = Figures.none(records)
@@ -174,7 +175,7 @@ def _completed(
     a = np.repeat(np.arange(len(nodes)), partners)
     b = a + 1 + np.arange(len(a)) - np.repeat(np.cumsum(partners) - partners, partners)
     left, right = nodes[a].astype(np.int32), nodes[b].astype(np.int32)
-    new = ~np.isin(_key(left, right), _key(known.left, known.right))
+    new = ~np.isin(_key(left, right), _key(known.left, known.right), assume_unique=True)
     left, right = left[new], right[new]
     return (
         np.append(known.left, left),

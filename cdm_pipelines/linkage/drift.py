@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from cdm_pipelines.linkage.blocking import Positions
 from cdm_pipelines.linkage.comparers import Comparer, Packed
@@ -93,7 +94,8 @@ class Seen:
     ) -> Iterator[tuple[Positions, Positions, Packed]]:
         """The same chunks, counted."""
         for left, right, packed in chunks:
-            patterns, counts = np.unique(packed, return_counts=True)
+            inverse, patterns = pd.factorize(packed)
+            counts = np.bincount(inverse)
             levels = self._comparer.packing.unpack(patterns)
             found = level_counts(list(self.counts), self._comparer.sizes, levels, counts)
             self.counts = {

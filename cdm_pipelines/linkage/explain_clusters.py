@@ -250,7 +250,8 @@ def _support(subject: Subject, groups: tuple[Group, Group], left: Positions, rig
     place = {int(node): k for k, node in enumerate(nodes)}
     low, high = (np.array([place[int(node)] for node in side]) for side in (left, right))
     evidence = subject.partners.evidence(left, right, packed)
-    return float(Groups.of(given, low, high, evidence).evidence(subject.scorer.scores)[0])
+    between = Groups.of(given, np.zeros_like(given), low, high, evidence)
+    return float(between.evidence(subject.scorer.scores, between.edges)[0])
 
 
 @dataclass(frozen=True)

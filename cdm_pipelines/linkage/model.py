@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from cdm_pipelines.linkage.blocking import Positions
 from cdm_pipelines.linkage.comparers import Comparer, Packed
@@ -188,7 +189,7 @@ class Scorer:
 
     def __call__(self, left: Positions, right: Positions, packed: Packed) -> Scores:
         """Score pairs from their agreement patterns."""
-        distinct, inverse = np.unique(packed, return_inverse=True)
+        inverse, distinct = pd.factorize(packed)
         levels = self._comparer.packing.unpack(distinct)
         match = _summed(self._match, levels)[inverse]
         related = _summed(self._related, levels)[inverse]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from cdm_pipelines.linkage import em
 from cdm_pipelines.linkage import policy as spec
@@ -36,8 +37,8 @@ class Counted:
 
     def add(self, pairs: Pairs, packed: Packed) -> None:
         """Count a chunk of pairs."""
-        keys, counts = np.unique((packed << self._rules) | pairs.rules.astype(np.int64), return_counts=True)
-        keys, counts = np.concatenate([self._keys, keys]), np.concatenate([self._counts, counts])
+        inverse, keys = pd.factorize((packed << self._rules) | pairs.rules.astype(np.int64))
+        keys, counts = np.append(self._keys, keys), np.append(self._counts, np.bincount(inverse))
         self._keys, inverse = np.unique(keys, return_inverse=True)
         self._counts = np.bincount(inverse, weights=counts, minlength=len(self._keys)).astype(np.int64)
 

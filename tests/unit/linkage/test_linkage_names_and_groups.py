@@ -46,7 +46,8 @@ def groups(given: list[int], pairs: list[tuple[int, int]], bits: list[float], vo
     nothing = np.zeros(len(pairs), dtype=bool)
     evidence = Evidence(np.array(bits), match, np.zeros_like(match), nothing, np.array(votes))
     limits = Limits(match=0.0, support=0.0, most=100)
-    return list(Groups.of(np.array(given), left, right, evidence).joined(weigh, limits))
+    part = np.zeros(len(given), dtype=np.int64)
+    return list(Groups.of(np.array(given), part, left, right, evidence).joined(weigh, limits))
 
 
 TO_THREE = [(0, 3), (1, 3), (2, 3)]
