@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.sparse import coo_matrix
 
 from cdm_pipelines.linkage.encode import Codes, Column, Records
 from cdm_pipelines.linkage.errors import LinkageError, nearest
@@ -77,6 +78,13 @@ def combined(columns: Sequence[Column]) -> Codes:
     return ids.astype(np.int32)
 
 
+def by_code(codes: Codes) -> Places:
+    """The order of codes from 0 on, stable: counted, which takes a fraction of sorting them."""
+    places, size = np.arange(len(codes)), int(codes.max(initial=-1)) + 1
+    counted = coo_matrix((np.ones(len(codes), np.int8), (codes, places)), shape=(size, len(codes))).tocsr()
+    return np.asarray(counted.indices)
+
+
 def _agree(left: Codes, right: Codes) -> Flags:
     """Whether any key of the one record is a key of the other: shapes (width, pairs), -1 for none."""
     found = np.zeros(left.shape[1], dtype=bool)
@@ -129,7 +137,7 @@ class Blocks(_Partnered):
         self._cut(self._limit(largest, most_pairs))
         record, slot = np.nonzero(self.ids >= 0)
         block = self.ids[record, slot]
-        order = np.lexsort((record, block)) if self.ids.shape[1] > 1 else np.argsort(block, kind="stable")
+        order = by_code(block)  # and by record within a block, as they were
         record, block = record[order], block[order]
         if self.ids.shape[1] > 1 and len(block):
             first = np.append(True, (block[1:] != block[:-1]) | (record[1:] != record[:-1]))

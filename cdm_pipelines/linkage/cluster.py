@@ -38,7 +38,7 @@ class Links:
     odds: Floats
     packed: Packed
 
-    def at(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Links":
+    def at(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64] | slice) -> "Links":
         """Some of the links."""
         return Links(self.left[chosen], self.right[chosen], self.odds[chosen], self.packed[chosen])
 
@@ -86,8 +86,10 @@ def clusters(
     seen(0.0)
     same, different = decided
     member = components(records, *same)
-    links = _within_limits(links, same, policy.max_component, review)
-    component = components(records, np.append(links.left, same[0]), np.append(links.right, same[1]))
+    component = _joined_by(links, same, records)
+    if np.bincount(component).max(initial=0) > policy.max_component:
+        links = _within_limits(links, same, policy.max_component, review)
+        component = _joined_by(links, same, records)
     apart = _key(np.minimum(*different), np.maximum(*different))
     limits = Limits(match, policy.support, policy.max_size)
     links = links.at(np.argsort(component[links.left], kind="stable"))
@@ -95,7 +97,7 @@ def clusters(
 
     def joined(nodes: Labels) -> tuple[Labels, Labels, Figures, int]:
         first, last = component[nodes[0]], component[nodes[-1]]
-        known = links.at(np.arange(*np.searchsorted(of_link, [first, last + 1])))
+        known = links.at(slice(*np.searchsorted(of_link, [first, last + 1])))
         left, right, packed = _completed(nodes, component[nodes], known, policy.max_component, judge)
         evidence = judge.evidence(left, right, packed)
         evidence.apart[np.isin(_key(left, right), apart)] = True
@@ -123,6 +125,11 @@ def components(records: int, left: Positions, right: Positions) -> Labels:
     # The last assignment to a place stands: backwards, that is the lowest position.
     lowest[label[::-1]] = np.arange(records)[::-1]
     return np.asarray(lowest[label])
+
+
+def _joined_by(links: Links, same: Pair, records: int) -> Labels:
+    """The lowest position of each record's component."""
+    return components(records, np.append(links.left, same[0]), np.append(links.right, same[1]))
 
 
 def _key(left: Positions, right: Positions) -> npt.NDArray[np.int64]:
@@ -154,13 +161,14 @@ def _batches(component: Labels) -> Iterator[Labels]:
     sizes = np.bincount(component, minlength=len(component))
     nodes = np.flatnonzero(sizes[component] > 1)
     nodes = nodes[np.argsort(component[nodes], kind="stable")]
-    pairs = np.cumsum(sizes[component[nodes]] - 1) // 2  # of the components up to and with this record, about
+    of_node = component[nodes]
+    pairs = np.cumsum(sizes[of_node] - 1) // 2  # of the components up to and with this record, about
     start = 0
     while start < len(nodes):
         before = int(pairs[start - 1]) if start else 0
         stop = max(int(np.searchsorted(pairs, before + _BATCH, side="right")), start + 1)
-        last = component[nodes[min(stop, len(nodes)) - 1]]
-        stop = int(np.searchsorted(component[nodes], last, side="right"))
+        last = of_node[min(stop, len(nodes)) - 1]
+        stop = int(np.searchsorted(of_node, last, side="right"))
         yield nodes[start:stop]
         start = stop
 

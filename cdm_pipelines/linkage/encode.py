@@ -258,7 +258,7 @@ def linked_columns(table: pa.Table | pd.DataFrame, policy: LinkagePolicy) -> pa.
     """
     ids, sources, positions = _ordered_ids(table, policy)
     columns = {policy.id: ids} | ({policy.source: sources} if policy.source else {})
-    in_order_already = bool((positions == np.arange(len(positions))).all())
+    in_order_already = _in_order_already(positions)
     for spec in policy.columns.values():
         if spec.column not in columns:
             text = _text(table, spec.column)
@@ -314,8 +314,12 @@ def _is_ordered(ids: pa.Array, sources: pa.Array) -> bool:
 def _encode_column(values: pa.Array, how: Any, order: npt.NDArray[Any]) -> Column:
     encoded = values.dictionary_encode()
     of_distinct, distinct = _sorted_codes(clean(encoded.dictionary, how))
-    codes = _look_up(of_distinct, encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)[order])
-    return Column(codes.reshape(-1, 1), distinct)
+    codes = _look_up(of_distinct, encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False))
+    return Column((codes if _in_order_already(order) else codes[order]).reshape(-1, 1), distinct)
+
+
+def _in_order_already(order: npt.NDArray[Any]) -> bool:
+    return bool((order == np.arange(len(order))).all())
 
 
 def _check_columns(table: pa.Table | pd.DataFrame, policy: LinkagePolicy) -> None:
