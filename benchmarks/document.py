@@ -37,7 +37,7 @@ _METHOD = """\
   pages that they share count for each. PostgreSQL's is that of all its processes, with what they share counted once.
 - The database is fresh: the first load makes it. "Unchanged" runs everything after the extracts once more, with the
   fitted model kept: what a night costs on which nothing changed.
-- Splink links `records/party.parquet` of the same run, persons and organisations apart: comparisons from its library
+- Splink links `records/party` of the same run, persons and organisations apart: comparisons from its library
   with term frequencies, phones as an array, u from random pairs, m from expectation maximisation on three blocking
   rules, our own thresholds for pairs kept and linked, clusters from connected components
   ([its settings](../benchmarks/splink_linking.py)). Its clock starts before it reads the records and stops when the

@@ -11,14 +11,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from benchmarks import peers
 from benchmarks.extracts import Extracts
 from benchmarks.machine import busy_seconds
 from benchmarks.meter import Usage, environment, measure
 from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.flows import tables
 from cdm_pipelines.flows.catalogue import all_contracts
-from cdm_pipelines.flows.layout import records_path
 from cdm_pipelines.hub.server import EmbeddedServer
+from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.settings import Settings, load_settings, root
 
 STATE_STAGES = ("records party", "records order", "link", "stage", "publish")
@@ -119,7 +122,8 @@ class Bench:
     def _splink(self) -> peers.Linking | None:
         if self._python is None:
             return None
-        party = Path(self._settings.lake_url) / records_path(Entity.PARTY)
+        party = self._out / "party.parquet"
+        pq.write_table(tables.records(Lake(self._settings.lake_url), Entity.PARTY).read(), party)
         linking = peers.splink(self._python, party, self._out / "splink", self._out / "log" / "splink.log")
         self._tell(_line("Splink linking", linking.usage))
         return linking

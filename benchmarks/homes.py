@@ -4,6 +4,7 @@ Belongs here: making such a home from generated extracts, and copies of it to wo
 measured on it.
 """
 
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -67,4 +68,5 @@ def copied(home: Path, to: Path) -> Settings:
     EmbeddedServer(to, programs=settings_of(to).postgres_bin).stop()
     shutil.rmtree(to, ignore_errors=True)
     shutil.copytree(home, to)
+    os.sync()  # or the disk would still be busy with it when something is measured
     return settings_of(to)

@@ -116,7 +116,8 @@ class _Work:
 
     def everything(self) -> _Done:
         """Stage all customers."""
-        records = tables.records(self.lake, Entity.PARTY).read()
+        parties = tables.records(self.lake, Entity.PARTY)
+        records = parties.read()
         staging = Staging(self.connection)
         published = queries.read_crosswalk(self.connection, CROSSWALK_SCHEMA)
         assignment = assign(
@@ -129,7 +130,7 @@ class _Work:
         staging.add("golden_id", assignment.registry)
         staging.add("event", explained(assignment.events, movement, self.lake))
         staging.add("crosswalk", assignment.crosswalk.append_column("active", records["active"]))
-        self._golden(staging, records, assignment.crosswalk, corrected=corrections(self.connection, records))
+        self._golden(staging, records, assignment.crosswalk, corrected=corrections(self.connection, parties))
         for entity, name in TRANSACTIONS.items():
             table = tables.records(self.lake, entity)
             if table.exists:
@@ -139,14 +140,14 @@ class _Work:
 
     def part(self, changed: touched.Since) -> _Done | None:
         """Stage the customers that a change touches; None where they are too many."""
-        parties, asked = tables.records(self.lake, Entity.PARTY).read(), Asked(self.connection)
+        parties, asked = tables.records(self.lake, Entity.PARTY), Asked(self.connection)
+        everyone = parties.read([*RECORD_KEY, "party_kind", "employer_id"])
         # A set value may begin or cease to hold without a change of any record.
         corrected = corrections(self.connection, parties)
         part = touched.touched(asked, self.lake, changed, corrected.select(RECORD_KEY))
         if part is None:
             return None
-        names = record_keys(parties)
-        own = parties.filter(pc.is_in(names, value_set=record_keys(part.records)))
+        own = parties.rows(part.records)
         assignment = assign(
             part.clusters,
             part.registry,
@@ -156,11 +157,11 @@ class _Work:
         )
         moved = touched.moved(assignment.crosswalk, part.crosswalk)
         employees = touched.employed_by(
-            parties, pa.concat_tables([moved, changed.parties.rows.select(RECORD_KEY)])
+            everyone, pa.concat_tables([moved, changed.parties.rows.select(RECORD_KEY)])
         )
         others = touched.others(asked, employees, assignment.crosswalk)
         crosswalk = pa.concat_tables([assignment.crosswalk, others])
-        records = parties.filter(pc.is_in(names, value_set=record_keys(crosswalk)))
+        records = parties.rows(crosswalk)
         ids = pa.concat_tables([part.crosswalk, crosswalk])["golden_id"].combine_chunks().unique()
 
         staging = Staging(self.connection, touched=ids)
@@ -173,7 +174,7 @@ class _Work:
         staging.add("event", explained(assignment.events, movement, self.lake))
         at = positions(record_keys(crosswalk), record_keys(records))
         staging.add("crosswalk", crosswalk.append_column("active", records["active"].take(pa.array(at))))
-        employers = touched.golden_of_employers(asked, parties, records, crosswalk)
+        employers = touched.golden_of_employers(asked, everyone, records, crosswalk)
         self._golden(staging, records, crosswalk, corrected=corrected, employers=employers)
         for entity, name in TRANSACTIONS.items():
             rows = touched.orders(self.lake, entity, changed, moved)
@@ -184,7 +185,7 @@ class _Work:
                 staging.add(name, _transactions(entity, rows, known))
         staged = staging.finish(self.made_from).rows
         churn = movement.churn(queries.count_records(self.connection))
-        return _Done(parties.num_rows, _events(assignment), staged["customer"], churn)
+        return _Done(everyone.num_rows, _events(assignment), staged["customer"], churn)
 
     def _golden(
         self,

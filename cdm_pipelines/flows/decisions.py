@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.flows import tables
-from cdm_pipelines.golden.corrected import set_values
+from cdm_pipelines.golden.corrected import overruled, set_values
 from cdm_pipelines.hub import decisions as log
 from cdm_pipelines.hub import queries
 from cdm_pipelines.hub.migrate import migrate
@@ -25,6 +25,8 @@ from cdm_pipelines.identity.constraints import Constraints, constraints_of
 from cdm_pipelines.identity.decisions import Decision, DecisionError, Draft, Kind, Record
 from cdm_pipelines.identity.effective import Conflict, Effective, State, effective
 from cdm_pipelines.ingest.lake import Lake
+from cdm_pipelines.ingest.layered import Layered
+from cdm_pipelines.records import records_schema
 from cdm_pipelines.records.keys import RECORD_KEY, positions, record_keys
 from cdm_pipelines.standardise.single import read_value
 
@@ -79,16 +81,17 @@ def constraints(engine: Engine) -> Constraints:
         return constraints_of(effective(read_log(connection)))
 
 
-def corrections(connection: Connection, records: pa.Table, today: dt.date | None = None) -> pa.Table:
+def corrections(connection: Connection, parties: Layered, today: dt.date | None = None) -> pa.Table:
     """What survivorship is told: ``golden.corrected.SET_SCHEMA``.
 
     Args:
         connection: Of a migrated hub.
-        records: ``records/party``, all of it, also where only some customers are made anew: a value holds as long as
-            the records that it overruled say what they said, wherever they are now.
+        parties: ``records/party``: a value holds as long as the records that it overruled say what they said,
+            wherever they are now.
         today: The day for which values are to hold; today in UTC when left out.
     """
     decided = effective(read_log(connection)).of(Kind.SET)
+    records = parties.rows(overruled(decided)) if decided else records_schema(Entity.PARTY).empty_table()
     return set_values(decided, records, today or dt.datetime.now(dt.UTC).date())
 
 

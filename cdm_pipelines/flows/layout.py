@@ -9,8 +9,8 @@ from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.ingest.lake import Lake
 
-MATCHES = "link/matches.parquet"
-CLUSTERS = "link/clusters.parquet"
+MATCHES = "link/matches.arrow"
+CLUSTERS = "link/clusters.arrow"
 HEALTH = "link/health.parquet"
 FINGERPRINT = "fingerprint"
 """Note on a table: changes when anything that it was made from changes."""
@@ -56,7 +56,7 @@ def standard_path(contract: SourceContract, date: str, entity: Entity) -> str:
 
 def records_path(entity: Entity) -> str:
     """Current state of all records of a canonical entity."""
-    return f"records/{entity}.parquet"
+    return f"records/{entity}.arrow"
 
 
 def made_path(entity: Entity) -> str:

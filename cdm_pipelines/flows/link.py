@@ -19,7 +19,7 @@ from cdm_pipelines.flows import layout, model_versions, tables
 from cdm_pipelines.flows.causes import write_linked_with
 from cdm_pipelines.flows.health import cluster_health, write_health
 from cdm_pipelines.flows.link_kind import EverythingError, KindLinked, link_changes, link_everything
-from cdm_pipelines.flows.link_state import KeptState, fingerprint, read_state, write_state
+from cdm_pipelines.flows.link_state import KeptState, read_state, write_state
 from cdm_pipelines.identity.constraints import NOTHING_DECIDED, Constraints
 from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.ingest.layered import Mark
@@ -155,7 +155,9 @@ def link_parties(
             model_versions.put(lake, kind, one.model)
             linked.fitted = True
         linked.add(one)
-    linked.model_fingerprint = sha256("".join(one.fingerprint for one in done).encode()).hexdigest()[:16]
+    linked.model_fingerprint = sha256("".join(one.model.fingerprint for one in done).encode()).hexdigest()[
+        :16
+    ]
     publish_links(lake, done, parties)
     limits = Thresholds.load(settings.policies / "checks.yaml").doubtful_clusters
     linked.health = cluster_health(done, decided, Limits(limits.bridge, limits.size))
@@ -178,7 +180,7 @@ def _linked(
 ) -> KindLinked | None:
     """The records of one kind, linked: what has changed where that will do, or else everything."""
     before = read_state(lake, kind) if model is not None else None
-    if before is not None and model is not None and before.model != fingerprint(model):
+    if before is not None and model is not None and before.model != model.fingerprint:
         before = None
     if model is None:
         why = "a model was fitted"
@@ -234,7 +236,7 @@ def publish_links(lake: Lake, done: Sequence[KindLinked], parties: Mark) -> None
             pa.concat_tables([one.pairs_gone for one in found]),
         )
     else:
-        made_from = sha256(f"{parties} {[one.fingerprint for one in done]}".encode()).hexdigest()[:16]
+        made_from = sha256(f"{parties} {[one.model.fingerprint for one in done]}".encode()).hexdigest()[:16]
         whole = pa.concat_tables([_NO_CLUSTERS.empty_table(), *(one.clusters for one in done)])
         clusters.put([whole], whole.schema, made_from)
         pairs = pa.concat_tables(
@@ -246,11 +248,11 @@ def publish_links(lake: Lake, done: Sequence[KindLinked], parties: Mark) -> None
         if (
             one.unchanged
             and one.former is not None
-            and one.former.belongs_to(one.fingerprint, parties, outcome)
+            and one.former.belongs_to(one.model.fingerprint, parties, outcome)
         ):
             continue
         number = one.former.number + 1 if one.former is not None else _next_number(lake, one.kind)
-        write_state(lake, one.kind, KeptState(one.state, number, one.fingerprint, parties, outcome))
+        write_state(lake, one.kind, KeptState(one.state, number, one.model.fingerprint, parties, outcome))
 
 
 def _next_number(lake: Lake, kind: PartyKind) -> int:

@@ -44,7 +44,11 @@ def said_by_sources(lake: Lake, kind: PartyKind) -> pa.Table:
     """``merged_in_source`` of all records of a kind."""
     keep = ["record_id", "merged_into"]
     read = tables.records(lake, Entity.PARTY).read([*keep, "source", "entity", "party_kind"])
-    return merged_in_source(_of_kind(read, kind, keep))
+    into = pc.unique(read["merged_into"])
+    few = read.filter(
+        pc.or_(pc.is_valid(read["merged_into"]), pc.is_in(read["record_id"], value_set=into, skip_nulls=True))
+    )
+    return merged_in_source(_of_kind(few, kind, keep))
 
 
 def _columns(schema: pa.Schema, policy: LinkagePolicy) -> list[str]:

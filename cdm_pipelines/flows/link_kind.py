@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.flows.link_inputs import changed_records, merged_in_source, party_records, said_by_sources
-from cdm_pipelines.flows.link_state import KeptState, fingerprint
+from cdm_pipelines.flows.link_state import KeptState
 from cdm_pipelines.identity.constraints import Constraints
 from cdm_pipelines.ingest.lake import TEXT, Lake, to_table
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, link, report
@@ -75,11 +75,6 @@ class KindLinked:
     seconds: float = 0.0
     unlinkable: float | None = None
     why_everything: str = ""
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Of the model."""
-        return fingerprint(self.model)
 
     @property
     def unchanged(self) -> bool:
@@ -284,4 +279,4 @@ def _table(frame: pd.DataFrame) -> pa.Table:
     return to_table(frame.astype(categories))
 
 
-__all__ = ["Difference", "EverythingError", "KindLinked", "fingerprint", "link_changes", "link_everything"]
+__all__ = ["Difference", "EverythingError", "KindLinked", "link_changes", "link_everything"]

@@ -8,12 +8,10 @@ stopped leaves the former state in force.
 
 import json
 from dataclasses import dataclass
-from hashlib import sha256
 
 from cdm_pipelines.flows import layout
 from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.ingest.layered import Mark
-from cdm_pipelines.linkage import LinkageModel
 from cdm_pipelines.linkage.state import LinkState
 
 _FORMAT = 1
@@ -44,11 +42,6 @@ class KeptState:
         return (self.model, self.parties, self.outcome) == (model, parties, outcome)
 
 
-def fingerprint(model: LinkageModel) -> str:
-    """Of a model, parameters and all."""
-    return sha256(model.to_json().encode()).hexdigest()[:16]
-
-
 def read_state(lake: Lake, kind: str) -> KeptState | None:
     """The current state; None where there is none, or one that an earlier release wrote in another form."""
     path = layout.link_state_path(kind)
@@ -68,7 +61,7 @@ def write_state(lake: Lake, kind: str, kept: KeptState) -> None:
     """Make a state the current one."""
     folder = layout.link_state_folder(kind)
     for name, table in kept.state.to_tables().items():
-        lake.write_arrow(f"{folder}/{kept.number}/{name}.arrow", table)
+        lake.write_arrow(f"{folder}/{kept.number}/{name}.arrow", [table], table.schema)
     notes = {
         "format": _FORMAT,
         "number": kept.number,

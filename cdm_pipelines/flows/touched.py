@@ -20,7 +20,7 @@ from cdm_pipelines.hub.parts import Asked
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA
 from cdm_pipelines.identity.relations import employers, golden_employers
 from cdm_pipelines.ingest.lake import Lake
-from cdm_pipelines.ingest.layered import Changes, Mark
+from cdm_pipelines.ingest.layered import Changes, Mark, having
 from cdm_pipelines.records.keys import RECORD_KEY, positions, record_keys, unit_join
 
 ORDERS = (Entity.ORDER, Entity.ORDER_LINE, Entity.PAYMENT)
@@ -125,15 +125,13 @@ def closed(asked: Asked, clusters: pa.Table, seeds: pa.Table) -> Touched:
         clusters: ``source, entity, record_id, cluster_id`` of all records.
         seeds: ``RECORD_KEY`` of every record that is new, gone, changed or in another cluster, and of others at will.
     """
-    keys = record_keys(clusters)
-    is_seed = pc.is_in(keys, value_set=record_keys(seeds))
-    labels = pc.unique(clusters["cluster_id"].filter(is_seed))
-    chosen = pc.is_in(clusters["cluster_id"], value_set=labels)
+    labels = pc.unique(clusters["cluster_id"].filter(having(clusters, seeds, RECORD_KEY)))
+    chosen = pc.is_in(clusters["cluster_id"], value_set=labels).combine_chunks()
     records = pa.concat_tables([clusters.filter(chosen).select(RECORD_KEY), seeds])
     were = asked.crosswalk_of_records(_distinct(records), CROSSWALK_SCHEMA)
     ids = pc.unique(were["golden_id"].combine_chunks())
     crosswalk = asked.crosswalk_of_customers(ids, CROSSWALK_SCHEMA)
-    now = clusters.filter(pc.or_(chosen, pc.is_in(keys, value_set=record_keys(crosswalk))))
+    now = clusters.filter(pc.or_(chosen, having(clusters, crosswalk, RECORD_KEY)))
     everyone = _distinct(pa.concat_tables([table.select(RECORD_KEY) for table in (now, crosswalk, seeds)]))
     return Touched(everyone, now, asked.registry(ids, everyone, REGISTRY_SCHEMA), crosswalk, asked.newest())
 
@@ -152,10 +150,12 @@ def moved(crosswalk: pa.Table, published: pa.Table) -> pa.Table:
 
 def employed_by(parties: pa.Table, organisations: pa.Table) -> pa.Table:
     """Keys of the records that name one of these organisation records as employer."""
+    employed = parties.filter(pc.is_valid(parties["employer_id"]))
     named = pc.is_in(
-        unit_join(parties, "source", "employer_id"), value_set=unit_join(organisations, "source", "record_id")
+        unit_join(employed, "source", "employer_id"),
+        value_set=unit_join(organisations, "source", "record_id"),
     )
-    return parties.filter(named).select(RECORD_KEY)
+    return employed.filter(named).select(RECORD_KEY)
 
 
 def others(asked: Asked, records: pa.Table, crosswalk: pa.Table) -> pa.Table:

@@ -43,19 +43,28 @@ SET_SCHEMA = pa.schema(
 """Values that were set, by the record that each names, and whether each holds."""
 
 
+def overruled(decisions: Iterable[Decision]) -> pa.Table:
+    """``RECORD_KEY`` of the records whose values the decisions outrank."""
+    return _keys(sorted({record for decision in decisions for record, _ in decision.overruled}))
+
+
+def _keys(records: Iterable[Record]) -> pa.Table:
+    schema = SET_SCHEMA.empty_table().select(RECORD_KEY).schema
+    return pa.Table.from_pylist([record._asdict() for record in records], schema)
+
+
 def set_values(decisions: Iterable[Decision], records: pa.Table, today: dt.date) -> pa.Table:
     """The values of effective decisions ``set``, as ``SET_SCHEMA`` in order of decision.
 
     Args:
         decisions: Those of kind ``set`` that have effect.
-        records: ``records/party``, with all records: what the overruled ones say now. One that is not there has not
-            changed.
+        records: ``records/party``, at least the rows that are ``overruled``: what they say now. One that is not there
+            has not changed.
         today: The day on which the values are to hold.
     """
     decisions = list(decisions)
     named = sorted({(record, d.attribute) for d in decisions for record, _ in d.overruled})
-    keys = pa.table({name: [record[at] for record, _ in named] for at, name in enumerate(RECORD_KEY)},
-                    schema=SET_SCHEMA.empty_table().select(RECORD_KEY).schema)  # fmt: skip
+    keys = _keys(record for record, _ in named)
     place = positions(record_keys(keys), record_keys(records)) if named else np.empty(0, np.int64)
     now: dict[tuple[Record, str], str | None] = {}
     for (record, attribute), at in zip(named, place.tolist(), strict=True):

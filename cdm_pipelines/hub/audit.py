@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from cdm_pipelines.hub import schema
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.load import without_data
-from cdm_pipelines.hub.publish import Staged, staged_tables
+from cdm_pipelines.hub.publish import Staged, published_rows, staged_tables
 
 
 @dataclass(frozen=True)
@@ -229,19 +230,23 @@ def figures(connection: Connection) -> Figures:
         HubError: nothing is staged, or staged rows are gone.
     """
     in_part = _waiting(connection).in_part
-    staged = "SELECT record_count FROM staging.customer"
-    rest = f" UNION ALL SELECT g.record_count {_UNTOUCHED}" if in_part else ""
-    row = connection.execute(
-        text(
-            f"""SELECT * FROM (
-                 SELECT count(*) AS customers, coalesce(max(record_count), 0) AS largest,
-                        coalesce(avg(record_count), 0)::float AS mean
-                 FROM ({staged}{rest}) AS next) AS next, (
-                 SELECT count(*) AS published, coalesce(avg(record_count), 0)::float AS published_mean
-                 FROM golden.customer) AS current"""  # noqa: S608 - our own words
-        )
-    ).one()
-    return Figures(row.customers, row.published, row.largest, row.mean, row.published_mean)
+    published = published_rows(connection, schema.customer)
+    published_records = published_rows(connection, schema.crosswalk)
+    customers, records, largest = _sizes(connection, "staging.customer")
+    if in_part:
+        touched, theirs, _ = _sizes(connection, "golden.customer JOIN staging.touched USING (golden_id)")
+        rest = text(f"SELECT g.record_count {_UNTOUCHED} ORDER BY g.record_count DESC LIMIT 1")
+        customers, records = customers + published - touched, records + published_records - theirs
+        largest = max(largest, int(connection.scalar(rest) or 0))
+    means = (n / of if of else 0.0 for n, of in ((records, customers), (published_records, published)))
+    return Figures(customers, published, largest, *means)
+
+
+def _sizes(connection: Connection, customers: str) -> tuple[int, int, int]:
+    """Number of customers, of their records, and of those of the largest."""
+    what = "count(*), coalesce(sum(record_count), 0), coalesce(max(record_count), 0)"
+    row = connection.execute(text(f"SELECT {what} FROM {customers}")).one()  # noqa: S608 - our own words
+    return int(row[0]), int(row[1]), int(row[2])
 
 
 def _waiting(connection: Connection) -> Staged:
@@ -255,8 +260,8 @@ def _problems(connection: Connection, records: int, waiting: Staged) -> Iterator
     connection.execute(text("SET LOCAL work_mem = '128MB'"))
     crossed = waiting.rows.get("crosswalk", records)
     if waiting.in_part:
-        untouched = """SELECT count(*) FROM golden.crosswalk AS g WHERE NOT EXISTS (
-            SELECT FROM staging.touched AS t WHERE t.golden_id = g.golden_id)"""
+        untouched = """SELECT (SELECT count(*) FROM golden.crosswalk)
+            - (SELECT count(*) FROM golden.crosswalk JOIN staging.touched USING (golden_id))"""
         crossed += int(connection.scalar(text(untouched)) or 0)
     if crossed != records:
         what = f"{records:,} source records, but {crossed:,} rows in the crosswalk"

@@ -43,6 +43,7 @@ _OPTIONS: Mapping[str, str] = {
     "work_mem": "32MB",
     "maintenance_work_mem": "256MB",
     "effective_cache_size": "1GB",
+    "random_page_cost": "1.1",  # disks without arms, or memory
     "wal_level": "minimal",  # no replicas: a table that is made and filled in one transaction skips the log
     "max_wal_senders": "0",
     "max_wal_size": "2GB",

@@ -245,7 +245,7 @@ def promote(engine: Engine, token: UUID | None = None) -> PublishResult:
                 changes[name] = _apply(connection, table, waiting, publication)
                 connection.execute(DropTable(_staging_table(name)))
             else:
-                changes[name] = Change(0, 0, 0, _count(connection, table))
+                changes[name] = Change(0, 0, 0, published_rows(connection, table))
         connection.execute(DropTable(TOUCHED, if_exists=True))
         connection.execute(delete(staged))
         if waiting is not None:
@@ -268,7 +268,7 @@ def published_from(connection: Connection) -> Mapping[str, str]:
 def _apply(connection: Connection, table: Table, waiting: Staged, publication: Publication) -> Change:
     """Make a table equal to its staged version, touching only what differs."""
     new, rows = _staging_table(table.name), waiting.rows[table.name]
-    before = _count(connection, table) if waiting.in_part else 0
+    before = published_rows(connection, table) if waiting.in_part else 0
     columns = [column.name for column in table.columns]
     if not waiting.in_part and not connection.scalar(select(exists().select_from(table))):
         change = _fill(connection, table, new, rows) if rows else Change(0, 0, 0, 0)
@@ -362,7 +362,7 @@ def _counts(changes: Mapping[str, Change]) -> dict[str, dict[str, int]]:
     }
 
 
-def _count(connection: Connection, table: Table) -> int:
+def published_rows(connection: Connection, table: Table) -> int:
     """Rows of a published table, as they were noted down with the version, or counted."""
     noted = connection.scalar(select(version.c.rows[table.name].as_integer()))
     if noted is not None:

@@ -134,7 +134,7 @@ customer = Table(
     schema="golden",
     comment="One row per customer: the best value of every attribute.",
 )
-for _columns in (("postcode", "house_number"), ("employer_id",)):
+for _columns in (("postcode", "house_number"), ("employer_id",), ("record_count",)):
     Index(None, *(customer.c[name] for name in _columns))
 for _name in ("email", "phone", "mobile"):
     # For whole values, and for how they begin and end, whatever the collation of the database.

@@ -17,16 +17,17 @@ from cdm_pipelines.hub.schema import customer, search
 _SOURCE = "SELECT golden_id, terms FROM golden.search_source"
 _CHANGED = "SELECT golden_id FROM golden.customer_version WHERE publication_id = :number"
 _GONE = """
-    DELETE FROM golden.search s USING golden.customer_history h
-    WHERE h.valid_to = :at AND h.golden_id = s.golden_id
-    AND NOT EXISTS (SELECT FROM golden.customer c WHERE c.golden_id = s.golden_id)"""
+    DELETE FROM golden.search WHERE golden_id IN (
+        SELECT golden_id FROM golden.customer_history h WHERE valid_to = :at
+        AND NOT EXISTS (SELECT FROM golden.customer c WHERE c.golden_id = h.golden_id))"""
 _RENEW = f"""
     INSERT INTO golden.search AS s (golden_id, terms) {_SOURCE} WHERE golden_id IN ({_CHANGED})
     ON CONFLICT (golden_id) DO UPDATE SET terms = excluded.terms WHERE s.terms IS DISTINCT FROM excluded.terms"""
 _WORDS = """
     INSERT INTO golden.search_word (word, customers, slips)
-    SELECT word, count(*), golden.search_slips(word) FROM golden.search, unnest(terms) AS word
-    WHERE word ~ '^[a-z0-9]' {changed} GROUP BY word ON CONFLICT (word) DO NOTHING"""
+    SELECT word, count(*), golden.search_slips(word) FROM golden.search, unnest(terms) AS term(word)
+    WHERE word ~ '^[a-z0-9]' {changed} AND NOT EXISTS (SELECT FROM golden.search_word known WHERE known.word = term.word)
+    GROUP BY word"""
 
 
 def refresh(connection: Connection, publication: Publication) -> None:

@@ -1,4 +1,4 @@
-"""The lake: Parquet files per asset and partition at any fsspec URL.
+"""The lake: Parquet files per asset and partition at any fsspec URL, and Arrow files where a table is read in part.
 
 Belongs here: paths, atomic writes, streamed reads. Does not belong here: what the columns mean.
 
@@ -6,7 +6,8 @@ A write is visible whole or not at all: it goes to a temporary name beside its t
 Files carry no time and no run id, so the same input gives the same bytes (R4).
 """
 
-from collections.abc import Iterable, Iterator
+import errno
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -22,12 +23,17 @@ from fsspec.implementations.local import LocalFileSystem
 
 TEXT = pd.StringDtype("pyarrow")
 _ABANDONED_AFTER = timedelta(days=1)
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DTYPES = {
     pa.string(): TEXT,
     pa.large_string(): TEXT,
     pa.bool_(): pd.BooleanDtype(),
     pa.int64(): pd.Int64Dtype(),
 }
+
+
+class LakeError(Exception):
+    """The lake cannot take a file; the message says what to do."""
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
@@ -147,14 +153,19 @@ class Lake:
     def _whole(self, path: str) -> Iterator[IO[bytes]]:
         target = PurePosixPath(self._full(path))
         temporary = str(target.parent / f".tmp-{uuid4().hex}")
-        self._filesystem.makedirs(str(target.parent), exist_ok=True)
         try:
+            self._filesystem.makedirs(str(target.parent), exist_ok=True)
             with self._filesystem.open(temporary, "wb") as sink:
                 yield sink
             self._filesystem.mv(temporary, str(target))
-        except BaseException:
+        except BaseException as error:
             if self._filesystem.exists(temporary):
                 self._filesystem.rm(temporary)
+            if isinstance(error, OSError) and error.errno in _NO_ROOM:
+                raise LakeError(
+                    f"{self.where(path)} cannot be written: {error.strerror}. Nothing of it was: make room, or set "
+                    "CDM_HOME or CDM_LAKE_URL to a place that has some, and run again."
+                ) from None
             raise
 
     def write(self, path: str, table: pa.Table | pd.DataFrame) -> None:
@@ -188,17 +199,55 @@ class Lake:
         with self._source(path) as source:
             return pq.read_table(source, columns=columns)
 
-    def write_arrow(self, path: str, table: pa.Table) -> None:
-        """Write a table whole as Arrow's own file format: larger than Parquet, and read without unpacking."""
-        with self._whole(path) as sink, pa.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table)
+    def write_arrow(
+        self, path: str, tables: Iterable[pa.Table], schema: pa.Schema, notes: Mapping[str, str] | None = None
+    ) -> int:
+        """Write a stream of tables as Arrow's own file format: larger than Parquet, and read without unpacking.
 
-    def read_arrow(self, path: str) -> pa.Table:
-        """Read what ``write_arrow`` wrote; a file on this machine is mapped into memory, not copied."""
+        Args:
+            path: Of the table.
+            tables: Its rows, in one piece or several.
+            schema: Of the pieces.
+            notes: To be kept with it, see ``arrow_notes``.
+
+        Returns:
+            The number of rows.
+        """
+        rows = 0
+        with (
+            self._whole(path) as sink,
+            pa.ipc.new_file(sink, schema.with_metadata(dict(notes or {}))) as writer,
+        ):
+            for table in tables:
+                writer.write_table(table)
+                rows += table.num_rows
+        return rows
+
+    def read_arrow(self, path: str, columns: list[str] | None = None) -> pa.Table:
+        """Read what ``write_arrow`` wrote, or some of its columns; a file on this machine is mapped, not copied."""
+        with self._arrow(path) as reader:
+            table = reader.read_all().replace_schema_metadata(None)
+        return table if columns is None else table.select(columns)
+
+    def arrow_schema(self, path: str) -> pa.Schema:
+        """Column names and types of what ``write_arrow`` wrote, without reading its rows."""
+        with self._arrow(path) as reader:
+            return reader.schema.remove_metadata()
+
+    def arrow_notes(self, path: str) -> dict[str, str]:
+        """The notes that ``write_arrow`` kept."""
+        with self._arrow(path) as reader:
+            found = reader.schema.metadata or {}
+        return {key.decode(): value.decode() for key, value in found.items()}
+
+    @contextmanager
+    def _arrow(self, path: str) -> Iterator[pa.ipc.RecordBatchFileReader]:
         full = self._full(path)
-        if self._is_local:
-            return pa.ipc.open_file(pa.memory_map(full)).read_all()
-        return pa.ipc.open_file(pa.BufferReader(self._filesystem.cat_file(full))).read_all()
+        if self._is_local:  # what was read goes on living in the map
+            yield pa.ipc.open_file(pa.memory_map(full))
+        else:
+            with self._filesystem.open(full, "rb") as source:
+                yield pa.ipc.open_file(source)
 
     def read_batches(self, path: str, rows: int, columns: list[str] | None = None) -> Iterator[pa.Table]:
         """Read a table in pieces of at most ``rows`` rows."""

@@ -5,12 +5,14 @@ reader last looked. Does not belong here: what the rows mean.
 
 Each change has a version, counted up by one, and a digest of all that led to it. A reader remembers both as a ``Mark``
 and later asks for the rows that changed since; where that is not known (the table was written anew, or is another one)
-it has to read everything. The changes lie beside
-the base in ``<name>.changes.parquet`` and name the base that they belong to, so that a base written anew makes
-whatever lies beside it void, whenever a process is stopped.
+it has to read everything. The changes lie beside the base in ``<name>.changes.arrow`` and name the base that they
+belong to, so that a base written anew makes whatever lies beside it void, whenever a process is stopped.
+
+Both are files of Arrow's own format: on this machine a reader maps them into memory, so that a few rows or columns of
+many cost what those few take.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -21,7 +23,7 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.ingest.lake import Lake, digest
 
-_VERSION, _GONE = "_version", "_gone"
+_VERSION, _GONE, _ROW = "_version", "_gone", "_row"
 _DIGEST, _BASE, _CHAIN = "digest", "base", "chain"
 _MOST = 0.2  # of the rows; with more changes than that the base is written anew
 _SEPARATOR = "\x1f"
@@ -69,7 +71,7 @@ class Layered:
 
     def __init__(self, lake: Lake, path: str, keys: Iterable[str]) -> None:
         self._lake, self._path, self._keys = lake, path, list(keys)
-        self._beside = path.removesuffix(".parquet") + ".changes.parquet"
+        self._beside = path.removesuffix(".arrow") + ".changes.arrow"
 
     @property
     def exists(self) -> bool:
@@ -89,33 +91,40 @@ class Layered:
             schema: Of the pieces.
             fingerprint: Of all that it was made from.
         """
-        rows, version = 0, 1
+        version = 1
         if self.exists:
             version = self.mark.version + 1
         else:  # what was left of a former table could be of a base just like this one
             self._lake.delete(self._beside)
-        with self._lake.writer(self._path, schema) as writer:
-            for table in [tables] if isinstance(tables, pa.Table) else tables:
-                writer.write_table(table)
-                rows += table.num_rows
-            writer.add_key_value_metadata({_VERSION: str(version), _DIGEST: fingerprint})
+        pieces = [tables] if isinstance(tables, pa.Table) else tables
+        rows = self._lake.write_arrow(self._path, pieces, schema, _notes(Mark(version, fingerprint)))
         self._lake.delete(self._beside)
         return rows
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
         """The table as it is now, or some of its columns; rows that have changed come last."""
-        changes = self._changes(columns)
+        base, changes = self._lake.read_arrow(self._path), self._changes()
+        wanted = columns if columns is not None else base.column_names
         if changes is None:
-            return self._lake.read(self._path, columns)
-        wanted = columns if columns is not None else self._lake.schema(self._path).names
-        base = self._lake.read(self._path, list(dict.fromkeys([*wanted, *self._keys])))
+            return base.select(wanted)
         now = changes.filter(pc.invert(changes[_GONE]))
-        return pa.concat_tables([base.filter(self._absent(base, changes)).select(wanted), now.select(wanted)])
+        stays = base.select(wanted).filter(_standing(base, changes))
+        return pa.concat_tables([stays, now.select(wanted)])
+
+    def rows(self, keys: pa.Table) -> pa.Table:
+        """The rows that have one of some keys, as the table is now."""
+        base, changes = self._lake.read_arrow(self._path), self._changes()
+        found = having(base, keys, self._keys)
+        if changes is None:
+            return base.filter(found)
+        stays = base.filter(pc.and_(found, _standing(base, changes)))
+        now = pc.and_not(having(changes, keys, self._keys), changes[_GONE])
+        return pa.concat_tables([stays, changes.filter(now).select(base.column_names)])
 
     @property
     def schema(self) -> pa.Schema:
         """Its columns."""
-        return self._lake.schema(self._path)
+        return self._lake.arrow_schema(self._path)
 
     def put(self, tables: Iterable[pa.Table], schema: pa.Schema, fingerprint: str) -> int:
         """Make the table equal to the given rows; where few differ only those are written.
@@ -126,7 +135,7 @@ class Layered:
         if not self.exists or self.schema != schema or self.mark == _UNKNOWN:
             return self.write(tables, schema, fingerprint)
         now, before = pa.concat_tables([schema.empty_table(), *tables]), self.read()
-        keys, former = self._keys_of(now), self._keys_of(before)
+        keys, former = _joined(now, self._keys), _joined(before, self._keys)
         at = pc.index_in(keys, value_set=former)
         differs = pc.is_null(at).to_numpy(zero_copy_only=False)
         there = np.flatnonzero(~differs)
@@ -147,7 +156,7 @@ class Layered:
             rows: In the columns of the table; each counts as changed.
             gone: Key columns of rows to take away.
         """
-        schema = self._lake.schema(self._path)
+        schema = self.schema
         new = pa.concat_tables(
             [
                 rows.select(schema.names).cast(schema),
@@ -161,21 +170,21 @@ class Layered:
         now = Mark(chain[-1].version + 1, digest(chain[-1].digest, new))
         new = new.append_column(_VERSION, pa.repeat(pa.scalar(now.version, pa.int64()), new.num_rows))
         former = self._changes()
-        if former is not None and former.num_rows + new.num_rows > _MOST * self._lake.count(self._path):
+        rows_of_base = self._lake.read_arrow(self._path, []).num_rows
+        if former is not None and former.num_rows + new.num_rows > _MOST * rows_of_base:
             self._compact(chain[-1])
-            chain = chain[-1:]
-        elif former is not None:
+            chain, former = chain[-1:], None
+        new = new.append_column(_ROW, self._rows_of_base(new))
+        if former is not None:
             new = pa.concat_tables([former.filter(self._absent(former, new)), new])
-        with self._lake.writer(self._beside, new.schema) as writer:
-            writer.write_table(new)
-            notes = {_BASE: str(chain[0]), _CHAIN: " ".join(map(str, [*chain[1:], now]))}
-            writer.add_key_value_metadata(notes)
+        notes = {_BASE: str(chain[0]), _CHAIN: " ".join(map(str, [*chain[1:], now]))}
+        self._lake.write_arrow(self._beside, [new.combine_chunks()], new.schema, notes)
 
     def since(self, mark: Mark | None) -> Changes | None:
         """What changed since a mark; None where that is not known."""
         if mark in (None, _UNKNOWN) or mark not in self._chain():
             return None
-        changes, schema = self._changes(), self._lake.schema(self._path)
+        changes, schema = self._changes(), self.schema
         if changes is None:
             return Changes(schema.empty_table(), schema.empty_table().select(self._keys))
         new = changes.filter(pc.greater(changes[_VERSION], mark.version))
@@ -185,34 +194,60 @@ class Layered:
     def _compact(self, mark: Mark) -> None:
         """Write the base anew, as the table is now."""
         whole = self.read().sort_by([(key, "ascending") for key in self._keys])
-        with self._lake.writer(self._path, whole.schema) as writer:
-            writer.write_table(whole)
-            writer.add_key_value_metadata({_VERSION: str(mark.version), _DIGEST: mark.digest})
+        self._lake.write_arrow(self._path, [whole], whole.schema, _notes(mark))
 
-    def _changes(self, columns: list[str] | None = None) -> pa.Table | None:
+    def _changes(self) -> pa.Table | None:
         """The changes of this base, with version and whether the row is gone; None where there are none."""
-        if len(self._chain()) == 1:
-            return None
-        wanted = None if columns is None else list(dict.fromkeys([*columns, *self._keys, _VERSION, _GONE]))
-        return self._lake.read(self._beside, wanted)
+        return self._lake.read_arrow(self._beside) if len(self._chain()) > 1 else None
 
     def _absent(self, rows: pa.Table, others: pa.Table) -> pa.Array:
         """Whether each row's key is none of the others'."""
-        return pc.invert(pc.is_in(self._keys_of(rows), value_set=self._keys_of(others)))
+        return pc.invert(having(rows, others, self._keys))
 
-    def _keys_of(self, rows: pa.Table) -> pa.Array:
-        parts = [rows[key].combine_chunks().cast(pa.string()) for key in self._keys]
-        return pc.binary_join_element_wise(*parts, _SEPARATOR)
+    def _rows_of_base(self, rows: pa.Table) -> pa.Array:
+        """The row of the base that each row takes the place of; null where there is none."""
+        base = self._lake.read_arrow(self._path, self._keys)
+        found = having(base, rows, self._keys)
+        at = pc.index_in(_joined(rows, self._keys), value_set=_joined(base.filter(found), self._keys))
+        return pa.array(np.flatnonzero(found)).take(at)
 
     def _chain(self) -> list[Mark]:
         """The version of the base, and those of the changes to it."""
-        notes = self._lake.notes(self._path)
+        notes = self._lake.arrow_notes(self._path)
         base = Mark(int(notes[_VERSION]), notes[_DIGEST]) if _VERSION in notes else _UNKNOWN
         if not self._lake.exists(self._beside):
             return [base]
-        notes = self._lake.notes(self._beside)
+        notes = self._lake.arrow_notes(self._beside)
         later = notes[_CHAIN].split(" ") if notes[_BASE] == str(base) else []
         return [base, *map(Mark.parse, later)]
+
+
+def _standing(base: pa.Table, changes: pa.Table) -> pa.Array:
+    """Whether each row of the base is as it was."""
+    standing = np.ones(base.num_rows, dtype=bool)
+    standing[changes[_ROW].drop_null().to_numpy()] = False
+    return pa.array(standing)
+
+
+def _notes(mark: Mark) -> dict[str, str]:
+    return {_VERSION: str(mark.version), _DIGEST: mark.digest}
+
+
+def having(table: pa.Table, keys: pa.Table, columns: Sequence[str]) -> pa.Array:
+    """Whether each row of a table has one of some keys, which are these columns.
+
+    The last of them should have most values: whole keys are made only of the rows that have one of its.
+    """
+    near = pc.is_in(table[columns[-1]], value_set=keys[columns[-1]].combine_chunks())
+    exact = pc.is_in(_joined(table.select(columns).filter(near), columns), value_set=_joined(keys, columns))
+    found = near.to_numpy(zero_copy_only=False).copy()
+    found[found] = exact.to_numpy(zero_copy_only=False)
+    return pa.array(found)
+
+
+def _joined(rows: pa.Table, columns: Sequence[str]) -> pa.Array:
+    parts = [rows[name].combine_chunks().cast(pa.string()) for name in columns]
+    return pc.binary_join_element_wise(*parts, _SEPARATOR)
 
 
 def differ(former: pa.Array | pa.ChunkedArray, latter: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.bool_]:

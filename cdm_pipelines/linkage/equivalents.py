@@ -31,7 +31,8 @@ def equivalents(file: str | None, folder: Path | None) -> dict[str, tuple[str, .
 
 @lru_cache(maxsize=8)
 def _read(path: Path, changed: int) -> dict[str, tuple[str, ...]]:  # noqa: ARG001 - a changed file is read again
-    table = yaml.safe_load(path.read_text(encoding="utf-8"))
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the former where PyYAML was built with libyaml
+    table = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - both are safe
     if not isinstance(table, dict) or not all(isinstance(forms, list) for forms in table.values()):
         raise LinkageError(
             f"{path}: write each formal name with a list of its other forms, as in 'johannes: [jan, hans]'"

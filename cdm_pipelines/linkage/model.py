@@ -5,7 +5,8 @@ done with a score (cluster).
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from hashlib import sha256
 from typing import Any, NamedTuple, Self
 
@@ -105,14 +106,14 @@ class LinkageModel:
     training: dict[str, Any] = field(default_factory=dict)
     left_over: dict[str, dict[str, float]] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Changes when anything in the model does."""
         return fingerprint_of(self.to_json())
 
     def to_json(self) -> str:
         """The model as JSON text, the same for the same model; each comparison on a line of its own."""
-        plain = {"format": FORMAT, **vars(self)}
+        plain = {"format": FORMAT, **{one.name: getattr(self, one.name) for one in fields(self)}}
         comparisons = {
             name: {**vars(one), "terms": one.terms and vars(one.terms)}
             for name, one in plain.pop("comparisons").items()

@@ -90,12 +90,8 @@ def patched(
     leaves = leaves.to_numpy(zero_copy_only=False)
     leaving, staying = np.flatnonzero(leaves), np.flatnonzero(~leaves)
     # Rows that stay and rows that come are both in order; the latter are put between the former.
-    texts = known.take(pa.array(staying)).to_numpy(zero_copy_only=False)
-    taken = np.insert(
-        staying,
-        np.searchsorted(texts, names.to_numpy(zero_copy_only=False)),
-        before.num_rows + np.arange(len(names)),
-    )
+    place = np.append(0, np.cumsum(~leaves))[pc.search_sorted(known, names).to_numpy()]
+    taken = np.insert(staying, place, before.num_rows + np.arange(len(names)))
     comes = np.flatnonzero(taken >= before.num_rows)
     former = (
         pc.index_in(names, value_set=known.take(pa.array(leaving)))

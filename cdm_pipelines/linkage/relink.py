@@ -40,6 +40,7 @@ from cdm_pipelines.linkage.output import clusters_frame, pairs_frame
 from cdm_pipelines.linkage.policy import LinkagePolicy
 from cdm_pipelines.linkage.report import Histogram
 from cdm_pipelines.linkage.state import LinkState, effective_keys
+from cdm_pipelines.parallel import in_order
 
 Flags = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
@@ -116,7 +117,7 @@ def relink(
     records = ordered_records(now, policy)
     with _timed(seconds, "block"):
         keys = _keys(policy, before, now, moved, threads)
-        left, right = _pairs(policy, before, keys, moved)
+        left, right = _pairs(policy, before, keys, moved, threads)
         allowed = Allowed(records, policy)(left, right)
         left, right = left[allowed], right[allowed]
     with _timed(seconds, "compare"):
@@ -154,29 +155,33 @@ def _keys(
     keys = []
     for old, new in zip(before.keys, effective_keys(policy, records, before.plan, threads), strict=True):
         width = max(old.shape[1], new.shape[1])
-        made = np.append(_wide(old, width), np.zeros((1, width), np.uint64), axis=0)[moved.old_of_new]
-        made[moved.changed] = _wide(new, width)
+        former = _wide(old, width) if len(old) else np.zeros((1, width), np.uint64)
+        made = former.take(np.maximum(moved.old_of_new, 0), axis=0)
+        made[moved.changed] = _wide(new, width)  # new records, which have no former keys, are among these
         keys.append(made)
     return keys
 
 
 def _wide(keys: Hashes, width: int) -> Hashes:
-    return np.pad(keys, ((0, 0), (0, width - keys.shape[1])))
+    return np.pad(keys, ((0, 0), (0, width - keys.shape[1]))) if width > keys.shape[1] else keys
 
 
 def _pairs(
-    policy: LinkagePolicy, before: LinkState, keys: list[Hashes], moved: Moved
+    policy: LinkagePolicy, before: LinkState, keys: list[Hashes], moved: Moved, threads: int | None
 ) -> tuple[Positions, Positions]:
     """Candidate pairs with a changed record, each once, left < right, in order."""
-    found = [np.zeros(0, np.int64)]
     changed = np.zeros(len(moved.old_of_new), dtype=bool)
     changed[moved.changed] = True
     stale = np.flatnonzero(moved.stale)
-    for rule, former, held in zip(policy.blocking, before.keys, keys, strict=True):
+
+    def of_rule(number: int) -> Places:
+        rule, former = policy.blocking[number], before.keys[number][stale].ravel()
         largest = rule.max_block_size or policy.max_block_size
-        found.append(_pairs_of_rule(rule.label, largest, former[stale].ravel(), held, changed))
-        found = [np.unique(np.concatenate(found))]
-    left, right = np.divmod(found[0], len(changed)) if len(found[0]) else (found[0], found[0])
+        return _pairs_of_rule(rule.label, largest, former, keys[number], changed)
+
+    made = in_order(of_rule, range(len(keys)), threads)
+    found = np.unique(np.concatenate([np.zeros(0, np.int64), *made]))
+    left, right = np.divmod(found, max(len(changed), 1))
     return left.astype(np.int32), right.astype(np.int32)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.model import PartyKind
-from cdm_pipelines.flows import layout, model_versions
+from cdm_pipelines.flows import layout, model_versions, tables
 from cdm_pipelines.flows.link import link_parties
 from cdm_pipelines.flows.link_checks import DRIFT_UNKNOWN
 from cdm_pipelines.identity.chain import Head, sealed
@@ -79,7 +79,7 @@ def test_a_former_model_is_kept_told_apart_and_brought_back(own: Deployment, tmp
 
 def test_a_fit_learns_from_what_stewards_decided_unless_told_otherwise(own: Deployment) -> None:
     lake = Lake(own.settings.lake_url)
-    parties = lake.read(layout.records_path(Entity.PARTY)).to_pylist()
+    parties = tables.records(lake, Entity.PARTY).read().to_pylist()
     people = [
         Record(row["source"], row["entity"], row["record_id"])
         for row in parties

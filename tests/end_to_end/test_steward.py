@@ -11,7 +11,7 @@ import pytest
 from cdm_pipelines.components.launch import run_job
 from cdm_pipelines.components.session import open_session
 from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.flows import layout, tables
+from cdm_pipelines.flows import tables
 from cdm_pipelines.flows.customers import publish_customers, stage_customers
 from cdm_pipelines.flows.decisions import constraints
 from cdm_pipelines.flows.link import link_parties
@@ -164,7 +164,8 @@ def test_a_confirmed_customer_that_falls_apart_stays_and_is_proposed_to_be_split
 
 def test_a_merge_by_mistake_in_a_source_gives_way_to_a_steward(desk: Desk) -> None:
     lake = Lake(desk.home.settings.lake_url)
-    parties = lake.read(layout.records_path(Entity.PARTY))
+    table = tables.records(lake, Entity.PARTY)
+    parties = table.read()
     rows = [row for row in parties.to_pylist() if row["party_kind"] == "person" and row["source"] == "crm"]
     kept, lost = (
         next(r for r in rows if desk.customer_of(name(r)) == golden) for golden in strangers(desk, rows)
@@ -174,13 +175,13 @@ def test_a_merge_by_mistake_in_a_source_gives_way_to_a_steward(desk: Desk) -> No
         {**row, "merged_into": kept["record_id"]} if name(row) == name(lost) else row
         for row in parties.to_pylist()
     ]
-    lake.write(layout.records_path(Entity.PARTY), parties.from_pylist(mistaken, parties.schema))
+    table.write(parties.from_pylist(mistaken, parties.schema), parties.schema, "mistaken")
     try:
         assert linked(desk, name(kept)) != linked(desk, name(lost))
         desk.steward("undo", str(number))
         assert linked(desk, name(kept)) == linked(desk, name(lost))
     finally:
-        lake.write(layout.records_path(Entity.PARTY), parties)
+        table.write(parties, parties.schema, "as it was")
 
 
 def name(row: dict[str, object]) -> str:

@@ -12,6 +12,7 @@ from cdm_pipelines.components.metadata import bar_chart, picture, table
 from cdm_pipelines.components.platform import Platform, RebuildConfig
 from cdm_pipelines.components.registry import OWNER, automation
 from cdm_pipelines.components.transient import told_to_people, transient_retry_policy
+from cdm_pipelines.flows import layout
 from cdm_pipelines.quality.thresholds import Thresholds
 
 MODEL, MATCHES, CLUSTERS = (dg.AssetKey(["link", name]) for name in ("model", "matches", "clusters"))
@@ -41,7 +42,7 @@ class LinkConfig(RebuildConfig):
             description=description,
             group_name="link",
             owners=[OWNER],
-            kinds={"parquet"} if key != MODEL else {"json"},
+            kinds={"arrow"} if key != MODEL else {"json"},
             tags={"layer": "link", "privacy": "personal"},
             code_version="1",
             automation_condition=automation(),
@@ -117,7 +118,7 @@ def link(
         asset_key=MATCHES,
         metadata={
             "dagster/row_count": linked.pairs,
-            "dagster/uri": platform.lake.where("link/matches.parquet"),
+            "dagster/uri": platform.lake.where(layout.MATCHES),
             "candidate pairs by blocking rule": bar_chart(linked.blocking, ("rule", "pairs")),
             **{
                 f"candidate pairs of {kind} by log2 odds": picture(
@@ -139,7 +140,7 @@ def link(
         asset_key=CLUSTERS,
         metadata={
             "dagster/row_count": linked.records,
-            "dagster/uri": platform.lake.where("link/clusters.parquet"),
+            "dagster/uri": platform.lake.where(layout.CLUSTERS),
             "clusters": linked.clusters,
             "records changed": linked.changed,
             "pairs compared": sum(linked.compared.values()),

@@ -25,7 +25,7 @@ def _asset(
         description=description,
         group_name="records",
         owners=[OWNER],
-        kinds={"parquet"},
+        kinds={"arrow"},
         tags={"layer": "records", "privacy": "personal"},
         code_version="1",
         automation_condition=automation(),
@@ -48,7 +48,7 @@ def _asset(
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": built.rows,
-                "dagster/uri": platform.lake.where(f"records/{name}.parquet"),
+                "dagster/uri": platform.lake.where(f"records/{name}.arrow"),
                 "active": built.active,
                 "changed": built.changed,
                 "by source": bar_chart(built.by_source, ("source", "records")),

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from sqlalchemy import Engine, text
 
-from cdm_pipelines.flows import layout, review
+from cdm_pipelines.flows import layout, review, tables
 from cdm_pipelines.flows.review import Doubt
 from cdm_pipelines.hub.schema import customer
 from cdm_pipelines.ingest.lake import Lake
@@ -57,7 +57,8 @@ def matches(lake: Lake, *pairs: tuple[str, str, float]) -> None:
         "right_id": [right for _, right, _ in pairs],
         "probability": [probability for _, _, probability in pairs],
     }
-    lake.write(layout.MATCHES, pa.table(columns))
+    made = pa.table(columns)
+    tables.matches(lake).write(made, made.schema, "made")
 
 
 def test_the_order_is_uncertainty_times_value(hub_engine: Engine, lake: Lake) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.flows import decisions, layout, stewardship
+from cdm_pipelines.flows import decisions, stewardship, tables
 from cdm_pipelines.flows.decisions import Author
 from cdm_pipelines.golden import load_policy, survive
 from cdm_pipelines.hub.connection import DRIVER
@@ -62,8 +62,8 @@ def publish(
         rows.append({**row, "active": True, "country": "NL", "phone": phones.get(f"r{record_id}", phone)})
         labels.append((clusters or {}).get(record_id, cluster))
     records = pa.Table.from_pylist([{name: row.get(name) for name in schema.names} for row in rows], schema)
-    lake = Lake(settings.lake_url)
-    lake.write(layout.records_path(Entity.PARTY), records)
+    parties = tables.records(Lake(settings.lake_url), Entity.PARTY)
+    parties.write(records, schema, "made")
     keys = records.select(["source", "entity", "record_id"]).append_column("cluster_id", pa.array(labels))
     with engine.connect() as connection:
         done = assign(
@@ -72,17 +72,17 @@ def publish(
             read_crosswalk(connection, CROSSWALK_SCHEMA),
             records,
         )
-        given = decisions.corrections(connection, records)
+        given = decisions.corrections(connection, parties)
     golden = survive(
         records, done.crosswalk, load_policy(settings.policies / "survivorship.yaml"), corrected=given
     )
-    tables = {
+    staged = {
         "golden_id": done.registry,
         "customer": golden.customer,
         "crosswalk": done.crosswalk.append_column("active", records["active"]),
         "provenance": golden.provenance,
     }
-    promote(engine, stage(engine, tables).token)
+    promote(engine, stage(engine, staged).token)
 
 
 @pytest.fixture

@@ -115,13 +115,13 @@ class Tables(RuleBasedStateMachine):
         self._folder.cleanup()
 
     def _table(self, name: str) -> Layered:
-        return Layered(Lake(str(self._root)), f"{name}.parquet", KEYS)
+        return Layered(Lake(str(self._root)), f"{name}.arrow", KEYS)
 
     def _base(self, name: str) -> Path:
-        return self._root / f"{name}.parquet"
+        return self._root / f"{name}.arrow"
 
     def _beside(self, name: str) -> Path:
-        return self._root / f"{name}.changes.parquet"
+        return self._root / f"{name}.changes.arrow"
 
     def _files(self) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in self._root.iterdir()}
@@ -211,8 +211,8 @@ class Tables(RuleBasedStateMachine):
             assert self._files() == before
             assert self._table(name).mark == mark
             return
-        if self._base(name).read_bytes() != before[f"{name}.parquet"]:
-            self._killed_within(name, before[f"{name}.changes.parquet"], former)
+        if self._base(name).read_bytes() != before[f"{name}.arrow"]:
+            self._killed_within(name, before[f"{name}.changes.arrow"], former)
             self._known[name] = [mark]
         self._note(name, model, touched, anew=False)
 
@@ -231,6 +231,13 @@ class Tables(RuleBasedStateMachine):
         assert not self._table(name).exists
         self._table(name).write(rows_of(model), SCHEMA, fingerprint(model))
         self._note(name, model, (), anew=True)
+
+    @rule(found=st.lists(keys, max_size=6, unique=True))
+    def read_some_rows(self, found: list[Key]) -> None:
+        for name, model in self._models.items():
+            rows = self._table(name).rows(keys_of(found))
+            assert rows.schema == SCHEMA
+            assert model_of(rows) == {key: model[key] for key in found if key in model}
 
     @rule(columns=st.lists(st.sampled_from(SCHEMA.names), min_size=1, unique=True))
     def read_some_columns(self, columns: list[str]) -> None:
@@ -273,7 +280,7 @@ def lake(tmp_path: Path) -> Lake:
 HUNDRED: Model = {("crm", number): ("Delft", 1.5, None) for number in range(100)}
 
 
-def made(lake: Lake, model: Model = HUNDRED, path: str = "parties.parquet") -> Layered:
+def made(lake: Lake, model: Model = HUNDRED, path: str = "parties.arrow") -> Layered:
     table = Layered(lake, path, KEYS)
     table.write(rows_of(model), SCHEMA, fingerprint(model))
     return table
@@ -281,10 +288,10 @@ def made(lake: Lake, model: Model = HUNDRED, path: str = "parties.parquet") -> L
 
 def test_a_few_changes_leave_the_base_alone(lake: Lake, tmp_path: Path) -> None:
     table = made(lake)
-    before = (tmp_path / "parties.parquet").read_bytes()
+    before = (tmp_path / "parties.arrow").read_bytes()
     for number in range(10):
         table.update(rows_of({("crm", number): ("Gouda", None, True)}), keys_of([("crm", 50 + number)]))
-    assert (tmp_path / "parties.parquet").read_bytes() == before
+    assert (tmp_path / "parties.arrow").read_bytes() == before
     assert table.mark.version == 11
     assert table.read().num_rows == 90
 
@@ -295,7 +302,7 @@ def test_many_changes_go_into_the_base_and_the_last_ones_stay_known(lake: Lake, 
     table.update(rows_of({("crm", number): ("Gouda", None, True) for number in range(15)}))
     second = table.mark
     table.update(rows_of({("erp", number): (None, None, None) for number in range(10)}))
-    assert lake.read("parties.parquet")["city"].to_pylist().count("Gouda") == 15
+    assert lake.read_arrow("parties.arrow")["city"].to_pylist().count("Gouda") == 15
     assert table.since(first) is None
     changes = table.since(second)
     assert changes is not None
@@ -310,13 +317,13 @@ def test_a_base_written_again_has_none_of_the_changes_that_were_left(
     table = made(lake)
     table.update(rows_of({("crm", 1): ("Gouda", None, True)}))
     if removed:
-        (tmp_path / "parties.parquet").unlink()
+        (tmp_path / "parties.arrow").unlink()
 
     class Killed(Lake):
         """Dies when the new base is there."""
 
         def delete(self, path: str) -> None:
-            if self.exists("parties.parquet"):
+            if self.exists("parties.arrow"):
                 raise KeyboardInterrupt
             super().delete(path)
 
@@ -367,10 +374,10 @@ def test_other_columns_make_another_table(lake: Lake) -> None:
 
 
 def test_a_table_written_without_a_version_is_never_known(lake: Lake) -> None:
-    table = Layered(lake, "parties.parquet", KEYS)
-    lake.write("parties.parquet", rows_of(HUNDRED))
+    table = Layered(lake, "parties.arrow", KEYS)
+    lake.write_arrow("parties.arrow", [rows_of(HUNDRED)], SCHEMA)
     mark = table.mark
-    lake.write("parties.parquet", rows_of({}))
+    lake.write_arrow("parties.arrow", [rows_of({})], SCHEMA)
     assert table.since(mark) is None
     assert table.put([], SCHEMA, "nothing") == 0
     assert table.since(table.mark) is not None
