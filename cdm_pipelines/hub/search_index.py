@@ -26,7 +26,8 @@ _RENEW = f"""
 _WORDS = """
     INSERT INTO golden.search_word (word, customers, slips)
     SELECT word, count(*), golden.search_slips(word) FROM golden.search, unnest(terms) AS term(word)
-    WHERE word ~ '^[a-z0-9]' {changed} AND NOT EXISTS (SELECT FROM golden.search_word known WHERE known.word = term.word)
+    WHERE word ~ '^[a-z0-9]' {changed}
+    AND NOT EXISTS (SELECT FROM golden.search_word known WHERE known.word = term.word)
     GROUP BY word"""
 
 
