@@ -118,7 +118,7 @@ class Settings(BaseSettings):
     )
     lake_url: Url = Field(
         default_factory=lambda data: str(data["home"] / "lake"),
-        description="Where the Parquet tables between extract and database live: a folder or any fsspec URL.",
+        description="Where the tables between extract and database live: a folder or any fsspec URL.",
     )
     database_url: Annotated[SecretStr, AfterValidator(_database_url)] | None = Field(
         default=None,

@@ -16,7 +16,7 @@ import yaml
 
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.defs.customers.link import MATCHES, MODEL
-from cdm_pipelines.flows import layout, tables
+from cdm_pipelines.flows import tables
 from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.settings import load_settings
 
@@ -228,10 +228,8 @@ def test_two_records_that_their_own_source_merged(pipeline: Pipeline, tmp_path: 
     merged = pc.if_else(pc.and_(here, pc.equal(records["record_id"], record_id)), right.split("|")[1], None)
     settings = load_settings(home=tmp_path, lake_url=str(tmp_path / "lake"), threads=1)
     position = records.schema.get_field_index("merged_into")
-    Lake(settings.lake_url).write(
-        layout.records_path(Entity.PARTY),
-        records.set_column(position, "merged_into", merged.cast(pa.string())),
-    )
+    records = records.set_column(position, "merged_into", merged.cast(pa.string()))
+    tables.records(Lake(settings.lake_url), Entity.PARTY).write(records, records.schema, "merged")
     own = Deployment(settings)
     materialized(own)
     told = own.ask("link", "explain", left, right)

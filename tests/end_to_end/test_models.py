@@ -127,22 +127,20 @@ def test_drift_is_nothing_on_the_day_of_the_fit_and_a_warning_when_records_chang
 ) -> None:
     deployment, done = pipeline
     assert pattern_drift(done) == (True, None, DRIFT_UNKNOWN), "so few pairs tell nothing"
-    path = layout.records_path(Entity.PARTY)
-    records = Lake(deployment.settings.lake_url).read(path)
+    records = tables.records(Lake(deployment.settings.lake_url), Entity.PARTY).read()
     position = records.schema.get_field_index("record_id")
     copies = [pc.binary_join_element_wise(records["record_id"], number, "-") for number in "123"]
     more = pa.concat_tables([records, *(records.set_column(position, "record_id", ids) for ids in copies)])
     own = load_settings(home=tmp_path, lake_url=str(tmp_path / "lake"), threads=1)
-    larger, lake = Deployment(own), Lake(own.lake_url)
-    lake.write(path, more)
+    larger, parties = Deployment(own), tables.records(Lake(own.lake_url), Entity.PARTY)
+    parties.write(more, more.schema, "more")
     passed, figure, told = pattern_drift(materialized(larger))
     assert (passed, figure) == (True, 0)
     assert told == "person: stability index 0.000; organisation: stability index 0.000"
 
     position = more.schema.get_field_index("birth_date")
-    lake.write(
-        path, more.set_column(position, "birth_date", pa.nulls(len(more), more.schema.field(position).type))
-    )
+    unborn = pa.nulls(len(more), more.schema.field(position).type)
+    parties.write(more.set_column(position, "birth_date", unborn), more.schema, "unborn")
     passed, figure, told = pattern_drift(materialized(larger))
     assert not passed
     assert figure is not None
