@@ -155,9 +155,8 @@ def link_parties(
             model_versions.put(lake, kind, one.model)
             linked.fitted = True
         linked.add(one)
-    linked.model_fingerprint = sha256("".join(one.model.fingerprint for one in done).encode()).hexdigest()[
-        :16
-    ]
+    fingerprints = "".join(one.model.fingerprint for one in done)
+    linked.model_fingerprint = sha256(fingerprints.encode()).hexdigest()[:16]
     publish_links(lake, done, parties)
     limits = Thresholds.load(settings.policies / "checks.yaml").doubtful_clusters
     linked.health = cluster_health(done, decided, Limits(limits.bridge, limits.size))
