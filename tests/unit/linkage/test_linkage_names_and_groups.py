@@ -40,14 +40,20 @@ def weigh(match: Floats, related: Floats) -> Scores:
     return Scores(match, match)
 
 
-def groups(given: list[int], pairs: list[tuple[int, int]], bits: list[float], votes: list[int]) -> list[int]:
+def groups(
+    given: list[int],
+    pairs: list[tuple[int, int]],
+    bits: list[float],
+    votes: list[int],
+    part: list[int] | None = None,
+) -> list[int]:
     left, right = np.array(pairs, dtype=np.int64).T
     match = np.array(bits, dtype=np.float32)[:, None]
     nothing = np.zeros(len(pairs), dtype=bool)
     evidence = Evidence(np.array(bits), match, np.zeros_like(match), nothing, np.array(votes))
     limits = Limits(match=0.0, support=0.0, most=100)
-    part = np.zeros(len(given), dtype=np.int64)
-    return list(Groups.of(np.array(given), part, left, right, evidence).joined(weigh, limits))
+    within = np.array(part or [0] * len(given))
+    return list(Groups.of(np.array(given), within, left, right, evidence).joined(weigh, limits))
 
 
 TO_THREE = [(0, 3), (1, 3), (2, 3)]
@@ -66,3 +72,20 @@ def test_one_agreement_between_two_groups_does_not_outweigh_their_disagreements(
 def test_groups_stay_apart_where_most_of_their_pairs_contradict() -> None:
     assert groups([0, 0, 0, 3], TO_THREE, [5.0] * 3, [1, -1, -1]) == [0, 0, 0, 0]
     assert groups([0, 0, 0, 3], TO_THREE, [5.0] * 3, [1, 1, -1]) == [0, 0, 0, 3]
+
+
+def test_groups_that_were_joined_are_weighed_anew() -> None:
+    pairs, bits = [(0, 1), (2, 3), (0, 2), (0, 3), (1, 2), (1, 3)], [20.0, 20.0, 5.0, -30.0, -30.0, -30.0]
+    assert groups([0, 1, 2, 3], pairs, bits, [0] * 6) == [0, 0, 2, 2]
+    assert groups([0, 1, 2, 3], pairs, [20.0, 20.0, *[5.0] * 4], [0] * 6) == [0, 0, 0, 0]
+
+
+def test_a_component_that_is_done_is_no_matter_to_another() -> None:
+    chain = [(0, 1), (1, 2), (0, 2), (0, 3), (1, 3), (2, 3)]
+    bits = [9.0, 8.0, 7.0, 6.0, 5.0, -2.0]
+    alone = groups([0, 1, 2, 3], chain, bits, [0] * 6)
+    apart = [-9.0, -9.0, -9.0]
+    both = [(a + 3, b + 3) for a, b in chain]
+    found = groups(list(range(7)), [(0, 1), (0, 2), (1, 2), *both], apart + bits, [0] * 9, [0] * 3 + [3] * 4)
+    assert found == [0, 1, 2, *(one + 3 for one in alone)]
+    assert alone == [0, 0, 0, 0]
