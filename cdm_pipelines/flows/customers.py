@@ -20,7 +20,7 @@ from cdm_pipelines.flows.causes import causes, explained, linked_with
 from cdm_pipelines.flows.decisions import corrections
 from cdm_pipelines.golden import SurvivorshipPolicy, load_policy
 from cdm_pipelines.golden.survivorship import survive_in_chunks
-from cdm_pipelines.hub import audit, queries
+from cdm_pipelines.hub import audit, queries, upkeep
 from cdm_pipelines.hub.parts import Asked
 from cdm_pipelines.hub.publish import Change, Staging, promote, published_from
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, Assignment, assign
@@ -281,6 +281,10 @@ def _moved(
 
 
 def publish_customers(engine: Engine) -> Mapping[str, Change]:
-    """Publish what is staged, in one transaction; returns what changed per table, ``history`` among them."""
+    """Publish what is staged, in one transaction; returns what changed per table, ``history`` among them.
+
+    Tables of which much was written are vacuumed afterwards.
+    """
     done = promote(engine)
+    upkeep.vacuum(engine)
     return {**done.changes, "history": done.history}

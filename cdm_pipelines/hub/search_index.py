@@ -25,10 +25,10 @@ _RENEW = f"""
     ON CONFLICT (golden_id) DO UPDATE SET terms = excluded.terms WHERE s.terms IS DISTINCT FROM excluded.terms"""
 _WORDS = """
     INSERT INTO golden.search_word (word, customers, slips)
-    SELECT word, count(*), golden.search_slips(word) FROM golden.search, unnest(terms) AS term(word)
-    WHERE word ~ '^[a-z0-9]' {changed}
-    AND NOT EXISTS (SELECT FROM golden.search_word known WHERE known.word = term.word)
-    GROUP BY word"""
+    SELECT word, customers, golden.search_slips(word) FROM (
+        SELECT word, count(*) AS customers FROM golden.search, unnest(terms) AS term(word)
+        WHERE word ~ '^[a-z0-9]' {changed} GROUP BY word OFFSET 0) found
+    WHERE NOT EXISTS (SELECT FROM golden.search_word known WHERE known.word = found.word)"""
 
 
 def refresh(connection: Connection, publication: Publication) -> None:

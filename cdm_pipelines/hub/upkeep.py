@@ -1,0 +1,33 @@
+"""What the hub's tables need after much of them was written: the space of dead rows back, and what is visible to all.
+
+Belongs here: which tables are due, and VACUUM. Does not belong here: publishing.
+
+PostgreSQL's autovacuum looks at them once a minute while the server runs. The embedded server may run for the length of
+one command only, and the next reader would do that work row by row.
+"""
+
+from sqlalchemy import Engine, text
+
+from cdm_pipelines.hub.load import without_data
+
+_DUE = """
+    SELECT format('%I.%I', schemaname, relname) FROM pg_stat_user_tables
+    WHERE schemaname IN ('golden', 'identity', 'ops')
+    AND greatest(n_ins_since_vacuum, n_dead_tup) > 1000 + 0.2 * n_live_tup
+    ORDER BY 1"""  # autovacuum's own thresholds
+
+
+def vacuum(engine: Engine) -> list[str]:
+    """Vacuum the tables that are due; returns their names.
+
+    Raises:
+        HubError: It failed, which harms nothing that is published.
+    """
+    with (
+        without_data("tidying up after publication"),
+        engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection,
+    ):
+        due = list(connection.execute(text(_DUE)).scalars())
+        for name in due:
+            connection.execute(text(f"VACUUM {name}"))
+    return due

@@ -1,0 +1,28 @@
+"""A publication that writes much leaves tables that are quick to read, whether or not the server runs on."""
+
+from hub_examples import published
+from sqlalchemy import Engine, text
+
+from cdm_pipelines.hub import upkeep
+
+MANY = [
+    {"source": "crm", "entity": "contact", "record_id": str(n), "cluster": str(n), "surname": "Berg"}
+    for n in range(1500)
+]
+_VISIBLE = "SELECT relallvisible = relpages AND relpages > 0 FROM pg_class WHERE oid = 'golden.customer'::regclass"
+
+
+def _flushed(engine: Engine) -> None:
+    engine.dispose()  # a connection tells its counts at the latest when it ends
+
+
+def test_tables_are_vacuumed_after_a_large_publication_only(hub_engine: Engine) -> None:
+    published(hub_engine, MANY)
+    _flushed(hub_engine)
+    assert "golden.customer" in upkeep.vacuum(hub_engine)
+    with hub_engine.connect() as connection:
+        assert connection.scalar(text(_VISIBLE))
+
+    published(hub_engine, [{**MANY[0], "surname": "Dijk"}, *MANY[1:]])
+    _flushed(hub_engine)
+    assert "golden.customer" not in upkeep.vacuum(hub_engine)
