@@ -14,17 +14,13 @@ from cdm_pipelines.flows import layout
 from cdm_pipelines.flows.link_kind import KindLinked
 from cdm_pipelines.identity.constraints import Constraints
 from cdm_pipelines.ingest.lake import Lake
-from cdm_pipelines.linkage.encode import ordered_records
 from cdm_pipelines.linkage.health import HEALTH_SCHEMA, Health, Limits, State, health
 
 
 def cluster_health(done: Sequence[KindLinked], decided: Constraints, limits: Limits) -> Health:
     """The health of all clusters of two and more records."""
     disputed = _disputed(decided)
-    found = [
-        health(one.state, ordered_records(one.state.records, one.policy), one.model.match, limits, disputed)
-        for one in done
-    ]
+    found = [health(one.state, one.records, one.model.match, limits, disputed) for one in done]
     states: Counter[str] = Counter(dict.fromkeys(State, 0))
     for one in found:
         states.update(one.states)

@@ -250,12 +250,16 @@ def publish_links(lake: Lake, done: Sequence[KindLinked], parties: Mark) -> None
             and one.former.belongs_to(one.model.fingerprint, parties, outcome)
         ):
             continue
-        number = one.former.number + 1 if one.former is not None else _next_number(lake, one.kind)
-        write_state(lake, one.kind, KeptState(one.state, number, one.model.fingerprint, parties, outcome))
+        number = base = one.former.number + 1 if one.former is not None else _next_number(lake, one.kind)
+        if one.former is not None and one.former.state.rows.base is one.state.rows.base:
+            base = one.former.base
+        kept = KeptState(one.state, number, base, one.model.fingerprint, parties, outcome)
+        write_state(lake, one.kind, kept)
 
 
 def _next_number(lake: Lake, kind: PartyKind) -> int:
-    return max((int(name) for name in lake.folders(layout.link_state_folder(kind))), default=0) + 1
+    folders = lake.folders(layout.link_state_folder(kind))
+    return max((int(name.removeprefix("base-")) for name in folders), default=0) + 1
 
 
 def _in_columns(table: pa.Table, schema: pa.Schema) -> pa.Table:

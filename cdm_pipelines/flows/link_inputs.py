@@ -11,9 +11,8 @@ from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.flows import tables
 from cdm_pipelines.ingest.lake import Lake
-from cdm_pipelines.ingest.layered import Mark
+from cdm_pipelines.ingest.layered import Changes, Mark
 from cdm_pipelines.linkage import LinkagePolicy
-from cdm_pipelines.linkage.moved import record_names
 
 
 def party_records(lake: Lake, kind: PartyKind, policy: LinkagePolicy) -> pa.Table:
@@ -23,10 +22,8 @@ def party_records(lake: Lake, kind: PartyKind, policy: LinkagePolicy) -> pa.Tabl
     return _of_kind(parties.read([*keep, "source", "entity", "party_kind"]), kind, keep)
 
 
-def changed_records(
-    lake: Lake, kind: PartyKind, policy: LinkagePolicy, mark: Mark
-) -> tuple[pa.Table, pa.Array] | None:
-    """Records of one kind that changed since a mark, as ``party_records`` has them, and the names of those that left.
+def changed_records(lake: Lake, kind: PartyKind, policy: LinkagePolicy, mark: Mark) -> Changes | None:
+    """Records of one kind that changed since a mark, as ``party_records`` has them, and those that left.
 
     Some may be as they were. None where it is not known what changed.
     """
@@ -35,9 +32,9 @@ def changed_records(
     if changes is None:
         return None
     others = changes.rows.filter(pc.not_equal(changes.rows["party_kind"], str(kind)))
-    left = pa.concat_tables([changes.gone, others.select(changes.gone.column_names)]).combine_chunks()
+    left = pa.concat_tables([changes.gone, others.select(changes.gone.column_names)])
     rows = _of_kind(changes.rows, kind, _columns(parties.schema, policy))
-    return rows, record_names(_source(left), left["record_id"]).combine_chunks()
+    return Changes(rows, pa.table({"record_id": left["record_id"], "source": _source(left)}))
 
 
 def said_by_sources(lake: Lake, kind: PartyKind) -> pa.Table:
@@ -61,6 +58,10 @@ def _of_kind(parties: pa.Table, kind: PartyKind, keep: list[str]) -> pa.Table:
     return own.select(keep).append_column("source", _source(own))
 
 
+def _named(source: pa.ChunkedArray, ids: pa.ChunkedArray) -> pa.Array:
+    return pc.binary_join_element_wise(source, ids, "\x1f").combine_chunks()
+
+
 def _source(parties: pa.Table) -> pa.ChunkedArray:
     return pc.binary_join_element_wise(parties["source"], parties["entity"], "/")
 
@@ -76,9 +77,7 @@ def merged_in_source(records: pa.Table) -> pa.Table:
             "right_id": merged["merged_into"],
         }
     )
-    asked = record_names(pairs["right_source"], pairs["right_id"])
-    known = record_names(records["source"], records["record_id"])
-    # A table of the few is made, not one of the many.
-    there = known.filter(pc.is_in(known, value_set=asked.combine_chunks()))
-    pairs = pairs.filter(pc.is_in(asked, value_set=there.combine_chunks()))
+    near = records.filter(pc.is_in(records["record_id"], value_set=pairs["right_id"].combine_chunks()))
+    known = _named(near["source"], near["record_id"])
+    pairs = pairs.filter(pc.is_in(_named(pairs["right_source"], pairs["right_id"]), value_set=known))
     return pairs.sort_by([("left_source", "ascending"), ("left_id", "ascending")])

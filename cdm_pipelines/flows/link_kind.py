@@ -25,9 +25,9 @@ from cdm_pipelines.linkage.cluster import Links
 from cdm_pipelines.linkage.comparers import Packing
 from cdm_pipelines.linkage.constraints import Decided
 from cdm_pipelines.linkage.drift import COUNTS
-from cdm_pipelines.linkage.encode import linked_columns, ordered_records
+from cdm_pipelines.linkage.encode import Records, linked_columns, ordered_records
 from cdm_pipelines.linkage.explain import unlinkable_share
-from cdm_pipelines.linkage.moved import Moved, patched
+from cdm_pipelines.linkage.moved import Moved
 from cdm_pipelines.linkage.output import clusters_frame, clusters_table, pairs_frame
 from cdm_pipelines.linkage.relink import EverythingError, Relinked, relink
 from cdm_pipelines.linkage.state import LinkState
@@ -55,6 +55,7 @@ class KindLinked:
         policy: How.
         model: With which model.
         state: What the next run starts from.
+        records: Sources and ids of all its records.
         former: The state that was started from; None where everything was linked without one.
         changed: Records that are new, have other values or are gone; None where everything was linked.
         difference: What changed since the former state; None where everything was linked.
@@ -68,6 +69,7 @@ class KindLinked:
     policy: LinkagePolicy
     model: LinkageModel
     state: LinkState
+    records: Records
     former: KeptState | None
     changed: int | None
     difference: Difference | None
@@ -81,19 +83,18 @@ class KindLinked:
         """Whether records and decisions are those of the former state."""
         if self.changed != 0 or self.former is None:
             return False
-        now, before = self.state.to_tables(), self.former.state.to_tables()
-        return all(now[name].equals(before[name]) for name in ("same", "different", "confirmed"))
+        now, before = self.state.decisions(), self.former.state.decisions()
+        return all(now[name].equals(before[name]) for name in now)
 
     @cached_property
     def clusters(self) -> pa.Table:
         """The cluster of every record."""
-        records = ordered_records(self.state.records, self.policy)
-        return _table(clusters_frame(records, self.state.member))
+        return _table(clusters_frame(self.records, self.state.member))
 
     @cached_property
     def pairs(self) -> pa.Table:
         """All pairs from the review threshold on."""
-        return _pairs(self.state, self.policy, self.model, self.state.links, self.state.weight)
+        return _pairs(self.records, self.policy, self.model, self.state.links, self.state.weight)
 
 
 def link_everything(
@@ -137,6 +138,7 @@ def link_everything(
         policy,
         result.model,
         result.state,
+        ordered_records(result.state.rows.records(columns=policy.key_columns), policy),
         before,
         None,
         None,
@@ -164,14 +166,12 @@ def link_changes(
     """
     started = time.perf_counter()
     changes = changed_records(lake, kind, policy, before.parties)
+    rows = before.state.rows
     if changes is None:
-        now = linked_columns(party_records(lake, kind, policy), policy)
-        moved = Moved.between(before.state.records, now, policy)
+        moved = Moved.between(rows, linked_columns(party_records(lake, kind, policy), policy), policy)
     else:
-        rows = linked_columns(changes[0], policy)
-        now, moved = patched(before.state.records, rows, changes[1], policy, threads)
+        moved = Moved.by(rows, linked_columns(changes.rows, policy), changes.gone, policy)
     done = relink(
-        now,
         moved,
         policy,
         model,
@@ -184,6 +184,7 @@ def link_changes(
         policy,
         model,
         done.state,
+        done.records,
         before,
         len(done.changed) + len(done.gone),
         _difference(policy, model, before.state, moved, done),
@@ -217,7 +218,7 @@ def _difference(
 ) -> Difference:
     """Rows of both tables that are not as they were."""
     state, touched = done.state, done.touched
-    former = ordered_records(before.records, policy)
+    former = moved.former
     clusters = clusters_table(done.records, state.member, touched)
     at = moved.old_of_new[touched]
     were = clusters_table(former, before.member, at[at >= 0])["cluster_id"].combine_chunks()
@@ -229,8 +230,8 @@ def _difference(
     is_changed[done.changed] = True
     new = np.flatnonzero(is_changed[state.links.left] | is_changed[state.links.right])
     old = np.flatnonzero(moved.stale[before.links.left] | moved.stale[before.links.right])
-    pairs = _pairs(state, policy, model, state.links.at(new), state.weight[new])
-    pairs_were = _pairs(before, policy, model, before.links.at(old), before.weight[old]).select(_PAIR_KEY)
+    pairs = _pairs(done.records, policy, model, state.links.at(new), state.weight[new])
+    pairs_were = _pairs(former, policy, model, before.links.at(old), before.weight[old]).select(_PAIR_KEY)
     still = pc.is_in(_joined(pairs_were), value_set=_joined(pairs))
     return Difference(
         clusters.filter(renamed),
@@ -249,9 +250,8 @@ def _named(source: pa.ChunkedArray, record_id: pa.ChunkedArray) -> pa.ChunkedArr
 
 
 def _pairs(
-    state: LinkState, policy: LinkagePolicy, model: LinkageModel, links: Links, weight: np.ndarray
+    records: Records, policy: LinkagePolicy, model: LinkageModel, links: Links, weight: np.ndarray
 ) -> pa.Table:
-    records = ordered_records(state.records, policy)
     packing = Packing([len(one.labels) for one in model.comparisons.values()])
     return _table(pairs_frame(records, policy, packing, links, weight))
 

@@ -2,21 +2,22 @@
 
 Belongs here: writing and reading it whole. Does not belong here: what it consists of (linkage.state).
 
-A state is a folder of its own; a small file names the current one and is written last, so that a process which is
-stopped leaves the former state in force.
+A state is two folders: one of what stays the same from night to night, one of what does not. A small file names both
+and is written last, so that a process which is stopped leaves the former state in force.
 """
 
 import json
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from cdm_pipelines.flows import layout
 from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.ingest.layered import Mark
-from cdm_pipelines.linkage.state import LinkState
+from cdm_pipelines.linkage.state import BASE_TABLES, TABLES, LinkState
 
 _FORMAT = 1
-_TABLES = ("records", "keys", "plan", "links", "groups", "same", "different", "confirmed")
-_LAYOUT = 2  # counted up whenever a table has other columns
+_LAYOUT = 3  # counted up whenever a table has other columns
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class KeptState:
     Attributes:
         state: The state.
         number: Counts states up.
+        base: Number of the state whose base it shares.
         model: Fingerprint of the model it was made with.
         parties: How far into the party records it came.
         outcome: The version of the published clusters and matches that it led to.
@@ -33,6 +35,7 @@ class KeptState:
 
     state: LinkState
     number: int
+    base: int
     model: str
     parties: Mark
     outcome: str
@@ -52,25 +55,40 @@ def read_state(lake: Lake, kind: str) -> KeptState | None:
         return None  # of another release: everything is linked once
     if found.get("layout") != _LAYOUT:
         return None
-    folder = f"{layout.link_state_folder(kind)}/{found['number']}"
-    state = LinkState.from_tables({name: lake.read_arrow(f"{folder}/{name}.arrow") for name in _TABLES})
-    return KeptState(state, found["number"], found["model"], Mark.parse(found["parties"]), found["outcome"])
+    folder = layout.link_state_folder(kind)
+
+    def read(name: str, table: str) -> pa.Table:
+        return lake.read_arrow(f"{folder}/{name}/{table}.arrow")
+
+    number, base = found["number"], found["base"]
+    state = LinkState.from_tables(
+        {table: read(_base(base), table) for table in BASE_TABLES},
+        {table: read(str(number), table) for table in TABLES},
+    )
+    return KeptState(state, number, base, found["model"], Mark.parse(found["parties"]), found["outcome"])
 
 
 def write_state(lake: Lake, kind: str, kept: KeptState) -> None:
-    """Make a state the current one."""
-    folder = layout.link_state_folder(kind)
-    for name, table in kept.state.to_tables().items():
-        lake.write_arrow(f"{folder}/{kept.number}/{name}.arrow", [table], table.schema)
+    """Make a state the current one; a base that it shares with the former state is not written again."""
+    folder, current = layout.link_state_folder(kind), {str(kept.number), _base(kept.base)}
+    tables = {f"{kept.number}/{name}": table for name, table in kept.state.tables().items()}
+    if kept.base == kept.number:
+        tables |= {f"{_base(kept.base)}/{name}": table for name, table in kept.state.base_tables().items()}
+    for name, table in tables.items():
+        lake.write_arrow(f"{folder}/{name}.arrow", [table], table.schema)
     notes = {
         "format": _FORMAT,
         "number": kept.number,
+        "base": kept.base,
         "model": kept.model,
         "parties": str(kept.parties),
         "outcome": kept.outcome,
         "layout": _LAYOUT,
     }
     lake.write_text(layout.link_state_path(kind), json.dumps(notes, indent=1))
-    for older in lake.folders(folder):
-        if older != str(kept.number):
-            lake.delete_folder(f"{folder}/{older}")
+    for older in set(lake.folders(folder)) - current:
+        lake.delete_folder(f"{folder}/{older}")
+
+
+def _base(number: int) -> str:
+    return f"base-{number}"

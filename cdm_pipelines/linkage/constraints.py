@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from cdm_pipelines.linkage.blocking import Flags, Positions
 from cdm_pipelines.linkage.encode import Records
@@ -159,14 +158,8 @@ def _places(records: Records, decided: pd.DataFrame, columns: tuple[str, str], n
     missing = [column for column in columns if column not in decided.columns]
     if missing:
         raise LinkageError(f"{name}: there is no column {missing[0]!r}; give {', '.join(columns)}")
-    sources = pa.array(records.sources, pa.string()).take(pa.array(records.source))
-    known = pc.binary_join_element_wise(sources, records.ids, "\x1f")
-    texts = [pa.array(decided[column].astype(str), pa.string()) for column in columns]
-    asked = pc.binary_join_element_wise(*texts, "\x1f")
-    # A table of the few is made, not one of the many.
-    there = np.flatnonzero(pc.is_in(known, value_set=asked).to_numpy(zero_copy_only=False)).astype(np.int32)
-    at = pc.index_in(asked, known.take(pa.array(there))).fill_null(-1).to_numpy(zero_copy_only=False)
-    found: Positions = np.append(there, np.int32(-1))[at]
+    named = (pa.array(decided[column].astype(str), pa.string()) for column in columns)
+    found: Positions = records.places(*named).astype(np.int32)
     return found
 
 

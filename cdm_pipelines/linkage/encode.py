@@ -123,6 +123,22 @@ class Records:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def names(self, at: npt.NDArray[np.integer[Any]] | None = None) -> tuple[pa.Array, pa.Array]:
+        """Source and id of the records at some positions, or of all."""
+        source, ids = (
+            (self.source, self.ids) if at is None else (self.source[at], self.ids.take(pa.array(at)))
+        )
+        return pa.array(self.sources, pa.string()).take(pa.array(source)), ids
+
+    def places(self, sources: pa.Array, ids: pa.Array) -> npt.NDArray[np.int64]:
+        """Positions of the records with these sources and ids; -1 for those that are not there."""
+        # A table of the few is made, not one of the many.
+        near = np.flatnonzero(pc.is_in(self.ids, value_set=ids).to_numpy(zero_copy_only=False))
+        known = pc.binary_join_element_wise(*self.names(near), "\x1f")
+        at = pc.index_in(pc.binary_join_element_wise(sources, ids, "\x1f"), known).fill_null(-1)
+        found: npt.NDArray[np.int64] = np.append(near, -1)[at.to_numpy(zero_copy_only=False)]
+        return found
+
     @cached_property
     def _made(self) -> dict[Any, Column]:
         return {}

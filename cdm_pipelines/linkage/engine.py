@@ -33,6 +33,7 @@ from cdm_pipelines.linkage.model import Floats, LinkageModel, Scorer, log2_odds
 from cdm_pipelines.linkage.output import clusters_frame, pairs_frame
 from cdm_pipelines.linkage.partners import left_over_bits
 from cdm_pipelines.linkage.policy import LinkagePolicy
+from cdm_pipelines.linkage.rows import Rows
 from cdm_pipelines.linkage.spill import Spill
 from cdm_pipelines.linkage.state import LinkState, effective_keys
 from cdm_pipelines.linkage.training import Counted, train
@@ -292,8 +293,7 @@ def _state(
     links, weight, member, figures = found
     ends = (np.append(a, b) for a, b in zip((links.left, links.right), same, strict=True))
     return LinkState(
-        inputs,
-        effective_keys(work.policy, work.records, work.plan, work.threads),
+        Rows.of(inputs, effective_keys(work.policy, work.records, work.plan, work.threads)),
         work.plan,
         links,
         weight,

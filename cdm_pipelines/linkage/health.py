@@ -262,17 +262,17 @@ def _rows(
     records: "Records", reason: Reason, concerned: tuple[Labels, Labels | None], sizes: Labels, found: Figures
 ) -> pa.Table:
     clusters, others = concerned
-    sources = pa.array(records.sources, pa.string()).take(pa.array(records.source))
-    at = pa.array(clusters)
-    other = pa.nulls(len(clusters), pa.int64()) if others is None else pa.array(others)
+    source, record_id = records.names(clusters)
+    nobody = pa.nulls(len(clusters), pa.string())
+    other_source, other_id = (nobody, nobody) if others is None else records.names(others)
     columns = {
-        "source": sources.take(at),
-        "record_id": records.ids.take(at),
+        "source": source,
+        "record_id": record_id,
         "reason": pa.repeat(str(reason), len(clusters)),
         "records": sizes[clusters],
         "bridge": found.bridge[clusters],
         "against": found.against[clusters],
-        "other_source": sources.take(other),
-        "other_id": records.ids.take(other),
+        "other_source": other_source,
+        "other_id": other_id,
     }
     return pa.table(columns, schema=HEALTH_SCHEMA)

@@ -1,9 +1,10 @@
 """What has changed between two tables of records.
 
-Belongs here: which records came, went and changed, and a table with a few records changed. Does not belong here: what
-follows from it (relink).
+Belongs here: which records came, went and changed, and where the others are now. Does not belong here: what follows
+from it (relink).
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Self
 
@@ -13,8 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.ingest.layered import differ
+from cdm_pipelines.linkage.encode import Records, ordered_records
 from cdm_pipelines.linkage.policy import LinkagePolicy
-from cdm_pipelines.parallel import in_order
+from cdm_pipelines.linkage.rows import Rows
 
 Flags = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
@@ -22,99 +24,96 @@ Places = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Moved:
-    """Where records went between two tables of ``linked_columns``.
+    """Where records went.
 
     Attributes:
+        former: Sources and ids of the former records.
         new_of_old: Per former record its place now; -1 where it is gone.
         old_of_new: Per record its former place; -1 where it is new.
-        changed: Places of records that are new or have other values.
+        changed: Places of records that are new or have other values, in order.
+        rows: Those records, in that order, as ``linked_columns`` gives them.
         stale: Per former record whether it is gone or has other values now.
     """
 
+    former: Records
     new_of_old: Places
     old_of_new: Places
     changed: Places
+    rows: pa.Table
     stale: Flags
 
-    @classmethod
-    def between(cls, before: pa.Table, now: pa.Table, policy: LinkagePolicy) -> Self:
-        """Compare two tables record by record."""
-        former, latter = _keys(before, policy), _keys(now, policy)
-        if former.equals(latter):
-            return cls.of(before, now, np.arange(now.num_rows), np.arange(now.num_rows))
-        # Both are in the same order, so the records that stay are too.
-        kept = np.flatnonzero(pc.is_in(former, value_set=latter).to_numpy(zero_copy_only=False))
-        stays = np.flatnonzero(pc.is_in(latter, value_set=former).to_numpy(zero_copy_only=False))
-        old_of_new = np.full(now.num_rows, -1)
-        old_of_new[stays] = kept
-        return cls.of(before, now, old_of_new, stays)
+    @property
+    def any(self) -> bool:
+        """Whether any record came, went or changed."""
+        return bool(len(self.changed) or self.stale.any())
 
     @classmethod
-    def of(cls, before: pa.Table, now: pa.Table, old_of_new: Places, suspects: Places) -> Self:
-        """From where each record was, and the places of those that may have changed."""
-        suspects = suspects[old_of_new[suspects] >= 0]
-        some = slice(None) if len(suspects) == before.num_rows == now.num_rows else suspects
-        differs = np.zeros(len(suspects), dtype=bool)
-        for name in now.column_names:
-            former, latter = before[name].combine_chunks(), now[name].combine_chunks()
-            if not isinstance(some, slice):
-                former, latter = former.take(pa.array(old_of_new[some])), latter.take(pa.array(some))
-            differs |= differ(former, latter)
+    def between(cls, before: Rows, now: pa.Table, policy: LinkagePolicy) -> Self:
+        """To another table of ``linked_columns``, found out record by record."""
+        former, latter = (ordered_records(table, policy) for table in (before.records(), now))
+        at = former.places(*latter.names())
+        gone = np.ones(len(former), dtype=bool)
+        gone[at[at >= 0]] = False
+        return cls._of(before, (former, latter), at, now, np.flatnonzero(gone))
+
+    @classmethod
+    def by(cls, before: Rows, rows: pa.Table, gone: pa.Table, policy: LinkagePolicy) -> Self:
+        """As someone says.
+
+        Args:
+            before: The former records.
+            rows: Changed and new records, as ``linked_columns`` gives them; some may be as they were.
+            gone: Source and id of records that are no more; some may never have been.
+            policy: The policy.
+        """
+        former = ordered_records(before.records(columns=policy.key_columns), policy)
+        latter = ordered_records(rows, policy)
+        left = ordered_records(gone, policy)
+        at, away = (former.places(*some.names()) for some in (latter, left))
+        return cls._of(before, (former, latter), at, rows, np.setdiff1d(away[away >= 0], at))
+
+    @classmethod
+    def _of(
+        cls, before: Rows, names: tuple[Records, Records], at: Places, rows: pa.Table, gone: Places
+    ) -> Self:
+        """From the former place of each of some rows, -1 for new ones, and the former places of those that are gone."""
+        former, latter = names
+        known, new = np.flatnonzero(at >= 0), np.flatnonzero(at < 0)
+        differs = np.ones(len(at), dtype=bool)
+        differs[known] = _differ(before.records(at[known]), rows.take(pa.array(known)))
+        stays = np.ones(len(former), dtype=bool)
+        stays[gone] = False
+        # Records that stay and records that come are both in order; the latter are put between the former.
+        place = np.append(0, np.cumsum(stays))[_insertion(former, latter, new)]
+        old_of_new = np.insert(np.flatnonzero(stays), place, -1)
+        new_of_old = np.full(len(former), -1)
+        there = np.flatnonzero(old_of_new >= 0)
+        new_of_old[old_of_new[there]] = there
+        stale = ~stays
+        stale[at[known[differs[known]]]] = True
         is_changed = old_of_new < 0
-        is_changed[suspects] = differs
-        new_of_old = np.full(before.num_rows, -1)
-        there = old_of_new >= 0
-        new_of_old[old_of_new[there]] = np.flatnonzero(there)
-        stale = new_of_old < 0
-        stale[old_of_new[suspects[differs]]] = True
-        return cls(new_of_old, old_of_new, np.flatnonzero(is_changed), stale)
+        is_changed[new_of_old[stale & stays]] = True
+        return cls(
+            former, new_of_old, old_of_new, np.flatnonzero(is_changed), rows.filter(pa.array(differs)), stale
+        )
 
 
-def patched(
-    before: pa.Table, rows: pa.Table, gone: pa.Array, policy: LinkagePolicy, threads: int | None = None
-) -> tuple[pa.Table, Moved]:
-    """A table with some rows changed or added and some taken away, in order of source and id.
-
-    Args:
-        before: As ``linked_columns`` gives it.
-        rows: Changed and new records, alike.
-        gone: Source and id of records to take away, as ``record_names`` gives them.
-        policy: The policy.
-        threads: How many columns to work on at a time.
-    """
-    if not rows.num_rows and not len(gone):
-        everywhere = np.arange(before.num_rows)
-        return before, Moved(everywhere, everywhere, everywhere[:0], np.zeros(before.num_rows, dtype=bool))
-    known, names = _keys(before, policy), _keys(rows, policy)
-    leaves = pc.is_in(known, value_set=pa.concat_arrays([names, gone.cast(pa.string())]))
-    leaves = leaves.to_numpy(zero_copy_only=False)
-    leaving, staying = np.flatnonzero(leaves), np.flatnonzero(~leaves)
-    # Rows that stay and rows that come are both in order; the latter are put between the former.
-    place = np.append(0, np.cumsum(~leaves))[pc.search_sorted(known, names).to_numpy()]
-    taken = np.insert(staying, place, before.num_rows + np.arange(len(names)))
-    comes = np.flatnonzero(taken >= before.num_rows)
-    former = (
-        pc.index_in(names, value_set=known.take(pa.array(leaving)))
-        .fill_null(-1)
-        .to_numpy(zero_copy_only=False)
-    )
-    old_of_new = taken.copy()
-    old_of_new[comes] = np.append(leaving, -1)[former[taken[comes] - before.num_rows]]
-
-    def column(name: str) -> pa.Array:
-        both = pa.chunked_array([*before[name].chunks, *rows[name].chunks], pa.string())
-        return both.take(pa.array(taken)).combine_chunks()
-
-    columns = in_order(column, before.column_names, threads)
-    now = pa.table(dict(zip(before.column_names, columns, strict=True)))
-    return now, Moved.of(before, now, old_of_new, comes)
+def _differ(former: pa.Table, latter: pa.Table) -> Flags:
+    """Where two tables of the same columns have other values."""
+    found = np.zeros(latter.num_rows, dtype=bool)
+    for name in latter.column_names:
+        found |= differ(former[name].combine_chunks(), latter[name].combine_chunks())
+    return found
 
 
-def record_names(source: pa.Array, ids: pa.Array) -> pa.Array:
-    """Source and id of records as one text, which sorts as they do."""
-    return pc.binary_join_element_wise(source, ids, "\x1f")
-
-
-def _keys(table: pa.Table, policy: LinkagePolicy) -> pa.Array:
-    ids = table[policy.id].combine_chunks()
-    return record_names(table[policy.source].combine_chunks(), ids) if policy.source else ids
+def _insertion(former: Records, latter: Records, new: Places) -> Places:
+    """For each of some new records, the former place of the first record that comes after it."""
+    place = np.zeros(len(new), np.int64)
+    for code in np.unique(latter.source[new]):
+        own = np.flatnonzero(latter.source[new] == code)
+        source = latter.sources[code]
+        next_one = bisect_left(former.sources, source)
+        start, end = np.searchsorted(former.source, [next_one, next_one + (source in former.sources)])
+        within = pc.search_sorted(former.ids.slice(start, end - start), latter.ids.take(pa.array(new[own])))
+        place[own] = start + within.to_numpy()
+    return place

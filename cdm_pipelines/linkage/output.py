@@ -27,24 +27,18 @@ def clusters_frame(records: Records, member: Labels) -> pd.DataFrame:
 
 def clusters_table(records: Records, member: Labels, some: npt.NDArray[np.int64]) -> pa.Table:
     """The same, of some records."""
-    sources = pa.array(records.sources, pa.string())
-    own, lowest = (
-        (sources.take(pa.array(records.source[at])), records.ids.take(pa.array(at)))
-        for at in (some, member[some])
-    )
-    names = pc.binary_join_element_wise(*lowest, "|")
-    return pa.table({"source": own[0], "record_id": own[1], "cluster_id": names})
+    source, record_id = records.names(some)
+    names = pc.binary_join_element_wise(*records.names(member[some]), "|")
+    return pa.table({"source": source, "record_id": record_id, "cluster_id": names})
 
 
 def pairs_frame(
     records: Records, policy: LinkagePolicy, packing: Packing, links: Links, weight: Floats
 ) -> pd.DataFrame:
     """Both records of each link, weight in bits, probability, and one level per comparison."""
-    sources = pa.array(records.sources, pa.string())
     columns: dict[str, Any] = {}
     for side, positions in (("left", links.left), ("right", links.right)):
-        columns[f"{side}_source"] = sources.take(pa.array(records.source[positions]))
-        columns[f"{side}_id"] = records.ids.take(pa.array(positions))
+        columns[f"{side}_source"], columns[f"{side}_id"] = records.names(positions)
     frame = to_frame(pa.table(columns))
     frame["weight"], frame["probability"] = weight, probability(links.odds)
     levels = packing.unpack(links.packed)

@@ -354,6 +354,11 @@ class LinkagePolicy(_Frozen):
 
         return load_policy(cls, Path(path))
 
+    @property
+    def key_columns(self) -> list[str]:
+        """The columns that name a record."""
+        return [self.id] if self.source is None else [self.id, self.source]
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the policy's content and of the tables it names, whatever file it stands in."""

@@ -22,7 +22,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 
 from cdm_pipelines.linkage.agglomerate import Labels
 from cdm_pipelines.linkage.blocking import Allowed, Positions
@@ -33,12 +32,13 @@ from cdm_pipelines.linkage.drift import LevelCounts, Seen
 from cdm_pipelines.linkage.encode import Records, encode, ordered_records
 from cdm_pipelines.linkage.health import Figures
 from cdm_pipelines.linkage.judging import judge, kept_apart
-from cdm_pipelines.linkage.keys import Hashes, among
+from cdm_pipelines.linkage.keys import Hashes
 from cdm_pipelines.linkage.model import Floats, LinkageModel, Scorer, log2_odds
 from cdm_pipelines.linkage.moved import Moved
 from cdm_pipelines.linkage.output import clusters_frame, pairs_frame
 from cdm_pipelines.linkage.policy import LinkagePolicy
 from cdm_pipelines.linkage.report import Histogram
+from cdm_pipelines.linkage.rows import Piece, Rows
 from cdm_pipelines.linkage.state import LinkState, effective_keys
 from cdm_pipelines.parallel import in_order
 
@@ -56,7 +56,7 @@ class Relinked:
 
     Attributes:
         state: The new state.
-        records: All records, without their columns.
+        records: Sources and ids of all records.
         changed: Positions of records that are new or have other values.
         gone: Former positions of records that are gone.
         compared: Number of pairs that were compared.
@@ -87,7 +87,6 @@ class Relinked:
 
 
 def relink(
-    now: pa.Table,
     moved: Moved,
     policy: LinkagePolicy,
     model: LinkageModel,
@@ -96,11 +95,10 @@ def relink(
     decided: Decided | None = None,
     threads: int | None = None,
 ) -> Relinked:
-    """Link what has changed since a state; the outcome is that of ``link`` on the whole table.
+    """Link what has changed since a state; the outcome is that of ``link`` on all records.
 
     Args:
-        now: All records as they are now, as ``linked_columns`` gives them.
-        moved: What has changed between the records of the state and these.
+        moved: What has changed since the state.
         policy: The policy of the state.
         model: The model of the state.
         before: The state.
@@ -114,20 +112,20 @@ def relink(
     seconds: dict[str, float] = {}
     decided = decided or Decided()
     _check(policy)
-    records = ordered_records(now, policy)
     with _timed(seconds, "block"):
-        keys = _keys(policy, before, now, moved, threads)
-        left, right = _pairs(policy, before, keys, moved, threads)
+        rows = _rows(policy, before, moved, threads)
+        records = ordered_records(rows.records(columns=policy.key_columns), policy)
+        left, right = _pairs(policy, before, rows, moved, threads)
         allowed = Allowed(records, policy)(left, right)
         left, right = left[allowed], right[allowed]
     with _timed(seconds, "compare"):
-        new = _scored(now, policy, model, before, (left, right))
+        new = _scored(rows, policy, model, before, (left, right))
         links, weight = _merged(before, moved, new.links, new.weight)
     with _timed(seconds, "cluster"):
         touched = _touched(before, moved, records, new.links, decided)
-        parts = _Parts(now, policy, model, before, touched)
+        parts = _Parts(rows, policy, model, before, touched)
         component, member, figures = parts.divided(moved, links, decided, threads)
-    state = LinkState(now, keys, before.plan, links, weight, component, member, figures, decided)
+    state = LinkState(rows, before.plan, links, weight, component, member, figures, decided)
     gone = np.flatnonzero(moved.new_of_old < 0)
     return Relinked(state, records, moved.changed, gone, len(left), new.scores, new.levels, touched, seconds)
 
@@ -145,29 +143,17 @@ def _check(policy: LinkagePolicy) -> None:
             raise EverythingError(f"blocking rule {rule.label!r} looks at more than the records themselves")
 
 
-def _keys(
-    policy: LinkagePolicy, before: LinkState, now: pa.Table, moved: Moved, threads: int | None
-) -> list[Hashes]:
-    """Blocking keys of all records: former ones where nothing changed."""
-    if not len(moved.changed) and not (moved.new_of_old < 0).any():
-        return before.keys
-    records = encode(now.take(pa.array(moved.changed)), policy, threads, words=before.plan.words)
-    keys = []
-    for old, new in zip(before.keys, effective_keys(policy, records, before.plan, threads), strict=True):
-        width = max(old.shape[1], new.shape[1])
-        former = _wide(old, width) if len(old) else np.zeros((1, width), np.uint64)
-        made = former.take(np.maximum(moved.old_of_new, 0), axis=0)
-        made[moved.changed] = _wide(new, width)  # new records, which have no former keys, are among these
-        keys.append(made)
-    return keys
-
-
-def _wide(keys: Hashes, width: int) -> Hashes:
-    return np.pad(keys, ((0, 0), (0, width - keys.shape[1]))) if width > keys.shape[1] else keys
+def _rows(policy: LinkagePolicy, before: LinkState, moved: Moved, threads: int | None) -> Rows:
+    """All records, with keys made for those that changed."""
+    if not moved.any:
+        return before.rows
+    records = encode(moved.rows, policy, threads, words=before.plan.words)
+    made = Piece(moved.rows, effective_keys(policy, records, before.plan, threads))
+    return before.rows.replaced(moved.old_of_new, moved.changed, made)
 
 
 def _pairs(
-    policy: LinkagePolicy, before: LinkState, keys: list[Hashes], moved: Moved, threads: int | None
+    policy: LinkagePolicy, before: LinkState, rows: Rows, moved: Moved, threads: int | None
 ) -> tuple[Positions, Positions]:
     """Candidate pairs with a changed record, each once, left < right, in order."""
     changed = np.zeros(len(moved.old_of_new), dtype=bool)
@@ -175,40 +161,43 @@ def _pairs(
     stale = np.flatnonzero(moved.stale)
 
     def of_rule(number: int) -> Places:
-        rule, former = policy.blocking[number], before.keys[number][stale].ravel()
+        rule = policy.blocking[number]
         largest = rule.max_block_size or policy.max_block_size
-        return _pairs_of_rule(rule.label, largest, former, keys[number], changed)
+        former, latter = before.rows.keys(number, stale).ravel(), rows.keys(number, moved.changed).ravel()
+        touched = np.unique(np.append(former, latter))
+        touched = touched[touched > 0]
+        record, key = rows.holding(number, touched)
+        block = np.searchsorted(touched, key)
+        grown = _counted(latter, touched) - _counted(former, touched)
+        return _pairs_of_rule(rule.label, largest, (record, block), grown, changed)
 
-    made = in_order(of_rule, range(len(keys)), threads)
+    made = in_order(of_rule, range(len(policy.blocking)), threads)
     found = np.unique(np.concatenate([np.zeros(0, np.int64), *made]))
     left, right = np.divmod(found, max(len(changed), 1))
     return left.astype(np.int32), right.astype(np.int32)
 
 
-def _pairs_of_rule(label: str, largest: int, former: Hashes, held: Hashes, changed: Flags) -> Places:
+def _pairs_of_rule(
+    label: str, largest: int, held: tuple[Places, Places], grown: Places, changed: Flags
+) -> Places:
     """Pairs of one rule, packed as left x records + right.
 
     Args:
         label: Of the rule.
         largest: Blocks with more records make no pairs.
-        former: Keys that changed and removed records had.
-        held: Keys of all records, shape (records, width).
+        held: Records in the blocks that a change touches, and which block each is in.
+        grown: By how many records each of these blocks has grown.
         changed: Per record.
     """
-    latter = held[changed].ravel()
-    touched = np.unique(np.append(former, latter))
-    touched = touched[touched > 0]
-    record, slot = np.nonzero(among(held, touched))
-    block = np.searchsorted(touched, held[record, slot])
-    sizes = np.bincount(block, minlength=len(touched))
-    former_sizes = sizes + _counted(former, touched) - _counted(latter, touched)
-    if ((sizes > largest) != (former_sizes > largest)).any():
+    record, block = held
+    sizes = np.bincount(block, minlength=len(grown))
+    if ((sizes > largest) != (sizes - grown > largest)).any():
         raise EverythingError(
             f"a block of rule {label!r} has grown beyond {largest} records, or is no longer so large"
         )
     order = np.lexsort((record, block))
     record, block = record[order], block[order]
-    starts = np.searchsorted(block, np.arange(len(touched)))
+    starts = np.searchsorted(block, np.arange(len(grown)))
     mine = np.flatnonzero(changed[record] & (sizes[block] > 1) & (sizes[block] <= largest))
     counts = sizes[block[mine]]
     one = np.repeat(record[mine], counts)
@@ -233,12 +222,10 @@ class _New:
     levels: LevelCounts
 
 
-def _scored(
-    now: pa.Table, policy: LinkagePolicy, model: LinkageModel, before: LinkState, pairs: Pair
-) -> _New:
+def _scored(rows: Rows, policy: LinkagePolicy, model: LinkageModel, before: LinkState, pairs: Pair) -> _New:
     left, right = pairs
     some = np.unique(np.append(left, right))
-    comparer = Comparer(encode(now.take(pa.array(some)), policy, words=before.plan.words), policy)
+    comparer = Comparer(encode(rows.records(some), policy, words=before.plan.words), policy)
     model.check(policy, comparer)
     scorer, review = Scorer(model, comparer), log2_odds(policy.thresholds.review)
     seen, scores = Seen(comparer), Histogram()
@@ -308,7 +295,7 @@ def _touched(before: LinkState, moved: Moved, records: Records, found: Links, de
 class _Parts:
     """Whole components, worked by themselves."""
 
-    now: pa.Table
+    rows: Rows
     policy: LinkagePolicy
     model: LinkageModel
     before: LinkState
@@ -318,9 +305,7 @@ class _Parts:
         self, moved: Moved, links: Links, decided: Decided, threads: int | None
     ) -> tuple[Labels, Labels, Figures]:
         """The component and the cluster of every record, each named by its lowest position, and figures."""
-        records = encode(
-            self.now.take(pa.array(self.touched)), self.policy, threads, words=self.before.plan.words
-        )
+        records = encode(self.rows.records(self.touched), self.policy, threads, words=self.before.plan.words)
         here = tuple(name for name in self.policy.duplicate_free if name in records.sources)
         policy = self.policy.model_copy(update={"duplicate_free": here})
         groups = confirmed_groups(records, decided.confirmed)

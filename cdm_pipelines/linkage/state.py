@@ -20,8 +20,12 @@ from cdm_pipelines.linkage.health import Figures
 from cdm_pipelines.linkage.keys import BlockingPlan, Hashes
 from cdm_pipelines.linkage.model import Floats
 from cdm_pipelines.linkage.policy import LinkagePolicy
+from cdm_pipelines.linkage.rows import Piece, Rows
 from cdm_pipelines.parallel import in_order
 
+BASE_TABLES = ("records", "keys", "plan")
+DECISIONS = ("same", "different", "confirmed")
+TABLES = ("added", "added_keys", "links", "groups", *DECISIONS)
 _PAIR = ("left_source", "left_id", "right_source", "right_id")
 
 
@@ -30,8 +34,7 @@ class LinkState:
     """A finished linkage, in positions of its records.
 
     Attributes:
-        records: What was linked, as ``linked_columns`` gives it.
-        keys: For each blocking rule the hashes under which each record is in a block; 0 for none.
+        rows: What was linked, as ``linked_columns`` gives it, and the keys of each record.
         plan: What was decided about blocks.
         links: Pairs from the review threshold on.
         weight: Their weights in bits.
@@ -41,8 +44,7 @@ class LinkState:
         decided: The decisions that went in.
     """
 
-    records: pa.Table
-    keys: list[Hashes]
+    rows: Rows
     plan: BlockingPlan
     links: Links
     weight: Floats
@@ -51,12 +53,13 @@ class LinkState:
     figures: Figures
     decided: Decided = field(default_factory=Decided)
 
-    def to_tables(self) -> dict[str, pa.Table]:
-        """Named tables that hold all of it."""
-        slots = {
-            str(rule): pa.FixedSizeListArray.from_arrays(pa.array(keys.ravel()), keys.shape[1])
-            for rule, keys in enumerate(self.keys)
-        }
+    def base_tables(self) -> dict[str, pa.Table]:
+        """Named tables of what does not change while the base of the rows is the same."""
+        return self.rows.base.to_tables() | {"plan": self.plan.to_table()}
+
+    def tables(self) -> dict[str, pa.Table]:
+        """Named tables of all the rest."""
+        added = self.rows.added.to_tables()
         links = {
             "left": pa.array(self.links.left),
             "right": pa.array(self.links.right),
@@ -64,44 +67,47 @@ class LinkState:
             "packed": pa.array(self.links.packed),
             "weight": pa.array(self.weight),
         }
+        groups = {
+            "row": pa.array(self.rows.row),
+            "component": pa.array(self.component),
+            "member": pa.array(self.member),
+            "bridge": pa.array(self.figures.bridge),
+            "against": pa.array(self.figures.against),
+        }
         return {
-            "records": self.records,
-            "keys": pa.table(slots),
-            "plan": self.plan.to_table(),
+            "added": added["records"],
+            "added_keys": added["keys"],
             "links": pa.table(links),
-            "groups": pa.table(
-                {
-                    "component": pa.array(self.component),
-                    "member": pa.array(self.member),
-                    "bridge": pa.array(self.figures.bridge),
-                    "against": pa.array(self.figures.against),
-                }
-            ),
+            "groups": pa.table(groups),
+            **self.decisions(),
+        }
+
+    def decisions(self) -> dict[str, pa.Table]:
+        """Named tables of the decisions."""
+        return {
             "same": _pairs_table(self.decided.same),
             "different": _pairs_table(self.decided.different),
             "confirmed": _confirmed_table(self.decided.confirmed),
         }
 
     @classmethod
-    def from_tables(cls, tables: Mapping[str, pa.Table]) -> Self:
-        """What ``to_tables`` made."""
-        slots = tables["keys"]
-        keys = [
-            column.combine_chunks().flatten().to_numpy().reshape(len(column), column.type.list_size)
-            for column in slots.columns
-        ]
+    def from_tables(cls, base: Mapping[str, pa.Table], tables: Mapping[str, pa.Table]) -> Self:
+        """What ``base_tables`` and ``tables`` made."""
         found, groups = tables["links"], tables["groups"]
         links = Links(*(found[name].to_numpy() for name in ("left", "right", "odds", "packed")))
         return cls(
-            tables["records"],
-            keys,
-            BlockingPlan.from_table(tables["plan"]),
+            Rows(
+                Piece.from_tables(base["records"], base["keys"]),
+                Piece.from_tables(tables["added"], tables["added_keys"]),
+                groups["row"].to_numpy(),
+            ),
+            BlockingPlan.from_table(base["plan"]),
             links,
             found["weight"].to_numpy(),
             groups["component"].to_numpy(),
             groups["member"].to_numpy(),
             Figures(groups["bridge"].to_numpy(), groups["against"].to_numpy()),
-            Decided(*(tables[name].to_pandas() for name in ("same", "different", "confirmed"))),
+            Decided(*(tables[name].to_pandas() for name in DECISIONS)),
         )
 
 

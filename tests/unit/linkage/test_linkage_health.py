@@ -85,7 +85,7 @@ def judge(
     linked: LinkResult, bridge: float = 0.0, size: int = 999, disputed: pd.DataFrame = NOTHING_DISPUTED
 ) -> Health:
     assert linked.state is not None
-    records = ordered_records(linked.state.records, POLICY)
+    records = ordered_records(linked.state.rows.records(), POLICY)
     return health(linked.state, records, linked.model.match, Limits(bridge, size), disputed)
 
 
