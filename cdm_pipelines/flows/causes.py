@@ -106,6 +106,8 @@ def _joining(merged: pa.Table, movement: Movement, lake: Lake) -> list[dict[str,
     names = unit_join(now.append_column("name", sources), "name", "record_id")
 
     matches = tables.matches(lake).read([*_SIDES[0], *_SIDES[1], "weight"])
+    ids = now["record_id"].combine_chunks()
+    matches = matches.filter(pc.and_(*(pc.is_in(matches[side[1]], value_set=ids) for side in _SIDES)))
     ends = np.stack([positions(unit_join(matches, *side), names) for side in _SIDES], axis=1)
     inside = np.flatnonzero((ends >= 0).all(axis=1))
     inside = inside[(home[ends[inside]] == home[ends[inside]][:, ::-1]).all(axis=1)]

@@ -27,10 +27,10 @@ from cdm_pipelines.flows.layout import (
     standard_path,
 )
 from cdm_pipelines.ingest.lake import Lake
-from cdm_pipelines.ingest.layered import Layered, Mark
+from cdm_pipelines.ingest.layered import Layered, Mark, having
 from cdm_pipelines.records import Partition, current_state, records_schema, resolve_order_parties
 from cdm_pipelines.records.advance import AnewError, advance, follow
-from cdm_pipelines.records.keys import RECORD_KEY, record_keys
+from cdm_pipelines.records.keys import RECORD_KEY
 from cdm_pipelines.records.orders import orders_concerned, parties_concerned
 
 _PARTIES = records_path(Entity.PARTY)
@@ -88,8 +88,8 @@ def build_records(
 def _counts(table: Layered) -> dict[str, object]:
     """Records by source entity, and how many of them are active."""
     state = table.read(["source", "entity", "active"])
-    names = pc.binary_join_element_wise(state["source"], state["entity"], "/")
-    found = {row["values"]: row["counts"] for row in pc.value_counts(names).to_pylist()}
+    counted = state.group_by(["source", "entity"]).aggregate([([], "count_all")]).to_pylist()
+    found = {f"{row['source']}/{row['entity']}": row["count_all"] for row in counted}
     return {"by_source": dict(sorted(found.items())), "active": pc.sum(state["active"]).as_py() or 0}
 
 
@@ -181,7 +181,7 @@ def _placed_anew(lake: Lake, added: pa.Table, before: Mapping[str, str]) -> pa.T
     state = table.read()
     suspects = state.filter(
         pc.and_(
-            pc.invert(pc.is_in(record_keys(state), value_set=record_keys(added))),
+            pc.invert(having(state, added, RECORD_KEY)),
             orders_concerned(state, changes.rows, changes.gone),
         )
     )

@@ -21,7 +21,7 @@ from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA
 from cdm_pipelines.identity.relations import employers, golden_employers
 from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.ingest.layered import Changes, Mark, having
-from cdm_pipelines.records.keys import RECORD_KEY, positions, record_keys, unit_join
+from cdm_pipelines.records.keys import RECORD_KEY, positions, record_keys
 
 ORDERS = (Entity.ORDER, Entity.ORDER_LINE, Entity.PAYMENT)
 CLUSTERS = "link/clusters"
@@ -150,12 +150,8 @@ def moved(crosswalk: pa.Table, published: pa.Table) -> pa.Table:
 
 def employed_by(parties: pa.Table, organisations: pa.Table) -> pa.Table:
     """Keys of the records that name one of these organisation records as employer."""
-    employed = parties.filter(pc.is_valid(parties["employer_id"]))
-    named = pc.is_in(
-        unit_join(employed, "source", "employer_id"),
-        value_set=unit_join(organisations, "source", "record_id"),
-    )
-    return employed.filter(named).select(RECORD_KEY)
+    named = having(parties, organisations, ("source", "record_id"), ("source", "employer_id"))
+    return parties.filter(named).select(RECORD_KEY)
 
 
 def others(asked: Asked, records: pa.Table, crosswalk: pa.Table) -> pa.Table:
@@ -187,8 +183,8 @@ def orders(lake: Lake, entity: Entity, changed: Since, parties: pa.Table) -> pa.
     if entity is not Entity.ORDER:
         return changed.orders[entity].rows
     everything = table.read()
-    concerned = pc.is_in(record_keys(party_of_orders(everything)), value_set=record_keys(parties))
-    new = pc.is_in(record_keys(everything), value_set=record_keys(changed.orders[entity].rows))
+    concerned = having(party_of_orders(everything), parties, RECORD_KEY)
+    new = having(everything, changed.orders[entity].rows, RECORD_KEY)
     return everything.filter(pc.or_(concerned, new))
 
 

@@ -5,6 +5,7 @@ organisation are never one customer.
 """
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cdm_pipelines.records.keys import RECORD_KEY, positions, record_keys, unit_join
 
@@ -30,6 +31,10 @@ def employers(records: pa.Table, organisations: pa.Table) -> pa.Table:
 
     Of several that are, in two entities of a source, the first by entity.
     """
-    ordered = organisations.select(RECORD_KEY).sort_by([(name, "ascending") for name in RECORD_KEY])
+    named = pc.is_in(
+        organisations["record_id"], value_set=records["employer_id"].combine_chunks(), skip_nulls=True
+    )
+    few = organisations.select(RECORD_KEY).filter(named)
+    ordered = few.sort_by([(name, "ascending") for name in RECORD_KEY])
     at = positions(unit_join(records, "source", "employer_id"), unit_join(ordered, "source", "record_id"))
     return ordered.take(pa.array(at, mask=at < 0))

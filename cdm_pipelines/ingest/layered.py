@@ -233,13 +233,21 @@ def _notes(mark: Mark) -> dict[str, str]:
     return {_VERSION: str(mark.version), _DIGEST: mark.digest}
 
 
-def having(table: pa.Table, keys: pa.Table, columns: Sequence[str]) -> pa.Array:
-    """Whether each row of a table has one of some keys, which are these columns.
+def having(
+    table: pa.Table, keys: pa.Table, columns: Sequence[str], named: Sequence[str] | None = None
+) -> pa.Array:
+    """Whether each row of a table has one of some keys; a key of which a part is null is none.
 
-    The last of them should have most values: whole keys are made only of the rows that have one of its.
+    Args:
+        table: The rows.
+        keys: The keys.
+        columns: Of the keys. The last should have most values: whole keys are made only of rows that have one of its.
+        named: The same columns as the table names them, where it names them otherwise.
     """
-    near = pc.is_in(table[columns[-1]], value_set=keys[columns[-1]].combine_chunks())
-    exact = pc.is_in(_joined(table.select(columns).filter(near), columns), value_set=_joined(keys, columns))
+    named = named or columns
+    near = pc.is_in(table[named[-1]], value_set=keys[columns[-1]].combine_chunks(), skip_nulls=True)
+    few = table.select(named).filter(near)
+    exact = pc.is_in(_joined(few, named), value_set=_joined(keys, columns), skip_nulls=True)
     found = near.to_numpy(zero_copy_only=False).copy()
     found[found] = exact.to_numpy(zero_copy_only=False)
     return pa.array(found)

@@ -7,7 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.records.keys import positions, record_keys, unit_join
+from cdm_pipelines.ingest.layered import having
+from cdm_pipelines.records.keys import RECORD_KEY, positions, unit_join
+
+_NAMED_BY = (("party_id", "record_id"), ("party_email", "email"))
+"""What an order names its party by, and what the party calls it."""
 
 
 def resolve_order_parties(orders: pa.Table, parties: pa.Table) -> pa.Table:
@@ -44,7 +48,7 @@ def resolve_order_parties(orders: pa.Table, parties: pa.Table) -> pa.Table:
     )
 
 
-def orders_concerned(orders: pa.Table, parties: pa.Table, gone: pa.Table) -> pa.ChunkedArray:
+def orders_concerned(orders: pa.Table, parties: pa.Table, gone: pa.Table) -> pa.Array:
     """Whether each order may have another party now that these party records changed, or are gone.
 
     Args:
@@ -52,29 +56,17 @@ def orders_concerned(orders: pa.Table, parties: pa.Table, gone: pa.Table) -> pa.
         parties: New and changed party records.
         gone: Keys of those that are gone.
     """
-    names = ("source", "party_entity", "party_record_id")
-    theirs = unit_join(orders, *names)
-    former = pa.concat_arrays([record_keys(parties), record_keys(gone)])
-    found = [
-        pc.is_in(theirs, value_set=former, skip_nulls=True),
-        *(
-            pc.is_in(
-                unit_join(orders, "source", mine),
-                value_set=unit_join(parties, "source", other),
-                skip_nulls=True,
-            )
-            for mine, other in (("party_id", "record_id"), ("party_email", "email"))
-        ),
-    ]
-    return pc.or_(pc.or_(found[0], found[1]), found[2])
+    former = pa.concat_tables([parties.select(RECORD_KEY), gone.select(RECORD_KEY)])
+    theirs = having(orders, former, RECORD_KEY, ("source", "party_entity", "party_record_id"))
+    by_id, by_email = (
+        having(orders, parties, ("source", other), ("source", mine)) for mine, other in _NAMED_BY
+    )
+    return pc.or_(pc.or_(theirs, by_id), by_email)
 
 
 def parties_concerned(orders: pa.Table, parties: pa.Table) -> pa.Table:
     """The party records that could be behind one of these orders."""
-    found = [
-        pc.is_in(
-            unit_join(parties, "source", other), value_set=unit_join(orders, "source", mine), skip_nulls=True
-        )
-        for mine, other in (("party_id", "record_id"), ("party_email", "email"))
-    ]
-    return parties.filter(pc.or_(*found))
+    by_id, by_email = (
+        having(parties, orders, ("source", mine), ("source", other)) for mine, other in _NAMED_BY
+    )
+    return parties.filter(pc.or_(by_id, by_email))
