@@ -354,8 +354,7 @@ search = Table(
     schema="golden",
     comment="Words and marks by which customers are found; made by view golden.search_source.",
 )
-_AT_ONCE = {"fastupdate": "off"}  # a list of what is still to be sorted in would be read by every search
-Index(None, search.c.terms, postgresql_using="gin", postgresql_with=_AT_ONCE)
+Index(None, search.c.terms, postgresql_using="gin")  # publishing sorts in what it has added: see search_index
 
 search_word = Table(
     "search_word",
@@ -366,6 +365,7 @@ search_word = Table(
     schema="golden",
     comment="Every word that customers are found by, with what typing errors make of it.",
 )
+_AT_ONCE = {"fastupdate": "off"}  # a list of what is still to be sorted in would be read by every search
 Index(None, search_word.c.slips, postgresql_using="gin", postgresql_with=_AT_ONCE)
 Index(
     "search_word_word_trigrams_idx",

@@ -135,7 +135,7 @@ def _create_search(pg_trgm: str) -> None:
         schema="golden",
         comment="Words and marks by which customers are found; made by view golden.search_source.",
     )
-    op.execute("CREATE INDEX search_terms_idx ON golden.search USING gin (terms) WITH (fastupdate = off)")
+    op.execute("CREATE INDEX search_terms_idx ON golden.search USING gin (terms)")
     op.create_table(
         "search_word",
         _column("word", sa.Text(collation="C"), "A word of names or towns.", "user.name", key=True),
