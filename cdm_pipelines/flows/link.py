@@ -5,12 +5,11 @@ Belongs here: when a model is fitted, and what is written. Does not belong here:
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from cdm_pipelines.contracts.canonical import Entity
@@ -26,6 +25,7 @@ from cdm_pipelines.ingest.layered import Mark
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy
 from cdm_pipelines.linkage.drift import COUNTS, Drift, drift
 from cdm_pipelines.linkage.health import Health, Limits
+from cdm_pipelines.parallel import in_order
 from cdm_pipelines.quality.thresholds import Thresholds
 from cdm_pipelines.settings import Settings
 
@@ -132,27 +132,29 @@ def link_parties(
     """
     linked = Linked()
     parties = tables.records(lake, Entity.PARTY).mark
+
+    def begun(kind: PartyKind) -> _Begun:
+        return _begun(lake, kind, settings, refit=refit, rebuild=rebuild, decided=decided)
+
     done: list[KindLinked] = []
-    for kind in PartyKind:
-        policy = LinkagePolicy.load(settings.policies / "linkage" / f"{kind}.yaml")
-        model = None if refit else _kept_model(lake, kind, policy)
-        told = partial(_told, progress, kind)
-        one = _linked(
+    for work in list(in_order(begun, PartyKind, settings.threads)):
+        one = work.done or link_everything(
             lake,
-            kind,
-            policy,
-            model,
-            rebuild=rebuild,
+            work.kind,
+            work.policy,
+            work.model,
+            work.before,
+            why=work.why_everything,
             decided=decided,
             labels=decided.labels if settings.learn_from_decisions else None,
-            told=told,
+            progress=partial(_told, progress, work.kind),
             threads=settings.threads,
         )
         if one is None:
             continue
         done.append(one)
-        if model is None:
-            model_versions.put(lake, kind, one.model)
+        if work.model is None:
+            model_versions.put(lake, work.kind, one.model)
             linked.fitted = True
         linked.add(one)
     fingerprints = "".join(one.model.fingerprint for one in done)
@@ -165,45 +167,47 @@ def link_parties(
     return linked
 
 
-def _linked(
+@dataclass(frozen=True)
+class _Begun:
+    """The records of one kind: linked, if linking what has changed will do, or what linking all of them starts from.
+
+    Few changes take little memory, so that the kinds are worked side by side; all records of a kind take much.
+    """
+
+    kind: PartyKind
+    policy: LinkagePolicy
+    model: LinkageModel | None
+    before: KeptState | None
+    done: KindLinked | None = None
+    why_everything: str = ""
+
+
+def _begun(
     lake: Lake,
     kind: PartyKind,
-    policy: LinkagePolicy,
-    model: LinkageModel | None,
+    settings: Settings,
     *,
+    refit: bool,
     rebuild: bool,
     decided: Constraints,
-    labels: pd.DataFrame | None,
-    told: Callable[[str, int], None],
-    threads: int | None,
-) -> KindLinked | None:
-    """The records of one kind, linked: what has changed where that will do, or else everything."""
+) -> _Begun:
+    policy = LinkagePolicy.load(settings.policies / "linkage" / f"{kind}.yaml")
+    model = None if refit else _kept_model(lake, kind, policy)
     before = read_state(lake, kind) if model is not None else None
     if before is not None and model is not None and before.model != model.fingerprint:
         before = None
+    begun = _Begun(kind, policy, model, before)
     if model is None:
-        why = "a model was fitted"
-    elif before is None:
-        why = "nothing was linked with this model before"
-    elif rebuild:
-        why = "it was asked for"
-    else:
-        try:
-            return link_changes(lake, kind, policy, model, before, decided=decided, threads=threads)
-        except EverythingError as error:
-            why = str(error)
-    return link_everything(
-        lake,
-        kind,
-        policy,
-        model,
-        before,
-        why=why,
-        decided=decided,
-        labels=labels,
-        progress=told,
-        threads=threads,
-    )
+        return replace(begun, why_everything="a model was fitted")
+    if before is None:
+        return replace(begun, why_everything="nothing was linked with this model before")
+    if rebuild:
+        return replace(begun, why_everything="it was asked for")
+    try:
+        done = link_changes(lake, kind, policy, model, before, decided=decided, threads=settings.threads)
+    except EverythingError as error:
+        return replace(begun, why_everything=str(error))
+    return replace(begun, done=done)
 
 
 def _told(progress: Callable[[str], None], kind: PartyKind, stage: str, pairs: int) -> None:

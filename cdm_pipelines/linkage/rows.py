@@ -49,9 +49,7 @@ class Piece:
     @classmethod
     def from_tables(cls, records: pa.Table, keys: pa.Table) -> Self:
         """What ``to_tables`` made."""
-        slots = (column.combine_chunks() for column in keys.columns)
-        flat = [slot.flatten().to_numpy().reshape(len(slot), slot.type.list_size) for slot in slots]
-        return cls(records, flat)
+        return cls(records, [_matrix(column.combine_chunks()) for column in keys.columns])
 
     def followed_by(self, other: Self) -> Self:
         """The rows of both."""
@@ -141,6 +139,14 @@ class Rows:
         position = np.full(len(self.base) + len(self.added), -1)
         position[self.row] = np.arange(len(self.row))
         return position
+
+
+def _matrix(slots: pa.FixedSizeListArray) -> Hashes:
+    """The values of lists, one list a row, without copying them."""
+    width = slots.type.list_size
+    start = slots.offset * width
+    found: Hashes = slots.values.to_numpy()[start : start + len(slots) * width].reshape(len(slots), width)
+    return found
 
 
 def _stacked(one: Hashes, other: Hashes) -> Hashes:
