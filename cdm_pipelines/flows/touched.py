@@ -19,7 +19,7 @@ from cdm_pipelines.flows import tables
 from cdm_pipelines.hub.parts import Asked
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA
 from cdm_pipelines.identity.relations import employers, golden_employers
-from cdm_pipelines.ingest.lake import Lake
+from cdm_pipelines.ingest.lake import Lake, whole
 from cdm_pipelines.ingest.layered import Changes, Mark, having
 from cdm_pipelines.records.keys import RECORD_KEY, positions, record_keys
 
@@ -87,7 +87,7 @@ def since(lake: Lake, published: Mapping[str, str]) -> Since | None:
 
 def apart(table: pa.Table) -> pa.Table:
     """A table of linkage with source and entity apart, which linkage knows as one."""
-    encoded = table["source"].combine_chunks().dictionary_encode()
+    encoded = whole(table["source"]).dictionary_encode()
     parts = pc.split_pattern(encoded.dictionary, "/", max_splits=1)
     source, entity = (pc.list_element(parts, at).take(encoded.indices) for at in (0, 1))
     place = table.schema.get_field_index("source")

@@ -54,6 +54,13 @@ def to_table(frame: pd.DataFrame, schema: pa.Schema | None = None) -> pa.Table:
     return table.cast(pa.schema(plain))
 
 
+def whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """A column as one array; copied only where it lies in several pieces."""
+    if isinstance(column, pa.ChunkedArray):
+        return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    return column
+
+
 def digest(before: str, rows: pa.Table) -> str:
     """A digest of some rows and of all before them, of which ``before`` is the digest."""
     sink = pa.BufferOutputStream()

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.ingest.lake import Lake, digest
+from cdm_pipelines.ingest.lake import Lake, digest, whole
 
 _VERSION, _GONE, _ROW = "_version", "_gone", "_row"
 _DIGEST, _BASE, _CHAIN = "digest", "base", "chain"
@@ -254,7 +254,7 @@ def having(
 
 
 def _joined(rows: pa.Table, columns: Sequence[str]) -> pa.Array:
-    parts = [rows[name].combine_chunks().cast(pa.string()) for name in columns]
+    parts = [whole(rows[name]).cast(pa.string()) for name in columns]
     return pc.binary_join_element_wise(*parts, _SEPARATOR)
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdm_pipelines.ingest.lake import whole
 from cdm_pipelines.linkage.clean import clean, derive, rare_tokens, word_counts
 from cdm_pipelines.linkage.errors import LinkageError, nearest
 from cdm_pipelines.linkage.keys import Hashes, hashed, of_records
@@ -284,11 +285,9 @@ def linked_columns(table: pa.Table | pd.DataFrame, policy: LinkagePolicy) -> pa.
 
 def ordered_records(ordered: pa.Table, policy: LinkagePolicy) -> Records:
     """Sources and ids of a table of ``linked_columns``, without columns."""
-    ids = ordered[policy.id].combine_chunks()
+    ids = whole(ordered[policy.id])
     sources = (
-        ordered[policy.source].combine_chunks()
-        if policy.source
-        else pa.array([ONLY_SOURCE] * len(ids), pa.string())
+        whole(ordered[policy.source]) if policy.source else pa.array([ONLY_SOURCE] * len(ids), pa.string())
     )
     codes, names = _sorted_codes(sources)
     return Records(names.to_pylist(), codes, ids, {})
@@ -374,7 +373,7 @@ def _text(table: pa.Table | pd.DataFrame, name: str) -> pa.Array:
         except (pa.ArrowInvalid, pa.ArrowTypeError):
             values = pa.array([None if pd.isna(v) else str(v) for v in series.tolist()], pa.string())
     if isinstance(values, pa.ChunkedArray):
-        values = values.combine_chunks()
+        values = whole(values)
         if isinstance(values, pa.ChunkedArray):
             values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
     if pa.types.is_dictionary(values.type):

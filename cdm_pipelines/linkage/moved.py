@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdm_pipelines.ingest.lake import whole
 from cdm_pipelines.ingest.layered import differ
 from cdm_pipelines.linkage.encode import Records, ordered_records
 from cdm_pipelines.linkage.policy import LinkagePolicy
@@ -102,7 +103,7 @@ def _differ(former: pa.Table, latter: pa.Table) -> Flags:
     """Where two tables of the same columns have other values."""
     found = np.zeros(latter.num_rows, dtype=bool)
     for name in latter.column_names:
-        found |= differ(former[name].combine_chunks(), latter[name].combine_chunks())
+        found |= differ(whole(former[name]), whole(latter[name]))
     return found
 
 

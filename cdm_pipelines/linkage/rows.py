@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from cdm_pipelines.ingest.lake import whole
 from cdm_pipelines.linkage.keys import Hashes, among
 
 Places = npt.NDArray[np.int64]
@@ -49,7 +50,7 @@ class Piece:
     @classmethod
     def from_tables(cls, records: pa.Table, keys: pa.Table) -> Self:
         """What ``to_tables`` made."""
-        return cls(records, [_matrix(column.combine_chunks()) for column in keys.columns])
+        return cls(records, [_matrix(whole(column)) for column in keys.columns])
 
     def followed_by(self, other: Self) -> Self:
         """The rows of both."""

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdm_pipelines.ingest.lake import whole
 from cdm_pipelines.records.partition import Partition
 
 
@@ -34,8 +35,8 @@ def advance(state: pa.Table, new: pa.Table, newest: Partition) -> pa.Table:
     Raises:
         AnewError: A record was absent before and is held back now: whether it is active only all days can tell.
     """
-    former = pc.index_in(new["record_id"], value_set=state["record_id"].combine_chunks())
-    first_seen = state["first_seen"].combine_chunks().take(former.combine_chunks())
+    former = pc.index_in(new["record_id"], value_set=whole(state["record_id"]))
+    first_seen = whole(state["first_seen"]).take(former.combine_chunks())
     place = new.schema.get_field_index("first_seen")
     changed = new.set_column(place, "first_seen", pc.coalesce(first_seen, new["first_seen"]))
     if newest.delivery == "delta":

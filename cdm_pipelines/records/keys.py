@@ -9,6 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdm_pipelines.ingest.lake import whole
+
 RECORD_KEY = ("source", "entity", "record_id")
 # Names of sources and entities are plain words, so only the last part of a key can hold it.
 _SEPARATOR = "\x1f"
@@ -16,7 +18,7 @@ _SEPARATOR = "\x1f"
 
 def unit_join(table: pa.Table, *columns: str) -> pa.Array:
     """One text per row made of several columns, null where any of them is."""
-    parts = [table[name].combine_chunks().cast(pa.string()) for name in columns]
+    parts = [whole(table[name]).cast(pa.string()) for name in columns]
     return pc.binary_join_element_wise(*parts, _SEPARATOR)
 
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdm_pipelines.ingest.lake import whole
 from cdm_pipelines.records.partition import Partition, Read
 
 Rows = npt.NDArray[np.int64]
@@ -127,4 +128,4 @@ def _first_appearance(code: npt.NDArray[np.int32], distinct: int) -> npt.NDArray
 
 
 def _text(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    return (column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column).cast(pa.string())
+    return whole(column).cast(pa.string())
