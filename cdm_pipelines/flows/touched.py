@@ -128,8 +128,7 @@ def closed(asked: Asked, clusters: pa.Table, seeds: pa.Table) -> Touched:
     labels = pc.unique(clusters["cluster_id"].filter(having(clusters, seeds, RECORD_KEY)))
     chosen = pc.is_in(clusters["cluster_id"], value_set=labels).combine_chunks()
     records = pa.concat_tables([clusters.filter(chosen).select(RECORD_KEY), seeds])
-    were = asked.crosswalk_of_records(_distinct(records), CROSSWALK_SCHEMA)
-    ids = pc.unique(were["golden_id"].combine_chunks())
+    ids = asked.customers_of_records(_distinct(records))
     crosswalk = asked.crosswalk_of_customers(ids, CROSSWALK_SCHEMA)
     now = clusters.filter(pc.or_(chosen, having(clusters, crosswalk, RECORD_KEY)))
     everyone = _distinct(pa.concat_tables([table.select(RECORD_KEY) for table in (now, crosswalk, seeds)]))
@@ -157,8 +156,7 @@ def employed_by(parties: pa.Table, organisations: pa.Table) -> pa.Table:
 def others(asked: Asked, records: pa.Table, crosswalk: pa.Table) -> pa.Table:
     """The published crosswalk of the customers of some records, those left out that another crosswalk has."""
     strangers = records.filter(pc.invert(pc.is_in(record_keys(records), value_set=record_keys(crosswalk))))
-    ids = asked.crosswalk_of_records(strangers, CROSSWALK_SCHEMA)["golden_id"].combine_chunks().unique()
-    return asked.crosswalk_of_customers(ids, CROSSWALK_SCHEMA)
+    return asked.crosswalk_of_customers(asked.customers_of_records(strangers), CROSSWALK_SCHEMA)
 
 
 def registered(asked: Asked, crosswalk: pa.Table) -> pa.Table:

@@ -29,6 +29,13 @@ class Asked:
         self._ask(records)
         return self._read("golden.crosswalk JOIN asked_record USING (source, entity, record_id)", schema)
 
+    def customers_of_records(self, records: pa.Table) -> pa.Array:
+        """Golden ids of the given records, each once."""
+        self._ask(records)
+        found = "(SELECT DISTINCT golden_id FROM golden.crosswalk JOIN asked_record USING (source, entity, record_id))"
+        ids = pa.schema([("golden_id", pa.string())])
+        return self._read(f"{found} AS found", ids, "golden_id")["golden_id"].combine_chunks()
+
     def crosswalk_of_customers(self, ids: pa.Array, schema: pa.Schema) -> pa.Table:
         """Rows of the crosswalk of the given customers."""
         self._ask_ids(ids)

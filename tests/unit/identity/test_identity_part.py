@@ -25,9 +25,9 @@ class Published(Asked):
     def __init__(self) -> None:
         self.all_ids, self.all_records = REGISTRY_SCHEMA.empty_table(), CROSSWALK_SCHEMA.empty_table()
 
-    def crosswalk_of_records(self, records: pa.Table, schema: pa.Schema) -> pa.Table:
+    def customers_of_records(self, records: pa.Table) -> pa.Array:
         asked = pc.is_in(record_keys(self.all_records), value_set=record_keys(records))
-        return self.all_records.filter(asked).select(schema.names)
+        return pc.unique(self.all_records.filter(asked)["golden_id"])
 
     def crosswalk_of_customers(self, ids: pa.Array, schema: pa.Schema) -> pa.Table:
         asked = pc.is_in(self.all_records["golden_id"], value_set=ids)
