@@ -331,6 +331,24 @@ def test_any_history_is_published_as_if_everything_were(company: Company) -> Non
 
 
 @pytest.mark.parametrize("company", [0], indirect=True)
+def test_texts_and_keys_of_records_that_stay_are_written_once(company: Company) -> None:
+    def bases() -> dict[str, tuple[int, int]]:
+        files = (Path(company.settings.lake_url) / "link" / "state").rglob("base-*/*")
+        return {str(file): (file.stat().st_ino, file.stat().st_mtime_ns) for file in files}
+
+    before = bases()
+    assert before
+    for _ in range(STEPS):
+        company.day()
+        former = company.linked()
+        company.build_and_link()
+        assert company.linked() != former
+    assert bases() == before
+    link_parties(company.lake, company.settings, decided=constraints(company.engine), rebuild=True)
+    assert before.keys().isdisjoint(bases())
+
+
+@pytest.mark.parametrize("company", [0], indirect=True)
 def test_a_founder_that_left_its_id_to_the_others_does_not_take_it_away(company: Company) -> None:
     """Whoever founded an id may be of another customer than the one that has it."""
     [(golden, founder), *_] = company.query(
