@@ -6,6 +6,7 @@ how a home with a first load is made (homes), the document (incremental_document
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import time
@@ -120,8 +121,9 @@ def require_equal(share: Share, check: Night, *, untouched: bool) -> None:
 
 
 def _night(home: Path, name: str, *arguments: str) -> Night:
-    """One night in a process of its own."""
+    """One night in a process of its own, when the disk has taken what was written before it."""
     settings = settings_of(home)
+    os.sync()
     with EmbeddedServer(home, programs=settings.postgres_bin).running():
         started, busy, own = time.perf_counter(), busy_seconds(), time.process_time()
         usage, counts = _staged(settings, "night", *arguments)
