@@ -2,35 +2,163 @@
 
 Belongs here: the class that ``dagster.yaml`` names. With it, programs that know nothing of this project (``dg list
 defs``, ``dagster dev``) find or start the same database as ``cdm`` does, with no variable set.
+
+Dagster makes an instance, and with it a storage, for every evaluation of a sensor or schedule, keeps parts of the
+storage and drops the whole. So what a storage opens belongs to the process, not to the storage: one pool of
+connections for all instances of a process, and one use of the embedded server.
 """
 
 import atexit
+import os
+import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any, Self
 
-from dagster._serdes import ConfigurableClassData
-from dagster_postgres import DagsterPostgresStorage
+from dagster import DagsterInstance
+from dagster._core.storage.base_storage import DagsterStorage
+from dagster._core.storage.sql import create_engine
+from dagster._serdes import ConfigurableClass, ConfigurableClassData
+from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
+from sqlalchemy import Engine, event
 
-from cdm_pipelines.hub.connection import dagster_url, open_hub
-from cdm_pipelines.settings import load_settings
+from cdm_pipelines.hub.connection import dagster_url, served
+from cdm_pipelines.settings import Settings, load_settings
 
-POOL = {"statement_timeout": 60_000, "pool_recycle": 3_600, "max_overflow": 20}
-"""Milliseconds, seconds and connections. Kept connections save a new one per event."""
-_OPENED = ExitStack()
-"""Dagster keeps parts of a storage and drops the whole, so the hub stays open until the process ends."""
-atexit.register(_OPENED.close)
+KEPT_CONNECTIONS = 2
+"""Open while nothing is asked; keeping them saves a new one per event."""
+MOST_CONNECTIONS = 20
+"""Of one process, at its busiest."""
+RECYCLE_SECONDS = 3_600
+STATEMENT_TIMEOUT = "60s"
 
 
-class HubStorage(DagsterPostgresStorage):
-    """dagster-postgres on the hub; the embedded server runs as long as any process has this open."""
+class _Process:
+    """What all storages of this process share, by the database's URL."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._opened = ExitStack()
+        self._engines: dict[str, Engine] = {}
+
+    def engine(self, settings: Settings) -> tuple[str, Engine, bool]:
+        """URL and pool of Dagster's database, and whether this is the first time that the process asks for it."""
+        with self._guard:
+            place = f"{settings.home} {settings.database_url and settings.database_url.get_secret_value()}"
+            if place in self._engines:
+                engine = self._engines[place]
+                return engine.url.render_as_string(hide_password=False), engine, False
+            self._opened.enter_context(served(settings))
+            url = dagster_url(settings)
+            engine = self._engines[place] = _pool(url)
+            self._opened.callback(engine.dispose)
+            return url, engine, True
+
+    def close(self) -> None:
+        """Close the pools and let go of the server."""
+        self._opened.close()
+
+    def forget(self) -> None:
+        """In a forked child: connections are the parent's, which it must not use nor close."""
+        for engine in self._engines.values():
+            engine.dispose(close=False)
+        self.__init__()  # type: ignore[misc]
+
+
+_PROCESS = _Process()
+atexit.register(_PROCESS.close)
+os.register_at_fork(after_in_child=_PROCESS.forget)
+
+
+def _pool(url: str) -> Engine:
+    engine = create_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        pool_size=KEPT_CONNECTIONS,
+        max_overflow=MOST_CONNECTIONS - KEPT_CONNECTIONS,
+        pool_recycle=RECYCLE_SECONDS,
+        pool_pre_ping=True,  # a database that was away for a while is found again, not an error per kept connection
+    )
+
+    @event.listens_for(engine, "connect")
+    def _limit(connection: Any, _: object) -> None:
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, false)", [STATEMENT_TIMEOUT])
+
+    return engine
+
+
+class _Shared:
+    """A part of Dagster's storage on the pool of this process."""
+
+    _engine: Engine
+
+    def __init__(self, url: str, pool: Engine, *, first: bool) -> None:
+        # Its own engine keeps no connection; only the first of a process looks whether the tables are there.
+        super().__init__(url, should_autocreate_tables=first)  # type: ignore[call-arg]
+        self._engine = pool
+
+    def optimize_for_webserver(self, statement_timeout: int, pool_recycle: int, max_overflow: int) -> None:
+        """Nothing: every process has what the web server asks for here."""
+
+
+class HubRuns(_Shared, PostgresRunStorage):
+    """Runs, in the hub's database."""
+
+
+class HubEvents(_Shared, PostgresEventLogStorage):
+    """Events of runs, in the hub's database."""
+
+
+class HubSchedules(_Shared, PostgresScheduleStorage):
+    """Ticks of schedules and sensors, in the hub's database."""
+
+
+class HubStorage(DagsterStorage[DagsterInstance], ConfigurableClass):
+    """dagster-postgres on the hub; the embedded server runs as long as a process that made one lives."""
 
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
-        settings = load_settings()
-        _OPENED.enter_context(open_hub(settings))
-        super().__init__(dagster_url(settings), inst_data=inst_data)
-        for part in (self.run_storage, self.event_log_storage, self.schedule_storage):
-            part.optimize_for_webserver(**POOL)
+        self._inst_data = inst_data
+        url, pool, first = _PROCESS.engine(load_settings())
+        self._runs = HubRuns(url, pool, first=first)
+        self._events = HubEvents(url, pool, first=first)
+        self._schedules = HubSchedules(url, pool, first=first)
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    @property
+    def inst_data(self) -> ConfigurableClassData | None:
+        """How Dagster makes this storage again in another process."""
+        return self._inst_data
+
+    @property
+    def run_storage(self) -> PostgresRunStorage:
+        """Runs."""
+        return self._runs
+
+    @property
+    def event_log_storage(self) -> PostgresEventLogStorage:
+        """Events."""
+        return self._events
+
+    @property
+    def schedule_storage(self) -> PostgresScheduleStorage:
+        """Ticks."""
+        return self._schedules
+
+    @property
+    def run_storage_data(self) -> ConfigurableClassData | None:
+        """None: the parts are never made without the whole."""
+        return None
+
+    @property
+    def event_storage_data(self) -> ConfigurableClassData | None:
+        """None: the parts are never made without the whole."""
+        return None
+
+    @property
+    def schedule_storage_data(self) -> ConfigurableClassData | None:
+        """None: the parts are never made without the whole."""
+        return None
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def open_hub(settings: Settings) -> Iterator[Engine]:
     Raises:
         HubError: the database cannot be started or reached, or is too old.
     """
-    with _served(settings):
+    with served(settings):
         url = database_url(settings)
         engine = create_engine(
             url, pool_pre_ping=True, connect_args={"application_name": "cdm_pipelines", "connect_timeout": 10}
@@ -40,6 +40,17 @@ def open_hub(settings: Settings) -> Iterator[Engine]:
             yield engine
         finally:
             engine.dispose()
+
+
+@contextmanager
+def served(settings: Settings) -> Iterator[None]:
+    """Have a server in the block: the embedded one is started where none is configured; no connection is made."""
+    server = embedded_server(settings)
+    if server is None:
+        yield
+        return
+    with server.running():
+        yield
 
 
 def embedded_server(settings: Settings) -> EmbeddedServer | None:
@@ -94,16 +105,6 @@ def dagster_url(settings: Settings) -> str:
     hurry = "" if settings.database_url else "-csynchronous_commit=off"
     own = url.update_query_dict({"options": f"{given} -csearch_path={DAGSTER_SCHEMA} {hurry}".strip()})
     return own.render_as_string(hide_password=False).replace("+", "%20")
-
-
-@contextmanager
-def _served(settings: Settings) -> Iterator[None]:
-    server = embedded_server(settings)
-    if server is None:
-        yield
-        return
-    with server.running():
-        yield
 
 
 def _check(engine: Engine) -> None:

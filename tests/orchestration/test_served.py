@@ -1,51 +1,34 @@
-"""`cdm up`: UI and daemon serve the code location, and end together without a trace."""
+"""`cdm up`: UI and daemon serve the code location for weeks, and end together without a trace."""
 
-import json
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
 import pytest
+from served_platform import PATIENCE, Served, served
 
 from cdm_pipelines.hub.server import EmbeddedServer
 
-PATIENCE = 240.0
-QUERY = """{
-  repositoriesOrError { ... on RepositoryConnection { nodes { location { name } jobs { name } } } }
-  instance { daemonHealth { allDaemonStatuses { daemonType required lastHeartbeatTime } } }
+LOCATIONS = (
+    "{ repositoriesOrError { ... on RepositoryConnection { nodes { location { name } jobs { name } } } } }"
+)
+REPOSITORY = {"repositoryLocationName": "cdm_pipelines", "repositoryName": "__repository__"}
+EVALUATE = """mutation ($sensor: SensorSelector!) {
+  sensorDryRun(selectorData: $sensor, cursor: "") {
+    __typename ... on DryRunInstigationTick { evaluationResult { error { message } } }
+  }
 }"""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def ask(port: int) -> Any:
-    """What the UI asks when it opens; None while nobody listens."""
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/graphql",
-        data=json.dumps({"query": QUERY}).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)["data"]
-    except OSError:
-        return None
-
-
-def serves(answer: Any) -> bool:
-    daemons = answer["instance"]["daemonHealth"]["allDaemonStatuses"] if answer else []
-    return bool(daemons) and all(d["lastHeartbeatTime"] for d in daemons if d["required"])
+LAUNCH = """mutation ($run: ExecutionParams!) { launchRun(executionParams: $run) { __typename } }"""
+RUNS = "{ runsOrError { ... on Runs { results { status } } } }"
+SENSORS = ("landing_crm", "landing_erp", "landing_shop")
+EVALUATIONS, JOBS = 500, 20
 
 
 @pytest.fixture
@@ -53,31 +36,87 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "CDM_HOME": str(tmp_path / "home"), "CDM_LANDING_URL": str(tmp_path / "landing")}
 
 
+@dataclass(frozen=True)
+class Held:
+    """What the platform holds while nothing happens."""
+
+    connections: int
+    threads: int
+    handles: int
+
+    def __le__(self, other: "Held") -> bool:
+        return (
+            self.connections <= other.connections
+            and self.threads <= other.threads
+            and self.handles <= other.handles
+        )
+
+
+def held(platform: Served, server: EmbeddedServer) -> Held:
+    """The least of several looks: what is only passing by is not held."""
+    looks = []
+    for _ in range(12):
+        processes = [one for one in platform.children() if "postgres" not in one.name()]
+        with psycopg.connect(server.url()) as connection:
+            query = "SELECT count(*) FROM pg_stat_activity WHERE client_port IS NOT NULL"
+            row = connection.execute(query).fetchone()
+        assert row
+        with_handles = sum(one.num_fds() for one in processes)
+        looks.append((int(row[0]), sum(one.num_threads() for one in processes), with_handles))
+        time.sleep(0.5)
+    return Held(*(min(look[position] for look in looks) for position in range(3)))
+
+
+def work(platform: Served, evaluations: int, jobs: int) -> None:
+    """Evaluate sensors as often as they can be, and wait for some runs."""
+    before = finished(platform)
+    for _ in range(jobs):
+        run = {"selector": {**REPOSITORY, "jobName": "housekeeping"}, "mode": "default", "runConfigData": {}}
+        answer = platform.ask(LAUNCH, {"run": run})
+        assert answer["launchRun"]["__typename"] == "LaunchRunSuccess", answer
+    for number in range(evaluations):
+        name = SENSORS[number % len(SENSORS)]
+        answer = platform.ask(EVALUATE, {"sensor": {**REPOSITORY, "sensorName": name}})
+        assert answer["sensorDryRun"]["__typename"] == "DryRunInstigationTick", answer
+        assert answer["sensorDryRun"]["evaluationResult"]["error"] is None, answer
+    deadline = time.monotonic() + PATIENCE
+    while finished(platform) < before + jobs:
+        assert time.monotonic() < deadline
+        time.sleep(1)
+
+
+def finished(platform: Served) -> int:
+    results: list[dict[str, Any]] = platform.ask(RUNS)["runsOrError"]["results"]
+    assert not [run for run in results if run["status"] == "FAILURE"]
+    return sum(run["status"] == "SUCCESS" for run in results)
+
+
 def test_ui_and_daemon_serve_the_code_location_until_ctrl_c(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
-    port = free_port()
-    up = subprocess.Popen(
-        [sys.executable, "-m", "cdm_pipelines.cli", "up", "--port", str(port)], env=environment
-    )
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while not serves(answer := ask(port)):
-            assert up.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.5)
-        started = psutil.Process(up.pid).children(recursive=True)
-        up.send_signal(signal.SIGINT)
-        assert up.wait(timeout=PATIENCE) == 0
-    finally:
-        up.terminate()
-        up.wait()
+    with served(environment) as platform:
+        answer = platform.ask(LOCATIONS)
+        started = platform.children()
+        assert platform.interrupt() == 0
     (repository,) = answer["repositoriesOrError"]["nodes"]
     assert repository["location"]["name"] == "cdm_pipelines"
     assert {"customers", "ingest_crm"} < {job["name"] for job in repository["jobs"]}
     assert len(started) >= 3
     assert psutil.wait_procs(started, timeout=20)[1] == []
     assert EmbeddedServer(tmp_path / "home").postmaster() is None
+
+
+@pytest.mark.timeout(900)
+def test_what_is_held_does_not_grow_with_evaluations_and_runs(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    server = EmbeddedServer(tmp_path / "home")
+    with served(environment) as platform:
+        work(platform, evaluations=60, jobs=2)
+        before = held(platform, server)
+        work(platform, evaluations=EVALUATIONS, jobs=JOBS)
+        after = held(platform, server)
+        assert after <= before, f"{before} became {after}"
 
 
 def test_a_port_in_use_is_told_before_anything_starts(environment: dict[str, str], tmp_path: Path) -> None:
