@@ -18,11 +18,11 @@ from benchmarks.extracts import Extracts
 from benchmarks.machine import busy_seconds
 from benchmarks.meter import Usage, environment, measure
 from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.flows import tables
-from cdm_pipelines.flows.catalogue import all_contracts
+from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.hub.server import EmbeddedServer
-from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.settings import Settings, load_settings, root
+from cdm_pipelines.store import tables
+from cdm_pipelines.store.lake import Lake
 
 STATE_STAGES = ("records party", "records order", "link", "stage", "publish")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks import extracts
 from benchmarks.meter import environment, measure
-from cdm_pipelines.flows.catalogue import all_contracts
+from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.hub.server import EmbeddedServer
 from cdm_pipelines.settings import Settings, load_settings, root
 

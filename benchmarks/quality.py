@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 
 from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.flows import tables
-from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.linkage import evaluate
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.store import tables
+from cdm_pipelines.store.lake import Lake
 
 KEY = ["source", "record_id"]
 

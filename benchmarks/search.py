@@ -1,7 +1,7 @@
 """``python -m benchmarks search``: how fast and how well customers are found among 100,000 and a million.
 
 Belongs here: loading generated customers, what people type about them, and the document. Does not belong here: how
-customers are found (cdm_pipelines.flows.search).
+customers are found (cdm_pipelines.steps.search.find).
 """
 
 import argparse
@@ -18,11 +18,11 @@ from sqlalchemy import Connection, text
 
 from benchmarks.homes import loaded
 from benchmarks.machine import busy_seconds, machine, versions
-from cdm_pipelines.flows.search import find
-from cdm_pipelines.flows.search_rank import Models
 from cdm_pipelines.hub.connection import open_hub
-from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.settings import Settings, root
+from cdm_pipelines.steps.search.find import find
+from cdm_pipelines.steps.search.rank import Models
+from cdm_pipelines.store.lake import Lake
 
 DOCUMENT = root() / "docs" / "benchmarks-search.md"
 SIZES = (100_000, 1_000_000)
@@ -246,8 +246,9 @@ def markdown(sizes: Sequence[Size]) -> str:
         "## How it is measured",
         "",
         (
-            "- `flows.search.find` is called in one process with an open connection and loaded models: milliseconds "
-            "from what was typed to ranked customers. The command `cdm customer` takes its start-up besides."
+            "- `steps.search.find.find` is called in one process with an open connection and loaded models: "
+            "milliseconds from what was typed to ranked customers. The "
+            "command `cdm customer` takes its start-up besides."
         ),
         f"- Kinds are mixed in random order, after {_WARMING} searches that do not count.",
         "- Processor time is that of the calling process, on average; the rest is the database's.",

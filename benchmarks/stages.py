@@ -1,6 +1,6 @@
 """The stages, each as it runs in a process of its own.
 
-Belongs here: calling the project's own flows, and the counts that the document shows. Does not belong here: how a
+Belongs here: calling the project's own steps, and the counts that the document shows. Does not belong here: how a
 stage is measured (meter), or how any flow works.
 """
 
@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks.extracts import DAY
-from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.settings import Settings, load_settings
+from cdm_pipelines.store.lake import Lake
 
 Counts = dict[str, object]
 NIGHT = ("records", "link", "stage", "publish")
@@ -34,8 +34,8 @@ def day(source: str, date: str = DAY, *entities: str) -> Counts:
     """Land, validate and standardise a day of a source, of all its entities or of some."""
     import time  # noqa: PLC0415
 
-    from cdm_pipelines.flows.catalogue import contracts_of  # noqa: PLC0415
-    from cdm_pipelines.flows.source_day import process_day  # noqa: PLC0415
+    from cdm_pipelines.contracts.catalogue import contracts_of  # noqa: PLC0415
+    from cdm_pipelines.steps.days.source_day import process_day  # noqa: PLC0415
 
     settings, lake = _opened()
     rows, quarantined, seconds = 0, 0, {}
@@ -65,8 +65,8 @@ def records_order() -> Counts:
 
 def _records(*names: str) -> Counts:
     from cdm_pipelines.contracts.canonical import Entity  # noqa: PLC0415
-    from cdm_pipelines.flows.catalogue import all_contracts  # noqa: PLC0415
-    from cdm_pipelines.flows.records import build_records  # noqa: PLC0415
+    from cdm_pipelines.contracts.catalogue import all_contracts  # noqa: PLC0415
+    from cdm_pipelines.steps.days.records import build_records  # noqa: PLC0415
 
     entities = tuple(Entity(name) for name in names)
     contracts = [c for c in all_contracts() if set(entities) & set(c.entities)]
@@ -76,7 +76,7 @@ def _records(*names: str) -> Counts:
 
 def link() -> Counts:
     """Link persons with persons and organisations with organisations."""
-    from cdm_pipelines.flows.link import link_parties  # noqa: PLC0415
+    from cdm_pipelines.steps.linking.parties import link_parties  # noqa: PLC0415
 
     settings, lake = _opened()
     linked = link_parties(lake, settings)
@@ -92,8 +92,8 @@ def link() -> Counts:
 
 def stage() -> Counts:
     """Resolve identities, choose golden values, load them into staging and audit them."""
-    from cdm_pipelines.flows.customers import stage_customers  # noqa: PLC0415
     from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
+    from cdm_pipelines.steps.customers.publication import stage_customers  # noqa: PLC0415
 
     settings, lake = _opened()
     with open_hub(settings) as engine:
@@ -106,8 +106,8 @@ def stage() -> Counts:
 
 def publish() -> Counts:
     """Make staging the published version."""
-    from cdm_pipelines.flows.customers import publish_customers  # noqa: PLC0415
     from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
+    from cdm_pipelines.steps.customers.publication import publish_customers  # noqa: PLC0415
 
     with open_hub(load_settings()) as engine:
         changes = publish_customers(engine)
@@ -124,12 +124,12 @@ def night(rebuild: str = "") -> Counts:
     import time  # noqa: PLC0415
 
     from cdm_pipelines.contracts.canonical import Entity  # noqa: PLC0415
-    from cdm_pipelines.flows.catalogue import all_contracts  # noqa: PLC0415
-    from cdm_pipelines.flows.customers import publish_customers, stage_customers  # noqa: PLC0415
-    from cdm_pipelines.flows.decisions import constraints  # noqa: PLC0415
-    from cdm_pipelines.flows.link import link_parties  # noqa: PLC0415
-    from cdm_pipelines.flows.records import build_records  # noqa: PLC0415
+    from cdm_pipelines.contracts.catalogue import all_contracts  # noqa: PLC0415
     from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
+    from cdm_pipelines.steps.customers.publication import publish_customers, stage_customers  # noqa: PLC0415
+    from cdm_pipelines.steps.days.records import build_records  # noqa: PLC0415
+    from cdm_pipelines.steps.linking.parties import link_parties  # noqa: PLC0415
+    from cdm_pipelines.steps.stewardship.decisions import constraints  # noqa: PLC0415
 
     settings, lake = _opened()
     everything = rebuild == "rebuild"

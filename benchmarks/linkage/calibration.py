@@ -14,7 +14,7 @@ import pandas as pd
 from benchmarks.people import COLUMNS as EVERY_COLUMN
 from benchmarks.people import generate
 from cdm_pipelines.linkage import LinkagePolicy, engine, evaluate
-from cdm_pipelines.linkage.policy_file import SHIPPED, parse_policy
+from cdm_pipelines.linkage.policy.file import SHIPPED, parse_policy
 
 RECORDS = 20_000
 CLOSE = 0.02

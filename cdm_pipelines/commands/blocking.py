@@ -9,9 +9,9 @@ from pathlib import Path
 
 from cdm_pipelines.commands.terminal import console, show
 from cdm_pipelines.commands.waiting import countdown
-from cdm_pipelines.flows.link_files import explain_files
 from cdm_pipelines.linkage import LinkagePolicy
-from cdm_pipelines.linkage.blocking_report import bars, rows, svg
+from cdm_pipelines.linkage.blocking.report import bars, rows, svg
+from cdm_pipelines.steps.linking.files import explain_files
 
 COUNTING: Mapping[str, tuple[str, float]] = {"count": ("counting pairs", 1.0)}
 

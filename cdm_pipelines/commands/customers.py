@@ -1,7 +1,7 @@
 """``cdm customer`` and ``cdm export``: reading what is published.
 
 Belongs here: questions about golden customers. Does not belong here: how they are stored (hub.queries, hub.history)
-or found (flows.search).
+or found (steps.search).
 """
 
 import datetime as dt
@@ -62,11 +62,11 @@ def customer(
     ] = False,
 ) -> None:
     """Find a customer; with one match, show the records behind it and where each value came from."""
-    from cdm_pipelines.flows.search import find  # noqa: PLC0415 - commands load what they need
-    from cdm_pipelines.flows.search_rank import Models  # noqa: PLC0415
     from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
     from cdm_pipelines.hub.migrate import migrate  # noqa: PLC0415
-    from cdm_pipelines.ingest.lake import Lake  # noqa: PLC0415
+    from cdm_pipelines.steps.search.find import find  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.steps.search.rank import Models  # noqa: PLC0415
+    from cdm_pipelines.store.lake import Lake  # noqa: PLC0415
 
     own = settings()
     at = _moment(as_of, own.timezone) if as_of else None
@@ -170,7 +170,7 @@ def export_golden(
     out: Annotated[Path, typer.Option(help="File to write; named after the format when left out.")] = Path(),
 ) -> None:
     """Export all golden customers."""
-    from cdm_pipelines.flows.export import export_customers  # noqa: PLC0415
+    from cdm_pipelines.steps.customers.export import export_customers  # noqa: PLC0415
 
     target = writable(out if out != Path() else Path(f"customers.{format}"))
     with told_to_people():

@@ -16,7 +16,7 @@ from cdm_pipelines.settings import Settings
 
 def demo() -> None:
     """Run every day of the demo extracts, publish the customers, and show what came of it."""
-    from cdm_pipelines.flows.catalogue import all_contracts  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.contracts.catalogue import all_contracts  # noqa: PLC0415 - commands load what they need
     from cdm_pipelines.ingest import landing_dates  # noqa: PLC0415
 
     own = settings()
@@ -39,11 +39,11 @@ def demo() -> None:
 
 def summarise(own: Settings) -> None:
     """Print what is published and how good it is."""
-    from cdm_pipelines.flows import summary  # noqa: PLC0415 - commands load what they need
-    from cdm_pipelines.flows.catalogue import all_contracts  # noqa: PLC0415
+    from cdm_pipelines.contracts.catalogue import all_contracts  # noqa: PLC0415
     from cdm_pipelines.hub import queries  # noqa: PLC0415
     from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
-    from cdm_pipelines.ingest.lake import Lake  # noqa: PLC0415
+    from cdm_pipelines.steps.operate import summary  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.store.lake import Lake  # noqa: PLC0415
 
     lake = Lake(own.lake_url)
     counts = summary.source_counts(lake, all_contracts())

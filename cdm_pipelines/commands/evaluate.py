@@ -1,7 +1,7 @@
 """``cdm link evaluate`` and ``cdm link sample``: what a linkage is worth, and pairs to label where nobody knows.
 
 Belongs here: measures and mistakes as text. Does not belong here: measuring (linkage), reading and writing
-(flows.evaluate_links).
+(steps.linking.evaluate).
 """
 
 from pathlib import Path
@@ -15,11 +15,11 @@ from cdm_pipelines.commands.explain import Files, Model, Out, Policy, linkages_o
 from cdm_pipelines.commands.terminal import USAGE, console, fail, show, told_to_people, writable
 
 if TYPE_CHECKING:
-    from cdm_pipelines.flows.evaluate_links import Judged
-    from cdm_pipelines.flows.explain_links import Linkage
     from cdm_pipelines.linkage import Evaluation
-    from cdm_pipelines.linkage.mistakes import Mistakes, Row
-    from cdm_pipelines.linkage.sample import Estimate, SampleEvaluation
+    from cdm_pipelines.linkage.evaluate.mistakes import Mistakes, Row
+    from cdm_pipelines.linkage.evaluate.sample import Estimate, SampleEvaluation
+    from cdm_pipelines.steps.linking.evaluate import Judged
+    from cdm_pipelines.steps.linking.explain import Linkage
 
 WORST, CLASSES = 10, 10
 _PLURAL = {"false merge": "false merges", "miss": "misses"}
@@ -75,7 +75,7 @@ def sample(
     ] = False,
 ) -> None:
     """Draw pairs of what was linked, to be labelled yes or no by a person, for `cdm link evaluate --labels`."""
-    from cdm_pipelines.flows.evaluate_links import draw, write_rows  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.steps.linking.evaluate import draw, write_rows  # noqa: PLC0415 - commands load what they need
 
     target = writable(target)
     with told_to_people():
@@ -99,8 +99,8 @@ def tell_truth(
     linkage: "Linkage", truth: Path, out: Path | None, *, worst: int = WORST, show_values: bool = False
 ) -> None:
     """Print what a linkage is worth by the truth, and its mistakes; these also go to ``out``."""
-    from cdm_pipelines.flows.evaluate_links import against_truth  # noqa: PLC0415
     from cdm_pipelines.linkage import Evaluation  # noqa: PLC0415
+    from cdm_pipelines.steps.linking.evaluate import against_truth  # noqa: PLC0415
 
     judged = against_truth(linkage, truth, worst=worst, show_values=show_values)
     if isinstance(judged.measures, Evaluation):
@@ -114,8 +114,8 @@ def tell_truth(
 def _tell_labels(
     linkage: "Linkage", labels: Path, out: Path | None, *, worst: int, show_values: bool
 ) -> None:
-    from cdm_pipelines.flows.evaluate_links import against_sample  # noqa: PLC0415
-    from cdm_pipelines.linkage.sample import SampleEvaluation  # noqa: PLC0415
+    from cdm_pipelines.linkage.evaluate.sample import SampleEvaluation  # noqa: PLC0415
+    from cdm_pipelines.steps.linking.evaluate import against_sample  # noqa: PLC0415
 
     judged = against_sample(linkage, labels, worst=worst, show_values=show_values)
     if isinstance(judged.measures, SampleEvaluation):
@@ -185,7 +185,7 @@ def _estimated(one: "Estimate | None") -> str:
 
 
 def _tell_mistakes(judged: "Judged", out: Path | None) -> None:
-    from cdm_pipelines.flows.evaluate_links import write_rows  # noqa: PLC0415
+    from cdm_pipelines.steps.linking.evaluate import write_rows  # noqa: PLC0415
 
     found = judged.mistakes
     told = ", ".join(f"{count:,} {_PLURAL[kind]}" for kind, count in found.counts.items())

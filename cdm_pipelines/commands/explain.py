@@ -19,12 +19,12 @@ from cdm_pipelines.commands.bars import bar, signed
 from cdm_pipelines.commands.terminal import USAGE, console, fail, settings, told_to_people, writable
 
 if TYPE_CHECKING:
-    from cdm_pipelines.flows.explain_links import Answer, Linkage
     from cdm_pipelines.identity.constraints import Constraints
     from cdm_pipelines.linkage import LinkageModel
-    from cdm_pipelines.linkage.explain import Waterfall
-    from cdm_pipelines.linkage.pictures import Picture
+    from cdm_pipelines.linkage.explain.pair import Waterfall
+    from cdm_pipelines.linkage.explain.pictures import Picture
     from cdm_pipelines.settings import Settings
+    from cdm_pipelines.steps.linking.explain import Answer, Linkage
 
 _DEFAULT = "files"
 
@@ -90,8 +90,8 @@ def explain(
     ] = False,
 ) -> None:
     """Explain why two records are, or are not, one: each comparison's weight, and what clustering made of it."""
-    from cdm_pipelines.flows import explain_links  # noqa: PLC0415 - commands load what they need
-    from cdm_pipelines.linkage import pictures  # noqa: PLC0415
+    from cdm_pipelines.linkage.explain import pictures  # noqa: PLC0415
+    from cdm_pipelines.steps.linking import explain as explain_links  # noqa: PLC0415 - commands load what they need
 
     target = _svg(picture)
     with told_to_people():
@@ -150,7 +150,7 @@ def show_model(
 
 
 def _written(out: Path | None, model: Path | None) -> "LinkageModel":
-    from cdm_pipelines.flows import explain_links  # noqa: PLC0415
+    from cdm_pipelines.steps.linking import explain as explain_links  # noqa: PLC0415
 
     return explain_links.written_model(out, model)
 
@@ -159,8 +159,8 @@ def linkages_of(
     files: list[Path] | None, policy: Path | None, out: Path | None, model: Path | None
 ) -> "list[Linkage]":
     """What a question is about: files, or what the pipeline linked."""
-    from cdm_pipelines.flows import explain_links  # noqa: PLC0415
-    from cdm_pipelines.ingest.lake import Lake  # noqa: PLC0415
+    from cdm_pipelines.steps.linking import explain as explain_links  # noqa: PLC0415
+    from cdm_pipelines.store.lake import Lake  # noqa: PLC0415
 
     if files and policy is None and out is not None and (out / "policy.yaml").exists():
         policy = out / "policy.yaml"  # the one that was suggested
@@ -175,8 +175,8 @@ def linkages_of(
 
 
 def _decided(own: "Settings") -> "Constraints":
-    from cdm_pipelines.flows.decisions import constraints  # noqa: PLC0415
     from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
+    from cdm_pipelines.steps.stewardship.decisions import constraints  # noqa: PLC0415
 
     with open_hub(own) as engine:
         return constraints(engine)
@@ -189,7 +189,7 @@ def _svg(picture: Path | None) -> Path | None:
 
 
 def _draw(target: Path | None, charts: "Sequence[Picture]") -> None:
-    from cdm_pipelines.linkage import pictures  # noqa: PLC0415
+    from cdm_pipelines.linkage.explain import pictures  # noqa: PLC0415
 
     if target:
         target.write_text(pictures.svg(*charts), encoding="utf-8")

@@ -11,7 +11,7 @@ from cdm_pipelines.commands.terminal import REFUSED, USAGE, console, fail, setti
 from cdm_pipelines.settings import Settings
 
 if TYPE_CHECKING:
-    from cdm_pipelines.flows.feed import Served
+    from cdm_pipelines.steps.customers.feed import Served
 
 app = typer.Typer(help="The change feed: what other systems are told of customers.", no_args_is_help=True)
 
@@ -33,7 +33,7 @@ def _hub() -> Iterator[tuple[Engine, Settings]]:
 @app.command()
 def status() -> None:
     """Show how far every sink is."""
-    from cdm_pipelines.flows import feed  # noqa: PLC0415
+    from cdm_pipelines.steps.customers import feed  # noqa: PLC0415
 
     with _hub() as (engine, own):
         rows = [
@@ -55,7 +55,7 @@ def tail(
     number: Annotated[int, typer.Option("-n", min=1, help="How many events.")] = 10,
 ) -> None:
     """Show the newest events, the latest at the end, as consumers get them: JSON, one per line."""
-    from cdm_pipelines.flows import feed  # noqa: PLC0415
+    from cdm_pipelines.steps.customers import feed  # noqa: PLC0415
 
     with _hub() as (engine, own):
         for line in feed.newest(engine, own, number):
@@ -65,7 +65,7 @@ def tail(
 @app.command()
 def deliver(sink: EveryOption = "") -> None:
     """Tell sinks what they do not know yet."""
-    from cdm_pipelines.flows import feed  # noqa: PLC0415
+    from cdm_pipelines.steps.customers import feed  # noqa: PLC0415
 
     with _hub() as (engine, own):
         _tell(feed.deliver(engine, own, sink))
@@ -77,7 +77,7 @@ def replay(
     position: Annotated[int, typer.Option("--from", min=1, help="First position to deliver.")],
 ) -> None:
     """Deliver everything from a position on, again or leaving out what is before; the sink is in use again."""
-    from cdm_pipelines.flows import feed  # noqa: PLC0415
+    from cdm_pipelines.steps.customers import feed  # noqa: PLC0415
 
     with _hub() as (engine, own):
         _tell([feed.replay(engine, own, sink, position)])
@@ -109,7 +109,7 @@ def dead(
 @app.command()
 def retry(sink: SinkOption) -> None:
     """Send the dead letters of a sink again, then what is new; a sink that was disabled is in use again."""
-    from cdm_pipelines.flows import feed  # noqa: PLC0415
+    from cdm_pipelines.steps.customers import feed  # noqa: PLC0415
 
     with _hub() as (engine, own):
         _tell([feed.retry(engine, own, sink)])

@@ -58,7 +58,7 @@ def link(
     if out is None and not explain_blocking:
         fail("Give a folder for the result: --out FOLDER.", USAGE)
     with interruptible("Stopped: no result was written."), told_to_people():
-        from cdm_pipelines.flows.link_files import link_files  # noqa: PLC0415
+        from cdm_pipelines.steps.linking.files import link_files  # noqa: PLC0415
 
         if explain_blocking:
             _explain_blocking(files, policy, out, truth, picture)
@@ -74,14 +74,14 @@ def link(
             )
             if truth:
                 from cdm_pipelines.commands.evaluate import tell_truth  # noqa: PLC0415
-                from cdm_pipelines.flows.explain_links import of_files  # noqa: PLC0415
+                from cdm_pipelines.steps.linking.explain import of_files  # noqa: PLC0415
 
                 tell_truth(of_files(files, policy, out, None), truth, out)
 
 
 def _suggested(files: list[Path], out: Path) -> Path:
     """The policy that the columns suggest, told and written."""
-    from cdm_pipelines.flows.suggest_policy import suggest_policy, write_policy  # noqa: PLC0415
+    from cdm_pipelines.steps.linking.suggest_policy import suggest_policy, write_policy  # noqa: PLC0415
 
     suggested = suggest_policy(files)
     console.print("\n".join(suggested.told()), markup=False, soft_wrap=True)
@@ -96,8 +96,8 @@ def _explain_blocking(
     files: list[Path], policy: Path | None, out: Path | None, truth: Path | None, picture: Path | None
 ) -> None:
     from cdm_pipelines.commands.blocking import explain  # noqa: PLC0415
-    from cdm_pipelines.flows.suggest_policy import suggest_policy  # noqa: PLC0415
     from cdm_pipelines.linkage import LinkagePolicy  # noqa: PLC0415
+    from cdm_pipelines.steps.linking.suggest_policy import suggest_policy  # noqa: PLC0415
 
     if policy is None and out is not None:
         policy = _suggested(files, out)

@@ -1,7 +1,7 @@
 """``cdm link model``: fitted models as text, side by side, and brought back.
 
 Belongs here: how a model is printed. Does not belong here: what it says (linkage.report, linkage.model_diff), or where
-models are kept (flows.model_versions).
+models are kept (steps.linking.model_versions).
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,20 +12,20 @@ from cdm_pipelines.commands.terminal import console
 from cdm_pipelines.commands.terminal import show as show_rows
 
 if TYPE_CHECKING:
-    from cdm_pipelines.flows.explain_links import Linkage
     from cdm_pipelines.linkage import LinkageModel
-    from cdm_pipelines.linkage.model_diff import Level
-    from cdm_pipelines.linkage.pictures import Picture
+    from cdm_pipelines.linkage.explain.pictures import Picture
+    from cdm_pipelines.linkage.model.difference import Level
     from cdm_pipelines.settings import Settings
+    from cdm_pipelines.steps.linking.explain import Linkage
 
 
 def show(
     fitted: "Mapping[str, LinkageModel]", linkages: "Sequence[Linkage]", own: "Settings | None"
 ) -> "list[Picture]":
     """Print models by name, with what their records tell; returns their charts."""
-    from cdm_pipelines.flows import explain_links  # noqa: PLC0415 - commands load what they need
-    from cdm_pipelines.linkage import pictures  # noqa: PLC0415
-    from cdm_pipelines.linkage.explain import log2_odds, unlinkable_share  # noqa: PLC0415
+    from cdm_pipelines.linkage.explain import pictures  # noqa: PLC0415
+    from cdm_pipelines.linkage.explain.pair import log2_odds, unlinkable_share  # noqa: PLC0415
+    from cdm_pipelines.steps.linking import explain as explain_links  # noqa: PLC0415 - commands load what they need
 
     charts = []
     for name, model in fitted.items():
@@ -47,8 +47,8 @@ def show_difference(
     fitted: "Mapping[str, LinkageModel]", other: str, own: "Settings | None"
 ) -> "list[Picture]":
     """Print what is different between models and another one (``explain_links.others``); returns charts of both."""
-    from cdm_pipelines.flows import explain_links  # noqa: PLC0415
-    from cdm_pipelines.linkage.pictures import weights_chart  # noqa: PLC0415
+    from cdm_pipelines.linkage.explain.pictures import weights_chart  # noqa: PLC0415
+    from cdm_pipelines.steps.linking import explain as explain_links  # noqa: PLC0415
 
     charts = []
     for name, former in explain_links.others(fitted, other, own).items():
@@ -63,8 +63,8 @@ def show_difference(
 
 def restored(own: "Settings", fingerprint: str) -> None:
     """Bring a former model back and say so."""
-    from cdm_pipelines.flows import model_versions  # noqa: PLC0415
-    from cdm_pipelines.ingest.lake import Lake  # noqa: PLC0415
+    from cdm_pipelines.steps.linking import model_versions  # noqa: PLC0415
+    from cdm_pipelines.store.lake import Lake  # noqa: PLC0415
 
     found = model_versions.restore(Lake(own.lake_url), own, fingerprint)
     _say(f"{found.kind}: model {found.fingerprint} is back; the next run links with it")
@@ -75,7 +75,7 @@ def _say(text: str) -> None:
 
 
 def _show_model(name: str, model: "LinkageModel") -> None:
-    from cdm_pipelines.linkage.report import parameters  # noqa: PLC0415
+    from cdm_pipelines.linkage.explain.report import parameters  # noqa: PLC0415
 
     rows = parameters(model)
     weights = [0.0, *(float(row["weight"]) for row in rows)]
@@ -100,8 +100,8 @@ def _show_model(name: str, model: "LinkageModel") -> None:
 def _show_versions(linkage: "Linkage", own: "Settings") -> None:
     """Former models of one kind of party, and whether the next run keeps today's."""
     from cdm_pipelines.contracts.model import PartyKind  # noqa: PLC0415
-    from cdm_pipelines.flows import model_versions  # noqa: PLC0415
-    from cdm_pipelines.ingest.lake import Lake  # noqa: PLC0415
+    from cdm_pipelines.steps.linking import model_versions  # noqa: PLC0415
+    from cdm_pipelines.store.lake import Lake  # noqa: PLC0415
 
     former = model_versions.versions(Lake(own.lake_url), PartyKind(linkage.name))
     if former:
@@ -113,7 +113,7 @@ def _show_versions(linkage: "Linkage", own: "Settings") -> None:
 
 
 def _difference(name: str, then: "LinkageModel", now: "LinkageModel") -> None:
-    from cdm_pipelines.linkage.model_diff import changes  # noqa: PLC0415
+    from cdm_pipelines.linkage.model.difference import changes  # noqa: PLC0415
 
     _say(f"{name}: model {then.fingerprint} (then) and {now.fingerprint} (now)")
     summary = [

@@ -159,7 +159,7 @@ def check(
     write: Annotated[bool, typer.Option("--write", help="Write docs/data-dictionary.md anew.")] = False,
 ) -> None:
     """Check contracts, policies and the data dictionary without running anything."""
-    from cdm_pipelines.flows.checkup import check_configuration  # noqa: PLC0415
+    from cdm_pipelines.steps.operate.checkup import check_configuration  # noqa: PLC0415
 
     problems = check_configuration(settings(), write=write)
     for problem in problems:
@@ -171,7 +171,7 @@ def check(
 
 def doctor() -> None:
     """Try everything the pipeline needs and say what to do about what is missing."""
-    from cdm_pipelines.flows.checkup import examine  # noqa: PLC0415
+    from cdm_pipelines.steps.operate.checkup import examine  # noqa: PLC0415
 
     findings = examine(settings())
     show(

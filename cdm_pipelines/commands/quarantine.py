@@ -27,7 +27,7 @@ DateOption = Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Only this e
 @app.command("list")
 def list_quarantine(source: SourceOption = "", date: DateOption = "") -> None:
     """Count quarantined rows and repaired cells per source, entity, day and rule."""
-    from cdm_pipelines.flows.quarantine import overview  # noqa: PLC0415
+    from cdm_pipelines.steps.days.quarantine import overview  # noqa: PLC0415
 
     with told_to_people():
         rows = overview(settings(), source, _day(date))
@@ -41,7 +41,7 @@ def show_rows(
     limit: Annotated[int, typer.Option(min=1, help="Most rows to show.")] = 20,
 ) -> None:
     """Show where rejected rows are and why: file, row, column, rule and the shape of the value."""
-    from cdm_pipelines.flows.quarantine import reasons  # noqa: PLC0415
+    from cdm_pipelines.steps.days.quarantine import reasons  # noqa: PLC0415
 
     with told_to_people():
         show(f"Quarantine of {source}", reasons(settings(), source, _day(date), limit), numeric=["row"])
@@ -54,7 +54,7 @@ def export(
     out: Annotated[Path, typer.Option(help="CSV file to write.")],
 ) -> None:
     """Write a day's rejected rows as CSV, to be corrected and given to `cdm quarantine retry`."""
-    from cdm_pipelines.flows.quarantine import export_rows  # noqa: PLC0415
+    from cdm_pipelines.steps.days.quarantine import export_rows  # noqa: PLC0415
 
     with told_to_people():
         rows = export_rows(settings(), source, _day(date), writable(out))
@@ -68,7 +68,7 @@ def retry(
     file: Annotated[Path, typer.Argument(help="The corrected CSV.", exists=True, dir_okay=False)],
 ) -> None:
     """Take corrected rows back and run their day again."""
-    from cdm_pipelines.flows.quarantine import accept_corrections  # noqa: PLC0415
+    from cdm_pipelines.steps.days.quarantine import accept_corrections  # noqa: PLC0415
 
     own = settings()
     with told_to_people():

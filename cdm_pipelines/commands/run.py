@@ -55,7 +55,7 @@ def ingest(
     date: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Extract date; today when left out.")] = "",
 ) -> None:
     """Put one file into landing and run its day."""
-    from cdm_pipelines.flows.delivery import deliver  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.steps.days.delivery import deliver  # noqa: PLC0415 - commands load what they need
 
     own = settings()
     day = _days(date or dt.date.today().isoformat(), "", "")[0]  # noqa: DTZ011 - the user's own today

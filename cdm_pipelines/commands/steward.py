@@ -1,7 +1,7 @@
 """``cdm steward``: what people decide about customers, and what waits for a decision.
 
-Belongs here: the commands and how they speak. Does not belong here: recording (flows.decisions), what is shown
-(flows.stewardship), the queue (flows.review).
+Belongs here: the commands and how they speak. Does not belong here: recording, what is
+shown, the queue (steps.stewardship).
 """
 
 import datetime as dt
@@ -27,8 +27,8 @@ from cdm_pipelines.commands.terminal import (
 )
 
 if TYPE_CHECKING:
-    from cdm_pipelines.flows.decisions import Author, Recorded
-    from cdm_pipelines.ingest.lake import Lake
+    from cdm_pipelines.steps.stewardship.decisions import Author, Recorded
+    from cdm_pipelines.store.lake import Lake
 
 app = typer.Typer(help="Decide about customers: same, different, confirmed, corrected.", no_args_is_help=True)
 
@@ -41,7 +41,7 @@ Values = Annotated[bool, typer.Option("--values", help="Show names, not their sh
 @app.command()
 def same(left: Who, right: Who, by: By = "", because: Because = "") -> None:
     """Two customers, or records, are one: they are merged, whatever they score."""
-    from cdm_pipelines.flows import decisions  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.steps.stewardship import decisions  # noqa: PLC0415 - commands load what they need
 
     with _hub() as (engine, _):
         _tell(decisions.same(engine, left, right, _author(by, because)))
@@ -50,7 +50,7 @@ def same(left: Who, right: Who, by: By = "", because: Because = "") -> None:
 @app.command()
 def different(left: Who, right: Who, by: By = "", because: Because = "") -> None:
     """Two customers, or records, are two: they stay apart. A record and its customer: it leaves that customer."""
-    from cdm_pipelines.flows import decisions  # noqa: PLC0415
+    from cdm_pipelines.steps.stewardship import decisions  # noqa: PLC0415
 
     with _hub() as (engine, _):
         _tell(decisions.different(engine, left, right, _author(by, because)))
@@ -59,7 +59,7 @@ def different(left: Who, right: Who, by: By = "", because: Because = "") -> None
 @app.command()
 def confirm(customer: Who, by: By = "", because: Because = "") -> None:
     """A customer is right as it is: its records stay together, and it joins no other confirmed one by itself."""
-    from cdm_pipelines.flows import decisions  # noqa: PLC0415
+    from cdm_pipelines.steps.stewardship import decisions  # noqa: PLC0415
 
     with _hub() as (engine, _):
         _tell(decisions.confirm(engine, customer, _author(by, because)))
@@ -78,7 +78,7 @@ def set_value(
     because: Because = "",
 ) -> None:
     """Correct a value: it outranks all sources until one of them says something new."""
-    from cdm_pipelines.flows import decisions  # noqa: PLC0415
+    from cdm_pipelines.steps.stewardship import decisions  # noqa: PLC0415
 
     attribute, equals, value = assignment.partition("=")
     if not equals:
@@ -102,7 +102,7 @@ def undo(
     because: Because = "",
 ) -> None:
     """Take a decision back; an undo can be undone too."""
-    from cdm_pipelines.flows import decisions  # noqa: PLC0415
+    from cdm_pipelines.steps.stewardship import decisions  # noqa: PLC0415
 
     with _hub() as (engine, _):
         _tell(decisions.undo(engine, decision, _author(by, because)))
@@ -111,7 +111,7 @@ def undo(
 @app.command("list")
 def list_decisions() -> None:
     """List all decisions with their state, then conflicts."""
-    from cdm_pipelines.flows import stewardship  # noqa: PLC0415
+    from cdm_pipelines.steps.stewardship import customer as stewardship  # noqa: PLC0415
 
     with _hub() as (engine, lake):
         show("Decisions", stewardship.decisions(engine, lake), numeric=["id"])
@@ -121,7 +121,7 @@ def list_decisions() -> None:
 @app.command()
 def conflicts() -> None:
     """List decisions that have no effect because they contradict others."""
-    from cdm_pipelines.flows import stewardship  # noqa: PLC0415
+    from cdm_pipelines.steps.stewardship import customer as stewardship  # noqa: PLC0415
 
     with _hub() as (engine, _):
         found = stewardship.conflicts(engine)
@@ -133,7 +133,7 @@ def conflicts() -> None:
 @app.command("show")
 def show_customer(customer: Who) -> None:
     """Show a customer: its records, its values with their origin, decisions and conflicts about it."""
-    from cdm_pipelines.flows import stewardship  # noqa: PLC0415
+    from cdm_pipelines.steps.stewardship import customer as stewardship  # noqa: PLC0415
 
     with _hub() as (engine, lake):
         found = stewardship.dossier(engine, lake, customer)
@@ -151,7 +151,7 @@ def queue(
     values: Values = False,
 ) -> None:
     """List what is in doubt, what is worth most first."""
-    from cdm_pipelines.flows import review  # noqa: PLC0415
+    from cdm_pipelines.steps.stewardship import review  # noqa: PLC0415
 
     with _hub() as (engine, lake):
         items, total = review.queue(engine, lake, limit)
@@ -187,8 +187,8 @@ def verify(
     ] = "",
 ) -> None:
     """Check that no decision was edited, removed or moved since it was recorded."""
-    from cdm_pipelines.flows.decisions import verify_log  # noqa: PLC0415
     from cdm_pipelines.identity.chain import Head  # noqa: PLC0415
+    from cdm_pipelines.steps.stewardship.decisions import verify_log  # noqa: PLC0415
 
     number, _, text = head.partition(":")
     if head and not (number.isdecimal() and text):
@@ -206,7 +206,7 @@ def verify(
 def _hub() -> "Iterator[tuple[Engine, Lake]]":
     from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
     from cdm_pipelines.hub.migrate import migrate  # noqa: PLC0415
-    from cdm_pipelines.ingest.lake import Lake  # noqa: PLC0415
+    from cdm_pipelines.store.lake import Lake  # noqa: PLC0415
 
     own = settings()
     with told_to_people(), open_hub(own) as engine:
@@ -215,7 +215,7 @@ def _hub() -> "Iterator[tuple[Engine, Lake]]":
 
 
 def _author(by: str, because: str) -> "Author":
-    from cdm_pipelines.flows.decisions import Author  # noqa: PLC0415
+    from cdm_pipelines.steps.stewardship.decisions import Author  # noqa: PLC0415
 
     return Author(by or getpass.getuser(), because)
 

@@ -1,6 +1,6 @@
 """Dagster building blocks: the source component, the platform resource, and how results are shown.
 
-Belongs here: what turns rooms and flows into Dagster's terms. Does not belong here: rules about data.
+Belongs here: what turns rooms and steps into Dagster's terms. Does not belong here: rules about data.
 """
 
 from cdm_pipelines.components.source import CustomerSource

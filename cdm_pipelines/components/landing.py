@@ -1,6 +1,6 @@
 """When a source's day is ingested: by the sensor as soon as its files are whole, at the latest by the schedule.
 
-Belongs here: the glue between landing, the decision (flows.arrivals) and run requests.
+Belongs here: the glue between landing, the decision (steps.days.arrivals) and run requests.
 """
 
 import json
@@ -11,10 +11,10 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from cdm_pipelines.contracts import SourceContract
-from cdm_pipelines.flows.arrivals import decide
-from cdm_pipelines.flows.landing import deliveries, ingested_digests
-from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.settings import load_settings
+from cdm_pipelines.steps.days.arrivals import decide
+from cdm_pipelines.steps.days.landing import deliveries, ingested_digests
+from cdm_pipelines.store.lake import Lake
 
 INTERVAL_SECONDS = 30
 

@@ -12,8 +12,8 @@ import dagster as dg
 from pydantic import Field
 from sqlalchemy import Engine
 
-from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.settings import Settings, load_settings
+from cdm_pipelines.store.lake import Lake
 
 
 class RebuildConfig(dg.Config):

@@ -9,7 +9,7 @@ import dagster as dg
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Attribute, Entity, Input, targets
-from cdm_pipelines.flows.catalogue import all_contracts
+from cdm_pipelines.contracts.catalogue import all_contracts
 
 OWNER = "team:customer-data"
 

@@ -1,7 +1,7 @@
 """The source component: one folder with this component and one contract per entity becomes a source.
 
 Belongs here: how a source's contracts turn into assets, a job, a schedule and a landing sensor. Does not belong
-here: what happens to a row (flows and the rooms).
+here: what happens to a row (steps and the rooms).
 """
 
 import zoneinfo

@@ -1,7 +1,7 @@
 """Raw, valid, quarantine and standard of one source entity: four assets, one unit of work per day.
 
 Belongs here: the asset specifications and the loop over days. Does not belong here: the work on a day
-(flows.source_day).
+(steps.days.source_day).
 
 The four layers of a day are made together: they are cheap, must agree with each other, and in a backfill of many
 days a refused file must not keep the other days from being ingested.
@@ -23,8 +23,8 @@ from cdm_pipelines.components.registry import attributes_of
 from cdm_pipelines.components.transient import told_to_people, transient_retry_policy
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import attributes, targets
-from cdm_pipelines.flows.layout import raw_path
-from cdm_pipelines.flows.source_day import DayAbsentError, DayRefusedError, DayResult, process_day
+from cdm_pipelines.steps.days.source_day import DayAbsentError, DayRefusedError, DayResult, process_day
+from cdm_pipelines.store.layout import raw_path
 
 LAYERS = ("raw", "valid", "quarantine", "standard")
 _DESCRIPTIONS = {

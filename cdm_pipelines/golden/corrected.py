@@ -25,8 +25,8 @@ from cdm_pipelines.golden.contest import Layout
 from cdm_pipelines.golden.policy import SurvivorshipPolicy, golden_groups
 from cdm_pipelines.golden.provenance import EVERYTHING_ELSE, PROVENANCE_SCHEMA
 from cdm_pipelines.identity.decisions import Decision, Record, value_fingerprint
-from cdm_pipelines.records.keys import RECORD_KEY, positions, record_keys
 from cdm_pipelines.standardise import email
+from cdm_pipelines.store.keys import RECORD_KEY, positions, record_keys
 
 STEWARD = "steward"
 """The rule that the provenance of a set value names."""

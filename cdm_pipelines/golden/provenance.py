@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.golden.contest import REASONS, SINGLE_RECORD, UNCONTESTED, Layout, Outcome
 from cdm_pipelines.golden.policy import Group, SurvivorshipPolicy
-from cdm_pipelines.records.keys import RECORD_KEY
+from cdm_pipelines.store.keys import RECORD_KEY
 
 Ints = npt.NDArray[np.int64]
 

@@ -22,7 +22,7 @@ from cdm_pipelines.golden.policy import SurvivorshipPolicy, golden_groups
 from cdm_pipelines.golden.provenance import PROVENANCE_SCHEMA, provenance
 from cdm_pipelines.identity.relations import golden_employers
 from cdm_pipelines.parallel import in_order
-from cdm_pipelines.records.keys import RECORD_KEY, positions, record_keys
+from cdm_pipelines.store.keys import RECORD_KEY, positions, record_keys
 
 __all__ = ["CUSTOMER_SCHEMA", "PROVENANCE_SCHEMA", "Golden", "survive", "survive_in_chunks"]
 

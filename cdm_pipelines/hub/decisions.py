@@ -63,7 +63,7 @@ def record_of(connection: Connection, source: str, entity: str, record_id: str) 
 
 
 def customer_facts() -> str:
-    """SQL that gives the kind, size, orders and last order of every customer, by golden id: see ``flows.review``."""
+    """SQL that gives the kind, size, orders and last order of every customer, by golden id (``steps.stewardship``)."""
     c, o = customer.c, customer_order.c
     orders = (
         select(o.golden_id, func.count().label("orders"), func.max(o.ordered_at).label("last_order"))

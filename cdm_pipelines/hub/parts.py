@@ -1,6 +1,6 @@
 """The published rows of some records and some customers, for a version that is staged in part.
 
-Belongs here: asking by many keys at once. Does not belong here: which ones (flows).
+Belongs here: asking by many keys at once. Does not belong here: which ones (steps).
 """
 
 import pyarrow as pa

@@ -1,7 +1,7 @@
 """Who may be meant by what a person typed: golden customers found by the indexes of PostgreSQL.
 
 Belongs here: from a query taken apart to candidates, the surest kind of agreement first, with an allowance for typing
-errors. Does not belong here: reading what was typed or ranking who was found (``flows.search``), filling the tables
+errors. Does not belong here: reading what was typed or ranking who was found (``steps.search``), filling the tables
 (``search_index``).
 
 Each look-up costs about a millisecond at a million customers, because each goes through an index and takes a limited

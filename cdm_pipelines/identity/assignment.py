@@ -36,7 +36,7 @@ from cdm_pipelines.identity.registry import (
     golden_ids,
 )
 from cdm_pipelines.identity.situation import Ints, Situation
-from cdm_pipelines.records.keys import RECORD_KEY
+from cdm_pipelines.store.keys import RECORD_KEY
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Why golden ids changed, and how many records changed theirs.
 
 Belongs here: reasons of identity events and churn, pure functions of what was published and what is now. Does not
-belong here: which ids change (``assignment``), or finding out what changed (flows).
+belong here: which ids change (``assignment``), or finding out what changed (steps).
 
 Where several reasons hold the one told is the first of these, from the most particular to the most general:
 
@@ -27,7 +27,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.records.keys import positions, record_keys
+from cdm_pipelines.store.keys import positions, record_keys
 
 Flags = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.records.keys import positions
+from cdm_pipelines.store.keys import positions
 
 NAMESPACE = UUID("5d2c1f7e-5a0e-5b1c-9a54-8f3b0d6c7e21")
 

@@ -7,7 +7,7 @@ organisation are never one customer.
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.records.keys import RECORD_KEY, positions, record_keys, unit_join
+from cdm_pipelines.store.keys import RECORD_KEY, composite_keys, positions, record_keys
 
 
 def golden_employers(records: pa.Table, organisations: pa.Table, crosswalk: pa.Table) -> pa.Array:
@@ -36,5 +36,7 @@ def employers(records: pa.Table, organisations: pa.Table) -> pa.Table:
     )
     few = organisations.select(RECORD_KEY).filter(named)
     ordered = few.sort_by([(name, "ascending") for name in RECORD_KEY])
-    at = positions(unit_join(records, "source", "employer_id"), unit_join(ordered, "source", "record_id"))
+    at = positions(
+        composite_keys(records, "source", "employer_id"), composite_keys(ordered, "source", "record_id")
+    )
     return ordered.take(pa.array(at, mask=at < 0))

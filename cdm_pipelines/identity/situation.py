@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.identity.registry import CURRENT, REGISTRY_SCHEMA
-from cdm_pipelines.records.keys import record_keys
+from cdm_pipelines.store.keys import record_keys
 
 Ints = npt.NDArray[np.int64]
 

@@ -7,12 +7,12 @@ a cluster (identity, golden).
 from typing import TYPE_CHECKING, Any
 
 from cdm_pipelines.linkage.errors import LinkageError
-from cdm_pipelines.linkage.policy import LinkagePolicy
+from cdm_pipelines.linkage.policy.spec import LinkagePolicy
 
 if TYPE_CHECKING:
     from cdm_pipelines.linkage.engine import LinkResult, fit, link
-    from cdm_pipelines.linkage.evaluation import Evaluation, evaluate
-    from cdm_pipelines.linkage.model import LinkageModel
+    from cdm_pipelines.linkage.evaluate.measures import Evaluation, evaluate
+    from cdm_pipelines.linkage.model.fellegi_sunter import LinkageModel
 
 __all__ = [
     "Evaluation",
@@ -29,9 +29,9 @@ _HOME = {
     "LinkResult": "engine",
     "fit": "engine",
     "link": "engine",
-    "Evaluation": "evaluation",
-    "evaluate": "evaluation",
-    "LinkageModel": "model",
+    "Evaluation": "evaluate.measures",
+    "evaluate": "evaluate.measures",
+    "LinkageModel": "model.fellegi_sunter",
 }
 
 

@@ -14,29 +14,29 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from cdm_pipelines.linkage import report
-from cdm_pipelines.linkage.agglomerate import Labels
-from cdm_pipelines.linkage.binding import bind
-from cdm_pipelines.linkage.blocking import Allowed, MadeBy, Maker, Pairs, Positions, stream
-from cdm_pipelines.linkage.cluster import Links, Pair, clusters, components
-from cdm_pipelines.linkage.comparers import Comparer, Packed
-from cdm_pipelines.linkage.constraints import Confirmed, Decided, alone, confirmed_groups, resolve
-from cdm_pipelines.linkage.drift import COUNTS, Seen
-from cdm_pipelines.linkage.encode import Records, encode, linked_columns
+from cdm_pipelines.linkage.blocking.binding import bind
+from cdm_pipelines.linkage.blocking.pairs import Allowed, MadeBy, Maker, Pairs, Positions, stream
+from cdm_pipelines.linkage.cluster.agglomerate import Labels
+from cdm_pipelines.linkage.cluster.clusters import Links, Pair, clusters, components
+from cdm_pipelines.linkage.cluster.constraints import Confirmed, Decided, alone, confirmed_groups, resolve
+from cdm_pipelines.linkage.cluster.health import Figures
+from cdm_pipelines.linkage.cluster.judging import judge, kept_apart
+from cdm_pipelines.linkage.cluster.partners import left_over_bits
+from cdm_pipelines.linkage.compare.comparers import Comparer, Packed
+from cdm_pipelines.linkage.compare.spill import Spill
+from cdm_pipelines.linkage.encode.keys import BlockingPlan
+from cdm_pipelines.linkage.encode.records import Records, encode, linked_columns
+from cdm_pipelines.linkage.encode.rows import Rows
 from cdm_pipelines.linkage.errors import LinkageError
-from cdm_pipelines.linkage.health import Figures
-from cdm_pipelines.linkage.judging import judge, kept_apart
-from cdm_pipelines.linkage.keys import BlockingPlan
-from cdm_pipelines.linkage.labels import resolve as resolve_labels
-from cdm_pipelines.linkage.labels import with_labels
-from cdm_pipelines.linkage.model import Floats, LinkageModel, Scorer, log2_odds
+from cdm_pipelines.linkage.explain import report
+from cdm_pipelines.linkage.incremental.state import LinkState, effective_keys
+from cdm_pipelines.linkage.model.drift import COUNTS, Seen
+from cdm_pipelines.linkage.model.fellegi_sunter import Floats, LinkageModel, Scorer, log2_odds
+from cdm_pipelines.linkage.model.labels import resolve as resolve_labels
+from cdm_pipelines.linkage.model.labels import with_labels
+from cdm_pipelines.linkage.model.training import Counted, train
 from cdm_pipelines.linkage.output import clusters_frame, pairs_frame
-from cdm_pipelines.linkage.partners import left_over_bits
-from cdm_pipelines.linkage.policy import LinkagePolicy
-from cdm_pipelines.linkage.rows import Rows
-from cdm_pipelines.linkage.spill import Spill
-from cdm_pipelines.linkage.state import LinkState, effective_keys
-from cdm_pipelines.linkage.training import Counted, train
+from cdm_pipelines.linkage.policy.spec import LinkagePolicy
 from cdm_pipelines.parallel import cores, in_order
 
 Progress = Callable[[str, int], None]  # stage, pairs or records done

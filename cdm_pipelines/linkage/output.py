@@ -11,13 +11,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.ingest.lake import to_frame
-from cdm_pipelines.linkage.agglomerate import Labels
-from cdm_pipelines.linkage.cluster import Links
-from cdm_pipelines.linkage.comparers import Packing
-from cdm_pipelines.linkage.encode import Records
-from cdm_pipelines.linkage.model import Floats, probability
-from cdm_pipelines.linkage.policy import LinkagePolicy
+from cdm_pipelines.linkage.cluster.agglomerate import Labels
+from cdm_pipelines.linkage.cluster.clusters import Links
+from cdm_pipelines.linkage.compare.comparers import Packing
+from cdm_pipelines.linkage.encode.records import Records
+from cdm_pipelines.linkage.model.fellegi_sunter import Floats, probability
+from cdm_pipelines.linkage.policy.spec import LinkagePolicy
+from cdm_pipelines.store.arrow import to_frame
 
 
 def clusters_frame(records: Records, member: Labels) -> pd.DataFrame:

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from cdm_pipelines.ingest.blocks import MAX_RECORD_BYTES
-from cdm_pipelines.ingest.lake import to_frame, to_table
+from cdm_pipelines.store.arrow import to_frame, to_table
 
 DEFECT, REASONS = "_defect", "_reasons"
 ROW_KEY = ("_sha256", "_row")

@@ -18,11 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.contracts import ORIGIN_COLUMNS, Column, SourceContract
-from cdm_pipelines.ingest.lake import to_frame, to_table
 from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.quality.schema import pandera_schema
 from cdm_pipelines.quality.shapes import shapes
 from cdm_pipelines.quality.values import Flags, as_flags, as_texts
+from cdm_pipelines.store.arrow import to_frame, to_table
 
 DEFECT, REASONS = "_defect", "_reasons"
 BLANKED = "blanked"

@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.ingest.lake import whole
 from cdm_pipelines.records.partition import Partition
+from cdm_pipelines.store.arrow import whole
 
 
 class AnewError(Exception):

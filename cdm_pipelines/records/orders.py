@@ -7,8 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.ingest.layered import having
-from cdm_pipelines.records.keys import RECORD_KEY, positions, unit_join
+from cdm_pipelines.store.keys import RECORD_KEY, composite_keys, having, positions
 
 _NAMED_BY = (("party_id", "record_id"), ("party_email", "email"))
 """What an order names its party by, and what the party calls it."""
@@ -38,8 +37,12 @@ def resolve_order_parties(orders: pa.Table, parties: pa.Table) -> pa.Table:
         ],
     )
     ranked = parties.select(["source", "entity", "record_id", "email"]).take(preferred)
-    by_id = positions(unit_join(orders, "source", "party_id"), unit_join(ranked, "source", "record_id"))
-    by_email = positions(unit_join(orders, "source", "party_email"), unit_join(ranked, "source", "email"))
+    by_id = positions(
+        composite_keys(orders, "source", "party_id"), composite_keys(ranked, "source", "record_id")
+    )
+    by_email = positions(
+        composite_keys(orders, "source", "party_email"), composite_keys(ranked, "source", "email")
+    )
     named = pc.is_valid(orders["party_id"]).to_numpy()
     found = np.where(named, by_id, by_email)
     at = pa.array(found, mask=found < 0)

@@ -17,8 +17,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.ingest.lake import whole
 from cdm_pipelines.records.partition import Partition, Read
+from cdm_pipelines.store.arrow import whole
 
 Rows = npt.NDArray[np.int64]
 _Batch = list[tuple[pa.Array, Rows]]

@@ -13,12 +13,12 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.contracts.model import SourceContract
-from cdm_pipelines.ingest.lake import to_frame
 from cdm_pipelines.standardise import dates
 from cdm_pipelines.standardise.columns import Columns
 from cdm_pipelines.standardise.distinct import TEXT, joined, no_flags, no_text
 from cdm_pipelines.standardise.party import Standard, kinds, party
 from cdm_pipelines.standardise.transaction import transaction
+from cdm_pipelines.store.arrow import to_frame
 
 KEY_SEPARATOR = "|"
 _ORDER = "_position"

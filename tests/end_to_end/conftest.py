@@ -19,14 +19,14 @@ from cdm_pipelines.cli import app
 from cdm_pipelines.commands.run import run_days
 from cdm_pipelines.components.platform import Platform
 from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.defs.customers.link import link
 from cdm_pipelines.demo import generate
-from cdm_pipelines.flows.catalogue import all_contracts
-from cdm_pipelines.flows.records import build_records
-from cdm_pipelines.flows.source_day import process_day
 from cdm_pipelines.hub.connection import database_url
-from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.settings import Settings, load_settings
+from cdm_pipelines.steps.days.records import build_records
+from cdm_pipelines.steps.days.source_day import process_day
+from cdm_pipelines.store.lake import Lake
 
 ROOT = Path(__file__).parents[2]
 DAYS = ("2026-06-01", "2026-06-02", "2026-06-03")

@@ -17,7 +17,7 @@ import pytest
 from cdm_pipelines.components.launch import run_job
 from cdm_pipelines.components.session import open_session
 from cdm_pipelines.hub.connection import database_url
-from cdm_pipelines.ingest.lake import Lake
+from cdm_pipelines.store.lake import Lake
 
 from .conftest import DAYS, Deployment
 

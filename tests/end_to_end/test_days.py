@@ -9,9 +9,9 @@ import dagster as dg
 import pytest
 
 from cdm_pipelines.components.session import open_session
-from cdm_pipelines.flows.catalogue import all_contracts
-from cdm_pipelines.flows.summary import source_counts
-from cdm_pipelines.ingest.lake import Lake
+from cdm_pipelines.contracts.catalogue import all_contracts
+from cdm_pipelines.steps.operate.summary import source_counts
+from cdm_pipelines.store.lake import Lake
 
 from .conftest import DAYS, Deployment
 

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.flows import tables
-from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.settings import load_settings
+from cdm_pipelines.store import tables
+from cdm_pipelines.store.lake import Lake
 
 from .conftest import ROOT, Deployment
 

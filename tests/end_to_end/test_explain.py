@@ -16,9 +16,9 @@ import yaml
 
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.defs.customers.link import MATCHES, MODEL
-from cdm_pipelines.flows import tables
-from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.settings import load_settings
+from cdm_pipelines.store import tables
+from cdm_pipelines.store.lake import Lake
 
 from .conftest import Deployment, Pipeline, materialized
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cdm_pipelines.flows.catalogue import contracts_of
+from cdm_pipelines.contracts.catalogue import contracts_of
 
 from .conftest import DAYS, Deployment
 

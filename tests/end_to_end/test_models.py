@@ -13,16 +13,17 @@ import pytest
 
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.model import PartyKind
-from cdm_pipelines.flows import layout, model_versions, tables
-from cdm_pipelines.flows.link import link_parties
-from cdm_pipelines.flows.link_checks import DRIFT_UNKNOWN
 from cdm_pipelines.identity.chain import Head, sealed
 from cdm_pipelines.identity.constraints import constraints_of
 from cdm_pipelines.identity.decisions import Decision, Draft, Kind, Record, confirm, different, same
 from cdm_pipelines.identity.effective import effective
-from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.linkage import LinkageModel
 from cdm_pipelines.settings import load_settings
+from cdm_pipelines.steps.linking import model_versions
+from cdm_pipelines.steps.linking.checks import DRIFT_UNKNOWN
+from cdm_pipelines.steps.linking.parties import link_parties
+from cdm_pipelines.store import layout, tables
+from cdm_pipelines.store.lake import Lake
 
 from .conftest import Deployment, Pipeline, materialized
 

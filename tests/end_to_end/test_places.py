@@ -15,14 +15,14 @@ from sqlalchemy import make_url, text
 
 from cdm_pipelines.components.session import load_definitions, open_session
 from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.flows.catalogue import all_contracts
-from cdm_pipelines.flows.customers import publish_customers, stage_customers
-from cdm_pipelines.flows.link import link_parties
-from cdm_pipelines.flows.records import build_records
-from cdm_pipelines.flows.source_day import process_day
+from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.hub.connection import open_hub
-from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.settings import load_settings
+from cdm_pipelines.steps.customers.publication import publish_customers, stage_customers
+from cdm_pipelines.steps.days.records import build_records
+from cdm_pipelines.steps.days.source_day import process_day
+from cdm_pipelines.steps.linking.parties import link_parties
+from cdm_pipelines.store.lake import Lake
 
 from .conftest import DAYS, Deployment
 

@@ -11,12 +11,12 @@ import pytest
 from cdm_pipelines.components.launch import run_job
 from cdm_pipelines.components.session import open_session
 from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.flows import tables
-from cdm_pipelines.flows.customers import publish_customers, stage_customers
-from cdm_pipelines.flows.decisions import constraints
-from cdm_pipelines.flows.link import link_parties
 from cdm_pipelines.hub.connection import open_hub
-from cdm_pipelines.ingest.lake import Lake
+from cdm_pipelines.steps.customers.publication import publish_customers, stage_customers
+from cdm_pipelines.steps.linking.parties import link_parties
+from cdm_pipelines.steps.stewardship.decisions import constraints
+from cdm_pipelines.store import tables
+from cdm_pipelines.store.lake import Lake
 
 from .conftest import DAYS, Deployment
 

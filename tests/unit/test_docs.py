@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from cdm_pipelines.cli import app
-from cdm_pipelines.flows.checkup import check_configuration
 from cdm_pipelines.settings import load_settings, settings_table
+from cdm_pipelines.steps.operate.checkup import check_configuration
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -41,7 +41,7 @@ def feed(
     context: dg.AssetExecutionContext, platform: Platform
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Tells every sink of policies/change_feed.yaml what it does not know; `cdm feed status` shows how far each is."""
-    from cdm_pipelines.flows.feed import deliver  # noqa: PLC0415 - heavy rooms load in a run
+    from cdm_pipelines.steps.customers.feed import deliver  # noqa: PLC0415 - heavy rooms load in a run
 
     with told_to_people(), platform.hub() as engine:
         served = deliver(engine, platform.settings)
@@ -82,7 +82,7 @@ def feed(
 )
 def source_corrections(platform: Platform) -> dg.MaterializeResult[None]:
     """For the owner of each source: the cells that disagree with the golden customer, in the source's own columns."""
-    from cdm_pipelines.flows.source_corrections import write_corrections  # noqa: PLC0415 - heavy rooms load in a run
+    from cdm_pipelines.steps.customers.source_corrections import write_corrections  # noqa: PLC0415 - heavy rooms load in a run
 
     with told_to_people(), platform.hub() as engine:
         written = write_corrections(engine, platform.lake, contracts_feeding(Entity.PARTY))

@@ -84,8 +84,8 @@ def staged(
     context: dg.AssetExecutionContext, config: RebuildConfig, platform: Platform
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Resolve identities, choose the golden values, load them into staging and audit them."""
-    from cdm_pipelines.flows.customers import stage_customers  # noqa: PLC0415 - heavy rooms load in a run
-    from cdm_pipelines.flows.decisions import verify_log  # noqa: PLC0415
+    from cdm_pipelines.steps.customers.publication import stage_customers  # noqa: PLC0415 - heavy rooms load in a run
+    from cdm_pipelines.steps.stewardship.decisions import verify_log  # noqa: PLC0415
 
     with told_to_people(), platform.hub() as engine:
         done = stage_customers(engine, platform.lake, platform.settings, rebuild=config.rebuild)
@@ -150,8 +150,8 @@ def staged(
 )
 def publish(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[dg.MaterializeResult[None]]:
     """Make staging the published version, in one transaction that touches only what differs."""
-    from cdm_pipelines.flows import review  # noqa: PLC0415 - heavy rooms load in a run
-    from cdm_pipelines.flows.customers import publish_customers  # noqa: PLC0415
+    from cdm_pipelines.steps.customers.publication import publish_customers  # noqa: PLC0415
+    from cdm_pipelines.steps.stewardship import review  # noqa: PLC0415 - heavy rooms load in a run
 
     with told_to_people(), platform.hub() as engine:
         changes = publish_customers(engine)

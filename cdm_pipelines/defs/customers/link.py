@@ -12,8 +12,8 @@ from cdm_pipelines.components.metadata import bar_chart, picture, table
 from cdm_pipelines.components.platform import Platform, RebuildConfig
 from cdm_pipelines.components.registry import OWNER, automation
 from cdm_pipelines.components.transient import told_to_people, transient_retry_policy
-from cdm_pipelines.flows import layout
 from cdm_pipelines.quality.thresholds import Thresholds
+from cdm_pipelines.store import layout
 
 MODEL, MATCHES, CLUSTERS = (dg.AssetKey(["link", name]) for name in ("model", "matches", "clusters"))
 _DESCRIPTIONS = {
@@ -74,15 +74,15 @@ def link(
     context: dg.AssetExecutionContext, config: LinkConfig, platform: Platform
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Link all current party records, within what stewards decided."""
-    from cdm_pipelines.flows.decisions import constraints  # noqa: PLC0415 - heavy rooms load in a run
-    from cdm_pipelines.flows.link import link_parties  # noqa: PLC0415 - heavy rooms load in a run
-    from cdm_pipelines.flows.link_checks import (  # noqa: PLC0415
+    from cdm_pipelines.linkage.explain.pictures import expected_picture, odds_picture, weights_picture  # noqa: PLC0415
+    from cdm_pipelines.steps.linking.checks import (  # noqa: PLC0415
         DRIFT_UNKNOWN,
         REFIT,
         doubtful_clusters,
         pattern_drift,
     )
-    from cdm_pipelines.linkage.pictures import expected_picture, odds_picture, weights_picture  # noqa: PLC0415
+    from cdm_pipelines.steps.linking.parties import link_parties  # noqa: PLC0415 - heavy rooms load in a run
+    from cdm_pipelines.steps.stewardship.decisions import constraints  # noqa: PLC0415 - heavy rooms load in a run
 
     with told_to_people():
         limits = Thresholds.load(platform.settings.policies / "checks.yaml")

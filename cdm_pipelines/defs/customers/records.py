@@ -40,7 +40,7 @@ def _asset(
     def _records(
         context: dg.AssetExecutionContext, config: RebuildConfig, platform: Platform
     ) -> dg.MaterializeResult[None]:
-        from cdm_pipelines.flows.records import build_records  # noqa: PLC0415 - heavy rooms load in a run
+        from cdm_pipelines.steps.days.records import build_records  # noqa: PLC0415 - heavy rooms load in a run
 
         with told_to_people():
             built = build_records(platform.lake, contracts, entities, rebuild=config.rebuild)

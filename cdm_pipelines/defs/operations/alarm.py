@@ -1,6 +1,6 @@
 """Telling people when a run fails.
 
-Belongs here: the run-failure sensor. Does not belong here: how a message is sent (flows.notify).
+Belongs here: the run-failure sensor. Does not belong here: how a message is sent (steps.operate.notify).
 """
 
 import dagster as dg
@@ -12,7 +12,7 @@ from cdm_pipelines.settings import load_settings
 @dg.run_failure_sensor(default_status=dg.DefaultSensorStatus.RUNNING, minimum_interval_seconds=30)
 def run_failed(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
     """Sends a message to the webhook and mailboxes of the settings; says so when there are none."""
-    from cdm_pipelines.flows.notify import FailedRun, notify  # noqa: PLC0415 - loads only when a run failed
+    from cdm_pipelines.steps.operate.notify import FailedRun, notify  # noqa: PLC0415 - loads only when a run failed
 
     settings = load_settings()
     run = context.dagster_run

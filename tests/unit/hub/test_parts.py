@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from cdm_pipelines.hub.parts import Asked
 from cdm_pipelines.hub.publish import promote, stage
 from cdm_pipelines.identity import REGISTRY_SCHEMA, golden_id
-from cdm_pipelines.records.keys import RECORD_KEY
+from cdm_pipelines.store.keys import RECORD_KEY
 
 IDS = {name: golden_id("crm", "contact", name) for name in "abcd"}
 

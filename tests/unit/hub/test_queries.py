@@ -9,7 +9,6 @@ import pyarrow as pa
 import pytest
 from sqlalchemy import Engine, text
 
-from cdm_pipelines.flows.export import export_customers as export_to_file
 from cdm_pipelines.hub import load, queries
 from cdm_pipelines.hub.queries import (
     Summary,
@@ -21,6 +20,7 @@ from cdm_pipelines.hub.queries import (
 from cdm_pipelines.hub.schema import customer as customer_table
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, golden_id
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.customers.export import export_customers as export_to_file
 
 
 @pytest.fixture

@@ -7,17 +7,17 @@ import pyarrow as pa
 import pytest
 from sqlalchemy import Engine, text
 
-from cdm_pipelines.flows import layout
-from cdm_pipelines.flows.search import Hit, find, read
-from cdm_pipelines.flows.search_rank import Models
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.extensions import require
 from cdm_pipelines.hub.publish import promote, stage
 from cdm_pipelines.hub.schema import customer_order
 from cdm_pipelines.identity import golden_id
-from cdm_pipelines.ingest.lake import Lake
 from cdm_pipelines.linkage import LinkagePolicy, fit
 from cdm_pipelines.settings import Settings, load_settings
+from cdm_pipelines.steps.search.find import Hit, find, read
+from cdm_pipelines.steps.search.rank import Models
+from cdm_pipelines.store import layout
+from cdm_pipelines.store.lake import Lake
 
 ANNA, ACME, PIET = (
     golden_id("crm", "contact", "003A"),

@@ -8,10 +8,10 @@ import pyarrow.compute as pc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cdm_pipelines.flows.touched import closed
 from cdm_pipelines.hub.parts import Asked
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, assign, resolve
-from cdm_pipelines.records.keys import RECORD_KEY, record_keys
+from cdm_pipelines.steps.customers.affected import closed
+from cdm_pipelines.store.keys import RECORD_KEY, record_keys
 
 RECORDS = "abcdefghijklmnop"
 KEYS = pa.schema([(name, pa.string()) for name in RECORD_KEY])

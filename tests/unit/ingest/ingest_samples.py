@@ -10,8 +10,8 @@ import pandas as pd
 from cdm_pipelines.contracts import Column, Delivery, Dialect, Format, LogicalType, PartyKind, SourceContract
 from cdm_pipelines.contracts.model import KindRule
 from cdm_pipelines.ingest import read_extract
-from cdm_pipelines.ingest.lake import to_frame
 from cdm_pipelines.quality import reconcile, superseded_rows, validate
+from cdm_pipelines.store.arrow import to_frame
 
 DATE = "2026-06-01"
 CUSTOMER = SourceContract(

@@ -12,7 +12,7 @@ import pandas as pd
 import yaml
 
 from cdm_pipelines.linkage import LinkagePolicy, LinkResult, link
-from cdm_pipelines.linkage.policy_file import without_absent
+from cdm_pipelines.linkage.policy.file import without_absent
 
 POLICIES = Path(__file__).parents[3] / "cdm_pipelines" / "policies" / "linkage"
 NAMES = ("given_name", "surname", "birth_date")

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from cdm_pipelines.linkage import LinkagePolicy
-from cdm_pipelines.linkage.encode import Records, encode
-from cdm_pipelines.linkage.policy import Comparison
+from cdm_pipelines.linkage.encode.records import Records, encode
+from cdm_pipelines.linkage.policy.spec import Comparison
 
 GIVEN = [
     "jan",

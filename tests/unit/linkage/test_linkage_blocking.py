@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdm_pipelines.linkage import LinkageError, LinkagePolicy
-from cdm_pipelines.linkage.binding import bind
-from cdm_pipelines.linkage.blocking import Allowed, stream
-from cdm_pipelines.linkage.encode import encode
+from cdm_pipelines.linkage.blocking.binding import bind
+from cdm_pipelines.linkage.blocking.pairs import Allowed, stream
+from cdm_pipelines.linkage.encode.records import encode
 
 Row = dict[str, str | None]
 LETTERS = st.one_of(st.none(), st.sampled_from("abc"))
@@ -112,7 +112,7 @@ def test_no_pairs_within_a_source_without_duplicates() -> None:
 
 
 def test_counting_and_sampling_pairs_of_a_key() -> None:
-    from cdm_pipelines.linkage.blocking import Blocks  # noqa: PLC0415
+    from cdm_pipelines.linkage.blocking.pairs import Blocks  # noqa: PLC0415
 
     ids = np.array([[0], [0], [0], [1], [-1], [1]], dtype=np.int32)
     total, (left, right) = Blocks("", ids).sample(100, np.random.default_rng(1))

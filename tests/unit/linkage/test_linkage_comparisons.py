@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from linkage_examples import comparison, records_of
 
-from cdm_pipelines.linkage.comparers import bound
-from cdm_pipelines.linkage.policy import Comparison
+from cdm_pipelines.linkage.compare.comparers import bound
+from cdm_pipelines.linkage.policy.spec import Comparison
 
 MISSING = "missing"
 

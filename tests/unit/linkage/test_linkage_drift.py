@@ -7,8 +7,8 @@ import pytest
 from linkage_examples import people, policy
 
 from cdm_pipelines.linkage import LinkageModel, link
-from cdm_pipelines.linkage.drift import COUNTS, LevelCounts, drift
-from cdm_pipelines.linkage.model import Parameters
+from cdm_pipelines.linkage.model.drift import COUNTS, LevelCounts, drift
+from cdm_pipelines.linkage.model.fellegi_sunter import Parameters
 
 PEOPLE = people(600, seed=3)
 POLICY = policy(chunk_pairs=700)

@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from cdm_pipelines.linkage import em
-from cdm_pipelines.linkage.chance import Chance
+from cdm_pipelines.linkage.model import em
+from cdm_pipelines.linkage.model.u_probabilities import Chance
 
 M = [np.array([0.1, 0.2, 0.7]), np.array([0.05, 0.95]), np.array([0.2, 0.1, 0.7]), np.array([0.15, 0.85])]
 U = [np.array([0.9, 0.08, 0.02]), np.array([0.98, 0.02]), np.array([0.7, 0.25, 0.05]), np.array([0.95, 0.05])]

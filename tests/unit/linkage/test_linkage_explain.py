@@ -12,11 +12,12 @@ import pytest
 from linkage_examples import full_people, full_policy, people, policy
 
 from cdm_pipelines.linkage import LinkageError, LinkageModel, LinkagePolicy, LinkResult, link
-from cdm_pipelines.linkage.binding import bind
-from cdm_pipelines.linkage.blocking import MadeBy
-from cdm_pipelines.linkage.constraints import Pair
-from cdm_pipelines.linkage.encode import encode
-from cdm_pipelines.linkage.explain import (
+from cdm_pipelines.linkage.blocking.binding import bind
+from cdm_pipelines.linkage.blocking.pairs import MadeBy
+from cdm_pipelines.linkage.cluster.constraints import Pair
+from cdm_pipelines.linkage.encode.records import encode
+from cdm_pipelines.linkage.explain.clusters import Explanation, Graph, Link, strongest_path
+from cdm_pipelines.linkage.explain.pair import (
     PRIOR,
     RELATED,
     Subject,
@@ -26,9 +27,7 @@ from cdm_pipelines.linkage.explain import (
     unlinkable_share,
     waterfall,
 )
-from cdm_pipelines.linkage.explain_clusters import Explanation, Graph, Link, strongest_path
-from cdm_pipelines.linkage.explain_rules import made_pair
-from cdm_pipelines.linkage.pictures import (
+from cdm_pipelines.linkage.explain.pictures import (
     distribution_chart,
     expected_chart,
     expected_picture,
@@ -38,6 +37,7 @@ from cdm_pipelines.linkage.pictures import (
     weights_chart,
     weights_picture,
 )
+from cdm_pipelines.linkage.explain.rules import made_pair
 
 PEOPLE = people(250, seed=4)
 SHARED = {

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from linkage_examples import people, policy
 
 from cdm_pipelines.linkage import LinkResult, link
-from cdm_pipelines.linkage.agglomerate import Evidence
-from cdm_pipelines.linkage.cluster import components
-from cdm_pipelines.linkage.encode import ordered_records
-from cdm_pipelines.linkage.health import Figures, Health, Limits, Reason, State, figures, health
-from cdm_pipelines.linkage.model import log2_odds
+from cdm_pipelines.linkage.cluster.agglomerate import Evidence
+from cdm_pipelines.linkage.cluster.clusters import components
+from cdm_pipelines.linkage.cluster.health import Figures, Health, Limits, Reason, State, figures, health
+from cdm_pipelines.linkage.encode.records import ordered_records
+from cdm_pipelines.linkage.model.fellegi_sunter import log2_odds
 
 POLICY = policy()
 PEOPLE = people(120, seed=5)

@@ -14,9 +14,17 @@ from hypothesis import strategies as st
 from linkage_examples import full_people, full_policy
 
 from cdm_pipelines.linkage import LinkagePolicy
-from cdm_pipelines.linkage.binding import bind, hashed_keys
-from cdm_pipelines.linkage.encode import encode
-from cdm_pipelines.linkage.keys import PLAN_SCHEMA, BlockingPlan, Hashes, among, hashed, of_records, together
+from cdm_pipelines.linkage.blocking.binding import bind, hashed_keys
+from cdm_pipelines.linkage.encode.keys import (
+    PLAN_SCHEMA,
+    BlockingPlan,
+    Hashes,
+    among,
+    hashed,
+    of_records,
+    together,
+)
+from cdm_pipelines.linkage.encode.records import encode
 
 Value = str | None
 values = st.one_of(st.none(), st.sampled_from(["", "a", "b", "ab", "é", "日本", "0"]))

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from cdm_pipelines.linkage import LinkageModel
-from cdm_pipelines.linkage.model import Parameters
-from cdm_pipelines.linkage.model_diff import changes
+from cdm_pipelines.linkage.model.difference import changes
+from cdm_pipelines.linkage.model.fellegi_sunter import Parameters
 
 NAME = Parameters(("different", "similar", "equal"), (0.1, 0.1, 0.8), (0.8, 0.1, 0.1), (0.8, 0.1, 0.1))
 DATE = Parameters(("different", "equal"), (0.2, 0.8), (0.95, 0.05), (0.9, 0.1))

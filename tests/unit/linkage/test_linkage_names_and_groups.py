@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from linkage_examples import comparison, records_of
 
-from cdm_pipelines.linkage.agglomerate import Evidence, Groups, Limits
-from cdm_pipelines.linkage.comparers import bound
-from cdm_pipelines.linkage.model import Floats, Scores
+from cdm_pipelines.linkage.cluster.agglomerate import Evidence, Groups, Limits
+from cdm_pipelines.linkage.compare.comparers import bound
+from cdm_pipelines.linkage.model.fellegi_sunter import Floats, Scores
 
 
 @pytest.mark.parametrize(

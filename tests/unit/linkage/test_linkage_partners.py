@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from linkage_examples import people, policy
 
 from cdm_pipelines.linkage import LinkageModel, LinkResult, evaluate, fit, link
-from cdm_pipelines.linkage.encode import encode
-from cdm_pipelines.linkage.explain import PARTNERS, Subject, log2_odds, waterfall
-from cdm_pipelines.linkage.explain_clusters import Explanation
-from cdm_pipelines.linkage.partners import left_over_bits
+from cdm_pipelines.linkage.cluster.partners import left_over_bits
+from cdm_pipelines.linkage.encode.records import encode
+from cdm_pipelines.linkage.explain.clusters import Explanation
+from cdm_pipelines.linkage.explain.pair import PARTNERS, Subject, log2_odds, waterfall
 
 RELATED = {
     "given_name": {"kind": "given_name", "column": "given_name"},

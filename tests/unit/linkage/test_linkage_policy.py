@@ -7,7 +7,7 @@ import yaml
 from linkage_examples import policy
 
 from cdm_pipelines.linkage import LinkageError, LinkagePolicy
-from cdm_pipelines.linkage.policy_file import SHIPPED
+from cdm_pipelines.linkage.policy.file import SHIPPED
 
 PERSON = SHIPPED / "person.yaml"
 

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from linkage_examples import full_people, full_policy, policy
 
 from cdm_pipelines.linkage import LinkagePolicy, LinkResult, link
-from cdm_pipelines.linkage.constraints import Decided
-from cdm_pipelines.linkage.encode import linked_columns
-from cdm_pipelines.linkage.moved import Moved
-from cdm_pipelines.linkage.relink import EverythingError, Relinked, relink
-from cdm_pipelines.linkage.rows import Rows
-from cdm_pipelines.linkage.state import LinkState
+from cdm_pipelines.linkage.cluster.constraints import Decided
+from cdm_pipelines.linkage.encode.records import linked_columns
+from cdm_pipelines.linkage.encode.rows import Rows
+from cdm_pipelines.linkage.incremental.record_changes import Moved
+from cdm_pipelines.linkage.incremental.relink import EverythingError, Relinked, relink
+from cdm_pipelines.linkage.incremental.state import LinkState
 
 PEOPLE = full_people(140, seed=11)
 FEW, OTHERS = full_people(30, seed=11), full_people(90, seed=12)

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from linkage_examples import people, policy
 
 from cdm_pipelines.linkage import LinkResult, link
-from cdm_pipelines.linkage.encode import encode
-from cdm_pipelines.linkage.explain import Subject
-from cdm_pipelines.linkage.mistakes import MERGE, MISS, mistakes, wrong_pairs
-from cdm_pipelines.linkage.sample import Population, Stratum, estimate, population, wilson
-from cdm_pipelines.linkage.truth import pairs_within
+from cdm_pipelines.linkage.encode.records import encode
+from cdm_pipelines.linkage.evaluate.mistakes import MERGE, MISS, mistakes, wrong_pairs
+from cdm_pipelines.linkage.evaluate.sample import Population, Stratum, estimate, population, wilson
+from cdm_pipelines.linkage.evaluate.truth import pairs_within
+from cdm_pipelines.linkage.explain.pair import Subject
 
 PEOPLE = people(150, seed=21, errors=0.4)
 

@@ -9,10 +9,10 @@ import pytest
 from linkage_examples import people, policy
 
 from cdm_pipelines.linkage import fit, link
-from cdm_pipelines.linkage.blocking import Allowed
-from cdm_pipelines.linkage.chance import chances
-from cdm_pipelines.linkage.comparers import Comparer
-from cdm_pipelines.linkage.encode import encode
+from cdm_pipelines.linkage.blocking.pairs import Allowed
+from cdm_pipelines.linkage.compare.comparers import Comparer
+from cdm_pipelines.linkage.encode.records import encode
+from cdm_pipelines.linkage.model.u_probabilities import chances
 
 
 def test_agreement_that_random_pairs_never_show_is_counted() -> None:

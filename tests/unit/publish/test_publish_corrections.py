@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from cdm_pipelines.contracts.canonical import Entity, attributes
-from cdm_pipelines.flows.catalogue import contract_named
+from cdm_pipelines.contracts.catalogue import contract_named
 from cdm_pipelines.publish.corrections import disagreements
 
 Row = dict[str, str]

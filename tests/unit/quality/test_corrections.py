@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from test_quality_validation import contract, raw
 
 from cdm_pipelines.contracts import Column, LogicalType
-from cdm_pipelines.ingest.lake import TEXT
 from cdm_pipelines.quality import (
     CorrectionsError,
     Validated,
@@ -20,6 +19,7 @@ from cdm_pipelines.quality import (
     superseded_rows,
     validate,
 )
+from cdm_pipelines.store.arrow import TEXT
 
 CONTRACT = contract(Column("name", required=True), Column("born", LogicalType.DATE))
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pandera.errors import SchemaErrors
 
 from cdm_pipelines.contracts import Column, Delivery, Format, LogicalType, SourceContract
-from cdm_pipelines.ingest.lake import TEXT
 from cdm_pipelines.quality import Rule, Validated, pandera_schema, reconcile, superseded_rows, validate
+from cdm_pipelines.store.arrow import TEXT
 
 T = LogicalType
 

@@ -16,12 +16,13 @@ from records_examples import Row, standard
 from cdm_pipelines.contracts import Column, Delivery, Format, LogicalType, PartyKind, SourceContract
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.model import KindRule
-from cdm_pipelines.flows import layout, tables
-from cdm_pipelines.flows.records import Built, build_records
-from cdm_pipelines.flows.source_day import process_day
-from cdm_pipelines.ingest.lake import Lake, digest
 from cdm_pipelines.records import Partition, current_state, records_schema, versions
 from cdm_pipelines.settings import load_settings
+from cdm_pipelines.steps.days.records import Built, build_records
+from cdm_pipelines.steps.days.source_day import process_day
+from cdm_pipelines.store import layout, tables
+from cdm_pipelines.store.arrow import digest
+from cdm_pipelines.store.lake import Lake
 
 DATES = ("2026-06-01", "2026-06-02", "2026-06-03", "2026-06-04")
 

@@ -20,8 +20,8 @@ from cdm_pipelines.contracts.model import (
     PartyKind,
     SourceContract,
 )
-from cdm_pipelines.ingest.lake import TEXT, to_frame, to_table
 from cdm_pipelines.standardise import standardise
+from cdm_pipelines.store.arrow import TEXT, to_frame, to_table
 
 DATE = "2026-06-01"
 

@@ -1,0 +1,1 @@
+"""Candidate pairs: blocking rules bound to records, and the pairs that they make."""

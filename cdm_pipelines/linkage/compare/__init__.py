@@ -1,0 +1,1 @@
+"""Comparisons: from pairs of positions to levels, packed into agreement patterns."""

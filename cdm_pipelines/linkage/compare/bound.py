@@ -1,0 +1,261 @@
+"""Comparisons bound to records: from pairs of positions to levels.
+
+Belongs here: what all comparisons have in common, and those over one kind of plain value. Does not belong here: names
+of persons (compare_name), addresses (compare_address), the similarity of two strings (levels).
+"""
+
+import re
+from typing import ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdm_pipelines.linkage.compare.levels import MISSING, Levels, one_edit, similarity_levels, unequal
+from cdm_pipelines.linkage.encode.records import Codes, Column, Records
+from cdm_pipelines.linkage.policy import spec
+
+Positions = npt.NDArray[np.int32]
+
+
+class Compared(Protocol):
+    """A comparison bound to records.
+
+    Attributes:
+        labels: What each level from 0 up means.
+        columns: The columns it reads: a rule that blocks on one of them says nothing new about this comparison.
+        term: Column whose values' frequencies weigh agreement, if any.
+    """
+
+    labels: tuple[str, ...]
+    columns: frozenset[str]
+    term: Column | None
+
+    def levels(self, left: Positions, right: Positions) -> Levels:
+        """The level of each pair; symmetric, -1 where it cannot be compared."""
+
+    def key(self) -> Codes:
+        """Codes of a key, shape (records, width), -1 for null, whose equality the high levels go with.
+
+        Random pairs hardly ever agree on an address. How often records agree on this key is counted exactly, and
+        levels are then sampled apart among pairs that do and pairs that do not.
+        """
+
+
+class Exact:
+    """Equal or not."""
+
+    labels: tuple[str, ...] = ("different", "equal")
+
+    def __init__(self, records: Records, comparison: spec.ExactComparison) -> None:
+        self._column = records.columns[comparison.column]
+        self.columns = frozenset(comparison.reads)
+        self.term = self._column if comparison.term_frequency else None
+
+    def levels(self, left: Positions, right: Positions) -> Levels:
+        """Equal or not."""
+        a, b = self._column.flat[left], self._column.flat[right]
+        levels: Levels = (a == b).astype(np.int8)
+        levels[(a < 0) | (b < 0)] = MISSING
+        return levels
+
+    def key(self) -> Codes:
+        """Equality of the value."""
+        return self._column.codes
+
+
+def best_of(column: Column, left: Positions, right: Positions, one: "PairOfCodes") -> Levels:
+    """The best level over all combinations of the values that two records have."""
+    best = np.full(len(left), MISSING, dtype=np.int8)
+    width = column.codes.shape[1]
+    for a in range(width):
+        for b in range(width):
+            np.maximum(best, one(column.codes[left, a], column.codes[right, b]), out=best)
+    return best
+
+
+def codes_of(values: pa.Array) -> Codes:
+    """A code for each distinct value, -1 for null."""
+    codes: Codes = values.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return codes.astype(np.int32, copy=False)
+
+
+class PairOfCodes(Protocol):
+    """From two arrays of codes to levels."""
+
+    def __call__(self, left: Codes, right: Codes, /) -> Levels:
+        """The level of each pair of codes."""
+
+
+class Text:
+    """Equal, then a level for each similarity reached."""
+
+    def __init__(self, records: Records, comparison: spec.TextComparison) -> None:
+        self._spec = comparison
+        self._column = records.together(comparison.columns)
+        self.columns = frozenset(comparison.reads)
+        self.term = self._column if comparison.term_frequency else None
+        near = tuple(f"{comparison.similarity} >= {value:g}" for value in reversed(comparison.at_least))
+        self.labels = ("different", *near, "equal")
+
+    def _one(self, left: Codes, right: Codes) -> Levels:
+        return similarity_levels(self._column, left, right, self._spec.similarity, self._spec.at_least)
+
+    def levels(self, left: Positions, right: Positions) -> Levels:
+        """The best level over all combinations of columns."""
+        return best_of(self._column, left, right, self._one)
+
+    def key(self) -> Codes:
+        """Equality of any value."""
+        return self._column.codes
+
+
+class Identifier:
+    """Equal, one character off, or different."""
+
+    labels: tuple[str, ...] = ("different", "one character off", "equal")
+
+    def __init__(self, records: Records, comparison: spec.IdentifierComparison) -> None:
+        self._column = records.columns[comparison.column]
+        self.columns = frozenset(comparison.reads)
+        self.term = self._column if comparison.term_frequency else None
+
+    def levels(self, left: Positions, right: Positions) -> Levels:
+        """By number of edits."""
+        return unequal(
+            self._column, self._column.flat[left], self._column.flat[right], self._near, top=2, quick=True
+        )
+
+    def _near(self, a: Codes, b: Codes) -> Levels:
+        return one_edit(self._column, a, b).astype(np.int8)
+
+    def key(self) -> Codes:
+        """Equality of the value."""
+        return self._column.codes
+
+
+class Phone:
+    """Equal, the same last digits (written with another country or area code), one digit off, or different.
+
+    Housemates share a landline and seldom a mobile number: where the policy names the prefixes of mobile numbers, an
+    equal one is a level of its own.
+    """
+
+    LAST: ClassVar[int] = 7
+
+    def __init__(self, records: Records, comparison: spec.PhoneComparison) -> None:
+        self._column = records.together(comparison.columns)
+        self.columns = frozenset(comparison.reads)
+        self.term = self._column if comparison.term_frequency else None
+        values, prefixes = self._column.values, comparison.mobile_prefixes
+        self._end = codes_of(pc.utf8_slice_codeunits(values, -self.LAST))
+        pattern = "^(" + "|".join(re.escape(prefix) for prefix in prefixes) + ")"
+        starts = pc.match_substring_regex(values, pattern).to_numpy(zero_copy_only=False)
+        self._mobile = starts if prefixes else None
+        self.labels: tuple[str, ...] = ("different", "one digit off", "last digits equal", "equal")
+        if prefixes:
+            self.labels = (*self.labels, "equal mobile number")
+
+    def _one(self, left: Codes, right: Codes) -> Levels:
+        column, end = self._column, self._end
+
+        def near(a: Codes, b: Codes) -> Levels:
+            levels = np.where(end[a] == end[b], np.int8(2), np.int8(0))
+            rest = np.flatnonzero(levels == 0)
+            levels[rest] = one_edit(column, a[rest], b[rest]).astype(np.int8)
+            return levels
+
+        levels = unequal(self._column, left, right, near, top=3, quick=True)
+        if self._mobile is not None:
+            equal = np.flatnonzero(levels == 3)
+            levels[equal[self._mobile[left[equal]]]] = 4
+        return levels
+
+    def levels(self, left: Positions, right: Positions) -> Levels:
+        """The best level over all numbers."""
+        return best_of(self._column, left, right, self._one)
+
+    def key(self) -> Codes:
+        """Equality of any number's last digits."""
+        return np.append(self._end, np.int32(-1))[self._column.codes]
+
+
+class Email:
+    """Equal, one letter off, the same numbered mailbox at another domain, or different.
+
+    A mailbox that is made of a name says no more than the name: only one with two digits or more (anne1992) is looked
+    for elsewhere. And digits are no typing errors: jansen5 and jansen65 are two people of one family.
+    """
+
+    labels: tuple[str, ...] = ("different", "same mailbox elsewhere", "one letter off", "equal")
+
+    def __init__(self, records: Records, comparison: spec.EmailComparison) -> None:
+        self._column = records.columns[comparison.column]
+        self.columns = frozenset(comparison.reads)
+        self.term = self._column if comparison.term_frequency else None
+        values = self._column.values
+        digits = pc.replace_substring_regex(values, r"\D+", "")
+        mailbox = pc.replace_substring_regex(values, "@.*$", "")
+        numbered = pc.greater(pc.utf8_length(pc.replace_substring_regex(mailbox, r"\D+", "")), 1)
+        self._mailbox = codes_of(pc.if_else(numbered, mailbox, pa.scalar(None, pa.string())))
+        self._digits = codes_of(digits)
+
+    def levels(self, left: Positions, right: Positions) -> Levels:
+        """By the whole address, then by the part before the @."""
+        return unequal(
+            self._column, self._column.flat[left], self._column.flat[right], self._near, top=3, quick=True
+        )
+
+    def _near(self, a: Codes, b: Codes) -> Levels:
+        levels: Levels = ((self._mailbox[a] >= 0) & (self._mailbox[a] == self._mailbox[b])).astype(np.int8)
+        rest = np.flatnonzero(self._digits[a] == self._digits[b])
+        levels[rest[one_edit(self._column, a[rest], b[rest])]] = 2
+        return levels
+
+    def key(self) -> Codes:
+        """Equality of the address."""
+        return self._column.codes
+
+
+class Date:
+    """Equal, day and month swapped, one digit off, two of year, month and day equal, or different."""
+
+    labels: tuple[str, ...] = (
+        "different",
+        "same year",
+        "two of three parts",
+        "one digit off",
+        "day and month swapped",
+        "equal",
+    )
+
+    def __init__(self, records: Records, comparison: spec.DateComparison) -> None:
+        self._column = records.columns[comparison.column]
+        self.columns = frozenset(comparison.reads)
+        self.term = self._column if comparison.term_frequency else None
+        texts = self._column.values
+        plain = pc.match_substring_regex(texts, r"^\d{8}$")
+        number = pc.if_else(plain, texts, "0").cast(pa.int64()).to_numpy(zero_copy_only=False)
+        self._digits = (number[:, None] // 10 ** np.arange(7, -1, -1)) % 10
+        self._parts = np.stack([number // 10_000, number // 100 % 100, number % 100], axis=1).reshape(-1, 3)
+
+    def levels(self, left: Positions, right: Positions) -> Levels:
+        """By digits and parts, with no strings at all."""
+        return unequal(self._column, self._column.flat[left], self._column.flat[right], self._near, top=5)
+
+    def _near(self, a: Codes, b: Codes) -> Levels:
+        x, y = self._parts[a], self._parts[b]
+        equal = x == y
+        levels: Levels = equal[:, 0].astype(np.int8)
+        levels[equal.sum(axis=1) == 2] = 2
+        p, q = self._digits[a], self._digits[b]
+        wrong = (p != q).sum(axis=1)
+        turned = (p[:, :-1] == q[:, 1:]) & (p[:, 1:] == q[:, :-1]) & (p[:, :-1] != p[:, 1:])
+        levels[(wrong == 1) | ((wrong == 2) & turned.any(axis=1))] = 3
+        levels[equal[:, 0] & (x[:, 1] == y[:, 2]) & (x[:, 2] == y[:, 1])] = 4
+        return levels
+
+    def key(self) -> Codes:
+        """Equality of the date."""
+        return self._column.codes

@@ -1,0 +1,111 @@
+"""All comparisons of a policy together: from pairs to agreement patterns packed in one integer.
+
+Belongs here: which class makes which kind of comparison, packing and unpacking. Does not belong here: what a level
+means (compare) or weighs (em, score).
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cdm_pipelines.linkage.compare.address import Address
+from cdm_pipelines.linkage.compare.bound import (
+    Compared,
+    Date,
+    Email,
+    Exact,
+    Identifier,
+    Phone,
+    Positions,
+    Text,
+)
+from cdm_pipelines.linkage.compare.levels import Levels
+from cdm_pipelines.linkage.compare.name import GivenName, Surname
+from cdm_pipelines.linkage.encode.records import Records
+from cdm_pipelines.linkage.policy import spec
+
+Packed = npt.NDArray[np.int64]
+
+
+def _toolkit(records: Records, comparison: spec.ToolkitComparison) -> Compared:
+    from cdm_pipelines.linkage.compare.toolkit import ToolkitLevels  # noqa: PLC0415 - recordlinkage is heavy
+
+    return ToolkitLevels(records, comparison)
+
+
+_MAKERS: dict[type[Any], Callable[[Records, Any], Compared]] = {
+    spec.ExactComparison: Exact,
+    spec.TextComparison: Text,
+    spec.SurnameComparison: Surname,
+    spec.DateComparison: Date,
+    spec.AddressComparison: Address,
+    spec.PhoneComparison: Phone,
+    spec.EmailComparison: Email,
+    spec.IdentifierComparison: Identifier,
+    spec.ToolkitComparison: _toolkit,
+}
+
+
+def bound(records: Records, comparison: spec.Comparison, folder: Path | None) -> Compared:
+    """One comparison, ready to compare these records; tables it names are looked up in ``folder`` first."""
+    if isinstance(comparison, spec.GivenNameComparison):
+        return GivenName(records, comparison, folder)
+    return _MAKERS[type(comparison)](records, comparison)
+
+
+class Comparer:
+    """The comparisons of a policy over one set of records.
+
+    Attributes:
+        by_name: The bound comparisons, in the policy's order.
+        sizes: For each comparison the number of its levels, missing not counted.
+    """
+
+    def __init__(self, records: Records, policy: spec.LinkagePolicy) -> None:
+        self.by_name: Mapping[str, Compared] = {
+            name: bound(records, comparison, policy.folder) for name, comparison in policy.comparisons.items()
+        }
+        self.sizes = [len(compared.labels) for compared in self.by_name.values()]
+        self._packing = Packing(self.sizes)
+
+    def levels(self, left: Positions, right: Positions) -> Levels:
+        """Levels of pairs, shape (pairs, comparisons)."""
+        found = np.empty((len(left), len(self.sizes)), dtype=np.int8)
+        for number, compared in enumerate(self.by_name.values()):
+            found[:, number] = compared.levels(left, right)
+        return found
+
+    def packed(self, left: Positions, right: Positions) -> Packed:
+        """Agreement patterns of pairs, one integer each; see ``Packing``."""
+        packed = np.zeros(len(left), dtype=np.int64)
+        for compared, place in zip(self.by_name.values(), self._packing.places, strict=True):
+            packed += (compared.levels(left, right).astype(np.int64) + 1) * place
+        return packed
+
+    @property
+    def packing(self) -> "Packing":
+        """How these comparisons' levels share one integer."""
+        return self._packing
+
+
+class Packing:
+    """Agreement patterns as mixed-radix integers: level + 1 of each comparison is a digit."""
+
+    def __init__(self, sizes: list[int]) -> None:
+        self.sizes = sizes
+        self.places: list[int] = []
+        place = 1
+        for size in sizes:
+            self.places.append(place)
+            place *= size + 1
+        self.patterns = place
+
+    def unpack(self, packed: Packed) -> Levels:
+        """Levels of patterns, shape (patterns, comparisons)."""
+        digits = [
+            packed // place % (size + 1) - 1 for place, size in zip(self.places, self.sizes, strict=True)
+        ]
+        return np.stack(digits, axis=1).astype(np.int8).reshape(len(packed), len(self.sizes))

@@ -1,0 +1,249 @@
+"""Values made comparable, and short keys made of them; always on distinct values.
+
+Belongs here: case, accents, punctuation, spelling variants and the codes that blocking keys are made of. Does not
+belong here: parsing a raw field into its parts (standardise), or comparing two values (levels).
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdm_pipelines.linkage.encode.keys import hashed
+from cdm_pipelines.linkage.policy.spec import Clean, Take
+
+LONGEST = (
+    200  # characters; what comes after them says nothing about who it is and costs quadratic time to compare
+)
+
+# Words that stand before a surname without being part of what people look it up under.
+PREFIXES = frozenset(
+    {
+        *(
+            "van",
+            "der",
+            "de",
+            "den",
+            "het",
+            "t",
+            "ten",
+            "ter",
+            "te",
+            "in",
+            "op",
+            "aan",
+            "bij",
+            "onder",
+            "over",
+            "uit",
+        ),
+        *(
+            "voor",
+            "tot",
+            "v",
+            "d",
+            "vd",
+            "vdr",
+            "vh",
+            "s",
+            "la",
+            "le",
+            "du",
+            "des",
+            "l",
+            "da",
+            "do",
+            "dos",
+            "das",
+        ),
+        *(
+            "di",
+            "del",
+            "della",
+            "el",
+            "al",
+            "von",
+            "zu",
+            "zum",
+            "af",
+            "av",
+            "mc",
+            "mac",
+            "o",
+            "ben",
+            "bin",
+            "abu",
+        ),
+    }
+)
+
+
+def _replace(values: pa.Array, pattern: str, replacement: str) -> pa.Array:
+    return pc.replace_substring_regex(values, pattern=pattern, replacement=replacement)
+
+
+def _plain(values: pa.Array) -> pa.Array:
+    """Lower case without accents."""
+    values = pc.utf8_lower(values)
+    foreign = pc.invert(pc.string_is_ascii(values))
+    if pc.any(foreign).as_py():
+        from anyascii import anyascii  # noqa: PLC0415 - only where a value asks for it
+
+        spelled = [None if v is None else anyascii(v).lower() for v in values.filter(foreign).to_pylist()]
+        values = pc.replace_with_mask(values, foreign, pa.array(spelled, pa.string()))
+    return values
+
+
+def _words(values: pa.Array) -> pa.Array:
+    return pc.utf8_trim_whitespace(_replace(_plain(values), r"[^a-z0-9]+", " "))
+
+
+def _name(values: pa.Array) -> pa.Array:
+    values = _replace(_plain(values), r"['`.]+", "")
+    return pc.utf8_trim(_replace(_replace(values, r"[^a-z0-9-]+", " "), r"\s*-\s*", "-"), characters=" -")
+
+
+def _surname(values: pa.Array) -> pa.Array:
+    values = _replace(_plain(values), r"['`.]+", " ")
+    values = pc.utf8_trim(_replace(_replace(values, r"[^a-z0-9-]+", " "), r"\s*-\s*", "-"), characters=" -")
+    return pc.replace_substring(values, "ij", "y")
+
+
+def _digits(values: pa.Array) -> pa.Array:
+    return _replace(values, r"\D+", "")
+
+
+def _identifier(values: pa.Array) -> pa.Array:
+    return _replace(pc.utf8_lower(values), r"[^a-z0-9]+", "")
+
+
+def _date(values: pa.Array) -> pa.Array:
+    digits = pc.utf8_slice_codeunits(_digits(values), 0, 8)
+    return pc.if_else(pc.equal(pc.utf8_length(digits), 8), digits, "")
+
+
+def _date_dmy(values: pa.Array) -> pa.Array:
+    padded = _replace(values, r"^\s*(\d)([^\d])", r"0\1\2")
+    padded = _replace(padded, r"^\s*(\d\d)([^\d])(\d)([^\d])", r"\1\g<2>0\3\4".replace(r"\g<2>", r"\2"))
+    digits = pc.utf8_slice_codeunits(_digits(padded), 0, 8)
+    turned = _replace(digits, r"^(\d\d)(\d\d)(\d{4})$", r"\3\2\1")
+    return pc.if_else(pc.equal(pc.utf8_length(turned), 8), turned, "")
+
+
+_CLEANERS: dict[Clean, Callable[[pa.Array], pa.Array]] = {
+    "text": _words,
+    "name": _name,
+    "surname": _surname,
+    "digits": _digits,
+    "identifier": _identifier,
+    "date": _date,
+    "date_dmy": _date_dmy,
+    "email": pc.utf8_lower,
+    "exact": lambda values: values,
+}
+
+
+def clean(values: pa.Array, how: Clean) -> pa.Array:
+    """Comparable spellings of distinct values, in their order; null where nothing is left."""
+    values = pc.utf8_slice_codeunits(pc.utf8_trim_whitespace(values), 0, LONGEST)
+    values = _CLEANERS[how](values)
+    return pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
+
+
+_SOUNDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), sound)
+    for pattern, sound in (
+        (r"[^a-z]", ""),
+        (r"ph", "f"),
+        (r"sch|sh", "s"),
+        (r"(tsj|tch|ch|gh|kh)", "g"),
+        (r"(cks|chs|ks|x)", "ks"),
+        (r"(ck|q|kk)", "k"),
+        (r"c(?=[eiy])", "s"),
+        (r"c", "k"),
+        (r"th", "t"),
+        (r"(dt|d)$", "t"),
+        (r"(tz|ts|z)", "s"),
+        (r"[vw]", "f"),
+        (r"j", "y"),
+        (r"(.)\1+", r"\1"),
+        (r"(?<=.)[aeiouyh]", ""),
+        (r"^[aeiouy]", "a"),
+        (r"(.)\1+", r"\1"),
+    )
+)
+
+
+def phonetic(value: str) -> str:
+    """A code that spelling variants share: Dijk and Dyk, Smit and Smid, Jansen and Janssen, Philips and Filips."""
+    for pattern, sound in _SOUNDS:
+        value = pattern.sub(sound, value)
+    return value
+
+
+def core(value: str) -> str:
+    """A surname without the prefixes before it, and without what follows a hyphen or its second half."""
+    words = value.split("-", maxsplit=1)[0].split()
+    while len(words) > 1 and words[0] in PREFIXES:
+        words = words[1:]
+    return " ".join(words)
+
+
+def parts(value: str) -> tuple[str, ...]:
+    """The surnames that a double name is made of, each without prefixes; one for a single name."""
+    found = [core(part) for part in value.split("-")]
+    return tuple(part for part in found if len(part) > 1)
+
+
+def _python(make: Callable[[str], str]) -> Callable[[pa.Array, int], pa.Array]:
+    def made(values: pa.Array, length: int) -> pa.Array:
+        return pa.array([make(value)[:length] for value in values.to_pylist()], pa.string())
+
+    return made
+
+
+_MAKERS: dict[Take, Callable[[pa.Array, int], pa.Array]] = {
+    "value": lambda values, _: values,
+    "first": lambda values, length: pc.utf8_slice_codeunits(values, 0, length),
+    "last": lambda values, length: pc.if_else(
+        pc.greater_equal(pc.utf8_length(values), length), pc.utf8_slice_codeunits(values, -length), ""
+    ),
+    "initial": lambda values, _: pc.utf8_slice_codeunits(values, 0, 1),
+    "year": lambda values, _: pc.utf8_slice_codeunits(values, 0, 4),
+    "month_day": lambda values, _: pc.utf8_slice_codeunits(values, 4, 8),
+    "local_part": lambda values, _: _replace(values, "@.*$", ""),
+    "domain": lambda values, _: _replace(values, "^[^@]*@?", ""),
+    "phonetic": _python(lambda value: phonetic(core(value))),
+    "core": _python(core),
+}
+
+
+def derive(values: pa.Array, take: Take, length: int | None) -> pa.Array:
+    """One key for each distinct value; null where the value has none."""
+    made = _MAKERS[take](values, length or LONGEST)
+    return pc.if_else(pc.equal(made, ""), pa.scalar(None, pa.string()), made)
+
+
+def word_counts(columns: Sequence[tuple[list[str], list[int]]]) -> dict[int, int]:
+    """In how many records each word occurs, by the hash of the word.
+
+    Args:
+        columns: Distinct values of each column, and how many records hold each. A word that a record has in two
+            columns counts twice.
+    """
+    counts: dict[str, int] = {}
+    for values, holders in columns:
+        for value, records in zip(values, holders, strict=True):
+            for word in dict.fromkeys(value.split()):
+                counts[word] = counts.get(word, 0) + records
+    return dict(zip(hashed(pa.array(list(counts), pa.string())).tolist(), counts.values(), strict=True))
+
+
+def rare_tokens(values: list[str], counts: Mapping[int, int], keep: int) -> list[tuple[str, ...]]:
+    """The ``keep`` rarest words of each value, the rarest first; a word without a count is as rare as can be."""
+    words = [tuple(dict.fromkeys(value.split())) for value in values]
+    distinct = sorted({word for found in words for word in found})
+    hashes = hashed(pa.array(distinct, pa.string())).tolist()
+    frequency = {word: counts.get(key, 0) for word, key in zip(distinct, hashes, strict=True)}
+    return [tuple(sorted(found, key=lambda w: (frequency[w], w))[:keep]) for found in words]

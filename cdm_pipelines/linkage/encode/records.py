@@ -1,0 +1,389 @@
+"""Records as integer codes: each column dictionary-encoded once, in an order that row order cannot change.
+
+Belongs here: from a table of any columns to ``Records``. Does not belong here: which codes make a block (blocking) or
+an agreement (compare).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdm_pipelines.linkage.encode.clean import clean, derive, rare_tokens, word_counts
+from cdm_pipelines.linkage.encode.keys import Hashes, hashed, of_records
+from cdm_pipelines.linkage.errors import LinkageError, nearest
+from cdm_pipelines.linkage.policy.spec import Derived, LinkagePolicy
+from cdm_pipelines.parallel import in_order
+from cdm_pipelines.store.arrow import whole
+from cdm_pipelines.store.keys import composite
+
+Codes = npt.NDArray[np.int32]
+ONLY_SOURCE = "records"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: for each record one or more codes into sorted distinct values; -1 is null.
+
+    Attributes:
+        codes: Shape (records, width); width is 1 but for columns compared together and keys of several values.
+        values: Distinct values, sorted.
+    """
+
+    codes: Codes
+    values: pa.Array
+
+    @cached_property
+    def flat(self) -> Codes:
+        """The codes of a column of width 1, shape (records,)."""
+        return np.ascontiguousarray(self.codes[:, 0])
+
+    @cached_property
+    def texts(self) -> npt.NDArray[np.object_]:
+        """The distinct values as Python strings."""
+        texts = np.empty(len(self.values), dtype=object)
+        texts[:] = self.values.to_pylist()
+        return texts
+
+    @cached_property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """In how many records each value occurs."""
+        present = self.codes[self.codes >= 0]
+        return np.bincount(present, minlength=len(self.values)).astype(np.int64)
+
+    @property
+    def size(self) -> int:
+        """Number of distinct values."""
+        return len(self.values)
+
+    @cached_property
+    def letters(self) -> "Letters":
+        """Which bytes each value is made of."""
+        return Letters.of(self.values)
+
+
+@dataclass(frozen=True)
+class Letters:
+    """What makes two texts too different to be alike, known without comparing them.
+
+    Attributes:
+        bytes: The set of a text's bytes as bits, folded into 64.
+        length: Number of bytes.
+        first: The first byte, 0 for an empty text.
+        widest: The most bytes that one character can have: 1 where all texts are ASCII, else 4.
+    """
+
+    bytes: npt.NDArray[np.uint64]
+    length: npt.NDArray[np.int32]
+    first: npt.NDArray[np.uint8]
+    widest: int
+
+    @classmethod
+    def of(cls, values: pa.Array) -> "Letters":
+        """Of texts, null nowhere."""
+        values = values.cast(pa.string())
+        _, places, content = values.buffers()
+        ends = np.frombuffer(places, dtype=np.int32, count=len(values) + 1, offset=4 * values.offset)
+        length = np.diff(ends).astype(np.int32)
+        start = ends[:-1] - ends[0]
+        text = np.frombuffer(content or b"", dtype=np.uint8)[ends[0] : ends[-1]]
+        bits = np.left_shift(np.uint64(1), (text & 63).astype(np.uint64))
+        # An empty text at the end begins behind the last byte.
+        text, bits = np.append(text, np.uint8(0)), np.append(bits, np.uint64(0))
+        sets = np.bitwise_or.reduceat(bits, start) if len(start) else np.zeros(0, dtype=np.uint64)
+        empty = length == 0
+        sets[empty] = 0
+        return cls(sets, length, np.where(empty, 0, text[start]), 4 if (text > 127).any() else 1)
+
+
+@dataclass
+class Records:
+    """The records to link, sorted by source and id; everything downstream counts in their positions.
+
+    Attributes:
+        sources: Distinct sources, sorted.
+        source: Code of each record's source.
+        ids: Record ids as text.
+        columns: The policy's columns by name.
+        derived: The policy's derived keys by name.
+        words: By derived key of rare words, in how many records each occurs; counted here where not given.
+    """
+
+    sources: list[str]
+    source: Codes
+    ids: pa.Array
+    columns: dict[str, Column]
+    derived: dict[str, Derived] = field(default_factory=dict)
+    words: dict[str, Mapping[int, int]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def names(self, at: npt.NDArray[np.integer[Any]] | None = None) -> tuple[pa.Array, pa.Array]:
+        """Source and id of the records at some positions, or of all."""
+        source, ids = (
+            (self.source, self.ids) if at is None else (self.source[at], self.ids.take(pa.array(at)))
+        )
+        return pa.array(self.sources, pa.string()).take(pa.array(source)), ids
+
+    def places(self, sources: pa.Array, ids: pa.Array) -> npt.NDArray[np.int64]:
+        """Positions of the records with these sources and ids; -1 for those that are not there."""
+        # A table of the few is made, not one of the many.
+        near = np.flatnonzero(pc.is_in(self.ids, value_set=ids).to_numpy(zero_copy_only=False))
+        known = composite(*self.names(near))
+        at = pc.index_in(composite(sources, ids), known).fill_null(-1)
+        found: npt.NDArray[np.int64] = np.append(near, -1)[at.to_numpy(zero_copy_only=False)]
+        return found
+
+    @cached_property
+    def _made(self) -> dict[Any, Column]:
+        return {}
+
+    def key(self, name: str) -> Column:
+        """A column or a derived key."""
+        if name in self.columns:
+            return self.columns[name]
+        if name not in self._made:
+            self._made[name] = self._derive(name)
+        return self._made[name]
+
+    def hashes(self, name: str) -> Hashes:
+        """The same as hashes of its texts, shape (records, width); 0 is null."""
+        column = self.key(name)
+        return of_records(hashed(column.values), column.codes)
+
+    def together(self, names: tuple[str, ...]) -> Column:
+        """Several columns in one dictionary, so that their codes can be compared with each other."""
+        if names not in self._made:
+            self._made[names] = union([self.columns[name] for name in names])
+        return self._made[names]
+
+    def base_columns(self, name: str) -> tuple[str, ...]:
+        """The columns behind a blocking key."""
+        return (name,) if name in self.columns else self.derived[name].of
+
+    def _derive(self, name: str) -> Column:
+        derived = self.derived[name]
+        columns = [self.columns[of] for of in derived.of]
+        if derived.take == "rare_tokens":
+            if name not in self.words:
+                self.words[name] = word_counts([(c.texts.tolist(), c.counts.tolist()) for c in columns])
+            keep = derived.length or 2
+            made: list[Column] = []
+            for column in columns:
+                tokens = rare_tokens(column.texts.tolist(), self.words[name], keep)
+                made.extend(
+                    mapped(column, [t[k] if k < len(t) else None for t in tokens]) for k in range(keep)
+                )
+        else:
+            made = [mapped(c, derive(c.values, derived.take, derived.length)) for c in columns]
+        return made[0] if len(made) == 1 else union(made)
+
+
+def mapped(column: Column, new: list[str | None] | pa.Array) -> Column:
+    """A column of width 1 with each distinct value replaced by another, or by null."""
+    codes, values = _sorted_codes(new if isinstance(new, pa.Array) else pa.array(new, pa.string()))
+    return Column(_look_up(codes, column.codes), values)
+
+
+def union(columns: list[Column]) -> Column:
+    """Columns side by side in one dictionary."""
+    codes, values = _sorted_codes(pa.concat_arrays([column.values for column in columns]))
+    starts = np.cumsum([0, *(column.size for column in columns)])
+    pieces = [
+        _look_up(codes[start : start + column.size], column.codes)
+        for start, column in zip(starts, columns, strict=False)
+    ]
+    return Column(np.concatenate(pieces, axis=1), values)
+
+
+def joined(columns: list[Column], required: int) -> Column:
+    """Texts of several columns with spaces between; null where column number ``required`` is."""
+    packed = np.zeros(len(columns[0].codes), dtype=np.int64)
+    for column in columns:
+        packed = packed * (column.size + 1) + column.flat + 1
+    inverse, distinct = pd.factorize(packed)
+    if len(columns) == 1:
+        return columns[0]
+    pieces: list[pa.Array] = []
+    rest = distinct
+    for column in reversed(columns):
+        rest, code = np.divmod(rest, column.size + 1)
+        pieces.insert(0, column.values.take(pa.array(code - 1, mask=code == 0)))
+    # "skip" loses a row whose pieces are all null (pyarrow 26), so nulls are written as nothing and trimmed.
+    text = pc.binary_join_element_wise(*pieces, " ", null_handling="replace", null_replacement="")
+    text = pc.utf8_trim_whitespace(text)
+    text = pc.if_else(pc.is_valid(pieces[required]), text, pa.scalar(None, pa.string()))
+    codes, values = _sorted_codes(text)
+    return Column(codes[inverse].reshape(-1, 1), values)
+
+
+def _look_up(table: Codes, codes: Codes) -> Codes:
+    """``table[codes]`` with null staying null."""
+    return np.append(table, np.int32(-1))[codes].astype(np.int32, copy=False)
+
+
+def _sorted_codes(values: pa.Array) -> tuple[Codes, pa.Array]:
+    """Codes into sorted distinct values; -1 for null."""
+    encoded = values.dictionary_encode()
+    order = pc.sort_indices(encoded.dictionary).to_numpy()
+    rank = np.empty(len(order), dtype=np.int32)
+    rank[order] = np.arange(len(order), dtype=np.int32)
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return _look_up(rank, codes), encoded.dictionary.take(pa.array(order))
+
+
+def encode(
+    table: pa.Table | pd.DataFrame,
+    policy: LinkagePolicy,
+    threads: int | None = None,
+    seen: Callable[[float], None] = lambda _: None,
+    words: Mapping[str, Mapping[int, int]] | None = None,
+) -> Records:
+    """Encode what a policy reads of a table; ``seen`` is told the share of the columns that are done.
+
+    ``words`` gives counts of words that were made before, of more records than these.
+
+    Raises:
+        LinkageError: A column is missing or named twice, an id is missing or occurs twice in a source.
+    """
+    seen(0.0)
+    ids, sources, positions = _ordered_ids(table, policy)
+    codes = _sorted_codes(sources)
+    made = in_order(
+        lambda spec: _encode_column(_text(table, spec.column), spec.clean, positions),
+        policy.columns.values(),
+        threads,
+    )
+    columns: dict[str, Column] = {}
+    for number, (name, column) in enumerate(zip(policy.columns, made, strict=True), start=1):
+        columns[name] = column
+        seen(number / len(policy.columns))
+    return Records(codes[1].to_pylist(), codes[0], ids, columns, dict(policy.derived), dict(words or {}))
+
+
+def linked_columns(table: pa.Table | pd.DataFrame, policy: LinkagePolicy) -> pa.Table:
+    """What a policy reads of a table, as text under the same names, in order of source and id.
+
+    Raises:
+        LinkageError: As ``encode``.
+    """
+    ids, sources, positions = _ordered_ids(table, policy)
+    columns = {policy.id: ids} | ({policy.source: sources} if policy.source else {})
+    in_order_already = _in_order_already(positions)
+    for spec in policy.columns.values():
+        if spec.column not in columns:
+            text = _text(table, spec.column)
+            columns[spec.column] = text if in_order_already else text.take(pa.array(positions))
+    return pa.table(columns)
+
+
+def ordered_records(ordered: pa.Table, policy: LinkagePolicy) -> Records:
+    """Sources and ids of a table of ``linked_columns``, without columns."""
+    ids = whole(ordered[policy.id])
+    sources = (
+        whole(ordered[policy.source]) if policy.source else pa.array([ONLY_SOURCE] * len(ids), pa.string())
+    )
+    codes, names = _sorted_codes(sources)
+    return Records(names.to_pylist(), codes, ids, {})
+
+
+def _ordered_ids(
+    table: pa.Table | pd.DataFrame, policy: LinkagePolicy
+) -> tuple[pa.Array, pa.Array, npt.NDArray[np.int64]]:
+    """Ids and sources in order of source and id, and the rows in that order."""
+    _check_columns(table, policy)
+    ids = _text(table, policy.id)
+    if ids.null_count:
+        raise LinkageError(
+            f"id column {policy.id!r}: {ids.null_count} records have no id; give every record one"
+        )
+    sources = (
+        _text(table, policy.source) if policy.source else pa.array([ONLY_SOURCE] * len(ids), pa.string())
+    )
+    if sources.null_count:
+        raise LinkageError(f"source column {policy.source!r}: {sources.null_count} records have no source")
+    order = np.arange(len(ids))
+    if not _is_ordered(ids, sources):
+        keys = [("s", "ascending"), ("i", "ascending")]
+        order = pc.sort_indices(pa.table([sources, ids], ["s", "i"]), keys).to_numpy().astype(np.int64)
+        ids, sources = ids.take(pa.array(order)), sources.take(pa.array(order))
+    _check_unique(ids, _sorted_codes(sources)[0], policy)
+    return ids, sources, order
+
+
+def _is_ordered(ids: pa.Array, sources: pa.Array) -> bool:
+    if len(ids) < 2:
+        return True
+    before, after = slice(None, -1), slice(1, None)
+    later = pc.greater(sources[after], sources[before])
+    within = pc.and_(pc.equal(sources[after], sources[before]), pc.greater_equal(ids[after], ids[before]))
+    return bool(pc.all(pc.or_(later, within)).as_py())
+
+
+def _encode_column(values: pa.Array, how: Any, order: npt.NDArray[Any]) -> Column:
+    encoded = values.dictionary_encode()
+    of_distinct, distinct = _sorted_codes(clean(encoded.dictionary, how))
+    codes = _look_up(of_distinct, encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False))
+    return Column((codes if _in_order_already(order) else codes[order]).reshape(-1, 1), distinct)
+
+
+def _in_order_already(order: npt.NDArray[Any]) -> bool:
+    return bool((order == np.arange(len(order))).all())
+
+
+def _check_columns(table: pa.Table | pd.DataFrame, policy: LinkagePolicy) -> None:
+    names = [str(name) for name in (table.column_names if isinstance(table, pa.Table) else table.columns)]
+    asked = {"id": policy.id, "source": policy.source}
+    asked |= {f"columns.{name}": spec.column for name, spec in policy.columns.items()}
+    for key, name in asked.items():
+        if name is not None and names.count(name) != 1:
+            what = "has no column" if name not in names else "has more than one column"
+            raise LinkageError(
+                f"policy {policy.name}: {key}: the table {what} {name!r}{nearest(name, names)}"
+            )
+
+
+def _check_unique(ids: pa.Array, source: Codes, policy: LinkagePolicy) -> None:
+    if len(ids) < 2:
+        return
+    same = pc.equal(ids.slice(1), ids.slice(0, len(ids) - 1)).to_numpy(zero_copy_only=False)
+    repeated = np.flatnonzero(same & (source[1:] == source[:-1]))
+    if len(repeated):
+        raise LinkageError(
+            f"id column {policy.id!r}: {len(repeated)} records repeat the id of another record of their source, "
+            f"the first is {ids[int(repeated[0])].as_py()!r}; make ids unique or name the source column"
+        )
+
+
+def _text(table: pa.Table | pd.DataFrame, name: str) -> pa.Array:
+    """One column as text; NaN, None and NaT are null, whole floating numbers are written without a fraction."""
+    values: pa.Array | pa.ChunkedArray
+    if isinstance(table, pa.Table):
+        values = table.column(name)
+    else:
+        series = table.iloc[:, [str(label) for label in table.columns].index(name)]
+        try:
+            values = pa.array(series, from_pandas=True)
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            values = pa.array([None if pd.isna(v) else str(v) for v in series.tolist()], pa.string())
+    if isinstance(values, pa.ChunkedArray):
+        values = whole(values)
+        if isinstance(values, pa.ChunkedArray):
+            values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    if pa.types.is_floating(values.type):
+        values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
+        if pc.all(pc.equal(pc.floor(values), values)).as_py() is not False:
+            values = values.cast(pa.int64(), safe=False)
+    try:
+        return values.cast(pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise LinkageError(f"column {name!r} holds {values.type}; give text, numbers or dates") from None

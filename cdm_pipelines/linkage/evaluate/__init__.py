@@ -1,0 +1,1 @@
+"""Linkage held against what is known: the truth, a labelled sample."""

@@ -1,0 +1,1 @@
+"""The Fellegi-Sunter model: u- and m-probabilities, term frequencies, fitting, weights."""

@@ -1,0 +1,262 @@
+"""Fellegi-Sunter parameters without labels: expectation-maximisation on counts of agreement patterns.
+
+Belongs here: m, u and the prior from pattern counts. Does not belong here: making patterns (comparers), weighing
+pairs with the result (model).
+
+Method. For a blocking rule the comparisons that read none of its columns are free: among the rule's pairs they follow
+a mixture of matches (m), of related records (housemates, relatives; below), and of chance (u). One EM runs over all
+rules together: m is shared, each rule has a mixture of its own, and a comparison learns only from rules that leave it
+free (Fellegi and Sunter 1969; Winkler 2000; Linacre et al. 2022 train rule by rule and average instead). u is what
+random pairs show, less what matches contribute to it: where values are nearly unique, agreement in random pairs *is*
+mostly matches. Related records (Larsen and Rubin 2001 use three classes alike): different people who share what
+``shared`` comparisons see. Their other levels follow chance, but for a small learned excess (twins; parent and child
+of one name).
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from cdm_pipelines.linkage.compare.levels import Levels
+from cdm_pipelines.linkage.model.u_probabilities import Chance
+
+Floats = npt.NDArray[np.float64]
+_LEAST_U = 0.02  # u never falls below this share of the marginal: no agreement is proof
+_PSEUDO = 10.0  # pairs' worth of prior opinion about m
+_TEACH = (
+    2  # a rule with fewer free comparisons teaches no m: alone, one fits any m with some share of matches
+)
+_ALIKE = 0.05  # related people share a name or a date of birth at most this much more often than others
+
+
+@dataclass(frozen=True)
+class Table:
+    """Counted agreement patterns of candidate pairs.
+
+    Attributes:
+        levels: Shape (patterns, comparisons).
+        rules: Shape (patterns, rules): whether the rule makes pairs of the pattern.
+        counts: Shape (patterns,).
+        known: Shape (patterns,): 1 for pairs that are known to match, 0 for pairs known not to, -1 for all others;
+            None where nothing is known.
+    """
+
+    levels: Levels
+    rules: npt.NDArray[np.bool_]
+    counts: Floats
+    known: npt.NDArray[np.int8] | None = None
+
+    def settled(
+        self, posterior: list[Floats], rows: npt.NDArray[np.intp] | slice = slice(None)
+    ) -> list[Floats]:
+        """Posteriors of some patterns, with what is known in the place of what is guessed."""
+        if self.known is None:
+            return posterior
+        match, related, chance = posterior
+        known, others = self.known[rows], np.maximum(related + chance, 1e-300)
+        return [
+            np.where(known < 0, match, known),
+            *(np.where(known < 0, one, (1 - known) * one / others) for one in (related, chance)),
+        ]
+
+
+@dataclass
+class Fitted:
+    """Parameters: lists per comparison, arrays per level.
+
+    Attributes:
+        m: Probability of each level among matches.
+        u: Among unrelated records.
+        r: Among related ones.
+        prior: Share of matches among all pairs.
+        related: Share of related pairs among all pairs.
+        rule_matches: Share of matches among each rule's pairs.
+        iterations: Steps taken.
+        converged: Whether they were enough.
+    """
+
+    m: list[Floats]
+    u: list[Floats]
+    r: list[Floats]
+    prior: float
+    related: float
+    rule_matches: Floats
+    iterations: int = 0
+    converged: bool = False
+    matches: float = field(default=0.0)
+
+
+def start_m(seen: npt.NDArray[np.bool_]) -> Floats:
+    """Where m starts: most matches agree as far as records of this table can, the rest is spread evenly.
+
+    Without a house number no two addresses are the same address: the highest level that any pair reaches is meant.
+    """
+    top = int(np.flatnonzero(seen).max(initial=0))
+    shape = np.full(len(seen), 0.15 / max(len(seen) - 1, 1))
+    shape[top] = 0.85
+    return shape
+
+
+def start_r(marginal: Floats, m: Floats, *, shared: bool) -> Floats:
+    """What is thought of related records: as matches in what they share, else chance and a few twins and namesakes."""
+    if shared:
+        return m
+    personal = (1 - _ALIKE / 2) * marginal
+    personal[int(m.argmax())] += _ALIKE / 2
+    return personal
+
+
+def fit(
+    table: Table,
+    chances: list[Chance],
+    tied: npt.NDArray[np.bool_],
+    shared: list[bool],
+    total: int,
+    *,
+    relatives: bool,
+    iterations: int,
+    tolerance: float,
+) -> Fitted:
+    """Fit all parameters.
+
+    Args:
+        table: Pattern counts.
+        chances: Marginals of each comparison over all pairs.
+        tied: Shape (rules, comparisons): the comparison reads a column of the rule.
+        shared: For each comparison, whether related records share its value.
+        total: Number of all pairs.
+        relatives: Whether there is a class of related records.
+        iterations: At most so many steps.
+        tolerance: Stop when no probability moves by more than this.
+    """
+    seen = [
+        np.bincount(table.levels[:, c] + 1, minlength=len(chance.levels) + 1)[1:] > 0
+        for c, chance in enumerate(chances)
+    ]
+    start = [start_m(levels) for levels in seen]
+    m = [levels.copy() for levels in start]
+    u = [chance.levels.copy() for chance in chances]
+    r = [start_r(one.levels, m[c], shared=shared[c]) for c, one in enumerate(chances)]
+    relatives = relatives and any(shared) and not all(shared)
+    # Where all that could tell people of one household apart is in the rule, its pairs are not of one household.
+    told_apart = (~tied & ~np.array(shared)).any(axis=1)
+    mixture = np.tile(np.array([0.3, 0.0, 0.0]), (table.rules.shape[1], 1))
+    mixture[:, 1] = np.where(told_apart & relatives, 0.1, 0.0)
+    mixture[:, 2] = 1 - mixture.sum(axis=1)
+    fitted = Fitted(m, u, r, 0.0, 0.0, mixture[:, 0])
+    # Where nothing tells matches from others every prior confirms itself: start from few, one for ten records or less.
+    few = min(float(table.counts.sum()) * 0.3, 0.1 * float(np.sqrt(2 * total)))
+    prior = np.array([few / max(total, 1), 0.0, 0.0])
+    prior[1] = prior[0] * 0.1 if relatives else 0.0
+    prior[2] = 1 - prior.sum()
+    for step in range(1, iterations + 1):
+        logs = [_logs(table.levels, parameters) for parameters in (fitted.m, fitted.r, fitted.u)]
+        weights, mixture = _rule_step(table, logs, tied, mixture)
+        prior = _prior_step(table, logs, prior, total)
+        new = _maximise(table.levels, weights, chances, start, shared, prior=float(prior[0]))
+        change = max(
+            float(np.abs(a - b).max())
+            for a, b in zip((*new[0], *new[1]), (*fitted.m, *fitted.u), strict=True)
+        )
+        fitted = Fitted(*new, float(prior[0]), float(prior[1]), mixture[:, 0], step, change < tolerance)
+        if fitted.converged:
+            break
+    fitted.matches = fitted.prior * total
+    return fitted
+
+
+def _logs(levels: Levels, parameters: list[Floats]) -> Floats:
+    """Logarithm of each level's probability, 0 where missing; shape (comparisons, patterns)."""
+    return np.stack([np.append(np.log(p), 0.0)[levels[:, c]] for c, p in enumerate(parameters)])
+
+
+def _posterior(scores: list[Floats], mixture: Floats) -> list[Floats]:
+    with np.errstate(divide="ignore"):
+        logs = [score + share for score, share in zip(scores, np.log(mixture), strict=True)]
+    top = np.maximum(np.maximum(logs[0], logs[1]), logs[2])
+    odds = [np.exp(log - top) for log in logs]
+    whole = odds[0] + odds[1] + odds[2]
+    return [one / whole for one in odds]
+
+
+def _rule_step(
+    table: Table, logs: list[Floats], tied: npt.NDArray[np.bool_], mixture: Floats
+) -> tuple[list[Floats], Floats]:
+    """Expected pairs of each class by pattern and comparison, from the rules that leave the comparison free."""
+    comparisons = table.levels.shape[1]
+    weights = [np.zeros((comparisons, len(table.counts))) for _ in range(2)]
+    new = mixture.copy()
+    for rule in range(len(mixture)):
+        rows = np.flatnonzero(table.rules[:, rule])
+        free = np.flatnonzero(~tied[rule])
+        if not len(rows) or not len(free):
+            continue
+        scores = [sum((log[c, rows] for c in free), np.zeros(len(rows))) for log in logs]
+        posterior = table.settled(_posterior(scores, mixture[rule]), rows)
+        counts = table.counts[rows]
+        new[rule] = np.maximum([float((counts * p).sum()) for p in posterior], 1e-9)
+        new[rule] *= mixture[rule] > 0
+        new[rule] /= new[rule].sum()
+        if len(free) < _TEACH:
+            continue
+        for k in range(2):
+            expected = counts * posterior[k]
+            for c in free:
+                weights[k][c, rows] += expected
+    return weights, new
+
+
+def _prior_step(table: Table, logs: list[Floats], prior: Floats, total: int) -> Floats:
+    """Shares of matches and related pairs among all pairs, by all comparisons together."""
+    posterior = table.settled(_posterior([log.sum(axis=0) for log in logs], prior))
+    expected = [float((table.counts * p).sum()) / max(total, 1) for p in posterior[:2]]
+    match = min(max(expected[0], 1e-12), 0.5)
+    related = min(max(expected[1], 1e-15), 0.4) if prior[1] > 0 else 0.0
+    return np.array([match, related, 1 - match - related])
+
+
+def _maximise(
+    levels: Levels,
+    weights: list[Floats],
+    chances: list[Chance],
+    start: list[Floats],
+    shared: list[bool],
+    *,
+    prior: float,
+) -> tuple[list[Floats], list[Floats], list[Floats]]:
+    m, u, r = [], [], []
+    for c, chance in enumerate(chances):
+        size = len(chance.levels)
+        agreed = _counted(levels[:, c], weights[0][c], size) + _PSEUDO * start[c]
+        agreed /= agreed.sum()
+        u.append(_less_matches(chance.levels, agreed, prior))
+        m.append(not_below_different(agreed, u[-1]))
+        related = _counted(levels[:, c], weights[1][c], size)
+        related += _PSEUDO * start_r(chance.levels, agreed, shared=shared[c])
+        related /= related.sum()
+        if not shared[c]:
+            related = np.clip(related, (1 - _ALIKE) * chance.levels, chance.levels + _ALIKE)
+        r.append(related / related.sum())
+    return m, u, r
+
+
+def not_below_different(m: Floats, u: Floats) -> Floats:
+    """Pool with level 0 the levels that would weigh less than it: some agreement is never worse than none."""
+    pooled = np.arange(len(m)) == 0
+    while True:
+        ratio = m[pooled].sum() / u[pooled].sum()
+        more = ~pooled & (m < ratio * u)
+        if not more.any():
+            return np.where(pooled, ratio * u, m)
+        pooled |= more
+
+
+def _counted(levels: npt.NDArray[np.int8], weights: Floats, size: int) -> Floats:
+    return np.asarray(np.bincount(levels + 1, weights=weights, minlength=size + 1)[1:], dtype=np.float64)
+
+
+def _less_matches(marginal: Floats, m: Floats, prior: float) -> Floats:
+    """What chance alone contributes to the marginal over all pairs."""
+    left: Floats = np.maximum((marginal - prior * m) / (1 - prior), _LEAST_U * marginal)
+    return np.asarray(left / left.sum())

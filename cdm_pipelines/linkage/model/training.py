@@ -1,0 +1,143 @@
+"""Fitting a model: from compared pairs to parameters, frequencies and the match threshold.
+
+Belongs here: counting patterns, calling the fit, the figures a report shows about it. Does not belong here: the
+mathematics (em, chance, terms).
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cdm_pipelines.linkage.blocking.pairs import Allowed, Pairs
+from cdm_pipelines.linkage.compare.comparers import Comparer, Packed
+from cdm_pipelines.linkage.encode.records import Column, Records
+from cdm_pipelines.linkage.errors import LinkageError
+from cdm_pipelines.linkage.model import em
+from cdm_pipelines.linkage.model.drift import COUNTS, level_counts
+from cdm_pipelines.linkage.model.fellegi_sunter import LinkageModel, Parameters
+from cdm_pipelines.linkage.model.terms import TermTable
+from cdm_pipelines.linkage.model.u_probabilities import Chance, chances
+from cdm_pipelines.linkage.policy import spec
+from cdm_pipelines.linkage.policy.spec import LinkagePolicy
+
+
+class Counted:
+    """Counts of agreement patterns by the rules that make their pairs."""
+
+    def __init__(self, comparer: Comparer, rules: int) -> None:
+        if comparer.packing.patterns << rules >= 1 << 63:
+            raise LinkageError(
+                "the policy's comparisons have too many levels and rules together; take a comparison or a rule away"
+            )
+        self._comparer, self._rules = comparer, rules
+        self._keys: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        self._counts: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+
+    def add(self, pairs: Pairs, packed: Packed) -> None:
+        """Count a chunk of pairs."""
+        inverse, keys = pd.factorize((packed << self._rules) | pairs.rules.astype(np.int64))
+        keys, counts = np.append(self._keys, keys), np.append(self._counts, np.bincount(inverse))
+        self._keys, inverse = np.unique(keys, return_inverse=True)
+        self._counts = np.bincount(inverse, weights=counts, minlength=len(self._keys)).astype(np.int64)
+
+    def table(self) -> em.Table:
+        """What was counted."""
+        levels = self._comparer.packing.unpack(self._keys >> self._rules)
+        rules = (self._keys[:, None] >> np.arange(self._rules)) & 1 == 1
+        return em.Table(levels, rules, self._counts.astype(np.float64))
+
+
+def train(
+    policy: LinkagePolicy,
+    records: Records,
+    comparer: Comparer,
+    allowed: Allowed,
+    table: em.Table,
+    *,
+    threads: int | None = None,
+) -> LinkageModel:
+    """Fit a model to counted patterns."""
+    wanted = policy.training.random_pairs
+    found = chances(dict(comparer.by_name), records, allowed, wanted, policy.seed, threads=threads)
+    tied = np.array(
+        [
+            [bool(one.columns & _columns(policy, records, number)) for one in comparer.by_name.values()]
+            for number in range(len(policy.blocking))
+        ]
+    )
+    tied = np.pad(
+        tied, ((0, table.rules.shape[1] - len(tied)), (0, 0))
+    )  # labels without a rule read no column
+    shared = [comparison.shared for comparison in policy.comparisons.values()]
+    fitted = em.fit(
+        table,
+        list(found.values()),
+        tied,
+        shared,
+        allowed.total,
+        relatives=policy.training.relatives,
+        iterations=policy.training.iterations,
+        tolerance=policy.training.tolerance,
+    )
+    partners = 2 * fitted.matches / max(len(records), 1)
+    parameters = {
+        name: Parameters(
+            one.labels,
+            _tuple(fitted.m[k]),
+            _tuple(fitted.u[k]),
+            _tuple(fitted.r[k]),
+            shared[k],
+            _terms(policy.comparisons[name], one.term, partners * float(fitted.m[k][-1])),
+        )
+        for k, (name, one) in enumerate(comparer.by_name.items())
+    }
+    return LinkageModel(
+        policy.fingerprint,
+        len(records),
+        fitted.prior,
+        fitted.related,
+        policy.thresholds.match,
+        parameters,
+        _diagnostics(policy, fitted, table, found),
+    )
+
+
+def _columns(policy: LinkagePolicy, records: Records, rule: int) -> frozenset[str]:
+    return frozenset(column for key in policy.blocking[rule].keys for column in records.base_columns(key))
+
+
+def _tuple(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
+
+
+def _terms(comparison: spec.Comparison, column: Column | None, same_party: float) -> TermTable | None:
+    """Frequencies, where the policy asks for them; ``same_party``: expected other records with the same value."""
+    if comparison.term_frequency is None or column is None:
+        return None
+    return TermTable.of(column, same_party, comparison.term_frequency.fuzzy)
+
+
+def _diagnostics(
+    policy: LinkagePolicy, fitted: em.Fitted, table: em.Table, found: dict[str, Chance]
+) -> dict[str, Any]:
+    rules = len(policy.blocking)
+    blocked = table.counts * table.rules[:, :rules].any(axis=1)
+    found_levels = level_counts(
+        list(found), [len(one.levels) for one in found.values()], table.levels, blocked
+    )
+    labels = {} if table.known is None else {"labels": int((table.known >= 0).sum())}
+    return {
+        "iterations": fitted.iterations,
+        "converged": fitted.converged,
+        "expected_matches": fitted.matches,
+        "patterns": len(table.counts),
+        "rule_matches": {
+            rule.label: float(share)
+            for rule, share in zip(policy.blocking, fitted.rule_matches[:rules], strict=True)
+        },
+        "comparable": {name: one.comparable for name, one in found.items()},
+        COUNTS: found_levels,
+        **labels,
+    }

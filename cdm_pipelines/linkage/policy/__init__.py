@@ -1,0 +1,1 @@
+"""The linkage policy: what a company writes in YAML, its models, its files, tables of equivalent names."""

@@ -1,0 +1,1 @@
+"""Golden customers: staged, audited, published, exported, told to others."""

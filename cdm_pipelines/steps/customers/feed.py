@@ -1,0 +1,288 @@
+"""Delivering the change feed: what each sink has not been told yet, as far as it takes it.
+
+Belongs here: reading the feed, serving the sinks, keeping their cursors. Does not belong here: the form of an event,
+one request, or the rules of order (publish).
+
+A cursor moves after its events are taken, never before: a process that dies repeats some events, under the same ids,
+and leaves none out.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from cdm_pipelines.hub import feed
+from cdm_pipelines.hub.feed import Entry, SinkState
+from cdm_pipelines.publish.events import cloud_event, source_of
+from cdm_pipelines.publish.policy import FeedPolicy, FeedPolicyError, FileSink
+from cdm_pipelines.publish.queue import Queue, Settled
+from cdm_pipelines.publish.webhook import GoneError, NotTakenError, WebhookSender
+from cdm_pipelines.settings import Settings
+from cdm_pipelines.store.lake import Lake
+
+POLICY = "change_feed.yaml"
+_BATCH = 100  # events of a webhook between two moves of its cursor
+_DIGITS = 19
+
+
+class UnknownSinkError(LookupError):
+    """No sink has that name; the message lists those there are."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a delivery to one sink came to.
+
+    Attributes:
+        sink: Its name.
+        delivered: Events that it took.
+        dead: Its dead letters, old and new.
+        behind: Events that it has not been told of yet.
+        problem: What is wrong, in words; empty when nothing is.
+    """
+
+    sink: str
+    delivered: int
+    dead: int
+    behind: int
+    problem: str = ""
+
+    @property
+    def well(self) -> bool:
+        """Whether it knows everything."""
+        return not (self.problem or self.dead or self.behind)
+
+    @property
+    def sentence(self) -> str:
+        """What it does not know, and why."""
+        counts = f"{self.sink}: {self.behind:,} events behind, {self.dead:,} dead letters"
+        return f"{counts}; {self.problem}" if self.problem else counts
+
+
+def deliver(engine: Engine, settings: Settings, only: str = "") -> list[Served]:
+    """Tell every sink what it does not know yet; one that fails does not keep the others waiting.
+
+    Raises:
+        FeedPolicyError: ``change_feed.yaml`` cannot be used.
+        UnknownSinkError: ``only`` is no sink.
+    """
+    policy = FeedPolicy.load(settings.policies / POLICY)
+    return [_serve(engine, settings, policy, name) for name in _chosen(policy, only)]
+
+
+def replay(engine: Engine, settings: Settings, name: str, position: int) -> Served:
+    """Deliver everything from a position on to one sink, again; it is taken into use again.
+
+    Raises:
+        FeedPolicyError, UnknownSinkError: As :func:`deliver`.
+    """
+    policy = FeedPolicy.load(settings.policies / POLICY)
+    (name,) = _chosen(policy, name)
+    return _serve(engine, settings, policy, name, position=position - 1)
+
+
+def retry(engine: Engine, settings: Settings, name: str) -> Served:
+    """Send the dead letters of one sink again, then what is new; it is taken into use again.
+
+    Raises:
+        FeedPolicyError, UnknownSinkError: As :func:`deliver`.
+    """
+    policy = FeedPolicy.load(settings.policies / POLICY)
+    (name,) = _chosen(policy, name)
+    return _serve(engine, settings, policy, name, revive=True)
+
+
+def status(engine: Engine, settings: Settings) -> list[tuple[SinkState | None, Served]]:
+    """How far every sink is, without telling it anything; no state for one that was never served."""
+    policy = FeedPolicy.load(settings.policies / POLICY)
+    with engine.connect() as connection:
+        states = {state.name: state for state in feed.sinks(connection)}
+    return [
+        (states.get(name), _served(engine, name, 0, "" if name in states else "never served"))
+        for name in policy.sinks
+    ]
+
+
+def newest(engine: Engine, settings: Settings, number: int) -> list[str]:
+    """The newest events as consumers get them, the latest last."""
+    policy = FeedPolicy.load(settings.policies / POLICY)
+    with engine.connect() as connection:
+        source = policy.source or source_of(feed.hub_id(connection))
+        return [cloud_event(entry, source).decode() for entry in feed.latest(connection, number)]
+
+
+def _chosen(policy: FeedPolicy, only: str) -> list[str]:
+    if only and only not in policy.sinks:
+        names = ", ".join(policy.sinks) or "none"
+        raise UnknownSinkError(f"There is no sink {only} in {POLICY}; there are: {names}.")
+    return [only] if only else list(policy.sinks)
+
+
+def _served(engine: Engine, name: str, delivered: int, problem: str) -> Served:
+    with engine.connect() as connection:
+        found = {state.name: state for state in feed.sinks(connection)}.get(name)
+        behind = feed.behind(connection, found.position if found else 0)
+        dead = feed.dead_counts(connection).get(name, 0)
+    return Served(name, delivered, dead, behind, problem or (found.disabled or "" if found else ""))
+
+
+def _serve(
+    engine: Engine,
+    settings: Settings,
+    policy: FeedPolicy,
+    name: str,
+    *,
+    position: int | None = None,
+    revive: bool = False,
+) -> Served:
+    """Serve one sink; what goes wrong with it is told, not raised.
+
+    Args:
+        engine: Of a migrated hub.
+        settings: Where the lake is.
+        policy: The sinks.
+        name: The one to serve.
+        position: Go back to it first.
+        revive: Send dead letters first.
+    """
+    sink = policy.sinks[name]
+    with feed.alone(engine, name) as alone:
+        if not alone:
+            return _served(engine, name, 0, "another process is delivering to it")
+        with engine.begin() as connection:
+            start = feed.last_position(connection) if sink.start == "now" else 0
+            state = feed.state(connection, name, start)
+            if position is not None:
+                feed.rewind(connection, name, position)
+            elif revive:
+                feed.disable(connection, name, None)
+            elif state.disabled:
+                return _served(engine, name, 0, state.disabled)
+            source = policy.source or source_of(feed.hub_id(connection))
+        since = state.position if position is None else position
+        task = _Task(engine, name, source, time.monotonic() + policy.most_seconds)
+        try:
+            if isinstance(sink, FileSink):
+                lake = Lake(sink.url or f"{settings.lake_url}/publish/feed/{name}")
+                delivered, problem = _write(task, lake, since, sink.rows_per_file)
+            else:
+                delivered, problem = _send(task, WebhookSender.of(name, sink), since, revive=revive)
+        except FeedPolicyError as error:
+            delivered, problem = 0, str(error)
+    return _served(engine, name, delivered, problem)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One sink, served by this process alone until a deadline."""
+
+    engine: Engine
+    name: str
+    source: str
+    deadline: float
+
+    @property
+    def in_time(self) -> bool:
+        return time.monotonic() < self.deadline
+
+    def batches(self, position: int, size: int) -> Iterator[list[Entry]]:
+        """The entries after a position, some at a time, until there are no more or time is up."""
+        while self.in_time:
+            with self.engine.connect() as connection:
+                batch = feed.entries(connection, position, size)
+            if not batch:
+                return
+            yield batch
+            position = batch[-1].position
+
+    def advance(self, settled: Settled) -> None:
+        """Move the sink's cursor."""
+        with self.engine.begin() as connection:
+            feed.advance(connection, self.name, settled.position, settled.dead)
+
+
+def _write(task: _Task, lake: Lake, position: int, rows: int) -> tuple[int, str]:
+    """Write files named after the positions in them; returns the events written, and what went wrong."""
+    written = 0
+    for batch in task.batches(position, rows):
+        first, last = (str(entry.position).zfill(_DIGITS) for entry in (batch[0], batch[-1]))
+        lines = b"".join(cloud_event(entry, task.source) + b"\n" for entry in batch)
+        try:
+            lake.write_text(f"{first}-{last}.jsonl", lines.decode())
+        except OSError as error:
+            return written, f"{lake.url} cannot be written to ({type(error).__name__})"
+        task.advance(Settled(batch[-1].position, ()))
+        written += len(batch)
+    return written, ""
+
+
+def _send(task: _Task, sender: WebhookSender, position: int, *, revive: bool) -> tuple[int, str]:
+    """Send events one by one; returns how many were taken, and what went wrong."""
+    revived, problem = _revive(task, sender) if revive else (0, "")
+    if problem:
+        return revived, problem
+    with task.engine.connect() as connection:
+        dead = feed.dead_letters(connection, task.name)
+    queue = Queue.after(task.name, position, dead, sender.policy.stop_after)
+    try:
+        for batch in task.batches(position, _BATCH):
+            for entry in batch:
+                if task.in_time and not queue.receiver_is_down and queue.may_be_sent(entry):
+                    problem = _try(task, sender, queue, entry) or problem
+            task.advance(queue.settled())
+            if queue.receiver_is_down:
+                break
+        queue.end()
+    except GoneError:
+        problem = _disabled(task)
+    task.advance(queue.settled())
+    return revived + queue.delivered, problem
+
+
+def _try(task: _Task, sender: WebhookSender, queue: Queue, entry: Entry) -> str:
+    """Send one event; returns why it was given up, if it was."""
+    try:
+        sender.send(str(entry.event_id), cloud_event(entry, task.source), once=queue.doubtful)
+    except NotTakenError as error:
+        queue.given_up(entry, error.attempts, str(error))
+        return f"the receiver {error}"
+    queue.taken(entry)
+    return ""
+
+
+def _revive(task: _Task, sender: WebhookSender) -> tuple[int, str]:
+    """Send dead letters, customer by customer in order; returns how many were taken, and what went wrong."""
+    with task.engine.connect() as connection:
+        letters = feed.dead_letters(connection, task.name)
+    failing: set[UUID] = set()
+    taken, problem = 0, ""
+    for letter in letters:
+        if letter.golden_id in failing or len(failing) >= sender.policy.stop_after or not task.in_time:
+            continue
+        with task.engine.connect() as connection:
+            entry = feed.entry(connection, letter.position)
+        try:
+            sender.send(str(entry.event_id), cloud_event(entry, task.source))
+        except NotTakenError as error:
+            failing.add(letter.golden_id)
+            problem = f"the receiver {error}"
+        except GoneError:
+            return taken, _disabled(task)
+        else:
+            taken += 1
+            with task.engine.begin() as connection:
+                feed.forget(connection, letter)
+    return taken, problem if len(failing) >= sender.policy.stop_after else ""
+
+
+def _disabled(task: _Task) -> str:
+    reason = (
+        f"The receiver answered 410 Gone and is sent nothing more. `cdm feed retry --sink {task.name}` takes it into "
+        "use again."
+    )
+    with task.engine.begin() as connection:
+        feed.disable(connection, task.name, reason)
+    return reason

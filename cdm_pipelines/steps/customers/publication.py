@@ -1,0 +1,292 @@
+"""The steps from clusters to published customers: stage and audit, then publish.
+
+Belongs here: what is read and loaded, and the verdicts of the audit. Does not belong here: identity, survivorship or
+SQL.
+
+Staging and its audit are one transaction: whatever is staged has passed, so nothing else can ever be published.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Connection, Engine
+
+from cdm_pipelines.contracts.canonical import Entity, attributes
+from cdm_pipelines.golden import SurvivorshipPolicy, load_policy
+from cdm_pipelines.golden.survivorship import survive_in_chunks
+from cdm_pipelines.hub import audit, queries, upkeep
+from cdm_pipelines.hub.parts import Asked
+from cdm_pipelines.hub.publish import Change, Staging, promote, published_from
+from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, Assignment, assign
+from cdm_pipelines.identity.reasons import Causes, Churn, Movement
+from cdm_pipelines.identity.registry import CURRENT
+from cdm_pipelines.quality.thresholds import Thresholds, Verdict, judge
+from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.customers import affected as touched
+from cdm_pipelines.steps.customers.event_reasons import causes, explained
+from cdm_pipelines.steps.linking.linked_with import linked_with
+from cdm_pipelines.steps.stewardship.decisions import corrections
+from cdm_pipelines.store import tables
+from cdm_pipelines.store.keys import RECORD_KEY, positions, record_keys
+from cdm_pipelines.store.lake import Lake
+
+TRANSACTIONS = {Entity.ORDER: "customer_order", Entity.ORDER_LINE: "order_line", Entity.PAYMENT: "payment"}
+
+
+@dataclass(frozen=True)
+class StagedCustomers:
+    """What was staged: counts, what happened to golden ids, and the verdict of each audit.
+
+    Attributes:
+        records: Current source records.
+        customers: Golden customers they are.
+        worked: Customers that were worked through: all, or those that a change touches.
+        identity: Golden ids by what happened to them.
+        churn: Published records whose golden id is another one now.
+        verdicts: By audit.
+    """
+
+    records: int
+    customers: int
+    worked: int
+    identity: Mapping[str, int]
+    churn: Churn
+    verdicts: Mapping[str, Verdict]
+
+    @property
+    def stopped(self) -> bool:
+        """Whether an audit forbids publication, so that nothing was left staged."""
+        return any(verdict.stops for verdict in self.verdicts.values())
+
+
+def stage_customers(
+    engine: Engine, lake: Lake, settings: Settings, *, rebuild: bool = False
+) -> StagedCustomers:
+    """Give clusters their golden ids, choose the golden values, load both into staging and audit them.
+
+    Where it is known what changed since the published version, only customers that the change touches are worked
+    through, to the same outcome. What fails its audit is not left in staging.
+
+    Args:
+        engine: Of the hub.
+        lake: The lake.
+        settings: Where policies are, the size of chunks, the number of threads.
+        rebuild: Whether to work through all customers whatever changed.
+    """
+    policy = load_policy(settings.policies / "survivorship.yaml")
+    made_from = {**touched.versions(lake), **linked_with(lake), "survivorship": policy.fingerprint}
+    with engine.connect() as connection, connection.begin() as transaction:
+        published = published_from(connection)
+        same_rules = published.get("survivorship") == made_from["survivorship"]
+        changed = touched.since(lake, published)
+        happened = causes(connection, published, made_from, changed)
+        work = _Work(connection, lake, settings, policy, made_from, happened)
+        in_part = same_rules and not rebuild and changed is not None
+        done = (work.part(changed) if in_part and changed is not None else None) or work.everything()
+        thresholds = Thresholds.load(settings.policies / "checks.yaml")
+        figures = audit.figures(connection)
+        verdicts = _audit(connection, done.records, figures, thresholds)
+        verdicts |= _moved(done, figures, thresholds, new_model=bool(happened.new_model))
+        identity = {"kept": _kept(figures.customers, done.events), **done.events}
+        staged = StagedCustomers(done.records, figures.customers, done.worked, identity, done.churn, verdicts)
+        if staged.stopped:
+            transaction.rollback()
+    return staged
+
+
+@dataclass(frozen=True)
+class _Done:
+    """Number of records, what happened to ids, number of customers worked through, and churn."""
+
+    records: int
+    events: Counter[str]
+    worked: int
+    churn: Churn
+
+
+@dataclass(frozen=True)
+class _Work:
+    connection: Connection
+    lake: Lake
+    settings: Settings
+    policy: SurvivorshipPolicy
+    made_from: Mapping[str, str]
+    causes: Causes
+
+    def everything(self) -> _Done:
+        """Stage all customers."""
+        parties = tables.records(self.lake, Entity.PARTY)
+        records = parties.read()
+        staging = Staging(self.connection)
+        published = queries.read_crosswalk(self.connection, CROSSWALK_SCHEMA)
+        assignment = assign(
+            touched.apart(tables.clusters(self.lake).read()),
+            queries.read_registry(self.connection, REGISTRY_SCHEMA),
+            published,
+            records.select([*RECORD_KEY, "first_seen"]),
+        )
+        movement = Movement(published, assignment.crosswalk, self.causes)
+        staging.add("golden_id", assignment.registry)
+        staging.add("event", explained(assignment.events, movement, self.lake))
+        staging.add("crosswalk", assignment.crosswalk.append_column("active", records["active"]))
+        self._golden(staging, records, assignment.crosswalk, corrected=corrections(self.connection, parties))
+        for entity, name in TRANSACTIONS.items():
+            table = tables.records(self.lake, entity)
+            if table.exists:
+                staging.add(name, _transactions(entity, table.read(), assignment.crosswalk))
+        rows = staging.finish(self.made_from).rows
+        return _Done(records.num_rows, _events(assignment), rows["customer"], movement.churn())
+
+    def part(self, changed: touched.Since) -> _Done | None:
+        """Stage the customers that a change touches; None where they are too many."""
+        parties, asked = tables.records(self.lake, Entity.PARTY), Asked(self.connection)
+        everyone = parties.read([*RECORD_KEY, "party_kind", "employer_id"])
+        # A set value may begin or cease to hold without a change of any record.
+        corrected = corrections(self.connection, parties)
+        part = touched.touched(asked, self.lake, changed, corrected.select(RECORD_KEY))
+        if part is None:
+            return None
+        own = parties.rows(part.records)
+        assignment = assign(
+            part.clusters,
+            part.registry,
+            part.crosswalk,
+            own.select([*RECORD_KEY, "first_seen"]),
+            newest=part.newest,
+        )
+        moved = touched.moved(assignment.crosswalk, part.crosswalk)
+        employees = touched.employed_by(
+            everyone, pa.concat_tables([moved, changed.parties.rows.select(RECORD_KEY)])
+        )
+        others = touched.others(asked, employees, assignment.crosswalk)
+        crosswalk = pa.concat_tables([assignment.crosswalk, others])
+        records = parties.rows(crosswalk)
+        ids = pa.concat_tables([part.crosswalk, crosswalk])["golden_id"].combine_chunks().unique()
+
+        staging = Staging(self.connection, touched=ids)
+        registry = pa.concat_tables([assignment.registry, touched.registered(asked, others)])
+        concerned = pc.or_(
+            pc.is_in(registry["golden_id"], value_set=ids), pc.not_equal(registry["status"], CURRENT)
+        )
+        staging.add("golden_id", registry.filter(concerned))
+        movement = Movement(part.crosswalk, assignment.crosswalk, self.causes)
+        staging.add("event", explained(assignment.events, movement, self.lake))
+        at = positions(record_keys(crosswalk), record_keys(records))
+        staging.add("crosswalk", crosswalk.append_column("active", records["active"].take(pa.array(at))))
+        employers = touched.golden_of_employers(asked, everyone, records, crosswalk)
+        self._golden(staging, records, crosswalk, corrected=corrected, employers=employers)
+        for entity, name in TRANSACTIONS.items():
+            rows = touched.orders(self.lake, entity, changed, moved)
+            if rows is not None and rows.num_rows:
+                known = (
+                    touched.golden_of_orders(asked, rows, crosswalk) if entity is Entity.ORDER else crosswalk
+                )
+                staging.add(name, _transactions(entity, rows, known))
+        staged = staging.finish(self.made_from).rows
+        churn = movement.churn(queries.count_records(self.connection))
+        return _Done(everyone.num_rows, _events(assignment), staged["customer"], churn)
+
+    def _golden(
+        self,
+        staging: Staging,
+        records: pa.Table,
+        crosswalk: pa.Table,
+        *,
+        corrected: pa.Table,
+        employers: pa.Array | None = None,
+    ) -> None:
+        """Choose the golden values of the customers in a crosswalk, and stage them."""
+        staging.begin("customer")
+        staging.begin("provenance")
+        goldens = survive_in_chunks(
+            records,
+            crosswalk,
+            self.policy,
+            employers=employers,
+            corrected=corrected,
+            chunk_rows=self.settings.chunk_rows,
+            threads=self.settings.threads,
+        )
+        for golden in goldens:
+            staging.add("customer", golden.customer)
+            staging.add("provenance", golden.provenance)
+
+
+def _events(assignment: Assignment) -> Counter[str]:
+    return Counter(assignment.events["event"].to_pylist())
+
+
+def _kept(customers: int, events: Mapping[str, int]) -> int:
+    return customers - sum(events.get(event, 0) for event in ("created", "split", "restored"))
+
+
+def _transactions(entity: Entity, table: pa.Table, crosswalk: pa.Table) -> pa.Table:
+    """Rows of a transaction table as they are published; orders with the golden customer who placed them."""
+    columns = [*RECORD_KEY, "active", *(attribute.name for attribute in attributes(entity))]
+    if entity is Entity.ORDER:
+        at = positions(record_keys(touched.party_of_orders(table)), record_keys(crosswalk))
+        golden = crosswalk["golden_id"].combine_chunks().take(pa.array(at, mask=at < 0))
+        table, columns = table.append_column("golden_id", golden), [*columns, "golden_id"]
+    return table.select(columns)
+
+
+def _audit(
+    connection: Connection, records: int, figures: audit.Figures, thresholds: Thresholds
+) -> dict[str, Verdict]:
+    """Judge what is staged, by name of the check."""
+    problems = audit.audit(connection, records)
+    verdicts = {}
+    for name in ("reconciliation", "uniqueness", "referential_integrity"):
+        texts = [problem.text for problem in problems if problem.audit == name]
+        verdicts[name] = Verdict(passed=not texts, severity="ERROR", text="; ".join(texts) or "in order")
+    verdicts["customer_drift"] = judge(
+        figures.drift,
+        thresholds.customer_drift,
+        f"{figures.customers:,} customers against {figures.published_customers:,} in service: {figures.drift:.1%}",
+    )
+    verdicts["cluster_size"] = judge(
+        figures.largest_customer,
+        thresholds.cluster_size,
+        f"the largest customer is made of {figures.largest_customer:,} records",
+    )
+    verdicts["cluster_size_drift"] = judge(
+        figures.size_drift,
+        thresholds.cluster_size_drift,
+        f"{figures.mean_records:.2f} records in a customer on average against {figures.published_mean_records:.2f} in "
+        f"service: {figures.size_drift:.1%}",
+    )
+    return verdicts
+
+
+def _moved(
+    done: _Done, figures: audit.Figures, thresholds: Thresholds, *, new_model: bool
+) -> dict[str, Verdict]:
+    """Judge how many golden ids changed, by name of the check."""
+    churn, merged = done.churn, done.events["merged"]
+    share = merged / figures.published_customers if figures.published_customers else 0.0
+    why = "; ".join(f"{reason}: {count:,}" for reason, count in churn.moved.items())
+    churn_text = (
+        f"{churn.total:,} of {churn.records:,} records in service have another golden id: {churn.share:.2%}"
+    )
+    merges_text = (
+        f"{merged:,} of {figures.published_customers:,} customers in service are merged: {share:.2%}"
+    )
+    return {
+        "id_churn": thresholds.id_churn.verdict(
+            churn.total, churn.share, f"{churn_text}{f' ({why})' if why else ''}", new_model=new_model
+        ),
+        "merges": thresholds.merges.verdict(merged, share, merges_text, new_model=new_model),
+    }
+
+
+def publish_customers(engine: Engine) -> Mapping[str, Change]:
+    """Publish what is staged, in one transaction; returns what changed per table, ``history`` among them.
+
+    Tables of which much was written are vacuumed afterwards.
+    """
+    done = promote(engine)
+    upkeep.vacuum(engine)
+    return {**done.changes, "history": done.history}

@@ -1,0 +1,198 @@
+"""One file per source with the cells in which its records disagree with their golden customers.
+
+Belongs here: reading records, customers and the cells as delivered, and writing the files. Does not belong here: what
+a disagreement is (publish.corrections).
+
+The files hold personal data, each of one source, and are meant for its owner. They are a pure function of the records
+and of what is published: the same state gives the same bytes.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+from sqlalchemy import Connection, Engine
+
+from cdm_pipelines.contracts import SourceContract
+from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.golden.provenance import EVERYTHING_ELSE
+from cdm_pipelines.hub import linked
+from cdm_pipelines.publish.corrections import CORRECTIONS_SCHEMA, Cell, Disagreement, cells, disagreements
+from cdm_pipelines.steps.customers.export import neutralised
+from cdm_pipelines.store import layout
+from cdm_pipelines.store.keys import composite_keys, positions
+from cdm_pipelines.store.lake import Lake
+from cdm_pipelines.store.tables import records as party_records
+
+_ROWS = 500_000
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """What was written for one source: the file, and the number of cells by ``entity.column``."""
+
+    source: str
+    path: str
+    cells: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        """Cells in all."""
+        return sum(self.cells.values())
+
+
+def write_corrections(engine: Engine, lake: Lake, contracts: Sequence[SourceContract]) -> list[Corrections]:
+    """Write a file per source, whole, in place of the one before; empty but for its header when all agree."""
+    feeding = sorted((c for c in contracts if Entity.PARTY in c.entities), key=lambda c: c.name)
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+        return [
+            _write(lake, source, find_corrections(connection, lake, list(group)))
+            for source, group in groupby(feeding, key=lambda contract: contract.source)
+        ]
+
+
+def find_corrections(
+    connection: Connection,
+    lake: Lake,
+    contracts: Iterable[SourceContract],
+    golden_ids: Sequence[str] | None = None,
+) -> Iterator[pa.Table]:
+    """Tables of ``CORRECTIONS_SCHEMA``, one per contract, ordered by record id and column.
+
+    Args:
+        connection: Inside a transaction, so that all is of one publication.
+        lake: With the records that were published.
+        contracts: The source entities to look at.
+        golden_ids: Only records of these customers; all when None.
+    """
+    for contract in contracts:
+        records = _records(lake, contract)
+        asked = linked.linked_customers(connection, contract.source, contract.entity, golden_ids)
+        with closing(asked) as batches:  # an open COPY would hold up the end of the connection
+            found = [piece for customers in batches for piece in _rows(contract, records, customers)]
+        told = _with_rules(connection, pa.concat_tables([_FOUND.empty_table(), *found]))
+        told = _as_delivered(lake, contract, told).sort_by(
+            [("record_id", "ascending"), ("column", "ascending")]
+        )
+        entity = pa.repeat(pa.scalar(contract.entity), told.num_rows)
+        yield told.append_column("entity", entity).select(CORRECTIONS_SCHEMA.names)
+
+
+_FOUND = pa.schema(
+    [
+        ("record_id", pa.string()),
+        ("column", pa.string()),
+        ("current_value", pa.string()),
+        ("golden_value", pa.string()),
+        ("group", pa.string()),
+        ("golden_id", pa.string()),
+        ("target", pa.string()),
+        ("extract_date", pa.string()),
+    ]
+)
+
+
+def _write(lake: Lake, source: str, tables: Iterable[pa.Table]) -> Corrections:
+    path, counts = layout.source_corrections_path(source), {}
+    with lake.file(path) as file, pa_csv.CSVWriter(file, CORRECTIONS_SCHEMA) as writer:
+        for table in tables:
+            writer.write_table(neutralised(table))
+            for count in pc.value_counts(composite_keys(table, "entity", "column")).to_pylist():
+                counts[count["values"].replace("\x1f", ".")] = count["counts"]
+    return Corrections(source, lake.where(path), dict(sorted(counts.items())))
+
+
+def _records(lake: Lake, contract: SourceContract) -> pa.Table:
+    parts = {part for cell in cells(contract) for part in cell.parts}
+    names = ["source", "entity", "record_id", "extract_date", "party_kind", *sorted(parts)]
+    parties = party_records(lake, Entity.PARTY).read(names)
+    own = pc.and_(pc.equal(parties["source"], contract.source), pc.equal(parties["entity"], contract.entity))
+    return parties.filter(own)
+
+
+def _rows(contract: SourceContract, records: pa.Table, customers: pa.Table) -> Iterator[pa.Table]:
+    """The disagreements of one batch of records, a row each, a table per column."""
+    at = positions(customers["record_id"].combine_chunks(), records["record_id"].combine_chunks())
+    customers = customers.filter(pa.array(at >= 0)).combine_chunks()
+    own = records.take(pa.array(at[at >= 0])).combine_chunks()
+    for one in disagreements(contract, own, customers):
+        yield _table(one, own, customers)
+
+
+def _table(one: Disagreement, own: pa.Table, customers: pa.Table) -> pa.Table:
+    size = len(one.rows)
+    columns = {
+        "record_id": _taken(own, "record_id", one),
+        "column": pa.repeat(one.cell.column.name, size),
+        "current_value": one.standardised,
+        "golden_value": one.golden,
+        "group": _group(one.cell, _taken(own, "party_kind", one)),
+        "golden_id": _taken(customers, "golden_id", one),
+        "target": pa.repeat(one.cell.target, size),
+        "extract_date": _taken(own, "extract_date", one),
+    }
+    return pa.table(columns, schema=_FOUND)
+
+
+def _taken(table: pa.Table, name: str, one: Disagreement) -> pa.Array:
+    return table[name].take(one.rows).combine_chunks()
+
+
+def _group(cell: Cell, party_kind: pa.Array) -> pa.Array:
+    """The group of attributes in which the golden value was chosen; a name may be that of a person or not."""
+    if "organisation_name" not in cell.parts:
+        return pa.repeat(cell.group, len(party_kind))
+    return pc.if_else(pc.equal(party_kind, "organisation"), "organisation", cell.group)
+
+
+def _with_rules(connection: Connection, found: pa.Table) -> pa.Table:
+    """The rule that chose the group of each cell, or everything without a rule of its own."""
+    rules = linked.rules(connection, found["golden_id"])
+    keys = composite_keys(rules, "golden_id", "attribute")
+    everything = pa.repeat(EVERYTHING_ELSE, found.num_rows)
+    own, other = (
+        positions(
+            composite_keys(pa.table({"golden_id": found["golden_id"], "group": group}), "golden_id", "group"),
+            keys,
+        )
+        for group in (found["group"], everything)
+    )
+    at = np.where(own >= 0, own, other)
+    return found.append_column("rule", rules["rule"].combine_chunks().take(pa.array(at, mask=at < 0)))
+
+
+def _as_delivered(lake: Lake, contract: SourceContract, found: pa.Table) -> pa.Table:
+    """The cells as the source delivered them, day by day; standardised where that day is no longer there."""
+    pieces = []
+    for date in pc.unique(found["extract_date"]).to_pylist():
+        of_day = found.filter(pc.equal(found["extract_date"], date))
+        path = layout.standard_path(contract, date, Entity.PARTY)
+        if lake.exists(path):
+            delivered = _originals(lake, path, of_day)
+            at = of_day.schema.get_field_index("current_value")
+            of_day = of_day.set_column(at, "current_value", pc.coalesce(delivered, of_day["current_value"]))
+        pieces.append(of_day)
+    return pa.concat_tables([found.slice(0, 0), *pieces])
+
+
+def _originals(lake: Lake, path: str, found: pa.Table) -> pa.ChunkedArray:
+    """What the day's table holds for each cell, as delivered."""
+    wanted = pc.unique(found["record_id"])
+    names = pc.unique(found["target"]).to_pylist()
+    columns = ["record_id", *(f"{name}_original" for name in names)]
+    kept = [
+        table.filter(pc.is_in(table["record_id"], value_set=wanted))
+        for table in lake.read_batches(path, _ROWS, columns)
+    ]
+    day = pa.concat_tables(kept)
+    at = positions(found["record_id"].combine_chunks(), day["record_id"].combine_chunks())
+    values = pa.chunked_array([pa.nulls(found.num_rows, pa.string())])
+    for name in names:
+        own = day[f"{name}_original"].combine_chunks().cast(pa.string()).take(pa.array(at, mask=at < 0))
+        values = pc.if_else(pc.equal(found["target"], name), own, values)
+    return values

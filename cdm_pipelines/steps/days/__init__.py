@@ -1,0 +1,1 @@
+"""A day of a source: what has arrived, from landing to standard, quarantine and corrections, current records."""

@@ -1,0 +1,123 @@
+"""The quarantine as a person works with it: an overview, reasons, rows out as CSV, corrected rows back in.
+
+Belongs here: reading and writing the lake's quarantine. Does not belong here: rules, or how CSV is made harmless
+(quality).
+"""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from cdm_pipelines.contracts import SourceContract
+from cdm_pipelines.contracts.catalogue import all_contracts, contract_named, contracts_of
+from cdm_pipelines.quality import export_quarantine, read_corrections
+from cdm_pipelines.settings import Settings
+from cdm_pipelines.store import layout
+from cdm_pipelines.store.arrow import to_frame, to_table
+from cdm_pipelines.store.lake import Lake
+
+ORIGIN = ["_sha256", "_row"]
+
+
+class QuarantineError(ValueError):
+    """What was asked is not there; the message says what is."""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """Corrected rows that were taken back."""
+
+    contract: SourceContract
+    date: str
+    rows: int
+
+
+def overview(settings: Settings, source: str = "", date: str = "") -> list[dict[str, object]]:
+    """Quarantined rows and repaired cells per source entity, day and rule."""
+    lake = Lake(settings.lake_url)
+    found: list[dict[str, object]] = []
+    for contract in contracts_of(source) if source else all_contracts():
+        for day in layout.days(lake, "quarantine", contract):
+            if date in ("", day):
+                rows = _rules(lake, layout.quarantine_path(contract, day))
+                cells = Counter(lake.read(layout.repairs_path(contract, day), ["rule"])["rule"].to_pylist())
+                found += [
+                    {"source": contract.name, "date": day, "rule": r, "rows": rows[r], "cells": cells[r]}
+                    for r in sorted(rows.keys() | cells.keys())
+                ]
+    return found
+
+
+def _rules(lake: Lake, path: str) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for text in lake.read(path, ["_reasons"])["_reasons"].to_pylist():
+        counts.update({reason["rule"] for reason in json.loads(text)})
+    return counts
+
+
+def reasons(settings: Settings, name: str, date: str = "", limit: int = 20) -> list[dict[str, object]]:
+    """Why rows were rejected, a line per reason, without any value of theirs."""
+    lake, contract = Lake(settings.lake_url), contract_named(name)
+    found: list[dict[str, object]] = []
+    for day in layout.days(lake, "quarantine", contract):
+        if date in ("", day):
+            table = lake.read(layout.quarantine_path(contract, day), ["_file", "_row", "_reasons"])
+            for row in table.to_pylist():
+                found += [
+                    {"file": row["_file"], "row": row["_row"], **r} for r in json.loads(row["_reasons"])
+                ]
+            if len(found) >= limit:
+                break
+    return found[:limit]
+
+
+def export_rows(settings: Settings, name: str, date: str, out: Path) -> int:
+    """Write a day's rejected rows as CSV, reasons beside them; returns their number.
+
+    Raises:
+        QuarantineError: Nothing of that day is in quarantine.
+    """
+    lake, contract = Lake(settings.lake_url), contract_named(name)
+    path = layout.quarantine_path(contract, date)
+    if not lake.exists(path) or not lake.count(path):
+        raise QuarantineError(f"{name} has no quarantined rows of {date}. See `cdm quarantine list`.")
+    frame = to_frame(lake.read(path))
+    out.write_bytes(export_quarantine(frame))
+    return len(frame)
+
+
+def accept_corrections(settings: Settings, file: Path) -> Accepted:
+    """Take corrected rows back: from now on they replace the delivered ones whenever their day is run.
+
+    Raises:
+        QuarantineError: The file is no export of the quarantine, or its rows are not in quarantine any more.
+    """
+    lake = Lake(settings.lake_url)
+    corrected = read_corrections(file.read_bytes())
+    for contract in all_contracts():
+        for date in layout.days(lake, "quarantine", contract):
+            held = to_frame(lake.read(layout.quarantine_path(contract, date), ORIGIN))
+            rows = corrected.merge(held, on=ORIGIN, how="inner")
+            if len(rows):
+                _keep(lake, contract, date, rows)
+                return Accepted(contract, date, len(rows))
+    raise QuarantineError(
+        f"{file.name}: none of its rows is in quarantine. Start from `cdm quarantine export` and keep the columns "
+        "_sha256 and _row as they are."
+    )
+
+
+def _keep(lake: Lake, contract: SourceContract, date: str, rows: pd.DataFrame) -> None:
+    """Add to the day's corrections; a row that is corrected again replaces its earlier correction."""
+    path = layout.corrections_path(contract, date)
+    new = to_table(rows)
+    if lake.exists(path):
+        earlier = to_frame(lake.read(path))
+        kept = earlier.merge(rows[ORIGIN], on=ORIGIN, how="left", indicator=True)
+        kept = kept[kept["_merge"] == "left_only"].drop(columns="_merge")
+        new = pa.concat_tables([to_table(kept), new], promote_options="default")
+    lake.write(path, new.sort_by([("_sha256", "ascending"), ("_row", "ascending")]))

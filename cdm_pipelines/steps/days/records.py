@@ -1,0 +1,255 @@
+"""The step that makes ``records/*`` from all standardised days.
+
+Belongs here: finding the days in the lake and writing the state. Does not belong here: which version wins (records).
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import groupby
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdm_pipelines.contracts import SourceContract
+from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.records import Partition, current_state, records_schema, resolve_order_parties
+from cdm_pipelines.records.advance import AnewError, advance, follow
+from cdm_pipelines.records.orders import orders_concerned, parties_concerned
+from cdm_pipelines.store import tables
+from cdm_pipelines.store.keys import RECORD_KEY, having
+from cdm_pipelines.store.lake import Lake
+from cdm_pipelines.store.layered import Layered, Mark
+from cdm_pipelines.store.layout import (
+    CONTENT,
+    FINGERPRINT,
+    made_path,
+    quarantine_path,
+    records_path,
+    standard_days,
+    standard_path,
+)
+
+_PARTIES = records_path(Entity.PARTY)
+
+
+@dataclass(frozen=True)
+class Built:
+    """What came of it: counts, and a fingerprint of all that went in."""
+
+    rows: int
+    active: int
+    partitions: int
+    by_source: dict[str, int]
+    fingerprint: str
+    changed: int
+
+
+def build_records(
+    lake: Lake, contracts: Sequence[SourceContract], entities: Sequence[Entity], *, rebuild: bool = False
+) -> Built:
+    """Bring the current state of each canonical entity up to the days that there are.
+
+    Days that are later than all that the state was made from are added to it; anything else makes it anew from all
+    days. The outcome is the same, and later steps are told which records changed.
+
+    Args:
+        lake: The lake.
+        contracts: Of the sources that deliver the entities.
+        entities: The canonical entities.
+        rebuild: Whether to make the state anew whatever has come.
+    """
+    rows = active = days = changed = 0
+    by_source: Counter[str] = Counter()
+    digest = sha256()
+    for entity in entities:
+        partitions = list(_partitions(lake, contracts, entity))
+        made_from = {partition.path: _fingerprint(lake, partition) for partition in partitions}
+        days += len(partitions)
+        digest.update("".join(f"{path} {mark}\n" for path, mark in made_from.items()).encode())
+        if entity is Entity.ORDER:  # whose order it is depends on the parties
+            made_from |= _parties_mark(lake)
+        table = tables.records(lake, entity)
+        before = None if rebuild else _made_from(lake, entity, table)
+        if before != made_from:
+            changed += _bring_up(lake, entity, partitions, made_from, before)
+            made = {"mark": str(table.mark), "partitions": made_from, **_counts(table)}
+            lake.write_text(made_path(entity), json.dumps(made, indent=1))
+        counts = json.loads(lake.read_text(made_path(entity)))
+        rows += sum(counts["by_source"].values())
+        active += counts["active"]
+        by_source.update(counts["by_source"])
+    return Built(rows, active, days, dict(sorted(by_source.items())), digest.hexdigest()[:16], changed)
+
+
+def _counts(table: Layered) -> dict[str, object]:
+    """Records by source entity, and how many of them are active."""
+    state = table.read(["source", "entity", "active"])
+    counted = state.group_by(["source", "entity"]).aggregate([([], "count_all")]).to_pylist()
+    found = {f"{row['source']}/{row['entity']}": row["count_all"] for row in counted}
+    return {"by_source": dict(sorted(found.items())), "active": pc.sum(state["active"]).as_py() or 0}
+
+
+def _made_from(lake: Lake, entity: Entity, table: Layered) -> dict[str, str] | None:
+    """Fingerprints of the days that a state was made from, by path; None where there is no whole state."""
+    if not table.exists or not lake.exists(made_path(entity)):
+        return None
+    if table.schema != _schema(entity):
+        return None
+    made = json.loads(lake.read_text(made_path(entity)))
+    found: dict[str, str] = made["partitions"]
+    return found if made["mark"] == str(table.mark) and "by_source" in made else None
+
+
+def _bring_up(
+    lake: Lake,
+    entity: Entity,
+    partitions: list[Partition],
+    made_from: Mapping[str, str],
+    before: Mapping[str, str] | None,
+) -> int:
+    """Make the state that of the given days; returns the number of records that changed."""
+    table = tables.records(lake, entity)
+    schema = _schema(entity)
+    if before is not None:
+        with suppress(AnewError):
+            added = _added(lake, entity, partitions, made_from, before)
+            if entity is Entity.ORDER:
+                added = _placed_anew(lake, added, before)
+            table.update(added)
+            return int(added.num_rows)
+    states: Iterable[pa.Table] = current_state(entity, partitions, lake.read)
+    if entity is Entity.ORDER:
+        parties = _parties(lake)
+        states = (resolve_order_parties(state, parties).cast(schema) for state in states)
+    return table.put(states, schema, sha256(json.dumps(made_from).encode()).hexdigest()[:16])
+
+
+def _added(
+    lake: Lake,
+    entity: Entity,
+    partitions: list[Partition],
+    made_from: Mapping[str, str],
+    before: Mapping[str, str],
+) -> pa.Table:
+    """The records that new days change.
+
+    Raises:
+        AnewError: A day is not later than those that are in the state, has changed or is gone.
+    """
+    known = {path: fingerprint for path, fingerprint in before.items() if path != _PARTIES}
+    if any(made_from.get(path) != fingerprint for path, fingerprint in known.items()):
+        raise AnewError("a day has changed")
+    state: pa.Table | None = None
+    # Only a snapshot tells of records that it does not hold.
+    whole = any(p.delivery == "snapshot" and p.path not in before for p in partitions)
+    columns = None if whole else [*RECORD_KEY, "first_seen"]
+    pieces = [records_schema(entity).empty_table()]
+    by_name = sorted(partitions, key=lambda p: (p.source, p.entity, p.date))
+    for (source, name), group in groupby(by_name, key=lambda p: (p.source, p.entity)):
+        days = list(group)
+        new = [day for day in days if day.path not in before]
+        latest = max((day.date for day in days if day.path in before), default=None)
+        if not new:
+            continue
+        if not follow(new, latest):
+            raise AnewError("an earlier day has come")
+        (made,) = current_state(entity, new, lake.read)
+        if state is None:
+            state = tables.records(lake, entity).read(columns or records_schema(entity).names)
+        own = state.filter(pc.and_(pc.equal(state["source"], source), pc.equal(state["entity"], name)))
+        pieces.append(advance(own, made, new[-1]))
+    return pa.concat_tables(pieces)
+
+
+def _placed_anew(lake: Lake, added: pa.Table, before: Mapping[str, str]) -> pa.Table:
+    """New and changed orders with the party behind them, and others that have another party now.
+
+    Raises:
+        AnewError: It is not known which parties changed.
+    """
+    parties, table = _parties(lake), tables.records(lake, Entity.ORDER)
+    changes = (
+        tables.records(lake, Entity.PARTY).since(Mark.parse(before[_PARTIES])) if before[_PARTIES] else None
+    )
+    if changes is None:
+        raise AnewError("it is not known which parties changed")
+    names = records_schema(Entity.ORDER).names
+    state = table.read()
+    suspects = state.filter(
+        pc.and_(
+            pc.invert(having(state, added, RECORD_KEY)),
+            orders_concerned(state, changes.rows, changes.gone),
+        )
+    )
+    orders = pa.concat_tables([added.select(names), suspects.select(names)])
+    placed = resolve_order_parties(orders, parties_concerned(orders, parties)).cast(_schema(Entity.ORDER))
+    own, others = placed.slice(0, added.num_rows), placed.slice(added.num_rows)
+    keys = ("party_entity", "party_record_id")
+    stays = pc.equal(
+        *(
+            pc.binary_join_element_wise(*(pc.fill_null(t[key], "") for key in keys), "/")
+            for t in (others, suspects)
+        )
+    )
+    return pa.concat_tables([own, others.filter(pc.invert(stays))])
+
+
+def _partitions(lake: Lake, contracts: Sequence[SourceContract], entity: Entity) -> Iterator[Partition]:
+    for contract in contracts:
+        if entity not in contract.entities:
+            continue
+        for date in standard_days(lake, contract, entity):
+            yield Partition(
+                contract.source,
+                contract.entity,
+                date,
+                standard_path(contract, date, entity),
+                contract.delivery.value,
+                held_back=_held_back(lake, contract, date),
+            )
+
+
+def _held_back(lake: Lake, contract: SourceContract, date: str) -> pa.Array | None:
+    """Ids of the records that a day delivered but that were quarantined: they are not absent."""
+    path = quarantine_path(contract, date)
+    if not lake.exists(path) or lake.count(path) == 0:
+        return None
+    keys = lake.read(path, list(contract.key))
+    ids = pc.binary_join_element_wise(*(keys[name] for name in contract.key), "|")
+    return ids.drop_null().combine_chunks()
+
+
+def _fingerprint(lake: Lake, partition: Partition) -> str:
+    """Changes when anything changes that the state takes from a day."""
+    notes = lake.notes(partition.path)
+    held_back = partition.held_back.to_pylist() if partition.held_back is not None else []
+    made_from = [partition.delivery, notes.get(FINGERPRINT, ""), notes.get(CONTENT, ""), *sorted(held_back)]
+    return sha256(json.dumps(made_from).encode()).hexdigest()[:16]
+
+
+def _schema(entity: Entity) -> pa.Schema:
+    """Columns of the state of an entity."""
+    schema = records_schema(entity)
+    if entity is not Entity.ORDER:
+        return schema
+    nobody = records_schema(Entity.PARTY).empty_table()
+    return resolve_order_parties(schema.empty_table(), nobody).schema
+
+
+def _parties(lake: Lake) -> pa.Table:
+    columns = ["source", "entity", "record_id", "active", "first_seen", "email"]
+    parties = tables.records(lake, Entity.PARTY)
+    return (
+        parties.read(columns)
+        if parties.exists
+        else records_schema(Entity.PARTY).empty_table().select(columns)
+    )
+
+
+def _parties_mark(lake: Lake) -> dict[str, str]:
+    parties = tables.records(lake, Entity.PARTY)
+    return {_PARTIES: str(parties.mark) if parties.exists else ""}

@@ -1,0 +1,1 @@
+"""Linking: of the current party records, of any files; models through time, explanation, evaluation."""

@@ -1,0 +1,121 @@
+"""Is everything in order: contracts, policies, dictionary (``cdm check``) and the platform (``cdm doctor``).
+
+Belongs here: trying things and saying what to do. Does not belong here: the rules themselves.
+"""
+
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import fsspec
+from sqlalchemy import text
+
+from cdm_pipelines.contracts import ContractError, load_contracts
+from cdm_pipelines.contracts.catalogue import DEFS
+from cdm_pipelines.contracts.dictionary import render_dictionary
+from cdm_pipelines.contracts.model import PartyKind
+from cdm_pipelines.golden import PolicyError, load_policy
+from cdm_pipelines.hub.connection import open_hub
+from cdm_pipelines.hub.errors import HubError
+from cdm_pipelines.hub.migrate import migrate, version
+from cdm_pipelines.linkage import LinkageError, LinkagePolicy
+from cdm_pipelines.publish.policy import FeedPolicy, FeedPolicyError
+from cdm_pipelines.quality.thresholds import Thresholds, ThresholdsError
+from cdm_pipelines.settings import Settings, root
+from cdm_pipelines.store.lake import Lake
+
+DICTIONARY = Path("docs") / "data-dictionary.md"
+UI_PORT = 3000
+
+
+def check_configuration(settings: Settings, *, write: bool = False) -> list[str]:
+    """Problems of contracts, policies and the data dictionary, in words; writes the dictionary anew when told to."""
+    problems = []
+    try:
+        rendered = render_dictionary(load_contracts(DEFS))
+    except ContractError as error:
+        return [str(error)]
+    target = root() / DICTIONARY
+    if write:
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(rendered, encoding="utf-8")
+    elif not target.exists() or target.read_text(encoding="utf-8") != rendered:
+        problems.append(f"{DICTIONARY} is not what the contracts say. Run `cdm check --write` and commit it.")
+    policies: list[tuple[Callable[[Path], object], str]] = [
+        *((LinkagePolicy.load, f"linkage/{kind}.yaml") for kind in PartyKind),
+        (load_policy, "survivorship.yaml"),
+        (Thresholds.load, "checks.yaml"),
+        (FeedPolicy.load, "change_feed.yaml"),
+    ]
+    for load, name in policies:
+        try:
+            load(settings.policies / name)
+        except (FeedPolicyError, LinkageError, PolicyError, ThresholdsError) as error:
+            problems.append(str(error))
+    return problems
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was tried."""
+
+    what: str
+    well: bool
+    finding: str
+    fix: str = ""
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Try everything the pipeline needs."""
+    return list(_findings(settings))
+
+
+def _findings(settings: Settings) -> Iterator[Finding]:
+    running = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("Python", (3, 11) <= sys.version_info[:2] < (3, 14), running, "Python 3.11, 3.12 or 3.13")
+    yield _landing(settings)
+    yield _lake(settings)
+    yield _hub(settings)
+    problems = check_configuration(settings)
+    yield Finding(
+        "contracts and policies", not problems, problems[0] if problems else "in order", "`cdm check`"
+    )
+    with socket.socket() as probe:
+        free = probe.connect_ex(("127.0.0.1", UI_PORT)) != 0
+    finding = "free" if free else "in use: perhaps the UI is running"
+    yield Finding(f"port {UI_PORT}", True, finding, "" if free else "`cdm up --port 3001`")
+
+
+def _landing(settings: Settings) -> Finding:
+    try:
+        filesystem, path = fsspec.core.url_to_fs(settings.landing_url)
+        there = bool(filesystem.exists(path))
+    except Exception as error:
+        return Finding("landing", False, type(error).__name__, "Check CDM_LANDING_URL and its access rights.")
+    fix = "" if there else "Create it, or set CDM_LANDING_URL."
+    return Finding("landing", there, settings.landing_url if there else "does not exist", fix)
+
+
+def _lake(settings: Settings) -> Finding:
+    try:
+        lake = Lake(settings.lake_url)
+        lake.write_text("doctor.txt", "well")
+        lake.delete("doctor.txt")
+    except Exception as error:
+        return Finding("lake", False, type(error).__name__, "Check CDM_LAKE_URL and its access rights.")
+    return Finding("lake", True, settings.lake_url)
+
+
+def _hub(settings: Settings) -> Finding:
+    try:
+        with open_hub(settings) as engine:
+            migrate(engine)
+            with engine.connect() as connection:
+                server = connection.execute(text("SHOW server_version")).scalar_one()
+                schema = version(connection)
+    except HubError as error:
+        return Finding("PostgreSQL", False, str(error).partition("\n")[0], "See the message.")
+    kind = "own server" if settings.database_url else "embedded"
+    return Finding("PostgreSQL", True, f"{server}, {kind}, hub version {schema}")

@@ -1,0 +1,1 @@
+"""Finding the customer whom a person means."""

@@ -1,0 +1,165 @@
+"""Finding the customer whom a person means: by name, phone, e-mail, address, order number or any id, typos included.
+
+Belongs here: reading what was typed, and the answer. Does not belong here: who may be meant (``hub.search``), the
+weights by which they are ranked (``steps.search.rank``).
+"""
+
+import re
+from dataclasses import dataclass
+from uuid import UUID
+
+import pyarrow as pa
+from sqlalchemy import Connection
+
+from cdm_pipelines.hub import queries
+from cdm_pipelines.hub import search as hub
+from cdm_pipelines.hub.queries import Row
+from cdm_pipelines.hub.search import Query
+from cdm_pipelines.standardise import email, phone
+from cdm_pipelines.standardise.given_name import is_initials
+from cdm_pipelines.standardise.person_words import prefix_of
+from cdm_pipelines.standardise.place import read_postcode
+from cdm_pipelines.steps.search.rank import COMPARED, Models, Ranked, rank
+
+_ADDRESS = re.compile(r"\S*@\S*")
+_DUTCH_POSTCODE = re.compile(
+    r"\b(?P<code>[1-9]\d{3}\s?(?P<letters>[a-z]{2}))\b(?P<more>\s+[^\W\d])?(?:\W+(?P<number>\d{1,5})(?!\d)\S*)?",
+    re.IGNORECASE,
+)
+_OTHER_POSTCODE = re.compile(r"(?P<code>\d{4,5})(?:\s+(?P<number>\d{1,5})\w?)?")
+_DAY_FIRST = re.compile(r"\b(\d{1,2})[-/.](\d{1,2})[-/.]((?:18|19|20)\d\d)\b")
+_YEAR_FIRST = re.compile(r"\b((?:18|19|20)\d\d)-(\d{2})-(\d{2})\b")
+_YEAR = re.compile(r"(?<![\d-])(?:18|19|20)\d\d(?![\d-])")
+_PHONE = re.compile(r"(?:\+|\(|\b)\d[\d\s()./-]{5,}\d\b")
+_TIES = 30  # customers among whom equal scores are put in order of name
+_WORD = re.compile(r"[^\s,;:]+")
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A customer who was found.
+
+    Attributes:
+        golden_id: Current golden id.
+        score: Match weight in bits between what was typed and the customer, as linkage weighs records; without a
+            fitted model, likeness from 0 to 1; None where an id or a number names the customer.
+        why: What agrees, in words, without values.
+        card: By what a person recognises the customer; see :func:`hub.queries.cards`.
+    """
+
+    golden_id: UUID
+    score: float | None
+    why: str
+    card: Row
+
+
+def find(
+    connection: Connection, text: str, models: Models | None = None, *, limit: int = 10, country: str = "NL"
+) -> list[Hit]:
+    """Find customers by whatever a person types; the best first.
+
+    Args:
+        connection: Of a migrated hub.
+        text: Name, e-mail, phone, postcode with house number, order number, golden id of any age, or id of a source
+            record; several of them together narrow the search.
+        models: The kept linkage models, loaded once; without them likeness ranks.
+        limit: Most customers to return.
+        country: ISO 3166-1 alpha-2, whose national phone numbers are meant.
+    """
+    query = read(text, country)
+    found = {one.golden_id: one.reasons for one in hub.candidates(connection, query)} if query.text else {}
+    if any(reasons & hub.IDS for reasons in found.values()):
+        ranked = [Ranked(one, None, " and ".join(sorted(reasons))) for one, reasons in found.items()]
+    else:
+        known = hub.rows(connection, found, COMPARED) if found else {}
+        ranked = rank(query, {one: (row, found[one]) for one, row in known.items()}, models)
+    best = {one.golden_id: one for one in sorted(ranked, key=_by_score)[: max(limit, _TIES)]}
+    rows = queries.cards(connection, best)
+    hits = [Hit(one, best[one].score, best[one].why, card) for one, card in rows.items()]
+    return sorted(hits, key=_order)[:limit]
+
+
+def _by_score(ranked: Ranked) -> tuple[float, str]:
+    return -(ranked.score or 0.0), str(ranked.golden_id)
+
+
+def _order(hit: Hit) -> tuple[float, bool, str, str]:
+    score = 0.0 if hit.score is None else round(hit.score, 3)
+    return -score, hit.card["status"] != "active", str(hit.card["name"]), str(hit.golden_id)
+
+
+def read(text: str, country: str = "NL") -> Query:
+    """Take apart what a person typed."""
+    text = " ".join(text.split())
+    rest = text
+    address, rest = _taken(_ADDRESS, rest)
+    place, rest = _place(rest)
+    birth, rest = _birth(rest)
+    number, rest = _taken(_PHONE, rest)
+    if not birth and not number:
+        birth, rest = _taken(_YEAR, rest)
+    words, initials = _names(rest)
+    return Query(
+        text,
+        email=_email(address),
+        phone=_phone(number, country),
+        postcode=place[0],
+        house_number=place[1],
+        birth=birth,
+        words=tuple(words),
+        initials=tuple(initials),
+        name=tuple(_WORD.findall(rest)),
+    )
+
+
+def _taken(pattern: re.Pattern[str], text: str) -> tuple[str, str]:
+    """What a pattern finds, and the text without it."""
+    found = pattern.search(text)
+    return (found[0], f"{text[: found.start()]} {text[found.end() :]}") if found else ("", text)
+
+
+def _email(text: str) -> str:
+    standard = email.read(pa.array([text]))[0][0].as_py() if text else None
+    return str(standard or text.lower().strip(".,;<>"))
+
+
+def _phone(text: str, country: str) -> str:
+    if not text:
+        return ""
+    standard = phone.read(pa.array([text]), pa.array([country]))[0][0].as_py()
+    digits = re.sub(r"[^\d+]", "", text)
+    return str(standard or re.sub("^00", "+", digits))
+
+
+def _place(text: str) -> tuple[tuple[str, str], str]:
+    found = _DUTCH_POSTCODE.search(text)
+    if found and not (found["more"] and prefix_of(found["letters"])):  # 1971 de Vries
+        rest = f"{text[: found.start()]} {found['more'] or ''}{text[found.end() :]}"
+        return (read_postcode(found["code"], "NL")[0] or "", found["number"] or ""), rest
+    found = _OTHER_POSTCODE.fullmatch(text.strip())
+    if found and not _YEAR.fullmatch(text.strip()):
+        return (found["code"], found["number"] or ""), ""
+    return ("", ""), text
+
+
+def _birth(text: str) -> tuple[str, str]:
+    for pattern, order in ((_DAY_FIRST, (3, 2, 1)), (_YEAR_FIRST, (1, 2, 3))):
+        found = pattern.search(text)
+        if found:
+            digits = "".join(found[part].zfill(2) for part in order)
+            return digits, f"{text[: found.start()]} {text[found.end() :]}"
+    return "", text
+
+
+def _names(text: str) -> tuple[list[str], list[str]]:
+    """Words to look up, without prefixes of surnames where there are others, and initials."""
+    words, initials, prefixes = [], [], []
+    for token in _WORD.findall(text):
+        letters = [letter for letter in token if letter.isalnum()]
+        if len(letters) == 1 or ("." in token and is_initials(token)):
+            initials.append(letters[0])
+        elif prefix_of(token) is not None:
+            prefixes.append(token)
+        elif letters:
+            words.append(token)
+    return (words or ([] if initials else prefixes)), initials

@@ -1,0 +1,264 @@
+"""Ranking who was found: what was typed is a record, and linkage weighs it against each candidate.
+
+Belongs here: the record that was typed, its match weights, and likeness where no model is fitted. Does not belong
+here: finding candidates (``hub.search``), weighing (``linkage``).
+
+What was typed agrees on little, so that weights are low; their order is what counts. A value that lost against the
+golden one, and by which a customer was found, counts as the customer's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Self
+from uuid import UUID
+
+import numpy as np
+import pyarrow as pa
+from rapidfuzz import fuzz
+
+from cdm_pipelines.contracts.model import PartyKind
+from cdm_pipelines.hub.search import ADDRESS, EMAIL, PHONE, Query
+from cdm_pipelines.linkage import LinkageModel, LinkagePolicy
+from cdm_pipelines.linkage.compare.comparers import Comparer
+from cdm_pipelines.linkage.encode.records import encode
+from cdm_pipelines.linkage.model.fellegi_sunter import Scorer
+from cdm_pipelines.linkage.policy.spec import Comparison, GivenNameComparison, SurnameComparison
+from cdm_pipelines.settings import Settings
+from cdm_pipelines.standardise.person_name import PersonName, read_full
+from cdm_pipelines.store import layout
+from cdm_pipelines.store.lake import Lake
+
+Row = Mapping[str, str | None]
+Found = tuple[Row, set[str]]
+COMPARED = (
+    *("party_kind", "given_name", "initials", "surname_prefix", "surname", "gender", "birth_date"),
+    *("organisation_name", "trade_name", "postcode", "house_number", "house_addition", "street", "city"),
+    *("email", "phone", "mobile"),
+)
+"""Columns of a customer that what was typed is compared with."""
+_MOST = 30  # candidates that are weighed: those most like what was typed
+_QUERY, _CANDIDATE = "typed", "candidate"  # names of the two sources; candidates sort first
+_NAMES = (
+    (("surname", "organisation_name", "trade_name"), 1.0),
+    (("given_name", "initials"), 0.95),
+    (("city",), 0.8),
+)
+"""What a word may be, and how much its likeness counts."""
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A candidate with its score and what agrees."""
+
+    golden_id: UUID
+    score: float | None
+    why: str
+
+
+@dataclass(frozen=True)
+class Models:
+    """The kept models of persons and organisations, with their policies; a kind without a model is left out."""
+
+    by_kind: Mapping[str, tuple[LinkagePolicy, LinkageModel]]
+
+    @classmethod
+    def load(cls, lake: Lake, settings: Settings) -> Self:
+        """Read them once; a search is too short to do so each time."""
+        found = {}
+        for kind in PartyKind:
+            if lake.exists(layout.model_path(kind)):
+                policy = LinkagePolicy.load(settings.policies / "linkage" / f"{kind}.yaml")
+                model = LinkageModel.from_json(lake.read_text(layout.model_path(kind)))
+                if model.policy == policy.fingerprint:
+                    found[str(kind)] = (policy, model)
+        return cls(found)
+
+
+def rank(query: Query, found: Mapping[UUID, Found], models: Models | None) -> list[Ranked]:
+    """Score all candidates, by match weight where every kind among them has a model, else by likeness."""
+    kinds = {str(row["party_kind"]) for row, _ in found.values()}
+    like = [
+        Ranked(one, _likeness(query, row, reasons), _reason(reasons)) for one, (row, reasons) in found.items()
+    ]
+    if models is None or not kinds <= models.by_kind.keys():
+        return like
+    if len(like) > _MOST:
+        best = sorted(like, key=lambda one: (-(one.score or 0.0), str(one.golden_id)))[:_MOST]
+        found = {one.golden_id: found[one.golden_id] for one in best}
+    ranked: list[Ranked] = []
+    for kind in sorted(kinds):
+        mine = {one: held for one, held in found.items() if held[0]["party_kind"] == kind}
+        ranked += _weighed(query, mine, *models.by_kind[kind])
+    return ranked
+
+
+def _asked(policy: LinkagePolicy, query: Query) -> LinkagePolicy:
+    """The comparisons that what was typed can make; the others would be missing, and weigh nothing."""
+    typed = {
+        *(
+            ("given_name", "initials", "surname", "organisation_name", "city")
+            if query.words or query.initials
+            else ()
+        ),
+        *(("email",) if query.email else ()),
+        *(("phone",) if query.phone else ()),
+        *(("postcode", "house_number") if query.postcode else ()),
+        *(("birth_date",) if query.birth else ()),
+    }
+    comparisons = {
+        name: _in_order(one)
+        for name, one in policy.comparisons.items()
+        if typed & {policy.columns[column].column for column in (*one.reads, *one.reads_optionally)}
+    }
+    needed = {column for one in comparisons.values() for column in (*one.reads, *one.reads_optionally)}
+    columns = {name: column for name, column in policy.columns.items() if name in needed}
+    return policy.model_copy(update={"comparisons": comparisons, "columns": columns, "derived": {}})
+
+
+def _in_order(comparison: Comparison) -> Comparison:
+    """A comparison of names that does not look for swapped ones: what was typed is read in both orders."""
+    match comparison:
+        case GivenNameComparison():
+            return comparison.model_copy(update={"surname": None})
+        case SurnameComparison():
+            return comparison.model_copy(update={"given_name": None})
+        case _:
+            return comparison
+
+
+def _reason(reasons: set[str]) -> str:
+    return " and ".join(sorted(reasons))
+
+
+def _weighed(
+    query: Query, found: Mapping[UUID, Found], policy: LinkagePolicy, model: LinkageModel
+) -> list[Ranked]:
+    policy = _asked(policy, query)
+    typed: list[Row] = []
+    of_candidate: list[int] = []
+    held = []
+    for place, (row, reasons) in enumerate(found.values()):
+        held.append({**row, **_overlaid(query, reasons)})
+        for reading in _readings(query, row):
+            typed.append(reading)
+            of_candidate.append(place)
+    records = encode(_table(held, typed, policy), policy, 1)
+    comparer = Comparer(records, policy)
+    scorer = Scorer(_of_these(model, comparer), comparer)
+    left = np.array(of_candidate, dtype=np.int32)
+    right = np.arange(len(held), len(held) + len(typed), dtype=np.int32)
+    packed = comparer.packed(left, right)
+    weight = scorer(left, right, packed).weight
+    levels = comparer.packing.unpack(packed)
+    ranked = []
+    for place, (golden_id, (_, reasons)) in enumerate(found.items()):
+        mine = np.flatnonzero(left == place)
+        best = mine[np.argmax(weight[mine])]
+        agree = [
+            f"{name} {compared.labels[level]}"
+            for (name, compared), level in zip(comparer.by_name.items(), levels[best], strict=True)
+            if level > 0
+        ]
+        ranked.append(Ranked(golden_id, float(weight[best]), ", ".join(agree) or _reason(reasons)))
+    return ranked
+
+
+def _overlaid(query: Query, reasons: set[str]) -> dict[str, str]:
+    """Values of the query by which the customer was found, be they golden or lost."""
+    values = {EMAIL: {"email": query.email}, ADDRESS: {"postcode": query.postcode}}
+    found: dict[str, str] = {}
+    for reason in reasons & values.keys():
+        found |= values[reason]
+    if ADDRESS in reasons and query.house_number:
+        found["house_number"] = query.house_number
+    if PHONE in reasons and query.phone.startswith("+"):
+        found["phone"] = query.phone
+    return found
+
+
+def _readings(query: Query, row: Row) -> list[Row]:
+    """The record that was typed; a name in either order, and without the words that are the candidate's town."""
+    facts = {
+        "email": query.email,
+        "phone": query.phone,
+        "postcode": query.postcode,
+        "house_number": query.house_number,
+        "birth_date": query.birth.ljust(8, "0") if query.birth else "",
+    }
+    town = (row["city"] or "").lower().split()
+    words = [word for word in query.name if word.lower() not in town]
+    if len(words) < len(query.name):
+        facts["city"] = row["city"] or ""
+    if row["party_kind"] == PartyKind.ORGANISATION:
+        return [{**facts, "organisation_name": " ".join(words)}]
+    readings = [_read(" ".join(words))]
+    if len(words) > 1:
+        readings.append(_read(f"{' '.join(words[:-1])}, {words[-1]}"))
+    return [{**facts, **name} for name in readings]
+
+
+@lru_cache(maxsize=1000)
+def _read(name: str) -> Row:
+    read = read_full(name, "NL") if name else PersonName()
+    return {
+        "given_name": read.given,
+        "initials": read.initials,
+        "surname_prefix": read.prefix,
+        "surname": read.surname,
+    }
+
+
+def _table(held: list[dict[str, str | None]], typed: list[Row], policy: LinkagePolicy) -> pa.Table:
+    """Candidates and what was typed, in this order, in the columns that the policy reads."""
+    rows: list[Row] = [*held, *typed]
+    names = {spec.column for spec in policy.columns.values()}
+    columns = {name: pa.array([row.get(name) or None for row in rows], pa.string()) for name in sorted(names)}
+    columns[policy.id] = pa.array([f"{number:06}" for number in range(len(rows))])
+    if policy.source is not None:
+        columns[policy.source] = pa.array([_CANDIDATE] * len(held) + [_QUERY] * len(typed))
+    return pa.table(columns)
+
+
+def _of_these(model: LinkageModel, comparer: Comparer) -> LinkageModel:
+    """The model with the frequencies of these records' values only: looking up all takes longer than weighing."""
+    comparisons = {}
+    for name, compared in comparer.by_name.items():
+        parameters, term = model.comparisons[name], compared.term
+        terms = parameters.terms
+        if terms is not None and term is not None:
+            here = {value: terms.values[value] for value in term.values.to_pylist() if value in terms.values}
+            terms = replace(terms, values=here)
+        comparisons[name] = replace(parameters, terms=terms)
+    return replace(model, comparisons=comparisons)
+
+
+def _likeness(query: Query, row: Row, reasons: set[str]) -> float:
+    """How like a customer is to what was typed, from 0 to 1: the mean over words and values."""
+    parts = [
+        1.0 if reason in reasons else max(fuzz.ratio(typed, row[name] or "") / 100 for name in names)
+        for reason, typed, names in (
+            (EMAIL, query.email, ("email",)),
+            (PHONE, query.phone, ("phone", "mobile")),
+            (ADDRESS, query.postcode, ("postcode",)),
+        )
+        if typed
+    ]
+    known = [(word, part) for names, part in _NAMES for name in names for word in _words_of(row[name] or "")]
+    parts += [
+        max((_ratio(word.lower(), other) * part for other, part in known), default=0.0)
+        for word in (*query.words, *query.initials)
+    ]
+    if query.birth:
+        parts.append(float((row["birth_date"] or "").startswith(query.birth[:4])))
+    return sum(parts) / len(parts) if parts else 0.0
+
+
+@lru_cache(maxsize=10_000)
+def _words_of(value: str) -> tuple[str, ...]:
+    return tuple(value.lower().replace("-", " ").split())
+
+
+@lru_cache(maxsize=10_000)
+def _ratio(one: str, other: str) -> float:
+    return fuzz.ratio(one, other) / 100

@@ -1,0 +1,1 @@
+"""What a steward decides, looks at first and sees of a customer."""

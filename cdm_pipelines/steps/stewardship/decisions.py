@@ -1,0 +1,260 @@
+"""The steps of a steward: name customers, record a decision, and what follows from all of them.
+
+Belongs here: from what a person writes to an entry of the log, and from the log to what linkage and survivorship are
+told. Does not belong here: the meaning of decisions (identity), storing them (hub), the queue (``review``).
+"""
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+import pyarrow as pa
+from sqlalchemy import Connection, Engine
+
+from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.golden.corrected import overruled, set_values
+from cdm_pipelines.hub import decisions as log
+from cdm_pipelines.hub import queries
+from cdm_pipelines.hub.migrate import migrate
+from cdm_pipelines.identity import decisions as subjects
+from cdm_pipelines.identity.chain import Fault, Head, sealed, verify
+from cdm_pipelines.identity.constraints import Constraints, constraints_of
+from cdm_pipelines.identity.decisions import Decision, DecisionError, Draft, Kind, Record
+from cdm_pipelines.identity.effective import Conflict, Effective, State, effective
+from cdm_pipelines.records import records_schema
+from cdm_pipelines.standardise.single import read_value
+from cdm_pipelines.store import tables
+from cdm_pipelines.store.keys import RECORD_KEY, positions, record_keys
+from cdm_pipelines.store.lake import Lake
+from cdm_pipelines.store.layered import Layered
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who decides, and why."""
+
+    name: str
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name.strip():
+            raise DecisionError("Say with --by who decides.")
+        if "\x00" in self.name + self.reason:
+            raise DecisionError("Name and reason may not hold the character NUL.")
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A decision as it stands in the log, and what it contradicts if it has no effect."""
+
+    decision: Decision
+    conflict: Conflict | None
+
+
+@dataclass(frozen=True)
+class Named:
+    """A customer, or one record of it, as a person named it.
+
+    Attributes:
+        golden_id: The customer.
+        kind: ``person`` or ``organisation``.
+        anchor: The record that stands for it in decisions: the one that was named, else the founding one.
+        records: What was named: that record, or all records of the customer.
+        customer: All records of the customer.
+        country: Of the golden customer.
+    """
+
+    golden_id: UUID
+    kind: str
+    anchor: Record
+    records: tuple[Record, ...]
+    customer: tuple[Record, ...]
+    country: str | None
+
+
+def constraints(engine: Engine) -> Constraints:
+    """What linkage is told; the hub is made when it is not there yet."""
+    migrate(engine)
+    with engine.connect() as connection:
+        return constraints_of(effective(read_log(connection)))
+
+
+def corrections(connection: Connection, parties: Layered, today: dt.date | None = None) -> pa.Table:
+    """What survivorship is told: ``golden.corrected.SET_SCHEMA``.
+
+    Args:
+        connection: Of a migrated hub.
+        parties: ``records/party``: a value holds as long as the records that it overruled say what they said,
+            wherever they are now.
+        today: The day for which values are to hold; today in UTC when left out.
+    """
+    decided = effective(read_log(connection)).of(Kind.SET)
+    records = parties.rows(overruled(decided)) if decided else records_schema(Entity.PARTY).empty_table()
+    return set_values(decided, records, today or dt.datetime.now(dt.UTC).date())
+
+
+def read_log(connection: Connection) -> list[Decision]:
+    """All decisions, in order."""
+    return [Decision(**{**row, "kind": Kind(str(row["kind"]))}) for row in log.read_decisions(connection)]  # type: ignore[arg-type]
+
+
+def verify_log(connection: Connection, noted: Iterable[Head] = ()) -> tuple[list[Fault], Head]:
+    """What is wrong with the log, and where it ends.
+
+    Args:
+        connection: Of a migrated hub.
+        noted: Heads that were noted elsewhere, beside those that the hub notes itself.
+    """
+    entries = read_log(connection)
+    heads = [Head(**row) for row in log.read_heads(connection)]  # type: ignore[arg-type]
+    return verify(entries, [*heads, *noted]), _head(entries)
+
+
+def same(engine: Engine, left: str, right: str, author: Author) -> Recorded:
+    """Two customers, or records, are one party."""
+    with engine.connect() as connection:
+        one, other = find(connection, left), find(connection, right)
+    if one.anchor == other.anchor:
+        raise DecisionError("Both names are of one record: name two customers, or two source records.")
+    if one.kind != other.kind:
+        raise DecisionError("A person and an organisation are never one customer.")
+    return _record(engine, Kind.SAME, subjects.same(one.anchor, other.anchor), author)
+
+
+def different(engine: Engine, left: str, right: str, author: Author) -> Recorded:
+    """Two customers, or records, are two parties; a record and its own customer: apart from all its others."""
+    with engine.connect() as connection:
+        one, other = find(connection, left), find(connection, right)
+    left_records, right_records = set(one.records), set(other.records)
+    shared = left_records & right_records
+    max(left_records, right_records, key=len).difference_update(shared)
+    if not (left_records and right_records):
+        raise DecisionError(
+            "Both names are of one customer: name the source records that are apart, as source/entity/record_id "
+            "(`cdm steward show` lists them)."
+        )
+    return _record(engine, Kind.DIFFERENT, subjects.different(left_records, right_records), author)
+
+
+def confirm(engine: Engine, customer: str, author: Author) -> Recorded:
+    """A customer is as it should be: its records stay together, and it is merged with no other confirmed one."""
+    with engine.connect() as connection:
+        named = find(connection, customer)
+    return _record(engine, Kind.CONFIRM, subjects.confirm(named.customer), author)
+
+
+def set_value(
+    engine: Engine,
+    lake: Lake,
+    customer: str,
+    attribute: str,
+    value: str,
+    *,
+    author: Author,
+    expires: dt.date | None = None,
+) -> Recorded:
+    """A customer's value of an attribute, whatever its sources say.
+
+    Raises:
+        DecisionError: There is no such customer, or the day of expiry is past.
+        ValueRefusedError: The value is none of its kind.
+    """
+    today = dt.datetime.now(dt.UTC).date()
+    if expires is not None and expires <= today:
+        raise DecisionError(f"{expires} is no day in the future: the value would never hold.")
+    with engine.connect() as connection:
+        named = find(connection, customer)
+    read = read_value(attribute, value, kind=named.kind, country=named.country, today=today.isoformat())
+    now = _source_values(lake, named.customer, attribute)
+    return _record(engine, Kind.SET, subjects.set_value(named.anchor, attribute, read, expires, now), author)
+
+
+def undo(engine: Engine, decision_id: int, author: Author) -> Recorded:
+    """Take a decision back; an undo too."""
+    with engine.connect() as connection:
+        states = effective(read_log(connection)).states
+    if decision_id not in states:
+        raise DecisionError(f"There is no decision {decision_id}: see `cdm steward list`.")
+    if states[decision_id] is State.UNDONE:
+        raise DecisionError(f"Decision {decision_id} is undone already.")
+    return _record(engine, Kind.UNDO, {}, author, undoes=decision_id)
+
+
+def find(connection: Connection, text: str) -> Named:
+    """The customer of a golden id (an alias too), or a source record ``source/entity/record_id``.
+
+    Raises:
+        DecisionError: There is none.
+    """
+    record = Record.parse(text)
+    if record is not None:
+        row = log.record_of(connection, *record)
+        if row is None:
+            raise DecisionError(f"There is no source record {record} in the published customers.")
+        golden_id = str(row["golden_id"])
+    else:
+        golden_id = text
+    founder = _registered(connection, golden_id)
+    found = queries.customer(connection, golden_id)
+    if found is None:
+        raise DecisionError(f"Golden id {golden_id} is retired: none of its records is left.")
+    members = tuple(sorted(Record(*(str(row[name]) for name in RECORD_KEY)) for row in found.records))
+    anchor = record or (founder if founder in members else members[0])
+    golden = found.golden
+    country = golden["country"]
+    return Named(
+        UUID(str(golden["golden_id"])),
+        str(golden["party_kind"]),
+        anchor,
+        (record,) if record else members,
+        members,
+        str(country) if country else None,
+    )
+
+
+def _registered(connection: Connection, golden_id: str) -> Record:
+    """The founding record of a golden id."""
+    try:
+        row = log.registered(connection, UUID(golden_id))
+    except ValueError:
+        raise DecisionError(
+            "Name a customer by its golden id, or a record as source/entity/record_id; `cdm customer` finds both."
+        ) from None
+    if row is None:
+        raise DecisionError(f"There is no golden id {golden_id}.")
+    return Record(*(str(row[name]) for name in RECORD_KEY))
+
+
+def _source_values(lake: Lake, records: tuple[Record, ...], attribute: str) -> dict[Record, str | None]:
+    """What records say now."""
+    table = tables.records(lake, Entity.PARTY).read([*RECORD_KEY, attribute])
+    wanted = pa.table({name: [record[at] for record in records] for at, name in enumerate(RECORD_KEY)})
+    at = positions(record_keys(wanted), record_keys(table))
+    values = table[attribute].take(pa.array(at, mask=at < 0)).to_pylist()
+    return {record: value for record, value, place in zip(records, values, at, strict=True) if place >= 0}
+
+
+def _record(
+    engine: Engine, kind: Kind, subject: dict[str, Any], author: Author, undoes: int | None = None
+) -> Recorded:
+    draft = Draft(kind, subject, author.name.strip(), author.reason, undoes)
+    with engine.begin() as connection:
+        now = log.begin_decision(connection)
+        entries = read_log(connection)
+        heads = [Head(**row) for row in log.read_heads(connection)]  # type: ignore[arg-type]
+        if heads and heads[-1] != _head(entries):
+            raise DecisionError("The log of decisions was tampered with: `cdm steward verify` tells where.")
+        decision = sealed(draft, _head(entries), now)
+        log.add_decision(connection, asdict(decision) | {"kind": str(kind)})
+    return Recorded(decision, conflict_of(effective([*entries, decision]), decision.decision_id))
+
+
+def conflict_of(decided: Effective, decision_id: int) -> Conflict | None:
+    """What a decision contradicts; None where it does not."""
+    return next((c for c in decided.conflicts if c.decision.decision_id == decision_id), None)
+
+
+def _head(entries: list[Decision]) -> Head:
+    return Head(entries[-1].decision_id, entries[-1].hash) if entries else Head()

@@ -1,0 +1,63 @@
+"""Arrow tables as every room uses them: to and from frames, columns in one piece, what differs, digests.
+
+Belongs here: what is true of any table. Does not belong here: keys of records (keys), files (lake).
+"""
+
+from hashlib import sha256
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+TEXT = pd.StringDtype("pyarrow")
+_DTYPES = {
+    pa.string(): TEXT,
+    pa.large_string(): TEXT,
+    pa.bool_(): pd.BooleanDtype(),
+    pa.int64(): pd.Int64Dtype(),
+}
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """Turn an Arrow table into a frame: text as ``string[pyarrow]``, booleans and integers nullable."""
+    frame: pd.DataFrame = table.to_pandas(types_mapper=_DTYPES.get, ignore_metadata=True)
+    return frame
+
+
+def to_table(frame: pd.DataFrame, schema: pa.Schema | None = None) -> pa.Table:
+    """Turn a frame into an Arrow table without pandas metadata; an all-null column of no type becomes text."""
+    table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False).replace_schema_metadata(None)
+    if schema is not None:
+        return table
+    plain = [
+        pa.field(f.name, pa.string() if f.type in (pa.null(), pa.large_string()) else f.type)
+        for f in table.schema
+    ]
+    return table.cast(pa.schema(plain))
+
+
+def whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """A column as one array; copied only where it lies in several pieces."""
+    if isinstance(column, pa.ChunkedArray):
+        return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    return column
+
+
+def digest(before: str, rows: pa.Table) -> str:
+    """A digest of some rows and of all before them, of which ``before`` is the digest."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema.remove_metadata()) as stream:
+        stream.write_table(rows.replace_schema_metadata().combine_chunks())
+    return sha256(before.encode() + sink.getvalue()).hexdigest()[:16]
+
+
+def differ(former: pa.Array | pa.ChunkedArray, latter: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+    """Where two columns of one length differ; null equals null."""
+    if former.equals(latter):
+        return np.zeros(len(former), dtype=bool)
+    unequal = pc.fill_null(pc.not_equal(former, latter), False)
+    either = pc.xor(pc.is_null(former), pc.is_null(latter))
+    found: npt.NDArray[np.bool_] = pc.or_(unequal, either).to_numpy(zero_copy_only=False)
+    return found

@@ -1,0 +1,60 @@
+"""Keys of source records, and other keys of several columns, as single values.
+
+Belongs here: joining on the three columns that name a record, at the speed of one. Does not belong here: what
+the join is for. Nothing else in the project joins parts of a key into one text.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdm_pipelines.store.arrow import whole
+
+RECORD_KEY = ("source", "entity", "record_id")
+# Names of sources and entities are plain words, so only the last part of a key can hold it.
+_SEPARATOR = "\x1f"
+
+
+def composite(*parts: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """One text per row made of several columns of text, null where any of them is."""
+    return pc.binary_join_element_wise(*(whole(part) for part in parts), _SEPARATOR)
+
+
+def composite_keys(table: pa.Table, *columns: str) -> pa.Array:
+    """One text per row made of some columns of a table, null where any of them is."""
+    return composite(*(whole(table[name]).cast(pa.string()) for name in columns))
+
+
+def record_keys(table: pa.Table) -> pa.Array:
+    """The source record of each row (``source``, ``entity``, ``record_id``) as one text."""
+    return composite_keys(table, *RECORD_KEY)
+
+
+def positions(values: pa.Array, among: pa.Array) -> npt.NDArray[np.int64]:
+    """Place of each value's first appearance among others; -1 for null and for what is not there."""
+    codes = pc.index_in(values, value_set=among, skip_nulls=True)
+    found: npt.NDArray[np.int64] = pc.fill_null(codes, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return found
+
+
+def having(
+    table: pa.Table, keys: pa.Table, columns: Sequence[str], named: Sequence[str] | None = None
+) -> pa.Array:
+    """Whether each row of a table has one of some keys; a key of which a part is null is none.
+
+    Args:
+        table: The rows.
+        keys: The keys.
+        columns: Of the keys. The last should have most values: whole keys are made only of rows that have one of its.
+        named: The same columns as the table names them, where it names them otherwise.
+    """
+    named = named or columns
+    near = pc.is_in(table[named[-1]], value_set=keys[columns[-1]].combine_chunks(), skip_nulls=True)
+    few = table.select(named).filter(near)
+    exact = pc.is_in(composite_keys(few, *named), value_set=composite_keys(keys, *columns), skip_nulls=True)
+    found = near.to_numpy(zero_copy_only=False).copy()
+    found[found] = exact.to_numpy(zero_copy_only=False)
+    return pa.array(found)

@@ -1,0 +1,244 @@
+"""A table of the lake that is kept as a base and the rows that have changed since.
+
+Belongs here: reading both as one table, changing a few rows without writing the others, telling what changed since a
+reader last looked. Does not belong here: what the rows mean.
+
+Each change has a version, counted up by one, and a digest of all that led to it. A reader remembers both as a ``Mark``
+and later asks for the rows that changed since; where that is not known (the table was written anew, or is another one)
+it has to read everything. The changes lie beside the base in ``<name>.changes.arrow`` and name the base that they
+belong to, so that a base written anew makes whatever lies beside it void, whenever a process is stopped.
+
+Both are files of Arrow's own format: on this machine a reader maps them into memory, so that a few rows or columns of
+many cost what those few take.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdm_pipelines.store.arrow import differ, digest
+from cdm_pipelines.store.keys import composite_keys, having
+from cdm_pipelines.store.lake import Lake
+
+_VERSION, _GONE, _ROW = "_version", "_gone", "_row"
+_DIGEST, _BASE, _CHAIN = "digest", "base", "chain"
+_MOST = 0.2  # of the rows; with more changes than that the base is written anew
+
+
+class Mark(NamedTuple):
+    """A version of a table: its number, and a digest of how it came about."""
+
+    version: int
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.version}:{self.digest}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """What ``str`` made."""
+        version, digest = text.split(":", 1)
+        return cls(int(version), digest)
+
+
+_UNKNOWN = Mark(0, "")  # of a base that was written without a version
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What happened since a mark.
+
+    Attributes:
+        rows: Rows that are new or have other values, as they are now.
+        gone: Key columns of rows that are gone.
+    """
+
+    rows: pa.Table
+    gone: pa.Table
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything."""
+        return bool(self.rows.num_rows or self.gone.num_rows)
+
+
+class Layered:
+    """A table with a key, at a path of the lake."""
+
+    def __init__(self, lake: Lake, path: str, keys: Iterable[str]) -> None:
+        self._lake, self._path, self._keys = lake, path, list(keys)
+        self._beside = path.removesuffix(".arrow") + ".changes.arrow"
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is such a table."""
+        return self._lake.exists(self._path)
+
+    @property
+    def mark(self) -> Mark:
+        """The newest version."""
+        return self._chain()[-1]
+
+    def write(self, tables: pa.Table | Iterable[pa.Table], schema: pa.Schema, fingerprint: str) -> int:
+        """Write the table anew; returns the number of rows.
+
+        Args:
+            tables: All rows, in one piece or several.
+            schema: Of the pieces.
+            fingerprint: Of all that it was made from.
+        """
+        version = 1
+        if self.exists:
+            version = self.mark.version + 1
+        else:  # what was left of a former table could be of a base just like this one
+            self._lake.delete(self._beside)
+        pieces = [tables] if isinstance(tables, pa.Table) else tables
+        rows = self._lake.write_arrow(self._path, pieces, schema, _notes(Mark(version, fingerprint)))
+        self._lake.delete(self._beside)
+        return rows
+
+    def read(self, columns: list[str] | None = None) -> pa.Table:
+        """The table as it is now, or some of its columns; rows that have changed come last."""
+        base, changes = self._lake.read_arrow(self._path), self._changes()
+        wanted = columns if columns is not None else base.column_names
+        if changes is None:
+            return base.select(wanted)
+        now = changes.filter(pc.invert(changes[_GONE]))
+        stays = base.select(wanted).filter(_standing(base, changes))
+        return pa.concat_tables([stays, now.select(wanted)])
+
+    def rows(self, keys: pa.Table) -> pa.Table:
+        """The rows that have one of some keys, as the table is now."""
+        base, changes = self._lake.read_arrow(self._path), self._changes()
+        found = having(base, keys, self._keys)
+        if changes is None:
+            return base.filter(found)
+        stays = base.filter(pc.and_(found, _standing(base, changes)))
+        now = pc.and_not(having(changes, keys, self._keys), changes[_GONE])
+        return pa.concat_tables([stays, changes.filter(now).select(base.column_names)])
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Its columns."""
+        return self._lake.arrow_schema(self._path)
+
+    def put(self, tables: Iterable[pa.Table], schema: pa.Schema, fingerprint: str) -> int:
+        """Make the table equal to the given rows; where few differ only those are written.
+
+        Returns:
+            The number of rows that are new, have other values or are gone.
+        """
+        if not self.exists or self.schema != schema or self.mark == _UNKNOWN:
+            return self.write(tables, schema, fingerprint)
+        now, before = pa.concat_tables([schema.empty_table(), *tables]), self.read()
+        keys, former = composite_keys(now, *self._keys), composite_keys(before, *self._keys)
+        at = pc.index_in(keys, value_set=former)
+        differs = pc.is_null(at).to_numpy(zero_copy_only=False)
+        there = np.flatnonzero(~differs)
+        aligned = before.take(at.drop_null())
+        for name in schema.names:
+            differs[there] |= differ(aligned[name], now[name].take(pa.array(there)))
+        rows, gone = now.filter(pa.array(differs)), before.filter(pc.invert(pc.is_in(former, value_set=keys)))
+        if rows.num_rows + gone.num_rows > _MOST * before.num_rows:
+            self.write(now, schema, fingerprint)
+        else:
+            self.update(rows, gone.select(self._keys))
+        return int(rows.num_rows + gone.num_rows)
+
+    def update(self, rows: pa.Table, gone: pa.Table | None = None) -> None:
+        """Give some rows other values, add some and take some away.
+
+        Args:
+            rows: In the columns of the table; each counts as changed.
+            gone: Key columns of rows to take away.
+        """
+        schema = self.schema
+        new = pa.concat_tables(
+            [
+                rows.select(schema.names).cast(schema),
+                *([_only_keys(gone, schema)] if gone is not None else []),
+            ]
+        )
+        if not new.num_rows:
+            return
+        chain = self._chain()
+        new = new.append_column(_GONE, pa.array(np.arange(new.num_rows) >= rows.num_rows))
+        now = Mark(chain[-1].version + 1, digest(chain[-1].digest, new))
+        new = new.append_column(_VERSION, pa.repeat(pa.scalar(now.version, pa.int64()), new.num_rows))
+        former = self._changes()
+        rows_of_base = self._lake.read_arrow(self._path, []).num_rows
+        if former is not None and former.num_rows + new.num_rows > _MOST * rows_of_base:
+            self._compact(chain[-1])
+            chain, former = chain[-1:], None
+        new = new.append_column(_ROW, self._rows_of_base(new))
+        if former is not None:
+            new = pa.concat_tables([former.filter(self._absent(former, new)), new])
+        notes = {_BASE: str(chain[0]), _CHAIN: " ".join(map(str, [*chain[1:], now]))}
+        self._lake.write_arrow(self._beside, [new.combine_chunks()], new.schema, notes)
+
+    def since(self, mark: Mark | None) -> Changes | None:
+        """What changed since a mark; None where that is not known."""
+        if mark in (None, _UNKNOWN) or mark not in self._chain():
+            return None
+        changes, schema = self._changes(), self.schema
+        if changes is None:
+            return Changes(schema.empty_table(), schema.empty_table().select(self._keys))
+        new = changes.filter(pc.greater(changes[_VERSION], mark.version))
+        there = new.filter(pc.invert(new[_GONE])).select(schema.names)
+        return Changes(there, new.filter(new[_GONE]).select(self._keys))
+
+    def _compact(self, mark: Mark) -> None:
+        """Write the base anew, as the table is now."""
+        whole = self.read().sort_by([(key, "ascending") for key in self._keys])
+        self._lake.write_arrow(self._path, [whole], whole.schema, _notes(mark))
+
+    def _changes(self) -> pa.Table | None:
+        """The changes of this base, with version and whether the row is gone; None where there are none."""
+        return self._lake.read_arrow(self._beside) if len(self._chain()) > 1 else None
+
+    def _absent(self, rows: pa.Table, others: pa.Table) -> pa.Array:
+        """Whether each row's key is none of the others'."""
+        return pc.invert(having(rows, others, self._keys))
+
+    def _rows_of_base(self, rows: pa.Table) -> pa.Array:
+        """The row of the base that each row takes the place of; null where there is none."""
+        base = self._lake.read_arrow(self._path, self._keys)
+        found = having(base, rows, self._keys)
+        at = pc.index_in(
+            composite_keys(rows, *self._keys), value_set=composite_keys(base.filter(found), *self._keys)
+        )
+        return pa.array(np.flatnonzero(found)).take(at)
+
+    def _chain(self) -> list[Mark]:
+        """The version of the base, and those of the changes to it."""
+        notes = self._lake.arrow_notes(self._path)
+        base = Mark(int(notes[_VERSION]), notes[_DIGEST]) if _VERSION in notes else _UNKNOWN
+        if not self._lake.exists(self._beside):
+            return [base]
+        notes = self._lake.arrow_notes(self._beside)
+        later = notes[_CHAIN].split(" ") if notes[_BASE] == str(base) else []
+        return [base, *map(Mark.parse, later)]
+
+
+def _standing(base: pa.Table, changes: pa.Table) -> pa.Array:
+    """Whether each row of the base is as it was."""
+    standing = np.ones(base.num_rows, dtype=bool)
+    standing[changes[_ROW].drop_null().to_numpy()] = False
+    return pa.array(standing)
+
+
+def _notes(mark: Mark) -> dict[str, str]:
+    return {_VERSION: str(mark.version), _DIGEST: mark.digest}
+
+
+def _only_keys(keys: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Rows of a schema that have nothing but their keys."""
+    columns = [
+        keys[field.name] if field.name in keys.column_names else pa.nulls(keys.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)

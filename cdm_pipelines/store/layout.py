@@ -1,0 +1,110 @@
+"""Where in the lake each table lies.
+
+Belongs here: paths, and the days that are there. Nothing else in the project spells a path of the lake.
+"""
+
+from pathlib import PurePosixPath
+
+from cdm_pipelines.contracts import SourceContract
+from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.store.lake import Lake
+
+MATCHES = "link/matches.arrow"
+CLUSTERS = "link/clusters.arrow"
+HEALTH = "link/health.parquet"
+FINGERPRINT = "fingerprint"
+"""Note on a table: changes when anything that it was made from changes."""
+CONTENT = "content"
+"""Note on a table: changes when its rows change, though they were made from the same."""
+FILES = "files"
+"""Note on a raw table: path and size of each file that it was made from, a line each."""
+
+
+def _daily(layer: str, contract: SourceContract, date: str) -> str:
+    return f"{layer}/{contract.source}/{contract.entity}/{date}.parquet"
+
+
+def raw_path(contract: SourceContract, date: str) -> str:
+    """Rows as delivered."""
+    return _daily("raw", contract, date)
+
+
+def valid_path(contract: SourceContract, date: str) -> str:
+    """Accepted rows."""
+    return _daily("valid", contract, date)
+
+
+def quarantine_path(contract: SourceContract, date: str) -> str:
+    """Rejected rows with their reasons."""
+    return _daily("quarantine", contract, date)
+
+
+def repairs_path(contract: SourceContract, date: str) -> str:
+    """Cells that were blanked."""
+    return _daily("repairs", contract, date)
+
+
+def corrections_path(contract: SourceContract, date: str) -> str:
+    """Rows that a person corrected, which replace the delivered ones."""
+    return _daily("corrections", contract, date)
+
+
+def standard_path(contract: SourceContract, date: str, entity: Entity) -> str:
+    """Standardised rows of one canonical entity."""
+    return f"standard/{contract.source}/{contract.entity}/{date}/{entity}.parquet"
+
+
+def records_path(entity: Entity) -> str:
+    """Current state of all records of a canonical entity."""
+    return f"records/{entity}.arrow"
+
+
+def made_path(entity: Entity) -> str:
+    """Which days the current state was made from."""
+    return f"records/{entity}.made.json"
+
+
+def model_path(kind: str) -> str:
+    """Fitted linkage model for persons or organisations."""
+    return f"link/model/{kind}.json"
+
+
+def linked_path() -> str:
+    """With which models and decisions the records were linked."""
+    return "link/linked.json"
+
+
+def link_state_path(kind: str) -> str:
+    """Which state of linking persons or organisations is the current one."""
+    return f"link/state/{kind}.json"
+
+
+def link_state_folder(kind: str) -> str:
+    """States of linking persons or organisations."""
+    return f"link/state/{kind}"
+
+
+def former_models(kind: str) -> str:
+    """Folder of the models that were in the place of today's before it."""
+    return f"link/former_models/{kind}"
+
+
+def former_model_path(kind: str, number: int, fingerprint: str) -> str:
+    """The model that was replaced as the ``number``-th."""
+    return f"{former_models(kind)}/{number:04d}-{fingerprint}.json"
+
+
+def source_corrections_path(source: str) -> str:
+    """Cells that the owner of a source should correct."""
+    return f"publish/source_corrections/{source}.csv"
+
+
+def days(lake: Lake, layer: str, contract: SourceContract) -> list[str]:
+    """Dates for which a layer has a table, in order."""
+    return [PurePosixPath(path).stem for path in lake.paths(f"{layer}/{contract.source}/{contract.entity}")]
+
+
+def standard_days(lake: Lake, contract: SourceContract, entity: Entity) -> list[str]:
+    """Dates for which there are standardised rows of an entity, in order."""
+    found = lake.paths(f"standard/{contract.source}/{contract.entity}")
+    return [PurePosixPath(p).parent.name for p in found if PurePosixPath(p).stem == entity]
