@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.linkage import evaluate
+from cdm_pipelines.linkage.evaluate.measures import evaluate
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.lake import Lake

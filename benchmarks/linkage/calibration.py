@@ -13,7 +13,8 @@ import pandas as pd
 
 from benchmarks.people import COLUMNS as EVERY_COLUMN
 from benchmarks.people import generate
-from cdm_pipelines.linkage import LinkagePolicy, engine, evaluate
+from cdm_pipelines.linkage import LinkagePolicy, engine
+from cdm_pipelines.linkage.evaluate.measures import evaluate
 from cdm_pipelines.linkage.policy.file import SHIPPED, parse_policy
 
 RECORDS = 20_000

@@ -17,7 +17,7 @@ import pandas as pd
 from benchmarks.linkage.kinds import KINDS
 from benchmarks.linkage.sets import DataSet
 from benchmarks.meter import StageError, Usage, environment, measure
-from cdm_pipelines.linkage import evaluate
+from cdm_pipelines.linkage.evaluate.measures import evaluate
 from cdm_pipelines.settings import root
 
 OURS, SPLINK, GOLDENMATCH, TOOLKIT = "cdm_pipelines", "Splink", "GoldenMatch", "recordlinkage"

@@ -15,7 +15,7 @@ from cdm_pipelines.commands.explain import Files, Model, Out, Policy, linkages_o
 from cdm_pipelines.commands.terminal import USAGE, console, fail, show, told_to_people, writable
 
 if TYPE_CHECKING:
-    from cdm_pipelines.linkage import Evaluation
+    from cdm_pipelines.linkage.evaluate.measures import Evaluation
     from cdm_pipelines.linkage.evaluate.mistakes import Mistakes, Row
     from cdm_pipelines.linkage.evaluate.sample import Estimate, SampleEvaluation
     from cdm_pipelines.steps.linking.evaluate import Judged
@@ -99,7 +99,7 @@ def tell_truth(
     linkage: "Linkage", truth: Path, out: Path | None, *, worst: int = WORST, show_values: bool = False
 ) -> None:
     """Print what a linkage is worth by the truth, and its mistakes; these also go to ``out``."""
-    from cdm_pipelines.linkage import Evaluation  # noqa: PLC0415
+    from cdm_pipelines.linkage.evaluate.measures import Evaluation  # noqa: PLC0415
     from cdm_pipelines.steps.linking.evaluate import against_truth  # noqa: PLC0415
 
     judged = against_truth(linkage, truth, worst=worst, show_values=show_values)

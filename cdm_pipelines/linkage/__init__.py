@@ -11,16 +11,13 @@ from cdm_pipelines.linkage.policy.spec import LinkagePolicy
 
 if TYPE_CHECKING:
     from cdm_pipelines.linkage.engine import LinkResult, fit, link
-    from cdm_pipelines.linkage.evaluate.measures import Evaluation, evaluate
     from cdm_pipelines.linkage.model.fellegi_sunter import LinkageModel
 
 __all__ = [
-    "Evaluation",
     "LinkResult",
     "LinkageError",
     "LinkageModel",
     "LinkagePolicy",
-    "evaluate",
     "fit",
     "link",
 ]
@@ -29,8 +26,6 @@ _HOME = {
     "LinkResult": "engine",
     "fit": "engine",
     "link": "engine",
-    "Evaluation": "evaluate.measures",
-    "evaluate": "evaluate.measures",
     "LinkageModel": "model.fellegi_sunter",
 }
 

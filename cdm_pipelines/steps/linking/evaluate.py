@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cdm_pipelines.linkage import Evaluation, evaluate
 from cdm_pipelines.linkage.blocking.pairs import Flags, Positions
 from cdm_pipelines.linkage.encode.records import Records, encode
+from cdm_pipelines.linkage.evaluate.measures import Evaluation, evaluate
 from cdm_pipelines.linkage.evaluate.mistakes import MERGE, MISS, Mistakes, Row, mistakes, wrong_pairs
 from cdm_pipelines.linkage.evaluate.sample import SampleEvaluation, estimate, population
 from cdm_pipelines.linkage.evaluate.truth import Codes, entities

@@ -62,7 +62,7 @@ class Accuracy:
 
 def accuracy(connection: Connection, truth: Path) -> Accuracy:
     """Compare the published crosswalk with a truth file (``source, entity, record_id, truth_id``)."""
-    from cdm_pipelines.linkage import evaluate  # noqa: PLC0415 - the toolkit takes a second to load
+    from cdm_pipelines.linkage.evaluate.measures import evaluate  # noqa: PLC0415 - the toolkit takes a second to load
 
     known = pd.read_csv(truth, dtype=str, keep_default_na=False, quoting=csv.QUOTE_MINIMAL)
     linked = queries.read_crosswalk(connection, CROSSWALK_SCHEMA).to_pandas()

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pytest
 from linkage_examples import full_people, full_policy, people, policy, truth_of
 
-from cdm_pipelines.linkage import LinkageError, evaluate, link
+from cdm_pipelines.linkage import LinkageError, link
 from cdm_pipelines.linkage.blocking.report import explain_blocking
+from cdm_pipelines.linkage.evaluate.measures import evaluate
 
 PEOPLE = people(60, seed=2)
 COLUMNS = ["given_name", "surname", "birth_date", "postcode"]

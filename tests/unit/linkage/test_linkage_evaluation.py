@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cdm_pipelines.linkage import LinkageError, evaluate
+from cdm_pipelines.linkage import LinkageError
+from cdm_pipelines.linkage.evaluate.measures import evaluate
 
 
 def frames(labels: list[tuple[int, int, str]]) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from linkage_examples import people, policy, truth_of
 
-from cdm_pipelines.linkage import LinkageError, LinkageModel, LinkResult, evaluate, fit, link
+from cdm_pipelines.linkage import LinkageError, LinkageModel, LinkResult, fit, link
+from cdm_pipelines.linkage.evaluate.measures import evaluate
 
 PEOPLE = people(250, seed=4)
 

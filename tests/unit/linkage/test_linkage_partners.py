@@ -10,9 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from linkage_examples import people, policy
 
-from cdm_pipelines.linkage import LinkageModel, LinkResult, evaluate, fit, link
+from cdm_pipelines.linkage import LinkageModel, LinkResult, fit, link
 from cdm_pipelines.linkage.cluster.partners import left_over_bits
 from cdm_pipelines.linkage.encode.records import encode
+from cdm_pipelines.linkage.evaluate.measures import evaluate
 from cdm_pipelines.linkage.explain.clusters import Explanation
 from cdm_pipelines.linkage.explain.pair import PARTNERS, Subject, log2_odds, waterfall
 

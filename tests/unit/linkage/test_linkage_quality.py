@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cdm_pipelines.linkage import LinkagePolicy, evaluate, link
+from cdm_pipelines.linkage import LinkagePolicy, link
+from cdm_pipelines.linkage.evaluate.measures import evaluate
 
 POLICIES = Path(__file__).parents[3] / "benchmarks" / "policies"
 SHARED = Path(os.environ.get("BENCHMARK_DATA", str(Path(__file__).parents[4] / "shared" / "data")))

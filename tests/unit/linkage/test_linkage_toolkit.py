@@ -7,8 +7,9 @@ import pytest
 import recordlinkage
 from linkage_examples import comparison, full_people, full_policy, people, policy, truth_of
 
-from cdm_pipelines.linkage import LinkageError, LinkagePolicy, evaluate, link
+from cdm_pipelines.linkage import LinkageError, LinkagePolicy, link
 from cdm_pipelines.linkage.compare.toolkit import BlockOn, CompareLevels
+from cdm_pipelines.linkage.evaluate.measures import evaluate
 from cdm_pipelines.linkage.policy.spec import Derived
 
 PEOPLE = people(120, seed=6).set_index("id")
