@@ -170,7 +170,7 @@ def _chunk(
 ) -> Golden:
     """Golden records of whole customers laid out one after another."""
     contest = Contest(records, layout, policy)
-    columns: dict[str, pa.Array] = {"golden_id": ids, **_summary(records, layout)}
+    columns: dict[str, pa.Array | pa.ChunkedArray] = {"golden_id": ids, **_summary(records, layout)}
     outcomes = {}
     for group in policy.groups:
         outcome = contest.decide(group)

@@ -45,7 +45,7 @@ def linked_customers(
         yield batch.cast(text)
 
 
-def rules(connection: Connection, golden_ids: pa.Array) -> pa.Table:
+def rules(connection: Connection, golden_ids: pa.Array | pa.ChunkedArray) -> pa.Table:
     """Why the values of some customers are golden: ``golden_id, attribute, rule``, as in ``golden.provenance``."""
     query = """SELECT golden_id, attribute, rule FROM golden.provenance
                WHERE golden_id = ANY (%(ids)s::uuid[])"""

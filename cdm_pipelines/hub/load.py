@@ -8,7 +8,7 @@ Values travel as CSV that pyarrow writes and reads: in it a null is an empty fie
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 
@@ -55,7 +55,7 @@ def copy_table(connection: Connection, table: str, data: pa.Table, schema: str =
 
 
 def read_batches(
-    connection: Connection, query: str, schema: pa.Schema, params: dict[str, object] | None = None
+    connection: Connection, query: str, schema: pa.Schema, params: Mapping[str, object] | None = None
 ) -> Iterator[pa.Table]:
     """Stream the rows of a query as Arrow tables of some 16 MB.
 
@@ -85,7 +85,7 @@ def read_batches(
 
 
 def read_table(
-    connection: Connection, query: str, schema: pa.Schema, params: dict[str, object] | None = None
+    connection: Connection, query: str, schema: pa.Schema, params: Mapping[str, object] | None = None
 ) -> pa.Table:
     """All rows of a query as one Arrow table; see :func:`read_batches`."""
     return pa.concat_tables([schema.empty_table(), *read_batches(connection, query, schema, params)])

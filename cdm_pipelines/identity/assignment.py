@@ -212,7 +212,7 @@ def _at(values: Ints, places: Ints) -> Ints:
     return found
 
 
-def _crosswalk(founding: pa.Table, golden: pa.Array) -> pa.Table:
+def _crosswalk(founding: pa.Table, golden: pa.ChunkedArray) -> pa.Table:
     columns = {name: founding[name] for name in RECORD_KEY} | {"golden_id": golden}
     return pa.table(columns, schema=CROSSWALK_SCHEMA)
 
@@ -225,7 +225,7 @@ def _events(situation: Situation, registry: pa.Table, founders: Ints) -> pa.Tabl
     meaning = {ALIAS: "merged", RETIRED: "retired", CURRENT: "restored"}
     told = status.take(changed)
     parent = situation.former[founders]
-    columns = {
+    columns: dict[str, list[pa.Array | pa.ChunkedArray]] = {
         "golden_id": [registry["golden_id"].take(changed), registry["golden_id"][count:]],
         "event": [
             pa.array(list(meaning.values())).take(pc.index_in(told, value_set=pa.array(list(meaning)))),

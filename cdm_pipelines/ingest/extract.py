@@ -216,7 +216,7 @@ def _file_tables(file: _Opened, contract: SourceContract, schema: pa.Schema) -> 
 def _aligned(table: pa.Table, file: _Opened, schema: pa.Schema) -> pa.Table:
     constants = {_FILE: file.path, _SHA256: file.sha256}
     have = set(table.column_names)
-    columns = []
+    columns: list[pa.Array | pa.ChunkedArray] = []
     for field in schema:
         if field.name in constants:
             columns.append(pa.repeat(pa.scalar(constants[field.name]), table.num_rows))

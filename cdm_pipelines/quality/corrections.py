@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from cdm_pipelines.ingest.blocks import MAX_RECORD_BYTES
-from cdm_pipelines.store.arrow import to_frame, to_table
+from cdm_pipelines.store.arrow import to_frame
+from cdm_pipelines.store.keys import composite_keys
 
 DEFECT, REASONS = "_defect", "_reasons"
 ROW_KEY = ("_sha256", "_row")
@@ -41,9 +42,8 @@ def restore_formulas(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.Chunke
     return pc.replace_substring_regex(values, _NEUTRALISED, r"\1", max_replacements=1)
 
 
-def export_quarantine(quarantine: pd.DataFrame) -> bytes:
+def export_quarantine(table: pa.Table) -> bytes:
     """Quarantined rows as CSV (UTF-8 with byte-order mark, so that spreadsheets read it), formulas neutralised."""
-    table = to_table(quarantine)
     columns = [
         neutralise_formulas(cells) if pa.types.is_string(cells.type) else cells.cast(pa.string())
         for cells in table.columns
@@ -96,24 +96,21 @@ def read_corrections(content: bytes) -> pd.DataFrame:
     return frame
 
 
-def apply_corrections(raw: pd.DataFrame, corrections: pd.DataFrame) -> pd.DataFrame:
+def apply_corrections(raw: pa.Table, corrections: pa.Table) -> pa.Table:
     """Put corrected rows in the place of the rows that were delivered; others stay as they are.
 
     Rows keep their number and order, so what was read still equals what is accepted and quarantined (R3). Columns
     that the corrections do not have keep their delivered values. A row that came back as it was is no correction:
     its defect stays.
     """
-    key = list(ROW_KEY)
-    numbered = corrections[key].assign(_place=pd.array(range(len(corrections)), dtype="Int64"))
-    place = pa.array(raw[key].merge(numbered, on=key, how="left")["_place"], pa.int64(), from_pandas=True)
+    place = pc.index_in(composite_keys(raw, *ROW_KEY), value_set=composite_keys(corrections, *ROW_KEY))
     if place.null_count == len(place):
         return raw
-    known = pc.is_valid(place)
-    changed = pa.array(np.zeros(len(place), dtype=bool))
-    table, replacing = to_table(raw), to_table(corrections)
+    known, table = pc.is_valid(place), raw
+    changed = pa.chunked_array([np.zeros(len(place), dtype=bool)])
     for position, name in enumerate(table.column_names):
-        if name in replacing.column_names and name not in _FIXED:
-            cells, delivered = replacing.column(name).cast(pa.string()).take(place), table.column(position)
+        if name in corrections.column_names and name not in _FIXED:
+            cells, delivered = corrections.column(name).cast(pa.string()).take(place), table.column(position)
             same = pc.or_(
                 pc.fill_null(pc.equal(cells, delivered), fill_value=False), _both_null(cells, delivered)
             )
@@ -122,7 +119,7 @@ def apply_corrections(raw: pd.DataFrame, corrections: pd.DataFrame) -> pd.DataFr
     if DEFECT in table.column_names:
         defects = pc.if_else(changed, pa.scalar(None, pa.string()), table.column(DEFECT))
         table = table.set_column(table.column_names.index(DEFECT), DEFECT, defects)
-    return to_frame(table)
+    return table
 
 
 def _both_null(left: pa.ChunkedArray, right: pa.ChunkedArray) -> pa.ChunkedArray:

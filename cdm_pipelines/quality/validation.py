@@ -21,8 +21,7 @@ from cdm_pipelines.contracts import ORIGIN_COLUMNS, Column, SourceContract
 from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.quality.schema import pandera_schema
 from cdm_pipelines.quality.shapes import shapes
-from cdm_pipelines.quality.values import Flags, as_flags, as_texts
-from cdm_pipelines.store.arrow import to_frame, to_table
+from cdm_pipelines.quality.values import Flags, as_flags
 
 DEFECT, REASONS = "_defect", "_reasons"
 BLANKED = "blanked"
@@ -39,9 +38,9 @@ class Validated:
         repairs: One row per blanked cell of an accepted row: origin, column, rule, shape, action.
     """
 
-    valid: pd.DataFrame
-    quarantine: pd.DataFrame
-    repairs: pd.DataFrame
+    valid: pa.Table
+    quarantine: pa.Table
+    repairs: pa.Table
 
 
 @dataclass(frozen=True)
@@ -63,24 +62,21 @@ class _Verdict:
     optional: list[_Fault] = field(default_factory=list)
 
 
-def validate(
-    raw: pd.DataFrame, contract: SourceContract, superseded: npt.ArrayLike | None = None
-) -> Validated:
+def validate(table: pa.Table, contract: SourceContract, superseded: npt.ArrayLike | None = None) -> Validated:
     """Judge raw rows by their contract.
 
     A row is rejected when it could not be read as it should, when a later row has its key, or when a key or
     required column has no value or a bad one. A bad value in another column is blanked and recorded.
 
     Args:
-        raw: Declared and other columns as text, ``_file``, ``_row``, ``_sha256`` and, if there is one,
+        table: Raw rows: declared and other columns as text, ``_file``, ``_row``, ``_sha256`` and, if there is one,
             ``_defect``.
         contract: By which to judge.
         superseded: Whether a later row of the day has the same key, for each row; see `superseded_rows`.
 
     Returns:
-        Frames whose row counts of ``valid`` and ``quarantine`` add up to that of ``raw``.
+        Tables whose row counts of ``valid`` and ``quarantine`` add up to that of ``table``.
     """
-    table = to_table(raw)
     verdict = _Verdict(table.num_rows)
     readable = _judge_rows(table, superseded, verdict)
     clean = table.drop_columns([DEFECT]) if DEFECT in table.column_names else table
@@ -98,13 +94,13 @@ def validate(
         rejected[fault.rows] = True
     reasons = _reasons([*verdict.essential, *verdict.optional], rejected)
     return Validated(
-        valid=to_frame(clean.filter(pa.array(~rejected))),
-        quarantine=to_frame(raw_columns.filter(pa.array(rejected)).append_column(REASONS, reasons)),
-        repairs=to_frame(_repairs(table, verdict.optional, rejected)),
+        valid=clean.filter(pa.array(~rejected)),
+        quarantine=raw_columns.filter(pa.array(rejected)).append_column(REASONS, reasons),
+        repairs=_repairs(table, verdict.optional, rejected),
     )
 
 
-def superseded_rows(keys: pd.DataFrame, contract: SourceContract) -> Flags:
+def superseded_rows(keys: pa.Table, contract: SourceContract) -> Flags:
     """Which rows have their key again in a later row: the last one wins.
 
     Args:
@@ -112,16 +108,16 @@ def superseded_rows(keys: pd.DataFrame, contract: SourceContract) -> Flags:
             take no part, and neither do rows without a key.
         contract: Names the key.
     """
-    codes = np.zeros(len(keys), dtype=np.int64)
-    complete = np.ones(len(keys), dtype=bool)
-    if DEFECT in keys:
-        complete &= keys[DEFECT].isna().to_numpy()
+    codes = np.zeros(keys.num_rows, dtype=np.int64)
+    complete = np.ones(keys.num_rows, dtype=bool)
+    if DEFECT in keys.column_names:
+        complete &= as_flags(pc.is_null(keys[DEFECT]))
     for name in contract.key:
-        cells = pc.dictionary_encode(as_texts(keys[name]))
+        cells = pc.dictionary_encode(keys[name].combine_chunks())
         complete &= _present(cells, _is_nothing(cells.dictionary, contract.column(name)))
         codes = codes * (len(cells.dictionary) + 1) + _indices(cells)
         codes = np.unique(codes, return_inverse=True)[1]
-    result = np.zeros(len(keys), dtype=bool)
+    result = np.zeros(keys.num_rows, dtype=bool)
     result[complete] = pd.Series(codes[complete]).duplicated(keep="last").to_numpy()
     return result
 

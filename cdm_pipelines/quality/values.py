@@ -86,7 +86,7 @@ def as_texts(series: "pd.Series[str]") -> pa.Array:
     return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
 
 
-def as_flags(values: pa.Array) -> Flags:
+def as_flags(values: pa.Array | pa.ChunkedArray) -> Flags:
     """An Arrow boolean array as numpy; null is false."""
     flags: Flags = pc.fill_null(values, fill_value=False).to_numpy(zero_copy_only=False).astype(bool)
     return flags

@@ -94,7 +94,7 @@ def _winners(partition: Partition, rows: np.ndarray, columns: list[str], read: R
     return table.cast(schema)
 
 
-def _active(chosen: Chosen, values: pa.Table) -> pa.Array:
+def _active(chosen: Chosen, values: pa.Table) -> pa.ChunkedArray:
     gone = pc.or_(pc.fill_null(values["is_deleted"], False), pc.is_valid(values["merged_into"]))
     if chosen.partitions[0].delivery == "delta":
         return pc.invert(gone)

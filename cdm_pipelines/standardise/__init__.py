@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
     from cdm_pipelines.contracts.canonical import Entity
     from cdm_pipelines.contracts.model import SourceContract
@@ -12,12 +12,12 @@ __all__ = ["standardise"]
 
 
 def standardise(
-    valid: "pd.DataFrame",
+    valid: "pa.Table",
     contract: "SourceContract",
     extract_date: str,
     *,
     timezone: str = "Europe/Amsterdam",
-) -> "dict[Entity, pd.DataFrame]":
+) -> "dict[Entity, pa.Table]":
     """Standardise valid rows into the canonical entities that their contract feeds; see `frame.standardise`."""
     from cdm_pipelines.standardise import frame  # noqa: PLC0415 - its libraries take a third of a second to load
 

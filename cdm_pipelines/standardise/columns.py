@@ -1,4 +1,4 @@
-"""The columns of a frame by what they mean.
+"""The columns of a table by what they mean.
 
 Belongs here: which column feeds which canonical target, null texts, code meanings, and what the source delivered.
 Does not belong here: what a value means (the modules of the semantic types).
@@ -6,7 +6,6 @@ Does not belong here: what a value means (the modules of the semantic types).
 
 from collections.abc import Mapping
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,17 +13,18 @@ from cdm_pipelines.contracts.canonical import Entity, targets
 from cdm_pipelines.contracts.model import Column, SourceContract
 from cdm_pipelines.standardise import text as texts
 from cdm_pipelines.standardise.distinct import TEXT, coalesce, no_text
+from cdm_pipelines.store.arrow import whole
 
 
 class Columns:
-    """The delivered columns of one frame that feed one canonical entity.
+    """The delivered columns of one table that feed one canonical entity.
 
     Several columns may feed one target; the first that holds a value counts, row by row, in the contract's order.
     """
 
-    def __init__(self, valid: pd.DataFrame, contract: SourceContract, entity: Entity) -> None:
+    def __init__(self, valid: pa.Table, contract: SourceContract, entity: Entity) -> None:
         self.contract = contract
-        self.length = len(valid)
+        self.length = valid.num_rows
         self._valid = valid
         self._raw: dict[str, pa.Array] = {}
         self._feeding: dict[str, list[Column]] = {}
@@ -46,9 +46,10 @@ class Columns:
         return self._feeding[target][0] if target in self._feeding else None
 
     def raw(self, name: str) -> pa.Array:
-        """A source column as delivered; nulls where the frame lacks it."""
+        """A source column as delivered; nulls where the table lacks it."""
         if name not in self._raw:
-            self._raw[name] = _to_arrow(self._valid[name]) if name in self._valid else no_text(self.length)
+            there = name in self._valid.column_names
+            self._raw[name] = whole(self._valid[name]).cast(TEXT) if there else no_text(self.length)
         return self._raw[name]
 
     def original(self, target: str) -> pa.Array:
@@ -88,8 +89,3 @@ def _decoded(values: pa.Array, meanings: Mapping[str, str]) -> pa.Array:
         return values
     found = pc.index_in(values, value_set=pa.array(list(meanings), TEXT))
     return pc.coalesce(pa.array(list(meanings.values()), TEXT).take(found), values)
-
-
-def _to_arrow(series: "pd.Series[str]") -> pa.Array:
-    array = pa.array(series, TEXT, from_pandas=True)
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array

@@ -1,6 +1,6 @@
-"""Valid rows of a source become standard frames, one for each canonical entity that they feed.
+"""Valid rows of a source become standard tables, one for each canonical entity that they feed.
 
-Belongs here: the columns that every standard frame has, the originals, the marks of doubtful values, one row per
+Belongs here: the columns that every standard table has, the originals, the marks of doubtful values, one row per
 key. Does not belong here: what a value means (the modules of the semantic types).
 """
 
@@ -18,15 +18,15 @@ from cdm_pipelines.standardise.columns import Columns
 from cdm_pipelines.standardise.distinct import TEXT, joined, no_flags, no_text
 from cdm_pipelines.standardise.party import Standard, kinds, party
 from cdm_pipelines.standardise.transaction import transaction
-from cdm_pipelines.store.arrow import to_frame
+from cdm_pipelines.store.arrow import whole
 
 KEY_SEPARATOR = "|"
 _ORDER = "_position"
 
 
 def standardise(
-    valid: pd.DataFrame, contract: SourceContract, extract_date: str, *, timezone: str = "Europe/Amsterdam"
-) -> dict[Entity, pd.DataFrame]:
+    valid: pa.Table, contract: SourceContract, extract_date: str, *, timezone: str = "Europe/Amsterdam"
+) -> dict[Entity, pa.Table]:
     """Standardise valid rows into the canonical entities that their contract feeds.
 
     A pure function: row by row its answer depends on that row, the contract and the date only.
@@ -38,19 +38,18 @@ def standardise(
         timezone: IANA name in which timestamps without a zone are read.
 
     Returns:
-        By entity a frame with ``source``, ``entity``, ``record_id``, ``extract_date``, ``_file``, ``_row``,
+        By entity a table with ``source``, ``entity``, ``record_id``, ``extract_date``, ``_file``, ``_row``,
         ``modified_at``, ``is_deleted``, ``merged_into``, for a party ``party_kind``, the canonical attributes,
         ``<target>_original`` for each target that is fed, and ``invalid_attributes``. A party has a row for each
         valid row, in their order; of the other entities each key occurs once, in the order of file and row.
     """
     return {
-        entity: to_frame(_standard(valid, contract, entity, extract_date, timezone))
-        for entity in contract.entities
+        entity: _standard(valid, contract, entity, extract_date, timezone) for entity in contract.entities
     }
 
 
 def _standard(
-    valid: pd.DataFrame, contract: SourceContract, entity: Entity, extract_date: str, timezone: str
+    valid: pa.Table, contract: SourceContract, entity: Entity, extract_date: str, timezone: str
 ) -> pa.Table:
     columns = Columns(valid, contract, entity)
     kind = kinds(columns, contract.party_kind) if entity == Entity.PARTY else None
@@ -66,7 +65,7 @@ def _standard(
         "record_id": record_id,
         "extract_date": _constant(extract_date, columns.length),
         "_file": columns.raw("_file"),
-        "_row": pa.array(valid["_row"], pa.int64(), from_pandas=True),
+        "_row": whole(valid["_row"]).cast(pa.int64()),
         "modified_at": _modified_at(columns, timezone),
         "is_deleted": _is_deleted(columns),
         "merged_into": _merged_into(columns, record_id)

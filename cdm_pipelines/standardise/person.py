@@ -6,6 +6,7 @@ Belongs here: which column is believed for which part of the name. Does not belo
 
 import re
 from collections.abc import Callable
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -58,14 +59,28 @@ def _culture(country: str | None) -> str | None:
     return "US" if country in NUMBER_FIRST_NAMES else "XX"
 
 
-def _parts(reader: _Reader, column: pa.Array, cultures: pa.Array) -> PersonName:
+class _Names(NamedTuple):
+    """The parts of a column of names, as ``PersonName`` has those of one."""
+
+    honorific: pa.Array
+    title: pa.Array
+    given: pa.Array
+    middle: pa.Array
+    initials: pa.Array
+    prefix: pa.Array
+    surname: pa.Array
+    odd_given: pa.Array
+    odd_surname: pa.Array
+
+
+def _parts(reader: _Reader, column: pa.Array, cultures: pa.Array) -> _Names:
     def read(value: str | None, country: str | None) -> PersonName:
         return _settled(reader(value, country), country) if value else _NOTHING
 
     def standard(values: pa.Array, countries: pa.Array) -> Arrays:
         return each(read, _TYPES, values, countries)
 
-    return PersonName(*over_distinct(standard, column, cultures))
+    return _Names(*over_distinct(standard, column, cultures))
 
 
 def _settled(name: PersonName, country: str | None) -> PersonName:

@@ -56,7 +56,7 @@ def is_dutch(country: str | None) -> bool:
 
 
 class PersonName(NamedTuple):
-    """All parts of a person's name; null where there is none."""
+    """The parts of one name; null where there is none."""
 
     honorific: str | None = None
     title: str | None = None

@@ -4,7 +4,7 @@ Belongs here: which value it is, and why it is refused. Does not belong here: ho
 modules of the semantic types).
 """
 
-import pandas as pd
+import pyarrow as pa
 
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.contracts.model import Column, Delivery, Format, KindRule, PartyKind, SourceContract
@@ -48,7 +48,7 @@ def read_value(attribute: str, value: str, *, kind: str, country: str | None, to
         default_country=country,
         party_kind=KindRule(PartyKind(kind)),
     )
-    columns = Columns(pd.DataFrame({attribute: [value]}), contract, Entity.PARTY)
+    columns = Columns(pa.table({attribute: pa.array([value], pa.string())}), contract, Entity.PARTY)
     read = party(columns, kinds(columns, contract.party_kind), today)
     found = {name: values[0].as_py() for name, values in read.values.items() if values[0].is_valid}
     others = sorted(found.keys() - {attribute} - _FOLLOW)

@@ -13,12 +13,10 @@ from itertools import chain, islice
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.store.arrow import to_frame, to_table
 
 _PRELOAD = ["cdm_pipelines.steps.days.chunks", "cdm_pipelines.quality", "cdm_pipelines.standardise"]
 """What the workers of all entities share: loaded once, by the process that makes them."""
@@ -50,25 +48,30 @@ def refine(chunk: Chunk, contract: SourceContract, date: str, timezone: str) -> 
     from cdm_pipelines.quality import validate  # noqa: PLC0415 - heavy rooms load where the work is done
     from cdm_pipelines.standardise import standardise  # noqa: PLC0415
 
-    checked = validate(to_frame(chunk.raw), contract, chunk.superseded)
+    checked = validate(chunk.raw, contract, chunk.superseded)
     standard = standardise(checked.valid, contract, date, timezone=timezone)
     return Refined(
         read=chunk.raw.num_rows,
-        valid=to_table(checked.valid),
-        quarantine=to_table(checked.quarantine),
-        repairs=to_table(checked.repairs),
-        repaired=len(checked.repairs[["_file", "_row"]].drop_duplicates()),
+        valid=checked.valid,
+        quarantine=checked.quarantine,
+        repairs=checked.repairs,
+        repaired=checked.repairs.group_by(["_file", "_row"]).aggregate([]).num_rows,
         reasons=_reasons(checked.quarantine, checked.repairs),
-        standard={entity: to_table(frame) for entity, frame in standard.items()},
+        standard=standard,
     )
 
 
-def _reasons(quarantine: pd.DataFrame, repairs: pd.DataFrame) -> Mapping[str, int]:
+def _reasons(quarantine: pa.Table, repairs: pa.Table) -> Mapping[str, int]:
     counts: Counter[str] = Counter()
-    for text, rows in quarantine["_reasons"].value_counts().items():
-        counts.update(dict.fromkeys({reason["rule"] for reason in json.loads(str(text))}, int(rows)))
-    counts.update({str(rule): int(cells) for rule, cells in repairs["rule"].value_counts().items()})
+    for text, rows in _counted(quarantine["_reasons"]):
+        counts.update(dict.fromkeys({reason["rule"] for reason in json.loads(text)}, rows))
+    counts.update(dict(_counted(repairs["rule"])))
     return dict(counts)
+
+
+def _counted(column: pa.ChunkedArray) -> Iterator[tuple[str, int]]:
+    for one in column.value_counts().to_pylist():
+        yield one["values"], one["counts"]
 
 
 def in_order(

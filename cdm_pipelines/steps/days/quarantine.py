@@ -85,9 +85,9 @@ def export_rows(settings: Settings, name: str, date: str, out: Path) -> int:
     path = layout.quarantine_path(contract, date)
     if not lake.exists(path) or not lake.count(path):
         raise QuarantineError(f"{name} has no quarantined rows of {date}. See `cdm quarantine list`.")
-    frame = to_frame(lake.read(path))
-    out.write_bytes(export_quarantine(frame))
-    return len(frame)
+    rows = lake.read(path)
+    out.write_bytes(export_quarantine(rows))
+    return rows.num_rows
 
 
 def accept_corrections(settings: Settings, file: Path) -> Accepted:

@@ -15,7 +15,6 @@ from hashlib import sha256
 from itertools import chain
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -24,7 +23,7 @@ from cdm_pipelines.quality.thresholds import Thresholds, Verdict, judge
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.days.chunks import Chunk, Refined, in_order
 from cdm_pipelines.store import layout
-from cdm_pipelines.store.arrow import digest, to_frame, to_table
+from cdm_pipelines.store.arrow import digest, to_frame
 from cdm_pipelines.store.lake import Lake
 
 _ORIGIN = ("_file", "_row", "_sha256", "_defect")
@@ -249,35 +248,34 @@ class _Tally:
 
 
 def _chunks(
-    settings: Settings, lake: Lake, contract: SourceContract, raw: str, corrections: pd.DataFrame | None
+    settings: Settings, lake: Lake, contract: SourceContract, raw: str, corrections: pa.Table | None
 ) -> Iterator[Chunk]:
     """The raw table with corrections applied, in chunks, each row marked when a later one supersedes it."""
     from cdm_pipelines.quality import apply_corrections, superseded_rows  # noqa: PLC0415 - rules load in a run
 
-    def corrected(columns: list[str] | None, rows: int) -> Iterator[pd.DataFrame]:
+    def corrected(columns: list[str] | None, rows: int) -> Iterator[pa.Table]:
         for table in lake.read_batches(raw, rows, columns):
-            frame = to_frame(table)
-            yield frame if corrections is None else apply_corrections(frame, corrections)
+            yield table if corrections is None else apply_corrections(table, corrections)
 
     key_columns = [*contract.key, *_ORIGIN]
     keys = list(corrected(key_columns, settings.chunk_rows))
     if not keys:
         yield Chunk(lake.read(raw), np.zeros(0, dtype=bool))
         return
-    superseded = superseded_rows(pd.concat(keys, ignore_index=True), contract)
+    superseded = superseded_rows(pa.concat_tables(keys), contract)
     start = 0
-    for frame in corrected(None, settings.chunk_rows):
-        yield Chunk(to_table(frame), superseded[start : start + len(frame)])
-        start += len(frame)
+    for table in corrected(None, settings.chunk_rows):
+        yield Chunk(table, superseded[start : start + table.num_rows])
+        start += table.num_rows
 
 
-def _corrections(lake: Lake, contract: SourceContract, date: str) -> pd.DataFrame | None:
+def _corrections(lake: Lake, contract: SourceContract, date: str) -> pa.Table | None:
     path = layout.corrections_path(contract, date)
-    return to_frame(lake.read(path)) if lake.exists(path) else None
+    return lake.read(path) if lake.exists(path) else None
 
 
-def _fingerprint(lake: Lake, raw: str, corrections: pd.DataFrame | None) -> str:
+def _fingerprint(lake: Lake, raw: str, corrections: pa.Table | None) -> str:
     delivered = lake.notes(raw)[layout.FINGERPRINT]
     if corrections is None:
         return delivered
-    return sha256(f"{delivered} {corrections.to_csv(index=False)}".encode()).hexdigest()[:16]
+    return sha256(f"{delivered} {to_frame(corrections).to_csv(index=False)}".encode()).hexdigest()[:16]

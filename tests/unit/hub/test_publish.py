@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 import hub_examples as examples
@@ -85,7 +86,10 @@ def test_tables_that_are_left_out_stay(hub_engine: Engine) -> None:
 def test_pieces_are_one_table(hub_engine: Engine) -> None:
     tables = examples.version(hub_engine)
     whole = tables["crosswalk"]
-    pieces = {**tables, "crosswalk": (whole.slice(at, 1) for at in range(whole.num_rows))}
+    pieces: dict[str, pa.Table | Iterable[pa.Table]] = {
+        **tables,
+        "crosswalk": (whole.slice(at, 1) for at in range(whole.num_rows)),
+    }
     assert stage(hub_engine, pieces).rows["crosswalk"] == 5
 
 

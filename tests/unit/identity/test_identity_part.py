@@ -102,10 +102,10 @@ def publish(hub: Published, now: Clusters, seeds: set[str]) -> int:
     stays = pc.invert(pc.is_in(record_keys(hub.all_records), value_set=record_keys(part.records)))
     crosswalk = pa.concat_tables([hub.all_records.filter(stays), done.crosswalk])
     assert ordered(crosswalk, "record_id") == ordered(everything.crosswalk, "record_id")
-    stays = pc.invert(
+    others = pc.invert(
         pc.is_in(hub.all_ids["golden_id"], value_set=done.registry["golden_id"].combine_chunks())
     )
-    registry = pa.concat_tables([hub.all_ids.filter(stays), done.registry])
+    registry = pa.concat_tables([hub.all_ids.filter(others), done.registry])
     assert ordered(registry, "sequence") == ordered(everything.registry, "sequence")
     assert done.events.to_pylist() == everything.events.to_pylist()
     assert_accounted_for(hub, now, everything.registry, everything.crosswalk)

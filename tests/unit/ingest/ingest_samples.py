@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from cdm_pipelines.contracts import Column, Delivery, Dialect, Format, LogicalType, PartyKind, SourceContract
 from cdm_pipelines.contracts.model import KindRule
@@ -66,16 +67,16 @@ def deliver(landing: Path, content: bytes, name: str = "2026-06-01.csv") -> Path
 def run_day(landing: Path, contract: SourceContract = CUSTOMER, chunk_rows: int = 250_000) -> Outcome:
     """Read and judge a day; rows read have to be rows accepted and rows quarantined."""
     tables = list(read_extract(str(landing), contract, DATE, chunk_rows=chunk_rows))
-    frames = [to_frame(table) for table in tables]
-    raw = pd.concat(frames, ignore_index=True)
-    superseded = superseded_rows(raw, contract)
+    superseded = superseded_rows(pa.concat_tables(tables), contract)
     results, start = [], 0
-    for frame in frames:
-        results.append(validate(frame, contract, superseded[start : start + len(frame)]))
-        start += len(frame)
-    valid = pd.concat([r.valid for r in results], ignore_index=True)
-    quarantine = pd.concat([r.quarantine for r in results], ignore_index=True)
-    repairs = pd.concat([r.repairs for r in results], ignore_index=True)
+    for table in tables:
+        results.append(validate(table, contract, superseded[start : start + table.num_rows]))
+        start += table.num_rows
+    raw = to_frame(pa.concat_tables(tables))
+    valid, quarantine, repairs = (
+        to_frame(pa.concat_tables(getattr(one, part) for one in results))
+        for part in ("valid", "quarantine", "repairs")
+    )
     assert reconcile(len(raw), len(valid), len(quarantine)) is None
     reasons = {
         int(row): [reason["rule"] for reason in json.loads(text)]

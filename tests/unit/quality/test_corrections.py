@@ -7,19 +7,15 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_quality_validation import contract, raw
+from test_quality_validation import Validated, contract, raw, superseded_rows, validate
 
+from cdm_pipelines import quality
 from cdm_pipelines.contracts import Column, LogicalType
 from cdm_pipelines.quality import (
     CorrectionsError,
-    Validated,
-    apply_corrections,
-    export_quarantine,
     read_corrections,
-    superseded_rows,
-    validate,
 )
-from cdm_pipelines.store.arrow import TEXT
+from cdm_pipelines.store.arrow import TEXT, to_frame, to_table
 
 CONTRACT = contract(Column("name", required=True), Column("born", LogicalType.DATE))
 
@@ -29,6 +25,16 @@ def day() -> pd.DataFrame:
     frame = raw(id=["1", "2", "3", "1"], name=["Bos", None, "Vos", "Bos"], born=[None, "x", None, None])
     frame["_defect"] = pd.array([None, None, "ragged", None], dtype=TEXT)
     return frame
+
+
+def apply_corrections(frame: pd.DataFrame, corrections: pd.DataFrame) -> pd.DataFrame:
+    """A frame with corrected rows."""
+    return to_frame(quality.apply_corrections(to_table(frame), to_table(corrections)))
+
+
+def export_quarantine(frame: pd.DataFrame) -> bytes:
+    """The CSV for a person."""
+    return quality.export_quarantine(to_table(frame))
 
 
 def judged(frame: pd.DataFrame) -> Validated:

@@ -1,7 +1,7 @@
 """Verdicts on rows and cells, and their agreement with Pandera."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -13,11 +13,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandera.errors import SchemaErrors
 
+from cdm_pipelines import quality
 from cdm_pipelines.contracts import Column, Delivery, Format, LogicalType, SourceContract
-from cdm_pipelines.quality import Rule, Validated, pandera_schema, reconcile, superseded_rows, validate
-from cdm_pipelines.store.arrow import TEXT
+from cdm_pipelines.quality import Rule, pandera_schema, reconcile
+from cdm_pipelines.store.arrow import TEXT, to_frame, to_table
 
 T = LogicalType
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What became of some rows, as frames."""
+
+    valid: pd.DataFrame
+    quarantine: pd.DataFrame
+    repairs: pd.DataFrame
+
+
+def validate(frame: pd.DataFrame, judged: SourceContract, superseded: Any = None) -> Validated:
+    """The verdict on a frame."""
+    found = quality.validate(to_table(frame), judged, superseded)
+    return Validated(to_frame(found.valid), to_frame(found.quarantine), to_frame(found.repairs))
+
+
+def superseded_rows(frame: pd.DataFrame, judged: SourceContract) -> Any:
+    """Which rows of a frame a later one supersedes."""
+    return quality.superseded_rows(to_table(frame), judged)
 
 
 def contract(*columns: Column) -> SourceContract:

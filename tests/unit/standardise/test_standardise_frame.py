@@ -9,6 +9,7 @@ from multiprocessing import get_context
 import pandas as pd
 import pytest
 
+from cdm_pipelines import standardise as room
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.contracts.model import (
     Column,
@@ -20,10 +21,17 @@ from cdm_pipelines.contracts.model import (
     PartyKind,
     SourceContract,
 )
-from cdm_pipelines.standardise import standardise
 from cdm_pipelines.store.arrow import TEXT, to_frame, to_table
 
 DATE = "2026-06-01"
+
+
+def standardise(
+    frame: pd.DataFrame, made: SourceContract, date: str, **options: str
+) -> dict[Entity, pd.DataFrame]:
+    """Standard frames of valid frames."""
+    found = room.standardise(to_table(frame), made, date, **options)
+    return {entity: to_frame(table) for entity, table in found.items()}
 
 
 def contract(*columns: Column, **properties: object) -> SourceContract:
