@@ -1,10 +1,11 @@
 """Dates and timestamps in the formats that a contract declares, and whether they are plausible.
 
-Belongs here: parsing, time zones, sentinel dates, birth dates. Does not belong here: guessing a format, which no
+Belongs here: time zones, sentinel dates, birth dates. Does not belong here: reading a day, which is done where
+values are judged (quality.values), so that no day is accepted there and lost here; guessing a format, which no
 function of this project does: 03/04/2026 is what its contract says it is.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdm_pipelines.quality.values import days
 from cdm_pipelines.standardise.distinct import TEXT, Arrays, over_distinct, where_needed
 
 # Dates that systems write for "not known" or "for ever". A record can have been made on one of them, so they are kept
@@ -22,16 +24,14 @@ SENTINELS = (
     "1970-01-01", "2099-12-31", "2100-01-01", "2999-12-31", "9999-12-31",
 )  # fmt: skip
 EARLIEST_BIRTH = "1900-01-01"
-_ISO_DATE = "%Y-%m-%d"
-_ISO_DATE_SHAPE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _STANDARD_TIMESTAMP = "%Y-%m-%dT%H:%M:%SZ"
 # A day that every month has, a time, UTC: needs no calendar.
 _PLAIN_UTC = (
     r"^([1-9][0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8]))[T ]"
     r"((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])(?:\.[0-9]{1,9})?Z$"
 )
+_NAMED_UTC = r"[ \x{a0}\x{202f}]?UTC$"
 _ZONED = r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)$"
-_Parser = Callable[[str], datetime]
 
 
 def date(column: pa.Array, formats: Sequence[str] = ()) -> pa.Array:
@@ -45,39 +45,11 @@ def date(column: pa.Array, formats: Sequence[str] = ()) -> pa.Array:
     """
 
     def standard(values: pa.Array) -> Arrays:
-        shortened = values if formats else _without_time(values)
-        answer = pa.nulls(len(values), TEXT)
-        for form in formats or (_ISO_DATE,):
-            open_ = pc.and_(pc.is_null(answer), pc.is_valid(values))
-            if not pc.any(open_).as_py():
-                break
-            answer = pc.replace_with_mask(answer, open_, _dates(shortened.filter(open_), form))
-        return (answer,)
+        found = days(values, tuple(formats), with_time=True)
+        written = pa.array(found.ordinal.astype("datetime64[D]"), mask=~found.exists)
+        return (pc.cast(written, TEXT),)
 
     return over_distinct(standard, column)[0]
-
-
-def _without_time(values: pa.Array) -> pa.Array:
-    return pc.replace_substring_regex(values, r"^([0-9]{4}-[0-9]{2}-[0-9]{2})[T ][0-9].*$", r"\1")
-
-
-def _dates(values: pa.Array, form: str) -> pa.Array:
-    """Distinct values in one format. pandas takes most; what lies outside its years goes to ``strptime``."""
-    written = values.to_pandas()
-    parsed = pd.to_datetime(written, format=form, errors="coerce", utc="%z" in form)
-    if "%z" in form:  # the day as written, not as it was in UTC
-        return pa.array([_by_strptime(value, form) for value in values.to_pylist()], TEXT)
-    answer = parsed.dt.strftime(_ISO_DATE).astype(object)
-    for position in np.flatnonzero(parsed.isna()):
-        answer.iloc[position] = _by_strptime(written.iloc[position], form)
-    return pa.array(answer, TEXT, from_pandas=True)
-
-
-def _by_strptime(value: str, form: str) -> str | None:
-    try:
-        return datetime.strptime(value, form).date().isoformat()  # noqa: DTZ007 - a day has no time zone
-    except ValueError:
-        return None
 
 
 def birth_date(column: pa.Array, formats: Sequence[str], extract_date: str) -> Arrays:
@@ -138,6 +110,7 @@ def _timestamps(values: pa.Array, form: str, timezone: str) -> pa.Array:
     """Distinct values in one format, null nowhere."""
     if form != "ISO8601":
         return _utc(values, form, None if "%z" in form else timezone)
+    values = pc.replace_substring_regex(values, _NAMED_UTC, "Z")
     answer = pc.replace_substring_regex(values, _PLAIN_UTC, r"\1T\2Z")
     read = pc.match_substring_regex(values, _PLAIN_UTC)
     zoned = pc.match_substring_regex(values, rf"[T ][0-9]{{2}}:?[0-9]{{2}}.*{_ZONED}")

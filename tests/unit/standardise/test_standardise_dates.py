@@ -1,8 +1,13 @@
 """Dates and timestamps in declared formats."""
 
+from datetime import UTC, datetime
+
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from cdm_pipelines.quality.values import days
 from cdm_pipelines.standardise import dates
 from cdm_pipelines.standardise.distinct import TEXT
 
@@ -82,3 +87,27 @@ def test_one_value_does_not_change_how_another_is_read() -> None:
     assert dates.timestamp(delivered, (), "UTC").to_pylist() == [
         *("2026-06-01T10:20:30Z", "2026-06-01T10:20:00Z", None, None, "2026-06-01T10:20:30Z")
     ]
+
+
+EARLIEST, LATEST = datetime.fromisoformat("1800-01-01"), datetime.fromisoformat("2199-12-31")
+FORMATS = ("%Y-%m-%d", "%d-%m-%Y", "%m/%d/%y", "%Y%m%d", "%d %b %Y", "%d.%m.%Y %H:%M", "%Y-%m-%dT%H:%M:%S%z")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.datetimes(EARLIEST, LATEST, timezones=st.just(UTC)), st.sampled_from(FORMATS))
+def test_what_is_accepted_as_a_day_or_a_moment_is_read(moment: datetime, form: str) -> None:
+    delivered = pa.array([moment.strftime(form)], TEXT)
+    accepted = days(delivered, (form,))
+    assert accepted.exists.tolist() == [True]
+    day = dates.date(delivered, (form,))[0].as_py()
+    assert day == accepted.ordinal.astype("datetime64[D]").astype(str)[0]
+    assert dates.timestamp(delivered, (form,), "UTC")[0].as_py()[:10] == day
+
+
+@pytest.mark.parametrize(
+    "delivered", ["2026-06-01T10:20", "2026-06-01 10:20:30.5 UTC", "2026-06-01 10:20:30,25+02"]
+)
+def test_every_spelling_of_a_moment_that_is_accepted_is_read(delivered: str) -> None:
+    values = pa.array([delivered], TEXT)
+    assert days(values, (), with_time=True).exists.tolist() == [True]
+    assert dates.timestamp(values, (), "Europe/Amsterdam")[0].is_valid
