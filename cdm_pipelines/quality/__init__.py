@@ -11,9 +11,18 @@ from cdm_pipelines.quality.corrections import (
 from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.quality.schema import pandera_schema
 from cdm_pipelines.quality.shapes import shape, shapes
-from cdm_pipelines.quality.validation import Validated, reconcile, superseded_rows, validate
+from cdm_pipelines.quality.validation import (
+    REPAIRS_SCHEMA,
+    Validated,
+    quarantine_schema,
+    reconcile,
+    superseded_rows,
+    valid_schema,
+    validate,
+)
 
 __all__ = [
+    "REPAIRS_SCHEMA",
     "CorrectionsError",
     "Rule",
     "Validated",
@@ -21,11 +30,13 @@ __all__ = [
     "export_quarantine",
     "neutralise_formulas",
     "pandera_schema",
+    "quarantine_schema",
     "read_corrections",
     "reconcile",
     "restore_formulas",
     "shape",
     "shapes",
     "superseded_rows",
+    "valid_schema",
     "validate",
 ]

@@ -26,6 +26,15 @@ from cdm_pipelines.quality.values import Flags, as_flags
 DEFECT, REASONS = "_defect", "_reasons"
 BLANKED = "blanked"
 Positions = npt.NDArray[np.int64]
+REPAIRS_SCHEMA = pa.schema(
+    [
+        ("_file", pa.string()),
+        ("_row", pa.int64()),
+        ("_sha256", pa.string()),
+        *((name, pa.string()) for name in ("column", "rule", "shape", "action")),
+    ]
+)
+"""Columns of ``repairs/<source>/<entity>/<date>``: a row per blanked cell."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,16 @@ class _Verdict:
     size: int
     essential: list[_Fault] = field(default_factory=list)
     optional: list[_Fault] = field(default_factory=list)
+
+
+def quarantine_schema(raw: pa.Schema) -> pa.Schema:
+    """Columns of ``quarantine/<source>/<entity>/<date>``: the raw ones, as delivered, and the reasons."""
+    return valid_schema(raw).append(pa.field(REASONS, pa.string()))
+
+
+def valid_schema(raw: pa.Schema) -> pa.Schema:
+    """Columns of ``valid/<source>/<entity>/<date>``: the raw ones."""
+    return pa.schema([field for field in raw if field.name != DEFECT])
 
 
 def validate(table: pa.Table, contract: SourceContract, superseded: npt.ArrayLike | None = None) -> Validated:
@@ -248,11 +267,7 @@ def _fragment(fault: _Fault, shown: str | None) -> str:
 
 
 def _repairs(table: pa.Table, faults: list[_Fault], rejected: Flags) -> pa.Table:
-    types = {"_file": pa.string(), "_row": pa.int64(), "_sha256": pa.string()}
-    schema = pa.schema(
-        [*types.items(), *((name, pa.string()) for name in ("column", "rule", "shape", "action"))]
-    )
-    pieces = [schema.empty_table()]
+    pieces = [REPAIRS_SCHEMA.empty_table()]
     for fault in faults:
         here = ~rejected[fault.rows]
         origin = table.select(list(ORIGIN_COLUMNS)).take(pa.array(fault.rows[here]))
@@ -264,5 +279,9 @@ def _repairs(table: pa.Table, faults: list[_Fault], rejected: Flags) -> pa.Table
         }
         columns = {name: pa.repeat(pa.scalar(text), count) for name, text in texts.items()}
         columns["shape"] = (fault.shapes or pa.nulls(len(here), pa.string())).filter(pa.array(here))
-        pieces.append(pa.table([*origin.columns, *(columns[n] for n in schema.names[3:])], schema=schema))
+        pieces.append(
+            pa.table(
+                [*origin.columns, *(columns[n] for n in REPAIRS_SCHEMA.names[3:])], schema=REPAIRS_SCHEMA
+            )
+        )
     return pa.concat_tables(pieces).combine_chunks()

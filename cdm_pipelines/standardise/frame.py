@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.contracts.canonical import Entity, attributes
+from cdm_pipelines.contracts.canonical import Entity, attributes, targets
 from cdm_pipelines.contracts.model import SourceContract
 from cdm_pipelines.standardise import dates
 from cdm_pipelines.standardise.columns import Columns
@@ -48,6 +48,25 @@ def standardise(
     }
 
 
+def standard_schema(contract: SourceContract, entity: Entity) -> pa.Schema:
+    """Columns of ``standard/<source>/<entity>/<date>/<canonical entity>``."""
+    origin = ("source", "entity", "record_id", "extract_date", "_file")
+    kind = ("party_kind",) if entity == Entity.PARTY else ()
+    names = (attribute.name for attribute in attributes(entity))
+    fed = dict.fromkeys(t.name for _, path in contract.mapped() if (t := targets()[path]).entity == entity)
+    return pa.schema(
+        [
+            *((name, TEXT) for name in origin),
+            ("_row", pa.int64()),
+            ("modified_at", TEXT),
+            ("is_deleted", pa.bool_()),
+            *((name, TEXT) for name in ("merged_into", *kind, *names)),
+            *((f"{name}_original", TEXT) for name in fed),
+            ("invalid_attributes", TEXT),
+        ]
+    )
+
+
 def _standard(
     valid: pa.Table, contract: SourceContract, entity: Entity, extract_date: str, timezone: str
 ) -> pa.Table:
@@ -79,7 +98,7 @@ def _standard(
     for target in columns.targets:
         made[f"{target}_original"] = columns.original(target)
     made["invalid_attributes"] = _invalid(standard, columns.length)
-    table = pa.table(made)
+    table = pa.table(made, schema=standard_schema(contract, entity))
     return table if kind is not None else _one_row_per_key(table)
 
 
