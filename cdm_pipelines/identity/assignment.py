@@ -26,6 +26,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdm_pipelines.identity.assignment_inputs import AssignmentInputs, Ints
 from cdm_pipelines.identity.registry import (
     ALIAS,
     CROSSWALK_SCHEMA,
@@ -35,7 +36,6 @@ from cdm_pipelines.identity.registry import (
     RETIRED,
     golden_ids,
 )
-from cdm_pipelines.identity.situation import Ints, Situation
 from cdm_pipelines.store.keys import RECORD_KEY
 
 
@@ -80,46 +80,46 @@ def assign(
     Raises:
         ValueError: a record appears twice, or in a cluster without being among the records.
     """
-    situation = Situation.of(clusters, registry, crosswalk, founding, part=newest is not None)
-    homes = _homes(situation)
-    owner = _survivors(homes, situation.clusters)
-    merged_away = (homes >= 0) & (_at(owner, homes) != np.arange(situation.ids))
-    _restore(situation, owner)
-    founders = _found(situation, owner)
+    inputs = AssignmentInputs.of(clusters, registry, crosswalk, founding, part=newest is not None)
+    homes = _homes(inputs)
+    owner = _survivors(homes, inputs.clusters)
+    merged_away = (homes >= 0) & (_at(owner, homes) != np.arange(inputs.ids))
+    _restore(inputs, owner)
+    founders = _found(inputs, owner)
     if newest is None:
-        newest = pc.max(situation.registry["sequence"]).as_py() or 0
-    minted = _minted(situation, founders, newest)
-    registry_now = _updated_registry(situation, owner, homes, merged_away, minted)
+        newest = pc.max(inputs.registry["sequence"]).as_py() or 0
+    minted = _minted(inputs, founders, newest)
+    registry_now = _updated_registry(inputs, owner, homes, merged_away, minted)
     return Assignment(
-        _crosswalk(founding, registry_now["golden_id"].take(pa.array(owner[situation.cluster]))),
+        _crosswalk(founding, registry_now["golden_id"].take(pa.array(owner[inputs.cluster]))),
         registry_now,
-        _events(situation, registry_now, founders),
+        _events(inputs, registry_now, founders),
     )
 
 
-def _homes(situation: Situation) -> Ints:
+def _homes(inputs: AssignmentInputs) -> Ints:
     """The cluster with which each id stays (rule 1); -1 for an id that none of the records has."""
-    count = situation.ids
+    count = inputs.ids
     homes = np.full(count, -1, np.int64)
-    had = situation.former >= 0
-    parts, sizes = np.unique(situation.cluster[had] * count + situation.former[had], return_counts=True)
+    had = inputs.former >= 0
+    parts, sizes = np.unique(inputs.cluster[had] * count + inputs.former[had], return_counts=True)
     cluster, golden = np.divmod(parts, max(count, 1))
     is_split = np.bincount(golden, minlength=count)[golden] > 1
     homes[golden[~is_split]] = cluster[~is_split]
     if is_split.any():
         parts, cluster, golden, sizes = (a[is_split] for a in (parts, cluster, golden, sizes))
-        founder = situation.founder[golden]
-        lacks_founder = _at(situation.cluster, founder) != cluster
-        best_last = np.lexsort((_age(situation, parts), lacks_founder, -sizes, golden))[::-1]
+        founder = inputs.founder[golden]
+        lacks_founder = _at(inputs.cluster, founder) != cluster
+        best_last = np.lexsort((_age(inputs, parts), lacks_founder, -sizes, golden))[::-1]
         homes[golden[best_last]] = cluster[best_last]
     return homes
 
 
-def _age(situation: Situation, parts: Ints) -> Ints:
+def _age(inputs: AssignmentInputs, parts: Ints) -> Ints:
     """Order of parts (of ids in clusters) by their oldest record."""
-    part_of = situation.cluster * situation.ids + situation.former
-    inside = np.flatnonzero((situation.former >= 0) & np.isin(part_of, parts))
-    oldest_first = situation.oldest_first(inside)
+    part_of = inputs.cluster * inputs.ids + inputs.former
+    inside = np.flatnonzero((inputs.former >= 0) & np.isin(part_of, parts))
+    oldest_first = inputs.oldest_first(inside)
     age = np.empty(len(parts), np.int64)
     age[np.searchsorted(parts, part_of[oldest_first[::-1]])] = np.arange(len(oldest_first))[::-1]
     return age
@@ -133,32 +133,32 @@ def _survivors(homes: Ints, clusters: int) -> Ints:
     return owner
 
 
-def _restore(situation: Situation, owner: Ints) -> None:
+def _restore(inputs: AssignmentInputs, owner: Ints) -> None:
     """Give ids back to clusters that hold their founding record (rule 3), in place."""
-    idle = np.flatnonzero((situation.founder >= 0) & ~_in_use(situation, owner))
-    idle = idle[owner[situation.cluster[situation.founder[idle]]] < 0][::-1]
-    owner[situation.cluster[situation.founder[idle]]] = idle
+    idle = np.flatnonzero((inputs.founder >= 0) & ~_in_use(inputs, owner))
+    idle = idle[owner[inputs.cluster[inputs.founder[idle]]] < 0][::-1]
+    owner[inputs.cluster[inputs.founder[idle]]] = idle
 
 
-def _found(situation: Situation, owner: Ints) -> Ints:
+def _found(inputs: AssignmentInputs, owner: Ints) -> Ints:
     """Number new ids for clusters without one (rule 4), in place; returns the founding record of each."""
-    without = np.flatnonzero(owner[situation.cluster] < 0)
-    ordered = situation.oldest_first(without)
-    oldest = np.full(situation.clusters, -1, np.int64)
-    oldest[situation.cluster[ordered[::-1]]] = np.arange(len(ordered))[::-1]
+    without = np.flatnonzero(owner[inputs.cluster] < 0)
+    ordered = inputs.oldest_first(without)
+    oldest = np.full(inputs.clusters, -1, np.int64)
+    oldest[inputs.cluster[ordered[::-1]]] = np.arange(len(ordered))[::-1]
     founders: Ints = ordered[np.sort(oldest[oldest >= 0])]
-    owner[situation.cluster[founders]] = situation.ids + np.arange(len(founders))
+    owner[inputs.cluster[founders]] = inputs.ids + np.arange(len(founders))
     return founders
 
 
-def _minted(situation: Situation, founders: Ints, newest: int) -> pa.Table:
+def _minted(inputs: AssignmentInputs, founders: Ints, newest: int) -> pa.Table:
     """Registry rows of new ids."""
-    latest = np.full(len(situation.cluster), -1, np.int64)
-    has_founder = situation.founder >= 0
-    generations = situation.registry["generation"].to_numpy()
-    np.maximum.at(latest, situation.founder[has_founder], generations[has_founder])
+    latest = np.full(len(inputs.cluster), -1, np.int64)
+    has_founder = inputs.founder >= 0
+    generations = inputs.registry["generation"].to_numpy()
+    np.maximum.at(latest, inputs.founder[has_founder], generations[has_founder])
     generation = pa.array(latest[founders] + 1)
-    record = situation.records.select(RECORD_KEY).take(pa.array(founders)).combine_chunks()
+    record = inputs.records.select(RECORD_KEY).take(pa.array(founders)).combine_chunks()
     names = pc.binary_join_element_wise(generation.cast(pa.string()), *record.columns, "|")
     columns = {
         "golden_id": golden_ids(names),
@@ -172,20 +172,20 @@ def _minted(situation: Situation, founders: Ints, newest: int) -> pa.Table:
 
 
 def _updated_registry(
-    situation: Situation, owner: Ints, homes: Ints, merged_away: npt.NDArray[np.bool_], minted: pa.Table
+    inputs: AssignmentInputs, owner: Ints, homes: Ints, merged_away: npt.NDArray[np.bool_], minted: pa.Table
 ) -> pa.Table:
     """The registry with its new rows and with what became of every other id (rule 5)."""
-    in_use = _in_use(situation, owner)
-    target = _at(owner, _at(situation.cluster, situation.founder))
+    in_use = _in_use(inputs, owner)
+    target = _at(owner, _at(inputs.cluster, inputs.founder))
     founderless = merged_away & (target < 0)
     target[founderless] = owner[homes[founderless]]
-    inherits = (target < 0) & (situation.alias_of >= 0)
-    heir = situation.alias_of[inherits]
+    inherits = (target < 0) & (inputs.alias_of >= 0)
+    heir = inputs.alias_of[inherits]
     target[inherits] = np.where(in_use[heir], heir, target[heir])
     target[in_use] = -1
 
     state = np.where(in_use, 0, np.where(target >= 0, 1, 2))
-    everything = pa.concat_tables([situation.registry, minted])
+    everything = pa.concat_tables([inputs.registry, minted])
     columns = {name: everything[name] for name in REGISTRY_SCHEMA.names}
     former = {
         "status": pa.array([CURRENT, ALIAS, RETIRED]).take(pa.array(state)),
@@ -197,10 +197,10 @@ def _updated_registry(
     return pa.table(columns, schema=REGISTRY_SCHEMA).combine_chunks()
 
 
-def _in_use(situation: Situation, owner: Ints) -> npt.NDArray[np.bool_]:
+def _in_use(inputs: AssignmentInputs, owner: Ints) -> npt.NDArray[np.bool_]:
     """Whether each published id is the id of some cluster."""
-    in_use = situation.elsewhere.copy()
-    in_use[owner[(owner >= 0) & (owner < situation.ids)]] = True
+    in_use = inputs.elsewhere.copy()
+    in_use[owner[(owner >= 0) & (owner < inputs.ids)]] = True
     return in_use
 
 
@@ -217,14 +217,14 @@ def _crosswalk(founding: pa.Table, golden: pa.ChunkedArray) -> pa.Table:
     return pa.table(columns, schema=CROSSWALK_SCHEMA)
 
 
-def _events(situation: Situation, registry: pa.Table, founders: Ints) -> pa.Table:
+def _events(inputs: AssignmentInputs, registry: pa.Table, founders: Ints) -> pa.Table:
     """What this assignment changed, in order of publication of the ids concerned."""
-    before, count = situation.registry, situation.ids
+    before, count = inputs.registry, inputs.ids
     status = registry["status"].combine_chunks()[:count]
     changed = pc.indices_nonzero(pc.not_equal(status, before["status"].combine_chunks()))
     meaning = {ALIAS: "merged", RETIRED: "retired", CURRENT: "restored"}
     told = status.take(changed)
-    parent = situation.former[founders]
+    parent = inputs.former[founders]
     columns: dict[str, list[pa.Array | pa.ChunkedArray]] = {
         "golden_id": [registry["golden_id"].take(changed), registry["golden_id"][count:]],
         "event": [

@@ -133,7 +133,14 @@ def closed(asked: Asked, clusters: pa.Table, seeds: pa.Table) -> Touched:
     crosswalk = asked.crosswalk_of_customers(ids, CROSSWALK_SCHEMA)
     now = clusters.filter(pc.or_(chosen, having(clusters, crosswalk, RECORD_KEY)))
     everyone = _distinct(pa.concat_tables([table.select(RECORD_KEY) for table in (now, crosswalk, seeds)]))
-    return Touched(everyone, now, asked.registry(ids, everyone, REGISTRY_SCHEMA), crosswalk, asked.newest())
+    registry = asked.registry(ids, everyone, REGISTRY_SCHEMA)
+    # An id that falls out of use stands for the customer of its founding record, wherever that is by now.
+    founders = registry.filter(pc.is_in(registry["golden_id"], value_set=ids)).select(RECORD_KEY)
+    strangers = founders.filter(pc.invert(pc.is_in(record_keys(founders), value_set=record_keys(everyone))))
+    elsewhere = clusters.filter(having(clusters, strangers, RECORD_KEY)).select(RECORD_KEY)
+    if elsewhere.num_rows:
+        return closed(asked, clusters, pa.concat_tables([seeds, elsewhere]))
+    return Touched(everyone, now, registry, crosswalk, asked.newest())
 
 
 def moved(crosswalk: pa.Table, published: pa.Table) -> pa.Table:

@@ -19,7 +19,7 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Situation:
+class AssignmentInputs:
     """Everything as places in the tables, -1 for none.
 
     Attributes:
