@@ -16,7 +16,7 @@ from benchmarks.deltas import changed
 from benchmarks.incremental import UnequalError, require_equal
 from benchmarks.incremental_document import Night, Share, Size, markdown
 from benchmarks.meter import Usage
-from cdm_pipelines.demo.headers import SHOP_CUSTOMER
+from cdm_demo.headers import SHOP_CUSTOMER
 
 NIGHT = Night(
     steps={"records": 1.0, "link": 2.0, "stage": 3.0, "publish": 4.0},

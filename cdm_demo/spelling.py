@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cdm_pipelines.demo.draws import Flags, Floats, Ints, Text, styled, text
-from cdm_pipelines.demo.places import Addresses
+from cdm_demo.draws import Flags, Floats, Ints, Text, styled, text
+from cdm_demo.places import Addresses
 
 _NEIGHBOURS = {
     "a": "qsz", "b": "vgn", "c": "xdv", "d": "sfe", "e": "wrd", "f": "dgr", "g": "fht", "h": "gjy", "i": "uok",

@@ -6,16 +6,16 @@ Belongs here: the columns of the customer extract and the habits of the back off
 
 import numpy as np
 
-from cdm_pipelines.demo import spelling
-from cdm_pipelines.demo.books import DELETED, Book
-from cdm_pipelines.demo.companies import Organisations
-from cdm_pipelines.demo.crm import company_name
-from cdm_pipelines.demo.dates import sap_day
-from cdm_pipelines.demo.draws import Ints, Text, digits, styled, text
-from cdm_pipelines.demo.identifiers import sap
-from cdm_pipelines.demo.people import Persons
-from cdm_pipelines.demo.persons import Habits, shown
-from cdm_pipelines.demo.writing import Columns
+from cdm_demo import spelling
+from cdm_demo.books import DELETED, Book
+from cdm_demo.companies import Organisations
+from cdm_demo.crm import company_name
+from cdm_demo.dates import sap_day
+from cdm_demo.draws import Ints, Text, digits, styled, text
+from cdm_demo.identifiers import sap
+from cdm_demo.people import Persons
+from cdm_demo.persons import Habits, shown
+from cdm_demo.writing import Columns
 
 HABITS = Habits(
     given=(34, 6, 56, 4, 0),

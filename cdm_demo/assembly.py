@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cdm_pipelines.demo import books, crm, erp, flaws, orders, shop, structure
-from cdm_pipelines.demo.blocks import Block, Shelf
-from cdm_pipelines.demo.books import Book, Membership
-from cdm_pipelines.demo.companies import Organisations, contacts, organisations
-from cdm_pipelines.demo.draws import Draws, Flags, Ints, Text, constant
-from cdm_pipelines.demo.headers import (
+from cdm_demo import books, crm, erp, flaws, orders, shop, structure
+from cdm_demo.blocks import Block, Shelf
+from cdm_demo.books import Book, Membership
+from cdm_demo.companies import Organisations, contacts, organisations
+from cdm_demo.draws import Draws, Flags, Ints, Text, constant
+from cdm_demo.headers import (
     CRM_ACCOUNT,
     CRM_CONTACT,
     ERP_CUSTOMER,
@@ -25,8 +25,8 @@ from cdm_pipelines.demo.headers import (
     SHOP_ORDER,
     Extract,
 )
-from cdm_pipelines.demo.mailboxes import Registry
-from cdm_pipelines.demo.people import Persons, consumers, merged
+from cdm_demo.mailboxes import Registry
+from cdm_demo.people import Persons, consumers, merged
 
 ORGANISATION_SHARE, CONTACT_SHARE = 0.2, 0.12
 """Shares of the parties; the rest are private persons."""

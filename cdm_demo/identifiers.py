@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from cdm_pipelines.demo.draws import Floats, Ints, Text, Weights, digits, permute, text
+from cdm_demo.draws import Floats, Ints, Text, Weights, digits, permute, text
 
 _BASE62 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"

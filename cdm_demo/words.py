@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from cdm_pipelines.demo.draws import Weighted
+from cdm_demo.draws import Weighted
 
 ORIGINS = ("nl", "fy", "tr", "ma", "sr", "pl", "de", "be")
 """Where names come from; the position is the code used in the arrays."""
@@ -47,7 +47,7 @@ class Article:
 
 
 def _lines(file: str) -> list[str]:
-    raw = (files("cdm_pipelines.demo") / "vocabulary" / file).read_text(encoding="utf-8")
+    raw = (files("cdm_demo") / "vocabulary" / file).read_text(encoding="utf-8")
     return [line for line in raw.splitlines() if line and not line.startswith("#")]
 
 

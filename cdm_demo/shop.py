@@ -6,13 +6,13 @@ Does not belong here: who exists (people), orders (orders).
 
 import numpy as np
 
-from cdm_pipelines.demo import spelling
-from cdm_pipelines.demo.books import Book
-from cdm_pipelines.demo.companies import Organisations
-from cdm_pipelines.demo.draws import Ints, Text, text
-from cdm_pipelines.demo.identifiers import shopify
-from cdm_pipelines.demo.people import Persons
-from cdm_pipelines.demo.persons import Habits, mailbox, shown
+from cdm_demo import spelling
+from cdm_demo.books import Book
+from cdm_demo.companies import Organisations
+from cdm_demo.draws import Ints, Text, text
+from cdm_demo.identifiers import shopify
+from cdm_demo.people import Persons
+from cdm_demo.persons import Habits, mailbox, shown
 
 HABITS = Habits(
     given=(82, 6, 9, 1, 2),

@@ -12,8 +12,8 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from cdm_pipelines.demo.draws import Draws, Ints, Text, Weighted, constant, styled, text
-from cdm_pipelines.demo.words import words
+from cdm_demo.draws import Draws, Ints, Text, Weighted, constant, styled, text
+from cdm_demo.words import words
 
 _PATTERNS = (26, 16, 14, 10, 8, 5, 9, 8, 4)
 _SPECIAL = str.maketrans({"\u0131": "i", "ł": "l", "Ł": "l", "ß": "ss", "ø": "o", "đ": "d", "İ": "i"})

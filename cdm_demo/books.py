@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cdm_pipelines.demo.draws import Draws, Flags, Floats, Ints, Text, constant
+from cdm_demo.draws import Draws, Flags, Floats, Ints, Text, constant
 
 MOVED, CORRECTED = 1, 2
 """Why a record changes: it follows a move, or somebody corrects its typing errors."""

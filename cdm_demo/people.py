@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cdm_pipelines.demo.draws import Draws, Flags, Ints, Text, constant, permute, text
-from cdm_pipelines.demo.identifiers import iban
-from cdm_pipelines.demo.mailboxes import Owners, Registry, family_mailboxes, personal_mailboxes
-from cdm_pipelines.demo.places import Addresses, addresses, joined
-from cdm_pipelines.demo.words import ORIGIN_WEIGHTS, ORIGINS, given_names, surnames
+from cdm_demo.draws import Draws, Flags, Ints, Text, constant, permute, text
+from cdm_demo.identifiers import iban
+from cdm_demo.mailboxes import Owners, Registry, family_mailboxes, personal_mailboxes
+from cdm_demo.places import Addresses, addresses, joined
+from cdm_demo.words import ORIGIN_WEIGHTS, ORIGINS, given_names, surnames
 
 EPOCH = np.datetime64("1900-01-01")
 """Days are counted from here."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cdm_pipelines.demo.draws import Draws, Flags, Ints, Text, constant, text
-from cdm_pipelines.demo.headers import Extract
-from cdm_pipelines.demo.writing import Columns
+from cdm_demo.draws import Draws, Flags, Ints, Text, constant, text
+from cdm_demo.headers import Extract
+from cdm_demo.writing import Columns
 
 RATE = 0.0025
 """Share of records with one kind of bad cell; at least one record of each kind per block."""

@@ -4,6 +4,6 @@ Belongs here: inventing a company's customers and how its systems write them dow
 extracts (ingest) or judging them (quality).
 """
 
-from cdm_pipelines.demo.generator import GeneratedSummary, generate
+from cdm_demo.generator import GeneratedSummary, generate
 
 __all__ = ["GeneratedSummary", "generate"]

@@ -12,8 +12,8 @@ from functools import cache
 
 import numpy as np
 
-from cdm_pipelines.demo.draws import Draws, Ints, Text, Weights, mix, permute, text
-from cdm_pipelines.demo.words import streets, towns
+from cdm_demo.draws import Draws, Ints, Text, Weights, mix, permute, text
+from cdm_demo.words import streets, towns
 
 _LETTERS = [f"{a}{b}" for a in "ABCDEGHJ" for b in "ABCDEGHJKLNPRSTVWXZ"]
 _ADDITIONS = ("A", "B", "C", "D", "a", "bis", "2", "3", "12", "2 hoog", "3 hoog", "hs", "I", "II", "rood")

@@ -6,7 +6,7 @@ Belongs here: day numbers to text in each system's spelling. Does not belong her
 from datetime import date, timedelta
 from functools import cache
 
-from cdm_pipelines.demo.draws import Ints, Text, digits, text
+from cdm_demo.draws import Ints, Text, digits, text
 
 _FIRST, _LAST = date(1900, 1, 1), date(2060, 12, 31)
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cdm_pipelines.demo.draws import Draws, Flags, Ints, Text, Weighted, constant, styled, text
-from cdm_pipelines.demo.identifiers import chamber_of_commerce, iban, vat
-from cdm_pipelines.demo.mailboxes import Registry, ascii_name, work_mailboxes
-from cdm_pipelines.demo.people import Persons, consumers, family_name, mobiles
-from cdm_pipelines.demo.places import Addresses, addresses
-from cdm_pipelines.demo.words import surnames, words, words_by_bar
+from cdm_demo.draws import Draws, Flags, Ints, Text, Weighted, constant, styled, text
+from cdm_demo.identifiers import chamber_of_commerce, iban, vat
+from cdm_demo.mailboxes import Registry, ascii_name, work_mailboxes
+from cdm_demo.people import Persons, consumers, family_name, mobiles
+from cdm_demo.places import Addresses, addresses
+from cdm_demo.words import surnames, words, words_by_bar
 
 BV, SOLE, VOF, NV, FOUNDATION, ASSOCIATION, COOPERATIVE, GMBH, BE_BV, BE_NV = range(10)
 """Legal forms, as positions in LEGAL_FORMS."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cdm_pipelines.demo import spelling
-from cdm_pipelines.demo.books import Book
-from cdm_pipelines.demo.dates import sap_day
-from cdm_pipelines.demo.draws import Flags, Floats, Ints, Text, constant, styled, text
-from cdm_pipelines.demo.people import Persons
+from cdm_demo import spelling
+from cdm_demo.books import Book
+from cdm_demo.dates import sap_day
+from cdm_demo.draws import Flags, Floats, Ints, Text, constant, styled, text
+from cdm_demo.people import Persons
 
 
 @dataclass(frozen=True, slots=True)

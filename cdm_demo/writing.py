@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from unicodedata import combining, normalize
 
-from cdm_pipelines.demo.draws import Text, text
-from cdm_pipelines.demo.headers import Extract
+from cdm_demo.draws import Text, text
+from cdm_demo.headers import Extract
 
 Columns = Mapping[str, Text | str]
 """Cells by column name; a text stands for the same cell in every row, a column left out is empty."""

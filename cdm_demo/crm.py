@@ -6,16 +6,16 @@ who exists (people, companies) or when a record changes (books).
 
 import numpy as np
 
-from cdm_pipelines.demo import spelling
-from cdm_pipelines.demo.books import DELETED, MERGED, Book
-from cdm_pipelines.demo.companies import Organisations, is_company, spelled_form
-from cdm_pipelines.demo.dates import instant
-from cdm_pipelines.demo.draws import Flags, Floats, Ints, Text, digits, text
-from cdm_pipelines.demo.identifiers import salesforce
-from cdm_pipelines.demo.people import Persons
-from cdm_pipelines.demo.persons import Habits, Shown, shown, whole_name
-from cdm_pipelines.demo.words import words
-from cdm_pipelines.demo.writing import Columns
+from cdm_demo import spelling
+from cdm_demo.books import DELETED, MERGED, Book
+from cdm_demo.companies import Organisations, is_company, spelled_form
+from cdm_demo.dates import instant
+from cdm_demo.draws import Flags, Floats, Ints, Text, digits, text
+from cdm_demo.identifiers import salesforce
+from cdm_demo.people import Persons
+from cdm_demo.persons import Habits, Shown, shown, whole_name
+from cdm_demo.words import words
+from cdm_demo.writing import Columns
 
 HABITS = Habits(
     given=(66, 12, 14, 5, 3),

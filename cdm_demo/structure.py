@@ -5,9 +5,9 @@ Belongs here: the rows of ``truth/structure.csv``. Does not belong here: which r
 
 import numpy as np
 
-from cdm_pipelines.demo.companies import Organisations
-from cdm_pipelines.demo.draws import Flags, Ints, Text, digits, text
-from cdm_pipelines.demo.people import Persons
+from cdm_demo.companies import Organisations
+from cdm_demo.draws import Flags, Ints, Text, digits, text
+from cdm_demo.people import Persons
 
 COLUMNS = (
     "truth_id",

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from cdm_pipelines.demo import structure
-from cdm_pipelines.demo.assembly import Run, block
-from cdm_pipelines.demo.blocks import Block
-from cdm_pipelines.demo.dates import day_number
-from cdm_pipelines.demo.flaws import Planted
-from cdm_pipelines.demo.headers import EXTRACTS, PARTY_EXTRACTS
-from cdm_pipelines.demo.mailboxes import Registry
-from cdm_pipelines.demo.orders import Counters
-from cdm_pipelines.demo.writing import LandingFolder
+from cdm_demo import structure
+from cdm_demo.assembly import Run, block
+from cdm_demo.blocks import Block
+from cdm_demo.dates import day_number
+from cdm_demo.flaws import Planted
+from cdm_demo.headers import EXTRACTS, PARTY_EXTRACTS
+from cdm_demo.mailboxes import Registry
+from cdm_demo.orders import Counters
+from cdm_demo.writing import LandingFolder
 
 BLOCK = 20_000
 """Parties per block. A change of it changes the data."""

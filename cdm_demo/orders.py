@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cdm_pipelines.demo.books import Book
-from cdm_pipelines.demo.dates import clock, sap_day, shop_time
-from cdm_pipelines.demo.draws import Draws, Flags, Ints, Text, Weights, digits, text
-from cdm_pipelines.demo.words import articles
-from cdm_pipelines.demo.writing import Columns
+from cdm_demo.books import Book
+from cdm_demo.dates import clock, sap_day, shop_time
+from cdm_demo.draws import Draws, Flags, Ints, Text, Weights, digits, text
+from cdm_demo.words import articles
+from cdm_demo.writing import Columns
 
 _COUNTS = np.array([0, 1, 2, 3, 4, 5, 7, 10, 16, 28], dtype=np.int64)
 _COUNT_WEIGHTS = (705, 170, 64, 26, 12, 8, 7, 4, 2, 2)

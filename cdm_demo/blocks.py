@@ -10,11 +10,11 @@ from typing import TypeAlias
 
 import numpy as np
 
-from cdm_pipelines.demo import flaws, orders
-from cdm_pipelines.demo.books import Book
-from cdm_pipelines.demo.draws import Draws, Flags, Ints, Text
-from cdm_pipelines.demo.headers import Extract
-from cdm_pipelines.demo.writing import Columns, lines
+from cdm_demo import flaws, orders
+from cdm_demo.books import Book
+from cdm_demo.draws import Draws, Flags, Ints, Text
+from cdm_demo.headers import Extract
+from cdm_demo.writing import Columns, lines
 
 Render: TypeAlias = Callable[[Ints, int], Columns]
 """Cells of some records (positions in the book) on a day."""
