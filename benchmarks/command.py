@@ -20,7 +20,7 @@ from cdm_pipelines.settings import root
 
 FULL = 1_000_000
 OUT = root() / "benchmarks" / "out"
-DOCUMENT = root() / "docs" / "benchmarks.md"
+DOCUMENT = root() / "docs" / "reference" / "benchmarks.md"
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

@@ -40,7 +40,7 @@ _METHOD = """\
 - Splink links `records/party` of the same run, persons and organisations apart: comparisons from its library
   with term frequencies, phones as an array, u from random pairs, m from expectation maximisation on three blocking
   rules, our own thresholds for pairs kept and linked, clusters from connected components
-  ([its settings](../benchmarks/splink_linking.py)). Its clock starts before it reads the records and stops when the
+  ([its settings](../../benchmarks/splink_linking.py)). Its clock starts before it reads the records and stops when the
   clusters are written; starting Python and importing Splink, which ours includes, are not counted.
 - Quality is over pairs of records, against the truth of the generator, for the same records. Our thresholds are those
   of the policies, chosen without this truth. Where another threshold gives Splink a better F1, that is shown too,

@@ -24,7 +24,7 @@ from benchmarks.meter import StageError, Usage, environment, measure
 from cdm_pipelines.hub.server import EmbeddedServer
 from cdm_pipelines.settings import Settings, root
 
-DOCUMENT = root() / "docs" / "benchmarks-identity.md"
+DOCUMENT = root() / "docs" / "reference" / "benchmarks-identity.md"
 SIZES = (100_000, 1_000_000)
 SHARES = (0.01, 0.001)
 _MADE = ("records", "link")  # folders of the lake that a night makes

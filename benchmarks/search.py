@@ -24,7 +24,7 @@ from cdm_pipelines.steps.search.find import find
 from cdm_pipelines.steps.search.rank import Models
 from cdm_pipelines.store.lake import Lake
 
-DOCUMENT = root() / "docs" / "benchmarks-search.md"
+DOCUMENT = root() / "docs" / "reference" / "benchmarks-search.md"
 SIZES = (100_000, 1_000_000)
 TARGET = 50.0  # milliseconds, p99 at the largest size
 _RECORDS_PER_CUSTOMER = 2.153  # of the generator; how many customers there are is counted

@@ -31,7 +31,7 @@ LIMIT = 600
 SPARED = 2 / 3  # of the machine's memory
 PARTS = ("comparison", "growth", "calibration", "many")
 OUT = root() / "benchmarks" / "out" / "linkage"
-DOCS = root() / "docs"
+DOCS = root() / "docs" / "reference"
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

@@ -22,7 +22,8 @@ _HEAD = """\
 
 _MANY = """\
 Memory does not follow the number of pairs: they are compared in chunks, and those that score wait in a temporary file.
-[These rules](../benchmarks/policies/people_many.yaml) make tens of millions of pairs, to show that and nothing else."""
+[These rules](../../benchmarks/policies/people_many.yaml) make tens of millions of pairs, to show that and nothing
+else."""
 
 _METHOD = """\
 ## How it is measured
@@ -36,16 +37,16 @@ _METHOD = """\
   all that it started; the table says when, and at how much memory. It is not tried again.
 - Quality is that of clusters. Our thresholds, and those of the peers' rows, are chosen without the truth. Where another
   threshold gives Splink a better F1, that is a row of its own, which only somebody who knows the truth can choose.
-- The people are made up by [a generator](../benchmarks/people.py) for this purpose alone. The product's comparisons
+- The people are made up by [a generator](../../benchmarks/people.py) for this purpose alone. The product's comparisons
   were designed on other data. `light` and `wide` are six and eight blocking rules, the same for Splink and for us.
-- Ours: [a plain policy](../benchmarks/policies) a data set. All extend the shipped policy for persons, at the threshold
-  that serves F1 (one half); a set's own file maps columns and, for people, names the blocking rules.
-- Splink on DuckDB: [comparisons of its library with term frequencies](../benchmarks/linkage/peer_splink.py), blocking
-  rules, training and deterministic rules as in the examples of its documentation for each published set, u from ten
-  million random pairs, connected components at probability 0.9.
-- GoldenMatch: [its own automatic configuration](../benchmarks/linkage/peer_goldenmatch.py), the one it chooses by
+- Ours: [a plain policy](../../benchmarks/policies) a data set. All extend the shipped policy for persons, at the
+  threshold that serves F1 (one half); a set's own file maps columns and, for people, names the blocking rules.
+- Splink on DuckDB: [comparisons of its library with term frequencies](../../benchmarks/linkage/peer_splink.py),
+  blocking rules, training and deterministic rules as in the examples of its documentation for each published set, u
+  from ten million random pairs, connected components at probability 0.9.
+- GoldenMatch: [its own automatic configuration](../../benchmarks/linkage/peer_goldenmatch.py), the one it chooses by
   default and the probabilistic one that it has on request. Two sources are given to it as one table.
-- recordlinkage: [index, compare and ECM as it comes](../benchmarks/linkage/peer_recordlinkage.py), with the same
+- recordlinkage: [index, compare and ECM as it comes](../../benchmarks/linkage/peer_recordlinkage.py), with the same
   blocking rules, Jaro-Winkler and exact comparisons, connected components of its links.
 - Calibration: generated people with the shipped policy and its own thresholds, less the columns that a cell does not
   have. "Expected" is what the model reports without labels for pairs from its match threshold on, "true" is their share
