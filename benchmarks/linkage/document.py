@@ -4,11 +4,13 @@ Belongs here: words, tables, which picture. Does not belong here: measuring, dra
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from benchmarks.document import NOISY, table
 from benchmarks.linkage import charts
 from benchmarks.linkage.calibration import CLOSE, LEAST, Cell
-from benchmarks.linkage.run import GOLDENMATCH, OURS, SPLINK, Linked, middle, spread
+from benchmarks.linkage.run import GOLDENMATCH, OURS, SPLINK, Contestant, Linked, middle, spread
+from benchmarks.meter import Usage
 
 NAME = "benchmarks-linkage"
 _MIB = 2**20
@@ -61,6 +63,7 @@ def markdown(
     cells: Sequence[Cell],
     *,
     many: Sequence[Linked] = (),
+    source: str = "",
 ) -> str:
     """The whole document, of the parts that were measured.
 
@@ -71,6 +74,7 @@ def markdown(
         grown: Ours at growing sizes.
         cells: The calibration grid.
         many: Ours with many candidate pairs.
+        source: Says where the figures are.
     """
     parts = [_HEAD]
     if linked:
@@ -87,7 +91,31 @@ def markdown(
     if cells:
         parts += ["## Calibration", f"![Calibration]({NAME}-calibration.svg)", _calibration(cells)]
     stated = ", ".join(f"{name} {value}" for name, value in facts.items())
-    return "\n\n".join([*parts, "## Machine and versions", f"{stated}.", _METHOD]) + "\n"
+    ends = ["## Machine and versions", f"{stated}.", *([source] if source else []), _METHOD]
+    return "\n\n".join([*parts, *ends]) + "\n"
+
+
+def documents(parts: Mapping[str, Any], source: str) -> dict[str, str]:
+    """The document and its pictures by file name.
+
+    Args:
+        parts: What was measured, by part: comparison, growth, calibration, many; those that are there.
+        source: Says where the figures are.
+    """
+    rows = {name: part["rows"] for name, part in parts.items()}
+    linked, grown, many = (
+        [_linked(row) for row in rows.get(name, [])] for name in ("comparison", "growth", "many")
+    )
+    cells = [Cell(**row) for row in rows.get("calibration", [])]
+    facts = {name: value for part in reversed(list(parts.values())) for name, value in part["facts"].items()}
+    others = {name: part["others"] for name, part in parts.items()}
+    text = markdown(facts, linked, others, grown, cells, many=many, source=source)
+    return {f"{NAME}.md": text} | pictures(linked, grown, cells)
+
+
+def _linked(row: dict[str, Any]) -> Linked:
+    usage = Usage(**row["usage"]) if row["usage"] else None
+    return Linked(**row | {"contestant": Contestant(**row["contestant"]), "usage": usage})
 
 
 def pictures(linked: Sequence[Linked], grown: Sequence[Linked], cells: Sequence[Cell]) -> dict[str, str]:

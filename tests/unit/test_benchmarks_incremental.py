@@ -111,7 +111,7 @@ def test_the_document_shows_the_largest_share_of_the_largest_size() -> None:
     def told(full: float) -> str:
         night = replace(NIGHT, steps=dict.fromkeys(NIGHT.steps, full))
         sizes = [Size(1_000, 500, (EQUAL,)), Size(2_000, 900, (replace(EQUAL, full=night, rows=20), EQUAL))]
-        return markdown([Size.of(json.loads(json.dumps(asdict(size)))) for size in sizes])
+        return markdown([Size.of(json.loads(json.dumps(asdict(size)))) for size in sizes], {"cores": "2"})
 
     assert "20 records new or changed among 2,000" in told(50.0)
     assert "**5.0%** of the time of a full one (aim: 8%; met)" in told(50.0)
