@@ -38,7 +38,7 @@ class Results:
         """The line of a document that says where its figures are."""
         return (
             f"Every figure on this page is in `benchmarks/results/{name}.json`, measured on {self.measured} "
-            f"(commit {self.commit})."
+            f"(commit {self.commit}).{' The note in it says how they came there.' if self.note else ''}"
         )
 
 
