@@ -31,6 +31,12 @@ up: venv ## start Dagster's UI, schedules and sensors, until Ctrl-C
 test: lint ## lint and type checks, then all tests with their coverage
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-fail-under=90
 
+test-fast: venv ## tests of units that are not slow, few examples a property: under 90 seconds
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" --hypothesis-profile=fast tests/unit
+
+test-thorough: venv ## tests of properties, with ten times as many examples
+	@$(BIN)/python -m pytest -n $(JOBS) -m hypothesis --hypothesis-profile=thorough --timeout=7200
+
 lint: venv ## ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -53,7 +59,7 @@ benchmark-incremental: venv ## a night on which little changed beside a full reb
 
 docs: venv $(DOCS)/installed ## build the documentation site into site/, after its derived pages
 	@$(BIN)/python -m handbook --write
-	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
 	@echo "Written: site/index.html"
 
 lock: venv ## bring the lock files in line with pyproject.toml

@@ -18,6 +18,8 @@ from benchmarks.incremental_document import Night, Share, Size, markdown
 from benchmarks.meter import Usage
 from cdm_demo.headers import SHOP_CUSTOMER
 
+pytestmark = pytest.mark.slow  # stages and systems run in processes of their own
+
 NIGHT = Night(
     steps={"records": 1.0, "link": 2.0, "stage": 3.0, "publish": 4.0},
     seconds=12.0,
