@@ -25,7 +25,8 @@ case "$*" in
   "-c import sys; print(sys.prefix)") cd "$(dirname "$0")/.." && pwd ;;
   "--version") echo "Python 3.12.1" ;;
   "-m venv .venv") mkdir -p .venv/bin; ln -s "$0" .venv/bin/python ;;
-  "-m venv .venv/docs") mkdir -p .venv/docs/bin; for one in python mkdocs; do ln -s "$PWD/$0" .venv/docs/bin/$one; done ;;
+  "-m venv .venv/docs")
+    mkdir -p .venv/docs/bin; for one in python mkdocs; do ln -s "$PWD/$0" .venv/docs/bin/$one; done ;;
   "-m pip install"*) exit ${{PIP_FAILS:-0}} ;;
 esac
 """
