@@ -11,10 +11,11 @@ PYTHON ?=
 JOBS ?= 2
 BIN := .venv/bin
 INSTALLED := .venv/installed
+DOCS := .venv/docs
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
-.PHONY: help demo up test lint benchmark benchmark-linkage benchmark-search benchmark-incremental lock clean venv
+.PHONY: help demo up test test-fast test-thorough lint docs benchmark benchmark-linkage benchmark-search benchmark-incremental lock clean venv
 
 help: ## list these targets
 	@echo "Customer Data Management: extracts in, golden customers in PostgreSQL out."
@@ -29,6 +30,12 @@ up: venv ## start Dagster's UI, schedules and sensors, until Ctrl-C
 
 test: lint ## lint and type checks, then all tests with their coverage
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-fail-under=90
+
+test-fast: venv ## tests of units that are not slow, few examples a property: under 90 seconds
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" --hypothesis-profile=fast tests/unit
+
+test-thorough: venv ## tests of properties, with ten times as many examples
+	@$(BIN)/python -m pytest -n $(JOBS) -m hypothesis --hypothesis-profile=thorough --timeout=7200
 
 lint: venv ## ruff and mypy
 	@$(BIN)/ruff check .
@@ -50,17 +57,25 @@ benchmark-search: venv ## searching among 100,000 and a million customers: milli
 benchmark-incremental: venv ## a night on which little changed beside a full rebuild: seconds, memory
 	@$(BIN)/python -m benchmarks incremental $(ARGS) >/dev/null
 
-lock: venv ## bring requirements.lock in line with pyproject.toml
+docs: venv $(DOCS)/installed ## build the documentation site into site/, after its derived pages
+	@$(BIN)/python -m handbook --write
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
+	@echo "Written: site/index.html"
+
+lock: venv ## bring the lock files in line with pyproject.toml
 	@$(BIN)/python -m venv .venv/lock
 	@.venv/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
 	@UV_SYSTEM_CERTS=true .venv/lock/bin/uv pip compile pyproject.toml --group dev --extra s3 --universal \
 		--python-version 3.11 --generate-hashes --no-annotate --quiet \
 		--custom-compile-command "make lock" --output-file requirements.lock
+	@UV_SYSTEM_CERTS=true .venv/lock/bin/uv pip compile --group docs --universal \
+		--python-version 3.11 --generate-hashes --no-annotate --quiet \
+		--custom-compile-command "make lock" --output-file docs/requirements.lock
 
 clean: ## stop the embedded PostgreSQL and remove what the other targets made in this folder
 	@if [ -x $(BIN)/python ] && [ -d .cdm ]; then \
 		CDM_HOME=.cdm $(BIN)/python -m cdm_pipelines.hub.server stop .cdm || exit 1; fi
-	@rm -rf .venv .cdm .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* benchmarks/out
+	@rm -rf .venv .cdm .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* benchmarks/out site
 	@find . -name .git -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
 # The stamp, which holds the place of the environment, is newer than the lock file after a complete installation
@@ -90,3 +105,11 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(PIP) --no-compile --require-hashes -r requirements.lock
 	@$(PIP) --no-build-isolation --editable .
 	@$(BIN)/python -c 'import sys; print(sys.prefix)' > $(INSTALLED)
+
+$(DOCS)/installed: docs/requirements.lock | venv
+	@echo "Setting up $(DOCS), the environment of the documentation: half a minute, this once."
+	@rm -rf $(DOCS)
+	@$(BIN)/python -m venv $(DOCS)
+	@$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		-r docs/requirements.lock
+	@touch $(DOCS)/installed

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import document, extracts, peers
+from benchmarks import document, extracts, peers, results
 from benchmarks.first_load import Bench
 from benchmarks.machine import machine, versions
 from benchmarks.meter import StageError
@@ -20,7 +20,6 @@ from cdm_pipelines.settings import root
 
 FULL = 1_000_000
 OUT = root() / "benchmarks" / "out"
-DOCUMENT = root() / "docs" / "benchmarks.md"
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -47,15 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (StageError, peers.PeersError) as error:
         console.print(str(error), style="red", markup=False)
         return 1
-    text, picture = document.markdown(report), document.svg(report)
-    targets = [options.out / DOCUMENT.name]
-    if options.records >= FULL and not options.skip_peers:
-        targets.append(DOCUMENT)
-    for target in targets:
-        target.write_text(text, encoding="utf-8")
-        target.with_suffix(".svg").write_text(picture, encoding="utf-8")
-    sys.stdout.write(text)
-    console.print(f"\nWritten: {', '.join(str(target) for target in targets)}", markup=False)
+    whole = options.records >= FULL and not options.skip_peers
+    written = results.publish("first-load", report.figures(), committed=whole, out=options.out)
+    sys.stdout.write(written[0].read_text(encoding="utf-8"))
+    console.print(f"\nWritten: {', '.join(str(target) for target in written)}", markup=False)
     return 0
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.extracts import DAY, Extracts
-from cdm_pipelines.demo.headers import SHOP_CUSTOMER
+from cdm_demo.headers import SHOP_CUSTOMER
 
 NEXT_DAY = (dt.date.fromisoformat(DAY) + dt.timedelta(days=1)).isoformat()
 SOURCE, ENTITY = SHOP_CUSTOMER.source, SHOP_CUSTOMER.entity

@@ -7,10 +7,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
+from typing import Any, Self
 
 from benchmarks import peers
 from benchmarks.extracts import Extracts
 from benchmarks.first_load import Measured, Run
+from benchmarks.meter import Usage
 
 _MIB = 2**20
 _BAR = 30  # characters of the longest bar
@@ -40,7 +42,7 @@ _METHOD = """\
 - Splink links `records/party` of the same run, persons and organisations apart: comparisons from its library
   with term frequencies, phones as an array, u from random pairs, m from expectation maximisation on three blocking
   rules, our own thresholds for pairs kept and linked, clusters from connected components
-  ([its settings](../benchmarks/splink_linking.py)). Its clock starts before it reads the records and stops when the
+  ([its settings](../../benchmarks/splink_linking.py)). Its clock starts before it reads the records and stops when the
   clusters are written; starting Python and importing Splink, which ours includes, are not counted.
 - Quality is over pairs of records, against the truth of the generator, for the same records. Our thresholds are those
   of the policies, chosen without this truth. Where another threshold gives Splink a better F1, that is shown too,
@@ -74,15 +76,43 @@ class Report:
         """Whether the machine had other work meanwhile."""
         return self.run.others > NOISY
 
-    def json(self) -> str:
+    def figures(self) -> dict[str, Any]:
         """All figures, without paths."""
         figures = asdict(self)
         del figures["made"]["folder"]
-        return json.dumps(figures, indent=1)
+        return figures
+
+    def json(self) -> str:
+        """The same as a text."""
+        return json.dumps(self.figures(), indent=1)
+
+    @classmethod
+    def of(cls, figures: Mapping[str, Any]) -> Self:
+        """From what ``figures`` made of it."""
+        return cls(
+            Extracts(folder="", **figures["made"]),
+            figures["machine"],
+            figures["versions"],
+            tuple(_run_of(run) for run in figures["runs"]),
+        )
 
 
-def markdown(report: Report) -> str:
-    """The whole document."""
+def _run_of(run: Mapping[str, Any]) -> Run:
+    def stages(name: str) -> tuple[Measured, ...]:
+        return tuple(Measured(stage["name"], Usage(**stage["usage"]), stage["counts"]) for stage in run[name])
+
+    linking = run["linking"]
+    return Run(
+        run["others"],
+        stages("first"),
+        stages("again"),
+        peers.Linking(**linking | {"usage": Usage(**linking["usage"])}) if linking else None,
+        run["quality"],
+    )
+
+
+def markdown(report: Report, source: str = "") -> str:
+    """The whole document; ``source`` says where its figures are."""
     facts = [f"{name} {value}" for name, value in (report.machine | report.versions).items()]  # type: ignore[operator]
     parts = [
         "# Benchmarks",
@@ -99,6 +129,7 @@ def markdown(report: Report) -> str:
         _quality(report.run.quality),
         "## Machine and versions",
         ", ".join(facts) + ".",
+        source,
         _METHOD,
     ]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from cdm_pipelines import demo
-from cdm_pipelines.demo.generator import generate
+import cdm_demo
+from cdm_demo.generator import generate
 
 DAY = "2026-06-01"
 SEED = 1
@@ -80,7 +80,7 @@ def _records_per_customer(folder: Path) -> float:
 def _generator() -> str:
     """A fingerprint of the generator's code and words."""
     digest = sha256()
-    root = Path(demo.__file__).parent
+    root = Path(cdm_demo.__file__).parent
     for path in sorted(root.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())

@@ -15,16 +15,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks import deltas, extracts
+from benchmarks import deltas, extracts, results
 from benchmarks.extracts import Extracts
 from benchmarks.homes import copied, loaded, settings_of
-from benchmarks.incremental_document import Night, Share, Size, markdown
-from benchmarks.machine import busy_seconds
+from benchmarks.incremental_document import Night, Share, Size
+from benchmarks.machine import busy_seconds, machine, versions
 from benchmarks.meter import StageError, Usage, environment, measure
 from cdm_pipelines.hub.server import EmbeddedServer
 from cdm_pipelines.settings import Settings, root
 
-DOCUMENT = root() / "docs" / "benchmarks-identity.md"
 SIZES = (100_000, 1_000_000)
 SHARES = (0.01, 0.001)
 _MADE = ("records", "link")  # folders of the lake that a night makes
@@ -54,11 +53,13 @@ def main(arguments: Sequence[str]) -> int:
         _tell(str(error))
         return 1
     notes = sorted(out.glob("figures-incremental-*.json"), key=lambda path: int(path.stem.rpartition("-")[2]))
-    told = markdown([Size.of(json.loads(note.read_text(encoding="utf-8"))) for note in notes])
-    targets = [out / DOCUMENT.name, *([DOCUMENT] if max(options.records) >= min(SIZES) else [])]
-    for target in targets:
-        target.write_text(told, encoding="utf-8")
-    sys.stdout.write(told)
+    figures = {
+        "facts": machine() | versions(),
+        "sizes": [json.loads(note.read_text(encoding="utf-8")) for note in notes],
+    }
+    whole = max(options.records) >= min(SIZES)
+    (told, *_) = results.publish("incremental", figures, committed=whole, out=out)
+    sys.stdout.write(told.read_text(encoding="utf-8"))
     return 0
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from benchmarks.document import NOISY, table
-from benchmarks.machine import machine, versions
 from benchmarks.stages import NIGHT
 
 AIM = 0.08
@@ -98,18 +97,25 @@ class Size:
         return cls(figures["records"], figures["customers"], shares)
 
 
-def markdown(sizes: Sequence[Size]) -> str:
-    """The document; sizes from small to large."""
-    facts = ", ".join(f"{name} {value}" for name, value in (machine() | versions()).items())
+def markdown(sizes: Sequence[Size], facts: Mapping[str, str], source: str = "") -> str:
+    """The document.
+
+    Args:
+        sizes: From small to large.
+        facts: Of the machine and of packages.
+        source: Says where the figures are.
+    """
+    stated = ", ".join(f"{name} {value}" for name, value in facts.items())
     parts = [
         "# Benchmark of incremental runs",
         "*Written by `make benchmark-incremental`; do not edit.*",
         _summary(sizes),
         *(text for size in sizes for text in _size(size)),
         _METHOD,
-        f"Machine and versions: {facts}.",
+        f"Machine and versions: {stated}.",
+        source,
     ]
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+    return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
 
 def _summary(sizes: Sequence[Size]) -> str:

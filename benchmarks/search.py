@@ -1,34 +1,32 @@
 """``python -m benchmarks search``: how fast and how well customers are found among 100,000 and a million.
 
-Belongs here: loading generated customers, what people type about them, and the document. Does not belong here: how
-customers are found (cdm_pipelines.steps.search.find).
+Belongs here: loading generated customers, and what people type about them. Does not belong here: how customers are
+found (cdm_pipelines.steps.search.find), the document (search_document).
 """
 
 import argparse
-import json
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from sqlalchemy import Connection, text
 
+from benchmarks import results
 from benchmarks.homes import loaded
 from benchmarks.machine import busy_seconds, machine, versions
+from benchmarks.search_document import WARMING, Figures, Size
 from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.settings import Settings, root
 from cdm_pipelines.steps.search.find import find
 from cdm_pipelines.steps.search.rank import Models
 from cdm_pipelines.store.lake import Lake
 
-DOCUMENT = root() / "docs" / "benchmarks-search.md"
 SIZES = (100_000, 1_000_000)
-TARGET = 50.0  # milliseconds, p99 at the largest size
 _RECORDS_PER_CUSTOMER = 2.153  # of the generator; how many customers there are is counted
-_WARMING = 100  # queries before the first that counts
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _SEED = 7
 
@@ -94,29 +92,6 @@ KINDS = (
 )
 
 
-@dataclass(frozen=True)
-class Figures:
-    """Of one kind of query: milliseconds, and the share of customers who came first or among the first five."""
-
-    kind: str
-    queries: int
-    p50: float
-    p99: float
-    cpu: float
-    first: float
-    five: float
-
-
-@dataclass(frozen=True)
-class Size:
-    """All kinds at one number of customers; ``others``: cores that other work kept busy meanwhile."""
-
-    customers: int
-    others: float
-    every: Figures
-    kinds: tuple[Figures, ...]
-
-
 def main(arguments: Sequence[str]) -> int:
     """Run the command; returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks search", description=__doc__.splitlines()[0])
@@ -127,12 +102,10 @@ def main(arguments: Sequence[str]) -> int:
     out = options.out.absolute()
     out.mkdir(parents=True, exist_ok=True)
     sizes = [searched(load(number, out), options.queries) for number in sorted(options.customers)]
-    (out / "figures-search.json").write_text(json.dumps([asdict(size) for size in sizes]), encoding="utf-8")
-    told = markdown(sizes)
-    targets = [out / DOCUMENT.name, *([DOCUMENT] if max(options.customers) >= max(SIZES) else [])]
-    for target in targets:
-        target.write_text(told, encoding="utf-8")
-    sys.stdout.write(told)
+    figures = {"facts": machine() | versions(), "sizes": [asdict(size) for size in sizes]}
+    whole = max(options.customers) >= max(SIZES)
+    (told, *_) = results.publish("search", figures, committed=whole, out=out)
+    sys.stdout.write(told.read_text(encoding="utf-8"))
     return 0
 
 
@@ -150,8 +123,8 @@ def searched(settings: Settings, queries: int) -> Size:
     models = Models.load(Lake(settings.lake_url), settings)
     dice = random.Random(_SEED)  # noqa: S311 - not a secret
     with open_hub(settings) as engine, engine.connect() as connection:
-        known = _customers(connection, max(queries, _WARMING))
-        for row in known[:_WARMING]:
+        known = _customers(connection, max(queries, WARMING))
+        for row in known[:WARMING]:
             kind = dice.choice(KINDS)
             find(connection, kind.typed(row, dice), models)
         asked = [(kind, row, kind.typed(row, dice)) for kind in KINDS for row in known[:queries]]
@@ -215,56 +188,3 @@ def _customers(connection: Connection, number: int) -> list[Row]:
         ORDER BY md5(c.golden_id::text) LIMIT :number"""
     )
     return [dict(row) for row in connection.execute(query, {"number": number}).mappings()]
-
-
-def markdown(sizes: Sequence[Size]) -> str:
-    """The document."""
-    largest = sizes[-1]
-    met = "met" if largest.every.p99 < TARGET else "not met"
-    lines = [
-        "# Benchmark of search",
-        "",
-        "*Written by `make benchmark-search`; do not edit.*",
-        "",
-        (
-            f"99 of 100 searches among {largest.customers:,} customers took less than **{largest.every.p99:.0f} ms** "
-            f"(aim: {TARGET:.0f} ms; {met}), half of them less than {largest.every.p50:.0f} ms."
-        ),
-        "",
-        (
-            "Persons are drawn at random from the customers, and searched by what a caller would say or an agent would "
-            "type. An *error* is one letter or digit replaced, left out, doubled or swapped with the next. *First* and "
-            "*first five* say how often the customer meant came first, or among the first five."
-        ),
-        "",
-    ]
-    for size in sizes:
-        lines += [f"## {size.customers:,} customers", "", *_table(size), ""]
-        lines += [f"Work of others kept {size.others:.1f} cores busy meanwhile, of those below.", ""]
-    facts = ", ".join(f"{name} {value}" for name, value in (machine() | versions()).items())
-    lines += [
-        "## How it is measured",
-        "",
-        (
-            "- `steps.search.find.find` is called in one process with an open connection and loaded models: "
-            "milliseconds from what was typed to ranked customers. The "
-            "command `cdm customer` takes its start-up besides."
-        ),
-        f"- Kinds are mixed in random order, after {_WARMING} searches that do not count.",
-        "- Processor time is that of the calling process, on average; the rest is the database's.",
-        "- A name alone finds namesakes, of whom nothing typed prefers one; that is what its recall shows.",
-        f"- Machine and versions: {facts}.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _table(size: Size) -> Iterator[str]:
-    yield "| Typed | Searches | p50 ms | p99 ms | Processor ms | First | First five |"
-    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
-    for one in (*size.kinds, size.every):
-        name = f"**{one.kind}**" if one is size.every else one.kind
-        yield (
-            f"| {name} | {one.queries:,} | {one.p50:.1f} | {one.p99:.1f} | {one.cpu:.1f} "
-            f"| {one.first:.1%} | {one.five:.1%} |"
-        )

@@ -2,6 +2,9 @@
 
 Each pytest process has one embedded server, and each test that asks has a fresh database on it, copied from one
 that was migrated once.
+
+Properties are tried with as many examples as each asks for; ``--hypothesis-profile`` fast or thorough takes a tenth or
+ten times as many.
 """
 
 import os
@@ -10,9 +13,11 @@ import tempfile
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy import Engine, create_engine, make_url
 
 from cdm_pipelines.hub.connection import DRIVER, open_hub
@@ -22,6 +27,26 @@ from cdm_pipelines.settings import Settings, load_settings
 
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 TEMPLATE = "migrated"
+EXAMPLES = {"fast": 0.1, "ci": 1.0, "thorough": 10.0}
+"""How many of a property's examples are tried, by profile."""
+
+for _profile, _share in EXAMPLES.items():
+    hypothesis_settings.register_profile(_profile, max_examples=round(100 * _share))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give properties that ask for a number of examples the profile's share of it; a profile alone leaves them be."""
+    profile = config.getoption("--hypothesis-profile") or "ci"
+    share, usual = EXAMPLES.get(profile, 1.0), hypothesis_settings.get_profile(profile).max_examples
+    scaled: set[Any] = set()
+    for item in items:
+        test: Any = getattr(item, "obj", None)
+        test = getattr(test, "__func__", test)
+        asked = getattr(test, "_hypothesis_internal_use_settings", None)
+        if share != 1.0 and asked is not None and asked.max_examples != usual and test not in scaled:
+            scaled.add(test)
+            number = max(3, round(asked.max_examples * share))
+            test._hypothesis_internal_use_settings = hypothesis_settings(asked, max_examples=number)  # noqa: SLF001
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
 MAKE = shutil.which("make")
-TOOLS = ("sh", "echo", "cat", "rm", "sed", "awk", "find", "mkdir", "ln", "dirname", "basename")
+TOOLS = ("sh", "echo", "cat", "rm", "sed", "awk", "find", "mkdir", "ln", "touch", "dirname", "basename")
 
 pytestmark = pytest.mark.skipif(MAKE is None, reason="make is not installed")
 
@@ -25,6 +25,8 @@ case "$*" in
   "-c import sys; print(sys.prefix)") cd "$(dirname "$0")/.." && pwd ;;
   "--version") echo "Python 3.12.1" ;;
   "-m venv .venv") mkdir -p .venv/bin; ln -s "$0" .venv/bin/python ;;
+  "-m venv .venv/docs")
+    mkdir -p .venv/docs/bin; for one in python mkdocs; do ln -s "$PWD/$0" .venv/docs/bin/$one; done ;;
   "-m pip install"*) exit ${{PIP_FAILS:-0}} ;;
 esac
 """
@@ -74,7 +76,7 @@ def checkout(tmp_path: Path) -> Checkout:
 
 def test_make_alone_lists_every_target(checkout: Checkout) -> None:
     listed = re.findall(r"^  make (\w+) +\w", checkout.make().stdout, flags=re.MULTILINE)
-    assert listed == ["help", "demo", "up", "test", "lint", "benchmark", "lock", "clean"]
+    assert listed == ["help", "demo", "up", "test", "lint", "benchmark", "docs", "lock", "clean"]
 
 
 def test_packages_come_from_the_lock_file_by_their_hashes(checkout: Checkout) -> None:
@@ -111,6 +113,19 @@ def test_installation_that_failed_starts_anew(checkout: Checkout) -> None:
     assert checkout.make("venv", PIP_FAILS="1").returncode != 0
     assert checkout.make("venv").returncode == 0
     assert "-m venv" in checkout.calls
+
+
+def test_documentation_has_an_environment_of_its_own(checkout: Checkout) -> None:
+    checkout.python("python3.12")
+    (checkout.folder / "docs").mkdir()
+    shutil.copy2(ROOT / "docs" / "requirements.lock", checkout.folder / "docs")
+    done = checkout.make("docs")
+    assert done.returncode == 0, done.stderr
+    installs = [line for line in checkout.calls.splitlines() if " -m pip install " in line]
+    assert installs[-1].endswith("--require-hashes -r docs/requirements.lock")
+    assert checkout.calls.splitlines()[-2:] == ["python -m handbook --write", "mkdocs build --strict"]
+    checkout.make("docs")
+    assert "pip" not in checkout.calls
 
 
 def test_moved_checkout_is_set_up_anew(checkout: Checkout) -> None:
@@ -160,16 +175,20 @@ def test_clean_stops_the_server_and_removes_what_was_made(checkout: Checkout) ->
     assert checkout.make("clean").returncode == 0
 
 
-def test_lock_file_pins_every_dependency_with_hashes() -> None:
-    lock = (ROOT / "requirements.lock").read_text()
-    pinned = {
-        name.lower(): version
-        for name, version in re.findall(r"^([A-Za-z0-9._-]+)==([^ \\]+)", lock, flags=re.MULTILINE)
-    }
-    entries = [line for line in lock.splitlines() if line and not line.startswith((" ", "#"))]
+def pinned_in(lock: str) -> dict[str, str]:
+    """Version of every package in a lock file, each of which has hashes."""
+    text = (ROOT / lock).read_text()
+    entries = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
     assert all(re.match(r"[A-Za-z0-9._-]+==\S+ .*\\$", entry) for entry in entries)
-    assert lock.count("--hash=sha256:") >= len(entries)
+    assert text.count("--hash=sha256:") >= len(entries)
+    return {
+        name.lower(): version
+        for name, version in re.findall(r"^([A-Za-z0-9._-]+)==([^ \\]+)", text, flags=re.MULTILINE)
+    }
 
+
+def test_lock_file_pins_every_dependency_with_hashes() -> None:
+    pinned = pinned_in("requirements.lock")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wanted = [
         *project["project"]["dependencies"],
@@ -181,7 +200,17 @@ def test_lock_file_pins_every_dependency_with_hashes() -> None:
         assert requirement.specifier.contains(pinned[requirement.name.lower()]), requirement
 
 
-@pytest.mark.parametrize("name", ["Makefile", "requirements.lock", ".ci/run", "pyproject.toml"])
+def test_lock_file_of_the_documentation_pins_its_group_with_hashes() -> None:
+    pinned = pinned_in("docs/requirements.lock")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    for requirement in map(Requirement, project["dependency-groups"]["docs"]):
+        assert requirement.specifier.contains(pinned[requirement.name.lower()]), requirement
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Makefile", "requirements.lock", "docs/requirements.lock", ".ci/run", "pyproject.toml", "mkdocs.yml"],
+)
 def test_no_host_of_packages_is_named(name: str) -> None:
     assert "://" not in (ROOT / name).read_text()
 

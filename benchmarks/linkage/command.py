@@ -17,11 +17,10 @@ from typing import Any
 import psutil
 from rich.console import Console
 
-from benchmarks import peers
-from benchmarks.linkage import calibration, document, run, sets
+from benchmarks import peers, results
+from benchmarks.linkage import calibration, run, sets
 from benchmarks.linkage.kinds import KINDS
 from benchmarks.machine import busy_seconds, machine, versions
-from benchmarks.meter import Usage
 from cdm_pipelines.settings import root
 
 RECORDS = (100_000, 1_000_000)
@@ -31,7 +30,6 @@ LIMIT = 600
 SPARED = 2 / 3  # of the machine's memory
 PARTS = ("comparison", "growth", "calibration", "many")
 OUT = root() / "benchmarks" / "out" / "linkage"
-DOCS = root() / "docs"
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -150,29 +148,12 @@ def _compared(
 def _write(out: Path) -> list[Path]:
     """The document of the parts in ``out``; where all are there, of full size, the committed one as well."""
     parts = {
-        name: Part(**json.loads(path.read_text(encoding="utf-8")))
+        name: json.loads(path.read_text(encoding="utf-8"))
         for name in PARTS
         if (path := out / f"{name}.json").is_file()
     }
-    linked = [_linked(row) for row in parts["comparison"].rows] if "comparison" in parts else []
-    grown = [_linked(row) for row in parts["growth"].rows] if "growth" in parts else []
-    many = [_linked(row) for row in parts["many"].rows] if "many" in parts else []
-    cells = [calibration.Cell(**row) for row in parts["calibration"].rows] if "calibration" in parts else []
-    facts = {name: value for part in reversed(parts.values()) for name, value in part.facts.items()}
-    others = {name: part.others for name, part in parts.items()}
-    text = document.markdown(facts, linked, others, grown, cells, many=many)
-    files = {f"{document.NAME}.md": text} | document.pictures(linked, grown, cells)
-    complete = len(parts) == len(PARTS) and all(part.full for part in parts.values())
-    folders = [out, DOCS] if complete else [out]
-    for folder in folders:
-        for name, content in files.items():
-            (folder / name).write_text(content, encoding="utf-8")
-    return [folder / f"{document.NAME}.md" for folder in folders]
-
-
-def _linked(row: dict[str, Any]) -> run.Linked:
-    usage = Usage(**row["usage"]) if row["usage"] else None
-    return run.Linked(**row | {"contestant": run.Contestant(**row["contestant"]), "usage": usage})
+    complete = len(parts) == len(PARTS) and all(part["full"] for part in parts.values())
+    return results.publish("linkage", parts, committed=complete, out=out)
 
 
 def _tell(line: str) -> None:

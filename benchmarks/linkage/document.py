@@ -4,11 +4,13 @@ Belongs here: words, tables, which picture. Does not belong here: measuring, dra
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from benchmarks.document import NOISY, table
 from benchmarks.linkage import charts
 from benchmarks.linkage.calibration import CLOSE, LEAST, Cell
-from benchmarks.linkage.run import GOLDENMATCH, OURS, SPLINK, Linked, middle, spread
+from benchmarks.linkage.run import GOLDENMATCH, OURS, SPLINK, Contestant, Linked, middle, spread
+from benchmarks.meter import Usage
 
 NAME = "benchmarks-linkage"
 _MIB = 2**20
@@ -22,7 +24,8 @@ _HEAD = """\
 
 _MANY = """\
 Memory does not follow the number of pairs: they are compared in chunks, and those that score wait in a temporary file.
-[These rules](../benchmarks/policies/people_many.yaml) make tens of millions of pairs, to show that and nothing else."""
+[These rules](../../benchmarks/policies/people_many.yaml) make tens of millions of pairs, to show that and nothing
+else."""
 
 _METHOD = """\
 ## How it is measured
@@ -36,16 +39,16 @@ _METHOD = """\
   all that it started; the table says when, and at how much memory. It is not tried again.
 - Quality is that of clusters. Our thresholds, and those of the peers' rows, are chosen without the truth. Where another
   threshold gives Splink a better F1, that is a row of its own, which only somebody who knows the truth can choose.
-- The people are made up by [a generator](../benchmarks/people.py) for this purpose alone. The product's comparisons
+- The people are made up by [a generator](../../benchmarks/people.py) for this purpose alone. The product's comparisons
   were designed on other data. `light` and `wide` are six and eight blocking rules, the same for Splink and for us.
-- Ours: [a plain policy](../benchmarks/policies) a data set. All extend the shipped policy for persons, at the threshold
-  that serves F1 (one half); a set's own file maps columns and, for people, names the blocking rules.
-- Splink on DuckDB: [comparisons of its library with term frequencies](../benchmarks/linkage/peer_splink.py), blocking
-  rules, training and deterministic rules as in the examples of its documentation for each published set, u from ten
-  million random pairs, connected components at probability 0.9.
-- GoldenMatch: [its own automatic configuration](../benchmarks/linkage/peer_goldenmatch.py), the one it chooses by
+- Ours: [a plain policy](../../benchmarks/policies) a data set. All extend the shipped policy for persons, at the
+  threshold that serves F1 (one half); a set's own file maps columns and, for people, names the blocking rules.
+- Splink on DuckDB: [comparisons of its library with term frequencies](../../benchmarks/linkage/peer_splink.py),
+  blocking rules, training and deterministic rules as in the examples of its documentation for each published set, u
+  from ten million random pairs, connected components at probability 0.9.
+- GoldenMatch: [its own automatic configuration](../../benchmarks/linkage/peer_goldenmatch.py), the one it chooses by
   default and the probabilistic one that it has on request. Two sources are given to it as one table.
-- recordlinkage: [index, compare and ECM as it comes](../benchmarks/linkage/peer_recordlinkage.py), with the same
+- recordlinkage: [index, compare and ECM as it comes](../../benchmarks/linkage/peer_recordlinkage.py), with the same
   blocking rules, Jaro-Winkler and exact comparisons, connected components of its links.
 - Calibration: generated people with the shipped policy and its own thresholds, less the columns that a cell does not
   have. "Expected" is what the model reports without labels for pairs from its match threshold on, "true" is their share
@@ -60,6 +63,7 @@ def markdown(
     cells: Sequence[Cell],
     *,
     many: Sequence[Linked] = (),
+    source: str = "",
 ) -> str:
     """The whole document, of the parts that were measured.
 
@@ -70,6 +74,7 @@ def markdown(
         grown: Ours at growing sizes.
         cells: The calibration grid.
         many: Ours with many candidate pairs.
+        source: Says where the figures are.
     """
     parts = [_HEAD]
     if linked:
@@ -86,7 +91,31 @@ def markdown(
     if cells:
         parts += ["## Calibration", f"![Calibration]({NAME}-calibration.svg)", _calibration(cells)]
     stated = ", ".join(f"{name} {value}" for name, value in facts.items())
-    return "\n\n".join([*parts, "## Machine and versions", f"{stated}.", _METHOD]) + "\n"
+    ends = ["## Machine and versions", f"{stated}.", *([source] if source else []), _METHOD]
+    return "\n\n".join([*parts, *ends]) + "\n"
+
+
+def documents(parts: Mapping[str, Any], source: str) -> dict[str, str]:
+    """The document and its pictures by file name.
+
+    Args:
+        parts: What was measured, by part: comparison, growth, calibration, many; those that are there.
+        source: Says where the figures are.
+    """
+    rows = {name: part["rows"] for name, part in parts.items()}
+    linked, grown, many = (
+        [_linked(row) for row in rows.get(name, [])] for name in ("comparison", "growth", "many")
+    )
+    cells = [Cell(**row) for row in rows.get("calibration", [])]
+    facts = {name: value for part in reversed(list(parts.values())) for name, value in part["facts"].items()}
+    others = {name: part["others"] for name, part in parts.items()}
+    text = markdown(facts, linked, others, grown, cells, many=many, source=source)
+    return {f"{NAME}.md": text} | pictures(linked, grown, cells)
+
+
+def _linked(row: dict[str, Any]) -> Linked:
+    usage = Usage(**row["usage"]) if row["usage"] else None
+    return Linked(**row | {"contestant": Contestant(**row["contestant"]), "usage": usage})
 
 
 def pictures(linked: Sequence[Linked], grown: Sequence[Linked], cells: Sequence[Cell]) -> dict[str, str]:

@@ -1,17 +1,31 @@
 """``cdm demo`` and ``cdm demo-data``: the pipeline on made-up customers, and the making of them.
 
-Belongs here: the demo's days and its summary. Does not belong here: the generator (demo) or a run (run).
+Belongs here: the demo's days and its summary. Does not belong here: the generator (cdm_demo, beside this package) or
+a run (run).
 """
 
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cdm_pipelines.commands.run import run_days
-from cdm_pipelines.commands.terminal import FAILED, REFUSED, console, fail, settings, show, told_to_people
+from cdm_pipelines.commands.terminal import (
+    FAILED,
+    REFUSED,
+    USAGE,
+    console,
+    fail,
+    settings,
+    show,
+    told_to_people,
+)
 from cdm_pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from cdm_demo import GeneratedSummary
 
 
 def demo() -> None:
@@ -73,11 +87,25 @@ def demo_data(
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 2026,
 ) -> None:
     """Make extracts of a CRM, an ERP and a web shop, with the truth of who is who."""
-    from cdm_pipelines.demo import generate  # noqa: PLC0415 - commands load what they need
-
+    generate = _generator()
     with told_to_people(), console.status("Making customers …"):
         made = generate(customers=customers, days=days, seed=seed, out=out)
     console.print(
         f"{made.total_records:,} source records of {customers:,} customers over {days} days in {out}",
         markup=False,
     )
+
+
+def _generator() -> "Callable[..., GeneratedSummary]":
+    """The generator, which a checkout has and an installed package has not."""
+    try:
+        from cdm_demo import generate  # noqa: PLC0415 - it stands beside the package, and may be absent
+    except ModuleNotFoundError as error:
+        if error.name != "cdm_demo":
+            raise
+        fail(
+            "The generator of demo extracts, cdm_demo, is not part of the installed package. "
+            "Run this in a checkout of the project (`make venv` sets it up), or name a checkout in PYTHONPATH.",
+            USAGE,
+        )
+    return generate

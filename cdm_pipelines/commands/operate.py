@@ -156,7 +156,9 @@ def dagster(context: typer.Context) -> None:
 
 
 def check(
-    write: Annotated[bool, typer.Option("--write", help="Write docs/data-dictionary.md anew.")] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write docs/reference/data-dictionary.md anew.")
+    ] = False,
 ) -> None:
     """Check contracts, policies and the data dictionary without running anything."""
     from cdm_pipelines.steps.operate.checkup import check_configuration  # noqa: PLC0415

@@ -107,6 +107,8 @@ class FeedPolicy(_Strict):
                 f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}"
                 for e in error.errors()
             )
-            raise FeedPolicyError(f"{path}: {problems}. docs/change-feed.md has every key.") from None
+            raise FeedPolicyError(
+                f"{path}: {problems}. docs/reference/change-feed.md has every key."
+            ) from None
         except (OSError, yaml.YAMLError) as error:
             raise FeedPolicyError(f"{path}: cannot be read as YAML ({type(error).__name__})") from None

@@ -15,13 +15,13 @@ import pytest
 from sqlalchemy import create_engine, text
 from typer.testing import CliRunner
 
+from cdm_demo import generate
 from cdm_pipelines.cli import app
 from cdm_pipelines.commands.run import run_days
 from cdm_pipelines.components.platform import Platform
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.defs.customers.link import link
-from cdm_pipelines.demo import generate
 from cdm_pipelines.hub.connection import database_url
 from cdm_pipelines.settings import Settings, load_settings
 from cdm_pipelines.steps.days.records import build_records

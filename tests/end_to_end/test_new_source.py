@@ -186,7 +186,7 @@ def test_cdm_check_wants_the_dictionary_and_then_nothing_more(checkout: Checkout
     assert "loyalty" not in told
     checkout.cdm("check", "--write")
     assert "in order" in checkout.cdm("check")
-    dictionary = (checkout.folder / "docs" / "data-dictionary.md").read_text(encoding="utf-8")
+    dictionary = (checkout.folder / "docs" / "reference" / "data-dictionary.md").read_text(encoding="utf-8")
     assert "loyalty/member" in dictionary
     assert "Lidnummer" in dictionary
 

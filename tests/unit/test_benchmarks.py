@@ -20,6 +20,8 @@ from benchmarks.meter import StageError, Usage, environment, measure
 from benchmarks.peers import Linking
 from cdm_pipelines.settings import Settings, root
 
+pytestmark = pytest.mark.slow  # stages and systems run in processes of their own
+
 STAGES = [
     "Make the database, start PostgreSQL, migrate",
     "Land, validate, standardise: crm",

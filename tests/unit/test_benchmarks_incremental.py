@@ -16,7 +16,9 @@ from benchmarks.deltas import changed
 from benchmarks.incremental import UnequalError, require_equal
 from benchmarks.incremental_document import Night, Share, Size, markdown
 from benchmarks.meter import Usage
-from cdm_pipelines.demo.headers import SHOP_CUSTOMER
+from cdm_demo.headers import SHOP_CUSTOMER
+
+pytestmark = pytest.mark.slow  # stages and systems run in processes of their own
 
 NIGHT = Night(
     steps={"records": 1.0, "link": 2.0, "stage": 3.0, "publish": 4.0},
@@ -111,7 +113,7 @@ def test_the_document_shows_the_largest_share_of_the_largest_size() -> None:
     def told(full: float) -> str:
         night = replace(NIGHT, steps=dict.fromkeys(NIGHT.steps, full))
         sizes = [Size(1_000, 500, (EQUAL,)), Size(2_000, 900, (replace(EQUAL, full=night, rows=20), EQUAL))]
-        return markdown([Size.of(json.loads(json.dumps(asdict(size)))) for size in sizes])
+        return markdown([Size.of(json.loads(json.dumps(asdict(size)))) for size in sizes], {"cores": "2"})
 
     assert "20 records new or changed among 2,000" in told(50.0)
     assert "**5.0%** of the time of a full one (aim: 8%; met)" in told(50.0)

@@ -20,6 +20,8 @@ from benchmarks.meter import LimitError, Usage, environment, measure
 from benchmarks.people import COLUMNS, generate
 from cdm_pipelines.linkage import LinkagePolicy
 
+pytestmark = pytest.mark.slow  # stages and systems run in processes of their own
+
 FACTS = {"cores": "2", "Splink": "5"}
 
 

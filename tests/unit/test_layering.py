@@ -11,7 +11,7 @@ OPEN_TO_ALL = ("parallel", "settings", "contracts", "store", "hub")
 """The ground floor: each may import those before it, and every room all of them, but for what follows."""
 ROOMS = ("ingest", "quality", "standardise", "records", "linkage", "identity", "golden", "publish")
 WITHOUT_HUB = ("ingest", "quality", "standardise", "linkage")
-ON_TOP = ("demo", "steps", "definitions", "components", "defs", "commands", "cli")
+ON_TOP = ("steps", "definitions", "components", "defs", "commands", "cli")
 MAY_IMPORT_DAGSTER = {"components", "defs", "definitions"}
 WINGS = {
     "linkage": (
@@ -104,3 +104,10 @@ def test_only_dagsters_rooms_import_dagster(name: str) -> None:
 @pytest.mark.parametrize("name", INSIDE)
 def test_every_module_says_what_belongs_in_it(name: str) -> None:
     assert ast.get_docstring(ast.parse(MODULES[name].read_text(encoding="utf-8")))
+
+
+def test_the_generator_of_demo_extracts_stands_beside_the_package() -> None:
+    for path in sorted((PACKAGE.parent / "cdm_demo").rglob("*.py")):
+        assert "cdm_pipelines" not in path.read_text(encoding="utf-8"), path.name
+    users = {name for name in INSIDE if any(one.partition(".")[0] == "cdm_demo" for one in imports(name))}
+    assert users == {"cdm_pipelines.commands.demo"}

@@ -291,7 +291,7 @@ class Training(_Frozen):
 
 
 class LinkagePolicy(_Frozen):
-    """How the records of a table are linked; see docs/linkage.md."""
+    """How the records of a table are linked; see docs/explanation/linkage.md."""
 
     name: str = "policy"
     id: str

@@ -101,7 +101,7 @@ class SuggestedPolicy:
     def to_yaml(self) -> str:
         """The policy as YAML with comments, a start to edit."""
         lines = [
-            "# Suggested from the columns. A start to edit; docs/linkage.md has every key.",
+            "# Suggested from the columns. A start to edit; docs/explanation/linkage.md has every key.",
             *(f"# ? {doubt}" for doubt in self.doubts),
             f"extends: {self.kind} # {self.why}",
             f"id: {_quoted(self.id)}",

@@ -26,7 +26,7 @@ from cdm_pipelines.quality.thresholds import Thresholds, ThresholdsError
 from cdm_pipelines.settings import Settings, root
 from cdm_pipelines.store.lake import Lake
 
-DICTIONARY = Path("docs") / "data-dictionary.md"
+DICTIONARY = Path("docs") / "reference" / "data-dictionary.md"
 UI_PORT = 3000
 
 
@@ -39,7 +39,7 @@ def check_configuration(settings: Settings, *, write: bool = False) -> list[str]
         return [str(error)]
     target = root() / DICTIONARY
     if write:
-        target.parent.mkdir(exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(rendered, encoding="utf-8")
     elif not target.exists() or target.read_text(encoding="utf-8") != rendered:
         problems.append(f"{DICTIONARY} is not what the contracts say. Run `cdm check --write` and commit it.")

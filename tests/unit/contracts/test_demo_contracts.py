@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from cdm_demo.headers import EXTRACTS, Extract
 from cdm_pipelines.contracts import load_contracts, render_dictionary
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.contracts.dictionary import lineage
 from cdm_pipelines.contracts.odcs import SUFFIX
-from cdm_pipelines.demo.headers import EXTRACTS, Extract
 
 ROOT = Path(__file__).parents[3]
 DEFS = ROOT / "cdm_pipelines" / "defs"

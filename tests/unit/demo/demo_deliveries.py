@@ -7,7 +7,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from cdm_pipelines.demo.headers import Extract
+from cdm_demo.headers import Extract
 
 DATA = Path(__file__).parents[3] / "data"
 DAYS = ("2026-06-01", "2026-06-02", "2026-06-03")

@@ -12,10 +12,10 @@ from stdnum.be import vat as be_vat
 from stdnum.de import vat as de_vat
 from stdnum.nl import btw
 
-from cdm_pipelines.demo import generate, identifiers, spelling, words
-from cdm_pipelines.demo.draws import Draws, constant
-from cdm_pipelines.demo.generator import DEMO_START, GeneratedSummary
-from cdm_pipelines.demo.headers import CRM_CONTACT, ERP_CUSTOMER, EXTRACTS, SHOP_CUSTOMER
+from cdm_demo import generate, identifiers, spelling, words
+from cdm_demo.draws import Draws, constant
+from cdm_demo.generator import DEMO_START, GeneratedSummary
+from cdm_demo.headers import CRM_CONTACT, ERP_CUSTOMER, EXTRACTS, SHOP_CUSTOMER
 
 DAY = "2026-06-01"
 Made = tuple[Delivery, GeneratedSummary]

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from demo_deliveries import DATA, DAYS, Delivery
 
-from cdm_pipelines.demo.headers import (
+from cdm_demo.headers import (
     CRM_ACCOUNT,
     CRM_CONTACT,
     ERP_CUSTOMER,

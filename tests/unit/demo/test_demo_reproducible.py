@@ -9,10 +9,10 @@ from demo_deliveries import DATA, Delivery
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdm_pipelines.demo import generate, generator
-from cdm_pipelines.demo.draws import Draws, permute
-from cdm_pipelines.demo.generator import DEMO_CUSTOMERS, DEMO_DAYS, DEMO_SEED, DEMO_START
-from cdm_pipelines.demo.headers import CRM_CONTACT
+from cdm_demo import generate, generator
+from cdm_demo.draws import Draws, permute
+from cdm_demo.generator import DEMO_CUSTOMERS, DEMO_DAYS, DEMO_SEED, DEMO_START
+from cdm_demo.headers import CRM_CONTACT
 
 
 def test_committed_extracts_are_what_the_documented_arguments_give(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from demo_deliveries import DATA, DAYS, Delivery, Row, key_of
 from stdnum import iban
 from stdnum.nl import btw
 
-from cdm_pipelines.demo.headers import (
+from cdm_demo.headers import (
     CRM_ACCOUNT,
     CRM_CONTACT,
     ERP_CUSTOMER,

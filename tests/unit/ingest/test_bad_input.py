@@ -208,6 +208,7 @@ ROWS: list[tuple[str, bytes, dict[str, Any], list[str], dict[int, list[str]]]] =
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "dialect", "ids", "reasons"), [c[1:] for c in ROWS], ids=[c[0] for c in ROWS]
 )
@@ -276,6 +277,7 @@ def _names(outcome: Outcome, exported: bytes) -> list[str]:
     return [line[place] for line in lines[1:]]
 
 
+@pytest.mark.slow
 def test_ten_megabyte_cells_do_not_stay_in_memory(tmp_path: Path) -> None:
     deliver(tmp_path, HEADER + b"".join(b"%d,%s,,\n" % (i, BIG_CELL) for i in range(8)))
     tables = list(read_extract(str(tmp_path), CUSTOMER, DATE))

@@ -61,6 +61,7 @@ def _records(path: Path) -> int:
         return sum(1 for _ in csv.reader(stream)) - 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(EXTRACTS.rglob("*.csv")), ids=lambda path: path.name)
 def test_a_contract_is_suggested_that_reads_the_file(path: Path, tmp_path: Path) -> None:
     contract_path = tmp_path / "suggested.odcs.yaml"

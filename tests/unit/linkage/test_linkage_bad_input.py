@@ -154,6 +154,7 @@ EACH_KIND = [
 LONG = "very long " * 1_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", EACH_KIND)
 @pytest.mark.parametrize(
     "values",

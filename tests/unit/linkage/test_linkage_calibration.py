@@ -18,6 +18,7 @@ CELLS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS.keys())
 def test_expected_precision_is_true(cell: Cell) -> None:
     result, precision, recall = linked(cell)

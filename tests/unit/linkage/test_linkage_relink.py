@@ -148,6 +148,7 @@ def assert_ends_as_if_everything_were_linked(policy_name: str, history: list[dic
         state = LinkState.from_tables(again.state.base_tables(), again.state.tables())
 
 
+@pytest.mark.slow
 @settings(max_examples=175, deadline=None)
 @given(HISTORY)
 def test_any_history_ends_as_if_everything_were_linked(history: list[dict[str, Any]]) -> None:

@@ -27,6 +27,7 @@ def counts(result: LinkResult) -> dict[str, Any]:
     return {name: value for name, value in result.report.items() if name != "seconds"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "threads", "chunk"), [(1, 2, 10_000), (2, 1, 5_000_000), (3, 2, 5_000_000)])
 def test_rows_threads_and_chunks_change_nothing(
     linked: LinkResult, seed: int, threads: int, chunk: int

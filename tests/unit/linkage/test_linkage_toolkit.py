@@ -87,6 +87,7 @@ def test_its_algorithms_in_our_policy() -> None:
     assert measured.pairs.recall > 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("table", "own", "least"),
     [

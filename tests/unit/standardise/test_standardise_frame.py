@@ -253,6 +253,7 @@ def test_rows_do_not_influence_each_other() -> None:
     assert len(whole) == len(frame)
 
 
+@pytest.mark.slow
 def test_it_runs_in_another_process_with_the_same_answer() -> None:
     frame = valid(PERSON, COMPANY)
     here = standardise(frame, KNA1, DATE)[Entity.PARTY]

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pytest
 from sqlalchemy import Engine, make_url, text
 
+from cdm_demo import generate
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.catalogue import all_contracts, contract_named
-from cdm_pipelines.demo import generate
 from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.hub.publish import promote
 from cdm_pipelines.identity.decisions import DecisionError

@@ -1,0 +1,153 @@
+"""Demo extracts of any size, with their truth.
+
+Belongs here: the run over all blocks and the files it leaves. Does not belong here: what is in them.
+
+The population is made in blocks of fixed size, so memory does not grow with the number of customers, and every block
+depends on the seed and its own position only.
+"""
+
+import csv
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from cdm_demo import structure
+from cdm_demo.assembly import Run, block
+from cdm_demo.blocks import Block
+from cdm_demo.dates import day_number
+from cdm_demo.flaws import Planted
+from cdm_demo.headers import EXTRACTS, PARTY_EXTRACTS
+from cdm_demo.mailboxes import Registry
+from cdm_demo.orders import Counters
+from cdm_demo.writing import LandingFolder
+
+BLOCK = 20_000
+"""Parties per block. A change of it changes the data."""
+
+DEMO_CUSTOMERS, DEMO_DAYS, DEMO_SEED, DEMO_START = 1250, 3, 2026, date(2026, 6, 1)
+"""The arguments that gave the extracts under ``data/``."""
+
+MOST_CUSTOMERS = 10_000_000
+"""The number ranges of the sources hold no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedSummary:
+    """What a run has made.
+
+    Attributes:
+        dates: Days, YYYY-MM-DD.
+        persons: Different persons.
+        organisations: Different organisations.
+        records: Different records of parties, by (source, entity).
+        rows: Rows per file, by (source, entity, date).
+        planted: Flaws by (source, entity, date, kind).
+        landing: Folder of the extracts.
+        truth: Folder of the truth.
+    """
+
+    dates: tuple[str, ...]
+    persons: int
+    organisations: int
+    records: dict[tuple[str, str], int]
+    rows: dict[tuple[str, str, str], int]
+    planted: dict[tuple[str, str, str, str], int]
+    landing: Path
+    truth: Path
+
+    @property
+    def total_records(self) -> int:
+        """Different records of parties, over all sources."""
+        return sum(self.records.values())
+
+
+class _TruthFolder:
+    """The truth files of one run: ``party.csv``, ``structure.csv`` and ``planted.csv``."""
+
+    def __init__(self, root: Path) -> None:
+        root.mkdir(parents=True, exist_ok=True)
+        self.party, self.structure = root / "party.csv", root / "structure.csv"
+        self.planted = root / "planted.csv"
+        self._append(self.party, ["source,entity,record_id,truth_id"], mode="w")
+        self._append(self.structure, [",".join(structure.COLUMNS)], mode="w")
+        with self.planted.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerow(Planted.__dataclass_fields__)
+
+    @staticmethod
+    def _append(path: Path, rows: list[str], mode: str = "a") -> None:
+        with path.open(mode, encoding="utf-8", newline="") as file:
+            file.write("\n".join(rows) + "\n" if rows else "")
+
+    def add_records(self, made: Block) -> Counter[tuple[str, str]]:
+        counts: Counter[tuple[str, str]] = Counter()
+        for extract, keys, truth in made.truth():
+            lead = f"{extract.source},{extract.entity},"
+            self._append(self.party, [f"{lead}{k},{t}" for k, t in zip(keys, truth, strict=True)])
+            counts[extract.source, extract.entity] += len(keys)
+        self._append(self.structure, made.structure)
+        return counts
+
+    def add_flaws(self, flaws: list[Planted]) -> None:
+        with self.planted.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerows([getattr(flaw, name) for name in Planted.__dataclass_fields__] for flaw in flaws)
+
+
+def generate(customers: int, days: int, seed: int, out: Path, start: date = DEMO_START) -> GeneratedSummary:
+    """Write demo extracts and their truth; the same arguments give the same bytes.
+
+    Args:
+        customers: Number of different parties; about a fifth are organisations. The sources together hold some 2.3
+            records of each.
+        days: Number of daily extracts; the first one is complete, with two years of orders.
+        seed: Of all chance.
+        out: Folder that gets ``landing/`` and ``truth/``; what these held of the demo's sources is replaced.
+        start: Date of the first extract.
+
+    Returns:
+        Counts of what was written.
+
+    Raises:
+        ValueError: When a number is out of range.
+    """
+    if not 1 <= customers <= MOST_CUSTOMERS:
+        raise ValueError(f"customers must be between 1 and {MOST_CUSTOMERS}, not {customers}")
+    if not 1 <= days <= 365:
+        raise ValueError(f"days must be between 1 and 365, not {days}")
+    dates = tuple((start + timedelta(n)).isoformat() for n in range(days))
+    landing = LandingFolder(out / "landing")
+    for source in {extract.source for extract in EXTRACTS}:
+        shutil.rmtree(landing.root / source, ignore_errors=True)
+    truth = _TruthFolder(out / "truth")
+    for day in dates:
+        for extract in EXTRACTS:
+            landing.append(extract, day, [])
+    run = Run(seed, day_number(start), days, Registry(), Registry(), Counters())
+    records: Counter[tuple[str, str]] = Counter({(e.source, e.entity): 0 for e in PARTY_EXTRACTS})
+    planted: Counter[tuple[str, str, str, str]] = Counter()
+    persons = organisations = 0
+    for first in range(0, customers, BLOCK):
+        made = block(run, first, min(BLOCK, customers - first))
+        persons, organisations = persons + made.persons, organisations + made.organisations
+        records += truth.add_records(made)
+        for rows in made.rows():
+            extract, day = rows.extract, dates[rows.day]
+            row = landing.append(extract, day, rows.lines)
+            flaws = [
+                Planted(day, extract.source, extract.entity, row + at, key, column, kind)
+                for at, key, column, kind in rows.flaws
+            ]
+            truth.add_flaws(flaws)
+            planted.update((f.source, f.entity, f.date, f.kind) for f in flaws)
+    return GeneratedSummary(
+        dates=dates,
+        persons=persons,
+        organisations=organisations,
+        records=dict(records),
+        rows=dict(landing.rows),
+        planted=dict(planted),
+        landing=landing.root,
+        truth=truth.party.parent,
+    )

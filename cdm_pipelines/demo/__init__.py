@@ -1,9 +1,0 @@
-"""The generator of demo extracts and their truth.
-
-Belongs here: inventing a company's customers and how its systems write them down. Does not belong here: reading
-extracts (ingest) or judging them (quality).
-"""
-
-from cdm_pipelines.demo.generator import GeneratedSummary, generate
-
-__all__ = ["GeneratedSummary", "generate"]
