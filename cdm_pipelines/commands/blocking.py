@@ -10,7 +10,7 @@ from pathlib import Path
 from cdm_pipelines.commands.terminal import console, show
 from cdm_pipelines.commands.waiting import countdown
 from cdm_pipelines.linkage import LinkagePolicy
-from cdm_pipelines.linkage.blocking.report import bars, rows, svg
+from cdm_pipelines.linkage.evaluate.blocking import bars, rows, svg
 from cdm_pipelines.steps.linking.files import explain_files
 
 COUNTING: Mapping[str, tuple[str, float]] = {"count": ("counting pairs", 1.0)}

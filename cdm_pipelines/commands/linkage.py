@@ -96,10 +96,10 @@ def _explain_blocking(
     files: list[Path], policy: Path | None, out: Path | None, truth: Path | None, picture: Path | None
 ) -> None:
     from cdm_pipelines.commands.blocking import explain  # noqa: PLC0415
-    from cdm_pipelines.linkage import LinkagePolicy  # noqa: PLC0415
+    from cdm_pipelines.linkage import load_policy  # noqa: PLC0415
     from cdm_pipelines.steps.linking.suggest_policy import suggest_policy  # noqa: PLC0415
 
     if policy is None and out is not None:
         policy = _suggested(files, out)
-    chosen = LinkagePolicy.load(policy) if policy else suggest_policy(files).policy()
+    chosen = load_policy(policy) if policy else suggest_policy(files).policy()
     explain(files, chosen, truth, picture and writable(picture))

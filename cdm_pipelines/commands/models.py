@@ -75,7 +75,7 @@ def _say(text: str) -> None:
 
 
 def _show_model(name: str, model: "LinkageModel") -> None:
-    from cdm_pipelines.linkage.explain.report import parameters  # noqa: PLC0415
+    from cdm_pipelines.linkage.report import parameters  # noqa: PLC0415
 
     rows = parameters(model)
     weights = [0.0, *(float(row["weight"]) for row in rows)]

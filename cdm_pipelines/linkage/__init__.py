@@ -7,6 +7,7 @@ a cluster (identity, golden).
 from typing import TYPE_CHECKING, Any
 
 from cdm_pipelines.linkage.errors import LinkageError
+from cdm_pipelines.linkage.policy.file import load_policy
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ __all__ = [
     "LinkagePolicy",
     "fit",
     "link",
+    "load_policy",
 ]
 
 _HOME = {

@@ -14,10 +14,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from cdm_pipelines.linkage import report
 from cdm_pipelines.linkage.blocking.binding import bind
-from cdm_pipelines.linkage.blocking.pairs import Allowed, MadeBy, Maker, Pairs, Positions, stream
+from cdm_pipelines.linkage.blocking.pairs import Allowed, MadeBy, Maker, Pairs, stream
 from cdm_pipelines.linkage.cluster.agglomerate import Labels
-from cdm_pipelines.linkage.cluster.clusters import Links, Pair, clusters, components
+from cdm_pipelines.linkage.cluster.clusters import Links, clusters
+from cdm_pipelines.linkage.cluster.components import components
 from cdm_pipelines.linkage.cluster.constraints import Confirmed, Decided, alone, confirmed_groups, resolve
 from cdm_pipelines.linkage.cluster.health import Figures
 from cdm_pipelines.linkage.cluster.judging import judge, kept_apart
@@ -25,10 +27,10 @@ from cdm_pipelines.linkage.cluster.partners import left_over_bits
 from cdm_pipelines.linkage.compare.comparers import Comparer, Packed
 from cdm_pipelines.linkage.compare.spill import Spill
 from cdm_pipelines.linkage.encode.keys import BlockingPlan
+from cdm_pipelines.linkage.encode.positions import Pair, Positions
 from cdm_pipelines.linkage.encode.records import Records, encode, linked_columns
 from cdm_pipelines.linkage.encode.rows import Rows
 from cdm_pipelines.linkage.errors import LinkageError
-from cdm_pipelines.linkage.explain import report
 from cdm_pipelines.linkage.incremental.state import LinkState, effective_keys
 from cdm_pipelines.linkage.model.drift import COUNTS, Seen
 from cdm_pipelines.linkage.model.fellegi_sunter import Floats, LinkageModel, Scorer, log2_odds

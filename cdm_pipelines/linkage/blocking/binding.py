@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from cdm_pipelines.linkage.blocking.pairs import Blocks, Listed, Maker, Neighbours, combined
+from cdm_pipelines.linkage.encode.columns import Codes
 from cdm_pipelines.linkage.encode.keys import BlockingPlan, Hashes, together
-from cdm_pipelines.linkage.encode.records import Codes, Records
+from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy, Rule
 from cdm_pipelines.parallel import in_order
 
@@ -49,7 +50,7 @@ def _bind(
 ) -> tuple[Maker, Hashes, Hashes]:
     nothing: Hashes = np.zeros(0, np.uint64)
     if rule.algorithm:
-        from cdm_pipelines.linkage.compare.toolkit import pairs_of_algorithm  # noqa: PLC0415 - recordlinkage is heavy
+        from cdm_pipelines.linkage.blocking.toolkit import pairs_of_algorithm  # noqa: PLC0415 - recordlinkage is heavy
 
         left, right = pairs_of_algorithm(rule, records)
         return Listed(rule.label, left, right, len(records)), nothing, nothing

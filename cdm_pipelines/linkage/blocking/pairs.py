@@ -13,15 +13,12 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.sparse import coo_matrix
 
+from cdm_pipelines.linkage.encode.columns import Codes, Column
 from cdm_pipelines.linkage.encode.keys import beside
-from cdm_pipelines.linkage.encode.records import Codes, Column, Records
+from cdm_pipelines.linkage.encode.positions import Flags, Places, Positions
+from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.errors import LinkageError, nearest
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
-
-Positions = npt.NDArray[np.int32]
-Flags = npt.NDArray[np.bool_]
-Places = npt.NDArray[np.int64]
-
 
 _ANY = int(np.iinfo(np.int64).max)
 _AT_ONCE = 16_384  # pairs whose keys fit into a processor's cache

@@ -13,20 +13,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
-from cdm_pipelines.linkage.blocking.pairs import Positions
 from cdm_pipelines.linkage.cluster.agglomerate import Evidence, Groups, Labels, Limits, Weigh
+from cdm_pipelines.linkage.cluster.components import components
 from cdm_pipelines.linkage.cluster.health import Figures, figures
 from cdm_pipelines.linkage.compare.comparers import Packed
+from cdm_pipelines.linkage.encode.positions import Pair, Positions
 from cdm_pipelines.linkage.model.fellegi_sunter import Floats
 from cdm_pipelines.linkage.policy.spec import Clustering
 from cdm_pipelines.parallel import in_order
 
 _STEP = 2.0  # bits by which the threshold rises to break a component that is too large
 _BATCH = 60_000  # pairs that are judged together
-Pair = tuple[Positions, Positions]
 
 
 @dataclass(frozen=True)
@@ -115,16 +113,6 @@ def clusters(
         held.bridge[table], held.against[table] = found.bridge, found.against
         seen(last / records)
     return member, held
-
-
-def components(records: int, left: Positions, right: Positions) -> Labels:
-    """The lowest position of each record's component."""
-    graph = coo_matrix((np.ones(len(left), dtype=np.int8), (left, right)), shape=(records, records))
-    label = connected_components(graph, directed=False)[1]
-    lowest = np.zeros(int(label.max(initial=-1)) + 1, dtype=np.int64)
-    # The last assignment to a place stands: backwards, that is the lowest position.
-    lowest[label[::-1]] = np.arange(records)[::-1]
-    return np.asarray(lowest[label])
 
 
 def _joined_by(links: Links, same: Pair, records: int) -> Labels:

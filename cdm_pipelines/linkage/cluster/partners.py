@@ -16,10 +16,10 @@ from typing import Protocol
 
 import numpy as np
 
-from cdm_pipelines.linkage.blocking.pairs import Flags, Positions
 from cdm_pipelines.linkage.cluster.agglomerate import Evidence
 from cdm_pipelines.linkage.cluster.constraints import alone, votes
 from cdm_pipelines.linkage.compare.comparers import Comparer, Packed
+from cdm_pipelines.linkage.encode.positions import Flags, Positions
 from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.model.fellegi_sunter import Bits, Floats, LinkageModel, Scorer
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy

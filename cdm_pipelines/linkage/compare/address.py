@@ -12,9 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.linkage.blocking.pairs import combined
-from cdm_pipelines.linkage.compare.bound import Positions, codes_of
+from cdm_pipelines.linkage.compare.bound import codes_of
 from cdm_pipelines.linkage.compare.levels import MISSING, Levels, jaro_winkler, one_edit, unequal
-from cdm_pipelines.linkage.encode.records import Codes, Column, Records, joined
+from cdm_pipelines.linkage.encode.columns import Codes, Column, joined
+from cdm_pipelines.linkage.encode.positions import Positions
+from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.policy import spec
 
 

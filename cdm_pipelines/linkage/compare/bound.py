@@ -8,15 +8,14 @@ import re
 from typing import ClassVar, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.linkage.compare.levels import MISSING, Levels, one_edit, similarity_levels, unequal
-from cdm_pipelines.linkage.encode.records import Codes, Column, Records
+from cdm_pipelines.linkage.encode.columns import Codes, Column
+from cdm_pipelines.linkage.encode.positions import Positions
+from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.policy import spec
-
-Positions = npt.NDArray[np.int32]
 
 
 class Compared(Protocol):

@@ -10,21 +10,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
 
 from cdm_pipelines.linkage.compare.address import Address
-from cdm_pipelines.linkage.compare.bound import (
-    Compared,
-    Date,
-    Email,
-    Exact,
-    Identifier,
-    Phone,
-    Positions,
-    Text,
-)
+from cdm_pipelines.linkage.compare.bound import Compared, Date, Email, Exact, Identifier, Phone, Text
 from cdm_pipelines.linkage.compare.levels import Levels
 from cdm_pipelines.linkage.compare.name import GivenName, Surname
-from cdm_pipelines.linkage.encode.records import Records
+from cdm_pipelines.linkage.encode.positions import Positions
+from cdm_pipelines.linkage.encode.records import Records, encode_rows
+from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.policy import spec
 
 Packed = npt.NDArray[np.int64]
@@ -89,6 +84,32 @@ class Comparer:
     def packing(self) -> "Packing":
         """How these comparisons' levels share one integer."""
         return self._packing
+
+
+def side_by_side(
+    left: pa.Table | pd.DataFrame,
+    right: pa.Table | pd.DataFrame,
+    policy: spec.LinkagePolicy,
+    words: Mapping[str, Mapping[int, int]] | None = None,
+) -> tuple[Comparer, Positions, Positions]:
+    """The comparisons over two tables that are compared row by row, and the positions of their rows.
+
+    Args:
+        left: One side of each pair, in the columns that the policy maps.
+        right: The other side; as many rows.
+        policy: What is compared.
+        words: Counts of words of more records than these; see ``encode``.
+
+    Raises:
+        LinkageError: The tables are not of equal length.
+    """
+    if len(left) != len(right):
+        raise LinkageError(
+            f"pairs: {len(left)} rows on the left and {len(right)} on the right; give both sides of each pair"
+        )
+    records = encode_rows([left, right], policy.columns, policy.derived, words)
+    one = np.arange(len(left), dtype=np.int32)
+    return Comparer(records, policy), one, one + np.int32(len(left))
 
 
 class Packing:

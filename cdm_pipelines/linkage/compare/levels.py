@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cdm_pipelines.linkage.encode.records import Codes, Column
+from cdm_pipelines.linkage.encode.columns import Codes, Column
 from cdm_pipelines.linkage.policy.spec import Similarity
 
 Levels = npt.NDArray[np.int8]

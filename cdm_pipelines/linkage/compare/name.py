@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cdm_pipelines.linkage.compare.bound import Positions
 from cdm_pipelines.linkage.compare.levels import MISSING, Levels, jaro_winkler, one_edit, unequal
 from cdm_pipelines.linkage.compare.name_order import CROSSWISE, HALF, NameOrder
 from cdm_pipelines.linkage.encode.clean import PREFIXES, parts
-from cdm_pipelines.linkage.encode.records import Codes, Column, Records, joined, mapped
+from cdm_pipelines.linkage.encode.columns import Codes, Column, joined, mapped
+from cdm_pipelines.linkage.encode.positions import Positions
+from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.policy import spec
 from cdm_pipelines.linkage.policy.equivalents import equivalents
 

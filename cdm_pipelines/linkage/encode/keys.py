@@ -17,8 +17,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdm_pipelines.linkage.encode.columns import Codes
+
 Hashes = npt.NDArray[np.uint64]
-Codes = npt.NDArray[np.int32]
 _Key = TypeVar("_Key", np.uint64, np.int32)
 _NO_KEYS: Hashes = np.zeros(0, np.uint64)
 _MIX = np.uint64(0x9E3779B97F4A7C15)

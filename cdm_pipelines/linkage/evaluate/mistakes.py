@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cdm_pipelines.linkage.blocking.pairs import Positions
 from cdm_pipelines.linkage.compare.levels import Levels
+from cdm_pipelines.linkage.encode.positions import Positions
 from cdm_pipelines.linkage.evaluate.truth import Codes, pairs_within
 from cdm_pipelines.linkage.explain.pair import Subject, shown_values
 from cdm_pipelines.linkage.model.fellegi_sunter import Floats, probability

@@ -12,9 +12,9 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from cdm_pipelines.linkage.blocking.pairs import Flags, Positions
 from cdm_pipelines.linkage.cluster.agglomerate import Groups
-from cdm_pipelines.linkage.cluster.constraints import Pair, contradictions, votes
+from cdm_pipelines.linkage.cluster.constraints import contradictions, votes
+from cdm_pipelines.linkage.encode.positions import Flags, Pair, Positions
 from cdm_pipelines.linkage.explain.pair import Subject, Waterfall, log2_odds, waterfall
 from cdm_pipelines.linkage.model.fellegi_sunter import Floats, probability
 from cdm_pipelines.quality.shapes import shape

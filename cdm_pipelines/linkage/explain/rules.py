@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.linkage.blocking.binding import bind
-from cdm_pipelines.linkage.blocking.pairs import Positions
+from cdm_pipelines.linkage.encode.positions import Positions
 from cdm_pipelines.linkage.encode.records import Records, encode
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy, Rule
 

@@ -20,30 +20,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from cdm_pipelines.linkage.blocking.pairs import Allowed, Positions
+from cdm_pipelines.linkage.blocking.pairs import Allowed
 from cdm_pipelines.linkage.cluster.agglomerate import Labels
-from cdm_pipelines.linkage.cluster.clusters import Links, Pair, clusters, components
+from cdm_pipelines.linkage.cluster.clusters import Links, clusters
+from cdm_pipelines.linkage.cluster.components import components
 from cdm_pipelines.linkage.cluster.constraints import Decided, confirmed_groups, decision_places, resolve
 from cdm_pipelines.linkage.cluster.health import Figures
 from cdm_pipelines.linkage.cluster.judging import judge, kept_apart
 from cdm_pipelines.linkage.compare.comparers import Comparer, Packed, Packing
 from cdm_pipelines.linkage.encode.keys import Hashes
+from cdm_pipelines.linkage.encode.positions import Flags, Pair, Places, Positions
 from cdm_pipelines.linkage.encode.records import Records, encode, ordered_records
 from cdm_pipelines.linkage.encode.rows import Piece, Rows
-from cdm_pipelines.linkage.explain.report import Histogram
 from cdm_pipelines.linkage.incremental.record_changes import Moved
 from cdm_pipelines.linkage.incremental.state import LinkState, effective_keys
 from cdm_pipelines.linkage.model.drift import LevelCounts, Seen
 from cdm_pipelines.linkage.model.fellegi_sunter import Floats, LinkageModel, Scorer, log2_odds
 from cdm_pipelines.linkage.output import clusters_frame, pairs_frame
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
+from cdm_pipelines.linkage.report import Histogram
 from cdm_pipelines.parallel import in_order
-
-Flags = npt.NDArray[np.bool_]
-Places = npt.NDArray[np.int64]
 
 
 class EverythingError(Exception):

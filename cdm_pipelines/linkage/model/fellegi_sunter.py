@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cdm_pipelines.linkage.blocking.pairs import Positions
 from cdm_pipelines.linkage.compare.comparers import Comparer, Packed
 from cdm_pipelines.linkage.compare.levels import Levels
+from cdm_pipelines.linkage.encode.positions import Positions
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.model.terms import TermTable
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy

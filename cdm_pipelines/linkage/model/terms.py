@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.linkage.encode.records import Column
+from cdm_pipelines.linkage.encode.columns import Column
 
 Floats = npt.NDArray[np.float64]
 _LEAST_SHARED = 5

@@ -12,7 +12,8 @@ import pandas as pd
 
 from cdm_pipelines.linkage.blocking.pairs import Allowed, Pairs
 from cdm_pipelines.linkage.compare.comparers import Comparer, Packed
-from cdm_pipelines.linkage.encode.records import Column, Records
+from cdm_pipelines.linkage.encode.columns import Column
+from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.model import em
 from cdm_pipelines.linkage.model.drift import COUNTS, level_counts

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cdm_pipelines.linkage.blocking.pairs import Allowed, Blocks, Positions
+from cdm_pipelines.linkage.blocking.pairs import Allowed, Blocks
 from cdm_pipelines.linkage.compare.bound import Compared
 from cdm_pipelines.linkage.compare.levels import Levels
+from cdm_pipelines.linkage.encode.positions import Positions
 from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.parallel import in_order
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from cdm_pipelines.linkage.errors import LinkageError
-from cdm_pipelines.linkage.policy.file import SHIPPED
+from cdm_pipelines.linkage.policy.shipped import SHIPPED
 
 
 def equivalents(file: str | None, folder: Path | None) -> dict[str, tuple[str, ...]]:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from cdm_pipelines.linkage.errors import nearest
+from cdm_pipelines.linkage.policy.equivalents import equivalents
 
 
 class _Frozen(BaseModel):
@@ -343,17 +344,6 @@ class LinkagePolicy(_Frozen):
             raise ValueError("blocking: at most 31 rules")
         return self
 
-    @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Read a policy from YAML; ``extends: <file or name>`` takes another policy and changes it.
-
-        Raises:
-            LinkageError: The file cannot be read or says something that a policy cannot; names file, key and fix.
-        """
-        from cdm_pipelines.linkage.policy.file import load_policy  # noqa: PLC0415 - the reader needs the models here
-
-        return load_policy(cls, Path(path))
-
     @property
     def key_columns(self) -> list[str]:
         """The columns that name a record."""
@@ -362,8 +352,6 @@ class LinkagePolicy(_Frozen):
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the policy's content and of the tables it names, whatever file it stands in."""
-        from cdm_pipelines.linkage.policy.equivalents import equivalents  # noqa: PLC0415 - read when asked for
-
         tables = {
             name: equivalents(one.equivalents, self.folder)
             for name, one in self.comparisons.items()

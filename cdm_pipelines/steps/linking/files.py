@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, LinkResult, link
-from cdm_pipelines.linkage.blocking.report import BlockingReport, explain_blocking
+from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, LinkResult, link, load_policy
+from cdm_pipelines.linkage.evaluate.blocking import BlockingReport, explain_blocking
 from cdm_pipelines.linkage.explain.pictures import result_picture
 from cdm_pipelines.quality.profile import dialect_of
 from cdm_pipelines.steps.linking.suggested_policy import ROW_NUMBER
@@ -57,7 +57,7 @@ def link_files(
         FileError: A file is neither CSV nor Parquet or cannot be read.
         LinkageError: The policy or the labels do not fit the files.
     """
-    policy = LinkagePolicy.load(policy_path)
+    policy = load_policy(policy_path)
     model = LinkageModel.from_json(model_path.read_text(encoding="utf-8")) if model_path else None
     table = read_files(files, policy)
     known = None if labels is None else read_text(labels).to_pandas()

@@ -11,7 +11,8 @@ import pandas as pd
 import pyarrow as pa
 
 from cdm_pipelines.identity.constraints import Constraints
-from cdm_pipelines.linkage.cluster.health import HEALTH_SCHEMA, Health, Limits, State, health
+from cdm_pipelines.linkage.cluster.health import HEALTH_SCHEMA, Health, Limits, State
+from cdm_pipelines.linkage.incremental.health import health
 from cdm_pipelines.steps.linking.kind import KindLinked
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.lake import Lake

@@ -17,12 +17,11 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.identity.constraints import Constraints
-from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, link
+from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, link, report
 from cdm_pipelines.linkage.cluster.clusters import Links
 from cdm_pipelines.linkage.cluster.constraints import Decided
 from cdm_pipelines.linkage.compare.comparers import Packing
 from cdm_pipelines.linkage.encode.records import Records, linked_columns, ordered_records
-from cdm_pipelines.linkage.explain import report
 from cdm_pipelines.linkage.explain.pair import unlinkable_share
 from cdm_pipelines.linkage.incremental.record_changes import Moved
 from cdm_pipelines.linkage.incremental.relink import EverythingError, Relinked, relink

@@ -15,7 +15,7 @@ import pyarrow as pa
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.identity.constraints import NOTHING_DECIDED, Constraints
-from cdm_pipelines.linkage import LinkageModel, LinkagePolicy
+from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, load_policy
 from cdm_pipelines.linkage.cluster.health import Health, Limits
 from cdm_pipelines.linkage.model.drift import COUNTS, Drift, drift
 from cdm_pipelines.parallel import in_order
@@ -192,7 +192,7 @@ def _begun(
     rebuild: bool,
     decided: Constraints,
 ) -> _Begun:
-    policy = LinkagePolicy.load(settings.policies / "linkage" / f"{kind}.yaml")
+    policy = load_policy(settings.policies / "linkage" / f"{kind}.yaml")
     model = None if refit else _kept_model(lake, kind, policy)
     before = read_state(lake, kind) if model is not None else None
     if before is not None and model is not None and before.model != model.fingerprint:

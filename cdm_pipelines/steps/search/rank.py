@@ -19,7 +19,7 @@ from rapidfuzz import fuzz
 
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.hub.search import ADDRESS, EMAIL, PHONE, Query
-from cdm_pipelines.linkage import LinkageModel, LinkagePolicy
+from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, load_policy
 from cdm_pipelines.linkage.compare.comparers import Comparer
 from cdm_pipelines.linkage.encode.records import encode
 from cdm_pipelines.linkage.model.fellegi_sunter import Scorer
@@ -68,7 +68,7 @@ class Models:
         found = {}
         for kind in PartyKind:
             if lake.exists(layout.model_path(kind)):
-                policy = LinkagePolicy.load(settings.policies / "linkage" / f"{kind}.yaml")
+                policy = load_policy(settings.policies / "linkage" / f"{kind}.yaml")
                 model = LinkageModel.from_json(lake.read_text(layout.model_path(kind)))
                 if model.policy == policy.fingerprint:
                     found[str(kind)] = (policy, model)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from linkage_examples import people, policy
 
 from cdm_pipelines.linkage import LinkageError, link
-from cdm_pipelines.linkage.blocking.report import BlockingReport, bars, explain_blocking, rows, svg
+from cdm_pipelines.linkage.evaluate.blocking import BlockingReport, bars, explain_blocking, rows, svg
 
 PEOPLE = people(120, seed=6)
 LETTERS = st.one_of(st.none(), st.sampled_from("abc"))

@@ -14,7 +14,7 @@ from linkage_examples import full_people, full_policy, people, policy
 from cdm_pipelines.linkage import LinkageError, LinkageModel, LinkagePolicy, LinkResult, link
 from cdm_pipelines.linkage.blocking.binding import bind
 from cdm_pipelines.linkage.blocking.pairs import MadeBy
-from cdm_pipelines.linkage.cluster.constraints import Pair
+from cdm_pipelines.linkage.encode.positions import Pair
 from cdm_pipelines.linkage.encode.records import encode
 from cdm_pipelines.linkage.explain.clusters import Explanation, Graph, Link, strongest_path
 from cdm_pipelines.linkage.explain.pair import (

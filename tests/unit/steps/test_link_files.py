@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, link
+from cdm_pipelines.linkage import LinkageModel, link, load_policy
 from cdm_pipelines.steps.linking.files import link_files, write_result
 
 POLICY = """
@@ -78,7 +78,7 @@ def test_an_interrupt_leaves_the_files_of_the_run_before(tmp_path: Path, policy:
 
 
 def test_files_are_written_all_or_none(tmp_path: Path, policy: Path) -> None:
-    result, out = link(PEOPLE, LinkagePolicy.load(policy)), tmp_path / "out"
+    result, out = link(PEOPLE, load_policy(policy)), tmp_path / "out"
     out.mkdir()
     unwritable = pd.DataFrame({"left_id": [object()]})
     with pytest.raises(Exception, match="object"):
