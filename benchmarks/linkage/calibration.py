@@ -13,7 +13,8 @@ import pandas as pd
 
 from benchmarks.people import COLUMNS as EVERY_COLUMN
 from benchmarks.people import generate
-from cdm_pipelines.linkage import LinkagePolicy, engine, load_policy
+from cdm_pipelines.linkage import LinkagePolicy, load_policy
+from cdm_pipelines.linkage.engines.local import link
 from cdm_pipelines.linkage.evaluate.measures import evaluate
 from cdm_pipelines.linkage.policy.file import parse_policy
 from cdm_pipelines.linkage.policy.shipped import SHIPPED
@@ -93,7 +94,7 @@ def measure(repeats: float, columns: int, errors: float, sources: int, *, record
         once_per_source=sources == 2,
     )
     started = time.perf_counter()
-    result = engine.link(made.records, policy(columns, sources))
+    result = link(made.records, policy(columns, sources))
     seconds = time.perf_counter() - started
     truth = made.truth.to_pandas()
     person = truth.set_index("record_id")["truth_id"]

@@ -4,7 +4,6 @@ Belongs here: how they are shown. Does not belong here: the counting.
 """
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 
 from cdm_pipelines.commands.terminal import console, show
@@ -19,7 +18,7 @@ COUNTING: Mapping[str, tuple[str, float]] = {"count": ("counting pairs", 1.0)}
 def explain(files: list[Path], policy: LinkagePolicy, truth: Path | None, picture: Path | None) -> None:
     """Print what the rules make; ``picture`` is an SVG file to write."""
     with countdown(COUNTING) as told:
-        report = explain_files(files, policy, truth=truth, seen=partial(told, "count"))
+        report = explain_files(files, policy, truth=truth, progress=told)
     found = rows(report)
     title = f"{report.candidate_pairs:,} candidate pairs of {report.records:,} records"
     show(title, found, numeric=[name for name in found[0] if name != "rule"])

@@ -66,7 +66,7 @@ def link(
             writable(out / "clusters.parquet")
             policy = policy or _suggested(files, out)
             with countdown(LINKING) as told:
-                done = link_files(files, policy, out, model_path=model, labels=labels, share=told)
+                done = link_files(files, policy, out, model_path=model, labels=labels, progress=told)
             console.print(
                 f"{done.records:,} records, {done.pairs:,} scored pairs, {done.clusters:,} clusters "
                 f"({done.duplicates:,} duplicate records) written to {out}",

@@ -4,8 +4,6 @@ Belongs here: from a rule and the keys of records to blocks, and what is decided
 Does not belong here: the pairs that blocks make (blocking), or how keys are hashed (keys).
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 
@@ -13,7 +11,8 @@ from cdm_pipelines.linkage.blocking.pairs import Blocks, Listed, Maker, Neighbou
 from cdm_pipelines.linkage.encode.columns import Codes
 from cdm_pipelines.linkage.encode.keys import BlockingPlan, Hashes, together
 from cdm_pipelines.linkage.encode.records import Records
-from cdm_pipelines.linkage.policy.spec import LinkagePolicy, Rule
+from cdm_pipelines.linkage.policy.spec import BlockingRule, LinkagePolicy
+from cdm_pipelines.linkage.progress import Progress, silent
 from cdm_pipelines.parallel import in_order
 
 
@@ -21,7 +20,7 @@ def bind(
     policy: LinkagePolicy,
     records: Records,
     threads: int | None = None,
-    seen: Callable[[float], None] = lambda _: None,
+    progress: Progress = silent,
     plan: BlockingPlan | None = None,
 ) -> tuple[list[Maker], BlockingPlan]:
     """The policy's rules, ready to make pairs of these records, and what was decided about their blocks.
@@ -30,7 +29,7 @@ def bind(
         policy: The policy.
         records: The records.
         threads: How many rules at a time.
-        seen: Told the share of the rules that are ready.
+        progress: Told the share of the rules that are ready, as the stage ``block``.
         plan: What was decided before, to be kept to. Blocks that have grown beyond ``max_block_size`` since are cut.
     """
     makers: list[Maker] = []
@@ -41,12 +40,12 @@ def bind(
     ):
         makers.append(maker)
         refined[maker.label], cut[maker.label] = split, left_out
-        seen(len(makers) / len(policy.blocking))
+        progress("block", len(makers) / len(policy.blocking))
     return makers, plan or BlockingPlan(refined, cut, dict(records.words))
 
 
 def _bind(
-    rule: Rule, policy: LinkagePolicy, records: Records, plan: BlockingPlan | None
+    rule: BlockingRule, policy: LinkagePolicy, records: Records, plan: BlockingPlan | None
 ) -> tuple[Maker, Hashes, Hashes]:
     nothing: Hashes = np.zeros(0, np.uint64)
     if rule.algorithm:
@@ -71,7 +70,7 @@ def _bind(
     return blocks, split, np.unique(left_out)
 
 
-def hashed_keys(rule: Rule, records: Records) -> tuple[Hashes, Hashes | None]:
+def hashed_keys(rule: BlockingRule, records: Records) -> tuple[Hashes, Hashes | None]:
     """The rule's key of each record, and the key that its blocks are split by where they are too large."""
     keys = [records.hashes(name) for name in rule.keys]
     finer = together([*keys, *(records.hashes(name) for name in rule.refine)]) if rule.refine else None

@@ -4,7 +4,7 @@ Belongs here: rules as integer blocks, oversized blocks, the stream of pairs wit
 not belong here: what the keys hold (encode, clean) or how a pair is compared (compare).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -19,6 +19,7 @@ from cdm_pipelines.linkage.encode.positions import Flags, Places, Positions
 from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.errors import LinkageError, nearest
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
+from cdm_pipelines.linkage.progress import Progress, silent
 
 _ANY = int(np.iinfo(np.int64).max)
 _AT_ONCE = 16_384  # pairs whose keys fit into a processor's cache
@@ -345,11 +346,12 @@ def stream(
     makers: Sequence[Maker],
     allowed: Allowed,
     pairs: int,
-    seen: Callable[[float], None] = lambda _: None,
+    progress: Progress = silent,
+    stage: str = "compare",
 ) -> Iterator[Pairs]:
     """Every candidate pair once, in chunks: a pair comes from the first rule that makes it.
 
-    ``seen`` is told the share of the pairs that have been looked at; the last it hears is 1.
+    ``progress`` is told the share of the pairs that have been looked at; the last it hears of the stage is 1.
     """
     made_by = MadeBy(makers)
     most = [maker.most for maker in makers]
@@ -362,5 +364,5 @@ def stream(
             if len(keep):
                 yield Pairs(left[keep], right[keep], rules[keep])
             looked_at += len(left)
-            seen(looked_at / sum(most))
-    seen(1.0)
+            progress(stage, looked_at / sum(most))
+    progress(stage, 1.0)

@@ -17,7 +17,7 @@ from cdm_pipelines.linkage.blocking.pairs import Blocks, combined
 from cdm_pipelines.linkage.encode.positions import Positions
 from cdm_pipelines.linkage.encode.records import Records, encode_rows
 from cdm_pipelines.linkage.encode.toolkit import index_algorithm, texts_of
-from cdm_pipelines.linkage.policy.spec import Clean, Column, Derived, Rule
+from cdm_pipelines.linkage.policy.spec import BlockingRule, Clean, Column, Derived
 
 _EVERYTHING = int(np.iinfo(np.int64).max)
 
@@ -74,7 +74,7 @@ class BlockOn(BaseIndexAlgorithm):  # type: ignore[misc]  # the toolkit has no t
         return _multi_index(df_a, df_b, low[across], high[across] - len(df_a))
 
 
-def pairs_of_algorithm(rule: Rule, records: Records) -> tuple[Positions, Positions]:
+def pairs_of_algorithm(rule: BlockingRule, records: Records) -> tuple[Positions, Positions]:
     """The pairs that an index algorithm of the toolkit makes; it takes the rule's keys as its first argument.
 
     Raises:

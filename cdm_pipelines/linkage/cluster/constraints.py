@@ -5,6 +5,7 @@ little alone. Does not belong here: who decides and how long it lasts (identity)
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,31 @@ class Decided:
     same: pd.DataFrame | None = None
     different: pd.DataFrame | None = None
     confirmed: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class PlacedDecisions:
+    """What was decided about some records, in their positions.
+
+    Attributes:
+        same: Pairs that are the same party, those of confirmed parties among them.
+        different: Pairs that are not.
+        groups: The confirmed party of each record, -1 for none; None where nothing is confirmed.
+    """
+
+    same: Pair
+    different: Pair
+    groups: Confirmed | None
+
+    @classmethod
+    def of(cls, records: Records, decided: Decided) -> Self:
+        """Of these records; decisions about others are left out of account.
+
+        Raises:
+            LinkageError: A column is missing, or decisions contradict each other.
+        """
+        groups = confirmed_groups(records, decided.confirmed)
+        return cls(*resolve(records, decided.same, decided.different, groups), groups)
 
 
 def resolve(

@@ -72,7 +72,7 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Limits:
+class HealthLimits:
     """What puts a cluster in doubt.
 
     Attributes:
@@ -124,14 +124,14 @@ of a confirmed one a record that is in another part of it, or in the other confi
 
 
 def figures(member: Labels, given: Labels, left: Labels, right: Labels, evidence: Evidence) -> Figures:
-    """Figures of clusters whose pairs were judged.
+    """Figures of clusters whose pairs were compared.
 
     Args:
         member: For each record the lowest position of its cluster.
         given: The same of what decisions hold together.
         left: Pairs, the one side.
         right: The other.
-        evidence: What was judged.
+        evidence: What is known about them.
     """
     inside = member[left] == member[right]
     against = np.bincount(member[left[inside & (evidence.votes > 0)]], minlength=len(member))[member]

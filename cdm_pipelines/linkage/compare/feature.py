@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from recordlinkage.base import BaseCompareFeature
 
-from cdm_pipelines.linkage.compare.comparers import side_by_side
+from cdm_pipelines.linkage.compare.comparers import Comparer, side_by_side
 from cdm_pipelines.linkage.policy.spec import Clean, Comparison, LinkagePolicy
 
 
@@ -51,5 +51,5 @@ class CompareLevels(BaseCompareFeature):  # type: ignore[misc]  # the toolkit ha
                 "comparisons": {self.comparison.kind: self.comparison},
             }
         )
-        comparer, one, other = side_by_side(left, right, policy)
-        return comparer.levels(one, other)[:, 0]
+        records, one, other = side_by_side(left, right, policy)
+        return Comparer(records, policy).levels(one, other)[:, 0]

@@ -5,7 +5,6 @@ swapped. Does not belong here: taking a full name apart (standardise).
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +16,7 @@ from cdm_pipelines.linkage.encode.columns import Codes, Column, joined, mapped
 from cdm_pipelines.linkage.encode.positions import Positions
 from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.policy import spec
-from cdm_pipelines.linkage.policy.equivalents import equivalents
+from cdm_pipelines.linkage.policy.equivalents import NameForms
 
 CLOSE, FAR = 0.92, 0.84  # Jaro-Winkler similarity of one name misspelt, and of names that look alike
 
@@ -41,7 +40,7 @@ class GivenName:
         "equal",
     )
 
-    def __init__(self, records: Records, comparison: spec.GivenNameComparison, folder: Path | None) -> None:
+    def __init__(self, records: Records, comparison: spec.GivenNameComparison, table: NameForms) -> None:
         self._column = records.columns[comparison.column]
         self.columns = frozenset(
             (comparison.column, *((comparison.initials,) if comparison.initials else ()))
@@ -50,7 +49,6 @@ class GivenName:
         texts = self._column.texts.tolist()
         self._first = mapped(self._column, [t.replace("-", " ").split(" ")[0] for t in texts])
         self._token = _by_value(self._column, self._first)
-        table = equivalents(comparison.equivalents, folder)
         self._forms = _forms(self._first, table)
         self._short = np.append([len(text) == 1 for text in texts], True).astype(bool)
         self._initials = _Initials(self._column, records.columns.get(comparison.initials or ""), table)
@@ -102,7 +100,7 @@ def _by_value(column: Column, made: Column) -> Codes:
     return of_value
 
 
-def _forms(first: Column, table: dict[str, tuple[str, ...]]) -> Codes:
+def _forms(first: Column, table: NameForms) -> Codes:
     """For each first name the codes of the formal names it may stand for, shape (names, widest)."""
     number: dict[str, int] = {}
     formal = [table.get(text, ()) for text in first.texts.tolist()]
@@ -116,7 +114,7 @@ def _forms(first: Column, table: dict[str, tuple[str, ...]]) -> Codes:
 class _Initials:
     """Initials as sets of letters: what the first may be, and all that a record shows."""
 
-    def __init__(self, given: Column, initials: Column | None, table: dict[str, tuple[str, ...]]) -> None:
+    def __init__(self, given: Column, initials: Column | None, table: NameForms) -> None:
         names = given.texts.tolist()
         by_name = [
             _letters(w[0] for w in (name, *table.get(name.replace("-", " ").split(" ")[0], ())))

@@ -4,7 +4,7 @@ Belongs here: from a table of any columns to ``Records``. Does not belong here: 
 an agreement (compare).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -21,6 +21,7 @@ from cdm_pipelines.linkage.encode.keys import Hashes, hashed, of_records
 from cdm_pipelines.linkage.errors import LinkageError, nearest
 from cdm_pipelines.linkage.policy.spec import Column as ColumnSpec
 from cdm_pipelines.linkage.policy.spec import Derived, LinkagePolicy
+from cdm_pipelines.linkage.progress import Progress, silent
 from cdm_pipelines.parallel import in_order
 from cdm_pipelines.store.arrow import whole
 from cdm_pipelines.store.keys import composite
@@ -116,17 +117,17 @@ def encode(
     table: pa.Table | pd.DataFrame,
     policy: LinkagePolicy,
     threads: int | None = None,
-    seen: Callable[[float], None] = lambda _: None,
+    progress: Progress = silent,
     words: Mapping[str, Mapping[int, int]] | None = None,
 ) -> Records:
-    """Encode what a policy reads of a table; ``seen`` is told the share of the columns that are done.
+    """Encode what a policy reads of a table; ``progress`` is told the share of the columns.
 
     ``words`` gives counts of words that were made before, of more records than these.
 
     Raises:
         LinkageError: A column is missing or named twice, an id is missing or occurs twice in a source.
     """
-    seen(0.0)
+    progress("encode", 0.0)
     ids, sources, positions = _ordered_ids(table, policy)
     codes = sorted_codes(sources)
     made = in_order(
@@ -137,7 +138,7 @@ def encode(
     columns: dict[str, Column] = {}
     for number, (name, column) in enumerate(zip(policy.columns, made, strict=True), start=1):
         columns[name] = column
-        seen(number / len(policy.columns))
+        progress("encode", number / len(policy.columns))
     return Records(codes[1].to_pylist(), codes[0], ids, columns, dict(policy.derived), dict(words or {}))
 
 

@@ -13,8 +13,8 @@ from html import escape
 from typing import Any
 
 from cdm_pipelines.linkage.explain.clusters import Graph, Link
-from cdm_pipelines.linkage.explain.pair import Waterfall, log2_odds
-from cdm_pipelines.linkage.model.fellegi_sunter import LinkageModel
+from cdm_pipelines.linkage.explain.pair import Waterfall
+from cdm_pipelines.linkage.model.fellegi_sunter import LinkageModel, log2_odds
 from cdm_pipelines.linkage.report import parameters
 
 _WIDTH, _ROW, _TOP = 860, 24, 44

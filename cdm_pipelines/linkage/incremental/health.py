@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from cdm_pipelines.linkage.cluster.agglomerate import Labels
 from cdm_pipelines.linkage.cluster.constraints import confirmed_groups
-from cdm_pipelines.linkage.cluster.health import HEALTH_SCHEMA, Figures, Health, Limits, Reason, State
+from cdm_pipelines.linkage.cluster.health import HEALTH_SCHEMA, Figures, Health, HealthLimits, Reason, State
 from cdm_pipelines.linkage.encode.positions import Flags, positions
 from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.incremental.state import LinkState
@@ -20,7 +20,7 @@ from cdm_pipelines.linkage.model.fellegi_sunter import log2_odds
 
 
 def health(
-    state: LinkState, records: Records, match: float, limits: Limits, disputed: pd.DataFrame
+    state: LinkState, records: Records, match: float, limits: HealthLimits, disputed: pd.DataFrame
 ) -> Health:
     """The clusters that are not healthy, and how many there are of each state.
 

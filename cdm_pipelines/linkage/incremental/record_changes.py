@@ -20,7 +20,7 @@ from cdm_pipelines.store.arrow import differ, whole
 
 
 @dataclass(frozen=True)
-class Moved:
+class RecordChanges:
     """Where records went.
 
     Attributes:

@@ -162,8 +162,8 @@ def _comparison_without(spec: Any, gone: set[str]) -> Any:
 _SECTIONS: dict[str, type[BaseModel]] = {
     "columns": models.Column,
     "derived": models.Derived,
-    "blocking": models.Rule,
-    "thresholds": models.Thresholds,
+    "blocking": models.BlockingRule,
+    "thresholds": models.MatchThresholds,
     "clustering": models.Clustering,
     "training": models.Training,
 }

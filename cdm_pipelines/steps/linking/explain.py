@@ -21,8 +21,9 @@ from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, load_policy
 from cdm_pipelines.linkage.cluster.constraints import resolve
 from cdm_pipelines.linkage.encode.records import ONLY_SOURCE, encode
 from cdm_pipelines.linkage.explain.clusters import Explanation
-from cdm_pipelines.linkage.explain.pair import Subject, log2_odds
+from cdm_pipelines.linkage.explain.pair import Subject
 from cdm_pipelines.linkage.explain.rules import MadePair, made_pair
+from cdm_pipelines.linkage.model.fellegi_sunter import log2_odds
 from cdm_pipelines.quality.shapes import shape
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.linking import model_versions

@@ -151,7 +151,7 @@ def test_the_picture_is_svg_with_a_bar_per_rule(told: BlockingReport) -> None:
 
 def test_the_share_that_was_counted_rises_to_one() -> None:
     shares: list[float] = []
-    explain_blocking(PEOPLE, policy(chunk_pairs=20), seen=shares.append)
+    explain_blocking(PEOPLE, policy(chunk_pairs=20), progress=lambda _, share: shares.append(share))
     assert len(shares) > 10
     assert shares == sorted(shares)
     assert shares[-1] == 1

@@ -54,7 +54,7 @@ def test_the_share_of_every_stage_is_told_up_to_the_end(tmp_path: Path, policy: 
         [tmp_path / "people.csv"],
         policy,
         tmp_path / "out",
-        share=lambda stage, share: told.setdefault(stage, []).append(share),
+        progress=lambda stage, share: told.setdefault(stage, []).append(share),
     )
     assert list(told) == ["encode", "block", "compare", "fit", "score", "cluster"]
     assert all(shares == sorted(shares) and 0 <= shares[0] <= shares[-1] <= 1 for shares in told.values())
@@ -73,7 +73,7 @@ def test_an_interrupt_leaves_the_files_of_the_run_before(tmp_path: Path, policy:
 
     PEOPLE.iloc[:100].to_csv(file, index=False)
     with pytest.raises(KeyboardInterrupt):
-        link_files([file], policy, out, share=interrupt)
+        link_files([file], policy, out, progress=interrupt)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
