@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from cdm_pipelines.linkage.compare.bound import Key
 from cdm_pipelines.linkage.compare.levels import MISSING, Levels, jaro_winkler, one_edit, unequal
 from cdm_pipelines.linkage.compare.name_order import CROSSWISE, HALF, NameOrder
 from cdm_pipelines.linkage.encode.clean import PREFIXES, parts
@@ -87,9 +88,9 @@ class GivenName:
         levels[same] = 6
         return levels
 
-    def key(self) -> Codes:
+    def key(self) -> Key:
         """Equality of the name."""
-        return self._column.codes
+        return Key.of(self._column)
 
 
 def _by_value(column: Column, made: Column) -> Codes:
@@ -204,9 +205,9 @@ class Surname:
         levels[x == y] = 4
         return levels
 
-    def key(self) -> Codes:
+    def key(self) -> Key:
         """Equality of the name without its prefix."""
-        return self._names.codes
+        return Key.of(self._names)
 
 
 def _without_prefix(text: str) -> str:

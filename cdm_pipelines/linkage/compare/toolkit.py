@@ -7,6 +7,7 @@ of the toolkit (compare.feature); importing this module loads scikit-learn.
 import numpy as np
 import pandas as pd
 
+from cdm_pipelines.linkage.compare.bound import Key
 from cdm_pipelines.linkage.compare.levels import Levels, unequal
 from cdm_pipelines.linkage.encode.columns import Codes
 from cdm_pipelines.linkage.encode.positions import Positions
@@ -42,6 +43,6 @@ class ToolkitLevels:
         found = np.nan_to_num(np.asarray(self._feature._compute((x,), (y,)), dtype=np.float64))  # noqa: SLF001
         return np.searchsorted(self._at_least, found + 1e-9, side="right").astype(np.int8)
 
-    def key(self) -> Codes:
+    def key(self) -> Key:
         """Equality of the value."""
-        return self._column.codes
+        return Key.of(self._column)

@@ -13,6 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdm_pipelines.linkage.encode.hashes import Hashes, hashed
+
 Codes = npt.NDArray[np.int32]
 
 
@@ -45,6 +47,11 @@ class Column:
         """In how many records each value occurs."""
         present = self.codes[self.codes >= 0]
         return np.bincount(present, minlength=len(self.values)).astype(np.int64)
+
+    @cached_property
+    def hashes(self) -> Hashes:
+        """A hash of each value, never 0, that is the same in every table."""
+        return hashed(self.values)
 
     @property
     def size(self) -> int:

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.linkage.encode.clean import clean, derive, rare_tokens, word_counts
 from cdm_pipelines.linkage.encode.columns import Codes, Column, look_up, mapped, sorted_codes, union
-from cdm_pipelines.linkage.encode.keys import Hashes, hashed, of_records
+from cdm_pipelines.linkage.encode.hashes import Hashes, of_records
 from cdm_pipelines.linkage.errors import LinkageError, nearest
 from cdm_pipelines.linkage.policy.spec import Column as ColumnSpec
 from cdm_pipelines.linkage.policy.spec import Derived, LinkagePolicy
@@ -83,7 +83,7 @@ class Records:
     def hashes(self, name: str) -> Hashes:
         """The same as hashes of its texts, shape (records, width); 0 is null."""
         column = self.key(name)
-        return of_records(hashed(column.values), column.codes)
+        return of_records(column.hashes, column.codes)
 
     def together(self, names: tuple[str, ...]) -> Column:
         """Several columns in one dictionary, so that their codes can be compared with each other."""

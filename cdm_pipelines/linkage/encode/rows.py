@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from cdm_pipelines.linkage.encode.keys import Hashes, among
+from cdm_pipelines.linkage.encode.hashes import Hashes
+from cdm_pipelines.linkage.encode.keys import among
 from cdm_pipelines.linkage.encode.positions import Places
 from cdm_pipelines.store.arrow import whole
 

@@ -35,7 +35,7 @@ from cdm_pipelines.linkage.cluster.constraints import (
 from cdm_pipelines.linkage.cluster.divide import Divided, divide
 from cdm_pipelines.linkage.cluster.health import Figures
 from cdm_pipelines.linkage.compare.comparers import Packed, Packing
-from cdm_pipelines.linkage.encode.keys import Hashes
+from cdm_pipelines.linkage.encode.hashes import Hashes
 from cdm_pipelines.linkage.encode.positions import Flags, Pair, Places, Positions
 from cdm_pipelines.linkage.encode.records import Records, encode, ordered_records
 from cdm_pipelines.linkage.encode.rows import Piece, Rows

@@ -16,7 +16,8 @@ from cdm_pipelines.linkage.cluster.agglomerate import Labels
 from cdm_pipelines.linkage.cluster.clusters import Links
 from cdm_pipelines.linkage.cluster.constraints import Decided
 from cdm_pipelines.linkage.cluster.health import Figures
-from cdm_pipelines.linkage.encode.keys import BlockingPlan, Hashes
+from cdm_pipelines.linkage.encode.hashes import Hashes
+from cdm_pipelines.linkage.encode.keys import BlockingPlan
 from cdm_pipelines.linkage.encode.positions import PAIR
 from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.encode.rows import Piece, Rows
