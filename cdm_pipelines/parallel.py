@@ -1,6 +1,6 @@
 """Work on several cores with results that do not show it.
 
-Belongs here: threads and the order of their results. Does not belong here: what the work is.
+Belongs here: how many threads may be used, and the order of their results. Does not belong here: what the work is.
 
 Compiled code (numpy, Arrow, rapidfuzz) lets other threads run while it works, so threads are enough, and share the
 encoded records.
@@ -10,6 +10,8 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import islice
 from typing import TypeVar
 
@@ -17,9 +19,31 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+_MOST: ContextVar[int] = ContextVar("most_threads")
+
+
 def cores() -> int:
     """How many threads are of use."""
     return os.cpu_count() or 1
+
+
+def allowed() -> int:
+    """How many threads work may use here: as ``at_most`` says, else as many as there are cores."""
+    return _MOST.get(0) or cores()
+
+
+@contextmanager
+def at_most(threads: int | None) -> Iterator[int]:
+    """Let what runs within a block use no more threads than these, down to compiled code; None changes nothing.
+
+    Returns:
+        How many it may use.
+    """
+    token = _MOST.set(threads or allowed())
+    try:
+        yield allowed()
+    finally:
+        _MOST.reset(token)
 
 
 def in_order(
@@ -30,20 +54,25 @@ def in_order(
     Args:
         function: Pure; called in any thread.
         items: Taken one by one, as results are.
-        threads: How many at a time; as many as there are cores by default.
+        threads: How many at a time; as many as are allowed by default. What runs within is allowed as many.
     """
-    threads = threads or cores()
+    threads = threads or allowed()
+
+    def within(item: Item) -> Result:
+        with at_most(threads):
+            return function(item)
+
     if threads == 1:
-        yield from map(function, items)
+        yield from map(within, items)
         return
     waiting: deque[Future[Result]] = deque()
     rest = iter(items)
     with ThreadPoolExecutor(threads) as pool:
         try:
-            waiting.extend(pool.submit(function, item) for item in islice(rest, threads))
+            waiting.extend(pool.submit(within, item) for item in islice(rest, threads))
             while waiting:
                 result = waiting.popleft().result()
-                waiting.extend(pool.submit(function, item) for item in islice(rest, 1))
+                waiting.extend(pool.submit(within, item) for item in islice(rest, 1))
                 yield result
         finally:
             for future in waiting:

@@ -13,9 +13,11 @@ import pandas as pd
 
 from benchmarks.people import COLUMNS as EVERY_COLUMN
 from benchmarks.people import generate
-from cdm_pipelines.linkage import LinkagePolicy, engine
+from cdm_pipelines.linkage import LinkagePolicy, load_policy
+from cdm_pipelines.linkage.engines.local import link
 from cdm_pipelines.linkage.evaluate.measures import evaluate
-from cdm_pipelines.linkage.policy.file import SHIPPED, parse_policy
+from cdm_pipelines.linkage.policy.file import parse_policy
+from cdm_pipelines.linkage.policy.shipped import SHIPPED
 
 RECORDS = 20_000
 CLOSE = 0.02
@@ -72,13 +74,13 @@ class Cell:
 
 def policy(columns: int, sources: int) -> LinkagePolicy:
     """The shipped policy on so many columns."""
-    whole = LinkagePolicy.load(SHIPPED / "person.yaml")
+    whole = load_policy(SHIPPED / "person.yaml")
     spelled = whole.model_dump(mode="json", exclude_unset=True)
     spelled["columns"] = {
         name: one if name in COLUMNS[columns] else None for name, one in spelled["columns"].items()
     }
     spelled |= {"source": "source", "duplicate_free": ["s0", "s1"] if sources == 2 else []}
-    return parse_policy(LinkagePolicy, spelled)
+    return parse_policy(spelled)
 
 
 def measure(repeats: float, columns: int, errors: float, sources: int, *, records: int, seed: int) -> Cell:
@@ -92,7 +94,7 @@ def measure(repeats: float, columns: int, errors: float, sources: int, *, record
         once_per_source=sources == 2,
     )
     started = time.perf_counter()
-    result = engine.link(made.records, policy(columns, sources))
+    result = link(made.records, policy(columns, sources))
     seconds = time.perf_counter() - started
     truth = made.truth.to_pandas()
     person = truth.set_index("record_id")["truth_id"]

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 # Imported before the clock starts, as every system's packages are.
-from cdm_pipelines.linkage import LinkagePolicy, engine
+from cdm_pipelines.linkage import load_policy
+from cdm_pipelines.linkage.engines.local import link
 
 _EVERY = 0.05  # seconds between two looks at the memory
 PHASES = {
@@ -59,11 +60,11 @@ class _Watch:
 
 def link_table(records: str, policy: str, out: str) -> dict[str, object]:
     """Link a file under a policy and leave ``clusters.parquet`` (``record_id``, ``cluster_id``) in ``out``."""
-    rules = LinkagePolicy.load(policy)
+    rules = load_policy(policy)
     watch = _Watch()
     table = pq.read_table(records)
     read = time.perf_counter() - watch.started
-    result = engine.link(table, rules)
+    result = link(table, rules)
     linked = time.perf_counter() - watch.started
     clusters = pa.Table.from_pandas(result.clusters[["record_id", "cluster_id"]], preserve_index=False)
     pq.write_table(clusters, Path(out) / "clusters.parquet")

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from cdm_pipelines.commands.explain import Files, Model, Out, Policy, linkages_of
+from cdm_pipelines.commands.linkages import Files, Model, Out, Policy, linkages_of
 from cdm_pipelines.commands.terminal import USAGE, console, fail, show, told_to_people, writable
 
 if TYPE_CHECKING:

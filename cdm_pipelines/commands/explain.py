@@ -16,15 +16,14 @@ from typer.core import TyperGroup
 from cdm_pipelines.commands import linkage, models
 from cdm_pipelines.commands.bars import WIDTH as BAR
 from cdm_pipelines.commands.bars import bar, signed
+from cdm_pipelines.commands.linkages import Files, Model, Out, Policy, linkages_of
 from cdm_pipelines.commands.terminal import USAGE, console, fail, settings, told_to_people, writable
 
 if TYPE_CHECKING:
-    from cdm_pipelines.identity.constraints import Constraints
     from cdm_pipelines.linkage import LinkageModel
     from cdm_pipelines.linkage.explain.pair import Waterfall
     from cdm_pipelines.linkage.explain.pictures import Picture
-    from cdm_pipelines.settings import Settings
-    from cdm_pipelines.steps.linking.explain import Answer, Linkage
+    from cdm_pipelines.steps.linking.explain import Answer
 
 _DEFAULT = "files"
 
@@ -52,24 +51,6 @@ app = typer.Typer(
 )
 app.command(_DEFAULT)(linkage.link)
 
-Files = Annotated[
-    list[Path] | None,
-    typer.Argument(
-        help="The files that were linked; without them, what the pipeline linked.",
-        exists=True,
-        dir_okay=False,
-    ),
-]
-Policy = Annotated[
-    Path | None, typer.Option(help="The linkage policy of the files.", exists=True, dir_okay=False)
-]
-Out = Annotated[
-    Path | None, typer.Option(help="The folder that `cdm link` wrote to.", exists=True, file_okay=False)
-]
-Model = Annotated[
-    Path | None,
-    typer.Option(help="A fitted model, if not the one in that folder.", exists=True, dir_okay=False),
-]
 PictureFile = Annotated[
     Path | None, typer.Option(help="Also draw it, as SVG (the one format).", metavar="FILE.svg")
 ]
@@ -153,33 +134,6 @@ def _written(out: Path | None, model: Path | None) -> "LinkageModel":
     from cdm_pipelines.steps.linking import explain as explain_links  # noqa: PLC0415
 
     return explain_links.written_model(out, model)
-
-
-def linkages_of(
-    files: list[Path] | None, policy: Path | None, out: Path | None, model: Path | None
-) -> "list[Linkage]":
-    """What a question is about: files, or what the pipeline linked."""
-    from cdm_pipelines.steps.linking import explain as explain_links  # noqa: PLC0415
-    from cdm_pipelines.store.lake import Lake  # noqa: PLC0415
-
-    if files and policy is None and out is not None and (out / "policy.yaml").exists():
-        policy = out / "policy.yaml"  # the one that was suggested
-    if files and policy:
-        return [explain_links.of_files(files, policy, out, model)]
-    if files:
-        fail("Say with --policy how the files were linked.", USAGE)
-    if policy or out or model:
-        fail("Name the files that were linked too.", USAGE)
-    own = settings()
-    return explain_links.of_lake(Lake(own.lake_url), own, lambda: _decided(own))
-
-
-def _decided(own: "Settings") -> "Constraints":
-    from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
-    from cdm_pipelines.steps.stewardship.decisions import constraints  # noqa: PLC0415
-
-    with open_hub(own) as engine:
-        return constraints(engine)
 
 
 def _svg(picture: Path | None) -> Path | None:

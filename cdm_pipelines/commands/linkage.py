@@ -66,7 +66,7 @@ def link(
             writable(out / "clusters.parquet")
             policy = policy or _suggested(files, out)
             with countdown(LINKING) as told:
-                done = link_files(files, policy, out, model_path=model, labels=labels, share=told)
+                done = link_files(files, policy, out, model_path=model, labels=labels, progress=told)
             console.print(
                 f"{done.records:,} records, {done.pairs:,} scored pairs, {done.clusters:,} clusters "
                 f"({done.duplicates:,} duplicate records) written to {out}",
@@ -96,10 +96,10 @@ def _explain_blocking(
     files: list[Path], policy: Path | None, out: Path | None, truth: Path | None, picture: Path | None
 ) -> None:
     from cdm_pipelines.commands.blocking import explain  # noqa: PLC0415
-    from cdm_pipelines.linkage import LinkagePolicy  # noqa: PLC0415
+    from cdm_pipelines.linkage import load_policy  # noqa: PLC0415
     from cdm_pipelines.steps.linking.suggest_policy import suggest_policy  # noqa: PLC0415
 
     if policy is None and out is not None:
         policy = _suggested(files, out)
-    chosen = LinkagePolicy.load(policy) if policy else suggest_policy(files).policy()
+    chosen = load_policy(policy) if policy else suggest_policy(files).policy()
     explain(files, chosen, truth, picture and writable(picture))

@@ -24,7 +24,8 @@ def show(
 ) -> "list[Picture]":
     """Print models by name, with what their records tell; returns their charts."""
     from cdm_pipelines.linkage.explain import pictures  # noqa: PLC0415
-    from cdm_pipelines.linkage.explain.pair import log2_odds, unlinkable_share  # noqa: PLC0415
+    from cdm_pipelines.linkage.explain.pair import unlinkable_share  # noqa: PLC0415
+    from cdm_pipelines.linkage.model.fellegi_sunter import log2_odds  # noqa: PLC0415
     from cdm_pipelines.steps.linking import explain as explain_links  # noqa: PLC0415 - commands load what they need
 
     charts = []
@@ -75,7 +76,7 @@ def _say(text: str) -> None:
 
 
 def _show_model(name: str, model: "LinkageModel") -> None:
-    from cdm_pipelines.linkage.explain.report import parameters  # noqa: PLC0415
+    from cdm_pipelines.linkage.report import parameters  # noqa: PLC0415
 
     rows = parameters(model)
     weights = [0.0, *(float(row["weight"]) for row in rows)]

@@ -7,25 +7,32 @@ a cluster (identity, golden).
 from typing import TYPE_CHECKING, Any
 
 from cdm_pipelines.linkage.errors import LinkageError
+from cdm_pipelines.linkage.policy.file import load_policy
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
 
 if TYPE_CHECKING:
-    from cdm_pipelines.linkage.engine import LinkResult, fit, link
+    from cdm_pipelines.linkage.engines.base import Engine, LinkResult
+    from cdm_pipelines.linkage.engines.local import LocalEngine, fit, link
     from cdm_pipelines.linkage.model.fellegi_sunter import LinkageModel
 
 __all__ = [
+    "Engine",
     "LinkResult",
     "LinkageError",
     "LinkageModel",
     "LinkagePolicy",
+    "LocalEngine",
     "fit",
     "link",
+    "load_policy",
 ]
 
 _HOME = {
-    "LinkResult": "engine",
-    "fit": "engine",
-    "link": "engine",
+    "Engine": "engines.base",
+    "LinkResult": "engines.base",
+    "LocalEngine": "engines.local",
+    "fit": "engines.local",
+    "link": "engines.local",
     "LinkageModel": "model.fellegi_sunter",
 }
 

@@ -18,7 +18,7 @@ from benchmarks.linkage.kinds import KINDS, column
 from benchmarks.linkage.run import Contestant, Linked
 from benchmarks.meter import LimitError, Usage, environment, measure
 from benchmarks.people import COLUMNS, generate
-from cdm_pipelines.linkage import LinkagePolicy
+from cdm_pipelines.linkage import load_policy
 
 pytestmark = pytest.mark.slow  # stages and systems run in processes of their own
 
@@ -106,7 +106,7 @@ def test_a_source_free_of_duplicates_has_nobody_twice() -> None:
 @pytest.mark.parametrize("variant", ["light", "wide"])
 def test_our_policy_and_the_peers_rules_block_alike(variant: str) -> None:
     stem = {"light": "people", "wide": "people_wide"}[variant]
-    policy = LinkagePolicy.load(run.POLICIES / f"{stem}.yaml")
+    policy = load_policy(run.POLICIES / f"{stem}.yaml")
     lengths = {"given_letter": "given_name:1", "surname_start": "surname:3", "birth_year": "birth_date:4"}
     ours = [tuple(lengths.get(key, key) for key in rule.keys) for rule in policy.blocking]
     assert ours == list(KINDS["people"].rules[variant])
@@ -116,7 +116,7 @@ def test_our_policy_and_the_peers_rules_block_alike(variant: str) -> None:
 
 def test_every_kind_of_data_has_a_policy_that_loads() -> None:
     for kind in KINDS:
-        assert LinkagePolicy.load(run.POLICIES / f"{kind}.yaml").id == KINDS[kind].id
+        assert load_policy(run.POLICIES / f"{kind}.yaml").id == KINDS[kind].id
 
 
 @pytest.mark.usefixtures("_in_this_process")
@@ -349,8 +349,8 @@ def test_many_candidate_pairs_are_a_part_of_their_own(
     assert main(given) == 0
     text = capsys.readouterr().out
     (shown,) = (one for name, one in rows(text, "Many candidate pairs").items() if name == "2,000")
-    wide = LinkagePolicy.load(run.POLICIES / "people_wide.yaml")
-    many = LinkagePolicy.load(run.POLICIES / "people_many.yaml")
+    wide = load_policy(run.POLICIES / "people_wide.yaml")
+    many = load_policy(run.POLICIES / "people_many.yaml")
     assert int(shown[0].replace(",", "")) > 2000
     assert many.blocking[: len(wide.blocking)] == wide.blocking
     assert "tens of millions of pairs" in text

@@ -16,6 +16,7 @@ MAY_IMPORT_DAGSTER = {"components", "defs", "definitions"}
 WINGS = {
     "linkage": (
         "errors",
+        "progress",
         "policy",
         "encode",
         "blocking",
@@ -25,7 +26,7 @@ WINGS = {
         "output",
         "report",
         "incremental",
-        "engine",
+        "engines",
         "explain",
         "evaluate",
     ),

@@ -4,7 +4,7 @@ Belongs here: rules as integer blocks, oversized blocks, the stream of pairs wit
 not belong here: what the keys hold (encode, clean) or how a pair is compared (compare).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -13,15 +13,12 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.sparse import coo_matrix
 
-from cdm_pipelines.linkage.encode.keys import beside
-from cdm_pipelines.linkage.encode.records import Codes, Column, Records
+from cdm_pipelines.linkage.encode.columns import Codes, Column
+from cdm_pipelines.linkage.encode.positions import Flags, Places, Positions
+from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.errors import LinkageError, nearest
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
-
-Positions = npt.NDArray[np.int32]
-Flags = npt.NDArray[np.bool_]
-Places = npt.NDArray[np.int64]
-
+from cdm_pipelines.linkage.progress import Progress, silent
 
 _ANY = int(np.iinfo(np.int64).max)
 _AT_ONCE = 16_384  # pairs whose keys fit into a processor's cache
@@ -116,25 +113,14 @@ class Blocks(_Partnered):
 
     Attributes:
         ids: The block of each record under each of its keys, shape (records, width); -1 where it makes no pair.
-        split: Where blocks were too large and were split by the refined keys.
-        cut: Where blocks were too large even so and make no pair.
+        oversized: Blocks that are cut.
     """
 
-    def __init__(
-        self,
-        label: str,
-        ids: Codes,
-        largest: int = _ANY,
-        most_pairs: int = _ANY,
-        refined: Codes | None = None,
-    ) -> None:
+    def __init__(self, label: str, ids: Codes, largest: int = _ANY) -> None:
         self.label = label
         self.ids = ids.copy()
         self.oversized = Oversized()
-        self.split: Flags = np.zeros_like(self.ids, dtype=bool)
-        if refined is not None:
-            self._refine(refined, self._limit(largest, most_pairs))
-        self._cut(self._limit(largest, most_pairs))
+        self._cut(largest)
         record, slot = np.nonzero(self.ids >= 0)
         block = self.ids[record, slot]
         order = by_code(block)  # and by record within a block, as they were
@@ -146,31 +132,15 @@ class Blocks(_Partnered):
         self._record: Positions = record.astype(np.int32)
         self._block: Codes = block
 
-    def _sizes(self) -> npt.NDArray[np.int64]:
+    def _cut(self, largest: int) -> None:
         present = self.ids[self.ids >= 0]
-        return np.bincount(present, minlength=1)
-
-    def _limit(self, largest: int, most_pairs: int) -> int:
-        """The size above which blocks are cut: as given, or less where smaller blocks already make enough pairs."""
-        sizes = np.bincount(self._sizes())
-        size = np.arange(len(sizes))
-        made = np.cumsum(sizes * size * (size - 1) // 2)
-        return min(largest, max(int(np.searchsorted(made, most_pairs, side="right")) - 1, 2))
-
-    def _refine(self, refined: Codes, limit: int) -> None:
-        self.split = (self._sizes() > limit)[self.ids] & (self.ids >= 0)
-        split, ids = beside(self.split, self.ids, refined.shape[1], -1)
-        self.ids = np.where(split, np.where(refined >= 0, refined + ids.max(initial=0) + 1, -1), ids)
-
-    def _cut(self, limit: int) -> None:
-        sizes = self._sizes()
-        large = sizes[sizes > limit]
+        sizes = np.bincount(present, minlength=1)
+        large = sizes[sizes > largest]
         if len(large):
             pairs = int((large * (large - 1) // 2).sum())
             self.oversized = Oversized(len(large), int(large.sum()), pairs, int(large.max()))
-        self.cut: Flags = (sizes > limit)[self.ids] & (self.ids >= 0)
         # What is alone in its block makes no pair.
-        self.ids[~((sizes > 1) & (sizes <= limit))[self.ids]] = -1
+        self.ids[~((sizes > 1) & (sizes <= largest))[self.ids]] = -1
 
     def makes(self, left: Positions, right: Positions) -> Flags:
         """Whether both records are in one block."""
@@ -348,11 +318,12 @@ def stream(
     makers: Sequence[Maker],
     allowed: Allowed,
     pairs: int,
-    seen: Callable[[float], None] = lambda _: None,
+    progress: Progress = silent,
+    stage: str = "compare",
 ) -> Iterator[Pairs]:
     """Every candidate pair once, in chunks: a pair comes from the first rule that makes it.
 
-    ``seen`` is told the share of the pairs that have been looked at; the last it hears is 1.
+    ``progress`` is told the share of the pairs that have been looked at; the last it hears of the stage is 1.
     """
     made_by = MadeBy(makers)
     most = [maker.most for maker in makers]
@@ -365,5 +336,5 @@ def stream(
             if len(keep):
                 yield Pairs(left[keep], right[keep], rules[keep])
             looked_at += len(left)
-            seen(looked_at / sum(most))
-    seen(1.0)
+            progress(stage, looked_at / sum(most))
+    progress(stage, 1.0)

@@ -23,7 +23,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from cdm_pipelines.linkage.model.fellegi_sunter import Bits, Floats, Scores
+from cdm_pipelines.linkage.model.fellegi_sunter import Bits, Floats
+from cdm_pipelines.linkage.model.scoring import Scores
 
 Labels = npt.NDArray[np.int64]
 Votes = npt.NDArray[np.integer[Any]]
@@ -50,7 +51,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Limits:
+class JoinLimits:
     """When groups join.
 
     Attributes:
@@ -121,7 +122,7 @@ class Groups:
         groups.edges = groups._contracted(groups.edges, given)
         return groups
 
-    def joined(self, weigh: Weigh, limits: Limits) -> Labels:
+    def joined(self, weigh: Weigh, limits: JoinLimits) -> Labels:
         """Join mutual best neighbours until no two groups may join; the lowest position of each record's group."""
         odds = np.empty(len(self.low))
         odds[self.edges] = self.evidence(weigh, self.edges)
@@ -159,7 +160,7 @@ class Groups:
             totals.append(as_one * bits_of_mean.sum(axis=1) + (1 - as_one) * mean_of_bits.sum(axis=1))
         return weigh(*totals).odds
 
-    def _may_join(self, odds: Floats, limits: Limits) -> npt.NDArray[np.bool_]:
+    def _may_join(self, odds: Floats, limits: JoinLimits) -> npt.NDArray[np.bool_]:
         edges = self.edges
         together = self.sizes[self.low[edges]] + self.sizes[self.high[edges]]
         found: npt.NDArray[np.bool_] = (

@@ -8,25 +8,25 @@ made, and groups are joined by the evidence between them; a contradiction keeps 
 within a component, from records, model and decisions alone; components are worked off in batches, so memory is bounded.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
-from cdm_pipelines.linkage.blocking.pairs import Positions
-from cdm_pipelines.linkage.cluster.agglomerate import Evidence, Groups, Labels, Limits, Weigh
+from cdm_pipelines.linkage.cluster.agglomerate import Groups, JoinLimits, Labels
+from cdm_pipelines.linkage.cluster.components import components
 from cdm_pipelines.linkage.cluster.health import Figures, figures
+from cdm_pipelines.linkage.cluster.partners import PairEvidence
 from cdm_pipelines.linkage.compare.comparers import Packed
+from cdm_pipelines.linkage.encode.positions import Pair, Positions
 from cdm_pipelines.linkage.model.fellegi_sunter import Floats
 from cdm_pipelines.linkage.policy.spec import Clustering
+from cdm_pipelines.linkage.progress import Progress, silent
 from cdm_pipelines.parallel import in_order
 
 _STEP = 2.0  # bits by which the threshold rises to break a component that is too large
-_BATCH = 60_000  # pairs that are judged together
-Pair = tuple[Positions, Positions]
+_BATCH = 60_000  # pairs that are compared together
 
 
 @dataclass(frozen=True)
@@ -43,21 +43,6 @@ class Links:
         return Links(self.left[chosen], self.right[chosen], self.odds[chosen], self.packed[chosen])
 
 
-@dataclass(frozen=True)
-class Judge:
-    """What clustering asks of comparisons and model.
-
-    Attributes:
-        compare: Agreement patterns of pairs.
-        evidence: What patterns weigh, by comparison, and which pairs must stay apart.
-        weigh: Odds from bits added up over comparisons.
-    """
-
-    compare: Callable[[Positions, Positions], Packed]
-    evidence: Callable[[Positions, Positions, Packed], Evidence]
-    weigh: Weigh
-
-
 def clusters(
     records: int,
     links: Links,
@@ -66,9 +51,9 @@ def clusters(
     match: float,
     review: float,
     policy: Clustering,
-    judge: Judge,
+    evidence: PairEvidence,
     threads: int | None = None,
-    seen: Callable[[float], None] = lambda _: None,
+    progress: Progress = silent,
 ) -> tuple[Labels, Figures]:
     """For each record the lowest position of its cluster, and figures of that cluster.
 
@@ -79,11 +64,11 @@ def clusters(
         match: Log2 odds from which a pair is a match.
         review: Log2 odds from which there are links.
         policy: The guards.
-        judge: Judges further pairs.
+        evidence: What is known about further pairs.
         threads: How many work on components at a time.
-        seen: Told about which share of the records is done.
+        progress: Told about which share of the records is done, as the stage ``cluster``.
     """
-    seen(0.0)
+    progress("cluster", 0.0)
     same, different = decided
     member = components(records, *same)
     component = _joined_by(links, same, records)
@@ -91,40 +76,30 @@ def clusters(
         links = _within_limits(links, same, policy.max_component, review)
         component = _joined_by(links, same, records)
     apart = _key(np.minimum(*different), np.maximum(*different))
-    limits = Limits(match, policy.support, policy.max_size)
+    limits = JoinLimits(match, policy.support, policy.max_size)
     links = links.at(np.argsort(component[links.left], kind="stable"))
     of_link = component[links.left]
 
     def joined(nodes: Labels) -> tuple[Labels, Labels, Figures, int]:
         first, last = component[nodes[0]], component[nodes[-1]]
         known = links.at(slice(*np.searchsorted(of_link, [first, last + 1])))
-        left, right, packed = _completed(nodes, component[nodes], known, policy.max_component, judge)
-        evidence = judge.evidence(left, right, packed)
-        evidence.apart[np.isin(_key(left, right), apart)] = True
+        left, right, packed = _completed(nodes, component[nodes], known, policy.max_component, evidence)
+        known_of = evidence.evidence(left, right, packed)
+        known_of.apart[np.isin(_key(left, right), apart)] = True
         # Positions within the batch follow positions in the table, so that the lowest stays the lowest.
         table = np.sort(nodes)
         ends = (left, right, member[table], component[table])
         a, b, given, part = (np.searchsorted(table, of) for of in ends)
-        lowest = Groups.of(given, part, a, b, evidence).joined(judge.weigh, limits)
-        return table, table[lowest], figures(lowest, given, a, b, evidence), int(last)
+        lowest = Groups.of(given, part, a, b, known_of).joined(evidence.weigh, limits)
+        return table, table[lowest], figures(lowest, given, a, b, known_of), int(last)
 
     held = Figures.none(records)
     # No batch has a record of another, so they may be worked on side by side.
     for table, lowest, found, last in in_order(joined, _batches(component), threads):
         member[table] = lowest
         held.bridge[table], held.against[table] = found.bridge, found.against
-        seen(last / records)
+        progress("cluster", last / records)
     return member, held
-
-
-def components(records: int, left: Positions, right: Positions) -> Labels:
-    """The lowest position of each record's component."""
-    graph = coo_matrix((np.ones(len(left), dtype=np.int8), (left, right)), shape=(records, records))
-    label = connected_components(graph, directed=False)[1]
-    lowest = np.zeros(int(label.max(initial=-1)) + 1, dtype=np.int64)
-    # The last assignment to a place stands: backwards, that is the lowest position.
-    lowest[label[::-1]] = np.arange(records)[::-1]
-    return np.asarray(lowest[label])
 
 
 def _joined_by(links: Links, same: Pair, records: int) -> Labels:
@@ -174,7 +149,7 @@ def _batches(component: Labels) -> Iterator[Labels]:
 
 
 def _completed(
-    nodes: Labels, component: Labels, known: Links, most: int, judge: Judge
+    nodes: Labels, component: Labels, known: Links, most: int, evidence: PairEvidence
 ) -> tuple[Positions, Positions, Packed]:
     """All pairs of each component; those that blocking did not make are compared now."""
     ends = np.searchsorted(component, component, side="right")
@@ -188,5 +163,5 @@ def _completed(
     return (
         np.append(known.left, left),
         np.append(known.right, right),
-        np.append(known.packed, judge.compare(left, right)),
+        np.append(known.packed, evidence.packed(left, right)),
     )

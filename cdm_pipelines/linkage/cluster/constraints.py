@@ -5,23 +5,20 @@ little alone. Does not belong here: who decides and how long it lasts (identity)
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 
-from cdm_pipelines.linkage.blocking.pairs import Flags, Positions
+from cdm_pipelines.linkage.cluster.components import components
 from cdm_pipelines.linkage.compare.levels import Levels
+from cdm_pipelines.linkage.encode.positions import MEMBER, SIDES, Flags, Pair, Positions, places, positions
 from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
 
-Pair = tuple[Positions, Positions]
-PAIR = ("left_source", "left_id", "right_source", "right_id")
 Confirmed = npt.NDArray[np.int64]
-_SIDES = (("left_source", "left_id"), ("right_source", "right_id"))
-_MEMBER = ("source", "record_id")
 
 
 @dataclass(frozen=True)
@@ -37,6 +34,31 @@ class Decided:
     same: pd.DataFrame | None = None
     different: pd.DataFrame | None = None
     confirmed: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class PlacedDecisions:
+    """What was decided about some records, in their positions.
+
+    Attributes:
+        same: Pairs that are the same party, those of confirmed parties among them.
+        different: Pairs that are not.
+        groups: The confirmed party of each record, -1 for none; None where nothing is confirmed.
+    """
+
+    same: Pair
+    different: Pair
+    groups: Confirmed | None
+
+    @classmethod
+    def of(cls, records: Records, decided: Decided) -> Self:
+        """Of these records; decisions about others are left out of account.
+
+        Raises:
+            LinkageError: A column is missing, or decisions contradict each other.
+        """
+        groups = confirmed_groups(records, decided.confirmed)
+        return cls(*resolve(records, decided.same, decided.different, groups), groups)
 
 
 def resolve(
@@ -71,9 +93,9 @@ def confirmed_groups(records: Records, confirmed: pd.DataFrame | None) -> Confir
     """
     if confirmed is None or confirmed.empty:
         return None
-    at = _places(records, confirmed, _MEMBER, "confirmed")
+    at = places(records, confirmed, MEMBER, "confirmed")
     if "group" not in confirmed.columns:
-        raise LinkageError(f"confirmed: there is no column 'group'; give {', '.join(_MEMBER)}, group")
+        raise LinkageError(f"confirmed: there is no column 'group'; give {', '.join(MEMBER)}, group")
     groups = np.full(len(records), -1, dtype=np.int64)
     groups[at[at >= 0]] = pd.factorize(confirmed["group"])[0][at >= 0]
     return groups
@@ -119,16 +141,16 @@ def alone(policy: LinkagePolicy, levels: Levels) -> Flags:
 
 def decision_places(records: Records, before: Decided, now: Decided) -> npt.NDArray[np.int64]:
     """Positions of records in decisions that were made, or taken back, between two linkages, in order."""
-    places: list[Positions] = [np.zeros(0, np.int32)]
+    concerned: list[Positions] = [np.zeros(0, np.int32)]
     for name in ("same", "different", "confirmed"):
         former, latter = (_by_content(getattr(decided, name)) for decided in (before, now))
         for some, others in ((former, latter), (latter, former)):
             changed = some[~some.index.isin(others.index)]
-            for columns in (_MEMBER,) if name == "confirmed" else _SIDES:
+            for columns in (MEMBER,) if name == "confirmed" else SIDES:
                 if len(changed):
-                    found = _places(records, changed, columns, name)
-                    places.append(found[found >= 0])
-    return np.unique(np.concatenate(places)).astype(np.int64)
+                    found = places(records, changed, columns, name)
+                    concerned.append(found[found >= 0])
+    return np.unique(np.concatenate(concerned)).astype(np.int64)
 
 
 def _by_content(decided: pd.DataFrame | None) -> pd.DataFrame:
@@ -139,33 +161,7 @@ def _by_content(decided: pd.DataFrame | None) -> pd.DataFrame:
     return texts.set_index(pd.Index(texts[sorted(texts.columns)].agg("\x1f".join, axis=1)))
 
 
-def positions(records: Records, pairs: pd.DataFrame | None, name: str) -> tuple[Positions, Positions, Flags]:
-    """Positions of the pairs whose records are both there, and which of the rows that are.
-
-    Raises:
-        LinkageError: A column of ``PAIR`` is missing; ``name`` says of what.
-    """
-    none = np.zeros(0, dtype=np.int32)
-    if pairs is None or pairs.empty:
-        return none, none, np.zeros(0, dtype=bool)
-    left, right = (_places(records, pairs, side, name) for side in _SIDES)
-    there = (left >= 0) & (right >= 0) & (left != right)
-    return left[there], right[there], there
-
-
-def _places(records: Records, decided: pd.DataFrame, columns: tuple[str, str], name: str) -> Positions:
-    """Positions of the records that a frame names; -1 for those that are not there."""
-    missing = [column for column in columns if column not in decided.columns]
-    if missing:
-        raise LinkageError(f"{name}: there is no column {missing[0]!r}; give {', '.join(columns)}")
-    named = (pa.array(decided[column].astype(str), pa.string()) for column in columns)
-    found: Positions = records.places(*named).astype(np.int32)
-    return found
-
-
 def _check_confirmed(records: Records, together: Pair, confirmed: Confirmed) -> None:
-    from cdm_pipelines.linkage.cluster.clusters import components  # noqa: PLC0415 - scipy only where it is needed
-
     members = np.flatnonzero(confirmed >= 0)
     party = components(len(records), *together)[members]
     _, first, where = np.unique(party, return_index=True, return_inverse=True)
@@ -180,8 +176,6 @@ def _check_confirmed(records: Records, together: Pair, confirmed: Confirmed) -> 
 
 
 def _check(records: Records, together: Pair, apart: Pair) -> None:
-    from cdm_pipelines.linkage.cluster.clusters import components  # noqa: PLC0415 - scipy only where it is needed
-
     group = components(len(records), *together)
     wrong = np.flatnonzero(group[apart[0]] == group[apart[1]])
     if len(wrong):

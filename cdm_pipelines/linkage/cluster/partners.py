@@ -16,13 +16,13 @@ from typing import Protocol
 
 import numpy as np
 
-from cdm_pipelines.linkage.blocking.pairs import Flags, Positions
 from cdm_pipelines.linkage.cluster.agglomerate import Evidence
-from cdm_pipelines.linkage.cluster.constraints import alone, votes
-from cdm_pipelines.linkage.compare.comparers import Comparer, Packed
+from cdm_pipelines.linkage.cluster.constraints import Confirmed, alone, confirmed_apart, votes
+from cdm_pipelines.linkage.compare.comparers import Packed
+from cdm_pipelines.linkage.encode.positions import Flags, Positions
 from cdm_pipelines.linkage.encode.records import Records
-from cdm_pipelines.linkage.model.fellegi_sunter import Bits, Floats, LinkageModel, Scorer
-from cdm_pipelines.linkage.policy.spec import LinkagePolicy
+from cdm_pipelines.linkage.model.fellegi_sunter import Bits, Floats
+from cdm_pipelines.linkage.model.scoring import BoundScorer, Scores
 
 LeftOver = dict[str, dict[str, float]]
 
@@ -32,6 +32,13 @@ class May(Protocol):
 
     def __call__(self, left: Positions, right: Positions) -> Flags:
         """Whether each pair may be made."""
+
+
+def kept_apart(allowed: May, groups: Confirmed | None) -> May:
+    """Pairs that may be made: those allowed, but for records of two confirmed parties."""
+    if groups is None:
+        return allowed
+    return lambda left, right: allowed(left, right) & ~confirmed_apart(groups, left, right)
 
 
 def left_over_bits(
@@ -68,19 +75,25 @@ def left_over_bits(
     }
 
 
-class Partners:
-    """What clustering asks about pairs: comparisons, model, guards and sources together."""
+class PairEvidence:
+    """What clustering asks about pairs: the scorer, guards and sources together."""
 
-    def __init__(
-        self, policy: LinkagePolicy, records: Records, model: LinkageModel, comparer: Comparer, allowed: May
-    ) -> None:
-        self._policy, self._comparer, self._allowed = policy, comparer, allowed
-        self._scorer = Scorer(model, comparer)
-        self._source = records.source
-        self._asked = bool(model.left_over)
-        self._bits = _by_code(records.sources, policy.duplicate_free, model.left_over)
-        review = policy.thresholds.review
+    def __init__(self, scorer: BoundScorer, allowed: May) -> None:
+        self._scorer, self._allowed, self._policy = scorer, allowed, scorer.policy
+        self._packing = scorer.comparer.packing
+        self._source = scorer.records.source
+        self._asked = bool(scorer.model.left_over)
+        self._bits = _by_code(scorer.records.sources, scorer.policy.duplicate_free, scorer.model.left_over)
+        review = scorer.policy.thresholds.review
         self._review = float(np.log2(review / (1 - review)))
+
+    def packed(self, left: Positions, right: Positions) -> Packed:
+        """Agreement patterns of pairs that blocking did not make."""
+        return self._scorer.packed(left, right)
+
+    def weigh(self, match: Floats, related: Floats) -> Scores:
+        """Odds from bits added up over comparisons."""
+        return self._scorer.weigh(match, related)
 
     def bits(self, left: Positions, right: Positions) -> Bits:
         """What the sources say about each pair; NaN where they say nothing."""
@@ -95,9 +108,9 @@ class Partners:
 
     def odds(self, left: Positions, right: Positions, packed: Packed) -> Floats:
         """Log2 odds of pairs; minus infinity where what agrees says too little alone."""
-        odds = self._scorer(left, right, packed).odds
+        odds = self._scorer.scores(left, right, packed).odds
         odds = odds + self.raised(left, right, odds)
-        return np.where(alone(self._policy, self._comparer.packing.unpack(packed)), -np.inf, odds)
+        return np.where(alone(self._policy, self._packing.unpack(packed)), -np.inf, odds)
 
     def evidence(self, left: Positions, right: Positions, packed: Packed) -> Evidence:
         """What is known about pairs: the comparisons' bits, then those of the sources."""
@@ -111,7 +124,7 @@ class Partners:
             match,
             related,
             ~self._allowed(left, right),
-            votes(self._policy, self._comparer.packing.unpack(packed)),
+            votes(self._policy, self._packing.unpack(packed)),
         )
 
 

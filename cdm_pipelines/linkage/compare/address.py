@@ -12,9 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.linkage.blocking.pairs import combined
-from cdm_pipelines.linkage.compare.bound import Positions, codes_of
+from cdm_pipelines.linkage.compare.bound import Key, codes_of
 from cdm_pipelines.linkage.compare.levels import MISSING, Levels, jaro_winkler, one_edit, unequal
-from cdm_pipelines.linkage.encode.records import Codes, Column, Records, joined
+from cdm_pipelines.linkage.encode.columns import Codes, Column, joined
+from cdm_pipelines.linkage.encode.hashes import of_records
+from cdm_pipelines.linkage.encode.keys import together
+from cdm_pipelines.linkage.encode.positions import Positions
+from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.policy import spec
 
 
@@ -45,7 +49,7 @@ class Address:
         self._areas = _areas(self._postcode) if self._postcode else np.zeros(0, dtype=np.int32)
         self.columns = frozenset(comparison.reads_optionally)
         whole = [c for c in (self._postcode or self._street, self._number) if c is not None]
-        self._key = combined(whole)
+        self._whole = whole
         self.term: Column | None = joined(whole, required=0) if comparison.term_frequency else None
 
     def levels(self, left: Positions, right: Positions) -> Levels:
@@ -81,9 +85,10 @@ class Address:
         one_area[rest] = one_edit(column, a[rest], b[rest])
         return one_area
 
-    def key(self) -> Codes:
+    def key(self) -> Key:
         """Equality of postcode (else street) and house number."""
-        return self._key
+        hashes = together([of_records(column.hashes, column.codes) for column in self._whole])
+        return Key(combined(self._whole), hashes)
 
 
 Near = Callable[[Column, Codes, Codes], npt.NDArray[np.bool_]]

@@ -5,18 +5,47 @@ of persons (compare_name), addresses (compare_address), the similarity of two st
 """
 
 import re
-from typing import ClassVar, Protocol
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.linkage.compare.levels import MISSING, Levels, one_edit, similarity_levels, unequal
-from cdm_pipelines.linkage.encode.records import Codes, Column, Records
+from cdm_pipelines.linkage.encode.columns import Codes, Column
+from cdm_pipelines.linkage.encode.hashes import Hashes, hashed, of_records
+from cdm_pipelines.linkage.encode.positions import Flags, Positions
+from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.policy import spec
 
-Positions = npt.NDArray[np.int32]
+
+@dataclass(frozen=True)
+class Key:
+    """Values whose equality the high levels of a comparison go with.
+
+    Attributes:
+        codes: Shape (records, width), -1 for null: numbers of this table's values.
+        hashes: Shape (records, width), 0 for null: the same values as hashes. Two records have the same value if their
+            hashes are equal, whatever tables they stand in.
+    """
+
+    codes: Codes
+    hashes: Hashes
+
+    @classmethod
+    def of(cls, column: Column) -> Self:
+        """The values of a column."""
+        return cls(column.codes, of_records(column.hashes, column.codes))
+
+    def equal(self, left: Positions, right: Positions) -> Flags:
+        """Whether any value of the one record is a value of the other."""
+        found = np.zeros(len(left), dtype=bool)
+        one, other = self.hashes[left].T, self.hashes[right].T
+        for a in one:
+            for b in other:
+                found |= (a == b) & (a > 0)
+        return found
 
 
 class Compared(Protocol):
@@ -35,8 +64,8 @@ class Compared(Protocol):
     def levels(self, left: Positions, right: Positions) -> Levels:
         """The level of each pair; symmetric, -1 where it cannot be compared."""
 
-    def key(self) -> Codes:
-        """Codes of a key, shape (records, width), -1 for null, whose equality the high levels go with.
+    def key(self) -> Key:
+        """A key whose equality the high levels go with.
 
         Random pairs hardly ever agree on an address. How often records agree on this key is counted exactly, and
         levels are then sampled apart among pairs that do and pairs that do not.
@@ -60,9 +89,9 @@ class Exact:
         levels[(a < 0) | (b < 0)] = MISSING
         return levels
 
-    def key(self) -> Codes:
+    def key(self) -> Key:
         """Equality of the value."""
-        return self._column.codes
+        return Key.of(self._column)
 
 
 def best_of(column: Column, left: Positions, right: Positions, one: "PairOfCodes") -> Levels:
@@ -106,9 +135,9 @@ class Text:
         """The best level over all combinations of columns."""
         return best_of(self._column, left, right, self._one)
 
-    def key(self) -> Codes:
+    def key(self) -> Key:
         """Equality of any value."""
-        return self._column.codes
+        return Key.of(self._column)
 
 
 class Identifier:
@@ -130,9 +159,9 @@ class Identifier:
     def _near(self, a: Codes, b: Codes) -> Levels:
         return one_edit(self._column, a, b).astype(np.int8)
 
-    def key(self) -> Codes:
+    def key(self) -> Key:
         """Equality of the value."""
-        return self._column.codes
+        return Key.of(self._column)
 
 
 class Phone:
@@ -149,7 +178,8 @@ class Phone:
         self.columns = frozenset(comparison.reads)
         self.term = self._column if comparison.term_frequency else None
         values, prefixes = self._column.values, comparison.mobile_prefixes
-        self._end = codes_of(pc.utf8_slice_codeunits(values, -self.LAST))
+        self._ends = pc.utf8_slice_codeunits(values, -self.LAST)
+        self._end = codes_of(self._ends)
         pattern = "^(" + "|".join(re.escape(prefix) for prefix in prefixes) + ")"
         starts = pc.match_substring_regex(values, pattern).to_numpy(zero_copy_only=False)
         self._mobile = starts if prefixes else None
@@ -176,9 +206,10 @@ class Phone:
         """The best level over all numbers."""
         return best_of(self._column, left, right, self._one)
 
-    def key(self) -> Codes:
+    def key(self) -> Key:
         """Equality of any number's last digits."""
-        return np.append(self._end, np.int32(-1))[self._column.codes]
+        codes = self._column.codes
+        return Key(np.append(self._end, np.int32(-1))[codes], of_records(hashed(self._ends), codes))
 
 
 class Email:
@@ -213,9 +244,9 @@ class Email:
         levels[rest[one_edit(self._column, a[rest], b[rest])]] = 2
         return levels
 
-    def key(self) -> Codes:
+    def key(self) -> Key:
         """Equality of the address."""
-        return self._column.codes
+        return Key.of(self._column)
 
 
 class Date:
@@ -256,6 +287,6 @@ class Date:
         levels[equal[:, 0] & (x[:, 1] == y[:, 2]) & (x[:, 2] == y[:, 1])] = 4
         return levels
 
-    def key(self) -> Codes:
+    def key(self) -> Key:
         """Equality of the date."""
-        return self._column.codes
+        return Key.of(self._column)

@@ -5,27 +5,22 @@ means (compare) or weighs (em, score).
 """
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
 
 from cdm_pipelines.linkage.compare.address import Address
-from cdm_pipelines.linkage.compare.bound import (
-    Compared,
-    Date,
-    Email,
-    Exact,
-    Identifier,
-    Phone,
-    Positions,
-    Text,
-)
+from cdm_pipelines.linkage.compare.bound import Compared, Date, Email, Exact, Identifier, Phone, Text
 from cdm_pipelines.linkage.compare.levels import Levels
 from cdm_pipelines.linkage.compare.name import GivenName, Surname
-from cdm_pipelines.linkage.encode.records import Records
+from cdm_pipelines.linkage.encode.positions import Positions
+from cdm_pipelines.linkage.encode.records import Records, encode_rows
+from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.policy import spec
+from cdm_pipelines.linkage.policy.equivalents import NameForms, equivalents
 
 Packed = npt.NDArray[np.int64]
 
@@ -49,10 +44,11 @@ _MAKERS: dict[type[Any], Callable[[Records, Any], Compared]] = {
 }
 
 
-def bound(records: Records, comparison: spec.Comparison, folder: Path | None) -> Compared:
-    """One comparison, ready to compare these records; tables it names are looked up in ``folder`` first."""
+def bound(records: Records, comparison: spec.Comparison, forms: NameForms | None = None) -> Compared:
+    """One comparison, ready to compare these records; ``forms`` of names are those shipped where not given."""
     if isinstance(comparison, spec.GivenNameComparison):
-        return GivenName(records, comparison, folder)
+        known = equivalents(comparison.equivalents, None) if forms is None else forms
+        return GivenName(records, comparison, known)
     return _MAKERS[type(comparison)](records, comparison)
 
 
@@ -64,9 +60,17 @@ class Comparer:
         sizes: For each comparison the number of its levels, missing not counted.
     """
 
-    def __init__(self, records: Records, policy: spec.LinkagePolicy) -> None:
+    def __init__(
+        self,
+        records: Records,
+        policy: spec.LinkagePolicy,
+        forms: Mapping[str, NameForms] | None = None,
+    ) -> None:
+        """Bind them; forms of names are read from the policy's tables where they are not given."""
+        forms = policy.name_forms() if forms is None else forms
         self.by_name: Mapping[str, Compared] = {
-            name: bound(records, comparison, policy.folder) for name, comparison in policy.comparisons.items()
+            name: bound(records, comparison, forms.get(name))
+            for name, comparison in policy.comparisons.items()
         }
         self.sizes = [len(compared.labels) for compared in self.by_name.values()]
         self._packing = Packing(self.sizes)
@@ -89,6 +93,30 @@ class Comparer:
     def packing(self) -> "Packing":
         """How these comparisons' levels share one integer."""
         return self._packing
+
+
+def side_by_side(
+    left: pa.Table | pd.DataFrame,
+    right: pa.Table | pd.DataFrame,
+    policy: spec.LinkagePolicy,
+) -> tuple[Records, Positions, Positions]:
+    """Two tables that are compared row by row as records, and the positions of their rows.
+
+    Args:
+        left: One side of each pair, in the columns that the policy maps.
+        right: The other side; as many rows.
+        policy: What is compared.
+
+    Raises:
+        LinkageError: The tables are not of equal length.
+    """
+    if len(left) != len(right):
+        raise LinkageError(
+            f"pairs: {len(left)} rows on the left and {len(right)} on the right; give both sides of each pair"
+        )
+    records = encode_rows([left, right], policy.columns)
+    one = np.arange(len(left), dtype=np.int32)
+    return records, one, one + np.int32(len(left))
 
 
 class Packing:

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cdm_pipelines.linkage.encode.records import Codes, Column
+from cdm_pipelines.linkage.encode.columns import Codes, Column
 from cdm_pipelines.linkage.policy.spec import Similarity
+from cdm_pipelines.parallel import allowed
 
 Levels = npt.NDArray[np.int8]
 Texts = npt.NDArray[np.object_]
@@ -60,8 +61,8 @@ def edits(left: list[str], right: list[str], most: int) -> npt.NDArray[np.uint8]
 
 
 def _workers(texts: list[str]) -> int:
-    """All processors, or one where starting the others takes longer than the work."""
-    return -1 if len(texts) > _FEW else 1
+    """As many threads as are allowed, or one where starting the others takes longer than the work."""
+    return allowed() if len(texts) > _FEW else 1
 
 
 def one_edit(column: Column, left: Codes, right: Codes) -> npt.NDArray[np.bool_]:

@@ -5,18 +5,19 @@ swapped. Does not belong here: taking a full name apart (standardise).
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from cdm_pipelines.linkage.compare.bound import Positions
+from cdm_pipelines.linkage.compare.bound import Key
 from cdm_pipelines.linkage.compare.levels import MISSING, Levels, jaro_winkler, one_edit, unequal
 from cdm_pipelines.linkage.compare.name_order import CROSSWISE, HALF, NameOrder
 from cdm_pipelines.linkage.encode.clean import PREFIXES, parts
-from cdm_pipelines.linkage.encode.records import Codes, Column, Records, joined, mapped
+from cdm_pipelines.linkage.encode.columns import Codes, Column, joined, mapped
+from cdm_pipelines.linkage.encode.positions import Positions
+from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.policy import spec
-from cdm_pipelines.linkage.policy.equivalents import equivalents
+from cdm_pipelines.linkage.policy.equivalents import NameForms
 
 CLOSE, FAR = 0.92, 0.84  # Jaro-Winkler similarity of one name misspelt, and of names that look alike
 
@@ -40,7 +41,7 @@ class GivenName:
         "equal",
     )
 
-    def __init__(self, records: Records, comparison: spec.GivenNameComparison, folder: Path | None) -> None:
+    def __init__(self, records: Records, comparison: spec.GivenNameComparison, table: NameForms) -> None:
         self._column = records.columns[comparison.column]
         self.columns = frozenset(
             (comparison.column, *((comparison.initials,) if comparison.initials else ()))
@@ -49,7 +50,6 @@ class GivenName:
         texts = self._column.texts.tolist()
         self._first = mapped(self._column, [t.replace("-", " ").split(" ")[0] for t in texts])
         self._token = _by_value(self._column, self._first)
-        table = equivalents(comparison.equivalents, folder)
         self._forms = _forms(self._first, table)
         self._short = np.append([len(text) == 1 for text in texts], True).astype(bool)
         self._initials = _Initials(self._column, records.columns.get(comparison.initials or ""), table)
@@ -88,9 +88,9 @@ class GivenName:
         levels[same] = 6
         return levels
 
-    def key(self) -> Codes:
+    def key(self) -> Key:
         """Equality of the name."""
-        return self._column.codes
+        return Key.of(self._column)
 
 
 def _by_value(column: Column, made: Column) -> Codes:
@@ -101,7 +101,7 @@ def _by_value(column: Column, made: Column) -> Codes:
     return of_value
 
 
-def _forms(first: Column, table: dict[str, tuple[str, ...]]) -> Codes:
+def _forms(first: Column, table: NameForms) -> Codes:
     """For each first name the codes of the formal names it may stand for, shape (names, widest)."""
     number: dict[str, int] = {}
     formal = [table.get(text, ()) for text in first.texts.tolist()]
@@ -115,7 +115,7 @@ def _forms(first: Column, table: dict[str, tuple[str, ...]]) -> Codes:
 class _Initials:
     """Initials as sets of letters: what the first may be, and all that a record shows."""
 
-    def __init__(self, given: Column, initials: Column | None, table: dict[str, tuple[str, ...]]) -> None:
+    def __init__(self, given: Column, initials: Column | None, table: NameForms) -> None:
         names = given.texts.tolist()
         by_name = [
             _letters(w[0] for w in (name, *table.get(name.replace("-", " ").split(" ")[0], ())))
@@ -205,9 +205,9 @@ class Surname:
         levels[x == y] = 4
         return levels
 
-    def key(self) -> Codes:
+    def key(self) -> Key:
         """Equality of the name without its prefix."""
-        return self._names.codes
+        return Key.of(self._names)
 
 
 def _without_prefix(text: str) -> str:

@@ -7,7 +7,8 @@ where they belong (compare_name).
 import numpy as np
 
 from cdm_pipelines.linkage.compare.levels import Levels, jaro_winkler
-from cdm_pipelines.linkage.encode.records import Records, union
+from cdm_pipelines.linkage.encode.columns import union
+from cdm_pipelines.linkage.encode.records import Records
 
 _ALIKE = 0.84  # Jaro-Winkler similarity of the second name where the first agrees to the letter
 CROSSWISE, HALF = 2, 1

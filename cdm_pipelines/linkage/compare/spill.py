@@ -11,8 +11,8 @@ from typing import IO, Self
 
 import numpy as np
 
-from cdm_pipelines.linkage.blocking.pairs import Positions
 from cdm_pipelines.linkage.compare.comparers import Packed
+from cdm_pipelines.linkage.encode.positions import Positions
 
 _ROW = np.dtype([("left", np.int32), ("right", np.int32), ("packed", np.int64)])
 _IN_MEMORY = 64 << 20  # bytes

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.linkage.encode.keys import hashed
+from cdm_pipelines.linkage.encode.hashes import hashed
 from cdm_pipelines.linkage.policy.spec import Clean, Take
 
 LONGEST = (

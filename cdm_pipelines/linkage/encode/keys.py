@@ -1,13 +1,13 @@
 """Blocking keys as 64-bit numbers that depend on nothing but the record: the same in every run and every table.
 
-Belongs here: hashing keys, and the plan that says which keys are refined or left out. Does not belong here: pairs
-(blocking), or what keys are made of (clean, encode).
+Belongs here: keys of several columns, and the plan that says which keys are refined or left out. Does not belong here:
+pairs (blocking), or what keys are made of (clean, records).
 
 Codes into a dictionary are small and exact, but another table gives a value another code. What has to be remembered
 from one run to the next is kept as hashes; a chance collision makes one pair more to compare, nothing else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self, TypeVar
 
@@ -17,8 +17,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Hashes = npt.NDArray[np.uint64]
-Codes = npt.NDArray[np.int32]
+from cdm_pipelines.linkage.encode.hashes import Hashes
+
 _Key = TypeVar("_Key", np.uint64, np.int32)
 _NO_KEYS: Hashes = np.zeros(0, np.uint64)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -43,6 +43,16 @@ class BlockingPlan:
     refined: Mapping[str, Hashes] = field(default_factory=dict)
     cut: Mapping[str, Hashes] = field(default_factory=dict)
     words: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+
+    @classmethod
+    def of_rules(cls, plans: Iterable[Self], words: Mapping[str, Mapping[int, int]]) -> Self:
+        """What was decided rule by rule, together, and counts of words."""
+        refined: dict[str, Hashes] = {}
+        cut: dict[str, Hashes] = {}
+        for plan in plans:
+            refined |= plan.refined
+            cut |= plan.cut
+        return cls(refined, cut, dict(words))
 
     def to_table(self) -> pa.Table:
         """As ``PLAN_SCHEMA``; a name about which nothing was decided has one row without a key."""
@@ -87,9 +97,14 @@ class BlockingPlan:
         """
         if finer is not None:
             large, keys = beside(among(keys, self.refined.get(rule, _NO_KEYS)), keys, finer.shape[1], 0)
-            keys = np.where(large, np.where(finer > 0, finer ^ _FINER, np.uint64(0)), keys)
+            keys = np.where(large, np.where(finer > 0, refined_key(finer), np.uint64(0)), keys)
         cut = self.cut.get(rule, _NO_KEYS)
         return np.where(among(keys, cut), np.uint64(0), keys) if len(cut) else keys
+
+
+def refined_key(finer: Hashes) -> Hashes:
+    """Keys of refined blocks: other hashes than those of blocks that are not refined."""
+    return finer ^ _FINER
 
 
 def beside(
@@ -115,18 +130,6 @@ def among(keys: Hashes, some: Hashes) -> npt.NDArray[np.bool_]:
         return np.zeros(keys.shape, dtype=bool)
     found: npt.NDArray[np.bool_] = pd.Series(keys.ravel()).isin(some).to_numpy().reshape(keys.shape)
     return found
-
-
-def hashed(values: pa.Array) -> Hashes:
-    """A hash of each text, never 0; the same in every process and on every machine."""
-    texts = np.empty(len(values), dtype=object)
-    texts[:] = values.to_pylist()
-    return np.maximum(pd.util.hash_array(texts, categorize=False), 1).astype(np.uint64)
-
-
-def of_records(hashes: Hashes, codes: Codes) -> Hashes:
-    """The hash of each record's value, shape of ``codes``; 0 for null."""
-    return np.append(hashes, np.uint64(0))[codes]
 
 
 def together(keys: Sequence[Hashes]) -> Hashes:

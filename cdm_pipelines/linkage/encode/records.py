@@ -4,7 +4,7 @@ Belongs here: from a table of any columns to ``Records``. Does not belong here: 
 an agreement (compare).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -16,90 +16,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.linkage.encode.clean import clean, derive, rare_tokens, word_counts
-from cdm_pipelines.linkage.encode.keys import Hashes, hashed, of_records
+from cdm_pipelines.linkage.encode.columns import Codes, Column, look_up, mapped, sorted_codes, union
+from cdm_pipelines.linkage.encode.hashes import Hashes, of_records
 from cdm_pipelines.linkage.errors import LinkageError, nearest
+from cdm_pipelines.linkage.policy.spec import Column as ColumnSpec
 from cdm_pipelines.linkage.policy.spec import Derived, LinkagePolicy
+from cdm_pipelines.linkage.progress import Progress, silent
 from cdm_pipelines.parallel import in_order
 from cdm_pipelines.store.arrow import whole
 from cdm_pipelines.store.keys import composite
 
-Codes = npt.NDArray[np.int32]
 ONLY_SOURCE = "records"
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: for each record one or more codes into sorted distinct values; -1 is null.
-
-    Attributes:
-        codes: Shape (records, width); width is 1 but for columns compared together and keys of several values.
-        values: Distinct values, sorted.
-    """
-
-    codes: Codes
-    values: pa.Array
-
-    @cached_property
-    def flat(self) -> Codes:
-        """The codes of a column of width 1, shape (records,)."""
-        return np.ascontiguousarray(self.codes[:, 0])
-
-    @cached_property
-    def texts(self) -> npt.NDArray[np.object_]:
-        """The distinct values as Python strings."""
-        texts = np.empty(len(self.values), dtype=object)
-        texts[:] = self.values.to_pylist()
-        return texts
-
-    @cached_property
-    def counts(self) -> npt.NDArray[np.int64]:
-        """In how many records each value occurs."""
-        present = self.codes[self.codes >= 0]
-        return np.bincount(present, minlength=len(self.values)).astype(np.int64)
-
-    @property
-    def size(self) -> int:
-        """Number of distinct values."""
-        return len(self.values)
-
-    @cached_property
-    def letters(self) -> "Letters":
-        """Which bytes each value is made of."""
-        return Letters.of(self.values)
-
-
-@dataclass(frozen=True)
-class Letters:
-    """What makes two texts too different to be alike, known without comparing them.
-
-    Attributes:
-        bytes: The set of a text's bytes as bits, folded into 64.
-        length: Number of bytes.
-        first: The first byte, 0 for an empty text.
-        widest: The most bytes that one character can have: 1 where all texts are ASCII, else 4.
-    """
-
-    bytes: npt.NDArray[np.uint64]
-    length: npt.NDArray[np.int32]
-    first: npt.NDArray[np.uint8]
-    widest: int
-
-    @classmethod
-    def of(cls, values: pa.Array) -> "Letters":
-        """Of texts, null nowhere."""
-        values = values.cast(pa.string())
-        _, places, content = values.buffers()
-        ends = np.frombuffer(places, dtype=np.int32, count=len(values) + 1, offset=4 * values.offset)
-        length = np.diff(ends).astype(np.int32)
-        start = ends[:-1] - ends[0]
-        text = np.frombuffer(content or b"", dtype=np.uint8)[ends[0] : ends[-1]]
-        bits = np.left_shift(np.uint64(1), (text & 63).astype(np.uint64))
-        # An empty text at the end begins behind the last byte.
-        text, bits = np.append(text, np.uint8(0)), np.append(bits, np.uint64(0))
-        sets = np.bitwise_or.reduceat(bits, start) if len(start) else np.zeros(0, dtype=np.uint64)
-        empty = length == 0
-        sets[empty] = 0
-        return cls(sets, length, np.where(empty, 0, text[start]), 4 if (text > 127).any() else 1)
 
 
 @dataclass
@@ -156,7 +83,7 @@ class Records:
     def hashes(self, name: str) -> Hashes:
         """The same as hashes of its texts, shape (records, width); 0 is null."""
         column = self.key(name)
-        return of_records(hashed(column.values), column.codes)
+        return of_records(column.hashes, column.codes)
 
     def together(self, names: tuple[str, ...]) -> Column:
         """Several columns in one dictionary, so that their codes can be compared with each other."""
@@ -186,76 +113,23 @@ class Records:
         return made[0] if len(made) == 1 else union(made)
 
 
-def mapped(column: Column, new: list[str | None] | pa.Array) -> Column:
-    """A column of width 1 with each distinct value replaced by another, or by null."""
-    codes, values = _sorted_codes(new if isinstance(new, pa.Array) else pa.array(new, pa.string()))
-    return Column(_look_up(codes, column.codes), values)
-
-
-def union(columns: list[Column]) -> Column:
-    """Columns side by side in one dictionary."""
-    codes, values = _sorted_codes(pa.concat_arrays([column.values for column in columns]))
-    starts = np.cumsum([0, *(column.size for column in columns)])
-    pieces = [
-        _look_up(codes[start : start + column.size], column.codes)
-        for start, column in zip(starts, columns, strict=False)
-    ]
-    return Column(np.concatenate(pieces, axis=1), values)
-
-
-def joined(columns: list[Column], required: int) -> Column:
-    """Texts of several columns with spaces between; null where column number ``required`` is."""
-    packed = np.zeros(len(columns[0].codes), dtype=np.int64)
-    for column in columns:
-        packed = packed * (column.size + 1) + column.flat + 1
-    inverse, distinct = pd.factorize(packed)
-    if len(columns) == 1:
-        return columns[0]
-    pieces: list[pa.Array] = []
-    rest = distinct
-    for column in reversed(columns):
-        rest, code = np.divmod(rest, column.size + 1)
-        pieces.insert(0, column.values.take(pa.array(code - 1, mask=code == 0)))
-    # "skip" loses a row whose pieces are all null (pyarrow 26), so nulls are written as nothing and trimmed.
-    text = pc.binary_join_element_wise(*pieces, " ", null_handling="replace", null_replacement="")
-    text = pc.utf8_trim_whitespace(text)
-    text = pc.if_else(pc.is_valid(pieces[required]), text, pa.scalar(None, pa.string()))
-    codes, values = _sorted_codes(text)
-    return Column(codes[inverse].reshape(-1, 1), values)
-
-
-def _look_up(table: Codes, codes: Codes) -> Codes:
-    """``table[codes]`` with null staying null."""
-    return np.append(table, np.int32(-1))[codes].astype(np.int32, copy=False)
-
-
-def _sorted_codes(values: pa.Array) -> tuple[Codes, pa.Array]:
-    """Codes into sorted distinct values; -1 for null."""
-    encoded = values.dictionary_encode()
-    order = pc.sort_indices(encoded.dictionary).to_numpy()
-    rank = np.empty(len(order), dtype=np.int32)
-    rank[order] = np.arange(len(order), dtype=np.int32)
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return _look_up(rank, codes), encoded.dictionary.take(pa.array(order))
-
-
 def encode(
     table: pa.Table | pd.DataFrame,
     policy: LinkagePolicy,
     threads: int | None = None,
-    seen: Callable[[float], None] = lambda _: None,
+    progress: Progress = silent,
     words: Mapping[str, Mapping[int, int]] | None = None,
 ) -> Records:
-    """Encode what a policy reads of a table; ``seen`` is told the share of the columns that are done.
+    """Encode what a policy reads of a table; ``progress`` is told the share of the columns.
 
     ``words`` gives counts of words that were made before, of more records than these.
 
     Raises:
         LinkageError: A column is missing or named twice, an id is missing or occurs twice in a source.
     """
-    seen(0.0)
+    progress("encode", 0.0)
     ids, sources, positions = _ordered_ids(table, policy)
-    codes = _sorted_codes(sources)
+    codes = sorted_codes(sources)
     made = in_order(
         lambda spec: _encode_column(_text(table, spec.column), spec.clean, positions),
         policy.columns.values(),
@@ -264,8 +138,30 @@ def encode(
     columns: dict[str, Column] = {}
     for number, (name, column) in enumerate(zip(policy.columns, made, strict=True), start=1):
         columns[name] = column
-        seen(number / len(policy.columns))
+        progress("encode", number / len(policy.columns))
     return Records(codes[1].to_pylist(), codes[0], ids, columns, dict(policy.derived), dict(words or {}))
+
+
+def encode_rows(
+    tables: Sequence[pa.Table | pd.DataFrame],
+    columns: Mapping[str, ColumnSpec],
+    derived: Mapping[str, Derived] | None = None,
+    words: Mapping[str, Mapping[int, int]] | None = None,
+) -> Records:
+    """Encode rows of one table after another, in the order in which they stand and as often as they come.
+
+    Nothing is asked of ids and sources, so that two tables may be compared row by row, with a record in several pairs.
+    """
+    rows = sum(len(table) for table in tables)
+    in_place = np.arange(rows)
+    made = {
+        name: _encode_column(
+            pa.concat_arrays([_text(table, one.column) for table in tables]), one.clean, in_place
+        )
+        for name, one in columns.items()
+    }
+    ids = pa.array(in_place).cast(pa.string())
+    return Records([ONLY_SOURCE], np.zeros(rows, np.int32), ids, made, dict(derived or {}), dict(words or {}))
 
 
 def linked_columns(table: pa.Table | pd.DataFrame, policy: LinkagePolicy) -> pa.Table:
@@ -290,7 +186,7 @@ def ordered_records(ordered: pa.Table, policy: LinkagePolicy) -> Records:
     sources = (
         whole(ordered[policy.source]) if policy.source else pa.array([ONLY_SOURCE] * len(ids), pa.string())
     )
-    codes, names = _sorted_codes(sources)
+    codes, names = sorted_codes(sources)
     return Records(names.to_pylist(), codes, ids, {})
 
 
@@ -314,7 +210,7 @@ def _ordered_ids(
         keys = [("s", "ascending"), ("i", "ascending")]
         order = pc.sort_indices(pa.table([sources, ids], ["s", "i"]), keys).to_numpy().astype(np.int64)
         ids, sources = ids.take(pa.array(order)), sources.take(pa.array(order))
-    _check_unique(ids, _sorted_codes(sources)[0], policy)
+    _check_unique(ids, sorted_codes(sources)[0], policy)
     return ids, sources, order
 
 
@@ -329,8 +225,8 @@ def _is_ordered(ids: pa.Array, sources: pa.Array) -> bool:
 
 def _encode_column(values: pa.Array, how: Any, order: npt.NDArray[Any]) -> Column:
     encoded = values.dictionary_encode()
-    of_distinct, distinct = _sorted_codes(clean(encoded.dictionary, how))
-    codes = _look_up(of_distinct, encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False))
+    of_distinct, distinct = sorted_codes(clean(encoded.dictionary, how))
+    codes = look_up(of_distinct, encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False))
     return Column((codes if _in_order_already(order) else codes[order]).reshape(-1, 1), distinct)
 
 

@@ -1,7 +1,7 @@
 """Records and their blocking keys in rows that stay where they are when a few records change.
 
-Belongs here: which row holds a record, reading some records or all, adding rows. Does not belong here: what has changed
-(moved), what keys mean (keys), where rows are kept (steps).
+Belongs here: which row holds a record, reading some records or all, adding rows. Does not belong here: which records
+have changed (incremental.record_changes), what keys mean (keys), where rows are kept (steps).
 
 Positions count records in order of source and id, so a new record moves all that follow. Texts and keys are most of
 what a linkage keeps; they lie in rows in the order in which they came, and only the number of each record's row moves.
@@ -16,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from cdm_pipelines.linkage.encode.keys import Hashes, among
+from cdm_pipelines.linkage.encode.hashes import Hashes
+from cdm_pipelines.linkage.encode.keys import among
+from cdm_pipelines.linkage.encode.positions import Places
 from cdm_pipelines.store.arrow import whole
 
-Places = npt.NDArray[np.int64]
 Some = npt.NDArray[np.integer[Any]]
 _MOST = 0.2  # rows added to a base, as a part of it; with more all are written anew
 
@@ -50,7 +51,7 @@ class Piece:
     @classmethod
     def from_tables(cls, records: pa.Table, keys: pa.Table) -> Self:
         """What ``to_tables`` made."""
-        return cls(records, [_matrix(whole(column)) for column in keys.columns])
+        return cls(records, [_matrix(cast(pa.FixedSizeListArray, whole(column))) for column in keys.columns])
 
     def followed_by(self, other: Self) -> Self:
         """The rows of both."""

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cdm_pipelines.linkage.blocking.pairs import Positions
 from cdm_pipelines.linkage.compare.levels import Levels
+from cdm_pipelines.linkage.encode.positions import Positions
 from cdm_pipelines.linkage.evaluate.truth import Codes, pairs_within
 from cdm_pipelines.linkage.explain.pair import Subject, shown_values
 from cdm_pipelines.linkage.model.fellegi_sunter import Floats, probability
@@ -87,7 +87,7 @@ def mistakes(
     classes: Counter[tuple[str, tuple[int, ...]]] = Counter()
     for kind, left, right in wrong:
         packed = subject.comparer.packed(left, right)
-        weight = subject.scorer(left, right, packed).weight
+        weight = subject.scorer.scores(left, right, packed).weight
         counts[kind] += len(left)
         kept[kind].add(left, right, weight if kind == MERGE else -weight)
         agreement, pairs = np.unique(
@@ -119,7 +119,7 @@ def _classes(subject: Subject, classes: Counter[tuple[str, tuple[int, ...]]]) ->
 def _rows(subject: Subject, kind: str, kept: _Worst, show: Callable[[str], str]) -> Iterator[Row]:
     packed = subject.comparer.packed(kept.left, kept.right)
     levels = subject.comparer.packing.unpack(packed)
-    scores = subject.scorer(kept.left, kept.right, packed)
+    scores = subject.scorer.scores(kept.left, kept.right, packed)
     for k, (left, right) in enumerate(zip(kept.left.tolist(), kept.right.tolist(), strict=True)):
         row: Row = {
             "mistake": kind,

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cdm_pipelines.linkage.blocking.pairs import Flags, Positions
+from cdm_pipelines.linkage.encode.positions import Flags, Positions
 from cdm_pipelines.linkage.evaluate.truth import Codes, pairs_within
 from cdm_pipelines.linkage.model.fellegi_sunter import Floats
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cdm_pipelines.linkage.blocking.pairs import Positions
+from cdm_pipelines.linkage.encode.positions import Positions
 from cdm_pipelines.linkage.encode.records import ONLY_SOURCE, Records
 from cdm_pipelines.linkage.errors import LinkageError, nearest
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy

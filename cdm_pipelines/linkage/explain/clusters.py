@@ -12,11 +12,11 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from cdm_pipelines.linkage.blocking.pairs import Flags, Positions
 from cdm_pipelines.linkage.cluster.agglomerate import Groups
-from cdm_pipelines.linkage.cluster.constraints import Pair, contradictions, votes
-from cdm_pipelines.linkage.explain.pair import Subject, Waterfall, log2_odds, waterfall
-from cdm_pipelines.linkage.model.fellegi_sunter import Floats, probability
+from cdm_pipelines.linkage.cluster.constraints import contradictions, votes
+from cdm_pipelines.linkage.encode.positions import Flags, Pair, Positions
+from cdm_pipelines.linkage.explain.pair import Subject, Waterfall, waterfall
+from cdm_pipelines.linkage.model.fellegi_sunter import Floats, log2_odds, probability
 from cdm_pipelines.quality.shapes import shape
 
 Group = npt.NDArray[np.int32]  # positions of the records of a cluster
@@ -80,7 +80,7 @@ def _among(left: Positions, right: Positions, pairs: Pair) -> Flags:
 
 def _odds(subject: Subject, left: Positions, right: Positions) -> Floats:
     """Log2 odds of pairs as clustering takes them."""
-    return subject.partners.odds(left, right, subject.comparer.packed(left, right))
+    return subject.evidence.odds(left, right, subject.comparer.packed(left, right))
 
 
 def strongest_path(graph: Graph, left: int, right: int) -> tuple[Link, ...]:
@@ -218,8 +218,8 @@ def _below(subject: Subject, pairs: Pair, odds: Floats, here: int) -> list[str]:
         return []
     best = int(np.argmax(odds))
     a, b = (side[here : here + 1] for side in pairs)
-    own = subject.scorer(a, b, subject.comparer.packed(a, b)).odds
-    chance = float(probability(own + subject.partners.raised(a, b, own))[0])
+    own = subject.scorer.scores(a, b, subject.scorer.packed(a, b)).odds
+    chance = float(probability(own + subject.evidence.raised(a, b, own))[0])
     review = subject.policy.thresholds.review
     if chance >= match:
         only = ", ".join(subject.policy.thresholds.not_alone)
@@ -249,9 +249,9 @@ def _support(subject: Subject, groups: tuple[Group, Group], left: Positions, rig
     given = np.repeat([0, len(groups[0])], [len(groups[0]), len(groups[1])])
     place = {int(node): k for k, node in enumerate(nodes)}
     low, high = (np.array([place[int(node)] for node in side]) for side in (left, right))
-    evidence = subject.partners.evidence(left, right, packed)
+    evidence = subject.evidence.evidence(left, right, packed)
     between = Groups.of(given, np.zeros_like(given), low, high, evidence)
-    return float(between.evidence(subject.scorer.scores, between.edges)[0])
+    return float(between.evidence(subject.scorer.weigh, between.edges)[0])
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,11 @@ import pyarrow as pa
 
 from cdm_pipelines.linkage.blocking.pairs import Allowed
 from cdm_pipelines.linkage.cluster.constraints import alone
-from cdm_pipelines.linkage.cluster.partners import Partners
+from cdm_pipelines.linkage.cluster.partners import PairEvidence
 from cdm_pipelines.linkage.compare.comparers import Comparer
 from cdm_pipelines.linkage.encode.records import Records, encode
-from cdm_pipelines.linkage.model.fellegi_sunter import Floats, LinkageModel, Scorer, probability
+from cdm_pipelines.linkage.model.fellegi_sunter import Floats, LinkageModel, log2_odds, probability
+from cdm_pipelines.linkage.model.scoring import BoundScorer, PairScorer
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
 from cdm_pipelines.quality.shapes import shape
 
@@ -28,11 +29,6 @@ PRIOR, RELATED, PARTNERS = "prior odds", "related records", "one partner a sourc
 SAMPLE = 10_000
 """Records that tell well enough what share of all of them cannot be linked."""
 _CHUNK = 1_000_000
-
-
-def log2_odds(chance: float) -> float:
-    """From probability to log2 odds."""
-    return float(np.log2(chance / (1 - chance)))
 
 
 @dataclass(frozen=True)
@@ -53,10 +49,9 @@ class Subject:
         return Comparer(self.records, self.policy)
 
     @cached_property
-    def scorer(self) -> Scorer:
-        """The model over these comparisons."""
-        self.model.check(self.policy, self.comparer)
-        return Scorer(self.model, self.comparer)
+    def scorer(self) -> BoundScorer:
+        """The model over these records."""
+        return PairScorer(self.policy, self.model).over(self.records, self.comparer)
 
     @cached_property
     def allowed(self) -> Allowed:
@@ -65,9 +60,9 @@ class Subject:
         return Allowed(self.records, self.policy.model_copy(update={"duplicate_free": here}))
 
     @cached_property
-    def partners(self) -> Partners:
+    def evidence(self) -> PairEvidence:
         """Pairs as clustering takes them."""
-        return Partners(self.policy, self.records, self.model, self.comparer, self.allowed)
+        return PairEvidence(self.scorer, self.allowed)
 
     def name(self, position: int) -> str:
         """A record as clusters name it: ``source|record_id``."""
@@ -146,7 +141,7 @@ def waterfall(subject: Subject, left: int, right: int, show: Callable[[str], str
     shared = [one.shared for one in subject.model.comparisons.values()]
     evidence = match.sum() + terms.sum()
     related = parts.related[0].sum() + terms[shared].sum()
-    weight = float(subject.scorer.scores(np.array([evidence]), np.array([related])).weight[0])
+    weight = float(subject.scorer.weigh(np.array([evidence]), np.array([related])).weight[0])
     total = log2_odds(subject.model.prior)
     steps = [Step(PRIOR, f"1 of {1 / subject.model.prior:,.0f} pairs", "", "", total, 0.0, total)]
     for number, (name, compared) in enumerate(subject.comparer.by_name.items()):
@@ -158,7 +153,7 @@ def waterfall(subject: Subject, left: int, right: int, show: Callable[[str], str
     bits = weight - float(evidence)
     total += bits
     steps.append(Step(RELATED, "related, but not the same", "", "", bits, 0.0, total))
-    raised = float(subject.partners.raised(a, b, np.array([total]))[0])
+    raised = float(subject.evidence.raised(a, b, np.array([total]))[0])
     if raised:
         steps.append(Step(PARTNERS, "if neither has another", "", "", raised, 0.0, total + raised))
     return Waterfall(subject.name(left), subject.name(right), tuple(steps))
@@ -187,7 +182,7 @@ def perfect_odds(subject: Subject) -> Floats:
     for start in range(0, len(subject.records), _CHUNK):
         here = np.arange(start, min(start + _CHUNK, len(subject.records)), dtype=np.int32)
         packed = subject.comparer.packed(here, here)
-        odds = subject.scorer(here, here, packed).odds
+        odds = subject.scorer.scores(here, here, packed).odds
         found.append(np.where(alone(subject.policy, subject.comparer.packing.unpack(packed)), -np.inf, odds))
     return np.concatenate(found) if found else np.zeros(0)
 

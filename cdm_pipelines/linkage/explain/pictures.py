@@ -13,9 +13,9 @@ from html import escape
 from typing import Any
 
 from cdm_pipelines.linkage.explain.clusters import Graph, Link
-from cdm_pipelines.linkage.explain.pair import Waterfall, log2_odds
-from cdm_pipelines.linkage.explain.report import parameters
-from cdm_pipelines.linkage.model.fellegi_sunter import LinkageModel
+from cdm_pipelines.linkage.explain.pair import Waterfall
+from cdm_pipelines.linkage.model.fellegi_sunter import LinkageModel, log2_odds
+from cdm_pipelines.linkage.report import parameters
 
 _WIDTH, _ROW, _TOP = 860, 24, 44
 _FOR, _AGAINST, _PLAIN, _LINE = "#2a7f62", "#c8553d", "#4c78a8", "#bbb"

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.linkage.blocking.binding import bind
-from cdm_pipelines.linkage.blocking.pairs import Positions
+from cdm_pipelines.linkage.encode.positions import Positions
 from cdm_pipelines.linkage.encode.records import Records, encode
-from cdm_pipelines.linkage.policy.spec import LinkagePolicy, Rule
+from cdm_pipelines.linkage.policy.spec import BlockingRule, LinkagePolicy
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def made_pair(
     return MadePair(tuple(made), tuple(cut))
 
 
-def _only(policy: LinkagePolicy, rules: Sequence[Rule]) -> LinkagePolicy:
+def _only(policy: LinkagePolicy, rules: Sequence[BlockingRule]) -> LinkagePolicy:
     """The policy with some of its rules, and the columns that they read."""
     keys = {key for rule in rules for key in (*rule.keys, *rule.refine)}
     read = {name for key in keys for name in (policy.derived[key].of if key in policy.derived else (key,))}
@@ -78,7 +78,7 @@ def _only(policy: LinkagePolicy, rules: Sequence[Rule]) -> LinkagePolicy:
     return policy.model_copy(update={"blocking": tuple(rules), "columns": columns})
 
 
-def _looks_around(rule: Rule, policy: LinkagePolicy) -> bool:
+def _looks_around(rule: BlockingRule, policy: LinkagePolicy) -> bool:
     """Whether more than the values of two records decides if the rule would pair them, blocks of any size allowed."""
     takes = {policy.derived[key].take for key in (*rule.keys, *rule.refine) if key in policy.derived}
     return bool(rule.window or rule.algorithm or "rare_tokens" in takes)
@@ -94,7 +94,7 @@ def _position(records: Records, source: str, record_id: str) -> int:
     return int(np.flatnonzero(here & (records.source == records.sources.index(source)))[0])
 
 
-def _agree(rule: Rule, records: Records, ends: Positions) -> bool:
+def _agree(rule: BlockingRule, records: Records, ends: Positions) -> bool:
     """Whether two records share a value of each of the rule's keys."""
     codes = [records.key(key).codes[ends].tolist() for key in rule.keys]
     return all(set(one) & set(other) - {-1} for one, other in codes)

@@ -9,21 +9,18 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdm_pipelines.linkage.encode.positions import Flags, Places
 from cdm_pipelines.linkage.encode.records import Records, ordered_records
 from cdm_pipelines.linkage.encode.rows import Rows
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
 from cdm_pipelines.store.arrow import differ, whole
 
-Flags = npt.NDArray[np.bool_]
-Places = npt.NDArray[np.int64]
-
 
 @dataclass(frozen=True)
-class Moved:
+class RecordChanges:
     """Where records went.
 
     Attributes:

@@ -1,6 +1,6 @@
 """Linking again after some records have changed: what did not change is not compared again.
 
-Belongs here: which records, pairs and components a change touches, and working those anew. Does not belong here: how a
+Belongs here: which records, pairs and components a change affects, and working those anew. Does not belong here: how a
 pair is scored (model) or a component is divided (cluster).
 
 The outcome is that of linking everything under the same model, plan and decisions, because
@@ -20,30 +20,34 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from cdm_pipelines.linkage.blocking.pairs import Allowed, Positions
+from cdm_pipelines.linkage.blocking.pairs import Allowed
 from cdm_pipelines.linkage.cluster.agglomerate import Labels
-from cdm_pipelines.linkage.cluster.clusters import Links, Pair, clusters, components
-from cdm_pipelines.linkage.cluster.constraints import Decided, confirmed_groups, decision_places, resolve
+from cdm_pipelines.linkage.cluster.clusters import Links
+from cdm_pipelines.linkage.cluster.constraints import (
+    Decided,
+    PlacedDecisions,
+    confirmed_groups,
+    decision_places,
+    resolve,
+)
+from cdm_pipelines.linkage.cluster.divide import Divided, divide
 from cdm_pipelines.linkage.cluster.health import Figures
-from cdm_pipelines.linkage.cluster.judging import judge, kept_apart
-from cdm_pipelines.linkage.compare.comparers import Comparer, Packed, Packing
-from cdm_pipelines.linkage.encode.keys import Hashes
+from cdm_pipelines.linkage.compare.comparers import Packed, Packing
+from cdm_pipelines.linkage.encode.hashes import Hashes
+from cdm_pipelines.linkage.encode.positions import Flags, Pair, Places, Positions
 from cdm_pipelines.linkage.encode.records import Records, encode, ordered_records
 from cdm_pipelines.linkage.encode.rows import Piece, Rows
-from cdm_pipelines.linkage.explain.report import Histogram
-from cdm_pipelines.linkage.incremental.record_changes import Moved
+from cdm_pipelines.linkage.incremental.record_changes import RecordChanges
 from cdm_pipelines.linkage.incremental.state import LinkState, effective_keys
 from cdm_pipelines.linkage.model.drift import LevelCounts, Seen
-from cdm_pipelines.linkage.model.fellegi_sunter import Floats, LinkageModel, Scorer, log2_odds
+from cdm_pipelines.linkage.model.fellegi_sunter import Floats, LinkageModel, log2_odds
+from cdm_pipelines.linkage.model.scoring import PairScorer
 from cdm_pipelines.linkage.output import clusters_frame, pairs_frame
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
+from cdm_pipelines.linkage.report import Histogram
 from cdm_pipelines.parallel import in_order
-
-Flags = npt.NDArray[np.bool_]
-Places = npt.NDArray[np.int64]
 
 
 class EverythingError(Exception):
@@ -62,7 +66,7 @@ class Relinked:
         compared: Number of pairs that were compared.
         scores: Their odds.
         levels: Their levels.
-        touched: Positions of records whose component was divided anew.
+        affected: Positions of records whose component was divided anew.
         seconds: By stage.
     """
 
@@ -73,7 +77,7 @@ class Relinked:
     compared: int
     scores: Histogram
     levels: LevelCounts
-    touched: Places
+    affected: Places
     seconds: dict[str, float]
 
     def clusters(self) -> pd.DataFrame:
@@ -87,23 +91,21 @@ class Relinked:
 
 
 def relink(
-    moved: Moved,
+    changes: RecordChanges,
     policy: LinkagePolicy,
     model: LinkageModel,
     before: LinkState,
     *,
     decided: Decided | None = None,
-    threads: int | None = None,
 ) -> Relinked:
     """Link what has changed since a state; the outcome is that of ``link`` on all records.
 
     Args:
-        moved: What has changed since the state.
+        changes: What has changed since the state.
         policy: The policy of the state.
         model: The model of the state.
         before: The state.
         decided: All pairs that are now decided to be the same party, or not to be.
-        threads: How many to use.
 
     Raises:
         EverythingError: The change cannot be worked by itself; link everything.
@@ -111,23 +113,26 @@ def relink(
     """
     seconds: dict[str, float] = {}
     decided = decided or Decided()
+    scorer = PairScorer(policy, model, before.plan.words)
     _check(policy)
     with _timed(seconds, "block"):
-        rows = _rows(policy, before, moved, threads)
+        rows = _rows(policy, before, changes)
         records = ordered_records(rows.records(columns=policy.key_columns), policy)
-        left, right = _pairs(policy, before, rows, moved, threads)
+        left, right = _pairs(policy, before, rows, changes)
         allowed = Allowed(records, policy)(left, right)
         left, right = left[allowed], right[allowed]
     with _timed(seconds, "compare"):
-        new = _scored(rows, policy, model, before, (left, right))
-        links, weight = _merged(before, moved, new.links, new.weight)
+        new = _scored(rows, scorer, (left, right))
+        links, weight = _merged(before, changes, new.links, new.weight)
     with _timed(seconds, "cluster"):
-        touched = _touched(before, moved, records, new.links, decided)
-        parts = _Parts(rows, policy, model, before, touched)
-        component, member, figures = parts.divided(moved, links, decided, threads)
+        affected = _affected(before, changes, records, new.links, decided)
+        divided = _divided_anew(scorer, rows, affected, links, decided)
+        component, member, figures = _placed(before, changes, affected, divided)
     state = LinkState(rows, before.plan, links, weight, component, member, figures, decided)
-    gone = np.flatnonzero(moved.new_of_old < 0)
-    return Relinked(state, records, moved.changed, gone, len(left), new.scores, new.levels, touched, seconds)
+    gone = np.flatnonzero(changes.new_of_old < 0)
+    return Relinked(
+        state, records, changes.changed, gone, len(left), new.scores, new.levels, affected, seconds
+    )
 
 
 @contextmanager
@@ -143,35 +148,35 @@ def _check(policy: LinkagePolicy) -> None:
             raise EverythingError(f"blocking rule {rule.label!r} looks at more than the records themselves")
 
 
-def _rows(policy: LinkagePolicy, before: LinkState, moved: Moved, threads: int | None) -> Rows:
+def _rows(policy: LinkagePolicy, before: LinkState, changes: RecordChanges) -> Rows:
     """All records, with keys made for those that changed."""
-    if not moved.any:
+    if not changes.any:
         return before.rows
-    records = encode(moved.rows, policy, threads, words=before.plan.words)
-    made = Piece(moved.rows, effective_keys(policy, records, before.plan, threads))
-    return before.rows.replaced(moved.old_of_new, moved.changed, made)
+    records = encode(changes.rows, policy, words=before.plan.words)
+    made = Piece(changes.rows, effective_keys(policy, records, before.plan))
+    return before.rows.replaced(changes.old_of_new, changes.changed, made)
 
 
 def _pairs(
-    policy: LinkagePolicy, before: LinkState, rows: Rows, moved: Moved, threads: int | None
+    policy: LinkagePolicy, before: LinkState, rows: Rows, changes: RecordChanges
 ) -> tuple[Positions, Positions]:
     """Candidate pairs with a changed record, each once, left < right, in order."""
-    changed = np.zeros(len(moved.old_of_new), dtype=bool)
-    changed[moved.changed] = True
-    stale = np.flatnonzero(moved.stale)
+    changed = np.zeros(len(changes.old_of_new), dtype=bool)
+    changed[changes.changed] = True
+    stale = np.flatnonzero(changes.stale)
 
     def of_rule(number: int) -> Places:
         rule = policy.blocking[number]
         largest = rule.max_block_size or policy.max_block_size
-        former, latter = before.rows.keys(number, stale).ravel(), rows.keys(number, moved.changed).ravel()
-        touched = np.unique(np.append(former, latter))
-        touched = touched[touched > 0]
-        record, key = rows.holding(number, touched)
-        block = np.searchsorted(touched, key)
-        grown = _counted(latter, touched) - _counted(former, touched)
+        former, latter = before.rows.keys(number, stale).ravel(), rows.keys(number, changes.changed).ravel()
+        affected = np.unique(np.append(former, latter))
+        affected = affected[affected > 0]
+        record, key = rows.holding(number, affected)
+        block = np.searchsorted(affected, key)
+        grown = _counted(latter, affected) - _counted(former, affected)
         return _pairs_of_rule(rule.label, largest, (record, block), grown, changed)
 
-    made = in_order(of_rule, range(len(policy.blocking)), threads)
+    made = in_order(of_rule, range(len(policy.blocking)))
     found = np.unique(np.concatenate([np.zeros(0, np.int64), *made]))
     left, right = np.divmod(found, max(len(changed), 1))
     return left.astype(np.int32), right.astype(np.int32)
@@ -185,7 +190,7 @@ def _pairs_of_rule(
     Args:
         label: Of the rule.
         largest: Blocks with more records make no pairs.
-        held: Records in the blocks that a change touches, and which block each is in.
+        held: Records in the blocks that a change affects, and which block each is in.
         grown: By how many records each of these blocks has grown.
         changed: Per record.
     """
@@ -208,8 +213,8 @@ def _pairs_of_rule(
     return np.unique(low * len(changed) + high)
 
 
-def _counted(keys: Hashes, touched: Hashes) -> Places:
-    return np.bincount(np.searchsorted(touched, keys[keys > 0]), minlength=len(touched))
+def _counted(keys: Hashes, affected: Hashes) -> Places:
+    return np.bincount(np.searchsorted(affected, keys[keys > 0]), minlength=len(affected))
 
 
 @dataclass(frozen=True)
@@ -222,24 +227,23 @@ class _New:
     levels: LevelCounts
 
 
-def _scored(rows: Rows, policy: LinkagePolicy, model: LinkageModel, before: LinkState, pairs: Pair) -> _New:
+def _scored(rows: Rows, scorer: PairScorer, pairs: Pair) -> _New:
     left, right = pairs
     some = np.unique(np.append(left, right))
-    comparer = Comparer(encode(rows.records(some), policy, words=before.plan.words), policy)
-    model.check(policy, comparer)
-    scorer, review = Scorer(model, comparer), log2_odds(policy.thresholds.review)
-    seen, scores = Seen(comparer), Histogram()
+    bound = scorer.over(scorer.encode(rows.records(some)))
+    review = log2_odds(scorer.policy.thresholds.review)
+    seen, scores = Seen(bound.comparer), Histogram()
 
     def compared() -> Iterator[tuple[Positions, Positions, Packed]]:
-        for start in range(0, len(left), policy.chunk_pairs):
-            chunk = slice(start, start + policy.chunk_pairs)
+        for start in range(0, len(left), scorer.policy.chunk_pairs):
+            chunk = slice(start, start + scorer.policy.chunk_pairs)
             a, b = (np.searchsorted(some, side[chunk]).astype(np.int32) for side in (left, right))
-            yield a, b, comparer.packed(a, b)
+            yield a, b, bound.packed(a, b)
 
     pieces = [Links(left[:0], right[:0], np.zeros(0), np.zeros(0, np.int64))]
     weights = [np.zeros(0)]
     for a, b, packed in seen.over(compared()):
-        weight, odds = scorer(a, b, packed)
+        weight, odds = bound.scores(a, b, packed)
         scores.add(odds)
         keep = np.flatnonzero(odds >= review)
         ends = [some[side[keep]].astype(np.int32) for side in (a, b)]
@@ -253,11 +257,11 @@ def _joined(pieces: list[Links]) -> Links:
     return Links(*(np.concatenate([getattr(piece, name) for piece in pieces]) for name in names))
 
 
-def _merged(before: LinkState, moved: Moved, found: Links, weight: Floats) -> tuple[Links, Floats]:
+def _merged(before: LinkState, changes: RecordChanges, found: Links, weight: Floats) -> tuple[Links, Floats]:
     """Former links of unchanged records, and new ones, in order."""
     old = before.links
-    stand = np.flatnonzero(~(moved.stale[old.left] | moved.stale[old.right]))
-    left, right = (moved.new_of_old[side[stand]].astype(np.int32) for side in (old.left, old.right))
+    stand = np.flatnonzero(~(changes.stale[old.left] | changes.stale[old.right]))
+    left, right = (changes.new_of_old[side[stand]].astype(np.int32) for side in (old.left, old.right))
     # Both are in order, and stay so when records move up: the few are put between the many.
     stay = (left.astype(np.int64) << 32) | right
     come = (found.left.astype(np.int64) << 32) | found.right
@@ -271,10 +275,12 @@ def _merged(before: LinkState, moved: Moved, found: Links, weight: Floats) -> tu
     return links, np.insert(before.weight[stand], place, weight)
 
 
-def _touched(before: LinkState, moved: Moved, records: Records, found: Links, decided: Decided) -> Places:
+def _affected(
+    before: LinkState, changes: RecordChanges, records: Records, found: Links, decided: Decided
+) -> Places:
     """Records whose component may be another one now."""
     dirty = np.zeros(len(records), dtype=bool)
-    dirty[moved.changed] = dirty[found.left] = dirty[found.right] = True
+    dirty[changes.changed] = dirty[found.left] = dirty[found.right] = True
     dirty[decision_places(records, before.decided, decided)] = True
     # A record may be new that was decided about before it came.
     groups = confirmed_groups(records, decided.confirmed)
@@ -282,67 +288,40 @@ def _touched(before: LinkState, moved: Moved, records: Records, found: Links, de
     joined = dirty[one] | dirty[other]
     dirty[one[joined]] = dirty[other[joined]] = True
     # Components of former times that have, or had, such a record.
-    former = np.zeros(len(moved.new_of_old), dtype=bool)
-    former[before.component[moved.stale]] = True
-    there = moved.old_of_new[dirty]
+    former = np.zeros(len(changes.new_of_old), dtype=bool)
+    former[before.component[changes.stale]] = True
+    there = changes.old_of_new[dirty]
     former[before.component[there[there >= 0]]] = True
-    members = moved.new_of_old[former[before.component]]
+    members = changes.new_of_old[former[before.component]]
     dirty[members[members >= 0]] = True
     return np.flatnonzero(dirty)
 
 
-@dataclass(frozen=True)
-class _Parts:
-    """Whole components, worked by themselves."""
+def _divided_anew(
+    scorer: PairScorer, rows: Rows, affected: Places, links: Links, decided: Decided
+) -> Divided:
+    """Whole components divided by themselves, in positions of their records."""
+    records = scorer.encode(rows.records(affected))
+    inside = np.zeros(len(rows), dtype=bool)
+    inside[affected] = True
+    own = links.at(np.flatnonzero(inside[links.left]))
+    left, right = (np.searchsorted(affected, side).astype(np.int32) for side in (own.left, own.right))
+    own = replace(own, left=left, right=right)
+    return divide(scorer.over(records), own, PlacedDecisions.of(records, decided))
 
-    rows: Rows
-    policy: LinkagePolicy
-    model: LinkageModel
-    before: LinkState
-    touched: Places
 
-    def divided(
-        self, moved: Moved, links: Links, decided: Decided, threads: int | None
-    ) -> tuple[Labels, Labels, Figures]:
-        """The component and the cluster of every record, each named by its lowest position, and figures."""
-        records = encode(self.rows.records(self.touched), self.policy, threads, words=self.before.plan.words)
-        here = tuple(name for name in self.policy.duplicate_free if name in records.sources)
-        policy = self.policy.model_copy(update={"duplicate_free": here})
-        groups = confirmed_groups(records, decided.confirmed)
-        pairs = resolve(records, decided.same, decided.different, groups)
-        allowed = kept_apart(Allowed(records, policy), groups)
-        inside = np.zeros(len(moved.old_of_new), dtype=bool)
-        inside[self.touched] = True
-        own = links.at(np.flatnonzero(inside[links.left]))
-        own = replace(
-            own,
-            left=np.searchsorted(self.touched, own.left).astype(np.int32),
-            right=np.searchsorted(self.touched, own.right).astype(np.int32),
-        )
-        member, figures = clusters(
-            len(records),
-            own,
-            pairs,
-            match=log2_odds(self.model.match),
-            review=log2_odds(policy.thresholds.review),
-            policy=policy.clustering,
-            judge=judge(self.policy, records, self.model, Comparer(records, policy), allowed),
-            threads=threads,
-        )
-        component = components(
-            len(records), *(np.append(a, b) for a, b in zip((own.left, own.right), pairs[0], strict=True))
-        )
-        former = self.before.figures
-        bridge = np.append(former.bridge, np.inf)[moved.old_of_new]
-        against = np.append(former.against, 0)[moved.old_of_new]
-        bridge[self.touched], against[self.touched] = figures.bridge, figures.against
-        return (
-            self._placed(moved, self.before.component, component),
-            self._placed(moved, self.before.member, member),
-            Figures(bridge, against),
-        )
+def _placed(
+    before: LinkState, changes: RecordChanges, affected: Places, anew: Divided
+) -> tuple[Labels, Labels, Figures]:
+    """The component and the cluster of every record, each named by its lowest position, and figures."""
 
-    def _placed(self, moved: Moved, former: Labels, anew: Labels) -> Labels:
-        labels = np.append(moved.new_of_old[former], -1)[moved.old_of_new]
-        labels[self.touched] = self.touched[anew]
-        return labels
+    def labels(former: Labels, found: Labels) -> Labels:
+        placed = np.append(changes.new_of_old[former], -1)[changes.old_of_new]
+        placed[affected] = affected[found]
+        return placed
+
+    bridge = np.append(before.figures.bridge, np.inf)[changes.old_of_new]
+    against = np.append(before.figures.against, 0)[changes.old_of_new]
+    bridge[affected], against[affected] = anew.figures.bridge, anew.figures.against
+    component, member = labels(before.component, anew.component), labels(before.member, anew.member)
+    return component, member, Figures(bridge, against)

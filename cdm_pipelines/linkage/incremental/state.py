@@ -16,7 +16,9 @@ from cdm_pipelines.linkage.cluster.agglomerate import Labels
 from cdm_pipelines.linkage.cluster.clusters import Links
 from cdm_pipelines.linkage.cluster.constraints import Decided
 from cdm_pipelines.linkage.cluster.health import Figures
-from cdm_pipelines.linkage.encode.keys import BlockingPlan, Hashes
+from cdm_pipelines.linkage.encode.hashes import Hashes
+from cdm_pipelines.linkage.encode.keys import BlockingPlan
+from cdm_pipelines.linkage.encode.positions import PAIR
 from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.encode.rows import Piece, Rows
 from cdm_pipelines.linkage.model.fellegi_sunter import Floats
@@ -26,7 +28,6 @@ from cdm_pipelines.parallel import in_order
 BASE_TABLES = ("records", "keys", "plan")
 DECISIONS = ("same", "different", "confirmed")
 TABLES = ("added", "added_keys", "links", "groups", *DECISIONS)
-_PAIR = ("left_source", "left_id", "right_source", "right_id")
 
 
 @dataclass(frozen=True)
@@ -132,10 +133,10 @@ def effective_keys(
 
 
 def _pairs_table(pairs: pd.DataFrame | None) -> pa.Table:
-    schema = pa.schema([(name, pa.string()) for name in _PAIR])
+    schema = pa.schema([(name, pa.string()) for name in PAIR])
     if pairs is None or pairs.empty:
         return schema.empty_table()
-    return pa.Table.from_pandas(pairs[list(_PAIR)].astype(str), schema=schema, preserve_index=False)
+    return pa.Table.from_pandas(pairs[list(PAIR)].astype(str), schema=schema, preserve_index=False)
 
 
 def _confirmed_table(confirmed: pd.DataFrame | None) -> pa.Table:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cdm_pipelines.linkage.compare.levels import Levels
-from cdm_pipelines.linkage.model.u_probabilities import Chance
+from cdm_pipelines.linkage.model.u_probabilities import UProbabilities
 
 Floats = npt.NDArray[np.float64]
 _LEAST_U = 0.02  # u never falls below this share of the marginal: no agreement is proof
@@ -109,7 +109,7 @@ def start_r(marginal: Floats, m: Floats, *, shared: bool) -> Floats:
 
 def fit(
     table: Table,
-    chances: list[Chance],
+    seen_u: list[UProbabilities],
     tied: npt.NDArray[np.bool_],
     shared: list[bool],
     total: int,
@@ -122,7 +122,7 @@ def fit(
 
     Args:
         table: Pattern counts.
-        chances: Marginals of each comparison over all pairs.
+        seen_u: u-probabilities of each comparison, as all pairs show them.
         tied: Shape (rules, comparisons): the comparison reads a column of the rule.
         shared: For each comparison, whether related records share its value.
         total: Number of all pairs.
@@ -131,13 +131,13 @@ def fit(
         tolerance: Stop when no probability moves by more than this.
     """
     seen = [
-        np.bincount(table.levels[:, c] + 1, minlength=len(chance.levels) + 1)[1:] > 0
-        for c, chance in enumerate(chances)
+        np.bincount(table.levels[:, c] + 1, minlength=len(one.levels) + 1)[1:] > 0
+        for c, one in enumerate(seen_u)
     ]
     start = [start_m(levels) for levels in seen]
     m = [levels.copy() for levels in start]
-    u = [chance.levels.copy() for chance in chances]
-    r = [start_r(one.levels, m[c], shared=shared[c]) for c, one in enumerate(chances)]
+    u = [one.levels.copy() for one in seen_u]
+    r = [start_r(one.levels, m[c], shared=shared[c]) for c, one in enumerate(seen_u)]
     relatives = relatives and any(shared) and not all(shared)
     # Where all that could tell people of one household apart is in the rule, its pairs are not of one household.
     told_apart = (~tied & ~np.array(shared)).any(axis=1)
@@ -154,7 +154,7 @@ def fit(
         logs = [_logs(table.levels, parameters) for parameters in (fitted.m, fitted.r, fitted.u)]
         weights, mixture = _rule_step(table, logs, tied, mixture)
         prior = _prior_step(table, logs, prior, total)
-        new = _maximise(table.levels, weights, chances, start, shared, prior=float(prior[0]))
+        new = _maximise(table.levels, weights, seen_u, start, shared, prior=float(prior[0]))
         change = max(
             float(np.abs(a - b).max())
             for a, b in zip((*new[0], *new[1]), (*fitted.m, *fitted.u), strict=True)
@@ -219,24 +219,24 @@ def _prior_step(table: Table, logs: list[Floats], prior: Floats, total: int) -> 
 def _maximise(
     levels: Levels,
     weights: list[Floats],
-    chances: list[Chance],
+    seen_u: list[UProbabilities],
     start: list[Floats],
     shared: list[bool],
     *,
     prior: float,
 ) -> tuple[list[Floats], list[Floats], list[Floats]]:
     m, u, r = [], [], []
-    for c, chance in enumerate(chances):
-        size = len(chance.levels)
+    for c, one in enumerate(seen_u):
+        size = len(one.levels)
         agreed = _counted(levels[:, c], weights[0][c], size) + _PSEUDO * start[c]
         agreed /= agreed.sum()
-        u.append(_less_matches(chance.levels, agreed, prior))
+        u.append(_less_matches(one.levels, agreed, prior))
         m.append(not_below_different(agreed, u[-1]))
         related = _counted(levels[:, c], weights[1][c], size)
-        related += _PSEUDO * start_r(chance.levels, agreed, shared=shared[c])
+        related += _PSEUDO * start_r(one.levels, agreed, shared=shared[c])
         related /= related.sum()
         if not shared[c]:
-            related = np.clip(related, (1 - _ALIKE) * chance.levels, chance.levels + _ALIKE)
+            related = np.clip(related, (1 - _ALIKE) * one.levels, one.levels + _ALIKE)
         r.append(related / related.sum())
     return m, u, r
 

@@ -1,22 +1,20 @@
-"""The fitted model: what agreement weighs. Scoring with it is a pure function of records and model.
+"""The fitted Fellegi-Sunter model: m- and u-probabilities, the prior, term frequencies.
 
-Belongs here: the parameters, their file format, the score of a pair. Does not belong here: fitting (em), or what is
-done with a score (cluster).
+Belongs here: the parameters and their file format. Does not belong here: fitting (em), or the score of a pair
+(scoring).
 """
 
 import json
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from hashlib import sha256
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from cdm_pipelines.linkage.blocking.pairs import Positions
-from cdm_pipelines.linkage.compare.comparers import Comparer, Packed
-from cdm_pipelines.linkage.compare.levels import Levels
+from cdm_pipelines.linkage.compare.comparers import Comparer
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.model.terms import TermTable
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
@@ -45,30 +43,6 @@ class Parameters:
     r: tuple[float, ...]
     shared: bool = False
     terms: TermTable | None = None
-
-
-class Scores(NamedTuple):
-    """Match weights in bits (log2 of the Bayes factor against not being a match) and posterior log2 odds."""
-
-    weight: Floats
-    odds: Floats
-
-    @property
-    def probability(self) -> Floats:
-        """Posterior probability of a match."""
-        return probability(self.odds)
-
-
-class Parts(NamedTuple):
-    """What scores are made of, each of shape (pairs, comparisons); bits are 0 where a comparison could not be made.
-
-    ``match`` and ``related`` are the bits of the levels, ``terms`` what the frequency of the values adds to them.
-    """
-
-    levels: Levels
-    match: Floats
-    related: Floats
-    terms: Floats
 
 
 def probability(odds: Floats) -> Floats:
@@ -142,6 +116,10 @@ class LinkageModel:
                 "this is not a linkage model; fit one, or give the file that a fit wrote"
             ) from None
 
+    def only(self, names: Iterable[str]) -> Self:
+        """The model of some of its comparisons: the others are never made, and weigh nothing."""
+        return replace(self, comparisons={name: self.comparisons[name] for name in names})
+
     def check(self, policy: LinkagePolicy, comparer: Comparer) -> None:
         """See that the model can score this policy's comparisons.
 
@@ -167,103 +145,3 @@ def _parameters(data: dict[str, Any]) -> Parameters:
     return Parameters(
         labels, m, u, r, bool(data["shared"]), TermTable(**data["terms"]) if data["terms"] else None
     )
-
-
-class Scorer:
-    """A model bound to the comparisons of some records."""
-
-    def __init__(self, model: LinkageModel, comparer: Comparer) -> None:
-        self._comparer = comparer
-        parameters = [model.comparisons[name] for name in comparer.by_name]
-        self._match = [np.log2(np.array(p.m) / np.array(p.u)) for p in parameters]
-        self._related = [np.log2(np.array(p.r) / np.array(p.u)) for p in parameters]
-        self._parameters = parameters
-        self._terms = [one.term for one in comparer.by_name.values()]
-        self._bits = [
-            None if p.terms is None or term is None else p.terms.bits(term)
-            for p, term in zip(parameters, self._terms, strict=True)
-        ]
-        rest = 1 - model.prior - model.related
-        self._prior_odds = float(np.log2(model.prior / (1 - model.prior)))
-        self._related_odds = float(np.log2(model.related / rest)) if model.related > 0 else -np.inf
-        self._chance = float(np.log2(rest / (1 - model.prior)))
-
-    def __call__(self, left: Positions, right: Positions, packed: Packed) -> Scores:
-        """Score pairs from their agreement patterns."""
-        inverse, distinct = pd.factorize(packed)
-        levels = self._comparer.packing.unpack(distinct)
-        match = _summed(self._match, levels)[inverse]
-        related = _summed(self._related, levels)[inverse]
-        for number, parameters in enumerate(self._parameters):
-            reached = np.flatnonzero((levels[:, number] > 0)[inverse])
-            bits = self._term_bits(number, left[reached], right[reached])
-            if bits is not None:
-                match[reached] += bits
-                if parameters.shared:
-                    related[reached] += bits
-        return self.scores(match, related)
-
-    def scores(self, match: Floats, related: Floats) -> Scores:
-        """Weigh evidence for a match, in bits against chance, also against that for related records."""
-        against = np.logaddexp2(0.0, related + self._related_odds) + self._chance
-        weight = match - against
-        return Scores(weight, weight + self._prior_odds)
-
-    def evidence(self, left: Positions, right: Positions, packed: Packed) -> tuple[Bits, Bits]:
-        """Bits for a match and for related records by comparison, shape (pairs, comparisons); NaN where missing."""
-        levels = self._comparer.packing.unpack(packed)
-        match, related = np.empty(levels.shape, dtype=np.float32), np.empty(levels.shape, dtype=np.float32)
-        for number, parameters in enumerate(self._parameters):
-            level = levels[:, number]
-            match[:, number] = np.append(self._match[number], np.nan)[level]
-            related[:, number] = np.append(self._related[number], np.nan)[level]
-            reached = np.flatnonzero(level > 0)
-            bits = self._term_bits(number, left[reached], right[reached])
-            if bits is not None:
-                match[reached, number] += bits
-                if parameters.shared:
-                    related[reached, number] += bits
-        return match, related
-
-    def parts(self, left: Positions, right: Positions, packed: Packed) -> Parts:
-        """The bits by comparison, for explanation: those of ``evidence`` in full precision and taken apart."""
-        levels = self._comparer.packing.unpack(packed)
-        match, related, terms = np.zeros((3, *levels.shape))
-        for number in range(levels.shape[1]):
-            level = levels[:, number]
-            match[:, number] = np.append(self._match[number], 0.0)[level]
-            related[:, number] = np.append(self._related[number], 0.0)[level]
-            reached = np.flatnonzero(level > 0)
-            bits = self._term_bits(number, left[reached], right[reached])
-            if bits is not None:
-                terms[reached, number] = bits
-        return Parts(levels, match, related, terms)
-
-    def _term_bits(self, number: int, left: Positions, right: Positions) -> Floats | None:
-        """What the frequency of the values adds where a comparison agrees."""
-        parameters, bits, term = self._parameters[number], self._bits[number], self._terms[number]
-        if bits is None or parameters.terms is None or term is None:
-            return None
-        return _term_bits(term.codes, left, right, bits, parameters.terms.fuzzy)
-
-
-def _summed(weights: list[Floats], levels: npt.NDArray[np.int8]) -> Floats:
-    total = np.zeros(len(levels))
-    for number, weight in enumerate(weights):
-        total += np.append(weight, 0.0)[levels[:, number]]
-    return total
-
-
-def _term_bits(
-    codes: npt.NDArray[np.int32], left: Positions, right: Positions, bits: Floats, fuzzy: float
-) -> Floats:
-    """Bits for each pair: of the value that both have (the rarest, of several), else a share of the commoner's."""
-    padded = np.append(bits, -np.inf)
-    a, b = codes[left], codes[right]
-    exact = np.full(len(left), -np.inf)
-    for i in range(codes.shape[1]):
-        for j in range(codes.shape[1]):
-            exact = np.maximum(exact, np.where(a[:, i] == b[:, j], padded[a[:, i]], -np.inf))
-    near = np.minimum(padded[a].max(axis=1), padded[b].max(axis=1)) * fuzzy
-    found = np.where(np.isfinite(exact), exact, near)
-    return np.where(np.isfinite(found), found, 0.0)

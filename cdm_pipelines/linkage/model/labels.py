@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cdm_pipelines.linkage.blocking.pairs import Allowed, Flags, MadeBy, Positions
-from cdm_pipelines.linkage.cluster.constraints import PAIR, positions
+from cdm_pipelines.linkage.blocking.pairs import Allowed, MadeBy
 from cdm_pipelines.linkage.compare.comparers import Comparer
+from cdm_pipelines.linkage.encode.positions import PAIR, Flags, Positions, positions
 from cdm_pipelines.linkage.encode.records import ONLY_SOURCE, Records
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.model import em

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.linkage.encode.records import Column
+from cdm_pipelines.linkage.encode.columns import Column
 
 Floats = npt.NDArray[np.float64]
 _LEAST_SHARED = 5
@@ -68,7 +68,11 @@ class TermTable:
 
     def bits(self, column: Column) -> Floats:
         """For each value of a column the bits that agreement on it adds (rare) or takes away (common)."""
-        names = pa.array(list(self.values), pa.string())
-        found = pc.index_in(column.values, names).fill_null(-1).to_numpy(zero_copy_only=False)
-        holders = np.append(np.array(list(self.values.values()), dtype=np.float64), self.rest)[found]
+        if column.size < len(self.values):  # few values: asked one by one, no table is made of the many
+            known = [self.values.get(value, self.rest) for value in column.values.to_pylist()]
+            holders = np.array(known, dtype=np.float64)
+        else:
+            names = pa.array(list(self.values), pa.string())
+            found = pc.index_in(column.values, names).fill_null(-1).to_numpy(zero_copy_only=False)
+            holders = np.append(np.array(list(self.values.values()), dtype=np.float64), self.rest)[found]
         return np.asarray(np.log2(self.average / self._chance(holders)))

@@ -1,7 +1,7 @@
 """Fitting a model: from compared pairs to parameters, frequencies and the match threshold.
 
 Belongs here: counting patterns, calling the fit, the figures a report shows about it. Does not belong here: the
-mathematics (em, chance, terms).
+mathematics (em, u_probabilities, terms).
 """
 
 from typing import Any
@@ -12,13 +12,14 @@ import pandas as pd
 
 from cdm_pipelines.linkage.blocking.pairs import Allowed, Pairs
 from cdm_pipelines.linkage.compare.comparers import Comparer, Packed
-from cdm_pipelines.linkage.encode.records import Column, Records
+from cdm_pipelines.linkage.encode.columns import Column
+from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.model import em
 from cdm_pipelines.linkage.model.drift import COUNTS, level_counts
 from cdm_pipelines.linkage.model.fellegi_sunter import LinkageModel, Parameters
 from cdm_pipelines.linkage.model.terms import TermTable
-from cdm_pipelines.linkage.model.u_probabilities import Chance, chances
+from cdm_pipelines.linkage.model.u_probabilities import UProbabilities, u_probabilities
 from cdm_pipelines.linkage.policy import spec
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
 
@@ -60,7 +61,7 @@ def train(
 ) -> LinkageModel:
     """Fit a model to counted patterns."""
     wanted = policy.training.random_pairs
-    found = chances(dict(comparer.by_name), records, allowed, wanted, policy.seed, threads=threads)
+    found = u_probabilities(dict(comparer.by_name), records, allowed, wanted, policy.seed, threads=threads)
     tied = np.array(
         [
             [bool(one.columns & _columns(policy, records, number)) for one in comparer.by_name.values()]
@@ -120,7 +121,7 @@ def _terms(comparison: spec.Comparison, column: Column | None, same_party: float
 
 
 def _diagnostics(
-    policy: LinkagePolicy, fitted: em.Fitted, table: em.Table, found: dict[str, Chance]
+    policy: LinkagePolicy, fitted: em.Fitted, table: em.Table, found: dict[str, UProbabilities]
 ) -> dict[str, Any]:
     rules = len(policy.blocking)
     blocked = table.counts * table.rules[:, :rules].any(axis=1)

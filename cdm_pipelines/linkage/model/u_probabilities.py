@@ -1,20 +1,24 @@
-"""How often records agree by chance: the marginal probability of each level over all pairs.
+"""u-probabilities: how often pairs of any two records reach each level of a comparison.
 
-Belongs here: random pairs, and exact counts of agreement on keys. Does not belong here: telling matches from chance
-(em).
+Belongs here: random pairs, pairs that agree on a key, and what their levels say of all pairs. Does not belong here:
+taking the matches among them out (em).
 
 Random pairs alone cannot show that two records in a million share an address. Each comparison therefore names a key
 whose equality its high levels go with: pairs with equal keys are counted exactly and sampled apart (two strata).
+Equality is that of the values' hashes, so that who holds a part of the records can tell it, and counts from parts add
+up: ``UProbabilities.from_counts`` is all that is computed from them.
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from cdm_pipelines.linkage.blocking.pairs import Allowed, Blocks, Positions
+from cdm_pipelines.linkage.blocking.pairs import Allowed, Blocks
 from cdm_pipelines.linkage.compare.bound import Compared
 from cdm_pipelines.linkage.compare.levels import Levels
+from cdm_pipelines.linkage.encode.positions import Positions
 from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.parallel import in_order
 
@@ -22,8 +26,8 @@ _IN_KEY = 50_000  # pairs with equal keys that are looked at
 
 
 @dataclass(frozen=True)
-class Chance:
-    """Marginal probabilities of a comparison's levels over all pairs where it can be made.
+class UProbabilities:
+    """Probabilities of a comparison's levels over all pairs where it can be made, the few matches among them.
 
     Attributes:
         levels: Shape (levels,), sums to 1.
@@ -32,6 +36,32 @@ class Chance:
 
     levels: npt.NDArray[np.float64]
     comparable: float
+
+    @classmethod
+    def from_counts(
+        cls,
+        inside: npt.NDArray[np.float64],
+        outside: npt.NDArray[np.float64],
+        *,
+        equal: float,
+        comparable: float,
+        total: int,
+    ) -> Self:
+        """From counted levels, wherever they were counted.
+
+        Args:
+            inside: Levels of sampled pairs with equal keys, shape (levels,); missing not counted.
+            outside: Levels of random pairs with different keys.
+            equal: Number of all pairs with equal keys.
+            comparable: Share of random pairs where the comparison can be made.
+            total: Number of all pairs.
+        """
+        everything = max(comparable * total, equal, 1.0)
+        share = min(equal / everything, 1.0)
+        shares = share * _shares(inside) + (1 - share) * _shares(outside)
+        # A level that neither shows has happened less than once in the pairs looked at.
+        shares[shares == 0] = 0.5 / max(float(inside.sum() + outside.sum()), 1.0)
+        return cls(shares / shares.sum(), comparable)
 
 
 def random_pairs(
@@ -48,26 +78,22 @@ def random_pairs(
     return low[keep], high[keep]
 
 
-def chance(
+def estimate(
     compared: Compared, pairs: tuple[Positions, Positions], allowed: Allowed, rng: np.random.Generator
-) -> Chance:
-    """Estimate one comparison's marginals from random pairs and from pairs with equal keys."""
-    size = len(compared.labels)
-    key = Blocks("", compared.key())
-    number, drawn = key.sample(_IN_KEY, rng)
+) -> UProbabilities:
+    """Estimate one comparison's u-probabilities from random pairs and from pairs with equal keys."""
+    size, key = len(compared.labels), compared.key()
+    number, drawn = Blocks("", key.codes).sample(_IN_KEY, rng)
     keep = allowed(*drawn)
     drawn = (drawn[0][keep], drawn[1][keep])
-    equal = number * float(keep.mean()) if len(keep) else 0.0
     levels = compared.levels(*pairs)
-    made = key.makes(*pairs)
-    comparable = float((levels >= 0).mean()) if len(levels) else 0.0
-    everything = max(comparable * allowed.total, equal, 1.0)
-    share = min(equal / everything, 1.0)
-    inside, outside = _counts(compared.levels(*drawn), size), _counts(levels[~made], size)
-    shares = share * _shares(inside) + (1 - share) * _shares(outside)
-    # A level that neither shows has happened less than once in the pairs looked at.
-    shares[shares == 0] = 0.5 / max(float(inside.sum() + outside.sum()), 1.0)
-    return Chance(shares / shares.sum(), comparable)
+    return UProbabilities.from_counts(
+        _counts(compared.levels(*drawn), size),
+        _counts(levels[~key.equal(*pairs)], size),
+        equal=number * float(keep.mean()) if len(keep) else 0.0,
+        comparable=float((levels >= 0).mean()) if len(levels) else 0.0,
+        total=allowed.total,
+    )
 
 
 def _counts(levels: Levels, size: int) -> npt.NDArray[np.float64]:
@@ -79,7 +105,7 @@ def _shares(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(counts / total if total else np.zeros(len(counts)))
 
 
-def chances(
+def u_probabilities(
     compared: dict[str, Compared],
     records: Records,
     allowed: Allowed,
@@ -87,13 +113,13 @@ def chances(
     seed: int,
     *,
     threads: int | None = None,
-) -> dict[str, Chance]:
-    """Marginals of every comparison, from one set of random pairs."""
+) -> dict[str, UProbabilities]:
+    """u-probabilities of every comparison, from one set of random pairs."""
     rng = np.random.default_rng(seed)
     pairs = random_pairs(len(records), wanted, allowed, rng)
 
-    def estimate(numbered: tuple[int, Compared]) -> Chance:
+    def of_one(numbered: tuple[int, Compared]) -> UProbabilities:
         number, one = numbered
-        return chance(one, pairs, allowed, np.random.default_rng([seed, number]))
+        return estimate(one, pairs, allowed, np.random.default_rng([seed, number]))
 
-    return dict(zip(compared, in_order(estimate, enumerate(compared.values()), threads), strict=True))
+    return dict(zip(compared, in_order(of_one, enumerate(compared.values()), threads), strict=True))

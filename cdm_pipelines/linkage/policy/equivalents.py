@@ -3,13 +3,17 @@
 Belongs here: reading them. Does not belong here: comparing names (compare_name).
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
 import yaml
 
 from cdm_pipelines.linkage.errors import LinkageError
-from cdm_pipelines.linkage.policy.file import SHIPPED
+from cdm_pipelines.linkage.policy.shipped import SHIPPED
+
+NameForms = Mapping[str, tuple[str, ...]]
+"""For each name the formal names that it may stand for."""
 
 
 def equivalents(file: str | None, folder: Path | None) -> dict[str, tuple[str, ...]]:

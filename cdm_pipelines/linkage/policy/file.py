@@ -4,33 +4,34 @@ Belongs here: from a file to a validated policy. Does not belong here: what the 
 """
 
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from cdm_pipelines.linkage.errors import LinkageError, nearest
 from cdm_pipelines.linkage.policy import spec as models
-
-P = TypeVar("P", bound=models.LinkagePolicy)
-SHIPPED = Path(__file__).parents[2] / "policies" / "linkage"
+from cdm_pipelines.linkage.policy.shipped import SHIPPED
 
 
-def load_policy(kind: type[P], path: Path) -> P:
-    """Read, extend and validate a policy.
+def load_policy(path: str | Path) -> models.LinkagePolicy:
+    """Read a policy from YAML; ``extends: <file or name>`` takes another policy and changes it.
 
     Raises:
-        LinkageError: Names file, key and fix.
+        LinkageError: The file cannot be read or says something that a policy cannot; names file, key and fix.
     """
+    path = Path(path)
     data = _read(path, ())
     data.setdefault("name", path.stem)
-    return parse_policy(kind, data, origin=path)
+    return parse_policy(data, origin=path)
 
 
-def parse_policy(kind: type[P], data: dict[str, Any], origin: Path | None = None) -> P:
+def parse_policy(data: dict[str, Any], origin: Path | None = None) -> models.LinkagePolicy:
     """A policy from a mapping as YAML holds it."""
     try:
-        return kind.model_validate({**without_absent(data), "folder": origin.parent if origin else None})
+        return models.LinkagePolicy.model_validate(
+            {**without_absent(data), "folder": origin.parent if origin else None}
+        )
     except ValidationError as error:
         raise LinkageError(_explain(error, str(origin) if origin else "policy")) from None
 
@@ -161,8 +162,8 @@ def _comparison_without(spec: Any, gone: set[str]) -> Any:
 _SECTIONS: dict[str, type[BaseModel]] = {
     "columns": models.Column,
     "derived": models.Derived,
-    "blocking": models.Rule,
-    "thresholds": models.Thresholds,
+    "blocking": models.BlockingRule,
+    "thresholds": models.MatchThresholds,
     "clustering": models.Clustering,
     "training": models.Training,
 }

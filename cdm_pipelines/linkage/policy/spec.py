@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from cdm_pipelines.linkage.errors import nearest
+from cdm_pipelines.linkage.policy.equivalents import NameForms, equivalents
 
 
 class _Frozen(BaseModel):
@@ -58,7 +59,7 @@ class Derived(_Frozen):
     length: int | None = Field(default=None, ge=1)
 
 
-class Rule(_Frozen):
+class BlockingRule(_Frozen):
     """Records that agree on everything in ``keys`` become candidate pairs.
 
     With ``window``, records are sorted by the last key of ``keys`` within agreement on the others, and each is paired
@@ -243,7 +244,7 @@ Comparison = Annotated[
 ]
 
 
-class Thresholds(_Frozen):
+class MatchThresholds(_Frozen):
     """When a pair is a match and when a person should look.
 
     ``match`` is a posterior probability. With ``expected_false_matches`` the threshold is raised above it as far as is
@@ -299,9 +300,9 @@ class LinkagePolicy(_Frozen):
     duplicate_free: tuple[str, ...] = ()  # sources in which every record is another party
     columns: dict[str, Column]
     derived: dict[str, Derived] = Field(default_factory=dict)
-    blocking: tuple[Rule, ...] = Field(min_length=1)
+    blocking: tuple[BlockingRule, ...] = Field(min_length=1)
     comparisons: dict[str, Comparison] = Field(min_length=1)
-    thresholds: Thresholds = Thresholds()
+    thresholds: MatchThresholds = MatchThresholds()
     clustering: Clustering = Clustering()
     training: Training = Training()
     seed: int = 20240229
@@ -343,17 +344,6 @@ class LinkagePolicy(_Frozen):
             raise ValueError("blocking: at most 31 rules")
         return self
 
-    @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Read a policy from YAML; ``extends: <file or name>`` takes another policy and changes it.
-
-        Raises:
-            LinkageError: The file cannot be read or says something that a policy cannot; names file, key and fix.
-        """
-        from cdm_pipelines.linkage.policy.file import load_policy  # noqa: PLC0415 - the reader needs the models here
-
-        return load_policy(cls, Path(path))
-
     @property
     def key_columns(self) -> list[str]:
         """The columns that name a record."""
@@ -362,15 +352,21 @@ class LinkagePolicy(_Frozen):
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the policy's content and of the tables it names, whatever file it stands in."""
-        from cdm_pipelines.linkage.policy.equivalents import equivalents  # noqa: PLC0415 - read when asked for
+        plain = self.model_dump(mode="json", exclude={"name"})
+        text = json.dumps([plain, self.name_forms()], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
-        tables = {
+    def name_forms(self) -> dict[str, NameForms]:
+        """Other forms of given names, by comparison that looks for them; from the tables that the policy names.
+
+        Raises:
+            LinkageError: A table is not found or cannot be read.
+        """
+        return {
             name: equivalents(one.equivalents, self.folder)
             for name, one in self.comparisons.items()
             if isinstance(one, GivenNameComparison)
         }
-        text = json.dumps([self.model_dump(mode="json", exclude={"name"}), tables], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _require(names: tuple[str, ...], known: set[str], where: str) -> None:

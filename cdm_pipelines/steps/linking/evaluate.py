@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cdm_pipelines.linkage.blocking.pairs import Flags, Positions
+from cdm_pipelines.linkage.encode.positions import Flags, Positions
 from cdm_pipelines.linkage.encode.records import Records, encode
 from cdm_pipelines.linkage.evaluate.measures import Evaluation, evaluate
 from cdm_pipelines.linkage.evaluate.mistakes import MERGE, MISS, Mistakes, Row, mistakes, wrong_pairs

@@ -17,12 +17,13 @@ import pyarrow.parquet as pq
 
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.identity.constraints import NOTHING_DECIDED, Constraints
-from cdm_pipelines.linkage import LinkageModel, LinkagePolicy
+from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, load_policy
 from cdm_pipelines.linkage.cluster.constraints import resolve
 from cdm_pipelines.linkage.encode.records import ONLY_SOURCE, encode
 from cdm_pipelines.linkage.explain.clusters import Explanation
-from cdm_pipelines.linkage.explain.pair import Subject, log2_odds
+from cdm_pipelines.linkage.explain.pair import Subject
 from cdm_pipelines.linkage.explain.rules import MadePair, made_pair
+from cdm_pipelines.linkage.model.fellegi_sunter import log2_odds
 from cdm_pipelines.quality.shapes import shape
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.linking import model_versions
@@ -112,7 +113,7 @@ def of_files(files: Sequence[Path], policy_path: Path, out: Path | None, model_p
         FileError: A file cannot be read, or nothing was linked to ``out``.
         LinkageError: The policy does not fit the files.
     """
-    policy = LinkagePolicy.load(policy_path)
+    policy = load_policy(policy_path)
     table = read_files(files, policy)
     absent = [
         name for name in (policy.id, policy.source) if name is not None and name not in table.column_names
@@ -170,7 +171,7 @@ def of_lake(
         clusters, pairs, decided = tables.clusters(lake).read(), tables.matches(lake).read(), decisions()
         for kind in PartyKind:
             if lake.exists(layout.model_path(kind)):
-                policy = LinkagePolicy.load(settings.policies / "linkage" / f"{kind}.yaml")
+                policy = load_policy(settings.policies / "linkage" / f"{kind}.yaml")
                 model = LinkageModel.from_json(lake.read_text(layout.model_path(kind)))
                 table = party_records(lake, kind, policy)
                 merged = decided.allowed(merged_in_source(table).to_pandas())

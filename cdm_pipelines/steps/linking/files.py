@@ -6,7 +6,7 @@ Belongs here: reading the files and writing the outcome. Does not belong here: l
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, LinkResult, link
-from cdm_pipelines.linkage.blocking.report import BlockingReport, explain_blocking
+from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, LinkResult, link, load_policy
+from cdm_pipelines.linkage.evaluate.blocking import BlockingReport, explain_blocking
 from cdm_pipelines.linkage.explain.pictures import result_picture
+from cdm_pipelines.linkage.progress import Progress, silent
 from cdm_pipelines.quality.profile import dialect_of
 from cdm_pipelines.steps.linking.suggested_policy import ROW_NUMBER
 from cdm_pipelines.store.lake import Lake
@@ -28,7 +29,7 @@ class FileError(ValueError):
 
 
 @dataclass(frozen=True)
-class Linked:
+class FilesLinked:
     """What came of it."""
 
     records: int
@@ -44,8 +45,8 @@ def link_files(
     *,
     model_path: Path | None = None,
     labels: Path | None = None,
-    share: Callable[[str, float], None] = lambda *_: None,
-) -> Linked:
+    progress: Progress = silent,
+) -> FilesLinked:
     """Link CSV or Parquet files and write ``clusters.parquet``, ``pairs.parquet`` and ``model.json`` to ``out``.
 
     Beside them ``charts.svg`` shows the model and what it expects of its pairs. ``labels`` is a file of pairs known to
@@ -57,14 +58,14 @@ def link_files(
         FileError: A file is neither CSV nor Parquet or cannot be read.
         LinkageError: The policy or the labels do not fit the files.
     """
-    policy = LinkagePolicy.load(policy_path)
+    policy = load_policy(policy_path)
     model = LinkageModel.from_json(model_path.read_text(encoding="utf-8")) if model_path else None
     table = read_files(files, policy)
     known = None if labels is None else read_text(labels).to_pandas()
-    result = link(table, policy, model=model, labels=known, share=share)
+    result = link(table, policy, model=model, labels=known, progress=progress)
     write_result(result, out)
     clusters = result.report["clusters"]
-    return Linked(table.num_rows, len(result.pairs), clusters, table.num_rows - clusters)
+    return FilesLinked(table.num_rows, len(result.pairs), clusters, table.num_rows - clusters)
 
 
 def explain_files(
@@ -72,7 +73,7 @@ def explain_files(
     policy: LinkagePolicy,
     *,
     truth: Path | None = None,
-    seen: Callable[[float], None] = lambda _: None,
+    progress: Progress = silent,
 ) -> BlockingReport:
     """Count what the policy's blocking rules make of CSV or Parquet files, before anything is compared.
 
@@ -81,7 +82,7 @@ def explain_files(
         LinkageError: The policy or the truth does not fit the files.
     """
     known = None if truth is None else read_text(truth).to_pandas()
-    return explain_blocking(read_files(files, policy), policy, truth=known, seen=seen)
+    return explain_blocking(read_files(files, policy), policy, truth=known, progress=progress)
 
 
 def write_result(result: LinkResult, out: Path) -> None:

@@ -11,13 +11,14 @@ import pandas as pd
 import pyarrow as pa
 
 from cdm_pipelines.identity.constraints import Constraints
-from cdm_pipelines.linkage.cluster.health import HEALTH_SCHEMA, Health, Limits, State, health
+from cdm_pipelines.linkage.cluster.health import HEALTH_SCHEMA, Health, HealthLimits, State
+from cdm_pipelines.linkage.incremental.health import health
 from cdm_pipelines.steps.linking.kind import KindLinked
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.lake import Lake
 
 
-def cluster_health(done: Sequence[KindLinked], decided: Constraints, limits: Limits) -> Health:
+def cluster_health(done: Sequence[KindLinked], decided: Constraints, limits: HealthLimits) -> Health:
     """The health of all clusters of two and more records."""
     disputed = _disputed(decided)
     found = [health(one.state, one.records, one.model.match, limits, disputed) for one in done]

@@ -5,7 +5,6 @@ here: when a model is fitted and where the outcome goes (steps.linking.parties).
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,18 +16,18 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.identity.constraints import Constraints
-from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, link
+from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, LocalEngine, report
 from cdm_pipelines.linkage.cluster.clusters import Links
 from cdm_pipelines.linkage.cluster.constraints import Decided
 from cdm_pipelines.linkage.compare.comparers import Packing
 from cdm_pipelines.linkage.encode.records import Records, linked_columns, ordered_records
-from cdm_pipelines.linkage.explain import report
 from cdm_pipelines.linkage.explain.pair import unlinkable_share
-from cdm_pipelines.linkage.incremental.record_changes import Moved
-from cdm_pipelines.linkage.incremental.relink import EverythingError, Relinked, relink
+from cdm_pipelines.linkage.incremental.record_changes import RecordChanges
+from cdm_pipelines.linkage.incremental.relink import EverythingError, Relinked
 from cdm_pipelines.linkage.incremental.state import LinkState
 from cdm_pipelines.linkage.model.drift import COUNTS
 from cdm_pipelines.linkage.output import clusters_frame, clusters_table, pairs_frame
+from cdm_pipelines.linkage.progress import Progress
 from cdm_pipelines.steps.linking.inputs import (
     changed_records,
     merged_in_source,
@@ -40,7 +39,6 @@ from cdm_pipelines.store.arrow import TEXT, to_table
 from cdm_pipelines.store.keys import composite, composite_keys
 from cdm_pipelines.store.lake import Lake
 
-Told = Callable[[str, int], None]
 _CLUSTER_KEY, _PAIR_KEY = ["source", "record_id"], ["left_source", "left_id", "right_source", "right_id"]
 
 
@@ -115,7 +113,7 @@ def link_everything(
     why: str,
     decided: Constraints,
     labels: pd.DataFrame | None,
-    progress: Told,
+    progress: Progress,
     threads: int | None,
 ) -> KindLinked | None:
     """Link all records of a kind; None where there are none: a model fitted to nothing would be kept.
@@ -127,16 +125,13 @@ def link_everything(
     if not records.num_rows:
         return None
     known = _known(decided, merged_in_source(records))
-    result = link(
+    result = LocalEngine(threads).link(
         records,
         policy,
         model=model,
-        same=known.same,
-        different=known.different,
-        confirmed=known.confirmed,
+        decided=known,
         labels=_labels_of(records, labels, policy) if model is None and labels is not None else None,
         progress=progress,
-        threads=threads,
         plan=before.state.plan if before is not None else None,
         remember=True,
     )
@@ -176,16 +171,15 @@ def link_changes(
     changes = changed_records(lake, kind, policy, before.parties)
     rows = before.state.rows
     if changes is None:
-        moved = Moved.between(rows, linked_columns(party_records(lake, kind, policy), policy), policy)
+        found = RecordChanges.between(rows, linked_columns(party_records(lake, kind, policy), policy), policy)
     else:
-        moved = Moved.by(rows, linked_columns(changes.rows, policy), changes.gone, policy)
-    done = relink(
-        moved,
+        found = RecordChanges.by(rows, linked_columns(changes.rows, policy), changes.gone, policy)
+    done = LocalEngine(threads).relink(
+        found,
         policy,
         model,
         before.state,
         decided=_known(decided, said_by_sources(lake, kind)),
-        threads=threads,
     )
     return KindLinked(
         kind,
@@ -195,7 +189,7 @@ def link_changes(
         done.records,
         before,
         len(done.changed) + len(done.gone),
-        _difference(policy, model, before.state, moved, done),
+        _difference(policy, model, before.state, found, done),
         _report(policy, model, done),
         time.perf_counter() - started,
     )
@@ -222,13 +216,13 @@ def _known(decided: Constraints, merged: pa.Table) -> Decided:
 
 
 def _difference(
-    policy: LinkagePolicy, model: LinkageModel, before: LinkState, moved: Moved, done: Relinked
+    policy: LinkagePolicy, model: LinkageModel, before: LinkState, changes: RecordChanges, done: Relinked
 ) -> Difference:
     """Rows of both tables that are not as they were."""
-    state, touched = done.state, done.touched
-    former = moved.former
-    clusters = clusters_table(done.records, state.member, touched)
-    at = moved.old_of_new[touched]
+    state, affected = done.state, done.affected
+    former = changes.former
+    clusters = clusters_table(done.records, state.member, affected)
+    at = changes.old_of_new[affected]
     were = clusters_table(former, before.member, at[at >= 0])["cluster_id"].combine_chunks()
     place = np.cumsum(at >= 0) - 1
     names = were.take(pa.array(place, mask=at < 0))
@@ -237,7 +231,7 @@ def _difference(
     is_changed = np.zeros(len(done.records), dtype=bool)
     is_changed[done.changed] = True
     new = np.flatnonzero(is_changed[state.links.left] | is_changed[state.links.right])
-    old = np.flatnonzero(moved.stale[before.links.left] | moved.stale[before.links.right])
+    old = np.flatnonzero(changes.stale[before.links.left] | changes.stale[before.links.right])
     pairs = _pairs(done.records, policy, model, state.links.at(new), state.weight[new])
     pairs_were = _pairs(former, policy, model, before.links.at(old), before.weight[old]).select(_PAIR_KEY)
     still = pc.is_in(composite_keys(pairs_were, *_PAIR_KEY), value_set=composite_keys(pairs, *_PAIR_KEY))

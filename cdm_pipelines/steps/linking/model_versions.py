@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from cdm_pipelines.contracts.model import PartyKind
-from cdm_pipelines.linkage import LinkageModel, LinkagePolicy
+from cdm_pipelines.linkage import LinkageModel, load_policy
 from cdm_pipelines.linkage.model.fellegi_sunter import fingerprint_of
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.store import layout
@@ -74,7 +74,7 @@ def restore(lake: Lake, settings: Settings, fingerprint: str) -> Version:
         raise VersionError(f"{unknown(fingerprint, list(matching.values()) or known)}; give one fingerprint.")
     (found,) = matching.values()
     model = found.read(lake)
-    policy = LinkagePolicy.load(settings.policies / "linkage" / f"{found.kind}.yaml")
+    policy = load_policy(settings.policies / "linkage" / f"{found.kind}.yaml")
     if model.policy != policy.fingerprint:
         raise VersionError(
             f"Model {found.fingerprint} was fitted under another {found.kind} policy than today's: the next run would "

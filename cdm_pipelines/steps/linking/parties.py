@@ -6,7 +6,6 @@ Belongs here: when a model is fitted, and what is written. Does not belong here:
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from hashlib import sha256
 
 import numpy as np
@@ -15,9 +14,10 @@ import pyarrow as pa
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.identity.constraints import NOTHING_DECIDED, Constraints
-from cdm_pipelines.linkage import LinkageModel, LinkagePolicy
-from cdm_pipelines.linkage.cluster.health import Health, Limits
+from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, load_policy
+from cdm_pipelines.linkage.cluster.health import Health, HealthLimits
 from cdm_pipelines.linkage.model.drift import COUNTS, Drift, drift
+from cdm_pipelines.linkage.progress import Progress
 from cdm_pipelines.parallel import in_order
 from cdm_pipelines.quality.thresholds import Thresholds
 from cdm_pipelines.settings import Settings
@@ -148,7 +148,7 @@ def link_parties(
             why=work.why_everything,
             decided=decided,
             labels=decided.labels if settings.learn_from_decisions else None,
-            progress=partial(_told, progress, work.kind),
+            progress=_told(progress, work.kind),
             threads=settings.threads,
         )
         if one is None:
@@ -162,7 +162,7 @@ def link_parties(
     linked.model_fingerprint = sha256(fingerprints.encode()).hexdigest()[:16]
     publish_links(lake, done, parties)
     limits = Thresholds.load(settings.policies / "checks.yaml").doubtful_clusters
-    linked.health = cluster_health(done, decided, Limits(limits.bridge, limits.size))
+    linked.health = cluster_health(done, decided, HealthLimits(limits.bridge, limits.size))
     write_health(lake, linked.health)
     write_linked_with(lake, linked.model_fingerprint, decided)
     return linked
@@ -192,7 +192,7 @@ def _begun(
     rebuild: bool,
     decided: Constraints,
 ) -> _Begun:
-    policy = LinkagePolicy.load(settings.policies / "linkage" / f"{kind}.yaml")
+    policy = load_policy(settings.policies / "linkage" / f"{kind}.yaml")
     model = None if refit else _kept_model(lake, kind, policy)
     before = read_state(lake, kind) if model is not None else None
     if before is not None and model is not None and before.model != model.fingerprint:
@@ -211,8 +211,16 @@ def _begun(
     return replace(begun, done=done)
 
 
-def _told(progress: Callable[[str], None], kind: PartyKind, stage: str, pairs: int) -> None:
-    progress(f"{kind}: {stage}, {pairs:,} pairs")
+def _told(progress: Callable[[str], None], kind: PartyKind) -> Progress:
+    """Tells each stage of linking a kind once, when it begins."""
+    begun: set[str] = set()
+
+    def told(stage: str, _: float) -> None:
+        if stage not in begun:
+            begun.add(stage)
+            progress(f"{kind}: {stage}")
+
+    return told
 
 
 def _kept_model(lake: Lake, kind: PartyKind, policy: LinkagePolicy) -> LinkageModel | None:

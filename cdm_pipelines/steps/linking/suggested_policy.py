@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from cdm_pipelines.linkage import LinkagePolicy
-from cdm_pipelines.linkage.policy.file import SHIPPED
+from cdm_pipelines.linkage import LinkagePolicy, load_policy
+from cdm_pipelines.linkage.policy.shipped import SHIPPED
 
 ROW_NUMBER = "row_number"
 """The id of records without one: their place in the file."""
@@ -131,7 +131,7 @@ class SuggestedPolicy:
         with TemporaryDirectory() as folder:
             path = Path(folder) / "suggested.yaml"
             path.write_text(self.to_yaml(), encoding="utf-8")
-            return LinkagePolicy.load(path)
+            return load_policy(path)
 
     def told(self) -> list[str]:
         """In words: what was chosen, how sure that is, and what to look at."""

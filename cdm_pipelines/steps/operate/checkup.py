@@ -20,7 +20,8 @@ from cdm_pipelines.golden import PolicyError, load_policy
 from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.migrate import migrate, version
-from cdm_pipelines.linkage import LinkageError, LinkagePolicy
+from cdm_pipelines.linkage import LinkageError
+from cdm_pipelines.linkage import load_policy as load_linkage_policy
 from cdm_pipelines.publish.policy import FeedPolicy, FeedPolicyError
 from cdm_pipelines.quality.thresholds import Thresholds, ThresholdsError
 from cdm_pipelines.settings import Settings, root
@@ -44,7 +45,7 @@ def check_configuration(settings: Settings, *, write: bool = False) -> list[str]
     elif not target.exists() or target.read_text(encoding="utf-8") != rendered:
         problems.append(f"{DICTIONARY} is not what the contracts say. Run `cdm check --write` and commit it.")
     policies: list[tuple[Callable[[Path], object], str]] = [
-        *((LinkagePolicy.load, f"linkage/{kind}.yaml") for kind in PartyKind),
+        *((load_linkage_policy, f"linkage/{kind}.yaml") for kind in PartyKind),
         (load_policy, "survivorship.yaml"),
         (Thresholds.load, "checks.yaml"),
         (FeedPolicy.load, "change_feed.yaml"),

@@ -8,7 +8,7 @@ golden one, and by which a customer was found, counts as the customer's.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
 from uuid import UUID
@@ -19,10 +19,8 @@ from rapidfuzz import fuzz
 
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.hub.search import ADDRESS, EMAIL, PHONE, Query
-from cdm_pipelines.linkage import LinkageModel, LinkagePolicy
-from cdm_pipelines.linkage.compare.comparers import Comparer
-from cdm_pipelines.linkage.encode.records import encode
-from cdm_pipelines.linkage.model.fellegi_sunter import Scorer
+from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, load_policy
+from cdm_pipelines.linkage.model.scoring import PairScorer
 from cdm_pipelines.linkage.policy.spec import Comparison, GivenNameComparison, SurnameComparison
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.standardise.person_name import PersonName, read_full
@@ -38,7 +36,6 @@ COMPARED = (
 )
 """Columns of a customer that what was typed is compared with."""
 _MOST = 30  # candidates that are weighed: those most like what was typed
-_QUERY, _CANDIDATE = "typed", "candidate"  # names of the two sources; candidates sort first
 _NAMES = (
     (("surname", "organisation_name", "trade_name"), 1.0),
     (("given_name", "initials"), 0.95),
@@ -68,7 +65,7 @@ class Models:
         found = {}
         for kind in PartyKind:
             if lake.exists(layout.model_path(kind)):
-                policy = LinkagePolicy.load(settings.policies / "linkage" / f"{kind}.yaml")
+                policy = load_policy(settings.policies / "linkage" / f"{kind}.yaml")
                 model = LinkageModel.from_json(lake.read_text(layout.model_path(kind)))
                 if model.policy == policy.fingerprint:
                     found[str(kind)] = (policy, model)
@@ -135,32 +132,28 @@ def _weighed(
     query: Query, found: Mapping[UUID, Found], policy: LinkagePolicy, model: LinkageModel
 ) -> list[Ranked]:
     policy = _asked(policy, query)
+    candidates: list[Row] = []
     typed: list[Row] = []
     of_candidate: list[int] = []
-    held = []
     for place, (row, reasons) in enumerate(found.values()):
-        held.append({**row, **_overlaid(query, reasons)})
         for reading in _readings(query, row):
+            candidates.append({**row, **_overlaid(query, reasons)})
             typed.append(reading)
             of_candidate.append(place)
-    records = encode(_table(held, typed, policy), policy, 1)
-    comparer = Comparer(records, policy)
-    scorer = Scorer(_of_these(model, comparer), comparer)
-    left = np.array(of_candidate, dtype=np.int32)
-    right = np.arange(len(held), len(held) + len(typed), dtype=np.int32)
-    packed = comparer.packed(left, right)
-    weight = scorer(left, right, packed).weight
-    levels = comparer.packing.unpack(packed)
+    scorer = PairScorer(policy, model.only(policy.comparisons))
+    scored = scorer.score(_table(candidates, policy), _table(typed, policy))
     ranked = []
     for place, (golden_id, (_, reasons)) in enumerate(found.items()):
-        mine = np.flatnonzero(left == place)
-        best = mine[np.argmax(weight[mine])]
+        mine = np.flatnonzero(np.array(of_candidate) == place)
+        best = mine[np.argmax(scored.weight[mine])]
         agree = [
-            f"{name} {compared.labels[level]}"
-            for (name, compared), level in zip(comparer.by_name.items(), levels[best], strict=True)
+            f"{name} {comparison.labels[level]}"
+            for (name, comparison), level in zip(
+                scorer.model.comparisons.items(), scored.levels[best], strict=True
+            )
             if level > 0
         ]
-        ranked.append(Ranked(golden_id, float(weight[best]), ", ".join(agree) or _reason(reasons)))
+        ranked.append(Ranked(golden_id, float(scored.weight[best]), ", ".join(agree) or _reason(reasons)))
     return ranked
 
 
@@ -209,28 +202,12 @@ def _read(name: str) -> Row:
     }
 
 
-def _table(held: list[dict[str, str | None]], typed: list[Row], policy: LinkagePolicy) -> pa.Table:
-    """Candidates and what was typed, in this order, in the columns that the policy reads."""
-    rows: list[Row] = [*held, *typed]
+def _table(rows: list[Row], policy: LinkagePolicy) -> pa.Table:
+    """Rows in the columns that the policy reads."""
     names = {spec.column for spec in policy.columns.values()}
-    columns = {name: pa.array([row.get(name) or None for row in rows], pa.string()) for name in sorted(names)}
-    columns[policy.id] = pa.array([f"{number:06}" for number in range(len(rows))])
-    if policy.source is not None:
-        columns[policy.source] = pa.array([_CANDIDATE] * len(held) + [_QUERY] * len(typed))
-    return pa.table(columns)
-
-
-def _of_these(model: LinkageModel, comparer: Comparer) -> LinkageModel:
-    """The model with the frequencies of these records' values only: looking up all takes longer than weighing."""
-    comparisons = {}
-    for name, compared in comparer.by_name.items():
-        parameters, term = model.comparisons[name], compared.term
-        terms = parameters.terms
-        if terms is not None and term is not None:
-            here = {value: terms.values[value] for value in term.values.to_pylist() if value in terms.values}
-            terms = replace(terms, values=here)
-        comparisons[name] = replace(parameters, terms=terms)
-    return replace(model, comparisons=comparisons)
+    return pa.table(
+        {name: pa.array([row.get(name) or None for row in rows], pa.string()) for name in sorted(names)}
+    )
 
 
 def _likeness(query: Query, row: Row, reasons: set[str]) -> float:

@@ -12,7 +12,7 @@ from cdm_pipelines.hub.extensions import require
 from cdm_pipelines.hub.publish import promote, stage
 from cdm_pipelines.hub.schema import customer_order
 from cdm_pipelines.identity import golden_id
-from cdm_pipelines.linkage import LinkagePolicy, fit
+from cdm_pipelines.linkage import LinkagePolicy, fit, load_policy
 from cdm_pipelines.settings import Settings, load_settings
 from cdm_pipelines.steps.search.find import Hit, find, read
 from cdm_pipelines.steps.search.rank import Models
@@ -193,7 +193,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     settings = load_settings(home=tmp_path_factory.mktemp("models"))
     lake = Lake(str(settings.home / "lake"))
     for kind in ("person", "organisation"):
-        policy = LinkagePolicy.load(settings.policies / "linkage" / f"{kind}.yaml")
+        policy = load_policy(settings.policies / "linkage" / f"{kind}.yaml")
         lake.write_text(layout.model_path(kind), fit(_records(policy), policy, threads=1).to_json())
     return Models.load(lake, settings)
 

@@ -9,7 +9,7 @@ import pytest
 from linkage_examples import full_people, full_policy, people, policy, truth_of
 
 from cdm_pipelines.linkage import LinkageError, link
-from cdm_pipelines.linkage.blocking.report import explain_blocking
+from cdm_pipelines.linkage.evaluate.blocking import explain_blocking
 from cdm_pipelines.linkage.evaluate.measures import evaluate
 
 PEOPLE = people(60, seed=2)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from linkage_examples import people, policy
 
 from cdm_pipelines.linkage import LinkageError, link
-from cdm_pipelines.linkage.blocking.report import BlockingReport, bars, explain_blocking, rows, svg
+from cdm_pipelines.linkage.evaluate.blocking import BlockingReport, bars, explain_blocking, rows, svg
 
 PEOPLE = people(120, seed=6)
 LETTERS = st.one_of(st.none(), st.sampled_from("abc"))
@@ -151,7 +151,7 @@ def test_the_picture_is_svg_with_a_bar_per_rule(told: BlockingReport) -> None:
 
 def test_the_share_that_was_counted_rises_to_one() -> None:
     shares: list[float] = []
-    explain_blocking(PEOPLE, policy(chunk_pairs=20), seen=shares.append)
+    explain_blocking(PEOPLE, policy(chunk_pairs=20), progress=lambda _, share: shares.append(share))
     assert len(shares) > 10
     assert shares == sorted(shares)
     assert shares[-1] == 1

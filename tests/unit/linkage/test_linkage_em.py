@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 
 from cdm_pipelines.linkage.model import em
-from cdm_pipelines.linkage.model.u_probabilities import Chance
+from cdm_pipelines.linkage.model.u_probabilities import UProbabilities
 
 M = [np.array([0.1, 0.2, 0.7]), np.array([0.05, 0.95]), np.array([0.2, 0.1, 0.7]), np.array([0.15, 0.85])]
 U = [np.array([0.9, 0.08, 0.02]), np.array([0.98, 0.02]), np.array([0.7, 0.25, 0.05]), np.array([0.95, 0.05])]
@@ -29,7 +29,7 @@ def table(matches: int, others: int, seed: int, missing: float = 0.1) -> em.Tabl
 
 def fit(counted: em.Table, **changes: object) -> em.Fitted:
     tied = np.array([[True, False, False, False], [False, True, False, False]])
-    chances = [Chance(u, 0.9) for u in U]
+    chances = [UProbabilities(u, 0.9) for u in U]
     options: dict[str, object] = {"relatives": False, "iterations": 300, "tolerance": 1e-6, **changes}
     return em.fit(counted, chances, tied, [False] * 4, 10**9, **options)  # type: ignore[arg-type]
 
@@ -67,7 +67,7 @@ def test_related_people_are_told_from_matches() -> None:
     kinds = np.repeat(list(counts), list(counts.values()))
     distinct, inverse, number = np.unique(levels, axis=0, return_inverse=True, return_counts=True)
     counted = em.Table(distinct, np.ones((len(distinct), 1), dtype=bool), number.astype(np.float64))
-    chances = [Chance(np.array([1 - p, p]), 1.0) for p in agree["chance"]]
+    chances = [UProbabilities(np.array([1 - p, p]), 1.0) for p in agree["chance"]]
 
     def called(relatives: bool) -> npt.NDArray[np.float64]:
         fitted = em.fit(
@@ -116,7 +116,7 @@ def test_the_toolkit_s_ecm_classifier_agrees_on_who_matches() -> None:
     counted = em.Table(distinct, np.ones((len(distinct), 1), dtype=bool), counts.astype(np.float64))
     fitted = em.fit(
         counted,
-        [Chance(np.array([1 - p, p]), 1.0) for p in u],
+        [UProbabilities(np.array([1 - p, p]), 1.0) for p in u],
         np.zeros((1, 4), dtype=bool),
         [False] * 4,
         10**7,

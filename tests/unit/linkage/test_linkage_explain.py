@@ -14,14 +14,13 @@ from linkage_examples import full_people, full_policy, people, policy
 from cdm_pipelines.linkage import LinkageError, LinkageModel, LinkagePolicy, LinkResult, link
 from cdm_pipelines.linkage.blocking.binding import bind
 from cdm_pipelines.linkage.blocking.pairs import MadeBy
-from cdm_pipelines.linkage.cluster.constraints import Pair
+from cdm_pipelines.linkage.encode.positions import Pair
 from cdm_pipelines.linkage.encode.records import encode
 from cdm_pipelines.linkage.explain.clusters import Explanation, Graph, Link, strongest_path
 from cdm_pipelines.linkage.explain.pair import (
     PRIOR,
     RELATED,
     Subject,
-    log2_odds,
     perfect_odds,
     unlinkable,
     unlinkable_share,
@@ -38,6 +37,7 @@ from cdm_pipelines.linkage.explain.pictures import (
     weights_picture,
 )
 from cdm_pipelines.linkage.explain.rules import made_pair
+from cdm_pipelines.linkage.model.fellegi_sunter import log2_odds
 
 PEOPLE = people(250, seed=4)
 SHARED = {
@@ -156,7 +156,7 @@ def test_housemates_may_be_another_explanation(linked: Linked) -> None:
     assert housemates.steps[-1].bits < -3
     assert abs(namesakes.steps[-1].bits) < 0.3
     ends = np.array([0, 2], dtype=np.int32), np.array([1, 3], dtype=np.int32)
-    scores = subject.scorer(*ends, subject.comparer.packed(*ends))
+    scores = subject.scorer.scores(*ends, subject.comparer.packed(*ends))
     assert [housemates.odds, namesakes.odds] == pytest.approx(scores.odds.tolist(), abs=1e-9)
 
 

@@ -9,9 +9,10 @@ from linkage_examples import people, policy
 
 from cdm_pipelines.linkage import LinkResult, link
 from cdm_pipelines.linkage.cluster.agglomerate import Evidence
-from cdm_pipelines.linkage.cluster.clusters import components
-from cdm_pipelines.linkage.cluster.health import Figures, Health, Limits, Reason, State, figures, health
+from cdm_pipelines.linkage.cluster.components import components
+from cdm_pipelines.linkage.cluster.health import Figures, Health, HealthLimits, Reason, State, figures
 from cdm_pipelines.linkage.encode.records import ordered_records
+from cdm_pipelines.linkage.incremental.health import health
 from cdm_pipelines.linkage.model.fellegi_sunter import log2_odds
 
 POLICY = policy()
@@ -86,7 +87,7 @@ def judge(
 ) -> Health:
     assert linked.state is not None
     records = ordered_records(linked.state.rows.records(), POLICY)
-    return health(linked.state, records, linked.model.match, Limits(bridge, size), disputed)
+    return health(linked.state, records, linked.model.match, HealthLimits(bridge, size), disputed)
 
 
 def members(linked: LinkResult) -> pd.Series:

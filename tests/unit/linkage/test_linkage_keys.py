@@ -15,15 +15,8 @@ from linkage_examples import full_people, full_policy
 
 from cdm_pipelines.linkage import LinkagePolicy
 from cdm_pipelines.linkage.blocking.binding import bind, hashed_keys
-from cdm_pipelines.linkage.encode.keys import (
-    PLAN_SCHEMA,
-    BlockingPlan,
-    Hashes,
-    among,
-    hashed,
-    of_records,
-    together,
-)
+from cdm_pipelines.linkage.encode.hashes import Hashes, hashed, of_records
+from cdm_pipelines.linkage.encode.keys import PLAN_SCHEMA, BlockingPlan, among, together
 from cdm_pipelines.linkage.encode.records import encode
 
 Value = str | None

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cdm_pipelines.linkage.compare.levels import edits, jaro_winkler, one_edit, similarity
-from cdm_pipelines.linkage.encode.records import Column
+from cdm_pipelines.linkage.encode.columns import Column
 
 ALPHABETS = ["abcde", "a1-@. ", "abéßø漢😀"]
 TEXTS = st.sampled_from(ALPHABETS).flatmap(

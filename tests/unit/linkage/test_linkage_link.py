@@ -211,11 +211,16 @@ def test_two_sources_without_duplicates_are_linked_one_to_one() -> None:
 
 
 def test_progress_is_told(linked: LinkResult) -> None:
-    told: list[tuple[str, int]] = []
-    link(PEOPLE, policy(chunk_pairs=200), model=linked.model, progress=lambda *what: told.append(what))
-    assert len(told) > 2
-    assert told[-1] == ("compare", linked.report["pairs"])
-    assert [done for _, done in told] == sorted(done for _, done in told)
+    told: dict[str, list[float]] = {}
+    link(
+        PEOPLE,
+        policy(chunk_pairs=200),
+        model=linked.model,
+        progress=lambda stage, share: told.setdefault(stage, []).append(share),
+    )
+    assert list(told) == ["encode", "block", "compare", "cluster"]
+    assert len(told["compare"]) > 2
+    assert all(shares == sorted(shares) and shares[-1] <= 1 for shares in told.values())
 
 
 def test_no_cluster_is_larger_than_the_policy_allows(linked: LinkResult) -> None:

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from linkage_examples import comparison, records_of
 
-from cdm_pipelines.linkage.cluster.agglomerate import Evidence, Groups, Limits
+from cdm_pipelines.linkage.cluster.agglomerate import Evidence, Groups, JoinLimits
 from cdm_pipelines.linkage.compare.comparers import bound
-from cdm_pipelines.linkage.model.fellegi_sunter import Floats, Scores
+from cdm_pipelines.linkage.model.fellegi_sunter import Floats
+from cdm_pipelines.linkage.model.scoring import Scores
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def groups(
     match = np.array(bits, dtype=np.float32)[:, None]
     nothing = np.zeros(len(pairs), dtype=bool)
     evidence = Evidence(np.array(bits), match, np.zeros_like(match), nothing, np.array(votes))
-    limits = Limits(match=0.0, support=0.0, most=100)
+    limits = JoinLimits(match=0.0, support=0.0, most=100)
     within = np.array(part or [0] * len(given))
     return list(Groups.of(np.array(given), within, left, right, evidence).joined(weigh, limits))
 

@@ -15,7 +15,8 @@ from cdm_pipelines.linkage.cluster.partners import left_over_bits
 from cdm_pipelines.linkage.encode.records import encode
 from cdm_pipelines.linkage.evaluate.measures import evaluate
 from cdm_pipelines.linkage.explain.clusters import Explanation
-from cdm_pipelines.linkage.explain.pair import PARTNERS, Subject, log2_odds, waterfall
+from cdm_pipelines.linkage.explain.pair import PARTNERS, Subject, waterfall
+from cdm_pipelines.linkage.model.fellegi_sunter import log2_odds
 
 RELATED = {
     "given_name": {"kind": "given_name", "column": "given_name"},

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from linkage_examples import full_people, full_policy, policy
 
-from cdm_pipelines.linkage import LinkagePolicy, LinkResult, link
+from cdm_pipelines.linkage import LinkagePolicy, LinkResult, LocalEngine, link
 from cdm_pipelines.linkage.cluster.constraints import Decided
 from cdm_pipelines.linkage.encode.records import linked_columns
 from cdm_pipelines.linkage.encode.rows import Rows
-from cdm_pipelines.linkage.incremental.record_changes import Moved
+from cdm_pipelines.linkage.incremental.record_changes import RecordChanges
 from cdm_pipelines.linkage.incremental.relink import EverythingError, Relinked, relink
 from cdm_pipelines.linkage.incremental.state import LinkState
 
@@ -112,16 +112,16 @@ def decided(people: pd.DataFrame, how: dict[str, Any]) -> Decided:
     return Decided(pairs[::2], pairs[1::2], confirmed)
 
 
-def told(people: pd.DataFrame, state: LinkState, how: LinkagePolicy, which: bool) -> Moved:
+def told(people: pd.DataFrame, state: LinkState, how: LinkagePolicy, which: bool) -> RecordChanges:
     """The records now and what has changed: found out, or as someone says who names some that did not change too."""
     now = linked_columns(people, how)
     if not which:
-        return Moved.between(state.rows, now, how)
+        return RecordChanges.between(state.rows, now, how)
     before = state.rows.records()
     gone = before.filter(pc.invert(pc.is_in(before["id"], value_set=now["id"].combine_chunks())))
     rows = now.to_pandas().merge(before.to_pandas(), how="left", indicator=True)["_merge"] == "left_only"
     rows[::9] = True
-    return Moved.by(state.rows, now.filter(pa.array(rows)), gone, how)
+    return RecordChanges.by(state.rows, now.filter(pa.array(rows)), gone, how)
 
 
 def assert_ends_as_if_everything_were_linked(policy_name: str, history: list[dict[str, Any]]) -> None:
@@ -137,8 +137,8 @@ def assert_ends_as_if_everything_were_linked(policy_name: str, history: list[dic
         )  # fmt: skip
         assert everything.state is not None
         try:
-            moved = told(people, state, linkage, how["seed"] % 2 == 0)
-            again = relink(moved, linkage, model, state, decided=known, threads=1)
+            changes = told(people, state, linkage, how["seed"] % 2 == 0)
+            again = LocalEngine(threads=1).relink(changes, linkage, model, state, decided=known)
         except EverythingError:
             state = everything.state
             continue
@@ -163,8 +163,8 @@ def test_any_history_ends_so_under_a_policy_with_everything(history: list[dict[s
 
 def anew(people: pd.DataFrame, how: LinkagePolicy, before: LinkResult) -> Relinked:
     assert before.state is not None
-    moved = Moved.between(before.state.rows, linked_columns(people, how), how)
-    return relink(moved, how, before.model, before.state)
+    changes = RecordChanges.between(before.state.rows, linked_columns(people, how), how)
+    return relink(changes, how, before.model, before.state)
 
 
 def test_only_what_changed_is_compared(first: LinkResult) -> None:
@@ -175,7 +175,7 @@ def test_only_what_changed_is_compared(first: LinkResult) -> None:
     assert again.records.ids.take(again.changed).to_pylist() == [str(people.loc[5, "id"])]
     assert again.compared < first.report["pairs"] / 20
     untouched = anew(PEOPLE, POLICY, first)
-    assert (len(untouched.changed), untouched.compared, len(untouched.touched)) == (0, 0, 0)
+    assert (len(untouched.changed), untouched.compared, len(untouched.affected)) == (0, 0, 0)
 
 
 def test_a_block_that_outgrows_the_limit_asks_for_everything() -> None:

@@ -8,7 +8,8 @@ import recordlinkage
 from linkage_examples import comparison, full_people, full_policy, people, policy, truth_of
 
 from cdm_pipelines.linkage import LinkageError, LinkagePolicy, link
-from cdm_pipelines.linkage.compare.toolkit import BlockOn, CompareLevels
+from cdm_pipelines.linkage.blocking.toolkit import BlockOn
+from cdm_pipelines.linkage.compare.feature import CompareLevels
 from cdm_pipelines.linkage.evaluate.measures import evaluate
 from cdm_pipelines.linkage.policy.spec import Derived
 

@@ -12,7 +12,7 @@ from cdm_pipelines.linkage import fit, link
 from cdm_pipelines.linkage.blocking.pairs import Allowed
 from cdm_pipelines.linkage.compare.comparers import Comparer
 from cdm_pipelines.linkage.encode.records import encode
-from cdm_pipelines.linkage.model.u_probabilities import chances
+from cdm_pipelines.linkage.model.u_probabilities import u_probabilities
 
 
 def test_agreement_that_random_pairs_never_show_is_counted() -> None:
@@ -21,7 +21,7 @@ def test_agreement_that_random_pairs_never_show_is_counted() -> None:
     rules = policy(training={"random_pairs": 2_000})
     records = encode(frame, rules)
     comparer = Comparer(records, rules)
-    found = chances(dict(comparer.by_name), records, Allowed(records, rules), 2_000, seed=1)
+    found = u_probabilities(dict(comparer.by_name), records, Allowed(records, rules), 2_000, seed=1)
     for name, level in (("birth_date", 5), ("postcode", 1), ("surname", 5)):
         values = frame[name].dropna()
         equal = sum(n * (n - 1) // 2 for n in values.value_counts())
@@ -34,7 +34,9 @@ def test_small_tables_are_counted_whole() -> None:
     frame = people(30, seed=5)
     rules = policy()
     records = encode(frame, rules)
-    found = chances(dict(Comparer(records, rules).by_name), records, Allowed(records, rules), 20_000, seed=1)
+    found = u_probabilities(
+        dict(Comparer(records, rules).by_name), records, Allowed(records, rules), 20_000, seed=1
+    )
     values = frame["postcode"].dropna()
     made = [(a, b) for a, b in combinations(values, 2)]
     assert found["postcode"].comparable == pytest.approx(len(made) / (len(frame) * (len(frame) - 1) / 2))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, link
+from cdm_pipelines.linkage import LinkageModel, link, load_policy
 from cdm_pipelines.steps.linking.files import link_files, write_result
 
 POLICY = """
@@ -54,7 +54,7 @@ def test_the_share_of_every_stage_is_told_up_to_the_end(tmp_path: Path, policy: 
         [tmp_path / "people.csv"],
         policy,
         tmp_path / "out",
-        share=lambda stage, share: told.setdefault(stage, []).append(share),
+        progress=lambda stage, share: told.setdefault(stage, []).append(share),
     )
     assert list(told) == ["encode", "block", "compare", "fit", "score", "cluster"]
     assert all(shares == sorted(shares) and 0 <= shares[0] <= shares[-1] <= 1 for shares in told.values())
@@ -73,12 +73,12 @@ def test_an_interrupt_leaves_the_files_of_the_run_before(tmp_path: Path, policy:
 
     PEOPLE.iloc[:100].to_csv(file, index=False)
     with pytest.raises(KeyboardInterrupt):
-        link_files([file], policy, out, share=interrupt)
+        link_files([file], policy, out, progress=interrupt)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
 def test_files_are_written_all_or_none(tmp_path: Path, policy: Path) -> None:
-    result, out = link(PEOPLE, LinkagePolicy.load(policy)), tmp_path / "out"
+    result, out = link(PEOPLE, load_policy(policy)), tmp_path / "out"
     out.mkdir()
     unwritable = pd.DataFrame({"left_id": [object()]})
     with pytest.raises(Exception, match="object"):

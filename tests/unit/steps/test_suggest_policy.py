@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from cdm_pipelines.linkage import LinkageError, LinkagePolicy
+from cdm_pipelines.linkage import LinkageError, load_policy
 from cdm_pipelines.steps.linking.files import link_files
 from cdm_pipelines.steps.linking.suggest_policy import suggest_policy, write_policy
 from cdm_pipelines.steps.linking.suggested_policy import ROW_NUMBER, SuggestedPolicy
@@ -148,7 +148,7 @@ def test_what_was_chosen_is_told_in_words_and_stands_in_the_file(tmp_path: Path)
         assert part in told
     path = write_policy(suggested, tmp_path / "out")
     assert yaml.safe_load(path.read_text(encoding="utf-8"))["extends"] == "person"
-    assert LinkagePolicy.load(path).comparisons
+    assert load_policy(path).comparisons
     assert not any(value in path.read_text(encoding="utf-8") for value in ("Klaassen", "jan@x"))
 
 

@@ -4,7 +4,6 @@ Belongs here: counting candidate pairs in chunks, against the truth where there 
 belong here: making the pairs (blocking), or reading and writing files (steps).
 """
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
@@ -19,6 +18,7 @@ from cdm_pipelines.linkage.blocking.pairs import Allowed, Oversized, stream
 from cdm_pipelines.linkage.encode.records import Records, encode
 from cdm_pipelines.linkage.evaluate.truth import Codes, entities
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
+from cdm_pipelines.linkage.progress import Progress, silent
 
 Counts = npt.NDArray[np.int64]
 
@@ -102,7 +102,7 @@ def explain_blocking(
     policy: LinkagePolicy,
     *,
     truth: pd.DataFrame | None = None,
-    seen: Callable[[float], None] = lambda _: None,
+    progress: Progress = silent,
     threads: int | None = None,
 ) -> BlockingReport:
     """Count what the policy's blocking rules make of a table; nothing is compared.
@@ -114,7 +114,7 @@ def explain_blocking(
         policy: How it is linked.
         truth: A record id and an entity id per row: columns ``record_id`` (or the policy's id) and ``truth_id`` or
             ``cluster``, or any two columns in this order; ``source`` where ids repeat between sources.
-        seen: Told the share of the pairs that have been counted.
+        progress: Told the share of the pairs that have been counted, as the stage ``count``.
         threads: How many to use, all cores by default.
 
     Raises:
@@ -126,7 +126,7 @@ def explain_blocking(
     entity = None if truth is None else entities(records, truth, policy)
     rules = len(makers)
     made, new, true, new_true = (np.zeros(rules, dtype=np.int64) for _ in range(4))
-    for pairs in stream(makers, allowed, policy.chunk_pairs, seen):
+    for pairs in stream(makers, allowed, policy.chunk_pairs, progress, "count"):
         first = int(pairs.rules[0] & -pairs.rules[0].astype(np.int64)).bit_length() - 1
         made += _by_rule(pairs.rules, rules)
         new[first] += len(pairs.rules)

@@ -1,0 +1,1 @@
+"""What runs a linkage from end to end: an interface, and the engine of one process."""
