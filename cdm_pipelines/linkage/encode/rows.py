@@ -10,7 +10,7 @@ what a linkage keeps; they lie in rows in the order in which they came, and only
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +51,7 @@ class Piece:
     @classmethod
     def from_tables(cls, records: pa.Table, keys: pa.Table) -> Self:
         """What ``to_tables`` made."""
-        return cls(records, [_matrix(cast(pa.FixedSizeListArray, whole(column))) for column in keys.columns])
+        return cls(records, [_matrix(cast("pa.FixedSizeListArray", whole(column))) for column in keys.columns])
 
     def followed_by(self, other: Self) -> Self:
         """The rows of both."""
