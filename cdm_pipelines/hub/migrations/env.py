@@ -10,8 +10,10 @@ from sqlalchemy import Connection
 
 from cdm_pipelines.hub import schema_feed  # noqa: F401 - declares its tables
 from cdm_pipelines.hub.migrate import VERSION_SCHEMA, VERSION_TABLE
+from cdm_pipelines.hub.published import published
 from cdm_pipelines.hub.schema import metadata
 
+published()  # the tables of all canonical entities, those declared since among them
 _OURS = frozenset(table.schema for table in metadata.tables.values())
 
 
