@@ -14,7 +14,8 @@ INSTALLED := .venv/installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
-.PHONY: help demo up test lint benchmark benchmark-linkage benchmark-search benchmark-incremental lock clean venv
+.PHONY: help demo up test lint benchmark benchmark-linkage benchmark-search benchmark-incremental \
+	migration lock clean venv
 
 help: ## list these targets
 	@echo "Customer Data Management: extracts in, golden customers in PostgreSQL out."
@@ -49,6 +50,11 @@ benchmark-search: venv ## searching among 100,000 and a million customers: milli
 
 benchmark-incremental: venv ## a night on which little changed beside a full rebuild: seconds, memory
 	@$(BIN)/python -m benchmarks incremental $(ARGS) >/dev/null
+
+# On a hub of its own, made for this and removed again: the database that is in use is left alone.
+migration: venv ## write the hub's next migration from what hub.schema declares: make migration NAME="Add tickets"
+	@home=$$(mktemp -d) && trap '$(BIN)/python -m cdm_pipelines.hub.server stop "$$home"; rm -rf "$$home"' EXIT \
+		&& env -u CDM_DATABASE_URL CDM_HOME="$$home" $(BIN)/python -m cdm_pipelines.hub.migrate "$(NAME)"
 
 lock: venv ## bring requirements.lock in line with pyproject.toml
 	@$(BIN)/python -m venv .venv/lock

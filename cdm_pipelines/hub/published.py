@@ -105,24 +105,22 @@ def published() -> Mapping[str, PublishedTable]:
 
 @lru_cache(maxsize=1)
 def _published(declared: tuple[EntityDeclaration, ...]) -> Mapping[str, PublishedTable]:
-    for table in list(schema.metadata.tables.values()):
-        if table.info.get("entity", declared[0]) not in declared:
-            schema.metadata.remove(table)
+    for gone in set(schema.entity_tables) - set(declared):
+        schema.metadata.remove(schema.entity_tables.pop(gone))
     return {one.name: one for one in (*_MADE, *(_of_entity(each) for each in published_entities()))}
 
 
 def _of_entity(declared: EntityDeclaration) -> PublishedTable:
-    table = schema.metadata.tables.get(f"golden.{declared.table_name}")
+    table = schema.entity_tables.get(declared)
     if table is None:
+        if f"golden.{declared.table_name}" in schema.metadata.tables:
+            raise HubError(
+                f"The canonical entity {declared.entity} cannot be published as golden.{declared.table_name}: the "
+                "hub has another table of that name. Name another in table=…."
+            )
         table = schema.entity_table(declared)
-    elif table.info.get("entity") is not declared:
-        raise HubError(
-            f"The canonical entity {declared.entity} cannot be published as golden.{declared.table_name}: the hub "
-            "has another table of that name. Name another in table=…."
-        )
-    return PublishedTable(
-        table, Part.ROWS, Telling.ROWS if declared.told_as else None, declared.told_as, declared
-    )
+    told = Telling.ROWS if declared.told_as else None
+    return PublishedTable(table, Part.ROWS, told, declared.told_as, declared)
 
 
 def customers_of(name: str) -> Select[Any]:

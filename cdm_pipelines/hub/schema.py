@@ -198,6 +198,9 @@ Index(
     postgresql_where=provenance.c.decision_id.is_not(None),
 )
 
+entity_tables: dict[EntityDeclaration, Table] = {}
+"""The tables of canonical entities; `published.published` keeps them in step with what is declared."""
+
 
 def entity_table(declared: EntityDeclaration) -> Table:
     """The table of a canonical entity other than the party, as its declaration has it."""
@@ -214,16 +217,16 @@ def entity_table(declared: EntityDeclaration) -> Table:
         *(_canonical(attribute) for attribute in declared.attributes),
         schema="golden",
         comment=declared.description,
-        info={"entity": declared},
     )
     for name in (*(["golden_id"] if of_party else []), *declared.indexed):
         Index(None, table.c[name])
+    entity_tables[declared] = table
     return table
 
 
 for _declared in published_entities():
     entity_table(_declared)
-customer_order = metadata.tables[f"golden.{declaration(Entity.ORDER).table_name}"]
+customer_order = entity_tables[declaration(Entity.ORDER)]
 
 golden_id = Table(
     "golden_id",

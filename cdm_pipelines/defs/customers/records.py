@@ -68,4 +68,9 @@ def _description(family: Sequence[EntityDeclaration]) -> str:
     return f"Latest version of every {what} that a source ever delivered{party}; inactive ones are kept."
 
 
-RECORDS = [_asset(family) for family in families()]
+def records_assets() -> list[dg.AssetsDefinition]:
+    """One asset for each family of canonical entities."""
+    return [_asset(family) for family in families()]
+
+
+RECORDS = records_assets()
