@@ -160,6 +160,7 @@ Whose = OfItself | OfParty | OfParent | OfNobody
 RECORDS = "records"
 """Stands among the attributes of an event for the source records behind the customer."""
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_PRIVACY = re.compile(r"(user|system)(\.[a-z_]+)*")
 _STATE = ("active", "extract_date", "first_seen", "last_seen", "modified_at", "merged_into", "is_deleted")
 _FOUND = ("party_kind", "party_entity", "party_record_id", "golden_id", "invalid_attributes")
 _TAKEN = frozenset({"source", "entity", "record_id", *_STATE, *_FOUND})
@@ -207,12 +208,7 @@ class EntityDeclaration:
         self._named(self.entity, self.table_name, *([self.told_as] if self.told_as else []), *names)
         self._unique("attributes", names)
         self._known("indexed", self.indexed, names)
-        parts: tuple[Attribute | Input, ...] = (*self.attributes, *self.inputs)
-        for part in parts:
-            if part.entity is not self.entity:
-                self._refuse(f"{part.name} is an attribute of {part.entity}", f"Declare it of {self.entity}.")
-        for composite in self.inputs:
-            self._known(f"inputs[{composite.name}].yields", composite.yields, names)
+        self._check_parts(names)
         if isinstance(self.whose, OfItself):
             return
         if taken := sorted(_TAKEN & set(names)):
@@ -227,6 +223,19 @@ class EntityDeclaration:
                 self._refuse("whose.by is empty", "Name the attributes by which a row finds whose it is.")
         if self.told_as and not isinstance(self.whose, OfParty):
             self._refuse("told_as is set, but its rows name no party", "Remove it, or set whose=OfParty(…).")
+
+    def _check_parts(self, names: list[str]) -> None:
+        parts: tuple[Attribute | Input, ...] = (*self.attributes, *self.inputs)
+        for part in parts:
+            if part.entity is not self.entity:
+                self._refuse(f"{part.name} is an attribute of {part.entity}", f"Declare it of {self.entity}.")
+            if not _PRIVACY.fullmatch(part.privacy):
+                self._refuse(
+                    f"{part.name} has the privacy category {part.privacy!r}",
+                    "Use a key of the Fides taxonomy, such as user.contact.email.",
+                )
+        for composite in self.inputs:
+            self._known(f"inputs[{composite.name}].yields", composite.yields, names)
 
     @property
     def table_name(self) -> str:
