@@ -103,6 +103,18 @@ def published() -> Mapping[str, PublishedTable]:
     return _published(declarations())
 
 
+def published_table(name: str) -> PublishedTable:
+    """The published table of that name.
+
+    Raises:
+        HubError: There is none.
+    """
+    known = published()
+    if name not in known:
+        raise HubError(f"{name} is not a published table; choose from {', '.join(known)}")
+    return known[name]
+
+
 @lru_cache(maxsize=1)
 def _published(declared: tuple[EntityDeclaration, ...]) -> Mapping[str, PublishedTable]:
     for gone in set(schema.entity_tables) - set(declared):
@@ -134,19 +146,17 @@ def customers_of(name: str) -> Select[Any]:
     Raises:
         HubError: No published table has that name.
     """
-    known = published()
-    if name not in known:
-        raise HubError(f"{name} is not a published table; choose from {', '.join(known)}")
-    table: FromClause = known[name].table
-    found, entity = select(*known[name].table.primary_key), known[name].entity
+    own = published_table(name)
+    table: FromClause = own.table
+    found, entity = select(*own.table.primary_key), own.entity
     while entity is not None and isinstance(entity.whose, OfParent):
-        parent = known[declaration(entity.whose.entity).table_name]
+        parent = published_table(declaration(entity.whose.entity).table_name)
         above = parent.table.alias()
         same = [table.c[mine] == above.c[theirs] for mine, theirs in entity.whose.by]
         found = found.join_from(table, above, and_(table.c.source == above.c.source, *same))
         table, entity = above, parent.entity
     if "golden_id" not in table.c:
         return found.add_columns(cast(null(), Uuid).label("golden_id")).where(false())
-    if "golden_id" not in known[name].key:
+    if "golden_id" not in own.key:
         found = found.add_columns(table.c.golden_id)
     return found.where(table.c.golden_id.is_not(None)).distinct()

@@ -5,6 +5,7 @@ The entity is declared here and nowhere else; no other file of the project knows
 
 import csv
 import datetime as dt
+import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.hub.publish import PublishResult, promote
 from cdm_pipelines.hub.published import customers_of, published
 from cdm_pipelines.settings import Settings, load_settings
+from cdm_pipelines.steps.customers.export import export_table
 from cdm_pipelines.steps.customers.publication import stage_customers
 from cdm_pipelines.steps.days.records import build_records
 from cdm_pipelines.steps.days.source_day import process_day
@@ -314,6 +316,12 @@ def test_published_in_full_then_in_part(company: Company) -> None:
     rows = outcome(company)
     assert company.publish(rebuild=True).publication_id is None
     assert outcome(company) == rows
+    file = company.versions / "tickets.jsonl"
+    assert export_table(company.settings, file, "jsonl", "service_ticket") == 5
+    assert (
+        json.loads(file.read_text(encoding="utf-8").splitlines()[0])["opened_at"]
+        == "2026-06-01T09:30:00.000Z"
+    )
 
 
 def test_a_merge_moves_the_rows(company: Company) -> None:
