@@ -3,6 +3,7 @@
 import copy
 import pickle
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -140,3 +141,16 @@ def test_an_entity_is_declared_once() -> None:
     declare(article())
     with pytest.raises(DeclarationError, match="article: is declared already"):
         declare(article())
+
+
+def test_the_guide_declares_an_entity() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "add-an-entity.md").read_text(encoding="utf-8")
+    code = guide.split("```python\n")[1].split("```")[0]
+    names: dict[str, Any] = {}
+    exec(compile(code, "docs/add-an-entity.md", "exec"), names)
+    declared = declaration(names["SERVICE_TICKET"])
+    try:
+        assert declared.privacy == ("user.behavior", "user.contact.email")
+        assert declared.compared == {"ticket_id", "party_id"}
+    finally:
+        withdraw(declared.entity)
