@@ -15,7 +15,8 @@ DOCS := .venv/docs
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
-.PHONY: help demo up test test-fast test-thorough lint docs benchmark benchmark-linkage benchmark-search benchmark-incremental lock clean venv
+.PHONY: help demo up test test-fast test-thorough lint docs benchmark benchmark-linkage benchmark-search \
+	benchmark-incremental migration lock clean venv
 
 help: ## list these targets
 	@echo "Customer Data Management: extracts in, golden customers in PostgreSQL out."
@@ -61,6 +62,11 @@ docs: venv $(DOCS)/installed ## build the documentation site into site/, after i
 	@$(BIN)/python -m handbook --write
 	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
 	@echo "Written: site/index.html"
+
+# On a hub of its own, made for this and removed again: the database that is in use is left alone.
+migration: venv ## write the hub's next migration from what hub.schema declares: make migration NAME="Add tickets"
+	@home=$$(mktemp -d) && trap '$(BIN)/python -m cdm_pipelines.hub.server stop "$$home"; rm -rf "$$home"' EXIT \
+		&& env -u CDM_DATABASE_URL CDM_HOME="$$home" $(BIN)/python -m cdm_pipelines.hub.migrate "$(NAME)"
 
 lock: venv ## bring the lock files in line with pyproject.toml
 	@$(BIN)/python -m venv .venv/lock

@@ -168,11 +168,14 @@ def _as_uuid(text: str) -> UUID | None:
 def export_golden(
     format: Annotated[ExportFormat, typer.Option(help="File format.")] = ExportFormat.CSV,  # noqa: A002 - the option's name
     out: Annotated[Path, typer.Option(help="File to write; named after the format when left out.")] = Path(),
+    table: Annotated[str, typer.Option(help="Published table: customer, customer_order, …")] = "customer",
 ) -> None:
-    """Export all golden customers."""
-    from cdm_pipelines.steps.customers.export import export_customers  # noqa: PLC0415
+    """Export all golden customers, or another published table."""
+    from cdm_pipelines.steps.customers.export import export_table  # noqa: PLC0415
 
-    target = writable(out if out != Path() else Path(f"customers.{format}"))
+    what = "customers" if table == "customer" else f"rows of {table}"
+    name = "customers" if table == "customer" else table
+    target = writable(out if out != Path() else Path(f"{name}.{format}"))
     with told_to_people():
-        rows = export_customers(settings(), target, str(format))
-    console.print(f"{rows:,} customers written to {target}", markup=False)
+        rows = export_table(settings(), target, str(format), table)
+    console.print(f"{rows:,} {what} written to {target}", markup=False)

@@ -5,9 +5,18 @@ anything that the contracts and the canonical model do not say already.
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 
-from cdm_pipelines.contracts.canonical import ATTRIBUTES, Attribute, Entity, targets
+from cdm_pipelines.contracts.canonical import (
+    Attribute,
+    EntityDeclaration,
+    OfItself,
+    OfNobody,
+    OfParent,
+    OfParty,
+    declaration,
+    declarations,
+    targets,
+)
 from cdm_pipelines.contracts.model import Column, PartyKind, SourceContract
 
 Origin = tuple[str, str, str]
@@ -29,7 +38,8 @@ def lineage(contracts: Iterable[SourceContract]) -> dict[str, list[Origin]]:
         for column, path in contract.mapped():
             for attribute in _fed(path, contract):
                 found.setdefault(attribute, set()).add((contract.source, contract.entity, column.name))
-    return {a.path: sorted(found[a.path]) for a in ATTRIBUTES if a.path in found}
+    paths = (attribute.path for one in declarations() for attribute in one.attributes)
+    return {path: sorted(found[path]) for path in paths if path in found}
 
 
 def render_dictionary(contracts: Sequence[SourceContract]) -> str:
@@ -60,17 +70,31 @@ def _fed(path: str, contract: SourceContract) -> list[str]:
 def _canonical_part(contracts: Sequence[SourceContract]) -> list[str]:
     origins = lineage(contracts)
     parts = ["## Canonical columns"]
-    for entity, attributes in groupby(ATTRIBUTES, key=lambda attribute: attribute.entity):
-        parts.append(f"### {entity}")
-        if entity == Entity.PARTY:
-            parts.append("What is golden is shown to consumers as a column of `golden.customer`.")
-        rows = [_canonical_row(attribute, origins.get(attribute.path, [])) for attribute in attributes]
-        parts.append(_table(("Column", "Type", "Meaning", "Golden", "Privacy", "Comes from"), rows))
+    for one in declarations():
+        rows = [_canonical_row(attribute, origins.get(attribute.path, [])) for attribute in one.attributes]
+        heading = ("Column", "Type", "Meaning", "Golden", "Privacy", "Comes from")
+        parts += [f"### {one.entity}", f"{one.description} {_published_as(one)}", _table(heading, rows)]
     return parts
 
 
+def _published_as(one: EntityDeclaration) -> str:
+    """Where consumers find an entity, and by what a row finds its customer."""
+    match one.whose:
+        case OfItself():
+            return f"What is golden is shown to consumers as a column of `golden.{one.table_name}`."
+        case OfParty(by):
+            names = ", or else by ".join(f"`{mine}`" for mine, _ in by)
+            whose = f"a row finds its customer (`golden_id`) by {names}"
+        case OfParent(parent, by):
+            names = ", ".join(f"`{mine}`" for mine, _ in by)
+            whose = f"a row is the customer's whose {declaration(parent).words} it names by {names}"
+        case OfNobody():
+            whose = "a row is no customer's"
+    return f"Published as `golden.{one.table_name}`; {whose}."
+
+
 def _canonical_row(attribute: Attribute, origins: Sequence[Origin]) -> tuple[str, ...]:
-    golden = "yes" if attribute.golden and attribute.entity == Entity.PARTY else ""
+    golden = "yes" if attribute.golden and isinstance(declaration(attribute.entity).whose, OfItself) else ""
     sources = ", ".join(f"`{source}/{entity}`.`{column}`" for source, entity, column in origins)
     return (
         f"`{attribute.name}`",

@@ -6,6 +6,7 @@ Does not belong here: the limits (``policies/checks.yaml``) or the decision to s
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from sqlalchemy import Connection, text
 
@@ -13,6 +14,7 @@ from cdm_pipelines.hub import schema
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.load import without_data
 from cdm_pipelines.hub.publish import Staged, published_rows, staged_tables
+from cdm_pipelines.hub.published import PublishedTable, published
 
 
 @dataclass(frozen=True)
@@ -190,24 +192,26 @@ _QUESTIONS = (
            SELECT FROM staging.golden_id AS new WHERE new.golden_id = old.golden_id)""",
         whole=True,
     ),
-    _Question(
-        "referential_integrity",
-        "orders name a customer that is not staged",
-        ("customer", "customer_order"),
-        """SELECT count(*) FROM staging.customer_order AS o WHERE golden_id IS NOT NULL AND NOT EXISTS (
-           SELECT FROM staging.customer AS c WHERE c.golden_id = o.golden_id)""",
-        whole=True,
-    ),
-    _Question(
-        "referential_integrity",
-        "orders name a customer that will be no more",
-        ("customer", "customer_order"),
-        f"""SELECT count(*) FROM staging.customer_order AS o WHERE golden_id IS NOT NULL
-            AND NOT EXISTS (SELECT FROM staging.customer AS c WHERE c.golden_id = o.golden_id)
-            AND NOT EXISTS (SELECT {_UNTOUCHED} AND g.golden_id = o.golden_id)""",  # noqa: S608 - our own words
-        whole=False,
-    ),
 )
+
+
+def _of_entity(known: PublishedTable) -> Iterator[_Question]:
+    """What must hold of a table whose rows carry their golden customer, or none."""
+    if known.entity is None or not known.of_customer:
+        return
+    named = f"""SELECT count(*) FROM staging.{known.name} AS o WHERE golden_id IS NOT NULL
+        AND NOT EXISTS (SELECT FROM staging.customer AS c WHERE c.golden_id = o.golden_id)"""  # noqa: S608 - names of our own tables
+    tables = ("customer", known.name)
+    for ends, sql, whole in (
+        ("is not staged", named, True),
+        (
+            "will be no more",
+            f"{named} AND NOT EXISTS (SELECT {_UNTOUCHED} AND g.golden_id = o.golden_id)",
+            False,
+        ),
+    ):
+        text = f"{known.entity.plural} name a customer that {ends}"
+        yield _Question("referential_integrity", text, tables, sql, whole=whole)
 
 
 def audit(connection: Connection, records: int) -> list[Problem]:
@@ -267,7 +271,8 @@ def _problems(connection: Connection, records: int, waiting: Staged) -> Iterator
         what = f"{records:,} source records, but {crossed:,} rows in the crosswalk"
         yield Problem("reconciliation", abs(crossed - records), what)
     with without_data("auditing"):
-        for question in _QUESTIONS:
+        of_entities = chain.from_iterable(map(_of_entity, published().values()))
+        for question in (*_QUESTIONS, *of_entities):
             asked = question.whole in (None, not waiting.in_part)
             if asked and all(table in waiting.rows for table in question.tables):
                 count = int(connection.scalar(text(question.sql)) or 0)

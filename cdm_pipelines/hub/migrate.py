@@ -9,6 +9,7 @@ The version is kept in a schema of its own, so that the schemas which department
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +32,21 @@ VERSIONS = Path(__file__).with_name("migrations") / "versions"
 _LOCK = 0x63646D  # "cdm": the key of the advisory lock under which one process at a time migrates
 
 
-def migrate(engine: Engine) -> None:
+def migrate(engine: Engine, folder: Path = VERSIONS) -> None:
     """Bring the hub to the newest version; does nothing when it is there already.
 
     Safe to call from several processes at once: one migrates, the others wait and find the work done. All
     steps run in one transaction, so a failure leaves the database as it was.
 
+    Args:
+        engine: Of the hub.
+        folder: Of migrations beside the project's own.
+
     Raises:
         HubError: the database was made by a newer version of this project.
     """
     with _exclusive(engine) as connection:
-        config = _config(connection)
+        config = _config(connection, folder)
         current, script = version(connection), ScriptDirectory.from_config(config)
         if current == script.get_current_head():
             return
@@ -87,14 +92,28 @@ def write_revision(engine: Engine, message: str, folder: Path = VERSIONS) -> Pat
     """Write the next migration from the differences between a migrated database and ``hub.schema``.
 
     To be read and completed by a person before it is committed: a renamed column, for one, looks like a
-    dropped and an added one. On the command line: ``python -m cdm_pipelines.hub.migrate "What it does"``.
+    dropped and an added one. On the command line: ``make migration NAME="What it does"``.
     """
     with _exclusive(engine) as connection:
         config = _config(connection, folder)
         count = sum(1 for _ in ScriptDirectory.from_config(config).walk_revisions())
         number = f"{count + 1:04d}"
+        if find_spec("ruff"):  # part of the development environment
+            _formatted_by_ruff(config)
         command.revision(config, message, autogenerate=True, rev_id=number, version_path=str(folder))
     return next(folder.glob(f"v{number}_*.py"))
+
+
+def _formatted_by_ruff(config: Config) -> None:
+    """Lay out what is written as the project does."""
+    config.set_section_option("post_write_hooks", "hooks", "order,layout")
+    for hook, options in (("order", "check --select I --fix"), ("layout", "format")):
+        for name, value in (
+            ("type", "module"),
+            ("module", "ruff"),
+            ("options", f"{options} --quiet REVISION_SCRIPT_FILENAME"),
+        ):
+            config.set_section_option("post_write_hooks", f"{hook}.{name}", value)
 
 
 def _config(connection: Connection, folder: Path = VERSIONS) -> Config:
@@ -120,11 +139,14 @@ def _exclusive(engine: Engine) -> Iterator[Connection]:
 
 def main(arguments: list[str], folder: Path = VERSIONS) -> int:
     """Write a migration against the hub of the settings: what a change of ``hub.schema`` ends with."""
-    if len(arguments) != 1:
-        sys.stderr.write('usage: python -m cdm_pipelines.hub.migrate "What the migration does"\n')
+    if len(arguments) != 1 or not arguments[0].strip():
+        sys.stderr.write('usage: make migration NAME="What the migration does"\n')
         return 2
     with open_hub(load_settings()) as engine:
-        migrate(engine)
+        migrate(engine, folder)
+        if not differences(engine):
+            sys.stderr.write("hub.schema and the migrations agree: there is nothing to write.\n")
+            return 1
         sys.stdout.write(f"{write_revision(engine, arguments[0], folder)}\n")
     return 0
 

@@ -11,30 +11,39 @@ publications overlap. Positions have gaps where a publication was undone; reader
 from sqlalchemy import Connection, Table, text
 from sqlalchemy.schema import DropTable
 
+from cdm_pipelines.contracts.entity import RECORDS
 from cdm_pipelines.hub import schema as hub
+from cdm_pipelines.hub.published import PublishedTable, Telling
 from cdm_pipelines.hub.schema_feed import staged_event
+
+__all__ = ["CHANNEL", "RECORDS", "append", "note"]
 
 CHANNEL = "cdm_feed"
 """Channel of LISTEN and NOTIFY; the payload is the last position."""
-RECORDS = "records"
-"""Stands among the attributes of a change for the source records behind the customer."""
 
 _BOOKKEEPING = {"golden_id", "record_count", "source_count", "first_seen", "last_seen"}
 _ATTRIBUTES = tuple(column.name for column in hub.customer.columns if column.name not in _BOOKKEEPING)
 
 
-def note(connection: Connection, table: Table, difference: Table) -> None:
+def note(connection: Connection, known: PublishedTable, difference: Table) -> None:
     """Remember how customers will change, before a published table is made equal to its staged version.
 
     Args:
         connection: In the transaction that publishes.
-        table: The published table; what is not about customers is passed over.
+        known: The published table; what nobody is told of is passed over.
         difference: Keys and kind (inserted, updated, deleted) of the rows of the table that differ.
     """
-    query = {"customer": _VALUES, "crosswalk": _MEMBERS}.get(table.name)
-    if query is not None:
-        _ready(connection)
-        connection.execute(text(f"INSERT INTO noted_{table.name} {query.format(difference=difference.name)}"))
+    if known.told is None:
+        return
+    _ready(connection)
+    match known.told:
+        case Telling.VALUES:
+            query = _VALUES.format(difference=difference.name)
+        case Telling.MEMBERS:
+            query = _MEMBERS.format(difference=difference.name)
+        case Telling.ROWS:
+            query = _rows_of(known, difference)
+    connection.execute(text(f"INSERT INTO noted_{known.told} {query}"))
 
 
 def append(connection: Connection, publication: int | None) -> None:
@@ -58,7 +67,7 @@ def append(connection: Connection, publication: int | None) -> None:
 
 def _ready(connection: Connection) -> None:
     """Make what is missing of the tables that :data:`_APPEND` reads, empty."""
-    for name in ("customer", "crosswalk"):
+    for name in Telling:
         columns = "golden_id uuid, changes jsonb"
         connection.execute(
             text(f"CREATE TEMPORARY TABLE IF NOT EXISTS noted_{name} ({columns}) ON COMMIT DROP")
@@ -105,6 +114,21 @@ SELECT golden_id, ('{{{{' || {_pair(RECORDS, "old.members", "new.members")} || '
 FROM old JOIN new USING (golden_id) WHERE old.members <> new.members
 """  # noqa: S608 - names of our own tables and columns
 
+
+def _rows_of(known: PublishedTable, difference: Table) -> str:
+    """SQL for the customers whose rows of an entity differ, with fingerprints of the rows that do."""
+    keys = ", ".join(known.key)
+    order = ", ".join(f'{name} COLLATE "C"' for name in known.key)
+    of = f"""SELECT golden_id, string_agg(to_jsonb(t)::text, ',' ORDER BY {order}) AS rows
+             FROM {difference.name} JOIN {{version}}.{known.name} AS t USING ({keys})
+             WHERE golden_id IS NOT NULL GROUP BY golden_id"""  # noqa: S608 - names of our own tables and columns
+    return f"""
+    WITH old AS ({of.format(version="golden")}), new AS ({of.format(version="staging")})
+    SELECT golden_id, ('{{' || {_pair(known.told_as, "old.rows", "new.rows")} || '}}')::jsonb
+    FROM old FULL JOIN new USING (golden_id)
+    """  # noqa: S608 - names of our own tables and columns
+
+
 _NAME = """(SELECT uuid_send(hub_id) || int8send(:publication) FROM ops.feed)
     || uuid_send(golden_id) || convert_to(event, 'UTF8')"""
 _EVENT_ID = f"encode(set_byte(set_byte(substr(sha256({_NAME}), 1, 16), 6, 128), 8, 128), 'hex')::uuid"
@@ -116,10 +140,13 @@ WITH happened AS (
     SELECT golden_id, event, related_id, reason, evidence, :publication, {_EVENT_ID}
     FROM staging.event ORDER BY golden_id
     RETURNING golden_id, event, event_id, related_id),
+noted_entities AS (
+    SELECT golden_id, jsonb_object_agg(key, value) AS changes FROM noted_rows, jsonb_each(changes)
+    WHERE NOT EXISTS (SELECT FROM staging.event WHERE event.golden_id = noted_rows.golden_id) GROUP BY golden_id),
 changed AS (
-    SELECT golden_id, 'changed' AS event,
-           coalesce(noted_customer.changes, '{{}}') || coalesce(noted_crosswalk.changes, '{{}}') AS changes
-    FROM noted_customer FULL JOIN noted_crosswalk USING (golden_id)),
+    SELECT golden_id, 'changed' AS event, coalesce(noted_values.changes, '{{}}')
+           || coalesce(noted_members.changes, '{{}}') || coalesce(noted_entities.changes, '{{}}') AS changes
+    FROM noted_values FULL JOIN noted_members USING (golden_id) FULL JOIN noted_entities USING (golden_id)),
 told AS (
     SELECT golden_id, event, event_id, related_id, NULL::jsonb AS changes FROM happened
     UNION ALL SELECT golden_id, event, {_EVENT_ID}, NULL, changes FROM changed)

@@ -13,6 +13,7 @@ are compared, and what is staged of other tables is put in the place of the rows
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from uuid import UUID, uuid4
 
 import pyarrow as pa
@@ -44,19 +45,15 @@ from cdm_pipelines.hub import publication as publications
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.load import copy_table, without_data
 from cdm_pipelines.hub.publication import Publication
-from cdm_pipelines.hub.schema import OF_CUSTOMERS, PUBLISHED, staged, version
+from cdm_pipelines.hub.published import PublishedTable, published
+from cdm_pipelines.hub.schema import staged, version
 from cdm_pipelines.hub.schema_feed import staged_event
 
 _LOCK = (
     0x63646D70  # "cdmp": the key of the advisory lock under which one process at a time stages or publishes
 )
-_PUBLISHED = {table.name: table for table in PUBLISHED}
 TOUCHED = Table("touched", MetaData(), Column("golden_id", Uuid, primary_key=True), schema="staging")
 """The customers that are staged, where not all are."""
-_STAGED = {name: table.to_metadata(MetaData(), schema="staging") for name, table in _PUBLISHED.items()} | {
-    staged_event.name: staged_event,
-    TOUCHED.name: TOUCHED,
-}
 
 
 @dataclass(frozen=True)
@@ -119,10 +116,10 @@ def stage(engine: Engine, tables: Mapping[str, pa.Table | Iterable[pa.Table]]) -
 
     Args:
         engine: Of a migrated hub.
-        tables: Per published table (``customer``, ``crosswalk``, ``provenance``, ``golden_id``, and when
-            there are orders ``customer_order``, ``order_line``, ``payment``) its whole content, in one piece
-            or in several. A table that is left out will stay as it is published. Beside them ``event``: what
-            happened to golden ids, which is added to what happened before.
+        tables: Per published table (``customer``, ``crosswalk``, ``provenance``, ``golden_id``, and those of
+            canonical entities: ``customer_order``, …) its whole content, in one piece or in several. A table
+            that is left out will stay as it is published. Beside them ``event``: what happened to golden ids,
+            which is added to what happened before.
 
     Raises:
         HubError: a table is unknown, has other columns than the published one, or a value does not fit.
@@ -151,7 +148,8 @@ class Staging:
         _lock(connection)
         self._connection = connection
         self._rows: dict[str, int] = {}
-        for table in _STAGED.values():
+        self._tables = _staging_tables()
+        for table in self._tables.values():
             connection.execute(DropTable(table, if_exists=True))
         connection.execute(delete(staged))
         if touched is not None:
@@ -159,20 +157,21 @@ class Staging:
 
     def begin(self, name: str) -> None:
         """Make the staging table, empty."""
-        if name not in _STAGED:
-            raise HubError(f"{name} is not a published table; choose from {', '.join(_STAGED)}")
-        if name in _PUBLISHED:
-            like = f"{_PUBLISHED[name].schema}.{name}"
+        if name not in self._tables:
+            raise HubError(f"{name} is not a published table; choose from {', '.join(self._tables)}")
+        known = published().get(name)
+        if known is not None:
+            like = f"{known.table.schema}.{name}"
             self._connection.execute(text(f"CREATE UNLOGGED TABLE staging.{name} (LIKE {like})"))
         else:
-            _STAGED[name].create(self._connection)
+            self._tables[name].create(self._connection)
         self._rows[name] = 0
 
     def add(self, name: str, piece: pa.Table) -> None:
         """Append rows; columns in any order, by the names of the published table."""
         if name not in self._rows:
             self.begin(name)
-        expected = {column.name for column in _STAGED[name].columns}
+        expected = {column.name for column in self._tables[name].columns}
         given = set(piece.schema.names)
         if given != expected:
             missing, unknown = sorted(expected - given), sorted(given - expected)
@@ -186,7 +185,9 @@ class Staging:
         """Write down what is staged, and what it was made from."""
         token = uuid4()
         for name, rows in self._rows.items():
-            keys = ", ".join(column.name for column in _STAGED[name].primary_key or _STAGED[name].columns)
+            keys = ", ".join(
+                column.name for column in self._tables[name].primary_key or self._tables[name].columns
+            )
             self._connection.execute(text(f"ANALYZE staging.{name} ({keys})"))
             self._connection.execute(
                 insert(staged).values(
@@ -240,12 +241,12 @@ def promote(engine: Engine, token: UUID | None = None) -> PublishResult:
             )
         publication = publications.begin(connection)
         changes = {}
-        for name, table in _PUBLISHED.items():
+        for name, known in published().items():
             if waiting is not None and name in waiting.rows:
-                changes[name] = _apply(connection, table, waiting, publication)
+                changes[name] = _apply(connection, known, waiting, publication)
                 connection.execute(DropTable(_staging_table(name)))
             else:
-                changes[name] = Change(0, 0, 0, published_rows(connection, table))
+                changes[name] = Change(0, 0, 0, published_rows(connection, known.table))
         connection.execute(DropTable(TOUCHED, if_exists=True))
         connection.execute(delete(staged))
         if waiting is not None:
@@ -265,8 +266,11 @@ def published_from(connection: Connection) -> Mapping[str, str]:
     return found or {}
 
 
-def _apply(connection: Connection, table: Table, waiting: Staged, publication: Publication) -> Change:
+def _apply(
+    connection: Connection, known: PublishedTable, waiting: Staged, publication: Publication
+) -> Change:
     """Make a table equal to its staged version, touching only what differs."""
+    table, keys = known.table, known.key
     new, rows = _staging_table(table.name), waiting.rows[table.name]
     before = published_rows(connection, table) if waiting.in_part else 0
     columns = [column.name for column in table.columns]
@@ -274,12 +278,11 @@ def _apply(connection: Connection, table: Table, waiting: Staged, publication: P
         change = _fill(connection, table, new, rows) if rows else Change(0, 0, 0, 0)
         history.begin_all(connection, table.name, publication)
         return change
-    difference = _differences(connection, table, new, in_part=waiting.in_part)
-    outbox.note(connection, table, difference)
+    difference = _differences(connection, known, new, in_part=waiting.in_part)
+    outbox.note(connection, known, difference)
     history.keep(connection, table.name, publication)
     kinds = select(difference.c.kind, func.count()).group_by(difference.c.kind)
     counts = {str(kind): int(count) for kind, count in connection.execute(kinds)}
-    keys = [column.name for column in table.primary_key]
     of_old = [table.c[name] == difference.c[name] for name in keys]
     of_new = [new.c[name] == difference.c[name] for name in keys]
     if "deleted" in counts:
@@ -299,12 +302,12 @@ def _apply(connection: Connection, table: Table, waiting: Staged, publication: P
     return Change(inserted, updated, deleted, rows - inserted - updated)
 
 
-def _differences(connection: Connection, old: Table, new: Table, *, in_part: bool) -> Table:
+def _differences(connection: Connection, known: PublishedTable, new: Table, *, in_part: bool) -> Table:
     """A temporary table of the keys of rows that differ, found in one pass over both versions.
 
     In part, the former version is that of the touched customers; of a table that is not theirs nothing is taken away.
     """
-    keys = [column.name for column in old.primary_key]
+    old, keys = known.table, known.key
     difference = Table(
         f"difference_{old.name}",
         MetaData(),
@@ -315,7 +318,7 @@ def _differences(connection: Connection, old: Table, new: Table, *, in_part: boo
     difference.create(connection)
     values = [column.name for column in old.columns if column.name not in keys]
     before: FromClause = old
-    if in_part and old in OF_CUSTOMERS:
+    if in_part and known.whole_customers:
         before = select(old).where(old.c.golden_id.in_(select(TOUCHED.c.golden_id))).subquery("before")
     missing, gone = before.c[keys[0]].is_(None), new.c[keys[0]].is_(None)
     changed = tuple_(*(before.c[name] for name in values)).is_distinct_from(
@@ -327,7 +330,7 @@ def _differences(connection: Connection, old: Table, new: Table, *, in_part: boo
             *(func.coalesce(before.c[name], new.c[name]) for name in keys),
             case((missing, "inserted"), (gone, "deleted"), else_="updated"),
         )
-        .select_from(new.join(before, same, isouter=True, full=not in_part or old in OF_CUSTOMERS))
+        .select_from(new.join(before, same, isouter=True, full=not in_part or known.whole_customers))
         .where(or_(missing, gone, changed))
     )
     connection.execute(insert(difference).from_select([*keys, "kind"], found))
@@ -370,8 +373,22 @@ def published_rows(connection: Connection, table: Table) -> int:
     return int(connection.scalar(select(func.count()).select_from(table)) or 0)
 
 
+def _staging_tables() -> dict[str, Table]:
+    """Every table that may be in ``staging``."""
+    copies = {name: _staging_table(name) for name in published()}
+    return copies | {staged_event.name: staged_event, TOUCHED.name: TOUCHED}
+
+
 def _staging_table(name: str) -> Table:
-    return _STAGED[name]
+    known = published().get(name)
+    if known is None:
+        return {staged_event.name: staged_event, TOUCHED.name: TOUCHED}[name]
+    return _copy(known.table)
+
+
+@cache
+def _copy(table: Table) -> Table:
+    return table.to_metadata(MetaData(), schema="staging")
 
 
 def _lock(connection: Connection) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.types import BigInteger, Boolean, Date, DateTime, Integer, Numer
 
 from cdm_pipelines.hub import schema as hub
 from cdm_pipelines.hub.load import read_batches, read_table
+from cdm_pipelines.hub.published import published_table
 
 Row = dict[str, object]
 
@@ -123,16 +124,30 @@ def largest_customers(connection: Connection, limit: int = 5, *, across: bool = 
     return _rows(connection, query.limit(limit))
 
 
-def export_customers(connection: Connection) -> Generator[pa.Table, None, None]:
-    """All golden customers in order of golden id, streamed: memory does not grow with their number."""
-    names = ", ".join(f'"{column.name}"' for column in hub.customer.columns)
-    query = f"SELECT {names} FROM golden.customer ORDER BY golden_id"  # noqa: S608 - names of our own columns
-    yield from read_batches(connection, query, customer_schema())
+def export_table(connection: Connection, name: str) -> Generator[pa.Table, None, None]:
+    """All rows of a published table in order of its key, streamed: memory does not grow with their number.
+
+    Raises:
+        HubError: No published table has that name.
+    """
+    known = published_table(name)
+    names = ", ".join(f'"{column.name}"' for column in known.table.columns)
+    query = f"SELECT {names} FROM {known.table.fullname} ORDER BY {', '.join(known.key)}"  # noqa: S608 - our own names
+    yield from read_batches(connection, query, table_schema(name))
+
+
+def table_schema(name: str) -> pa.Schema:
+    """Names and types of the exported rows of a published table; decimals, ids and JSON as text.
+
+    Raises:
+        HubError: No published table has that name.
+    """
+    return pa.schema([(column.name, _arrow_type(column)) for column in published_table(name).table.columns])
 
 
 def customer_schema() -> pa.Schema:
-    """Names and types of exported customers; decimals as text."""
-    return pa.schema([(column.name, _arrow_type(column)) for column in hub.customer.columns])
+    """Names and types of exported customers."""
+    return table_schema("customer")
 
 
 def read_registry(connection: Connection, schema: pa.Schema) -> pa.Table:

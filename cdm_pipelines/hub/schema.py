@@ -1,7 +1,7 @@
 """The tables of the hub, derived from the canonical model (R2).
 
-Belongs here: schemas, tables, columns, comments and indexes. Does not belong here: steps between versions
-(``migrations``), loading (``load``), publishing (``publish``).
+Belongs here: schemas, tables, columns, comments and indexes. Does not belong here: what is published of them
+(``published``), steps between versions (``migrations``), loading (``load``), publishing (``publish``).
 
 ``golden`` is what departments read, ``identity`` what makes golden ids last, ``ops`` what was done when,
 ``staging`` the next version while it is checked; staging tables come and go with a publication and are not
@@ -9,7 +9,6 @@ declared. There are no foreign keys: every publication is audited as a whole bef
 row would cost more than loading it.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -33,7 +32,16 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import TypeEngine
 
-from cdm_pipelines.contracts.canonical import Attribute, Entity, ValueType, attributes
+from cdm_pipelines.contracts.canonical import (
+    Attribute,
+    Entity,
+    EntityDeclaration,
+    OfParty,
+    ValueType,
+    attributes,
+    declaration,
+    published_entities,
+)
 
 SCHEMAS = {
     "golden": "Golden customers, and where their values come from.",
@@ -190,32 +198,35 @@ Index(
     postgresql_where=provenance.c.decision_id.is_not(None),
 )
 
+entity_tables: dict[EntityDeclaration, Table] = {}
+"""The tables of canonical entities; `published.published` keeps them in step with what is declared."""
 
-def _transaction(name: str, entity: Entity, comment: str, more: Sequence[Column[Any]] = ()) -> Table:
-    return Table(
-        name,
+
+def entity_table(declared: EntityDeclaration) -> Table:
+    """The table of a canonical entity other than the party, as its declaration has it."""
+    customer_of = column(
+        "golden_id", Uuid, f"{_GOLDEN_ID} Empty when the source names nobody known.", _IDENTIFIER
+    )
+    of_party = isinstance(declared.whose, OfParty)
+    table = Table(
+        declared.table_name,
         metadata,
         *_record_key(key=True),
-        *more,
+        *([customer_of] if of_party else []),
         column("active", Boolean, "Whether the source still keeps the record.", nullable=False),
-        *(_canonical(attribute) for attribute in attributes(entity)),
+        *(_canonical(attribute) for attribute in declared.attributes),
         schema="golden",
-        comment=comment,
+        comment=declared.description,
     )
+    for name in (*(["golden_id"] if of_party else []), *declared.indexed):
+        Index(None, table.c[name])
+    entity_tables[declared] = table
+    return table
 
 
-customer_order = _transaction(
-    "customer_order",
-    Entity.ORDER,
-    "Orders of all sources with the golden customer who placed them.",
-    [column("golden_id", Uuid, f"{_GOLDEN_ID} Empty when the source names nobody known.", _IDENTIFIER)],
-)
-Index(None, customer_order.c.golden_id)
-Index(None, customer_order.c.order_id)
-order_line = _transaction("order_line", Entity.ORDER_LINE, "Lines of orders.")
-Index(None, order_line.c.order_id)
-payment = _transaction("payment", Entity.PAYMENT, "Payments of orders.")
-Index(None, payment.c.order_id)
+for _declared in published_entities():
+    entity_table(_declared)
+customer_order = entity_tables[declaration(Entity.ORDER)]
 
 golden_id = Table(
     "golden_id",
@@ -269,20 +280,6 @@ version = Table(
     schema="ops",
     comment="One row: from where the next run goes on.",
 )
-
-PUBLISHED: tuple[Table, ...] = (
-    golden_id,
-    customer,
-    crosswalk,
-    provenance,
-    customer_order,
-    order_line,
-    payment,
-)
-"""Tables that a publication replaces, in the order in which it does."""
-
-OF_CUSTOMERS = frozenset({customer, crosswalk, provenance})
-"""Those of them whose rows each belong to one customer, by golden id."""
 
 # Steward decisions: logs that only grow; a trigger refuses to change or remove a row.
 

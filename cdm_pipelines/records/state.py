@@ -7,7 +7,6 @@ A pure function of the set of partitions: the order in which days arrived, or we
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
 from itertools import groupby
 
 import numpy as np
@@ -21,7 +20,6 @@ from cdm_pipelines.records.versions import Chosen, choose
 __all__ = ["Partition", "Read", "current_state", "records_schema"]
 
 
-@cache
 def records_schema(entity: Entity) -> pa.Schema:
     """Columns of ``records/<entity>``: origin, state, then the canonical attributes as text."""
     text = pa.string()

@@ -1,53 +1,69 @@
-"""Orders, order lines and payments from the columns of a source.
+"""Entities other than the party (orders, payments, …) from the columns of a source.
 
-Belongs here: their attributes, read by type. Does not belong here: whose order it is (records).
+Belongs here: their attributes, read by their declared type. Does not belong here: whose a row is (records).
 """
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.contracts.canonical import Attribute, Entity, ValueType, attributes
+from cdm_pipelines.contracts.canonical import Attribute, Entity, ValueType, declaration
+from cdm_pipelines.contracts.entity import SemanticType
 from cdm_pipelines.standardise import codes, dates, email, numbers
 from cdm_pipelines.standardise.columns import Columns
 from cdm_pipelines.standardise.party import Standard
 
 
 def transaction(columns: Columns, entity: Entity, timezone: str) -> Standard:
-    """Standardise all targets of one transaction entity that the contract feeds.
+    """Standardise all targets of an entity that the contract feeds.
 
     Args:
         columns: The delivered columns.
-        entity: Order, order line or payment.
+        entity: Any but the party.
         timezone: IANA name for timestamps that carry no zone.
     """
     standard = Standard({})
-    for attribute in attributes(entity):
-        standard.values[attribute.name] = _read(columns, attribute, timezone)
-    for name in ("ordered_at", "paid_at"):
-        if name in standard.values:
-            standard.wrong[name] = pc.fill_null(dates.is_sentinel(standard.values[name]), False)
-    if entity == Entity.ORDER:
-        address, wrong = email.read(columns.code("party_email"))
-        standard.values["party_email"] = address
-        standard.wrong["party_email"] = wrong
+    declared = declaration(entity)
+    for attribute in declared.attributes:
+        if attribute.name in declared.compared:
+            standard.values[attribute.name] = columns.code(attribute.name)
+        else:
+            value, wrong = _read(columns, attribute, timezone)
+            standard.values[attribute.name] = value
+            if wrong is not None:
+                standard.wrong[attribute.name] = wrong
     return standard
 
 
-def _read(columns: Columns, attribute: Attribute, timezone: str) -> pa.Array:
+def _read(columns: Columns, attribute: Attribute, timezone: str) -> tuple[pa.Array, pa.Array | None]:
+    """The canonical values, and which of them cannot be right."""
     code = columns.code(attribute.name)
     column = columns.column(attribute.name)
-    if column is None or _is_compared(attribute):
-        return code
-    match attribute.type:
+    if column is None:
+        return code, None
+    wrong: pa.Array | None = None
+    match attribute.semantic or attribute.type:
+        case SemanticType.EMAIL:
+            values, wrong = email.read(code)
+        case SemanticType.CURRENCY:
+            values = codes.currency(code)
         case ValueType.TIMESTAMP:
-            return dates.timestamp(code, column.date_formats, timezone)
+            values, wrong = _not_a_sentinel(dates.timestamp(code, column.date_formats, timezone))
+        case ValueType.DATE:
+            values, wrong = _not_a_sentinel(dates.date(code, column.date_formats))
         case ValueType.DECIMAL:
-            return numbers.decimal(code, column.decimal)
-    if attribute.name == "currency":
-        return codes.currency(code)
-    return columns.text(attribute.name, placeholders=False)
+            values = numbers.decimal(code, column.decimal)
+        case ValueType.INTEGER:
+            values = _whole(numbers.decimal(code, column.decimal))
+        case ValueType.BOOLEAN:
+            values = numbers.boolean(code)
+        case _:
+            values = columns.text(attribute.name, placeholders=False)
+    return values, wrong
 
 
-def _is_compared(attribute: Attribute) -> bool:
-    """Whether it must be spelled as another record spells it: a key, or a reference to one."""
-    return attribute.key or attribute.type == ValueType.REFERENCE or attribute.name == "order_id"
+def _not_a_sentinel(moments: pa.Array) -> tuple[pa.Array, pa.Array]:
+    return moments, pc.fill_null(dates.is_sentinel(moments), False)
+
+
+def _whole(decimals: pa.Array) -> pa.Array:
+    return pc.if_else(pc.match_substring(decimals, "."), pa.scalar(None, decimals.type), decimals)

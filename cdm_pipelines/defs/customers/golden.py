@@ -17,6 +17,7 @@ from cdm_pipelines.components.platform import Platform, RebuildConfig
 from cdm_pipelines.components.registry import OWNER, automation
 from cdm_pipelines.components.transient import told_to_people, transient_retry_policy
 from cdm_pipelines.contracts.canonical import Entity, attributes
+from cdm_pipelines.contracts.entity import families
 from cdm_pipelines.hub import schema
 
 STAGED = dg.AssetKey(["golden", "staged"])
@@ -51,7 +52,7 @@ _FROM_STAGED = {"dagster/column_lineage": lineage({a.name: [(list(STAGED.path), 
     specs=[
         dg.AssetSpec(
             STAGED,
-            deps=[["link", "clusters"], ["records", "party"], ["records", "order"]],
+            deps=[["link", "clusters"], *(["records", str(head.entity)] for head, *_ in families())],
             description="Golden customers as they will be published, in schema staging, where they are left only when "
             "every blocking audit has passed.",
             group_name="golden",

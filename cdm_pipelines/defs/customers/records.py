@@ -3,26 +3,27 @@
 Belongs here: what these assets are called, depend on and show. Does not belong here: how the state is found.
 """
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from cdm_pipelines.components.metadata import bar_chart, canonical_schema, lineage
 from cdm_pipelines.components.platform import Platform, RebuildConfig
 from cdm_pipelines.components.registry import OWNER, automation, contracts_feeding, source_lineage
 from cdm_pipelines.components.transient import told_to_people, transient_retry_policy
-from cdm_pipelines.contracts.canonical import Entity, attributes
+from cdm_pipelines.contracts.canonical import Entity, EntityDeclaration, OfParty, attributes
+from cdm_pipelines.contracts.entity import families
 
-ORDER_ENTITIES = (Entity.ORDER, Entity.ORDER_LINE, Entity.PAYMENT)
 
-
-def _asset(
-    name: str, entities: tuple[Entity, ...], description: str, after: list[list[str]] | None = None
-) -> dg.AssetsDefinition:
+def _asset(family: Sequence[EntityDeclaration]) -> dg.AssetsDefinition:
+    name, entities = str(family[0].entity), tuple(one.entity for one in family)
     contracts = contracts_feeding(*entities)
+    after = [["records", str(Entity.PARTY)]] if isinstance(family[0].whose, OfParty) else []
 
     @dg.asset(
         key=["records", name],
-        deps=[["standard", contract.source, contract.entity] for contract in contracts] + (after or []),
-        description=description,
+        deps=[["standard", contract.source, contract.entity] for contract in contracts] + after,
+        description=_description(family),
         group_name="records",
         owners=[OWNER],
         kinds={"arrow"},
@@ -60,14 +61,16 @@ def _asset(
     return _records
 
 
-party = _asset(
-    "party",
-    (Entity.PARTY,),
-    "Latest version of every person and organisation that a source ever delivered; inactive ones are kept.",
-)
-order = _asset(
-    "order",
-    ORDER_ENTITIES,
-    "Latest version of every order, order line and payment, with the party who ordered.",
-    after=[["records", "party"]],
-)
+def _description(family: Sequence[EntityDeclaration]) -> str:
+    *others, last = (one.words for one in family)
+    what = f"{', '.join(others)} and {last}" if others else last
+    party = ", with the party that it names" if isinstance(family[0].whose, OfParty) else ""
+    return f"Latest version of every {what} that a source ever delivered{party}; inactive ones are kept."
+
+
+def records_assets() -> list[dg.AssetsDefinition]:
+    """One asset for each family of canonical entities."""
+    return [_asset(family) for family in families()]
+
+
+RECORDS = records_assets()

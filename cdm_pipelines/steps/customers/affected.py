@@ -14,17 +14,17 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.contracts.canonical import Entity, EntityDeclaration, OfParty, published_entities
 from cdm_pipelines.hub.parts import Asked
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA
 from cdm_pipelines.identity.relations import employers, golden_employers
+from cdm_pipelines.records.whose import PARTY_KEY
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.arrow import whole
 from cdm_pipelines.store.keys import RECORD_KEY, having, positions, record_keys
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.layered import Changes, Mark
 
-ORDERS = (Entity.ORDER, Entity.ORDER_LINE, Entity.PAYMENT)
 CLUSTERS = "link/clusters"
 _MOST = 0.2  # of the records; a larger change is worked through as a whole
 
@@ -36,12 +36,12 @@ class Since:
     Attributes:
         parties: Party records.
         clusters: Their clusters, with source and entity apart.
-        orders: Rows of each transaction table.
+        others: Rows of each other canonical entity that has records.
     """
 
     parties: Changes
     clusters: Changes
-    orders: Mapping[Entity, Changes]
+    others: Mapping[Entity, Changes]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Touched:
 
 def versions(lake: Lake) -> dict[str, str]:
     """The version of every table that golden customers are made from."""
-    made_from = {str(entity): tables.records(lake, entity) for entity in (Entity.PARTY, *ORDERS)}
+    made_from = {str(entity): tables.records(lake, entity) for entity in Entity}
     made_from[CLUSTERS] = tables.clusters(lake)
     return {name: str(table.mark) for name, table in made_from.items() if table.exists}
 
@@ -79,11 +79,11 @@ def since(lake: Lake, published: Mapping[str, str]) -> Since | None:
         if changes is None:
             return None
         found[name] = changes
-    orders = {Entity(name): changes for name, changes in found.items() if name not in (CLUSTERS, "party")}
-    if any(changes.gone.num_rows for changes in orders.values()):
+    others = {one.entity: found[one.entity] for one in published_entities() if one.entity in found}
+    if any(changes.gone.num_rows for changes in others.values()):
         return None
     clusters = found[CLUSTERS]
-    return Since(found["party"], Changes(apart(clusters.rows), apart(clusters.gone)), orders)
+    return Since(found[Entity.PARTY], Changes(apart(clusters.rows), apart(clusters.gone)), others)
 
 
 def apart(table: pa.Table) -> pa.Table:
@@ -181,27 +181,32 @@ def golden_of_employers(asked: Asked, parties: pa.Table, records: pa.Table, cros
     return golden_employers(records, organisations, known)
 
 
-def orders(lake: Lake, entity: Entity, changed: Since, parties: pa.Table) -> pa.Table | None:
-    """Rows of a transaction table that changed, and orders of the given party records; None where there is no table."""
-    table = tables.records(lake, entity)
-    if entity not in changed.orders:
+def rows_affected(
+    lake: Lake, declared: EntityDeclaration, changed: Since, parties: pa.Table
+) -> pa.Table | None:
+    """Rows of an entity that are to be published anew: its own that changed, and those of the given party records.
+
+    Returns:
+        None where the entity has no records.
+    """
+    if declared.entity not in changed.others:
         return None
-    if entity is not Entity.ORDER:
-        return changed.orders[entity].rows
-    everything = table.read()
-    concerned = having(party_of_orders(everything), parties, RECORD_KEY)
-    new = having(everything, changed.orders[entity].rows, RECORD_KEY)
-    return everything.filter(pc.or_(concerned, new))
+    own = changed.others[declared.entity].rows
+    if not isinstance(declared.whose, OfParty):
+        return own
+    everything = tables.records(lake, declared.entity).read()
+    concerned = having(everything, parties, RECORD_KEY, PARTY_KEY)
+    return everything.filter(pc.or_(concerned, having(everything, own, RECORD_KEY)))
 
 
-def party_of_orders(table: pa.Table) -> pa.Table:
-    """``RECORD_KEY`` of the party record behind each order; null where there is none."""
-    return table.select(["source", "party_entity", "party_record_id"]).rename_columns(list(RECORD_KEY))
+def party_of_rows(table: pa.Table) -> pa.Table:
+    """``RECORD_KEY`` of the party record behind each row; null where there is none."""
+    return table.select(PARTY_KEY).rename_columns(list(RECORD_KEY))
 
 
-def golden_of_orders(asked: Asked, rows: pa.Table, crosswalk: pa.Table) -> pa.Table:
-    """A crosswalk that has the parties behind these orders, be they touched or not."""
-    return _completed(asked, party_of_orders(rows), crosswalk)
+def golden_of_rows(asked: Asked, rows: pa.Table, crosswalk: pa.Table) -> pa.Table:
+    """A crosswalk that has the parties behind these rows, be they touched or not."""
+    return _completed(asked, party_of_rows(rows), crosswalk)
 
 
 def _completed(asked: Asked, records: pa.Table, crosswalk: pa.Table) -> pa.Table:

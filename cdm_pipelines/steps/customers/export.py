@@ -1,6 +1,6 @@
-"""Published customers written to a file.
+"""A published table written to a file.
 
-Belongs here: file formats. Does not belong here: what a customer is (hub.queries).
+Belongs here: file formats. Does not belong here: what is published (hub.published).
 """
 
 from collections.abc import Iterator
@@ -21,8 +21,8 @@ FORMULA = r"^[=+\-@\t\r]"
 """What a spreadsheet takes for the beginning of a formula."""
 
 
-def export_customers(settings: Settings, out: Path, file_format: str) -> int:
-    """Write all golden customers to ``out`` as csv, parquet or jsonl; returns the number of rows.
+def export_table(settings: Settings, out: Path, file_format: str, table: str = "customer") -> int:
+    """Write all rows of a published table to ``out`` as csv, parquet or jsonl; returns the number of rows.
 
     The file appears whole or not at all. In CSV, text that a spreadsheet would take for a formula gets a leading
     apostrophe; E.164 phone numbers are left as they are, since digits after a plus sign compute nothing.
@@ -31,9 +31,9 @@ def export_customers(settings: Settings, out: Path, file_format: str) -> int:
     temporary = out.with_name(f".{out.name}.part")
     with open_hub(settings) as engine:
         migrate(engine)
-        with engine.connect() as connection, closing(queries.export_customers(connection)) as tables:
+        with engine.connect() as connection, closing(queries.export_table(connection, table)) as tables:
             # an open COPY would hold up the end of the connection
-            rows = write(temporary, queries.customer_schema(), tables)
+            rows = write(temporary, queries.table_schema(table), tables)
     temporary.replace(out)
     return rows
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection, Engine
 
-from cdm_pipelines.contracts.canonical import Entity, attributes
+from cdm_pipelines.contracts.canonical import Entity, EntityDeclaration, OfParty, published_entities
 from cdm_pipelines.golden import SurvivorshipPolicy, load_policy
 from cdm_pipelines.golden.survivorship import survive_in_chunks
 from cdm_pipelines.hub import audit, queries, upkeep
@@ -32,8 +32,6 @@ from cdm_pipelines.steps.stewardship.decisions import corrections
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.keys import RECORD_KEY, positions, record_keys
 from cdm_pipelines.store.lake import Lake
-
-TRANSACTIONS = {Entity.ORDER: "customer_order", Entity.ORDER_LINE: "order_line", Entity.PAYMENT: "payment"}
 
 
 @dataclass(frozen=True)
@@ -133,10 +131,10 @@ class _Work:
         staging.add("event", explained(assignment.events, movement, self.lake))
         staging.add("crosswalk", assignment.crosswalk.append_column("active", records["active"]))
         self._golden(staging, records, assignment.crosswalk, corrected=corrections(self.connection, parties))
-        for entity, name in TRANSACTIONS.items():
-            table = tables.records(self.lake, entity)
+        for declared in published_entities():
+            table = tables.records(self.lake, declared.entity)
             if table.exists:
-                staging.add(name, _transactions(entity, table.read(), assignment.crosswalk))
+                staging.add(declared.table_name, _rows_of(declared, table.read(), assignment.crosswalk))
         rows = staging.finish(self.made_from).rows
         return _Done(records.num_rows, _events(assignment), rows["customer"], movement.churn())
 
@@ -178,13 +176,12 @@ class _Work:
         staging.add("crosswalk", crosswalk.append_column("active", records["active"].take(pa.array(at))))
         employers = touched.golden_of_employers(asked, everyone, records, crosswalk)
         self._golden(staging, records, crosswalk, corrected=corrected, employers=employers)
-        for entity, name in TRANSACTIONS.items():
-            rows = touched.orders(self.lake, entity, changed, moved)
+        for declared in published_entities():
+            rows = touched.rows_affected(self.lake, declared, changed, moved)
             if rows is not None and rows.num_rows:
-                known = (
-                    touched.golden_of_orders(asked, rows, crosswalk) if entity is Entity.ORDER else crosswalk
-                )
-                staging.add(name, _transactions(entity, rows, known))
+                of_party = isinstance(declared.whose, OfParty)
+                known = touched.golden_of_rows(asked, rows, crosswalk) if of_party else crosswalk
+                staging.add(declared.table_name, _rows_of(declared, rows, known))
         staged = staging.finish(self.made_from).rows
         churn = movement.churn(queries.count_records(self.connection))
         return _Done(everyone.num_rows, _events(assignment), staged["customer"], churn)
@@ -223,11 +220,11 @@ def _kept(customers: int, events: Mapping[str, int]) -> int:
     return customers - sum(events.get(event, 0) for event in ("created", "split", "restored"))
 
 
-def _transactions(entity: Entity, table: pa.Table, crosswalk: pa.Table) -> pa.Table:
-    """Rows of a transaction table as they are published; orders with the golden customer who placed them."""
-    columns = [*RECORD_KEY, "active", *(attribute.name for attribute in attributes(entity))]
-    if entity is Entity.ORDER:
-        at = positions(record_keys(touched.party_of_orders(table)), record_keys(crosswalk))
+def _rows_of(declared: EntityDeclaration, table: pa.Table, crosswalk: pa.Table) -> pa.Table:
+    """Rows of an entity as they are published; with their golden customer where they name a party."""
+    columns = [*RECORD_KEY, "active", *(attribute.name for attribute in declared.attributes)]
+    if isinstance(declared.whose, OfParty):
+        at = positions(record_keys(touched.party_of_rows(table)), record_keys(crosswalk))
         golden = crosswalk["golden_id"].combine_chunks().take(pa.array(at, mask=at < 0))
         table, columns = table.append_column("golden_id", golden), [*columns, "golden_id"]
     return table.select(columns)

@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.contracts import SourceContract
-from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.records import Partition, current_state, records_schema, resolve_order_parties
+from cdm_pipelines.contracts.canonical import Entity, OfParty, declaration
+from cdm_pipelines.records import Partition, current_state, records_schema, resolve_parties
 from cdm_pipelines.records.advance import AnewError, advance, follow
-from cdm_pipelines.records.orders import orders_concerned, parties_concerned
+from cdm_pipelines.records.whose import PARTY_KEY, parties_concerned, party_columns, rows_concerned
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.keys import RECORD_KEY, having
 from cdm_pipelines.store.lake import Lake
@@ -70,7 +70,7 @@ def build_records(
         made_from = {partition.path: _fingerprint(lake, partition) for partition in partitions}
         days += len(partitions)
         digest.update("".join(f"{path} {mark}\n" for path, mark in made_from.items()).encode())
-        if entity is Entity.ORDER:  # whose order it is depends on the parties
+        if _whose(entity) is not None:  # whose a row is depends on the parties
             made_from |= _parties_mark(lake)
         table = tables.records(lake, entity)
         before = None if rebuild else _made_from(lake, entity, table)
@@ -113,18 +113,18 @@ def _bring_up(
 ) -> int:
     """Make the state that of the given days; returns the number of records that changed."""
     table = tables.records(lake, entity)
-    schema = _schema(entity)
+    schema, whose = _schema(entity), _whose(entity)
     if before is not None:
         with suppress(AnewError):
             added = _added(lake, entity, partitions, made_from, before)
-            if entity is Entity.ORDER:
-                added = _placed_anew(lake, added, before)
+            if whose is not None:
+                added = _placed_anew(lake, entity, whose, added, before)
             table.update(added)
             return int(added.num_rows)
     states: Iterable[pa.Table] = current_state(entity, partitions, lake.read)
-    if entity is Entity.ORDER:
-        parties = _parties(lake)
-        states = (resolve_order_parties(state, parties).cast(schema) for state in states)
+    if whose is not None:
+        parties = _parties(lake, whose)
+        states = (resolve_parties(state, parties, whose).cast(schema) for state in states)
     return table.put(states, schema, sha256(json.dumps(made_from).encode()).hexdigest()[:16])
 
 
@@ -165,33 +165,34 @@ def _added(
     return pa.concat_tables(pieces)
 
 
-def _placed_anew(lake: Lake, added: pa.Table, before: Mapping[str, str]) -> pa.Table:
-    """New and changed orders with the party behind them, and others that have another party now.
+def _placed_anew(
+    lake: Lake, entity: Entity, whose: OfParty, added: pa.Table, before: Mapping[str, str]
+) -> pa.Table:
+    """New and changed rows with the party behind them, and others that have another party now.
 
     Raises:
         AnewError: It is not known which parties changed.
     """
-    parties, table = _parties(lake), tables.records(lake, Entity.ORDER)
+    parties, table = _parties(lake, whose), tables.records(lake, entity)
     changes = (
         tables.records(lake, Entity.PARTY).since(Mark.parse(before[_PARTIES])) if before[_PARTIES] else None
     )
     if changes is None:
         raise AnewError("it is not known which parties changed")
-    names = records_schema(Entity.ORDER).names
+    names = records_schema(entity).names
     state = table.read()
     suspects = state.filter(
         pc.and_(
             pc.invert(having(state, added, RECORD_KEY)),
-            orders_concerned(state, changes.rows, changes.gone),
+            rows_concerned(state, changes.rows, changes.gone, whose),
         )
     )
-    orders = pa.concat_tables([added.select(names), suspects.select(names)])
-    placed = resolve_order_parties(orders, parties_concerned(orders, parties)).cast(_schema(Entity.ORDER))
+    rows = pa.concat_tables([added.select(names), suspects.select(names)])
+    placed = resolve_parties(rows, parties_concerned(rows, parties, whose), whose).cast(_schema(entity))
     own, others = placed.slice(0, added.num_rows), placed.slice(added.num_rows)
-    keys = ("party_entity", "party_record_id")
     stays = pc.equal(
         *(
-            pc.binary_join_element_wise(*(pc.fill_null(t[key], "") for key in keys), "/")
+            pc.binary_join_element_wise(*(pc.fill_null(t[key], "") for key in PARTY_KEY[1:]), "/")
             for t in (others, suspects)
         )
     )
@@ -231,17 +232,23 @@ def _fingerprint(lake: Lake, partition: Partition) -> str:
     return sha256(json.dumps(made_from).encode()).hexdigest()[:16]
 
 
+def _whose(entity: Entity) -> OfParty | None:
+    """How the rows of an entity name their party; None where they name none."""
+    whose = declaration(entity).whose
+    return whose if isinstance(whose, OfParty) else None
+
+
 def _schema(entity: Entity) -> pa.Schema:
     """Columns of the state of an entity."""
-    schema = records_schema(entity)
-    if entity is not Entity.ORDER:
+    schema, whose = records_schema(entity), _whose(entity)
+    if whose is None:
         return schema
     nobody = records_schema(Entity.PARTY).empty_table()
-    return resolve_order_parties(schema.empty_table(), nobody).schema
+    return resolve_parties(schema.empty_table(), nobody, whose).schema
 
 
-def _parties(lake: Lake) -> pa.Table:
-    columns = ["source", "entity", "record_id", "active", "first_seen", "email"]
+def _parties(lake: Lake, whose: OfParty) -> pa.Table:
+    columns = party_columns(whose)
     parties = tables.records(lake, Entity.PARTY)
     return (
         parties.read(columns)

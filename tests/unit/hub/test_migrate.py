@@ -83,3 +83,13 @@ def test_next_revision_is_numbered_and_holds_the_difference(
     assert 'op.drop_column("customer", "surplus", schema="golden")' in source.replace("'", '"')
     compile(source, str(path), "exec")
     assert main([]) == 2
+
+
+def test_no_revision_without_a_difference(
+    settings: Settings, hub_engine: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.environ.update(settings.environment())
+    assert differences(hub_engine) == []
+    assert main(["Nothing"], tmp_path) == 1
+    assert "there is nothing to write" in capsys.readouterr().err
+    assert list(tmp_path.glob("v*")) == []

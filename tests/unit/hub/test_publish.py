@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 from cdm_pipelines.hub.audit import audit, figures
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.publish import Change, PublishResult, promote, stage
-from cdm_pipelines.hub.schema import PUBLISHED
+from cdm_pipelines.hub.schema import customer_order
 
 
 def log(engine: Engine) -> list[dict[str, dict[str, int]]]:
@@ -301,7 +301,7 @@ def test_orders_are_published_with_their_customer(hub_engine: Engine) -> None:
         "ordered_at": "2026-05-31T22:00:00Z",
         "total_amount": "12.50",
     }
-    names = [column.name for table in PUBLISHED if table.name == "customer_order" for column in table.columns]
+    names = [column.name for column in customer_order.columns]
     orders = pa.table({name: pa.array([order.get(name)], pa.string()) for name in names})
     stage(hub_engine, {**tables, "customer_order": orders})
     with hub_engine.connect() as connection:
@@ -316,7 +316,7 @@ def test_orders_are_published_with_their_customer(hub_engine: Engine) -> None:
 
 def test_an_unknown_customer_of_an_order_is_found(hub_engine: Engine) -> None:
     tables = examples.version(hub_engine)
-    names = [column.name for table in PUBLISHED if table.name == "customer_order" for column in table.columns]
+    names = [column.name for column in customer_order.columns]
     values = {"source": "shop", "entity": "order", "record_id": "1", "active": "true"}
     values["golden_id"] = "00000000-0000-5000-8000-000000000000"
     orders = pa.table({name: pa.array([values.get(name)], pa.string()) for name in names})

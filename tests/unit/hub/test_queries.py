@@ -1,6 +1,7 @@
 """Finding, showing and exporting published customers."""
 
 import datetime as dt
+import json
 from pathlib import Path
 from uuid import UUID
 
@@ -10,17 +11,18 @@ import pytest
 from sqlalchemy import Engine, text
 
 from cdm_pipelines.hub import load, queries
+from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.queries import (
     Summary,
     customer_schema,
-    export_customers,
+    export_table,
     largest_customers,
     summary,
 )
 from cdm_pipelines.hub.schema import customer as customer_table
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, golden_id
 from cdm_pipelines.settings import Settings
-from cdm_pipelines.steps.customers.export import export_customers as export_to_file
+from cdm_pipelines.steps.customers.export import export_table as export_to_file
 
 
 @pytest.fixture
@@ -66,7 +68,7 @@ def test_no_such_customer(hub: Engine, golden: str) -> None:
 def test_an_empty_hub_answers(hub_engine: Engine) -> None:
     with hub_engine.connect() as connection:
         assert summary(connection) == Summary({}, 0, 0, 0)
-        assert list(export_customers(connection)) == []
+        assert list(export_table(connection, "customer")) == []
         assert largest_customers(connection) == []
 
 
@@ -108,7 +110,7 @@ def test_a_customer_found_is_recognised_at_a_glance(hub: Engine) -> None:
 
 def test_the_export_holds_every_column_of_every_customer(hub: Engine) -> None:
     with hub.connect() as connection:
-        pieces = list(export_customers(connection))
+        pieces = list(export_table(connection, "customer"))
     rows = pa.concat_tables(pieces)
     assert rows.schema == customer_schema()
     assert rows.schema.names == [column.name for column in customer_table.columns]
@@ -120,6 +122,16 @@ def test_the_export_holds_every_column_of_every_customer(hub: Engine) -> None:
         2,
         None,
     )
+
+
+def test_any_published_table_can_be_exported(hub: Engine, settings: Settings, tmp_path: Path) -> None:
+    assert export_to_file(settings, tmp_path / "provenance.jsonl", "jsonl", "provenance") > 3
+    rows = [json.loads(line) for line in (tmp_path / "provenance.jsonl").read_text().splitlines()]
+    names = [(row["golden_id"], row["attribute"]) for row in rows]
+    assert names == sorted(names)
+    with pytest.raises(HubError, match=r"staged is not a published table; choose from .*customer_order"):
+        export_to_file(settings, tmp_path / "staged.csv", "csv", "staged")
+    assert {path.name for path in tmp_path.iterdir()} & {"staged.csv", ".staged.csv.part"} == set()
 
 
 def test_identity_reads_back_what_was_published(hub_engine: Engine) -> None:

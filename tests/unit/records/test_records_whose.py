@@ -1,11 +1,12 @@
-"""Whose order it is."""
+"""Whose a row is."""
 
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from cdm_pipelines.records import resolve_order_parties
+from cdm_pipelines.contracts.canonical import Entity, OfParty, declaration
+from cdm_pipelines.records import resolve_parties
 
 PARTIES = [
     ("crm", "account", "7", True, "2026-06-01", None),
@@ -16,6 +17,10 @@ PARTIES = [
     ("erp", "customer", "3", False, "2026-05-01", "info@example.nl"),
     ("shop", "customer", "1", True, "2026-06-01", "anna@example.nl"),
 ]
+
+ORDER = declaration(Entity.ORDER).whose
+assert isinstance(ORDER, OfParty)
+ORDERED: OfParty = ORDER
 
 
 def parties() -> pa.Table:
@@ -43,11 +48,11 @@ def orders(*rows: tuple[str, str | None, str | None]) -> pa.Table:
     ],
 )
 def test_order_party(description: str, order: Any, party: tuple[str | None, str | None]) -> None:
-    found = resolve_order_parties(orders(order), parties()).to_pylist()[0]
+    found = resolve_parties(orders(order), parties(), ORDERED).to_pylist()[0]
     assert (found["party_entity"], found["party_record_id"]) == party, description
 
 
 def test_orders_without_any_party_records() -> None:
-    found = resolve_order_parties(orders(("shop", "1", None)), parties().slice(0, 0))
+    found = resolve_parties(orders(("shop", "1", None)), parties().slice(0, 0), ORDERED)
     assert found["party_record_id"].null_count == 1
-    assert resolve_order_parties(orders(), parties()).num_rows == 0
+    assert resolve_parties(orders(), parties(), ORDERED).num_rows == 0

@@ -1,0 +1,9 @@
+"""The canonical entities: one declaration each, in modules by subject.
+
+Belongs here: the order in which the modules declare. Does not belong here: what a declaration is (``entity``).
+"""
+
+from cdm_pipelines.contracts.entities import party  # isort: skip - first: all others may name it
+from cdm_pipelines.contracts.entities import order
+
+__all__ = ["order", "party"]
