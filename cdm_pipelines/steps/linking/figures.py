@@ -89,10 +89,11 @@ def _match_figures(linked: Linked) -> Figures:
 
 
 def _points(curve: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Precision and recall by threshold."""
+    """Precision and recall by threshold, in whole bits: between them the drawing holds no more than they do."""
     return {
         f"{name} from {point['odds']:+g} bits": point[name]
         for point in curve
+        if point["odds"].is_integer()
         for name in ("precision", "recall")
     }
 
