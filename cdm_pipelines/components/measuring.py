@@ -73,7 +73,7 @@ def measuring(
 
     with told_to_people(*expected), platform.hub() as engine:
         migrate(engine)
-        yield Measuring(engine, context.run_id)
+        yield Measuring(engine, context.run.run_id)
 
 
 def check_results(asset: dg.AssetKey, checks: Mapping[str, Check]) -> Iterator[dg.AssetCheckResult]:

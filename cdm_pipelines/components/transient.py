@@ -20,6 +20,13 @@ def transient_retry_policy() -> dg.RetryPolicy:
     return dg.RetryPolicy(max_retries=3, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
 
+class ToldFailure(dg.Failure):
+    """A failure whose text is also shown where there is no step: in the tick of a sensor or schedule."""
+
+    def __str__(self) -> str:
+        return self.description or ""
+
+
 @contextmanager
 def told_to_people(*expected: type[Exception]) -> Iterator[None]:
     """Turn faults into failures a person can read, and that hold no value.
@@ -36,8 +43,8 @@ def told_to_people(*expected: type[Exception]) -> Iterator[None]:
     except Exception as error:
         if _passes(error):
             told = f"A connection failed, which may pass: {place(error)}"
-            raise dg.Failure(description=told, allow_retries=True) from None
-        raise dg.Failure(description=describe(error), allow_retries=False) from None
+            raise ToldFailure(description=told, allow_retries=True) from None
+        raise ToldFailure(description=describe(error), allow_retries=False) from None
 
 
 def _passes(error: Exception) -> bool:

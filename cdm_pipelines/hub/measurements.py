@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, delete, func, or_, select, text, tuple_
+from sqlalchemy import ARRAY, Connection, Text, and_, cast, delete, func, or_, select, text, tuple_
 
 from cdm_pipelines.figures import Outcome, measured
 from cdm_pipelines.hub.schema_ops import measurement
@@ -104,8 +104,8 @@ def prune(connection: Connection, before: dt.datetime, held: Collection[tuple[st
     Returns:
         The number of figures that were deleted.
     """
-    sets = (asset for asset, _ in held), (partition for _, partition in held)
-    is_held = select(func.unnest(list(sets[0])), func.unnest(list(sets[1])))
+    columns = [asset for asset, _ in held], [partition for _, partition in held]
+    is_held = select(*(func.unnest(cast(column, ARRAY(Text))) for column in columns))
     here = tuple_(_C.asset, _C.partition)
     is_newest = select(_NEWEST.c.asset, _NEWEST.c.partition, _NEWEST.c.run)
     superseded = tuple_(_C.asset, _C.partition, _C.run).not_in(is_newest)
