@@ -3,6 +3,8 @@
 Belongs here: the list of commands. Does not belong here: the commands themselves (commands).
 """
 
+import sys
+
 import typer
 
 from cdm_pipelines.commands import (
@@ -12,11 +14,13 @@ from cdm_pipelines.commands import (
     evaluate,
     explain,
     feed,
+    measurements,
     operate,
     quarantine,
     run,
     steward,
 )
+from cdm_pipelines.commands.terminal import told_to_people
 
 app = typer.Typer(
     name="cdm",
@@ -39,6 +43,7 @@ app.add_typer(explain.app, name="link", rich_help_panel="Use")
 app.add_typer(steward.app, name="steward", rich_help_panel="Use")
 app.command(rich_help_panel="Set up")(contracts.suggest)
 app.command("demo-data", rich_help_panel="Set up")(demo.demo_data)
+app.command(rich_help_panel="Use")(measurements.measurements)
 app.command(rich_help_panel="Operate")(operate.check)
 app.command(rich_help_panel="Operate")(operate.doctor)
 app.command(
@@ -50,7 +55,11 @@ app.command(
 
 def main() -> None:
     """Entry point of the ``cdm`` script."""
-    app()
+    try:
+        with told_to_people():
+            app()
+    except typer.Exit as ended:
+        sys.exit(ended.exit_code)
 
 
 if __name__ == "__main__":

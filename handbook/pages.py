@@ -28,7 +28,7 @@ def settings_page() -> str:
 
 def assets_page() -> str:
     """Every asset: key, partitions, group, owner, description."""
-    from cdm_pipelines.components.session import load_definitions  # noqa: PLC0415 - Dagster takes seconds
+    from cdm_pipelines.components.location import load_definitions  # noqa: PLC0415 - Dagster takes seconds
 
     specs = sorted(load_definitions().resolve_all_asset_specs(), key=lambda spec: spec.key.to_user_string())
     rows = [

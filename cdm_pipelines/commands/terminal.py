@@ -5,6 +5,7 @@ Belongs here: how ``cdm`` speaks. Does not belong here: what a single command do
 
 import datetime as dt
 import os
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cdm_pipelines.faults import describe
 from cdm_pipelines.settings import Settings, SettingsError, load_settings
 
 DONE, REFUSED, USAGE, FAILED = 0, 1, 2, 3
@@ -77,10 +79,16 @@ def writable(path: Path) -> Path:
 
 @contextmanager
 def told_to_people() -> Iterator[None]:
-    """Print errors of the project as text; a bug keeps its traceback, for whoever reports it."""
+    """Print errors of the project as text. Of a bug the lines that led to it are printed, for whoever reports it.
+
+    Its own text is not: it may quote a value (R6).
+    """
     try:
         yield
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise
     except Exception as error:
-        if not type(error).__module__.startswith("cdm_pipelines."):
-            raise
-        fail(str(error))
+        if type(error).__module__.startswith("cdm_pipelines."):
+            fail(str(error))
+        errors.print("".join(traceback.format_tb(error.__traceback__)), markup=False)
+        fail(f"{describe(error)}. This is a bug: please report the lines above, which hold no data.", FAILED)

@@ -10,6 +10,7 @@ from datetime import datetime
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from cdm_pipelines.components.transient import told_to_people
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.settings import load_settings
 from cdm_pipelines.steps.days.arrivals import decide
@@ -35,6 +36,7 @@ def landing_sensor(
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Ingests a day of {source} as soon as its files are whole.",
     )
+    @told_to_people()
     def _sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         settings = load_settings()
         now, unreadable = deliveries(settings.landing_url, contracts, marker)
@@ -82,6 +84,7 @@ def source_schedule(
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=f"Ingests today's extracts of {source} at the time they should be there.",
     )
+    @told_to_people()
     def _schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         settings = load_settings()
         date = _today(context.scheduled_execution_time)

@@ -1,6 +1,6 @@
 """How results are shown in Dagster: schemas, lineage, counts, tables and small charts.
 
-Belongs here: turning contracts, the canonical model and counts into metadata. Counts, rates, keys and fingerprints
+Belongs here: turning contracts, the canonical model and figures into metadata. Counts, rates, keys and fingerprints
 only: nothing here ever sees a personal value (R6).
 """
 
@@ -13,6 +13,7 @@ from sqlalchemy import Table, make_url
 
 from cdm_pipelines.contracts.canonical import Attribute
 from cdm_pipelines.contracts.model import SourceContract
+from cdm_pipelines.figures import ROWS, Bars, Figure, Figures, Grid, Moment, Picture, Words
 
 BAR_WIDTH = 30
 _POSTGRES = make_url("postgresql://").get_dialect()()
@@ -82,19 +83,33 @@ def same_columns(names: Iterable[str], upstream: Sequence[str]) -> dg.TableColum
     return lineage({name: [(upstream, name)] for name in names})
 
 
-def bar_chart(
-    counts: Mapping[str, int], heading: tuple[str, str], *, scale: bool = False
-) -> dg.MarkdownMetadataValue:
-    """A table with a bar per row that Dagster's Markdown view shows as it is.
+def shown(figures: Figures) -> dict[str, Any]:
+    """Figures as Dagster shows them, by name."""
+    return {"dagster/row_count" if name == ROWS else name: _value(one) for name, one in figures.items()}
 
-    Args:
-        counts: What is counted, by name.
-        heading: What the names are, and what is counted.
-        scale: Whether the names are steps of a scale, kept in their order, and not kinds, largest first.
-    """
+
+def _value(figure: Figure) -> Any:
+    match figure:
+        case Words(text):
+            return text
+        case Moment(seconds):
+            return dg.MetadataValue.timestamp(seconds)
+        case Bars():
+            return bar_chart(figure)
+        case Picture(svg, told):
+            return picture(svg, told)
+        case Grid(rows):
+            return table(rows)
+        case _:
+            return dict(figure) if isinstance(figure, Mapping) else figure
+
+
+def bar_chart(bars: Bars) -> dg.MarkdownMetadataValue:
+    """A table with a bar per row that Dagster's Markdown view shows as it is."""
+    counts = bars.counts
     most = max(counts.values(), default=0)
-    rows = [f"| {heading[0]} | {heading[1]} | |", "| --- | ---: | --- |"]
-    for name, count in counts.items() if scale else sorted(counts.items(), key=lambda i: (-i[1], i[0])):
+    rows = [f"| {bars.heading[0]} | {bars.heading[1]} | |", "| --- | ---: | --- |"]
+    for name, count in counts.items() if bars.scale else sorted(counts.items(), key=lambda i: (-i[1], i[0])):
         bar = "█" * max(round(BAR_WIDTH * count / most), 1 if count else 0) if most else ""
         rows.append(f"| {name} | {count:,} | {bar} |")
     return dg.MetadataValue.md("\n".join(rows))

@@ -12,6 +12,7 @@ import dagster as dg
 from sqlalchemy import Engine
 
 from cdm_pipelines.components.launch import fail_orphans
+from cdm_pipelines.components.location import load_definitions
 from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.hub.environment import dagster_environment
 from cdm_pipelines.hub.migrate import migrate
@@ -59,10 +60,3 @@ def open_session(settings: Settings) -> Iterator[Session]:
     with open_platform(settings) as engine, dg.DagsterInstance.get() as instance:
         fail_orphans(instance)
         yield Session(settings, engine, instance, load_definitions())
-
-
-def load_definitions() -> dg.Definitions:
-    """The definitions of the code location."""
-    from cdm_pipelines.definitions import defs  # noqa: PLC0415 - loads all of defs/
-
-    return defs()

@@ -4,12 +4,13 @@ Belongs here: which faults pass by themselves (a lost connection is tried again,
 that no exception carries a personal value into the event log (R6).
 """
 
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dagster as dg
 from sqlalchemy.exc import DBAPIError, OperationalError
+
+from cdm_pipelines.faults import describe, place
 
 TRANSIENT = (ConnectionError, TimeoutError, OperationalError)
 
@@ -19,32 +20,33 @@ def transient_retry_policy() -> dg.RetryPolicy:
     return dg.RetryPolicy(max_retries=3, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
 
+class ToldFailure(dg.Failure):
+    """A failure whose text is also shown where there is no step: in the tick of a sensor or schedule."""
+
+    def __str__(self) -> str:
+        return self.description or ""
+
+
 @contextmanager
 def told_to_people(*expected: type[Exception]) -> Iterator[None]:
-    """Turn faults into failures a person can read.
+    """Turn faults into failures a person can read, and that hold no value.
 
-    Transient faults reach Dagster's retry policy as they are. The project's own errors are written for people and
-    hold no values: their text is the failure. Anything else is a bug: its place is told, not its text, which may
-    quote a value. The caller deals with ``expected`` errors itself.
+    The project's own errors are written for people and hold no values: their text is the failure. Of anything else
+    the place is told, not the text, which may quote a value: a database quotes rows, a parser what it cannot parse.
+    Transient faults are tried again, by Dagster's retry policy. The caller deals with ``expected`` errors itself.
     """
-    passed_on: tuple[type[Exception], ...] = (*TRANSIENT, *expected, dg.Failure)
+    passed_on: tuple[type[Exception], ...] = (*expected, dg.Failure)
     try:
         yield
     except passed_on:
         raise
     except Exception as error:
-        if isinstance(error, DBAPIError) and error.connection_invalidated:
-            raise
-        raise dg.Failure(description=describe(error), allow_retries=False) from None
+        if _passes(error):
+            told = f"A connection failed, which may pass: {place(error)}"
+            raise ToldFailure(description=told, allow_retries=True) from None
+        raise ToldFailure(description=describe(error), allow_retries=False) from None
 
 
-def describe(error: Exception) -> str:
-    """The text of an error of the project, or the place of any other."""
-    if type(error).__module__.startswith("cdm_pipelines."):
-        return str(error)
-    frames = [
-        f"{frame.filename.rpartition('cdm_pipelines/')[2]}:{frame.lineno} in {frame.name}"
-        for frame in traceback.extract_tb(error.__traceback__)
-        if "/cdm_pipelines/" in frame.filename
-    ]
-    return f"Unexpected {type(error).__name__} at " + ", called from ".join(reversed(frames[-3:]))
+def _passes(error: Exception) -> bool:
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    return isinstance(error, TRANSIENT) or lost

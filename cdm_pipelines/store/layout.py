@@ -9,9 +9,13 @@ from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.store.lake import Lake
 
+LAYERS = ("raw", "valid", "quarantine", "standard")
+"""What there is of each day of a source, in the order in which it is made."""
+MODELS = "link/model"
 MATCHES = "link/matches.arrow"
 CLUSTERS = "link/clusters.arrow"
 HEALTH = "link/health.parquet"
+SOURCE_CORRECTIONS = "publish/source_corrections"
 FINGERPRINT = "fingerprint"
 """Note on a table: changes when anything that it was made from changes."""
 CONTENT = "content"
@@ -54,6 +58,16 @@ def standard_path(contract: SourceContract, date: str, entity: Entity) -> str:
     return f"standard/{contract.source}/{contract.entity}/{date}/{entity}.parquet"
 
 
+def day_place(layer: str, contract: SourceContract, date: str) -> str:
+    """The table of a layer's day, or the folder of its tables where it has one for each of several entities."""
+    if layer != "standard":
+        return _daily(layer, contract, date)
+    entities = sorted(contract.entities)
+    if len(entities) == 1:
+        return standard_path(contract, date, entities[0])
+    return str(PurePosixPath(standard_path(contract, date, entities[0])).parent)
+
+
 def records_path(entity: Entity) -> str:
     """Current state of all records of a canonical entity."""
     return f"records/{entity}.arrow"
@@ -66,7 +80,7 @@ def made_path(entity: Entity) -> str:
 
 def model_path(kind: str) -> str:
     """Fitted linkage model for persons or organisations."""
-    return f"link/model/{kind}.json"
+    return f"{MODELS}/{kind}.json"
 
 
 def linked_path() -> str:
@@ -96,7 +110,7 @@ def former_model_path(kind: str, number: int, fingerprint: str) -> str:
 
 def source_corrections_path(source: str) -> str:
     """Cells that the owner of a source should correct."""
-    return f"publish/source_corrections/{source}.csv"
+    return f"{SOURCE_CORRECTIONS}/{source}.csv"
 
 
 def days(lake: Lake, layer: str, contract: SourceContract) -> list[str]:

@@ -13,7 +13,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 from sqlalchemy import make_url, text
 
-from cdm_pipelines.components.session import load_definitions, open_session
+from cdm_pipelines.components.location import load_definitions
+from cdm_pipelines.components.session import open_session
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.hub.connection import open_hub

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
-from cdm_pipelines.components.session import load_definitions
+from cdm_pipelines.components.location import load_definitions
 from cdm_pipelines.defs.operations.jobs import STATE_GROUPS
 
 DAY = "2026-06-01"

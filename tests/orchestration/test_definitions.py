@@ -5,7 +5,7 @@ import re
 import dagster as dg
 import pytest
 
-from cdm_pipelines.components.session import load_definitions
+from cdm_pipelines.components.location import load_definitions
 
 LAYERS = {"raw", "valid", "quarantine", "standard", "records", "link", "golden", "profile", "publish"}
 PER_SOURCE = {"raw", "valid", "quarantine", "standard"}

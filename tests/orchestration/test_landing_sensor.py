@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from cdm_pipelines.components.session import load_definitions
+from cdm_pipelines.components.location import load_definitions
 from cdm_pipelines.settings import load_settings
 
 EXTRACTS = Path(load_settings().landing_url)

@@ -1,16 +1,15 @@
 """The assets ``publish/*``: other systems are told what changed, and the owners of sources what to correct.
 
-Belongs here: what these assets are called, depend on and show. Does not belong here: delivery, or what a correction is.
+Belongs here: what these assets are called and depend on. Does not belong here: delivery, what a correction is, or
+figures.
 """
-
-from collections.abc import Iterator
 
 import dagster as dg
 
-from cdm_pipelines.components.metadata import bar_chart, table
+from cdm_pipelines.components.measuring import Results, measuring
 from cdm_pipelines.components.platform import Platform
 from cdm_pipelines.components.registry import OWNER, automation, contracts_feeding
-from cdm_pipelines.components.transient import told_to_people, transient_retry_policy
+from cdm_pipelines.components.transient import transient_retry_policy
 from cdm_pipelines.contracts.canonical import Entity
 
 PUBLISHED = [dg.AssetKey(["golden", name]) for name in ("customer", "crosswalk", "provenance")]
@@ -32,40 +31,22 @@ EVERYBODY_KNOWS = "everybody_knows"
     owners=[OWNER],
     kinds={"cloudevents"},
     tags={"layer": "publish", "privacy": "personal"},
-    code_version="1",
+    metadata={"dagster/table_name": "ops.outbox"},
     automation_condition=automation(),
     retry_policy=transient_retry_policy(),
     pool="feed",
 )
-def feed(
-    context: dg.AssetExecutionContext, platform: Platform
-) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+def feed(context: dg.AssetExecutionContext, platform: Platform) -> Results:
     """Tells every sink of policies/change_feed.yaml what it does not know; `cdm feed status` shows how far each is."""
     from cdm_pipelines.steps.customers.feed import deliver  # noqa: PLC0415 - heavy rooms load in a run
+    from cdm_pipelines.steps.customers.figures import feed_outcome  # noqa: PLC0415 - the same
 
-    with told_to_people(), platform.hub() as engine:
-        served = deliver(engine, platform.settings)
-    shown = [
-        {"sink": sink.sink, "delivered": sink.delivered, "behind": sink.behind, "dead letters": sink.dead}
-        for sink in served
-    ]
-    for row in shown:
-        context.log.info("%s", row)
-    yield dg.MaterializeResult(
-        asset_key=FEED, metadata={"delivered": sum(sink.delivered for sink in served), "sinks": table(shown)}
-    )
-    unwell = [sink for sink in served if not sink.well]
-    yield dg.AssetCheckResult(
-        asset_key=FEED,
-        check_name=EVERYBODY_KNOWS,
-        passed=not unwell,
-        severity=dg.AssetCheckSeverity.WARN,
-        description="; ".join(sink.sentence for sink in unwell) or "in order",
-        metadata={
-            "behind": sum(sink.behind for sink in served),
-            "dead letters": sum(sink.dead for sink in served),
-        },
-    )
+    with measuring(context, platform) as run:
+        with platform.hub() as engine:
+            served = deliver(engine, platform.settings)
+        for sink in served:
+            context.log.info("%s: %s delivered", sink.sentence, f"{sink.delivered:,}")
+        yield from run.results([feed_outcome(served)])
 
 
 @dg.asset(
@@ -75,22 +56,16 @@ def feed(
     owners=[OWNER],
     kinds={"csv"},
     tags={"layer": "publish", "privacy": "personal"},
-    code_version="1",
     automation_condition=automation(),
     retry_policy=transient_retry_policy(),
     pool="hub",
 )
-def source_corrections(platform: Platform) -> dg.MaterializeResult[None]:
+def source_corrections(context: dg.AssetExecutionContext, platform: Platform) -> Results:
     """For the owner of each source: the cells that disagree with the golden customer, in the source's own columns."""
-    from cdm_pipelines.steps.customers.source_corrections import write_corrections  # noqa: PLC0415 - heavy rooms load in a run
+    from cdm_pipelines.steps.customers.figures import corrections_outcome  # noqa: PLC0415 - heavy rooms load in a run
+    from cdm_pipelines.steps.customers.source_corrections import write_corrections  # noqa: PLC0415 - the same
 
-    with told_to_people(), platform.hub() as engine:
-        written = write_corrections(engine, platform.lake, contracts_feeding(Entity.PARTY))
-    counts = {f"{w.source} {name}": count for w in written for name, count in w.cells.items()}
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": sum(counts.values()),
-            "files": "\n".join(w.path for w in written),
-            "cells": bar_chart(counts, ("column", "cells")),
-        }
-    )
+    with measuring(context, platform) as run:
+        with platform.hub() as engine:
+            written = write_corrections(engine, platform.lake, contracts_feeding(Entity.PARTY))
+        yield from run.results([corrections_outcome(platform.lake, written)])

@@ -1,21 +1,19 @@
 """The assets ``golden/*``: staged and audited in one step, then published in one transaction.
 
-Belongs here: what these assets are called, depend on and show, and the checks between staging and publication.
-Does not belong here: survivorship, identity or the SQL of the audit.
+Belongs here: what these assets are called and depend on, and the checks between staging and publication. Does not
+belong here: survivorship, identity, the SQL of the audit, or figures.
 
 The checks are made where the customers are staged, and not by an asset check of its own: an automatic run, or one of
 some assets only, would leave that out.
 """
 
-from collections.abc import Iterator
-from typing import Any
-
 import dagster as dg
 
-from cdm_pipelines.components.metadata import bar_chart, hub_schema, lineage
+from cdm_pipelines.components.measuring import Results, measuring
+from cdm_pipelines.components.metadata import hub_schema, lineage
 from cdm_pipelines.components.platform import Platform, RebuildConfig
 from cdm_pipelines.components.registry import OWNER, automation
-from cdm_pipelines.components.transient import told_to_people, transient_retry_policy
+from cdm_pipelines.components.transient import transient_retry_policy
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.contracts.entity import families
 from cdm_pipelines.hub import schema
@@ -59,7 +57,6 @@ _FROM_STAGED = {"dagster/column_lineage": lineage({a.name: [(list(STAGED.path), 
             owners=[OWNER],
             kinds={"postgres"},
             tags={"layer": "golden", "privacy": "personal"},
-            code_version="1",
             automation_condition=automation(),
             skippable=True,
             metadata={
@@ -81,48 +78,19 @@ _FROM_STAGED = {"dagster/column_lineage": lineage({a.name: [(list(STAGED.path), 
     retry_policy=transient_retry_policy(),
     pool="hub",
 )
-def staged(
-    context: dg.AssetExecutionContext, config: RebuildConfig, platform: Platform
-) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+def staged(context: dg.AssetExecutionContext, config: RebuildConfig, platform: Platform) -> Results:
     """Resolve identities, choose the golden values, load them into staging and audit them."""
-    from cdm_pipelines.steps.customers.publication import stage_customers  # noqa: PLC0415 - heavy rooms load in a run
-    from cdm_pipelines.steps.stewardship.decisions import verify_log  # noqa: PLC0415
+    from cdm_pipelines.steps.customers.figures import staged_outcome  # noqa: PLC0415 - heavy rooms load in a run
+    from cdm_pipelines.steps.customers.publication import stage_customers  # noqa: PLC0415 - the same
+    from cdm_pipelines.steps.stewardship.decisions import verify_log  # noqa: PLC0415 - the same
 
-    with told_to_people(), platform.hub() as engine:
-        done = stage_customers(engine, platform.lake, platform.settings, rebuild=config.rebuild)
-        with engine.connect() as connection:
-            faults, head = verify_log(connection)
-    context.log.info("%s records are %s customers", f"{done.records:,}", f"{done.customers:,}")
-    if not done.stopped:
-        yield dg.MaterializeResult(
-            asset_key=STAGED,
-            metadata={
-                "dagster/row_count": done.customers,
-                "records": done.records,
-                "customers worked through": done.worked,
-                "golden ids": bar_chart(done.identity, ("event", "ids")),
-                "id churn": bar_chart(done.churn.moved, ("reason", "records with another golden id")),
-                "id churn, share": done.churn.share,
-            },
-        )
-    for name in AUDITS:
-        verdict = done.verdicts[name]
-        yield dg.AssetCheckResult(
-            asset_key=STAGED,
-            check_name=name,
-            passed=verdict.passed,
-            severity=dg.AssetCheckSeverity(verdict.severity),
-            description=verdict.text,
-            metadata={"figure": round(verdict.figure, 6)},
-        )
-    yield dg.AssetCheckResult(
-        asset_key=STAGED,
-        check_name=CHAIN.name,
-        passed=not faults,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description="; ".join(fault.text for fault in faults) or "in order",
-        metadata={"decisions": head.decision_id, "head": str(head)},
-    )
+    with measuring(context, platform) as run:
+        with platform.hub() as engine:
+            done = stage_customers(engine, platform.lake, platform.settings, rebuild=config.rebuild)
+            with engine.connect() as connection:
+                faults, head = verify_log(connection)
+        context.log.info("%s records are %s customers", f"{done.records:,}", f"{done.customers:,}")
+        yield from run.results([staged_outcome(done, faults, head)])
 
 
 @dg.multi_asset(
@@ -136,7 +104,6 @@ def staged(
             owners=[OWNER],
             kinds={"postgres", "table"},
             tags={"layer": "golden", "privacy": "personal"},
-            code_version="1",
             automation_condition=automation(),
             metadata={
                 "dagster/table_name": f"golden.{_TABLES[name]}",
@@ -149,32 +116,16 @@ def staged(
     retry_policy=transient_retry_policy(),
     pool="hub",
 )
-def publish(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[dg.MaterializeResult[None]]:
+def publish(context: dg.AssetExecutionContext, platform: Platform) -> Results:
     """Make staging the published version, in one transaction that touches only what differs."""
-    from cdm_pipelines.steps.customers.publication import publish_customers  # noqa: PLC0415
-    from cdm_pipelines.steps.stewardship import review  # noqa: PLC0415 - heavy rooms load in a run
+    from cdm_pipelines.steps.customers.figures import published_outcomes  # noqa: PLC0415 - heavy rooms load in a run
+    from cdm_pipelines.steps.customers.publication import publish_customers  # noqa: PLC0415 - the same
+    from cdm_pipelines.steps.stewardship import review  # noqa: PLC0415 - the same
 
-    with told_to_people(), platform.hub() as engine:
-        changes = publish_customers(engine)
-        waiting = review.waiting(engine, platform.lake)
-    queue: dict[str, Any] = {
-        "review queue": sum(waiting.items.values()),
-        "review queue, items": bar_chart(waiting.items, ("about", "items")),
-        "decisions in conflict": waiting.items["conflicts"],
-    }
-    if waiting.oldest_conflict is not None:
-        queue["oldest conflict"] = dg.MetadataValue.timestamp(waiting.oldest_conflict)
-    for name in PUBLISHED:
-        change = changes[name]
-        context.log.info("golden.%s: %s", name, change)
-        yield dg.MaterializeResult(
-            asset_key=["golden", name],
-            metadata={
-                "dagster/row_count": change.rows,
-                "inserted": change.inserted,
-                "updated": change.updated,
-                "deleted": change.deleted,
-                "unchanged": change.unchanged,
-                **(queue if name == "customer" else {}),
-            },
-        )
+    with measuring(context, platform) as run:
+        with platform.hub() as engine:
+            changes = publish_customers(engine)
+            waiting = review.waiting(engine, platform.lake)
+        for name in PUBLISHED:
+            context.log.info("golden.%s: %s", name, changes[name])
+        yield from run.results(published_outcomes(changes, waiting, list(PUBLISHED)))

@@ -1,19 +1,16 @@
 """The assets ``link/*``: the fitted models, the scored pairs and the clusters.
 
-Belongs here: what these assets are called, depend on and show. Does not belong here: linkage itself.
+Belongs here: what these assets are called and depend on. Does not belong here: linkage itself, or its figures.
 """
-
-from collections.abc import Iterator
 
 import dagster as dg
 from pydantic import Field
 
-from cdm_pipelines.components.metadata import bar_chart, picture, table
+from cdm_pipelines.components.measuring import Results, measuring
 from cdm_pipelines.components.platform import Platform, RebuildConfig
 from cdm_pipelines.components.registry import OWNER, automation
-from cdm_pipelines.components.transient import told_to_people, transient_retry_policy
+from cdm_pipelines.components.transient import transient_retry_policy
 from cdm_pipelines.quality.thresholds import Thresholds
-from cdm_pipelines.store import layout
 
 MODEL, MATCHES, CLUSTERS = (dg.AssetKey(["link", name]) for name in ("model", "matches", "clusters"))
 _DESCRIPTIONS = {
@@ -44,7 +41,6 @@ class LinkConfig(RebuildConfig):
             owners=[OWNER],
             kinds={"arrow"} if key != MODEL else {"json"},
             tags={"layer": "link", "privacy": "personal"},
-            code_version="1",
             automation_condition=automation(),
         )
         for key, description in _DESCRIPTIONS.items()
@@ -70,21 +66,13 @@ class LinkConfig(RebuildConfig):
     retry_policy=transient_retry_policy(),
     pool="lake",
 )
-def link(
-    context: dg.AssetExecutionContext, config: LinkConfig, platform: Platform
-) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+def link(context: dg.AssetExecutionContext, config: LinkConfig, platform: Platform) -> Results:
     """Link all current party records, within what stewards decided."""
-    from cdm_pipelines.linkage.explain.pictures import expected_picture, odds_picture, weights_picture  # noqa: PLC0415
-    from cdm_pipelines.steps.linking.checks import (  # noqa: PLC0415
-        DRIFT_UNKNOWN,
-        REFIT,
-        doubtful_clusters,
-        pattern_drift,
-    )
-    from cdm_pipelines.steps.linking.parties import link_parties  # noqa: PLC0415 - heavy rooms load in a run
-    from cdm_pipelines.steps.stewardship.decisions import constraints  # noqa: PLC0415 - heavy rooms load in a run
+    from cdm_pipelines.steps.linking.figures import link_outcomes  # noqa: PLC0415 - heavy rooms load in a run
+    from cdm_pipelines.steps.linking.parties import link_parties  # noqa: PLC0415 - the same
+    from cdm_pipelines.steps.stewardship.decisions import constraints  # noqa: PLC0415 - the same
 
-    with told_to_people():
+    with measuring(context, platform) as run:
         limits = Thresholds.load(platform.settings.policies / "checks.yaml")
         with platform.hub() as engine:
             decided = constraints(engine)
@@ -96,91 +84,4 @@ def link(
             rebuild=config.rebuild,
             progress=lambda text: context.log.info("%s", text),
         )
-    yield dg.MaterializeResult(
-        asset_key=MODEL,
-        metadata={
-            "fitted anew": dg.MetadataValue.bool(linked.fitted),
-            "fingerprint": linked.model_fingerprint,
-            "decided pairs learnt from": linked.labels,
-            **{
-                f"weights of {kind}": picture(weights_picture(model), "bits by comparison and level")
-                for kind, model in linked.models.items()
-            },
-            **{f"levels of {kind}": table(rows) for kind, rows in linked.levels.items()},
-            **{
-                f"share of {kind} records that no copy of themselves would match": share
-                for kind, share in linked.unlinkable.items()
-            },
-        },
-        data_version=dg.DataVersion(linked.model_fingerprint),
-    )
-    yield dg.MaterializeResult(
-        asset_key=MATCHES,
-        metadata={
-            "dagster/row_count": linked.pairs,
-            "dagster/uri": platform.lake.where(layout.MATCHES),
-            "candidate pairs by blocking rule": bar_chart(linked.blocking, ("rule", "pairs")),
-            **{
-                f"candidate pairs of {kind} by log2 odds": picture(
-                    odds_picture(odds, linked.models[kind]), "pairs by log2 odds of a match"
-                )
-                for kind, odds in linked.odds.items()
-            },
-            **{
-                f"expected precision and recall of {kind}": picture(
-                    expected_picture(curve, linked.models[kind]), "by match threshold (log2 odds)"
-                )
-                for kind, curve in linked.expected.items()
-            },
-            "weights": bar_chart(linked.weight_steps, ("match weight", "pairs"), scale=True),
-            "seconds": {stage: round(seconds, 2) for stage, seconds in linked.seconds.items()},
-        },
-    )
-    yield dg.MaterializeResult(
-        asset_key=CLUSTERS,
-        metadata={
-            "dagster/row_count": linked.records,
-            "dagster/uri": platform.lake.where(layout.CLUSTERS),
-            "clusters": linked.clusters,
-            "records changed": linked.changed,
-            "pairs compared": sum(linked.compared.values()),
-            "everything was linked": "; ".join(f"{kind}: {why}" for kind, why in linked.everything.items())
-            or "no",
-            "decisions": bar_chart(decided.counts, ("decision", "pairs or records")),
-            "decisions fingerprint": decided.fingerprint,
-            "decisions in conflict": len(decided.decided.conflicts),
-            "health": bar_chart(linked.health.states, ("state", "clusters of two and more records")),
-            "not healthy": bar_chart(linked.health.reasons, ("reason", "clusters")),
-            "sizes": bar_chart(
-                {f"{size:,}": linked.sizes[size] for size in sorted(linked.sizes)},
-                ("records in cluster", "clusters"),
-                scale=True,
-            ),
-        },
-    )
-    yield dg.AssetCheckResult(
-        asset_key=MODEL,
-        check_name="representative",
-        passed=not linked.outgrown,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"fitted on {linked.fitted_on:,} records, there are {linked.records:,} now"
-        + (f"; {REFIT}" if linked.outgrown else ""),
-    )
-    drift = pattern_drift(linked.drift, limits.pattern_drift)
-    yield dg.AssetCheckResult(
-        asset_key=MODEL,
-        check_name="pattern_drift",
-        passed=drift is None or drift.passed,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=drift.text if drift else DRIFT_UNKNOWN,
-        metadata={"figure": round(drift.figure, 6)} if drift else None,
-    )
-    doubtful = doubtful_clusters(linked.health, limits.doubtful_clusters)
-    yield dg.AssetCheckResult(
-        asset_key=CLUSTERS,
-        check_name="doubtful_clusters",
-        passed=doubtful.passed,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=doubtful.text,
-        metadata={"figure": round(doubtful.figure, 6)},
-    )
+        yield from run.results(link_outcomes(platform.lake, linked, decided, limits))

@@ -1,16 +1,17 @@
 """The assets ``records/*``: the current state of every source record.
 
-Belongs here: what these assets are called, depend on and show. Does not belong here: how the state is found.
+Belongs here: what these assets are called and depend on. Does not belong here: how the state is found, or figures.
 """
 
 from collections.abc import Sequence
 
 import dagster as dg
 
-from cdm_pipelines.components.metadata import bar_chart, canonical_schema, lineage
+from cdm_pipelines.components.measuring import Results, measuring
+from cdm_pipelines.components.metadata import canonical_schema, lineage
 from cdm_pipelines.components.platform import Platform, RebuildConfig
 from cdm_pipelines.components.registry import OWNER, automation, contracts_feeding, source_lineage
-from cdm_pipelines.components.transient import told_to_people, transient_retry_policy
+from cdm_pipelines.components.transient import transient_retry_policy
 from cdm_pipelines.contracts.canonical import Entity, EntityDeclaration, OfParty, attributes
 from cdm_pipelines.contracts.entity import families
 
@@ -28,7 +29,6 @@ def _asset(family: Sequence[EntityDeclaration]) -> dg.AssetsDefinition:
         owners=[OWNER],
         kinds={"arrow"},
         tags={"layer": "records", "privacy": "personal"},
-        code_version="1",
         automation_condition=automation(),
         retry_policy=transient_retry_policy(),
         pool="lake",
@@ -38,25 +38,14 @@ def _asset(family: Sequence[EntityDeclaration]) -> dg.AssetsDefinition:
             "dagster/column_lineage": lineage(source_lineage(contracts, entities)),
         },
     )
-    def _records(
-        context: dg.AssetExecutionContext, config: RebuildConfig, platform: Platform
-    ) -> dg.MaterializeResult[None]:
-        from cdm_pipelines.steps.days.records import build_records  # noqa: PLC0415 - heavy rooms load in a run
+    def _records(context: dg.AssetExecutionContext, config: RebuildConfig, platform: Platform) -> Results:
+        from cdm_pipelines.steps.days.figures import records_outcome  # noqa: PLC0415 - heavy rooms load in a run
+        from cdm_pipelines.steps.days.records import build_records  # noqa: PLC0415 - the same
 
-        with told_to_people():
+        with measuring(context, platform) as run:
             built = build_records(platform.lake, contracts, entities, rebuild=config.rebuild)
-        context.log.info("%s records from %s days", f"{built.rows:,}", built.partitions)
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": built.rows,
-                "dagster/uri": platform.lake.where(f"records/{name}.arrow"),
-                "active": built.active,
-                "changed": built.changed,
-                "by source": bar_chart(built.by_source, ("source", "records")),
-                "input fingerprint": built.fingerprint,
-            },
-            data_version=dg.DataVersion(built.fingerprint),
-        )
+            context.log.info("%s records from %s days", f"{built.rows:,}", built.partitions)
+            yield from run.results([records_outcome(platform.lake, name, entities, built)])
 
     return _records
 

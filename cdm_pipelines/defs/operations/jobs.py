@@ -8,6 +8,8 @@ import time
 import dagster as dg
 
 from cdm_pipelines.components.platform import Platform
+from cdm_pipelines.components.transient import told_to_people
+from cdm_pipelines.hub.migrate import migrate
 from cdm_pipelines.settings import load_settings
 
 STATE_GROUPS = ("records", "link", "golden", "publish")
@@ -30,6 +32,7 @@ automation = dg.AutomationConditionSensorDefinition(
 
 
 @dg.op
+@told_to_people()
 def forget_old_runs(context: dg.OpExecutionContext) -> None:
     """Delete finished runs that are older than CDM_RUN_RETENTION_DAYS, with their events."""
     limit = time.time() - load_settings().run_retention_days * DAY_SECONDS
@@ -41,15 +44,30 @@ def forget_old_runs(context: dg.OpExecutionContext) -> None:
 
 
 @dg.op
+@told_to_people()
+def forget_old_figures(context: dg.OpExecutionContext, platform: Platform) -> None:
+    """Delete figures that are older than CDM_RUN_RETENTION_DAYS, except the last ones of what there still is."""
+    from cdm_pipelines.steps.operate.measurements import forget_superseded  # noqa: PLC0415 - loads only in a run
+
+    with platform.hub() as engine:
+        migrate(engine)
+        with engine.begin() as connection:
+            forgotten = forget_superseded(connection, platform.lake, platform.settings)
+    context.log.info("%d figures deleted", forgotten)
+
+
+@dg.op
+@told_to_people()
 def sweep_lake(context: dg.OpExecutionContext, platform: Platform) -> None:
     """Remove files that killed processes left half-written."""
     context.log.info("%d half-written files removed", platform.lake.sweep())
 
 
-@dg.job(description="Deletes old runs and what killed processes left behind.")
+@dg.job(description="Deletes old runs, old figures and what killed processes left behind.")
 def housekeeping() -> None:
     """Keep the platform small."""
     forget_old_runs()
+    forget_old_figures()
     sweep_lake()
 
 

@@ -51,7 +51,9 @@ class Piece:
     @classmethod
     def from_tables(cls, records: pa.Table, keys: pa.Table) -> Self:
         """What ``to_tables`` made."""
-        return cls(records, [_matrix(cast("pa.FixedSizeListArray", whole(column))) for column in keys.columns])
+        return cls(
+            records, [_matrix(cast("pa.FixedSizeListArray", whole(column))) for column in keys.columns]
+        )
 
     def followed_by(self, other: Self) -> Self:
         """The rows of both."""

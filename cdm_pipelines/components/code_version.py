@@ -1,0 +1,172 @@
+"""What defines each asset: the code of its rooms, the policies that it reads, and for a source its contract.
+
+Belongs here: the code version of every asset, by which Dagster shows what was made by other code or under another
+policy than today's. Does not belong here: fingerprints by which a step decides what to make anew (steps).
+
+The code of a module counts as it is compiled: comments, docstrings and layout do not change it. Another minor version
+of Python compiles otherwise, and changes all versions once.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import dagster as dg
+import yaml
+
+from cdm_pipelines.components.early import early
+from cdm_pipelines.contracts import SourceContract
+from cdm_pipelines.contracts.catalogue import all_contracts
+
+PACKAGE = "cdm_pipelines"
+Policy = tuple[str, tuple[str, ...]]
+"""A file below the folder of policies, and the keys of it that are read; all of them when none is named."""
+
+
+@dataclass(frozen=True)
+class MadeBy:
+    """Rooms, wings or single modules, and policies, of an asset."""
+
+    code: tuple[str, ...]
+    policies: tuple[Policy, ...] = ()
+
+
+def _checks(*names: str) -> Policy:
+    return ("checks.yaml", names)
+
+
+_LINKAGE: tuple[Policy, ...] = (("linkage/person.yaml", ()), ("linkage/organisation.yaml", ()))
+_SURVIVORSHIP: Policy = ("survivorship.yaml", ())
+_LINK = ("linkage", "identity.constraints", "steps.linking")
+_RECORDS = MadeBy(("contracts.canonical", "records", "steps.days.records"))
+_PUBLISHED = MadeBy(("hub.publish", "hub.parts", "hub.history", "hub.outbox", "hub.schema"))
+MADE_BY: Mapping[str, MadeBy] = {
+    "raw": MadeBy(("contracts", "ingest", "steps.days.source_day"), (_checks("snapshot_shrink"),)),
+    "valid": MadeBy(("contracts", "quality", "steps.days"), (_checks("share_quarantined"),)),
+    "quarantine": MadeBy(("contracts", "quality", "steps.days"), (_checks("share_quarantined"),)),
+    "standard": MadeBy(("contracts", "standardise", "steps.days"), (_checks("share_quarantined"),)),
+    "records": _RECORDS,
+    "link/model": MadeBy(_LINK, (*_LINKAGE, _checks("pattern_drift"))),
+    "link/matches": MadeBy(_LINK, _LINKAGE),
+    "link/clusters": MadeBy(_LINK, (*_LINKAGE, _checks("doubtful_clusters"))),
+    "golden/staged": MadeBy(
+        (
+            "contracts.canonical",
+            "identity",
+            "golden",
+            "steps.customers.publication",
+            "steps.customers.affected",
+        ),
+        (
+            _SURVIVORSHIP,
+            _checks("customer_drift", "cluster_size", "cluster_size_drift", "id_churn", "merges"),
+        ),
+    ),
+    "golden": _PUBLISHED,
+    "publish/feed": MadeBy(("publish", "hub.feed", "steps.customers"), (("change_feed.yaml", ()),)),
+    "publish/source_corrections": MadeBy(("publish", "hub.linked", "steps.customers")),
+}
+"""By asset, or by layer for all of a layer that are not named."""
+
+
+def with_code_versions(definitions: dg.Definitions, policies: Path) -> dg.Definitions:
+    """The definitions, each asset with the version of what defines it."""
+    contracts = {tuple(contract.name.split("/")): contract for contract in all_contracts()}
+
+    def versioned(spec: dg.AssetSpec) -> dg.AssetSpec:
+        contract = contracts.get(tuple(spec.key.path[1:]))
+        return spec.replace_attributes(code_version=code_version(spec.key, policies, contract))
+
+    with early():
+        return definitions.map_resolved_asset_specs(func=versioned)
+
+
+def code_version(key: dg.AssetKey, policies: Path, contract: SourceContract | None = None) -> str:
+    """Changes when the code, a policy or the contract of an asset does."""
+    made_by = MADE_BY.get(key.to_user_string()) or MADE_BY[key.path[0]]
+    parts = [_own_code(name) for name in made_by.code]
+    parts += [policy_digest(policies / name, keys) for name, keys in made_by.policies]
+    parts += [contract.fingerprint] if contract else []
+    return sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def policy_digest(path: Path, keys: tuple[str, ...] = ()) -> str:
+    """Changes when what a policy says does; of a file that cannot be read as YAML, when its bytes do."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return "missing"
+    try:
+        said: Any = yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+    except yaml.YAMLError:
+        return sha256(content).hexdigest()
+    if keys and isinstance(said, Mapping):
+        said = {key: said.get(key) for key in keys}
+    return sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
+
+
+@cache
+def _own_code(name: str) -> str:
+    return code_digest(files(PACKAGE), name)
+
+
+def code_digest(package: Traversable, name: str) -> str:
+    """Changes when the code of a room, a wing or a module does.
+
+    Args:
+        package: The folder of the package, wherever it is installed.
+        name: Below it, with dots.
+    """
+    place = "/".join(name.split("."))
+    folder, module = package / place, package / f"{place}.py"
+    sources = dict(_sources(folder, "")) if folder.is_dir() else {"": module}
+    return sha256(
+        repr({at: _compiled(source) for at, source in sorted(sources.items())}).encode()
+    ).hexdigest()
+
+
+def _sources(folder: Traversable, below: str) -> Iterator[tuple[str, Traversable]]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _sources(entry, f"{below}{entry.name}/")
+        elif entry.name.endswith(".py"):
+            yield f"{below}{entry.name}", entry
+
+
+def _compiled(source: Traversable) -> tuple[object, ...]:
+    # Optimisation 2 leaves docstrings out.
+    return _plain(compile(source.read_bytes(), "", "exec", dont_inherit=True, optimize=2))
+
+
+def _plain(code: CodeType) -> tuple[object, ...]:
+    """What code does, without where it stands in its file."""
+    signature = (
+        code.co_name,
+        code.co_argcount,
+        code.co_posonlyargcount,
+        code.co_kwonlyargcount,
+        code.co_flags,
+    )
+    names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
+    return (
+        *signature,
+        *names,
+        code.co_code,
+        code.co_exceptiontable,
+        [_constant(one) for one in code.co_consts],
+    )
+
+
+def _constant(value: object) -> object:
+    if isinstance(value, CodeType):
+        return _plain(value)
+    if isinstance(value, frozenset):  # its order differs between processes
+        return sorted(map(repr, value))
+    return [_constant(one) for one in value] if isinstance(value, tuple) else value

@@ -1,0 +1,66 @@
+"""A snapshot is compared with the one before it."""
+
+from pathlib import Path
+
+import pytest
+
+from cdm_pipelines.contracts import SourceContract
+from cdm_pipelines.contracts.catalogue import contract_named
+from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.days.source_day import DayResult, process_day
+from cdm_pipelines.store.lake import Lake
+
+
+@pytest.fixture
+def contact() -> SourceContract:
+    found = contract_named("crm/contact")
+    assert found.delivery.value == "snapshot"
+    return found
+
+
+def delivered(settings: Settings, contract: SourceContract, date: str, rows: int) -> DayResult:
+    """A day of so many rows, each with its key and nothing else."""
+    columns = contract.column_names
+    lines = [",".join(columns)]
+    lines += [",".join(f"K{row}" if name in contract.key else "" for name in columns) for row in range(rows)]
+    path = Path(settings.landing_url) / contract.source / contract.entity / f"{date}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return process_day(settings, Lake(settings.lake_url), contract, date)
+
+
+def volume(result: DayResult) -> tuple[bool, str]:
+    verdict = result.verdicts["volume"]
+    return verdict.passed, verdict.text
+
+
+def test_a_snapshot_is_compared_with_the_last_day_and_not_with_an_older_one(
+    settings: Settings, contact: SourceContract
+) -> None:
+    assert "volume" not in delivered(settings, contact, "2026-06-01", 40).verdicts
+    delivered(settings, contact, "2026-06-02", 100)
+    passed, text = volume(delivered(settings, contact, "2026-06-04", 50))
+    assert not passed
+    assert text.startswith("50 rows against 100 on 2026-06-02: 50.0% fewer")
+
+
+def test_a_company_that_shrank_long_ago_is_not_held_to_its_first_day(
+    settings: Settings, contact: SourceContract
+) -> None:
+    delivered(settings, contact, "2026-06-01", 100)
+    delivered(settings, contact, "2026-06-02", 40)
+    assert volume(delivered(settings, contact, "2026-06-03", 40)) == (
+        True,
+        "40 rows against 40 on 2026-06-02: 0.0% fewer",
+    )
+
+
+def test_a_day_that_is_run_again_is_not_compared_with_later_ones(
+    settings: Settings, contact: SourceContract
+) -> None:
+    delivered(settings, contact, "2026-06-01", 40)
+    delivered(settings, contact, "2026-06-02", 40)
+    delivered(settings, contact, "2026-06-03", 100)
+    passed, text = volume(delivered(settings, contact, "2026-06-02", 40))
+    assert passed
+    assert "against 40 on 2026-06-01" in text
