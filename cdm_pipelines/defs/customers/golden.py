@@ -90,7 +90,7 @@ def staged(
     with told_to_people(), platform.hub() as engine:
         done = stage_customers(engine, platform.lake, platform.settings, rebuild=config.rebuild)
         with engine.connect() as connection:
-            faults, head = verify_log(connection)
+            chain = verify_log(connection)
     context.log.info("%s records are %s customers", f"{done.records:,}", f"{done.customers:,}")
     if not done.stopped:
         yield dg.MaterializeResult(
@@ -117,10 +117,10 @@ def staged(
     yield dg.AssetCheckResult(
         asset_key=STAGED,
         check_name=CHAIN.name,
-        passed=not faults,
+        passed=not chain.faults,
         severity=dg.AssetCheckSeverity.ERROR,
-        description="; ".join(fault.text for fault in faults) or "in order",
-        metadata={"decisions": head.decision_id, "head": str(head)},
+        description="; ".join(fault.text for fault in chain.faults) or "in order",
+        metadata={"decisions": chain.head.decision_id, "erased": len(chain.erased), "head": str(chain.head)},
     )
 
 
