@@ -178,7 +178,8 @@ def _details(row: Row) -> Iterator[tuple[str, Any]]:
         return
     salt = secrets.token_hex(16)
     yield "value", {**{name: subject.get(name) for name in ("attribute", "value", "expires")}, "salt": salt}
-    yield "record", ["record", *subject.get("record", ())]
+    if "record" in subject:
+        yield "record", ["record", *subject["record"]]
     for *record, told in subject.get("overruled", ()):
         salted = None if told is None else hmac.digest(salt.encode(), told.encode(), "sha256").hex()[:16]
         yield "record", ["overruled", *record, salted]
