@@ -147,8 +147,12 @@ def test_nothing_of_what_was_erased_is_left_on_disk(hub: Engine) -> None:
     with hub.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")
         connection.execute(text("VACUUM ANALYZE identity.decision_detail"))
-        sampled = "SELECT attname FROM pg_stats WHERE tablename = 'decision_detail' AND schemaname = 'identity'"
-        assert set(connection.scalars(text(sampled))) == {"decision_id", "place"}, "the planner keeps no value"
+        sampled = (
+            "SELECT attname FROM pg_stats WHERE tablename = 'decision_detail' AND schemaname = 'identity'"
+        )
+        assert set(connection.scalars(text(sampled))) == {"decision_id", "place"}, (
+            "the planner keeps no value"
+        )
         salts = connection.scalars(text("SELECT salt FROM identity.decision_detail")).all()
     assert told(hub, *secrets) == secrets
     erase(hub, [1, 2, 3, 4, 5], set(Part))
