@@ -66,10 +66,8 @@ def upgrade() -> None:
         """CREATE TRIGGER only_erased BEFORE UPDATE OR DELETE OR TRUNCATE ON identity.decision_detail
            FOR EACH STATEMENT EXECUTE FUNCTION identity.refuse_unless_erasing()"""
     )
-    for column in (
-        "salt",
-        "content",
-    ):  # what is erased must not live on among the planner's most common values
+    # What is erased must not live on among the planner's most common values.
+    for column in ("salt", "content"):
         op.execute(f"ALTER TABLE identity.decision_detail ALTER COLUMN {column} SET STATISTICS 0")
 
 
