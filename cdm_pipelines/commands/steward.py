@@ -186,20 +186,22 @@ def verify(
         typer.Option(metavar="NUMBER:HASH", help="A head that was noted elsewhere; the log must hold it."),
     ] = "",
 ) -> None:
-    """Check that no decision was edited, removed or moved since it was recorded."""
+    """Check that no decision was edited, removed or moved since it was recorded; list what was erased on purpose."""
     from cdm_pipelines.identity.chain import Head  # noqa: PLC0415
     from cdm_pipelines.steps.stewardship.decisions import verify_log  # noqa: PLC0415
 
-    number, _, text = head.partition(":")
-    if head and not (number.isdecimal() and text):
+    noted = Head.parse(head) if head else None
+    if head and noted is None:
         fail("Write the head as `cdm steward verify` prints it: NUMBER:HASH.", USAGE)
     with _hub() as (engine, _), engine.connect() as connection:
-        faults, end = verify_log(connection, [Head(int(number), text)] if head else [])
-    for fault in faults:
+        found = verify_log(connection, [noted] if noted else [])
+    for erasure in found.erased:
+        console.print(f"○ erased: {erasure.text}", markup=False, soft_wrap=True)
+    for fault in found.faults:
         errors.print(f"✗ {fault.text}", style="red", markup=False)
-    if faults:
+    if found.faults:
         fail("The log of decisions was tampered with.", FAILED)
-    console.print(f"✓ {end.decision_id:,} decisions, unbroken. Head {end}", markup=False)
+    console.print(f"✓ {found.head.decision_id:,} decisions, unbroken. Head {found.head}", markup=False)
 
 
 @contextmanager

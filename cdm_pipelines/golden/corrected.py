@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 from cdm_pipelines.golden.contest import Layout
 from cdm_pipelines.golden.policy import SurvivorshipPolicy, golden_groups
 from cdm_pipelines.golden.provenance import EVERYTHING_ELSE, PROVENANCE_SCHEMA
-from cdm_pipelines.identity.decisions import Decision, Record, value_fingerprint
+from cdm_pipelines.identity.decisions import Decision, Record
 from cdm_pipelines.standardise import email
 from cdm_pipelines.store.keys import RECORD_KEY, positions, record_keys
 
@@ -69,11 +69,13 @@ def set_values(decisions: Iterable[Decision], records: pa.Table, today: dt.date)
     now: dict[tuple[Record, str], str | None] = {}
     for (record, attribute), at in zip(named, place.tolist(), strict=True):
         if at >= 0:
-            now[record, attribute] = value_fingerprint(records[attribute][at].as_py())
+            now[record, attribute] = records[attribute][at].as_py()
     rows = []
     for decision in decisions:
         unchanged = all(
-            now.get((record, decision.attribute), then) == then for record, then in decision.overruled
+            decision.fingerprint(now[record, decision.attribute]) == then
+            for record, then in decision.overruled
+            if (record, decision.attribute) in now
         )
         current = decision.expires is None or today < decision.expires
         [record] = decision.records

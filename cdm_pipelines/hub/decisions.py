@@ -1,20 +1,28 @@
 """The log of steward decisions in PostgreSQL.
 
-Belongs here: adding an entry, reading the log, and looking up the records that a decision names. Does not belong
-here: what decisions mean, and how they are chained (identity).
+Belongs here: adding an entry, reading the log, removing details so that no byte of them is left, and looking up the
+records that a decision names. Does not belong here: what decisions mean, and how they are chained (identity).
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, and_, func, insert, select
+from sqlalchemy import Connection, Select, and_, func, insert, select, text
 from sqlalchemy.dialects import postgresql
 
 from cdm_pipelines.hub.load import without_data
 from cdm_pipelines.hub.queries import Row
-from cdm_pipelines.hub.schema import crosswalk, customer, customer_order, decision, decision_head, golden_id
+from cdm_pipelines.hub.schema import (
+    crosswalk,
+    customer,
+    customer_order,
+    decision,
+    decision_detail,
+    decision_head,
+    golden_id,
+)
 
 _LOCK = 0x63646D73  # "cdms": the key of the advisory lock under which one steward at a time decides
 
@@ -26,17 +34,57 @@ def begin_decision(connection: Connection) -> dt.datetime:
     return now
 
 
-def add_decision(connection: Connection, row: Mapping[str, Any]) -> None:
-    """Add an entry, and note that the log ends with it."""
+def add_decision(
+    connection: Connection, row: Mapping[str, Any], details: Sequence[Mapping[str, Any]]
+) -> None:
+    """Add an entry with its details, and note that the log ends with it."""
     with without_data("recording the decision"):
         connection.execute(insert(decision).values(**row))
+        if details:
+            connection.execute(insert(decision_detail), details)
         head = {name: row[name] for name in ("decision_id", "hash")}
         connection.execute(insert(decision_head).values(**head))
 
 
-def read_decisions(connection: Connection) -> list[Row]:
-    """All entries in order."""
-    return _rows(connection, select(decision).order_by(decision.c.decision_id))
+def read_decisions(connection: Connection) -> tuple[list[Row], list[Row]]:
+    """All entries in order, and all details in order, as they were at one moment."""
+    e, d = decision.c, decision_detail.c
+    named = [column.label(f"detail_{column.name}") for column in d]
+    query = select(*e, *named).join_from(decision, decision_detail, d.decision_id == e.decision_id, full=True)
+    entries: dict[object, Row] = {}
+    details: list[Row] = []
+    for row in _rows(connection, query.order_by(e.decision_id, d.decision_id, d.place)):
+        if row["decision_id"] is not None:
+            entries.setdefault(row["decision_id"], {column.name: row[column.name] for column in e})
+        if row["detail_decision_id"] is not None:
+            details.append({column.name: row[f"detail_{column.name}"] for column in d})
+    return list(entries.values()), details
+
+
+def remove_details(connection: Connection, places: Collection[tuple[int, int]]) -> None:
+    """Remove details, given as decision and place, from the table and from its file.
+
+    What is deleted stays readable in a table's file until something else is written over it, vacuumed or not. So the
+    details that stay are put into a new file, and PostgreSQL removes the old one when the transaction ends. Until then
+    others who read details wait.
+    """
+    with without_data("erasing the details"):
+        connection.execute(text("SET LOCAL cdm.erasing = 'on'"))
+        connection.execute(text("LOCK TABLE identity.decision_detail IN ACCESS EXCLUSIVE MODE"))
+        connection.execute(
+            text(
+                """CREATE TEMPORARY TABLE kept_detail ON COMMIT DROP AS
+                   SELECT * FROM identity.decision_detail WHERE (decision_id, place) NOT IN
+                     (SELECT * FROM unnest(CAST(:decisions AS bigint[]), CAST(:places AS integer[])))"""
+            ),
+            {"decisions": [number for number, _ in places], "places": [place for _, place in places]},
+        )
+        connection.execute(text("TRUNCATE identity.decision_detail"))
+        connection.execute(
+            text("INSERT INTO identity.decision_detail SELECT * FROM kept_detail ORDER BY decision_id, place")
+        )
+        connection.execute(text("DROP TABLE kept_detail"))
+        connection.execute(text("SET LOCAL cdm.erasing = 'off'"))
 
 
 def read_heads(connection: Connection) -> list[Row]:

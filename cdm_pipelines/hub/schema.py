@@ -20,6 +20,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Numeric,
     PrimaryKeyConstraint,
@@ -281,22 +282,22 @@ version = Table(
     comment="One row: from where the next run goes on.",
 )
 
-# Steward decisions: logs that only grow; a trigger refuses to change or remove a row.
+# Steward decisions: logs that only grow, and details that are only erased; triggers refuse anything else.
 
 decision = Table(
     "decision",
     metadata,
     column("decision_id", BigInteger, "1, 2, 3 … in the order of recording.", key=True),
     column("decided_at", DateTime(timezone=True), "When it was recorded.", nullable=False),
-    _text("decided_by", "Who decided.", _IDENTIFIER),
-    _text("kind", "same, different, confirm, set or undo."),
-    column("subject", JSONB, "The source records, and for set the value.", "user", nullable=False),
-    _text("reason", "Why, in the steward's words."),
+    _text("kind", "same, different, confirm, set, undo, erase or migrated."),
     column("undoes", BigInteger, "The decision that an undo takes back."),
+    column("about", JSONB, "What an erasure or a migration is about; no values.", nullable=False),
+    column("parts", ARRAY(Text), "What each detail is, in order of place.", nullable=False),
+    column("seals", ARRAY(Text), "HMAC-SHA256 of each detail, under its own salt.", nullable=False),
     _text("previous_hash", "Hash of the decision before; 64 zeros for the first."),
-    _text("hash", "SHA-256 over the decision and the hash before it."),
+    _text("hash", "SHA-256 over the entry and the hash before it."),
     schema="identity",
-    comment="What stewards decided, as a chain of hashes; effective decisions bind linkage and survivorship.",
+    comment="What stewards decided, as a chain of hashes without values; details are in decision_detail.",
 )
 decision_head = Table(
     "decision_head",
@@ -305,6 +306,16 @@ decision_head = Table(
     _text("hash", "Its hash."),
     schema="identity",
     comment="Where the log of decisions ended, noted with each of them: a log that is shorter was cut off.",
+)
+decision_detail = Table(
+    "decision_detail",
+    metadata,
+    column("decision_id", BigInteger, "The decision.", key=True),
+    column("place", Integer, "0, 1, 2 … within it.", key=True),
+    column("salt", LargeBinary, "Key of its seal, random.", nullable=False),
+    column("content", Text, "Author, reason, record or value, as JSON.", "user", nullable=False),
+    schema="identity",
+    comment="Who decided, why, and about what: sealed by the decision, and erased by an entry of the log.",
 )
 
 # History and search

@@ -1,7 +1,7 @@
 """What a steward decides: the entries of the decision log.
 
 Belongs here: kinds of decisions, what each is about, and how its subject is written. Does not belong here: which
-decisions have effect (``effective``), the chain of hashes (``chain``), storing them (hub).
+decisions have effect (``effective``), how they are kept (``entries``), the chain (``chain``), storing them (hub).
 
 A decision names source records and never a golden id, so that it outlives new models, new deliveries and ids that
 change. Subjects, as JSON (a record is the list ``[source, entity, record_id]``):
@@ -10,13 +10,20 @@ change. Subjects, as JSON (a record is the list ``[source, entity, record_id]``)
 same       ``{"left": [record], "right": [record]}``
 different  ``{"left": [record, …], "right": [record, …]}``: each of the one apart from each of the other
 confirm    ``{"records": [record, …]}``: those that the customer had
-set        ``{"record": record, "attribute", "value", "expires": "YYYY-MM-DD" or null,
+set        ``{"record": record, "attribute", "value", "expires": "YYYY-MM-DD" or null, "salt",
            "overruled": [[source, entity, record_id, fingerprint or null], …]}``
 undo       ``{}``; ``undoes`` names the decision
+erase      ``{"role": who, "erased": [[decision_id, [place, …]], …], "altered": [alike]}``: details that
+           were erased, and those of them that were not any more what had been recorded
+migrated   ``{"role", "faults": [[decision_id, text], …]}``: what was wrong with the log before it
 ========== ===========================================================================================
+
+What was erased of a decision is missing from its subject; a list is then shorter.
 """
 
 import datetime as dt
+import hmac
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -37,6 +44,8 @@ class Kind(StrEnum):
     CONFIRM = "confirm"
     SET = "set"
     UNDO = "undo"
+    ERASE = "erase"
+    MIGRATED = "migrated"
 
 
 class Record(NamedTuple):
@@ -75,24 +84,33 @@ class Decision:
     Attributes:
         decision_id: 1, 2, 3 … in the order in which decisions were recorded.
         decided_at: With time zone.
-        decided_by: Who.
+        decided_by: Who; None where that was erased.
         kind: What kind of decision.
         subject: What it is about, see above.
-        reason: Why, in the steward's words.
+        reason: Why, in the steward's words; None where that was erased.
         undoes: The decision that an ``undo`` takes back.
-        previous_hash: Hash of the entry before.
-        hash: Of this entry.
     """
 
     decision_id: int
     decided_at: dt.datetime
-    decided_by: str
+    decided_by: str | None
     kind: Kind
     subject: Mapping[str, Any]
-    reason: str
+    reason: str | None
     undoes: int | None
-    previous_hash: str
-    hash: str
+
+    @cached_property
+    def erased(self) -> bool:
+        """Whether so much of it was erased that it can have no effect."""
+        match self.kind:
+            case Kind.SAME | Kind.DIFFERENT:
+                return not (self.left and self.right)
+            case Kind.CONFIRM:
+                return not self.joins
+            case Kind.SET:
+                return not {"record", "value"} <= self.subject.keys()
+            case Kind.UNDO | Kind.ERASE | Kind.MIGRATED:
+                return False
 
     @cached_property
     def left(self) -> tuple[Record, ...]:
@@ -114,7 +132,7 @@ class Decision:
     @property
     def records(self) -> tuple[Record, ...]:
         """All records by which the decision names what it is about."""
-        own = _records([self.subject["record"]]) if self.kind is Kind.SET else ()
+        own = _records([self.subject["record"]]) if "record" in self.subject else ()
         return (*own, *self.joins) if self.kind is not Kind.DIFFERENT else (*self.left, *self.right)
 
     @property
@@ -136,7 +154,11 @@ class Decision:
     @property
     def overruled(self) -> tuple[tuple[Record, str | None], ...]:
         """The records that ``set`` overruled, each with the fingerprint of its value; None where it had none."""
-        return tuple((Record(*entry[:3]), entry[3]) for entry in self.subject["overruled"])
+        return tuple((Record(*entry[:3]), entry[3]) for entry in self.subject.get("overruled", ()))
+
+    def fingerprint(self, value: str | None) -> str | None:
+        """That of a source's value, to be held against those in ``overruled``."""
+        return value_fingerprint(value, self.subject["salt"])
 
 
 def same(left: Record, right: Record) -> dict[str, Any]:
@@ -161,7 +183,7 @@ def set_value(
     expires: dt.date | None,
     overruled: Mapping[Record, str | None],
 ) -> dict[str, Any]:
-    """The subject of ``set``.
+    """The subject of ``set``, with a new salt.
 
     Args:
         record: Whoever has this record has the value.
@@ -170,18 +192,25 @@ def set_value(
         expires: The first day on which it no longer holds.
         overruled: What the customer's records say now.
     """
+    salt = secrets.token_hex(16)
     return {
         "record": list(record),
         "attribute": attribute,
         "value": value,
         "expires": expires.isoformat() if expires else None,
-        "overruled": [[*key, value_fingerprint(text)] for key, text in sorted(overruled.items())],
+        "salt": salt,
+        "overruled": [[*key, value_fingerprint(text, salt)] for key, text in sorted(overruled.items())],
     }
 
 
-def value_fingerprint(value: str | None) -> str | None:
-    """What tells whether a source's value has changed; None for no value."""
-    return None if value is None else sha256(value.encode()).hexdigest()[:16]
+def value_fingerprint(value: str | None, salt: str) -> str | None:
+    """What tells whether a source's value has changed; None for no value.
+
+    The digest that is salted is the whole fingerprint of releases that had no salt, so that theirs could be kept.
+    """
+    if value is None:
+        return None
+    return hmac.digest(salt.encode(), sha256(value.encode()).hexdigest()[:16].encode(), "sha256").hex()[:16]
 
 
 def _records(entries: Sequence[Sequence[str]]) -> tuple[Record, ...]:

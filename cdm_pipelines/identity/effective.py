@@ -10,7 +10,8 @@ ones changes nothing: it is in conflict until one of those is undone, or itself.
 - two confirmed customers that ``same`` or ``confirm`` would join. A customer that is confirmed again, with more
   records, stays one confirmed customer.
 
-An ``undo`` can be undone too. Of several values that were set for one attribute of one record the latest holds.
+A decision of which so much was erased that it cannot have effect has none, nor does it contradict any other. An
+``undo`` can be undone too. Of several values that were set for one attribute of one record the latest holds.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,6 +21,8 @@ from enum import StrEnum
 from cdm_pipelines.identity.bonds import Bonds, Clash
 from cdm_pipelines.identity.decisions import Decision, Kind
 
+_OF_THE_LOG = frozenset({Kind.UNDO, Kind.ERASE, Kind.MIGRATED})
+
 
 class State(StrEnum):
     """What became of a decision."""
@@ -27,6 +30,7 @@ class State(StrEnum):
     EFFECTIVE = "effective"
     CONFLICT = "conflict"
     UNDONE = "undone"
+    ERASED = "erased"
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Effective:
     """The outcome of a log.
 
     Attributes:
-        decisions: Those that have effect, in order; none of kind undo.
+        decisions: Those that have effect on records, in order; an undo, an erasure or a migration has none.
         states: State of every decision of the log, by id.
         conflicts: In order of decision.
         bonds: The parties that effective decisions make.
@@ -77,15 +81,17 @@ def effective(log: Iterable[Decision]) -> Effective:
     conflicts: list[Conflict] = []
     for decision in ordered:
         number = decision.decision_id
-        clash = None if number in undone else _clash(bonds, decision)
+        clash = None if number in undone or decision.erased else _clash(bonds, decision)
         if number in undone:
             states[number] = State.UNDONE
+        elif decision.erased:
+            states[number] = State.ERASED
         elif clash is not None:
             states[number] = State.CONFLICT
             conflicts.append(Conflict(decision, clash))
         else:
             states[number] = State.EFFECTIVE
-            decisions += [decision] if decision.kind is not Kind.UNDO else []
+            decisions += [decision] if decision.kind not in _OF_THE_LOG else []
     return Effective(tuple(decisions), states, tuple(conflicts), bonds)
 
 
@@ -107,7 +113,7 @@ def _clash(bonds: Bonds, decision: Decision) -> Clash | None:
             return bonds.confirm(decision.decision_id, decision.joins)
         case Kind.DIFFERENT:
             return bonds.part(decision.decision_id, decision.left, decision.right)
-        case Kind.SET | Kind.UNDO:
+        case Kind.SET | Kind.UNDO | Kind.ERASE | Kind.MIGRATED:
             return None
 
 

@@ -93,9 +93,9 @@ def test_a_fit_learns_from_what_stewards_decided_unless_told_otherwise(own: Depl
         Draft(Kind.CONFIRM, confirm(people[5:8]), "Stien", ""),
     ]
     log: list[Decision] = []
-    for draft in drafts:
-        head = Head(log[-1].decision_id, log[-1].hash) if log else Head()
-        log.append(sealed(draft, head, dt.datetime(2026, 6, 1, tzinfo=dt.UTC)))
+    for number, draft in enumerate(drafts):
+        entry, details = sealed(draft, Head(number), dt.datetime(2026, 6, 1, tzinfo=dt.UTC))
+        log.append(entry.decision(details))
     decided = constraints_of(effective(log))
     untaught = link_parties(lake, own.settings, refit=True)
     assert untaught.labels == {"person": 0, "organisation": 0}

@@ -12,9 +12,11 @@ from cdm_pipelines.components.launch import run_job
 from cdm_pipelines.components.session import open_session
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.hub.connection import open_hub
+from cdm_pipelines.identity.entries import Part
 from cdm_pipelines.steps.customers.publication import publish_customers, stage_customers
 from cdm_pipelines.steps.linking.parties import link_parties
 from cdm_pipelines.steps.stewardship.decisions import constraints
+from cdm_pipelines.steps.stewardship.erasure import erase_details
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.lake import Lake
 
@@ -23,6 +25,12 @@ from .conftest import DAYS, Deployment
 MEMBERS = """SELECT golden_id::text, array_agg(source || '/' || entity || '/' || record_id ORDER BY source, record_id)
              FROM golden.crosswalk JOIN golden.customer USING (golden_id) WHERE {} GROUP BY 1 HAVING count(*) {}
              ORDER BY 1"""
+
+
+@dataclass(frozen=True)
+class Officer:
+    who: str = "Guus"
+    role: str = "privacy officer"
 
 
 @dataclass(frozen=True)
@@ -241,10 +249,18 @@ def test_the_chain_is_verified_by_a_command_and_by_a_check(desk: Desk) -> None:
     assert "unbroken" in desk.steward("verify", "--head", found[1])
     desk.customers_job()
     assert check(desk) == (True, "in order")
-    tamper(desk, "UPDATE identity.decision SET decided_by = 'Guus' WHERE decision_id = 1")
-    assert "decision 1 was edited" in desk.steward("verify", code=3)
+    with open_hub(desk.home.settings) as engine, engine.begin() as connection:
+        erase_details(connection, [2], {Part.AUTHOR}, Officer())
+    said = desk.steward("verify")
+    assert re.search(r"erased: author of decision 2, by decision \d+ on [\d-]{10} \(privacy officer\)", said)
+    assert "unbroken" in said
+    assert "(erased)" in desk.steward("list")
+    tamper(
+        desk, """UPDATE identity.decision_detail SET content = '"Guus"' WHERE (decision_id, place) = (1, 0)"""
+    )
+    assert "the author of decision 1 was altered" in desk.steward("verify", code=3)
     desk.customers_job()  # a person has to look at it; customers are published all the same
-    assert check(desk) == (False, "decision 1 was edited")
+    assert check(desk) == (False, "the author of decision 1 was altered")
     assert "NUMBER:HASH" in desk.steward("verify", "--head", "nonsense", code=2)
 
 
@@ -262,7 +278,7 @@ def check(desk: Desk) -> tuple[bool, str | None]:
 def tamper(desk: Desk, statement: str) -> None:
     with open_hub(desk.home.settings) as engine, engine.begin() as connection:
         for step in ("DISABLE", None, "ENABLE"):
-            sql = f"ALTER TABLE identity.decision {step} TRIGGER only_grows" if step else statement
+            sql = f"ALTER TABLE identity.decision_detail {step} TRIGGER USER" if step else statement
             connection.exec_driver_sql(sql)
 
 

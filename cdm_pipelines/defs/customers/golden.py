@@ -88,9 +88,9 @@ def staged(context: dg.AssetExecutionContext, config: RebuildConfig, platform: P
         with platform.hub() as engine:
             done = stage_customers(engine, platform.lake, platform.settings, rebuild=config.rebuild)
             with engine.connect() as connection:
-                faults, head = verify_log(connection)
+                chain = verify_log(connection)
         context.log.info("%s records are %s customers", f"{done.records:,}", f"{done.customers:,}")
-        yield from run.results([staged_outcome(done, faults, head)])
+        yield from run.results([staged_outcome(done, chain)])
 
 
 @dg.multi_asset(

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from cdm_pipelines.figures import ROWS, Bars, Check, Figures, Grid, Moment, Outcome, Words
 from cdm_pipelines.hub.publish import Change
-from cdm_pipelines.identity.chain import Fault, Head
+from cdm_pipelines.identity import chain as chains
 from cdm_pipelines.steps.customers.feed import Served
 from cdm_pipelines.steps.customers.publication import StagedCustomers
 from cdm_pipelines.steps.customers.source_corrections import Corrections
@@ -18,7 +18,7 @@ from cdm_pipelines.store import layout
 from cdm_pipelines.store.lake import Lake
 
 
-def staged_outcome(done: StagedCustomers, faults: Sequence[Fault], head: Head) -> Outcome:
+def staged_outcome(done: StagedCustomers, chain: chains.Verdict) -> Outcome:
     """What came of ``golden/staged``, with the audits and the chain of steward decisions."""
     figures: Figures = {
         ROWS: done.customers,
@@ -28,13 +28,13 @@ def staged_outcome(done: StagedCustomers, faults: Sequence[Fault], head: Head) -
         "id churn": Bars(done.churn.moved, ("reason", "records with another golden id")),
         "id churn, share": done.churn.share,
     }
-    chain = Check(
-        not faults,
-        "; ".join(fault.text for fault in faults) or "in order",
-        figures={"decisions": head.decision_id, "head": str(head)},
+    sealed = Check(
+        not chain.faults,
+        "; ".join(fault.text for fault in chain.faults) or "in order",
+        figures={"decisions": chain.head.decision_id, "erased": len(chain.erased), "head": str(chain.head)},
     )
     checks = {name: judged(verdict) for name, verdict in done.verdicts.items()}
-    return Outcome("golden/staged", figures, {**checks, "decision_chain": chain}, made=not done.stopped)
+    return Outcome("golden/staged", figures, {**checks, "decision_chain": sealed}, made=not done.stopped)
 
 
 def published_outcomes(

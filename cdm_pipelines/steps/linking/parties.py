@@ -25,10 +25,11 @@ from cdm_pipelines.steps.linking import model_versions
 from cdm_pipelines.steps.linking.health import cluster_health, write_health
 from cdm_pipelines.steps.linking.kind import EverythingError, KindLinked, link_changes, link_everything
 from cdm_pipelines.steps.linking.linked_with import write_linked_with
-from cdm_pipelines.steps.linking.state import KeptState, read_state, write_state
+from cdm_pipelines.steps.linking.state import KeptState, OtherKeyError, read_state, write_state
 from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.layered import Mark
+from cdm_pipelines.store.secret import Secret
 
 OUTGROWN = 3
 """A model fitted on less than this part of today's records is worth fitting anew."""
@@ -160,7 +161,7 @@ def link_parties(
         linked.add(one)
     fingerprints = "".join(one.model.fingerprint for one in done)
     linked.model_fingerprint = sha256(fingerprints.encode()).hexdigest()[:16]
-    publish_links(lake, done, parties)
+    publish_links(lake, done, parties, Secret.of(settings.home))
     limits = Thresholds.load(settings.policies / "checks.yaml").doubtful_clusters
     linked.health = cluster_health(done, decided, HealthLimits(limits.bridge, limits.size))
     write_health(lake, linked.health)
@@ -194,14 +195,18 @@ def _begun(
 ) -> _Begun:
     policy = load_policy(settings.policies / "linkage" / f"{kind}.yaml")
     model = None if refit else _kept_model(lake, kind, policy)
-    before = read_state(lake, kind) if model is not None else None
+    before, lost = None, "nothing was linked with this model before"
+    try:
+        before = read_state(lake, kind, Secret.of(settings.home)) if model is not None else None
+    except OtherKeyError as error:
+        lost = str(error)
     if before is not None and model is not None and before.model != model.fingerprint:
         before = None
     begun = _Begun(kind, policy, model, before)
     if model is None:
         return replace(begun, why_everything="a model was fitted")
     if before is None:
-        return replace(begun, why_everything="nothing was linked with this model before")
+        return replace(begun, why_everything=lost)
     if rebuild:
         return replace(begun, why_everything="it was asked for")
     try:
@@ -231,7 +236,7 @@ def _kept_model(lake: Lake, kind: PartyKind, policy: LinkagePolicy) -> LinkageMo
     return model if model.policy == policy.fingerprint else None
 
 
-def publish_links(lake: Lake, done: Sequence[KindLinked], parties: Mark) -> None:
+def publish_links(lake: Lake, done: Sequence[KindLinked], parties: Mark, secret: Secret) -> None:
     """Bring the published tables and the states up to what was linked; states last, so that they are never ahead."""
     clusters, matches = tables.clusters(lake), tables.matches(lake)
     known = f"{clusters.mark} {matches.mark}" if clusters.exists and matches.exists else None
@@ -267,7 +272,7 @@ def publish_links(lake: Lake, done: Sequence[KindLinked], parties: Mark) -> None
         if one.former is not None and one.former.state.rows.base is one.state.rows.base:
             base = one.former.base
         kept = KeptState(one.state, number, base, one.model.fingerprint, parties, outcome)
-        write_state(lake, one.kind, kept)
+        write_state(lake, one.kind, kept, secret)
 
 
 def _next_number(lake: Lake, kind: PartyKind) -> int:

@@ -3,21 +3,35 @@
 Belongs here: writing and reading it whole. Does not belong here: what it consists of (linkage.state).
 
 A state is two folders: one of what stays the same from night to night, one of what does not. A small file names both
-and is written last, so that a process which is stopped leaves the former state in force.
+and is written last, so that a process which is stopped leaves the former state in force. Hashes of blocking keys are
+hidden in the files (``hidden``).
 """
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
 from cdm_pipelines.linkage.incremental.state import BASE_TABLES, TABLES, LinkState
+from cdm_pipelines.steps.linking.hidden import hidden, shown
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.layered import Mark
+from cdm_pipelines.store.secret import Secret
 
 _FORMAT = 1
-_LAYOUT = 3  # counted up whenever a table has other columns
+_LAYOUT = 4  # counted up whenever a table has other columns
+_PLAIN = 3  # the layout of releases that hid nothing
+_HASHED = {"keys", "added_keys", "plan"}
+_HIDDEN = "hidden"  # what shows a table again, among its notes
+
+
+class OtherKeyError(Exception):
+    """The state was hidden under another secret than this deployment has."""
+
+    def __init__(self) -> None:
+        super().__init__("the former state was hidden under another secret than CDM_HOME has now")
 
 
 @dataclass(frozen=True)
@@ -45,22 +59,31 @@ class KeptState:
         return (self.model, self.parties, self.outcome) == (model, parties, outcome)
 
 
-def read_state(lake: Lake, kind: str) -> KeptState | None:
-    """The current state; None where there is none, or one that an earlier release wrote in another form."""
+def read_state(lake: Lake, kind: str, secret: Secret) -> KeptState | None:
+    """The current state; None where there is none, or one that an earlier release wrote in another form.
+
+    Raises:
+        OtherKeyError: It cannot be shown with this secret.
+    """
     path = layout.link_state_path(kind)
     if not lake.exists(path):
         return None
     found = json.loads(lake.read_text(path))
     if found["format"] != _FORMAT:
         return None  # of another release: everything is linked once
-    if found.get("layout") != _LAYOUT:
+    if found.get("layout") not in (_LAYOUT, _PLAIN):
         return None
-    folder = layout.link_state_folder(kind)
+    folder, number, base = layout.link_state_folder(kind), found["number"], found["base"]
+    if found["layout"] == _PLAIN:
+        _hide(lake, kind, found, secret)
+    elif found["key"] != _check(secret):
+        raise OtherKeyError
 
     def read(name: str, table: str) -> pa.Table:
-        return lake.read_arrow(f"{folder}/{name}/{table}.arrow")
+        path = f"{folder}/{name}/{table}.arrow"
+        kept = lake.read_arrow(path)
+        return shown(kept, lake.arrow_notes(path)[_HIDDEN], secret) if table in _HASHED else kept
 
-    number, base = found["number"], found["base"]
     state = LinkState.from_tables(
         {table: read(_base(base), table) for table in BASE_TABLES},
         {table: read(str(number), table) for table in TABLES},
@@ -68,14 +91,14 @@ def read_state(lake: Lake, kind: str) -> KeptState | None:
     return KeptState(state, number, base, found["model"], Mark.parse(found["parties"]), found["outcome"])
 
 
-def write_state(lake: Lake, kind: str, kept: KeptState) -> None:
+def write_state(lake: Lake, kind: str, kept: KeptState, secret: Secret) -> None:
     """Make a state the current one; a base that it shares with the former state is not written again."""
     folder, current = layout.link_state_folder(kind), {str(kept.number), _base(kept.base)}
     tables = {f"{kept.number}/{name}": table for name, table in kept.state.tables().items()}
     if kept.base == kept.number:
         tables |= {f"{_base(kept.base)}/{name}": table for name, table in kept.state.base_tables().items()}
     for name, table in tables.items():
-        lake.write_arrow(f"{folder}/{name}.arrow", [table], table.schema)
+        _write(lake, f"{folder}/{name}.arrow", table, secret)
     notes = {
         "format": _FORMAT,
         "number": kept.number,
@@ -84,10 +107,36 @@ def write_state(lake: Lake, kind: str, kept: KeptState) -> None:
         "parties": str(kept.parties),
         "outcome": kept.outcome,
         "layout": _LAYOUT,
+        "key": _check(secret),
     }
     lake.write_text(layout.link_state_path(kind), json.dumps(notes, indent=1))
     for older in set(lake.folders(folder)) - current:
         lake.delete_folder(f"{folder}/{older}")
+
+
+def _write(lake: Lake, path: str, table: pa.Table, secret: Secret) -> None:
+    notes = {}
+    if path.rpartition("/")[2].removesuffix(".arrow") in _HASHED:
+        table, notes[_HIDDEN] = hidden(table, secret)
+    lake.write_arrow(path, [table], table.schema, notes)
+
+
+def _hide(lake: Lake, kind: str, found: dict[str, Any], secret: Secret) -> None:
+    """Hide a state of a release that did not; one that was stopped over it goes on where it stopped."""
+    folder = layout.link_state_folder(kind)
+    names = {_base(found["base"]): BASE_TABLES, str(found["number"]): TABLES}
+    for path in (f"{folder}/{name}/{table}.arrow" for name, tables in names.items() for table in tables):
+        if path.rpartition("/")[2].removesuffix(".arrow") in _HASHED and _HIDDEN not in lake.arrow_notes(
+            path
+        ):
+            _write(lake, path, lake.read_arrow(path), secret)
+    notes = found | {"layout": _LAYOUT, "key": _check(secret)}
+    lake.write_text(layout.link_state_path(kind), json.dumps(notes, indent=1))
+
+
+def _check(secret: Secret) -> str:
+    """What tells whether a state was hidden under a secret."""
+    return secret.digest(b"link state")
 
 
 def _base(number: int) -> str:

@@ -24,6 +24,7 @@ from cdm_pipelines.store.lake import Lake
 
 LAPSED, REPLACED = "lapsed", "replaced"
 """States of a set value beside those of every decision: its time is over or its source changed; a later one holds."""
+ERASED = "(erased)"
 _SHOWN = 3
 
 
@@ -91,11 +92,11 @@ def _row(entry: Decision, states: dict[int, str]) -> Row:
     return {
         "id": entry.decision_id,
         "decided": f"{entry.decided_at.astimezone(dt.UTC):%Y-%m-%d %H:%M}",
-        "by": entry.decided_by,
+        "by": _or_erased(entry.decided_by),
         "kind": str(entry.kind),
         "about": _about(entry),
         "state": states[entry.decision_id],
-        "because": entry.reason,
+        "because": _or_erased(entry.reason),
     }
 
 
@@ -129,12 +130,22 @@ def _about(entry: Decision) -> str:
             return _some(entry.joins)
         case Kind.SET:
             until = f" until {entry.expires}" if entry.expires else ""
-            return f"{entry.attribute} of {entry.records[0]}{until}"
+            return ERASED if entry.erased else f"{entry.attribute} of {entry.records[0]}{until}"
         case Kind.UNDO:
             return f"decision {entry.undoes}"
+        case Kind.ERASE:
+            return f"of decision {', '.join(str(number) for number, _ in entry.subject['erased'])}"
+        case Kind.MIGRATED:
+            return "the log itself"
+
+
+def _or_erased(text: str | None) -> str:
+    return ERASED if text is None else text
 
 
 def _some(records: Sequence[Record]) -> str:
+    if not records:
+        return ERASED
     more = len(records) - _SHOWN
     return ", ".join(map(str, records[:_SHOWN])) + (f" and {more} more" if more > 0 else "")
 

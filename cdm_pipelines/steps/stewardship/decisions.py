@@ -5,6 +5,7 @@ told. Does not belong here: the meaning of decisions (identity), storing them (h
 """
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -19,10 +20,11 @@ from cdm_pipelines.hub import decisions as log
 from cdm_pipelines.hub import queries
 from cdm_pipelines.hub.migrate import migrate
 from cdm_pipelines.identity import decisions as subjects
-from cdm_pipelines.identity.chain import Fault, Head, sealed, verify
+from cdm_pipelines.identity.chain import Head, Verdict, sealed, verify
 from cdm_pipelines.identity.constraints import Constraints, constraints_of
 from cdm_pipelines.identity.decisions import Decision, DecisionError, Draft, Kind, Record
 from cdm_pipelines.identity.effective import Conflict, Effective, State, effective
+from cdm_pipelines.identity.entries import TAMPERED, Detail, Entry
 from cdm_pipelines.records import records_schema
 from cdm_pipelines.standardise.single import read_value
 from cdm_pipelines.store import tables
@@ -96,20 +98,44 @@ def corrections(connection: Connection, parties: Layered, today: dt.date | None 
 
 
 def read_log(connection: Connection) -> list[Decision]:
-    """All decisions, in order."""
-    return [Decision(**{**row, "kind": Kind(str(row["kind"]))}) for row in log.read_decisions(connection)]  # type: ignore[arg-type]
+    """All decisions, in order, as far as they were not erased.
+
+    Raises:
+        DecisionError: The log was tampered with, so that one cannot be read.
+    """
+    entries, details = read_entries(connection)
+    of: defaultdict[int, list[Detail]] = defaultdict(list)
+    for detail in details:
+        of[detail.decision_id].append(detail)
+    return [entry.decision(of[entry.decision_id]) for entry in entries]
 
 
-def verify_log(connection: Connection, noted: Iterable[Head] = ()) -> tuple[list[Fault], Head]:
-    """What is wrong with the log, and where it ends.
+def read_entries(connection: Connection) -> tuple[list[Entry], list[Detail]]:
+    """The log as it is kept, in order: what is sealed, and the details that there are."""
+    entries, details = log.read_decisions(connection)
+    return (
+        [
+            Entry(**{**row, "parts": tuple(row["parts"]), "seals": tuple(row["seals"])})  # type: ignore[arg-type]
+            for row in entries
+        ],
+        [Detail(**row) for row in details],  # type: ignore[arg-type]
+    )
+
+
+def verify_log(connection: Connection, noted: Iterable[Head] = ()) -> Verdict:
+    """What is wrong with the log, what was erased from it, and where it ends.
 
     Args:
         connection: Of a migrated hub.
         noted: Heads that were noted elsewhere, beside those that the hub notes itself.
     """
-    entries = read_log(connection)
-    heads = [Head(**row) for row in log.read_heads(connection)]  # type: ignore[arg-type]
-    return verify(entries, [*heads, *noted]), _head(entries)
+    heads = read_heads(connection)  # before the log: what is added meanwhile is not missed
+    return verify(*read_entries(connection), [*heads, *noted])
+
+
+def read_heads(connection: Connection) -> list[Head]:
+    """The heads that the hub noted, in order."""
+    return [Head(**row) for row in log.read_heads(connection)]  # type: ignore[arg-type]
 
 
 def same(engine: Engine, left: str, right: str, author: Author) -> Recorded:
@@ -174,11 +200,15 @@ def set_value(
 def undo(engine: Engine, decision_id: int, author: Author) -> Recorded:
     """Take a decision back; an undo too."""
     with engine.connect() as connection:
-        states = effective(read_log(connection)).states
+        entries = read_log(connection)
+    states = effective(entries).states
     if decision_id not in states:
         raise DecisionError(f"There is no decision {decision_id}: see `cdm steward list`.")
     if states[decision_id] is State.UNDONE:
         raise DecisionError(f"Decision {decision_id} is undone already.")
+    kind = next(entry.kind for entry in entries if entry.decision_id == decision_id)
+    if kind in (Kind.ERASE, Kind.MIGRATED) or states[decision_id] is State.ERASED:
+        raise DecisionError(f"Decision {decision_id} cannot be undone: what was erased does not come back.")
     return _record(engine, Kind.UNDO, {}, author, undoes=decision_id)
 
 
@@ -241,20 +271,30 @@ def _record(
 ) -> Recorded:
     draft = Draft(kind, subject, author.name.strip(), author.reason, undoes)
     with engine.begin() as connection:
-        now = log.begin_decision(connection)
+        decision = append(connection, draft)
         entries = read_log(connection)
-        heads = [Head(**row) for row in log.read_heads(connection)]  # type: ignore[arg-type]
-        if heads and heads[-1] != _head(entries):
-            raise DecisionError("The log of decisions was tampered with: `cdm steward verify` tells where.")
-        decision = sealed(draft, _head(entries), now)
-        log.add_decision(connection, asdict(decision) | {"kind": str(kind)})
-    return Recorded(decision, conflict_of(effective([*entries, decision]), decision.decision_id))
+    return Recorded(decision, conflict_of(effective(entries), decision.decision_id))
+
+
+def append(connection: Connection, draft: Draft) -> Decision:
+    """Add to the log, in a transaction of the caller's, which others who add wait for.
+
+    Raises:
+        DecisionError: The log does not end as it did when it was last added to.
+    """
+    now = log.begin_decision(connection)
+    heads, (entries, _) = read_heads(connection), read_entries(connection)
+    if heads and heads[-1] != Head.of(entries):
+        raise DecisionError(TAMPERED)
+    entry, details = sealed(draft, Head.of(entries), now)
+    log.add_decision(
+        connection,
+        {**asdict(entry), "parts": list(entry.parts), "seals": list(entry.seals)},
+        [asdict(detail) for detail in details],
+    )
+    return entry.decision(details)
 
 
 def conflict_of(decided: Effective, decision_id: int) -> Conflict | None:
     """What a decision contradicts; None where it does not."""
     return next((c for c in decided.conflicts if c.decision.decision_id == decision_id), None)
-
-
-def _head(entries: list[Decision]) -> Head:
-    return Head(entries[-1].decision_id, entries[-1].hash) if entries else Head()

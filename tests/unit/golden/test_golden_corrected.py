@@ -38,9 +38,7 @@ def decided(
     """A value that is set for the customer of the first row, whose records are the rows."""
     overruled = {key(one): one.get(attribute) for one in rows}
     subject = set_value(key(rows[0]), attribute, value, expires, overruled)
-    return Decision(
-        number, dt.datetime(2026, 6, 1, tzinfo=dt.UTC), "Stien", Kind.SET, subject, "", None, "", ""
-    )
+    return Decision(number, dt.datetime(2026, 6, 1, tzinfo=dt.UTC), "Stien", Kind.SET, subject, "", None)
 
 
 def records_of(rows: list[Row]) -> pa.Table:

@@ -248,77 +248,35 @@ def test_stewards_who_decide_at_once_make_one_chain(hub: Engine) -> None:
     for thread in threads:
         thread.join()
     with hub.connect() as connection:
-        faults, head = decisions.verify_log(connection)
-    assert (faults, head.decision_id) == ([], 8)
+        found = decisions.verify_log(connection)
+    assert (found.faults, found.head.decision_id) == ([], 8)
 
 
 @pytest.mark.parametrize(
-    "statement", ["UPDATE {} SET hash = ''", "DELETE FROM {}", "TRUNCATE {}"], ids=lambda s: s.split()[0]
+    "statement",
+    ["UPDATE {} SET decision_id = 7", "DELETE FROM {}", "TRUNCATE {}"],
+    ids=lambda s: s.split()[0],
 )
-@pytest.mark.parametrize("table", ["identity.decision", "identity.decision_head"])
+@pytest.mark.parametrize("table", ["identity.decision", "identity.decision_head", "identity.decision_detail"])
 def test_the_database_refuses_to_alter_the_log(hub: Engine, table: str, statement: str) -> None:
     decisions.confirm(hub, "erp/customer/3", STIEN)
     with pytest.raises(DBAPIError, match="can only be added to"), hub.begin() as connection:
         connection.execute(text(statement.format(table)))
 
 
-TAMPERED = [
-    ("edited", "UPDATE identity.decision SET decided_by = 'Guus' WHERE decision_id = 2", {2}),
-    (
-        "edited within the subject",
-        """UPDATE identity.decision SET subject = jsonb_set(subject, '{right,0,2}', '"1"') WHERE decision_id = 2""",
-        {2},
-    ),
-    (
-        "dated back",
-        "UPDATE identity.decision SET decided_at = decided_at - interval '1 us' WHERE decision_id = 3",
-        {3},
-    ),
-    ("removed", "DELETE FROM identity.decision WHERE decision_id = 2", {2}),
-    ("the last removed", "DELETE FROM identity.decision WHERE decision_id = 4", {4}),
-    (
-        "reordered",
-        """UPDATE identity.decision SET decision_id = -decision_id WHERE decision_id IN (2, 3);
-           UPDATE identity.decision SET decision_id = 5 + decision_id WHERE decision_id < 0""",
-        {2, 3},
-    ),
-]
-
-
-@pytest.mark.parametrize("case", TAMPERED, ids=lambda case: case[0])
-def test_who_alters_the_log_behind_the_trigger_is_found_out(
-    case: tuple[str, str, set[int]], hub: Engine
-) -> None:
-    _, statements, expected = case
-    decisions.same(hub, "crm/contact/1", "shop/customer/2", STIEN)
-    decisions.different(hub, "crm/contact/1", "erp/customer/3", STIEN)
-    decisions.confirm(hub, "erp/customer/3", STIEN)
-    decisions.undo(hub, 1, STIEN)
-    with hub.connect() as connection:
-        assert decisions.verify_log(connection)[0] == []
-    with hub.begin() as connection:
-        connection.execute(text("ALTER TABLE identity.decision DISABLE TRIGGER only_grows"))
-        for statement in statements.split(";"):
-            connection.execute(text(statement))
-        connection.execute(text("ALTER TABLE identity.decision ENABLE TRIGGER only_grows"))
-    with hub.connect() as connection:
-        faults, _ = decisions.verify_log(connection)
-    assert {fault.decision_id for fault in faults} == expected
-
-
 def test_a_log_that_was_cut_with_its_heads_is_found_by_a_head_noted_elsewhere(hub: Engine) -> None:
     decisions.confirm(hub, "erp/customer/3", STIEN)
     with hub.connect() as connection:
-        _, noted = decisions.verify_log(connection)
+        noted = decisions.verify_log(connection).head
     with hub.begin() as connection:
-        for table in ("decision", "decision_head"):
-            connection.execute(text(f"ALTER TABLE identity.{table} DISABLE TRIGGER only_grows"))
+        for table in ("decision", "decision_head", "decision_detail"):
+            connection.execute(text(f"ALTER TABLE identity.{table} DISABLE TRIGGER USER"))
             connection.execute(text(f"DELETE FROM identity.{table}"))
     with hub.connect() as connection:
-        assert decisions.verify_log(connection)[0] == []
-        (fault,) = decisions.verify_log(connection, [noted])[0]
+        assert decisions.verify_log(connection).faults == []
+        (fault,) = decisions.verify_log(connection, [noted]).faults
         assert fault.decision_id == 1
-        assert decisions.verify_log(connection, [Head(1, "0" * 64)])[0] != []
+        assert decisions.verify_log(connection, [Head(1, "0" * 64)]).faults != []
 
 
 def test_nothing_is_added_to_a_log_that_was_cut(hub: Engine) -> None:
