@@ -25,6 +25,7 @@ def test_every_usual_spelling_of_a_url_is_understood(scheme: str) -> None:
     assert (url.password, url.host, url.query["sslmode"]) == ("p@ss", "db.example.com", "require")
 
 
+@pytest.mark.slow
 def test_without_a_url_the_embedded_server_is_started_and_stopped(tmp_path: Path) -> None:
     settings = load_settings(home=tmp_path / "a home")
     with open_hub(settings) as engine, engine.connect() as connection:
@@ -86,6 +87,7 @@ def test_missing_right_to_make_dagsters_schema_is_explained(
         dagster_url(settings.model_copy(update={"database_url": _secret(url)}))
 
 
+@pytest.mark.slow
 def test_dagster_process_finds_its_instance_and_our_settings(settings: Settings, tmp_path: Path) -> None:
     environment = dagster_environment(settings)
     (settings.home / "dagster" / "dagster.yaml").write_text("edited: by hand")

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import hub_examples as examples
+import pytest
 from sqlalchemy import Engine, text
 
 from cdm_pipelines.hub import feed
@@ -36,6 +37,7 @@ def cities(engine: Engine) -> dict[str, str]:
         return dict(rows.tuples().all())
 
 
+@pytest.mark.slow
 def test_every_change_is_told_once_and_none_that_was_not_published(
     hub_engine: Engine, tmp_path: Path
 ) -> None:

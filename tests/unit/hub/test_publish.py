@@ -193,6 +193,7 @@ publish.promote(create_engine(sys.argv[1]))
 """
 
 
+@pytest.mark.slow
 def test_a_killed_publication_leaves_the_last_version_in_service(hub_engine: Engine, tmp_path: Path) -> None:
     examples.published(hub_engine)
     before = examples.everything(hub_engine)

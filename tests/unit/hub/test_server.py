@@ -21,6 +21,8 @@ from cdm_pipelines.hub.binaries import Launcher, Programs, find_launcher, find_p
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.server import EmbeddedServer, main
 
+pytestmark = pytest.mark.slow  # processes start, end and are killed
+
 SYSTEM = [Path(folder) for folder in Path("/usr/lib/postgresql").glob("*/bin")]
 
 USER = """
