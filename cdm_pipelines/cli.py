@@ -14,6 +14,7 @@ from cdm_pipelines.commands import (
     feed,
     operate,
     quarantine,
+    register,
     run,
     steward,
 )
@@ -41,6 +42,7 @@ app.command(rich_help_panel="Set up")(contracts.suggest)
 app.command("demo-data", rich_help_panel="Set up")(demo.demo_data)
 app.command(rich_help_panel="Operate")(operate.check)
 app.command(rich_help_panel="Operate")(operate.doctor)
+app.command(rich_help_panel="Operate")(register.register)
 app.command(
     "dagster",
     rich_help_panel="Operate",

@@ -72,6 +72,11 @@ def comment_of(description: str, privacy: str) -> str:
     return f"{description} Privacy category: {privacy}."
 
 
+def privacy_of(column: Column[Any]) -> str:
+    """The privacy category that a column's comment ends with."""
+    return (column.comment or "").rpartition("Privacy category: ")[2].removesuffix(".")
+
+
 def column(
     name: str,
     kind: Kind,

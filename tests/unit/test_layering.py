@@ -28,6 +28,7 @@ WINGS = {
         "engine",
         "explain",
         "evaluate",
+        "places",
     ),
     "steps": ("days", "linking", "stewardship", "customers", "search", "operate"),
 }
