@@ -19,6 +19,7 @@ from sqlalchemy import (
     delete,
     false,
     func,
+    null,
     or_,
     select,
     tuple_,
@@ -203,7 +204,9 @@ def _events() -> Place:
     condition = _ids(table, "golden_id", "related_id")
 
     def remove(stores: Stores, persons: Persons) -> int:
-        blanked = update(table).where(condition(persons), table.c.evidence.is_not(None)).values(evidence=None)
+        blanked = (
+            update(table).where(condition(persons), table.c.evidence.is_not(None)).values(evidence=null())
+        )
         return int(stores.connection.execute(blanked).rowcount)
 
     return _place(

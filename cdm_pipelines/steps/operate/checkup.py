@@ -35,16 +35,15 @@ UI_PORT = 3000
 
 def check_configuration(settings: Settings, *, write: bool = False) -> list[str]:
     """Problems of contracts, policies and derived documents, in words; writes those documents anew when told to."""
-    problems = []
     try:
         contracts = load_contracts(DEFS)
-        of_package = settings.model_copy(update={"policies": Settings.model_fields["policies"].default})
-        documents = {
-            DICTIONARY: (render_dictionary(contracts), "the contracts say"),
-            REGISTER: (render_register(all_places(of_package, contracts)), "the declared places say"),
-        }
     except ContractError as error:
         return [str(error)]
+    problems = _policy_problems(settings)
+    of_package = settings.model_copy(update={"policies": Settings.model_fields["policies"].default})
+    documents = {DICTIONARY: (render_dictionary(contracts), "the contracts say")}
+    if not _policy_problems(of_package):  # which the register is made from
+        documents[REGISTER] = render_register(all_places(of_package, contracts)), "the declared places say"
     for document, (rendered, origin) in documents.items():
         target = root() / document
         if write:
@@ -52,6 +51,11 @@ def check_configuration(settings: Settings, *, write: bool = False) -> list[str]
             target.write_text(rendered, encoding="utf-8")
         elif not target.exists() or target.read_text(encoding="utf-8") != rendered:
             problems.append(f"{document} is not what {origin}. Run `cdm check --write` and commit it.")
+    return problems
+
+
+def _policy_problems(settings: Settings) -> list[str]:
+    problems = []
     policies: list[tuple[Callable[[Path], object], str]] = [
         *((LinkagePolicy.load, f"linkage/{kind}.yaml") for kind in PartyKind),
         (load_policy, "survivorship.yaml"),
