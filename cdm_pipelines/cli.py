@@ -17,6 +17,7 @@ from cdm_pipelines.commands import (
     measurements,
     operate,
     quarantine,
+    register,
     run,
     steward,
 )
@@ -46,6 +47,7 @@ app.command("demo-data", rich_help_panel="Set up")(demo.demo_data)
 app.command(rich_help_panel="Use")(measurements.measurements)
 app.command(rich_help_panel="Operate")(operate.check)
 app.command(rich_help_panel="Operate")(operate.doctor)
+app.command(rich_help_panel="Operate")(register.register)
 app.command(
     "dagster",
     rich_help_panel="Operate",

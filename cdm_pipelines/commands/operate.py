@@ -157,10 +157,11 @@ def dagster(context: typer.Context) -> None:
 
 def check(
     write: Annotated[
-        bool, typer.Option("--write", help="Write docs/reference/data-dictionary.md anew.")
+        bool,
+        typer.Option("--write", help="Write docs/reference: data dictionary and register of places, anew."),
     ] = False,
 ) -> None:
-    """Check contracts, policies and the data dictionary without running anything."""
+    """Check contracts, policies, the data dictionary and the register of places without running anything."""
     from cdm_pipelines.steps.operate.checkup import check_configuration  # noqa: PLC0415
 
     problems = check_configuration(settings(), write=write)
@@ -168,7 +169,7 @@ def check(
         errors.print(f"✗ {problem}", style="red", markup=False)
     if problems:
         raise typer.Exit(REFUSED)
-    console.print("✓ contracts, policies and data dictionary are in order")
+    console.print("✓ contracts, policies, data dictionary and register are in order")
 
 
 def doctor() -> None:

@@ -43,6 +43,7 @@ from cdm_pipelines.contracts.canonical import (
     declaration,
     published_entities,
 )
+from cdm_pipelines.store.register import OPERATIONS
 
 SCHEMAS = {
     "golden": "Golden customers, and where their values come from.",
@@ -73,12 +74,17 @@ _TYPES: dict[ValueType, Kind] = {
 }
 _GOLDEN_ID = "Golden customer."
 _IDENTIFIER = "user.unique_id"
-_OPERATIONS = "system.operations"
+_OPERATIONS = OPERATIONS
 
 
 def comment_of(description: str, privacy: str) -> str:
     """The comment of a column: what it means, and its privacy category."""
     return f"{description} Privacy category: {privacy}."
+
+
+def privacy_of(column: Column[Any]) -> str:
+    """The privacy category that a column's comment ends with."""
+    return (column.comment or "").rpartition("Privacy category: ")[2].removesuffix(".")
 
 
 def column(

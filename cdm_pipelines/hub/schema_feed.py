@@ -21,9 +21,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from cdm_pipelines.hub.schema import column, comment_of, metadata, moment
+from cdm_pipelines.store.register import OPERATIONS
 
 _IDENTIFIER = "user.unique_id"
-_OPERATIONS = "system.operations"
+_OPERATIONS = OPERATIONS
 _EVENT_ID = "Made from hub, publication, golden id and event, so that whoever repeats it finds the same."
 
 

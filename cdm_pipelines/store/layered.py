@@ -74,6 +74,11 @@ class Layered:
         self._beside = path.removesuffix(".arrow") + ".changes.arrow"
 
     @property
+    def files(self) -> tuple[str, str]:
+        """Where its base and its changes lie."""
+        return self._path, self._beside
+
+    @property
     def exists(self) -> bool:
         """Whether there is such a table."""
         return self._lake.exists(self._path)

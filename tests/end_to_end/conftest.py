@@ -102,6 +102,15 @@ class Deployment:
         finally:
             engine.dispose()
 
+    def alter(self, sql: str) -> None:
+        """Change the hub behind the pipeline's back."""
+        engine = create_engine(database_url(self.settings))
+        try:
+            with engine.begin() as connection:
+                connection.execute(text(sql))
+        finally:
+            engine.dispose()
+
     def published(self, *, versions: bool = False) -> dict[str, list[tuple[Any, ...]]]:
         """All published rows; with their row versions, which change when a row is written anew."""
         system = "xmin::text, " if versions else ""

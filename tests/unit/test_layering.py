@@ -29,6 +29,7 @@ WINGS = {
         "engines",
         "explain",
         "evaluate",
+        "places",
     ),
     "steps": ("days", "linking", "stewardship", "customers", "search", "operate"),
 }

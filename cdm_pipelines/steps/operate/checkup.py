@@ -25,25 +25,38 @@ from cdm_pipelines.linkage import load_policy as load_linkage_policy
 from cdm_pipelines.publish.policy import FeedPolicy, FeedPolicyError
 from cdm_pipelines.quality.thresholds import Thresholds, ThresholdsError
 from cdm_pipelines.settings import Settings, root
+from cdm_pipelines.steps.operate.places import all_places
+from cdm_pipelines.steps.operate.register_document import render_register
 from cdm_pipelines.store.lake import Lake
 
 DICTIONARY = Path("docs") / "reference" / "data-dictionary.md"
+REGISTER = Path("docs") / "reference" / "register.md"
 UI_PORT = 3000
 
 
 def check_configuration(settings: Settings, *, write: bool = False) -> list[str]:
-    """Problems of contracts, policies and the data dictionary, in words; writes the dictionary anew when told to."""
-    problems = []
+    """Problems of contracts, policies and derived documents, in words; writes those documents anew when told to."""
     try:
-        rendered = render_dictionary(load_contracts(DEFS))
+        contracts = load_contracts(DEFS)
     except ContractError as error:
         return [str(error)]
-    target = root() / DICTIONARY
-    if write:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(rendered, encoding="utf-8")
-    elif not target.exists() or target.read_text(encoding="utf-8") != rendered:
-        problems.append(f"{DICTIONARY} is not what the contracts say. Run `cdm check --write` and commit it.")
+    problems = _policy_problems(settings)
+    of_package = settings.model_copy(update={"policies": Settings.model_fields["policies"].default})
+    documents = {DICTIONARY: (render_dictionary(contracts), "the contracts say")}
+    if not _policy_problems(of_package):  # which the register is made from
+        documents[REGISTER] = render_register(all_places(of_package, contracts)), "the declared places say"
+    for document, (rendered, origin) in documents.items():
+        target = root() / document
+        if write:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(rendered, encoding="utf-8")
+        elif not target.exists() or target.read_text(encoding="utf-8") != rendered:
+            problems.append(f"{document} is not what {origin}. Run `cdm check --write` and commit it.")
+    return problems
+
+
+def _policy_problems(settings: Settings) -> list[str]:
+    problems = []
     policies: list[tuple[Callable[[Path], object], str]] = [
         *((load_linkage_policy, f"linkage/{kind}.yaml") for kind in PartyKind),
         (load_policy, "survivorship.yaml"),

@@ -1,0 +1,43 @@
+"""Who a person is, by everything that the hub knows of a golden id.
+
+Belongs here: from golden ids to the source records behind them. Does not belong here: where those records lie
+(``store.register``).
+"""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from sqlalchemy import Connection, or_, select
+
+from cdm_pipelines.hub.published import customers_of, published
+from cdm_pipelines.hub.schema import golden_id
+from cdm_pipelines.store.keys import RECORD_KEY
+from cdm_pipelines.store.register import Persons
+
+
+def persons_of(connection: Connection, ids: Iterable[UUID]) -> Persons:
+    """The persons behind golden ids of any age, with all their records: parties, and what else is published of them.
+
+    Ids that were merged into theirs, and those that theirs were merged into, are theirs too.
+    """
+    own = _aliases(connection, frozenset(ids))
+    records: set[tuple[str, str, str]] = set()
+    for table in published().values():
+        if set(RECORD_KEY) <= set(table.key):
+            of = customers_of(table.name).subquery().c
+            rows = connection.execute(select(*(of[name] for name in RECORD_KEY)).where(of.golden_id.in_(own)))
+            records |= {(source, entity, record_id) for source, entity, record_id in rows}
+    return Persons.of(records, own)
+
+
+def _aliases(connection: Connection, ids: frozenset[UUID]) -> frozenset[UUID]:
+    """Golden ids with all that they stand for or that stand for them."""
+    g = golden_id.c
+    while True:
+        linked = connection.execute(
+            select(g.golden_id, g.alias_of).where(or_(g.golden_id.in_(ids), g.alias_of.in_(ids)))
+        )
+        more = ids | {one for row in linked for one in row if one is not None}
+        if more == ids:
+            return ids
+        ids = more

@@ -1,0 +1,383 @@
+"""The places of the hub: every table, and the files of the embedded server.
+
+Belongs here: declarations, beside the tables (``schema``, ``schema_feed``) and derived from them. Does not belong here:
+what is in the lake, or Dagster's own tables (``steps.operate.places``).
+
+Rows of persons leave in the caller's transaction. The order is that of erasing: what is found by another table's rows
+comes before it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    MetaData,
+    Table,
+    Uuid,
+    delete,
+    false,
+    func,
+    null,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+
+from cdm_pipelines.hub import schema, schema_feed
+from cdm_pipelines.hub.published import published
+from cdm_pipelines.hub.schema import privacy_of
+from cdm_pipelines.store.register import (
+    IDENTIFIER,
+    OPERATIONS,
+    UNCLASSIFIED,
+    Erasure,
+    Follows,
+    Found,
+    Keeps,
+    Kept,
+    Kind,
+    Persons,
+    Place,
+    Retention,
+    Root,
+    Rows,
+    Sealed,
+    Search,
+    Stores,
+    Whom,
+    is_personal,
+)
+
+_EVERYBODY = (Whom.CUSTOMERS, Whom.CONTACTS)
+_PUBLISHED = Retention(Keeps.AS_SOURCE, "as long as a source's record is behind it")
+_NOTES = Retention(Keeps.FOR_EVER, "says nothing of a person")
+_LOG_OF_IDS = Retention(Keeps.FOR_EVER, "an id once published is never used again")
+
+Condition = Callable[[Persons], ColumnElement[bool]]
+
+
+def _ids(table: Table, *names: str) -> Condition:
+    """Rows with one of the persons' golden ids in some columns."""
+    return lambda persons: or_(false(), *(table.c[name].in_(persons.golden_ids) for name in names))
+
+
+def _records(table: Table) -> Condition:
+    """Rows of one of the persons' source records."""
+    key = tuple_(table.c.source, table.c.entity, table.c.record_id)
+    return lambda persons: key.in_(sorted(persons.keys))
+
+
+def _either(*conditions: Condition) -> Condition:
+    return lambda persons: or_(*(condition(persons) for condition in conditions))
+
+
+def _versions(table: Table) -> Condition:
+    """Former versions of their customers, and those of others in which a record of theirs had a part."""
+
+    def condition(persons: Persons) -> ColumnElement[bool]:
+        keys = [
+            dict(zip(("source", "entity", "record_id"), key, strict=True)) for key in sorted(persons.keys)
+        ]
+        named = [table.c.provenance.contains(one) for key in keys for one in ([key], [{"losers": [key]}])]
+        return or_(table.c.golden_id.in_(persons.golden_ids), *named)
+
+    return condition
+
+
+def _search(table: Table, by: str, condition: Condition) -> Search:
+    def find(stores: Stores, persons: Persons) -> Iterator[Found]:
+        if _there(stores.connection, table):
+            rows = stores.connection.execute(select(table).where(condition(persons))).mappings()
+            yield Found(str(table), [dict(row) for row in rows])
+
+    return Search(by, find)
+
+
+def _deleted(table: Table, condition: Condition) -> Rows:
+    def remove(stores: Stores, persons: Persons) -> int:
+        if not _there(stores.connection, table):
+            return 0
+        return int(stores.connection.execute(delete(table).where(condition(persons))).rowcount)
+
+    return Rows(remove, "rows deleted")
+
+
+def _there(connection: Connection, table: Table) -> bool:
+    """Whether the table is there: those of ``staging`` come and go."""
+    return connection.scalar(select(func.to_regclass(f"{table.schema}.{table.name}"))) is not None
+
+
+def _place(
+    table: Table,
+    kept: Retention,
+    erasure: Erasure,
+    search: Search | None = None,
+    *,
+    whom: tuple[Whom, ...] = _EVERYBODY,
+    description: str = "",
+    columns: Mapping[str, str] | None = None,
+    absent: bool = False,
+) -> Place:
+    columns = columns or {column.name: privacy_of(column) or OPERATIONS for column in table.columns}
+    return Place(
+        name=str(table).replace(".", "/"),
+        kind=Kind.HUB_TABLE,
+        root=Root.HUB,
+        pattern=str(table),
+        description=description or table.comment or "",
+        whom=whom if any(map(is_personal, columns.values())) else (),
+        columns=columns,
+        key=tuple(column.name for column in table.primary_key),
+        kept=kept,
+        search=search,
+        erasure=erasure,
+        absent=absent,
+    )
+
+
+def _of_persons(table: Table, by: str, condition: Condition, kept: Retention = _PUBLISHED) -> Place:
+    """A table whose rows each are of one person."""
+    return _place(table, kept, _deleted(table, condition), _search(table, by, condition))
+
+
+def _published(table: Table, *, staged: bool = False) -> Place:
+    """A published table, or what is staged of it: by golden id and by record key, whichever it has."""
+    own = table.to_metadata(MetaData(), schema="staging") if staged else table
+    names = set(own.columns.keys())
+    ways: list[tuple[str, Condition]] = []
+    if "golden_id" in names:
+        ways.append(("golden id", _ids(own, "golden_id")))
+    if {"source", "entity", "record_id"} <= names:
+        ways.append(("key of the source record", _records(own)))
+    by, condition = " or ".join(way for way, _ in ways), _either(*(one for _, one in ways))
+    if not staged:
+        return _of_persons(own, by, condition)
+    return _place(
+        own,
+        Retention(
+            Keeps.REPLACED, "gone with the publication; left where its audit failed, until the next one"
+        ),
+        _deleted(own, condition),
+        _search(own, by, condition),
+        description=f"The next version of {table} while it is checked.",
+        columns={column.name: privacy_of(column) or OPERATIONS for column in table.columns},
+        absent=True,
+    )
+
+
+def _words(stores: Stores, persons: Persons) -> list[str]:
+    """Words that nobody else is found by."""
+    if not persons.golden_ids:
+        return []
+    s = schema.search.c
+    own = select(func.unnest(s.terms).label("word")).where(s.golden_id.in_(persons.golden_ids)).subquery()
+    others = select(func.unnest(s.terms)).where(s.golden_id.not_in(persons.golden_ids))
+    word = schema.search_word.c.word
+    found = stores.connection.execute(select(word).where(word.in_(select(own.c.word)), word.not_in(others)))
+    return [str(one) for (one,) in found]
+
+
+def _search_words() -> Place:
+    table = schema.search_word
+
+    def find(stores: Stores, persons: Persons) -> Iterator[Found]:
+        yield Found(str(table), [{"word": word} for word in _words(stores, persons)])
+
+    def remove(stores: Stores, persons: Persons) -> int:
+        words = _words(stores, persons)
+        return int(stores.connection.execute(delete(table).where(table.c.word.in_(words))).rowcount)
+
+    return _place(
+        table,
+        Retention(
+            Keeps.FOR_EVER, "a dictionary of words without who has them; words of nobody go with erasures"
+        ),
+        Rows(remove, "words deleted that nobody else is found by"),
+        Search("words of golden.search that nobody else has", find),
+    )
+
+
+def _events() -> Place:
+    table = schema_feed.event
+    condition = _ids(table, "golden_id", "related_id")
+
+    def remove(stores: Stores, persons: Persons) -> int:
+        blanked = (
+            update(table).where(condition(persons), table.c.evidence.is_not(None)).values(evidence=null())
+        )
+        return int(stores.connection.execute(blanked).rowcount)
+
+    return _place(
+        table,
+        _LOG_OF_IDS,
+        Rows(remove, "evidence blanked, which names records; that the id was made, merged or ended stays"),
+        _search(table, "golden id", condition),
+    )
+
+
+def _decisions() -> Place:
+    """The log names records, a steward, and of ``set`` a value; its chain seals all of it."""
+    table = schema.decision
+
+    def find(stores: Stores, persons: Persons) -> Iterator[Found]:
+        rows = stores.connection.execute(select(table).order_by(table.c.decision_id)).mappings()
+        named = [dict(row) for row in rows if _named(row["subject"]) & persons.keys]
+        yield Found(str(table), named)
+
+    return _place(
+        table,
+        Retention(Keeps.FOR_EVER, "decisions outlive models and deliveries"),
+        Sealed("the chain of hashes seals records, value, reason and steward: nothing leaves it unseen"),
+        Search("keys of source records in its subject", find),
+        whom=(*_EVERYBODY, Whom.STAFF),
+    )
+
+
+def _named(subject: Any) -> set[tuple[str, str, str]]:
+    """All source records that the subject of a decision names, at any depth."""
+    if isinstance(subject, Mapping):
+        return set().union(*(_named(value) for value in subject.values()))
+    if not isinstance(subject, list):
+        return set()
+    inside = set().union(*(_named(value) for value in subject))
+    if len(subject) >= 3 and all(isinstance(part, str) for part in subject[:3]):
+        inside.add((subject[0], subject[1], subject[2]))
+    return inside
+
+
+def _nobody(table: Table, kept: Retention = _NOTES) -> Place:
+    return _place(table, kept, Kept("names no record and holds no value"))
+
+
+def places() -> Iterator[Place]:
+    """The places of the hub, in the order of erasing."""
+    for table in (one.table for one in published().values()):
+        if table is not schema.golden_id:
+            yield _published(table)
+        yield _published(table, staged=True)
+    yield from _staging()
+    yield _of_persons(
+        schema.customer_history,
+        "golden id, or a record that had a part in it",
+        _versions(schema.customer_history),
+        Retention(Keeps.FOR_EVER, "former versions, until the customer is erased"),
+    )
+    by_id = "golden id"
+    yield _of_persons(schema.customer_version, by_id, _ids(schema.customer_version, "golden_id"))
+    yield _search_words()
+    yield _of_persons(schema.search, by_id, _ids(schema.search, "golden_id"))
+    for table in (schema_feed.outbox, schema_feed.dead_letter):
+        kept = Retention(Keeps.FOR_EVER, "so that every consumer can be told again from the beginning")
+        yield _of_persons(table, by_id, _ids(table, "golden_id"), kept)
+    yield _events()
+    yield _place(
+        schema.golden_id,
+        _LOG_OF_IDS,
+        Kept(
+            "the id and the key of its founding record stay, so that neither is ever given to somebody else"
+        ),
+        _search(schema.golden_id, by_id, _ids(schema.golden_id, "golden_id", "alias_of")),
+    )
+    yield _decisions()
+    for table in (
+        schema.decision_head,
+        schema.publication,
+        schema.staged,
+        schema.version,
+        schema_feed.sink,
+        schema_feed.feed,
+    ):
+        yield _nobody(table)
+    yield from _SERVER
+
+
+def _staging() -> Iterator[Place]:
+    """What is staged beside the published tables."""
+    kept = Retention(
+        Keeps.REPLACED, "gone with the publication; left where its audit failed, until the next one"
+    )
+    event = schema_feed.staged_event
+    condition = _ids(event, "golden_id", "related_id")
+    yield _place(
+        event,
+        kept,
+        _deleted(event, condition),
+        _search(event, "golden id", condition),
+        absent=True,
+        description="Events of the next version while it is checked.",
+    )
+    id_ = schema.column("golden_id", Uuid, "Customer that the next version touches.", IDENTIFIER, key=True)
+    touched = Table("touched", MetaData(), id_, schema="staging")
+    yield _place(
+        touched,
+        kept,
+        _deleted(touched, _ids(touched, "golden_id")),
+        _search(touched, "golden id", _ids(touched, "golden_id")),
+        description="Customers that the next version touches.",
+        absent=True,
+    )
+
+
+_MIGRATION = Place(
+    name="migration/hub_version",
+    kind=Kind.HUB_TABLE,
+    root=Root.HUB,
+    pattern="migration.hub_version",
+    description="Which migrations the hub has had.",
+    columns={"version_num": OPERATIONS},
+    key=("version_num",),
+    kept=_NOTES,
+    erasure=Kept("holds a number"),
+)
+_SERVER = (
+    _MIGRATION,
+    Place(
+        name="home/postgres/data",
+        kind=Kind.FOLDER,
+        root=Root.HOME,
+        pattern="postgres/data/**",
+        description="Files of the embedded server: all tables of the hub and of Dagster.",
+        whom=(*_EVERYBODY, Whom.STAFF),
+        categories_of_content=(UNCLASSIFIED,),
+        kept=Retention(Keeps.AS_SOURCE, "as the tables in it"),
+        erasure=Follows(
+            "the hub's tables", "deleted rows leave the files with VACUUM, and the log when it is recycled"
+        ),
+    ),
+    Place(
+        name="home/postgres/data/new",
+        kind=Kind.FOLDER,
+        root=Root.HOME,
+        pattern="postgres/new-{name}/**",
+        description="A server's files while they are made.",
+        kept=Retention(Keeps.WHILE_RUNNING, "removed by the next start"),
+        erasure=Kept("holds no rows yet"),
+    ),
+    Place(
+        name="home/postgres/log",
+        kind=Kind.DOCUMENT,
+        root=Root.HOME,
+        pattern="postgres/server.log*",
+        description="The embedded server's log: starts, stops and crashes, no statements.",
+        kept=Retention(Keeps.REPLACED, "the last five million bytes"),
+        erasure=Kept("quotes no statement and no value"),
+    ),
+    *(
+        Place(
+            name=f"home/postgres/{name}",
+            kind=Kind.FOLDER,
+            root=Root.HOME,
+            pattern=f"postgres/{pattern}",
+            description=description,
+            kept=Retention(Keeps.WHILE_RUNNING),
+            erasure=Kept("holds nothing"),
+        )
+        for name, pattern, description in (
+            ("locks", "{name}.lock", "Who uses, starts and stops the embedded server."),
+            ("socket", "socket/**", "The socket of the embedded server."),
+        )
+    ),
+)

@@ -1,0 +1,42 @@
+"""The places of this room: standardised days.
+
+Belongs here: declarations. Does not belong here: how a value is spelled.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from cdm_pipelines.contracts import SourceContract
+from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.store import layout
+from cdm_pipelines.store.places import RECORD, canonical_columns, original_columns, whom
+from cdm_pipelines.store.register import IDENTIFIER, OPERATIONS, Keeps, Kind, Place, Retention, Root
+from cdm_pipelines.store.removal import by_columns, parquet_rows
+
+_STATE = ("extract_date", "_file", "_row", "modified_at", "is_deleted", "invalid_attributes")
+
+
+def places(contracts: Sequence[SourceContract]) -> Iterator[Place]:
+    """The places of every source entity and canonical entity that it feeds."""
+    for contract in contracts:
+        for entity in contract.entities:
+            pattern = layout.standard_path(contract, "{date}", entity)
+            search, erasure = parquet_rows(pattern, by_columns(tuple(RECORD)))
+            kind = {"party_kind": OPERATIONS} if entity is Entity.PARTY else {}
+            yield Place(
+                name=f"standard/{contract.name}/{entity}",
+                kind=Kind.LAKE_TABLE,
+                root=Root.LAKE,
+                pattern=pattern,
+                description="One canonical spelling per value, the original beside it.",
+                whom=whom(contract),
+                columns=RECORD
+                | dict.fromkeys(_STATE, OPERATIONS)
+                | {"merged_into": IDENTIFIER}
+                | kind
+                | canonical_columns(entity)
+                | original_columns(contract, entity),
+                key=tuple(RECORD),
+                kept=Retention(Keeps.AS_SOURCE, "written anew when the day is run again"),
+                search=search,
+                erasure=erasure,
+            )

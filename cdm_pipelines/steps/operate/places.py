@@ -1,0 +1,122 @@
+"""All places that hold data, gathered from the rooms into one register (R9).
+
+Belongs here: gathering, and the places of what stands on top of the rooms: Dagster's files and tables, exports,
+policies. Does not belong here: the places of a room (``places`` in it).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from cdm_pipelines.contracts import SourceContract
+from cdm_pipelines.contracts.canonical import Entity, attributes
+from cdm_pipelines.contracts.catalogue import all_contracts
+from cdm_pipelines.contracts.model import PartyKind
+from cdm_pipelines.hub import places as hub
+from cdm_pipelines.hub.connection import DAGSTER_SCHEMA
+from cdm_pipelines.ingest import places as ingest
+from cdm_pipelines.linkage import LinkagePolicy
+from cdm_pipelines.linkage import load_policy as load_linkage_policy
+from cdm_pipelines.linkage import places as linkage
+from cdm_pipelines.publish import places as publish
+from cdm_pipelines.publish.policy import FeedPolicy
+from cdm_pipelines.quality import places as quality
+from cdm_pipelines.records import places as records
+from cdm_pipelines.settings import Settings
+from cdm_pipelines.standardise import places as standardise
+from cdm_pipelines.store.places import UNFINISHED
+from cdm_pipelines.store.register import (
+    OPERATIONS,
+    ByOwner,
+    Keeps,
+    Kept,
+    Kind,
+    Place,
+    Register,
+    Retention,
+    Root,
+    Whom,
+)
+
+_RUNS = Retention(Keeps.DAYS, "of runs that have ended", setting="run_retention_days")
+
+
+def all_places(settings: Settings, contracts: Sequence[SourceContract] | None = None) -> Register:
+    """Every place of a deployment, in the order in which data walks through them, which is that of erasing.
+
+    Raises:
+        FeedPolicyError, LinkageError: A policy from which places follow cannot be used.
+    """
+    contracts = all_contracts() if contracts is None else contracts
+    policies = {
+        str(kind): load_linkage_policy(settings.policies / "linkage" / f"{kind}.yaml") for kind in PartyKind
+    }
+    feed = FeedPolicy.load(settings.policies / "change_feed.yaml")
+    return Register(_gathered(contracts, policies, feed))
+
+
+def _gathered(
+    contracts: Sequence[SourceContract], policies: Mapping[str, LinkagePolicy], feed: FeedPolicy
+) -> Iterator[Place]:
+    yield from ingest.places(contracts)
+    yield from quality.places(contracts)
+    yield from standardise.places(contracts)
+    yield from records.places()
+    yield from linkage.places(policies)
+    yield from publish.places(contracts, feed)
+    yield UNFINISHED
+    yield from hub.places()
+    yield from _ON_TOP
+
+
+_ON_TOP = (
+    Place(
+        name="outside/export",
+        kind=Kind.DOCUMENT,
+        root=Root.OUTSIDE,
+        pattern="cdm export golden/{file}",
+        description="Golden customers, for whoever asked for them.",
+        whom=(Whom.CUSTOMERS, Whom.CONTACTS),
+        categories_of_content=tuple(
+            sorted({attribute.privacy for attribute in attributes(Entity.PARTY, golden_only=True)})
+        ),
+        kept=Retention(Keeps.BY_OWNER, "whoever ran the command"),
+        erasure=ByOwner("whoever exported the file deletes it"),
+    ),
+    Place(
+        name="policies",
+        kind=Kind.DOCUMENT,
+        root=Root.POLICIES,
+        pattern="**.yaml",
+        description="What a company decides about its data; given names and their short forms, of nobody.",
+        kept=Retention(Keeps.BY_OWNER, "the company"),
+        erasure=Kept("names no record and holds no value of anybody"),
+    ),
+    Place(
+        name="dagster/tables",
+        kind=Kind.HUB_TABLE,
+        root=Root.HUB,
+        pattern=f"{DAGSTER_SCHEMA}.{{table}}",
+        description="Dagster's own tables: runs, events, schedules, ticks. Counts, keys of partitions and "
+        "fingerprints, no values of persons.",
+        others=OPERATIONS,
+        kept=_RUNS,
+        erasure=Kept("holds counts, keys of partitions and fingerprints, no values and no keys of records"),
+    ),
+    Place(
+        name="dagster/logs",
+        kind=Kind.FOLDER,
+        root=Root.HOME,
+        pattern="dagster/storage/{run}/compute_logs/{file}",
+        description="What runs printed: counts and names of assets, no values of persons.",
+        kept=_RUNS,
+        erasure=Kept("holds no values and no keys of records"),
+    ),
+    Place(
+        name="dagster/home",
+        kind=Kind.DOCUMENT,
+        root=Root.HOME,
+        pattern="dagster/dagster.yaml",
+        description="Dagster's configuration.",
+        kept=Retention(Keeps.REPLACED, "by each start"),
+        erasure=Kept("names no record and holds no value"),
+    ),
+)

@@ -1,0 +1,148 @@
+"""What the declarations of several rooms have in common: tables with the columns of a contract, and who is in them.
+
+Belongs here: categories of contract and canonical columns, rows of delivered form, the lake's unfinished files. Does
+not belong here: what only one room has.
+"""
+
+from pathlib import PurePosixPath
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdm_pipelines.contracts import SourceContract
+from cdm_pipelines.contracts.canonical import Entity, attributes, targets
+from cdm_pipelines.contracts.model import Column
+from cdm_pipelines.store import layout
+from cdm_pipelines.store.keys import having
+from cdm_pipelines.store.lake import Lake
+from cdm_pipelines.store.register import (
+    IDENTIFIER,
+    OPERATIONS,
+    UNCLASSIFIED,
+    Keeps,
+    Kept,
+    Kind,
+    Persons,
+    Place,
+    Retention,
+    Root,
+    Stores,
+    Whom,
+)
+from cdm_pipelines.store.removal import Match, Test
+
+_KEY_SEPARATOR = "|"
+_EMPLOYER, _FUNCTION = "party.employer_id", "party.job_title"
+
+ORIGIN = {"_file": OPERATIONS, "_row": OPERATIONS, "_sha256": OPERATIONS}
+"""Columns that tell where a row comes from."""
+RECORD = {"source": OPERATIONS, "entity": OPERATIONS, "record_id": IDENTIFIER}
+"""Columns of the key of a source record."""
+
+UNFINISHED = Place(
+    name="lake/unfinished",
+    kind=Kind.FOLDER,
+    root=Root.LAKE,
+    pattern="**.tmp-{name}",
+    description="Files that a killed process left half-written.",
+    whom=(Whom.CUSTOMERS, Whom.CONTACTS),
+    categories_of_content=(UNCLASSIFIED,),
+    kept=Retention(Keeps.REPLACED, "swept a day after they were left, by the next run of customers"),
+    erasure=Kept("nothing reads them, and they are swept a day after they were left"),
+)
+
+
+def canonical_columns(entity: Entity) -> dict[str, str]:
+    """Category of each attribute of a canonical entity."""
+    return {attribute.name: attribute.privacy for attribute in attributes(entity)}
+
+
+def contract_columns(contract: SourceContract) -> dict[str, str]:
+    """Category of each column of a contract; what the contract does not classify counts as personal."""
+    return {column.name: column.privacy or UNCLASSIFIED for column in contract.columns}
+
+
+def whom(contract: SourceContract) -> tuple[Whom, ...]:
+    """Whose data a source entity holds."""
+    mapped = {path for _, path in contract.mapped()}
+    return (Whom.CUSTOMERS, Whom.CONTACTS) if mapped & {_EMPLOYER, _FUNCTION} else (Whom.CUSTOMERS,)
+
+
+def delivered_rows(contract: SourceContract) -> Match:
+    """Rows of a day that are still as delivered: by file and row of the records in ``standard``, and by their own key.
+
+    A row whose key is missing or damaged is nobody's that can be named: no search finds it.
+    """
+
+    def match(stores: Stores, path: str, persons: Persons) -> Test | None:
+        ids = persons.of_source(contract.source, contract.entity)
+        if not ids:
+            return None
+        wanted = pa.array(ids, pa.string())
+        places = _places(stores.lake, contract, PurePosixPath(path).stem, wanted)
+
+        def test(table: pa.Table) -> pa.Array:
+            found = pa.repeat(pa.scalar(False), table.num_rows)
+            if places.num_rows and set(places.column_names) <= set(table.column_names):
+                found = pc.or_(found, having(table, places, places.column_names))
+            for columns in _keys(contract):
+                if set(columns) <= set(table.column_names):
+                    found = pc.or_(found, pc.is_in(_key(table, contract, columns), value_set=wanted))
+            return found
+
+        return test
+
+    return match
+
+
+def _places(lake: Lake, contract: SourceContract, date: str, ids: pa.Array) -> pa.Table:
+    """File and row of the standardised records of some ids on a day."""
+    schema = pa.schema([("_file", pa.string()), ("_row", pa.int64())])
+    pieces = [schema.empty_table()]
+    for entity in contract.entities:
+        path = layout.standard_path(contract, date, entity)
+        if lake.exists(path):
+            rows = lake.read(path, [*schema.names, "record_id"])
+            rows = rows.filter(pc.is_in(rows["record_id"], value_set=ids))
+            pieces.append(rows.select(schema.names).cast(schema))
+    return pa.concat_tables(pieces).combine_chunks()
+
+
+def _keys(contract: SourceContract) -> list[tuple[str, ...]]:
+    """For each canonical entity that a contract feeds the source columns of its key."""
+    found = []
+    for entity in contract.entities:
+        if entity is Entity.PARTY:
+            found.append(contract.key)
+            continue
+        fed = {path: column.name for column, path in reversed(contract.mapped())}
+        names = [fed.get(attribute.path) for attribute in attributes(entity) if attribute.key]
+        known = tuple(name for name in names if name is not None)
+        if known and len(known) == len(names):
+            found.append(known)
+    return found
+
+
+def _key(table: pa.Table, contract: SourceContract, columns: tuple[str, ...]) -> pa.Array:
+    """The key of each row as a record id, null where a part is missing."""
+    parts = [_meant(table[name], contract.column(name)) for name in columns]
+    return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, _KEY_SEPARATOR)
+
+
+def _meant(cells: pa.ChunkedArray, column: Column) -> pa.Array:
+    """A key's text as it is compared: trimmed, and null where it means that there is none."""
+    text = pc.utf8_trim_whitespace(cells.cast(pa.string()).combine_chunks())
+    missing = pc.is_in(text, value_set=pa.array(["", *column.null_values], pa.string()))
+    return pc.if_else(missing, pa.scalar(None, pa.string()), text)
+
+
+def target_category(name: str) -> str:
+    """Category of a canonical attribute or input of a party, by its name; what is neither is not classified."""
+    target = targets().get(f"{Entity.PARTY}.{name}")
+    return UNCLASSIFIED if target is None else target.privacy
+
+
+def original_columns(contract: SourceContract, entity: Entity) -> dict[str, str]:
+    """Category of the columns with what was delivered for each target."""
+    fed = (targets()[path] for _, path in contract.mapped())
+    return {f"{target.name}_original": target.privacy for target in fed if target.entity is entity}

@@ -1,0 +1,248 @@
+"""How rows of persons are found in the lake's files, and leave them for good.
+
+Belongs here: Parquet tables, tables of base and changes, CSV and JSON Lines, one file at a time. Does not belong here:
+which tables there are and what names a person in them (the ``places`` of each room).
+
+A file is written anew beside itself and moved into its place (see ``lake``), so that a reader sees all of it or none,
+and no copy of a removed row stays in it. What a file notes of itself stays, but for the digest of its rows: later steps
+see that the table is another one.
+"""
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import PurePosixPath
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+
+from cdm_pipelines.store.arrow import digest
+from cdm_pipelines.store.keys import having
+from cdm_pipelines.store.lake import Lake
+from cdm_pipelines.store.layered import Layered
+from cdm_pipelines.store.layout import CONTENT
+from cdm_pipelines.store.register import Anew, Found, Persons, Rows, Search, Stores, matching
+
+_BATCH = 100_000
+
+Test = Callable[[pa.Table], pa.Array | pa.ChunkedArray]
+"""Whether each row of a table is one of the persons'."""
+Match = Callable[[Stores, str, Persons], Test | None]
+"""The test for the file at a path; None where nothing in it can be theirs."""
+
+
+def by_columns(*named: tuple[str, ...], linked: bool = False) -> Match:
+    """Rows whose record key stands in some columns, given once or several times over (both sides of a pair).
+
+    Args:
+        named: Names of the columns; source, entity and record id, or with ``linked`` source/entity and record id.
+        linked: Whether keys are spelled as linkage does.
+    """
+
+    def match(stores: Stores, path: str, persons: Persons) -> Test | None:
+        del stores, path
+        keys = persons.linked if linked else persons.records
+        if not keys.num_rows:
+            return None
+
+        def test(table: pa.Table) -> pa.Array:
+            found = pa.repeat(pa.scalar(False), table.num_rows)
+            for names in named:
+                found = pc.or_(found, having(table, keys, keys.column_names, names))
+            return found
+
+        return test
+
+    return match
+
+
+def parquet_rows(pattern: str, match: Match) -> tuple[Search, Rows]:
+    """Search and erasure of the Parquet tables of a pattern."""
+
+    def files(stores: Stores, persons: Persons) -> Iterator[tuple[str, Test]]:
+        for path in paths_of(stores.lake, pattern):
+            test = match(stores, path, persons)
+            if test is not None:
+                yield path, test
+
+    def find(stores: Stores, persons: Persons) -> Iterator[Found]:
+        for path, test in files(stores, persons):
+            rows = [
+                row
+                for table in stores.lake.read_batches(path, _BATCH)
+                for row in table.filter(test(table)).to_pylist()
+            ]
+            yield Found(path, rows)
+
+    def remove(stores: Stores, persons: Persons) -> int:
+        return sum(without_rows(stores.lake, path, test) for path, test in files(stores, persons))
+
+    return Search(_BY_RECORD, find), Rows(remove, "files written anew without their rows")
+
+
+_BY_RECORD = "key of the source record"
+
+
+def without_rows(lake: Lake, path: str, test: Test) -> int:
+    """Write a Parquet table anew without some rows, with the notes that it had; returns how many there were."""
+    gone = sum(int(pc.sum(test(table)).as_py() or 0) for table in lake.read_batches(path, _BATCH))
+    if not gone:
+        return 0
+    schema = lake.schema(path)
+    kept_with_schema = {key.decode() for key in schema.metadata or {}}
+    notes = {key: value for key, value in lake.notes(path).items() if key not in kept_with_schema}
+    content = ""
+    with lake.writer(path, schema) as writer:
+        for table in lake.read_batches(path, _BATCH):
+            rows = table.filter(pc.invert(test(table))).cast(schema)
+            writer.write_table(rows)
+            content = digest(content, rows)
+        if CONTENT in notes:
+            notes[CONTENT] = content
+        writer.add_key_value_metadata(notes)
+    return gone
+
+
+def layered_rows(opened: Callable[[Lake], Layered], match: Match) -> tuple[Search, Rows]:
+    """Search and erasure of a table of base and changes."""
+
+    def found(stores: Stores, persons: Persons) -> tuple[Layered, Test | None]:
+        table = opened(stores.lake)
+        return table, match(stores, "", persons) if table.exists else None
+
+    def find(stores: Stores, persons: Persons) -> Iterator[Found]:
+        table, test = found(stores, persons)
+        if test is not None:
+            whole = table.read()
+            yield Found(table.files[0], whole.filter(test(whole)).to_pylist())
+
+    def remove(stores: Stores, persons: Persons) -> int:
+        table, test = found(stores, persons)
+        return 0 if test is None else without_layered(stores.lake, table, test)
+
+    return Search(_BY_RECORD, find), Rows(remove, "base and changes written anew without their rows")
+
+
+def without_layered(
+    lake: Lake, table: Layered, test: Test, change: Callable[[pa.Table], pa.Table] | None = None
+) -> int:
+    """Take rows out of a table of base and changes, also those that are of the past; returns how many there are now.
+
+    The base is written anew, since rows that were merely taken away would stay in it.
+
+    Args:
+        lake: The lake.
+        table: The table.
+        test: Which rows to take out.
+        change: What else becomes of the rows that stay.
+    """
+    if not any(pc.any(test(lake.read_arrow(path))).as_py() for path in table.files if lake.exists(path)):
+        return 0
+    rows = table.read()
+    theirs = test(rows)
+    stays = rows.filter(pc.invert(theirs))
+    stays = change(stays) if change else stays
+    table.write(stays, table.schema, digest(str(table.mark), rows.filter(theirs)))
+    return int(rows.num_rows - stays.num_rows)
+
+
+def csv_rows(pattern: str, match: Match) -> tuple[Search, Rows]:
+    """Search and erasure of CSV files whose columns are all text; rows that stay keep their bytes."""
+
+    def read(lake: Lake, path: str) -> pa.Table:
+        content = lake.read_text(path).encode()
+        names = pa_csv.open_csv(io.BytesIO(content)).schema.names
+        convert = pa_csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()),
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        )
+        parse = pa_csv.ParseOptions(newlines_in_values=True)
+        return pa_csv.read_csv(io.BytesIO(content), parse_options=parse, convert_options=convert)
+
+    def found(stores: Stores, persons: Persons) -> Iterator[tuple[str, pa.Table, pa.Array | pa.ChunkedArray]]:
+        for path in paths_of(stores.lake, pattern):
+            test = match(stores, path, persons)
+            if test is not None:
+                table = read(stores.lake, path)
+                yield path, table, test(table)
+
+    def find(stores: Stores, persons: Persons) -> Iterator[Found]:
+        for path, table, theirs in found(stores, persons):
+            yield Found(path, table.filter(theirs).to_pylist())
+
+    def remove(stores: Stores, persons: Persons) -> int:
+        gone = 0
+        for path, table, theirs in found(stores, persons):
+            number = int(pc.sum(theirs).as_py() or 0)
+            gone += number
+            if number:
+                with stores.lake.file(path) as sink, pa_csv.CSVWriter(sink, table.schema) as writer:
+                    writer.write_table(table.filter(pc.invert(theirs)))
+        return gone
+
+    return Search(_BY_RECORD, find), Rows(remove, "files written anew without their rows")
+
+
+def lines_of_ids(pattern: str) -> tuple[Search, Rows]:
+    """Search and erasure of text files of which each line names golden customers."""
+
+    def found(stores: Stores, persons: Persons) -> Iterator[tuple[str, list[str], list[bool]]]:
+        ids = sorted(str(one) for one in persons.golden_ids)
+        for path in paths_of(stores.lake, pattern) if ids else []:
+            lines = stores.lake.read_text(path).splitlines(keepends=True)
+            yield path, lines, [any(one in line for one in ids) for line in lines]
+
+    def find(stores: Stores, persons: Persons) -> Iterator[Found]:
+        for path, lines, theirs in found(stores, persons):
+            both = zip(lines, theirs, strict=True)
+            yield Found(path, [{"line": line.rstrip("\n")} for line, own in both if own])
+
+    def remove(stores: Stores, persons: Persons) -> int:
+        gone = 0
+        for path, lines, theirs in found(stores, persons):
+            if any(theirs):
+                gone += sum(theirs)
+                both = zip(lines, theirs, strict=True)
+                stores.lake.write_text(path, "".join(line for line, own in both if not own))
+        return gone
+
+    return Search("golden id", find), Rows(remove, "files written anew without their lines")
+
+
+def arrow_rows(pattern: str, match: Match) -> Search:
+    """Search of the Arrow files of a pattern."""
+
+    def find(stores: Stores, persons: Persons) -> Iterator[Found]:
+        for path in paths_of(stores.lake, pattern):
+            test = match(stores, path, persons)
+            if test is not None:
+                table = stores.lake.read_arrow(path)
+                yield Found(path, table.filter(test(table)).to_pylist())
+
+    return Search(_BY_RECORD, find)
+
+
+def thrown_away(search: Search, of: str, *paths: str) -> Anew:
+    """Files and folders that are removed whole when a person is in them, the first of ``paths`` first."""
+
+    def remove(stores: Stores, persons: Persons) -> int:
+        rows = sum(len(found.rows) for found in search.find(stores, persons))
+        if rows:
+            for path in paths:
+                if PurePosixPath(path).suffix:
+                    stores.lake.delete(path)
+                else:
+                    stores.lake.delete_folder(path)
+        return rows
+
+    return Anew(of, remove)
+
+
+def paths_of(lake: Lake, pattern: str) -> list[str]:
+    """The files of the lake that a pattern covers, sorted."""
+    fixed = pattern[: min((at for at in map(pattern.find, "{*") if at >= 0), default=len(pattern))]
+    covers = matching(pattern)
+    return [
+        path for path in lake.paths(fixed.rpartition("/")[0], PurePosixPath(pattern).suffix) if covers(path)
+    ]
