@@ -10,11 +10,12 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PIP_USER PIP_TARGET PIP_PREFIX PIP_RE
 PYTHON ?=
 JOBS ?= 2
 BIN := .venv/bin
+CANARY := .venv/canary/bin/python
 INSTALLED := .venv/installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
-.PHONY: help demo up test lint benchmark benchmark-linkage benchmark-search benchmark-incremental lock clean venv
+.PHONY: help demo up test lint canary benchmark benchmark-linkage benchmark-search benchmark-incremental lock clean venv
 
 help: ## list these targets
 	@echo "Customer Data Management: extracts in, golden customers in PostgreSQL out."
@@ -34,6 +35,17 @@ lint: venv ## ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+# Not part of `make test`: what comes out next may break it on any day. An environment of its own, so that nothing
+# else meets the newer version.
+canary: venv ## some tests with the newest Dagster there is, in .venv/canary
+	@$(BIN)/python -m venv .venv/canary
+	@$(CANARY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(CANARY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(CANARY) -m pip install --quiet --disable-pip-version-check --upgrade \
+		$$(sed -n 's/^ *"\(dagster[a-z-]*\)[<>=].*/\1/p' pyproject.toml)
+	@$(CANARY) -c 'from importlib.metadata import version; print("Dagster", version("dagster"))'
+	@$(CANARY) -m pytest -q -p no:cacheprovider $(or $(ARGS),tests/orchestration tests/end_to_end/test_demo.py)
 
 benchmark: venv ## a million source records: seconds and peak memory per stage
 	@$(BIN)/python -m benchmarks
