@@ -10,6 +10,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PIP_USER PIP_TARGET PIP_PREFIX PIP_RE
 PYTHON ?=
 JOBS ?= 2
 BIN := .venv/bin
+CANARY := .venv/canary/bin/python
 INSTALLED := .venv/installed
 DOCS := .venv/docs
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
@@ -42,6 +43,17 @@ lint: venv ## ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+# Not part of `make test`: what comes out next may break it on any day. An environment of its own, so that nothing
+# else meets the newer version.
+canary: venv ## some tests with the newest Dagster there is, in .venv/canary
+	@$(BIN)/python -m venv .venv/canary
+	@$(CANARY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(CANARY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(CANARY) -m pip install --quiet --disable-pip-version-check --upgrade \
+		$$(sed -n 's/^ *"\(dagster[a-z-]*\)[<>=].*/\1/p' pyproject.toml)
+	@$(CANARY) -c 'from importlib.metadata import version; print("Dagster", version("dagster"))'
+	@$(CANARY) -m pytest -q -p no:cacheprovider $(or $(ARGS),tests/orchestration tests/end_to_end/test_demo.py)
 
 benchmark: venv ## a million source records: seconds and peak memory per stage
 	@$(BIN)/python -m benchmarks
