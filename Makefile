@@ -16,7 +16,7 @@ DOCS := .venv/docs
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
-.PHONY: help demo up test test-fast test-thorough lint docs benchmark benchmark-linkage benchmark-search \
+.PHONY: help demo up test canary test-fast test-thorough lint docs benchmark benchmark-linkage benchmark-search \
 	benchmark-incremental migration lock clean venv
 
 help: ## list these targets

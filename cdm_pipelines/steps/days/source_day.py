@@ -25,6 +25,7 @@ from cdm_pipelines.steps.days.chunks import Chunk, Refined, in_order
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.arrow import digest, to_frame
 from cdm_pipelines.store.lake import Lake
+from cdm_pipelines.store.secret import Secret
 
 _ORIGIN = ("_file", "_row", "_sha256", "_defect")
 
@@ -152,7 +153,7 @@ def _refine(
     """Write valid, quarantine, repairs and, unless a check forbids it, standard from the raw table."""
     raw = layout.raw_path(contract, date)
     corrections = _corrections(lake, contract, date)
-    fingerprint = _fingerprint(lake, raw, corrections)
+    fingerprint = _fingerprint(lake, raw, corrections, settings)
     chunks = _chunks(settings, lake, contract, raw, corrections)
     with suppress(_StoppedError), ExitStack() as standard, ExitStack() as checked:
         checked_to = _Writers(checked, lake, fingerprint)
@@ -274,8 +275,10 @@ def _corrections(lake: Lake, contract: SourceContract, date: str) -> pa.Table | 
     return lake.read(path) if lake.exists(path) else None
 
 
-def _fingerprint(lake: Lake, raw: str, corrections: pa.Table | None) -> str:
+def _fingerprint(lake: Lake, raw: str, corrections: pa.Table | None, settings: Settings) -> str:
+    """Of what was delivered and corrected; keyed, since a correction may be a single phone number."""
     delivered = lake.notes(raw)[layout.FINGERPRINT]
     if corrections is None:
         return delivered
-    return sha256(f"{delivered} {to_frame(corrections).to_csv(index=False)}".encode()).hexdigest()[:16]
+    text = f"{delivered} {to_frame(corrections).to_csv(index=False)}"
+    return Secret.of(settings.home).digest(text.encode())[:16]

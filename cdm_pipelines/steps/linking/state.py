@@ -8,13 +8,13 @@ hidden in the files (``hidden``).
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
 from cdm_pipelines.linkage.incremental.state import BASE_TABLES, TABLES, LinkState
-from cdm_pipelines.steps.linking.hidden import hidden, shown
+from cdm_pipelines.steps.linking.hidden import ShownColumns, hidden, shown
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.layered import Mark
@@ -23,7 +23,8 @@ from cdm_pipelines.store.secret import Secret
 _FORMAT = 1
 _LAYOUT = 4  # counted up whenever a table has other columns
 _PLAIN = 3  # the layout of releases that hid nothing
-_HASHED = {"keys", "added_keys", "plan"}
+_PLAN = "plan"
+_HASHED = {"keys", "added_keys", _PLAN}
 _HIDDEN = "hidden"  # what shows a table again, among its notes
 
 
@@ -79,15 +80,27 @@ def read_state(lake: Lake, kind: str, secret: Secret) -> KeptState | None:
     elif found["key"] != _check(secret):
         raise OtherKeyError
 
+    hides: dict[str, str] = {}
+
     def read(name: str, table: str) -> pa.Table:
         path = f"{folder}/{name}/{table}.arrow"
+        if table in _HASHED:
+            hides[table] = lake.arrow_notes(path)[_HIDDEN]
         kept = lake.read_arrow(path)
-        return shown(kept, lake.arrow_notes(path)[_HIDDEN], secret) if table in _HASHED else kept
+        return shown(kept, hides[table], secret) if table == _PLAN else kept
 
     state = LinkState.from_tables(
         {table: read(_base(base), table) for table in BASE_TABLES},
         {table: read(str(number), table) for table in TABLES},
     )
+    rows = replace(
+        state.rows,
+        base=replace(state.rows.base, keys=ShownColumns(state.rows.base.keys, hides["keys"], secret)),
+        added=replace(
+            state.rows.added, keys=ShownColumns(state.rows.added.keys, hides["added_keys"], secret)
+        ),
+    )
+    state = replace(state, rows=rows)
     return KeptState(state, number, base, found["model"], Mark.parse(found["parties"]), found["outcome"])
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdm_pipelines.linkage.encode.hashes import hashed
-from cdm_pipelines.steps.linking.hidden import hidden, shown
+from cdm_pipelines.steps.linking.hidden import ShownColumns, hidden, shown
 from cdm_pipelines.store.secret import Secret, SecretError
 
 ONE, OTHER = Secret(b"1" * 32), Secret(b"2" * 32)
@@ -44,6 +44,10 @@ def test_what_is_hidden_is_shown_again_bit_for_bit(
     pieces = pa.concat_tables([kept.slice(0, 3), kept.slice(3)])
     assert shown(pieces, name, ONE).equals(table)
     assert hidden(table, ONE)[0].equals(kept), "the same state makes the same file"
+    column = kept["0"].combine_chunks().flatten().to_numpy().reshape(-1, 2)
+    lists = ShownColumns([column], name, ONE)
+    assert lists[0].tolist() == [list(pair) for pair in drawn[0]]
+    assert [one.shape for one in lists[:1]] == [column.shape]
 
 
 def numbers(table: pa.Table) -> set[int]:

@@ -300,6 +300,7 @@ def found(
         def make(seed: int) -> Company:
             home = Path(mkdtemp(dir=tmp_path))
             shutil.copytree(base.lake_url, home / "lake")
+            shutil.copy(base.home / "secret.key", home)
             settings = load_settings(
                 home=home,
                 landing_url=str(home),
