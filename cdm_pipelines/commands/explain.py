@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from cdm_pipelines.commands import linkage, models
 from cdm_pipelines.commands.bars import WIDTH as BAR
 from cdm_pipelines.commands.bars import bar, signed
-from cdm_pipelines.commands.terminal import USAGE, console, fail, settings, told_to_people, writable
+from cdm_pipelines.commands.terminal import USAGE, console, fail, hub, settings, told_to_people, writable
 
 if TYPE_CHECKING:
     from cdm_pipelines.identity.constraints import Constraints
@@ -175,11 +175,10 @@ def linkages_of(
 
 
 def _decided(own: "Settings") -> "Constraints":
-    from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
     from cdm_pipelines.steps.stewardship.decisions import constraints  # noqa: PLC0415
 
-    with open_hub(own) as engine:
-        return constraints(engine)
+    with hub(own) as engine, engine.connect() as connection:
+        return constraints(connection)
 
 
 def _svg(picture: Path | None) -> Path | None:

@@ -8,13 +8,16 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from cdm_pipelines.settings import Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 DONE, REFUSED, USAGE, FAILED = 0, 1, 2, 3
 
@@ -84,3 +87,14 @@ def told_to_people() -> Iterator[None]:
         if not type(error).__module__.startswith("cdm_pipelines."):
             raise
         fail(str(error))
+
+
+@contextmanager
+def hub(own: Settings) -> "Iterator[Engine]":
+    """The hub, migrated, with errors of the project told as text."""
+    from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.hub.migrate import migrate  # noqa: PLC0415
+
+    with told_to_people(), open_hub(own) as engine:
+        migrate(engine)
+        yield engine

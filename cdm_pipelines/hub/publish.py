@@ -46,6 +46,7 @@ from cdm_pipelines.hub.load import copy_table, without_data
 from cdm_pipelines.hub.publication import Publication
 from cdm_pipelines.hub.schema import OF_CUSTOMERS, PUBLISHED, staged, version
 from cdm_pipelines.hub.schema_feed import staged_event
+from cdm_pipelines.hub.schema_review import STAGED as STAGED_FOR_REVIEW
 
 _LOCK = (
     0x63646D70  # "cdmp": the key of the advisory lock under which one process at a time stages or publishes
@@ -56,6 +57,7 @@ TOUCHED = Table("touched", MetaData(), Column("golden_id", Uuid, primary_key=Tru
 _STAGED = {name: table.to_metadata(MetaData(), schema="staging") for name, table in _PUBLISHED.items()} | {
     staged_event.name: staged_event,
     TOUCHED.name: TOUCHED,
+    **STAGED_FOR_REVIEW,
 }
 
 
@@ -217,19 +219,19 @@ def staged_tables(connection: Connection) -> Staged | None:
     return Staged(first.token, {name: row.rows for name, row in rows.items()}, first.made_from)
 
 
-def promote(engine: Engine, token: UUID | None = None) -> PublishResult:
-    """Publish what is staged, in one transaction; staging is empty afterwards.
+def promote(connection: Connection, token: UUID | None = None) -> PublishResult:
+    """Publish what is staged, in the caller's transaction; what ``review`` does not read is staged no more afterwards.
 
     Where nothing is staged nothing is done, so that a step that is repeated after its commit does no harm.
 
     Args:
-        engine: Of a migrated hub.
+        connection: In a transaction, of a migrated hub.
         token: Publish only this staging.
 
     Raises:
         HubError: staged rows are gone, or another process has staged something else since.
     """
-    with without_data("publishing"), engine.begin() as connection:
+    with without_data("publishing"):
         _lock(connection)
         connection.execute(text("SET LOCAL work_mem = '128MB'"))
         connection.execute(text("SET LOCAL maintenance_work_mem = '256MB'"))
@@ -271,7 +273,7 @@ def _apply(connection: Connection, table: Table, waiting: Staged, publication: P
     before = published_rows(connection, table) if waiting.in_part else 0
     columns = [column.name for column in table.columns]
     if not waiting.in_part and not connection.scalar(select(exists().select_from(table))):
-        change = _fill(connection, table, new, rows) if rows else Change(0, 0, 0, 0)
+        change = fill(connection, table, new, rows) if rows else Change(0, 0, 0, 0)
         history.begin_all(connection, table.name, publication)
         return change
     difference = _differences(connection, table, new, in_part=waiting.in_part)
@@ -335,8 +337,8 @@ def _differences(connection: Connection, old: Table, new: Table, *, in_part: boo
     return difference
 
 
-def _fill(connection: Connection, table: Table, new: Table, rows: int) -> Change:
-    """Fill an empty table, building its indexes afterwards.
+def fill(connection: Connection, table: Table, new: Table, rows: int) -> Change:
+    """Fill an empty table with the rows of another, building its indexes afterwards.
 
     Emptying it first gives it a new file, which PostgreSQL need not log where no replica follows it.
     """

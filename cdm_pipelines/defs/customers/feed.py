@@ -44,7 +44,7 @@ def feed(
     from cdm_pipelines.steps.customers.feed import deliver  # noqa: PLC0415 - heavy rooms load in a run
 
     with told_to_people(), platform.hub() as engine:
-        served = deliver(engine, platform.settings)
+        served = deliver(engine.connect, platform.settings)
     shown = [
         {"sink": sink.sink, "delivered": sink.delivered, "behind": sink.behind, "dead letters": sink.dead}
         for sink in served
@@ -85,7 +85,9 @@ def source_corrections(platform: Platform) -> dg.MaterializeResult[None]:
     from cdm_pipelines.steps.customers.source_corrections import write_corrections  # noqa: PLC0415 - heavy rooms load in a run
 
     with told_to_people(), platform.hub() as engine:
-        written = write_corrections(engine, platform.lake, contracts_feeding(Entity.PARTY))
+        one_publication = engine.connect().execution_options(isolation_level="REPEATABLE READ")
+        with one_publication as connection:
+            written = write_corrections(connection, platform.lake, contracts_feeding(Entity.PARTY))
     counts = {f"{w.source} {name}": count for w in written for name, count in w.cells.items()}
     return dg.MaterializeResult(
         metadata={

@@ -17,7 +17,7 @@ from cdm_pipelines.components.platform import Platform, RebuildConfig
 from cdm_pipelines.components.registry import OWNER, automation
 from cdm_pipelines.components.transient import told_to_people, transient_retry_policy
 from cdm_pipelines.contracts.canonical import Entity, attributes
-from cdm_pipelines.hub import schema
+from cdm_pipelines.hub import schema, upkeep
 
 STAGED = dg.AssetKey(["golden", "staged"])
 PUBLISHED = {
@@ -87,10 +87,9 @@ def staged(
     from cdm_pipelines.steps.customers.publication import stage_customers  # noqa: PLC0415 - heavy rooms load in a run
     from cdm_pipelines.steps.stewardship.decisions import verify_log  # noqa: PLC0415
 
-    with told_to_people(), platform.hub() as engine:
-        done = stage_customers(engine, platform.lake, platform.settings, rebuild=config.rebuild)
-        with engine.connect() as connection:
-            faults, head = verify_log(connection)
+    with told_to_people(), platform.hub() as engine, engine.begin() as connection:
+        done = stage_customers(connection, platform.lake, platform.settings, rebuild=config.rebuild)
+        faults, head = verify_log(connection)
     context.log.info("%s records are %s customers", f"{done.records:,}", f"{done.customers:,}")
     if not done.stopped:
         yield dg.MaterializeResult(
@@ -154,8 +153,10 @@ def publish(context: dg.AssetExecutionContext, platform: Platform) -> Iterator[d
     from cdm_pipelines.steps.stewardship import review  # noqa: PLC0415 - heavy rooms load in a run
 
     with told_to_people(), platform.hub() as engine:
-        changes = publish_customers(engine)
-        waiting = review.waiting(engine, platform.lake)
+        with engine.begin() as connection:
+            changes = publish_customers(connection)
+            waiting = review.waiting(connection)
+        upkeep.vacuum(engine)
     queue: dict[str, Any] = {
         "review queue": sum(waiting.items.values()),
         "review queue, items": bar_chart(waiting.items, ("about", "items")),

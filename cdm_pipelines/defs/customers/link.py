@@ -74,6 +74,7 @@ def link(
     context: dg.AssetExecutionContext, config: LinkConfig, platform: Platform
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Link all current party records, within what stewards decided."""
+    from cdm_pipelines.hub.migrate import migrate  # noqa: PLC0415 - heavy rooms load in a run
     from cdm_pipelines.linkage.explain.pictures import expected_picture, odds_picture, weights_picture  # noqa: PLC0415
     from cdm_pipelines.steps.linking.checks import (  # noqa: PLC0415
         DRIFT_UNKNOWN,
@@ -87,7 +88,9 @@ def link(
     with told_to_people():
         limits = Thresholds.load(platform.settings.policies / "checks.yaml")
         with platform.hub() as engine:
-            decided = constraints(engine)
+            migrate(engine)
+            with engine.connect() as connection:
+                decided = constraints(connection)
         linked = link_parties(
             platform.lake,
             platform.settings,

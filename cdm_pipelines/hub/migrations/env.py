@@ -8,7 +8,7 @@ from typing import Any
 from alembic import context
 from sqlalchemy import Connection
 
-from cdm_pipelines.hub import schema_feed  # noqa: F401 - declares its tables
+from cdm_pipelines.hub import schema_feed, schema_review  # noqa: F401 - declare their tables
 from cdm_pipelines.hub.migrate import VERSION_SCHEMA, VERSION_TABLE
 from cdm_pipelines.hub.schema import metadata
 
