@@ -38,10 +38,10 @@ class Desk:
         """The steps of the job ``customers``, which take half the time without it."""
         settings = self.home.settings
         lake = Lake(settings.lake_url)
-        with open_hub(settings) as engine:
-            link_parties(lake, settings, decided=constraints(engine))
-            assert not stage_customers(engine, lake, settings).stopped
-            publish_customers(engine)
+        with open_hub(settings) as engine, engine.begin() as connection:
+            link_parties(lake, settings, decided=constraints(connection))
+            assert not stage_customers(connection, lake, settings).stopped
+            publish_customers(connection)
 
     def customers_job(self) -> None:
         """The job itself."""
@@ -203,8 +203,8 @@ def strangers(desk: Desk, rows: Sequence[dict[str, object]]) -> tuple[str, str]:
 def linked(desk: Desk, record: str) -> str:
     """The cluster of a record, linked now."""
     lake = Lake(desk.home.settings.lake_url)
-    with open_hub(desk.home.settings) as engine:
-        link_parties(lake, desk.home.settings, decided=constraints(engine))
+    with open_hub(desk.home.settings) as engine, engine.connect() as connection:
+        link_parties(lake, desk.home.settings, decided=constraints(connection))
     clusters = tables.clusters(lake).read().to_pylist()
     return next(str(row["cluster_id"]) for row in clusters if f"{row['source']}/{row['record_id']}" == record)
 

@@ -126,7 +126,7 @@ def dossier(connection: Connection, name: str) -> Dossier:
         named.golden_id,
         named.anchor,
         named.customer,
-        _values(connection, str(named.golden_id)),
+        _values(named.published),
         [_link(row) for row in hub.links(connection, named.golden_id)],
         _logged(connection, about, decided),
         [
@@ -170,11 +170,8 @@ def _logged(connection: Connection, entries: Sequence[Decision], decided: Effect
     return [Logged(entry, states[entry.decision_id]) for entry in entries]
 
 
-def _values(connection: Connection, golden_id: str) -> list[Value]:
+def _values(found: queries.Customer) -> list[Value]:
     """The golden values with where each comes from."""
-    found = queries.customer(connection, golden_id)
-    if found is None:
-        return []
     told: dict[str, Any] = {str(row["attribute"]): row for row in found.provenance}
     values: list[Value] = []
     for group, columns in golden_groups().items():

@@ -52,7 +52,7 @@ class Named:
         anchor: The record that stands for it in decisions: the one that was named, else the founding one.
         records: What was named: that record, or all records of the customer.
         customer: All records of the customer.
-        country: Of the golden customer.
+        published: The golden customer.
     """
 
     golden_id: UUID
@@ -60,7 +60,13 @@ class Named:
     anchor: Record
     records: tuple[Record, ...]
     customer: tuple[Record, ...]
-    country: str | None
+    published: queries.Customer
+
+    @property
+    def country(self) -> str | None:
+        """Of the golden customer."""
+        country = self.published.golden["country"]
+        return str(country) if country else None
 
 
 def constraints(connection: Connection) -> Constraints:
@@ -187,14 +193,13 @@ def find(connection: Connection, text: str) -> Named:
     members = tuple(sorted(Record(*(str(row[name]) for name in RECORD_KEY)) for row in found.records))
     anchor = record or (founder if founder in members else members[0])
     golden = found.golden
-    country = golden["country"]
     return Named(
         UUID(str(golden["golden_id"])),
         str(golden["party_kind"]),
         anchor,
         (record,) if record else members,
         members,
-        str(country) if country else None,
+        found,
     )
 
 

@@ -7,10 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import hub_examples as examples
+from hub_examples import promote
 from sqlalchemy import Engine, text
 
 from cdm_pipelines.hub import feed
-from cdm_pipelines.hub.publish import _lock, promote, stage
+from cdm_pipelines.hub.publish import _lock, stage
 
 DICE = random.Random(4)
 MOMENTS = (
@@ -26,7 +27,8 @@ engine = create_engine(sys.argv[1])
 engine.connect().close()
 print("ready", flush=True)
 sys.stdin.readline()
-promote(engine)
+with engine.begin() as connection:
+    promote(connection)
 """
 
 

@@ -19,7 +19,6 @@ from cdm_pipelines.hub.queries import (
 )
 from cdm_pipelines.hub.schema import customer as customer_table
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, golden_id
-from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.customers.export import export_customers as export_to_file
 
 
@@ -141,7 +140,7 @@ def test_index_serves_the_search_for_a_surname(hub: Engine) -> None:
 
 @pytest.mark.parametrize("file_format", ["csv", "parquet", "jsonl"])
 def test_an_export_to_a_full_disk_ends_and_leaves_no_file(
-    hub: Engine, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file_format: str
+    hub: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file_format: str
 ) -> None:
     monkeypatch.setattr(load, "_READ_BYTES", 20)
     with hub.begin() as connection:  # more than fits into the buffers of a connection
@@ -152,8 +151,8 @@ def test_an_export_to_a_full_disk_ends_and_leaves_no_file(
         connection.execute(text("UPDATE golden.customer SET title = repeat('x', 50000)"))
         connection.execute(text(f"INSERT INTO golden.customer (golden_id, {columns}) {more}"))
     (tmp_path / ".customers.part").symlink_to("/dev/full")
-    with pytest.raises(OSError, match="No space left"):
-        export_to_file(settings, tmp_path / "customers", file_format)
+    with pytest.raises(OSError, match="No space left"), hub.connect() as connection:
+        export_to_file(connection, tmp_path / "customers", file_format)
     assert not (tmp_path / "customers").exists()
     with hub.connect() as connection:
         assert summary(connection).customers == 3
