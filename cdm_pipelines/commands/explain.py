@@ -16,7 +16,16 @@ from typer.core import TyperGroup
 from cdm_pipelines.commands import linkage, models
 from cdm_pipelines.commands.bars import WIDTH as BAR
 from cdm_pipelines.commands.bars import bar, signed
-from cdm_pipelines.commands.terminal import USAGE, console, fail, hub, settings, told_to_people, writable
+from cdm_pipelines.commands.terminal import (
+    USAGE,
+    console,
+    fail,
+    hub,
+    settings,
+    shown,
+    told_to_people,
+    writable,
+)
 
 if TYPE_CHECKING:
     from cdm_pipelines.identity.constraints import Constraints
@@ -96,7 +105,7 @@ def explain(
     target = _svg(picture)
     with told_to_people():
         answer = explain_links.explain(
-            linkages_of(files, policy, out, model), left, right, show_values=show_values
+            linkages_of(files, policy, out, model), left, right, show=shown(values=show_values)
         )
     found = answer.explanation
     fitted, review = answer.subject.model, answer.subject.policy.thresholds.review

@@ -22,6 +22,7 @@ from cdm_pipelines.commands.terminal import (
     is_day,
     settings,
     show,
+    shown,
 )
 
 if TYPE_CHECKING:
@@ -223,13 +224,12 @@ def queue(
     values: Values = False,
 ) -> None:
     """List what is in doubt, what is worth most first."""
-    from cdm_pipelines.quality.shapes import shape  # noqa: PLC0415
     from cdm_pipelines.steps.stewardship import review  # noqa: PLC0415
 
     with hub(settings()) as engine, engine.connect() as connection:
         items, total = review.queue(connection, limit)
         known = review.names(connection, [i for item in items for i in (item.left, item.right) if i])
-    named = known if values else {golden_id: shape(name) for golden_id, name in known.items()}
+    named = {golden_id: shown(values=values)(name) for golden_id, name in known.items()}
     rows = [
         {
             "priority": f"{item.priority:.2f}",

@@ -5,7 +5,7 @@ Belongs here: how ``cdm`` speaks. Does not belong here: what a single command do
 
 import datetime as dt
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -57,6 +57,13 @@ def _text(value: object) -> str:
     if value is None:
         return ""
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def shown(*, values: bool) -> Callable[[str], str]:
+    """How values are shown: as they are, or their shapes only."""
+    from cdm_pipelines.quality.shapes import shape  # noqa: PLC0415 - commands load what they need
+
+    return str if values else shape
 
 
 def is_day(text: str) -> bool:
