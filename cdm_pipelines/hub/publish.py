@@ -188,7 +188,9 @@ class Staging:
         """Write down what is staged, and what it was made from."""
         token = uuid4()
         for name, rows in self._rows.items():
-            keys = ", ".join(column.name for column in _STAGED[name].primary_key or _STAGED[name].columns)
+            table = _STAGED[name]
+            key = [column.name for column in table.primary_key or table.columns]
+            keys = ", ".join(table.info.get("keys", key))
             self._connection.execute(text(f"ANALYZE staging.{name} ({keys})"))
             self._connection.execute(
                 insert(staged).values(
@@ -273,7 +275,7 @@ def _apply(connection: Connection, table: Table, waiting: Staged, publication: P
     before = published_rows(connection, table) if waiting.in_part else 0
     columns = [column.name for column in table.columns]
     if not waiting.in_part and not connection.scalar(select(exists().select_from(table))):
-        change = fill(connection, table, new, rows) if rows else Change(0, 0, 0, 0)
+        change = _fill(connection, table, new, rows) if rows else Change(0, 0, 0, 0)
         history.begin_all(connection, table.name, publication)
         return change
     difference = _differences(connection, table, new, in_part=waiting.in_part)
@@ -337,8 +339,8 @@ def _differences(connection: Connection, old: Table, new: Table, *, in_part: boo
     return difference
 
 
-def fill(connection: Connection, table: Table, new: Table, rows: int) -> Change:
-    """Fill an empty table with the rows of another, building its indexes afterwards.
+def _fill(connection: Connection, table: Table, new: Table, rows: int) -> Change:
+    """Fill an empty table, building its indexes afterwards.
 
     Emptying it first gives it a new file, which PostgreSQL need not log where no replica follows it.
     """

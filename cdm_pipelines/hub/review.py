@@ -12,13 +12,12 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import pyarrow as pa
-from sqlalchemy import Connection, bindparam, case, func, select, text
+from sqlalchemy import Connection, bindparam, case, func, insert, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.schema import DropTable
+from sqlalchemy.schema import AddConstraint, CreateIndex, DropConstraint, DropIndex, DropTable
 from sqlalchemy.types import Uuid
 
 from cdm_pipelines.hub.load import copy_table, read_table, without_data
-from cdm_pipelines.hub.publish import fill
 from cdm_pipelines.hub.queries import Row
 from cdm_pipelines.hub.schema import crosswalk, decision
 from cdm_pipelines.hub.schema_review import customer_link, relinked, review_item, staged_doubt, staged_link
@@ -78,9 +77,7 @@ def apply_links(connection: Connection) -> None:
     """Make the published links equal to the staged ones; staging has none afterwards."""
     in_part = _is_staged(connection, relinked.name)
     if not connection.scalar(text("SELECT EXISTS (SELECT FROM golden.customer_link)")):
-        rows = int(connection.scalar(select(func.count()).select_from(staged_link)) or 0)
-        if rows:
-            fill(connection, customer_link, staged_link, rows)
+        _fill_links(connection)
     else:
         of = "l.golden_id IN (SELECT golden_id FROM staging.relinked) AND" if in_part else ""
         same = _all("l.{0} = n.{0}", _KEY)
@@ -222,6 +219,11 @@ def first_items(connection: Connection, limit: int) -> list[Row]:
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
+def count_all_items(connection: Connection) -> int:
+    """How many items wait."""
+    return int(connection.scalar(select(func.count()).where(review_item.c.waits)) or 0)
+
+
 def count_items(connection: Connection) -> dict[str, int]:
     """How many items wait, by doubt."""
     i = review_item.c
@@ -252,6 +254,19 @@ def links(connection: Connection, golden_id: UUID) -> list[Row]:
         .order_by(own.inside.desc(), own.weight.desc(), *(own[name] for name in _KEY[1:]))
     )
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _fill_links(connection: Connection) -> None:
+    """Fill the empty table; as in a first publication, the indexes come last, and the log need not hold the rows."""
+    connection.execute(text("TRUNCATE golden.customer_link"))
+    (index,) = customer_link.indexes
+    connection.execute(DropIndex(index))
+    connection.execute(DropConstraint(customer_link.primary_key, isolate_from_table=False))
+    names = [column.name for column in customer_link.columns]
+    connection.execute(insert(customer_link).from_select(names, select(staged_link)))
+    connection.execute(AddConstraint(customer_link.primary_key, isolate_from_table=False))
+    connection.execute(CreateIndex(index))
+    connection.execute(text("ANALYZE golden.customer_link (golden_id, inside)"))
 
 
 def _is_staged(connection: Connection, name: str) -> bool:

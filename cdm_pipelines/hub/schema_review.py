@@ -51,19 +51,28 @@ Index("review_item_first_idx", review_item.c.priority.desc(), postgresql_where=r
 # Staged beside the published tables; see ``publish``.
 
 _STAGING = MetaData()
-staged_link = customer_link.to_metadata(_STAGING, schema="staging")
-staged_link.indexes.clear()
-relinked = Table("relinked", _STAGING, Column("golden_id", Uuid, primary_key=True), schema="staging")
+_UNLOGGED = ["UNLOGGED"]
+staged_link = Table(
+    customer_link.name,
+    _STAGING,
+    *(Column(column.name, column.type) for column in customer_link.columns),
+    schema="staging",
+    prefixes=_UNLOGGED,
+    info={"keys": ("golden_id",)},
+)
+relinked = Table("relinked", _STAGING, Column("golden_id", Uuid), schema="staging", prefixes=_UNLOGGED)
 """The customers whose links are staged, those that will be no more among them; without it they are those of all."""
 staged_doubt = Table(
     "customer_doubt",
     _STAGING,
-    Column("golden_id", Uuid, primary_key=True),
+    Column("golden_id", Uuid),
     Column("doubt", Text),
     Column("uncertainty", Double),
     Column("probability", Double),
     Column("finding", Text),
     schema="staging",
+    prefixes=_UNLOGGED,
+    info={"keys": ("golden_id",)},
 )
 """Customers that may be several."""
 STAGED = {table.name: table for table in (staged_link, relinked, staged_doubt)}

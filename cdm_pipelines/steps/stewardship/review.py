@@ -65,7 +65,7 @@ class Waiting:
 def queue(connection: Connection, limit: int = 20) -> tuple[list[Item], int]:
     """The first items of the queue, and how many there are in all."""
     items = [_item(row) for row in hub.first_items(connection, limit)]
-    return items, sum(hub.count_items(connection).values())
+    return items, hub.count_all_items(connection)
 
 
 def waiting(connection: Connection) -> Waiting:
