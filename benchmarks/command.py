@@ -6,7 +6,8 @@ Belongs here: from extracts to document. Does not belong here: a stage (stages),
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 
 from rich.console import Console
@@ -18,6 +19,13 @@ from benchmarks.meter import StageError
 from benchmarks.stages import STAGES
 from cdm_pipelines.settings import root
 
+_OTHERS = {
+    "linkage": "benchmarks.linkage.command",
+    "search": "benchmarks.search",
+    "review": "benchmarks.review",
+    "incremental": "benchmarks.incremental",
+}
+"""Benchmarks with a command of their own, loaded when asked for: a stage loads what it needs, and no more."""
 FULL = 1_000_000
 OUT = root() / "benchmarks" / "out"
 console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -28,18 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     if given[:1] == ["stage"]:
         return _stage(given[1:])
-    if given[:1] == ["linkage"]:
-        from benchmarks.linkage.command import main as linkage  # noqa: PLC0415 - a stage loads what it needs, and no more
-
-        return linkage(given[1:])
-    if given[:1] == ["search"]:
-        from benchmarks.search import main as search  # noqa: PLC0415
-
-        return search(given[1:])
-    if given[:1] == ["incremental"]:
-        from benchmarks.incremental import main as incremental  # noqa: PLC0415
-
-        return incremental(given[1:])
+    if given[:1] and given[0] in _OTHERS:
+        main_of_it: Callable[[list[str]], int] = import_module(_OTHERS[given[0]]).main
+        return main_of_it(given[1:])
     options = _options(given)
     try:
         report = run(options.records, options.out, with_peers=not options.skip_peers, repeat=options.repeat)

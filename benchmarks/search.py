@@ -129,7 +129,7 @@ def searched(settings: Settings, queries: int) -> Size:
             find(connection, kind.typed(row, dice), models)
         asked = [(kind, row, kind.typed(row, dice)) for kind in KINDS for row in known[:queries]]
         dice.shuffle(asked)
-        started, busy, own = time.perf_counter(), busy_seconds(), _own_seconds(connection)
+        started, busy, own = time.perf_counter(), busy_seconds(), own_seconds(connection)
         taken: dict[str, list[tuple[float, float, int]]] = {kind.name: [] for kind in KINDS}
         for kind, row, typed in asked:
             begun, used = time.perf_counter(), time.process_time()
@@ -137,7 +137,7 @@ def searched(settings: Settings, queries: int) -> Size:
             seconds = time.perf_counter() - begun, time.process_time() - used
             place = found.index(str(row["golden_id"])) if row["golden_id"] in found else len(KINDS)
             taken[kind.name].append((*seconds, place))
-        ours = _own_seconds(connection) - own
+        ours = own_seconds(connection) - own
         others = max(0.0, busy_seconds() - busy - ours) / (time.perf_counter() - started)
         customers = int(connection.scalar(text("SELECT count(*) FROM golden.customer")) or 0)
     every = [one for each in taken.values() for one in each]
@@ -163,7 +163,7 @@ def _figures(name: str, taken: list[tuple[float, float, int]]) -> Figures:
     )
 
 
-def _own_seconds(connection: Connection) -> float:
+def own_seconds(connection: Connection) -> float:
     """CPU seconds of this process and of the server's process that answers it."""
     import psutil  # noqa: PLC0415
 

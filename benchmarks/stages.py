@@ -96,8 +96,8 @@ def stage() -> Counts:
     from cdm_pipelines.steps.customers.publication import stage_customers  # noqa: PLC0415
 
     settings, lake = _opened()
-    with open_hub(settings) as engine:
-        staged = stage_customers(engine, lake, settings)
+    with open_hub(settings) as engine, engine.begin() as connection:
+        staged = stage_customers(connection, lake, settings)
     if staged.stopped:
         stopping = [f"{name}: {verdict.text}" for name, verdict in staged.verdicts.items() if verdict.stops]
         raise NotPublishableError("; ".join(stopping))
@@ -107,10 +107,13 @@ def stage() -> Counts:
 def publish() -> Counts:
     """Make staging the published version."""
     from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
+    from cdm_pipelines.hub.upkeep import vacuum  # noqa: PLC0415
     from cdm_pipelines.steps.customers.publication import publish_customers  # noqa: PLC0415
 
     with open_hub(load_settings()) as engine:
-        changes = publish_customers(engine)
+        with engine.begin() as connection:
+            changes = publish_customers(connection)
+        vacuum(engine)
     customers = changes["customer"]
     return {"rows": customers.rows, "changed": customers.inserted + customers.updated + customers.deleted}
 
@@ -126,6 +129,8 @@ def night(rebuild: str = "") -> Counts:
     from cdm_pipelines.contracts.canonical import Entity  # noqa: PLC0415
     from cdm_pipelines.contracts.catalogue import all_contracts  # noqa: PLC0415
     from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
+    from cdm_pipelines.hub.migrate import migrate  # noqa: PLC0415
+    from cdm_pipelines.hub.upkeep import vacuum  # noqa: PLC0415
     from cdm_pipelines.steps.customers.publication import publish_customers, stage_customers  # noqa: PLC0415
     from cdm_pipelines.steps.days.records import build_records  # noqa: PLC0415
     from cdm_pipelines.steps.linking.parties import link_parties  # noqa: PLC0415
@@ -134,17 +139,22 @@ def night(rebuild: str = "") -> Counts:
     settings, lake = _opened()
     everything = rebuild == "rebuild"
     with open_hub(settings) as engine:
-        decided = constraints(engine)
+        migrate(engine)
+        with engine.connect() as connection:
+            decided = constraints(connection)
         clock = [time.perf_counter()]
         built = build_records(lake, all_contracts(), tuple(Entity), rebuild=everything)
         clock.append(time.perf_counter())
         linked = link_parties(lake, settings, rebuild=everything, decided=decided)
         clock.append(time.perf_counter())
-        staged = stage_customers(engine, lake, settings, rebuild=everything)
+        with engine.begin() as connection:
+            staged = stage_customers(connection, lake, settings, rebuild=everything)
         clock.append(time.perf_counter())
         if staged.stopped:
             raise NotPublishableError("; ".join(v.text for v in staged.verdicts.values() if v.stops))
-        changes = publish_customers(engine)
+        with engine.begin() as connection:
+            changes = publish_customers(connection)
+        vacuum(engine)
         clock.append(time.perf_counter())
     return {
         "seconds": {name: clock[at + 1] - clock[at] for at, name in enumerate(NIGHT)},

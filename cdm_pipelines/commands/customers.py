@@ -19,9 +19,9 @@ from cdm_pipelines.commands.terminal import (
     USAGE,
     console,
     fail,
+    hub,
     settings,
     show,
-    told_to_people,
     writable,
 )
 
@@ -62,8 +62,6 @@ def customer(
     ] = False,
 ) -> None:
     """Find a customer; with one match, show the records behind it and where each value came from."""
-    from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
-    from cdm_pipelines.hub.migrate import migrate  # noqa: PLC0415
     from cdm_pipelines.steps.search.find import find  # noqa: PLC0415 - commands load what they need
     from cdm_pipelines.steps.search.rank import Models  # noqa: PLC0415
     from cdm_pipelines.store.lake import Lake  # noqa: PLC0415
@@ -71,26 +69,24 @@ def customer(
     own = settings()
     at = _moment(as_of, own.timezone) if as_of else None
     text = " ".join(search)
-    with told_to_people(), open_hub(own) as engine:
-        migrate(engine)
-        with engine.connect() as connection:
-            named = _as_uuid(text)
-            if named is not None and (at or history):
-                _past(connection, named, at)
-                return
-            models = Models.load(Lake(own.lake_url), own)
-            hits = find(connection, text, models, limit=limit, country=own.default_country)
-            if not hits:
-                fail("No customer found.", REFUSED)
-            if len(hits) > 1 or not (at or history):
-                show("Customers", [{**hit.card, "found by": hit.why} for hit in hits])
-            if len(hits) == 1:
-                if at or history:
-                    _past(connection, hits[0].golden_id, at)
-                else:
-                    _present(connection, hits[0].golden_id)
-            elif at or history:
-                fail("Name one of them by its golden id.", REFUSED)
+    with hub(own) as engine, engine.connect() as connection:
+        named = _as_uuid(text)
+        if named is not None and (at or history):
+            _past(connection, named, at)
+            return
+        models = Models.load(Lake(own.lake_url), own)
+        hits = find(connection, text, models, limit=limit, country=own.default_country)
+        if not hits:
+            fail("No customer found.", REFUSED)
+        if len(hits) > 1 or not (at or history):
+            show("Customers", [{**hit.card, "found by": hit.why} for hit in hits])
+        if len(hits) == 1:
+            if at or history:
+                _past(connection, hits[0].golden_id, at)
+            else:
+                _present(connection, hits[0].golden_id)
+        elif at or history:
+            fail("Name one of them by its golden id.", REFUSED)
 
 
 def _present(connection: "Connection", golden_id: UUID) -> None:
@@ -176,6 +172,6 @@ def export_golden(
     what = "customers" if table == "customer" else f"rows of {table}"
     name = "customers" if table == "customer" else table
     target = writable(out if out != Path() else Path(f"{name}.{format}"))
-    with told_to_people():
-        rows = export_table(settings(), target, str(format), table)
+    with hub(settings()) as engine, engine.connect() as connection:
+        rows = export_table(connection, target, str(format), table)
     console.print(f"{rows:,} {what} written to {target}", markup=False)

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cdm_pipelines.commands.linkages import Files, Model, Out, Policy, linkages_of
-from cdm_pipelines.commands.terminal import USAGE, console, fail, show, told_to_people, writable
+from cdm_pipelines.commands.terminal import USAGE, console, fail, show, shown, told_to_people, writable
 
 if TYPE_CHECKING:
     from cdm_pipelines.linkage.evaluate.measures import Evaluation
@@ -102,7 +102,7 @@ def tell_truth(
     from cdm_pipelines.linkage.evaluate.measures import Evaluation  # noqa: PLC0415
     from cdm_pipelines.steps.linking.evaluate import against_truth  # noqa: PLC0415
 
-    judged = against_truth(linkage, truth, worst=worst, show_values=show_values)
+    judged = against_truth(linkage, truth, worst=worst, show=shown(values=show_values))
     if isinstance(judged.measures, Evaluation):
         show(
             f"{linkage.name}: {judged.measures.records:,} records against the truth",
@@ -117,7 +117,7 @@ def _tell_labels(
     from cdm_pipelines.linkage.evaluate.sample import SampleEvaluation  # noqa: PLC0415
     from cdm_pipelines.steps.linking.evaluate import against_sample  # noqa: PLC0415
 
-    judged = against_sample(linkage, labels, worst=worst, show_values=show_values)
+    judged = against_sample(linkage, labels, worst=worst, show=shown(values=show_values))
     if isinstance(judged.measures, SampleEvaluation):
         _tell_estimates(linkage.name, judged.measures)
     _tell_mistakes(judged, out)

@@ -17,7 +17,15 @@ from cdm_pipelines.commands import linkage, models
 from cdm_pipelines.commands.bars import WIDTH as BAR
 from cdm_pipelines.commands.bars import bar, signed
 from cdm_pipelines.commands.linkages import Files, Model, Out, Policy, linkages_of
-from cdm_pipelines.commands.terminal import USAGE, console, fail, settings, told_to_people, writable
+from cdm_pipelines.commands.terminal import (
+    USAGE,
+    console,
+    fail,
+    settings,
+    shown,
+    told_to_people,
+    writable,
+)
 
 if TYPE_CHECKING:
     from cdm_pipelines.linkage import LinkageModel
@@ -77,7 +85,7 @@ def explain(
     target = _svg(picture)
     with told_to_people():
         answer = explain_links.explain(
-            linkages_of(files, policy, out, model), left, right, show_values=show_values
+            linkages_of(files, policy, out, model), left, right, show=shown(values=show_values)
         )
     found = answer.explanation
     fitted, review = answer.subject.model, answer.subject.policy.thresholds.review

@@ -1,14 +1,10 @@
 """``cdm feed``: what consumers are told of customers, how far each sink is, and what it did not take."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from sqlalchemy import Engine
 
-from cdm_pipelines.commands.terminal import REFUSED, USAGE, console, fail, settings, show, told_to_people
-from cdm_pipelines.settings import Settings
+from cdm_pipelines.commands.terminal import REFUSED, USAGE, console, fail, hub, settings, show
 
 if TYPE_CHECKING:
     from cdm_pipelines.steps.customers.feed import Served
@@ -19,23 +15,13 @@ SinkOption = Annotated[str, typer.Option("--sink", help="Name of the sink in pol
 EveryOption = Annotated[str, typer.Option("--sink", help="Only this sink.")]
 
 
-@contextmanager
-def _hub() -> Iterator[tuple[Engine, Settings]]:
-    from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415 - commands load what they need
-    from cdm_pipelines.hub.migrate import migrate  # noqa: PLC0415
-
-    own = settings()
-    with told_to_people(), open_hub(own) as engine:
-        migrate(engine)
-        yield engine, own
-
-
 @app.command()
 def status() -> None:
     """Show how far every sink is."""
     from cdm_pipelines.steps.customers import feed  # noqa: PLC0415
 
-    with _hub() as (engine, own):
+    own = settings()
+    with hub(own) as engine, engine.connect() as connection:
         rows = [
             {
                 "sink": served.sink,
@@ -45,7 +31,7 @@ def status() -> None:
                 "last moved": f"{state.updated_at:%Y-%m-%d %H:%M}" if state else "",
                 "problem": served.problem,
             }
-            for state, served in feed.status(engine, own)
+            for state, served in feed.status(connection, own)
         ]
     show("Sinks", rows, numeric=["position", "behind", "dead letters"])
 
@@ -57,8 +43,9 @@ def tail(
     """Show the newest events, the latest at the end, as consumers get them: JSON, one per line."""
     from cdm_pipelines.steps.customers import feed  # noqa: PLC0415
 
-    with _hub() as (engine, own):
-        for line in feed.newest(engine, own, number):
+    own = settings()
+    with hub(own) as engine, engine.connect() as connection:
+        for line in feed.newest(connection, own, number):
             typer.echo(line)
 
 
@@ -67,8 +54,9 @@ def deliver(sink: EveryOption = "") -> None:
     """Tell sinks what they do not know yet."""
     from cdm_pipelines.steps.customers import feed  # noqa: PLC0415
 
-    with _hub() as (engine, own):
-        _tell(feed.deliver(engine, own, sink))
+    own = settings()
+    with hub(own) as engine:
+        _tell(feed.deliver(engine.connect, own, sink))
 
 
 @app.command()
@@ -79,8 +67,9 @@ def replay(
     """Deliver everything from a position on, again or leaving out what is before; the sink is in use again."""
     from cdm_pipelines.steps.customers import feed  # noqa: PLC0415
 
-    with _hub() as (engine, own):
-        _tell([feed.replay(engine, own, sink, position)])
+    own = settings()
+    with hub(own) as engine:
+        _tell([feed.replay(engine.connect, own, sink, position)])
 
 
 @app.command()
@@ -91,7 +80,7 @@ def dead(
     """Show the events that sinks did not take, and why."""
     from cdm_pipelines.hub import feed  # noqa: PLC0415
 
-    with _hub() as (engine, _), engine.connect() as connection:
+    with hub(settings()) as engine, engine.connect() as connection:
         letters = feed.dead_letters(connection, sink or None, limit)
     rows: list[dict[str, object]] = [
         {
@@ -111,8 +100,9 @@ def retry(sink: SinkOption) -> None:
     """Send the dead letters of a sink again, then what is new; a sink that was disabled is in use again."""
     from cdm_pipelines.steps.customers import feed  # noqa: PLC0415
 
-    with _hub() as (engine, own):
-        _tell([feed.retry(engine, own, sink)])
+    own = settings()
+    with hub(own) as engine:
+        _tell([feed.retry(engine.connect, own, sink)])
 
 
 def _tell(served: "list[Served]") -> None:

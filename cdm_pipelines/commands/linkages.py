@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cdm_pipelines.commands.terminal import USAGE, fail, settings
+from cdm_pipelines.commands.terminal import USAGE, fail, hub, settings
 
 if TYPE_CHECKING:
     from cdm_pipelines.identity.constraints import Constraints
@@ -56,8 +56,7 @@ def linkages_of(
 
 
 def _decided(own: "Settings") -> "Constraints":
-    from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
     from cdm_pipelines.steps.stewardship.decisions import constraints  # noqa: PLC0415
 
-    with open_hub(own) as engine:
-        return constraints(engine)
+    with hub(own) as engine, engine.connect() as connection:
+        return constraints(connection)

@@ -10,9 +10,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
@@ -27,6 +28,10 @@ from cdm_pipelines.commands.terminal import (
     show,
     told_to_people,
 )
+from cdm_pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 STOP_SECONDS = 20
 
@@ -172,11 +177,22 @@ def check(
     console.print("✓ contracts, policies, data dictionary and register are in order")
 
 
+@contextmanager
+def _migrated(own: Settings) -> "Iterator[Connection]":
+    from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
+    from cdm_pipelines.hub.migrate import migrate  # noqa: PLC0415
+
+    with open_hub(own) as engine:
+        migrate(engine)
+        with engine.connect() as connection:
+            yield connection
+
+
 def doctor() -> None:
     """Try everything the pipeline needs and say what to do about what is missing."""
     from cdm_pipelines.steps.operate.checkup import examine  # noqa: PLC0415
 
-    findings = examine(settings())
+    findings = examine(own := settings(), lambda: _migrated(own))
     show(
         "Platform",
         [

@@ -6,12 +6,10 @@ shown, the queue (steps.stewardship).
 
 import datetime as dt
 import getpass
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from sqlalchemy import Engine
 
 from cdm_pipelines.commands.terminal import (
     FAILED,
@@ -20,18 +18,23 @@ from cdm_pipelines.commands.terminal import (
     console,
     errors,
     fail,
+    hub,
     is_day,
     settings,
     show,
-    told_to_people,
+    shown,
 )
 
 if TYPE_CHECKING:
-    from cdm_pipelines.steps.stewardship.decisions import Author, Recorded
-    from cdm_pipelines.store.lake import Lake
+    from cdm_pipelines.contracts.actor import Actor
+    from cdm_pipelines.identity.decisions import Decision, Record
+    from cdm_pipelines.steps.stewardship.customer import Link, Logged, Value
+    from cdm_pipelines.steps.stewardship.decisions import Recorded
 
 app = typer.Typer(help="Decide about customers: same, different, confirmed, corrected.", no_args_is_help=True)
 
+_SHOWN = 3
+_ERASED = "(erased)"
 Who = Annotated[str, typer.Argument(help="A golden id, or a source record: source/entity/record_id.")]
 By = Annotated[str, typer.Option(help="Who decides; the login name when left out.")]
 Because = Annotated[str, typer.Option(help="Why, for those who come after.")]
@@ -43,8 +46,9 @@ def same(left: Who, right: Who, by: By = "", because: Because = "") -> None:
     """Two customers, or records, are one: they are merged, whatever they score."""
     from cdm_pipelines.steps.stewardship import decisions  # noqa: PLC0415 - commands load what they need
 
-    with _hub() as (engine, _):
-        _tell(decisions.same(engine, left, right, _author(by, because)))
+    with hub(settings()) as engine, engine.begin() as connection:
+        recorded = decisions.same(connection, left, right, _steward(by), because)
+    _tell(recorded)
 
 
 @app.command()
@@ -52,8 +56,9 @@ def different(left: Who, right: Who, by: By = "", because: Because = "") -> None
     """Two customers, or records, are two: they stay apart. A record and its customer: it leaves that customer."""
     from cdm_pipelines.steps.stewardship import decisions  # noqa: PLC0415
 
-    with _hub() as (engine, _):
-        _tell(decisions.different(engine, left, right, _author(by, because)))
+    with hub(settings()) as engine, engine.begin() as connection:
+        recorded = decisions.different(connection, left, right, _steward(by), because)
+    _tell(recorded)
 
 
 @app.command()
@@ -61,8 +66,9 @@ def confirm(customer: Who, by: By = "", because: Because = "") -> None:
     """A customer is right as it is: its records stay together, and it joins no other confirmed one by itself."""
     from cdm_pipelines.steps.stewardship import decisions  # noqa: PLC0415
 
-    with _hub() as (engine, _):
-        _tell(decisions.confirm(engine, customer, _author(by, because)))
+    with hub(settings()) as engine, engine.begin() as connection:
+        recorded = decisions.confirm(connection, customer, _steward(by), because)
+    _tell(recorded)
 
 
 @app.command("set")
@@ -79,6 +85,7 @@ def set_value(
 ) -> None:
     """Correct a value: it outranks all sources until one of them says something new."""
     from cdm_pipelines.steps.stewardship import decisions  # noqa: PLC0415
+    from cdm_pipelines.store.lake import Lake  # noqa: PLC0415
 
     attribute, equals, value = assignment.partition("=")
     if not equals:
@@ -86,13 +93,19 @@ def set_value(
     if expires and not is_day(expires):
         fail(f"{expires} is not a date; write YYYY-MM-DD.", USAGE)
     until = dt.date.fromisoformat(expires) if expires else None
-    with _hub() as (engine, lake):
-        author = _author(by, because)
-        _tell(
-            decisions.set_value(
-                engine, lake, customer, attribute.strip(), value, author=author, expires=until
-            )
+    own = settings()
+    with hub(own) as engine, engine.begin() as connection:
+        recorded = decisions.set_value(
+            connection,
+            Lake(own.lake_url),
+            customer,
+            attribute.strip(),
+            value,
+            actor=_steward(by),
+            reason=because,
+            expires=until,
         )
+    _tell(recorded)
 
 
 @app.command()
@@ -104,8 +117,9 @@ def undo(
     """Take a decision back; an undo can be undone too."""
     from cdm_pipelines.steps.stewardship import decisions  # noqa: PLC0415
 
-    with _hub() as (engine, _):
-        _tell(decisions.undo(engine, decision, _author(by, because)))
+    with hub(settings()) as engine, engine.begin() as connection:
+        recorded = decisions.undo(connection, decision, _steward(by), because)
+    _tell(recorded)
 
 
 @app.command("list")
@@ -113,9 +127,10 @@ def list_decisions() -> None:
     """List all decisions with their state, then conflicts."""
     from cdm_pipelines.steps.stewardship import customer as stewardship  # noqa: PLC0415
 
-    with _hub() as (engine, lake):
-        show("Decisions", stewardship.decisions(engine, lake), numeric=["id"])
-        _list_conflicts(stewardship.conflicts(engine))
+    with hub(settings()) as engine, engine.connect() as connection:
+        logged, without_effect = stewardship.decisions(connection), stewardship.conflicts(connection)
+    show("Decisions", [_entry(one) for one in logged], numeric=["id"])
+    _list_conflicts([conflict.text for conflict in without_effect])
 
 
 @app.command()
@@ -123,9 +138,9 @@ def conflicts() -> None:
     """List decisions that have no effect because they contradict others."""
     from cdm_pipelines.steps.stewardship import customer as stewardship  # noqa: PLC0415
 
-    with _hub() as (engine, _):
-        found = stewardship.conflicts(engine)
-    _list_conflicts(found)
+    with hub(settings()) as engine, engine.connect() as connection:
+        found = stewardship.conflicts(connection)
+    _list_conflicts([conflict.text for conflict in found])
     if not found:
         console.print("No decision contradicts another.")
 
@@ -135,13 +150,82 @@ def show_customer(customer: Who) -> None:
     """Show a customer: its records, its values with their origin, decisions and conflicts about it."""
     from cdm_pipelines.steps.stewardship import customer as stewardship  # noqa: PLC0415
 
-    with _hub() as (engine, lake):
-        found = stewardship.dossier(engine, lake, customer)
+    with hub(settings()) as engine, engine.connect() as connection:
+        found = stewardship.dossier(connection, customer)
     console.print(f"Customer {found.golden_id}", style="bold")
-    show("Source records", found.records)
-    show("Values", found.values)
-    show("Decisions", found.decisions, numeric=["id"])
-    _list_conflicts(found.conflicts)
+    show(
+        "Source records",
+        [
+            {"record": str(record), "stands for the customer": "✓" if record == found.anchor else ""}
+            for record in found.records
+        ],
+    )
+    show("Values", [_value(value) for value in found.values])
+    show("Links", [_link(link) for link in found.links], numeric=["bits", "probability"])
+    show("Decisions", [_entry(one) for one in found.decisions], numeric=["id"])
+    _list_conflicts([conflict.text for conflict in found.conflicts])
+
+
+def _value(value: "Value") -> dict[str, object]:
+    decided = f", decision {value.decision_id}" if value.decision_id else ""
+    return {
+        "attribute": value.attribute,
+        "value": value.value,
+        "rule": f"{value.rule}{decided}",
+        "record": str(value.record),
+    }
+
+
+def _link(link: "Link") -> dict[str, object]:
+    return {
+        "record": str(link.record),
+        "other record": str(link.other),
+        "of customer": "" if link.inside else str(link.other_id or ""),
+        "bits": f"{link.weight:+.1f}",
+        "probability": f"{link.probability:.3f}",
+    }
+
+
+def _entry(logged: "Logged") -> dict[str, object]:
+    entry = logged.decision
+    return {
+        "id": entry.decision_id,
+        "decided": f"{entry.decided_at.astimezone(dt.UTC):%Y-%m-%d %H:%M}",
+        "by": _or_erased(entry.decided_by),
+        "kind": str(entry.kind),
+        "about": _about(entry),
+        "state": logged.state,
+        "because": _or_erased(entry.reason),
+    }
+
+
+def _about(entry: "Decision") -> str:
+    """What a decision is about, without values."""
+    match str(entry.kind):
+        case "same" | "different":
+            return f"{_some(entry.left)} | {_some(entry.right)}"
+        case "confirm":
+            return _some(entry.joins)
+        case "set":
+            until = f" until {entry.expires}" if entry.expires else ""
+            return _ERASED if entry.erased else f"{entry.attribute} of {entry.records[0]}{until}"
+        case "undo":
+            return f"decision {entry.undoes}"
+        case "erase":
+            return f"of decision {', '.join(str(number) for number, _ in entry.subject['erased'])}"
+        case _:
+            return "the log itself"
+
+
+def _or_erased(text: str | None) -> str:
+    return _ERASED if text is None else text
+
+
+def _some(records: "Sequence[Record]") -> str:
+    if not records:
+        return _ERASED
+    more = len(records) - _SHOWN
+    return ", ".join(map(str, records[:_SHOWN])) + (f" and {more} more" if more > 0 else "")
 
 
 @app.command()
@@ -153,11 +237,10 @@ def queue(
     """List what is in doubt, what is worth most first."""
     from cdm_pipelines.steps.stewardship import review  # noqa: PLC0415
 
-    with _hub() as (engine, lake):
-        items, total = review.queue(engine, lake, limit)
-        named = review.names(
-            engine, [i for item in items for i in (item.left, item.right) if i], values=values
-        )
+    with hub(settings()) as engine, engine.connect() as connection:
+        items, total = review.queue(connection, limit)
+        known = review.names(connection, [i for item in items for i in (item.left, item.right) if i])
+    named = {golden_id: shown(values=values)(name) for golden_id, name in known.items()}
     rows = [
         {
             "priority": f"{item.priority:.2f}",
@@ -193,7 +276,7 @@ def verify(
     noted = Head.parse(head) if head else None
     if head and noted is None:
         fail("Write the head as `cdm steward verify` prints it: NUMBER:HASH.", USAGE)
-    with _hub() as (engine, _), engine.connect() as connection:
+    with hub(settings()) as engine, engine.connect() as connection:
         found = verify_log(connection, [noted] if noted else [])
     for erasure in found.erased:
         console.print(f"○ erased: {erasure.text}", markup=False, soft_wrap=True)
@@ -204,22 +287,13 @@ def verify(
     console.print(f"✓ {found.head.decision_id:,} decisions, unbroken. Head {found.head}", markup=False)
 
 
-@contextmanager
-def _hub() -> "Iterator[tuple[Engine, Lake]]":
-    from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
-    from cdm_pipelines.hub.migrate import migrate  # noqa: PLC0415
-    from cdm_pipelines.store.lake import Lake  # noqa: PLC0415
+def _steward(by: str) -> "Actor":
+    from cdm_pipelines.contracts.actor import Actor, Role  # noqa: PLC0415
 
-    own = settings()
-    with told_to_people(), open_hub(own) as engine:
-        migrate(engine)
-        yield engine, Lake(own.lake_url)
-
-
-def _author(by: str, because: str) -> "Author":
-    from cdm_pipelines.steps.stewardship.decisions import Author  # noqa: PLC0415
-
-    return Author(by or getpass.getuser(), because)
+    name = by or getpass.getuser()
+    if not name.strip():
+        fail("Say with --by who decides.")
+    return Actor(name, Role.STEWARD)
 
 
 def _tell(recorded: "Recorded") -> None:

@@ -6,10 +6,10 @@ Belongs here: how ``cdm`` speaks. Does not belong here: what a single command do
 import datetime as dt
 import os
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 from rich.console import Console
@@ -17,6 +17,9 @@ from rich.table import Table
 
 from cdm_pipelines.faults import describe
 from cdm_pipelines.settings import Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 DONE, REFUSED, USAGE, FAILED = 0, 1, 2, 3
 
@@ -58,6 +61,13 @@ def _text(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
+def shown(*, values: bool) -> Callable[[str], str]:
+    """How values are shown: as they are, or their shapes only."""
+    from cdm_pipelines.quality.shapes import shape  # noqa: PLC0415 - commands load what they need
+
+    return str if values else shape
+
+
 def is_day(text: str) -> bool:
     """Whether a text is a date as file names and partitions spell it: YYYY-MM-DD."""
     try:
@@ -92,3 +102,14 @@ def told_to_people() -> Iterator[None]:
             fail(str(error))
         errors.print("".join(traceback.format_tb(error.__traceback__)), markup=False)
         fail(f"{describe(error)}. This is a bug: please report the lines above, which hold no data.", FAILED)
+
+
+@contextmanager
+def hub(own: Settings) -> "Iterator[Engine]":
+    """The hub, migrated, with errors of the project told as text."""
+    from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.hub.migrate import migrate  # noqa: PLC0415
+
+    with told_to_people(), open_hub(own) as engine:
+        migrate(engine)
+        yield engine

@@ -10,19 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Select, and_, func, insert, select, text
-from sqlalchemy.dialects import postgresql
 
 from cdm_pipelines.hub.load import without_data
 from cdm_pipelines.hub.queries import Row
-from cdm_pipelines.hub.schema import (
-    crosswalk,
-    customer,
-    customer_order,
-    decision,
-    decision_detail,
-    decision_head,
-    golden_id,
-)
+from cdm_pipelines.hub.schema import crosswalk, customer, decision, decision_detail, decision_head, golden_id
 
 _LOCK = 0x63646D73  # "cdms": the key of the advisory lock under which one steward at a time decides
 
@@ -108,29 +99,6 @@ def record_of(connection: Connection, source: str, entity: str, record_id: str) 
     )
     rows = _rows(connection, query)
     return rows[0] if rows else None
-
-
-def customer_facts() -> str:
-    """SQL that gives the kind, size, orders and last order of every customer, by golden id (``steps.stewardship``)."""
-    c, o = customer.c, customer_order.c
-    orders = (
-        select(o.golden_id, func.count().label("orders"), func.max(o.ordered_at).label("last_order"))
-        .where(o.golden_id.is_not(None))
-        .group_by(o.golden_id)
-        .subquery()
-    )
-    query = (
-        select(
-            c.golden_id,
-            c.party_kind,
-            c.record_count,
-            func.coalesce(orders.c.orders, 0),
-            func.extract("epoch", orders.c.last_order),
-        )
-        .outerjoin(orders, orders.c.golden_id == c.golden_id)
-        .order_by(c.golden_id)
-    )
-    return str(query.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))  # type: ignore[no-untyped-call]
 
 
 def _rows(connection: Connection, query: Select[Any]) -> list[Row]:

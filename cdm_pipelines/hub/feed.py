@@ -4,14 +4,14 @@ Belongs here: the SQL of readers: entries after a position, cursors, dead letter
 entries (``outbox``), or how they reach a sink (``publish``).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql
 
 from cdm_pipelines.hub.schema import publication
@@ -181,13 +181,13 @@ def forget(connection: Connection, letter: DeadLetter) -> None:
 
 
 @contextmanager
-def alone(engine: Engine, name: str) -> Iterator[bool]:
+def alone(connect: Callable[[], Connection], name: str) -> Iterator[bool]:
     """Serve a sink alone, for as long as the block lasts; yields False when another process does already.
 
     The lock belongs to a connection of its own and goes with it, so that a killed process leaves none behind.
     """
     key = {"lock": _LOCK, "name": name}
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         got = bool(connection.scalar(text("SELECT pg_try_advisory_lock(:lock, hashtext(:name))"), key))
         try:
             yield got

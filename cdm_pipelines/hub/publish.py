@@ -48,12 +48,15 @@ from cdm_pipelines.hub.publication import Publication
 from cdm_pipelines.hub.published import PublishedTable, published
 from cdm_pipelines.hub.schema import staged, version
 from cdm_pipelines.hub.schema_feed import staged_event
+from cdm_pipelines.hub.schema_review import STAGED as STAGED_FOR_REVIEW
 
 _LOCK = (
     0x63646D70  # "cdmp": the key of the advisory lock under which one process at a time stages or publishes
 )
 TOUCHED = Table("touched", MetaData(), Column("golden_id", Uuid, primary_key=True), schema="staging")
 """The customers that are staged, where not all are."""
+_BESIDE = {staged_event.name: staged_event, TOUCHED.name: TOUCHED, **STAGED_FOR_REVIEW}
+"""What is staged beside the next version of published tables."""
 
 
 @dataclass(frozen=True)
@@ -185,9 +188,9 @@ class Staging:
         """Write down what is staged, and what it was made from."""
         token = uuid4()
         for name, rows in self._rows.items():
-            keys = ", ".join(
-                column.name for column in self._tables[name].primary_key or self._tables[name].columns
-            )
+            table = self._tables[name]
+            key = [column.name for column in table.primary_key or table.columns]
+            keys = ", ".join(table.info.get("keys", key))
             self._connection.execute(text(f"ANALYZE staging.{name} ({keys})"))
             self._connection.execute(
                 insert(staged).values(
@@ -218,19 +221,19 @@ def staged_tables(connection: Connection) -> Staged | None:
     return Staged(first.token, {name: row.rows for name, row in rows.items()}, first.made_from)
 
 
-def promote(engine: Engine, token: UUID | None = None) -> PublishResult:
-    """Publish what is staged, in one transaction; staging is empty afterwards.
+def promote(connection: Connection, token: UUID | None = None) -> PublishResult:
+    """Publish what is staged, in the caller's transaction; what ``review`` does not read is staged no more afterwards.
 
     Where nothing is staged nothing is done, so that a step that is repeated after its commit does no harm.
 
     Args:
-        engine: Of a migrated hub.
+        connection: In a transaction, of a migrated hub.
         token: Publish only this staging.
 
     Raises:
         HubError: staged rows are gone, or another process has staged something else since.
     """
-    with without_data("publishing"), engine.begin() as connection:
+    with without_data("publishing"):
         _lock(connection)
         connection.execute(text("SET LOCAL work_mem = '128MB'"))
         connection.execute(text("SET LOCAL maintenance_work_mem = '256MB'"))
@@ -375,15 +378,12 @@ def published_rows(connection: Connection, table: Table) -> int:
 
 def _staging_tables() -> dict[str, Table]:
     """Every table that may be in ``staging``."""
-    copies = {name: _staging_table(name) for name in published()}
-    return copies | {staged_event.name: staged_event, TOUCHED.name: TOUCHED}
+    return {name: _copy(one.table) for name, one in published().items()} | _BESIDE
 
 
 def _staging_table(name: str) -> Table:
     known = published().get(name)
-    if known is None:
-        return {staged_event.name: staged_event, TOUCHED.name: TOUCHED}[name]
-    return _copy(known.table)
+    return _BESIDE[name] if known is None else _copy(known.table)
 
 
 @cache

@@ -165,6 +165,12 @@ def count_records(connection: Connection) -> int:
     return int(connection.scalar(select(func.count()).select_from(hub.crosswalk)) or 0)
 
 
+def decisions_in_force(connection: Connection) -> set[int]:
+    """Decisions of which published values come."""
+    number = hub.provenance.c.decision_id
+    return {int(one) for one in connection.scalars(select(number).where(number.is_not(None)).distinct())}
+
+
 def _select(table: str, schema: pa.Schema, order: str) -> str:
     names = ", ".join(f'"{name}"' for name in schema.names)
     return f"SELECT {names} FROM {table} ORDER BY {order}"  # noqa: S608 - names of our own tables and columns

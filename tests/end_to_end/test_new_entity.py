@@ -18,6 +18,7 @@ import pytest
 from sqlalchemy import Engine, inspect, make_url, text
 
 from cdm_pipelines.contracts import SourceContract, load_contract, render_dictionary
+from cdm_pipelines.contracts.actor import Actor, Role
 from cdm_pipelines.contracts.canonical import (
     Attribute,
     Entity,
@@ -40,7 +41,7 @@ from cdm_pipelines.steps.days.records import build_records
 from cdm_pipelines.steps.days.source_day import process_day
 from cdm_pipelines.steps.linking.parties import link_parties
 from cdm_pipelines.steps.stewardship import decisions
-from cdm_pipelines.steps.stewardship.decisions import Author, constraints
+from cdm_pipelines.steps.stewardship.decisions import constraints
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.lake import Lake
 
@@ -134,10 +135,13 @@ class Company:
     def publish(self, *, rebuild: bool = False) -> PublishResult:
         """Everything from records to the published version."""
         build_records(self.lake, (*all_contracts(), self.contract), tuple(Entity))
-        link_parties(self.lake, self.settings, decided=constraints(self.engine))
-        staged = stage_customers(self.engine, self.lake, self.settings, rebuild=rebuild)
-        assert not staged.stopped, staged.verdicts
-        return promote(self.engine)
+        with self.engine.begin() as connection:
+            link_parties(self.lake, self.settings, decided=constraints(connection))
+        with self.engine.begin() as connection:
+            staged = stage_customers(connection, self.lake, self.settings, rebuild=rebuild)
+            assert not staged.stopped, staged.verdicts
+        with self.engine.begin() as connection:
+            return promote(connection)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with self.engine.connect() as connection:
@@ -184,9 +188,10 @@ def base(deploy: Callable[..., Deployment], tmp_path_factory: pytest.TempPathFac
     try:
         with open_hub(settings) as engine:
             build_records(lake, all_contracts(), tuple(Entity))
-            link_parties(lake, settings, decided=constraints(engine))
-            assert not stage_customers(engine, lake, settings).stopped
-            promote(engine)
+            with engine.begin() as connection:
+                link_parties(lake, settings, decided=constraints(connection))
+                assert not stage_customers(connection, lake, settings).stopped
+                promote(connection)
             declared += [declare(TICKETS), declare(REMARKS)]
             versions = migrated(engine, tmp_path_factory.mktemp("migrations"))
         yield Base(settings, versions)
@@ -317,7 +322,8 @@ def test_published_in_full_then_in_part(company: Company) -> None:
     assert company.publish(rebuild=True).publication_id is None
     assert outcome(company) == rows
     file = company.versions / "tickets.jsonl"
-    assert export_table(company.settings, file, "jsonl", "service_ticket") == 5
+    with company.engine.connect() as connection:
+        assert export_table(connection, file, "jsonl", "service_ticket") == 5
     assert (
         json.loads(file.read_text(encoding="utf-8").splitlines()[0])["opened_at"]
         == "2026-06-01T09:30:00.000Z"
@@ -330,7 +336,8 @@ def test_a_merge_moves_the_rows(company: Company) -> None:
     company.publish()
     one, other = company.golden(anna["contact"]), company.golden(bert["contact"])
     left, right = (f"crm/contact/{person['contact']}" for person in (anna, bert))
-    decisions.same(company.engine, left, right, Author("Stien"))
+    with company.engine.begin() as connection:
+        decisions.same(connection, left, right, Actor("Stien", Role.STEWARD))
     done = company.publish()
     kept = company.golden(anna["contact"])
     assert company.golden(bert["contact"]) == kept

@@ -144,9 +144,9 @@ def test_landing_and_lake_may_be_in_memory(
         build_records(lake, all_contracts(), [Entity.PARTY])
         build_records(lake, all_contracts(), ORDERS)
         link_parties(lake, settings)
-        with open_hub(settings) as engine:
-            assert not stage_customers(engine, lake, settings).stopped
-            publish_customers(engine)
+        with open_hub(settings) as engine, engine.begin() as connection:
+            assert not stage_customers(connection, lake, settings).stopped
+            publish_customers(connection)
     finally:
         fsspec.filesystem("memory").rm(f"/{tmp_path.name}", recursive=True)
     assert local.published() == at_home.published()

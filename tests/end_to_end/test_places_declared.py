@@ -318,11 +318,11 @@ def remade(lived: Lived) -> None:
     settings = lived.home.settings
     lake = Lake(settings.lake_url)
     build_records(lake, all_contracts(), list(Entity))
-    with open_hub(settings) as engine:
-        link_parties(lake, settings, decided=constraints(engine))
-        assert not stage_customers(engine, lake, settings).stopped
-        publish_customers(engine)
-        write_corrections(engine, lake, all_contracts())
+    with open_hub(settings) as engine, engine.begin() as connection:
+        link_parties(lake, settings, decided=constraints(connection))
+        assert not stage_customers(connection, lake, settings).stopped
+        publish_customers(connection)
+        write_corrections(connection, lake, all_contracts())
 
 
 def test_the_register_is_a_command(lived: Lived) -> None:

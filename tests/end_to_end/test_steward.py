@@ -10,6 +10,7 @@ import pytest
 
 from cdm_pipelines.components.launch import run_job
 from cdm_pipelines.components.session import open_session
+from cdm_pipelines.contracts.actor import Actor, Role
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.identity.entries import Part
@@ -27,10 +28,7 @@ MEMBERS = """SELECT golden_id::text, array_agg(source || '/' || entity || '/' ||
              ORDER BY 1"""
 
 
-@dataclass(frozen=True)
-class Officer:
-    who: str = "Guus"
-    role: str = "privacy officer"
+OFFICER = Actor("Guus", Role.PRIVACY_OFFICER)
 
 
 @dataclass(frozen=True)
@@ -46,10 +44,10 @@ class Desk:
         """The steps of the job ``customers``, which take half the time without it."""
         settings = self.home.settings
         lake = Lake(settings.lake_url)
-        with open_hub(settings) as engine:
-            link_parties(lake, settings, decided=constraints(engine))
-            assert not stage_customers(engine, lake, settings).stopped
-            publish_customers(engine)
+        with open_hub(settings) as engine, engine.begin() as connection:
+            link_parties(lake, settings, decided=constraints(connection))
+            assert not stage_customers(connection, lake, settings).stopped
+            publish_customers(connection)
 
     def customers_job(self) -> None:
         """The job itself."""
@@ -211,8 +209,8 @@ def strangers(desk: Desk, rows: Sequence[dict[str, object]]) -> tuple[str, str]:
 def linked(desk: Desk, record: str) -> str:
     """The cluster of a record, linked now."""
     lake = Lake(desk.home.settings.lake_url)
-    with open_hub(desk.home.settings) as engine:
-        link_parties(lake, desk.home.settings, decided=constraints(engine))
+    with open_hub(desk.home.settings) as engine, engine.connect() as connection:
+        link_parties(lake, desk.home.settings, decided=constraints(connection))
     clusters = tables.clusters(lake).read().to_pylist()
     return next(str(row["cluster_id"]) for row in clusters if f"{row['source']}/{row['record_id']}" == record)
 
@@ -250,7 +248,7 @@ def test_the_chain_is_verified_by_a_command_and_by_a_check(desk: Desk) -> None:
     desk.customers_job()
     assert check(desk) == (True, "in order")
     with open_hub(desk.home.settings) as engine, engine.begin() as connection:
-        erase_details(connection, [2], {Part.AUTHOR}, Officer())
+        erase_details(connection, [2], {Part.AUTHOR}, OFFICER)
     said = desk.steward("verify")
     assert re.search(r"erased: author of decision 2, by decision \d+ on [\d-]{10} \(privacy officer\)", said)
     assert "unbroken" in said

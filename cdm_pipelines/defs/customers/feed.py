@@ -43,7 +43,7 @@ def feed(context: dg.AssetExecutionContext, platform: Platform) -> Results:
 
     with measuring(context, platform) as run:
         with platform.hub() as engine:
-            served = deliver(engine, platform.settings)
+            served = deliver(engine.connect, platform.settings)
         for sink in served:
             context.log.info("%s: %s delivered", sink.sentence, f"{sink.delivered:,}")
         yield from run.results([feed_outcome(served)])
@@ -67,5 +67,7 @@ def source_corrections(context: dg.AssetExecutionContext, platform: Platform) ->
 
     with measuring(context, platform) as run:
         with platform.hub() as engine:
-            written = write_corrections(engine, platform.lake, contracts_feeding(Entity.PARTY))
+            one_publication = engine.connect().execution_options(isolation_level="REPEATABLE READ")
+            with one_publication as connection:
+                written = write_corrections(connection, platform.lake, contracts_feeding(Entity.PARTY))
         yield from run.results([corrections_outcome(platform.lake, written)])

@@ -16,7 +16,7 @@ from cdm_pipelines.components.registry import OWNER, automation
 from cdm_pipelines.components.transient import transient_retry_policy
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.contracts.entity import families
-from cdm_pipelines.hub import schema
+from cdm_pipelines.hub import schema, upkeep
 
 STAGED = dg.AssetKey(["golden", "staged"])
 PUBLISHED = {
@@ -85,10 +85,9 @@ def staged(context: dg.AssetExecutionContext, config: RebuildConfig, platform: P
     from cdm_pipelines.steps.stewardship.decisions import verify_log  # noqa: PLC0415 - the same
 
     with measuring(context, platform) as run:
-        with platform.hub() as engine:
-            done = stage_customers(engine, platform.lake, platform.settings, rebuild=config.rebuild)
-            with engine.connect() as connection:
-                chain = verify_log(connection)
+        with platform.hub() as engine, engine.begin() as connection:
+            done = stage_customers(connection, platform.lake, platform.settings, rebuild=config.rebuild)
+            chain = verify_log(connection)
         context.log.info("%s records are %s customers", f"{done.records:,}", f"{done.customers:,}")
         yield from run.results([staged_outcome(done, chain)])
 
@@ -124,8 +123,10 @@ def publish(context: dg.AssetExecutionContext, platform: Platform) -> Results:
 
     with measuring(context, platform) as run:
         with platform.hub() as engine:
-            changes = publish_customers(engine)
-            waiting = review.waiting(engine, platform.lake)
+            with engine.begin() as connection:
+                changes = publish_customers(connection)
+                waiting = review.waiting(connection)
+            upkeep.vacuum(engine)
         for name in PUBLISHED:
             context.log.info("golden.%s: %s", name, changes[name])
         yield from run.results(published_outcomes(changes, waiting, list(PUBLISHED)))

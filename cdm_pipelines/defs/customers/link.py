@@ -68,14 +68,17 @@ class LinkConfig(RebuildConfig):
 )
 def link(context: dg.AssetExecutionContext, config: LinkConfig, platform: Platform) -> Results:
     """Link all current party records, within what stewards decided."""
-    from cdm_pipelines.steps.linking.figures import link_outcomes  # noqa: PLC0415 - heavy rooms load in a run
+    from cdm_pipelines.hub.migrate import migrate  # noqa: PLC0415 - heavy rooms load in a run
+    from cdm_pipelines.steps.linking.figures import link_outcomes  # noqa: PLC0415 - the same
     from cdm_pipelines.steps.linking.parties import link_parties  # noqa: PLC0415 - the same
     from cdm_pipelines.steps.stewardship.decisions import constraints  # noqa: PLC0415 - the same
 
     with measuring(context, platform) as run:
         limits = Thresholds.load(platform.settings.policies / "checks.yaml")
         with platform.hub() as engine:
-            decided = constraints(engine)
+            migrate(engine)
+            with engine.connect() as connection:
+                decided = constraints(connection)
         linked = link_parties(
             platform.lake,
             platform.settings,

@@ -129,10 +129,10 @@ def closed(asked: Asked, clusters: pa.Table, seeds: pa.Table) -> Touched:
     labels = pc.unique(clusters["cluster_id"].filter(having(clusters, seeds, RECORD_KEY)))
     chosen = pc.is_in(clusters["cluster_id"], value_set=labels).combine_chunks()
     records = pa.concat_tables([clusters.filter(chosen).select(RECORD_KEY), seeds])
-    ids = asked.customers_of_records(_distinct(records))
+    ids = asked.customers_of_records(distinct(records))
     crosswalk = asked.crosswalk_of_customers(ids, CROSSWALK_SCHEMA)
     now = clusters.filter(pc.or_(chosen, having(clusters, crosswalk, RECORD_KEY)))
-    everyone = _distinct(pa.concat_tables([table.select(RECORD_KEY) for table in (now, crosswalk, seeds)]))
+    everyone = distinct(pa.concat_tables([table.select(RECORD_KEY) for table in (now, crosswalk, seeds)]))
     registry = asked.registry(ids, everyone, REGISTRY_SCHEMA)
     # An id that falls out of use stands for the customer of its founding record, wherever that is by now.
     founders = registry.filter(pc.is_in(registry["golden_id"], value_set=ids)).select(RECORD_KEY)
@@ -177,7 +177,7 @@ def registered(asked: Asked, crosswalk: pa.Table) -> pa.Table:
 def golden_of_employers(asked: Asked, parties: pa.Table, records: pa.Table, crosswalk: pa.Table) -> pa.Array:
     """The golden id of each record's employer, be the employer touched or not."""
     organisations = parties.filter(pc.equal(parties["party_kind"], "organisation")).select(RECORD_KEY)
-    known = _completed(asked, employers(records, organisations), crosswalk)
+    known = completed(asked, employers(records, organisations), crosswalk)
     return golden_employers(records, organisations, known)
 
 
@@ -206,15 +206,16 @@ def party_of_rows(table: pa.Table) -> pa.Table:
 
 def golden_of_rows(asked: Asked, rows: pa.Table, crosswalk: pa.Table) -> pa.Table:
     """A crosswalk that has the parties behind these rows, be they touched or not."""
-    return _completed(asked, party_of_rows(rows), crosswalk)
+    return completed(asked, party_of_rows(rows), crosswalk)
 
 
-def _completed(asked: Asked, records: pa.Table, crosswalk: pa.Table) -> pa.Table:
+def completed(asked: Asked, records: pa.Table, crosswalk: pa.Table) -> pa.Table:
     """A crosswalk with the published rows of the records that it does not have."""
     named = records.filter(pc.is_valid(records["record_id"]))
     strangers = named.filter(pc.invert(pc.is_in(record_keys(named), value_set=record_keys(crosswalk))))
-    return pa.concat_tables([crosswalk, asked.crosswalk_of_records(_distinct(strangers), CROSSWALK_SCHEMA)])
+    return pa.concat_tables([crosswalk, asked.crosswalk_of_records(distinct(strangers), CROSSWALK_SCHEMA)])
 
 
-def _distinct(records: pa.Table) -> pa.Table:
+def distinct(records: pa.Table) -> pa.Table:
+    """Each record once."""
     return records.group_by(list(RECORD_KEY)).aggregate([]).select(RECORD_KEY)

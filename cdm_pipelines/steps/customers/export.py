@@ -11,17 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
+from sqlalchemy import Connection
 
 from cdm_pipelines.hub import queries
-from cdm_pipelines.hub.connection import open_hub
-from cdm_pipelines.hub.migrate import migrate
-from cdm_pipelines.settings import Settings
 
 FORMULA = r"^[=+\-@\t\r]"
 """What a spreadsheet takes for the beginning of a formula."""
 
 
-def export_table(settings: Settings, out: Path, file_format: str, table: str = "customer") -> int:
+def export_table(connection: Connection, out: Path, file_format: str, table: str = "customer") -> int:
     """Write all rows of a published table to ``out`` as csv, parquet or jsonl; returns the number of rows.
 
     The file appears whole or not at all. In CSV, text that a spreadsheet would take for a formula gets a leading
@@ -29,11 +27,9 @@ def export_table(settings: Settings, out: Path, file_format: str, table: str = "
     """
     write = {"csv": _csv, "parquet": _parquet, "jsonl": _jsonl}[file_format]
     temporary = out.with_name(f".{out.name}.part")
-    with open_hub(settings) as engine:
-        migrate(engine)
-        with engine.connect() as connection, closing(queries.export_table(connection, table)) as tables:
-            # an open COPY would hold up the end of the connection
-            rows = write(temporary, queries.table_schema(table), tables)
+    with closing(queries.export_table(connection, table)) as tables:
+        # an open COPY would hold up the end of the connection
+        rows = write(temporary, queries.table_schema(table), tables)
     temporary.replace(out)
     return rows
 

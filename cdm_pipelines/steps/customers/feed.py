@@ -4,15 +4,16 @@ Belongs here: reading the feed, serving the sinks, keeping their cursors. Does n
 one request, or the rules of order (publish).
 
 A cursor moves after its events are taken, never before: a process that dies repeats some events, under the same ids,
-and leaves none out.
+and leaves none out. So a delivery is many short transactions beside a lock that is held throughout: its caller gives a
+way to connect.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection
 
 from cdm_pipelines.hub import feed
 from cdm_pipelines.hub.feed import Entry, SinkState
@@ -23,6 +24,8 @@ from cdm_pipelines.publish.webhook import GoneError, NotTakenError, WebhookSende
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.store.lake import Lake
 
+Connect = Callable[[], Connection]
+"""Opens a connection to a migrated hub: ``Engine.connect``."""
 POLICY = "change_feed.yaml"
 _BATCH = 100  # events of a webhook between two moves of its cursor
 _DIGITS = 19
@@ -62,7 +65,7 @@ class Served:
         return f"{counts}; {self.problem}" if self.problem else counts
 
 
-def deliver(engine: Engine, settings: Settings, only: str = "") -> list[Served]:
+def deliver(connect: Connect, settings: Settings, only: str = "") -> list[Served]:
     """Tell every sink what it does not know yet; one that fails does not keep the others waiting.
 
     Raises:
@@ -70,10 +73,10 @@ def deliver(engine: Engine, settings: Settings, only: str = "") -> list[Served]:
         UnknownSinkError: ``only`` is no sink.
     """
     policy = FeedPolicy.load(settings.policies / POLICY)
-    return [_serve(engine, settings, policy, name) for name in _chosen(policy, only)]
+    return [_serve(connect, settings, policy, name) for name in _chosen(policy, only)]
 
 
-def replay(engine: Engine, settings: Settings, name: str, position: int) -> Served:
+def replay(connect: Connect, settings: Settings, name: str, position: int) -> Served:
     """Deliver everything from a position on to one sink, again; it is taken into use again.
 
     Raises:
@@ -81,10 +84,10 @@ def replay(engine: Engine, settings: Settings, name: str, position: int) -> Serv
     """
     policy = FeedPolicy.load(settings.policies / POLICY)
     (name,) = _chosen(policy, name)
-    return _serve(engine, settings, policy, name, position=position - 1)
+    return _serve(connect, settings, policy, name, position=position - 1)
 
 
-def retry(engine: Engine, settings: Settings, name: str) -> Served:
+def retry(connect: Connect, settings: Settings, name: str) -> Served:
     """Send the dead letters of one sink again, then what is new; it is taken into use again.
 
     Raises:
@@ -92,26 +95,24 @@ def retry(engine: Engine, settings: Settings, name: str) -> Served:
     """
     policy = FeedPolicy.load(settings.policies / POLICY)
     (name,) = _chosen(policy, name)
-    return _serve(engine, settings, policy, name, revive=True)
+    return _serve(connect, settings, policy, name, revive=True)
 
 
-def status(engine: Engine, settings: Settings) -> list[tuple[SinkState | None, Served]]:
+def status(connection: Connection, settings: Settings) -> list[tuple[SinkState | None, Served]]:
     """How far every sink is, without telling it anything; no state for one that was never served."""
     policy = FeedPolicy.load(settings.policies / POLICY)
-    with engine.connect() as connection:
-        states = {state.name: state for state in feed.sinks(connection)}
+    states = {state.name: state for state in feed.sinks(connection)}
     return [
-        (states.get(name), _served(engine, name, 0, "" if name in states else "never served"))
+        (states.get(name), _served(connection, name, 0, "" if name in states else "never served"))
         for name in policy.sinks
     ]
 
 
-def newest(engine: Engine, settings: Settings, number: int) -> list[str]:
+def newest(connection: Connection, settings: Settings, number: int) -> list[str]:
     """The newest events as consumers get them, the latest last."""
     policy = FeedPolicy.load(settings.policies / POLICY)
-    with engine.connect() as connection:
-        source = policy.source or source_of(feed.hub_id(connection))
-        return [cloud_event(entry, source).decode() for entry in feed.latest(connection, number)]
+    source = policy.source or source_of(feed.hub_id(connection))
+    return [cloud_event(entry, source).decode() for entry in feed.latest(connection, number)]
 
 
 def _chosen(policy: FeedPolicy, only: str) -> list[str]:
@@ -121,16 +122,15 @@ def _chosen(policy: FeedPolicy, only: str) -> list[str]:
     return [only] if only else list(policy.sinks)
 
 
-def _served(engine: Engine, name: str, delivered: int, problem: str) -> Served:
-    with engine.connect() as connection:
-        found = {state.name: state for state in feed.sinks(connection)}.get(name)
-        behind = feed.behind(connection, found.position if found else 0)
-        dead = feed.dead_counts(connection).get(name, 0)
+def _served(connection: Connection, name: str, delivered: int, problem: str) -> Served:
+    found = {state.name: state for state in feed.sinks(connection)}.get(name)
+    behind = feed.behind(connection, found.position if found else 0)
+    dead = feed.dead_counts(connection).get(name, 0)
     return Served(name, delivered, dead, behind, problem or (found.disabled or "" if found else ""))
 
 
 def _serve(
-    engine: Engine,
+    connect: Connect,
     settings: Settings,
     policy: FeedPolicy,
     name: str,
@@ -141,18 +141,27 @@ def _serve(
     """Serve one sink; what goes wrong with it is told, not raised.
 
     Args:
-        engine: Of a migrated hub.
+        connect: Opens a connection.
         settings: Where the lake is.
         policy: The sinks.
         name: The one to serve.
         position: Go back to it first.
         revive: Send dead letters first.
     """
+    delivered, problem = _tell(connect, settings, policy, name, position=position, revive=revive)
+    with connect() as connection:
+        return _served(connection, name, delivered, problem)
+
+
+def _tell(
+    connect: Connect, settings: Settings, policy: FeedPolicy, name: str, *, position: int | None, revive: bool
+) -> tuple[int, str]:
+    """Serve one sink; returns how many events it took, and what went wrong."""
     sink = policy.sinks[name]
-    with feed.alone(engine, name) as alone:
+    with feed.alone(connect, name) as alone:
         if not alone:
-            return _served(engine, name, 0, "another process is delivering to it")
-        with engine.begin() as connection:
+            return 0, "another process is delivering to it"
+        with connect() as connection, connection.begin():
             start = feed.last_position(connection) if sink.start == "now" else 0
             state = feed.state(connection, name, start)
             if position is not None:
@@ -160,26 +169,24 @@ def _serve(
             elif revive:
                 feed.disable(connection, name, None)
             elif state.disabled:
-                return _served(engine, name, 0, state.disabled)
+                return 0, state.disabled
             source = policy.source or source_of(feed.hub_id(connection))
         since = state.position if position is None else position
-        task = _Task(engine, name, source, time.monotonic() + policy.most_seconds)
+        task = _Task(connect, name, source, time.monotonic() + policy.most_seconds)
         try:
             if isinstance(sink, FileSink):
                 lake = Lake(sink.url or f"{settings.lake_url}/publish/feed/{name}")
-                delivered, problem = _write(task, lake, since, sink.rows_per_file)
-            else:
-                delivered, problem = _send(task, WebhookSender.of(name, sink), since, revive=revive)
+                return _write(task, lake, since, sink.rows_per_file)
+            return _send(task, WebhookSender.of(name, sink), since, revive=revive)
         except FeedPolicyError as error:
-            delivered, problem = 0, str(error)
-    return _served(engine, name, delivered, problem)
+            return 0, str(error)
 
 
 @dataclass(frozen=True)
 class _Task:
     """One sink, served by this process alone until a deadline."""
 
-    engine: Engine
+    connect: Connect
     name: str
     source: str
     deadline: float
@@ -191,7 +198,7 @@ class _Task:
     def batches(self, position: int, size: int) -> Iterator[list[Entry]]:
         """The entries after a position, some at a time, until there are no more or time is up."""
         while self.in_time:
-            with self.engine.connect() as connection:
+            with self.connect() as connection:
                 batch = feed.entries(connection, position, size)
             if not batch:
                 return
@@ -200,7 +207,7 @@ class _Task:
 
     def advance(self, settled: Settled) -> None:
         """Move the sink's cursor."""
-        with self.engine.begin() as connection:
+        with self.connect() as connection, connection.begin():
             feed.advance(connection, self.name, settled.position, settled.dead)
 
 
@@ -224,7 +231,7 @@ def _send(task: _Task, sender: WebhookSender, position: int, *, revive: bool) ->
     revived, problem = _revive(task, sender) if revive else (0, "")
     if problem:
         return revived, problem
-    with task.engine.connect() as connection:
+    with task.connect() as connection:
         dead = feed.dead_letters(connection, task.name)
     queue = Queue.after(task.name, position, dead, sender.policy.stop_after)
     try:
@@ -255,14 +262,14 @@ def _try(task: _Task, sender: WebhookSender, queue: Queue, entry: Entry) -> str:
 
 def _revive(task: _Task, sender: WebhookSender) -> tuple[int, str]:
     """Send dead letters, customer by customer in order; returns how many were taken, and what went wrong."""
-    with task.engine.connect() as connection:
+    with task.connect() as connection:
         letters = feed.dead_letters(connection, task.name)
     failing: set[UUID] = set()
     taken, problem = 0, ""
     for letter in letters:
         if letter.golden_id in failing or len(failing) >= sender.policy.stop_after or not task.in_time:
             continue
-        with task.engine.connect() as connection:
+        with task.connect() as connection:
             entry = feed.entry(connection, letter.position)
         try:
             sender.send(str(entry.event_id), cloud_event(entry, task.source))
@@ -273,7 +280,7 @@ def _revive(task: _Task, sender: WebhookSender) -> tuple[int, str]:
             return taken, _disabled(task)
         else:
             taken += 1
-            with task.engine.begin() as connection:
+            with task.connect() as connection, connection.begin():
                 feed.forget(connection, letter)
     return taken, problem if len(failing) >= sender.policy.stop_after else ""
 
@@ -283,6 +290,6 @@ def _disabled(task: _Task) -> str:
         f"The receiver answered 410 Gone and is sent nothing more. `cdm feed retry --sink {task.name}` takes it into "
         "use again."
     )
-    with task.engine.begin() as connection:
+    with task.connect() as connection, connection.begin():
         feed.disable(connection, task.name, reason)
     return reason

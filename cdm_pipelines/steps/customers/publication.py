@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from cdm_pipelines.contracts.canonical import Entity, EntityDeclaration, OfParty, published_entities
 from cdm_pipelines.golden import SurvivorshipPolicy, load_policy
 from cdm_pipelines.golden.survivorship import survive_in_chunks
-from cdm_pipelines.hub import audit, queries, upkeep
+from cdm_pipelines.hub import audit, queries
+from cdm_pipelines.hub.decisions import begin_decision
 from cdm_pipelines.hub.parts import Asked
 from cdm_pipelines.hub.publish import Change, Staging, promote, published_from
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, Assignment, assign
@@ -26,9 +27,11 @@ from cdm_pipelines.identity.registry import CURRENT
 from cdm_pipelines.quality.thresholds import Thresholds, Verdict, judge
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.customers import affected as touched
+from cdm_pipelines.steps.customers import read_models
 from cdm_pipelines.steps.customers.event_reasons import causes, explained
 from cdm_pipelines.steps.linking.linked_with import linked_with
-from cdm_pipelines.steps.stewardship.decisions import corrections
+from cdm_pipelines.steps.stewardship import queue
+from cdm_pipelines.steps.stewardship.decisions import constraints, corrections
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.keys import RECORD_KEY, positions, record_keys
 from cdm_pipelines.store.lake import Lake
@@ -61,7 +64,7 @@ class StagedCustomers:
 
 
 def stage_customers(
-    engine: Engine, lake: Lake, settings: Settings, *, rebuild: bool = False
+    connection: Connection, lake: Lake, settings: Settings, *, rebuild: bool = False
 ) -> StagedCustomers:
     """Give clusters their golden ids, choose the golden values, load both into staging and audit them.
 
@@ -69,19 +72,24 @@ def stage_customers(
     through, to the same outcome. What fails its audit is not left in staging.
 
     Args:
-        engine: Of the hub.
+        connection: Of a migrated hub, in a transaction.
         lake: The lake.
         settings: Where policies are, the size of chunks, the number of threads.
         rebuild: Whether to work through all customers whatever changed.
     """
     policy = load_policy(settings.policies / "survivorship.yaml")
-    made_from = {**touched.versions(lake), **linked_with(lake), "survivorship": policy.fingerprint}
-    with engine.connect() as connection, connection.begin() as transaction:
+    made_from = {
+        **touched.versions(lake),
+        **read_models.version(lake),
+        **linked_with(lake),
+        "survivorship": policy.fingerprint,
+    }
+    with connection.begin_nested() as savepoint:
         published = published_from(connection)
         same_rules = published.get("survivorship") == made_from["survivorship"]
         changed = touched.since(lake, published)
         happened = causes(connection, published, made_from, changed)
-        work = _Work(connection, lake, settings, policy, made_from, happened)
+        work = _Work(connection, lake, settings, policy, published, made_from, happened)
         in_part = same_rules and not rebuild and changed is not None
         done = (work.part(changed) if in_part and changed is not None else None) or work.everything()
         thresholds = Thresholds.load(settings.policies / "checks.yaml")
@@ -91,7 +99,7 @@ def stage_customers(
         identity = {"kept": _kept(figures.customers, done.events), **done.events}
         staged = StagedCustomers(done.records, figures.customers, done.worked, identity, done.churn, verdicts)
         if staged.stopped:
-            transaction.rollback()
+            savepoint.rollback()
     return staged
 
 
@@ -111,6 +119,7 @@ class _Work:
     lake: Lake
     settings: Settings
     policy: SurvivorshipPolicy
+    published: Mapping[str, str]
     made_from: Mapping[str, str]
     causes: Causes
 
@@ -135,6 +144,7 @@ class _Work:
             table = tables.records(self.lake, declared.entity)
             if table.exists:
                 staging.add(declared.table_name, _rows_of(declared, table.read(), assignment.crosswalk))
+        self._read_models(records).everything(staging, assignment.crosswalk)
         rows = staging.finish(self.made_from).rows
         return _Done(records.num_rows, _events(assignment), rows["customer"], movement.churn())
 
@@ -182,9 +192,15 @@ class _Work:
                 of_party = isinstance(declared.whose, OfParty)
                 known = touched.golden_of_rows(asked, rows, crosswalk) if of_party else crosswalk
                 staging.add(declared.table_name, _rows_of(declared, rows, known))
+        worked = read_models.Part(asked, ids, crosswalk, part.records)
+        self._read_models(everyone).part(staging, worked)
         staged = staging.finish(self.made_from).rows
         churn = movement.churn(queries.count_records(self.connection))
         return _Done(everyone.num_rows, _events(assignment), staged["customer"], churn)
+
+    def _read_models(self, records: pa.Table) -> read_models.ReadModels:
+        kinds = records.select([*RECORD_KEY, "party_kind"])
+        return read_models.ReadModels(self.connection, self.lake, self.published, self.made_from, kinds)
 
     def _golden(
         self,
@@ -279,11 +295,14 @@ def _moved(
     }
 
 
-def publish_customers(engine: Engine) -> Mapping[str, Change]:
-    """Publish what is staged, in one transaction; returns what changed per table, ``history`` among them.
+def publish_customers(connection: Connection) -> Mapping[str, Change]:
+    """Publish what is staged, and what stewards read of it; returns what changed per table, ``history`` among them.
 
-    Tables of which much was written are vacuumed afterwards.
+    Args:
+        connection: Of a migrated hub, in a transaction: its commit is the publication. Afterwards ``hub.upkeep``
+            vacuums tables of which much was written.
     """
-    done = promote(engine)
-    upkeep.vacuum(engine)
+    done = promote(connection)
+    begin_decision(connection)  # what is decided from now on is decided about the next version
+    queue.rewrite(connection, constraints(connection))
     return {**done.changes, "history": done.history}

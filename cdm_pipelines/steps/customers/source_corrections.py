@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity
@@ -46,14 +46,21 @@ class Corrections:
         return sum(self.cells.values())
 
 
-def write_corrections(engine: Engine, lake: Lake, contracts: Sequence[SourceContract]) -> list[Corrections]:
-    """Write a file per source, whole, in place of the one before; empty but for its header when all agree."""
+def write_corrections(
+    connection: Connection, lake: Lake, contracts: Sequence[SourceContract]
+) -> list[Corrections]:
+    """Write a file per source, whole, in place of the one before; empty but for its header when all agree.
+
+    Args:
+        connection: Of a migrated hub; it sees one publication throughout (REPEATABLE READ).
+        lake: With the records that were published.
+        contracts: Of all source entities.
+    """
     feeding = sorted((c for c in contracts if Entity.PARTY in c.entities), key=lambda c: c.name)
-    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
-        return [
-            _write(lake, source, find_corrections(connection, lake, list(group)))
-            for source, group in groupby(feeding, key=lambda contract: contract.source)
-        ]
+    return [
+        _write(lake, source, find_corrections(connection, lake, list(group)))
+        for source, group in groupby(feeding, key=lambda contract: contract.source)
+    ]
 
 
 def find_corrections(

@@ -19,7 +19,6 @@ from cdm_pipelines.linkage.evaluate.mistakes import MERGE, MISS, Mistakes, Row, 
 from cdm_pipelines.linkage.evaluate.sample import SampleEvaluation, estimate, population
 from cdm_pipelines.linkage.evaluate.truth import Codes, entities
 from cdm_pipelines.linkage.explain.pair import Subject, shown_values
-from cdm_pipelines.quality.shapes import shape
 from cdm_pipelines.steps.linking.explain import Linkage
 from cdm_pipelines.steps.linking.files import FileError, read_text
 
@@ -41,14 +40,14 @@ class Judged:
     mistakes: Mistakes
 
 
-def against_truth(linkage: Linkage, truth: Path, *, worst: int, show_values: bool = False) -> Judged:
+def against_truth(linkage: Linkage, truth: Path, *, worst: int, show: Callable[[str], str]) -> Judged:
     """Hold clusters against a file that says who every record is.
 
     Args:
         linkage: What was linked.
         truth: CSV or Parquet: a record id and an entity id; ``source`` too where ids repeat between sources.
         worst: How many false merges and how many misses are told.
-        show_values: Whether values are shown, and not their shapes only.
+        show: How a value may be shown.
 
     Raises:
         FileError: The file cannot be read.
@@ -66,11 +65,11 @@ def against_truth(linkage: Linkage, truth: Path, *, worst: int, show_values: boo
     )
     measures = evaluate(key.assign(cluster_id=found[known]), key.assign(truth_id=true[known]))
     subject = Subject(records, linkage.policy, linkage.model)
-    wrong = mistakes(subject, wrong_pairs(found, true), worst=worst, show=str if show_values else shape)
+    wrong = mistakes(subject, wrong_pairs(found, true), worst=worst, show=show)
     return Judged(measures, wrong)
 
 
-def against_sample(linkage: Linkage, sample: Path, *, worst: int, show_values: bool = False) -> Judged:
+def against_sample(linkage: Linkage, sample: Path, *, worst: int, show: Callable[[str], str]) -> Judged:
     """Hold clusters against labelled pairs.
 
     Args:
@@ -78,7 +77,7 @@ def against_sample(linkage: Linkage, sample: Path, *, worst: int, show_values: b
         sample: CSV or Parquet: ``left_source``, ``left_id``, ``right_source``, ``right_id``, and yes or no in
             ``match``. Pairs without a label are left out of account.
         worst: How many false merges and how many misses are told.
-        show_values: Whether values are shown, and not their shapes only.
+        show: How a value may be shown.
 
     Raises:
         FileError: The file cannot be read.
@@ -97,7 +96,6 @@ def against_sample(linkage: Linkage, sample: Path, *, worst: int, show_values: b
     a, b = (position.get_indexer(names[side]).astype(np.int32) for side in (left, right))
     wrong = [(kind, a[at], b[at]) for kind, at in ((MERGE, together & ~match), (MISS, ~together & match))]
     subject = Subject(records, linkage.policy, linkage.model)
-    show: Callable[[str], str] = str if show_values else shape
     return Judged(estimate(whole, left, right, match), mistakes(subject, wrong, worst=worst, show=show))
 
 

@@ -24,7 +24,6 @@ from cdm_pipelines.linkage.explain.clusters import Explanation
 from cdm_pipelines.linkage.explain.pair import Subject
 from cdm_pipelines.linkage.explain.rules import MadePair, made_pair
 from cdm_pipelines.linkage.model.fellegi_sunter import log2_odds
-from cdm_pipelines.quality.shapes import shape
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.linking import model_versions
 from cdm_pipelines.steps.linking.files import FileError, read_files
@@ -196,10 +195,16 @@ class Answer:
     made: MadePair
 
 
-def explain(linkages: Sequence[Linkage], left: str, right: str, *, show_values: bool = False) -> Answer:
+def explain(linkages: Sequence[Linkage], left: str, right: str, *, show: Callable[[str], str]) -> Answer:
     """Explain the pair of records of these names.
 
     Only the records of their clusters are compared: scores do not depend on other records. Blocking does.
+
+    Args:
+        linkages: What was linked.
+        left: A record.
+        right: Another.
+        show: How a value may be shown.
 
     Raises:
         ExplainError: There is no such record, or the two are linked apart.
@@ -231,7 +236,7 @@ def explain(linkages: Sequence[Linkage], left: str, right: str, *, show_values: 
         same=same,
         different=different,
         made=resolve(records, home.pairs.to_pandas(), None)[0] if home.pairs is not None else None,
-        show=str if show_values else shape,
+        show=show,
     )
     if members is not None and not explanation.together:
         explanation = replace(

@@ -6,20 +6,20 @@ Belongs here: trying things and saying what to do. Does not belong here: the rul
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import fsspec
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from cdm_pipelines.contracts import ContractError, load_contracts
 from cdm_pipelines.contracts.catalogue import DEFS
 from cdm_pipelines.contracts.dictionary import render_dictionary
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.golden import PolicyError, load_policy
-from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.hub.errors import HubError
-from cdm_pipelines.hub.migrate import migrate, version
+from cdm_pipelines.hub.migrate import version
 from cdm_pipelines.linkage import LinkageError
 from cdm_pipelines.linkage import load_policy as load_linkage_policy
 from cdm_pipelines.publish.policy import FeedPolicy, FeedPolicyError
@@ -81,17 +81,26 @@ class Finding:
     fix: str = ""
 
 
-def examine(settings: Settings) -> list[Finding]:
-    """Try everything the pipeline needs."""
-    return list(_findings(settings))
+Hub = Callable[[], AbstractContextManager[Connection]]
+"""Opens the hub, migrated, or says in words why it cannot."""
 
 
-def _findings(settings: Settings) -> Iterator[Finding]:
+def examine(settings: Settings, hub: Hub) -> list[Finding]:
+    """Try everything the pipeline needs.
+
+    Args:
+        settings: Where everything is.
+        hub: Is tried too, and so is for the caller to open.
+    """
+    return list(_findings(settings, hub))
+
+
+def _findings(settings: Settings, hub: Hub) -> Iterator[Finding]:
     running = ".".join(map(str, sys.version_info[:3]))
     yield Finding("Python", (3, 11) <= sys.version_info[:2] < (3, 14), running, "Python 3.11, 3.12 or 3.13")
     yield _landing(settings)
     yield _lake(settings)
-    yield _hub(settings)
+    yield _hub(settings, hub)
     problems = check_configuration(settings)
     yield Finding(
         "contracts and policies", not problems, problems[0] if problems else "in order", "`cdm check`"
@@ -122,13 +131,11 @@ def _lake(settings: Settings) -> Finding:
     return Finding("lake", True, settings.lake_url)
 
 
-def _hub(settings: Settings) -> Finding:
+def _hub(settings: Settings, hub: Hub) -> Finding:
     try:
-        with open_hub(settings) as engine:
-            migrate(engine)
-            with engine.connect() as connection:
-                server = connection.execute(text("SHOW server_version")).scalar_one()
-                schema = version(connection)
+        with hub() as connection:
+            server = connection.execute(text("SHOW server_version")).scalar_one()
+            schema = version(connection)
     except HubError as error:
         return Finding("PostgreSQL", False, str(error).partition("\n")[0], "See the message.")
     kind = "own server" if settings.database_url else "embedded"

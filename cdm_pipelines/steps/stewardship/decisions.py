@@ -2,6 +2,8 @@
 
 Belongs here: from what a person writes to an entry of the log, and from the log to what linkage and survivorship are
 told. Does not belong here: the meaning of decisions (identity), storing them (hub), the queue (``review``).
+
+Whoever records gives a transaction: a decision and what it does to the queue are in it.
 """
 
 import datetime as dt
@@ -12,13 +14,13 @@ from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
+from cdm_pipelines.contracts.actor import Actor
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.golden.corrected import overruled, set_values
 from cdm_pipelines.hub import decisions as log
 from cdm_pipelines.hub import queries
-from cdm_pipelines.hub.migrate import migrate
 from cdm_pipelines.identity import decisions as subjects
 from cdm_pipelines.identity.chain import Head, Verdict, sealed, verify
 from cdm_pipelines.identity.constraints import Constraints, constraints_of
@@ -27,24 +29,11 @@ from cdm_pipelines.identity.effective import Conflict, Effective, State, effecti
 from cdm_pipelines.identity.entries import TAMPERED, Detail, Entry
 from cdm_pipelines.records import records_schema
 from cdm_pipelines.standardise.single import read_value
+from cdm_pipelines.steps.stewardship import queue
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.keys import RECORD_KEY, positions, record_keys
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.layered import Layered
-
-
-@dataclass(frozen=True)
-class Author:
-    """Who decides, and why."""
-
-    name: str
-    reason: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.name.strip():
-            raise DecisionError("Say with --by who decides.")
-        if "\x00" in self.name + self.reason:
-            raise DecisionError("Name and reason may not hold the character NUL.")
 
 
 @dataclass(frozen=True)
@@ -65,7 +54,7 @@ class Named:
         anchor: The record that stands for it in decisions: the one that was named, else the founding one.
         records: What was named: that record, or all records of the customer.
         customer: All records of the customer.
-        country: Of the golden customer.
+        published: The golden customer.
     """
 
     golden_id: UUID
@@ -73,14 +62,18 @@ class Named:
     anchor: Record
     records: tuple[Record, ...]
     customer: tuple[Record, ...]
-    country: str | None
+    published: queries.Customer
+
+    @property
+    def country(self) -> str | None:
+        """Of the golden customer."""
+        country = self.published.golden["country"]
+        return str(country) if country else None
 
 
-def constraints(engine: Engine) -> Constraints:
-    """What linkage is told; the hub is made when it is not there yet."""
-    migrate(engine)
-    with engine.connect() as connection:
-        return constraints_of(effective(read_log(connection)))
+def constraints(connection: Connection) -> Constraints:
+    """What linkage is told."""
+    return constraints_of(effective(read_log(connection)))
 
 
 def corrections(connection: Connection, parties: Layered, today: dt.date | None = None) -> pa.Table:
@@ -138,21 +131,19 @@ def read_heads(connection: Connection) -> list[Head]:
     return [Head(**row) for row in log.read_heads(connection)]  # type: ignore[arg-type]
 
 
-def same(engine: Engine, left: str, right: str, author: Author) -> Recorded:
+def same(connection: Connection, left: str, right: str, actor: Actor, reason: str = "") -> Recorded:
     """Two customers, or records, are one party."""
-    with engine.connect() as connection:
-        one, other = find(connection, left), find(connection, right)
+    one, other = find(connection, left), find(connection, right)
     if one.anchor == other.anchor:
         raise DecisionError("Both names are of one record: name two customers, or two source records.")
     if one.kind != other.kind:
         raise DecisionError("A person and an organisation are never one customer.")
-    return _record(engine, Kind.SAME, subjects.same(one.anchor, other.anchor), author)
+    return _record(connection, Kind.SAME, subjects.same(one.anchor, other.anchor), actor, reason)
 
 
-def different(engine: Engine, left: str, right: str, author: Author) -> Recorded:
+def different(connection: Connection, left: str, right: str, actor: Actor, reason: str = "") -> Recorded:
     """Two customers, or records, are two parties; a record and its own customer: apart from all its others."""
-    with engine.connect() as connection:
-        one, other = find(connection, left), find(connection, right)
+    one, other = find(connection, left), find(connection, right)
     left_records, right_records = set(one.records), set(other.records)
     shared = left_records & right_records
     max(left_records, right_records, key=len).difference_update(shared)
@@ -161,24 +152,24 @@ def different(engine: Engine, left: str, right: str, author: Author) -> Recorded
             "Both names are of one customer: name the source records that are apart, as source/entity/record_id "
             "(`cdm steward show` lists them)."
         )
-    return _record(engine, Kind.DIFFERENT, subjects.different(left_records, right_records), author)
+    return _record(connection, Kind.DIFFERENT, subjects.different(left_records, right_records), actor, reason)
 
 
-def confirm(engine: Engine, customer: str, author: Author) -> Recorded:
+def confirm(connection: Connection, customer: str, actor: Actor, reason: str = "") -> Recorded:
     """A customer is as it should be: its records stay together, and it is merged with no other confirmed one."""
-    with engine.connect() as connection:
-        named = find(connection, customer)
-    return _record(engine, Kind.CONFIRM, subjects.confirm(named.customer), author)
+    named = find(connection, customer)
+    return _record(connection, Kind.CONFIRM, subjects.confirm(named.customer), actor, reason)
 
 
 def set_value(
-    engine: Engine,
+    connection: Connection,
     lake: Lake,
     customer: str,
     attribute: str,
     value: str,
     *,
-    author: Author,
+    actor: Actor,
+    reason: str = "",
     expires: dt.date | None = None,
 ) -> Recorded:
     """A customer's value of an attribute, whatever its sources say.
@@ -190,17 +181,16 @@ def set_value(
     today = dt.datetime.now(dt.UTC).date()
     if expires is not None and expires <= today:
         raise DecisionError(f"{expires} is no day in the future: the value would never hold.")
-    with engine.connect() as connection:
-        named = find(connection, customer)
+    named = find(connection, customer)
     read = read_value(attribute, value, kind=named.kind, country=named.country, today=today.isoformat())
     now = _source_values(lake, named.customer, attribute)
-    return _record(engine, Kind.SET, subjects.set_value(named.anchor, attribute, read, expires, now), author)
+    subject = subjects.set_value(named.anchor, attribute, read, expires, now)
+    return _record(connection, Kind.SET, subject, actor, reason)
 
 
-def undo(engine: Engine, decision_id: int, author: Author) -> Recorded:
+def undo(connection: Connection, decision_id: int, actor: Actor, reason: str = "") -> Recorded:
     """Take a decision back; an undo too."""
-    with engine.connect() as connection:
-        entries = read_log(connection)
+    entries = read_log(connection)
     states = effective(entries).states
     if decision_id not in states:
         raise DecisionError(f"There is no decision {decision_id}: see `cdm steward list`.")
@@ -209,7 +199,7 @@ def undo(engine: Engine, decision_id: int, author: Author) -> Recorded:
     kind = next(entry.kind for entry in entries if entry.decision_id == decision_id)
     if kind in (Kind.ERASE, Kind.MIGRATED) or states[decision_id] is State.ERASED:
         raise DecisionError(f"Decision {decision_id} cannot be undone: what was erased does not come back.")
-    return _record(engine, Kind.UNDO, {}, author, undoes=decision_id)
+    return _record(connection, Kind.UNDO, {}, actor, reason, undoes=decision_id)
 
 
 def find(connection: Connection, text: str) -> Named:
@@ -233,14 +223,13 @@ def find(connection: Connection, text: str) -> Named:
     members = tuple(sorted(Record(*(str(row[name]) for name in RECORD_KEY)) for row in found.records))
     anchor = record or (founder if founder in members else members[0])
     golden = found.golden
-    country = golden["country"]
     return Named(
         UUID(str(golden["golden_id"])),
         str(golden["party_kind"]),
         anchor,
         (record,) if record else members,
         members,
-        str(country) if country else None,
+        found,
     )
 
 
@@ -267,13 +256,20 @@ def _source_values(lake: Lake, records: tuple[Record, ...], attribute: str) -> d
 
 
 def _record(
-    engine: Engine, kind: Kind, subject: dict[str, Any], author: Author, undoes: int | None = None
+    connection: Connection,
+    kind: Kind,
+    subject: dict[str, Any],
+    actor: Actor,
+    reason: str,
+    *,
+    undoes: int | None = None,
 ) -> Recorded:
-    draft = Draft(kind, subject, author.name.strip(), author.reason, undoes)
-    with engine.begin() as connection:
-        decision = append(connection, draft)
-        entries = read_log(connection)
-    return Recorded(decision, conflict_of(effective(entries), decision.decision_id))
+    if "\x00" in reason:
+        raise DecisionError("A reason may not hold the character NUL.")
+    decision = append(connection, Draft(kind, subject, actor.name, reason, undoes))
+    decided = effective(read_log(connection))
+    queue.settle(connection, constraints_of(decided))
+    return Recorded(decision, conflict_of(decided, decision.decision_id))
 
 
 def append(connection: Connection, draft: Draft) -> Decision:

@@ -6,27 +6,15 @@ and from which other places (privacy), how a log shows what was erased (identity
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from typing import Protocol
 
 from sqlalchemy import Connection
 
+from cdm_pipelines.contracts.actor import Actor
 from cdm_pipelines.hub import decisions as log
 from cdm_pipelines.identity.chain import Place, altered
 from cdm_pipelines.identity.decisions import Decision, DecisionError, Draft, Kind, Record
 from cdm_pipelines.identity.entries import Detail, Entry, Part
 from cdm_pipelines.steps.stewardship.decisions import append, read_entries, read_log
-
-
-class Actor(Protocol):
-    """Who acts, and as what."""
-
-    @property
-    def who(self) -> str:
-        """A name; it can be erased like any other."""
-
-    @property
-    def role(self) -> str:
-        """The office, such as ``privacy officer``: it stays on record, so it names no person."""
 
 
 def decisions_naming(connection: Connection, records: Collection[Record]) -> list[int]:
@@ -57,7 +45,7 @@ def erase_details(
         connection: In a transaction, of a migrated hub.
         decision_ids: The decisions.
         parts: What is erased of them; ``OF_PERSON`` for a person that they are about.
-        actor: Who erases.
+        actor: Who erases; the name can be erased like any other, the role stays on record.
         records: Erase these records only, and set values only where they were set for one of them; None for all.
         reason: Why, such as the number of a request; it can be erased too.
 
@@ -65,10 +53,8 @@ def erase_details(
         The entry; None where there was nothing left to erase.
 
     Raises:
-        DecisionError: A decision does not exist, nobody is named, or the log was cut off.
+        DecisionError: A decision does not exist, or the log was cut off.
     """
-    if not (actor.who.strip() and actor.role.strip()):
-        raise DecisionError("Say who erases, and in which role.")
     log.begin_decision(connection)
     entries, details = read_entries(connection)
     unknown = sorted(set(decision_ids) - {entry.decision_id for entry in entries})
@@ -86,11 +72,11 @@ def erase_details(
     chosen += _former_heads(entries, details, min(detail.decision_id for detail in chosen))
     places = {(detail.decision_id, detail.place) for detail in chosen}
     subject = {
-        "role": actor.role.strip(),
+        "role": str(actor.role),
         "erased": _grouped(places),
         "altered": _grouped(places.intersection(altered(entries, chosen))),
     }
-    entry = append(connection, Draft(Kind.ERASE, subject, actor.who.strip(), reason))
+    entry = append(connection, Draft(Kind.ERASE, subject, actor.name, reason))
     log.remove_details(connection, places)
     return entry
 

@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 from sqlalchemy import Engine, text
 
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.golden import load_policy, survive
-from cdm_pipelines.hub.publish import PublishResult, Staged, promote, stage
+from cdm_pipelines.hub import publish
+from cdm_pipelines.hub.publish import PublishResult, Staged, stage
 from cdm_pipelines.hub.queries import read_crosswalk, read_registry
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, assign
 from cdm_pipelines.records import records_schema
@@ -90,6 +92,12 @@ def version(engine: Engine, people: Sequence[Row] = PEOPLE) -> dict[str, pa.Tabl
 
 def staged(engine: Engine, people: Sequence[Row] = PEOPLE) -> Staged:
     return stage(engine, version(engine, people))
+
+
+def promote(engine: Engine, token: UUID | None = None) -> PublishResult:
+    """Publish what is staged, for good."""
+    with engine.begin() as connection:
+        return publish.promote(connection, token)
 
 
 def published(engine: Engine, people: Sequence[Row] = PEOPLE) -> PublishResult:

@@ -8,12 +8,13 @@ from uuid import UUID
 import hub_examples as examples
 import pytest
 from alembic import command
+from hub_examples import promote
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from cdm_pipelines.hub import history, migrate
-from cdm_pipelines.hub.publish import promote, stage
+from cdm_pipelines.hub.publish import stage
 from cdm_pipelines.hub.schema import customer, customer_history
 from cdm_pipelines.identity import golden_id
 

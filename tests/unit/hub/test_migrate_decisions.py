@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from alembic import command
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
+from cdm_pipelines.contracts.actor import Actor, Role
 from cdm_pipelines.hub import migrate as migrations
 from cdm_pipelines.hub.connection import DRIVER
 from cdm_pipelines.hub.migrate import migrate
@@ -19,7 +19,6 @@ from cdm_pipelines.identity.decisions import Kind, Record
 from cdm_pipelines.identity.effective import effective
 from cdm_pipelines.identity.entries import OF_PERSON, Part
 from cdm_pipelines.steps.stewardship import decisions
-from cdm_pipelines.steps.stewardship.decisions import Author
 from cdm_pipelines.steps.stewardship.erasure import erase_details
 
 A, B, C = (["crm", "contact", f"record-{name}"] for name in "abc")
@@ -27,10 +26,7 @@ PHONE, FORMER_PHONE = "+31101234567", "+31107654321"
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Officer:
-    who: str = "Guus"
-    role: str = "privacy officer"
+OFFICER = Actor("Guus", Role.PRIVACY_OFFICER)
 
 
 def digest_of(value: str) -> str:
@@ -158,7 +154,8 @@ def test_the_log_goes_on_and_a_former_head_noted_elsewhere_still_proves_it(forme
     migrate(former)
     with former.connect() as connection:
         [noted] = {decisions.verify_log(connection).head}
-    decisions.undo(former, 2, Author("Stien"))
+    with former.begin() as connection:
+        decisions.undo(connection, 2, Actor("Stien", Role.STEWARD))
     assert verified(former, FORMER_HEAD, noted) == []
     assert verified(former, Head(6, "1" * 64)) != []
     (told,) = verified(former, Head(3, FORMER[2]["hash"]))
@@ -169,7 +166,7 @@ def test_no_hash_of_former_entries_is_left_once_anything_of_them_is_erased(forme
     """Such a hash is a digest without salt: with all else known it would confirm a guess."""
     migrate(former)
     with former.begin() as connection:
-        erase_details(connection, [3], OF_PERSON, Officer())
+        erase_details(connection, [3], OF_PERSON, OFFICER)
     with former.connect() as connection:
         for table in ("decision", "decision_head", "decision_detail"):
             content = str(
@@ -186,9 +183,10 @@ def test_no_hash_of_former_entries_is_left_once_anything_of_them_is_erased(forme
 
 def test_erasing_what_came_after_leaves_the_former_head(former: Engine) -> None:
     migrate(former)
-    decisions.undo(former, 2, Author("Stien"))
     with former.begin() as connection:
-        erase_details(connection, [8], {Part.AUTHOR}, Officer())
+        decisions.undo(connection, 2, Actor("Stien", Role.STEWARD))
+    with former.begin() as connection:
+        erase_details(connection, [8], {Part.AUTHOR}, OFFICER)
     assert verified(former, FORMER_HEAD) == []
 
 
@@ -232,7 +230,8 @@ def test_a_log_that_was_tampered_with_stays_told(
     with former.connect() as connection:
         log = decisions.read_log(connection)
     if len(log) > 1:
-        decisions.undo(former, log[-2].decision_id, Author("Stien"))
+        with former.begin() as connection:
+            decisions.undo(connection, log[-2].decision_id, Actor("Stien", Role.STEWARD))
     assert verified(former) == list(expected), "what comes after does not cover it"
 
 
@@ -241,7 +240,7 @@ def test_the_former_tables_and_their_bytes_are_gone(former: Engine) -> None:
     migrate(former)
     with former.begin() as connection:
         numbers = [row["decision_id"] for row in FORMER]
-        erase_details(connection, numbers, set(Part), Officer())
+        erase_details(connection, numbers, set(Part), OFFICER)
     with former.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("CHECKPOINT"))
         query = "SELECT 'base/' || oid FROM pg_database WHERE datname = current_database()"

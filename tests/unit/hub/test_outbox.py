@@ -8,12 +8,12 @@ from hashlib import sha256
 import hub_examples as examples
 import psycopg
 import pytest
+from hub_examples import promote
 from sqlalchemy import Engine, text
 
 from cdm_pipelines.hub import feed
 from cdm_pipelines.hub.feed import Entry
 from cdm_pipelines.hub.outbox import CHANNEL, RECORDS
-from cdm_pipelines.hub.publish import promote
 
 
 def told(engine: Engine) -> list[Entry]:

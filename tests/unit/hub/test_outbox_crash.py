@@ -8,10 +8,11 @@ from pathlib import Path
 
 import hub_examples as examples
 import pytest
+from hub_examples import promote
 from sqlalchemy import Engine, text
 
 from cdm_pipelines.hub import feed
-from cdm_pipelines.hub.publish import _lock, promote, stage
+from cdm_pipelines.hub.publish import _lock, stage
 
 DICE = random.Random(4)
 MOMENTS = (
@@ -27,7 +28,8 @@ engine = create_engine(sys.argv[1])
 engine.connect().close()
 print("ready", flush=True)
 sys.stdin.readline()
-promote(engine)
+with engine.begin() as connection:
+    promote(connection)
 """
 
 

@@ -2,10 +2,11 @@
 
 import pyarrow as pa
 import pytest
+from hub_examples import promote
 from sqlalchemy import Engine
 
 from cdm_pipelines.hub.parts import Asked
-from cdm_pipelines.hub.publish import promote, stage
+from cdm_pipelines.hub.publish import stage
 from cdm_pipelines.identity import REGISTRY_SCHEMA, golden_id
 from cdm_pipelines.store.keys import RECORD_KEY
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import hub_examples as examples
 import pyarrow as pa
 import pytest
+from hub_examples import promote
 from sqlalchemy import Engine, text
 
 from cdm_pipelines.hub.audit import audit, figures
 from cdm_pipelines.hub.errors import HubError
-from cdm_pipelines.hub.publish import Change, PublishResult, promote, stage
+from cdm_pipelines.hub.publish import Change, PublishResult, stage
 from cdm_pipelines.hub.schema import customer_order
 
 

@@ -21,7 +21,6 @@ from cdm_pipelines.hub.queries import (
 )
 from cdm_pipelines.hub.schema import customer as customer_table
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, golden_id
-from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.customers.export import export_table as export_to_file
 
 
@@ -124,13 +123,15 @@ def test_the_export_holds_every_column_of_every_customer(hub: Engine) -> None:
     )
 
 
-def test_any_published_table_can_be_exported(hub: Engine, settings: Settings, tmp_path: Path) -> None:
-    assert export_to_file(settings, tmp_path / "provenance.jsonl", "jsonl", "provenance") > 3
+def test_any_published_table_can_be_exported(hub: Engine, tmp_path: Path) -> None:
+    with hub.connect() as connection:
+        assert export_to_file(connection, tmp_path / "provenance.jsonl", "jsonl", "provenance") > 3
     rows = [json.loads(line) for line in (tmp_path / "provenance.jsonl").read_text().splitlines()]
     names = [(row["golden_id"], row["attribute"]) for row in rows]
     assert names == sorted(names)
-    with pytest.raises(HubError, match=r"staged is not a published table; choose from .*customer_order"):
-        export_to_file(settings, tmp_path / "staged.csv", "csv", "staged")
+    refused = pytest.raises(HubError, match=r"staged is not a published table; choose from .*customer_order")
+    with hub.connect() as connection, refused:
+        export_to_file(connection, tmp_path / "staged.csv", "csv", "staged")
     assert {path.name for path in tmp_path.iterdir()} & {"staged.csv", ".staged.csv.part"} == set()
 
 
@@ -153,7 +154,7 @@ def test_index_serves_the_search_for_a_surname(hub: Engine) -> None:
 
 @pytest.mark.parametrize("file_format", ["csv", "parquet", "jsonl"])
 def test_an_export_to_a_full_disk_ends_and_leaves_no_file(
-    hub: Engine, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file_format: str
+    hub: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file_format: str
 ) -> None:
     monkeypatch.setattr(load, "_READ_BYTES", 20)
     with hub.begin() as connection:  # more than fits into the buffers of a connection
@@ -164,8 +165,8 @@ def test_an_export_to_a_full_disk_ends_and_leaves_no_file(
         connection.execute(text("UPDATE golden.customer SET title = repeat('x', 50000)"))
         connection.execute(text(f"INSERT INTO golden.customer (golden_id, {columns}) {more}"))
     (tmp_path / ".customers.part").symlink_to("/dev/full")
-    with pytest.raises(OSError, match="No space left"):
-        export_to_file(settings, tmp_path / "customers", file_format)
+    with pytest.raises(OSError, match="No space left"), hub.connect() as connection:
+        export_to_file(connection, tmp_path / "customers", file_format)
     assert not (tmp_path / "customers").exists()
     with hub.connect() as connection:
         assert summary(connection).customers == 3

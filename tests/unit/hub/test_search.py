@@ -5,11 +5,12 @@ from pathlib import Path
 import hub_examples as examples
 import pyarrow as pa
 import pytest
+from hub_examples import promote
 from sqlalchemy import Engine, text
 
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.extensions import require
-from cdm_pipelines.hub.publish import promote, stage
+from cdm_pipelines.hub.publish import stage
 from cdm_pipelines.hub.schema import customer_order
 from cdm_pipelines.identity import golden_id
 from cdm_pipelines.linkage import LinkagePolicy, fit, load_policy

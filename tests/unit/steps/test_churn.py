@@ -3,19 +3,19 @@
 from pathlib import Path
 from typing import Any
 
+import committed
 import pyarrow as pa
 import pytest
 import yaml
 from sqlalchemy import Engine, text
 
+from cdm_pipelines.contracts.actor import Actor, Role
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.identity.constraints import NOTHING_DECIDED
 from cdm_pipelines.records import records_schema
 from cdm_pipelines.settings import Settings
-from cdm_pipelines.steps.customers.publication import StagedCustomers, publish_customers, stage_customers
+from cdm_pipelines.steps.customers.publication import StagedCustomers
 from cdm_pipelines.steps.linking.linked_with import write_linked_with
-from cdm_pipelines.steps.stewardship import decisions
-from cdm_pipelines.steps.stewardship.decisions import Author
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.lake import Lake
 
@@ -51,8 +51,9 @@ class Company:
         )
         tables.clusters(self.lake).put([labels], labels.schema, "made")
         links = [("00", "01", 7.0), ("01", "02", 9.25), ("00", "02", 8.0)]
-        pairs = [("crm/contact", left, "crm/contact", right, weight) for left, right, weight in links]
-        matches = pa.Table.from_pylist([dict(zip((*_SIDES, "weight"), pair, strict=True)) for pair in pairs])
+        pairs = [("crm/contact", left, "crm/contact", right, weight, 0.9) for left, right, weight in links]
+        columns = (*_SIDES, "weight", "probability")
+        matches = pa.Table.from_pylist([dict(zip(columns, pair, strict=True)) for pair in pairs])
         tables.matches(self.lake).put([matches], matches.schema, "made")
         write_linked_with(self.lake, model, more.get("decided", NOTHING_DECIDED))
 
@@ -68,12 +69,12 @@ class Company:
         given["cluster_size"] = {"warn": 999, "error": 999}
         (policies / "checks.yaml").write_text(yaml.safe_dump({**given, **limits}), encoding="utf-8")
         settings = self.settings.model_copy(update={"policies": policies})
-        return stage_customers(self.engine, self.lake, settings)
+        return committed.stage_customers(self.engine, self.lake, settings)
 
     def run(self, **limits: Any) -> StagedCustomers:
         done = self.stage(**limits)
         assert not done.stopped, done.verdicts
-        publish_customers(self.engine)
+        committed.publish_customers(self.engine)
         return done
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
@@ -117,15 +118,15 @@ def test_a_merge_tells_its_reason_and_the_strongest_link(company: Company) -> No
 
 
 def test_a_decision_is_the_reason_when_it_is_made_and_when_it_is_undone(company: Company) -> None:
-    author = Author("Stien")
-    number = decisions.same(company.engine, "crm/contact/07", "crm/contact/08", author).decision.decision_id
-    company.link(APART | {8: "c07"}, decided=decisions.constraints(company.engine))
+    stien = Actor("Stien", Role.STEWARD)
+    number = committed.same(company.engine, "crm/contact/07", "crm/contact/08", stien).decision.decision_id
+    company.link(APART | {8: "c07"}, decided=committed.constraints(company.engine))
     company.run()
     assert company.events() == [("merged", "decision", {"decision": number})]
-    company.link(APART | {8: "c07"}, decided=decisions.constraints(company.engine))
-    decisions.undo(company.engine, number, author)  # after linking: none of this run's doing
+    company.link(APART | {8: "c07"}, decided=committed.constraints(company.engine))
+    committed.undo(company.engine, number, stien)  # after linking: none of this run's doing
     assert company.run().churn.total == 0
-    company.link(APART, decided=decisions.constraints(company.engine))
+    company.link(APART, decided=committed.constraints(company.engine))
     company.run()
     assert company.events() == [("restored", "decision", {"decision": number})]
 
@@ -146,7 +147,7 @@ def test_more_merges_than_the_policy_allows_are_not_published(company: Company) 
         "7 of 40 records in service have another golden id: 17.50% (neighbour: 7)"
         in done.verdicts["id_churn"].text
     )
-    publish_customers(company.engine)
+    committed.publish_customers(company.engine)
     assert company.ask("SELECT * FROM golden.crosswalk ORDER BY record_id") == before
 
     assert not company.stage(merges={**limit, "at_least": 10}).stopped

@@ -138,7 +138,7 @@ class Feed:
             )
 
     def deliver(self) -> Served:
-        (served,) = deliver(self.engine, self.settings)
+        (served,) = deliver(self.engine.connect, self.settings)
         return served
 
     @property
@@ -248,7 +248,7 @@ def test_an_event_that_is_never_taken_holds_up_its_customer_only(hub: Feed, rece
     assert hub.deliver().dead == 4, "the customer still waits in the next delivery"
     receiver.answers.clear()
     hub.happen([3])
-    assert retry(hub.engine, hub.settings, "crm") == Served("crm", 5, 0, 0)
+    assert retry(hub.engine.connect, hub.settings, "crm") == Served("crm", 5, 0, 0)
     of_customer = [e["sequence"] for e in receiver.taken if e["subject"] == str(customer(3))]
     assert of_customer == sorted(of_customer)
     assert sorted(receiver.once) == hub.numbers
@@ -271,7 +271,7 @@ def test_a_retry_that_fails_keeps_the_dead_letters(hub: Feed, receiver: Receiver
     receiver.answers[str(customer(3))] = [500]
     hub.happen([3, 1, 3])
     hub.deliver()
-    assert retry(hub.engine, hub.settings, "crm").dead == 2
+    assert retry(hub.engine.connect, hub.settings, "crm").dead == 2
     assert len(receiver.taken) == 1
 
 
@@ -284,7 +284,7 @@ def test_a_receiver_that_is_gone_is_sent_nothing_more(hub: Feed, receiver: Recei
     assert "answered 410 Gone and is sent nothing more. `cdm feed retry --sink crm`" in served.problem
     receiver.answers.clear()
     assert hub.deliver() == Served("crm", 0, 0, 3, served.problem)
-    assert retry(hub.engine, hub.settings, "crm") == Served("crm", 3, 0, 0)
+    assert retry(hub.engine.connect, hub.settings, "crm") == Served("crm", 3, 0, 0)
     assert receiver.once == hub.numbers
 
 
@@ -294,7 +294,7 @@ def test_replay_from_any_position_under_the_same_ids(hub: Feed, receiver: Receiv
     hub.happen(range(6))
     hub.deliver()
     receiver.answers.clear()
-    assert replay(hub.engine, hub.settings, "crm", int(hub.numbers[3])) == Served("crm", 3, 0, 0)
+    assert replay(hub.engine.connect, hub.settings, "crm", int(hub.numbers[3])) == Served("crm", 3, 0, 0)
     assert [e["sequence"] for e in receiver.taken[-3:]] == hub.numbers[3:]
     assert sorted(receiver.once) == hub.numbers
     assert set(receiver.seen.values()) == {1, 2, 4}
@@ -357,11 +357,12 @@ def test_one_sink_that_fails_does_not_keep_the_others_waiting(hub: Feed, receive
         well={"kind": "files"},
     )
     hub.happen(range(3))
-    first, second, third = deliver(hub.engine, hub.settings)
+    first, second, third = deliver(hub.engine.connect, hub.settings)
     assert (first.behind, "cannot be written to" in first.problem) == (3, True)
     assert second.problem == "Sink no_secret: NOT_SET is not set; it must hold the signing secret (whsec_…)."
     assert third == Served("well", 3, 0, 0)
-    assert [served.behind for _, served in status(hub.engine, hub.settings)] == [3, 3, 0]
+    with hub.engine.connect() as connection:
+        assert [served.behind for _, served in status(connection, hub.settings)] == [3, 3, 0]
 
 
 WRONG: list[tuple[Mapping[str, object], str]] = [
@@ -385,9 +386,9 @@ def test_a_policy_that_cannot_be_used(hub: Feed, sink: Mapping[str, object], mes
 def test_an_unknown_sink_is_told_with_those_there_are(hub: Feed) -> None:
     hub.sinks(crm={"kind": "files"})
     act: list[Callable[[], object]] = [
-        lambda: deliver(hub.engine, hub.settings, "erp"),
-        lambda: replay(hub.engine, hub.settings, "erp", 1),
-        lambda: retry(hub.engine, hub.settings, "erp"),
+        lambda: deliver(hub.engine.connect, hub.settings, "erp"),
+        lambda: replay(hub.engine.connect, hub.settings, "erp", 1),
+        lambda: retry(hub.engine.connect, hub.settings, "erp"),
     ]
     for do in act:
         with pytest.raises(UnknownSinkError, match=r"no sink erp in change_feed\.yaml; there are: crm"):

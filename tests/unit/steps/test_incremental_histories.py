@@ -12,23 +12,23 @@ from tempfile import mkdtemp
 from types import SimpleNamespace
 from typing import Any
 
+import committed
 import pyarrow as pa
 import pytest
 from sqlalchemy import Engine, make_url, text
 
 from cdm_demo import generate
+from cdm_pipelines.contracts.actor import Actor, Role
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.catalogue import all_contracts, contract_named
 from cdm_pipelines.hub.connection import open_hub
-from cdm_pipelines.hub.publish import promote
 from cdm_pipelines.identity.decisions import DecisionError
 from cdm_pipelines.settings import Settings, load_settings
-from cdm_pipelines.steps.customers.publication import stage_customers
+from cdm_pipelines.steps.customers.publication import publish_customers, stage_customers
 from cdm_pipelines.steps.days.records import build_records
 from cdm_pipelines.steps.days.source_day import process_day
 from cdm_pipelines.steps.linking.parties import link_parties
 from cdm_pipelines.steps.stewardship import decisions
-from cdm_pipelines.steps.stewardship.decisions import Author, constraints
 from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.layered import Layered
@@ -62,6 +62,10 @@ PUBLISHED = {
     "customer_order": ("golden", "source, entity, record_id"),
     "order_line": ("golden", "source, entity, record_id"),
     "payment": ("golden", "source, entity, record_id"),
+}
+READ_MODELS = {
+    "customer_link": ("golden", "t"),
+    "review_item": ("ops", "item_id"),
 }
 EVENTS = ("staging", "golden_id, event")
 STEPS = 3
@@ -197,12 +201,12 @@ class Company:
         names = [f"{s}/{e}/{r}" for s, e, r in self.query(
             "SELECT source, entity, record_id FROM golden.crosswalk ORDER BY 1, 2, 3")]  # fmt: skip
         one, other = self.rng.sample(names, 2)
-        stien = Author("Stien", "")
+        stien = Actor("Stien", Role.STEWARD)
         self.happened.append(f"{what} is decided")
         try:
             match what:
                 case "same":
-                    decisions.same(self.engine, one, other, stien)
+                    committed.same(self.engine, one, other, stien)
                 case "different":
                     large = self.query("SELECT golden_id::text FROM golden.crosswalk GROUP BY 1 "
                                        "HAVING count(*) > 2 ORDER BY 1")  # fmt: skip
@@ -211,19 +215,19 @@ class Company:
                         "SELECT concat_ws('/', source, entity, record_id) FROM golden.crosswalk "
                         f"WHERE golden_id = '{golden}' ORDER BY 1"
                     )
-                    decisions.different(self.engine, member, golden, stien)
+                    committed.different(self.engine, member, golden, stien)
                 case "confirm":
-                    decisions.confirm(self.engine, one, stien)
+                    committed.confirm(self.engine, one, stien)
                 case "set":
                     until = self.clock.now.date() + dt.timedelta(days=self.rng.choice([1, 2, 9]))
-                    decisions.set_value(
-                        self.engine, self.lake, one, "city", "Urk", author=stien, expires=until
+                    committed.set_value(
+                        self.engine, self.lake, one, "city", "Urk", actor=stien, expires=until
                     )
                 case "undo":
                     numbers = [
                         n for (n,) in self.query("SELECT decision_id FROM identity.decision ORDER BY 1")
                     ]
-                    decisions.undo(self.engine, self.rng.choice(numbers or [1]), stien)
+                    committed.undo(self.engine, self.rng.choice(numbers or [1]), stien)
         except DecisionError:
             self.happened.append("refused")
 
@@ -235,16 +239,28 @@ class Company:
 
     def build_and_link(self) -> None:
         build_records(self.lake, all_contracts(), list(Entity))
-        link_parties(self.lake, self.settings, decided=constraints(self.engine))
+        link_parties(self.lake, self.settings, decided=committed.constraints(self.engine))
 
     def linked(self) -> list[list[Row]]:
         return [rows_of(table(self.lake)) for table in (tables.clusters, tables.matches)]
 
     def stage(self, *, rebuild: bool) -> None:
-        done = stage_customers(self.engine, self.lake, self.settings, rebuild=rebuild)
+        done = committed.stage_customers(self.engine, self.lake, self.settings, rebuild=rebuild)
         assert not done.stopped, done.verdicts
         if not rebuild:
             self.worked.append((done.worked, done.customers))
+
+    def read_models(self, *, rebuilt: bool = False) -> list[list[tuple[Any, ...]]]:
+        """What stewards read: as it is, or as publishing everything into empty tables would write it."""
+        with self.engine.connect() as connection:  # and never committed
+            if rebuilt:
+                connection.execute(text("TRUNCATE golden.customer_link, ops.review_item"))
+                stage_customers(connection, self.lake, self.settings, rebuild=True)
+                publish_customers(connection)
+            queries = (
+                f"SELECT to_jsonb(t) FROM {s}.{n} AS t ORDER BY {o}" for n, (s, o) in READ_MODELS.items()
+            )
+            return [[tuple(row) for row in connection.execute(text(query))] for query in queries]
 
     def rows(self, name: str, schema: str, order: str) -> list[tuple[Any, ...]]:
         return self.query(f"SELECT to_jsonb(t) FROM {schema}.{name} AS t ORDER BY {order}")
@@ -276,9 +292,9 @@ def base(
         lay(lake, name, lake.read(path(name, FIRST_DAY)).to_pylist(), SECOND_DAY)
     build_records(lake, all_contracts(), list(Entity))
     with open_hub(settings) as engine:
-        link_parties(lake, settings, decided=constraints(engine))
-        assert not stage_customers(engine, lake, settings).stopped
-        promote(engine)
+        link_parties(lake, settings, decided=committed.constraints(engine))
+        assert not committed.stage_customers(engine, lake, settings).stopped
+        committed.publish_customers(engine)
     return settings
 
 
@@ -327,9 +343,9 @@ def test_any_history_is_published_as_if_everything_were(company: Company) -> Non
         publish_as_if_everything_were(company)
     assert min(worked / customers for worked, customers in company.worked) < 0.5
     build_records(company.lake, all_contracts(), list(Entity), rebuild=True)
-    link_parties(company.lake, company.settings, decided=constraints(company.engine), rebuild=True)
+    link_parties(company.lake, company.settings, decided=committed.constraints(company.engine), rebuild=True)
     company.stage(rebuild=True)
-    assert promote(company.engine).publication_id is None
+    assert committed.promote(company.engine).publication_id is None
 
 
 @pytest.mark.parametrize("company", [0], indirect=True)
@@ -346,7 +362,7 @@ def test_texts_and_keys_of_records_that_stay_are_written_once(company: Company) 
         company.build_and_link()
         assert company.linked() != former
     assert bases() == before
-    link_parties(company.lake, company.settings, decided=constraints(company.engine), rebuild=True)
+    link_parties(company.lake, company.settings, decided=committed.constraints(company.engine), rebuild=True)
     assert before.keys().isdisjoint(bases())
 
 
@@ -358,7 +374,7 @@ def test_a_founder_that_left_its_id_to_the_others_does_not_take_it_away(company:
            JOIN golden.customer USING (golden_id) WHERE party_kind = 'person' GROUP BY 1
            HAVING count(*) > 2 AND count(*) FILTER (WHERE source = 'crm') = 1 ORDER BY 1"""
     )
-    decisions.different(company.engine, f"{CONTACTS}/{founder}", golden, Author("Stien"))
+    committed.different(company.engine, f"{CONTACTS}/{founder}", golden, Actor("Stien", Role.STEWARD))
     publish_as_if_everything_were(company)
     whose = f"SELECT golden_id::text FROM golden.crosswalk WHERE record_id = '{founder}'"
     [(own,)] = company.query(whose)
@@ -381,12 +397,13 @@ def publish_as_if_everything_were(company: Company) -> None:
     events = company.rows("event", *EVENTS)
     company.stage(rebuild=False)
     assert company.rows("event", *EVENTS) == events, company.happened
-    promote(company.engine)
+    committed.publish_customers(company.engine)
     for name, (schema, order) in PUBLISHED.items():
         assert company.rows(name, schema, order) == expected[name], (name, company.happened)
     assert_accounted_for(company)
+    assert company.read_models() == company.read_models(rebuilt=True), company.happened
     again = company.linked()
-    link_parties(company.lake, company.settings, decided=constraints(company.engine), rebuild=True)
+    link_parties(company.lake, company.settings, decided=committed.constraints(company.engine), rebuild=True)
     assert company.linked() == again, company.happened
 
 
@@ -410,7 +427,11 @@ def test_the_same_events_in_any_order_end_with_the_same_customers(found: Callabl
 
 def events(company: Company) -> list[Callable[[], object]]:
     """What happens to the company, the same for each copy of it."""
-    stien, third, fourth = Author("Stien"), SECOND_DAY + dt.timedelta(1), SECOND_DAY + dt.timedelta(2)
+    stien, third, fourth = (
+        Actor("Stien", Role.STEWARD),
+        SECOND_DAY + dt.timedelta(1),
+        SECOND_DAY + dt.timedelta(2),
+    )
     contacts, debtors, shoppers = (company.read(name) for name in (CONTACTS, DEBTORS, SHOPPERS))
     names = ["/".join((row["source"], row["entity"], row["record_id"])) for row in contacts]
     later = [dict(row) for row in contacts]
@@ -432,11 +453,11 @@ def events(company: Company) -> list[Callable[[], object]]:
         lambda: company.deliver(DEBTORS, corrected, SECOND_DAY),
         lambda: company.deliver(SHOPPERS, [moved], third),
         lambda: company.deliver(ORDERS, [bought], third),
-        lambda: decisions.same(company.engine, names[0], names[1], stien),
-        lambda: decisions.different(company.engine, names[2], names[3], stien),
-        lambda: decisions.different(company.engine, names[30], names[31], stien),
-        lambda: decisions.set_value(
-            company.engine, company.lake, names[70], "job_title", "baker", author=stien
+        lambda: committed.same(company.engine, names[0], names[1], stien),
+        lambda: committed.different(company.engine, names[2], names[3], stien),
+        lambda: committed.different(company.engine, names[30], names[31], stien),
+        lambda: committed.set_value(
+            company.engine, company.lake, names[70], "job_title", "baker", actor=stien
         ),
     ]
 
@@ -444,7 +465,7 @@ def events(company: Company) -> list[Callable[[], object]]:
 def publish(company: Company) -> None:
     company.build_and_link()
     company.stage(rebuild=False)
-    promote(company.engine)
+    committed.publish_customers(company.engine)
     assert_accounted_for(company)
 
 

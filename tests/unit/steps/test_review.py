@@ -2,18 +2,30 @@
 
 import math
 from typing import Any
+from uuid import UUID
 
+import committed
 import numpy as np
 import pyarrow as pa
 import pytest
 from sqlalchemy import Engine, text
 
-from cdm_pipelines.hub.schema import customer
+from cdm_pipelines.contracts.actor import Actor, Role
+from cdm_pipelines.hub import queries
+from cdm_pipelines.hub import review as hub
+from cdm_pipelines.hub.publish import Staging
+from cdm_pipelines.hub.schema import customer, golden_id
+from cdm_pipelines.identity import CROSSWALK_SCHEMA
 from cdm_pipelines.linkage.cluster.health import HEALTH_SCHEMA, Reason
 from cdm_pipelines.settings import Settings
-from cdm_pipelines.steps.stewardship import review
-from cdm_pipelines.steps.stewardship.review import Doubt
+from cdm_pipelines.steps.customers.read_models import ReadModels
+from cdm_pipelines.steps.stewardship import decisions
+from cdm_pipelines.steps.stewardship.decisions import constraints
+from cdm_pipelines.steps.stewardship.doubts import Doubt
+from cdm_pipelines.steps.stewardship.queue import rewrite
+from cdm_pipelines.steps.stewardship.review import Item
 from cdm_pipelines.store import layout, tables
+from cdm_pipelines.store.keys import RECORD_KEY
 from cdm_pipelines.store.lake import Lake
 
 RECORDS = {"a": 1, "b": 1, "c": 3, "d": 1}
@@ -36,6 +48,14 @@ def lake(hub_engine: Engine, settings: Settings) -> Lake:
                 "last_seen": "2026-06-01",
             }
             connection.execute(customer.insert().values(**row, surname=f"Naam{name}"))
+            founder = {
+                "golden_id": golden(name),
+                "source": "crm",
+                "entity": "contact",
+                "record_id": f"{name}0",
+            }
+            known = {"generation": 0, "sequence": ord(name), "status": "current"}
+            connection.execute(golden_id.insert().values(**founder, **known))
             for number in range(count):
                 record = {"record": f"{name}{number}", "golden": golden(name)}
                 connection.execute(
@@ -51,11 +71,34 @@ def lake(hub_engine: Engine, settings: Settings) -> Lake:
     return Lake(settings.lake_url)
 
 
+def refresh(engine: Engine, lake: Lake) -> None:
+    """Write what stewards read, as a publication does."""
+    with engine.begin() as connection:
+        crosswalk = queries.read_crosswalk(connection, CROSSWALK_SCHEMA)
+        kinds = crosswalk.select(RECORD_KEY).append_column(
+            "party_kind", pa.repeat("person", crosswalk.num_rows)
+        )
+        staging = Staging(connection)
+        ReadModels(connection, lake, {}, {}, kinds).everything(staging, crosswalk)
+        staging.finish()
+        rewrite(connection, constraints(connection))
+
+
+def queue(engine: Engine, limit: int = 20) -> tuple[list[Item], int]:
+    return committed.queue(engine, limit)
+
+
+def left(items: list[Item]) -> list[tuple[str, str, str]]:
+    """Which customers, by their letters."""
+    return [(str(item.doubt), item.left[-1:], item.right[-1:]) for item in items]
+
+
 def matches(lake: Lake, *pairs: tuple[str, str, float]) -> None:
     columns = {
         **{f"{side}_source": ["crm/contact"] * len(pairs) for side in ("left", "right")},
         "left_id": [left for left, _, _ in pairs],
         "right_id": [right for _, right, _ in pairs],
+        "weight": [0.0 for _ in pairs],
         "probability": [probability for _, _, probability in pairs],
     }
     made = pa.table(columns)
@@ -66,7 +109,8 @@ def test_the_order_is_uncertainty_times_value(hub_engine: Engine, lake: Lake) ->
     matches(
         lake, ("a0", "c0", 0.5), ("c1", "a0", 0.75), ("a0", "b0", 0.5), ("a0", "d0", 0.5), ("c0", "c2", 0.5)
     )
-    items, total = review.queue(hub_engine, lake)
+    refresh(hub_engine, lake)
+    items, total = queue(hub_engine)
     assert [(item.left, item.right) for item in items] == [
         (golden("a"), golden("b")),
         (golden("a"), golden("d")),
@@ -78,7 +122,7 @@ def test_the_order_is_uncertainty_times_value(hub_engine: Engine, lake: Lake) ->
     )
     assert items[2].probability == 0.75
     assert total == 3
-    assert review.queue(hub_engine, lake, limit=1) == (items[:1], 3)
+    assert queue(hub_engine, limit=1) == (items[:1], 3)
 
 
 def unhealthy(lake: Lake, *rows: tuple[str, Reason, int, float, int]) -> None:
@@ -100,7 +144,8 @@ def test_doubtful_customers_are_queued_with_their_reasons(hub_engine: Engine, la
         ("b0", Reason.MERGE, 2, np.inf, 0),
         ("nobody", Reason.LARGE, 99, 99.0, 0),
     )
-    items, total = review.queue(hub_engine, lake)
+    refresh(hub_engine, lake)
+    items, total = queue(hub_engine)
     third = -(math.log2(1 / 3) / 3 + math.log2(2 / 3) * 2 / 3)
     assert [(item.doubt, item.left, item.probability, item.text) for item in items] == [
         (Doubt.SPLIT, golden("b"), None, "only the confirmation holds shop/customer/9"),
@@ -110,17 +155,105 @@ def test_doubtful_customers_are_queued_with_their_reasons(hub_engine: Engine, la
     ]
     assert [item.priority for item in items] == pytest.approx([1 + math.log2(3), third * 2, 1.5, 1])
     assert total == 4
-    assert review.queue(hub_engine, lake, limit=2) == (items[:2], 4)
+    assert queue(hub_engine, limit=2) == (items[:2], 4)
 
 
-def test_names_are_masked_unless_asked_for(hub_engine: Engine, lake: Lake) -> None:
-    ids = [golden("a"), golden("b")]
-    assert review.names(hub_engine, ids) == dict.fromkeys(ids, "Aaaaa")
-    assert review.names(hub_engine, ids, values=True)[ids[0]] == "Naama"
+STIEN = Actor("Stien", Role.STEWARD)
+
+
+def test_what_is_decided_leaves_the_queue_at_once_and_comes_back_when_it_is_undone(
+    hub_engine: Engine, lake: Lake
+) -> None:
+    matches(lake, ("a0", "b0", 0.5), ("a0", "d0", 0.5), ("c0", "d0", 1.0))
+    refresh(hub_engine, lake)
+    everything = queue(hub_engine)
+    assert left(everything[0]) == [("pair", "a", "b"), ("pair", "a", "d")]
+    committed.different(hub_engine, golden("a"), golden("b"), STIEN)
+    assert left(queue(hub_engine)[0]) == [("pair", "a", "d")]
+    refresh(hub_engine, lake)
+    assert left(queue(hub_engine)[0]) == [("pair", "a", "d")]
+    committed.undo(hub_engine, 1, STIEN)
+    assert queue(hub_engine) == everything
+    committed.same(hub_engine, golden("a"), golden("d"), STIEN)
+    committed.different(hub_engine, golden("d"), golden("a"), STIEN)
+    items, total = queue(hub_engine)
+    assert left(items) == [("pair", "a", "b"), ("conflict", "d", "a")]
+    assert "decision 4 (different) contradicts decision 3" in items[1].text
+    assert total == 2
+    found = committed.waiting(hub_engine)
+    assert found.items == {"pairs": 1, "conflicts": 1, "customers": 0}
+    assert found.oldest_conflict is not None
+    committed.undo(hub_engine, 3, STIEN)
+    assert left(queue(hub_engine)[0]) == [("pair", "a", "b")]
+
+
+def test_a_match_between_two_confirmed_customers_takes_the_place_of_their_doubtful_pair(
+    hub_engine: Engine, lake: Lake
+) -> None:
+    matches(lake, ("c0", "d0", 1.0), ("c1", "d0", 0.5), ("a0", "b0", 0.25))
+    refresh(hub_engine, lake)
+    assert left(queue(hub_engine)[0]) == [("pair", "c", "d"), ("pair", "a", "b")]
+    for name in "cd":
+        committed.confirm(hub_engine, golden(name), STIEN)
+    items, _ = queue(hub_engine)
+    assert left(items) == [("confirmed apart", "c", "d"), ("pair", "a", "b")]
+    assert items[0].probability == 1.0
+    committed.undo(hub_engine, 1, STIEN)
+    assert left(queue(hub_engine)[0]) == [("pair", "c", "d"), ("pair", "a", "b")]
+
+
+def test_a_decision_that_is_not_committed_changes_nothing(hub_engine: Engine, lake: Lake) -> None:
+    matches(lake, ("a0", "b0", 0.5))
+    refresh(hub_engine, lake)
+    before = queue(hub_engine)
+    with hub_engine.connect() as connection:
+        decisions.different(connection, golden("a"), golden("b"), STIEN)
+    assert queue(hub_engine) == before
+    assert committed.logged(hub_engine) == []
+
+
+def test_items_whose_figures_are_the_same_are_not_written_again(hub_engine: Engine, lake: Lake) -> None:
+    versions = """SELECT item_id, xmin::text FROM ops.review_item
+                  UNION ALL SELECT l::text, xmin::text FROM golden.customer_link AS l"""
+
+    def written() -> dict[str, str]:
+        with hub_engine.connect() as connection:
+            return dict(connection.execute(text(versions)).tuples().all())
+
+    matches(lake, ("a0", "b0", 0.5), ("a0", "d0", 0.5), ("c0", "c1", 0.75))
+    unhealthy(lake, ("c0", Reason.BRIDGE, 3, 0.0, 0))
+    refresh(hub_engine, lake)
+    before = written()
+    refresh(hub_engine, lake)
+    assert written() == before
+    matches(lake, ("a0", "b0", 0.75), ("a0", "d0", 0.5), ("c0", "c1", 0.75))
+    refresh(hub_engine, lake)
+    now = written()
+    assert now.keys() - before.keys() != set()
+    assert {name for name in before.keys() & now.keys() if before[name] != now[name]} == {
+        f"pair/{golden('a')}/{golden('b')}"
+    }
+
+
+def test_a_customer_shows_its_links_within_and_to_doubtful_neighbours(hub_engine: Engine, lake: Lake) -> None:
+    matches(lake, ("c0", "c1", 0.875), ("c1", "c2", 0.75), ("a0", "c2", 0.5), ("a0", "b0", 0.5))
+    refresh(hub_engine, lake)
+    with hub_engine.connect() as connection:
+        found = [
+            (row["record_id"], row["other_record_id"], str(row["other_id"])[-1], row["probability"])
+            for row in hub.links(connection, UUID(golden("c")))
+        ]
+    assert found == [("c0", "c1", "c", 0.875), ("c1", "c2", "c", 0.75), ("c2", "a0", "a", 0.5)]
+
+
+def test_names_of_customers(hub_engine: Engine, lake: Lake) -> None:
+    assert committed.names(hub_engine, [golden("a")]) == {golden("a"): "Naama"}
 
 
 def test_an_empty_hub_has_an_empty_queue(hub_engine: Engine, settings: Settings) -> None:
     lake = Lake(settings.lake_url)
-    assert review.queue(hub_engine, lake) == ([], 0)
+    refresh(hub_engine, lake)
+    assert queue(hub_engine) == ([], 0)
     matches(lake, ("a0", "c0", 0.5))
-    assert review.queue(hub_engine, lake) == ([], 0)
+    refresh(hub_engine, lake)
+    assert queue(hub_engine) == ([], 0)
