@@ -26,7 +26,7 @@ from sqlalchemy import (
     update,
 )
 
-from cdm_pipelines.hub import schema, schema_feed
+from cdm_pipelines.hub import schema, schema_feed, schema_ops, schema_review
 from cdm_pipelines.hub.published import published
 from cdm_pipelines.hub.schema import privacy_of
 from cdm_pipelines.store.register import (
@@ -44,7 +44,6 @@ from cdm_pipelines.store.register import (
     Retention,
     Root,
     Rows,
-    Sealed,
     Search,
     Stores,
     Whom,
@@ -54,6 +53,8 @@ from cdm_pipelines.store.register import (
 _EVERYBODY = (Whom.CUSTOMERS, Whom.CONTACTS)
 _PUBLISHED = Retention(Keeps.AS_SOURCE, "as long as a source's record is behind it")
 _NOTES = Retention(Keeps.FOR_EVER, "says nothing of a person")
+_READ_MODEL = Retention(Keeps.REPLACED, "by each publication that touches the customer")
+_OF_RUNS = Retention(Keeps.DAYS, "of the run that measured it", setting="run_retention_days")
 _LOG_OF_IDS = Retention(Keeps.FOR_EVER, "an id once published is never used again")
 
 Condition = Callable[[Persons], ColumnElement[bool]]
@@ -110,7 +111,7 @@ def _there(connection: Connection, table: Table) -> bool:
     return connection.scalar(select(func.to_regclass(f"{table.schema}.{table.name}"))) is not None
 
 
-def _place(
+def place_of(
     table: Table,
     kept: Retention,
     erasure: Erasure,
@@ -121,6 +122,7 @@ def _place(
     columns: Mapping[str, str] | None = None,
     absent: bool = False,
 ) -> Place:
+    """The place of a table, with categories from the comments of its columns."""
     columns = columns or {column.name: privacy_of(column) or OPERATIONS for column in table.columns}
     return Place(
         name=str(table).replace(".", "/"),
@@ -140,7 +142,7 @@ def _place(
 
 def _of_persons(table: Table, by: str, condition: Condition, kept: Retention = _PUBLISHED) -> Place:
     """A table whose rows each are of one person."""
-    return _place(table, kept, _deleted(table, condition), _search(table, by, condition))
+    return place_of(table, kept, _deleted(table, condition), _search(table, by, condition))
 
 
 def _published(table: Table, *, staged: bool = False) -> Place:
@@ -155,7 +157,7 @@ def _published(table: Table, *, staged: bool = False) -> Place:
     by, condition = " or ".join(way for way, _ in ways), _either(*(one for _, one in ways))
     if not staged:
         return _of_persons(own, by, condition)
-    return _place(
+    return place_of(
         own,
         Retention(
             Keeps.REPLACED, "gone with the publication; left where its audit failed, until the next one"
@@ -190,7 +192,7 @@ def _search_words() -> Place:
         words = _words(stores, persons)
         return int(stores.connection.execute(delete(table).where(table.c.word.in_(words))).rowcount)
 
-    return _place(
+    return place_of(
         table,
         Retention(
             Keeps.FOR_EVER, "a dictionary of words without who has them; words of nobody go with erasures"
@@ -210,7 +212,7 @@ def _events() -> Place:
         )
         return int(stores.connection.execute(blanked).rowcount)
 
-    return _place(
+    return place_of(
         table,
         _LOG_OF_IDS,
         Rows(remove, "evidence blanked, which names records; that the id was made, merged or ended stays"),
@@ -218,38 +220,8 @@ def _events() -> Place:
     )
 
 
-def _decisions() -> Place:
-    """The log names records, a steward, and of ``set`` a value; its chain seals all of it."""
-    table = schema.decision
-
-    def find(stores: Stores, persons: Persons) -> Iterator[Found]:
-        rows = stores.connection.execute(select(table).order_by(table.c.decision_id)).mappings()
-        named = [dict(row) for row in rows if _named(row["subject"]) & persons.keys]
-        yield Found(str(table), named)
-
-    return _place(
-        table,
-        Retention(Keeps.FOR_EVER, "decisions outlive models and deliveries"),
-        Sealed("the chain of hashes seals records, value, reason and steward: nothing leaves it unseen"),
-        Search("keys of source records in its subject", find),
-        whom=(*_EVERYBODY, Whom.STAFF),
-    )
-
-
-def _named(subject: Any) -> set[tuple[str, str, str]]:
-    """All source records that the subject of a decision names, at any depth."""
-    if isinstance(subject, Mapping):
-        return set().union(*(_named(value) for value in subject.values()))
-    if not isinstance(subject, list):
-        return set()
-    inside = set().union(*(_named(value) for value in subject))
-    if len(subject) >= 3 and all(isinstance(part, str) for part in subject[:3]):
-        inside.add((subject[0], subject[1], subject[2]))
-    return inside
-
-
 def _nobody(table: Table, kept: Retention = _NOTES) -> Place:
-    return _place(table, kept, Kept("names no record and holds no value"))
+    return place_of(table, kept, Kept("names no record and holds no value"))
 
 
 def places() -> Iterator[Place]:
@@ -266,6 +238,9 @@ def places() -> Iterator[Place]:
         Retention(Keeps.FOR_EVER, "former versions, until the customer is erased"),
     )
     by_id = "golden id"
+    yield _links(schema_review.customer_link)
+    review = schema_review.review_item
+    yield _of_persons(review, by_id, _ids(review, "left_id", "right_id"), _READ_MODEL)
     yield _of_persons(schema.customer_version, by_id, _ids(schema.customer_version, "golden_id"))
     yield _search_words()
     yield _of_persons(schema.search, by_id, _ids(schema.search, "golden_id"))
@@ -273,7 +248,7 @@ def places() -> Iterator[Place]:
         kept = Retention(Keeps.FOR_EVER, "so that every consumer can be told again from the beginning")
         yield _of_persons(table, by_id, _ids(table, "golden_id"), kept)
     yield _events()
-    yield _place(
+    yield place_of(
         schema.golden_id,
         _LOG_OF_IDS,
         Kept(
@@ -281,8 +256,9 @@ def places() -> Iterator[Place]:
         ),
         _search(schema.golden_id, by_id, _ids(schema.golden_id, "golden_id", "alias_of")),
     )
-    yield _decisions()
+    yield _nobody(schema_ops.measurement, _OF_RUNS)
     for table in (
+        schema.decision,
         schema.decision_head,
         schema.publication,
         schema.staged,
@@ -294,6 +270,16 @@ def places() -> Iterator[Place]:
     yield from _SERVER
 
 
+def _links(table: Table, **more: Any) -> Place:
+    """Scored pairs of records: those of a customer, and those of others with one of its records."""
+    other = tuple_(table.c.other_source, table.c.other_entity, table.c.other_record_id)
+    condition = _either(
+        _ids(table, "golden_id"), _records(table), lambda persons: other.in_(sorted(persons.keys))
+    )
+    by = "golden id or key of either record"
+    return place_of(table, _READ_MODEL, _deleted(table, condition), _search(table, by, condition), **more)
+
+
 def _staging() -> Iterator[Place]:
     """What is staged beside the published tables."""
     kept = Retention(
@@ -301,7 +287,7 @@ def _staging() -> Iterator[Place]:
     )
     event = schema_feed.staged_event
     condition = _ids(event, "golden_id", "related_id")
-    yield _place(
+    yield place_of(
         event,
         kept,
         _deleted(event, condition),
@@ -311,12 +297,26 @@ def _staging() -> Iterator[Place]:
     )
     id_ = schema.column("golden_id", Uuid, "Customer that the next version touches.", IDENTIFIER, key=True)
     touched = Table("touched", MetaData(), id_, schema="staging")
-    yield _place(
-        touched,
-        kept,
-        _deleted(touched, _ids(touched, "golden_id")),
-        _search(touched, "golden id", _ids(touched, "golden_id")),
-        description="Customers that the next version touches.",
+    for table, description in (
+        (touched, "Customers that the next version touches."),
+        (schema_review.relinked, "Customers whose links the next version brings."),
+        (schema_review.staged_doubt, "Customers of the next version that may be several."),
+    ):
+        condition = _ids(table, "golden_id")
+        yield place_of(
+            table,
+            kept,
+            _deleted(table, condition),
+            _search(table, "golden id", condition),
+            description=description,
+            columns={one.name: privacy_of(one) or OPERATIONS for one in table.columns}
+            | {"golden_id": IDENTIFIER},
+            absent=True,
+        )
+    yield _links(
+        schema_review.staged_link,
+        description="Links of the next version while it is checked.",
+        columns={one.name: privacy_of(one) or OPERATIONS for one in schema_review.customer_link.columns},
         absent=True,
     )
 

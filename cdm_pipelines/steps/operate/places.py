@@ -22,6 +22,7 @@ from cdm_pipelines.quality import places as quality
 from cdm_pipelines.records import places as records
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.standardise import places as standardise
+from cdm_pipelines.steps.stewardship import places as stewardship
 from cdm_pipelines.store.places import UNFINISHED
 from cdm_pipelines.store.register import (
     OPERATIONS,
@@ -63,6 +64,7 @@ def _gathered(
     yield from linkage.places(policies)
     yield from publish.places(contracts, feed)
     yield UNFINISHED
+    yield from stewardship.places()
     yield from hub.places()
     yield from _ON_TOP
 
@@ -109,6 +111,15 @@ _ON_TOP = (
         description="What runs printed: counts and names of assets, no values of persons.",
         kept=_RUNS,
         erasure=Kept("holds no values and no keys of records"),
+    ),
+    Place(
+        name="home/secret",
+        kind=Kind.DOCUMENT,
+        root=Root.HOME,
+        pattern="secret.key",
+        description="The secret of the deployment, under which digests of values are made.",
+        kept=Retention(Keeps.FOR_EVER, "without it digests that are kept cannot be compared"),
+        erasure=Kept("a random number"),
     ),
     Place(
         name="dagster/home",
