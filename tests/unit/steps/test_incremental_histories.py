@@ -335,6 +335,7 @@ def company(request: pytest.FixtureRequest, found: Callable[[int], Company]) -> 
     return found(request.param)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("company", range(6), indirect=True)
 def test_any_history_is_published_as_if_everything_were(company: Company) -> None:
     for _ in range(STEPS):
@@ -407,6 +408,7 @@ def publish_as_if_everything_were(company: Company) -> None:
     assert company.linked() == again, company.happened
 
 
+@pytest.mark.slow
 def test_the_same_events_in_any_order_end_with_the_same_customers(found: Callable[[int], Company]) -> None:
     """Days, earlier days, days that come anew and decisions, published one by one or all at once (R4)."""
     at_once = found(0)
