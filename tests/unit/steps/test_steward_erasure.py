@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -219,6 +220,27 @@ def test_an_erasure_is_whole_or_not_at_all(hub: Engine) -> None:
     assert verified(hub).faults == []
     assert verified(hub).erased == []
     assert told(hub, AUTHOR) == [AUTHOR]
+
+
+def test_who_verifies_while_others_erase_sees_no_fault(hub: Engine) -> None:
+    found: list[str] = []
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.is_set():
+            found.extend(fault.text for fault in verified(hub).faults)
+
+    watchers = [threading.Thread(target=watch) for _ in range(2)]
+    for watcher in watchers:
+        watcher.start()
+    for number in (1, 2, 3, 4, 5):
+        for part in (Part.AUTHOR, Part.REASON):
+            erase(hub, [number], {part})
+    done.set()
+    for watcher in watchers:
+        watcher.join()
+    assert found == []
+    assert len(verified(hub).erased) == 10
 
 
 def test_erasures_and_what_was_erased_are_not_undone(hub: Engine) -> None:
