@@ -22,7 +22,13 @@ from cdm_pipelines.linkage.compare.comparers import Comparer, side_by_side
 from cdm_pipelines.linkage.encode.hashes import Hashes
 from cdm_pipelines.linkage.encode.records import encode
 from cdm_pipelines.linkage.model.scoring import PairScorer
-from cdm_pipelines.linkage.model.u_probabilities import UProbabilities, random_pairs, u_probabilities
+from cdm_pipelines.linkage.model.u_probabilities import (
+    UProbabilities,
+    equal_pairs,
+    key_counts,
+    random_pairs,
+    u_probabilities,
+)
 from cdm_pipelines.parallel import allowed as allowed_threads
 from cdm_pipelines.parallel import at_most, in_order
 
@@ -104,9 +110,11 @@ def test_u_probabilities_are_those_of_levels_counted_in_parts() -> None:
     found = u_probabilities(dict(comparer.by_name), records, allowed, wanted, seed)
     rows = PEOPLE.set_index("id", drop=False).loc[records.ids.to_pylist()]
     randomly = random_pairs(len(records), wanted, allowed, np.random.default_rng(seed))
+    parts = [Comparer(encode(PEOPLE.iloc[start::3], rules), rules) for start in range(3)]
     for number, (name, compared) in enumerate(comparer.by_name.items()):
         rng = np.random.default_rng([seed, number])
-        equal, drawn = Blocks("", compared.key().codes).sample(50_000, rng)
+        _, drawn = Blocks("", compared.key().codes).sample(50_000, rng)
+        equal = equal_pairs(added([key_counts(part.by_name[name]) for part in parts])[1])
         inside, _, _ = counted_in_parts(rules, name, rows, drawn)
         _, outside, made = counted_in_parts(rules, name, rows, randomly)
         u = UProbabilities.from_counts(
