@@ -82,7 +82,7 @@ def by_code(codes: Codes) -> Places:
     return np.asarray(counted.indices)
 
 
-def _agree(left: Codes, right: Codes) -> Flags:
+def agree(left: Codes, right: Codes) -> Flags:
     """Whether any key of the one record is a key of the other: shapes (width, pairs), -1 for none."""
     found = np.zeros(left.shape[1], dtype=bool)
     for one in left:
@@ -144,7 +144,7 @@ class Blocks(_Partnered):
 
     def makes(self, left: Positions, right: Positions) -> Flags:
         """Whether both records are in one block."""
-        return _agree(self.ids[left].T, self.ids[right].T)
+        return agree(self.ids[left].T, self.ids[right].T)
 
     def chunks(self, pairs: int) -> Iterator[tuple[Positions, Positions]]:
         """All pairs within blocks; records that share several keys are paired under the lowest of them."""
@@ -308,7 +308,7 @@ class MadeBy:
             here = slice(start, start + _AT_ONCE)
             a, b = self._keys[left[here]].T.copy(), self._keys[right[here]].T.copy()
             for number, slots in self._blocks:
-                rules[here] |= _agree(a[slots], b[slots]).astype(np.uint32) << np.uint32(number)
+                rules[here] |= agree(a[slots], b[slots]).astype(np.uint32) << np.uint32(number)
         for number, maker in self._others:
             rules |= maker.makes(left, right).astype(np.uint32) << np.uint32(number)
         return rules

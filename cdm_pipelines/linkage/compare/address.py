@@ -87,8 +87,11 @@ class Address:
 
     def key(self) -> Key:
         """Equality of postcode (else street) and house number."""
-        hashes = together([of_records(column.hashes, column.codes) for column in self._whole])
-        return Key(combined(self._whole), hashes)
+        whole = self._whole
+        return Key(
+            combined(whole),
+            lambda: together([of_records(column.hashes, column.codes) for column in whole]),
+        )
 
 
 Near = Callable[[Column, Codes, Codes], npt.NDArray[np.bool_]]

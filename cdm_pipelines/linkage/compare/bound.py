@@ -5,6 +5,7 @@ of persons (compare_name), addresses (compare_address), the similarity of two st
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, Self
 
@@ -12,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdm_pipelines.linkage.blocking.pairs import agree
 from cdm_pipelines.linkage.compare.levels import MISSING, Levels, one_edit, similarity_levels, unequal
 from cdm_pipelines.linkage.encode.columns import Codes, Column
 from cdm_pipelines.linkage.encode.hashes import Hashes, hashed, of_records
@@ -24,28 +26,30 @@ from cdm_pipelines.linkage.policy import spec
 class Key:
     """Values whose equality the high levels of a comparison go with.
 
+    Within one table codes tell equality; between tables, hashes do, to the same effect. Hashes are made when asked for:
+    who holds all records does not need them.
+
     Attributes:
         codes: Shape (records, width), -1 for null: numbers of this table's values.
-        hashes: Shape (records, width), 0 for null: the same values as hashes. Two records have the same value if their
-            hashes are equal, whatever tables they stand in.
+        hash_values: Makes ``hashes``.
     """
 
     codes: Codes
-    hashes: Hashes
+    hash_values: Callable[[], Hashes]
 
     @classmethod
     def of(cls, column: Column) -> Self:
         """The values of a column."""
-        return cls(column.codes, of_records(column.hashes, column.codes))
+        return cls(column.codes, lambda: of_records(column.hashes, column.codes))
+
+    @property
+    def hashes(self) -> Hashes:
+        """The same values as hashes that are equal in every table; shape (records, width), 0 for null."""
+        return self.hash_values()
 
     def equal(self, left: Positions, right: Positions) -> Flags:
         """Whether any value of the one record is a value of the other."""
-        found = np.zeros(len(left), dtype=bool)
-        one, other = self.hashes[left].T, self.hashes[right].T
-        for a in one:
-            for b in other:
-                found |= (a == b) & (a > 0)
-        return found
+        return agree(self.codes[left].T, self.codes[right].T)
 
 
 class Compared(Protocol):
@@ -209,7 +213,7 @@ class Phone:
     def key(self) -> Key:
         """Equality of any number's last digits."""
         codes = self._column.codes
-        return Key(np.append(self._end, np.int32(-1))[codes], of_records(hashed(self._ends), codes))
+        return Key(np.append(self._end, np.int32(-1))[codes], lambda: of_records(hashed(self._ends), codes))
 
 
 class Email:

@@ -87,6 +87,8 @@ class Records:
 
     def together(self, names: tuple[str, ...]) -> Column:
         """Several columns in one dictionary, so that their codes can be compared with each other."""
+        if len(names) == 1:
+            return self.columns[names[0]]
         if names not in self._made:
             self._made[names] = union([self.columns[name] for name in names])
         return self._made[names]

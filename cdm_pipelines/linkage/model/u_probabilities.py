@@ -5,8 +5,9 @@ taking the matches among them out (em).
 
 Random pairs alone cannot show that two records in a million share an address. Each comparison therefore names a key
 whose equality its high levels go with: pairs with equal keys are counted exactly and sampled apart (two strata).
-Equality is that of the values' hashes, so that who holds a part of the records can tell it, and counts from parts add
-up: ``UProbabilities.from_counts`` is all that is computed from them.
+Keys have hashes that are equal in every table, so that who holds a part of the records can count them
+(``key_counts``), levels can be counted batch by batch, and counts add up: ``UProbabilities.from_counts`` is all that is
+computed from them.
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from cdm_pipelines.linkage.blocking.pairs import Allowed, Blocks
 from cdm_pipelines.linkage.compare.bound import Compared
 from cdm_pipelines.linkage.compare.levels import Levels
+from cdm_pipelines.linkage.encode.hashes import Hashes
 from cdm_pipelines.linkage.encode.positions import Positions
 from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.parallel import in_order
@@ -94,6 +96,19 @@ def estimate(
         comparable=float((levels >= 0).mean()) if len(levels) else 0.0,
         total=allowed.total,
     )
+
+
+def key_counts(compared: Compared) -> tuple[Hashes, npt.NDArray[np.int64]]:
+    """Hashes of the values of a comparison's key among some records, and in how many records each occurs."""
+    hashes = np.sort(compared.key().hashes, axis=1)
+    hashes[:, 1:][hashes[:, 1:] == hashes[:, :-1]] = 0  # a record that has a value twice has it
+    found, counts = np.unique(hashes[hashes > 0], return_counts=True)
+    return found, counts.astype(np.int64)
+
+
+def equal_pairs(counts: npt.NDArray[np.int64]) -> int:
+    """Number of pairs with equal keys, from the number of records of each key; one that shares two counts twice."""
+    return int((counts * (counts - 1) // 2).sum())
 
 
 def _counts(levels: Levels, size: int) -> npt.NDArray[np.float64]:
