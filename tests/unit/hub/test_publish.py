@@ -190,7 +190,8 @@ def stop(connection, publication, changes):
     time.sleep(600)
 
 publish.publications.finish = stop
-publish.promote(create_engine(sys.argv[1]))
+with create_engine(sys.argv[1]).begin() as connection:
+    publish.promote(connection)
 """
 
 
