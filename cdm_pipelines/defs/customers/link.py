@@ -81,17 +81,19 @@ def link(
         doubtful_clusters,
         pattern_drift,
     )
+    from cdm_pipelines.steps.linking.model_versions import copies_in_hub  # noqa: PLC0415
     from cdm_pipelines.steps.linking.parties import link_parties  # noqa: PLC0415 - heavy rooms load in a run
     from cdm_pipelines.steps.stewardship.decisions import constraints  # noqa: PLC0415 - heavy rooms load in a run
 
     with told_to_people():
         limits = Thresholds.load(platform.settings.policies / "checks.yaml")
         with platform.hub() as engine:
-            decided = constraints(engine)
+            decided, copies = constraints(engine), copies_in_hub(engine)
         linked = link_parties(
             platform.lake,
             platform.settings,
             decided=decided,
+            copies=copies,
             refit=config.refit,
             rebuild=config.rebuild,
             progress=lambda text: context.log.info("%s", text),

@@ -28,6 +28,7 @@ from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.customers import affected as touched
 from cdm_pipelines.steps.customers.event_reasons import causes, explained
 from cdm_pipelines.steps.linking.linked_with import linked_with
+from cdm_pipelines.steps.linking.model_versions import keep_copies
 from cdm_pipelines.steps.stewardship.decisions import corrections
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.keys import RECORD_KEY, positions, record_keys
@@ -94,6 +95,8 @@ def stage_customers(
         staged = StagedCustomers(done.records, figures.customers, done.worked, identity, done.churn, verdicts)
         if staged.stopped:
             transaction.rollback()
+        else:
+            keep_copies(connection, lake)
     return staged
 
 

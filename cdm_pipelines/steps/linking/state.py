@@ -7,15 +7,19 @@ and is written last, so that a process which is stopped leaves the former state 
 """
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pyarrow as pa
 
+from cdm_pipelines.linkage.encode.keys import BlockingPlan
 from cdm_pipelines.linkage.incremental.state import BASE_TABLES, TABLES, LinkState
 from cdm_pipelines.store import layout
+from cdm_pipelines.store.damage import DamagedError
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.layered import Mark
 
+_MODEL = "model"
 _FORMAT = 1
 _LAYOUT = 3  # counted up whenever a table has other columns
 
@@ -46,16 +50,19 @@ class KeptState:
 
 
 def read_state(lake: Lake, kind: str) -> KeptState | None:
-    """The current state; None where there is none, or one that an earlier release wrote in another form."""
-    path = layout.link_state_path(kind)
-    if not lake.exists(path):
+    """The current state; None where there is none, or one that an earlier release wrote in another form.
+
+    Raises:
+        DamagedError: A file of it is damaged or gone.
+    """
+    path, folder = layout.link_state_path(kind), layout.link_state_folder(kind)
+    if not lake.exists(path) and not lake.folders(folder):
         return None
-    found = json.loads(lake.read_text(path))
+    found = json.loads(lake.read_json(path))
     if found["format"] != _FORMAT:
         return None  # of another release: everything is linked once
     if found.get("layout") != _LAYOUT:
         return None
-    folder = layout.link_state_folder(kind)
 
     def read(name: str, table: str) -> pa.Table:
         return lake.read_arrow(f"{folder}/{name}/{table}.arrow")
@@ -85,9 +92,27 @@ def write_state(lake: Lake, kind: str, kept: KeptState) -> None:
         "outcome": kept.outcome,
         "layout": _LAYOUT,
     }
-    lake.write_text(layout.link_state_path(kind), json.dumps(notes, indent=1))
+    lake.write_json(layout.link_state_path(kind), json.dumps(notes, indent=1))
     for older in set(lake.folders(folder)) - current:
         lake.delete_folder(f"{folder}/{older}")
+
+
+def keep_plan(lake: Lake, kind: str, model: str, plan: BlockingPlan) -> None:
+    """Keep what was decided about blocks under a model apart from the state, so that it outlives a damaged one."""
+    path, table = layout.plan_path(kind), plan.to_table()
+    with suppress(DamagedError):
+        if lake.arrow_notes(path) == {_MODEL: model} and lake.read_arrow(path).equals(table):
+            return
+    lake.write_arrow(path, [table], table.schema, {_MODEL: model})
+
+
+def kept_plan(lake: Lake, kind: str, model: str) -> BlockingPlan | None:
+    """What was decided about blocks under a model; None where that is not known."""
+    path = layout.plan_path(kind)
+    with suppress(DamagedError):
+        if lake.arrow_notes(path) == {_MODEL: model}:
+            return BlockingPlan.from_table(lake.read_arrow(path))
+    return None
 
 
 def _base(number: int) -> str:

@@ -32,12 +32,12 @@ from cdm_pipelines.hub.load import read_table
 from cdm_pipelines.identity import CROSSWALK_SCHEMA
 from cdm_pipelines.identity.constraints import Constraints, constraints_of
 from cdm_pipelines.identity.effective import effective
-from cdm_pipelines.linkage import LinkageModel
 from cdm_pipelines.linkage.cluster.health import Reason
 from cdm_pipelines.quality.shapes import shape
+from cdm_pipelines.steps.linking import model_versions
 from cdm_pipelines.steps.linking.health import read_health
 from cdm_pipelines.steps.stewardship.decisions import read_log
-from cdm_pipelines.store import layout, tables
+from cdm_pipelines.store import tables
 from cdm_pipelines.store.keys import composite_keys, positions
 from cdm_pipelines.store.lake import Lake
 
@@ -246,8 +246,8 @@ def _match(situation: _Situation) -> Floats:
     """The probability from which a pair is a match, by customer: each kind has a model of its own."""
     thresholds = np.ones(situation.facts.num_rows)
     for kind in PartyKind:
-        if situation.lake.exists(path := layout.model_path(kind)):
-            model = LinkageModel.from_json(situation.lake.read_text(path))
+        model = model_versions.current(situation.lake, kind)
+        if model is not None:
             thresholds[pc.equal(situation.facts["party_kind"], str(kind)).to_numpy()] = model.match
     return thresholds
 

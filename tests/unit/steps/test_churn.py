@@ -54,7 +54,7 @@ class Company:
         pairs = [("crm/contact", left, "crm/contact", right, weight) for left, right, weight in links]
         matches = pa.Table.from_pylist([dict(zip((*_SIDES, "weight"), pair, strict=True)) for pair in pairs])
         tables.matches(self.lake).put([matches], matches.schema, "made")
-        write_linked_with(self.lake, model, more.get("decided", NOTHING_DECIDED))
+        write_linked_with(self.lake, {"person": model}, more.get("decided", NOTHING_DECIDED))
 
     def stage(self, **limits: Any) -> StagedCustomers:
         """Stage under other limits."""
