@@ -3,6 +3,8 @@
 Belongs here: the list of commands. Does not belong here: the commands themselves (commands).
 """
 
+import os
+
 import typer
 
 from cdm_pipelines.commands import (
@@ -49,7 +51,8 @@ app.command(
 
 
 def main() -> None:
-    """Entry point of the ``cdm`` script."""
+    """Entry point of the ``cdm`` script; what it and its children write is for the owner alone."""
+    os.umask(0o077)
     app()
 
 
