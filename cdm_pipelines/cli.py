@@ -3,6 +3,7 @@
 Belongs here: the list of commands. Does not belong here: the commands themselves (commands).
 """
 
+import os
 import sys
 
 import typer
@@ -56,7 +57,8 @@ app.command(
 
 
 def main() -> None:
-    """Entry point of the ``cdm`` script."""
+    """Entry point of the ``cdm`` script; what it and its children write is for the owner alone."""
+    os.umask(0o077)
     try:
         with told_to_people():
             app()

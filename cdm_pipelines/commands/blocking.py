@@ -11,6 +11,7 @@ from cdm_pipelines.commands.waiting import countdown
 from cdm_pipelines.linkage import LinkagePolicy
 from cdm_pipelines.linkage.evaluate.blocking import bars, rows, svg
 from cdm_pipelines.steps.linking.files import explain_files
+from cdm_pipelines.store.files import write_whole
 
 COUNTING: Mapping[str, tuple[str, float]] = {"count": ("counting pairs", 1.0)}
 
@@ -25,5 +26,5 @@ def explain(files: list[Path], policy: LinkagePolicy, truth: Path | None, pictur
     console.print("\nPairs per rule: █ new, ░ made by an earlier rule as well")
     console.print("\n".join(bars(report)), markup=False, no_wrap=True, overflow="crop")
     if picture is not None:
-        picture.write_text(svg(report), encoding="utf-8")
+        write_whole(picture, svg(report).encode())
         console.print(f"Chart written to {picture}", markup=False)

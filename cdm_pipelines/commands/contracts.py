@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cdm_pipelines.commands.terminal import console, told_to_people, writable
+from cdm_pipelines.store.files import write_whole
 
 
 def suggest(
@@ -22,5 +23,5 @@ def suggest(
     if out == Path():
         console.print(text, markup=False, soft_wrap=True, end="")
     else:
-        writable(out).write_text(text, encoding="utf-8")
+        write_whole(writable(out), text.encode())
         console.print(f"Contract written to {out}: read every line that says it is unsure.", markup=False)

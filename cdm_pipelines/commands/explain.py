@@ -26,6 +26,7 @@ from cdm_pipelines.commands.terminal import (
     told_to_people,
     writable,
 )
+from cdm_pipelines.store.files import write_whole
 
 if TYPE_CHECKING:
     from cdm_pipelines.linkage import LinkageModel
@@ -154,7 +155,7 @@ def _draw(target: Path | None, charts: "Sequence[Picture]") -> None:
     from cdm_pipelines.linkage.explain import pictures  # noqa: PLC0415
 
     if target:
-        target.write_text(pictures.svg(*charts), encoding="utf-8")
+        write_whole(target, pictures.svg(*charts).encode())
         console.print(f"Picture written to {target}", markup=False)
 
 

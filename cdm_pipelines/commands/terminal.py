@@ -17,6 +17,7 @@ from rich.table import Table
 
 from cdm_pipelines.faults import describe
 from cdm_pipelines.settings import Settings, SettingsError, load_settings
+from cdm_pipelines.store.files import make_folder
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -79,7 +80,7 @@ def is_day(text: str) -> bool:
 def writable(path: Path) -> Path:
     """A file to write, in a folder that is there: made when it was not."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
     except OSError as error:
         fail(f"{path.parent} cannot be used as a folder: {error.strerror}.", USAGE)
     if path.is_dir():

@@ -56,10 +56,14 @@ class Programs:
 
 @dataclass(frozen=True)
 class Launcher:
-    """A way to run PostgreSQL's programs: words put before the command, and the owner that its files need."""
+    """A way to run PostgreSQL's programs: words put before the command, and the owner that its files need.
+
+    ``passes_through`` says that this owner has to get through the folder around those files.
+    """
 
     prefix: tuple[str, ...]
     owner: int
+    passes_through: bool = False
 
     def command(self, program: Path, *arguments: str) -> list[str]:
         """The whole command line."""
@@ -121,6 +125,8 @@ def find_launcher(programs: Programs, folder: Path) -> Launcher:
         return Launcher((), os.geteuid())
     failures = []
     for launcher in _for_root():
+        if launcher.passes_through:
+            folder.parent.chmod(folder.parent.stat().st_mode | 0o011)
         reason = _obstacle(launcher, programs, folder)
         if reason is None:
             return launcher
@@ -141,7 +147,7 @@ def _for_root() -> Iterator[Launcher]:
     as_nobody = ("setpriv", f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups")
     reach = ("--inh-caps=-all,+dac_override", "--ambient-caps=-all,+dac_override")
     yield Launcher((*as_nobody, *reach, "--"), nobody)
-    yield Launcher((*as_nobody, "--inh-caps=-all", "--"), nobody)
+    yield Launcher((*as_nobody, "--inh-caps=-all", "--"), nobody, passes_through=True)
 
 
 def _obstacle(launcher: Launcher, programs: Programs, folder: Path) -> str | None:

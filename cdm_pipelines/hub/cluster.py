@@ -25,6 +25,7 @@ import psycopg
 
 from cdm_pipelines.hub.binaries import Launcher, Programs, find_launcher, find_programs
 from cdm_pipelines.hub.errors import HubError
+from cdm_pipelines.store.files import write_whole
 
 DATABASE = "cdm"
 _USER = "cdm"
@@ -162,9 +163,9 @@ class Cluster:
         name = str(socket_folder).replace('"', '""')
         options = {**self._options, "unix_socket_directories": f'"{name}"', "unix_socket_permissions": "0700"}
         lines = [f"{key} = '{value.replace(chr(39), chr(39) * 2)}'\n" for key, value in options.items()]
-        (self.data / "cdm.conf").write_text(
-            "# Written by cdm_pipelines at every start.\n" + "".join(lines), encoding="utf-8"
-        )
+        content = "# Written by cdm_pipelines at every start.\n" + "".join(lines)
+        write_whole(self.data / "cdm.conf", content.encode())
+        os.chown(self.data / "cdm.conf", self.data.stat().st_uid, -1)
 
     def _launch(self, programs: Programs, launcher: Launcher) -> int:
         """Start the server, in a session of its own so that Ctrl-C is not for it; returns its process number.
@@ -173,7 +174,7 @@ class Cluster:
         """
         if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.old"))
-        script = 'log=$1; shift; "$@" </dev/null >>"$log" 2>&1 & echo $!'
+        script = 'umask 077; log=$1; shift; "$@" </dev/null >>"$log" 2>&1 & echo $!'
         command = launcher.command(programs.path("postgres"), "-D", str(self.data))
         answer = subprocess.run(  # noqa: S603 - our own arguments
             ["/bin/sh", "-c", script, "sh", str(self.log), *command],

@@ -4,13 +4,12 @@ Belongs here: the variables and the folder by which a Dagster process finds its 
 ours. Does not belong here: starting such a process; Dagster is not imported.
 """
 
-import os
-import tempfile
 from pathlib import Path
 
 from cdm_pipelines import settings as settings_module
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.store.files import make_private, write_whole
 
 
 def dagster_environment(settings: Settings) -> dict[str, str]:
@@ -23,8 +22,9 @@ def dagster_environment(settings: Settings) -> dict[str, str]:
         HubError: there is no ``dagster.yaml``.
     """
     home = settings.home / "dagster"
-    home.mkdir(parents=True, exist_ok=True)
-    _replace(home / "dagster.yaml", instance_file().read_bytes())
+    make_private(settings.home)
+    make_private(home)
+    write_whole(home / "dagster.yaml", instance_file().read_bytes())
     return {
         **settings.environment(),
         "DAGSTER_HOME": str(home),
@@ -38,13 +38,3 @@ def instance_file() -> Path:
         if (folder / "dagster.yaml").is_file():
             return folder / "dagster.yaml"
     raise HubError(f"dagster.yaml is missing in {package.parent}; restore it from the repository.")
-
-
-def _replace(file: Path, content: bytes) -> None:
-    """Write ``file`` so that a process that reads it sees all of it."""
-    if file.is_file() and file.read_bytes() == content:
-        return
-    descriptor, temporary = tempfile.mkstemp(dir=file.parent)
-    with os.fdopen(descriptor, "wb") as target:
-        target.write(content)
-    Path(temporary).replace(file)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from cdm_pipelines.hub.cluster import Cluster, Postmaster
 from cdm_pipelines.hub.errors import HubError
+from cdm_pipelines.store.files import make_folder
 
 _PATIENCE = 600.0  # seconds; longer than a start or a stop may take
 
@@ -93,7 +94,7 @@ class EmbeddedServer:
                 self._leave(lock)
 
     def _enter(self) -> int:
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(self.folder)
         with self._control():
             lock = os.open(self.folder / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
             try:

@@ -6,7 +6,8 @@ reader last looked. Does not belong here: what the rows mean.
 Each change has a version, counted up by one, and a digest of all that led to it. A reader remembers both as a ``Mark``
 and later asks for the rows that changed since; where that is not known (the table was written anew, or is another one)
 it has to read everything. The changes lie beside the base in ``<name>.changes.arrow`` and name the base that they
-belong to, so that a base written anew makes whatever lies beside it void, whenever a process is stopped.
+belong to, so that a base written anew makes whatever lies beside it void, whenever a process is stopped. A base always
+has such a file beside it, without rows where nothing has changed: so a lost one is noticed.
 
 Both are files of Arrow's own format: on this machine a reader maps them into memory, so that a few rows or columns of
 many cost what those few take.
@@ -21,11 +22,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.store.arrow import differ, digest
+from cdm_pipelines.store.damage import DamagedError, Fault
 from cdm_pipelines.store.keys import composite_keys, having
 from cdm_pipelines.store.lake import Lake
 
 _VERSION, _GONE, _ROW = "_version", "_gone", "_row"
 _DIGEST, _BASE, _CHAIN = "digest", "base", "chain"
+_BESIDE = "beside"  # on a base that has a file of changes; those of earlier releases have one where something changed
 _MOST = 0.2  # of the rows; with more changes than that the base is written anew
 
 
@@ -88,6 +91,19 @@ class Layered:
         """The newest version."""
         return self._chain()[-1]
 
+    def fault(self) -> DamagedError | None:
+        """What is wrong with its files, all of which are looked through; None when nothing is, or they never were."""
+        try:
+            if self._lake.exists(self._path):
+                self._lake.verify(self._path)
+                if len(self._chain()) > 1:
+                    self._lake.verify(self._beside)
+            elif self._lake.exists(self._beside):
+                self._lake.verify(self._path)  # changes of nothing: their base is gone
+        except DamagedError as damaged:
+            return damaged
+        return None
+
     def write(self, tables: pa.Table | Iterable[pa.Table], schema: pa.Schema, fingerprint: str) -> int:
         """Write the table anew; returns the number of rows.
 
@@ -96,15 +112,26 @@ class Layered:
             schema: Of the pieces.
             fingerprint: Of all that it was made from.
         """
-        version = 1
-        if self.exists:
-            version = self.mark.version + 1
-        else:  # what was left of a former table could be of a base just like this one
-            self._lake.delete(self._beside)
         pieces = [tables] if isinstance(tables, pa.Table) else tables
-        rows = self._lake.write_arrow(self._path, pieces, schema, _notes(Mark(version, fingerprint)))
-        self._lake.delete(self._beside)
+        if not self.exists:
+            # What was left of a former table could be of a base just like this one.
+            mark = Mark(1, fingerprint)
+            self._unchanged(mark, schema)
+            return self._write_base(pieces, schema, mark)
+        mark = Mark(self.mark.version + 1, fingerprint)
+        rows = self._write_base(pieces, schema, mark)
+        self._unchanged(mark, schema)
         return rows
+
+    def write_lost(self, tables: Iterable[pa.Table], schema: pa.Schema, fingerprint: str) -> int:
+        """Write a table anew of which files are damaged or gone; returns the number of rows.
+
+        No version of the lost table is known any more. The mark is made from the rows as well, so that it can only be
+        one that a reader remembers where the rows are the same.
+        """
+        rows = pa.concat_tables([schema.empty_table(), *tables])
+        self._lake.delete(self._path)
+        return self.write(rows, schema, digest(fingerprint, rows))
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
         """The table as it is now, or some of its columns; rows that have changed come last."""
@@ -132,11 +159,13 @@ class Layered:
         return self._lake.arrow_schema(self._path)
 
     def put(self, tables: Iterable[pa.Table], schema: pa.Schema, fingerprint: str) -> int:
-        """Make the table equal to the given rows; where few differ only those are written.
+        """Make the table equal to the given rows; where few differ only those are written, all where it is damaged.
 
         Returns:
             The number of rows that are new, have other values or are gone.
         """
+        if self.fault() is not None:
+            return self.write_lost(tables, schema, fingerprint)
         if not self.exists or self.schema != schema or self.mark == _UNKNOWN:
             return self.write(tables, schema, fingerprint)
         now, before = pa.concat_tables([schema.empty_table(), *tables]), self.read()
@@ -196,10 +225,31 @@ class Layered:
         there = new.filter(pc.invert(new[_GONE])).select(schema.names)
         return Changes(there, new.filter(new[_GONE]).select(self._keys))
 
+    def compact_now(self) -> None:
+        """Take what rows were before, and rows that are gone, out of the files: no byte of them is left there.
+
+        The newest version stays the newest, and who has read up to it goes on from it; who has not reads everything.
+        """
+        chain = self._chain()
+        if len(chain) > 1:
+            self._compact(chain[-1])
+            self._unchanged(chain[-1], self.schema)
+
     def _compact(self, mark: Mark) -> None:
         """Write the base anew, as the table is now."""
         whole = self.read().sort_by([(key, "ascending") for key in self._keys])
-        self._lake.write_arrow(self._path, [whole], whole.schema, _notes(mark))
+        self._write_base([whole], whole.schema, mark)
+
+    def _write_base(self, pieces: Iterable[pa.Table], schema: pa.Schema, mark: Mark) -> int:
+        notes = {_VERSION: str(mark.version), _DIGEST: mark.digest, _BESIDE: "yes"}
+        return self._lake.write_arrow(self._path, pieces, schema, notes)
+
+    def _unchanged(self, base: Mark, schema: pa.Schema) -> None:
+        """Have a file of no changes beside a base."""
+        schema = schema.remove_metadata()
+        for name, kind in ((_GONE, pa.bool_()), (_VERSION, pa.int64()), (_ROW, pa.int64())):
+            schema = schema.append(pa.field(name, kind))
+        self._lake.write_arrow(self._beside, [], schema, {_BASE: str(base), _CHAIN: ""})
 
     def _changes(self) -> pa.Table | None:
         """The changes of this base, with version and whether the row is gone; None where there are none."""
@@ -223,9 +273,11 @@ class Layered:
         notes = self._lake.arrow_notes(self._path)
         base = Mark(int(notes[_VERSION]), notes[_DIGEST]) if _VERSION in notes else _UNKNOWN
         if not self._lake.exists(self._beside):
+            if _BESIDE in notes:
+                raise self._lake.damaged(self._beside, Fault.MISSING)
             return [base]
         notes = self._lake.arrow_notes(self._beside)
-        later = notes[_CHAIN].split(" ") if notes[_BASE] == str(base) else []
+        later = notes[_CHAIN].split() if notes[_BASE] == str(base) else []
         return [base, *map(Mark.parse, later)]
 
 
@@ -234,10 +286,6 @@ def _standing(base: pa.Table, changes: pa.Table) -> pa.Array:
     standing = np.ones(base.num_rows, dtype=bool)
     standing[changes[_ROW].drop_null().to_numpy()] = False
     return pa.array(standing)
-
-
-def _notes(mark: Mark) -> dict[str, str]:
-    return {_VERSION: str(mark.version), _DIGEST: mark.digest}
 
 
 def _only_keys(keys: pa.Table, schema: pa.Schema) -> pa.Table:

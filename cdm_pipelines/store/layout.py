@@ -20,6 +20,8 @@ FINGERPRINT = "fingerprint"
 """Note on a table: changes when anything that it was made from changes."""
 CONTENT = "content"
 """Note on a table: changes when its rows change, though they were made from the same."""
+CORRECTED = "corrected"
+"""Note on a table: rows that a person corrected went into it."""
 FILES = "files"
 """Note on a raw table: path and size of each file that it was made from, a line each."""
 
@@ -81,6 +83,11 @@ def made_path(entity: Entity) -> str:
 def model_path(kind: str) -> str:
     """Fitted linkage model for persons or organisations."""
     return f"{MODELS}/{kind}.json"
+
+
+def plan_path(kind: str) -> str:
+    """What was decided about blocks when the model was first used, kept apart from the state that has it too."""
+    return f"link/model/{kind}.plan.arrow"
 
 
 def linked_path() -> str:

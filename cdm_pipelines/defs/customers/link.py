@@ -69,6 +69,7 @@ class LinkConfig(RebuildConfig):
 def link(context: dg.AssetExecutionContext, config: LinkConfig, platform: Platform) -> Results:
     """Link all current party records, within what stewards decided."""
     from cdm_pipelines.hub.migrate import migrate  # noqa: PLC0415 - heavy rooms load in a run
+    from cdm_pipelines.hub.models import published_models  # noqa: PLC0415 - the same
     from cdm_pipelines.steps.linking.figures import link_outcomes  # noqa: PLC0415 - the same
     from cdm_pipelines.steps.linking.parties import link_parties  # noqa: PLC0415 - the same
     from cdm_pipelines.steps.stewardship.decisions import constraints  # noqa: PLC0415 - the same
@@ -78,11 +79,12 @@ def link(context: dg.AssetExecutionContext, config: LinkConfig, platform: Platfo
         with platform.hub() as engine:
             migrate(engine)
             with engine.connect() as connection:
-                decided = constraints(connection)
+                decided, copies = constraints(connection), published_models(connection)
         linked = link_parties(
             platform.lake,
             platform.settings,
             decided=decided,
+            copies=copies,
             refit=config.refit,
             rebuild=config.rebuild,
             progress=lambda text: context.log.info("%s", text),

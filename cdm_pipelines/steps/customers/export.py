@@ -6,6 +6,7 @@ Belongs here: file formats. Does not belong here: what is published (hub.publish
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import Connection
 
 from cdm_pipelines.hub import queries
+from cdm_pipelines.store.files import whole
 
 FORMULA = r"^[=+\-@\t\r]"
 """What a spreadsheet takes for the beginning of a formula."""
@@ -22,21 +24,21 @@ FORMULA = r"^[=+\-@\t\r]"
 def export_table(connection: Connection, out: Path, file_format: str, table: str = "customer") -> int:
     """Write all rows of a published table to ``out`` as csv, parquet or jsonl; returns the number of rows.
 
-    The file appears whole or not at all. In CSV, text that a spreadsheet would take for a formula gets a leading
-    apostrophe; E.164 phone numbers are left as they are, since digits after a plus sign compute nothing.
+    The file appears whole or not at all, readable by its owner alone. In CSV, text that a spreadsheet would take for a
+    formula gets a leading apostrophe; E.164 phone numbers are left as they are, since digits after a plus sign compute
+    nothing.
     """
     write = {"csv": _csv, "parquet": _parquet, "jsonl": _jsonl}[file_format]
-    temporary = out.with_name(f".{out.name}.part")
-    with closing(queries.export_table(connection, table)) as tables:
-        # an open COPY would hold up the end of the connection
-        rows = write(temporary, queries.table_schema(table), tables)
-    temporary.replace(out)
-    return rows
+    with (
+        closing(queries.export_table(connection, table)) as tables,  # an open COPY would hold up the end
+        whole(out) as sink,
+    ):
+        return write(sink, queries.table_schema(table), tables)
 
 
-def _csv(path: Path, schema: pa.Schema, tables: Iterator[pa.Table]) -> int:
+def _csv(sink: IO[bytes], schema: pa.Schema, tables: Iterator[pa.Table]) -> int:
     rows = 0
-    with pa_csv.CSVWriter(path, schema) as writer:
+    with pa_csv.CSVWriter(sink, schema) as writer:
         for table in tables:
             writer.write_table(neutralised(table))
             rows += table.num_rows
@@ -57,23 +59,20 @@ def neutralised(table: pa.Table) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=table.schema)
 
 
-def _parquet(path: Path, schema: pa.Schema, tables: Iterator[pa.Table]) -> int:
+def _parquet(sink: IO[bytes], schema: pa.Schema, tables: Iterator[pa.Table]) -> int:
     rows = 0
-    with pq.ParquetWriter(path, schema) as writer:
+    with pq.ParquetWriter(sink, schema) as writer:
         for table in tables:
             writer.write_table(table)
             rows += table.num_rows
     return rows
 
 
-def _jsonl(path: Path, schema: pa.Schema, tables: Iterator[pa.Table]) -> int:
+def _jsonl(sink: IO[bytes], schema: pa.Schema, tables: Iterator[pa.Table]) -> int:
     del schema
     rows = 0
-    with path.open("w", encoding="utf-8") as lines:
-        for table in tables:
-            text = table.to_pandas().to_json(
-                orient="records", lines=True, date_format="iso", force_ascii=False
-            )
-            lines.write(text)
-            rows += table.num_rows
+    for table in tables:
+        text = table.to_pandas().to_json(orient="records", lines=True, date_format="iso", force_ascii=False)
+        sink.write(text.encode())
+        rows += table.num_rows
     return rows

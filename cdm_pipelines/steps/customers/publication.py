@@ -30,6 +30,7 @@ from cdm_pipelines.steps.customers import affected as touched
 from cdm_pipelines.steps.customers import read_models
 from cdm_pipelines.steps.customers.event_reasons import causes, explained
 from cdm_pipelines.steps.linking.linked_with import linked_with
+from cdm_pipelines.steps.linking.model_versions import keep_copies
 from cdm_pipelines.steps.stewardship import queue
 from cdm_pipelines.steps.stewardship.decisions import constraints, corrections
 from cdm_pipelines.store import tables
@@ -100,6 +101,8 @@ def stage_customers(
         staged = StagedCustomers(done.records, figures.customers, done.worked, identity, done.churn, verdicts)
         if staged.stopped:
             savepoint.rollback()
+        else:
+            keep_copies(connection, lake)
     return staged
 
 

@@ -5,15 +5,18 @@ Belongs here: which entity a file is of, and its name in landing. Does not belon
 
 import csv
 import datetime as dt
+import shutil
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.catalogue import contract_named, contracts_of
 from cdm_pipelines.contracts.model import Format
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.store.files import whole
 
 
 class DeliveryError(ValueError):
@@ -42,10 +45,14 @@ def deliver(settings: Settings, file: Path, source: str, entity: str, date: str)
     path = folder_and_name.replace("*", f"-{file.stem}", 1).replace("*", "")
     filesystem, root = fsspec.core.url_to_fs(settings.landing_url)
     target = str(PurePosixPath(root) / path)
-    filesystem.makedirs(str(PurePosixPath(target).parent), exist_ok=True)
-    temporary = f"{target}.part"
-    filesystem.put_file(str(file), temporary)
-    filesystem.mv(temporary, target)
+    if isinstance(filesystem, LocalFileSystem):
+        with file.open("rb") as given, whole(Path(target)) as sink:
+            shutil.copyfileobj(given, sink)
+    else:
+        filesystem.makedirs(str(PurePosixPath(target).parent), exist_ok=True)
+        temporary = f"{target}.part"
+        filesystem.put_file(str(file), temporary)
+        filesystem.mv(temporary, target)
     return Placed(contract, path)
 
 

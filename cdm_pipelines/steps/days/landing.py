@@ -5,6 +5,7 @@ what to run (arrivals) or reading files (ingest).
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -14,6 +15,7 @@ from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.ingest import find_files, landing_dates
 from cdm_pipelines.steps.days.arrivals import Delivery
 from cdm_pipelines.store import layout
+from cdm_pipelines.store.damage import DamagedError
 from cdm_pipelines.store.lake import Lake
 
 
@@ -64,7 +66,7 @@ def ingested_digests(
         held: dict[str, int] = {}
         for contract in contracts:
             path = layout.raw_path(contract, date)
-            if lake.exists(path):
+            with suppress(DamagedError):  # as if it had not been ingested: so it is made anew
                 held.update(_files(lake, path))
         if held == {path: size for path, (size, _) in delivery.files.items()}:
             same[date] = delivery.digest

@@ -18,6 +18,7 @@ from cdm_pipelines.quality import export_quarantine, read_corrections
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.arrow import to_frame, to_table
+from cdm_pipelines.store.files import write_whole
 from cdm_pipelines.store.lake import Lake
 
 ORIGIN = ["_sha256", "_row"]
@@ -86,7 +87,7 @@ def export_rows(settings: Settings, name: str, date: str, out: Path) -> int:
     if not lake.exists(path) or not lake.count(path):
         raise QuarantineError(f"{name} has no quarantined rows of {date}. See `cdm quarantine list`.")
     rows = lake.read(path)
-    out.write_bytes(export_quarantine(rows))
+    write_whole(out, export_quarantine(rows))
     return rows.num_rows
 
 

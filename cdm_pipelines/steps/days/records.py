@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby
+from pathlib import PurePosixPath
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +21,7 @@ from cdm_pipelines.records import Partition, current_state, records_schema, reso
 from cdm_pipelines.records.advance import AnewError, advance, follow
 from cdm_pipelines.records.whose import PARTY_KEY, parties_concerned, party_columns, rows_concerned
 from cdm_pipelines.store import tables
+from cdm_pipelines.store.damage import DamagedError, Fault, made_anew
 from cdm_pipelines.store.keys import RECORD_KEY, having
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.layered import Layered, Mark
@@ -28,9 +30,11 @@ from cdm_pipelines.store.layout import (
     FINGERPRINT,
     made_path,
     quarantine_path,
+    raw_path,
     records_path,
     standard_days,
     standard_path,
+    valid_path,
 )
 
 _PARTIES = records_path(Entity.PARTY)
@@ -54,13 +58,17 @@ def build_records(
     """Bring the current state of each canonical entity up to the days that there are.
 
     Days that are later than all that the state was made from are added to it; anything else makes it anew from all
-    days. The outcome is the same, and later steps are told which records changed.
+    days. The outcome is the same, and later steps are told which records changed. So it is with a state of which a file
+    is damaged or gone.
 
     Args:
         lake: The lake.
         contracts: Of the sources that deliver the entities.
         entities: The canonical entities.
-        rebuild: Whether to make the state anew whatever has come.
+        rebuild: Whether to make the state anew whatever has come, or has gone.
+
+    Raises:
+        DamagedError: A standardised day is damaged or gone.
     """
     rows = active = days = changed = 0
     by_source: Counter[str] = Counter()
@@ -73,12 +81,19 @@ def build_records(
         if _whose(entity) is not None:  # whose a row is depends on the parties
             made_from |= _parties_mark(lake)
         table = tables.records(lake, entity)
-        before = None if rebuild else _made_from(lake, entity, table)
-        if before != made_from:
-            changed += _bring_up(lake, entity, partitions, made_from, before)
+        fault = _fault(lake, entity, table)
+        if fault is not None:
+            made_anew(f"The current state of {entity} is", fault)
+        before = _made_from(lake, entity, table) if fault is None else None
+        if not rebuild:
+            _none_gone(lake, contracts, entity, before or {}, made_from)
+        if rebuild or before != made_from:
+            changed += _bring_up(
+                lake, entity, partitions, made_from, None if rebuild else before, lost=fault is not None
+            )
             made = {"mark": str(table.mark), "partitions": made_from, **_counts(table)}
-            lake.write_text(made_path(entity), json.dumps(made, indent=1))
-        counts = json.loads(lake.read_text(made_path(entity)))
+            lake.write_json(made_path(entity), json.dumps(made, indent=1))
+        counts = json.loads(lake.read_json(made_path(entity)))
         rows += sum(counts["by_source"].values())
         active += counts["active"]
         by_source.update(counts["by_source"])
@@ -93,13 +108,49 @@ def _counts(table: Layered) -> dict[str, object]:
     return {"by_source": dict(sorted(found.items())), "active": pc.sum(state["active"]).as_py() or 0}
 
 
+def _fault(lake: Lake, entity: Entity, table: Layered) -> DamagedError | None:
+    """What is wrong with the files of a state; None where it is whole, or was never made."""
+    fault = table.fault()
+    if fault is None and not table.exists and lake.exists(made_path(entity)):
+        return lake.damaged(records_path(entity), Fault.MISSING)
+    return fault
+
+
+def _none_gone(
+    lake: Lake,
+    contracts: Sequence[SourceContract],
+    entity: Entity,
+    before: Mapping[str, str],
+    made_from: Mapping[str, str],
+) -> None:
+    """See that no day that a state was made from was lost: one that is gone from all layers was taken away.
+
+    Raises:
+        DamagedError: One is gone, and what it was made from is there.
+    """
+    for path in sorted(before.keys() - made_from.keys() - {_PARTIES}):
+        date = PurePosixPath(path).parent.name
+        for contract in contracts:
+            if path == standard_path(contract, date, entity) and _is_there(lake, contract, date):
+                raise lake.damaged(path, Fault.MISSING)
+
+
+def _is_there(lake: Lake, contract: SourceContract, date: str) -> bool:
+    """Whether a day that was ingested is still in the lake, whatever else is of it."""
+    return lake.exists(raw_path(contract, date)) or lake.exists(valid_path(contract, date))
+
+
 def _made_from(lake: Lake, entity: Entity, table: Layered) -> dict[str, str] | None:
     """Fingerprints of the days that a state was made from, by path; None where there is no whole state."""
     if not table.exists or not lake.exists(made_path(entity)):
         return None
     if table.schema != _schema(entity):
         return None
-    made = json.loads(lake.read_text(made_path(entity)))
+    try:
+        made = json.loads(lake.read_json(made_path(entity)))
+    except DamagedError as damaged:
+        made_anew(f"The current state of {entity} is", damaged)
+        return None
     found: dict[str, str] = made["partitions"]
     return found if made["mark"] == str(table.mark) and "by_source" in made else None
 
@@ -110,8 +161,10 @@ def _bring_up(
     partitions: list[Partition],
     made_from: Mapping[str, str],
     before: Mapping[str, str] | None,
+    *,
+    lost: bool,
 ) -> int:
-    """Make the state that of the given days; returns the number of records that changed."""
+    """Make the state that of the given days; returns the number of records that changed, all of a lost one."""
     table = tables.records(lake, entity)
     schema, whose = _schema(entity), _whose(entity)
     if before is not None:
@@ -125,7 +178,8 @@ def _bring_up(
     if whose is not None:
         parties = _parties(lake, whose)
         states = (resolve_parties(state, parties, whose).cast(schema) for state in states)
-    return table.put(states, schema, sha256(json.dumps(made_from).encode()).hexdigest()[:16])
+    fingerprint = sha256(json.dumps(made_from).encode()).hexdigest()[:16]
+    return (table.write_lost if lost else table.put)(states, schema, fingerprint)
 
 
 def _added(
@@ -217,7 +271,9 @@ def _partitions(lake: Lake, contracts: Sequence[SourceContract], entity: Entity)
 def _held_back(lake: Lake, contract: SourceContract, date: str) -> pa.Array | None:
     """Ids of the records that a day delivered but that were quarantined: they are not absent."""
     path = quarantine_path(contract, date)
-    if not lake.exists(path) or lake.count(path) == 0:
+    if not lake.exists(path) and not _is_there(lake, contract, date):
+        return None  # so a day that was not ingested here has none
+    if lake.count(path) == 0:
         return None
     keys = lake.read(path, list(contract.key))
     ids = pc.binary_join_element_wise(*(keys[name] for name in contract.key), "|")

@@ -24,6 +24,7 @@ from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.days.chunks import Chunk, Refined, in_order
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.arrow import digest, to_frame
+from cdm_pipelines.store.damage import DamagedError, Fault
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.secret import Secret
 
@@ -95,9 +96,13 @@ def process_day(settings: Settings, lake: Lake, contract: SourceContract, date: 
     """
     contract = replace(contract, default_country=contract.default_country or settings.default_country)
     thresholds = Thresholds.load(settings.policies / "checks.yaml")
-    files = _land(settings, lake, contract, date)
-    tally = _Tally(thresholds, _volume(lake, contract, date, thresholds))
-    return _refine(settings, lake, contract, date, files=files, tally=tally)
+    try:
+        corrections = _corrections(lake, contract, date)
+        files = _land(settings, lake, contract, date)
+        tally = _Tally(thresholds, _volume(lake, contract, date, thresholds))
+        return _refine(settings, lake, contract, date, files=files, corrections=corrections, tally=tally)
+    except DamagedError as damaged:
+        raise DayRefusedError(str(damaged)) from None
 
 
 def _land(settings: Settings, lake: Lake, contract: SourceContract, date: str) -> tuple[str, ...]:
@@ -148,16 +153,18 @@ def _refine(
     date: str,
     *,
     files: tuple[str, ...],
+    corrections: pa.Table | None,
     tally: "_Tally",
 ) -> DayResult:
     """Write valid, quarantine, repairs and, unless a check forbids it, standard from the raw table."""
     raw = layout.raw_path(contract, date)
-    corrections = _corrections(lake, contract, date)
     fingerprint = _fingerprint(lake, raw, corrections, settings)
     chunks = _chunks(settings, lake, contract, raw, corrections)
     with suppress(_StoppedError), ExitStack() as standard, ExitStack() as checked:
-        checked_to = _Writers(checked, lake, fingerprint)
-        standard_to = _Writers(standard, lake, fingerprint)
+        notes = {layout.FINGERPRINT: fingerprint}
+        if corrections is not None:
+            notes[layout.CORRECTED] = "yes"
+        checked_to, standard_to = _Writers(checked, lake, notes), _Writers(standard, lake, notes)
         for refined in in_order(chunks, settings.threads, contract, date, settings.timezone):
             checked_to.write(layout.valid_path(contract, date), refined.valid)
             checked_to.write(layout.quarantine_path(contract, date), refined.quarantine)
@@ -179,9 +186,8 @@ class _StoppedError(Exception):
 class _Writers:
     """Opens a table at the first write to its path; all of them appear when the stack is left without a fault."""
 
-    def __init__(self, stack: ExitStack, lake: Lake, fingerprint: str) -> None:
-        self._stack, self._lake = stack, lake
-        self._metadata = {layout.FINGERPRINT: fingerprint}
+    def __init__(self, stack: ExitStack, lake: Lake, notes: Mapping[str, str]) -> None:
+        self._stack, self._lake, self._metadata = stack, lake, dict(notes)
         self._open: dict[str, tuple[pq.ParquetWriter, pa.Schema]] = {}
         self._content: dict[str, str] = {}
 
@@ -271,8 +277,15 @@ def _chunks(
 
 
 def _corrections(lake: Lake, contract: SourceContract, date: str) -> pa.Table | None:
+    """Rows that a person corrected; None where there are none, which is not so where some went into the day before."""
     path = layout.corrections_path(contract, date)
-    return lake.read(path) if lake.exists(path) else None
+    if lake.exists(path):
+        return lake.read(path)
+    with suppress(DamagedError):  # that table is about to be made anew
+        valid = layout.valid_path(contract, date)
+        if lake.exists(valid) and layout.CORRECTED in lake.notes(valid):
+            raise DayRefusedError(str(lake.damaged(path, Fault.MISSING)))
+    return None
 
 
 def _fingerprint(lake: Lake, raw: str, corrections: pa.Table | None, settings: Settings) -> str:

@@ -5,6 +5,7 @@ Belongs here: reading the truth and the labels, writing the table of mistakes. D
 """
 
 import csv
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from cdm_pipelines.linkage.evaluate.truth import Codes, entities
 from cdm_pipelines.linkage.explain.pair import Subject, shown_values
 from cdm_pipelines.steps.linking.explain import Linkage
 from cdm_pipelines.steps.linking.files import FileError, read_text
+from cdm_pipelines.store.files import write_whole
 
 PAIR = ("left_source", "left_id", "right_source", "right_id")
 LABEL = "match"
@@ -131,10 +133,11 @@ def draw(linkage: Linkage, pairs: int, *, seed: int = SEED, show_values: bool = 
 
 def write_rows(rows: Sequence[Row], target: Path) -> None:
     """Write rows as CSV, every one with the columns of the first."""
-    with target.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]) if rows else ["mistake"])
-        writer.writeheader()
-        writer.writerows(rows)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]) if rows else ["mistake"])
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(target, text.getvalue().encode())
 
 
 def _clustered(linkage: Linkage) -> tuple[Records, Codes]:

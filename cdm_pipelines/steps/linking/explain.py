@@ -26,7 +26,7 @@ from cdm_pipelines.linkage.explain.rules import MadePair, made_pair
 from cdm_pipelines.linkage.model.fellegi_sunter import log2_odds
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.linking import model_versions
-from cdm_pipelines.steps.linking.files import FileError, read_files
+from cdm_pipelines.steps.linking.files import FileError, read_files, read_model
 from cdm_pipelines.steps.linking.inputs import merged_in_source, party_records
 from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.lake import Lake
@@ -145,7 +145,7 @@ def written_model(out: Path | None, model_path: Path | None) -> LinkageModel:
     """
     path = model_path or _written(out, "model.json")
     try:
-        return LinkageModel.from_json(path.read_text(encoding="utf-8"))
+        return read_model(path)
     except (OSError, UnicodeDecodeError):
         raise FileError(
             f"{path}: this cannot be read as a model; give the model.json that a fit wrote"
@@ -169,9 +169,9 @@ def of_lake(
     if lake.exists(layout.CLUSTERS):
         clusters, pairs, decided = tables.clusters(lake).read(), tables.matches(lake).read(), decisions()
         for kind in PartyKind:
-            if lake.exists(layout.model_path(kind)):
+            model = model_versions.current(lake, kind)
+            if model is not None:
                 policy = load_policy(settings.policies / "linkage" / f"{kind}.yaml")
-                model = LinkageModel.from_json(lake.read_text(layout.model_path(kind)))
                 table = party_records(lake, kind, policy)
                 merged = decided.allowed(merged_in_source(table).to_pandas())
                 same = pd.concat([decided.same, decided.confirmed_pairs, merged])

@@ -15,12 +15,15 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, LinkResult, link, load_policy
+from cdm_pipelines.linkage import LinkageError, LinkageModel, LinkagePolicy, LinkResult, link, load_policy
 from cdm_pipelines.linkage.evaluate.blocking import BlockingReport, explain_blocking
 from cdm_pipelines.linkage.explain.pictures import result_picture
 from cdm_pipelines.linkage.progress import Progress, silent
 from cdm_pipelines.quality.profile import dialect_of
 from cdm_pipelines.steps.linking.suggested_policy import ROW_NUMBER
+from cdm_pipelines.store.checksums import unsealed
+from cdm_pipelines.store.damage import Fault
+from cdm_pipelines.store.files import sync_folder
 from cdm_pipelines.store.lake import Lake
 
 
@@ -59,7 +62,7 @@ def link_files(
         LinkageError: The policy or the labels do not fit the files.
     """
     policy = load_policy(policy_path)
-    model = LinkageModel.from_json(model_path.read_text(encoding="utf-8")) if model_path else None
+    model = read_model(model_path) if model_path else None
     table = read_files(files, policy)
     known = None if labels is None else read_text(labels).to_pandas()
     result = link(table, policy, model=model, labels=known, progress=progress)
@@ -96,8 +99,22 @@ def write_result(result: LinkResult, out: Path) -> None:
         lake.write_text("charts.svg", result_picture(result.model, result.report))
         for file in sorted(staged.iterdir()):
             os.replace(file, out / file.name)  # noqa: PTH105 - replaces on every platform
+        sync_folder(out)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
+
+
+def read_model(path: Path) -> LinkageModel:
+    """The model in a file, of a fit on files or of the pipeline.
+
+    Raises:
+        LinkageError: It is no model, or one that has been altered.
+        OSError: It cannot be read.
+    """
+    found = unsealed(path.read_bytes())
+    if isinstance(found, Fault):
+        raise LinkageError(f"{path} {found}; give the model.json that a fit wrote")
+    return LinkageModel.from_json(found)
 
 
 def read_files(files: Sequence[Path], policy: LinkagePolicy) -> pa.Table:

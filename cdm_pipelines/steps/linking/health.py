@@ -14,7 +14,9 @@ from cdm_pipelines.identity.constraints import Constraints
 from cdm_pipelines.linkage.cluster.health import HEALTH_SCHEMA, Health, HealthLimits, State
 from cdm_pipelines.linkage.incremental.health import health
 from cdm_pipelines.steps.linking.kind import KindLinked
+from cdm_pipelines.steps.linking.linked_with import linked_with
 from cdm_pipelines.store import layout
+from cdm_pipelines.store.damage import DamagedError, made_anew
 from cdm_pipelines.store.lake import Lake
 
 
@@ -30,13 +32,23 @@ def cluster_health(done: Sequence[KindLinked], decided: Constraints, limits: Hea
 
 def write_health(lake: Lake, found: Health) -> None:
     """Keep the clusters that are not healthy; where they are the same as before nothing is written."""
-    if not (lake.exists(layout.HEALTH) and read_health(lake).equals(found.unhealthy)):
-        lake.write(layout.HEALTH, found.unhealthy)
+    try:
+        if lake.exists(layout.HEALTH) and read_health(lake).equals(found.unhealthy):
+            return
+    except DamagedError as damaged:
+        made_anew("The list of unhealthy clusters is", damaged)
+    lake.write(layout.HEALTH, found.unhealthy)
 
 
 def read_health(lake: Lake) -> pa.Table:
-    """The clusters that are not healthy, ``HEALTH_SCHEMA``; none where nothing was linked."""
-    return lake.read(layout.HEALTH) if lake.exists(layout.HEALTH) else HEALTH_SCHEMA.empty_table()
+    """The clusters that are not healthy, ``HEALTH_SCHEMA``; none where nothing was linked.
+
+    Raises:
+        DamagedError: The list is damaged or gone.
+    """
+    if not lake.exists(layout.HEALTH) and not linked_with(lake):
+        return HEALTH_SCHEMA.empty_table()
+    return lake.read(layout.HEALTH)
 
 
 def _disputed(decided: Constraints) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, LocalEngine, repo
 from cdm_pipelines.linkage.cluster.clusters import Links
 from cdm_pipelines.linkage.cluster.constraints import Decided
 from cdm_pipelines.linkage.compare.comparers import Packing
+from cdm_pipelines.linkage.encode.keys import BlockingPlan
 from cdm_pipelines.linkage.encode.records import Records, linked_columns, ordered_records
 from cdm_pipelines.linkage.explain.pair import unlinkable_share
 from cdm_pipelines.linkage.incremental.record_changes import RecordChanges
@@ -110,6 +111,7 @@ def link_everything(
     model: LinkageModel | None,
     before: KeptState | None,
     *,
+    plan: BlockingPlan | None,
     why: str,
     decided: Constraints,
     labels: pd.DataFrame | None,
@@ -118,7 +120,8 @@ def link_everything(
 ) -> KindLinked | None:
     """Link all records of a kind; None where there are none: a model fitted to nothing would be kept.
 
-    ``labels`` are pairs of records of any kind with ``match``, from which a fit learns.
+    ``labels`` are pairs of records of any kind with ``match``, from which a fit learns. Blocks are made as ``plan``
+    says; where it is None that is decided anew.
     """
     started = time.perf_counter()
     records = party_records(lake, kind, policy)
@@ -132,7 +135,7 @@ def link_everything(
         decided=known,
         labels=_labels_of(records, labels, policy) if model is None and labels is not None else None,
         progress=progress,
-        plan=before.state.plan if before is not None else None,
+        plan=plan,
         remember=True,
     )
     assert result.state is not None  # noqa: S101 - it was asked for

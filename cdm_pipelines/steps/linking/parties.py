@@ -13,9 +13,11 @@ import pyarrow as pa
 
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.model import PartyKind
+from cdm_pipelines.hub.models import NO_COPIES, Copies
 from cdm_pipelines.identity.constraints import NOTHING_DECIDED, Constraints
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, load_policy
 from cdm_pipelines.linkage.cluster.health import Health, HealthLimits
+from cdm_pipelines.linkage.encode.keys import BlockingPlan
 from cdm_pipelines.linkage.model.drift import COUNTS, Drift, drift
 from cdm_pipelines.linkage.progress import Progress
 from cdm_pipelines.parallel import in_order
@@ -25,10 +27,18 @@ from cdm_pipelines.steps.linking import model_versions
 from cdm_pipelines.steps.linking.health import cluster_health, write_health
 from cdm_pipelines.steps.linking.kind import EverythingError, KindLinked, link_changes, link_everything
 from cdm_pipelines.steps.linking.linked_with import write_linked_with
-from cdm_pipelines.steps.linking.state import KeptState, OtherKeyError, read_state, write_state
+from cdm_pipelines.steps.linking.state import (
+    KeptState,
+    OtherKeyError,
+    keep_plan,
+    kept_plan,
+    read_state,
+    write_state,
+)
 from cdm_pipelines.store import layout, tables
+from cdm_pipelines.store.damage import DamagedError, Fault, made_anew
 from cdm_pipelines.store.lake import Lake
-from cdm_pipelines.store.layered import Mark
+from cdm_pipelines.store.layered import Layered, Mark
 from cdm_pipelines.store.secret import Secret
 
 OUTGROWN = 3
@@ -116,6 +126,7 @@ def link_parties(
     refit: bool = False,
     rebuild: bool = False,
     decided: Constraints = NOTHING_DECIDED,
+    copies: Copies = NO_COPIES,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Linked:
     """Link persons with persons and organisations with organisations, as far as stewards have not decided.
@@ -130,13 +141,18 @@ def link_parties(
         refit: Whether to fit the models anew.
         rebuild: Whether to link all records though few have changed.
         decided: What stewards decided.
+        copies: Models that the hub keeps, of the published version.
         progress: Told in a few words what is being done.
+
+    Raises:
+        LostModelError: A model that was linked with is damaged or gone, and there is no copy of it.
+        DamagedError: The current records are damaged or gone.
     """
     linked = Linked()
     parties = tables.records(lake, Entity.PARTY).mark
 
     def begun(kind: PartyKind) -> _Begun:
-        return _begun(lake, kind, settings, refit=refit, rebuild=rebuild, decided=decided)
+        return _begun(lake, kind, settings, refit=refit, rebuild=rebuild, decided=decided, copies=copies)
 
     done: list[KindLinked] = []
     for work in list(in_order(begun, PartyKind, settings.threads)):
@@ -146,6 +162,7 @@ def link_parties(
             work.policy,
             work.model,
             work.before,
+            plan=work.plan,
             why=work.why_everything,
             decided=decided,
             labels=decided.labels if settings.learn_from_decisions else None,
@@ -158,14 +175,15 @@ def link_parties(
         if work.model is None:
             model_versions.put(lake, work.kind, one.model)
             linked.fitted = True
+        if one.why_everything:
+            keep_plan(lake, one.kind, one.model.fingerprint, one.state.plan, Secret.of(settings.home))
         linked.add(one)
-    fingerprints = "".join(one.model.fingerprint for one in done)
-    linked.model_fingerprint = sha256(fingerprints.encode()).hexdigest()[:16]
     publish_links(lake, done, parties, Secret.of(settings.home))
     limits = Thresholds.load(settings.policies / "checks.yaml").doubtful_clusters
     linked.health = cluster_health(done, decided, HealthLimits(limits.bridge, limits.size))
     write_health(lake, linked.health)
-    write_linked_with(lake, linked.model_fingerprint, decided)
+    fingerprints = {str(one.kind): one.model.fingerprint for one in done}
+    linked.model_fingerprint = write_linked_with(lake, fingerprints, decided)
     return linked
 
 
@@ -180,6 +198,7 @@ class _Begun:
     policy: LinkagePolicy
     model: LinkageModel | None
     before: KeptState | None
+    plan: BlockingPlan | None = None
     done: KindLinked | None = None
     why_everything: str = ""
 
@@ -192,17 +211,22 @@ def _begun(
     refit: bool,
     rebuild: bool,
     decided: Constraints,
+    copies: Copies,
 ) -> _Begun:
     policy = load_policy(settings.policies / "linkage" / f"{kind}.yaml")
-    model = None if refit else _kept_model(lake, kind, policy)
+    model = None if refit else model_versions.kept(lake, kind, copies)
+    if model is not None and model.policy != policy.fingerprint:
+        model = None
     before, lost = None, "nothing was linked with this model before"
+    secret = Secret.of(settings.home)
     try:
-        before = read_state(lake, kind, Secret.of(settings.home)) if model is not None else None
+        before = _state_of(lake, kind, model, secret) if model is not None else None
     except OtherKeyError as error:
         lost = str(error)
-    if before is not None and model is not None and before.model != model.fingerprint:
-        before = None
-    begun = _Begun(kind, policy, model, before)
+    plan = before.state.plan if before is not None else None
+    if before is None and model is not None:
+        plan = kept_plan(lake, kind, model.fingerprint, secret)
+    begun = _Begun(kind, policy, model, before, plan)
     if model is None:
         return replace(begun, why_everything="a model was fitted")
     if before is None:
@@ -228,18 +252,24 @@ def _told(progress: Callable[[str], None], kind: PartyKind) -> Progress:
     return told
 
 
-def _kept_model(lake: Lake, kind: PartyKind, policy: LinkagePolicy) -> LinkageModel | None:
-    path = layout.model_path(kind)
-    if not lake.exists(path):
+def _state_of(lake: Lake, kind: PartyKind, model: LinkageModel, secret: Secret) -> KeptState | None:
+    """What the last linkage with a model left behind; None where there is nothing, or it is damaged."""
+    try:
+        before = read_state(lake, kind, secret)
+    except DamagedError as damaged:
+        made_anew(f"What linking of {kind}s left for the next run is", damaged)
         return None
-    model = LinkageModel.from_json(lake.read_text(path))
-    return model if model.policy == policy.fingerprint else None
+    return before if before is not None and before.model == model.fingerprint else None
 
 
 def publish_links(lake: Lake, done: Sequence[KindLinked], parties: Mark, secret: Secret) -> None:
     """Bring the published tables and the states up to what was linked; states last, so that they are never ahead."""
     clusters, matches = tables.clusters(lake), tables.matches(lake)
-    known = f"{clusters.mark} {matches.mark}" if clusters.exists and matches.exists else None
+    expected = [one.former.outcome for one in done if one.former is not None and one.former.outcome]
+    whole = _whole(lake, layout.CLUSTERS, clusters, expected) & _whole(
+        lake, layout.MATCHES, matches, expected
+    )
+    known = f"{clusters.mark} {matches.mark}" if whole and clusters.exists and matches.exists else None
     differences = [one.difference for one in done if one.former is not None and one.former.outcome == known]
     if known is not None and len(differences) == len(done) and all(differences):
         found = [difference for difference in differences if difference is not None]
@@ -254,12 +284,13 @@ def publish_links(lake: Lake, done: Sequence[KindLinked], parties: Mark, secret:
         )
     else:
         made_from = sha256(f"{parties} {[one.model.fingerprint for one in done]}".encode()).hexdigest()[:16]
-        whole = pa.concat_tables([_NO_CLUSTERS.empty_table(), *(one.clusters for one in done)])
-        clusters.put([whole], whole.schema, made_from)
+        put = Layered.put if whole else Layered.write_lost
+        rows_of_clusters = pa.concat_tables([_NO_CLUSTERS.empty_table(), *(one.clusters for one in done)])
+        put(clusters, [rows_of_clusters], rows_of_clusters.schema, made_from)
         pairs = pa.concat_tables(
             [_NO_PAIRS.empty_table(), *(one.pairs for one in done)], promote_options="default"
         )
-        matches.put([pairs], pairs.schema, made_from)
+        put(matches, [pairs], pairs.schema, made_from)
     outcome = f"{clusters.mark} {matches.mark}"
     for one in done:
         if (
@@ -273,6 +304,16 @@ def publish_links(lake: Lake, done: Sequence[KindLinked], parties: Mark, secret:
             base = one.former.base
         kept = KeptState(one.state, number, base, one.model.fingerprint, parties, outcome)
         write_state(lake, one.kind, kept, secret)
+
+
+def _whole(lake: Lake, path: str, table: Layered, expected: Sequence[str]) -> bool:
+    """Whether a published table is there as it was written; where it never was it is not missed."""
+    fault = table.fault()
+    if fault is None and expected and not table.exists:
+        fault = lake.damaged(path, Fault.MISSING)
+    if fault is not None:
+        made_anew(f"{path} is", fault)
+    return fault is None
 
 
 def _next_number(lake: Lake, kind: PartyKind) -> int:

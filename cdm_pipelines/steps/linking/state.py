@@ -8,18 +8,22 @@ hidden in the files (``hidden``).
 """
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
+from cdm_pipelines.linkage.encode.keys import BlockingPlan
 from cdm_pipelines.linkage.incremental.state import BASE_TABLES, TABLES, LinkState
 from cdm_pipelines.steps.linking.hidden import ShownColumns, hidden, shown
 from cdm_pipelines.store import layout
+from cdm_pipelines.store.damage import DamagedError
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.layered import Mark
 from cdm_pipelines.store.secret import Secret
 
+_MODEL = "model"
 _FORMAT = 1
 _LAYOUT = 4  # counted up whenever a table has other columns
 _PLAIN = 3  # the layout of releases that hid nothing
@@ -65,16 +69,17 @@ def read_state(lake: Lake, kind: str, secret: Secret) -> KeptState | None:
 
     Raises:
         OtherKeyError: It cannot be shown with this secret.
+        DamagedError: A file of it is damaged or gone.
     """
-    path = layout.link_state_path(kind)
-    if not lake.exists(path):
+    path, folder = layout.link_state_path(kind), layout.link_state_folder(kind)
+    if not lake.exists(path) and not lake.folders(folder):
         return None
-    found = json.loads(lake.read_text(path))
+    found = json.loads(lake.read_json(path))
     if found["format"] != _FORMAT:
         return None  # of another release: everything is linked once
     if found.get("layout") not in (_LAYOUT, _PLAIN):
         return None
-    folder, number, base = layout.link_state_folder(kind), found["number"], found["base"]
+    number, base = found["number"], found["base"]
     if found["layout"] == _PLAIN:
         _hide(lake, kind, found, secret)
     elif found["key"] != _check(secret):
@@ -122,13 +127,15 @@ def write_state(lake: Lake, kind: str, kept: KeptState, secret: Secret) -> None:
         "layout": _LAYOUT,
         "key": _check(secret),
     }
-    lake.write_text(layout.link_state_path(kind), json.dumps(notes, indent=1))
+    lake.write_json(layout.link_state_path(kind), json.dumps(notes, indent=1))
     for older in set(lake.folders(folder)) - current:
         lake.delete_folder(f"{folder}/{older}")
 
 
-def _write(lake: Lake, path: str, table: pa.Table, secret: Secret) -> None:
-    notes = {}
+def _write(
+    lake: Lake, path: str, table: pa.Table, secret: Secret, notes: dict[str, str] | None = None
+) -> None:
+    notes = dict(notes or {})
     if path.rpartition("/")[2].removesuffix(".arrow") in _HASHED:
         table, notes[_HIDDEN] = hidden(table, secret)
     lake.write_arrow(path, [table], table.schema, notes)
@@ -150,6 +157,27 @@ def _hide(lake: Lake, kind: str, found: dict[str, Any], secret: Secret) -> None:
 def _check(secret: Secret) -> str:
     """What tells whether a state was hidden under a secret."""
     return secret.digest(b"link state")
+
+
+def keep_plan(lake: Lake, kind: str, model: str, plan: BlockingPlan, secret: Secret) -> None:
+    """Keep what was decided about blocks under a model apart from the state, so that it outlives a damaged one."""
+    path = layout.plan_path(kind)
+    table, hides = hidden(plan.to_table(), secret)
+    notes = {_MODEL: model, _HIDDEN: hides}
+    with suppress(DamagedError):
+        if lake.arrow_notes(path) == notes and lake.read_arrow(path).equals(table):
+            return
+    lake.write_arrow(path, [table], table.schema, notes)
+
+
+def kept_plan(lake: Lake, kind: str, model: str, secret: Secret) -> BlockingPlan | None:
+    """What was decided about blocks under a model; None where that is not known."""
+    path = layout.plan_path(kind)
+    with suppress(DamagedError):
+        notes = lake.arrow_notes(path)
+        if notes.get(_MODEL) == model and _HIDDEN in notes:
+            return BlockingPlan.from_table(shown(lake.read_arrow(path), notes[_HIDDEN], secret))
+    return None
 
 
 def _base(number: int) -> str:

@@ -19,7 +19,7 @@ from cdm_pipelines.quality.semantics import Kind, Meaning, header_words, meaning
 from cdm_pipelines.quality.suggest import OF_ORGANISATIONS, OF_PERSONS, Suggestion, suggest
 from cdm_pipelines.quality.values import as_flags
 from cdm_pipelines.steps.linking.suggested_policy import ROW_NUMBER, Choice, SuggestedPolicy
-from cdm_pipelines.store.lake import Lake
+from cdm_pipelines.store.files import write_whole
 
 _ANSWER = re.compile(
     r"\b(cluster|truth|true|label|gold(?:en)?|dup(?:licate|e)?s?|match(?:ed|es)?|entity (?:id|key|no|number))\b"
@@ -116,7 +116,7 @@ def write_policy(suggested: SuggestedPolicy, folder: Path) -> Path:
             f"{path} is there already and is not what would be suggested now; link with it (--policy {path}), or move "
             "it away for a new suggestion"
         )
-    Lake(str(folder.absolute())).write_text(path.name, text)
+    write_whole(path, text.encode())
     return path
 
 

@@ -24,7 +24,7 @@ from cdm_pipelines.linkage.model.scoring import PairScorer
 from cdm_pipelines.linkage.policy.spec import Comparison, GivenNameComparison, SurnameComparison
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.standardise.person_name import PersonName, read_full
-from cdm_pipelines.store import layout
+from cdm_pipelines.steps.linking import model_versions
 from cdm_pipelines.store.lake import Lake
 
 Row = Mapping[str, str | None]
@@ -64,9 +64,9 @@ class Models:
         """Read them once; a search is too short to do so each time."""
         found = {}
         for kind in PartyKind:
-            if lake.exists(layout.model_path(kind)):
+            model = model_versions.current(lake, kind)
+            if model is not None:
                 policy = load_policy(settings.policies / "linkage" / f"{kind}.yaml")
-                model = LinkageModel.from_json(lake.read_text(layout.model_path(kind)))
                 if model.policy == policy.fingerprint:
                     found[str(kind)] = (policy, model)
         return cls(found)

@@ -1,0 +1,108 @@
+"""Files on this machine: written whole, kept through a crash, and readable by their owner alone.
+
+Belongs here: the one way in which the project writes a file that holds data. Does not belong here: what is in it, or
+files elsewhere (lake).
+
+A file is written beside its place, flushed to the disk and moved there, and then the folder is flushed, so that after
+a loss of power there is the former file or the new one. Files get mode 0600 and folders 0700 whatever the umask says.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+from uuid import uuid4
+
+FILE_MODE, FOLDER_MODE = 0o600, 0o700
+UNFINISHED = ".tmp-"
+"""How names of files begin that are being written."""
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[IO[bytes]]:
+    """Write a file piece by piece; it appears when the block ends, and not when the block raises."""
+    make_folder(path.parent)
+    temporary = path.with_name(f"{UNFINISHED}{uuid4().hex}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
+    try:
+        with os.fdopen(descriptor, "wb") as sink:
+            os.fchmod(sink.fileno(), FILE_MODE)
+            yield sink
+            sink.flush()
+            os.fsync(sink.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+@contextmanager
+def whole_at(path: Path) -> Iterator[Path]:
+    """The same for a library that asks for a path: it writes to the one given, without a file of that name there."""
+    make_folder(path.parent)
+    temporary = path.with_name(f"{UNFINISHED}{uuid4().hex}")
+    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE))
+    try:
+        yield temporary
+        temporary.chmod(FILE_MODE)
+        descriptor = os.open(temporary, os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a small file; where it has that content already it is left alone."""
+    if path.is_file() and path.read_bytes() == content:
+        if path.stat().st_mode & 0o777 != FILE_MODE:
+            path.chmod(FILE_MODE)
+        return
+    with whole(path) as sink:
+        sink.write(content)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those that it lies in, where they are not there; one that is there keeps its mode."""
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for one in reversed(missing):
+        with suppress(FileExistsError):
+            one.mkdir(FOLDER_MODE)
+            one.chmod(FOLDER_MODE)
+            sync_folder(one.parent)
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder of the project's own, or take away what others may do in it.
+
+    Where an account of its own serves the database in the folder, which root has it do, it may be passed through.
+    """
+    make_folder(folder)
+    found = folder.stat()
+    if found.st_uid != os.geteuid():
+        return
+    with os.scandir(folder) as inside:
+        of_another = any(one.stat(follow_symlinks=False).st_uid != found.st_uid for one in inside)
+    mode = FOLDER_MODE | (0o011 if of_another else 0)
+    if found.st_mode & 0o777 != mode:
+        folder.chmod(mode)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some file systems know no such thing
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
