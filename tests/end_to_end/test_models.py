@@ -39,7 +39,7 @@ def own(pipeline: Pipeline, tmp_path: Path) -> Deployment:
 def test_a_former_model_is_kept_told_apart_and_brought_back(own: Deployment, tmp_path: Path) -> None:
     lake = Lake(own.settings.lake_url)
     assert "person: there is no former model" in own.ask("link", "model", "--diff", "previous")
-    first = lake.read_text(layout.model_path("person"))
+    first = lake.read_json(layout.model_path("person"))
     fitted = LinkageModel.from_json(first)
     surname = fitted.comparisons["surname"]
     other = replace(surname, m=(surname.m[0] / 8, *surname.m[1:]))
@@ -69,7 +69,7 @@ def test_a_former_model_is_kept_told_apart_and_brought_back(own: Deployment, tmp
     assert f"model {fitted.fingerprint} is back" in own.ask(
         "link", "model", "--restore", fitted.fingerprint[:6]
     )
-    assert lake.read_text(layout.model_path("person")) == first
+    assert lake.read_json(layout.model_path("person")) == first
     assert not link_parties(lake, own.settings).fitted
     link_parties(lake, own.settings, refit=True)
     assert [one.fingerprint for one in model_versions.versions(lake, PartyKind.PERSON)] == [
@@ -111,7 +111,7 @@ def test_a_fit_learns_from_what_stewards_decided_unless_told_otherwise(own: Depl
 
 def test_a_model_of_another_policy_is_not_brought_back(own: Deployment) -> None:
     lake = Lake(own.settings.lake_url)
-    today = LinkageModel.from_json(lake.read_text(layout.model_path("organisation")))
+    today = LinkageModel.from_json(lake.read_json(layout.model_path("organisation")))
     older = replace(today, policy="0" * 64)
     model_versions.put(lake, PartyKind.ORGANISATION, older)
     told = own.ask("link", "model")
@@ -120,7 +120,7 @@ def test_a_model_of_another_policy_is_not_brought_back(own: Deployment) -> None:
     assert link_parties(lake, own.settings).fitted
     told = own.ask("link", "model", "--restore", older.fingerprint, code=1)
     assert "was fitted under another organisation policy" in told
-    assert LinkageModel.from_json(lake.read_text(layout.model_path("organisation"))) == today
+    assert LinkageModel.from_json(lake.read_json(layout.model_path("organisation"))) == today
 
 
 def test_drift_is_nothing_on_the_day_of_the_fit_and_a_warning_when_records_change(

@@ -33,7 +33,7 @@ def cluster_health(done: Sequence[KindLinked], decided: Constraints, limits: Hea
 def write_health(lake: Lake, found: Health) -> None:
     """Keep the clusters that are not healthy; where they are the same as before nothing is written."""
     try:
-        if lake.exists(layout.HEALTH) and read_health(lake).equals(found.unhealthy):
+        if read_health(lake).equals(found.unhealthy) and lake.exists(layout.HEALTH):
             return
     except DamagedError as damaged:
         made_anew("The list of unhealthy clusters is", damaged)

@@ -195,7 +195,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     lake = Lake(str(settings.home / "lake"))
     for kind in ("person", "organisation"):
         policy = load_policy(settings.policies / "linkage" / f"{kind}.yaml")
-        lake.write_text(layout.model_path(kind), fit(_records(policy), policy, threads=1).to_json())
+        lake.write_json(layout.model_path(kind), fit(_records(policy), policy, threads=1).to_json())
     return Models.load(lake, settings)
 
 
@@ -263,5 +263,5 @@ def test_a_lost_value_weighs_like_the_customers_own(hub: Engine, models: Models)
 def test_a_model_of_another_policy_is_not_used(tmp_path: Path, models: Models, settings: Settings) -> None:
     lake = Lake(str(tmp_path / "lake"))
     for kind, (_, model) in models.by_kind.items():
-        lake.write_text(layout.model_path(kind), model.to_json().replace(model.policy, "0" * 64))
+        lake.write_json(layout.model_path(kind), model.to_json().replace(model.policy, "0" * 64))
     assert Models.load(lake, settings).by_kind == {}
