@@ -9,6 +9,7 @@ publication writes it.
 
 import argparse
 import json
+import os
 import random
 import shutil
 import sys
@@ -195,7 +196,7 @@ def measured(settings: Settings, customers: int, calls: int) -> Report:
         again=again,
         others=max(0.0, others),
         figures=figures,
-        facts=machine() | versions(),
+        facts=machine() | versions() | {"niceness": str(os.nice(0))},
     )
 
 
