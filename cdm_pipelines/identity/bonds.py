@@ -8,7 +8,7 @@ decision that confirmed it; when parties join, the smaller set moves into the la
 """
 
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cdm_pipelines.identity.decisions import Record
@@ -118,19 +118,26 @@ class Bonds:
 
     def _two_sides(self, touched: Mapping[Record, Sequence[Record]]) -> Clash | None:
         largest, *others = sorted(touched, key=lambda root: -len(self._sides.get(root, ())))
-        most, standing = self._sides.get(largest, set()), dict[Side, Record]()
+        most, standing = self._sides.get(largest, set()), set[Side]()
         for root in others:
             sides = self._sides.get(root, set())
-            for decision, side in sorted(sides):
+            if any((opposite := (n, 1 - side)) in most or opposite in standing for n, side in sides):
+                return min(self._clashes(touched, [largest, *others]), key=lambda clash: len(clash.decisions))
+            standing |= sides
+        return None
+
+    def _clashes(
+        self, touched: Mapping[Record, Sequence[Record]], roots: Sequence[Record]
+    ) -> Iterator[Clash]:
+        """Every way in which two of some parties stand on both sides of a decision."""
+        for at, root in enumerate(roots):
+            for decision, side in sorted(self._sides.get(root, ())):
                 opposite = (decision, 1 - side)
-                other = largest if opposite in most else standing.get(opposite)
-                if other is not None:
+                for other in (one for one in roots[:at] if opposite in self._sides.get(one, ())):
                     ends = (
                         dict.fromkeys(self._parted[one], decision) for one in (opposite, (decision, side))
                     )
-                    return self._between(*zip((touched[other], touched[root]), ends, strict=True))
-            standing |= dict.fromkeys(sides, root)
-        return None
+                    yield self._between(*zip((touched[other], touched[root]), ends, strict=True))
 
     def _between(self, *ways: tuple[Sequence[Record], Mapping[Record, int]]) -> Clash:
         """The way from one of the records to be joined to what is said of its party, and the same of another.

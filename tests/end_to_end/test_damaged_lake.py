@@ -17,12 +17,12 @@ from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.hub.connection import open_hub
-from cdm_pipelines.hub.models import Copies
+from cdm_pipelines.hub.models import Copies, published_models
 from cdm_pipelines.linkage import LinkageModel
 from cdm_pipelines.steps.customers.publication import publish_customers, stage_customers
 from cdm_pipelines.steps.days.records import build_records
 from cdm_pipelines.steps.days.source_day import DayRefusedError, process_day
-from cdm_pipelines.steps.linking.model_versions import LostModelError, copies_in_hub
+from cdm_pipelines.steps.linking.model_versions import LostModelError
 from cdm_pipelines.steps.linking.parties import Linked, link_parties
 from cdm_pipelines.steps.stewardship.decisions import constraints
 from cdm_pipelines.store import layout, tables
@@ -114,15 +114,17 @@ class Company:
         for entities in ((Entity.PARTY,), ORDERS):
             build_records(lake, all_contracts(), entities, rebuild=rebuild)
         with open_hub(settings) as engine:
-            linked = link_parties(
-                lake,
-                settings,
-                decided=constraints(engine),
-                copies=copies_in_hub(engine) if copies is None else copies,
-                rebuild=rebuild,
-            )
-            assert not stage_customers(engine, lake, settings, rebuild=rebuild).stopped
-            publish_customers(engine)
+            with engine.connect() as connection:
+                linked = link_parties(
+                    lake,
+                    settings,
+                    decided=constraints(connection),
+                    copies=published_models(connection) if copies is None else copies,
+                    rebuild=rebuild,
+                )
+            with engine.begin() as connection:
+                assert not stage_customers(connection, lake, settings, rebuild=rebuild).stopped
+                publish_customers(connection)
         return linked
 
     def refusal(self, *, rebuild: bool) -> str:

@@ -23,12 +23,12 @@ from cdm_pipelines.hub.parts import Asked
 from cdm_pipelines.hub.publish import Staging
 from cdm_pipelines.hub.schema_review import relinked, staged_doubt, staged_link
 from cdm_pipelines.identity import CROSSWALK_SCHEMA
-from cdm_pipelines.linkage import LinkageModel
 from cdm_pipelines.steps.customers import affected
+from cdm_pipelines.steps.linking import model_versions
 from cdm_pipelines.steps.linking.health import read_health
 from cdm_pipelines.steps.linking.linked_with import MODEL
 from cdm_pipelines.steps.stewardship.doubts import customers_in_doubt
-from cdm_pipelines.store import layout, tables
+from cdm_pipelines.store import tables
 from cdm_pipelines.store.keys import RECORD_KEY, composite_keys, having, positions, record_keys
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.layered import Changes, Mark
@@ -172,8 +172,9 @@ class ReadModels:
         """The probability from which a pair of each record is a match: each kind has a model of its own."""
         models = {}
         for kind in PartyKind:
-            if self.lake.exists(path := layout.model_path(kind)):
-                models[str(kind)] = LinkageModel.from_json(self.lake.read_text(path)).match
+            model = model_versions.current(self.lake, kind)
+            if model is not None:
+                models[str(kind)] = model.match
         if len(set(models.values())) == 1:  # nor has a record without a model a pair
             return np.full(crosswalk.num_rows + 1, next(iter(models.values())))
         few = self.kinds.filter(having(self.kinds, crosswalk, RECORD_KEY))

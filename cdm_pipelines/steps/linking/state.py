@@ -151,7 +151,7 @@ def _hide(lake: Lake, kind: str, found: dict[str, Any], secret: Secret) -> None:
         ):
             _write(lake, path, lake.read_arrow(path), secret)
     notes = found | {"layout": _LAYOUT, "key": _check(secret)}
-    lake.write_text(layout.link_state_path(kind), json.dumps(notes, indent=1))
+    lake.write_json(layout.link_state_path(kind), json.dumps(notes, indent=1))
 
 
 def _check(secret: Secret) -> str:

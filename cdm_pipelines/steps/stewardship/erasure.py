@@ -46,7 +46,8 @@ def erase_details(
         decision_ids: The decisions.
         parts: What is erased of them; ``OF_PERSON`` for a person that they are about.
         actor: Who erases; the name can be erased like any other, the role stays on record.
-        records: Erase these records only, and set values only where they were set for one of them; None for all.
+        records: Erase of decisions that name any of these, and of records only these, and of set values only those
+            that were set for one of them; None for all.
         reason: Why, such as the number of a request; it can be erased too.
 
     Returns:
@@ -57,11 +58,12 @@ def erase_details(
     """
     log.begin_decision(connection)
     entries, details = read_entries(connection)
-    unknown = sorted(set(decision_ids) - {entry.decision_id for entry in entries})
+    asked = set(decision_ids)
+    unknown = sorted(asked - {entry.decision_id for entry in entries})
     if unknown:
         raise DecisionError(f"There is no decision {unknown[0]}: see `cdm steward list`.")
     by_number = {entry.decision_id: entry for entry in entries}
-    own = [detail for detail in details if detail.decision_id in set(decision_ids)]
+    own = [detail for detail in details if detail.decision_id in asked]
     chosen = [
         detail
         for of in _by_decision(own)
@@ -97,7 +99,9 @@ def _chosen(
     if records is None:
         return found
     named = {detail.place: detail.value for detail in details if part.get(detail.place) == Part.RECORD}
-    ours = {place for place, (_, *record) in named.items() if Record(*record[:3]) in set(records)}
+    ours = {place for place, (_, *record) in named.items() if Record(*record[:3]) in records}
+    if not ours:
+        return []
     set_for = any(named[place][0] == "record" for place in ours)
     spared = {Part.RECORD: named.keys() - ours, Part.VALUE: set() if set_for else part.keys()}
     return [detail for detail in found if detail.place not in spared.get(Part(part[detail.place]), set())]

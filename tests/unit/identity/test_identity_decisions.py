@@ -31,6 +31,12 @@ CONFLICTS: list[tuple[str, list[Entry], tuple[int, ...], str]] = [
         "bac",
     ),
     (
+        "different at once and through another: the shorter way is told",
+        [("same", "a", "f"), ("different", "a", "d"), ("different", "b", "ac"), ("confirm", "bcf")],
+        (3,),
+        "bc",
+    ),
+    (
         "two confirmed customers joined",
         [("confirm", "ab"), ("confirm", "cd"), ("same", "b", "c")],
         (1, 2),

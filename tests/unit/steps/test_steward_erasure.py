@@ -135,6 +135,13 @@ def test_erasing_a_person_ends_what_was_decided_about_it_and_spares_others(hub: 
     assert told(hub, D.record_id) == [D.record_id]
 
 
+def test_decisions_that_do_not_name_the_person_are_left(hub: Engine) -> None:
+    erase(hub, [1, 2, 3, 4], OF_PERSON, B)
+    erased = {erasure.decision_id: erasure.parts for erasure in verified(hub).erased}
+    assert erased == {1: ("reason", "record"), 3: ("reason", "record")}
+    assert states(hub)[3] is State.EFFECTIVE, "the value was set for another record, and stays"
+
+
 def test_nothing_of_what_was_erased_is_left_on_disk(hub: Engine) -> None:
     secrets = [BORN, AUTHOR, "Piet Puk", *(one.record_id for one in (A, B, C, D))]
     with hub.connect() as connection:
