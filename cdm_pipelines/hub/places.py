@@ -257,6 +257,11 @@ def places() -> Iterator[Place]:
         _search(schema.golden_id, by_id, _ids(schema.golden_id, "golden_id", "alias_of")),
     )
     yield _nobody(schema_ops.measurement, _OF_RUNS)
+    yield place_of(
+        schema.linkage_model,
+        Retention(Keeps.FOR_EVER, "so that a lost model is restored, never fitted unasked"),
+        Kept("a value stands in it only where at least five records share it, without who"),
+    )
     for table in (
         schema.decision,
         schema.decision_head,

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.linkage.cluster.health import HEALTH_SCHEMA
+from cdm_pipelines.linkage.encode.keys import PLAN_SCHEMA
 from cdm_pipelines.linkage.incremental.state import DECISIONS
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
 from cdm_pipelines.store import layout, tables
@@ -75,6 +76,7 @@ def places(policies: Mapping[str, LinkagePolicy]) -> Iterator[Place]:
     )
     for kind, policy in policies.items():
         yield from _models(kind, policy)
+        yield _plan(kind)
         yield from _state(kind, policy)
     yield Place(
         name="link/linked",
@@ -173,6 +175,20 @@ def _models(kind: str, policy: LinkagePolicy) -> Iterator[Place]:
         )
 
 
+def _plan(kind: str) -> Place:
+    """What was decided about blocks when the model was fitted."""
+    return Place(
+        name=f"link/plan/{kind}",
+        kind=Kind.LAKE_TABLE,
+        root=Root.LAKE,
+        pattern=layout.plan_path(kind),
+        description="Which blocks were refined or cut, by hash of their key, hidden under the secret of the deployment.",
+        columns=dict.fromkeys(PLAN_SCHEMA.names, OPERATIONS),
+        kept=Retention(Keeps.REPLACED, "by that of a model that is fitted anew"),
+        erasure=Kept("a block stands in it only where too many records share its key, without who"),
+    )
+
+
 def _state(kind: str, policy: LinkagePolicy) -> Iterator[Place]:
     """What linking leaves for its next run; all of it goes when one record has to."""
     folder = layout.link_state_folder(kind)
@@ -197,7 +213,7 @@ def _state(kind: str, policy: LinkagePolicy) -> Iterator[Place]:
             ("base-{number}/keys", "{number}/added_keys"),
             hashes,
             None,
-            "Blocking keys of each record, as hashes of values without a secret.",
+            "Blocking keys of each record: hashes, hidden under the secret of the deployment.",
         ),
         (("base-{number}/plan",), figures, None, "Sizes of large blocks, by hash of their key."),
         (("{number}/links",), links, None, "Matches, by position of the records."),

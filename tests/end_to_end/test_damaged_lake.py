@@ -237,8 +237,8 @@ def test_a_lost_model_without_a_copy_is_never_fitted_unasked(company: Company, d
     with pytest.raises(LostModelError, match=r"person\.json .* Restore the file .*--refit"):
         company.customers(copies=Copies("of another version", {}))
     assert company.deployment.published() == company.published
-    with open_hub(company.deployment.settings) as engine:
-        assert set(copies_in_hub(engine).by_kind) == set(PartyKind)
+    with open_hub(company.deployment.settings) as engine, engine.connect() as connection:
+        assert set(published_models(connection).by_kind) == set(PartyKind)
         assert link_parties(company.lake, company.deployment.settings, refit=True).fitted
     LinkageModel.from_json(company.lake.read_json(layout.model_path("person")))
 
