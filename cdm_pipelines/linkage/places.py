@@ -182,7 +182,7 @@ def _plan(kind: str) -> Place:
         kind=Kind.LAKE_TABLE,
         root=Root.LAKE,
         pattern=layout.plan_path(kind),
-        description="Which blocks were refined or cut, by hash of their key, hidden under the secret of the deployment.",
+        description="Which blocks were refined or cut, by hash of their key, hidden like those of the state.",
         columns=dict.fromkeys(PLAN_SCHEMA.names, OPERATIONS),
         kept=Retention(Keeps.REPLACED, "by that of a model that is fitted anew"),
         erasure=Kept("a block stands in it only where too many records share its key, without who"),
