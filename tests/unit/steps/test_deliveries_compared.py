@@ -1,4 +1,4 @@
-"""A snapshot is compared with the one before it."""
+"""A delivery is compared with the one before it, and with what the lake was made from."""
 
 from pathlib import Path
 
@@ -7,6 +7,8 @@ import pytest
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.catalogue import contract_named
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.days.figures import day_checks
+from cdm_pipelines.steps.days.landing import deliveries, ingested_digests
 from cdm_pipelines.steps.days.source_day import DayResult, process_day
 from cdm_pipelines.store.lake import Lake
 
@@ -64,3 +66,37 @@ def test_a_day_that_is_run_again_is_not_compared_with_later_ones(
     passed, text = volume(delivered(settings, contact, "2026-06-02", 40))
     assert passed
     assert "against 40 on 2026-06-01" in text
+
+
+def test_of_several_days_the_one_that_stops_is_told(settings: Settings, contact: SourceContract) -> None:
+    sizes = {"2026-06-01": 100, "2026-06-02": 100, "2026-06-03": 85, "2026-06-04": 20, "2026-06-05": 18}
+    results = [delivered(settings, contact, date, rows) for date, rows in sizes.items()]
+    ranks = [result.verdicts["volume"].rank for result in results[1:]]
+    assert ranks == [0, 1, 2, 1]
+    told = day_checks(results)["raw"]["volume"]
+    assert (told.passed, told.severity) == (False, "ERROR")
+    assert told.text.startswith("20 rows against 85 on 2026-06-03")
+
+
+def test_a_day_delivered_anew_under_the_same_names_and_sizes_is_another_day(
+    settings: Settings, contact: SourceContract
+) -> None:
+    before = delivered(settings, contact, "2026-06-01", 5)
+    (path,) = (Path(settings.landing_url) / contact.name).glob("*.csv")
+    path.write_bytes(path.read_bytes().replace(b"K4", b"K9"))
+    after = process_day(settings, Lake(settings.lake_url), contact, "2026-06-01")
+    assert before.files == after.files
+    assert before.fingerprint != after.fingerprint
+
+
+def test_a_sensor_that_begins_anew_asks_only_for_what_the_lake_was_not_made_from(
+    settings: Settings, contact: SourceContract
+) -> None:
+    delivered(settings, contact, "2026-06-01", 5)
+    delivered(settings, contact, "2026-06-02", 5)
+    path = Path(settings.landing_url) / contact.name / "2026-06-02.csv"
+    path.write_bytes(path.read_bytes() + b"\n")
+    found, problems = deliveries(settings.landing_url, [contact], marker="")
+    known = ingested_digests(Lake(settings.lake_url), [contact], found)
+    assert problems == []
+    assert known == {"2026-06-01": found["2026-06-01"].digest}
