@@ -33,7 +33,7 @@ from cdm_pipelines.hub.server import EmbeddedServer
 from cdm_pipelines.settings import Settings, root
 from cdm_pipelines.steps.stewardship import customer, decisions, queue, review
 
-DOCUMENT = root() / "docs" / "benchmarks-review.md"
+DOCUMENT = root() / "docs" / "reference" / "benchmarks-review.md"
 RESULTS = root() / "benchmarks" / "results" / "review.json"
 CUSTOMERS = 1_000_000
 TARGET = 50.0  # milliseconds, p99

@@ -1,7 +1,7 @@
 """Candidate pairs: records that agree on a key, each pair once, in chunks.
 
-Belongs here: rules as integer blocks, oversized blocks, the stream of pairs with the rules that each satisfies. Does
-not belong here: what the keys hold (encode, clean) or how a pair is compared (compare).
+Belongs here: rules as blocks of records, blocks that are cut, the stream of pairs with the rules that each satisfies.
+Does not belong here: what the keys hold (encode, clean) or how a pair is compared (compare).
 """
 
 from collections.abc import Iterator, Sequence
@@ -43,7 +43,7 @@ class Oversized:
 
 
 class Maker(Protocol):
-    """A rule bound to records."""
+    """A blocking rule bound to records, which makes candidate pairs of them."""
 
     label: str
     oversized: Oversized

@@ -1,7 +1,7 @@
 """Joining groups of records by the evidence between them.
 
 Belongs here: average linkage over comparisons, by reciprocal nearest neighbours. Does not belong here: which records
-and pairs come here (cluster), or what evidence weighs (model).
+and pairs come here (clusters), or what evidence weighs (model).
 
 Average linkage usually averages the scores of the pairs between two groups. A pair without a date of birth then
 counts as weak evidence, though it is none. Here each comparison is averaged over the pairs where it could be made,

@@ -1,7 +1,7 @@
-"""From scored pairs to clusters that hold together.
+"""Components divided into clusters that hold together.
 
-Belongs here: components, their limits, the pairs that blocking did not make. Does not belong here: scores (model), how
-groups join (agglomerate), stable ids (identity).
+Belongs here: limits of components, batches of them, the pairs that blocking did not make. Does not belong here: scores
+(model), how groups join (agglomerate), stable ids (identity).
 
 Links from the review threshold on make components. Within each, all pairs are scored, also those that no blocking rule
 made, and groups are joined by the evidence between them; a contradiction keeps two groups apart. Everything is decided

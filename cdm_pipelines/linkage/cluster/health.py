@@ -1,6 +1,6 @@
 """How well clusters hold together.
 
-Belongs here: figures of each cluster, found while it is made, and the clusters that they put in doubt. Does not belong
+Belongs here: figures of each cluster, found while it is made, and what puts a cluster in doubt. Does not belong
 here: making clusters (clusters), which clusters of a linkage are in doubt (incremental.health).
 
 Figures, like clusters, are a function of records, model and decisions alone. A cluster is

@@ -1,7 +1,8 @@
 """Sources that hold nobody twice: what it says about two records that neither has another partner.
 
 Belongs here: how likely records without a partner are to be each other's, and the evidence between two records as
-clustering takes it. Does not belong here: which pairs may be made at all (blocking), how groups join (agglomerate).
+clustering takes it, sources and guards together with the scorer. Does not belong here: which pairs may be made at all
+(blocking), how groups join (agglomerate).
 
 A source free of duplicates gives each record of another source at most one partner. If k of the n records of a source
 have theirs, a pair among those that are left is n / (n - k) times as likely as a pair of any two records, for either

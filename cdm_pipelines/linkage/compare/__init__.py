@@ -1,1 +1,1 @@
-"""Comparisons: from pairs of positions to levels, packed into agreement patterns."""
+"""Comparisons: from candidate pairs to comparison levels, packed into agreement patterns."""

@@ -1,7 +1,7 @@
-"""Comparisons bound to records: from pairs of positions to levels.
+"""Comparisons bound to records: from candidate pairs to comparison levels.
 
 Belongs here: what all comparisons have in common, and those over one kind of plain value. Does not belong here: names
-of persons (compare_name), addresses (compare_address), the similarity of two strings (levels).
+of persons (name), addresses (address), the similarity of two strings (levels).
 """
 
 import re

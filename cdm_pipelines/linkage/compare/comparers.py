@@ -1,7 +1,7 @@
-"""All comparisons of a policy together: from pairs to agreement patterns packed in one integer.
+"""All comparisons of a policy together: from candidate pairs to agreement patterns packed in one integer.
 
 Belongs here: which class makes which kind of comparison, packing and unpacking. Does not belong here: what a level
-means (compare) or weighs (em, score).
+means (bound, name, address) or weighs (model).
 """
 
 from collections.abc import Callable, Mapping

@@ -1,7 +1,7 @@
 """Names in each other's place: a surname entered as the given name, or the other way round.
 
 Belongs here: telling whether two records' names agree crosswise. Does not belong here: how alike names are that stand
-where they belong (compare_name).
+where they belong (name).
 """
 
 import numpy as np

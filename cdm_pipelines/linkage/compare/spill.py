@@ -1,7 +1,7 @@
 """Compared pairs that wait for the model: in memory while few, in a temporary file after that.
 
-Belongs here: keeping pairs and their patterns without memory that grows with them. Does not belong here: what they
-mean.
+Belongs here: keeping candidate pairs and their agreement patterns without memory that grows with them. Does not belong
+here: what they mean.
 """
 
 import tempfile

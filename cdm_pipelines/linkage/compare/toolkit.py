@@ -13,6 +13,7 @@ from cdm_pipelines.linkage.encode.columns import Codes
 from cdm_pipelines.linkage.encode.positions import Positions
 from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.encode.toolkit import compare_feature
+from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.policy import spec
 
 
@@ -21,6 +22,11 @@ class ToolkitLevels:
 
     def __init__(self, records: Records, comparison: spec.ToolkitComparison) -> None:
         key = f"comparison on {comparison.column!r}: algorithm"
+        if comparison.algorithm.startswith("Frequency"):
+            raise LinkageError(
+                f"{key}: {comparison.algorithm} looks at all values of the column, so that a pair would weigh another "
+                "thing in another table; name one that compares two values, or ask for term_frequency"
+            )
         arguments = {"left_on": comparison.column, "right_on": comparison.column, **comparison.arguments}
         self._feature = compare_feature(comparison.algorithm, arguments, key)
         self._column = records.columns[comparison.column]

@@ -1,7 +1,7 @@
 """What blocking does before anything is compared: pairs per rule, what was cut, which matches can be found at all.
 
 Belongs here: counting candidate pairs in chunks, against the truth where there is one, and the picture of it. Does not
-belong here: making the pairs (blocking), or reading and writing files (steps).
+belong here: making the pairs (blocking.pairs), or reading and writing files (steps).
 """
 
 from dataclasses import asdict, dataclass

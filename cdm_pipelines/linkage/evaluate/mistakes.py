@@ -1,7 +1,7 @@
 """What a linkage got wrong: the worst false merges and misses, and classes of them.
 
 Belongs here: wrong pairs scored, sorted and counted by what differs. Does not belong here: how many are right
-(evaluation, sample), or who says so (truth). Values are shown by their shape unless asked for (R6).
+(measures, sample), or who says so (truth). Values are shown by their shape unless asked for (R6).
 """
 
 from collections import Counter

@@ -1,6 +1,6 @@
 """Clusters held against a labelled sample of pairs, with confidence intervals.
 
-Belongs here: drawing a sample, weighing its labels, intervals. Does not belong here: the whole truth (evaluation).
+Belongs here: drawing a sample, weighing its labels, intervals. Does not belong here: the whole truth (measures).
 
 A stratum is a band of the model's probability among pairs in one cluster, or among pairs apart. Whoever labels need not
 label each stratum alike: a label counts for as many pairs as its stratum has per label, so a sample that is taken

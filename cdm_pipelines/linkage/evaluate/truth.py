@@ -1,7 +1,7 @@
 """Who is who, as a file tells it.
 
 Belongs here: finding the records that a truth or a labelled pair names, and the pairs within groups. Does not belong
-here: measuring (evaluation, sample, mistakes).
+here: measuring (measures, sample, mistakes).
 """
 
 from collections.abc import Iterator

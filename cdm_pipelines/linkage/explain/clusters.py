@@ -1,7 +1,7 @@
 """Why records are in one cluster, or in two.
 
 Belongs here: the graph of a cluster, the chain of links that holds two records together, the guards that keep two
-clusters apart. Does not belong here: scores taken apart (explain), how clusters are made (cluster, agglomerate).
+clusters apart. Does not belong here: scores taken apart (pair), how clusters are made (cluster).
 """
 
 import heapq

@@ -1,7 +1,7 @@
 """Why a pair weighs what it does, and which records no pair could tell.
 
 Belongs here: scores taken apart, from records, policy and model. Does not belong here: clusters taken apart
-(explain_clusters), how it is drawn (pictures) or printed (commands), the scores themselves (model).
+(clusters), how it is drawn (pictures) or printed (commands), the scores themselves (model.scoring).
 
 Values are shown as they were compared, after cleaning; by default only their shape (R6).
 """

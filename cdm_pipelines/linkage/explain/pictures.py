@@ -1,6 +1,6 @@
 """Linkage in pictures: waterfall, cluster graph, weights of a model, distributions; as SVG text.
 
-Belongs here: drawing. Does not belong here: what is drawn (explain, report).
+Belongs here: drawing. Does not belong here: what is drawn (pair, clusters, report).
 
 A picture is a few shapes with a size; several stand below each other in one file. No library: these are bars, lines,
 circles and words.

@@ -1,7 +1,7 @@
 """Which blocking rules made a pair.
 
 Belongs here: the rules asked about one pair, among all the records that stand around it. Does not belong here:
-what a pair weighs (explain), or what all rules make together (blocking_report).
+what a pair weighs (pair), or what all rules make together (evaluate.blocking).
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Whether today's pairs still look like those that a model was fitted to.
 
 Belongs here: counts of agreement levels, and the distance between two such counts. Does not belong here: which
-distance is too far (policies/checks.yaml), or fitting anew (engine).
+distance is too far (policies/checks.yaml), or fitting anew (engines).
 
 The distance is the population stability index of a comparison: the sum over its levels, missing among them, of
 (now - then) * ln(now / then), both as shares of all candidate pairs. It needs no labels. By the convention of credit

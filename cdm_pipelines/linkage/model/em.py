@@ -1,16 +1,16 @@
 """Fellegi-Sunter parameters without labels: expectation-maximisation on counts of agreement patterns.
 
-Belongs here: m, u and the prior from pattern counts. Does not belong here: making patterns (comparers), weighing
-pairs with the result (model).
+Belongs here: m, u and the prior from pattern counts. Does not belong here: making agreement patterns
+(compare.comparers), weighing pairs with the result (scoring).
 
-Method. For a blocking rule the comparisons that read none of its columns are free: among the rule's pairs they follow
-a mixture of matches (m), of related records (housemates, relatives; below), and of chance (u). One EM runs over all
-rules together: m is shared, each rule has a mixture of its own, and a comparison learns only from rules that leave it
-free (Fellegi and Sunter 1969; Winkler 2000; Linacre et al. 2022 train rule by rule and average instead). u is what
-random pairs show, less what matches contribute to it: where values are nearly unique, agreement in random pairs *is*
-mostly matches. Related records (Larsen and Rubin 2001 use three classes alike): different people who share what
-``shared`` comparisons see. Their other levels follow chance, but for a small learned excess (twins; parent and child
-of one name).
+Method. For a blocking rule the comparisons that read none of its columns are free: among the rule's pairs they follow a
+mixture of matches (m), of related records (housemates, relatives; below), and of unrelated records (u). One EM runs
+over all rules together: m is shared, each rule has a mixture of its own, and a comparison learns only from rules that
+leave it free (Fellegi and Sunter 1969; Winkler 2000; Linacre et al. 2022 train rule by rule and average instead). u is
+what random pairs show, less what matches contribute to it: where values are nearly unique, agreement in random pairs
+*is* mostly matches. Related records (Larsen and Rubin 2001 use three classes alike): different people who share what
+``shared`` comparisons see. Their other levels follow chance, but for a small learned excess (twins; parent and child of
+one name).
 """
 
 from dataclasses import dataclass, field
@@ -53,11 +53,11 @@ class Table:
         """Posteriors of some patterns, with what is known in the place of what is guessed."""
         if self.known is None:
             return posterior
-        match, related, chance = posterior
-        known, others = self.known[rows], np.maximum(related + chance, 1e-300)
+        match, related, unrelated = posterior
+        known, others = self.known[rows], np.maximum(related + unrelated, 1e-300)
         return [
             np.where(known < 0, match, known),
-            *(np.where(known < 0, one, (1 - known) * one / others) for one in (related, chance)),
+            *(np.where(known < 0, one, (1 - known) * one / others) for one in (related, unrelated)),
         ]
 
 

@@ -1,6 +1,6 @@
 """Tables of names that stand for each other.
 
-Belongs here: reading them. Does not belong here: comparing names (compare_name).
+Belongs here: reading them. Does not belong here: comparing names (compare.name).
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """Policies as YAML files: ``extends``, absent columns, and errors that name file, key and fix.
 
-Belongs here: from a file to a validated policy. Does not belong here: what the keys mean (policy).
+Belongs here: from a file to a validated policy. Does not belong here: what the keys mean (spec).
 """
 
 from pathlib import Path

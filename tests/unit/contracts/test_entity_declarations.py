@@ -144,10 +144,10 @@ def test_an_entity_is_declared_once() -> None:
 
 
 def test_the_guide_declares_an_entity() -> None:
-    guide = (Path(__file__).parents[3] / "docs" / "add-an-entity.md").read_text(encoding="utf-8")
+    guide = (Path(__file__).parents[3] / "docs" / "how-to" / "add-an-entity.md").read_text(encoding="utf-8")
     code = guide.split("```python\n")[1].split("```")[0]
     names: dict[str, Any] = {}
-    exec(compile(code, "docs/add-an-entity.md", "exec"), names)
+    exec(compile(code, "docs/how-to/add-an-entity.md", "exec"), names)
     declared = declaration(names["SERVICE_TICKET"])
     try:
         assert declared.privacy == ("user.behavior", "user.contact.email")

@@ -124,6 +124,10 @@ def test_its_classifier_is_of_our_opinion(
             {"comparisons": {"x": {"kind": "toolkit", "column": "surname", "algorithm": "Sting"}}},
             ["'Sting'", "did you mean 'String'"],
         ),
+        (
+            {"comparisons": {"x": {"kind": "toolkit", "column": "surname", "algorithm": "Frequency"}}},
+            ["surname", "Frequency looks at all values", "term_frequency"],
+        ),
     ],
 )
 def test_what_the_toolkit_has_not_is_told(changes: dict[str, object], told: list[str]) -> None:
