@@ -50,7 +50,7 @@ class Company:
             }
         )
         tables.clusters(self.lake).put([labels], labels.schema, "made")
-        links = [("00", "01", 7.0), ("01", "02", 9.25), ("00", "02", 8.0)]
+        links = more.get("links", [("00", "01", 7.0), ("01", "02", 9.25), ("00", "02", 8.0)])
         pairs = [("crm/contact", left, "crm/contact", right, weight, 0.9) for left, right, weight in links]
         columns = (*_SIDES, "weight", "probability")
         matches = pa.Table.from_pylist([dict(zip(columns, pair, strict=True)) for pair in pairs])
@@ -155,3 +155,18 @@ def test_more_merges_than_the_policy_allows_are_not_published(company: Company) 
     done = company.run(merges=limit, id_churn=limit)
     assert done.churn.moved == {"new_model": 7}
     assert done.verdicts["merges"].passed
+
+
+def test_links_of_a_neighbour_follow_a_pair_that_changed(company: Company) -> None:
+    """Stewards read them of both customers, though a run works through the one whose record changed only."""
+    pairs = [(f"{number:02}", f"{number + 1:02}", 7.0) for number in range(PEOPLE - 1)]
+    company.link(APART, links=pairs)
+    company.run()
+    changed = [("00", "01", 5.0), *pairs[2:]]
+    company.link(APART, phones={1: "+31101234567"}, links=changed)
+    assert company.run().worked == 1
+    both = sorted(
+        row for left, right, weight in changed for row in ((left, right, weight), (right, left, weight))
+    )
+    links = "SELECT record_id, other_record_id, weight FROM golden.customer_link ORDER BY 1, 2"
+    assert company.ask(links) == both
