@@ -75,7 +75,7 @@ class _Question:
 
 
 _UNTOUCHED = """FROM golden.customer AS g WHERE NOT EXISTS (
-    SELECT FROM staging.touched AS t WHERE t.golden_id = g.golden_id)"""
+    SELECT FROM staging.affected AS t WHERE t.golden_id = g.golden_id)"""
 
 _QUESTIONS = (
     _Question(
@@ -96,7 +96,7 @@ _QUESTIONS = (
         "source records are in another customer too, which is not staged",
         ("crosswalk",),
         """SELECT count(*) FROM staging.crosswalk AS s JOIN golden.crosswalk AS g USING (source, entity, record_id)
-           WHERE NOT EXISTS (SELECT FROM staging.touched AS t WHERE t.golden_id = g.golden_id)""",
+           WHERE NOT EXISTS (SELECT FROM staging.affected AS t WHERE t.golden_id = g.golden_id)""",
         whole=False,
     ),
     _Question(
@@ -238,9 +238,9 @@ def figures(connection: Connection) -> Figures:
     published_records = published_rows(connection, schema.crosswalk)
     customers, records, largest = _sizes(connection, "staging.customer")
     if in_part:
-        touched, theirs, _ = _sizes(connection, "golden.customer JOIN staging.touched USING (golden_id)")
+        affected, theirs, _ = _sizes(connection, "golden.customer JOIN staging.affected USING (golden_id)")
         rest = text(f"SELECT g.record_count {_UNTOUCHED} ORDER BY g.record_count DESC LIMIT 1")
-        customers, records = customers + published - touched, records + published_records - theirs
+        customers, records = customers + published - affected, records + published_records - theirs
         largest = max(largest, int(connection.scalar(rest) or 0))
     means = (n / of if of else 0.0 for n, of in ((records, customers), (published_records, published)))
     return Figures(customers, published, largest, *means)
@@ -265,7 +265,7 @@ def _problems(connection: Connection, records: int, waiting: Staged) -> Iterator
     crossed = waiting.rows.get("crosswalk", records)
     if waiting.in_part:
         untouched = """SELECT (SELECT count(*) FROM golden.crosswalk)
-            - (SELECT count(*) FROM golden.crosswalk JOIN staging.touched USING (golden_id))"""
+            - (SELECT count(*) FROM golden.crosswalk JOIN staging.affected USING (golden_id))"""
         crossed += int(connection.scalar(text(untouched)) or 0)
     if crossed != records:
         what = f"{records:,} source records, but {crossed:,} rows in the crosswalk"

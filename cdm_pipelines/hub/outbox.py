@@ -102,10 +102,10 @@ _KEY = "source, entity, record_id"
 _MEMBERS_OF = """
 SELECT golden_id, string_agg(concat_ws('|', source, entity, record_id, active), ','
                              ORDER BY source COLLATE "C", entity COLLATE "C", record_id COLLATE "C") AS members
-FROM {table} JOIN touched USING (golden_id) GROUP BY golden_id
+FROM {table} JOIN affected USING (golden_id) GROUP BY golden_id
 """
 _MEMBERS = f"""
-WITH touched AS (
+WITH affected AS (
     SELECT golden_id FROM {{difference}} JOIN golden.crosswalk USING ({_KEY})
     UNION SELECT golden_id FROM {{difference}} JOIN staging.crosswalk USING ({_KEY})),
 old AS ({_MEMBERS_OF.format(table="golden.crosswalk")}),

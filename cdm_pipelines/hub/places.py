@@ -301,9 +301,9 @@ def _staging() -> Iterator[Place]:
         description="Events of the next version while it is checked.",
     )
     id_ = schema.column("golden_id", Uuid, "Customer that the next version touches.", IDENTIFIER, key=True)
-    touched = Table("touched", MetaData(), id_, schema="staging")
+    affected = Table("affected", MetaData(), id_, schema="staging")
     for table, description in (
-        (touched, "Customers that the next version touches."),
+        (affected, "Customers that the next version touches."),
         (schema_review.relinked, "Customers whose links the next version brings."),
         (schema_review.staged_doubt, "Customers of the next version that may be several."),
     ):

@@ -53,9 +53,9 @@ from cdm_pipelines.hub.schema_review import STAGED as STAGED_FOR_REVIEW
 _LOCK = (
     0x63646D70  # "cdmp": the key of the advisory lock under which one process at a time stages or publishes
 )
-TOUCHED = Table("touched", MetaData(), Column("golden_id", Uuid, primary_key=True), schema="staging")
+AFFECTED = Table("affected", MetaData(), Column("golden_id", Uuid, primary_key=True), schema="staging")
 """The customers that are staged, where not all are."""
-_BESIDE = {staged_event.name: staged_event, TOUCHED.name: TOUCHED, **STAGED_FOR_REVIEW}
+_BESIDE = {staged_event.name: staged_event, AFFECTED.name: AFFECTED, **STAGED_FOR_REVIEW}
 """What is staged beside the next version of published tables."""
 
 
@@ -76,7 +76,7 @@ class Staged:
     @property
     def in_part(self) -> bool:
         """Whether only the customers that a change touches are staged."""
-        return TOUCHED.name in self.rows
+        return AFFECTED.name in self.rows
 
 
 @dataclass(frozen=True)
@@ -140,12 +140,12 @@ def stage(engine: Engine, tables: Mapping[str, pa.Table | Iterable[pa.Table]]) -
 class Staging:
     """Staging in pieces, inside one transaction of the caller: several tables may grow side by side."""
 
-    def __init__(self, connection: Connection, touched: pa.Array | None = None) -> None:
+    def __init__(self, connection: Connection, affected: pa.Array | None = None) -> None:
         """Begin anew.
 
         Args:
             connection: Inside a transaction, of a migrated hub.
-            touched: Golden ids whose customers are staged, those that will be no more among them; None where
+            affected: Golden ids whose customers are staged, those that will be no more among them; None where
                 everything is staged.
         """
         _lock(connection)
@@ -155,8 +155,8 @@ class Staging:
         for table in self._tables.values():
             connection.execute(DropTable(table, if_exists=True))
         connection.execute(delete(staged))
-        if touched is not None:
-            self.add(TOUCHED.name, pa.table({"golden_id": touched}))
+        if affected is not None:
+            self.add(AFFECTED.name, pa.table({"golden_id": affected}))
 
     def begin(self, name: str) -> None:
         """Make the staging table, empty."""
@@ -250,7 +250,7 @@ def promote(connection: Connection, token: UUID | None = None) -> PublishResult:
                 connection.execute(DropTable(_staging_table(name)))
             else:
                 changes[name] = Change(0, 0, 0, published_rows(connection, known.table))
-        connection.execute(DropTable(TOUCHED, if_exists=True))
+        connection.execute(DropTable(AFFECTED, if_exists=True))
         connection.execute(delete(staged))
         if waiting is not None:
             connection.execute(delete(version))
@@ -308,7 +308,7 @@ def _apply(
 def _differences(connection: Connection, known: PublishedTable, new: Table, *, in_part: bool) -> Table:
     """A temporary table of the keys of rows that differ, found in one pass over both versions.
 
-    In part, the former version is that of the touched customers; of a table that is not theirs nothing is taken away.
+    In part, the former version is that of the affected customers; of a table that is not theirs nothing is taken away.
     """
     old, keys = known.table, known.key
     difference = Table(
@@ -322,7 +322,7 @@ def _differences(connection: Connection, known: PublishedTable, new: Table, *, i
     values = [column.name for column in old.columns if column.name not in keys]
     before: FromClause = old
     if in_part and known.whole_customers:
-        before = select(old).where(old.c.golden_id.in_(select(TOUCHED.c.golden_id))).subquery("before")
+        before = select(old).where(old.c.golden_id.in_(select(AFFECTED.c.golden_id))).subquery("before")
     missing, gone = before.c[keys[0]].is_(None), new.c[keys[0]].is_(None)
     changed = tuple_(*(before.c[name] for name in values)).is_distinct_from(
         tuple_(*(new.c[name] for name in values))

@@ -28,7 +28,7 @@ class Part(StrEnum):
     """What is staged of a table when only what a change touches is."""
 
     CUSTOMERS = "customers"
-    """All rows of the touched customers, each of which has a golden id: of theirs, what is not staged goes."""
+    """All rows of the affected customers, each of which has a golden id: of theirs, what is not staged goes."""
     ROWS = "rows"
     """Rows that are new or differ: they take the place of the rows with the same keys, and no row goes."""
 

@@ -47,13 +47,13 @@ class Bonds:
             decision: Its number, one that was not given before.
             records: One or more.
         """
-        touched = self._by_party(records)
-        clash = self._two_confirmed(touched) or self._two_sides(touched)
+        affected = self._by_party(records)
+        clash = self._two_confirmed(affected) or self._two_sides(affected)
         if clash is None:
             self._joined[decision] = records
             for record in records:
                 self._joining.setdefault(record, []).append(decision)
-            self._unite(list(touched))
+            self._unite(list(affected))
         return clash
 
     def confirm(self, decision: int, records: Sequence[Record]) -> Clash | None:
@@ -106,28 +106,30 @@ class Bonds:
             if (confirmed := self._confirmed.pop(root, None)) is not None:
                 self._confirmed[target] = confirmed
 
-    def _two_confirmed(self, touched: Mapping[Record, Sequence[Record]]) -> Clash | None:
-        confirmed = [root for root in touched if root in self._confirmed][:2]
+    def _two_confirmed(self, affected: Mapping[Record, Sequence[Record]]) -> Clash | None:
+        confirmed = [root for root in affected if root in self._confirmed][:2]
         if len(confirmed) < 2:
             return None
         ways = []
         for root in confirmed:
             named = {record: n for n in reversed(self._confirmed[root]) for record in self._joined[n]}
-            ways.append((touched[root], named))
+            ways.append((affected[root], named))
         return self._between(*ways)
 
-    def _two_sides(self, touched: Mapping[Record, Sequence[Record]]) -> Clash | None:
-        largest, *others = sorted(touched, key=lambda root: -len(self._sides.get(root, ())))
+    def _two_sides(self, affected: Mapping[Record, Sequence[Record]]) -> Clash | None:
+        largest, *others = sorted(affected, key=lambda root: -len(self._sides.get(root, ())))
         most, standing = self._sides.get(largest, set()), set[Side]()
         for root in others:
             sides = self._sides.get(root, set())
             if any((opposite := (n, 1 - side)) in most or opposite in standing for n, side in sides):
-                return min(self._clashes(touched, [largest, *others]), key=lambda clash: len(clash.decisions))
+                return min(
+                    self._clashes(affected, [largest, *others]), key=lambda clash: len(clash.decisions)
+                )
             standing |= sides
         return None
 
     def _clashes(
-        self, touched: Mapping[Record, Sequence[Record]], roots: Sequence[Record]
+        self, affected: Mapping[Record, Sequence[Record]], roots: Sequence[Record]
     ) -> Iterator[Clash]:
         """Every way in which two of some parties stand on both sides of a decision."""
         for at, root in enumerate(roots):
@@ -137,7 +139,7 @@ class Bonds:
                     ends = (
                         dict.fromkeys(self._parted[one], decision) for one in (opposite, (decision, side))
                     )
-                    yield self._between(*zip((touched[other], touched[root]), ends, strict=True))
+                    yield self._between(*zip((affected[other], affected[root]), ends, strict=True))
 
     def _between(self, *ways: tuple[Sequence[Record], Mapping[Record, int]]) -> Clash:
         """The way from one of the records to be joined to what is said of its party, and the same of another.

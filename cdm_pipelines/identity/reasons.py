@@ -49,7 +49,7 @@ UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
-class Causes:
+class EventReasons:
     """What happened between two versions.
 
     Attributes:
@@ -108,12 +108,12 @@ class Movement:
     Attributes:
         former: ``CROSSWALK_SCHEMA`` as published.
         latter: ``CROSSWALK_SCHEMA`` as it will be.
-        causes: What happened.
+        event_reasons: What happened.
     """
 
     former: pa.Table
     latter: pa.Table
-    causes: Causes
+    event_reasons: EventReasons
 
     def explain(self, events: pa.Table) -> Explained:
         """The reason of each event: ``golden_id``, ``related_id``."""
@@ -189,14 +189,14 @@ class Movement:
     @cached_property
     def _by_id(self) -> tuple[Flags, Ints]:
         """For each id whether a record of it is new, changed or gone, and the latest decision about one of them."""
-        was, now, causes = self._was, self._now, self.causes
+        was, now, event_reasons = self._was, self._now, self.event_reasons
         changed = np.zeros(len(was), np.bool_)
-        if causes.changed is not None and len(causes.changed):
-            known = pc.is_in(self._records, value_set=causes.changed)
+        if event_reasons.changed is not None and len(event_reasons.changed):
+            known = pc.is_in(self._records, value_set=event_reasons.changed)
             changed = (was >= 0) & known.to_numpy(zero_copy_only=False)
         number = np.zeros(len(was), np.int64)
-        if causes.decided is not None and len(causes.decided):
-            number = np.append(causes.decisions, 0)[positions(self._records, causes.decided)]
+        if event_reasons.decided is not None and len(event_reasons.decided):
+            number = np.append(event_reasons.decisions, 0)[positions(self._records, event_reasons.decided)]
         flags = np.stack([was < 0, changed, now < 0], axis=1)
         by_id, decision = np.zeros((len(self._ids), 3), np.bool_), np.zeros(len(self._ids), np.int64)
         for ids in (was, now):
@@ -207,11 +207,11 @@ class Movement:
         return by_id, decision
 
     def _told(self, found: Flags, number: Ints) -> Explained:
-        causes = self.causes
+        told_of = self.event_reasons
         holds = np.stack([number > 0, *found.T, np.ones(len(found), np.bool_)], axis=1)
         particular = [Reason.DECISION, Reason.NEW_RECORD, Reason.CHANGED_VALUE, Reason.RECORD_GONE]
-        known = causes.changed is not None and causes.decided is not None and causes.new_model is not None
-        rest = Reason.NEW_MODEL if causes.new_model else Reason.NEIGHBOUR if known else None
+        known = told_of.changed is not None and told_of.decided is not None and told_of.new_model is not None
+        rest = Reason.NEW_MODEL if told_of.new_model else Reason.NEIGHBOUR if known else None
         told = pa.array([*map(str, particular), rest and str(rest)], pa.string())
         first = holds.argmax(axis=1)
         return Explained(told.take(pa.array(first)), np.where(first == 0, number, 0))

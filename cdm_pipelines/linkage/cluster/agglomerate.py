@@ -141,10 +141,10 @@ class Groups:
             self.sizes[low] += self.sizes[high]
             self.member = now[self.member]
             joined = self._marked(np.append(low, high))
-            touched = joined[self.low[edges]] | joined[self.high[edges]]
-            left = self._contracted(edges[touched], now)
+            affected = joined[self.low[edges]] | joined[self.high[edges]]
+            left = self._contracted(edges[affected], now)
             odds[left] = self.evidence(weigh, left)
-            self.edges = np.append(edges[~touched], left)
+            self.edges = np.append(edges[~affected], left)
 
     def evidence(self, weigh: Weigh, edges: Labels) -> Floats:
         """Posterior log2 odds of edges that their two groups are one party."""

@@ -45,14 +45,14 @@ class Since:
 
 
 @dataclass(frozen=True)
-class Touched:
+class Affected:
     """What has to be decided anew.
 
     Attributes:
-        records: Keys of all touched records, those that are gone among them.
-        clusters: ``source, entity, record_id, cluster_id`` of the touched records.
+        records: Keys of all affected records, those that are gone among them.
+        clusters: ``source, entity, record_id, cluster_id`` of the affected records.
         registry: The published ids concerned, ``REGISTRY_SCHEMA``.
-        crosswalk: What the touched records were published as.
+        crosswalk: What the affected records were published as.
         newest: Order of publication of the newest id.
     """
 
@@ -95,7 +95,7 @@ def apart(table: pa.Table) -> pa.Table:
     return table.set_column(place, "source", source).add_column(place + 1, "entity", entity)
 
 
-def touched(asked: Asked, lake: Lake, changed: Since, besides: pa.Table) -> Touched | None:
+def affected_by(asked: Asked, lake: Lake, changed: Since, besides: pa.Table) -> Affected | None:
     """The customers that a change touches; None where they are too many to be worked through by themselves.
 
     Args:
@@ -118,7 +118,7 @@ def touched(asked: Asked, lake: Lake, changed: Since, besides: pa.Table) -> Touc
     return closed(asked, clusters, seeds)
 
 
-def closed(asked: Asked, clusters: pa.Table, seeds: pa.Table) -> Touched:
+def closed(asked: Asked, clusters: pa.Table, seeds: pa.Table) -> Affected:
     """The customers that have, or had, one of some records, and all that follows from theirs.
 
     Args:
@@ -140,7 +140,7 @@ def closed(asked: Asked, clusters: pa.Table, seeds: pa.Table) -> Touched:
     elsewhere = clusters.filter(having(clusters, strangers, RECORD_KEY)).select(RECORD_KEY)
     if elsewhere.num_rows:
         return closed(asked, clusters, pa.concat_tables([seeds, elsewhere]))
-    return Touched(everyone, now, registry, crosswalk, asked.newest())
+    return Affected(everyone, now, registry, crosswalk, asked.newest())
 
 
 def moved(crosswalk: pa.Table, published: pa.Table) -> pa.Table:
@@ -175,7 +175,7 @@ def registered(asked: Asked, crosswalk: pa.Table) -> pa.Table:
 
 
 def golden_of_employers(asked: Asked, parties: pa.Table, records: pa.Table, crosswalk: pa.Table) -> pa.Array:
-    """The golden id of each record's employer, be the employer touched or not."""
+    """The golden id of each record's employer, be the employer affected or not."""
     organisations = parties.filter(pc.equal(parties["party_kind"], "organisation")).select(RECORD_KEY)
     known = completed(asked, employers(records, organisations), crosswalk)
     return golden_employers(records, organisations, known)
@@ -205,7 +205,7 @@ def party_of_rows(table: pa.Table) -> pa.Table:
 
 
 def golden_of_rows(asked: Asked, rows: pa.Table, crosswalk: pa.Table) -> pa.Table:
-    """A crosswalk that has the parties behind these rows, be they touched or not."""
+    """A crosswalk that has the parties behind these rows, be they affected or not."""
     return completed(asked, party_of_rows(rows), crosswalk)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from cdm_pipelines.identity.decisions import Decision, Kind, Record
 from cdm_pipelines.identity.effective import effective
-from cdm_pipelines.identity.reasons import Causes, Movement
+from cdm_pipelines.identity.reasons import EventReasons, Movement
 from cdm_pipelines.steps.customers.affected import Since
 from cdm_pipelines.steps.linking.linked_with import DECISIONS, MODEL
 from cdm_pipelines.steps.stewardship.decisions import read_log
@@ -25,9 +25,9 @@ from cdm_pipelines.store.lake import Lake
 _SIDES = (("left_source", "left_id"), ("right_source", "right_id"))
 
 
-def causes(
+def event_reasons(
     connection: Connection, published: Mapping[str, str], latter: Mapping[str, str], changed: Since | None
-) -> Causes:
+) -> EventReasons:
     """What happened since the published version.
 
     Args:
@@ -44,7 +44,7 @@ def causes(
         decided = record_keys(pa.Table.from_pylist(rows, schema))
         numbers = np.array(list(found.values()), np.int64)
     known = MODEL in published and MODEL in latter
-    return Causes(
+    return EventReasons(
         None if changed is None else record_keys(changed.parties.rows),
         decided,
         numbers,

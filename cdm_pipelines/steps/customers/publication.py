@@ -22,13 +22,12 @@ from cdm_pipelines.hub.decisions import begin_decision
 from cdm_pipelines.hub.parts import Asked
 from cdm_pipelines.hub.publish import Change, Staging, promote, published_from
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, Assignment, assign
-from cdm_pipelines.identity.reasons import Causes, Churn, Movement
+from cdm_pipelines.identity.reasons import Churn, EventReasons, Movement
 from cdm_pipelines.identity.registry import CURRENT
 from cdm_pipelines.quality.thresholds import Thresholds, Verdict, judge
 from cdm_pipelines.settings import Settings
-from cdm_pipelines.steps.customers import affected as touched
-from cdm_pipelines.steps.customers import read_models
-from cdm_pipelines.steps.customers.event_reasons import causes, explained
+from cdm_pipelines.steps.customers import affected, read_models
+from cdm_pipelines.steps.customers.event_reasons import event_reasons, explained
 from cdm_pipelines.steps.linking.linked_with import linked_with
 from cdm_pipelines.steps.linking.model_versions import keep_copies
 from cdm_pipelines.steps.stewardship import queue
@@ -80,7 +79,7 @@ def stage_customers(
     """
     policy = load_policy(settings.policies / "survivorship.yaml")
     made_from = {
-        **touched.versions(lake),
+        **affected.versions(lake),
         **read_models.version(lake),
         **linked_with(lake),
         "survivorship": policy.fingerprint,
@@ -88,8 +87,8 @@ def stage_customers(
     with connection.begin_nested() as savepoint:
         published = published_from(connection)
         same_rules = published.get("survivorship") == made_from["survivorship"]
-        changed = touched.since(lake, published)
-        happened = causes(connection, published, made_from, changed)
+        changed = affected.since(lake, published)
+        happened = event_reasons(connection, published, made_from, changed)
         work = _Work(connection, lake, settings, policy, published, made_from, happened)
         in_part = same_rules and not rebuild and changed is not None
         done = (work.part(changed) if in_part and changed is not None else None) or work.everything()
@@ -124,7 +123,7 @@ class _Work:
     policy: SurvivorshipPolicy
     published: Mapping[str, str]
     made_from: Mapping[str, str]
-    causes: Causes
+    event_reasons: EventReasons
 
     def everything(self) -> _Done:
         """Stage all customers."""
@@ -133,12 +132,12 @@ class _Work:
         staging = Staging(self.connection)
         published = queries.read_crosswalk(self.connection, CROSSWALK_SCHEMA)
         assignment = assign(
-            touched.apart(tables.clusters(self.lake).read()),
+            affected.apart(tables.clusters(self.lake).read()),
             queries.read_registry(self.connection, REGISTRY_SCHEMA),
             published,
             records.select([*RECORD_KEY, "first_seen"]),
         )
-        movement = Movement(published, assignment.crosswalk, self.causes)
+        movement = Movement(published, assignment.crosswalk, self.event_reasons)
         staging.add("golden_id", assignment.registry)
         staging.add("event", explained(assignment.events, movement, self.lake))
         staging.add("crosswalk", assignment.crosswalk.append_column("active", records["active"]))
@@ -151,13 +150,13 @@ class _Work:
         rows = staging.finish(self.made_from).rows
         return _Done(records.num_rows, _events(assignment), rows["customer"], movement.churn())
 
-    def part(self, changed: touched.Since) -> _Done | None:
+    def part(self, changed: affected.Since) -> _Done | None:
         """Stage the customers that a change touches; None where they are too many."""
         parties, asked = tables.records(self.lake, Entity.PARTY), Asked(self.connection)
         everyone = parties.read([*RECORD_KEY, "party_kind", "employer_id"])
         # A set value may begin or cease to hold without a change of any record.
         corrected = corrections(self.connection, parties)
-        part = touched.touched(asked, self.lake, changed, corrected.select(RECORD_KEY))
+        part = affected.affected_by(asked, self.lake, changed, corrected.select(RECORD_KEY))
         if part is None:
             return None
         own = parties.rows(part.records)
@@ -168,32 +167,32 @@ class _Work:
             own.select([*RECORD_KEY, "first_seen"]),
             newest=part.newest,
         )
-        moved = touched.moved(assignment.crosswalk, part.crosswalk)
-        employees = touched.employed_by(
+        moved = affected.moved(assignment.crosswalk, part.crosswalk)
+        employees = affected.employed_by(
             everyone, pa.concat_tables([moved, changed.parties.rows.select(RECORD_KEY)])
         )
-        others = touched.others(asked, employees, assignment.crosswalk)
+        others = affected.others(asked, employees, assignment.crosswalk)
         crosswalk = pa.concat_tables([assignment.crosswalk, others])
         records = parties.rows(crosswalk)
         ids = pa.concat_tables([part.crosswalk, crosswalk])["golden_id"].combine_chunks().unique()
 
-        staging = Staging(self.connection, touched=ids)
-        registry = pa.concat_tables([assignment.registry, touched.registered(asked, others)])
+        staging = Staging(self.connection, affected=ids)
+        registry = pa.concat_tables([assignment.registry, affected.registered(asked, others)])
         concerned = pc.or_(
             pc.is_in(registry["golden_id"], value_set=ids), pc.not_equal(registry["status"], CURRENT)
         )
         staging.add("golden_id", registry.filter(concerned))
-        movement = Movement(part.crosswalk, assignment.crosswalk, self.causes)
+        movement = Movement(part.crosswalk, assignment.crosswalk, self.event_reasons)
         staging.add("event", explained(assignment.events, movement, self.lake))
         at = positions(record_keys(crosswalk), record_keys(records))
         staging.add("crosswalk", crosswalk.append_column("active", records["active"].take(pa.array(at))))
-        employers = touched.golden_of_employers(asked, everyone, records, crosswalk)
+        employers = affected.golden_of_employers(asked, everyone, records, crosswalk)
         self._golden(staging, records, crosswalk, corrected=corrected, employers=employers)
         for declared in published_entities():
-            rows = touched.rows_affected(self.lake, declared, changed, moved)
+            rows = affected.rows_affected(self.lake, declared, changed, moved)
             if rows is not None and rows.num_rows:
                 of_party = isinstance(declared.whose, OfParty)
-                known = touched.golden_of_rows(asked, rows, crosswalk) if of_party else crosswalk
+                known = affected.golden_of_rows(asked, rows, crosswalk) if of_party else crosswalk
                 staging.add(declared.table_name, _rows_of(declared, rows, known))
         worked = read_models.Part(asked, ids, crosswalk, part.records)
         self._read_models(everyone).part(staging, worked)
@@ -243,7 +242,7 @@ def _rows_of(declared: EntityDeclaration, table: pa.Table, crosswalk: pa.Table) 
     """Rows of an entity as they are published; with their golden customer where they name a party."""
     columns = [*RECORD_KEY, "active", *(attribute.name for attribute in declared.attributes)]
     if isinstance(declared.whose, OfParty):
-        at = positions(record_keys(touched.party_of_rows(table)), record_keys(crosswalk))
+        at = positions(record_keys(affected.party_of_rows(table)), record_keys(crosswalk))
         golden = crosswalk["golden_id"].combine_chunks().take(pa.array(at, mask=at < 0))
         table, columns = table.append_column("golden_id", golden), [*columns, "golden_id"]
     return table.select(columns)

@@ -11,6 +11,10 @@ from sqlalchemy import Connection, Engine, insert, text
 from cdm_pipelines.hub import places, schema, schema_feed
 from cdm_pipelines.hub.persons import persons_of
 from cdm_pipelines.hub.schema import metadata, privacy_of
+from cdm_pipelines.identity import decisions as subjects
+from cdm_pipelines.identity.decisions import Draft, Kind, Record
+from cdm_pipelines.steps.stewardship import places as stewardship
+from cdm_pipelines.steps.stewardship.decisions import append, verify_log
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.register import Persons, Register, Root, Stores, erase, search
 
@@ -23,7 +27,7 @@ def id_(name: str) -> UUID:
 
 
 ANNA, BRAM, OLD_ANNA = id_("anna"), id_("bram"), id_("old anna")
-REGISTER = Register(places.places())
+REGISTER = Register([*stewardship.places(), *places.places()])
 IN_HUB = [place for place in REGISTER if place.root is Root.HUB]
 CUSTOMER = {
     "party_kind": "person",
@@ -143,11 +147,11 @@ def fill(connection: Connection) -> None:
             "event_id": id_("3"),
         },
     )
-    entry = {"decided_at": NOW, "decided_by": "Stien", "reason": "", "previous_hash": "", "hash": ""}
-    add(
-        schema.decision,
-        {**entry, "decision_id": 1, "kind": "confirm", "subject": {"records": [["crm", "contact", "9"]]}},
-        {**entry, "decision_id": 2, "kind": "set", "subject": {"overruled": [["crm", "contact", "2", None]]}},
+    anna, bram = (Record("crm", "contact", number) for number in "19")
+    append(connection, Draft(Kind.CONFIRM, subjects.confirm([bram]), "Stien"))
+    append(
+        connection,
+        Draft(Kind.SET, subjects.set_value(anna, "surname", "Zwart", None, {anna: "Swart"}), "Stien"),
     )
 
 
@@ -198,10 +202,10 @@ def test_a_person_is_found_in_every_table_that_knows_them(stores: Stores) -> Non
         "ops/dead_letter": 1,
         "identity/event": 1,
         "identity/golden_id": 2,
-        "identity/decision": 1,
+        "identity/decision_detail": 5,
     }
     assert anna["golden/search_word"] == [{"word": "zwart"}]
-    assert [row["decision_id"] for row in anna["identity/decision"]] == [2]
+    assert {row["decision_id"] for row in anna["identity/decision_detail"]} == {2}
     assert found(stores, Persons.of([])) == {}
 
 
@@ -211,10 +215,10 @@ def test_an_erased_person_leaves_every_table_and_others_stay(stores: Stores) -> 
     did = {one.place: one for one in erase(IN_HUB, stores, anna)}
     assert did["golden/customer_history"].rows == 2
     assert did["identity/event"].rows == 1
-    assert did["identity/decision"].rows == 0
-    assert "chain" in did["identity/decision"].how
+    assert did["identity/decision_detail"].rows == 4  # all but who decided
+    assert verify_log(stores.connection).faults == []
     left = found(stores, anna)
-    assert set(left) == {"identity/event", "identity/golden_id", "identity/decision"}
+    assert set(left) == {"identity/event", "identity/golden_id"}
     assert [row["evidence"] for row in left["identity/event"]] == [None]
     bram_after = found(stores, bram)
     differs = {name for name in bram_before if bram_before[name] != bram_after.get(name)}

@@ -23,13 +23,13 @@ def log(engine: Engine) -> list[dict[str, dict[str, int]]]:
         return list(connection.scalars(text("SELECT changes FROM ops.publication ORDER BY publication_id")))
 
 
-def touched(result: PublishResult) -> dict[str, Change]:
+def affected(result: PublishResult) -> dict[str, Change]:
     return {name: change for name, change in result.changes.items() if change.any}
 
 
 def test_the_first_publication(hub_engine: Engine) -> None:
     result = examples.published(hub_engine)
-    assert touched(result) == {
+    assert affected(result) == {
         "golden_id": Change(3, 0, 0, 0),
         "customer": Change(3, 0, 0, 0),
         "crosswalk": Change(5, 0, 0, 0),
@@ -45,7 +45,7 @@ def test_a_rerun_touches_no_row_and_writes_no_log(hub_engine: Engine) -> None:
     before = examples.everything(hub_engine)
     result = examples.published(hub_engine)
     assert examples.everything(hub_engine) == before
-    assert (touched(result), result.publication_id, len(log(hub_engine))) == ({}, None, 1)
+    assert (affected(result), result.publication_id, len(log(hub_engine))) == ({}, None, 1)
     assert result.changes["customer"] == Change(0, 0, 0, 3)
     assert result.changes["customer"].rows == 3
 
@@ -55,7 +55,7 @@ def test_only_what_differs_is_touched(hub_engine: Engine) -> None:
     before = {row["golden_id"]: row for row in examples.everything(hub_engine)["golden.customer"]}
     result = examples.published(hub_engine, examples.changed("003A", city="Gouda"))
     after = {row["golden_id"]: row for row in examples.everything(hub_engine)["golden.customer"]}
-    assert touched(result) == {"customer": Change(0, 1, 0, 2)}
+    assert affected(result) == {"customer": Change(0, 1, 0, 2)}
     assert [row["city"] for golden, row in after.items() if row != before[golden]] == ["Gouda"]
     assert log(hub_engine)[1:] == [{"customer": {"inserted": 0, "updated": 1, "deleted": 0}}]
 
@@ -80,7 +80,7 @@ def test_tables_that_are_left_out_stay(hub_engine: Engine) -> None:
     examples.published(hub_engine)
     tables = examples.version(hub_engine, examples.changed("003A", city="Gouda"))
     result = promote(hub_engine, stage(hub_engine, {"customer": tables["customer"]}).token)
-    assert touched(result) == {"customer": Change(0, 1, 0, 2)}
+    assert affected(result) == {"customer": Change(0, 1, 0, 2)}
     assert result.changes["crosswalk"] == Change(0, 0, 0, 5)
 
 
@@ -133,7 +133,7 @@ def test_publishing_twice_does_no_harm(hub_engine: Engine) -> None:
     promote(hub_engine, done.token)
     before = examples.everything(hub_engine)
     again = promote(hub_engine, done.token)
-    assert (touched(again), again.changes["customer"].rows) == ({}, 3)
+    assert (affected(again), again.changes["customer"].rows) == ({}, 3)
     assert examples.everything(hub_engine) == before
 
 

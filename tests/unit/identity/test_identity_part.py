@@ -95,9 +95,9 @@ def publish(hub: Published, now: Clusters, seeds: set[str]) -> int:
     clusters = keys_of(now, cluster_id=list(now.values()))
     everything = assign(clusters, hub.all_ids, hub.all_records, founding_of(now))
     part = closed(hub, clusters, keys_of(seeds))
-    touched = set(part.records["record_id"].to_pylist())
+    affected = set(part.records["record_id"].to_pylist())
     done = assign(
-        part.clusters, part.registry, part.crosswalk, founding_of(touched & now.keys()), newest=part.newest
+        part.clusters, part.registry, part.crosswalk, founding_of(affected & now.keys()), newest=part.newest
     )
     stays = pc.invert(pc.is_in(record_keys(hub.all_records), value_set=record_keys(part.records)))
     crosswalk = pa.concat_tables([hub.all_records.filter(stays), done.crosswalk])
@@ -110,7 +110,7 @@ def publish(hub: Published, now: Clusters, seeds: set[str]) -> int:
     assert done.events.to_pylist() == everything.events.to_pylist()
     assert_accounted_for(hub, now, everything.registry, everything.crosswalk)
     hub.all_ids, hub.all_records = everything.registry, everything.crosswalk
-    return len(now.keys() - touched)
+    return len(now.keys() - affected)
 
 
 def assert_accounted_for(hub: Published, now: Clusters, registry: pa.Table, crosswalk: pa.Table) -> None:
