@@ -109,3 +109,22 @@ def test_orders_follow_parties_and_are_staged_with_them(definitions: dg.Definiti
     party, order = dg.AssetKey(["records", "party"]), dg.AssetKey(["records", "order"])
     assert party in graph.get(order).parent_keys
     assert {party, order} <= set(graph.get(STAGED).parent_keys)
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_what_failed_its_audit_is_not_published_by_itself(definitions: dg.Definitions, passed: bool) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        ticks = Ticks(definitions, instance)
+        instance.report_runless_asset_event(dg.AssetMaterialization(STAGED))
+        for name in sorted(AUDITS):
+            instance.report_runless_asset_event(
+                dg.AssetCheckEvaluation(
+                    asset_key=STAGED,
+                    check_name=name,
+                    passed=passed or name != "reconciliation",
+                    blocking=True,
+                    metadata={},
+                )
+            )
+        asked = ticks.tick()
+    assert ("golden/customer" in asked) is passed

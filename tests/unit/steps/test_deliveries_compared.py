@@ -100,3 +100,14 @@ def test_a_sensor_that_begins_anew_asks_only_for_what_the_lake_was_not_made_from
     known = ingested_digests(Lake(settings.lake_url), [contact], found)
     assert problems == []
     assert known == {"2026-06-01": found["2026-06-01"].digest}
+
+
+def test_a_row_with_several_reasons_counts_under_each(settings: Settings, contact: SourceContract) -> None:
+    delivered(settings, contact, "2026-06-01", 1)
+    path = Path(settings.landing_url) / contact.name / "2026-06-01.csv"
+    header = path.read_text(encoding="utf-8").partition("\n")[0]
+    cells = "," * header.count(",")
+    path.write_text(f"{header}\n{cells}\nK1{cells}\nK1{cells}\n", encoding="utf-8")
+    result = process_day(settings, Lake(settings.lake_url), contact, "2026-06-01")
+    assert result.quarantined == 3
+    assert result.reasons == {"missing_key": 1, "superseded": 1, "missing": 3, "pattern": 2}
