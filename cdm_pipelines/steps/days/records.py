@@ -65,7 +65,7 @@ def build_records(
         lake: The lake.
         contracts: Of the sources that deliver the entities.
         entities: The canonical entities.
-        rebuild: Whether to make the state anew whatever has come, or has gone.
+        rebuild: Whether to make the state anew whatever has come.
 
     Raises:
         DamagedError: A standardised day is damaged or gone.
@@ -85,8 +85,7 @@ def build_records(
         if fault is not None:
             made_anew(f"The current state of {entity} is", fault)
         before = _made_from(lake, entity, table) if fault is None else None
-        if not rebuild:
-            _none_gone(lake, contracts, entity, before or {}, made_from)
+        _none_gone(lake, contracts, entity, before or {}, made_from)
         if rebuild or before != made_from:
             changed += _bring_up(
                 lake, entity, partitions, made_from, None if rebuild else before, lost=fault is not None

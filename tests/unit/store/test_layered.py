@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from cdm_pipelines.store.lake import Lake
+from cdm_pipelines.store.lake import DamagedError, Lake
 from cdm_pipelines.store.layered import Changes, Layered, Mark
 
 KEYS = ("source", "number")
@@ -310,26 +310,84 @@ def test_many_changes_go_into_the_base_and_the_last_ones_stay_known(lake: Lake, 
     assert table.read().num_rows == 110
 
 
-@pytest.mark.parametrize("removed", [True, False])
-def test_a_base_written_again_has_none_of_the_changes_that_were_left(
-    lake: Lake, tmp_path: Path, removed: bool
-) -> None:
+def test_a_base_written_again_has_none_of_the_changes_that_were_left(lake: Lake) -> None:
     table = made(lake)
     table.update(rows_of({("crm", 1): ("Gouda", None, True)}))
-    if removed:
-        (tmp_path / "parties.arrow").unlink()
 
     class Killed(Lake):
-        """Dies when the new base is there."""
+        """Dies when the new base is there, and what lies beside it is still that of the former."""
 
-        def delete(self, path: str) -> None:
-            if self.exists("parties.arrow"):
+        def write_arrow(self, path: str, *given: Any) -> int:
+            if path == "parties.changes.arrow":
                 raise KeyboardInterrupt
-            super().delete(path)
+            return super().write_arrow(path, *given)
 
     with pytest.raises(KeyboardInterrupt):
         made(Killed(lake.url))
     assert model_of(table.read()) == HUNDRED
+    assert table.fault() is None
+
+
+def test_a_base_that_is_gone_takes_none_of_what_is_left_beside_it(lake: Lake, tmp_path: Path) -> None:
+    table = made(lake)
+    table.update(rows_of({("crm", 1): ("Gouda", None, True)}))
+    (tmp_path / "parties.arrow").unlink()
+    assert table.fault() is not None
+    assert model_of(made(lake).read()) == HUNDRED
+
+
+def test_lost_changes_are_missed_and_not_taken_for_none(lake: Lake, tmp_path: Path) -> None:
+    table = made(lake)
+    table.update(rows_of({("crm", 1): ("Gouda", None, True)}))
+    (tmp_path / "parties.changes.arrow").unlink()
+    for ask in (table.read, lambda: table.mark, lambda: table.rows(keys_of([("crm", 2)]))):
+        with pytest.raises(DamagedError, match=r"parties\.changes\.arrow is missing"):
+            ask()
+    assert "is missing" in str(table.fault())
+
+
+def test_a_damaged_table_made_anew_is_known_to_no_reader_who_could_be_wrong(
+    lake: Lake, tmp_path: Path
+) -> None:
+    table = made(lake)
+    first = table.mark
+    other = HUNDRED | {("crm", 1): ("Gouda", None, True)}
+    table.update(rows_of({("crm", 1): ("Gouda", None, True)}))
+    (tmp_path / "parties.arrow").write_bytes(b"")
+    table.put([rows_of(other)], SCHEMA, fingerprint(HUNDRED))
+    assert model_of(table.read()) == other
+    assert table.since(first) is None
+    assert table.fault() is None
+
+
+def test_compacting_leaves_no_byte_of_rows_that_were_removed_or_were_otherwise(
+    lake: Lake, tmp_path: Path
+) -> None:
+    model: Model = HUNDRED | {
+        ("erp", 7): ("Zierikzee-was-here", 1.5, None),
+        ("erp", 8): ("Hulst-once", 2.5, True),
+    }
+    table = made(lake, model)
+    table.update(rows_of({("erp", 8): ("Goes", 2.5, True)}), keys_of([("erp", 7)]))
+    table.update(rows_of({("erp", 9): ("Sluis-added-and-gone", 2.5, True)}))
+    table.update(rows_of({}), keys_of([("erp", 9)]))
+    before, mark = model_of(table.read()), table.mark
+    held = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"Zierikzee-was-here" in held
+    assert b"Hulst-once" in held
+    table.compact_now()
+    held = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    for former in (b"Zierikzee-was-here", b"Hulst-once", b"Sluis-added-and-gone"):
+        assert former not in held
+    assert model_of(table.read()) == before
+    assert table.mark == mark
+    changes = table.since(mark)
+    assert changes is not None
+    assert not changes.any
+    table.update(rows_of({("crm", 2): ("Gouda", None, True)}))
+    changes = table.since(mark)
+    assert changes is not None
+    assert model_of(changes.rows) == {("crm", 2): ("Gouda", None, True)}
 
 
 def test_taking_a_row_away_and_emptying_it_are_two_changes(tmp_path: Path) -> None:
