@@ -21,6 +21,7 @@ _DESCRIPTIONS = {
 }
 _CHECKS = (
     ("valid", "reconciliation", True, "Rows read = rows accepted + rows quarantined."),
+    ("valid", "contract", True, "Accepted rows, as they were written, pass the contract's Pandera schema."),
     (
         "valid",
         "share_quarantined",

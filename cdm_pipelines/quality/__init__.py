@@ -9,7 +9,7 @@ from cdm_pipelines.quality.corrections import (
     restore_formulas,
 )
 from cdm_pipelines.quality.rules import Rule
-from cdm_pipelines.quality.schema import pandera_schema
+from cdm_pipelines.quality.schema import failures, pandera_schema
 from cdm_pipelines.quality.shapes import shape, shapes
 from cdm_pipelines.quality.validation import (
     REPAIRS_SCHEMA,
@@ -28,6 +28,7 @@ __all__ = [
     "Validated",
     "apply_corrections",
     "export_quarantine",
+    "failures",
     "neutralise_formulas",
     "pandera_schema",
     "quarantine_schema",

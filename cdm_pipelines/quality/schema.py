@@ -6,6 +6,7 @@ not belong here: what happens to a row that fails (validation).
 The raw layer is text, so types are checked on text: a check says whether a value can be read as its type.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
@@ -20,6 +21,7 @@ import pyarrow.compute as pc
 from cdm_pipelines.contracts import Column, LogicalType, SourceContract
 from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.quality.values import FALSE, TRUE, Flags, as_flags, as_texts, days, matches, numbers
+from cdm_pipelines.store.arrow import to_frame
 
 Test = Callable[[pa.Array], Flags]
 """Whether each of some texts, none of them null, passes."""
@@ -61,6 +63,20 @@ def pandera_schema(contract: SourceContract) -> Any:
         name=contract.name,
         description=contract.description,
     )
+
+
+def failures(table: pa.Table, contract: SourceContract) -> Counter[str]:
+    """What Pandera finds wrong with accepted rows, by column and rule, without values; nothing where all is well."""
+    from pandera.errors import SchemaErrors  # noqa: PLC0415 - Pandera loads in a run
+
+    try:
+        pandera_schema(contract).validate(to_frame(table), lazy=True)
+    except SchemaErrors as errors:
+        cases = errors.failure_cases
+        return Counter(
+            f"{column}: {rule}" for column, rule in zip(cases["column"], cases["check"], strict=True)
+        )
+    return Counter()
 
 
 def _run(test: Test, series: "pd.Series[str]") -> "pd.Series[bool]":

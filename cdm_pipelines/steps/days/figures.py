@@ -16,7 +16,7 @@ from cdm_pipelines.store import layout
 from cdm_pipelines.store.lake import Lake
 
 FINGERPRINT = "input fingerprint"
-_WITH_LIMITS = {"share_quarantined": "valid", "volume": "raw"}
+_WITH_LIMITS = {"contract": "valid", "share_quarantined": "valid", "volume": "raw"}
 _NOTHING_TO_COMPARE = "nothing to compare with"
 
 

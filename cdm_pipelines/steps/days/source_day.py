@@ -173,10 +173,21 @@ def _refine(
                 standard_to.write(layout.standard_path(contract, date, entity), table)
             tally.add(refined)
         checked.close()
-        tally.judge()
+        tally.judge(_against_contract(lake, contract, date, settings.chunk_rows))
         if tally.stops:
             raise _StoppedError  # leaves the standard layer as it was
     return tally.result(date, files, lake.schema(raw), contract, fingerprint)
+
+
+def _against_contract(lake: Lake, contract: SourceContract, date: str, rows: int) -> Verdict:
+    """Hold the accepted rows, as they were written, against the contract's Pandera schema."""
+    from cdm_pipelines.quality import failures  # noqa: PLC0415 - rules load in a run
+
+    found: Counter[str] = Counter()
+    for table in lake.read_batches(layout.valid_path(contract, date), rows, list(contract.column_names)):
+        found.update(failures(table, contract))
+    told = "; ".join(f"{rule} ({count:,})" for rule, count in sorted(found.items())) or "in order"
+    return Verdict(passed=not found, severity="ERROR", text=told, figure=float(found.total()))
 
 
 class _StoppedError(Exception):
@@ -222,7 +233,8 @@ class _Tally:
         self._reasons.update(refined.reasons)
         self._standard.update({str(entity): table.num_rows for entity, table in refined.standard.items()})
 
-    def judge(self) -> None:
+    def judge(self, against_contract: Verdict) -> None:
+        self._verdicts["contract"] = against_contract
         share = self._rows["quarantined"] / self._rows["read"] if self._rows["read"] else 0.0
         text = f"{self._rows['quarantined']:,} of {self._rows['read']:,} rows quarantined ({share:.2%})"
         self._verdicts["share_quarantined"] = judge(share, self._thresholds.share_quarantined, text)

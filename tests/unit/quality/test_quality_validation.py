@@ -247,3 +247,10 @@ def test_the_schema_tells_types_nullability_and_keys_to_other_tools() -> None:
         "n": True,
     }
     assert [check.name for check in schema.columns["born"].checks] == ["not_date", "implausible_date"]
+
+
+def test_what_slipped_through_is_told_by_column_and_rule_without_a_value() -> None:
+    judged = contract(*COLUMNS)
+    rows = raw(id=["1", "2"], name=["Bos", "far too long a name"], born=["2000-02-30", None])
+    assert quality.failures(to_table(rows), judged) == {"name: too_long": 1, "born: not_date": 1}
+    assert not quality.failures(validate(rows, judged).valid.pipe(to_table), judged)
