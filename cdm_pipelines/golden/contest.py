@@ -16,13 +16,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.golden.policy import Group, Rule, SurvivorshipPolicy
+from cdm_pipelines.golden.policy import Group, SurvivorshipPolicy, SurvivorshipRule
 
 Ints = npt.NDArray[np.int64]
 Marks = npt.NDArray[np.bool_]
 
 SINGLE_RECORD, UNCONTESTED, STABLE_KEY = "single_record", "uncontested", "stable_key"
-REASONS = (SINGLE_RECORD, UNCONTESTED, *(rule.value for rule in Rule), STABLE_KEY)
+REASONS = (SINGLE_RECORD, UNCONTESTED, *(rule.value for rule in SurvivorshipRule), STABLE_KEY)
 """Why a value is golden; outcomes hold the place in this list."""
 
 
@@ -128,20 +128,20 @@ class Contest:
         some_whole = np.logical_or.reduceat(whole, self.layout.shared_starts)[self.layout.customer]
         return whole | (~some_whole & (filled > 0))
 
-    def _score(self, rule: Rule, group: Group, filled: Ints, values: Ints, race: Marks) -> Ints:
+    def _score(self, rule: SurvivorshipRule, group: Group, filled: Ints, values: Ints, race: Marks) -> Ints:
         """The higher, the better; never negative."""
         match rule:
-            case Rule.VALID:
+            case SurvivorshipRule.VALID:
                 return self._validity(group)
-            case Rule.ACTIVE:
+            case SurvivorshipRule.ACTIVE:
                 return self._active
-            case Rule.SOURCE_TRUST:
+            case SurvivorshipRule.SOURCE_TRUST:
                 return self._trusted(group)
-            case Rule.RECENCY:
+            case SurvivorshipRule.RECENCY:
                 return self._recency
-            case Rule.FREQUENCY:
+            case SurvivorshipRule.FREQUENCY:
                 return self._frequency(values, race)
-            case Rule.COMPLETENESS:
+            case SurvivorshipRule.COMPLETENESS:
                 return filled
 
     def _validity(self, group: Group) -> Ints:

@@ -21,7 +21,7 @@ class PolicyError(ValueError):
     """A policy that cannot be used; the text names the file, the key and the fix."""
 
 
-class Rule(StrEnum):
+class SurvivorshipRule(StrEnum):
     """What may decide between the values of several records."""
 
     VALID = "valid"
@@ -46,7 +46,7 @@ class Group:
 
     name: str
     attributes: tuple[str, ...]
-    rules: tuple[Rule, ...]
+    rules: tuple[SurvivorshipRule, ...]
     trust: tuple[tuple[str, int], ...]
     core: tuple[str, ...]
 
@@ -108,7 +108,9 @@ class _Reader:
         if top.get("version") != 1:
             self._fail("version", "is not 1, the only version there is", "write `version: 1`")
         if "rules" not in top:
-            self._fail("rules", "is missing", f"list some of {_names(Rule)} in the order to be asked")
+            self._fail(
+                "rules", "is missing", f"list some of {_names(SurvivorshipRule)} in the order to be asked"
+            )
         rules = self._rules(top["rules"], "rules")
         trust = self._trust(top.get("trust") or [], "trust")
         exceptions = self._mapping(top.get("groups") or {}, "groups", set(golden_groups()))
@@ -135,22 +137,24 @@ class _Reader:
             group = replace(group, core=tuple(core))
         return group
 
-    def _rules(self, content: object, key: str) -> tuple[Rule, ...]:
+    def _rules(self, content: object, key: str) -> tuple[SurvivorshipRule, ...]:
         names = self._texts(content, key)
         for name in names:
-            if name not in set(Rule):
+            if name not in set(SurvivorshipRule):
                 self._fail(
-                    key, f"names the rule {name!r}, which does not exist", f"choose from {_names(Rule)}"
+                    key,
+                    f"names the rule {name!r}, which does not exist",
+                    f"choose from {_names(SurvivorshipRule)}",
                 )
         if len(set(names)) < len(names):
             self._fail(key, "names a rule twice", "name each rule once")
-        if not names or names[0] != Rule.VALID:
+        if not names or names[0] != SurvivorshipRule.VALID:
             self._fail(
                 key,
                 "does not begin with valid",
                 "put valid first: a value that failed a quality rule never beats one that passed",
             )
-        return tuple(Rule(name) for name in names)
+        return tuple(SurvivorshipRule(name) for name in names)
 
     def _trust(self, content: object, key: str) -> tuple[tuple[str, int], ...]:
         """A list, most trusted first, equals in a list of their own; or a mapping from names to weights."""
@@ -193,5 +197,5 @@ class _Reader:
         raise PolicyError(f"{self.path}: {key} {fault}. {fix[0].upper()}{fix[1:]}.")
 
 
-def _names(rules: type[Rule]) -> str:
+def _names(rules: type[SurvivorshipRule]) -> str:
     return ", ".join(rule.value for rule in rules)

@@ -128,7 +128,8 @@ def without_layered(
 ) -> int:
     """Take rows out of a table of base and changes, also those that are of the past; returns how many there are now.
 
-    The base is written anew, since rows that were merely taken away would stay in it.
+    The base is written anew, since rows that were merely taken away would stay in it; who has read up to the newest
+    version goes on from it.
 
     Args:
         lake: The lake.
@@ -142,7 +143,8 @@ def without_layered(
     theirs = test(rows)
     stays = rows.filter(pc.invert(theirs))
     stays = change(stays) if change else stays
-    table.write(stays, table.schema, digest(str(table.mark), rows.filter(theirs)))
+    table.put([stays], table.schema, digest(str(table.mark), rows.filter(theirs)))
+    table.compact_now()
     return int(rows.num_rows - stays.num_rows)
 
 
