@@ -62,7 +62,7 @@ def layers_changed(before: dict[str, str]) -> set[str]:
         ("checks.yaml", "share_quarantined:", "x_share:", {"valid", "quarantine", "standard"}),
         ("checks.yaml", "cluster_size:", "x_cluster_size:", {"golden/staged"}),
         ("checks.yaml", "pattern_drift:", "x_pattern_drift:", {"link/model"}),
-        ("change_feed.yaml", "# sinks:", "sinks:\n# sinks:", {"publish/feed"}),
+        ("change_feed.yaml", "sinks: {}", "sinks: {x: 1}", {"publish/feed"}),
     ],
 )
 def test_a_policy_changes_what_is_made_under_it_and_nothing_else(
