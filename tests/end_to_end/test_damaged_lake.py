@@ -250,10 +250,10 @@ def test_commands_say_so_and_do_not_show_a_traceback(company: Company) -> None:
     )
     assert "Traceback" not in told
     assert company.deployment.published() == company.published
-    altered(0)(company.path("link/clusters.arrow"))
+    altered(0)(company.path("link/matches.arrow"))
     told = " ".join(company.deployment.ask("steward", "queue", code=1).split())
-    assert "clusters.arrow has been altered since it was written" in told
-    assert tables.clusters(company.lake).fault() is not None
+    assert "matches.arrow has been altered since it was written" in told
+    assert tables.matches(company.lake).fault() is not None
 
 
 def test_a_home_is_for_its_owner_alone_whatever_the_umask(deploy: Callable[..., Deployment]) -> None:
