@@ -38,27 +38,6 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
     sync_folder(path.parent)
 
 
-@contextmanager
-def whole_at(path: Path) -> Iterator[Path]:
-    """The same for a library that asks for a path: it writes to the one given, without a file of that name there."""
-    make_folder(path.parent)
-    temporary = path.with_name(f"{UNFINISHED}{uuid4().hex}")
-    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE))
-    try:
-        yield temporary
-        temporary.chmod(FILE_MODE)
-        descriptor = os.open(temporary, os.O_RDWR)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
 def write_whole(path: Path, content: bytes) -> None:
     """Write a small file; where it has that content already it is left alone."""
     if path.is_file() and path.read_bytes() == content:

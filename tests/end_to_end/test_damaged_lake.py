@@ -223,6 +223,20 @@ def test_a_snapshot_that_cannot_be_compared_with_the_day_before_is_refused(compa
         process_day(company.deployment.settings, company.lake, contract, DAYS[1])
 
 
+@pytest.mark.parametrize("damage", ["gone", "emptied", "byte 1"])
+def test_corrected_rows_that_are_lost_are_not_forgotten(company: Company, damage: str) -> None:
+    contract = next(one for one in all_contracts() if one.name == "crm/contact")
+    raw = company.lake.read(layout.raw_path(contract, DAYS[0]))
+    company.lake.write(layout.corrections_path(contract, DAYS[0]), raw.slice(0, 2))
+    process_day(company.deployment.settings, company.lake, contract, DAYS[0])
+    process_day(company.deployment.settings, company.lake, contract, DAYS[0])
+    DAMAGE[damage](company.path("corrections/crm/contact/2026-06-01.parquet"))
+    before = company.path("valid/crm/contact/2026-06-01.parquet").read_bytes()
+    with pytest.raises(DayRefusedError, match="Nothing else holds these corrected rows"):
+        process_day(company.deployment.settings, company.lake, contract, DAYS[0])
+    assert company.path("valid/crm/contact/2026-06-01.parquet").read_bytes() == before
+
+
 def test_a_lost_model_comes_back_from_the_hub_as_it_was(company: Company) -> None:
     before = company.path("link/model/person.json").read_bytes()
     shutil.rmtree(Path(company.lake.url) / "link")
@@ -252,10 +266,10 @@ def test_commands_say_so_and_do_not_show_a_traceback(company: Company) -> None:
     )
     assert "Traceback" not in told
     assert company.deployment.published() == company.published
-    altered(0)(company.path("link/clusters.arrow"))
+    altered(0)(company.path("link/matches.arrow"))
     told = " ".join(company.deployment.ask("steward", "queue", code=1).split())
-    assert "clusters.arrow has been altered since it was written" in told
-    assert tables.clusters(company.lake).fault() is not None
+    assert "matches.arrow has been altered since it was written" in told
+    assert tables.matches(company.lake).fault() is not None
 
 
 def test_a_home_is_for_its_owner_alone_whatever_the_umask(deploy: Callable[..., Deployment]) -> None:

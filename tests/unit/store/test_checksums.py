@@ -16,7 +16,6 @@ from cdm_pipelines.store.lake import DamagedError, Lake, LakeError
 
 TABLE = pa.table({"id": ["1", None, "é"] * 400, "weight": [1.5, None, 2.0] * 400})
 TEXT = json.dumps({"a": 1, "b": {"c": [1, 2, 3]}}, indent=1)
-FLIPS = 250
 
 
 def write_arrow(lake: Lake) -> str:
