@@ -51,11 +51,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(autouse=True)
 def _environment() -> Iterator[None]:
-    """No test sees the variables of the machine, nor those that another test left."""
-    before = dict(os.environ)
-    for name in before:
-        if name.startswith(("CDM_", "DAGSTER_")):
-            del os.environ[name]
+    """No test sees the variables of the machine, nor those that another test, or a fixture of its, left."""
+    before = {name: value for name, value in os.environ.items() if not name.startswith(("CDM_", "DAGSTER_"))}
+    os.environ.clear()
+    os.environ.update(before)
     yield
     os.environ.clear()
     os.environ.update(before)

@@ -76,7 +76,19 @@ def checkout(tmp_path: Path) -> Checkout:
 
 def test_make_alone_lists_every_target(checkout: Checkout) -> None:
     listed = re.findall(r"^  make (\w+) +\w", checkout.make().stdout, flags=re.MULTILINE)
-    assert listed == ["help", "demo", "up", "test", "lint", "benchmark", "docs", "lock", "clean"]
+    assert listed == [
+        "help",
+        "demo",
+        "up",
+        "test",
+        "lint",
+        "canary",
+        "benchmark",
+        "docs",
+        "migration",
+        "lock",
+        "clean",
+    ]
 
 
 def test_packages_come_from_the_lock_file_by_their_hashes(checkout: Checkout) -> None:

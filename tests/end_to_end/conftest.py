@@ -29,6 +29,7 @@ from cdm_pipelines.steps.days.source_day import process_day
 from cdm_pipelines.store.lake import Lake
 
 ROOT = Path(__file__).parents[2]
+SECRET = b"secret of every deployment here!"
 DAYS = ("2026-06-01", "2026-06-02", "2026-06-03")
 PUBLISHED = {
     "golden.customer": "golden_id",
@@ -147,6 +148,7 @@ def deploy(
         home = tmp_path_factory.mktemp("home")
         target = home / "landing"
         shutil.copytree(landing or extracts, target)
+        (home / "secret.key").write_bytes(SECRET)  # the same for all: their lakes are compared byte for byte
         settings = load_settings(
             home=home,
             landing_url=str(target),

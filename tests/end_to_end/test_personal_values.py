@@ -51,7 +51,7 @@ Fault = tuple[str, str, str, Callable[..., Any]]
 EXECUTE = "psycopg.Cursor.execute"
 FAULTS: dict[str, Fault] = {
     "writing": ("ingest_crm", "crm__contact", "pyarrow.parquet.ParquetWriter.write_table", quoting),
-    "checking": ("ingest_crm", "crm__contact", "pandas.DataFrame.drop_duplicates", quoting),
+    "checking": ("ingest_crm", "crm__contact", "pandas.Series.duplicated", quoting),
     "records": ("customers", "records__party", "pyarrow.compute.sum", quoting),
     "linking": ("customers", "link", "pyarrow.compute.utf8_trim", quoting),
     "staging": ("customers", "stage", EXECUTE, in_statements_about("staging.customer")),
@@ -194,7 +194,7 @@ def test_the_message_about_a_failed_run_does_not_tell_the_value(
     day_one: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pandas.DataFrame.drop_duplicates", quoting)
+        patch.setattr("pandas.Series.duplicated", quoting)
         outcome = run(day_one, "ingest_crm")
     with webhook() as url, open_session(day_one.settings) as session:
         monkeypatch.setenv("CDM_NOTIFY_WEBHOOK", url)

@@ -113,7 +113,7 @@ def read_model(path: Path) -> LinkageModel:
     """
     found = unsealed(path.read_bytes())
     if isinstance(found, Fault):
-        raise LinkageError(f"{path} {found}; give the model.json that a fit wrote")
+        raise LinkageError(f"{path} is not a linkage model: it {found}; give the model.json that a fit wrote")
     return LinkageModel.from_json(found)
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import resource
 from pathlib import Path
 from uuid import UUID
 
@@ -164,9 +165,13 @@ def test_an_export_to_a_full_disk_ends_and_leaves_no_file(
         more = f"SELECT gen_random_uuid(), {columns} FROM golden.customer, generate_series(1, 300)"
         connection.execute(text("UPDATE golden.customer SET title = repeat('x', 50000)"))
         connection.execute(text(f"INSERT INTO golden.customer (golden_id, {columns}) {more}"))
-    (tmp_path / ".customers.part").symlink_to("/dev/full")
-    with pytest.raises(OSError, match="No space left"), hub.connect() as connection:
-        export_to_file(connection, tmp_path / "customers", file_format)
-    assert not (tmp_path / "customers").exists()
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, most[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"), hub.connect() as connection:
+            export_to_file(connection, tmp_path / "customers", file_format)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    assert list(tmp_path.iterdir()) == []
     with hub.connect() as connection:
         assert summary(connection).customers == 3

@@ -55,7 +55,9 @@ class Company:
         columns = (*_SIDES, "weight", "probability")
         matches = pa.Table.from_pylist([dict(zip(columns, pair, strict=True)) for pair in pairs])
         tables.matches(self.lake).put([matches], matches.schema, "made")
-        write_linked_with(self.lake, {"person": model}, more.get("decided", NOTHING_DECIDED))
+        write_linked_with(
+            self.lake, {"a kind of which there is no model": model}, more.get("decided", NOTHING_DECIDED)
+        )
 
     def stage(self, **limits: Any) -> StagedCustomers:
         """Stage under other limits."""
