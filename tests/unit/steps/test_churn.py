@@ -12,11 +12,12 @@ from sqlalchemy import Engine, text
 from cdm_pipelines.contracts.actor import Actor, Role
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.identity.constraints import NOTHING_DECIDED
+from cdm_pipelines.linkage.cluster.health import HEALTH_SCHEMA
 from cdm_pipelines.records import records_schema
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.customers.publication import StagedCustomers
 from cdm_pipelines.steps.linking.linked_with import write_linked_with
-from cdm_pipelines.store import tables
+from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.lake import Lake
 
 PEOPLE = 40
@@ -55,6 +56,7 @@ class Company:
         columns = (*_SIDES, "weight", "probability")
         matches = pa.Table.from_pylist([dict(zip(columns, pair, strict=True)) for pair in pairs])
         tables.matches(self.lake).put([matches], matches.schema, "made")
+        self.lake.write(layout.HEALTH, HEALTH_SCHEMA.empty_table())
         write_linked_with(
             self.lake, {"a kind of which there is no model": model}, more.get("decided", NOTHING_DECIDED)
         )
