@@ -205,13 +205,6 @@ class Follows:
 
 
 @dataclass(frozen=True)
-class Sealed:
-    """A log that only grows: what it says of a person stays; ``how`` says why, and what is done instead."""
-
-    how: str
-
-
-@dataclass(frozen=True)
 class Kept:
     """Nothing is erased, since nothing in it is of one person or it must outlive the person; ``how`` says why."""
 
@@ -225,7 +218,7 @@ class ByOwner:
     how: str
 
 
-Erasure = Rows | Anew | Follows | Sealed | Kept | ByOwner
+Erasure = Rows | Anew | Follows | Kept | ByOwner
 
 
 @dataclass(frozen=True)

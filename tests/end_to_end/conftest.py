@@ -148,7 +148,9 @@ def deploy(
         home = tmp_path_factory.mktemp("home")
         target = home / "landing"
         shutil.copytree(landing or extracts, target)
-        (home / "secret.key").write_bytes(SECRET)  # the same for all: their lakes are compared byte for byte
+        secret = home / "secret.key"
+        secret.write_bytes(SECRET)  # the same for all: their lakes are compared byte for byte
+        secret.chmod(0o600)
         settings = load_settings(
             home=home,
             landing_url=str(target),

@@ -110,7 +110,7 @@ class Feed:
         self.policy.write_text(yaml.safe_dump({"sinks": sinks}), encoding="utf-8")
 
     def webhook(self, receiver: Receiver, **more: object) -> None:
-        quick = {"attempts": 3, "first_wait": 0.01, "longest_wait": 0.02, "timeout": 0.2, "stop_after": 3}
+        quick = {"attempts": 3, "first_wait": 0.01, "longest_wait": 0.02, "timeout": 10, "stop_after": 3}
         url = f"http://127.0.0.1:{receiver.port}/customers"
         os.environ["FEED_SECRET"] = SECRET
         self.sinks(crm={"kind": "webhook", "url": url, "secret_variable": "FEED_SECRET", **quick, **more})
@@ -206,7 +206,7 @@ TROUBLE: list[tuple[str, Answer]] = [
 def test_trouble_that_passes_is_not_noticed(
     hub: Feed, receiver: Receiver, trouble: str, answer: Answer
 ) -> None:
-    hub.webhook(receiver)
+    hub.webhook(receiver, timeout=0.5 if answer == "hang" else 10)
     receiver.answers["*"] = [200, answer, answer, 200, answer, 200]
     hub.happen(range(20))
     served = hub.deliver()

@@ -26,7 +26,6 @@ from cdm_pipelines.store.register import (
     Retention,
     Root,
     Rows,
-    Sealed,
     Search,
     Stores,
     Whom,
@@ -131,7 +130,6 @@ def test_places_are_searched_and_erased_whatever_they_are(tmp_path: Any) -> None
 
     others = [
         place("lake/c", erasure=Follows("the others")),
-        place("lake/d", erasure=Sealed("the chain seals it")),
         place("lake/e", erasure=Kept("of nobody")),
     ]
     places = [held("lake/a"), *others, held("lake/b")]
@@ -143,7 +141,6 @@ def test_places_are_searched_and_erased_whatever_they_are(tmp_path: Any) -> None
     assert erase(places, stores, SOMEBODY) == [
         Erased("lake/a", 1, "rows removed"),
         Erased("lake/c", 0, "with the others"),
-        Erased("lake/d", 0, "the chain seals it"),
         Erased("lake/e", 0, "of nobody"),
         Erased("lake/b", 1, "rows removed"),
     ]
