@@ -24,6 +24,7 @@ from cdm_pipelines.store.layered import Mark
 from cdm_pipelines.store.secret import Secret
 
 _MODEL = "model"
+_KEY = "key"
 _FORMAT = 1
 _LAYOUT = 4  # counted up whenever a table has other columns
 _PLAIN = 3  # the layout of releases that hid nothing
@@ -82,7 +83,7 @@ def read_state(lake: Lake, kind: str, secret: Secret) -> KeptState | None:
     number, base = found["number"], found["base"]
     if found["layout"] == _PLAIN:
         _hide(lake, kind, found, secret)
-    elif found["key"] != _check(secret):
+    elif found[_KEY] != _check(secret):
         raise OtherKeyError
 
     hides: dict[str, str] = {}
@@ -125,17 +126,15 @@ def write_state(lake: Lake, kind: str, kept: KeptState, secret: Secret) -> None:
         "parties": str(kept.parties),
         "outcome": kept.outcome,
         "layout": _LAYOUT,
-        "key": _check(secret),
+        _KEY: _check(secret),
     }
     lake.write_json(layout.link_state_path(kind), json.dumps(notes, indent=1))
     for older in set(lake.folders(folder)) - current:
         lake.delete_folder(f"{folder}/{older}")
 
 
-def _write(
-    lake: Lake, path: str, table: pa.Table, secret: Secret, notes: dict[str, str] | None = None
-) -> None:
-    notes = dict(notes or {})
+def _write(lake: Lake, path: str, table: pa.Table, secret: Secret) -> None:
+    notes = {}
     if path.rpartition("/")[2].removesuffix(".arrow") in _HASHED:
         table, notes[_HIDDEN] = hidden(table, secret)
     lake.write_arrow(path, [table], table.schema, notes)
@@ -150,7 +149,7 @@ def _hide(lake: Lake, kind: str, found: dict[str, Any], secret: Secret) -> None:
             path
         ):
             _write(lake, path, lake.read_arrow(path), secret)
-    notes = found | {"layout": _LAYOUT, "key": _check(secret)}
+    notes = found | {"layout": _LAYOUT, _KEY: _check(secret)}
     lake.write_json(layout.link_state_path(kind), json.dumps(notes, indent=1))
 
 
@@ -163,7 +162,7 @@ def keep_plan(lake: Lake, kind: str, model: str, plan: BlockingPlan, secret: Sec
     """Keep what was decided about blocks under a model apart from the state, so that it outlives a damaged one."""
     path = layout.plan_path(kind)
     table, hides = hidden(plan.to_table(), secret)
-    notes = {_MODEL: model, _HIDDEN: hides}
+    notes = {_MODEL: model, _HIDDEN: hides, _KEY: _check(secret)}
     with suppress(DamagedError):
         if lake.arrow_notes(path) == notes and lake.read_arrow(path).equals(table):
             return
@@ -171,11 +170,11 @@ def keep_plan(lake: Lake, kind: str, model: str, plan: BlockingPlan, secret: Sec
 
 
 def kept_plan(lake: Lake, kind: str, model: str, secret: Secret) -> BlockingPlan | None:
-    """What was decided about blocks under a model; None where that is not known."""
+    """What was decided about blocks under a model; None where that is not known, or hidden under another secret."""
     path = layout.plan_path(kind)
     with suppress(DamagedError):
         notes = lake.arrow_notes(path)
-        if notes.get(_MODEL) == model and _HIDDEN in notes:
+        if (notes.get(_MODEL), notes.get(_KEY)) == (model, _check(secret)):
             return BlockingPlan.from_table(shown(lake.read_arrow(path), notes[_HIDDEN], secret))
     return None
 

@@ -13,7 +13,14 @@ from cdm_pipelines.linkage.encode.hashes import hashed
 from cdm_pipelines.linkage.encode.keys import BlockingPlan
 from cdm_pipelines.linkage.encode.rows import Rows
 from cdm_pipelines.linkage.incremental.state import LinkState
-from cdm_pipelines.steps.linking.state import KeptState, OtherKeyError, read_state, write_state
+from cdm_pipelines.steps.linking.state import (
+    KeptState,
+    OtherKeyError,
+    keep_plan,
+    kept_plan,
+    read_state,
+    write_state,
+)
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.layered import Mark
@@ -120,3 +127,13 @@ def test_a_state_of_another_secret_is_told_and_not_misread(tmp_path: Path) -> No
     write_state(lake, "person", kept(), OURS)
     with pytest.raises(OtherKeyError, match="another secret than CDM_HOME has now"):
         read_state(lake, "person", OTHER)
+
+
+def test_a_plan_outlives_its_state_and_is_not_taken_for_another_under_another_secret(tmp_path: Path) -> None:
+    lake, plan = Lake(str(tmp_path)), state().plan
+    keep_plan(lake, "person", "model", plan, OURS)
+    found = kept_plan(lake, "person", "model", OURS)
+    assert found is not None
+    assert found.to_table().equals(plan.to_table())
+    assert kept_plan(lake, "person", "another model", OURS) is None
+    assert kept_plan(lake, "person", "model", OTHER) is None
