@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ LAUNCH = """mutation ($run: ExecutionParams!) { launchRun(executionParams: $run)
 RUNS = "{ runsOrError { ... on Runs { results { status } } } }"
 SENSORS = ("landing_crm", "landing_erp", "landing_shop")
 EVALUATIONS, JOBS = 500, 20
+POOLED = 5
+"""Threads that pools of gRPC and of Dagster may start late; a thread per run would be 20."""
 
 
 @pytest.fixture
@@ -44,26 +47,31 @@ class Held:
     threads: int
     handles: int
 
-    def __le__(self, other: "Held") -> bool:
+    def within(self, former: "Held") -> bool:
+        """Whether nothing has grown; pools of threads may have filled up a little: a leak would exceed that at once."""
         return (
-            self.connections <= other.connections
-            and self.threads <= other.threads
-            and self.handles <= other.handles
+            self.connections <= former.connections
+            and self.handles <= former.handles
+            and self.threads <= former.threads + POOLED
         )
 
 
 def held(platform: Served, server: EmbeddedServer) -> Held:
     """The least of several looks: what is only passing by is not held."""
     looks = []
-    for _ in range(12):
-        processes = [one for one in platform.children() if "postgres" not in one.name()]
+    while len(looks) < 12:
+        time.sleep(0.5)
         with psycopg.connect(server.url()) as connection:
             query = "SELECT count(*) FROM pg_stat_activity WHERE client_port IS NOT NULL"
             row = connection.execute(query).fetchone()
         assert row
-        with_handles = sum(one.num_fds() for one in processes)
-        looks.append((int(row[0]), sum(one.num_threads() for one in processes), with_handles))
-        time.sleep(0.5)
+        with suppress(psutil.NoSuchProcess):  # a process that ended while it was looked at
+            processes = [one for one in platform.children() if "postgres" not in one.name()]
+            threads, handles = (
+                sum(one.num_threads() for one in processes),
+                sum(one.num_fds() for one in processes),
+            )
+            looks.append((int(row[0]), threads, handles))
     return Held(*(min(look[position] for look in looks) for position in range(3)))
 
 
@@ -116,7 +124,7 @@ def test_what_is_held_does_not_grow_with_evaluations_and_runs(
         before = held(platform, server)
         work(platform, evaluations=EVALUATIONS, jobs=JOBS)
         after = held(platform, server)
-        assert after <= before, f"{before} became {after}"
+        assert after.within(before), f"{before} became {after}"
 
 
 def test_a_port_in_use_is_told_before_anything_starts(environment: dict[str, str], tmp_path: Path) -> None:
