@@ -58,7 +58,7 @@ class Held:
 
 def held(platform: Served, server: EmbeddedServer) -> Held:
     """The least of several looks: what is only passing by is not held."""
-    looks = []
+    looks: list[tuple[int, int, int]] = []
     while len(looks) < 12:
         time.sleep(0.5)
         with psycopg.connect(server.url()) as connection:
