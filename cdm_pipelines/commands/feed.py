@@ -108,7 +108,7 @@ def retry(sink: SinkOption) -> None:
 def _tell(served: "list[Served]") -> None:
     """Say what came of a delivery; leave with an exit code when a sink does not know everything."""
     if not served:
-        fail("No sinks: name one in policies/change_feed.yaml (docs/change-feed.md).", USAGE)
+        fail("No sinks: name one in policies/change_feed.yaml (docs/reference/change-feed.md).", USAGE)
     for one in served:
         console.print(f"{one.sink}: {one.delivered:,} events delivered", markup=False)
     unwell = [one.sentence for one in served if not one.well]

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import insert
 
-from cdm_pipelines.hub.schema import linkage_model, version
+from cdm_pipelines.hub.schema import version
+from cdm_pipelines.hub.schema_ops import linkage_model
 
 
 @dataclass(frozen=True)

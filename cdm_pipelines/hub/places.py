@@ -258,7 +258,7 @@ def places() -> Iterator[Place]:
     )
     yield _nobody(schema_ops.measurement, _OF_RUNS)
     yield place_of(
-        schema.linkage_model,
+        schema_ops.linkage_model,
         Retention(Keeps.FOR_EVER, "so that a lost model is restored, never fitted unasked"),
         Kept("a value stands in it only where at least five records share it, without who"),
     )

@@ -288,18 +288,6 @@ version = Table(
     comment="One row: from where the next run goes on.",
 )
 
-linkage_model = Table(
-    "linkage_model",
-    metadata,
-    column("made_with", Text, "Fingerprint of all models of a version, as in version.made_from.", key=True),
-    column("kind", Text, "Kind of party: person or organisation.", key=True),
-    _text("fingerprint", "Of the model."),
-    _text("model", "The model as JSON; it has values that several records share.", "user"),
-    moment("first_used", "When a version was first made with it."),
-    schema="ops",
-    comment="Copies of the linkage models of published versions: a lost model is restored, never fitted unasked.",
-)
-
 # Steward decisions: logs that only grow, and details that are only erased; triggers refuse anything else.
 
 decision = Table(

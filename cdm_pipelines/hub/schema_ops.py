@@ -1,6 +1,6 @@
-"""The table of figures: what was counted and measured of every asset in every run.
+"""Tables of operation: figures of every asset in every run, and copies of the linkage models of published versions.
 
-Belongs here: columns and comments. Does not belong here: filling and asking it (``measurements``).
+Belongs here: columns and comments. Does not belong here: filling and asking them (``measurements``, ``models``).
 """
 
 from sqlalchemy import Double, Table, Text
@@ -22,4 +22,18 @@ measurement = Table(
     moment("measured_at", "When it was written."),
     schema="ops",
     comment="Figures of assets and their checks by run: counts, rates, distributions, fingerprints.",
+)
+
+linkage_model = Table(
+    "linkage_model",
+    metadata,
+    column("made_with", Text, "Fingerprint of all models of a version, as in version.made_from.", key=True),
+    column("kind", Text, "Kind of party: person or organisation.", key=True),
+    column("fingerprint", Text, "Of the model.", nullable=False),
+    column(
+        "model", Text, "The model as JSON; it has values that several records share.", "user", nullable=False
+    ),
+    moment("first_used", "When a version was first made with it."),
+    schema="ops",
+    comment="Copies of the linkage models of published versions: a lost model is restored, never fitted unasked.",
 )

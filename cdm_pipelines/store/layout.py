@@ -87,7 +87,7 @@ def model_path(kind: str) -> str:
 
 def plan_path(kind: str) -> str:
     """What was decided about blocks when the model was first used, kept apart from the state that has it too."""
-    return f"link/model/{kind}.plan.arrow"
+    return f"{MODELS}/{kind}.plan.arrow"
 
 
 def linked_path() -> str:

@@ -6,7 +6,7 @@ Does not belong here: what the keys hold (encode, clean) or how a pair is compar
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -128,7 +128,7 @@ class Blocks(_Partnered):
         if self.ids.shape[1] > 1 and len(block):
             first = np.append(True, (block[1:] != block[:-1]) | (record[1:] != record[:-1]))
             record, block = record[first], block[first]
-        self._partners = _following(block)
+        self._partners = following(block)
         self._record: Positions = record.astype(np.int32)
         self._block: Codes = block
 
@@ -148,7 +148,7 @@ class Blocks(_Partnered):
 
     def chunks(self, pairs: int) -> Iterator[tuple[Positions, Positions]]:
         """All pairs within blocks; records that share several keys are paired under the lowest of them."""
-        for a, b in _spans(self._partners, pairs):
+        for a, b in spans(self._partners, pairs):
             left, right = self._record[a], self._record[b]
             if self.ids.shape[1] > 1:
                 first = ~self._shares_below(left, right, self._block[a])
@@ -188,7 +188,7 @@ class Neighbours(_Partnered):
         self._position = np.full(len(within), -1, dtype=np.int64)
         self._position[self._record] = np.arange(len(order))
         self._block = within
-        self._partners = np.minimum(_following(block), window)
+        self._partners = np.minimum(following(block), window)
 
     def makes(self, left: Positions, right: Positions) -> Flags:
         """Whether both records are within one window."""
@@ -200,7 +200,7 @@ class Neighbours(_Partnered):
 
     def chunks(self, pairs: int) -> Iterator[tuple[Positions, Positions]]:
         """All pairs within windows."""
-        for a, b in _spans(self._partners, pairs):
+        for a, b in spans(self._partners, pairs):
             left, right = self._record[a], self._record[b]
             yield np.minimum(left, right), np.maximum(left, right)
 
@@ -236,12 +236,12 @@ class Listed:
             yield left.astype(np.int32), right.astype(np.int32)
 
 
-def _following(block: Codes) -> Places:
+def following(block: npt.NDArray[np.integer[Any]]) -> Places:
     """For each place of a sorted sequence of blocks the number of places that follow it in its block."""
     return np.searchsorted(block, block, side="right") - np.arange(len(block)) - 1
 
 
-def _spans(partners: Places, pairs: int) -> Iterator[tuple[Places, Places]]:
+def spans(partners: Places, pairs: int) -> Iterator[tuple[Places, Places]]:
     """Each place with the ``partners`` places that follow it, cut where about ``pairs`` are together."""
     done = np.cumsum(partners)
     start = 0

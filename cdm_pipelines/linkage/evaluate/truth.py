@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from cdm_pipelines.linkage.blocking.pairs import following, spans
 from cdm_pipelines.linkage.encode.positions import Positions
 from cdm_pipelines.linkage.encode.records import ONLY_SOURCE, Records
 from cdm_pipelines.linkage.errors import LinkageError, nearest
@@ -73,15 +74,5 @@ def pairs_within(groups: Codes, at_once: int = _AT_ONCE) -> Iterator[tuple[Posit
     """All pairs of positions of one group, the lower first, about ``at_once`` at a time; -1 is no group."""
     order = np.flatnonzero(groups >= 0)
     order = order[np.argsort(groups[order], kind="stable")]
-    own = groups[order]
-    partners = np.searchsorted(own, own, side="right") - np.arange(len(own)) - 1
-    upto = np.cumsum(partners)
-    start = 0
-    while start < len(order):
-        before = int(upto[start - 1]) if start else 0
-        stop = max(int(np.searchsorted(upto, before + at_once, side="right")), start + 1)
-        here = partners[start:stop]
-        first = np.repeat(np.arange(start, stop), here)
-        second = first + 1 + np.arange(len(first)) - np.repeat(np.cumsum(here) - here, here)
+    for first, second in spans(following(groups[order]), at_once):
         yield order[first].astype(np.int32), order[second].astype(np.int32)
-        start = stop
