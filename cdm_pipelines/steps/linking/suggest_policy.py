@@ -271,6 +271,7 @@ def _check(suggested: SuggestedPolicy, names: Iterable[str]) -> None:
     found = ", ".join(choice.name for choice in suggested.chosen) or "none that a policy compares"
     raise LinkageError(
         f"too little to link on: of the columns {', '.join(names)} these were recognised: {found}. Rename columns "
-        "(given_name, surname, birth_date, postcode, email …), or write a policy (docs/linkage.md) and give it with "
+        "(given_name, surname, birth_date, postcode, email …), or write a policy "
+        "(docs/explanation/linkage.md) and give it with "
         "--policy"
     )
