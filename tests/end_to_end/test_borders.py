@@ -1,21 +1,24 @@
 """What rooms hand to each other has the columns that the room which makes it names."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import pandera.pandas as pandera
 import pyarrow as pa
 import pytest
 
 from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.contracts.catalogue import all_contracts
+from cdm_pipelines.contracts.catalogue import all_contracts, contract_named
 from cdm_pipelines.contracts.odcs import RESERVED_COLUMNS
 from cdm_pipelines.ingest.extract import raw_schema
 from cdm_pipelines.quality import REPAIRS_SCHEMA, quarantine_schema, valid_schema
 from cdm_pipelines.records import records_schema
 from cdm_pipelines.standardise.frame import standard_schema
+from cdm_pipelines.steps.days.source_day import process_day
 from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.lake import Lake
 
-from .conftest import Pipeline
+from .conftest import Deployment, Pipeline
 
 DAY = "2026-06-01"
 
@@ -57,3 +60,22 @@ def test_tables_have_the_columns_that_their_rooms_name(lake: Lake) -> None:
     }
     for path, schema, named in found:
         assert schema.equals(named), path
+
+
+def test_accepted_rows_that_break_the_contract_go_no_further(
+    deploy: Callable[..., Deployment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if a rule were missed when the rows were judged: Pandera knows one more than that day did."""
+    settings = deploy().settings
+    lake, contract = Lake(settings.lake_url), contract_named("crm/contact")
+    real = pandera.DataFrameSchema.validate
+
+    def stricter(schema: pandera.DataFrameSchema, frame: Any, **options: Any) -> Any:
+        never = pandera.Check(lambda ids: ids.isna(), name="pattern")
+        return real(schema.update_column("Id", checks=[never]), frame, **options)
+
+    monkeypatch.setattr(pandera.DataFrameSchema, "validate", stricter)
+    result = process_day(settings, lake, contract, DAY)
+    assert result.stopped
+    assert result.verdicts["contract"].text == f"Id: pattern ({result.accepted:,})"
+    assert not lake.exists(layout.standard_path(contract, DAY, Entity.PARTY))
