@@ -9,6 +9,7 @@ import sys
 import typer
 
 from cdm_pipelines.commands import (
+    backup,
     contracts,
     customers,
     demo,
@@ -49,6 +50,9 @@ app.command(rich_help_panel="Use")(measurements.measurements)
 app.command(rich_help_panel="Operate")(operate.check)
 app.command(rich_help_panel="Operate")(operate.doctor)
 app.command(rich_help_panel="Operate")(register.register)
+app.command(rich_help_panel="Operate")(backup.backup)
+app.command(rich_help_panel="Operate")(backup.restore)
+app.command(rich_help_panel="Operate")(backup.verify)
 app.command(
     "dagster",
     rich_help_panel="Operate",

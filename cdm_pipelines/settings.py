@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 import pycountry
@@ -129,6 +129,16 @@ class Settings(BaseSettings):
         default=None,
         description="Folder with `postgres` and `initdb` to use instead of the embedded server's own.",
     )
+    wal_level: Literal["minimal", "replica", "logical"] = Field(
+        default="minimal",
+        description="How much the embedded server writes to its log: `replica` allows base backups and recovery to a "
+        "point in time (`pg_basebackup`), `logical` change capture as well.",
+    )
+    archive_command: str | None = Field(
+        default=None,
+        description="PostgreSQL's `archive_command` for the embedded server, which keeps its log for recovery to a "
+        "point in time, such as `test ! -f /backup/wal/%f && cp %p /backup/wal/%f`.",
+    )
     policies: Folder = Field(
         default=_PACKAGE / "policies",
         description="Folder with the YAML that a company edits: linkage, survivorship, checks.",
@@ -168,6 +178,14 @@ class Settings(BaseSettings):
     smtp_from: Mailbox | None = Field(
         default=None, description="Sender of those messages; the first receiver when not set."
     )
+
+    @model_validator(mode="after")
+    def _archive_has_a_log(self) -> "Settings":
+        if self.archive_command and self.wal_level == "minimal":
+            raise ValueError(
+                "CDM_ARCHIVE_COMMAND is set, and a minimal log cannot be archived; set CDM_WAL_LEVEL=replica"
+            )
+        return self
 
     @model_validator(mode="after")
     def _mail_has_a_server(self) -> "Settings":

@@ -25,7 +25,7 @@ from cdm_pipelines.commands.terminal import (
     errors,
     fail,
     settings,
-    show,
+    show_findings,
     told_to_people,
 )
 from cdm_pipelines.settings import Settings
@@ -193,12 +193,6 @@ def doctor() -> None:
     from cdm_pipelines.steps.operate.checkup import examine  # noqa: PLC0415
 
     findings = examine(own := settings(), lambda: _migrated(own))
-    show(
-        "Platform",
-        [
-            {"": "✓" if f.well else "✗", "what": f.what, "finding": f.finding, "what to do": f.fix}
-            for f in findings
-        ],
-    )
+    show_findings("Platform", findings)
     if not all(f.well for f in findings):
         fail("Something needs attention.", FAILED)

@@ -22,6 +22,8 @@ from cdm_pipelines.store.files import make_folder
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from cdm_pipelines.steps.operate.finding import Finding
+
 DONE, REFUSED, USAGE, FAILED = 0, 1, 2, 3
 
 WIDTH_OF_A_FILE = 160
@@ -54,6 +56,17 @@ def show(title: str, rows: Sequence[Mapping[str, object]], numeric: Sequence[str
     for row in rows:
         table.add_row(*(_text(value) for value in row.values()))
     console.print(table)
+
+
+def show_findings(title: str, findings: "Sequence[Finding]") -> None:
+    """Print what was tried or compared."""
+    show(
+        title,
+        [
+            {"": "✓" if one.well else "✗", "what": one.what, "finding": one.finding, "what to do": one.fix}
+            for one in findings
+        ],
+    )
 
 
 def _text(value: object) -> str:

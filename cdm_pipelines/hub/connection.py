@@ -14,6 +14,7 @@ from sqlalchemy.schema import CreateSchema
 from cdm_pipelines.hub.binaries import OLDEST
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.server import EmbeddedServer
+from cdm_pipelines.hub.unfinished import refuse_half_restored
 from cdm_pipelines.settings import Settings
 
 DRIVER = "postgresql+psycopg"
@@ -21,15 +22,21 @@ DAGSTER_SCHEMA = "dagster"
 
 
 @contextmanager
-def open_hub(settings: Settings) -> Iterator[Engine]:
+def open_hub(settings: Settings, *, restoring: bool = False) -> Iterator[Engine]:
     """Open the hub; the embedded server runs at least as long as the block.
+
+    Args:
+        settings: Where it is.
+        restoring: Whether the caller ends a restore, for which alone a hub that is half restored is opened.
 
     Yields:
         An engine, whose connections are closed with the block.
 
     Raises:
-        HubError: the database cannot be started or reached, or is too old.
+        HubError: the database cannot be started or reached, is too old, or is half restored.
     """
+    if not restoring:
+        refuse_half_restored(settings.home)
     with served(settings):
         url = database_url(settings)
         engine = create_engine(
@@ -57,7 +64,12 @@ def embedded_server(settings: Settings) -> EmbeddedServer | None:
     """The embedded server of these settings; None when they name a server of the user's own."""
     if settings.database_url is not None:
         return None
-    return EmbeddedServer(settings.home, programs=settings.postgres_bin)
+    options: dict[str, str] = {"wal_level": settings.wal_level}
+    if settings.wal_level != "minimal":
+        options["max_wal_senders"] = "10"  # PostgreSQL's default: base backups and replicas
+    if settings.archive_command:
+        options |= {"archive_mode": "on", "archive_command": settings.archive_command}
+    return EmbeddedServer(settings.home, programs=settings.postgres_bin, options=options)
 
 
 def database_url(settings: Settings) -> URL:

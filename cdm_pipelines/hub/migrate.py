@@ -60,6 +60,12 @@ def migrate(engine: Engine, folder: Path = VERSIONS) -> None:
         command.upgrade(config, "head")
 
 
+def knows(revision: str, folder: Path = VERSIONS) -> bool:
+    """Whether this release can bring a hub of that version to its own."""
+    names = (path.name.partition("_")[0].removeprefix("v") for path in folder.glob("v*.py"))
+    return revision in names
+
+
 def version(connection: Connection) -> str | None:
     """The version that the hub is at, or None before its first migration."""
     return MigrationContext.configure(

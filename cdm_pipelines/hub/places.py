@@ -26,7 +26,7 @@ from sqlalchemy import (
     update,
 )
 
-from cdm_pipelines.hub import schema, schema_feed, schema_ops, schema_review
+from cdm_pipelines.hub import schema, schema_feed, schema_ops, schema_review, seals
 from cdm_pipelines.hub.published import published
 from cdm_pipelines.hub.schema import privacy_of
 from cdm_pipelines.store.register import (
@@ -101,7 +101,9 @@ def _deleted(table: Table, condition: Condition) -> Rows:
     def remove(stores: Stores, persons: Persons) -> int:
         if not _there(stores.connection, table):
             return 0
-        return int(stores.connection.execute(delete(table).where(condition(persons))).rowcount)
+        deleted = int(stores.connection.execute(delete(table).where(condition(persons))).rowcount)
+        seals.renew(stores.connection, table)
+        return deleted
 
     return Rows(remove, "rows deleted")
 
@@ -210,7 +212,9 @@ def _events() -> Place:
         blanked = (
             update(table).where(condition(persons), table.c.evidence.is_not(None)).values(evidence=null())
         )
-        return int(stores.connection.execute(blanked).rowcount)
+        rows = int(stores.connection.execute(blanked).rowcount)
+        seals.renew(stores.connection, table)
+        return rows
 
     return place_of(
         table,
@@ -270,6 +274,7 @@ def places() -> Iterator[Place]:
         schema.version,
         schema_feed.sink,
         schema_feed.feed,
+        schema_ops.seal,
     ):
         yield _nobody(table)
     yield from _SERVER

@@ -40,7 +40,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import AddConstraint, CreateIndex, DropConstraint, DropIndex, DropTable
 
-from cdm_pipelines.hub import history, outbox, search_index
+from cdm_pipelines.hub import history, outbox, seals, search_index
 from cdm_pipelines.hub import publication as publications
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.load import copy_table, without_data
@@ -260,7 +260,32 @@ def promote(connection: Connection, token: UUID | None = None) -> PublishResult:
         added, kept = history.count(connection, publication)
         number = publications.finish(connection, publication, _counts(changes))
         outbox.append(connection, number)
+        if number is not None:
+            seals.seal_publication(connection, number)
         return PublishResult(changes, number, Change(added, 0, 0, kept - added))
+
+
+def compare(connection: Connection) -> Mapping[str, Mapping[str, int]]:
+    """Rows of each published table that a version staged whole would insert, update and delete; tables that differ.
+
+    Raises:
+        HubError: Nothing is staged, or not everything.
+    """
+    waiting = staged_tables(connection)
+    if waiting is None or waiting.in_part:
+        raise HubError("Only a version that is staged whole can be compared with the published one.")
+    found = {}
+    for name, known in published().items():
+        if name in waiting.rows:
+            difference = _differences(connection, known, _staging_table(name), in_part=False)
+            found[name] = _kinds(connection, difference)
+            difference.drop(connection)
+    return {name: kinds for name, kinds in found.items() if kinds}
+
+
+def _kinds(connection: Connection, difference: Table) -> dict[str, int]:
+    kinds = select(difference.c.kind, func.count()).group_by(difference.c.kind)
+    return {str(kind): int(count) for kind, count in connection.execute(kinds)}
 
 
 def published_from(connection: Connection) -> Mapping[str, str]:
@@ -284,8 +309,7 @@ def _apply(
     difference = _differences(connection, known, new, in_part=waiting.in_part)
     outbox.note(connection, known, difference)
     history.keep(connection, table.name, publication)
-    kinds = select(difference.c.kind, func.count()).group_by(difference.c.kind)
-    counts = {str(kind): int(count) for kind, count in connection.execute(kinds)}
+    counts = _kinds(connection, difference)
     of_old = [table.c[name] == difference.c[name] for name in keys]
     of_new = [new.c[name] == difference.c[name] for name in keys]
     if "deleted" in counts:

@@ -88,6 +88,14 @@ def apply_links(connection: Connection) -> None:
     connection.execute(DropTable(relinked, if_exists=True))
 
 
+def count_different_links(connection: Connection) -> int:
+    """Published links that a version staged whole does not have, and the other way round."""
+    names = ", ".join(column.name for column in customer_link.columns)
+    old, new = (f"SELECT {names} FROM {schema}.customer_link" for schema in ("golden", "staging"))  # noqa: S608 - our own names
+    counted = f"SELECT count(*) FROM (({old} EXCEPT {new}) UNION ALL ({new} EXCEPT {old})) AS different"  # noqa: S608 - the same
+    return int(connection.scalar(text(counted)) or 0)
+
+
 def take_doubts(connection: Connection) -> pa.Table:
     """The staged customers in doubt, ``DOUBTS``; staging has none afterwards."""
     names = ", ".join(DOUBTS.names)

@@ -348,6 +348,7 @@ customer_history = Table(
     comment="Former versions of customers. The current ones are in golden.customer.",
 )
 Index(None, customer_history.c.valid_to)
+Index(None, customer_history.c.closed_by)
 
 customer_version = Table(
     "customer_version",

@@ -49,6 +49,7 @@ event = Table(
     schema="identity",
     comment="Everything that happened to golden ids; rows are only ever added.",
 )
+Index(None, event.c.publication_id)
 staged_event = Table("event", MetaData(), *_happening(key=False), schema="staging", prefixes=["UNLOGGED"])
 
 outbox = Table(
@@ -77,6 +78,7 @@ outbox = Table(
     schema="ops",
     comment="What consumers are told, in order, written with the publication itself.",
 )
+Index(None, outbox.c.publication_id)
 
 sink = Table(
     "sink",

@@ -1,9 +1,10 @@
-"""Tables of operation: figures of every asset in every run, and copies of the linkage models of published versions.
+"""Tables of operation: figures of every asset in every run, copies of published linkage models, checksums.
 
-Belongs here: columns and comments. Does not belong here: filling and asking them (``measurements``, ``models``).
+Belongs here: columns and comments. Does not belong here: filling and asking them (``measurements``, ``models``,
+``seals``).
 """
 
-from sqlalchemy import Double, Table, Text
+from sqlalchemy import BigInteger, Double, Numeric, Table, Text
 
 from cdm_pipelines.hub.schema import column, metadata, moment
 
@@ -36,4 +37,15 @@ linkage_model = Table(
     moment("first_used", "When a version was first made with it."),
     schema="ops",
     comment="Copies of the linkage models of published versions: a lost model is restored, never fitted unasked.",
+)
+
+seal = Table(
+    "seal",
+    metadata,
+    column("table_name", Text, "The table.", key=True),
+    column("publication_id", BigInteger, "Publication that added.", key=True),
+    column("rows", BigInteger, "Rows that it added.", nullable=False),
+    column("digest", Numeric, "Sum over digests of the rows.", nullable=False),
+    schema="ops",
+    comment="Checksums of tables to which publications only add, by publication.",
 )

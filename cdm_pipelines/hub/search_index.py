@@ -46,6 +46,14 @@ def refresh(connection: Connection, publication: Publication) -> None:
         connection.execute(text(_WORDS.format(changed=f"AND golden_id IN ({_CHANGED})")), number)
 
 
+def count_different(connection: Connection) -> int:
+    """Customers that are found by something else than they should be."""
+    counted = f"""
+        SELECT count(*) FROM golden.search AS old FULL JOIN ({_SOURCE}) AS new USING (golden_id)
+        WHERE old.terms IS DISTINCT FROM new.terms"""  # noqa: S608 - our own words
+    return int(connection.scalar(text(counted)) or 0)
+
+
 def _build(connection: Connection) -> None:
     """Fill the empty tables; as in a first publication, the index comes last, and the log need not hold the rows."""
     connection.execute(text("TRUNCATE golden.search, golden.search_word"))

@@ -34,6 +34,19 @@ _ABANDONED_AFTER = timedelta(days=1)
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _BLOCK = 1 << 24
 _SEEN = Seen()
+_STAMP = (
+    "size",
+    "ino",
+    "mtime",
+    "created",
+    "ETag",
+    "etag",
+    "LastModified",
+    "last_modified",
+    "generation",
+    "md5Hash",
+)
+"""What file systems tell of a file that changes with it, each under names of its own."""
 
 __all__ = ["DamagedError", "Lake", "LakeError"]
 
@@ -70,6 +83,30 @@ class Lake:
             for f in found
             if f.endswith(suffix) and f"/{files.UNFINISHED}" not in f
         )
+
+    def stamps(self) -> dict[str, object]:
+        """Every finished file, with a stamp that changes whenever the file does; sorted by path."""
+        return {path: tuple(map(told.get, _STAMP)) for path, told in self._found().items()}
+
+    def size(self) -> int:
+        """Bytes of all finished files."""
+        return sum(int(told["size"]) for told in self._found().values())
+
+    def _found(self) -> dict[str, Mapping[str, Any]]:
+        """What the file system tells of each finished file, sorted by path."""
+        if not self._filesystem.exists(str(self._root)):
+            return {}
+        return {
+            str(PurePosixPath(path).relative_to(self._root)): told
+            for path, told in sorted(self._filesystem.find(str(self._root), detail=True).items())
+            if f"/{files.UNFINISHED}" not in path
+        }
+
+    def open(self, path: str) -> AbstractContextManager[IO[bytes]]:
+        """Read the bytes of a file as they are, unchecked: for copies of it."""
+        with self._told(path):
+            opened: AbstractContextManager[IO[bytes]] = self._filesystem.open(self._full(path), "rb")
+            return opened
 
     def delete(self, path: str) -> None:
         """Remove the table at ``path``, if there is one."""
@@ -183,7 +220,11 @@ class Lake:
                     f"{self.where(path)} cannot be written: {error.strerror}. Nothing of it was: make room, or set "
                     "CDM_HOME or CDM_LAKE_URL to a place that has some, and run again."
                 ) from None
-            raise
+            reason = error.strerror or type(error).__name__
+            raise LakeError(
+                f"{self.where(path)} cannot be written: {reason}. Nothing of it was: check that the place is there and "
+                "that it may be written to, and run again."
+            ) from None
 
     @contextmanager
     def _elsewhere(self, path: str) -> Iterator[IO[bytes]]:

@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 _BYTES = 32
-_FILE = "secret.key"
+FILE = "secret.key"
+"""Its name under ``CDM_HOME``."""
 
 
 class SecretError(Exception):
@@ -43,7 +44,7 @@ class Secret:
         Raises:
             SecretError: The file holds something else.
         """
-        path = home / _FILE
+        path = home / FILE
         if not path.exists():
             _make(path)
         key = path.read_bytes()

@@ -78,12 +78,7 @@ def stage_customers(
         rebuild: Whether to work through all customers whatever changed.
     """
     policy = load_policy(settings.policies / "survivorship.yaml")
-    made_from = {
-        **affected.versions(lake),
-        **read_models.version(lake),
-        **linked_with(lake),
-        "survivorship": policy.fingerprint,
-    }
+    made_from = made_from_now(lake, policy)
     with connection.begin_nested() as savepoint:
         published = published_from(connection)
         same_rules = published.get("survivorship") == made_from["survivorship"]
@@ -103,6 +98,16 @@ def stage_customers(
         else:
             keep_copies(connection, lake)
     return staged
+
+
+def made_from_now(lake: Lake, policy: SurvivorshipPolicy) -> dict[str, str]:
+    """Versions of everything that customers are made from, by name."""
+    return {
+        **affected.versions(lake),
+        **read_models.version(lake),
+        **linked_with(lake),
+        "survivorship": policy.fingerprint,
+    }
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 
 import fsspec
@@ -25,8 +24,10 @@ from cdm_pipelines.linkage import load_policy as load_linkage_policy
 from cdm_pipelines.publish.policy import FeedPolicy, FeedPolicyError
 from cdm_pipelines.quality.thresholds import Thresholds, ThresholdsError
 from cdm_pipelines.settings import Settings, root
+from cdm_pipelines.steps.operate.finding import Finding
 from cdm_pipelines.steps.operate.places import all_places
 from cdm_pipelines.steps.operate.register_document import render_register
+from cdm_pipelines.steps.operate.verify import verify
 from cdm_pipelines.store.lake import Lake
 
 DICTIONARY = Path("docs") / "reference" / "data-dictionary.md"
@@ -71,16 +72,6 @@ def _policy_problems(settings: Settings) -> list[str]:
     return problems
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was tried."""
-
-    what: str
-    well: bool
-    finding: str
-    fix: str = ""
-
-
 Hub = Callable[[], AbstractContextManager[Connection]]
 """Opens the hub, migrated, or says in words why it cannot."""
 
@@ -100,7 +91,7 @@ def _findings(settings: Settings, hub: Hub) -> Iterator[Finding]:
     yield Finding("Python", (3, 11) <= sys.version_info[:2] < (3, 14), running, "Python 3.11, 3.12 or 3.13")
     yield _landing(settings)
     yield _lake(settings)
-    yield _hub(settings, hub)
+    yield from _hub(settings, hub)
     problems = check_configuration(settings)
     yield Finding(
         "contracts and policies", not problems, problems[0] if problems else "in order", "`cdm check`"
@@ -131,12 +122,23 @@ def _lake(settings: Settings) -> Finding:
     return Finding("lake", True, settings.lake_url)
 
 
-def _hub(settings: Settings, hub: Hub) -> Finding:
+def _hub(settings: Settings, hub: Hub) -> Iterator[Finding]:
     try:
         with hub() as connection:
             server = connection.execute(text("SHOW server_version")).scalar_one()
             schema = version(connection)
+            compared = verify(connection, settings, thorough=False)
+            connection.rollback()
     except HubError as error:
-        return Finding("PostgreSQL", False, str(error).partition("\n")[0], "See the message.")
+        yield Finding("PostgreSQL", False, str(error).partition("\n")[0], "See the message.")
+        return
     kind = "own server" if settings.database_url else "embedded"
-    return Finding("PostgreSQL", True, f"{server}, {kind}, hub version {schema}")
+    yield Finding("PostgreSQL", True, f"{server}, {kind}, hub version {schema}")
+    yield from (one for one in compared if not one.well)
+    wrong = sum(not one.well for one in compared)
+    finding = (
+        f"{wrong:,} of {len(compared):,} comparisons fail, above"
+        if wrong
+        else "files and tables are what was written"
+    )
+    yield Finding("lake and hub", not wrong, finding, "`cdm verify` looks closer." if wrong else "")

@@ -12,6 +12,7 @@ from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.hub import places as hub
 from cdm_pipelines.hub.connection import DAGSTER_SCHEMA
+from cdm_pipelines.hub.unfinished import UNFINISHED_RESTORE
 from cdm_pipelines.ingest import places as ingest
 from cdm_pipelines.linkage import LinkagePolicy
 from cdm_pipelines.linkage import load_policy as load_linkage_policy
@@ -26,6 +27,7 @@ from cdm_pipelines.steps.stewardship import places as stewardship
 from cdm_pipelines.store.places import UNFINISHED
 from cdm_pipelines.store.register import (
     OPERATIONS,
+    UNCLASSIFIED,
     ByOwner,
     Keeps,
     Kept,
@@ -82,6 +84,41 @@ _ON_TOP = (
         ),
         kept=Retention(Keeps.BY_OWNER, "whoever ran the command"),
         erasure=ByOwner("whoever exported the file deletes it"),
+    ),
+    Place(
+        name="outside/backup",
+        kind=Kind.FOLDER,
+        root=Root.OUTSIDE,
+        pattern="cdm backup {folder}",
+        description="Copies of lake, hub and secret as they were at one moment.",
+        whom=(Whom.CUSTOMERS, Whom.CONTACTS, Whom.STAFF),
+        categories_of_content=(UNCLASSIFIED,),
+        kept=Retention(Keeps.BY_OWNER, "whoever makes backups; `cdm backup --keep N` removes older ones"),
+        erasure=ByOwner(
+            "a person who was erased leaves them as they are replaced; erase again after restoring one"
+        ),
+    ),
+    Place(
+        name="home/restore",
+        kind=Kind.FOLDER,
+        root=Root.HOME,
+        pattern="restore-{name}/**",
+        description="The hub's dump while a backup is restored.",
+        whom=(Whom.CUSTOMERS, Whom.CONTACTS, Whom.STAFF),
+        categories_of_content=(UNCLASSIFIED,),
+        kept=Retention(
+            Keeps.WHILE_RUNNING, "removed when it ends, and by the next restore where it was killed"
+        ),
+        erasure=Kept("goes when the restore has ended"),
+    ),
+    Place(
+        name="home/restoring",
+        kind=Kind.DOCUMENT,
+        root=Root.HOME,
+        pattern=UNFINISHED_RESTORE,
+        description="That a restore is under way, and from which backup.",
+        kept=Retention(Keeps.WHILE_RUNNING),
+        erasure=Kept("names no record and holds no value"),
     ),
     Place(
         name="policies",
