@@ -33,6 +33,9 @@ _PORT = 5432  # only a part of the socket's name
 _SOCKET = f".s.PGSQL.{_PORT}"
 _SOCKET_PATH_LIMIT = 103  # bytes; the shortest limit of the systems we know is 104 with the closing zero
 _PATIENCE = 300.0  # seconds; repair after a crash of the machine is what takes long
+_PATIENCE_WITH_LEFTOVERS = 20.0  # seconds; a busy process of a killed server ends with its statement
+_IN_THE_WAY = ("pre-existing shared memory", "lock file", "Address already in use")
+"""What PostgreSQL says of what a killed server left."""
 _NO_PROCESS = 2**31 - 1  # a process number that no system gives out
 _LOG_BYTES = 5_000_000
 
@@ -106,7 +109,6 @@ class Cluster:
         if found is None:
             for leftover in self.folder.glob("new-*"):  # of a first start that was killed
                 shutil.rmtree(leftover, ignore_errors=True)
-            self._forget_stale_process()
             made_by = self.data / "PG_VERSION"
             major = int(made_by.read_text()) if made_by.exists() else None
             programs = find_programs(self._chosen, major)
@@ -114,14 +116,32 @@ class Cluster:
             self._give(launcher.owner)
             if major is None:
                 self._initialise(programs, launcher)
-            socket_folder = self._socket_folder(launcher.owner)
-            for left in socket_folder.glob(f"{_SOCKET}*"):
-                left.unlink()
-            self._configure(socket_folder)
-            self._wait_until_ready(self._launch(programs, launcher))
+            self._configure(self._socket_folder(launcher.owner))
+            self._start_anew(programs, launcher)
         else:
             self._wait_until_ready(found.pid)
         self._create_database()
+
+    def _start_anew(self, programs: Programs, launcher: Launcher) -> None:
+        """Start the server; once more where what a killed one left was still in the way.
+
+        A server that was killed leaves files, and processes that work on until they notice: it may take a moment
+        before PostgreSQL takes its place.
+        """
+        deadline = time.monotonic() + _PATIENCE_WITH_LEFTOVERS
+        while True:
+            self._forget_stale_process()
+            for left in self._socket_folder(launcher.owner).glob(f"{_SOCKET}*"):
+                left.unlink(missing_ok=True)
+            pid = self._launch(programs, launcher)
+            try:
+                self._wait_until_ready(pid)
+            except HubError:
+                if time.monotonic() > deadline or not any(sign in self._last_words() for sign in _IN_THE_WAY):
+                    raise
+                time.sleep(0.5)
+            else:
+                return
 
     def _initialise(self, programs: Programs, launcher: Launcher) -> None:
         """Make the data folder beside its place and move it there, so that it is there whole or not at all."""
@@ -228,12 +248,15 @@ class Cluster:
 
         It would be misled by another process that now has the number, as happens after a restart of the machine,
         and by a dead one that nobody has waited for, as happens in containers. Only the number is replaced:
-        PostgreSQL goes on to check that no part of the old server is left.
+        PostgreSQL goes on to check that no part of the old server is left. A file without a number is of a server that
+        was killed before it had written one, and so before it had touched anything.
         """
         file = self.data / "postmaster.pid"
         if file.exists():
-            pid, newline, rest = file.read_text(encoding="utf-8").partition("\n")
-            if newline and not _is_postgres(int(pid)):
+            pid, newline, rest = file.read_text(encoding="utf-8", errors="replace").partition("\n")
+            if not newline or not pid.isdecimal():
+                file.unlink()
+            elif not _is_postgres(int(pid)):
                 file.write_text(f"{_NO_PROCESS}{newline}{rest}", encoding="utf-8")
 
     def _create_database(self) -> None:
@@ -271,11 +294,13 @@ class Cluster:
         os.chown(folder, owner, -1)
         return folder
 
-    def _failure(self, what: str) -> HubError:
-        tail = (
+    def _last_words(self) -> str:
+        return (
             _last_lines(self.log.read_text(encoding="utf-8", errors="replace")) if self.log.exists() else ""
         )
-        return HubError(f"{what} The last lines of {self.log}:\n{tail or '  (none)'}")
+
+    def _failure(self, what: str) -> HubError:
+        return HubError(f"{what} The last lines of {self.log}:\n{self._last_words() or '  (none)'}")
 
 
 def _locales(major: int) -> list[list[str]]:

@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -233,6 +234,53 @@ def test_number_of_a_dead_server_that_another_process_has_is_no_obstacle(made_ho
         file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
     with server.running() as url:
         psycopg.connect(url).close()
+
+
+@pytest.mark.parametrize("left", ["", "12", "no number\n"])
+def test_half_written_number_of_a_killed_server_is_no_obstacle(made_home: Path, left: str) -> None:
+    """It was killed before it had touched anything."""
+    server = EmbeddedServer(made_home)
+    (server.folder / "data" / "postmaster.pid").write_text(left)
+    with server.running() as url, psycopg.connect(url) as hub:
+        assert hub.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_busy_processes_of_a_killed_server_are_waited_for(made_home: Path) -> None:
+    """They go on with their statement until they notice; the next start is not the user's to repeat."""
+    server = EmbeddedServer(made_home)
+    with server.running() as url:
+        busy = psycopg.connect(url)
+        pid = busy.info.backend_pid
+        endless = "SELECT count(*) FROM generate_series(1, 1000000000)"
+        threading.Thread(target=lambda: _ends(busy, endless), daemon=True).start()
+        while psutil.Process(pid).cpu_percent(0.1) < 10:
+            pass
+        found = server.postmaster()
+        assert found is not None
+        os.kill(found.pid, signal.SIGKILL)
+        threading.Timer(2.0, lambda: os.kill(pid, signal.SIGKILL)).start()
+        with psycopg.connect(_started_again(made_home)) as hub:
+            assert hub.execute("SELECT 1").fetchone() == (1,)
+
+
+def _ends(connection: psycopg.Connection, statement: str) -> None:
+    with suppress(psycopg.Error):
+        connection.execute(statement)
+
+
+def _started_again(home: Path) -> str:
+    """What another process that comes to use the server finds."""
+    code = f"""
+import sys
+from pathlib import Path
+from cdm_pipelines.hub.server import EmbeddedServer
+server = EmbeddedServer(Path({str(home)!r}))
+server._enter()
+print(server.url())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
 
 
 def test_killed_first_start_is_made_good_by_the_next(tmp_path: Path) -> None:
