@@ -4,99 +4,23 @@ import os
 import socket
 import subprocess
 import sys
-import time
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
-import psycopg
 import pytest
-from served_platform import PATIENCE, Served, served
 
+from benchmarks.served import PATIENCE, held, served, work
 from cdm_pipelines.hub.server import EmbeddedServer
 
 LOCATIONS = (
     "{ repositoriesOrError { ... on RepositoryConnection { nodes { location { name } jobs { name } } } } }"
 )
-REPOSITORY = {"repositoryLocationName": "cdm_pipelines", "repositoryName": "__repository__"}
-EVALUATE = """mutation ($sensor: SensorSelector!) {
-  sensorDryRun(selectorData: $sensor, cursor: "") {
-    __typename ... on DryRunInstigationTick { evaluationResult { error { message } } }
-  }
-}"""
-LAUNCH = """mutation ($run: ExecutionParams!) { launchRun(executionParams: $run) { __typename } }"""
-RUNS = "{ runsOrError { ... on Runs { results { status } } } }"
-SENSORS = ("landing_crm", "landing_erp", "landing_shop")
 EVALUATIONS, JOBS = 500, 20
-POOLED = 5
-"""Threads that pools of gRPC and of Dagster may start late; a thread per run would be 20."""
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "CDM_HOME": str(tmp_path / "home"), "CDM_LANDING_URL": str(tmp_path / "landing")}
-
-
-@dataclass(frozen=True)
-class Held:
-    """What the platform holds while nothing happens."""
-
-    connections: int
-    threads: int
-    handles: int
-
-    def within(self, former: "Held") -> bool:
-        """Whether nothing has grown; pools of threads may have filled up a little: a leak would exceed that at once."""
-        return (
-            self.connections <= former.connections
-            and self.handles <= former.handles
-            and self.threads <= former.threads + POOLED
-        )
-
-
-def held(platform: Served, server: EmbeddedServer) -> Held:
-    """The least of several looks: what is only passing by is not held."""
-    looks: list[tuple[int, int, int]] = []
-    while len(looks) < 12:
-        time.sleep(0.5)
-        with psycopg.connect(server.url()) as connection:
-            query = "SELECT count(*) FROM pg_stat_activity WHERE client_port IS NOT NULL"
-            row = connection.execute(query).fetchone()
-        assert row
-        with suppress(psutil.NoSuchProcess):  # a process that ended while it was looked at
-            processes = [one for one in platform.children() if "postgres" not in one.name()]
-            threads, handles = (
-                sum(one.num_threads() for one in processes),
-                sum(one.num_fds() for one in processes),
-            )
-            looks.append((int(row[0]), threads, handles))
-    return Held(*(min(look[position] for look in looks) for position in range(3)))
-
-
-def work(platform: Served, evaluations: int, jobs: int) -> None:
-    """Evaluate sensors as often as they can be, and wait for some runs."""
-    before = finished(platform)
-    for _ in range(jobs):
-        run = {"selector": {**REPOSITORY, "jobName": "housekeeping"}, "mode": "default", "runConfigData": {}}
-        answer = platform.ask(LAUNCH, {"run": run})
-        assert answer["launchRun"]["__typename"] == "LaunchRunSuccess", answer
-    for number in range(evaluations):
-        name = SENSORS[number % len(SENSORS)]
-        answer = platform.ask(EVALUATE, {"sensor": {**REPOSITORY, "sensorName": name}})
-        assert answer["sensorDryRun"]["__typename"] == "DryRunInstigationTick", answer
-        assert answer["sensorDryRun"]["evaluationResult"]["error"] is None, answer
-    deadline = time.monotonic() + PATIENCE
-    while finished(platform) < before + jobs:
-        assert time.monotonic() < deadline
-        time.sleep(1)
-
-
-def finished(platform: Served) -> int:
-    results: list[dict[str, Any]] = platform.ask(RUNS)["runsOrError"]["results"]
-    assert not [run for run in results if run["status"] == "FAILURE"]
-    return sum(run["status"] == "SUCCESS" for run in results)
 
 
 def test_ui_and_daemon_serve_the_code_location_until_ctrl_c(
