@@ -84,6 +84,7 @@ def test_make_alone_lists_every_target(checkout: Checkout) -> None:
         "lint",
         "canary",
         "benchmark",
+        "soak",
         "docs",
         "migration",
         "lock",
