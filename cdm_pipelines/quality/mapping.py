@@ -27,6 +27,7 @@ ADDRESS = (
     "party.country",
 )
 _CORE = ("party.address_line", "party.postcode", "party.city")
+_NUMBER = "party.house_number"
 _ANY_ADDRESS = ("party.region", "party.country")
 _EMPTY, _PARTLY = -0.15, -0.06
 _TOLD, _IS_A_DATE, _BESIDE_OTHERS = 0.07, 0.15, 0.1
@@ -71,7 +72,7 @@ def choose(found: Iterable[Candidate], without: Collection[str] = ()) -> dict[st
         The meaning by the name of the column.
     """
     offered = [one for one in found if one.target not in without]
-    offered = _told_by_others(_names_in_parts_or_whole(_one_address(offered)))
+    offered = _told_by_others(_numbers_of_streets(_names_in_parts_or_whole(_one_address(offered))))
     chosen: dict[str, Meaning] = {}
     taken: set[str] = set()
     for one in sorted(offered, key=lambda one: (-one.meaning.confidence, one.position)):
@@ -152,6 +153,18 @@ def _told_by_others(found: list[Candidate]) -> list[Candidate]:
             continue  # only values tell a number from a name
         elif one.target not in strong and one.column.name not in named:
             result.append(_surer(one, _TOLD if one.meaning.group.rank == 0 else 0.0))
+    return result
+
+
+def _numbers_of_streets(found: list[Candidate]) -> list[Candidate]:
+    """`Nr.` alone is the number of anything; right after the street it is that of the house."""
+    streets = {(one.position, one.meaning.group) for one in found if one.target == "party.address_line"}
+    result = []
+    for one in found:
+        if one.target != _NUMBER or not one.meaning.ambiguous:
+            result.append(one)
+        elif (one.position - 1, one.meaning.group) in streets:
+            result.append(_surer(one, _BESIDE_OTHERS))
     return result
 
 

@@ -359,6 +359,8 @@ def _plainness(column: ColumnProfile) -> int:
 
 def _looks_like_key(column: ColumnProfile) -> bool:
     words = header_words(column.name)
+    if any(r.whole and not r.weak and r.target != "party.employer_id" for r in readings(column.name)):
+        return False  # the code of a country, the number of a house
     if (
         _KEY_WORDS.search(words) is None
         or _OTHER_KEYS.search(words) is not None

@@ -230,7 +230,7 @@ def _without_surroundings(tokens: list[str]) -> Iterator[tuple[int, str, Group]]
                     seen.add(shorter)
                     worse = further if further.rank > group.rank else group
                     following.append((shorter, worse))
-                    yield around, "".join(shorter), worse
+                    yield around, folded("".join(shorter)), worse
         level = following
 
 
