@@ -24,6 +24,7 @@ _OTHERS = {
     "search": "benchmarks.search",
     "review": "benchmarks.review",
     "incremental": "benchmarks.incremental",
+    "headers": "benchmarks.headers_measured",
 }
 """Benchmarks with a command of their own, loaded when asked for: a stage loads what it needs, and no more."""
 FULL = 1_000_000

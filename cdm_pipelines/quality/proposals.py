@@ -4,20 +4,18 @@ Belongs here: persons, organisations, orders and their lines in one file, what i
 belong here: what a column means (semantics, mapping), or the contract that is written (suggest).
 """
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.contracts import LogicalType, PartyKind
+from cdm_pipelines.contracts import PartyKind
 from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.quality.keys import key_of, looks_like_key
 from cdm_pipelines.quality.mapping import NAMES, SURE, Candidate, candidates, choose
 from cdm_pipelines.quality.profile import ColumnProfile, FileProfile
-from cdm_pipelines.quality.semantics import Meaning, header_words, legal_forms, names_line, names_order
-from cdm_pipelines.quality.vocabulary import about_someone_else, names, readings
+from cdm_pipelines.quality.semantics import Meaning, legal_forms, names_line, names_order
+from cdm_pipelines.quality.vocabulary import steers
 
 OF_PERSONS = ("party.given_name", "party.family_name", "party.birth_date", "party.gender", "party.full_name")
 OF_ORGANISATIONS = ("party.organisation_name", "party.coc_number", "party.vat_number", "party.trade_name")
@@ -33,18 +31,6 @@ _LINE_FACTS = (
     "order_line.product_name",
     "order_line.quantity",
     "order_line.unit_price",
-)
-_KEY_WORDS = re.compile(
-    r"\b(id|key|number|nummer|nr|code|no|num|numero|kunnr|uuid|guid|codice|codigo)\b|(nummer|nr|id)$"
-)
-_PLAIN_KEY = re.compile(
-    r"(?:(?:record|customer|contact|person|klant|kunden?|client|member|party|entity|external|lid|relatie|debiteur|debitor)"
-    r" ?)?(?:id|nummer|number|nr|no|key|code|hid|uuid|guid)|kunnr|do not modify \w+"
-)
-_OTHER_KEYS = re.compile(
-    r"\b(group|store|website|country|landcode|region|post(?:al)?|zip|area|territory|discount|vat|btw|tax|tva|ust|sku|kvk|coc"
-    r"|phone|tel|telefoon|telefon|mobile|fax|iban|bank|house|huis|haus|street|account|company|parent|owner|line|last4|card)\b"
-    r"|postcode|hausn|huisn|telef"
 )
 _EVERY_ROW = 0.95
 _NUMBERED = "Line number"
@@ -170,7 +156,7 @@ def _customers(file: FileProfile, orders: Proposal) -> Proposal | None:
     key = _key_of_customers(file, whose)
     if key is None:
         return None
-    kind, doubt = _kind(file, chosen)
+    kind, doubt = _kind(file, chosen, _name(found))
     return Proposal(
         (Entity.PARTY,), (key,), chosen, "customer", kind=kind, kind_doubt=doubt, repeated=True, doubts=()
     )
@@ -201,14 +187,13 @@ def _one_for_many(column: ColumnProfile) -> bool:
 
 
 def _of_parties(file: FileProfile) -> tuple[Proposal, ...]:
-    key, doubts = _key(file)
-    keyed = {
-        name for name in key if _looks_like_key(file.columns[[c.name for c in file.columns].index(name)])
-    }
+    key, doubts = key_of(file)
+    keyed = {name for name in key if looks_like_key(file.columns[[c.name for c in file.columns].index(name)])}
     found = [one for one in candidates(file.columns, file.rows) if one.column.name not in keyed]
     everything = choose(found)
     mapped = _targets(everything)
-    kind, doubt = _kind(file, everything)
+    name = _name(found)
+    kind, doubt = _kind(file, everything, name)
     company = mapped & {"party.organisation_name", "party.trade_name"}
     if len(mapped) < 2:
         return (Proposal((), key, {}, doubts=doubts),)
@@ -216,24 +201,35 @@ def _of_parties(file: FileProfile) -> tuple[Proposal, ...]:
         main = Proposal(
             (Entity.PARTY,),
             key,
-            choose(found, without=_besides_organisation(mapped)),
+            choose(found, without=_besides_organisation(mapped, name)),
             kind=kind,
             kind_doubt=doubt,
             doubts=doubts,
         )
-        contacts = _contacts(file, found, key) if company else None
+        contacts = _contacts(file, found, key) if company or name else None
         return (main,) if contacts is None else (main, contacts)
-    chosen = choose(found, without=_OF_THE_COMPANY) if mapped & set(_PERSONS_NAMES) else everything
+    named = bool(mapped & set(_PERSONS_NAMES)) or name is not None
+    chosen = choose(found, without=_OF_THE_COMPANY) if named else everything
     employer = next((name for name, m in everything.items() if m.target == "party.organisation_name"), None)
     main = Proposal((Entity.PARTY,), key, chosen, kind=kind, kind_doubt=doubt, doubts=doubts)
-    if employer is None or not mapped & set(_PERSONS_NAMES):
+    if employer is None or not named:
         return (main,)
     return _with_companies(file, main, found, employer)
 
 
-def _besides_organisation(mapped: Collection[str]) -> tuple[str, ...]:
+def _name(found: Sequence[Candidate]) -> str | None:
+    """The column with the name of whoever the record is of, person or organisation."""
+    plain = [
+        one
+        for one in found
+        if one.target == "party.name" and not one.meaning.weak and one.meaning.confidence >= SURE
+    ]
+    return max(plain, key=lambda one: (one.meaning.confidence, -one.position)).column.name if plain else None
+
+
+def _besides_organisation(mapped: Collection[str], name: str | None) -> tuple[str, ...]:
     """What of an organisation's file is about its contact person, where the organisation has a name of its own."""
-    named = {"party.organisation_name", "party.name"} & set(mapped)
+    named = "party.organisation_name" in mapped or name is not None
     contact = set(_PERSONS_NAMES) & set(mapped)
     return (*_OF_THE_PERSON, "party.employer_id") if named and contact else ("party.employer_id",)
 
@@ -279,25 +275,45 @@ def _with_companies(
     return main, company
 
 
-def _kind(file: FileProfile, chosen: Mapping[str, Meaning]) -> tuple[PartyKind, str]:
+def _kind(file: FileProfile, chosen: Mapping[str, Meaning], name: str | None) -> tuple[PartyKind, str]:
     """Whether the records are persons or organisations, and what is doubtful about it."""
     mapped = _targets(chosen)
     persons, organisations = mapped & set(OF_PERSONS), mapped & set(OF_ORGANISATIONS)
     by_target = {m.target: name for name, m in chosen.items()}
-    if mapped & set(NAMES) and "party.organisation_name" in mapped:
+    if "party.organisation_name" in mapped:
+        return _kind_with_company(file, by_target, name, organisations, persons)
+    if name is not None and steers(by_target.get("party.full_name", ""), "contact_person"):
+        return PartyKind.ORGANISATION, "? by the contact person beside the name"
+    if persons:
+        return PartyKind.PERSON, "" if len(persons) > 1 else "? only one column says so"
+    forms = _forms(file, name)
+    if forms <= 0.3 and not organisations:
+        return PartyKind.PERSON, "? nothing in the columns tells"
+    apart = "or tell them apart with {column: , values: {}, otherwise: }"
+    return (
+        PartyKind.ORGANISATION,
+        "" if forms > 0.9 else f"? {forms:.0%} of the names have a legal form; {apart}",
+    )
+
+
+def _kind_with_company(
+    file: FileProfile,
+    by_target: Mapping[str, str],
+    name: str | None,
+    organisations: Collection[str],
+    persons: Collection[str],
+) -> tuple[PartyKind, str]:
+    """The same of a file with a column for an organisation: the record's own, or that which a person works for."""
+    if set(NAMES) & set(by_target):
         if _companies_with_contacts(file, by_target, organisations, persons):
             return PartyKind.ORGANISATION, "? there are names of persons as well"
         return PartyKind.PERSON, ""
-    if "party.organisation_name" in mapped:
-        return PartyKind.ORGANISATION, ""
-    if persons:
-        return PartyKind.PERSON, "" if len(persons) > 1 else "? only one column says so"
-    forms = _forms(file, by_target.get("party.name"))
-    apart = "or tell them apart with {column: , values: {}, otherwise: }"
-    if forms > 0.3 or organisations:
-        told = "" if forms > 0.9 else f"? {forms:.0%} of the names have a legal form; {apart}"
-        return PartyKind.ORGANISATION, told
-    return PartyKind.PERSON, "? nothing in the columns tells"
+    full = by_target.get("party.full_name", "")
+    of_a_contact = steers(full, "contact_person")
+    of_person = (name is not None or bool(full)) and "party.coc_number" not in organisations
+    if of_person and not of_a_contact and _forms(file, name) <= 0.3:
+        return PartyKind.PERSON, "? there are names of organisations as well"
+    return PartyKind.ORGANISATION, ""
 
 
 def _forms(file: FileProfile, name: str | None) -> float:
@@ -320,82 +336,7 @@ def _companies_with_contacts(
     return named_first and len(organisations) > 1 and not {"party.birth_date", "party.gender"} & set(persons)
 
 
-# Keys
-
-
-def _key(file: FileProfile) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The key columns of a file of parties, and what is doubtful about them."""
-    if not file.rows:
-        named = sorted((c for c in file.columns if _looks_like_key(c)), key=_plainness)
-        mail = [c for c in file.columns if names(c.name, "party.email")]
-        first = (named or mail or list(file.columns))[0]
-        return (first.name,), ("the file has no row that could tell the key",)
-    unique = [column for column in file.columns if column.unique and _may_identify(column)]
-    hinted = sorted((column for column in unique if _looks_like_key(column)), key=_plainness)
-    mail = [column for column in unique if _meant(column, "party.email")]
-    if hinted:
-        return (hinted[0].name,), ()
-    if mail:
-        return (mail[0].name,), (
-            f"{mail[0].name!r} is taken as the key: an address that changes is a new record",
-        )
-    if unique:
-        first = min(unique, key=lambda column: column.logical_type == LogicalType.NUMBER)
-        return (first.name,), (f"{first.name!r} is taken as the key only because it is unique in the sample",)
-    pair = _unique_pair(file)
-    if pair:
-        return pair, (f"the key {' + '.join(pair)} is unique in the sample; no column is so alone",)
-    named = sorted(
-        (c for c in file.columns if _looks_like_key(c)), key=lambda c: (-round(c.filled, 2), _plainness(c))
-    )
-    first = (named or [c for c in file.columns if _may_identify(c)] or list(file.columns))[0]
-    return (first.name,), (f"no key was found: {first.name!r} is not unique or not always filled",)
-
-
-def _plainness(column: ColumnProfile) -> int:
-    """0 for `Id`, `Customer number`; 1 for any other number."""
-    return 0 if _PLAIN_KEY.fullmatch(header_words(column.name)) else 1
-
-
-def _looks_like_key(column: ColumnProfile) -> bool:
-    words = header_words(column.name)
-    if any(r.whole and not r.weak and r.target != "party.employer_id" for r in readings(column.name)):
-        return False  # the code of a country, the number of a house
-    if (
-        _KEY_WORDS.search(words) is None
-        or _OTHER_KEYS.search(words) is not None
-        or about_someone_else(column.name)
-    ):
-        return bool(_PLAIN_KEY.fullmatch(words)) and _may_identify(column)
-    return _may_identify(column)
-
-
-def _may_identify(column: ColumnProfile) -> bool:
-    """A moment, an amount, a yes or no and a text of lines identify nothing."""
-    if column.logical_type in (LogicalType.DATE, LogicalType.TIMESTAMP, LogicalType.BOOLEAN):
-        return False
-    if any(reading.target == "party.birth_date" for reading in readings(column.name)):
-        return False
-    if column.logical_type == LogicalType.NUMBER:
-        whole = pc.match_substring_regex(column.values, r"^[0-9]+(?:\.0+)?$")
-        return bool(pc.all(whole).as_py())
-    return not pc.any(pc.match_substring(column.values, "\n")).as_py()
-
-
-def _meant(column: ColumnProfile, target: str) -> bool:
-    return any(reading.target == target and reading.group.rank < 8 for reading in readings(column.name))
-
-
-def _unique_pair(file: FileProfile) -> tuple[str, str] | None:
-    full = [column for column in file.columns if column.filled == 1 and _may_identify(column)]
-    hinted = [column for column in full if _looks_like_key(column)] or full
-    for left, right in combinations(hinted[:6] + [c for c in full if c not in hinted][:4], 2):
-        if len(left.values) * len(right.values) < file.rows:
-            continue
-        together = pa.table([left.cells, right.cells], names=["left", "right"])
-        if together.group_by(["left", "right"]).aggregate([]).num_rows == file.rows:
-            return left.name, right.name
-    return None
+# Columns
 
 
 def _repeats(column: ColumnProfile) -> bool:

@@ -21,7 +21,19 @@ import yaml
 
 _FILE = Path(__file__).with_name("vocabulary.yaml")
 _SPECIAL = str.maketrans(
-    {"ß": "ss", "ẞ": "ss", "æ": "ae", "Æ": "Ae", "œ": "oe", "ø": "o", "Ø": "O", "ł": "l", "№": "nr", "&": " "}
+    {
+        "ß": "ss",
+        "ẞ": "ss",
+        "æ": "ae",
+        "Æ": "Ae",
+        "œ": "oe",
+        "ø": "o",
+        "Ø": "O",
+        "ł": "l",
+        "№": "nr",
+        "&": " and ",
+        "+": " and ",
+    }
 )
 _HUMP = re.compile(
     r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})|(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])"
@@ -132,7 +144,7 @@ def vocabulary() -> Vocabulary:
         someone_else=frozenset(header_words(str(word)) for word in content["someone_else"]),
         steering={
             name: frozenset(folded(header_words(str(word))) for word in content[name])
-            for name in ("modified", "deleted", "merged")
+            for name in ("modified", "deleted", "merged", "contact_person")
         },
     )
 
@@ -148,7 +160,7 @@ def _spelt(phrase: str, lists: Mapping[str, Sequence[object]]) -> Iterator[str]:
 
 
 def steers(name: str, what: str) -> bool:
-    """Whether a header says when a record was ``modified``, that it is ``deleted`` or what it was ``merged`` into."""
+    """Whether a header says when a record was ``modified``, that it is ``deleted``, …: a list of the vocabulary."""
     known = vocabulary().steering[what]
     words = header_words(name)
     bare = re.sub(r"^do not modify |^.* (?=is deleted$)", "", words)
@@ -240,7 +252,7 @@ def _one_less(pieces: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Group]
         if len(pieces) > count:
             for front in (True, False):
                 word = folded("".join(pieces[:count] if front else pieces[-count:]))
-                group = known.get(word) or _numbered(word)
+                group = known.get(word) or (_numbered(word) if count == 1 else None)
                 if group is not None:
                     yield (pieces[count:] if front else pieces[:-count]), group
     for front in (True, False):
