@@ -35,8 +35,11 @@ _METHOD = """\
   to something else, also one that should not be mapped at all.
 - Files have a header and no row: `cdm suggest` has to tell by the words. With rows it knows more: values vote as well.
 - The lists are in `benchmarks/headers/`, written from what the systems document of their exports. Words are in
-  `cdm_pipelines/quality/vocabulary.yaml`. The lists that are held out were written before any word was added, and words
-  are added without looking at them; but one hand wrote both, so take a system of your own for the last word.
+  `cdm_pipelines/quality/vocabulary.yaml`. Words are added without looking at the lists that are held out; but one hand
+  wrote both, so take a system of your own for the last word.
+- Read for the first time, the systems held out now stood at 161 of 169, and those held out before them, which were
+  written before any word, at 259 of 271. What they have gained since comes from rules of headers in general (words
+  between, two names with a slash, numbers in the middle) and from words that other lists asked for.
 """
 
 

@@ -11,7 +11,7 @@ A header and a phrase meet in their *folded* form: small letters without accents
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -39,7 +39,11 @@ _HUMP = re.compile(
     r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})|(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])"
 )
 _ELISION = re.compile(r"\b([dl])['\u2019](?=\w)", re.IGNORECASE)
-_MOST_WORDS_AROUND = 4
+_MOST_WORDS, _MOST_WORDS_AROUND = 12, 4
+_BETWEEN = frozenset(
+    ("of", "the", "van", "de", "het", "der", "des", "du", "la", "le", "del", "dell", "di", "della", "d", "l")
+)
+_ENDINGS = ("s", "e", "n", "en", "er", "es")
 _GLUED = 5
 """A word of fewer letters is only taken off where a word ends: `po` is no part of `position`."""
 
@@ -188,26 +192,44 @@ def readings(name: str, prefix: str = "party") -> tuple[Reading, ...]:
 
     The whole header comes first; then what is left without the words that say whose it is; then its last words alone.
     """
-    words = header_words(name)
-    tokens = words.split()
-    if not tokens:
+    tokens = header_words(name).split()
+    if not 0 < len(tokens) <= _MOST_WORDS:
         return ()
-    found: dict[str, Reading] = {}
-
-    def take(phrase: str, group: Group, *, whole: bool, around: int) -> None:
-        for target, weak in _targets(phrase, prefix):
-            if target not in found:
-                found[target] = Reading(target, weak, group, whole, around)
-
-    take(folded(words), MAIN, whole=True, around=0)
+    found = _Found(prefix)
+    found.take(folded("".join(tokens)), MAIN)
     for around, rest, group in _without_surroundings(tokens):
-        if found and around > max(reading.around for reading in found.values()):
+        if found.readings and around > max(reading.around for reading in found.readings.values()):
             break
-        take(rest, group, whole=True, around=around)
-    if not found:
+        found.take(rest, group, around=around)
+    if not found.readings:
+        for reading in _by_parts(name, prefix) if "/" in name else ():
+            found.readings[reading.target] = reading
+    if not found.readings:
         for start in range(1, len(tokens)):
-            take(folded(" ".join(tokens[start:])), MAIN, whole=False, around=0)
-    return tuple(found.values())
+            found.take(folded("".join(tokens[start:])), MAIN, whole=False)
+    return tuple(found.readings.values())
+
+
+def _by_parts(name: str, prefix: str) -> tuple[Reading, ...]:
+    """`Postcode/ZIP`: one thing by two names, of which the first that is known counts."""
+    for part in name.split("/"):
+        plain = [reading for reading in readings(part, prefix) if reading.whole and not reading.weak]
+        if plain:
+            return tuple(replace(reading, around=reading.around + 1) for reading in plain)
+    return ()
+
+
+class _Found:
+    """Readings by target; the first one of each counts."""
+
+    def __init__(self, prefix: str) -> None:
+        self.readings: dict[str, Reading] = {}
+        self._prefix = prefix
+
+    def take(self, phrase: str, group: Group, *, whole: bool = True, around: int = 0) -> None:
+        """Note what a phrase means, if it means anything."""
+        for target, weak in _targets(phrase, self._prefix):
+            self.readings.setdefault(target, Reading(target, weak, group, whole, around))
 
 
 def names(name: str, target: str) -> bool:
@@ -247,21 +269,34 @@ def _without_surroundings(tokens: list[str]) -> Iterator[tuple[int, str, Group]]
 
 
 def _one_less(pieces: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Group]]:
-    known = vocabulary().groups
     for count in (3, 2, 1):
         if len(pieces) > count:
             for front in (True, False):
                 word = folded("".join(pieces[:count] if front else pieces[-count:]))
-                group = known.get(word) or (_numbered(word) if count == 1 else None)
+                group = _group(word) or (_numbered(word) if count == 1 else None)
                 if group is not None:
                     yield (pieces[count:] if front else pieces[:-count]), group
+    for place in range(1, len(pieces) - 1):
+        numbered = _numbered(pieces[place])
+        if numbered is not None:
+            yield (*pieces[:place], *pieces[place + 1 :]), numbered
     for front in (True, False):
         piece = pieces[0] if front else pieces[-1]
         for cut in range(_GLUED, len(piece) - 2):
             word, rest = (piece[:cut], piece[cut:]) if front else (piece[-cut:], piece[:-cut])
-            group = known.get(word) or known.get(word.removesuffix("s"))
+            group = _group(word)
             if group is not None:
                 yield ((rest, *pieces[1:]) if front else (*pieces[:-1], rest)), group
+
+
+def _group(word: str) -> Group | None:
+    """The group of a word, whatever its ending: geschäftlich, geschäftliche, geschäftlicher."""
+    known = vocabulary().groups
+    found = MAIN if word in _BETWEEN else known.get(word)
+    for ending in _ENDINGS if found is None and len(word) > _GLUED else ():
+        if word.endswith(ending):
+            found = found or known.get(word.removesuffix(ending))
+    return found
 
 
 def _numbered(word: str) -> Group | None:
