@@ -25,6 +25,7 @@ _OTHERS = {
     "review": "benchmarks.review",
     "incremental": "benchmarks.incremental",
     "soak": "benchmarks.soak",
+    "headers": "benchmarks.headers_measured",
 }
 """Benchmarks with a command of their own, loaded when asked for: a stage loads what it needs, and no more."""
 FULL = 1_000_000

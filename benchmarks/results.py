@@ -137,9 +137,16 @@ def _search(results: Results) -> dict[str, str]:
     return {"benchmarks-search.md": text}
 
 
+def _headers(results: Results) -> dict[str, str]:
+    from benchmarks import headers_measured  # noqa: PLC0415
+
+    return {"benchmarks-headers.md": headers_measured.markdown(results.figures, results.source("headers"))}
+
+
 WRITERS: Mapping[str, Callable[[Results], dict[str, str]]] = {
     "first-load": _first_load,
     "linkage": _linkage,
     "incremental": _incremental,
     "search": _search,
+    "headers": _headers,
 }

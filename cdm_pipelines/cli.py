@@ -10,6 +10,7 @@ import typer
 
 from cdm_pipelines.commands import (
     backup,
+    connectors,
     contracts,
     customers,
     demo,
@@ -45,6 +46,7 @@ app.add_typer(feed.app, name="feed", rich_help_panel="Use")
 app.add_typer(explain.app, name="link", rich_help_panel="Use")
 app.add_typer(steward.app, name="steward", rich_help_panel="Use")
 app.command(rich_help_panel="Set up")(contracts.suggest)
+app.command("add-source", rich_help_panel="Set up")(connectors.add_source)
 app.command("demo-data", rich_help_panel="Set up")(demo.demo_data)
 app.command(rich_help_panel="Use")(measurements.measurements)
 app.command(rich_help_panel="Operate")(operate.check)

@@ -24,6 +24,7 @@ COLUMN_PROPERTIES = (
     "leadingApostrophe",
     "privacy",
     "purposes",
+    "aliases",
 )
 _OPTIONS = {
     LogicalType.STRING: ("pattern", "minLength", "maxLength", "format"),
@@ -60,6 +61,7 @@ def read_column(item: SchemaProperty, key: str, report: Report) -> Column:
         max_length=options.number("maxLength") if logical_type == LogicalType.STRING else None,
         minimum=_bound(options, "minimum", logical_type),
         maximum=_bound(options, "maximum", logical_type),
+        aliases=section.texts("aliases"),
         maps_to=maps_to,
         null_values=section.texts("nullValues") + rules.null_values,
         date_formats=_date_formats(section, options, logical_type),

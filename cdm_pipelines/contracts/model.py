@@ -5,7 +5,7 @@ how a contract is written (odcs) or how a value is checked (quality).
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -146,6 +146,7 @@ class Column:
         max_length: In characters.
         minimum: Lowest number or earliest date.
         maximum: Highest number or latest date.
+        aliases: Other names that it has in some files: of another language or export; the first that is there counts.
         maps_to: Canonical paths that it feeds.
         null_values: Texts that mean that there is no value.
         date_formats: Formats of ``strptime``, tried in order; empty means ISO 8601.
@@ -170,6 +171,7 @@ class Column:
     max_length: int | None = None
     minimum: Decimal | date | None = None
     maximum: Decimal | date | None = None
+    aliases: tuple[str, ...] = ()
     maps_to: tuple[str, ...] = ()
     null_values: tuple[str, ...] = ()
     date_formats: tuple[str, ...] = ()
@@ -266,6 +268,24 @@ class SourceContract:
     def column_names(self) -> tuple[str, ...]:
         """Names of all declared columns."""
         return tuple(c.name for c in self.columns)
+
+    def renamed(self, header: Sequence[str]) -> dict[str, str]:
+        """Which names of a file's header are aliases, with the names of their columns.
+
+        A column that stands there under its own name is not looked for under another.
+        """
+        found: dict[str, str] = {}
+        for column in self.columns:
+            if column.aliases and column.name not in header:
+                alias = next((name for name in column.aliases if name in header), None)
+                if alias is not None:
+                    found[alias] = column.name
+        return found
+
+    @property
+    def header_names(self) -> frozenset[str]:
+        """Every name that a declared column may have in a file."""
+        return frozenset(name for column in self.columns for name in (column.name, *column.aliases))
 
     def column(self, name: str) -> Column:
         """The column of that name.

@@ -188,7 +188,21 @@ def _columns(entity: SchemaObject, key: str, report: Report) -> tuple[Column, ..
             columns.append(column)
     if not columns:
         report.add(f"{key}.properties", "holds no column", "List the columns.")
+    _check_aliases(columns, key, report)
     return tuple(columns)
+
+
+def _check_aliases(columns: Sequence[Column], key: str, report: Report) -> None:
+    """Each name of a header means one column."""
+    owner = {column.name: column.name for column in columns}
+    for column in columns:
+        for alias in column.aliases:
+            where = f"{key}.properties[{column.name}].aliases"
+            if alias in RESERVED_COLUMNS:
+                report.add(where, f"{alias!r} is a name that ingest uses itself", "Remove it.")
+            elif alias in owner:
+                report.add(where, f"{alias!r} is a name of {owner[alias]!r} already", "Keep one of them.")
+            owner.setdefault(alias, column.name)
 
 
 class _Names:

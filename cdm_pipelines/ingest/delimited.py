@@ -102,13 +102,13 @@ class DelimitedFile:
         return names, first[len(header.encode()) :]
 
     def _check_delimiter(self, names: list[str], header: str, contract: SourceContract) -> None:
-        known = set(contract.column_names)
+        known = contract.header_names
         found = {}
         for delimiter in _DELIMITERS:
             cells = next(csv.reader(io.StringIO(header, newline=""), delimiter=delimiter), [])
             found[delimiter] = len(known & {cell.strip() for cell in cells})
         best = max(found, key=lambda delimiter: found[delimiter])
-        if found[best] > len(known & set(names)) and len(names) < len(known):
+        if found[best] > len(known & set(names)) and len(names) < len(contract.columns):
             self._refuser.refuse(
                 Refusal.DELIMITER,
                 f"is not delimited by {self._dialect.delimiter!r}: it looks like {best!r}",

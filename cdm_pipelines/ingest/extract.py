@@ -6,7 +6,7 @@ how one format is read (delimited, jsonl, parquet, workbook, database), or wheth
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +43,12 @@ class _Opened:
     path: str
     sha256: str
     reader: Reader
+    renamed: Mapping[str, str]
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns as the contract has them."""
+        return [self.renamed.get(name, name) for name in self.reader.columns]
 
 
 def read_extract(
@@ -68,7 +74,7 @@ def read_extract(
         raise ValueError("chunk_rows has to be at least 1")
     with ExitStack() as stack:
         files = list(_open_all(landing_url, contract, date, stack))
-        schema = raw_schema(contract, [file.reader.columns for file in files])
+        schema = raw_schema(contract, [file.columns for file in files])
         tables = (table for file in files for table in _file_tables(file, contract, schema))
         yield from _rechunk(tables, schema, chunk_rows)
 
@@ -81,7 +87,7 @@ def read_file(path: Path, contract: SourceContract, *, chunk_rows: int = CHUNK_R
     """
     refuser = Refuser(contract.source, contract.entity, path.name)
     file = _open(path, path.name, contract, refuser)
-    schema = raw_schema(contract, [file.reader.columns])
+    schema = raw_schema(contract, [file.columns])
     yield from _rechunk(_file_tables(file, contract, schema), schema, chunk_rows)
 
 
@@ -141,8 +147,9 @@ def _without_secrets(url: str) -> str:
 
 def _open(path: Path, name: str, contract: SourceContract, refuser: Refuser) -> _Opened:
     reader = _reader(path, contract, refuser)
-    _check_columns(reader.columns, contract, refuser)
-    return _Opened(name, checksum(path), reader)
+    file = _Opened(name, checksum(path), reader, contract.renamed(reader.columns))
+    _check_columns(file.columns, contract, refuser)
+    return file
 
 
 def _reader(path: Path, contract: SourceContract, refuser: Refuser) -> Reader:
@@ -208,7 +215,8 @@ def _listed(names: list[str]) -> str:
 
 def _file_tables(file: _Opened, contract: SourceContract, schema: pa.Schema) -> Iterator[pa.Table]:
     continuation = Continuation(contract.fill_down) if contract.fill_down else None
-    for table in file.reader.tables():
+    for delivered in file.reader.tables():
+        table = delivered.rename_columns([file.renamed.get(name, name) for name in delivered.column_names])
         completed = strip_apostrophes(_aligned(table, file, schema), contract)
         yield continuation.complete(completed) if continuation else completed
 

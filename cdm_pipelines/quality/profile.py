@@ -148,6 +148,8 @@ def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
     shown = pc.replace_substring_regex(distinct, "^'", "") if apostrophe else distinct
     nulls = _present(_NULL_SPELLINGS, shown)
     reading = _read_type(name, _without(shown, nulls))
+    if reading.logical_type == LogicalType.INTEGER and _padded(cells):
+        reading = _Reading()
     nulls += reading.null_values
     present = as_flags(pc.is_in(trimmed, distinct)) & ~as_flags(
         pc.is_in(trimmed, pa.array(nulls, pa.string()))
@@ -167,6 +169,11 @@ def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
         apostrophe=apostrophe,
         doubt=reading.doubt,
     )
+
+
+def _padded(cells: pa.ChunkedArray) -> bool:
+    """Whether values stand between blanks: a code of fixed width, which is text whatever its signs."""
+    return bool(pc.any(pc.match_substring_regex(cells, r"^\s+\S|\S\s+$")).as_py())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,32 +1,52 @@
-"""What a column is about, by its header and by its content.
+"""What a column is about, by its header and by its values.
 
-Belongs here: words that systems and languages use in headers, and what values of a kind look like. Does not
-belong here: types and formats (profile) or the contract that is made of it (suggest).
+Belongs here: how sure header and values together are of a meaning. Does not belong here: words and how values look
+(vocabulary), types and formats (profile), which column of a file is chosen for what (mapping), the contract (suggest).
+
+Weights, by argument and not by any labels: a header that is understood as a whole is right more often than not (0.8);
+one that also means other things, or of which only the last words are understood, is not enough by itself (0.55, 0.5),
+but is with values that look like it (+0.15). Values that do not look like it weigh more than any header (-0.45), for a
+header is a promise and a value a fact.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.quality.values import as_flags
-
-_NOT_ABOUT_THE_PARTY = re.compile(
-    r"\b(assistant|owner|creator|modifier|created by|modified by|account manager|accountant|reseller|reports to"
-    r"|bounced|partner|product|model|item|tax|user|employee|controlled|picture|logo|hash|token|ip|template)\b"
+from cdm_pipelines.quality.vocabulary import (
+    MAIN,
+    Group,
+    Reading,
+    Words,
+    about_someone_else,
+    header_words,
+    names,
+    readings,
+    vocabulary,
 )
-_SECOND_CHOICE = re.compile(r"\b(other|shipping|delivery|home|alternate|secondary|extra|2|3|business)\b")
+
+__all__ = ["Kind", "Meaning", "header_words", "legal_forms", "meanings", "names_line", "names_order"]
+
+WHOLE, WEAK, LAST_WORDS, VALUES_ALONE = 0.8, 0.55, 0.5, 0.6
+_LOOKS_LIKE, _DOES_NOT, _SOMEONE_ELSE, _PER_WORD, _PER_RANK = 0.15, -0.45, -0.5, -0.01, -0.015
+_TELLING = 0.9
+_LEGAL_FORM = (
+    r"(?i)\b(?:b\.?v|n\.?v|v\.?o\.?f|gmbh|ag|kg|ug|ohg|e\.?k|ltd|limited|inc|llc|plc|corp|s\.?a|s\.?a\.?s|s\.?r\.?l"
+    r"|s\.?p\.?a|s\.?l|sarl|stichting|vereniging|maatschap|cv|bvba|holding|group|groep|verein)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One meaning that a column can have.
+    """One more meaning that a column can have, besides those of the vocabulary.
 
     Attributes:
-        target: Canonical path.
-        header: Words in a header, in the systems and languages that customers' data comes in.
+        target: Canonical path, or a name of the caller's own.
+        header: Regular expression of whole headers, in small words.
         content: What most values look like; None when content tells nothing.
         telling: Whether the content alone is enough.
     """
@@ -37,120 +57,6 @@ class Kind:
     telling: bool = False
 
 
-_EMAIL = r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}"
-_PHONE = r"\+?[0-9 ()./-]{6,20}"
-_POSTCODE = (
-    r"(?i)[0-9]{4} ?[A-Z]{2}|[0-9]{4,6}(?:-[0-9]{3,4})?|[A-Z]{1,2}[0-9][A-Z0-9]? ?[0-9][A-Z]{2}"
-    r"|[A-Z][0-9][A-Z] ?[0-9][A-Z][0-9]"
-)
-_HONORIFIC = (
-    r"(?i)(?:mr|mrs|ms|miss|mx|dr|prof|dhr|mevr|mw|de heer|mevrouw|herr|frau|hr|fr|m|mme|mlle|firma|company)"
-    r"\.?(?: .*)?"
-)
-_LETTERS = r"[\pL][\pL\pM'\x{2019}. -]*"
-
-KINDS: tuple[Kind, ...] = (
-    Kind(
-        "party.email_opt_out",
-        r".*\bopt(?:ed)? ?out\b.*|unsubscribed|(?:is )?mailing excluded|do ?not ?(?:e ?)?mail|afgemeld",
-    ),
-    Kind(
-        "party.email",
-        r"e ?mail(?: ?(?:address|adres|adresse))?|smtp|mailadres|courriel|correo",
-        _EMAIL,
-        telling=True,
-    ),
-    Kind("party.mobile", r"mobile(?: ?phone)?|mobiel(?:nummer)?|cell(?: ?phone)?|gsm|handy|telf ?2", _PHONE),
-    Kind(
-        "party.phone",
-        r"(?:tele)?phone(?: ?number)?|telefoon(?:nummer)?|tel|telefon|telf ?1|telephone",
-        _PHONE,
-    ),
-    Kind(
-        "party.iban",
-        r"iban|bank ?accounts?|rekening(?:nummer)?",
-        r"[A-Z]{2}[0-9]{2} ?[A-Z0-9 ]{11,36}",
-        telling=True,
-    ),
-    Kind(
-        "party.vat_number",
-        r"vat(?: ?(?:number|id|no))?|btw(?: ?nummer)?|tax ?vat|ust ?id(?: ?nr)?|stceg",
-        r"[A-Z]{2}[0-9A-Z.]{8,14}",
-    ),
-    Kind(
-        "party.coc_number",
-        r"kv ?k(?: ?(?:number|nummer))?|chamber ?of ?commerce|coc(?: ?number)?",
-        r"[0-9]{8}",
-    ),
-    Kind(
-        "party.birth_date",
-        r"birth ?dat[eu]m?|birth ?day|dob|date of birth|geboorte ?datum|geburts ?datum|z*gbdat",
-    ),
-    Kind(
-        "party.gender",
-        r"gender|sex|geslacht|geschlecht",
-        r"(?i)m|f|v|x|male|female|man|vrouw|woman|other|0|1|2",
-    ),
-    Kind("party.initials", r"initials|voorletters|initialen", r"(?:\pL\.? ?){1,6}"),
-    Kind("party.given_name", r"first ?name|given ?name|fore ?name|voornaam|vorname|prenom", _LETTERS),
-    Kind("party.middle_names", r"middle ?(?:names?|initial)|tweede ?naam", _LETTERS),
-    Kind(
-        "party.surname_prefix",
-        r"tussenvoegsel|(?:naam)?voorvoegsel|(?:sur|last) ?name ?prefix|infix",
-        _LETTERS,
-    ),
-    Kind(
-        "party.family_name", r"last ?name|sur ?name|family ?name|achternaam|nachname|nom de famille", _LETTERS
-    ),
-    Kind("party.full_name", r"full ?name|volledige ?naam", _LETTERS),
-    Kind("party.job_title", r"job ?title(?: description)?|functie|function|occupation|position|beruf"),
-    Kind("party.salutation", r"salutation|aanhef|anrede?|prefix|title(?: abbreviation)?|titel", _HONORIFIC),
-    Kind("party.trade_name", r"trade ?name|handelsnaam"),
-    Kind("party.organisation_name", r"company|bedrijf(?:snaam)?|organi[sz]ation|organisatie|firma"),
-    Kind("party.house_number", r"(?:house|street|huis|haus) ?(?:number|nummer|nr)", r"[0-9]{1,5}.*"),
-    Kind(
-        "party.house_addition",
-        r"(?:house|street|huis) ?(?:number|nummer)? ?(?:suffix|addition|toevoeging)|toevoeging",
-    ),
-    Kind("party.address_extra", r"address ?(?:line)? ?2|adresregel ?2"),
-    Kind(
-        "party.address_line",
-        r"(?:address ?)?street(?: ?address)?|address(?: ?line)?(?: ?1)?|adres|straat|stras+e?",
-        r".*\pL.*",
-    ),
-    Kind("party.postcode", r"post(?:al)? ?code|zip(?: ?code)?|plz|pstlz", _POSTCODE),
-    Kind("party.city", r"city|town|woonplaats|plaats|ort(?:01)?|stad|ville", _LETTERS),
-    Kind("party.region", r"state(?: ?name| ?full)?|province|provincie|regio(?:n)?|bundesland"),
-    Kind("party.country", r"country(?: ?(?:id|code|name))?|land(?:1|code)?|pays"),
-    Kind("party.language", r"language|taal|spras|sprache|locale"),
-    Kind("party.name", r"name(?: ?1)?|naam|customer(?: ?name)?|klant(?:naam)?|account ?name", r".*\pL.*"),
-)
-"""Every meaning of a party's column, the more telling header first."""
-
-ORDER_KINDS: tuple[Kind, ...] = (
-    Kind(
-        "order_line.line_id",
-        r"(?:order )?line ?(?:item)? ?(?:number|nr|no|id)|order ?line ?item|posnr|regel(?:nummer)?",
-    ),
-    Kind(
-        "order_line.product_code",
-        r"product ?(?:key|id|code|sku|number)|sku|matnr|artikel(?:nummer)?|line ?item sku",
-    ),
-    Kind("order_line.product_name", r"product ?name|line ?item name|arktx|omschrijving"),
-    Kind("order_line.quantity", r"(?:order )?quantity|qty|aantal|kwmeng|line ?item quantity"),
-    Kind("order_line.unit_price", r"unit ?price|price|prijs|netpr|line ?item price"),
-    Kind("order.party_id", r"customer ?(?:key|id|number|code|user)?|kunnr|klant(?:nummer|id)?"),
-    Kind("order.party_email", r"(?:customer |billing )?e ?mail(?: ?address)?", _EMAIL, telling=True),
-    Kind("order.ordered_at", r"order(?:ed)? ?(?:date|at)|created at|besteldatum|audat"),
-    Kind("order.currency", r"(?:order )?currency(?: ?code)?|valuta|waerk|waers", r"[A-Z]{3}"),
-    Kind("order.total_amount", r"(?:order )?total(?: ?amount)?|totaal|bedrag|brtwr"),
-    Kind("order.status", r"(?:order )?status|financial status|state"),
-)
-"""Every meaning of a column of orders and their lines, apart from the order's own number."""
-
-ORDER_NUMBER = r"order ?(?:key|id|number|no|nr)|bestel(?:ling)?nummer|vbeln"
-
-
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """What a column is probably about.
@@ -159,79 +65,125 @@ class Meaning:
         target: Canonical path.
         confidence: From 0 to 1.
         why: In words.
+        group: Whose or which one it is: main, billing, home, other.
+        weak: Whether the header means other things as well, or tells nothing.
+        ambiguous: Whether the whole header is a word that means several things.
     """
 
     target: str
     confidence: float
     why: str
+    group: Group = MAIN
+    weak: bool = False
+    ambiguous: bool = False
 
 
-def header_words(name: str) -> str:
-    """A header as small words: ``MailingPostalCode``, ``mailing_postal_code`` and ``Mailing Postal Code`` are one."""
-    text = re.sub(r"__c$", "", name)
-    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", text)
-    text = re.sub(r"[^0-9a-zà-ÿ]+", " ", text.lower()).strip()
-    return text.translate(str.maketrans("éèëïü", "eeeiu"))
-
-
-def meanings(name: str, values: pa.Array, kinds: tuple[Kind, ...] = KINDS) -> list[Meaning]:
+def meanings(
+    name: str, values: pa.Array, kinds: Sequence[Kind] | None = None, entity: str = "party"
+) -> list[Meaning]:
     """What a column may be about, most probable first.
 
     Args:
         name: Header.
         values: Distinct values, none of them null.
-        kinds: Among which meanings to choose.
+        kinds: Meanings to choose among; those of the vocabulary when None.
+        entity: Canonical entity whose meanings of the vocabulary are looked for; ``order`` is ``order_line`` too.
     """
-    words = header_words(name)
-    found = [meaning for kind in kinds if (meaning := _judge(kind, words, values)) is not None]
-    return sorted(found, key=lambda meaning: -meaning.confidence)
+    if kinds is not None:
+        found = [meaning for kind in kinds if (meaning := _judge_kind(kind, header_words(name), values))]
+    else:
+        found = [*_by_header(name, values, entity), *_by_values(name, values, entity)]
+    best: dict[str, Meaning] = {}
+    for meaning in sorted(found, key=lambda meaning: -meaning.confidence):
+        best.setdefault(meaning.target, meaning)
+    return list(best.values())
 
 
 def names_order(name: str) -> bool:
     """Whether a header names the number of an order."""
-    return re.fullmatch(ORDER_NUMBER, header_words(name)) is not None
+    return names(name, "order.order_id")
 
 
 def names_line(name: str) -> bool:
     """Whether a header names the number of a line within an order."""
-    return re.fullmatch(ORDER_KINDS[0].header, header_words(name)) is not None
+    return names(name, "order_line.line_id")
 
 
-def entity_of(names: list[str]) -> Entity:
-    """Whether a file holds parties, orders or order lines, by its headers."""
-    words = [header_words(name) for name in names]
-    found = {kind.target for kind in ORDER_KINDS for word in words if re.fullmatch(kind.header, word)}
-    has_order = any(names_order(name) for name in names)
-    if has_order and "order_line.line_id" in found:
-        return Entity.ORDER_LINE
-    if has_order and found & {"order.ordered_at", "order.total_amount"}:
-        return Entity.ORDER
-    return Entity.PARTY
+def legal_forms(values: pa.Array) -> float:
+    """Which share of some names has a legal form or a word of organisations."""
+    return share_like(_LEGAL_FORM, values, whole=False) or 0.0
 
 
-def _judge(kind: Kind, words: str, values: pa.Array) -> Meaning | None:
-    share = _share(kind.content, values)
+def share_like(pattern: str | None, values: pa.Array, *, whole: bool = True) -> float | None:
+    """Which part of the values looks like a pattern; None when there is no pattern or no value."""
+    if pattern is None or not len(values):
+        return None
+    expression = rf"\A(?:{pattern})\z" if whole else pattern
+    return float(as_flags(pc.match_substring_regex(values, expression)).mean())
+
+
+def _by_header(name: str, values: pa.Array, entity: str) -> Iterator[Meaning]:
+    elsewhere = entity == "party" and about_someone_else(name)
+    for reading in readings(name, entity):
+        confidence, why = _of_header(reading, elsewhere=elsewhere)
+        more, told = _of_values(vocabulary().words[reading.target], values)
+        yield Meaning(
+            reading.target,
+            round(min(max(confidence + more, 0.0), 0.99), 2),
+            why + told,
+            reading.group,
+            weak=reading.weak or not reading.whole,
+            ambiguous=reading.weak and reading.whole,
+        )
+
+
+def _of_header(reading: Reading, *, elsewhere: bool) -> tuple[float, str]:
+    confidence, why = WHOLE, "the header says so"
+    if reading.weak:
+        confidence, why = WEAK, "the header may mean it"
+    elif not reading.whole:
+        confidence, why = LAST_WORDS, "the last words of the header say so"
+    confidence += _PER_WORD * reading.around + _PER_RANK * reading.group.rank
+    if reading.group.rank >= 8:
+        why += f", of {reading.group.name}"
+    if elsewhere:
+        confidence, why = confidence + _SOMEONE_ELSE, f"{why}, but it seems to be about someone else"
+    return confidence, why
+
+
+def _of_values(words: Words, values: pa.Array) -> tuple[float, str]:
+    unlike = share_like(words.unlike, values)
+    if unlike is not None and unlike > 0.5:
+        return _DOES_NOT, f", but {unlike:.0%} of the values are something else"
+    share = share_like(words.looks_like, values)
+    if share is None:
+        return 0.0, ""
+    more = _LOOKS_LIKE if share > 0.8 else 0.0 if share > 0.5 else _DOES_NOT
+    return more, f", {'and' if share > 0.5 else 'but'} {share:.0%} of the values look like it"
+
+
+def _by_values(name: str, values: pa.Array, entity: str) -> Iterator[Meaning]:
+    """Meanings that values tell where the header does not."""
+    if entity == "party" and about_someone_else(name):
+        return
+    for words in vocabulary().words.values():
+        if words.target.startswith(entity) and words.telling is not None:
+            share = share_like(words.telling, values)
+            if share is not None and share > _TELLING:
+                why = f"{share:.0%} of the values look like it, the header does not"
+                yield Meaning(words.target, VALUES_ALONE, why, weak=True)
+
+
+def _judge_kind(kind: Kind, words: str, values: pa.Array) -> Meaning | None:
     exact = re.fullmatch(kind.header, words) is not None
     within = not exact and re.search(rf"\b(?:{kind.header})$", words) is not None
+    share = share_like(kind.content, values)
     if not exact and not within:
-        if kind.telling and share is not None and share > 0.9:
-            return Meaning(kind.target, 0.6, f"{share:.0%} of the values look like it, the header does not")
+        if kind.telling and share is not None and share > _TELLING:
+            return Meaning(
+                kind.target, VALUES_ALONE, f"{share:.0%} of the values look like it, the header does not"
+            )
         return None
-    confidence = 0.75 if exact else 0.65
-    why = "the header says so"
-    if share is not None:
-        confidence += 0.2 if share > 0.8 else 0.0 if share > 0.5 else -0.45
-        why += f", and {share:.0%} of the values look like it"
-    if kind.target.startswith("party.") and _NOT_ABOUT_THE_PARTY.search(words):
-        confidence -= 0.5
-        why += ", but it seems to be about someone else"
-    if _SECOND_CHOICE.search(words):
-        confidence -= 0.1
-    return Meaning(kind.target, round(max(confidence, 0.0), 2), why)
-
-
-def _share(content: str | None, values: pa.Array) -> float | None:
-    """Which part of the values looks like the content; None when that tells nothing."""
-    if content is None or not len(values):
-        return None
-    return float(as_flags(pc.match_substring_regex(values, rf"\A(?:{content})\z")).mean())
+    found = Meaning(kind.target, WHOLE if exact else LAST_WORDS, "the header says so")
+    more, told = _of_values(Words(kind.target, kind.content), values)
+    return replace(found, confidence=round(max(found.confidence + more, 0.0), 2), why=found.why + told)
