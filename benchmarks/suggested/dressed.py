@@ -1,8 +1,8 @@
 """Generated people in the clothes of real files: headers of other languages, dates in parts and in other forms.
 
-Belongs here: what becomes of the columns of ``benchmarks.people``. Does not belong here: the people themselves, or which
-of these files are measured (sets). Who a person is decides what is added (middle name, second surname, country); a part
-of it is missing or mistyped in each record.
+Belongs here: what becomes of the columns of ``benchmarks.people``. Does not belong here: the people themselves, or
+which of these files are measured (sets). Who a person is decides what is added (middle name, second surname, country);
+a part of it is missing or mistyped in each record.
 """
 
 from collections.abc import Callable, Mapping
@@ -41,7 +41,7 @@ def _split_dates(frame: pd.DataFrame, _: "pd.Series[str]", __: np.random.Generat
 
 
 def _two_languages(frame: pd.DataFrame, _: "pd.Series[str]", __: np.random.Generator) -> Frames:
-    """Two files of which one is Dutch with dates in parts, the other English with dates in one and a line of address."""
+    """One file is Dutch with dates in parts, the other English with dates in one and a line of address."""
     dutch = {"given_name": "voornaam", "surname": "achternaam", "street": "straat", "house_number": "huisnr"}
     dutch |= {"postcode": "postcode", "city": "woonplaats", "email": "emailadres", "phone": "telefoon"}
     one = frame[frame["source"] == "s0"]
@@ -119,7 +119,7 @@ def _american(frame: pd.DataFrame, who: "pd.Series[str]", rng: np.random.Generat
 def _names_and_more(frame: pd.DataFrame, who: "pd.Series[str]", rng: np.random.Generator) -> Frames:
     """Names, a date of birth, and region and country, which say little: one in fifteen is of another country."""
     abroad = who.map(lambda one: hash_of(one) % 15 == 0).to_numpy()
-    surname = frame["surname"].where(~pd.Series(abroad), frame["surname"].str[::-1])
+    surname = frame["surname"].mask(abroad, frame["surname"].str[::-1])
     region = frame["city"].fillna("").map(lambda city: f"region {hash_of(city) % 16:02d}")
     return {
         "people": pd.DataFrame(
@@ -129,7 +129,7 @@ def _names_and_more(frame: pd.DataFrame, who: "pd.Series[str]", rng: np.random.G
                 "sname": _of_person(who, _MIDDLE, rng),
                 "surname": surname,
                 "date": frame["birth_date"].str.replace("-", "/"),
-                "region": region.where(frame["city"].notna(), None),
+                "region": region.mask(frame["city"].isna()),
                 "country": np.where(abroad, who.map(lambda one: ("UA", "BY", "RO")[hash_of(one) % 3]), "PL"),
             }
         )
@@ -184,8 +184,9 @@ def _of_person(who: "pd.Series[str]", words: str, rng: np.random.Generator) -> "
     own = {person: choice[int(rng.integers(len(choice)))] for person in sorted(who.unique())}
     values = who.map(own)
     wrong = rng.random(len(values)) < 0.03
-    values = values.where(~wrong, pd.Series(rng.choice(choice, len(values)), values.index))
-    return values.where(rng.random(len(values)) >= 0.1, None)
+    values = values.mask(wrong, pd.Series(rng.choice(choice, len(values)), values.index))
+    found: pd.Series[str] = values.mask(rng.random(len(values)) < 0.1)
+    return found
 
 
 def _parts(dates: "pd.Series[str]", *names: str) -> pd.DataFrame:
