@@ -24,6 +24,7 @@ _OTHERS = {
     "search": "benchmarks.search",
     "review": "benchmarks.review",
     "incremental": "benchmarks.incremental",
+    "suggested": "benchmarks.suggested.command",
 }
 """Benchmarks with a command of their own, loaded when asked for: a stage loads what it needs, and no more."""
 FULL = 1_000_000

@@ -137,9 +137,16 @@ def _search(results: Results) -> dict[str, str]:
     return {"benchmarks-search.md": text}
 
 
+def _suggested(results: Results) -> dict[str, str]:
+    from benchmarks.suggested import document  # noqa: PLC0415
+
+    return {"benchmarks-suggested.md": document.markdown(results.figures, results.source("suggested"))}
+
+
 WRITERS: Mapping[str, Callable[[Results], dict[str, str]]] = {
     "first-load": _first_load,
     "linkage": _linkage,
     "incremental": _incremental,
     "search": _search,
+    "suggested": _suggested,
 }

@@ -7,6 +7,7 @@ label) are never used: whoever has them wants to measure with them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -16,6 +17,7 @@ from cdm_pipelines.linkage import LinkageError
 from cdm_pipelines.quality.profile import ColumnProfile
 from cdm_pipelines.quality.suggest import OF_ORGANISATIONS, OF_PERSONS, Suggestion, suggest
 from cdm_pipelines.quality.values import as_flags
+from cdm_pipelines.steps.linking.blocking_cover import cover, hold_nobody_twice, sample_of
 from cdm_pipelines.steps.linking.column_choice import NAMES, FileColumns, choose
 from cdm_pipelines.steps.linking.column_meanings import PARTS, effective_values, offers
 from cdm_pipelines.steps.linking.column_words import ANSWER, NOT_A_BIRTHDAY, words_of
@@ -71,7 +73,23 @@ def suggest_policy(files: Sequence[Path]) -> SuggestedPolicy:
         doubts=(*unsure, *no_id, *doubts),
     )
     _check(suggested, (name for file in columns for name in file.profiles))
-    return suggested
+    return _for_the_data(suggested, columns, whole=all(one.file.whole for one in suggestions))
+
+
+def _for_the_data(
+    suggested: SuggestedPolicy, files: Sequence[FileColumns], *, whole: bool
+) -> SuggestedPolicy:
+    """With blocking rules for records with gaps, and the files that hold nobody twice."""
+    policy = suggested.policy()
+    records = sample_of([file.profiles for file in files], policy)
+    reached = cover(records, policy)
+    free = hold_nobody_twice(records) if whole else ()
+    return replace(
+        suggested,
+        rules=reached.rules,
+        covered=reached.told,
+        duplicate_free=tuple(files[number].path.stem for number in free),
+    )
 
 
 def write_policy(suggested: SuggestedPolicy, folder: Path) -> Path:

@@ -6,10 +6,10 @@ Belongs here: what a suggestion says and how it is written. Does not belong here
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Self
+from typing import Any
 
 import yaml
 
@@ -18,6 +18,8 @@ from cdm_pipelines.linkage.policy.shipped import SHIPPED
 
 ROW_NUMBER = "row_number"
 """The id of records without one: their place in the file."""
+
+_NOBODY_TWICE = "many records nearly agree with one of another file, hardly any with one of their own"
 
 Rule = Mapping[str, Any]
 
@@ -141,6 +143,7 @@ class SuggestedPolicy:
         doubts: What a person should look at, in words.
         rules: Blocking rules besides those of the shipped policy and of the columns.
         covered: What blocking reaches, in words.
+        duplicate_free: Sources in which nobody seems to be twice.
     """
 
     kind: str
@@ -153,10 +156,7 @@ class SuggestedPolicy:
     doubts: tuple[str, ...]
     rules: tuple[Rule, ...] = ()
     covered: str = ""
-
-    def with_rules(self, rules: tuple[Rule, ...], covered: str) -> Self:
-        """The same with further blocking rules, and what they reach."""
-        return replace(self, rules=rules, covered=covered)
+    duplicate_free: tuple[str, ...] = ()
 
     @property
     def confidence(self) -> float:
@@ -175,6 +175,11 @@ class SuggestedPolicy:
             f"extends: {self.kind} # {self.why}",
             f"id: {_quoted(self.id)}",
             f"source: {'source # the name of the file' if self.several else 'null'}",
+            *(
+                [f"duplicate_free: [{', '.join(map(_quoted, self.duplicate_free))}] # {_NOBODY_TWICE}"]
+                if self.duplicate_free
+                else []
+            ),
             "columns:",
         ]
         for choice in self.chosen:
@@ -227,6 +232,10 @@ class SuggestedPolicy:
         rest = {name: why for name, why in self.left_out.items() if name not in self.missed}
         if rest:
             lines.append("Not used: " + "; ".join(f"{name} ({why})" for name, why in rest.items()) + ".")
+        if self.duplicate_free:
+            lines.append(
+                f"Taken to be free of duplicates: {', '.join(self.duplicate_free)} ({_NOBODY_TWICE})."
+            )
         return [*lines, *(f"Look at this: {doubt}." for doubt in self.doubts)]
 
 
