@@ -170,13 +170,21 @@ def hold_nobody_twice(records: Records) -> tuple[int, ...]:
     if len(records.sources) < 2 or len(parts) < 3 or not set(_WHEN) & set(parts):
         return ()
     exact = _agreeing(records, parts)
-    within, across = np.zeros(len(records.sources)), np.zeros(len(records.sources))
+    within, across = _sum(records, exact[0]) / 2, np.zeros(len(records.sources))
     for left_out in (name for name in parts if name not in _WHEN):
         near = _agreeing(records, [name for name in parts if name != left_out])
-        within += np.bincount(records.source, (near[0] - exact[0]), len(within)) / 2
-        across += np.bincount(records.source, (near[1] > 0) & (exact[1] == 0), len(across))
+        within += _sum(records, near[0] - exact[0]) / 2
+        across += _sum(records, (near[1] > 0) & (exact[1] == 0))
     free = (across >= _MANY) & (within + _NONE <= _FREE * across)
     return tuple(int(number) for number in np.flatnonzero(free))
+
+
+def _sum(records: Records, values: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+    """By file."""
+    found: npt.NDArray[np.float64] = np.bincount(
+        records.source, values.astype(float), len(records.sources)
+    ).astype(float)
+    return found
 
 
 def _agreeing(
