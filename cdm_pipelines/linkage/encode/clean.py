@@ -112,11 +112,16 @@ def _surname(values: pa.Array) -> pa.Array:
 
 
 def _digits(values: pa.Array) -> pa.Array:
-    return _replace(values, r"\D+", "")
+    return _replace(_whole_number(values), r"\D+", "")
 
 
 def _identifier(values: pa.Array) -> pa.Array:
-    return _replace(pc.utf8_lower(values), r"[^a-z0-9]+", "")
+    return _replace(pc.utf8_lower(_whole_number(values)), r"[^a-z0-9]+", "")
+
+
+def _whole_number(values: pa.Array) -> pa.Array:
+    """``12.0`` as ``12``: a column of numbers with gaps was written so by a program that knows no missing integers."""
+    return _replace(values, r"^(\d+)\.0$", r"\1")
 
 
 def _street(values: pa.Array) -> pa.Array:

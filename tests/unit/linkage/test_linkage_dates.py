@@ -71,6 +71,12 @@ def test_number_and_street_are_read_of_one_line() -> None:
     assert clean(lines, "street").to_pylist() == ["windsor road", "kerkstraat", "dorpsstraat", "rijksweg"]
 
 
+def test_whole_numbers_that_were_written_with_a_fraction_are_the_same_numbers() -> None:
+    written = pa.array(["12.0", "12", "1.05", "A1.0", "612345678.0"])
+    assert clean(written, "identifier").to_pylist() == ["12", "12", "105", "a10", "612345678"]
+    assert clean(written, "digits").to_pylist() == ["12", "12", "105", "10", "612345678"]
+
+
 def policy(**columns: object) -> LinkagePolicy:
     return parse_policy(
         {
