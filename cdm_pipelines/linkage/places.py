@@ -144,10 +144,11 @@ def _models(kind: str, policy: LinkagePolicy) -> Iterator[Place]:
     """The model, and those before it: they hold values that many records share."""
     counted = sorted(
         {
-            target_category(policy.columns[read].column)
+            target_category(name)
             for comparison in policy.comparisons.values()
             if comparison.term_frequency is not None
             for read in comparison.reads
+            for name in policy.columns[read].names
         }
     )
     for name, pattern, kept in (
@@ -194,7 +195,7 @@ def _state(kind: str, policy: LinkagePolicy) -> Iterator[Place]:
     folder = layout.link_state_folder(kind)
     own = (policy.source or "source", policy.id)
     values = {policy.id: IDENTIFIER, own[0]: OPERATIONS} | {
-        spec.column: target_category(spec.column) for spec in policy.columns.values()
+        name: target_category(name) for spec in policy.columns.values() for name in spec.names
     }
     hashes = {str(number): UNCLASSIFIED for number in range(len(policy.blocking))}
     figures = dict.fromkeys(("name", "what", "key", "count"), OPERATIONS)

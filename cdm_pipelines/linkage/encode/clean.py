@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdm_pipelines.linkage.encode.dates import read_dates
 from cdm_pipelines.linkage.encode.hashes import hashed
 from cdm_pipelines.linkage.policy.spec import Clean, Take
 
@@ -111,24 +112,27 @@ def _surname(values: pa.Array) -> pa.Array:
 
 
 def _digits(values: pa.Array) -> pa.Array:
-    return _replace(values, r"\D+", "")
+    return _replace(_whole_number(values), r"\D+", "")
 
 
 def _identifier(values: pa.Array) -> pa.Array:
-    return _replace(pc.utf8_lower(values), r"[^a-z0-9]+", "")
+    return _replace(pc.utf8_lower(_whole_number(values)), r"[^a-z0-9]+", "")
 
 
-def _date(values: pa.Array) -> pa.Array:
-    digits = pc.utf8_slice_codeunits(_digits(values), 0, 8)
-    return pc.if_else(pc.equal(pc.utf8_length(digits), 8), digits, "")
+def _whole_number(values: pa.Array) -> pa.Array:
+    """``12.0`` as ``12``: a column of numbers with gaps was written so by a program that knows no missing integers."""
+    return _replace(values, r"^(\d+)\.0$", r"\1")
 
 
-def _date_dmy(values: pa.Array) -> pa.Array:
-    padded = _replace(values, r"^\s*(\d)([^\d])", r"0\1\2")
-    padded = _replace(padded, r"^\s*(\d\d)([^\d])(\d)([^\d])", r"\1\g<2>0\3\4".replace(r"\g<2>", r"\2"))
-    digits = pc.utf8_slice_codeunits(_digits(padded), 0, 8)
-    turned = _replace(digits, r"^(\d\d)(\d\d)(\d{4})$", r"\3\2\1")
-    return pc.if_else(pc.equal(pc.utf8_length(turned), 8), turned, "")
+def _street(values: pa.Array) -> pa.Array:
+    """A line with street and number, without what has digits in it."""
+    return _words(_replace(values, r"\d+(?:[ -]?\pL\b)?\S*", " "))
+
+
+def _number(values: pa.Array) -> pa.Array:
+    """The first number of a line with street and number, with the letter that belongs to it."""
+    found = pc.extract_regex(pc.utf8_lower(values), r"(?P<number>\d+(?:[ -]?[a-z]\b)?)")
+    return _identifier(pc.struct_field(found, "number").fill_null(""))
 
 
 _CLEANERS: dict[Clean, Callable[[pa.Array], pa.Array]] = {
@@ -137,8 +141,11 @@ _CLEANERS: dict[Clean, Callable[[pa.Array], pa.Array]] = {
     "surname": _surname,
     "digits": _digits,
     "identifier": _identifier,
-    "date": _date,
-    "date_dmy": _date_dmy,
+    "street": _street,
+    "number": _number,
+    "date": lambda values: read_dates(values, "ymd"),
+    "date_dmy": lambda values: read_dates(values, "dmy"),
+    "date_mdy": lambda values: read_dates(values, "mdy"),
     "email": pc.utf8_lower,
     "exact": lambda values: values,
 }
@@ -149,6 +156,14 @@ def clean(values: pa.Array, how: Clean) -> pa.Array:
     values = pc.utf8_slice_codeunits(pc.utf8_trim_whitespace(values), 0, LONGEST)
     values = _CLEANERS[how](values)
     return pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
+
+
+def side_by_side(texts: Sequence[pa.Array], how: Clean) -> pa.Array:
+    """Several columns as one text to clean: surnames as a double name, parts of a date with the gaps that are there."""
+    between = "-" if how == "surname" or how.startswith("date") else " "
+    trimmed = [pc.utf8_trim_whitespace(text) for text in texts]
+    # "skip" loses a row whose pieces are all null (pyarrow 26), so nulls are written as nothing.
+    return pc.binary_join_element_wise(*trimmed, between, null_handling="replace", null_replacement="")
 
 
 _SOUNDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(

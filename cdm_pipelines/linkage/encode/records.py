@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.linkage.encode.clean import clean, derive, rare_tokens, word_counts
+from cdm_pipelines.linkage.encode.clean import clean, derive, rare_tokens, side_by_side, word_counts
 from cdm_pipelines.linkage.encode.columns import Codes, Column, look_up, mapped, sorted_codes, union
 from cdm_pipelines.linkage.encode.hashes import Hashes, of_records
 from cdm_pipelines.linkage.errors import LinkageError, nearest
@@ -133,7 +133,7 @@ def encode(
     ids, sources, positions = _ordered_ids(table, policy)
     codes = sorted_codes(sources)
     made = in_order(
-        lambda spec: _encode_column(_text(table, spec.column), spec.clean, positions),
+        lambda spec: _encode_column(_read(table, spec), spec.clean, positions),
         policy.columns.values(),
         threads,
     )
@@ -157,9 +157,7 @@ def encode_rows(
     rows = sum(len(table) for table in tables)
     in_place = np.arange(rows)
     made = {
-        name: _encode_column(
-            pa.concat_arrays([_text(table, one.column) for table in tables]), one.clean, in_place
-        )
+        name: _encode_column(pa.concat_arrays([_read(table, one) for table in tables]), one.clean, in_place)
         for name, one in columns.items()
     }
     ids = pa.array(in_place).cast(pa.string())
@@ -175,10 +173,10 @@ def linked_columns(table: pa.Table | pd.DataFrame, policy: LinkagePolicy) -> pa.
     ids, sources, positions = _ordered_ids(table, policy)
     columns = {policy.id: ids} | ({policy.source: sources} if policy.source else {})
     in_order_already = _in_order_already(positions)
-    for spec in policy.columns.values():
-        if spec.column not in columns:
-            text = _text(table, spec.column)
-            columns[spec.column] = text if in_order_already else text.take(pa.array(positions))
+    for name in dict.fromkeys(name for spec in policy.columns.values() for name in spec.names):
+        if name not in columns:
+            text = _text(table, name)
+            columns[name] = text if in_order_already else text.take(pa.array(positions))
     return pa.table(columns)
 
 
@@ -238,9 +236,9 @@ def _in_order_already(order: npt.NDArray[Any]) -> bool:
 
 def _check_columns(table: pa.Table | pd.DataFrame, policy: LinkagePolicy) -> None:
     names = [str(name) for name in (table.column_names if isinstance(table, pa.Table) else table.columns)]
-    asked = {"id": policy.id, "source": policy.source}
-    asked |= {f"columns.{name}": spec.column for name, spec in policy.columns.items()}
-    for key, name in asked.items():
+    asked = [("id", policy.id), ("source", policy.source)]
+    asked += [(f"columns.{key}", name) for key, spec in policy.columns.items() for name in spec.names]
+    for key, name in asked:
         if name is not None and names.count(name) != 1:
             what = "has no column" if name not in names else "has more than one column"
             raise LinkageError(
@@ -258,6 +256,12 @@ def _check_unique(ids: pa.Array, source: Codes, policy: LinkagePolicy) -> None:
             f"id column {policy.id!r}: {len(repeated)} records repeat the id of another record of their source, "
             f"the first is {ids[int(repeated[0])].as_py()!r}; make ids unique or name the source column"
         )
+
+
+def _read(table: pa.Table | pd.DataFrame, spec: ColumnSpec) -> pa.Array:
+    """What a column of the policy reads: one column of the table, or several as one text."""
+    texts = [_text(table, name) for name in spec.names]
+    return texts[0] if len(texts) == 1 else side_by_side(texts, spec.clean)
 
 
 def _text(table: pa.Table | pd.DataFrame, name: str) -> pa.Array:

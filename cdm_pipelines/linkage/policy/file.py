@@ -75,7 +75,9 @@ def _extend(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
 
 
 def _spelled(columns: dict[str, Any]) -> dict[str, Any]:
-    return {name: {"column": value} if isinstance(value, str) else value for name, value in columns.items()}
+    return {
+        name: {"column": value} if isinstance(value, str | list) else value for name, value in columns.items()
+    }
 
 
 def _laid_over(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,20 @@ def _listed(value: object) -> object:
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
-Clean = Literal["text", "name", "surname", "digits", "identifier", "date", "date_dmy", "email", "exact"]
+Clean = Literal[
+    "text",
+    "name",
+    "surname",
+    "street",
+    "number",
+    "digits",
+    "identifier",
+    "date",
+    "date_dmy",
+    "date_mdy",
+    "email",
+    "exact",
+]
 Take = Literal[
     "first",
     "last",
@@ -45,10 +58,33 @@ Similarity = Literal["jaro_winkler", "levenshtein", "damerau_levenshtein", "toke
 
 
 class Column(_Frozen):
-    """A column as the policy names it, where the table keeps it, and how its values are cleaned."""
+    """A column as the policy names it, where the table keeps it, and how its values are cleaned.
+
+    A list of columns is read as one text: the parts of a date, two surnames, or what files call by different names.
+    """
 
     column: str
+    further: tuple[str, ...] = ()
     clean: Clean = "text"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _several(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("column"), list) and data["column"]:
+            first, *further = data["column"]
+            return {**data, "column": first, "further": further}
+        return data
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len(set(self.names)) < len(self.names):
+            raise ValueError("column names a column of the table twice; name each once")
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns of the table, in the order in which they are read."""
+        return (self.column, *self.further)
 
 
 class Derived(_Frozen):
@@ -317,7 +353,9 @@ class LinkagePolicy(_Frozen):
     @classmethod
     def _short_forms(cls, data: Any) -> Any:
         if isinstance(data, dict) and isinstance(data.get("columns"), dict):
-            spelled = {k: {"column": v} if isinstance(v, str) else v for k, v in data["columns"].items()}
+            spelled = {
+                k: {"column": v} if isinstance(v, str | list) else v for k, v in data["columns"].items()
+            }
             named = {k: {"column": k, **v} if isinstance(v, dict) else v for k, v in spelled.items()}
             data = {**data, "columns": named}
         return data
@@ -353,6 +391,9 @@ class LinkagePolicy(_Frozen):
     def fingerprint(self) -> str:
         """SHA-256 of the policy's content and of the tables it names, whatever file it stands in."""
         plain = self.model_dump(mode="json", exclude={"name"})
+        for column in plain["columns"].values():
+            if not column["further"]:
+                del column["further"]  # models were fitted under policies that could not say it
         text = json.dumps([plain, self.name_forms()], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 

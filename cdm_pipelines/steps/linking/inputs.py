@@ -50,7 +50,8 @@ def said_by_sources(lake: Lake, kind: PartyKind) -> pa.Table:
 
 
 def _columns(schema: pa.Schema, policy: LinkagePolicy) -> list[str]:
-    wanted = {column.column for column in policy.columns.values()} | {"record_id", "merged_into"}
+    read = {name for column in policy.columns.values() for name in column.names}
+    wanted = read | {"record_id", "merged_into"}
     return [name for name in schema.names if name in wanted]
 
 

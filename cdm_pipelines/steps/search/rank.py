@@ -106,7 +106,8 @@ def _asked(policy: LinkagePolicy, query: Query) -> LinkagePolicy:
     comparisons = {
         name: _in_order(one)
         for name, one in policy.comparisons.items()
-        if typed & {policy.columns[column].column for column in (*one.reads, *one.reads_optionally)}
+        if typed
+        & {read for name in (*one.reads, *one.reads_optionally) for read in policy.columns[name].names}
     }
     needed = {column for one in comparisons.values() for column in (*one.reads, *one.reads_optionally)}
     columns = {name: column for name, column in policy.columns.items() if name in needed}
@@ -204,7 +205,7 @@ def _read(name: str) -> Row:
 
 def _table(rows: list[Row], policy: LinkagePolicy) -> pa.Table:
     """Rows in the columns that the policy reads."""
-    names = {spec.column for spec in policy.columns.values()}
+    names = {name for spec in policy.columns.values() for name in spec.names}
     return pa.table(
         {name: pa.array([row.get(name) or None for row in rows], pa.string()) for name in sorted(names)}
     )
