@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.quality.thresholds import Thresholds, Verdict, judge
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.standardise.placeholders import Placeholders
 from cdm_pipelines.steps.days.chunks import Chunk, Refined, in_order
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.arrow import digest, to_frame
@@ -49,7 +50,7 @@ class DayResult:
         read: Rows in the files.
         accepted: Rows that passed.
         quarantined: Rows that were rejected, superseded ones included.
-        repaired: Accepted rows of which at least one cell was blanked.
+        repaired: Accepted rows of which at least one cell was blanked, shortened, moved or marked.
         reasons: Rejected rows and blanked cells by rule.
         new_columns: Columns that the contract does not declare.
         absent_columns: Optional columns of the contract that no file had.
@@ -165,7 +166,8 @@ def _refine(
         if corrections is not None:
             notes[layout.CORRECTED] = "yes"
         checked_to, standard_to = _Writers(checked, lake, notes), _Writers(standard, lake, notes)
-        for refined in in_order(chunks, settings.threads, contract, date, settings.timezone):
+        nobody = Placeholders.load(settings.policies)
+        for refined in in_order(chunks, settings.threads, contract, date, settings.timezone, nobody):
             checked_to.write(layout.valid_path(contract, date), refined.valid)
             checked_to.write(layout.quarantine_path(contract, date), refined.quarantine)
             checked_to.write(layout.repairs_path(contract, date), refined.repairs)

@@ -62,11 +62,12 @@ def _policy_problems(settings: Settings) -> list[str]:
         (load_policy, "survivorship.yaml"),
         (Thresholds.load, "checks.yaml"),
         (FeedPolicy.load, "change_feed.yaml"),
+        (lambda path: Placeholders.load(path.parent), placeholders.FILE),
     ]
     for load, name in policies:
         try:
             load(settings.policies / name)
-        except (FeedPolicyError, LinkageError, PolicyError, ThresholdsError) as error:
+        except (FeedPolicyError, LinkageError, PlaceholdersError, PolicyError, ThresholdsError) as error:
             problems.append(str(error))
     return problems
 

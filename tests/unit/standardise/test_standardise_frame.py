@@ -31,7 +31,7 @@ def standardise(
 ) -> dict[Entity, pd.DataFrame]:
     """Standard frames of valid frames."""
     found = room.standardise(to_table(frame), made, date, **options)
-    return {entity: to_frame(table) for entity, table in found.items()}
+    return {entity: to_frame(table) for entity, table in found.tables.items()}
 
 
 def contract(*columns: Column, **properties: object) -> SourceContract:
