@@ -99,10 +99,19 @@ _MEANINGS: dict[Rule, tuple[str, str]] = {
     Rule.BELOW_MINIMUM: ("too low or too early", "The lowest is {minimum}."),
     Rule.ABOVE_MAXIMUM: ("too high or too late", "The highest is {maximum}."),
     Rule.NOT_EMAIL: ("no e-mail address", "Write it as name@domain."),
-    Rule.NOT_PHONE: ("no phone number", "Write one number as its country dials it, or with + and the country code."),
-    Rule.NOT_IDENTIFIER: ("no number of its kind", "Write the number as it was issued, with its check digits."),
+    Rule.NOT_PHONE: (
+        "no phone number",
+        "Write one number as its country dials it, or with + and the country code.",
+    ),
+    Rule.NOT_IDENTIFIER: (
+        "no number of its kind",
+        "Write the number as it was issued, with its check digits.",
+    ),
     Rule.NOT_POSTCODE: ("no postcode", "Write the postcode of the address's country."),
-    Rule.NO_CONTENT: ("signs without a letter or digit", "Leave the cell empty, or list it under nullValues."),
+    Rule.NO_CONTENT: (
+        "signs without a letter or digit",
+        "Leave the cell empty, or list it under nullValues.",
+    ),
     Rule.PLACEHOLDER: (
         "a value that stands for nobody (policies/placeholders.yaml)",
         "Leave the cell empty in the source, or take the value off the list.",

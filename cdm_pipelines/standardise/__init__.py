@@ -21,7 +21,7 @@ def standardise(
     nobody: "Placeholders | None" = None,
 ) -> "Standardised":
     """Standardise valid rows into the canonical entities that their contract feeds; see `frame.standardise`."""
-    from cdm_pipelines.standardise import frame  # noqa: PLC0415 - its libraries take a third of a second to load
+    from cdm_pipelines.standardise import frame, placeholders  # noqa: PLC0415 - libraries take a third of a second to load
 
-    nobody = nobody or frame.NO_PLACEHOLDERS
+    nobody = nobody or placeholders.NO_PLACEHOLDERS
     return frame.standardise(valid, contract, extract_date, timezone=timezone, nobody=nobody)

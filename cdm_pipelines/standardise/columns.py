@@ -110,9 +110,7 @@ class Columns:
                     lost = pc.and_not(lost, note.rows)
             self.note(target, rule, lost)
 
-    def note_one_of(
-        self, fed: Sequence[str], rule: Rule, rows: pa.Array, action: str = BLANKED
-    ) -> None:
+    def note_one_of(self, fed: Sequence[str], rule: Rule, rows: pa.Array, action: str = BLANKED) -> None:
         """Note rows at the first of some targets that holds a value in them."""
         for target in fed:
             if target in self._feeding:
@@ -134,14 +132,18 @@ class Columns:
                 "shape": over_distinct(lambda v: (shapes(v),), self.original(note.target).take(rows))[0],
                 **{name: pa.repeat(pa.scalar(text, TEXT), len(rows)) for name, text in constant.items()},
             }
-            pieces.append(pa.table({name: made[name] for name in REPAIRS_SCHEMA.names}, schema=REPAIRS_SCHEMA))
+            pieces.append(
+                pa.table({name: made[name] for name in REPAIRS_SCHEMA.names}, schema=REPAIRS_SCHEMA)
+            )
         return pa.concat_tables(pieces).combine_chunks()
 
     def _counting(self, target: str) -> pa.Array:
         """Per row the name of the column that counts for the target."""
         columns = self._feeding[target]
         nothing = pa.scalar(None, TEXT)
-        named = (pc.if_else(pc.is_valid(self._meant(c)), pa.scalar(c.name, TEXT), nothing) for c in columns[:-1])
+        named = (
+            pc.if_else(pc.is_valid(self._meant(c)), pa.scalar(c.name, TEXT), nothing) for c in columns[:-1]
+        )
         return coalesce(*named, pa.repeat(pa.scalar(columns[-1].name, TEXT), self.length))
 
     def key(self, name: str) -> pa.Array:

@@ -33,7 +33,8 @@ _LABEL = re.compile(r"^(?:mailto|smtp|e-?mail):", re.IGNORECASE)
 def read(column: pa.Array) -> Arrays:
     """Addresses in small letters with an ASCII domain, and where the domain is reserved and no mail can arrive.
 
-    A display name, ``mailto:`` and signs that nobody sees are dropped; of several addresses in one value the first that is valid counts.
+    A display name, ``mailto:`` and signs that nobody sees are dropped; of several addresses in one value the first that
+    is valid counts.
 
     Args:
         column: Text.

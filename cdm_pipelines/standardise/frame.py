@@ -60,7 +60,10 @@ def standardise(
         valid row, in their order; of the other entities each key occurs once, in the order of file and row.
     """
     columns = {entity: Columns(valid, contract, entity) for entity in contract.entities}
-    tables = {entity: _standard(valid, own, entity, extract_date, timezone, nobody) for entity, own in columns.items()}
+    tables = {
+        entity: _standard(valid, own, entity, extract_date, timezone=timezone, nobody=nobody)
+        for entity, own in columns.items()
+    }
     repairs = pa.concat_tables([REPAIRS_SCHEMA.empty_table(), *(own.noted() for own in columns.values())])
     # A column may feed several entities: what is noted of a cell by one rule counts once.
     return Standardised(tables, repairs.group_by(repairs.column_names, use_threads=False).aggregate([]))
@@ -86,12 +89,21 @@ def standard_schema(contract: SourceContract, entity: Entity) -> pa.Schema:
 
 
 def _standard(
-    valid: pa.Table, columns: Columns, entity: Entity, extract_date: str, timezone: str, nobody: Placeholders
+    valid: pa.Table,
+    columns: Columns,
+    entity: Entity,
+    extract_date: str,
+    *,
+    timezone: str,
+    nobody: Placeholders,
 ) -> pa.Table:
     contract = columns.contract
     kind = kinds(columns, contract.party_kind) if entity == Entity.PARTY else None
     if kind is not None:
-        standard, key = party(columns, kind, extract_date, nobody), [columns.key(name) for name in contract.key]
+        standard, key = (
+            party(columns, kind, extract_date, nobody),
+            [columns.key(name) for name in contract.key],
+        )
     else:
         standard = transaction(columns, entity, timezone)
         key = [standard.values[attribute.name] for attribute in attributes(entity) if attribute.key]

@@ -180,9 +180,7 @@ def _phone(columns: Columns, target: str, home: pa.Array, nobody: Placeholders) 
     given = columns.code(target)
     number, kind, wrong = phone.read(given, home)
     columns.unread(target, Rule.NOT_PHONE, number)
-    columns.note(
-        target, Rule.EXTENSION, pc.and_(phone.has_extension(given), pc.is_valid(number)), SHORTENED
-    )
+    columns.note(target, Rule.EXTENSION, pc.and_(phone.has_extension(given), pc.is_valid(number)), SHORTENED)
     number, kind = _blank(
         columns, (target,), {"number": number, "kind": kind}, nobody.in_phone(number)
     ).values()
@@ -200,9 +198,7 @@ def _add_identifiers(standard: Standard, columns: Columns, home: pa.Array, nobod
         standard.values.update(_blank(columns, (name,), own, nobody.in_identifier(own[name])))
 
 
-def _add_person_facts(
-    standard: Standard, columns: Columns, extract_date: str, nobody: Placeholders
-) -> None:
+def _add_person_facts(standard: Standard, columns: Columns, extract_date: str, nobody: Placeholders) -> None:
     column = columns.column("birth_date")
     formats = column.date_formats if column is not None else ()
     born, wrong = dates.birth_date(columns.code("birth_date"), formats, extract_date)

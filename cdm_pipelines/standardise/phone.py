@@ -33,7 +33,9 @@ _EXTENSION = (
     r"nebenstelle|poste|app(?:arat)?|intern|int|anexo|interno|#)[.:]?\s*(?:nr\.?\s*)?#?\s*(\d{1,6})\)?\s*$"
 )
 _EXTENSION_BEHIND = re.compile(_EXTENSION)
-_SCIENTIFIC = re.compile(r"\s*[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+\s*")  # a spreadsheet's: digits are gone for ever
+_SCIENTIFIC = re.compile(
+    r"\s*[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+\s*"
+)  # a spreadsheet's: digits are gone for ever
 _LETTER_WITHIN = re.compile(r"\d[^\W\d_]{1,2}\d")  # 06l2345987: which digit was meant is not guessed
 _ONE_DIGIT = re.compile(r"\D*(\d)(?:\D*\1)+\D*")
 _NOT_FOR_PEOPLE = (
@@ -85,7 +87,7 @@ def _any(flags: Iterable[pa.Array], length: int) -> pa.Array:
 def read(column: pa.Array, region: pa.Array) -> Arrays:
     """Numbers as E.164, their kind, and where a number has a possible length but is not in use.
 
-    Extensions are dropped (`has_extension` tells where); of several numbers in one value the first that is valid counts.
+    Extensions are dropped (`has_extension` tells where); of several numbers the first that is valid counts.
     A value that is no possible number of its country is null, and so is one that a spreadsheet has rounded
     (``3.16E+10``), is of one digit (``0000000000``), or has a letter among its digits.
 

@@ -1,7 +1,7 @@
 """Values that stand for nobody: noreply@, 0612345678, 1234 AB, ``onbekend``.
 
-Belongs here: the typed form of ``policies/placeholders.yaml``, and telling such values in standardised columns. Does not
-belong here: values that only the data give away (linkage.encode.nobody), or what becomes of them (party).
+Belongs here: the typed form of ``policies/placeholders.yaml``, and telling such values in standardised columns. Does
+not belong here: values that only the data give away (linkage.encode.nobody), or what becomes of them (party).
 """
 
 from functools import cache

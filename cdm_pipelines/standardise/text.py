@@ -76,7 +76,11 @@ def _visible_each(values: pa.Array) -> pa.Array:
 
 def visible_text(value: str) -> str:
     """One value as ``visible`` has it."""
-    return value if value.isascii() and value.isprintable() else _DASHES.sub("-", _without_controls(value)).strip()
+    return (
+        value
+        if value.isascii() and value.isprintable()
+        else _DASHES.sub("-", _without_controls(value)).strip()
+    )
 
 
 def _without_controls(value: str) -> str:

@@ -44,9 +44,7 @@ class Refined:
     standard: Mapping[Entity, pa.Table]
 
 
-def refine(
-    chunk: Chunk, contract: SourceContract, date: str, timezone: str, nobody: Placeholders
-) -> Refined:
+def refine(chunk: Chunk, contract: SourceContract, date: str, timezone: str, nobody: Placeholders) -> Refined:
     """Validate and standardise one chunk; pure, so it may run in any process."""
     from cdm_pipelines.quality import validate  # noqa: PLC0415 - heavy rooms load where the work is done
     from cdm_pipelines.standardise import standardise  # noqa: PLC0415
@@ -84,6 +82,7 @@ def in_order(
     contract: SourceContract,
     date: str,
     timezone: str,
+    *,
     nobody: Placeholders,
 ) -> Iterator[Refined]:
     """Refine chunks, several at a time when there is more than one; results come in the order of the chunks."""

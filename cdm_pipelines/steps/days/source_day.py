@@ -167,7 +167,7 @@ def _refine(
             notes[layout.CORRECTED] = "yes"
         checked_to, standard_to = _Writers(checked, lake, notes), _Writers(standard, lake, notes)
         nobody = Placeholders.load(settings.policies)
-        for refined in in_order(chunks, settings.threads, contract, date, settings.timezone, nobody):
+        for refined in in_order(chunks, settings.threads, contract, date, settings.timezone, nobody=nobody):
             checked_to.write(layout.valid_path(contract, date), refined.valid)
             checked_to.write(layout.quarantine_path(contract, date), refined.quarantine)
             checked_to.write(layout.repairs_path(contract, date), refined.repairs)

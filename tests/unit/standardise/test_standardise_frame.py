@@ -27,10 +27,10 @@ DATE = "2026-06-01"
 
 
 def standardise(
-    frame: pd.DataFrame, made: SourceContract, date: str, **options: str
+    frame: pd.DataFrame, made: SourceContract, date: str, timezone: str = "Europe/Amsterdam"
 ) -> dict[Entity, pd.DataFrame]:
     """Standard frames of valid frames."""
-    found = room.standardise(to_table(frame), made, date, **options)
+    found = room.standardise(to_table(frame), made, date, timezone=timezone)
     return {entity: to_frame(table) for entity, table in found.tables.items()}
 
 
