@@ -12,10 +12,19 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.contracts.model import KindRule, PartyKind
 from cdm_pipelines.quality.rules import Rule
-from cdm_pipelines.standardise import codes, dates, email, identifiers, numbers, organisation_name, phone
+from cdm_pipelines.standardise import (
+    aside,
+    codes,
+    dates,
+    email,
+    identifiers,
+    numbers,
+    organisation_name,
+    phone,
+)
 from cdm_pipelines.standardise.address import address
-from cdm_pipelines.standardise.columns import MARKED, SHORTENED, Columns
-from cdm_pipelines.standardise.distinct import TEXT, Arrays, coalesce, no_text
+from cdm_pipelines.standardise.columns import MARKED, MOVED, SHORTENED, Columns
+from cdm_pipelines.standardise.distinct import TEXT, Arrays, coalesce, joined, no_flags, no_text
 from cdm_pipelines.standardise.person import culture, gender_hint, person_names
 from cdm_pipelines.standardise.placeholders import NO_PLACEHOLDERS, Placeholders
 
@@ -37,6 +46,9 @@ _SEVERAL_LINES = ("street", "address_line")
 
 _WHOLE_NAMES = ("full_name", "name", "family_name", "surname", "given_name")
 _NAME_PARTS = ("given_name", "middle_names", "initials", "surname_prefix", "surname")
+_FORMED = ("surname", "family_name", "full_name", "name")
+_WITH_ASIDES = ("full_name", "given_name", "surname", "family_name")
+_JOINED = r"(?i)[&+]|\s(?:en|and|und|et)\s"
 _UNREAD = {
     "country": Rule.UNKNOWN_CODE,
     "language": Rule.UNKNOWN_CODE,
@@ -61,14 +73,33 @@ class Standard:
 
 
 def kinds(columns: Columns, rule: KindRule | None) -> pa.Array:
-    """``person`` or ``organisation`` of each record; without a rule, persons."""
+    """``person`` or ``organisation`` of each record; without a rule, persons.
+
+    A person whose name has the legal form of an organisation, and of whom nothing else is told, is one.
+    """
     rule = rule or KindRule(PartyKind.PERSON)
     if rule.column is None:
-        return pa.repeat(pa.scalar(str(rule.otherwise)), columns.length)
+        return _as_named(columns, pa.repeat(pa.scalar(str(rule.otherwise)), columns.length))
     telling = pc.utf8_trim_whitespace(columns.raw(rule.column))
     found = pc.index_in(telling, value_set=pa.array(list(rule.values), TEXT))
     named = pa.array([str(kind) for kind in rule.values.values()], TEXT)
-    return pc.coalesce(named.take(found), pa.scalar(str(rule.otherwise)))
+    return _as_named(columns, pc.coalesce(named.take(found), pa.scalar(str(rule.otherwise))))
+
+
+def _as_named(columns: Columns, kind: pa.Array) -> pa.Array:
+    """The kind, organisation where the name of a person is one by its legal form and nothing tells of a person."""
+    is_person = pc.equal(kind, str(PartyKind.PERSON))
+    formed = pc.and_(is_person, aside.has_legal_form(_whole_name(columns)))
+    if not pc.any(formed).as_py():
+        return kind
+    for target in ("given_name", "initials", "birth_date"):
+        formed = pc.and_(formed, pc.is_null(columns.code(target)))
+    return pc.if_else(formed, str(PartyKind.ORGANISATION), kind)
+
+
+def _whole_name(columns: Columns) -> pa.Array:
+    """What stands where a person's surname or whole name should."""
+    return coalesce(*(columns.code(target) for target in ("surname", "family_name", "full_name", "name")))
 
 
 def party(
@@ -128,7 +159,25 @@ def _add_names(
         own = given.get("full_name", no_text(columns.length))
         given["full_name"] = coalesce(own, pc.if_else(is_person, name, nothing))
         organisation = coalesce(organisation, pc.if_else(is_person, nothing, name))
+    formed = aside.has_legal_form(_whole_name(columns))
+    columns.note_one_of(_FORMED, Rule.LEGAL_FORM, pc.and_(formed, is_person), MARKED)
+    moved = pc.and_not(formed, is_person)
+    for target in _FORMED:
+        if target in given:
+            company = pc.if_else(moved, given[target], nothing)
+            organisation = coalesce(organisation, company)
+            if target != "full_name" or not columns.has("name"):
+                columns.note(target, Rule.LEGAL_FORM, pc.is_valid(company), MOVED)
+            given[target] = pc.if_else(moved, nothing, given[target])
+    several = _without_asides(columns, given)
     names, wrong = person_names(given, culture(home))
+    couple = pc.and_(
+        several, pc.match_substring_regex(coalesce(names["surname"], no_text(columns.length)), _JOINED)
+    )
+    wrong["surname"] = pc.or_(
+        pc.or_(wrong["surname"], pc.fill_null(couple, False)), pc.and_(formed, is_person)
+    )
+    wrong["given_name"] = pc.or_(wrong["given_name"], pc.fill_null(couple, False))
     for part in ("given_name", "surname"):
         fed = (part, *_WHOLE_NAMES)
         names |= _blank(columns, fed, {part: names[part]}, nobody.in_name(names[part]))
@@ -146,12 +195,35 @@ def _add_names(
     standard.wrong.update(wrong, organisation_name=odd)
 
 
+def _without_asides(columns: Columns, given: dict[str, pa.Array]) -> pa.Array:
+    """Take off the names what is no part of them, with notes; returns where two persons stand in one."""
+    several = no_flags(columns.length)
+    for target in _WITH_ASIDES:
+        if target not in given:
+            continue
+        given[target], *found = aside.names(given[target])
+        fed = (target, "name") if target == "full_name" else (target,)
+        for rule, rows in zip((Rule.REMARK, Rule.ATTENTION, Rule.EMAIL_IN_NAME), found, strict=False):
+            columns.note_one_of(fed, rule, rows, SHORTENED)
+        columns.note_one_of(fed, Rule.SEVERAL_PERSONS, found[-1], MARKED)
+        several = pc.or_(several, found[-1])
+    return several
+
+
 def _add_address(standard: Standard, columns: Columns, home: pa.Array, nobody: Placeholders) -> None:
     given = {
         target: columns.text(target, keep_lines=target in _SEVERAL_LINES)
         for target in _ADDRESS_TARGETS
         if columns.has(target)
     }
+    remarks = no_text(columns.length)
+    for target in ("address_line", "street"):
+        if target in given:
+            given[target], remark = aside.places(given[target])
+            columns.note(target, Rule.REMARK, pc.is_valid(remark), MOVED)
+            remarks = joined(remarks, remark, ", ")
+    if remarks.null_count < len(remarks):
+        given["address_extra"] = joined(given.get("address_extra", no_text(columns.length)), remarks, ", ")
     values, wrong = address(given, home)
     of_street = {name: values[name] for name in ("street", "house_number", "house_addition")}
     values |= _blank(columns, ("street", "address_line"), of_street, nobody.in_address(values["street"]))

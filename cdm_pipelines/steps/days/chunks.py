@@ -41,6 +41,7 @@ class Refined:
     repairs: pa.Table
     repaired: int
     reasons: Mapping[str, int]
+    repairs_by_rule: Mapping[str, int]
     standard: Mapping[Entity, pa.Table]
 
 
@@ -58,16 +59,16 @@ def refine(chunk: Chunk, contract: SourceContract, date: str, timezone: str, nob
         quarantine=checked.quarantine,
         repairs=repairs,
         repaired=repairs.group_by(["_file", "_row"]).aggregate([]).num_rows,
-        reasons=_reasons(checked.quarantine, repairs),
+        reasons=_reasons(checked.quarantine),
+        repairs_by_rule=dict(_counted(repairs["rule"])),
         standard=standard.tables,
     )
 
 
-def _reasons(quarantine: pa.Table, repairs: pa.Table) -> Mapping[str, int]:
+def _reasons(quarantine: pa.Table) -> Mapping[str, int]:
     counts: Counter[str] = Counter()
     for text, rows in _counted(quarantine["_reasons"]):
         counts.update(dict.fromkeys({reason["rule"] for reason in json.loads(text)}, rows))
-    counts.update(dict(_counted(repairs["rule"])))
     return dict(counts)
 
 

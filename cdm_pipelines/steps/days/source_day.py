@@ -51,7 +51,8 @@ class DayResult:
         accepted: Rows that passed.
         quarantined: Rows that were rejected, superseded ones included.
         repaired: Accepted rows of which at least one cell was blanked, shortened, moved or marked.
-        reasons: Rejected rows and blanked cells by rule.
+        reasons: Rejected rows by rule.
+        repairs: Cells of accepted rows that were blanked, shortened, moved or marked, by rule.
         new_columns: Columns that the contract does not declare.
         absent_columns: Optional columns of the contract that no file had.
         standard: Rows per canonical entity.
@@ -67,6 +68,7 @@ class DayResult:
     quarantined: int
     repaired: int
     reasons: Mapping[str, int]
+    repairs: Mapping[str, int]
     new_columns: tuple[str, ...]
     absent_columns: tuple[str, ...]
     standard: Mapping[str, int]
@@ -82,10 +84,9 @@ class DayResult:
     @property
     def sentence(self) -> str:
         """The counts in one line."""
-        return (
-            f"{self.read:,} rows read, {self.accepted:,} accepted ({self.repaired:,} repaired), "
-            f"{self.quarantined:,} quarantined"
-        )
+        cells = ", ".join(f"{rule} {count:,}" for rule, count in sorted(self.repairs.items()))
+        repaired = f"{self.repaired:,} repaired{cells and f': {cells}'}"
+        return f"{self.read:,} rows read, {self.accepted:,} accepted ({repaired}), {self.quarantined:,} quarantined"
 
 
 def process_day(settings: Settings, lake: Lake, contract: SourceContract, date: str) -> DayResult:
@@ -223,6 +224,7 @@ class _Tally:
         self._verdicts = {} if volume is None else {"volume": volume}
         self._rows: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
+        self._repairs: Counter[str] = Counter()
         self._standard: Counter[str] = Counter()
 
     def add(self, refined: Refined) -> None:
@@ -233,6 +235,7 @@ class _Tally:
             repaired=refined.repaired,
         )
         self._reasons.update(refined.reasons)
+        self._repairs.update(refined.repairs_by_rule)
         self._standard.update({str(entity): table.num_rows for entity, table in refined.standard.items()})
 
     def judge(self, against_contract: Verdict) -> None:
@@ -259,6 +262,7 @@ class _Tally:
             quarantined=self._rows["quarantined"],
             repaired=self._rows["repaired"],
             reasons=dict(self._reasons),
+            repairs=dict(self._repairs),
             new_columns=tuple(new_columns(raw, contract)),
             absent_columns=tuple(absent_columns(raw)),
             standard=dict(self._standard),

@@ -130,11 +130,11 @@ def test_listed_values_bring_nobody_together_and_are_recorded(house: House) -> N
     result = house.day("2026-06-02", *LISTED)
     house.link()
     assert len(set(house.desk().values())) == len(LISTED)
-    assert result.reasons["placeholder"] > 20
+    assert result.repairs["placeholder"] > 20
     assert result.repaired == 6
     again = house.day("2026-06-03", *((f"n{row[0]}", *row[1:]) for row in LISTED))
     assert not house.link().everything
-    assert again.reasons == result.reasons
+    assert again.repairs == result.repairs
     one, other = house.desk()["1"], house.desk()["n1"]
     assert len(set(house.desk().values())) >= len(LISTED), (one, other)
 
