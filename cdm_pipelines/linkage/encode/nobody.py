@@ -9,7 +9,7 @@ errors and a family's shared surname make neither. What is counted is how many u
 test looks at nothing but the holders of a value, so that it comes out the same however the records arrived.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -206,24 +206,53 @@ def _too_many(
     for name in columns:
         rows = np.flatnonzero(_is_in(table, name, frequent))
         pieces.append(_holders(table.take(pa.array(rows)), name, names, roles))
-    holders = pd.concat(pieces, ignore_index=True)
-    unlike = holders.groupby("value", sort=True)[["sound", "given"]].nunique().min(axis=1)
-    return pa.array(unlike.index[unlike.to_numpy() >= unlike_names].to_list(), _TEXT)
+    holders = pa.concat_tables(pieces)
+    # Few values have many names however they are spelled; sounds are worked out for those alone.
+    for spelled in (lambda surnames: surnames, _sounds):
+        holders = holders.filter(
+            pc.is_in(holders["value"], value_set=_with_many(holders, spelled, unlike_names))
+        )
+    return pc.unique(holders["value"].combine_chunks()).sort()
 
 
-def _holders(rows: pa.Table, value: str, names: list[str], roles: Roles) -> pd.DataFrame:
-    """Value, sound of the surname and first letters of the given name of records that have a name."""
+def _holders(rows: pa.Table, value: str, names: list[str], roles: Roles) -> pa.Table:
+    """Value, surname and first letters of the given name of records that have a name."""
     surname = pc.coalesce(*(_column(rows, name) for name in names))
     given = [_column(rows, name) for name in roles.given if name in rows.column_names]
-    coded = surname.dictionary_encode()
-    spelled = clean(coded.dictionary, "surname").to_pylist()
-    sounds = [phonetic(core(text).split(" ")[0]) if text else None for text in spelled]
-    sound = pa.array(sounds, _TEXT).take(coded.indices)
     # Where no given name tells two persons apart, surnames have to: each counts as a given name of its own.
-    first = pc.utf8_slice_codeunits(pc.utf8_lower(pc.coalesce(*given)), 0, _GIVEN_LETTERS) if given else sound
-    first = pc.coalesce(first, sound)
-    table = pa.table({"value": _column(rows, value), "sound": sound, "given": first})
-    return table.filter(pc.is_valid(table["sound"])).to_pandas()
+    first = pc.utf8_slice_codeunits(pc.utf8_lower(pc.coalesce(*given)), 0, _GIVEN_LETTERS) if given else None
+    made = {
+        "value": _column(rows, value),
+        "surname": surname,
+        "given": pa.nulls(len(surname), _TEXT) if first is None else first,
+    }
+    return pa.table(made).filter(pc.is_valid(surname))
+
+
+def _with_many(holders: pa.Table, spelled: Callable[[pa.Array], pa.Array], unlike_names: int) -> pa.Array:
+    """Values whose holders have so many surnames, as they are spelled, and so many given names."""
+    surname = whole(holders["surname"]).dictionary_encode()
+    sound = spelled(surname.dictionary).take(surname.indices)
+    columns = {
+        "value": whole(holders["value"]),
+        "sound": sound,
+        "given": pc.coalesce(whole(holders["given"]), sound),
+    }
+    coded = {name: column.dictionary_encode() for name, column in columns.items()}
+    values = coded["value"].dictionary
+    value = coded["value"].indices.to_numpy().astype(np.int64)
+    many = np.ones(len(values), dtype=bool)
+    for name in ("sound", "given"):
+        size = len(coded[name].dictionary)
+        there = pc.is_valid(coded[name].indices).to_numpy(zero_copy_only=False)
+        pairs = value[there] * size + coded[name].indices.drop_null().to_numpy()
+        many &= np.bincount(pd.unique(pairs) // max(size, 1), minlength=len(values)) >= unlike_names
+    return values.filter(pa.array(many))
+
+
+def _sounds(surnames: pa.Array) -> pa.Array:
+    texts = clean(surnames, "surname").to_pylist()
+    return pa.array([phonetic(core(text).split(" ")[0]) if text else None for text in texts], _TEXT)
 
 
 def _column(table: pa.Table, name: str) -> pa.Array:
