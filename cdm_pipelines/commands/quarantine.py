@@ -48,6 +48,20 @@ def show_rows(
 
 
 @app.command()
+def cells(
+    source: Annotated[str, typer.Argument(help="source/entity, for example crm/contact.")],
+    date: DateOption = "",
+    limit: Annotated[int, typer.Option(min=1, help="Most cells to show.")] = 20,
+) -> None:
+    """Show cells of accepted rows that came to nothing or to less: where, rule, shape, what became of them."""
+    from cdm_pipelines.steps.days.quarantine import repaired_cells  # noqa: PLC0415
+
+    with told_to_people():
+        rows = repaired_cells(settings(), source, _day(date), limit)
+    show(f"Repaired cells of {source}", rows, numeric=["row"])
+
+
+@app.command()
 def export(
     source: Annotated[str, typer.Argument(help="source/entity, for example crm/contact.")],
     date: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Extract date.")],

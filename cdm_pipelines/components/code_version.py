@@ -42,7 +42,12 @@ def _checks(*names: str) -> Policy:
     return ("checks.yaml", names)
 
 
-_LINKAGE: tuple[Policy, ...] = (("linkage/person.yaml", ()), ("linkage/organisation.yaml", ()))
+_LINKAGE: tuple[Policy, ...] = (
+    ("linkage/person.yaml", ()),
+    ("linkage/organisation.yaml", ()),
+    ("placeholders.yaml", ("unlike_names",)),
+)
+_PLACEHOLDERS: Policy = ("placeholders.yaml", ())
 _SURVIVORSHIP: Policy = ("survivorship.yaml", ())
 _LINK = ("linkage", "identity.constraints", "steps.linking")
 _RECORDS = MadeBy(("contracts.canonical", "records", "steps.days.records"))
@@ -51,7 +56,9 @@ MADE_BY: Mapping[str, MadeBy] = {
     "raw": MadeBy(("contracts", "ingest", "steps.days.source_day"), (_checks("snapshot_shrink"),)),
     "valid": MadeBy(("contracts", "quality", "steps.days"), (_checks("share_quarantined"),)),
     "quarantine": MadeBy(("contracts", "quality", "steps.days"), (_checks("share_quarantined"),)),
-    "standard": MadeBy(("contracts", "standardise", "steps.days"), (_checks("share_quarantined"),)),
+    "standard": MadeBy(
+        ("contracts", "standardise", "steps.days"), (_checks("share_quarantined"), _PLACEHOLDERS)
+    ),
     "records": _RECORDS,
     "link/model": MadeBy(_LINK, (*_LINKAGE, _checks("pattern_drift"))),
     "link/matches": MadeBy(_LINK, _LINKAGE),

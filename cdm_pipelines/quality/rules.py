@@ -34,6 +34,17 @@ class Rule(StrEnum):
     ABOVE_MAXIMUM = "above_maximum"
     NOT_EMAIL = "not_email"
     NOT_PHONE = "not_phone"
+    NOT_IDENTIFIER = "not_identifier"
+    NOT_POSTCODE = "not_postcode"
+    NO_CONTENT = "no_content"
+    PLACEHOLDER = "placeholder"
+    SHARED_MAILBOX = "shared_mailbox"
+    EXTENSION = "extension"
+    REMARK = "remark"
+    ATTENTION = "attention"
+    EMAIL_IN_NAME = "email_in_name"
+    LEGAL_FORM = "legal_form"
+    SEVERAL_PERSONS = "several_persons"
 
     @property
     def meaning(self) -> str:
@@ -88,5 +99,34 @@ _MEANINGS: dict[Rule, tuple[str, str]] = {
     Rule.BELOW_MINIMUM: ("too low or too early", "The lowest is {minimum}."),
     Rule.ABOVE_MAXIMUM: ("too high or too late", "The highest is {maximum}."),
     Rule.NOT_EMAIL: ("no e-mail address", "Write it as name@domain."),
-    Rule.NOT_PHONE: ("no phone number", "Write at least six digits."),
+    Rule.NOT_PHONE: (
+        "no phone number",
+        "Write one number as its country dials it, or with + and the country code.",
+    ),
+    Rule.NOT_IDENTIFIER: (
+        "no number of its kind",
+        "Write the number as it was issued, with its check digits.",
+    ),
+    Rule.NOT_POSTCODE: ("no postcode", "Write the postcode of the address's country."),
+    Rule.NO_CONTENT: (
+        "signs without a letter or digit",
+        "Leave the cell empty, or list it under nullValues.",
+    ),
+    Rule.PLACEHOLDER: (
+        "a value that stands for nobody (policies/placeholders.yaml)",
+        "Leave the cell empty in the source, or take the value off the list.",
+    ),
+    Rule.SHARED_MAILBOX: (
+        "a mailbox of a function and not of one person; kept, and weighs nothing in linking",
+        "Give the person's own address where there is one.",
+    ),
+    Rule.EXTENSION: ("an extension behind the number, left off", "Nothing, or give it a column of its own."),
+    Rule.REMARK: ("a remark beside the value, left off", "Give remarks a column of their own in the source."),
+    Rule.ATTENTION: ("for the attention of somebody: the name is theirs", "Write the name alone."),
+    Rule.EMAIL_IN_NAME: ("an e-mail address in a name", "Move it to the e-mail column in the source."),
+    Rule.LEGAL_FORM: (
+        "an organisation's name in the place of a person's",
+        "Register it as an organisation in the source.",
+    ),
+    Rule.SEVERAL_PERSONS: ("two persons in one record", "Give each person a record of their own."),
 }

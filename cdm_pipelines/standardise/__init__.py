@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from cdm_pipelines.contracts.canonical import Entity
     from cdm_pipelines.contracts.model import SourceContract
+    from cdm_pipelines.standardise.frame import Standardised
+    from cdm_pipelines.standardise.placeholders import Placeholders
 
 __all__ = ["standardise"]
 
@@ -17,8 +18,10 @@ def standardise(
     extract_date: str,
     *,
     timezone: str = "Europe/Amsterdam",
-) -> "dict[Entity, pa.Table]":
+    nobody: "Placeholders | None" = None,
+) -> "Standardised":
     """Standardise valid rows into the canonical entities that their contract feeds; see `frame.standardise`."""
-    from cdm_pipelines.standardise import frame  # noqa: PLC0415 - its libraries take a third of a second to load
+    from cdm_pipelines.standardise import frame, placeholders  # noqa: PLC0415 - libraries take a third of a second to load
 
-    return frame.standardise(valid, contract, extract_date, timezone=timezone)
+    nobody = nobody or placeholders.NO_PLACEHOLDERS
+    return frame.standardise(valid, contract, extract_date, timezone=timezone, nobody=nobody)

@@ -1,19 +1,37 @@
 """The columns of a table by what they mean.
 
-Belongs here: which column feeds which canonical target, null texts, code meanings, and what the source delivered.
+Belongs here: which column feeds which canonical target, null texts, code meanings, what the source delivered, and notes
+of cells of which nothing, or not all, was read.
 Does not belong here: what a value means (the modules of the semantic types).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.contracts.canonical import Entity, targets
 from cdm_pipelines.contracts.model import Column, SourceContract
+from cdm_pipelines.quality import REPAIRS_SCHEMA
+from cdm_pipelines.quality.rules import Rule
+from cdm_pipelines.quality.shapes import shapes
 from cdm_pipelines.standardise import text as texts
-from cdm_pipelines.standardise.distinct import TEXT, coalesce, no_text
+from cdm_pipelines.standardise.distinct import TEXT, coalesce, no_text, over_distinct
 from cdm_pipelines.store.arrow import whole
+
+BLANKED, SHORTENED, MOVED, MARKED = "blanked", "shortened", "moved", "marked"
+"""What became of a cell: its value is null, is less than was delivered, stands elsewhere, or is kept as doubtful."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """What was noted of some cells of a target: the rule, flags per row, and what became of them."""
+
+    target: str
+    rule: Rule
+    rows: pa.Array
+    action: str
 
 
 class Columns:
@@ -28,6 +46,8 @@ class Columns:
         self._valid = valid
         self._raw: dict[str, pa.Array] = {}
         self._feeding: dict[str, list[Column]] = {}
+        self.notes: list[Note] = []
+        """Cells that came to nothing, or to less than was delivered; readers of values add theirs."""
         for column, path in contract.mapped():
             if targets()[path].entity == entity:
                 self._feeding.setdefault(targets()[path].name, []).append(column)
@@ -70,7 +90,61 @@ class Columns:
 
     def text(self, target: str, *, keep_lines: bool = False, placeholders: bool = True) -> pa.Array:
         """Text for people, repaired; see `texts.clean`."""
-        return texts.clean(self.code(target), keep_lines=keep_lines, placeholders=placeholders)
+        given = self.code(target)
+        read = texts.clean(given, keep_lines=keep_lines, placeholders=placeholders)
+        for rule, rows in texts.why_nothing(given, read):
+            self.note(target, rule, rows)
+        return read
+
+    def note(self, target: str, rule: Rule, rows: pa.Array, action: str = BLANKED) -> None:
+        """Note that cells of a target came to nothing, or to less than was delivered; none where no row is flagged."""
+        if target in self._feeding and pc.any(rows).as_py():
+            self.notes.append(Note(target, rule, pc.fill_null(rows, False), action))
+
+    def unread(self, target: str, rule: Rule, read: pa.Array) -> None:
+        """Note the cells of a target that hold something of which nothing was read, where that is not noted yet."""
+        if target in self._feeding:
+            lost = pc.and_(pc.is_valid(self.code(target)), pc.is_null(read))
+            for note in self.notes:
+                if note.target == target and note.action == BLANKED:
+                    lost = pc.and_not(lost, note.rows)
+            self.note(target, rule, lost)
+
+    def note_one_of(self, fed: Sequence[str], rule: Rule, rows: pa.Array, action: str = BLANKED) -> None:
+        """Note rows at the first of some targets that holds a value in them."""
+        for target in fed:
+            if target in self._feeding:
+                here = pc.and_(rows, pc.is_valid(self.code(target)))
+                self.note(target, rule, here, action)
+                rows = pc.and_not(rows, here)
+
+    def noted(self) -> pa.Table:
+        """A row for each note and cell, as in ``repairs``; shapes are those of what was delivered."""
+        origin = {name: self.raw(name) for name in ("_file", "_sha256")}
+        pieces = [REPAIRS_SCHEMA.empty_table()]
+        for note in self.notes:
+            rows = pc.indices_nonzero(note.rows)
+            constant = {"rule": str(note.rule), "action": note.action}
+            made = {
+                **{name: column.take(rows) for name, column in origin.items()},
+                "_row": whole(self._valid["_row"]).cast(pa.int64()).take(rows),
+                "column": self._counting(note.target).take(rows),
+                "shape": over_distinct(lambda v: (shapes(v),), self.original(note.target).take(rows))[0],
+                **{name: pa.repeat(pa.scalar(text, TEXT), len(rows)) for name, text in constant.items()},
+            }
+            pieces.append(
+                pa.table({name: made[name] for name in REPAIRS_SCHEMA.names}, schema=REPAIRS_SCHEMA)
+            )
+        return pa.concat_tables(pieces).combine_chunks()
+
+    def _counting(self, target: str) -> pa.Array:
+        """Per row the name of the column that counts for the target."""
+        columns = self._feeding[target]
+        nothing = pa.scalar(None, TEXT)
+        named = (
+            pc.if_else(pc.is_valid(self._meant(c)), pa.scalar(c.name, TEXT), nothing) for c in columns[:-1]
+        )
+        return coalesce(*named, pa.repeat(pa.scalar(columns[-1].name, TEXT), self.length))
 
     def key(self, name: str) -> pa.Array:
         """A source column that is compared as it stands."""

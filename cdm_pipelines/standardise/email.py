@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from disposable_email_domains import blocklist
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
+from cdm_pipelines.standardise import text as texts
 from cdm_pipelines.standardise.distinct import FLAG, TEXT, Arrays, each, over_distinct
 from cdm_pipelines.standardise.email_domains import FREEMAIL, ROLES
 
@@ -32,7 +33,8 @@ _LABEL = re.compile(r"^(?:mailto|smtp|e-?mail):", re.IGNORECASE)
 def read(column: pa.Array) -> Arrays:
     """Addresses in small letters with an ASCII domain, and where the domain is reserved and no mail can arrive.
 
-    A display name and ``mailto:`` are dropped; of several addresses in one value the first that is valid counts.
+    A display name, ``mailto:`` and signs that nobody sees are dropped; of several addresses in one value the first that
+    is valid counts.
 
     Args:
         column: Text.
@@ -58,7 +60,7 @@ def _read(values: pa.Array) -> Arrays:
 
 
 def _by_library(value: str) -> tuple[str | None, bool]:
-    for candidate in _candidates(value):
+    for candidate in _candidates(texts.visible_text(value)):
         address = _validated(candidate)
         if address is not None:
             return address, False

@@ -12,7 +12,13 @@ from typing import NamedTuple
 
 from cdm_pipelines.standardise.casing import is_shouted, name_case
 from cdm_pipelines.standardise.distinct import remembered
-from cdm_pipelines.standardise.person_words import PREFIX_SPELLINGS, prefix_of, title_before, title_behind
+from cdm_pipelines.standardise.person_words import (
+    AMBIGUOUS_PREFIXES,
+    PREFIX_SPELLINGS,
+    prefix_of,
+    title_before,
+    title_behind,
+)
 
 _HYPHEN = re.compile(r"\s*[-/](?![dht]\b)\s*|\s+-|-\s+")
 _GLUED_PREFIX = re.compile(r"^((?:van|in|op|aan|uit)?'t|d'|l'|dell'|dall')(?=[^\W\d_]{3})", re.IGNORECASE)
@@ -77,12 +83,23 @@ def _uncomma(text: str) -> str:
     """``Berg, van der`` in its natural order; what follows the comma and is no prefix is not a surname."""
     head, comma, tail = text.partition(",")
     if not comma:
-        return text.strip()
+        return _prefix_first(text.strip())
     words = tail.split()
     prefix: list[str] = []
     while words and prefix_of(words[-1]) is not None:
         prefix.insert(0, words.pop())
     return " ".join([*prefix, head.strip()])
+
+
+def _prefix_first(text: str) -> str:
+    """``Jong van der`` in its natural order; a prefix that is a surname too stays where it is."""
+    words = text.split()
+    end = len(words)
+    while (
+        end > 1 and words[end - 1].lower() not in AMBIGUOUS_PREFIXES and prefix_of(words[end - 1]) is not None
+    ):
+        end -= 1
+    return text if end == len(words) else " ".join([*words[end:], *words[:end]])
 
 
 def split_prefix(text: str) -> tuple[str | None, str | None]:

@@ -5,6 +5,7 @@ key. Does not belong here: what a value means (the modules of the semantic types
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,10 +14,12 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.contracts.canonical import Entity, attributes, targets
 from cdm_pipelines.contracts.model import SourceContract
+from cdm_pipelines.quality import REPAIRS_SCHEMA
 from cdm_pipelines.standardise import dates
 from cdm_pipelines.standardise.columns import Columns
 from cdm_pipelines.standardise.distinct import TEXT, joined, no_flags, no_text
 from cdm_pipelines.standardise.party import Standard, kinds, party
+from cdm_pipelines.standardise.placeholders import NO_PLACEHOLDERS, Placeholders
 from cdm_pipelines.standardise.transaction import transaction
 from cdm_pipelines.store.arrow import whole
 
@@ -24,9 +27,21 @@ KEY_SEPARATOR = "|"
 _ORDER = "_position"
 
 
+class Standardised(NamedTuple):
+    """Standard tables by entity, and a row of ``repairs`` for each cell of which nothing, or not all, was read."""
+
+    tables: dict[Entity, pa.Table]
+    repairs: pa.Table
+
+
 def standardise(
-    valid: pa.Table, contract: SourceContract, extract_date: str, *, timezone: str = "Europe/Amsterdam"
-) -> dict[Entity, pa.Table]:
+    valid: pa.Table,
+    contract: SourceContract,
+    extract_date: str,
+    *,
+    timezone: str = "Europe/Amsterdam",
+    nobody: Placeholders = NO_PLACEHOLDERS,
+) -> Standardised:
     """Standardise valid rows into the canonical entities that their contract feeds.
 
     A pure function: row by row its answer depends on that row, the contract and the date only.
@@ -36,6 +51,7 @@ def standardise(
         contract: The contract of the source entity.
         extract_date: YYYY-MM-DD.
         timezone: IANA name in which timestamps without a zone are read.
+        nobody: Values of a party that stand for nobody, which are blanked.
 
     Returns:
         By entity a table with ``source``, ``entity``, ``record_id``, ``extract_date``, ``_file``, ``_row``,
@@ -43,9 +59,14 @@ def standardise(
         ``<target>_original`` for each target that is fed, and ``invalid_attributes``. A party has a row for each
         valid row, in their order; of the other entities each key occurs once, in the order of file and row.
     """
-    return {
-        entity: _standard(valid, contract, entity, extract_date, timezone) for entity in contract.entities
+    columns = {entity: Columns(valid, contract, entity) for entity in contract.entities}
+    tables = {
+        entity: _standard(valid, own, entity, extract_date, timezone=timezone, nobody=nobody)
+        for entity, own in columns.items()
     }
+    repairs = pa.concat_tables([REPAIRS_SCHEMA.empty_table(), *(own.noted() for own in columns.values())])
+    # A column may feed several entities: what is noted of a cell by one rule counts once.
+    return Standardised(tables, repairs.group_by(repairs.column_names, use_threads=False).aggregate([]))
 
 
 def standard_schema(contract: SourceContract, entity: Entity) -> pa.Schema:
@@ -68,12 +89,21 @@ def standard_schema(contract: SourceContract, entity: Entity) -> pa.Schema:
 
 
 def _standard(
-    valid: pa.Table, contract: SourceContract, entity: Entity, extract_date: str, timezone: str
+    valid: pa.Table,
+    columns: Columns,
+    entity: Entity,
+    extract_date: str,
+    *,
+    timezone: str,
+    nobody: Placeholders,
 ) -> pa.Table:
-    columns = Columns(valid, contract, entity)
+    contract = columns.contract
     kind = kinds(columns, contract.party_kind) if entity == Entity.PARTY else None
     if kind is not None:
-        standard, key = party(columns, kind, extract_date), [columns.key(name) for name in contract.key]
+        standard, key = (
+            party(columns, kind, extract_date, nobody),
+            [columns.key(name) for name in contract.key],
+        )
     else:
         standard = transaction(columns, entity, timezone)
         key = [standard.values[attribute.name] for attribute in attributes(entity) if attribute.key]

@@ -20,7 +20,7 @@ from stdnum.exceptions import ValidationError
 
 from cdm_pipelines.standardise.distinct import FLAG, TEXT, Arrays, each, over_distinct, where_needed
 
-_SEPARATORS = r"[\s\p{Z}.\-/_:,'\x{2019}]+"
+_SEPARATORS = r"[\s\p{Z}\p{Cf}.\-/_:,'\x{2019}]+"
 _DUTCH_VAT = r"^NL[0-9]{9}B[0-9]{2}$"
 # Countries whose IBAN is fully described by its length, its digits and the modulus: stdnum has no check of its own.
 _PLAIN_IBAN = {"NL": r"^NL[0-9]{2}[A-Z]{4}[0-9]{10}$", "DE": r"^DE[0-9]{20}$"}

@@ -229,11 +229,22 @@ def _divide(text: str, country: str | None) -> tuple[str, str]:
         return " ".join(words), " ".join([*prefix, family])
     bare_text, called = take_call_name(text)
     words = re.sub(r"\s*-\s*", "-", bare_text).split()
+    words = _prefix_before_surname(words)
     start = _surname_start(words, country)
     if start == len(words):  # Jansen J.P., Berg van der J.P.
         return _reversed(words)
     before = " ".join(words[:start])
     return f"{before} ({called})" if called else before, " ".join(words[start:])
+
+
+def _prefix_before_surname(words: list[str]) -> list[str]:
+    """``Jan Jong van der`` and ``Jong van der`` in their natural order: Jan van der Jong."""
+    end = len(words)
+    while (
+        end > 1 and words[end - 1].lower() not in AMBIGUOUS_PREFIXES and prefix_of(words[end - 1]) is not None
+    ):
+        end -= 1
+    return words if end == len(words) else [*words[: end - 1], *words[end:], words[end - 1]]
 
 
 def _reversed(words: list[str]) -> tuple[str, str]:

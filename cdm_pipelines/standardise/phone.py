@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumberType, ValidationResult
 from phonenumbers.phonemetadata import PhoneNumberDesc
 
+from cdm_pipelines.standardise import text as texts
 from cdm_pipelines.standardise.distinct import FLAG, TEXT, Arrays, each, over_distinct
 
 MOBILE = "mobile"
@@ -26,6 +27,17 @@ _COMPILED_REGIONS = ("NL", "BE", "DE")  # national prefix 0, international prefi
 _PLAIN = r"^(?:\+|\(?0)[0-9 ().\-]*[0-9]$"
 _SEVERAL = re.compile(r"\s*(?:;|\||,|\s/\s|//|\s(?:of|or|en|and|ou|oder|und)\s)\s*", re.IGNORECASE)
 _REMARK = re.compile(r"\([^()]*[^\W\d_][^()]*\)")  # 020-6241111 (office)
+# Behind a number: ext. 5, doorkiesnr 5, tst 12, x12, toestel 5, Durchwahl 7, poste 3. Seven digits are another number.
+_EXTENSION = (
+    r"(?i)(?:[\s,;/(-]|\d)(?:ext(?:ension|\.)?|extn|x|tst|toest(?:el)?|doorkies(?:nr|nummer)?|dk|dw|durchwahl|nst|"
+    r"nebenstelle|poste|app(?:arat)?|intern|int|anexo|interno|#)[.:]?\s*(?:nr\.?\s*)?#?\s*(\d{1,6})\)?\s*$"
+)
+_EXTENSION_BEHIND = re.compile(_EXTENSION)
+_SCIENTIFIC = re.compile(
+    r"\s*[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+\s*"
+)  # a spreadsheet's: digits are gone for ever
+_LETTER_WITHIN = re.compile(r"\d[^\W\d_]{1,2}\d")  # 06l2345987: which digit was meant is not guessed
+_ONE_DIGIT = re.compile(r"\D*(\d)(?:\D*\1)+\D*")
 _NOT_FOR_PEOPLE = (
     "premium_rate", "toll_free", "shared_cost", "voip", "personal_number", "pager", "uan", "voicemail",
 )  # fmt: skip
@@ -75,8 +87,9 @@ def _any(flags: Iterable[pa.Array], length: int) -> pa.Array:
 def read(column: pa.Array, region: pa.Array) -> Arrays:
     """Numbers as E.164, their kind, and where a number has a possible length but is not in use.
 
-    Extensions are dropped; of several numbers in one value the first that is valid counts. A value that is no
-    possible number of its country is null.
+    Extensions are dropped (`has_extension` tells where); of several numbers the first that is valid counts.
+    A value that is no possible number of its country is null, and so is one that a spreadsheet has rounded
+    (``3.16E+10``), is of one digit (``0000000000``), or has a letter among its digits.
 
     Args:
         column: Text.
@@ -87,6 +100,11 @@ def read(column: pa.Array, region: pa.Array) -> Arrays:
         E.164 text; ``mobile``, ``landline`` or null for what is neither or may be both; flag for invalid numbers.
     """
     return over_distinct(_read, column, region)
+
+
+def has_extension(column: pa.Array) -> pa.Array:
+    """Where an extension stands behind a number."""
+    return pc.fill_null(pc.match_substring_regex(texts.visible(column), _EXTENSION), False)
 
 
 def _read(values: pa.Array, region: pa.Array) -> Arrays:
@@ -128,6 +146,9 @@ def _with_plus(digits: pa.Array) -> pa.Array:
 
 
 def _by_library(value: str, region: str | None) -> tuple[str | None, str | None, bool]:
+    value = _without_extension(texts.visible_text(value))
+    if _SCIENTIFIC.fullmatch(value) or _ONE_DIGIT.fullmatch(value) or _LETTER_WITHIN.search(value):
+        return None, None, False
     found = _parse(value, region)
     if found[0] is None or found[2]:
         for part in (_REMARK.sub(" ", value), *_SEVERAL.split(value)):
@@ -135,6 +156,13 @@ def _by_library(value: str, region: str | None) -> tuple[str | None, str | None,
             if other[0] is not None and not other[2]:
                 return other
     return found
+
+
+def _without_extension(value: str) -> str:
+    found = _EXTENSION_BEHIND.search(value)
+    if found is None:
+        return value
+    return value[: found.start() + value[found.start()].isdigit()]
 
 
 def _parse(value: str, region: str | None) -> tuple[str | None, str | None, bool]:

@@ -17,15 +17,20 @@ _PATTERNS: dict[str, tuple[re.Pattern[str], str]] = {
     country: (re.compile(pattern), template)
     for countries, pattern, template in (
         ("NL", r"([1-9]\d{3})([A-Z]{2})", r"\1 \2"),
-        ("BE AT CH DK NO HU LU BG SI AU NZ", r"([1-9]\d{3}|0[1-9]\d{2})", r"\1"),
-        ("DE FR ES IT FI TR HR EE UA", r"(\d{5})", r"\1"),
-        ("GB", r"([A-Z]{1,2}\d[A-Z\d]?)(\d[ABD-HJLNP-UW-Z]{2})", r"\1 \2"),
-        ("US", r"(\d{5})(\d{4})?", r"\1-\2"),
+        ("BE AT CH LI DK HU LU BG SI AU NZ ZA CY", r"([1-9]\d{3}|0[1-9]\d{2})", r"\1"),
+        ("NO", r"(\d{4})", r"\1"),
+        ("IS", r"(\d{3})", r"\1"),
+        ("DE FR ES IT FI TR HR EE UA MC SM VA LT MX KR RS ME", r"(\d{5})", r"\1"),
+        ("LV MD", r"(\d{4})", r"\1"),
+        ("BR", r"(\d{5})(\d{3})", r"\1-\2"),
+        ("JP", r"(\d{3})(\d{4})", r"\1-\2"),
+        ("GB JE GG IM", r"([A-Z]{1,2}\d[A-Z\d]?|GIR)(\d[ABD-HJLNP-UW-Z]{2})", r"\1 \2"),
+        ("US PR", r"(\d{5})(\d{4})?", r"\1-\2"),
         ("PT", r"(\d{4})(\d{3})", r"\1-\2"),
         ("PL", r"(\d{2})(\d{3})", r"\1-\2"),
         ("SE CZ SK GR", r"(\d{3})(\d{2})", r"\1 \2"),
         ("IE", r"([A-Z]\d[\dW])([A-Z\d]{4})", r"\1 \2"),
-        ("CA", r"([A-Z]\d[A-Z])(\d[A-Z]\d)", r"\1 \2"),
+        ("CA", r"([ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z])(\d[ABCEGHJ-NPRSTV-Z]\d)", r"\1 \2"),
         ("RO CN IN RU SG", r"(\d{6})", r"\1"),
     )
     for country in countries.split()

@@ -6,12 +6,14 @@ Belongs here: what holds for any text whatever it means. Does not belong here: c
 import html
 import re
 import unicodedata
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from ftfy import fix_encoding
 from ftfy.badness import is_bad
 
+from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.standardise.distinct import TEXT, Arrays, each, over_distinct, where_needed
 
 # Printable ASCII with single spaces, without the ampersand that begins an HTML entity and the grave accent
@@ -55,6 +57,32 @@ def repair(value: str, *, keep_lines: bool = False) -> str:
     return value
 
 
+def visible(column: pa.Array) -> pa.Array:
+    """Codes without signs that nobody sees: zero-width ones, byte-order marks, soft hyphens; odd blanks are plain ones.
+
+    For what is compared as it stands and was copied from a web page or a mail: addresses, numbers.
+    """
+
+    def shown(values: pa.Array) -> Arrays:
+        foreign = pc.invert(pc.match_substring_regex(values, r"^[ -~]*$"))
+        return (where_needed(values, foreign, _visible_each, values),)
+
+    return over_distinct(shown, column)[0]
+
+
+def _visible_each(values: pa.Array) -> pa.Array:
+    return each(lambda value: (visible_text(value) or None,), (TEXT,), values)[0]
+
+
+def visible_text(value: str) -> str:
+    """One value as ``visible`` has it."""
+    return (
+        value
+        if value.isascii() and value.isprintable()
+        else _DASHES.sub("-", _without_controls(value)).strip()
+    )
+
+
 def _without_controls(value: str) -> str:
     """Drop control, format and unassigned characters; a tab becomes a space."""
     if value.isprintable():
@@ -93,6 +121,15 @@ def clean(column: pa.Array, *, keep_lines: bool = False, placeholders: bool = Tr
         return (values,)
 
     return over_distinct(repaired, column)[0]
+
+
+def why_nothing(given: pa.Array, read: pa.Array) -> Iterator[tuple[Rule, pa.Array]]:
+    """Where `clean` left nothing: because a word stands for it, or because there is no letter or digit."""
+    lost = pc.and_(pc.is_valid(given), pc.is_null(read))
+    if pc.any(lost).as_py():
+        content = pc.match_substring_regex(given, _HAS_CONTENT)
+        yield Rule.PLACEHOLDER, pc.and_(lost, content)
+        yield Rule.NO_CONTENT, pc.and_not(lost, content)
 
 
 def _repair_each(values: pa.Array, *, keep_lines: bool) -> pa.Array:

@@ -8,9 +8,21 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.contracts.canonical import Attribute, Entity, ValueType, declaration
 from cdm_pipelines.contracts.entity import SemanticType
+from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.standardise import codes, dates, email, numbers
 from cdm_pipelines.standardise.columns import Columns
 from cdm_pipelines.standardise.party import Standard
+
+_UNREAD: dict[object, Rule] = {
+    SemanticType.EMAIL: Rule.NOT_EMAIL,
+    SemanticType.CURRENCY: Rule.UNKNOWN_CODE,
+    ValueType.TIMESTAMP: Rule.NOT_DATE,
+    ValueType.DATE: Rule.NOT_DATE,
+    ValueType.DECIMAL: Rule.NOT_NUMBER,
+    ValueType.INTEGER: Rule.NOT_INTEGER,
+    ValueType.BOOLEAN: Rule.NOT_BOOLEAN,
+}
+"""What a value breaks that cannot be read as its attribute asks."""
 
 
 def transaction(columns: Columns, entity: Entity, timezone: str) -> Standard:
@@ -28,6 +40,9 @@ def transaction(columns: Columns, entity: Entity, timezone: str) -> Standard:
             standard.values[attribute.name] = columns.code(attribute.name)
         else:
             value, wrong = _read(columns, attribute, timezone)
+            rule = _UNREAD.get(attribute.semantic) or _UNREAD.get(attribute.type)
+            if rule is not None:
+                columns.unread(attribute.name, rule, value)
             standard.values[attribute.name] = value
             if wrong is not None:
                 standard.wrong[attribute.name] = wrong

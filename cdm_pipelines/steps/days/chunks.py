@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.standardise.placeholders import Placeholders
 
 _PRELOAD = ["cdm_pipelines.steps.days.chunks", "cdm_pipelines.quality", "cdm_pipelines.standardise"]
 """What the workers of all entities share: loaded once, by the process that makes them."""
@@ -40,32 +41,34 @@ class Refined:
     repairs: pa.Table
     repaired: int
     reasons: Mapping[str, int]
+    repairs_by_rule: Mapping[str, int]
     standard: Mapping[Entity, pa.Table]
 
 
-def refine(chunk: Chunk, contract: SourceContract, date: str, timezone: str) -> Refined:
+def refine(chunk: Chunk, contract: SourceContract, date: str, timezone: str, nobody: Placeholders) -> Refined:
     """Validate and standardise one chunk; pure, so it may run in any process."""
     from cdm_pipelines.quality import validate  # noqa: PLC0415 - heavy rooms load where the work is done
     from cdm_pipelines.standardise import standardise  # noqa: PLC0415
 
     checked = validate(chunk.raw, contract, chunk.superseded)
-    standard = standardise(checked.valid, contract, date, timezone=timezone)
+    standard = standardise(checked.valid, contract, date, timezone=timezone, nobody=nobody)
+    repairs = pa.concat_tables([checked.repairs, standard.repairs])
     return Refined(
         read=chunk.raw.num_rows,
         valid=checked.valid,
         quarantine=checked.quarantine,
-        repairs=checked.repairs,
-        repaired=checked.repairs.group_by(["_file", "_row"]).aggregate([]).num_rows,
-        reasons=_reasons(checked.quarantine, checked.repairs),
-        standard=standard,
+        repairs=repairs,
+        repaired=repairs.group_by(["_file", "_row"]).aggregate([]).num_rows,
+        reasons=_reasons(checked.quarantine),
+        repairs_by_rule=dict(_counted(repairs["rule"])),
+        standard=standard.tables,
     )
 
 
-def _reasons(quarantine: pa.Table, repairs: pa.Table) -> Mapping[str, int]:
+def _reasons(quarantine: pa.Table) -> Mapping[str, int]:
     counts: Counter[str] = Counter()
     for text, rows in _counted(quarantine["_reasons"]):
         counts.update(dict.fromkeys({reason["rule"] for reason in json.loads(text)}, rows))
-    counts.update(dict(_counted(repairs["rule"])))
     return dict(counts)
 
 
@@ -75,20 +78,26 @@ def _counted(column: pa.ChunkedArray) -> Iterator[tuple[str, int]]:
 
 
 def in_order(
-    chunks: Iterator[Chunk], processes: int, contract: SourceContract, date: str, timezone: str
+    chunks: Iterator[Chunk],
+    processes: int,
+    contract: SourceContract,
+    date: str,
+    timezone: str,
+    *,
+    nobody: Placeholders,
 ) -> Iterator[Refined]:
     """Refine chunks, several at a time when there is more than one; results come in the order of the chunks."""
     first = list(islice(chunks, 2))
     if len(first) < 2 or processes < 2:
         for chunk in chain(first, chunks):
-            yield refine(chunk, contract, date, timezone)
+            yield refine(chunk, contract, date, timezone, nobody)
         return
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOAD)
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
         waiting: deque[Future[Refined]] = deque()
         for chunk in chain(first, chunks):
-            waiting.append(pool.submit(refine, chunk, contract, date, timezone))
+            waiting.append(pool.submit(refine, chunk, contract, date, timezone, nobody))
             if len(waiting) > processes:
                 yield waiting.popleft().result()
         while waiting:

@@ -39,14 +39,20 @@ def day_outcomes(lake: Lake, contract: SourceContract, result: DayResult) -> lis
 
 def _day_figures(lake: Lake, contract: SourceContract, result: DayResult) -> dict[str, Figures]:
     repairs = Words(lake.where(layout.repairs_path(contract, result.date)))
-    reasons = Bars(result.reasons, ("rule", "rows or cells"))
+    reasons = Bars(result.reasons, ("rule", "rows"))
+    by_rule = {"repaired cells by rule": Bars(result.repairs, ("rule", "cells"))} if result.repairs else {}
     return {
         "raw": {
             ROWS: result.read,
             "files": Words("\n".join(result.files)),
             "new columns": Words(", ".join(result.new_columns) or "none"),
         },
-        "valid": {ROWS: result.accepted, "repaired rows": result.repaired, "repaired cells": repairs},
+        "valid": {
+            ROWS: result.accepted,
+            "repaired rows": result.repaired,
+            "repaired cells": repairs,
+            **by_rule,
+        },
         "quarantine": {
             ROWS: result.quarantined,
             "share": round(result.quarantined / result.read, 6) if result.read else 0.0,

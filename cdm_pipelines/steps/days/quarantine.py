@@ -12,9 +12,9 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from cdm_pipelines.contracts import SourceContract
+from cdm_pipelines.contracts import Column, SourceContract
 from cdm_pipelines.contracts.catalogue import all_contracts, contract_named, contracts_of
-from cdm_pipelines.quality import export_quarantine, read_corrections
+from cdm_pipelines.quality import Rule, export_quarantine, read_corrections
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.arrow import to_frame, to_table
@@ -74,6 +74,29 @@ def reasons(settings: Settings, name: str, date: str = "", limit: int = 20) -> l
             if len(found) >= limit:
                 break
     return found[:limit]
+
+
+def repaired_cells(settings: Settings, name: str, date: str = "", limit: int = 20) -> list[dict[str, object]]:
+    """Cells of accepted rows of which nothing, or not all, was taken over: where, why, and what became of them."""
+    lake, contract = Lake(settings.lake_url), contract_named(name)
+    found: list[dict[str, object]] = []
+    for day in layout.days(lake, "repairs", contract):
+        if date in ("", day) and len(found) < limit:
+            table = lake.read(layout.repairs_path(contract, day)).slice(0, limit - len(found))
+            found += [
+                {
+                    "file": row["_file"],
+                    "row": row["_row"],
+                    **{key: row[key] for key in ("column", "rule", "shape", "action")},
+                    "fix": Rule(row["rule"]).fix(_declared(contract, row["column"])),
+                }
+                for row in table.to_pylist()
+            ]
+    return found
+
+
+def _declared(contract: SourceContract, name: str) -> Column | None:
+    return next((column for column in contract.columns if column.name == name), None)
 
 
 def export_rows(settings: Settings, name: str, date: str, out: Path) -> int:

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.quality.thresholds import Thresholds, Verdict, judge
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.standardise.placeholders import Placeholders
 from cdm_pipelines.steps.days.chunks import Chunk, Refined, in_order
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.arrow import digest, to_frame
@@ -49,8 +50,9 @@ class DayResult:
         read: Rows in the files.
         accepted: Rows that passed.
         quarantined: Rows that were rejected, superseded ones included.
-        repaired: Accepted rows of which at least one cell was blanked.
-        reasons: Rejected rows and blanked cells by rule.
+        repaired: Accepted rows of which at least one cell was blanked, shortened, moved or marked.
+        reasons: Rejected rows by rule.
+        repairs: Cells of accepted rows that were blanked, shortened, moved or marked, by rule.
         new_columns: Columns that the contract does not declare.
         absent_columns: Optional columns of the contract that no file had.
         standard: Rows per canonical entity.
@@ -66,6 +68,7 @@ class DayResult:
     quarantined: int
     repaired: int
     reasons: Mapping[str, int]
+    repairs: Mapping[str, int]
     new_columns: tuple[str, ...]
     absent_columns: tuple[str, ...]
     standard: Mapping[str, int]
@@ -81,10 +84,9 @@ class DayResult:
     @property
     def sentence(self) -> str:
         """The counts in one line."""
-        return (
-            f"{self.read:,} rows read, {self.accepted:,} accepted ({self.repaired:,} repaired), "
-            f"{self.quarantined:,} quarantined"
-        )
+        cells = ", ".join(f"{rule} {count:,}" for rule, count in sorted(self.repairs.items()))
+        repaired = f"{self.repaired:,} repaired{cells and f': {cells}'}"
+        return f"{self.read:,} rows read, {self.accepted:,} accepted ({repaired}), {self.quarantined:,} quarantined"
 
 
 def process_day(settings: Settings, lake: Lake, contract: SourceContract, date: str) -> DayResult:
@@ -165,7 +167,8 @@ def _refine(
         if corrections is not None:
             notes[layout.CORRECTED] = "yes"
         checked_to, standard_to = _Writers(checked, lake, notes), _Writers(standard, lake, notes)
-        for refined in in_order(chunks, settings.threads, contract, date, settings.timezone):
+        nobody = Placeholders.load(settings.policies)
+        for refined in in_order(chunks, settings.threads, contract, date, settings.timezone, nobody=nobody):
             checked_to.write(layout.valid_path(contract, date), refined.valid)
             checked_to.write(layout.quarantine_path(contract, date), refined.quarantine)
             checked_to.write(layout.repairs_path(contract, date), refined.repairs)
@@ -221,6 +224,7 @@ class _Tally:
         self._verdicts = {} if volume is None else {"volume": volume}
         self._rows: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
+        self._repairs: Counter[str] = Counter()
         self._standard: Counter[str] = Counter()
 
     def add(self, refined: Refined) -> None:
@@ -231,6 +235,7 @@ class _Tally:
             repaired=refined.repaired,
         )
         self._reasons.update(refined.reasons)
+        self._repairs.update(refined.repairs_by_rule)
         self._standard.update({str(entity): table.num_rows for entity, table in refined.standard.items()})
 
     def judge(self, against_contract: Verdict) -> None:
@@ -257,6 +262,7 @@ class _Tally:
             quarantined=self._rows["quarantined"],
             repaired=self._rows["repaired"],
             reasons=dict(self._reasons),
+            repairs=dict(self._repairs),
             new_columns=tuple(new_columns(raw, contract)),
             absent_columns=tuple(absent_columns(raw)),
             standard=dict(self._standard),

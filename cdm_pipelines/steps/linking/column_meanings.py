@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from cdm_pipelines.linkage.encode.clean import clean
 from cdm_pipelines.linkage.policy.equivalents import equivalents
 from cdm_pipelines.quality.profile import ColumnProfile
-from cdm_pipelines.quality.semantics import KINDS, Kind, header_words, meanings
+from cdm_pipelines.quality.semantics import Kind, header_words, meanings
 from cdm_pipelines.quality.suggest import ColumnSuggestion, Suggestion
 from cdm_pipelines.quality.values import as_flags
 from cdm_pipelines.steps.linking import date_forms
@@ -146,9 +146,9 @@ def _by_header(column: ColumnProfile) -> Iterator[Offer]:
     plain = " ".join(TREATED.sub(" ", words).split())
     readings: set[tuple[str, tuple[Kind, ...]]] = {
         (plain, WORDS),
-        (plain, KINDS),
+        (plain, ()),
         (words, WORDS),
-        (written, KINDS),
+        (written, ()),
     }
     for text, these in sorted(readings, key=lambda one: one[0]):
         for meaning in meanings(text, present(column), these):

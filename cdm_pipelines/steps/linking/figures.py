@@ -83,6 +83,10 @@ def _match_figures(linked: Linked) -> Figures:
             )
             for kind, curve in linked.expected.items()
         },
+        **{
+            f"contact details of {kind} records that too many unlike names share": count
+            for kind, count in linked.shared.items()
+        },
         "weights": Bars(linked.weight_steps, ("match weight", "pairs"), scale=True),
         "seconds": {stage: round(seconds, 2) for stage, seconds in linked.seconds.items()},
     }

@@ -1,8 +1,10 @@
 """What linking reads of the current party records.
 
-Belongs here: the records of one kind, those that changed, and what their own sources say of them. Does not belong here:
-linking.
+Belongs here: the records of one kind, those that changed, and what their own sources say of them; what weighs nothing
+is blanked on the way. Does not belong here: linking, or what weighs nothing (linkage.encode.nobody).
 """
+
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,23 +12,90 @@ import pyarrow.compute as pc
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.linkage import LinkagePolicy
+from cdm_pipelines.linkage.encode.nobody import (
+    Roles,
+    Shared,
+    shared_by_many,
+    without_invalid,
+    without_nameless,
+)
+from cdm_pipelines.linkage.incremental.relink import EverythingError
 from cdm_pipelines.store import tables
+from cdm_pipelines.store.arrow import whole
 from cdm_pipelines.store.keys import composite
 from cdm_pipelines.store.lake import Lake
-from cdm_pipelines.store.layered import Changes, Mark
+from cdm_pipelines.store.layered import Layered, Mark
+from cdm_pipelines.store.secret import Secret
+
+_INVALID = "invalid_attributes"
+_OF_KIND = ("source", "entity", "party_kind")
 
 
-def party_records(lake: Lake, kind: PartyKind, policy: LinkagePolicy) -> pa.Table:
-    """The records of one kind; ``source`` is source/entity, since entities of a source may share ids."""
-    parties = tables.records(lake, Entity.PARTY)
-    keep = _columns(parties.schema, policy)
-    return _of_kind(parties.read([*keep, "source", "entity", "party_kind"]), kind, keep)
+@dataclass(frozen=True)
+class Records:
+    """Records of one kind as linking reads them: what weighs nothing is null.
+
+    Attributes:
+        rows: ``source`` is source/entity, since entities of a source may share ids.
+        shared: Values that too many unlike names share.
+    """
+
+    rows: pa.Table
+    shared: Shared
 
 
-def changed_records(lake: Lake, kind: PartyKind, policy: LinkagePolicy, mark: Mark) -> Changes | None:
-    """Records of one kind that changed since a mark, as ``party_records`` has them, and those that left.
+@dataclass(frozen=True)
+class Changed:
+    """Records of one kind that changed since a mark, some perhaps not, and those that left; see `Records`.
 
-    Some may be as they were. None where it is not known what changed.
+    Attributes:
+        rows: As `Records` has them.
+        gone: Source and id of those that left.
+        shared: Keyed digests of the values that too many unlike names share; see `digests`.
+    """
+
+    rows: pa.Table
+    gone: pa.Table
+    shared: tuple[str, ...]
+
+
+def digests(shared: Shared, secret: Secret) -> dict[str, tuple[str, str]]:
+    """Column and value of shared values by a keyed digest, which tells that a value is one and not which."""
+    return {secret.digest("|".join(pair).encode()): pair for pair in shared.texts()}
+
+
+def party_records(lake: Lake, kind: PartyKind, policy: LinkagePolicy, unlike_names: int) -> Records:
+    """All records of a kind."""
+    given, roles = _valid(tables.records(lake, Entity.PARTY), kind, policy), Roles.of(policy)
+    shared = shared_by_many(given, roles, unlike_names)
+    return Records(without_nameless(shared.taken_out(given), roles), shared)
+
+
+def changed_records(
+    lake: Lake,
+    kind: PartyKind,
+    policy: LinkagePolicy,
+    mark: Mark,
+    unlike_names: int,
+    *,
+    before: tuple[str, ...],
+    secret: Secret,
+) -> Changed | None:
+    """Records of one kind that changed since a mark; None where it is not known which did.
+
+    That a value is shared by too many changes all records that hold it, so those count as changed.
+
+    Args:
+        lake: Where records are.
+        kind: Of party.
+        policy: How they are linked.
+        mark: Since when.
+        unlike_names: How many are too many; see `shared_by_many`.
+        before: Digests of the values that were shared by too many when the mark was made.
+        secret: By which digests are keyed.
+
+    Raises:
+        EverythingError: A value that too many shared is somebody's again: who holds it is not known by its digest.
     """
     parties = tables.records(lake, Entity.PARTY)
     changes = parties.since(mark)
@@ -34,8 +103,37 @@ def changed_records(lake: Lake, kind: PartyKind, policy: LinkagePolicy, mark: Ma
         return None
     others = changes.rows.filter(pc.not_equal(changes.rows["party_kind"], str(kind)))
     left = pa.concat_tables([changes.gone, others.select(changes.gone.column_names)])
-    rows = _of_kind(changes.rows, kind, _columns(parties.schema, policy))
-    return Changes(rows, pa.table({"record_id": left["record_id"], "source": _source(left)}))
+    gone = pa.table({"record_id": left["record_id"], "source": _source(left)})
+    roles = Roles.of(policy)
+    told = _valid_of(changes.rows, kind, _columns(parties.schema, policy), roles)
+    if not told.num_rows and not gone.num_rows:
+        return Changed(told, gone, before)
+    shared = shared_by_many(_valid(parties, kind, policy, to_count=True), roles, unlike_names)
+    now = digests(shared, secret)
+    if set(before) - now.keys():
+        raise EverythingError("a value that too many unlike names shared is somebody's again")
+    new = shared.among({pair for digest, pair in now.items() if digest not in before})
+    if len(new):
+        everybody = _valid(parties, kind, policy)
+        holders = everybody.filter(pa.array(new.held_by(everybody)))
+        known = composite(told["source"], told["record_id"])
+        holding = pc.is_in(composite(holders["source"], holders["record_id"]), value_set=known)
+        told = pa.concat_tables([told, holders.filter(pc.invert(holding))])
+    return Changed(without_nameless(shared.taken_out(told), roles), gone, tuple(now))
+
+
+def _valid(parties: Layered, kind: PartyKind, policy: LinkagePolicy, *, to_count: bool = False) -> pa.Table:
+    """All records of a kind without their invalid values: what sharers are counted by, or all that linking reads."""
+    roles, keep = Roles.of(policy), _columns(parties.schema, policy)
+    if to_count:
+        counted = {*roles.given, *roles.names, *(name for group in roles.contacts for name in group)}
+        keep = [name for name in keep if name in counted]
+    return _valid_of(parties.read([*keep, *_OF_KIND, _INVALID]), kind, keep, roles)
+
+
+def _valid_of(parties: pa.Table, kind: PartyKind, keep: list[str], roles: Roles) -> pa.Table:
+    own = _of_kind(parties, kind, [*keep, _INVALID])
+    return without_invalid(own, whole(own[_INVALID]), roles.all).drop_columns([_INVALID])
 
 
 def said_by_sources(lake: Lake, kind: PartyKind) -> pa.Table:

@@ -29,8 +29,11 @@ from cdm_pipelines.linkage.incremental.state import LinkState
 from cdm_pipelines.linkage.model.drift import COUNTS
 from cdm_pipelines.linkage.output import clusters_frame, clusters_table, pairs_frame
 from cdm_pipelines.linkage.progress import Progress
+from cdm_pipelines.settings import Settings
+from cdm_pipelines.standardise.placeholders import Placeholders
 from cdm_pipelines.steps.linking.inputs import (
     changed_records,
+    digests,
     merged_in_source,
     party_records,
     said_by_sources,
@@ -39,6 +42,7 @@ from cdm_pipelines.steps.linking.state import KeptState
 from cdm_pipelines.store.arrow import TEXT, to_table
 from cdm_pipelines.store.keys import composite, composite_keys
 from cdm_pipelines.store.lake import Lake
+from cdm_pipelines.store.secret import Secret
 
 _CLUSTER_KEY, _PAIR_KEY = ["source", "record_id"], ["left_source", "left_id", "right_source", "right_id"]
 
@@ -70,6 +74,7 @@ class KindLinked:
         seconds: It took.
         unlinkable: Share of records that no copy of themselves would match; None where it was not asked.
         why_everything: Why all records were linked; empty where only what has changed was.
+        shared: Keyed digests of values that weighed nothing since too many unlike names share them.
     """
 
     kind: PartyKind
@@ -84,6 +89,7 @@ class KindLinked:
     seconds: float = 0.0
     unlinkable: float | None = None
     why_everything: str = ""
+    shared: tuple[str, ...] = ()
 
     @property
     def unchanged(self) -> bool:
@@ -116,7 +122,7 @@ def link_everything(
     decided: Constraints,
     labels: pd.DataFrame | None,
     progress: Progress,
-    threads: int | None,
+    settings: Settings,
 ) -> KindLinked | None:
     """Link all records of a kind; None where there are none: a model fitted to nothing would be kept.
 
@@ -124,11 +130,12 @@ def link_everything(
     says; where it is None that is decided anew.
     """
     started = time.perf_counter()
-    records = party_records(lake, kind, policy)
+    read = party_records(lake, kind, policy, unlike_names(settings))
+    records = read.rows
     if not records.num_rows:
         return None
     known = _known(decided, merged_in_source(records))
-    result = LocalEngine(threads).link(
+    result = LocalEngine(settings.threads).link(
         records,
         policy,
         model=model,
@@ -152,6 +159,7 @@ def link_everything(
         time.perf_counter() - started,
         unlinkable_share(records, policy, result.model),
         why,
+        tuple(digests(read.shared, Secret.of(settings.home))),
     )
 
 
@@ -163,7 +171,7 @@ def link_changes(
     before: KeptState,
     *,
     decided: Constraints,
-    threads: int | None,
+    settings: Settings,
 ) -> KindLinked:
     """Link what has changed since a state.
 
@@ -171,13 +179,17 @@ def link_changes(
         EverythingError: The outcome can only be told by linking everything; the message says why.
     """
     started = time.perf_counter()
-    changes = changed_records(lake, kind, policy, before.parties)
+    most, secret = unlike_names(settings), Secret.of(settings.home)
+    changes = changed_records(lake, kind, policy, before.parties, most, before=before.shared, secret=secret)
     rows = before.state.rows
     if changes is None:
-        found = RecordChanges.between(rows, linked_columns(party_records(lake, kind, policy), policy), policy)
+        everybody = party_records(lake, kind, policy, most)
+        shared = tuple(digests(everybody.shared, secret))
+        found = RecordChanges.between(rows, linked_columns(everybody.rows, policy), policy)
     else:
+        shared = changes.shared
         found = RecordChanges.by(rows, linked_columns(changes.rows, policy), changes.gone, policy)
-    done = LocalEngine(threads).relink(
+    done = LocalEngine(settings.threads).relink(
         found,
         policy,
         model,
@@ -195,7 +207,13 @@ def link_changes(
         _difference(policy, model, before.state, found, done),
         _report(policy, model, done),
         time.perf_counter() - started,
+        shared=shared,
     )
+
+
+def unlike_names(settings: Settings) -> int:
+    """From how many unlike names on a value weighs nothing."""
+    return Placeholders.load(settings.policies).unlike_names
 
 
 def _labels_of(records: pa.Table, labels: pd.DataFrame, policy: LinkagePolicy) -> pd.DataFrame | None:

@@ -68,6 +68,8 @@ class Linked:
     sizes: Counter[int] = field(default_factory=Counter)
     weights: Counter[int] = field(default_factory=Counter)
     seconds: dict[str, float] = field(default_factory=dict)
+    shared: dict[str, int] = field(default_factory=dict)
+    """Values that weighed nothing since too many unlike names share them."""
     levels: dict[str, list[Mapping[str, object]]] = field(default_factory=dict)
     labels: dict[str, int] = field(default_factory=dict)
     models: dict[str, LinkageModel] = field(default_factory=dict)
@@ -93,6 +95,7 @@ class Linked:
         if one.why_everything:
             self.everything[kind] = one.why_everything
         self.seconds[kind] = round(one.seconds, 2)
+        self.shared[kind] = len(one.shared)
         self.models[kind] = one.model
         self.labels[kind] = one.model.training.get("labels", 0)
         self.odds[kind] = {int(low): count for low, count in report["odds"].items()}
@@ -167,7 +170,7 @@ def link_parties(
             decided=decided,
             labels=decided.labels if settings.learn_from_decisions else None,
             progress=_told(progress, work.kind),
-            threads=settings.threads,
+            settings=settings,
         )
         if one is None:
             continue
@@ -234,7 +237,7 @@ def _begun(
     if rebuild:
         return replace(begun, why_everything="it was asked for")
     try:
-        done = link_changes(lake, kind, policy, model, before, decided=decided, threads=settings.threads)
+        done = link_changes(lake, kind, policy, model, before, decided=decided, settings=settings)
     except EverythingError as error:
         return replace(begun, why_everything=str(error))
     return replace(begun, done=done)
@@ -302,7 +305,7 @@ def publish_links(lake: Lake, done: Sequence[KindLinked], parties: Mark, secret:
         number = base = one.former.number + 1 if one.former is not None else _next_number(lake, one.kind)
         if one.former is not None and one.former.state.rows.base is one.state.rows.base:
             base = one.former.base
-        kept = KeptState(one.state, number, base, one.model.fingerprint, parties, outcome)
+        kept = KeptState(one.state, number, base, one.model.fingerprint, parties, outcome, one.shared)
         write_state(lake, one.kind, kept, secret)
 
 

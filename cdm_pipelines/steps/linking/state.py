@@ -10,7 +10,6 @@ hidden in the files (``hidden``).
 import json
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
 
 import pyarrow as pa
 
@@ -25,9 +24,8 @@ from cdm_pipelines.store.secret import Secret
 
 _MODEL = "model"
 _KEY = "key"
-_FORMAT = 1
+_FORMAT = 2  # counted up when records are read otherwise: all are linked once
 _LAYOUT = 4  # counted up whenever a table has other columns
-_PLAIN = 3  # the layout of releases that hid nothing
 _PLAN = "plan"
 _HASHED = {"keys", "added_keys", _PLAN}
 _HIDDEN = "hidden"  # what shows a table again, among its notes
@@ -51,6 +49,7 @@ class KeptState:
         model: Fingerprint of the model it was made with.
         parties: How far into the party records it came.
         outcome: The version of the published clusters and matches that it led to.
+        shared: Keyed digests of values that too many unlike names shared, which weighed nothing.
     """
 
     state: LinkState
@@ -59,6 +58,7 @@ class KeptState:
     model: str
     parties: Mark
     outcome: str
+    shared: tuple[str, ...] = ()
 
     def belongs_to(self, model: str, parties: Mark, outcome: str) -> bool:
         """Whether it was made with this model, from these records, and led to these tables."""
@@ -78,12 +78,10 @@ def read_state(lake: Lake, kind: str, secret: Secret) -> KeptState | None:
     found = json.loads(lake.read_json(path))
     if found["format"] != _FORMAT:
         return None  # of another release: everything is linked once
-    if found.get("layout") not in (_LAYOUT, _PLAIN):
+    if found.get("layout") != _LAYOUT:
         return None
     number, base = found["number"], found["base"]
-    if found["layout"] == _PLAIN:
-        _hide(lake, kind, found, secret)
-    elif found[_KEY] != _check(secret):
+    if found[_KEY] != _check(secret):
         raise OtherKeyError
 
     hides: dict[str, str] = {}
@@ -107,7 +105,8 @@ def read_state(lake: Lake, kind: str, secret: Secret) -> KeptState | None:
         ),
     )
     state = replace(state, rows=rows)
-    return KeptState(state, number, base, found["model"], Mark.parse(found["parties"]), found["outcome"])
+    parties, shared = Mark.parse(found["parties"]), tuple(found["shared"])
+    return KeptState(state, number, base, found["model"], parties, found["outcome"], shared)
 
 
 def write_state(lake: Lake, kind: str, kept: KeptState, secret: Secret) -> None:
@@ -125,6 +124,7 @@ def write_state(lake: Lake, kind: str, kept: KeptState, secret: Secret) -> None:
         "model": kept.model,
         "parties": str(kept.parties),
         "outcome": kept.outcome,
+        "shared": list(kept.shared),
         "layout": _LAYOUT,
         _KEY: _check(secret),
     }
@@ -138,19 +138,6 @@ def _write(lake: Lake, path: str, table: pa.Table, secret: Secret) -> None:
     if path.rpartition("/")[2].removesuffix(".arrow") in _HASHED:
         table, notes[_HIDDEN] = hidden(table, secret)
     lake.write_arrow(path, [table], table.schema, notes)
-
-
-def _hide(lake: Lake, kind: str, found: dict[str, Any], secret: Secret) -> None:
-    """Hide a state of a release that did not; one that was stopped over it goes on where it stopped."""
-    folder = layout.link_state_folder(kind)
-    names = {_base(found["base"]): BASE_TABLES, str(found["number"]): TABLES}
-    for path in (f"{folder}/{name}/{table}.arrow" for name, tables in names.items() for table in tables):
-        if path.rpartition("/")[2].removesuffix(".arrow") in _HASHED and _HIDDEN not in lake.arrow_notes(
-            path
-        ):
-            _write(lake, path, lake.read_arrow(path), secret)
-    notes = found | {"layout": _LAYOUT, _KEY: _check(secret)}
-    lake.write_json(layout.link_state_path(kind), json.dumps(notes, indent=1))
 
 
 def _check(secret: Secret) -> str:

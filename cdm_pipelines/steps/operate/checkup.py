@@ -24,6 +24,8 @@ from cdm_pipelines.linkage import load_policy as load_linkage_policy
 from cdm_pipelines.publish.policy import FeedPolicy, FeedPolicyError
 from cdm_pipelines.quality.thresholds import Thresholds, ThresholdsError
 from cdm_pipelines.settings import Settings, root
+from cdm_pipelines.standardise import placeholders
+from cdm_pipelines.standardise.placeholders import PlaceholdersError
 from cdm_pipelines.steps.operate.finding import Finding
 from cdm_pipelines.steps.operate.places import all_places
 from cdm_pipelines.steps.operate.register_document import render_register
@@ -63,11 +65,12 @@ def _policy_problems(settings: Settings) -> list[str]:
         (load_policy, "survivorship.yaml"),
         (Thresholds.load, "checks.yaml"),
         (FeedPolicy.load, "change_feed.yaml"),
+        (lambda path: placeholders.Placeholders.load(path.parent), placeholders.FILE),
     ]
     for load, name in policies:
         try:
             load(settings.policies / name)
-        except (FeedPolicyError, LinkageError, PolicyError, ThresholdsError) as error:
+        except (FeedPolicyError, LinkageError, PlaceholdersError, PolicyError, ThresholdsError) as error:
             problems.append(str(error))
     return problems
 

@@ -26,7 +26,7 @@ from cdm_pipelines.standardise.distinct import TEXT
         ("'0612345678", "NL", ("+31612345678", "mobile", False)),
         ("tel:+31201234567", None, ("+31201234567", "landline", False)),
         ("Tel. 020-6241111 (kantoor)", "NL", ("+31206241111", "landline", False)),
-        ("020-6241111 tst 12", "NL", (None, None, False)),
+        ("020-6241111 tst 12", "NL", ("+31206241111", "landline", False)),
         ("020-6241111 ext. 12", "NL", ("+31206241111", "landline", False)),
         ("06 12345678 / 020-6241111", "NL", ("+31612345678", "mobile", False)),
         ("0475 12 34 56", "BE", ("+32475123456", "mobile", False)),
@@ -80,6 +80,8 @@ def lists(pattern: str) -> st.SearchStrategy[list[str]]:
 
 def by_library(value: str, region: str) -> tuple[str | None, bool, bool]:
     """E.164, whether mobile and whether invalid, straight from phonenumbers."""
+    if len({sign for sign in value if sign.isdigit()}) == 1:
+        return None, False, False  # 000000000
     try:
         number = phonenumbers.parse(value, region)
     except phonenumbers.NumberParseException:

@@ -27,11 +27,11 @@ DATE = "2026-06-01"
 
 
 def standardise(
-    frame: pd.DataFrame, made: SourceContract, date: str, **options: str
+    frame: pd.DataFrame, made: SourceContract, date: str, timezone: str = "Europe/Amsterdam"
 ) -> dict[Entity, pd.DataFrame]:
     """Standard frames of valid frames."""
-    found = room.standardise(to_table(frame), made, date, **options)
-    return {entity: to_frame(table) for entity, table in found.items()}
+    found = room.standardise(to_table(frame), made, date, timezone=timezone)
+    return {entity: to_frame(table) for entity, table in found.tables.items()}
 
 
 def contract(*columns: Column, **properties: object) -> SourceContract:

@@ -1,0 +1,194 @@
+"""Values that stand for nobody: noreply@, 0612345678, 1234 AB, ``onbekend``.
+
+Belongs here: the typed form of ``policies/placeholders.yaml``, and telling such values in standardised columns. Does
+not belong here: values that only the data give away (linkage.encode.nobody), or what becomes of them (party).
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import yaml
+from anyascii import anyascii
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from cdm_pipelines.standardise.distinct import TEXT, Arrays, over_distinct
+
+FILE = "placeholders.yaml"
+_UP = "01234567890123456789"
+_IN_SEQUENCE = sorted(
+    {order[at : at + size] for order in (_UP, _UP[::-1]) for size in range(6, 13) for at in range(21 - size)}
+)
+_SAME = "^(?:" + "|".join(f"{digit}{{6,}}" for digit in range(10)) + ")$"
+
+
+class PlaceholdersError(ValueError):
+    """``placeholders.yaml`` cannot be used; the message names the file, the key and the fix."""
+
+
+def _texts(value: Any) -> Any:
+    """YAML reads 1900-01-01 as a date and 99999 as a number; both are meant as they are written."""
+    return tuple(str(one) for one in value) if isinstance(value, list) else value
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_texts)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Mail(_Frozen):
+    """Addresses by mailbox, by domain, and as a whole; ``shared_mailboxes`` are read by somebody, not by one person."""
+
+    mailboxes: Words = ()
+    domains: Words = ()
+    addresses: Words = ()
+    shared_mailboxes: Words = ()
+
+
+class Phones(_Frozen):
+    """Numbers as they are dialled at home, or with ``+``."""
+
+    numbers: Words = ()
+
+
+class Placeholders(_Frozen):
+    """Values that stand for nobody, by what they are of; without lists, none."""
+
+    email: Mail = Mail()
+    phone: Phones = Phones()
+    postcode: Words = ()
+    birth_date: Words = ()
+    identifier: Words = ()
+    name: Words = ()
+    organisation_name: Words = ()
+    address: Words = ()
+    unlike_names: int = Field(default=4, ge=0)
+
+    @classmethod
+    def load(cls, policies: Path) -> Self:
+        """Read those of a deployment: ``placeholders.yaml`` of its policies, or else the one that is shipped.
+
+        Raises:
+            PlaceholdersError: The file is no YAML, or has an unknown or wrong key.
+        """
+        path = policies / FILE
+        if not path.exists():
+            path = Path(__file__).parents[1] / "policies" / FILE
+        try:
+            return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+        except ValidationError as error:
+            problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise PlaceholdersError(f"{path}: {problems}. Compare it with the file of the package.") from None
+        except (OSError, yaml.YAMLError) as error:
+            raise PlaceholdersError(f"{path}: cannot be read as YAML ({type(error).__name__})") from None
+
+    def in_email(self, addresses: pa.Array) -> pa.Array:
+        """Which addresses nobody reads."""
+        mailbox, domain = _mailbox(addresses), pc.replace_substring_regex(addresses, "^.*@", "")
+        return _or(
+            _listed(mailbox, self.email.mailboxes),
+            _listed(domain, self.email.domains),
+            _listed(addresses, self.email.addresses),
+        )
+
+    def in_shared_email(self, addresses: pa.Array) -> pa.Array:
+        """Which addresses are of a function and not of one person."""
+        return _listed(_mailbox(addresses), self.email.shared_mailboxes)
+
+    def in_phone(self, numbers: pa.Array) -> pa.Array:
+        """Which numbers (E.164) nobody has."""
+        if not self.phone.numbers:
+            return _none(numbers)
+        at_home = pc.replace_substring_regex(numbers, _country_codes(), "")
+        whole = tuple(number for number in self.phone.numbers if number.startswith("+"))
+        dialled = tuple(number.lstrip("0") for number in self.phone.numbers if number not in whole)
+        return _or(_listed(numbers, whole), _listed(at_home, dialled), made_up(at_home))
+
+    def in_postcode(self, codes: pa.Array) -> pa.Array:
+        """Which postcodes are none."""
+        return _words_in(codes, self.postcode)
+
+    def in_birth_date(self, dates: pa.Array) -> pa.Array:
+        """Which days (YYYY-MM-DD) stand for "not known"."""
+        return _listed(dates, self.birth_date)
+
+    def in_identifier(self, numbers: pa.Array) -> pa.Array:
+        """Which VAT numbers, registrations and accounts are none."""
+        if not self.identifier:
+            return _none(numbers)
+        digits = pc.replace_substring_regex(numbers, r"^NL([0-9]{9})B[0-9]{2}$", r"\1")
+        digits = pc.replace_substring_regex(digits, r"^[A-Z]{2}[0-9]{2}[A-Z]{4}", "")  # IBAN
+        digits = pc.replace_substring_regex(digits, r"^[A-Z]{2}", "")
+        return pc.or_(_words_in(numbers, self.identifier), made_up(digits))
+
+    def in_name(self, part: pa.Array) -> pa.Array:
+        """Which parts of a person's name are of nobody."""
+        return _words_in(part, self.name)
+
+    def in_whole_name(self, *parts: pa.Array) -> pa.Array:
+        """Which names are of nobody as a whole: de bewoners, test account."""
+        together = pc.binary_join_element_wise(*(pc.fill_null(part, "") for part in parts), "")
+        return _words_in(together, self.name)
+
+    def in_organisation_name(self, names: pa.Array) -> pa.Array:
+        """Which names are of no organisation."""
+        return _words_in(names, self.organisation_name)
+
+    def in_address(self, words: pa.Array) -> pa.Array:
+        """Which streets or towns are none."""
+        return _words_in(words, self.address)
+
+
+NO_PLACEHOLDERS = Placeholders()
+
+
+def made_up(digits: pa.Array) -> pa.Array:
+    """Which digits are all the same, or all go up or down by one; six at least."""
+    same = pc.match_substring_regex(digits, _SAME)
+    return pc.or_(same, pc.is_in(digits, value_set=pa.array(_IN_SEQUENCE, TEXT)))
+
+
+@cache
+def _country_codes() -> str:
+    """Pattern of what stands before a number as it is dialled at home; no country code begins with another."""
+    return rf"^\+(?:{'|'.join(map(str, sorted(COUNTRY_CODE_TO_REGION_CODE)))})"
+
+
+def _none(column: pa.Array) -> pa.Array:
+    return pa.repeat(pa.scalar(False), len(column))
+
+
+def _mailbox(addresses: pa.Array) -> pa.Array:
+    return pc.replace_substring_regex(addresses, r"([+].*)?@.*$", "")
+
+
+def _listed(column: pa.Array, words: tuple[str, ...]) -> pa.Array:
+    return pc.is_in(column, value_set=pa.array([word.lower() for word in words], TEXT))
+
+
+def _or(first: pa.Array, *others: pa.Array) -> pa.Array:
+    for other in others:
+        first = pc.or_(first, other)
+    return first
+
+
+def _words_in(column: pa.Array, words: tuple[str, ...]) -> pa.Array:
+    """Which texts are one of some words, whatever their case, accents and the signs between letters and digits."""
+    if not words:
+        return _none(column)
+    keys = {_key(word) for word in words} | {_key(anyascii(word)) for word in words}
+
+    def told(values: pa.Array) -> Arrays:
+        bare = pc.replace_substring_regex(pc.utf8_lower(values), r"[^\p{L}\p{N}]+", "")
+        return (pc.is_in(bare, value_set=pa.array(sorted(keys), TEXT)),)
+
+    return over_distinct(told, column)[0]
+
+
+def _key(word: str) -> str:
+    return "".join(sign for sign in word.lower() if sign.isalnum())
