@@ -1,4 +1,4 @@
-"""The benchmark of suggested policies: what it measures is what a user gets, and a careful policy is not beaten by chance."""
+"""Sets of the benchmark of suggested policies: each is whole, unlike every other, and names no truth where it is linked."""
 
 from pathlib import Path
 
