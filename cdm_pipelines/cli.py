@@ -17,8 +17,10 @@ from cdm_pipelines.commands import (
     feed,
     measurements,
     operate,
+    prune,
     quarantine,
     register,
+    remove,
     run,
     steward,
 )
@@ -48,7 +50,9 @@ app.command("demo-data", rich_help_panel="Set up")(demo.demo_data)
 app.command(rich_help_panel="Use")(measurements.measurements)
 app.command(rich_help_panel="Operate")(operate.check)
 app.command(rich_help_panel="Operate")(operate.doctor)
+app.command(rich_help_panel="Operate")(prune.prune)
 app.command(rich_help_panel="Operate")(register.register)
+app.command("remove-source", rich_help_panel="Operate")(remove.remove_source)
 app.command(
     "dagster",
     rich_help_panel="Operate",

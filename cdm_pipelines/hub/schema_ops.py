@@ -1,6 +1,7 @@
-"""Tables of operation: figures of every asset in every run, and copies of the linkage models of published versions.
+"""Tables of operation: figures of assets in every run, copies of linkage models, days that versions were made from.
 
-Belongs here: columns and comments. Does not belong here: filling and asking them (``measurements``, ``models``).
+Belongs here: columns and comments. Does not belong here: filling and asking them (``measurements``, ``models``,
+``source_days``).
 """
 
 from sqlalchemy import Double, Table, Text
@@ -36,4 +37,15 @@ linkage_model = Table(
     moment("first_used", "When a version was first made with it."),
     schema="ops",
     comment="Copies of the linkage models of published versions: a lost model is restored, never fitted unasked.",
+)
+
+source_day = Table(
+    "source_day",
+    metadata,
+    column("source", Text, "Source system.", key=True),
+    column("entity", Text, "Entity of the source.", key=True),
+    column("holds", Text, "Canonical entity that rows of the day were standardised into.", key=True),
+    column("date", Text, "Extract date, YYYY-MM-DD.", key=True),
+    schema="ops",
+    comment="Days of sources that customers were made from: a lake that has lost one is not published from.",
 )

@@ -26,6 +26,7 @@ from cdm_pipelines.publish.policy import FeedPolicy, FeedPolicyError
 from cdm_pipelines.quality.thresholds import Thresholds, ThresholdsError
 from cdm_pipelines.settings import Settings, root
 from cdm_pipelines.steps.operate.places import all_places
+from cdm_pipelines.steps.operate.pruning_policy import PruningPolicy, PruningPolicyError
 from cdm_pipelines.steps.operate.register_document import render_register
 from cdm_pipelines.store.lake import Lake
 
@@ -62,11 +63,12 @@ def _policy_problems(settings: Settings) -> list[str]:
         (load_policy, "survivorship.yaml"),
         (Thresholds.load, "checks.yaml"),
         (FeedPolicy.load, "change_feed.yaml"),
+        (PruningPolicy.load, "pruning.yaml"),
     ]
     for load, name in policies:
         try:
             load(settings.policies / name)
-        except (FeedPolicyError, LinkageError, PolicyError, ThresholdsError) as error:
+        except (FeedPolicyError, LinkageError, PolicyError, PruningPolicyError, ThresholdsError) as error:
             problems.append(str(error))
     return problems
 
