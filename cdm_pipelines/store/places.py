@@ -57,8 +57,8 @@ PACKED = Place(
     kind=Kind.FOLDER,
     root=Root.LAKE,
     pattern="{layer}/{source}/{entity}/{month}.zip",
-    description="The tables of a layer's past month, byte for byte as they were; each is searched and erased in its own "
-    "place.",
+    description="The tables of a layer's past month, byte for byte as they were; each is searched and erased in its "
+    "own place.",
     whom=(Whom.CUSTOMERS, Whom.CONTACTS),
     categories_of_content=(UNCLASSIFIED,),
     kept=Retention(Keeps.AS_SOURCE, "as its tables are"),

@@ -29,25 +29,34 @@ def ingest(company: Company, days: tuple[str, ...], source: str = "") -> None:
 
 
 @pytest.fixture(scope="module")
-def published(deploy: Callable[..., Deployment], tmp_path_factory: pytest.TempPathFactory) -> Company:
-    """Three days ingested and published."""
-    company = Company(deploy(), {}, tmp_path_factory.mktemp("whole") / "lake")
-    ingest(company, DAYS)
-    company.customers()
-    shutil.copytree(company.lake.url, company.whole)
-    company.published.update(company.deployment.published())
-    return company
+def made(
+    deploy: Callable[..., Deployment], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], Company]:
+    """Makes a company with three days ingested and published."""
+
+    def make() -> Company:
+        company = Company(deploy(), {}, tmp_path_factory.mktemp("whole") / "lake")
+        ingest(company, DAYS)
+        company.customers()
+        shutil.copytree(company.lake.url, company.whole)
+        company.published.update(company.deployment.published())
+        return company
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def published(made: Callable[[], Company]) -> Company:
+    """One whose hub no test changes for good."""
+    return made()
 
 
 @pytest.fixture
 def company(published: Company) -> Iterator[Company]:
-    """The same, with lake and hub as they were for the next test."""
+    """The same, with the lake as it was for the next test."""
     yield published
     shutil.rmtree(published.lake.url, ignore_errors=True)
     shutil.copytree(published.whole, published.lake.url)
-    ingest(published, DAYS)
-    published.customers(rebuild=True)
-    assert published.deployment.published() == published.published
 
 
 def drop(company: Company, *patterns: str) -> None:
@@ -83,15 +92,14 @@ def test_what_is_lost_stops_the_next_publication_and_is_told(company: Company, w
     with pytest.raises(LostDaysError) as told:
         company.customers()
     message = str(told.value)
-    assert source in message and f"`cdm run {command}`" in message
-    assert "Restore the lake from a backup" in message and "cdm remove-source" in message
-    assert company.deployment.published() == company.published
-    ingest(company, DAYS, source.partition("/")[0])
-    company.customers()
+    assert source in message
+    assert f"`cdm run {command}`" in message
+    assert "Restore the lake from a backup" in message
+    assert "cdm remove-source" in message
     assert company.deployment.published() == company.published
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", SOURCES[1:])
 def test_an_empty_lake_with_one_source_delivered_again_does_not_shrink_the_hub(
     company: Company, source: str
 ) -> None:
@@ -124,52 +132,47 @@ def test_the_whole_job_refuses_with_an_error_in_words(company: Company) -> None:
 
 
 def test_a_hub_of_an_earlier_release_is_guarded_too(company: Company) -> None:
-    company.deployment.alter("TRUNCATE ops.source_day")
+    company.deployment.alter("ALTER TABLE ops.source_day RENAME TO kept")
+    company.deployment.alter("CREATE TABLE ops.source_day (LIKE ops.kept INCLUDING ALL)")
     drop(company, "*/crm/contact", "records", "link")
-    with pytest.raises(LostDaysError, match=r"crm/contact \(all days\)"):
-        company.customers()
+    try:
+        with pytest.raises(LostDaysError, match=r"crm/contact \(all days\)"):
+            company.customers()
+    finally:
+        company.deployment.alter("DROP TABLE ops.source_day")
+        company.deployment.alter("ALTER TABLE ops.kept RENAME TO source_day")
     assert company.deployment.published() == company.published
 
 
-def test_a_record_that_a_newer_snapshot_lacks_ends_as_ever(company: Company) -> None:
+def test_what_is_meant_to_go_goes(made: Callable[[], Company]) -> None:
+    company = made()
     contact = company.deployment.landing / "crm" / "contact" / f"{DAYS[2]}.csv"
-    delivered = contact.read_bytes()
-    rows = read_csv(contact)
-    try:
-        write_csv(contact, rows[:-3])
-        ingest(company, DAYS[2:], "crm")
-        company.customers()
-        inactive = "SELECT count(*) FROM golden.crosswalk WHERE source = 'crm' AND NOT active"
-        assert company.deployment.query(inactive)[0][0] >= 3
-    finally:
-        contact.write_bytes(delivered)
+    write_csv(contact, read_csv(contact)[:-3])  # a record that a newer snapshot lacks ends as ever
     ingest(company, DAYS[2:], "crm")
     company.customers()
-    assert company.deployment.published() == company.published
+    assert count(company, "source = 'crm' AND NOT active") >= 3
 
-
-@pytest.mark.parametrize("packed", [False, True])
-def test_a_source_is_removed_when_that_is_said(company: Company, packed: bool) -> None:
-    if packed:
-        assert all(one.fault is None for one in compact(company.lake, lambda _month: True))
-    told = company.deployment.ask("remove-source", "shop", "--yes")
-    assert "6 days" in told
-    assert not [path for layer in layout.LAYERS for path in company.lake.paths(f"{layer}/shop")]
-    company.customers()
-    assert company.deployment.query("SELECT count(*) FROM golden.crosswalk WHERE source = 'shop'") == [(0,)]
-    assert company.deployment.query("SELECT count(*) FROM golden.crosswalk WHERE source = 'crm'") != [(0,)]
-
-
-def test_a_lost_day_is_let_go_when_that_is_said(company: Company) -> None:
     drop(company, *a_day("erp", DAYS[1]))
-    company.deployment.ask(
-        "remove-source", "erp", "--entity", "customer", "--from", DAYS[1], "--to", DAYS[1], "--yes"
-    )
+    day = ("--from", DAYS[1], "--to", DAYS[1], "--yes")
+    company.deployment.ask("remove-source", "erp", "--entity", "customer", *day)
     with pytest.raises(LostDaysError, match="erp/order"):
         company.customers()
-    company.deployment.ask("remove-source", "erp", "--from", DAYS[1], "--to", DAYS[1], "--yes")
+    company.deployment.ask("remove-source", "erp", *day)
     company.customers()
-    assert company.deployment.ask("remove-source", "nobody", "--yes", code=2)
+    assert count(company, "source = 'erp'")
+
+    assert all(one.fault is None for one in compact(company.lake, lambda _month: True))
+    crm = count(company, "source = 'crm'")
+    assert "6 days" in company.deployment.ask("remove-source", "shop", "--yes")
+    assert not [path for layer in layout.LAYERS for path in company.lake.paths(f"{layer}/shop")]
+    company.customers()
+    assert (count(company, "source = 'shop'"), count(company, "source = 'crm'")) == (0, crm)
+    assert "nothing of nobody" in company.deployment.ask("remove-source", "nobody", "--yes", code=2)
+
+
+def count(company: Company, condition: str) -> int:
+    ((number,),) = company.deployment.query(f"SELECT count(*) FROM golden.crosswalk WHERE {condition}")
+    return int(number)
 
 
 def test_packed_days_give_the_same_customers_and_are_delivered_anew(company: Company) -> None:
