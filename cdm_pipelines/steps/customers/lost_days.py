@@ -65,8 +65,7 @@ def none_lost(connection: Connection, lake: Lake) -> set[SourceDay]:
     source_days.forget_days(connection, meant)
     lost = {(day.source, day.entity, day.date) for day in known - now - meant}
     if not known:  # the version in service is of an earlier release, which remembered no days
-        here = {(day.source, day.entity) for day in now if day.holds == Entity.PARTY}
-        lost = {(*source, "") for source in source_days.published_sources(connection) - here}
+        lost = {(*one, "") for one in source_days.published_sources(connection) - _sources_of_records(lake)}
     if lost:
         raise LostDaysError(_told(lost, _loss(connection, lake, {(one[0], one[1]) for one in lost})))
     return now
@@ -89,6 +88,15 @@ def _days_of_records(lake: Lake) -> set[SourceDay]:
                     source, name, date, _ = day.split("/")
                     found.add(SourceDay(source, name, str(entity), date))
     return found
+
+
+def _sources_of_records(lake: Lake) -> set[tuple[str, str]]:
+    """Source and entity of the current party records."""
+    parties = tables.records(lake, Entity.PARTY)
+    if not parties.exists:
+        return set()
+    found = parties.read(["source", "entity"]).group_by(["source", "entity"]).aggregate([])
+    return set(zip(found["source"].to_pylist(), found["entity"].to_pylist(), strict=True))
 
 
 def _loss(connection: Connection, lake: Lake, sources: Collection[tuple[str, str]]) -> Loss:
