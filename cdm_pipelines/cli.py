@@ -19,8 +19,10 @@ from cdm_pipelines.commands import (
     feed,
     measurements,
     operate,
+    prune,
     quarantine,
     register,
+    remove,
     run,
     steward,
 )
@@ -51,10 +53,12 @@ app.command("demo-data", rich_help_panel="Set up")(demo.demo_data)
 app.command(rich_help_panel="Use")(measurements.measurements)
 app.command(rich_help_panel="Operate")(operate.check)
 app.command(rich_help_panel="Operate")(operate.doctor)
+app.command(rich_help_panel="Operate")(prune.prune)
 app.command(rich_help_panel="Operate")(register.register)
 app.command(rich_help_panel="Operate")(backup.backup)
 app.command(rich_help_panel="Operate")(backup.restore)
 app.command(rich_help_panel="Operate")(backup.verify)
+app.command("remove-source", rich_help_panel="Operate")(remove.remove_source)
 app.command(
     "dagster",
     rich_help_panel="Operate",

@@ -77,9 +77,11 @@ def run_days(
     """Run the sources' jobs for a range of days, then the customers' job; returns the exit code.
 
     A source that fails is told and does not keep the others from being published. With ``entity``, only that
-    entity of each source is ingested. ``refit`` and ``rebuild`` configure the customers' job.
+    entity of each source is ingested. ``refit`` and ``rebuild`` configure the customers' job. Where nobody has
+    pruned for long, since no daemon runs here, that is done too.
     """
-    from cdm_pipelines.components.session import open_session  # noqa: PLC0415 - Dagster takes a second to load
+    from cdm_pipelines.components.pruning import HOUSEKEEPING, overdue  # noqa: PLC0415 - Dagster takes a second to load
+    from cdm_pipelines.components.session import open_session  # noqa: PLC0415 - the same
 
     label = days[0] if days[0] == days[1] else f"{days[0]} to {days[1]}"
     with told_to_people(), open_session(own) as session:
@@ -112,6 +114,8 @@ def run_days(
             if any(outcome.succeeded for outcome in outcomes):
                 config = _config(refit=refit, rebuild=rebuild)
                 outcomes.append(_run(session, progress, "customers", f"{label}  customers", config=config))
+            if overdue(session.instance, dt.datetime.now(dt.UTC)):
+                outcomes.append(_run(session, progress, HOUSEKEEPING, HOUSEKEEPING))
     return DONE if all(outcome.succeeded for outcome in outcomes) else REFUSED
 
 

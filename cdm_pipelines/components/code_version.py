@@ -70,6 +70,7 @@ MADE_BY: Mapping[str, MadeBy] = {
             "golden",
             "steps.customers.publication",
             "steps.customers.affected",
+            "steps.customers.lost_days",
         ),
         (
             _SURVIVORSHIP,

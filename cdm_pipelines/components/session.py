@@ -55,8 +55,15 @@ def open_platform(settings: Settings) -> Iterator[Engine]:
 
 
 @contextmanager
+def open_instance(settings: Settings) -> Iterator[tuple[Engine, dg.DagsterInstance]]:
+    """Open the platform with its Dagster instance alone, for what needs no definitions."""
+    with open_platform(settings) as engine, dg.DagsterInstance.get() as instance:
+        yield engine, instance
+
+
+@contextmanager
 def open_session(settings: Settings) -> Iterator[Session]:
     """Open the platform with its Dagster instance and definitions."""
-    with open_platform(settings) as engine, dg.DagsterInstance.get() as instance:
+    with open_instance(settings) as (engine, instance):
         fail_orphans(instance)
         yield Session(settings, engine, instance, load_definitions())

@@ -239,7 +239,9 @@ def places() -> Iterator[Place]:
         schema.customer_history,
         "golden id, or a record that had a part in it",
         _versions(schema.customer_history),
-        Retention(Keeps.FOR_EVER, "former versions, until the customer is erased"),
+        Retention(
+            Keeps.FOR_EVER, "former versions, until the customer is erased, or as policies/pruning.yaml says"
+        ),
     )
     by_id = "golden id"
     yield _links(schema_review.customer_link)
@@ -249,7 +251,10 @@ def places() -> Iterator[Place]:
     yield _search_words()
     yield _of_persons(schema.search, by_id, _ids(schema.search, "golden_id"))
     for table in (schema_feed.outbox, schema_feed.dead_letter):
-        kept = Retention(Keeps.FOR_EVER, "so that every consumer can be told again from the beginning")
+        kept = Retention(
+            Keeps.FOR_EVER,
+            "so that every consumer can be told again from the beginning, or as policies/pruning.yaml says",
+        )
         yield _of_persons(table, by_id, _ids(table, "golden_id"), kept)
     yield _events()
     yield place_of(
@@ -272,6 +277,7 @@ def places() -> Iterator[Place]:
         schema.publication,
         schema.staged,
         schema.version,
+        schema_ops.source_day,
         schema_feed.sink,
         schema_feed.feed,
         schema_ops.seal,

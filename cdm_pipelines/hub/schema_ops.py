@@ -1,7 +1,7 @@
-"""Tables of operation: figures of every asset in every run, copies of published linkage models, checksums.
+"""Tables of operation: figures of every asset in every run, copies of linkage models, checksums, days.
 
 Belongs here: columns and comments. Does not belong here: filling and asking them (``measurements``, ``models``,
-``seals``).
+``seals``, ``source_days``).
 """
 
 from sqlalchemy import BigInteger, Double, Numeric, Table, Text
@@ -48,4 +48,15 @@ seal = Table(
     column("digest", Numeric, "Sum over digests of the rows.", nullable=False),
     schema="ops",
     comment="Checksums of tables to which publications only add, by publication.",
+)
+
+source_day = Table(
+    "source_day",
+    metadata,
+    column("source", Text, "Source system.", key=True),
+    column("entity", Text, "Entity of the source.", key=True),
+    column("holds", Text, "Canonical entity that rows of the day were standardised into.", key=True),
+    column("date", Text, "Extract date, YYYY-MM-DD.", key=True),
+    schema="ops",
+    comment="Days of sources that customers were made from: a lake that has lost one is not published from.",
 )

@@ -26,7 +26,9 @@ from cdm_pipelines.store.register import (
 )
 from cdm_pipelines.store.removal import parquet_rows
 
-AS_DELIVERED = Retention(Keeps.AS_SOURCE, "until the day is delivered anew or taken away")
+AS_DELIVERED = Retention(
+    Keeps.AS_SOURCE, "until the day is delivered anew or taken away, or as policies/pruning.yaml says"
+)
 
 TEMPORARY = Place(
     name="temporary/extracts",

@@ -21,7 +21,9 @@ from cdm_pipelines.store.register import (
 )
 from cdm_pipelines.store.removal import parquet_rows
 
-_FOUND_IN_A_DAY = Retention(Keeps.AS_SOURCE, "written anew when the day is run again")
+_FOUND_IN_A_DAY = Retention(
+    Keeps.AS_SOURCE, "written anew when the day is run again, or as policies/pruning.yaml says"
+)
 
 EXPORTED = Place(
     name="outside/quarantine",

@@ -6,9 +6,11 @@ file anew (steps).
 
 import logging
 import re
+from calendar import monthrange
 from enum import StrEnum
 
 _DAY = re.compile(r"^[a-z]+/(?P<source>[^/]+)/[^/]+/(?P<date>\d{4}-\d\d-\d\d)[./]")
+_PACK = re.compile(r"^[a-z]+/(?P<source>[^/]+)/[^/]+/(?P<year>\d{4})-(?P<month>\d\d)\.zip$")
 _AGAIN = "The next run makes it anew: `cdm run --date DAY`."
 _OTHERWISE = "Restore it from a backup."
 _REMEDIES = {
@@ -53,6 +55,16 @@ def _remedy(path: str) -> str:
     layer = path.partition("/")[0]
     if layer in _REMEDIES:
         return _REMEDIES[layer]
+    pack = _PACK.match(path)
+    if pack is not None:
+        first, last = (
+            f"{pack['year']}-{pack['month']}-01",
+            monthrange(int(pack["year"]), int(pack["month"]))[1],
+        )
+        return (
+            f"{_OTHERWISE} Without one, remove it and make its days anew from landing: "
+            f"`cdm run --from {first} --to {first[:8]}{last} --source {pack['source']}`."
+        )
     day = _DAY.match(path)
     if day is None:
         return _OTHERWISE

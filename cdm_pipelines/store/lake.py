@@ -11,11 +11,11 @@ read, once per process and file: a file of 1 GiB takes 0.16 s, from another mach
 """
 
 import errno
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 from uuid import uuid4
 from zlib import crc32
 
@@ -29,6 +29,7 @@ from cdm_pipelines.store import files
 from cdm_pipelines.store.arrow import to_table
 from cdm_pipelines.store.checksums import NOTE, UNSEALED, Kind, SealedSink, Seen, fault_of, sealed, unsealed
 from cdm_pipelines.store.damage import DamagedError, Fault, LakeError
+from cdm_pipelines.store.packs import SUFFIX, PackError, Packs, address, path_of
 
 _ABANDONED_AFTER = timedelta(days=1)
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -47,6 +48,7 @@ _STAMP = (
     "md5Hash",
 )
 """What file systems tell of a file that changes with it, each under names of its own."""
+_Answer = TypeVar("_Answer")
 
 __all__ = ["DamagedError", "Lake", "LakeError"]
 
@@ -59,6 +61,7 @@ class Lake:
         self._root = PurePosixPath(root)
         self._is_local = isinstance(self._filesystem, LocalFileSystem)
         self._is_private = not self._is_local
+        self.packs = Packs(self._filesystem, self._root, local=self._is_local)
         self.url = url
 
     def _full(self, path: str) -> str:
@@ -69,11 +72,30 @@ class Lake:
         return str(self._filesystem.unstrip_protocol(self._full(path)))
 
     def exists(self, path: str) -> bool:
-        """Whether there is a table at ``path``."""
+        """Whether there is a table at ``path``, or in the pack of its month."""
+        return self.lies_alone(path) or self._told_of_pack(path, self.packs.holds)
+
+    def lies_alone(self, path: str) -> bool:
+        """Whether there is a file at ``path``, whatever packs hold."""
         return bool(self._filesystem.exists(self._full(path)))
 
+    def size(self, path: str) -> int:
+        """Bytes of a file that lies alone."""
+        return int(self._filesystem.size(self._full(path)))
+
     def paths(self, folder: str, suffix: str = ".parquet") -> list[str]:
-        """Paths of all tables, or other files, below ``folder``, sorted; empty when the folder does not exist."""
+        """Paths of all tables, or other files, below ``folder``, sorted; empty when the folder does not exist.
+
+        Tables that lie in packs are among them, where they would lie without.
+        """
+        lying = set(self.lying_alone(folder, suffix))
+        if suffix == ".parquet":
+            for pack in self.lying_alone(folder, SUFFIX):
+                lying |= {path_of(pack, name) for name in self.packed(pack)}
+        return sorted(lying)
+
+    def lying_alone(self, folder: str, suffix: str = ".parquet") -> list[str]:
+        """Paths of all files below ``folder`` that are in no pack, sorted."""
         base = self._full(folder)
         if not self._filesystem.exists(base):
             return []
@@ -88,7 +110,7 @@ class Lake:
         """Every finished file, with a stamp that changes whenever the file does; sorted by path."""
         return {path: tuple(map(told.get, _STAMP)) for path, told in self._found().items()}
 
-    def size(self) -> int:
+    def total_size(self) -> int:
         """Bytes of all finished files."""
         return sum(int(told["size"]) for told in self._found().values())
 
@@ -108,10 +130,35 @@ class Lake:
             opened: AbstractContextManager[IO[bytes]] = self._filesystem.open(self._full(path), "rb")
             return opened
 
+    def packed(self, pack: str) -> list[str]:
+        """Names in a pack, sorted; none where there is none.
+
+        Raises:
+            DamagedError: The pack is empty, cut off or altered.
+        """
+        return sorted(self._told_of_pack(pack, self.packs.index))
+
+    def packed_content(self, path: str) -> bytes:
+        """The bytes of a path as its pack has them, whatever lies beside it.
+
+        Raises:
+            DamagedError: The pack, or that file in it, is missing, empty, cut off or altered.
+        """
+        found = self._told_of_pack(path, self.packs.content)
+        if found is None:
+            raise self.damaged(path, Fault.MISSING)
+        return bytes(found)
+
     def delete(self, path: str) -> None:
-        """Remove the table at ``path``, if there is one."""
-        if self.exists(path):
+        """Remove the table at ``path``, if there is one that lies alone (of packs: compaction)."""
+        if self.lies_alone(path):
             self._filesystem.rm(self._full(path))
+
+    def delete_if_empty(self, folder: str) -> None:
+        """Remove a folder in which nothing is; elsewhere than on this machine there is no such thing."""
+        if self._is_local:
+            with suppress(OSError):
+                Path(self._full(folder)).rmdir()
 
     def sweep(self) -> int:
         """Remove files that a killed process left half-written a day ago or earlier; returns how many."""
@@ -186,8 +233,21 @@ class Lake:
         Raises:
             DamagedError: It is missing, empty, cut off or altered.
         """
-        with self._told(path):
-            self._verify(path, Kind.ARROW if path.endswith(".arrow") else Kind.PARQUET, rows=True)
+        if path.endswith(".arrow"):
+            with self._told(path):
+                self._verify(path, Kind.ARROW, rows=True)
+        else:
+            with self._parquet(path, rows=True):
+                pass
+
+    def content(self, path: str) -> bytes:
+        """All bytes of a Parquet file, verified.
+
+        Raises:
+            DamagedError: The file is missing, empty, cut off or altered.
+        """
+        with self._parquet(path, rows=True) as source:
+            return bytes(source.read())
 
     def _write_small(self, path: str, content: bytes) -> None:
         full = self._full(path)
@@ -204,7 +264,7 @@ class Lake:
             yield sink
             sink.seal()
         if self._is_local:
-            _SEEN.add(self._full(path), self._stamp(path))
+            _SEEN.add(self._full(path), self.stamp(path))
 
     @contextmanager
     def _whole(self, path: str) -> Iterator[IO[bytes]]:
@@ -261,12 +321,29 @@ class Lake:
 
         Arrow's threads may outlive a read through a Python file, and abort the process at its end (apache/arrow#34314).
         """
-        full = self._full(path)
         with self._told(path):
-            self._verify(path, Kind.PARQUET, rows=rows)
-            opened = pa.OSFile(full, "rb") if self._is_local else self._filesystem.open(full, "rb")
+            try:
+                self._verify(path, Kind.PARQUET, rows=rows)
+                full = self._full(path)
+                opened = pa.OSFile(full, "rb") if self._is_local else self._filesystem.open(full, "rb")
+            except FileNotFoundError:
+                packed = self._told_of_pack(path, self.packs.content)
+                if packed is None:
+                    raise
+                opened = pa.BufferReader(packed)
         with opened as source:
             yield source
+
+    def _told_of_pack(self, path: str, ask: Callable[[str], _Answer]) -> _Answer:
+        """Ask packs of a path, and say in words what is wrong with one."""
+        try:
+            return ask(path)
+        except PackError as error:
+            at = address(path)
+            pack = at.pack if at else path
+            if error.name:
+                raise DamagedError(path, f"{error.name} in {self.where(pack)}", error.fault) from None
+            raise self.damaged(pack, error.fault) from None
 
     def read(self, path: str, columns: list[str] | None = None) -> pa.Table:
         """Read one table whole, or some of its columns.
@@ -364,7 +441,7 @@ class Lake:
     def _verify(self, path: str, kind: Kind, *, rows: bool) -> None:
         """Compare a file with its checksums: the footer's, and where rows are read that of all before it."""
         full = self._full(path)
-        stamp = self._stamp(path)
+        stamp = self.stamp(path)
         if _SEEN.has(full, stamp):
             return
         look = _look_here if self._is_local else self._look_elsewhere
@@ -374,8 +451,8 @@ class Lake:
         if rows:
             _SEEN.add(full, stamp)
 
-    def _stamp(self, path: str) -> object:
-        """Changes whenever the file does."""
+    def stamp(self, path: str) -> object:
+        """Changes whenever a file that lies alone does."""
         if not self._is_local:
             return str(self._filesystem.ukey(self._full(path)))
         found = Path(self._full(path)).stat()

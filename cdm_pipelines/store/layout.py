@@ -22,6 +22,8 @@ CONTENT = "content"
 """Note on a table: changes when its rows change, though they were made from the same."""
 CORRECTED = "corrected"
 """Note on a table: rows that a person corrected went into it."""
+PRUNED = "pruned"
+"""Note on a table whose rows the policy of pruning let go: how many there were."""
 FILES = "files"
 """Note on a raw table: path and size of each file that it was made from, a line each."""
 
@@ -123,6 +125,12 @@ def source_corrections_path(source: str) -> str:
 def days(lake: Lake, layer: str, contract: SourceContract) -> list[str]:
     """Dates for which a layer has a table, in order."""
     return [PurePosixPath(path).stem for path in lake.paths(f"{layer}/{contract.source}/{contract.entity}")]
+
+
+def rows(lake: Lake, path: str) -> int:
+    """Number of rows that a day's table was made with, which pruning does not change."""
+    pruned = lake.notes(path).get(PRUNED)
+    return lake.count(path) if pruned is None else int(pruned)
 
 
 def standard_days(lake: Lake, contract: SourceContract, entity: Entity) -> list[str]:

@@ -19,6 +19,7 @@ from cdm_pipelines.store.register import (
     IDENTIFIER,
     OPERATIONS,
     UNCLASSIFIED,
+    Follows,
     Keeps,
     Kept,
     Kind,
@@ -49,6 +50,21 @@ UNFINISHED = Place(
     categories_of_content=(UNCLASSIFIED,),
     kept=Retention(Keeps.REPLACED, "swept a day after they were left, by the next run of customers"),
     erasure=Kept("nothing reads them, and they are swept a day after they were left"),
+)
+
+PACKED = Place(
+    name="lake/packs",
+    kind=Kind.FOLDER,
+    root=Root.LAKE,
+    pattern="{layer}/{source}/{entity}/{month}.zip",
+    description="The tables of a layer's past month, byte for byte as they were; each is searched and erased in its "
+    "own place.",
+    whom=(Whom.CUSTOMERS, Whom.CONTACTS),
+    categories_of_content=(UNCLASSIFIED,),
+    kept=Retention(Keeps.AS_SOURCE, "as its tables are"),
+    erasure=Follows(
+        "`raw/…`, `valid/…`, `quarantine/…`, `repairs/…` and `standard/…`", "packs are written anew"
+    ),
 )
 
 

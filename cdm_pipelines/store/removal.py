@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from cdm_pipelines.store.arrow import digest
+from cdm_pipelines.store.compaction import without_former
 from cdm_pipelines.store.keys import having
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.layered import Layered
@@ -75,9 +76,11 @@ def parquet_rows(pattern: str, match: Match) -> tuple[Search, Rows]:
             yield Found(path, rows)
 
     def remove(stores: Stores, persons: Persons) -> int:
-        return sum(without_rows(stores.lake, path, test) for path, test in files(stores, persons))
+        gone = sum(without_rows(stores.lake, path, test) for path, test in files(stores, persons))
+        without_former(stores.lake, matching(pattern), _folder(pattern))
+        return gone
 
-    return Search(_BY_RECORD, find), Rows(remove, "files written anew without their rows")
+    return Search(_BY_RECORD, find), Rows(remove, "files, and packs of them, written anew without their rows")
 
 
 _BY_RECORD = "key of the source record"
@@ -243,8 +246,11 @@ def thrown_away(search: Search, of: str, *paths: str) -> Anew:
 
 def paths_of(lake: Lake, pattern: str) -> list[str]:
     """The files of the lake that a pattern covers, sorted."""
-    fixed = pattern[: min((at for at in map(pattern.find, "{*") if at >= 0), default=len(pattern))]
     covers = matching(pattern)
-    return [
-        path for path in lake.paths(fixed.rpartition("/")[0], PurePosixPath(pattern).suffix) if covers(path)
-    ]
+    return [path for path in lake.paths(_folder(pattern), PurePosixPath(pattern).suffix) if covers(path)]
+
+
+def _folder(pattern: str) -> str:
+    """The folder in which all files of a pattern are."""
+    fixed = pattern[: min((at for at in map(pattern.find, "{*") if at >= 0), default=len(pattern))]
+    return fixed.rpartition("/")[0]

@@ -59,9 +59,9 @@ FAULTS: dict[str, Fault] = {
     "feed": ("customers", "publish__feed", EXECUTE, in_statements_about("publish/feed")),
     "corrections": ("customers", "publish__source_corrections", "pyarrow.csv.CSVWriter", quoting),
     "figures": ("ingest_crm", "crm__contact", EXECUTE, in_statements_about("ops.measurement")),
-    "old runs": ("housekeeping", "forget_old_runs", "dagster.DagsterInstance.get_run_records", quoting),
-    "old figures": ("housekeeping", "forget_old_figures", EXECUTE, in_statements_about("ops.measurement")),
-    "sweeping": ("housekeeping", "sweep_lake", "fsspec.implementations.local.LocalFileSystem.find", quoting),
+    "old runs": ("housekeeping", "prune_runs", "dagster.DagsterInstance.get_run_ids", quoting),
+    "old figures": ("housekeeping", "prune_hub", EXECUTE, in_statements_about("ops.measurement")),
+    "sweeping": ("housekeeping", "prune_lake", "fsspec.implementations.local.LocalFileSystem.find", quoting),
 }
 """Job, step that fails, and which function of a library does."""
 

@@ -1,4 +1,4 @@
-"""Sets of the benchmark of suggested policies: each is whole, unlike every other, and names no truth where it is linked."""
+"""Sets of the benchmark of suggested policies: whole, unlike every other, and naming no truth where they are linked."""
 
 from pathlib import Path
 

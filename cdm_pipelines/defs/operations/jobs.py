@@ -3,18 +3,22 @@
 Belongs here: what runs when. Sources bring their own jobs, schedules and sensors (components.source).
 """
 
-import time
+import datetime as dt
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from cdm_pipelines.components.platform import Platform
 from cdm_pipelines.components.transient import told_to_people
+from cdm_pipelines.contracts.catalogue import all_contracts
+from cdm_pipelines.hub import upkeep
 from cdm_pipelines.hub.migrate import migrate
-from cdm_pipelines.settings import load_settings
+
+if TYPE_CHECKING:
+    from cdm_pipelines.steps.operate.pruning import Pruned
 
 STATE_GROUPS = ("records", "link", "golden", "publish")
-FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-DAY_SECONDS = 86_400
 
 customers = dg.define_asset_job(
     "customers",
@@ -33,42 +37,57 @@ automation = dg.AutomationConditionSensorDefinition(
 
 @dg.op
 @told_to_people()
-def forget_old_runs(context: dg.OpExecutionContext) -> None:
-    """Delete finished runs that are older than CDM_RUN_RETENTION_DAYS, with their events."""
-    limit = time.time() - load_settings().run_retention_days * DAY_SECONDS
-    records = context.instance.get_run_records(dg.RunsFilter(statuses=FINISHED))
-    old = [record.dagster_run.run_id for record in records if record.create_timestamp.timestamp() < limit]
-    for run_id in old:
-        context.instance.delete_run(run_id)
-    context.log.info("%d runs deleted", len(old))
+def prune_runs(context: dg.OpExecutionContext, platform: Platform) -> None:
+    """Delete finished runs that are older than CDM_RUN_RETENTION_DAYS, with their events and what they printed."""
+    from cdm_pipelines.components import pruning  # noqa: PLC0415 - loads only in a run
+
+    before = dt.datetime.now(dt.UTC) - dt.timedelta(days=platform.settings.run_retention_days)
+    with platform.hub() as engine:
+        _log(context, pruning.prune_runs(context.instance, engine, before, dry_run=False))
 
 
 @dg.op
 @told_to_people()
-def forget_old_figures(context: dg.OpExecutionContext, platform: Platform) -> None:
-    """Delete figures that are older than CDM_RUN_RETENTION_DAYS, except the last ones of what there still is."""
-    from cdm_pipelines.steps.operate.measurements import forget_superseded  # noqa: PLC0415 - loads only in a run
+def prune_hub(context: dg.OpExecutionContext, platform: Platform) -> None:
+    """Delete from the hub what the policy of pruning lets go, and figures older than CDM_RUN_RETENTION_DAYS."""
+    from cdm_pipelines.steps.operate import pruning  # noqa: PLC0415 - loads only in a run
 
+    policy = pruning.policy_of(platform.settings)
     with platform.hub() as engine:
         migrate(engine)
         with engine.begin() as connection:
-            forgotten = forget_superseded(connection, platform.lake, platform.settings)
-    context.log.info("%d figures deleted", forgotten)
+            done = pruning.prune_hub(
+                connection, platform.lake, platform.settings, policy, dt.datetime.now(dt.UTC)
+            )
+            _log(context, done)
+        upkeep.vacuum(engine)
 
 
-@dg.op
+@dg.op(pool="lake")
 @told_to_people()
-def sweep_lake(context: dg.OpExecutionContext, platform: Platform) -> None:
-    """Remove files that killed processes left half-written."""
-    context.log.info("%d half-written files removed", platform.lake.sweep())
+def prune_lake(context: dg.OpExecutionContext, platform: Platform) -> None:
+    """Pack the files of past months, let go what the policy does, sweep what killed processes left half-written."""
+    from cdm_pipelines.steps.operate import pruning  # noqa: PLC0415 - loads only in a run
+
+    policy = pruning.policy_of(platform.settings)
+    today = dt.datetime.now(dt.UTC).date()
+    _log(context, pruning.prune_lake(platform.lake, all_contracts(), policy, today, dry_run=False))
 
 
-@dg.job(description="Deletes old runs, old figures and what killed processes left behind.")
+def _log(context: dg.OpExecutionContext, done: "Iterable[Pruned]") -> None:
+    for one in done:
+        if one.fault:
+            context.log.warning("%s: %s", one.what, one.fault)
+        elif one.number:
+            context.log.info("%s: %d, %s bytes freed", one.what, one.number, one.freed or "some")
+
+
+@dg.job(description="Prunes lake, hub and Dagster's own tables and logs: `cdm prune --dry-run` says of what.")
 def housekeeping() -> None:
     """Keep the platform small."""
-    forget_old_runs()
-    forget_old_figures()
-    sweep_lake()
+    prune_runs()
+    prune_hub()
+    prune_lake()
 
 
 weekly_housekeeping = dg.ScheduleDefinition(

@@ -26,7 +26,7 @@ from cdm_pipelines.identity.reasons import Churn, EventReasons, Movement
 from cdm_pipelines.identity.registry import CURRENT
 from cdm_pipelines.quality.thresholds import Thresholds, Verdict, judge
 from cdm_pipelines.settings import Settings
-from cdm_pipelines.steps.customers import affected, read_models
+from cdm_pipelines.steps.customers import affected, lost_days, read_models
 from cdm_pipelines.steps.customers.event_reasons import event_reasons, explained
 from cdm_pipelines.steps.linking.linked_with import linked_with
 from cdm_pipelines.steps.linking.model_versions import keep_copies
@@ -76,7 +76,11 @@ def stage_customers(
         lake: The lake.
         settings: Where policies are, the size of chunks, the number of threads.
         rebuild: Whether to work through all customers whatever changed.
+
+    Raises:
+        LostDaysError: The lake has lost days that customers were made from.
     """
+    days = lost_days.none_lost(connection, lake)
     policy = load_policy(settings.policies / "survivorship.yaml")
     made_from = made_from_now(lake, policy)
     with connection.begin_nested() as savepoint:
@@ -97,6 +101,7 @@ def stage_customers(
             savepoint.rollback()
         else:
             keep_copies(connection, lake)
+            lost_days.remember(connection, days)
     return staged
 
 

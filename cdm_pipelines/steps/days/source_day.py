@@ -141,7 +141,7 @@ def _volume(lake: Lake, contract: SourceContract, date: str, thresholds: Thresho
     earlier = [day for day in layout.days(lake, "raw", contract) if day < date]
     if not earlier:
         return None
-    before = lake.count(layout.raw_path(contract, earlier[-1]))
+    before = layout.rows(lake, layout.raw_path(contract, earlier[-1]))
     now = lake.count(layout.raw_path(contract, date))
     share = max(0.0, 1 - now / before) if before else 0.0
     text = f"{now:,} rows against {before:,} on {earlier[-1]}: {share:.1%} fewer"

@@ -27,6 +27,7 @@ from cdm_pipelines.hub import dump as dumps
 from cdm_pipelines.hub.connection import database_url
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.store.lake import DamagedError, Lake
+from cdm_pipelines.store.packs import SUFFIX, path_of
 from cdm_pipelines.store.secret import FILE as SECRET
 from cdm_pipelines.store.secret import Secret
 
@@ -145,7 +146,7 @@ def back_up(
         postgres=postgres,
         publication=taken.publication,
         files=len(sums),
-        size=place.size(),
+        size=place.total_size(),
         sums=sha256(listed.encode()).hexdigest(),
     )
     made = Backup(place, manifest, sums)
@@ -208,6 +209,9 @@ def check_file(lake: Lake, path: str) -> None:
         lake.verify(path)
     elif path.endswith(".json"):
         lake.read_json(path)
+    elif path.endswith(SUFFIX):
+        for name in lake.packed(path):
+            lake.packed_content(path_of(path, name))
 
 
 class Hashing:

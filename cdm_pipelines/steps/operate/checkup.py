@@ -28,6 +28,7 @@ from cdm_pipelines.standardise import placeholders
 from cdm_pipelines.standardise.placeholders import PlaceholdersError
 from cdm_pipelines.steps.operate.finding import Finding
 from cdm_pipelines.steps.operate.places import all_places
+from cdm_pipelines.steps.operate.pruning_policy import PruningPolicy, PruningPolicyError
 from cdm_pipelines.steps.operate.register_document import render_register
 from cdm_pipelines.steps.operate.verify import verify
 from cdm_pipelines.store.lake import Lake
@@ -66,11 +67,19 @@ def _policy_problems(settings: Settings) -> list[str]:
         (Thresholds.load, "checks.yaml"),
         (FeedPolicy.load, "change_feed.yaml"),
         (lambda path: placeholders.Placeholders.load(path.parent), placeholders.FILE),
+        (PruningPolicy.load, "pruning.yaml"),
     ]
     for load, name in policies:
         try:
             load(settings.policies / name)
-        except (FeedPolicyError, LinkageError, PlaceholdersError, PolicyError, ThresholdsError) as error:
+        except (
+            FeedPolicyError,
+            LinkageError,
+            PlaceholdersError,
+            PolicyError,
+            PruningPolicyError,
+            ThresholdsError,
+        ) as error:
             problems.append(str(error))
     return problems
 

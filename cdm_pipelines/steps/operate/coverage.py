@@ -14,6 +14,8 @@ from sqlalchemy import Connection, text
 
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.store.lake import Lake
+from cdm_pipelines.store.packs import SUFFIX, path_of
 from cdm_pipelines.store.register import Kind, Place, Register, Root, is_personal
 
 _LAYERED_COLUMNS = {"_gone", "_version", "_row"}
@@ -139,6 +141,16 @@ def _files(settings: Settings, outside: Mapping[str, Path]) -> Iterator[_Thing]:
                 yield _Thing(Root.OUTSIDE, f"{wanted[base]}/{name}")
             else:
                 yield _Thing(roots[base], *_read(roots[base], path, file))
+                if roots[base] is Root.LAKE and file.suffix == SUFFIX:
+                    yield from _packed(Lake(str(base)), path)
+
+
+def _packed(lake: Lake, pack: str) -> Iterator[_Thing]:
+    """The tables in a pack, each under the path that it stands for."""
+    for name in lake.packed(pack):
+        path = path_of(pack, name)
+        if not lake.lies_alone(path):
+            yield _Thing(Root.LAKE, path, _of_schema(lake.schema(path)))
 
 
 def _read(root: Root, path: str, file: Path) -> tuple[str, Columns | None]:

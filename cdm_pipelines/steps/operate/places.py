@@ -24,7 +24,7 @@ from cdm_pipelines.records import places as records
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.standardise import places as standardise
 from cdm_pipelines.steps.stewardship import places as stewardship
-from cdm_pipelines.store.places import UNFINISHED
+from cdm_pipelines.store.places import PACKED, UNFINISHED
 from cdm_pipelines.store.register import (
     OPERATIONS,
     UNCLASSIFIED,
@@ -65,6 +65,7 @@ def _gathered(
     yield from records.places()
     yield from linkage.places(policies)
     yield from publish.places(contracts, feed)
+    yield PACKED
     yield UNFINISHED
     yield from stewardship.places()
     yield from hub.places()

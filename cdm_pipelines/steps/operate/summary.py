@@ -38,7 +38,7 @@ def source_counts(lake: Lake, contracts: Sequence[SourceContract]) -> list[dict[
             {
                 "source": contract.name,
                 "days": len(days),
-                "read": sum(lake.count(layout.raw_path(contract, day)) for day in days),
+                "read": sum(layout.rows(lake, layout.raw_path(contract, day)) for day in days),
                 "accepted": _rows(lake, [layout.valid_path(contract, day) for day in days]),
                 "repaired": repaired,
                 "quarantined": _rows(lake, [layout.quarantine_path(contract, day) for day in days]),
@@ -48,7 +48,7 @@ def source_counts(lake: Lake, contracts: Sequence[SourceContract]) -> list[dict[
 
 
 def _rows(lake: Lake, paths: Sequence[str]) -> int:
-    return sum(lake.count(path) for path in paths if lake.exists(path))
+    return sum(layout.rows(lake, path) for path in paths if lake.exists(path))
 
 
 @dataclass(frozen=True)

@@ -164,7 +164,9 @@ def standard(contract: SourceContract, file: Path) -> dict[Entity, list[dict[str
     assert outcome.repairs.num_rows == 0
     assert absent_columns(table.schema) == []
     found = standardise(outcome.valid, contract, "2026-06-01")
-    return {entity: [told(record) for record in records.to_pylist()] for entity, records in found.tables.items()}
+    return {
+        entity: [told(record) for record in records.to_pylist()] for entity, records in found.tables.items()
+    }
 
 
 def told(record: Mapping[str, object]) -> dict[str, object]:
