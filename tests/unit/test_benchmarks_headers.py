@@ -57,6 +57,8 @@ def test_every_pattern_of_the_vocabulary_can_be_read() -> None:
                 )
 
 
-@pytest.mark.parametrize("name", ["", "   ", "///", "1", "_", "a/b/c", "😀", "x" * 5000, "1 2 3 4 5 6 7 8", "1 " * 500, "имя"])
+@pytest.mark.parametrize(
+    "name", ["", "   ", "///", "1", "_", "a/b/c", "😀", "x" * 5000, "1 2 3 4 5 6 7 8", "1 " * 500, "имя"]
+)
 def test_any_text_is_a_header(name: str) -> None:
     assert all(reading.target for reading in readings(name))

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from typer.testing import CliRunner
 
+from cdm_pipelines.cli import app
 from cdm_pipelines.contracts import LogicalType, PartyKind, SourceContract, load_contract
 from cdm_pipelines.ingest import read_file
 from cdm_pipelines.quality import superseded_rows, validate
@@ -284,3 +286,19 @@ def test_what_is_not_mapped_shows_no_confidence_and_what_is_unsure_a_question_ma
     assert "not mapped" in lines["shoe colour"]
     assert "# ? confidence" in lines["contact"]
     assert "# ? confidence" in lines["Province"]
+
+
+def test_the_command_writes_a_contract_per_entity_and_overwrites_none(tmp_path: Path) -> None:
+    header = ["id", "First name", "Last name", "Company"]
+    rows = [[f"{n}", "Jan", f"Berg {n}", f"Bakkerij {n % 5} BV"] for n in range(20)]
+    file, out = written(tmp_path, header, rows), tmp_path / "defs" / "person.odcs.yaml"
+    asked = ["suggest", str(file), "--source", "crm", "--entity", "person", "--out", str(out)]
+    assert CliRunner().invoke(app, asked).exit_code == 0
+    assert load_contract(out).name == "crm/person"
+    beside = out.parent / "company.odcs.yaml"
+    assert load_contract(beside).name == "crm/company"
+    beside.write_text("edited", encoding="utf-8")
+    again = CliRunner().invoke(app, asked)
+    assert again.exit_code == 1
+    assert "there already" in again.output
+    assert beside.read_text(encoding="utf-8") == "edited"
