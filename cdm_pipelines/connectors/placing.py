@@ -23,6 +23,12 @@ from cdm_pipelines.store.files import write_whole
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _MOMENTS = (LogicalType.DATE, LogicalType.TIMESTAMP)
+_STEERED = {
+    "modifiedAt": "when a record was changed",
+    "deleted": "which records are deleted",
+    "mergedInto": "which records were merged",
+    "partyKind": "persons from organisations, all are taken for persons",
+}
 _COMPONENT = """\
 type: cdm_pipelines.components.CustomerSource
 
@@ -128,17 +134,23 @@ def _fitted(text: str, path: Path) -> tuple[str, tuple[str, ...]]:
     document = yaml.safe_load(text)
     entity = document["schema"][0]
     _fit_dialect(entity, file)
+    absent = [name for name in contract.column_names if name not in found and not _is_counted(contract, name)]
+    entity["properties"] = [item for item in entity["properties"] if item["name"] not in absent]
     for item in entity["properties"]:
         if item["name"] in found:
             _fit_column(item, contract, found[item["name"]])
+    unsteered = _without_steering(entity, absent)
     written = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
     fitted = f"{comments}# Fitted to {path.name}.\n{written}"
     parse_contract(fitted, Report(path.name))
-    absent = [name for name in contract.column_names if name not in found and not _is_counted(contract, name)]
     new = [name for name in found if name not in contract.column_names]
     told = []
     if absent:
-        told.append(f"{path.name} lacks {', '.join(absent)}: remove them, or have them exported.")
+        told.append(
+            f"Left out, for {path.name} has no column {', '.join(absent)}: have them exported if you need them."
+        )
+    if unsteered:
+        told.append(f"So nothing tells {' and '.join(_STEERED[name] for name in unsteered)}.")
     if new:
         told.append(
             f"{len(new)} more columns of {path.name} are not in the contract: `cdm suggest` says what they hold."
@@ -148,6 +160,25 @@ def _fitted(text: str, path: Path) -> tuple[str, tuple[str, ...]]:
 
 def _is_counted(contract: SourceContract, name: str) -> bool:
     return contract.fill_down is not None and contract.fill_down.numbered_as == name
+
+
+def _without_steering(entity: dict[str, Any], absent: Sequence[str]) -> list[str]:
+    """Take out what depends on a column that is not there; without it a day would be refused."""
+    kept, gone = [], []
+    for item in entity["customProperties"]:
+        value = item["value"]
+        column = value.get("column") if isinstance(value, dict) else value
+        if item["property"] not in _STEERED or column not in absent:
+            kept.append(item)
+            continue
+        gone.append(item["property"])
+        if item["property"] == "partyKind":
+            kept.append({"property": "partyKind", "value": value["otherwise"]})
+    entity["customProperties"] = kept
+    fill_down = next((item["value"] for item in kept if item["property"] == "fillDown"), None)
+    if fill_down is not None:
+        fill_down["columns"] = [name for name in fill_down["columns"] if name not in absent]
+    return gone
 
 
 def _fit_dialect(entity: dict[str, Any], file: FileProfile) -> None:

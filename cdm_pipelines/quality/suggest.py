@@ -9,7 +9,7 @@ own file holds is changed until it does not.
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def suggest(path: Path | str, *, source: str = "", entity: str = "") -> Suggesti
     Raises:
         ExtractError: The file cannot be read.
     """
-    return suggest_all(path, source=source, entity=entity)[0]
+    return next(_suggestions(Path(path), source, entity))
 
 
 def suggest_all(path: Path | str, *, source: str = "", entity: str = "") -> tuple[Suggestion, ...]:
@@ -59,18 +59,19 @@ def suggest_all(path: Path | str, *, source: str = "", entity: str = "") -> tupl
     Raises:
         ExtractError: The file cannot be read.
     """
-    path = Path(path)
+    return tuple(_suggestions(Path(path), source, entity))
+
+
+def _suggestions(path: Path, source: str, entity: str) -> Iterator[Suggestion]:
     file = profile_file(path)
     source = _slug(source or path.resolve().parent.name, "source")
     main = _slug(entity or re.sub(r"[-_ ]*\d{4}-?\d{2}-?\d{2}.*|\..*", "", path.name), "entity")
-    found: list[Suggestion] = []
     for proposal in propose(file):
         name = main
         if proposal.suffix:
             name = proposal.suffix if proposal.suffix != main else f"{main}_{proposal.suffix}"
         beside = main if proposal.suffix else ""
-        found.append(_tried(_suggestion(file, proposal, source, name, beside)))
-    return tuple(found)
+        yield _tried(_suggestion(file, proposal, source, name, beside))
 
 
 def _slug(text: str, otherwise: str) -> str:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -19,6 +20,8 @@ from cdm_pipelines.ingest import absent_columns, read_file
 from cdm_pipelines.quality import superseded_rows, validate
 from cdm_pipelines.standardise import standardise
 
+ROOT = Path(__file__).parents[3]
+HEADERS = Path(os.environ.get("BENCHMARK_DATA", ROOT / ".." / "shared" / "data")) / "extracts" / "headers"
 TEN = (
     "salesforce",
     "hubspot",
@@ -243,6 +246,46 @@ def test_a_file_of_something_else_is_not_fitted(tmp_path: Path) -> None:
     with pytest.raises(PlacingError, match="lacks the key column 'Record ID'"):
         place(connector_named("hubspot"), ["contact"], tmp_path, start="2026-06-01", file=file)
     assert not (tmp_path / "hubspot").exists()
+
+
+def test_what_a_file_lacks_is_left_out_so_that_its_days_are_not_refused(tmp_path: Path) -> None:
+    file = tmp_path / "report.csv"
+    file.write_text("Contact-ID;Voornaam;Achternaam;E-mail\n1;Jan;Berg;a@example.nl\n", encoding="utf-8")
+    placed = place(connector_named("salesforce"), ["contact"], tmp_path, start="2026-06-01", file=file)
+    contract = load_contract(placed.written[0])
+    assert (contract.deleted, contract.modified_at, contract.merged_into) == (None, None, None)
+    assert any("which records are deleted" in told for told in placed.told)
+    table = next(read_file(file, contract))
+    assert table.column("FirstName").to_pylist() == ["Jan"]
+
+
+FIXTURES = [
+    ("salesforce", "contact", "salesforce_contact_api_fields.csv", 20),
+    ("hubspot", "contact", "hubspot_contacts_header_fixture.csv", 8),
+    ("dynamics365", "contact", "dynamics_contact_header_fixture.csv", 7),
+    ("exact_online", "account", "exact_online_account_fields.csv", 14),
+    ("exact_online", "contact", "exact_online_contact_fields.csv", 20),
+    ("sap", "customer", "sap_kna1_data.csv", 15),
+    ("shopify", "customer", "shopify_customers_header.csv", 19),
+    ("shopify", "order", "shopify_orders_header.csv", 15),
+    ("magento2", "customer", "magento_customer.csv", 18),
+    ("magento2", "customer_address", "magento_customer_address.csv", 20),
+    ("woocommerce", "customer", "woocommerce_analytics_customers_header.csv", 15),
+    ("woocommerce", "order", "woocommerce_webtoffee_orders_header.csv", 11),
+    ("mailchimp", "member", "mailchimp_audience_header.csv", 18),
+]
+
+
+@pytest.mark.skipif(
+    not HEADERS.is_dir(), reason=f"the published headers are not at {HEADERS}: set BENCHMARK_DATA"
+)
+@pytest.mark.parametrize(("system", "entity", "name", "columns"), FIXTURES)
+def test_published_headers_of_a_system_are_those_of_its_contract(
+    tmp_path: Path, system: str, entity: str, name: str, columns: int
+) -> None:
+    contract = in_place(system, entity, tmp_path, HEADERS / name)
+    assert len(contract.columns) >= columns
+    assert absent_columns(next(read_file(HEADERS / name, contract)).schema) == []
 
 
 def test_the_command_lists_asks_and_places(tmp_path: Path) -> None:

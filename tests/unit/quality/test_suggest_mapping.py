@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from typer.testing import CliRunner
 
+from cdm_pipelines.cli import app
 from cdm_pipelines.contracts import LogicalType, PartyKind, SourceContract, load_contract
 from cdm_pipelines.ingest import read_file
 from cdm_pipelines.quality import superseded_rows, validate
@@ -123,6 +125,15 @@ def test_addresses_are_not_mixed_and_the_filled_one_is_taken(tmp_path: Path) -> 
     ]
     found = mapped(contracts(written(tmp_path, header, rows))[0])
     assert [found[name] for name in ("address_line", "postcode", "city")] == header[2:5]
+
+
+def test_a_whole_address_is_taken_before_half_of_a_better_one(tmp_path: Path) -> None:
+    header = ["id", "email", "Mailing street", "Mailing city", "Other street", "Other zip", "Other city"]
+    rows = [
+        [f"{n}", f"p{n}@example.nl", f"Weg {n}", "Epe", f"Kerkweg {n}", "1234 AB", "Ede"] for n in range(20)
+    ]
+    found = mapped(contracts(written(tmp_path, header, rows))[0])
+    assert [found[name] for name in ("address_line", "postcode", "city")] == header[4:]
 
 
 def test_an_empty_column_loses_to_a_filled_one(tmp_path: Path) -> None:
@@ -252,27 +263,30 @@ def test_lines_without_a_number_are_counted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "values"),
+    ("header", "values", "blanked"),
     [
-        ("Code", [f"   {n}" for n in range(50)]),
-        ("Born", ["1980-02-29"] * 30 + ["unknown to us"] * 20),
-        ("Amount", ["1.234,50"] * 49 + ["free"]),
-        ("Active", ["yes", "no"] * 24 + ["yes", "perhaps"]),
-        ("Phone", ["020-1234567"] * 25 + ["see notes"] * 25),
-        ("Birthdate", [f"{n % 28 + 1:02}/{n % 12 + 1:02}/1980" for n in range(49)] + ["31/02/1980"]),
-        ("Zip", ["1234 AB", "B-1000", "D-50667", "SW1A 1AA", "00100"] * 10),
+        ("Code", [f"   {n}" for n in range(50)], 0),
+        ("Born", ["1980-02-29"] * 30 + ["unknown to us"] * 20, 0),
+        ("Amount", [f"1.{n}34,50" for n in range(10, 99)] + ["free"], 0),
+        ("Contract ends", [f"{n % 28 + 1:02}-05-2026" for n in range(99)] + ["31-02-2026"], 0),
+        ("Phone", ["020-1234567"] * 25 + ["see notes"] * 25, 0),
+        ("Birthdate", [f"{n % 28 + 1:02}/{n % 12 + 1:02}/1980" for n in range(99)] + ["31/02/1980"], 1),
+        ("Zip", ["1234 AB", "B-1000", "D-50667", "SW1A 1AA", "00100"] * 10, 0),
     ],
 )
 def test_a_contract_neither_refuses_nor_blanks_its_own_file(
-    tmp_path: Path, header: str, values: list[str]
+    tmp_path: Path, header: str, values: list[str], blanked: int
 ) -> None:
     rows = [[f"K{n}", f"Jan {chr(97 + n % 26)}", f"p{n}@example.nl", value] for n, value in enumerate(values)]
     path = written(tmp_path, ["Customer number", "First name", "Email", header], rows)
-    for contract in contracts(path):
+    for suggestion, contract in zip(
+        suggest_all(path, source="any", entity="main"), contracts(path), strict=True
+    ):
         table = next(read_file(path, contract))
         outcome = validate(table, contract, superseded_rows(table, contract))
         assert outcome.quarantine.num_rows == 0
-        assert outcome.repairs.num_rows <= 0.02 * len(values)
+        assert outcome.repairs.num_rows == blanked
+        assert ("would be blanked" in suggestion.to_yaml()) == bool(blanked)
 
 
 def test_what_is_not_mapped_shows_no_confidence_and_what_is_unsure_a_question_mark(tmp_path: Path) -> None:
@@ -284,3 +298,19 @@ def test_what_is_not_mapped_shows_no_confidence_and_what_is_unsure_a_question_ma
     assert "not mapped" in lines["shoe colour"]
     assert "# ? confidence" in lines["contact"]
     assert "# ? confidence" in lines["Province"]
+
+
+def test_the_command_writes_a_contract_per_entity_and_overwrites_none(tmp_path: Path) -> None:
+    header = ["id", "First name", "Last name", "Company"]
+    rows = [[f"{n}", "Jan", f"Berg {n}", f"Bakkerij {n % 5} BV"] for n in range(20)]
+    file, out = written(tmp_path, header, rows), tmp_path / "defs" / "person.odcs.yaml"
+    asked = ["suggest", str(file), "--source", "crm", "--entity", "person", "--out", str(out)]
+    assert CliRunner().invoke(app, asked).exit_code == 0
+    assert load_contract(out).name == "crm/person"
+    beside = out.parent / "company.odcs.yaml"
+    assert load_contract(beside).name == "crm/company"
+    beside.write_text("edited", encoding="utf-8")
+    again = CliRunner().invoke(app, asked)
+    assert again.exit_code == 1
+    assert "there already" in again.output
+    assert beside.read_text(encoding="utf-8") == "edited"
