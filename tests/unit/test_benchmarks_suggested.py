@@ -1,10 +1,11 @@
-"""The benchmark of suggested policies: what it measures is what a user gets, and a careful policy is not beaten by chance."""
+"""The benchmark of suggested policies: files hold nothing of the truth, and what is suggested is close to careful."""
 
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from benchmarks.linkage.sets import MissingError
 from benchmarks.suggested import document, run, sets
 from benchmarks.suggested.dressed import KINDS
 from cdm_pipelines.linkage import load_policy
@@ -24,7 +25,7 @@ def test_files_hold_nothing_of_the_truth(kind: str, tmp_path: Path) -> None:
 
 
 def test_a_set_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(sets.MissingError, match="historical_50k"):
+    with pytest.raises(MissingError, match="historical_50k"):
         sets.made("historical_50k", tmp_path, tmp_path, 1_000)
 
 
