@@ -100,6 +100,8 @@ def sample_of(files: Sequence[Mapping[str, ColumnProfile]], policy: LinkagePolic
 
 def cover(records: Records, policy: LinkagePolicy) -> Cover:
     """What the rules reach, with rules added until nearly every record is in blocks of two of them."""
+    if not len(records):
+        return Cover((), 1.0, 0)
     blocks = [
         _block(records, rule.keys, rule.refine, policy) for rule in policy.blocking if not rule.algorithm
     ]

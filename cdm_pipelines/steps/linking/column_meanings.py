@@ -49,7 +49,10 @@ _POSTCODE = (
 )
 _PHONE = r"(?:\+|00?)[1-9][0-9 ()./-]{7,18}"
 _LINE = r"[0-9]{1,5}[A-Za-z]?,? +\pL[\pL .'-]+|\pL[\pL0-9 .'-]* [0-9]{1,5}(?:[ -]?[A-Za-z]{1,3})?"
-_GENDER = r"(?i)m|f|v|w|h|x|male|female|man|vrouw|woman|mann|frau|homme|femme|hombre|mujer"
+_MEN, _WOMEN = (
+    ("m", "male", "man", "mann", "homme", "hombre"),
+    ("f", "v", "w", "female", "vrouw", "frau", "femme", "mujer"),
+)
 _WORD = r"\pL[\pL\pM'\x{2019}-]+(?: \pL[\pL\pM'\x{2019}.-]*){0,3}"
 _NUMBERED = r"[0-9]"
 
@@ -73,7 +76,7 @@ class Offer:
 
 def offers(suggestion: Suggestion) -> list[Offer]:
     """All that the columns of a file may be, none of it less than fairly sure."""
-    open_ = [column for column in suggestion.columns if _usable(column)]
+    open_ = [column for column in suggestion.columns if _usable(column, suggestion.file.rows)]
     found = [offer for column in open_ for offer in (*_by_contract(column), *_by_header(column.profile))]
     found = [offer for offer in _sound(found, open_) if offer.confidence >= SURE]
     told = {offer.target for offer in found if offer.confidence >= 0.7}
@@ -125,12 +128,11 @@ def has_numbers(column: ColumnProfile) -> bool:
     return _share(_NUMBERED, present(column)) > 0.5
 
 
-def _usable(column: ColumnSuggestion) -> bool:
-    """Whether a column is not the record's id, has values, and does not tell who is who."""
+def _usable(column: ColumnSuggestion, rows: int) -> bool:
+    """Whether a column is not the record's id, has values (if any has), and does not tell who is who."""
     is_id = column.key_position is not None and column.meaning is None and column.profile.unique
-    return (
-        not is_id and len(column.profile.values) > 0 and ANSWER.search(words_of(column.profile.name)) is None
-    )
+    some = len(column.profile.values) > 0 or not rows
+    return some and not is_id and ANSWER.search(words_of(column.profile.name)) is None
 
 
 def _by_contract(column: ColumnSuggestion) -> Iterator[Offer]:
@@ -309,13 +311,18 @@ def _looks_like_birthday(column: ColumnProfile) -> bool:
     return form is not None and form.of_birth
 
 
+def _looks_like_gender(column: ColumnProfile) -> bool:
+    words = set(pc.utf8_lower(column.values).to_pylist()) if len(column.values) <= 4 else set()
+    return bool(words & set(_MEN)) and bool(words & set(_WOMEN)) and len(words - {*_MEN, *_WOMEN}) <= 1
+
+
 _LOOKS: tuple[tuple[str, Callable[[ColumnProfile], bool]], ...] = (
     ("party.email", _looks_like(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}", 0.9)),
     ("party.postcode", _looks_like(_POSTCODE, 0.9)),
     ("party.birth_date", _looks_like_birthday),
     ("party.phone", _looks_like_phone),
     ("party.address_line", _looks_like(_LINE, 0.8)),
-    ("party.gender", lambda column: len(column.values) <= 4 and _share(_GENDER, present(column)) > 0.98),
+    ("party.gender", _looks_like_gender),
 )
 """What columns look like, the most telling first."""
 _SEVERAL = ("party.email", "party.postcode", "party.phone", "party.address_line")

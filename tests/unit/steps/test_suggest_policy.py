@@ -339,6 +339,16 @@ def test_region_and_country_are_used_where_nothing_tells_more(tmp_path: Path) ->
     assert "tells few people apart" in country.left_out["country"]
 
 
+def test_a_header_alone_suggests_a_policy_too(tmp_path: Path) -> None:
+    suggested = suggest_policy([written(tmp_path, PERSONS[:0])])
+    assert {"given_name", "surname", "email"} <= set(columns(suggested))
+
+
+def test_a_column_of_crosses_is_no_gender(tmp_path: Path) -> None:
+    frame = PERSONS.assign(blocked=["x", "", "x", "", "", ""], column11=["m", "f", "m", "f", "", "m"])
+    assert columns(suggest_policy([written(tmp_path, frame)]))["gender"] == "column11"
+
+
 def test_a_file_without_ids_is_linked_by_its_rows(tmp_path: Path) -> None:
     file = written(tmp_path, PERSONS.drop(columns="customer_id"), separator=";")
     suggested = suggest_policy([file])
