@@ -25,7 +25,7 @@ from cdm_pipelines.ingest.landing import checksum, find_files, local_copy
 
 CHUNK_ROWS = 100_000
 _FILE, _SHA256 = ORIGIN_COLUMNS[0], ORIGIN_COLUMNS[2]
-_ABSENT_KEY = b"cdm.absent_columns"
+_ABSENT_KEY, _COPIES_KEY = b"cdm.absent_columns", b"cdm.copies"
 
 
 class Reader(Protocol):
@@ -50,6 +50,8 @@ def read_extract(
 ) -> Iterator[pa.Table]:
     """Read all files of a day, in name order, as a stream; memory does not grow with their size.
 
+    A file with the bytes of an earlier one is not read again; it is named by `copies`.
+
     Every table has the same schema: the declared columns, then columns that the contract does not know, all
     text; then ``_file``, ``_row`` (int64), ``_sha256`` and ``_defect``. There is at least one table, without
     rows if need be. Declared columns that no file has are null and are named by `absent_columns`.
@@ -67,8 +69,12 @@ def read_extract(
     if chunk_rows < 1:
         raise ValueError("chunk_rows has to be at least 1")
     with ExitStack() as stack:
-        files = list(_open_all(landing_url, contract, date, stack))
+        opened = list(_open_all(landing_url, contract, date, stack))
+        files = [file for file in opened if isinstance(file, _Opened)]
         schema = raw_schema(contract, [file.reader.columns for file in files])
+        if len(files) < len(opened):
+            again = json.dumps([path for path in opened if isinstance(path, str)])
+            schema = schema.with_metadata({**(schema.metadata or {}), _COPIES_KEY: again})
         tables = (table for file in files for table in _file_tables(file, contract, schema))
         yield from _rechunk(tables, schema, chunk_rows)
 
@@ -105,13 +111,22 @@ def absent_columns(schema: pa.Schema) -> list[str]:
     return [str(name) for name in json.loads(found)] if found else []
 
 
+def copies(schema: pa.Schema) -> list[str]:
+    """Files of the day that hold the bytes of another one, and so were not read."""
+    found = (schema.metadata or {}).get(_COPIES_KEY)
+    return [str(path) for path in json.loads(found)] if found else []
+
+
 def new_columns(schema: pa.Schema, contract: SourceContract) -> list[str]:
     """Columns of a raw table that the contract does not know."""
     known = {*contract.column_names, *RESERVED_COLUMNS}
     return [name for name in schema.names if name not in known]
 
 
-def _open_all(landing_url: str, contract: SourceContract, date: str, stack: ExitStack) -> Iterator[_Opened]:
+def _open_all(
+    landing_url: str, contract: SourceContract, date: str, stack: ExitStack
+) -> Iterator["_Opened | str"]:
+    """The files of a day; of one that holds the bytes of an earlier one its path alone."""
     if contract.format == Format.SQL:
         from cdm_pipelines.ingest.database import spool_query  # noqa: PLC0415 - imports a database driver
 
@@ -127,10 +142,15 @@ def _open_all(landing_url: str, contract: SourceContract, date: str, stack: Exit
         problem = f"is not there: no file for {date}"
         fix = f"Have it delivered as {expected} under {_without_secrets(landing_url)}."
         raise ExtractError(contract.source, contract.entity, expected, problem, fix, kind=Refusal.ABSENT)
+    seen: set[str] = set()
     for file in files:
         refuser = Refuser(contract.source, contract.entity, file.path)
         path = stack.enter_context(local_copy(landing_url, file.path, refuser))
-        yield _open(path, file.path, contract, refuser)
+        if (sha256 := checksum(path)) in seen:
+            yield file.path
+        else:
+            seen.add(sha256)
+            yield _open(path, file.path, contract, refuser, sha256)
 
 
 def _without_secrets(url: str) -> str:
@@ -139,10 +159,10 @@ def _without_secrets(url: str) -> str:
     return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
 
-def _open(path: Path, name: str, contract: SourceContract, refuser: Refuser) -> _Opened:
+def _open(path: Path, name: str, contract: SourceContract, refuser: Refuser, sha256: str = "") -> _Opened:
     reader = _reader(path, contract, refuser)
     _check_columns(reader.columns, contract, refuser)
-    return _Opened(name, checksum(path), reader)
+    return _Opened(name, sha256 or checksum(path), reader)
 
 
 def _reader(path: Path, contract: SourceContract, refuser: Refuser) -> Reader:

@@ -22,6 +22,8 @@ CONTENT = "content"
 """Note on a table: changes when its rows change, though they were made from the same."""
 CORRECTED = "corrected"
 """Note on a table: rows that a person corrected went into it."""
+RECORDS = "records"
+"""Note on a standard table: how many rows its day had, those that a later one replaced left out."""
 FILES = "files"
 """Note on a raw table: path and size of each file that it was made from, a line each."""
 

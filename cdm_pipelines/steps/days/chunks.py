@@ -11,12 +11,12 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, islice
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.quality.damage import Lengths
+from cdm_pipelines.quality.repeats import Repeats
 
 _PRELOAD = ["cdm_pipelines.steps.days.chunks", "cdm_pipelines.quality", "cdm_pipelines.standardise"]
 """What the workers of all entities share: loaded once, by the process that makes them."""
@@ -24,15 +24,19 @@ _PRELOAD = ["cdm_pipelines.steps.days.chunks", "cdm_pipelines.quality", "cdm_pip
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some raw rows, and which of them a later row with the same key supersedes."""
+    """Some raw rows, and what later rows with the same key make of them."""
 
     raw: pa.Table
-    superseded: npt.NDArray[np.bool_]
+    repeats: Repeats
 
 
 @dataclass(frozen=True)
 class Refined:
-    """What became of a chunk."""
+    """What became of a chunk.
+
+    ``reasons`` counts rejected rows and changed cells by rule, ``rejected`` the rows alone; of the superseded ones
+    ``repeated`` are replaced by a row of their own file. ``lengths`` tells of lost leading zeros.
+    """
 
     read: int
     valid: pa.Table
@@ -40,15 +44,19 @@ class Refined:
     repairs: pa.Table
     repaired: int
     reasons: Mapping[str, int]
+    rejected: Mapping[str, int]
+    repeated: int
+    lengths: Lengths
     standard: Mapping[Entity, pa.Table]
 
 
 def refine(chunk: Chunk, contract: SourceContract, date: str, timezone: str) -> Refined:
     """Validate and standardise one chunk; pure, so it may run in any process."""
-    from cdm_pipelines.quality import validate  # noqa: PLC0415 - heavy rooms load where the work is done
+    from cdm_pipelines.quality import digit_lengths, validate  # noqa: PLC0415 - heavy rooms load in a run
     from cdm_pipelines.standardise import standardise  # noqa: PLC0415
 
-    checked = validate(chunk.raw, contract, chunk.superseded)
+    repeats = chunk.repeats
+    checked = validate(chunk.raw, contract, repeats.superseded, repeats.conflicting)
     standard = standardise(checked.valid, contract, date, timezone=timezone)
     return Refined(
         read=chunk.raw.num_rows,
@@ -57,15 +65,23 @@ def refine(chunk: Chunk, contract: SourceContract, date: str, timezone: str) -> 
         repairs=checked.repairs,
         repaired=checked.repairs.group_by(["_file", "_row"]).aggregate([]).num_rows,
         reasons=_reasons(checked.quarantine, checked.repairs),
+        rejected=_rejected(checked.quarantine),
+        repeated=int((repeats.repeated & ~repeats.conflicting).sum()),
+        lengths=digit_lengths(chunk.raw, contract),
         standard=standard,
     )
 
 
 def _reasons(quarantine: pa.Table, repairs: pa.Table) -> Mapping[str, int]:
+    counts = Counter(_rejected(quarantine))
+    counts.update(dict(_counted(repairs["rule"])))
+    return dict(counts)
+
+
+def _rejected(quarantine: pa.Table) -> Mapping[str, int]:
     counts: Counter[str] = Counter()
     for text, rows in _counted(quarantine["_reasons"]):
         counts.update(dict.fromkeys({reason["rule"] for reason in json.loads(text)}, rows))
-    counts.update(dict(_counted(repairs["rule"])))
     return dict(counts)
 
 

@@ -11,12 +11,18 @@ from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.figures import ROWS, Bars, Check, Figures, Outcome, Words
 from cdm_pipelines.quality.thresholds import Verdict
 from cdm_pipelines.steps.days.records import Built
-from cdm_pipelines.steps.days.source_day import DayResult
+from cdm_pipelines.steps.days.tally import DayResult
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.lake import Lake
 
 FINGERPRINT = "input fingerprint"
-_WITH_LIMITS = {"contract": "valid", "share_quarantined": "valid", "volume": "raw"}
+_WITH_LIMITS = {
+    "contract": "valid",
+    "share_quarantined": "valid",
+    "repeated_keys": "valid",
+    "spreadsheet": "valid",
+    "volume": "raw",
+}
 _NOTHING_TO_COMPARE = "nothing to compare with"
 
 
@@ -44,11 +50,13 @@ def _day_figures(lake: Lake, contract: SourceContract, result: DayResult) -> dic
         "raw": {
             ROWS: result.read,
             "files": Words("\n".join(result.files)),
+            "copies of files": len(result.copies),
             "new columns": Words(", ".join(result.new_columns) or "none"),
         },
         "valid": {ROWS: result.accepted, "repaired rows": result.repaired, "repaired cells": repairs},
         "quarantine": {
             ROWS: result.quarantined,
+            "repeats": result.repeats,
             "share": round(result.quarantined / result.read, 6) if result.read else 0.0,
             **({"reasons": reasons} if result.reasons else {}),
             "repaired cells": repairs,
