@@ -22,7 +22,7 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
 from sqlalchemy import Engine, event
 
-from cdm_pipelines.hub.connection import dagster_url, served
+from cdm_pipelines.hub.connection import dagster_url, quiet_pool, served
 from cdm_pipelines.settings import Settings, load_settings
 
 KEPT_CONNECTIONS = 2
@@ -74,11 +74,14 @@ def _pool(url: str) -> Engine:
     engine = create_engine(
         url,
         isolation_level="AUTOCOMMIT",
+        hide_parameters=True,
         pool_size=KEPT_CONNECTIONS,
         max_overflow=MOST_CONNECTIONS - KEPT_CONNECTIONS,
         pool_recycle=RECYCLE_SECONDS,
         pool_pre_ping=True,  # a database that was away for a while is found again, not an error per kept connection
     )
+
+    quiet_pool(engine)
 
     @event.listens_for(engine, "connect")
     def _limit(connection: Any, _: object) -> None:
