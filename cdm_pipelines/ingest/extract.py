@@ -17,6 +17,7 @@ import pyarrow as pa
 from cdm_pipelines.contracts import Format, SourceContract
 from cdm_pipelines.contracts.errors import nearest
 from cdm_pipelines.contracts.odcs import ORIGIN_COLUMNS, RESERVED_COLUMNS
+from cdm_pipelines.contracts.told import told_names, told_path
 from cdm_pipelines.ingest.cells import DEFECT, ROW, strip_apostrophes
 from cdm_pipelines.ingest.continuation import Continuation
 from cdm_pipelines.ingest.delimited import DelimitedFile
@@ -144,7 +145,7 @@ def _open_all(
         raise ExtractError(contract.source, contract.entity, expected, problem, fix, kind=Refusal.ABSENT)
     seen: set[str] = set()
     for file in files:
-        refuser = Refuser(contract.source, contract.entity, file.path)
+        refuser = Refuser(contract.source, contract.entity, told_path(file.path, contract))
         path = stack.enter_context(local_copy(landing_url, file.path, refuser))
         if (sha256 := checksum(path)) in seen:
             yield file.path
@@ -188,22 +189,29 @@ def _check_columns(found: list[str], contract: SourceContract, refuser: Refuser)
     if twice:
         refuser.refuse(
             Refusal.HEADER,
-            f"has more than one column named {_listed(twice)}",
+            f"has more than one column named {told_names(twice, contract.column_names)}",
             "Have each column delivered under a name of its own.",
         )
     reserved = sorted(set(found) & set(RESERVED_COLUMNS))
     if reserved:
         refuser.refuse(
-            Refusal.HEADER, f"has a column named {_listed(reserved)}", "Rename it: ingest uses that name."
+            Refusal.HEADER,
+            f"has a column named {told_names(reserved, RESERVED_COLUMNS)}",
+            "Rename it: ingest uses that name.",
         )
     missing = [name for name in _indispensable(contract) if name not in found]
     if missing and not (contract.format == Format.JSONL and not found):
         known = set(contract.column_names)
         others = [name for name in found if name not in known]
-        hints = [f"{guess!r} looks like {name!r}" for name in missing if (guess := nearest(name, others))]
+        hints = [
+            f"its column {found.index(guess) + 1} looks like {name!r}"
+            for name in missing
+            if (guess := nearest(name, others))
+        ]
         refuser.refuse(
             Refusal.MISSING_COLUMN,
-            f"lacks the column {_listed(missing)}" + (f"; {', '.join(hints)}" if hints else ""),
+            f"lacks the column {told_names(missing, contract.column_names)}"
+            + (f"; {', '.join(hints)}" if hints else ""),
             "Have it delivered under that name, or change the name in the contract.",
         )
 
@@ -220,10 +228,6 @@ def _indispensable(contract: SourceContract) -> list[str]:
         steering.add(contract.fill_down.key)
         counted = contract.fill_down.numbered_as
     return [c.name for c in contract.columns if (c.is_essential or c.name in steering) and c.name != counted]
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(repr(name) for name in names)
 
 
 def _file_tables(file: _Opened, contract: SourceContract, schema: pa.Schema) -> Iterator[pa.Table]:

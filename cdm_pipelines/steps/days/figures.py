@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.contracts.told import told_names, told_path
 from cdm_pipelines.figures import ROWS, Bars, Check, Figures, Outcome, Words
 from cdm_pipelines.quality.thresholds import Verdict
 from cdm_pipelines.steps.days.records import Built
@@ -49,9 +50,9 @@ def _day_figures(lake: Lake, contract: SourceContract, result: DayResult) -> dic
     return {
         "raw": {
             ROWS: result.read,
-            "files": Words("\n".join(result.files)),
+            "files": Words("\n".join(told_path(path, contract) for path in result.files)),
             "copies of files": len(result.copies),
-            "new columns": Words(", ".join(result.new_columns) or "none"),
+            "new columns": Words(told_names(result.new_columns, ()) or "none"),
         },
         "valid": {ROWS: result.accepted, "repaired rows": result.repaired, "repaired cells": repairs},
         "quarantine": {
@@ -88,7 +89,7 @@ def _schema(results: Sequence[DayResult]) -> Check:
     """Which columns came and which did not, against the contract."""
     new = sorted({name for result in results for name in result.new_columns})
     absent = sorted({name for result in results for name in result.absent_columns})
-    remarks = [f"not in the contract: {', '.join(new)}"] if new else []
+    remarks = [f"not in the contract: {told_names(new, ())}"] if new else []
     remarks += [f"in the contract but not delivered: {', '.join(absent)}"] if absent else []
     counts = {"columns not in the contract": len(new), "columns not delivered": len(absent)}
     return Check(not remarks, "; ".join(remarks) or "as declared", "WARN", counts)

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.catalogue import all_contracts, contract_named, contracts_of
+from cdm_pipelines.contracts.told import told_path
 from cdm_pipelines.quality import export_quarantine, read_corrections
 from cdm_pipelines.quality.corrections import QUARANTINE
 from cdm_pipelines.settings import Settings
@@ -73,7 +74,8 @@ def reasons(settings: Settings, name: str, date: str = "", limit: int = 20) -> l
             table = lake.read(layout.quarantine_path(contract, day), ["_file", "_row", "_reasons"])
             for row in table.to_pylist():
                 found += [
-                    {"file": row["_file"], "row": row["_row"], **r} for r in json.loads(row["_reasons"])
+                    {"file": told_path(row["_file"], contract), "row": row["_row"], **r}
+                    for r in json.loads(row["_reasons"])
                 ]
             if len(found) >= limit:
                 break

@@ -49,7 +49,7 @@ def test_a_database_that_cannot_be_reached_is_told_in_a_sentence(
 ) -> None:
     url = make_url(new_database())
     query = {} if "host" in change else url.query
-    wrong = url.set(**{"password": "hush", "query": query, **change})
+    wrong = url.set(**{"password": "hush", "query": query, **change})  # type: ignore[arg-type]
     with (
         pytest.raises(kind, match=says) as raised,
         open_hub(at(settings, wrong.render_as_string(hide_password=False))),
@@ -68,7 +68,11 @@ def test_faults_in_the_middle_are_told_and_known_to_pass_or_not(
             ("SET default_transaction_read_only = on; COMMIT; CREATE TABLE t (x int)", "only be read", False),
             ("SET statement_timeout = 5; SELECT pg_sleep(1)", "cancelled a statement", True),
             (f"DO $$ BEGIN RAISE EXCEPTION '{VALUE}' USING ERRCODE = '53100'; END $$", "disk is full", False),
-            (f"DO $$ BEGIN RAISE EXCEPTION '{VALUE}' USING ERRCODE = '42501'; END $$", "lacks a right", False),
+            (
+                f"DO $$ BEGIN RAISE EXCEPTION '{VALUE}' USING ERRCODE = '42501'; END $$",
+                "lacks a right",
+                False,
+            ),
         ):
             with pytest.raises(Exception) as raised, engine.connect() as connection:  # noqa: PT011 - any kind
                 connection.execute(text(sql))
