@@ -109,11 +109,13 @@ def database_fault(error: BaseException) -> DatabaseFault | None:
         if state:
             return _BY_STATE.get(state) or _BY_STATE.get(state[:2])
         if type(one).__name__ == "OperationalError" and getattr(one, "orig", None) is None:
-            return _of_text(str(one).lower())
+            return fault_of_text(str(one))
     return None
 
 
-def _of_text(text: str) -> DatabaseFault:
+def fault_of_text(text: str) -> DatabaseFault:
+    """What a driver's own words mean, where there is no SQLSTATE; a lost connection where they tell nothing else."""
+    text = text.lower()
     if 'database "' in text and "does not exist" in text:
         return _BY_STATE["3D"]
     return next((fault for words, fault in _BY_TEXT if any(word in text for word in words)), _LOST)

@@ -22,6 +22,7 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
 from sqlalchemy import Engine, event
 
+from cdm_pipelines.components import one_line
 from cdm_pipelines.hub.connection import dagster_url, quiet_pool, served
 from cdm_pipelines.settings import Settings, load_settings
 
@@ -48,6 +49,7 @@ class _Process:
             if place in self._engines:
                 engine = self._engines[place]
                 return engine.url.render_as_string(hide_password=False), engine, False
+            one_line.install()
             self._opened.enter_context(served(settings))
             url = dagster_url(settings)
             engine = self._engines[place] = _pool(url)
