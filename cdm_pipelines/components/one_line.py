@@ -14,6 +14,7 @@ from dagster_shared.error import SerializableErrorInfo
 
 from cdm_pipelines.faults import database_fault, fault_of_text
 
+_LOGGERS = ("dagster.daemon", "dagster.code_server")
 _AWAY = ("OperationalError", "InterfaceError", "HubAwayError", "PoolTimeout")
 _TOLD = ("ToldFailure", "HubError", "HubAwayError")
 _Factory = Callable[..., logging.LogRecord]
@@ -34,7 +35,7 @@ class _Shortening:
 
     def __call__(self, *args: Any, **more: Any) -> logging.LogRecord:
         record = self._other(*args, **more)
-        if record.name.startswith("dagster") and record.levelno >= logging.WARNING:
+        if str(record.name).startswith(_LOGGERS) and record.levelno >= logging.WARNING:
             shorten(record)
         return record
 
