@@ -71,6 +71,11 @@ def _database_url(value: SecretStr) -> SecretStr:
     scheme, separator, _ = value.get_secret_value().partition("://")
     if not separator or scheme.partition("+")[0] not in {"postgres", "postgresql"}:
         raise ValueError("use postgresql://user:password@host:5432/database (PostgreSQL 14 or later)")
+    if value.get_secret_value().count("@") > 1:
+        raise ValueError(
+            "has more than one @: write special characters of the user and password percent-encoded (@ is %40, / is "
+            "%2F, : is %3A)"
+        )
     return value
 
 

@@ -7,7 +7,6 @@ import typer
 
 from cdm_pipelines.commands.run import run_days
 from cdm_pipelines.commands.terminal import (
-    REFUSED,
     USAGE,
     console,
     fail,
@@ -81,18 +80,24 @@ def export(
 def retry(
     file: Annotated[Path, typer.Argument(help="The corrected CSV.", exists=True, dir_okay=False)],
 ) -> None:
-    """Take corrected rows back and run their day again."""
+    """Take corrected rows back and run their days again."""
     from cdm_pipelines.steps.days.quarantine import accept_corrections  # noqa: PLC0415
 
     own = settings()
     with told_to_people():
-        accepted = accept_corrections(own, file)
-    if not accepted.rows:
-        fail("The file holds no corrected row.", REFUSED)
-    console.print(
-        f"{accepted.rows:,} corrected rows for {accepted.contract.name} of {accepted.date}", markup=False
-    )
-    raise typer.Exit(run_days(own, (accepted.date, accepted.date), [accepted.contract.source]))
+        taken = accept_corrections(own, file)
+    for accepted in taken:
+        console.print(
+            f"{accepted.rows:,} corrected rows for {accepted.contract.name} of {accepted.date}", markup=False
+        )
+    if taken[0].unknown:
+        console.print(
+            f"{taken[0].unknown:,} rows of the file are in no quarantine, or no longer: they were left out.",
+            markup=False,
+            style="yellow",
+        )
+    days = sorted({(accepted.date, accepted.contract.source) for accepted in taken})
+    raise typer.Exit(max(run_days(own, (date, date), [source]) for date, source in days))
 
 
 def _day(date: str) -> str:

@@ -35,6 +35,13 @@ def run(
     first: Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD", help="First day of a range.")] = "",
     last: Annotated[str, typer.Option("--to", metavar="YYYY-MM-DD", help="Last day of a range.")] = "",
     source: Annotated[list[str] | None, typer.Option(help="Only this source; may be repeated.")] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CHECK",
+            help="Say yes to what this check found, in this run; it tells its name. May be repeated.",
+        ),
+    ] = None,
     *,
     refit: Annotated[bool, typer.Option("--refit", help="Fit the linkage models anew.")] = False,
     rebuild: Annotated[
@@ -43,7 +50,8 @@ def run(
 ) -> None:
     """Ingest one day or a range of days and publish the customers that follow."""
     days = _days(date, first, last)
-    raise typer.Exit(run_days(settings(), days, source, refit=refit, rebuild=rebuild))
+    yes = _acceptable(accept or [])
+    raise typer.Exit(run_days(settings(), days, source, refit=refit, rebuild=rebuild, accept=yes))
 
 
 def ingest(
@@ -55,13 +63,15 @@ def ingest(
     date: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Extract date; today when left out.")] = "",
 ) -> None:
     """Put one file into landing and run its day."""
+    from cdm_pipelines.contracts.told import told_path  # noqa: PLC0415 - commands load what they need
     from cdm_pipelines.steps.days.delivery import deliver  # noqa: PLC0415 - commands load what they need
 
     own = settings()
     day = _days(date or dt.date.today().isoformat(), "", "")[0]  # noqa: DTZ011 - the user's own today
     with told_to_people():
         placed = deliver(own, file, source, entity, day)
-    console.print(f"{file.name} is {placed.contract.name} of {day}: placed at {placed.path}", markup=False)
+    place = told_path(placed.path, placed.contract)
+    console.print(f"The file is {placed.contract.name} of {day}: placed at {place}", markup=False)
     raise typer.Exit(run_days(own, (day, day), [source], entity=placed.contract.entity))
 
 
@@ -73,12 +83,14 @@ def run_days(
     entity: str = "",
     refit: bool = False,
     rebuild: bool = False,
+    accept: Sequence[str] = (),
 ) -> int:
     """Run the sources' jobs for a range of days, then the customers' job; returns the exit code.
 
     A source that fails is told and does not keep the others from being published. With ``entity``, only that
-    entity of each source is ingested. ``refit`` and ``rebuild`` configure the customers' job. Where nobody has
-    pruned for long, since no daemon runs here, that is done too.
+    entity of each source is ingested. ``refit`` and ``rebuild`` configure the customers' job. What the checks named in
+    ``accept`` find stops nothing in these runs. Where nobody has pruned for long, since no daemon runs here, that is
+    done too.
     """
     from cdm_pipelines.components.pruning import HOUSEKEEPING, overdue  # noqa: PLC0415 - Dagster takes a second to load
     from cdm_pipelines.components.session import open_session  # noqa: PLC0415 - the same
@@ -108,12 +120,15 @@ def run_days(
                     f"{label}  {name}",
                     dates=days,
                     part=f"{name}/{entity}" if entity else "",
+                    accept=accept,
                 )
                 for name in chosen
             ]
             if any(outcome.succeeded for outcome in outcomes):
                 config = _config(refit=refit, rebuild=rebuild)
-                outcomes.append(_run(session, progress, "customers", f"{label}  customers", config=config))
+                outcomes.append(
+                    _run(session, progress, "customers", f"{label}  customers", config=config, accept=accept)
+                )
             if overdue(session.instance, dt.datetime.now(dt.UTC)):
                 outcomes.append(_run(session, progress, HOUSEKEEPING, HOUSEKEEPING))
     return DONE if all(outcome.succeeded for outcome in outcomes) else REFUSED
@@ -128,6 +143,7 @@ def _run(
     dates: tuple[str, str] | None = None,
     part: str = "",
     config: dict[str, object] | None = None,
+    accept: Sequence[str] = (),
 ) -> "RunOutcome":
     """Run one job with a line of progress, and say what failed."""
     from cdm_pipelines.components.launch import run_job  # noqa: PLC0415 - Dagster takes a second to load
@@ -140,6 +156,7 @@ def _run(
         dates=dates,
         part=part,
         run_config=config,
+        accept=accept,
         on_step=lambda step: progress.update(task, description=f"{label}: {step.replace('__', '/')}"),
     )
     mark = "[green]✓[/]" if outcome.succeeded else "[red]✗[/]"
@@ -149,6 +166,15 @@ def _run(
     for step, text in outcome.failures.items():
         progress.console.print(f"  {step.replace('__', '/')}: {text}", markup=False, style="red")
     return outcome
+
+
+def _acceptable(names: Sequence[str]) -> Sequence[str]:
+    """Names of checks to which a person may say yes."""
+    from cdm_pipelines.quality.thresholds import ACCEPTABLE  # noqa: PLC0415 - commands load what they need
+
+    if unknown := sorted(set(names) - set(ACCEPTABLE)):
+        fail(f"Nobody can say yes to {', '.join(unknown)}; there are {', '.join(ACCEPTABLE)}.", USAGE)
+    return names
 
 
 def _config(*, refit: bool, rebuild: bool) -> dict[str, object]:

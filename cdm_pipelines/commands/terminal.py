@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cdm_pipelines.faults import describe
+from cdm_pipelines.faults import database_fault, describe
 from cdm_pipelines.settings import Settings, SettingsError, load_settings
 from cdm_pipelines.store.files import make_folder
 
@@ -112,8 +112,8 @@ def told_to_people() -> Iterator[None]:
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
     except Exception as error:
-        if type(error).__module__.startswith("cdm_pipelines."):
-            fail(str(error))
+        if type(error).__module__.startswith("cdm_pipelines.") or database_fault(error) is not None:
+            fail(describe(error))
         errors.print("".join(traceback.format_tb(error.__traceback__)), markup=False)
         fail(f"{describe(error)}. This is a bug: please report the lines above, which hold no data.", FAILED)
 

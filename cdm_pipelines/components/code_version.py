@@ -54,8 +54,10 @@ _RECORDS = MadeBy(("contracts.canonical", "records", "steps.days.records"))
 _PUBLISHED = MadeBy(("hub.publish", "hub.parts", "hub.history", "hub.outbox", "hub.schema"))
 MADE_BY: Mapping[str, MadeBy] = {
     "raw": MadeBy(("contracts", "ingest", "steps.days.source_day"), (_checks("snapshot_shrink"),)),
-    "valid": MadeBy(("contracts", "quality", "steps.days"), (_checks("share_quarantined"),)),
-    "quarantine": MadeBy(("contracts", "quality", "steps.days"), (_checks("share_quarantined"),)),
+    "valid": MadeBy(("contracts", "quality", "steps.days"), (_checks("share_quarantined", "repeated_keys"),)),
+    "quarantine": MadeBy(
+        ("contracts", "quality", "steps.days"), (_checks("share_quarantined", "repeated_keys"),)
+    ),
     "standard": MadeBy(
         ("contracts", "standardise", "steps.days"), (_checks("share_quarantined"), _PLACEHOLDERS)
     ),

@@ -26,6 +26,8 @@ from dagster._core.storage.tags import (
 )
 
 LOCATION = "cdm_pipelines"
+ACCEPT_TAG = "cdm/accept"
+"""Names of checks to which a person says yes for a run, with commas between them; set it in the UI's launchpad too."""
 HOST_TAG, PROCESS_TAG = f"{HIDDEN_TAG_PREFIX}cdm_host", f"{HIDDEN_TAG_PREFIX}cdm_process"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """The terminal belongs to the progress display; the event log has everything."""
@@ -49,6 +51,7 @@ def run_job(
     dates: tuple[str, str] | None = None,
     part: str = "",
     run_config: Mapping[str, object] | None = None,
+    accept: Sequence[str] = (),
     on_step: Callable[[str], None] = lambda _: None,
 ) -> RunOutcome:
     """Run one job to its end.
@@ -60,6 +63,7 @@ def run_job(
         dates: First and last day, for a partitioned job; both the same for one day.
         part: Path below the layers, such as ``crm/contact``: only its assets; all of the job when empty.
         run_config: Configuration of the run.
+        accept: Names of checks to which a person says yes.
         on_step: Called with the name of each step that starts.
     """
     job = definitions.resolve_job_def(name)
@@ -69,7 +73,12 @@ def run_job(
     run = instance.create_run_for_job(
         job,
         run_config={**(run_config or {}), **QUIET},
-        tags={**_partition_tags(dates), HOST_TAG: socket.gethostname(), PROCESS_TAG: _process()},
+        tags={
+            **_partition_tags(dates),
+            **_accept_tag(accept),
+            HOST_TAG: socket.gethostname(),
+            PROCESS_TAG: _process(),
+        },
         asset_selection=frozenset(job.asset_layer.executable_asset_keys),
         remote_job_origin=RemoteJobOrigin(
             repository_origin=RemoteRepositoryOrigin(
@@ -122,6 +131,15 @@ def _alive(process: str) -> bool:
         return f"{psutil.Process(int(pid)).create_time():.0f}" == created
     except (psutil.NoSuchProcess, ValueError):
         return False
+
+
+def accepted_checks(tags: Mapping[str, str]) -> tuple[str, ...]:
+    """Names of the checks to which a person said yes, from the tags of a run."""
+    return tuple(name.strip() for name in tags.get(ACCEPT_TAG, "").split(",") if name.strip())
+
+
+def _accept_tag(accept: Sequence[str]) -> dict[str, str]:
+    return {ACCEPT_TAG: ",".join(accept)} if accept else {}
 
 
 def _partition_tags(dates: tuple[str, str] | None) -> dict[str, str]:

@@ -11,13 +11,15 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from cdm_pipelines.components.launch import accepted_checks
 from cdm_pipelines.components.measuring import check_results, measuring
 from cdm_pipelines.components.platform import Platform
 from cdm_pipelines.components.source_specs import asset_key, asset_specs, check_specs
 from cdm_pipelines.components.transient import transient_retry_policy
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.steps.days.figures import day_checks, day_outcomes
-from cdm_pipelines.steps.days.source_day import DayAbsentError, DayRefusedError, DayResult, process_day
+from cdm_pipelines.steps.days.source_day import DayAbsentError, DayRefusedError, process_day
+from cdm_pipelines.steps.days.tally import DayResult
 
 
 def source_assets(
@@ -70,7 +72,8 @@ def _day(
     """Work on one day of several or of one; a day that cannot be used is told, and does not stop the others."""
     several = len(context.partition_keys) > 1
     try:
-        result = process_day(platform.settings, platform.lake, contract, date)
+        accept = accepted_checks(context.run.tags)
+        result = process_day(platform.settings, platform.lake, contract, date, accept=accept)
     except DayAbsentError as absent:
         if several:
             context.log.info("%s: no file, nothing to do", date)

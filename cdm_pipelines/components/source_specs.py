@@ -28,8 +28,10 @@ _CHECKS = (
         True,
         "The share of quarantined rows stays under the thresholds of policies/checks.yaml.",
     ),
+    ("valid", "repeated_keys", False, "Keys come once in a file, or as often as the contract says."),
+    ("valid", "spreadsheet", False, "No spreadsheet has changed ids, numbers or leading zeros on the way."),
     ("raw", "schema", False, "The columns are those of the contract."),
-    ("raw", "volume", True, "A full snapshot has not shrunk more than policies/checks.yaml allows."),
+    ("raw", "volume", True, "A snapshot has not shrunk more than policies/checks.yaml allows."),
 )
 
 

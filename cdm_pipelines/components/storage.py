@@ -22,7 +22,8 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
 from sqlalchemy import Engine, event
 
-from cdm_pipelines.hub.connection import dagster_url, served
+from cdm_pipelines.components import one_line
+from cdm_pipelines.hub.connection import dagster_url, quiet_pool, served
 from cdm_pipelines.settings import Settings, load_settings
 
 KEPT_CONNECTIONS = 2
@@ -48,6 +49,7 @@ class _Process:
             if place in self._engines:
                 engine = self._engines[place]
                 return engine.url.render_as_string(hide_password=False), engine, False
+            one_line.install()
             self._opened.enter_context(served(settings))
             url = dagster_url(settings)
             engine = self._engines[place] = _pool(url)
@@ -74,11 +76,14 @@ def _pool(url: str) -> Engine:
     engine = create_engine(
         url,
         isolation_level="AUTOCOMMIT",
+        hide_parameters=True,
         pool_size=KEPT_CONNECTIONS,
         max_overflow=MOST_CONNECTIONS - KEPT_CONNECTIONS,
         pool_recycle=RECYCLE_SECONDS,
         pool_pre_ping=True,  # a database that was away for a while is found again, not an error per kept connection
     )
+
+    quiet_pool(engine)
 
     @event.listens_for(engine, "connect")
     def _limit(connection: Any, _: object) -> None:

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 import dagster as dg
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from cdm_pipelines.faults import describe, place
+from cdm_pipelines.faults import database_fault, describe, place
+from cdm_pipelines.hub.errors import HubAwayError
 
-TRANSIENT = (ConnectionError, TimeoutError, OperationalError)
+TRANSIENT = (ConnectionError, TimeoutError, OperationalError, HubAwayError)
 
 
 def transient_retry_policy() -> dg.RetryPolicy:
@@ -42,11 +43,15 @@ def told_to_people(*expected: type[Exception]) -> Iterator[None]:
         raise
     except Exception as error:
         if _passes(error):
-            told = f"A connection failed, which may pass: {place(error)}"
+            known = isinstance(error, HubAwayError) or database_fault(error) is not None
+            told = describe(error) if known else f"A connection failed, which may pass: {place(error)}"
             raise ToldFailure(description=told, allow_retries=True) from None
         raise ToldFailure(description=describe(error), allow_retries=False) from None
 
 
 def _passes(error: Exception) -> bool:
+    fault = database_fault(error)
+    if fault is not None:
+        return fault.passes
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
     return isinstance(error, TRANSIENT) or lost

@@ -32,6 +32,13 @@ class Delivery(StrEnum):
     DELTA = "delta"  # what is new or changed
 
 
+class RepeatedKey(StrEnum):
+    """What it means when a key stands in more than one row of a file."""
+
+    LAST = "last"  # the record is repeated on purpose: its last row counts
+    IDENTICAL = "identical"  # so too, and what is mapped says the same each time
+
+
 class LogicalType(StrEnum):
     """What a cell holds, in the words of the standard."""
 
@@ -231,6 +238,7 @@ class SourceContract:
         deleted: How the source marks a deletion.
         merged_into: Column with the key of the record that took this one in.
         fill_down: How continuation lines are completed.
+        repeated_key: What it means when a key is repeated in a file; None when the contract does not say.
         sla: Agreed properties of the delivery.
     """
 
@@ -251,6 +259,7 @@ class SourceContract:
     deleted: Deletion | None = None
     merged_into: str | None = None
     fill_down: FillDown | None = None
+    repeated_key: RepeatedKey | None = None
     sla: tuple[ServiceLevel, ...] = ()
 
     @property

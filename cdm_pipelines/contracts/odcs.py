@@ -26,6 +26,7 @@ from cdm_pipelines.contracts.model import (
     KindRule,
     PartyKind,
     Query,
+    RepeatedKey,
     ServiceLevel,
     SourceContract,
 )
@@ -45,6 +46,7 @@ ENTITY_PROPERTIES = (
     "deleted",
     "mergedInto",
     "fillDown",
+    "repeatedKey",
     "defaultCountry",
 )
 _DIALECT = ("delimiter", "encoding", "quote", "leadingApostrophe", "skipRows", "sheet", "maxCellBytes")
@@ -53,7 +55,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 ORIGIN_COLUMNS = ("_file", "_row", "_sha256")
 """Columns that every raw row gets at ingest."""
-RESERVED_COLUMNS = (*ORIGIN_COLUMNS, "_defect", "_reasons")
+RESERVED_COLUMNS = (*ORIGIN_COLUMNS, "_defect", "_reasons", "_quarantine")
 """Names that no source column may have."""
 
 
@@ -146,6 +148,7 @@ def _contract(
         deleted=_deletion(section, names),
         merged_into=names.of(section, "mergedInto"),
         fill_down=_fill_down(section, names),
+        repeated_key=_repeated_key(section),
         sla=tuple(
             ServiceLevel(level.property or "", str(level.value), level.unit)
             for level in document.slaProperties or ()
@@ -336,6 +339,14 @@ def _fill_down(section: Section, names: _Names) -> FillDown | None:
         key=names.known(part, "key", key),
         columns=tuple(names.known(part, "columns", column) for column in columns),
         numbered_as=names.of(part, "numberedAs"),
+    )
+
+
+def _repeated_key(section: Section) -> RepeatedKey | None:
+    return (
+        section.choice("repeatedKey", RepeatedKey, RepeatedKey.LAST)
+        if "repeatedKey" in section.values
+        else None
     )
 
 

@@ -42,6 +42,8 @@ class Figures:
         largest_customer: Source records behind the one that has most.
         mean_records: Source records behind a staged customer, on average; 0 when there is none.
         published_mean_records: The same of the version in service.
+        new_customers: Staged customers of source entities alone that have nothing in service: of a first delivery.
+            They are no drift, and ``mean_records`` leaves out them and the other records of such entities.
     """
 
     customers: int
@@ -49,13 +51,15 @@ class Figures:
     largest_customer: int
     mean_records: float
     published_mean_records: float
+    new_customers: int = 0
 
     @property
     def drift(self) -> float:
         """Change of the number of customers as a share of those in service; 0 at the first publication."""
         if not self.published_customers:
             return 0.0
-        return abs(self.customers - self.published_customers) / self.published_customers
+        known = self.customers - self.new_customers
+        return abs(known - self.published_customers) / self.published_customers
 
     @property
     def size_drift(self) -> float:
@@ -233,7 +237,8 @@ def figures(connection: Connection) -> Figures:
     Raises:
         HubError: nothing is staged, or staged rows are gone.
     """
-    in_part = _waiting(connection).in_part
+    waiting = _waiting(connection)
+    in_part = waiting.in_part
     published = published_rows(connection, schema.customer)
     published_records = published_rows(connection, schema.crosswalk)
     customers, records, largest = _sizes(connection, "staging.customer")
@@ -242,8 +247,25 @@ def figures(connection: Connection) -> Figures:
         rest = text(f"SELECT g.record_count {_UNTOUCHED} ORDER BY g.record_count DESC LIMIT 1")
         customers, records = customers + published - affected, records + published_records - theirs
         largest = max(largest, int(connection.scalar(rest) or 0))
-    means = (n / of if of else 0.0 for n, of in ((records, customers), (published_records, published)))
-    return Figures(customers, published, largest, *means)
+    first, theirs = _first_delivered(connection) if published and "crosswalk" in waiting.rows else (0, 0)
+    known = (records - theirs, customers - first)
+    means = (n / of if of else 0.0 for n, of in (known, (published_records, published)))
+    mean, published_mean = means
+    return Figures(customers, published, largest, mean, published_mean, new_customers=first)
+
+
+def _first_delivered(connection: Connection) -> tuple[int, int]:
+    """Staged customers of source entities alone that have nothing in service, and all staged records of those."""
+    new = """SELECT source, entity FROM (SELECT DISTINCT source, entity FROM staging.crosswalk) AS s
+        WHERE NOT EXISTS (SELECT FROM golden.crosswalk AS g WHERE g.source = s.source AND g.entity = s.entity)"""
+    if connection.execute(text(new)).first() is None:
+        return 0, 0
+    counted = f"""WITH new AS MATERIALIZED ({new}), customer AS (
+          SELECT count(new.source) AS theirs, count(*) AS records
+          FROM staging.crosswalk LEFT JOIN new USING (source, entity) GROUP BY golden_id)
+        SELECT count(*) FILTER (WHERE theirs = records), coalesce(sum(theirs), 0) FROM customer"""  # noqa: S608 - our own words
+    row = connection.execute(text(counted)).one()
+    return int(row[0]), int(row[1])
 
 
 def _sizes(connection: Connection, customers: str) -> tuple[int, int, int]:

@@ -4,15 +4,18 @@ Belongs here: URLs, the engine, and what is said when the database cannot be rea
 a server (``hub.server``), the schema (``hub.schema``, ``hub.migrate``).
 """
 
+import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import URL, Engine, create_engine, make_url, text
-from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DBAPIError, ProgrammingError
 from sqlalchemy.schema import CreateSchema
 
+from cdm_pipelines.faults import database_fault
 from cdm_pipelines.hub.binaries import OLDEST
-from cdm_pipelines.hub.errors import HubError
+from cdm_pipelines.hub.errors import HubAwayError, HubError
 from cdm_pipelines.hub.server import EmbeddedServer
 from cdm_pipelines.hub.unfinished import refuse_half_restored
 from cdm_pipelines.settings import Settings
@@ -40,8 +43,12 @@ def open_hub(settings: Settings, *, restoring: bool = False) -> Iterator[Engine]
     with served(settings):
         url = database_url(settings)
         engine = create_engine(
-            url, pool_pre_ping=True, connect_args={"application_name": "cdm_pipelines", "connect_timeout": 10}
+            url,
+            pool_pre_ping=True,
+            hide_parameters=True,  # an error's text is not told, and yet: rows are people
+            connect_args={"application_name": "cdm_pipelines", "connect_timeout": 10},
         )
+        quiet_pool(engine)
         try:
             _check(engine)
             yield engine
@@ -82,13 +89,34 @@ def database_url(settings: Settings) -> URL:
     given = server.url() if server else ""
     if settings.database_url is not None:
         given = settings.database_url.get_secret_value()
+    unreadable = (
+        "CDM_DATABASE_URL cannot be read: use postgresql://user:password@host:5432/database, with special "
+        "characters of the password percent-encoded (@ is %40, / is %2F, : is %3A)."
+    )
     try:
-        return make_url(given).set(drivername=DRIVER)
+        url = make_url(given).set(drivername=DRIVER)
     except (ArgumentError, ValueError):
-        raise HubError(
-            "CDM_DATABASE_URL cannot be read: use postgresql://user:password@host:5432/database, with special "
-            "characters of the password percent-encoded."
-        ) from None
+        raise HubError(unreadable) from None
+    if server is None and "@" in f"{url.host}{url.database}":  # the rest of a password
+        raise HubError(unreadable)
+    return url
+
+
+class _OneLine(logging.Filter):
+    """Leaves out the traceback of a connection that was lost: who needed it says so."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record is worth a line."""
+        return record.exc_info is None
+
+
+_ONE_LINE = _OneLine()
+
+
+def quiet_pool(engine: Engine) -> None:
+    """Have the pool of an engine not log tracebacks of its own; asked twice, it does so once."""
+    logger = logging.getLogger(f"{type(engine.pool).__module__}.{type(engine.pool).__name__}")
+    logger.addFilter(_ONE_LINE)
 
 
 def dagster_url(settings: Settings) -> str:
@@ -104,10 +132,10 @@ def dagster_url(settings: Settings) -> str:
         if connection.execute(exists, {"name": DAGSTER_SCHEMA}).first() is None:
             try:
                 connection.execute(CreateSchema(DAGSTER_SCHEMA, if_not_exists=True))
-            except ProgrammingError as error:
+            except ProgrammingError:
                 raise HubError(
-                    f"The schema {DAGSTER_SCHEMA} for Dagster's storage cannot be made: {error.orig}. Let the "
-                    "database's owner run CREATE SCHEMA dagster AUTHORIZATION and the name of your user."
+                    f"The schema {DAGSTER_SCHEMA} for Dagster's storage cannot be made: the user lacks the right. Let "
+                    "the database's owner run CREATE SCHEMA dagster AUTHORIZATION and the name of your user."
                 ) from None
     url = database_url(settings).set(drivername="postgresql")
     options = url.query.get("options", "")
@@ -119,16 +147,27 @@ def dagster_url(settings: Settings) -> str:
     return own.render_as_string(hide_password=False).replace("+", "%20")
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+def _place(url: URL) -> str:
+    """Host, port and database as far as they are plain names: nothing that could be a part of a password."""
+    parts = [text if text and _PLAIN.fullmatch(text) else "…" for text in (url.host, url.database)]
+    host = parts[0] if url.host else "on this machine"
+    return f"{host}{f':{url.port}' if url.port and url.host else ''}/{parts[1]}"
+
+
 def _check(engine: Engine) -> None:
     """Connect once, so that what is wrong is said here and not in the middle of a run."""
-    place = engine.url.set(query={}, password=None).render_as_string()
+    place = _place(engine.url)
     try:
         with engine.connect() as connection:
             version = int(connection.execute(text("SHOW server_version_num")).scalar_one())
-    except OperationalError as error:
-        raise HubError(
-            f"The database {place} cannot be reached: {str(error.orig).strip()}\nCheck CDM_DATABASE_URL, and that "
-            "the server is up and lets this machine and user in."
+    except (DBAPIError, UnicodeError) as error:
+        fault = database_fault(error)
+        kind = HubAwayError if fault is not None and fault.passes else HubError
+        raise kind(
+            f"The database {place} cannot be reached: {fault or type(error).__name__} Check CDM_DATABASE_URL."
         ) from None
     if version < OLDEST * 10_000:
         raise HubError(

@@ -17,6 +17,7 @@ import pyarrow as pa
 from cdm_pipelines.contracts import Format, SourceContract
 from cdm_pipelines.contracts.errors import nearest
 from cdm_pipelines.contracts.odcs import ORIGIN_COLUMNS, RESERVED_COLUMNS
+from cdm_pipelines.contracts.told import told_names, told_path
 from cdm_pipelines.ingest.cells import DEFECT, ROW, strip_apostrophes
 from cdm_pipelines.ingest.continuation import Continuation
 from cdm_pipelines.ingest.delimited import DelimitedFile
@@ -25,7 +26,7 @@ from cdm_pipelines.ingest.landing import checksum, find_files, local_copy
 
 CHUNK_ROWS = 100_000
 _FILE, _SHA256 = ORIGIN_COLUMNS[0], ORIGIN_COLUMNS[2]
-_ABSENT_KEY = b"cdm.absent_columns"
+_ABSENT_KEY, _COPIES_KEY = b"cdm.absent_columns", b"cdm.copies"
 
 
 class Reader(Protocol):
@@ -56,6 +57,8 @@ def read_extract(
 ) -> Iterator[pa.Table]:
     """Read all files of a day, in name order, as a stream; memory does not grow with their size.
 
+    A file with the bytes of an earlier one is not read again; it is named by `copies`.
+
     Every table has the same schema: the declared columns, then columns that the contract does not know, all
     text; then ``_file``, ``_row`` (int64), ``_sha256`` and ``_defect``. There is at least one table, without
     rows if need be. Declared columns that no file has are null and are named by `absent_columns`.
@@ -73,8 +76,12 @@ def read_extract(
     if chunk_rows < 1:
         raise ValueError("chunk_rows has to be at least 1")
     with ExitStack() as stack:
-        files = list(_open_all(landing_url, contract, date, stack))
+        opened = list(_open_all(landing_url, contract, date, stack))
+        files = [file for file in opened if isinstance(file, _Opened)]
         schema = raw_schema(contract, [file.columns for file in files])
+        if len(files) < len(opened):
+            again = json.dumps([path for path in opened if isinstance(path, str)])
+            schema = schema.with_metadata({**(schema.metadata or {}), _COPIES_KEY: again})
         tables = (table for file in files for table in _file_tables(file, contract, schema))
         yield from _rechunk(tables, schema, chunk_rows)
 
@@ -111,13 +118,22 @@ def absent_columns(schema: pa.Schema) -> list[str]:
     return [str(name) for name in json.loads(found)] if found else []
 
 
+def copies(schema: pa.Schema) -> list[str]:
+    """Files of the day that hold the bytes of another one, and so were not read."""
+    found = (schema.metadata or {}).get(_COPIES_KEY)
+    return [str(path) for path in json.loads(found)] if found else []
+
+
 def new_columns(schema: pa.Schema, contract: SourceContract) -> list[str]:
     """Columns of a raw table that the contract does not know."""
     known = {*contract.column_names, *RESERVED_COLUMNS}
     return [name for name in schema.names if name not in known]
 
 
-def _open_all(landing_url: str, contract: SourceContract, date: str, stack: ExitStack) -> Iterator[_Opened]:
+def _open_all(
+    landing_url: str, contract: SourceContract, date: str, stack: ExitStack
+) -> Iterator["_Opened | str"]:
+    """The files of a day; of one that holds the bytes of an earlier one its path alone."""
     if contract.format == Format.SQL:
         from cdm_pipelines.ingest.database import spool_query  # noqa: PLC0415 - imports a database driver
 
@@ -133,10 +149,15 @@ def _open_all(landing_url: str, contract: SourceContract, date: str, stack: Exit
         problem = f"is not there: no file for {date}"
         fix = f"Have it delivered as {expected} under {_without_secrets(landing_url)}."
         raise ExtractError(contract.source, contract.entity, expected, problem, fix, kind=Refusal.ABSENT)
+    seen: set[str] = set()
     for file in files:
-        refuser = Refuser(contract.source, contract.entity, file.path)
+        refuser = Refuser(contract.source, contract.entity, told_path(file.path, contract))
         path = stack.enter_context(local_copy(landing_url, file.path, refuser))
-        yield _open(path, file.path, contract, refuser)
+        if (sha256 := checksum(path)) in seen:
+            yield file.path
+        else:
+            seen.add(sha256)
+            yield _open(path, file.path, contract, refuser, sha256)
 
 
 def _without_secrets(url: str) -> str:
@@ -145,9 +166,9 @@ def _without_secrets(url: str) -> str:
     return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
 
-def _open(path: Path, name: str, contract: SourceContract, refuser: Refuser) -> _Opened:
+def _open(path: Path, name: str, contract: SourceContract, refuser: Refuser, sha256: str = "") -> _Opened:
     reader = _reader(path, contract, refuser)
-    file = _Opened(name, checksum(path), reader, contract.renamed(reader.columns))
+    file = _Opened(name, sha256 or checksum(path), reader, contract.renamed(reader.columns))
     _check_columns(file.columns, contract, refuser)
     return file
 
@@ -175,22 +196,29 @@ def _check_columns(found: list[str], contract: SourceContract, refuser: Refuser)
     if twice:
         refuser.refuse(
             Refusal.HEADER,
-            f"has more than one column named {_listed(twice)}",
+            f"has more than one column named {told_names(twice, contract.column_names)}",
             "Have each column delivered under a name of its own.",
         )
     reserved = sorted(set(found) & set(RESERVED_COLUMNS))
     if reserved:
         refuser.refuse(
-            Refusal.HEADER, f"has a column named {_listed(reserved)}", "Rename it: ingest uses that name."
+            Refusal.HEADER,
+            f"has a column named {told_names(reserved, RESERVED_COLUMNS)}",
+            "Rename it: ingest uses that name.",
         )
     missing = [name for name in _indispensable(contract) if name not in found]
     if missing and not (contract.format == Format.JSONL and not found):
         known = set(contract.column_names)
         others = [name for name in found if name not in known]
-        hints = [f"{guess!r} looks like {name!r}" for name in missing if (guess := nearest(name, others))]
+        hints = [
+            f"its column {found.index(guess) + 1} looks like {name!r}"
+            for name in missing
+            if (guess := nearest(name, others))
+        ]
         refuser.refuse(
             Refusal.MISSING_COLUMN,
-            f"lacks the column {_listed(missing)}" + (f"; {', '.join(hints)}" if hints else ""),
+            f"lacks the column {told_names(missing, contract.column_names)}"
+            + (f"; {', '.join(hints)}" if hints else ""),
             "Have it delivered under that name, or change the name in the contract.",
         )
 
@@ -207,10 +235,6 @@ def _indispensable(contract: SourceContract) -> list[str]:
         steering.add(contract.fill_down.key)
         counted = contract.fill_down.numbered_as
     return [c.name for c in contract.columns if (c.is_essential or c.name in steering) and c.name != counted]
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(repr(name) for name in names)
 
 
 def _file_tables(file: _Opened, contract: SourceContract, schema: pa.Schema) -> Iterator[pa.Table]:

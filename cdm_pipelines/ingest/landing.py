@@ -42,11 +42,24 @@ class LandingFile:
 
 
 def find_files(landing_url: str, contract: SourceContract, date: str) -> list[LandingFile]:
-    """The files of a contract for a day (YYYY-MM-DD), in name order; of a query none."""
+    """The files of a contract for a day (YYYY-MM-DD), in the order of their names; of a query none.
+
+    A name that goes on where another ends comes after it, whatever the sign (``day.csv``, ``day-corrected.csv``), and
+    numbers count as such (``day_2.csv``, ``day_10.csv``): of a corrected delivery the later rows win.
+    """
     if not contract.location:
         return []
     stamp = calendar_date.fromisoformat(date).strftime(_layout(contract.location))
-    return sorted(file for file, found in _listing(landing_url, contract) if found == stamp)
+    files = (file for file, found in _listing(landing_url, contract) if found == stamp)
+    return sorted(files, key=lambda file: _in_order(file.path))
+
+
+def _in_order(path: str) -> tuple[object, ...]:
+    folder, _, name = path.rpartition("/")
+    stem, dot, ending = name.partition(".")
+    parts = re.split(r"(\d+)", stem)
+    numbered = tuple((int(part), part) if part.isdigit() else (-1, part) for part in parts)
+    return folder, numbered, dot + ending, path
 
 
 def landing_dates(landing_url: str, contract: SourceContract) -> list[str]:

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from cdm_pipelines.contracts import LogicalType, SourceContract
+from cdm_pipelines.contracts.told import told_names
 from cdm_pipelines.ingest.cells import DEFECT, ROW, mark_unusable
 from cdm_pipelines.ingest.errors import Defect, Refusal, Refuser
 from cdm_pipelines.ingest.scalars import as_text, text_array
@@ -97,7 +98,7 @@ def _rows(path: Path, sheet: str | None, refuser: Refuser) -> Iterator[list[Any]
             refuser.refuse(
                 Refusal.UNREADABLE,
                 f"has no sheet {sheet!r}",
-                f"Set dialect.sheet to one of: {', '.join(names)}.",
+                f"Set dialect.sheet to the name of one of its {len(names):,} sheets: {told_names(names, ())}.",
             )
         rows = workbook.get_sheet_by_name(sheet or names[0]).to_python(skip_empty_area=False)
     except PasswordError:

@@ -8,6 +8,14 @@ from cdm_pipelines.quality.corrections import (
     read_corrections,
     restore_formulas,
 )
+from cdm_pipelines.quality.damage import digit_lengths, lost_zeros
+from cdm_pipelines.quality.repeats import (
+    Repeats,
+    compared_columns,
+    find_repeats,
+    superseded_rows,
+    with_conflicts,
+)
 from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.quality.schema import failures, pandera_schema
 from cdm_pipelines.quality.shapes import shape, shapes
@@ -16,7 +24,6 @@ from cdm_pipelines.quality.validation import (
     Validated,
     quarantine_schema,
     reconcile,
-    superseded_rows,
     valid_schema,
     validate,
 )
@@ -24,11 +31,16 @@ from cdm_pipelines.quality.validation import (
 __all__ = [
     "REPAIRS_SCHEMA",
     "CorrectionsError",
+    "Repeats",
     "Rule",
     "Validated",
     "apply_corrections",
+    "compared_columns",
+    "digit_lengths",
     "export_quarantine",
     "failures",
+    "find_repeats",
+    "lost_zeros",
     "neutralise_formulas",
     "pandera_schema",
     "quarantine_schema",
@@ -40,4 +52,5 @@ __all__ = [
     "superseded_rows",
     "valid_schema",
     "validate",
+    "with_conflicts",
 ]

@@ -20,12 +20,14 @@ from cdm_pipelines.ingest.blocks import MAX_RECORD_BYTES
 from cdm_pipelines.store.arrow import to_frame
 from cdm_pipelines.store.keys import composite_keys
 
-DEFECT, REASONS = "_defect", "_reasons"
+DEFECT, REASONS, QUARANTINE = "_defect", "_reasons", "_quarantine"
 ROW_KEY = ("_sha256", "_row")
-_FIXED = (*ROW_KEY, "_file", DEFECT)
+_FIXED = (*ROW_KEY, "_file", DEFECT, QUARANTINE)
 _BOM = b"\xef\xbb\xbf"
-_FORMULA = r"^('*[=+\-@\t\r])"
-_NEUTRALISED = r"^'('*[=+\-@\t\r])"
+FORMULA_SIGNS = r"[=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}\x{2212}\x{fe62}\x{fe63}\x{fe66}\x{fe6b}]"
+"""What a spreadsheet takes for the beginning of a formula, in full width, small form and typography too."""
+_FORMULA = rf"^('*{FORMULA_SIGNS})"
+_NEUTRALISED = rf"^'('*{FORMULA_SIGNS})"
 
 
 class CorrectionsError(ValueError):
@@ -33,7 +35,7 @@ class CorrectionsError(ValueError):
 
 
 def neutralise_formulas(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Put an apostrophe before texts that a spreadsheet would run: those that begin with ``= + - @``, tab or CR."""
+    """Put an apostrophe before texts that a spreadsheet would run: those that begin with one of `FORMULA_SIGNS`."""
     return pc.replace_substring_regex(values, _FORMULA, r"'\1", max_replacements=1)
 
 
@@ -42,8 +44,16 @@ def restore_formulas(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.Chunke
     return pc.replace_substring_regex(values, _NEUTRALISED, r"\1", max_replacements=1)
 
 
-def export_quarantine(table: pa.Table) -> bytes:
-    """Quarantined rows as CSV (UTF-8 with byte-order mark, so that spreadsheets read it), formulas neutralised."""
+def export_quarantine(table: pa.Table, quarantine: str = "") -> bytes:
+    """Quarantined rows as CSV (UTF-8 with byte-order mark, so that spreadsheets read it), formulas neutralised.
+
+    Args:
+        table: The rows.
+        quarantine: ``source/entity/date`` to which they belong: a column of it tells rows of days apart that were
+            delivered with the same bytes.
+    """
+    if quarantine:
+        table = table.append_column(QUARANTINE, pa.repeat(pa.scalar(quarantine), table.num_rows))
     columns = [
         neutralise_formulas(cells) if pa.types.is_string(cells.type) else cells.cast(pa.string())
         for cells in table.columns
@@ -60,7 +70,8 @@ def read_corrections(content: bytes) -> pd.DataFrame:
     Semicolons or tabs as delimiters are understood. ``_reasons`` is dropped.
 
     Returns:
-        Source columns as text, ``_sha256`` and ``_row``, one row per delivered row.
+        Source columns as text, ``_sha256`` and ``_row``, ``_file`` and ``_quarantine`` where they are there, one row
+        per delivered row of a day.
 
     Raises:
         CorrectionsError: It is no such CSV, or a row stands there twice.
@@ -91,7 +102,7 @@ def read_corrections(content: bytes) -> pd.DataFrame:
             "A row has lost its _sha256 or _row. Keep these columns as they were exported."
         )
     frame["_row"] = rows.astype("Int64")
-    if frame.duplicated(list(ROW_KEY)).any():
+    if frame.duplicated([name for name in (*ROW_KEY, "_file", QUARANTINE) if name in frame]).any():
         raise CorrectionsError("A row stands there twice. Keep one of them.")
     return frame
 

@@ -18,6 +18,11 @@ class Rule(StrEnum):
     CELL_TOO_LONG = "cell_too_long"
     UNPARSABLE = "unparsable"
     SUPERSEDED = "superseded"
+    CONFLICTING_KEY = "conflicting_key"
+    TOTALS_LINE = "totals_line"
+    NOBODY = "nobody"
+    SPREADSHEET = "spreadsheet"
+    TRAILING_ZERO = "trailing_zero"
     MISSING_KEY = "missing_key"
     MISSING = "missing"
     UNKNOWN_CODE = "unknown_code"
@@ -84,6 +89,26 @@ _MEANINGS: dict[Rule, tuple[str, str]] = {
     ),
     Rule.UNPARSABLE: ("a line that is no JSON object", _LINE),
     Rule.SUPERSEDED: ("a later row has the same key", "Nothing, when the later row is right."),
+    Rule.CONFLICTING_KEY: (
+        "a later row of the file has the same key and says something else",
+        "Find out why the source gives one key twice, or write repeatedKey: last in the contract: the last row counts.",
+    ),
+    Rule.TOTALS_LINE: (
+        "a total or a count under the list, and no record",
+        "Nothing; somebody of that name needs an e-mail address or phone number beside it.",
+    ),
+    Rule.NOBODY: (
+        "neither a name nor an e-mail address, phone or identifying number",
+        "Fill one in in the source, or leave the line out: it names nobody.",
+    ),
+    Rule.SPREADSHEET: (
+        "what a spreadsheet makes of a value: digits lost (1.23E+12), an error sign (#N/A), a day in place of an id",
+        "Export it anew, the column as text, and do not open the file in a spreadsheet in between.",
+    ),
+    Rule.TRAILING_ZERO: (
+        "an id that was read as a fraction (1042.0)",
+        "Nothing: it is read without the .0; export the column as text.",
+    ),
     Rule.MISSING_KEY: ("no value in a key column", "Give the record its key in the source."),
     Rule.MISSING: ("no value in a required column", "Fill it in in the source."),
     Rule.UNKNOWN_CODE: ("a code without a meaning", "Use one of {allowed}, or add the code to the contract."),

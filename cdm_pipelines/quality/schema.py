@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.contracts import Column, LogicalType, SourceContract
+from cdm_pipelines.quality.damage import spoilt_pattern
 from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.quality.values import FALSE, TRUE, Flags, as_flags, as_texts, days, matches, numbers
 from cdm_pipelines.store.arrow import to_frame
@@ -87,6 +88,8 @@ def _run(test: Test, series: "pd.Series[str]") -> "pd.Series[bool]":
 
 def tests(column: Column) -> Iterator[tuple[Rule, Test]]:
     """The tests that a column's contract asks for; the first that fails tells best what is wrong."""
+    if (spoilt := spoilt_pattern(column)) is not None:
+        yield Rule.SPREADSHEET, partial(_is_not, pattern=spoilt)
     if column.values:
         yield Rule.UNKNOWN_CODE, _one_of(tuple(column.values))
     else:
@@ -99,14 +102,18 @@ def tests(column: Column) -> Iterator[tuple[Rule, Test]]:
         yield Rule.TOO_LONG, _length(np.less_equal, column.max_length)
     if column.pattern is not None:
         yield Rule.PATTERN, partial(matches, pattern=column.pattern)
-    if column.minimum is not None:
-        yield Rule.BELOW_MINIMUM, _bound(column, np.greater_equal, column.minimum)
-    if column.maximum is not None:
-        yield Rule.ABOVE_MAXIMUM, _bound(column, np.less_equal, column.maximum)
+    yield from _limits(column)
     if any(path in _EMAIL_TARGETS for path in column.maps_to):
         yield Rule.NOT_EMAIL, partial(matches, pattern=_ADDRESS)
     if any(path in _PHONE_TARGETS for path in column.maps_to):
         yield Rule.NOT_PHONE, partial(_contains, pattern=r"(?:\d[^\d]*){6}")
+
+
+def _limits(column: Column) -> Iterator[tuple[Rule, Test]]:
+    if column.minimum is not None:
+        yield Rule.BELOW_MINIMUM, _bound(column, np.greater_equal, column.minimum)
+    if column.maximum is not None:
+        yield Rule.ABOVE_MAXIMUM, _bound(column, np.less_equal, column.maximum)
 
 
 def _type_tests(column: Column) -> Iterator[tuple[Rule, Test]]:
@@ -141,6 +148,10 @@ def _one_of(allowed: tuple[str, ...]) -> Test:
 
 def _contains(values: pa.Array, pattern: str) -> Flags:
     return as_flags(pc.match_substring_regex(values, pattern))
+
+
+def _is_not(values: pa.Array, pattern: str) -> Flags:
+    return ~matches(values, pattern)
 
 
 def _length(compare: Callable[..., Any], limit: int) -> Test:

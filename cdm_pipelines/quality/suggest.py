@@ -23,8 +23,9 @@ from cdm_pipelines.ingest import read_file
 from cdm_pipelines.quality.mapping import value_type
 from cdm_pipelines.quality.profile import SAMPLE_ROWS, ColumnProfile, FileProfile, profile_file
 from cdm_pipelines.quality.proposals import OF_ORGANISATIONS, OF_PERSONS, Proposal, propose
+from cdm_pipelines.quality.repeats import superseded_rows
 from cdm_pipelines.quality.suggested import ColumnSuggestion, Suggestion
-from cdm_pipelines.quality.validation import DEFECT, superseded_rows, validate
+from cdm_pipelines.quality.validation import DEFECT, validate
 
 __all__ = ["OF_ORGANISATIONS", "OF_PERSONS", "ColumnSuggestion", "Suggestion", "suggest", "suggest_all"]
 

@@ -4,7 +4,8 @@ Belongs here: the typed form of ``policies/checks.yaml`` and the verdict on one 
 where figures come from, or how a verdict is shown.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -68,6 +69,7 @@ class Thresholds(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     share_quarantined: Threshold
+    repeated_keys: Remark = Remark(warn=0.02)
     snapshot_shrink: Threshold
     customer_drift: Threshold
     cluster_size: Threshold
@@ -93,6 +95,18 @@ class Thresholds(BaseModel):
             raise ThresholdsError(f"{path}: cannot be read as YAML ({type(error).__name__})") from None
 
 
+ACCEPTABLE = (
+    "share_quarantined",
+    "volume",
+    "customer_drift",
+    "cluster_size",
+    "cluster_size_drift",
+    "id_churn",
+    "merges",
+)
+"""Checks whose figure a person may say yes to: what they find may be so."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What a figure means: ``severity`` is WARN or ERROR, and only counts when ``passed`` is false."""
@@ -111,6 +125,16 @@ class Verdict:
     def rank(self) -> int:
         """0 passed, 1 warning, 2 error: to find the worst of several."""
         return 0 if self.passed else 2 if self.stops else 1
+
+
+def accepted(verdicts: Mapping[str, Verdict], names: Collection[str]) -> dict[str, Verdict]:
+    """The same verdicts; what a person said yes to is remarked upon and stops nothing."""
+    return {
+        name: replace(verdict, severity="WARN", text=f"{verdict.text}; accepted in this run")
+        if verdict.stops and name in names and name in ACCEPTABLE
+        else verdict
+        for name, verdict in verdicts.items()
+    }
 
 
 def judge(figure: float, threshold: Remark, text: str) -> Verdict:

@@ -1,7 +1,7 @@
 """Which rows and cells are fit: every row is accepted or put in quarantine, with all its reasons.
 
-Belongs here: the verdict on rows, blanked cells, superseded rows, reconciliation. Does not belong here: the
-checks themselves (schema) or reading files (ingest).
+Belongs here: the verdict on rows, blanked cells, reconciliation. Does not belong here: the checks themselves (schema),
+which rows a later one replaces (repeats), what spreadsheets leave (damage), or reading files (ingest).
 
 Work is done on the distinct values of a column. What is recorded about a value is its shape, never the value
 (R6); the quarantine itself keeps the row as it was delivered.
@@ -18,13 +18,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.contracts import ORIGIN_COLUMNS, Column, SourceContract
+from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.quality.damage import plain_ids, totals_lines
+from cdm_pipelines.quality.repeats import indices, is_nothing, names_party, present
 from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.quality.schema import pandera_schema
 from cdm_pipelines.quality.shapes import shapes
 from cdm_pipelines.quality.values import Flags, as_flags
 
 DEFECT, REASONS = "_defect", "_reasons"
-BLANKED = "blanked"
+BLANKED, REWRITTEN = "blanked", "rewritten"
+_CONTACTS = ("party.email", "party.phone", "party.mobile")
+_NUMBERS = ("party.vat_number", "party.coc_number", "party.iban")
 Positions = npt.NDArray[np.int64]
 REPAIRS_SCHEMA = pa.schema(
     [
@@ -34,7 +39,7 @@ REPAIRS_SCHEMA = pa.schema(
         *((name, pa.string()) for name in ("column", "rule", "shape", "action")),
     ]
 )
-"""Columns of ``repairs/<source>/<entity>/<date>``: a row per blanked cell."""
+"""Columns of ``repairs/<source>/<entity>/<date>``: a row per blanked or rewritten cell."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Validated:
     Attributes:
         valid: Accepted rows: the raw columns, bad optional cells null, null spellings null.
         quarantine: Rejected rows as delivered, with ``_reasons``: a JSON list of column, rule, shape and fix.
-        repairs: One row per blanked cell of an accepted row: origin, column, rule, shape, action.
+        repairs: One row per blanked or rewritten cell of an accepted row: origin, column, rule, shape, action.
     """
 
     valid: pa.Table
@@ -60,6 +65,7 @@ class _Fault:
     rows: Positions
     column: Column | None = None
     shapes: pa.Array | None = None
+    action: str = BLANKED
 
 
 @dataclass
@@ -81,33 +87,40 @@ def valid_schema(raw: pa.Schema) -> pa.Schema:
     return pa.schema([field for field in raw if field.name != DEFECT])
 
 
-def validate(table: pa.Table, contract: SourceContract, superseded: npt.ArrayLike | None = None) -> Validated:
+def validate(
+    table: pa.Table,
+    contract: SourceContract,
+    superseded: npt.ArrayLike | None = None,
+    conflicting: npt.ArrayLike | None = None,
+) -> Validated:
     """Judge raw rows by their contract.
 
-    A row is rejected when it could not be read as it should, when a later row has its key, or when a key or
-    required column has no value or a bad one. A bad value in another column is blanked and recorded.
+    A row is rejected when it could not be read as it should, when a later row has its key, when it is a total under
+    the list, when it names nobody, or when a key or required column has no value or a bad one. A bad value in another
+    column is blanked and recorded.
 
     Args:
         table: Raw rows: declared and other columns as text, ``_file``, ``_row``, ``_sha256`` and, if there is one,
             ``_defect``.
         contract: By which to judge.
-        superseded: Whether a later row of the day has the same key, for each row; see `superseded_rows`.
+        superseded: Whether a later row of the day has the same key, for each row; see `repeats`.
+        conflicting: Whether that row says something else; only of superseded rows.
 
     Returns:
         Tables whose row counts of ``valid`` and ``quarantine`` add up to that of ``table``.
     """
     verdict = _Verdict(table.num_rows)
-    readable = _judge_rows(table, superseded, verdict)
+    readable = _judge_rows(table, superseded, conflicting, verdict)
     clean = table.drop_columns([DEFECT]) if DEFECT in table.column_names else table
     raw_columns = clean
     schema = pandera_schema(contract)
     for column in contract.columns:
         if column.name in clean.column_names:
             position = clean.column_names.index(column.name)
-            cells = _judge_column(
-                clean.column(position), column, schema.columns[column.name], readable, verdict
-            )
+            cells = _plain(clean.column(position), column, verdict)
+            cells = _judge_column(cells, column, schema.columns[column.name], readable, verdict)
             clean = clean.set_column(position, column.name, cells)
+    _judge_somebody(clean, contract, readable, verdict)
     rejected = np.zeros(table.num_rows, dtype=bool)
     for fault in verdict.essential:
         rejected[fault.rows] = True
@@ -117,28 +130,6 @@ def validate(table: pa.Table, contract: SourceContract, superseded: npt.ArrayLik
         quarantine=raw_columns.filter(pa.array(rejected)).append_column(REASONS, reasons),
         repairs=_repairs(table, verdict.optional, rejected),
     )
-
-
-def superseded_rows(keys: pa.Table, contract: SourceContract) -> Flags:
-    """Which rows have their key again in a later row: the last one wins.
-
-    Args:
-        keys: The key columns of all rows of a day, in order; rows with a ``_defect``, where that is given,
-            take no part, and neither do rows without a key.
-        contract: Names the key.
-    """
-    codes = np.zeros(keys.num_rows, dtype=np.int64)
-    complete = np.ones(keys.num_rows, dtype=bool)
-    if DEFECT in keys.column_names:
-        complete &= as_flags(pc.is_null(keys[DEFECT]))
-    for name in contract.key:
-        cells = pc.dictionary_encode(keys[name].combine_chunks())
-        complete &= _present(cells, _is_nothing(cells.dictionary, contract.column(name)))
-        codes = codes * (len(cells.dictionary) + 1) + _indices(cells)
-        codes = np.unique(codes, return_inverse=True)[1]
-    result = np.zeros(keys.num_rows, dtype=bool)
-    result[complete] = pd.Series(codes[complete]).duplicated(keep="last").to_numpy()
-    return result
 
 
 def reconcile(read: int, accepted: int, quarantined: int) -> str | None:
@@ -152,7 +143,9 @@ def reconcile(read: int, accepted: int, quarantined: int) -> str | None:
     )
 
 
-def _judge_rows(table: pa.Table, superseded: npt.ArrayLike | None, verdict: _Verdict) -> Flags:
+def _judge_rows(
+    table: pa.Table, superseded: npt.ArrayLike | None, conflicting: npt.ArrayLike | None, verdict: _Verdict
+) -> Flags:
     """Faults of rows as a whole; returns which rows have cells that can be judged."""
     readable = np.ones(table.num_rows, dtype=bool)
     if DEFECT in table.column_names:
@@ -161,11 +154,62 @@ def _judge_rows(table: pa.Table, superseded: npt.ArrayLike | None, verdict: _Ver
             here = as_flags(pc.equal(defects, text))
             verdict.essential.append(_Fault(Rule(text), np.flatnonzero(here)))
             readable &= ~here
-    if superseded is not None:
-        rows = np.flatnonzero(np.asarray(superseded, dtype=bool))
-        if len(rows):
-            verdict.essential.append(_Fault(Rule.SUPERSEDED, rows))
+    none = np.zeros(table.num_rows, dtype=bool)
+    disagree = none if conflicting is None else np.asarray(conflicting, dtype=bool)
+    replaced = none if superseded is None else np.asarray(superseded, dtype=bool) & ~disagree
+    for rule, rows in ((Rule.SUPERSEDED, replaced), (Rule.CONFLICTING_KEY, disagree)):
+        if rows.any():
+            verdict.essential.append(_Fault(rule, np.flatnonzero(rows)))
     return readable
+
+
+def _judge_somebody(clean: pa.Table, contract: SourceContract, readable: Flags, verdict: _Verdict) -> None:
+    """Faults of rows that are no records: totals under a list, and parties that nothing tells from others.
+
+    A record that its source marks as deleted or merged may have lost all that named it.
+    """
+    names = [column.name for column in contract.columns if names_party(column)]
+    contacts = _filled(clean, _mapped(contract, _CONTACTS))
+    totals = totals_lines(clean, contract, names, contacts) & readable
+    if totals.any():
+        verdict.essential.append(_Fault(Rule.TOTALS_LINE, np.flatnonzero(totals)))
+    naming = [*names, *_mapped(contract, (*_CONTACTS, *_NUMBERS))]
+    if contract.entities != (Entity.PARTY,) or not naming:
+        return
+    gone = _filled(clean, [contract.merged_into] if contract.merged_into else [])
+    if contract.deleted and contract.deleted.column in clean.column_names:
+        marks = pc.utf8_trim_whitespace(clean[contract.deleted.column])
+        gone |= as_flags(pc.is_in(marks, pa.array(contract.deleted.values)))
+    nobody = ~_filled(clean, naming) & ~gone & readable
+    for fault in verdict.essential:  # of a row that is rejected anyway it says nothing new
+        nobody[fault.rows] = False
+    if nobody.any():
+        verdict.essential.append(_Fault(Rule.NOBODY, np.flatnonzero(nobody)))
+
+
+def _mapped(contract: SourceContract, paths: tuple[str, ...]) -> list[str]:
+    return [column.name for column in contract.columns if set(paths) & set(column.maps_to)]
+
+
+def _filled(clean: pa.Table, names: list[str]) -> Flags:
+    """Which rows have a value in any of some columns."""
+    filled = np.zeros(clean.num_rows, dtype=bool)
+    for name in names:
+        if name in clean.column_names:
+            filled |= as_flags(pc.is_valid(clean[name]))
+    return filled
+
+
+def _plain(cells: pa.ChunkedArray, column: Column, verdict: _Verdict) -> pa.ChunkedArray:
+    """Ids without the ``.0`` of a fraction; what changed is noted."""
+    plain = plain_ids(cells, column)
+    if plain is cells:
+        return cells
+    rows = np.flatnonzero(as_flags(pc.not_equal(plain, cells)))
+    if len(rows):
+        shown = shapes(cells.take(pa.array(rows)).combine_chunks())
+        verdict.optional.append(_Fault(Rule.TRAILING_ZERO, rows, column, shown, REWRITTEN))
+    return plain
 
 
 def _judge_column(
@@ -176,12 +220,12 @@ def _judge_column(
         blank = pc.utf8_is_space(cells)
         return pc.if_else(blank, pa.scalar(None, pa.string()), cells) if pc.any(blank).as_py() else cells
     coded = pc.dictionary_encode(cells.combine_chunks())
-    indices, filled = _indices(coded), as_flags(pc.is_valid(coded.indices))
-    nothing = _is_nothing(coded.dictionary, column)
-    present = _present(coded, nothing)
+    place_of, filled = indices(coded), as_flags(pc.is_valid(coded.indices))
+    nothing = is_nothing(coded.dictionary, column)
+    there = present(coded, nothing)
     if column.is_essential:
         rule = Rule.MISSING if column.key_position is None else Rule.MISSING_KEY
-        rows = np.flatnonzero(~present & readable)
+        rows = np.flatnonzero(~there & readable)
         if len(rows):
             verdict.essential.append(_Fault(rule, rows, column))
     faults = verdict.essential if column.is_essential else verdict.optional
@@ -189,12 +233,12 @@ def _judge_column(
     for rule, failed in _failures(coded.dictionary, checks, ~nothing):
         first = failed & ~bad
         bad |= failed
-        rows = np.flatnonzero(first[indices] & present & readable)
+        rows = np.flatnonzero(first[place_of] & there & readable)
         if len(rows):
             shown = shapes(coded.dictionary.filter(pa.array(first)))
             place = np.cumsum(first) - 1
-            faults.append(_Fault(rule, rows, column, shown.take(pa.array(place[indices[rows]]))))
-    kept = present & ~bad[indices] if len(bad) else present
+            faults.append(_Fault(rule, rows, column, shown.take(pa.array(place[place_of[rows]]))))
+    kept = there & ~bad[place_of] if len(bad) else there
     if kept.all() or (kept == filled).all():
         return cells
     return pc.if_else(pa.array(kept), cells, pa.scalar(None, pa.string()))
@@ -210,25 +254,6 @@ def _failures(values: pa.Array, checks: object, wanted: Flags) -> Iterator[tuple
         failed = ~check(series).check_output.to_numpy().astype(bool) & wanted
         if failed.any():
             yield Rule(check.name), failed
-
-
-def _is_nothing(values: pa.Array, column: Column) -> Flags:
-    """Which distinct texts mean that there is no value: blanks, and the contract's own spellings of null."""
-    nothing = as_flags(pc.equal(pc.utf8_trim_whitespace(values), ""))
-    if column.null_values:
-        nothing |= as_flags(pc.is_in(pc.utf8_trim_whitespace(values), pa.array(column.null_values)))
-    return nothing
-
-
-def _present(coded: pa.DictionaryArray, nothing: Flags) -> Flags:
-    """Which rows have a value."""
-    filled = as_flags(pc.is_valid(coded.indices))
-    return filled & ~nothing[_indices(coded)] if len(nothing) else filled
-
-
-def _indices(coded: pa.DictionaryArray) -> Positions:
-    result: Positions = pc.fill_null(coded.indices, 0).to_numpy().astype(np.int64)
-    return result
 
 
 def _reasons(faults: list[_Fault], rejected: Flags) -> pa.Array:
@@ -253,7 +278,7 @@ def _fragments(fault: _Fault) -> tuple[pa.Array, Positions]:
     if fault.shapes is None:
         return pa.array([_fragment(fault, None)]), np.zeros(len(fault.rows), dtype=np.int64)
     coded = pc.dictionary_encode(fault.shapes)
-    return pa.array([_fragment(fault, text) for text in coded.dictionary.to_pylist()]), _indices(coded)
+    return pa.array([_fragment(fault, text) for text in coded.dictionary.to_pylist()]), indices(coded)
 
 
 def _fragment(fault: _Fault, shown: str | None) -> str:
@@ -275,7 +300,7 @@ def _repairs(table: pa.Table, faults: list[_Fault], rejected: Flags) -> pa.Table
         texts = {
             "column": fault.column.name if fault.column else "",
             "rule": str(fault.rule),
-            "action": BLANKED,
+            "action": fault.action,
         }
         columns = {name: pa.repeat(pa.scalar(text), count) for name, text in texts.items()}
         columns["shape"] = (fault.shapes or pa.nulls(len(here), pa.string())).filter(pa.array(here))

@@ -24,6 +24,8 @@ CORRECTED = "corrected"
 """Note on a table: rows that a person corrected went into it."""
 PRUNED = "pruned"
 """Note on a table whose rows the policy of pruning let go: how many there were."""
+RECORDS = "records"
+"""Note on a standard table: how many rows its day had, those that a later one replaced left out."""
 FILES = "files"
 """Note on a raw table: path and size of each file that it was made from, a line each."""
 

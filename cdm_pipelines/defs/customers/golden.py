@@ -9,6 +9,7 @@ some assets only, would leave that out.
 
 import dagster as dg
 
+from cdm_pipelines.components.launch import accepted_checks
 from cdm_pipelines.components.measuring import Results, measuring
 from cdm_pipelines.components.metadata import hub_schema, lineage
 from cdm_pipelines.components.platform import Platform, RebuildConfig
@@ -86,7 +87,13 @@ def staged(context: dg.AssetExecutionContext, config: RebuildConfig, platform: P
 
     with measuring(context, platform) as run:
         with platform.hub() as engine, engine.begin() as connection:
-            done = stage_customers(connection, platform.lake, platform.settings, rebuild=config.rebuild)
+            done = stage_customers(
+                connection,
+                platform.lake,
+                platform.settings,
+                rebuild=config.rebuild,
+                accept=accepted_checks(context.run.tags),
+            )
             chain = verify_log(connection)
         context.log.info("%s records are %s customers", f"{done.records:,}", f"{done.customers:,}")
         yield from run.results([staged_outcome(done, chain)])

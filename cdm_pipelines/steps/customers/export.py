@@ -15,10 +15,8 @@ import pyarrow.parquet as pq
 from sqlalchemy import Connection
 
 from cdm_pipelines.hub import queries
+from cdm_pipelines.quality.corrections import FORMULA_SIGNS
 from cdm_pipelines.store.files import whole
-
-FORMULA = r"^[=+\-@\t\r]"
-"""What a spreadsheet takes for the beginning of a formula."""
 
 
 def export_table(connection: Connection, out: Path, file_format: str, table: str = "customer") -> int:
@@ -51,7 +49,7 @@ def neutralised(table: pa.Table) -> pa.Table:
     for column in table.columns:
         if pa.types.is_string(column.type):
             harmless = pc.match_substring_regex(column, r"^\+[0-9]+$")
-            risky = pc.and_(pc.match_substring_regex(column, FORMULA), pc.invert(harmless))
+            risky = pc.and_(pc.match_substring_regex(column, f"^{FORMULA_SIGNS}"), pc.invert(harmless))
             quoted = pc.binary_join_element_wise(pa.scalar("'"), column, "")
             columns.append(pc.if_else(pc.fill_null(risky, False), quoted, column))
         else:

@@ -7,8 +7,8 @@ Staging and its audit are one transaction: whatever is staged has passed, so not
 """
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,7 +24,7 @@ from cdm_pipelines.hub.publish import Change, Staging, promote, published_from
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, Assignment, assign
 from cdm_pipelines.identity.reasons import Churn, EventReasons, Movement
 from cdm_pipelines.identity.registry import CURRENT
-from cdm_pipelines.quality.thresholds import Thresholds, Verdict, judge
+from cdm_pipelines.quality.thresholds import ACCEPTABLE, Thresholds, Verdict, accepted, judge
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.customers import affected, lost_days, read_models
 from cdm_pipelines.steps.customers.event_reasons import event_reasons, explained
@@ -64,7 +64,12 @@ class StagedCustomers:
 
 
 def stage_customers(
-    connection: Connection, lake: Lake, settings: Settings, *, rebuild: bool = False
+    connection: Connection,
+    lake: Lake,
+    settings: Settings,
+    *,
+    rebuild: bool = False,
+    accept: Collection[str] = (),
 ) -> StagedCustomers:
     """Give clusters their golden ids, choose the golden values, load both into staging and audit them.
 
@@ -76,6 +81,7 @@ def stage_customers(
         lake: The lake.
         settings: Where policies are, the size of chunks, the number of threads.
         rebuild: Whether to work through all customers whatever changed.
+        accept: Names of checks to which a person says yes.
 
     Raises:
         LostDaysError: The lake has lost days that customers were made from.
@@ -95,6 +101,7 @@ def stage_customers(
         figures = audit.figures(connection)
         verdicts = _audit(connection, done.records, figures, thresholds)
         verdicts |= _moved(done, figures, thresholds, new_model=bool(happened.new_model))
+        verdicts = _with_a_way_on(accepted(verdicts, accept))
         identity = {"kept": _kept(figures.customers, done.events), **done.events}
         staged = StagedCustomers(done.records, figures.customers, done.worked, identity, done.churn, verdicts)
         if staged.stopped:
@@ -267,10 +274,16 @@ def _audit(
     for name in ("reconciliation", "uniqueness", "referential_integrity"):
         texts = [problem.text for problem in problems if problem.audit == name]
         verdicts[name] = Verdict(passed=not texts, severity="ERROR", text="; ".join(texts) or "in order")
+    first = (
+        f", {figures.new_customers:,} of them first delivered and not counted,"
+        if figures.new_customers
+        else ""
+    )
     verdicts["customer_drift"] = judge(
         figures.drift,
         thresholds.customer_drift,
-        f"{figures.customers:,} customers against {figures.published_customers:,} in service: {figures.drift:.1%}",
+        f"{figures.customers:,} customers{first} against {figures.published_customers:,} in service: "
+        f"{figures.drift:.1%}",
     )
     verdicts["cluster_size"] = judge(
         figures.largest_customer,
@@ -284,6 +297,20 @@ def _audit(
         f"service: {figures.size_drift:.1%}",
     )
     return verdicts
+
+
+def _with_a_way_on(verdicts: Mapping[str, Verdict]) -> dict[str, Verdict]:
+    """The same verdicts; those that stop and may be so after all say how a person tells that."""
+    return {
+        name: replace(
+            verdict,
+            text=f"{verdict.text}. If it may be so: `cdm run --date DAY --accept {name}`, or another limit in "
+            "policies/checks.yaml",
+        )
+        if verdict.stops and name in ACCEPTABLE
+        else verdict
+        for name, verdict in verdicts.items()
+    }
 
 
 def _moved(

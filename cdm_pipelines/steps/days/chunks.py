@@ -11,12 +11,12 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, islice
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.quality.damage import Lengths
+from cdm_pipelines.quality.repeats import Repeats
 from cdm_pipelines.standardise.placeholders import Placeholders
 
 _PRELOAD = ["cdm_pipelines.steps.days.chunks", "cdm_pipelines.quality", "cdm_pipelines.standardise"]
@@ -25,15 +25,19 @@ _PRELOAD = ["cdm_pipelines.steps.days.chunks", "cdm_pipelines.quality", "cdm_pip
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some raw rows, and which of them a later row with the same key supersedes."""
+    """Some raw rows, and what later rows with the same key make of them."""
 
     raw: pa.Table
-    superseded: npt.NDArray[np.bool_]
+    repeats: Repeats
 
 
 @dataclass(frozen=True)
 class Refined:
-    """What became of a chunk."""
+    """What became of a chunk.
+
+    ``reasons`` counts rejected rows by rule, ``repairs_by_rule`` changed cells; of the superseded rows ``repeated``
+    are replaced by a row of their own file. ``lengths`` tells of lost leading zeros.
+    """
 
     read: int
     valid: pa.Table
@@ -42,15 +46,18 @@ class Refined:
     repaired: int
     reasons: Mapping[str, int]
     repairs_by_rule: Mapping[str, int]
+    repeated: int
+    lengths: Lengths
     standard: Mapping[Entity, pa.Table]
 
 
 def refine(chunk: Chunk, contract: SourceContract, date: str, timezone: str, nobody: Placeholders) -> Refined:
     """Validate and standardise one chunk; pure, so it may run in any process."""
-    from cdm_pipelines.quality import validate  # noqa: PLC0415 - heavy rooms load where the work is done
+    from cdm_pipelines.quality import digit_lengths, validate  # noqa: PLC0415 - heavy rooms load in a run
     from cdm_pipelines.standardise import standardise  # noqa: PLC0415
 
-    checked = validate(chunk.raw, contract, chunk.superseded)
+    repeats = chunk.repeats
+    checked = validate(chunk.raw, contract, repeats.superseded, repeats.conflicting)
     standard = standardise(checked.valid, contract, date, timezone=timezone, nobody=nobody)
     repairs = pa.concat_tables([checked.repairs, standard.repairs])
     return Refined(
@@ -61,6 +68,8 @@ def refine(chunk: Chunk, contract: SourceContract, date: str, timezone: str, nob
         repaired=repairs.group_by(["_file", "_row"]).aggregate([]).num_rows,
         reasons=_reasons(checked.quarantine),
         repairs_by_rule=dict(_counted(repairs["rule"])),
+        repeated=int((repeats.repeated & ~repeats.conflicting).sum()),
+        lengths=digit_lengths(chunk.raw, contract),
         standard=standard.tables,
     )
 

@@ -8,15 +8,22 @@ from collections.abc import Mapping, Sequence
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.contracts.told import told_names, told_path
 from cdm_pipelines.figures import ROWS, Bars, Check, Figures, Outcome, Words
 from cdm_pipelines.quality.thresholds import Verdict
 from cdm_pipelines.steps.days.records import Built
-from cdm_pipelines.steps.days.source_day import DayResult
+from cdm_pipelines.steps.days.tally import DayResult
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.lake import Lake
 
 FINGERPRINT = "input fingerprint"
-_WITH_LIMITS = {"contract": "valid", "share_quarantined": "valid", "volume": "raw"}
+_WITH_LIMITS = {
+    "contract": "valid",
+    "share_quarantined": "valid",
+    "repeated_keys": "valid",
+    "spreadsheet": "valid",
+    "volume": "raw",
+}
 _NOTHING_TO_COMPARE = "nothing to compare with"
 
 
@@ -44,8 +51,9 @@ def _day_figures(lake: Lake, contract: SourceContract, result: DayResult) -> dic
     return {
         "raw": {
             ROWS: result.read,
-            "files": Words("\n".join(result.files)),
-            "new columns": Words(", ".join(result.new_columns) or "none"),
+            "files": Words("\n".join(told_path(path, contract) for path in result.files)),
+            "copies of files": len(result.copies),
+            "new columns": Words(told_names(result.new_columns, ()) or "none"),
         },
         "valid": {
             ROWS: result.accepted,
@@ -55,6 +63,7 @@ def _day_figures(lake: Lake, contract: SourceContract, result: DayResult) -> dic
         },
         "quarantine": {
             ROWS: result.quarantined,
+            "repeats": result.repeats,
             "share": round(result.quarantined / result.read, 6) if result.read else 0.0,
             **({"reasons": reasons} if result.reasons else {}),
             "repaired cells": repairs,
@@ -86,7 +95,7 @@ def _schema(results: Sequence[DayResult]) -> Check:
     """Which columns came and which did not, against the contract."""
     new = sorted({name for result in results for name in result.new_columns})
     absent = sorted({name for result in results for name in result.absent_columns})
-    remarks = [f"not in the contract: {', '.join(new)}"] if new else []
+    remarks = [f"not in the contract: {told_names(new, ())}"] if new else []
     remarks += [f"in the contract but not delivered: {', '.join(absent)}"] if absent else []
     counts = {"columns not in the contract": len(new), "columns not delivered": len(absent)}
     return Check(not remarks, "; ".join(remarks) or "as declared", "WARN", counts)

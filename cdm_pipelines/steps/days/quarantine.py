@@ -6,6 +6,7 @@ Belongs here: reading and writing the lake's quarantine. Does not belong here: r
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,9 @@ import pyarrow as pa
 
 from cdm_pipelines.contracts import Column, SourceContract
 from cdm_pipelines.contracts.catalogue import all_contracts, contract_named, contracts_of
+from cdm_pipelines.contracts.told import told_path
 from cdm_pipelines.quality import Rule, export_quarantine, read_corrections
+from cdm_pipelines.quality.corrections import QUARANTINE
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.arrow import to_frame, to_table
@@ -22,6 +25,7 @@ from cdm_pipelines.store.files import write_whole
 from cdm_pipelines.store.lake import Lake
 
 ORIGIN = ["_sha256", "_row"]
+_PLACE = "_place"
 
 
 class QuarantineError(ValueError):
@@ -30,11 +34,12 @@ class QuarantineError(ValueError):
 
 @dataclass(frozen=True)
 class Accepted:
-    """Corrected rows that were taken back."""
+    """Corrected rows of one day that were taken back; ``unknown`` more of the whole file are in no quarantine."""
 
     contract: SourceContract
     date: str
     rows: int
+    unknown: int = 0
 
 
 def overview(settings: Settings, source: str = "", date: str = "") -> list[dict[str, object]]:
@@ -69,7 +74,8 @@ def reasons(settings: Settings, name: str, date: str = "", limit: int = 20) -> l
             table = lake.read(layout.quarantine_path(contract, day), ["_file", "_row", "_reasons"])
             for row in table.to_pylist():
                 found += [
-                    {"file": row["_file"], "row": row["_row"], **r} for r in json.loads(row["_reasons"])
+                    {"file": told_path(row["_file"], contract), "row": row["_row"], **r}
+                    for r in json.loads(row["_reasons"])
                 ]
             if len(found) >= limit:
                 break
@@ -110,29 +116,59 @@ def export_rows(settings: Settings, name: str, date: str, out: Path) -> int:
     if not lake.exists(path) or not lake.count(path):
         raise QuarantineError(f"{name} has no quarantined rows of {date}. See `cdm quarantine list`.")
     rows = lake.read(path)
-    write_whole(out, export_quarantine(rows))
+    write_whole(out, export_quarantine(rows, f"{name}/{date}"))
     return rows.num_rows
 
 
-def accept_corrections(settings: Settings, file: Path) -> Accepted:
+def accept_corrections(settings: Settings, file: Path) -> list[Accepted]:
     """Take corrected rows back: from now on they replace the delivered ones whenever their day is run.
 
+    Each row goes to the day that it was exported from. Nothing is kept when a row could be of several days.
+
+    Returns:
+        What was taken back, by source entity and day.
+
     Raises:
-        QuarantineError: The file is no export of the quarantine, or its rows are not in quarantine any more.
+        QuarantineError: The file is no export of the quarantine, some of its rows could be of several days, or none is
+            in quarantine any more.
     """
     lake = Lake(settings.lake_url)
     corrected = read_corrections(file.read_bytes())
+    corrected.insert(0, _PLACE, range(len(corrected)))
+    found = list(_found(lake, corrected))
+    places = [place for _, _, rows in found for place in rows[_PLACE]]
+    if twice := [place for place, count in Counter(places).items() if count > 1]:
+        of = sorted({f"{c.name} of {d}" for c, d, rows in found if rows[_PLACE].isin(twice).any()})
+        raise QuarantineError(
+            f"{file.name}: {len(twice):,} of its rows could be of {' or '.join(of)}, which were delivered with the "
+            f"same bytes. Keep the columns _file and {QUARANTINE} as they were exported."
+        )
+    if not places:
+        raise QuarantineError(
+            f"{file.name}: none of its rows is in quarantine. Start from `cdm quarantine export` and keep the columns "
+            "_sha256 and _row as they are."
+        )
+    for contract, date, rows in found:
+        _keep(lake, contract, date, rows.drop(columns=[_PLACE]))
+    return [
+        Accepted(contract, date, len(rows), len(corrected) - len(places)) for contract, date, rows in found
+    ]
+
+
+def _found(lake: Lake, corrected: pd.DataFrame) -> Iterator[tuple[SourceContract, str, pd.DataFrame]]:
+    """By source entity and day, the rows that are in its quarantine."""
+    told = corrected.get(QUARANTINE)
+    by = [*ORIGIN, "_file"] if "_file" in corrected else ORIGIN
     for contract in all_contracts():
         for date in layout.days(lake, "quarantine", contract):
-            held = to_frame(lake.read(layout.quarantine_path(contract, date), ORIGIN))
-            rows = corrected.merge(held, on=ORIGIN, how="inner")
-            if len(rows):
-                _keep(lake, contract, date, rows)
-                return Accepted(contract, date, len(rows))
-    raise QuarantineError(
-        f"{file.name}: none of its rows is in quarantine. Start from `cdm quarantine export` and keep the columns "
-        "_sha256 and _row as they are."
-    )
+            rows = corrected if told is None else corrected[told.isna() | (told == f"{contract.name}/{date}")]
+            if rows.empty:
+                continue
+            held = to_frame(lake.read(layout.quarantine_path(contract, date), [*ORIGIN, "_file"]))
+            keys = held[by].drop_duplicates()
+            here = rows.merge(keys, on=by, how="inner")
+            if len(here):
+                yield contract, date, here.drop(columns=[QUARANTINE], errors="ignore")
 
 
 def _keep(lake: Lake, contract: SourceContract, date: str, rows: pd.DataFrame) -> None:

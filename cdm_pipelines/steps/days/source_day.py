@@ -8,21 +8,21 @@ own: results are written in the order of the chunks, so neither the size nor the
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from itertools import chain
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cdm_pipelines.contracts import SourceContract
-from cdm_pipelines.quality.thresholds import Thresholds, Verdict, judge
+from cdm_pipelines.quality.thresholds import Thresholds, Verdict
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.standardise.placeholders import Placeholders
-from cdm_pipelines.steps.days.chunks import Chunk, Refined, in_order
+from cdm_pipelines.steps.days.chunks import Chunk, in_order
+from cdm_pipelines.steps.days.tally import DayResult, Tally, Yardstick
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.arrow import digest, to_frame
 from cdm_pipelines.store.damage import DamagedError, Fault
@@ -40,57 +40,17 @@ class DayAbsentError(DayRefusedError):
     """There is no file for the day."""
 
 
-@dataclass(frozen=True)
-class DayResult:
-    """What became of one day of one source entity.
-
-    Attributes:
-        date: Extract date.
-        files: Paths below landing.
-        read: Rows in the files.
-        accepted: Rows that passed.
-        quarantined: Rows that were rejected, superseded ones included.
-        repaired: Accepted rows of which at least one cell was blanked, shortened, moved or marked.
-        reasons: Rejected rows by rule.
-        repairs: Cells of accepted rows that were blanked, shortened, moved or marked, by rule.
-        new_columns: Columns that the contract does not declare.
-        absent_columns: Optional columns of the contract that no file had.
-        standard: Rows per canonical entity.
-        verdicts: Judgement of the checks that have thresholds.
-        fingerprint: Of the files, the contract and the corrections.
-        stopped: Whether a check forbade that the day went further than quarantine.
-    """
-
-    date: str
-    files: tuple[str, ...]
-    read: int
-    accepted: int
-    quarantined: int
-    repaired: int
-    reasons: Mapping[str, int]
-    repairs: Mapping[str, int]
-    new_columns: tuple[str, ...]
-    absent_columns: tuple[str, ...]
-    standard: Mapping[str, int]
-    verdicts: Mapping[str, Verdict]
-    fingerprint: str
-    stopped: bool
-
-    @property
-    def reconciles(self) -> bool:
-        """Rows read = rows accepted + rows quarantined (R3)."""
-        return self.read == self.accepted + self.quarantined
-
-    @property
-    def sentence(self) -> str:
-        """The counts in one line."""
-        cells = ", ".join(f"{rule} {count:,}" for rule, count in sorted(self.repairs.items()))
-        repaired = f"{self.repaired:,} repaired{cells and f': {cells}'}"
-        return f"{self.read:,} rows read, {self.accepted:,} accepted ({repaired}), {self.quarantined:,} quarantined"
-
-
-def process_day(settings: Settings, lake: Lake, contract: SourceContract, date: str) -> DayResult:
+def process_day(
+    settings: Settings, lake: Lake, contract: SourceContract, date: str, *, accept: Collection[str] = ()
+) -> DayResult:
     """Land, validate and standardise one day.
+
+    Args:
+        settings: Of the deployment.
+        lake: Where the layers are.
+        contract: Of the source entity.
+        date: Extract date.
+        accept: Names of checks to which a person says yes for this day.
 
     Raises:
         DayAbsentError: No file has arrived for the day.
@@ -101,7 +61,7 @@ def process_day(settings: Settings, lake: Lake, contract: SourceContract, date: 
     try:
         corrections = _corrections(lake, contract, date)
         files = _land(settings, lake, contract, date)
-        tally = _Tally(thresholds, _volume(lake, contract, date, thresholds))
+        tally = Tally(contract, date, thresholds, _yardstick(lake, contract, date), accept)
         return _refine(settings, lake, contract, date, files=files, corrections=corrections, tally=tally)
     except DamagedError as damaged:
         raise DayRefusedError(str(damaged)) from None
@@ -134,18 +94,17 @@ def _land(settings: Settings, lake: Lake, contract: SourceContract, date: str) -
     return tuple(file.path for file in files)
 
 
-def _volume(lake: Lake, contract: SourceContract, date: str, thresholds: Thresholds) -> Verdict | None:
-    """Compare a snapshot with the one before it: a file cut off between two rows looks like many deletions."""
-    if contract.delivery.value != "snapshot":
+def _yardstick(lake: Lake, contract: SourceContract, date: str) -> Yardstick | None:
+    """The last accepted day before this one: a day that was refused, in whole or anew, is none to measure by."""
+    if contract.delivery.value != "snapshot" or not contract.entities:
         return None
-    earlier = [day for day in layout.days(lake, "raw", contract) if day < date]
+    entity = contract.entities[0]
+    earlier = [day for day in layout.standard_days(lake, contract, entity) if day < date]
     if not earlier:
         return None
-    before = layout.rows(lake, layout.raw_path(contract, earlier[-1]))
-    now = lake.count(layout.raw_path(contract, date))
-    share = max(0.0, 1 - now / before) if before else 0.0
-    text = f"{now:,} rows against {before:,} on {earlier[-1]}: {share:.1%} fewer"
-    return judge(share, thresholds.snapshot_shrink, text)
+    path = layout.standard_path(contract, earlier[-1], entity)
+    noted = lake.notes(path).get(layout.RECORDS)
+    return Yardstick(earlier[-1], int(noted) if noted else lake.count(path))
 
 
 def _refine(
@@ -156,7 +115,7 @@ def _refine(
     *,
     files: tuple[str, ...],
     corrections: pa.Table | None,
-    tally: "_Tally",
+    tally: Tally,
 ) -> DayResult:
     """Write valid, quarantine, repairs and, unless a check forbids it, standard from the raw table."""
     raw = layout.raw_path(contract, date)
@@ -179,7 +138,8 @@ def _refine(
         tally.judge(_against_contract(lake, contract, date, settings.chunk_rows))
         if tally.stops:
             raise _StoppedError  # leaves the standard layer as it was
-    return tally.result(date, files, lake.schema(raw), contract, fingerprint)
+        standard_to.note(layout.RECORDS, str(tally.records))
+    return tally.result(files, lake.schema(raw), fingerprint)
 
 
 def _against_contract(lake: Lake, contract: SourceContract, date: str, rows: int) -> Verdict:
@@ -215,82 +175,49 @@ class _Writers:
         self._content[path] = digest(self._content.get(path, ""), table)
         writer.add_key_value_metadata({layout.CONTENT: self._content[path]})
 
-
-class _Tally:
-    """Counts over the chunks of a day, and what the checks make of them."""
-
-    def __init__(self, thresholds: Thresholds, volume: Verdict | None) -> None:
-        self._thresholds = thresholds
-        self._verdicts = {} if volume is None else {"volume": volume}
-        self._rows: Counter[str] = Counter()
-        self._reasons: Counter[str] = Counter()
-        self._repairs: Counter[str] = Counter()
-        self._standard: Counter[str] = Counter()
-
-    def add(self, refined: Refined) -> None:
-        self._rows.update(
-            read=refined.read,
-            accepted=refined.valid.num_rows,
-            quarantined=refined.quarantine.num_rows,
-            repaired=refined.repaired,
-        )
-        self._reasons.update(refined.reasons)
-        self._repairs.update(refined.repairs_by_rule)
-        self._standard.update({str(entity): table.num_rows for entity, table in refined.standard.items()})
-
-    def judge(self, against_contract: Verdict) -> None:
-        self._verdicts["contract"] = against_contract
-        share = self._rows["quarantined"] / self._rows["read"] if self._rows["read"] else 0.0
-        text = f"{self._rows['quarantined']:,} of {self._rows['read']:,} rows quarantined ({share:.2%})"
-        self._verdicts["share_quarantined"] = judge(share, self._thresholds.share_quarantined, text)
-
-    @property
-    def stops(self) -> bool:
-        unaccounted = self._rows["read"] != self._rows["accepted"] + self._rows["quarantined"]
-        return unaccounted or any(verdict.stops for verdict in self._verdicts.values())
-
-    def result(
-        self, date: str, files: tuple[str, ...], raw: pa.Schema, contract: SourceContract, fingerprint: str
-    ) -> DayResult:
-        from cdm_pipelines.ingest import absent_columns, new_columns  # noqa: PLC0415 - readers load in a run
-
-        return DayResult(
-            date=date,
-            files=files,
-            read=self._rows["read"],
-            accepted=self._rows["accepted"],
-            quarantined=self._rows["quarantined"],
-            repaired=self._rows["repaired"],
-            reasons=dict(self._reasons),
-            repairs=dict(self._repairs),
-            new_columns=tuple(new_columns(raw, contract)),
-            absent_columns=tuple(absent_columns(raw)),
-            standard=dict(self._standard),
-            verdicts=self._verdicts,
-            fingerprint=fingerprint,
-            stopped=self.stops,
-        )
+    def note(self, name: str, text: str) -> None:
+        """Add a note to every table."""
+        for writer, _ in self._open.values():
+            writer.add_key_value_metadata({name: text})
 
 
 def _chunks(
     settings: Settings, lake: Lake, contract: SourceContract, raw: str, corrections: pa.Table | None
 ) -> Iterator[Chunk]:
-    """The raw table with corrections applied, in chunks, each row marked when a later one supersedes it."""
-    from cdm_pipelines.quality import apply_corrections, superseded_rows  # noqa: PLC0415 - rules load in a run
+    """The raw table with corrections applied, in chunks, with what later rows with the same key make of each row."""
+    from cdm_pipelines.quality import (  # noqa: PLC0415 - rules load in a run
+        apply_corrections,
+        compared_columns,
+        find_repeats,
+        with_conflicts,
+    )
 
     def corrected(columns: list[str] | None, rows: int) -> Iterator[pa.Table]:
         for table in lake.read_batches(raw, rows, columns):
             yield table if corrections is None else apply_corrections(table, corrections)
 
-    key_columns = [*contract.key, *_ORIGIN]
+    def column(name: str) -> pa.ChunkedArray:
+        pieces = corrected(list(dict.fromkeys([name, *_ORIGIN])), settings.chunk_rows)
+        return pa.chunked_array(
+            list(chain.from_iterable(piece[name].chunks for piece in pieces)), pa.string()
+        )
+
+    key_columns = list(dict.fromkeys([*contract.key, *_ORIGIN]))
     keys = list(corrected(key_columns, settings.chunk_rows))
-    if not keys:
-        yield Chunk(lake.read(raw), np.zeros(0, dtype=bool))
+    whole = pa.concat_tables(keys) if keys else lake.read(raw, key_columns)
+    repeats = find_repeats(whole, contract)
+    del keys, whole
+    if repeats.repeated.any():
+        there = set(lake.schema(raw).names)
+        repeats = with_conflicts(
+            repeats, (column(name) for name in compared_columns(contract) if name in there)
+        )
+    if not len(repeats.superseded):
+        yield Chunk(lake.read(raw), repeats)
         return
-    superseded = superseded_rows(pa.concat_tables(keys), contract)
     start = 0
     for table in corrected(None, settings.chunk_rows):
-        yield Chunk(table, superseded[start : start + table.num_rows])
+        yield Chunk(table, repeats.part(start, table.num_rows))
         start += table.num_rows
 
 

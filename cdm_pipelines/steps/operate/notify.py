@@ -5,6 +5,7 @@ Belongs here: the text and its sending. Does not belong here: when to send (the 
 
 import json
 import smtplib
+import ssl
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -47,6 +48,16 @@ def notify(settings: Settings, failed: FailedRun) -> list[str]:
     if settings.notify_email:
         try:
             _mail(settings, failed)
+        except ssl.SSLCertVerificationError:
+            problems.append(
+                f"Mail through {settings.smtp_host} was not sent: its certificate is not valid for that name. Set "
+                "CDM_SMTP_HOST to the name on it; an authority of your own is named in SSL_CERT_FILE."
+            )
+        except _NoTlsError:
+            problems.append(
+                f"Mail through {settings.smtp_host} was not sent: it offers no TLS, and the password of "
+                "CDM_SMTP_PASSWORD is not sent without."
+            )
         except (OSError, smtplib.SMTPException) as error:
             problems.append(f"Mail through {settings.smtp_host} could not be sent: {type(error).__name__}")
     return problems
@@ -68,16 +79,29 @@ def _post(url: str, failed: FailedRun) -> None:
         pass
 
 
+class _NoTlsError(Exception):
+    """The mail server wants a password in the clear."""
+
+
 def _mail(settings: Settings, failed: FailedRun) -> None:
     message = EmailMessage()
     message["Subject"] = failed.subject
     message["From"] = settings.smtp_from or settings.notify_email[0]
     message["To"] = ", ".join(settings.notify_email)
     message.set_content(failed.body)
-    with smtplib.SMTP(settings.smtp_host or "", settings.smtp_port, timeout=TIMEOUT_SECONDS) as server:
+    host, port, trusted = settings.smtp_host or "", settings.smtp_port, ssl.create_default_context()
+    whole = port == smtplib.SMTP_SSL_PORT  # TLS from the first byte
+    with (
+        smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_SECONDS, context=trusted)
+        if whole
+        else smtplib.SMTP(host, port, timeout=TIMEOUT_SECONDS)
+    ) as server:
         server.ehlo()
-        if server.has_extn("starttls"):
-            server.starttls()
+        if not whole and server.has_extn("starttls"):
+            server.starttls(context=trusted)
+            server.ehlo()
+        elif not whole and settings.smtp_password:
+            raise _NoTlsError
         if settings.smtp_user and settings.smtp_password:
             server.login(settings.smtp_user, settings.smtp_password.get_secret_value())
         server.send_message(message)

@@ -31,8 +31,15 @@ _DAY_FIRST = re.compile(r"\b(\d{1,2})[-/.](\d{1,2})[-/.]((?:18|19|20)\d\d)\b")
 _YEAR_FIRST = re.compile(r"\b((?:18|19|20)\d\d)-(\d{2})-(\d{2})\b")
 _YEAR = re.compile(r"(?<![\d-])(?:18|19|20)\d\d(?![\d-])")
 _PHONE = re.compile(r"(?:\+|\(|\b)\d[\d\s()./-]{5,}\d\b")
+MOST_SIGNS = 300
+"""A longer text is nobody's name or address, and would keep the database busy."""
 _TIES = 30  # customers among whom equal scores are put in order of name
+_NO_TEXT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _WORD = re.compile(r"[^\s,;:]+")
+
+
+class SearchError(ValueError):
+    """What was typed cannot be looked for; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,9 @@ def find(
         models: The kept linkage models, loaded once; without them likeness ranks.
         limit: Most customers to return.
         country: ISO 3166-1 alpha-2, whose national phone numbers are meant.
+
+    Raises:
+        SearchError: The text is too long.
     """
     query = read(text, country)
     found = {one.golden_id: one.reasons for one in hub.candidates(connection, query)} if query.text else {}
@@ -89,8 +99,14 @@ def _order(hit: Hit) -> tuple[float, bool, str, str]:
 
 
 def read(text: str, country: str = "NL") -> Query:
-    """Take apart what a person typed."""
-    text = " ".join(text.split())
+    """Take apart what a person typed; signs that no text has are read as blanks.
+
+    Raises:
+        SearchError: It is too long.
+    """
+    if len(text) > MOST_SIGNS:
+        raise SearchError(f"Search for at most {MOST_SIGNS} characters: a name, an address or a number.")
+    text = " ".join(_NO_TEXT.sub(" ", text).split())
     rest = text
     address, rest = _taken(_ADDRESS, rest)
     place, rest = _place(rest)

@@ -1,5 +1,6 @@
 """Search: the customer whom a person means is found, by whatever is typed, typing errors included."""
 
+import time
 from pathlib import Path
 
 import hub_examples as examples
@@ -15,7 +16,7 @@ from cdm_pipelines.hub.schema import customer_order
 from cdm_pipelines.identity import golden_id
 from cdm_pipelines.linkage import LinkagePolicy, fit, load_policy
 from cdm_pipelines.settings import Settings, load_settings
-from cdm_pipelines.steps.search.find import Hit, find, read
+from cdm_pipelines.steps.search.find import Hit, SearchError, find, read
 from cdm_pipelines.steps.search.rank import Models
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.lake import Lake
@@ -160,6 +161,19 @@ def test_what_was_typed_is_taken_apart(typed: str, expected: dict[str, object]) 
     assert {
         name: value for name, value in vars(query).items() if value and name not in ("text", "name")
     } == expected
+
+
+@pytest.mark.parametrize("typed", ["\0", "x\0y", "\udcff", "\x1b[2J", "a " * 150, "%_" * 150, "1" * 300])
+def test_signs_that_no_text_has_and_the_longest_terms_are_answered_at_once(hub: Engine, typed: str) -> None:
+    with hub.connect() as connection:
+        began = time.monotonic()
+        find(connection, typed)
+    assert time.monotonic() - began < 2
+
+
+def test_a_text_without_end_is_told_its_bound() -> None:
+    with pytest.raises(SearchError, match="at most 300 characters"):
+        read("Jansen " * 1_000_000)
 
 
 def test_errors_of_a_search_name_no_values(hub: Engine) -> None:

@@ -87,7 +87,7 @@ REFUSED: list[tuple[str, bytes, dict[str, Any], Refusal, list[str]]] = [
         b"id,naam,born,email\n1,Jansen,,\n",
         {},
         Refusal.MISSING_COLUMN,
-        ["lacks the column 'name'", "'naam' looks like 'name'", "change the name in the contract"],
+        ["lacks the column 'name'", "its column 2 looks like 'name'", "change the name in the contract"],
     ),
     ("empty file", b"", {}, Refusal.EMPTY, ["is empty (0 bytes)"]),
     ("blank lines only", b"\n\n\n", {}, Refusal.EMPTY, ["has no header"]),

@@ -19,7 +19,7 @@ from ingest_samples import CUSTOMER, DATE, deliver, run_day, with_dialect
 
 from cdm_pipelines.contracts import Column, Dialect, Format, LogicalType, SourceContract
 from cdm_pipelines.contracts.model import FillDown, Query
-from cdm_pipelines.ingest import ExtractError, Refusal, checksum, delimited, read_extract
+from cdm_pipelines.ingest import ExtractError, Refusal, checksum, copies, delimited, read_extract
 
 ROWS: list[dict[str, Any]] = [
     {"id": "1", "name": "Jansen", "born": "1980-02-29", "email": "a@example.nl"},
@@ -63,8 +63,17 @@ def test_encodings(tmp_path: Path, encoding: str) -> None:
 def test_compressed_files_are_read_by_what_they_are_not_by_their_name(tmp_path: Path) -> None:
     deliver(tmp_path, gzip.compress(csv_bytes(), mtime=0), "2026-06-01.csv.gz")
     assert read(str(tmp_path), CUSTOMER) == ROWS
-    deliver(tmp_path, gzip.compress(csv_bytes(), mtime=0), "2026-06-01.csv")
+    deliver(tmp_path, gzip.compress(csv_bytes(), mtime=1), "2026-06-01.csv")
     assert read(str(tmp_path), CUSTOMER) == ROWS * 2
+
+
+def test_the_same_bytes_count_once_under_whatever_name(tmp_path: Path) -> None:
+    for name in ("2026-06-01.csv", "2026-06-01_2.csv", "2026-06-01-copy.csv"):
+        deliver(tmp_path, csv_bytes(), name)
+    (table,) = read_extract(str(tmp_path), CUSTOMER, DATE)
+    assert set(table.column("_file").to_pylist()) == {"erp/customer/2026-06-01.csv"}
+    assert len(table) == len(ROWS)
+    assert copies(table.schema) == ["erp/customer/2026-06-01-copy.csv", "erp/customer/2026-06-01_2.csv"]
 
 
 def test_several_files_of_a_day_come_in_name_order_with_all_their_columns(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Which files belong to which day."""
 
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import fsspec
 import pytest
@@ -35,8 +35,8 @@ def landing(tmp_path: Path) -> str:
 @pytest.mark.parametrize(
     ("location", "dates", "found"),
     [
-        ("erp/customer/{date}*.csv", ["2026-06-01", "2026-06-02"], [FILES[1], FILES[0]]),
-        ("erp/customer/{date}*", ["2026-06-01", "2026-06-02"], [FILES[1], FILES[0]]),
+        ("erp/customer/{date}*.csv", ["2026-06-01", "2026-06-02"], [FILES[0], FILES[1]]),
+        ("erp/customer/{date}*", ["2026-06-01", "2026-06-02"], [FILES[0], FILES[1]]),
         ("kna1/KNA1_{date:%Y%m%d}_*.txt", ["2026-06-01"], [FILES[8]]),
         ("daily/{date}/customer.csv", ["2026-06-01"], [FILES[9]]),
         ("*/{date}*.csv", [], []),
@@ -46,7 +46,23 @@ def landing(tmp_path: Path) -> str:
 def test_files_and_dates(landing: str, location: str, dates: list[str], found: list[str]) -> None:
     contract = replace(CUSTOMER, location=location)
     assert landing_dates(landing, contract) == dates
-    assert [file.path for file in find_files(landing, contract, "2026-06-01")] == sorted(found)
+    assert [file.path for file in find_files(landing, contract, "2026-06-01")] == found
+
+
+def test_a_name_that_goes_on_comes_after_the_one_that_ends_and_numbers_count(tmp_path: Path) -> None:
+    names = [
+        "2026-06-01.csv",
+        "2026-06-01 (1).csv",
+        "2026-06-01-corrected.csv",
+        "2026-06-01_2.csv",
+        "2026-06-01_10.csv.gz",
+    ]
+    for name in names:
+        path = tmp_path / "erp" / "customer" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"id\n")
+    found = find_files(str(tmp_path), replace(CUSTOMER, location="erp/customer/{date}*.csv"), "2026-06-01")
+    assert [PurePosixPath(file.path).name for file in found] == names
 
 
 def test_unfinished_and_marker_files_are_no_extracts(landing: str) -> None:

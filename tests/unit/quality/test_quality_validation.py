@@ -104,8 +104,9 @@ CELLS: list[tuple[Column, str, str | None]] = [
 
 
 def judge(column: Column, value: str) -> Validated:
-    """One row with one value."""
-    return validate(raw(id=["1"], x=[value]), contract(column))
+    """One row of somebody with one value."""
+    name = Column("name", maps_to=("party.full_name",))
+    return validate(raw(id=["1"], name=["Jo Bos"], x=[value]), contract(name, column))
 
 
 @pytest.mark.parametrize(
@@ -187,7 +188,7 @@ def test_reconciliation_names_what_is_missing() -> None:
 
 CELL = st.sampled_from([None, "1", "x", "2026-02-30", "2026-02-28", "a@b.nl", "12345678", "9999-01-01"])
 COLUMNS = (
-    Column("name", required=True, max_length=8),
+    Column("name", required=True, max_length=8, maps_to=("party.full_name",)),
     Column("born", T.DATE),
     Column("mail", maps_to=("party.email",), pattern=".*nl"),
     Column("n", T.INTEGER, maximum=Decimal(5)),

@@ -143,7 +143,8 @@ def test_more_merges_than_the_policy_allows_are_not_published(company: Company) 
     done = company.stage(merges=limit)
     assert done.stopped
     assert done.verdicts["merges"].text == (
-        "7 of 40 customers in service are merged: 17.50% (warning above 0.05, error above 0.15)"
+        "7 of 40 customers in service are merged: 17.50% (warning above 0.05, error above 0.15). If it may be so: "
+        "`cdm run --date DAY --accept merges`, or another limit in policies/checks.yaml"
     )
     done = company.stage(id_churn=limit)
     assert [name for name, verdict in done.verdicts.items() if verdict.stops] == ["id_churn"]

@@ -9,7 +9,8 @@ from cdm_pipelines.contracts.catalogue import contract_named
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.days.figures import day_checks
 from cdm_pipelines.steps.days.landing import deliveries, ingested_digests
-from cdm_pipelines.steps.days.source_day import DayResult, process_day
+from cdm_pipelines.steps.days.source_day import process_day
+from cdm_pipelines.steps.days.tally import DayResult
 from cdm_pipelines.store.lake import Lake
 
 
@@ -20,15 +21,20 @@ def contact() -> SourceContract:
     return found
 
 
-def delivered(settings: Settings, contract: SourceContract, date: str, rows: int) -> DayResult:
-    """A day of so many rows, each with its key and nothing else."""
+def delivered(
+    settings: Settings, contract: SourceContract, date: str, rows: int, accept: tuple[str, ...] = ()
+) -> DayResult:
+    """A day of so many rows, each with its key, a name and nothing else."""
     columns = contract.column_names
+    named = next(column.name for column in contract.columns if "party.family_name" in column.maps_to)
     lines = [",".join(columns)]
-    lines += [",".join(f"K{row}" if name in contract.key else "" for name in columns) for row in range(rows)]
+    for row in range(rows):
+        cells = {contract.key[0]: f"K{row:014}", named: "Bos"}
+        lines.append(",".join(cells.get(name, "") for name in columns))
     path = Path(settings.landing_url) / contract.source / contract.entity / f"{date}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return process_day(settings, Lake(settings.lake_url), contract, date)
+    return process_day(settings, Lake(settings.lake_url), contract, date, accept=accept)
 
 
 def volume(result: DayResult) -> tuple[bool, str]:
@@ -50,11 +56,34 @@ def test_a_company_that_shrank_long_ago_is_not_held_to_its_first_day(
     settings: Settings, contact: SourceContract
 ) -> None:
     delivered(settings, contact, "2026-06-01", 100)
-    delivered(settings, contact, "2026-06-02", 40)
+    assert not delivered(settings, contact, "2026-06-02", 40, accept=("volume",)).stopped
     assert volume(delivered(settings, contact, "2026-06-03", 40)) == (
         True,
         "40 rows against 40 on 2026-06-02: 0.0% fewer",
     )
+
+
+def test_a_refused_day_is_no_yardstick_for_the_days_after_it(
+    settings: Settings, contact: SourceContract
+) -> None:
+    delivered(settings, contact, "2026-06-01", 100)
+    for day, rows in (("2026-06-02", 40), ("2026-06-03", 40), ("2026-06-04", 39)):
+        passed, text = volume(delivered(settings, contact, day, rows))
+        assert not passed
+        assert f"{rows} rows against 100 on 2026-06-01" in text
+        assert f"--date {day} --source crm --accept volume" in text
+    assert delivered(settings, contact, "2026-06-02", 96).verdicts["volume"].rank == 0
+    (_, text) = volume(delivered(settings, contact, "2026-06-03", 94))
+    assert text.startswith("94 rows against 96 on 2026-06-02")
+
+
+def test_a_day_refused_when_it_was_delivered_anew_keeps_what_it_was_measured_by(
+    settings: Settings, contact: SourceContract
+) -> None:
+    delivered(settings, contact, "2026-06-01", 100)
+    delivered(settings, contact, "2026-06-02", 100)
+    assert delivered(settings, contact, "2026-06-02", 10).stopped
+    assert volume(delivered(settings, contact, "2026-06-03", 12))[1].startswith("12 rows against 100")
 
 
 def test_a_day_that_is_run_again_is_not_compared_with_later_ones(
@@ -72,7 +101,7 @@ def test_of_several_days_the_one_that_stops_is_told(settings: Settings, contact:
     sizes = {"2026-06-01": 100, "2026-06-02": 100, "2026-06-03": 85, "2026-06-04": 20, "2026-06-05": 18}
     results = [delivered(settings, contact, date, rows) for date, rows in sizes.items()]
     ranks = [result.verdicts["volume"].rank for result in results[1:]]
-    assert ranks == [0, 1, 2, 1]
+    assert ranks == [0, 1, 2, 2]
     told = day_checks(results)["raw"]["volume"]
     assert (told.passed, told.severity) == (False, "ERROR")
     assert told.text.startswith("20 rows against 85 on 2026-06-03")
@@ -83,7 +112,7 @@ def test_a_day_delivered_anew_under_the_same_names_and_sizes_is_another_day(
 ) -> None:
     before = delivered(settings, contact, "2026-06-01", 5)
     (path,) = (Path(settings.landing_url) / contact.name).glob("*.csv")
-    path.write_bytes(path.read_bytes().replace(b"K4", b"K9"))
+    path.write_bytes(path.read_bytes().replace(b"0004", b"0009"))
     after = process_day(settings, Lake(settings.lake_url), contact, "2026-06-01")
     assert before.files == after.files
     assert before.fingerprint != after.fingerprint

@@ -12,7 +12,8 @@ from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.contracts.model import Column, Delivery, Format, KindRule, PartyKind, SourceContract
 from cdm_pipelines.settings import Settings, load_settings
 from cdm_pipelines.steps.days.records import build_records
-from cdm_pipelines.steps.days.source_day import DayResult, process_day
+from cdm_pipelines.steps.days.source_day import process_day
+from cdm_pipelines.steps.days.tally import DayResult
 from cdm_pipelines.steps.linking.parties import Linked, link_parties
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.lake import Lake

@@ -1,0 +1,92 @@
+"""Corrected rows go to the days that they came from, also where two days were delivered with the same bytes."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from cdm_pipelines.contracts.catalogue import contract_named
+from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.days.quarantine import QuarantineError, accept_corrections, export_rows
+from cdm_pipelines.steps.days.source_day import process_day
+from cdm_pipelines.store.lake import Lake
+
+CONTACT = contract_named("crm/contact")
+DAYS = ("2026-06-01", "2026-06-02")
+Rows = list[dict[str, str]]
+
+
+@pytest.fixture
+def exported(settings: Settings, tmp_path: Path) -> dict[str, Rows]:
+    """The rejected rows of two days that are byte for byte the same: two of twelve lack their key."""
+    text = "Id,LastName,IsDeleted,MasterRecordId,LastModifiedDate\n"
+    for row in range(12):
+        text += f"{'' if row in (2, 4) else f'K{row:014}'},Bos{row},false,,\n"
+    rejected = {}
+    for day in DAYS:
+        path = Path(settings.landing_url) / "crm" / "contact" / f"{day}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        assert process_day(settings, Lake(settings.lake_url), CONTACT, day).quarantined == 2
+        out = tmp_path / f"{day}.csv"
+        assert export_rows(settings, "crm/contact", day, out) == 2
+        with out.open(encoding="utf-8-sig", newline="") as lines:
+            rejected[day] = list(csv.DictReader(lines))
+    return rejected
+
+
+def corrected(tmp_path: Path, rows: Rows, *without: str) -> Path:
+    """The file that a person saves: every row with a key of its own."""
+    filled = [
+        {name: text for name, text in dict(row, Id=f"C{place:014}").items() if name not in without}
+        for place, row in enumerate(rows)
+    ]
+    path = tmp_path / "corrected.csv"
+    with path.open("w", encoding="utf-8", newline="") as sink:
+        writer = csv.DictWriter(sink, filled[0])
+        writer.writeheader()
+        writer.writerows(filled)
+    return path
+
+
+def quarantined(settings: Settings) -> list[int]:
+    """How many rows of each day are rejected when the days are run again."""
+    lake = Lake(settings.lake_url)
+    return [process_day(settings, lake, CONTACT, day).quarantined for day in DAYS]
+
+
+@pytest.mark.parametrize("without", [(), ("_file",), ("_quarantine",)])
+def test_a_correction_lands_on_the_day_it_was_exported_from(
+    settings: Settings, exported: dict[str, Rows], tmp_path: Path, without: tuple[str, ...]
+) -> None:
+    (taken,) = accept_corrections(settings, corrected(tmp_path, exported[DAYS[1]][:1], *without))
+    assert (taken.date, taken.rows, taken.unknown) == (DAYS[1], 1, 0)
+    assert quarantined(settings) == [2, 1]
+
+
+def test_rows_of_several_days_go_each_to_its_own(
+    settings: Settings, exported: dict[str, Rows], tmp_path: Path
+) -> None:
+    file = corrected(tmp_path, [*exported[DAYS[0]], exported[DAYS[1]][1]])
+    taken = accept_corrections(settings, file)
+    assert [(one.date, one.rows) for one in taken] == [(DAYS[0], 2), (DAYS[1], 1)]
+    assert quarantined(settings) == [0, 1]
+
+
+def test_a_row_that_could_be_of_two_days_is_refused_with_what_to_keep(
+    settings: Settings, exported: dict[str, Rows], tmp_path: Path
+) -> None:
+    file = corrected(tmp_path, exported[DAYS[0]], "_file", "_quarantine")
+    with pytest.raises(QuarantineError, match="crm/contact of 2026-06-01 or crm/contact of 2026-06-02"):
+        accept_corrections(settings, file)
+    assert quarantined(settings) == [2, 2]
+
+
+def test_rows_that_are_in_no_quarantine_any_more_are_counted(
+    settings: Settings, exported: dict[str, Rows], tmp_path: Path
+) -> None:
+    accept_corrections(settings, corrected(tmp_path, exported[DAYS[0]][:1]))
+    assert quarantined(settings) == [1, 2]
+    (taken,) = accept_corrections(settings, corrected(tmp_path, exported[DAYS[0]]))
+    assert (taken.rows, taken.unknown) == (1, 1)
+    assert quarantined(settings) == [0, 2]
