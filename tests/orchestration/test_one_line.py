@@ -30,12 +30,12 @@ def record(error: Exception, *, as_argument: bool) -> logging.LogRecord:
     return logging.LogRecord("dagster.daemon.Sensor", 40, "", 1, "Caught error", (), given)
 
 
-@pytest.mark.parametrize("as_argument", [False, True])
 @pytest.mark.parametrize(
-    ("error", "says"),
+    ("error", "says", "as_argument"),
     [
-        (LOST, "connection to the database was lost"),
-        (ToldFailure(description=str(AWAY)), "refused the connection"),
+        (LOST, "connection to the database was lost", False),
+        (LOST, "connection to the database was lost", True),
+        (ToldFailure(description=str(AWAY)), "refused the connection", True),
     ],
 )
 def test_a_fault_of_the_database_is_one_line(error: Exception, says: str, *, as_argument: bool) -> None:

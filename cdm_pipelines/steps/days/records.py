@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity, OfParty, declaration
+from cdm_pipelines.quality.damage import plain_ids
 from cdm_pipelines.records import Partition, current_state, records_schema, resolve_parties
 from cdm_pipelines.records.advance import AnewError, advance, follow
 from cdm_pipelines.records.whose import PARTY_KEY, parties_concerned, party_columns, rows_concerned
@@ -275,7 +276,8 @@ def _held_back(lake: Lake, contract: SourceContract, date: str) -> pa.Array | No
     if lake.count(path) == 0:
         return None
     keys = lake.read(path, list(contract.key))
-    ids = pc.binary_join_element_wise(*(keys[name] for name in contract.key), "|")
+    plain = (plain_ids(keys[name], contract.column(name)) for name in contract.key)
+    ids = pc.binary_join_element_wise(*plain, "|")
     return ids.drop_null().combine_chunks()
 
 

@@ -284,6 +284,28 @@ def test_figures_for_the_limits(hub_engine: Engine) -> None:
     assert second.size_drift == pytest.approx(1 / 2)
 
 
+def test_a_first_delivery_is_no_drift_and_the_next_one_is(hub_engine: Engine) -> None:
+    examples.published(hub_engine)
+    like = examples.PEOPLE[0]
+
+    def loyalty(count: int) -> list[examples.Row]:
+        new = [
+            {**like, "source": "loyalty", "entity": "member", "record_id": f"L{n}", "cluster": f"new {n}"}
+            for n in range(count)
+        ]
+        return [*examples.PEOPLE, *new]
+
+    examples.staged(hub_engine, loyalty(20))
+    with hub_engine.connect() as connection:
+        first = figures(connection)
+    assert (first.customers, first.new_customers, first.drift, first.size_drift) == (23, 20, 0.0, 0.0)
+    promote(hub_engine)
+    examples.staged(hub_engine, loyalty(43))
+    with hub_engine.connect() as connection:
+        second = figures(connection)
+    assert (second.new_customers, second.drift) == (0, 1.0)
+
+
 def test_nothing_to_audit_is_said(hub_engine: Engine) -> None:
     with hub_engine.connect() as connection:
         for ask in (lambda: audit(connection, 0), lambda: figures(connection)):

@@ -11,10 +11,12 @@ from cdm_pipelines.contracts.odcs import parse_contract
 from cdm_pipelines.contracts.sections import Report
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.days.figures import day_checks
+from cdm_pipelines.steps.days.records import build_records
 from cdm_pipelines.steps.days.source_day import process_day
 from cdm_pipelines.steps.days.tally import DayResult
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.lake import Lake
+from cdm_pipelines.store.tables import records
 
 DAY = "2026-06-03"
 NAMES = [
@@ -256,3 +258,17 @@ def test_lost_leading_zeros_are_said_by_column(
     assert verdict.passed == (not says)
     assert says in verdict.text
     assert f"column {'Value' if path else 'Id'}:" in verdict.text or not says
+
+
+def test_a_rejected_row_is_held_back_under_its_id_without_the_fraction(settings: Settings) -> None:
+    strict = contract(MEMBER, "Id")
+    assert run(settings, strict, ("", PEOPLE)).accepted == 3
+    text = PEOPLE.replace("1,", "1.0,").replace("3,Ed Mol,", "3.0,,")
+    assert run(settings, strict, ("", text), date="2026-06-04").quarantined == 1
+    build_records(Lake(settings.lake_url), [strict], [Entity.PARTY])
+    state = records(Lake(settings.lake_url), Entity.PARTY).read(["record_id", "active"]).to_pylist()
+    assert sorted((row["record_id"], row["active"]) for row in state) == [
+        ("1", True),
+        ("2", True),
+        ("3", True),
+    ]
