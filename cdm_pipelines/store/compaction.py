@@ -51,9 +51,9 @@ def compact(lake: Lake, due: Callable[[str], bool], *, dry_run: bool = False) ->
         dry_run: Whether to say what would become of it, and change nothing.
     """
     for pack, names in sorted(_lying_alone(lake, *LAYERS).items()):
-        month = PurePosixPath(pack).stem
-        if due(month):
-            yield _pack(lake, pack, names, dry_run=dry_run)
+        if due(PurePosixPath(pack).stem):
+            with suppress(FileNotFoundError):  # another process is packing the same, and goes on with it
+                yield _pack(lake, pack, names, dry_run=dry_run)
 
 
 def without_former(lake: Lake, covers: Callable[[str], bool], folder: str) -> int:

