@@ -6,32 +6,37 @@ how one format is read (delimited, jsonl, parquet, workbook, database), or wheth
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
 
-from cdm_pipelines.contracts import Format, SourceContract
+from cdm_pipelines.contracts import Column, Format, SourceContract
 from cdm_pipelines.contracts.errors import nearest
+from cdm_pipelines.contracts.model import Joined
 from cdm_pipelines.contracts.odcs import ORIGIN_COLUMNS, RESERVED_COLUMNS
 from cdm_pipelines.ingest.cells import DEFECT, ROW, strip_apostrophes
 from cdm_pipelines.ingest.continuation import Continuation
 from cdm_pipelines.ingest.delimited import DelimitedFile
 from cdm_pipelines.ingest.errors import ExtractError, Refusal, Refuser
-from cdm_pipelines.ingest.landing import checksum, find_files, local_copy
+from cdm_pipelines.ingest.joined import JoinedRows
+from cdm_pipelines.ingest.landing import check_place, checksum, local_copy, own_files
+from cdm_pipelines.ingest.no_records import mark_no_records
 
 CHUNK_ROWS = 100_000
 _FILE, _SHA256 = ORIGIN_COLUMNS[0], ORIGIN_COLUMNS[2]
 _ABSENT_KEY = b"cdm.absent_columns"
+_NOTES_KEY = b"cdm.notes"
 
 
 class Reader(Protocol):
     """One file that was opened: its columns, and its rows as text with ``_row`` and ``_defect``."""
 
     columns: list[str]
+    note: str
 
     def tables(self) -> Iterator[pa.Table]:
         """The rows, once."""
@@ -43,6 +48,9 @@ class _Opened:
     path: str
     sha256: str
     reader: Reader
+    local: Path
+    stamp: tuple[int, int, int]
+    refuser: Refuser
 
 
 def read_extract(
@@ -67,10 +75,13 @@ def read_extract(
     if chunk_rows < 1:
         raise ValueError("chunk_rows has to be at least 1")
     with ExitStack() as stack:
-        files = list(_open_all(landing_url, contract, date, stack))
-        schema = raw_schema(contract, [file.reader.columns for file in files])
+        joined = [_joined(landing_url, contract, one, date) for one in contract.joined]
+        brought = [name for one in joined for name in one.columns]
+        files = list(_open_all(landing_url, contract, date, stack, brought))
+        notes = [f"{file.path} {file.reader.note}" for file in files if file.reader.note]
+        schema = raw_schema(contract, [*(file.reader.columns for file in files), brought], notes)
         tables = (table for file in files for table in _file_tables(file, contract, schema))
-        yield from _rechunk(tables, schema, chunk_rows)
+        yield from _rechunk(_with_joined(tables, joined, schema), schema, chunk_rows)
 
 
 def read_file(path: Path, contract: SourceContract, *, chunk_rows: int = CHUNK_ROWS) -> Iterator[pa.Table]:
@@ -80,13 +91,14 @@ def read_file(path: Path, contract: SourceContract, *, chunk_rows: int = CHUNK_R
         ExtractError: The file is refused.
     """
     refuser = Refuser(contract.source, contract.entity, path.name)
+    check_place(path, None, refuser)
     file = _open(path, path.name, contract, refuser)
-    schema = raw_schema(contract, [file.reader.columns])
+    schema = raw_schema(contract, [file.reader.columns], [file.reader.note] if file.reader.note else [])
     yield from _rechunk(_file_tables(file, contract, schema), schema, chunk_rows)
 
 
-def raw_schema(contract: SourceContract, headers: Iterable[list[str]]) -> pa.Schema:
-    """Schema of the raw layer for files with these headers."""
+def raw_schema(contract: SourceContract, headers: Iterable[list[str]], notes: Sequence[str] = ()) -> pa.Schema:
+    """Schema of the raw layer for files with these headers; ``notes`` say what is peculiar about the files."""
     found = dict.fromkeys(name for header in headers for name in header)
     declared = contract.column_names
     names = [*declared, *(name for name in found if name not in declared)]
@@ -96,7 +108,8 @@ def raw_schema(contract: SourceContract, headers: Iterable[list[str]]) -> pa.Sch
     ]
     counted = contract.fill_down.numbered_as if contract.fill_down else None
     absent = [name for name in declared if name not in found and name != counted]
-    return pa.schema(fields, metadata={_ABSENT_KEY: json.dumps(absent)} if absent else None)
+    told = {_ABSENT_KEY: absent, _NOTES_KEY: list(notes)}
+    return pa.schema(fields, metadata={key: json.dumps(value) for key, value in told.items() if value} or None)
 
 
 def absent_columns(schema: pa.Schema) -> list[str]:
@@ -105,13 +118,21 @@ def absent_columns(schema: pa.Schema) -> list[str]:
     return [str(name) for name in json.loads(found)] if found else []
 
 
+def reading_notes(schema: pa.Schema) -> list[str]:
+    """What was peculiar about the files of the day, such as lines in another encoding, in words."""
+    found = (schema.metadata or {}).get(_NOTES_KEY)
+    return [str(note) for note in json.loads(found)] if found else []
+
+
 def new_columns(schema: pa.Schema, contract: SourceContract) -> list[str]:
     """Columns of a raw table that the contract does not know."""
-    known = {*contract.column_names, *RESERVED_COLUMNS}
+    known = {*contract.column_names, *contract.beside, *RESERVED_COLUMNS}
     return [name for name in schema.names if name not in known]
 
 
-def _open_all(landing_url: str, contract: SourceContract, date: str, stack: ExitStack) -> Iterator[_Opened]:
+def _open_all(
+    landing_url: str, contract: SourceContract, date: str, stack: ExitStack, brought: Sequence[str]
+) -> Iterator[_Opened]:
     if contract.format == Format.SQL:
         from cdm_pipelines.ingest.database import spool_query  # noqa: PLC0415 - imports a database driver
 
@@ -121,7 +142,7 @@ def _open_all(landing_url: str, contract: SourceContract, date: str, stack: Exit
         spool_query(contract, date, path, refuser)
         yield _open(path, name, contract, refuser)
         return
-    files = find_files(landing_url, contract, date)
+    files = own_files(landing_url, contract, date)
     if not files:
         expected = contract.location
         problem = f"is not there: no file for {date}"
@@ -130,7 +151,7 @@ def _open_all(landing_url: str, contract: SourceContract, date: str, stack: Exit
     for file in files:
         refuser = Refuser(contract.source, contract.entity, file.path)
         path = stack.enter_context(local_copy(landing_url, file.path, refuser))
-        yield _open(path, file.path, contract, refuser)
+        yield _open(path, file.path, contract, refuser, brought)
 
 
 def _without_secrets(url: str) -> str:
@@ -139,10 +160,52 @@ def _without_secrets(url: str) -> str:
     return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
 
-def _open(path: Path, name: str, contract: SourceContract, refuser: Refuser) -> _Opened:
+def _open(
+    path: Path, name: str, contract: SourceContract, refuser: Refuser, brought: Sequence[str] = ()
+) -> _Opened:
+    stamp = _stamp(path)
     reader = _reader(path, contract, refuser)
-    _check_columns(reader.columns, contract, refuser)
-    return _Opened(name, checksum(path), reader)
+    _check_columns(reader.columns, contract, refuser, brought)
+    return _Opened(name, checksum(path), reader, path, stamp, refuser)
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    """What changes when a file is written to or replaced."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0, 0
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _joined(landing_url: str, contract: SourceContract, joined: Joined, date: str) -> JoinedRows:
+    """The rows of the files that are joined."""
+    own = replace(
+        contract,
+        location=joined.location,
+        dialect=joined.dialect,
+        columns=(Column(joined.theirs, required=True),),
+        party_kind=None,
+        modified_at=None,
+        merged_into=None,
+        deleted=None,
+        fill_down=None,
+        joined=(),
+        beside=tuple(name for name in contract.column_names if name != joined.theirs),
+    )
+    return JoinedRows(read_extract(landing_url, own, date), joined)
+
+
+def _with_joined(
+    tables: Iterable[pa.Table], joined: Sequence[JoinedRows], schema: pa.Schema
+) -> Iterator[pa.Table]:
+    """The rows with what the joined files bring, and then the rows of those that belong to none."""
+    for table in tables:
+        for one in joined:
+            table = one.complete(table)  # noqa: PLW2901 - one after the other
+        yield table.cast(schema)
+    for one in joined:
+        yield from one.left_over(schema)
 
 
 def _reader(path: Path, contract: SourceContract, refuser: Refuser) -> Reader:
@@ -153,6 +216,10 @@ def _reader(path: Path, contract: SourceContract, refuser: Refuser) -> Reader:
             from cdm_pipelines.ingest.jsonl import JsonLinesFile  # noqa: PLC0415 - only the format that is asked for
 
             return JsonLinesFile(path, contract, refuser)
+        case Format.JSON:
+            from cdm_pipelines.ingest.json_document import JsonDocument  # noqa: PLC0415 - only the format that is asked for
+
+            return JsonDocument(path, contract, refuser)
         case Format.EXCEL:
             from cdm_pipelines.ingest.workbook import Workbook  # noqa: PLC0415 - only the format that is asked for
 
@@ -163,21 +230,24 @@ def _reader(path: Path, contract: SourceContract, refuser: Refuser) -> Reader:
             return ParquetExtract(path, contract, refuser)
 
 
-def _check_columns(found: list[str], contract: SourceContract, refuser: Refuser) -> None:
+def _check_columns(
+    found: list[str], contract: SourceContract, refuser: Refuser, brought: Sequence[str] = ()
+) -> None:
     twice = sorted({name for name in found if found.count(name) > 1})
     if twice:
         refuser.refuse(
             Refusal.HEADER,
             f"has more than one column named {_listed(twice)}",
-            "Have each column delivered under a name of its own.",
+            f"Have each column delivered under a name of its own, or name the second one {twice[0] + '_2'!r} in the "
+            "contract.",
         )
     reserved = sorted(set(found) & set(RESERVED_COLUMNS))
     if reserved:
         refuser.refuse(
             Refusal.HEADER, f"has a column named {_listed(reserved)}", "Rename it: ingest uses that name."
         )
-    missing = [name for name in _indispensable(contract) if name not in found]
-    if missing and not (contract.format == Format.JSONL and not found):
+    missing = [name for name in _indispensable(contract) if name not in found and name not in brought]
+    if missing and not (contract.format in (Format.JSONL, Format.JSON) and not found):
         known = set(contract.column_names)
         others = [name for name in found if name not in known]
         hints = [f"{guess!r} looks like {name!r}" for name in missing if (guess := nearest(name, others))]
@@ -209,8 +279,15 @@ def _listed(names: list[str]) -> str:
 def _file_tables(file: _Opened, contract: SourceContract, schema: pa.Schema) -> Iterator[pa.Table]:
     continuation = Continuation(contract.fill_down) if contract.fill_down else None
     for table in file.reader.tables():
-        completed = strip_apostrophes(_aligned(table, file, schema), contract)
+        told = mark_no_records(table, file.reader.columns, contract)
+        completed = strip_apostrophes(_aligned(told, file, schema), contract)
         yield continuation.complete(completed) if continuation else completed
+    if _stamp(file.local) != file.stamp:
+        file.refuser.refuse(
+            Refusal.CHANGED,
+            "changed while it was read",
+            "Deliver it under a name that ends in .part, and rename it when it is complete.",
+        )
 
 
 def _aligned(table: pa.Table, file: _Opened, schema: pa.Schema) -> pa.Table:

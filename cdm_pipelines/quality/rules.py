@@ -17,6 +17,11 @@ class Rule(StrEnum):
     UNDECODABLE = "undecodable"
     CELL_TOO_LONG = "cell_too_long"
     UNPARSABLE = "unparsable"
+    STRAY_QUOTE = "stray_quote"
+    LINE_ENDS = "unexpected_line_ends"
+    TOTALS = "totals_line"
+    HEADER_AGAIN = "header_again"
+    UNJOINED = "unjoined"
     SUPERSEDED = "superseded"
     MISSING_KEY = "missing_key"
     MISSING = "missing"
@@ -70,6 +75,23 @@ _MEANINGS: dict[Rule, tuple[str, str]] = {
     Rule.CELL_TOO_LONG: (
         "a cell longer than is believed",
         "Look for a missing quote, or raise maxCellBytes.",
+    ),
+    Rule.STRAY_QUOTE: (
+        "a quote is opened and text follows where it is closed, or it is not closed on its line and whole rows follow",
+        "Have quotes within a quoted cell doubled. If the cell is to hold such lines, set multiline: true on its column.",
+    ),
+    Rule.LINE_ENDS: (
+        "a cell holds a line end in a column that may have none",
+        "Have it delivered on one line, or take multiline: false away from the column.",
+    ),
+    Rule.TOTALS: (
+        "the row sums up others, or counts them",
+        "Nothing, if so. Else say in dialect.totals how such rows begin.",
+    ),
+    Rule.HEADER_AGAIN: ("the row is the header once more", "Have the header delivered once."),
+    Rule.UNJOINED: (
+        "no record has the key of this row of a joined file, or a later row of that file has it too",
+        "Check the key in joined, and whether both files are of the same day.",
     ),
     Rule.UNPARSABLE: ("a line that is no JSON object", _LINE),
     Rule.SUPERSEDED: ("a later row has the same key", "Nothing, when the later row is right."),

@@ -15,8 +15,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.contracts import Format, LogicalType
+from cdm_pipelines.contracts import LogicalType
 from cdm_pipelines.contracts.canonical import Attribute, Entity, ValueType, attributes, targets
+from cdm_pipelines.ingest.sniff import listed
 from cdm_pipelines.quality.profile import ColumnProfile, FileProfile, profile_file
 from cdm_pipelines.quality.semantics import (
     KINDS,
@@ -239,6 +240,8 @@ def _render(suggestion: Suggestion) -> str:
     sampled = f"all {file.rows:,} rows" if file.whole else f"the first {file.rows:,} rows"
     lines += [
         f"# Suggested from {file.path.name}, {sampled}. A start to edit: check what is marked with a question mark.",
+        *(f"# {line}" for line in listed(file.sniffed.findings, file.sniffed.doubts)),
+        *([f"# ? {file.unfit:,} rows of the sample could not be read as they should"] if file.unfit else []),
         *(f"# ? {doubt}" for doubt in suggestion.doubts),
         "apiVersion: v3.1.0",
         "kind: DataContract",
@@ -282,15 +285,14 @@ def _entity_lines(suggestion: Suggestion) -> list[str]:
 
 
 def _dialect(file: FileProfile) -> str:
-    if file.format not in (Format.CSV, Format.JSONL):
-        return ""
-    parts = {}
-    if file.format == Format.CSV:
-        parts["delimiter"] = _quoted(file.dialect.delimiter)
-    parts["encoding"] = file.dialect.encoding
+    words = file.sniffed.words()
+    parts = {
+        name: value if name == "encoding" else json.dumps(value, ensure_ascii=False)
+        for name, value in words.items()
+    }
     if any(column.apostrophe for column in file.columns):
         parts["leadingApostrophe"] = "true"
-    return "{" + ", ".join(f"{name}: {value}" for name, value in parts.items()) + "}"
+    return "{" + ", ".join(f"{name}: {value}" for name, value in parts.items()) + "}" if parts else ""
 
 
 def _party_kind(suggestion: Suggestion) -> tuple[str, str]:

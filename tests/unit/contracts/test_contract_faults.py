@@ -115,7 +115,7 @@ FAULTS: list[tuple[str, Any, str]] = [
     (
         "delimiter",
         lambda d: entity(d, dialect={"delimiter": "||"}),
-        f"{E}.dialect.delimiter: '||' is not one ASCII",
+        f"{E}.dialect.delimiter: XX",
     ),
     ("encoding", lambda d: entity(d, dialect={"encoding": "utf8000"}), "'utf8000' is not an encoding"),
     ("skipped rows", lambda d: entity(d, dialect={"skipRows": "2"}), "'2' is not a whole number"),
