@@ -92,7 +92,10 @@ def read_joined(section: Section, columns: Sequence[str]) -> tuple[Joined, ...]:
             section.fault("joined", "is not a mapping", "Give it the keys location and key.")
             continue
         part = Section(
-            entry, ("location", "key", "theirs", "dialect"), f"{section.at('joined')}[{position}]", section.report
+            entry,
+            ("location", "key", "theirs", "dialect"),
+            f"{section.at('joined')}[{position}]",
+            section.report,
         )
         location, key = part.required("location", part.text), part.required("key", part.text)
         if location:
@@ -122,13 +125,17 @@ def _with_files_of(
 ) -> SourceContract:
     name = contract.delivered_with
     if name is None:
-        guests = [c for c in by_name.values() if c.source == contract.source and c.delivered_with == contract.entity]
+        guests = [
+            c for c in by_name.values() if c.source == contract.source and c.delivered_with == contract.entity
+        ]
         own = set(contract.column_names)
         theirs = dict.fromkeys(n for guest in guests for n in guest.column_names if n not in own)
         return replace(contract, beside=tuple(theirs)) if theirs else contract
     host = by_name.get(f"{contract.source}/{name}")
     if host is None or host.delivered_with is not None:
-        entities = [c.entity for c in by_name.values() if c.source == contract.source and not c.delivered_with]
+        entities = [
+            c.entity for c in by_name.values() if c.source == contract.source and not c.delivered_with
+        ]
         what = f"{name!r} is no entity of {contract.source} with files of its own"
         where = f"schema[{contract.entity}].deliveredWith"
         raise ContractError(files[contract.name], [Problem(where, what, instead(name, entities))])

@@ -242,7 +242,9 @@ class Records:
     def _cells(self, line: bytes) -> list[str]:
         csv.field_size_limit(MAX_RECORD_BYTES)
         text = line.decode("latin-1").rstrip("\r\n")
-        return next(csv.reader([text], delimiter=self._delimiter.decode(), quotechar=self._quote.decode()), [])
+        return next(
+            csv.reader([text], delimiter=self._delimiter.decode(), quotechar=self._quote.decode()), []
+        )
 
 
 def _kinds(cell: str) -> frozenset[str]:

@@ -24,8 +24,8 @@ from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.ingest.blocks import (
     BLOCK_BYTES,
     Block,
-    RecordTooLongError,
     Records,
+    RecordTooLongError,
     Shape,
     UnclosedQuoteError,
     Unread,
@@ -170,7 +170,9 @@ class DelimitedFile:
         if not needed or needed <= set(names):
             return
         text = io.StringIO(rest[: 1 << 16].decode("latin-1"), newline="")
-        for number, line in zip(range(self._next_row, self._next_row + _HEADER_WITHIN), self._reader(text)):
+        for number, line in zip(
+            range(self._next_row, self._next_row + _HEADER_WITHIN), self._reader(text), strict=False
+        ):
             cells = {cell.encode("latin-1").decode(errors="replace").strip() for cell in line}
             if needed <= cells:
                 self._refuser.refuse(
@@ -307,12 +309,12 @@ def _with_stand_in(pieces: Iterator[bytes], delimiter: bytes) -> Iterator[bytes]
     """The delimiter as one sign; where the text holds that sign itself, it becomes `MARK`."""
     carry = b""
     for piece in pieces:
-        text = carry + piece
+        text = _stood_in(carry + piece, delimiter)
         kept = next((n for n in range(len(delimiter) - 1, 0, -1) if text.endswith(delimiter[:n])), 0)
         text, carry = (text[:-kept], text[-kept:]) if kept else (text, b"")
-        yield _stood_in(text, delimiter)
+        yield text
     if carry:
-        yield _stood_in(carry, delimiter)
+        yield carry
 
 
 def _stood_in(text: bytes, delimiter: bytes) -> bytes:

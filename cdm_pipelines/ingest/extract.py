@@ -97,7 +97,9 @@ def read_file(path: Path, contract: SourceContract, *, chunk_rows: int = CHUNK_R
     yield from _rechunk(_file_tables(file, contract, schema), schema, chunk_rows)
 
 
-def raw_schema(contract: SourceContract, headers: Iterable[list[str]], notes: Sequence[str] = ()) -> pa.Schema:
+def raw_schema(
+    contract: SourceContract, headers: Iterable[list[str]], notes: Sequence[str] = ()
+) -> pa.Schema:
     """Schema of the raw layer for files with these headers; ``notes`` say what is peculiar about the files."""
     found = dict.fromkeys(name for header in headers for name in header)
     declared = contract.column_names
@@ -109,7 +111,9 @@ def raw_schema(contract: SourceContract, headers: Iterable[list[str]], notes: Se
     counted = contract.fill_down.numbered_as if contract.fill_down else None
     absent = [name for name in declared if name not in found and name != counted]
     told = {_ABSENT_KEY: absent, _NOTES_KEY: list(notes)}
-    return pa.schema(fields, metadata={key: json.dumps(value) for key, value in told.items() if value} or None)
+    return pa.schema(
+        fields, metadata={key: json.dumps(value) for key, value in told.items() if value} or None
+    )
 
 
 def absent_columns(schema: pa.Schema) -> list[str]:
@@ -233,6 +237,13 @@ def _reader(path: Path, contract: SourceContract, refuser: Refuser) -> Reader:
 def _check_columns(
     found: list[str], contract: SourceContract, refuser: Refuser, brought: Sequence[str] = ()
 ) -> None:
+    if contract.dialect.header and contract.key and not {*found} & {*contract.column_names, *contract.beside}:
+        refuser.refuse(
+            Refusal.HEADER,
+            f"has none of the columns of the contract in its first row of {len(found):,} cells: it seems to have no "
+            "header",
+            "If so, set dialect.header: false in the contract, and list the columns in the order of the file.",
+        )
     twice = sorted({name for name in found if found.count(name) > 1})
     if twice:
         refuser.refuse(

@@ -55,7 +55,7 @@ class JsonDocument:
         self._paths = Paths(contract)
         for batch in self._batches():
             self._paths.add(record for _, record in batch if record is not None)
-        self.columns = list(self._paths.names)
+        self.columns = self._paths.columns
 
     def tables(self) -> Iterator[pa.Table]:
         """The records, once, as text columns with ``_row`` (number of the record) and ``_defect``."""
@@ -72,7 +72,8 @@ class JsonDocument:
         stream = _Stream(self._text.utf8(_PIECE))
         try:
             _go_to(stream, self._at.split(".") if self._at else [], self._refuser)
-            for number, record in enumerate(stream.items(), start=1):
+            for record in stream.items():
+                number += 1
                 yield record
         except _CutOffError:
             self._refuser.refuse(

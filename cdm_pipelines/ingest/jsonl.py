@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from cdm_pipelines.contracts import SourceContract
-from cdm_pipelines.ingest.blocks import BLOCK_BYTES, RecordTooLongError, Records
+from cdm_pipelines.ingest.blocks import BLOCK_BYTES, Records, RecordTooLongError
 from cdm_pipelines.ingest.errors import Refusal, Refuser
 from cdm_pipelines.ingest.nested import Numbered, Paths
 from cdm_pipelines.ingest.text import open_text
@@ -51,7 +51,7 @@ class JsonLinesFile:
                 f"is not JSON Lines: {bad:,} of {lines:,} lines hold no JSON object",
                 "Deliver one object per line, or set another format in the contract: json for one document.",
             )
-        self.columns = list(self._paths.names)
+        self.columns = self._paths.columns
 
     def tables(self) -> Iterator[pa.Table]:
         """The rows, once, as text columns with ``_row`` and ``_defect``."""

@@ -28,29 +28,39 @@ class Paths:
     """The columns of a file of JSON records.
 
     Attributes:
-        names: Paths found in any record, in order of first appearance.
+        names: Paths found in any record with a value, in order of first appearance.
     """
 
     def __init__(self, contract: SourceContract) -> None:
         self.names: dict[str, None] = {}
+        self._empty: dict[str, None] = {}
         self._declared = {*contract.column_names, *contract.beside}
         self._ways = {
             name[:end] for name in self._declared for end in range(len(name)) if name[end] == "."
         } - self._declared
         self._unknown = not self._declared
         self._max_cell_bytes = contract.dialect.max_cell_bytes
-        self._shapes: set[tuple[str, ...]] = set()
 
     def add(self, records: Iterable[dict[str, Any]]) -> None:
         """Take the paths of some more records."""
         for record in records:
             self._add(record, "", 0)
 
+    @property
+    def columns(self) -> list[str]:
+        """All paths found: those with a value anywhere, then those that never had one."""
+        never = [
+            path
+            for path in self._empty
+            if path not in self.names and not any(name.startswith(f"{path}.") for name in self.names)
+        ]
+        return [*self.names, *never]
+
     def table(self, records: Numbered) -> pa.Table:
         """The records as text columns with ``_row`` and ``_defect``."""
         columns: dict[str, pa.Array] = {
             name: text_array([None if record is None else as_text(at(record, name)) for _, record in records])
-            for name in self.names
+            for name in self.columns
         }
         columns[ROW] = pa.array(np.array([number for number, _ in records], dtype=np.int64))
         defects = [Defect.UNPARSABLE.value if record is None else None for _, record in records]
@@ -58,23 +68,27 @@ class Paths:
         marks = {"\0": Defect.NUL_BYTE, MARK: Defect.UNDECODABLE}
         return mark_unusable(pa.table(columns), self._max_cell_bytes, marks)
 
-    def _add(self, value: Any, above: str, depth: int) -> None:
-        pairs = value.items() if isinstance(value, dict) else ((str(n), one) for n, one in enumerate(value))
-        for name, inner in pairs:
+    def _add(self, value: dict[str, Any], above: str, depth: int) -> None:
+        for name, inner in value.items():
             path = f"{above}{name}"
             if path in self.names:
                 continue
-            if self._goes_into(path, inner, depth):
+            if inner is None or inner == {}:
+                self._empty[path] = None
+            elif isinstance(inner, list) and path in self._ways:
+                below = [name for name in self._declared if name.startswith(f"{path}.")]
+                self.names.update(
+                    dict.fromkeys([path, *sorted(below)])
+                )  # the rest of the list stays in its text
+            elif self._goes_into(path, inner, depth):
                 self._add(inner, f"{path}.", depth + 1)
-            elif isinstance(value, dict) or path in self._declared:
+            else:
                 self.names[path] = None
 
     def _goes_into(self, path: str, value: Any, depth: int) -> bool:
         if path in self._declared or depth >= _DEEPEST or not value:
             return False
-        if path in self._ways:
-            return isinstance(value, dict | list)
-        return isinstance(value, dict) and (self._unknown or "." in path)
+        return isinstance(value, dict) and (self._unknown or "." in path or path in self._ways)
 
 
 def at(record: dict[str, Any], path: str) -> Any:

@@ -34,7 +34,9 @@ _WORDS = (
     r"(?:records|rows|regels|rijen|lines|zeilen)",
     r"(?:end|einde|ende)(?: of| van| der| des)?(?: \p{L}+)?",
 )
-USUAL = rf"(?i)^\W*(?:{'|'.join(_WORDS)})\s*[:=]?\s*[-+\d.,'\s€$£%]*\W*$|^\W*\d+ (?:rows?|records?|rijen|regels|zeilen|lines?)(?: \p{{L}}+)*\W*$"
+_AMOUNT = r"\s*[:=]?\s*[-+\d.,'\s€$£%]*\W*$"
+_COUNTED = r"^\W*\d+ (?:rows?|records?|rijen|regels|zeilen|lines?)(?: \p{L}+)*\W*$"
+USUAL = rf"(?i)^\W*(?:{'|'.join(_WORDS)}){_AMOUNT}|{_COUNTED}"
 
 
 def mark_no_records(table: pa.Table, columns: Sequence[str], contract: SourceContract) -> pa.Table:

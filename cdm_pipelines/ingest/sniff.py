@@ -52,15 +52,14 @@ class Sniffed:
             found["delimiter"] = own.delimiter
         if self.format in (Format.CSV, Format.JSONL, Format.JSON):
             found["encoding"] = own.encoding
-        for name, value, default in (
+        told: tuple[tuple[str, Any, Any], ...] = (
             ("header", own.header, usual.header),
             ("skipRows", own.skip_rows, usual.skip_rows),
             ("totals", list(own.totals), []),
             ("sheet", own.sheet, None),
             ("recordsAt", own.records_at, None),
-        ):
-            if value != default:
-                found[name] = value
+        )
+        found |= {name: value for name, value, default in told if value != default}
         return found
 
 
@@ -122,10 +121,8 @@ def _encoding(path: Path, start: bytes, refuser: Refuser) -> tuple[str, list[str
         return "utf-8", []
     if scan.utf8_lines > scan.undecodable:
         other = likely_encoding(scan.sample)
-        return "utf-8", [
-            f"{scan.undecodable:,} of {scan.lines:,} lines are not utf-8 and will be quarantined; they look like "
-            f"{other}: otherEncoding: {other} reads them so"
-        ]
+        count = f"{scan.undecodable:,} of {scan.lines:,} lines are not utf-8 and will be quarantined"
+        return "utf-8", [f"{count}; they look like {other}: otherEncoding: {other} reads them so"]
     mixed = [f"{scan.utf8_lines:,} lines are utf-8 and will be read so"] if scan.utf8_lines else []
     encoding = likely_encoding(scan.sample)
     return encoding, [*mixed] if encoding == "cp1252" else [f"the encoding is a guess: {encoding}", *mixed]
@@ -180,10 +177,11 @@ def _delimited(text: str, tail: str | None) -> Sniffed:
 
 def _table(grid: Grid, end: Grid | None) -> tuple[Dialect, list[str], list[str]]:
     """Header, lines above it and lines that sum up, of a table of any format."""
-    findings, doubts = [], []
+    findings: list[str] = []
+    doubts: list[str] = []
     skip, header, sure = header_of(grid)
     if skip:
-        findings.append(f"{skip:,} lines stand above the header and are skipped")
+        findings.append(f"lines above the header that are skipped: {skip:,}")
     if not header:
         where = "this file seems to have no header"
         (findings if sure else doubts).append(f"{where}: columns are named by place, give them names")
@@ -191,12 +189,14 @@ def _table(grid: Grid, end: Grid | None) -> tuple[Dialect, list[str], list[str]]
         doubts.append("whether the first line is a header is not certain; header: false if it is a record")
     totals, marked = totals_of(end or grid)
     if marked:
-        findings.append(f"{marked:,} lines at the end sum up the others and will be quarantined")
+        findings.append(f"lines at the end that sum up the others and will be quarantined: {marked:,}")
     if totals:
-        doubts.append(f"{len(totals):,} lines at the end seem to be no records: see totals")
+        doubts.append(f"lines at the end that seem to be no records, see totals: {len(totals):,}")
     twice = [name for name, count in Counter(grid.names(skip)).items() if count > 1] if header else []
     if twice:
-        findings.append(f"{len(twice):,} names stand in the header more than once and are numbered by place")
+        findings.append(
+            f"names that stand in the header more than once and are numbered by place: {len(twice):,}"
+        )
     return Dialect(skip_rows=skip, header=header, totals=tuple(totals)), findings, doubts
 
 

@@ -30,29 +30,29 @@ def records_at(text: str) -> str | None:
     """
     path: list[str | None] = []
     name: str | None = None
-    tokens = [found[0] for found in _OPENED.finditer(text)]
-    for place, token in enumerate(tokens):
-        if token == "[":
-            following = tokens[place + 1 : place + 2]
+    signs = [found[0] for found in _OPENED.finditer(text)]
+    for place, sign in enumerate(signs):
+        if sign == "[":
+            following = signs[place + 1 : place + 2]
             if following == ["{"] and None not in path:
                 return ".".join(part for part in [*path, name] if part)
             path.append(None)
-        elif token == "{":
+        elif sign == "{":
             if place:
                 path.append(name)
             name = None
-        elif token in "]}" and path:
+        elif sign in "]}" and path:
             path.pop()
-        elif token.startswith('"') and tokens[place + 1 : place + 2] == [":"]:
-            name = _name(token)
+        elif sign.startswith('"') and signs[place + 1 : place + 2] == [":"]:
+            name = _name(sign)
     return None
 
 
-def _name(token: str) -> str:
+def _name(sign: str) -> str:
     try:
-        return str(json.loads(token))
+        return str(json.loads(sign))
     except ValueError:
-        return token.strip('"')
+        return sign.strip('"')
 
 
 def _is_object(line: str) -> bool:

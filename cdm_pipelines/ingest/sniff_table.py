@@ -27,6 +27,16 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.\w+")
 _CODE = re.compile(r"(?=.*\d)[\w\-+() ./]+")
 
 
+_COLUMN_WORDS = re.compile(
+    r"id|key|uuid|code|number|nummer|nr|no|name|naam|nom|nombre|vorname|nachname|voornaam|achternaam|surname|"
+    r"(?:first|last|given|family|full|company)[ _-]?name|e-?mail(?:[ _-]?adres+e?)?|phone|telefoon|telefon|telephone|"
+    r"address|adres|adresse|street|straat|city|town|plaats|ville|ort|stad|postcode|postal[ _-]?code|zip|plz|country|"
+    r"land|pays|date|datum|type|status|klant(?:nummer|nr)?|customer(?:[ _-]?(?:id|number|no))?|kunde(?:nnummer)?|"
+    r"client|debiteur|account|order",
+    re.IGNORECASE,
+)
+
+
 @dataclass(frozen=True)
 class Grid:
     """Rows of cells; ``lines`` has for each the number of the line on which it begins, from 0."""
@@ -76,7 +86,7 @@ def filled(row: Sequence[str]) -> int:
 
 
 def separator_line(text: str) -> tuple[str, str]:
-    """The delimiter that the first line tells spreadsheets, and the text after it; empty where there is no such line."""
+    """The delimiter that the first line tells spreadsheets, empty where it tells none, and the text after it."""
     found = _SEPARATOR.match(text)
     return (found[1].replace("\\t", "\t"), text[found.end() :]) if found else ("", text)
 
@@ -90,7 +100,7 @@ def delimiter_of(text: str) -> tuple[str, bool]:
     sample = "\n".join(text.splitlines()[:_LINES])
     scores = {one: _agreement(text, one) for one in _SINGLE}
     best = max(_SINGLE, key=lambda one: scores[one])
-    longer = {run for run in _RUN.findall(sample[:4000]) if len(set(scores[best])) and sample.count(run) > 1}
+    longer = {run for run in _RUN.findall(sample[:4000]) if set(scores[best]) and sample.count(run) > 1}
     for run in sorted(longer, key=len):
         for end in range(len(run), 1, -1):
             part = run[:end]
@@ -136,7 +146,7 @@ def header_of(grid: Grid) -> tuple[int, bool, bool]:
     """Lines to skip, whether the row after them is a header, and whether that is certain.
 
     Lines above a table fill few of its cells. A header differs from what stands under it: where a column holds numbers,
-    dates or addresses, its name does not.
+    dates or addresses, its name does not; and some of its names are those of columns everywhere.
     """
     usual = grid.usual
     enough = max(2, 0.6 * usual) if usual > 1 else 1
@@ -164,6 +174,9 @@ def _is_header(first: Sequence[str], body: Sequence[list[str]]) -> tuple[bool, b
         if not values:
             continue
         kind = _kind_of(values)
+        if _COLUMN_WORDS.fullmatch(name) and name not in values:
+            votes_for += 3  # a word that names columns everywhere
+            continue
         if not name:
             votes_against += bool(kind)
         elif kind is not None:
@@ -174,7 +187,7 @@ def _is_header(first: Sequence[str], body: Sequence[list[str]]) -> tuple[bool, b
             votes_against += 1
     looks_like_value = sum(_kind(name) in ("number", "moment", "email") for name in names if name)
     if votes_against > votes_for and looks_like_value:
-        return False, votes_against >= 2 and votes_for == 0 or votes_against >= 3 * max(1, votes_for)
+        return False, (votes_against >= 2 and votes_for == 0) or votes_against >= 3 * max(1, votes_for)
     return True, votes_for > 0 or not looks_like_value
 
 

@@ -224,10 +224,7 @@ class Scan:
         is_utf8 = reads_as_utf8(line)
         self.utf8_lines += is_utf8
         self.odd_lines += not is_utf8
-        if self._encoding == "utf-8":
-            bad = not is_utf8
-        else:
-            bad = MARK in line.decode(self._encoding, "cdm-mark")
+        bad = not is_utf8 if self._encoding == "utf-8" else MARK in line.decode(self._encoding, "cdm-mark")
         self.undecodable += bad
         if bad and len(self.sample) < _SAMPLE:
             self.sample += line + b"\n"

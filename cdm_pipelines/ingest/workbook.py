@@ -44,7 +44,9 @@ class Workbook:
         self._contract = contract
         check_archive(path, contract.dialect.max_unpacked_bytes, refuser)
         numbered = enumerate(sheet_rows(path, contract.dialect.sheet, refuser), start=1)
-        self._rows = ((n, row) for n, row in numbered if n > contract.dialect.skip_rows)
+        self._rows: Iterator[tuple[int, list[Any]]] = (
+            (n, row) for n, row in numbered if n > contract.dialect.skip_rows
+        )
         first = next(((n, row) for n, row in self._rows if any(cell != "" for cell in row)), None)
         if first is None:
             refuser.refuse(Refusal.EMPTY, "has no header", "Deliver it again, with a header.")

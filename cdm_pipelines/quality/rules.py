@@ -78,7 +78,7 @@ _MEANINGS: dict[Rule, tuple[str, str]] = {
     ),
     Rule.STRAY_QUOTE: (
         "a quote is opened and text follows where it is closed, or it is not closed on its line and whole rows follow",
-        "Have quotes within a quoted cell doubled. If the cell is to hold such lines, set multiline: true on its column.",
+        "Have quotes within a quoted cell doubled. If the cell may hold such lines, set multiline: true on its column.",
     ),
     Rule.LINE_ENDS: (
         "a cell holds a line end in a column that may have none",

@@ -241,7 +241,11 @@ def _render(suggestion: Suggestion) -> str:
     lines += [
         f"# Suggested from {file.path.name}, {sampled}. A start to edit: check what is marked with a question mark.",
         *(f"# {line}" for line in listed(file.sniffed.findings, file.sniffed.doubts)),
-        *([f"# ? {file.unfit:,} rows of the sample could not be read as they should"] if file.unfit else []),
+        *(
+            [f"# ? rows of the sample that will be quarantined as they are: {file.unfit:,}"]
+            if file.unfit
+            else []
+        ),
         *(f"# ? {doubt}" for doubt in suggestion.doubts),
         "apiVersion: v3.1.0",
         "kind: DataContract",

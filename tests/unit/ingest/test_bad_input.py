@@ -119,7 +119,13 @@ REFUSED: list[tuple[str, bytes, dict[str, Any], Refusal, list[str]]] = [
         Refusal.TRUNCATED,
         ["opened in row 3"],
     ),
-    ("a damaged zip archive", b"PK\x03\x04 and more", {}, Refusal.TRUNCATED, ["is a zip file that is cut off"]),
+    (
+        "a damaged zip archive",
+        b"PK\x03\x04 and more",
+        {},
+        Refusal.TRUNCATED,
+        ["is a zip file that is cut off"],
+    ),
     ("a Parquet file", b"PAR1 and more", {}, Refusal.UNREADABLE, ["is a Parquet file", "format: parquet"]),
 ]
 

@@ -83,7 +83,9 @@ def cut_into_records(pieces: list[bytes], width: int) -> tuple[bytes, list[bytes
 
 @LAX
 @given(
-    text=st.text(alphabet="a1,\"\n\r'", max_size=60), size=st.integers(1, 20), width=st.sampled_from([0, 2, 3])
+    text=st.text(alphabet="a1,\"\n\r'", max_size=60),
+    size=st.integers(1, 20),
+    width=st.sampled_from([0, 2, 3]),
 )
 def test_every_byte_is_in_a_record_or_in_a_line_put_aside_wherever_the_stream_is_cut(
     text: str, size: int, width: int
