@@ -36,7 +36,7 @@ _BINARY = (
 )
 _WESTERN_PUNCTUATION = "\u20ac\u2018\u2019\u201c\u201d\u2013\u2026\u00b0\u00a0\u00ab\u00bb"
 _CODE_PAGES = ("cp1252", "cp850", "cp1250", "cp1251", "cp1253", "cp1254", "cp437")
-_ODD_LINE = re.compile(rb"[^\n]*[\x80-\xff][^\n]*")
+_ODD_LINE = re.compile(rb"[\x80-\xff][^\n]*")  # of a line what comes from its first byte beyond ASCII on
 _BOM_IN_LINE = b"\n" + codecs.BOM_UTF8
 
 
@@ -175,7 +175,7 @@ class Scan:
     Attributes:
         lines: Number of lines.
         undecodable: Lines that the encoding cannot decode.
-        utf8_lines: Lines beyond ASCII that are valid UTF-8 (and would be misread in an encoding of one byte per sign).
+        utf8_lines: Lines beyond ASCII that are valid UTF-8; in a file that should be UTF-8, at most so many.
         odd_lines: Lines beyond ASCII that are not valid UTF-8.
         sample: Some of the lines that cannot be decoded.
     """
@@ -206,16 +206,17 @@ class Scan:
         self._lines_of(self._carry)
 
     def _lines_of(self, whole: bytes) -> None:
-        self.lines += whole.count(b"\n")
+        lines = whole.count(b"\n")
+        self.lines += lines
         if whole.isascii():
             return
         if self._encoding == "utf-8":
             try:
-                whole.decode()
+                text = whole.decode()
             except UnicodeDecodeError:
                 pass
-            else:
-                self.utf8_lines += len(_ODD_LINE.findall(whole))
+            else:  # not counted line by line: how many more bytes than signs there are is known at once
+                self.utf8_lines += min(lines + 1, len(whole) - len(text))
                 return
         for line in _ODD_LINE.findall(whole):
             self._vote(line)

@@ -53,6 +53,7 @@ class DayResult:
         reasons: Rejected rows and blanked cells by rule.
         new_columns: Columns that the contract does not declare.
         absent_columns: Optional columns of the contract that no file had.
+        notes: What was peculiar about the files, such as lines in another encoding, in words.
         standard: Rows per canonical entity.
         verdicts: Judgement of the checks that have thresholds.
         fingerprint: Of the files, the contract and the corrections.
@@ -72,6 +73,7 @@ class DayResult:
     verdicts: Mapping[str, Verdict]
     fingerprint: str
     stopped: bool
+    notes: tuple[str, ...] = ()
 
     @property
     def reconciles(self) -> bool:
@@ -247,7 +249,7 @@ class _Tally:
     def result(
         self, date: str, files: tuple[str, ...], raw: pa.Schema, contract: SourceContract, fingerprint: str
     ) -> DayResult:
-        from cdm_pipelines.ingest import absent_columns, new_columns  # noqa: PLC0415 - readers load in a run
+        from cdm_pipelines.ingest import absent_columns, new_columns, reading_notes  # noqa: PLC0415 - readers load in a run
 
         return DayResult(
             date=date,
@@ -259,6 +261,7 @@ class _Tally:
             reasons=dict(self._reasons),
             new_columns=tuple(new_columns(raw, contract)),
             absent_columns=tuple(absent_columns(raw)),
+            notes=tuple(reading_notes(raw)),
             standard=dict(self._standard),
             verdicts=self._verdicts,
             fingerprint=fingerprint,
