@@ -10,7 +10,9 @@ from cdm_pipelines.commands.waiting import LINKING, countdown, interruptible
 
 
 def link(
-    files: Annotated[list[Path], typer.Argument(help="CSV, JSON, Parquet or Excel files.", exists=True, dir_okay=False)],
+    files: Annotated[
+        list[Path], typer.Argument(help="CSV, JSON, Parquet, Excel files.", exists=True, dir_okay=False)
+    ],
     *,
     policy: Annotated[
         Path | None,

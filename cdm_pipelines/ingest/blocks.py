@@ -232,12 +232,12 @@ class Records:
         if line.count(self._delimiter) < width - 1:
             return False
         cells = self._cells(line)
-        if len(cells) < width or any(cells[width:]):
+        if len(cells) < width or any(cells[width:]) or not cells[key].strip():
             return False
         own = self._cells(first)
         if cell <= key or len(own) <= key:
-            return width > 2
-        return bool(cells[key]) and _kinds(cells[key]) == _kinds(own[key])
+            return width > 2 and self._quote not in line
+        return _kinds(cells[key]) == _kinds(own[key])
 
     def _cells(self, line: bytes) -> list[str]:
         csv.field_size_limit(MAX_RECORD_BYTES)

@@ -80,7 +80,7 @@ def test_two_entities_are_read_from_the_files_of_one(tmp_path: Path) -> None:
         (GUEST.replace("order", "customer"), "deliveredWith: is the entity itself"),
         (GUEST + "      - {property: format, value: csv}\n", "format: is that of order"),
         (
-            "      - {property: partyKind, value: person}\n      - {property: joined, value: {location: a.csv, key: x}}",
+            "      - {property: partyKind, value: person}\n      - {property: joined, value: {location: a, key: x}}",
             "joined[0].location: does not have the date in one place",
         ),
         (
