@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 def link(
-    files: Annotated[list[Path], typer.Argument(help="CSV or Parquet files.", exists=True, dir_okay=False)],
+    files: Annotated[
+        list[Path], typer.Argument(help="CSV, JSON, Parquet, Excel files.", exists=True, dir_okay=False)
+    ],
     *,
     policy: Annotated[
         Path | None,
@@ -75,6 +77,8 @@ def link(
                 f"({done.duplicates:,} duplicate records) written to {out}",
                 markup=False,
             )
+            for put_aside in done.put_aside:
+                console.print(f"{put_aside.sentence}.", markup=False, soft_wrap=True)
             if truth:
                 from cdm_pipelines.commands.evaluate import tell_truth  # noqa: PLC0415
                 from cdm_pipelines.steps.linking.explain import of_files  # noqa: PLC0415

@@ -186,8 +186,7 @@ def _fit_dialect(entity: dict[str, Any], file: FileProfile) -> None:
     if file.format != Format.CSV or "dialect" not in properties:
         return
     dialect = properties["dialect"]["value"]
-    dialect["delimiter"] = file.dialect.delimiter
-    dialect["encoding"] = file.dialect.encoding
+    dialect.update(file.sniffed.words())
     if any(column.apostrophe for column in file.columns):
         dialect["leadingApostrophe"] = True
 

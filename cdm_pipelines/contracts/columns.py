@@ -22,6 +22,7 @@ COLUMN_PROPERTIES = (
     "decimal",
     "values",
     "leadingApostrophe",
+    "multiline",
     "privacy",
     "purposes",
     "aliases",
@@ -68,6 +69,7 @@ def read_column(item: SchemaProperty, key: str, report: Report) -> Column:
         decimal=_decimal(section, logical_type),
         values=section.codes("values"),
         leading_apostrophe=section.flag("leadingApostrophe"),
+        multiline=section.flag("multiline"),
         classification=item.classification,
         privacy=_privacy(section, maps_to),
         purposes=section.matching(

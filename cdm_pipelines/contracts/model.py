@@ -20,6 +20,7 @@ class Format(StrEnum):
 
     CSV = "csv"
     JSONL = "jsonl"
+    JSON = "json"
     PARQUET = "parquet"
     EXCEL = "excel"
     SQL = "sql"
@@ -62,14 +63,19 @@ class Dialect:
     """How text files are written.
 
     Attributes:
-        delimiter: Between cells.
+        delimiter: Between cells; one sign or several.
         encoding: Name of the encoding as Python knows it.
+        other_encoding: Encoding of the lines that are not in ``encoding``; None when such lines are unfit.
         quote: Around cells; empty when the source never quotes.
         leading_apostrophe: Whether the source writes an apostrophe before values that a spreadsheet would
             change.
-        skip_rows: Lines above the header.
+        skip_rows: Lines above the header, or above the first row where there is none.
+        header: Whether the names of the columns stand in the file; else they are the contract's, by place.
+        totals: Regular expressions of the first filled cell of a row that sums up others; empty for the usual words.
         sheet: Sheet of a workbook; the first when None.
+        records_at: Path to the array of records in a JSON document; the document itself when None.
         max_cell_bytes: Longer cells are not believed.
+        max_unpacked_bytes: How large a compressed file may be once unpacked; None for what is usual for its size.
     """
 
     delimiter: str = ","
@@ -79,6 +85,11 @@ class Dialect:
     skip_rows: int = 0
     sheet: str | None = None
     max_cell_bytes: int = 1_000_000
+    other_encoding: str | None = None
+    header: bool = True
+    totals: tuple[str, ...] = ()
+    records_at: str | None = None
+    max_unpacked_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +139,23 @@ class FillDown:
 
 
 @dataclass(frozen=True, slots=True)
+class Joined:
+    """Other files of the day that bring columns of the same records.
+
+    Attributes:
+        location: Pattern of their paths, like that of the contract.
+        key: Column of the contract that says which record a row is of.
+        theirs: Name of that column in these files.
+        dialect: How they are written; their format is the contract's.
+    """
+
+    location: str
+    key: str
+    theirs: str
+    dialect: Dialect
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceLevel:
     """One agreed property of the delivery, in the standard's words: ``timeOfAvailability``, ``frequency``."""
 
@@ -160,6 +188,7 @@ class Column:
         decimal: Decimal sign of a number.
         values: Meaning of codes; a value that is not listed is unfit.
         leading_apostrophe: Whether one leading apostrophe is stripped; None leaves it to the dialect.
+        multiline: Whether a cell may hold line ends; None where a look at the lines decides.
         classification: Confidentiality in the company's own words.
         privacy: Fides data category; None when the contract does not say and nothing is mapped.
         purposes: Fides data uses.
@@ -185,6 +214,7 @@ class Column:
     decimal: str = "."
     values: Mapping[str, str] = field(default_factory=dict, hash=False)
     leading_apostrophe: bool | None = None
+    multiline: bool | None = None
     classification: str | None = None
     privacy: str | None = None
     purposes: tuple[str, ...] = ()
@@ -239,6 +269,10 @@ class SourceContract:
         merged_into: Column with the key of the record that took this one in.
         fill_down: How continuation lines are completed.
         repeated_key: What it means when a key is repeated in a file; None when the contract does not say.
+        delivered_with: Entity of the same source whose files hold this one too; location, format and dialect are
+            then that entity's.
+        beside: Columns of those files that belong to the other entities in them, in the order of their contract.
+        joined: Other files that bring columns of the same records.
         sla: Agreed properties of the delivery.
     """
 
@@ -260,6 +294,9 @@ class SourceContract:
     merged_into: str | None = None
     fill_down: FillDown | None = None
     repeated_key: RepeatedKey | None = None
+    delivered_with: str | None = None
+    beside: tuple[str, ...] = ()
+    joined: tuple[Joined, ...] = ()
     sla: tuple[ServiceLevel, ...] = ()
 
     @property

@@ -15,12 +15,12 @@ from open_data_contract_standard.model import OpenDataContractStandard, SchemaOb
 
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.contracts.columns import read_column
+from cdm_pipelines.contracts.delivery import delivered_with, read_dialect, read_joined, read_location
 from cdm_pipelines.contracts.errors import ContractError, Problem
 from cdm_pipelines.contracts.model import (
     Column,
     Deletion,
     Delivery,
-    Dialect,
     FillDown,
     Format,
     KindRule,
@@ -47,10 +47,10 @@ ENTITY_PROPERTIES = (
     "mergedInto",
     "fillDown",
     "repeatedKey",
+    "deliveredWith",
+    "joined",
     "defaultCountry",
 )
-_DIALECT = ("delimiter", "encoding", "quote", "leadingApostrophe", "skipRows", "sheet", "maxCellBytes")
-_EXTENSIONS = {Format.CSV: ".csv", Format.JSONL: ".jsonl", Format.PARQUET: ".parquet", Format.EXCEL: ".xlsx"}
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 ORIGIN_COLUMNS = ("_file", "_row", "_sha256")
@@ -93,7 +93,8 @@ def load_contracts(folder: Path | str) -> tuple[SourceContract, ...]:
             raise ContractError(str(path), [Problem("schema", what, "Keep one of them.")])
         seen[contract.name] = path
         contracts.append(contract)
-    return tuple(sorted(contracts, key=lambda contract: (contract.source, contract.entity)))
+    resolved = delivered_with(contracts, {name: str(path) for name, path in seen.items()})
+    return tuple(sorted(resolved, key=lambda contract: (contract.source, contract.entity)))
 
 
 def parse_contract(text: str, report: Report) -> SourceContract:
@@ -136,11 +137,11 @@ def _contract(
         version=document.version or "",
         owner=_owner(document, report),
         description=" ".join((entity.description or "").split()),
-        location=_location(section, f"{document.dataProduct}/{entity.name}", source_format),
+        location=read_location(section, f"{document.dataProduct}/{entity.name}", source_format),
         format=source_format,
         delivery=section.choice("delivery", Delivery, Delivery.SNAPSHOT),
         columns=columns,
-        dialect=_dialect(section),
+        dialect=read_dialect(section),
         query=_query(section, source_format),
         default_country=_country(section),
         party_kind=_party_kind(section, names),
@@ -149,6 +150,8 @@ def _contract(
         merged_into=names.of(section, "mergedInto"),
         fill_down=_fill_down(section, names),
         repeated_key=_repeated_key(section),
+        delivered_with=_delivered_with(section, entity.name or ""),
+        joined=read_joined(section, [column.name for column in columns]),
         sla=tuple(
             ServiceLevel(level.property or "", str(level.value), level.unit)
             for level in document.slaProperties or ()
@@ -226,55 +229,6 @@ class _Names:
         return column
 
 
-def _location(section: Section, folder: str, source_format: Format) -> str:
-    declared = section.text("location")
-    if source_format == Format.SQL:
-        if declared is not None:
-            section.fault("location", "has no meaning for a query", "Remove it.")
-        return ""
-    location = declared or f"{folder}/{{date}}*{_EXTENSIONS[source_format]}"
-    if len(re.findall(r"\{date(?::[^}]+)?\}", location)) != 1:
-        section.fault(
-            "location", "does not have the date in one place", "Put one {date} or {date:%Y%m%d} in it."
-        )
-    return location
-
-
-def _dialect(section: Section) -> Dialect:
-    part = section.part("dialect", _DIALECT)
-    if part is None:
-        return Dialect()
-    delimiter, quote = part.text("delimiter"), part.text("quote")
-    encoding = part.text("encoding") or "utf-8"
-    if delimiter is not None and not (len(delimiter) == 1 and delimiter.isascii()):
-        part.fault(
-            "delimiter", f"{delimiter!r} is not one ASCII character", 'Write ";" or "\\t", for instance.'
-        )
-    if quote and not (len(quote) == 1 and quote.isascii()):
-        part.fault(
-            "quote", f"{quote!r} is not one ASCII character", 'Write "\'", or "" when nothing is quoted.'
-        )
-    if not _is_encoding(encoding):
-        part.fault("encoding", f"{encoding!r} is not an encoding", "Use utf-8, utf-16, cp1252 or latin-1.")
-    return Dialect(
-        delimiter="," if delimiter is None else delimiter,
-        encoding=encoding,
-        quote='"' if quote is None else quote,
-        leading_apostrophe=part.flag("leadingApostrophe") or False,
-        skip_rows=part.number("skipRows") or 0,
-        sheet=part.text("sheet"),
-        max_cell_bytes=part.number("maxCellBytes") or Dialect().max_cell_bytes,
-    )
-
-
-def _is_encoding(name: str) -> bool:
-    try:
-        "".encode(name)
-    except LookupError:
-        return False
-    return True
-
-
 def _query(section: Section, source_format: Format) -> Query | None:
     if source_format != Format.SQL:
         for name in ("query", "urlVariable"):
@@ -316,6 +270,19 @@ def _party_kind(section: Section, names: _Names) -> KindRule | None:
 def _country(section: Section) -> str | None:
     countries = section.matching("defaultCountry", _COUNTRY, "a country", 'Write its ISO code, such as "NL".')
     return countries[0] if countries else None
+
+
+def _delivered_with(section: Section, entity: str) -> str | None:
+    other = section.text("deliveredWith")
+    if other is None:
+        return None
+    for name in ("location", "format", "dialect", "query", "joined"):
+        if name in section.values:
+            section.fault(name, f"is that of {other}, whose files hold this entity", "Remove one of the two.")
+    if other == entity:
+        section.fault("deliveredWith", "is the entity itself", "Name another entity, or remove it.")
+        return None
+    return other
 
 
 def _deletion(section: Section, names: _Names) -> Deletion | None:

@@ -4,7 +4,10 @@ Belongs here: cells that cannot be used as they are (too long, zero bytes, undec
 apostrophes, empty cells. Does not belong here: rules about content (quality).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -19,8 +22,15 @@ _SPREADSHEET_WOULD_CHANGE = r"^'([0-9+\-=@(])"
 
 def with_origin(table: pa.Table, first_row: int) -> pa.Table:
     """Append row numbers that count from ``first_row``, and a ``_defect`` that is null."""
-    numbers = pa.array(np.arange(first_row, first_row + table.num_rows, dtype=np.int64))
-    return table.append_column(ROW, numbers).append_column(DEFECT, pa.nulls(table.num_rows, pa.string()))
+    return with_rows(table, np.arange(first_row, first_row + table.num_rows, dtype=np.int64))
+
+
+def with_rows(
+    table: pa.Table, numbers: npt.NDArray[np.int64], defects: Sequence[str | None] | None = None
+) -> pa.Table:
+    """Append these row numbers, and these defects; none when left out."""
+    marks = pa.nulls(table.num_rows, pa.string()) if defects is None else pa.array(defects, pa.string())
+    return table.append_column(ROW, pa.array(numbers)).append_column(DEFECT, marks)
 
 
 def mark_unusable(table: pa.Table, max_cell_bytes: int, marks: dict[str, Defect]) -> pa.Table:

@@ -7,37 +7,50 @@ Blocks of whole records are parsed in compiled code. A row with another number o
 not stop it: the row comes through with what could be read, marked as ragged.
 """
 
-import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.ingest.blocks import (
     BLOCK_BYTES,
+    Block,
+    Records,
     RecordTooLongError,
+    Shape,
     UnclosedQuoteError,
-    record_blocks,
+    Unread,
+    without_mark,
 )
-from cdm_pipelines.ingest.cells import DEFECT, mark_unusable, with_origin
+from cdm_pipelines.ingest.cells import DEFECT, ROW, mark_unusable, with_rows
+from cdm_pipelines.ingest.columns import by_place, named
 from cdm_pipelines.ingest.errors import Defect, Refusal, Refuser
 from cdm_pipelines.ingest.text import MARK, MARK_BYTES, open_text
 
 _DELIMITERS = (",", ";", "\t", "|")
 _NUL = "\0"
+_STAND_IN = "\x1f"
+_SEPARATOR_LINE = re.compile(rb"\A(?:\xef\xbb\xbf)?\"?sep=([^\r\n]{1,8}?)\"?(?:\r\n|\r|\n|\Z)", re.IGNORECASE)
+_HEADER_WITHIN = 30
 
 
 class DelimitedFile:
     """One delimited file.
 
+    A delimiter of several signs, or of one outside ASCII, is read as the sign that ASCII has for the purpose.
+
     Attributes:
-        columns: Names of the header, in order.
+        columns: Names of the header, in order, or the contract's where there is none.
+        note: What is peculiar about the file, in words; empty when nothing.
     """
 
     def __init__(self, path: Path, contract: SourceContract, refuser: Refuser) -> None:
@@ -48,13 +61,18 @@ class DelimitedFile:
         """
         self._dialect = contract.dialect
         self._refuser = refuser
-        self._text = open_text(path, contract.dialect.encoding, refuser)
-        pieces = _skip_lines(self._text.utf8(BLOCK_BYTES), self._dialect.skip_rows)
+        self._text = open_text(path, contract.dialect, refuser)
+        self.note = self._text.note
+        given = self._dialect.delimiter
+        self._delimiter = given if len(given) == 1 and given.isascii() else _STAND_IN
+        pieces = self._text.utf8(BLOCK_BYTES)
+        if self._delimiter != given:
+            pieces = _with_stand_in(pieces, given.encode())
+        pieces = _skip_lines(pieces, self._dialect.skip_rows)
         self._next_row = self._dialect.skip_rows + 1
-        self._blocks = self._whole_records(
-            record_blocks(pieces, self._dialect.delimiter, self._dialect.quote)
-        )
-        self.columns, self._rest = self._read_header(next(self._blocks, b""), contract)
+        self.columns, pieces = self._read_header(pieces, contract)
+        self._records = Records(pieces, self._delimiter, self._dialect.quote)
+        self._records.shape = self._shape(contract)
 
     def tables(self) -> Iterator[pa.Table]:
         """The rows, once, as text columns with ``_row`` and ``_defect``.
@@ -62,17 +80,28 @@ class DelimitedFile:
         Raises:
             ExtractError: The file ends within quotes.
         """
-        for block in chain([self._rest] if self._rest else [], self._blocks):
-            table, records = self._parse(block)
-            self._next_row += records
-            marks = {_NUL: Defect.NUL_BYTE} if b"\0" in block else {}
-            if self._text.undecodable and MARK_BYTES in block:
+        for block in self._whole_records():
+            table = self._parse(block)
+            marks = {_NUL: Defect.NUL_BYTE} if b"\0" in block.records else {}
+            if (self._text.undecodable or self._delimiter == _STAND_IN) and MARK_BYTES in block.records:
                 marks[MARK] = Defect.UNDECODABLE
+            if self._delimiter != self._dialect.delimiter:
+                table = _without_stand_in(table, self._dialect.delimiter)
             yield mark_unusable(table, self._dialect.max_cell_bytes, marks)
 
-    def _whole_records(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    def _shape(self, contract: SourceContract) -> Shape:
+        places = {name: place for place, name in enumerate(self.columns)}
+        declared = {c.name: c.multiline for c in contract.columns if c.name in places}
+        return Shape(
+            width=len(self.columns),
+            key=next((places[name] for name in contract.key if name in places), 0),
+            multiline=frozenset(places[name] for name, expected in declared.items() if expected),
+            single=frozenset(places[name] for name, expected in declared.items() if expected is False),
+        )
+
+    def _whole_records(self) -> Iterator[Block]:
         try:
-            yield from blocks
+            yield from self._records.blocks()
         except UnclosedQuoteError:
             self._refuser.refuse(
                 Refusal.TRUNCATED,
@@ -86,29 +115,82 @@ class DelimitedFile:
                 "Look for a quote in that row that is never closed.",
             )
 
-    def _read_header(self, first: bytes, contract: SourceContract) -> tuple[list[str], bytes]:
-        text = io.StringIO(first.decode(), newline="")
-        consumed = 0
-        for line in self._reader(text):
-            consumed = text.tell()
-            self._next_row += 1
-            if any(cell.strip() for cell in line):
+    def _read_header(
+        self, pieces: Iterator[bytes], contract: SourceContract
+    ) -> tuple[list[str], Iterator[bytes]]:
+        first = next(pieces, b"")
+        first = self._after_separator_line(first)
+        while True:
+            consumed, skipped, line = self._first_record(first)
+            more = next(pieces, None) if consumed == len(first) else None
+            if more is None:
                 break
-        else:
+            first += more
+        if not self._dialect.header:
+            if line is None:
+                self._refuser.refuse(Refusal.EMPTY, "has no row", "Deliver it again.")
+            return by_place(contract, len(line)), chain([first], pieces)
+        if line is None:
             self._refuser.refuse(Refusal.EMPTY, "has no header", "Deliver it again, with a header.")
-        names = [cell.strip() or f"unnamed_{position}" for position, cell in enumerate(line, start=1)]
-        header = text.getvalue()[:consumed]
-        self._check_delimiter(names, header, contract)
-        return names, first[len(header.encode()) :]
+        self._next_row += skipped + 1
+        names = named(line, contract)
+        self._check_delimiter(names, first[:consumed].decode(errors="replace"), contract)
+        self._check_place(names, first[consumed:], contract)
+        return names, chain([first[consumed:]] if first[consumed:] else [], pieces)
+
+    def _after_separator_line(self, first: bytes) -> bytes:
+        """Without the line that tells spreadsheets the delimiter: `sep=;`."""
+        found = _SEPARATOR_LINE.match(first.replace(_STAND_IN.encode(), self._dialect.delimiter.encode()))
+        if found is None or self._next_row > 1:
+            return first
+        told = found[1].decode().replace("\\t", "\t")
+        if told != self._dialect.delimiter:
+            self._refuser.refuse(
+                Refusal.DELIMITER,
+                f"is not delimited by {self._dialect.delimiter!r}: its first line says {told!r}",
+                f'Set dialect.delimiter: "{_spelt(told)}" in the contract, or have it delivered as agreed.',
+            )
+        self._next_row += 1
+        return re.sub(rb"\A[^\r\n]*(?:\r\n|\r|\n|\Z)", b"", first)
+
+    def _first_record(self, first: bytes) -> tuple[int, int, list[str] | None]:
+        """Bytes up to the end of the first record that is not blank, blank ones before it, and its cells."""
+        text = io.StringIO(first.decode("latin-1"), newline="")
+        blank = 0
+        for line in self._reader(text):
+            if any(cell.strip() for cell in line):
+                cells = [cell.encode("latin-1").decode(errors="replace") for cell in line]
+                return text.tell(), blank, cells
+            blank += 1
+        return len(first), blank, None
+
+    def _check_place(self, names: list[str], rest: bytes, contract: SourceContract) -> None:
+        """Say where the header is, when it is not where the contract says."""
+        needed = {column.name for column in contract.columns if column.is_essential}
+        if not needed or needed <= set(names):
+            return
+        text = io.StringIO(rest[: 1 << 16].decode("latin-1"), newline="")
+        for number, line in zip(
+            range(self._next_row, self._next_row + _HEADER_WITHIN), self._reader(text), strict=False
+        ):
+            cells = {cell.encode("latin-1").decode(errors="replace").strip() for cell in line}
+            if needed <= cells:
+                self._refuser.refuse(
+                    Refusal.HEADER,
+                    f"has its header in row {number:,}",
+                    f"Set dialect.skipRows: {number - 1} in the contract.",
+                )
 
     def _check_delimiter(self, names: list[str], header: str, contract: SourceContract) -> None:
         known = contract.header_names
         found = {}
+        if len(names) >= len(contract.columns):
+            return
         for delimiter in _DELIMITERS:
             cells = next(csv.reader(io.StringIO(header, newline=""), delimiter=delimiter), [])
             found[delimiter] = len(known & {cell.strip() for cell in cells})
         best = max(found, key=lambda delimiter: found[delimiter])
-        if found[best] > len(known & set(names)) and len(names) < len(contract.columns):
+        if found[best] > len(known & set(names)):
             self._refuser.refuse(
                 Refusal.DELIMITER,
                 f"is not delimited by {self._dialect.delimiter!r}: it looks like {best!r}",
@@ -118,59 +200,82 @@ class DelimitedFile:
     def _reader(self, text: io.StringIO) -> Iterator[list[str]]:
         return csv.reader(
             iter(text.readline, ""),
-            delimiter=self._dialect.delimiter,
+            delimiter=self._delimiter,
             quotechar=self._dialect.quote or None,
             quoting=csv.QUOTE_MINIMAL if self._dialect.quote else csv.QUOTE_NONE,
         )
 
-    def _parse(self, block: bytes) -> tuple[pa.Table, int]:
-        """Parse whole records; returns the rows and how many records there were, blank lines included."""
+    def _parse(self, block: Block) -> pa.Table:
+        """Parse whole records, and put the lines back that are none."""
         ragged: list[tuple[int, str]] = []
 
         def note(row: pacsv.InvalidRow) -> str:
             ragged.append((row.number - 1, row.text))
             return "skip"
 
-        if block.startswith(codecs.BOM_UTF8):  # the parser takes one away, from every block
-            block = codecs.BOM_UTF8 + block
-        table = pacsv.read_csv(
-            pa.BufferReader(block),
-            pacsv.ReadOptions(use_threads=False, block_size=len(block), column_names=self.columns),
-            pacsv.ParseOptions(
-                delimiter=self._dialect.delimiter,
-                quote_char=self._dialect.quote or False,
-                newlines_in_values=True,
-                ignore_empty_lines=False,
-                invalid_row_handler=note,
-            ),
-            pacsv.ConvertOptions(
-                column_types=dict.fromkeys(self.columns, pa.string()),
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=True,
-                null_values=[""],
-            ),
+        records = without_mark(block.records)
+        table = self._text_table([])
+        if records:
+            table = pacsv.read_csv(
+                pa.BufferReader(records),
+                pacsv.ReadOptions(use_threads=False, block_size=len(records), column_names=self.columns),
+                pacsv.ParseOptions(
+                    delimiter=self._delimiter,
+                    quote_char=self._dialect.quote or False,
+                    newlines_in_values=True,
+                    ignore_empty_lines=False,
+                    invalid_row_handler=note,
+                ),
+                pacsv.ConvertOptions(
+                    column_types=dict.fromkeys(self.columns, pa.string()),
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=True,
+                    null_values=[""],
+                ),
+            )
+        count = table.num_rows + len(ragged)
+        places = np.delete(
+            np.arange(count + len(block.unread), dtype=np.int64), [one.place for one in block.unread]
         )
-        records = table.num_rows + len(ragged)
-        table = self._put_back(table, ragged) if ragged else with_origin(table, self._next_row)
-        return self._without_blank_lines(table, block), records
+        first = self._next_row
+        self._next_row += count + len(block.unread)
+        whole = self._put_back(table, ragged, places + first)
+        whole = self._without_blank_lines(whole, block.records)
+        return self._with_unread(whole, block.unread, first) if block.unread else whole
 
-    def _put_back(self, table: pa.Table, ragged: list[tuple[int, str]]) -> pa.Table:
+    def _put_back(
+        self, table: pa.Table, ragged: list[tuple[int, str]], numbers: npt.NDArray[np.int64]
+    ) -> pa.Table:
         """Put ragged rows where they stood, with the cells that could be read."""
+        if not ragged:
+            return with_rows(table, numbers)
         places = np.array([place for place, _ in ragged], dtype=np.int64)
-        regular = np.setdiff1d(np.arange(table.num_rows + len(ragged)), places)
+        regular = np.delete(numbers, places)
         read = [self._ragged_cells(text) for _, text in ragged]
-        columns = {
-            name: pa.array([cells[position] or None for cells, _ in read], pa.string())
-            for position, name in enumerate(self.columns)
-        }
-        broken = pa.table(columns)
-        whole = pa.concat_tables([table, broken]).take(
-            np.argsort(np.concatenate([regular, places]), kind="stable")
+        broken = with_rows(
+            self._text_table([cells for cells, _ in read]), numbers[places], [defect for _, defect in read]
         )
-        defects = np.full(whole.num_rows, None, dtype=object)
-        defects[places] = [defect for _, defect in read]
-        whole = with_origin(whole, self._next_row)
-        return whole.set_column(whole.num_columns - 1, DEFECT, pa.array(defects, pa.string()))
+        return pa.concat_tables([with_rows(table, regular), broken]).sort_by(ROW)
+
+    def _with_unread(self, table: pa.Table, unread: tuple[Unread, ...], first: int) -> pa.Table:
+        """Put the lines back that are no records because of their quotes, cut at their delimiters."""
+        width = len(self.columns)
+        cells = []
+        for one in unread:
+            parts = one.line.decode().rstrip("\r\n").split(self._delimiter)
+            rest = [self._delimiter.join(parts[width - 1 :])] if len(parts) >= width else []
+            cells.append((parts[: width - 1] + rest + [""] * width)[:width])
+        numbers = np.array([first + one.place for one in unread], dtype=np.int64)
+        lines = with_rows(self._text_table(cells), numbers, [one.defect.value for one in unread])
+        return pa.concat_tables([table, lines]).sort_by(ROW)
+
+    def _text_table(self, rows: list[list[str]]) -> pa.Table:
+        return pa.table(
+            {
+                name: pa.array([cells[position] or None for cells in rows], pa.string())
+                for position, name in enumerate(self.columns)
+            }
+        )
 
     def _ragged_cells(self, text: str) -> tuple[list[str], str | None]:
         """As many cells as the header has; what is over stays in the last one. Empty cells at the end do no harm."""
@@ -178,7 +283,7 @@ class DelimitedFile:
         width = len(self.columns)
         defect = None if len(cells) > width and not any(cells[width:]) else Defect.RAGGED.value
         if len(cells) > width and defect:
-            cells[width - 1] = self._dialect.delimiter.join(cells[width - 1 :])
+            cells[width - 1] = self._delimiter.join(cells[width - 1 :])
         return (cells + [""] * width)[:width], defect
 
     def _without_blank_lines(self, table: pa.Table, block: bytes) -> pa.Table:
@@ -198,6 +303,34 @@ def _skip_lines(pieces: Iterator[bytes], count: int) -> Iterator[bytes]:
             yield rest
             break
     yield from pieces
+
+
+def _with_stand_in(pieces: Iterator[bytes], delimiter: bytes) -> Iterator[bytes]:
+    """The delimiter as one sign; where the text holds that sign itself, it becomes `MARK`."""
+    carry = b""
+    for piece in pieces:
+        text = _stood_in(carry + piece, delimiter)
+        kept = next((n for n in range(len(delimiter) - 1, 0, -1) if text.endswith(delimiter[:n])), 0)
+        text, carry = (text[:-kept], text[-kept:]) if kept else (text, b"")
+        yield text
+    if carry:
+        yield carry
+
+
+def _stood_in(text: bytes, delimiter: bytes) -> bytes:
+    sign = _STAND_IN.encode()
+    if sign in text and delimiter != sign:
+        text = text.replace(sign, MARK_BYTES)
+    return text.replace(delimiter, sign)
+
+
+def _without_stand_in(table: pa.Table, delimiter: str) -> pa.Table:
+    """Cells that hold the delimiter itself, within quotes, hold it as it was written."""
+    for position, name in enumerate(table.column_names):
+        cells = table.column(position)
+        if name not in (ROW, DEFECT) and pc.any(pc.match_substring(cells, _STAND_IN)).as_py():
+            table = table.set_column(position, name, pc.replace_substring(cells, _STAND_IN, delimiter))
+    return table
 
 
 def _spelt(delimiter: str) -> str:

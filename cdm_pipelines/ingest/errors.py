@@ -21,6 +21,9 @@ class Refusal(StrEnum):
     HEADER = "header"
     MISSING_COLUMN = "missing column"
     CONNECTION = "connection"
+    TOO_LARGE = "too large"
+    CHANGED = "changed"
+    PLACE = "place"
 
 
 class Defect(StrEnum):
@@ -31,6 +34,11 @@ class Defect(StrEnum):
     UNDECODABLE = "undecodable"
     CELL_TOO_LONG = "cell_too_long"
     UNPARSABLE = "unparsable"
+    STRAY_QUOTE = "stray_quote"
+    LINE_ENDS = "unexpected_line_ends"
+    TOTALS = "totals_line"
+    HEADER_AGAIN = "header_again"
+    UNJOINED = "unjoined"
 
 
 class ExtractError(Exception):

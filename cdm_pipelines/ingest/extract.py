@@ -6,33 +6,37 @@ how one format is read (delimited, jsonl, parquet, workbook, database), or wheth
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
 
-from cdm_pipelines.contracts import Format, SourceContract
+from cdm_pipelines.contracts import Column, Format, SourceContract
 from cdm_pipelines.contracts.errors import nearest
+from cdm_pipelines.contracts.model import Joined
 from cdm_pipelines.contracts.odcs import ORIGIN_COLUMNS, RESERVED_COLUMNS
 from cdm_pipelines.contracts.told import told_names, told_path
 from cdm_pipelines.ingest.cells import DEFECT, ROW, strip_apostrophes
 from cdm_pipelines.ingest.continuation import Continuation
 from cdm_pipelines.ingest.delimited import DelimitedFile
 from cdm_pipelines.ingest.errors import ExtractError, Refusal, Refuser
-from cdm_pipelines.ingest.landing import checksum, find_files, local_copy
+from cdm_pipelines.ingest.joined import JoinedRows
+from cdm_pipelines.ingest.landing import check_place, checksum, local_copy, own_files
+from cdm_pipelines.ingest.no_records import mark_no_records
 
 CHUNK_ROWS = 100_000
 _FILE, _SHA256 = ORIGIN_COLUMNS[0], ORIGIN_COLUMNS[2]
-_ABSENT_KEY, _COPIES_KEY = b"cdm.absent_columns", b"cdm.copies"
+_ABSENT_KEY, _COPIES_KEY, _NOTES_KEY = b"cdm.absent_columns", b"cdm.copies", b"cdm.notes"
 
 
 class Reader(Protocol):
     """One file that was opened: its columns, and its rows as text with ``_row`` and ``_defect``."""
 
     columns: list[str]
+    note: str
 
     def tables(self) -> Iterator[pa.Table]:
         """The rows, once."""
@@ -45,6 +49,9 @@ class _Opened:
     sha256: str
     reader: Reader
     renamed: Mapping[str, str]
+    local: Path
+    stamp: tuple[int, int, int]
+    refuser: Refuser
 
     @property
     def columns(self) -> list[str]:
@@ -76,14 +83,15 @@ def read_extract(
     if chunk_rows < 1:
         raise ValueError("chunk_rows has to be at least 1")
     with ExitStack() as stack:
-        opened = list(_open_all(landing_url, contract, date, stack))
+        joined = [_joined(landing_url, contract, one, date) for one in contract.joined]
+        brought = [name for one in joined for name in one.columns]
+        opened = list(_open_all(landing_url, contract, date, stack, brought))
         files = [file for file in opened if isinstance(file, _Opened)]
-        schema = raw_schema(contract, [file.columns for file in files])
-        if len(files) < len(opened):
-            again = json.dumps([path for path in opened if isinstance(path, str)])
-            schema = schema.with_metadata({**(schema.metadata or {}), _COPIES_KEY: again})
+        again = [path for path in opened if isinstance(path, str)]
+        notes = [f"{told_path(file.path, contract)} {file.reader.note}" for file in files if file.reader.note]
+        schema = raw_schema(contract, [*(file.columns for file in files), brought], notes, again)
         tables = (table for file in files for table in _file_tables(file, contract, schema))
-        yield from _rechunk(tables, schema, chunk_rows)
+        yield from _rechunk(_with_joined(tables, joined, schema), schema, chunk_rows)
 
 
 def read_file(path: Path, contract: SourceContract, *, chunk_rows: int = CHUNK_ROWS) -> Iterator[pa.Table]:
@@ -93,13 +101,22 @@ def read_file(path: Path, contract: SourceContract, *, chunk_rows: int = CHUNK_R
         ExtractError: The file is refused.
     """
     refuser = Refuser(contract.source, contract.entity, path.name)
+    check_place(path, None, refuser)
     file = _open(path, path.name, contract, refuser)
-    schema = raw_schema(contract, [file.columns])
+    schema = raw_schema(contract, [file.columns], [file.reader.note] if file.reader.note else [])
     yield from _rechunk(_file_tables(file, contract, schema), schema, chunk_rows)
 
 
-def raw_schema(contract: SourceContract, headers: Iterable[list[str]]) -> pa.Schema:
-    """Schema of the raw layer for files with these headers."""
+def raw_schema(
+    contract: SourceContract,
+    headers: Iterable[list[str]],
+    notes: Sequence[str] = (),
+    copies: Sequence[str] = (),
+) -> pa.Schema:
+    """Schema of the raw layer for files with these headers.
+
+    ``notes`` say what is peculiar about the files, ``copies`` which hold the bytes of another one.
+    """
     found = dict.fromkeys(name for header in headers for name in header)
     declared = contract.column_names
     names = [*declared, *(name for name in found if name not in declared)]
@@ -109,7 +126,10 @@ def raw_schema(contract: SourceContract, headers: Iterable[list[str]]) -> pa.Sch
     ]
     counted = contract.fill_down.numbered_as if contract.fill_down else None
     absent = [name for name in declared if name not in found and name != counted]
-    return pa.schema(fields, metadata={_ABSENT_KEY: json.dumps(absent)} if absent else None)
+    told = {_ABSENT_KEY: absent, _NOTES_KEY: list(notes), _COPIES_KEY: list(copies)}
+    return pa.schema(
+        fields, metadata={key: json.dumps(value) for key, value in told.items() if value} or None
+    )
 
 
 def absent_columns(schema: pa.Schema) -> list[str]:
@@ -124,14 +144,20 @@ def copies(schema: pa.Schema) -> list[str]:
     return [str(path) for path in json.loads(found)] if found else []
 
 
+def reading_notes(schema: pa.Schema) -> list[str]:
+    """What was peculiar about the files of the day, such as lines in another encoding, in words."""
+    found = (schema.metadata or {}).get(_NOTES_KEY)
+    return [str(note) for note in json.loads(found)] if found else []
+
+
 def new_columns(schema: pa.Schema, contract: SourceContract) -> list[str]:
     """Columns of a raw table that the contract does not know."""
-    known = {*contract.column_names, *RESERVED_COLUMNS}
+    known = {*contract.column_names, *contract.beside, *RESERVED_COLUMNS}
     return [name for name in schema.names if name not in known]
 
 
 def _open_all(
-    landing_url: str, contract: SourceContract, date: str, stack: ExitStack
+    landing_url: str, contract: SourceContract, date: str, stack: ExitStack, brought: Sequence[str]
 ) -> Iterator["_Opened | str"]:
     """The files of a day; of one that holds the bytes of an earlier one its path alone."""
     if contract.format == Format.SQL:
@@ -143,7 +169,7 @@ def _open_all(
         spool_query(contract, date, path, refuser)
         yield _open(path, name, contract, refuser)
         return
-    files = find_files(landing_url, contract, date)
+    files = own_files(landing_url, contract, date)
     if not files:
         expected = contract.location
         problem = f"is not there: no file for {date}"
@@ -157,7 +183,7 @@ def _open_all(
             yield file.path
         else:
             seen.add(sha256)
-            yield _open(path, file.path, contract, refuser, sha256)
+            yield _open(path, file.path, contract, refuser, brought, sha256=sha256)
 
 
 def _without_secrets(url: str) -> str:
@@ -166,11 +192,60 @@ def _without_secrets(url: str) -> str:
     return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
 
-def _open(path: Path, name: str, contract: SourceContract, refuser: Refuser, sha256: str = "") -> _Opened:
+def _open(
+    path: Path,
+    name: str,
+    contract: SourceContract,
+    refuser: Refuser,
+    brought: Sequence[str] = (),
+    *,
+    sha256: str = "",
+) -> _Opened:
+    stamp = _stamp(path)
     reader = _reader(path, contract, refuser)
-    file = _Opened(name, sha256 or checksum(path), reader, contract.renamed(reader.columns))
-    _check_columns(file.columns, contract, refuser)
+    renamed = contract.renamed(reader.columns)
+    file = _Opened(name, sha256 or checksum(path), reader, renamed, path, stamp, refuser)
+    _check_columns(file.columns, contract, refuser, brought)
     return file
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    """What changes when a file is written to or replaced."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0, 0
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _joined(landing_url: str, contract: SourceContract, joined: Joined, date: str) -> JoinedRows:
+    """The rows of the files that are joined."""
+    own = replace(
+        contract,
+        location=joined.location,
+        dialect=joined.dialect,
+        columns=(Column(joined.theirs, required=True),),
+        party_kind=None,
+        modified_at=None,
+        merged_into=None,
+        deleted=None,
+        fill_down=None,
+        joined=(),
+        beside=tuple(name for name in contract.column_names if name != joined.theirs),
+    )
+    return JoinedRows(read_extract(landing_url, own, date), joined)
+
+
+def _with_joined(
+    tables: Iterable[pa.Table], joined: Sequence[JoinedRows], schema: pa.Schema
+) -> Iterator[pa.Table]:
+    """The rows with what the joined files bring, and then the rows of those that belong to none."""
+    for table in tables:
+        for one in joined:
+            table = one.complete(table)  # noqa: PLW2901 - one after the other
+        yield table.cast(schema)
+    for one in joined:
+        yield from one.left_over(schema)
 
 
 def _reader(path: Path, contract: SourceContract, refuser: Refuser) -> Reader:
@@ -181,6 +256,10 @@ def _reader(path: Path, contract: SourceContract, refuser: Refuser) -> Reader:
             from cdm_pipelines.ingest.jsonl import JsonLinesFile  # noqa: PLC0415 - only the format that is asked for
 
             return JsonLinesFile(path, contract, refuser)
+        case Format.JSON:
+            from cdm_pipelines.ingest.json_document import JsonDocument  # noqa: PLC0415 - only the format that is asked for
+
+            return JsonDocument(path, contract, refuser)
         case Format.EXCEL:
             from cdm_pipelines.ingest.workbook import Workbook  # noqa: PLC0415 - only the format that is asked for
 
@@ -191,13 +270,23 @@ def _reader(path: Path, contract: SourceContract, refuser: Refuser) -> Reader:
             return ParquetExtract(path, contract, refuser)
 
 
-def _check_columns(found: list[str], contract: SourceContract, refuser: Refuser) -> None:
+def _check_columns(
+    found: list[str], contract: SourceContract, refuser: Refuser, brought: Sequence[str] = ()
+) -> None:
+    if contract.dialect.header and contract.key and not {*found} & {*contract.column_names, *contract.beside}:
+        refuser.refuse(
+            Refusal.HEADER,
+            f"has none of the columns of the contract in its first row of {len(found):,} cells: it seems to have no "
+            "header",
+            "If so, set dialect.header: false in the contract, and list the columns in the order of the file.",
+        )
     twice = sorted({name for name in found if found.count(name) > 1})
     if twice:
         refuser.refuse(
             Refusal.HEADER,
             f"has more than one column named {told_names(twice, contract.column_names)}",
-            "Have each column delivered under a name of its own.",
+            "Have each column delivered under a name of its own, or name the second one with _2 behind it in the "
+            "contract.",
         )
     reserved = sorted(set(found) & set(RESERVED_COLUMNS))
     if reserved:
@@ -206,8 +295,8 @@ def _check_columns(found: list[str], contract: SourceContract, refuser: Refuser)
             f"has a column named {told_names(reserved, RESERVED_COLUMNS)}",
             "Rename it: ingest uses that name.",
         )
-    missing = [name for name in _indispensable(contract) if name not in found]
-    if missing and not (contract.format == Format.JSONL and not found):
+    missing = [name for name in _indispensable(contract) if name not in found and name not in brought]
+    if missing and not (contract.format in (Format.JSONL, Format.JSON) and not found):
         known = set(contract.column_names)
         others = [name for name in found if name not in known]
         hints = [
@@ -241,8 +330,15 @@ def _file_tables(file: _Opened, contract: SourceContract, schema: pa.Schema) -> 
     continuation = Continuation(contract.fill_down) if contract.fill_down else None
     for delivered in file.reader.tables():
         table = delivered.rename_columns([file.renamed.get(name, name) for name in delivered.column_names])
-        completed = strip_apostrophes(_aligned(table, file, schema), contract)
+        told = mark_no_records(table, file.columns, contract)
+        completed = strip_apostrophes(_aligned(told, file, schema), contract)
         yield continuation.complete(completed) if continuation else completed
+    if _stamp(file.local) != file.stamp:
+        file.refuser.refuse(
+            Refusal.CHANGED,
+            "changed while it was read",
+            "Deliver it under a name that ends in .part, and rename it when it is complete.",
+        )
 
 
 def _aligned(table: pa.Table, file: _Opened, schema: pa.Schema) -> pa.Table:

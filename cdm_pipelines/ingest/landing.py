@@ -7,6 +7,7 @@ file.
 import hashlib
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,31 +43,43 @@ class LandingFile:
 
 
 def find_files(landing_url: str, contract: SourceContract, date: str) -> list[LandingFile]:
-    """The files of a contract for a day (YYYY-MM-DD), in the order of their names; of a query none.
+    """The files of a contract for a day (YYYY-MM-DD), in the order of their names, those that are joined too.
 
     A name that goes on where another ends comes after it, whatever the sign (``day.csv``, ``day-corrected.csv``), and
     numbers count as such (``day_2.csv``, ``day_10.csv``): of a corrected delivery the later rows win.
     """
-    if not contract.location:
+    locations = [contract.location, *(joined.location for joined in contract.joined)]
+    found = {file for location in locations for file in files_at(landing_url, location, date)}
+    return sorted(found, key=_in_order)
+
+
+def own_files(landing_url: str, contract: SourceContract, date: str) -> list[LandingFile]:
+    """The files of a contract for a day, in the same order, without those that are joined to them."""
+    joined = {file for other in contract.joined for file in files_at(landing_url, other.location, date)}
+    return [file for file in files_at(landing_url, contract.location, date) if file not in joined]
+
+
+def files_at(landing_url: str, location: str, date: str) -> list[LandingFile]:
+    """The files that fit a location for a day (YYYY-MM-DD), in the same order; of no location none."""
+    if not location:
         return []
-    stamp = calendar_date.fromisoformat(date).strftime(_layout(contract.location))
-    files = (file for file, found in _listing(landing_url, contract) if found == stamp)
-    return sorted(files, key=lambda file: _in_order(file.path))
+    stamp = calendar_date.fromisoformat(date).strftime(_layout(location))
+    return sorted((file for file, found in _listing(landing_url, location) if found == stamp), key=_in_order)
 
 
-def _in_order(path: str) -> tuple[object, ...]:
-    folder, _, name = path.rpartition("/")
+def _in_order(file: LandingFile) -> tuple[object, ...]:
+    folder, _, name = file.path.rpartition("/")
     stem, dot, ending = name.partition(".")
     parts = re.split(r"(\d+)", stem)
     numbered = tuple((int(part), part) if part.isdigit() else (-1, part) for part in parts)
-    return folder, numbered, dot + ending, path
+    return folder, numbered, dot + ending, file.path
 
 
 def landing_dates(landing_url: str, contract: SourceContract) -> list[str]:
     """The days (YYYY-MM-DD) for which there is at least one file, in order."""
     layout = _layout(contract.location)
     dates = set()
-    for _, stamp in _listing(landing_url, contract):
+    for _, stamp in _listing(landing_url, contract.location):
         try:
             dates.add(datetime.strptime(stamp, layout).date().isoformat())  # noqa: DTZ007 - a calendar day
         except ValueError:
@@ -85,11 +98,12 @@ def local_copy(landing_url: str, path: str, refuser: Refuser) -> Iterator[Path]:
     """The file as a local path: itself where landing is a folder, else a temporary copy.
 
     Raises:
-        ExtractError: The file cannot be read.
+        ExtractError: The file cannot be read, is no regular file, or lies elsewhere.
     """
     filesystem, root = fsspec.core.url_to_fs(landing_url)
     full = str(PurePosixPath(root) / path)
     if _is_local(filesystem):
+        check_place(Path(full), Path(root), refuser)
         yield Path(full)
         return
     with tempfile.TemporaryDirectory(prefix="cdm-extract-") as folder:
@@ -106,6 +120,29 @@ def local_copy(landing_url: str, path: str, refuser: Refuser) -> Iterator[Path]:
         yield copy
 
 
+def check_place(path: Path, root: Path | None, refuser: Refuser) -> None:
+    """Refuse what is no file, such as a pipe, which would be waited for, and links to files outside of landing.
+
+    Raises:
+        ExtractError: It is refused.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        what = "is a link to nothing" if path.is_symlink() else f"cannot be opened ({type(error).__name__})"
+        refuser.refuse(Refusal.UNREADABLE, what, "Check that it is there, and its access rights.")
+    if not stat.S_ISREG(mode):
+        refuser.refuse(
+            Refusal.PLACE, "is no file but a folder, a pipe or a device", "Take it away and deliver a file."
+        )
+    if root is not None and not path.resolve().is_relative_to(root.resolve()):
+        refuser.refuse(
+            Refusal.PLACE,
+            "is a link that leads out of landing, or lies in a folder that is one",
+            "Deliver the file itself, or let CDM_LANDING_URL name the folder where the files are.",
+        )
+
+
 def _is_local(filesystem: Any) -> bool:
     protocols = filesystem.protocol
     return "file" in ((protocols,) if isinstance(protocols, str) else protocols)
@@ -116,16 +153,16 @@ def _layout(location: str) -> str:
     return (found[1] if found else None) or "%Y-%m-%d"
 
 
-def _listing(landing_url: str, contract: SourceContract) -> Iterator[tuple[LandingFile, str]]:
+def _listing(landing_url: str, location: str) -> Iterator[tuple[LandingFile, str]]:
     """Every file that fits the location for some day, with the date part of its name."""
-    if not contract.location:
+    if not location:
         return
     filesystem, root = fsspec.core.url_to_fs(landing_url)
     base = PurePosixPath(root)
-    folder = str(base / PurePosixPath(re.split(r"[*?{]", contract.location)[0] + "x").parent)
+    folder = str(base / PurePosixPath(re.split(r"[*?{]", location)[0] + "x").parent)
     if not filesystem.exists(folder):
         return
-    expression = re.compile(_expression(contract.location))
+    expression = re.compile(_expression(location))
     filesystem.invalidate_cache(folder)
     for path, info in sorted(filesystem.find(folder, detail=True).items()):
         relative = str(PurePosixPath(path).relative_to(base))
@@ -139,7 +176,9 @@ def _expression(location: str) -> str:
     digits = {"%Y": r"\d{4}", "%j": r"\d{3}"}
     parts = re.split(r"(%.)", _layout(location))
     stamp = "".join(digits.get(part, r"\d{2}") if part[:1] == "%" else re.escape(part) for part in parts)
-    return f"{_glob(before)}({stamp}){_glob(after)}(?:\\.gz)?"
+    name, extension = re.fullmatch(r"(.*?)((?:\.\w+)?)", after, re.DOTALL).groups()  # type: ignore[union-attr]
+    packed = f"(?:{_glob(extension)}(?:\\.gz|\\.zip)?|\\.zip)" if extension else "(?:\\.gz|\\.zip)?"
+    return f"{_glob(before)}({stamp}){_glob(name)}{packed}"
 
 
 def _glob(text: str) -> str:

@@ -23,7 +23,10 @@ class ParquetExtract:
 
     Attributes:
         columns: Top-level names, in order.
+        note: Always empty: nothing about such a file is peculiar.
     """
+
+    note = ""
 
     def __init__(self, path: Path, contract: SourceContract, refuser: Refuser) -> None:
         """Read the footer.

@@ -4,6 +4,7 @@ Belongs here: declarations. Does not belong here: reading.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.store import layout
@@ -50,6 +51,9 @@ def places(contracts: Sequence[SourceContract]) -> Iterator[Place]:
     for contract in contracts:
         if contract.location:
             yield _landing(contract)
+            for number, joined in enumerate(contract.joined, start=1):
+                other = replace(contract, location=joined.location)
+                yield replace(_landing(other), name=f"landing/{contract.name}/joined-{number}")
         yield _raw(contract)
 
 

@@ -8,6 +8,7 @@ contract's other dates are.
 
 from collections.abc import Iterator
 from datetime import date, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ import pyarrow as pa
 from cdm_pipelines.contracts import LogicalType, SourceContract
 from cdm_pipelines.contracts.told import told_names
 from cdm_pipelines.ingest.cells import DEFECT, ROW, mark_unusable
+from cdm_pipelines.ingest.columns import by_place, named
 from cdm_pipelines.ingest.errors import Defect, Refusal, Refuser
 from cdm_pipelines.ingest.scalars import as_text, text_array
+from cdm_pipelines.ingest.unpack import check_archive
 
 _BATCH_ROWS = 50_000
 
@@ -27,8 +30,11 @@ class Workbook:
     """One sheet of an Excel workbook: the one that the contract names, or the first.
 
     Attributes:
-        columns: Names of the header, in order.
+        columns: Names of the header, in order, or the contract's where there is none.
+        note: Always empty: nothing about a workbook is peculiar.
     """
+
+    note = ""
 
     def __init__(self, path: Path, contract: SourceContract, refuser: Refuser) -> None:
         """Read the header.
@@ -37,16 +43,19 @@ class Workbook:
             ExtractError: The file is empty, protected, no workbook, or lacks the sheet or a header.
         """
         self._contract = contract
-        self._rows = enumerate(_rows(path, contract.dialect.sheet, refuser), start=1)
-        header: list[Any] = []
-        for number, row in self._rows:
-            if number > contract.dialect.skip_rows and any(cell != "" for cell in row):
-                header = row
-                break
-        if not header:
+        check_archive(path, contract.dialect.max_unpacked_bytes, refuser)
+        numbered = enumerate(sheet_rows(path, contract.dialect.sheet, refuser), start=1)
+        self._rows: Iterator[tuple[int, list[Any]]] = (
+            (n, row) for n, row in numbered if n > contract.dialect.skip_rows
+        )
+        first = next(((n, row) for n, row in self._rows if any(cell != "" for cell in row)), None)
+        if first is None:
             refuser.refuse(Refusal.EMPTY, "has no header", "Deliver it again, with a header.")
-        names = [(as_text(cell) or "").strip() for cell in header]
-        self.columns = [name or f"unnamed_{position}" for position, name in enumerate(names, start=1)]
+        if contract.dialect.header:
+            self.columns = named([as_text(cell) or "" for cell in first[1]], contract)
+        else:
+            self.columns = by_place(contract, len(first[1]))
+            self._rows = chain([first], self._rows)
 
     def tables(self) -> Iterator[pa.Table]:
         """The rows, once, as text columns with ``_row`` and ``_defect``."""
@@ -82,7 +91,34 @@ class Workbook:
         return as_text(value)
 
 
-def _rows(path: Path, sheet: str | None, refuser: Refuser) -> Iterator[list[Any]]:
+def sheet_rows(path: Path, sheet: str | None, refuser: Refuser) -> Iterator[list[Any]]:
+    """The rows of a sheet, the first where none is named.
+
+    Raises:
+        ExtractError: The file is empty, protected, no workbook, or lacks the sheet.
+    """
+    from python_calamine import CalamineError  # noqa: PLC0415 - only sources that deliver workbooks need it
+
+    workbook = open_workbook(path, refuser)
+    names = workbook.sheet_names
+    if sheet is not None and sheet not in names:
+        refuser.refuse(
+            Refusal.UNREADABLE,
+            f"has no sheet {sheet!r}",
+            f"Set dialect.sheet to the name of one of its {len(names):,} sheets: {told_names(names, ())}.",
+        )
+    try:
+        return iter(workbook.get_sheet_by_name(sheet or names[0]).to_python(skip_empty_area=False))
+    except (CalamineError, OSError):
+        refuser.refuse(Refusal.UNREADABLE, "is no Excel workbook, or is cut off", "Deliver it again.")
+
+
+def open_workbook(path: Path, refuser: Refuser) -> Any:
+    """A workbook, with its ``sheet_names``.
+
+    Raises:
+        ExtractError: The file is empty, protected or no workbook.
+    """
     from python_calamine import (  # noqa: PLC0415 - only sources that deliver workbooks need it
         CalamineError,
         PasswordError,
@@ -92,17 +128,8 @@ def _rows(path: Path, sheet: str | None, refuser: Refuser) -> Iterator[list[Any]
     if path.exists() and path.stat().st_size == 0:
         refuser.refuse(Refusal.EMPTY, "is empty (0 bytes)", "Deliver it again.")
     try:
-        workbook = load_workbook(str(path))
-        names = workbook.sheet_names
-        if sheet is not None and sheet not in names:
-            refuser.refuse(
-                Refusal.UNREADABLE,
-                f"has no sheet {sheet!r}",
-                f"Set dialect.sheet to the name of one of its {len(names):,} sheets: {told_names(names, ())}.",
-            )
-        rows = workbook.get_sheet_by_name(sheet or names[0]).to_python(skip_empty_area=False)
+        return load_workbook(str(path))
     except PasswordError:
         refuser.refuse(Refusal.UNREADABLE, "is protected by a password", "Deliver it without one.")
     except (CalamineError, OSError):
         refuser.refuse(Refusal.UNREADABLE, "is no Excel workbook, or is cut off", "Deliver it again.")
-    return iter(rows)

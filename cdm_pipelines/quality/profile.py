@@ -1,12 +1,9 @@
-"""A file that nobody has described yet: how it is written, and what its columns hold.
+"""A file that nobody has described yet: what its columns hold.
 
-Belongs here: format, encoding, delimiter, and per column type, formats, nulls and uniqueness, from a sample.
-Does not belong here: what a column means (semantics) or the contract (suggest).
+Belongs here: per column type, formats, nulls and uniqueness, from a sample. Does not belong here: how the file is
+written (ingest.sniff), what a column means (semantics) or the contract (suggest).
 """
 
-import codecs
-import csv
-import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +13,10 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.contracts import Delivery, Dialect, Format, LogicalType, SourceContract
 from cdm_pipelines.ingest import read_file
-from cdm_pipelines.ingest.errors import Refusal, Refuser
-from cdm_pipelines.ingest.text import first_bytes, likely_encoding
+from cdm_pipelines.ingest.sniff import Sniffed, sniff
 from cdm_pipelines.quality.values import FALSE, TRUE, Days, as_flags, days, matches, plain_numbers
 
 SAMPLE_ROWS = 100_000
-_SAMPLE_BYTES = 1 << 18
-_DELIMITERS = ",;\t|"
 _NULL_SPELLINGS = ("NULL", "null", "N/A", "n/a", "NA", "None", "nan", "NaN", "-", "--", "\\N", "?", "#N/A")
 _NULL_DATES = ("00000000", "0000-00-00", "0000-00-00 00:00:00", "00-00-0000", "0")
 _DATE_FORMATS = (
@@ -79,15 +73,29 @@ class ColumnProfile:
 
 @dataclass(frozen=True, slots=True)
 class FileProfile:
-    """How a file is written and what it holds."""
+    """How a file is written and what it holds; ``unfit`` rows of the sample could not be read as they should."""
 
     path: Path
-    format: Format
-    dialect: Dialect
-    bom: bool
+    sniffed: Sniffed
     rows: int
     whole: bool
     columns: tuple[ColumnProfile, ...]
+    unfit: int = 0
+
+    @property
+    def format(self) -> Format:
+        """Its format."""
+        return self.sniffed.format
+
+    @property
+    def dialect(self) -> Dialect:
+        """As a contract would say it."""
+        return self.sniffed.dialect
+
+    @property
+    def bom(self) -> bool:
+        """Whether it begins with a byte-order mark."""
+        return self.sniffed.bom
 
 
 def profile_file(path: Path) -> FileProfile:
@@ -96,45 +104,35 @@ def profile_file(path: Path) -> FileProfile:
     Raises:
         ExtractError: The file cannot be read as any known format.
     """
-    refuser = Refuser("file", path.stem, path.name)
-    start = first_bytes(path, refuser, _SAMPLE_BYTES)
-    if not start:
-        refuser.refuse(Refusal.EMPTY, "is empty (0 bytes)", "Choose a file with a header and some rows.")
-    file_format = _format(path, start)
-    dialect = _dialect(start) if file_format in (Format.CSV, Format.JSONL) else Dialect()
-    probe = SourceContract(
+    sniffed = sniff(path)
+    tables = read_file(path, undescribed(sniffed), chunk_rows=SAMPLE_ROWS)
+    table = next(tables)
+    sound = table.filter(pc.is_null(table.column("_defect")))
+    names = [name for name in table.column_names if name not in ("_file", "_row", "_sha256", "_defect")]
+    return FileProfile(
+        path=path,
+        sniffed=sniffed,
+        rows=sound.num_rows,
+        whole=table.num_rows < SAMPLE_ROWS,
+        columns=tuple(profile_column(name, sound.column(name)) for name in names),
+        unfit=table.num_rows - sound.num_rows,
+    )
+
+
+def undescribed(sniffed: Sniffed) -> SourceContract:
+    """A contract without columns, by which a file can be read that nobody has described."""
+    return SourceContract(
         source="file",
         entity="file",
         version="",
         owner="",
         description="",
         location="",
-        format=file_format,
+        format=sniffed.format,
         delivery=Delivery.SNAPSHOT,
         columns=(),
-        dialect=dialect,
+        dialect=sniffed.dialect,
     )
-    tables = read_file(path, probe, chunk_rows=SAMPLE_ROWS)
-    table = next(tables)
-    names = [name for name in table.column_names if name not in ("_file", "_row", "_sha256", "_defect")]
-    return FileProfile(
-        path=path,
-        format=file_format,
-        dialect=dialect,
-        bom=start.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")),
-        rows=table.num_rows,
-        whole=table.num_rows < SAMPLE_ROWS,
-        columns=tuple(profile_column(name, table.column(name)) for name in names),
-    )
-
-
-def dialect_of(path: Path) -> Dialect:
-    """Delimiter and encoding of a CSV file, by its first bytes.
-
-    Raises:
-        ExtractError: The file cannot be read.
-    """
-    return _dialect(first_bytes(path, Refuser("file", path.stem, path.name), _SAMPLE_BYTES))
 
 
 def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
@@ -260,37 +258,3 @@ def _without(values: pa.Array, spellings: tuple[str, ...]) -> pa.Array:
     return (
         values.filter(pc.invert(pc.is_in(values, pa.array(spellings, pa.string())))) if spellings else values
     )
-
-
-def _format(path: Path, start: bytes) -> Format:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if start.startswith(b"PAR1"):
-        return Format.PARQUET
-    if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")) and suffixes[-1:] != [".zip"]:
-        return Format.EXCEL
-    if start.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] == b"{" or ".jsonl" in suffixes:
-        return Format.JSONL
-    return Format.CSV
-
-
-def _dialect(start: bytes) -> Dialect:
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(start)
-        encoding = "utf-8" if b"\0" not in start[:4096] else likely_encoding(start)
-    except UnicodeDecodeError:
-        encoding = likely_encoding(start)
-    text = start.decode(encoding, errors="replace").removeprefix("\ufeff")
-    return Dialect(delimiter=_delimiter(text), encoding=encoding)
-
-
-def _delimiter(text: str) -> str:
-    """The delimiter that gives most lines the number of cells of the header."""
-
-    def agreement(delimiter: str) -> tuple[float, int]:
-        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))[:200]
-        if not lines or len(lines[0]) < 2:
-            return 0.0, 0
-        body = lines[1:-1] or lines[:1]
-        return sum(len(line) == len(lines[0]) for line in body) / len(body), len(lines[0])
-
-    return max(_DELIMITERS, key=agreement)

@@ -17,9 +17,13 @@ class Rule(StrEnum):
     UNDECODABLE = "undecodable"
     CELL_TOO_LONG = "cell_too_long"
     UNPARSABLE = "unparsable"
+    STRAY_QUOTE = "stray_quote"
+    LINE_ENDS = "unexpected_line_ends"
+    TOTALS = "totals_line"
+    HEADER_AGAIN = "header_again"
+    UNJOINED = "unjoined"
     SUPERSEDED = "superseded"
     CONFLICTING_KEY = "conflicting_key"
-    TOTALS_LINE = "totals_line"
     NOBODY = "nobody"
     SPREADSHEET = "spreadsheet"
     TRAILING_ZERO = "trailing_zero"
@@ -87,15 +91,29 @@ _MEANINGS: dict[Rule, tuple[str, str]] = {
         "a cell longer than is believed",
         "Look for a missing quote, or raise maxCellBytes.",
     ),
+    Rule.STRAY_QUOTE: (
+        "a quote is opened and text follows where it is closed, or it is not closed on its line and whole rows follow",
+        "Have quotes within a quoted cell doubled. If the cell may hold such lines, set multiline: true on its column.",
+    ),
+    Rule.LINE_ENDS: (
+        "a cell holds a line end in a column that may have none",
+        "Have it delivered on one line, or take multiline: false away from the column.",
+    ),
+    Rule.TOTALS: (
+        "the row sums up others, or counts them, and is no record",
+        "Nothing, if so. Else say in dialect.totals how such rows begin; somebody of that name needs an e-mail address or "
+        "phone number beside it.",
+    ),
+    Rule.HEADER_AGAIN: ("the row is the header once more", "Have the header delivered once."),
+    Rule.UNJOINED: (
+        "no record has the key of this row of a joined file, or a later row of that file has it too",
+        "Check the key in joined, and whether both files are of the same day.",
+    ),
     Rule.UNPARSABLE: ("a line that is no JSON object", _LINE),
     Rule.SUPERSEDED: ("a later row has the same key", "Nothing, when the later row is right."),
     Rule.CONFLICTING_KEY: (
         "a later row of the file has the same key and says something else",
         "Find out why the source gives one key twice, or write repeatedKey: last in the contract: the last row counts.",
-    ),
-    Rule.TOTALS_LINE: (
-        "a total or a count under the list, and no record",
-        "Nothing; somebody of that name needs an e-mail address or phone number beside it.",
     ),
     Rule.NOBODY: (
         "neither a name nor an e-mail address, phone or identifying number",

@@ -12,8 +12,7 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.contracts import Format, LogicalType, PartyKind
 from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.contracts.columns import COLUMN_PROPERTIES
-from cdm_pipelines.contracts.odcs import ENTITY_PROPERTIES
+from cdm_pipelines.ingest.sniff import listed
 from cdm_pipelines.quality.profile import ColumnProfile, FileProfile
 from cdm_pipelines.quality.semantics import Meaning
 from cdm_pipelines.quality.values import TRUE, as_flags
@@ -95,6 +94,12 @@ class Suggestion:
         sampled = f"all {file.rows:,} rows" if file.whole else f"the first {file.rows:,} rows"
         lines += [
             f"# Suggested from {file.path.name}, {sampled}. A start to edit: check what has a question mark.",
+            *(f"# {line}" for line in listed(file.sniffed.findings, file.sniffed.doubts)),
+            *(
+                [f"# ? rows of the sample that will be quarantined as they are: {file.unfit:,}"]
+                if file.unfit
+                else []
+            ),
             *(f"# ? {doubt}" for doubt in self.doubts),
             "apiVersion: v3.1.0",
             "kind: DataContract",
@@ -121,7 +126,7 @@ def _entity_lines(suggestion: Suggestion, *, alone: bool) -> list[str]:
     told = "? delta when a file holds only what is new or changed"
     properties: list[tuple[str, str, str]] = [("delivery", "snapshot", told)]
     properties += _written(suggestion, alone=alone)
-    if suggestion.repeated and "repeatedKey" in ENTITY_PROPERTIES:
+    if suggestion.repeated:
         properties.append(("repeatedKey", "last", "a record stands in several rows: the last one counts"))
     if suggestion.numbered:
         properties.append(("fillDown", _fill_down(suggestion), "the lines of an order are counted"))
@@ -139,7 +144,7 @@ def _entity_lines(suggestion: Suggestion, *, alone: bool) -> list[str]:
 def _written(suggestion: Suggestion, *, alone: bool) -> list[tuple[str, str, str]]:
     """How the file is written, or whose file it is."""
     file = suggestion.file
-    if suggestion.beside and not alone and "deliveredWith" in ENTITY_PROPERTIES:
+    if suggestion.beside and not alone:
         return [("deliveredWith", suggestion.beside, "both are in one file")]
     properties = [("format", str(file.format), "")]
     if suggestion.beside:
@@ -152,15 +157,14 @@ def _written(suggestion: Suggestion, *, alone: bool) -> list[tuple[str, str, str
 
 
 def _dialect(file: FileProfile) -> str:
-    if file.format not in (Format.CSV, Format.JSONL):
-        return ""
-    parts = {}
-    if file.format == Format.CSV:
-        parts["delimiter"] = _quoted(file.dialect.delimiter)
-    parts["encoding"] = file.dialect.encoding
+    words = file.sniffed.words()
+    parts = {
+        name: value if name == "encoding" else json.dumps(value, ensure_ascii=False)
+        for name, value in words.items()
+    }
     if any(column.apostrophe for column in file.columns):
         parts["leadingApostrophe"] = "true"
-    return "{" + ", ".join(f"{name}: {value}" for name, value in parts.items()) + "}"
+    return "{" + ", ".join(f"{name}: {value}" for name, value in parts.items()) + "}" if parts else ""
 
 
 def _fill_down(suggestion: Suggestion) -> str:
@@ -249,7 +253,7 @@ def _column_properties(column: ColumnSuggestion) -> list[tuple[str, str]]:
         custom.append(("decimal", _quoted(profile.decimal)))
     if profile.apostrophe:
         custom.append(("leadingApostrophe", "true"))
-    if "multiline" in COLUMN_PROPERTIES and pc.any(pc.match_substring(profile.values, "\n")).as_py():
+    if pc.any(pc.match_substring(profile.values, "\n")).as_py():
         custom.append(("multiline", "true"))
     return custom
 

@@ -172,7 +172,7 @@ def _judge_somebody(clean: pa.Table, contract: SourceContract, readable: Flags, 
     contacts = _filled(clean, _mapped(contract, _CONTACTS))
     totals = totals_lines(clean, contract, names, contacts) & readable
     if totals.any():
-        verdict.essential.append(_Fault(Rule.TOTALS_LINE, np.flatnonzero(totals)))
+        verdict.essential.append(_Fault(Rule.TOTALS, np.flatnonzero(totals)))
     naming = [*names, *_mapped(contract, (*_CONTACTS, *_NUMBERS))]
     if contract.entities != (Entity.PARTY,) or not naming:
         return

@@ -14,6 +14,7 @@ import yaml
 from benchmarks import results
 from cdm_pipelines.cli import app
 from cdm_pipelines.contracts.columns import COLUMN_PROPERTIES
+from cdm_pipelines.contracts.delivery import DIALECT
 from cdm_pipelines.contracts.odcs import ENTITY_PROPERTIES
 from cdm_pipelines.settings import load_settings, settings_table
 from cdm_pipelines.steps.operate.checkup import check_configuration
@@ -114,7 +115,7 @@ def exists(name: str) -> bool:
 
 def test_the_reference_of_contracts_names_every_property() -> None:
     rows = set(re.findall(r"^\| `(\w+)` \|", prose(DOCS / "reference" / "contracts.md"), flags=re.MULTILINE))
-    assert rows == {*ENTITY_PROPERTIES, *COLUMN_PROPERTIES}
+    assert rows == {*ENTITY_PROPERTIES, *COLUMN_PROPERTIES, *DIALECT}
 
 
 # Derived pages and pictures

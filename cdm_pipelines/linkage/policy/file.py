@@ -56,11 +56,17 @@ def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
 
 
 def _find(path: Path, base: str) -> Path:
-    for candidate in (path.parent / base, path.parent / f"{base}.yaml", SHIPPED / f"{base}.yaml"):
-        if candidate.is_file():
+    shipped = SHIPPED / f"{base.removesuffix('.yaml')}.yaml"
+    for candidate in (path.parent / base, path.parent / f"{base}.yaml", shipped):
+        # A file may have the name of the shipped policy that it changes: it does not mean itself then.
+        if candidate.is_file() and not (candidate.samefile(path) and _is_another(shipped, path)):
             return candidate
     hint = nearest(base, (file.stem for file in SHIPPED.glob("*.yaml")))
     raise LinkageError(f"{path}: extends: there is no policy {base!r}{hint}")
+
+
+def _is_another(shipped: Path, path: Path) -> bool:
+    return shipped.is_file() and not shipped.samefile(path)
 
 
 def _extend(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

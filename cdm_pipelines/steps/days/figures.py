@@ -92,11 +92,12 @@ def day_checks(results: Sequence[DayResult]) -> dict[str, dict[str, Check]]:
 
 
 def _schema(results: Sequence[DayResult]) -> Check:
-    """Which columns came and which did not, against the contract."""
+    """Which columns came and which did not, against the contract, and how files were read otherwise than agreed."""
     new = sorted({name for result in results for name in result.new_columns})
     absent = sorted({name for result in results for name in result.absent_columns})
     remarks = [f"not in the contract: {told_names(new, ())}"] if new else []
     remarks += [f"in the contract but not delivered: {', '.join(absent)}"] if absent else []
+    remarks += [note for result in results for note in result.notes]
     counts = {"columns not in the contract": len(new), "columns not delivered": len(absent)}
     return Check(not remarks, "; ".join(remarks) or "as declared", "WARN", counts)
 

@@ -17,6 +17,7 @@ from cdm_pipelines.quality.thresholds import Thresholds, Verdict, accepted, judg
 from cdm_pipelines.steps.days.chunks import Refined
 
 _TOLD_REASONS = 3
+_NO_RECORDS = (Rule.TOTALS, Rule.HEADER_AGAIN, Rule.UNJOINED)
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class DayResult:
         absent_columns: Optional columns of the contract that no file had.
         repeats: Quarantined rows of which a later row of the day has the key and says no other thing.
         copies: Files with the bytes of another one, which count once.
+        notes: What was peculiar about the files, such as lines in another encoding, in words.
         standard: Rows per canonical entity.
         verdicts: Judgement of the checks that have thresholds.
         fingerprint: Of the files, the contract and the corrections.
@@ -54,6 +56,7 @@ class DayResult:
     absent_columns: tuple[str, ...]
     repeats: int
     copies: tuple[str, ...]
+    notes: tuple[str, ...]
     standard: Mapping[str, int]
     verdicts: Mapping[str, Verdict]
     fingerprint: str
@@ -151,10 +154,14 @@ class Tally:
         return unaccounted or any(verdict.stops for verdict in self._verdicts.values())
 
     def _share_quarantined(self) -> Verdict:
-        """Rows that a later one replaced are no rejected ones; rows of a file that another corrects do not count."""
+        """Rows that a later one replaced are no rejected ones; rows of a file that another corrects do not count.
+
+        Neither do rows that are no records: totals, the header once more, and what a joined file has besides.
+        """
         superseded = self._reasons[Rule.SUPERSEDED]
-        rejected = self._rows["quarantined"] - superseded
-        counted = self._rows["read"] - (superseded - self._rows["repeated"])
+        no_records = sum(self._reasons[rule] for rule in _NO_RECORDS)
+        rejected = self._rows["quarantined"] - superseded - no_records
+        counted = self._rows["read"] - (superseded - self._rows["repeated"]) - no_records
         share = rejected / counted if counted else 0.0
         text = f"{rejected:,} of {counted:,} rows quarantined ({share:.2%})"
         if superseded:
@@ -171,7 +178,8 @@ class Tally:
 
     def _why_rejected(self) -> str:
         """The commonest reasons, in words."""
-        rules = [(rule, rows) for rule, rows in self._reasons.items() if rule != Rule.SUPERSEDED]
+        others = (Rule.SUPERSEDED, *_NO_RECORDS)
+        rules = [(rule, rows) for rule, rows in self._reasons.items() if rule not in others]
         commonest = sorted(rules, key=lambda item: (-item[1], item[0]))[:_TOLD_REASONS]
         told = [f"{rows:,} {rule}: {Rule(rule).meaning}. {_fix(Rule(rule))}" for rule, rows in commonest]
         return "".join(f"{text} " for text in told)
@@ -230,7 +238,7 @@ class Tally:
 
     def result(self, files: tuple[str, ...], raw: pa.Schema, fingerprint: str) -> DayResult:
         """What became of the day."""
-        from cdm_pipelines.ingest import absent_columns, copies, new_columns  # noqa: PLC0415 - readers load in a run
+        from cdm_pipelines.ingest import absent_columns, copies, new_columns, reading_notes  # noqa: PLC0415 - readers load in a run
 
         return DayResult(
             date=self._date,
@@ -245,6 +253,7 @@ class Tally:
             absent_columns=tuple(absent_columns(raw)),
             repeats=self._reasons[Rule.SUPERSEDED],
             copies=tuple(copies(raw)),
+            notes=tuple(reading_notes(raw)),
             standard=dict(self._standard),
             verdicts=self._verdicts,
             fingerprint=fingerprint,

@@ -6,29 +6,67 @@ Belongs here: reading the files and writing the outcome. Does not belong here: l
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 import pyarrow as pa
-import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
+from cdm_pipelines.contracts.odcs import ORIGIN_COLUMNS
+from cdm_pipelines.ingest import ExtractError, read_file
+from cdm_pipelines.ingest.cells import DEFECT, ROW
+from cdm_pipelines.ingest.sniff import sniff
 from cdm_pipelines.linkage import LinkageError, LinkageModel, LinkagePolicy, LinkResult, link, load_policy
 from cdm_pipelines.linkage.evaluate.blocking import BlockingReport, explain_blocking
 from cdm_pipelines.linkage.explain.pictures import result_picture
 from cdm_pipelines.linkage.progress import Progress, silent
-from cdm_pipelines.quality.profile import dialect_of
+from cdm_pipelines.quality.profile import undescribed
+from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.steps.linking.suggested_policy import ROW_NUMBER
 from cdm_pipelines.store.checksums import unsealed
 from cdm_pipelines.store.damage import Fault
 from cdm_pipelines.store.files import sync_folder
 from cdm_pipelines.store.lake import Lake
 
+_NAMED = 30
+
 
 class FileError(ValueError):
     """A file cannot be linked; the message names it and says what to do."""
+
+
+@dataclass(frozen=True)
+class PutAside:
+    """Rows of a file that could not be read as they should, and so are not linked.
+
+    Attributes:
+        file: The file.
+        rows: Numbers of the rows by what is wrong with them, the header being row 1.
+    """
+
+    file: Path
+    rows: Mapping[str, tuple[int, ...]]
+
+    @classmethod
+    def of(cls, file: Path, unfit: pa.Table) -> "PutAside":
+        """Of a table of row numbers and defects."""
+        rows: dict[str, list[int]] = {}
+        for number, defect in zip(unfit[ROW].to_pylist(), unfit[DEFECT].to_pylist(), strict=True):
+            rows.setdefault(defect, []).append(number)
+        return cls(file, {defect: tuple(numbers) for defect, numbers in rows.items()})
+
+    @property
+    def sentence(self) -> str:
+        """How many there are, which, and why."""
+        count = sum(map(len, self.rows.values()))
+        reasons = [
+            f"{Rule(defect).meaning} (rows {', '.join(f'{n}' for n in numbers[:_NAMED])}"
+            + (f" and {len(numbers) - _NAMED:,} more)" if len(numbers) > _NAMED else ")")
+            for defect, numbers in self.rows.items()
+        ]
+        return f"{self.file}: {count:,} {'row was' if count == 1 else 'rows were'} put aside: {'; '.join(reasons)}"
 
 
 @dataclass(frozen=True)
@@ -39,6 +77,7 @@ class FilesLinked:
     pairs: int
     clusters: int
     duplicates: int
+    put_aside: tuple[PutAside, ...] = ()
 
 
 def link_files(
@@ -50,7 +89,7 @@ def link_files(
     labels: Path | None = None,
     progress: Progress = silent,
 ) -> FilesLinked:
-    """Link CSV or Parquet files and write ``clusters.parquet``, ``pairs.parquet`` and ``model.json`` to ``out``.
+    """Link files of any format, and write ``clusters.parquet``, ``pairs.parquet`` and ``model.json`` to ``out``.
 
     Beside them ``charts.svg`` shows the model and what it expects of its pairs. ``labels`` is a file of pairs known to
     match or not, which teach the fit.
@@ -58,17 +97,17 @@ def link_files(
     They are written when all is done, so an error or an interrupt leaves none of them, or those of an earlier run.
 
     Raises:
-        FileError: A file is neither CSV nor Parquet or cannot be read.
+        FileError: A file cannot be read.
         LinkageError: The policy or the labels do not fit the files.
     """
     policy = load_policy(policy_path)
     model = read_model(model_path) if model_path else None
-    table = read_files(files, policy)
+    table, put_aside = _together(files, policy)
     known = None if labels is None else read_text(labels).to_pandas()
     result = link(table, policy, model=model, labels=known, progress=progress)
     write_result(result, out)
     clusters = result.report["clusters"]
-    return FilesLinked(table.num_rows, len(result.pairs), clusters, table.num_rows - clusters)
+    return FilesLinked(table.num_rows, len(result.pairs), clusters, table.num_rows - clusters, put_aside)
 
 
 def explain_files(
@@ -78,10 +117,10 @@ def explain_files(
     truth: Path | None = None,
     progress: Progress = silent,
 ) -> BlockingReport:
-    """Count what the policy's blocking rules make of CSV or Parquet files, before anything is compared.
+    """Count what the policy's blocking rules make of files, before anything is compared.
 
     Raises:
-        FileError: A file is neither CSV nor Parquet or cannot be read.
+        FileError: A file cannot be read.
         LinkageError: The policy or the truth does not fit the files.
     """
     known = None if truth is None else read_text(truth).to_pandas()
@@ -118,50 +157,50 @@ def read_model(path: Path) -> LinkageModel:
 
 
 def read_files(files: Sequence[Path], policy: LinkagePolicy) -> pa.Table:
-    """All files as one table of text.
+    """All files as one table of text, without the rows that could not be read as they should.
 
     Raises:
-        FileError: A file is neither CSV nor Parquet or cannot be read.
+        FileError: A file cannot be read.
     """
-    return pa.concat_tables([_read(file, policy) for file in files], promote_options="default")
-
-
-def _read(file: Path, policy: LinkagePolicy) -> pa.Table:
-    """All columns as text; the file's name is the source where no column tells it, the place in it may be the id."""
-    table = read_text(file)
-    told = policy.source or "source"
-    if told not in table.column_names:
-        table = table.append_column(told, pa.repeat(pa.scalar(file.stem), table.num_rows))
-    if policy.id == ROW_NUMBER and ROW_NUMBER not in table.column_names:
-        places = pa.array([f"{place:09d}" for place in range(1, table.num_rows + 1)], pa.string())
-        table = table.append_column(ROW_NUMBER, places)
-    return table
+    return _together(files, policy)[0]
 
 
 def read_text(file: Path) -> pa.Table:
     """A file's columns as text.
 
     Raises:
-        FileError: It is neither CSV nor Parquet or cannot be read.
+        FileError: It cannot be read, or a row of it could not be read as it should.
     """
-    kind = "Parquet" if file.suffix.lower() == ".parquet" else "CSV"
+    table, put_aside = _rows(file)
+    if put_aside is not None:
+        raise FileError(f"{put_aside.sentence}. Correct them: every row of this file counts.")
+    return table
+
+
+def _together(files: Sequence[Path], policy: LinkagePolicy) -> tuple[pa.Table, tuple[PutAside, ...]]:
+    tables, put_aside = [], []
+    for file in files:
+        table, unfit = _rows(file, numbered=policy.id == ROW_NUMBER)
+        told = policy.source or "source"
+        if told not in table.column_names:
+            table = table.append_column(told, pa.repeat(pa.scalar(file.stem), table.num_rows))
+        tables.append(table)
+        put_aside += [unfit] if unfit else []
+    return pa.concat_tables(tables, promote_options="default"), tuple(put_aside)
+
+
+def _rows(file: Path, *, numbered: bool = False) -> tuple[pa.Table, PutAside | None]:
+    """The rows as ingest reads them, those put aside that it would put in quarantine; their place may be their id."""
     try:
-        table = pq.read_table(file) if kind == "Parquet" else _csv(file)
-        return table.cast(pa.schema([(name, pa.string()) for name in table.column_names]))
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise FileError(
-            f"{file}: cannot be read as {kind} ({type(error).__name__}); give a CSV file with a header or a Parquet "
-            "file, with text, numbers or dates"
-        ) from None
-
-
-def _csv(file: Path) -> pa.Table:
-    if not file.stat().st_size:
-        raise FileError(f"{file}: the file is empty; give a CSV file with a header")
-    dialect = dialect_of(file)
-    parse = pa_csv.ParseOptions(delimiter=dialect.delimiter)
-    read = pa_csv.ReadOptions(encoding=dialect.encoding)
-    with pa_csv.open_csv(file, read_options=read, parse_options=parse) as opened:
-        names = opened.schema.names
-    convert = pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True)
-    return pa_csv.read_csv(file, read_options=read, parse_options=parse, convert_options=convert)
+        table = pa.concat_tables(read_file(file, undescribed(sniff(file))))
+    except ExtractError as error:
+        raise FileError(f"{file}: {error.problem}. {error.fix}") from None
+    except OSError as error:
+        raise FileError(f"{file}: cannot be read ({type(error).__name__}); check its access rights") from None
+    if numbered and ROW_NUMBER not in table.column_names:
+        places = pa.array([f"{place:09d}" for place in range(1, table.num_rows + 1)], pa.string())
+        table = table.append_column(ROW_NUMBER, places)
+    sound = pc.is_null(table.column(DEFECT))
+    unfit = table.filter(pc.invert(sound)).select([ROW, DEFECT])
+    kept = table.filter(sound).drop_columns([*ORIGIN_COLUMNS, DEFECT])
+    return kept, PutAside.of(file, unfit) if unfit.num_rows else None

@@ -114,8 +114,8 @@ FAULTS: list[tuple[str, Any, str]] = [
     ("deleted as text", lambda d: entity(d, deleted="GBDAT"), f"{E}.deleted: is not a mapping"),
     (
         "delimiter",
-        lambda d: entity(d, dialect={"delimiter": "||"}),
-        f"{E}.dialect.delimiter: '||' is not one ASCII",
+        lambda d: entity(d, dialect={"delimiter": "x"}),
+        f"{E}.dialect.delimiter: 'x' holds a letter",
     ),
     ("encoding", lambda d: entity(d, dialect={"encoding": "utf8000"}), "'utf8000' is not an encoding"),
     ("skipped rows", lambda d: entity(d, dialect={"skipRows": "2"}), "'2' is not a whole number"),

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cdm_pipelines.linkage import LinkageModel, link, load_policy
-from cdm_pipelines.steps.linking.files import link_files, write_result
+from cdm_pipelines.linkage import LinkageError, LinkageModel, link, load_policy
+from cdm_pipelines.steps.linking.files import FileError, link_files, read_text, write_result
 
 POLICY = """
 id: id
@@ -110,3 +110,47 @@ def test_labels_in_a_file_refine_the_fit(tmp_path: Path, policy: Path) -> None:
     assert models[1].training["labels"] == 60
     below = [sum(model.comparisons["surname"].m[:-1]) for model in models]
     assert below[1] > below[0] + 0.05, "that surnames of matches differ was the lesson"
+
+
+def test_rows_that_ingest_would_not_take_are_put_aside_and_named(tmp_path: Path, policy: Path) -> None:
+    lines = [
+        "id;surname;birth_date",
+        *(f"{row.id};{row.surname};{row.birth_date}" for row in PEOPLE.itertuples()),
+    ]
+    lines[5:5] = ["x1;too;many;cells", 'x2;"stray" quote;1970-01-01']
+    file = tmp_path / "people.csv"
+    file.write_text("\n".join([*lines, "Total: 302"]), encoding="utf-8")
+    done = link_files([file], policy, tmp_path / "out")
+    assert done.records == 300
+    (put_aside,) = done.put_aside
+    assert put_aside.rows == {"ragged": (6,), "stray_quote": (7,), "totals_line": (304,)}
+    assert "3 rows were put aside" in put_aside.sentence
+    with pytest.raises(FileError, match="every row of this file counts"):
+        read_text(file)
+
+
+def test_files_that_only_ingest_can_read_are_linked(tmp_path: Path, policy: Path) -> None:
+    found = []
+    packed = tmp_path / "a" / "people.csv.gz"
+    packed.parent.mkdir()
+    PEOPLE.to_csv(packed, index=False)
+    document = tmp_path / "people.json"
+    PEOPLE.to_json(document, orient="records")
+    for file in (packed, document):
+        link_files([file], policy, tmp_path / "out")
+        found.append(pd.read_parquet(tmp_path / "out" / "clusters.parquet")["cluster_id"].nunique())
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("extends", ["person", "person.yaml"])
+def test_a_policy_may_have_the_name_of_the_shipped_one_that_it_changes(tmp_path: Path, extends: str) -> None:
+    mine = tmp_path / "person.yaml"
+    mine.write_text(f"extends: {extends}\nthresholds: {{match: 0.991}}\n", encoding="utf-8")
+    assert load_policy(mine).thresholds.match == 0.991
+    other = tmp_path / "other.yaml"
+    other.write_text("extends: person\n", encoding="utf-8")
+    assert load_policy(other).thresholds.match == 0.991
+    itself = tmp_path / "unshipped.yaml"
+    itself.write_text("extends: unshipped\n", encoding="utf-8")
+    with pytest.raises(LinkageError, match="extends itself"):
+        load_policy(itself)
