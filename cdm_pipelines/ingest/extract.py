@@ -18,7 +18,7 @@ from cdm_pipelines.contracts import Column, Format, SourceContract
 from cdm_pipelines.contracts.errors import nearest
 from cdm_pipelines.contracts.model import Joined
 from cdm_pipelines.contracts.odcs import ORIGIN_COLUMNS, RESERVED_COLUMNS
-from cdm_pipelines.contracts.told import told_names, told_path
+from cdm_pipelines.contracts.told import told_name, told_names, told_path
 from cdm_pipelines.ingest.cells import DEFECT, ROW, strip_apostrophes
 from cdm_pipelines.ingest.continuation import Continuation
 from cdm_pipelines.ingest.delimited import DelimitedFile
@@ -280,13 +280,14 @@ def _check_columns(
             "header",
             "If so, set dialect.header: false in the contract, and list the columns in the order of the file.",
         )
+    numbered = [*contract.column_names, *(f"{name}_2" for name in contract.column_names)]
     twice = sorted({name for name in found if found.count(name) > 1})
     if twice:
         refuser.refuse(
             Refusal.HEADER,
             f"has more than one column named {told_names(twice, contract.column_names)}",
-            "Have each column delivered under a name of its own, or name the second one with _2 behind it in the "
-            "contract.",
+            "Have each column delivered under a name of its own, or name the second one in the contract with _2 behind "
+            f"its name, such as {told_name(twice[0] + '_2', numbered)}.",
         )
     reserved = sorted(set(found) & set(RESERVED_COLUMNS))
     if reserved:

@@ -213,7 +213,7 @@ def totals_of(grid: Grid) -> tuple[list[str], int]:
     """Expressions for the lines at the end that seem to be no records, and how many the usual words tell already.
 
     A line at the end is none when it fills at most half of the usual number of cells, and its first filled cell is no
-    value of its column; that is said only where no other of the last lines is so.
+    value of its column; that is said only where no other of the last lines is so, and no line before them.
     """
     usual = grid.usual
     rows = [row for row in grid.rows if filled(row)]
@@ -231,7 +231,9 @@ def totals_of(grid: Grid) -> tuple[list[str], int]:
     others = [
         text for text, is_known in zip(texts, known, strict=True) if not is_known and _kind(text) != kind
     ]
-    return [_expression(text) for text in dict.fromkeys(others)], sum(known)
+    found = dict.fromkeys(map(_expression, others))
+    records = [cell for row in body for cell in row[:1] if cell.strip()]
+    return [one for one in found if not any(re.fullmatch(one, text.strip()) for text in records)], sum(known)
 
 
 def _expression(text: str) -> str:

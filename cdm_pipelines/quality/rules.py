@@ -101,8 +101,7 @@ _MEANINGS: dict[Rule, tuple[str, str]] = {
     ),
     Rule.TOTALS: (
         "the row sums up others, or counts them, and is no record",
-        "Nothing, if so. Else say in dialect.totals how such rows begin; somebody of that name needs an e-mail address or "
-        "phone number beside it.",
+        "Nothing, if so. Else say in dialect.totals how such rows begin.",
     ),
     Rule.HEADER_AGAIN: ("the row is the header once more", "Have the header delivered once."),
     Rule.UNJOINED: (

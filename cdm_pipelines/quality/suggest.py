@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cdm_pipelines.contracts import LogicalType
 from cdm_pipelines.contracts.canonical import Entity, ValueType
@@ -25,7 +26,7 @@ from cdm_pipelines.quality.profile import SAMPLE_ROWS, ColumnProfile, FileProfil
 from cdm_pipelines.quality.proposals import OF_ORGANISATIONS, OF_PERSONS, Proposal, propose
 from cdm_pipelines.quality.repeats import superseded_rows
 from cdm_pipelines.quality.suggested import ColumnSuggestion, Suggestion
-from cdm_pipelines.quality.validation import DEFECT, validate
+from cdm_pipelines.quality.validation import BLANKED, DEFECT, validate
 
 __all__ = ["OF_ORGANISATIONS", "OF_PERSONS", "ColumnSuggestion", "Suggestion", "suggest", "suggest_all"]
 
@@ -144,7 +145,8 @@ def _tried(suggestion: Suggestion) -> Suggestion:
         table = next(read_file(suggestion.file.path, contract, chunk_rows=SAMPLE_ROWS))
         superseded = None if suggestion.repeated else superseded_rows(table, contract)
         outcome = validate(table, contract, superseded)
-        blanked = Counter(outcome.repairs["column"].to_pylist())
+        lost = pc.equal(outcome.repairs["action"], BLANKED)
+        blanked = Counter(outcome.repairs.filter(lost)["column"].to_pylist())
         changed = _changed(suggestion, blanked, table.num_rows)
         if changed == suggestion or not blanked:
             unread = table.num_rows - table.column(DEFECT).null_count

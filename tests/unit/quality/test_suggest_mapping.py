@@ -169,7 +169,7 @@ def test_a_company_column_makes_organisations(tmp_path: Path) -> None:
         "full_name": "contactName",
         "job_title": "contactTitle",
     }
-    assert contact.location == company.location
+    assert contact.delivered_with == company.entity
 
 
 def test_contacts_and_the_companies_they_work_for(tmp_path: Path) -> None:
