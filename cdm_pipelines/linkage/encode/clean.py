@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.linkage.encode.hashes import hashed
+from cdm_pipelines.linkage.encode.organisation import organisation_name, short_name, sorted_words
 from cdm_pipelines.linkage.policy.spec import Clean, Take
 
 LONGEST = (
@@ -131,10 +132,16 @@ def _date_dmy(values: pa.Array) -> pa.Array:
     return pc.if_else(pc.equal(pc.utf8_length(turned), 8), turned, "")
 
 
+def _organisation(values: pa.Array) -> pa.Array:
+    made = [None if v is None else organisation_name(v) for v in _plain(values).to_pylist()]
+    return pa.array(made, pa.string())
+
+
 _CLEANERS: dict[Clean, Callable[[pa.Array], pa.Array]] = {
     "text": _words,
     "name": _name,
     "surname": _surname,
+    "organisation": _organisation,
     "digits": _digits,
     "identifier": _identifier,
     "date": _date,
@@ -216,6 +223,8 @@ _MAKERS: dict[Take, Callable[[pa.Array, int], pa.Array]] = {
     "domain": lambda values, _: _replace(values, "^[^@]*@?", ""),
     "phonetic": _python(lambda value: phonetic(core(value))),
     "core": _python(core),
+    "acronym": _python(short_name),
+    "sorted_words": _python(sorted_words),
 }
 
 
