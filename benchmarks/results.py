@@ -137,9 +137,18 @@ def _search(results: Results) -> dict[str, str]:
     return {"benchmarks-search.md": text}
 
 
+def _organisations(results: Results) -> dict[str, str]:
+    from benchmarks.organisations import document  # noqa: PLC0415
+
+    rows = [document.Linked(**row) for row in results.figures["rows"]]
+    text = document.markdown(rows, results.figures["facts"], results.source("organisations"))
+    return {"benchmarks-organisations.md": text}
+
+
 WRITERS: Mapping[str, Callable[[Results], dict[str, str]]] = {
     "first-load": _first_load,
     "linkage": _linkage,
     "incremental": _incremental,
     "search": _search,
+    "organisations": _organisations,
 }

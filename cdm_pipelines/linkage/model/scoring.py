@@ -149,7 +149,8 @@ class BoundScorer:
         words = self._words[number]
         if words is not None:
             parts = np.flatnonzero(~np.isfinite(exact))
-            exact[parts], _ = _term_bits(words[0], left[parts], right[parts], words[1], 0.0)
+            of_words, _ = _term_bits(words[0], left[parts], right[parts], words[1], 0.0)
+            exact[parts] = of_words * parameters.terms.fuzzy  # agreement in part is near agreement
         found = np.where(np.isfinite(exact), exact, near)
         return np.where(np.isfinite(found), found, 0.0)
 
