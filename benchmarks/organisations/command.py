@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import yaml
 from rich.console import Console
 
 from benchmarks import peers, results
@@ -72,29 +73,22 @@ def _data(out: Path) -> list[sets.DataSet]:
     return [make() for make in makers]
 
 
-def policy(data: sets.DataSet, base: Path) -> LinkagePolicy:
-    """A policy over the columns that a set has; nothing else differs from the file."""
+def policy(data: sets.DataSet, base: Path, folder: Path) -> LinkagePolicy:
+    """A policy over the columns that a set has; nothing else differs from the file that it extends."""
     spelled: dict[str, Any] = {"extends": str(base), "id": "record_id", "columns": dict(data.columns)}
     spelled |= {"source": "file", "duplicate_free": ["a", "b"]} if data.two else {"source": None}
-    return load_policy_of(spelled)
-
-
-def load_policy_of(spelled: dict[str, Any]) -> LinkagePolicy:
-    """A policy from a mapping that extends a file."""
-    import tempfile  # noqa: PLC0415
-
-    import yaml  # noqa: PLC0415
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "set.yaml"
-        path.write_text(yaml.safe_dump(spelled), encoding="utf-8")
-        return load_policy(path)
+    path = folder / "policy.yaml"
+    path.write_text(yaml.safe_dump(spelled), encoding="utf-8")
+    return load_policy(path)
 
 
 def _linked(data: sets.DataSet, out: Path, python: Path | None) -> list[Linked]:
     folder = out / data.name.replace(",", "").replace(" ", "-")
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [_ours(data, "ours, for F1", POLICY), _ours(data, "ours, as shipped", None)]
+    rows = [
+        _ours(data, "ours, for F1", POLICY, folder),
+        _ours(data, "ours, as shipped", Path("organisation"), folder),
+    ]
     if python is not None:
         rows += _splink(data, folder, python)
     for row in rows:
@@ -102,17 +96,25 @@ def _linked(data: sets.DataSet, out: Path, python: Path | None) -> list[Linked]:
     return rows
 
 
-def _ours(data: sets.DataSet, system: str, base: Path | None) -> Linked:
-    one = policy(data, base or Path("organisation"))
+def _ours(data: sets.DataSet, system: str, base: Path, folder: Path) -> Linked:
+    one = policy(data, base, folder)
     started = time.perf_counter()
     found = link(data.records, one)
     seconds = time.perf_counter() - started
     pairs = found.pairs[found.pairs["probability"] >= found.model.match]
-    return _measured(data, system, found.clusters, pairs, found.report["expected"]["precision"], seconds)
+    return _measured(
+        data, system, found.clusters, pairs, expected=found.report["expected"]["precision"], seconds=seconds
+    )
 
 
 def _measured(
-    data: sets.DataSet, system: str, clusters: pd.DataFrame, pairs: pd.DataFrame, expected: float, seconds: float
+    data: sets.DataSet,
+    system: str,
+    clusters: pd.DataFrame,
+    pairs: pd.DataFrame,
+    *,
+    expected: float,
+    seconds: float,
 ) -> Linked:
     entity = data.truth.set_index("record_id")["truth_id"]
     same = pairs["left_id"].map(entity).to_numpy() == pairs["right_id"].map(entity).to_numpy()
@@ -130,7 +132,14 @@ def _measured(
 def _splink(data: sets.DataSet, folder: Path, python: Path) -> list[Linked]:
     path = folder / "records.parquet"
     prepared(data.records, list(data.columns.values())).to_parquet(path)
-    command = [str(python), "-m", "benchmarks.organisations.peer_splink", str(path), "two" if data.two else "one", str(folder)]
+    command = [
+        str(python),
+        "-m",
+        "benchmarks.organisations.peer_splink",
+        str(path),
+        "two" if data.two else "one",
+        str(folder),
+    ]
     done = subprocess.run(  # noqa: S603 - our own arguments
         command, env=environment(), cwd=root(), capture_output=True, text=True, check=False, timeout=500
     )
@@ -143,7 +152,9 @@ def _splink(data: sets.DataSet, folder: Path, python: Path) -> list[Linked]:
         clusters = pd.read_parquet(folder / f"clusters-{threshold}.parquet")
         kept = pairs[pairs["match_probability"] >= threshold]
         expected = float(kept["match_probability"].mean()) if len(kept) else 1.0
-        rows.append(_measured(data, f"Splink at {threshold:g}", clusters, kept, expected, seconds))
+        rows.append(
+            _measured(data, f"Splink at {threshold:g}", clusters, kept, expected=expected, seconds=seconds)
+        )
     best = max(rows, key=lambda row: row.f1)
     chosen = next(row for row in rows if row.system == f"Splink at {MATCH:g}")
     return [chosen] if best is chosen else [chosen, best.renamed(f"{best.system}, the best for it")]
@@ -158,12 +169,11 @@ def prepared(records: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     counts = word_counts([(distinct, pd.Series(plain).value_counts().reindex(distinct).tolist())])
     rare = dict(zip(distinct, rare_tokens(distinct, counts, 2), strict=True))
     made = records.drop(columns=[name]).rename(columns={"record_id": "unique_id"})
-    kept = [one for one in columns[1:]]
-    made = made[["unique_id", *kept, *(["file"] if "file" in made else [])]]
+    made = made[["unique_id", *columns[1:], *(["file"] if "file" in made else [])]]
     return made.assign(
         name_clean=plain,
         name_sorted=[sorted_words(one) for one in plain],
-        words=[list(significant(one)) for one in plain],
+        words=pd.Series([list(significant(one)) for one in plain], index=made.index),
         rare1=[(*rare[one], None)[0] for one in plain],
         rare2=[(*rare[one], None, None)[1] for one in plain],
         name_start=[one[:6] for one in plain],

@@ -82,7 +82,16 @@ def markdown(rows: Sequence[Linked], facts: Mapping[str, str], source: str = "")
     parts = [_HEAD]
     for name in dict.fromkeys(row.data for row in rows):
         own = [row for row in rows if row.data == name]
-        head = ("", "precision", "recall", "F1", "pairs accepted", "expected precision", "true precision", "seconds")
+        head = (
+            "",
+            "precision",
+            "recall",
+            "F1",
+            "pairs accepted",
+            "expected precision",
+            "true precision",
+            "seconds",
+        )
         body = [
             (
                 row.system,
@@ -99,4 +108,7 @@ def markdown(rows: Sequence[Linked], facts: Mapping[str, str], source: str = "")
             table(head, body, "lrrrrrrr"),
         ]
     stated = ", ".join(f"{name} {value}" for name, value in facts.items())
-    return "\n\n".join([*parts, "## Machine and versions", f"{stated}.", *([source] if source else []), _METHOD]) + "\n"
+    return (
+        "\n\n".join([*parts, "## Machine and versions", f"{stated}.", *([source] if source else []), _METHOD])
+        + "\n"
+    )

@@ -12,22 +12,28 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-_STEMS = (
+_STEMS_TEXT = (
     "al ber cor dan el far gor hel in jor kal lem mar nor ol per quin ros sal ter ul ver wes xan yor zel bra cla dre "
     "fle gra kro pri sto tri"
-).split()
-_ENDS = "do na rix tek ma vex lin ston co ra der men vik sen dal tor mann ton field er".split()
-_PEOPLE = (
+)
+_STEMS = _STEMS_TEXT.split()
+_ENDS_TEXT = "do na rix tek ma vex lin ston co ra der men vik sen dal tor mann ton field er"
+_ENDS = _ENDS_TEXT.split()
+_PEOPLE_TEXT = (
     "Jansen Bakker Visser Smit Meijer Müller Schmidt Fischer Weber Dubois Lefèvre García Rossi Smith Brown Taylor "
     "Jensen Nielsen Virtanen Kowalski Novák Andersson"
-).split()
-_TRADES = (
+)
+_PEOPLE = _PEOPLE_TEXT.split()
+_TRADES_TEXT = (
     "Transport|Bakery|Software|Engineering|Logistics|Consulting|Construction|Chemicals|Foods|Electronics|"
     "Pharmaceuticals|Insurance|Shipping|Furniture|Textiles|Optics|Machinery|Energy|Printing|Packaging"
-).split("|")
-_UNITS = (
-    "Lighting|Medical Systems|Finance|Real Estate|Research|Semiconductors|Automotive|Services|Aerospace|Retail"
-).split("|")
+)
+_TRADES = _TRADES_TEXT.split("|")
+_UNITS_TEXT = (
+    "Lighting|Medical Systems|Finance|Real Estate|Research|Semiconductors|Automotive|Services|"
+    "Aerospace|Retail"
+)
+_UNITS = _UNITS_TEXT.split("|")
 _TOWNS = {
     "NL": "Amsterdam Rotterdam Utrecht Eindhoven Groningen Tilburg Zwolle Breda",
     "DE": "Hamburg München Köln Leipzig Bremen Dresden Kiel",
@@ -80,15 +86,17 @@ def generate(records: int, seed: int) -> pd.DataFrame:
     while len(rows) < records:
         for one in _family(dice):
             number += 1
-            for _ in range(dice.choices((1, 2, 3, 5), (50, 30, 15, 5))[0]):
-                rows.append(_record(one, dice) | {"truth_id": str(number)})
+            times = dice.choices((1, 2, 3, 5), (50, 30, 15, 5))[0]
+            rows += [_record(one, dice) | {"truth_id": str(number)} for _ in range(times)]
     dice.shuffle(rows)
     frame = pd.DataFrame(rows[:records]).astype("string")
     return frame.assign(record_id=[f"r{place:06d}" for place in range(len(frame))])
 
 
 def _word(dice: random.Random) -> str:
-    return (dice.choice(_STEMS) + dice.choice(_STEMS) * (dice.random() < 0.4) + dice.choice(_ENDS)).capitalize()
+    return (
+        dice.choice(_STEMS) + dice.choice(_STEMS) * (dice.random() < 0.4) + dice.choice(_ENDS)
+    ).capitalize()
 
 
 def _family(dice: random.Random) -> list[_Organisation]:
@@ -97,7 +105,9 @@ def _family(dice: random.Random) -> list[_Organisation]:
     kind = dice.choices(("company", "group", "chain", "public"), (70, 10, 8, 12))[0]
     towns = _TOWNS[country].split()
     if kind == "public":
-        what = dice.choice(("University of {}", "{} Institute of Technology", "General Hospital {}", "{} Trade Association"))
+        what = dice.choice(
+            ("University of {}", "{} Institute of Technology", "General Hospital {}", "{} Trade Association")
+        )
         return [_placed(what.format(_word(dice)), country, dice)]
     if kind == "group":
         base = _word(dice)
@@ -168,7 +178,9 @@ def _written(one: _Organisation, dice: random.Random) -> str:
 
 def _slip(text: str, dice: random.Random, share: float) -> str:
     """A text, at times with one typing error."""
-    places = [place for place, letter in enumerate(text[:-1]) if letter.isalpha() and text[place + 1].isalpha()]
+    places = [
+        place for place, letter in enumerate(text[:-1]) if letter.isalpha() and text[place + 1].isalpha()
+    ]
     if not places or dice.random() >= share:
         return text
     at = dice.choice(places)

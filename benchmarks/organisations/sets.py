@@ -77,7 +77,12 @@ def assignees(folder: Path, which: str) -> DataSet:
     counted = counted.sort_values(["organization", "n", "unique_id"], ascending=[True, False, True])
     names = counted.drop_duplicates("organization")
     about = "every way in which an assignee's name is written, and nothing else"
-    return _named(f"assignees, {which}", names.rename(columns={"organization": "name"}), {"organisation_name": "name"}, about)
+    return _named(
+        f"assignees, {which}",
+        names.rename(columns={"organization": "name"}),
+        {"organisation_name": "name"},
+        about,
+    )
 
 
 def restaurants(folder: Path) -> DataSet:
@@ -97,7 +102,9 @@ def restaurants(folder: Path) -> DataSet:
     both["house_number"] = both["addr"].str.extract(r"^(\d+)", expand=False)
     both["street"] = both["addr"].str.replace(r"^\d+\s*", "", regex=True)
     both["phone"] = both["phone"].str.replace(r"\D", "", regex=True)
-    columns = {"organisation_name": "name"} | {one: one for one in ("street", "house_number", "city", "phone")}
+    columns = {"organisation_name": "name"} | {
+        one: one for one in ("street", "house_number", "city", "phone")
+    }
     return _named("restaurants", both, columns, "two guides: name, address, town, telephone", two=True)
 
 
@@ -110,7 +117,9 @@ def made(*, names_only: bool) -> DataSet:
     return _named(name, frame, columns, "companies, groups and their subsidiaries, chains and their branches")
 
 
-def _named(name: str, frame: pd.DataFrame, columns: dict[str, str], about: str, *, two: bool = False) -> DataSet:
+def _named(
+    name: str, frame: pd.DataFrame, columns: dict[str, str], about: str, *, two: bool = False
+) -> DataSet:
     mixed = frame.sample(frac=1, random_state=_SEED).reset_index(drop=True)
     ids = [f"r{place:06d}" for place in range(len(mixed))]
     kept = [*columns.values(), *(["file"] if two else [])]

@@ -36,7 +36,7 @@ _ORDINARY, _GENERIC = 3, 1  # weight of a word
 _MOST, _SOME = 0.5, 0.25  # of the weight of the words of both
 _ALIKE = 0.92  # Jaro-Winkler similarity of two words of five letters or more
 _LEAST_LETTERS = 5
-_LONGEST_RUN, _MOST_RUNS = 6, 6  # words that one short word stands for; short words looked for
+_LONGEST_RUN = 6  # words that one short word stands for
 Flags = npt.NDArray[np.bool_]
 
 
@@ -74,10 +74,15 @@ class Organisation:
         self._weight = np.array([*weights, 0], dtype=np.int32)
         self._number = np.array([*(any(c.isdigit() for c in word) for word in plain), False])
         self._short, self._initials = _acronyms(texts)
-        self._runs, self._run_words = _runs(texts, {word: code for code, word in enumerate(plain)}, self._words)
+        self._runs, self._run_words = _runs(
+            texts, {word: code for code, word in enumerate(plain)}, self._words
+        )
         self.term = self._whole if comparison.term_frequency else None
         self.words = (
-            Column(self._words[self._names.codes[:, : self._width]].reshape(len(records), -1), self._lexicon.values)
+            Column(
+                self._words[self._names.codes[:, : self._width]].reshape(len(records), -1),
+                self._lexicon.values,
+            )
             if comparison.term_frequency
             else None
         )
@@ -101,10 +106,11 @@ class Organisation:
         return here
 
     def _of(self, at: Positions, slot: int, one_town: Flags) -> Codes:
-        whole = self._names.codes[at, slot]
+        whole: Codes = self._names.codes[at, slot]
         if self._city is None:
             return whole
-        return np.where(one_town, self._names.codes[at, slot + self._width], whole)
+        bare: Codes = np.where(one_town, self._names.codes[at, slot + self._width], whole)
+        return bare
 
     def _one(self, a: Codes, b: Codes) -> Levels:
         missing = (a < 0) | (b < 0)
@@ -144,7 +150,7 @@ class Organisation:
         for slot in range(2):
             short |= (self._short[a] >= 0) & (self._short[a] == self._initials[b, slot])
             short |= (self._short[b] >= 0) & (self._short[b] == self._initials[a, slot])
-        levels[short & (levels < 5)] = 5
+        levels[short] = 5
         return levels.astype(np.int8, copy=False)
 
     def _spelled(self, x: Codes, y: Codes, found_x: Flags, found_y: Flags) -> tuple[Flags, Flags]:
@@ -173,12 +179,12 @@ class Organisation:
     def _short_forms(self, a: Codes, b: Codes, x: Codes, y: Codes) -> tuple[Flags, Flags]:
         """Words of two names where one word of the one stands for several of the other: initials, or all as one."""
         short_x, short_y = np.zeros(x.shape, dtype=bool), np.zeros(y.shape, dtype=bool)
-        for one, other, short_one, short_other in ((x, b, short_x, short_y), (y, a, short_y, short_x)):
+        for one, other, few, many in ((x, b, short_x, short_y), (y, a, short_y, short_x)):
             for run in range(self._runs.shape[1]):
                 word = self._runs[other, run]
                 at = (one == word[:, None]) & (word[:, None] >= 0)
-                short_one |= at
-                short_other |= at.any(axis=1)[:, None] & self._run_words[other, run]
+                np.logical_or(few, at, out=few)
+                np.logical_or(many, at.any(axis=1)[:, None] & self._run_words[other, run], out=many)
         return short_x, short_y
 
     def key(self) -> Key:
@@ -219,10 +225,10 @@ def _runs(texts: list[str], code_of: dict[str, int], words: Codes) -> tuple[Code
         for size in range(min(len(plain), _LONGEST_RUN), 1, -1):
             for start in range(len(plain) - size + 1):
                 run = slice(start, start + size)
-                for short in {"".join(w[0] for w in plain[run]), "".join(plain[run]), "".join(some[run])}:
-                    if (code := code_of.get(short)) is not None and short.isalpha():
-                        runs.append((code, start, size))
-        found.append(sorted(runs)[:_MOST_RUNS])
+                shorts = {"".join(w[0] for w in plain[run]), "".join(plain[run]), "".join(some[run])}
+                known = (code_of[short] for short in shorts if short.isalpha() and short in code_of)
+                runs += [(code, start, size) for code in known]
+        found.append(sorted(set(runs)))
     most = max(map(len, found), default=0)
     codes = np.full((len(texts) + 1, most), -1, dtype=np.int32)
     places = np.zeros((len(texts) + 1, most, words.shape[1]), dtype=bool)

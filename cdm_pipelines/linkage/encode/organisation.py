@@ -14,17 +14,19 @@ from functools import cache
 from anyascii import anyascii
 from cleanco.termdata import terms_by_country, terms_by_type
 
-_FORMS = frozenset(
+_FORM_WORDS = (
     "bv nv vof bvba cvba sprl vzw asbl gmbh ggmbh mbh kgaa ohg gbr ltd limited llc llp lllp plc pllc inc incorporated "
     "corp corporation sarl sasu eurl pty pte srl oy oyj ab aps sro bhd kft zrt nyrt ltda lda doo eood ood uab ehf "
-    "stichting stg eenmanszaak maatschap vereniging".split()
+    "stichting stg eenmanszaak maatschap vereniging"
 )
+_FORMS = frozenset(_FORM_WORDS.split())
 """Legal forms wherever they stand in a name."""
 
-_AT_END = _FORMS | frozenset(
+_END_WORDS = (
     "sa sas se sl ag ug kg eg ev ek ek ua cv as asa ans hb kb oe ee ae snc scs sca spa sl slu sal sae saoc jsc pjsc "
-    "ojsc ooo oao zao pao kk yk gk co company cie lp unlimited private public cooperatie cooperative coop".split()
+    "ojsc ooo oao zao pao kk yk gk co company cie lp unlimited private public cooperatie cooperative coop"
 )
+_AT_END = _FORMS | frozenset(_END_WORDS.split())
 """Also words, or parts of names: legal forms at the end."""
 
 _PHRASES = (
@@ -42,16 +44,16 @@ _PHRASES = (
 )  # fmt: skip
 _PHRASE = re.compile(rf"\b(?:{'|'.join(sorted(_PHRASES, key=len, reverse=True))})\b")
 
-JOINING = frozenset(
+_JOINING_WORDS = (
     "and en und et e y i og och the de het der die das den dem des du la le les el los las il lo gli of van von zu "
     "zur zum voor for fur pour per op in im te ten ter at aan a an da do dos das di del della t s d l represented by"
-    "".split()
 )
+JOINING = frozenset(_JOINING_WORDS.split())
 """Words that join others: in names they come and go."""
 
 # Words of one meaning, the first of each line standing for all: abbreviations, and what organisations call themselves
 # in the languages around us. Written down from dictionaries; nothing here comes from labelled pairs.
-_SAME = """
+_SAME_WORDS = """
 university univ uni universiteit universitat universitaet universite universidad universidade universita universitet
 college coll hogeschool
 school schule ecole escuela scuola scholen
@@ -115,29 +117,28 @@ south zuid sud
 east oost ost est
 west ouest
 royal koninklijke koninklijk
-""".split("\n")
-_MEANING = {word: line.split()[0] for line in _SAME if line for word in line.split()[1:]}
+"""
+_SAME = [line.split() for line in _SAME_WORDS.splitlines() if line]
+_MEANING = {word: words[0] for words in _SAME for word in words[1:]}
 
-GENERIC = frozenset(
-    {
-        *(line.split()[0] for line in _SAME if line),
-        *(
-            "beheer exploitatie verhuur advies adviesbureau handel handelsonderneming handelsmaatschappij "
-            "administratiekantoor accountants consultancy consulting consultants solutions software media partners "
-            "investments trading works enterprises supermarkt bakkerij slagerij garage autobedrijf hotel cafe "
-            "vastgoed installatie logistics logistiek import export automatisering zorg design studio shop store "
-            "stores market trust fund nederland netherlands holland belgie belgium deutschland germany france usa us "
-            "america uk europe world global new first the".split()
-        ),
-    }
+_GENERIC_WORDS = (
+    "beheer exploitatie verhuur advies adviesbureau handel handelsonderneming handelsmaatschappij "
+    "administratiekantoor accountants consultancy consulting consultants solutions software media partners "
+    "investments trading works enterprises supermarkt bakkerij slagerij garage autobedrijf hotel cafe "
+    "vastgoed installatie logistics logistiek import export automatisering zorg design studio shop store "
+    "stores market trust fund nederland netherlands holland belgie belgium deutschland germany france usa us "
+    "america uk europe world global new first the"
 )
+GENERIC = frozenset(_GENERIC_WORDS.split()) | {words[0] for words in _SAME}
 """Words that many organisations have, and that tell little about which one it is."""
 
 
 @cache
 def _forms_of_countries() -> frozenset[str]:
     """What cleanco knows of any country, without punctuation; forms of one or two letters are left out."""
-    terms = [term for found in (terms_by_country, terms_by_type) for listed in found.values() for term in listed]
+    terms = [
+        term for found in (terms_by_country, terms_by_type) for listed in found.values() for term in listed
+    ]
     bare = {re.sub(r"[^a-z0-9]", "", anyascii(term).lower()) for term in terms if " " not in term.strip()}
     return frozenset(word for word in bare if len(word) > 2)
 
@@ -147,7 +148,7 @@ def organisation_name(plain: str) -> str:
 
     A name of nothing but a legal form is left as it is.
     """
-    text = re.sub(r"['`’]", "", plain)
+    text = re.sub("['`\u2019]", "", plain)
     text = re.sub(r"\ba/s\b", " as ", text)
     words = re.sub(r"[^a-z0-9]+", " ", text).split()
     joined = _letters_joined(words)
@@ -180,7 +181,9 @@ def _parted(run: str) -> list[str]:
 
 def _without_forms(words: list[str]) -> list[str]:
     kept = list(words)
-    while len(kept) > 1 and (kept[-1] in _AT_END or kept[-1] in _forms_of_countries() or kept[-1] in ("and", "en")):
+    while len(kept) > 1 and (
+        kept[-1] in _AT_END or kept[-1] in _forms_of_countries() or kept[-1] in ("and", "en")
+    ):
         kept.pop()
     some = [word for word in kept if word not in _FORMS]
     return some or kept or words

@@ -73,9 +73,14 @@ def train(
         tied, ((0, table.rules.shape[1] - len(tied)), (0, 0))
     )  # labels without a rule read no column
     shared = [comparison.shared for comparison in policy.comparisons.values()]
-    anchors = [(k, one.typical) for k, one in enumerate(comparer.by_name.values()) if isinstance(one, Typical)]
-    if anchors and anchored.teaches_nothing(table, tied):
-        fitted = anchored.fit(table, list(found.values()), shared, allowed.total, *anchors[0])
+    anchors = [
+        (k, one.typical) for k, one in enumerate(comparer.by_name.values()) if isinstance(one, Typical)
+    ]
+    if anchors and anchored.untaught(table, tied, anchors[0][0]):
+        number, typical = anchors[0]
+        fitted = anchored.fit(
+            table, list(found.values()), shared, allowed.total, anchor=number, typical=typical
+        )
     else:
         fitted = em.fit(
             table,
