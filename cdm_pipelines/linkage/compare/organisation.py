@@ -80,7 +80,9 @@ class Organisation:
         self.term = self._whole if comparison.term_frequency else None
         self.words = (
             Column(
-                self._words[self._names.codes[:, : self._width]].reshape(len(records), -1),
+                self._words[self._names.codes[:, : self._width]].reshape(
+                    len(records), self._width * self._words.shape[1]
+                ),
                 self._lexicon.values,
             )
             if comparison.term_frequency

@@ -156,10 +156,12 @@ def test_pairs_weigh_the_same_in_any_batch_and_in_a_model_that_was_written_down(
 
 def test_agreement_on_a_rare_word_weighs_more_than_on_a_common_one(tmp_path: Path) -> None:
     table = _names(80)
+    table["name"] = table["name"].str.replace("Transport", "Velomar")
     found = link(table, policy(tmp_path))
     scorer = PairScorer(policy(tmp_path), found.model)
-    rare = table["name"][0].split()[0]
-    one = pd.DataFrame({"id": ["a", "b"], "name": [f"{rare} Alfavo", "Transport Alfavo"]})
-    other = pd.DataFrame({"id": ["c", "d"], "name": [f"{rare} Betawi", "Transport Betawi"]})
-    of_rare, of_common = scorer.score(one, other).weight
-    assert of_rare > of_common + 1
+    rare = next(word for word in table["name"][0].split() if word != "Velomar")
+    one = pd.DataFrame({"id": ["a", "b"], "name": [f"{rare} Alfavo", "Velomar Alfavo"]})
+    other = pd.DataFrame({"id": ["c", "d"], "name": [f"{rare} Betiwu", "Velomar Betiwu"]})
+    scored = scorer.score(one, other)
+    assert scored.levels[0].tolist() == scored.levels[1].tolist()
+    assert scored.weight[0] > scored.weight[1] + 1
