@@ -17,7 +17,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-dep
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
 .PHONY: help demo up test canary test-fast test-thorough lint docs benchmark benchmark-linkage benchmark-search \
-	benchmark-review benchmark-incremental benchmark-suggested soak migration lock clean venv
+	benchmark-review benchmark-incremental benchmark-suggested benchmark-organisations soak \
+	migration lock clean venv
 
 help: ## list these targets
 	@echo "Customer Data Management: extracts in, golden customers in PostgreSQL out."
@@ -66,6 +67,9 @@ benchmark-linkage: venv ## linking beside Splink, GoldenMatch and recordlinkage:
 
 benchmark-search: venv ## searching among 100,000 and a million customers: milliseconds and recall
 	@$(BIN)/python -m benchmarks search $(ARGS) >/dev/null
+
+benchmark-organisations: venv ## linking organisations beside Splink: quality, expected and true precision
+	@$(BIN)/python -m benchmarks organisations $(ARGS) >/dev/null
 
 benchmark-review: venv ## opening the review queue and one customer among a million: milliseconds
 	@$(BIN)/python -m benchmarks review $(ARGS) >/dev/null

@@ -21,6 +21,7 @@ from cdm_pipelines.settings import root
 
 _OTHERS = {
     "linkage": "benchmarks.linkage.command",
+    "organisations": "benchmarks.organisations.command",
     "search": "benchmarks.search",
     "review": "benchmarks.review",
     "incremental": "benchmarks.incremental",

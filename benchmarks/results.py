@@ -149,6 +149,14 @@ def _suggested(results: Results) -> dict[str, str]:
     return {"benchmarks-suggested.md": document.markdown(results.figures, results.source("suggested"))}
 
 
+def _organisations(results: Results) -> dict[str, str]:
+    from benchmarks.organisations import document  # noqa: PLC0415
+
+    rows = [document.Linked(**row) for row in results.figures["rows"]]
+    text = document.markdown(rows, results.figures["facts"], results.source("organisations"))
+    return {"benchmarks-organisations.md": text}
+
+
 WRITERS: Mapping[str, Callable[[Results], dict[str, str]]] = {
     "first-load": _first_load,
     "linkage": _linkage,
@@ -156,4 +164,5 @@ WRITERS: Mapping[str, Callable[[Results], dict[str, str]]] = {
     "search": _search,
     "headers": _headers,
     "suggested": _suggested,
+    "organisations": _organisations,
 }

@@ -24,13 +24,20 @@ _FORMS = {
     "VOF": ("vof", "vennootschap onder firma"),
     "CV": ("cv", "commanditaire vennootschap"), "Coöperatie UA": ("coöperatie ua", "cooperatie ua", "coöp ua", "ua"),
     "BVBA": ("bvba",), "CVBA": ("cvba",), "VZW": ("vzw",), "ASBL": ("asbl",), "SPRL": ("sprl",), "SRL": ("srl",),
-    "GmbH & Co. KG": ("gmbh & co kg", "gmbh und co kg", "gmbh + co kg"), "GmbH": ("gmbh", "gesellschaft mbh"),
+    "GmbH & Co. KG": ("gmbh & co kg", "gmbh und co kg", "gmbh + co kg"),
+    "GmbH": ("gmbh", "gesellschaft mbh", "gesellschaft mit beschränkter haftung"),
     "KG": ("kg",), "OHG": ("ohg",), "UG": ("ug haftungsbeschränkt", "ug"), "GbR": ("gbr",),
-    "e.K.": ("ek",), "AG": ("ag",),
-    "SARL": ("sarl",), "SASU": ("sasu",), "SAS": ("sas",), "EURL": ("eurl",), "SA": ("sa",),
+    "e.K.": ("ek",), "AG": ("ag", "aktiengesellschaft"),
+    "SARL": ("sarl",), "SASU": ("sasu",), "SAS": ("sas",), "EURL": ("eurl",),
+    "SA": ("sa", "société anonyme", "sociedad anónima"),
     "Ltd": ("ltd", "limited"), "PLC": ("plc",), "LLP": ("llp",), "LLC": ("llc",), "Inc": ("inc", "incorporated"),
-    "Corp": ("corp", "corporation"), "Pty Ltd": ("pty ltd",), "SpA": ("spa",), "SL": ("sl",), "SE": ("se",),
-    "AB": ("ab",), "A/S": ("a/s",), "ApS": ("aps",), "Oy": ("oy",), "s.r.o.": ("sro",), "Sp. z o.o.": ("sp z oo",),
+    "Corp": ("corp", "corporation"), "Pty Ltd": ("pty ltd", "pty limited", "proprietary limited"),
+    "SpA": ("spa", "società per azioni"), "SL": ("sl",), "SE": ("se",),
+    "AB": ("ab", "aktiebolag", "aktiebolaget"), "A/S": ("a/s", "aktieselskab"), "ApS": ("aps",),
+    "Oy": ("oy", "osakeyhtiö"), "Oyj": ("oyj",), "s.r.o.": ("sro",), "Sp. z o.o.": ("sp z oo", "sp z o o"),
+    "KGaA": ("kgaa",), "gGmbH": ("ggmbh",), "K.K.": ("kk", "kabushiki kaisha"), "Pte Ltd": ("pte ltd",),
+    "Sdn Bhd": ("sdn bhd",), "Kft.": ("kft",), "Zrt.": ("zrt",), "d.o.o.": ("doo",), "Lda.": ("lda",),
+    "Ltda.": ("ltda",),
     "Eenmanszaak": ("eenmanszaak",), "Maatschap": ("maatschap",),
 }  # fmt: skip
 # Words as well: only with full stops, in capitals within a name that is not all capitals, or at home.
@@ -166,6 +173,8 @@ def _is_meant(form: str, written: str, name: str, country: str | None) -> bool:
     if form not in _DOUBTFUL:
         return True
     token = written.strip(" ,()")
+    if len(re.sub(r"[\W_]", "", token)) > 4:  # written in full: Aktiengesellschaft
+        return True
     at_home = country is not None and country in _DOUBTFUL[form].split()
     return at_home or "." in token or (token == form and not name.isupper())
 

@@ -48,7 +48,7 @@ class Address:
         self._city = column(comparison.city)
         self._areas = _areas(self._postcode) if self._postcode else np.zeros(0, dtype=np.int32)
         self.columns = frozenset(comparison.reads_optionally)
-        whole = [c for c in (self._postcode or self._street, self._number) if c is not None]
+        whole = [c for c in (self._postcode or self._street or self._city, self._number) if c is not None]
         self._whole = whole
         self.term: Column | None = joined(whole, required=0) if comparison.term_frequency else None
 
@@ -86,7 +86,7 @@ class Address:
         return one_area
 
     def key(self) -> Key:
-        """Equality of postcode (else street) and house number."""
+        """Equality of postcode (else street, else town) and house number."""
         whole = self._whole
         return Key(
             combined(whole),

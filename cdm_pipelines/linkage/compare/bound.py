@@ -7,7 +7,7 @@ of persons (name), addresses (address), the similarity of two strings (levels).
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -74,6 +74,30 @@ class Compared(Protocol):
         Random pairs hardly ever agree on an address. How often records agree on this key is counted exactly, and
         levels are then sampled apart among pairs that do and pairs that do not.
         """
+
+
+@runtime_checkable
+class WithWords(Protocol):
+    """A comparison that may agree in part.
+
+    Attributes:
+        words: Column of each record's words: where two records do not agree as a whole, the frequency of the rarest
+            word that both have weighs their agreement. None where frequencies weigh nothing.
+    """
+
+    words: Column | None
+
+
+@runtime_checkable
+class Typical(Protocol):
+    """A comparison that says enough to link by it alone, where nothing independent of it teaches how matches look.
+
+    Attributes:
+        typical: m-probabilities by level, an opinion: half of the matches are written alike, others differ in spelling
+            or in what is left out, few in anything else.
+    """
+
+    typical: tuple[float, ...]
 
 
 class Exact:

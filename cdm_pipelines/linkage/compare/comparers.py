@@ -16,6 +16,7 @@ from cdm_pipelines.linkage.compare.address import Address
 from cdm_pipelines.linkage.compare.bound import Compared, Date, Email, Exact, Identifier, Phone, Text
 from cdm_pipelines.linkage.compare.levels import Levels
 from cdm_pipelines.linkage.compare.name import GivenName, Surname
+from cdm_pipelines.linkage.compare.organisation import Organisation
 from cdm_pipelines.linkage.encode.positions import Positions
 from cdm_pipelines.linkage.encode.records import Records, encode_rows
 from cdm_pipelines.linkage.errors import LinkageError
@@ -35,6 +36,7 @@ _MAKERS: dict[type[Any], Callable[[Records, Any], Compared]] = {
     spec.ExactComparison: Exact,
     spec.TextComparison: Text,
     spec.SurnameComparison: Surname,
+    spec.OrganisationComparison: Organisation,
     spec.DateComparison: Date,
     spec.AddressComparison: Address,
     spec.PhoneComparison: Phone,

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.linkage.encode.dates import read_dates
 from cdm_pipelines.linkage.encode.hashes import hashed
+from cdm_pipelines.linkage.encode.organisation import organisation_name, short_name, sorted_words
 from cdm_pipelines.linkage.policy.spec import Clean, Take
 
 LONGEST = (
@@ -135,10 +136,16 @@ def _number(values: pa.Array) -> pa.Array:
     return _identifier(pc.struct_field(found, "number").fill_null(""))
 
 
+def _organisation(values: pa.Array) -> pa.Array:
+    made = [None if v is None else organisation_name(v) for v in _plain(values).to_pylist()]
+    return pa.array(made, pa.string())
+
+
 _CLEANERS: dict[Clean, Callable[[pa.Array], pa.Array]] = {
     "text": _words,
     "name": _name,
     "surname": _surname,
+    "organisation": _organisation,
     "digits": _digits,
     "identifier": _identifier,
     "street": _street,
@@ -231,6 +238,8 @@ _MAKERS: dict[Take, Callable[[pa.Array, int], pa.Array]] = {
     "domain": lambda values, _: _replace(values, "^[^@]*@?", ""),
     "phonetic": _python(lambda value: phonetic(core(value))),
     "core": _python(core),
+    "acronym": _python(short_name),
+    "sorted_words": _python(sorted_words),
 }
 
 

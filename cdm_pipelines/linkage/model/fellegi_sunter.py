@@ -35,6 +35,7 @@ class Parameters:
         r: Among related records, of different people who share an address or a name.
         shared: Whether related records share this comparison's value.
         terms: Frequencies of its values.
+        words: Frequencies of the words of its values, where values may agree in part.
     """
 
     labels: tuple[str, ...]
@@ -43,6 +44,13 @@ class Parameters:
     r: tuple[float, ...]
     shared: bool = False
     terms: TermTable | None = None
+    words: TermTable | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON holds it; words are left out where there are none."""
+        words = {"words": vars(self.words)} if self.words else {}
+        rest = {name: value for name, value in vars(self).items() if name != "words"}
+        return rest | {"terms": self.terms and vars(self.terms)} | words
 
 
 def probability(odds: Floats) -> Floats:
@@ -88,10 +96,7 @@ class LinkageModel:
     def to_json(self) -> str:
         """The model as JSON text, the same for the same model; each comparison on a line of its own."""
         plain = {"format": FORMAT, **{one.name: getattr(self, one.name) for one in fields(self)}}
-        comparisons = {
-            name: {**vars(one), "terms": one.terms and vars(one.terms)}
-            for name, one in plain.pop("comparisons").items()
-        }
+        comparisons = {name: one.plain() for name, one in plain.pop("comparisons").items()}
         head = json.dumps(plain, ensure_ascii=False, indent=1).removesuffix("\n}")
         lines = ",\n  ".join(
             f"{json.dumps(name)}: {json.dumps(one, ensure_ascii=False)}" for name, one in comparisons.items()
@@ -142,6 +147,5 @@ def fingerprint_of(text: str) -> str:
 
 def _parameters(data: dict[str, Any]) -> Parameters:
     labels, m, u, r = (tuple(data[key]) for key in ("labels", "m", "u", "r"))
-    return Parameters(
-        labels, m, u, r, bool(data["shared"]), TermTable(**data["terms"]) if data["terms"] else None
-    )
+    terms, words = (TermTable(**found) if (found := data.get(key)) else None for key in ("terms", "words"))
+    return Parameters(labels, m, u, r, bool(data["shared"]), terms, words)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from cdm_pipelines.linkage.compare.bound import WithWords
 from cdm_pipelines.linkage.compare.comparers import Comparer, Packed, side_by_side
 from cdm_pipelines.linkage.compare.levels import Levels
 from cdm_pipelines.linkage.encode.positions import Positions
@@ -73,6 +74,11 @@ class BoundScorer:
         self._bits = [
             None if p.terms is None or term is None else p.terms.bits(term)
             for p, term in zip(parameters, self._terms, strict=True)
+        ]
+        words = [one.words if isinstance(one, WithWords) else None for one in comparer.by_name.values()]
+        self._words = [
+            None if p.words is None or found is None else (found.codes, p.words.bits(found))
+            for p, found in zip(parameters, words, strict=True)
         ]
         rest = 1 - model.prior - model.related
         self._prior_odds = float(np.log2(model.prior / (1 - model.prior)))
@@ -139,7 +145,14 @@ class BoundScorer:
         parameters, bits, term = self._parameters[number], self._bits[number], self._terms[number]
         if bits is None or parameters.terms is None or term is None:
             return None
-        return _term_bits(term.codes, left, right, bits, parameters.terms.fuzzy)
+        exact, near = _term_bits(term.codes, left, right, bits, parameters.terms.fuzzy)
+        words = self._words[number]
+        if words is not None:
+            parts = np.flatnonzero(~np.isfinite(exact))
+            of_words, _ = _term_bits(words[0], left[parts], right[parts], words[1], 0.0)
+            exact[parts] = of_words * parameters.terms.fuzzy  # agreement in part is near agreement
+        found = np.where(np.isfinite(exact), exact, near)
+        return np.where(np.isfinite(found), found, 0.0)
 
 
 class ScoredPairs(NamedTuple):
@@ -234,8 +247,8 @@ def _summed(weights: list[Floats], levels: npt.NDArray[np.int8]) -> Floats:
 
 def _term_bits(
     codes: npt.NDArray[np.int32], left: Positions, right: Positions, bits: Floats, fuzzy: float
-) -> Floats:
-    """Bits for each pair: of the value that both have (the rarest, of several), else a share of the commoner's."""
+) -> tuple[Floats, Floats]:
+    """Bits for each pair of the value that both have (the rarest, of several), and a share of the commoner's."""
     padded = np.append(bits, -np.inf)
     a, b = codes[left], codes[right]
     exact = np.full(len(left), -np.inf)
@@ -243,5 +256,4 @@ def _term_bits(
         for j in range(codes.shape[1]):
             exact = np.maximum(exact, np.where(a[:, i] == b[:, j], padded[a[:, i]], -np.inf))
     near = np.minimum(padded[a].max(axis=1), padded[b].max(axis=1)) * fuzzy
-    found = np.where(np.isfinite(exact), exact, near)
-    return np.where(np.isfinite(found), found, 0.0)
+    return exact, near

@@ -11,11 +11,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from cdm_pipelines.linkage.blocking.pairs import Allowed, Pairs
+from cdm_pipelines.linkage.compare.bound import Typical, WithWords
 from cdm_pipelines.linkage.compare.comparers import Comparer, Packed
 from cdm_pipelines.linkage.encode.columns import Column
 from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.errors import LinkageError
-from cdm_pipelines.linkage.model import em
+from cdm_pipelines.linkage.model import anchored, em
 from cdm_pipelines.linkage.model.drift import COUNTS, level_counts
 from cdm_pipelines.linkage.model.fellegi_sunter import LinkageModel, Parameters
 from cdm_pipelines.linkage.model.terms import TermTable
@@ -72,16 +73,25 @@ def train(
         tied, ((0, table.rules.shape[1] - len(tied)), (0, 0))
     )  # labels without a rule read no column
     shared = [comparison.shared for comparison in policy.comparisons.values()]
-    fitted = em.fit(
-        table,
-        list(found.values()),
-        tied,
-        shared,
-        allowed.total,
-        relatives=policy.training.relatives,
-        iterations=policy.training.iterations,
-        tolerance=policy.training.tolerance,
-    )
+    anchors = [
+        (k, one.typical) for k, one in enumerate(comparer.by_name.values()) if isinstance(one, Typical)
+    ]
+    if anchors and anchored.untaught(table, tied, anchors[0][0]):
+        number, typical = anchors[0]
+        fitted = anchored.fit(
+            table, list(found.values()), shared, allowed.total, anchor=number, typical=typical
+        )
+    else:
+        fitted = em.fit(
+            table,
+            list(found.values()),
+            tied,
+            shared,
+            allowed.total,
+            relatives=policy.training.relatives,
+            iterations=policy.training.iterations,
+            tolerance=policy.training.tolerance,
+        )
     partners = 2 * fitted.matches / max(len(records), 1)
     parameters = {
         name: Parameters(
@@ -91,6 +101,7 @@ def train(
             _tuple(fitted.r[k]),
             shared[k],
             _terms(policy.comparisons[name], one.term, partners * float(fitted.m[k][-1])),
+            _terms(policy.comparisons[name], one.words, partners) if isinstance(one, WithWords) else None,
         )
         for k, (name, one) in enumerate(comparer.by_name.items())
     }

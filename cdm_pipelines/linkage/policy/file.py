@@ -159,11 +159,11 @@ def _comparison_without(spec: Any, gone: set[str]) -> Any:
         return spec
     if spec.get("kind") == "address":
         kept = {k: None if isinstance(v, str) and k != "kind" and v in gone else v for k, v in spec.items()}
-        return kept if kept.get("postcode") or kept.get("street") else None
+        return kept if any(kept.get(part) for part in ("postcode", "street", "city")) else None
     if spec.get("column") in gone:
         return None
     kept = _shrunk(spec, "columns", gone) if "columns" in spec else spec
-    optional = ("initials", "gender", "surname", "prefix", "given_name")
+    optional = ("initials", "gender", "surname", "prefix", "given_name", "city")
     return kept and {k: None if k in optional and v in gone else v for k, v in kept.items()}
 
 

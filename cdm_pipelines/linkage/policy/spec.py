@@ -31,6 +31,7 @@ Clean = Literal[
     "text",
     "name",
     "surname",
+    "organisation",
     "street",
     "number",
     "digits",
@@ -53,6 +54,8 @@ Take = Literal[
     "rare_tokens",
     "value",
     "core",
+    "acronym",
+    "sorted_words",
 ]
 Similarity = Literal["jaro_winkler", "levenshtein", "damerau_levenshtein", "token_sort", "token_set"]
 
@@ -196,6 +199,22 @@ class SurnameComparison(_OneColumn):
     refines: ClassVar[tuple[str, ...]] = ("prefix", "given_name")
 
 
+class OrganisationComparison(_Comparison):
+    """Names of organisations word by word: equal, in another spelling, acronym, one within the other, or different.
+
+    Columns are cleaned as ``organisation``. ``branches`` says what one customer is where names differ in nothing but
+    the town (``city``): ``apart``, an establishment; ``together``, the enterprise that has them all.
+    """
+
+    kind: Literal["organisation"]
+    columns: Names
+    city: str | None = None
+    branches: Literal["apart", "together"] = "apart"
+
+    needs: ClassVar[tuple[str, ...]] = ("columns",)
+    refines: ClassVar[tuple[str, ...]] = ("city",)
+
+
 class DateComparison(_OneColumn):
     """Equal, day and month swapped, one digit off, two of three parts equal, or different."""
 
@@ -217,8 +236,8 @@ class AddressComparison(_Comparison):
 
     @model_validator(mode="after")
     def _some_part(self) -> Self:
-        if not (self.postcode or self.street):
-            raise ValueError("an address comparison needs postcode or street")
+        if not (self.postcode or self.street or self.city):
+            raise ValueError("an address comparison needs postcode, street or city")
         return self
 
 
@@ -258,6 +277,7 @@ COMPARISONS: tuple[type[_Comparison], ...] = (
     TextComparison,
     GivenNameComparison,
     SurnameComparison,
+    OrganisationComparison,
     DateComparison,
     AddressComparison,
     PhoneComparison,
@@ -270,6 +290,7 @@ Comparison = Annotated[
     | TextComparison
     | GivenNameComparison
     | SurnameComparison
+    | OrganisationComparison
     | DateComparison
     | AddressComparison
     | PhoneComparison

@@ -140,6 +140,7 @@ def full_policy(**changes: Any) -> LinkagePolicy:
             "phone": {"clean": "digits"},
             "mobile": {"clean": "digits"},
             "account": {"clean": "identifier"},
+            "firm": {"clean": "organisation"},
         },
         "derived": {
             "sound": {"of": "surname", "take": "phonetic", "length": 4},
@@ -183,6 +184,7 @@ def full_policy(**changes: Any) -> LinkagePolicy:
             "phone": {"kind": "phone", "columns": ["phone", "mobile"], "shared": True},
             "account": {"kind": "identifier", "column": "account"},
             "job": {"kind": "text", "columns": "job", "similarity": "token_sort", "at_least": [0.9, 0.7]},
+            "firm": {"kind": "organisation", "columns": "firm", "city": "city", "term_frequency": {}},
             "gender": {"kind": "exact", "column": "gender"},
             "city": {"kind": "toolkit", "column": "city", "algorithm": "String", "at_least": [0.85]},
         },
@@ -213,6 +215,10 @@ def full_people(number: int, seed: int) -> pd.DataFrame:
         "phone": [f"02012{p // 2:05d}" for p in person],
         "mobile": [f"0612{p:06d}" for p in person],
         "account": [f"NL{p * 7919:010d}" for p in person],
+        "firm": [
+            f"{streets[p % 4]} {words[p % 8]} {towns[copy % 4]} {'B.V.' if copy % 2 else 'ltd'}"
+            for copy, p in enumerate(person)
+        ],
     }
     missing = {name: rng.random(len(frame)) < 0.1 for name in made}
     return frame.assign(**{name: pd.Series(values).mask(missing[name]) for name, values in made.items()})
