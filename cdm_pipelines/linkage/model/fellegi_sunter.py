@@ -25,6 +25,25 @@ FORMAT = 1
 
 
 @dataclass(frozen=True)
+class Given:
+    """A comparison's probabilities given the level of another, on which it depends among unrelated records.
+
+    Attributes:
+        comparison: The other.
+        m: By the other's level, missing first, then from 0 up: probability of each level among matches.
+        u: Among unrelated records.
+        r: Among related records.
+        terms: By the other's level: the share of its weight that the frequency of a value keeps.
+    """
+
+    comparison: str
+    m: tuple[tuple[float, ...], ...]
+    u: tuple[tuple[float, ...], ...]
+    r: tuple[tuple[float, ...], ...]
+    terms: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Parameters:
     """One comparison's probabilities, by level from 0 (different) up.
 
@@ -35,6 +54,7 @@ class Parameters:
         r: Among related records, of different people who share an address or a name.
         shared: Whether related records share this comparison's value.
         terms: Frequencies of its values.
+        given: The probabilities given another comparison, where it depends on one.
     """
 
     labels: tuple[str, ...]
@@ -43,6 +63,7 @@ class Parameters:
     r: tuple[float, ...]
     shared: bool = False
     terms: TermTable | None = None
+    given: Given | None = None
 
 
 def probability(odds: Floats) -> Floats:
@@ -69,6 +90,7 @@ class LinkageModel:
         training: Counts and diagnostics of the fit, for reports.
         left_over: Bits by which a pair of two sources is likelier where a source is free of duplicates and neither
             record has another partner; by the names of the sources in their order.
+        names_suffice: Whether pairs that agree on nothing beyond the policy's ``not_alone`` may be matches too.
     """
 
     policy: str
@@ -79,6 +101,7 @@ class LinkageModel:
     comparisons: dict[str, Parameters]
     training: dict[str, Any] = field(default_factory=dict)
     left_over: dict[str, dict[str, float]] = field(default_factory=dict)
+    names_suffice: bool = False
 
     @cached_property
     def fingerprint(self) -> str:
@@ -88,10 +111,9 @@ class LinkageModel:
     def to_json(self) -> str:
         """The model as JSON text, the same for the same model; each comparison on a line of its own."""
         plain = {"format": FORMAT, **{one.name: getattr(self, one.name) for one in fields(self)}}
-        comparisons = {
-            name: {**vars(one), "terms": one.terms and vars(one.terms)}
-            for name, one in plain.pop("comparisons").items()
-        }
+        comparisons = {name: _plain(one) for name, one in plain.pop("comparisons").items()}
+        if not self.names_suffice:  # reads as it did before there was a choice
+            del plain["names_suffice"]
         head = json.dumps(plain, ensure_ascii=False, indent=1).removesuffix("\n}")
         lines = ",\n  ".join(
             f"{json.dumps(name)}: {json.dumps(one, ensure_ascii=False)}" for name, one in comparisons.items()
@@ -140,8 +162,21 @@ def fingerprint_of(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:16]
 
 
+def _plain(one: Parameters) -> dict[str, Any]:
+    """As JSON holds it; a comparison that depends on none reads as it did before there was dependence."""
+    plain = {**vars(one), "terms": one.terms and vars(one.terms)}
+    given = plain.pop("given")
+    return plain | ({"given": vars(given)} if given else {})
+
+
 def _parameters(data: dict[str, Any]) -> Parameters:
     labels, m, u, r = (tuple(data[key]) for key in ("labels", "m", "u", "r"))
-    return Parameters(
-        labels, m, u, r, bool(data["shared"]), TermTable(**data["terms"]) if data["terms"] else None
-    )
+    terms = TermTable(**data["terms"]) if data["terms"] else None
+    return Parameters(labels, m, u, r, bool(data["shared"]), terms, _given(data.get("given")))
+
+
+def _given(data: dict[str, Any] | None) -> Given | None:
+    if data is None:
+        return None
+    m, u, r = (tuple(tuple(row) for row in data[key]) for key in ("m", "u", "r"))
+    return Given(str(data["comparison"]), m, u, r, tuple(data["terms"]))

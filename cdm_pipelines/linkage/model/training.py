@@ -13,11 +13,14 @@ import pandas as pd
 from cdm_pipelines.linkage.blocking.pairs import Allowed, Pairs
 from cdm_pipelines.linkage.compare.comparers import Comparer, Packed
 from cdm_pipelines.linkage.encode.columns import Column
+from cdm_pipelines.linkage.encode.positions import Flags
 from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.model import em
+from cdm_pipelines.linkage.model.dependence import Dependence, Forest, measure
 from cdm_pipelines.linkage.model.drift import COUNTS, level_counts
-from cdm_pipelines.linkage.model.fellegi_sunter import LinkageModel, Parameters
+from cdm_pipelines.linkage.model.fellegi_sunter import Given, LinkageModel, Parameters
+from cdm_pipelines.linkage.model.guard import Guarded, guarded
 from cdm_pipelines.linkage.model.terms import TermTable
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities, u_probabilities
 from cdm_pipelines.linkage.policy import spec
@@ -72,16 +75,34 @@ def train(
         tied, ((0, table.rules.shape[1] - len(tied)), (0, 0))
     )  # labels without a rule read no column
     shared = [comparison.shared for comparison in policy.comparisons.values()]
-    fitted = em.fit(
-        table,
-        list(found.values()),
-        tied,
-        shared,
-        allowed.total,
-        relatives=policy.training.relatives,
-        iterations=policy.training.iterations,
-        tolerance=policy.training.tolerance,
+    chances = list(found.values())
+    start = em.starts(table, chances)
+    dependences = measure(
+        comparer,
+        chances,
+        shared=shared,
+        start=start,
+        records=len(records),
+        allowed=allowed,
+        seed=policy.seed,
     )
+
+    def fit_with(forest: Forest, teaches: Flags) -> em.Fitted:
+        return em.fit(
+            table,
+            chances,
+            tied,
+            shared,
+            allowed.total,
+            relatives=policy.training.relatives,
+            iterations=policy.training.iterations,
+            tolerance=policy.training.tolerance,
+            depends=forest,
+            teaches=teaches,
+        )
+
+    chosen = guarded(fit_with, dependences, chances, start)
+    fitted, names = chosen.fitted, list(comparer.by_name)
     partners = 2 * fitted.matches / max(len(records), 1)
     parameters = {
         name: Parameters(
@@ -91,6 +112,7 @@ def train(
             _tuple(fitted.r[k]),
             shared[k],
             _terms(policy.comparisons[name], one.term, partners * float(fitted.m[k][-1])),
+            _given(fitted, k, chosen.forest[k], names),
         )
         for k, (name, one) in enumerate(comparer.by_name.items())
     }
@@ -101,7 +123,11 @@ def train(
         fitted.related,
         policy.thresholds.match,
         parameters,
-        _diagnostics(policy, fitted, table, found),
+        _diagnostics(policy, fitted, table, found)
+        | {
+            "dependences": _dependences(chosen, names),
+            "does_not_teach": {names[c]: why for c, why in chosen.silent.items()},
+        },
     )
 
 
@@ -118,6 +144,30 @@ def _terms(comparison: spec.Comparison, column: Column | None, same_party: float
     if comparison.term_frequency is None or column is None:
         return None
     return TermTable.of(column, same_party, comparison.term_frequency.fuzzy)
+
+
+def _given(fitted: em.Fitted, k: int, depends: Dependence | None, names: list[str]) -> Given | None:
+    """A comparison's probabilities given the one that it depends on."""
+    if depends is None:
+        return None
+    m, u, r = (tuple(_tuple(row) for row in one[k]) for one in fitted.given)
+    top = int(fitted.m[k].argmax())
+    # How surprising agreement still is, as a share of what it would be alone: so far rare values weigh more. Where the
+    # other differs it is as surprising as ever; in doubt it is taken to agree.
+    by_chance = fitted.given[1][k][:, top]
+    share = float(np.clip(np.log(by_chance).max() / min(np.log(fitted.u[k][top]), -1e-9), 0.0, 1.0))
+    terms = np.full(len(by_chance), share)
+    terms[1] = 1.0
+    return Given(names[depends.parent], m, u, r, _tuple(terms))
+
+
+def _dependences(chosen: Guarded, names: list[str]) -> list[dict[str, Any]]:
+    """What depends on what, and the bits that would have counted twice."""
+    return [
+        {"comparison": names[k], "given": names[one.parent], "bits": round(one.bits, 3)}
+        for k, one in enumerate(chosen.forest)
+        if one is not None
+    ]
 
 
 def _diagnostics(
