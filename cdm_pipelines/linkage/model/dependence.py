@@ -185,7 +185,9 @@ def _samples(
     ):
         levels = comparer.levels(left, right)
         equal = np.stack([one.key.equal(left, right) for one in keyed], axis=1)
-        logs = prior + sum((one[levels[:, c]] for c, one in enumerate(weights)), np.zeros(len(levels)))
+        told = np.stack([one[levels[:, c]] for c, one in enumerate(weights)], axis=1)
+        # What speaks most against a match may be a column that says nothing: it is not heard.
+        logs = prior + told.sum(axis=1) - np.minimum(told.min(axis=1), 0.0)
         stranger = 1 / (1 + np.exp(np.clip(logs, -50, 50)))
         samples[number] = _Drawn(levels, equal, stranger, pairs / max(len(levels), 1))
     return samples
