@@ -88,7 +88,9 @@ def test_a_column_that_says_nothing_costs_nothing(
     columns = {
         "constant": np.full(len(frame), "x"),
         "unique": np.array([f"u{k}" for k in rng.permutation(len(frame))]),
-        "nearly empty": pd.Series("x", frame.index).where(rng.random(len(frame)) > 0.97, None).to_numpy(),
+        "nearly empty": np.array(
+            [None if chance < 0.97 else "x" for chance in rng.random(len(frame))], object
+        ),
         "minority": np.where(frame["surname"].str[:1].isin(list("kqvz")), "kk", "main"),
     }
     assert f1(link(frame.assign(extra=columns[kind]), policy("extra")), truth) > alone - 0.01
