@@ -52,7 +52,7 @@ class Dependence:
         parent: Number of the other comparison.
         lift: Shape (levels of the parent, levels): how much likelier a level is among unrelated pairs where the parent
             is at its level, than among all.
-        bits: What independence would count twice of a pair that agrees on both as matches mostly do.
+        bits: What independence would count twice of a pair, on average.
     """
 
     parent: int
@@ -64,26 +64,20 @@ Forest = list[Dependence | None]
 """For each comparison what it depends on."""
 
 
-@dataclass(frozen=True)
-class Dependences:
-    """Which comparisons depend on each other.
+class Edge(NamedTuple):
+    """Two comparisons that depend on each other.
 
     Attributes:
-        forests: What a model may follow, one or two: the dependences that groups of people make, or one column that
-            says what another does; then these and others, which may be those of a few families.
-        concerned: For each comparison whether it depends on any other, followed or not.
+        weight: Bits that would be counted twice of a pair, on average.
+        one: Number of the one comparison.
+        other: Of the other.
+        lift: Shape (levels of the one, of the other): their joint share over the product of their shares.
     """
 
-    forests: list[Forest]
-    concerned: Flags
-
-
-class _Edge(NamedTuple):
     weight: float
     one: int
     other: int
     lift: Floats
-    sure: bool  # not of families: of groups, or one column told twice
 
 
 @dataclass(frozen=True)
@@ -112,7 +106,7 @@ def measure(
     records: int,
     allowed: Allowed,
     seed: int,
-) -> Dependences:
+) -> list[Edge]:
     """Measure which comparisons depend on each other among unrelated pairs.
 
     Args:
@@ -125,17 +119,11 @@ def measure(
         seed: Of the draws.
     """
     if len(found) < 2 or not allowed.total or any(one.keyed is None for one in found):
-        return Dependences([[None] * len(found)], np.zeros(len(found), dtype=bool))
+        return []
     pairs = random_pairs(records, 4 * _DRAWN, allowed, np.random.default_rng([seed, 1]))
     samples = _samples(comparer, found, start, pairs, allowed.total)
-    edges = list(_edges(found, samples, shared, [int(m.argmax()) for m in start], allowed.total))
-    edges.sort(key=lambda edge: (-edge.weight, edge.one, edge.other))
-    chance = [float(one.levels[int(m.argmax())]) for one, m in zip(found, start, strict=True)]
-    forests = [_rooted([edge for edge in edges if edge.sure], chance)]
-    if not all(edge.sure for edge in edges):
-        forests.append(_rooted(edges, chance))
-    concerned = {end for edge in edges for end in (edge.one, edge.other)}
-    return Dependences(forests, np.isin(np.arange(len(found)), list(concerned)))
+    edges = _edges(found, samples, shared, [int(m.argmax()) for m in start], allowed.total)
+    return sorted(edges, key=lambda edge: (-edge.weight, edge.one, edge.other))
 
 
 def _edges(
@@ -144,7 +132,7 @@ def _edges(
     shared: Sequence[bool],
     top: Sequence[int],
     total: int,
-) -> Iterator[_Edge]:
+) -> Iterator[Edge]:
     """Comparisons that depend on each other so far that it counts."""
     records = float(np.sqrt(2 * total))  # as many as there would be if all pairs might be made
     chance = [float(one.levels[k]) for one, k in zip(found, top, strict=True)]
@@ -154,17 +142,19 @@ def _edges(
     ]
     for a, b in combinations(range(len(found)), 2):
         twice = _told_twice(a, b, samples)
-        if (family[a] or family[b]) and not twice:
-            continue
+        relatives = family[a] or family[b]
+        if relatives and shared[a] and shared[b] and not twice:
+            continue  # a household has both in common
         lift = _lift(a, b, samples, found, everybody=twice)
         more = float(lift[top[a], top[b]])
         both = found[a].comparable * found[b].comparable
         pairs = more * chance[a] * chance[b] * both * total
-        bits = float(np.log2(more))
-        if bits >= _BITS or (bits >= _LEAST and pairs * (1 - 1 / more) > 0.1 * records):
-            same = bits >= _SAME * -np.log2(max(chance[a], chance[b]))
-            groups = max(chance[a], chance[b]) >= _BROAD or 2 * pairs >= _RELATIVES * records
-            yield _Edge(bits * both, a, b, lift, bool(same or groups))
+        surprise = -float(np.log2(max(chance[a], chance[b])))
+        bits = surprise if twice else float(np.log2(more))
+        if twice or bits >= _BITS or (bits >= _LEAST and pairs * (1 - 1 / more) > 0.1 * records):
+            groups = not relatives and max(chance[a], chance[b]) >= _BROAD
+            if bits >= _SAME * surprise or groups or 2 * pairs >= _RELATIVES * records:
+                yield Edge(bits * both, a, b, lift)
 
 
 def _samples(
@@ -198,13 +188,13 @@ def _step(keyed: Keyed) -> int:
 
 
 def _told_twice(a: int, b: int, samples: dict[int, _Drawn]) -> bool:
-    """Whether one column is a copy of the other: whoever agrees on one agrees on both."""
+    """Whether one column is a copy or a function of the other: whoever agrees on the one agrees on both."""
     for one, other in ((a, b), (b, a)):
         sample = samples[one]
         comparable = (sample.levels[:, one] >= 0) & (sample.levels[:, other] >= 0)
-        if comparable.sum() < _SEEN or sample.equal[comparable, other].mean() < _COPIED:
-            return False
-    return True
+        if comparable.sum() >= _SEEN and sample.equal[comparable, other].mean() >= _COPIED:
+            return True
+    return False
 
 
 def _lift(
@@ -231,28 +221,3 @@ def _lift(
     alone = np.outer(standing.sum(axis=1), standing.sum(axis=0)) / whole
     each = np.where(counted > 0, standing / np.maximum(counted, 1e-300), finest)
     return np.asarray((counted + _DOUBT) / (alone / each + _DOUBT))
-
-
-def _rooted(edges: list[_Edge], chance: list[float]) -> Forest:
-    """The heaviest forest of the edges, each tree from the comparison on that agrees least often by chance."""
-    tree = list(range(len(chance)))
-    near: dict[int, list[tuple[int, float, Floats]]] = {c: [] for c in tree}
-    for bits, a, b, lift, _ in edges:
-        if tree[a] == tree[b]:
-            continue
-        tree = [tree[a] if t == tree[b] else t for t in tree]
-        near[a].append((b, bits, lift))
-        near[b].append((a, bits, lift.T))
-    found: Forest = [None] * len(chance)
-    reached: set[int] = set()
-    for root in sorted(near, key=lambda c: (chance[c], c)):
-        waiting = [] if root in reached else [root]
-        reached.add(root)
-        while waiting:
-            here = waiting.pop()
-            for child, bits, lift in near[here]:
-                if child not in reached:
-                    reached.add(child)
-                    found[child] = Dependence(here, lift, bits)
-                    waiting.append(child)
-    return found

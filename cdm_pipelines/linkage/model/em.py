@@ -80,10 +80,7 @@ class Fitted:
         iterations: Steps taken.
         converged: Whether they were enough.
         matches: Expected number of matches among all pairs.
-        off: How far two counts of the matches among each rule's pairs are apart: by all comparisons under the prior,
-            and by the comparisons that the rule leaves free alone; as a share of the matches. Where comparisons depend
-            on each other in ways the model does not know, the first count is too high.
-        taught: For each comparison whether any pairs told its m.
+        match: For each pattern the probability of a match, by the comparisons that teach.
     """
 
     m: list[Floats]
@@ -96,8 +93,7 @@ class Fitted:
     iterations: int = 0
     converged: bool = False
     matches: float = field(default=0.0)
-    off: float = field(default=0.0)
-    taught: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    match: Floats = field(default_factory=lambda: np.zeros(0))
 
 
 def start_m(seen: npt.NDArray[np.bool_]) -> Floats:
@@ -191,9 +187,7 @@ def fit(
         log[teachers].sum(axis=0)
         for log in (_logs(table.levels, fitted.given[k], depends) for k in (0, 2, 1))
     ]
-    told: npt.NDArray[np.bool_] = np.asarray((~tied & teachers).any(axis=1))
-    fitted.off = _apart(table, table.settled(_posterior(logs, prior))[0], fitted.rule_matches, told)
-    fitted.taught = weights[0].sum(axis=1) > _PSEUDO
+    fitted.match = table.settled(_posterior(logs, prior))[0]
     return fitted
 
 
@@ -216,13 +210,6 @@ def _given(chance: Floats, dependence: Dependence | None) -> Floats:
 def _beside(chance: Floats, dependence: Dependence | None) -> Floats:
     """The same probabilities whatever the level of the other comparison."""
     return chance if dependence is None else np.tile(chance, (len(dependence.lift) + 1, 1))
-
-
-def _apart(table: Table, match: Floats, rule_matches: Floats, told: npt.NDArray[np.bool_]) -> float:
-    """How far two counts of matches by rule are apart, over rules of which any comparison tells."""
-    by_all = ((table.counts * match) @ table.rules)[told]
-    by_rule = ((table.counts @ table.rules) * rule_matches)[told]
-    return float(np.abs(by_all - by_rule).sum() / max(float(by_rule.sum()), 1.0))
 
 
 def _logs(levels: Levels, parameters: list[Floats], depends: Forest | None = None) -> Floats:
@@ -327,30 +314,30 @@ def _maximise_given(
         if dependence is None:
             continue
         u[c] = _given(new[1][c], dependence)
-        m[c] = _counted_given(levels, weights[0][c], c, dependence, new[0][c])
+        m[c] = _smoothed(counted_given(levels, weights[0][c], c, dependence, len(new[0][c])), new[0][c])
         m[c] = np.stack(
             [not_below_different(one, by_chance) for one, by_chance in zip(m[c], u[c], strict=True)]
         )
         if shared[c]:
-            r[c] = _counted_given(levels, weights[1][c], c, dependence, new[2][c])
+            r[c] = _smoothed(counted_given(levels, weights[1][c], c, dependence, len(new[2][c])), new[2][c])
         else:  # personal: chance, but for a small excess
             r[c] = _given(new[2][c], dependence)
     return m, u, r
 
 
-def _counted_given(
-    levels: Levels, weights: Floats, c: int, dependence: Dependence, over_all: Floats
-) -> Floats:
-    shape = (len(dependence.lift) + 1, len(over_all))
+def _smoothed(counted: Floats, over_all: Floats) -> Floats:
+    counted[0] = 0.0  # nothing is known of the other: as over all
+    found = counted + _PSEUDO * over_all
+    return np.asarray(found / found.sum(axis=1, keepdims=True))
+
+
+def counted_given(levels: Levels, weights: Floats, c: int, dependence: Dependence, size: int) -> Floats:
+    """Weighted patterns by level of a comparison, a row for each level of the one it depends on, missing first."""
+    shape = (len(dependence.lift) + 1, size)
     made = levels[:, c] >= 0
     cells = np.ravel_multi_index((levels[made, dependence.parent] + 1, levels[made, c]), shape)
-    counted: Floats = np.asarray(
-        np.bincount(cells, weights=weights[made], minlength=shape[0] * shape[1]).reshape(shape),
-        dtype=np.float64,
-    )
-    counted[0] = 0.0  # nothing is known of the other: as over all
-    counted = counted + _PSEUDO * over_all
-    return np.asarray(counted / counted.sum(axis=1, keepdims=True))
+    counted = np.bincount(cells, weights=weights[made], minlength=shape[0] * shape[1])
+    return np.asarray(counted.reshape(shape), dtype=np.float64)
 
 
 def not_below_different(m: Floats, u: Floats) -> Floats:

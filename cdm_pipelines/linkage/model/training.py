@@ -13,14 +13,13 @@ import pandas as pd
 from cdm_pipelines.linkage.blocking.pairs import Allowed, Pairs
 from cdm_pipelines.linkage.compare.comparers import Comparer, Packed
 from cdm_pipelines.linkage.encode.columns import Column
-from cdm_pipelines.linkage.encode.positions import Flags
 from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.model import em
-from cdm_pipelines.linkage.model.dependence import Dependence, Forest, measure
+from cdm_pipelines.linkage.model.dependence import Dependence, measure
 from cdm_pipelines.linkage.model.drift import COUNTS, level_counts
 from cdm_pipelines.linkage.model.fellegi_sunter import Given, LinkageModel, Parameters
-from cdm_pipelines.linkage.model.guard import Guarded, guarded
+from cdm_pipelines.linkage.model.guard import Order, ordered, with_further
 from cdm_pipelines.linkage.model.terms import TermTable
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities, u_probabilities
 from cdm_pipelines.linkage.policy import spec
@@ -77,7 +76,7 @@ def train(
     shared = [comparison.shared for comparison in policy.comparisons.values()]
     chances = list(found.values())
     start = em.starts(table, chances)
-    dependences = measure(
+    edges = measure(
         comparer,
         chances,
         shared=shared,
@@ -86,23 +85,20 @@ def train(
         allowed=allowed,
         seed=policy.seed,
     )
-
-    def fit_with(forest: Forest, teaches: Flags) -> em.Fitted:
-        return em.fit(
-            table,
-            chances,
-            tied,
-            shared,
-            allowed.total,
-            relatives=policy.training.relatives,
-            iterations=policy.training.iterations,
-            tolerance=policy.training.tolerance,
-            depends=forest,
-            teaches=teaches,
-        )
-
-    chosen = guarded(fit_with, dependences, chances, start)
-    fitted, names = chosen.fitted, list(comparer.by_name)
+    order, names = ordered(edges, chances, start), list(comparer.by_name)
+    fitted = em.fit(
+        table,
+        chances,
+        tied,
+        shared,
+        allowed.total,
+        relatives=policy.training.relatives,
+        iterations=policy.training.iterations,
+        tolerance=policy.training.tolerance,
+        depends=order.forest,
+        teaches=order.teaches,
+    )
+    fitted = with_further(fitted, table, order)
     partners = 2 * fitted.matches / max(len(records), 1)
     parameters = {
         name: Parameters(
@@ -112,7 +108,7 @@ def train(
             _tuple(fitted.r[k]),
             shared[k],
             _terms(policy.comparisons[name], one.term, partners * float(fitted.m[k][-1])),
-            _given(fitted, k, chosen.forest[k], names),
+            _given(fitted, k, order.forest[k], names),
         )
         for k, (name, one) in enumerate(comparer.by_name.items())
     }
@@ -125,8 +121,8 @@ def train(
         parameters,
         _diagnostics(policy, fitted, table, found)
         | {
-            "dependences": _dependences(chosen, names),
-            "does_not_teach": {names[c]: why for c, why in chosen.silent.items()},
+            "dependences": _dependences(order, names),
+            "does_not_teach": _further(order, names),
         },
     )
 
@@ -152,22 +148,28 @@ def _given(fitted: em.Fitted, k: int, depends: Dependence | None, names: list[st
         return None
     m, u, r = (tuple(_tuple(row) for row in one[k]) for one in fitted.given)
     top = int(fitted.m[k].argmax())
-    # How surprising agreement still is, as a share of what it would be alone: so far rare values weigh more. Where the
-    # other differs it is as surprising as ever; in doubt it is taken to agree.
-    by_chance = fitted.given[1][k][:, top]
-    share = float(np.clip(np.log(by_chance).max() / min(np.log(fitted.u[k][top]), -1e-9), 0.0, 1.0))
-    terms = np.full(len(by_chance), share)
-    terms[1] = 1.0
+    # How surprising agreement still is, as a share of what it would be alone: so far rare values weigh more.
+    alone = min(float(np.log(fitted.u[k][top])), -1e-9)
+    terms = np.clip(np.log(fitted.given[1][k][:, top]) / alone, 0.0, 1.0)
     return Given(names[depends.parent], m, u, r, _tuple(terms))
 
 
-def _dependences(chosen: Guarded, names: list[str]) -> list[dict[str, Any]]:
+def _dependences(order: Order, names: list[str]) -> list[dict[str, Any]]:
     """What depends on what, and the bits that would have counted twice."""
     return [
         {"comparison": names[k], "given": names[one.parent], "bits": round(one.bits, 3)}
-        for k, one in enumerate(chosen.forest)
+        for k, one in enumerate(order.forest)
         if one is not None
     ]
+
+
+def _further(order: Order, names: list[str]) -> dict[str, str]:
+    """Which comparisons do not teach, and why."""
+    return {
+        names[k]: f"it depends on {names[one.parent]}; it weighs what it adds to a fit without it"
+        for k, one in enumerate(order.forest)
+        if one is not None and not order.teaches[k]
+    }
 
 
 def _diagnostics(
