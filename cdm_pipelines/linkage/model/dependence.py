@@ -72,12 +72,14 @@ class Edge(NamedTuple):
         one: Number of the one comparison.
         other: Of the other.
         lift: Shape (levels of the one, of the other): their joint share over the product of their shares.
+        sure: Whether it is not of a few families: of groups of people, or one column told twice.
     """
 
     weight: float
     one: int
     other: int
     lift: Floats
+    sure: bool
 
 
 @dataclass(frozen=True)
@@ -153,8 +155,10 @@ def _edges(
         bits = surprise if twice else float(np.log2(more))
         if twice or bits >= _BITS or (bits >= _LEAST and pairs * (1 - 1 / more) > 0.1 * records):
             groups = not relatives and max(chance[a], chance[b]) >= _BROAD
-            if bits >= _SAME * surprise or groups or 2 * pairs >= _RELATIVES * records:
-                yield Edge(bits * both, a, b, lift)
+            personal = not shared[a] and not shared[b]
+            sure = bits >= _SAME * surprise or groups or personal or 2 * pairs >= _RELATIVES * records
+            if sure or not relatives:
+                yield Edge(bits * both, a, b, lift, sure)
 
 
 def _samples(

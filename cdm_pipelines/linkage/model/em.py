@@ -80,6 +80,9 @@ class Fitted:
         iterations: Steps taken.
         converged: Whether they were enough.
         matches: Expected number of matches among all pairs.
+        off: How far two counts of the matches among each rule's pairs are apart: by all comparisons that teach under
+            the prior, and by those alone that the rule leaves free; as a share of the matches. Where comparisons depend
+            on each other in ways the model does not know, the first count is too high.
         match: For each pattern the probability of a match, by the comparisons that teach.
     """
 
@@ -93,6 +96,7 @@ class Fitted:
     iterations: int = 0
     converged: bool = False
     matches: float = field(default=0.0)
+    off: float = field(default=0.0)
     match: Floats = field(default_factory=lambda: np.zeros(0))
 
 
@@ -188,6 +192,8 @@ def fit(
         for log in (_logs(table.levels, fitted.given[k], depends) for k in (0, 2, 1))
     ]
     fitted.match = table.settled(_posterior(logs, prior))[0]
+    told: npt.NDArray[np.bool_] = np.asarray((~tied & teachers).any(axis=1))
+    fitted.off = _apart(table, fitted.match, fitted.rule_matches, told)
     return fitted
 
 
@@ -210,6 +216,13 @@ def _given(chance: Floats, dependence: Dependence | None) -> Floats:
 def _beside(chance: Floats, dependence: Dependence | None) -> Floats:
     """The same probabilities whatever the level of the other comparison."""
     return chance if dependence is None else np.tile(chance, (len(dependence.lift) + 1, 1))
+
+
+def _apart(table: Table, match: Floats, rule_matches: Floats, told: npt.NDArray[np.bool_]) -> float:
+    """How far two counts of matches by rule are apart, over rules of which any comparison tells."""
+    by_all = ((table.counts * match) @ table.rules)[told]
+    by_rule = ((table.counts @ table.rules) * rule_matches)[told]
+    return float(np.abs(by_all - by_rule).sum() / max(float(by_rule.sum()), 1.0))
 
 
 def _logs(levels: Levels, parameters: list[Floats], depends: Forest | None = None) -> Floats:

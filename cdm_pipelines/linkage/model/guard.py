@@ -18,7 +18,7 @@ pair only what it does not know yet:
 So a copy weighs nothing beside its original, whatever it weighs alone, and a country weighs little among namesakes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,6 +30,7 @@ from cdm_pipelines.linkage.model.u_probabilities import UProbabilities
 
 _ENOUGH = 3  # comparisons that tell two classes apart
 _DOUBT = 10.0  # pairs' worth of doubt whether a further comparison says anything
+_CLOSER = 0.9  # dependences that may be those of families are followed where counts are apart by less than this share
 _ALIKE = 1.0  # bits by which comparisons tell equally much
 
 
@@ -44,6 +45,28 @@ class Order:
 
     forest: Forest
     teaches: Flags
+
+
+FitWith = Callable[[Order], Fitted]
+
+
+def chosen(
+    fit: FitWith, edges: Sequence[Edge], chances: Sequence[UProbabilities], start: Sequence[Floats]
+) -> tuple[Order, Fitted]:
+    """Fit with the dependences that are sure, or with all that were measured where that fit agrees better with itself.
+
+    What a few families have in common must not be followed: relatives have a class of their own. What small groups
+    have in common must, and looks alike. So both are tried, and two counts of the matches decide (``Fitted.off``).
+    """
+    sure = ordered([edge for edge in edges if edge.sure], chances, start)
+    fitted = fit(sure)
+    if all(edge.sure for edge in edges):
+        return sure, fitted
+    every = ordered(edges, chances, start)
+    alike = np.array_equal(sure.teaches, every.teaches)
+    against = fitted if alike else fit(replace(sure, teaches=every.teaches))
+    other = fit(every)
+    return (every, other) if other.off < _CLOSER * against.off else (sure, fitted)
 
 
 def ordered(edges: Sequence[Edge], chances: Sequence[UProbabilities], start: Sequence[Floats]) -> Order:

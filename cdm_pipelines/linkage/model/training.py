@@ -19,7 +19,7 @@ from cdm_pipelines.linkage.model import em
 from cdm_pipelines.linkage.model.dependence import Dependence, measure
 from cdm_pipelines.linkage.model.drift import COUNTS, level_counts
 from cdm_pipelines.linkage.model.fellegi_sunter import Given, LinkageModel, Parameters
-from cdm_pipelines.linkage.model.guard import Order, ordered, with_further
+from cdm_pipelines.linkage.model.guard import Order, chosen, with_further
 from cdm_pipelines.linkage.model.terms import TermTable
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities, u_probabilities
 from cdm_pipelines.linkage.policy import spec
@@ -85,19 +85,23 @@ def train(
         allowed=allowed,
         seed=policy.seed,
     )
-    order, names = ordered(edges, chances, start), list(comparer.by_name)
-    fitted = em.fit(
-        table,
-        chances,
-        tied,
-        shared,
-        allowed.total,
-        relatives=policy.training.relatives,
-        iterations=policy.training.iterations,
-        tolerance=policy.training.tolerance,
-        depends=order.forest,
-        teaches=order.teaches,
-    )
+
+    def fit(order: Order) -> em.Fitted:
+        return em.fit(
+            table,
+            chances,
+            tied,
+            shared,
+            allowed.total,
+            relatives=policy.training.relatives,
+            iterations=policy.training.iterations,
+            tolerance=policy.training.tolerance,
+            depends=order.forest,
+            teaches=order.teaches,
+        )
+
+    order, fitted = chosen(fit, edges, chances, start)
+    names = list(comparer.by_name)
     fitted = with_further(fitted, table, order)
     partners = 2 * fitted.matches / max(len(records), 1)
     parameters = {
