@@ -5,9 +5,10 @@ probabilities (scoring), or what a match leads to (cluster).
 
 A pair of probability p that is accepted is right with p and wrong with 1 - p; one that is left is missed with p. So
 precision, recall and F1 of any threshold, and of any guard, can be expected without a label (Lipton, Elkan and
-Naryanaswamy 2014). A guard is for what the model may be wrong about; where it is expected to lose far more than it
-could save, it gives way (``may_cost``), but not to more than twice the false matches that the policy expects at most.
-What was learned of few matches is the model's weakest point: below so many, guards hold.
+Naryanaswamy 2014). The threshold and the guards that a policy asks for hold where there is room: where they are
+expected to cost no more of F1 than the policy lets them (``may_cost``). Where they would cost more, guards give way
+first, then the threshold falls to the highest that costs no more; what precision is expected of it, the report says.
+What was learned of few matches is the model's weakest point: below so many, guards and threshold hold as asked.
 """
 
 from typing import NamedTuple
@@ -18,10 +19,7 @@ from cdm_pipelines.linkage.encode.positions import Flags
 from cdm_pipelines.linkage.model.fellegi_sunter import Floats, probability
 from cdm_pipelines.linkage.policy.spec import MatchThresholds
 
-_MATCHES = (
-    500  # with so many, what is seen of a level that one match in ten reaches is known to some 15 per cent
-)
-_FALSE = 2.0  # times the expected share of false matches that the policy asks for
+_MATCHES = 500  # with so many, what is seen of a level that one match in ten reaches is known to some 15 per cent
 
 
 class Decision(NamedTuple):
@@ -51,8 +49,7 @@ def decide(
     if thresholds.may_cost is None or expected < _MATCHES:
         return Decision(asked, names_suffice=False)
     chance = probability(odds)
-    most = 1.0 if thresholds.expected_false_matches is None else _FALSE * thresholds.expected_false_matches
-    every, guarded = (_Curve.of(some, expected, most) for some in (chance, chance[~alone]))
+    every, guarded = (_Curve.of(some, expected) for some in (chance, chance[~alone]))
     enough = max(every.f1.max(initial=0.0), guarded.f1.max(initial=0.0)) - thresholds.may_cost
     names_suffice = bool(guarded.up_to(asked).max(initial=0.0) < enough)
     curve = every if names_suffice else guarded
@@ -63,20 +60,15 @@ def decide(
 
 
 class _Curve(NamedTuple):
-    """Expected F1 of accepting all pairs from each probability on, the highest probability first.
-
-    Only thresholds with at most a share ``most`` of false matches among the accepted pairs.
-    """
+    """Expected F1 of accepting all pairs from each probability on, the highest probability first."""
 
     chance: Floats
     f1: Floats
 
     @classmethod
-    def of(cls, chance: Floats, expected: float, most: float) -> "_Curve":
+    def of(cls, chance: Floats, expected: float) -> "_Curve":
         ordered = np.sort(chance)[::-1]
         true, accepted = np.cumsum(ordered), np.arange(1, len(ordered) + 1)
-        allowed = accepted - true <= most * accepted  # falls with the threshold, and once only
-        ordered, true, accepted = ordered[allowed], true[allowed], accepted[allowed]
         f1 = 2 * true / (accepted + expected)
         # Pairs of one probability are accepted together: the last of them stands for all.
         last = np.append(ordered[1:] != ordered[:-1], True)[: len(ordered)]
