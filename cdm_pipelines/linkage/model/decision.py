@@ -19,7 +19,9 @@ from cdm_pipelines.linkage.encode.positions import Flags
 from cdm_pipelines.linkage.model.fellegi_sunter import Floats, probability
 from cdm_pipelines.linkage.policy.spec import MatchThresholds
 
-_MATCHES = 500  # with so many, what is seen of a level that one match in ten reaches is known to some 15 per cent
+_MATCHES = (
+    500  # with so many, what is seen of a level that one match in ten reaches is known to some 15 per cent
+)
 
 
 class Decision(NamedTuple):

@@ -73,6 +73,7 @@ class Edge(NamedTuple):
         other: Of the other.
         lift: Shape (levels of the one, of the other): their joint share over the product of their shares.
         sure: Whether it is not of a few families: of groups of people, or one column told twice.
+        same: Whether they are one column told twice, or nearly.
     """
 
     weight: float
@@ -80,6 +81,7 @@ class Edge(NamedTuple):
     other: int
     lift: Floats
     sure: bool
+    same: bool
 
 
 @dataclass(frozen=True)
@@ -156,9 +158,10 @@ def _edges(
         if twice or bits >= _BITS or (bits >= _LEAST and pairs * (1 - 1 / more) > 0.1 * records):
             groups = not relatives and max(chance[a], chance[b]) >= _BROAD
             personal = not shared[a] and not shared[b]
-            sure = bits >= _SAME * surprise or groups or personal or 2 * pairs >= _RELATIVES * records
+            same = bits >= _SAME * surprise
+            sure = same or groups or personal or 2 * pairs >= _RELATIVES * records
             if sure or not relatives:
-                yield Edge(bits * both, a, b, lift, sure)
+                yield Edge(bits * both, a, b, lift, sure, same)
 
 
 def _samples(

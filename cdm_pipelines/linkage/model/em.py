@@ -30,6 +30,9 @@ _PSEUDO = 10.0  # pairs' worth of prior opinion about m
 _TEACH = (
     2  # a rule with fewer free comparisons teaches no m: alone, one fits any m with some share of matches
 )
+_TWINS = (
+    0.005  # and at least this much: of two or three births in a hundred twins come, of a family's pairs fewer
+)
 _ALIKE = 0.05  # related people share a name or a date of birth at most this much more often than others
 
 
@@ -310,6 +313,8 @@ def _maximise(
         related /= related.sum()
         if not shared[c]:
             related = np.clip(related, (1 - _ALIKE) * one.levels, one.levels + _ALIKE)
+            top = int(agreed.argmax())
+            related[top] = max(related[top], one.levels[top] + _TWINS)
         r.append(related / related.sum())
     return m, u, r
 

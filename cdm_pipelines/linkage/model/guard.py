@@ -4,10 +4,10 @@ Belongs here: the order of comparisons, what each depends on, the weights of tho
 here: a fit (em), measuring dependence (dependence).
 
 Comparisons are taken in the order of what they tell: those first whose agreement surprises most and can be made most
-often, of equals the one of more levels. Each may depend on one that comes before it. What depends on none teaches the
-fit, and so do the first that depend on another, until three teach: without three a mixture of two classes is not
-identified (Hall and Zhou 2003). All others are *further* comparisons. They come last, cannot move the fit, and add to a
-pair only what it does not know yet:
+often, of equals the one of more levels; last what candidate pairs do not agree on oftener than any. Each may depend on
+one that comes before it. What depends on none and tells something teaches the fit. So do the first three that are no
+copies: without three a mixture of two classes is not identified (Hall and Zhou 2003). All others are *further*
+comparisons. They come last, cannot move the fit, and add to a pair only what it does not know yet:
 
 - m is how the matches that the fit tells look in them, by the level of the comparison that they depend on.
 - u is how pairs look that might be matches and are none: each pair of probability p counts p (1 - p). That is the
@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from cdm_pipelines.linkage.encode.positions import Flags
 from cdm_pipelines.linkage.model.dependence import Dependence, Edge, Forest
@@ -29,6 +30,7 @@ from cdm_pipelines.linkage.model.em import Fitted, Floats, Table, counted_given,
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities
 
 _ENOUGH = 3  # comparisons that tell two classes apart
+_OFTENER = 1.5  # times as often as by chance candidate pairs agree on what tells matches from others
 _DOUBT = 10.0  # pairs' worth of doubt whether a further comparison says anything
 _CLOSER = 0.9  # dependences that may be those of families are followed where counts are apart by less than this share
 _ALIKE = 1.0  # bits by which comparisons tell equally much
@@ -48,56 +50,73 @@ class Order:
 
 
 FitWith = Callable[[Order], Fitted]
+Place = tuple[int, bool]
+"""A comparison, and whether it tells matches from others at all."""
 
 
-def chosen(
-    fit: FitWith, edges: Sequence[Edge], chances: Sequence[UProbabilities], start: Sequence[Floats]
-) -> tuple[Order, Fitted]:
+def chosen(fit: FitWith, edges: Sequence[Edge], order: Sequence[Place]) -> tuple[Order, Fitted]:
     """Fit with the dependences that are sure, or with all that were measured where that fit agrees better with itself.
 
     What a few families have in common must not be followed: relatives have a class of their own. What small groups
     have in common must, and looks alike. So both are tried, and two counts of the matches decide (``Fitted.off``).
+
+    Args:
+        fit: Fits with comparisons that teach and what they depend on.
+        edges: Dependences that were measured, those that weigh most first.
+        order: The comparisons that tell, by what they tell; see ``by_what_they_tell``.
     """
-    sure = ordered([edge for edge in edges if edge.sure], chances, start)
+    sure = ordered([edge for edge in edges if edge.sure], order)
     fitted = fit(sure)
     if all(edge.sure for edge in edges):
         return sure, fitted
-    every = ordered(edges, chances, start)
+    every = ordered(edges, order)
     alike = np.array_equal(sure.teaches, every.teaches)
     against = fitted if alike else fit(replace(sure, teaches=every.teaches))
     other = fit(every)
     return (every, other) if other.off < _CLOSER * against.off else (sure, fitted)
 
 
-def ordered(edges: Sequence[Edge], chances: Sequence[UProbabilities], start: Sequence[Floats]) -> Order:
-    """Choose what each comparison depends on and who teaches.
-
-    Args:
-        edges: Dependences that were measured, those that weigh most first.
-        chances: u-probabilities by comparison.
-        start: Where m starts.
-    """
-    order = _by_what_they_tell(chances, start)
-    place = {c: number for number, c in enumerate(order)}
+def ordered(edges: Sequence[Edge], order: Sequence[Place]) -> Order:
+    """Choose what each comparison depends on and who teaches."""
+    place = {c: number for number, (c, _) in enumerate(order)}
     forest: Forest = [None] * len(order)
+    copies = set()
     for edge in edges:
         first, then = sorted((edge.one, edge.other), key=place.__getitem__)
         if forest[then] is None:
             forest[then] = Dependence(first, edge.lift if first == edge.one else edge.lift.T, edge.weight)
-    teaches = np.array([one is None for one in forest])
-    children = [c for c in order if not teaches[c]]
-    teaches[children[: max(_ENOUGH - int(teaches.sum()), 0)]] = True
+            copies |= {then} if edge.same else set()
+    tells = dict(order)
+    teaches = np.array([tells[c] and one is None for c, one in enumerate(forest)])
+    teaches[[c for c, _ in order if c not in copies][:_ENOUGH]] = True
     return Order(forest, teaches)
 
 
-def _by_what_they_tell(chances: Sequence[UProbabilities], start: Sequence[Floats]) -> list[int]:
-    told = [
-        one.comparable * -float(np.log2(one.levels[int(m.argmax())]))
-        for one, m in zip(chances, start, strict=True)
-    ]
-    return sorted(
-        range(len(told)), key=lambda c: (-round(told[c] / _ALIKE), -len(chances[c].levels), -told[c], c)
+def by_what_they_tell(
+    table: Table, tied: npt.NDArray[np.bool_], chances: Sequence[UProbabilities], start: Sequence[Floats]
+) -> list[Place]:
+    """The comparisons in their order, each with whether it tells matches from others at all.
+
+    What does is seen among candidate pairs oftener than by chance, for there are matches among them: noise is not.
+
+    Args:
+        table: Pattern counts.
+        tied: Shape (rules, comparisons): the comparison reads a column of the rule, whose pairs agree on it anyway.
+        chances: u-probabilities by comparison.
+        start: Where m starts.
+    """
+    told, tells = [], []
+    for c, (one, m) in enumerate(zip(chances, start, strict=True)):
+        top = int(m.argmax())
+        told.append(one.comparable * -float(np.log2(one.levels[top])))
+        counts = table.counts * (table.rules[:, ~tied[:, c]].any(axis=1) & (table.levels[:, c] >= 0))
+        agree = float(counts[table.levels[:, c] == top].sum())
+        tells.append(agree > _OFTENER * float(one.levels[top]) * float(counts.sum()))
+    order = sorted(
+        range(len(told)),
+        key=lambda c: (not tells[c], -round(told[c] / _ALIKE), -len(chances[c].levels), -told[c], c),
     )
+    return [(c, tells[c]) for c in order]
 
 
 def with_further(fitted: Fitted, table: Table, order: Order) -> Fitted:

@@ -19,7 +19,7 @@ from cdm_pipelines.linkage.model import em
 from cdm_pipelines.linkage.model.dependence import Dependence, measure
 from cdm_pipelines.linkage.model.drift import COUNTS, level_counts
 from cdm_pipelines.linkage.model.fellegi_sunter import Given, LinkageModel, Parameters
-from cdm_pipelines.linkage.model.guard import Order, chosen, with_further
+from cdm_pipelines.linkage.model.guard import Order, by_what_they_tell, chosen, with_further
 from cdm_pipelines.linkage.model.terms import TermTable
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities, u_probabilities
 from cdm_pipelines.linkage.policy import spec
@@ -100,7 +100,7 @@ def train(
             teaches=order.teaches,
         )
 
-    order, fitted = chosen(fit, edges, chances, start)
+    order, fitted = chosen(fit, edges, by_what_they_tell(table, tied, chances, start))
     names = list(comparer.by_name)
     fitted = with_further(fitted, table, order)
     partners = 2 * fitted.matches / max(len(records), 1)
@@ -170,9 +170,11 @@ def _dependences(order: Order, names: list[str]) -> list[dict[str, Any]]:
 def _further(order: Order, names: list[str]) -> dict[str, str]:
     """Which comparisons do not teach, and why."""
     return {
-        names[k]: f"it depends on {names[one.parent]}; it weighs what it adds to a fit without it"
+        names[k]: "candidate pairs agree on it hardly oftener than any pairs"
+        if one is None
+        else f"it depends on {names[one.parent]}; it weighs what it adds to a fit without it"
         for k, one in enumerate(order.forest)
-        if one is not None and not order.teaches[k]
+        if not order.teaches[k]
     }
 
 
