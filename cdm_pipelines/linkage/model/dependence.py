@@ -1,8 +1,7 @@
-"""Which comparisons say the same thing: dependence among pairs of unrelated records, measured and made a forest.
+"""Which comparisons say the same thing: dependence among pairs of unrelated records, measured.
 
-Belongs here: how much oftener two comparisons agree together than each alone would have it, and which of these
-dependences a model follows. Does not belong here: what the fit makes of them (em), or random pairs as such
-(u_probabilities).
+Belongs here: how much oftener two comparisons agree together than each alone would have it. Does not belong here: which of these
+dependences a model follows (guard), what the fit makes of them (em), or random pairs as such (u_probabilities).
 
 Fellegi and Sunter's weights add up when comparisons are independent given the class of a pair. They often are not:
 people of one country have each other's names, a district lies in one region, a column was copied. Two strangers who
@@ -12,10 +11,9 @@ pass for matches, in number, and the parameters follow them.
 
 Among unrelated pairs dependence can be measured, for they are nearly all pairs: pairs are drawn that agree on the key
 of a comparison, and others at random, and all comparisons are made on them. Each counts by the chance that it is no
-match, under the parameters that a fit starts from, which no fit can have spoilt. As in a tree-augmented classifier
-(Chow and Liu 1968; Friedman, Geiger and Goldszmidt 1997) every comparison then depends on one other at most: the
-forest that covers most of what would be counted twice, each tree from its most telling comparison on. What relatives
-share is left out of it: that is the class of related records.
+match, under the parameters that a fit starts from, which no fit can have spoilt. What relatives share is left out of
+it: that is the class of related records. Which dependences a model follows is told in ``guard``: every comparison
+depends on one other at most, as in a tree-augmented classifier (Friedman, Geiger and Goldszmidt 1997).
 """
 
 from collections.abc import Iterator, Sequence
@@ -147,7 +145,7 @@ def _edges(
     for a, b in combinations(range(len(found)), 2):
         twice = _told_twice(a, b, samples)
         relatives = family[a] or family[b]
-        if relatives and shared[a] and shared[b] and not twice:
+        if relatives and shared[a] and shared[b]:
             continue  # a household has both in common
         lift = _lift(a, b, samples, found, everybody=twice)
         more = float(lift[top[a], top[b]])

@@ -30,10 +30,10 @@ _PSEUDO = 10.0  # pairs' worth of prior opinion about m
 _TEACH = (
     2  # a rule with fewer free comparisons teaches no m: alone, one fits any m with some share of matches
 )
-_TWINS = (
-    0.005  # and at least this much: of two or three births in a hundred twins come, of a family's pairs fewer
-)
 _ALIKE = 0.05  # related people share a name or a date of birth at most this much more often than others
+_TWINS = (
+    0.005  # and at least this much: of a hundred births one or two are of twins, of a family's pairs fewer
+)
 
 
 @dataclass(frozen=True)
