@@ -34,6 +34,11 @@ class Histogram:
         """The middle of each bin."""
         return (np.arange(len(self.counts)) + 0.5) / _PER_BIT + _LOW
 
+    @property
+    def true(self) -> float:
+        """Expected number of matches among all of them."""
+        return float((self.counts * probability(self.odds)).sum())
+
     def steps(self) -> dict[int, int]:
         """Number of pairs by whole bits of log2 odds (the lower end), those that have any, lowest first."""
         counts = np.append(self.counts, [0] * (_PER_BIT - 1)).reshape(-1, _PER_BIT).sum(axis=1)
@@ -118,11 +123,17 @@ def report(
             for maker, made in zip(makers, pairs_by_rule, strict=True)
         ],
         "odds": {str(low): count for low, count in scores.steps().items()},
-        "thresholds": {"match": model.match, "review": policy.thresholds.review},
+        "thresholds": {
+            "match": model.match,
+            "review": policy.thresholds.review,
+            "names_suffice": model.names_suffice,
+        },
         "expected": scores.expected(model.match),
         "expected_curve": scores.curve(),
         "prior": model.prior,
         "related": model.related,
+        "dependences": model.training.get("dependences", []),
+        "does_not_teach": model.training.get("does_not_teach", {}),
         "comparisons": parameters(model),
     }
 

@@ -129,8 +129,10 @@ def votes(policy: LinkagePolicy, levels: Levels) -> npt.NDArray[np.int8]:
     return found
 
 
-def alone(policy: LinkagePolicy, levels: Levels) -> Flags:
-    """Pairs that agree on nothing beyond comparisons that say too little alone."""
+def alone(policy: LinkagePolicy, levels: Levels, *, names_suffice: bool) -> Flags:
+    """Pairs that agree on nothing beyond comparisons that say too little alone; none where the model lets them."""
+    if names_suffice:
+        return np.zeros(len(levels), dtype=bool)
     others = [
         number for number, name in enumerate(policy.comparisons) if name not in policy.thresholds.not_alone
     ]

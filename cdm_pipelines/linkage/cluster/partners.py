@@ -111,7 +111,11 @@ class PairEvidence:
         """Log2 odds of pairs; minus infinity where what agrees says too little alone."""
         odds = self._scorer.scores(left, right, packed).odds
         odds = odds + self.raised(left, right, odds)
-        return np.where(alone(self._policy, self._packing.unpack(packed)), -np.inf, odds)
+        return np.where(
+            alone(self._policy, self._packing.unpack(packed), names_suffice=self._scorer.model.names_suffice),
+            -np.inf,
+            odds,
+        )
 
     def evidence(self, left: Positions, right: Positions, packed: Packed) -> Evidence:
         """What is known about pairs: the comparisons' bits, then those of the sources."""

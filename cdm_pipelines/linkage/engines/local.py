@@ -31,6 +31,7 @@ from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.incremental.record_changes import RecordChanges
 from cdm_pipelines.linkage.incremental.relink import Relinked, relink
 from cdm_pipelines.linkage.incremental.state import LinkState, effective_keys
+from cdm_pipelines.linkage.model.decision import decide
 from cdm_pipelines.linkage.model.drift import COUNTS, LevelCounts, Seen
 from cdm_pipelines.linkage.model.fellegi_sunter import Floats, LinkageModel, log2_odds
 from cdm_pipelines.linkage.model.labels import resolve as resolve_labels
@@ -140,10 +141,12 @@ def _fitted(work: _Work, labels: pd.DataFrame | None) -> "tuple[LinkageModel, _K
             )
         kept = _scored(work, _scorer(work, model), spill.chunks(), fitted=True)
     thresholds = work.policy.thresholds
-    match = kept.scores.threshold(thresholds.match, thresholds.expected_false_matches)
-    found = kept.matches(work, match)
+    asked = kept.scores.threshold(thresholds.match, thresholds.expected_false_matches)
+    only_names = alone(work.policy, work.comparer.packing.unpack(kept.packed), names_suffice=False)
+    match, names_suffice = decide(asked, thresholds, kept.odds, only_names, kept.scores.true)
+    found = np.flatnonzero((kept.odds >= log2_odds(match)) & (names_suffice | ~only_names)).astype(np.int32)
     bits = left_over_bits(work.records, work.policy.duplicate_free, kept.left[found], kept.right[found])
-    return replace(model, match=match, left_over=bits), kept
+    return replace(model, match=match, left_over=bits, names_suffice=names_suffice), kept
 
 
 def _state(
@@ -170,13 +173,6 @@ class _Kept:
     weight: Floats
     odds: Floats
     scores: report.Histogram
-
-    def matches(self, work: _Work, match: float) -> Positions:
-        """Which of them are matches from this probability on."""
-        likely = np.flatnonzero(self.odds >= log2_odds(match))
-        enough = ~alone(work.policy, work.comparer.packing.unpack(self.packed[likely]))
-        found: Positions = likely[enough].astype(np.int32)
-        return found
 
 
 def _scorer(work: _Work, model: LinkageModel) -> BoundScorer:

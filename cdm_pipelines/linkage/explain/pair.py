@@ -183,7 +183,17 @@ def perfect_odds(subject: Subject) -> Floats:
         here = np.arange(start, min(start + _CHUNK, len(subject.records)), dtype=np.int32)
         packed = subject.comparer.packed(here, here)
         odds = subject.scorer.scores(here, here, packed).odds
-        found.append(np.where(alone(subject.policy, subject.comparer.packing.unpack(packed)), -np.inf, odds))
+        found.append(
+            np.where(
+                alone(
+                    subject.policy,
+                    subject.comparer.packing.unpack(packed),
+                    names_suffice=subject.model.names_suffice,
+                ),
+                -np.inf,
+                odds,
+            )
+        )
     return np.concatenate(found) if found else np.zeros(0)
 
 

@@ -78,7 +78,8 @@ def fit(
     matches = prior * total
     made = table.rules.any(axis=1)
     share = min(matches / max(float(table.counts[made].sum()), 1.0), 1.0)
-    return Fitted(m, u, r, prior, 0.0, np.full(table.rules.shape[1], share), 1, True, matches)
+    made_by = np.full(table.rules.shape[1], share)
+    return Fitted(m, u, r, prior, 0.0, made_by, ([], [], []), iterations=1, converged=True, matches=matches)
 
 
 def _share_of_matches(shown: list[Floats], seen_u: list[UProbabilities], anchor: int) -> float:

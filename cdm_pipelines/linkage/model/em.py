@@ -10,7 +10,9 @@ leave it free (Fellegi and Sunter 1969; Winkler 2000; Linacre et al. 2022 train 
 what random pairs show, less what matches contribute to it: where values are nearly unique, agreement in random pairs
 *is* mostly matches. Related records (Larsen and Rubin 2001 use three classes alike): different people who share what
 ``shared`` comparisons see. Their other levels follow chance, but for a small learned excess (twins; parent and child of
-one name).
+one name). Where comparisons depend on each other among unrelated records (dependence), a comparison's probabilities are
+those given the level of the one it depends on, in every class: what goes with a name is no second witness of it,
+neither for a match nor, where a rule holds the name, for a rule's share of matches.
 """
 
 from dataclasses import dataclass, field
@@ -19,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cdm_pipelines.linkage.compare.levels import Levels
+from cdm_pipelines.linkage.model.dependence import Dependence, Forest
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities
 
 Floats = npt.NDArray[np.float64]
@@ -28,6 +31,9 @@ _TEACH = (
     2  # a rule with fewer free comparisons teaches no m: alone, one fits any m with some share of matches
 )
 _ALIKE = 0.05  # related people share a name or a date of birth at most this much more often than others
+_TWINS = (
+    0.005  # and at least this much: of a hundred births one or two are of twins, of a family's pairs fewer
+)
 
 
 @dataclass(frozen=True)
@@ -69,11 +75,18 @@ class Fitted:
         m: Probability of each level among matches.
         u: Among unrelated records.
         r: Among related ones.
+        given: For each class (m, u, r) and comparison the probabilities of its levels given the level of the comparison
+            that it depends on, shape (levels of that + 1, levels), missing first; as over all where it depends on none.
         prior: Share of matches among all pairs.
         related: Share of related pairs among all pairs.
         rule_matches: Share of matches among each rule's pairs.
         iterations: Steps taken.
         converged: Whether they were enough.
+        matches: Expected number of matches among all pairs.
+        off: How far two counts of the matches among each rule's pairs are apart: by all comparisons that teach under
+            the prior, and by those alone that the rule leaves free; as a share of the matches. Where comparisons depend
+            on each other in ways the model does not know, the first count is too high.
+        match: For each pattern the probability of a match, by the comparisons that teach.
     """
 
     m: list[Floats]
@@ -82,9 +95,12 @@ class Fitted:
     prior: float
     related: float
     rule_matches: Floats
+    given: tuple[list[Floats], list[Floats], list[Floats]]
     iterations: int = 0
     converged: bool = False
     matches: float = field(default=0.0)
+    off: float = field(default=0.0)
+    match: Floats = field(default_factory=lambda: np.zeros(0))
 
 
 def start_m(seen: npt.NDArray[np.bool_]) -> Floats:
@@ -117,6 +133,8 @@ def fit(
     relatives: bool,
     iterations: int,
     tolerance: float,
+    depends: Forest | None = None,
+    teaches: npt.NDArray[np.bool_] | None = None,
 ) -> Fitted:
     """Fit all parameters.
 
@@ -129,12 +147,13 @@ def fit(
         relatives: Whether there is a class of related records.
         iterations: At most so many steps.
         tolerance: Stop when no probability moves by more than this.
+        depends: What each comparison depends on; nothing where not given.
+        teaches: For each comparison whether it tells matches from others during the fit; all do where not given. What
+            does not learns its m from those that do.
     """
-    seen = [
-        np.bincount(table.levels[:, c] + 1, minlength=len(one.levels) + 1)[1:] > 0
-        for c, one in enumerate(seen_u)
-    ]
-    start = [start_m(levels) for levels in seen]
+    depends = depends or [None] * len(seen_u)
+    teachers = np.ones(len(seen_u), dtype=bool) if teaches is None else teaches
+    start = starts(table, seen_u)
     m = [levels.copy() for levels in start]
     u = [one.levels.copy() for one in seen_u]
     r = [start_r(one.levels, m[c], shared=shared[c]) for c, one in enumerate(seen_u)]
@@ -144,31 +163,83 @@ def fit(
     mixture = np.tile(np.array([0.3, 0.0, 0.0]), (table.rules.shape[1], 1))
     mixture[:, 1] = np.where(told_apart & relatives, 0.1, 0.0)
     mixture[:, 2] = 1 - mixture.sum(axis=1)
-    fitted = Fitted(m, u, r, 0.0, 0.0, mixture[:, 0])
+    given = (
+        [_beside(one, dependence) for one, dependence in zip(m, depends, strict=True)],
+        [_given(one, dependence) for one, dependence in zip(u, depends, strict=True)],
+        [_given(one, dependence) for one, dependence in zip(r, depends, strict=True)],
+    )
+    fitted = Fitted(m, u, r, 0.0, 0.0, mixture[:, 0], given)
     # Where nothing tells matches from others every prior confirms itself: start from few, one for ten records or less.
     few = min(float(table.counts.sum()) * 0.3, 0.1 * float(np.sqrt(2 * total)))
     prior = np.array([few / max(total, 1), 0.0, 0.0])
     prior[1] = prior[0] * 0.1 if relatives else 0.0
     prior[2] = 1 - prior.sum()
     for step in range(1, iterations + 1):
-        logs = [_logs(table.levels, parameters) for parameters in (fitted.m, fitted.r, fitted.u)]
-        weights, mixture = _rule_step(table, logs, tied, mixture)
-        prior = _prior_step(table, logs, prior, total)
+        logs = [_logs(table.levels, fitted.given[k], depends) for k in (0, 2, 1)]
+        weights, mixture = _rule_step(table, logs, tied, mixture, teachers)
+        prior = _prior_step(table, [log[teachers] for log in logs], prior, total)
         new = _maximise(table.levels, weights, seen_u, start, shared, prior=float(prior[0]))
         change = max(
             float(np.abs(a - b).max())
             for a, b in zip((*new[0], *new[1]), (*fitted.m, *fitted.u), strict=True)
         )
-        fitted = Fitted(*new, float(prior[0]), float(prior[1]), mixture[:, 0], step, change < tolerance)
+        given = _maximise_given(table.levels, weights, new, depends, shared)
+        fitted = Fitted(
+            *new, float(prior[0]), float(prior[1]), mixture[:, 0], given, step, change < tolerance
+        )
         if fitted.converged:
             break
     fitted.matches = fitted.prior * total
+    logs = [
+        log[teachers].sum(axis=0)
+        for log in (_logs(table.levels, fitted.given[k], depends) for k in (0, 2, 1))
+    ]
+    fitted.match = table.settled(_posterior(logs, prior))[0]
+    told: npt.NDArray[np.bool_] = np.asarray((~tied & teachers).any(axis=1))
+    fitted.off = _apart(table, fitted.match, fitted.rule_matches, told)
     return fitted
 
 
-def _logs(levels: Levels, parameters: list[Floats]) -> Floats:
+def starts(table: Table, seen_u: list[UProbabilities]) -> list[Floats]:
+    """Where the m of each comparison starts."""
+    return [
+        start_m(np.bincount(table.levels[:, c] + 1, minlength=len(one.levels) + 1)[1:] > 0)
+        for c, one in enumerate(seen_u)
+    ]
+
+
+def _given(chance: Floats, dependence: Dependence | None) -> Floats:
+    """Probabilities given the level of another comparison, missing first, from those over all."""
+    if dependence is None:
+        return chance
+    found = np.vstack([np.ones(len(chance)), dependence.lift]) * chance
+    return np.asarray(found / found.sum(axis=1, keepdims=True))
+
+
+def _beside(chance: Floats, dependence: Dependence | None) -> Floats:
+    """The same probabilities whatever the level of the other comparison."""
+    return chance if dependence is None else np.tile(chance, (len(dependence.lift) + 1, 1))
+
+
+def _apart(table: Table, match: Floats, rule_matches: Floats, told: npt.NDArray[np.bool_]) -> float:
+    """How far two counts of matches by rule are apart, over rules of which any comparison tells."""
+    by_all = ((table.counts * match) @ table.rules)[told]
+    by_rule = ((table.counts @ table.rules) * rule_matches)[told]
+    return float(np.abs(by_all - by_rule).sum() / max(float(by_rule.sum()), 1.0))
+
+
+def _logs(levels: Levels, parameters: list[Floats], depends: Forest | None = None) -> Floats:
     """Logarithm of each level's probability, 0 where missing; shape (comparisons, patterns)."""
-    return np.stack([np.append(np.log(p), 0.0)[levels[:, c]] for c, p in enumerate(parameters)])
+    found = []
+    for c, probabilities in enumerate(parameters):
+        logs = np.log(probabilities)
+        dependence = depends[c] if depends else None
+        if dependence is None:
+            found.append(np.append(logs, 0.0)[levels[:, c]])
+        else:
+            padded = np.column_stack([logs, np.zeros(len(logs))])
+            found.append(padded[levels[:, dependence.parent] + 1, levels[:, c]])
+    return np.stack(found)
 
 
 def _posterior(scores: list[Floats], mixture: Floats) -> list[Floats]:
@@ -181,7 +252,11 @@ def _posterior(scores: list[Floats], mixture: Floats) -> list[Floats]:
 
 
 def _rule_step(
-    table: Table, logs: list[Floats], tied: npt.NDArray[np.bool_], mixture: Floats
+    table: Table,
+    logs: list[Floats],
+    tied: npt.NDArray[np.bool_],
+    mixture: Floats,
+    teachers: npt.NDArray[np.bool_],
 ) -> tuple[list[Floats], Floats]:
     """Expected pairs of each class by pattern and comparison, from the rules that leave the comparison free."""
     comparisons = table.levels.shape[1]
@@ -190,15 +265,16 @@ def _rule_step(
     for rule in range(len(mixture)):
         rows = np.flatnonzero(table.rules[:, rule])
         free = np.flatnonzero(~tied[rule])
-        if not len(rows) or not len(free):
+        telling = free[teachers[free]]
+        if not len(rows) or not len(telling):
             continue
-        scores = [sum((log[c, rows] for c in free), np.zeros(len(rows))) for log in logs]
+        scores = [sum((log[c, rows] for c in telling), np.zeros(len(rows))) for log in logs]
         posterior = table.settled(_posterior(scores, mixture[rule]), rows)
         counts = table.counts[rows]
         new[rule] = np.maximum([float((counts * p).sum()) for p in posterior], 1e-9)
         new[rule] *= mixture[rule] > 0
         new[rule] /= new[rule].sum()
-        if len(free) < _TEACH:
+        if len(telling) < _TEACH:
             continue
         for k in range(2):
             expected = counts * posterior[k]
@@ -237,8 +313,49 @@ def _maximise(
         related /= related.sum()
         if not shared[c]:
             related = np.clip(related, (1 - _ALIKE) * one.levels, one.levels + _ALIKE)
+            top = int(agreed.argmax())
+            related[top] = max(related[top], one.levels[top] + _TWINS)
         r.append(related / related.sum())
     return m, u, r
+
+
+def _maximise_given(
+    levels: Levels,
+    weights: list[Floats],
+    new: tuple[list[Floats], list[Floats], list[Floats]],
+    depends: Forest,
+    shared: list[bool],
+) -> tuple[list[Floats], list[Floats], list[Floats]]:
+    """Probabilities given what a comparison depends on: counted for matches, measured for others."""
+    m, u, r = (list(one) for one in new)
+    for c, dependence in enumerate(depends):
+        if dependence is None:
+            continue
+        u[c] = _given(new[1][c], dependence)
+        m[c] = _smoothed(counted_given(levels, weights[0][c], c, dependence, len(new[0][c])), new[0][c])
+        m[c] = np.stack(
+            [not_below_different(one, by_chance) for one, by_chance in zip(m[c], u[c], strict=True)]
+        )
+        if shared[c]:
+            r[c] = _smoothed(counted_given(levels, weights[1][c], c, dependence, len(new[2][c])), new[2][c])
+        else:  # personal: chance, but for a small excess
+            r[c] = _given(new[2][c], dependence)
+    return m, u, r
+
+
+def _smoothed(counted: Floats, over_all: Floats) -> Floats:
+    counted[0] = 0.0  # nothing is known of the other: as over all
+    found = counted + _PSEUDO * over_all
+    return np.asarray(found / found.sum(axis=1, keepdims=True))
+
+
+def counted_given(levels: Levels, weights: Floats, c: int, dependence: Dependence, size: int) -> Floats:
+    """Weighted patterns by level of a comparison, a row for each level of the one it depends on, missing first."""
+    shape = (len(dependence.lift) + 1, size)
+    made = levels[:, c] >= 0
+    cells = np.ravel_multi_index((levels[made, dependence.parent] + 1, levels[made, c]), shape)
+    counted = np.bincount(cells, weights=weights[made], minlength=shape[0] * shape[1])
+    return np.asarray(counted.reshape(shape), dtype=np.float64)
 
 
 def not_below_different(m: Floats, u: Floats) -> Floats:

@@ -25,6 +25,25 @@ FORMAT = 1
 
 
 @dataclass(frozen=True)
+class Given:
+    """A comparison's probabilities given the level of another, on which it depends among unrelated records.
+
+    Attributes:
+        comparison: The other.
+        m: By the other's level, missing first, then from 0 up: probability of each level among matches.
+        u: Among unrelated records.
+        r: Among related records.
+        terms: By the other's level: the share of its weight that the frequency of a value keeps.
+    """
+
+    comparison: str
+    m: tuple[tuple[float, ...], ...]
+    u: tuple[tuple[float, ...], ...]
+    r: tuple[tuple[float, ...], ...]
+    terms: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Parameters:
     """One comparison's probabilities, by level from 0 (different) up.
 
@@ -36,6 +55,7 @@ class Parameters:
         shared: Whether related records share this comparison's value.
         terms: Frequencies of its values.
         words: Frequencies of the words of its values, where values may agree in part.
+        given: The probabilities given another comparison, where it depends on one.
     """
 
     labels: tuple[str, ...]
@@ -45,12 +65,7 @@ class Parameters:
     shared: bool = False
     terms: TermTable | None = None
     words: TermTable | None = None
-
-    def plain(self) -> dict[str, Any]:
-        """As JSON holds it; words are left out where there are none."""
-        words = {"words": vars(self.words)} if self.words else {}
-        rest = {name: value for name, value in vars(self).items() if name != "words"}
-        return rest | {"terms": self.terms and vars(self.terms)} | words
+    given: Given | None = None
 
 
 def probability(odds: Floats) -> Floats:
@@ -77,6 +92,7 @@ class LinkageModel:
         training: Counts and diagnostics of the fit, for reports.
         left_over: Bits by which a pair of two sources is likelier where a source is free of duplicates and neither
             record has another partner; by the names of the sources in their order.
+        names_suffice: Whether pairs that agree on nothing beyond the policy's ``not_alone`` may be matches too.
     """
 
     policy: str
@@ -87,6 +103,7 @@ class LinkageModel:
     comparisons: dict[str, Parameters]
     training: dict[str, Any] = field(default_factory=dict)
     left_over: dict[str, dict[str, float]] = field(default_factory=dict)
+    names_suffice: bool = False
 
     @cached_property
     def fingerprint(self) -> str:
@@ -96,7 +113,9 @@ class LinkageModel:
     def to_json(self) -> str:
         """The model as JSON text, the same for the same model; each comparison on a line of its own."""
         plain = {"format": FORMAT, **{one.name: getattr(self, one.name) for one in fields(self)}}
-        comparisons = {name: one.plain() for name, one in plain.pop("comparisons").items()}
+        comparisons = {name: _plain(one) for name, one in plain.pop("comparisons").items()}
+        if not self.names_suffice:  # reads as it did before there was a choice
+            del plain["names_suffice"]
         head = json.dumps(plain, ensure_ascii=False, indent=1).removesuffix("\n}")
         lines = ",\n  ".join(
             f"{json.dumps(name)}: {json.dumps(one, ensure_ascii=False)}" for name, one in comparisons.items()
@@ -145,7 +164,21 @@ def fingerprint_of(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:16]
 
 
+def _plain(one: Parameters) -> dict[str, Any]:
+    """As JSON holds it; words are left out where there are none, and so is what it depends on."""
+    plain = {**vars(one), "terms": one.terms and vars(one.terms)}
+    words, given = plain.pop("words"), plain.pop("given")
+    return plain | ({"words": vars(words)} if words else {}) | ({"given": vars(given)} if given else {})
+
+
 def _parameters(data: dict[str, Any]) -> Parameters:
     labels, m, u, r = (tuple(data[key]) for key in ("labels", "m", "u", "r"))
     terms, words = (TermTable(**found) if (found := data.get(key)) else None for key in ("terms", "words"))
-    return Parameters(labels, m, u, r, bool(data["shared"]), terms, words)
+    return Parameters(labels, m, u, r, bool(data["shared"]), terms, words, _given(data.get("given")))
+
+
+def _given(data: dict[str, Any] | None) -> Given | None:
+    if data is None:
+        return None
+    m, u, r = (tuple(tuple(row) for row in data[key]) for key in ("m", "u", "r"))
+    return Given(str(data["comparison"]), m, u, r, tuple(data["terms"]))

@@ -22,7 +22,7 @@ from cdm_pipelines.linkage.compare.comparers import Comparer, Packed, side_by_si
 from cdm_pipelines.linkage.compare.levels import Levels
 from cdm_pipelines.linkage.encode.positions import Positions
 from cdm_pipelines.linkage.encode.records import Records, encode
-from cdm_pipelines.linkage.model.fellegi_sunter import Bits, Floats, LinkageModel, probability
+from cdm_pipelines.linkage.model.fellegi_sunter import Bits, Floats, LinkageModel, Parameters, probability
 from cdm_pipelines.linkage.policy.equivalents import NameForms
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
 
@@ -67,8 +67,11 @@ class BoundScorer:
         model.check(policy, comparer)
         self.policy, self.model, self.records, self.comparer = policy, model, records, comparer
         parameters = [model.comparisons[name] for name in comparer.by_name]
-        self._match = [np.log2(np.array(p.m) / np.array(p.u)) for p in parameters]
-        self._related = [np.log2(np.array(p.r) / np.array(p.u)) for p in parameters]
+        places = {name: number for number, name in enumerate(comparer.by_name)}
+        # What a comparison depends on may be left out of these; then it is missing everywhere.
+        self._parent = [places.get(p.given.comparison) if p.given else None for p in parameters]
+        self._match = [np.log2(np.array(p.given.m if p.given else [p.m]) / _chance(p)) for p in parameters]
+        self._related = [np.log2(np.array(p.given.r if p.given else [p.r]) / _chance(p)) for p in parameters]
         self._parameters = parameters
         self._terms = [one.term for one in comparer.by_name.values()]
         self._bits = [
@@ -93,11 +96,12 @@ class BoundScorer:
         """Match weights and posterior odds of pairs with these agreement patterns."""
         inverse, distinct = pd.factorize(packed)
         levels = self.comparer.packing.unpack(distinct)
-        match = _summed(self._match, levels)[inverse]
-        related = _summed(self._related, levels)[inverse]
+        match = self._summed(self._match, levels)[inverse]
+        related = self._summed(self._related, levels)[inverse]
         for number, parameters in enumerate(self._parameters):
             reached = np.flatnonzero((levels[:, number] > 0)[inverse])
-            bits = self._term_bits(number, left[reached], right[reached])
+            other = self._other(number, levels)[inverse[reached]]
+            bits = self._term_bits(number, left[reached], right[reached], other)
             if bits is not None:
                 match[reached] += bits
                 if parameters.shared:
@@ -115,11 +119,11 @@ class BoundScorer:
         levels = self.comparer.packing.unpack(packed)
         match, related = np.empty(levels.shape, dtype=np.float32), np.empty(levels.shape, dtype=np.float32)
         for number, parameters in enumerate(self._parameters):
-            level = levels[:, number]
-            match[:, number] = np.append(self._match[number], np.nan)[level]
-            related[:, number] = np.append(self._related[number], np.nan)[level]
+            level, other = levels[:, number], self._other(number, levels)
+            match[:, number] = _padded(self._match[number], np.nan)[other, level]
+            related[:, number] = _padded(self._related[number], np.nan)[other, level]
             reached = np.flatnonzero(level > 0)
-            bits = self._term_bits(number, left[reached], right[reached])
+            bits = self._term_bits(number, left[reached], right[reached], other[reached])
             if bits is not None:
                 match[reached, number] += bits
                 if parameters.shared:
@@ -131,16 +135,31 @@ class BoundScorer:
         levels = self.comparer.packing.unpack(packed)
         match, related, terms = np.zeros((3, *levels.shape))
         for number in range(levels.shape[1]):
-            level = levels[:, number]
-            match[:, number] = np.append(self._match[number], 0.0)[level]
-            related[:, number] = np.append(self._related[number], 0.0)[level]
+            level, other = levels[:, number], self._other(number, levels)
+            match[:, number] = _padded(self._match[number], 0.0)[other, level]
+            related[:, number] = _padded(self._related[number], 0.0)[other, level]
             reached = np.flatnonzero(level > 0)
-            bits = self._term_bits(number, left[reached], right[reached])
+            bits = self._term_bits(number, left[reached], right[reached], other[reached])
             if bits is not None:
                 terms[reached, number] = bits
         return Parts(levels, match, related, terms)
 
-    def _term_bits(self, number: int, left: Positions, right: Positions) -> Floats | None:
+    def _other(self, number: int, levels: Levels) -> npt.NDArray[np.intp]:
+        """For each pair the row of a comparison's weights: by the level of the one it depends on, missing first."""
+        parent = self._parent[number]
+        if parent is None:
+            return np.zeros(len(levels), dtype=np.intp)
+        return levels[:, parent].astype(np.intp) + 1
+
+    def _summed(self, weights: list[Floats], levels: Levels) -> Floats:
+        total = np.zeros(len(levels))
+        for number, weight in enumerate(weights):
+            total += _padded(weight, 0.0)[self._other(number, levels), levels[:, number]]
+        return total
+
+    def _term_bits(
+        self, number: int, left: Positions, right: Positions, other: npt.NDArray[np.intp]
+    ) -> Floats | None:
         """What the frequency of the values adds where a comparison agrees."""
         parameters, bits, term = self._parameters[number], self._bits[number], self._terms[number]
         if bits is None or parameters.terms is None or term is None:
@@ -151,8 +170,9 @@ class BoundScorer:
             parts = np.flatnonzero(~np.isfinite(exact))
             of_words, _ = _term_bits(words[0], left[parts], right[parts], words[1], 0.0)
             exact[parts] = of_words * parameters.terms.fuzzy  # agreement in part is near agreement
-        found = np.where(np.isfinite(exact), exact, near)
-        return np.where(np.isfinite(found), found, 0.0)
+        either = np.where(np.isfinite(exact), exact, near)
+        found = np.where(np.isfinite(either), either, 0.0)
+        return found if parameters.given is None else found * np.array(parameters.given.terms)[other]
 
 
 class ScoredPairs(NamedTuple):
@@ -238,11 +258,13 @@ class PairScorer:
         return ScoredPairs(bound.comparer.packing.unpack(packed), packed, scores.weight, scores.odds)
 
 
-def _summed(weights: list[Floats], levels: npt.NDArray[np.int8]) -> Floats:
-    total = np.zeros(len(levels))
-    for number, weight in enumerate(weights):
-        total += np.append(weight, 0.0)[levels[:, number]]
-    return total
+def _chance(parameters: Parameters) -> Floats:
+    return np.array(parameters.given.u if parameters.given else [parameters.u])
+
+
+def _padded(weights: Floats, missing: float) -> Floats:
+    """Weights with those of a missing comparison last, where level -1 finds them."""
+    return np.column_stack([weights, np.full(len(weights), missing)])
 
 
 def _term_bits(

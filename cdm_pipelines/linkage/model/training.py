@@ -17,8 +17,10 @@ from cdm_pipelines.linkage.encode.columns import Column
 from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.model import anchored, em
+from cdm_pipelines.linkage.model.dependence import Dependence, measure
 from cdm_pipelines.linkage.model.drift import COUNTS, level_counts
-from cdm_pipelines.linkage.model.fellegi_sunter import LinkageModel, Parameters
+from cdm_pipelines.linkage.model.fellegi_sunter import Given, LinkageModel, Parameters
+from cdm_pipelines.linkage.model.guard import Order, by_what_they_tell, chosen, with_further
 from cdm_pipelines.linkage.model.terms import TermTable
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities, u_probabilities
 from cdm_pipelines.linkage.policy import spec
@@ -73,25 +75,42 @@ def train(
         tied, ((0, table.rules.shape[1] - len(tied)), (0, 0))
     )  # labels without a rule read no column
     shared = [comparison.shared for comparison in policy.comparisons.values()]
-    anchors = [
-        (k, one.typical) for k, one in enumerate(comparer.by_name.values()) if isinstance(one, Typical)
-    ]
-    if anchors and anchored.untaught(table, tied, anchors[0][0]):
-        number, typical = anchors[0]
-        fitted = anchored.fit(
-            table, list(found.values()), shared, allowed.total, anchor=number, typical=typical
-        )
-    else:
-        fitted = em.fit(
+    chances, names = list(found.values()), list(comparer.by_name)
+    start = em.starts(table, chances)
+
+    def fit(order: Order) -> em.Fitted:
+        return em.fit(
             table,
-            list(found.values()),
+            chances,
             tied,
             shared,
             allowed.total,
             relatives=policy.training.relatives,
             iterations=policy.training.iterations,
             tolerance=policy.training.tolerance,
+            depends=order.forest,
+            teaches=order.teaches,
         )
+
+    anchors = [
+        (k, one.typical) for k, one in enumerate(comparer.by_name.values()) if isinstance(one, Typical)
+    ]
+    if anchors and anchored.untaught(table, tied, anchors[0][0]):
+        number, typical = anchors[0]
+        order = Order([None] * len(chances), np.ones(len(chances), dtype=bool))
+        fitted = anchored.fit(table, chances, shared, allowed.total, anchor=number, typical=typical)
+    else:
+        edges = measure(
+            comparer,
+            chances,
+            shared=shared,
+            start=start,
+            records=len(records),
+            allowed=allowed,
+            seed=policy.seed,
+        )
+        order, fitted = chosen(fit, edges, by_what_they_tell(table, tied, chances, start))
+        fitted = with_further(fitted, table, order)
     partners = 2 * fitted.matches / max(len(records), 1)
     parameters = {
         name: Parameters(
@@ -102,6 +121,7 @@ def train(
             shared[k],
             _terms(policy.comparisons[name], one.term, partners * float(fitted.m[k][-1])),
             _terms(policy.comparisons[name], one.words, partners) if isinstance(one, WithWords) else None,
+            _given(fitted, k, order.forest[k], names),
         )
         for k, (name, one) in enumerate(comparer.by_name.items())
     }
@@ -112,7 +132,11 @@ def train(
         fitted.related,
         policy.thresholds.match,
         parameters,
-        _diagnostics(policy, fitted, table, found),
+        _diagnostics(policy, fitted, table, found)
+        | {
+            "dependences": _dependences(order, names),
+            "does_not_teach": _further(order, names),
+        },
     )
 
 
@@ -129,6 +153,38 @@ def _terms(comparison: spec.Comparison, column: Column | None, same_party: float
     if comparison.term_frequency is None or column is None:
         return None
     return TermTable.of(column, same_party, comparison.term_frequency.fuzzy)
+
+
+def _given(fitted: em.Fitted, k: int, depends: Dependence | None, names: list[str]) -> Given | None:
+    """A comparison's probabilities given the one that it depends on."""
+    if depends is None:
+        return None
+    m, u, r = (tuple(_tuple(row) for row in one[k]) for one in fitted.given)
+    top = int(fitted.m[k].argmax())
+    # How surprising agreement still is, as a share of what it would be alone: so far rare values weigh more.
+    alone = min(float(np.log(fitted.u[k][top])), -1e-9)
+    terms = np.clip(np.log(fitted.given[1][k][:, top]) / alone, 0.0, 1.0)
+    return Given(names[depends.parent], m, u, r, _tuple(terms))
+
+
+def _dependences(order: Order, names: list[str]) -> list[dict[str, Any]]:
+    """What depends on what, and the bits that would have counted twice."""
+    return [
+        {"comparison": names[k], "given": names[one.parent], "bits": round(one.bits, 3)}
+        for k, one in enumerate(order.forest)
+        if one is not None
+    ]
+
+
+def _further(order: Order, names: list[str]) -> dict[str, str]:
+    """Which comparisons do not teach, and why."""
+    return {
+        names[k]: "candidate pairs agree on it hardly oftener than any pairs"
+        if one is None
+        else f"it depends on {names[one.parent]}; it weighs what it adds to a fit without it"
+        for k, one in enumerate(order.forest)
+        if not order.teaches[k]
+    }
 
 
 def _diagnostics(

@@ -10,14 +10,14 @@ Keys have hashes that are equal in every table, so that who holds a part of the 
 computed from them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from cdm_pipelines.linkage.blocking.pairs import Allowed, Blocks
-from cdm_pipelines.linkage.compare.bound import Compared
+from cdm_pipelines.linkage.compare.bound import Compared, Key
 from cdm_pipelines.linkage.compare.levels import Levels
 from cdm_pipelines.linkage.encode.hashes import Hashes
 from cdm_pipelines.linkage.encode.positions import Positions
@@ -28,16 +28,35 @@ _IN_KEY = 50_000  # pairs with equal keys that are looked at
 
 
 @dataclass(frozen=True)
+class Keyed:
+    """Pairs drawn that have a comparison's key in common.
+
+    Attributes:
+        key: The key.
+        left: Positions of the one record of each pair.
+        right: Of the other.
+        number: How many pairs there are, of which these were drawn.
+    """
+
+    key: Key
+    left: Positions
+    right: Positions
+    number: float
+
+
+@dataclass(frozen=True)
 class UProbabilities:
     """Probabilities of a comparison's levels over all pairs where it can be made, the few matches among them.
 
     Attributes:
         levels: Shape (levels,), sums to 1.
         comparable: Share of all pairs where it can be made.
+        keyed: The pairs with equal keys that were looked at; None where they were counted elsewhere.
     """
 
     levels: npt.NDArray[np.float64]
     comparable: float
+    keyed: Keyed | None = None
 
     @classmethod
     def from_counts(
@@ -89,13 +108,15 @@ def estimate(
     keep = allowed(*drawn)
     drawn = (drawn[0][keep], drawn[1][keep])
     levels = compared.levels(*pairs)
-    return UProbabilities.from_counts(
+    equal = number * float(keep.mean()) if len(keep) else 0.0
+    counted = UProbabilities.from_counts(
         _counts(compared.levels(*drawn), size),
         _counts(levels[~key.equal(*pairs)], size),
-        equal=number * float(keep.mean()) if len(keep) else 0.0,
+        equal=equal,
         comparable=float((levels >= 0).mean()) if len(levels) else 0.0,
         total=allowed.total,
     )
+    return replace(counted, keyed=Keyed(key, *drawn, equal))
 
 
 def key_counts(compared: Compared) -> tuple[Hashes, npt.NDArray[np.int64]]:

@@ -307,12 +307,17 @@ class MatchThresholds(_Frozen):
     ``match`` is a posterior probability. With ``expected_false_matches`` the threshold is raised above it as far as is
     needed for the expected share of false pairs among accepted ones. Pairs from ``review`` on are kept. A pair that
     agrees on nothing beyond the comparisons in ``not_alone`` (names) is no match by itself, however rare they are.
+
+    With ``may_cost`` these guards give way where the fitted model expects them to lose more than they save: the
+    threshold is the highest, up to the one that they ask for, at which the expected F1 is at most so much below the
+    best that any threshold gives, and ``not_alone`` holds only where there is such a threshold with it.
     """
 
     match: Share = 0.9
     expected_false_matches: Share | None = None
     review: Share = 0.3
     not_alone: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    may_cost: Share | None = None
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
