@@ -117,3 +117,36 @@ def test_formats_are_found_by_content(tmp_path: Path, name: str, content: bytes)
 def test_an_empty_file_gives_a_message(tmp_path: Path) -> None:
     with pytest.raises(ExtractError, match="is empty"):
         suggest(put(tmp_path, b""))
+
+
+@pytest.mark.parametrize(
+    ("header", "first"),
+    [("Debiteur", "10000"), ("Kunde", "K-7001"), ("Cliente", "00042"), ("Mitglied", "M1")],
+)
+def test_the_word_for_a_customer_over_codes_is_the_key(tmp_path: Path, header: str, first: str) -> None:
+    rows = [f"{first}{n};Jan Jansen{n};j{n}@example.nl" for n in range(5)]
+    suggestion, contract = suggested(put(tmp_path, "\n".join([f"{header};Naam;E-mail", *rows]).encode()))
+    assert contract.key == (header,)
+    assert not suggestion.doubts
+
+
+def test_the_word_for_a_customer_over_names_is_no_key(tmp_path: Path) -> None:
+    rows = [f"Anna Bakker{'abcde'[n]};a{n}@example.nl;B{n}" for n in range(5)]
+    _, contract = suggested(put(tmp_path, "\n".join(["Kunde;E-mail;Code", *rows]).encode()))
+    assert contract.key == ("Code",)
+
+
+def test_ids_that_a_spreadsheet_spoilt_are_still_the_key_and_said(tmp_path: Path) -> None:
+    ids = ["8,71E+12", "8,71E+12", *(str(8712345678900 + n) for n in range(6))]
+    rows = [f"{text};Jan Jansen{n};j{n}@example.nl" for n, text in enumerate(ids)]
+    suggestion, contract = suggested(put(tmp_path, "\n".join(["Kundennr;Name;Email", *rows]).encode()))
+    assert contract.key == ("Kundennr",)
+    assert contract.column("Kundennr").logical_type == LogicalType.STRING
+    assert any("2 values of the key 'Kundennr'" in doubt for doubt in suggestion.doubts)
+
+
+def test_ids_that_are_equal_without_damage_are_no_key(tmp_path: Path) -> None:
+    ids = ["8,71E+12", "5", "5", "6", "7"]
+    rows = [f"{text};Jan Jansen{n};j{n}@example.nl" for n, text in enumerate(ids)]
+    _, contract = suggested(put(tmp_path, "\n".join(["Kundennr;Name;Email", *rows]).encode()))
+    assert contract.key == ("Email",)
