@@ -150,3 +150,33 @@ def test_ids_that_are_equal_without_damage_are_no_key(tmp_path: Path) -> None:
     rows = [f"{text};Jan Jansen{n};j{n}@example.nl" for n, text in enumerate(ids)]
     _, contract = suggested(put(tmp_path, "\n".join(["Kundennr;Name;Email", *rows]).encode()))
     assert contract.key == ("Email",)
+
+
+def test_a_day_that_stands_for_none_leaves_the_others_days(tmp_path: Path) -> None:
+    days = ["31-12-9999", *(f"{n:02}-05-1980" for n in range(1, 31))]
+    rows = [f"{n};Jan Jansen{n};{day}" for n, day in enumerate(days)]
+    _, contract = suggested(put(tmp_path, "\n".join(["Klantnr;Naam;Geboortedatum", *rows]).encode()))
+    assert contract.column("Geboortedatum").date_formats == ("%d-%m-%Y",)
+    assert contract.column("Geboortedatum").maps_to == ("party.birth_date",)
+
+
+def test_lines_that_sum_up_are_told_once_and_are_no_doubt_about_the_key(tmp_path: Path) -> None:
+    rows = [f"{n};Jan Jansen{n};Ede;{n}0,50" for n in range(12)]
+    content = "\n".join(["Klantnr;Naam;Plaats;Omzet", *rows, "Totaal;;;660,50", ""]).encode()
+    suggestion, _ = suggested(put(tmp_path, content))
+    assert "lines at the end that sum up the others and will be quarantined: 1" in suggestion.to_yaml()
+    assert not suggestion.doubts
+
+
+def test_a_state_beside_orders_is_not_surely_their_status(tmp_path: Path) -> None:
+    rows = [f"{n};2026-05-01;C{n};Kentucky;{n}.50" for n in range(12)]
+    content = "\n".join(["Order ID;Order Date;Customer ID;State;Total", *rows]).encode()
+    suggestion, _ = suggested(put(tmp_path, content))
+    assert '"State" # ?' in suggestion.to_yaml()
+
+
+def test_numbers_with_extensions_are_phone_numbers(tmp_path: Path) -> None:
+    ends = ("toestel 9", "doorkiesnr 5", "Durchwahl 12", "(tst. 4)", "ext. 7", "")
+    rows = [f"{n};Jan Jansen{n};020-62612{n:02} {ends[n % 6]}" for n in range(12)]
+    _, contract = suggested(put(tmp_path, "\n".join(["Klantnr;Naam;Telefoon", *rows]).encode()))
+    assert contract.column("Telefoon").maps_to == ("party.phone",)
