@@ -5,13 +5,16 @@ Belongs here: choosing the key columns, and what is doubtful about them. Does no
 """
 
 import re
+from collections.abc import Iterator, Mapping
 from itertools import combinations
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.contracts import LogicalType
+from cdm_pipelines.quality.damage import SPOILT_ID
 from cdm_pipelines.quality.profile import ColumnProfile, FileProfile
+from cdm_pipelines.quality.values import matches
 from cdm_pipelines.quality.vocabulary import about_someone_else, header_words, names, readings
 
 _KEY_WORDS = re.compile(
@@ -26,6 +29,10 @@ _OTHER_KEYS = re.compile(
     r"|phone|tel|telefoon|telefon|mobile|fax|iban|bank|house|huis|haus|street|account|company|parent|owner|line|last4|card)\b"
     r"|postcode|hausn|huisn|telef"
 )
+_MEMBER = re.compile(
+    r"contact|kontakt|member|mitglied|lid|relatie|socio|adherent|membre|crediteur|kreditor|creditor"
+)
+_CODE = r"[^\s@]*[0-9][^\s@]*"
 
 
 def key_of(file: FileProfile) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -35,11 +42,16 @@ def key_of(file: FileProfile) -> tuple[tuple[str, ...], tuple[str, ...]]:
         mail = [c for c in file.columns if names(c.name, "party.email")]
         first = (named or mail or list(file.columns))[0]
         return (first.name,), ("the file has no row that could tell the key",)
-    unique = [column for column in file.columns if column.unique and _may_identify(column)]
+    spoilt = {column.name: count for column in file.columns if (count := _spoilt(column))}
+    unique = [
+        column
+        for column in file.columns
+        if (column.unique or column.name in spoilt) and _may_identify(column)
+    ]
     hinted = sorted((column for column in unique if looks_like_key(column)), key=_plainness)
     mail = [column for column in unique if _meant(column, "party.email")]
     if hinted:
-        return (hinted[0].name,), ()
+        return (hinted[0].name,), tuple(_told(hinted[0].name, spoilt))
     if mail:
         return (mail[0].name,), (
             f"{mail[0].name!r} is taken as the key: an address that changes is a new record",
@@ -57,6 +69,27 @@ def key_of(file: FileProfile) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return (first.name,), (f"no key was found: {first.name!r} is not unique or not always filled",)
 
 
+def _told(name: str, spoilt: Mapping[str, int]) -> Iterator[str]:
+    if name in spoilt:
+        yield (
+            f"{spoilt[name]:,} values of the key {name!r} are what a spreadsheet left of them (as 5.12E+12): their"
+            " digits are lost, and their rows will be quarantined; have the file exported with ids as text"
+        )
+
+
+def _spoilt(column: ColumnProfile) -> int:
+    """How many cells of a key a spreadsheet has spoilt; 0 where the others do not tell every row apart.
+
+    Spoilt ids meet (`5.12E+12` is many numbers), so that a column with some is not unique and still the key.
+    """
+    if column.filled < 1 or not looks_like_key(column):
+        return 0
+    lost = matches(column.cells, SPOILT_ID)
+    sound = column.cells.filter(pa.array(~lost))
+    told_apart = len(sound) > lost.sum() and len(pc.unique(sound)) == len(sound)
+    return int(lost.sum()) if told_apart else 0
+
+
 def _plainness(column: ColumnProfile) -> int:
     """0 for `Id`, `Customer number`; 1 for any other number."""
     return 0 if _PLAIN_KEY.fullmatch(header_words(column.name)) else 1
@@ -65,6 +98,8 @@ def _plainness(column: ColumnProfile) -> int:
 def looks_like_key(column: ColumnProfile) -> bool:
     """Whether the header names a number or code of the record, and the values may be one."""
     words = header_words(column.name)
+    if _is_bare(column, words):
+        return True
     if any(r.whole and not r.weak and r.target != "party.employer_id" for r in readings(column.name)):
         return False  # the code of a country, the number of a house
     if (
@@ -76,6 +111,13 @@ def looks_like_key(column: ColumnProfile) -> bool:
     return _may_identify(column)
 
 
+def _is_bare(column: ColumnProfile, words: str) -> bool:
+    """Whether the header is the word for a customer alone, and the values are codes: `Debiteur`, `Kunde`."""
+    if not (names(column.name, "order.party_id") or _MEMBER.fullmatch(words)) or " " in words:
+        return False
+    return len(column.values) > 0 and bool(matches(column.values, _CODE).all()) and _may_identify(column)
+
+
 def _may_identify(column: ColumnProfile) -> bool:
     """A moment, an amount, a yes or no and a text of lines identify nothing."""
     if column.logical_type in (LogicalType.DATE, LogicalType.TIMESTAMP, LogicalType.BOOLEAN):
@@ -83,8 +125,7 @@ def _may_identify(column: ColumnProfile) -> bool:
     if any(reading.target == "party.birth_date" for reading in readings(column.name)):
         return False
     if column.logical_type == LogicalType.NUMBER:
-        whole = pc.match_substring_regex(column.values, r"^[0-9]+(?:\.0+)?$")
-        return bool(pc.all(whole).as_py())
+        return bool(matches(column.values, rf"[0-9]+(?:\.0+)?|{SPOILT_ID}").all())
     return not pc.any(pc.match_substring(column.values, "\n")).as_py()
 
 

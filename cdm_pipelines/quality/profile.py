@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -33,6 +34,7 @@ _TIME_FORMATS = (
     "T%H:%M:%S%z",
     "T%H:%M:%S.%f%z",
 )
+_YEARS_OF_NO_DAY = (1, 1111, 1753, 1800, 2999, 9999)
 _FLAG_HEADER = re.compile(
     r"^(is|has|can|do|does|accepts?|heeft)\b|\b(flag|deleted|opt|exempt|owner|blocked)", re.IGNORECASE
 )
@@ -245,8 +247,9 @@ def _number(_: str, values: pa.Array) -> _Reading | None:
 
 
 def _share(found: Days) -> float:
-    plausible = found.exists & (found.year >= 1900) & (found.year <= 2100)
-    return float(plausible.mean())
+    """Share of days that may be meant; one that stands for no day says nothing against it."""
+    plausible = (found.year >= 1900) & (found.year <= 2100) | np.isin(found.year, _YEARS_OF_NO_DAY)
+    return float((found.exists & plausible).mean())
 
 
 def _present(spellings: tuple[str, ...], values: pa.Array) -> tuple[str, ...]:

@@ -20,11 +20,12 @@ from cdm_pipelines.contracts import LogicalType
 from cdm_pipelines.contracts.canonical import Entity, ValueType
 from cdm_pipelines.contracts.odcs import parse_contract
 from cdm_pipelines.contracts.sections import Report
-from cdm_pipelines.ingest import read_file
+from cdm_pipelines.ingest import Defect, read_file
 from cdm_pipelines.quality.mapping import value_type
 from cdm_pipelines.quality.profile import SAMPLE_ROWS, ColumnProfile, FileProfile, profile_file
 from cdm_pipelines.quality.proposals import OF_ORGANISATIONS, OF_PERSONS, Proposal, propose
 from cdm_pipelines.quality.repeats import superseded_rows
+from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.quality.suggested import ColumnSuggestion, Suggestion
 from cdm_pipelines.quality.validation import BLANKED, DEFECT, validate
 
@@ -150,7 +151,11 @@ def _tried(suggestion: Suggestion) -> Suggestion:
         changed = _changed(suggestion, blanked, table.num_rows)
         if changed == suggestion or not blanked:
             unread = table.num_rows - table.column(DEFECT).null_count
-            return _with_rejected(changed, outcome.quarantine.num_rows, unread, table.num_rows)
+            totals = pc.sum(pc.equal(table.column(DEFECT), Defect.TOTALS)).as_py() or 0  # told with the file
+            rejected = outcome.quarantine.filter(
+                pc.invert(pc.match_substring(outcome.quarantine["_reasons"], f'"{Rule.TOTALS}"'))
+            )
+            return _with_rejected(changed, rejected.num_rows, unread - totals, table.num_rows)
         suggestion = changed
     return suggestion
 

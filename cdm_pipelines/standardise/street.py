@@ -63,6 +63,8 @@ _LETTER = re.compile(r"[^\W\d_]")
 _MUDDLED = re.compile(r"[\d,;]|\b(?:t\.?/?o|tegenover|naast|nabij|bij|ong)", re.IGNORECASE)
 _ROUNDS = 6
 _EDGES = " \t,;-/"
+_NUMBER_LINE = re.compile(r"[1-9][0-9]{0,3}\s?[a-z]?", re.IGNORECASE)
+_LETTER_LINE = re.compile(r"[a-z]{1,2}", re.IGNORECASE)
 
 
 class Street(NamedTuple):
@@ -87,7 +89,7 @@ def read_line(text: str, country: str | None) -> Street:
 
 
 def _read_lines(text: str, country: str | None) -> Street:
-    pieces = [piece.strip(_EDGES) for line in text.split("\n") for piece in _pieces(line)]
+    pieces = [piece.strip(_EDGES) for line in _lines(text, country) for piece in _pieces(line)]
     pieces = [piece for piece in pieces if piece]
     read = [_read_piece(piece, country) for piece in pieces]
     best = next((n for n, street in enumerate(read) if street.street and street.number), None)
@@ -101,6 +103,29 @@ def _read_lines(text: str, country: str | None) -> Street:
         extras.remove(read[best + 1].extra or pieces[best + 1])
         found = found._replace(addition=" ".join(filter(None, (found.addition, more))))
     return found._replace(extra=", ".join(filter(None, (found.extra, *extras))) or None)
+
+
+def _lines(text: str, country: str | None) -> list[str]:
+    """Lines; a house number on a line of its own, and then its letter, belong to the street above (Magento)."""
+    lines: list[str] = []
+    numbered = False
+    for line in text.split("\n"):
+        stripped = line.strip(_EDGES)
+        above = lines[-1] if lines else ""
+        is_number = _NUMBER_LINE.fullmatch(stripped) is not None and _lacks_number(above, country)
+        if is_number or (numbered and _LETTER_LINE.fullmatch(stripped)):
+            lines[-1] = f"{above.strip(_EDGES)} {stripped}"
+        else:
+            lines.append(line)
+        numbered = is_number
+    return lines
+
+
+def _lacks_number(line: str, country: str | None) -> bool:
+    if "," in line or not _LETTER.search(line):
+        return False
+    read = _read_piece(line.strip(_EDGES), country)
+    return read.street is not None and read.number is None
 
 
 def _pieces(line: str) -> list[str]:

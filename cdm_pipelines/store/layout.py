@@ -65,13 +65,13 @@ def standard_path(contract: SourceContract, date: str, entity: Entity) -> str:
 
 
 def day_place(layer: str, contract: SourceContract, date: str) -> str:
-    """The table of a layer's day, or the folder of its tables where it has one for each of several entities."""
+    """The table of a layer's day, or the folder of its tables where it has not just one."""
     if layer != "standard":
         return _daily(layer, contract, date)
     entities = sorted(contract.entities)
     if len(entities) == 1:
         return standard_path(contract, date, entities[0])
-    return str(PurePosixPath(standard_path(contract, date, entities[0])).parent)
+    return f"standard/{contract.source}/{contract.entity}/{date}"  # also where no column is mapped yet
 
 
 def records_path(entity: Entity) -> str:

@@ -117,3 +117,66 @@ def test_formats_are_found_by_content(tmp_path: Path, name: str, content: bytes)
 def test_an_empty_file_gives_a_message(tmp_path: Path) -> None:
     with pytest.raises(ExtractError, match="is empty"):
         suggest(put(tmp_path, b""))
+
+
+@pytest.mark.parametrize(
+    ("header", "first"),
+    [("Debiteur", "10000"), ("Kunde", "K-7001"), ("Cliente", "00042"), ("Mitglied", "M1")],
+)
+def test_the_word_for_a_customer_over_codes_is_the_key(tmp_path: Path, header: str, first: str) -> None:
+    rows = [f"{first}{n};Jan Jansen{n};j{n}@example.nl" for n in range(5)]
+    suggestion, contract = suggested(put(tmp_path, "\n".join([f"{header};Naam;E-mail", *rows]).encode()))
+    assert contract.key == (header,)
+    assert not suggestion.doubts
+
+
+def test_the_word_for_a_customer_over_names_is_no_key(tmp_path: Path) -> None:
+    rows = [f"Anna Bakker{'abcde'[n]};a{n}@example.nl;B{n}" for n in range(5)]
+    _, contract = suggested(put(tmp_path, "\n".join(["Kunde;E-mail;Code", *rows]).encode()))
+    assert contract.key == ("Code",)
+
+
+def test_ids_that_a_spreadsheet_spoilt_are_still_the_key_and_said(tmp_path: Path) -> None:
+    ids = ["8,71E+12", "8,71E+12", *(str(8712345678900 + n) for n in range(6))]
+    rows = [f"{text};Jan Jansen{n};j{n}@example.nl" for n, text in enumerate(ids)]
+    suggestion, contract = suggested(put(tmp_path, "\n".join(["Kundennr;Name;Email", *rows]).encode()))
+    assert contract.key == ("Kundennr",)
+    assert contract.column("Kundennr").logical_type == LogicalType.STRING
+    assert any("2 values of the key 'Kundennr'" in doubt for doubt in suggestion.doubts)
+
+
+def test_ids_that_are_equal_without_damage_are_no_key(tmp_path: Path) -> None:
+    ids = ["8,71E+12", "5", "5", "6", "7"]
+    rows = [f"{text};Jan Jansen{n};j{n}@example.nl" for n, text in enumerate(ids)]
+    _, contract = suggested(put(tmp_path, "\n".join(["Kundennr;Name;Email", *rows]).encode()))
+    assert contract.key == ("Email",)
+
+
+def test_a_day_that_stands_for_none_leaves_the_others_days(tmp_path: Path) -> None:
+    days = ["31-12-9999", *(f"{n:02}-05-1980" for n in range(1, 31))]
+    rows = [f"{n};Jan Jansen{n};{day}" for n, day in enumerate(days)]
+    _, contract = suggested(put(tmp_path, "\n".join(["Klantnr;Naam;Geboortedatum", *rows]).encode()))
+    assert contract.column("Geboortedatum").date_formats == ("%d-%m-%Y",)
+    assert contract.column("Geboortedatum").maps_to == ("party.birth_date",)
+
+
+def test_lines_that_sum_up_are_told_once_and_are_no_doubt_about_the_key(tmp_path: Path) -> None:
+    rows = [f"{n};Jan Jansen{n};Ede;{n}0,50" for n in range(12)]
+    content = "\n".join(["Klantnr;Naam;Plaats;Omzet", *rows, "Totaal;;;660,50", ""]).encode()
+    suggestion, _ = suggested(put(tmp_path, content))
+    assert "lines at the end that sum up the others and will be quarantined: 1" in suggestion.to_yaml()
+    assert not suggestion.doubts
+
+
+def test_a_state_beside_orders_is_not_surely_their_status(tmp_path: Path) -> None:
+    rows = [f"{n};2026-05-01;C{n};Kentucky;{n}.50" for n in range(12)]
+    content = "\n".join(["Order ID;Order Date;Customer ID;State;Total", *rows]).encode()
+    suggestion, _ = suggested(put(tmp_path, content))
+    assert '"State" # ?' in suggestion.to_yaml()
+
+
+def test_numbers_with_extensions_are_phone_numbers(tmp_path: Path) -> None:
+    ends = ("toestel 9", "doorkiesnr 5", "Durchwahl 12", "(tst. 4)", "ext. 7", "")
+    rows = [f"{n};Jan Jansen{n};020-62612{n:02} {ends[n % 6]}" for n in range(12)]
+    _, contract = suggested(put(tmp_path, "\n".join(["Klantnr;Naam;Telefoon", *rows]).encode()))
+    assert contract.column("Telefoon").maps_to == ("party.phone",)
