@@ -1,7 +1,8 @@
 """Which comparisons say the same thing: dependence among pairs of unrelated records, measured.
 
-Belongs here: how much oftener two comparisons agree together than each alone would have it. Does not belong here: which
-of these dependences a model follows (guard), what the fit makes of them (em), random pairs as such (u_probabilities).
+Belongs here: how much oftener two comparisons agree together than each alone would have it. Does not belong here:
+which of these dependences a model follows (guard), what the fit makes of them (em), or random pairs as such
+(u_probabilities).
 
 Fellegi and Sunter's weights add up when comparisons are independent given the class of a pair. They often are not:
 people of one country have each other's names, a district lies in one region, a column was copied. Two strangers who

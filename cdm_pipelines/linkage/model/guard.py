@@ -58,7 +58,8 @@ def chosen(fit: FitWith, edges: Sequence[Edge], order: Sequence[Place]) -> tuple
     """Fit with the dependences that are sure, or with all that were measured where that fit agrees better with itself.
 
     What a few families have in common must not be followed: relatives have a class of their own. What small groups
-    have in common must, and looks alike. So both are tried, and two counts of the matches decide (``Fitted.off``).
+    have in common must, and looks alike. So both are tried, with the same comparisons to teach, and two counts of the
+    matches decide (``Fitted.off``).
 
     Args:
         fit: Fits with comparisons that teach and what they depend on.
@@ -69,11 +70,9 @@ def chosen(fit: FitWith, edges: Sequence[Edge], order: Sequence[Place]) -> tuple
     fitted = fit(sure)
     if all(edge.sure for edge in edges):
         return sure, fitted
-    every = ordered(edges, order)
-    alike = np.array_equal(sure.teaches, every.teaches)
-    against = fitted if alike else fit(replace(sure, teaches=every.teaches))
+    every = replace(ordered(edges, order), teaches=sure.teaches)
     other = fit(every)
-    return (every, other) if other.off < _CLOSER * against.off else (sure, fitted)
+    return (every, other) if other.off < _CLOSER * fitted.off else (sure, fitted)
 
 
 def ordered(edges: Sequence[Edge], order: Sequence[Place]) -> Order:
