@@ -112,7 +112,14 @@ def dump(url: URL, programs: Programs, taken: Snapshot, schemas: Sequence[str], 
         HubError: It failed.
     """
     wanted = [f"--schema={name}" for name in schemas] + [f"--extension={name}" for name in _EXTENSIONS]
-    options = ("--format=custom", "--compress=1", "--no-owner", "--no-privileges")
+    # What is staged comes and goes with runs, and is staged anew.
+    options = (
+        "--format=custom",
+        "--compress=1",
+        "--no-owner",
+        "--no-privileges",
+        "--exclude-table=staging.*",
+    )
     command = [str(programs.path("pg_dump")), *options, f"--snapshot={taken.name}", *wanted, *_at(url)]
     with _running(command, url) as process:
         while block := process.read(_BLOCK):
@@ -144,6 +151,7 @@ def restore(url: URL, programs: Programs, archive: Path, *, replacing: Sequence[
                     if not line.startswith(_UNKNOWN_BEFORE_17):
                         script.write(line)
                 shutil.copyfileobj(process, script, _BLOCK)
+        script.write(b"DELETE FROM ops.staged;\n")
         script.seek(0)
         quiet = (
             "--no-psqlrc",

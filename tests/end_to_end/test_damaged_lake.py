@@ -218,7 +218,7 @@ def test_a_lost_standardised_day_is_never_taken_for_one_that_did_not_come(compan
 
 def test_a_snapshot_that_cannot_be_compared_with_the_day_before_is_refused(company: Company) -> None:
     contract = next(one for one in all_contracts() if one.name == "crm/contact")
-    emptied(company.path("raw/crm/contact/2026-06-01.parquet"))
+    emptied(company.path("standard/crm/contact/2026-06-01/party.parquet"))
     with pytest.raises(DayRefusedError, match=r"is empty.*--date 2026-06-01 --source crm"):
         process_day(company.deployment.settings, company.lake, contract, DAYS[1])
 

@@ -19,7 +19,8 @@ import numpy.typing as npt
 from cdm_pipelines.linkage.model.em import Fitted, Floats, Table, not_below_different, start_m, start_r
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities
 
-_TEACH = 2  # free comparisons of a rule that teaches m; as in em
+TEACH = 2
+"""Free comparisons of a rule that teaches m; as in em."""
 _PSEUDO = 10.0  # pairs' worth of prior opinion about m
 _LEAST_U = (
     0.005  # of the marginal: one namesake in 200, besides those who show in a town, is always reckoned with
@@ -32,7 +33,7 @@ def untaught(table: Table, tied: npt.NDArray[np.bool_], anchor: int) -> bool:
     """Whether no rule that makes pairs leaves the anchor and another comparison free; labels teach too."""
     made = table.rules.any(axis=0)
     free = (~tied).sum(axis=1)
-    return table.known is None and not bool((made & ~tied[:, anchor] & (free >= _TEACH)).any())
+    return table.known is None and not bool((made & ~tied[:, anchor] & (free >= TEACH)).any())
 
 
 def fit(

@@ -194,13 +194,25 @@ def _step(keyed: Keyed) -> int:
 
 
 def _told_twice(a: int, b: int, samples: dict[int, _Drawn]) -> bool:
-    """Whether one column is a copy or a function of the other: whoever agrees on the one agrees on both."""
+    """Whether one column is a copy or a function of the other: whoever agrees on the one agrees on both.
+
+    Who agrees on everything is no stranger, though: a column that tells all others is that of a table without errors.
+    """
     for one, other in ((a, b), (b, a)):
         sample = samples[one]
         comparable = (sample.levels[:, one] >= 0) & (sample.levels[:, other] >= 0)
-        if comparable.sum() >= _SEEN and sample.equal[comparable, other].mean() >= _COPIED:
+        copied = comparable.sum() >= _SEEN and sample.equal[comparable, other].mean() >= _COPIED
+        if copied and (float(sample.stranger.sum()) >= _SEEN or not _tells_all(sample)):
             return True
     return False
+
+
+def _tells_all(sample: _Drawn) -> bool:
+    """Whether whoever agrees on its column agrees on all."""
+    comparable = sample.levels >= 0
+    filled = comparable.any(axis=0)
+    agree = (sample.equal & comparable).sum(axis=0)[filled] / comparable.sum(axis=0)[filled]
+    return bool((agree >= _COPIED).all())
 
 
 def _lift(

@@ -97,7 +97,7 @@ def train(
     ]
     if anchors and anchored.untaught(table, tied, anchors[0][0]):
         number, typical = anchors[0]
-        order = Order([None] * len(chances), np.ones(len(chances), dtype=bool))
+        order = _independent(len(chances))
         fitted = anchored.fit(table, chances, shared, allowed.total, anchor=number, typical=typical)
     else:
         edges = measure(
@@ -110,6 +110,11 @@ def train(
             seed=policy.seed,
         )
         order, fitted = chosen(fit, edges, by_what_they_tell(table, tied, chances, start))
+        if not _can_teach(table, tied, order):
+            # In a clean table whoever agrees on one column is the same person and agrees on all: what looks like copies
+            # are matches. Nothing would be left to learn from.
+            order = _independent(len(chances))
+            fitted = fit(order)
         fitted = with_further(fitted, table, order)
     partners = 2 * fitted.matches / max(len(records), 1)
     parameters = {
@@ -138,6 +143,21 @@ def train(
             "does_not_teach": _further(order, names),
         },
     )
+
+
+def _independent(comparisons: int) -> Order:
+    """Comparisons that all teach, and none of which depends on another."""
+    return Order([None] * comparisons, np.ones(comparisons, dtype=bool))
+
+
+def _can_teach(table: em.Table, tied: npt.NDArray[np.bool_], order: Order) -> bool:
+    """Whether some rule that makes pairs leaves two teaching comparisons free, or would not even if all taught."""
+    made = table.rules.any(axis=0)
+
+    def enough(teaches: npt.NDArray[np.bool_]) -> bool:
+        return bool((made & ((~tied & teaches).sum(axis=1) >= anchored.TEACH)).any())
+
+    return enough(np.asarray(order.teaches)) or not enough(np.ones(tied.shape[1], dtype=bool))
 
 
 def _columns(policy: LinkagePolicy, records: Records, rule: int) -> frozenset[str]:

@@ -130,8 +130,8 @@ def _expected(lake: Lake) -> Iterator[str]:
 
 
 def _damaged(layer: str, damaged: DamagedError) -> Finding:
-    where, _, fix = str(damaged).partition(f" {damaged.fault}. ")
-    return Finding(layer, False, f"{where} {damaged.fault}", fix)
+    fix = str(damaged).partition(f" {damaged.fault}. ")[2]
+    return Finding(layer, False, f"{damaged.path} {damaged.fault}", fix)
 
 
 def _days(lake: Lake) -> Iterator[Finding]:

@@ -107,14 +107,22 @@ def test_a_file_without_policy_is_linked_under_the_one_that_is_suggested(file: P
         ),
         (["{file}", "--out", "{file}/o"], 2, "cannot be used as a folder"),
         (["{tmp}/nothing.csv", "--out", "{tmp}/o"], 1, "empty"),
-        (["{tmp}/nothing.csv", "--policy", "{tmp}/mine.yaml", "--out", "{tmp}/o"], 1, "the file is empty"),
+        (["{tmp}/nothing.csv", "--policy", "{tmp}/mine.yaml", "--out", "{tmp}/o"], 1, "is empty (0 bytes)"),
         (
             ["{tmp}/lists.parquet", "--policy", "{tmp}/mine.yaml", "--out", "{tmp}/o"],
             1,
-            "cannot be read as Parquet",
+            "the table has no column",
         ),
-        (["{tmp}/ragged.csv", "--policy", "{tmp}/mine.yaml", "--out", "{tmp}/o"], 1, "cannot be read as CSV"),
-        (["{tmp}/mine.yaml", "--policy", "{tmp}/mine.yaml", "--out", "{tmp}/o"], 1, "cannot be read as CSV"),
+        (
+            ["{tmp}/ragged.csv", "--policy", "{tmp}/mine.yaml", "--out", "{tmp}/o"],
+            1,
+            "the table has no column",
+        ),
+        (
+            ["{tmp}/mine.yaml", "--policy", "{tmp}/mine.yaml", "--out", "{tmp}/o"],
+            1,
+            "the table has no column",
+        ),
         (["{file}", "--explain-blocking", "--truth", "{tmp}/strangers.csv"], 1, "none of its ids"),
     ],
 )
