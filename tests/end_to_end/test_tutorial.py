@@ -100,4 +100,4 @@ def test_the_faulty_row_waits_and_comes_back_corrected(said: Said) -> None:
 
 def test_the_page_tells_everything_that_was_needed(said: Said) -> None:
     assert len(said.by) == 13
-    assert "members.csv is loyalty/member of 2026-06-02" in said.to("ingest members.csv")
+    assert "is loyalty/member of 2026-06-02" in said.to("ingest members.csv")
