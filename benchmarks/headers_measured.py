@@ -38,8 +38,8 @@ _METHOD = """\
   `cdm_pipelines/quality/vocabulary.yaml`. Words are added without looking at the lists that are held out; but one hand
   wrote both, so take a system of your own for the last word.
 - Read for the first time, the systems held out now stood at 161 of 169, and those held out before them, which were
-  written before any word, at 259 of 271. What they have gained since comes from rules of headers in general (words
-  between, two names with a slash, numbers in the middle) and from words that other lists asked for.
+  written before any word, at 259 of 271: 95.3 and 95.6 %, the figures to go by. What they have gained since comes
+  partly from a rule (words between, such as "du" or "van") that was added by somebody who knew such headers were there.
 """
 
 
@@ -187,7 +187,7 @@ def markdown(found: Mapping[str, Any], source: str) -> str:
         "*Written by `python -m benchmarks headers --keep`; do not edit.*",
         "",
         (
-            f"Of {held.must} columns of {len(systems['held_out'])} exports that nobody looked at, `cdm suggest` maps "
+            f"Of {held.must} columns of {len(systems['held_out'])} exports held out (at their first reading 95.3%), `cdm suggest` maps now "
             f"**{share}** right by their headers alone, and maps {held.wrong} of {held.columns} wrongly; "
             f"of {alone_held.must} usual headers in six languages, each alone, **{share_alone}**."
         ),
