@@ -187,7 +187,8 @@ def markdown(found: Mapping[str, Any], source: str) -> str:
         "*Written by `python -m benchmarks headers --keep`; do not edit.*",
         "",
         (
-            f"Of {held.must} columns of {len(systems['held_out'])} exports held out (at their first reading 95.3%), `cdm suggest` maps now "
+            f"Of {held.must} columns of {len(systems['held_out'])} exports held out (at their first reading 95.3%), "
+            "`cdm suggest` maps now "
             f"**{share}** right by their headers alone, and maps {held.wrong} of {held.columns} wrongly; "
             f"of {alone_held.must} usual headers in six languages, each alone, **{share_alone}**."
         ),
