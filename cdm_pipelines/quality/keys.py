@@ -27,7 +27,7 @@ _PLAIN_KEY = re.compile(
 _OTHER_KEYS = re.compile(
     r"\b(group|store|website|country|landcode|region|post(?:al)?|zip|area|territory|discount|vat|btw|tax|tva|ust|sku|kvk|coc"
     r"|phone|tel|telefoon|telefon|mobile|fax|iban|bank|house|huis|haus|street|account|company|parent|owner|line|last4|card)\b"
-    r"|postcode|hausn|huisn|telef"
+    r"|postcode|hausn|huisn|telef|\badr\w*|\baddress|\badres"
 )
 _MEMBER = re.compile(
     r"contact|kontakt|member|mitglied|lid|relatie|socio|adherent|membre|crediteur|kreditor|creditor"
