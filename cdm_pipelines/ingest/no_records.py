@@ -21,9 +21,12 @@ from cdm_pipelines.ingest.cells import DEFECT
 from cdm_pipelines.ingest.errors import Defect
 
 _WORDS = (
-    r"(?:(?:grand|sub|eind|general|report|page)[- ]?)?(?:totaal|totalen|totals?|totale|totaux)(?: gener\w+)?",
+    r"(?:(?:grand|gran|sub|eind|end|general|report|page)[- ]?)?(?:totaal|totalen|totals?|totale|totaux)(?: gener\w+)?",
     r"total g[ée]n[ée]ral",
-    r"sous-total",
+    r"sous[- ]total",
+    r"somme",
+    r"saldo",
+    r"(?:gemiddelde?|average|durchschnitt|moyenne)",
     r"(?:end|zwischen|gesamt)?summe",
     r"gesamt",
     r"sum",
@@ -31,12 +34,14 @@ _WORDS = (
     r"suma",
     r"(?:aantal|anzahl|nombre|number)(?: (?:of |de )?\p{L}+)?",
     r"(?:record |row )?count",
-    r"(?:records|rows|regels|rijen|lines|zeilen)",
+    r"(?:records?|rows|regels|rijen|lines|zeilen|lignes)",
     r"(?:end|einde|ende)(?: of| van| der| des)?(?: \p{L}+)?",
 )
 _AMOUNT = r"\s*[:=]?\s*[-+\d.,'\s€$£%]*\W*$"
 _COUNTED = r"^\W*\d+ (?:rows?|records?|rijen|regels|zeilen|lines?)(?: \p{L}+)*\W*$"
-USUAL = rf"(?i)^\W*(?:{'|'.join(_WORDS)}){_AMOUNT}|{_COUNTED}"
+WORDS = "|".join(_WORDS)
+"""What totals and counts under a list are called: alternatives of an expression."""
+USUAL = rf"(?i)^\W*(?:{WORDS}){_AMOUNT}|{_COUNTED}"
 
 
 def mark_no_records(table: pa.Table, columns: Sequence[str], contract: SourceContract) -> pa.Table:

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from cdm_pipelines.contracts import Column, LogicalType, SourceContract
 from cdm_pipelines.contracts.canonical import targets
 from cdm_pipelines.contracts.entity import Attribute, ValueType
+from cdm_pipelines.ingest.no_records import WORDS
 from cdm_pipelines.quality.values import Flags, as_flags
 
 _SCIENTIFIC = r"[-+]?[0-9](?:[.,][0-9]+[eE][-+]?|[eE]\+)[0-9]{1,3}"
@@ -43,10 +44,7 @@ _TRUNK_ZERO = frozenset(
 )
 """Countries whose phone numbers begin with 0 when dialled within them."""
 _TOTAL = (
-    r"(?i)^\s*(?:(?:sub|eind|grand|gesamt|zwischen|end|algemeen|general|generaal|gran|sous|deel)[\s-]*)?"
-    r"(?:totaal|totalen|totals?|totale|totaux|summe|gesamt|somme|suma|som|sum|saldo|"
-    r"aantal|anzahl|count|nombre|number of|gemiddelde?|average|durchschnitt|moyenne|"
-    r"records?|rijen|regels|rows|zeilen|lignes)"
+    rf"(?i)^\s*(?:{WORDS})"
     r"(?:\s+(?:aantal|totaal|total|général|generale|general|klanten|debiteuren|relaties|leden|regels|rijen|records?|"
     r"rows|lines|customers|contacts|members|kunden|zeilen|clients|clientes|items|orders|bedrag|amount|eur|euro))*"
     r"\s*[:=]?\s*[-+€$£]?\s*[0-9.,' \x{a0}]*\s*%?$"

@@ -5,13 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from moto.server import ThreadedMotoServer
 from sqlalchemy import create_engine, text
 from typer.testing import CliRunner
 
@@ -194,3 +195,13 @@ def pipeline(
     build_records(lake, all_contracts(), [Entity.PARTY])
     deployment = Deployment(settings)
     return deployment, materialized(deployment)
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[str]:
+    """The address of a server that speaks S3."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()

@@ -6,12 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import fsspec
 import pytest
-from moto.server import ThreadedMotoServer
 
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.hub.connection import open_hub
@@ -88,16 +87,6 @@ def test_a_restored_deployment_goes_on_as_if_nothing_had_happened(
         assert other.run(DAYS[2]) == 0
         assert other.published() == third_day.published()
         assert "✗" not in other.ask("verify")
-
-
-@pytest.fixture(scope="module")
-def object_store() -> Iterator[str]:
-    """The address of a server that speaks S3."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 def test_backups_lie_in_an_object_store(

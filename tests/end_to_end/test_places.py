@@ -1,7 +1,7 @@
 """Landing, lake and hub elsewhere than in folders of this machine: the same customers come out."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -10,7 +10,6 @@ import dagster as dg
 import fsspec
 import psycopg
 import pytest
-from moto.server import ThreadedMotoServer
 from sqlalchemy import make_url, text
 
 from cdm_pipelines.components.location import load_definitions
@@ -50,16 +49,6 @@ def moved(deployment: Deployment, **places: str) -> Deployment:
         "threads": own.threads,
     }
     return Deployment(load_settings(**{**given, **places}))
-
-
-@pytest.fixture(scope="module")
-def object_store() -> Iterator[str]:
-    """The address of a server that speaks S3."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 from cdm_pipelines.contracts import LogicalType
 from cdm_pipelines.linkage import LinkageError
 from cdm_pipelines.quality.profile import ColumnProfile
+from cdm_pipelines.quality.semantics import legal_forms
 from cdm_pipelines.quality.suggest import OF_ORGANISATIONS, OF_PERSONS, Suggestion, suggest
-from cdm_pipelines.quality.values import as_flags
 from cdm_pipelines.steps.linking.blocking_cover import cover, hold_nobody_twice, sample_of
 from cdm_pipelines.steps.linking.column_choice import NAMES, FileColumns, choose
 from cdm_pipelines.steps.linking.column_meanings import PARTS, effective_values, offers
@@ -24,9 +24,6 @@ from cdm_pipelines.steps.linking.column_words import ANSWER, NOT_A_BIRTHDAY, wor
 from cdm_pipelines.steps.linking.suggested_policy import ROW_NUMBER, Choice, SuggestedPolicy
 from cdm_pipelines.store.files import write_whole
 
-_LEGAL_FORM = (
-    r"(?i)\b(?:b\.?v|n\.?v|v\.?o\.?f|gmbh|ag|ltd|limited|inc|llc|plc|corp|s\.?a|s\.?r\.?l|stichting)\b"
-)
 _NAMES_OF_PERSONS = (*OF_PERSONS, "second_surname", *PARTS)
 _PLACES = ("postcode", "city", "street", "birth_place", "region")
 _SEVERAL = ("email", "phone", "mobile", "national_id", "iban")
@@ -135,8 +132,7 @@ def _legal_forms(files: Sequence[FileColumns]) -> float:
     for file in files:
         name = next((offer for offer in file.offers if offer.target == "party.name"), None)
         if name is not None:
-            values = file.profiles[name.column].values
-            return float(as_flags(pc.match_substring_regex(values, _LEGAL_FORM)).mean())
+            return legal_forms(file.profiles[name.column].values)
     return 0.0
 
 

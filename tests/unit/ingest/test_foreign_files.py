@@ -291,8 +291,8 @@ SNIFFED: dict[str, tuple[str, dict[str, Any]]] = {
         {"skip_rows": 3},
     ),
     "totals": (
-        "id,name,town,due\n1,Bos,Ede,3\n2,Vos,Epe,4\n3,Kok,Elst,5\n4,Mol,Ede,5\nSaldo,,,17\n",
-        {"totals": ("Saldo",)},
+        "id,name,town,due\n1,Bos,Ede,3\n2,Vos,Epe,4\n3,Kok,Elst,5\n4,Mol,Ede,5\nEindstand,,,17\n",
+        {"totals": ("Eindstand",)},
     ),
     "a header of words": ("name,town\nBos,Ede\nVos,Epe\n", {}),
     "a header of years": ("id,name,2025,2026\na,Bos,1,2\nb,Vos,3,4\nc,Kok,3,4\n", {}),
