@@ -28,8 +28,8 @@ from benchmarks.search import own_seconds
 from cdm_pipelines.contracts.actor import Actor, Role
 from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.hub.migrate import migrate
-from cdm_pipelines.hub.publish import Staging
 from cdm_pipelines.hub.server import EmbeddedServer
+from cdm_pipelines.hub.staging import Staging
 from cdm_pipelines.settings import Settings, root
 from cdm_pipelines.steps.stewardship import customer, decisions, queue, review
 

@@ -13,8 +13,9 @@ from sqlalchemy import Connection, text
 from cdm_pipelines.hub import schema
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.load import without_data
-from cdm_pipelines.hub.publish import Staged, published_rows, staged_tables
+from cdm_pipelines.hub.publish import published_rows
 from cdm_pipelines.hub.published import PublishedTable, published
+from cdm_pipelines.hub.staging import Staged, staged_tables
 
 
 @dataclass(frozen=True)

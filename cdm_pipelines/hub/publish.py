@@ -1,6 +1,6 @@
 """Write, audit, publish (R5): the next version is staged, checked, and then takes the place of the last one.
 
-Belongs here: staging tables, and the one transaction that applies them. Does not belong here: what makes a
+Belongs here: the one transaction that applies what is staged. Does not belong here: staging (``staging``), what makes a
 version fit to be published (``audit``), nor how rows are made.
 
 Publishing compares the staged with the published rows and touches only those that differ, so that a rerun
@@ -11,21 +11,17 @@ A version is staged whole, or as the customers that a change touches, with all t
 are compared, and what is staged of other tables is put in the place of the rows with the same keys.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from uuid import UUID, uuid4
+from uuid import UUID
 
-import pyarrow as pa
 from sqlalchemy import (
     Column,
     Connection,
-    Engine,
     FromClause,
     MetaData,
     Table,
     Text,
-    Uuid,
     and_,
     case,
     delete,
@@ -43,40 +39,11 @@ from sqlalchemy.schema import AddConstraint, CreateIndex, DropConstraint, DropIn
 from cdm_pipelines.hub import history, outbox, seals, search_index
 from cdm_pipelines.hub import publication as publications
 from cdm_pipelines.hub.errors import HubError
-from cdm_pipelines.hub.load import copy_table, without_data
+from cdm_pipelines.hub.load import without_data
 from cdm_pipelines.hub.publication import Publication
 from cdm_pipelines.hub.published import PublishedTable, published
 from cdm_pipelines.hub.schema import staged, version
-from cdm_pipelines.hub.schema_feed import staged_event
-from cdm_pipelines.hub.schema_review import STAGED as STAGED_FOR_REVIEW
-
-_LOCK = (
-    0x63646D70  # "cdmp": the key of the advisory lock under which one process at a time stages or publishes
-)
-AFFECTED = Table("affected", MetaData(), Column("golden_id", Uuid, primary_key=True), schema="staging")
-"""The customers that are staged, where not all are."""
-_BESIDE = {staged_event.name: staged_event, AFFECTED.name: AFFECTED, **STAGED_FOR_REVIEW}
-"""What is staged beside the next version of published tables."""
-
-
-@dataclass(frozen=True)
-class Staged:
-    """What was staged.
-
-    Attributes:
-        token: Names this staging; :func:`promote` can be told to publish no other.
-        rows: Rows per table.
-        made_from: What it was made from, by name.
-    """
-
-    token: UUID
-    rows: Mapping[str, int]
-    made_from: Mapping[str, str]
-
-    @property
-    def in_part(self) -> bool:
-        """Whether only the customers that a change touches are staged."""
-        return AFFECTED.name in self.rows
+from cdm_pipelines.hub.staging import AFFECTED, Staged, lock, staged_tables, staging_table
 
 
 @dataclass(frozen=True)
@@ -114,113 +81,6 @@ class PublishResult:
     history: Change
 
 
-def stage(engine: Engine, tables: Mapping[str, pa.Table | Iterable[pa.Table]]) -> Staged:
-    """Load the next version into ``staging``, in place of what was staged before; all of it or nothing.
-
-    Args:
-        engine: Of a migrated hub.
-        tables: Per published table (``customer``, ``crosswalk``, ``provenance``, ``golden_id``, and those of
-            canonical entities: ``customer_order``, …) its whole content, in one piece or in several. A table
-            that is left out will stay as it is published. Beside them ``event``: what happened to golden ids,
-            which is added to what happened before.
-
-    Raises:
-        HubError: a table is unknown, has other columns than the published one, or a value does not fit.
-    """
-    with without_data("staging"), engine.begin() as connection:
-        _lock(connection)
-        staging = Staging(connection)
-        for name, content in tables.items():
-            staging.begin(name)
-            for piece in [content] if isinstance(content, pa.Table) else content:
-                staging.add(name, piece)
-        return staging.finish()
-
-
-class Staging:
-    """Staging in pieces, inside one transaction of the caller: several tables may grow side by side."""
-
-    def __init__(self, connection: Connection, affected: pa.Array | None = None) -> None:
-        """Begin anew.
-
-        Args:
-            connection: Inside a transaction, of a migrated hub.
-            affected: Golden ids whose customers are staged, those that will be no more among them; None where
-                everything is staged.
-        """
-        _lock(connection)
-        self._connection = connection
-        self._rows: dict[str, int] = {}
-        self._tables = _staging_tables()
-        for table in self._tables.values():
-            connection.execute(DropTable(table, if_exists=True))
-        connection.execute(delete(staged))
-        if affected is not None:
-            self.add(AFFECTED.name, pa.table({"golden_id": affected}))
-
-    def begin(self, name: str) -> None:
-        """Make the staging table, empty."""
-        if name not in self._tables:
-            raise HubError(f"{name} is not a published table; choose from {', '.join(self._tables)}")
-        known = published().get(name)
-        if known is not None:
-            like = f"{known.table.schema}.{name}"
-            self._connection.execute(text(f"CREATE UNLOGGED TABLE staging.{name} (LIKE {like})"))
-        else:
-            self._tables[name].create(self._connection)
-        self._rows[name] = 0
-
-    def add(self, name: str, piece: pa.Table) -> None:
-        """Append rows; columns in any order, by the names of the published table."""
-        if name not in self._rows:
-            self.begin(name)
-        expected = {column.name for column in self._tables[name].columns}
-        given = set(piece.schema.names)
-        if given != expected:
-            missing, unknown = sorted(expected - given), sorted(given - expected)
-            raise HubError(
-                f"{name} cannot be staged: it lacks {', '.join(missing) or 'nothing'} "
-                f"and has besides {', '.join(unknown) or 'nothing'}"
-            )
-        self._rows[name] += copy_table(self._connection, name, piece)
-
-    def finish(self, made_from: Mapping[str, str] | None = None) -> Staged:
-        """Write down what is staged, and what it was made from."""
-        token = uuid4()
-        for name, rows in self._rows.items():
-            table = self._tables[name]
-            key = [column.name for column in table.primary_key or table.columns]
-            keys = ", ".join(table.info.get("keys", key))
-            self._connection.execute(text(f"ANALYZE staging.{name} ({keys})"))
-            self._connection.execute(
-                insert(staged).values(
-                    table_name=name, rows=rows, token=token, made_from=dict(made_from or {})
-                )
-            )
-        return Staged(token, dict(self._rows), dict(made_from or {}))
-
-
-def staged_tables(connection: Connection) -> Staged | None:
-    """What waits for publication; None when nothing does.
-
-    Raises:
-        HubError: staged rows are gone. Staging tables are not kept through a crash of the server.
-    """
-    rows = {row.table_name: row for row in connection.execute(select(staged))}
-    if not rows:
-        return None
-    for name, row in rows.items():
-        relation = connection.scalar(select(func.to_regclass(f"staging.{name}")))
-        there = relation and connection.scalar(select(func.count()).select_from(_staging_table(name)))
-        if there != row.rows:
-            raise HubError(
-                f"staging.{name} has {there or 0} rows of the {row.rows} that were staged: "
-                "the database server has crashed since. Stage again (materialise golden/staged)."
-            )
-    first = next(iter(rows.values()))
-    return Staged(first.token, {name: row.rows for name, row in rows.items()}, first.made_from)
-
-
 def promote(connection: Connection, token: UUID | None = None) -> PublishResult:
     """Publish what is staged, in the caller's transaction; what ``review`` does not read is staged no more afterwards.
 
@@ -234,7 +94,7 @@ def promote(connection: Connection, token: UUID | None = None) -> PublishResult:
         HubError: staged rows are gone, or another process has staged something else since.
     """
     with without_data("publishing"):
-        _lock(connection)
+        lock(connection)
         connection.execute(text("SET LOCAL work_mem = '128MB'"))
         connection.execute(text("SET LOCAL maintenance_work_mem = '256MB'"))
         waiting = staged_tables(connection)
@@ -247,7 +107,7 @@ def promote(connection: Connection, token: UUID | None = None) -> PublishResult:
         for name, known in published().items():
             if waiting is not None and name in waiting.rows:
                 changes[name] = _apply(connection, known, waiting, publication)
-                connection.execute(DropTable(_staging_table(name)))
+                connection.execute(DropTable(staging_table(name)))
             else:
                 changes[name] = Change(0, 0, 0, published_rows(connection, known.table))
         connection.execute(DropTable(AFFECTED, if_exists=True))
@@ -277,7 +137,7 @@ def compare(connection: Connection) -> Mapping[str, Mapping[str, int]]:
     found = {}
     for name, known in published().items():
         if name in waiting.rows:
-            difference = _differences(connection, known, _staging_table(name), in_part=False)
+            difference = _differences(connection, known, staging_table(name), in_part=False)
             found[name] = _kinds(connection, difference)
             difference.drop(connection)
     return {name: kinds for name, kinds in found.items() if kinds}
@@ -299,7 +159,7 @@ def _apply(
 ) -> Change:
     """Make a table equal to its staged version, touching only what differs."""
     table, keys = known.table, known.key
-    new, rows = _staging_table(table.name), waiting.rows[table.name]
+    new, rows = staging_table(table.name), waiting.rows[table.name]
     before = published_rows(connection, table) if waiting.in_part else 0
     columns = [column.name for column in table.columns]
     if not waiting.in_part and not connection.scalar(select(exists().select_from(table))):
@@ -398,22 +258,3 @@ def published_rows(connection: Connection, table: Table) -> int:
     if noted is not None:
         return int(noted)
     return int(connection.scalar(select(func.count()).select_from(table)) or 0)
-
-
-def _staging_tables() -> dict[str, Table]:
-    """Every table that may be in ``staging``."""
-    return {name: _copy(one.table) for name, one in published().items()} | _BESIDE
-
-
-def _staging_table(name: str) -> Table:
-    known = published().get(name)
-    return _BESIDE[name] if known is None else _copy(known.table)
-
-
-@cache
-def _copy(table: Table) -> Table:
-    return table.to_metadata(MetaData(), schema="staging")
-
-
-def _lock(connection: Connection) -> None:
-    connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))

@@ -20,7 +20,8 @@ from cdm_pipelines.golden.survivorship import survive_in_chunks
 from cdm_pipelines.hub import audit, queries
 from cdm_pipelines.hub.decisions import begin_decision
 from cdm_pipelines.hub.parts import Asked
-from cdm_pipelines.hub.publish import Change, Staging, promote, published_from
+from cdm_pipelines.hub.publish import Change, promote, published_from
+from cdm_pipelines.hub.staging import Staging
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, Assignment, assign
 from cdm_pipelines.identity.reasons import Churn, EventReasons, Movement
 from cdm_pipelines.identity.registry import CURRENT

@@ -20,8 +20,8 @@ from sqlalchemy import Connection
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.hub import queries
 from cdm_pipelines.hub.parts import Asked
-from cdm_pipelines.hub.publish import Staging
 from cdm_pipelines.hub.schema_review import relinked, staged_doubt, staged_link
+from cdm_pipelines.hub.staging import Staging
 from cdm_pipelines.identity import CROSSWALK_SCHEMA
 from cdm_pipelines.steps.customers import affected
 from cdm_pipelines.steps.linking import model_versions

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from cdm_pipelines.hub import history, migrate
-from cdm_pipelines.hub.publish import stage
 from cdm_pipelines.hub.schema import customer, customer_history
+from cdm_pipelines.hub.staging import stage
 from cdm_pipelines.identity import golden_id
 
 Row = dict[str, Any]

@@ -12,7 +12,7 @@ from hub_examples import promote
 from sqlalchemy import Engine, text
 
 from cdm_pipelines.hub import feed
-from cdm_pipelines.hub.publish import _lock, stage
+from cdm_pipelines.hub.staging import lock, stage
 
 DICE = random.Random(4)
 MOMENTS = (
@@ -66,7 +66,7 @@ def test_every_change_is_told_once_and_none_that_was_not_published(
                 process.wait(moment)
             process.kill()
         with hub_engine.begin() as connection:  # what was killed may still be ending
-            _lock(connection)
+            lock(connection)
             told = feed.entries(connection, position, 100)
         after = cities(hub_engine)
         assert {str(entry.golden_id) for entry in told} == {one for one in after if after[one] != before[one]}

@@ -6,7 +6,7 @@ from hub_examples import promote
 from sqlalchemy import Engine
 
 from cdm_pipelines.hub.parts import Asked
-from cdm_pipelines.hub.publish import stage
+from cdm_pipelines.hub.staging import stage
 from cdm_pipelines.identity import REGISTRY_SCHEMA, golden_id
 from cdm_pipelines.store.keys import RECORD_KEY
 

@@ -14,8 +14,9 @@ from sqlalchemy import Engine, text
 
 from cdm_pipelines.hub.audit import audit, figures
 from cdm_pipelines.hub.errors import HubError
-from cdm_pipelines.hub.publish import Change, PublishResult, stage
+from cdm_pipelines.hub.publish import Change, PublishResult
 from cdm_pipelines.hub.schema import customer_order
+from cdm_pipelines.hub.staging import stage
 
 
 def log(engine: Engine) -> list[dict[str, dict[str, int]]]:

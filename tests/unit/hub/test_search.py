@@ -11,8 +11,8 @@ from sqlalchemy import Engine, text
 
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.extensions import require
-from cdm_pipelines.hub.publish import stage
 from cdm_pipelines.hub.schema import customer_order
+from cdm_pipelines.hub.staging import stage
 from cdm_pipelines.identity import golden_id
 from cdm_pipelines.linkage import LinkagePolicy, fit, load_policy
 from cdm_pipelines.settings import Settings, load_settings

@@ -13,8 +13,8 @@ from sqlalchemy import Engine, text
 from cdm_pipelines.contracts.actor import Actor, Role
 from cdm_pipelines.hub import queries
 from cdm_pipelines.hub import review as hub
-from cdm_pipelines.hub.publish import Staging
 from cdm_pipelines.hub.schema import customer, golden_id
+from cdm_pipelines.hub.staging import Staging
 from cdm_pipelines.identity import CROSSWALK_SCHEMA
 from cdm_pipelines.linkage.cluster.health import HEALTH_SCHEMA, Reason
 from cdm_pipelines.settings import Settings

@@ -17,8 +17,9 @@ from cdm_pipelines.golden import load_policy, survive
 from cdm_pipelines.hub.connection import DRIVER
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.migrate import migrate
-from cdm_pipelines.hub.publish import Staging, promote
+from cdm_pipelines.hub.publish import promote
 from cdm_pipelines.hub.queries import read_crosswalk, read_registry
+from cdm_pipelines.hub.staging import Staging
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, assign
 from cdm_pipelines.identity.chain import Head
 from cdm_pipelines.identity.decisions import DecisionError
