@@ -19,13 +19,14 @@ import zipfile
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from threading import Lock
 from typing import IO, Any, ClassVar, NamedTuple
 
 import pyarrow as pa
 
 from cdm_pipelines.store.damage import Fault
+from cdm_pipelines.store.file_store import stamp_of
 
 SUFFIX = ".zip"
 DEFLATED_BELOW = 1 << 18
@@ -118,7 +119,7 @@ class Packs:
         """
         full = str(self._root / pack)
         try:
-            key = (full, self._stamp(full))
+            key = (full, stamp_of(self._filesystem, full, local=self._local))
         except FileNotFoundError:
             return {}
         found = self._known.get(key)
@@ -175,9 +176,3 @@ class Packs:
             return pa.py_buffer(self._filesystem.cat_file(full, start=start, end=end))
         with pa.memory_map(full) as opened:
             return opened.read_buffer().slice(start, end - start)
-
-    def _stamp(self, full: str) -> object:
-        if not self._local:
-            return str(self._filesystem.ukey(full))
-        found = Path(full).stat()
-        return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
