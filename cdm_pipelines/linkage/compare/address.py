@@ -19,7 +19,7 @@ from cdm_pipelines.linkage.encode.hashes import of_records
 from cdm_pipelines.linkage.encode.keys import together
 from cdm_pipelines.linkage.encode.positions import Positions
 from cdm_pipelines.linkage.encode.records import Records
-from cdm_pipelines.linkage.policy import spec
+from cdm_pipelines.linkage.policy import comparisons
 
 
 class Address:
@@ -39,7 +39,7 @@ class Address:
         "same address",
     )
 
-    def __init__(self, records: Records, comparison: spec.AddressComparison) -> None:
+    def __init__(self, records: Records, comparison: comparisons.AddressComparison) -> None:
         def column(name: str | None) -> Column | None:
             return records.columns[name] if name else None
 

@@ -19,7 +19,7 @@ from cdm_pipelines.linkage.encode.columns import Codes, Column
 from cdm_pipelines.linkage.encode.hashes import Hashes, hashed, of_records
 from cdm_pipelines.linkage.encode.positions import Flags, Positions
 from cdm_pipelines.linkage.encode.records import Records
-from cdm_pipelines.linkage.policy import spec
+from cdm_pipelines.linkage.policy import comparisons
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Exact:
 
     labels: tuple[str, ...] = ("different", "equal")
 
-    def __init__(self, records: Records, comparison: spec.ExactComparison) -> None:
+    def __init__(self, records: Records, comparison: comparisons.ExactComparison) -> None:
         self._column = records.columns[comparison.column]
         self.columns = frozenset(comparison.reads)
         self.term = self._column if comparison.term_frequency else None
@@ -148,7 +148,7 @@ class PairOfCodes(Protocol):
 class Text:
     """Equal, then a level for each similarity reached."""
 
-    def __init__(self, records: Records, comparison: spec.TextComparison) -> None:
+    def __init__(self, records: Records, comparison: comparisons.TextComparison) -> None:
         self._spec = comparison
         self._column = records.together(comparison.columns)
         self.columns = frozenset(comparison.reads)
@@ -173,7 +173,7 @@ class Identifier:
 
     labels: tuple[str, ...] = ("different", "one character off", "equal")
 
-    def __init__(self, records: Records, comparison: spec.IdentifierComparison) -> None:
+    def __init__(self, records: Records, comparison: comparisons.IdentifierComparison) -> None:
         self._column = records.columns[comparison.column]
         self.columns = frozenset(comparison.reads)
         self.term = self._column if comparison.term_frequency else None
@@ -201,7 +201,7 @@ class Phone:
 
     LAST: ClassVar[int] = 7
 
-    def __init__(self, records: Records, comparison: spec.PhoneComparison) -> None:
+    def __init__(self, records: Records, comparison: comparisons.PhoneComparison) -> None:
         self._column = records.together(comparison.columns)
         self.columns = frozenset(comparison.reads)
         self.term = self._column if comparison.term_frequency else None
@@ -249,7 +249,7 @@ class Email:
 
     labels: tuple[str, ...] = ("different", "same mailbox elsewhere", "one letter off", "equal")
 
-    def __init__(self, records: Records, comparison: spec.EmailComparison) -> None:
+    def __init__(self, records: Records, comparison: comparisons.EmailComparison) -> None:
         self._column = records.columns[comparison.column]
         self.columns = frozenset(comparison.reads)
         self.term = self._column if comparison.term_frequency else None
@@ -289,7 +289,7 @@ class Date:
         "equal",
     )
 
-    def __init__(self, records: Records, comparison: spec.DateComparison) -> None:
+    def __init__(self, records: Records, comparison: comparisons.DateComparison) -> None:
         self._column = records.columns[comparison.column]
         self.columns = frozenset(comparison.reads)
         self.term = self._column if comparison.term_frequency else None

@@ -20,35 +20,35 @@ from cdm_pipelines.linkage.compare.organisation import Organisation
 from cdm_pipelines.linkage.encode.positions import Positions
 from cdm_pipelines.linkage.encode.records import Records, encode_rows
 from cdm_pipelines.linkage.errors import LinkageError
-from cdm_pipelines.linkage.policy import spec
+from cdm_pipelines.linkage.policy import comparisons, spec
 from cdm_pipelines.linkage.policy.equivalents import NameForms, equivalents
 
 Packed = npt.NDArray[np.int64]
 
 
-def _toolkit(records: Records, comparison: spec.ToolkitComparison) -> Compared:
+def _toolkit(records: Records, comparison: comparisons.ToolkitComparison) -> Compared:
     from cdm_pipelines.linkage.compare.toolkit import ToolkitLevels  # noqa: PLC0415 - recordlinkage is heavy
 
     return ToolkitLevels(records, comparison)
 
 
 _MAKERS: dict[type[Any], Callable[[Records, Any], Compared]] = {
-    spec.ExactComparison: Exact,
-    spec.TextComparison: Text,
-    spec.SurnameComparison: Surname,
-    spec.OrganisationComparison: Organisation,
-    spec.DateComparison: Date,
-    spec.AddressComparison: Address,
-    spec.PhoneComparison: Phone,
-    spec.EmailComparison: Email,
-    spec.IdentifierComparison: Identifier,
-    spec.ToolkitComparison: _toolkit,
+    comparisons.ExactComparison: Exact,
+    comparisons.TextComparison: Text,
+    comparisons.SurnameComparison: Surname,
+    comparisons.OrganisationComparison: Organisation,
+    comparisons.DateComparison: Date,
+    comparisons.AddressComparison: Address,
+    comparisons.PhoneComparison: Phone,
+    comparisons.EmailComparison: Email,
+    comparisons.IdentifierComparison: Identifier,
+    comparisons.ToolkitComparison: _toolkit,
 }
 
 
-def bound(records: Records, comparison: spec.Comparison, forms: NameForms | None = None) -> Compared:
+def bound(records: Records, comparison: comparisons.Comparison, forms: NameForms | None = None) -> Compared:
     """One comparison, ready to compare these records; ``forms`` of names are those shipped where not given."""
-    if isinstance(comparison, spec.GivenNameComparison):
+    if isinstance(comparison, comparisons.GivenNameComparison):
         known = equivalents(comparison.equivalents, None) if forms is None else forms
         return GivenName(records, comparison, known)
     return _MAKERS[type(comparison)](records, comparison)

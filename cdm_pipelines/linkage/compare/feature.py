@@ -13,7 +13,8 @@ import pandas as pd
 from recordlinkage.base import BaseCompareFeature
 
 from cdm_pipelines.linkage.compare.comparers import Comparer, side_by_side
-from cdm_pipelines.linkage.policy.spec import Clean, Comparison, LinkagePolicy
+from cdm_pipelines.linkage.policy.comparisons import Comparison
+from cdm_pipelines.linkage.policy.spec import Clean, LinkagePolicy
 
 
 class CompareLevels(BaseCompareFeature):  # type: ignore[misc]  # the toolkit has no types

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cdm_pipelines.linkage.encode.columns import Codes, Column
-from cdm_pipelines.linkage.policy.spec import Similarity
+from cdm_pipelines.linkage.policy.comparisons import Similarity
 from cdm_pipelines.parallel import allowed
 
 Levels = npt.NDArray[np.int8]

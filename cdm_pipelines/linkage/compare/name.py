@@ -16,7 +16,7 @@ from cdm_pipelines.linkage.encode.clean import PREFIXES, parts
 from cdm_pipelines.linkage.encode.columns import Codes, Column, joined, mapped
 from cdm_pipelines.linkage.encode.positions import Positions
 from cdm_pipelines.linkage.encode.records import Records
-from cdm_pipelines.linkage.policy import spec
+from cdm_pipelines.linkage.policy import comparisons
 from cdm_pipelines.linkage.policy.equivalents import NameForms
 
 CLOSE, FAR = 0.92, 0.84  # Jaro-Winkler similarity of one name misspelt, and of names that look alike
@@ -41,7 +41,9 @@ class GivenName:
         "equal",
     )
 
-    def __init__(self, records: Records, comparison: spec.GivenNameComparison, table: NameForms) -> None:
+    def __init__(
+        self, records: Records, comparison: comparisons.GivenNameComparison, table: NameForms
+    ) -> None:
         self._column = records.columns[comparison.column]
         self.columns = frozenset(
             (comparison.column, *((comparison.initials,) if comparison.initials else ()))
@@ -171,7 +173,7 @@ class Surname:
         "equal",
     )
 
-    def __init__(self, records: Records, comparison: spec.SurnameComparison) -> None:
+    def __init__(self, records: Records, comparison: comparisons.SurnameComparison) -> None:
         surname = records.columns[comparison.column]
         self.columns = frozenset((comparison.column, *((comparison.prefix,) if comparison.prefix else ())))
         prefix = records.columns.get(comparison.prefix or "")

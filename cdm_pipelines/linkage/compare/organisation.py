@@ -28,7 +28,7 @@ from cdm_pipelines.linkage.encode.organisation import (
 )
 from cdm_pipelines.linkage.encode.positions import Positions
 from cdm_pipelines.linkage.encode.records import Records
-from cdm_pipelines.linkage.policy import spec
+from cdm_pipelines.linkage.policy import comparisons
 
 _MOST_WORDS = 10
 _AT_ONCE = 50_000  # pairs of names whose words lie side by side in memory
@@ -56,7 +56,7 @@ class Organisation:
         "equal",
     )
 
-    def __init__(self, records: Records, comparison: spec.OrganisationComparison) -> None:
+    def __init__(self, records: Records, comparison: comparisons.OrganisationComparison) -> None:
         names = [records.columns[name] for name in comparison.columns]
         city = records.columns.get(comparison.city or "")
         self.columns = frozenset(comparison.reads)

@@ -14,13 +14,13 @@ from cdm_pipelines.linkage.encode.positions import Positions
 from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.encode.toolkit import compare_feature
 from cdm_pipelines.linkage.errors import LinkageError
-from cdm_pipelines.linkage.policy import spec
+from cdm_pipelines.linkage.policy import comparisons
 
 
 class ToolkitLevels:
     """A comparison of the toolkit cut into levels; computed once for each distinct pair of values."""
 
-    def __init__(self, records: Records, comparison: spec.ToolkitComparison) -> None:
+    def __init__(self, records: Records, comparison: comparisons.ToolkitComparison) -> None:
         key = f"comparison on {comparison.column!r}: algorithm"
         if comparison.algorithm.startswith("Frequency"):
             raise LinkageError(

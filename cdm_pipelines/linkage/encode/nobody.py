@@ -20,16 +20,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.linkage.encode.clean import clean, core, phonetic
-from cdm_pipelines.linkage.policy.spec import (
+from cdm_pipelines.linkage.policy.comparisons import (
     Comparison,
     EmailComparison,
     GivenNameComparison,
     IdentifierComparison,
-    LinkagePolicy,
     PhoneComparison,
     SurnameComparison,
     TextComparison,
 )
+from cdm_pipelines.linkage.policy.spec import LinkagePolicy
 from cdm_pipelines.store.arrow import whole
 
 Flags = npt.NDArray[np.bool_]

@@ -23,7 +23,7 @@ from cdm_pipelines.linkage.model.fellegi_sunter import Given, LinkageModel, Para
 from cdm_pipelines.linkage.model.guard import Order, by_what_they_tell, chosen, with_further
 from cdm_pipelines.linkage.model.terms import TermTable
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities, u_probabilities
-from cdm_pipelines.linkage.policy import spec
+from cdm_pipelines.linkage.policy import comparisons
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
 
 
@@ -168,7 +168,7 @@ def _tuple(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
     return tuple(float(value) for value in values)
 
 
-def _terms(comparison: spec.Comparison, column: Column | None, same_party: float) -> TermTable | None:
+def _terms(comparison: comparisons.Comparison, column: Column | None, same_party: float) -> TermTable | None:
     """Frequencies, where the policy asks for them; ``same_party``: expected other records with the same value."""
     if comparison.term_frequency is None or column is None:
         return None

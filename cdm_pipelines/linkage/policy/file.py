@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from cdm_pipelines.linkage.errors import LinkageError, nearest
+from cdm_pipelines.linkage.policy import comparisons
 from cdm_pipelines.linkage.policy import spec as models
 from cdm_pipelines.linkage.policy.shipped import SHIPPED
 
@@ -186,7 +187,7 @@ def _explain(error: ValidationError, where: str) -> str:
         if problem["type"] == "extra_forbidden":
             message = f"unknown key{nearest(str(location[-1]), _fields(location))}"
         elif problem["type"] == "union_tag_invalid":
-            kinds = [get_args(model.model_fields["kind"].annotation)[0] for model in models.COMPARISONS]
+            kinds = [get_args(model.model_fields["kind"].annotation)[0] for model in comparisons.COMPARISONS]
             message = f"unknown kind; known: {', '.join(kinds)}"
         lines.append(f"{where}: {key}: {message}" if key else f"{where}: {message}")
     return "\n".join(lines)
@@ -195,7 +196,9 @@ def _explain(error: ValidationError, where: str) -> str:
 def _fields(location: list[Any]) -> list[str]:
     section = str(location[0])
     if section == "comparisons" and len(location) > 3:
-        kinds = {get_args(model.model_fields["kind"].annotation)[0]: model for model in models.COMPARISONS}
+        kinds = {
+            get_args(model.model_fields["kind"].annotation)[0]: model for model in comparisons.COMPARISONS
+        }
         model = kinds.get(str(location[2]))
         return list(model.model_fields) if model else []
     if len(location) == 1:

@@ -8,24 +8,20 @@ import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from cdm_pipelines.linkage.errors import nearest
+from cdm_pipelines.linkage.policy.comparisons import (
+    Comparison,
+    Frozen,
+    GivenNameComparison,
+    Names,
+    Share,
+    listed,
+)
 from cdm_pipelines.linkage.policy.equivalents import NameForms, equivalents
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
-Share = Annotated[float, Field(gt=0, lt=1)]
 
 Clean = Literal[
     "text",
@@ -57,10 +53,9 @@ Take = Literal[
     "acronym",
     "sorted_words",
 ]
-Similarity = Literal["jaro_winkler", "levenshtein", "damerau_levenshtein", "token_sort", "token_set"]
 
 
-class Column(_Frozen):
+class Column(Frozen):
     """A column as the policy names it, where the table keeps it, and how its values are cleaned.
 
     A list of columns is read as one text: the parts of a date, two surnames, or what files call by different names.
@@ -90,7 +85,7 @@ class Column(_Frozen):
         return (self.column, *self.further)
 
 
-class Derived(_Frozen):
+class Derived(Frozen):
     """A blocking key made from one or more columns; several columns give a key of several values."""
 
     of: Names
@@ -98,7 +93,7 @@ class Derived(_Frozen):
     length: int | None = Field(default=None, ge=1)
 
 
-class BlockingRule(_Frozen):
+class BlockingRule(Frozen):
     """Records that agree on everything in ``keys`` become candidate pairs.
 
     With ``window``, records are sorted by the last key of ``keys`` within agreement on the others, and each is paired
@@ -108,7 +103,7 @@ class BlockingRule(_Frozen):
     keys: Names
     name: str | None = None
     window: int | None = Field(default=None, ge=1, le=100)
-    refine: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    refine: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
     max_block_size: int | None = Field(default=None, ge=2)
     max_pairs: int | None = Field(default=None, ge=1)
     algorithm: str | None = None
@@ -120,188 +115,7 @@ class BlockingRule(_Frozen):
         return self.name or " + ".join(self.keys)
 
 
-class TermFrequency(_Frozen):
-    """Agreement on a rare value weighs more than on a common one; ``fuzzy`` is the share given to near agreement."""
-
-    fuzzy: float = Field(default=0.5, ge=0, le=1)
-
-
-class _Comparison(_Frozen):
-    term_frequency: TermFrequency | None = None
-    shared: bool = False  # relatives, housemates or colleagues share this value
-
-    needs: ClassVar[tuple[str, ...]] = ("column",)
-    refines: ClassVar[tuple[str, ...]] = ()
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """Columns without which the comparison cannot be made."""
-        return self._named(self.needs)
-
-    @property
-    def reads_optionally(self) -> tuple[str, ...]:
-        """Columns that refine the comparison where the table has them."""
-        return self._named(self.refines)
-
-    def _named(self, fields: tuple[str, ...]) -> tuple[str, ...]:
-        found = (getattr(self, field) for field in fields)
-        return tuple(
-            name for value in found if value for name in ((value,) if isinstance(value, str) else value)
-        )
-
-
-class _OneColumn(_Comparison):
-    column: str
-
-
-class ExactComparison(_OneColumn):
-    """Equal or not."""
-
-    kind: Literal["exact"]
-
-
-class TextComparison(_Comparison):
-    """Equal, then a level for each similarity reached; over several columns the best of all combinations."""
-
-    kind: Literal["text"]
-    columns: Names
-    similarity: Similarity = "jaro_winkler"
-    at_least: tuple[Share, ...] = (0.92, 0.8)
-
-    needs: ClassVar[tuple[str, ...]] = ("columns",)
-
-    @model_validator(mode="after")
-    def _descending(self) -> Self:
-        if not self.at_least or list(self.at_least) != sorted(set(self.at_least), reverse=True):
-            raise ValueError("at_least must hold one or more thresholds from high to low, each once")
-        return self
-
-
-class GivenNameComparison(_OneColumn):
-    """Equal, the same name in another form (Jan, Johannes, J.), similar, or different."""
-
-    kind: Literal["given_name"]
-    initials: str | None = None
-    gender: str | None = None
-    surname: str | None = None  # given name and surname swapped: not compared here but there
-    equivalents: str | None = "given_names.yaml"
-
-    refines: ClassVar[tuple[str, ...]] = ("initials", "gender", "surname")
-
-
-class SurnameComparison(_OneColumn):
-    """Equal with or without prefix, one half of a double name, swapped with the given name, similar, or different."""
-
-    kind: Literal["surname"]
-    prefix: str | None = None
-    given_name: str | None = None
-
-    refines: ClassVar[tuple[str, ...]] = ("prefix", "given_name")
-
-
-class OrganisationComparison(_Comparison):
-    """Names of organisations word by word: equal, in another spelling, acronym, one within the other, or different.
-
-    Columns are cleaned as ``organisation``. ``branches`` says what one customer is where names differ in nothing but
-    the town (``city``): ``apart``, an establishment; ``together``, the enterprise that has them all.
-    """
-
-    kind: Literal["organisation"]
-    columns: Names
-    city: str | None = None
-    branches: Literal["apart", "together"] = "apart"
-
-    needs: ClassVar[tuple[str, ...]] = ("columns",)
-    refines: ClassVar[tuple[str, ...]] = ("city",)
-
-
-class DateComparison(_OneColumn):
-    """Equal, day and month swapped, one digit off, two of three parts equal, or different."""
-
-    kind: Literal["date"]
-
-
-class AddressComparison(_Comparison):
-    """One comparison over all parts of an address, so that street, postcode and city do not count three times."""
-
-    kind: Literal["address"]
-    postcode: str | None = None
-    house_number: str | None = None
-    house_addition: str | None = None
-    street: str | None = None
-    city: str | None = None
-
-    needs: ClassVar[tuple[str, ...]] = ()
-    refines: ClassVar[tuple[str, ...]] = ("postcode", "house_number", "house_addition", "street", "city")
-
-    @model_validator(mode="after")
-    def _some_part(self) -> Self:
-        if not (self.postcode or self.street or self.city):
-            raise ValueError("an address comparison needs postcode, street or city")
-        return self
-
-
-class PhoneComparison(_Comparison):
-    """Any number of the one equal to any number of the other, the last digits equal, one digit off, or different."""
-
-    kind: Literal["phone"]
-    columns: Names
-    mobile_prefixes: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
-
-    needs: ClassVar[tuple[str, ...]] = ("columns",)
-
-
-class EmailComparison(_OneColumn):
-    """Equal, one character off, the same mailbox name elsewhere, or different."""
-
-    kind: Literal["email"]
-
-
-class IdentifierComparison(_OneColumn):
-    """Equal, one character off, or different: numbers with check digits, accounts, loyalty numbers."""
-
-    kind: Literal["identifier"]
-
-
-class ToolkitComparison(_OneColumn):
-    """A comparison of recordlinkage (``algorithm``: a class of its compare module), cut at ``at_least``."""
-
-    kind: Literal["toolkit"]
-    algorithm: str
-    arguments: dict[str, Any] = Field(default_factory=dict)
-    at_least: tuple[float, ...] = (1.0,)
-
-
-COMPARISONS: tuple[type[_Comparison], ...] = (
-    ExactComparison,
-    TextComparison,
-    GivenNameComparison,
-    SurnameComparison,
-    OrganisationComparison,
-    DateComparison,
-    AddressComparison,
-    PhoneComparison,
-    EmailComparison,
-    IdentifierComparison,
-    ToolkitComparison,
-)
-Comparison = Annotated[
-    ExactComparison
-    | TextComparison
-    | GivenNameComparison
-    | SurnameComparison
-    | OrganisationComparison
-    | DateComparison
-    | AddressComparison
-    | PhoneComparison
-    | EmailComparison
-    | IdentifierComparison
-    | ToolkitComparison,
-    Field(discriminator="kind"),
-]
-
-
-class MatchThresholds(_Frozen):
+class MatchThresholds(Frozen):
     """When a pair is a match and when a person should look.
 
     ``match`` is a posterior probability. With ``expected_false_matches`` the threshold is raised above it as far as is
@@ -316,7 +130,7 @@ class MatchThresholds(_Frozen):
     match: Share = 0.9
     expected_false_matches: Share | None = None
     review: Share = 0.3
-    not_alone: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    not_alone: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
     may_cost: Share | None = None
 
     @model_validator(mode="after")
@@ -326,7 +140,7 @@ class MatchThresholds(_Frozen):
         return self
 
 
-class Clustering(_Frozen):
+class Clustering(Frozen):
     """Guards against over-merging.
 
     ``contradictions``: sets of comparisons that keep two records apart when each of them is made and disagrees.
@@ -342,7 +156,7 @@ class Clustering(_Frozen):
     )  # no pair counts for more than this many bits in a group's average
 
 
-class Training(_Frozen):
+class Training(Frozen):
     """How the model is fitted."""
 
     random_pairs: int = Field(default=500_000, ge=1000)
@@ -353,7 +167,7 @@ class Training(_Frozen):
     )
 
 
-class LinkagePolicy(_Frozen):
+class LinkagePolicy(Frozen):
     """How the records of a table are linked; see docs/explanation/linkage.md."""
 
     name: str = "policy"

@@ -21,7 +21,7 @@ from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.hub.search import ADDRESS, EMAIL, PHONE, Query
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, load_policy
 from cdm_pipelines.linkage.model.scoring import PairScorer
-from cdm_pipelines.linkage.policy.spec import Comparison, GivenNameComparison, SurnameComparison
+from cdm_pipelines.linkage.policy.comparisons import Comparison, GivenNameComparison, SurnameComparison
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.standardise.person_name import PersonName, read_full
 from cdm_pipelines.steps.linking import model_versions

@@ -7,7 +7,7 @@ import pandas as pd
 
 from cdm_pipelines.linkage import LinkagePolicy
 from cdm_pipelines.linkage.encode.records import Records, encode
-from cdm_pipelines.linkage.policy.spec import Comparison
+from cdm_pipelines.linkage.policy.comparisons import Comparison
 
 GIVEN = [
     "jan",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from linkage_examples import comparison, records_of
 
 from cdm_pipelines.linkage.compare.comparers import bound
-from cdm_pipelines.linkage.policy.spec import Comparison
+from cdm_pipelines.linkage.policy.comparisons import Comparison
 
 MISSING = "missing"
 

@@ -17,7 +17,7 @@ from cdm_pipelines.linkage import LinkageError, LinkagePolicy, LinkResult, link
 from cdm_pipelines.linkage.encode.records import encode
 from cdm_pipelines.linkage.explain.pair import Subject, waterfall
 from cdm_pipelines.linkage.model.scoring import PairScorer, ScoredPairs
-from cdm_pipelines.linkage.policy.spec import COMPARISONS
+from cdm_pipelines.linkage.policy.comparisons import COMPARISONS
 
 PEOPLE = full_people(400, seed=11)
 WORD = {"word": {"kind": "text", "columns": ["job", "city"], "at_least": [0.8], "term_frequency": {}}}

@@ -8,7 +8,7 @@ import pytest
 from linkage_examples import full_people, full_policy
 
 from cdm_pipelines.linkage import LinkResult, link
-from cdm_pipelines.linkage.policy.spec import COMPARISONS
+from cdm_pipelines.linkage.policy.comparisons import COMPARISONS
 
 PEOPLE = full_people(1500, seed=11)
 
