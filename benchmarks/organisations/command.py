@@ -20,6 +20,7 @@ import yaml
 from rich.console import Console
 
 from benchmarks import peers, results
+from benchmarks.linkage.sets import MissingError
 from benchmarks.machine import machine, versions
 from benchmarks.meter import environment
 from benchmarks.organisations import sets
@@ -52,7 +53,7 @@ def main(given: Sequence[str]) -> int:
         python = None if options.skip_peers else peers.prepare(root() / ".venv" / "peers")
         facts |= peers.versions(python) if python else {}
         rows = [row for data in _data(out) for row in _linked(data, out, python)]
-    except (peers.PeersError, sets.MissingError) as error:
+    except (MissingError, peers.PeersError) as error:
         console.print(str(error), style="red", markup=False)
         return 1
     figures = {"facts": facts, "rows": [asdict(row) for row in rows]}
@@ -62,7 +63,7 @@ def main(given: Sequence[str]) -> int:
 
 
 def _data(out: Path) -> list[sets.DataSet]:
-    folder = sets.packages(out / "packages")
+    folder = out / "packages"
     makers: list[Callable[[], sets.DataSet]] = [
         lambda: sets.assignees(folder, "nber-subset"),
         lambda: sets.assignees(folder, "air-umass"),

