@@ -34,8 +34,12 @@ def _absolute(path: Path) -> Path:
     return path.expanduser().absolute()
 
 
-def _url(value: str) -> str:
-    """Make a plain path absolute; check that the protocol of anything else is known and can be used here."""
+def place(value: str) -> str:
+    """Make a plain path absolute; check that the protocol of anything else is known and can be used here.
+
+    Raises:
+        ValueError: It is not; the text says what to use.
+    """
     if "://" not in value and "::" not in value:
         return str(_absolute(Path(value)))
     for link in value.split("::"):
@@ -48,6 +52,8 @@ def _url(value: str) -> str:
             ) from None
         except ImportError as error:
             raise ValueError(f"the protocol {protocol!r} needs one more package: {error}") from None
+        if "::" not in value and protocol != "memory" and not link.partition("://")[2].strip("/"):
+            raise ValueError(f"{value!r} names no place; use a URL such as s3://bucket/folder")
     return value
 
 
@@ -98,7 +104,7 @@ def _comma_separated(value: Any) -> Any:
     )
 
 
-Url = Annotated[str, AfterValidator(_url)]
+Url = Annotated[str, AfterValidator(place)]
 Folder = Annotated[Path, AfterValidator(_absolute)]
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
 

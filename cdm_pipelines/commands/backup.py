@@ -9,6 +9,7 @@ import typer
 
 from cdm_pipelines.commands.terminal import (
     FAILED,
+    USAGE,
     console,
     fail,
     hub,
@@ -26,6 +27,16 @@ def _size(number: int) -> str:
     return f"{number / 1_000_000:,.1f} MB"
 
 
+def _place(given: str) -> str:
+    """A folder or URL that can be used, or the end of the command with what is wrong with it."""
+    from cdm_pipelines.settings import place  # noqa: PLC0415 - commands load what they need
+
+    try:
+        return place(given)
+    except ValueError as error:
+        fail(f"{given}: {error}.", USAGE)
+
+
 def backup(
     to: Annotated[str, typer.Argument(help="Folder or fsspec URL (s3://…) that backups lie in.")],
     keep: Annotated[
@@ -38,6 +49,7 @@ def backup(
     """Copy lake, hub and secret as they are at one moment, while the pipeline runs, and read the copy back."""
     from cdm_pipelines.steps.operate import backup as backups  # noqa: PLC0415 - commands load what they need
 
+    to = _place(to)
     with hub(own := settings()) as engine:
         made = backups.back_up(own, engine, to, patience=60 * patience, progress=_progress)
         gone = backups.keep_newest(to, keep) if keep else []
@@ -65,7 +77,7 @@ def restore(
 
     own = settings()
     with told_to_people():
-        chosen = open_backup(where)
+        chosen = open_backup(_place(where))
         console.print(
             f"from {chosen.place.url}, of {chosen.manifest.made_at:%Y-%m-%d %H:%M} UTC", markup=False
         )
@@ -90,7 +102,7 @@ def verify(
         from cdm_pipelines.steps.operate.backup import faults, open_backup  # noqa: PLC0415
 
         with told_to_people():
-            chosen = open_backup(of_backup)
+            chosen = open_backup(_place(of_backup))
             wrong = list(faults(chosen))
         if wrong:
             fail("\n".join(f"✗ {chosen.place.url}: {one}" for one in wrong), FAILED)

@@ -162,12 +162,14 @@ class FileStore:
 
     @contextmanager
     def _whole(self, path: str) -> Iterator[IO[bytes]]:
-        if not self._is_private:
-            files.make_private(Path(str(self._root)))
-            self._is_private = True
         try:
+            if not self._is_private:
+                files.make_private(Path(str(self._root)))
+                self._is_private = True
             with files.whole(Path(self._full(path))) if self._is_local else self._elsewhere(path) as sink:
                 yield sink
+        except (ConnectionError, TimeoutError):
+            raise  # these pass, and are tried again
         except OSError as error:
             if error.errno in _NO_ROOM:
                 raise LakeError(

@@ -218,6 +218,22 @@ def test_a_damaged_lake_is_not_copied_over_good_backups(
     assert open_backup(str(tmp_path / "backups")).place.url == str(good)
 
 
+@pytest.mark.parametrize(
+    ("place", "code", "told"),
+    [
+        ("/proc/nothing/x", 1, "cannot be written"),
+        ("nope://x", 2, "the protocol 'nope' is unknown"),
+        ("s3://", 2, "names no place"),
+    ],
+)
+def test_a_place_that_cannot_be_used_is_told(
+    place: str, code: int, told: str, two_days: tuple[Deployment, Path]
+) -> None:
+    """In a sentence, and nothing is written elsewhere."""
+    deployment, _ = two_days
+    assert told in deployment.ask("backup", place, code=code)
+
+
 def test_only_so_many_backups_are_kept(two_days: tuple[Deployment, Path], tmp_path: Path) -> None:
     """The newest ones; what others put there stays."""
     deployment, _ = two_days
