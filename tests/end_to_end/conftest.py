@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
+import fsspec
 import pytest
 from moto.server import ThreadedMotoServer
 from sqlalchemy import create_engine, text
@@ -205,3 +207,20 @@ def object_store() -> Iterator[str]:
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()
+
+
+def outside() -> Any:
+    """The object store as another program sees it, with no memory of what was there."""
+    return fsspec.filesystem("s3", skip_instance_cache=True, use_listings_cache=False)
+
+
+@pytest.fixture
+def bucket(object_store: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty bucket, reached by the usual variables."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", object_store)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    name = f"company-{uuid4().hex}"
+    outside().mkdir(name, region_name="eu-west-1")
+    return name

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import fsspec
 import pytest
 
 from cdm_pipelines.contracts.model import PartyKind
@@ -89,28 +88,17 @@ def test_a_restored_deployment_goes_on_as_if_nothing_had_happened(
 
 def test_backups_lie_in_an_object_store(
     two_days: tuple[Deployment, Path],
-    object_store: str,
+    bucket: str,
     new_database: Callable[..., str],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """There and back."""
-    for name, value in {
-        "AWS_ENDPOINT_URL": object_store,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "eu-central-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    fsspec.filesystem("s3").call_s3(
-        "create_bucket", Bucket="backups", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
-    )
     deployment, _ = two_days
     other = elsewhere(deployment, tmp_path / "other", new_database())
 
-    deployment.cdm("backup", "s3://backups/cdm")
-    assert "what was copied" in other.cdm("verify", "--backup", "s3://backups/cdm")
-    other.cdm("restore", "s3://backups/cdm")
+    deployment.cdm("backup", f"s3://{bucket}/cdm")
+    assert "what was copied" in other.cdm("verify", "--backup", f"s3://{bucket}/cdm")
+    other.cdm("restore", f"s3://{bucket}/cdm")
 
     assert other.published() == deployment.published()
     assert other.lake() == deployment.lake()
@@ -356,6 +344,16 @@ def test_a_fault_in_a_file_of_the_lake_is_found_and_named(
     for text in (said, of_doctor):
         assert any("✗" in line and layer in line for line in text.splitlines()), text
         assert name in text
+
+
+def test_a_day_that_was_refused_is_no_fault(deploy: Callable[..., Deployment]) -> None:
+    """It stays in quarantine, and everything is what it should be."""
+    deployment = deploy()
+    assert deployment.run(DAYS[0], sources=["crm"]) == 0
+    file = deployment.landing / "crm" / "contact" / f"{DAYS[1]}.csv"
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:4]))  # a snapshot that is cut off
+    assert deployment.run(DAYS[1], sources=["crm"]) == 1
+    assert "✗" not in deployment.ask("verify")
 
 
 def test_unfinished_folders_are_no_backups(tmp_path: Path, two_days: tuple[Deployment, Path]) -> None:

@@ -3,8 +3,6 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
 import dagster as dg
 import fsspec
@@ -24,7 +22,7 @@ from cdm_pipelines.steps.days.source_day import process_day
 from cdm_pipelines.steps.linking.parties import link_parties
 from cdm_pipelines.store.lake import Lake
 
-from .conftest import DAYS, Deployment
+from .conftest import DAYS, Deployment, outside
 
 ORDERS = (Entity.ORDER, Entity.ORDER_LINE, Entity.PAYMENT)
 PASSWORD = "p@ss/word"
@@ -49,23 +47,6 @@ def moved(deployment: Deployment, **places: str) -> Deployment:
         "threads": own.threads,
     }
     return Deployment(load_settings(**{**given, **places}))
-
-
-@pytest.fixture
-def bucket(object_store: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An empty bucket, reached by the usual variables."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", object_store)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    name = f"company-{uuid4().hex}"
-    outside().mkdir(name, region_name="eu-west-1")
-    return name
-
-
-def outside() -> Any:
-    """The object store as another program sees it, with no memory of what was there."""
-    return fsspec.filesystem("s3", skip_instance_cache=True, use_listings_cache=False)
 
 
 def test_a_day_on_object_storage_gives_the_customers_of_a_day_in_folders(

@@ -25,6 +25,7 @@ from cdm_pipelines.hub.publish import compare, published_from, published_rows
 from cdm_pipelines.hub.published import published
 from cdm_pipelines.hub.schema_ops import linkage_model
 from cdm_pipelines.hub.search_index import count_different
+from cdm_pipelines.hub.source_days import known_days
 from cdm_pipelines.identity.registry import REGISTRY_SCHEMA, golden_ids
 from cdm_pipelines.linkage import LinkageError, LinkageModel
 from cdm_pipelines.settings import Settings
@@ -71,7 +72,7 @@ def verify(
     """
     lake = Lake(settings.lake_url)
     progress("comparing the lake's files with their checksums")
-    found = [*_files(lake), *_days(lake)]
+    found = [*_files(lake), *_days(connection, lake)]
     progress("comparing the hub's tables with their seals")
     found += [*_rows(connection), _ids(connection), *_seals(connection), _chain(connection)]
     if thorough:
@@ -134,21 +135,31 @@ def _damaged(layer: str, damaged: DamagedError) -> Finding:
     return Finding(layer, False, f"{damaged.path} {damaged.fault}", fix)
 
 
-def _days(lake: Lake) -> Iterator[Finding]:
-    """Days of which a layer is missing that others have."""
+def _days(connection: Connection, lake: Lake) -> Iterator[Finding]:
+    """Days of which a layer is missing.
+
+    One that has been landed and no more has only begun, and one that a check refused is not standardised: so days of
+    the standard layer are held against those that customers were made from.
+    """
+    behind = known_days(connection)
     for contract in all_contracts():
         days = {layer: set(layout.days(lake, layer, contract)) for layer in _DAYS}
-        days["standard"] = {
-            day for entity in contract.entities for day in layout.standard_days(lake, contract, entity)
-        }
-        for layer, there in days.items():
-            for day in sorted(set().union(*days.values()) - there):
-                yield Finding(
-                    f"lake {layer}",
-                    False,
-                    f"{layer}/{contract.source}/{contract.entity} has no {day}, which other layers have",
-                    f"Make it anew from landing: `cdm run --date {day} --source {contract.source}`.",
-                )
+        standard = {entity: set(layout.standard_days(lake, contract, entity)) for entity in contract.entities}
+        checked = set().union(*(days[layer] for layer in _DAYS[1:]), *standard.values())
+        missing = [(layer, day) for layer in _DAYS for day in checked - days[layer]]
+        missing += [
+            ("standard", one.date)
+            for one in behind
+            if (one.source, one.entity) == (contract.source, contract.entity)
+            and any(str(entity) == one.holds and one.date not in there for entity, there in standard.items())
+        ]
+        for layer, day in sorted(set(missing)):
+            yield Finding(
+                f"lake {layer}",
+                False,
+                f"{layer}/{contract.source}/{contract.entity} has no {day}, which there should be",
+                f"Make it anew from landing: `cdm run --date {day} --source {contract.source}`.",
+            )
 
 
 def _rows(connection: Connection) -> Iterator[Finding]:
