@@ -22,6 +22,7 @@ from cdm_pipelines.publish.policy import FeedPolicy, FeedPolicyError, FileSink
 from cdm_pipelines.publish.queue import Queue, Settled
 from cdm_pipelines.publish.webhook import GoneError, NotTakenError, WebhookSender
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.store.damage import LakeError
 from cdm_pipelines.store.lake import Lake
 
 Connect = Callable[[], Connection]
@@ -219,7 +220,9 @@ def _write(task: _Task, lake: Lake, position: int, rows: int) -> tuple[int, str]
         lines = b"".join(cloud_event(entry, task.source) + b"\n" for entry in batch)
         try:
             lake.write_text(f"{first}-{last}.jsonl", lines.decode())
-        except OSError as error:
+        except LakeError as error:
+            return written, str(error)
+        except OSError as error:  # the connection to it is lost
             return written, f"{lake.url} cannot be written to ({type(error).__name__})"
         task.advance(Settled(batch[-1].position, ()))
         written += len(batch)
