@@ -55,6 +55,10 @@ class Entity(str, metaclass=_Declared):
     ORDER: ClassVar["Entity"]
     ORDER_LINE: ClassVar["Entity"]
     PAYMENT: ClassVar["Entity"]
+    REFUND: ClassVar["Entity"]
+    INVOICE: ClassVar["Entity"]
+    PRODUCT: ClassVar["Entity"]
+    INTERACTION: ClassVar["Entity"]
 
     def __new__(cls, name: str) -> "Entity":
         """The one object of that name."""
@@ -66,6 +70,10 @@ Entity.PARTY = Entity("party")
 Entity.ORDER = Entity("order")
 Entity.ORDER_LINE = Entity("order_line")
 Entity.PAYMENT = Entity("payment")
+Entity.REFUND = Entity("refund")
+Entity.INVOICE = Entity("invoice")
+Entity.PRODUCT = Entity("product")
+Entity.INTERACTION = Entity("interaction")
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from sqlalchemy import (
     update,
 )
 
-from cdm_pipelines.hub import schema, schema_feed, schema_ops, schema_review, seals
+from cdm_pipelines.hub import schema, schema_feed, schema_ops, schema_profile, schema_review, seals
 from cdm_pipelines.hub.published import published
 from cdm_pipelines.hub.schema import privacy_of
 from cdm_pipelines.store.register import (
@@ -281,6 +281,8 @@ def places() -> Iterator[Place]:
         schema_feed.sink,
         schema_feed.feed,
         schema_ops.seal,
+        schema_profile.profile_state,
+        schema_profile.profile_model,
     ):
         yield _nobody(table)
     yield from _SERVER

@@ -17,6 +17,8 @@ ENTITIES = {
 STATES = {
     "records/party",
     "records/order",
+    "records/invoice",
+    "records/product",
     "link/model",
     "link/matches",
     "link/clusters",

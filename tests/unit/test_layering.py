@@ -18,9 +18,10 @@ ROOMS = (
     "linkage",
     "identity",
     "golden",
+    "enrichment",
     "publish",
 )
-WITHOUT_HUB = ("ingest", "quality", "connectors", "standardise", "linkage")
+WITHOUT_HUB = ("ingest", "quality", "connectors", "standardise", "linkage", "enrichment")
 ON_TOP = ("steps", "components", "definitions", "defs", "commands", "cli")
 MAY_IMPORT_DAGSTER = {"components", "defs", "definitions"}
 WINGS = {

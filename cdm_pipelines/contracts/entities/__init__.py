@@ -4,6 +4,7 @@ Belongs here: the order in which the modules declare. Does not belong here: what
 """
 
 from cdm_pipelines.contracts.entities import party  # isort: skip - first: all others may name it
-from cdm_pipelines.contracts.entities import order
+from cdm_pipelines.contracts.entities import order  # isort: skip
+from cdm_pipelines.contracts.entities import invoice, product
 
-__all__ = ["order", "party"]
+__all__ = ["invoice", "order", "party", "product"]

@@ -1,4 +1,4 @@
-"""Orders with their lines and payments.
+"""Orders with their lines, payments and refunds.
 
 Belongs here: their attributes, and whose they are. Does not belong here: how a row finds its party (records).
 """
@@ -21,6 +21,7 @@ _PURCHASE = "user.behavior.purchase_history"
 _order = partial(Attribute, Entity.ORDER, group="order", privacy=_PURCHASE)
 _line = partial(Attribute, Entity.ORDER_LINE, group="line", privacy=_PURCHASE)
 _payment = partial(Attribute, Entity.PAYMENT, group="payment", privacy=_PURCHASE)
+_refund = partial(Attribute, Entity.REFUND, group="refund", privacy=_PURCHASE)
 _OF_ORDER = OfParent(Entity.ORDER, by=(("order_id", "order_id"),))
 
 ORDER = declare(
@@ -79,6 +80,24 @@ PAYMENT = declare(
             _payment("amount", _T.DECIMAL, "Amount paid."),
             _payment("currency", _T.TEXT, "Currency, ISO 4217.", semantic=SemanticType.CURRENCY),
             _payment("method", _T.TEXT, "How it was paid, in the source's own words."),
+        ),
+    )
+)
+REFUND = declare(
+    EntityDeclaration(
+        entity=Entity.REFUND,
+        plural="refunds",
+        description="What was paid back: for goods returned, or for another reason.",
+        whose=_OF_ORDER,
+        indexed=("order_id",),
+        attributes=(
+            _refund("refund_id", _T.TEXT, "Number of the refund.", key=True),
+            _refund("order_id", _T.TEXT, "Order of which it was paid back."),
+            _refund("line_id", _T.TEXT, "Line of that order, where it was one."),
+            _refund("refunded_at", _T.TIMESTAMP, "When it was paid back."),
+            _refund("amount", _T.DECIMAL, "Amount paid back, taxes included."),
+            _refund("currency", _T.TEXT, "Currency, ISO 4217.", semantic=SemanticType.CURRENCY),
+            _refund("reason", _T.TEXT, "Why, in the source's own words."),
         ),
     )
 )

@@ -358,7 +358,11 @@ def test_one_sink_that_fails_does_not_keep_the_others_waiting(hub: Feed, receive
     )
     hub.happen(range(3))
     first, second, third = deliver(hub.engine.connect, hub.settings)
-    assert (first.behind, "a_file/0000000000000000001-0000000000000000003.jsonl cannot be written: Not a directory" in first.problem) == (3, True)
+    assert (
+        first.behind,
+        "a_file/0000000000000000001-0000000000000000003.jsonl cannot be written: Not a directory"
+        in first.problem,
+    ) == (3, True)
     assert second.problem == "Sink no_secret: NOT_SET is not set; it must hold the signing secret (whsec_…)."
     assert third == Served("well", 3, 0, 0)
     with hub.engine.connect() as connection:

@@ -1,0 +1,166 @@
+"""What it takes to declare an enricher.
+
+Belongs here: the declaration with its columns and rules. Does not belong here: which enrichers there are
+(``catalogue``), what they read (``inputs``), or a company's choices (``policy``).
+
+From a declaration follow its asset ``profile/<name>``, its table in schema ``profile``, its columns of the view
+``profile.customer``, and its part of the data dictionary.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import pyarrow as pa
+
+from cdm_pipelines.contracts.entity import ValueType
+from cdm_pipelines.enrichment.work import GOLDEN_ID, Parameters, Work
+from cdm_pipelines.figures import Figures
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_PRIVACY = re.compile(r"(user|system)(\.[a-z_]+)*")
+AS_OF, MODEL = "as_of", "model"
+RESERVED = frozenset({GOLDEN_ID, AS_OF, MODEL})
+"""Columns that every enricher's table has: whose the row is, the day it holds for, fingerprint of scale and model."""
+
+
+class EnricherError(ValueError):
+    """A declaration that contradicts itself; the message names it and the fix."""
+
+
+class Reach(StrEnum):
+    """How far a change of one customer reaches."""
+
+    CUSTOMER = "customer"
+    """A row follows from its own customer, scale and model: only customers that a change touches are computed."""
+    EVERYBODY = "everybody"
+    """A row follows from others' too (who lives together): everybody is computed, what differs is published."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """A column that an enricher gives.
+
+    Attributes:
+        name: In its table; in ``profile.customer`` it is ``<enricher>_<name>``.
+        type: How PostgreSQL types it.
+        description: Meaning and formula in a sentence or two, for the dictionary and the comment of the column.
+        unit: Such as ``EUR``, ``days``, ``share``; empty for what has none.
+        privacy: Fides data category.
+        tells_from: A change of a number by less than this tells nobody; with 0 every change does.
+    """
+
+    name: str
+    type: ValueType
+    description: str
+    unit: str = ""
+    privacy: str = "user.behavior"
+    tells_from: float = 0.0
+
+
+@dataclass(frozen=True)
+class Age:
+    """A column of ``profile.customer`` that time alone changes: days from a stored date until today.
+
+    Attributes:
+        name: Of the column, again behind the enricher's name.
+        of: The output that it is counted from.
+        description: For the dictionary.
+    """
+
+    name: str
+    of: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Enricher:
+    """An enricher, all that there is to say of it.
+
+    Attributes:
+        name: Of its asset, its table and its key in the policy.
+        description: What it gives, in a sentence.
+        inputs: Names of what it reads (``inputs.INPUTS``).
+        outputs: Its columns.
+        purpose: What the columns may be used for, in words of the register of processing.
+        stale_when: What makes a row out of date, in words.
+        compute: Gives one row per customer of whom there is something to say: ``golden_id`` and the outputs.
+        parameters: What may be set of it.
+        fit: Fits its scale or model to everybody; None where it has none. What it gives is kept as JSON.
+        explain_fit: Figures and pictures of what was fitted.
+        picture: Figures and pictures of a computed table.
+        reach: How far a change reaches.
+        ages: Columns of the view that follow from a date and today.
+        key: Columns that identify a row beside ``golden_id``; with any, the table is no part of the wide view.
+        compared: Figures of two fitted scales or models side by side, former first; for ``cdm profile model --diff``.
+    """
+
+    name: str
+    description: str
+    inputs: tuple[str, ...]
+    outputs: tuple[Output, ...]
+    purpose: str
+    stale_when: str
+    compute: Callable[[Work], pa.Table]
+    parameters: type[Parameters] = Parameters
+    fit: Callable[[Work], Mapping[str, Any]] | None = None
+    explain_fit: Callable[[Mapping[str, Any]], Figures] | None = None
+    picture: Callable[[pa.Table, Work], Figures] | None = None
+    reach: Reach = Reach.CUSTOMER
+    ages: tuple[Age, ...] = ()
+    key: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without the others."""
+        names = [output.name for output in self.outputs]
+        for name in (self.name, *names, *(age.name for age in self.ages)):
+            if not _NAME.fullmatch(name):
+                self._refuse(f"{name!r} is no name", "Use small letters, digits and underscores.")
+        if not names:
+            self._refuse("has no outputs", "Declare the columns that it gives.")
+        if taken := sorted(RESERVED & set(names)):
+            self._refuse(f"{', '.join(taken)} is a column of every enricher", "Give the output another name.")
+        every = [*names, *(age.name for age in self.ages)]
+        if twice := sorted({name for name in every if every.count(name) > 1}):
+            self._refuse(f"{', '.join(twice)} is declared twice", "Declare it once.")
+        if unknown := sorted(set(self.key) - set(names)):
+            self._refuse(f"the key names {', '.join(unknown)}", "Name outputs.")
+        self._check_columns()
+
+    def _check_columns(self) -> None:
+        for output in self.outputs:
+            if not _PRIVACY.fullmatch(output.privacy):
+                self._refuse(
+                    f"{output.name} has the privacy category {output.privacy!r}",
+                    "Use a key of the Fides taxonomy, such as user.behavior.purchase_history.",
+                )
+        dates = {one.name for one in self.outputs if one.type in (ValueType.DATE, ValueType.TIMESTAMP)}
+        for age in self.ages:
+            if age.of not in dates:
+                self._refuse(f"{age.name} is the age of {age.of}", "Name an output that is a date.")
+
+    def output(self, name: str) -> Output:
+        """The column of that name."""
+        return next(one for one in self.outputs if one.name == name)
+
+    def shaped(self, table: pa.Table) -> pa.Table:
+        """A computed table in the declared columns and order, sorted by customer.
+
+        Raises:
+            EnricherError: It has other columns.
+        """
+        expected: Sequence[str] = [GOLDEN_ID, *(output.name for output in self.outputs)]
+        if set(table.column_names) != set(expected):
+            missing = sorted(set(expected) - set(table.column_names))
+            besides = sorted(set(table.column_names) - set(expected))
+            self._refuse(
+                f"gives {', '.join(besides) or 'nothing'} that is not declared, and lacks "
+                f"{', '.join(missing) or 'nothing'}",
+                "Bring declaration and computation in line.",
+            )
+        return table.select(expected).sort_by([(name, "ascending") for name in (GOLDEN_ID, *self.key)])
+
+    def _refuse(self, what: str, fix: str) -> None:
+        raise EnricherError(f"Enricher {self.name}: {what}. {fix}")

@@ -1,0 +1,135 @@
+"""The policy of the profile: which enrichers are on, what is set of each, and in which currency amounts are.
+
+Belongs here: reading and checking ``policies/enrichment.yaml``. Does not belong here: the enrichers (``catalogue``).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pyarrow as pa
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cdm_pipelines.enrichment.declaration import Enricher
+from cdm_pipelines.enrichment.work import Parameters
+
+POLICY = "enrichment.yaml"
+Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
+
+
+class EnrichmentPolicyError(ValueError):
+    """A policy that cannot be used; the text names the file, the key and what is wrong with it."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Rate(_Strict):
+    """What one of a currency is in the reporting currency, from a day on until its next rate."""
+
+    currency: Currency
+    valid_from: date = Field(alias="from")
+    rate: float = Field(gt=0)
+
+
+class _File(_Strict):
+    version: Literal[1]
+    currency: Currency
+    rates: tuple[Rate, ...] = ()
+    statuses_not_counted: tuple[str, ...] = ()
+    refit_days: int = Field(default=7, ge=1)
+    enrichers: Mapping[str, Mapping[str, Any] | None] = {}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An enricher that is switched on, with what is set of it."""
+
+    enricher: Enricher
+    parameters: Parameters
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when anything does that is set of it."""
+        return sha256(self.parameters.model_dump_json().encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class EnrichmentPolicy:
+    """What a company chose.
+
+    Attributes:
+        currency: The reporting currency.
+        rates: ``currency, valid_from, rate`` with that of the reporting currency itself.
+        not_counted: States of orders that count for nothing, in small letters.
+        refit_days: After how many days scales and models are fitted anew.
+        chosen: The enrichers that are on, by name, in the order of the profile.
+    """
+
+    currency: str
+    rates: pa.Table
+    not_counted: tuple[str, ...]
+    refit_days: int
+    chosen: Mapping[str, Chosen]
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the meaning of an amount does."""
+        said = (self.currency, self.rates.to_pylist(), self.not_counted)
+        return sha256(repr(said).encode()).hexdigest()[:16]
+
+
+def load_policy(path: Path, known: Mapping[str, Enricher]) -> EnrichmentPolicy:
+    """Read and check the policy.
+
+    Args:
+        path: Of ``enrichment.yaml``.
+        known: All enrichers that there are, by name.
+
+    Raises:
+        EnrichmentPolicyError: It cannot be read, or says something that cannot be done.
+    """
+    try:
+        said = _File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        raise EnrichmentPolicyError(f"{path}: {_problems(error)}") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise EnrichmentPolicyError(f"{path}: cannot be read as YAML ({type(error).__name__})") from None
+    if unknown := sorted(said.enrichers.keys() - known.keys()):
+        raise EnrichmentPolicyError(
+            f"{path}: enrichers.{unknown[0]}: there is no such enricher; there are {', '.join(known) or 'none'}"
+        )
+    chosen = {}
+    for name, enricher in known.items():
+        values = dict(said.enrichers.get(name) or {})
+        if values.pop("enabled", True):
+            chosen[name] = Chosen(enricher, _parameters(path, enricher, values))
+    rates = [{"currency": said.currency, "valid_from": date(1, 1, 1), "rate": 1.0}]
+    rates += [one.model_dump() for one in said.rates if one.currency != said.currency]
+    schema = pa.schema([("currency", pa.string()), ("valid_from", pa.date32()), ("rate", pa.float64())])
+    return EnrichmentPolicy(
+        said.currency,
+        pa.Table.from_pylist(rates, schema=schema),
+        tuple(sorted({status.lower() for status in said.statuses_not_counted})),
+        said.refit_days,
+        chosen,
+    )
+
+
+def _parameters(path: Path, enricher: Enricher, values: Mapping[str, Any]) -> Parameters:
+    try:
+        return enricher.parameters.model_validate(values)
+    except ValidationError as error:
+        raise EnrichmentPolicyError(f"{path}: enrichers.{enricher.name}: {_problems(error)}") from None
+
+
+def _problems(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, one['loc']))}: {one['msg'].removeprefix('Value error, ')}"
+        for one in error.errors(include_input=False, include_url=False)
+    )

@@ -1,0 +1,111 @@
+"""What an enricher gets to work with.
+
+Belongs here: inputs on demand in DuckDB, and what else a computation may depend on. Does not belong here: what is
+computed.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from cdm_pipelines.enrichment.inputs import INPUTS
+
+GOLDEN_ID = "golden_id"
+
+
+class Parameters(BaseModel):
+    """What a company may set of an enricher in ``policies/enrichment.yaml``; subclasses have the fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+NO_PARAMETERS = Parameters()
+
+
+@dataclass(frozen=True)
+class Work:
+    """Inputs and circumstances of one computation; equal ones give equal rows.
+
+    Attributes:
+        db: DuckDB with the base tables, restricted to the customers that are worked on.
+        as_of: The day that scores hold for.
+        parameters: Those of the enricher.
+        fitted: Its scale or model; None while there is none.
+        currency: The reporting currency.
+    """
+
+    db: duckdb.DuckDBPyConnection
+    as_of: date
+    parameters: Parameters = NO_PARAMETERS
+    fitted: Mapping[str, Any] | None = None
+    currency: str = "EUR"
+
+    def of(self, parameters: Parameters, fitted: Mapping[str, Any] | None = None) -> "Work":
+        """The same for another enricher."""
+        return replace(self, parameters=parameters, fitted=fitted)
+
+    def use(self, *names: str) -> None:
+        """Make inputs, once, with those that they are made of."""
+        made = {name for (name,) in self.db.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+        for name, one in INPUTS.items():
+            wanted = any(name in {other, *_before(other)} for other in names)
+            if wanted and name not in made:
+                self.db.execute(f"CREATE TEMP TABLE {name} AS {one.sql}")
+
+    def sql(self, query: str, **values: object) -> pa.Table:
+        """The rows of a query, with ``$name`` for values; golden ids come out as text."""
+        table: pa.Table = self.db.sql(query, params=values or None).to_arrow_table()
+        if GOLDEN_ID in table.column_names:
+            at = table.schema.get_field_index(GOLDEN_ID)
+            table = table.set_column(at, GOLDEN_ID, table[GOLDEN_ID].cast(pa.string()))
+        return table
+
+
+def _before(name: str) -> set[str]:
+    """The inputs that an input is made of."""
+    return {
+        "orders": {"refunds"},
+        "purchases": {"refunds", "orders"},
+        "payments": {"refunds", "orders"},
+        "order_lines": {"refunds", "orders", "products"},
+    }.get(name, set())
+
+
+@contextmanager
+def opened(
+    tables: Mapping[str, pa.Table],
+    *,
+    as_of: date,
+    currency: str,
+    timezone: str,
+    threads: int,
+    memory: str = "3GB",
+    spill: Path | None = None,
+) -> Iterator[Work]:
+    """Open DuckDB over base tables.
+
+    Args:
+        tables: ``inputs.BASE``, ``golden_customer``, ``attached`` and ``state_<entity>``.
+        as_of: The day that scores hold for.
+        currency: The reporting currency.
+        timezone: In which days begin.
+        threads: Results do not depend on it.
+        memory: How much DuckDB may take before it spills.
+        spill: Folder for that.
+    """
+    config: dict[str, Any] = {"threads": threads, "memory_limit": memory, "preserve_insertion_order": False}
+    if spill is not None:
+        config["temp_directory"] = str(spill)
+    with duckdb.connect(config=config) as db:
+        for name, value in (("as_of", as_of), ("currency", currency), ("timezone", timezone)):
+            db.execute(f"SET VARIABLE {name} = $value", {"value": value})
+        for name, table in tables.items():
+            db.register(name, table)
+        yield Work(db, as_of, currency=currency)

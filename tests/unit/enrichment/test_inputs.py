@@ -1,0 +1,97 @@
+"""What enrichers read: money in one currency, what does not count kept apart, nothing lost."""
+
+import datetime as dt
+from decimal import Decimal
+
+from enricher_tables import work_on
+
+RATES = [
+    {"currency": "EUR", "valid_from": dt.date(1, 1, 1), "rate": 1.0},
+    {"currency": "USD", "valid_from": dt.date(2026, 1, 1), "rate": 0.9},
+    {"currency": "USD", "valid_from": dt.date(2026, 6, 1), "rate": 0.8},
+]
+
+
+def order(
+    number: int, customer: int, at: str | None, total: str | None, **more: str | None
+) -> dict[str, object]:
+    return {"order_id": str(number), "customer": customer, "ordered_at": at, "total_amount": total, **more}
+
+
+def test_orders_in_the_reporting_currency_and_why_some_do_not_count() -> None:
+    with work_on(
+        rates=RATES,
+        state_order=[
+            order(1, 1, "2026-05-31T22:30:00Z", "100.00"),  # the first of June in Amsterdam
+            order(2, 1, "2026-05-01T10:00:00Z", "100.00", currency="USD"),
+            order(3, 1, "2026-06-02T10:00:00Z", "100.00", currency="USD"),
+            order(4, 1, "2026-06-02T10:00:00Z", "10.00", currency="GBP"),
+            order(5, 2, "2026-06-02T10:00:00Z", "-10.00"),
+            order(6, 2, None, "10.00"),
+            order(7, 2, "2030-06-02T10:00:00Z", "10.00"),
+            order(8, 2, "2026-06-02T10:00:00Z", "10.00", status="Cancelled"),
+            order(9, 2, "2026-06-02T10:00:00Z", None),
+            {"order_id": "10", "ordered_at": "2026-06-02T10:00:00Z", "total_amount": "10.00"},
+        ],
+        state_refund=[
+            {
+                "refund_id": "1",
+                "order_id": "2",
+                "amount": "20.00",
+                "currency": "USD",
+                "refunded_at": "2026-06-02T09:00:00Z",
+            },
+            {
+                "refund_id": "2",
+                "order_id": "unknown",
+                "amount": "5.00",
+                "refunded_at": "2026-06-02T09:00:00Z",
+            },
+        ],
+    ) as work:
+        work.use("orders", "purchases", "refunds")
+        rows = {row["order_id"]: row for row in work.sql("SELECT * FROM orders").to_pylist()}
+        counted = work.sql("SELECT count(*) AS n FROM purchases").to_pylist()
+        returned = work.sql("SELECT sum(amount) AS n FROM refunds").to_pylist()
+    assert rows["1"]["ordered_on"] == dt.date(2026, 6, 1)
+    assert [(rows[n]["amount"], rows[n]["net"]) for n in ("1", "2", "3")] == [
+        (Decimal("100.00"), Decimal("100.00")),
+        (Decimal("90.00"), Decimal("74.00")),
+        (Decimal("80.00"), Decimal("80.00")),
+    ]
+    assert {n: row["problem"] for n, row in rows.items() if row["problem"]} == {
+        "4": "currency without a rate",
+        "5": "negative",
+        "6": "no date",
+        "7": "in the future",
+        "8": "cancelled",
+        "9": "no amount",
+    }
+    assert (counted, returned) == ([{"n": 3}], [{"n": Decimal("21.00")}])
+
+
+def test_lines_have_the_category_and_the_cost_of_their_product() -> None:
+    with work_on(
+        rates=RATES,
+        state_order=[order(1, 1, "2026-06-02T10:00:00Z", "50.00", currency="USD")],
+        state_order_line=[
+            {"order_id": "1", "line_id": "1", "product_code": "A", "quantity": "2", "unit_price": "20.00"},
+            {"order_id": "1", "line_id": "2", "product_code": "B", "quantity": "1", "unit_price": "10.00"},
+            {"order_id": "9", "line_id": "1", "product_code": "B", "quantity": "1", "unit_price": "10.00"},
+        ],
+        state_product=[{"product_code": "A", "category": "Home > Kitchen", "brand": "X", "cost": "12.50"}],
+    ) as work:
+        work.use("order_lines")
+        rows = work.sql(
+            "SELECT line_id, category, brand, amount, cost FROM order_lines ORDER BY 1"
+        ).to_pylist()
+    assert rows == [
+        {
+            "line_id": "1",
+            "category": "Home > Kitchen",
+            "brand": "X",
+            "amount": Decimal("32.00"),
+            "cost": Decimal("25.00"),
+        },
+        {"line_id": "2", "category": None, "brand": None, "amount": Decimal("8.00"), "cost": None},
+    ]
