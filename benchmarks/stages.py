@@ -110,9 +110,10 @@ def publish() -> Counts:
     from cdm_pipelines.hub.upkeep import vacuum  # noqa: PLC0415
     from cdm_pipelines.steps.customers.publication import publish_customers  # noqa: PLC0415
 
-    with open_hub(load_settings()) as engine:
+    settings, lake = _opened()
+    with open_hub(settings) as engine:
         with engine.begin() as connection:
-            changes = publish_customers(connection)
+            changes = publish_customers(connection, lake, settings).changes
         vacuum(engine)
     customers = changes["customer"]
     return {"rows": customers.rows, "changed": customers.inserted + customers.updated + customers.deleted}
@@ -153,7 +154,7 @@ def night(rebuild: str = "") -> Counts:
         if staged.stopped:
             raise NotPublishableError("; ".join(v.text for v in staged.verdicts.values() if v.stops))
         with engine.begin() as connection:
-            changes = publish_customers(connection)
+            changes = publish_customers(connection, lake, settings).changes
         vacuum(engine)
         clock.append(time.perf_counter())
     return {

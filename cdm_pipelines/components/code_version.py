@@ -48,6 +48,7 @@ _LINKAGE: tuple[Policy, ...] = (
     ("placeholders.yaml", ("unlike_names",)),
 )
 _PLACEHOLDERS: Policy = ("placeholders.yaml", ())
+_ENRICHMENT: Policy = ("enrichment.yaml", ())
 _SURVIVORSHIP: Policy = ("survivorship.yaml", ())
 _LINK = ("linkage", "identity.constraints", "steps.linking")
 _RECORDS = MadeBy(("contracts.canonical", "records", "steps.days.records"))
@@ -80,6 +81,7 @@ MADE_BY: Mapping[str, MadeBy] = {
         ),
     ),
     "golden": _PUBLISHED,
+    "profile": MadeBy(("enrichment", "steps.profile", "hub.profile", "hub.next_version"), (_ENRICHMENT,)),
     "publish/feed": MadeBy(("publish", "hub.feed", "steps.customers"), (("change_feed.yaml", ()),)),
     "publish/source_corrections": MadeBy(("publish", "hub.linked", "steps.customers")),
 }

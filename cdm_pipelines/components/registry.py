@@ -12,6 +12,8 @@ from cdm_pipelines.contracts.canonical import Attribute, Entity, Input, targets
 from cdm_pipelines.contracts.catalogue import all_contracts
 
 OWNER = "team:customer-data"
+STAGED = dg.AssetKey(["golden", "staged"])
+"""The customers as they will be published."""
 
 
 def contracts_feeding(*entities: Entity) -> tuple[SourceContract, ...]:

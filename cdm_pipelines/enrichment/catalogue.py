@@ -6,8 +6,10 @@ Belongs here: the list. Does not belong here: which of them are switched on (``p
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 
-from cdm_pipelines.enrichment.declaration import Enricher
+from cdm_pipelines.enrichment.declaration import Enricher, EnricherError
+from cdm_pipelines.enrichment.own import own_enrichers
 
 _MODULES: tuple[str, ...] = ()
 """Modules of this room that declare an ``ENRICHER``, in the order of the profile."""
@@ -18,3 +20,20 @@ def built_in() -> Mapping[str, Enricher]:
     """The enrichers of the project by name."""
     found = (import_module(f"{__package__}.{name}").ENRICHER for name in _MODULES)
     return {one.name: one for one in found}
+
+
+def enrichers(policies: Path) -> Mapping[str, Enricher]:
+    """All enrichers that there are: those of the project, then a company's own.
+
+    Args:
+        policies: The folder of policies; a company's own are in its folder ``enrichers``.
+
+    Raises:
+        EnricherError: One of a company's own cannot be used.
+    """
+    own = own_enrichers(policies / "enrichers")
+    if taken := sorted(built_in().keys() & own.keys()):
+        raise EnricherError(
+            f"{policies / 'enrichers'}: {taken[0]} is an enricher of the project. Give yours another name."
+        )
+    return {**built_in(), **own}

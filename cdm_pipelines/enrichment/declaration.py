@@ -94,7 +94,7 @@ class Enricher:
         reach: How far a change reaches.
         ages: Columns of the view that follow from a date and today.
         key: Columns that identify a row beside ``golden_id``; with any, the table is no part of the wide view.
-        compared: Figures of two fitted scales or models side by side, former first; for ``cdm profile model --diff``.
+        version: Changes with what it computes, where its module does not: of a company's own, the text of its SQL.
     """
 
     name: str
@@ -111,6 +111,7 @@ class Enricher:
     reach: Reach = Reach.CUSTOMER
     ages: tuple[Age, ...] = ()
     key: tuple[str, ...] = ()
+    version: str = ""
 
     def __post_init__(self) -> None:
         """Check what can be checked without the others."""
@@ -146,7 +147,7 @@ class Enricher:
         return next(one for one in self.outputs if one.name == name)
 
     def shaped(self, table: pa.Table) -> pa.Table:
-        """A computed table in the declared columns and order, sorted by customer.
+        """A computed table in the declared columns and order.
 
         Raises:
             EnricherError: It has other columns.
@@ -160,7 +161,7 @@ class Enricher:
                 f"{', '.join(missing) or 'nothing'}",
                 "Bring declaration and computation in line.",
             )
-        return table.select(expected).sort_by([(name, "ascending") for name in (GOLDEN_ID, *self.key)])
+        return table.select(expected)
 
     def _refuse(self, what: str, fix: str) -> None:
         raise EnricherError(f"Enricher {self.name}: {what}. {fix}")

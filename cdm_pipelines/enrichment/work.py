@@ -100,7 +100,12 @@ def opened(
         memory: How much DuckDB may take before it spills.
         spill: Folder for that.
     """
-    config: dict[str, Any] = {"threads": threads, "memory_limit": memory, "preserve_insertion_order": False}
+    config: dict[str, Any] = {
+        "threads": threads,
+        "memory_limit": memory,
+        "preserve_insertion_order": False,
+        "python_enable_replacements": False,  # a company's SQL sees inputs, not variables of this process
+    }
     if spill is not None:
         config["temp_directory"] = str(spill)
     with duckdb.connect(config=config) as db:
@@ -108,4 +113,6 @@ def opened(
             db.execute(f"SET VARIABLE {name} = $value", {"value": value})
         for name, table in tables.items():
             db.register(name, table)
+        db.execute("SET enable_external_access = false")  # nor does it reach files or networks
+        db.execute("SET lock_configuration = true")
         yield Work(db, as_of, currency=currency)

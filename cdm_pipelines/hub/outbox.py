@@ -58,7 +58,9 @@ def append(connection: Connection, publication: int | None) -> None:
         for table in ("identity.event", "ops.outbox"):
             if not connection.scalar(text(f"SELECT EXISTS (SELECT FROM {table})")):  # noqa: S608 - our own tables
                 connection.execute(text(f"TRUNCATE {table}"))  # a new file need not be logged
-        if connection.execute(text(_APPEND), {"publication": publication}).rowcount:
+        told = connection.execute(text(_APPEND), {"publication": publication}).rowcount
+        told += connection.execute(text(_APPEND_PROFILE), {"publication": publication}).rowcount
+        if told:
             connection.execute(
                 text("SELECT pg_notify(:channel, max(position)::text) FROM ops.outbox"), {"channel": CHANNEL}
             )
@@ -72,6 +74,11 @@ def _ready(connection: Connection) -> None:
         connection.execute(
             text(f"CREATE TEMPORARY TABLE IF NOT EXISTS noted_{name} ({columns}) ON COMMIT DROP")
         )
+    connection.execute(
+        text(
+            "CREATE TEMPORARY TABLE IF NOT EXISTS noted_profile (golden_id uuid, told text[]) ON COMMIT DROP"
+        )
+    )
     staged_event.create(connection, checkfirst=True)
 
 
@@ -156,3 +163,13 @@ ORDER BY array_position(ARRAY['created', 'split', 'restored', 'merged', 'retired
 """  # noqa: S608 - our own expressions
 """Of one publication, new customers come first, then those that are gone, then changes of those that stay; no
 customer has two events, since one that is new or gone has no values or records to compare with."""
+
+_APPEND_PROFILE = f"""
+WITH changed AS (
+    SELECT golden_id, 'profile_changed' AS event, jsonb_object_agg(name, NULL ORDER BY name) AS changes
+    FROM noted_profile, unnest(told) AS name
+    WHERE NOT EXISTS (SELECT FROM staging.event WHERE event.golden_id = noted_profile.golden_id) GROUP BY golden_id)
+INSERT INTO ops.outbox (event_id, publication_id, golden_id, type, changes)
+SELECT {_EVENT_ID}, :publication, golden_id, 'customer.profile_changed', changes FROM changed ORDER BY golden_id
+"""  # noqa: S608 - our own expressions
+"""A customer whose profile differs is told so after all else; one that is new or gone is not."""

@@ -11,7 +11,7 @@ A version is staged whole, or as the customers that a change touches, with all t
 are compared, and what is staged of other tables is put in the place of the rows with the same keys.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -36,10 +36,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import AddConstraint, CreateIndex, DropConstraint, DropIndex, DropTable
 
-from cdm_pipelines.hub import history, outbox, seals, search_index
+from cdm_pipelines.contracts.profile import ProfileTable
+from cdm_pipelines.hub import history, outbox, profile, seals, search_index
 from cdm_pipelines.hub import publication as publications
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.load import without_data
+from cdm_pipelines.hub.profile import ProfileChange
 from cdm_pipelines.hub.publication import Publication
 from cdm_pipelines.hub.published import PublishedTable, published
 from cdm_pipelines.hub.schema import staged, version
@@ -74,14 +76,18 @@ class PublishResult:
         changes: Per published table.
         publication_id: Its number in ``ops.publication``; None when nothing changed.
         history: Former versions of customers: those that it added, and those that were there.
+        profile: Per table of the profile that was staged.
     """
 
     changes: Mapping[str, Change]
     publication_id: int | None
     history: Change
+    profile: Mapping[str, ProfileChange]
 
 
-def promote(connection: Connection, token: UUID | None = None) -> PublishResult:
+def promote(
+    connection: Connection, token: UUID | None = None, *, enriched: Sequence[ProfileTable] | None = None
+) -> PublishResult:
     """Publish what is staged, in the caller's transaction; what ``review`` does not read is staged no more afterwards.
 
     Where nothing is staged nothing is done, so that a step that is repeated after its commit does no harm.
@@ -89,6 +95,7 @@ def promote(connection: Connection, token: UUID | None = None) -> PublishResult:
     Args:
         connection: In a transaction, of a migrated hub.
         token: Publish only this staging.
+        enriched: All tables of the profile, others being removed; None leaves the profile alone.
 
     Raises:
         HubError: staged rows are gone, or another process has staged something else since.
@@ -118,11 +125,15 @@ def promote(connection: Connection, token: UUID | None = None) -> PublishResult:
             connection.execute(insert(version).values(made_from=waiting.made_from, rows=rows))
         search_index.refresh(connection, publication)
         added, kept = history.count(connection, publication)
-        number = publications.finish(connection, publication, _counts(changes))
+        profiles = profile.publish(connection, enriched) if enriched is not None else {}
+        counts = _counts(changes) | {
+            f"profile.{name}": one.counts for name, one in profiles.items() if one.any
+        }
+        number = publications.finish(connection, publication, counts)
         outbox.append(connection, number)
         if number is not None:
             seals.seal_publication(connection, number)
-        return PublishResult(changes, number, Change(added, 0, 0, kept - added))
+        return PublishResult(changes, number, Change(added, 0, 0, kept - added), profiles)
 
 
 def compare(connection: Connection) -> Mapping[str, Mapping[str, int]]:

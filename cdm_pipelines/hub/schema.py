@@ -114,6 +114,11 @@ def moment(name: str, description: str) -> Column[Any]:
     )
 
 
+def typed(kind: ValueType) -> Kind:
+    """How PostgreSQL types values of a kind."""
+    return _TYPES[kind]
+
+
 def _canonical(attribute: Attribute) -> Column[Any]:
     return column(attribute.name, _TYPES[attribute.type], attribute.description, attribute.privacy)
 

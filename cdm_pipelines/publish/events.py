@@ -13,6 +13,8 @@ from cdm_pipelines.hub.feed import Entry
 
 CONTENT_TYPE = JSONFormat.CONTENT_TYPE
 _PREFIX = "cdm."
+PROFILE_CHANGED = "customer.profile_changed"
+"""The type of an entry that names columns of the profile."""
 _SEQUENCE_DIGITS = 19  # of the largest position: as text, sequences sort as their numbers do
 
 
@@ -50,7 +52,12 @@ def _data(entry: Entry) -> dict[str, object]:
     }
     if entry.related_id is not None:
         data["related_id"] = str(entry.related_id)
-    if entry.changes is not None:
+    if entry.type == PROFILE_CHANGED:
+        where = f"profile.customer/{entry.golden_id}"
+        data["changes"] = [
+            {"attribute": name, "value": f"{where}/{name}"} for name in sorted(entry.changes or {})
+        ]
+    elif entry.changes is not None:
         data["changes"] = [
             {"attribute": name, "before": before, "after": after, "value": f"{place}/{name}"}
             for name, (before, after) in sorted(entry.changes.items())

@@ -124,7 +124,7 @@ class Company:
                 )
             with engine.begin() as connection:
                 assert not stage_customers(connection, lake, settings, rebuild=rebuild).stopped
-                publish_customers(connection)
+                publish_customers(connection, lake, settings)
         return linked
 
     def refusal(self, *, rebuild: bool) -> str:

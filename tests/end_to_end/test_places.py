@@ -116,7 +116,7 @@ def test_landing_and_lake_may_be_in_memory(
         link_parties(lake, settings)
         with open_hub(settings) as engine, engine.begin() as connection:
             assert not stage_customers(connection, lake, settings).stopped
-            publish_customers(connection)
+            publish_customers(connection, lake, settings)
     finally:
         fsspec.filesystem("memory").rm(f"/{tmp_path.name}", recursive=True)
     assert local.published() == at_home.published()

@@ -321,7 +321,7 @@ def remade(lived: Lived) -> None:
     with open_hub(settings) as engine, engine.begin() as connection:
         link_parties(lake, settings, decided=constraints(connection))
         assert not stage_customers(connection, lake, settings).stopped
-        publish_customers(connection)
+        publish_customers(connection, lake, settings)
         write_corrections(connection, lake, all_contracts())
 
 

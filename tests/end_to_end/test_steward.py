@@ -47,7 +47,7 @@ class Desk:
         with open_hub(settings) as engine, engine.begin() as connection:
             link_parties(lake, settings, decided=constraints(connection))
             assert not stage_customers(connection, lake, settings).stopped
-            publish_customers(connection)
+            publish_customers(connection, lake, settings)
 
     def customers_job(self) -> None:
         """The job itself."""

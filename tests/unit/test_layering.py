@@ -42,7 +42,7 @@ WINGS = {
         "evaluate",
         "places",
     ),
-    "steps": ("days", "linking", "stewardship", "customers", "search", "operate"),
+    "steps": ("days", "linking", "stewardship", "profile", "customers", "search", "operate"),
 }
 """What a room is made of, folders or single modules, in the order of its arrows."""
 

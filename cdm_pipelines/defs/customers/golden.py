@@ -13,13 +13,13 @@ from cdm_pipelines.components.launch import accepted_checks
 from cdm_pipelines.components.measuring import Results, measuring
 from cdm_pipelines.components.metadata import hub_schema, lineage
 from cdm_pipelines.components.platform import Platform, RebuildConfig
-from cdm_pipelines.components.registry import OWNER, automation
+from cdm_pipelines.components.profile_specs import profile_specs
+from cdm_pipelines.components.registry import OWNER, STAGED, automation
 from cdm_pipelines.components.transient import transient_retry_policy
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.contracts.entity import families
 from cdm_pipelines.hub import schema, upkeep
 
-STAGED = dg.AssetKey(["golden", "staged"])
 PUBLISHED = {
     "customer": "One row per customer: the best value of every attribute.",
     "crosswalk": "Which golden customer every source record belongs to.",
@@ -118,6 +118,19 @@ def staged(context: dg.AssetExecutionContext, config: RebuildConfig, platform: P
             },
         )
         for name, description in PUBLISHED.items()
+    ]
+    + [
+        dg.AssetSpec(
+            ["profile", "customer"],
+            deps=[STAGED, *(spec.key for spec in profile_specs())],
+            description="One row per golden customer with all that the profile says, published with the customers.",
+            group_name="profile",
+            owners=[OWNER],
+            kinds={"postgres", "view"},
+            tags={"layer": "profile", "privacy": "personal"},
+            automation_condition=automation(),
+            metadata={"dagster/table_name": "profile.customer"},
+        )
     ],
     retry_policy=transient_retry_policy(),
     pool="hub",
@@ -126,14 +139,17 @@ def publish(context: dg.AssetExecutionContext, platform: Platform) -> Results:
     """Make staging the published version, in one transaction that touches only what differs."""
     from cdm_pipelines.steps.customers.figures import published_outcomes  # noqa: PLC0415 - heavy rooms load in a run
     from cdm_pipelines.steps.customers.publication import publish_customers  # noqa: PLC0415 - the same
+    from cdm_pipelines.steps.profile.figures import published_profile  # noqa: PLC0415 - the same
     from cdm_pipelines.steps.stewardship import review  # noqa: PLC0415 - the same
 
     with measuring(context, platform) as run:
         with platform.hub() as engine:
             with engine.begin() as connection:
-                changes = publish_customers(connection)
+                done = publish_customers(connection, platform.lake, platform.settings)
                 waiting = review.waiting(connection)
             upkeep.vacuum(engine)
         for name in PUBLISHED:
-            context.log.info("golden.%s: %s", name, changes[name])
-        yield from run.results(published_outcomes(changes, waiting, list(PUBLISHED)))
+            context.log.info("golden.%s: %s", name, done.changes[name])
+        customers = done.changes["customer"].rows
+        outcomes = published_outcomes(done.changes, waiting, list(PUBLISHED))
+        yield from run.results([*outcomes, published_profile(done.profile, customers)])

@@ -17,9 +17,10 @@ from sqlalchemy import Connection
 from cdm_pipelines.contracts.canonical import Entity, EntityDeclaration, OfParty, published_entities
 from cdm_pipelines.golden import SurvivorshipPolicy, load_policy
 from cdm_pipelines.golden.survivorship import survive_in_chunks
-from cdm_pipelines.hub import audit, queries
+from cdm_pipelines.hub import audit, profile_models, queries
 from cdm_pipelines.hub.decisions import begin_decision
 from cdm_pipelines.hub.parts import Asked
+from cdm_pipelines.hub.profile import ProfileChange
 from cdm_pipelines.hub.publish import Change, promote, published_from
 from cdm_pipelines.hub.staging import Staging
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, Assignment, assign
@@ -31,6 +32,7 @@ from cdm_pipelines.steps.customers import affected, lost_days, read_models
 from cdm_pipelines.steps.customers.event_reasons import event_reasons, explained
 from cdm_pipelines.steps.linking.linked_with import linked_with
 from cdm_pipelines.steps.linking.model_versions import keep_copies
+from cdm_pipelines.steps.profile.enrich import company_of, enrich, tables_of
 from cdm_pipelines.steps.stewardship import queue
 from cdm_pipelines.steps.stewardship.decisions import constraints, corrections
 from cdm_pipelines.store import tables
@@ -335,14 +337,36 @@ def _moved(
     }
 
 
-def publish_customers(connection: Connection) -> Mapping[str, Change]:
-    """Publish what is staged, and what stewards read of it; returns what changed per table, ``history`` among them.
+@dataclass(frozen=True)
+class Published:
+    """What a publication changed.
+
+    Attributes:
+        changes: Per table, ``history`` among them.
+        profile: Per table of the profile that was staged.
+    """
+
+    changes: Mapping[str, Change]
+    profile: Mapping[str, ProfileChange]
+
+
+def publish_customers(connection: Connection, lake: Lake, settings: Settings) -> Published:
+    """Publish what is staged with the profile of it, and what stewards read.
+
+    Where the profile was not staged with the customers it is computed now, so that the two never part.
 
     Args:
         connection: Of a migrated hub, in a transaction: its commit is the publication. Afterwards ``hub.upkeep``
             vacuums tables of which much was written.
+        lake: The lake.
+        settings: Where policies are, the number of threads.
+
+    Raises:
+        EnrichmentPolicyError, EnricherError: The policy of the profile cannot be used.
     """
-    done = promote(connection)
+    company = company_of(lake, settings)
+    enrich(connection, company, profile_models.current(connection))
+    done = promote(connection, enriched=tables_of(company.policy))
     begin_decision(connection)  # what is decided from now on is decided about the next version
     queue.rewrite(connection, constraints(connection))
-    return {**done.changes, "history": done.history}
+    return Published({**done.changes, "history": done.history}, done.profile)

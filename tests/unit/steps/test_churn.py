@@ -78,7 +78,7 @@ class Company:
     def run(self, **limits: Any) -> StagedCustomers:
         done = self.stage(**limits)
         assert not done.stopped, done.verdicts
-        committed.publish_customers(self.engine)
+        committed.publish_customers(self.engine, self.lake, self.settings)
         return done
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
@@ -152,7 +152,7 @@ def test_more_merges_than_the_policy_allows_are_not_published(company: Company) 
         "7 of 40 records in service have another golden id: 17.50% (neighbour: 7)"
         in done.verdicts["id_churn"].text
     )
-    committed.publish_customers(company.engine)
+    committed.publish_customers(company.engine, company.lake, company.settings)
     assert company.ask("SELECT * FROM golden.crosswalk ORDER BY record_id") == before
 
     assert not company.stage(merges={**limit, "at_least": 10}).stopped

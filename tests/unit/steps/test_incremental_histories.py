@@ -256,7 +256,7 @@ class Company:
             if rebuilt:
                 connection.execute(text("TRUNCATE golden.customer_link, ops.review_item"))
                 stage_customers(connection, self.lake, self.settings, rebuild=True)
-                publish_customers(connection)
+                publish_customers(connection, self.lake, self.settings)
             queries = (
                 f"SELECT to_jsonb(t) FROM {s}.{n} AS t ORDER BY {o}" for n, (s, o) in READ_MODELS.items()
             )
@@ -294,7 +294,7 @@ def base(
     with open_hub(settings) as engine:
         link_parties(lake, settings, decided=committed.constraints(engine))
         assert not committed.stage_customers(engine, lake, settings).stopped
-        committed.publish_customers(engine)
+        committed.publish_customers(engine, lake, settings)
     return settings
 
 
@@ -398,7 +398,7 @@ def publish_as_if_everything_were(company: Company) -> None:
     events = company.rows("event", *EVENTS)
     company.stage(rebuild=False)
     assert company.rows("event", *EVENTS) == events, company.happened
-    committed.publish_customers(company.engine)
+    committed.publish_customers(company.engine, company.lake, company.settings)
     for name, (schema, order) in PUBLISHED.items():
         assert company.rows(name, schema, order) == expected[name], (name, company.happened)
     assert_accounted_for(company)
@@ -467,7 +467,7 @@ def events(company: Company) -> list[Callable[[], object]]:
 def publish(company: Company) -> None:
     company.build_and_link()
     company.stage(rebuild=False)
-    committed.publish_customers(company.engine)
+    committed.publish_customers(company.engine, company.lake, company.settings)
     assert_accounted_for(company)
 
 

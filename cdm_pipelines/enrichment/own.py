@@ -1,0 +1,121 @@
+"""A company's own enrichers: a SQL file beside a YAML declaration, without Python.
+
+Belongs here: reading and checking them. Does not belong here: where they are switched on (``policy``).
+
+The SQL is one query over the inputs that the declaration names (``inputs.INPUTS``), run by DuckDB: it gives
+``golden_id`` and the declared columns. ``$name`` stands for a parameter, ``$as_of`` for the day that scores hold for.
+It can read no file and reach no network.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import duckdb
+import pyarrow as pa
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from cdm_pipelines.contracts.entity import ValueType
+from cdm_pipelines.enrichment.declaration import Age, Enricher, EnricherError, Output
+from cdm_pipelines.enrichment.inputs import INPUTS
+from cdm_pipelines.enrichment.work import Parameters, Work
+
+_TOLD = (
+    duckdb.ParserException,
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.InvalidInputException,
+)
+"""Errors about the query itself, which quote no value of a row."""
+_Type = Literal["text", "date", "timestamp", "decimal", "integer", "boolean"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Column(_Strict):
+    name: str
+    type: _Type
+    description: Annotated[str, Field(min_length=1)]
+    unit: str = ""
+    privacy: str = "user.behavior"
+    tells_from: float = Field(default=0.0, ge=0)
+    age: str | None = None
+
+
+class _Parameter(_Strict):
+    default: bool | int | float | str
+    description: str = ""
+
+
+class _Declared(_Strict):
+    description: Annotated[str, Field(min_length=1)]
+    purpose: Annotated[str, Field(min_length=1)]
+    stale_when: str = "an input of the customer changes"
+    inputs: Annotated[tuple[str, ...], Field(min_length=1)]
+    columns: Annotated[tuple[_Column, ...], Field(min_length=1)]
+    parameters: Mapping[str, _Parameter] = {}
+
+
+def own_enrichers(folder: Path) -> Mapping[str, Enricher]:
+    """The enrichers that a company declared, by name: ``<name>.yaml`` with ``<name>.sql`` beside it.
+
+    Raises:
+        EnricherError: One cannot be used; the message names the file, the key and what is wrong with it.
+    """
+    return {path.stem: _enricher(path) for path in sorted(folder.glob("*.yaml"))}
+
+
+def _enricher(path: Path) -> Enricher:
+    try:
+        said = _Declared.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        sql = path.with_suffix(".sql").read_text(encoding="utf-8").strip().rstrip(";")
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, one['loc']))}: {one['msg']}"
+            for one in error.errors(include_input=False, include_url=False)
+        )
+        raise EnricherError(f"{path}: {problems}") from None
+    except FileNotFoundError:
+        raise EnricherError(f"{path}: {path.stem}.sql is not beside it. Write the query there.") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise EnricherError(f"{path}: cannot be read ({type(error).__name__})") from None
+    if unknown := sorted(set(said.inputs) - INPUTS.keys()):
+        raise EnricherError(f"{path}: inputs: there is no {unknown[0]}; there are {', '.join(INPUTS)}")
+    fields: dict[str, Any] = {name: (type(one.default), one.default) for name, one in said.parameters.items()}
+    return Enricher(
+        name=path.stem,
+        description=said.description,
+        inputs=said.inputs,
+        outputs=tuple(
+            Output(one.name, ValueType(one.type), one.description, one.unit, one.privacy, one.tells_from)
+            for one in said.columns
+        ),
+        ages=tuple(
+            Age(one.age, one.name, f"Days since: {one.description}") for one in said.columns if one.age
+        ),
+        purpose=said.purpose,
+        stale_when=said.stale_when,
+        compute=_Query(path.with_suffix(".sql").name, sql, said.inputs),
+        parameters=create_model(f"Parameters of {path.stem}", __base__=Parameters, **fields),
+        version=sql,
+    )
+
+
+class _Query:
+    """A query as an enricher computes it."""
+
+    def __init__(self, name: str, sql: str, inputs: tuple[str, ...]) -> None:
+        self._name, self._sql, self._inputs = name, sql, inputs
+        self.__module__ = __name__
+
+    def __call__(self, work: Work) -> pa.Table:
+        work.use(*self._inputs)
+        values = {"as_of": work.as_of, **work.parameters.model_dump()}
+        used = {name: value for name, value in values.items() if f"${name}" in self._sql}
+        try:
+            return work.sql(self._sql, **used)
+        except _TOLD as error:
+            raise EnricherError(f"{self._name}: {error}") from None

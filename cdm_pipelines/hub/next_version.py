@@ -1,0 +1,129 @@
+"""What will be published next: what is staged, and of the rest what is published.
+
+Belongs here: reading customers and crosswalk as they will be, and which customers the next version touches. Does not
+belong here: staging (``staging``) or publishing (``publish``).
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+import pyarrow as pa
+from sqlalchemy import Connection, text
+
+from cdm_pipelines.contracts.canonical import Entity, EntityDeclaration, OfParent, declaration
+from cdm_pipelines.hub.load import copy_table, read_table
+from cdm_pipelines.hub.publish import published_from
+from cdm_pipelines.hub.published import published
+from cdm_pipelines.hub.staging import AFFECTED, Staged, staged_tables
+
+_MOST = 0.2  # of the customers; more than that are worked on as everybody
+_ASKED = "asked_customer"
+
+
+@dataclass(frozen=True)
+class NextVersion:
+    """The version that is staged, or the published one where nothing is.
+
+    Attributes:
+        connection: In the transaction that stages.
+        staged: What waits for publication.
+    """
+
+    connection: Connection
+    staged: Staged | None
+
+    @classmethod
+    def of(cls, connection: Connection) -> "NextVersion":
+        """What will be published next."""
+        return cls(connection, staged_tables(connection))
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when anything does that it is made from."""
+        return fingerprint(self.staged.made_from if self.staged else published_from(self.connection))
+
+    @property
+    def published(self) -> str:
+        """The same of the published version."""
+        return fingerprint(published_from(self.connection))
+
+    def touched(self) -> pa.Array | None:
+        """Golden ids of the customers that it touches, those that are gone among them; None where that is everybody."""
+        if self.staged is None:
+            return pa.array([], pa.string())
+        if not self.staged.in_part:
+            return None
+        parts = [f"SELECT golden_id FROM staging.{AFFECTED.name}"]
+        for name, one in published().items():
+            if name in self.staged.rows and one.entity is not None:
+                parts += _owners(one.entity, name, self.staged)
+        everyone = " UNION ".join(parts)
+        query = f"SELECT golden_id FROM ({everyone}) AS found WHERE golden_id IS NOT NULL"
+        ids = read_table(self.connection, query, pa.schema([("golden_id", pa.string())]))["golden_id"]
+        customers = self.connection.scalar(text("SELECT count(*) FROM golden.customer")) or 0
+        return None if len(ids) > _MOST * customers else ids.combine_chunks()
+
+    def customers(self, schema: pa.Schema, ids: pa.Array | None) -> pa.Table:
+        """Golden customers, all or those with some ids."""
+        return self._read("customer", schema, ids)
+
+    def crosswalk(self, schema: pa.Schema, ids: pa.Array | None) -> pa.Table:
+        """The crosswalk, of all customers or of some."""
+        return self._read("crosswalk", schema, ids)
+
+    def _read(self, name: str, schema: pa.Schema, ids: pa.Array | None) -> pa.Table:
+        columns = ", ".join(f'"{column}"' for column in schema.names)
+        if self.staged is None or name not in self.staged.rows:
+            table = f"SELECT {columns} FROM golden.{name}"
+        elif self.staged.in_part:
+            table = f"""SELECT {columns} FROM staging.{name}
+                UNION ALL SELECT {columns} FROM golden.{name}
+                WHERE golden_id NOT IN (SELECT golden_id FROM staging.{AFFECTED.name})"""
+        else:
+            table = f"SELECT {columns} FROM staging.{name}"
+        if ids is not None:
+            self._ask(ids)
+            table = f"SELECT {columns} FROM ({table}) AS everyone JOIN {_ASKED} USING (golden_id)"
+        return read_table(self.connection, table, schema)
+
+    def _ask(self, ids: pa.Array) -> None:
+        create = f"CREATE TEMPORARY TABLE IF NOT EXISTS {_ASKED} (golden_id uuid PRIMARY KEY) ON COMMIT DROP"
+        self.connection.execute(text(create))
+        self.connection.execute(text(f"TRUNCATE {_ASKED}"))
+        copy_table(self.connection, _ASKED, pa.table({"golden_id": ids}), schema="pg_temp")
+        self.connection.execute(text(f"ANALYZE {_ASKED}"))
+
+
+def fingerprint(made_from: object) -> str:
+    """Of what a version was made from."""
+    pairs = sorted(dict(made_from).items()) if made_from else []  # type: ignore[call-overload]
+    return sha256(repr(pairs).encode()).hexdigest()[:16]
+
+
+def _owners(declared: EntityDeclaration, name: str, staged: Staged) -> list[str]:
+    """SQL for the customers of the staged rows of an entity, as they are and as they were."""
+    key = "source, entity, record_id"
+    if "golden_id" in published()[name].table.c:
+        return [
+            f"SELECT golden_id FROM staging.{name}",
+            f"SELECT golden_id FROM golden.{name} JOIN (SELECT {key} FROM staging.{name}) AS s USING ({key})",
+        ]
+    if isinstance(declared.whose, OfParent):
+        above = declaration(declared.whose.entity).table_name
+        same = " AND ".join(f"s.{mine} = p.{theirs}" for mine, theirs in declared.whose.by)
+        return [
+            f"SELECT p.golden_id FROM {rows}.{name} AS s JOIN {parents}.{above} AS p ON s.source = p.source AND {same}"
+            for rows in ("staging", "golden")
+            for parents in ("staging", "golden")
+            if (parents == "golden" or above in staged.rows) and rows == "staging"
+        ] + [
+            f"""SELECT p.golden_id FROM golden.{name} AS s JOIN staging.{name} AS n USING ({key})
+            JOIN golden.{above} AS p ON s.source = p.source AND {same}"""
+        ]
+    if declared.entity is Entity.PRODUCT:
+        lines, orders = (declaration(one).table_name for one in (Entity.ORDER_LINE, Entity.ORDER))
+        return [
+            f"""SELECT o.golden_id FROM staging.{name} AS s JOIN golden.{lines} AS l USING (product_code)
+            JOIN golden.{orders} AS o ON o.source = l.source AND o.order_id = l.order_id"""
+        ]
+    return []

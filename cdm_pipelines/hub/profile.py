@@ -1,0 +1,380 @@
+"""The tables of schema ``profile``: staged with the customers, published in their transaction, and joined in a view.
+
+Belongs here: making the tables what enrichers declare, staging, applying what differs, telling of it. Does not belong
+here: what the rows mean and how they come about (enrichment, steps.profile), or golden customers (``publish``).
+
+The tables follow from declarations that a company may change, so no migration makes them: the publication that brings
+the first rows of a changed declaration changes the table. Nothing in them cannot be worked out again.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+import pyarrow as pa
+from sqlalchemy import Boolean, Column, Connection, Date, Index, MetaData, Table, Text, Uuid, inspect, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.schema import CreateTable, DropTable, SetColumnComment, SetTableComment
+
+from cdm_pipelines.contracts.entity import ValueType
+from cdm_pipelines.contracts.profile import ProfileTable
+from cdm_pipelines.hub.errors import HubError
+from cdm_pipelines.hub.load import copy_table, without_data
+from cdm_pipelines.hub.schema import column, typed
+from cdm_pipelines.hub.schema_profile import profile_state
+
+SCHEMA, VIEW = "profile", "customer"
+WAITING = Table(
+    "profile",
+    MetaData(),
+    Column("enricher", Text, primary_key=True),
+    Column("rows", Text, nullable=False),
+    Column("whole", Boolean, nullable=False),
+    Column("made_from", Text, nullable=False),
+    schema="staging",
+)
+"""What is staged of the profile."""
+_NUMBERS = (ValueType.DECIMAL, ValueType.INTEGER)
+_IDENTIFIER = "user.unique_id"
+
+
+@dataclass(frozen=True)
+class ProfileChange:
+    """What a publication did to one table, in rows."""
+
+    inserted: int
+    updated: int
+    deleted: int
+    rows: int
+
+    @property
+    def any(self) -> bool:
+        """Whether anything changed."""
+        return bool(self.inserted or self.updated or self.deleted)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """By kind of change."""
+        return {"inserted": self.inserted, "updated": self.updated, "deleted": self.deleted}
+
+
+def table_of(declared: ProfileTable) -> Table:
+    """The published table of an enricher."""
+    return _table(declared, declared.name, SCHEMA)
+
+
+def _table(declared: ProfileTable, name: str, schema: str) -> Table:
+    made = Table(
+        name,
+        MetaData(),
+        column("golden_id", Uuid, "Golden customer.", _IDENTIFIER, key=True),
+        *(
+            column(one.name, typed(one.type), one.description, one.privacy, key=one.name in declared.key)
+            for one in declared.columns
+        ),
+        column("as_of", Date, "The day that the values hold for.", nullable=False),
+        column("model", Text, "Fingerprint of the scale or model that gave them; empty where there is none."),
+        schema=schema,
+        comment=declared.description,
+    )
+    for one in declared.columns:
+        if one.name.endswith("_id") and one.name not in declared.key:
+            Index(f"{name}_{one.name}_idx", made.c[one.name])
+    return made
+
+
+def _staging_name(name: str) -> str:
+    return f"profile_{name}"
+
+
+def clear(connection: Connection) -> None:
+    """Stage nothing of the profile: what waits belongs to customers that are staged anew."""
+    names = connection.scalars(
+        text(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'staging' "
+            r"AND (tablename = 'profile' OR tablename LIKE 'profile\_%')"
+        )
+    ).all()
+    for name in names:
+        connection.execute(DropTable(Table(name, MetaData(), schema="staging"), if_exists=True))
+
+
+def stage(
+    connection: Connection,
+    declared: ProfileTable,
+    rows: pa.Table,
+    made_from: Mapping[str, str],
+    worked: pa.Array | None,
+) -> None:
+    """Stage the next version of a table, whole or as the customers that were worked on.
+
+    Args:
+        connection: In a transaction, under the lock of ``staging``.
+        declared: The table.
+        rows: ``golden_id``, its columns, ``as_of`` and ``model``.
+        made_from: Versions of all that it was made from.
+        worked: Golden ids of the customers that were worked on: of theirs, what is not staged goes. None for everybody.
+    """
+    name = _staging_name(declared.name)
+    staged = _table(declared, name, "staging")
+    staged.indexes.clear()
+    staged._prefixes = ["UNLOGGED"]  # noqa: SLF001 - SQLAlchemy sets it nowhere else after the table is made
+    WAITING.create(connection, checkfirst=True)
+    connection.execute(DropTable(staged, if_exists=True))
+    connection.execute(CreateTable(staged))
+    count = copy_table(connection, name, rows)
+    of_worked = Table(
+        f"{name}_worked", MetaData(), Column("golden_id", Uuid, primary_key=True), schema="staging"
+    )
+    connection.execute(DropTable(of_worked, if_exists=True))
+    if worked is not None:
+        connection.execute(CreateTable(of_worked))
+        copy_table(connection, of_worked.name, pa.table({"golden_id": worked}))
+    connection.execute(text(f"ANALYZE staging.{name}"))
+    values = {"rows": str(count), "whole": worked is None, "made_from": json.dumps(dict(made_from))}
+    connection.execute(
+        insert(WAITING)
+        .values(enricher=declared.name, **values)
+        .on_conflict_do_update(index_elements=["enricher"], set_=values)
+    )
+
+
+def states(connection: Connection) -> Mapping[str, Mapping[str, str]]:
+    """What the published table of each enricher was made from."""
+    rows = connection.execute(profile_state.select())
+    return {row.enricher: row.made_from for row in rows if _there(connection, SCHEMA, row.enricher)}
+
+
+def waiting(connection: Connection) -> Mapping[str, Mapping[str, str]]:
+    """What the staged table of each enricher was made from."""
+    if not _there(connection, "staging", WAITING.name):
+        return {}
+    return {row.enricher: json.loads(row.made_from) for row in connection.execute(WAITING.select())}
+
+
+def publish(connection: Connection, declared: Sequence[ProfileTable]) -> Mapping[str, ProfileChange]:
+    """Publish what is staged of the profile, in the transaction that publishes the customers.
+
+    Args:
+        connection: In that transaction; customers are as they will be.
+        declared: The tables of the enrichers that are switched on; others go.
+
+    Returns:
+        By table, of those that were staged.
+
+    Raises:
+        HubError: Staged rows are gone.
+    """
+    known = {one.name: one for one in declared}
+    _drop_others(connection, known)
+    changes: dict[str, ProfileChange] = {}
+    if _there(connection, "staging", WAITING.name):
+        for row in connection.execute(WAITING.select().order_by(WAITING.c.enricher)).all():
+            if row.enricher not in known:
+                continue
+            one = known[row.enricher]
+            _bring_up(connection, one)
+            changes[one.name] = _apply(connection, one, int(row.rows), whole=row.whole)
+            state = {"rows": changes[one.name].rows, "made_from": json.loads(row.made_from)}
+            connection.execute(
+                insert(profile_state)
+                .values(enricher=one.name, **state)
+                .on_conflict_do_update(index_elements=["enricher"], set_=state)
+            )
+    for one in declared:
+        if one.name not in changes and _there(connection, SCHEMA, one.name):
+            _without_customers_gone(connection, one)
+    _view(connection, [one for one in declared if _there(connection, SCHEMA, one.name)])
+    clear(connection)
+    return changes
+
+
+def _there(connection: Connection, schema: str, name: str) -> bool:
+    return bool(connection.scalar(text("SELECT to_regclass(:name)"), {"name": f"{schema}.{name}"}))
+
+
+def _drop_others(connection: Connection, known: Mapping[str, ProfileTable]) -> None:
+    """Remove tables of enrichers that are switched off or are there no more."""
+    names = connection.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'profile'")).all()
+    gone = sorted(set(names) - set(known))
+    if gone:
+        connection.execute(text(f"DROP VIEW IF EXISTS {SCHEMA}.{VIEW}"))
+    for name in gone:
+        connection.execute(DropTable(Table(name, MetaData(), schema=SCHEMA)))
+        connection.execute(profile_state.delete().where(profile_state.c.enricher == name))
+
+
+def _bring_up(connection: Connection, declared: ProfileTable) -> None:
+    """Make a table what is declared: columns that are new or of another type are empty, those that are gone go."""
+    table = table_of(declared)
+    if not _there(connection, SCHEMA, declared.name):
+        table.create(connection)
+        return
+    inspector = inspect(connection)
+    found = {one["name"]: one for one in inspector.get_columns(declared.name, schema=SCHEMA)}
+    dialect = connection.dialect
+    spelled = {one.name: one.type.compile(dialect) for one in table.columns}
+    other = [
+        name
+        for name, one in found.items()
+        if name not in spelled or one["type"].compile(dialect) != spelled[name]
+    ]
+    key = inspector.get_pk_constraint(declared.name, schema=SCHEMA)["constrained_columns"]
+    if key != [one.name for one in table.primary_key]:
+        connection.execute(text(f"DROP VIEW IF EXISTS {SCHEMA}.{VIEW}"))
+        connection.execute(DropTable(table))
+        table.create(connection)
+        return
+    if other:
+        connection.execute(text(f"DROP VIEW IF EXISTS {SCHEMA}.{VIEW}"))
+    for name in other:
+        connection.execute(text(f'ALTER TABLE {table} DROP COLUMN "{name}"'))
+    for name in spelled.keys() - (found.keys() - set(other)):
+        connection.execute(text(f'ALTER TABLE {table} ADD COLUMN "{name}" {spelled[name]}'))
+    for one in table.columns:
+        if one.name not in found or found[one.name]["comment"] != one.comment:
+            connection.execute(SetColumnComment(one))
+    connection.execute(SetTableComment(table))
+
+
+def _apply(connection: Connection, declared: ProfileTable, expected: int, *, whole: bool) -> ProfileChange:
+    """Make a table equal to its staged version, touching only what differs, and note what is told of it."""
+    name = _staging_name(declared.name)
+    found = _there(connection, "staging", name) and connection.scalar(
+        text(f"SELECT count(*) FROM staging.{name}")
+    )
+    if found is False or found != expected:
+        raise HubError(
+            f"staging.{name} has {found or 0} rows of the {expected} that were staged: the database server has crashed "
+            "since. Stage again (materialise golden/staged)."
+        )
+    table = f"{SCHEMA}.{declared.name}"
+    if not connection.scalar(text(f"SELECT EXISTS (SELECT FROM {table})")):
+        _fill(connection, declared, name)
+        return ProfileChange(expected, 0, 0, expected)
+    keys = ["golden_id", *declared.key]
+    values = [one.name for one in table_of(declared).columns if one.name not in keys]
+    difference = f"difference_{name}"
+    same = " AND ".join(f'old."{key}" = new."{key}"' for key in keys)
+    chosen = ", ".join(f'coalesce(old."{key}", new."{key}") AS "{key}"' for key in keys)
+    of = "" if whole else f"WHERE golden_id IN (SELECT golden_id FROM staging.{name}_worked)"
+    old_row, new_row = (", ".join(f'{side}."{value}"' for value in values) for side in ("old", "new"))
+    connection.execute(
+        text(
+            f"""CREATE TEMPORARY TABLE {difference} ON COMMIT DROP AS
+            SELECT {chosen},
+                   CASE WHEN old.golden_id IS NULL THEN 'inserted' WHEN new.golden_id IS NULL THEN 'deleted'
+                        ELSE 'updated' END AS kind,
+                   array_remove(ARRAY[{_told(declared)}]::text[], NULL) AS told
+            FROM staging.{name} AS new FULL JOIN (SELECT * FROM {table} {of}) AS old ON {same}
+            WHERE old.golden_id IS NULL OR new.golden_id IS NULL
+               OR ({old_row}) IS DISTINCT FROM ({new_row})"""
+        )
+    )
+    counted = connection.execute(text(f"SELECT kind, count(*) FROM {difference} GROUP BY kind"))
+    counts = {str(kind): int(number) for kind, number in counted}
+    matching = " AND ".join(f't."{key}" = d."{key}"' for key in keys)
+    connection.execute(
+        text(f"DELETE FROM {table} AS t USING {difference} AS d WHERE {matching} AND d.kind <> 'inserted'")
+    )
+    columns = ", ".join(f'"{one}"' for one in [*keys, *values])
+    connection.execute(
+        text(
+            f"""INSERT INTO {table} ({columns}) SELECT {columns} FROM staging.{name} JOIN {difference} AS d
+            USING ({", ".join(f'"{key}"' for key in keys)}) WHERE d.kind <> 'deleted'"""
+        )
+    )
+    _note(connection, difference)
+    connection.execute(text(f"DROP TABLE {difference}"))
+    rows = int(connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0)
+    return ProfileChange(counts.get("inserted", 0), counts.get("updated", 0), counts.get("deleted", 0), rows)
+
+
+def _fill(connection: Connection, declared: ProfileTable, staged: str) -> None:
+    """Fill an empty table; its first rows are told to nobody."""
+    columns = ", ".join(f'"{one.name}"' for one in table_of(declared).columns)
+    connection.execute(text(f"TRUNCATE {SCHEMA}.{declared.name}"))
+    connection.execute(
+        text(f"INSERT INTO {SCHEMA}.{declared.name} ({columns}) SELECT {columns} FROM staging.{staged}")
+    )
+    connection.execute(text(f"ANALYZE {SCHEMA}.{declared.name}"))
+
+
+def _told(declared: ProfileTable) -> str:
+    """SQL for the names of the columns whose change is told; of a row that is new or gone, all that have a value."""
+    told = []
+    for one in declared.columns:
+        old, new = f'old."{one.name}"', f'new."{one.name}"'
+        differs = f"{old} IS DISTINCT FROM {new}"
+        if one.tells_from and one.type in _NUMBERS:
+            differs = f"coalesce(abs({new} - {old}) >= {float(one.tells_from)!r}, {differs})"
+        told.append(f"CASE WHEN {differs} THEN '{declared.name}_{one.name}' END")
+    return ", ".join(told)
+
+
+def _note(connection: Connection, difference: str) -> None:
+    """Remember which columns of which customers changed, for the outbox."""
+    connection.execute(
+        text(
+            "CREATE TEMPORARY TABLE IF NOT EXISTS noted_profile (golden_id uuid, told text[]) ON COMMIT DROP"
+        )
+    )
+    connection.execute(
+        text(
+            f"INSERT INTO noted_profile SELECT golden_id, told FROM {difference} WHERE cardinality(told) > 0"
+        )
+    )
+
+
+def _without_customers_gone(connection: Connection, declared: ProfileTable) -> None:
+    """Remove the rows of customers that are no more from a table of which nothing was staged."""
+    connection.execute(
+        text(
+            f"""DELETE FROM {SCHEMA}.{declared.name} AS t WHERE NOT EXISTS (
+                SELECT FROM golden.customer AS c WHERE c.golden_id = t.golden_id)"""
+        )
+    )
+
+
+def _view(connection: Connection, declared: Sequence[ProfileTable]) -> None:
+    """Make ``profile.customer`` anew where it is another one: golden customers, and the columns of each wide table."""
+    golden = [one["name"] for one in inspect(connection).get_columns("customer", schema="golden")]
+    columns = [(f'c."{name}"', name, "") for name in golden]
+    joins = []
+    for one in (one for one in declared if one.wide):
+        joins.append(f'LEFT JOIN {SCHEMA}."{one.name}" ON "{one.name}".golden_id = c.golden_id')
+        privacy = {output.name: output.privacy for output in one.columns}
+        for output in one.columns:
+            comment = column(output.name, Text, output.description, output.privacy).comment
+            columns.append((f'"{one.name}"."{output.name}"', f"{one.name}_{output.name}", comment or ""))
+        for age in one.ages:
+            comment = column(age.name, Text, age.description, privacy[age.of]).comment
+            days = f'(CURRENT_DATE - "{one.name}"."{age.of}"::date)'
+            columns.append((days, f"{one.name}_{age.name}", comment or ""))
+    selected = ",\n  ".join(f'{value} AS "{name}"' for value, name, _ in columns)
+    made = f"SELECT {selected}\nFROM golden.customer AS c\n" + "\n".join(joins)
+    remembered = f"One row per golden customer with all that the profile says. Made as {_digest(made)}."
+    there = connection.scalar(text("SELECT obj_description(to_regclass('profile.customer'), 'pg_class')"))
+    if there == remembered:
+        return
+    try:
+        with connection.begin_nested():
+            connection.execute(text(f"CREATE OR REPLACE VIEW {SCHEMA}.{VIEW} AS {made}"))
+    except Exception:
+        with without_data("making the view profile.customer anew"):
+            connection.execute(text(f"DROP VIEW IF EXISTS {SCHEMA}.{VIEW}"))
+            connection.execute(text(f"CREATE VIEW {SCHEMA}.{VIEW} AS {made}"))
+    connection.execute(text(f"COMMENT ON VIEW {SCHEMA}.{VIEW} IS {_quoted(remembered)}"))
+    for _, name, comment in columns:
+        if comment:
+            connection.execute(text(f'COMMENT ON COLUMN {SCHEMA}.{VIEW}."{name}" IS {_quoted(comment)}'))
+
+
+def _digest(sql: str) -> str:
+    return sha256(sql.encode()).hexdigest()[:16]
+
+
+def _quoted(words: str) -> str:
+    escaped = words.replace("'", "''")
+    return f"'{escaped}'"

@@ -1,0 +1,1 @@
+"""The customer profile: models fitted, enrichers computed, their tables staged with the customers."""

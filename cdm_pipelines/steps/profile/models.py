@@ -1,0 +1,103 @@
+"""Fitting scales and models of the profile, when the policy says so and never while scoring.
+
+Belongs here: what is due, and fitting it to everybody. Does not belong here: how an enricher fits (enrichment).
+"""
+
+import datetime as dt
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from cdm_pipelines.contracts import SourceContract
+from cdm_pipelines.enrichment.policy import Chosen
+from cdm_pipelines.enrichment.work import Work
+from cdm_pipelines.faults import describe
+from cdm_pipelines.hub import profile_models
+from cdm_pipelines.hub.next_version import NextVersion
+from cdm_pipelines.hub.profile_models import ProfileModel
+from cdm_pipelines.steps.profile.reading import Company, newest_day, working
+
+CLOCK = "profile"
+"""Under this name the hub keeps the day that the whole profile holds for."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What came of fitting.
+
+    Attributes:
+        as_of: The day that the profile holds for; None before there is any data.
+        models: The scales and models that score from now on, by enricher.
+        anew: Enrichers of which one was fitted, with the reason.
+        problems: What went wrong, by enricher: the former scale or model stays.
+    """
+
+    as_of: dt.date | None
+    models: Mapping[str, ProfileModel]
+    anew: Mapping[str, str]
+    problems: Mapping[str, str]
+
+
+def fit_models(
+    connection: Connection, company: Company, contracts: Sequence[SourceContract], *, refit: bool = False
+) -> Fitted:
+    """Fit the scales and models that are due.
+
+    All are fitted when ``refit_days`` have passed between the newest day of data and the day that the profile holds
+    for; then it holds for the newest day. One by itself is fitted when it was never fitted, or with other parameters.
+
+    Args:
+        connection: Of a migrated hub, in a transaction.
+        company: Lake, settings and policy.
+        contracts: Of all sources.
+        refit: Whether all are fitted whatever is due.
+    """
+    policy, models = company.policy, dict(profile_models.current(connection))
+    newest = newest_day(company.lake, contracts)
+    if newest is None:
+        return Fitted(None, models, {}, {})
+    clock = models.get(CLOCK)
+    due = refit or clock is None or (newest - clock.as_of).days >= policy.refit_days
+    as_of = newest if clock is None else max(newest, clock.as_of) if due else clock.as_of
+    reasons = {
+        name: why for name, one in policy.chosen.items() if (why := _why(one, models.get(name), all_due=due))
+    }
+    problems: dict[str, str] = {}
+    if reasons:
+        inputs = {name for key in reasons for name in policy.chosen[key].enricher.inputs}
+        with working(company, NextVersion.of(connection), as_of, inputs) as work:
+            for name in list(reasons):
+                chosen = policy.chosen[name]
+                try:
+                    model = _fit(chosen, work)
+                except Exception as error:
+                    problems[name] = describe(error)
+                    del reasons[name]
+                else:
+                    models[name] = profile_models.keep(connection, name, as_of, chosen.fingerprint, model)
+    if due and (clock is None or as_of != clock.as_of):
+        models[CLOCK] = profile_models.keep(connection, CLOCK, as_of, "", {})
+    return Fitted(as_of, models, reasons, problems)
+
+
+def _why(chosen: Chosen, model: ProfileModel | None, *, all_due: bool) -> str:
+    """Why an enricher's scale or model is to be fitted; empty where it is not, or where it has none."""
+    if chosen.enricher.fit is None:
+        return ""
+    if model is None:
+        return "never fitted"
+    if model.parameters != chosen.fingerprint:
+        return "other parameters"
+    return "due" if all_due else ""
+
+
+def names(models: Collection[str]) -> list[str]:
+    """Enrichers that have a scale or model, sorted."""
+    return sorted(set(models) - {CLOCK})
+
+
+def _fit(chosen: Chosen, work: Work) -> Mapping[str, Any]:
+    own = work.of(chosen.parameters)
+    return chosen.enricher.fit(own) if chosen.enricher.fit else {}
