@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Engine
 
 from cdm_pipelines.hub.publish import promote as _promote
 from cdm_pipelines.steps.customers import publication
+from cdm_pipelines.steps.profile import models
 from cdm_pipelines.steps.stewardship import customer, decisions, review
 
 P = ParamSpec("P")
@@ -36,4 +37,5 @@ waiting = committed(review.waiting)
 names = committed(review.names)
 stage_customers = committed(publication.stage_customers)
 publish_customers = committed(publication.publish_customers)
+fit_models = committed(models.fit_models)
 promote = committed(_promote)

@@ -21,6 +21,7 @@ from cdm_demo import generate
 from cdm_pipelines.contracts.actor import Actor, Role
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.catalogue import all_contracts, contract_named
+from cdm_pipelines.hub import profile_models
 from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.identity.decisions import DecisionError
 from cdm_pipelines.settings import Settings, load_settings
@@ -28,6 +29,7 @@ from cdm_pipelines.steps.customers.publication import publish_customers, stage_c
 from cdm_pipelines.steps.days.records import build_records
 from cdm_pipelines.steps.days.source_day import process_day
 from cdm_pipelines.steps.linking.parties import link_parties
+from cdm_pipelines.steps.profile.enrich import company_of, enrich
 from cdm_pipelines.steps.stewardship import decisions
 from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.lake import Lake
@@ -68,6 +70,18 @@ READ_MODELS = {
     "review_item": ("ops", "item_id"),
 }
 EVENTS = ("staging", "golden_id, event")
+OWN = """
+description: What a customer ordered.
+purpose: A test compares it.
+inputs: [orders, customers]
+columns:
+  - {name: orders, type: integer, description: Orders.}
+  - {name: total, type: decimal, description: Their sum.}
+"""
+QUERY = """
+SELECT golden_id, count(order_id) AS orders, coalesce(sum(total), 0) AS total
+FROM customers LEFT JOIN orders USING (golden_id) GROUP BY ALL
+"""
 STEPS = 3
 
 
@@ -265,6 +279,21 @@ class Company:
     def rows(self, name: str, schema: str, order: str) -> list[tuple[Any, ...]]:
         return self.query(f"SELECT to_jsonb(t) FROM {schema}.{name} AS t ORDER BY {order}")
 
+    def profile(self, *, rebuilt: bool = False) -> dict[str, list[tuple[Any, ...]]]:
+        """The tables of the profile as they are, or as computing everything for everybody would give them."""
+        with self.engine.connect() as connection:  # and never committed
+            if rebuilt:
+                company = company_of(self.lake, self.settings)
+                done = enrich(connection, company, profile_models.current(connection), rebuild=True)
+                assert not [one.problem for one in done.values() if one.problem]
+            names = connection.scalars(text("SELECT enricher FROM ops.profile_state ORDER BY 1")).all()
+            table = "staging.profile_{}" if rebuilt else "profile.{}"
+            query = "SELECT to_jsonb(t) FROM {} AS t ORDER BY to_jsonb(t)"
+            return {
+                name: [tuple(row) for row in connection.execute(text(query.format(table.format(name))))]
+                for name in names
+            }
+
 
 def rows_of(table: Layered) -> list[Row]:
     rows: list[Row] = table.read().to_pylist()
@@ -283,9 +312,17 @@ def base(
         landing_url=str(home / "landing"),
         lake_url=str(home / "lake"),
         database_url=new_database(_template),
+        policies=home / "policies",
         threads=1,
     )
     lake = Lake(settings.lake_url)
+    (settings.policies / "enrichers").mkdir(parents=True)
+    for path_ in load_settings().policies.rglob("*.yaml"):
+        there = settings.policies / path_.relative_to(load_settings().policies)
+        there.parent.mkdir(exist_ok=True)
+        shutil.copy(path_, there)
+    (settings.policies / "enrichers" / "totals.yaml").write_text(OWN)
+    (settings.policies / "enrichers" / "totals.sql").write_text(QUERY)
     for contract in all_contracts():
         process_day(settings, lake, contract, str(FIRST_DAY))
     for name in (CONTACTS, ACCOUNTS, DEBTORS):
@@ -294,6 +331,8 @@ def base(
     with open_hub(settings) as engine:
         link_parties(lake, settings, decided=committed.constraints(engine))
         assert not committed.stage_customers(engine, lake, settings).stopped
+        fitted = committed.fit_models(engine, company_of(lake, settings), all_contracts())
+        assert not fitted.problems
         committed.publish_customers(engine, lake, settings)
     return settings
 
@@ -322,6 +361,7 @@ def found(
                 landing_url=str(home),
                 lake_url=str(home / "lake"),
                 database_url=new_database(template),
+                policies=base.policies,
                 threads=1,
             )
             engine = stack.enter_context(open_hub(settings))
@@ -390,6 +430,26 @@ def test_a_founder_that_left_its_id_to_the_others_does_not_take_it_away(company:
     assert company.query(status) == [("current",)]
 
 
+@pytest.mark.parametrize("company", [0], indirect=True)
+def test_orders_that_come_change_and_go_to_another_customer_are_in_the_profile(company: Company) -> None:
+    """Nothing of the customers themselves changes, so that only their orders say that their profile does."""
+    whose = dict(
+        company.query("SELECT record_id, golden_id FROM golden.customer_order WHERE golden_id IS NOT NULL")
+    )
+    ordered = [row for row in company.read(ORDERS) if row["record_id"] in whose]
+    one = ordered[0]
+    other = next(row for row in ordered if whose[row["record_id"]] != whose[one["record_id"]])
+    before = company.profile()
+    for number, (owner, total) in enumerate([(one, "100.00"), (one, "70.00"), (other, "70.00")]):
+        row = {**one, "record_id": "#new", "order_id": "#new", "total_amount": total, "status": "paid"}
+        row |= {name: owner[name] for name in ("party_id", "party_email")}
+        company.deliver(ORDERS, [row], SECOND_DAY + dt.timedelta(number + 1))
+        publish_as_if_everything_were(company)
+        now = company.profile()
+        assert now != before
+        before = now
+
+
 def publish_as_if_everything_were(company: Company) -> None:
     """Publish what changed; it is what linking and staging everything from the same former state would publish."""
     company.build_and_link()
@@ -403,9 +463,22 @@ def publish_as_if_everything_were(company: Company) -> None:
         assert company.rows(name, schema, order) == expected[name], (name, company.happened)
     assert_accounted_for(company)
     assert company.read_models() == company.read_models(rebuilt=True), company.happened
+    assert company.profile() == company.profile(rebuilt=True), company.happened
+    assert_conserved(company)
     again = company.linked()
     link_parties(company.lake, company.settings, decided=committed.constraints(company.engine), rebuild=True)
     assert company.linked() == again, company.happened
+
+
+def assert_conserved(company: Company) -> None:
+    """Whoever customers are by now: their profiles add up to what the sources delivered."""
+    counted = "count(*), sum(total_amount) FROM golden.customer_order WHERE active AND golden_id IS NOT NULL"
+    assert company.query("SELECT sum(orders), sum(total) FROM profile.totals") == company.query(
+        f"SELECT {counted}"
+    )
+    customers = company.query("SELECT count(*) FROM golden.customer")
+    assert company.query("SELECT count(*) FROM profile.totals") == customers
+    assert company.query("SELECT count(totals_orders) FROM profile.customer") == customers
 
 
 @pytest.mark.slow
