@@ -19,6 +19,7 @@ from cdm_pipelines.commands import (
     feed,
     measurements,
     operate,
+    profile,
     prune,
     quarantine,
     register,
@@ -41,6 +42,7 @@ app.command(rich_help_panel="Run")(run.run)
 app.command(rich_help_panel="Run")(run.ingest)
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel="Use")
 app.command(rich_help_panel="Use")(customers.customer)
+app.add_typer(profile.app, name="profile", rich_help_panel="Use")
 app.add_typer(customers.export, name="export", rich_help_panel="Use")
 explain.app.command()(evaluate.evaluate)
 explain.app.command()(evaluate.sample)

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from cdm_pipelines.commands.profile import show_profile
 from cdm_pipelines.commands.terminal import (
     REFUSED,
     USAGE,
@@ -60,6 +61,9 @@ def customer(
     history: Annotated[
         bool, typer.Option("--history", help="Show what changed when, and which source said so.")
     ] = False,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Show what is worked out of it, and from what.")
+    ] = False,
 ) -> None:
     """Find a customer; with one match, show the records behind it and where each value came from."""
     from cdm_pipelines.steps.search.find import find  # noqa: PLC0415 - commands load what they need
@@ -69,10 +73,15 @@ def customer(
     own = settings()
     at = _moment(as_of, own.timezone) if as_of else None
     text = " ".join(search)
+    if profile and (at or history):
+        fail("Ask for --profile, or for the past with --as-of or --history.", USAGE)
     with hub(own) as engine, engine.connect() as connection:
         named = _as_uuid(text)
         if named is not None and (at or history):
             _past(connection, named, at)
+            return
+        if named is not None and profile:
+            show_profile(connection, own, named)
             return
         models = Models.load(Lake(own.lake_url), own)
         hits = find(connection, text, models, limit=limit, country=own.default_country)
@@ -81,11 +90,13 @@ def customer(
         if len(hits) > 1 or not (at or history):
             show("Customers", [{**hit.card, "found by": hit.why} for hit in hits])
         if len(hits) == 1:
-            if at or history:
+            if profile:
+                show_profile(connection, own, hits[0].golden_id)
+            elif at or history:
                 _past(connection, hits[0].golden_id, at)
             else:
                 _present(connection, hits[0].golden_id)
-        elif at or history:
+        elif at or history or profile:
             fail("Name one of them by its golden id.", REFUSED)
 
 

@@ -43,7 +43,9 @@ def run(
         ),
     ] = None,
     *,
-    refit: Annotated[bool, typer.Option("--refit", help="Fit the linkage models anew.")] = False,
+    refit: Annotated[
+        bool, typer.Option("--refit", help="Fit the models of linkage and of the profile anew.")
+    ] = False,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Work through all records and customers, changed or not.")
     ] = False,
@@ -179,8 +181,12 @@ def _acceptable(names: Sequence[str]) -> Sequence[str]:
 
 def _config(*, refit: bool, rebuild: bool) -> dict[str, object]:
     """Configuration of the customers' job."""
-    steps = {step: {"config": {"rebuild": rebuild}} for step in ("records__party", "records__order", "stage")}
-    return {"ops": {**steps, "link": {"config": {"refit": refit, "rebuild": rebuild}}}}
+    from cdm_pipelines.contracts.entity import families  # noqa: PLC0415 - commands load what they need
+
+    records = [f"records__{head.entity}" for head, *_ in families()]
+    steps = {step: {"config": {"rebuild": rebuild}} for step in (*records, "stage")}
+    fitting = {step: {"config": {"refit": refit, "rebuild": rebuild}} for step in ("link", "profile")}
+    return {"ops": {**steps, **fitting}}
 
 
 def _progress() -> Progress:

@@ -94,6 +94,7 @@ class Enricher:
         reach: How far a change reaches.
         ages: Columns of the view that follow from a date and today.
         key: Columns that identify a row beside ``golden_id``; with any, the table is no part of the wide view.
+        compared: Figures of two fitted scales or models side by side, former first; for ``cdm profile model --diff``.
         version: Changes with what it computes, where its module does not: of a company's own, the text of its SQL.
     """
 
@@ -111,6 +112,7 @@ class Enricher:
     reach: Reach = Reach.CUSTOMER
     ages: tuple[Age, ...] = ()
     key: tuple[str, ...] = ()
+    compared: Callable[[Mapping[str, Any], Mapping[str, Any]], Figures] | None = None
     version: str = ""
 
     def __post_init__(self) -> None:

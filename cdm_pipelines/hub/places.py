@@ -60,7 +60,7 @@ _LOG_OF_IDS = Retention(Keeps.FOR_EVER, "an id once published is never used agai
 Condition = Callable[[Persons], ColumnElement[bool]]
 
 
-def _ids(table: Table, *names: str) -> Condition:
+def with_ids(table: Table, *names: str) -> Condition:
     """Rows with one of the persons' golden ids in some columns."""
     return lambda persons: or_(false(), *(table.c[name].in_(persons.golden_ids) for name in names))
 
@@ -88,7 +88,9 @@ def _versions(table: Table) -> Condition:
     return condition
 
 
-def _search(table: Table, by: str, condition: Condition) -> Search:
+def search_by(table: Table, by: str, condition: Condition) -> Search:
+    """How the rows of persons are found, where the table is there."""
+
     def find(stores: Stores, persons: Persons) -> Iterator[Found]:
         if _there(stores.connection, table):
             rows = stores.connection.execute(select(table).where(condition(persons))).mappings()
@@ -97,7 +99,9 @@ def _search(table: Table, by: str, condition: Condition) -> Search:
     return Search(by, find)
 
 
-def _deleted(table: Table, condition: Condition) -> Rows:
+def deleted(table: Table, condition: Condition) -> Rows:
+    """How they are erased: rows deleted, and seals of the table renewed."""
+
     def remove(stores: Stores, persons: Persons) -> int:
         if not _there(stores.connection, table):
             return 0
@@ -142,9 +146,9 @@ def place_of(
     )
 
 
-def _of_persons(table: Table, by: str, condition: Condition, kept: Retention = _PUBLISHED) -> Place:
+def of_persons(table: Table, by: str, condition: Condition, kept: Retention = _PUBLISHED) -> Place:
     """A table whose rows each are of one person."""
-    return place_of(table, kept, _deleted(table, condition), _search(table, by, condition))
+    return place_of(table, kept, deleted(table, condition), search_by(table, by, condition))
 
 
 def _published(table: Table, *, staged: bool = False) -> Place:
@@ -153,19 +157,19 @@ def _published(table: Table, *, staged: bool = False) -> Place:
     names = set(own.columns.keys())
     ways: list[tuple[str, Condition]] = []
     if "golden_id" in names:
-        ways.append(("golden id", _ids(own, "golden_id")))
+        ways.append(("golden id", with_ids(own, "golden_id")))
     if {"source", "entity", "record_id"} <= names:
         ways.append(("key of the source record", _records(own)))
     by, condition = " or ".join(way for way, _ in ways), _either(*(one for _, one in ways))
     if not staged:
-        return _of_persons(own, by, condition)
+        return of_persons(own, by, condition)
     return place_of(
         own,
         Retention(
             Keeps.REPLACED, "gone with the publication; left where its audit failed, until the next one"
         ),
-        _deleted(own, condition),
-        _search(own, by, condition),
+        deleted(own, condition),
+        search_by(own, by, condition),
         description=f"The next version of {table} while it is checked.",
         columns={column.name: privacy_of(column) or OPERATIONS for column in table.columns},
         absent=True,
@@ -206,7 +210,7 @@ def _search_words() -> Place:
 
 def _events() -> Place:
     table = schema_feed.event
-    condition = _ids(table, "golden_id", "related_id")
+    condition = with_ids(table, "golden_id", "related_id")
 
     def remove(stores: Stores, persons: Persons) -> int:
         blanked = (
@@ -220,7 +224,7 @@ def _events() -> Place:
         table,
         _LOG_OF_IDS,
         Rows(remove, "evidence blanked, which names records; that the id was made, merged or ended stays"),
-        _search(table, "golden id", condition),
+        search_by(table, "golden id", condition),
     )
 
 
@@ -235,7 +239,7 @@ def places() -> Iterator[Place]:
             yield _published(table)
         yield _published(table, staged=True)
     yield from _staging()
-    yield _of_persons(
+    yield of_persons(
         schema.customer_history,
         "golden id, or a record that had a part in it",
         _versions(schema.customer_history),
@@ -246,16 +250,16 @@ def places() -> Iterator[Place]:
     by_id = "golden id"
     yield _links(schema_review.customer_link)
     review = schema_review.review_item
-    yield _of_persons(review, by_id, _ids(review, "left_id", "right_id"), _READ_MODEL)
-    yield _of_persons(schema.customer_version, by_id, _ids(schema.customer_version, "golden_id"))
+    yield of_persons(review, by_id, with_ids(review, "left_id", "right_id"), _READ_MODEL)
+    yield of_persons(schema.customer_version, by_id, with_ids(schema.customer_version, "golden_id"))
     yield _search_words()
-    yield _of_persons(schema.search, by_id, _ids(schema.search, "golden_id"))
+    yield of_persons(schema.search, by_id, with_ids(schema.search, "golden_id"))
     for table in (schema_feed.outbox, schema_feed.dead_letter):
         kept = Retention(
             Keeps.FOR_EVER,
             "so that every consumer can be told again from the beginning, or as policies/pruning.yaml says",
         )
-        yield _of_persons(table, by_id, _ids(table, "golden_id"), kept)
+        yield of_persons(table, by_id, with_ids(table, "golden_id"), kept)
     yield _events()
     yield place_of(
         schema.golden_id,
@@ -263,7 +267,7 @@ def places() -> Iterator[Place]:
         Kept(
             "the id and the key of its founding record stay, so that neither is ever given to somebody else"
         ),
-        _search(schema.golden_id, by_id, _ids(schema.golden_id, "golden_id", "alias_of")),
+        search_by(schema.golden_id, by_id, with_ids(schema.golden_id, "golden_id", "alias_of")),
     )
     yield _nobody(schema_ops.measurement, _OF_RUNS)
     yield place_of(
@@ -292,10 +296,10 @@ def _links(table: Table, **more: Any) -> Place:
     """Scored pairs of records: those of a customer, and those of others with one of its records."""
     other = tuple_(table.c.other_source, table.c.other_entity, table.c.other_record_id)
     condition = _either(
-        _ids(table, "golden_id"), _records(table), lambda persons: other.in_(sorted(persons.keys))
+        with_ids(table, "golden_id"), _records(table), lambda persons: other.in_(sorted(persons.keys))
     )
     by = "golden id or key of either record"
-    return place_of(table, _READ_MODEL, _deleted(table, condition), _search(table, by, condition), **more)
+    return place_of(table, _READ_MODEL, deleted(table, condition), search_by(table, by, condition), **more)
 
 
 def _staging() -> Iterator[Place]:
@@ -304,12 +308,12 @@ def _staging() -> Iterator[Place]:
         Keeps.REPLACED, "gone with the publication; left where its audit failed, until the next one"
     )
     event = schema_feed.staged_event
-    condition = _ids(event, "golden_id", "related_id")
+    condition = with_ids(event, "golden_id", "related_id")
     yield place_of(
         event,
         kept,
-        _deleted(event, condition),
-        _search(event, "golden id", condition),
+        deleted(event, condition),
+        search_by(event, "golden id", condition),
         absent=True,
         description="Events of the next version while it is checked.",
     )
@@ -320,12 +324,12 @@ def _staging() -> Iterator[Place]:
         (schema_review.relinked, "Customers whose links the next version brings."),
         (schema_review.staged_doubt, "Customers of the next version that may be several."),
     ):
-        condition = _ids(table, "golden_id")
+        condition = with_ids(table, "golden_id")
         yield place_of(
             table,
             kept,
-            _deleted(table, condition),
-            _search(table, "golden id", condition),
+            deleted(table, condition),
+            search_by(table, "golden id", condition),
             description=description,
             columns={one.name: privacy_of(one) or OPERATIONS for one in table.columns}
             | {"golden_id": IDENTIFIER},

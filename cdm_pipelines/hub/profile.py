@@ -84,6 +84,13 @@ def _table(declared: ProfileTable, name: str, schema: str) -> Table:
     return made
 
 
+def staging_table(declared: ProfileTable) -> Table:
+    """The table in which the next version of an enricher's table is staged."""
+    made = _table(declared, _staging_name(declared.name), "staging")
+    made.indexes.clear()
+    return made
+
+
 def _staging_name(name: str) -> str:
     return f"profile_{name}"
 
@@ -117,8 +124,7 @@ def stage(
         worked: Golden ids of the customers that were worked on: of theirs, what is not staged goes. None for everybody.
     """
     name = _staging_name(declared.name)
-    staged = _table(declared, name, "staging")
-    staged.indexes.clear()
+    staged = staging_table(declared)
     staged._prefixes = ["UNLOGGED"]  # noqa: SLF001 - SQLAlchemy sets it nowhere else after the table is made
     WAITING.create(connection, checkfirst=True)
     connection.execute(DropTable(staged, if_exists=True))

@@ -16,6 +16,10 @@ from cdm_pipelines.contracts import ContractError, load_contracts
 from cdm_pipelines.contracts.catalogue import DEFS
 from cdm_pipelines.contracts.dictionary import render_dictionary
 from cdm_pipelines.contracts.model import PartyKind
+from cdm_pipelines.enrichment.catalogue import enrichers
+from cdm_pipelines.enrichment.declaration import EnricherError
+from cdm_pipelines.enrichment.policy import EnrichmentPolicyError
+from cdm_pipelines.enrichment.policy import load_policy as load_enrichment_policy
 from cdm_pipelines.golden import PolicyError, load_policy
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.migrate import version
@@ -68,11 +72,14 @@ def _policy_problems(settings: Settings) -> list[str]:
         (FeedPolicy.load, "change_feed.yaml"),
         (lambda path: placeholders.Placeholders.load(path.parent), placeholders.FILE),
         (PruningPolicy.load, "pruning.yaml"),
+        (lambda path: load_enrichment_policy(path, enrichers(path.parent)), "enrichment.yaml"),
     ]
     for load, name in policies:
         try:
             load(settings.policies / name)
         except (
+            EnricherError,
+            EnrichmentPolicyError,
             FeedPolicyError,
             LinkageError,
             PlaceholdersError,

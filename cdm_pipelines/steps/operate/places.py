@@ -10,8 +10,10 @@ from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.contracts.model import PartyKind
+from cdm_pipelines.contracts.profile import ProfileTable
 from cdm_pipelines.hub import places as hub
 from cdm_pipelines.hub.connection import DAGSTER_SCHEMA
+from cdm_pipelines.hub.profile_places import profile_places
 from cdm_pipelines.hub.unfinished import UNFINISHED_RESTORE
 from cdm_pipelines.ingest import places as ingest
 from cdm_pipelines.linkage import LinkagePolicy
@@ -23,6 +25,7 @@ from cdm_pipelines.quality import places as quality
 from cdm_pipelines.records import places as records
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.standardise import places as standardise
+from cdm_pipelines.steps.profile.enrich import policy_of, tables_of
 from cdm_pipelines.steps.stewardship import places as stewardship
 from cdm_pipelines.store.places import PACKED, UNFINISHED
 from cdm_pipelines.store.register import (
@@ -46,18 +49,22 @@ def all_places(settings: Settings, contracts: Sequence[SourceContract] | None = 
     """Every place of a deployment, in the order in which data walks through them, which is that of erasing.
 
     Raises:
-        FeedPolicyError, LinkageError: A policy from which places follow cannot be used.
+        FeedPolicyError, LinkageError, EnrichmentPolicyError, EnricherError: A policy or declaration from which places
+            follow cannot be used.
     """
     contracts = all_contracts() if contracts is None else contracts
     policies = {
         str(kind): load_linkage_policy(settings.policies / "linkage" / f"{kind}.yaml") for kind in PartyKind
     }
     feed = FeedPolicy.load(settings.policies / "change_feed.yaml")
-    return Register(_gathered(contracts, policies, feed))
+    return Register(_gathered(contracts, policies, feed, tables_of(policy_of(settings))))
 
 
 def _gathered(
-    contracts: Sequence[SourceContract], policies: Mapping[str, LinkagePolicy], feed: FeedPolicy
+    contracts: Sequence[SourceContract],
+    policies: Mapping[str, LinkagePolicy],
+    feed: FeedPolicy,
+    profile: Sequence[ProfileTable],
 ) -> Iterator[Place]:
     yield from ingest.places(contracts)
     yield from quality.places(contracts)
@@ -68,6 +75,7 @@ def _gathered(
     yield PACKED
     yield UNFINISHED
     yield from stewardship.places()
+    yield from profile_places(profile)
     yield from hub.places()
     yield from _ON_TOP
 
@@ -127,6 +135,15 @@ _ON_TOP = (
         root=Root.POLICIES,
         pattern="**.yaml",
         description="What a company decides about its data; given names and their short forms, of nobody.",
+        kept=Retention(Keeps.BY_OWNER, "the company"),
+        erasure=Kept("names no record and holds no value of anybody"),
+    ),
+    Place(
+        name="policies/enrichers",
+        kind=Kind.DOCUMENT,
+        root=Root.POLICIES,
+        pattern="enrichers/{name}.sql",
+        description="What a company works out of its customers by queries of its own.",
         kept=Retention(Keeps.BY_OWNER, "the company"),
         erasure=Kept("names no record and holds no value of anybody"),
     ),

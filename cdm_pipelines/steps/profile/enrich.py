@@ -78,7 +78,16 @@ def company_of(lake: Lake, settings: Settings) -> Company:
     Raises:
         EnrichmentPolicyError, EnricherError: It cannot be used, or an enricher of the company cannot.
     """
-    return Company(lake, settings, load_policy(settings.policies / POLICY, enrichers(settings.policies)))
+    return Company(lake, settings, policy_of(settings))
+
+
+def policy_of(settings: Settings) -> EnrichmentPolicy:
+    """The policy of the profile.
+
+    Raises:
+        EnrichmentPolicyError, EnricherError: As :func:`company_of`.
+    """
+    return load_policy(settings.policies / POLICY, enrichers(settings.policies))
 
 
 def tables_of(policy: EnrichmentPolicy) -> list[ProfileTable]:

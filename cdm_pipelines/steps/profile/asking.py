@@ -1,0 +1,95 @@
+"""What people ask of the profile: what it says of one customer, and which scales and models say it.
+
+Belongs here: reading, and where each value comes from. Does not belong here: how an answer is shown (commands).
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection, select, text
+
+from cdm_pipelines.enrichment.declared import profile_table
+from cdm_pipelines.enrichment.policy import EnrichmentPolicy
+from cdm_pipelines.figures import Figures
+from cdm_pipelines.hub import profile_models
+from cdm_pipelines.hub.profile import SCHEMA, table_of
+from cdm_pipelines.hub.profile_models import ProfileModel
+
+
+@dataclass(frozen=True)
+class Said:
+    """One value of a customer's profile, and where it comes from.
+
+    Attributes:
+        enricher: Which says it.
+        column: Of its table.
+        value: As the hub has it.
+        unit: Of the value.
+        description: Meaning and formula.
+        inputs: What it was worked out from.
+        as_of: The day that it holds for.
+        model: Fingerprint of the scale or model; None where there is none.
+    """
+
+    enricher: str
+    column: str
+    value: object
+    unit: str
+    description: str
+    inputs: Sequence[str]
+    as_of: dt.date
+    model: str | None
+
+
+def profile_of(connection: Connection, policy: EnrichmentPolicy, golden_id: UUID) -> list[Said]:
+    """All that the profile says of a customer, in the order of the policy; tables with several rows are left out."""
+    found = []
+    for name, chosen in policy.chosen.items():
+        enricher, table = chosen.enricher, table_of(profile_table(chosen.enricher))
+        there = connection.scalar(text("SELECT to_regclass(:name)"), {"name": f"{SCHEMA}.{name}"})
+        if enricher.key or not there:
+            continue
+        row = connection.execute(select(table).where(table.c.golden_id == golden_id)).mappings().first()
+        for output in enricher.outputs if row is not None else ():
+            assert row is not None  # noqa: S101 - the loop is empty without one
+            found.append(
+                Said(
+                    name,
+                    output.name,
+                    row[output.name],
+                    output.unit,
+                    output.description,
+                    enricher.inputs,
+                    row["as_of"],
+                    row["model"],
+                )
+            )
+    return found
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two scales or models of an enricher side by side; ``figures`` are None where it cannot compare them."""
+
+    then: ProfileModel
+    now: ProfileModel
+    figures: Figures | None
+
+
+def versions(connection: Connection, policy: EnrichmentPolicy) -> Mapping[str, Sequence[ProfileModel]]:
+    """All scales and models of each enricher that has any, the newest last."""
+    found = {name: profile_models.versions(connection, name) for name in policy.chosen}
+    return {name: models for name, models in found.items() if models}
+
+
+def differences(connection: Connection, policy: EnrichmentPolicy) -> list[Difference]:
+    """The newest scale or model of each enricher beside the one before it, where there was one."""
+    return [
+        Difference(before, now, compare(before.model, now.model) if compare is not None else None)
+        for name, (*_, before, now) in (
+            (name, models) for name, models in versions(connection, policy).items() if len(models) > 1
+        )
+        for compare in [policy.chosen[name].enricher.compared]
+    ]
