@@ -19,8 +19,9 @@ _WRITTEN = "*Written by `make docs` from the code; do not edit.*"
 _PROFILE = """What is worked out of golden customers. Each enricher has a table `profile.<name>` with a row per customer
 of whom it has something to say, with the day that the row holds for (`as_of`) and the fingerprint of the scale or model
 that gave it (`model`). The view `profile.customer` has all of them beside the golden customer, each column as
-`<enricher>_<column>`. Scales and models are fitted every `refit_days` (`policies/enrichment.yaml`); between two fits only
-customers of whom something changed are computed anew. [How to add one of your own](../how-to/add-an-enricher.md)."""
+`<enricher>_<column>`. Scales and models are fitted every `refit_days` (`policies/enrichment.yaml`); between two fits
+only customers of whom something changed are computed anew.
+[How to add one of your own](../how-to/add-an-enricher.md)."""
 
 
 def settings_page() -> str:

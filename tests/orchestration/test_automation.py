@@ -13,6 +13,8 @@ STATES = {
     *("records/party", "records/order", "link/model", "link/matches", "link/clusters"),
     *("golden/staged", "golden/customer", "golden/crosswalk", "golden/provenance"),
     "golden/history",
+    "profile/model",
+    "profile/customer",
     "publish/feed",
     "publish/source_corrections",
 }

@@ -29,6 +29,8 @@ STATES = {
     "publish/feed",
     "publish/source_corrections",
     "golden/history",
+    "profile/model",
+    "profile/customer",
 }
 
 
