@@ -10,7 +10,7 @@ from cdm_pipelines.defs.operations.jobs import STATE_GROUPS
 
 DAY = "2026-06-01"
 STATES = {
-    *("records/party", "records/order", "link/model", "link/matches", "link/clusters"),
+    *("records/party", "records/order", "records/invoice", "link/model", "link/matches", "link/clusters"),
     *("golden/staged", "golden/customer", "golden/crosswalk", "golden/provenance"),
     "golden/history",
     "profile/model",
