@@ -4,10 +4,10 @@ Belongs here: days of purchases with the gaps between them, the distribution of 
 of one customer drawn towards it. Does not belong here: what is concluded (``lifecycle``, ``basket``).
 
 Orders of one day are one purchase. Logarithms of gaps are taken to be normal: a customer's own mean varies around that
-of the population (between), and gaps around the customer's mean (within). The rhythm is the best linear predictor of the
-customer's median gap, ``exp((sum of ln gap + weight * mu) / (gaps + weight))`` with ``weight = within / between``
-(Searle, Casella and McCulloch, Variance Components, 1992, sections 3.6 and 7.2): with one gap it is mostly the
-population's, with many the customer's own.
+of the population (between), and gaps around the customer's mean (within). The rhythm is the best linear predictor of
+the customer's median gap, ``exp((sum of ln gap + weight * mu) / (gaps + weight))`` with ``weight = within / between``
+(Searle, Casella and McCulloch, Variance Components, 1992): with one gap it is mostly the population's, with many the
+customer's own.
 """
 
 import math
