@@ -78,20 +78,20 @@ def _next(rhythm: Mapping[str, Any] | None) -> str:
     WITH own AS (
         SELECT golden_id, max(day) AS last_day, greatest(getvariable('as_of')::DATE, max(day)) AS today,
                count(log_gap) AS gaps, {typical} AS rhythm
-        FROM purchase_days GROUP BY 1),
+        FROM rhythm_days GROUP BY 1),
     had AS (
         SELECT golden_id, count(*) AS products, arg_max(product, (days, last_on, product)) AS most_bought
-        FROM bought GROUP BY 1),
+        FROM basket_bought GROUP BY 1),
     again AS (
         SELECT b.golden_id, b.product, b.product AS because, $again AS why, b.last_on, o.today,
                round((b.days - 1 + a.share) / b.days, 4) AS probability, 0.0 AS lift,
                ((b.last_on - b.first_on) + a.gap) / b.days AS gap
-        FROM bought b JOIN basket_again a USING (product) JOIN own o USING (golden_id)),
+        FROM basket_bought b JOIN basket_again a USING (product) JOIN own o USING (golden_id)),
     together AS (
         SELECT b.golden_id, r.product, r.given AS because, r.confidence AS probability, r.lift
-        FROM bought b JOIN basket_rules r ON r.given = b.product JOIN own o USING (golden_id)
+        FROM basket_bought b JOIN basket_rules r ON r.given = b.product JOIN own o USING (golden_id)
         WHERE b.last_on > o.today - $days::INTEGER
-          AND NOT EXISTS (SELECT 1 FROM bought h WHERE h.golden_id = b.golden_id AND h.product = r.product)),
+          AND NOT EXISTS (SELECT 1 FROM basket_bought h WHERE h.golden_id = b.golden_id AND h.product = r.product)),
     candidates AS (
         SELECT golden_id, probability, lift, product, because, why,
                CAST(last_on + CAST(greatest(round(gap), 1) AS INTEGER) AS DATE) AS due_on
@@ -125,10 +125,10 @@ def _with_next_day(table: pa.Table, rhythm: Mapping[str, Any] | None) -> pa.Tabl
 
 
 def days_until_next(typical: Floats, gaps: Floats, silent: Floats, rhythm: Mapping[str, Any]) -> Floats:
-    """Median of the gap that began with the last purchase, given that it is longer than the silence so far.
+    """Days from the last purchase to the next: the rhythm, and once that has passed the median given the silence.
 
     The gap is log-normal around the customer's rhythm, with the variance of gaps within a customer and that of the
-    rhythm as an estimate.
+    rhythm as an estimate. While the day is to come it does not move with the days that pass.
 
     Args:
         typical: The customer's rhythm in days.
@@ -146,9 +146,9 @@ def days_until_next(typical: Floats, gaps: Floats, silent: Floats, rhythm: Mappi
     with np.errstate(divide="ignore"):
         longer = np.where(silent > 0, ndtr((middle - np.log(silent)) / np.maximum(spread, 1e-9)), 1.0)
     expected = longer >= _STILL_EXPECTED
-    found: Floats = np.exp(middle - spread * ndtri(np.where(expected, longer, 1.0) / 2))
-    found = np.maximum(np.round(found), silent + 1)
-    return np.where(expected, found, np.nan)
+    given: Floats = np.exp(middle - spread * ndtri(np.where(expected, longer, 1.0) / 2))
+    found = np.where(silent < typical, np.round(typical), np.round(given))
+    return np.where(expected, np.maximum(found, silent + 1), np.nan)
 
 
 def explain_fit(fitted: Mapping[str, Any]) -> Figures:
@@ -222,14 +222,17 @@ ENRICHER = Enricher(
             "bought again: the last day it was bought + the customer's mean gap with one of everybody's added.",
             "",
             _HISTORY,
+            tells_from=7.0,
         ),
         Output(
             "next_on",
             ValueType.DATE,
-            "Likely day of the next purchase of anything: the median of a log-normal gap around the customer's own "
-            "rhythm (as in lifecycle), given the silence so far. Null where 95 % of such gaps are shorter than that.",
+            "Likely day of the next purchase of anything: the last one + the customer's own rhythm (as in lifecycle); "
+            "once that has passed, the median of a log-normal gap given the silence so far. Null where 95 % of such "
+            "gaps are shorter than that.",
             "",
             _HISTORY,
+            tells_from=7.0,
         ),
     ),
     purpose="Recommending products; planning of reminders and stock.",

@@ -31,7 +31,7 @@ class BasketParameters(Parameters):
             many days say what is next.
         largest_basket: Orders with more products are left out: pairs grow with the square, and such an order is no
             choice of what goes together. They are counted.
-        most_products: So many products are looked at, those in most baskets.
+        most_products: So many products are looked at, those in most baskets, or with most buyers.
         together_from: Baskets that a pair must be in.
         lift_from: Times by which a pair must be in more baskets than by chance.
         false_rules: Expected share of false pairs among those kept.
@@ -45,7 +45,7 @@ class BasketParameters(Parameters):
 
     window_days: int = Field(default=365, ge=1)
     largest_basket: int = Field(default=100, ge=2)
-    most_products: int = Field(default=1000, ge=2, le=20_000)
+    most_products: int = Field(default=1000, ge=2, le=5000)
     together_from: int = Field(default=5, ge=2)
     lift_from: float = Field(default=1.1, ge=1)
     false_rules: float = Field(default=0.05, gt=0, lt=1)
@@ -58,11 +58,11 @@ class BasketParameters(Parameters):
 
 
 def bought(work: Work) -> None:
-    """Make, once, ``sold`` (a line with its ``product``) and ``bought`` (days of a customer with a product)."""
+    """Make, once, ``basket_sold``: lines with a ``product``; ``basket_bought``: days of a customer with a product."""
     work.use("order_lines")
     work.db.execute(
         """
-        CREATE TEMP VIEW IF NOT EXISTS sold AS
+        CREATE TEMP VIEW IF NOT EXISTS basket_sold AS
         SELECT golden_id, source, order_id, ordered_on, product_name,
                coalesce(nullif(trim(product_code), ''), nullif(trim(product_name), '')) AS product
         FROM order_lines WHERE coalesce(quantity, 1) > 0
@@ -70,9 +70,9 @@ def bought(work: Work) -> None:
     )
     work.db.execute(
         """
-        CREATE TEMP TABLE IF NOT EXISTS bought AS
+        CREATE TEMP TABLE IF NOT EXISTS basket_bought AS
         SELECT golden_id, product, count(*) AS days, min(ordered_on) AS first_on, max(ordered_on) AS last_on
-        FROM (SELECT DISTINCT golden_id, product, ordered_on FROM sold WHERE product IS NOT NULL) GROUP BY 1, 2
+        FROM (SELECT DISTINCT golden_id, product, ordered_on FROM basket_sold WHERE product IS NOT NULL) GROUP BY 1, 2
         """
     )
 
@@ -103,19 +103,19 @@ def _baskets(work: Work, set_to: BasketParameters) -> tuple[list[str], Any, dict
         """
         CREATE OR REPLACE TEMP TABLE basket_products AS
         SELECT product, CAST(row_number() OVER (ORDER BY product) - 1 AS INTEGER) AS place
-        FROM (SELECT DISTINCT product FROM bought)
+        FROM (SELECT DISTINCT product FROM basket_bought)
         """
     )
     names = work.sql("SELECT product FROM basket_products ORDER BY place")["product"].to_pylist()
     found = work.sql(
         """
-        SELECT list(DISTINCT p.place) AS products FROM sold s JOIN basket_products p USING (product)
+        SELECT list(DISTINCT p.place) AS products FROM basket_sold s JOIN basket_products p USING (product)
         WHERE s.ordered_on > getvariable('as_of')::DATE - $days::INTEGER GROUP BY s.source, s.order_id
         """,
         days=set_to.window_days,
     )["products"]
     lists = cast("pa.ListArray", found.combine_chunks())
-    nameless = work.sql("SELECT count(*) AS n FROM sold WHERE product IS NULL").to_pylist()[0]["n"]
+    nameless = work.sql("SELECT count(*) AS n FROM basket_sold WHERE product IS NULL").to_pylist()[0]["n"]
     offsets = lists.offsets.to_numpy().astype(np.int64)
     flat: Ints = lists.values.to_numpy().astype(np.int64)[offsets[0] : offsets[-1]]
     sizes = np.diff(offsets)
@@ -134,7 +134,7 @@ def _baskets(work: Work, set_to: BasketParameters) -> tuple[list[str], Any, dict
     )
     left_out = {
         "orders with too many products": int((~small).sum()),
-        "products in too few baskets": len(names) - len(chosen),
+        "products not looked at": len(names) - len(chosen),
         "lines without a product": nameless,
     }
     return [names[at] for at in chosen.tolist()], matrix, {why: n for why, n in left_out.items() if n}
@@ -211,11 +211,12 @@ def _again(work: Work, set_to: BasketParameters) -> dict[str, dict[str, float]]:
         """
         SELECT product, round(count(*) FILTER (days > 1) / count(*), 4) AS share,
                round(quantile_cont(CAST(last_on - first_on AS DOUBLE) / (days - 1), 0.5) FILTER (days > 1), 1) AS gap
-        FROM bought GROUP BY 1 HAVING count(*) >= $least AND count(*) FILTER (days > 1) >= $share * count(*)
-        ORDER BY 1
+        FROM basket_bought GROUP BY 1 HAVING count(*) >= $least AND count(*) FILTER (days > 1) >= $share * count(*)
+        ORDER BY count(*) DESC, 1 LIMIT $most
         """,
         least=set_to.again_from,
         share=set_to.again_share,
+        most=set_to.most_products,
     ).to_pylist()
     return {row["product"]: {"share": row["share"], "gap": row["gap"]} for row in rows}
 
@@ -227,7 +228,8 @@ def _names(work: Work, products: list[str]) -> dict[str, str]:
             """
             SELECT n.product, coalesce(k.name, l.name, n.product) AS name FROM basket_named n
             LEFT JOIN (SELECT product_code, max(name) AS name FROM products GROUP BY 1) k ON k.product_code = n.product
-            LEFT JOIN (SELECT product, max(product_name) AS name FROM sold GROUP BY 1) l USING (product) ORDER BY 1
+            LEFT JOIN (SELECT product, max(product_name) AS name FROM basket_sold GROUP BY 1) l USING (product)
+            ORDER BY 1
             """
         ).to_pylist()
     finally:

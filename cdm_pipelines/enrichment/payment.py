@@ -67,7 +67,7 @@ _HORIZON = "getvariable('as_of')::DATE + 2"
 
 
 def _claims(work: Work, since: Mapping[str, str]) -> None:
-    """Make ``claims`` anew: a row per invoice, and per order without one of which payments are known."""
+    """Make ``payment_claims`` anew: a row per invoice, and per order without one of which payments are known."""
     work.use("purchases", "payments", "invoices")
     set_to = cast("PaymentParameters", work.parameters)
     sources = pa.table(
@@ -80,7 +80,7 @@ def _claims(work: Work, since: Mapping[str, str]) -> None:
     try:
         work.db.execute(
             f"""
-            CREATE OR REPLACE TEMP TABLE claims AS
+            CREATE OR REPLACE TEMP TABLE payment_claims AS
             WITH billed AS (
                 SELECT golden_id, source, invoice_id AS id, issued_on,
                        greatest(coalesce(due_on, issued_on + $terms), issued_on) AS due_on,
@@ -131,11 +131,11 @@ def fit(work: Work) -> dict[str, Any]:
         """
         SELECT count(*) AS claims, min(issued_on)::VARCHAR AS first_day, max(issued_on)::VARCHAR AS last_day,
                quantile_cont(greatest(settled_on - issued_on, 0), [0.25, 0.5, 0.75]) AS days_to_pay
-        FROM claims WHERE problem IS NULL AND amount > 0
+        FROM payment_claims WHERE problem IS NULL AND amount > 0
         """
     ).to_pylist()[0]
     problems = work.sql(
-        "SELECT problem, count(*) AS n FROM claims WHERE problem IS NOT NULL GROUP BY 1 ORDER BY 1"
+        "SELECT problem, count(*) AS n FROM payment_claims WHERE problem IS NOT NULL GROUP BY 1 ORDER BY 1"
     )
     return {
         "as_of": work.as_of.isoformat(),
@@ -156,7 +156,7 @@ def compute(work: Work) -> pa.Table:
         WITH present AS (
             SELECT golden_id,
                    greatest(getvariable('as_of')::DATE, max(issued_on), max(settled_on)) AS today
-            FROM claims WHERE problem IS NULL GROUP BY 1),
+            FROM payment_claims WHERE problem IS NULL GROUP BY 1),
         seen AS (
             SELECT c.*, amount > 0 AND settled_on IS NOT NULL AS paid,
                    CASE WHEN amount > 0 AND settled_on IS NOT NULL
@@ -165,7 +165,7 @@ def compute(work: Work) -> pa.Table:
                    amount > 0 AND NOT disputed
                        AND coalesce(CASE WHEN open > 0 THEN today ELSE settled_on END > due_on + $grace, false) AS late,
                    today
-            FROM claims c JOIN present USING (golden_id) WHERE problem IS NULL),
+            FROM payment_claims c JOIN present USING (golden_id) WHERE problem IS NULL),
         own AS (
             SELECT golden_id, count(*) AS claims, count(*) FILTER (by_invoice) AS invoices,
                    CAST(sum(open) AS DECIMAL(18, 2)) AS open_amount,

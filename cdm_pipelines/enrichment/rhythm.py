@@ -26,14 +26,14 @@ DECIMALS = 9
 
 
 def purchase_days(work: Work) -> None:
-    """Make ``purchase_days``, once: ``golden_id, day, number`` (from 1), ``gap`` since the one before, ``next_day``.
+    """Make ``rhythm_days``, once: ``golden_id, day, number`` (from 1), ``gap`` since the one before, ``next_day``.
 
     ``log_gap`` is a DECIMAL, so that its sums do not depend on their order.
     """
     work.use("purchases")
     work.db.execute(
         f"""
-        CREATE TEMP TABLE IF NOT EXISTS purchase_days AS
+        CREATE TEMP TABLE IF NOT EXISTS rhythm_days AS
         SELECT golden_id, day, row_number() OVER own AS number, day - lag(day) OVER own AS gap,
                CAST(ln(day - lag(day) OVER own) AS DECIMAL(18, {DECIMALS})) AS log_gap, lead(day) OVER own AS next_day
         FROM (SELECT DISTINCT golden_id, ordered_on AS day FROM purchases)
@@ -59,7 +59,7 @@ def fit_rhythm(work: Work, default_days: float) -> dict[str, Any]:
         """
         SELECT golden_id, count(gap) AS n, CAST(sum(log_gap) AS DOUBLE) AS total,
                CAST(sum(CAST(log_gap * log_gap AS DECIMAL(28, 12))) AS DOUBLE) AS squares
-        FROM purchase_days WHERE gap IS NOT NULL GROUP BY 1 ORDER BY 1
+        FROM rhythm_days WHERE gap IS NOT NULL GROUP BY 1 ORDER BY 1
         """
     )
     customers = table.num_rows
@@ -80,7 +80,7 @@ def fit_rhythm(work: Work, default_days: float) -> dict[str, Any]:
         """
         SELECT CAST(quantile_disc(gap, 0.05) AS INTEGER) AS shortest,
                CAST(quantile_disc(gap, 0.95) AS INTEGER) AS longest
-        FROM purchase_days WHERE gap IS NOT NULL
+        FROM rhythm_days WHERE gap IS NOT NULL
         """
     ).to_pylist()[0]
     return {"fitted": True, "mu": mu, "within": within, "weight": weight, **ends, "gaps": int(n.sum())} | {

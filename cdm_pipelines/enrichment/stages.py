@@ -54,15 +54,15 @@ def fit(work: Work) -> dict[str, Any]:
     set_to = cast("LifecycleParameters", work.parameters)
     rhythm = fit_rhythm(work, set_to.default_gap_days)
     ends = work.sql(
-        "SELECT min(day)::VARCHAR AS first, max(day)::VARCHAR AS last FROM purchase_days"
+        "SELECT min(day)::VARCHAR AS first, max(day)::VARCHAR AS last FROM rhythm_days"
     ).to_pylist()[0]
     retention = work.sql(
         """
-        WITH born AS (SELECT golden_id, date_trunc('quarter', day) AS cohort FROM purchase_days WHERE number = 1),
+        WITH born AS (SELECT golden_id, date_trunc('quarter', day) AS cohort FROM rhythm_days WHERE number = 1),
         recent AS (SELECT * FROM born WHERE cohort > date_trunc('quarter', getvariable('as_of')::DATE)
                    - to_months(3 * $cohorts::INTEGER)),
         seen AS (SELECT DISTINCT golden_id, cohort, date_diff('quarter', cohort, day) AS later
-                 FROM recent JOIN purchase_days USING (golden_id))
+                 FROM recent JOIN rhythm_days USING (golden_id))
         SELECT year(cohort) || ' Q' || quarter(cohort) AS cohort, CAST(later AS INTEGER) AS later, count(*) AS customers
         FROM seen GROUP BY ALL ORDER BY 1, 2
         """,
@@ -89,15 +89,15 @@ def stages(work: Work) -> tuple[str, str] | None:
     set_to = cast("LifecycleParameters", work.parameters)
     rhythm = cast("Mapping[str, Any]", work.fitted["rhythm"])
     mark = sha256(repr((set_to, sorted(rhythm.items()))).encode()).hexdigest()[:12]
-    steps, now = f"stages_{mark}", f"stages_now_{mark}"
+    steps, now = f"lifecycle_steps_{mark}", f"lifecycle_now_{mark}"
     purchase_days(work)
     work.use("customers")
     work.db.execute(
         f"""
-        CREATE TEMP TABLE IF NOT EXISTS timed_{mark} AS
+        CREATE TEMP TABLE IF NOT EXISTS lifecycle_timed_{mark} AS
         WITH known AS (
             SELECT golden_id, day, number, next_day, sum(log_gap) OVER so_far AS logs, number - 1 AS gaps
-            FROM purchase_days WINDOW so_far AS (PARTITION BY golden_id ORDER BY day)),
+            FROM rhythm_days WINDOW so_far AS (PARTITION BY golden_id ORDER BY day)),
         own AS (SELECT *, {rhythm_sql("logs", "gaps", rhythm)} AS rhythm FROM known),
         silent AS (
             SELECT *, day + CAST(greatest(round(rhythm * {set_to.at_risk_after!r}), 1) AS INTEGER) AS at_risk_from,
@@ -111,7 +111,7 @@ def stages(work: Work) -> tuple[str, str] | None:
     work.db.execute(
         f"""
         CREATE TEMP TABLE IF NOT EXISTS {now} AS
-        SELECT golden_id, number AS purchases, rhythm, at_risk_from, lost_from FROM timed_{mark}
+        SELECT golden_id, number AS purchases, rhythm, at_risk_from, lost_from FROM lifecycle_timed_{mark}
         WHERE next_day IS NULL
         """
     )
@@ -121,7 +121,7 @@ def stages(work: Work) -> tuple[str, str] | None:
         WITH back AS (
             SELECT *, coalesce(lag(lost_from) OVER own < day, false) AS back,
                    coalesce(next_day, greatest(getvariable('as_of')::DATE, day) + 1) AS until
-            FROM timed_{mark} WINDOW own AS (PARTITION BY golden_id ORDER BY day)),
+            FROM lifecycle_timed_{mark} WINDOW own AS (PARTITION BY golden_id ORDER BY day)),
         counted AS (
             SELECT *, number + 1 - max(CASE WHEN back OR number = 1 THEN number END)
                    OVER (PARTITION BY golden_id ORDER BY day) AS place
@@ -137,7 +137,7 @@ def stages(work: Work) -> tuple[str, str] | None:
             SELECT golden_id, lost_from, number, 'lost' FROM counted WHERE lost_from < until
             UNION ALL
             SELECT c.golden_id, TRY_CAST(c.first_seen AS DATE), 0, 'prospect'
-            FROM customers c LEFT JOIN purchase_days d ON d.golden_id = c.golden_id AND d.number = 1
+            FROM customers c LEFT JOIN rhythm_days d ON d.golden_id = c.golden_id AND d.number = 1
             WHERE d.day IS NULL OR TRY_CAST(c.first_seen AS DATE) < d.day),
         followed AS (
             SELECT *, lag(stage) OVER (PARTITION BY golden_id ORDER BY entered_on) AS from_stage FROM entered)

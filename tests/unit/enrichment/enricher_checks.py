@@ -51,10 +51,11 @@ def fit(enricher: Enricher, **given: Any) -> dict[str, Any]:
 
 
 def computed(enricher: Enricher, fitted: Mapping[str, Any] | None, **given: Any) -> pa.Table:
-    """The enricher's table, in its declared shape and types; ``parameters`` may be given."""
+    """The enricher's table in its declared shape and types, sorted; ``parameters`` may be given."""
     parameters = given.pop("parameters", None) or enricher.parameters()
     with work_on(**given) as work:
         table = enricher.shaped(enricher.compute(work.of(parameters, fitted)))
+    table = table.sort_by([(name, "ascending") for name in ("golden_id", *enricher.key)])
     for output in enricher.outputs:
         assert str(table.schema.field(output.name).type).startswith(_OF_TYPE[output.type]), output.name
     return table

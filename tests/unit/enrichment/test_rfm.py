@@ -8,6 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from enricher_checks import by_customer, check_subset_equals_full, computed, fit, order
 from enricher_tables import AS_OF, work_on
@@ -138,6 +139,28 @@ def test_a_subset_has_the_rows_that_it_has_among_everybody_and_sums_are_those_of
     assert sum(row["returned"] for row in rows) == Decimal("1.25") * (len(given["state_refund"]) - 1)
     assert all(row["net"] == row["gross"] - row["returned"] for row in rows)
     assert sum(row["orders_not_counted"] for row in rows) == 40
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_merges_and_splits_move_orders_and_keep_their_sums(seed: int) -> None:
+    given, random = history(), np.random.default_rng(seed)
+    other = {customer: int(random.integers(1, 30)) for customer in range(1, 41)}
+    moved = [
+        {**row, "customer": other[row["customer"]]} if "customer" in row else row
+        for row in given["state_order"]
+    ]
+    names = ("orders", "gross", "returned", "net", "orders_not_counted")
+    sums = []
+    for orders in (given["state_order"], moved):
+        table = computed(ENRICHER, None, **{**given, "state_order": orders})
+        sums.append({name: sum(table[name].to_pylist()) for name in names})
+        with work_on(**{**given, "state_order": orders}) as work:
+            work.use("purchases")
+            of_purchases = work.sql("SELECT count(*) AS orders, sum(net) AS net FROM purchases").to_pylist()[
+                0
+            ]
+        assert of_purchases == {name: sums[-1][name] for name in ("orders", "net")}
+    assert sums[0] == sums[1]
 
 
 def test_what_cannot_be_counted_is_told() -> None:
