@@ -192,6 +192,21 @@ def test_the_rhythm_of_everybody_is_recovered_from_planted_gaps() -> None:
     assert found["weight"] == pytest.approx(0.64 / 0.25, rel=0.25)
 
 
+def test_one_who_buys_without_end_does_not_speed_up_everybody() -> None:
+    random, orders = np.random.default_rng(5), []
+    for customer in range(1, 101):
+        day = dt.date(2020, 1, 1)
+        for nth in range(4):
+            orders.append(order(customer * 100 + nth, customer, day.isoformat(), "1.00"))
+            day += dt.timedelta(days=round(math.exp(random.normal(math.log(60), 0.6))))
+    for nth in range(600):
+        day = dt.date(2020, 1, 1) + dt.timedelta(days=3 * nth)
+        orders.append(order(90_000 + nth, 999, day.isoformat(), "1.00"))
+    with work_on(state_order=orders) as work:
+        found = fit_rhythm(work, 90)
+    assert math.exp(found["mu"]) == pytest.approx(60, rel=0.15)
+
+
 def test_too_few_who_bought_twice_take_the_default_and_nothing_at_all_is_no_error() -> None:
     few = fit(lifecycle.ENRICHER, state_order=bought(1, "2026-01-01", "2026-02-01"))
     assert not few["rhythm"]["fitted"]
