@@ -62,9 +62,13 @@ def fit(work: Work) -> dict[str, Any]:
         recent AS (SELECT * FROM born WHERE cohort > date_trunc('quarter', getvariable('as_of')::DATE)
                    - to_months(3 * $cohorts::INTEGER)),
         seen AS (SELECT DISTINCT golden_id, cohort, date_diff('quarter', cohort, day) AS later
-                 FROM recent JOIN rhythm_days USING (golden_id))
-        SELECT year(cohort) || ' Q' || quarter(cohort) AS cohort, CAST(later AS INTEGER) AS later, count(*) AS customers
-        FROM seen GROUP BY ALL ORDER BY 1, 2
+                 FROM recent JOIN rhythm_days USING (golden_id)),
+        quarters AS (
+            SELECT cohort, unnest(range(date_diff('quarter', cohort, getvariable('as_of')::DATE) + 1)) AS later
+            FROM (SELECT DISTINCT cohort FROM recent))
+        SELECT year(cohort) || ' Q' || quarter(cohort) AS cohort, CAST(later AS INTEGER) AS later,
+               count(golden_id) AS customers
+        FROM quarters LEFT JOIN seen USING (cohort, later) GROUP BY ALL ORDER BY 1, 2
         """,
         cohorts=_COHORTS,
     ).to_pylist()

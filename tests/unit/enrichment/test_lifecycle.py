@@ -225,7 +225,13 @@ def test_retention_and_transitions_are_drawn_and_told() -> None:
     ]
     fitted = fit(lifecycle.ENRICHER, state_order=orders)
     chart: Any = lifecycle.explain_fit(fitted)["retention"]
-    assert chart.points == {"2025 Q4 new": 2.0, "2025 Q4 +1": 0.5, "2026 Q1 new": 1.0, "2026 Q1 +1": 1.0}
+    assert chart.points == {
+        "2025 Q4 new": 2.0,
+        "2025 Q4 +1": 0.5,
+        "2025 Q4 +2": 0.0,  # nobody is shown as well
+        "2026 Q1 new": 1.0,
+        "2026 Q1 +1": 1.0,
+    }
     assert "50% to 100%" in chart.told
     with work_on() as work:
         table = computed(lifecycle_step.ENRICHER, THIRTY, state_order=orders)
