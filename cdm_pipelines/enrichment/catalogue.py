@@ -11,7 +11,7 @@ from pathlib import Path
 from cdm_pipelines.enrichment.declaration import Enricher, EnricherError
 from cdm_pipelines.enrichment.own import own_enrichers
 
-_MODULES: tuple[str, ...] = ()
+_MODULES: tuple[str, ...] = ("rfm", "payment", "lifecycle", "lifecycle_step", "basket")
 """Modules of this room that declare an ``ENRICHER``, in the order of the profile."""
 
 

@@ -88,6 +88,8 @@ class Enricher:
         stale_when: What makes a row out of date, in words.
         compute: Gives one row per customer of whom there is something to say: ``golden_id`` and the outputs.
         parameters: What may be set of it.
+        parameters_of: An enricher before it whose parameters in the policy are this one's too, and with which it is
+            switched off; empty for one that has its own.
         fit: Fits its scale or model to everybody; None where it has none. What it gives is kept as JSON.
         explain_fit: Figures and pictures of what was fitted.
         picture: Figures and pictures of a computed table.
@@ -106,6 +108,7 @@ class Enricher:
     stale_when: str
     compute: Callable[[Work], pa.Table]
     parameters: type[Parameters] = Parameters
+    parameters_of: str = ""
     fit: Callable[[Work], Mapping[str, Any]] | None = None
     explain_fit: Callable[[Mapping[str, Any]], Figures] | None = None
     picture: Callable[[pa.Table, Work], Figures] | None = None

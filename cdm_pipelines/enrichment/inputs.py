@@ -114,7 +114,7 @@ _PRODUCTS = f"""
 SELECT source, product_code, name, category, brand, {_MONEY.format("price")} AS price, {_MONEY.format("cost")} AS cost
 FROM state_product WHERE active
 """
-_LINES = f"""
+_LINES = """
 WITH factor AS (
     SELECT golden_id, source, order_id, ordered_on, CASE WHEN total <> 0 THEN amount / total ELSE 1 END AS rate
     FROM orders WHERE problem IS NULL),
@@ -122,7 +122,7 @@ known AS (SELECT product_code, max(category) AS category, max(brand) AS brand, m
           FROM products GROUP BY ALL),
 read AS (
     SELECT l.source, l.order_id, l.line_id, l.product_code, l.product_name,
-           TRY_CAST(l.quantity AS DOUBLE) AS quantity, {_MONEY.format("l.unit_price")} AS price
+           TRY_CAST(l.quantity AS DOUBLE) AS quantity, TRY_CAST(l.unit_price AS DECIMAL(18, 6)) AS price
     FROM state_order_line l WHERE l.active)
 SELECT f.golden_id, f.source, f.order_id, read.line_id, f.ordered_on, read.product_code, read.product_name,
        k.category, k.brand, read.quantity,

@@ -107,7 +107,15 @@ def load_policy(path: Path, known: Mapping[str, Enricher]) -> EnrichmentPolicy:
     chosen = {}
     for name, enricher in known.items():
         values = dict(said.enrichers.get(name) or {})
-        if values.pop("enabled", True):
+        enabled = values.pop("enabled", True)
+        if enricher.parameters_of:
+            if values:
+                raise EnrichmentPolicyError(
+                    f"{path}: enrichers.{name}: its parameters are those of {enricher.parameters_of}; set them there"
+                )
+            values = dict(said.enrichers.get(enricher.parameters_of) or {})
+            enabled = values.pop("enabled", True) and enabled
+        if enabled:
             chosen[name] = Chosen(enricher, _parameters(path, enricher, values))
     rates = [{"currency": said.currency, "valid_from": date(1, 1, 1), "rate": 1.0}]
     rates += [one.model_dump() for one in said.rates if one.currency != said.currency]

@@ -48,9 +48,9 @@ def base_tables(given: Mapping[str, Rows]) -> dict[str, pa.Table]:
             }
             if "customer" in values:
                 customer = values.pop("customer")
-                key = ("shop", "customer", str(customer))
+                key = (values["source"], "customer", str(customer))
                 if of_party:
-                    values |= {"source": "shop", "party_entity": "customer", "party_record_id": str(customer)}
+                    values |= {"party_entity": "customer", "party_record_id": str(customer)}
                 else:
                     key = (values["source"], values["entity"], values["record_id"])
                 crosswalk[key] = gid(customer)
