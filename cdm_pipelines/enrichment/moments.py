@@ -1,0 +1,62 @@
+"""Which interactions count, and which day is "now" for a customer.
+
+Belongs here: what enrichers of interactions have in common. Does not belong here: what they count.
+
+A window of days ends at ``work.as_of``, or at the customer's last interaction where that is later: scales are fitted
+now and then, interactions come every day. A date far beyond is an error of a clock or of a typist; it counts for
+nothing, moves no window, and is counted apart.
+"""
+
+from pydantic import Field
+
+from cdm_pipelines.enrichment.work import Parameters, Work
+from cdm_pipelines.figures import Figures
+
+
+class Dated(Parameters):
+    """Parameters of an enricher that counts interactions.
+
+    Attributes:
+        counted_ahead_days: How many days after the day of the last fit an interaction may lie and still count; later
+            ones are dates in the future. Two days more than ``refit_days`` of the policy, for clocks that run fast.
+    """
+
+    counted_ahead_days: int = Field(default=9, ge=0, le=400)
+
+
+DATED = """
+late AS (SELECT golden_id, max(day) AS now FROM touches
+         WHERE day > $as_of AND day <= $as_of + $ahead::INTEGER GROUP BY golden_id),
+dated AS (
+    SELECT t.*, coalesce(late.now, $as_of::DATE) AS now, coalesce(late.now, $as_of::DATE) - t.day AS age
+    FROM touches t LEFT JOIN late USING (golden_id)
+    WHERE t.day <= $as_of + $ahead::INTEGER)
+"""
+"""Interactions that count, each with ``now`` of its customer and its ``age`` in days; for a WITH clause."""
+
+SERVICE_DESK = "('ticket_opened', 'ticket_solved', 'ticket_rated')"
+"""Kinds of interactions about a ticket."""
+
+
+def values_of(work: Work, parameters: Dated) -> dict[str, object]:
+    """What ``DATED`` is bound to."""
+    return {"as_of": work.as_of, "ahead": parameters.counted_ahead_days}
+
+
+def left_out(work: Work, parameters: Dated) -> Figures:
+    """How many interactions could not be counted, by reason, of those that are known."""
+    work.use("touches")
+    [found] = work.sql(
+        """SELECT coalesce(sum(touches), 0)::BIGINT AS all_touches,
+                  coalesce(sum(touches) FILTER (day > $as_of + $ahead::INTEGER), 0)::BIGINT AS future,
+                  coalesce(sum(touches) FILTER (day IS NULL), 0)::BIGINT AS undated,
+                  coalesce(sum(touches) FILTER (coalesce(kind, 'other') = 'other'), 0)::BIGINT AS unknown
+           FROM touches""",
+        **values_of(work, parameters),
+    ).to_pylist()
+    return {
+        "interactions": found["all_touches"],
+        "interactions in the future": found["future"],
+        "interactions without a date": found["undated"],
+        "interactions of an unknown kind": found["unknown"],
+    }
