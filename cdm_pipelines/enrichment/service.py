@@ -52,12 +52,21 @@ class ServiceParameters(Dated):
         return self
 
 
+_DESK = f"""
+{DATED},
+desk AS MATERIALIZED (
+    SELECT golden_id, source, thread_id, day, age, coalesce(kind, 'other') AS kind, touches, outcome, subject,
+           coalesce(first_at, day) AS first_at, coalesce(last_at, day) AS last_at,
+           coalesce(scores, 0) AS scores, TRY_CAST(score AS DECIMAL(18, 4)) AS score
+    FROM dated WHERE kind IN {SERVICE_DESK} OR kind = 'complaint' OR scores > 0)
+"""
+"""What is about tickets, satisfaction or complaints: a small part of all interactions."""
+
 _ANSWERS = """
 asked AS (
-    SELECT golden_id, day, touches, lower(trim(outcome)) AS word, coalesce(scores, 0) AS scores,
-           coalesce(kind = 'ticket_rated', false) AS rated, TRY_CAST(score AS DECIMAL(18, 4)) AS score,
+    SELECT golden_id, day, touches, lower(trim(outcome)) AS word, kind = 'ticket_rated' AS rated, scores, score,
            len(list_filter($nps, lambda w: contains(lower(concat_ws(' ', outcome, subject)), w))) > 0 AS of_nps
-    FROM dated WHERE scores > 0 OR kind = 'ticket_rated'),
+    FROM desk WHERE scores > 0 OR kind = 'ticket_rated'),
 answers AS (
     SELECT golden_id, day, of_nps, CASE WHEN scores > 0 THEN scores ELSE touches END AS answers,
            CASE WHEN scores > 0 THEN score
@@ -74,11 +83,11 @@ judged AS (
 
 _TICKETS = f"""
 threads AS (
-    SELECT golden_id, source, thread_id, min(coalesce(first_at, day)) FILTER (kind = 'ticket_opened') AS opened_at,
-           max(coalesce(last_at, day)) FILTER (kind = 'ticket_opened') AS reopened_at,
+    SELECT golden_id, source, thread_id, min(first_at) FILTER (kind = 'ticket_opened') AS opened_at,
+           max(last_at) FILTER (kind = 'ticket_opened') AS reopened_at,
            coalesce(sum(touches) FILTER (kind = 'ticket_opened'), 0) AS openings,
-           max(coalesce(last_at, day)) FILTER (kind = 'ticket_solved') AS solved_at
-    FROM dated WHERE thread_id IS NOT NULL AND kind IN {SERVICE_DESK} GROUP BY ALL),
+           max(last_at) FILTER (kind = 'ticket_solved') AS solved_at
+    FROM desk WHERE thread_id IS NOT NULL AND kind IN {SERVICE_DESK} GROUP BY ALL),
 tickets AS (
     SELECT golden_id,
            count(*) AS tickets,
@@ -109,7 +118,7 @@ def _compute(work: Work) -> pa.Table:
     work.use("touches")
     return work.sql(
         f"""
-        WITH {DATED}, {_ANSWERS}, {_TICKETS},
+        WITH {_DESK}, {_ANSWERS}, {_TICKETS},
         answered AS (
             SELECT golden_id,
                    sum(score) FILTER (NOT of_nps) / sum(answers) FILTER (NOT of_nps) AS csat,
@@ -124,7 +133,7 @@ def _compute(work: Work) -> pa.Table:
                    coalesce(sum(touches) FILTER (kind = 'complaint'), 0) AS complaints,
                    max(day) FILTER (kind = 'complaint') AS last_complaint_on,
                    coalesce(bool_or(kind = 'complaint' AND age < $complaint_days), false) AS complained_lately
-            FROM dated WHERE kind IN {SERVICE_DESK} OR kind = 'complaint' OR scores > 0 GROUP BY golden_id)
+            FROM desk GROUP BY golden_id)
         SELECT golden_id,
                coalesce(tickets, 0)::INTEGER AS tickets,
                coalesce(open_tickets, 0)::INTEGER AS open_tickets, oldest_open_on, last_ticket_on,
@@ -186,11 +195,11 @@ def _not_followed(work: Work, parameters: ServiceParameters) -> Figures:
     """What the service desk delivered and nothing could be made of."""
     [found] = work.sql(
         f"""
-        WITH {DATED}, {_ANSWERS}
-        SELECT (SELECT coalesce(sum(touches), 0)::BIGINT FROM dated
+        WITH {_DESK}, {_ANSWERS}
+        SELECT (SELECT coalesce(sum(touches), 0)::BIGINT FROM desk
                 WHERE kind = 'ticket_opened' AND thread_id IS NULL) AS unnumbered,
                (SELECT count(*) FROM (
-                    SELECT bool_or(kind = 'ticket_opened') AS opened FROM dated
+                    SELECT bool_or(kind = 'ticket_opened') AS opened FROM desk
                     WHERE thread_id IS NOT NULL AND kind IN ('ticket_opened', 'ticket_solved')
                     GROUP BY golden_id, source, thread_id) WHERE NOT opened) AS unopened,
                (SELECT coalesce(sum(answers), 0)::BIGINT FROM judged WHERE NOT valid) AS off_scale
