@@ -23,7 +23,7 @@ from pydantic import Field, model_validator
 
 from cdm_pipelines.contracts.entity import ValueType
 from cdm_pipelines.enrichment.declaration import Age, Enricher, Output
-from cdm_pipelines.enrichment.moments import Dated, values_of
+from cdm_pipelines.enrichment.moments import RECORD_SPEAKS_FOR, Dated, changed_in_the_future, values_of
 from cdm_pipelines.enrichment.postcodes import PostcodeTable, tables
 from cdm_pipelines.enrichment.scores import MOVES_A_YEAR, Weights, still_holds, tenths, weighted_mean
 from cdm_pipelines.enrichment.work import Work
@@ -71,18 +71,15 @@ _FOLDED = r"""regexp_replace(replace(lower(strip_accents({0})), 'ij', 'y'), '[^\
 _COUNTRY = f"coalesce(upper(country), CASE WHEN {_DUTCH.format('code')} THEN 'NL' END)"
 _KEY = "code || '|' || coalesce('n' || house_number, 's' || lower(street))"
 """One address: postcode and house number, or street where there is no number; null where that cannot be told."""
-_TOLD = """coalesce(CASE WHEN changed <= $as_of + $ahead::INTEGER THEN changed END,
-                    CASE WHEN seen <= $as_of + $ahead::INTEGER THEN seen END)"""
-
 _HOMES = f"""
 homes AS (
     SELECT golden_id, code, city, {_COUNTRY} AS country, {_KEY} AS key
     FROM (SELECT *, {_COMPACT.format("postcode")} AS code FROM customers)
     WHERE code IS NOT NULL OR city IS NOT NULL OR street IS NOT NULL),
 said AS (
-    SELECT golden_id, code, house_number, {_KEY} AS key, {_COUNTRY} AS country, {_TOLD} AS told_on, faulty
+    SELECT golden_id, code, house_number, {_KEY} AS key, {_COUNTRY} AS country, told_on, faulty
     FROM (SELECT golden_id, {_COMPACT.format("postcode")} AS code, house_number, street, country,
-                 TRY_CAST(left(modified_at, 10) AS DATE) AS changed, TRY_CAST(first_seen AS DATE) AS seen,
+                 {RECORD_SPEAKS_FOR} AS told_on,
                  coalesce(regexp_matches(invalid_attributes, '\\b(postcode|house_number|street|city|country)\\b'),
                           false) AS faulty,
           FROM records)
@@ -198,11 +195,6 @@ def _reference(work: Work, postcodes: pa.Table) -> Iterator[None]:
 def _picture(table: pa.Table, work: Work) -> Figures:
     known = pc.value_counts(table["postcode_known"].combine_chunks()).to_pylist()
     by_known = {row["values"]: row["counts"] for row in known}
-    work.use("records")
-    [beyond] = work.sql(
-        "SELECT count(*) AS n FROM records WHERE TRY_CAST(left(modified_at, 10) AS DATE) > $as_of + $ahead::INTEGER",
-        **values_of(work, _parameters(work)),
-    ).to_pylist()
     return {
         "customers with an address": table.num_rows,
         "postcodes": Bars(
@@ -217,7 +209,7 @@ def _picture(table: pa.Table, work: Work) -> Figures:
         "moved": len(table["moved_on"].drop_null()),
         "customers by province": _most(table["province"]),
         "address confidence": tenths(table["address_confidence"], "confidence"),
-        "records changed in the future": beyond["n"],
+        "records changed in the future": changed_in_the_future(work, _parameters(work)),
     }
 
 

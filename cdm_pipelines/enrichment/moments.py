@@ -1,6 +1,6 @@
-"""Which interactions count, and which day is "now" for a customer.
+"""Which interactions count, which day is "now" for a customer, and for which day a record speaks.
 
-Belongs here: what enrichers of interactions have in common. Does not belong here: what they count.
+Belongs here: what enrichers have in common about time. Does not belong here: what they count.
 
 A window of days ends at ``work.as_of``, or at the customer's last interaction where that is later: scales are fitted
 now and then, interactions come every day. A date far beyond is an error of a clock or of a typist; it counts for
@@ -14,11 +14,11 @@ from cdm_pipelines.figures import Figures
 
 
 class Dated(Parameters):
-    """Parameters of an enricher that counts interactions.
+    """Parameters of an enricher that reads dates.
 
     Attributes:
-        counted_ahead_days: How many days after the day of the last fit an interaction may lie and still count; later
-            ones are dates in the future. Two days more than ``refit_days`` of the policy, for clocks that run fast.
+        counted_ahead_days: How many days after the day of the last fit a date may lie and still count; later ones are
+            dates in the future. Two days more than ``refit_days`` of the policy, for clocks that run fast.
     """
 
     counted_ahead_days: int = Field(default=9, ge=0, le=400)
@@ -33,6 +33,12 @@ dated AS (
     WHERE t.day <= $as_of + $ahead::INTEGER)
 """
 """Interactions that count, each with ``now`` of its customer and its ``age`` in days; for a WITH clause."""
+
+_CHANGED, _SEEN = "TRY_CAST(left(modified_at, 10) AS DATE)", "TRY_CAST(first_seen AS DATE)"
+RECORD_SPEAKS_FOR = f"""coalesce(CASE WHEN {_CHANGED} <= $as_of + $ahead::INTEGER THEN {_CHANGED} END,
+                                 CASE WHEN {_SEEN} <= $as_of + $ahead::INTEGER THEN {_SEEN} END)"""
+"""Of a row of ``records``: the day on which its source changed it, else the day on which it was first seen. That an
+extract still holds a record says nothing about whether it is still true."""
 
 SERVICE_DESK = "('ticket_opened', 'ticket_solved', 'ticket_rated')"
 """Kinds of interactions about a ticket."""
@@ -60,3 +66,10 @@ def left_out(work: Work, parameters: Dated) -> Figures:
         "interactions without a date": found["undated"],
         "interactions of an unknown kind": found["unknown"],
     }
+
+
+def changed_in_the_future(work: Work, parameters: Dated) -> int:
+    """How many records a source says it will change."""
+    work.use("records")
+    query = f"SELECT count(*) AS n FROM records WHERE {_CHANGED} > $as_of + $ahead::INTEGER"
+    return int(work.sql(query, **values_of(work, parameters)).to_pylist()[0]["n"])
