@@ -10,7 +10,7 @@ from pydantic import Field
 
 from cdm_pipelines.contracts.entity import ValueType
 from cdm_pipelines.enrichment.declaration import Age, Enricher, Output
-from cdm_pipelines.enrichment.moments import DATED, SERVICE_DESK, Dated, left_out, values_of
+from cdm_pipelines.enrichment.moments import BY_CUSTOMER, DATED, SERVICE_DESK, Dated, left_out, values_of
 from cdm_pipelines.enrichment.work import Work
 from cdm_pipelines.figures import Bars, Figures, Grid
 
@@ -34,8 +34,6 @@ _COUNTED = {
 _RARE = frozenset({"bounces", "unsubscribes"})
 _BY_US = """(kind <> 'bounce' AND coalesce(direction, CASE WHEN kind IN ('sent', 'ticket_solved') THEN 'out' END)
              = 'out')"""
-_BY_CUSTOMER = """(kind <> 'bounce' AND coalesce(direction, CASE WHEN kind IN ('visit', 'product_view', 'cart',
-    'search', 'open', 'click', 'unsubscribe', 'ticket_opened', 'ticket_rated', 'complaint') THEN 'in' END) = 'in')"""
 
 
 class EngagementParameters(Dated):
@@ -63,7 +61,7 @@ def _compute(work: Work) -> pa.Table:
         counted AS (
             SELECT golden_id, {", ".join(counts)},
                    max(day) FILTER ({_BY_US}) AS last_contact_by_us,
-                   max(day) FILTER ({_BY_CUSTOMER}) AS last_contact_by_customer,
+                   max(day) FILTER ({BY_CUSTOMER}) AS last_contact_by_customer,
                    max(day) FILTER (kind = 'bounce') AS last_bounce_on,
                    max(day) FILTER (kind = 'unsubscribe') AS unsubscribed_on,
                    coalesce(sum(touches) FILTER ({_BY_US} AND kind NOT IN {SERVICE_DESK}

@@ -43,6 +43,10 @@ extract still holds a record says nothing about whether it is still true."""
 SERVICE_DESK = "('ticket_opened', 'ticket_solved', 'ticket_rated')"
 """Kinds of interactions about a ticket."""
 
+BY_CUSTOMER = """(kind <> 'bounce' AND coalesce(direction, CASE WHEN kind IN ('visit', 'product_view', 'cart',
+    'search', 'open', 'click', 'unsubscribe', 'ticket_opened', 'ticket_rated', 'complaint') THEN 'in' END) = 'in')"""
+"""Whether the customer was in touch with us: what its source says, else what its kind tells."""
+
 
 def values_of(work: Work, parameters: Dated) -> dict[str, object]:
     """What ``DATED`` is bound to."""
