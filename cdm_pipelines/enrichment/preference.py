@@ -50,6 +50,7 @@ class PreferenceParameters(Dated):
         least_lines: Lines in a category or brand before it can be the characteristic one; lines with a price before a
             price level is told.
         least_orders: Orders before a weekday or an hour is told.
+        contact_days: Days back in which contacts count for a channel.
         price_lines: Lines with a price before a category has a scale of prices.
         languages: By country, for customers who said none; ``{}`` for no guess.
     """
@@ -58,6 +59,7 @@ class PreferenceParameters(Dated):
     smoothing: float = Field(default=5, ge=0, le=10_000)
     least_lines: int = Field(default=2, ge=1)
     least_orders: int = Field(default=3, ge=1)
+    contact_days: int = Field(default=365, ge=1, le=3650)
     price_lines: int = Field(default=50, ge=5)
     languages: Mapping[str, str] = _LANGUAGES
 
@@ -148,6 +150,7 @@ def _values(work: Work, parameters: PreferenceParameters) -> dict[str, object]:
         "smoothing": parameters.smoothing,
         "least_lines": parameters.least_lines,
         "least_orders": parameters.least_orders,
+        "contact_days": parameters.contact_days,
     }
 
 
@@ -272,7 +275,7 @@ def _habits() -> tuple[Output, ...]:
         Output(
             "contact_channel",
             ValueType.TEXT,
-            "The channel on which the customer was in touch with us on most days.",
+            "The channel on which the customer was in touch with us on most days, of the last 365 (contact_days).",
             privacy=_CONTACTS,
         ),
         _share(

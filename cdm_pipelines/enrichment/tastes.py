@@ -97,7 +97,8 @@ timed AS (SELECT * FROM ordered WHERE ordered_at::TIME <> TIME '00:00:00'),
 {numbered("contact_channel", "SELECT channel AS name FROM touches")},
 contacts AS (
     SELECT DISTINCT d.golden_id, d.day AS ordered_on, c.id AS channel
-    FROM (SELECT golden_id, day, channel, direction, coalesce(kind, 'other') AS kind FROM dated) d
+    FROM (SELECT golden_id, day, channel, direction, coalesce(kind, 'other') AS kind FROM dated
+          WHERE age < $contact_days) d
          JOIN contact_channel_names c ON c.name = d.channel
     WHERE {BY_CUSTOMER}),
 {habit("order_channel", "ordered", "channel")},
