@@ -10,7 +10,15 @@ from pydantic import Field
 
 from cdm_pipelines.contracts.entity import ValueType
 from cdm_pipelines.enrichment.declaration import Age, Enricher, Output
-from cdm_pipelines.enrichment.moments import BY_CUSTOMER, DATED, SERVICE_DESK, Dated, left_out, values_of
+from cdm_pipelines.enrichment.moments import (
+    BY_CUSTOMER,
+    DATED,
+    SERVICE_DESK,
+    Dated,
+    left_out,
+    use_dated,
+    values_of,
+)
 from cdm_pipelines.enrichment.work import Work
 from cdm_pipelines.figures import Bars, Figures, Grid
 
@@ -48,7 +56,7 @@ class EngagementParameters(Dated):
 
 def _compute(work: Work) -> pa.Table:
     assert isinstance(work.parameters, EngagementParameters)  # noqa: S101 - for the type checker
-    work.use("touches")
+    use_dated(work, work.parameters)
     counts = [
         f"coalesce(sum(touches) FILTER (({test}) AND age < {days}), 0)::INTEGER AS {name}_{days}"
         for name, (_, test, _) in _COUNTED.items()

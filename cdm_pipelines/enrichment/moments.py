@@ -25,14 +25,13 @@ class Dated(Parameters):
 
 
 DATED = """
-late AS (SELECT golden_id, max(day) AS now FROM touches
-         WHERE day > $as_of AND day <= $as_of + $ahead::INTEGER GROUP BY golden_id),
 dated AS (
     SELECT t.*, coalesce(late.now, $as_of::DATE) AS now, coalesce(late.now, $as_of::DATE) - t.day AS age
-    FROM touches t LEFT JOIN late USING (golden_id)
+    FROM touches t LEFT JOIN late_touches late USING (golden_id)
     WHERE t.day <= $as_of + $ahead::INTEGER)
 """
-"""Interactions that count, each with ``now`` of its customer and its ``age`` in days; for a WITH clause."""
+"""Interactions that count, each with ``now`` of its customer and its ``age`` in days; for a WITH clause, after
+``use_dated``."""
 
 _CHANGED, _SEEN = "TRY_CAST(left(modified_at, 10) AS DATE)", "TRY_CAST(first_seen AS DATE)"
 RECORD_SPEAKS_FOR = f"""coalesce(CASE WHEN {_CHANGED} <= $as_of + $ahead::INTEGER THEN {_CHANGED} END,
@@ -46,6 +45,22 @@ SERVICE_DESK = "('ticket_opened', 'ticket_solved', 'ticket_rated')"
 BY_CUSTOMER = """(kind <> 'bounce' AND coalesce(direction, CASE WHEN kind IN ('visit', 'product_view', 'cart',
     'search', 'open', 'click', 'unsubscribe', 'ticket_opened', 'ticket_rated', 'complaint') THEN 'in' END) = 'in')"""
 """Whether the customer was in touch with us: what its source says, else what its kind tells."""
+
+
+def use_dated(work: Work, parameters: Dated) -> None:
+    """Make the inputs of ``DATED``.
+
+    The few customers with interactions after ``as_of`` are a table and no part of the query, so that the planner knows
+    that they are few, and never builds a hash table of all interactions to find them.
+    """
+    work.use("touches")
+    limits = values_of(work, parameters)
+    work.db.execute(
+        """CREATE OR REPLACE TEMP TABLE late_touches AS
+           SELECT golden_id, max(day) AS now FROM touches
+           WHERE day > $as_of AND day <= $as_of + $ahead::INTEGER GROUP BY golden_id""",
+        limits,
+    )
 
 
 def values_of(work: Work, parameters: Dated) -> dict[str, object]:

@@ -22,7 +22,7 @@ from pydantic import Field
 from cdm_pipelines.contracts.entity import ValueType
 from cdm_pipelines.enrichment.declaration import Enricher, Output
 from cdm_pipelines.enrichment.heat import heat_map
-from cdm_pipelines.enrichment.moments import Dated, left_out, values_of
+from cdm_pipelines.enrichment.moments import Dated, left_out, use_dated, values_of
 from cdm_pipelines.enrichment.tastes import HABITS, LANGUAGES, LINES, PRICES, liked
 from cdm_pipelines.enrichment.work import Work
 from cdm_pipelines.figures import Bars, Figures, Grid
@@ -106,7 +106,8 @@ def _shares(work: Work, kind: str, parameters: PreferenceParameters) -> dict[str
 
 def _compute(work: Work) -> pa.Table:
     parameters = _parameters(work)
-    work.use("customers", "purchases", "order_lines", "touches")
+    work.use("customers", "purchases", "order_lines")
+    use_dated(work, parameters)
     bought = ", ".join(
         f"{kind}, {kind}_share, {kind}_lift, characteristic_{kind}, characteristic_{kind}_lift, "
         f"coalesce(liked_{kind}.many, 0)::INTEGER AS {plural}"

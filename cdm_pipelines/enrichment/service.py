@@ -21,7 +21,7 @@ from pydantic import Field, model_validator
 
 from cdm_pipelines.contracts.entity import ValueType
 from cdm_pipelines.enrichment.declaration import Age, Enricher, Output
-from cdm_pipelines.enrichment.moments import DATED, SERVICE_DESK, Dated, left_out, values_of
+from cdm_pipelines.enrichment.moments import DATED, SERVICE_DESK, Dated, left_out, use_dated, values_of
 from cdm_pipelines.enrichment.work import Work
 from cdm_pipelines.figures import Bars, Figures
 
@@ -115,7 +115,7 @@ def _values(work: Work, parameters: ServiceParameters) -> dict[str, object]:
 
 def _compute(work: Work) -> pa.Table:
     assert isinstance(work.parameters, ServiceParameters)  # noqa: S101 - for the type checker
-    work.use("touches")
+    use_dated(work, work.parameters)
     return work.sql(
         f"""
         WITH {_DESK}, {_ANSWERS}, {_TICKETS},
@@ -193,6 +193,7 @@ def _open_tickets(counts: pa.ChunkedArray) -> Bars:
 
 def _not_followed(work: Work, parameters: ServiceParameters) -> Figures:
     """What the service desk delivered and nothing could be made of."""
+    use_dated(work, parameters)
     [found] = work.sql(
         f"""
         WITH {_DESK}, {_ANSWERS}
