@@ -89,7 +89,7 @@ def test_consistency_compares_what_two_records_have() -> None:
     assert with_records({"surname": "BÀKKER"}) == 1
     assert with_records({"email": "other@example.com", "mobile": "+31687654321"}) == 1
     assert with_records({"birth_date": "1980-01-02"}) == 0.8  # one of five
-    assert with_records({"birth_date": None}) == 1
+    assert with_records({"birth_date": None, "surname": "Visser"}) == 0.75  # one of four
     assert with_records({"birth_date": None}, {"postcode": "1012 JT", "house_number": "2"}) == 0.6
 
 
