@@ -11,7 +11,18 @@ from pathlib import Path
 from cdm_pipelines.enrichment.declaration import Enricher, EnricherError
 from cdm_pipelines.enrichment.own import own_enrichers
 
-_MODULES: tuple[str, ...] = ("rfm", "payment", "lifecycle", "lifecycle_step", "basket")
+_MODULES: tuple[str, ...] = (
+    "rfm",
+    "location",
+    "preference",
+    "engagement",
+    "service",
+    "payment",
+    "lifecycle",
+    "lifecycle_step",
+    "basket",
+    "quality",
+)
 """Modules of this room that declare an ``ENRICHER``, in the order of the profile."""
 
 

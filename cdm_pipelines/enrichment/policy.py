@@ -131,7 +131,7 @@ def load_policy(path: Path, known: Mapping[str, Enricher]) -> EnrichmentPolicy:
 
 def _parameters(path: Path, enricher: Enricher, values: Mapping[str, Any]) -> Parameters:
     try:
-        return enricher.parameters.model_validate(values)
+        return enricher.parameters.model_validate(values, context={"folder": path.parent})
     except ValidationError as error:
         raise EnrichmentPolicyError(f"{path}: enrichers.{enricher.name}: {_problems(error)}") from None
 

@@ -21,6 +21,8 @@ def test_the_wheel_holds_the_package_and_not_the_generator(tmp_path: Path) -> No
     names = zipfile.ZipFile(wheel).namelist()
     assert "cdm_pipelines/cli.py" in names
     assert "cdm_pipelines/policies/linkage/person.yaml" in names
+    assert "cdm_pipelines/enrichment/reference/nl_postcode4.csv" in names
+    assert "cdm_pipelines/enrichment/reference/nl_postcode4.LICENSE" in names
     assert {name.partition("/")[0] for name in names if not name.startswith("cdm_pipelines-")} == {
         "cdm_pipelines"
     }

@@ -1,0 +1,1 @@
+"""Reference data that is shipped, each file with its licence beside it."""
