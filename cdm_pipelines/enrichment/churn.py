@@ -1,0 +1,401 @@
+"""Enricher ``churn``: how probable it is that a customer leaves, and why.
+
+Belongs here: the declaration, windows of time, judging, and a row per customer. Does not belong here: features
+(``churn_features``), the model (``churn_model``), figures and pictures (``churn_figures``).
+
+**Without contracts** nobody says goodbye: a customer has left when no purchase follows within the horizon. The horizon
+is set, or follows from the data: four of five intervals between purchases are not longer, in whole weeks, at least 4
+weeks and at most a year or a third of the history. Silence beyond it is more often the end than a pause, and more than
+a third would leave nothing to judge by.
+
+**With contracts** a customer has left when one ended. Our orders have no day of ending, so that an order whose state
+was changed in place cannot be dated. What can be: an order *of its own* in a state that means the end
+(``ended_statuses``, such as a termination with its day). It is no purchase; who has bought nothing since the last one
+has ended and gets no score.
+
+Time is cut in three. A model is trained on customers as they were known two horizons before the end of the data, and
+on who left in the horizon that followed; it is judged on the customers of one horizon before the end, and on who has
+left since. What was judged is what scores: it is not trained again on the later window.
+"""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from cdm_pipelines.contracts.entity import ValueType
+from cdm_pipelines.enrichment import churn_features, churn_figures
+from cdm_pipelines.enrichment.churn_features import FEATURES, RECENCY, Known
+from cdm_pipelines.enrichment.churn_model import CannotFitError, Floats, fit_model, quality, reasons, score
+from cdm_pipelines.enrichment.declaration import Enricher, Output
+from cdm_pipelines.enrichment.work import GOLDEN_ID, Parameters, Work
+from cdm_pipelines.figures import Bars, Figure, Figures, Grid, Picture, Words
+
+_SHORTEST, _LONGEST = 28, 364
+_USUAL = 0.8
+_REASONS = 3
+_MODEL, _ENDED = "model", "ended"
+_BANDS = ("low", "medium", "high")
+
+
+class ChurnParameters(Parameters):
+    """What may be set of ``churn``.
+
+    Attributes:
+        horizon_days: Within how many days a customer who stays buys again; from the data when not set.
+        ended_statuses: States of orders that mean that a contract ended on their day; with any, customers have
+            contracts.
+        medium_from: Probability from which on the risk is medium. A calibrated probability means what it says, so that
+            the bands are thirds of it and not quantiles, of which some are always high.
+        high_from: From which on it is high.
+        fewest: Customers who left, and who stayed, that training and judging each want: with fewer than a hundred of
+            either no calibration can be told from chance (Collins et al. 2016).
+        most: Customers that a model is trained and judged on; more are sampled by the checksum of their id. Fifty
+            thousand fix an AUC to some .003.
+    """
+
+    horizon_days: int | None = Field(default=None, ge=7, le=1095)
+    ended_statuses: tuple[str, ...] = ()
+    medium_from: float = Field(default=0.33, gt=0, lt=1)
+    high_from: float = Field(default=0.67, gt=0, lt=1)
+    fewest: int = Field(default=100, ge=20)
+    most: int = Field(default=50_000, ge=1_000)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.medium_from >= self.high_from:
+            raise ValueError("medium_from must be under high_from")
+        return self
+
+
+class _RefusedError(Exception):
+    """The data carries no model; the text says why, without a value of anybody."""
+
+
+def _parameters(work: Work) -> ChurnParameters:
+    return work.parameters if isinstance(work.parameters, ChurnParameters) else ChurnParameters()
+
+
+def _fit(work: Work) -> Mapping[str, Any]:
+    """Train on a window, judge on the next; or say why that cannot be."""
+    chosen = _parameters(work)
+    churn_features.prepare(work, chosen.ended_statuses)
+    try:
+        return _trained(work, chosen)
+    except (_RefusedError, CannotFitError) as refused:
+        return {"method": f"refused: {refused}"}
+
+
+def _trained(work: Work, chosen: ChurnParameters) -> dict[str, Any]:
+    since, until, horizon = _window(work, chosen)
+    judged_on, trained_on = until - timedelta(days=horizon), until - timedelta(days=2 * horizon)
+    interval = churn_features.gap(work, 0.5, trained_on, chosen.most) or horizon
+    contractual = bool(chosen.ended_statuses)
+    cut = churn_features.Cut(horizon, interval, chosen.most, contractual=contractual)
+    train = churn_features.on_day(work, trained_on, cut)
+    _enough(train, trained_on, horizon, chosen.fewest)
+    later = churn_features.on_day(work, judged_on, cut)
+    _enough(later, judged_on, horizon, chosen.fewest)
+    model = fit_model(FEATURES, train.columns, train.left)
+    alone = fit_model((RECENCY,), train.columns, train.left)
+    probability = score(model, later.columns).probability
+    by_recency = score(alone, later.columns).probability
+    active = later.silent <= horizon
+    return {
+        "method": _MODEL,
+        "horizon_days": horizon,
+        "interval_days": interval,
+        "contractual": contractual,
+        "window": {
+            "purchases_since": since.isoformat(),
+            "trained_on": trained_on.isoformat(),
+            "judged_on": judged_on.isoformat(),
+            "until": until.isoformat(),
+        },
+        "model": model,
+        "reference": churn_figures.reference(score(model, train.columns).probability, train.columns, model),
+        "judged": _judged(probability, later.left),
+        "recency_alone": _judged(by_recency, later.left),
+        "judged_active": _judged(probability[active], later.left[active]) if active.any() else {},
+        "recency_alone_active": _judged(by_recency[active], later.left[active]) if active.any() else {},
+        "calibration": churn_figures.calibration(probability, later.left),
+    }
+
+
+def _window(work: Work, chosen: ChurnParameters) -> tuple[date, date, int]:
+    """First and last day of the history, and the horizon."""
+    known = churn_features.history(work)
+    if known is None:
+        raise _RefusedError("there are no purchases")
+    since, until = known
+    days = (until - since).days
+    if chosen.horizon_days is not None:
+        if days < 3 * chosen.horizon_days:
+            raise _RefusedError(
+                f"{days} days of purchases are known, and a horizon of {chosen.horizon_days} days wants three times it"
+            )
+        return since, until, chosen.horizon_days
+    usual = churn_features.gap(work, _USUAL, until, chosen.most)
+    if usual is None:
+        raise _RefusedError("nobody has bought on two days, so that no horizon follows from the data")
+    horizon = min(max(-(-usual // 7) * 7, _SHORTEST), _LONGEST, days // 3 // 7 * 7)
+    if horizon < _SHORTEST:
+        raise _RefusedError(f"{days} days of purchases are known, at least {3 * _SHORTEST} are wanted")
+    return since, until, horizon
+
+
+def _enough(known: Known, day: date, horizon: int, fewest: int) -> None:
+    left, n = int(known.left.sum()), len(known.left)
+    if min(left, n - left) < fewest:
+        raise _RefusedError(
+            f"of {n} customers on {day.isoformat()} {left} left within {horizon} days and {n - left} stayed; "
+            f"at least {fewest} of either are wanted"
+        )
+
+
+def _judged(probability: Floats, left: NDArray[np.bool_]) -> dict[str, float]:
+    share = float(left.mean())
+    return quality(probability, left) | {
+        "customers": len(left),
+        "left": int(left.sum()),
+        "expected": round(float(probability.sum()), 1),
+        "brier_of_the_share": round(share * (1 - share), 6),
+    }
+
+
+def _compute(work: Work) -> pa.Table:
+    """A row per customer with a purchase."""
+    chosen, fitted = _parameters(work), work.fitted or {"method": "refused: no model has been fitted"}
+    churn_features.prepare(work, chosen.ended_statuses)
+    everybody = work.sql("SELECT DISTINCT golden_id FROM churn_purchase")[GOLDEN_ID]
+    if fitted["method"] != _MODEL:
+        return _rows(everybody, {}, str(fitted["method"]))
+    horizon, interval = fitted["horizon_days"], fitted["interval_days"]
+    table = churn_features.now(work, horizon=horizon, interval=interval)
+    scored = _rows(table[GOLDEN_ID], _scored(table, fitted, chosen), _MODEL)
+    ended = everybody.filter(pc.invert(pc.is_in(everybody, value_set=table[GOLDEN_ID])))
+    return pa.concat_tables([scored, _rows(ended, {}, _ENDED)])
+
+
+def _scored(table: pa.Table, fitted: Mapping[str, Any], chosen: ChurnParameters) -> dict[str, Any]:
+    """The columns of customers with a score; of six decimals, so that the parts add up to the last of them."""
+    model, columns = fitted["model"], churn_features.columns_of(table)
+    scores = score(model, columns)
+    rest = np.round(scores.logit, 6) - round(scores.base, 6)
+    found: dict[str, Any] = {
+        "probability": np.round(scores.probability, 6),
+        "logit": np.round(scores.logit, 6),
+        "base": np.full(len(rest), round(scores.base, 6)),
+        "horizon_days": pa.array(np.full(len(rest), fitted["horizon_days"]), pa.int64()),
+    }
+    for number, (words, weight) in enumerate(reasons(model, FEATURES, columns, scores, _REASONS), start=1):
+        shown = np.round(weight, 6)
+        rest = rest - shown
+        found[f"reason_{number}"] = pa.array(words, pa.string())
+        found[f"weight_{number}"] = shown
+    band = np.searchsorted([chosen.medium_from, chosen.high_from], scores.probability, side="right")
+    return found | {
+        "rest": np.round(rest, 6) + 0.0,
+        "risk": pa.DictionaryArray.from_arrays(pa.array(band, pa.int32()), pa.array(_BANDS)).cast(
+            pa.string()
+        ),
+    }
+
+
+def _rows(customers: pa.ChunkedArray, found: Mapping[str, Any], method: str) -> pa.Table:
+    """A table in the declared columns, null in those that were not found."""
+    n = len(customers)
+    types = {ValueType.TEXT: pa.string(), ValueType.DECIMAL: pa.float64(), ValueType.INTEGER: pa.int64()}
+    columns: dict[str, Any] = {GOLDEN_ID: customers}
+    for output in _OUTPUTS:
+        kind = types[output.type]
+        given = found.get(output.name)
+        columns[output.name] = pa.nulls(n, kind) if given is None else pa.array(given, kind)
+    columns["method"] = pa.repeat(pa.scalar(method), n)
+    return pa.table(columns)
+
+
+def _explain_fit(fitted: Mapping[str, Any]) -> Figures:
+    if fitted["method"] != _MODEL:
+        return {"method": str(fitted["method"])}
+    judged, alone = fitted["judged"], fitted["recency_alone"]
+    told = ", ".join(
+        f"{row['tenth']}: {row['expected']:.1%} expected, {row['observed']:.1%} left"
+        f"{'' if row['within'] else ' (outside its interval)'}"
+        for row in fitted["calibration"]
+    )
+    compared = [
+        {"by": by, "among": among, **{name: fitted[key][name] for name in _SHOWN if name in fitted[key]}}
+        for key, by, among in _JUDGED
+        if fitted[key]
+    ]
+    return {
+        "method": _MODEL,
+        "horizon_days": fitted["horizon_days"],
+        "window": Words(", ".join(f"{name} {day}" for name, day in fitted["window"].items())),
+        "shape": fitted["model"]["shape"],
+        "auc": judged["auc"],
+        "brier": judged["brier"],
+        "auc_of_recency_alone": alone["auc"],
+        "brier_of_recency_alone": alone["brier"],
+        "trained": fitted["model"]["trained_on"],
+        "out_of_fold": fitted["model"]["out_of_fold"],
+        "judged_on_the_later_window": Grid(compared, ("by", "among")),
+        "calibration": Picture(
+            churn_figures.calibration_picture(fitted["calibration"], "Who left, by tenth of the score"), told
+        ),
+        "calibration_by_tenth": Grid(fitted["calibration"], ("tenth",)),
+        "strength": churn_figures.strengths(fitted["model"]),
+    }
+
+
+_SHOWN = ("auc", "brier", "brier_of_the_share", "log_loss", "customers", "left", "expected")
+_JUDGED = (
+    ("judged", "model", "all"),
+    ("recency_alone", "recency alone", "all"),
+    ("judged_active", "model", "bought within the horizon before"),
+    ("recency_alone_active", "recency alone", "bought within the horizon before"),
+)
+
+
+def _picture(table: pa.Table, work: Work) -> Figures:
+    """How scores lie, and whether scores and features still lie as in training; nothing is fitted anew for that."""
+    scored = table.filter(pc.is_valid(table["probability"]))
+    methods = {str(one["values"]): one["counts"] for one in pc.value_counts(table["method"]).to_pylist()}
+    found: dict[str, Figure] = {"method": Bars(methods, ("method", "customers"))}
+    if not len(scored) or not work.fitted or work.fitted["method"] != _MODEL:
+        return found
+    probability = scored["probability"].to_numpy()
+    steps = np.histogram(probability, bins=20, range=(0, 1))[0].tolist()
+    counted = {band: pc.sum(pc.equal(scored["risk"], band)).as_py() for band in _BANDS}
+    drift = churn_figures.stability(work.fitted["reference"], probability, _columns_left(work, len(scored)))
+    score_moved = next(row for row in drift if row["what"] == "score")
+    told = ", ".join(f"{count} {band}" for band, count in counted.items())
+    return found | {
+        "risk": Bars(counted, ("risk", "customers"), scale=True),
+        "probability": Picture(churn_figures.histogram_picture(steps, "Probability of leaving"), told),
+        "expected_to_leave": round(float(probability.sum()), 1),
+        "first_reason": Bars(_counts(scored["reason_1"]), ("strongest reason", "customers")),
+        "drift_of_scores": score_moved["index"],
+        "drift_limit": score_moved["limit"],
+        "drifted": score_moved["moved"],
+        "drift": Grid(drift, ("what",)),
+    }
+
+
+def _columns_left(work: Work, rows: int) -> dict[str, Floats] | None:
+    """Features of the customers of the table, where the computation has just left them; they are not made twice."""
+    left = work.sql("SELECT table_name FROM duckdb_tables() WHERE table_name = 'churn_features'")
+    if not len(left):
+        return None
+    table = work.sql("SELECT * FROM churn_features")
+    return churn_features.columns_of(table) if len(table) == rows else None
+
+
+def _counts(words: pa.ChunkedArray) -> dict[str, int]:
+    return {str(one["values"]): one["counts"] for one in pc.value_counts(pc.drop_null(words)).to_pylist()}
+
+
+def compared(former: Mapping[str, Any], latter: Mapping[str, Any]) -> Figures:
+    """Two fits side by side: what they were judged by, their windows, and how far every curve moved."""
+    sides = (("former", former), ("latter", latter))
+    found: dict[str, Figure] = {f"method_{name}": str(fit["method"]) for name, fit in sides}
+    if any(fit["method"] != _MODEL for _, fit in sides):
+        return found
+    figures = {
+        "auc": [fit["judged"]["auc"] for _, fit in sides],
+        "brier": [fit["judged"]["brier"] for _, fit in sides],
+        "horizon_days": [fit["horizon_days"] for _, fit in sides],
+        "customers trained on": [fit["model"]["trained_on"]["customers"] for _, fit in sides],
+        "base": [fit["model"]["base"] for _, fit in sides],
+    }
+    rows = [{"figure": name, "former": one, "latter": two} for name, (one, two) in figures.items()]
+    windows = {
+        f"window_{name}": Words(", ".join(f"{what} {day}" for what, day in fit["window"].items()))
+        for name, fit in sides
+    }
+    curves = churn_figures.moved(former["model"], latter["model"])
+    return found | windows | {"judged": Grid(rows, ("figure",)), "curves": Grid(curves, ("feature",))}
+
+
+_HAIR = 0.05
+_OUTPUTS = (
+    Output(
+        "probability",
+        ValueType.DECIMAL,
+        "Probability that the customer leaves: buys nothing within the horizon, or ends the contract within it. "
+        "1 / (1 + exp(-logit)). Null where the method is not 'model'.",
+        "probability",
+        tells_from=_HAIR,
+    ),
+    Output(
+        "risk",
+        ValueType.TEXT,
+        "Band of the probability: low, medium or high, at thirds unless the policy says otherwise.",
+    ),
+    *(
+        one
+        for number in range(1, _REASONS + 1)
+        for one in (
+            Output(
+                f"reason_{number}",
+                ValueType.TEXT,
+                f"What moves the score most, number {number} by size, and whether it raises or lowers the risk.",
+            ),
+            Output(
+                f"weight_{number}",
+                ValueType.DECIMAL,
+                f"What reason {number} adds to the logit, against an average customer.",
+                "log-odds",
+                tells_from=1.0,
+            ),
+        )
+    ),
+    Output(
+        "rest",
+        ValueType.DECIMAL,
+        "What all other features add to the logit; base, the weights of the reasons and rest are the logit.",
+        "log-odds",
+        tells_from=1.0,
+    ),
+    Output(
+        "base",
+        ValueType.DECIMAL,
+        "The logit of a customer who is average in everything; the same for all customers of one model.",
+        "log-odds",
+        tells_from=1.0,
+    ),
+    Output(
+        "logit",
+        ValueType.DECIMAL,
+        "The score on the scale on which reasons add up.",
+        "log-odds",
+        tells_from=1.0,
+    ),
+    Output("horizon_days", ValueType.INTEGER, "Within how many days leaving is meant.", "days"),
+    Output(
+        "method",
+        ValueType.TEXT,
+        "'model'; 'ended' for a contract that has ended; or 'refused: ' and why the data carries no model.",
+        privacy="system.operations",
+    ),
+)
+
+ENRICHER = Enricher(
+    name="churn",
+    description="How probable it is that a customer leaves, and the three strongest reasons.",
+    inputs=churn_features.INPUTS,
+    outputs=_OUTPUTS,
+    purpose="Keeping customers: whom to approach, and about what, before they leave.",
+    stale_when="The customer orders, returns, visits, opens, clicks, complains or pays; or the model is fitted anew.",
+    compute=_compute,
+    parameters=ChurnParameters,
+    fit=_fit,
+    explain_fit=_explain_fit,
+    picture=_picture,
+)
