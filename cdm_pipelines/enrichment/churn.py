@@ -13,9 +13,14 @@ was changed in place cannot be dated. What can be: an order *of its own* in a st
 (``ended_statuses``, such as a termination with its day). It is no purchase; who has bought nothing since the last one
 has ended and gets no score.
 
-Time is cut in three. A model is trained on customers as they were known two horizons before the end of the data, and
-on who left in the horizon that followed; it is judged on the customers of one horizon before the end, and on who has
-left since. What was judged is what scores: it is not trained again on the later window.
+Who is *lost* already is not leaving: without contracts, customers who have been silent for longer than 99 of 100 known
+intervals get no score, and teach nothing. They would make most of every measure: that they do not come back is known
+without a model, and a list of who is likely to leave would be full of them.
+
+Time is cut in three. A model is trained on customers as they were known two horizons before the end of the
+data, and on who left in the horizon that followed; and on the same of one, two, ... horizons earlier, up to a year, so
+that no season alone teaches. It is judged on the customers of one horizon before the end, and on who has left since.
+What was judged is what scores: it is not trained again on the later window.
 """
 
 from collections.abc import Mapping
@@ -37,9 +42,10 @@ from cdm_pipelines.enrichment.work import GOLDEN_ID, Parameters, Work
 from cdm_pipelines.figures import Bars, Figure, Figures, Grid, Picture, Words
 
 _SHORTEST, _LONGEST = 28, 364
-_USUAL = 0.8
+_USUAL, _LONG = 0.8, 0.99
+_FOR_EVER = 36_500
 _REASONS = 3
-_MODEL, _ENDED = "model", "ended"
+_MODEL, _ENDED, _LOST = "model", "ended", "lost"
 _BANDS = ("low", "medium", "high")
 
 
@@ -48,6 +54,8 @@ class ChurnParameters(Parameters):
 
     Attributes:
         horizon_days: Within how many days a customer who stays buys again; from the data when not set.
+        lost_after_days: After how many days of silence a customer is lost already, no fewer than the horizon; from the
+            data when not set. Customers with contracts are lost when they end.
         ended_statuses: States of orders that mean that a contract ended on their day; with any, customers have
             contracts.
         medium_from: Probability from which on the risk is medium. A calibrated probability means what it says, so that
@@ -60,6 +68,7 @@ class ChurnParameters(Parameters):
     """
 
     horizon_days: int | None = Field(default=None, ge=7, le=1095)
+    lost_after_days: int | None = Field(default=None, ge=7, le=3650)
     ended_statuses: tuple[str, ...] = ()
     medium_from: float = Field(default=0.33, gt=0, lt=1)
     high_from: float = Field(default=0.67, gt=0, lt=1)
@@ -93,13 +102,16 @@ def _fit(work: Work) -> Mapping[str, Any]:
 
 def _trained(work: Work, chosen: ChurnParameters) -> dict[str, Any]:
     since, until, horizon = _window(work, chosen)
-    judged_on, trained_on = until - timedelta(days=horizon), until - timedelta(days=2 * horizon)
-    interval = churn_features.gap(work, 0.5, trained_on, chosen.most) or horizon
+    judged_on = until - timedelta(days=horizon)
+    windows = max(1, min((until - since).days // horizon - 2, 364 // horizon))
+    trained_on = [judged_on - timedelta(days=horizon * (1 + back)) for back in range(windows)]
+    interval = churn_features.gap(work, 0.5, trained_on[0], chosen.most) or horizon
     contractual = bool(chosen.ended_statuses)
-    cut = churn_features.Cut(horizon, interval, chosen.most, contractual=contractual)
-    train = churn_features.on_day(work, trained_on, cut)
-    _enough(train, trained_on, horizon, chosen.fewest)
-    later = churn_features.on_day(work, judged_on, cut)
+    lost = _lost_after(work, chosen, until, horizon)
+    cut = churn_features.Cut(horizon, interval, lost, chosen.most, contractual=contractual)
+    train = churn_features.on_days(work, trained_on, cut)
+    _enough(train, trained_on[0], horizon, chosen.fewest)
+    later = churn_features.on_days(work, [judged_on], cut)
     _enough(later, judged_on, horizon, chosen.fewest)
     model = fit_model(FEATURES, train.columns, train.left)
     alone = fit_model((RECENCY,), train.columns, train.left)
@@ -110,10 +122,12 @@ def _trained(work: Work, chosen: ChurnParameters) -> dict[str, Any]:
         "method": _MODEL,
         "horizon_days": horizon,
         "interval_days": interval,
+        "lost_after_days": lost,
         "contractual": contractual,
         "window": {
             "purchases_since": since.isoformat(),
-            "trained_on": trained_on.isoformat(),
+            "trained_on": trained_on[-1].isoformat(),
+            "trained_until": judged_on.isoformat(),
             "judged_on": judged_on.isoformat(),
             "until": until.isoformat(),
         },
@@ -149,6 +163,15 @@ def _window(work: Work, chosen: ChurnParameters) -> tuple[date, date, int]:
     return since, until, horizon
 
 
+def _lost_after(work: Work, chosen: ChurnParameters, until: date, horizon: int) -> int:
+    """Days of silence after which a customer is lost; with contracts no silence is too long."""
+    if chosen.ended_statuses:
+        return _FOR_EVER
+    return max(
+        horizon, chosen.lost_after_days or churn_features.gap(work, _LONG, until, chosen.most) or horizon
+    )
+
+
 def _enough(known: Known, day: date, horizon: int, fewest: int) -> None:
     left, n = int(known.left.sum()), len(known.left)
     if min(left, n - left) < fewest:
@@ -175,11 +198,11 @@ def _compute(work: Work) -> pa.Table:
     everybody = work.sql("SELECT DISTINCT golden_id FROM churn_purchase")[GOLDEN_ID]
     if fitted["method"] != _MODEL:
         return _rows(everybody, {}, str(fitted["method"]))
-    horizon, interval = fitted["horizon_days"], fitted["interval_days"]
-    table = churn_features.now(work, horizon=horizon, interval=interval)
+    horizon, interval, lost = (fitted[f"{name}_days"] for name in ("horizon", "interval", "lost_after"))
+    table = churn_features.now(work, horizon=horizon, interval=interval, lost=lost)
     scored = _rows(table[GOLDEN_ID], _scored(table, fitted, chosen), _MODEL)
-    ended = everybody.filter(pc.invert(pc.is_in(everybody, value_set=table[GOLDEN_ID])))
-    return pa.concat_tables([scored, _rows(ended, {}, _ENDED)])
+    gone = everybody.filter(pc.invert(pc.is_in(everybody, value_set=table[GOLDEN_ID])))
+    return pa.concat_tables([scored, _rows(gone, {}, _ENDED if fitted["contractual"] else _LOST)])
 
 
 def _scored(table: pa.Table, fitted: Mapping[str, Any], chosen: ChurnParameters) -> dict[str, Any]:
@@ -237,6 +260,7 @@ def _explain_fit(fitted: Mapping[str, Any]) -> Figures:
     return {
         "method": _MODEL,
         "horizon_days": fitted["horizon_days"],
+        "lost_after_days": fitted["lost_after_days"],
         "window": Words(", ".join(f"{name} {day}" for name, day in fitted["window"].items())),
         "shape": fitted["model"]["shape"],
         "auc": judged["auc"],
@@ -381,7 +405,8 @@ _OUTPUTS = (
     Output(
         "method",
         ValueType.TEXT,
-        "'model'; 'ended' for a contract that has ended; or 'refused: ' and why the data carries no model.",
+        "'model'; 'lost' for who has been silent for longer than 99 of 100 intervals between purchases, or as the "
+        "policy says; 'ended' for a contract that has ended; or 'refused: ' and why the data carries no model.",
         privacy="system.operations",
     ),
 )

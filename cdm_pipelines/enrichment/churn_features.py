@@ -20,79 +20,97 @@ from cdm_pipelines.enrichment.churn_model import Columns, Feature
 from cdm_pipelines.enrichment.work import Work
 
 INPUTS = ("purchases", "orders", "refunds", "invoices", "touches")
+_YEAR = "in the last year"
 FEATURES = (
     Feature(
         "silence",
-        "silence, in own intervals",
-        high="has not bought for long, against the own interval between purchases",
-        low="has bought lately, against the own interval between purchases",
-        unknown="has bought once only",
+        "silence, in own intervals between purchases",
+        high="longer without a purchase than average, against the own interval",
+        low="shorter without a purchase than average, against the own interval",
+        unknown="bought only once",
     ),
     Feature(
         "silence_after_first",
         "silence after the only purchase",
-        high="has bought once only, long ago",
-        low="has bought once only, lately",
-        unknown="has bought more than once",
+        high="bought only once, longer ago than average",
+        low="bought only once, more lately than average",
+        unknown="bought more than once",
     ),
-    Feature("purchases", "number of purchases", high="has bought often", low="has bought seldom"),
+    Feature(
+        "purchases",
+        "number of purchases",
+        high="has bought more often than average",
+        low="has bought no more often than average",
+    ),
     Feature(
         "interval",
-        "usual interval between purchases",
-        high="buys at long intervals",
-        low="buys at short intervals",
+        "own interval between purchases",
+        high="buys at longer intervals than average",
+        low="buys at shorter intervals than average",
     ),
-    Feature("tenure", "time since the first purchase", high="customer for long", low="customer for short"),
+    Feature(
+        "tenure",
+        "time since the first purchase",
+        high="a customer for longer than average",
+        low="a customer for shorter than average",
+    ),
     Feature(
         "purchase_value",
         "value of a purchase",
-        high="spends more than most at a time",
-        low="spends less than most at a time",
+        high="spends more at a time than average",
+        low="spends less at a time than average",
     ),
     Feature(
         "spend_trend",
         "trend of spend",
-        high="spends more than in the period before",
-        low="spends less than in the period before",
-        unknown="has spent nothing in the last two periods",
-    ),
-    Feature("returned", "share of spend returned", high="returns goods", low="returns nothing or little"),
-    Feature(
-        "engagement_30",
-        "visits, opens and clicks of the last 30 days",
-        high="has reacted in the last 30 days",
-        low="has hardly reacted in the last 30 days",
+        high="spend has grown more, or fallen less, than average",
+        low="spend has grown less, or fallen more, than average",
+        unknown="has spent nothing in the last two horizons",
     ),
     Feature(
-        "engagement_90",
-        "visits, opens and clicks 31 to 90 days ago",
-        high="reacted 31 to 90 days ago",
-        low="hardly reacted 31 to 90 days ago",
+        "returned",
+        "share of spend returned",
+        high="returns more than average",
+        low="returns no more than average",
     ),
     Feature(
-        "engagement_365",
-        "visits, opens and clicks 91 to 365 days ago",
-        high="reacted 91 to 365 days ago",
-        low="hardly reacted 91 to 365 days ago",
+        "quiet",
+        "days since the last visit, open or click",
+        high="visited, opened or clicked longer ago than average",
+        low="visited, opened or clicked more lately than average",
+        unknown=f"visited, opened and clicked nothing {_YEAR}",
+    ),
+    *(
+        Feature(
+            name,
+            f"visits, opens and clicks {when}",
+            high=f"visited, opened or clicked more than average {when}",
+            low=f"visited, opened or clicked no more than average {when}",
+        )
+        for name, when in (
+            ("engagement_30", "in the last 30 days"),
+            ("engagement_90", "31 to 90 days ago"),
+            ("engagement_365", "91 to 365 days ago"),
+        )
     ),
     Feature(
         "complaints",
-        "complaints of the last year",
-        high="has complained in the last year",
-        low="has not complained in the last year",
+        f"complaints {_YEAR}",
+        high=f"complained more than average {_YEAR}",
+        low=f"complained no more than average {_YEAR}",
     ),
     Feature(
         "unsubscribed",
-        "newsletters ended in the last year",
-        high="has ended a newsletter in the last year",
-        low="has ended no newsletter in the last year",
+        f"newsletters ended {_YEAR}",
+        high=f"ended more newsletters than average {_YEAR}",
+        low=f"ended no more newsletters than average {_YEAR}",
     ),
     Feature(
         "paid_late",
-        "share of invoices paid late",
-        high="pays late",
-        low="pays in time",
-        unknown="has had no invoice to pay",
+        f"share of invoices paid late {_YEAR}",
+        high=f"paid later than average {_YEAR}",
+        low=f"paid no later than average {_YEAR}",
+        unknown=f"had no invoice to pay {_YEAR}",
     ),
 )
 RECENCY = Feature("recency", "days since the last purchase")
@@ -125,11 +143,13 @@ SELECT quantile_disc(days, $share) AS days FROM gap WHERE days IS NOT NULL
 """
 _THEN = """
 CREATE OR REPLACE TEMP TABLE churn_moment AS
-WITH bought AS (
-    SELECT golden_id, max(ordered_on) AS last FROM churn_purchase WHERE ordered_on <= $day::DATE GROUP BY ALL),
-ended AS (SELECT golden_id, max(day) AS last FROM churn_end WHERE day <= $day::DATE GROUP BY ALL)
-SELECT golden_id, $day::DATE AS day FROM bought b LEFT JOIN ended e USING (golden_id)
-WHERE e.last IS NULL OR b.last > e.last ORDER BY md5(golden_id::VARCHAR) LIMIT $most
+WITH past AS (SELECT unnest($days::DATE[]) AS day),
+bought AS (
+    SELECT p.golden_id, a.day, max(p.ordered_on) AS last
+    FROM churn_purchase p JOIN past a ON p.ordered_on <= a.day AND p.ordered_on >= a.day - $lost::INTEGER GROUP BY ALL),
+ended AS (SELECT e.golden_id, a.day, max(e.day) AS last FROM churn_end e JOIN past a ON e.day <= a.day GROUP BY ALL)
+SELECT golden_id, day FROM bought b LEFT JOIN ended e USING (golden_id, day) WHERE e.last IS NULL OR b.last > e.last
+ORDER BY md5(golden_id::VARCHAR || day::VARCHAR), golden_id, day LIMIT $most
 """
 _NOW = """
 CREATE OR REPLACE TEMP TABLE churn_moment AS
@@ -143,17 +163,13 @@ bought AS (SELECT golden_id, max(ordered_on) AS last FROM churn_purchase GROUP B
 ended AS (SELECT golden_id, max(day) AS last FROM churn_end GROUP BY ALL)
 SELECT golden_id, greatest(l.day, $as_of::DATE) AS day
 FROM bought b LEFT JOIN latest l USING (golden_id) LEFT JOIN ended e USING (golden_id)
-WHERE e.last IS NULL OR b.last > e.last
+WHERE (e.last IS NULL OR b.last > e.last) AND greatest(l.day, $as_of::DATE) - b.last <= $lost::INTEGER
 """
 _LEFT = {
-    False: """SELECT f.*, NOT EXISTS (
-        SELECT 1 FROM churn_purchase p WHERE p.golden_id = f.golden_id
-        AND p.ordered_on > $day::DATE AND p.ordered_on <= $day::DATE + $horizon::INTEGER) AS left_it
-        FROM churn_features f""",
-    True: """SELECT f.*, EXISTS (
-        SELECT 1 FROM churn_end e WHERE e.golden_id = f.golden_id
-        AND e.day > $day::DATE AND e.day <= $day::DATE + $horizon::INTEGER) AS left_it
-        FROM churn_features f""",
+    False: "NOT EXISTS (SELECT 1 FROM churn_purchase p WHERE p.golden_id = f.golden_id AND p.ordered_on > f.now "
+    "AND p.ordered_on <= f.now + $horizon::INTEGER)",
+    True: "EXISTS (SELECT 1 FROM churn_end e WHERE e.golden_id = f.golden_id AND e.day > f.now "
+    "AND e.day <= f.now + $horizon::INTEGER)",
 }
 """Who left: of contracts who ended one, of others who bought nothing."""
 _ENGAGED = "('visit', 'product_view', 'cart', 'search', 'open', 'click')"
@@ -173,11 +189,12 @@ bought AS (
                day <= now - $horizon::INTEGER AND day > now - 2 * $horizon::INTEGER), 0)::DOUBLE AS before
     FROM day_bought GROUP BY ALL),
 given_back AS (
-    SELECT m.golden_id, sum(r.amount) AS amount
+    SELECT m.golden_id, m.day AS now, sum(r.amount) AS amount
     FROM refunds r JOIN churn_purchase p USING (source, order_id) JOIN churn_moment m ON m.golden_id = p.golden_id
     WHERE p.ordered_on <= m.day AND coalesce(r.refunded_on, p.ordered_on) <= m.day GROUP BY ALL),
 seen AS (
-    SELECT m.golden_id,
+    SELECT m.golden_id, m.day AS now,
+           max(t.day) FILTER (t.kind IN {_ENGAGED}) AS last,
            coalesce(sum(t.touches) FILTER (t.kind IN {_ENGAGED} AND t.day > m.day - 30), 0) AS month,
            coalesce(sum(t.touches) FILTER (
                t.kind IN {_ENGAGED} AND t.day > m.day - 90 AND t.day <= m.day - 30), 0) AS quarter,
@@ -187,45 +204,49 @@ seen AS (
     FROM churn_moment m JOIN touches t ON t.golden_id = m.golden_id AND t.day <= m.day AND t.day > m.day - 365
     GROUP BY ALL),
 billed AS (
-    SELECT m.golden_id, count(*) AS n, count(*) FILTER (i.settled_on IS NULL OR i.settled_on > i.due_on) AS late
+    SELECT m.golden_id, m.day AS now, count(*) AS n,
+           count(*) FILTER (i.settled_on IS NULL OR i.settled_on > i.due_on) AS late
     FROM churn_moment m JOIN invoices i ON i.golden_id = m.golden_id
         AND i.due_on < m.day AND i.due_on >= m.day - 365 AND coalesce(i.issued_on, i.due_on) <= m.day
     GROUP BY ALL)
-SELECT b.golden_id, b.now - b.last AS silent, (b.last - b.first + $interval::DOUBLE) / b.n AS interval,
+SELECT b.golden_id, b.now, b.now - b.last AS silent, (b.last - b.first + $interval::DOUBLE) / b.n AS interval,
        CASE WHEN b.n > 1 THEN ln(1 + silent / interval) END AS silence,
        CASE WHEN b.n = 1 THEN ln(1 + silent) END AS silence_after_first,
        ln(b.n) AS purchases, ln(1 + b.now - b.first) AS tenure, ln(1 + b.spent::DOUBLE / b.n) AS purchase_value,
        CASE WHEN b.lately + b.before > 0 THEN (b.lately - b.before) / (b.lately + b.before) END AS spend_trend,
        CASE WHEN b.spent > 0 THEN least(coalesce(g.amount, 0)::DOUBLE / b.spent::DOUBLE, 1) ELSE 0 END AS returned,
+       ln(1 + b.now - s.last) AS quiet,
        ln(1 + coalesce(s.month, 0)) AS engagement_30, ln(1 + coalesce(s.quarter, 0)) AS engagement_90,
        ln(1 + coalesce(s.year, 0)) AS engagement_365, ln(1 + coalesce(s.complaints, 0)) AS complaints,
        ln(1 + coalesce(s.unsubscribed, 0)) AS unsubscribed, i.late / i.n AS paid_late,
        ln(1 + silent) AS recency
-FROM bought b LEFT JOIN given_back g USING (golden_id) LEFT JOIN seen s USING (golden_id)
-LEFT JOIN billed i USING (golden_id)
+FROM bought b LEFT JOIN given_back g USING (golden_id, now) LEFT JOIN seen s USING (golden_id, now)
+LEFT JOIN billed i USING (golden_id, now)
 """
 
 
 @dataclass(frozen=True)
 class Cut:
-    """How a past day is looked at.
+    """How past days are looked at.
 
     Attributes:
         horizon: Days within which who buys nothing has left.
         interval: The usual days between two purchases, of which every customer has one to its own.
-        most: Customers taken.
+        lost: Days of silence after which a customer is lost already.
+        most: Customers taken, one per day counted.
         contractual: Whether leaving is the end of a contract.
     """
 
     horizon: int
     interval: float
+    lost: int
     most: int
     contractual: bool
 
 
 @dataclass(frozen=True)
 class Known:
-    """Customers on a day: features, who left afterwards, and how long each had been silent.
+    """Customers on past days: features, who left afterwards, and how long each had been silent.
 
     Attributes:
         columns: By feature, (n,).
@@ -260,22 +281,21 @@ def gap(work: Work, share: float, until: date, most: int) -> int | None:
     return days
 
 
-def on_day(work: Work, day: date, cut: Cut) -> Known:
-    """Customers as they were known on a day, at most so many: those of the smallest checksums of their ids."""
-    work.db.execute(_THEN, {"day": day, "most": cut.most})
+def on_days(work: Work, days: Sequence[date], cut: Cut) -> Known:
+    """Customers as they were known on each of some days; more than ``most`` are sampled by a checksum of id and day."""
+    work.db.execute(_THEN, {"days": list(days), "most": cut.most, "lost": cut.lost})
     work.db.execute(_FEATURES, {"horizon": cut.horizon, "interval": cut.interval})
-    table = work.sql(_LEFT[cut.contractual], day=day, horizon=cut.horizon)
-    return Known(
-        columns_of(table), table["left_it"].to_numpy(), table["silent"].to_numpy().astype(np.float64)
-    )
+    left = f"SELECT f.*, {_LEFT[cut.contractual]} AS gone FROM churn_features f"
+    table = work.sql(left, horizon=cut.horizon)
+    return Known(columns_of(table), table["gone"].to_numpy(), table["silent"].to_numpy().astype(np.float64))
 
 
-def now(work: Work, *, horizon: int, interval: float) -> pa.Table:
+def now(work: Work, *, horizon: int, interval: float, lost: int) -> pa.Table:
     """Customers as they are: on ``as_of``, or on the day of their last event where that is later.
 
     The rows stay in ``churn_features``, for the figures of the table.
     """
-    work.db.execute(_NOW, {"as_of": work.as_of, "latest": _LATEST})
+    work.db.execute(_NOW, {"as_of": work.as_of, "latest": _LATEST, "lost": lost})
     work.db.execute(_FEATURES, {"horizon": horizon, "interval": interval})
     return work.sql("SELECT * FROM churn_features")
 

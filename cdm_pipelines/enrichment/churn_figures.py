@@ -82,8 +82,8 @@ def stability(
         chance = float(chi2.ppf(0.999, len(now) - 1)) * (1 / former.sum() + 1 / now.sum())
         p, q = ((part + 0.5) / (part + 0.5).sum() for part in (now, former))
         index = round(float(((p - q) * np.log(p / q)).sum()), 6)
-        limit = round(LIMIT + chance, 6)
-        rows.append({"what": name, "index": index, "limit": limit, "moved": index > limit})
+        limit = round(float(LIMIT + chance), 6)
+        rows.append({"what": name, "index": index, "limit": limit, "moved": bool(index > limit)})
     return rows
 
 

@@ -45,7 +45,8 @@ class Feature:
     Attributes:
         name: Of the column.
         label: In words, for figures and for kinds.
-        high: What is said of a number above the median of those that the model was trained on.
+        high: What is said of a number above the average, which is where the feature neither raises nor lowers the
+            risk, or the median where its curve crosses that line never or more than once.
         low: Of one at or under it.
         unknown: Of a missing one.
         kinds: Whether the values are kinds (texts) and not numbers; its reasons are then ``label: kind``.
@@ -61,8 +62,8 @@ class Feature:
     def said(self) -> tuple[str, str, str]:
         """Words for a low, a high and a missing number."""
         return (
-            self.low or f"{self.label}: not more than usual",
-            self.high or f"{self.label}: more than usual",
+            self.low or f"{self.label}: not above average",
+            self.high or f"{self.label}: above average",
             self.unknown or f"{self.label}: not known",
         )
 
@@ -140,7 +141,7 @@ def _fitted(
         base += middle
         told.append(term.told(used, here, middle, slope))
     return {
-        "base": _short(slope * base + shift),
+        "base": _odds(slope * base + shift),
         "terms": told,
         "left_out": sorted({one.name for one in features} - {term.feature.name for term in terms}),
         "shape": shape,
@@ -237,18 +238,28 @@ class _Term:
         full = np.zeros(len(self.kinds) + 2 if self.feature.kinds else len(self.scales) + 1)
         full[list(used)] = weights
         if self.feature.kinds:
-            values = [_short(slope * (weight - middle)) for weight in full]
+            values = [_odds(slope * (weight - middle)) for weight in full]
             by_kind = dict(zip(self.kinds, values[:-2], strict=True))
             return {"name": self.feature.name, "kinds": by_kind, "other": values[-2], "missing": values[-1]}
         at_knots = self.design(np.array(self.knots)) @ full
         kept = list(range(len(self.knots))) if len(used) > 2 else [0, len(self.knots) - 1]
+        values = [_odds(slope * (at - middle)) for at in at_knots]
         return {
             "name": self.feature.name,
             "knots": [_short(self.knots[k]) for k in kept],
-            "values": [_short(slope * (at_knots[k] - middle)) for k in kept],
-            "missing": _short(slope * (full[-1] - middle)),
-            "middle": _short(self.middle),
+            "values": [values[k] for k in kept],
+            "missing": _odds(slope * (full[-1] - middle)),
+            "middle": self._average([values[k] for k in kept], [self.knots[k] for k in kept]),
         }
+
+    def _average(self, values: Sequence[float], knots: Sequence[float]) -> float:
+        """Where the curve crosses zero, or the median where it does not do that once."""
+        crossed = [k for k in range(len(knots) - 1) if (values[k] > 0) != (values[k + 1] > 0)]
+        if len(crossed) != 1:
+            return _short(self.middle)
+        k = crossed[0]
+        share = values[k] / (values[k] - values[k + 1])
+        return _short(knots[k] + share * (knots[k + 1] - knots[k]))
 
 
 def _term(feature: Feature, column: NDArray[Any]) -> _Term | None:
@@ -375,6 +386,11 @@ def _log_losses(logit: Floats, left: NDArray[np.bool_]) -> Floats:
 
 def _sigmoid(logit: Floats) -> Floats:
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logit, -700, 700))))
+
+
+def _odds(value: float) -> float:
+    """Log-odds to nine decimals, as they are kept."""
+    return round(float(value), 9) + 0.0
 
 
 def _short(value: float) -> float:

@@ -38,7 +38,9 @@ class Planted:
     gone: Any
 
 
-def planted(customers: int = 6_000, *, seed: int = 1, terminations: bool = False, hazard: float = 1.0) -> Planted:
+def planted(
+    customers: int = 6_000, *, seed: int = 1, terminations: bool = False, hazard: float = 1.0
+) -> Planted:
     """Make buyers.
 
     Args:
@@ -60,7 +62,9 @@ def planted(customers: int = 6_000, *, seed: int = 1, terminations: bool = False
     if terminations:
         ended = np.flatnonzero(gone < DAYS)
         zeros = np.zeros(len(ended))
-        said = _orders(ended, gone[ended], zeros, np.full(len(ended), "Terminated", dtype=object), first=len(who))
+        said = _orders(
+            ended, gone[ended], zeros, np.full(len(ended), "Terminated", dtype=object), first=len(who)
+        )
         orders = {name: np.concatenate([orders[name], said[name]]) for name in orders}
     billed = rng.random(len(who)) < 0.5
     pays = rng.random(len(who)) < np.where(late[who], 0.7, 0.05)
@@ -152,7 +156,10 @@ def _state(entity: Entity, columns: Mapping[str, Any]) -> pa.Table:
     types = {field.name: field.type for field in records_schema(entity)}
     types |= {"party_entity": pa.string(), "party_record_id": pa.string()}
     return pa.table(
-        {name: pa.array(given[name], kind) if name in given else pa.nulls(n, kind) for name, kind in types.items()}
+        {
+            name: pa.array(given[name], kind) if name in given else pa.nulls(n, kind)
+            for name, kind in types.items()
+        }
     )
 
 
@@ -161,7 +168,9 @@ def _touches(by_kind: Mapping[str, tuple[Any, Any]]) -> pa.Table:
     for kind, (who, day) in by_kind.items():
         n = len(who)
         given = {
-            "golden_id": np.array([gid(number) for number in range(who.max(initial=0) + 1)], dtype=object)[who],
+            "golden_id": np.array([gid(number) for number in range(who.max(initial=0) + 1)], dtype=object)[
+                who
+            ],
             "source": ["web"] * n,
             "day": pa.array(_dates(day)),
             "kind": [kind] * n,
