@@ -110,9 +110,9 @@ def _trained(work: Work, chosen: ChurnParameters) -> dict[str, Any]:
     lost = _lost_after(work, chosen, until, horizon)
     cut = churn_features.Cut(horizon, interval, lost, chosen.most, contractual=contractual)
     train = churn_features.on_days(work, trained_on, cut)
-    _enough(train, trained_on[0], horizon, chosen.fewest)
+    _enough(train, f"on {windows} days before {judged_on.isoformat()}", horizon, chosen.fewest)
     later = churn_features.on_days(work, [judged_on], cut)
-    _enough(later, judged_on, horizon, chosen.fewest)
+    _enough(later, f"on {judged_on.isoformat()}", horizon, chosen.fewest)
     model = fit_model(FEATURES, train.columns, train.left)
     alone = fit_model((RECENCY,), train.columns, train.left)
     probability = score(model, later.columns).probability
@@ -172,11 +172,11 @@ def _lost_after(work: Work, chosen: ChurnParameters, until: date, horizon: int) 
     )
 
 
-def _enough(known: Known, day: date, horizon: int, fewest: int) -> None:
+def _enough(known: Known, when: str, horizon: int, fewest: int) -> None:
     left, n = int(known.left.sum()), len(known.left)
     if min(left, n - left) < fewest:
         raise _RefusedError(
-            f"of {n} customers on {day.isoformat()} {left} left within {horizon} days and {n - left} stayed; "
+            f"of {n} customers {when} {left} left within {horizon} days and {n - left} stayed; "
             f"at least {fewest} of either are wanted"
         )
 
@@ -270,6 +270,7 @@ def _explain_fit(fitted: Mapping[str, Any]) -> Figures:
         "trained": fitted["model"]["trained_on"],
         "out_of_fold": fitted["model"]["out_of_fold"],
         "judged_on_the_later_window": Grid(compared, ("by", "among")),
+        "tenths_within_their_interval": sum(bool(row["within"]) for row in fitted["calibration"]),
         "calibration": Picture(
             churn_figures.calibration_picture(fitted["calibration"], "Who left, by tenth of the score"), told
         ),

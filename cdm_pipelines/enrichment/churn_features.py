@@ -173,8 +173,8 @@ _LEFT = {
 }
 """Who left: of contracts who ended one, of others who bought nothing."""
 _ENGAGED = "('visit', 'product_view', 'cart', 'search', 'open', 'click')"
-_LATEST = 92
-"""Days after ``as_of`` from which on a touch is taken for a clock that is wrong; no fit is so long overdue."""
+_LATEST = 31
+"""Events more days than this after ``as_of`` are taken for clocks that are wrong, and left aside until the next fit."""
 
 _FEATURES = f"""
 CREATE OR REPLACE TEMP TABLE churn_features AS
@@ -214,7 +214,8 @@ SELECT b.golden_id, b.now, b.now - b.last AS silent, (b.last - b.first + $interv
        CASE WHEN b.n = 1 THEN ln(1 + silent) END AS silence_after_first,
        ln(b.n) AS purchases, ln(1 + b.now - b.first) AS tenure, ln(1 + b.spent::DOUBLE / b.n) AS purchase_value,
        CASE WHEN b.lately + b.before > 0 THEN (b.lately - b.before) / (b.lately + b.before) END AS spend_trend,
-       CASE WHEN b.spent > 0 THEN least(coalesce(g.amount, 0)::DOUBLE / b.spent::DOUBLE, 1) ELSE 0 END AS returned,
+       CASE WHEN b.spent > 0 THEN least(greatest(coalesce(g.amount, 0), 0)::DOUBLE / b.spent::DOUBLE, 1)
+            ELSE 0 END AS returned,
        ln(1 + b.now - s.last) AS quiet,
        ln(1 + coalesce(s.month, 0)) AS engagement_30, ln(1 + coalesce(s.quarter, 0)) AS engagement_90,
        ln(1 + coalesce(s.year, 0)) AS engagement_365, ln(1 + coalesce(s.complaints, 0)) AS complaints,

@@ -21,6 +21,8 @@ from cdm_pipelines.records import records_schema
 
 FIRST, UNTIL = dt.date(2023, 1, 1), dt.date(2026, 6, 3)
 DAYS = (UNTIL - FIRST).days
+LAST = UNTIL - dt.timedelta(days=1)
+"""The last day of which there is anything."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def planted(
 
 @contextmanager
 def work_on_tables(
-    tables: Mapping[str, pa.Table], *, as_of: dt.date = UNTIL, threads: int = 2
+    tables: Mapping[str, pa.Table], *, as_of: dt.date = LAST, threads: int = 2
 ) -> Iterator[Work]:
     """The work of an enricher on whole tables."""
     with opened(tables, as_of=as_of, currency="EUR", timezone="Europe/Amsterdam", threads=threads) as work:
