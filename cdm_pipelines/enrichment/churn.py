@@ -1,7 +1,7 @@
 """Enricher ``churn``: how probable it is that a customer leaves, and why.
 
 Belongs here: the declaration, windows of time, judging, and a row per customer. Does not belong here: features
-(``churn_features``), the model (``churn_model``), figures and pictures (``churn_figures``).
+(``churn_features``), the model (``churn_model``), figures and pictures (``churn_told``).
 
 **Without contracts** nobody says goodbye: a customer has left when no purchase follows within the horizon. The horizon
 is set, or follows from the data: four of five intervals between purchases are not longer, in whole weeks, at least 4
@@ -21,6 +21,9 @@ Time is cut in three. A model is trained on customers as they were known two hor
 data, and on who left in the horizon that followed; and on the same of one, two, ... horizons earlier, up to a year, so
 that no season alone teaches. It is judged on the customers of one horizon before the end, and on who has left since.
 What was judged is what scores: it is not trained again on the later window.
+
+A score holds for the day until which purchases were known when the model was fitted, which may lie some days before
+``as_of``, or for the day of the customer's last event after it.
 """
 
 from collections.abc import Mapping
@@ -37,16 +40,15 @@ from cdm_pipelines.contracts.entity import ValueType
 from cdm_pipelines.enrichment import churn_features, churn_figures
 from cdm_pipelines.enrichment.churn_features import FEATURES, RECENCY, Known
 from cdm_pipelines.enrichment.churn_model import CannotFitError, Floats, fit_model, quality, reasons, score
+from cdm_pipelines.enrichment.churn_told import BANDS, MODEL, explain_fit, picture
 from cdm_pipelines.enrichment.declaration import Enricher, Output
 from cdm_pipelines.enrichment.work import GOLDEN_ID, Parameters, Work
-from cdm_pipelines.figures import Bars, Figure, Figures, Grid, Picture, Words
 
 _SHORTEST, _LONGEST = 28, 364
 _USUAL, _LONG = 0.8, 0.99
 _FOR_EVER = 36_500
 _REASONS = 3
-_MODEL, _ENDED, _LOST = "model", "ended", "lost"
-_BANDS = ("low", "medium", "high")
+_ENDED, _LOST = "ended", "lost"
 
 
 class ChurnParameters(Parameters):
@@ -119,10 +121,11 @@ def _trained(work: Work, chosen: ChurnParameters) -> dict[str, Any]:
     by_recency = score(alone, later.columns).probability
     active = later.silent <= horizon
     return {
-        "method": _MODEL,
+        "method": MODEL,
         "horizon_days": horizon,
         "interval_days": interval,
         "lost_after_days": lost,
+        "lag_days": (work.as_of - until).days,
         "contractual": contractual,
         "window": {
             "purchases_since": since.isoformat(),
@@ -196,11 +199,16 @@ def _compute(work: Work) -> pa.Table:
     chosen, fitted = _parameters(work), work.fitted or {"method": "refused: no model has been fitted"}
     churn_features.prepare(work, chosen.ended_statuses)
     everybody = work.sql("SELECT DISTINCT golden_id FROM churn_purchase")[GOLDEN_ID]
-    if fitted["method"] != _MODEL:
+    if fitted["method"] != MODEL:
         return _rows(everybody, {}, str(fitted["method"]))
-    horizon, interval, lost = (fitted[f"{name}_days"] for name in ("horizon", "interval", "lost_after"))
-    table = churn_features.now(work, horizon=horizon, interval=interval, lost=lost)
-    scored = _rows(table[GOLDEN_ID], _scored(table, fitted, chosen), _MODEL)
+    table = churn_features.now(
+        work,
+        work.as_of - timedelta(days=fitted["lag_days"]),
+        horizon=fitted["horizon_days"],
+        interval=fitted["interval_days"],
+        lost=fitted["lost_after_days"],
+    )
+    scored = _rows(table[GOLDEN_ID], _scored(table, fitted, chosen), MODEL)
     gone = everybody.filter(pc.invert(pc.is_in(everybody, value_set=table[GOLDEN_ID])))
     return pa.concat_tables([scored, _rows(gone, {}, _ENDED if fitted["contractual"] else _LOST)])
 
@@ -224,9 +232,7 @@ def _scored(table: pa.Table, fitted: Mapping[str, Any], chosen: ChurnParameters)
     band = np.searchsorted([chosen.medium_from, chosen.high_from], scores.probability, side="right")
     return found | {
         "rest": np.round(rest, 6) + 0.0,
-        "risk": pa.DictionaryArray.from_arrays(pa.array(band, pa.int32()), pa.array(_BANDS)).cast(
-            pa.string()
-        ),
+        "risk": pa.DictionaryArray.from_arrays(pa.array(band, pa.int32()), pa.array(BANDS)).cast(pa.string()),
     }
 
 
@@ -241,111 +247,6 @@ def _rows(customers: pa.ChunkedArray, found: Mapping[str, Any], method: str) -> 
         columns[output.name] = pa.nulls(n, kind) if given is None else pa.array(given, kind)
     columns["method"] = pa.repeat(pa.scalar(method), n)
     return pa.table(columns)
-
-
-def _explain_fit(fitted: Mapping[str, Any]) -> Figures:
-    if fitted["method"] != _MODEL:
-        return {"method": str(fitted["method"])}
-    judged, alone = fitted["judged"], fitted["recency_alone"]
-    told = ", ".join(
-        f"{row['tenth']}: {row['expected']:.1%} expected, {row['observed']:.1%} left"
-        f"{'' if row['within'] else ' (outside its interval)'}"
-        for row in fitted["calibration"]
-    )
-    compared = [
-        {"by": by, "among": among, **{name: fitted[key][name] for name in _SHOWN if name in fitted[key]}}
-        for key, by, among in _JUDGED
-        if fitted[key]
-    ]
-    return {
-        "method": _MODEL,
-        "horizon_days": fitted["horizon_days"],
-        "lost_after_days": fitted["lost_after_days"],
-        "window": Words(", ".join(f"{name} {day}" for name, day in fitted["window"].items())),
-        "shape": fitted["model"]["shape"],
-        "auc": judged["auc"],
-        "brier": judged["brier"],
-        "auc_of_recency_alone": alone["auc"],
-        "brier_of_recency_alone": alone["brier"],
-        "trained": fitted["model"]["trained_on"],
-        "out_of_fold": fitted["model"]["out_of_fold"],
-        "judged_on_the_later_window": Grid(compared, ("by", "among")),
-        "tenths_within_their_interval": sum(bool(row["within"]) for row in fitted["calibration"]),
-        "calibration": Picture(
-            churn_figures.calibration_picture(fitted["calibration"], "Who left, by tenth of the score"), told
-        ),
-        "calibration_by_tenth": Grid(fitted["calibration"], ("tenth",)),
-        "strength": churn_figures.strengths(fitted["model"]),
-    }
-
-
-_SHOWN = ("auc", "brier", "brier_of_the_share", "log_loss", "customers", "left", "expected")
-_JUDGED = (
-    ("judged", "model", "all"),
-    ("recency_alone", "recency alone", "all"),
-    ("judged_active", "model", "bought within the horizon before"),
-    ("recency_alone_active", "recency alone", "bought within the horizon before"),
-)
-
-
-def _picture(table: pa.Table, work: Work) -> Figures:
-    """How scores lie, and whether scores and features still lie as in training; nothing is fitted anew for that."""
-    scored = table.filter(pc.is_valid(table["probability"]))
-    methods = {str(one["values"]): one["counts"] for one in pc.value_counts(table["method"]).to_pylist()}
-    found: dict[str, Figure] = {"method": Bars(methods, ("method", "customers"))}
-    if not len(scored) or not work.fitted or work.fitted["method"] != _MODEL:
-        return found
-    probability = scored["probability"].to_numpy()
-    steps = np.histogram(probability, bins=20, range=(0, 1))[0].tolist()
-    counted = {band: pc.sum(pc.equal(scored["risk"], band)).as_py() for band in _BANDS}
-    drift = churn_figures.stability(work.fitted["reference"], probability, _columns_left(work, len(scored)))
-    score_moved = next(row for row in drift if row["what"] == "score")
-    told = ", ".join(f"{count} {band}" for band, count in counted.items())
-    return found | {
-        "risk": Bars(counted, ("risk", "customers"), scale=True),
-        "probability": Picture(churn_figures.histogram_picture(steps, "Probability of leaving"), told),
-        "expected_to_leave": round(float(probability.sum()), 1),
-        "first_reason": Bars(_counts(scored["reason_1"]), ("strongest reason", "customers")),
-        "drift_of_scores": score_moved["index"],
-        "drift_limit": score_moved["limit"],
-        "drifted": score_moved["moved"],
-        "drift": Grid(drift, ("what",)),
-    }
-
-
-def _columns_left(work: Work, rows: int) -> dict[str, Floats] | None:
-    """Features of the customers of the table, where the computation has just left them; they are not made twice."""
-    left = work.sql("SELECT table_name FROM duckdb_tables() WHERE table_name = 'churn_features'")
-    if not len(left):
-        return None
-    table = work.sql("SELECT * FROM churn_features")
-    return churn_features.columns_of(table) if len(table) == rows else None
-
-
-def _counts(words: pa.ChunkedArray) -> dict[str, int]:
-    return {str(one["values"]): one["counts"] for one in pc.value_counts(pc.drop_null(words)).to_pylist()}
-
-
-def compared(former: Mapping[str, Any], latter: Mapping[str, Any]) -> Figures:
-    """Two fits side by side: what they were judged by, their windows, and how far every curve moved."""
-    sides = (("former", former), ("latter", latter))
-    found: dict[str, Figure] = {f"method_{name}": str(fit["method"]) for name, fit in sides}
-    if any(fit["method"] != _MODEL for _, fit in sides):
-        return found
-    figures = {
-        "auc": [fit["judged"]["auc"] for _, fit in sides],
-        "brier": [fit["judged"]["brier"] for _, fit in sides],
-        "horizon_days": [fit["horizon_days"] for _, fit in sides],
-        "customers trained on": [fit["model"]["trained_on"]["customers"] for _, fit in sides],
-        "base": [fit["model"]["base"] for _, fit in sides],
-    }
-    rows = [{"figure": name, "former": one, "latter": two} for name, (one, two) in figures.items()]
-    windows = {
-        f"window_{name}": Words(", ".join(f"{what} {day}" for what, day in fit["window"].items()))
-        for name, fit in sides
-    }
-    curves = churn_figures.moved(former["model"], latter["model"])
-    return found | windows | {"judged": Grid(rows, ("figure",)), "curves": Grid(curves, ("feature",))}
 
 
 _HAIR = 0.05
@@ -402,7 +303,9 @@ _OUTPUTS = (
         "log-odds",
         tells_from=1.0,
     ),
-    Output("horizon_days", ValueType.INTEGER, "Within how many days leaving is meant.", "days"),
+    Output(
+        "horizon_days", ValueType.INTEGER, "Within how many days leaving is meant.", "days", tells_from=28
+    ),
     Output(
         "method",
         ValueType.TEXT,
@@ -422,6 +325,6 @@ ENRICHER = Enricher(
     compute=_compute,
     parameters=ChurnParameters,
     fit=_fit,
-    explain_fit=_explain_fit,
-    picture=_picture,
+    explain_fit=explain_fit,
+    picture=picture,
 )

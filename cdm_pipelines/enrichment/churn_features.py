@@ -10,7 +10,7 @@ late once its due day has passed. Orders of one day are one purchase.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -158,12 +158,12 @@ WITH event AS (
     UNION ALL SELECT golden_id, day FROM touches
     UNION ALL SELECT p.golden_id, r.refunded_on FROM refunds r JOIN churn_purchase p USING (source, order_id)
     UNION ALL SELECT golden_id, settled_on FROM invoices),
-latest AS (SELECT golden_id, max(day) AS day FROM event WHERE day <= $as_of::DATE + $latest::INTEGER GROUP BY ALL),
+latest AS (SELECT golden_id, max(day) AS day FROM event WHERE day <= $latest::DATE GROUP BY ALL),
 bought AS (SELECT golden_id, max(ordered_on) AS last FROM churn_purchase GROUP BY ALL),
 ended AS (SELECT golden_id, max(day) AS last FROM churn_end GROUP BY ALL)
-SELECT golden_id, greatest(l.day, $as_of::DATE) AS day
+SELECT golden_id, greatest(l.day, $day::DATE) AS day
 FROM bought b LEFT JOIN latest l USING (golden_id) LEFT JOIN ended e USING (golden_id)
-WHERE (e.last IS NULL OR b.last > e.last) AND greatest(l.day, $as_of::DATE) - b.last <= $lost::INTEGER
+WHERE (e.last IS NULL OR b.last > e.last) AND greatest(l.day, $day::DATE) - b.last <= $lost::INTEGER
 """
 _LEFT = {
     False: "NOT EXISTS (SELECT 1 FROM churn_purchase p WHERE p.golden_id = f.golden_id AND p.ordered_on > f.now "
@@ -291,13 +291,14 @@ def on_days(work: Work, days: Sequence[date], cut: Cut) -> Known:
     return Known(columns_of(table), table["gone"].to_numpy(), table["silent"].to_numpy().astype(np.float64))
 
 
-def now(work: Work, *, horizon: int, interval: float, lost: int) -> pa.Table:
-    """Customers as they are: on ``as_of``, or on the day of their last event where that is later.
+def now(work: Work, day: date, *, horizon: int, interval: float, lost: int) -> pa.Table:
+    """Customers as they are on a day, or on the day of their last event where that is later.
 
     The rows stay in ``churn_features``, for the figures of the table.
     """
-    work.db.execute(_NOW, {"as_of": work.as_of, "latest": _LATEST, "lost": lost})
+    work.db.execute(_NOW, {"day": day, "latest": work.as_of + timedelta(days=_LATEST), "lost": lost})
     work.db.execute(_FEATURES, {"horizon": horizon, "interval": interval})
+    work.db.execute("DROP TABLE churn_moment")
     return work.sql("SELECT * FROM churn_features")
 
 

@@ -114,12 +114,15 @@ def test_bends_and_calibration_only_where_they_earn_their_place() -> None:
     gone = rng.random(6_000) < 1 / (1 + np.exp(-straight["x"]))
     plain = fit_model((Feature("x", "x"),), straight, gone)
     assert (plain["shape"], plain["calibration"]) == ("straight", {"slope": 1.0, "shift": 0.0})
-    noise = {f"x{number}": rng.normal(size=400) for number in range(60)}
-    few = rng.random(400) < 1 / (1 + np.exp(-noise["x0"]))
+    noise = {f"x{number}": rng.normal(size=5_000) for number in range(60)}
+    rare = rng.random(5_000) < 1 / (1 + np.exp(1.5 - noise["x0"]))
+    later = rows(noise, slice(400, None))
+    noise, few = rows(noise, slice(400)), rare[:400]
     model = fit_model([Feature(name, name) for name in noise], noise, few)
     scores = score(model, noise)
     assert 0 < model["calibration"]["slope"] < 0.9  # overfitted, and drawn back towards the mean
     assert np.abs(scores.base + scores.contributions.sum(axis=0) - scores.logit).max() < 1e-9
+    assert score(model, later).probability.mean() == pytest.approx(rare[400:].mean(), abs=0.04)
 
 
 def test_values_never_seen_and_missing_ones_have_a_score() -> None:

@@ -17,9 +17,10 @@ from churn_population import LAST, Planted, only, planted, work_on_tables
 from enricher_tables import gid, work_on
 
 from cdm_pipelines.enrichment import churn_features
-from cdm_pipelines.enrichment.churn import ENRICHER, ChurnParameters, compared
+from cdm_pipelines.enrichment.churn import ENRICHER, ChurnParameters
 from cdm_pipelines.enrichment.churn_figures import calibration
 from cdm_pipelines.enrichment.churn_model import quality
+from cdm_pipelines.enrichment.churn_told import compared
 from cdm_pipelines.enrichment.policy import EnrichmentPolicyError, load_policy
 from cdm_pipelines.figures import Bars, Grid, Outcome, Picture, measured
 
@@ -75,7 +76,9 @@ def compute(
     tables: Tables, fitted: Mapping[str, Any] | None, *, as_of: dt.date = LAST, threads: int = 2, **set_: Any
 ) -> pa.Table:
     with work_on_tables(tables, as_of=as_of, threads=threads) as work:
-        return ENRICHER.shaped(ENRICHER.compute(work.of(ChurnParameters(**set_), fitted)))
+        return ENRICHER.shaped(ENRICHER.compute(work.of(ChurnParameters(**set_), fitted))).sort_by(
+            "golden_id"
+        )
 
 
 def numbers(table: pa.Table) -> Any:
@@ -178,13 +181,10 @@ def test_features_of_a_past_day_know_nothing_of_what_came_later() -> None:
         with work_on_tables(tables, as_of=LAST) as work:
             churn_features.prepare(work, ())
             known = churn_features.on_days(work, [THEN - dt.timedelta(days=100), THEN], cut)
-            order = np.lexsort([known.columns["purchase_value"], known.columns["tenure"]])
-            found.append({name: column[order] for name, column in known.columns.items()})
-    for name, column in found[0].items():
-        if (
-            name != "paid_late"
-        ):  # an invoice's day of settlement is a column of its row, not an event of its own
-            assert np.array_equal(column, found[1][name], equal_nan=True), name
+            rows = np.stack([*known.columns.values(), known.silent, known.left])
+            found.append(rows[:, np.lexsort(rows[:-1])])
+    assert np.array_equal(found[0][:-1], found[1][:-1], equal_nan=True)
+    assert not np.array_equal(found[0][-1], found[1][-1])  # but for who has left since
 
 
 def test_what_happened_after_the_last_fit_counts() -> None:
@@ -210,6 +210,14 @@ def test_what_happened_after_the_last_fit_counts() -> None:
     after = {row["golden_id"]: row for row in now.to_pylist()}
     assert after[golden_id]["probability"] < before[golden_id]["probability"]
     assert {name for name in after if after[name] != before[name]} == {golden_id}
+
+
+def test_days_without_data_before_the_fit_are_no_silence() -> None:
+    tables, later = worked().tables, THEN + dt.timedelta(days=4)
+    fitted = fit(tables, as_of=later, most=25_000)
+    assert {name for name in fitted if fitted[name] != worked().fitted[name]} <= {"lag_days"}
+    expected = worked().table.sort_by("golden_id")
+    assert compute(tables, fitted, as_of=later).equals(expected)
 
 
 def test_contracts_end_by_an_order_of_their_own() -> None:
@@ -279,7 +287,7 @@ def test_data_that_carries_no_model_is_refused_with_a_reason(
         figures = ENRICHER.picture(table, work.of(ChurnParameters(), fitted))
     assert fitted["method"].startswith(f"refused: {said}")
     assert ENRICHER.explain_fit(fitted) == {"method": fitted["method"]}
-    assert [row["golden_id"] for row in table.to_pylist()] == [gid(customer) for customer in days]
+    assert sorted(row["golden_id"] for row in table.to_pylist()) == [gid(customer) for customer in days]
     assert {row["method"] for row in table.to_pylist()} == ({fitted["method"]} if days else set())
     assert table["probability"].null_count == len(table)
     assert set(figures) == {"method"}
