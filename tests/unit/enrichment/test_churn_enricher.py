@@ -95,6 +95,7 @@ def bought_since(population: Planted, day: dt.date) -> set[int]:
     return {int(one) for one in later["party_record_id"].to_pylist()}
 
 
+@pytest.mark.slow
 def test_what_it_expects_of_the_future_comes_true_in_every_tenth() -> None:
     table = scored(worked().table)
     back = bought_since(worked().population, THEN)
@@ -108,6 +109,7 @@ def test_what_it_expects_of_the_future_comes_true_in_every_tenth() -> None:
     assert found["brier"] < worked().fitted["recency_alone"]["brier"] - 0.02
 
 
+@pytest.mark.slow
 def test_it_was_judged_on_a_later_window_beside_recency_alone() -> None:
     fitted = worked().fitted
     window = {name: dt.date.fromisoformat(day) for name, day in fitted["window"].items()}
@@ -121,6 +123,7 @@ def test_it_was_judged_on_a_later_window_beside_recency_alone() -> None:
     assert all(row["within"] for row in fitted["calibration"])
 
 
+@pytest.mark.slow
 def test_reasons_add_up_for_every_customer() -> None:
     table = scored(worked().table)
     parts = [table[name].to_numpy() for name in ("base", "weight_1", "weight_2", "weight_3", "rest")]
@@ -138,6 +141,7 @@ def test_reasons_add_up_for_every_customer() -> None:
     assert ((band == "low") == (probability < 0.33)).all()
 
 
+@pytest.mark.slow
 def test_planted_drivers_are_found() -> None:
     strongest = {term["name"]: term for term in worked().fitted["model"]["terms"]}
     for driver in ("complaints", "paid_late", "silence"):
@@ -150,6 +154,7 @@ def test_planted_drivers_are_found() -> None:
     assert probability[unhappy].mean() > probability[~unhappy].mean()
 
 
+@pytest.mark.slow
 def test_who_has_been_silent_for_too_long_is_lost_already() -> None:
     table = worked().table
     lost = table.filter(pc.equal(table["method"], "lost"))
@@ -159,6 +164,7 @@ def test_who_has_been_silent_for_too_long_is_lost_already() -> None:
     assert np.mean([number in back for number in numbers(lost)]) < 0.02
 
 
+@pytest.mark.slow
 def test_customers_worked_on_beside_threads_and_the_order_of_rows_change_nothing() -> None:
     tables, fitted = worked().tables, worked().fitted
     everybody = {row["golden_id"]: row for row in worked().table.to_pylist()}
@@ -174,6 +180,7 @@ def test_customers_worked_on_beside_threads_and_the_order_of_rows_change_nothing
     assert compute(small, first, as_of=THEN).equals(compute(mixed, first, as_of=THEN, threads=1))
 
 
+@pytest.mark.slow
 def test_features_of_a_past_day_know_nothing_of_what_came_later() -> None:
     cut = churn_features.Cut(HORIZON, 15, 175, 1_000, contractual=False)
     found = []
@@ -187,6 +194,7 @@ def test_features_of_a_past_day_know_nothing_of_what_came_later() -> None:
     assert not np.array_equal(found[0][-1], found[1][-1])  # but for who has left since
 
 
+@pytest.mark.slow
 def test_what_happened_after_the_last_fit_counts() -> None:
     tables, fitted = worked().tables, worked().fitted
     table = scored(worked().table)
@@ -212,6 +220,7 @@ def test_what_happened_after_the_last_fit_counts() -> None:
     assert {name for name in after if after[name] != before[name]} == {golden_id}
 
 
+@pytest.mark.slow
 def test_days_without_data_before_the_fit_are_no_silence() -> None:
     tables, later = worked().tables, THEN + dt.timedelta(days=4)
     fitted = fit(tables, as_of=later, most=25_000)
@@ -220,6 +229,7 @@ def test_days_without_data_before_the_fit_are_no_silence() -> None:
     assert compute(tables, fitted, as_of=later).equals(expected)
 
 
+@pytest.mark.slow
 def test_contracts_end_by_an_order_of_their_own() -> None:
     population = planted(6_000, terminations=True)
     statuses = ("Terminated", "opgezegd")
@@ -310,6 +320,7 @@ def test_the_horizon_follows_from_intervals_and_is_a_third_of_the_history_at_mos
     assert f" within {horizon} days " in fitted["method"]
 
 
+@pytest.mark.slow
 def test_figures_say_how_good_it_is_and_what_has_moved() -> None:
     assert ENRICHER.explain_fit is not None
     told = ENRICHER.explain_fit(worked().fitted)
@@ -328,6 +339,7 @@ def test_figures_say_how_good_it_is_and_what_has_moved() -> None:
     assert {"auc", "brier", "drift_of_scores"} <= {row.name for row in rows}
 
 
+@pytest.mark.slow
 def test_drift_is_seen_when_behaviour_shifts_and_nothing_is_fitted_for_it() -> None:
     touches = worked().tables["attached"]
     silent = dict(worked().tables) | {
@@ -344,6 +356,7 @@ def test_drift_is_seen_when_behaviour_shifts_and_nothing_is_fitted_for_it() -> N
     assert not moved & {"silence", "purchases", "paid_late"}
 
 
+@pytest.mark.slow
 def test_two_fits_side_by_side() -> None:
     fitted = worked().fitted
     figures = compared(fitted, fitted)

@@ -54,6 +54,7 @@ def telco() -> tuple[tuple[Feature, ...], dict[str, Any], Any]:
     return features, columns, np.array([row["Churn"] == "Yes" for row in table])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not TELCO.is_file(), reason="no shared data: set BENCHMARK_DATA")
 def test_telephone_customers_out_of_fold() -> None:
     features, columns, left = telco()
