@@ -17,7 +17,8 @@ class ProfileColumn:
         type: How PostgreSQL types it.
         description: One sentence or two: the comment of the column.
         privacy: Fides data category.
-        tells_from: A change of a number by less than this tells nobody.
+        tells_from: A change of a number, or in days of a date, by less than this tells nobody.
+        tells: Whether a change is told at all.
     """
 
     name: str
@@ -25,6 +26,7 @@ class ProfileColumn:
     description: str
     privacy: str
     tells_from: float = 0.0
+    tells: bool = True
 
 
 @dataclass(frozen=True)

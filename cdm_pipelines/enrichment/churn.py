@@ -40,7 +40,7 @@ from cdm_pipelines.contracts.entity import ValueType
 from cdm_pipelines.enrichment import churn_features, churn_figures
 from cdm_pipelines.enrichment.churn_features import FEATURES, RECENCY, Known
 from cdm_pipelines.enrichment.churn_model import CannotFitError, Floats, fit_model, quality, reasons, score
-from cdm_pipelines.enrichment.churn_told import BANDS, MODEL, explain_fit, picture
+from cdm_pipelines.enrichment.churn_told import BANDS, MODEL, compared, explain_fit, picture
 from cdm_pipelines.enrichment.declaration import Enricher, Output
 from cdm_pipelines.enrichment.work import GOLDEN_ID, Parameters, Work
 
@@ -272,6 +272,7 @@ _OUTPUTS = (
                 f"reason_{number}",
                 ValueType.TEXT,
                 f"What moves the score most, number {number} by size, and whether it raises or lowers the risk.",
+                tells=False,
             ),
             Output(
                 f"weight_{number}",
@@ -327,4 +328,5 @@ ENRICHER = Enricher(
     fit=_fit,
     explain_fit=explain_fit,
     picture=picture,
+    compared=compared,
 )

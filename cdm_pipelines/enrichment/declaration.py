@@ -49,7 +49,8 @@ class Output:
         description: Meaning and formula in a sentence or two, for the dictionary and the comment of the column.
         unit: Such as ``EUR``, ``days``, ``share``; empty for what has none.
         privacy: Fides data category.
-        tells_from: A change of a number by less than this tells nobody; with 0 every change does.
+        tells_from: A change of a number, or of a date in days, by less than this tells nobody; with 0 each change does.
+        tells: Whether a change is told at all.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Output:
     unit: str = ""
     privacy: str = "user.behavior"
     tells_from: float = 0.0
+    tells: bool = True
 
 
 @dataclass(frozen=True)

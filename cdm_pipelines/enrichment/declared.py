@@ -21,5 +21,10 @@ def profile_table(enricher: Enricher) -> ProfileTable:
 def _column(output: Output) -> ProfileColumn:
     unit = f" Unit: {output.unit}." if output.unit else ""
     return ProfileColumn(
-        output.name, output.type, f"{output.description}{unit}", output.privacy, output.tells_from
+        output.name,
+        output.type,
+        f"{output.description}{unit}",
+        output.privacy,
+        output.tells_from,
+        output.tells,
     )

@@ -42,6 +42,7 @@ class _Column(_Strict):
     unit: str = ""
     privacy: str = "user.behavior"
     tells_from: float = Field(default=0.0, ge=0)
+    tells: bool = True
     age: str | None = None
 
 
@@ -90,7 +91,15 @@ def _enricher(path: Path) -> Enricher:
         description=said.description,
         inputs=said.inputs,
         outputs=tuple(
-            Output(one.name, ValueType(one.type), one.description, one.unit, one.privacy, one.tells_from)
+            Output(
+                one.name,
+                ValueType(one.type),
+                one.description,
+                one.unit,
+                one.privacy,
+                one.tells_from,
+                one.tells,
+            )
             for one in said.columns
         ),
         ages=tuple(

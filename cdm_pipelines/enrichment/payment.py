@@ -62,7 +62,7 @@ class PaymentParameters(Parameters):
         return self
 
 
-_HORIZON = "getvariable('as_of')::DATE + 2"
+_HORIZON = "delivered_on + 2"
 """The last day that is not in the future, as for orders: clocks of systems differ."""
 
 
@@ -99,7 +99,7 @@ def _claims(work: Work, since: Mapping[str, str]) -> None:
                 SELECT u.*, p.paid_on, coalesce(sum(p.amount) OVER so_far, 0) AS paid_until,
                        coalesce(sum(p.amount) OVER altogether, 0) AS paid
                 FROM unbilled u LEFT JOIN payments p ON p.source = u.source AND p.order_id = u.order_id
-                    AND coalesce(p.paid_on, u.ordered_on) <= {_HORIZON}
+                    AND coalesce(p.paid_on, u.ordered_on) <= p.{_HORIZON}
                 WINDOW so_far AS (PARTITION BY u.source, u.order_id ORDER BY p.paid_on NULLS FIRST, p.payment_id),
                        altogether AS (PARTITION BY u.source, u.order_id)),
             unbilled_claims AS (

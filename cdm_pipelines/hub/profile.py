@@ -35,7 +35,7 @@ WAITING = Table(
     schema="staging",
 )
 """What is staged of the profile."""
-_NUMBERS = (ValueType.DECIMAL, ValueType.INTEGER)
+_MEASURED = (ValueType.DECIMAL, ValueType.INTEGER, ValueType.DATE)
 _IDENTIFIER = "user.unique_id"
 
 
@@ -310,10 +310,10 @@ def _fill(connection: Connection, declared: ProfileTable, staged: str) -> None:
 def _told(declared: ProfileTable) -> str:
     """SQL for the names of the columns whose change is told; of a row that is new or gone, all that have a value."""
     told = []
-    for one in declared.columns:
+    for one in (one for one in declared.columns if one.tells):
         old, new = f'old."{one.name}"', f'new."{one.name}"'
         differs = f"{old} IS DISTINCT FROM {new}"
-        if one.tells_from and one.type in _NUMBERS:
+        if one.tells_from and one.type in _MEASURED:
             differs = f"coalesce(abs({new} - {old}) >= {float(one.tells_from)!r}, {differs})"
         told.append(f"CASE WHEN {differs} THEN '{declared.name}_{one.name}' END")
     return ", ".join(told)

@@ -8,18 +8,18 @@ Otherwise it is computed for the customers that the next version touches, to the
 """
 
 import datetime as dt
-import inspect
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
-from importlib import import_module
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
+from cdm_pipelines import enrichment
 from cdm_pipelines.contracts.profile import ProfileTable
 from cdm_pipelines.enrichment.catalogue import enrichers
 from cdm_pipelines.enrichment.declaration import AS_OF, MODEL, Enricher, Reach
@@ -168,14 +168,18 @@ class _Plan:
 
 
 def code_of(enricher: Enricher) -> str:
-    """Changes when the declaration of an enricher does, or the module that computes it."""
-    said = f"{profile_table(enricher)!r} {enricher.version} {_source(enricher.compute.__module__)}"
-    return sha256(said.encode()).hexdigest()[:16]
+    """Changes when the declaration of an enricher does, or anything of the room that computes it."""
+    return sha256(f"{profile_table(enricher)!r} {enricher.version} {_room()}".encode()).hexdigest()[:16]
 
 
 @cache
-def _source(module: str) -> str:
-    return inspect.getsource(import_module(module))
+def _room() -> str:
+    """Changes with any module of the room; what an enricher imports of it is not followed one by one."""
+    digest = sha256()
+    for path in sorted(Path(enrichment.__file__).parent.rglob("*")):
+        if path.suffix in (".py", ".csv", ".yaml"):
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _computed(plan: _Plan, coming: NextVersion, work: Work, ids: pa.Array | None) -> Enriched:

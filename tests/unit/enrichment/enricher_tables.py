@@ -22,7 +22,7 @@ def gid(number: int) -> str:
     return f"00000000-0000-8000-8000-{number:012d}"
 
 
-def base_tables(given: Mapping[str, Rows]) -> dict[str, pa.Table]:
+def base_tables(given: Mapping[str, Rows], as_of: dt.date = AS_OF) -> dict[str, pa.Table]:
     """All base tables, of those given the rows, whatever they leave out null.
 
     A row of an order or invoice names its customer by ``customer``, a number; a party record likewise. Both find it in
@@ -44,6 +44,7 @@ def base_tables(given: Mapping[str, Rows]) -> dict[str, pa.Table]:
                 "entity": str(declared.entity),
                 "record_id": str(number),
                 "active": True,
+                "extract_date": as_of.isoformat(),
                 **row,
             }
             if "customer" in values:
@@ -87,6 +88,6 @@ def base_tables(given: Mapping[str, Rows]) -> dict[str, pa.Table]:
 def work_on(*, as_of: dt.date = AS_OF, **given: Rows) -> Iterator[Work]:
     """The work of an enricher on rows per base table: ``work_on(state_order=[{...}])``."""
     with opened(
-        base_tables(given), as_of=as_of, currency="EUR", timezone="Europe/Amsterdam", threads=1
+        base_tables(given, as_of), as_of=as_of, currency="EUR", timezone="Europe/Amsterdam", threads=1
     ) as work:
         yield work
