@@ -1,0 +1,166 @@
+"""What speaks for and against living together: homes, names and contact points of persons, as small tables of numbers.
+
+Belongs here: reading addresses, surnames and contact points of golden persons and their records in use. Does not belong
+here: what follows from them (``household_joining``).
+
+A place is a number (base: country, postal code, house number; where a postal code covers more than a street, the street
+too) and a unit (the addition in one spelling). Everything is counted over customers, never over records: five records
+of one customer share nothing with anybody.
+"""
+
+from typing import Final
+
+from cdm_pipelines.enrichment.work import Work
+
+_PREFIXES: Final = (
+    "van|von|vom|zu|zum|zur|de|der|den|des|het|'t|te|ten|ter|in|op|aan|uit|onder|over|bij|voor|tot|du|d'|l'|le|la|les|"
+    "di|da|dos|del|el|al|ben|bint|y"
+)
+_BETWEEN: Final = rf"\s*[-/]\s*|\s+(?:(?:{_PREFIXES})\s+)+"
+_BEFORE: Final = rf"^(?:(?:{_PREFIXES})(?:\s+|$)|[dl]')+"
+"""A double name in two parts, with or without a hyphen: jansen-de vries, jansen de vries."""
+
+_FINE_POSTCODE: Final = r"^([0-9]{4} ?[A-Z]{2}|[A-Z]{1,2}[0-9][A-Z0-9]? ?[0-9][A-Z]{2})$"
+"""Postal codes of a street or part of one (NL, GB); elsewhere they cover towns."""
+
+_NO_HOME: Final = r"^(postbus|antwoordnummer|p\.? ?o\.? ?box|postfach|bo[iî]te postale|b\.?p\.? [0-9])"
+_MOBILE: Final = r"^\+(316|3197|324[5-9]|491[567]|447[1-9]|33[67])"
+_FIXED: Final = r"^\+(31[1-57]|32[1-9]|49[2-9]|44[12]|33[1-59])"
+"""Numbering plans of countries whose mobile numbers are told apart by their first digits."""
+
+# Additions: "2 hoog", "2e verdieping" and "II" are the second floor; "hs" is the ground floor.
+_UNIT: Final = r"""
+CASE regexp_replace(lower({0}), '[^a-z0-9]|hoog|verdieping|etage', '', 'g')
+    WHEN 'i' THEN '1' WHEN 'ii' THEN '2' WHEN 'iii' THEN '3' WHEN 'iv' THEN '4' WHEN '1e' THEN '1' WHEN '2e' THEN '2'
+    WHEN '3e' THEN '3' WHEN 'huis' THEN 'hs' WHEN 'bg' THEN 'hs'
+    ELSE coalesce(ltrim(regexp_replace(lower({0}), '[^a-z0-9]|hoog|verdieping|etage', '', 'g'), '0'), '') END
+"""
+_PLACE: Final = f"""
+CASE WHEN house_number IS NOT NULL AND (postcode IS NOT NULL OR (street IS NOT NULL AND city IS NOT NULL))
+          AND NOT regexp_matches(lower(coalesce(street, address_extra, '')), '{_NO_HOME}')
+     THEN hash(coalesce(country, ''), coalesce(replace(postcode, ' ', ''), lower(city)), house_number,
+               CASE WHEN regexp_matches(postcode, '{_FINE_POSTCODE}') THEN ''
+                    ELSE regexp_replace(strip_accents(lower(coalesce(street, ''))), '[^a-z0-9]', '', 'g') END) END
+"""
+_STREET: Final = """
+CASE WHEN house_number IS NOT NULL AND street IS NOT NULL AND city IS NOT NULL
+     THEN hash(coalesce(country, ''), regexp_replace(strip_accents(lower(city)), '[^a-z0-9]', '', 'g'),
+               regexp_replace(strip_accents(lower(street)), '[^a-z0-9]', '', 'g'), house_number) END
+"""
+_UNITS: Final = f"""
+CREATE OR REPLACE TEMP TABLE hh_unit AS
+SELECT house_addition, {_UNIT.format("house_addition")} AS unit
+FROM (SELECT house_addition FROM customers UNION SELECT house_addition FROM records)
+WHERE house_addition IS NOT NULL
+"""
+_PERSONS: Final = f"""
+CREATE OR REPLACE TEMP TABLE hh_person AS
+SELECT CAST(row_number() OVER (ORDER BY golden_id) - 1 AS INTEGER) AS person, golden_id, first_seen, gender, surname,
+       TRY_CAST(birth_date AS DATE) AS born, employer_id IS NOT NULL AS employed,
+       {_PLACE} AS base, coalesce(unit, '') AS unit, {_STREET} AS street
+FROM customers LEFT JOIN hh_unit USING (house_addition)
+WHERE party_kind = 'person' AND status = 'active'
+"""
+_RECORDS: Final = f"""
+CREATE OR REPLACE TEMP TABLE hh_record AS
+SELECT p.person, r.source, r.entity, r.record_id, coalesce(r.modified_at, r.last_seen) AS since, r.surname,
+       {_PLACE} AS base, coalesce(u.unit, '') AS unit, {_STREET} AS street,
+       r.employer_id IS NOT NULL OR r.organisation_name IS NOT NULL AS business,
+       r.phone, r.mobile, CASE WHEN r.email_kind IS DISTINCT FROM 'role' THEN r.email END AS email, r.iban
+FROM records r LEFT JOIN hh_unit u USING (house_addition)
+LEFT JOIN (SELECT golden_id, person FROM hh_person) p USING (golden_id)
+"""
+_WORKPLACES: Final = """
+CREATE OR REPLACE TEMP TABLE hh_workplace AS
+SELECT DISTINCT base, unit FROM hh_organisation_record WHERE base IS NOT NULL
+"""
+_ORGANISATIONS: Final = f"""
+CREATE OR REPLACE TEMP TABLE hh_organisation_record AS
+SELECT {_PLACE} AS base, coalesce(u.unit, '') AS unit, phone, mobile, email, iban
+FROM records r LEFT JOIN hh_unit u USING (house_addition) WHERE party_kind = 'organisation'
+"""
+# Who works somewhere lives where a record says that has no employer in it, away from any organisation; the latest one.
+_HOMES: Final = """
+CREATE OR REPLACE TEMP TABLE hh_home AS
+WITH employed AS (
+    SELECT r.person, arg_max({base: r.base, unit: r.unit, street: r.street}, (r.since, r.source, r.entity, r.record_id))
+               AS home
+    FROM hh_record r JOIN hh_person p USING (person) ANTI JOIN hh_workplace w ON w.base = r.base AND w.unit = r.unit
+    WHERE p.employed AND NOT r.business AND r.base IS NOT NULL GROUP BY r.person)
+SELECT person, base, unit, street, hash(base, unit) AS place FROM hh_person WHERE NOT employed AND base IS NOT NULL
+UNION ALL
+SELECT person, home.base, home.unit, home.street, hash(home.base, home.unit) FROM employed
+"""
+_NAMES: Final = f"""
+CREATE OR REPLACE TEMP TABLE hh_name AS
+WITH spelled AS (
+    SELECT person, surname FROM hh_person WHERE surname IS NOT NULL
+    UNION SELECT person, surname FROM hh_record WHERE person IS NOT NULL AND surname IS NOT NULL),
+part AS (
+    SELECT surname, unnest(regexp_split_to_array(strip_accents(lower(surname)), $$BETWEEN$$)) AS part
+    FROM (SELECT DISTINCT surname FROM spelled)),
+clean AS (
+    SELECT surname, regexp_replace(regexp_replace(part, $$BEFORE$$, ''), '[^a-z]', '', 'g') AS part FROM part)
+SELECT DISTINCT person, hash(part) AS part FROM spelled JOIN clean USING (surname) WHERE length(part) > 1
+""".replace("BETWEEN", _BETWEEN).replace("BEFORE", _BEFORE)
+_SHARES: Final = """
+CREATE OR REPLACE TEMP TABLE hh_name_share AS SELECT part, count(*) AS persons FROM hh_name GROUP BY part
+"""
+_HELD: Final = """
+SELECT {who}, unnest([{{kind: 'phone', value: phone}}, {{kind: 'phone', value: mobile}},
+                      {{kind: 'e-mail', value: email}}, {{kind: 'account', value: iban}}], recursive := true)
+FROM {table}
+"""
+# A contact point of an organisation, of a record with an employer, or of many customers (a reception, an agent) is no
+# sign of a shared home.
+_CONTACTS: Final = f"""
+CREATE OR REPLACE TEMP TABLE hh_contact AS
+WITH held AS (
+    SELECT person, kind, value, bool_or(business) AS business, bool_or(place = home) AS at_home
+    FROM (SELECT r.*, hash(r.base, r.unit) AS place, h.place AS home
+          FROM ({_HELD.format(who="person, business, base, unit", table="hh_record")}) r
+          LEFT JOIN hh_home h USING (person))
+    WHERE value IS NOT NULL AND person IS NOT NULL GROUP BY ALL),
+of_work AS (
+    SELECT value FROM ({_HELD.format(who="1 AS one", table="hh_organisation_record")}) WHERE value IS NOT NULL
+    UNION SELECT value FROM held WHERE business),
+private AS (
+    SELECT value, count(*) AS customers FROM held ANTI JOIN of_work USING (value) GROUP BY value)
+SELECT person, kind, hash(value) AS contact, customers, value,
+       kind = 'phone' AND regexp_matches(value, '{_FIXED}') AND NOT regexp_matches(value, '{_MOBILE}') AS fixed,
+       coalesce(at_home, false) AS at_home
+FROM held JOIN private USING (value) WHERE customers <= $most_sharing
+"""
+_STEPS: Final = (_UNITS, _PERSONS, _RECORDS, _ORGANISATIONS, _WORKPLACES, _HOMES, _NAMES, _SHARES)
+
+TABLES: Final = (
+    "hh_unit",
+    "hh_person",
+    "hh_record",
+    "hh_organisation_record",
+    "hh_workplace",
+    "hh_home",
+    "hh_name",
+    "hh_name_share",
+    "hh_contact",
+)
+"""Tables that :func:`gather` makes."""
+
+
+def gather(work: Work, most_sharing: int) -> int:
+    """Make the tables ``hh_person``, ``hh_home``, ``hh_workplace``, ``hh_name``, ``hh_name_share`` and ``hh_contact``.
+
+    Persons have numbers from 0 in order of golden id; everything else names them by these.
+
+    Args:
+        work: Inputs ``customers`` and ``records`` must have been made.
+        most_sharing: Contact points of more customers than this are left out.
+
+    Returns:
+        How many persons there are.
+    """
+    for step in _STEPS:
+        work.db.execute(step)
+    work.db.execute(_CONTACTS, {"most_sharing": most_sharing})
+    counted: int = work.db.execute("SELECT count(*) FROM hh_person").fetchall()[0][0]
+    return counted
