@@ -1,11 +1,11 @@
 """Who lives together: households of golden persons.
 
-Belongs here: the declaration, what a household is called, how large it is, what each is in it. Does not belong here: what
-speaks for living together (``household_evidence``), and who does (``household_joining``).
+Belongs here: the declaration, what a household is called, how large it is, what each is in it. Does not belong here:
+what speaks for living together (``household_evidence``), and who does (``household_joining``).
 
 A household is made of customers that stay who they are: nothing is merged. It is found again under the same id as long
-as the member that has been known longest stays: whoever becomes known later does not change it, as the smallest golden id
-of all would.
+as the member that has been known longest stays: whoever becomes known later does not change it, as the smallest golden
+id of all would.
 """
 
 from typing import Final
@@ -123,7 +123,8 @@ SELECT p.golden_id, CAST(md5('household ' || known_longest::VARCHAR)::UUID AS VA
             WHEN l.kind = 'lines' THEN ['several fixed lines at the address']
             WHEN l.kind = 'young' THEN ['young adults sharing a house']
             WHEN l.kind = 'old' THEN ['unrelated people of old age at the address'] END), '; ') AS reasons,
-       CAST(CASE WHEN size > 1 THEN 1 / (1 + pow(2, -least(coalesce(w.bits, 0) + IF(l.kind = 'home', 0, coalesce(l.bits, 0)), $most_bits)))
+       CAST(CASE WHEN size > 1 THEN 1 / (1 + pow(2, -least(
+                coalesce(w.bits, 0) + IF(l.kind = 'home', 0, coalesce(l.bits, 0)), $most_bits)))
             WHEN h.person IS NULL THEN 0.5 WHEN coalesce(l.persons, 1) = 1 THEN 0.95 ELSE 0.8 END
             AS DECIMAL(4, 2)) AS confidence
 FROM hh_member m JOIN hh_person p USING (person) JOIN named USING (household) LEFT JOIN hh_kin k USING (person)
@@ -150,7 +151,7 @@ def picture(table: pa.Table, work: Work) -> Figures:
     del work
     first = table.group_by("household_id").aggregate([("size", "max"), ("composition", "min")])
     sizes = {f"{n:2}": count for n, count in sorted(_counts(first["size_max"]).items())}
-    reasons = pc.list_flatten(pc.split_pattern(table["reasons"], "; "))
+    reasons = pc.split_pattern(table["reasons"].combine_chunks(), "; ").flatten()
     return {
         "households": first.num_rows,
         "customers": table.num_rows,
@@ -162,7 +163,7 @@ def picture(table: pa.Table, work: Work) -> Figures:
     }
 
 
-def _counts(column: pa.ChunkedArray) -> dict[str, int]:
+def _counts(column: pa.Array | pa.ChunkedArray) -> dict[str, int]:
     return {row["values"]: row["counts"] for row in pc.value_counts(column).to_pylist()}
 
 
@@ -176,7 +177,8 @@ ENRICHER = Enricher(
         Output(
             "household_id",
             ValueType.TEXT,
-            "The household: equal for all of its customers, made of the golden id of the one that has been known longest.",
+            "The household: equal for all of its customers, made of the golden id of the one that has been known "
+            "longest.",
             privacy="user.unique_id.pseudonymous",
         ),
         Output(
@@ -210,8 +212,8 @@ ENRICHER = Enricher(
             "role",
             ValueType.TEXT,
             f"{_HINT}parent and child share a surname and are {GENERATION} to 60 years apart; twin, birth date and "
-            f"surname; partner, one of two grown-ups less than {GENERATION} years apart, or sharing a phone, mailbox or account; "
-            "lodger, nothing in common but the address; member, where that cannot be told; alone.",
+            f"surname; partner, one of two grown-ups less than {GENERATION} years apart, or sharing a phone, mailbox "
+            "or account; lodger, nothing in common but the address; member, where that cannot be told; alone.",
             privacy=_LIVING,
         ),
         Output(
@@ -223,8 +225,8 @@ ENRICHER = Enricher(
         Output(
             "confidence",
             ValueType.DECIMAL,
-            "Probability that the customer belongs to the household: 1 / (1 + 2^-bits) of the evidence, bits at most 10; "
-            "of one alone .95 with nobody else at the address, .8 where others are, .5 without an address.",
+            "Probability that the customer belongs to the household: 1 / (1 + 2^-bits) of the evidence, bits at most "
+            "10; of one alone .95 with nobody else at the address, .8 where others are, .5 without an address.",
             "share",
             _LIVING,
             tells_from=0.05,

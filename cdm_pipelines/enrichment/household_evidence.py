@@ -24,9 +24,8 @@ _FINE_POSTCODE: Final = r"^([0-9]{4} ?[A-Z]{2}|[A-Z]{1,2}[0-9][A-Z0-9]? ?[0-9][A
 """Postal codes of a street or part of one (NL, GB); elsewhere they cover towns."""
 
 _NO_HOME: Final = r"^(postbus|antwoordnummer|p\.? ?o\.? ?box|postfach|bo[iî]te postale|b\.?p\.? [0-9])"
-_MOBILE: Final = r"^\+(316|3197|324[5-9]|491[567]|447[1-9]|33[67])"
-_FIXED: Final = r"^\+(31[1-57]|32[1-9]|49[2-9]|44[12]|33[1-59])"
-"""Numbering plans of countries whose mobile numbers are told apart by their first digits."""
+_FIXED: Final = "^(31[1-57]|32([1-35-9]|4[1-3])|49[2-9]|44[12]|33[1-59])"
+"""Fixed lines in the numbering plans of countries that tell them by their first digits (NL, BE, DE, GB, FR)."""
 
 # Additions: "2 hoog", "2e verdieping" and "II" are the second floor; "hs" is the ground floor.
 _UNIT: Final = r"""
@@ -35,17 +34,25 @@ CASE regexp_replace(lower({0}), '[^a-z0-9]|hoog|verdieping|etage', '', 'g')
     WHEN '3e' THEN '3' WHEN 'huis' THEN 'hs' WHEN 'bg' THEN 'hs'
     ELSE coalesce(ltrim(regexp_replace(lower({0}), '[^a-z0-9]|hoog|verdieping|etage', '', 'g'), '0'), '') END
 """
+# Cases are in the order of what they cost: most records are Dutch, and few streets begin like a P.O. box.
 _PLACE: Final = f"""
-CASE WHEN house_number IS NOT NULL AND (postcode IS NOT NULL OR (street IS NOT NULL AND city IS NOT NULL))
-          AND NOT regexp_matches(lower(coalesce(street, address_extra, '')), '{_NO_HOME}')
-     THEN hash(coalesce(country, ''), coalesce(replace(postcode, ' ', ''), lower(city)), house_number,
-               CASE WHEN regexp_matches(postcode, '{_FINE_POSTCODE}') THEN ''
-                    ELSE regexp_replace(strip_accents(lower(coalesce(street, ''))), '[^a-z0-9]', '', 'g') END) END
+CASE WHEN house_number IS NULL OR (postcode IS NULL AND (street IS NULL OR city IS NULL)) THEN NULL
+     WHEN lower(coalesce(street, address_extra)[1]) IN ('p', 'a', 'b')
+          AND regexp_matches(lower(coalesce(street, address_extra)), '{_NO_HOME}') THEN NULL
+     WHEN country = 'NL' AND length(postcode) = 7 THEN hash(postcode, house_number)
+     WHEN regexp_matches(postcode, '{_FINE_POSTCODE}') THEN hash(country, replace(postcode, ' ', ''), house_number)
+     ELSE hash(country, coalesce(postcode, lower(city)), house_number,
+               regexp_replace(strip_accents(lower(street)), '[^a-z0-9]', '', 'g')) END
 """
 _STREET: Final = """
 CASE WHEN house_number IS NOT NULL AND street IS NOT NULL AND city IS NOT NULL
      THEN hash(coalesce(country, ''), regexp_replace(strip_accents(lower(city)), '[^a-z0-9]', '', 'g'),
                regexp_replace(strip_accents(lower(street)), '[^a-z0-9]', '', 'g'), house_number) END
+"""
+# A phone is a number of its digits, others are hashed: what is counted and compared is no text.
+_CONTACT_POINTS: Final = """
+TRY_CAST(phone AS HUGEINT)::UBIGINT AS phone, TRY_CAST(mobile AS HUGEINT)::UBIGINT AS mobile,
+IF(email_kind = 'role', NULL, hash(email)) AS email, IF(iban IS NULL, NULL, hash(iban)) AS iban
 """
 _UNITS: Final = f"""
 CREATE OR REPLACE TEMP TABLE hh_unit AS
@@ -55,7 +62,7 @@ WHERE house_addition IS NOT NULL
 """
 _PERSONS: Final = f"""
 CREATE OR REPLACE TEMP TABLE hh_person AS
-SELECT CAST(row_number() OVER (ORDER BY golden_id) - 1 AS INTEGER) AS person, golden_id, first_seen, gender, surname,
+SELECT CAST(row_number() OVER () - 1 AS INTEGER) AS person, golden_id, first_seen, hash(surname) AS surname,
        TRY_CAST(birth_date AS DATE) AS born, employer_id IS NOT NULL AS employed,
        {_PLACE} AS base, coalesce(unit, '') AS unit, {_STREET} AS street
 FROM customers LEFT JOIN hh_unit USING (house_addition)
@@ -63,10 +70,11 @@ WHERE party_kind = 'person' AND status = 'active'
 """
 _RECORDS: Final = f"""
 CREATE OR REPLACE TEMP TABLE hh_record AS
-SELECT p.person, r.source, r.entity, r.record_id, coalesce(r.modified_at, r.last_seen) AS since, r.surname,
+SELECT p.person, r.source, r.entity, r.record_id, coalesce(r.modified_at, r.last_seen) AS since,
+       hash(r.surname) AS surname,
        {_PLACE} AS base, coalesce(u.unit, '') AS unit, {_STREET} AS street,
        r.employer_id IS NOT NULL OR r.organisation_name IS NOT NULL AS business,
-       r.phone, r.mobile, CASE WHEN r.email_kind IS DISTINCT FROM 'role' THEN r.email END AS email, r.iban
+       {_CONTACT_POINTS}
 FROM records r LEFT JOIN hh_unit u USING (house_addition)
 LEFT JOIN (SELECT golden_id, person FROM hh_person) p USING (golden_id)
 """
@@ -76,7 +84,7 @@ SELECT DISTINCT base, unit FROM hh_organisation_record WHERE base IS NOT NULL
 """
 _ORGANISATIONS: Final = f"""
 CREATE OR REPLACE TEMP TABLE hh_organisation_record AS
-SELECT {_PLACE} AS base, coalesce(u.unit, '') AS unit, phone, mobile, email, iban
+SELECT {_PLACE} AS base, coalesce(u.unit, '') AS unit, {_CONTACT_POINTS}
 FROM records r LEFT JOIN hh_unit u USING (house_addition) WHERE party_kind = 'organisation'
 """
 # Who works somewhere lives where a record says that has no employer in it, away from any organisation; the latest one.
@@ -91,14 +99,13 @@ SELECT person, base, unit, street, hash(base, unit) AS place FROM hh_person WHER
 UNION ALL
 SELECT person, home.base, home.unit, home.street, hash(home.base, home.unit) FROM employed
 """
-_NAMES: Final = f"""
+_NAMES: Final = """
 CREATE OR REPLACE TEMP TABLE hh_name AS
 WITH spelled AS (
-    SELECT person, surname FROM hh_person WHERE surname IS NOT NULL
-    UNION SELECT person, surname FROM hh_record WHERE person IS NOT NULL AND surname IS NOT NULL),
+    SELECT person, surname FROM hh_person UNION SELECT person, surname FROM hh_record WHERE person IS NOT NULL),
 part AS (
-    SELECT surname, unnest(regexp_split_to_array(strip_accents(lower(surname)), $$BETWEEN$$)) AS part
-    FROM (SELECT DISTINCT surname FROM spelled)),
+    SELECT hash(surname) AS surname, unnest(regexp_split_to_array(strip_accents(lower(surname)), $$BETWEEN$$)) AS part
+    FROM (SELECT surname FROM customers UNION SELECT surname FROM records) WHERE surname IS NOT NULL),
 clean AS (
     SELECT surname, regexp_replace(regexp_replace(part, $$BEFORE$$, ''), '[^a-z]', '', 'g') AS part FROM part)
 SELECT DISTINCT person, hash(part) AS part FROM spelled JOIN clean USING (surname) WHERE length(part) > 1
@@ -107,29 +114,29 @@ _SHARES: Final = """
 CREATE OR REPLACE TEMP TABLE hh_name_share AS SELECT part, count(*) AS persons FROM hh_name GROUP BY part
 """
 _HELD: Final = """
-SELECT {who}, unnest([{{kind: 'phone', value: phone}}, {{kind: 'phone', value: mobile}},
-                      {{kind: 'e-mail', value: email}}, {{kind: 'account', value: iban}}], recursive := true)
-FROM {table}
+SELECT {who}, 'phone' AS kind, phone AS contact FROM {table} WHERE phone IS NOT NULL
+UNION ALL SELECT {who}, 'phone', mobile FROM {table} WHERE mobile IS NOT NULL
+UNION ALL SELECT {who}, 'e-mail', email FROM {table} WHERE email IS NOT NULL
+UNION ALL SELECT {who}, 'account', iban FROM {table} WHERE iban IS NOT NULL
 """
 # A contact point of an organisation, of a record with an employer, or of many customers (a reception, an agent) is no
 # sign of a shared home.
 _CONTACTS: Final = f"""
 CREATE OR REPLACE TEMP TABLE hh_contact AS
-WITH held AS (
-    SELECT person, kind, value, bool_or(business) AS business, bool_or(place = home) AS at_home
-    FROM (SELECT r.*, hash(r.base, r.unit) AS place, h.place AS home
-          FROM ({_HELD.format(who="person, business, base, unit", table="hh_record")}) r
-          LEFT JOIN hh_home h USING (person))
-    WHERE value IS NOT NULL AND person IS NOT NULL GROUP BY ALL),
-of_work AS (
-    SELECT value FROM ({_HELD.format(who="1 AS one", table="hh_organisation_record")}) WHERE value IS NOT NULL
-    UNION SELECT value FROM held WHERE business),
+WITH placed AS (
+    SELECT r.*, coalesce(hash(r.base, r.unit) = h.place, false) AS here
+    FROM hh_record r LEFT JOIN hh_home h USING (person) WHERE r.person IS NOT NULL),
+held AS (
+    SELECT person, kind, contact, bool_or(business) AS business, bool_or(here) AS at_home
+    FROM ({_HELD.format(who="person, business, here", table="placed")}) GROUP BY ALL),
 private AS (
-    SELECT value, count(*) AS customers FROM held ANTI JOIN of_work USING (value) GROUP BY value)
-SELECT person, kind, hash(value) AS contact, customers, value,
-       kind = 'phone' AND regexp_matches(value, '{_FIXED}') AND NOT regexp_matches(value, '{_MOBILE}') AS fixed,
-       coalesce(at_home, false) AS at_home
-FROM held JOIN private USING (value) WHERE customers <= $most_sharing
+    SELECT contact, count(*) AS customers FROM held GROUP BY contact
+    HAVING NOT bool_or(business) AND count(*) <= $most_sharing)
+SELECT person, kind, contact, customers, at_home,
+       kind = 'phone' AND regexp_matches(contact::VARCHAR, '{_FIXED}') AS fixed
+FROM held JOIN private USING (contact)
+WHERE (customers > 1 OR at_home AND kind = 'phone')
+  AND contact NOT IN (SELECT contact FROM ({_HELD.format(who="1 AS one", table="hh_organisation_record")}))
 """
 _STEPS: Final = (_UNITS, _PERSONS, _RECORDS, _ORGANISATIONS, _WORKPLACES, _HOMES, _NAMES, _SHARES)
 

@@ -29,7 +29,7 @@ Ints = npt.NDArray[np.int64]
 
 ENOUGH: Final = 5.0
 CONTACT_BITS: Final = 12.0
-MOST_NAME_BITS: Final = 8.0
+MOST_NAME_BITS: Final = 12.0
 BUSINESS_BITS: Final = -2.0
 YOUNG, OLD = 30, 75
 """Three unrelated adults all under 30 share a house, all from 75 on are in care: neither is a family."""
@@ -47,11 +47,12 @@ CREATE OR REPLACE TEMP TABLE hh_place AS
 WITH living AS (
     SELECT h.*, f.family, p.born FROM hh_home h JOIN hh_family f USING (person) JOIN hh_person p USING (person)),
 line AS (
-    SELECT DISTINCT place, family, contact, value FROM living JOIN hh_contact USING (person) WHERE fixed AND at_home
+    SELECT DISTINCT place, family, contact::VARCHAR AS number FROM living JOIN hh_contact USING (person)
+    WHERE fixed AND at_home
     QUALIFY min(family) OVER (PARTITION BY place) <> max(family) OVER (PARTITION BY place)),
 several_lines AS (
     SELECT DISTINCT place FROM (
-        SELECT a.place, min(damerau_levenshtein(a.value, b.value)) AS apart
+        SELECT a.place, min(damerau_levenshtein(a.number, b.number)) AS apart
         FROM line a JOIN line b ON a.place = b.place AND a.family < b.family GROUP BY a.place, a.family, b.family)
     WHERE apart > 1),
 around AS (
@@ -95,8 +96,8 @@ at_home AS (
     SELECT person, place AS node, 'home' AS what, bits AS weight FROM living WHERE kind = 'home'
     QUALIFY count(*) OVER (PARTITION BY place) > 1),
 by_name AS (
-    SELECT person, node, 'surname' AS what, least({MOST_NAME_BITS}, log2(0.5 * ($persons + 1) / (everywhere - here + 1)))
-               AS weight, bits
+    SELECT person, node, 'surname' AS what, bits,
+           least({MOST_NAME_BITS}, log2(0.5 * ($persons + 1) / (everywhere - here + 1))) AS weight
     FROM (SELECT person, hash('name', place, part) AS node, everywhere, bits,
                  count(*) OVER (PARTITION BY place, part) AS here FROM named)
     WHERE here BETWEEN 2 AND $largest),
@@ -199,13 +200,15 @@ def _coherent(work: Work, persons: int, largest: int) -> Ints:
     edges = work.db.sql("SELECT person, node, what FROM hh_node").to_arrow_table()
     person, node = _numbers(edges["person"]), _numbers(edges["node"])
     home = np.asarray(edges["what"].to_numpy(zero_copy_only=False) == "home")
-    contact = np.isin(edges["what"].to_numpy(zero_copy_only=False).astype(str), ("phone", "e-mail", "account"))
+    contact = np.isin(
+        edges["what"].to_numpy(zero_copy_only=False).astype(str), ("phone", "e-mail", "account")
+    )
     label = components(person, node, persons)
-    for kept in (home | contact, home):
+    for strong in (home | contact, home):
         crowded = np.bincount(label, minlength=persons)[label] > largest
         if not crowded.any():
             return label
-        kept = kept & crowded[person]
+        kept = strong & crowded[person]
         label = np.where(crowded, components(person[kept], node[kept], persons), label)
     return label
 

@@ -54,7 +54,10 @@ def company(landing: Path, truth: Path, home: Path) -> Company:
                 process_day(settings, lake, contract, day)
     build_records(lake, all_contracts(), [Entity.PARTY])
     records = tables.records(lake, Entity.PARTY).read()
-    party = {(r["source"], r["entity"], r["record_id"]): golden_of(r["truth_id"]) for r in _rows(truth / "party.csv")}
+    party = {
+        (r["source"], r["entity"], r["record_id"]): golden_of(r["truth_id"])
+        for r in _rows(truth / "party.csv")
+    }
     keys = records.select(["source", "entity", "record_id"])
     crosswalk = keys.append_column(
         "golden_id", pa.array([party[tuple(row.values())] for row in keys.to_pylist()], pa.string())
