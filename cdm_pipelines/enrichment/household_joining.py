@@ -20,12 +20,9 @@ that moved out and partners that parted are apart, whatever they still share.
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 
+from cdm_pipelines.enrichment.graph import Ints, components, labelled, numbers
 from cdm_pipelines.enrichment.work import Work
-
-Ints = npt.NDArray[np.int64]
 
 ENOUGH: Final = 5.0
 CONTACT_BITS: Final = 12.0
@@ -163,42 +160,20 @@ def join(work: Work, persons: int, *, most_families: int, largest: int) -> None:
         most_families: More unrelated families than these at one address are no household.
         largest: Most customers that one household has.
     """
-    _register(work, "hh_family", "family", components(*_edges(work, _FAMILY_EDGES), persons))
+    labelled(work, "hh_family", ("person", "family"), components(*_edges(work, _FAMILY_EDGES), persons))
     work.db.execute(_PLACES, {"most_families": most_families, "largest": largest})
     bounds = {"persons": persons, "largest": largest}
     work.db.execute(_NODES, bounds)
     work.db.execute(_SPELLED, bounds)
     work.db.execute(_ATTACHING)
     households = _coherent(work, persons, largest)
-    _register(work, "hh_member", "household", _attached(work, households, largest))
-
-
-def components(person: Ints, node: Ints, persons: int) -> Ints:
-    """Label persons so that all persons of a node have the same: the smallest number among the connected ones.
-
-    Args:
-        person: Numbers below ``persons``.
-        node: What each of them has part in; any numbers.
-        persons: How many there are, with or without a node.
-    """
-    from scipy.sparse import coo_array  # noqa: PLC0415 - loads only in a run
-    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
-
-    if not len(person):
-        return np.arange(persons)
-    _, dense = np.unique(node, return_inverse=True)
-    size = persons + int(dense.max()) + 1
-    graph = coo_array((np.ones(len(person), np.int8), (person, persons + dense)), shape=(size, size))
-    label = connected_components(graph.tocsr(), directed=False)[1][:persons]
-    _, first, at = np.unique(label, return_index=True, return_inverse=True)
-    smallest: Ints = first[at].astype(np.int64)
-    return smallest
+    labelled(work, "hh_member", ("person", "household"), _attached(work, households, largest))
 
 
 def _coherent(work: Work, persons: int, largest: int) -> Ints:
     """Components of all nodes; where one is larger than a household can be, of those that say more, or of none."""
     edges = work.db.sql("SELECT person, node, what FROM hh_node").to_arrow_table()
-    person, node = _numbers(edges["person"]), _numbers(edges["node"])
+    person, node = numbers(edges["person"]), numbers(edges["node"])
     home = np.asarray(edges["what"].to_numpy(zero_copy_only=False) == "home")
     contact = np.isin(
         edges["what"].to_numpy(zero_copy_only=False).astype(str), ("phone", "e-mail", "account")
@@ -218,7 +193,7 @@ def _attached(work: Work, households: Ints, largest: int) -> Ints:
     edges = work.db.sql("SELECT person, node, homeless FROM hh_attaching").to_arrow_table()
     if not edges.num_rows:
         return households
-    person, node = _numbers(edges["person"]), np.unique(_numbers(edges["node"]), return_inverse=True)[1]
+    person, node = numbers(edges["person"]), np.unique(numbers(edges["node"]), return_inverse=True)[1]
     homeless = edges["homeless"].to_numpy(zero_copy_only=False).astype(bool)
     group = components(person[homeless], node[homeless], len(households))
     # Per node one group of those without an address, and each household that shares it.
@@ -239,17 +214,4 @@ def _attached(work: Work, households: Ints, largest: int) -> Ints:
 
 def _edges(work: Work, query: str) -> tuple[Ints, Ints]:
     found = work.db.sql(query).to_arrow_table()
-    return _numbers(found["person"]), _numbers(found["node"])
-
-
-def _numbers(column: pa.ChunkedArray) -> Ints:
-    """Numbers of 64 bits; those without sign keep their bits."""
-    values = column.to_numpy()
-    return values.view(np.int64) if values.dtype == np.uint64 else values.astype(np.int64)
-
-
-def _register(work: Work, name: str, column: str, label: Ints) -> None:
-    table = pa.table({"person": pa.array(np.arange(len(label), dtype=np.int32)), column: pa.array(label)})
-    work.db.register("hh_labels", table)
-    work.db.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM hh_labels")
-    work.db.unregister("hh_labels")
+    return numbers(found["person"]), numbers(found["node"])
