@@ -71,7 +71,7 @@ WHERE party_kind = 'person' AND status = 'active'
 _RECORDS: Final = f"""
 CREATE OR REPLACE TEMP TABLE hh_record AS
 SELECT p.person, r.source, r.entity, r.record_id, coalesce(r.modified_at, r.last_seen) AS since,
-       hash(r.surname) AS surname,
+       r.modified_at IS NOT NULL AS dated, hash(r.surname) AS surname,
        {_PLACE} AS base, coalesce(u.unit, '') AS unit, {_STREET} AS street,
        r.employer_id IS NOT NULL OR r.organisation_name IS NOT NULL AS business,
        {_CONTACT_POINTS}
@@ -87,17 +87,41 @@ CREATE OR REPLACE TEMP TABLE hh_organisation_record AS
 SELECT {_PLACE} AS base, coalesce(u.unit, '') AS unit, {_CONTACT_POINTS}
 FROM records r LEFT JOIN hh_unit u USING (house_addition) WHERE party_kind = 'organisation'
 """
-# Who works somewhere lives where a record says that has no employer in it, away from any organisation; the latest one.
+# A home is the golden address, with two corrections and an exception.
+# - An addition that only some of a customer's own records leave out is filled in.
+# - An address that only records without a date of their own show (the day of delivery says nothing of when it was
+#   written) gives way to one that more records show, one of them dated.
+# - Who works somewhere lives where a record says that has no employer in it, away from any organisation: the latest.
 _HOMES: Final = """
 CREATE OR REPLACE TEMP TABLE hh_home AS
-WITH employed AS (
+WITH private AS (
+    SELECT person, base, unit, street, since, source, entity, record_id, dated FROM hh_record
+    WHERE NOT business AND base IS NOT NULL AND person IS NOT NULL),
+differing AS (
+    SELECT * FROM private SEMI JOIN (
+        SELECT person FROM private GROUP BY person HAVING min(base) <> max(base) OR min(unit) <> max(unit))
+    USING (person)),
+spoken AS (
+    SELECT person, base, count(*) AS records, bool_or(dated) AS dated, max(since) AS since,
+           min(street) AS street, IF(count(DISTINCT unit) FILTER (WHERE unit <> '') = 1, max(unit), NULL) AS one_unit
+    FROM differing GROUP BY ALL),
+golden AS (
+    SELECT p.person, p.base, IF(p.unit = '', coalesce(s.one_unit, ''), p.unit) AS unit, p.street,
+           s.records AS golden_records, coalesce(s.dated, true) AS sure
+    FROM hh_person p LEFT JOIN spoken s USING (person, base) WHERE NOT employed AND p.base IS NOT NULL),
+instead AS (
+    SELECT g.person, arg_max({base: s.base, unit: coalesce(s.one_unit, ''), street: s.street},
+                             (s.records, s.since, s.base)) AS home
+    FROM golden g JOIN spoken s ON s.person = g.person AND s.base <> g.base
+    WHERE NOT g.sure AND s.dated AND s.records > g.golden_records GROUP BY g.person),
+employed AS (
     SELECT r.person, arg_max({base: r.base, unit: r.unit, street: r.street}, (r.since, r.source, r.entity, r.record_id))
                AS home
-    FROM hh_record r JOIN hh_person p USING (person) ANTI JOIN hh_workplace w ON w.base = r.base AND w.unit = r.unit
-    WHERE p.employed AND NOT r.business AND r.base IS NOT NULL GROUP BY r.person)
-SELECT person, base, unit, street, hash(base, unit) AS place FROM hh_person WHERE NOT employed AND base IS NOT NULL
+    FROM private r JOIN hh_person p USING (person) ANTI JOIN hh_workplace w ON w.base = r.base AND w.unit = r.unit
+    WHERE p.employed GROUP BY r.person)
+SELECT person, base, unit, street, hash(base, unit) AS place FROM golden ANTI JOIN instead USING (person)
 UNION ALL
-SELECT person, home.base, home.unit, home.street, hash(home.base, home.unit) FROM employed
+SELECT person, home.base, home.unit, home.street, hash(home.base, home.unit) FROM (FROM employed UNION ALL FROM instead)
 """
 _NAMES: Final = """
 CREATE OR REPLACE TEMP TABLE hh_name AS

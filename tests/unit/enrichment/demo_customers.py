@@ -5,7 +5,9 @@ gets wrong is its own.
 """
 
 import csv
+import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from uuid import UUID
 
@@ -23,7 +25,8 @@ from cdm_pipelines.store import tables
 from cdm_pipelines.store.lake import Lake
 
 DAYS = ("2026-06-01", "2026-06-02", "2026-06-03")
-POLICIES = Path(__file__).parents[3] / "cdm_pipelines" / "policies"
+ROOT = Path(__file__).parents[3]
+POLICIES = ROOT / "cdm_pipelines" / "policies"
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,13 @@ class Company:
 
     base: dict[str, pa.Table]
     truth: dict[str, dict[str, str]]
+
+
+@cache
+def demo_company() -> Company:
+    """The company of ``data/``; read once for all tests."""
+    with tempfile.TemporaryDirectory() as home:
+        return company(ROOT / "data" / "landing", ROOT / "data" / "truth", Path(home))
 
 
 def golden_of(truth_id: str) -> str:

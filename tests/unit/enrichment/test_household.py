@@ -3,12 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from demo_customers import Company, company
+from demo_customers import Company, company, demo_company
 from enricher_tables import AS_OF, base_tables, gid, work_on
 
 from cdm_demo import generate
@@ -16,7 +15,6 @@ from cdm_pipelines.enrichment.household import ENRICHER, HouseholdParameters, pi
 from cdm_pipelines.enrichment.work import opened
 
 Row = dict[str, Any]
-ROOT = Path(__file__).parents[3]
 HOME = {"street": "Kerkstraat", "house_number": "12", "postcode": "1234 AB", "city": "Ede", "country": "NL"}
 ELSEWHERE = {"street": "Dorpsweg", "house_number": "7", "postcode": "5678 CD", "city": "Epe", "country": "NL"}
 
@@ -226,6 +224,25 @@ def test_a_child_that_moved_out_lives_elsewhere() -> None:
     assert together(found) == {frozenset({1, 3})}
 
 
+def test_who_moved_by_a_record_with_a_date_lives_there_and_by_a_lone_one_without_does_not() -> None:
+    undated = {**ELSEWHERE, "modified_at": None}
+    family = [person(1, "Dekker"), person(3, "Prins", ELSEWHERE)]
+    stays = person(2, "Dekker", ELSEWHERE, records=[HOME, HOME, undated])
+    left = person(2, "Dekker", ELSEWHERE, records=[HOME, HOME, {}])
+    only = person(2, "Dekker", ELSEWHERE, records=[HOME, undated])
+    assert together(households(*family, stays)) == {frozenset({1, 2})}
+    assert together(households(*family, left)) == {frozenset({2, 3})}
+    assert together(households(*family, only)) == {frozenset({2, 3})}
+
+
+def test_an_addition_that_another_record_has_is_filled_in() -> None:
+    upstairs = {**HOME, "house_addition": "2"}
+    found = households(
+        person(1, "Dekker", records=[{}, upstairs]), person(2, "Prins", upstairs), person(3, "Wolf", {**HOME})
+    )
+    assert together(found) == {frozenset({1, 2})}
+
+
 def test_partners_who_parted_share_a_mailbox_and_no_home() -> None:
     shared: Row = {"email": "samen@example.nl", "iban": "NL91ABNA0417164300", "mobile": "+31612345678"}
     found = households(
@@ -323,8 +340,8 @@ def pairs(groups: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Company:
-    return company(ROOT / "data" / "landing", ROOT / "data" / "truth", tmp_path_factory.mktemp("demo"))
+def demo() -> Company:
+    return demo_company()
 
 
 @pytest.fixture(scope="module")

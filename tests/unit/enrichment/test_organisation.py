@@ -3,13 +3,12 @@
 from collections import defaultdict
 from decimal import Decimal
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from demo_customers import company, golden_of
+from demo_customers import demo_company, golden_of
 from enricher_tables import AS_OF, gid, work_on
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,7 +17,6 @@ from cdm_pipelines.enrichment.organisation import ENRICHER, OrganisationParamete
 from cdm_pipelines.enrichment.work import opened
 
 Row = dict[str, Any]
-ROOT = Path(__file__).parents[3]
 EDE = {"street": "Kerkstraat", "house_number": "12", "postcode": "1234 AB", "city": "Ede", "country": "NL"}
 EPE = {"street": "Dorpsweg", "house_number": "7", "postcode": "5678 CD", "city": "Epe", "country": "NL"}
 
@@ -191,8 +189,8 @@ def test_figures_count_groups() -> None:
 
 
 @pytest.mark.slow
-def test_companies_of_the_demo_are_grouped_as_the_truth_says(tmp_path: Path) -> None:
-    known = company(ROOT / "data" / "landing", ROOT / "data" / "truth", tmp_path)
+def test_companies_of_the_demo_are_grouped_as_the_truth_says() -> None:
+    known = demo_company()
     outcomes = []
     for threads in (1, 2):
         with opened(
