@@ -11,7 +11,8 @@ Evidence is weighed in bits (log2 of odds), as in linkage, with weights by argum
   with odds of 1 to k - 1.
 - At the address of an organisation most customers work: 1 to 4, and again divided by k - 1.
 - A shared surname: about half of those who live together have one, so log2(0.5 / its share among customers elsewhere).
-- A phone, mailbox or account that few customers have and no organisation: 12 bits. Strangers share none but by error.
+- A phone, mailbox or account that few customers have, of few surnames at one address, and no organisation: 12 bits.
+  Strangers share none but by error.
 
 Joined is what reaches 5 bits. A shared contact point never joins customers who live at different addresses: so a child
 that moved out and partners that parted are apart, whatever they still share.
@@ -31,18 +32,26 @@ BUSINESS_BITS: Final = -2.0
 YOUNG, OLD = 30, 75
 """Three unrelated adults all under 30 share a house, all from 75 on are in care: neither is a family."""
 
-_FAMILY_EDGES: Final = """
-SELECT person, node FROM (
-    SELECT person, hash(place, part) AS node FROM hh_home JOIN hh_name USING (person)
-    UNION ALL
-    SELECT person, hash(place, contact) FROM hh_home JOIN hh_contact USING (person) WHERE customers > 1)
-QUALIFY count(*) OVER (PARTITION BY node) > 1
+_NAME_EDGES: Final = """
+SELECT person, hash(place, part) AS node FROM hh_home JOIN hh_name USING (person)
+QUALIFY count(*) OVER (PARTITION BY place, part) > 1
+"""
+# What more unrelated surnames share than a household has is the line of a reception or of a house with rooms.
+_RECEPTIONS: Final = """
+DELETE FROM hh_contact WHERE contact IN (
+    SELECT contact FROM hh_contact JOIN hh_home USING (person) JOIN hh_namesake USING (person) WHERE customers > 1
+    GROUP BY place, contact HAVING count(DISTINCT namesake) > $most_families)
+"""
+_CONTACT_EDGES: Final = """
+SELECT person, hash(place, contact) AS node FROM hh_home JOIN hh_contact USING (person) WHERE customers > 1
+QUALIFY count(*) OVER (PARTITION BY place, contact) > 1
 """
 # A fixed line belongs to a dwelling. Numbers that differ in one digit are one number, mistyped.
 _PLACES: Final = f"""
 CREATE OR REPLACE TEMP TABLE hh_place AS
 WITH living AS (
-    SELECT h.*, f.family, p.born FROM hh_home h JOIN hh_family f USING (person) JOIN hh_person p USING (person)),
+    SELECT h.*, f.family, n.namesake, p.born
+    FROM hh_home h JOIN hh_family f USING (person) JOIN hh_namesake n USING (person) JOIN hh_person p USING (person)),
 line AS (
     SELECT DISTINCT place, family, contact::VARCHAR AS number FROM living JOIN hh_contact USING (person)
     WHERE fixed AND at_home
@@ -57,7 +66,7 @@ around AS (
     FROM living GROUP BY base HAVING count(*) > 1),
 counted AS (
     SELECT place, any_value(base) AS base, any_value(unit) AS unit, count(*) AS persons,
-           count(DISTINCT family) AS families,
+           count(DISTINCT family) AS families, count(DISTINCT namesake) AS names,
            count(born) AS births, min(born) AS first_born, max(born) AS last_born
     FROM living WHERE base IN (SELECT base FROM around) GROUP BY place),
 kinds AS (
@@ -66,9 +75,9 @@ kinds AS (
                 WHEN unit = '' AND units > 1 THEN 'additions'
                 WHEN families > $most_families OR persons > $largest THEN 'families'
                 WHEN l.place IS NOT NULL THEN 'lines'
-                WHEN families > 2 AND births > 1
+                WHEN names > 2 AND births > 1
                      AND first_born > getvariable('as_of')::DATE - to_years({YOUNG}) THEN 'young'
-                WHEN families > 2 AND births > 1
+                WHEN names > 2 AND births > 1
                      AND last_born <= getvariable('as_of')::DATE - to_years({OLD}) THEN 'old'
                 ELSE 'home' END AS kind
     FROM counted JOIN around USING (base) LEFT JOIN hh_workplace w USING (base, unit)
@@ -88,7 +97,7 @@ named AS (
     SELECT l.*, n.part, s.persons AS everywhere FROM living l JOIN hh_name n USING (person)
     JOIN hh_name_share s USING (part) WHERE s.persons > 1),
 reached AS (SELECT l.*, c.kind AS what, c.contact FROM living l JOIN hh_contact c USING (person)
-    WHERE customers > 1 AND NOT (fixed AND l.kind = 'business')),
+    WHERE customers > 1 AND NOT (fixed AND l.kind IN ('business', 'young', 'old'))),
 at_home AS (
     SELECT person, place AS node, 'home' AS what, bits AS weight FROM living WHERE kind = 'home'
     QUALIFY count(*) OVER (PARTITION BY place) > 1),
@@ -147,7 +156,7 @@ SELECT person, node, kind AS what, homeless FROM (
 QUALIFY count(*) OVER (PARTITION BY node) > 1
 """
 
-TABLES: Final = ("hh_family", "hh_place", "hh_node", "hh_attaching", "hh_member")
+TABLES: Final = ("hh_namesake", "hh_family", "hh_place", "hh_node", "hh_attaching", "hh_member")
 """Tables that :func:`join` makes."""
 
 
@@ -160,7 +169,12 @@ def join(work: Work, persons: int, *, most_families: int, largest: int) -> None:
         most_families: More unrelated families than these at one address are no household.
         largest: Most customers that one household has.
     """
-    labelled(work, "hh_family", ("person", "family"), components(*_edges(work, _FAMILY_EDGES), persons))
+    names = _edges(work, _NAME_EDGES)
+    labelled(work, "hh_namesake", ("person", "namesake"), components(*names, persons))
+    work.db.execute(_RECEPTIONS, {"most_families": most_families})
+    contacts = _edges(work, _CONTACT_EDGES)
+    person, node = (np.concatenate(pair) for pair in zip(names, contacts, strict=True))
+    labelled(work, "hh_family", ("person", "family"), components(person, node, persons))
     work.db.execute(_PLACES, {"most_families": most_families, "largest": largest})
     bounds = {"persons": persons, "largest": largest}
     work.db.execute(_NODES, bounds)

@@ -158,6 +158,17 @@ def test_residents_of_a_care_home_do_not_live_together() -> None:
     assert "old age" in found[20]["reasons"]
 
 
+@pytest.mark.parametrize("count", [3, 5])
+@pytest.mark.parametrize("decade", ["194", "200"])
+def test_the_line_of_a_house_with_rooms_joins_nobody(count: int, decade: str) -> None:
+    line = "+31318123456"
+    rooms = [
+        person(n, f"Resident{'abcdefghij'[n]}", birth_date=f"{decade}{n}-01-01", phone=line)
+        for n in range(1, count + 1)
+    ]
+    assert together(households(*rooms)) == set()
+
+
 def test_students_of_one_house_do_not_live_together() -> None:
     many = [person(n, f"Resident{'abcdefghij'[n]}", birth_date=f"200{n}-01-01") for n in range(1, 7)]
     few = [person(20 + n, f"Other{'abc'[n]}", ELSEWHERE, birth_date=f"200{n}-01-01") for n in range(3)]
