@@ -20,13 +20,16 @@ COLUMNS = (
     "shared_mobile",
     "employer",
     "parent",
+    "home",
 )
 """One row per party.
 
 role: organisation, contact, or what a person is to the first of the household: head, partner, child, twin, lodger.
 household: truth id of its first member. moved, renamed (since a marriage), junior (a child with the given name of
 its parent), shared_mailbox, shared_mobile: yes or empty. employer: truth id of the organisation that a contact acts
-for. parent: truth id of the company that owns this one.
+for. parent: truth id of the company that owns this one. home: where a person lives on the last day; who has the same
+lives together. H and the number of the household's first member for the household's home, N and a person's own number
+for who moved out of it.
 """
 
 _ROLES = ("head", "partner", "child", "twin", "lodger")
@@ -62,7 +65,7 @@ def _company_rows(companies: Organisations) -> list[str]:
     size = len(ids)
     blank = text([""] * size)
     parent = np.where(companies.parent >= 0, ids[np.maximum(companies.parent, 0)] if size else "", "")
-    return _joined(ids, text(["organisation"] * size), *[blank] * 7, parent)
+    return _joined(ids, text(["organisation"] * size), *[blank] * 7, parent, blank)
 
 
 def _person_rows(people: Persons, companies: Organisations) -> list[str]:
@@ -80,4 +83,11 @@ def _person_rows(people: Persons, companies: Organisations) -> list[str]:
         _yes(people.partner_mobile != ""),
         employer,
         text([""] * len(people)),
+        np.where(acting, "", _homes(people)),
     )
+
+
+def _homes(people: Persons) -> Text:
+    """Homes on the last day: who moves on a day of the run leaves the others, who moved before lives with them."""
+    left: Text = "N" + digits(people.number, 7)
+    return np.where(people.move_day > 0, left, "H" + digits(people.household, 7))

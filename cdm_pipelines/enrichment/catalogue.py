@@ -14,6 +14,8 @@ from cdm_pipelines.enrichment.own import own_enrichers
 _MODULES: tuple[str, ...] = (
     "rfm",
     "churn",
+    "household",
+    "organisation",
     "location",
     "preference",
     "engagement",
