@@ -16,6 +16,7 @@ from cdm_pipelines.contracts import ContractError, load_contracts
 from cdm_pipelines.contracts.catalogue import DEFS
 from cdm_pipelines.contracts.dictionary import render_dictionary
 from cdm_pipelines.contracts.model import PartyKind
+from cdm_pipelines.enrichment import tokens
 from cdm_pipelines.golden import PolicyError, load_policy
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.migrate import version
@@ -68,12 +69,14 @@ def _policy_problems(settings: Settings) -> list[str]:
         (FeedPolicy.load, "change_feed.yaml"),
         (lambda path: placeholders.Placeholders.load(path.parent), placeholders.FILE),
         (PruningPolicy.load, "pruning.yaml"),
+        (tokens.InteractionPolicy.load, tokens.POLICY),
     ]
     for load, name in policies:
         try:
             load(settings.policies / name)
         except (
             FeedPolicyError,
+            tokens.InteractionPolicyError,
             LinkageError,
             PlaceholdersError,
             PolicyError,

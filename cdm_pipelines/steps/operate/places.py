@@ -10,6 +10,7 @@ from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.contracts.model import PartyKind
+from cdm_pipelines.enrichment import places as enrichment
 from cdm_pipelines.hub import places as hub
 from cdm_pipelines.hub.connection import DAGSTER_SCHEMA
 from cdm_pipelines.hub.unfinished import UNFINISHED_RESTORE
@@ -62,6 +63,7 @@ def _gathered(
     yield from ingest.places(contracts)
     yield from quality.places(contracts)
     yield from standardise.places(contracts)
+    yield from enrichment.places()  # whose rows are found by the records
     yield from records.places()
     yield from linkage.places(policies)
     yield from publish.places(contracts, feed)
