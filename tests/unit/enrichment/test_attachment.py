@@ -141,6 +141,25 @@ def test_where_two_are_allowed_visits_are_who_was_identified_last() -> None:
     }
 
 
+def test_visits_that_are_alike_are_kept_apart_at_an_identification() -> None:
+    rows = [{**row, "what": "same"} for row in SHARED] + [visit("same", at(2, month=1))]
+    _, day = count([{"campaign": row.pop("what"), **row} for row in rows])
+    with known([day], PARTIES) as db:
+        found, figures = attached(db, by(customers_per_token=2))
+    touches = {
+        (row["golden_id"], row["attached_by"]): (row["touches"], row["first_at"].hour, row["last_at"].hour)
+        for row in found
+    }
+    assert touches == {
+        (gid("ann"), "party"): (2, 12, 16),
+        (gid("ann"), "token"): (3, 10, 17),
+        (gid("ben"), "email"): (1, 14, 14),
+        (gid("ben"), "token"): (1, 15, 15),
+    }
+    assert figures is not None
+    assert figures.anonymous[Reason.NOT_IDENTIFIED] == 1  # five months before
+
+
 def test_turns_hold_over_days_that_were_counted_apart() -> None:
     days = [
         count([visit(row["what"], row["occurred_at"]) | {k: row[k] for k in row if k.startswith("party")}
@@ -182,10 +201,11 @@ def test_channels_that_are_left_out_identify_no_device_and_keep_who_they_name() 
         [
             visit("call", at(1), party_id="a", channel="phone"),
             visit("web", at(1)),
-            visit("kiosk", at(1), channel="kiosk"),
+            visit("kiosk", at(1), "u", channel="kiosk"),
+            visit("login", at(1), "u", party_id="b"),
         ]
     )
-    assert found == {"call": "ann"}
+    assert found == {"call": "ann", "login": "ben"}
     assert (figures.anonymous[Reason.LEFT_OUT], figures.anonymous[Reason.NOT_IDENTIFIED]) == (1, 1)
 
 

@@ -166,6 +166,7 @@ def test_what_a_later_day_delivers_again_counts_there(web: Web) -> None:
     web.lake.delete(layout.standard_path(contract(), "2026-06-03", Entity.INTERACTION))  # taken away again
     back = web.update()
     assert (back.tally, back.mark) == (late.tally, late.mark)
+    assert sum(web.counted()["touches"].to_pylist()) == 3
 
 
 def test_a_day_that_was_lost_is_told_and_not_forgotten(web: Web) -> None:
@@ -207,6 +208,12 @@ def test_whom_a_run_that_was_killed_concerned_is_everybody(web: Web) -> None:
     web.lake.write_json(made, known)  # as if it was killed before it wrote that down
     again = web.update()
     assert (again.before, again.subjects) == (first.mark, None)
+    for path in (
+        layout.standard_path(contract(), "2026-06-01", Entity.INTERACTION),
+        layout.interactions_path(contract(), "2026-06-01"),
+    ):
+        web.lake.delete(path)  # taken away, and killed again
+    assert web.update().subjects is None
 
 
 def test_a_source_that_delivers_no_interactions_any_more_has_none(web: Web) -> None:
