@@ -32,9 +32,9 @@ class World:
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)
-        for person in range(PEOPLE):
+        for owner in range(PEOPLE):
             for number in range(self.dice.choice([1, 1, 2])):
-                self._device(f"dev-{self.seed}-{person}-{number}", [f"p{person}"])
+                self._device(f"dev-{self.seed}-{owner}-{number}", [f"p{owner}"])
         for family in range(FAMILIES):
             self._device(f"home-{family}", [f"p{family}", f"p{family + 100}"], visits=30)
         for bot in range(BOTS):

@@ -277,7 +277,7 @@ def histories(draw: st.DrawFn) -> tuple[dict[str, Rows], list[tuple[str, bool]]]
         customer,
     )
     rows = st.lists(row, max_size=5, unique_by=lambda one: one["record_id"])
-    days = {date: draw(rows) for date in dates}
+    days: dict[str, Rows] = {date: draw(rows) for date in dates}
     order = draw(st.lists(st.tuples(st.sampled_from(dates), st.booleans()), max_size=4))
     return days, [*order, *((date, False) for date in draw(st.permutations(dates)))]
 
