@@ -17,6 +17,7 @@ _REMEDIES = {
     "records": _AGAIN,
     "link": _AGAIN,
     "publish": _AGAIN,
+    "profile": _AGAIN,
     "corrections": "Nothing else holds these corrected rows: restore the file from a backup. To do without them, "
     "remove what is left of it and the day's file in `valid/`, run the day, and give the rows again.",
 }

@@ -98,6 +98,18 @@ class Lake(FileStore):
             with self._parquet(path, rows=True):
                 pass
 
+    def here(self, path: str) -> str | None:
+        """Where other libraries may read a verified Parquet file; None where it lies elsewhere, or in a pack.
+
+        Raises:
+            DamagedError: It is empty, cut off or altered.
+        """
+        if not self._is_local or not self.lies_alone(path):
+            return None
+        with self._told(path):
+            self._verify(path, Kind.PARQUET, rows=True)
+        return self._full(path)
+
     def content(self, path: str) -> bytes:
         """All bytes of a Parquet file, verified.
 

@@ -16,6 +16,10 @@ MATCHES = "link/matches.arrow"
 CLUSTERS = "link/clusters.arrow"
 HEALTH = "link/health.parquet"
 SOURCE_CORRECTIONS = "publish/source_corrections"
+INTERACTIONS = "profile/interactions"
+INTERACTION_IDS = "profile/interaction_ids"
+INTERACTION_RULES = "profile/interactions.rules.json"
+"""By which rules interactions of which days are attached."""
 FINGERPRINT = "fingerprint"
 """Note on a table: changes when anything that it was made from changes."""
 CONTENT = "content"
@@ -122,6 +126,21 @@ def former_model_path(kind: str, number: int, fingerprint: str) -> str:
 def source_corrections_path(source: str) -> str:
     """Cells that the owner of a source should correct."""
     return f"{SOURCE_CORRECTIONS}/{source}.csv"
+
+
+def interactions_path(contract: SourceContract, date: str) -> str:
+    """Interactions of a day, counted."""
+    return _daily(INTERACTIONS, contract, date)
+
+
+def interaction_ids_path(contract: SourceContract, date: str) -> str:
+    """Which interactions a day delivered."""
+    return _daily(INTERACTION_IDS, contract, date)
+
+
+def interactions_made_path(contract: SourceContract) -> str:
+    """Which days the counted ones were made from."""
+    return f"{INTERACTIONS}/{contract.source}/{contract.entity}.made.json"
 
 
 def days(lake: Lake, layer: str, contract: SourceContract) -> list[str]:

@@ -114,7 +114,7 @@ def test_every_file_table_and_column_is_declared(lived: Lived) -> None:
     assert {name for name in left_nothing if name.partition("/")[0] not in MAY_BE_ABSENT} == set()
 
 
-MAY_BE_ABSENT = {"staging", "corrections", "home", "temporary", "lake", "outside"}
+MAY_BE_ABSENT = {"staging", "corrections", "home", "temporary", "lake", "outside", "profile"}
 """Layers of which this deployment needs not have every place: its server is another, and no process was killed."""
 
 

@@ -20,6 +20,7 @@ from cdm_pipelines.enrichment.catalogue import enrichers
 from cdm_pipelines.enrichment.declaration import EnricherError
 from cdm_pipelines.enrichment.policy import EnrichmentPolicyError
 from cdm_pipelines.enrichment.policy import load_policy as load_enrichment_policy
+from cdm_pipelines.enrichment import tokens
 from cdm_pipelines.golden import PolicyError, load_policy
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.migrate import version
@@ -73,6 +74,7 @@ def _policy_problems(settings: Settings) -> list[str]:
         (lambda path: placeholders.Placeholders.load(path.parent), placeholders.FILE),
         (PruningPolicy.load, "pruning.yaml"),
         (lambda path: load_enrichment_policy(path, enrichers(path.parent)), "enrichment.yaml"),
+        (tokens.InteractionPolicy.load, tokens.POLICY),
     ]
     for load, name in policies:
         try:
@@ -81,6 +83,7 @@ def _policy_problems(settings: Settings) -> list[str]:
             EnricherError,
             EnrichmentPolicyError,
             FeedPolicyError,
+            tokens.InteractionPolicyError,
             LinkageError,
             PlaceholdersError,
             PolicyError,

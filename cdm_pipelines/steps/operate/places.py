@@ -11,6 +11,7 @@ from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.contracts.profile import ProfileTable
+from cdm_pipelines.enrichment import places as enrichment
 from cdm_pipelines.hub import places as hub
 from cdm_pipelines.hub.connection import DAGSTER_SCHEMA
 from cdm_pipelines.hub.profile_places import profile_places
@@ -69,6 +70,7 @@ def _gathered(
     yield from ingest.places(contracts)
     yield from quality.places(contracts)
     yield from standardise.places(contracts)
+    yield from enrichment.places()  # whose rows are found by the records
     yield from records.places()
     yield from linkage.places(policies)
     yield from publish.places(contracts, feed)
