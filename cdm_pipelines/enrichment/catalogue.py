@@ -9,7 +9,7 @@ from importlib import import_module
 
 from cdm_pipelines.enrichment.declaration import Enricher
 
-_MODULES: tuple[str, ...] = ()
+_MODULES: tuple[str, ...] = ("lifetime_value",)
 """Modules of this room that declare an ``ENRICHER``, in the order of the profile."""
 
 
