@@ -147,7 +147,7 @@ def fit_gamma_gamma(
         )
         return -likelihood.sum() / number, -np.array(slope) / number
 
-    theta, best = _maximum(cost, np.log([2.0, 3.0, 1.5]))
+    theta, best = _maximum(cost, p=2.0, q=3.0, gamma=1.5)
     p, q, gamma = (float(value) for value in np.exp(theta))
     # Up to here the density of ln(total), which has no unit; the published one is that of the mean.
     likelihood = float(best * number - (counts_ * np.log(mean)).sum())
@@ -278,31 +278,36 @@ def _fit_purchases(histories: _Histories, first_chance: int) -> PurchaseModel:
         )
         return -likelihood / number, -np.array(slope) / number
 
-    theta, best = _maximum(cost, np.log([0.5, 0.5, 1.0, 2.0]))
+    theta, best = _maximum(cost, r=0.5, alpha=0.5, a=1.0, b=2.0)
     r, alpha, a, b = (float(value) for value in np.exp(theta))
     # A rate per unit of time, once per purchase.
     likelihood = best * number - float((counts * x).sum()) * np.log(unit)
     return PurchaseModel(r, alpha * unit, a, b, float(likelihood), first_chance)
 
 
-def _maximum(cost: Callable[[Floats], tuple[float, Floats]], start: Floats) -> tuple[Floats, float]:
+def _maximum(cost: Callable[[Floats], tuple[float, Floats]], **start: float) -> tuple[Floats, float]:
     """The logarithms of the best parameters, and the mean log-likelihood there."""
     from scipy.optimize import minimize  # noqa: PLC0415 - loads only in a run
 
     found: Any = minimize(
         cost,
-        start,
+        np.log(list(start.values())),
         jac=True,
         method="L-BFGS-B",
         bounds=[(-_BOUND, _BOUND)] * len(start),
-        options={"ftol": 1e-14, "gtol": 1e-8, "maxiter": 1000, "maxcor": 20},
+        options={"ftol": 1e-12, "gtol": 1e-7, "maxiter": 300, "maxcor": 20},
     )
     if not np.isfinite(found.x).all() or not np.isfinite(found.fun):
         raise ModelError("the likelihood has no maximum that can be computed")
     if (np.abs(found.x) > _BOUND - _NEAR).any():
+        ends = (
+            f"{name} {'near 0' if value < 0 else 'without limit'}"
+            for name, value in zip(start, found.x, strict=True)
+            if abs(value) > _BOUND - _NEAR
+        )
         raise ModelError(
-            "the best fit lies on the border of the space of parameters: customers do not differ in "
-            "the way that the model tells them apart by"
+            f"the best fit lies on the border of the model ({', '.join(ends)}): customers do not differ in what it "
+            "tells them apart by, such as in how soon they leave"
         )
     if np.abs(found.jac).max() > _SLOPE:
         raise ModelError("the search for the best fit did not come to an end")
