@@ -16,7 +16,7 @@ The two purchase models differ by one chance to leave, so they are one likelihoo
 chances in BG/NBD, ``x + 1`` in MBG/NBD.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -133,25 +133,26 @@ def fit_gamma_gamma(
     spent = np.bincount(which, counts_ * np.log(total))
 
     def cost(theta: Floats) -> tuple[float, Floats]:
-        p, q, gamma = np.exp(theta)
+        p, q, _ = np.exp(theta)
+        log_gamma = theta[2] + theta[1] - theta[0]
+        gamma = np.exp(log_gamma)
         far = np.log(gamma + total)
         beyond = np.bincount(which, counts_ * far)
         shape = p * times
-        likelihood = weight * (gammaln(shape + q) - gammaln(shape) - gammaln(q) + q * theta[2])
+        likelihood = weight * (gammaln(shape + q) - gammaln(shape) - gammaln(q) + q * log_gamma)
         likelihood = likelihood + shape * spent - (shape + q) * beyond
         by_shape = digamma(shape + q) * weight - beyond
-        slope = (
-            p * (times * (by_shape - digamma(shape) * weight + spent)).sum(),
-            q * (by_shape + weight * (theta[2] - digamma(q))).sum(),
-            gamma * (weight.sum() * q / gamma - (counts_ * (p * x + q) / (gamma + total)).sum()),
-        )
-        return -likelihood.sum() / number, -np.array(slope) / number
+        by_p = p * (times * (by_shape - digamma(shape) * weight + spent)).sum()
+        by_q = q * (by_shape + weight * (log_gamma - digamma(q))).sum()
+        by_gamma = number * q - gamma * (counts_ * (p * x + q) / (gamma + total)).sum()
+        slope = np.array((by_p - by_gamma, by_q + by_gamma, by_gamma))
+        return -likelihood.sum() / number, -slope / number
 
-    theta, best = _maximum(cost, p=2.0, q=3.0, gamma=1.5)
-    p, q, gamma = (float(value) for value in np.exp(theta))
+    theta, best = _maximum(cost, {"p": 2.0, "q": 3.0, "gamma p/q": 1.0})
+    p, q, scale = (float(value) for value in np.exp(theta))
     # Up to here the density of ln(total), which has no unit; the published one is that of the mean.
     likelihood = float(best * number - (counts_ * np.log(mean)).sum())
-    return SpendModel(p, q, gamma * unit, likelihood)
+    return SpendModel(p, q, scale * q / p * unit, likelihood)
 
 
 def alive(model: PurchaseModel, x: Floats, recency: Floats, age: Floats) -> Floats:
@@ -249,7 +250,9 @@ def _fit_purchases(histories: _Histories, first_chance: int) -> PurchaseModel:
     repeat = np.maximum(chances - 1, 0.0)
 
     def cost(theta: Floats) -> tuple[float, Floats]:
-        r, alpha, a, b = np.exp(theta)
+        r, _, a, _ = np.exp(theta)
+        log_alpha = theta[0] + theta[1]
+        alpha, b = np.exp(log_alpha), np.exp(theta[2] + theta[3])
         end, last = np.log(alpha + age), np.log(alpha + recency)
         left = (np.log(a) - np.log(b + repeat))[which] + (r + x) * (end - last)
         # ln(1 + exp(left)), and its slope, where there was a chance to leave
@@ -259,7 +262,7 @@ def _fit_purchases(histories: _Histories, first_chance: int) -> PurchaseModel:
         by_times = (
             gammaln(r + times)
             - gammaln(r)
-            + r * theta[1]
+            + r * log_alpha
             + gammaln(b + chances)
             - gammaln(a + b + chances)
             + gammaln(a + b)
@@ -267,26 +270,30 @@ def _fit_purchases(histories: _Histories, first_chance: int) -> PurchaseModel:
         )
         likelihood = (weight * by_times).sum() + (counts * (more - (r + x) * end)).sum()
         both = digamma(a + b) - digamma(a + b + chances)
-        slope = (
-            r * ((weight * (digamma(r + times) - digamma(r) + theta[1])).sum() - (counts * end).sum())
-            + r * (gone * (end - last)).sum(),
-            alpha * number * r / alpha
-            - alpha * ((r + x) * (counts * w / (alpha + age) + gone / (alpha + recency))).sum(),
-            a * ((weight * both).sum() + gone.sum() / a),
-            b * (weight * (digamma(b + chances) - digamma(b) + both)).sum()
-            - b * (np.bincount(which, gone) / (b + repeat)).sum(),
-        )
-        return -likelihood / number, -np.array(slope) / number
+        by_r = (weight * (digamma(r + times) - digamma(r) + log_alpha)).sum() - (counts * end).sum()
+        by_r = r * (by_r + (gone * (end - last)).sum())
+        held = counts * w / (alpha + age) + gone / (alpha + recency)
+        by_alpha = number * r - alpha * ((r + x) * held).sum()
+        by_a = a * (weight * both).sum() + gone.sum()
+        by_b = b * (weight * (digamma(b + chances) - digamma(b) + both)).sum()
+        by_b = by_b - b * (np.bincount(which, gone) / (b + repeat)).sum()
+        slope = np.array((by_r + by_alpha, by_alpha, by_a + by_b, by_b))
+        return -likelihood / number, -slope / number
 
-    theta, best = _maximum(cost, r=0.5, alpha=0.5, a=1.0, b=2.0)
-    r, alpha, a, b = (float(value) for value in np.exp(theta))
+    theta, best = _maximum(cost, {"r": 0.5, "alpha/r": 1.0, "a": 1.0, "b/a": 2.0})
+    r, per, a, odds = (float(value) for value in np.exp(theta))
     # A rate per unit of time, once per purchase.
     likelihood = best * number - float((counts * x).sum()) * np.log(unit)
-    return PurchaseModel(r, alpha * unit, a, b, float(likelihood), first_chance)
+    return PurchaseModel(r, r * per * unit, a, a * odds, float(likelihood), first_chance)
 
 
-def _maximum(cost: Callable[[Floats], tuple[float, Floats]], **start: float) -> tuple[Floats, float]:
-    """The logarithms of the best parameters, and the mean log-likelihood there."""
+def _maximum(
+    cost: Callable[[Floats], tuple[float, Floats]], start: Mapping[str, float]
+) -> tuple[Floats, float]:
+    """The logarithms of the best parameters, and the mean log-likelihood there.
+
+    Of parameters that go up and down together one is told as a ratio: the search goes along axes, not across a ravine.
+    """
     from scipy.optimize import minimize  # noqa: PLC0415 - loads only in a run
 
     found: Any = minimize(
