@@ -224,6 +224,10 @@ def _expected(model: PurchaseModel, x: Floats, age: Floats, ahead: float, a: flo
     from scipy.special import hyp2f1  # noqa: PLC0415 - loads only in a run
 
     shape = model.r + x
+    if abs(model.r - a - round(model.r - a)) < _POLE**2:
+        a += (
+            10 * _POLE**2
+        )  # scipy's series for z near 1 is wrong (1.17: up to infinite) where r - a is a whole number
     c = a + model.b + x + model.first_chance - 1
     # At c = 0 the series has a pole that the factor c takes away again.
     c = np.where(np.abs(c) < _POLE**2, _POLE**2, c)

@@ -234,12 +234,12 @@ def test_expectation_and_distribution_agree(model: PurchaseModel, x: int, age: f
         )
 
 
-@pytest.mark.parametrize("a", [1.0, 1 + 1e-6, 0.99995, 400.0, 5000.0])
+@pytest.mark.parametrize("a", [0.5, 1.0, 1 + 1e-6, 0.99995, 2.5, 400.0, 5000.0])
 def test_expectation_where_its_closed_form_has_none(a: float) -> None:
     model = PurchaseModel(0.5, 5.0, a, 3.0, 0.0, 1)
-    number, end = one(20, 100)
-    terms = at_least(model, number, end, 52, np.arange(1.0, 20_000))[0]
-    assert expected_if_alive(model, number, end, 52)[0] == pytest.approx(terms.sum(), rel=1e-4)
+    for number, end in (one(20, 100), one(222, 0)):
+        terms = at_least(model, number, end, 63, np.arange(1.0, 20_000))[0]
+        assert expected_if_alive(model, number, end, 63)[0] == pytest.approx(terms.sum(), rel=1e-4)
 
 
 @settings(max_examples=100, deadline=None)
