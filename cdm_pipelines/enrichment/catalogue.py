@@ -13,6 +13,7 @@ from cdm_pipelines.enrichment.own import own_enrichers
 
 _MODULES: tuple[str, ...] = (
     "rfm",
+    "lifetime_value",
     "churn",
     "household",
     "organisation",
