@@ -16,11 +16,11 @@ from cdm_pipelines.contracts import ContractError, load_contracts
 from cdm_pipelines.contracts.catalogue import DEFS
 from cdm_pipelines.contracts.dictionary import render_dictionary
 from cdm_pipelines.contracts.model import PartyKind
+from cdm_pipelines.enrichment import tokens
 from cdm_pipelines.enrichment.catalogue import enrichers
 from cdm_pipelines.enrichment.declaration import EnricherError
 from cdm_pipelines.enrichment.policy import EnrichmentPolicyError
 from cdm_pipelines.enrichment.policy import load_policy as load_enrichment_policy
-from cdm_pipelines.enrichment import tokens
 from cdm_pipelines.golden import PolicyError, load_policy
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.migrate import version
