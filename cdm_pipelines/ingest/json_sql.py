@@ -20,8 +20,9 @@ from cdm_pipelines.contracts.paths import Step, Where
 from cdm_pipelines.ingest.addressed import Addressed, Ways
 from cdm_pipelines.ingest.cells import DEFECT, ROW
 
-_NAMES = """CASE WHEN ltrim(line, E' \\t\\r\\n')[1] = '{' AND NOT contains(line, 'NaN') AND NOT contains(line, 'Infinity')
-THEN to_json(TRY(json_keys(line)))::VARCHAR END AS names"""
+_NAMES = """CASE
+    WHEN ltrim(line, E' \\t\\r\\n')[1] = '{' AND NOT contains(line, 'NaN') AND NOT contains(line, 'Infinity')
+    THEN to_json(TRY(json_keys(line)))::VARCHAR END AS names"""
 """Names of the members of a line; null where it is no object, or may hold what is no JSON and DuckDB takes for it."""
 
 

@@ -25,6 +25,8 @@ from cdm_pipelines.publish.policy import FeedPolicy, FeedPolicyError
 from cdm_pipelines.quality.thresholds import Thresholds, ThresholdsError
 from cdm_pipelines.settings import Settings, root
 from cdm_pipelines.standardise import placeholders
+from cdm_pipelines.standardise.interaction_words import FILE as INTERACTION_WORDS
+from cdm_pipelines.standardise.interaction_words import InteractionWords, InteractionWordsError
 from cdm_pipelines.standardise.placeholders import PlaceholdersError
 from cdm_pipelines.steps.operate.finding import Finding
 from cdm_pipelines.steps.operate.places import all_places
@@ -67,6 +69,7 @@ def _policy_problems(settings: Settings) -> list[str]:
         (Thresholds.load, "checks.yaml"),
         (FeedPolicy.load, "change_feed.yaml"),
         (lambda path: placeholders.Placeholders.load(path.parent), placeholders.FILE),
+        (lambda path: InteractionWords.load(path.parent), INTERACTION_WORDS),
         (PruningPolicy.load, "pruning.yaml"),
     ]
     for load, name in policies:
@@ -74,6 +77,7 @@ def _policy_problems(settings: Settings) -> list[str]:
             load(settings.policies / name)
         except (
             FeedPolicyError,
+            InteractionWordsError,
             LinkageError,
             PlaceholdersError,
             PolicyError,

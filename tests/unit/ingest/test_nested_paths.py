@@ -76,7 +76,10 @@ def document(tmp_path: Path, records: list[Any], made: SourceContract) -> pa.Tab
         (["event_params[key=ga_session_id].value.string_value"], None),
         (["event_params[key=nothing].value.string_value"], None),
         (["user_id", "user_pseudo_id"], "1.2"),
-        (["event_params[key=user].value.int_value", "event_params[key=page_title].value.string_value"], "Bikes & more"),
+        (
+            ["event_params[key=user].value.int_value", "event_params[key=page_title].value.string_value"],
+            "Bikes & more",
+        ),
         (["device.web_info.browser"], "Safari"),
         (["device.web_info"], '{"browser":"Safari"}'),
         (["items[0].item_id"], "P1"),
