@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from cdm_pipelines.contracts import Column, Delivery, Dialect, Format, SourceContract
 from cdm_pipelines.contracts.paths import PathError, Where, steps
 from cdm_pipelines.ingest import ExtractError, read_file
+from cdm_pipelines.ingest.addressed import Addressed
+from cdm_pipelines.ingest.json_sql import projections
 
 EVENT = {
     "event_timestamp": "1762128000123456",
@@ -98,6 +100,20 @@ def test_a_path_leads_to_a_value(tmp_path: Path, how: Any, path: list[str], expe
     table = how(tmp_path, [EVENT, {"event_name": "other"}], contract({"found": path, "event_timestamp": []}))
     assert table["found"][0].as_py() == expected
     assert table["event_timestamp"].to_pylist() == ["1762128000123456", None]
+
+
+def test_paths_of_an_export_are_followed_in_compiled_code() -> None:
+    ways = {
+        "a": ["event_params[key=page_title].value.string_value", "items[0].item_id"],
+        "b": ["device.category"],
+    }
+    for rows_at in (None, "items"):
+        addressed = Addressed(contract(ways, dialect=Dialect(rows_at=rows_at)))
+        addressed.add([EVENT])
+        assert len(projections(addressed)) == (2 if rows_at is None else 3)
+    beyond = Addressed(contract({"a": ["device"], "b": ["device.category"]}))
+    beyond.add([EVENT])
+    assert projections(beyond) == ()
 
 
 @pytest.mark.parametrize("how", [lines, document])
