@@ -48,7 +48,7 @@ _LINKAGE: tuple[Policy, ...] = (
     ("placeholders.yaml", ("unlike_names",)),
 )
 _PLACEHOLDERS: Policy = ("placeholders.yaml", ())
-_INTERACTIONS: Policy = ("interactions.yaml", ())
+_INTERACTIONS: Policy = ("interaction_words.yaml", ())
 _SURVIVORSHIP: Policy = ("survivorship.yaml", ())
 _LINK = ("linkage", "identity.constraints", "steps.linking")
 _RECORDS = MadeBy(("contracts.canonical", "records", "steps.days.records"))

@@ -175,10 +175,10 @@ _MEANINGS: dict[Rule, tuple[str, str]] = {
     ),
     Rule.UNKNOWN_KIND: (
         "a kind, channel or direction of interaction that is not known; kept as other",
-        "Add the word to policies/interactions.yaml, or give its meaning in the contract (values).",
+        "Add the word to policies/interaction_words.yaml, or give its meaning in the contract (values).",
     ),
     Rule.NO_TOKEN: (
-        "too long to be a token of a browser or device (longest_token in policies/interactions.yaml)",
+        "too long to be a token of a browser or device (longest_token in policies/interaction_words.yaml)",
         "Map the column that holds the identifier alone.",
     ),
     Rule.IMPOSSIBLE_TIME: (

@@ -1,4 +1,4 @@
-"""What sources call interactions: the typed form of ``policies/interactions.yaml``.
+"""What sources call interactions: the typed form of ``policies/interaction_words.yaml``.
 
 Belongs here: loading it, and reading kinds, channels and directions by it. Does not belong here: what one value tells
 of another (interaction).
@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from cdm_pipelines.standardise.distinct import TEXT, Arrays, over_distinct
 
-FILE = "interactions.yaml"
+FILE = "interaction_words.yaml"
 OTHER = "other"
 IN, OUT = "in", "out"
 CHANNELS = ("web", "email", "phone", "chat", "shop", "service desk", OTHER)
@@ -27,7 +27,7 @@ KINDS = (
 
 
 class InteractionWordsError(ValueError):
-    """``interactions.yaml`` cannot be used; the message names the file, the key and the fix."""
+    """``interaction_words.yaml`` cannot be used; the message names the file, the key and the fix."""
 
 
 def _texts(value: Any) -> Any:
@@ -70,7 +70,7 @@ class InteractionWords(BaseModel):
 
     @classmethod
     def load(cls, policies: Path) -> Self:
-        """Read those of a deployment: ``interactions.yaml`` of its policies, or else the one that is shipped.
+        """Read those of a deployment: ``interaction_words.yaml`` of its policies, or else the one that is shipped.
 
         Raises:
             InteractionWordsError: The file is no YAML, or has an unknown or wrong key.

@@ -228,18 +228,18 @@ def test_a_ticket_tells_of_its_moments(settings: Settings) -> None:
 
 
 def test_words_of_a_company(settings: Settings, tmp_path: Path) -> None:
-    own = safe_load((settings.policies / "interactions.yaml").read_text(encoding="utf-8"))
+    own = safe_load((settings.policies / "interaction_words.yaml").read_text(encoding="utf-8"))
     own["kinds"]["cart"].append("our own event")
     folder = tmp_path / "policies"
     folder.mkdir()
-    (folder / "interactions.yaml").write_text(safe_dump(own), encoding="utf-8")
+    (folder / "interaction_words.yaml").write_text(safe_dump(own), encoding="utf-8")
     contract = shipped("google_analytics4", "event")
     deliver(settings, contract, lines(event(1, "our_own_event")))
     assert [one["kind"] for one in rows(settings, contract)] == ["other"]
     words = InteractionWords.load(folder)
     assert "our own event" in words.kinds["cart"]
     own["kinds"]["visit"].append("Our-Own-Event")
-    (folder / "interactions.yaml").write_text(safe_dump(own), encoding="utf-8")
+    (folder / "interaction_words.yaml").write_text(safe_dump(own), encoding="utf-8")
     with pytest.raises(InteractionWordsError, match="ourownevent has two meanings; keep one"):
         InteractionWords.load(folder)
 
