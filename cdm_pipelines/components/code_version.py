@@ -49,6 +49,7 @@ _LINKAGE: tuple[Policy, ...] = (
 )
 _PLACEHOLDERS: Policy = ("placeholders.yaml", ())
 _ENRICHMENT: Policy = ("enrichment.yaml", ())
+_INTERACTIONS: Policy = ("interaction_words.yaml", ())
 _SURVIVORSHIP: Policy = ("survivorship.yaml", ())
 _LINK = ("linkage", "identity.constraints", "steps.linking")
 _RECORDS = MadeBy(("contracts.canonical", "records", "steps.days.records"))
@@ -60,7 +61,8 @@ MADE_BY: Mapping[str, MadeBy] = {
         ("contracts", "quality", "steps.days"), (_checks("share_quarantined", "repeated_keys"),)
     ),
     "standard": MadeBy(
-        ("contracts", "standardise", "steps.days"), (_checks("share_quarantined"), _PLACEHOLDERS)
+        ("contracts", "standardise", "steps.days"),
+        (_checks("share_quarantined"), _PLACEHOLDERS, _INTERACTIONS),
     ),
     "records": _RECORDS,
     "link/model": MadeBy(_LINK, (*_LINKAGE, _checks("pattern_drift"))),

@@ -15,8 +15,9 @@ from typing import Any
 import yaml
 
 from cdm_pipelines.connectors.catalogue import Connector
-from cdm_pipelines.contracts import Format, LogicalType, SourceContract
+from cdm_pipelines.contracts import Column, Format, LogicalType, SourceContract
 from cdm_pipelines.contracts.odcs import SUFFIX, parse_contract
+from cdm_pipelines.contracts.paths import steps
 from cdm_pipelines.contracts.sections import Report
 from cdm_pipelines.quality.profile import ColumnProfile, FileProfile, profile_file
 from cdm_pipelines.store.files import write_whole
@@ -124,7 +125,10 @@ def _fitted(text: str, path: Path) -> tuple[str, tuple[str, ...]]:
     header = [column.name for column in file.columns]
     renamed = contract.renamed(header)
     found = {renamed.get(column.name, column.name): column for column in file.columns}
-    lacking = [name for name in contract.key if name not in found and not _is_counted(contract, name)]
+    there = {
+        column.name for column in contract.columns if column.name in found or _leads_somewhere(column, header)
+    }
+    lacking = [name for name in contract.key if name not in there and not _is_counted(contract, name)]
     if lacking:
         raise PlacingError(
             f"{path.name} lacks the key column {', '.join(map(repr, lacking))}: export it too, or leave --file out and "
@@ -134,7 +138,7 @@ def _fitted(text: str, path: Path) -> tuple[str, tuple[str, ...]]:
     document = yaml.safe_load(text)
     entity = document["schema"][0]
     _fit_dialect(entity, file)
-    absent = [name for name in contract.column_names if name not in found and not _is_counted(contract, name)]
+    absent = [name for name in contract.column_names if name not in there and not _is_counted(contract, name)]
     entity["properties"] = [item for item in entity["properties"] if item["name"] not in absent]
     for item in entity["properties"]:
         if item["name"] in found:
@@ -143,7 +147,10 @@ def _fitted(text: str, path: Path) -> tuple[str, tuple[str, ...]]:
     written = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110)
     fitted = f"{comments}# Fitted to {path.name}.\n{written}"
     parse_contract(fitted, Report(path.name))
-    new = [name for name in found if name not in contract.column_names]
+    roots = {root for column in contract.columns for root in _roots(column)}
+    new = [
+        name for name in found if name not in contract.column_names and name.partition(".")[0] not in roots
+    ]
     told = []
     if absent:
         told.append(
@@ -156,6 +163,16 @@ def _fitted(text: str, path: Path) -> tuple[str, tuple[str, ...]]:
             f"{len(new)} more columns of {path.name} are not in the contract: `cdm suggest` says what they hold."
         )
     return fitted, tuple(told)
+
+
+def _roots(column: Column) -> set[str]:
+    """The members of a record that the paths of a column go into."""
+    return {str(steps(path)[0]) for path in column.paths}
+
+
+def _leads_somewhere(column: Column, header: Sequence[str]) -> bool:
+    """Whether the records have a member that a path of a column goes into; a sample need not have more."""
+    return any(name.partition(".")[0] in _roots(column) for name in header)
 
 
 def _is_counted(contract: SourceContract, name: str) -> bool:

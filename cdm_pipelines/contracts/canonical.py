@@ -12,6 +12,7 @@ from cdm_pipelines.contracts.entity import (
     Entity,
     EntityDeclaration,
     Input,
+    KeptAs,
     OfItself,
     OfNobody,
     OfParent,
@@ -19,6 +20,7 @@ from cdm_pipelines.contracts.entity import (
     ValueType,
     declaration,
     declarations,
+    with_state,
 )
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "Entity",
     "EntityDeclaration",
     "Input",
+    "KeptAs",
     "OfItself",
     "OfNobody",
     "OfParent",
@@ -36,6 +39,7 @@ __all__ = [
     "declarations",
     "published_entities",
     "targets",
+    "with_state",
 ]
 
 
@@ -45,8 +49,8 @@ def attributes(entity: Entity, *, golden_only: bool = False) -> tuple[Attribute,
 
 
 def published_entities() -> tuple[EntityDeclaration, ...]:
-    """The entities that are published as they are, each in a table of its own: all but the party."""
-    return tuple(one for one in declarations() if not isinstance(one.whose, OfItself))
+    """The entities that are published as they are, each in a table of its own: all that have a state, but the party."""
+    return tuple(one for one in with_state() if not isinstance(one.whose, OfItself))
 
 
 def targets() -> dict[str, Attribute | Input]:

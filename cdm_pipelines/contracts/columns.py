@@ -12,7 +12,8 @@ from typing import Any
 from open_data_contract_standard.model import DataQuality, SchemaProperty
 
 from cdm_pipelines.contracts.canonical import targets
-from cdm_pipelines.contracts.model import Column, LogicalType
+from cdm_pipelines.contracts.model import EPOCHS, Column, LogicalType
+from cdm_pipelines.contracts.paths import PathError, steps
 from cdm_pipelines.contracts.sections import Report, Section
 
 COLUMN_PROPERTIES = (
@@ -26,6 +27,7 @@ COLUMN_PROPERTIES = (
     "privacy",
     "purposes",
     "aliases",
+    "path",
 )
 _OPTIONS = {
     LogicalType.STRING: ("pattern", "minLength", "maxLength", "format"),
@@ -63,6 +65,7 @@ def read_column(item: SchemaProperty, key: str, report: Report) -> Column:
         minimum=_bound(options, "minimum", logical_type),
         maximum=_bound(options, "maximum", logical_type),
         aliases=section.texts("aliases"),
+        paths=_paths(section),
         maps_to=maps_to,
         null_values=section.texts("nullValues") + rules.null_values,
         date_formats=_date_formats(section, options, logical_type),
@@ -105,6 +108,18 @@ def _maps_to(section: Section) -> tuple[str, ...]:
         if path not in targets():
             section.report.unknown(section.at("mapsTo"), "canonical path", path, targets())
     return tuple(path for path in paths if path in targets())
+
+
+def _paths(section: Section) -> tuple[str, ...]:
+    paths = section.texts("path")
+    for path in paths:
+        try:
+            steps(path)
+        except PathError as error:
+            section.fault("path", str(error), "Write it like items[0].id or params[key=page].value.text.")
+    if paths and "aliases" in section.values:
+        section.fault("aliases", "is of no use beside path", "List the other places in path.")
+    return paths
 
 
 def _privacy(section: Section, maps_to: tuple[str, ...]) -> str | None:
@@ -172,8 +187,12 @@ def _date_formats(section: Section, options: Section, logical_type: LogicalType)
             )
         return ()
     for text in formats:
-        if not _is_date_format(text):
-            section.fault("dateFormats", f"{text!r} is no date format", "Write it like %d-%m-%Y or %Y%m%d.")
+        if text not in EPOCHS and not _is_date_format(text):
+            section.fault(
+                "dateFormats",
+                f"{text!r} is no date format",
+                f"Write it like %d-%m-%Y or %Y%m%d; or one of {', '.join(EPOCHS)}.",
+            )
     standard = options.text("format")
     if standard is None or formats:
         return formats

@@ -25,6 +25,7 @@ DIALECT = (
     "recordsAt",
     "maxCellBytes",
     "maxUnpackedBytes",
+    "rowsAt",
 )
 _EXTENSIONS = {
     Format.CSV: ".csv",
@@ -78,6 +79,7 @@ def read_dialect(section: Section) -> Dialect:
         records_at=part.text("recordsAt"),
         max_cell_bytes=part.number("maxCellBytes") or usual.max_cell_bytes,
         max_unpacked_bytes=part.number("maxUnpackedBytes"),
+        rows_at=part.text("rowsAt"),
     )
 
 

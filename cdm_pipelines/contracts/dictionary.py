@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from cdm_pipelines.contracts.canonical import (
     Attribute,
     EntityDeclaration,
+    KeptAs,
     OfItself,
     OfNobody,
     OfParent,
@@ -90,6 +91,8 @@ def _published_as(one: EntityDeclaration) -> str:
             whose = f"a row is the customer's whose {declaration(parent).words} it names by {names}"
         case OfNobody():
             whose = "a row is no customer's"
+    if one.kept is KeptAs.DAYS:
+        return f"Kept in the standardised days, and published as figures of customers; {whose}."
     return f"Published as `golden.{one.table_name}`; {whose}."
 
 

@@ -35,6 +35,18 @@ class SemanticType(StrEnum):
 
     EMAIL = "email"
     CURRENCY = "currency"
+    PHONE = "phone"
+    TOKEN = "token"  # noqa: S105 - names a browser or device, and lets nobody in
+    CHANNEL = "channel"
+    INTERACTION_KIND = "interaction kind"
+    DIRECTION = "direction"
+
+
+class KeptAs(StrEnum):
+    """How the rows of an entity are kept beyond the day that brought them."""
+
+    STATE = "state"  # records/<entity> holds the latest version of each, and the hub a table
+    DAYS = "days"  # append-only and many: they stay in their standardised days, which are read where they are
 
 
 class _Declared(type):
@@ -198,6 +210,7 @@ class EntityDeclaration:
         indexed: Attributes by which the table is searched.
         told_as: What ``customer.changed`` calls a change of these rows, beside the customer's attributes; nobody is
             told of them when left out.
+        kept: Whether there is a state of all rows, with a table in the hub, or days only.
     """
 
     entity: Entity
@@ -209,6 +222,7 @@ class EntityDeclaration:
     table: str = ""
     indexed: tuple[str, ...] = ()
     told_as: str = ""
+    kept: KeptAs = KeptAs.STATE
 
     def __post_init__(self) -> None:
         """Check what can be checked without the other declarations."""
@@ -231,6 +245,20 @@ class EntityDeclaration:
                 self._refuse("whose.by is empty", "Name the attributes by which a row finds whose it is.")
         if self.told_as and not isinstance(self.whose, OfParty):
             self._refuse("told_as is set, but its rows name no party", "Remove it, or set whose=OfParty(…).")
+        if self.kept is KeptAs.DAYS:
+            self._check_days()
+
+    def _check_days(self) -> None:
+        """Rows that stay in their days have no table, and are nobody's parent or child."""
+        if self.table or self.indexed or self.told_as:
+            self._refuse(
+                "is kept as days, and has no table",
+                "Remove table, indexed and told_as, or keep a state of it.",
+            )
+        if isinstance(self.whose, OfParent):
+            self._refuse("is kept as days, but belongs to a parent", "Name the party that its rows are of.")
+        if len(self.key) != 1:
+            self._refuse("is kept as days, but has several keys", "Set key=True on one attribute.")
 
     def _check_parts(self, names: list[str]) -> None:
         parts: tuple[Attribute | Input, ...] = (*self.attributes, *self.inputs)
@@ -309,6 +337,8 @@ class EntityDeclaration:
             case OfParent(parent, by):
                 if parent not in known:
                     self._refuse(f"its parent {parent} is not declared", "Declare the parent before it.")
+                if known[parent].kept is KeptAs.DAYS:
+                    self._refuse(f"its parent {parent} is kept as days", "Name a parent that has a state.")
                 self._known(
                     "whose.by", [other for _, other in by], [a.name for a in known[parent].attributes]
                 )
@@ -369,10 +399,15 @@ def declaration(entity: str) -> EntityDeclaration:
     return found
 
 
+def with_state() -> tuple[EntityDeclaration, ...]:
+    """The declared entities of whose rows there is a state: ``records/<entity>``, and what is made from it."""
+    return tuple(one for one in declarations() if one.kept is KeptAs.STATE)
+
+
 def families() -> tuple[tuple[EntityDeclaration, ...], ...]:
     """Entities with all that have them as parent, at whatever distance: each family is one ``records`` asset."""
     found: dict[Entity, list[EntityDeclaration]] = {}
-    for one in declarations():
+    for one in with_state():
         found.setdefault(_head(one).entity, []).append(one)
     return tuple(tuple(family) for family in found.values())
 

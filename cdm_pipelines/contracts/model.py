@@ -14,6 +14,9 @@ from hashlib import sha256
 
 from cdm_pipelines.contracts.canonical import Entity, targets
 
+EPOCHS: Mapping[str, int] = {"epoch_seconds": 1, "epoch_millis": 1_000, "epoch_micros": 1_000_000}
+"""Date formats that count from 1970-01-01 in UTC, and how many of them are a second."""
+
 
 class Format(StrEnum):
     """How an extract is written."""
@@ -74,6 +77,7 @@ class Dialect:
         totals: Regular expressions of the first filled cell of a row that sums up others; empty for the usual words.
         sheet: Sheet of a workbook; the first when None.
         records_at: Path to the array of records in a JSON document; the document itself when None.
+        rows_at: Path to a list within each JSON record of which each element is a row; the record is one when None.
         max_cell_bytes: Longer cells are not believed.
         max_unpacked_bytes: How large a compressed file may be once unpacked; None for what is usual for its size.
     """
@@ -90,6 +94,7 @@ class Dialect:
     totals: tuple[str, ...] = ()
     records_at: str | None = None
     max_unpacked_bytes: int | None = None
+    rows_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +161,21 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """One of the interactions that a row tells of, as that of a ticket does of its opening and its solution.
+
+    Attributes:
+        column: When it was; a row without a value here does not tell of it.
+        kind: Kind of interaction.
+        bears: Attributes that it alone has; a row without a value in any of them does not tell of it.
+    """
+
+    column: str
+    kind: str
+    bears: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceLevel:
     """One agreed property of the delivery, in the standard's words: ``timeOfAvailability``, ``frequency``."""
 
@@ -182,9 +202,10 @@ class Column:
         minimum: Lowest number or earliest date.
         maximum: Highest number or latest date.
         aliases: Other names that it has in some files: of another language or export; the first that is there counts.
+        paths: Where its value is in a nested record (`contracts.paths`), the first that holds one; empty for its name.
         maps_to: Canonical paths that it feeds.
         null_values: Texts that mean that there is no value.
-        date_formats: Formats of ``strptime``, tried in order; empty means ISO 8601.
+        date_formats: Formats of ``strptime`` or names of `EPOCHS`, tried in order; empty means ISO 8601.
         decimal: Decimal sign of a number.
         values: Meaning of codes; a value that is not listed is unfit.
         leading_apostrophe: Whether one leading apostrophe is stripped; None leaves it to the dialect.
@@ -208,6 +229,7 @@ class Column:
     minimum: Decimal | date | None = None
     maximum: Decimal | date | None = None
     aliases: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
     maps_to: tuple[str, ...] = ()
     null_values: tuple[str, ...] = ()
     date_formats: tuple[str, ...] = ()
@@ -273,6 +295,9 @@ class SourceContract:
             then that entity's.
         beside: Columns of those files that belong to the other entities in them, in the order of their contract.
         joined: Other files that bring columns of the same records.
+        constants: Value by canonical path of what is the same in all rows.
+        moments: Interactions that each row tells of; none where a row is one.
+        refers_to: Source whose records are meant where a row names a party or an order; its own when None.
         sla: Agreed properties of the delivery.
     """
 
@@ -297,6 +322,9 @@ class SourceContract:
     delivered_with: str | None = None
     beside: tuple[str, ...] = ()
     joined: tuple[Joined, ...] = ()
+    constants: Mapping[str, str] = field(default_factory=dict, hash=False)
+    moments: tuple[Moment, ...] = ()
+    refers_to: str | None = None
     sla: tuple[ServiceLevel, ...] = ()
 
     @property

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject
 
-from cdm_pipelines.contracts.canonical import Entity, attributes
+from cdm_pipelines.contracts.canonical import Entity, KeptAs, attributes, declaration
 from cdm_pipelines.contracts.columns import read_column
 from cdm_pipelines.contracts.delivery import delivered_with, read_dialect, read_joined, read_location
 from cdm_pipelines.contracts.errors import ContractError, Problem
@@ -30,6 +30,7 @@ from cdm_pipelines.contracts.model import (
     ServiceLevel,
     SourceContract,
 )
+from cdm_pipelines.contracts.rows import check_rows, read_constants, read_moments
 from cdm_pipelines.contracts.sections import Report, Section
 from cdm_pipelines.contracts.standard import parse
 
@@ -50,6 +51,9 @@ ENTITY_PROPERTIES = (
     "deliveredWith",
     "joined",
     "defaultCountry",
+    "constants",
+    "moments",
+    "refersTo",
 )
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -152,12 +156,16 @@ def _contract(
         repeated_key=_repeated_key(section),
         delivered_with=_delivered_with(section, entity.name or ""),
         joined=read_joined(section, [column.name for column in columns]),
+        constants=read_constants(section, [path for column in columns for path in column.maps_to]),
+        moments=read_moments(section, [column.name for column in columns]),
+        refers_to=section.text("refersTo"),
         sla=tuple(
             ServiceLevel(level.property or "", str(level.value), level.unit)
             for level in document.slaProperties or ()
         ),
     )
     _check_entity(contract, key, report)
+    check_rows(contract, key, report)
     return contract
 
 
@@ -328,6 +336,8 @@ def _check_entity(contract: SourceContract, key: str, report: Report) -> None:
     if Entity.PARTY in contract.entities and contract.party_kind is None:
         report.add(f"{key}.partyKind", "is missing", "Say whether the records are persons or organisations.")
     for entity in contract.entities:
+        if declaration(entity).kept is KeptAs.DAYS:
+            continue  # where its rows have no number, the key of the source's rows is theirs
         keys = [attribute.path for attribute in attributes(entity) if attribute.key]
         for path in keys:
             if path not in fed:

@@ -19,6 +19,7 @@ from cdm_pipelines.contracts.errors import nearest
 from cdm_pipelines.contracts.model import Joined
 from cdm_pipelines.contracts.odcs import ORIGIN_COLUMNS, RESERVED_COLUMNS
 from cdm_pipelines.contracts.told import told_name, told_names, told_path
+from cdm_pipelines.ingest.addressed import is_addressed
 from cdm_pipelines.ingest.cells import DEFECT, ROW, strip_apostrophes
 from cdm_pipelines.ingest.continuation import Continuation
 from cdm_pipelines.ingest.delimited import DelimitedFile
@@ -252,6 +253,10 @@ def _reader(path: Path, contract: SourceContract, refuser: Refuser) -> Reader:
     match contract.format:
         case Format.CSV:
             return DelimitedFile(path, contract, refuser)
+        case Format.JSONL if is_addressed(contract):
+            from cdm_pipelines.ingest.nested_lines import NestedLinesFile  # noqa: PLC0415 - only the format that is asked for
+
+            return NestedLinesFile(path, contract, refuser)
         case Format.JSONL:
             from cdm_pipelines.ingest.jsonl import JsonLinesFile  # noqa: PLC0415 - only the format that is asked for
 

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from cdm_pipelines.contracts import SourceContract
+from cdm_pipelines.ingest.addressed import Addressed, is_addressed
 from cdm_pipelines.ingest.blocks import MAX_RECORD_BYTES
 from cdm_pipelines.ingest.errors import Refusal, Refuser
 from cdm_pipelines.ingest.jsonl import nothing
@@ -52,7 +53,7 @@ class JsonDocument:
         self._at = contract.dialect.records_at
         self._text = open_text(path, contract.dialect, refuser)
         self.note = self._text.note
-        self._paths = Paths(contract)
+        self._paths = Addressed(contract) if is_addressed(contract) else Paths(contract)
         for batch in self._batches():
             self._paths.add(record for _, record in batch if record is not None)
         self.columns = self._paths.columns

@@ -17,7 +17,7 @@ from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.ingest.blocks import BLOCK_BYTES, Records, RecordTooLongError
 from cdm_pipelines.ingest.errors import Refusal, Refuser
 from cdm_pipelines.ingest.nested import Numbered, Paths
-from cdm_pipelines.ingest.text import open_text
+from cdm_pipelines.ingest.text import TextFile, open_text
 
 _MOSTLY_BAD = 0.5
 
@@ -45,12 +45,7 @@ class JsonLinesFile:
             lines += len(block)
             bad += sum(record is None for _, record in block)
             self._paths.add(record for _, record in block if record is not None)
-        if bad > 1 and bad > lines * _MOSTLY_BAD:
-            refuser.refuse(
-                Refusal.UNREADABLE,
-                f"is not JSON Lines: {bad:,} of {lines:,} lines hold no JSON object",
-                "Deliver one object per line, or set another format in the contract: json for one document.",
-            )
+        refuse_mostly_bad(bad, lines, refuser)
         self.columns = self._paths.columns
 
     def tables(self) -> Iterator[pa.Table]:
@@ -61,24 +56,49 @@ class JsonLinesFile:
     def _blocks(self) -> Iterator[Numbered]:
         """Lists of (line number from 1, object or None where the line holds none)."""
         number = 0
-        try:
-            for block in Records(self._text.utf8(BLOCK_BYTES), ",", "").blocks():
-                records: Numbered = []
-                for line in block.records.removesuffix(b"\n").split(b"\n"):
-                    number += 1
-                    if line.strip():
-                        records.append((number, _parse(line)))
-                if records:
-                    yield records
-        except RecordTooLongError:
-            self._refuser.refuse(
-                Refusal.UNREADABLE,
-                f"has no end of line {number + 1:,} within 64 MB",
-                "Deliver one object per line.",
-            )
+        for block in line_blocks(self._text, self._refuser):
+            lines = block.removesuffix(b"\n").split(b"\n")
+            records = [(at, parse(line)) for at, line in enumerate(lines, start=number + 1) if line.strip()]
+            number += len(lines)
+            if records:
+                yield records
 
 
-def _parse(line: bytes) -> dict[str, Any] | None:
+def line_blocks(text: TextFile, refuser: Refuser) -> Iterator[bytes]:
+    """The text in blocks of whole lines.
+
+    Raises:
+        ExtractError: A line has no end within what is believed.
+    """
+    number = 0
+    try:
+        for block in Records(text.utf8(BLOCK_BYTES), ",", "").blocks():
+            yield block.records
+            number += block.records.count(b"\n")
+    except RecordTooLongError:
+        refuser.refuse(
+            Refusal.UNREADABLE,
+            f"has no end of line {number + 1:,} within 64 MB",
+            "Deliver one object per line.",
+        )
+
+
+def refuse_mostly_bad(bad: int, lines: int, refuser: Refuser) -> None:
+    """Refuse a file of which most lines are no objects.
+
+    Raises:
+        ExtractError: So it is.
+    """
+    if bad > 1 and bad > lines * _MOSTLY_BAD:
+        refuser.refuse(
+            Refusal.UNREADABLE,
+            f"is not JSON Lines: {bad:,} of {lines:,} lines hold no JSON object",
+            "Deliver one object per line, or set another format in the contract: json for one document.",
+        )
+
+
+def parse(line: bytes | str) -> dict[str, Any] | None:
+    """The object that a line holds, its numbers as text; None where it holds none."""
     try:
         record = json.loads(line, parse_int=str, parse_float=str, parse_constant=nothing)
     except (ValueError, RecursionError):

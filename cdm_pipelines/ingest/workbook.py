@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from cdm_pipelines.contracts import LogicalType, SourceContract
+from cdm_pipelines.contracts.model import EPOCHS
 from cdm_pipelines.contracts.told import told_names
 from cdm_pipelines.ingest.cells import DEFECT, ROW, mark_unusable
 from cdm_pipelines.ingest.columns import by_place, named
@@ -84,8 +85,8 @@ class Workbook:
         if not isinstance(value, date) or name not in self._contract.column_names:
             return as_text(value)
         column = self._contract.column(name)
-        if column.date_formats:
-            return value.strftime(column.date_formats[0])
+        if formats := [form for form in column.date_formats if form not in EPOCHS]:
+            return value.strftime(formats[0])
         if column.logical_type == LogicalType.DATE and isinstance(value, datetime):
             return as_text(value.date())
         return as_text(value)

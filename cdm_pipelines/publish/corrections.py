@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Attribute, Entity, ValueType, targets
-from cdm_pipelines.contracts.model import Column
+from cdm_pipelines.contracts.model import EPOCHS, Column
 
 CORRECTIONS_SCHEMA = pa.schema(
     [
@@ -146,6 +146,6 @@ def _as_written(cell: Cell, customers: pa.Table, golden: pa.Array) -> pa.Array:
         codes = {meaning: code for code, meaning in reversed(list(cell.column.values.items()))}
         at = pc.index_in(golden, value_set=pa.array(list(codes), pa.string()))
         return pc.coalesce(pa.array(list(codes.values()), pa.string()).take(at), golden)
-    if cell.column.date_formats:
-        return pc.strftime(golden.cast(pa.date32()).cast(pa.timestamp("s")), cell.column.date_formats[0])
+    if formats := [form for form in cell.column.date_formats if form not in EPOCHS]:
+        return pc.strftime(golden.cast(pa.date32()).cast(pa.timestamp("s")), formats[0])
     return golden

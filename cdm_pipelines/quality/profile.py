@@ -13,9 +13,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.contracts import Delivery, Dialect, Format, LogicalType, SourceContract
+from cdm_pipelines.contracts.model import EPOCHS
 from cdm_pipelines.ingest import read_file
 from cdm_pipelines.ingest.sniff import Sniffed, sniff
-from cdm_pipelines.quality.values import FALSE, TRUE, Days, as_flags, days, matches, plain_numbers
+from cdm_pipelines.quality.values import (
+    FALSE,
+    TRUE,
+    Days,
+    as_flags,
+    days,
+    epoch_seconds,
+    matches,
+    plain_numbers,
+)
+from cdm_pipelines.quality.vocabulary import header_words
 
 SAMPLE_ROWS = 100_000
 _NULL_SPELLINGS = ("NULL", "null", "N/A", "n/a", "NA", "None", "nan", "NaN", "-", "--", "\\N", "?", "#N/A")
@@ -38,6 +49,10 @@ _YEARS_OF_NO_DAY = (1, 1111, 1753, 1800, 2999, 9999)
 _FLAG_HEADER = re.compile(
     r"^(is|has|can|do|does|accepts?|heeft)\b|\b(flag|deleted|opt|exempt|owner|blocked)", re.IGNORECASE
 )
+_TIME_HEADER = re.compile(
+    r"\b(?:timestamp|time|epoch|ts|at|created|updated|occurred|tijdstip|tijd|zeit|horodatage)\b|timestamp$"
+)
+_FIRST_SECOND, _LAST_SECOND = 946_684_800, 1_999_999_999  # from 2000; 2026060112 is a date and its hour
 _MOST = 0.98
 _SAMPLE_VALUES = 5_000
 
@@ -188,7 +203,7 @@ class _Reading:
 def _read_type(name: str, values: pa.Array) -> _Reading:
     if not len(values):
         return _Reading(doubt="no value in the sample")
-    for read in (_boolean, _moment, _integer, _number):
+    for read in (_boolean, _epoch, _moment, _integer, _number):
         reading = read(name, values)
         if reading is not None:
             return reading
@@ -204,6 +219,17 @@ def _boolean(name: str, values: pa.Array) -> _Reading | None:
     if words == {"x"} or len(words) > 2:
         return None
     return _Reading(LogicalType.BOOLEAN, doubt="" if len(words) == 2 else "only one value in the sample")
+
+
+def _epoch(name: str, values: pa.Array) -> _Reading | None:
+    """A count from 1970, of this century, under a header that speaks of a time: other numbers have ten digits too."""
+    if not _TIME_HEADER.search(header_words(name)) or not matches(values, r"[0-9]{10,16}").all():
+        return None
+    for form, per_second in EPOCHS.items():
+        seconds = pc.cast(epoch_seconds(values, per_second), pa.float64())
+        if pc.all(pc.and_(pc.greater(seconds, _FIRST_SECOND), pc.less(seconds, _LAST_SECOND))).as_py():
+            return _Reading(LogicalType.TIMESTAMP, (form,))
+    return None
 
 
 def _moment(_: str, values: pa.Array) -> _Reading | None:

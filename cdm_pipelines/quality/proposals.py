@@ -5,7 +5,7 @@ belong here: what a column means (semantics, mapping), or the contract that is w
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pyarrow.compute as pc
 
@@ -14,6 +14,8 @@ from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.quality.keys import key_of, looks_like_key
 from cdm_pipelines.quality.mapping import NAMES, SURE, Candidate, candidates, choose
 from cdm_pipelines.quality.profile import ColumnProfile, FileProfile
+from cdm_pipelines.quality.proposal import Proposal
+from cdm_pipelines.quality.proposals_around import propose_around
 from cdm_pipelines.quality.semantics import Meaning, legal_forms, names_line, names_order
 from cdm_pipelines.quality.vocabulary import steers
 
@@ -36,37 +38,11 @@ _EVERY_ROW = 0.95
 _NUMBERED = "Line number"
 
 
-@dataclass(frozen=True)
-class Proposal:
-    """One entity that a file holds.
-
-    Attributes:
-        suffix: What its name has besides that of the file's main entity; empty for that one.
-        feeds: Canonical entities that it feeds.
-        key: Names of the key columns.
-        chosen: Meaning by column.
-        also: Further canonical paths by column.
-        kind: Whether its parties are persons or organisations; None where it feeds none.
-        kind_doubt: What is doubtful about that.
-        numbered: Name of the column that ingest adds with the number of the line within its order; empty for none.
-        repeated: Whether a record stands in several rows.
-        doubts: What else is doubtful, in words.
-    """
-
-    feeds: tuple[Entity, ...]
-    key: tuple[str, ...]
-    chosen: Mapping[str, Meaning]
-    suffix: str = ""
-    also: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    kind: PartyKind | None = None
-    kind_doubt: str = ""
-    numbered: str = ""
-    repeated: bool = False
-    doubts: tuple[str, ...] = ()
-
-
 def propose(file: FileProfile) -> tuple[Proposal, ...]:
     """Every entity of a file, the main one first."""
+    around = propose_around(file)
+    if around is not None:
+        return (around,)
     of_orders = candidates(file.columns, file.rows, "order")
     number = _order_number(file, of_orders)
     if number is not None:

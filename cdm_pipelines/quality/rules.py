@@ -54,6 +54,9 @@ class Rule(StrEnum):
     EMAIL_IN_NAME = "email_in_name"
     LEGAL_FORM = "legal_form"
     SEVERAL_PERSONS = "several_persons"
+    UNKNOWN_KIND = "unknown_kind"
+    NO_TOKEN = "no_token"  # noqa: S105 - the name of a rule
+    IMPOSSIBLE_TIME = "impossible_time"
 
     @property
     def meaning(self) -> str:
@@ -169,6 +172,18 @@ _MEANINGS: dict[Rule, tuple[str, str]] = {
     Rule.LEGAL_FORM: (
         "an organisation's name in the place of a person's",
         "Register it as an organisation in the source.",
+    ),
+    Rule.UNKNOWN_KIND: (
+        "a kind, channel or direction of interaction that is not known; kept as other",
+        "Add the word to policies/interaction_words.yaml, or give its meaning in the contract (values).",
+    ),
+    Rule.NO_TOKEN: (
+        "too long to be a token of a browser or device (longest_token in policies/interaction_words.yaml)",
+        "Map the column that holds the identifier alone.",
+    ),
+    Rule.IMPOSSIBLE_TIME: (
+        "a time later than the day that delivered it, or a date that stands for none; the row is kept without it",
+        "Check the clock and time zone of the source, and dateFormats in the contract.",
     ),
     Rule.SEVERAL_PERSONS: ("two persons in one record", "Give each person a record of their own."),
 }

@@ -23,7 +23,8 @@ from cdm_pipelines.contracts.sections import Report
 from cdm_pipelines.ingest import Defect, read_file
 from cdm_pipelines.quality.mapping import value_type
 from cdm_pipelines.quality.profile import SAMPLE_ROWS, ColumnProfile, FileProfile, profile_file
-from cdm_pipelines.quality.proposals import OF_ORGANISATIONS, OF_PERSONS, Proposal, propose
+from cdm_pipelines.quality.proposal import Proposal
+from cdm_pipelines.quality.proposals import OF_ORGANISATIONS, OF_PERSONS, propose
 from cdm_pipelines.quality.repeats import superseded_rows
 from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.quality.suggested import ColumnSuggestion, Suggestion
@@ -101,6 +102,7 @@ def _suggestion(file: FileProfile, proposal: Proposal, source: str, entity: str,
         beside=beside,
         repeated=proposal.repeated,
         numbered=proposal.numbered,
+        properties=proposal.properties,
     )
 
 
@@ -111,7 +113,8 @@ def _column(profile: ColumnProfile, proposal: Proposal) -> ColumnSuggestion:
     if profile.name == proposal.numbered:
         also = ("order_line.line_id",)
     paths = ((meaning.target,) if meaning else ()) + also
-    is_text = key is not None or any(
+    is_moment = meaning is not None and value_type(meaning.target) == ValueType.TIMESTAMP
+    is_text = (key is not None and not is_moment) or any(
         value_type(path) in (ValueType.TEXT, ValueType.REFERENCE) for path in also
     )
     return ColumnSuggestion(

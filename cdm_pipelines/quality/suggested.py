@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.contracts import Format, LogicalType, PartyKind
-from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.contracts.canonical import Entity, KeptAs, declaration
 from cdm_pipelines.ingest.sniff import listed
 from cdm_pipelines.quality.profile import ColumnProfile, FileProfile
 from cdm_pipelines.quality.semantics import Meaning
@@ -70,6 +70,7 @@ class Suggestion:
         beside: Main entity of the file, where this is a further one; empty for the main one.
         repeated: Whether a record stands in several rows.
         numbered: Column that ingest adds with the number of the line; empty for none.
+        properties: Further properties of the entity, with their values as YAML and what is to be said of them.
     """
 
     source: str
@@ -83,6 +84,7 @@ class Suggestion:
     beside: str = ""
     repeated: bool = False
     numbered: str = ""
+    properties: tuple[tuple[str, str, str], ...] = ()
 
     def to_yaml(self, *, alone: bool = False) -> str:
         """The contract as ODCS v3 YAML, with comments that say how sure each part is.
@@ -124,7 +126,11 @@ class Suggestion:
 
 def _entity_lines(suggestion: Suggestion, *, alone: bool) -> list[str]:
     told = "? delta when a file holds only what is new or changed"
-    properties: list[tuple[str, str, str]] = [("delivery", "snapshot", told)]
+    days = declaration(suggestion.feeds).kept is KeptAs.DAYS
+    properties: list[tuple[str, str, str]] = [
+        ("delivery", "delta", "what happened since the last one") if days else ("delivery", "snapshot", told)
+    ]
+    properties += suggestion.properties
     properties += _written(suggestion, alone=alone)
     if suggestion.repeated:
         properties.append(("repeatedKey", "last", "a record stands in several rows: the last one counts"))
@@ -134,7 +140,7 @@ def _entity_lines(suggestion: Suggestion, *, alone: bool) -> list[str]:
         properties.append(("partyKind", str(suggestion.kind), suggestion.kind_doubt))
     if _is_dutch(suggestion):
         properties.append(("defaultCountry", '"NL"', "most postal codes are Dutch"))
-    properties += _steering(suggestion)
+    properties += () if days else _steering(suggestion)
     return [
         f"      - {{property: {name}, value: {value}}}" + (f" # {comment}" if comment else "")
         for name, value, comment in properties

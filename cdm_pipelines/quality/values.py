@@ -17,6 +17,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdm_pipelines.contracts.model import EPOCHS
+
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
@@ -49,6 +51,8 @@ _ISO_TIME = (
     r"(?:[T ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:[.,]\d{1,9})?)?" + _SPACE + r"?"
     r"(?:Z|UTC|[+-]\d{2}(?::?\d{2})?)?)?"
 )
+_SECONDS_OF_DAY = 86_400
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
@@ -125,18 +129,49 @@ def days(values: pa.Array, formats: tuple[str, ...], *, with_time: bool = False)
 
     Args:
         values: Texts.
-        formats: Of ``strptime``; empty means ISO 8601.
+        formats: Of ``strptime``, or `EPOCHS`; empty means ISO 8601.
         with_time: Whether ISO 8601 may go on with a time.
     """
-    patterns = [_patterns(text) for text in formats] or [_iso(with_time=with_time)]
     exists = np.zeros(len(values), dtype=bool)
     year, ordinal = np.zeros(len(values), dtype=np.int64), np.zeros(len(values), dtype=np.int64)
-    for whole, day in patterns:
-        found = _read(values, whole, day)
+    for form in formats or (None,):
+        if form is None:
+            found = _read(values, *_iso(with_time=with_time))
+        elif form in EPOCHS:
+            found = _of_epoch(values, EPOCHS[form])
+        else:
+            found = _read(values, *_patterns(form))
         new = found.exists & ~exists
         year, ordinal = np.where(new, found.year, year), np.where(new, found.ordinal, ordinal)
         exists |= new
     return Days(exists, year, ordinal)
+
+
+def epoch_seconds(values: pa.Array, per_second: int) -> pa.Array:
+    """Texts that count from 1970-01-01 as whole seconds (int64); null where a text is no such count.
+
+    A fraction is left off, and so is what a spreadsheet or a JSON writer makes of a whole number: ``1.7E9``, ``5.0``.
+    """
+    fits = matches(values, r"-?[0-9]{1,17}(?:\.[0-9]*)?|[0-9](?:\.[0-9]{1,17})?[eE]\+?[0-9]{1,2}")
+    known = pc.if_else(pa.array(fits), values, pa.scalar(None, pa.string()))
+    whole = pc.replace_substring_regex(known, r"\.[0-9]*$", "")
+    short = pc.match_substring_regex(whole, r"^-?[0-9]+$")
+    counted = pc.cast(pc.if_else(short, whole, pa.scalar(None, pa.string())), pa.int64())
+    if pc.any(pc.invert(short)).as_py():
+        rest = pc.cast(pc.if_else(short, pa.scalar(None, pa.string()), known), pa.float64())
+        believable = pc.if_else(pc.less(rest, 1e17), rest, pa.scalar(None, pa.float64()))
+        counted = pc.coalesce(counted, pc.cast(pc.floor(believable), pa.int64()))
+    seconds = np.floor_divide(pc.fill_null(counted, 0).to_numpy(), per_second)
+    return pa.array(seconds, mask=~as_flags(pc.is_valid(counted)))
+
+
+def _of_epoch(values: pa.Array, per_second: int) -> Days:
+    seconds = epoch_seconds(values, per_second)
+    ordinal = np.floor_divide(pc.fill_null(seconds, 0).to_numpy(), _SECONDS_OF_DAY)
+    exists = as_flags(pc.is_valid(seconds)) & (ordinal >= _FIRST_DAY) & (ordinal <= _LAST_DAY)
+    ordinal = np.where(exists, ordinal, 0)
+    year = ordinal.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
+    return Days(exists, np.where(exists, year, 0), ordinal)
 
 
 def _iso(*, with_time: bool) -> tuple[str, str]:

@@ -44,6 +44,7 @@ _BETWEEN = frozenset(
     ("of", "the", "van", "de", "het", "der", "des", "du", "la", "le", "del", "dell", "di", "della", "d", "l")
 )
 _ENDINGS = ("s", "e", "n", "en", "er", "es")
+_STEERING = ("modified", "deleted", "merged", "contact_person", "opened", "solved", "ticket")
 _GLUED = 5
 """A word of fewer letters is only taken off where a word ends: `po` is no part of `position`."""
 
@@ -147,8 +148,7 @@ def vocabulary() -> Vocabulary:
         groups=groups,
         someone_else=frozenset(header_words(str(word)) for word in content["someone_else"]),
         steering={
-            name: frozenset(folded(header_words(str(word))) for word in content[name])
-            for name in ("modified", "deleted", "merged", "contact_person")
+            name: frozenset(folded(header_words(str(word))) for word in content[name]) for name in _STEERING
         },
     )
 

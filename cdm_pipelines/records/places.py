@@ -6,7 +6,7 @@ Belongs here: declarations. Does not belong here: which version wins.
 from collections.abc import Iterator
 from functools import partial
 
-from cdm_pipelines.contracts.canonical import Entity, attributes
+from cdm_pipelines.contracts.canonical import Entity, attributes, with_state
 from cdm_pipelines.records.state import records_schema
 from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.lake import Lake
@@ -30,8 +30,8 @@ _PARTY_OF_ORDER = {"party_entity": OPERATIONS, "party_record_id": IDENTIFIER}
 
 
 def places() -> Iterator[Place]:
-    """The places of every canonical entity."""
-    for entity in Entity:
+    """The places of every canonical entity of which there is a state."""
+    for entity in (one.entity for one in with_state()):
         search, erasure = layered_rows(partial(_opened, entity), by_columns(tuple(RECORD)))
         known = canonical_columns(entity)
         state = {

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
 
     from cdm_pipelines.contracts.model import SourceContract
     from cdm_pipelines.standardise.frame import Standardised
+    from cdm_pipelines.standardise.interaction_words import InteractionWords
     from cdm_pipelines.standardise.placeholders import Placeholders
 
 __all__ = ["standardise"]
@@ -19,9 +20,11 @@ def standardise(
     *,
     timezone: str = "Europe/Amsterdam",
     nobody: "Placeholders | None" = None,
+    words: "InteractionWords | None" = None,
 ) -> "Standardised":
     """Standardise valid rows into the canonical entities that their contract feeds; see `frame.standardise`."""
-    from cdm_pipelines.standardise import frame, placeholders  # noqa: PLC0415 - libraries take a third of a second to load
+    from cdm_pipelines.standardise import frame, interaction_words, placeholders  # noqa: PLC0415 - libraries take a third of a second to load
 
     nobody = nobody or placeholders.NO_PLACEHOLDERS
-    return frame.standardise(valid, contract, extract_date, timezone=timezone, nobody=nobody)
+    words = words or interaction_words.shipped()
+    return frame.standardise(valid, contract, extract_date, timezone=timezone, nobody=nobody, words=words)

@@ -42,6 +42,7 @@ class Columns:
 
     def __init__(self, valid: pa.Table, contract: SourceContract, entity: Entity) -> None:
         self.contract = contract
+        self._entity = entity
         self.length = valid.num_rows
         self._valid = valid
         self._raw: dict[str, pa.Array] = {}
@@ -83,10 +84,14 @@ class Columns:
         return coalesce(*counting, *(self.raw(c.name) for c in columns))
 
     def code(self, target: str) -> pa.Array:
-        """Text that is compared as it stands (a key, a reference): trimmed, empty is null, null texts are null."""
-        if target not in self._feeding:
-            return no_text(self.length)
-        return coalesce(*(self._meant(column) for column in self._feeding[target]))
+        """Text that is compared as it stands (a key, a reference): trimmed, empty is null, null texts are null.
+
+        What no column feeds is what the contract says of all rows.
+        """
+        if target in self._feeding:
+            return coalesce(*(self._meant(column) for column in self._feeding[target]))
+        constant = self.contract.constants.get(f"{self._entity}.{target}")
+        return no_text(self.length) if constant is None else pa.repeat(pa.scalar(constant, TEXT), self.length)
 
     def text(self, target: str, *, keep_lines: bool = False, placeholders: bool = True) -> pa.Array:
         """Text for people, repaired; see `texts.clean`."""

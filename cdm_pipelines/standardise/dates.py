@@ -14,7 +14,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.quality.values import days
+from cdm_pipelines.contracts.model import EPOCHS
+from cdm_pipelines.quality.values import days, epoch_seconds
 from cdm_pipelines.standardise.distinct import TEXT, Arrays, over_distinct, where_needed
 
 # Dates that systems write for "not known" or "for ever". A record can have been made on one of them, so they are kept
@@ -30,6 +31,7 @@ _PLAIN_UTC = (
     r"^([1-9][0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8]))[T ]"
     r"((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])(?:\.[0-9]{1,9})?Z$"
 )
+_EPOCH_NAMES = {per_second: name for name, per_second in EPOCHS.items()}
 _NAMED_UTC = r"[ \x{a0}\x{202f}]?UTC$"
 _ZONED = r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)$"
 
@@ -90,7 +92,7 @@ def timestamp(column: pa.Array, formats: Sequence[str], timezone: str) -> pa.Arr
 
     Args:
         column: Text.
-        formats: Formats of ``strptime``, tried in order; empty means ISO 8601.
+        formats: Formats of ``strptime`` or `EPOCHS`, tried in order; empty means ISO 8601.
         timezone: IANA name for values that carry no zone.
     """
 
@@ -108,6 +110,8 @@ def timestamp(column: pa.Array, formats: Sequence[str], timezone: str) -> pa.Arr
 
 def _timestamps(values: pa.Array, form: str, timezone: str) -> pa.Array:
     """Distinct values in one format, null nowhere."""
+    if form in EPOCHS:
+        return _counted(values, EPOCHS[form])
     if form != "ISO8601":
         return _utc(values, form, None if "%z" in form else timezone)
     values = pc.replace_substring_regex(values, _NAMED_UTC, "Z")
@@ -120,6 +124,15 @@ def _timestamps(values: pa.Array, form: str, timezone: str) -> pa.Array:
         left = pc.and_(pc.and_(dated, kind), pc.invert(read))
         answer = where_needed(answer, left, lambda rest, zone=zone: _utc(rest, form, zone), values)
     return answer
+
+
+def _counted(values: pa.Array, per_second: int) -> pa.Array:
+    """Moments that count from 1970-01-01; the years that text has four digits for."""
+    seconds = epoch_seconds(values, per_second)
+    known = days(values, (_EPOCH_NAMES[per_second],)).exists
+    written = pa.array(pc.fill_null(seconds, 0).to_numpy(), mask=~known)
+    text = pc.cast(pc.cast(written, pa.timestamp("s")), TEXT)
+    return pc.binary_join_element_wise(pc.replace_substring(text, " ", "T"), "Z", "")
 
 
 def _utc(values: pa.Array, form: str, timezone: str | None) -> pa.Array:

@@ -15,9 +15,10 @@ import pyarrow.compute as pc
 from cdm_pipelines.contracts.canonical import Entity, attributes, targets
 from cdm_pipelines.contracts.model import SourceContract
 from cdm_pipelines.quality import REPAIRS_SCHEMA
-from cdm_pipelines.standardise import dates
+from cdm_pipelines.standardise import dates, interaction
 from cdm_pipelines.standardise.columns import Columns
 from cdm_pipelines.standardise.distinct import TEXT, joined, no_flags, no_text
+from cdm_pipelines.standardise.interaction_words import InteractionWords
 from cdm_pipelines.standardise.party import Standard, kinds, party
 from cdm_pipelines.standardise.placeholders import NO_PLACEHOLDERS, Placeholders
 from cdm_pipelines.standardise.transaction import transaction
@@ -41,6 +42,7 @@ def standardise(
     *,
     timezone: str = "Europe/Amsterdam",
     nobody: Placeholders = NO_PLACEHOLDERS,
+    words: InteractionWords,
 ) -> Standardised:
     """Standardise valid rows into the canonical entities that their contract feeds.
 
@@ -52,16 +54,18 @@ def standardise(
         extract_date: YYYY-MM-DD.
         timezone: IANA name in which timestamps without a zone are read.
         nobody: Values of a party that stand for nobody, which are blanked.
+        words: What sources call interactions.
 
     Returns:
         By entity a table with ``source``, ``entity``, ``record_id``, ``extract_date``, ``_file``, ``_row``,
         ``modified_at``, ``is_deleted``, ``merged_into``, for a party ``party_kind``, the canonical attributes,
         ``<target>_original`` for each target that is fed, and ``invalid_attributes``. A party has a row for each
-        valid row, in their order; of the other entities each key occurs once, in the order of file and row.
+        valid row, in their order; of the other entities each key occurs once, in the order of file and row. Where rows
+        tell of several moments, each is an interaction.
     """
     columns = {entity: Columns(valid, contract, entity) for entity in contract.entities}
     tables = {
-        entity: _standard(valid, own, entity, extract_date, timezone=timezone, nobody=nobody)
+        entity: _standard(valid, own, entity, extract_date, timezone=timezone, nobody=nobody, words=words)
         for entity, own in columns.items()
     }
     repairs = pa.concat_tables([REPAIRS_SCHEMA.empty_table(), *(own.noted() for own in columns.values())])
@@ -96,6 +100,7 @@ def _standard(
     *,
     timezone: str,
     nobody: Placeholders,
+    words: InteractionWords,
 ) -> pa.Table:
     contract = columns.contract
     kind = kinds(columns, contract.party_kind) if entity == Entity.PARTY else None
@@ -106,6 +111,8 @@ def _standard(
         )
     else:
         standard = transaction(columns, entity, timezone)
+        if entity is Entity.INTERACTION:
+            interaction.complete(columns, standard, extract_date, words)
         key = [standard.values[attribute.name] for attribute in attributes(entity) if attribute.key]
     record_id = _joined(key)
     made = {
@@ -129,6 +136,8 @@ def _standard(
         made[f"{target}_original"] = columns.original(target)
     made["invalid_attributes"] = _invalid(standard, columns.length)
     table = pa.table(made, schema=standard_schema(contract, entity))
+    if entity is Entity.INTERACTION and contract.moments:
+        table = interaction.of_moments(table, columns, extract_date, timezone, words)
     return table if kind is not None else _one_row_per_key(table)
 
 

@@ -9,13 +9,14 @@ import pyarrow.compute as pc
 from cdm_pipelines.contracts.canonical import Attribute, Entity, ValueType, declaration
 from cdm_pipelines.contracts.entity import SemanticType
 from cdm_pipelines.quality.rules import Rule
-from cdm_pipelines.standardise import codes, dates, email, numbers
+from cdm_pipelines.standardise import codes, dates, email, numbers, phone
 from cdm_pipelines.standardise.columns import Columns
 from cdm_pipelines.standardise.party import Standard
 
 _UNREAD: dict[object, Rule] = {
     SemanticType.EMAIL: Rule.NOT_EMAIL,
     SemanticType.CURRENCY: Rule.UNKNOWN_CODE,
+    SemanticType.PHONE: Rule.NOT_PHONE,
     ValueType.TIMESTAMP: Rule.NOT_DATE,
     ValueType.DATE: Rule.NOT_DATE,
     ValueType.DECIMAL: Rule.NOT_NUMBER,
@@ -23,6 +24,8 @@ _UNREAD: dict[object, Rule] = {
     ValueType.BOOLEAN: Rule.NOT_BOOLEAN,
 }
 """What a value breaks that cannot be read as its attribute asks."""
+_WORDS = (SemanticType.TOKEN, SemanticType.CHANNEL, SemanticType.INTERACTION_KIND, SemanticType.DIRECTION)
+"""Read by `interaction`, for what one means depends on the others."""
 
 
 def transaction(columns: Columns, entity: Entity, timezone: str) -> Standard:
@@ -53,12 +56,12 @@ def _read(columns: Columns, attribute: Attribute, timezone: str) -> tuple[pa.Arr
     """The canonical values, and which of them cannot be right."""
     code = columns.code(attribute.name)
     column = columns.column(attribute.name)
-    if column is None:
+    if column is None or attribute.semantic in _WORDS:
         return code, None
     wrong: pa.Array | None = None
     match attribute.semantic or attribute.type:
-        case SemanticType.EMAIL:
-            values, wrong = email.read(code)
+        case SemanticType.EMAIL | SemanticType.PHONE:
+            values, wrong = _contact_point(columns, attribute, code)
         case SemanticType.CURRENCY:
             values = codes.currency(code)
         case ValueType.TIMESTAMP:
@@ -74,6 +77,16 @@ def _read(columns: Columns, attribute: Attribute, timezone: str) -> tuple[pa.Arr
         case _:
             values = columns.text(attribute.name, placeholders=False)
     return values, wrong
+
+
+def _contact_point(columns: Columns, attribute: Attribute, code: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Addresses or numbers; a number is read as the source's own country dials it."""
+    if attribute.semantic is SemanticType.EMAIL:
+        values, wrong = email.read(code)
+        return values, wrong
+    home = pa.repeat(pa.scalar(columns.contract.default_country, pa.string()), columns.length)
+    values, _, wrong = phone.read(code, home)
+    return values, pc.and_(wrong, pc.is_valid(values))
 
 
 def _not_a_sentinel(moments: pa.Array) -> tuple[pa.Array, pa.Array]:

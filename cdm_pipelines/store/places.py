@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.contracts import SourceContract
-from cdm_pipelines.contracts.canonical import Entity, attributes, targets
+from cdm_pipelines.contracts.canonical import Entity, KeptAs, attributes, declaration, targets
 from cdm_pipelines.contracts.model import Column
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.keys import having
@@ -136,6 +136,8 @@ def _keys(contract: SourceContract) -> list[tuple[str, ...]]:
         known = tuple(name for name in names if name is not None)
         if known and len(known) == len(names):
             found.append(known)
+        elif not known and declaration(entity).kept is KeptAs.DAYS:
+            found.append(contract.key)
     return found
 
 

@@ -14,7 +14,13 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.contracts.canonical import Entity, EntityDeclaration, OfParty, published_entities
+from cdm_pipelines.contracts.canonical import (
+    Entity,
+    EntityDeclaration,
+    OfParty,
+    published_entities,
+    with_state,
+)
 from cdm_pipelines.hub.parts import Asked
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA
 from cdm_pipelines.identity.relations import employers, golden_employers
@@ -65,7 +71,7 @@ class Affected:
 
 def versions(lake: Lake) -> dict[str, str]:
     """The version of every table that golden customers are made from."""
-    made_from = {str(entity): tables.records(lake, entity) for entity in Entity}
+    made_from = {str(one.entity): tables.records(lake, one.entity) for one in with_state()}
     made_from[CLUSTERS] = tables.clusters(lake)
     return {name: str(table.mark) for name, table in made_from.items() if table.exists}
 

@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 
 from sqlalchemy import Connection
 
-from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.contracts.canonical import Entity, with_state
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.hub import source_days
 from cdm_pipelines.hub.source_days import SourceDay
@@ -79,7 +79,7 @@ def remember(connection: Connection, days: Collection[SourceDay]) -> None:
 def _days_of_records(lake: Lake) -> set[SourceDay]:
     """The days that the current records were made from."""
     found = set()
-    for entity in Entity:
+    for entity in (one.entity for one in with_state()):
         path = layout.made_path(entity)
         if lake.exists(path):
             for one in json.loads(lake.read_json(path))["partitions"]:

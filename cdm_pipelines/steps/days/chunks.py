@@ -17,6 +17,7 @@ from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.quality.damage import Lengths
 from cdm_pipelines.quality.repeats import Repeats
+from cdm_pipelines.standardise.interaction_words import InteractionWords
 from cdm_pipelines.standardise.placeholders import Placeholders
 
 _PRELOAD = ["cdm_pipelines.steps.days.chunks", "cdm_pipelines.quality", "cdm_pipelines.standardise"]
@@ -51,14 +52,22 @@ class Refined:
     standard: Mapping[Entity, pa.Table]
 
 
-def refine(chunk: Chunk, contract: SourceContract, date: str, timezone: str, nobody: Placeholders) -> Refined:
+def refine(
+    chunk: Chunk,
+    contract: SourceContract,
+    date: str,
+    timezone: str,
+    nobody: Placeholders,
+    *,
+    words: InteractionWords,
+) -> Refined:
     """Validate and standardise one chunk; pure, so it may run in any process."""
     from cdm_pipelines.quality import digit_lengths, validate  # noqa: PLC0415 - heavy rooms load in a run
     from cdm_pipelines.standardise import standardise  # noqa: PLC0415
 
     repeats = chunk.repeats
     checked = validate(chunk.raw, contract, repeats.superseded, repeats.conflicting)
-    standard = standardise(checked.valid, contract, date, timezone=timezone, nobody=nobody)
+    standard = standardise(checked.valid, contract, date, timezone=timezone, nobody=nobody, words=words)
     repairs = pa.concat_tables([checked.repairs, standard.repairs])
     return Refined(
         read=chunk.raw.num_rows,
@@ -94,19 +103,20 @@ def in_order(
     timezone: str,
     *,
     nobody: Placeholders,
+    words: InteractionWords,
 ) -> Iterator[Refined]:
     """Refine chunks, several at a time when there is more than one; results come in the order of the chunks."""
     first = list(islice(chunks, 2))
     if len(first) < 2 or processes < 2:
         for chunk in chain(first, chunks):
-            yield refine(chunk, contract, date, timezone, nobody)
+            yield refine(chunk, contract, date, timezone, nobody, words=words)
         return
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOAD)
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
         waiting: deque[Future[Refined]] = deque()
         for chunk in chain(first, chunks):
-            waiting.append(pool.submit(refine, chunk, contract, date, timezone, nobody))
+            waiting.append(pool.submit(refine, chunk, contract, date, timezone, nobody, words=words))
             if len(waiting) > processes:
                 yield waiting.popleft().result()
         while waiting:

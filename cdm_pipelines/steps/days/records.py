@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.contracts import SourceContract
-from cdm_pipelines.contracts.canonical import Entity, OfParty, declaration
+from cdm_pipelines.contracts.canonical import Entity, KeptAs, OfParty, declaration
 from cdm_pipelines.quality.damage import plain_ids
 from cdm_pipelines.records import Partition, current_state, records_schema, resolve_parties
 from cdm_pipelines.records.advance import AnewError, advance, follow
@@ -65,7 +65,7 @@ def build_records(
     Args:
         lake: The lake.
         contracts: Of the sources that deliver the entities.
-        entities: The canonical entities.
+        entities: The canonical entities; those that are kept as days have no state, and are passed over.
         rebuild: Whether to make the state anew whatever has come.
 
     Raises:
@@ -75,6 +75,8 @@ def build_records(
     by_source: Counter[str] = Counter()
     digest = sha256()
     for entity in entities:
+        if declaration(entity).kept is KeptAs.DAYS:
+            continue
         partitions = list(_partitions(lake, contracts, entity))
         made_from = {partition.path: _fingerprint(lake, partition) for partition in partitions}
         days += len(partitions)

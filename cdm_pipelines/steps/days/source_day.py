@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.quality.thresholds import Thresholds, Verdict
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.standardise.interaction_words import InteractionWords
 from cdm_pipelines.standardise.placeholders import Placeholders
 from cdm_pipelines.steps.days.chunks import Chunk, in_order
 from cdm_pipelines.steps.days.tally import DayResult, Tally, Yardstick
@@ -126,8 +127,10 @@ def _refine(
         if corrections is not None:
             notes[layout.CORRECTED] = "yes"
         checked_to, standard_to = _Writers(checked, lake, notes), _Writers(standard, lake, notes)
-        nobody = Placeholders.load(settings.policies)
-        for refined in in_order(chunks, settings.threads, contract, date, settings.timezone, nobody=nobody):
+        nobody, words = Placeholders.load(settings.policies), InteractionWords.load(settings.policies)
+        for refined in in_order(
+            chunks, settings.threads, contract, date, settings.timezone, nobody=nobody, words=words
+        ):
             checked_to.write(layout.valid_path(contract, date), refined.valid)
             checked_to.write(layout.quarantine_path(contract, date), refined.quarantine)
             checked_to.write(layout.repairs_path(contract, date), refined.repairs)

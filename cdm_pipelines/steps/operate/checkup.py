@@ -30,6 +30,8 @@ from cdm_pipelines.publish.policy import FeedPolicy, FeedPolicyError
 from cdm_pipelines.quality.thresholds import Thresholds, ThresholdsError
 from cdm_pipelines.settings import Settings, root
 from cdm_pipelines.standardise import placeholders
+from cdm_pipelines.standardise.interaction_words import FILE as INTERACTION_WORDS
+from cdm_pipelines.standardise.interaction_words import InteractionWords, InteractionWordsError
 from cdm_pipelines.standardise.placeholders import PlaceholdersError
 from cdm_pipelines.steps.operate.finding import Finding
 from cdm_pipelines.steps.operate.places import all_places
@@ -72,6 +74,7 @@ def _policy_problems(settings: Settings) -> list[str]:
         (Thresholds.load, "checks.yaml"),
         (FeedPolicy.load, "change_feed.yaml"),
         (lambda path: placeholders.Placeholders.load(path.parent), placeholders.FILE),
+        (lambda path: InteractionWords.load(path.parent), INTERACTION_WORDS),
         (PruningPolicy.load, "pruning.yaml"),
         (lambda path: load_enrichment_policy(path, enrichers(path.parent)), "enrichment.yaml"),
         (tokens.InteractionPolicy.load, tokens.POLICY),
@@ -84,6 +87,7 @@ def _policy_problems(settings: Settings) -> list[str]:
             EnrichmentPolicyError,
             FeedPolicyError,
             tokens.InteractionPolicyError,
+            InteractionWordsError,
             LinkageError,
             PlaceholdersError,
             PolicyError,

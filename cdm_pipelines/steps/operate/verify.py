@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection, select, text
 
-from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.contracts.canonical import Entity, with_state
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.golden import load_policy
@@ -100,8 +100,8 @@ def _files(lake: Lake) -> Iterator[Finding]:
             counted[layer] += 1
         except DamagedError as damaged:
             yield _damaged(layer, damaged)
-    for entity in Entity:
-        yield from _layered(lake, entity)
+    for one in with_state():
+        yield from _layered(lake, one.entity)
     for path in _expected(lake):
         if not lake.exists(path):
             yield _damaged(f"lake {PurePosixPath(path).parts[0]}", lake.damaged(path, Fault.MISSING))
@@ -122,7 +122,9 @@ def _layered(lake: Lake, entity: Entity) -> Iterator[Finding]:
 
 def _expected(lake: Lake) -> Iterator[str]:
     """Files that belong to others which are there."""
-    yield from (layout.made_path(entity) for entity in Entity if tables.records(lake, entity).exists)
+    yield from (
+        layout.made_path(one.entity) for one in with_state() if tables.records(lake, one.entity).exists
+    )
     if tables.clusters(lake).exists:
         yield from (layout.linked_path(), layout.HEALTH)
     for kind in PartyKind:

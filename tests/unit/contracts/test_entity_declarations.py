@@ -13,6 +13,7 @@ from cdm_pipelines.contracts.canonical import (
     Entity,
     EntityDeclaration,
     Input,
+    KeptAs,
     OfItself,
     OfNobody,
     OfParent,
@@ -21,7 +22,9 @@ from cdm_pipelines.contracts.canonical import (
     attributes,
     declaration,
     declarations,
+    published_entities,
     targets,
+    with_state,
 )
 from cdm_pipelines.contracts.entity import (
     DeclarationError,
@@ -84,7 +87,13 @@ def test_an_entity_is_one_object_wherever_it_goes() -> None:
 
 def test_families_are_heads_with_all_that_is_theirs() -> None:
     names = [[str(one.entity) for one in family] for family in families()]
-    assert names == [["party"], ["order", "order_line", "payment"]]
+    assert names == [["party"], ["order", "order_line", "payment", "refund"], ["invoice"], ["product"]]
+
+
+def test_what_is_kept_as_days_has_no_state_and_no_table() -> None:
+    assert Entity.INTERACTION in list(Entity)
+    assert Entity.INTERACTION not in {one.entity for one in (*with_state(), *published_entities())}
+    assert Entity.INTERACTION not in {one.entity for family in families() for one in family}
 
 
 @pytest.mark.parametrize(
@@ -105,6 +114,22 @@ def test_families_are_heads_with_all_that_is_theirs() -> None:
         (
             {"attributes": (attribute(key=True, privacy="secret!"),)},
             "privacy category 'secret!'. Use a key of",
+        ),
+        (
+            {"kept": KeptAs.DAYS, "indexed": ("code",)},
+            "is kept as days, and has no table. Remove table, indexed and told_as, or keep a state of it",
+        ),
+        (
+            {"kept": KeptAs.DAYS, "attributes": (attribute(key=True), attribute("part", key=True))},
+            "is kept as days, but has several keys. Set key=True on one attribute",
+        ),
+        (
+            {"kept": KeptAs.DAYS, "whose": OfParent(Entity.ORDER, by=(("code", "order_id"),))},
+            "is kept as days, but belongs to a parent. Name the party",
+        ),
+        (
+            {"whose": OfParent(Entity.INTERACTION, by=(("code", "interaction_id"),))},
+            "its parent interaction is kept as days. Name a parent that has a state",
         ),
         ({"indexed": ("colour",)}, "indexed: there is no attribute colour. Choose from code, name"),
         (

@@ -36,6 +36,9 @@ def test_the_order_in_which_a_publication_brings_tables_up() -> None:
         "customer_order",
         "order_line",
         "payment",
+        "refund",
+        "invoice",
+        "product",
     ]
 
 
