@@ -95,7 +95,8 @@ def _written(
     size = len(made.party)
     calls = (draws.pick("channel", size, (44, 22, 16, 18)) == _VOICE) | (audience.mailbox[made.party] == "")
     channel = np.where(calls, _VOICE, draws.pick("written", size, (52, 28, 20)))
-    mailed = ~calls | draws.chance("mailbox asked", size, 0.35)
+    # Who calls is known by the number; a mailbox is asked for now and then, and where no number is known.
+    mailed = ~calls | (audience.phone[made.party] == "") | draws.chance("mailbox asked", size, 0.35)
     party = made.party[ticket]
     serial = counters.touch + 1 + np.arange(len(ticket))
     counters.touch += len(ticket)

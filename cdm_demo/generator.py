@@ -19,7 +19,7 @@ from cdm_demo.blocks import Block
 from cdm_demo.dates import day_number
 from cdm_demo.devices import JUNK
 from cdm_demo.flaws import Planted
-from cdm_demo.headers import ERP_PRODUCT, EXTRACTS, INTERACTION_EXTRACTS, PARTY_EXTRACTS
+from cdm_demo.headers import ERP_PRODUCT, EXTRACTS, INTERACTION_EXTRACTS, PARTY_EXTRACTS, Extract
 from cdm_demo.mailboxes import Registry
 from cdm_demo.orders import Counters
 from cdm_demo.web import TOKEN_COLUMNS, VISIT_COLUMNS
@@ -112,6 +112,20 @@ class _TruthFolder:
             writer.writerows([getattr(flaw, name) for name in Planted.__dataclass_fields__] for flaw in flaws)
 
 
+def _opened(root: Path, dates: tuple[str, ...], start: date, more: tuple[Extract, ...]) -> LandingFolder:
+    """A landing folder with none of the rows of former runs, and with what is not made block by block."""
+    landing = LandingFolder(root)
+    for source in {extract.source for extract in EXTRACTS + INTERACTION_EXTRACTS}:
+        shutil.rmtree(landing.root / source, ignore_errors=True)
+    for day in dates:
+        for extract in EXTRACTS + more:
+            # On a day without events there is no table to export; other systems deliver their header.
+            if extract.form == "csv":
+                landing.append(extract, day, [])
+        landing.append(ERP_PRODUCT, day, lines(ERP_PRODUCT, *products.rows(day_number(start))).tolist())
+    return landing
+
+
 def generate(
     customers: int,
     days: int,
@@ -149,16 +163,8 @@ def generate(
     if not 0 <= interactions <= MOST_INTERACTIONS:
         raise ValueError(f"interactions must be between 0 and {MOST_INTERACTIONS}, not {interactions}")
     dates = tuple((start + timedelta(n)).isoformat() for n in range(days))
-    landing = LandingFolder(out / "landing")
-    delivered = EXTRACTS + (INTERACTION_EXTRACTS if interactions else ())
-    for source in {extract.source for extract in EXTRACTS + INTERACTION_EXTRACTS}:
-        shutil.rmtree(landing.root / source, ignore_errors=True)
+    landing = _opened(out / "landing", dates, start, INTERACTION_EXTRACTS if interactions else ())
     truth = _TruthFolder(out / "truth")
-    for day in dates:
-        for extract in delivered:
-            landing.append(extract, day, [])
-        # The articles are the company's, not a block's.
-        landing.append(ERP_PRODUCT, day, lines(ERP_PRODUCT, *products.rows(day_number(start))).tolist())
     run = Run(seed, day_number(start), days, Registry(), Registry(), Counters(), lifelike, interactions)
     records: Counter[tuple[str, str]] = Counter({(e.source, e.entity): 0 for e in PARTY_EXTRACTS})
     planted: Counter[tuple[str, str, str, str]] = Counter()

@@ -216,7 +216,7 @@ def _events(stage: Stage, bought: ShopOrders, visits: _Visits, known: Tokens) ->
     micros = (visits.began[visit] + _GAP * step) * 1_000_000 + draws.integers("micros", size, 0, 20_000_000)
     serial = counters.touch + 1 + np.arange(size)
     counters.touch += size
-    late = draws.chance("arrives late", len(visits.party), 0.02)
+    late = draws.chance("arrives late", len(visits.party), 0.06)
     file_day = np.where(
         visits.day >= window.start, window.file_day(visits.day) + (late & (visits.day < window.end - 1)), 0
     )
