@@ -33,6 +33,7 @@ _RATES = np.array([
     19754, 26038,
 ]) / 1000  # fmt: skip
 """Purchases a year: quantiles of a gamma distribution of shape 0.9 and mean 3.2."""
+_USUAL_RATE = 3.2
 _CHANCES = np.array([
     0, 90, 200, 322, 456, 602, 763, 939, 1135, 1353, 1601, 1887, 2226, 2645, 3201, 4062, 4560, 5254, 5861, 6740, 7717,
 ]) / 10_000  # fmt: skip
@@ -128,9 +129,10 @@ def planted(draws: Draws, since: Ints, *, start: int, end: int) -> Behaviour:
     dropped[bought.party[gone]] = bought.day[gone]
     spend = np.array([1, 2, 4, 8])[draws.pick("spend", size, (58, 26, 11, 5))]
     kept = Purchases(bought.party[stays], bought.day[stays], bought.late[stays], bought.complaint[stays])
-    return Behaviour(
-        kept, rate, chance, dropped, *_engagement(draws, size), spend, draws.chance("slow", size, 0.18)
-    )
+    visits, opens = _engagement(draws, size)
+    # Who buys more looks around more.
+    visits = visits * (0.3 + 0.7 * rate / _USUAL_RATE)
+    return Behaviour(kept, rate, chance, dropped, visits, opens, spend, draws.chance("slow", size, 0.18))
 
 
 def told(draws: Draws, size: int, party: Ints, day: Ints, *, end: int) -> Behaviour:
@@ -212,5 +214,5 @@ def rows(behaviour: Behaviour, truth: Text) -> list[str]:
         late[who].tolist(), complaints[who].tolist(), left, np.where(dropped < 0, "yes", ""),
         behaviour.visits[who].tolist(), behaviour.opens[who].tolist(), slow, strict=True,
     )  # fmt: skip
-    line = "{},{},{},{},{:.3f},{:.4f},{},{},{},{},{:.1f},{:.1f},{}"
+    line = "{},{},{},{},{:.3f},{:.4f},{},{},{},{},{:.2f},{:.1f},{}"
     return [line.format(*row) for row in cells]

@@ -140,7 +140,7 @@ def _visits(stage: Stage, bought: ShopOrders, events: int, block: int) -> _Visit
     online = audience.account != ""
     able = np.flatnonzero(online)
     kind = draws.pick("who", size, (78, 20, 2) if len(able) else (0, 1, 0))
-    levels = (behaviour.visits[able] * 10).astype(np.int64)
+    levels = (behaviour.visits[able] * 1000).astype(np.int64)
     who = able[Weights(levels).at(draws.uniform("visitor", size))] if len(able) else np.full(size, -1)
     party = np.where(kind == 1, -1, who)
     day = window.days_of(draws.uniform("day", size))

@@ -20,32 +20,41 @@ from cdm_demo.headers import (
     Extract,
 )
 
-DEMO = Delivery(DATA)
 NO_DATE = "00000000"
+
+
+@pytest.fixture(scope="module", params=["committed", "made"])
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Delivery:
+    """The committed extracts, and some that the generator makes now."""
+    if request.param == "committed":
+        return Delivery(DATA)
+    folder = tmp_path_factory.mktemp("transactions")
+    generate(1_500, 3, 8, folder, DEMO_START, interactions=0)
+    return Delivery(folder)
 
 
 def amount(written: str) -> Decimal:
     return Decimal(written.replace(",", "."))
 
 
-def of_all_days(extract: Extract) -> list[Row]:
-    return [row for day in DAYS for row in DEMO.rows(extract, day)]
+def of_all_days(made: Delivery, extract: Extract) -> list[Row]:
+    return [row for day in DAYS for row in made.rows(extract, day)]
 
 
-def latest(extract: Extract) -> dict[str, Row]:
+def latest(made: Delivery, extract: Extract) -> dict[str, Row]:
     """Rows by their key, as the last day that tells of them does."""
     found: dict[str, Row] = {}
     for day in DAYS:
-        found |= DEMO.by_key(extract, day)
+        found |= made.by_key(extract, day)
     return found
 
 
-def test_every_article_that_was_ordered_is_a_product_at_its_price() -> None:
-    products = DEMO.by_key(ERP_PRODUCT, DAYS[0])
-    assert products == DEMO.by_key(ERP_PRODUCT, DAYS[2])
-    for line in of_all_days(ERP_ORDER_LINE):
+def test_every_article_that_was_ordered_is_a_product_at_its_price(made: Delivery) -> None:
+    products = made.by_key(ERP_PRODUCT, DAYS[0])
+    assert products == made.by_key(ERP_PRODUCT, DAYS[2])
+    for line in of_all_days(made, ERP_ORDER_LINE):
         assert line["ARKTX"] == products[line["MATNR"]]["MAKTX"]
-    for line in of_all_days(SHOP_ORDER):
+    for line in of_all_days(made, SHOP_ORDER):
         assert amount(products[line["Lineitem sku"]]["KBETR"]) == Decimal(line["Lineitem price"])
     for row in products.values():
         assert 0 < amount(row["STPRS"]) < amount(row["KBETR"])
@@ -54,9 +63,9 @@ def test_every_article_that_was_ordered_is_a_product_at_its_price() -> None:
     assert len({row["ZZMERK"] for row in products.values()}) > 5
 
 
-def test_every_order_has_one_invoice_of_its_amount_that_is_settled_when_it_is_paid() -> None:
-    orders, invoices = latest(ERP_ORDER), latest(ERP_INVOICE)
-    paid = {row["VBELN"]: row["AUGDT"] for row in of_all_days(ERP_PAYMENT)}
+def test_every_order_has_one_invoice_of_its_amount_that_is_settled_when_it_is_paid(made: Delivery) -> None:
+    orders, invoices = latest(made, ERP_ORDER), latest(made, ERP_INVOICE)
+    paid = {row["VBELN"]: row["AUGDT"] for row in of_all_days(made, ERP_PAYMENT)}
     billed = Counter(row["AUBEL"] for row in invoices.values())
     assert set(billed.values()) == {1}
     # Those of the last two days are not all billed yet.
@@ -70,8 +79,8 @@ def test_every_order_has_one_invoice_of_its_amount_that_is_settled_when_it_is_pa
         assert (row["MADAT"] == NO_DATE) == (row["MANST"] == "0")
 
 
-def test_some_pay_late_and_are_reminded_and_some_never_pay() -> None:
-    invoices = latest(ERP_INVOICE).values()
+def test_some_pay_late_and_are_reminded_and_some_never_pay(made: Delivery) -> None:
+    invoices = latest(made, ERP_INVOICE).values()
     late = [row for row in invoices if row["AUGDT"] != NO_DATE and row["AUGDT"] > row["NETDT"]]
     overdue = [row for row in invoices if row["AUGDT"] == NO_DATE and row["NETDT"] < "20260603"]
     assert 0.1 < len(late) / len(invoices) < 0.5
@@ -80,22 +89,24 @@ def test_some_pay_late_and_are_reminded_and_some_never_pay() -> None:
     assert any(row["ZZBETW"] for row in overdue)
 
 
-def test_an_invoice_comes_again_only_when_it_has_changed() -> None:
+def test_an_invoice_comes_again_only_when_it_has_changed(made: Delivery) -> None:
     known: dict[str, Row] = {}
     again = 0
     for day in DAYS:
-        for number, row in DEMO.by_key(ERP_INVOICE, day).items():
+        for number, row in made.by_key(ERP_INVOICE, day).items():
             assert known.get(number) != row
             again += number in known
             known[number] = row
     assert again > 3
 
 
-def test_refunds_are_of_orders_and_of_lines_that_are_there_and_pay_back_no_more_than_was_paid() -> None:
-    orders = latest(ERP_ORDER)
-    lines = {(row["VBELN"], row["POSNR"]): row for row in of_all_days(ERP_ORDER_LINE)}
+def test_refunds_are_of_orders_and_of_lines_that_are_there_and_pay_back_no_more_than_was_paid(
+    made: Delivery,
+) -> None:
+    orders = latest(made, ERP_ORDER)
+    lines = {(row["VBELN"], row["POSNR"]): row for row in of_all_days(made, ERP_ORDER_LINE)}
     back: dict[str, Decimal] = defaultdict(Decimal)
-    refunds = of_all_days(ERP_REFUND)
+    refunds = of_all_days(made, ERP_REFUND)
     for row in refunds:
         order = orders[row["AUBEL"]]
         assert row["KUNRG"] == order["KUNNR"]
