@@ -61,7 +61,7 @@ def make(records: int, out: Path) -> Extracts:
         shutil.rmtree(old)
     customers = max(10, round(records / _records_per_customer(folder / "sample")))
     started = time.perf_counter()
-    made = generate(customers, 1, SEED, folder, dt.date.fromisoformat(DAY))
+    made = generate(customers, 1, SEED, folder, dt.date.fromisoformat(DAY), interactions=0)
     seconds = time.perf_counter() - started
     size = sum(path.stat().st_size for path in made.landing.rglob("*") if path.is_file())
     extracts = Extracts(
@@ -72,7 +72,7 @@ def make(records: int, out: Path) -> Extracts:
 
 
 def _records_per_customer(folder: Path) -> float:
-    made = generate(_SAMPLE, 1, SEED, folder, dt.date.fromisoformat(DAY))
+    made = generate(_SAMPLE, 1, SEED, folder, dt.date.fromisoformat(DAY), interactions=0)
     shutil.rmtree(folder)
     return sum(made.records.values()) / _SAMPLE
 

@@ -6,11 +6,13 @@ each is made (companies, people, books, orders) or written (crm, erp, shop).
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
-from cdm_demo import books, crm, erp, flaws, orders, shop, structure
-from cdm_demo.blocks import Block, Shelf
+from cdm_demo import behaviour, books, crm, desk, erp, flaws, invoices, mail, orders, sales, shop, structure
+from cdm_demo.behaviour import Behaviour
+from cdm_demo.blocks import Block, Shelf, Traces
 from cdm_demo.books import Book, Membership
 from cdm_demo.companies import Organisations, contacts, organisations
 from cdm_demo.draws import Draws, Flags, Ints, Text, constant
@@ -18,18 +20,26 @@ from cdm_demo.headers import (
     CRM_ACCOUNT,
     CRM_CONTACT,
     ERP_CUSTOMER,
+    ERP_INVOICE,
     ERP_ORDER,
     ERP_ORDER_LINE,
     ERP_PAYMENT,
+    ERP_REFUND,
     SHOP_CUSTOMER,
     SHOP_ORDER,
     Extract,
 )
 from cdm_demo.mailboxes import Registry
 from cdm_demo.people import Persons, consumers, merged
+from cdm_demo.sales import Till
+from cdm_demo.touches import Audience, Stage, Window
+from cdm_demo.web import ShopOrders, web
 
 ORGANISATION_SHARE, CONTACT_SHARE = 0.2, 0.12
 """Shares of the parties; the rest are private persons."""
+
+_SHARES = (0.5, 0.44, 0.06)
+"""Shares of the interactions: events of the web, mails, changes of tickets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,8 @@ class Run:
         registry: Keeps mailboxes apart.
         domains: Keeps the domains of companies apart.
         counters: Order and payment numbers.
+        lifelike: Whether customers buy as they behave, and leave; otherwise on any day of two years.
+        interactions: Events, mails and tickets per party, about.
     """
 
     seed: int
@@ -51,6 +63,25 @@ class Run:
     registry: Registry
     domains: Registry
     counters: orders.Counters
+    lifelike: bool
+    interactions: float
+
+
+@dataclass(frozen=True, slots=True)
+class Doings:
+    """What the parties of a block do.
+
+    Attributes:
+        audience: Who can be met.
+        behaviour: How they behave.
+        booked: Orders of the ERP, of companies and of persons.
+        bought: Orders of the shop.
+    """
+
+    audience: Audience
+    behaviour: Behaviour
+    booked: tuple[orders.Orders, ...]
+    bought: ShopOrders
 
 
 def block(run: Run, first: int, size: int) -> Block:
@@ -68,9 +99,24 @@ def block(run: Run, first: int, size: int) -> Block:
     private = consumers(draws.below("consumers"), run.registry, numbers[firms + staff :], run.days)
     acting = contacts(draws.below("contacts"), run.registry, numbers[firms : firms + staff], companies)
     people = merged(private, acting)
-    shelves, batches = _shelves(run, draws, companies, people, len(private))
+    shelves, batches, doings = _shelves(run, draws, companies, people, len(private))
     labels = structure.rows(people, companies)
-    return Block(draws, run.days, shelves, batches, labels, len(people), len(companies))
+    traces = _traces(run, draws.below("interactions"), doings, first, size)
+    return Block(draws, run.days, shelves, batches, labels, traces, len(people), len(companies))
+
+
+def _traces(run: Run, draws: Draws, doings: Doings, first: int, size: int) -> Traces:
+    """Interactions of one block, and their truth."""
+    seen, behaves = doings.audience, doings.behaviour
+    lines = behaviour.rows(behaves, seen.truth)
+    if not run.interactions:
+        return Traces(iter(()), lines, [], [])
+    stage = Stage(draws, seen, behaves, Window(run.start, run.days), run.counters)
+    events, mails, updates = (int(size * run.interactions * share) for share in _SHARES)
+    visits = web(stage.below("web"), doings.bought, events=events, block=first)
+    mailed = mail.activity(stage.below("mail"), rows=mails)
+    asked = desk.tickets(stage.below("desk"), rows=updates)
+    return Traces(chain(visits.chunks, mailed, asked), lines, visits.tokens, visits.visits)
 
 
 def _membership(run: Run, draws: Draws, private: int, acting: int) -> Membership:
@@ -93,7 +139,7 @@ def _ids_by_party(book: Book, size: int) -> Text:
 
 def _shelves(
     run: Run, draws: Draws, companies: Organisations, people: Persons, private: int
-) -> tuple[tuple[Shelf, ...], tuple[tuple[Extract, list[orders.Batch]], ...]]:
+) -> tuple[tuple[Shelf, ...], tuple[tuple[Extract, list[orders.Batch]], ...], Doings]:
     start, days = run.start, run.days
     member = _membership(run, draws.below("membership"), private, len(people) - private)
     firms = books.company_membership(draws.below("membership/companies"), len(companies), days)
@@ -116,7 +162,12 @@ def _shelves(
     in_shop = books.with_keys(in_shop, shop.keys(in_shop))
 
     ids = _ids_by_party(accounts, len(companies))
-    bought = _shop_orders(run, draws, in_shop, people)
+    tills = _tills(run, draws, (debtors, in_erp, in_shop), people)
+    sell = sales.lifelike if run.lifelike else sales.steady
+    sold, behaves = sell(
+        tills, draws.below("behaviour"), len(people) + len(companies), start=start, days=days
+    )
+    bought = sold[-1]
     company_truth, person_truth = (
         structure.organisation_id(companies.number),
         structure.person_id(people.number),
@@ -152,36 +203,77 @@ def _shelves(
             lambda day: np.bincount(bought.owner[bought.file_day == day], minlength=len(in_shop)) > 0,
         ),
     )  # fmt: skip
-    return shelves, _batches(run, draws, (debtors, in_erp), bought, customers(np.arange(len(in_shop)), 0))
+    seen = _audience(in_shop, people, companies)
+    names = orders.shop_names(run.counters.shop_order + 1 + np.arange(len(bought)))
+    doings = Doings(seen, behaves, tuple(sold[:-1]), ShopOrders(bought, in_shop.party[bought.owner], names))
+    return shelves, _batches(run, draws, tills, doings, customers(np.arange(len(in_shop)), 0)), doings
 
 
-def _shop_orders(run: Run, draws: Draws, book: Book, people: Persons) -> orders.Orders:
-    """Orders of the shop; only of customers whose record has a mailbox, which is all that an order names."""
-    everything = np.arange(len(book))
-    mailbox = shop.shown_mailbox(book, people, everything)
-    since = np.full(len(book), run.start - 1000, dtype=np.int64)
-    trade = people.employer[book.party] >= 0
-    return orders.place(
-        draws.below("shop orders"), book, able=mailbox != "", since=since, trade=trade, start=run.start,
-        days=run.days,
+def _tills(
+    run: Run, draws: Draws, three: tuple[Book, Book, Book], people: Persons
+) -> tuple[Till, Till, Till]:
+    """The books that can order: companies and persons of the ERP, and the shop."""
+    debtors, in_erp, in_shop = three
+    # All that an order of the shop names is the mailbox of the customer's record.
+    mailbox = shop.shown_mailbox(in_shop, people, np.arange(len(in_shop)))
+    any_time = np.full(len(in_shop), run.start - 1000, dtype=np.int64)
+
+    def owed(name: str, book: Book, party: Ints, trade: bool) -> Till:
+        since = erp.made(book, run.start)
+        return Till(draws.below(name), book, party, book.end == 0, since, np.full(len(book), trade))
+
+    return (
+        owed("erp trade orders", debtors, len(people) + debtors.party, trade=True),
+        owed("erp orders", in_erp, in_erp.party, trade=False),
+        Till(
+            draws.below("shop orders"), in_shop, in_shop.party, mailbox != "", any_time,
+            people.employer[in_shop.party] >= 0,
+        ),
     )  # fmt: skip
 
 
+def _audience(in_shop: Book, people: Persons, companies: Organisations) -> Audience:
+    """Persons and organisations as those who meet them know them."""
+    lasting = np.flatnonzero((in_shop.copy == 0) & (in_shop.first_day == 0))
+    party = in_shop.party[lasting]
+    mailbox, subscribed = people.email.copy(), np.zeros(len(people), dtype=bool)
+    shown = shop.shown_mailbox(in_shop, people, lasting)
+    mailbox[party] = np.where(shown == "", mailbox[party], shown)
+    subscribed[party] = shop.accepts_mail(in_shop, lasting) & (shown != "")
+    none = constant("", len(companies))
+    numbers = np.concatenate([people.number, companies.number])
+    return Audience(
+        number=numbers,
+        truth=np.concatenate(
+            [structure.person_id(people.number), structure.organisation_id(companies.number)]
+        ),
+        persons=len(people),
+        household=np.concatenate(
+            [np.where(people.employer >= 0, -1, people.household), np.full(len(companies), -1)]
+        ),
+        account=np.concatenate([_ids_by_party(in_shop, len(people)), none]),
+        mailbox=np.concatenate([mailbox, companies.email]),
+        subscribed=np.concatenate([subscribed, np.zeros(len(companies), dtype=bool)]),
+        phone=np.concatenate([people.mobile_prefix + people.mobile, none]),
+    )
+
+
 def _batches(
-    run: Run,
-    draws: Draws,
-    erp_books: tuple[Book, Book],
-    bought: orders.Orders,
-    customers: dict[str, Text | str],
+    run: Run, draws: Draws, tills: tuple[Till, ...], doings: Doings, customers: dict[str, Text | str]
 ) -> tuple[tuple[Extract, list[orders.Batch]], ...]:
+    """Rows of orders and of what follows from them; the last till is the shop's."""
+    start, days, counters = run.start, run.days, run.counters
     batches: list[tuple[Extract, list[orders.Batch]]] = []
-    for book, trade in zip(erp_books, (True, False), strict=True):
-        stream = draws.below("erp trade orders" if trade else "erp orders")
-        placed = orders.place(
-            stream, book, able=book.end == 0, since=erp.made(book, run.start), trade=np.full(len(book), trade),
-            start=run.start, days=run.days,
-        )  # fmt: skip
-        rows = orders.erp_orders(stream, book, placed, run.counters, start=run.start, days=run.days)
+    for till, placed, trade in zip(tills[:2], doings.booked, (True, False), strict=True):
+        slow = doings.behaviour.slow[till.party] if run.lifelike else None
+        books = orders.booked(till.draws, till.book, placed, counters, end=start + days, slow=slow)
+        rows = orders.erp_orders(till.draws, placed, books, counters, start=start, days=days)
         batches += list(zip((ERP_ORDER, ERP_ORDER_LINE, ERP_PAYMENT), rows, strict=True))
-    shop_rows = orders.shop_orders(draws.below("shop order rows"), bought, customers, run.counters, run.days)
+        own = till.draws.below("documents")
+        billed = invoices.invoices(own, till.book, placed, books, counters, start=start, days=days)
+        back = invoices.refunds(own, placed, books, counters, trade=trade, start=start, days=days)
+        batches += [(ERP_INVOICE, billed), (ERP_REFUND, back)]
+    shop_rows = orders.shop_orders(
+        draws.below("shop order rows"), doings.bought.orders, customers, counters, days
+    )
     return (*batches, (SHOP_ORDER, list(shop_rows)))

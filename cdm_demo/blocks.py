@@ -14,6 +14,7 @@ from cdm_demo import flaws, orders
 from cdm_demo.books import Book
 from cdm_demo.draws import Draws, Flags, Ints, Text
 from cdm_demo.headers import Extract
+from cdm_demo.touches import Chunk
 from cdm_demo.writing import Columns, lines
 
 Render: TypeAlias = Callable[[Ints, int], Columns]
@@ -61,6 +62,23 @@ class Shelf:
 
 
 @dataclass(frozen=True, slots=True)
+class Traces:
+    """What the parties of one block do, beside ordering.
+
+    Attributes:
+        chunks: Rows of interactions, made while they are asked for.
+        behaviour: Lines of ``truth/behaviour.csv``.
+        tokens: Lines of ``truth/tokens.csv``.
+        visits: Lines of ``truth/visits.csv``.
+    """
+
+    chunks: Iterator[Chunk]
+    behaviour: list[str]
+    tokens: list[str]
+    visits: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """Books and orders of one block.
 
@@ -70,6 +88,7 @@ class Block:
         shelves: Its books.
         batches: Rows of orders, lines and payments.
         structure: Lines of ``truth/structure.csv``.
+        traces: What its parties do.
         persons: Number of persons.
         organisations: Number of organisations.
     """
@@ -79,6 +98,7 @@ class Block:
     shelves: tuple[Shelf, ...]
     batches: tuple[tuple[Extract, list[orders.Batch]], ...]
     structure: list[str]
+    traces: Traces
     persons: int
     organisations: int
 

@@ -6,6 +6,8 @@ Belongs here: day numbers to text in each system's spelling. Does not belong her
 from datetime import date, timedelta
 from functools import cache
 
+import numpy as np
+
 from cdm_demo.draws import Ints, Text, digits, text
 
 _FIRST, _LAST = date(1900, 1, 1), date(2060, 12, 31)
@@ -61,6 +63,17 @@ def _offsets() -> Text:
 def _last_sunday(year: int, month: int) -> date:
     end = date(year, month, 31)
     return end - timedelta((end.weekday() + 1) % 7)
+
+
+@cache
+def _seconds_ahead() -> Ints:
+    return np.array([int(offset[1:3]) * 3600 for offset in _offsets()], dtype=np.int64)
+
+
+def unix_seconds(days: Ints, seconds: Ints) -> Ints:
+    """Seconds since 1970, in UTC, of seconds since midnight in Dutch local time."""
+    moments: Ints = (days - day_number(date(1970, 1, 1))) * 86_400 + seconds - _seconds_ahead()[days]
+    return moments
 
 
 def shop_time(days: Ints, seconds: Ints) -> Text:

@@ -13,15 +13,17 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from cdm_demo import structure
+from cdm_demo import behaviour, products, structure
 from cdm_demo.assembly import Run, block
 from cdm_demo.blocks import Block
 from cdm_demo.dates import day_number
+from cdm_demo.devices import JUNK
 from cdm_demo.flaws import Planted
-from cdm_demo.headers import EXTRACTS, PARTY_EXTRACTS
+from cdm_demo.headers import ERP_PRODUCT, EXTRACTS, INTERACTION_EXTRACTS, PARTY_EXTRACTS, Extract
 from cdm_demo.mailboxes import Registry
 from cdm_demo.orders import Counters
-from cdm_demo.writing import LandingFolder
+from cdm_demo.web import TOKEN_COLUMNS, VISIT_COLUMNS
+from cdm_demo.writing import LandingFolder, lines
 
 BLOCK = 20_000
 """Parties per block. A change of it changes the data."""
@@ -29,8 +31,14 @@ BLOCK = 20_000
 DEMO_CUSTOMERS, DEMO_DAYS, DEMO_SEED, DEMO_START = 1250, 3, 2026, date(2026, 6, 1)
 """The arguments that gave the extracts under ``data/``."""
 
+DEMO_INTERACTIONS = 2.0
+"""Interactions per customer, unless more are asked for."""
+
 MOST_CUSTOMERS = 10_000_000
 """The number ranges of the sources hold no more."""
+
+MOST_INTERACTIONS = 500
+"""Per customer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +72,20 @@ class GeneratedSummary:
 
 
 class _TruthFolder:
-    """The truth files of one run: ``party.csv``, ``structure.csv`` and ``planted.csv``."""
+    """The truth files of one run: who is who, what was planted, how customers behave, whose visits are."""
 
     def __init__(self, root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
         self.party, self.structure = root / "party.csv", root / "structure.csv"
-        self.planted = root / "planted.csv"
+        self.planted, self.behaviour = root / "planted.csv", root / "behaviour.csv"
+        self.tokens, self.visits = root / "tokens.csv", root / "visits.csv"
         self._append(self.party, ["source,entity,record_id,truth_id"], mode="w")
         self._append(self.structure, [",".join(structure.COLUMNS)], mode="w")
+        self._append(self.behaviour, [",".join(behaviour.COLUMNS)], mode="w")
+        self._append(self.visits, [",".join(VISIT_COLUMNS)], mode="w")
+        with self.tokens.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerows([TOKEN_COLUMNS, *((token, "none", "no_token") for token in JUNK)])
         with self.planted.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerow(Planted.__dataclass_fields__)
 
@@ -87,6 +101,9 @@ class _TruthFolder:
             self._append(self.party, [f"{lead}{k},{t}" for k, t in zip(keys, truth, strict=True)])
             counts[extract.source, extract.entity] += len(keys)
         self._append(self.structure, made.structure)
+        self._append(self.behaviour, made.traces.behaviour)
+        self._append(self.tokens, made.traces.tokens)
+        self._append(self.visits, made.traces.visits)
         return counts
 
     def add_flaws(self, flaws: list[Planted]) -> None:
@@ -95,7 +112,30 @@ class _TruthFolder:
             writer.writerows([getattr(flaw, name) for name in Planted.__dataclass_fields__] for flaw in flaws)
 
 
-def generate(customers: int, days: int, seed: int, out: Path, start: date = DEMO_START) -> GeneratedSummary:
+def _opened(root: Path, dates: tuple[str, ...], start: date, more: tuple[Extract, ...]) -> LandingFolder:
+    """A landing folder with none of the rows of former runs, and with what is not made block by block."""
+    landing = LandingFolder(root)
+    for source in {extract.source for extract in EXTRACTS + INTERACTION_EXTRACTS}:
+        shutil.rmtree(landing.root / source, ignore_errors=True)
+    for day in dates:
+        for extract in EXTRACTS + more:
+            # On a day without events there is no table to export; other systems deliver their header.
+            if extract.form == "csv":
+                landing.append(extract, day, [])
+        landing.append(ERP_PRODUCT, day, lines(ERP_PRODUCT, *products.rows(day_number(start))).tolist())
+    return landing
+
+
+def generate(
+    customers: int,
+    days: int,
+    seed: int,
+    out: Path,
+    start: date = DEMO_START,
+    *,
+    interactions: float = DEMO_INTERACTIONS,
+    lifelike: bool = False,
+) -> GeneratedSummary:
     """Write demo extracts and their truth; the same arguments give the same bytes.
 
     Args:
@@ -105,6 +145,10 @@ def generate(customers: int, days: int, seed: int, out: Path, start: date = DEMO
         seed: Of all chance.
         out: Folder that gets ``landing/`` and ``truth/``; what these held of the demo's sources is replaced.
         start: Date of the first extract.
+        interactions: Events of the web, mails and changes of tickets per customer, about, over a year and the days;
+            0 leaves their sources out.
+        lifelike: Whether customers buy at rates of their own, and leave for reasons, as ``truth/behaviour.csv`` tells
+            it. Otherwise they order on any day of two years, and the behaviour is told from that.
 
     Returns:
         Counts of what was written.
@@ -116,15 +160,12 @@ def generate(customers: int, days: int, seed: int, out: Path, start: date = DEMO
         raise ValueError(f"customers must be between 1 and {MOST_CUSTOMERS}, not {customers}")
     if not 1 <= days <= 365:
         raise ValueError(f"days must be between 1 and 365, not {days}")
+    if not 0 <= interactions <= MOST_INTERACTIONS:
+        raise ValueError(f"interactions must be between 0 and {MOST_INTERACTIONS}, not {interactions}")
     dates = tuple((start + timedelta(n)).isoformat() for n in range(days))
-    landing = LandingFolder(out / "landing")
-    for source in {extract.source for extract in EXTRACTS}:
-        shutil.rmtree(landing.root / source, ignore_errors=True)
+    landing = _opened(out / "landing", dates, start, INTERACTION_EXTRACTS if interactions else ())
     truth = _TruthFolder(out / "truth")
-    for day in dates:
-        for extract in EXTRACTS:
-            landing.append(extract, day, [])
-    run = Run(seed, day_number(start), days, Registry(), Registry(), Counters())
+    run = Run(seed, day_number(start), days, Registry(), Registry(), Counters(), lifelike, interactions)
     records: Counter[tuple[str, str]] = Counter({(e.source, e.entity): 0 for e in PARTY_EXTRACTS})
     planted: Counter[tuple[str, str, str, str]] = Counter()
     persons = organisations = 0
@@ -141,6 +182,8 @@ def generate(customers: int, days: int, seed: int, out: Path, start: date = DEMO
             ]
             truth.add_flaws(flaws)
             planted.update((f.source, f.entity, f.date, f.kind) for f in flaws)
+        for chunk in made.traces.chunks:
+            landing.append_bytes(chunk.extract, dates[chunk.day], chunk.content, chunk.rows)
     return GeneratedSummary(
         dates=dates,
         persons=persons,

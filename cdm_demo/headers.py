@@ -5,7 +5,8 @@ stands in the cells (crm, erp, shop) or what the columns mean (the sources' cont
 
 Salesforce writes API names, all cells quoted. SAP writes table KNA1 (a usual selection of its columns, with
 the company's own ZZ fields) with semicolons and Windows line ends in code page 1252. Shopify writes a
-byte-order mark and a leading apostrophe before long numbers.
+byte-order mark and a leading apostrophe before long numbers. Google Analytics writes what its export to
+BigQuery holds, an object per line, without the fields that are null.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from typing import Literal
 SOURCE_CRM = "crm"
 SOURCE_ERP = "erp"
 SOURCE_SHOP = "shop"
+SOURCE_WEB = "web"
+SOURCE_MAIL = "mail"
+SOURCE_DESK = "desk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class Extract:
         encoding: Of the file.
         quote_all: Whether every cell is quoted, or only those that need it.
         line_end: Of every line, the last included.
+        form: csv with a header, or jsonl with an object per line.
     """
 
     source: str
@@ -41,10 +46,11 @@ class Extract:
     encoding: str = "utf-8"
     quote_all: bool = False
     line_end: str = "\n"
+    form: Literal["csv", "jsonl"] = "csv"
 
     def path(self, date: str) -> str:
         """Path below the landing folder of the extract of a date (YYYY-MM-DD)."""
-        return f"{self.source}/{self.entity}/{date}.csv"
+        return f"{self.source}/{self.entity}/{date}.{self.form}"
 
 
 def _split(text: str) -> tuple[str, ...]:
@@ -134,6 +140,44 @@ ERP_PAYMENT = Extract(
     line_end="\r\n",
 )
 
+ERP_PRODUCT = Extract(
+    source=SOURCE_ERP,
+    entity="product",
+    key=("MATNR",),
+    columns=_split("""MATNR, MAKTX, MATKL, PRDHA, ZZMERK, KBETR, STPRS, WAERS, MEINS, ERSDA, LAEDA, LVORM"""),
+    delivery="snapshot",
+    delimiter=";",
+    encoding="cp1252",
+    line_end="\r\n",
+)
+
+ERP_INVOICE = Extract(
+    source=SOURCE_ERP,
+    entity="invoice",
+    key=("VBELN",),
+    columns=_split(
+        """VBELN, AUBEL, KUNRG, FKART, FKDAT, ZTERM, NETDT, AUGDT, NETWR, MWSBK, WRBTR, WAERK, MANST, MADAT,
+        ZZBETW, AEDAT"""
+    ),
+    delivery="delta",
+    delimiter=";",
+    encoding="cp1252",
+    line_end="\r\n",
+)
+
+ERP_REFUND = Extract(
+    source=SOURCE_ERP,
+    entity="refund",
+    key=("VBELN",),
+    columns=_split(
+        """VBELN, AUBEL, AUPOS, KUNRG, FKART, FKDAT, AUGRU, BEZEI, FKIMG, NETWR, MWSBK, WRBTR, WAERK"""
+    ),
+    delivery="delta",
+    delimiter=";",
+    encoding="cp1252",
+    line_end="\r\n",
+)
+
 SHOP_CUSTOMER = Extract(
     source=SOURCE_SHOP,
     entity="customer",
@@ -170,6 +214,42 @@ SHOP_ORDER = Extract(
     encoding="utf-8-sig",
 )
 
+WEB_EVENT = Extract(
+    source=SOURCE_WEB,
+    entity="event",
+    key=("event_id",),
+    columns=_split(
+        """event_date, event_timestamp, event_name, event_params, user_pseudo_id, user_id, device,
+        traffic_source, items"""
+    ),
+    delivery="delta",
+    form="jsonl",
+)
+
+MAIL_ACTIVITY = Extract(
+    source=SOURCE_MAIL,
+    entity="activity",
+    key=("Activity ID",),
+    columns=_split(
+        "Activity ID, Email Address, Action, Timestamp, Campaign ID, Campaign Title, Subject, URL, Bounce Type"
+    ),
+    delivery="delta",
+)
+
+DESK_TICKET = Extract(
+    source=SOURCE_DESK,
+    entity="ticket",
+    key=("Update ID",),
+    columns=_split(
+        """Update ID, ID, Update, Updated at, Requester email, Requester phone, Via, Subject, Status,
+        Created at, Solved at, Satisfaction Score"""
+    ),
+    delivery="delta",
+)
+
+INTERACTION_EXTRACTS: tuple[Extract, ...] = (WEB_EVENT, MAIL_ACTIVITY, DESK_TICKET)
+"""What customers and visitors do: many rows, written column by column (touches)."""
+
 EXTRACTS: tuple[Extract, ...] = (
     CRM_CONTACT,
     CRM_ACCOUNT,
@@ -177,10 +257,13 @@ EXTRACTS: tuple[Extract, ...] = (
     ERP_ORDER,
     ERP_ORDER_LINE,
     ERP_PAYMENT,
+    ERP_PRODUCT,
+    ERP_INVOICE,
+    ERP_REFUND,
     SHOP_CUSTOMER,
     SHOP_ORDER,
 )
-"""Every extract of the demo, in the order in which summaries show them."""
+"""Every extract of parties and transactions, in the order in which summaries show them."""
 
 PARTY_EXTRACTS: tuple[Extract, ...] = (CRM_CONTACT, CRM_ACCOUNT, ERP_CUSTOMER, SHOP_CUSTOMER)
 """The extracts whose records are parties: those that the truth covers."""

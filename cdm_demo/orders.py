@@ -29,6 +29,10 @@ class Counters:
 
     erp_order: int = 20_000_000
     erp_payment: int = 1_400_000_000
+    erp_invoice: int = 90_000_000
+    erp_refund: int = 60_000_000
+    ticket: int = 0
+    touch: int = 0
     shop_order: int = 1000
 
 
@@ -77,17 +81,32 @@ class Orders:
         return goods + np.where(goods < _FREE_SHIPPING, _SHIPPING, 0)
 
 
-def place(
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Which records order, and on which days.
+
+    Attributes:
+        owner: Position of the customer's record in its book, one per order.
+        day: Day number of the order.
+        more: Per record by how much its quantities are multiplied.
+    """
+
+    owner: Ints
+    day: Ints
+    more: Ints
+
+
+def steady(
     draws: Draws, book: Book, *, able: Flags, since: Ints, trade: Flags, start: int, days: int
-) -> Orders:
-    """Draw the orders of one book.
+) -> Moments:
+    """Orders of a company that loses nobody: any day of two years, and a few on each later day.
 
     Args:
         draws: Streams of this use.
         book: Records of the customers.
         able: Which records can order.
         since: Day number from which each record can have ordered.
-        trade: Which records buy more at a time.
+        trade: Which records buy more often.
         start: Day number of the base day.
         days: Days of the run.
     """
@@ -102,7 +121,19 @@ def place(
         now = np.flatnonzero(able & (book.first_day <= offset) & draws.chance(f"today {offset}", size, 0.012))
         owners.append(now)
         order_days.append(np.full(len(now), start + offset, dtype=np.int64))
-    owner, day = np.concatenate(owners), np.concatenate(order_days)
+    return Moments(np.concatenate(owners), np.concatenate(order_days), np.ones(size, dtype=np.int64))
+
+
+def filled(draws: Draws, moments: Moments, *, trade: Flags, start: int) -> Orders:
+    """Draw what is ordered.
+
+    Args:
+        draws: Streams of this use.
+        moments: Who orders when.
+        trade: Which records buy more at a time.
+        start: Day number of the base day.
+    """
+    owner, day = moments.owner, moments.day
     second = 7 * 3600 + draws.integers("second", len(owner), 0, 15 * 3600)
     order = np.lexsort((owner, second, day))
     owner, day, second = owner[order], day[order], second[order]
@@ -124,18 +155,24 @@ def place(
         line_order=line_order,
         line_number=np.arange(total) - np.repeat(np.cumsum(lines) - lines, lines) + 1,
         article=article,
-        quantity=np.where(trade[owner][line_order], bulk, quantity),
+        quantity=np.where(trade[owner][line_order], bulk, quantity) * moments.more[owner][line_order],
         price=np.array([item.price for item in stock], dtype=np.int64)[article],
     )
 
 
-def _money(cents: Ints, mark: str) -> Text:
+def money(cents: Ints, mark: str) -> Text:
+    """Cents as an amount with two decimals."""
     return text([f"{c // 100}{mark}{c % 100:02d}" for c in cents.tolist()])
 
 
-def _net(cents: Ints) -> Ints:
+def net_of(cents: Ints) -> Ints:
     """Without 21 % value-added tax, rounded half up."""
     return (cents * 200 + 121) // 242
+
+
+def tax_of(net: Ints) -> Ints:
+    """The tax of 21 % on a net amount, rounded half up."""
+    return (net * 42 + 100) // 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,16 +184,71 @@ class Batch:
     size: int
 
 
-def erp_orders(
-    draws: Draws, book: Book, orders: Orders, counters: Counters, *, start: int, days: int
-) -> tuple[list[Batch], list[Batch], list[Batch]]:
-    """Orders, lines and payments of the ERP, day by day.
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What the ERP's books say of orders.
+
+    Attributes:
+        number: Of the order.
+        customer: Number of the customer.
+        net_price: Per line, cents for one, without tax.
+        net: Per order, without tax.
+        tax: Per order.
+        paid: Whether it is paid by the end of the run.
+        paid_day: Day number of the payment, of the paid ones.
+    """
+
+    number: Text
+    customer: Text
+    net_price: Ints
+    net: Ints
+    tax: Ints
+    paid: Flags
+    paid_day: Ints
+
+    @property
+    def gross(self) -> Ints:
+        """Amount to pay per order."""
+        return self.net + self.tax
+
+
+def booked(
+    draws: Draws, book: Book, orders: Orders, counters: Counters, *, end: int, slow: Flags | None = None
+) -> Booked:
+    """Number orders, and settle when they are paid.
 
     Args:
         draws: Streams of this use.
         book: Records of the customers.
         orders: What they ordered.
         counters: Gives the numbers; moved on.
+        end: Day number after the last day of the run.
+        slow: Records that pay late, the others being in time; all pay alike where it is not given.
+    """
+    size = len(orders)
+    number = digits(counters.erp_order + 1 + np.arange(size), 10)
+    counters.erp_order += size
+    net_price = net_of(orders.price)
+    net = orders.totals(net_price * orders.quantity)
+    unpaid = draws.chance("unpaid", size, 0.07)
+    term = draws.integers("term", size, 0, 44)
+    if slow is not None:
+        term = np.where(slow[orders.owner], 25 + term, term // 2)
+    paid_day = orders.day + 1 + term
+    paid = ~unpaid & (paid_day < end)
+    return Booked(number, book.key[orders.owner], net_price, net, tax_of(net), paid, paid_day)
+
+
+def erp_orders(
+    draws: Draws, orders: Orders, books: Booked, counters: Counters, *, start: int, days: int
+) -> tuple[list[Batch], list[Batch], list[Batch]]:
+    """Orders, lines and payments of the ERP, day by day.
+
+    Args:
+        draws: Streams of this use.
+        orders: What was ordered.
+        books: What the books say of the orders.
+        counters: Gives the numbers of payments; moved on.
         start: Day number of the base day.
         days: Days of the run.
 
@@ -164,15 +256,8 @@ def erp_orders(
         Batches of order, order_line and payment.
     """
     size = len(orders)
-    number = digits(counters.erp_order + 1 + np.arange(size), 10)
-    counters.erp_order += size
-    net_price = _net(orders.price)
-    net = orders.totals(net_price * orders.quantity)
-    tax = (net * 42 + 100) // 200
-    unpaid = draws.chance("unpaid", size, 0.07)
-    paid_day = orders.day + 1 + draws.integers("term", size, 0, 44)
-    paid = ~unpaid & (paid_day < start + days)
-    customer = book.key[orders.owner]
+    number, customer, net_price = books.number, books.customer, books.net_price
+    net, tax, paid, paid_day = books.net, books.tax, books.paid, books.paid_day
     heads, lines, payments = [], [], []
     for day in range(days):
         at = np.flatnonzero(orders.file_day == day)
@@ -190,9 +275,9 @@ def erp_orders(
             "BSTNK": np.where(draws.chance("reference", size, 0.3)[at], "PO" + number[at], ""),
             "GBSTK": np.where(settled, "C", np.where(orders.day[at] < start - 14, "B", "A")),
             "WAERK": "EUR",
-            "NETWR": _money(net[at], ","),
-            "MWSBP": _money(tax[at], ","),
-            "BRTWR": _money((net + tax)[at], ","),
+            "NETWR": money(net[at], ","),
+            "MWSBP": money(tax[at], ","),
+            "BRTWR": money((net + tax)[at], ","),
             "AEDAT": sap_day(np.where(settled, paid_day[at], orders.day[at])),
         }, len(at)))  # fmt: skip
         of = np.flatnonzero(orders.file_day[orders.line_order] == day)
@@ -205,8 +290,8 @@ def erp_orders(
             "MATKL": text([i.group for i in item]),
             "KWMENG": text([f"{q},000" for q in orders.quantity[of].tolist()]),
             "VRKME": "ST",
-            "NETPR": _money(net_price[of], ","),
-            "NETWR": _money(net_price[of] * orders.quantity[of], ","),
+            "NETPR": money(net_price[of], ","),
+            "NETWR": money(net_price[of] * orders.quantity[of], ","),
             "WAERK": "EUR",
         }, len(of)))  # fmt: skip
         due = np.flatnonzero(paid & (np.maximum(paid_day - start, 0) == day))
@@ -220,11 +305,16 @@ def erp_orders(
             "KUNNR": customer[due],
             "BLDAT": sap_day(paid_day[due]),
             "AUGDT": sap_day(paid_day[due]),
-            "DMBTR": _money((net + tax)[due], ","),
+            "DMBTR": money((net + tax)[due], ","),
             "WAERS": "EUR",
             "ZLSCH": text(["U", "E", "I"])[draws.pick("method", size, (60, 25, 15))[due]],
         }, len(due)))  # fmt: skip
     return heads, lines, payments
+
+
+def shop_names(serial: Ints) -> Text:
+    """Names of orders, as #1001."""
+    return text([f"#{n}" for n in serial.tolist()])
 
 
 def bought(orders: Orders, size: int, day: int) -> tuple[Ints, Ints]:
@@ -252,7 +342,7 @@ def shop_orders(
     serial = counters.shop_order + 1 + np.arange(size)
     counters.shop_order += size
     goods, total = orders.goods(), orders.to_pay()
-    tax = total - _net(total)
+    tax = total - net_of(total)
     paid = ~draws.chance("pending", size, 0.03)
     cancelled = draws.chance("cancelled", size, 0.02)
     method = text(["iDEAL", "Shopify Payments", "PayPal", "Klarna"])[
@@ -263,7 +353,7 @@ def shop_orders(
     placed = shop_time(orders.day, orders.second)
     settled = shop_time(orders.day, np.minimum(orders.second + 65, 86_399))
     sent = shop_time(orders.day + 1, np.full(size, 10 * 3600 + 754, dtype=np.int64))
-    name = text([f"#{n}" for n in serial.tolist()])
+    name = shop_names(serial)
     order_id = "'" + digits(serial * 7919 + 5_400_000_000_000, 13)
 
     def customer(column: str, at: Ints) -> Text:
@@ -310,16 +400,16 @@ def shop_orders(
             "Fulfilled at": once(np.where(goes_out, sent[at], "")),
             "Accepts Marketing": once(customer("Accepts Email Marketing", at)),
             "Currency": once("EUR"),
-            "Subtotal": once(_money(goods[at], ".")),
-            "Shipping": once(_money((total - goods)[at], ".")),
-            "Taxes": once(_money(tax[at], ".")),
-            "Total": once(_money(total[at], ".")),
+            "Subtotal": once(money(goods[at], ".")),
+            "Shipping": once(money((total - goods)[at], ".")),
+            "Taxes": once(money(tax[at], ".")),
+            "Total": once(money(total[at], ".")),
             "Discount Amount": once("0.00"),
             "Shipping Method": once("PostNL standaard"),
             "Created at": placed[at],
             "Lineitem quantity": text([str(q) for q in orders.quantity[line].tolist()]),
             "Lineitem name": text([i.name for i in item]),
-            "Lineitem price": _money(orders.price[line], "."),
+            "Lineitem price": money(orders.price[line], "."),
             "Lineitem sku": text([i.code for i in item]),
             "Lineitem requires shipping": "true",
             "Lineitem taxable": "true",
@@ -327,15 +417,15 @@ def shop_orders(
             "Cancelled at": once(np.where(cancelled[at], settled[at], "")),
             "Payment Method": once(method[at]),
             "Payment Reference": once("c" + digits(serial[at] * 104_729, 12)),
-            "Refunded Amount": once(np.where(cancelled[at], _money(total[at], "."), "0.00")),
+            "Refunded Amount": once(np.where(cancelled[at], money(total[at], "."), "0.00")),
             "Vendor": "Huis & Hof",
-            "Outstanding Balance": once(np.where(status[at] == "pending", _money(total[at], "."), "0.00")),
+            "Outstanding Balance": once(np.where(status[at] == "pending", money(total[at], "."), "0.00")),
             "Id": once(order_id[at]),
             "Risk Level": once("Low"),
             "Source": once("web"),
             "Lineitem discount": "0.00",
             "Tax 1 Name": once("NL btw 21%"),
-            "Tax 1 Value": once(_money(tax[at], ".")),
+            "Tax 1 Value": once(money(tax[at], ".")),
         }
         cells |= {f"Billing {part}": once(values) for part, values in address.items()}
         cells |= {f"Shipping {part}": once(values) for part, values in address.items()}

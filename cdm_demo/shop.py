@@ -9,7 +9,7 @@ import numpy as np
 from cdm_demo import spelling
 from cdm_demo.books import Book
 from cdm_demo.companies import Organisations
-from cdm_demo.draws import Ints, Text, text
+from cdm_demo.draws import Flags, Ints, Text, text
 from cdm_demo.identifiers import shopify
 from cdm_demo.people import Persons
 from cdm_demo.persons import Habits, mailbox, shown
@@ -68,7 +68,7 @@ def customers(
         "First Name": given,
         "Last Name": family,
         "Email": spelling.lower(view.email, book.chance("mail small", rows, 0.9)),
-        "Accepts Email Marketing": np.where(book.chance("accepts", rows, 0.44), "yes", "no"),
+        "Accepts Email Marketing": np.where(accepts_mail(book, rows), "yes", "no"),
         "Default Address Company": company,
         "Default Address Address1": street,
         "Default Address Address2": second,
@@ -90,6 +90,11 @@ def customers(
 def shown_mailbox(book: Book, people: Persons, rows: Ints) -> Text:
     """Mailboxes that the records show on the base day."""
     return mailbox(book, people, rows, 0, HABITS)
+
+
+def accepts_mail(book: Book, rows: Ints) -> Flags:
+    """Whether the customers of the records want mailings."""
+    return book.chance("accepts", rows, 0.44)
 
 
 def _two_lines(book: Book, rows: Ints, street: Text) -> tuple[Text, Text]:

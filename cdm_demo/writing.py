@@ -89,19 +89,24 @@ class LandingFolder:
         Returns:
             The record number of the first of these rows, as a spreadsheet shows it (the header is 1).
         """
+        end = extract.line_end
+        content = self._encode(extract, end.join(rows) + end, first=False) if len(rows) else b""
+        return self.append_bytes(extract, date, content, len(rows))
+
+    def append_bytes(self, extract: Extract, date: str, content: bytes, rows: int) -> int:
+        """Append rows that are encoded already, as ``append`` does."""
         key = (extract.source, extract.entity, date)
         path = self.root / extract.path(date)
-        end = extract.line_end
         before = self.rows.get(key)
         if before is None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            header = lines(extract, {name: name for name in extract.columns}, 1)[0]
-            path.write_bytes(self._encode(extract, header + end, first=True))
+            header = lines(extract, {name: name for name in extract.columns}, 1)[0] + extract.line_end
+            path.write_bytes(self._encode(extract, header, first=True) if extract.form == "csv" else b"")
             before = 0
-        if len(rows):
+        if content:
             with path.open("ab") as file:
-                file.write(self._encode(extract, end.join(rows) + end, first=False))
-        self.rows[key] = before + len(rows)
+                file.write(content)
+        self.rows[key] = before + rows
         return before + 2
 
     @staticmethod

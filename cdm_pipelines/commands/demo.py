@@ -81,15 +81,33 @@ def summarise(own: Settings) -> None:
 
 
 def demo_data(
+    *,
     customers: Annotated[int, typer.Option(min=10, help="Persons and organisations.")] = 1_250,
     days: Annotated[int, typer.Option(min=1, help="Days of extracts.")] = 3,
     out: Annotated[Path, typer.Option(help="Folder for landing/ and truth/.")] = Path("demo-data"),
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 2026,
+    interactions: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=500,
+            help="Web events, mails and tickets per customer, about; 0 leaves their sources out.",
+        ),
+    ] = 2.0,
+    lifelike: Annotated[
+        bool,
+        typer.Option(
+            "--lifelike",
+            help="Customers buy at rates of their own and leave: truth/behaviour.csv says why.",
+        ),
+    ] = False,
 ) -> None:
-    """Make extracts of a CRM, an ERP and a web shop, with the truth of who is who."""
+    """Make extracts of a CRM, an ERP, a web shop and what customers do, with the truth of who is who."""
     generate = _generator()
     with told_to_people(), console.status("Making customers …"):
-        made = generate(customers=customers, days=days, seed=seed, out=out)
+        made = generate(
+            customers=customers, days=days, seed=seed, out=out, interactions=interactions, lifelike=lifelike
+        )
     console.print(
         f"{made.total_records:,} source records of {customers:,} customers over {days} days in {out}",
         markup=False,

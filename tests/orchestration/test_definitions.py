@@ -11,7 +11,7 @@ LAYERS = {"raw", "valid", "quarantine", "standard", "records", "link", "golden",
 PER_SOURCE = {"raw", "valid", "quarantine", "standard"}
 ENTITIES = {
     "crm": ["account", "contact"],
-    "erp": ["customer", "order", "order_line", "payment"],
+    "erp": ["customer", "invoice", "order", "order_line", "payment", "product", "refund"],
     "shop": ["customer", "order"],
 }
 STATES = {

@@ -49,7 +49,7 @@ class Delivery:
 
     def contents(self) -> dict[str, bytes]:
         """Contents of all generated files by their path."""
-        found = [p for part in ("landing", "truth") for p in (self.root / part).rglob("*.csv")]
+        found = [p for part in ("landing", "truth") for p in (self.root / part).rglob("*") if p.is_file()]
         return {p.relative_to(self.root).as_posix(): p.read_bytes() for p in found}
 
 
