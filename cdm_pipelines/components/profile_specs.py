@@ -10,7 +10,8 @@ from functools import cache
 import dagster as dg
 
 from cdm_pipelines.components.metadata import hub_schema
-from cdm_pipelines.components.registry import OWNER, STAGED, automation
+from cdm_pipelines.components.registry import OWNER, STAGED, automation, contracts_feeding
+from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.enrichment.catalogue import built_in, enrichers
 from cdm_pipelines.enrichment.declaration import Enricher, EnricherError
 from cdm_pipelines.enrichment.declared import profile_table
@@ -20,6 +21,7 @@ from cdm_pipelines.hub.profile import table_of
 from cdm_pipelines.settings import load_settings
 
 MODEL = dg.AssetKey(["profile", "model"])
+INTERACTIONS = dg.AssetKey(["profile", "interactions"])
 
 
 @cache
@@ -44,12 +46,25 @@ def _key(enricher: Enricher) -> dg.AssetKey:
 
 def _deps(enricher: Enricher) -> list[dg.AssetKey]:
     made_of = {asset for name in enricher.inputs for asset in INPUTS[name].made_of}
-    before = {dg.AssetKey(asset.split("/")) for asset in made_of if not asset.startswith("profile/")}
+    before = {dg.AssetKey(asset.split("/")) for asset in made_of}
     return sorted({STAGED, *before, *([MODEL] if enricher.fit else [])})
 
 
 def _specs() -> Iterator[dg.AssetSpec]:
     on = _switched_on()
+    yield dg.AssetSpec(
+        INTERACTIONS,
+        deps=[
+            STAGED,
+            *(["standard", one.source, one.entity] for one in contracts_feeding(Entity.INTERACTION)),
+        ],
+        description="Visits, e-mails, calls and tickets counted by day and by whom they name, and whose they are today.",
+        group_name="profile",
+        owners=[OWNER],
+        kinds={"duckdb", "parquet"},
+        tags={"layer": "profile", "privacy": "personal"},
+        automation_condition=automation(),
+    )
     yield dg.AssetSpec(
         MODEL,
         deps=[STAGED],

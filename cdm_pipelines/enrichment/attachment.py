@@ -1,7 +1,7 @@
 """Whose interactions are: counted days joined with who the customers are today.
 
 Belongs here: the rule, and the figures that show nothing is lost. Does not belong here: counting days
-(``interactions``), what the policy says (``tokens``), where tables come from (steps.customers.interactions).
+(``interactions``), what the policy says (``tokens``), where tables come from (steps.profile.interactions).
 
 An interaction is the customer's that it names: by a number of the source, by an order, by an e-mail address or phone
 number that one customer has. One that names nobody and has a token is that customer's who was identified with the

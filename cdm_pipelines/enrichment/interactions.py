@@ -1,7 +1,7 @@
 """A standardised day of interactions counted: who did what, how often, and first and last when.
 
 Belongs here: the tables that are kept of each day, and making them. Does not belong here: whose they are
-(``attachment``), which days there are (steps.customers.interactions).
+(``attachment``), which days there are (steps.profile.interactions).
 
 Who somebody is changes with every linking; so what is kept names what the interaction named (a party record, an order,
 an e-mail address, a phone number, a token), never a golden customer. What is kept of a day is a function of that day,

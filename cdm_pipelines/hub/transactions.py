@@ -1,7 +1,7 @@
 """What a customer ordered, was billed, paid and was paid back, as it is published.
 
 Belongs here: reading the rows of one customer, each with when it was and how much. Does not belong here: what they mean
-together (steps.customers.journey).
+together (steps.profile.journey).
 """
 
 import datetime as dt

@@ -11,20 +11,20 @@ import datetime as dt
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from hashlib import sha256
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
-from cdm_pipelines import enrichment
+from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.contracts.profile import ProfileTable
 from cdm_pipelines.enrichment.catalogue import enrichers
-from cdm_pipelines.enrichment.declaration import AS_OF, MODEL, Enricher, Reach
+from cdm_pipelines.enrichment.declaration import AS_OF, MODEL, Reach
 from cdm_pipelines.enrichment.declared import profile_table
 from cdm_pipelines.enrichment.policy import POLICY, Chosen, EnrichmentPolicy, load_policy
+from cdm_pipelines.enrichment.tokens import POLICY as INTERACTIONS
+from cdm_pipelines.enrichment.tokens import InteractionPolicy
 from cdm_pipelines.enrichment.work import GOLDEN_ID, Work
 from cdm_pipelines.faults import describe
 from cdm_pipelines.figures import Figures
@@ -32,8 +32,10 @@ from cdm_pipelines.hub import profile, staging
 from cdm_pipelines.hub.next_version import NextVersion
 from cdm_pipelines.hub.profile_models import ProfileModel
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.profile.code import code_of
 from cdm_pipelines.steps.profile.models import CLOCK
 from cdm_pipelines.steps.profile.reading import Company, working
+from cdm_pipelines.steps.profile.touches import keep_rules
 from cdm_pipelines.store.lake import Lake
 
 
@@ -76,9 +78,11 @@ def company_of(lake: Lake, settings: Settings) -> Company:
     """The company as its policy of the profile says, with the enrichers of the project and those of the company.
 
     Raises:
-        EnrichmentPolicyError, EnricherError: It cannot be used, or an enricher of the company cannot.
+        EnrichmentPolicyError, InteractionPolicyError: A policy cannot be used.
+        EnricherError: An enricher of the company cannot.
     """
-    return Company(lake, settings, policy_of(settings))
+    interactions = InteractionPolicy.load(settings.policies / INTERACTIONS)
+    return Company(lake, settings, policy_of(settings), all_contracts(), interactions)
 
 
 def policy_of(settings: Settings) -> EnrichmentPolicy:
@@ -113,12 +117,17 @@ def enrich(
         return {}
     staging.lock(connection)
     coming, as_of = NextVersion.of(connection), models[CLOCK].as_of
+    counted, eras = company.counted(), company.eras
+    touches = _digest([counted.mark, *eras]) if counted.days else ""
     published, waiting = profile.states(connection), profile.waiting(connection)
     touched = coming.touched()
     done: dict[str, Enriched] = {}
     plans: dict[bool, list[_Plan]] = {True: [], False: []}
     for name, chosen in company.policy.chosen.items():
-        plan = _Plan(chosen, models.get(name), as_of, company.policy.fingerprint)
+        reads_touches = "touches" in chosen.enricher.inputs
+        plan = _Plan(
+            chosen, models.get(name), as_of, company.policy.fingerprint, touches if reads_touches else ""
+        )
         if chosen.enricher.fit is not None and plan.model is None:
             done[name] = Enriched(problem="Its scale or model could not be fitted.")
             continue
@@ -130,6 +139,7 @@ def enrich(
             not rebuild
             and touched is not None
             and chosen.enricher.reach is Reach.CUSTOMER
+            and not plan.touches  # whose an interaction is may follow from other customers
             and published.get(name) == plan.made_from(coming.published)
         )
         plans[in_part].append(plan)
@@ -141,7 +151,12 @@ def enrich(
         with working(company, coming, as_of, inputs, ids) as work:
             for plan in these:
                 done[plan.name] = _computed(plan, coming, work, ids)
+    keep_rules(company.lake, eras)
     return {name: done[name] for name in company.policy.chosen}
+
+
+def _digest(said: object) -> str:
+    return sha256(repr(said).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -150,6 +165,7 @@ class _Plan:
     model: ProfileModel | None
     as_of: dt.date
     policy: str
+    touches: str
 
     @property
     def name(self) -> str:
@@ -164,22 +180,8 @@ class _Plan:
             "code": code_of(self.chosen.enricher),
             "model": self.model.fingerprint if self.model else "",
             "as_of": self.as_of.isoformat(),
+            "touches": self.touches,
         }
-
-
-def code_of(enricher: Enricher) -> str:
-    """Changes when the declaration of an enricher does, or anything of the room that computes it."""
-    return sha256(f"{profile_table(enricher)!r} {enricher.version} {_room()}".encode()).hexdigest()[:16]
-
-
-@cache
-def _room() -> str:
-    """Changes with any module of the room; what an enricher imports of it is not followed one by one."""
-    digest = sha256()
-    for path in sorted(Path(enrichment.__file__).parent.rglob("*")):
-        if path.suffix in (".py", ".csv", ".yaml"):
-            digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()
 
 
 def _computed(plan: _Plan, coming: NextVersion, work: Work, ids: pa.Array | None) -> Enriched:

@@ -4,17 +4,51 @@ Belongs here: what is told of a result, and under which name. Does not belong he
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
+from cdm_pipelines.enrichment.attachment import Attached
 from cdm_pipelines.enrichment.policy import EnrichmentPolicy
-from cdm_pipelines.figures import ROWS, Check, Figures, Grid, Outcome
+from cdm_pipelines.figures import ROWS, Bars, Check, Figures, Grid, Outcome
 from cdm_pipelines.hub.profile import ProfileChange
 from cdm_pipelines.steps.profile.enrich import Enriched
+from cdm_pipelines.steps.profile.interactions import Updated
 from cdm_pipelines.steps.profile.models import Fitted, names
 
 
 def profile_outcomes(policy: EnrichmentPolicy, fitted: Fitted, done: Mapping[str, Enriched]) -> list[Outcome]:
     """What came of ``profile/model`` and of every enricher that is on."""
     return [_models(policy, fitted), *(_enricher(name, done.get(name)) for name in policy.chosen)]
+
+
+def interactions_outcome(counted: Updated, attached: Attached | None) -> Outcome:
+    """What came of ``profile/interactions``; what is attached is known where it was worked out in this run."""
+    rows = [{"source": name, **asdict(tally)} for name, tally in counted.by_source.items()]
+    figures: Figures = {
+        ROWS: counted.tally.counted,
+        "days counted": counted.counted,
+        "sources": Grid(rows, ("source",)),
+    }
+    tally = counted.tally
+    lost = tally.delivered - tally.counted - tally.repeated - tally.withdrawn
+    checks = {
+        "nothing_lost": Check(
+            not lost, f"{lost:,} interactions are not accounted for" if lost else "in order"
+        )
+    }
+    if attached is not None:
+        by = {f"by {way}": number for way, number in attached.by.items()}
+        anonymous = {f"anonymous: {reason}": number for reason, number in attached.anonymous.items()}
+        figures = {
+            **figures,
+            "whose": Bars({**by, **anonymous}, ("attached, or why not", "interactions"), scale=True),
+            "tokens identified": attached.tokens,
+            "shared devices": attached.shared_devices,
+        }
+        missing = tally.counted - attached.attached - sum(attached.anonymous.values())
+        if missing:
+            text = f"{missing:,} interactions are neither attached nor anonymous"
+            checks = {"nothing_lost": Check(passed=False, text=text)}
+    return Outcome("profile/interactions", figures, checks)
 
 
 def _models(policy: EnrichmentPolicy, fitted: Fitted) -> Outcome:

@@ -4,19 +4,19 @@ Belongs here: what is due, and fitting it to everybody. Does not belong here: ho
 """
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 
-from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.enrichment.policy import Chosen
 from cdm_pipelines.enrichment.work import Work
 from cdm_pipelines.faults import describe
 from cdm_pipelines.hub import profile_models
 from cdm_pipelines.hub.next_version import NextVersion
 from cdm_pipelines.hub.profile_models import ProfileModel
+from cdm_pipelines.steps.profile.code import code_of
 from cdm_pipelines.steps.profile.reading import Company, newest_day, working
 
 CLOCK = "profile"
@@ -40,9 +40,7 @@ class Fitted:
     problems: Mapping[str, str]
 
 
-def fit_models(
-    connection: Connection, company: Company, contracts: Sequence[SourceContract], *, refit: bool = False
-) -> Fitted:
+def fit_models(connection: Connection, company: Company, *, refit: bool = False) -> Fitted:
     """Fit the scales and models that are due.
 
     All are fitted when ``refit_days`` have passed between the newest day of data and the day that the profile holds
@@ -51,11 +49,10 @@ def fit_models(
     Args:
         connection: Of a migrated hub, in a transaction.
         company: Lake, settings and policy.
-        contracts: Of all sources.
         refit: Whether all are fitted whatever is due.
     """
     policy, models = company.policy, dict(profile_models.current(connection))
-    newest = newest_day(company.lake, contracts)
+    newest = newest_day(company.lake, company.contracts)
     if newest is None:
         return Fitted(None, models, {}, {})
     clock = models.get(CLOCK)
@@ -66,6 +63,7 @@ def fit_models(
     }
     problems: dict[str, str] = {}
     if reasons:
+        company.counted()
         inputs = {name for key in reasons for name in policy.chosen[key].enricher.inputs}
         with working(company, NextVersion.of(connection), as_of, inputs) as work:
             for name in list(reasons):
@@ -76,7 +74,7 @@ def fit_models(
                     problems[name] = describe(error)
                     del reasons[name]
                 else:
-                    models[name] = profile_models.keep(connection, name, as_of, chosen.fingerprint, model)
+                    models[name] = profile_models.keep(connection, name, as_of, fitted_with(chosen), model)
     if due and (clock is None or as_of != clock.as_of):
         models[CLOCK] = profile_models.keep(connection, CLOCK, as_of, "", {})
     return Fitted(as_of, models, reasons, problems)
@@ -88,9 +86,14 @@ def _why(chosen: Chosen, model: ProfileModel | None, *, all_due: bool) -> str:
         return ""
     if model is None:
         return "never fitted"
-    if model.parameters != chosen.fingerprint:
-        return "other parameters"
+    if model.parameters != fitted_with(chosen):
+        return "other parameters or code"
     return "due" if all_due else ""
+
+
+def fitted_with(chosen: Chosen) -> str:
+    """Changes with the parameters and the code of a fit."""
+    return f"{chosen.fingerprint} {code_of(chosen.enricher)}"
 
 
 def names(models: Collection[str]) -> list[str]:

@@ -7,14 +7,17 @@ computed of them.
 import datetime as dt
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from cdm_pipelines.contracts import SourceContract
-from cdm_pipelines.contracts.canonical import OfParty, declarations
+from cdm_pipelines.contracts.canonical import OfParty
+from cdm_pipelines.contracts.entity import declaration, with_state
+from cdm_pipelines.enrichment.attachment import Attached
 from cdm_pipelines.enrichment.inputs import ATTACHED
 from cdm_pipelines.enrichment.policy import EnrichmentPolicy
+from cdm_pipelines.enrichment.tokens import Eras, InteractionPolicy
 from cdm_pipelines.enrichment.work import Work, opened
 from cdm_pipelines.golden.survivorship import CUSTOMER_SCHEMA
 from cdm_pipelines.hub.next_version import NextVersion
@@ -22,6 +25,8 @@ from cdm_pipelines.identity import CROSSWALK_SCHEMA
 from cdm_pipelines.records import records_schema
 from cdm_pipelines.records.whose import PARTY_KEY
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.profile.interactions import Updated, delivering, update_interactions
+from cdm_pipelines.steps.profile.touches import Known, opened_touches, rules_now
 from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.lake import Lake
 
@@ -45,11 +50,49 @@ class Company:
         lake: The lake.
         settings: Time zone, number of threads.
         policy: Currency, rates, states that do not count.
+        contracts: Of all sources.
+        interactions: Whose interactions are.
     """
 
     lake: Lake
     settings: Settings
     policy: EnrichmentPolicy
+    contracts: Sequence[SourceContract]
+    interactions: InteractionPolicy
+    _attached: dict[str, tuple[pa.Table, Attached | None]] = field(default_factory=dict, compare=False)
+
+    @property
+    def eras(self) -> Eras:
+        """The rules by which interactions are attached: those of a contract as well, where the policy says nothing."""
+        named = {one.source: (one.refers_to,) for one in delivering(self.contracts) if one.refers_to}
+        numbers_of = {**named, **self.interactions.numbers_of}
+        return rules_now(self.lake, self.interactions.model_copy(update={"numbers_of": numbers_of}))
+
+    def counted(self) -> Updated:
+        """Count the days of interactions that are new or have changed."""
+        return update_interactions(
+            self.lake,
+            self.contracts,
+            self.settings.timezone,
+            threads=self.settings.threads,
+            rows=self.settings.chunk_rows,
+        )
+
+    @property
+    def last_attached(self) -> Attached | None:
+        """What came of attaching interactions; None where that was not worked out."""
+        return next((found for _, found in reversed(self._attached.values())), None)
+
+    def attached(self, coming: NextVersion) -> tuple[pa.Table, Attached | None]:
+        """The interactions of everybody, and what came of attaching them; worked out once for a version.
+
+        The days are counted before (``counted``).
+        """
+        if coming.fingerprint not in self._attached:
+            known = Known.of(self.lake, coming.crosswalk(CROSSWALK_SCHEMA, None))
+            with opened_touches(self.lake, self.contracts, known, threads=self.settings.threads) as touches:
+                self._attached[coming.fingerprint] = touches.attached(self.eras)
+        return self._attached[coming.fingerprint]
 
 
 @contextmanager
@@ -77,8 +120,10 @@ def working(
         else CUSTOMER_SCHEMA.empty_table(),
         "rates": policy.rates,
         "not_counted": pa.table({"status": pa.array(policy.not_counted, pa.string())}),
-        "attached": ATTACHED.empty_table(),
-        **{f"state_{one.entity}": _state(company.lake, one.entity) for one in declarations()},
+        "attached": company.attached(coming)[0]
+        if "touches" in inputs and ids is None
+        else ATTACHED.empty_table(),
+        **{f"state_{one.entity}": _state(company.lake, one.entity) for one in with_state()},
     }
     with opened(
         base, as_of=as_of, currency=policy.currency, timezone=settings.timezone, threads=settings.threads
@@ -88,7 +133,7 @@ def working(
 
 def _state(lake: Lake, entity: str) -> pa.Table:
     """The current records of an entity."""
-    declared = next(one for one in declarations() if one.entity == entity)
+    declared = declaration(entity)
     schema = records_schema(declared.entity)
     if isinstance(declared.whose, OfParty):
         for name in PARTY_KEY[1:]:

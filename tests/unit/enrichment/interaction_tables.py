@@ -15,7 +15,7 @@ from cdm_pipelines.enrichment.interactions import DAY_SCHEMA, READ, WHAT, WHO, T
 from cdm_pipelines.enrichment.subjects import run
 from cdm_pipelines.enrichment.tokens import Era, Eras, InteractionPolicy, Rules
 from cdm_pipelines.settings import Settings
-from cdm_pipelines.steps.customers.touches import CROSSWALK, ORDERS, PARTIES
+from cdm_pipelines.steps.profile.touches import CROSSWALK, ORDERS, PARTIES
 
 Row = Mapping[str, Any]
 SHIPPED = InteractionPolicy.load(Settings.model_fields["policies"].default / "interactions.yaml")

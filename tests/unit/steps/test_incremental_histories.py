@@ -331,7 +331,7 @@ def base(
     with open_hub(settings) as engine:
         link_parties(lake, settings, decided=committed.constraints(engine))
         assert not committed.stage_customers(engine, lake, settings).stopped
-        fitted = committed.fit_models(engine, company_of(lake, settings), all_contracts())
+        fitted = committed.fit_models(engine, company_of(lake, settings))
         assert not fitted.problems
         committed.publish_customers(engine, lake, settings)
     return settings

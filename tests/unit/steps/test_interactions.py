@@ -24,8 +24,8 @@ from cdm_pipelines.enrichment.places import places
 from cdm_pipelines.enrichment.tokens import Era, InteractionPolicy
 from cdm_pipelines.records import records_schema
 from cdm_pipelines.settings import Settings
-from cdm_pipelines.steps.customers.interactions import Updated, update_interactions
-from cdm_pipelines.steps.customers.touches import (
+from cdm_pipelines.steps.profile.interactions import Updated, update_interactions
+from cdm_pipelines.steps.profile.touches import (
     CROSSWALK,
     ORDERS,
     PARTIES,

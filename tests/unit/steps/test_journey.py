@@ -11,7 +11,7 @@ from sqlalchemy import Engine, insert
 
 from cdm_pipelines.enrichment.inputs import ATTACHED
 from cdm_pipelines.hub.published import published_table
-from cdm_pipelines.steps.customers.journey import Touch, in_order, journey, told
+from cdm_pipelines.steps.profile.journey import Touch, in_order, journey, told
 
 ANN, BEN = UUID("00000000-0000-8000-8000-00000000000a"), UUID("00000000-0000-8000-8000-00000000000b")
 
