@@ -58,7 +58,7 @@ def _specs() -> Iterator[dg.AssetSpec]:
             STAGED,
             *(["standard", one.source, one.entity] for one in contracts_feeding(Entity.INTERACTION)),
         ],
-        description="Visits, e-mails, calls and tickets counted by day and by whom they name, and whose they are today.",
+        description="Visits, e-mails, calls and tickets counted by day and by whom they name; and whose they are.",
         group_name="profile",
         owners=[OWNER],
         kinds={"duckdb", "parquet"},

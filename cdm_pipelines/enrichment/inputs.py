@@ -69,7 +69,7 @@ ATTACHED = pa.schema(
 
 _LOCAL = "timezone(getvariable('timezone'), {0}::TIMESTAMPTZ)"
 _DAY = f"CAST({_LOCAL} AS DATE)"
-_DELIVERED = "TRY_CAST({0}.extract_date AS DATE)"
+_DELIVERED = "TRY_CAST({0}.first_seen AS DATE)"
 _MONEY = "TRY_CAST({0} AS DECIMAL(18, 2))"
 _OF_PARTY = """JOIN crosswalk c ON c.source = {0}.source AND c.entity = {0}.party_entity
                AND c.record_id = {0}.party_record_id"""
@@ -158,7 +158,7 @@ _PURCHASED = {
     "order_id": "Number of the order, within its source.",
     "ordered_at": "When, in the deployment's time zone.",
     "ordered_on": "The day of it.",
-    "delivered_on": "Extract date of the day that brought it; what is dated more than two days later is in the future.",
+    "delivered_on": "Extract date of the first day that had it; what is dated over two days later is in the future.",
     "amount": "What was ordered.",
     "returned": "What was paid back of it.",
     "net": "amount - returned.",

@@ -190,9 +190,7 @@ _HISTORY_OF = "user.behavior.purchase_history"
 
 
 def _money(name: str, description: str, tells_from: float = 0.0) -> Output:
-    return Output(
-        name, ValueType.DECIMAL, description, "reporting currency", _HISTORY_OF, tells_from=tells_from
-    )
+    return Output(name, ValueType.DECIMAL, description, "currency", _HISTORY_OF, tells_from=tells_from)
 
 
 def _number(name: str, description: str, unit: str, tells_from: float = 0.0) -> Output:

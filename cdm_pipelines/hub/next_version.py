@@ -100,30 +100,32 @@ def fingerprint(made_from: object) -> str:
     return sha256(repr(pairs).encode()).hexdigest()[:16]
 
 
+_KEY = "source, entity, record_id"
+
+
 def _owners(declared: EntityDeclaration, name: str, staged: Staged) -> list[str]:
-    """SQL for the customers of the staged rows of an entity, as they are and as they were."""
-    key = "source, entity, record_id"
-    if "golden_id" in published()[name].table.c:
-        return [
-            f"SELECT golden_id FROM staging.{name}",
-            f"SELECT golden_id FROM golden.{name} JOIN (SELECT {key} FROM staging.{name}) AS s USING ({key})",
-        ]
+    """SQL for the customers of the staged rows of an entity that differ, as they will be and as they were."""
+    columns = [one.name for one in published()[name].table.columns if one.name not in _KEY.split(", ")]
+    new, old = (", ".join(f'{side}."{column}"' for column in columns) for side in ("s", "g"))
+    differ = f"""(SELECT s.* FROM staging.{name} AS s LEFT JOIN golden.{name} AS g USING ({_KEY})
+        WHERE g.source IS NULL OR ({new}) IS DISTINCT FROM ({old}))"""
+    before = f"(SELECT g.* FROM golden.{name} AS g JOIN {differ} AS s USING ({_KEY}))"
+    if "golden_id" in columns:
+        return [f"SELECT golden_id FROM {rows} AS rows" for rows in (differ, before)]
     if isinstance(declared.whose, OfParent):
         above = declaration(declared.whose.entity).table_name
         same = " AND ".join(f"s.{mine} = p.{theirs}" for mine, theirs in declared.whose.by)
+        parents = [f"golden.{above}", *([f"staging.{above}"] if above in staged.rows else [])]
         return [
-            f"SELECT p.golden_id FROM {rows}.{name} AS s JOIN {parents}.{above} AS p ON s.source = p.source AND {same}"
-            for rows in ("staging", "golden")
-            for parents in ("staging", "golden")
-            if (parents == "golden" or above in staged.rows) and rows == "staging"
-        ] + [
-            f"""SELECT p.golden_id FROM golden.{name} AS s JOIN staging.{name} AS n USING ({key})
-            JOIN golden.{above} AS p ON s.source = p.source AND {same}"""
+            f"SELECT p.golden_id FROM {rows} AS s JOIN {parent} AS p ON s.source = p.source AND {same}"
+            for rows in (differ, before)
+            for parent in parents
         ]
     if declared.entity is Entity.PRODUCT:
         lines, orders = (declaration(one).table_name for one in (Entity.ORDER_LINE, Entity.ORDER))
         return [
-            f"""SELECT o.golden_id FROM staging.{name} AS s JOIN golden.{lines} AS l USING (product_code)
+            f"""SELECT o.golden_id FROM {rows} AS s JOIN golden.{lines} AS l USING (product_code)
             JOIN golden.{orders} AS o ON o.source = l.source AND o.order_id = l.order_id"""
+            for rows in (differ, before)
         ]
     return []

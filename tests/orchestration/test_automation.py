@@ -7,13 +7,16 @@ import pytest
 
 from cdm_pipelines.components.location import load_definitions
 from cdm_pipelines.defs.operations.jobs import STATE_GROUPS
+from cdm_pipelines.enrichment.catalogue import built_in
 
 DAY = "2026-06-01"
 STATES = {
     *("records/party", "records/order", "records/invoice", "link/model", "link/matches", "link/clusters"),
     *("golden/staged", "golden/customer", "golden/crosswalk", "golden/provenance"),
     "golden/history",
+    "profile/interactions",
     "profile/model",
+    *(f"profile/{name}" for name in built_in()),
     "profile/customer",
     "publish/feed",
     "publish/source_corrections",

@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 
 from cdm_pipelines.components.location import load_definitions
+from cdm_pipelines.enrichment.catalogue import built_in
 
 LAYERS = {"raw", "valid", "quarantine", "standard", "records", "link", "golden", "profile", "publish"}
 PER_SOURCE = {"raw", "valid", "quarantine", "standard"}
@@ -13,6 +14,9 @@ ENTITIES = {
     "crm": ["account", "contact"],
     "erp": ["customer", "invoice", "order", "order_line", "payment", "product", "refund"],
     "shop": ["customer", "order"],
+    "web": ["event"],
+    "mail": ["activity"],
+    "desk": ["ticket"],
 }
 STATES = {
     "records/party",
@@ -29,7 +33,9 @@ STATES = {
     "publish/feed",
     "publish/source_corrections",
     "golden/history",
+    "profile/interactions",
     "profile/model",
+    *(f"profile/{name}" for name in built_in()),
     "profile/customer",
 }
 

@@ -17,6 +17,9 @@ from cdm_pipelines.hub import profile_models
 from cdm_pipelines.hub.profile import SCHEMA, table_of
 from cdm_pipelines.hub.profile_models import ProfileModel
 
+CURRENCY = "currency"
+"""The unit of amounts: the reporting currency, whichever that is."""
+
 
 @dataclass(frozen=True)
 class Said:
@@ -59,7 +62,7 @@ def profile_of(connection: Connection, policy: EnrichmentPolicy, golden_id: UUID
                     name,
                     output.name,
                     row[output.name],
-                    output.unit,
+                    policy.currency if output.unit == CURRENCY else output.unit,
                     output.description,
                     enricher.inputs,
                     row["as_of"],

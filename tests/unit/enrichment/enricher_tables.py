@@ -45,6 +45,7 @@ def base_tables(given: Mapping[str, Rows], as_of: dt.date = AS_OF) -> dict[str, 
                 "record_id": str(number),
                 "active": True,
                 "extract_date": as_of.isoformat(),
+                "first_seen": as_of.isoformat(),
                 **row,
             }
             if "customer" in values:

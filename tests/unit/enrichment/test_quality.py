@@ -60,10 +60,14 @@ def test_completeness_is_the_share_of_what_its_kind_should_have() -> None:
     assert told(of(golden(1, email=None), record(1), person=["surname", "email"]), "completeness") == (0.5,)
 
 
+NEVER = {"customer": 1, "record_id": "x", "extract_date": None, "first_seen": None}
+"""A record of which it is not known when it was delivered."""
+
+
 def test_validity_is_the_share_of_values_that_are_sound() -> None:
     row = of(golden(1), record(1, invalid_attributes="mobile,postcode"), record(1, "b"))
     assert told(row, "validity") == (0.9,)  # two of twenty
-    assert told(of(golden(1), {"customer": 1, "record_id": "x"}), "validity", "timeliness") == (None, None)
+    assert told(of(golden(1), NEVER), "validity", "timeliness") == (None, None)
 
 
 def test_timeliness_declines_from_the_last_day_that_a_source_changed_anything() -> None:
