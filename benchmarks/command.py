@@ -24,6 +24,7 @@ _OTHERS = {
     "organisations": "benchmarks.organisations.command",
     "search": "benchmarks.search",
     "review": "benchmarks.review",
+    "profile": "benchmarks.profile",
     "incremental": "benchmarks.incremental",
     "soak": "benchmarks.soak",
     "headers": "benchmarks.headers_measured",

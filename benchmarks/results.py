@@ -137,6 +137,14 @@ def _search(results: Results) -> dict[str, str]:
     return {"benchmarks-search.md": text}
 
 
+def _profile(results: Results) -> dict[str, str]:
+    from benchmarks import profile_document as document  # noqa: PLC0415
+
+    sizes = [document.Size.of(size) for size in results.figures["sizes"]]
+    text = document.markdown(sizes, results.figures["facts"], results.source("profile"))
+    return {"benchmarks-profile.md": text}
+
+
 def _headers(results: Results) -> dict[str, str]:
     from benchmarks import headers_measured  # noqa: PLC0415
 
@@ -162,6 +170,7 @@ WRITERS: Mapping[str, Callable[[Results], dict[str, str]]] = {
     "linkage": _linkage,
     "incremental": _incremental,
     "search": _search,
+    "profile": _profile,
     "headers": _headers,
     "suggested": _suggested,
     "organisations": _organisations,

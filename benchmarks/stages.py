@@ -191,6 +191,15 @@ def _opened() -> tuple[Settings, Lake]:
     return settings, Lake(settings.lake_url)
 
 
+def _profile(name: str) -> Callable[..., Counts]:
+    def run(*arguments: str) -> Counts:
+        from benchmarks.profile_stages import STAGES as OF_PROFILES  # noqa: PLC0415
+
+        return OF_PROFILES[name](*arguments)
+
+    return run
+
+
 STAGES: Mapping[str, Callable[..., Counts]] = {
     "hub": hub,
     "day": day,
@@ -202,4 +211,5 @@ STAGES: Mapping[str, Callable[..., Counts]] = {
     "night": night,
     "quality": quality,
     "link table": link_table,
+    **{f"profile {name}": _profile(name) for name in ("make", "night", "count", "run")},
 }

@@ -4,9 +4,10 @@ Belongs here: inputs on demand in DuckDB, and what else a computation may depend
 computed.
 """
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ class Work:
         parameters: Those of the enricher.
         fitted: Its scale or model; None while there is none.
         currency: The reporting currency.
+        spent: Seconds that making inputs took so far, all enrichers together, by input.
     """
 
     db: duckdb.DuckDBPyConnection
@@ -46,6 +48,7 @@ class Work:
     parameters: Parameters = NO_PARAMETERS
     fitted: Mapping[str, Any] | None = None
     currency: str = "EUR"
+    spent: dict[str, float] = field(default_factory=dict, compare=False)
 
     def of(self, parameters: Parameters, fitted: Mapping[str, Any] | None = None) -> "Work":
         """The same for another enricher."""
@@ -57,7 +60,9 @@ class Work:
         for name, one in INPUTS.items():
             wanted = any(name in {other, *_before(other)} for other in names)
             if wanted and name not in made:
+                begun = time.monotonic()
                 self.db.execute(f"CREATE TEMP TABLE {name} AS {one.sql}")
+                self.spent[name] = time.monotonic() - begun
 
     def sql(self, query: str, **values: object) -> pa.Table:
         """The rows of a query, with ``$name`` for values; golden ids come out as text."""

@@ -8,6 +8,7 @@ Otherwise it is computed for the customers that the next version touches, to the
 """
 
 import datetime as dt
+import itertools
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -47,6 +48,7 @@ class Enriched:
         rows: That were staged.
         worked: Customers that were worked on; None for everybody, 0 where it was up to date.
         seconds: That it took.
+        parts: The same told apart: inputs that it was the first to read, computing, pictures, staging.
         figures: For its asset.
         problem: Why it could not be computed, in words: its former version stays.
     """
@@ -54,6 +56,7 @@ class Enriched:
     rows: int = 0
     worked: int | None = 0
     seconds: float = 0.0
+    parts: Mapping[str, float] = field(default_factory=dict)
     figures: Figures = field(default_factory=dict)
     problem: str = ""
 
@@ -186,11 +189,13 @@ class _Plan:
 
 def _computed(plan: _Plan, coming: NextVersion, work: Work, ids: pa.Array | None) -> Enriched:
     """Compute an enricher and stage what it gave; what goes wrong is told, not raised."""
-    enricher, begun = plan.chosen.enricher, time.monotonic()
+    enricher, clock, inputs_took = plan.chosen.enricher, [time.monotonic()], sum(work.spent.values())
     own = work.of(plan.chosen.parameters, plan.model.model if plan.model else None)
     try:
         rows = enricher.shaped(enricher.compute(own))
+        clock.append(time.monotonic())
         figures = dict(enricher.picture(rows, own)) if enricher.picture and ids is None else {}
+        clock.append(time.monotonic())
     except Exception as error:
         return Enriched(worked=None if ids is None else len(ids), problem=describe(error))
     if ids is not None:
@@ -202,5 +207,9 @@ def _computed(plan: _Plan, coming: NextVersion, work: Work, ids: pa.Array | None
     profile.stage(
         coming.connection, profile_table(enricher), with_model, plan.made_from(coming.fingerprint), ids
     )
+    clock.append(time.monotonic())
+    inputs = sum(work.spent.values()) - inputs_took
+    computing, pictures, staging_it = (after - before for before, after in itertools.pairwise(clock))
+    parts = {"inputs": inputs, "computing": computing - inputs, "pictures": pictures, "staging": staging_it}
     worked = None if ids is None else len(ids)
-    return Enriched(rows.num_rows, worked, time.monotonic() - begun, figures)
+    return Enriched(rows.num_rows, worked, clock[-1] - clock[0], parts, figures)

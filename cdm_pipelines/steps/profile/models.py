@@ -4,8 +4,9 @@ Belongs here: what is due, and fitting it to everybody. Does not belong here: ho
 """
 
 import datetime as dt
+import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection
@@ -32,12 +33,14 @@ class Fitted:
         models: The scales and models that score from now on, by enricher.
         anew: Enrichers of which one was fitted, with the reason.
         problems: What went wrong, by enricher: the former scale or model stays.
+        seconds: That each fit took, by enricher; that of ``inputs`` is what making those took.
     """
 
     as_of: dt.date | None
     models: Mapping[str, ProfileModel]
     anew: Mapping[str, str]
     problems: Mapping[str, str]
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 def fit_models(connection: Connection, company: Company, *, refit: bool = False) -> Fitted:
@@ -62,12 +65,13 @@ def fit_models(connection: Connection, company: Company, *, refit: bool = False)
         name: why for name, one in policy.chosen.items() if (why := _why(one, models.get(name), all_due=due))
     }
     problems: dict[str, str] = {}
+    seconds: dict[str, float] = {}
     if reasons:
         company.counted()
         inputs = {name for key in reasons for name in policy.chosen[key].enricher.inputs}
         with working(company, NextVersion.of(connection), as_of, inputs) as work:
             for name in list(reasons):
-                chosen = policy.chosen[name]
+                chosen, begun, inputs_took = policy.chosen[name], time.monotonic(), sum(work.spent.values())
                 try:
                     model = _fit(chosen, work)
                 except Exception as error:
@@ -75,9 +79,11 @@ def fit_models(connection: Connection, company: Company, *, refit: bool = False)
                     del reasons[name]
                 else:
                     models[name] = profile_models.keep(connection, name, as_of, fitted_with(chosen), model)
+                    seconds[name] = time.monotonic() - begun - (sum(work.spent.values()) - inputs_took)
+            seconds["inputs"] = sum(work.spent.values())
     if due and (clock is None or as_of != clock.as_of):
         models[CLOCK] = profile_models.keep(connection, CLOCK, as_of, "", {})
-    return Fitted(as_of, models, reasons, problems)
+    return Fitted(as_of, models, reasons, problems, seconds)
 
 
 def _why(chosen: Chosen, model: ProfileModel | None, *, all_due: bool) -> str:

@@ -5,6 +5,7 @@ computed of them.
 """
 
 import datetime as dt
+import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -52,6 +53,7 @@ class Company:
         policy: Currency, rates, states that do not count.
         contracts: Of all sources.
         interactions: Whose interactions are.
+        spent: Seconds that counting and attaching interactions and reading base tables took, by what was done.
     """
 
     lake: Lake
@@ -59,6 +61,7 @@ class Company:
     policy: EnrichmentPolicy
     contracts: Sequence[SourceContract]
     interactions: InteractionPolicy
+    spent: dict[str, float] = field(default_factory=dict, compare=False)
     _attached: dict[str, tuple[pa.Table, Attached | None]] = field(default_factory=dict, compare=False)
 
     @property
@@ -70,13 +73,23 @@ class Company:
 
     def counted(self) -> Updated:
         """Count the days of interactions that are new or have changed."""
-        return update_interactions(
-            self.lake,
-            self.contracts,
-            self.settings.timezone,
-            threads=self.settings.threads,
-            rows=self.settings.chunk_rows,
-        )
+        with self.timed("counting"):
+            return update_interactions(
+                self.lake,
+                self.contracts,
+                self.settings.timezone,
+                threads=self.settings.threads,
+                rows=self.settings.chunk_rows,
+            )
+
+    @contextmanager
+    def timed(self, what: str) -> Iterator[None]:
+        """Add the seconds that a block takes to ``spent``."""
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self.spent[what] = self.spent.get(what, 0.0) + time.monotonic() - begun
 
     @property
     def last_attached(self) -> Attached | None:
@@ -90,7 +103,10 @@ class Company:
         """
         if coming.fingerprint not in self._attached:
             known = Known.of(self.lake, coming.crosswalk(CROSSWALK_SCHEMA, None))
-            with opened_touches(self.lake, self.contracts, known, threads=self.settings.threads) as touches:
+            with (
+                self.timed("attaching"),
+                opened_touches(self.lake, self.contracts, known, threads=self.settings.threads) as touches,
+            ):
                 self._attached[coming.fingerprint] = touches.attached(self.eras)
         return self._attached[coming.fingerprint]
 
@@ -113,18 +129,20 @@ def working(
         ids: Golden ids of the customers to work on; None for everybody.
     """
     policy, settings = company.policy, company.settings
-    base = {
-        "crosswalk": coming.crosswalk(CROSSWALK_SCHEMA, ids),
-        "golden_customer": coming.customers(CUSTOMER_SCHEMA, ids)
-        if "customers" in inputs
-        else CUSTOMER_SCHEMA.empty_table(),
-        "rates": policy.rates,
-        "not_counted": pa.table({"status": pa.array(policy.not_counted, pa.string())}),
-        "attached": company.attached(coming)[0]
-        if "touches" in inputs and ids is None
-        else ATTACHED.empty_table(),
-        **{f"state_{one.entity}": _state(company.lake, one.entity) for one in with_state()},
-    }
+    attached = (
+        company.attached(coming)[0] if "touches" in inputs and ids is None else ATTACHED.empty_table()
+    )
+    with company.timed("reading"):
+        base = {
+            "crosswalk": coming.crosswalk(CROSSWALK_SCHEMA, ids),
+            "golden_customer": coming.customers(CUSTOMER_SCHEMA, ids)
+            if "customers" in inputs
+            else CUSTOMER_SCHEMA.empty_table(),
+            "rates": policy.rates,
+            "not_counted": pa.table({"status": pa.array(policy.not_counted, pa.string())}),
+            "attached": attached,
+            **{f"state_{one.entity}": _state(company.lake, one.entity) for one in with_state()},
+        }
     with opened(
         base, as_of=as_of, currency=policy.currency, timezone=settings.timezone, threads=settings.threads
     ) as work:
