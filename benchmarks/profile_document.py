@@ -102,7 +102,7 @@ def _summary(size: Size) -> str:
     )
 
 
-def _met(met: bool) -> str:  # noqa: FBT001 - the only argument
+def _met(met: bool) -> str:
     return "met" if met else "not met"
 
 

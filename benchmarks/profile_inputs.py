@@ -179,7 +179,8 @@ def products() -> pa.Table:
 
 
 def _in_shop(customer: Ints) -> Bools:
-    return (customer * 2_654_435_761 % 2**32) % 10 < 6
+    found: Bools = (customer * 2_654_435_761 % 2**32) % 10 < 6
+    return found
 
 
 def _is_organisation(customer: Ints) -> Bools:
@@ -201,14 +202,16 @@ def _parties(rng: Rng, ids: Ints) -> tuple[pa.Table, pa.Table, pa.Table]:
     firm, shop = _is_organisation(ids), _in_shop(ids)
     household = np.repeat(np.arange(rows), rng.choice([1, 2, 3, 4], rows, p=[0.40, 0.32, 0.13, 0.15]))[:rows]
     home, before = rng.integers(0, 2**31, rows)[household], rng.integers(0, 2**31, rows)
-    surname = np.where(rng.random(rows) < 0.75, _skewed(rng, rows, 20_000)[household], _skewed(rng, rows, 20_000))
+    surname = np.where(
+        rng.random(rows) < 0.75, _skewed(rng, rows, 20_000)[household], _skewed(rng, rows, 20_000)
+    )
     born = np.datetime64("1935-01-01") + rng.integers(0, 25_500, rows)
     moved, seen = rng.random(rows) < 0.08, _day_text(_days(rng, rows))
     same = {
         "given_name": _where(~firm, _named("Voornaam", _skewed(rng, rows, 500))),
         "surname": _where(~firm, _named("Naam", surname)),
         "organisation_name": _where(firm, _named("Bedrijf ", ids)),
-        "coc_number": _where(firm, pc.utf8_lpad(_text(ids), 8, "0")),
+        "coc_number": _where(firm, _text(10_000_000 + ids)),
         "birth_date": _where(~firm & (rng.random(rows) < 0.8), pa.array(born).cast(pa.string())),
         "email": _email(ids),
         "phone": _where(rng.random(rows) < 0.4, _named("+3120", 1_000_000 + home % 9_000_000)),
@@ -242,7 +245,9 @@ def _parties(rng: Rng, ids: Ints) -> tuple[pa.Table, pa.Table, pa.Table]:
         **_address(np.where(moved, before, home)),
     )
     golden = _golden(ids)
-    values = {name: first[name] for name in CUSTOMER_SCHEMA.names if name in first.column_names}
+    values: dict[str, pa.Array | pa.ChunkedArray] = {
+        name: first[name] for name in CUSTOMER_SCHEMA.names if name in first.column_names
+    }
     values |= {
         "golden_id": golden,
         "status": _all("active", rows),
@@ -313,7 +318,9 @@ def _bought(rng: Rng, owner: Ints, orders: Ints, day: Ints, status: Ints) -> dic
         currency=_all("EUR", rows),
         total_amount=_money(total),
     )
-    order = order.append_column("party_entity", _all("customer", rows)).append_column("party_record_id", party)
+    order = order.append_column("party_entity", _all("customer", rows)).append_column(
+        "party_record_id", party
+    )
     of = np.repeat(np.arange(rows), lines)
     place = np.arange(len(of)) - np.repeat(np.cumsum(lines) - lines, lines)
     found = {
@@ -360,7 +367,9 @@ def _settled(rng: Rng, of: Mapping[str, Ints]) -> dict[Entity, pa.Table]:
         currency=_all("EUR", rows),
         disputed=_from(["false", "true"], (rng.random(rows) < 0.01).astype(np.int64)),
     )
-    invoice = invoice.append_column("party_entity", _all("customer", rows)).append_column("party_record_id", party)
+    invoice = invoice.append_column("party_entity", _all("customer", rows)).append_column(
+        "party_record_id", party
+    )
     settled = np.flatnonzero(paid <= last)
     payment = _state(
         Entity.PAYMENT,
@@ -473,7 +482,12 @@ def _named(prefix: str, numbers: Ints) -> pa.Array:
 
 
 def _join(*parts: pa.Array | str) -> pa.Array:
-    return pc.binary_join_element_wise(*parts, "")
+    joined: pa.Array = pc.call_function("binary_join_element_wise", [*map(_scalar, parts), pa.scalar("")])
+    return joined
+
+
+def _scalar(part: pa.Array | str) -> pa.Array | pa.Scalar:
+    return pa.scalar(part) if isinstance(part, str) else part
 
 
 def _all(value: str, rows: int) -> pa.Array:

@@ -12,14 +12,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Engine
 
 from benchmarks import profile_inputs as inputs
 from cdm_pipelines.contracts.canonical import Entity, declaration
 from cdm_pipelines.contracts.catalogue import all_contracts, contract_named
 from cdm_pipelines.golden.survivorship import CUSTOMER_SCHEMA
 from cdm_pipelines.hub.connection import open_hub
-from cdm_pipelines.hub.load import read_table
 from cdm_pipelines.hub.migrate import migrate
 from cdm_pipelines.hub.next_version import NextVersion
 from cdm_pipelines.hub.publish import promote
@@ -58,12 +56,14 @@ def make(customers: str) -> Counts:
         with engine.begin() as connection:
             promote(connection)
         vacuum(engine)
-    rows = {}
+    laid = {}
     for entity, pieces in states.items():
-        rows[str(entity)] = tables.records(lake, entity).write(pieces, pieces[0].schema, f"{entity} {customers}")
+        laid[str(entity)] = tables.records(lake, entity).write(
+            pieces, pieces[0].schema, f"{entity} {customers}"
+        )
         pieces.clear()
-    rows["interaction"] = sum(_lay(lake, world, day) for day in world.days())
-    return {"rows": rows}
+    laid["interaction"] = sum(_lay(lake, world, day) for day in world.days())
+    return {"rows": laid}
 
 
 def make_night(share: str, customers: str, number: str, interactions: str) -> Counts:
@@ -121,14 +121,17 @@ def profile() -> Counts:
     settings, lake = _opened()
     company = company_of(lake, settings)
     clock = [time.perf_counter()]
-    with open_hub(settings) as engine:
+    with open_hub(settings) as engine, company.keeping():
         with engine.begin() as connection:
             fitted = fit_models(connection, company)
         clock.append(time.perf_counter())
         with engine.begin() as connection:
             done = enrich(connection, company, fitted.models)
         clock.append(time.perf_counter())
-        if problems := {**fitted.problems, **{name: one.problem for name, one in done.items() if one.problem}}:
+        if problems := {
+            **fitted.problems,
+            **{name: one.problem for name, one in done.items() if one.problem},
+        }:
             raise RuntimeError(f"not computed: {problems}")
         with engine.begin() as connection:
             promote(connection)  # the customers alone, so that the time of the profile is told apart
@@ -164,7 +167,9 @@ def _published(entity: Entity, rows: pa.Table, crosswalk: pa.Table) -> pa.Table:
     columns = [*_KEY, "active", *(attribute.name for attribute in declared.attributes)]
     if "party_record_id" in rows.column_names:
         at = pc.index_in(rows["party_record_id"], value_set=crosswalk["record_id"].combine_chunks())
-        rows = rows.append_column("golden_id", crosswalk["golden_id"].combine_chunks().take(at.combine_chunks()))
+        rows = rows.append_column(
+            "golden_id", crosswalk["golden_id"].combine_chunks().take(at.combine_chunks())
+        )
         columns.append("golden_id")
     return rows.select(columns)
 

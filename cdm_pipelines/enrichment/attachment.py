@@ -75,7 +75,7 @@ class Attached:
 def attach(
     db: duckdb.DuckDBPyConnection, eras: Eras, customers: Iterable[str] | None = None
 ) -> Attached | None:
-    """Make table ``attached`` of the interactions of everybody, or of some customers.
+    """Make view ``attached`` of the interactions of everybody, or of some customers.
 
     Args:
         db: With the tables of ``BASE``.
@@ -94,19 +94,29 @@ def attach(
     wanted = "" if customers is None else "SEMI JOIN wanted USING (golden_id)"
     run(
         db,
-        f"CREATE OR REPLACE TEMP TABLE attached AS SELECT {', '.join(ATTACHED.names)} "
+        f"CREATE OR REPLACE TEMP VIEW attached AS SELECT {', '.join(ATTACHED.names)} "
         f"FROM (SELECT * RENAME (way AS attached_by) FROM placed WHERE way IS NOT NULL) {wanted}",
     )
-    found = _figures(db, "placed", len(eras)) if customers is None else None
-    run(db, "DROP TABLE placed")
-    return found
+    return _figures(db, "placed", len(eras)) if customers is None else None
+
+
+def attached_reader(db: duckdb.DuckDBPyConnection) -> pa.RecordBatchReader:
+    """View ``attached`` as ``inputs.ATTACHED`` has it, some rows at a time, to be read before ``db`` is used again."""
+    rows: pa.RecordBatchReader = db.sql(_ATTACHED).to_arrow_reader(_BATCH)
+    return rows
 
 
 def attached_rows(db: duckdb.DuckDBPyConnection) -> pa.Table:
-    """Table ``attached`` as ``inputs.ATTACHED`` has it, in no order."""
-    found = db.sql("SELECT * REPLACE (golden_id::VARCHAR AS golden_id) FROM attached").to_arrow_table()
-    shaped: pa.Table = found.select(ATTACHED.names).cast(ATTACHED)
+    """View ``attached`` as ``inputs.ATTACHED`` has it, in no order."""
+    shaped: pa.Table = db.sql(_ATTACHED).to_arrow_table().cast(ATTACHED)
     return shaped
+
+
+_BATCH = 122_880
+_COLUMNS = ", ".join(
+    "golden_id::VARCHAR AS golden_id" if name == "golden_id" else name for name in ATTACHED.names
+)
+_ATTACHED = f"SELECT {_COLUMNS} FROM attached"
 
 
 @dataclass(frozen=True)

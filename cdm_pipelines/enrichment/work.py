@@ -5,8 +5,8 @@ computed.
 """
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -28,6 +28,9 @@ class Parameters(BaseModel):
 
 
 NO_PARAMETERS = Parameters()
+Late = Mapping[str, tuple[str, Callable[[], AbstractContextManager[pa.Table | pa.RecordBatchReader]]]]
+"""By input, a base table of which nothing is read before somebody uses the input, nor kept after: its name, and its
+rows."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Work:
         parameters: Those of the enricher.
         fitted: Its scale or model; None while there is none.
         currency: The reporting currency.
+        late: Base tables that are read when they are asked for.
         spent: Seconds that making inputs took so far, all enrichers together, by input.
     """
 
@@ -48,6 +52,7 @@ class Work:
     parameters: Parameters = NO_PARAMETERS
     fitted: Mapping[str, Any] | None = None
     currency: str = "EUR"
+    late: Late = field(default_factory=dict, compare=False)
     spent: dict[str, float] = field(default_factory=dict, compare=False)
 
     def of(self, parameters: Parameters, fitted: Mapping[str, Any] | None = None) -> "Work":
@@ -61,8 +66,23 @@ class Work:
             wanted = any(name in {other, *_before(other)} for other in names)
             if wanted and name not in made:
                 begun = time.monotonic()
-                self.db.execute(f"CREATE TEMP TABLE {name} AS {one.sql}")
+                with self._base_of(name):
+                    self.db.execute(f"CREATE TEMP TABLE {name} AS {one.sql}")
                 self.spent[name] = time.monotonic() - begun
+
+    @contextmanager
+    def _base_of(self, name: str) -> Iterator[None]:
+        """The base table that comes late, if an input has one, until the input is made."""
+        if name not in self.late:
+            yield
+            return
+        base, read = self.late[name]
+        with read() as rows:
+            self.db.register(base, rows)
+            try:
+                yield
+            finally:
+                self.db.unregister(base)
 
     def sql(self, query: str, **values: object) -> pa.Table:
         """The rows of a query, with ``$name`` for values; golden ids come out as text."""
@@ -91,17 +111,19 @@ def opened(
     currency: str,
     timezone: str,
     threads: int,
+    late: Late | None = None,
     memory: str = "3GB",
     spill: Path | None = None,
 ) -> Iterator[Work]:
     """Open DuckDB over base tables.
 
     Args:
-        tables: ``inputs.BASE``, ``golden_customer``, ``attached`` and ``state_<entity>``.
+        tables: ``inputs.BASE``, ``golden_customer``, ``attached`` and ``state_<entity>``, less those that come late.
         as_of: The day that scores hold for.
         currency: The reporting currency.
         timezone: In which days begin.
         threads: Results do not depend on it.
+        late: Base tables that are read when they are asked for.
         memory: How much DuckDB may take before it spills.
         spill: Folder for that.
     """
@@ -120,4 +142,4 @@ def opened(
             db.register(name, table)
         db.execute("SET enable_external_access = false")  # nor does it reach files or networks
         db.execute("SET lock_configuration = true")
-        yield Work(db, as_of, currency=currency)
+        yield Work(db, as_of, currency=currency, late=late or {})

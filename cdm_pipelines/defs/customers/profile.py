@@ -55,7 +55,7 @@ def profile(context: dg.AssetExecutionContext, config: ProfileConfig, platform: 
 
     with measuring(context, platform) as run:
         company = company_of(platform.lake, platform.settings)
-        with platform.hub() as engine:
+        with company.keeping(), platform.hub() as engine:
             with engine.begin() as connection:
                 fitted = fit_models(connection, company, refit=config.refit)
             for name, why in fitted.anew.items():

@@ -14,8 +14,9 @@ from cdm_pipelines.enrichment.declared import profile_table
 from cdm_pipelines.enrichment.policy import EnrichmentPolicy
 from cdm_pipelines.figures import Figures
 from cdm_pipelines.hub import profile_models
-from cdm_pipelines.hub.profile import SCHEMA, table_of
+from cdm_pipelines.hub.profile import table_of
 from cdm_pipelines.hub.profile_models import ProfileModel
+from cdm_pipelines.hub.profile_view import SCHEMA
 
 CURRENCY = "currency"
 """The unit of amounts: the reporting currency, whichever that is."""

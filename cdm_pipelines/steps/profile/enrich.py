@@ -150,8 +150,7 @@ def enrich(
         if not these:
             continue
         ids = touched if in_part else None
-        inputs = {name for plan in these for name in plan.chosen.enricher.inputs}
-        with working(company, coming, as_of, inputs, ids) as work:
+        with working(company, coming, as_of, ids) as work:
             for plan in these:
                 done[plan.name] = _computed(plan, coming, work, ids)
     keep_rules(company.lake, eras)

@@ -68,12 +68,13 @@ def fit_models(connection: Connection, company: Company, *, refit: bool = False)
     seconds: dict[str, float] = {}
     if reasons:
         company.counted()
-        inputs = {name for key in reasons for name in policy.chosen[key].enricher.inputs}
-        with working(company, NextVersion.of(connection), as_of, inputs) as work:
+        fits: dict[tuple[object, str], Mapping[str, Any]] = {}  # one that two enrichers share is made once
+        with working(company, NextVersion.of(connection), as_of) as work:
             for name in list(reasons):
                 chosen, begun, inputs_took = policy.chosen[name], time.monotonic(), sum(work.spent.values())
+                same = (chosen.enricher.fit, chosen.fingerprint)
                 try:
-                    model = _fit(chosen, work)
+                    model = fits[same] = fits[same] if same in fits else _fit(chosen, work)
                 except Exception as error:
                     problems[name] = describe(error)
                     del reasons[name]

@@ -5,10 +5,12 @@ computed of them.
 """
 
 import datetime as dt
+import tempfile
 import time
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -19,7 +21,7 @@ from cdm_pipelines.enrichment.attachment import Attached
 from cdm_pipelines.enrichment.inputs import ATTACHED
 from cdm_pipelines.enrichment.policy import EnrichmentPolicy
 from cdm_pipelines.enrichment.tokens import Eras, InteractionPolicy
-from cdm_pipelines.enrichment.work import Work, opened
+from cdm_pipelines.enrichment.work import Late, Work, opened
 from cdm_pipelines.golden.survivorship import CUSTOMER_SCHEMA
 from cdm_pipelines.hub.next_version import NextVersion
 from cdm_pipelines.identity import CROSSWALK_SCHEMA
@@ -62,7 +64,9 @@ class Company:
     contracts: Sequence[SourceContract]
     interactions: InteractionPolicy
     spent: dict[str, float] = field(default_factory=dict, compare=False)
-    _attached: dict[str, tuple[pa.Table, Attached | None]] = field(default_factory=dict, compare=False)
+    _marks: list[str] = field(default_factory=list, compare=False)
+    _found: list[Attached | None] = field(default_factory=list, compare=False)
+    _kept: list["_Kept"] = field(default_factory=list, compare=False)
 
     @property
     def eras(self) -> Eras:
@@ -74,13 +78,20 @@ class Company:
     def counted(self) -> Updated:
         """Count the days of interactions that are new or have changed."""
         with self.timed("counting"):
-            return update_interactions(
+            found = update_interactions(
                 self.lake,
                 self.contracts,
                 self.settings.timezone,
                 threads=self.settings.threads,
                 rows=self.settings.chunk_rows,
             )
+        self._marks.append(found.mark)
+        return found
+
+    @property
+    def days_counted(self) -> str:
+        """Stands for the days of interactions that were counted last."""
+        return self._marks[-1] if self._marks else ""
 
     @contextmanager
     def timed(self, what: str) -> Iterator[None]:
@@ -94,30 +105,40 @@ class Company:
     @property
     def last_attached(self) -> Attached | None:
         """What came of attaching interactions; None where that was not worked out."""
-        return next((found for _, found in reversed(self._attached.values())), None)
+        return self._found[-1] if self._found else None
 
-    def attached(self, coming: NextVersion) -> tuple[pa.Table, Attached | None]:
-        """The interactions of everybody, and what came of attaching them; worked out once for a version.
-
-        The days are counted before (``counted``).
-        """
-        if coming.fingerprint not in self._attached:
+    @contextmanager
+    def attached(self, coming: NextVersion) -> Iterator[pa.RecordBatchReader]:
+        """The interactions of everybody, some rows at a time; the days are counted before (``counted``)."""
+        with self.timed("attaching"):
             known = Known.of(self.lake, coming.crosswalk(CROSSWALK_SCHEMA, None))
-            with (
-                self.timed("attaching"),
-                opened_touches(self.lake, self.contracts, known, threads=self.settings.threads) as touches,
-            ):
-                self._attached[coming.fingerprint] = touches.attached(self.eras)
-        return self._attached[coming.fingerprint]
+            with opened_touches(self.lake, self.contracts, known, threads=self.settings.threads) as touches:
+                rows, found = touches.read(self.eras)
+                self._found.append(found)
+                yield rows
+
+    @contextmanager
+    def keeping(self) -> Iterator[None]:
+        """Keep what is made of everybody until the block ends: who computes goes on with what fitting has made."""
+        with ExitStack() as stack:
+            self._kept.append(_Kept(stack))
+            try:
+                yield
+            finally:
+                self._kept.pop()
+
+
+@dataclass
+class _Kept:
+    """Work on everybody that stays open, with what it was opened for."""
+
+    stack: ExitStack
+    works: dict[tuple[str, dt.date, str], Work] = field(default_factory=dict)
 
 
 @contextmanager
 def working(
-    company: Company,
-    coming: NextVersion,
-    as_of: dt.date,
-    inputs: Collection[str],
-    ids: pa.Array | None = None,
+    company: Company, coming: NextVersion, as_of: dt.date, ids: pa.Array | None = None
 ) -> Iterator[Work]:
     """The work of enrichers on all customers of the next version, or on some.
 
@@ -125,28 +146,55 @@ def working(
         company: Lake, settings and policy.
         coming: The next version.
         as_of: The day that scores hold for.
-        inputs: What the enrichers read; what nobody reads is left empty.
         ids: Golden ids of the customers to work on; None for everybody.
     """
+    if ids is not None or not company._kept:  # noqa: SLF001 - of this module
+        with _opened(company, coming, as_of, ids) as work:
+            yield work
+        return
+    kept = company._kept[-1]  # noqa: SLF001 - of this module
+    key = (coming.fingerprint, as_of, company.days_counted)
+    if key not in kept.works:
+        kept.works[key] = kept.stack.enter_context(_opened(company, coming, as_of, None))
+    yield replace(kept.works[key], late=_late(company, coming, None))  # the former transaction may be over
+
+
+@contextmanager
+def _opened(company: Company, coming: NextVersion, as_of: dt.date, ids: pa.Array | None) -> Iterator[Work]:
     policy, settings = company.policy, company.settings
-    attached = (
-        company.attached(coming)[0] if "touches" in inputs and ids is None else ATTACHED.empty_table()
-    )
     with company.timed("reading"):
         base = {
             "crosswalk": coming.crosswalk(CROSSWALK_SCHEMA, ids),
-            "golden_customer": coming.customers(CUSTOMER_SCHEMA, ids)
-            if "customers" in inputs
-            else CUSTOMER_SCHEMA.empty_table(),
             "rates": policy.rates,
             "not_counted": pa.table({"status": pa.array(policy.not_counted, pa.string())}),
-            "attached": attached,
             **{f"state_{one.entity}": _state(company.lake, one.entity) for one in with_state()},
         }
-    with opened(
-        base, as_of=as_of, currency=policy.currency, timezone=settings.timezone, threads=settings.threads
-    ) as work:
+    with (
+        tempfile.TemporaryDirectory(prefix="cdm-profile-") as folder,
+        opened(
+            base,
+            as_of=as_of,
+            currency=policy.currency,
+            timezone=settings.timezone,
+            threads=settings.threads,
+            late=_late(company, coming, ids),
+            spill=Path(folder),
+        ) as work,
+    ):
         yield work
+
+
+def _late(company: Company, coming: NextVersion, ids: pa.Array | None) -> Late:
+    """What is large, and read once it is asked for: interactions of everybody, and golden customers."""
+
+    @contextmanager
+    def customers() -> Iterator[pa.Table]:
+        yield coming.customers(CUSTOMER_SCHEMA, ids)
+
+    def touches() -> AbstractContextManager[pa.Table | pa.RecordBatchReader]:
+        return nullcontext(ATTACHED.empty_table()) if ids is not None else company.attached(coming)
+
+    return {"customers": ("golden_customer", customers), "touches": ("attached", touches)}
 
 
 def _state(lake: Lake, entity: str) -> pa.Table:

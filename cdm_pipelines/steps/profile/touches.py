@@ -17,7 +17,14 @@ from sqlalchemy import Connection
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.enrichment.attachment import Attached, Preview, attach, attached_rows, preview
+from cdm_pipelines.enrichment.attachment import (
+    Attached,
+    Preview,
+    attach,
+    attached_reader,
+    attached_rows,
+    preview,
+)
 from cdm_pipelines.enrichment.interactions import DAY_SCHEMA
 from cdm_pipelines.enrichment.subjects import concerned, run
 from cdm_pipelines.enrichment.tokens import Eras, InteractionPolicy, eras_as_json, eras_from_json, eras_now
@@ -110,6 +117,11 @@ class Touches:
         """The interactions of everybody, or of some customers, as ``inputs.ATTACHED``; see ``attachment.attach``."""
         found = attach(self.db, eras, customers)
         return attached_rows(self.db), found
+
+    def read(self, eras: Eras) -> tuple[pa.RecordBatchReader, Attached | None]:
+        """The same of everybody, some rows at a time, to be read before anything else is asked."""
+        found = attach(self.db, eras)
+        return attached_reader(self.db), found
 
     def concerned(
         self, eras: Eras, customers: Iterable[str], subjects: pa.Table, former: pa.Table | None = None
