@@ -179,12 +179,11 @@ def products() -> pa.Table:
 
 
 def _in_shop(customer: Ints) -> Bools:
-    found: Bools = (customer * 2_654_435_761 % 2**32) % 10 < 6
-    return found
+    return np.asarray((customer * 2_654_435_761 % 2**32) % 10 < 6)
 
 
 def _is_organisation(customer: Ints) -> Bools:
-    return ~_in_shop(customer) & (customer % 4 == 0)
+    return np.asarray(~_in_shop(customer) & (customer % 4 == 0))
 
 
 def _golden(customer: Ints) -> pa.Array:
@@ -482,12 +481,10 @@ def _named(prefix: str, numbers: Ints) -> pa.Array:
 
 
 def _join(*parts: pa.Array | str) -> pa.Array:
-    joined: pa.Array = pc.call_function("binary_join_element_wise", [*map(_scalar, parts), pa.scalar("")])
-    return joined
-
-
-def _scalar(part: pa.Array | str) -> pa.Array | pa.Scalar:
-    return pa.scalar(part) if isinstance(part, str) else part
+    rows = next(len(part) for part in parts if not isinstance(part, str))
+    return pc.binary_join_element_wise(
+        *(_all(one, rows) if isinstance(one, str) else one for one in (*parts, ""))
+    )
 
 
 def _all(value: str, rows: int) -> pa.Array:
