@@ -7,7 +7,7 @@ computed of them.
 import datetime as dt
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from cdm_pipelines.contracts import SourceContract
-from cdm_pipelines.contracts.canonical import OfParty
+from cdm_pipelines.contracts.canonical import Entity, OfParty
 from cdm_pipelines.contracts.entity import declaration, with_state
 from cdm_pipelines.enrichment.attachment import Attached
 from cdm_pipelines.enrichment.inputs import ATTACHED
@@ -167,7 +167,11 @@ def _opened(company: Company, coming: NextVersion, as_of: dt.date, ids: pa.Array
             "crosswalk": coming.crosswalk(CROSSWALK_SCHEMA, ids),
             "rates": policy.rates,
             "not_counted": pa.table({"status": pa.array(policy.not_counted, pa.string())}),
-            **{f"state_{one.entity}": _state(company.lake, one.entity) for one in with_state()},
+            **{
+                f"state_{one.entity}": _state(company.lake, one.entity)
+                for one in with_state()
+                if one.entity not in _READ_ONCE.values()
+            },
         }
     with (
         tempfile.TemporaryDirectory(prefix="cdm-profile-") as folder,
@@ -184,8 +188,18 @@ def _opened(company: Company, coming: NextVersion, as_of: dt.date, ids: pa.Array
         yield work
 
 
+_READ_ONCE = {
+    "records": Entity.PARTY,
+    "order_lines": Entity.ORDER_LINE,
+    "products": Entity.PRODUCT,
+    "payments": Entity.PAYMENT,
+    "invoices": Entity.INVOICE,
+}
+"""Inputs that alone read the records of an entity, which are let go once the input is made."""
+
+
 def _late(company: Company, coming: NextVersion, ids: pa.Array | None) -> Late:
-    """What is large, and read once it is asked for: interactions of everybody, and golden customers."""
+    """What is large, and read once it is asked for: interactions of everybody, golden customers, most records."""
 
     @contextmanager
     def customers() -> Iterator[pa.Table]:
@@ -194,7 +208,14 @@ def _late(company: Company, coming: NextVersion, ids: pa.Array | None) -> Late:
     def touches() -> AbstractContextManager[pa.Table | pa.RecordBatchReader]:
         return nullcontext(ATTACHED.empty_table()) if ids is not None else company.attached(coming)
 
-    return {"customers": ("golden_customer", customers), "touches": ("attached", touches)}
+    def state(entity: Entity) -> tuple[str, Callable[[], AbstractContextManager[pa.Table]]]:
+        return f"state_{entity}", lambda: nullcontext(_state(company.lake, entity))
+
+    return {
+        "customers": ("golden_customer", customers),
+        "touches": ("attached", touches),
+        **{name: state(entity) for name, entity in _READ_ONCE.items()},
+    }
 
 
 def _state(lake: Lake, entity: str) -> pa.Table:
