@@ -116,11 +116,12 @@ _LOOKED_UP = f"""
 codes AS (SELECT DISTINCT country, code FROM homes WHERE code IS NOT NULL
           UNION SELECT DISTINCT moved_from_country, moved_from_code FROM moves),
 sizes AS (SELECT DISTINCT country, len(code) AS size FROM {_REFERENCE}),
+beginnings AS MATERIALIZED (  -- or every code would be held against every code of its country
+    SELECT c.country, c.code, left(c.code, s.size) AS beginning FROM codes c JOIN sizes s ON s.country = c.country),
 found AS (
-    SELECT c.country, c.code, arg_max(r, len(r.code)) AS r
-    FROM codes c JOIN sizes s ON s.country = c.country
-         JOIN {_REFERENCE} r ON r.country = c.country AND r.code = left(c.code, s.size)
-    GROUP BY c.country, c.code),
+    SELECT b.country, b.code, arg_max(r, len(r.code)) AS r
+    FROM beginnings b JOIN {_REFERENCE} r ON r.country = b.country AND r.code = b.beginning
+    GROUP BY b.country, b.code),
 agreeing AS (
     SELECT h.country, h.code, h.city, bool_or(s.spelling IS NOT NULL) AS agrees
     FROM (SELECT DISTINCT h.country, h.code, h.city, f.r.code AS reference, {_FOLDED.format("h.city")} AS folded

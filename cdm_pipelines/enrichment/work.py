@@ -112,7 +112,7 @@ def opened(
     timezone: str,
     threads: int,
     late: Late | None = None,
-    memory: str = "3GB",
+    memory: str = "2GB",
     spill: Path | None = None,
 ) -> Iterator[Work]:
     """Open DuckDB over base tables.

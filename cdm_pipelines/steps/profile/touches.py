@@ -141,7 +141,7 @@ def opened_touches(
     known: Known,
     *,
     threads: int,
-    memory: str = "2GB",
+    memory: str = "1500MB",
     rows: int = 100_000,
 ) -> Iterator[Touches]:
     """Open the counted interactions for as long as the block lasts.
