@@ -82,8 +82,8 @@ def _not_counted(work: Work) -> dict[str, int]:
         """
         SELECT problem AS why, count(*) AS n FROM orders WHERE problem IS NOT NULL GROUP BY 1
         UNION ALL
-        SELECT 'without a known customer', count(*) FROM state_order s WHERE active AND NOT EXISTS
-            (SELECT 1 FROM orders o WHERE o.source = s.source AND o.order_id = s.order_id)
+        SELECT 'without a known customer',
+               (SELECT count(*) FROM state_order WHERE active) - (SELECT count(*) FROM orders)
         UNION ALL
         SELECT 'return without an order', count(*) FROM refunds r WHERE NOT EXISTS
             (SELECT 1 FROM state_order s WHERE s.active AND s.source = r.source AND s.order_id = r.order_id)

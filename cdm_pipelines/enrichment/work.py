@@ -112,7 +112,7 @@ def opened(
     timezone: str,
     threads: int,
     late: Late | None = None,
-    memory: str = "2GB",
+    memory: str = "1600MB",
     spill: Path | None = None,
 ) -> Iterator[Work]:
     """Open DuckDB over base tables.

@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import numpy as np
 import pyarrow.compute as pc
 
 from benchmarks.profile_document import Run, Size, markdown
@@ -27,9 +28,9 @@ def test_a_company_is_the_same_each_time_and_a_night_is_about_its_customers() ->
     [one], [other] = (list(World(500).chunks()) for _ in range(2))
     assert one.customer.equals(other.customer)
     assert one.states[Entity.ORDER_LINE].equals(other.states[Entity.ORDER_LINE])
-    some = pc.cast(golden_of(pc.cast([3, 7], "int64").to_numpy()), "string")
-    assert pc.all(pc.is_in(some, value_set=one.customer["golden_id"].combine_chunks())).as_py()
-    bought = ordered_by(pc.cast([3, 7], "int64").to_numpy(), 1)
+    some = np.array([3, 7])
+    assert pc.all(pc.is_in(golden_of(some), value_set=one.customer["golden_id"].combine_chunks())).as_py()
+    bought = ordered_by(some, 1)
     assert bought[Entity.ORDER].num_rows == 2
     assert not set(bought[Entity.ORDER]["order_id"].to_pylist()) & set(
         one.states[Entity.ORDER]["order_id"].to_pylist()

@@ -108,10 +108,10 @@ class Company:
         return self._found[-1] if self._found else None
 
     @contextmanager
-    def attached(self, coming: NextVersion) -> Iterator[pa.RecordBatchReader]:
+    def attached(self, crosswalk: pa.Table) -> Iterator[pa.RecordBatchReader]:
         """The interactions of everybody, some rows at a time; the days are counted before (``counted``)."""
         with self.timed("attaching"):
-            known = Known.of(self.lake, coming.crosswalk(CROSSWALK_SCHEMA, None))
+            known = Known.of(self.lake, crosswalk)
             with opened_touches(self.lake, self.contracts, known, threads=self.settings.threads) as touches:
                 rows, found = touches.read(self.eras)
                 self._found.append(found)
@@ -133,7 +133,7 @@ class _Kept:
     """Work on everybody that stays open, with what it was opened for."""
 
     stack: ExitStack
-    works: dict[tuple[str, dt.date, str], Work] = field(default_factory=dict)
+    works: dict[tuple[str, dt.date, str], tuple[Work, pa.Table]] = field(default_factory=dict)
 
 
 @contextmanager
@@ -149,18 +149,22 @@ def working(
         ids: Golden ids of the customers to work on; None for everybody.
     """
     if ids is not None or not company._kept:  # noqa: SLF001 - of this module
-        with _opened(company, coming, as_of, ids) as work:
+        with _opened(company, coming, as_of, ids) as (work, _):
             yield work
         return
     kept = company._kept[-1]  # noqa: SLF001 - of this module
     key = (coming.fingerprint, as_of, company.days_counted)
     if key not in kept.works:
         kept.works[key] = kept.stack.enter_context(_opened(company, coming, as_of, None))
-    yield replace(kept.works[key], late=_late(company, coming, None))  # the former transaction may be over
+    work, crosswalk = kept.works[key]
+    yield replace(work, late=_late(company, coming, crosswalk))  # the former transaction may be over
 
 
 @contextmanager
-def _opened(company: Company, coming: NextVersion, as_of: dt.date, ids: pa.Array | None) -> Iterator[Work]:
+def _opened(
+    company: Company, coming: NextVersion, as_of: dt.date, ids: pa.Array | None
+) -> Iterator[tuple[Work, pa.Table]]:
+    """The work, and the crosswalk that it reads."""
     policy, settings = company.policy, company.settings
     with company.timed("reading"):
         base = {
@@ -181,11 +185,11 @@ def _opened(company: Company, coming: NextVersion, as_of: dt.date, ids: pa.Array
             currency=policy.currency,
             timezone=settings.timezone,
             threads=settings.threads,
-            late=_late(company, coming, ids),
+            late=_late(company, coming, base["crosswalk"], ids),
             spill=Path(folder),
         ) as work,
     ):
-        yield work
+        yield work, base["crosswalk"]
 
 
 _READ_ONCE = {
@@ -198,7 +202,7 @@ _READ_ONCE = {
 """Inputs that alone read the records of an entity, which are let go once the input is made."""
 
 
-def _late(company: Company, coming: NextVersion, ids: pa.Array | None) -> Late:
+def _late(company: Company, coming: NextVersion, crosswalk: pa.Table, ids: pa.Array | None = None) -> Late:
     """What is large, and read once it is asked for: interactions of everybody, golden customers, most records."""
 
     @contextmanager
@@ -206,7 +210,7 @@ def _late(company: Company, coming: NextVersion, ids: pa.Array | None) -> Late:
         yield coming.customers(CUSTOMER_SCHEMA, ids)
 
     def touches() -> AbstractContextManager[pa.Table | pa.RecordBatchReader]:
-        return nullcontext(ATTACHED.empty_table()) if ids is not None else company.attached(coming)
+        return nullcontext(ATTACHED.empty_table()) if ids is not None else company.attached(crosswalk)
 
     def state(entity: Entity) -> tuple[str, Callable[[], AbstractContextManager[pa.Table]]]:
         return f"state_{entity}", lambda: nullcontext(_state(company.lake, entity))

@@ -141,7 +141,7 @@ def opened_touches(
     known: Known,
     *,
     threads: int,
-    memory: str = "1500MB",
+    memory: str = "1200MB",
     rows: int = 100_000,
 ) -> Iterator[Touches]:
     """Open the counted interactions for as long as the block lasts.
