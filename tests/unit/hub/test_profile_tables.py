@@ -1,0 +1,102 @@
+"""Tables of the profile in PostgreSQL: the first version becomes the table itself, later ones change what differs."""
+
+import datetime as dt
+
+import hub_examples as examples
+import pyarrow as pa
+import pytest
+from sqlalchemy import Connection, Engine, inspect, text
+
+from cdm_pipelines.contracts.entity import ValueType
+from cdm_pipelines.contracts.profile import ProfileColumn, ProfileTable
+from cdm_pipelines.hub import profile
+from cdm_pipelines.hub.errors import HubError
+from cdm_pipelines.hub.profile import ProfileChange
+
+TOTALS = ProfileTable(
+    "totals",
+    "What a customer spent.",
+    (
+        ProfileColumn("net", ValueType.DECIMAL, "Spent.", "user.behavior"),
+        ProfileColumn("home_id", ValueType.TEXT, "Home.", "user.unique_id"),
+    ),
+)
+DAY = dt.date(2026, 6, 1)
+
+
+def stage(connection: Connection, values: dict[str, str], worked: pa.Array | None = None) -> None:
+    rows = pa.table(
+        {
+            "golden_id": list(values),
+            "net": list(values.values()),
+            "home_id": ["home"] * len(values),
+            "as_of": [DAY] * len(values),
+            "model": pa.nulls(len(values), pa.string()),
+        }
+    )
+    profile.stage(connection, TOTALS, rows, {"customers": "1"}, worked)
+
+
+def read(connection: Connection) -> dict[str, int]:
+    rows = connection.execute(text("SELECT golden_id::text, net::int AS net FROM profile.totals"))
+    return {row.golden_id: row.net for row in rows}
+
+
+@pytest.fixture
+def ids(hub_engine: Engine) -> list[str]:
+    examples.published(hub_engine)
+    return sorted(str(row["golden_id"]) for row in examples.everything(hub_engine)["golden.customer"])
+
+
+def test_the_first_version_becomes_the_table_with_key_index_and_comments(
+    hub_engine: Engine, ids: list[str]
+) -> None:
+    with hub_engine.begin() as connection:
+        stage(connection, dict.fromkeys(ids, "1"))
+        staged = connection.scalar(text("SELECT pg_relation_filenode('staging.profile_totals')"))
+        assert profile.publish(connection, [TOTALS]) == {"totals": ProfileChange(3, 0, 0, 3)}
+    with hub_engine.connect() as connection:
+        assert read(connection) == dict.fromkeys(ids, 1)
+        assert connection.scalar(text("SELECT pg_relation_filenode('profile.totals')")) == staged
+        kept = "SELECT relpersistence FROM pg_class WHERE oid = 'profile.totals'::regclass"
+        assert connection.scalar(text(kept)) == "p"
+        found = inspect(connection)
+        assert not found.has_table("profile_totals", schema="staging")
+        key = found.get_pk_constraint("totals", schema="profile")
+        assert (key["name"], key["constrained_columns"]) == ("totals_pkey", ["golden_id"])
+        assert [one["name"] for one in found.get_indexes("totals", schema="profile")] == [
+            "totals_home_id_idx"
+        ]
+        comments = {one["name"]: one["comment"] for one in found.get_columns("totals", schema="profile")}
+        assert comments["net"].startswith("Spent.")
+        assert found.get_table_comment("totals", schema="profile")["text"] == TOTALS.description
+        assert connection.scalar(text("SELECT count(totals_net) FROM profile.customer")) == 3
+
+
+def test_later_versions_change_what_differs(hub_engine: Engine, ids: list[str]) -> None:
+    for values, worked, change in (
+        (dict.fromkeys(ids, "1"), None, ProfileChange(3, 0, 0, 3)),
+        ({ids[0]: "1", ids[1]: "2"}, None, ProfileChange(0, 1, 1, 2)),
+        ({ids[2]: "7"}, pa.array([ids[1], ids[2]]), ProfileChange(1, 0, 1, 2)),
+    ):
+        with hub_engine.begin() as connection:
+            stage(connection, values, worked)
+            assert profile.publish(connection, [TOTALS]) == {"totals": change}
+    with hub_engine.connect() as connection:
+        assert read(connection) == {ids[0]: 1, ids[2]: 7}
+
+
+def test_two_rows_of_one_customer_are_refused_without_a_value(hub_engine: Engine, ids: list[str]) -> None:
+    rows = pa.table(
+        {
+            "golden_id": [ids[0], ids[0]],
+            "net": ["1", "2"],
+            "home_id": ["secret", "secret"],
+            "as_of": [DAY, DAY],
+            "model": pa.nulls(2, pa.string()),
+        }
+    )
+    failed = r"staging\.profile_totals failed: UniqueViolation"
+    with pytest.raises(HubError, match=failed) as refused, hub_engine.begin() as connection:
+        profile.stage(connection, TOTALS, rows, {}, None)
+    assert ids[0] not in str(refused.value)
