@@ -169,9 +169,9 @@ def _steps(run: Run) -> dict[str, float]:
     }
     steps = {
         "look for new days of interactions": spent.get("counting", 0.0),
-        "attach interactions": spent.get("attaching", 0.0),
+        "attach interactions and make their input": spent.get("attaching", 0.0),
         "read base tables": spent.get("reading", 0.0),
-        "make inputs": fit.get("inputs", 0.0) + parts["inputs"],
+        "make other inputs": fit.get("inputs", 0.0) + parts["inputs"] - spent.get("attaching", 0.0),
         "fit": sum(seconds for name, seconds in fit.items() if name != "inputs"),
         "compute": parts["computing"],
         "pictures": parts["pictures"],

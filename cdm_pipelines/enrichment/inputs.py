@@ -38,7 +38,8 @@ BASE: Mapping[str, tuple[str, ...]] = {
     "rates": ("currency", "valid_from", "rate"),
     "not_counted": ("status",),
 }
-"""Tables beside the states of entities (``state_<entity>``, every attribute as text) and ``golden_customer``."""
+"""Tables beside ``golden_customer`` and the states of entities: ``state_<entity>``, every attribute as text, with
+``source``, ``active`` and ``first_seen``; of parties all columns."""
 
 ATTACHED = pa.schema(
     [

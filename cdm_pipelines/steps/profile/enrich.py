@@ -30,6 +30,7 @@ from cdm_pipelines.enrichment.work import GOLDEN_ID, Work
 from cdm_pipelines.faults import describe
 from cdm_pipelines.figures import Figures
 from cdm_pipelines.hub import profile, staging
+from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.next_version import NextVersion
 from cdm_pipelines.hub.profile_models import ProfileModel
 from cdm_pipelines.settings import Settings
@@ -37,6 +38,7 @@ from cdm_pipelines.steps.profile.code import code_of
 from cdm_pipelines.steps.profile.models import CLOCK
 from cdm_pipelines.steps.profile.reading import Company, working
 from cdm_pipelines.steps.profile.touches import keep_rules
+from cdm_pipelines.store.damage import DamagedError
 from cdm_pipelines.store.lake import Lake
 
 
@@ -195,6 +197,8 @@ def _computed(plan: _Plan, coming: NextVersion, work: Work, ids: pa.Array | None
         clock.append(time.monotonic())
         figures = dict(enricher.picture(rows, own)) if enricher.picture and ids is None else {}
         clock.append(time.monotonic())
+    except (DamagedError, HubError):
+        raise  # of what it reads, which concerns all of them
     except Exception as error:
         return Enriched(worked=None if ids is None else len(ids), problem=describe(error))
     if ids is not None:

@@ -15,10 +15,12 @@ from cdm_pipelines.enrichment.policy import Chosen
 from cdm_pipelines.enrichment.work import Work
 from cdm_pipelines.faults import describe
 from cdm_pipelines.hub import profile_models
+from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.next_version import NextVersion
 from cdm_pipelines.hub.profile_models import ProfileModel
 from cdm_pipelines.steps.profile.code import code_of
 from cdm_pipelines.steps.profile.reading import Company, newest_day, working
+from cdm_pipelines.store.damage import DamagedError
 
 CLOCK = "profile"
 """Under this name the hub keeps the day that the whole profile holds for."""
@@ -75,6 +77,8 @@ def fit_models(connection: Connection, company: Company, *, refit: bool = False)
                 same = (chosen.enricher.fit, chosen.fingerprint)
                 try:
                     model = fits[same] = fits[same] if same in fits else _fit(chosen, work)
+                except (DamagedError, HubError):
+                    raise  # of what it reads, which concerns all of them
                 except Exception as error:
                     problems[name] = describe(error)
                     del reasons[name]

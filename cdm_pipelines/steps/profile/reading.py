@@ -222,10 +222,16 @@ def _late(company: Company, coming: NextVersion, crosswalk: pa.Table, ids: pa.Ar
     }
 
 
+_ORIGIN = ("source", "active", "first_seen")
+
+
 def _state(lake: Lake, entity: str) -> pa.Table:
-    """The current records of an entity."""
+    """The current records of an entity: of parties every column, of others no more of their origin than is asked."""
     declared = declaration(entity)
     schema = records_schema(declared.entity)
+    if declared.entity is not Entity.PARTY:
+        named = {*_ORIGIN, *(attribute.name for attribute in declared.attributes)}
+        schema = pa.schema([one for one in schema if one.name in named])
     if isinstance(declared.whose, OfParty):
         for name in PARTY_KEY[1:]:
             schema = schema.append(pa.field(name, pa.string()))
