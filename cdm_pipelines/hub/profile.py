@@ -15,6 +15,7 @@ from hashlib import sha256
 import pyarrow as pa
 from sqlalchemy import Boolean, Column, Connection, Date, Index, MetaData, Table, Text, Uuid, inspect, text
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.schema import CreateTable, DropTable, SetColumnComment, SetTableComment
 
 from cdm_pipelines.contracts.entity import ValueType
