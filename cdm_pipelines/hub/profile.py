@@ -368,7 +368,7 @@ def _view(connection: Connection, declared: Sequence[ProfileTable]) -> None:
     try:
         with connection.begin_nested():
             connection.execute(text(f"CREATE OR REPLACE VIEW {SCHEMA}.{VIEW} AS {made}"))
-    except Exception:
+    except ProgrammingError:  # columns cannot be replaced in place: it is made anew
         with without_data("making the view profile.customer anew"):
             connection.execute(text(f"DROP VIEW IF EXISTS {SCHEMA}.{VIEW}"))
             connection.execute(text(f"CREATE VIEW {SCHEMA}.{VIEW} AS {made}"))
