@@ -260,7 +260,7 @@ def _kept(customers: int, events: Mapping[str, int]) -> int:
 
 def _rows_of(declared: EntityDeclaration, table: pa.Table, crosswalk: pa.Table) -> pa.Table:
     """Rows of an entity as they are published; with their golden customer where they name a party."""
-    columns = [*RECORD_KEY, "active", *(attribute.name for attribute in declared.attributes)]
+    columns = [*RECORD_KEY, "active", "first_seen", *(attribute.name for attribute in declared.attributes)]
     if isinstance(declared.whose, OfParty):
         at = positions(record_keys(affected.party_of_rows(table)), record_keys(crosswalk))
         golden = crosswalk["golden_id"].combine_chunks().take(pa.array(at, mask=at < 0))
