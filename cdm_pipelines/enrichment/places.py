@@ -21,9 +21,11 @@ from cdm_pipelines.enrichment.tokens import eras_from_json
 from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.keys import RECORD_KEY, having
 from cdm_pipelines.store.lake import Lake
+from cdm_pipelines.store.places import RECORD, canonical_columns
 from cdm_pipelines.store.register import (
     IDENTIFIER,
     OPERATIONS,
+    Anew,
     Found,
     Keeps,
     Kept,
@@ -37,7 +39,7 @@ from cdm_pipelines.store.register import (
     Stores,
     Whom,
 )
-from cdm_pipelines.store.removal import Test, paths_of, without_rows
+from cdm_pipelines.store.removal import Test, arrow_rows, by_columns, paths_of, thrown_away, without_rows
 
 _BATCH = 100_000
 _DAYS = f"{layout.INTERACTIONS}/{{source}}/{{entity}}/{{date}}.parquet"
@@ -87,6 +89,23 @@ def places() -> Iterator[Place]:
         erasure=Kept("a part of a digest of a number of an event, beside nothing else: it tells of nobody"),
         absent=True,
     )
+    search, erasure = _whole(layout.FORMER_PARTIES, "`records/party`")
+    yield Place(
+        name="profile/parties",
+        kind=Kind.LAKE_TABLE,
+        root=Root.LAKE,
+        pattern=layout.FORMER_PARTIES,
+        description="By which addresses and phones party records were known in the published version: whose "
+        "interactions were, where they are another's now.",
+        whom=(Whom.CUSTOMERS, Whom.CONTACTS),
+        columns=RECORD
+        | {name: canonical_columns(Entity.PARTY)[name] for name in ("email", "phone", "mobile")},
+        key=tuple(RECORD),
+        kept=Retention(Keeps.REPLACED, "by each publication that changes a party record"),
+        search=search,
+        erasure=erasure,
+        absent=True,
+    )
     yield Place(
         name="profile/interactions.made",
         kind=Kind.DOCUMENT,
@@ -105,6 +124,12 @@ def places() -> Iterator[Place]:
         kept=Retention(Keeps.REPLACED, "by each run of customers"),
         erasure=Kept("names no record and holds no value"),
     )
+
+
+def _whole(path: str, of: str) -> tuple[Search, Anew]:
+    """Search and erasure of an Arrow file that is thrown away whole."""
+    search = arrow_rows(path, by_columns(tuple(RECORD)))
+    return search, thrown_away(search, of, path)
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from cdm_pipelines.steps.customers.event_reasons import event_reasons, explained
 from cdm_pipelines.steps.linking.linked_with import linked_with
 from cdm_pipelines.steps.linking.model_versions import keep_copies
 from cdm_pipelines.steps.profile.enrich import company_of, enrich, tables_of
+from cdm_pipelines.steps.profile.former import keep_former
 from cdm_pipelines.steps.stewardship import queue
 from cdm_pipelines.steps.stewardship.decisions import constraints, corrections
 from cdm_pipelines.store import tables
@@ -367,6 +368,7 @@ def publish_customers(connection: Connection, lake: Lake, settings: Settings) ->
     company = company_of(lake, settings)
     enrich(connection, company, profile_models.current(connection))
     done = promote(connection, enriched=tables_of(company.policy))
+    keep_former(lake)
     begin_decision(connection)  # what is decided from now on is decided about the next version
     queue.rewrite(connection, constraints(connection))
     return Published({**done.changes, "history": done.history}, done.profile)

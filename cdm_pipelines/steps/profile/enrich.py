@@ -4,14 +4,15 @@ Belongs here: what has to be computed anew, of whom, and staging it. Does not be
 fitting (``models``), or publishing (steps.customers.publication).
 
 A table is computed for everybody when anything but its customers changed: its parameters, its code, its scale or model.
-Otherwise it is computed for the customers that the next version touches, to the same outcome.
+Otherwise it is computed for the customers that the next version touches, to the same outcome; where it reads
+interactions, for those as well whose interactions may be others by what else changed: days, records, devices.
 """
 
 import datetime as dt
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
+from enum import Enum
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -117,46 +118,47 @@ def enrich(
         return {}
     staging.lock(connection)
     coming, as_of = NextVersion.of(connection), models[CLOCK].as_of
-    counted, eras = company.counted(), company.eras
-    touches = _digest([counted.mark, *eras]) if counted.days else ""
+    eras, attached = company.eras, company.attached_from(coming)
     published, waiting = profile.states(connection), profile.waiting(connection)
-    touched = coming.touched()
+    touched = None if rebuild else coming.touched()
     done: dict[str, Enriched] = {}
-    plans: dict[bool, list[_Plan]] = {True: [], False: []}
+    plans: dict[_Whom, list[_Plan]] = {whom: [] for whom in _Whom}
     for name, chosen in company.policy.chosen.items():
-        reads_touches = "touches" in chosen.enricher.inputs
-        plan = _Plan(
-            chosen, models.get(name), as_of, company.policy.fingerprint, touches if reads_touches else ""
-        )
+        plan = _Plan(chosen, models.get(name), as_of, company.policy.fingerprint)
         if chosen.enricher.fit is not None and plan.model is None:
             done[name] = Enriched(problem="Its scale or model could not be fitted.")
             continue
-        wanted = plan.made_from(coming.fingerprint)
+        wanted = plan.made_from(coming.fingerprint, attached.now)
         if not rebuild and wanted in (waiting.get(name), published.get(name)):
             done[name] = Enriched()
             continue
-        in_part = (
-            not rebuild
-            and touched is not None
-            and chosen.enricher.reach is Reach.CUSTOMER
-            and not plan.touches  # whose an interaction is may follow from other customers
-            and published.get(name) == plan.made_from(coming.published)
+        known = touched is not None and published.get(name) == plan.made_from(
+            coming.published, attached.before
         )
-        plans[in_part].append(plan)
-    for in_part, these in plans.items():
+        plans[plan.whom if known else _Whom.EVERYBODY].append(plan)
+    ids = {_Whom.EVERYBODY: None, _Whom.TOUCHED: touched}
+    if plans[_Whom.CONCERNED] and touched is not None:
+        ids[_Whom.CONCERNED] = company.concerned(coming, touched)
+        if ids[_Whom.CONCERNED] is None:
+            plans[_Whom.EVERYBODY] += plans.pop(_Whom.CONCERNED)
+    for whom, these in plans.items():
         if not these:
             continue
-        ids = touched if in_part else None
         inputs = {name for plan in these for name in plan.chosen.enricher.inputs}
-        with working(company, coming, as_of, inputs, ids) as work:
+        with working(company, coming, as_of, inputs, ids[whom]) as work:
             for plan in these:
-                done[plan.name] = _computed(plan, coming, work, ids)
+                wanted = plan.made_from(coming.fingerprint, attached.now)
+                done[plan.name] = _computed(plan, coming, work, wanted, ids[whom])
     keep_rules(company.lake, eras)
     return {name: done[name] for name in company.policy.chosen}
 
 
-def _digest(said: object) -> str:
-    return sha256(repr(said).encode()).hexdigest()[:16]
+class _Whom(Enum):
+    """For whom a table is computed."""
+
+    EVERYBODY = "everybody"
+    TOUCHED = "customers that the next version touches"
+    CONCERNED = "and those whose interactions may be others"
 
 
 @dataclass(frozen=True)
@@ -165,14 +167,24 @@ class _Plan:
     model: ProfileModel | None
     as_of: dt.date
     policy: str
-    touches: str
 
     @property
     def name(self) -> str:
         return self.chosen.enricher.name
 
-    def made_from(self, customers: str) -> dict[str, str]:
-        """Versions of all that the table is made from, given that of the customers."""
+    @property
+    def reads_touches(self) -> bool:
+        return "touches" in self.chosen.enricher.inputs
+
+    @property
+    def whom(self) -> _Whom:
+        """For whom it is computed where nothing changed but customers and interactions."""
+        if self.chosen.enricher.reach is not Reach.CUSTOMER:
+            return _Whom.EVERYBODY
+        return _Whom.CONCERNED if self.reads_touches else _Whom.TOUCHED
+
+    def made_from(self, customers: str, attached: str) -> dict[str, str]:
+        """Versions of all that the table is made from, given those of the customers and of whose interactions are."""
         return {
             "customers": customers,
             "policy": self.policy,
@@ -180,11 +192,13 @@ class _Plan:
             "code": code_of(self.chosen.enricher),
             "model": self.model.fingerprint if self.model else "",
             "as_of": self.as_of.isoformat(),
-            "touches": self.touches,
+            "touches": attached if self.reads_touches else "",
         }
 
 
-def _computed(plan: _Plan, coming: NextVersion, work: Work, ids: pa.Array | None) -> Enriched:
+def _computed(
+    plan: _Plan, coming: NextVersion, work: Work, made_from: Mapping[str, str], ids: pa.Array | None
+) -> Enriched:
     """Compute an enricher and stage what it gave; what goes wrong is told, not raised."""
     enricher, begun = plan.chosen.enricher, time.monotonic()
     own = work.of(plan.chosen.parameters, plan.model.model if plan.model else None)
@@ -199,8 +213,6 @@ def _computed(plan: _Plan, coming: NextVersion, work: Work, ids: pa.Array | None
         MODEL,
         pa.repeat(pa.scalar(plan.model.fingerprint if plan.model else None, pa.string()), rows.num_rows),
     )
-    profile.stage(
-        coming.connection, profile_table(enricher), with_model, plan.made_from(coming.fingerprint), ids
-    )
+    profile.stage(coming.connection, profile_table(enricher), with_model, made_from, ids)
     worked = None if ids is None else len(ids)
     return Enriched(rows.num_rows, worked, time.monotonic() - begun, figures)

@@ -112,10 +112,16 @@ class Touches:
         return attached_rows(self.db), found
 
     def concerned(
-        self, eras: Eras, customers: Iterable[str], subjects: pa.Table, former: pa.Table | None = None
+        self,
+        eras: Eras,
+        customers: Iterable[str],
+        subjects: pa.Table,
+        *,
+        former: pa.Table | None = None,
+        orders: pa.Table | None = None,
     ) -> list[str]:
         """Customers whose interactions may be others now; see ``subjects.concerned``."""
-        return concerned(self.db, eras, customers, subjects, former)
+        return concerned(self.db, eras, customers, subjects, former=former, orders=orders)
 
     def preview(self, former: Eras, latter: Eras) -> Preview:
         """What other rules would change; see ``attachment.preview``."""
