@@ -15,6 +15,7 @@ def profile_table(enricher: Enricher) -> ProfileTable:
         tuple(_column(output) for output in enricher.outputs),
         enricher.key,
         tuple(ProfileAge(age.name, age.of, age.description) for age in enricher.ages),
+        enricher.table,
     )
 
 

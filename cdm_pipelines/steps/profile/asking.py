@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, select
 
 from cdm_pipelines.enrichment.declared import profile_table
 from cdm_pipelines.enrichment.policy import EnrichmentPolicy
 from cdm_pipelines.figures import Figures
 from cdm_pipelines.hub import profile_models
-from cdm_pipelines.hub.profile import SCHEMA, table_of
+from cdm_pipelines.hub.profile import is_there, table_of
 from cdm_pipelines.hub.profile_models import ProfileModel
 
 CURRENCY = "currency"
@@ -50,10 +50,10 @@ def profile_of(connection: Connection, policy: EnrichmentPolicy, golden_id: UUID
     """All that the profile says of a customer, in the order of the policy; tables with several rows are left out."""
     found = []
     for name, chosen in policy.chosen.items():
-        enricher, table = chosen.enricher, table_of(profile_table(chosen.enricher))
-        there = connection.scalar(text("SELECT to_regclass(:name)"), {"name": f"{SCHEMA}.{name}"})
-        if enricher.key or not there:
+        enricher, declared = chosen.enricher, profile_table(chosen.enricher)
+        if enricher.key or not is_there(connection, declared):
             continue
+        table = table_of(declared)
         row = connection.execute(select(table).where(table.c.golden_id == golden_id)).mappings().first()
         for output in enricher.outputs if row is not None else ():
             assert row is not None  # noqa: S101 - the loop is empty without one

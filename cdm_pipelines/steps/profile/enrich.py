@@ -18,10 +18,11 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from cdm_pipelines.contracts.catalogue import all_contracts
-from cdm_pipelines.contracts.profile import ProfileTable
+from cdm_pipelines.contracts.profile import GroupView, ProfileTable
 from cdm_pipelines.enrichment.catalogue import enrichers
 from cdm_pipelines.enrichment.declaration import AS_OF, MODEL, Reach
 from cdm_pipelines.enrichment.declared import profile_table
+from cdm_pipelines.enrichment.groups import group_views
 from cdm_pipelines.enrichment.policy import POLICY, Chosen, EnrichmentPolicy, load_policy
 from cdm_pipelines.enrichment.tokens import POLICY as INTERACTIONS
 from cdm_pipelines.enrichment.tokens import InteractionPolicy
@@ -99,6 +100,11 @@ def tables_of(policy: EnrichmentPolicy) -> list[ProfileTable]:
     return [profile_table(one.enricher) for one in policy.chosen.values()]
 
 
+def groups_of(policy: EnrichmentPolicy) -> tuple[GroupView, ...]:
+    """The views with a row per group of customers that those give."""
+    return group_views({name: one.enricher for name, one in policy.chosen.items()})
+
+
 def enrich(
     connection: Connection, company: Company, models: Mapping[str, ProfileModel], *, rebuild: bool = False
 ) -> dict[str, Enriched]:
@@ -119,7 +125,8 @@ def enrich(
     coming, as_of = NextVersion.of(connection), models[CLOCK].as_of
     counted, eras = company.counted(), company.eras
     touches = _digest([counted.mark, *eras]) if counted.days else ""
-    published, waiting = profile.states(connection), profile.waiting(connection)
+    published = profile.states(connection, tables_of(company.policy))
+    waiting = profile.waiting(connection)
     touched = coming.touched()
     done: dict[str, Enriched] = {}
     plans: dict[bool, list[_Plan]] = {True: [], False: []}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from cdm_pipelines.enrichment.attachment import Attached
+from cdm_pipelines.enrichment.groups import GROUPS
 from cdm_pipelines.enrichment.policy import EnrichmentPolicy
 from cdm_pipelines.figures import ROWS, Bars, Check, Figures, Grid, Outcome
 from cdm_pipelines.hub.profile import ProfileChange
@@ -81,7 +82,20 @@ def _enricher(name: str, one: Enriched | None) -> Outcome:
     return Outcome(f"profile/{name}", figures, {"computed": check}, made=not one.problem)
 
 
-def published_profile(changes: Mapping[str, ProfileChange], rows: int) -> Outcome:
-    """What came of the wide view when the customers were published."""
+def published_profile(
+    changes: Mapping[str, ProfileChange], customers: int, groups: Mapping[str, int]
+) -> list[Outcome]:
+    """What came of the views when the customers were published.
+
+    Args:
+        changes: Per table of the profile that was staged.
+        customers: Rows of the wide view.
+        groups: Rows of the views of groups of customers that may be others than before, by name of the view.
+    """
     table = [{"table": name, "rows": one.rows, **one.counts} for name, one in changes.items()]
-    return Outcome("profile/customer", {ROWS: rows, "tables": Grid(table, ("table",))})
+    wide = Outcome("profile/customer", {ROWS: customers, "tables": Grid(table, ("table",))})
+    return [wide, *(Outcome(f"profile/{one.name}s", _counted(groups.get(one.name))) for one in GROUPS)]
+
+
+def _counted(rows: int | None) -> Figures:
+    return {} if rows is None else {ROWS: rows}
