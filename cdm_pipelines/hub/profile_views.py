@@ -146,7 +146,10 @@ def _found(connection: Connection) -> dict[str, str]:
 
 
 def _make(connection: Connection, view: _View, *, replaces: bool) -> None:
-    name, run = f'{SCHEMA}."{view.name}"', connection.exec_driver_sql
+    def run(statement: str) -> None:
+        connection.exec_driver_sql(statement.replace("%", "%%"))  # words of a description are no parameters
+
+    name = f'{SCHEMA}."{view.name}"'
     try:
         with connection.begin_nested():  # keeps what was granted of it
             run(f"CREATE OR REPLACE VIEW {name} AS {view.made}")

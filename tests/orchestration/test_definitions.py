@@ -106,6 +106,19 @@ PROFILE_COLUMNS = {
     ("profile/households", "net"): SPENT,
     ("profile/customer", "location_province"): {
         ("raw/crm/account", "BillingPostalCode"),
+        ("raw/crm/account", "BillingCountry"),
+        ("raw/crm/contact", "MailingPostalCode"),
+        ("raw/crm/contact", "MailingCountry"),
+        ("raw/erp/customer", "PSTLZ"),
+        ("raw/erp/customer", "LAND1"),
+        ("raw/shop/customer", "Default Address Zip"),
+        ("raw/shop/customer", "Default Address Country Code"),
+    },
+    ("profile/quality", "confirmed_on"): {
+        ("raw/crm/account", "LastModifiedDate"),
+        ("raw/crm/contact", "LastModifiedDate"),
+        ("raw/erp/customer", "AEDAT"),
+        ("records/party", "first_seen"),
     },
     ("profile/customer", "rfm_days_since_last_order"): {
         ("raw/erp/order", "AUDAT"),
