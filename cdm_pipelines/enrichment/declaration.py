@@ -23,6 +23,8 @@ from cdm_pipelines.figures import Figures
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _PRIVACY = re.compile(r"(user|system)(\.[a-z_]+)*")
 AS_OF, MODEL = "as_of", "model"
+CURRENCY = "currency"
+"""The unit of amounts: the reporting currency, whichever that is."""
 RESERVED = frozenset({GOLDEN_ID, AS_OF, MODEL})
 """Columns that every enricher's table has: whose the row is, the day it holds for, fingerprint of scale and model."""
 

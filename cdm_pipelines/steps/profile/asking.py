@@ -10,15 +10,13 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
+from cdm_pipelines.enrichment.declaration import CURRENCY
 from cdm_pipelines.enrichment.declared import profile_table
 from cdm_pipelines.enrichment.policy import EnrichmentPolicy
 from cdm_pipelines.figures import Figures
 from cdm_pipelines.hub import profile_models
 from cdm_pipelines.hub.profile import is_there, table_of
 from cdm_pipelines.hub.profile_models import ProfileModel
-
-CURRENCY = "currency"
-"""The unit of amounts: the reporting currency, whichever that is."""
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from cdm_pipelines.hub.profile_models import ProfileModel
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.profile.code import code_of
 from cdm_pipelines.steps.profile.models import CLOCK
+from cdm_pipelines.steps.profile.pictures import keep, kept
 from cdm_pipelines.steps.profile.reading import Company, working
 from cdm_pipelines.steps.profile.touches import keep_rules
 from cdm_pipelines.store.lake import Lake
@@ -48,7 +49,7 @@ class Enriched:
         rows: That were staged.
         worked: Customers that were worked on; None for everybody, 0 where it was up to date.
         seconds: That it took.
-        figures: For its asset.
+        figures: Of everybody, as they were worked on last.
         problem: Why it could not be computed, in words: its former version stays.
     """
 
@@ -140,7 +141,7 @@ def enrich(
             continue
         wanted = plan.made_from(coming.fingerprint)
         if not rebuild and wanted in (waiting.get(name), published.get(name)):
-            done[name] = Enriched()
+            done[name] = Enriched(figures=kept(company.lake, name))
             continue
         in_part = (
             not rebuild
@@ -157,7 +158,7 @@ def enrich(
         inputs = {name for plan in these for name in plan.chosen.enricher.inputs}
         with working(company, coming, as_of, inputs, ids) as work:
             for plan in these:
-                done[plan.name] = _computed(plan, coming, work, ids)
+                done[plan.name] = _computed(plan, coming, work, ids, company.lake)
     keep_rules(company.lake, eras)
     return {name: done[name] for name in company.policy.chosen}
 
@@ -191,13 +192,13 @@ class _Plan:
         }
 
 
-def _computed(plan: _Plan, coming: NextVersion, work: Work, ids: pa.Array | None) -> Enriched:
+def _computed(plan: _Plan, coming: NextVersion, work: Work, ids: pa.Array | None, lake: Lake) -> Enriched:
     """Compute an enricher and stage what it gave; what goes wrong is told, not raised."""
     enricher, begun = plan.chosen.enricher, time.monotonic()
     own = work.of(plan.chosen.parameters, plan.model.model if plan.model else None)
     try:
         rows = enricher.shaped(enricher.compute(own))
-        figures = dict(enricher.picture(rows, own)) if enricher.picture and ids is None else {}
+        figures = dict(enricher.picture(rows, own)) if enricher.picture and ids is None else None
     except Exception as error:
         return Enriched(worked=None if ids is None else len(ids), problem=describe(error))
     if ids is not None:
@@ -210,4 +211,5 @@ def _computed(plan: _Plan, coming: NextVersion, work: Work, ids: pa.Array | None
         coming.connection, profile_table(enricher), with_model, plan.made_from(coming.fingerprint), ids
     )
     worked = None if ids is None else len(ids)
-    return Enriched(rows.num_rows, worked, time.monotonic() - begun, figures)
+    told = kept(lake, plan.name) if figures is None else keep(lake, plan.name, plan.as_of, figures)
+    return Enriched(rows.num_rows, worked, time.monotonic() - begun, told)
