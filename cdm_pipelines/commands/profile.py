@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cdm_pipelines.commands.bars import WIDTH
 from cdm_pipelines.commands.terminal import console, hub, settings, show, told_to_people
 
 if TYPE_CHECKING:
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
     from cdm_pipelines.figures import Figures
     from cdm_pipelines.settings import Settings
+    from cdm_pipelines.steps.profile.asking import Said
 
+SHARE = "share"
+"""The unit of values from 0 to 1 that are shown in percent."""
 app = typer.Typer(help="What is worked out of golden customers, and with which models.", no_args_is_help=True)
 
 
@@ -76,8 +80,8 @@ def show_profile(connection: "Connection", own: "Settings", golden_id: "UUID") -
         {
             "enricher": said.enricher,
             "column": said.column,
-            "value": f"{said.value} {said.unit}".strip(),
-            "from": ", ".join(said.inputs),
+            "value": _valued(said),
+            "from": ", ".join(said.of),
             "as of": said.as_of.isoformat(),
             "model": said.model or "",
         }
@@ -85,6 +89,46 @@ def show_profile(connection: "Connection", own: "Settings", golden_id: "UUID") -
         if said.value is not None
     ]
     show("Profile", rows)
+
+
+def show_best_known(connection: "Connection", own: "Settings") -> None:
+    """Print what is telling of the person of whom the profile says most, and how many customers each segment has."""
+    from cdm_pipelines.steps.profile import asking  # noqa: PLC0415
+    from cdm_pipelines.steps.profile.enrich import policy_of  # noqa: PLC0415
+
+    policy = policy_of(own)
+    if (golden_id := asking.best_known(connection, policy)) is not None:
+        rows = [
+            {
+                "column": f"{said.enricher}_{said.column}",
+                "value": _valued(said),
+                "follows from": ", ".join(said.of),
+            }
+            for said in asking.profile_of(connection, policy, golden_id)
+            if said.value is not None and (said.enricher, said.column) in asking.TELLING
+        ]
+        show(
+            f"\nThe profile of one customer, in part: cdm customer {golden_id} --profile has all of it", rows
+        )
+    if found := asking.segments(connection, policy):
+        most = max(one.customers for one in found)
+        show(
+            "\nSegments of customers who ordered",
+            [
+                {
+                    "segment": one.name,
+                    "customers": one.customers,
+                    f"spent, {policy.currency}": f"{one.net:,}",
+                    "": "█" * max(round(WIDTH * one.customers / most), 1),
+                }
+                for one in found
+            ],
+            ["customers", f"spent, {policy.currency}"],
+        )
+
+
+def _valued(said: "Said") -> str:
+    return f"{said.value:.0%}" if said.unit == SHARE else f"{said.value} {said.unit}".strip()
 
 
 def _figures(figures: "Figures") -> None:

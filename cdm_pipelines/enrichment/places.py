@@ -124,6 +124,15 @@ def places() -> Iterator[Place]:
         kept=Retention(Keeps.REPLACED, "by each run of customers"),
         erasure=Kept("names no record and holds no value"),
     )
+    yield Place(
+        name="profile/figures",
+        kind=Kind.DOCUMENT,
+        root=Root.LAKE,
+        pattern=layout.profile_figures_path("{enricher}"),
+        description="Figures and pictures of everybody that an enricher worked on: counts and rates.",
+        kept=Retention(Keeps.REPLACED, "by each run that works on everybody"),
+        erasure=Kept("names no record and holds no value"),
+    )
 
 
 def _whole(path: str, of: str) -> tuple[Search, Anew]:

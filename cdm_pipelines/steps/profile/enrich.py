@@ -19,10 +19,11 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from cdm_pipelines.contracts.catalogue import all_contracts
-from cdm_pipelines.contracts.profile import ProfileTable
+from cdm_pipelines.contracts.profile import GroupView, ProfileTable
 from cdm_pipelines.enrichment.catalogue import enrichers
 from cdm_pipelines.enrichment.declaration import AS_OF, MODEL, Reach
 from cdm_pipelines.enrichment.declared import profile_table
+from cdm_pipelines.enrichment.groups import group_views
 from cdm_pipelines.enrichment.policy import POLICY, Chosen, EnrichmentPolicy, load_policy
 from cdm_pipelines.enrichment.tokens import POLICY as INTERACTIONS
 from cdm_pipelines.enrichment.tokens import InteractionPolicy
@@ -35,6 +36,7 @@ from cdm_pipelines.hub.profile_models import ProfileModel
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.profile.code import code_of
 from cdm_pipelines.steps.profile.models import CLOCK
+from cdm_pipelines.steps.profile.pictures import keep, kept
 from cdm_pipelines.steps.profile.reading import Company, working
 from cdm_pipelines.steps.profile.touches import keep_rules
 from cdm_pipelines.store.lake import Lake
@@ -48,7 +50,7 @@ class Enriched:
         rows: That were staged.
         worked: Customers that were worked on; None for everybody, 0 where it was up to date.
         seconds: That it took.
-        figures: For its asset.
+        figures: Of everybody, as they were worked on last.
         problem: Why it could not be computed, in words: its former version stays.
     """
 
@@ -100,6 +102,11 @@ def tables_of(policy: EnrichmentPolicy) -> list[ProfileTable]:
     return [profile_table(one.enricher) for one in policy.chosen.values()]
 
 
+def groups_of(policy: EnrichmentPolicy) -> tuple[GroupView, ...]:
+    """The views with a row per group of customers that those give."""
+    return group_views({name: one.enricher for name, one in policy.chosen.items()})
+
+
 def enrich(
     connection: Connection, company: Company, models: Mapping[str, ProfileModel], *, rebuild: bool = False
 ) -> dict[str, Enriched]:
@@ -119,7 +126,8 @@ def enrich(
     staging.lock(connection)
     coming, as_of = NextVersion.of(connection), models[CLOCK].as_of
     eras, attached = company.eras, company.attached_from(coming)
-    published, waiting = profile.states(connection), profile.waiting(connection)
+    published = profile.states(connection, tables_of(company.policy))
+    waiting = profile.waiting(connection)
     touched = None if rebuild else coming.touched()
     done: dict[str, Enriched] = {}
     plans: dict[_Whom, list[_Plan]] = {whom: [] for whom in _Whom}
@@ -130,7 +138,7 @@ def enrich(
             continue
         wanted = plan.made_from(coming.fingerprint, attached.now)
         if not rebuild and wanted in (waiting.get(name), published.get(name)):
-            done[name] = Enriched()
+            done[name] = Enriched(figures=kept(company.lake, name))
             continue
         known = touched is not None and published.get(name) == plan.made_from(
             coming.published, attached.before
@@ -148,7 +156,7 @@ def enrich(
         with working(company, coming, as_of, inputs, ids[whom]) as work:
             for plan in these:
                 wanted = plan.made_from(coming.fingerprint, attached.now)
-                done[plan.name] = _computed(plan, coming, work, wanted, ids[whom])
+                done[plan.name] = _computed(plan, coming, work, wanted, ids=ids[whom], lake=company.lake)
     keep_rules(company.lake, eras)
     return {name: done[name] for name in company.policy.chosen}
 
@@ -197,14 +205,20 @@ class _Plan:
 
 
 def _computed(
-    plan: _Plan, coming: NextVersion, work: Work, made_from: Mapping[str, str], ids: pa.Array | None
+    plan: _Plan,
+    coming: NextVersion,
+    work: Work,
+    made_from: Mapping[str, str],
+    *,
+    ids: pa.Array | None,
+    lake: Lake,
 ) -> Enriched:
     """Compute an enricher and stage what it gave; what goes wrong is told, not raised."""
     enricher, begun = plan.chosen.enricher, time.monotonic()
     own = work.of(plan.chosen.parameters, plan.model.model if plan.model else None)
     try:
         rows = enricher.shaped(enricher.compute(own))
-        figures = dict(enricher.picture(rows, own)) if enricher.picture and ids is None else {}
+        figures = dict(enricher.picture(rows, own)) if enricher.picture and ids is None else None
     except Exception as error:
         return Enriched(worked=None if ids is None else len(ids), problem=describe(error))
     if ids is not None:
@@ -215,4 +229,5 @@ def _computed(
     )
     profile.stage(coming.connection, profile_table(enricher), with_model, made_from, ids)
     worked = None if ids is None else len(ids)
-    return Enriched(rows.num_rows, worked, time.monotonic() - begun, figures)
+    told = kept(lake, plan.name) if figures is None else keep(lake, plan.name, plan.as_of, figures)
+    return Enriched(rows.num_rows, worked, time.monotonic() - begun, told)

@@ -4,13 +4,11 @@ import csv
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import committed
-import pyarrow.compute as pc
 import pytest
 import traces
 from sqlalchemy import Engine, text
@@ -18,7 +16,7 @@ from sqlalchemy import Engine, text
 from cdm_demo import generate
 from cdm_pipelines.contracts.actor import Actor, Role
 from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.contracts.catalogue import all_contracts, contract_named
+from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.enrichment.attachment import Attached
 from cdm_pipelines.hub import profile_models
 from cdm_pipelines.hub.connection import open_hub
@@ -28,7 +26,6 @@ from cdm_pipelines.steps.days.records import build_records
 from cdm_pipelines.steps.days.source_day import process_day
 from cdm_pipelines.steps.linking.parties import link_parties
 from cdm_pipelines.steps.profile.enrich import company_of, enrich
-from cdm_pipelines.store import layout
 from cdm_pipelines.store.lake import Lake
 
 pytestmark = pytest.mark.slow
@@ -183,7 +180,9 @@ def test_profiles_add_up_to_the_sources(world: World) -> None:
     everybody = world.ask("SELECT count(*) FROM golden.customer")
     assert world.ask("SELECT count(*) FROM profile.customer") == everybody
     rows, _ = world.attached()
-    visits = Counter(row["golden_id"] for row in rows for _ in range(row["touches"]) if row["kind"] == "complaint")
+    visits = Counter(
+        row["golden_id"] for row in rows for _ in range(row["touches"]) if row["kind"] == "complaint"
+    )
     told = dict(world.ask("SELECT golden_id::text, complaints FROM profile.service WHERE complaints > 0"))
     assert told == visits
     assert visits
@@ -230,4 +229,6 @@ def test_a_merge_makes_one_profile_and_a_split_gives_each_its_own_again(world: W
     world.publish()
     assert {golden: sums(world, golden) for golden in (one, other)} == apart
     assert world.profile() == before
-    assert homes == world.ask("SELECT sum(1) FROM profile.household GROUP BY household_id HAVING count(*) > 1")
+    assert homes == world.ask(
+        "SELECT sum(1) FROM profile.household GROUP BY household_id HAVING count(*) > 1"
+    )
