@@ -131,7 +131,10 @@ def _values(company: Company, name: str) -> Row:
     product = company.one(company.read(PRODUCTS))
     columns: dict[str, Row] = {
         EVENTS: {"kind": rng.choice(["visit", "product_view", "complaint", "open", "bounce", "call"])},
-        SALES: {"total_amount": rng.choice([amount, amount, f"-{amount}", None]), "status": rng.choice("ABC")},
+        SALES: {
+            "total_amount": rng.choice([amount, amount, f"-{amount}", None]),
+            "status": rng.choice("ABC"),
+        },
         REFUNDS: {"amount": amount, "line_id": None},
         PAYMENTS: {"amount": amount},
         INVOICES: {"amount": amount, "settled_on": settled, "disputed": rng.choice([None, "true"])},
