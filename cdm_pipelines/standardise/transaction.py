@@ -24,6 +24,8 @@ _UNREAD: dict[object, Rule] = {
     ValueType.BOOLEAN: Rule.NOT_BOOLEAN,
 }
 """What a value breaks that cannot be read as its attribute asks."""
+NO_CURRENCY = "XXX"
+"""What ISO 4217 has for no currency: of an amount in one that is not known. Empty would be the company's own."""
 _WORDS = (SemanticType.TOKEN, SemanticType.CHANNEL, SemanticType.INTERACTION_KIND, SemanticType.DIRECTION)
 """Read by `interaction`, for what one means depends on the others."""
 
@@ -46,6 +48,9 @@ def transaction(columns: Columns, entity: Entity, timezone: str) -> Standard:
             rule = _UNREAD.get(attribute.semantic) or _UNREAD.get(attribute.type)
             if rule is not None:
                 columns.unread(attribute.name, rule, value)
+            if attribute.semantic is SemanticType.CURRENCY:
+                unknown = pc.and_(pc.is_valid(columns.code(attribute.name)), pc.is_null(value))
+                value = pc.if_else(unknown, pa.scalar(NO_CURRENCY, value.type), value)
             standard.values[attribute.name] = value
             if wrong is not None:
                 standard.wrong[attribute.name] = wrong

@@ -22,6 +22,7 @@ from cdm_pipelines.hub import profile_models
 from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.hub.next_version import NextVersion
 from cdm_pipelines.settings import Settings, load_settings
+from cdm_pipelines.steps.customers import lost_days
 from cdm_pipelines.steps.days.records import build_records
 from cdm_pipelines.steps.days.source_day import process_day
 from cdm_pipelines.steps.linking.parties import link_parties
@@ -66,6 +67,10 @@ class World:
         rows = self.ask("SELECT source, entity, record_id, golden_id::text FROM golden.crosswalk")
         return {(source, entity, record): golden for source, entity, record, golden in rows}
 
+    def whose_golden(self) -> dict[str, str]:
+        """Who is behind each golden customer, by the record that sorts first."""
+        return {golden: self.whose[record] for record, golden in sorted(self.golden().items(), reverse=True)}
+
     def attached(self) -> tuple[list[dict[str, Any]], Attached]:
         company = company_of(self.lake, self.settings)
         company.counted()
@@ -74,11 +79,11 @@ class World:
         assert figures is not None
         return rows.to_pylist(), figures
 
-    def publish(self) -> None:
+    def publish(self, accept: tuple[str, ...] = ()) -> None:
         """Link and publish; the profile is what computing everything for everybody gives."""
         build_records(self.lake, all_contracts(), list(Entity))
         link_parties(self.lake, self.settings, decided=committed.constraints(self.engine))
-        done = committed.stage_customers(self.engine, self.lake, self.settings)
+        done = committed.stage_customers(self.engine, self.lake, self.settings, accept=accept)
         assert not done.stopped, done.verdicts
         fitted = committed.fit_models(self.engine, company_of(self.lake, self.settings))
         assert not fitted.problems
@@ -192,7 +197,8 @@ def sums(world: World, *customers: str) -> dict[str, Any]:
     """What some customers have together."""
     names = ", ".join(f"'{one}'" for one in customers)
     [row] = world.ask(
-        f"""SELECT coalesce(sum(rfm_orders), 0), coalesce(sum(rfm_net), 0), coalesce(sum(lifetime_value_historic_value), 0),
+        f"""SELECT coalesce(sum(rfm_orders), 0), coalesce(sum(rfm_net), 0),
+            coalesce(sum(lifetime_value_historic_value), 0),
             coalesce(sum(engagement_emails_365), 0), coalesce(sum(service_tickets), 0), count(*)
             FROM profile.customer WHERE golden_id IN ({names})"""
     )
@@ -202,14 +208,14 @@ def sums(world: World, *customers: str) -> dict[str, Any]:
 def test_a_merge_makes_one_profile_and_a_split_gives_each_its_own_again(world: World) -> None:
     before = world.profile()
     assert before == world.profile(rebuilt=True)
-    [(one,), (other,)] = world.ask(
-        """SELECT c.golden_id::text FROM profile.customer c
-           WHERE rfm_orders > 0 AND party_kind = 'person' AND engagement_emails_365 > 0 AND household_size > 1
-           ORDER BY household_household_id, golden_id LIMIT 2"""
+    [(one, other)] = world.ask(
+        """SELECT a.golden_id::text, b.golden_id::text FROM profile.customer a JOIN profile.customer b
+           ON b.household_household_id = a.household_household_id AND b.golden_id > a.golden_id
+           WHERE least(a.rfm_orders, b.rfm_orders, a.engagement_emails_365) > 0 ORDER BY 1, 2 LIMIT 1"""
     )
     apart = {golden: sums(world, golden) for golden in (one, other)}
     together = sums(world, one, other)
-    homes = world.ask("SELECT sum(1) FROM profile.household GROUP BY household_id HAVING count(*) > 1")
+    sizes = dict(world.ask("SELECT golden_id::text, household_size FROM profile.customer"))
     touched = sum(row["touches"] for row in world.attached()[0])
     records = {golden: "/".join(record) for record, golden in sorted(world.golden().items())}
     committed.same(world.engine, records[one], records[other], STIEN)
@@ -219,6 +225,10 @@ def test_a_merge_makes_one_profile_and_a_split_gives_each_its_own_again(world: W
     assert len(left) == 1
     assert sums(world, left[0][0]) == {**together, "customers": 1}
     gone = {one, other} - {left[0][0]}
+    both = f"household_household_id = (SELECT household_id FROM profile.household WHERE golden_id = '{left[0][0]}')"
+    assert world.ask(f"SELECT count(*), max(household_size) FROM profile.customer WHERE {both}") == [
+        (sizes[one] - 1,) * 2
+    ]
     merged = world.profile()
     assert not [name for name, rows in merged.items() if gone & rows.keys()]
     assert merged == world.profile(rebuilt=True)
@@ -229,6 +239,57 @@ def test_a_merge_makes_one_profile_and_a_split_gives_each_its_own_again(world: W
     world.publish()
     assert {golden: sums(world, golden) for golden in (one, other)} == apart
     assert world.profile() == before
-    assert homes == world.ask(
-        "SELECT sum(1) FROM profile.household GROUP BY household_id HAVING count(*) > 1"
+
+
+def test_a_split_gives_each_half_its_own_and_back(world: World) -> None:
+    before = world.profile()
+    [(golden, record), *_] = world.ask(
+        """SELECT golden_id::text, min(concat_ws('/', source, entity, record_id)) FILTER (WHERE source = 'shop')
+           FROM golden.crosswalk JOIN golden.customer USING (golden_id) JOIN profile.rfm USING (golden_id)
+           WHERE party_kind = 'person' AND orders > 2 GROUP BY 1
+           HAVING count(*) = 2 AND count(*) FILTER (WHERE source = 'shop') = 1 ORDER BY 1"""
     )
+    whole = sums(world, golden)
+    touched = sum(row["touches"] for row in world.attached()[0])
+    committed.different(world.engine, record, golden, STIEN)
+    world.publish()
+    halves = {one for one, of in world.whose_golden().items() if of == world.whose[tuple(record.split("/"))]}
+    assert len(halves) == 2
+    assert golden in halves
+    parted = {one: sums(world, one) for one in halves}
+    assert sum(one["net"] for one in parted.values()) == whole["net"]
+    assert sum(one["orders"] for one in parted.values()) == whole["orders"]
+    own = [row for row in traces.active(world.lake, Entity.ORDER) if row["source"] == "shop"]
+    bought = sum(row["party_record_id"] == record.split("/")[2] for row in own)
+    assert bought in [one["orders"] for one in parted.values()]
+    now = world.profile()
+    assert now == world.profile(rebuilt=True)
+    others = {
+        name: {one: row for one, row in rows.items() if one not in halves} for name, rows in now.items()
+    }
+    assert others["rfm"] == {one: row for one, row in before["rfm"].items() if one not in halves}
+    assert sum(row["touches"] for row in world.attached()[0]) <= touched
+    [(number,)] = world.ask("SELECT max(decision_id) FROM identity.decision")
+    committed.undo(world.engine, number, STIEN)
+    world.publish()
+    assert world.profile() == before
+
+
+def test_who_is_gone_has_no_profile_and_orders_are_nobodys(world: World) -> None:
+    """A source is taken away: customers that it alone knew go, and what is left of the others is theirs."""
+    before, golden = world.profile(), world.golden()
+    gone = set(golden.values()) - {one for key, one in golden.items() if key[0] != "shop"}
+    assert len(gone) > 20
+    with world.engine.begin() as connection:
+        lost_days.remove(
+            connection, world.lake, lost_days.to_remove(connection, world.lake, "shop", "customer")
+        )
+    world.publish(accept=("customer_drift", "id_churn", "cluster_size_drift"))
+    now = world.profile()
+    assert not [name for name, rows in now.items() if gone & rows.keys()]
+    assert now == world.profile(rebuilt=True)
+    orders = traces.expected_purchases(world.lake, world.golden())
+    assert world.ask("SELECT sum(orders), sum(gross) FROM profile.rfm") == [
+        (orders["orders"], orders["gross"])
+    ]
+    assert len(now["rfm"]) < len(before["rfm"])
