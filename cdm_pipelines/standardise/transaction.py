@@ -3,9 +3,12 @@
 Belongs here: their attributes, read by their declared type. Does not belong here: whose a row is (records).
 """
 
+from collections.abc import Collection
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Attribute, Entity, ValueType, declaration
 from cdm_pipelines.contracts.entity import SemanticType
 from cdm_pipelines.quality.rules import Rule
@@ -55,6 +58,22 @@ def transaction(columns: Columns, entity: Entity, timezone: str) -> Standard:
             if wrong is not None:
                 standard.wrong[attribute.name] = wrong
     return standard
+
+
+def read(
+    table: pa.Table, contract: SourceContract, entity: Entity, names: Collection[str]
+) -> dict[str, pa.Array]:
+    """Some attributes of rows as delivered, fit or not, row by row.
+
+    Args:
+        table: All text; columns that it lacks are null.
+        contract: Of the source entity.
+        entity: Any but the party.
+        names: Of attributes; moments without a zone are read as UTC.
+    """
+    columns = Columns(table, contract, entity)
+    own = (attribute for attribute in declaration(entity).attributes if attribute.name in names)
+    return {attribute.name: _read(columns, attribute, "UTC")[0] for attribute in own}
 
 
 def _read(columns: Columns, attribute: Attribute, timezone: str) -> tuple[pa.Array, pa.Array | None]:

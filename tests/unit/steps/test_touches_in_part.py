@@ -104,31 +104,7 @@ class World:
         """Change something; returns the customers that a version which publishes it touches."""
         before = {key: dict(row) for key, row in self.parties.items()}, dict(self.orders)
         for _ in range(self.rng.randint(1, 2)):
-            key = self.one([(source, number) for source in SOURCES for number in NUMBERS])
-            what = self.one(["party", "party", "gone", "identity", "order", "day", "new day", "day gone"])
-            match what:
-                case "party":
-                    own = self.parties.get(key, {})
-                    names = self.rng.sample(["active", "first_seen", "email", "phone", "mobile"], 2)
-                    self.parties[key] = {
-                        **self.party(),
-                        **{k: v for k, v in own.items() if k not in names},
-                    }
-                case "gone":
-                    self.parties.pop(key, None)
-                case "identity" if key in self.parties:
-                    self.parties[key] = {
-                        **self.parties[key],
-                        "golden_id": self.party()["golden_id"],
-                    }
-                case "order":
-                    self.orders[self.one([*ORDERS, "o5"])] = key
-                case "day":
-                    self.days["2026-06-02"] = self.events(2)
-                case "new day":
-                    self.days["2026-06-03"] = self.events(self.one([2, 3]))
-                case "day gone":
-                    self.days.pop("2026-06-01", None)
+            self.one([self.another, self.another, self.go, self.move, self.order, self.day])()
         (parties, orders), touched = before, set()
         for one, other in ((parties, self.parties), (self.parties, parties)):
             touched |= {row["golden_id"] for key, row in one.items() if other.get(key) != row}
@@ -136,6 +112,37 @@ class World:
             if orders.get(number) != self.orders.get(number):
                 touched |= {rows[key]["golden_id"] for rows in (parties, self.parties) if key in rows}
         return {str(one) for one in touched - {None}}
+
+    def key(self) -> tuple[str, str]:
+        return self.one(SOURCES), self.one(NUMBERS)
+
+    def another(self) -> None:
+        """A party is new, or something of it is other."""
+        key = self.key()
+        names = self.rng.sample(["active", "first_seen", "email", "phone", "mobile"], 2)
+        same = {name: value for name, value in self.parties.get(key, {}).items() if name not in names}
+        self.parties[key] = {**self.party(), **same}
+
+    def go(self) -> None:
+        self.parties.pop(self.key(), None)
+
+    def move(self) -> None:
+        """A party is of another customer, or of none."""
+        row = self.parties[self.one(sorted(self.parties))]
+        row["golden_id"] = self.party()["golden_id"]
+
+    def order(self) -> None:
+        self.orders[self.one([*ORDERS, "o5"])] = self.key()
+
+    def day(self) -> None:
+        """A day comes, comes again or is taken away."""
+        match self.one(["again", "new", "gone"]):
+            case "again":
+                self.days["2026-06-02"] = self.events(2)
+            case "new":
+                self.days["2026-06-03"] = self.events(self.one([2, 3]))
+            case "gone":
+                self.days.pop("2026-06-01", None)
 
     def keep(self) -> None:
         """Put all into the lake."""
