@@ -188,7 +188,9 @@ def test_profiles_add_up_to_the_sources(world: World) -> None:
     visits = Counter(
         row["golden_id"] for row in rows for _ in range(row["touches"]) if row["kind"] == "complaint"
     )
-    told = dict(world.ask("SELECT golden_id::text, complaints FROM profile.service WHERE complaints > 0"))
+    told: dict[str, Any] = dict(
+        world.ask("SELECT golden_id::text, complaints FROM profile.service WHERE complaints > 0")
+    )
     assert told == visits
     assert visits
 
@@ -215,7 +217,7 @@ def test_a_merge_makes_one_profile_and_a_split_gives_each_its_own_again(world: W
     )
     apart = {golden: sums(world, golden) for golden in (one, other)}
     together = sums(world, one, other)
-    sizes = dict(world.ask("SELECT golden_id::text, household_size FROM profile.customer"))
+    sizes: dict[str, Any] = dict(world.ask("SELECT golden_id::text, household_size FROM profile.customer"))
     touched = sum(row["touches"] for row in world.attached()[0])
     records = {golden: "/".join(record) for record, golden in sorted(world.golden().items())}
     committed.same(world.engine, records[one], records[other], STIEN)

@@ -113,7 +113,7 @@ def _changed(company: Company, name: str) -> list[Row]:
 def _moments(company: Company, name: str) -> Row:
     day = company.today - dt.timedelta(company.rng.choice([0, 0, 1, 30, 200]))
     clock = f"{day}T{company.rng.randrange(24):02}:{company.rng.randrange(60):02}:00Z"
-    columns = {
+    columns: dict[str, Row] = {
         EVENTS: {"occurred_at": clock},
         SALES: {"ordered_at": clock},
         REFUNDS: {"refunded_at": clock},
