@@ -1,23 +1,30 @@
-"""What people ask of the profile: what it says of one customer, and which scales and models say it.
+"""What people ask of the profile: what it says of one customer, which models say it, whose visits are.
 
 Belongs here: reading, and where each value comes from. Does not belong here: how an answer is shown (commands).
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import Connection, select, text
 
+from cdm_pipelines.enrichment.attachment import Preview
 from cdm_pipelines.enrichment.declaration import CURRENCY, Enricher, Output
 from cdm_pipelines.enrichment.declared import profile_table
+from cdm_pipelines.enrichment.lifecycle_step import ENRICHER as LIFECYCLE_STEP
 from cdm_pipelines.enrichment.policy import EnrichmentPolicy
 from cdm_pipelines.figures import Figures
 from cdm_pipelines.hub import profile_models
 from cdm_pipelines.hub.profile import is_there, table_of
 from cdm_pipelines.hub.profile_models import ProfileModel
+from cdm_pipelines.steps.profile.journey import Journey, Touch, journey
+from cdm_pipelines.steps.profile.reading import Company
+from cdm_pipelines.steps.profile.touches import Known, Touches, opened_touches, rules_kept
+from cdm_pipelines.store.layout import INTERACTIONS
 
 TELLING = (
     *(("rfm", name) for name in ("segment", "orders", "net", "last_ordered_on")),
@@ -154,4 +161,61 @@ def differences(connection: Connection, policy: EnrichmentPolicy) -> list[Differ
             (name, models) for name, models in versions(connection, policy).items() if len(models) > 1
         )
         for compare in [policy.chosen[name].enricher.compared]
+    ]
+
+
+@contextmanager
+def _published(connection: Connection, company: Company) -> Iterator[Touches]:
+    """The interactions as they were counted last, beside the published customers; nothing is written."""
+    known = Known.published(company.lake, connection)
+    with opened_touches(company.lake, company.contracts, known, threads=company.settings.threads) as touches:
+        yield touches
+
+
+def tokens(connection: Connection, company: Company) -> Preview | None:
+    """What today's policy would change of whose interactions are, against the rules that hold.
+
+    Before any hold it is held against itself. None where no interactions are counted.
+
+    Raises:
+        DamagedError: What was counted of a day is damaged.
+    """
+    if not company.lake.paths(INTERACTIONS):
+        return None
+    with _published(connection, company) as touches:
+        return touches.preview(rules_kept(company.lake) or company.eras, company.eras)
+
+
+def journey_of(connection: Connection, company: Company, golden_id: UUID, limit: int) -> Journey:
+    """Every touch of a customer: transactions, interactions by the rules that hold, and changes of stage.
+
+    Args:
+        connection: Of the hub.
+        company: Where interactions are.
+        golden_id: Of a current customer.
+        limit: How many touches, the newest.
+    """
+    with _published(connection, company) as touches:
+        attached, _ = touches.attached(rules_kept(company.lake) or company.eras, [str(golden_id)])
+    more = _stages(connection, golden_id)
+    return journey(
+        connection, golden_id, attached, timezone=company.settings.timezone, limit=limit, more=more
+    )
+
+
+def _stages(connection: Connection, golden_id: UUID) -> list[Touch]:
+    """The stages that a customer entered; none where that is not worked out."""
+    table = table_of(profile_table(LIFECYCLE_STEP))
+    if not connection.scalar(text("SELECT to_regclass(:name)"), {"name": str(table)}):
+        return []
+    rows = connection.execute(select(table).where(table.c.golden_id == golden_id))
+    return [
+        Touch(
+            day=row.entered_on,
+            at=None,
+            what="stage",
+            source="profile",
+            detail=" to ".join(filter(None, (row.from_stage, row.stage))),
+        )
+        for row in rows
     ]

@@ -81,6 +81,11 @@ def rules_now(lake: Lake, policy: InteractionPolicy) -> Eras:
     return eras_now(eras_from_json(kept.get("eras", [])), policy, kept.get("newest", ""))
 
 
+def rules_kept(lake: Lake) -> Eras:
+    """By which rules which days were attached last; empty before they ever were."""
+    return eras_from_json(_kept_rules(lake).get("eras", []))
+
+
 def keep_rules(lake: Lake, eras: Eras) -> None:
     """Keep the rules by which interactions are attached, for a later policy that is not to change them."""
     newest = max((PurePosixPath(path).stem for path in lake.paths(INTERACTIONS)), default="")
