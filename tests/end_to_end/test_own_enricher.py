@@ -26,6 +26,7 @@ columns:
     unit: EUR
     description: Sum of all orders.
     tells_from: 10
+    of: [purchases.net]
     privacy: user.behavior.purchase_history
   - {{name: is_big, type: boolean, description: Whether the sum is at least the parameter `big`.}}
 """
@@ -39,6 +40,9 @@ specs = {spec.key.to_user_string(): spec for spec in load_definitions().resolve_
 one = specs["profile/big_customers"]
 print(sorted(dep.asset_key.to_user_string() for dep in one.deps))
 print([column.name for column in one.metadata["dagster/column_schema"].columns])
+lineage = one.metadata["dagster/column_lineage"].deps_by_column
+for name in ("total", "is_big"):
+    print(sorted(f"{dep.asset_key.to_user_string()}.{dep.column_name}" for dep in lineage[name]))
 """
 
 
@@ -75,6 +79,9 @@ def test_in_dagster_in_the_hub_and_in_the_wide_view(company: Deployment) -> None
     assert shown == [
         "['golden/staged', 'records/order']",
         "['golden_id', 'last_on', 'total', 'is_big', 'as_of', 'model']",
+        "['records/order.currency', 'records/order.refund.amount', 'records/order.refund.currency', "
+        "'records/order.total_amount']",
+        "['golden/staged.golden_id', 'records/order.party_email', 'records/order.party_id']",
     ]
     first = company.query(VIEW)
     assert first == by_hand(company)
