@@ -94,7 +94,8 @@ def _specs() -> Iterator[dg.AssetSpec]:
         yield dg.AssetSpec(
             _key(enricher.name),
             deps=_deps(enricher),
-            description=f"{enricher.description}\n\nPurpose: {enricher.purpose}\n\nStale when: {enricher.stale_when}",
+            description=f"{enricher.description}\n\nPurpose: {_sentence(enricher.purpose)}\n\n"
+            f"Stale when: {_sentence(enricher.stale_when)}",
             group_name="profile",
             owners=[OWNER],
             kinds={"duckdb", "postgres"},
@@ -107,6 +108,10 @@ def _specs() -> Iterator[dg.AssetSpec]:
                 "purpose": enricher.purpose,
             },
         )
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:].removesuffix('.')}."
 
 
 Origins = dict[str, list[tuple[list[str], str]]]

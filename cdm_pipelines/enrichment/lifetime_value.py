@@ -102,7 +102,7 @@ def picture(table: pa.Table, _: Work) -> Figures:
     value = np.sort(numbers(table["expected_value"]))[::-1]
     if total := float(value.sum()):
         told["expected value"] = round(total, 2)
-        told["share of the most valuable fifth"] = float(value[: -(-len(value) // 5)].sum()) / total
+        told["share of the most valuable fifth"] = round(float(value[: -(-len(value) // 5)].sum()) / total, 4)
     return told
 
 

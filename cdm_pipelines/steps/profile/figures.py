@@ -82,8 +82,8 @@ def _enricher(name: str, enricher: Enricher, fitted: Fitted, one: Enriched | Non
     figures: Figures = {
         **rows,
         **one.counts,
-        **one.figures,
-        **{f"model: {what}": of for what, of in scale.items()},
+        **{what.replace("_", " "): of for what, of in one.figures.items()},
+        **{f"model: {what.replace('_', ' ')}": of for what, of in scale.items()},
     }
     return Outcome(f"profile/{name}", figures, {"computed": check}, made=not one.problem)
 

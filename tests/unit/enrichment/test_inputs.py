@@ -3,12 +3,13 @@
 import datetime as dt
 import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from enricher_tables import work_on
 
 from cdm_pipelines.contracts.entity import ValueType
-from cdm_pipelines.enrichment.catalogue import built_in
+from cdm_pipelines.enrichment.catalogue import built_in, enrichers
 from cdm_pipelines.enrichment.declaration import Enricher, EnricherError, Output
 from cdm_pipelines.enrichment.inputs import INPUTS
 
@@ -148,3 +149,15 @@ def test_an_output_that_names_nothing_follows_from_whose_rows_are() -> None:
     )
     assert one.read_for(given) == ("purchases.golden_id",)
     assert ("golden/staged", "golden_id") in one.origins(given)
+
+
+@pytest.mark.parametrize("name", ["rfm", "customer", "model", "household_member"])
+def test_a_company_s_own_enricher_takes_no_name_that_is_in_use(tmp_path: Path, name: str) -> None:
+    (tmp_path / "enrichers").mkdir()
+    own = tmp_path / "enrichers" / name
+    own.with_suffix(".yaml").write_text(
+        "{description: Own., purpose: None., inputs: [purchases], columns: [{name: a, type: text, description: A.}]}"
+    )
+    own.with_suffix(".sql").write_text("SELECT golden_id, 'a' AS a FROM purchases")
+    with pytest.raises(EnricherError, match=f"{name} is .*Give yours another name"):
+        enrichers(tmp_path)
