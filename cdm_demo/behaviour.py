@@ -3,9 +3,10 @@
 Belongs here: purchase rates, drop-out and its drivers, planted or told from orders that are there, and the rows of
 ``truth/behaviour.csv``. Does not belong here: what they order (orders), the traces they leave (web, mail, desk).
 
-A customer buys at a rate of one's own until, right after a purchase, one leaves for good: BG/NBD (Fader, Hardie and Lee
-2005), in days. Rates are nearly gamma, chances of leaving nearly beta distributed; a late delivery and a complaint
-multiply the chance of that purchase. Both distributions are tables, so that every platform makes the same bits.
+A customer buys at a rate of one's own until, right after a purchase and be it the first, one leaves for good: MBG/NBD
+(Batislam, Denizel and Filiztekin 2007), in days; by BG/NBD nobody leaves after the first. Rates are nearly gamma,
+chances of leaving nearly beta distributed; a late delivery and a complaint multiply the chance of that purchase. Both
+distributions are tables, so that every platform makes the same bits.
 """
 
 from dataclasses import dataclass

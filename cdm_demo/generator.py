@@ -19,10 +19,17 @@ from cdm_demo.blocks import Block
 from cdm_demo.dates import day_number
 from cdm_demo.devices import JUNK
 from cdm_demo.flaws import Planted
-from cdm_demo.headers import ERP_PRODUCT, EXTRACTS, INTERACTION_EXTRACTS, PARTY_EXTRACTS, Extract
+from cdm_demo.headers import (
+    ERP_PRODUCT,
+    EXTRACTS,
+    INTERACTION_EXTRACTS,
+    PARTY_EXTRACTS,
+    WEB_EVENT,
+    Extract,
+)
 from cdm_demo.mailboxes import Registry
 from cdm_demo.orders import Counters
-from cdm_demo.web import TOKEN_COLUMNS, VISIT_COLUMNS
+from cdm_demo.web import TOKEN_COLUMNS, VISIT_COLUMNS, looked_at_by_a_machine
 from cdm_demo.writing import LandingFolder, lines
 
 BLOCK = 20_000
@@ -119,7 +126,7 @@ def _opened(root: Path, dates: tuple[str, ...], start: date, more: tuple[Extract
         shutil.rmtree(landing.root / source, ignore_errors=True)
     for day in dates:
         for extract in EXTRACTS + more:
-            # On a day without events there is no table to export; other systems deliver their header.
+            # Events have no header; a day without any gets one at the end.
             if extract.form == "csv":
                 landing.append(extract, day, [])
         landing.append(ERP_PRODUCT, day, lines(ERP_PRODUCT, *products.rows(day_number(start))).tolist())
@@ -184,6 +191,9 @@ def generate(
             planted.update((f.source, f.entity, f.date, f.kind) for f in flaws)
         for chunk in made.traces.chunks:
             landing.append_bytes(chunk.extract, dates[chunk.day], chunk.content, chunk.rows)
+    for day in dates if interactions else ():
+        if not landing.rows.get((WEB_EVENT.source, WEB_EVENT.entity, day)):
+            landing.append_bytes(WEB_EVENT, day, looked_at_by_a_machine(day), 1)
     return GeneratedSummary(
         dates=dates,
         persons=persons,

@@ -7,6 +7,7 @@ Does not belong here: tokens (devices), orders (orders).
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
@@ -128,6 +129,27 @@ def web(stage: Stage, bought: ShopOrders, *, events: int, block: int) -> Web:
     visits = _visits(stage, bought, events, block)
     known = tokens(visits.on, visits.began)
     return Web(_events(stage, bought, visits, known), *_truth(visits, known, stage.audience))
+
+
+def looked_at_by_a_machine(day: str) -> bytes:
+    """The one event of a day on which nobody came: the company's own machine looks whether the shop is up.
+
+    Args:
+        day: YYYY-MM-DD.
+    """
+    moment = datetime.fromisoformat(f"{day}T01:00:00+00:00")
+    parameters = {"event_id": {"string_value": f"m{day}"}, "page_location": {"string_value": f"{_SITE}/"}}
+    event = {
+        "event_date": day.replace("-", ""),
+        "event_timestamp": str(int(moment.timestamp()) * 1_000_000),
+        "event_name": "page_view",
+        "event_params": [{"key": key, "value": value} for key, value in parameters.items()],
+        "user_pseudo_id": "null",
+        "device": {"category": "desktop", "language": "nl-nl"},
+        "traffic_source": {"name": "(direct)", "medium": "(none)", "source": "(direct)"},
+        "items": [],
+    }
+    return json.dumps(event, separators=(",", ":")).encode() + b"\n"
 
 
 def _visits(stage: Stage, bought: ShopOrders, events: int, block: int) -> _Visits:

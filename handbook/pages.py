@@ -10,18 +10,11 @@ from pathlib import Path
 from cdm_pipelines.settings import settings_table
 from handbook import rooms
 from handbook.commands import commands_page
+from handbook.profile import profile_page
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 _WRITTEN = "*Written by `make docs` from the code; do not edit.*"
-
-
-_PROFILE = """What is worked out of golden customers. Each enricher has a table `profile.<name>` with a row per customer
-of whom it has something to say, with the day that the row holds for (`as_of`) and the fingerprint of the scale or model
-that gave it (`model`). The view `profile.customer` has all of them beside the golden customer, each column as
-`<enricher>_<column>`. Scales and models are fitted every `refit_days` (`policies/enrichment.yaml`); between two fits
-only customers of whom something changed are computed anew.
-[How to add one of your own](../how-to/add-an-enricher.md)."""
 
 
 def settings_page() -> str:
@@ -68,38 +61,6 @@ def decisions_page() -> str:
         "What was decided about the design, one short page each: the context, the decision, what else was measured or "
         f"considered.\n\n{listed}\n"
     )
-
-
-def profile_page() -> str:
-    """Every column of the profile, with meaning, formula, source and purpose."""
-    from cdm_pipelines.enrichment.catalogue import built_in  # noqa: PLC0415 - heavy
-    from cdm_pipelines.enrichment.inputs import INPUTS  # noqa: PLC0415 - the same
-
-    parts = [f"# The profile\n\n{_WRITTEN}\n\n{_PROFILE}\n"]
-    for one in built_in().values():
-        made_of = sorted({asset for name in one.inputs for asset in INPUTS[name].made_of})
-        parts.append(
-            f"## {one.name}\n\n{one.description}\n\n- Purpose: {one.purpose}\n- Made of: "
-            f"{', '.join(f'`{asset}`' for asset in made_of)}\n- Stale when: {one.stale_when}\n"
-        )
-        rows = ["| Column | Type | Unit | Meaning | Privacy category |", "|---|---|---|---|---|"]
-        for output in one.outputs:
-            meaning = output.description.replace("|", "/")
-            rows.append(f"| `{output.name}` | {output.type} | {output.unit} | {meaning} | {output.privacy} |")
-        rows += [
-            f"| `{age.name}` (view) | integer | days | {age.description} | as `{age.of}` |"
-            for age in one.ages
-        ]
-        parts.append("\n".join(rows) + "\n")
-        fields = one.parameters.model_fields
-        if fields:
-            set_ = ["| Parameter | Default | Meaning |", "|---|---|---|"]
-            set_ += [
-                f"| `{name}` | `{field.default}` | {field.description or ''} |"
-                for name, field in fields.items()
-            ]
-            parts.append("\n".join(set_) + "\n")
-    return "\n".join(parts)
 
 
 DERIVED: Mapping[str, Callable[[], str]] = {

@@ -5,8 +5,9 @@ or found (steps.search).
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -14,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from cdm_pipelines.commands.profile import show_profile
+from cdm_pipelines.commands.profile import show_journey, show_profile
 from cdm_pipelines.commands.terminal import (
     REFUSED,
     USAGE,
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from cdm_pipelines.hub.history import Step
 
 
+MOST_CUSTOMERS, MOST_TOUCHES = 10, 50
+"""How many are shown unless --limit says otherwise."""
+
+
 class ExportFormat(StrEnum):
     """File formats of an export."""
 
@@ -43,7 +48,7 @@ class ExportFormat(StrEnum):
 export = typer.Typer(help="Write published tables to a file.", no_args_is_help=True)
 
 
-def customer(
+def customer(  # noqa: PLR0917 - options of a command
     search: Annotated[
         list[str],
         typer.Argument(
@@ -51,7 +56,14 @@ def customer(
             "typing errors allowed; several of them narrow the search."
         ),
     ],
-    limit: Annotated[int, typer.Option(help="Most customers to show.", min=1)] = 10,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            help="Most customers to show, 10 unless said otherwise; with --journey most touches, 50.",
+            min=1,
+            show_default=False,
+        ),
+    ] = None,
     as_of: Annotated[
         str,
         typer.Option(
@@ -64,6 +76,12 @@ def customer(
     profile: Annotated[
         bool, typer.Option("--profile", help="Show what is worked out of it, and from what.")
     ] = False,
+    journey: Annotated[
+        bool,
+        typer.Option(
+            "--journey", help="Show every touch in order: orders, invoices, visits, mails, calls, stages."
+        ),
+    ] = False,
 ) -> None:
     """Find a customer; with one match, show the records behind it and where each value came from."""
     from cdm_pipelines.steps.search.find import find  # noqa: PLC0415 - commands load what they need
@@ -73,30 +91,30 @@ def customer(
     own = settings()
     at = _moment(as_of, own.timezone) if as_of else None
     text = " ".join(search)
-    if profile and (at or history):
-        fail("Ask for --profile, or for the past with --as-of or --history.", USAGE)
+    if profile + journey + bool(at or history) > 1:
+        fail("Ask for --profile, for --journey, or for the past with --as-of or --history.", USAGE)
+    answer: Callable[[Connection, UUID], None] | None = None
+    if profile:
+        answer = partial(show_profile, own)
+    elif journey:
+        answer = partial(show_journey, own, limit or MOST_TOUCHES)
+    elif at or history:
+        answer = partial(_past, at)
     with hub(own) as engine, engine.connect() as connection:
         named = _as_uuid(text)
-        if named is not None and (at or history):
-            _past(connection, named, at)
-            return
-        if named is not None and profile:
-            show_profile(connection, own, named)
+        if named is not None and answer is not None:
+            answer(connection, named)
             return
         models = Models.load(Lake(own.lake_url), own)
-        hits = find(connection, text, models, limit=limit, country=own.default_country)
+        most = limit if limit and not journey else MOST_CUSTOMERS
+        hits = find(connection, text, models, limit=most, country=own.default_country)
         if not hits:
             fail("No customer found.", REFUSED)
         if len(hits) > 1 or not (at or history):
             show("Customers", [{**hit.card, "found by": hit.why} for hit in hits])
         if len(hits) == 1:
-            if profile:
-                show_profile(connection, own, hits[0].golden_id)
-            elif at or history:
-                _past(connection, hits[0].golden_id, at)
-            else:
-                _present(connection, hits[0].golden_id)
-        elif at or history or profile:
+            (answer or _present)(connection, hits[0].golden_id)
+        elif answer is not None:
             fail("Name one of them by its golden id.", REFUSED)
 
 
@@ -109,7 +127,7 @@ def _present(connection: "Connection", golden_id: UUID) -> None:
         show("Where each value came from", one.provenance)
 
 
-def _past(connection: "Connection", golden_id: UUID, at: dt.datetime | None) -> None:
+def _past(at: dt.datetime | None, connection: "Connection", golden_id: UUID) -> None:
     """A customer as it was known at a time, or all that happened to it."""
     from cdm_pipelines.hub import history  # noqa: PLC0415
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cdm_pipelines.commands.run import run_days
+from cdm_pipelines.commands.profile import show_best_known
+from cdm_pipelines.commands.run import run_in
 from cdm_pipelines.commands.terminal import (
     FAILED,
     REFUSED,
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 
 def demo() -> None:
     """Run every day of the demo extracts, publish the customers, and show what came of it."""
-    from cdm_pipelines.contracts.catalogue import all_contracts  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.components.session import open_session  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.contracts.catalogue import all_contracts  # noqa: PLC0415
     from cdm_pipelines.ingest import landing_dates  # noqa: PLC0415
 
     own = settings()
@@ -38,9 +40,8 @@ def demo() -> None:
     days = sorted({day for contract in all_contracts() for day in landing_dates(own.landing_url, contract)})
     if not days:
         fail(f"There are no extracts in {own.landing_url}. Make some with `cdm demo-data`.", REFUSED)
-    code = 0
-    for day in days:
-        code = max(code, run_days(own, (day, day)))
+    with told_to_people(), open_session(own) as session:
+        code = max(run_in(session, (day, day)) for day in days)
     if code:
         fail("The demo did not run as it should: see the messages above.", FAILED)
     summarise(own)
@@ -52,7 +53,7 @@ def demo() -> None:
 
 
 def summarise(own: Settings) -> None:
-    """Print what is published and how good it is."""
+    """Print what is published, how good it is, and what the profile says of one customer."""
     from cdm_pipelines.contracts.catalogue import all_contracts  # noqa: PLC0415
     from cdm_pipelines.hub import queries  # noqa: PLC0415
     from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
@@ -78,6 +79,7 @@ def summarise(own: Settings) -> None:
                 f"({quality.pairs:,} true pairs)."
             )
         show("\nFive customers and the records they are made of", summary.example_merges(connection, lake))
+        show_best_known(connection, own)
 
 
 def demo_data(

@@ -89,50 +89,68 @@ def run_days(
 ) -> int:
     """Run the sources' jobs for a range of days, then the customers' job; returns the exit code.
 
+    As :func:`run_in`, in a session of its own.
+    """
+    from cdm_pipelines.components.session import open_session  # noqa: PLC0415 - Dagster takes a second to load
+
+    with told_to_people(), open_session(own) as session:
+        return run_in(session, days, sources, entity=entity, refit=refit, rebuild=rebuild, accept=accept)
+
+
+def run_in(
+    session: "Session",
+    days: tuple[str, str],
+    sources: Sequence[str] | None = None,
+    *,
+    entity: str = "",
+    refit: bool = False,
+    rebuild: bool = False,
+    accept: Sequence[str] = (),
+) -> int:
+    """Run the sources' jobs for a range of days, then the customers' job; returns the exit code.
+
     A source that fails is told and does not keep the others from being published. With ``entity``, only that
     entity of each source is ingested. ``refit`` and ``rebuild`` configure the customers' job. What the checks named in
     ``accept`` find stops nothing in these runs. Where nobody has pruned for long, since no daemon runs here, that is
     done too.
     """
     from cdm_pipelines.components.pruning import HOUSEKEEPING, overdue  # noqa: PLC0415 - Dagster takes a second to load
-    from cdm_pipelines.components.session import open_session  # noqa: PLC0415 - the same
 
     label = days[0] if days[0] == days[1] else f"{days[0]} to {days[1]}"
-    with told_to_people(), open_session(own) as session:
-        jobs = session.ingest_jobs
-        unknown = sorted(set(sources or ()) - set(jobs))
-        if unknown:
-            fail(f"No source named {', '.join(unknown)}; there are {', '.join(jobs)}.", USAGE)
-        chosen = [name for name in jobs if not sources or name in sources]
-        starts = {name: session.first_day(jobs[name]) for name in chosen}
-        early = {name: start for name, start in starts.items() if days[0] < start}
-        if early:
-            known = "; ".join(f"{name} begins on {start}" for name, start in early.items())
-            fail(
-                f"{days[0]} is too early: {known}. Give later days or another --source, or change start_date in "
-                "the source's defs.yaml.",
-                USAGE,
+    jobs = session.ingest_jobs
+    unknown = sorted(set(sources or ()) - set(jobs))
+    if unknown:
+        fail(f"No source named {', '.join(unknown)}; there are {', '.join(jobs)}.", USAGE)
+    chosen = [name for name in jobs if not sources or name in sources]
+    starts = {name: session.first_day(jobs[name]) for name in chosen}
+    early = {name: start for name, start in starts.items() if days[0] < start}
+    if early:
+        known = "; ".join(f"{name} begins on {start}" for name, start in early.items())
+        fail(
+            f"{days[0]} is too early: {known}. Give later days or another --source, or change start_date in "
+            "the source's defs.yaml.",
+            USAGE,
+        )
+    with _progress() as progress:
+        outcomes = [
+            _run(
+                session,
+                progress,
+                jobs[name],
+                f"{label}  {name}",
+                dates=days,
+                part=f"{name}/{entity}" if entity else "",
+                accept=accept,
             )
-        with _progress() as progress:
-            outcomes = [
-                _run(
-                    session,
-                    progress,
-                    jobs[name],
-                    f"{label}  {name}",
-                    dates=days,
-                    part=f"{name}/{entity}" if entity else "",
-                    accept=accept,
-                )
-                for name in chosen
-            ]
-            if any(outcome.succeeded for outcome in outcomes):
-                config = _config(refit=refit, rebuild=rebuild)
-                outcomes.append(
-                    _run(session, progress, "customers", f"{label}  customers", config=config, accept=accept)
-                )
-            if overdue(session.instance, dt.datetime.now(dt.UTC)):
-                outcomes.append(_run(session, progress, HOUSEKEEPING, HOUSEKEEPING))
+            for name in chosen
+        ]
+        if any(outcome.succeeded for outcome in outcomes):
+            config = _config(refit=refit, rebuild=rebuild)
+            outcomes.append(
+                _run(session, progress, "customers", f"{label}  customers", config=config, accept=accept)
+            )
+        if overdue(session.instance, dt.datetime.now(dt.UTC)):
+            outcomes.append(_run(session, progress, HOUSEKEEPING, HOUSEKEEPING))
     return DONE if all(outcome.succeeded for outcome in outcomes) else REFUSED
 
 

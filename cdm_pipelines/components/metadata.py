@@ -16,6 +16,8 @@ from cdm_pipelines.contracts.model import SourceContract
 from cdm_pipelines.figures import ROWS, Bars, Figure, Figures, Grid, Moment, Picture, Words
 
 BAR_WIDTH = 30
+_NONE = dg.MetadataValue.md("*none*")
+_LARGE = 1_000
 _POSTGRES = make_url("postgresql://").get_dialect()()
 
 
@@ -107,6 +109,8 @@ def _value(figure: Figure) -> Any:
 def bar_chart(bars: Bars) -> dg.MarkdownMetadataValue:
     """A table with a bar per row that Dagster's Markdown view shows as it is."""
     counts = bars.counts
+    if not counts:
+        return _NONE
     most = max(counts.values(), default=0)
     rows = [f"| {bars.heading[0]} | {bars.heading[1]} | |", "| --- | ---: | --- |"]
     for name, count in counts.items() if bars.scale else sorted(counts.items(), key=lambda i: (-i[1], i[0])):
@@ -124,7 +128,7 @@ def picture(svg: str, told: str) -> dg.MarkdownMetadataValue:
 def table(rows: Sequence[Mapping[str, Any]]) -> dg.MarkdownMetadataValue:
     """A plain Markdown table; every row has the keys of the first."""
     if not rows:
-        return dg.MetadataValue.md("*none*")
+        return _NONE
     names = list(rows[0])
     lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
     lines += ["| " + " | ".join(_cell(row[name]) for name in names) + " |" for row in rows]
@@ -136,4 +140,6 @@ def _cell(value: object) -> str:
         return "" if value is None else str(value).lower()
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= _LARGE else f"{value:.4g}"
+    return str(value)

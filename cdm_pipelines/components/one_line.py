@@ -22,6 +22,11 @@ _Factory = Callable[..., logging.LogRecord]
 
 def install() -> None:
     """Have records of Dagster's loggers shortened in this process; asked twice, it does so once."""
+    root = logging.getLogger()
+    if not root.handlers:
+        # Dagster's storage tells each attempt to connect anew by ``logging.warning``. Where the root has no handler yet
+        # that gives it one, and from then on every line of every logger is printed twice.
+        root.addHandler(logging.NullHandler())
     current = logging.getLogRecordFactory()
     if not isinstance(current, _Shortening):
         logging.setLogRecordFactory(_Shortening(current))

@@ -3,7 +3,7 @@
 Belongs here: facts that several asset modules share. Does not belong here: asset bodies.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import dagster as dg
 
@@ -22,22 +22,31 @@ def contracts_feeding(*entities: Entity) -> tuple[SourceContract, ...]:
 
 
 def source_lineage(
-    contracts: Iterable[SourceContract], entities: Iterable[Entity]
+    contracts: Iterable[SourceContract], entities: Sequence[Entity]
 ) -> dict[str, list[tuple[list[str], str]]]:
-    """For each canonical attribute, the standard assets that feed it, as column lineage wants it."""
-    wanted = set(entities)
+    """For each column of a family of entities, the standard assets that feed it, as column lineage wants it."""
     origins: dict[str, list[tuple[list[str], str]]] = {}
     for contract in contracts:
         key = ["standard", contract.source, contract.entity]
         fed = {
-            attribute
+            (targets()[path].entity, attribute)
             for _, path in contract.mapped()
-            if targets()[path].entity in wanted
+            if targets()[path].entity in entities
             for attribute in attributes_of(targets()[path])
         }
-        for attribute in sorted(fed):
-            origins.setdefault(attribute, []).append((key, attribute))
+        for entity, attribute in sorted(fed):
+            name = family_column(entity, attribute, entities)
+            origins.setdefault(name, []).append((key, attribute))
+        if contract.modified_at:
+            for entity in sorted({entity for entity, _ in fed}):
+                name = family_column(entity, "modified_at", entities)
+                origins.setdefault(name, []).append((key, "modified_at"))
     return origins
+
+
+def family_column(entity: Entity, attribute: str, family: Sequence[Entity]) -> str:
+    """The name of a column in the asset of a family: those beside its head are named with their entity."""
+    return attribute if entity is family[0] else f"{entity}.{attribute}"
 
 
 def attributes_of(target: Attribute | Input) -> tuple[str, ...]:

@@ -82,6 +82,8 @@ def _schema_metadata(
     for column, path in contract.mapped():
         for attribute in attributes_of(targets()[path]):
             origins.setdefault(attribute, []).append((list(asset_key("valid", contract).path), column.name))
+    if contract.modified_at:
+        origins["modified_at"] = [(list(asset_key("valid", contract).path), contract.modified_at)]
     canonical = [a for entity in contract.entities for a in attributes(entity)]
     return {
         "dagster/column_schema": canonical_schema(canonical),

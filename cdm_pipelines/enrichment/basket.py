@@ -182,22 +182,41 @@ def picture(table: pa.Table, _work: Work) -> Figures:
     }
 
 
+_SOLD = tuple(f"order_lines.{name}" for name in ("product_code", "product_name", "quantity", "ordered_on"))
+_TOGETHER = (*_SOLD, "order_lines.order_id")
 _HISTORY = "user.behavior.purchase_history"
 ENRICHER = Enricher(
     name="basket",
     description="What a customer is likely to buy next, why, and when; from what everybody buys together and again.",
     inputs=("order_lines", "purchases", "products"),
     outputs=(
-        Output("products", ValueType.INTEGER, "Number of different products bought.", "products", _HISTORY),
+        Output(
+            "products",
+            ValueType.INTEGER,
+            "Number of different products bought.",
+            "products",
+            _HISTORY,
+            of=_SOLD,
+        ),
         Output(
             "most_bought",
             ValueType.TEXT,
             "Code of the product bought on most days; of several the one bought last.",
             "",
             _HISTORY,
+            of=_SOLD,
         ),
-        Output("next_product", ValueType.TEXT, "Code of the product that is likeliest next.", "", _HISTORY),
-        Output("next_product_name", ValueType.TEXT, "Its name.", "", _HISTORY),
+        Output(
+            "next_product",
+            ValueType.TEXT,
+            "Code of the product that is likeliest next.",
+            "",
+            _HISTORY,
+            of=_TOGETHER,
+        ),
+        Output(
+            "next_product_name", ValueType.TEXT, "Its name.", "", _HISTORY, of=(*_TOGETHER, "products.name")
+        ),
         Output(
             "next_why",
             ValueType.TEXT,
@@ -206,8 +225,16 @@ ENRICHER = Enricher(
             "and the customer never bought it.",
             "",
             _HISTORY,
+            of=_TOGETHER,
         ),
-        Output("next_because", ValueType.TEXT, "Code of the product bought that says so.", "", _HISTORY),
+        Output(
+            "next_because",
+            ValueType.TEXT,
+            "Code of the product bought that says so.",
+            "",
+            _HISTORY,
+            of=_TOGETHER,
+        ),
         Output(
             "next_probability",
             ValueType.DECIMAL,
@@ -215,6 +242,7 @@ ENRICHER = Enricher(
             "the confidence of the rule, orders with both / orders with the one that the customer has.",
             "share",
             tells_from=0.05,
+            of=_TOGETHER,
         ),
         Output(
             "next_product_on",
@@ -223,6 +251,7 @@ ENRICHER = Enricher(
             "",
             _HISTORY,
             tells_from=7.0,
+            of=_SOLD,
         ),
         Output(
             "next_on",
@@ -233,6 +262,7 @@ ENRICHER = Enricher(
             "",
             _HISTORY,
             tells_from=7.0,
+            of=("purchases.ordered_on",),
         ),
     ),
     purpose="Recommending products; planning of reminders and stock.",

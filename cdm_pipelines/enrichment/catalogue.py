@@ -29,6 +29,14 @@ _MODULES: tuple[str, ...] = (
 )
 """Modules of this room that declare an ``ENRICHER``, in the order of the profile."""
 
+_IN_USE = frozenset(
+    {
+        *("customer", "interactions", "model", "figures"),
+        *("households", "household_member", "organisations", "organisation_member"),
+    }
+)
+"""Assets, tables and views of the profile that are not an enricher's name."""
+
 
 @cache
 def built_in() -> Mapping[str, Enricher]:
@@ -47,8 +55,7 @@ def enrichers(policies: Path) -> Mapping[str, Enricher]:
         EnricherError: One of a company's own cannot be used.
     """
     own = own_enrichers(policies / "enrichers")
-    if taken := sorted(built_in().keys() & own.keys()):
-        raise EnricherError(
-            f"{policies / 'enrichers'}: {taken[0]} is an enricher of the project. Give yours another name."
-        )
+    for what, names in (("an enricher of the project", built_in().keys()), ("a name in use", _IN_USE)):
+        if taken := sorted(names & own.keys()):
+            raise EnricherError(f"{policies / 'enrichers'}: {taken[0]} is {what}. Give yours another name.")
     return {**built_in(), **own}

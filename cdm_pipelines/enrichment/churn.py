@@ -258,11 +258,13 @@ _OUTPUTS = (
         "1 / (1 + exp(-logit)). Null where the method is not 'model'.",
         "probability",
         tells_from=_HAIR,
+        of=churn_features.READ,
     ),
     Output(
         "risk",
         ValueType.TEXT,
         "Band of the probability: low, medium or high, at thirds unless the policy says otherwise.",
+        of=churn_features.READ,
     ),
     *(
         one
@@ -273,6 +275,7 @@ _OUTPUTS = (
                 ValueType.TEXT,
                 f"What moves the score most, number {number} by size, and whether it raises or lowers the risk.",
                 tells=False,
+                of=churn_features.READ,
             ),
             Output(
                 f"weight_{number}",
@@ -280,6 +283,7 @@ _OUTPUTS = (
                 f"What reason {number} adds to the logit, against an average customer.",
                 "log-odds",
                 tells_from=1.0,
+                of=churn_features.READ,
             ),
         )
     ),
@@ -289,6 +293,7 @@ _OUTPUTS = (
         "What all other features add to the logit; base, the weights of the reasons and rest are the logit.",
         "log-odds",
         tells_from=1.0,
+        of=churn_features.READ,
     ),
     Output(
         "base",
@@ -296,6 +301,7 @@ _OUTPUTS = (
         "The logit of a customer who is average in everything; the same for all customers of one model.",
         "log-odds",
         tells_from=1.0,
+        of=churn_features.READ,
     ),
     Output(
         "logit",
@@ -303,9 +309,15 @@ _OUTPUTS = (
         "The score on the scale on which reasons add up.",
         "log-odds",
         tells_from=1.0,
+        of=churn_features.READ,
     ),
     Output(
-        "horizon_days", ValueType.INTEGER, "Within how many days leaving is meant.", "days", tells_from=28
+        "horizon_days",
+        ValueType.INTEGER,
+        "Within how many days leaving is meant.",
+        "days",
+        tells_from=28,
+        of=("purchases.ordered_on",),
     ),
     Output(
         "method",
@@ -313,6 +325,7 @@ _OUTPUTS = (
         "'model'; 'lost' for who has been silent for longer than 99 of 100 intervals between purchases, or as the "
         "policy says; 'ended' for a contract that has ended; or 'refused: ' and why the data carries no model.",
         privacy="system.operations",
+        of=("purchases.ordered_on", "orders.status", "orders.ordered_on"),
     ),
 )
 

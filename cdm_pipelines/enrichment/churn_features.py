@@ -20,6 +20,14 @@ from cdm_pipelines.enrichment.churn_model import Columns, Feature
 from cdm_pipelines.enrichment.work import Work
 
 INPUTS = ("purchases", "orders", "refunds", "invoices", "touches")
+READ = (
+    *(f"purchases.{name}" for name in ("order_id", "ordered_on", "amount")),
+    *(f"orders.{name}" for name in ("status", "ordered_on", "problem")),
+    *(f"refunds.{name}" for name in ("order_id", "refunded_on", "amount")),
+    *(f"invoices.{name}" for name in ("issued_on", "due_on", "settled_on")),
+    *(f"touches.{name}" for name in ("kind", "day", "touches")),
+)
+"""Columns of them that the features follow from."""
 _YEAR = "in the last year"
 FEATURES = (
     Feature(

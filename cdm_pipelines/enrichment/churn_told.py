@@ -69,7 +69,10 @@ _JUDGED = (
 def picture(table: pa.Table, work: Work) -> Figures:
     """How scores lie, and whether scores and features still lie as in training; nothing is fitted anew for that."""
     scored = table.filter(pc.is_valid(table["probability"]))
-    methods = {str(one["values"]): one["counts"] for one in pc.value_counts(table["method"]).to_pylist()}
+    methods = {
+        str(one["values"]).partition(":")[0]: one["counts"]  # why a model was refused is said of the model
+        for one in pc.value_counts(table["method"]).to_pylist()
+    }
     found: dict[str, Figure] = {"method": Bars(methods, ("method", "customers"))}
     if not len(scored) or not work.fitted or work.fitted["method"] != MODEL:
         return found

@@ -16,12 +16,15 @@ from typing import Any
 import pyarrow as pa
 
 from cdm_pipelines.contracts.entity import ValueType
+from cdm_pipelines.enrichment.inputs import INPUTS
 from cdm_pipelines.enrichment.work import GOLDEN_ID, Parameters, Work
 from cdm_pipelines.figures import Figures
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _PRIVACY = re.compile(r"(user|system)(\.[a-z_]+)*")
 AS_OF, MODEL = "as_of", "model"
+CURRENCY = "currency"
+"""The unit of amounts: the reporting currency, whichever that is."""
 RESERVED = frozenset({GOLDEN_ID, AS_OF, MODEL})
 """Columns that every enricher's table has: whose the row is, the day it holds for, fingerprint of scale and model."""
 
@@ -51,6 +54,8 @@ class Output:
         privacy: Fides data category.
         tells_from: A change of a number, or of a date in days, by less than this tells nobody; with 0 each change does.
         tells: Whether a change is told at all.
+        of: Columns of inputs that it follows from, such as ``purchases.net``; without any, it is known to follow from
+            whose rows of the inputs are.
     """
 
     name: str
@@ -60,6 +65,7 @@ class Output:
     privacy: str = "user.behavior"
     tells_from: float = 0.0
     tells: bool = True
+    of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,7 @@ class Enricher:
         ages: Columns of the view that follow from a date and today.
         key: Columns that identify a row beside ``golden_id``; with any, the table is no part of the wide view.
         compared: Figures of two fitted scales or models side by side, former first; for ``cdm profile model --diff``.
+        table: Name of its table, where its own is a view's (``groups``).
         version: Changes with what it computes, where its module does not: of a company's own, the text of its SQL.
     """
 
@@ -118,6 +125,7 @@ class Enricher:
     ages: tuple[Age, ...] = ()
     key: tuple[str, ...] = ()
     compared: Callable[[Mapping[str, Any], Mapping[str, Any]], Figures] | None = None
+    table: str = ""
     version: str = ""
 
     def __post_init__(self) -> None:
@@ -126,6 +134,8 @@ class Enricher:
         for name in (self.name, *names, *(age.name for age in self.ages)):
             if not _NAME.fullmatch(name):
                 self._refuse(f"{name!r} is no name", "Use small letters, digits and underscores.")
+        if unknown := sorted(set(self.inputs) - INPUTS.keys()):
+            self._refuse(f"{', '.join(unknown)} is no input", f"There are {', '.join(INPUTS)}.")
         if not names:
             self._refuse("has no outputs", "Declare the columns that it gives.")
         if taken := sorted(RESERVED & set(names)):
@@ -133,8 +143,8 @@ class Enricher:
         every = [*names, *(age.name for age in self.ages)]
         if twice := sorted({name for name in every if every.count(name) > 1}):
             self._refuse(f"{', '.join(twice)} is declared twice", "Declare it once.")
-        if unknown := sorted(set(self.key) - set(names)):
-            self._refuse(f"the key names {', '.join(unknown)}", "Name outputs.")
+        if besides := sorted(set(self.key) - set(names)):
+            self._refuse(f"the key names {', '.join(besides)}", "Name outputs.")
         self._check_columns()
 
     def _check_columns(self) -> None:
@@ -144,10 +154,40 @@ class Enricher:
                     f"{output.name} has the privacy category {output.privacy!r}",
                     "Use a key of the Fides taxonomy, such as user.behavior.purchase_history.",
                 )
+            self._check_origins(output)
         dates = {one.name for one in self.outputs if one.type in (ValueType.DATE, ValueType.TIMESTAMP)}
         for age in self.ages:
             if age.of not in dates:
                 self._refuse(f"{age.name} is the age of {age.of}", "Name an output that is a date.")
+
+    def _check_origins(self, output: Output) -> None:
+        for of in output.of:
+            relation, _, column = of.partition(".")
+            if relation not in self.inputs:
+                self._refuse(
+                    f"{output.name} follows from {of}, and {relation} is no input of it",
+                    f"Name a column of {', '.join(self.inputs)}.",
+                )
+            if column not in INPUTS[relation].columns:
+                self._refuse(
+                    f"{output.name} follows from {of}, and {relation} has no such column",
+                    f"Name one of {', '.join(INPUTS[relation].columns)}.",
+                )
+
+    def read_for(self, output: Output) -> tuple[str, ...]:
+        """Columns of inputs that an output follows from; whose their rows are, where it names none."""
+        whose = (f"{name}.{GOLDEN_ID}" for name in self.inputs if GOLDEN_ID in INPUTS[name].columns)
+        return output.of or tuple(whose)
+
+    def origins(self, output: Output) -> tuple[tuple[str, str], ...]:
+        """Assets and their columns that an output follows from, each once."""
+        found = []
+        for read in self.read_for(output):
+            relation, _, name = read.partition(".")
+            for of in INPUTS[relation].columns[name].of:
+                asset, _, column = of.partition(".")
+                found.append((asset, column))
+        return tuple(dict.fromkeys(found))
 
     def output(self, name: str) -> Output:
         """The column of that name."""

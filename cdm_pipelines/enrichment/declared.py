@@ -4,7 +4,7 @@ Belongs here: the conversion. Does not belong here: what is declared (``declarat
 """
 
 from cdm_pipelines.contracts.profile import ProfileAge, ProfileColumn, ProfileTable
-from cdm_pipelines.enrichment.declaration import Enricher, Output
+from cdm_pipelines.enrichment.declaration import CURRENCY, Enricher, Output
 
 
 def profile_table(enricher: Enricher) -> ProfileTable:
@@ -15,11 +15,13 @@ def profile_table(enricher: Enricher) -> ProfileTable:
         tuple(_column(output) for output in enricher.outputs),
         enricher.key,
         tuple(ProfileAge(age.name, age.of, age.description) for age in enricher.ages),
+        enricher.table,
     )
 
 
 def _column(output: Output) -> ProfileColumn:
-    unit = f" Unit: {output.unit}." if output.unit else ""
+    named = "the reporting currency" if output.unit == CURRENCY else output.unit
+    unit = f" Unit: {named}." if named else ""
     return ProfileColumn(
         output.name,
         output.type,

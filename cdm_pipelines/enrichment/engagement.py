@@ -127,6 +127,10 @@ def _pressures(pressure: pa.ChunkedArray) -> Bars:
     return Bars(found, ("contacts in a week", "customers"), scale=True)
 
 
+_COUNTS = tuple(f"touches.{name}" for name in ("kind", "channel", "day", "touches"))
+_MOMENTS = tuple(f"touches.{name}" for name in ("kind", "direction", "day"))
+
+
 def _outputs() -> tuple[Output, ...]:
     counted = tuple(
         Output(
@@ -135,6 +139,7 @@ def _outputs() -> tuple[Output, ...]:
             f"How many {words}, in the {days} days that end at as_of or at the customer's last interaction after it.",
             privacy=privacy,
             tells_from=0 if name in _RARE else 5,
+            of=_COUNTS,
         )
         for name, (words, _, privacy) in _COUNTED.items()
         for days in _WINDOWS
@@ -148,6 +153,7 @@ def _outputs() -> tuple[Output, ...]:
             "raise it: clicks tell more.",
             unit="share",
             tells_from=0.1,
+            of=_COUNTS,
         ),
         Output(
             "click_rate",
@@ -155,20 +161,33 @@ def _outputs() -> tuple[Output, ...]:
             "clicks_365 / emails_365, at most 1; empty where nothing was sent.",
             unit="share",
             tells_from=0.1,
+            of=_COUNTS,
         ),
         Output(
             "last_contact_by_us",
             ValueType.DATE,
             "Day of the last interaction with direction out: an e-mail sent, a call made, a ticket answered.",
+            of=_MOMENTS,
         ),
         Output(
             "last_contact_by_customer",
             ValueType.DATE,
             "Day of the last interaction with direction in: a visit, an open or click, a call or ticket. A bounce is "
             "no contact of either side.",
+            of=_MOMENTS,
         ),
-        Output("last_bounce_on", ValueType.DATE, "Day on which an e-mail last came back."),
-        Output("unsubscribed_on", ValueType.DATE, "Day on which the customer last unsubscribed."),
+        Output(
+            "last_bounce_on",
+            ValueType.DATE,
+            "Day on which an e-mail last came back.",
+            of=("touches.kind", "touches.day"),
+        ),
+        Output(
+            "unsubscribed_on",
+            ValueType.DATE,
+            "Day on which the customer last unsubscribed.",
+            of=("touches.kind", "touches.day"),
+        ),
         Output(
             "contact_pressure",
             ValueType.DECIMAL,
@@ -176,11 +195,13 @@ def _outputs() -> tuple[Output, ...]:
             f"service desk left out, times 7 / {_PRESSURE_DAYS}.",
             unit="contacts a week",
             tells_from=0.5,
+            of=(*_MOMENTS, "touches.touches"),
         ),
         Output(
             "contacted_too_often",
             ValueType.BOOLEAN,
             "Whether contact_pressure is over the parameter contacts_per_week.",
+            of=(*_MOMENTS, "touches.touches"),
         ),
     )
 

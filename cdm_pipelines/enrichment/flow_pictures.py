@@ -101,7 +101,7 @@ def heat_map(rows: Sequence[Mapping[str, Any]]) -> Picture:
             points |= {f"{cohort} +{later}": share} if later else {f"{cohort} new": float(whole)}
             shapes.append(
                 f'<rect x="{x}" y="{y}" width="52" height="22" fill="#2a7f62" fill-opacity="{share:.2f}"/>'
-                f'<text x="{x + 26}" y="{y + 16}" text-anchor="middle" fill="{"#fff" if share > 0.55 else "#222"}">'
+                f'<text x="{x + 26}" y="{y + 16}" text-anchor="middle" fill="{"#fff" if share > 0.85 else "#222"}">'
                 f"{label}</text>"
             )
     told = "Share of each quarter's new customers that bought in later quarters"

@@ -167,10 +167,24 @@ def _counts(column: pa.Array | pa.ChunkedArray) -> dict[str, int]:
     return {row["values"]: row["counts"] for row in pc.value_counts(column).to_pylist()}
 
 
+_ADDRESS: Final = (
+    *("street", "house_number", "house_addition", "address_extra", "postcode", "city", "country"),
+    *("surname", "employer_id", "party_kind"),
+)
+_TOGETHER: Final = (
+    *(f"customers.{name}" for name in (*_ADDRESS, "birth_date", "status", "first_seen")),
+    *(
+        f"records.{name}"
+        for name in (*_ADDRESS, "organisation_name", "phone", "mobile", "email", "email_kind", "iban")
+    ),
+    *(f"records.{name}" for name in ("modified_at", "last_seen")),
+)
+"""What tells who lives together; every column of a household follows from it."""
 _HINT: Final = "A hint from surnames and birth dates, no register entry: "
 _LIVING: Final = "user.demographic"
 ENRICHER = Enricher(
     name="household",
+    table="household_member",
     description="Who lives together: households of golden persons, by address, surname and shared contact points.",
     inputs=("customers", "records"),
     outputs=(
@@ -180,6 +194,7 @@ ENRICHER = Enricher(
             "The household: equal for all of its customers, made of the golden id of the one that has been known "
             "longest.",
             privacy="user.unique_id.pseudonymous",
+            of=_TOGETHER,
         ),
         Output(
             "size",
@@ -187,6 +202,7 @@ ENRICHER = Enricher(
             "Customers of the household; who is no customer is not counted.",
             "customers",
             _LIVING,
+            of=_TOGETHER,
         ),
         Output(
             "adults",
@@ -194,6 +210,7 @@ ENRICHER = Enricher(
             "Those known to be 18 or older on the day of the row.",
             "customers",
             _LIVING,
+            of=_TOGETHER,
         ),
         Output(
             "children",
@@ -201,12 +218,14 @@ ENRICHER = Enricher(
             "Those known to be under 18; who is in neither count has no known birth date.",
             "customers",
             _LIVING,
+            of=_TOGETHER,
         ),
         Output(
             "composition",
             ValueType.TEXT,
             f"{_HINT}one person, couple, family, one-parent family, twins, or sharing for anything else.",
             privacy=_LIVING,
+            of=_TOGETHER,
         ),
         Output(
             "role",
@@ -215,12 +234,14 @@ ENRICHER = Enricher(
             f"surname; partner, one of two grown-ups less than {GENERATION} years apart, or sharing a phone, mailbox "
             "or account; lodger, nothing in common but the address; member, where that cannot be told; alone.",
             privacy=_LIVING,
+            of=_TOGETHER,
         ),
         Output(
             "reasons",
             ValueType.TEXT,
             "Why this customer is in the household, or in none with others at the address.",
             privacy="user.contact",
+            of=_TOGETHER,
         ),
         Output(
             "confidence",
@@ -230,6 +251,7 @@ ENRICHER = Enricher(
             "share",
             _LIVING,
             tells_from=0.05,
+            of=_TOGETHER,
         ),
     ),
     purpose="One letter or offer per household, and service to who answers for a household.",

@@ -1,7 +1,7 @@
 """What enrichers read: relations with typed columns, made of the current records and the golden customers.
 
-Belongs here: their columns, their meaning, and the SQL that makes them. Does not belong here: where the records come
-from (steps.customers), or what is computed of them (one module per enricher).
+Belongs here: which there are, and the SQL that makes them. Does not belong here: what their columns mean and follow
+from (``input_columns``), where records come from (steps.profile), what is computed of them (one module per enricher).
 
 All amounts are in the reporting currency, DECIMAL(18, 2), where a name does not say otherwise. Days are those of the
 deployment's time zone. ``golden_id`` is a UUID. What cannot be counted (cancelled, negative, in the future, in a
@@ -13,6 +13,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from cdm_pipelines.enrichment import input_columns
+from cdm_pipelines.enrichment.input_columns import Columns
+
 
 @dataclass(frozen=True)
 class Input:
@@ -21,16 +24,19 @@ class Input:
     Attributes:
         name: In SQL.
         description: What a row is.
-        columns: Their meaning, by name.
-        made_of: Assets that it follows from.
+        columns: Their meaning and what they follow from, by name.
         sql: The query that makes it, of ``BASE`` and of inputs before it.
     """
 
     name: str
     description: str
-    columns: Mapping[str, str]
-    made_of: tuple[str, ...]
+    columns: Columns
     sql: str
+
+    @property
+    def made_of(self) -> tuple[str, ...]:
+        """Keys of the assets that it follows from."""
+        return tuple(sorted({of.partition(".")[0] for one in self.columns.values() for of in one.of}))
 
 
 BASE: Mapping[str, tuple[str, ...]] = {
@@ -153,161 +159,39 @@ FROM read {_RATE.format("read.issued_on")}
 """
 _TOUCHES = "SELECT * REPLACE (golden_id::UUID AS golden_id) FROM attached"
 
-_PURCHASED = {
-    "golden_id": "Who ordered.",
-    "source": "Source of the order.",
-    "order_id": "Number of the order, within its source.",
-    "ordered_at": "When, in the deployment's time zone.",
-    "ordered_on": "The day of it.",
-    "delivered_on": "Extract date of the first day that had it; what is dated over two days later is in the future.",
-    "amount": "What was ordered.",
-    "returned": "What was paid back of it.",
-    "net": "amount - returned.",
-}
 INPUTS: Mapping[str, Input] = {
     one.name: one
     for one in (
         Input(
             "customers",
             "A golden customer: every column of golden.customer under its name, dates and numbers typed.",
-            {"golden_id": "The customer."},
-            ("golden/staged",),
+            input_columns.CUSTOMERS,
             _CUSTOMERS,
         ),
         Input(
             "records",
             "A source record in use, with its golden customer; every attribute of a party as text.",
-            {"golden_id": "The customer."},
-            ("golden/staged", "records/party"),
+            input_columns.RECORDS,
             _RECORDS,
         ),
         Input(
-            "refunds",
-            "What was paid back, with or without a known order.",
-            {
-                "source": "",
-                "refund_id": "",
-                "order_id": "",
-                "line_id": "",
-                "refunded_on": "",
-                "reason": "",
-                "amount": "",
-            },
-            ("records/order",),
-            _REFUNDS,
+            "refunds", "What was paid back, with or without a known order.", input_columns.REFUNDS, _REFUNDS
         ),
-        Input(
-            "orders",
-            "An order with a known customer, counted or not.",
-            {
-                **_PURCHASED,
-                "status": "The source's word.",
-                "currency": "As ordered.",
-                "total": "In that currency.",
-                "problem": "Why it does not count; null where it does.",
-            },
-            ("golden/staged", "records/order"),
-            _ORDERS,
-        ),
-        Input(
-            "purchases", "An order that counts.", _PURCHASED, ("golden/staged", "records/order"), _PURCHASES
-        ),
-        Input(
-            "products",
-            "An article.",
-            {
-                "source": "",
-                "product_code": "",
-                "name": "",
-                "category": "Path, > between levels.",
-                "brand": "",
-                "price": "",
-                "cost": "",
-            },
-            ("records/product",),
-            _PRODUCTS,
-        ),
+        Input("orders", "An order with a known customer, counted or not.", input_columns.ORDERS, _ORDERS),
+        Input("purchases", "An order that counts.", input_columns.PURCHASES, _PURCHASES),
+        Input("products", "An article.", input_columns.PRODUCTS, _PRODUCTS),
         Input(
             "order_lines",
             "A line of an order that counts; amount and cost in the reporting currency, null where not known.",
-            {
-                "golden_id": "",
-                "source": "",
-                "order_id": "",
-                "line_id": "",
-                "ordered_on": "",
-                "product_code": "",
-                "product_name": "",
-                "category": "",
-                "brand": "",
-                "quantity": "",
-                "amount": "",
-                "cost": "",
-            },
-            ("golden/staged", "records/order", "records/product"),
+            input_columns.ORDER_LINES,
             _LINES,
         ),
-        Input(
-            "payments",
-            "A payment of an order.",
-            {
-                "golden_id": "",
-                "source": "",
-                "payment_id": "",
-                "order_id": "",
-                "paid_on": "",
-                "ordered_on": "",
-                "amount": "",
-                "method": "",
-                "delivered_on": "As of an order.",
-            },
-            ("golden/staged", "records/order"),
-            _PAYMENTS,
-        ),
-        Input(
-            "invoices",
-            "An invoice with a known customer.",
-            {
-                "golden_id": "",
-                "source": "",
-                "invoice_id": "",
-                "order_id": "",
-                "issued_on": "",
-                "due_on": "",
-                "settled_on": "Null while it is open.",
-                "disputed": "",
-                "dunning_level": "",
-                "delivered_on": "As of an order.",
-                "amount": "",
-            },
-            ("golden/staged", "records/invoice"),
-            _INVOICES,
-        ),
+        Input("payments", "A payment of an order.", input_columns.PAYMENTS, _PAYMENTS),
+        Input("invoices", "An invoice with a known customer.", input_columns.INVOICES, _INVOICES),
         Input(
             "touches",
             "Interactions of one customer on one day, of one channel, kind and so on, counted.",
-            {
-                "golden_id": "",
-                "source": "",
-                "day": "DATE.",
-                "channel": "web, email, phone, chat, shop, service desk, other.",
-                "kind": "visit, product_view, cart, search, sent, open, click, bounce, unsubscribe, call, "
-                "ticket_opened, "
-                "ticket_solved, ticket_rated, complaint, other.",
-                "direction": "in or out.",
-                "campaign": "",
-                "product_code": "",
-                "thread_id": "Ticket or conversation.",
-                "outcome": "In the source's words.",
-                "subject": "",
-                "touches": "How many.",
-                "first_at": "TIMESTAMP of the first.",
-                "last_at": "Of the last.",
-                "score": "Sum of scores.",
-                "scores": "How many had a score.",
-                "attached_by": "party, email, phone, or token.",
-            },
-            ("golden/staged", "profile/interactions"),
+            input_columns.TOUCHES,
             _TOUCHES,
         ),
     )

@@ -59,6 +59,13 @@ DAY_SCHEMA = pa.schema(
 was before and after an identification are rows apart. ``day`` and moments are local; all three are null where the
 source gives none that can be believed. Sorted by all columns.
 """
+FOLLOWS_FROM = {
+    **{name: name for name in (*WHO, *WHAT, "score")},
+    **dict.fromkeys(("day", "first_at", "last_at"), "occurred_at"),
+    "touches": "interaction_id",
+    "scores": "score",
+}
+"""The attribute of an interaction that a column of a counted day follows from."""
 SUBJECT_COLUMNS = pa.schema([(name, _TEXT) for name in ("source", *WHO)])
 """Whom rows name, and by whose numbers."""
 IDS_SCHEMA = pa.schema([("id", pa.uint64())])

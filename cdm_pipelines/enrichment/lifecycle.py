@@ -81,6 +81,8 @@ def picture(table: pa.Table, _work: Work) -> Figures:
     return {"stages": Bars({one: counts.get(one, 0) for one in STAGES}, ("stage", "customers"), scale=True)}
 
 
+_DAYS = ("purchases.ordered_on",)
+_ALL_DAYS = (*_DAYS, "customers.first_seen")
 ENRICHER = Enricher(
     name="lifecycle",
     description="The stage of a customer: prospect, first_time, active, loyal, at_risk, lost, won_back.",
@@ -93,22 +95,29 @@ ENRICHER = Enricher(
             "on; at_risk, lost: so many typical gaps of the customer without a purchase; won_back: the first purchase "
             "after lost. On the later of the day of the scale and the customer's last purchase; a purchase is a day "
             "with an order that counts.",
+            of=_ALL_DAYS,
         ),
-        Output("previous_stage", ValueType.TEXT, "The stage before that; null for the first."),
+        Output("previous_stage", ValueType.TEXT, "The stage before that; null for the first.", of=_ALL_DAYS),
         Output(
-            "entered_on", ValueType.DATE, "Day on which the stage began; of a prospect the day first seen."
+            "entered_on",
+            ValueType.DATE,
+            "Day on which the stage began; of a prospect the day first seen.",
+            of=_ALL_DAYS,
         ),
-        Output("first_time_on", ValueType.DATE, "Day of the first purchase."),
-        Output("loyal_on", ValueType.DATE, "Day on which the customer became loyal for the first time."),
-        Output("lost_on", ValueType.DATE, "Day on which the customer was last lost."),
-        Output("won_back_on", ValueType.DATE, "Day on which the customer was last won back."),
-        Output("times_lost", ValueType.INTEGER, "How often the customer was lost.", "times"),
+        Output("first_time_on", ValueType.DATE, "Day of the first purchase.", of=_DAYS),
+        Output(
+            "loyal_on", ValueType.DATE, "Day on which the customer became loyal for the first time.", of=_DAYS
+        ),
+        Output("lost_on", ValueType.DATE, "Day on which the customer was last lost.", of=_DAYS),
+        Output("won_back_on", ValueType.DATE, "Day on which the customer was last won back.", of=_DAYS),
+        Output("times_lost", ValueType.INTEGER, "How often the customer was lost.", "times", of=_DAYS),
         Output(
             "purchases",
             ValueType.INTEGER,
             "Number of days with an order that counts.",
             "days",
             "user.behavior.purchase_history",
+            of=_DAYS,
         ),
         Output(
             "rhythm_days",
@@ -117,14 +126,19 @@ ENRICHER = Enricher(
             "the gaps that it counts for, within the shortest and longest 5 % of all gaps.",
             "days",
             tells_from=1.0,
+            of=_DAYS,
         ),
         Output(
             "at_risk_from",
             ValueType.DATE,
             "Day from which the customer is at risk unless something is bought.",
+            of=_DAYS,
         ),
         Output(
-            "lost_from", ValueType.DATE, "Day from which the customer is lost unless something is bought."
+            "lost_from",
+            ValueType.DATE,
+            "Day from which the customer is lost unless something is bought.",
+            of=_DAYS,
         ),
     ),
     purpose="Choosing whom to welcome, keep and win back; reporting of how customers come and go.",

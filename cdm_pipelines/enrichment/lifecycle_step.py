@@ -41,20 +41,22 @@ def picture(table: pa.Table, _work: Work) -> Figures:
     return {"transitions": sankey(flows, STAGES)}
 
 
+_DAYS = ("purchases.ordered_on", "customers.first_seen")
 ENRICHER = Enricher(
     name="lifecycle_step",
     description="The stages that a customer entered, each with its day.",
     inputs=("customers", "purchases"),
     outputs=(
-        Output("entered_on", ValueType.DATE, "Day on which the stage began."),
-        Output("stage", ValueType.TEXT, "The stage, as in lifecycle."),
-        Output("from_stage", ValueType.TEXT, "The stage before it; null for the first."),
+        Output("entered_on", ValueType.DATE, "Day on which the stage began.", of=_DAYS),
+        Output("stage", ValueType.TEXT, "The stage, as in lifecycle.", of=_DAYS),
+        Output("from_stage", ValueType.TEXT, "The stage before it; null for the first.", of=_DAYS),
         Output(
             "purchases",
             ValueType.INTEGER,
             "Purchases until then, this one included.",
             "days",
             "user.behavior.purchase_history",
+            of=_DAYS,
         ),
     ),
     purpose="The journey of a customer; reporting of how customers come and go.",

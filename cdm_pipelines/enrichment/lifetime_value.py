@@ -102,7 +102,7 @@ def picture(table: pa.Table, _: Work) -> Figures:
     value = np.sort(numbers(table["expected_value"]))[::-1]
     if total := float(value.sum()):
         told["expected value"] = round(total, 2)
-        told["share of the most valuable fifth"] = float(value[: -(-len(value) // 5)].sum()) / total
+        told["share of the most valuable fifth"] = round(float(value[: -(-len(value) // 5)].sum()) / total, 4)
     return told
 
 
@@ -189,14 +189,18 @@ def _either(which: np.ndarray[Any, np.dtype[np.bool_]], one: str | None, other: 
 _HISTORY_OF = "user.behavior.purchase_history"
 
 
-def _money(name: str, description: str, tells_from: float = 0.0) -> Output:
-    return Output(name, ValueType.DECIMAL, description, "currency", _HISTORY_OF, tells_from=tells_from)
+def _money(name: str, description: str, tells_from: float = 0.0, *, of: tuple[str, ...]) -> Output:
+    return Output(name, ValueType.DECIMAL, description, "currency", _HISTORY_OF, tells_from=tells_from, of=of)
 
 
-def _number(name: str, description: str, unit: str, tells_from: float = 0.0) -> Output:
-    return Output(name, ValueType.DECIMAL, description, unit, _HISTORY_OF, tells_from=tells_from)
+def _number(
+    name: str, description: str, unit: str, tells_from: float = 0.0, *, of: tuple[str, ...]
+) -> Output:
+    return Output(name, ValueType.DECIMAL, description, unit, _HISTORY_OF, tells_from=tells_from, of=of)
 
 
+_BOUGHT = ("purchases.ordered_on", "purchases.net", "purchases.returned")
+_MARGIN = ("order_lines.amount", "order_lines.cost")
 _WITHIN = "within the horizon (12 months unless the policy says otherwise)"
 _AT_LEAST = (
     "With the probability that the policy sets for intervals (80 % unless it says otherwise), it lies between"
@@ -213,23 +217,30 @@ ENRICHER = Enricher(
             "Days with a purchase. All orders of one day are one; a day of which everything was returned is none.",
             "purchases",
             _HISTORY_OF,
+            of=_BOUGHT,
         ),
-        Output("first_purchase_on", ValueType.DATE, "Day of the first purchase.", "", _HISTORY_OF),
-        Output("last_purchase_on", ValueType.DATE, "Day of the last purchase.", "", _HISTORY_OF),
-        _money("historic_value", "Sum of all orders that count, less what was returned."),
-        _money("mean_spend", "Mean spend of a purchase so far, less what was returned."),
+        Output(
+            "first_purchase_on", ValueType.DATE, "Day of the first purchase.", "", _HISTORY_OF, of=_BOUGHT
+        ),
+        Output("last_purchase_on", ValueType.DATE, "Day of the last purchase.", "", _HISTORY_OF, of=_BOUGHT),
+        _money(
+            "historic_value", "Sum of all orders that count, less what was returned.", of=("purchases.net",)
+        ),
+        _money("mean_spend", "Mean spend of a purchase so far, less what was returned.", of=_BOUGHT),
         _number(
             "probability_alive",
             "Probability that the customer has not left for good, by the MBG/NBD model from the number of purchases, "
             "the last one and the time since the first.",
             "probability",
             0.05,
+            of=_BOUGHT,
         ),
         _number(
             "expected_purchases",
             f"Purchases expected {_WITHIN}, by the BG/NBD model (conditional expectation).",
             "purchases",
             0.25,
+            of=_BOUGHT,
         ),
         Output(
             "purchases_low",
@@ -237,6 +248,7 @@ ENRICHER = Enricher(
             f"{_AT_LEAST} this number of purchases and purchases_high.",
             "purchases",
             _HISTORY_OF,
+            of=_BOUGHT,
         ),
         Output(
             "purchases_high",
@@ -244,35 +256,45 @@ ENRICHER = Enricher(
             "Upper end of the interval of expected_purchases.",
             "purchases",
             _HISTORY_OF,
+            of=_BOUGHT,
         ),
         _money(
             "expected_spend",
             "Spend expected of a purchase to come, by the Gamma-Gamma model: between the mean of the customer's repeat "
             "purchases and that of everybody. Where that model is refused, the customer's own mean.",
             5.0,
+            of=_BOUGHT,
         ),
         _money(
             "expected_value",
             f"Value expected {_WITHIN}: expected_purchases times expected_spend. Where no model is fitted, what was "
             "spent within as long a time before, less returns, and at least 0. Not discounted.",
             25.0,
+            of=_BOUGHT,
         ),
-        _money("value_low", f"{_AT_LEAST} this value and value_high.", 25.0),
-        _money("value_high", "Upper end of the interval of expected_value.", 100.0),
+        _money("value_low", f"{_AT_LEAST} this value and value_high.", 25.0, of=_BOUGHT),
+        _money("value_high", "Upper end of the interval of expected_value.", 100.0, of=_BOUGHT),
         _number(
             "margin_share",
             "Share of what was spent that is margin: 1 less cost by amount, over the order lines whose product's cost "
             "is known. Empty where none is.",
             "share",
             0.05,
+            of=_MARGIN,
         ),
-        _money("expected_margin", "Expected margin: expected_value times margin_share.", 25.0),
+        _money(
+            "expected_margin",
+            "Expected margin: expected_value times margin_share.",
+            25.0,
+            of=(*_BOUGHT, *_MARGIN),
+        ),
         Output(
             "method",
             ValueType.TEXT,
             f"How the value came about: '{MODEL}', '{AVERAGE}' (without the spend model) or '{HISTORIC}'.",
             "",
             "system.operations",
+            of=_BOUGHT,
         ),
         Output(
             "reason",
@@ -280,9 +302,15 @@ ENRICHER = Enricher(
             "Why a model was not used; empty where all were.",
             "",
             "system.operations",
+            of=_BOUGHT,
         ),
         Output(
-            "horizon_months", ValueType.INTEGER, "How far ahead is looked.", "months", "system.operations"
+            "horizon_months",
+            ValueType.INTEGER,
+            "How far ahead is looked.",
+            "months",
+            "system.operations",
+            of=("purchases.golden_id",),
         ),
     ),
     purpose="Planning, and choosing what effort a customer is worth",

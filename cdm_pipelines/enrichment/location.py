@@ -231,6 +231,10 @@ def _parameters(work: Work) -> LocationParameters:
     return work.parameters
 
 
+_POSTCODE = ("customers.postcode", "customers.country")
+_GOLDEN = tuple(f"customers.{name}" for name in ("postcode", "house_number", "street"))
+_SAID = tuple(f"records.{name}" for name in ("postcode", "house_number", "street"))
+_WHEN = ("records.modified_at", "records.first_seen")
 _T = ValueType
 ENRICHER = Enricher(
     name="location",
@@ -242,17 +246,27 @@ ENRICHER = Enricher(
             _T.TEXT,
             "Country of the address, ISO 3166-1; NL where none is given and the postcode has the Dutch form.",
             privacy="user.contact.address.country",
+            of=_POSTCODE,
         ),
-        Output("place", _T.TEXT, "Town of the postcode, by the table of postcodes.", privacy=_LOCATION),
+        Output(
+            "place",
+            _T.TEXT,
+            "Town of the postcode, by the table of postcodes.",
+            privacy=_LOCATION,
+            of=_POSTCODE,
+        ),
         Output(
             "municipality",
             _T.TEXT,
             "Municipality of the postcode. The Dutch table is of 2019: municipalities "
             "that merged later have their former name.",
             privacy=_LOCATION,
+            of=_POSTCODE,
         ),
-        Output("province", _T.TEXT, "Province of the postcode.", privacy=_LOCATION),
-        Output("area_code", _T.TEXT, "Area code of landlines at the postcode.", privacy=_LOCATION),
+        Output("province", _T.TEXT, "Province of the postcode.", privacy=_LOCATION, of=_POSTCODE),
+        Output(
+            "area_code", _T.TEXT, "Area code of landlines at the postcode.", privacy=_LOCATION, of=_POSTCODE
+        ),
         Output(
             "latitude",
             _T.DECIMAL,
@@ -260,17 +274,30 @@ ENRICHER = Enricher(
             "digits: a kilometre or more from the door.",
             unit="degrees",
             privacy=_LOCATION,
+            of=_POSTCODE,
         ),
         Output(
-            "longitude", _T.DECIMAL, "Of the area of the postcode, WGS 84.", unit="degrees", privacy=_LOCATION
+            "longitude",
+            _T.DECIMAL,
+            "Of the area of the postcode, WGS 84.",
+            unit="degrees",
+            privacy=_LOCATION,
+            of=_POSTCODE,
         ),
-        Output("po_box", _T.BOOLEAN, "Whether the postcode is one of P.O. boxes only.", privacy=_LOCATION),
+        Output(
+            "po_box",
+            _T.BOOLEAN,
+            "Whether the postcode is one of P.O. boxes only.",
+            privacy=_LOCATION,
+            of=_POSTCODE,
+        ),
         Output(
             "postcode_known",
             _T.BOOLEAN,
             "Whether the postcode is in the table of its country; empty where there "
             "is no postcode or no table.",
             privacy=_LOCATION,
+            of=_POSTCODE,
         ),
         Output(
             "place_agrees",
@@ -278,24 +305,28 @@ ENRICHER = Enricher(
             "Whether the city is the town or municipality of the postcode, capitals, "
             "accents, spaces and ij or y apart; empty where one of them is not known.",
             privacy=_LOCATION,
+            of=(*_POSTCODE, "customers.city"),
         ),
         Output(
             "addresses",
             _T.INTEGER,
             "Different addresses (postcode and house number) that the customer's records say.",
             privacy=_LOCATION,
+            of=_SAID,
         ),
         Output(
             "address_since",
             _T.DATE,
             "First day on which a record said the golden address.",
             privacy=_LOCATION,
+            of=(*_GOLDEN, *_SAID, *_WHEN),
         ),
         Output(
             "address_confirmed_on",
             _T.DATE,
             "Last day on which a record with the golden address was changed, or was new.",
             privacy=_LOCATION,
+            of=(*_GOLDEN, *_SAID, *_WHEN),
         ),
         Output(
             "moved_on",
@@ -304,12 +335,14 @@ ENRICHER = Enricher(
             "was last said before that. Empty where records contradict each other, and where the postcode differs "
             "in one character at the same house number.",
             privacy=_LOCATION,
+            of=(*_SAID, *_WHEN, "records.invalid_attributes"),
         ),
         Output(
             "moved_from",
             _T.TEXT,
             "Municipality of the address before, where its postcode is known.",
             privacy=_LOCATION,
+            of=(*_SAID, *_WHEN, "records.invalid_attributes", "records.country"),
         ),
         Output(
             "address_confidence",
@@ -321,6 +354,7 @@ ENRICHER = Enricher(
             unit="share",
             privacy=_LOCATION,
             tells_from=0.1,
+            of=(*_POSTCODE, *_GOLDEN, *_SAID, *_WHEN, "customers.city", "records.invalid_attributes"),
         ),
     ),
     purpose="Reaching customers by post, serving them from the branch nearby, finding addresses that need upkeep.",

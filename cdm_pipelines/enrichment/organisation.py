@@ -213,10 +213,22 @@ def picture(table: pa.Table, work: Work) -> Figures:
     }
 
 
+_ADDRESS: Final = ("street", "house_number", "postcode", "city", "country")
+_JOINED: Final = (
+    *(f"customers.{name}" for name in ("party_kind", "organisation_name", "employer_id", "first_seen")),
+    *(
+        f"records.{name}"
+        for name in ("organisation_name", "trade_name", "coc_number", "vat_number", *_ADDRESS)
+    ),
+    *(f"records.{name}" for name in ("phone", "mobile", "email")),
+)
+"""What tells which organisations are a group."""
+_ACTING: Final = ("customers.party_kind", "customers.status", "customers.employer_id")
 _BOUGHT: Final = "user.behavior.purchase_history"
 _NAME: Final = "user.contact.organization"
 ENRICHER = Enricher(
     name="organisation",
+    table="organisation_member",
     description="Business customers: the group that an organisation belongs to, its contact persons, what it is worth.",
     inputs=("customers", "records", "purchases"),
     outputs=(
@@ -226,6 +238,7 @@ ENRICHER = Enricher(
             "The group: equal for all of its organisations, made of the golden id of the one that has been known "
             "longest.",
             privacy="user.unique_id.pseudonymous",
+            of=_JOINED,
         ),
         Output(
             "group_name",
@@ -233,6 +246,7 @@ ENRICHER = Enricher(
             "Name of the head. That of a sole trader is often a person's, so it is personal data like any name of an "
             "organisation here.",
             privacy=_NAME,
+            of=_JOINED,
         ),
         Output(
             "role",
@@ -240,6 +254,7 @@ ENRICHER = Enricher(
             "single, or in a group of several: head (named as the parent, else called a holding or group, else without "
             "word of a part in its name, else the shortest name) or branch.",
             privacy=_NAME,
+            of=_JOINED,
         ),
         Output(
             "branches",
@@ -247,6 +262,7 @@ ENRICHER = Enricher(
             "Organisations of the group beside its head.",
             "organisations",
             _NAME,
+            of=_JOINED,
         ),
         Output(
             "contact_persons",
@@ -254,23 +270,39 @@ ENRICHER = Enricher(
             "Golden persons in use whose employer this organisation is.",
             "persons",
             _NAME,
+            of=_ACTING,
         ),
         Output(
             "own_value",
             ValueType.DECIMAL,
             "Purchases of this organisation less what was returned.",
-            "EUR",
+            "currency",
             _BOUGHT,
+            of=("purchases.net",),
         ),
         Output(
             "contact_value",
             ValueType.DECIMAL,
             "Purchases of its contact persons less what was returned; they are in no other column.",
-            "EUR",
+            "currency",
             _BOUGHT,
+            of=("purchases.net", *_ACTING),
         ),
-        Output("group_value", ValueType.DECIMAL, "Sum of own_value over the group.", "EUR", _BOUGHT),
-        Output("reasons", ValueType.TEXT, "What it has in common with others of the group.", privacy=_NAME),
+        Output(
+            "group_value",
+            ValueType.DECIMAL,
+            "Sum of own_value over the group.",
+            "currency",
+            _BOUGHT,
+            of=("purchases.net", *_JOINED),
+        ),
+        Output(
+            "reasons",
+            ValueType.TEXT,
+            "What it has in common with others of the group.",
+            privacy=_NAME,
+            of=_JOINED,
+        ),
     ),
     purpose="One view of a business customer, its sites and the people who act for it, for sales and service.",
     stale_when="A name, number, address or contact point of any organisation, an employer, or a purchase changes.",

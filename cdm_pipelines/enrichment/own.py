@@ -44,6 +44,7 @@ class _Column(_Strict):
     tells_from: float = Field(default=0.0, ge=0)
     tells: bool = True
     age: str | None = None
+    of: tuple[str, ...] = ()
 
 
 class _Parameter(_Strict):
@@ -99,6 +100,7 @@ def _enricher(path: Path) -> Enricher:
                 one.privacy,
                 one.tells_from,
                 one.tells,
+                one.of,
             )
             for one in said.columns
         ),

@@ -266,19 +266,40 @@ def picture(table: pa.Table, work: Work) -> Figures:
 
 _MONEY = "user.financial"
 _CLAIM = "An invoice, or an order without one where its source delivers payments"
+_ISSUED = ("invoices.issued_on", "purchases.ordered_on")
+_SETTLED = ("invoices.settled_on", "payments.paid_on", "payments.amount", "purchases.net")
+_DUE = (*_ISSUED, "invoices.due_on")
+_OPEN = ("invoices.amount", *_SETTLED)
+_LATE = (*_DUE, *_OPEN, "invoices.disputed")
+_REMINDED = ("invoices.dunning_level",)
 ENRICHER = Enricher(
     name="payment",
     description="How a customer pays, what is open and overdue, and a credit class with its rule in words.",
     inputs=("invoices", "purchases", "payments"),
     outputs=(
-        Output("claims", ValueType.INTEGER, f"Number of claims. {_CLAIM}.", "claims", _MONEY),
-        Output("invoices", ValueType.INTEGER, "Claims that are invoices.", "invoices", _MONEY),
+        Output(
+            "claims",
+            ValueType.INTEGER,
+            f"Number of claims. {_CLAIM}.",
+            "claims",
+            _MONEY,
+            of=("invoices.invoice_id", "purchases.order_id", "payments.order_id"),
+        ),
+        Output(
+            "invoices",
+            ValueType.INTEGER,
+            "Claims that are invoices.",
+            "invoices",
+            _MONEY,
+            of=("invoices.invoice_id",),
+        ),
         Output(
             "open_amount",
             ValueType.DECIMAL,
             "Sum of claims that are not settled, credit notes subtracted; below 0 where we owe the customer.",
             "currency",
             _MONEY,
+            of=_OPEN,
         ),
         Output(
             "overdue_amount",
@@ -287,14 +308,23 @@ ENRICHER = Enricher(
             "invoice or payment.",
             "currency",
             _MONEY,
+            of=(*_DUE, *_OPEN),
         ),
-        Output("overdue_invoices", ValueType.INTEGER, "Number of these claims.", "claims", _MONEY),
+        Output(
+            "overdue_invoices",
+            ValueType.INTEGER,
+            "Number of these claims.",
+            "claims",
+            _MONEY,
+            of=(*_DUE, *_OPEN),
+        ),
         Output(
             "oldest_due_on",
             ValueType.DATE,
             "Earliest due date of what is open, overdue or not: what is overdue on any day follows from it.",
             "",
             _MONEY,
+            of=(*_DUE, *_OPEN),
         ),
         Output(
             "median_days_to_pay",
@@ -303,9 +333,17 @@ ENRICHER = Enricher(
             "days",
             _MONEY,
             tells_from=1.0,
+            of=(*_ISSUED, *_SETTLED),
         ),
-        Output("last_days_to_pay", ValueType.INTEGER, "The same of the claim settled last.", "days", _MONEY),
-        Output("last_paid_on", ValueType.DATE, "Day of the last settlement.", "", _MONEY),
+        Output(
+            "last_days_to_pay",
+            ValueType.INTEGER,
+            "The same of the claim settled last.",
+            "days",
+            _MONEY,
+            of=(*_ISSUED, *_SETTLED),
+        ),
+        Output("last_paid_on", ValueType.DATE, "Day of the last settlement.", "", _MONEY, of=_SETTLED),
         Output(
             "share_late",
             ValueType.DECIMAL,
@@ -314,16 +352,39 @@ ENRICHER = Enricher(
             "share",
             _MONEY,
             tells_from=0.05,
-        ),
-        Output("disputes", ValueType.INTEGER, "Number of disputed invoices.", "invoices", _MONEY),
-        Output(
-            "disputed_amount", ValueType.DECIMAL, "What is open of disputed invoices.", "currency", _MONEY
+            of=_LATE,
         ),
         Output(
-            "reminded_invoices", ValueType.INTEGER, "Invoices that needed a reminder.", "invoices", _MONEY
+            "disputes",
+            ValueType.INTEGER,
+            "Number of disputed invoices.",
+            "invoices",
+            _MONEY,
+            of=("invoices.disputed",),
         ),
         Output(
-            "reminder_level", ValueType.INTEGER, "Highest level of reminders of what is open.", "", _MONEY
+            "disputed_amount",
+            ValueType.DECIMAL,
+            "What is open of disputed invoices.",
+            "currency",
+            _MONEY,
+            of=("invoices.disputed", *_OPEN),
+        ),
+        Output(
+            "reminded_invoices",
+            ValueType.INTEGER,
+            "Invoices that needed a reminder.",
+            "invoices",
+            _MONEY,
+            of=_REMINDED,
+        ),
+        Output(
+            "reminder_level",
+            ValueType.INTEGER,
+            "Highest level of reminders of what is open.",
+            "",
+            _MONEY,
+            of=(*_REMINDED, *_OPEN, "invoices.disputed"),
         ),
         Output(
             "credit_class",
@@ -331,8 +392,9 @@ ENRICHER = Enricher(
             "A, B, C or D, unknown with too few claims: the first rule of the policy that holds, from D on.",
             "",
             _MONEY,
+            of=(*_LATE, *_REMINDED),
         ),
-        Output("credit_reason", ValueType.TEXT, "That rule in words.", "", _MONEY),
+        Output("credit_reason", ValueType.TEXT, "That rule in words.", "", _MONEY, of=(*_LATE, *_REMINDED)),
     ),
     purpose="Credit management: terms of payment, reminders, limits.",
     stale_when="An invoice, order, return or payment of the customer changes, or the day of the scale does.",

@@ -223,11 +223,20 @@ def _parameters(work: Work) -> PreferenceParameters:
     return work.parameters
 
 
-def _share(name: str, of: str, privacy: str = _PURCHASES) -> Output:
-    return Output(name, ValueType.DECIMAL, f"Share of {of}.", unit="share", privacy=privacy, tells_from=0.1)
+_CHANNEL = ("purchases.source", "purchases.ordered_on")
+_CONTACT = tuple(f"touches.{name}" for name in ("channel", "kind", "direction", "day"))
+_PRICED = tuple(f"order_lines.{name}" for name in ("amount", "quantity", "category"))
+_LANGUAGE = ("customers.language", "customers.country")
+
+
+def _share(name: str, what: str, of: tuple[str, ...], privacy: str = _PURCHASES) -> Output:
+    return Output(
+        name, ValueType.DECIMAL, f"Share of {what}.", unit="share", privacy=privacy, tells_from=0.1, of=of
+    )
 
 
 def _bought(kind: str, plural: str) -> tuple[Output, ...]:
+    of = tuple(f"order_lines.{name}" for name in (kind, "quantity", "ordered_on"))
     levels = (
         ", to the level of its path that the parameter category_levels says" if kind == "category" else ""
     )
@@ -237,14 +246,18 @@ def _bought(kind: str, plural: str) -> tuple[Output, ...]:
             ValueType.TEXT,
             f"The {kind} of most of the customer's order lines{levels}; of two with as many, the one bought last.",
             privacy=_PURCHASES,
+            of=of,
         ),
-        _share(f"{kind}_share", f"the customer's order lines with a known {kind} that are of this {kind}"),
+        _share(
+            f"{kind}_share", f"the customer's order lines with a known {kind} that are of this {kind}", of
+        ),
         Output(
             f"{kind}_lift",
             ValueType.DECIMAL,
             f"{kind}_share / everybody's share at the last fit, smoothed: (lines + s x p) / (all lines + s) / p, "
             f"with p everybody's share and s the parameter smoothing. Empty for a {kind} that was new since.",
             privacy=_PURCHASES,
+            of=of,
             tells_from=0.5,
         ),
         Output(
@@ -252,15 +265,19 @@ def _bought(kind: str, plural: str) -> tuple[Output, ...]:
             ValueType.TEXT,
             f"The {kind} with the highest lift over 1, of those with enough lines (parameter least_lines).",
             privacy=_PURCHASES,
+            of=of,
         ),
         Output(
             f"characteristic_{kind}_lift",
             ValueType.DECIMAL,
             f"Its lift, as {kind}_lift.",
             privacy=_PURCHASES,
+            of=of,
             tells_from=0.5,
         ),
-        Output(plural, ValueType.INTEGER, f"How many {plural} the customer bought of.", privacy=_PURCHASES),
+        Output(
+            plural, ValueType.INTEGER, f"How many {plural} the customer bought of.", privacy=_PURCHASES, of=of
+        ),
     )
 
 
@@ -271,16 +288,21 @@ def _habits() -> tuple[Output, ...]:
             ValueType.TEXT,
             "The source of most orders that count: the web shop, the till. Of two with as many, the later one.",
             privacy=_PURCHASES,
+            of=_CHANNEL,
         ),
-        _share("order_channel_share", "orders of that source"),
+        _share("order_channel_share", "orders of that source", _CHANNEL),
         Output(
             "contact_channel",
             ValueType.TEXT,
             "The channel on which the customer was in touch with us on most days, of the last 365 (contact_days).",
             privacy=_CONTACTS,
+            of=_CONTACT,
         ),
         _share(
-            "contact_channel_share", "days with a contact, counted per channel, that are of it", _CONTACTS
+            "contact_channel_share",
+            "days with a contact, counted per channel, that are of it",
+            _CONTACT,
+            _CONTACTS,
         ),
         Output(
             "weekday",
@@ -288,8 +310,9 @@ def _habits() -> tuple[Output, ...]:
             "Day of most orders, 1 for Monday to 7 for Sunday, in the deployment's time zone. Empty with fewer orders "
             "than the parameter least_orders, or where no two fall on one day.",
             privacy=_PURCHASES,
+            of=("purchases.ordered_on",),
         ),
-        _share("weekday_share", "orders on that day"),
+        _share("weekday_share", "orders on that day", ("purchases.ordered_on",)),
         Output(
             "hour",
             ValueType.INTEGER,
@@ -297,8 +320,9 @@ def _habits() -> tuple[Output, ...]:
             "says the day only.",
             unit="hour",
             privacy=_PURCHASES,
+            of=("purchases.ordered_at",),
         ),
-        _share("hour_share", "orders with a time that are of that hour"),
+        _share("hour_share", "orders with a time that are of that hour", ("purchases.ordered_at",)),
         Output(
             "price_level",
             ValueType.DECIMAL,
@@ -306,6 +330,7 @@ def _habits() -> tuple[Output, ...]:
             "category at the last fit: 1 is the lowest fifth, 5 the highest. Empty with fewer lines than least_lines.",
             privacy=_PURCHASES,
             tells_from=0.5,
+            of=_PRICED,
         ),
         Output(
             "language",
@@ -313,12 +338,14 @@ def _habits() -> tuple[Output, ...]:
             "The language that the golden record says, ISO 639-1; else that of its country, where one language reaches "
             "nearly everybody (parameter languages). Empty where neither tells.",
             privacy="user.demographic.language",
+            of=_LANGUAGE,
         ),
         Output(
             "language_from",
             ValueType.TEXT,
             "stated, or country for one that follows from the country.",
             privacy="user.demographic.language",
+            of=_LANGUAGE,
         ),
     )
 

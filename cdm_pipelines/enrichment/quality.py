@@ -237,10 +237,21 @@ def _parameters(work: Work) -> QualityParameters:
     return work.parameters
 
 
-def _score(name: str, description: str) -> Output:
-    return Output(name, ValueType.DECIMAL, description, unit="share", privacy=_SYSTEM, tells_from=0.1)
+def _score(name: str, description: str, of: tuple[str, ...]) -> Output:
+    return Output(name, ValueType.DECIMAL, description, unit="share", privacy=_SYSTEM, tells_from=0.1, of=of)
 
 
+def _columns(relation: str, *parameters: str) -> tuple[str, ...]:
+    """Columns that parameters name unless a company says otherwise."""
+    named = (one for parameter in parameters for one in QualityParameters.model_fields[parameter].default)
+    return tuple(dict.fromkeys(f"{relation}.{name}" for one in named for name in one.split("|")))
+
+
+_EXPECTED = ("customers.party_kind", *_columns("customers", "person", "organisation"))
+_VALUES = ("records.invalid_attributes", *(f"records.{name}" for name in _ATTRIBUTES))
+_WHEN = ("records.modified_at", "records.first_seen")
+_COMPARED = _columns("records", "compared")
+_SHARED = ("customers.party_kind", "customers.email_kind", *_columns("customers", "unique"))
 ENRICHER = Enricher(
     name="quality",
     description="Completeness, validity, timeliness, consistency, uniqueness of the golden record, and a confidence.",
@@ -250,34 +261,42 @@ ENRICHER = Enricher(
             "completeness",
             "Share of the attributes expected of a person or an organisation (parameters person and organisation) that "
             "the golden record has.",
+            of=_EXPECTED,
         ),
         _score(
             "validity",
             "1 - values that cannot be right / values, over all attributes of the customer's records: what failed its "
             "check and was kept. Empty where no record has a value.",
+            of=_VALUES,
         ),
         _score(
             "timeliness",
             "Probability that what is known still holds: exp(-decline_a_year x years from confirmed_on to as_of). "
             "Empty where no day is known.",
+            of=_WHEN,
         ),
         _score(
             "consistency",
             "1 - attributes in which two records of the customer differ / attributes that two of them have, of those "
             "in the parameter compared; capitals and accents apart. Empty where there is nothing to compare.",
+            of=_COMPARED,
         ),
         _score(
             "uniqueness",
             "1 / (1 + shared_with). Empty for a customer without any of the attributes in the parameter unique.",
+            of=_SHARED,
         ),
         _score(
-            "confidence", "Weighted mean of those of the five that are known (parameter weights; equal ones)."
+            "confidence",
+            "Weighted mean of those of the five that are known (parameter weights; equal ones).",
+            of=(*_EXPECTED, *_VALUES, *_WHEN, *_COMPARED, *_SHARED),
         ),
         Output(
             "missing",
             ValueType.TEXT,
             "Names of the expected attributes that the golden record lacks.",
             privacy=_SYSTEM,
+            of=_EXPECTED,
         ),
         Output(
             "confirmed_on",
@@ -285,6 +304,7 @@ ENRICHER = Enricher(
             "Last day on which a source changed a record of the customer, or delivered a new one where it does not say "
             "when it changed. Dates in the future do not count.",
             privacy=_SYSTEM,
+            of=_WHEN,
         ),
         Output(
             "shared_with",
@@ -292,6 +312,7 @@ ENRICHER = Enricher(
             "How many other customers of the same kind have the e-mail address, mobile number, VAT or "
             "chamber-of-commerce number that most of them share (parameter unique); mailboxes of a role left out.",
             privacy=_SYSTEM,
+            of=_SHARED,
         ),
     ),
     purpose="Knowing which records to mend first, and how far to rely on one.",

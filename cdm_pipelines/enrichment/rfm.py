@@ -87,6 +87,8 @@ def _not_counted(work: Work) -> dict[str, int]:
         UNION ALL
         SELECT 'return without an order', count(*) FROM refunds r WHERE NOT EXISTS
             (SELECT 1 FROM state_order s WHERE s.active AND s.source = r.source AND s.order_id = r.order_id)
+        UNION ALL
+        SELECT 'return without an amount or a rate', count(*) FROM refunds WHERE amount IS NULL
         ORDER BY 1
         """
     ).to_pylist()
@@ -165,6 +167,7 @@ def picture(table: pa.Table, work: Work) -> Figures:
     return {"segments": Bars(counts, ("segment", "customers")), "value": Grid(value, ("segment",))}
 
 
+_DAYS, _ORDERS, _NET = ("purchases.ordered_on",), ("purchases.order_id",), ("purchases.net",)
 _HISTORY = "user.behavior.purchase_history"
 _FIFTH = "in five classes between four cuts fitted to all customers, 5 the best"
 ENRICHER = Enricher(
@@ -172,15 +175,20 @@ ENRICHER = Enricher(
     description="When a customer last bought, how often and for how much, with scores and a named segment.",
     inputs=("orders", "purchases", "refunds"),
     outputs=(
-        Output("first_ordered_on", ValueType.DATE, "Day of the first order that counts.", "", _HISTORY),
-        Output("last_ordered_on", ValueType.DATE, "Day of the last order that counts.", "", _HISTORY),
-        Output("orders", ValueType.INTEGER, "Number of orders that count.", "orders", _HISTORY),
+        Output(
+            "first_ordered_on", ValueType.DATE, "Day of the first order that counts.", "", _HISTORY, of=_DAYS
+        ),
+        Output(
+            "last_ordered_on", ValueType.DATE, "Day of the last order that counts.", "", _HISTORY, of=_DAYS
+        ),
+        Output("orders", ValueType.INTEGER, "Number of orders that count.", "orders", _HISTORY, of=_ORDERS),
         Output(
             "purchase_days",
             ValueType.INTEGER,
             "Number of days with an order that counts: orders of one day are one purchase.",
             "days",
             _HISTORY,
+            of=_DAYS,
         ),
         Output(
             "gross",
@@ -188,32 +196,53 @@ ENRICHER = Enricher(
             "Sum of orders that count, returns not subtracted.",
             "currency",
             _HISTORY,
+            of=("purchases.amount",),
         ),
         Output(
-            "returned", ValueType.DECIMAL, "Sum of what was paid back of these orders.", "currency", _HISTORY
+            "returned",
+            ValueType.DECIMAL,
+            "Sum of what was paid back of these orders.",
+            "currency",
+            _HISTORY,
+            of=("purchases.returned",),
         ),
-        Output("net", ValueType.DECIMAL, "gross - returned.", "currency", _HISTORY),
-        Output("average_order", ValueType.DECIMAL, "net / orders.", "currency", _HISTORY),
+        Output("net", ValueType.DECIMAL, "gross - returned.", "currency", _HISTORY, of=_NET),
+        Output(
+            "average_order", ValueType.DECIMAL, "net / orders.", "currency", _HISTORY, of=(*_NET, *_ORDERS)
+        ),
         Output(
             "orders_not_counted",
             ValueType.INTEGER,
             "Orders that count for nothing: cancelled, negative, in the future, without a date, an amount, or a rate.",
             "orders",
             _HISTORY,
+            of=("orders.problem",),
         ),
         Output(
             "recency_score",
             ValueType.INTEGER,
             f"Days from the last order to the day of the scale, fewest days best, {_FIFTH}.",
+            of=_DAYS,
         ),
-        Output("frequency_score", ValueType.INTEGER, f"Orders, or by parameter days with one, {_FIFTH}."),
-        Output("monetary_score", ValueType.INTEGER, f"Net spend, {_FIFTH}."),
-        Output("score", ValueType.TEXT, "The three scores behind each other, recency first, such as 543."),
+        Output(
+            "frequency_score",
+            ValueType.INTEGER,
+            f"Orders, or by parameter days with one, {_FIFTH}.",
+            of=(*_ORDERS, *_DAYS),
+        ),
+        Output("monetary_score", ValueType.INTEGER, f"Net spend, {_FIFTH}.", of=_NET),
+        Output(
+            "score",
+            ValueType.TEXT,
+            "The three scores behind each other, recency first, such as 543.",
+            of=(*_DAYS, *_ORDERS, *_NET),
+        ),
         Output(
             "segment",
             ValueType.TEXT,
             "Of the recency and frequency scores, each pair in one: champion, loyal, potential_loyalist, new, "
             "promising, needs_attention, about_to_sleep, at_risk, cannot_lose, hibernating.",
+            of=(*_DAYS, *_ORDERS),
         ),
     ),
     purpose="Choosing whom to address with what; reporting of sales by kind of customer.",

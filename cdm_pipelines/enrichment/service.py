@@ -214,6 +214,11 @@ def _not_followed(work: Work, parameters: ServiceParameters) -> Figures:
     }
 
 
+_FOLLOWED = tuple(
+    f"touches.{name}" for name in ("source", "thread_id", "kind", "first_at", "last_at", "touches")
+)
+_ANSWERED = tuple(f"touches.{name}" for name in ("kind", "outcome", "subject", "touches", "score", "scores"))
+_COMPLAINED = ("touches.kind", "touches.day")
 ENRICHER = Enricher(
     name="service",
     description="Open issues, the last ticket, satisfaction (CSAT and NPS), complaints, days to solve.",
@@ -224,26 +229,37 @@ ENRICHER = Enricher(
             ValueType.INTEGER,
             "Tickets with a number whose opening is known.",
             privacy=_SERVICE,
+            of=_FOLLOWED,
         ),
         Output(
             "open_tickets",
             ValueType.INTEGER,
             "Tickets that nothing says were solved, or that were opened again later than they were solved.",
             privacy=_SERVICE,
+            of=_FOLLOWED,
         ),
-        Output("oldest_open_on", ValueType.DATE, "Day on which the oldest open ticket was first opened."),
+        Output(
+            "oldest_open_on",
+            ValueType.DATE,
+            "Day on which the oldest open ticket was first opened.",
+            of=_FOLLOWED,
+        ),
         Output(
             "last_ticket_on",
             ValueType.DATE,
             "Day on which a ticket was last opened, solved or rated, with or without a number.",
+            of=("touches.kind", "touches.day"),
         ),
-        Output("solved_tickets", ValueType.INTEGER, "tickets - open_tickets.", privacy=_SERVICE),
+        Output(
+            "solved_tickets", ValueType.INTEGER, "tickets - open_tickets.", privacy=_SERVICE, of=_FOLLOWED
+        ),
         Output(
             "days_to_solve",
             ValueType.DECIMAL,
             "Median over solved tickets of the days from the first opening to the last solving, at least 0.",
             unit="days",
             tells_from=1,
+            of=_FOLLOWED,
         ),
         Output(
             "csat",
@@ -252,8 +268,9 @@ ENRICHER = Enricher(
             "without a score count as its ends. Empty where the customer rated nothing.",
             unit="score",
             tells_from=0.5,
+            of=_ANSWERED,
         ),
-        Output("csat_answers", ValueType.INTEGER, "How many ratings csat is the mean of."),
+        Output("csat_answers", ValueType.INTEGER, "How many ratings csat is the mean of.", of=_ANSWERED),
         Output(
             "nps",
             ValueType.DECIMAL,
@@ -261,20 +278,28 @@ ENRICHER = Enricher(
             "where the customer was not asked or did not answer.",
             unit="score",
             tells_from=1,
+            of=(*_ANSWERED, "touches.day"),
         ),
-        Output("nps_on", ValueType.DATE, "Day of that answer."),
+        Output("nps_on", ValueType.DATE, "Day of that answer.", of=(*_ANSWERED, "touches.day")),
         Output(
             "nps_group",
             ValueType.TEXT,
             "promoter where nps is 9 or more, passive from 7, detractor below.",
+            of=(*_ANSWERED, "touches.day"),
         ),
-        Output("complaints", ValueType.INTEGER, "Complaints of the customer, of all times."),
-        Output("last_complaint_on", ValueType.DATE, "Day of the last complaint."),
+        Output(
+            "complaints",
+            ValueType.INTEGER,
+            "Complaints of the customer, of all times.",
+            of=("touches.kind", "touches.touches"),
+        ),
+        Output("last_complaint_on", ValueType.DATE, "Day of the last complaint.", of=_COMPLAINED),
         Output(
             "complained_lately",
             ValueType.BOOLEAN,
             "Whether a complaint lies in the last 30 days (parameter complaint_days) before as_of, or before the "
             "customer's last interaction after it.",
+            of=_COMPLAINED,
         ),
     ),
     purpose="Helping customers with what is open, hearing those who are dissatisfied, not advertising to them.",

@@ -35,7 +35,7 @@ def restrict(db: duckdb.DuckDBPyConnection, customers: Iterable[str], eras: Eras
 
     Those are rows that name them, and all rows of the devices that such rows are of.
     """
-    _own(db, customers, eras, None)
+    _own(db, customers, eras)
     devices = f"SELECT DISTINCT source, token FROM ({_OWN_DAYS}) WHERE token IS NOT NULL"
     run(db, f"CREATE OR REPLACE TEMP TABLE own_device AS {devices}")
     run(db, f"CREATE OR REPLACE TEMP TABLE own_days AS {_OWN_DAYS} OR {_ON_OWN_DEVICE}")
@@ -46,7 +46,9 @@ def concerned(
     eras: Eras,
     customers: Iterable[str],
     subjects: pa.Table,
+    *,
     former: pa.Table | None = None,
+    orders: pa.Table | None = None,
 ) -> list[str]:
     """Customers whose interactions may be others now, sorted; nobody else's are.
 
@@ -56,9 +58,10 @@ def concerned(
         customers: Golden ids of customers who changed.
         subjects: Whom changed rows name: ``source`` and ``interactions.WHO``.
         former: What parties that changed were before, as table ``parties`` has them.
+        orders: Orders that changed: ``source`` and ``order_id``.
     """
     look_up_customers(db)
-    _own(db, customers, eras, former)
+    _own(db, customers, eras, former, orders)
     who = ", ".join(("source", *WHO))
     db.register("given_subjects", subjects)
     run(
@@ -80,7 +83,11 @@ def concerned(
 
 
 def _own(
-    db: duckdb.DuckDBPyConnection, customers: Iterable[str], eras: Eras, former: pa.Table | None
+    db: duckdb.DuckDBPyConnection,
+    customers: Iterable[str],
+    eras: Eras,
+    former: pa.Table | None = None,
+    orders: pa.Table | None = None,
 ) -> None:
     ids = pa.array(sorted({str(one) for one in customers}), pa.string())
     db.register("asked", pa.table({"golden_id": ids}))
@@ -93,6 +100,13 @@ def _own(
             db.register("former_parties", former)
             run(db, "INSERT INTO own_party BY NAME SELECT * FROM former_parties")
             db.unregister("former_parties")
+    if orders is not None:
+        db.register("changed_orders", orders)
+        run(
+            db,
+            "INSERT INTO own_order SELECT DISTINCT said_by, order_id FROM changed_orders JOIN speaking USING (source)",
+        )
+        db.unregister("changed_orders")
 
 
 _OWN_NAMES = {
@@ -101,7 +115,7 @@ _OWN_NAMES = {
         SEMI JOIN (SELECT * FROM whose SEMI JOIN wanted USING (golden_id)) w USING (source, entity, record_id)""",
     "speaking": """
         SELECT said_by, source FROM ({named}) UNION SELECT source, source FROM parties
-        UNION SELECT source, source FROM party_orders""",
+        UNION SELECT source, source FROM party_orders UNION SELECT source, source FROM own_party""",
     "own_number": "SELECT DISTINCT said_by AS source, record_id FROM own_party JOIN speaking USING (source)",
     "own_order": """
         SELECT DISTINCT said_by AS source, order_id FROM party_orders o JOIN speaking USING (source)

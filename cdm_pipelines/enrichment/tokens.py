@@ -149,6 +149,7 @@ def eras_from_json(kept: Sequence[Mapping[str, Any]]) -> tuple[Era, ...]:
 
 _AROUND = " \\t\\r\\n\"'`´‘’“”„\\\\"  # noqa: RUF001 - quotes of all kinds are what is meant
 """Quotes and blanks that may stand around a token, as they are written between brackets of a regular expression."""
+_SIGNS = _AROUND.replace(r"\t", "\t").replace(r"\r", "\r").replace(r"\n", "\n").replace(r"\\", "\\")
 _BEFORE, _BEHIND = rf"[{_AROUND}\[({{<]*", rf"[{_AROUND}\])}}>]*"
 _NOTHING = r"[0(){}\[\] .-]*"
 _JOINED = "[._:|/,;-]"
@@ -177,6 +178,12 @@ def canonical_sql(column: str) -> str:
     short = f"left({column}, {LONGEST + 1})"
     return f"""nullif(CASE WHEN regexp_matches({column}, {around})
         THEN left(regexp_replace({column}, {around}, '', 'g'), {LONGEST + 1}) ELSE {short} END, '')"""
+
+
+def canonical(tokens: pa.Array) -> pa.Array:
+    """What ``canonical_sql`` gives of the tokens of an array."""
+    plain = pc.utf8_slice_codeunits(pc.utf8_trim(tokens, _SIGNS), 0, LONGEST + 1)
+    return pc.if_else(pc.equal(plain, ""), pa.scalar(None, pa.string()), plain)
 
 
 def is_none_sql(column: str, rules: Rules) -> str:

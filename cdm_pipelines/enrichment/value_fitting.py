@@ -161,7 +161,7 @@ def explain(fitted: Mapping[str, Any]) -> Figures:
         "repeat buyers": fitted["repeat_buyers"],
     }
     if fitted["correlation"] is not None:
-        told["correlation of frequency and spend"] = fitted["correlation"]
+        told["correlation of frequency and spend"] = round(fitted["correlation"], 4)
     for name, about in (("purchases", "BG/NBD"), ("alive", "MBG/NBD"), ("spend", "Gamma-Gamma")):
         kept = dict(fitted[name])
         kept.pop("first_chance", None)

@@ -4,6 +4,7 @@ Belongs here: reading customers and crosswalk as they will be, and which custome
 belong here: staging (``staging``) or publishing (``publish``).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -40,12 +41,17 @@ class NextVersion:
     @property
     def fingerprint(self) -> str:
         """Changes when anything does that it is made from."""
-        return fingerprint(self.staged.made_from if self.staged else published_from(self.connection))
+        return fingerprint(self.staged.made_from if self.staged else self.published_from)
 
     @property
     def published(self) -> str:
         """The same of the published version."""
-        return fingerprint(published_from(self.connection))
+        return fingerprint(self.published_from)
+
+    @property
+    def published_from(self) -> Mapping[str, str]:
+        """What the published version was made from, by name."""
+        return published_from(self.connection)
 
     def touched(self) -> pa.Array | None:
         """Golden ids of the customers that it touches, those that are gone among them; None where that is everybody."""
@@ -60,8 +66,12 @@ class NextVersion:
         everyone = " UNION ".join(parts)
         query = f"SELECT golden_id FROM ({everyone}) AS found WHERE golden_id IS NOT NULL"
         ids = read_table(self.connection, query, pa.schema([("golden_id", pa.string())]))["golden_id"]
+        return ids.combine_chunks() if self.are_few(ids) else None
+
+    def are_few(self, ids: pa.Array | pa.ChunkedArray) -> bool:
+        """Whether customers are so few that working on them alone is worth it."""
         customers = self.connection.scalar(text("SELECT count(*) FROM golden.customer")) or 0
-        return None if len(ids) > _MOST * customers else ids.combine_chunks()
+        return len(ids) <= _MOST * customers
 
     def customers(self, schema: pa.Schema, ids: pa.Array | None) -> pa.Table:
         """Golden customers, all or those with some ids."""

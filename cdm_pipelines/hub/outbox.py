@@ -126,13 +126,13 @@ def _rows_of(known: PublishedTable, difference: Table) -> str:
     """SQL for the customers whose rows of an entity differ, with fingerprints of the rows that do."""
     keys = ", ".join(known.key)
     order = ", ".join(f'{name} COLLATE "C"' for name in known.key)
-    of = f"""SELECT golden_id, string_agg(to_jsonb(t)::text, ',' ORDER BY {order}) AS rows
+    of = f"""SELECT golden_id, string_agg((to_jsonb(t) - 'first_seen')::text, ',' ORDER BY {order}) AS rows
              FROM {difference.name} JOIN {{version}}.{known.name} AS t USING ({keys})
              WHERE golden_id IS NOT NULL GROUP BY golden_id"""  # noqa: S608 - names of our own tables and columns
     return f"""
     WITH old AS ({of.format(version="golden")}), new AS ({of.format(version="staging")})
     SELECT golden_id, ('{{' || {_pair(known.told_as, "old.rows", "new.rows")} || '}}')::jsonb
-    FROM old FULL JOIN new USING (golden_id)
+    FROM old FULL JOIN new USING (golden_id) WHERE old.rows IS DISTINCT FROM new.rows
     """  # noqa: S608 - names of our own tables and columns
 
 

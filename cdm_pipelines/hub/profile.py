@@ -1,15 +1,15 @@
-"""The tables of schema ``profile``: staged with the customers, published in their transaction, and joined in a view.
+"""The tables of schema ``profile``: staged with the customers, and published in their transaction.
 
 Belongs here: making the tables what enrichers declare, staging, applying what differs, telling of it. Does not belong
-here: the view itself (``profile_view``), what the rows mean and how they come about (enrichment, steps.profile), or
-golden customers (``publish``).
+here: what the rows mean and how they come about (enrichment, steps.profile), views (``profile_views``), or golden
+customers (``publish``).
 
 The tables follow from declarations that a company may change, so no migration makes them: the publication that brings
 the first rows of a changed declaration changes the table. Nothing in them cannot be worked out again.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -24,10 +24,10 @@ from sqlalchemy.schema import (
 )
 
 from cdm_pipelines.contracts.entity import ValueType
-from cdm_pipelines.contracts.profile import ProfileTable
+from cdm_pipelines.contracts.profile import GroupView, ProfileTable
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.load import copy_table, without_data
-from cdm_pipelines.hub.profile_view import SCHEMA, VIEW, make_view
+from cdm_pipelines.hub.profile_views import SCHEMA, drop_views, make_views
 from cdm_pipelines.hub.schema import column, typed
 from cdm_pipelines.hub.schema_profile import profile_state
 
@@ -67,7 +67,7 @@ class ProfileChange:
 
 def table_of(declared: ProfileTable) -> Table:
     """The published table of an enricher."""
-    return _table(declared, declared.name, SCHEMA)
+    return _table(declared, declared.table_name, SCHEMA)
 
 
 def _table(declared: ProfileTable, name: str, schema: str) -> Table:
@@ -133,7 +133,7 @@ def stage(
     """
     name = _staging_name(declared.name)
     staged = staging_table(declared)
-    first = worked is None and not _there(connection, SCHEMA, declared.name)
+    first = worked is None and not is_there(connection, declared)
     if not first:
         staged._prefixes = ["UNLOGGED"]  # noqa: SLF001 - SQLAlchemy sets it nowhere else after the table is made
     WAITING.create(connection, checkfirst=True)
@@ -161,10 +161,16 @@ def stage(
     )
 
 
-def states(connection: Connection) -> Mapping[str, Mapping[str, str]]:
-    """What the published table of each enricher was made from."""
+def states(connection: Connection, declared: Iterable[ProfileTable]) -> Mapping[str, Mapping[str, str]]:
+    """What the published tables of enrichers were made from."""
+    there = {one.name for one in declared if is_there(connection, one)}
     rows = connection.execute(profile_state.select())
-    return {row.enricher: row.made_from for row in rows if _there(connection, SCHEMA, row.enricher)}
+    return {row.enricher: row.made_from for row in rows if row.enricher in there}
+
+
+def is_there(connection: Connection, declared: ProfileTable) -> bool:
+    """Whether the published table of an enricher is there."""
+    return _there(connection, SCHEMA, declared.table_name)
 
 
 def waiting(connection: Connection) -> Mapping[str, Mapping[str, str]]:
@@ -174,12 +180,15 @@ def waiting(connection: Connection) -> Mapping[str, Mapping[str, str]]:
     return {row.enricher: json.loads(row.made_from) for row in connection.execute(WAITING.select())}
 
 
-def publish(connection: Connection, declared: Sequence[ProfileTable]) -> Mapping[str, ProfileChange]:
+def publish(
+    connection: Connection, declared: Sequence[ProfileTable], groups: Sequence[GroupView] = ()
+) -> Mapping[str, ProfileChange]:
     """Publish what is staged of the profile, in the transaction that publishes the customers.
 
     Args:
         connection: In that transaction; customers are as they will be.
         declared: The tables of the enrichers that are switched on; others go.
+        groups: Views beside the wide one, made of those tables that are there.
 
     Returns:
         By table, of those that were staged.
@@ -207,10 +216,11 @@ def publish(connection: Connection, declared: Sequence[ProfileTable]) -> Mapping
                 .values(enricher=one.name, **state)
                 .on_conflict_do_update(index_elements=["enricher"], set_=state)
             )
-    for one in declared:
-        if one.name not in changes and _there(connection, SCHEMA, one.name):
+    there = [one for one in declared if is_there(connection, one)]
+    for one in there:
+        if one.name not in changes:
             _without_customers_gone(connection, one)
-    make_view(connection, [one for one in declared if _there(connection, SCHEMA, one.name)])
+    make_views(connection, there, groups)
     clear(connection)
     return changes
 
@@ -232,7 +242,7 @@ def _can_move(connection: Connection, declared: ProfileTable) -> bool:
     """Whether what is staged may become the published table itself: there is none, and the rows outlive a crash."""
     kept = text("SELECT relpersistence = 'p' FROM pg_class WHERE oid = to_regclass(:name)")
     staged = f"staging.{_staging_name(declared.name)}"
-    return not _there(connection, SCHEMA, declared.name) and bool(connection.scalar(kept, {"name": staged}))
+    return not is_there(connection, declared) and bool(connection.scalar(kept, {"name": staged}))
 
 
 def _move(connection: Connection, declared: ProfileTable, rows: int) -> ProfileChange:
@@ -259,22 +269,22 @@ def _there(connection: Connection, schema: str, name: str) -> bool:
 def _drop_others(connection: Connection, known: Mapping[str, ProfileTable]) -> None:
     """Remove tables of enrichers that are switched off or are there no more."""
     names = connection.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'profile'")).all()
-    gone = sorted(set(names) - set(known))
+    gone = sorted(set(names) - {one.table_name for one in known.values()})
     if gone:
-        connection.execute(text(f"DROP VIEW IF EXISTS {SCHEMA}.{VIEW}"))
+        drop_views(connection)
     for name in gone:
         connection.execute(DropTable(Table(name, MetaData(), schema=SCHEMA)))
-        connection.execute(profile_state.delete().where(profile_state.c.enricher == name))
+    connection.execute(profile_state.delete().where(profile_state.c.enricher.not_in(list(known))))
 
 
 def _bring_up(connection: Connection, declared: ProfileTable) -> None:
     """Make a table what is declared: columns that are new or of another type are empty, those that are gone go."""
     table = table_of(declared)
-    if not _there(connection, SCHEMA, declared.name):
+    if not is_there(connection, declared):
         table.create(connection)
         return
     inspector = inspect(connection)
-    found = {one["name"]: one for one in inspector.get_columns(declared.name, schema=SCHEMA)}
+    found = {one["name"]: one for one in inspector.get_columns(declared.table_name, schema=SCHEMA)}
     dialect = connection.dialect
     spelled = {one.name: one.type.compile(dialect) for one in table.columns}
     other = [
@@ -282,14 +292,14 @@ def _bring_up(connection: Connection, declared: ProfileTable) -> None:
         for name, one in found.items()
         if name not in spelled or one["type"].compile(dialect) != spelled[name]
     ]
-    key = inspector.get_pk_constraint(declared.name, schema=SCHEMA)["constrained_columns"]
+    key = inspector.get_pk_constraint(declared.table_name, schema=SCHEMA)["constrained_columns"]
     if key != [one.name for one in table.primary_key]:
-        connection.execute(text(f"DROP VIEW IF EXISTS {SCHEMA}.{VIEW}"))
+        drop_views(connection)
         connection.execute(DropTable(table))
         table.create(connection)
         return
     if other:
-        connection.execute(text(f"DROP VIEW IF EXISTS {SCHEMA}.{VIEW}"))
+        drop_views(connection)
     for name in other:
         connection.execute(text(f'ALTER TABLE {table} DROP COLUMN "{name}"'))
     for name in spelled.keys() - (found.keys() - set(other)):
@@ -303,7 +313,7 @@ def _bring_up(connection: Connection, declared: ProfileTable) -> None:
 def _apply(connection: Connection, declared: ProfileTable, expected: int, *, whole: bool) -> ProfileChange:
     """Make a table equal to its staged version, touching only what differs, and note what is told of it."""
     name = _staging_name(declared.name)
-    table = f"{SCHEMA}.{declared.name}"
+    table = f"{SCHEMA}.{declared.table_name}"
     if not connection.scalar(text(f"SELECT EXISTS (SELECT FROM {table})")):
         _fill(connection, declared, name)
         return ProfileChange(expected, 0, 0, expected)
@@ -348,11 +358,11 @@ def _apply(connection: Connection, declared: ProfileTable, expected: int, *, who
 def _fill(connection: Connection, declared: ProfileTable, staged: str) -> None:
     """Fill an empty table; its first rows are told to nobody."""
     columns = ", ".join(f'"{one.name}"' for one in table_of(declared).columns)
-    connection.execute(text(f"TRUNCATE {SCHEMA}.{declared.name}"))
+    connection.execute(text(f"TRUNCATE {SCHEMA}.{declared.table_name}"))
     connection.execute(
-        text(f"INSERT INTO {SCHEMA}.{declared.name} ({columns}) SELECT {columns} FROM staging.{staged}")
+        text(f"INSERT INTO {SCHEMA}.{declared.table_name} ({columns}) SELECT {columns} FROM staging.{staged}")
     )
-    connection.execute(text(f"ANALYZE {SCHEMA}.{declared.name}"))
+    connection.execute(text(f"ANALYZE {SCHEMA}.{declared.table_name}"))
 
 
 def _told(declared: ProfileTable) -> str:
@@ -385,7 +395,7 @@ def _without_customers_gone(connection: Connection, declared: ProfileTable) -> N
     """Remove the rows of customers that are no more from a table of which nothing was staged."""
     connection.execute(
         text(
-            f"""DELETE FROM {SCHEMA}.{declared.name} AS t WHERE NOT EXISTS (
+            f"""DELETE FROM {SCHEMA}.{declared.table_name} AS t WHERE NOT EXISTS (
                 SELECT FROM golden.customer AS c WHERE c.golden_id = t.golden_id)"""
         )
     )

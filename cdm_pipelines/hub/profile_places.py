@@ -24,7 +24,7 @@ def profile_places(declared: Sequence[ProfileTable]) -> Iterator[Place]:
     for one in declared:
         table = table_of(one)
         removal, search = _by_golden_id(table)
-        yield place_of(table, _KEPT, removal, search)
+        yield place_of(table, _KEPT, removal, search, absent=True)  # before the first publication
         staged = staging_table(one)
         removal, search = _by_golden_id(staged)
         yield place_of(

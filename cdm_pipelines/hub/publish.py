@@ -36,7 +36,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import AddConstraint, CreateIndex, DropConstraint, DropIndex, DropTable
 
-from cdm_pipelines.contracts.profile import ProfileTable
+from cdm_pipelines.contracts.profile import GroupView, ProfileTable
 from cdm_pipelines.hub import history, outbox, profile, seals, search_index
 from cdm_pipelines.hub import publication as publications
 from cdm_pipelines.hub.errors import HubError
@@ -86,7 +86,11 @@ class PublishResult:
 
 
 def promote(
-    connection: Connection, token: UUID | None = None, *, enriched: Sequence[ProfileTable] | None = None
+    connection: Connection,
+    token: UUID | None = None,
+    *,
+    enriched: Sequence[ProfileTable] | None = None,
+    groups: Sequence[GroupView] = (),
 ) -> PublishResult:
     """Publish what is staged, in the caller's transaction; what ``review`` does not read is staged no more afterwards.
 
@@ -96,6 +100,7 @@ def promote(
         connection: In a transaction, of a migrated hub.
         token: Publish only this staging.
         enriched: All tables of the profile, others being removed; None leaves the profile alone.
+        groups: Views of the profile with a row per group of customers.
 
     Raises:
         HubError: staged rows are gone, or another process has staged something else since.
@@ -125,7 +130,7 @@ def promote(
             connection.execute(insert(version).values(made_from=waiting.made_from, rows=rows))
         search_index.refresh(connection, publication)
         added, kept = history.count(connection, publication)
-        profiles = profile.publish(connection, enriched) if enriched is not None else {}
+        profiles = profile.publish(connection, enriched, groups) if enriched is not None else {}
         counts = _counts(changes) | {
             f"profile.{name}": one.counts for name, one in profiles.items() if one.any
         }

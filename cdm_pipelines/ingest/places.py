@@ -25,7 +25,7 @@ from cdm_pipelines.store.register import (
     Stores,
     Whom,
 )
-from cdm_pipelines.store.removal import parquet_rows
+from cdm_pipelines.store.removal import Besides, any_of, nobody_else, parquet_rows
 
 AS_DELIVERED = Retention(
     Keeps.AS_SOURCE, "until the day is delivered anew or taken away, or as policies/pruning.yaml says"
@@ -45,21 +45,26 @@ TEMPORARY = Place(
 )
 
 
-def places(contracts: Sequence[SourceContract]) -> Iterator[Place]:
-    """The places of every source entity."""
+def places(contracts: Sequence[SourceContract], besides: Besides = nobody_else) -> Iterator[Place]:
+    """The places of every source entity.
+
+    Args:
+        contracts: All that there are.
+        besides: Which rows are a person's besides those of the person's records.
+    """
     yield TEMPORARY
     for contract in contracts:
         if contract.location:
-            yield _landing(contract)
+            yield _landing(contract, besides)
             for number, joined in enumerate(contract.joined, start=1):
                 other = replace(contract, location=joined.location)
-                yield replace(_landing(other), name=f"landing/{contract.name}/joined-{number}")
-        yield _raw(contract)
+                yield replace(_landing(other, besides), name=f"landing/{contract.name}/joined-{number}")
+        yield _raw(contract, besides)
 
 
-def _raw(contract: SourceContract) -> Place:
+def _raw(contract: SourceContract, besides: Besides) -> Place:
     pattern = layout.raw_path(contract, "{date}")
-    search, erasure = parquet_rows(pattern, delivered_rows(contract))
+    search, erasure = parquet_rows(pattern, any_of(delivered_rows(contract), besides(contract)))
     return Place(
         name=f"raw/{contract.name}",
         kind=Kind.LAKE_TABLE,
@@ -76,8 +81,8 @@ def _raw(contract: SourceContract) -> Place:
     )
 
 
-def _landing(contract: SourceContract) -> Place:
-    raw = _raw(contract).search
+def _landing(contract: SourceContract, besides: Besides) -> Place:
+    raw = _raw(contract, besides).search
 
     def find(stores: Stores, persons: Persons) -> Iterator[Found]:
         """File and row of what the raw tables hold of them: a file is read once, into its raw table."""

@@ -19,7 +19,7 @@ from cdm_pipelines.store.register import (
     Root,
     Whom,
 )
-from cdm_pipelines.store.removal import parquet_rows
+from cdm_pipelines.store.removal import Besides, any_of, nobody_else, parquet_rows
 
 _FOUND_IN_A_DAY = Retention(
     Keeps.AS_SOURCE, "written anew when the day is run again, or as policies/pruning.yaml says"
@@ -38,8 +38,13 @@ EXPORTED = Place(
 )
 
 
-def places(contracts: Sequence[SourceContract]) -> Iterator[Place]:
-    """The places of every source entity."""
+def places(contracts: Sequence[SourceContract], besides: Besides = nobody_else) -> Iterator[Place]:
+    """The places of every source entity.
+
+    Args:
+        contracts: All that there are.
+        besides: Which rows are a person's besides those of the person's records.
+    """
     yield EXPORTED
     for contract in contracts:
         columns = contract_columns(contract)
@@ -65,7 +70,7 @@ def places(contracts: Sequence[SourceContract]) -> Iterator[Place]:
             ),
         ):
             pattern = path(contract, "{date}")
-            search, erasure = parquet_rows(pattern, delivered_rows(contract))
+            search, erasure = parquet_rows(pattern, any_of(delivered_rows(contract), besides(contract)))
             personal = layer != "repairs"
             yield Place(
                 name=f"{layer}/{contract.name}",

@@ -10,17 +10,23 @@ from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.places import RECORD, canonical_columns, original_columns, whom
 from cdm_pipelines.store.register import IDENTIFIER, OPERATIONS, Keeps, Kind, Place, Retention, Root
-from cdm_pipelines.store.removal import by_columns, parquet_rows
+from cdm_pipelines.store.removal import Besides, any_of, by_columns, nobody_else, parquet_rows
 
 _STATE = ("extract_date", "_file", "_row", "modified_at", "is_deleted", "invalid_attributes")
 
 
-def places(contracts: Sequence[SourceContract]) -> Iterator[Place]:
-    """The places of every source entity and canonical entity that it feeds."""
+def places(contracts: Sequence[SourceContract], besides: Besides = nobody_else) -> Iterator[Place]:
+    """The places of every source entity and canonical entity that it feeds.
+
+    Args:
+        contracts: All that there are.
+        besides: Which interactions are a person's, of which no record is.
+    """
     for contract in contracts:
         for entity in contract.entities:
             pattern = layout.standard_path(contract, "{date}", entity)
-            search, erasure = parquet_rows(pattern, by_columns(tuple(RECORD)))
+            others = besides(contract) if entity is Entity.INTERACTION else None
+            search, erasure = parquet_rows(pattern, any_of(by_columns(tuple(RECORD)), others))
             kind = {"party_kind": OPERATIONS} if entity is Entity.PARTY else {}
             yield Place(
                 name=f"standard/{contract.name}/{entity}",

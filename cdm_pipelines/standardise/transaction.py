@@ -3,9 +3,12 @@
 Belongs here: their attributes, read by their declared type. Does not belong here: whose a row is (records).
 """
 
+from collections.abc import Collection
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Attribute, Entity, ValueType, declaration
 from cdm_pipelines.contracts.entity import SemanticType
 from cdm_pipelines.quality.rules import Rule
@@ -24,6 +27,8 @@ _UNREAD: dict[object, Rule] = {
     ValueType.BOOLEAN: Rule.NOT_BOOLEAN,
 }
 """What a value breaks that cannot be read as its attribute asks."""
+NO_CURRENCY = "XXX"
+"""What ISO 4217 has for no currency: of an amount in one that is not known. Empty would be the company's own."""
 _WORDS = (SemanticType.TOKEN, SemanticType.CHANNEL, SemanticType.INTERACTION_KIND, SemanticType.DIRECTION)
 """Read by `interaction`, for what one means depends on the others."""
 
@@ -46,10 +51,29 @@ def transaction(columns: Columns, entity: Entity, timezone: str) -> Standard:
             rule = _UNREAD.get(attribute.semantic) or _UNREAD.get(attribute.type)
             if rule is not None:
                 columns.unread(attribute.name, rule, value)
+            if attribute.semantic is SemanticType.CURRENCY:
+                unknown = pc.and_(pc.is_valid(columns.code(attribute.name)), pc.is_null(value))
+                value = pc.if_else(unknown, pa.scalar(NO_CURRENCY, value.type), value)
             standard.values[attribute.name] = value
             if wrong is not None:
                 standard.wrong[attribute.name] = wrong
     return standard
+
+
+def read(
+    table: pa.Table, contract: SourceContract, entity: Entity, names: Collection[str]
+) -> dict[str, pa.Array]:
+    """Some attributes of rows as delivered, fit or not, row by row.
+
+    Args:
+        table: All text; columns that it lacks are null.
+        contract: Of the source entity.
+        entity: Any but the party.
+        names: Of attributes; moments without a zone are read as UTC.
+    """
+    columns = Columns(table, contract, entity)
+    own = (attribute for attribute in declaration(entity).attributes if attribute.name in names)
+    return {attribute.name: _read(columns, attribute, "UTC")[0] for attribute in own}
 
 
 def _read(columns: Columns, attribute: Attribute, timezone: str) -> tuple[pa.Array, pa.Array | None]:

@@ -19,7 +19,10 @@ SOURCE_CORRECTIONS = "publish/source_corrections"
 INTERACTIONS = "profile/interactions"
 INTERACTION_IDS = "profile/interaction_ids"
 INTERACTION_RULES = "profile/interactions.rules.json"
+PROFILE_FIGURES = "profile/figures"
 """By which rules interactions of which days are attached."""
+FORMER_PARTIES = "profile/parties.arrow"
+"""By which addresses and phones party records were known when the profile was published."""
 FINGERPRINT = "fingerprint"
 """Note on a table: changes when anything that it was made from changes."""
 CONTENT = "content"
@@ -158,3 +161,8 @@ def standard_days(lake: Lake, contract: SourceContract, entity: Entity) -> list[
     """Dates for which there are standardised rows of an entity, in order."""
     found = lake.paths(f"standard/{contract.source}/{contract.entity}")
     return [PurePosixPath(p).parent.name for p in found if PurePosixPath(p).stem == entity]
+
+
+def profile_figures_path(enricher: str) -> str:
+    """Figures of everybody that an enricher worked on."""
+    return f"{PROFILE_FIGURES}/{enricher}.json"

@@ -10,12 +10,14 @@ see that the table is another one.
 
 import io
 from collections.abc import Callable, Iterator
+from functools import reduce
 from pathlib import PurePosixPath
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.store.arrow import digest
 from cdm_pipelines.store.compaction import without_former
 from cdm_pipelines.store.keys import having
@@ -55,6 +57,28 @@ def by_columns(*named: tuple[str, ...], linked: bool = False) -> Match:
         return test
 
     return match
+
+
+def any_of(*matches: Match | None) -> Match:
+    """Rows that one of some tests finds; those that are None find nothing."""
+
+    def match(stores: Stores, path: str, persons: Persons) -> Test | None:
+        found = [one(stores, path, persons) for one in matches if one is not None]
+        tests = [test for test in found if test is not None]
+        if not tests:
+            return None
+        return lambda table: reduce(pc.or_, (test(table) for test in tests))
+
+    return match
+
+
+Besides = Callable[[SourceContract], Match | None]
+"""Which rows of a source entity are a person's besides those of the person's records, as a room says that knows."""
+
+
+def nobody_else(contract: SourceContract) -> None:
+    """None besides."""
+    del contract
 
 
 def parquet_rows(pattern: str, match: Match) -> tuple[Search, Rows]:

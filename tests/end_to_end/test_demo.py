@@ -103,7 +103,7 @@ def test_the_summary_counts_what_is_published(demo: Demo) -> None:
 
 
 def test_five_merges_and_the_next_steps_are_shown(demo: Demo) -> None:
-    table = demo.printed.partition("Five customers")[2]
+    table = demo.printed.partition("Five customers")[2].partition("The profile of one customer")[0]
     rows = [[cell.strip() for cell in line.split("│")] for line in table.splitlines() if line.startswith("│")]
     merges: dict[str, set[str]] = {}
     for row in rows:
@@ -112,6 +112,46 @@ def test_five_merges_and_the_next_steps_are_shown(demo: Demo) -> None:
     assert all(len(sources) > 1 for sources in merges.values())
     for step in ("make up", "cdm customer", "cdm quarantine list"):
         assert step in demo.printed
+
+
+def test_one_profile_is_shown_in_part_and_the_segments_of_all(demo: Demo) -> None:
+    told, _, segments = demo.printed.partition("The profile of one customer")[2].partition("Segments")
+    golden_id = re.search(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", told)
+    assert golden_id is not None
+    rows = [[cell.strip() for cell in line.split("│")[1:4]] for line in told.splitlines() if "│" in line]
+    values = {name: value for name, value, _ in rows}
+    ((segment, orders, net, stage),) = demo.deployment.query(
+        "SELECT rfm_segment, rfm_orders, rfm_net, lifecycle_stage FROM profile.customer "
+        f"WHERE golden_id = '{golden_id[0]}'"
+    )
+    assert {name: values[f"rfm_{name}"] for name in ("segment", "orders", "net")} == {
+        "segment": segment,
+        "orders": f"{orders} orders",
+        "net": f"{net} EUR",
+    }
+    assert values["lifecycle_stage"] == stage
+    assert 12 <= len(values) <= 20
+    assert "purchases.net" in {follows for _, _, follows in rows}
+    shown = [[cell.strip() for cell in line.split("│")[1:5]] for line in segments.splitlines() if "│" in line]
+    assert [(name, int(customers)) for name, customers, _, _ in shown] == demo.deployment.query(
+        "SELECT coalesce(segment, 'none'), count(*) FROM profile.rfm GROUP BY 1 ORDER BY 2 DESC, 1"
+    )
+    bars = [len(bar) for *_, bar in shown]
+    assert bars == sorted(bars, reverse=True)
+    assert bars[-1] >= 1
+
+
+def test_households_and_organisations_add_up_to_their_customers(demo: Demo) -> None:
+    assert demo.deployment.query(
+        "SELECT count(*) > 500, sum(size) = (SELECT count(*) FROM profile.household_member), "
+        "sum(net) = (SELECT sum(net) FROM profile.rfm JOIN profile.household_member USING (golden_id)), "
+        "bool_and(size = cardinality(members)) FROM profile.household"
+    ) == [(True, True, True, True)]
+    assert demo.deployment.query(
+        "SELECT count(*) > 100, sum(organisations) = (SELECT count(*) FROM profile.organisation_member), "
+        "sum(net) = (SELECT sum(net) FROM profile.rfm JOIN profile.organisation_member USING (golden_id)), "
+        "bool_and(head = ANY(members)) FROM profile.organisation"
+    ) == [(True, True, True, True)]
 
 
 def test_a_second_demo_changes_nothing(demo: Demo) -> None:

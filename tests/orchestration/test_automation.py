@@ -18,6 +18,8 @@ STATES = {
     "profile/model",
     *(f"profile/{name}" for name in built_in()),
     "profile/customer",
+    "profile/households",
+    "profile/organisations",
     "publish/feed",
     "publish/source_corrections",
 }

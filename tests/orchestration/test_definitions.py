@@ -37,6 +37,8 @@ STATES = {
     "profile/model",
     *(f"profile/{name}" for name in built_in()),
     "profile/customer",
+    "profile/households",
+    "profile/organisations",
 }
 
 
@@ -72,19 +74,92 @@ def test_every_asset_tells_what_it_is_and_who_owns_it(specs: dict[str, dg.AssetS
         assert "layer" in spec.tags, key
 
 
-def test_golden_columns_lead_back_to_source_columns(specs: dict[str, dg.AssetSpec]) -> None:
-    def origins(key: str, column: str) -> set[tuple[str, str]]:
-        found = specs[key].metadata.get("dagster/column_lineage")
-        deps = found.deps_by_column.get(column, []) if isinstance(found, dg.TableColumnLineage) else []
-        if not deps:
-            return {(key, column)}
-        return set().union(*(origins(dep.asset_key.to_user_string(), dep.column_name) for dep in deps))
+def origins(specs: dict[str, dg.AssetSpec], key: str, column: str) -> set[tuple[str, str]]:
+    """Where the lineage of a column begins: source columns, or the asset that makes it."""
+    found = specs[key].metadata.get("dagster/column_lineage")
+    deps = found.deps_by_column.get(column, []) if isinstance(found, dg.TableColumnLineage) else []
+    if not deps:
+        return {(key, column)}
+    each = (origins(specs, dep.asset_key.to_user_string(), dep.column_name) for dep in deps)
+    return set().union(*each)
 
-    assert origins("golden/customer", "email") == {
+
+def test_golden_columns_lead_back_to_source_columns(specs: dict[str, dg.AssetSpec]) -> None:
+    assert origins(specs, "golden/customer", "email") == {
         ("raw/crm/contact", "Email"),
         ("raw/erp/customer", "ZZSMTP"),
         ("raw/shop/customer", "Email"),
     }
+
+
+SPENT = {
+    ("raw/erp/order", "BRTWR"),
+    ("raw/erp/order", "WAERK"),
+    ("raw/erp/refund", "WRBTR"),
+    ("raw/erp/refund", "WAERK"),
+    ("raw/shop/order", "Total"),
+    ("raw/shop/order", "Currency"),
+}
+PROFILE_COLUMNS = {
+    ("profile/rfm", "net"): SPENT,
+    ("profile/customer", "rfm_net"): SPENT,
+    ("profile/households", "net"): SPENT,
+    ("profile/customer", "location_province"): {
+        ("raw/crm/account", "BillingPostalCode"),
+        ("raw/crm/account", "BillingCountry"),
+        ("raw/crm/contact", "MailingPostalCode"),
+        ("raw/crm/contact", "MailingCountry"),
+        ("raw/erp/customer", "PSTLZ"),
+        ("raw/erp/customer", "LAND1"),
+        ("raw/shop/customer", "Default Address Zip"),
+        ("raw/shop/customer", "Default Address Country Code"),
+    },
+    ("profile/quality", "confirmed_on"): {
+        ("raw/crm/account", "LastModifiedDate"),
+        ("raw/crm/contact", "LastModifiedDate"),
+        ("raw/erp/customer", "AEDAT"),
+        ("records/party", "first_seen"),
+    },
+    ("profile/customer", "rfm_days_since_last_order"): {
+        ("raw/erp/order", "AUDAT"),
+        ("raw/shop/order", "Created at"),
+    },
+}
+
+
+@pytest.mark.parametrize(("asset", "column"), PROFILE_COLUMNS)
+def test_profile_columns_lead_back_to_source_columns(
+    specs: dict[str, dg.AssetSpec], asset: str, column: str
+) -> None:
+    assert origins(specs, asset, column) == PROFILE_COLUMNS[asset, column]
+
+
+def test_every_column_of_the_profile_leads_back_to_a_source_or_to_who_somebody_is(
+    specs: dict[str, dg.AssetSpec],
+) -> None:
+    made_here = {"golden/staged", "profile/interactions", *(f"records/{name}" for name in MADE_BY_RECORDS)}
+    astray = {}
+    for key, spec in specs.items():
+        if not key.startswith("profile/") or "dagster/column_lineage" not in spec.metadata:
+            continue
+        for column in spec.metadata["dagster/column_lineage"].deps_by_column:
+            for begins, name in origins(specs, key, column):
+                if not begins.startswith("raw/") and begins not in made_here:
+                    astray[key, column] = (begins, name)
+    assert astray == {}
+
+
+MADE_BY_RECORDS = ("party", "order", "invoice", "product")
+"""They add to what sources say which source that is, and when it was delivered."""
+
+
+def test_a_view_names_the_columns_that_it_has(specs: dict[str, dg.AssetSpec]) -> None:
+    for name in ("customer", "households", "organisations", *built_in()):
+        metadata = specs[f"profile/{name}"].metadata
+        columns = [one.name for one in metadata["dagster/column_schema"].columns]
+        described = [one.name for one in metadata["dagster/column_schema"].columns if one.description]
+        assert described == columns, name
+        assert metadata["dagster/column_lineage"].deps_by_column.keys() <= set(columns), name
 
 
 def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:

@@ -1,6 +1,7 @@
 """What Dagster's processes log about a database that is away: one line, however it reaches the log."""
 
 import logging
+import subprocess
 import sys
 
 import psycopg
@@ -52,6 +53,22 @@ def test_anything_else_is_left_as_it_is() -> None:
     made = record(ValueError("x"), as_argument=False)
     shorten(made)
     assert made.exc_info is not None
+
+
+ATTEMPT = """
+import logging
+from cdm_pipelines.components.one_line import install
+install()
+logging.warning("Retrying failed database connection: connection refused")
+told = logging.getLogger("dagster.daemon.Sensor")
+told.addHandler(logging.StreamHandler())
+told.error("Caught error")
+"""
+
+
+def test_attempts_to_connect_are_not_told_and_print_nothing_twice() -> None:
+    done = subprocess.run([sys.executable, "-c", ATTEMPT], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "Caught error\n")
 
 
 def test_it_is_installed_once() -> None:

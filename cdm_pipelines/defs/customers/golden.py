@@ -13,7 +13,7 @@ from cdm_pipelines.components.launch import accepted_checks
 from cdm_pipelines.components.measuring import Results, measuring
 from cdm_pipelines.components.metadata import hub_schema, lineage
 from cdm_pipelines.components.platform import Platform, RebuildConfig
-from cdm_pipelines.components.profile_specs import profile_specs
+from cdm_pipelines.components.profile_specs import view_specs
 from cdm_pipelines.components.registry import OWNER, STAGED, automation
 from cdm_pipelines.components.transient import transient_retry_policy
 from cdm_pipelines.contracts.canonical import Entity, attributes
@@ -43,7 +43,10 @@ CHAIN = dg.AssetCheckSpec(
     description="No steward decision was edited, removed or moved since it was recorded.",
 )
 _GOLDEN = attributes(Entity.PARTY, golden_only=True)
-_FROM_STAGED = {"dagster/column_lineage": lineage({a.name: [(list(STAGED.path), a.name)] for a in _GOLDEN})}
+_FROM_RECORDS = tuple(one.name for one in _GOLDEN)
+_FROM_STAGED = {
+    "dagster/column_lineage": lineage({name: [(list(STAGED.path), name)] for name in _FROM_RECORDS})
+}
 
 
 @dg.multi_asset(
@@ -64,7 +67,7 @@ _FROM_STAGED = {"dagster/column_lineage": lineage({a.name: [(list(STAGED.path), 
                 "dagster/table_name": "staging.customer",
                 "dagster/column_schema": hub_schema(schema.customer),
                 "dagster/column_lineage": lineage(
-                    {a.name: [(["records", "party"], a.name)] for a in _GOLDEN}
+                    {name: [(["records", "party"], name)] for name in (*_FROM_RECORDS, "employer_id")}
                 ),
             },
         )
@@ -119,19 +122,7 @@ def staged(context: dg.AssetExecutionContext, config: RebuildConfig, platform: P
         )
         for name, description in PUBLISHED.items()
     ]
-    + [
-        dg.AssetSpec(
-            ["profile", "customer"],
-            deps=[STAGED, *(spec.key for spec in profile_specs())],
-            description="One row per golden customer with all that the profile says, published with the customers.",
-            group_name="profile",
-            owners=[OWNER],
-            kinds={"postgres", "view"},
-            tags={"layer": "profile", "privacy": "personal"},
-            automation_condition=automation(),
-            metadata={"dagster/table_name": "profile.customer"},
-        )
-    ],
+    + list(view_specs()),
     retry_policy=transient_retry_policy(),
     pool="hub",
 )
@@ -151,5 +142,9 @@ def publish(context: dg.AssetExecutionContext, platform: Platform) -> Results:
         for name in PUBLISHED:
             context.log.info("golden.%s: %s", name, done.changes[name])
         customers = done.changes["customer"].rows
-        outcomes = published_outcomes(done.changes, waiting, list(PUBLISHED))
-        yield from run.results([*outcomes, published_profile(done.profile, customers)])
+        known = {key.to_user_string() for key in context.selected_asset_keys}  # when this process began
+        outcomes = [
+            *published_outcomes(done.changes, waiting, list(PUBLISHED)),
+            *published_profile(done.profile, customers, done.groups),
+        ]
+        yield from run.results([one for one in outcomes if one.asset in known])

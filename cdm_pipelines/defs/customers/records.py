@@ -4,13 +4,20 @@ Belongs here: what these assets are called and depend on. Does not belong here: 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import dagster as dg
 
 from cdm_pipelines.components.measuring import Results, measuring
 from cdm_pipelines.components.metadata import canonical_schema, lineage
 from cdm_pipelines.components.platform import Platform, RebuildConfig
-from cdm_pipelines.components.registry import OWNER, automation, contracts_feeding, source_lineage
+from cdm_pipelines.components.registry import (
+    OWNER,
+    automation,
+    contracts_feeding,
+    family_column,
+    source_lineage,
+)
 from cdm_pipelines.components.transient import transient_retry_policy
 from cdm_pipelines.contracts.canonical import Entity, EntityDeclaration, OfParty, attributes
 from cdm_pipelines.contracts.entity import families
@@ -34,7 +41,13 @@ def _asset(family: Sequence[EntityDeclaration]) -> dg.AssetsDefinition:
         pool="lake",
         op_tags={"layer": "records"},
         metadata={
-            "dagster/column_schema": canonical_schema([a for e in entities for a in attributes(e)]),
+            "dagster/column_schema": canonical_schema(
+                [
+                    replace(one, name=family_column(entity, one.name, entities))
+                    for entity in entities
+                    for one in attributes(entity)
+                ]
+            ),
             "dagster/column_lineage": lineage(source_lineage(contracts, entities)),
         },
     )

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from cdm_pipelines.contracts.canonical import Entity, EntityDeclaration, OfParty, published_entities
 from cdm_pipelines.golden import SurvivorshipPolicy, load_policy
 from cdm_pipelines.golden.survivorship import survive_in_chunks
-from cdm_pipelines.hub import audit, profile_models, queries
+from cdm_pipelines.hub import audit, profile_models, profile_views, queries
 from cdm_pipelines.hub.decisions import begin_decision
 from cdm_pipelines.hub.parts import Asked
 from cdm_pipelines.hub.profile import ProfileChange
@@ -32,7 +32,8 @@ from cdm_pipelines.steps.customers import affected, lost_days, read_models
 from cdm_pipelines.steps.customers.event_reasons import event_reasons, explained
 from cdm_pipelines.steps.linking.linked_with import linked_with
 from cdm_pipelines.steps.linking.model_versions import keep_copies
-from cdm_pipelines.steps.profile.enrich import company_of, enrich, tables_of
+from cdm_pipelines.steps.profile.enrich import company_of, enrich, groups_of, tables_of
+from cdm_pipelines.steps.profile.former import keep_former
 from cdm_pipelines.steps.stewardship import queue
 from cdm_pipelines.steps.stewardship.decisions import constraints, corrections
 from cdm_pipelines.store import tables
@@ -260,7 +261,7 @@ def _kept(customers: int, events: Mapping[str, int]) -> int:
 
 def _rows_of(declared: EntityDeclaration, table: pa.Table, crosswalk: pa.Table) -> pa.Table:
     """Rows of an entity as they are published; with their golden customer where they name a party."""
-    columns = [*RECORD_KEY, "active", *(attribute.name for attribute in declared.attributes)]
+    columns = [*RECORD_KEY, "active", "first_seen", *(attribute.name for attribute in declared.attributes)]
     if isinstance(declared.whose, OfParty):
         at = positions(record_keys(affected.party_of_rows(table)), record_keys(crosswalk))
         golden = crosswalk["golden_id"].combine_chunks().take(pa.array(at, mask=at < 0))
@@ -344,10 +345,12 @@ class Published:
     Attributes:
         changes: Per table, ``history`` among them.
         profile: Per table of the profile that was staged.
+        groups: Rows of each view of groups of customers whose table was.
     """
 
     changes: Mapping[str, Change]
     profile: Mapping[str, ProfileChange]
+    groups: Mapping[str, int]
 
 
 def publish_customers(connection: Connection, lake: Lake, settings: Settings) -> Published:
@@ -366,7 +369,11 @@ def publish_customers(connection: Connection, lake: Lake, settings: Settings) ->
     """
     company = company_of(lake, settings)
     enrich(connection, company, profile_models.current(connection))
-    done = promote(connection, enriched=tables_of(company.policy))
+    groups = groups_of(company.policy)
+    done = promote(connection, enriched=tables_of(company.policy), groups=groups)
+    keep_former(lake)
+    changed = (one for one in groups if one.groups in done.profile)
+    rows = {one.name: profile_views.rows(connection, one) for one in changed}
     begin_decision(connection)  # what is decided from now on is decided about the next version
     queue.rewrite(connection, constraints(connection))
-    return Published({**done.changes, "history": done.history}, done.profile)
+    return Published({**done.changes, "history": done.history}, done.profile, rows)

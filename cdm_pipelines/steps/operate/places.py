@@ -12,6 +12,7 @@ from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.contracts.profile import ProfileTable
 from cdm_pipelines.enrichment import places as enrichment
+from cdm_pipelines.enrichment.naming import InteractionRows
 from cdm_pipelines.hub import places as hub
 from cdm_pipelines.hub.connection import DAGSTER_SCHEMA
 from cdm_pipelines.hub.profile_places import profile_places
@@ -58,7 +59,8 @@ def all_places(settings: Settings, contracts: Sequence[SourceContract] | None = 
         str(kind): load_linkage_policy(settings.policies / "linkage" / f"{kind}.yaml") for kind in PartyKind
     }
     feed = FeedPolicy.load(settings.policies / "change_feed.yaml")
-    return Register(_gathered(contracts, policies, feed, tables_of(policy_of(settings))))
+    interactions = InteractionRows(contracts, settings.default_country)
+    return Register(_gathered(contracts, policies, feed, tables_of(policy_of(settings)), interactions))
 
 
 def _gathered(
@@ -66,11 +68,12 @@ def _gathered(
     policies: Mapping[str, LinkagePolicy],
     feed: FeedPolicy,
     profile: Sequence[ProfileTable],
+    interactions: InteractionRows,
 ) -> Iterator[Place]:
-    yield from ingest.places(contracts)
-    yield from quality.places(contracts)
-    yield from standardise.places(contracts)
-    yield from enrichment.places()  # whose rows are found by the records
+    yield from ingest.places(contracts, interactions.delivered)
+    yield from quality.places(contracts, interactions.delivered)
+    yield from standardise.places(contracts, interactions.standard)
+    yield from enrichment.places(interactions)  # whose rows are found by the records
     yield from records.places()
     yield from linkage.places(policies)
     yield from publish.places(contracts, feed)

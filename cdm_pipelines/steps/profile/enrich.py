@@ -4,7 +4,8 @@ Belongs here: what has to be computed anew, of whom, and staging it. Does not be
 fitting (``models``), or publishing (steps.customers.publication).
 
 A table is computed for everybody when anything but its customers changed: its parameters, its code, its scale or model.
-Otherwise it is computed for the customers that the next version touches, to the same outcome.
+Otherwise it is computed for the customers that the next version touches, to the same outcome; where it reads
+interactions, for those as well whose interactions may be others by what else changed: days, records, devices.
 """
 
 import datetime as dt
@@ -12,17 +13,18 @@ import itertools
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
+from enum import Enum
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from cdm_pipelines.contracts.catalogue import all_contracts
-from cdm_pipelines.contracts.profile import ProfileTable
+from cdm_pipelines.contracts.profile import GroupView, ProfileTable
 from cdm_pipelines.enrichment.catalogue import enrichers
 from cdm_pipelines.enrichment.declaration import AS_OF, MODEL, Reach
 from cdm_pipelines.enrichment.declared import profile_table
+from cdm_pipelines.enrichment.groups import group_views
 from cdm_pipelines.enrichment.policy import POLICY, Chosen, EnrichmentPolicy, load_policy
 from cdm_pipelines.enrichment.tokens import POLICY as INTERACTIONS
 from cdm_pipelines.enrichment.tokens import InteractionPolicy
@@ -36,6 +38,7 @@ from cdm_pipelines.hub.profile_models import ProfileModel
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.profile.code import code_of
 from cdm_pipelines.steps.profile.models import CLOCK
+from cdm_pipelines.steps.profile.pictures import keep, kept
 from cdm_pipelines.steps.profile.reading import Company, working
 from cdm_pipelines.steps.profile.touches import keep_rules
 from cdm_pipelines.store.damage import DamagedError
@@ -51,7 +54,7 @@ class Enriched:
         worked: Customers that were worked on; None for everybody, 0 where it was up to date.
         seconds: That it took.
         parts: The same told apart: inputs that it was the first to read, computing, pictures, staging.
-        figures: For its asset.
+        figures: Of everybody, as they were worked on last.
         problem: Why it could not be computed, in words: its former version stays.
     """
 
@@ -104,6 +107,11 @@ def tables_of(policy: EnrichmentPolicy) -> list[ProfileTable]:
     return [profile_table(one.enricher) for one in policy.chosen.values()]
 
 
+def groups_of(policy: EnrichmentPolicy) -> tuple[GroupView, ...]:
+    """The views with a row per group of customers that those give."""
+    return group_views({name: one.enricher for name, one in policy.chosen.items()})
+
+
 def enrich(
     connection: Connection, company: Company, models: Mapping[str, ProfileModel], *, rebuild: bool = False
 ) -> dict[str, Enriched]:
@@ -122,45 +130,47 @@ def enrich(
         return {}
     staging.lock(connection)
     coming, as_of = NextVersion.of(connection), models[CLOCK].as_of
-    counted, eras = company.counted(), company.eras
-    touches = _digest([counted.mark, *eras]) if counted.days else ""
-    published, waiting = profile.states(connection), profile.waiting(connection)
-    touched = coming.touched()
+    eras, attached = company.eras, company.attached_from(coming)
+    published = profile.states(connection, tables_of(company.policy))
+    waiting = profile.waiting(connection)
+    touched = None if rebuild else coming.touched()
     done: dict[str, Enriched] = {}
-    plans: dict[bool, list[_Plan]] = {True: [], False: []}
+    plans: dict[_Whom, list[_Plan]] = {whom: [] for whom in _Whom}
     for name, chosen in company.policy.chosen.items():
-        reads_touches = "touches" in chosen.enricher.inputs
-        plan = _Plan(
-            chosen, models.get(name), as_of, company.policy.fingerprint, touches if reads_touches else ""
-        )
+        plan = _Plan(chosen, models.get(name), as_of, company.policy.fingerprint)
         if chosen.enricher.fit is not None and plan.model is None:
             done[name] = Enriched(problem="Its scale or model could not be fitted.")
             continue
-        wanted = plan.made_from(coming.fingerprint)
+        wanted = plan.made_from(coming.fingerprint, attached.now)
         if not rebuild and wanted in (waiting.get(name), published.get(name)):
-            done[name] = Enriched()
+            done[name] = Enriched(figures=kept(company.lake, name))
             continue
-        in_part = (
-            not rebuild
-            and touched is not None
-            and chosen.enricher.reach is Reach.CUSTOMER
-            and not plan.touches  # whose an interaction is may follow from other customers
-            and published.get(name) == plan.made_from(coming.published)
+        known = touched is not None and published.get(name) == plan.made_from(
+            coming.published, attached.before
         )
-        plans[in_part].append(plan)
-    for in_part, these in plans.items():
+        plans[plan.whom if known else _Whom.EVERYBODY].append(plan)
+    ids = {_Whom.EVERYBODY: None, _Whom.TOUCHED: touched}
+    if plans[_Whom.CONCERNED] and touched is not None:
+        ids[_Whom.CONCERNED] = company.concerned(coming, touched)
+        if ids[_Whom.CONCERNED] is None:
+            plans[_Whom.EVERYBODY] += plans.pop(_Whom.CONCERNED)
+    for whom, these in plans.items():
         if not these:
             continue
-        ids = touched if in_part else None
-        with working(company, coming, as_of, ids) as work:
+        with working(company, coming, as_of, ids[whom]) as work:
             for plan in these:
-                done[plan.name] = _computed(plan, coming, work, ids)
+                wanted = plan.made_from(coming.fingerprint, attached.now)
+                done[plan.name] = _computed(plan, coming, work, wanted, ids=ids[whom], lake=company.lake)
     keep_rules(company.lake, eras)
     return {name: done[name] for name in company.policy.chosen}
 
 
-def _digest(said: object) -> str:
-    return sha256(repr(said).encode()).hexdigest()[:16]
+class _Whom(Enum):
+    """For whom a table is computed."""
+
+    EVERYBODY = "everybody"
+    TOUCHED = "customers that the next version touches"
+    CONCERNED = "and those whose interactions may be others"
 
 
 @dataclass(frozen=True)
@@ -169,14 +179,24 @@ class _Plan:
     model: ProfileModel | None
     as_of: dt.date
     policy: str
-    touches: str
 
     @property
     def name(self) -> str:
         return self.chosen.enricher.name
 
-    def made_from(self, customers: str) -> dict[str, str]:
-        """Versions of all that the table is made from, given that of the customers."""
+    @property
+    def reads_touches(self) -> bool:
+        return "touches" in self.chosen.enricher.inputs
+
+    @property
+    def whom(self) -> _Whom:
+        """For whom it is computed where nothing changed but customers and interactions."""
+        if self.chosen.enricher.reach is not Reach.CUSTOMER:
+            return _Whom.EVERYBODY
+        return _Whom.CONCERNED if self.reads_touches else _Whom.TOUCHED
+
+    def made_from(self, customers: str, attached: str) -> dict[str, str]:
+        """Versions of all that the table is made from, given those of the customers and of whose interactions are."""
         return {
             "customers": customers,
             "policy": self.policy,
@@ -184,18 +204,26 @@ class _Plan:
             "code": code_of(self.chosen.enricher),
             "model": self.model.fingerprint if self.model else "",
             "as_of": self.as_of.isoformat(),
-            "touches": self.touches,
+            "touches": attached if self.reads_touches else "",
         }
 
 
-def _computed(plan: _Plan, coming: NextVersion, work: Work, ids: pa.Array | None) -> Enriched:
+def _computed(
+    plan: _Plan,
+    coming: NextVersion,
+    work: Work,
+    made_from: Mapping[str, str],
+    *,
+    ids: pa.Array | None,
+    lake: Lake,
+) -> Enriched:
     """Compute an enricher and stage what it gave; what goes wrong is told, not raised."""
     enricher, clock, inputs_took = plan.chosen.enricher, [time.monotonic()], sum(work.spent.values())
     own = work.of(plan.chosen.parameters, plan.model.model if plan.model else None)
     try:
         rows = enricher.shaped(enricher.compute(own))
         clock.append(time.monotonic())
-        figures = dict(enricher.picture(rows, own)) if enricher.picture and ids is None else {}
+        figures = dict(enricher.picture(rows, own)) if enricher.picture and ids is None else None
         clock.append(time.monotonic())
     except (DamagedError, HubError):
         raise  # of what it reads, which concerns all of them
@@ -207,12 +235,11 @@ def _computed(plan: _Plan, coming: NextVersion, work: Work, ids: pa.Array | None
         MODEL,
         pa.repeat(pa.scalar(plan.model.fingerprint if plan.model else None, pa.string()), rows.num_rows),
     )
-    profile.stage(
-        coming.connection, profile_table(enricher), with_model, plan.made_from(coming.fingerprint), ids
-    )
+    profile.stage(coming.connection, profile_table(enricher), with_model, made_from, ids)
     clock.append(time.monotonic())
     inputs = sum(work.spent.values()) - inputs_took
     computing, pictures, staging_it = (after - before for before, after in itertools.pairwise(clock))
     parts = {"inputs": inputs, "computing": computing - inputs, "pictures": pictures, "staging": staging_it}
     worked = None if ids is None else len(ids)
-    return Enriched(rows.num_rows, worked, clock[-1] - clock[0], parts, figures)
+    told = kept(lake, plan.name) if figures is None else keep(lake, plan.name, plan.as_of, figures)
+    return Enriched(rows.num_rows, worked, clock[-1] - clock[0], parts, told)

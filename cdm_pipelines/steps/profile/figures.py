@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from cdm_pipelines.enrichment.attachment import Attached
+from cdm_pipelines.enrichment.declaration import Enricher
+from cdm_pipelines.enrichment.groups import GROUPS
 from cdm_pipelines.enrichment.policy import EnrichmentPolicy
 from cdm_pipelines.figures import ROWS, Bars, Check, Figures, Grid, Outcome
 from cdm_pipelines.hub.profile import ProfileChange
@@ -17,7 +19,8 @@ from cdm_pipelines.steps.profile.models import Fitted, names
 
 def profile_outcomes(policy: EnrichmentPolicy, fitted: Fitted, done: Mapping[str, Enriched]) -> list[Outcome]:
     """What came of ``profile/model`` and of every enricher that is on."""
-    return [_models(policy, fitted), *(_enricher(name, done.get(name)) for name in policy.chosen)]
+    each = (_enricher(name, one.enricher, fitted, done.get(name)) for name, one in policy.chosen.items())
+    return [_models(policy, fitted), *each]
 
 
 def interactions_outcome(counted: Updated, attached: Attached | None) -> Outcome:
@@ -63,25 +66,42 @@ def _models(policy: EnrichmentPolicy, fitted: Fitted) -> Outcome:
         for name in names(fitted.models)
         if name in policy.chosen
     ]
-    figures: dict[str, Figures] = {}
-    for name, chosen in policy.chosen.items():
-        if name in fitted.anew and chosen.enricher.explain_fit is not None:
-            figures[name] = chosen.enricher.explain_fit(fitted.models[name].model)
-    shown = {f"{name}: {figure}": value for name, own in figures.items() for figure, value in own.items()}
     text = "; ".join(f"{name}: {problem}" for name, problem in fitted.problems.items())
     check = Check(not fitted.problems, text or "in order", "WARN")
-    return Outcome("profile/model", {"models": Grid(rows, ("enricher",)), **shown}, {"computed": check})
+    return Outcome("profile/model", {"models": Grid(rows, ("enricher",))}, {"computed": check})
 
 
-def _enricher(name: str, one: Enriched | None) -> Outcome:
+def _enricher(name: str, enricher: Enricher, fitted: Fitted, one: Enriched | None) -> Outcome:
+    """What came of an enricher: how much was done, its table, and the scale or model that scores."""
     if one is None:
         return Outcome(f"profile/{name}", {ROWS: 0}, {"computed": Check(True, "no data yet")})
     check = Check(not one.problem, one.problem or "in order", "WARN")
-    figures: Figures = {**one.counts, **one.figures}
+    model = fitted.models.get(name)
+    scale = enricher.explain_fit(model.model) if enricher.explain_fit and model else {}
+    rows = {ROWS: one.rows} if one.worked is None else {}
+    figures: Figures = {
+        **rows,
+        **one.counts,
+        **{what.replace("_", " "): of for what, of in one.figures.items()},
+        **{f"model: {what.replace('_', ' ')}": of for what, of in scale.items()},
+    }
     return Outcome(f"profile/{name}", figures, {"computed": check}, made=not one.problem)
 
 
-def published_profile(changes: Mapping[str, ProfileChange], rows: int) -> Outcome:
-    """What came of the wide view when the customers were published."""
+def published_profile(
+    changes: Mapping[str, ProfileChange], customers: int, groups: Mapping[str, int]
+) -> list[Outcome]:
+    """What came of the views when the customers were published.
+
+    Args:
+        changes: Per table of the profile that was staged.
+        customers: Rows of the wide view.
+        groups: Rows of the views of groups of customers that may be others than before, by name of the view.
+    """
     table = [{"table": name, "rows": one.rows, **one.counts} for name, one in changes.items()]
-    return Outcome("profile/customer", {ROWS: rows, "tables": Grid(table, ("table",))})
+    wide = Outcome("profile/customer", {ROWS: customers, "tables": Grid(table, ("table",))})
+    return [wide, *(Outcome(f"profile/{one.name}s", _counted(groups.get(one.name))) for one in GROUPS)]
+
+
+def _counted(rows: int | None) -> Figures:
+    return {} if rows is None else {ROWS: rows}

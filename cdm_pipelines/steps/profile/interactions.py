@@ -67,7 +67,7 @@ class Updated:
         tally: What all days consist of.
         by_source: The same by ``source/entity``.
         before: Stands for all that was counted before; empty where nothing was.
-        mark: Stands for all that is counted now.
+        mark: Stands for all that is counted now; empty where nothing is.
         subjects: Whom the rows name that are new, have changed or are gone, as ``SUBJECT_COLUMNS``; None for everybody.
     """
 
@@ -155,7 +155,7 @@ def update_interactions(
         changed,
         sum(tallies.values(), Tally()),
         tallies,
-        _mark(before) if before else "",
+        _mark(before),
         _mark(now),
         None if everybody else _distinct(subjects),
     )
@@ -168,7 +168,7 @@ def delivering(contracts: Sequence[SourceContract]) -> list[SourceContract]:
 
 def _mark(made: Mapping[str, _Days]) -> str:
     said = {path: {date: one.mark for date, one in days.items()} for path, days in made.items() if days}
-    return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+    return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16] if said else ""
 
 
 def _made(lake: Lake, path: str) -> _Days:

@@ -7,9 +7,11 @@ computed of them.
 import datetime as dt
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,6 +21,7 @@ from cdm_pipelines.contracts.canonical import Entity, OfParty
 from cdm_pipelines.contracts.entity import declaration, with_state
 from cdm_pipelines.enrichment.attachment import Attached
 from cdm_pipelines.enrichment.inputs import ATTACHED
+from cdm_pipelines.enrichment.interactions import SUBJECT_COLUMNS
 from cdm_pipelines.enrichment.policy import EnrichmentPolicy
 from cdm_pipelines.enrichment.tokens import Eras, InteractionPolicy
 from cdm_pipelines.enrichment.work import Late, Work, opened
@@ -28,8 +31,9 @@ from cdm_pipelines.identity import CROSSWALK_SCHEMA
 from cdm_pipelines.records import records_schema
 from cdm_pipelines.records.whose import PARTY_KEY
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.profile.former import WHOSE, Changed, versions
 from cdm_pipelines.steps.profile.interactions import Updated, delivering, update_interactions
-from cdm_pipelines.steps.profile.touches import Known, opened_touches, rules_now
+from cdm_pipelines.steps.profile.touches import Known, Touches, opened_touches, rules_now
 from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.lake import Lake
 
@@ -46,6 +50,25 @@ def newest_day(lake: Lake, contracts: Sequence[SourceContract]) -> dt.date | Non
 
 
 @dataclass(frozen=True)
+class AttachedFrom:
+    """Stand for all by which interactions are attached besides the customers; empty where there are none.
+
+    Attributes:
+        before: As it was when days were counted before, by the records of the published version.
+        now: As it is.
+    """
+
+    before: str
+    now: str
+
+
+def _digest(days: str, records: Mapping[str, str], eras: Eras) -> str:
+    """Changes with the counted days, the records that say whose they are, and the rules."""
+    said = [days, *(records.get(str(entity)) for entity in WHOSE), *eras]
+    return sha256(repr(said).encode()).hexdigest()[:16] if days else ""
+
+
+@dataclass(frozen=True)
 class Company:
     """Where the records of customers are, and what a company chose of their profile.
 
@@ -55,7 +78,6 @@ class Company:
         policy: Currency, rates, states that do not count.
         contracts: Of all sources.
         interactions: Whose interactions are.
-        spent: Seconds that counting and attaching interactions and reading base tables took, by what was done.
     """
 
     lake: Lake
@@ -64,9 +86,9 @@ class Company:
     contracts: Sequence[SourceContract]
     interactions: InteractionPolicy
     spent: dict[str, float] = field(default_factory=dict, compare=False)
-    _marks: list[str] = field(default_factory=list, compare=False)
     _found: list[Attached | None] = field(default_factory=list, compare=False)
     _kept: list["_Kept"] = field(default_factory=list, compare=False)
+    _in_part: dict[str, tuple[pa.Array, pa.Table]] = field(default_factory=dict, compare=False)
 
     @property
     def eras(self) -> Eras:
@@ -76,22 +98,91 @@ class Company:
         return rules_now(self.lake, self.interactions.model_copy(update={"numbers_of": numbers_of}))
 
     def counted(self) -> Updated:
-        """Count the days of interactions that are new or have changed."""
+        """Count the days of interactions that are new or have changed; once, so that all who ask are told what was."""
+        return self._counted
+
+    @cached_property
+    def _counted(self) -> Updated:
         with self.timed("counting"):
-            found = update_interactions(
+            return update_interactions(
                 self.lake,
                 self.contracts,
                 self.settings.timezone,
                 threads=self.settings.threads,
                 rows=self.settings.chunk_rows,
             )
-        self._marks.append(found.mark)
-        return found
 
     @property
-    def days_counted(self) -> str:
-        """Stands for the days of interactions that were counted last."""
-        return self._marks[-1] if self._marks else ""
+    def last_attached(self) -> Attached | None:
+        """What came of attaching interactions; None where that was not worked out."""
+        return self._found[-1] if self._found else None
+
+    def attached_from(self, coming: NextVersion) -> AttachedFrom:
+        """By what interactions are attached, now and when the profile was published, besides the customers."""
+        counted, eras = self.counted(), self.eras
+        return AttachedFrom(
+            _digest(counted.before, coming.published_from, eras),
+            _digest(counted.mark, versions(self.lake), eras),
+        )
+
+    def concerned(self, coming: NextVersion, touched: pa.Array) -> pa.Array | None:
+        """Golden ids of customers whose interactions may be others than in the published profile; nobody else's are.
+
+        Args:
+            coming: The next version, made of the records as they are.
+            touched: The customers that it touches, who are among them.
+
+        Returns:
+            None where that is not known, or where they are so many that everybody may be worked on.
+        """
+        counted = self.counted()
+        changed = Changed.since(self.lake, coming.published_from)
+        same_days = counted.mark == counted.before
+        subjects = SUBJECT_COLUMNS.empty_table() if same_days else counted.subjects
+        if changed is None or subjects is None:
+            return None
+        if not (counted.mark or counted.before) or not (len(touched) or subjects.num_rows or changed.any):
+            return touched
+        with self._touches(coming) as touches:
+            names = touched.to_pylist()
+            found = touches.concerned(
+                self.eras, names, subjects, former=changed.parties, orders=changed.orders
+            )
+            ids = pa.array(found, pa.string())
+            if not coming.are_few(ids):
+                return None
+            self._in_part[coming.fingerprint] = ids, touches.attached(self.eras, found)[0]
+        return ids
+
+    @contextmanager
+    def attached(self, coming: NextVersion, ids: pa.Array | None = None) -> Iterator[pa.RecordBatchReader]:
+        """The interactions of everybody, some rows at a time, or those of some customers.
+
+        The days are counted before (``counted``); what came of everybody is then in ``last_attached``.
+        """
+        with self.timed("attaching"), ExitStack() as stack:
+            if ids is not None:
+                rows = self._of(coming, ids).to_reader()
+            else:
+                rows, found = stack.enter_context(self._touches(coming)).read(self.eras)
+                self._found.append(found)
+            yield rows
+
+    def _of(self, coming: NextVersion, ids: pa.Array) -> pa.Table:
+        """The interactions of some customers."""
+        known, rows = self._in_part.get(coming.fingerprint, (None, ATTACHED.empty_table()))
+        if known is not None and known.equals(ids):
+            return rows
+        if not len(ids) or not self.counted().mark:
+            return ATTACHED.empty_table()
+        with self._touches(coming) as touches:
+            return touches.attached(self.eras, ids.to_pylist())[0]
+
+    @contextmanager
+    def _touches(self, coming: NextVersion) -> Iterator[Touches]:
+        known = Known.of(self.lake, coming.crosswalk(CROSSWALK_SCHEMA, None))
+        with opened_touches(self.lake, self.contracts, known, threads=self.settings.threads) as touches:
+            yield touches
 
     @contextmanager
     def timed(self, what: str) -> Iterator[None]:
@@ -101,21 +192,6 @@ class Company:
             yield
         finally:
             self.spent[what] = self.spent.get(what, 0.0) + time.monotonic() - begun
-
-    @property
-    def last_attached(self) -> Attached | None:
-        """What came of attaching interactions; None where that was not worked out."""
-        return self._found[-1] if self._found else None
-
-    @contextmanager
-    def attached(self, crosswalk: pa.Table) -> Iterator[pa.RecordBatchReader]:
-        """The interactions of everybody, some rows at a time; the days are counted before (``counted``)."""
-        with self.timed("attaching"):
-            known = Known.of(self.lake, crosswalk)
-            with opened_touches(self.lake, self.contracts, known, threads=self.settings.threads) as touches:
-                rows, found = touches.read(self.eras)
-                self._found.append(found)
-                yield rows
 
     @contextmanager
     def keeping(self) -> Iterator[None]:
@@ -130,10 +206,10 @@ class Company:
 
 @dataclass
 class _Kept:
-    """Work on everybody that stays open, with what it was opened for."""
+    """Work on everybody that stays open, by the version and the day that it was opened for."""
 
     stack: ExitStack
-    works: dict[tuple[str, dt.date, str], tuple[Work, pa.Table]] = field(default_factory=dict)
+    works: dict[tuple[str, dt.date], Work] = field(default_factory=dict)
 
 
 @contextmanager
@@ -149,22 +225,18 @@ def working(
         ids: Golden ids of the customers to work on; None for everybody.
     """
     if ids is not None or not company._kept:  # noqa: SLF001 - of this module
-        with _opened(company, coming, as_of, ids) as (work, _):
+        with _opened(company, coming, as_of, ids) as work:
             yield work
         return
     kept = company._kept[-1]  # noqa: SLF001 - of this module
-    key = (coming.fingerprint, as_of, company.days_counted)
+    key = (coming.fingerprint, as_of)
     if key not in kept.works:
         kept.works[key] = kept.stack.enter_context(_opened(company, coming, as_of, None))
-    work, crosswalk = kept.works[key]
-    yield replace(work, late=_late(company, coming, crosswalk))  # the former transaction may be over
+    yield replace(kept.works[key], late=_late(company, coming))  # the former transaction may be over
 
 
 @contextmanager
-def _opened(
-    company: Company, coming: NextVersion, as_of: dt.date, ids: pa.Array | None
-) -> Iterator[tuple[Work, pa.Table]]:
-    """The work, and the crosswalk that it reads."""
+def _opened(company: Company, coming: NextVersion, as_of: dt.date, ids: pa.Array | None) -> Iterator[Work]:
     policy, settings = company.policy, company.settings
     with company.timed("reading"):
         base = {
@@ -185,11 +257,11 @@ def _opened(
             currency=policy.currency,
             timezone=settings.timezone,
             threads=settings.threads,
-            late=_late(company, coming, base["crosswalk"], ids),
+            late=_late(company, coming, ids),
             spill=Path(folder),
         ) as work,
     ):
-        yield work, base["crosswalk"]
+        yield work
 
 
 _READ_ONCE = {
@@ -202,15 +274,14 @@ _READ_ONCE = {
 """Inputs that alone read the records of an entity, which are let go once the input is made."""
 
 
-def _late(company: Company, coming: NextVersion, crosswalk: pa.Table, ids: pa.Array | None = None) -> Late:
-    """What is large, and read once it is asked for: interactions of everybody, golden customers, most records."""
+def _late(company: Company, coming: NextVersion, ids: pa.Array | None = None) -> Late:
+    """What is large, and read once it is asked for: interactions, golden customers, most records."""
 
-    @contextmanager
-    def customers() -> Iterator[pa.Table]:
-        yield coming.customers(CUSTOMER_SCHEMA, ids)
+    def customers() -> AbstractContextManager[pa.Table]:
+        return nullcontext(coming.customers(CUSTOMER_SCHEMA, ids))
 
-    def touches() -> AbstractContextManager[pa.Table | pa.RecordBatchReader]:
-        return nullcontext(ATTACHED.empty_table()) if ids is not None else company.attached(crosswalk)
+    def touches() -> AbstractContextManager[pa.RecordBatchReader]:
+        return company.attached(coming, ids)
 
     def state(entity: Entity) -> tuple[str, Callable[[], AbstractContextManager[pa.Table]]]:
         return f"state_{entity}", lambda: nullcontext(_state(company.lake, entity))

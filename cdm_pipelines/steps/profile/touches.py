@@ -88,6 +88,11 @@ def rules_now(lake: Lake, policy: InteractionPolicy) -> Eras:
     return eras_now(eras_from_json(kept.get("eras", [])), policy, kept.get("newest", ""))
 
 
+def rules_kept(lake: Lake) -> Eras:
+    """By which rules which days were attached last; empty before they ever were."""
+    return eras_from_json(_kept_rules(lake).get("eras", []))
+
+
 def keep_rules(lake: Lake, eras: Eras) -> None:
     """Keep the rules by which interactions are attached, for a later policy that is not to change them."""
     newest = max((PurePosixPath(path).stem for path in lake.paths(INTERACTIONS)), default="")
@@ -124,10 +129,16 @@ class Touches:
         return attached_reader(self.db), found
 
     def concerned(
-        self, eras: Eras, customers: Iterable[str], subjects: pa.Table, former: pa.Table | None = None
+        self,
+        eras: Eras,
+        customers: Iterable[str],
+        subjects: pa.Table,
+        *,
+        former: pa.Table | None = None,
+        orders: pa.Table | None = None,
     ) -> list[str]:
         """Customers whose interactions may be others now; see ``subjects.concerned``."""
-        return concerned(self.db, eras, customers, subjects, former)
+        return concerned(self.db, eras, customers, subjects, former=former, orders=orders)
 
     def preview(self, former: Eras, latter: Eras) -> Preview:
         """What other rules would change; see ``attachment.preview``."""

@@ -60,11 +60,11 @@ def planted(
     who, day = _events(rng, start, np.minimum(gone, DAYS), rate)
     who, day = np.concatenate([np.arange(customers), who]), np.concatenate([start, day])
     amount = np.round(rng.lognormal(3.5, 0.5, len(who)), 2)
-    orders = _orders(who, day, amount, np.full(len(who), "shipped", dtype=object))
+    orders = order_columns(who, day, amount, np.full(len(who), "shipped", dtype=object))
     if terminations:
         ended = np.flatnonzero(gone < DAYS)
         zeros = np.zeros(len(ended))
-        said = _orders(
+        said = order_columns(
             ended, gone[ended], zeros, np.full(len(ended), "Terminated", dtype=object), first=len(who)
         )
         orders = {name: np.concatenate([orders[name], said[name]]) for name in orders}
@@ -81,11 +81,11 @@ def planted(
             "record_id": [str(number) for number in range(customers)],
         }
     )
-    tables["state_order"] = _state(Entity.ORDER, orders)
-    tables["state_invoice"] = _state(
+    tables["state_order"] = state_table(Entity.ORDER, orders)
+    tables["state_invoice"] = state_table(
         Entity.INVOICE, _invoices(who[billed], day[billed], amount[billed], pays[billed])
     )
-    tables["attached"] = _touches({"visit": visits, "complaint": complaints})
+    tables["attached"] = touch_table({"visit": visits, "complaint": complaints})
     return Planted(tables, unhappy, gone)
 
 
@@ -125,7 +125,7 @@ def _dates(day: Any) -> Any:
     return np.datetime64(FIRST) + np.floor(np.asarray(day)).astype(int)
 
 
-def _orders(who: Any, day: Any, amount: Any, status: Any, first: int = 0) -> dict[str, Any]:
+def order_columns(who: Any, day: Any, amount: Any, status: Any, first: int = 0) -> dict[str, Any]:
     return {
         "order_id": (first + np.arange(len(who))).astype(str).astype(object),
         "party_record_id": who.astype(str).astype(object),
@@ -146,7 +146,7 @@ def _invoices(who: Any, day: Any, amount: Any, late: Any) -> dict[str, Any]:
     }
 
 
-def _state(entity: Entity, columns: Mapping[str, Any]) -> pa.Table:
+def state_table(entity: Entity, columns: Mapping[str, Any]) -> pa.Table:
     n = len(columns["party_record_id"])
     given = dict(columns) | {
         "source": ["shop"] * n,
@@ -165,7 +165,7 @@ def _state(entity: Entity, columns: Mapping[str, Any]) -> pa.Table:
     )
 
 
-def _touches(by_kind: Mapping[str, tuple[Any, Any]]) -> pa.Table:
+def touch_table(by_kind: Mapping[str, tuple[Any, Any]]) -> pa.Table:
     parts = []
     for kind, (who, day) in by_kind.items():
         n = len(who)

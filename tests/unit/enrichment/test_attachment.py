@@ -279,7 +279,7 @@ def test_whom_a_change_concerns() -> None:
     with known([day], [*PARTIES, cas, dik]) as db:
         assert concerned(db, by(), [gid("ann")], nothing) == sorted([gid("ann"), gid("ben")])
         assert concerned(db, by(), [], subject) == [gid("cas")]
-        assert concerned(db, by(), [gid("cas")], nothing, former) == sorted([gid("cas"), gid("dik")])
+        assert concerned(db, by(), [gid("cas")], nothing, former=former) == sorted([gid("cas"), gid("dik")])
         assert concerned(db, by(), [], nothing) == []
 
 

@@ -1,9 +1,17 @@
 """What enrichers read: money in one currency, what does not count kept apart, nothing lost."""
 
 import datetime as dt
+import re
 from decimal import Decimal
+from pathlib import Path
 
+import pytest
 from enricher_tables import work_on
+
+from cdm_pipelines.contracts.entity import ValueType
+from cdm_pipelines.enrichment.catalogue import built_in, enrichers
+from cdm_pipelines.enrichment.declaration import Enricher, EnricherError, Output
+from cdm_pipelines.enrichment.inputs import INPUTS
 
 RATES = [
     {"currency": "EUR", "valid_from": dt.date(1, 1, 1), "rate": 1.0},
@@ -95,3 +103,61 @@ def test_lines_have_the_category_and_the_cost_of_their_product() -> None:
         },
         {"line_id": "2", "category": None, "brand": None, "amount": Decimal("8.00"), "cost": None},
     ]
+
+
+def test_inputs_have_the_columns_that_they_declare_each_with_its_meaning() -> None:
+    with work_on() as work:
+        work.use(*INPUTS)
+        for name, one in INPUTS.items():
+            found = [row[0] for row in work.db.execute(f"DESCRIBE {name}").fetchall()]
+            assert set(one.columns) <= set(found), name
+            if name not in ("customers", "records"):  # these have every attribute, and bookkeeping
+                assert set(found) == set(one.columns), name
+    assert all(column.description and column.of for one in INPUTS.values() for column in one.columns.values())
+
+
+def test_every_output_says_which_columns_it_follows_from() -> None:
+    for enricher in built_in().values():
+        assert [one.name for one in enricher.outputs if not one.of] == []
+
+
+@pytest.mark.parametrize(
+    ("of", "problem"),
+    [
+        ("orders.net", "orders is no input of it. Name a column of purchases."),
+        ("purchases.nett", "purchases has no such column. Name one of golden_id, source, order_id"),
+    ],
+)
+def test_an_output_that_follows_from_what_is_not_there_is_refused(of: str, problem: str) -> None:
+    given = Output("spent", ValueType.DECIMAL, "Net.", of=(of,))
+    with pytest.raises(EnricherError, match=re.escape(problem)):
+        Enricher(
+            "own", "Own.", ("purchases",), (given,), "None.", "Never.", lambda work: work.sql("SELECT 1")
+        )
+
+
+def test_an_output_that_names_nothing_follows_from_whose_rows_are() -> None:
+    given = Output("spent", ValueType.DECIMAL, "Net.")
+    one = Enricher(
+        "own",
+        "Own.",
+        ("purchases", "products"),
+        (given,),
+        "None.",
+        "Never.",
+        lambda work: work.sql("SELECT 1"),
+    )
+    assert one.read_for(given) == ("purchases.golden_id",)
+    assert ("golden/staged", "golden_id") in one.origins(given)
+
+
+@pytest.mark.parametrize("name", ["rfm", "customer", "model", "household_member"])
+def test_a_company_s_own_enricher_takes_no_name_that_is_in_use(tmp_path: Path, name: str) -> None:
+    (tmp_path / "enrichers").mkdir()
+    own = tmp_path / "enrichers" / name
+    own.with_suffix(".yaml").write_text(
+        "{description: Own., purpose: None., inputs: [purchases], columns: [{name: a, type: text, description: A.}]}"
+    )
+    own.with_suffix(".sql").write_text("SELECT golden_id, 'a' AS a FROM purchases")
+    with pytest.raises(EnricherError, match=f"{name} is .*Give yours another name"):
+        enrichers(tmp_path)

@@ -99,7 +99,7 @@ def test_rows_that_are_nobodys_lead_to_nobody(hub_engine: Engine) -> None:
     declare(shelf())
     with hub_engine.begin() as connection:
         published()["shelf"].table.create(connection)
-        connection.execute(text("INSERT INTO golden.shelf VALUES ('erp', 'shelf', '1', true, '1')"))
+        connection.execute(text("INSERT INTO golden.shelf VALUES ('erp', 'shelf', '1', true, NULL, '1')"))
         assert connection.execute(customers_of("shelf")).all() == []
     with pytest.raises(HubError, match="shelves is not a published table; choose from golden_id, customer"):
         customers_of("shelves")

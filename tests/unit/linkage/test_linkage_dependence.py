@@ -118,3 +118,17 @@ def test_guards_give_way_where_they_are_expected_to_cost_more_than_they_may() ->
     assert 0.8 < found.match < 0.9
     assert decide(0.95, asked.model_copy(update={"may_cost": None}), odds, names, 1_230.0) == (0.95, False)
     assert decide(0.95, asked, odds[::10], names[::10], 123.0) == (0.95, False), "few matches: guards hold"
+
+
+@pytest.mark.parametrize("repeats", [0.05, 0.3])
+def test_records_without_any_error_are_linked(repeats: float) -> None:
+    """Whoever agrees on one column agrees on all: that is no reason to take columns for copies of each other."""
+    once = generate(3_000, seed=1, repeats=0.0).records.to_pandas()
+    again = once.sample(frac=repeats, random_state=1).assign(record_id=lambda t: t["record_id"] + "-again")
+    both = pd.concat([once, again], ignore_index=True)
+    person = both["record_id"].str.removesuffix("-again")
+    truth = pd.DataFrame({"record_id": both["record_id"], "truth_id": person})
+    result = link(both, policy())
+    pairs = evaluate(result.clusters, truth.assign(source=result.clusters["source"].iloc[0])).pairs
+    assert pairs.recall > 0.95
+    assert pairs.precision > 0.75

@@ -15,6 +15,7 @@ from typing import Any
 import committed
 import pyarrow as pa
 import pytest
+import traces
 from sqlalchemy import Engine, make_url, text
 
 from cdm_demo import generate
@@ -23,6 +24,7 @@ from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.catalogue import all_contracts, contract_named
 from cdm_pipelines.hub import profile_models
 from cdm_pipelines.hub.connection import open_hub
+from cdm_pipelines.hub.next_version import NextVersion
 from cdm_pipelines.identity.decisions import DecisionError
 from cdm_pipelines.settings import Settings, load_settings
 from cdm_pipelines.steps.customers.publication import publish_customers, stage_customers
@@ -82,11 +84,21 @@ QUERY = """
 SELECT golden_id, count(order_id) AS orders, coalesce(sum(total), 0) AS total
 FROM customers LEFT JOIN orders USING (golden_id) GROUP BY ALL
 """
+OWN_TOUCHES = """
+description: How often a customer was in touch.
+purpose: A test compares it.
+inputs: [touches]
+columns:
+  - {name: touches, type: integer, description: Interactions.}
+"""
+QUERY_OF_TOUCHES = "SELECT golden_id, sum(touches)::BIGINT AS touches FROM touches GROUP BY ALL"
 STEPS = 3
+HISTORIES = {"fast": 1, "ci": 6, "thorough": 100}
+"""How many are tried, by profile of Hypothesis."""
 
 
 def path(name: str, date: dt.date) -> str:
-    entity = Entity.ORDER if name == ORDERS else Entity.PARTY
+    entity = traces.KINDS.get(name, Entity.ORDER if name == ORDERS else Entity.PARTY)
     return layout.standard_path(contract_named(name), str(date), entity)
 
 
@@ -167,6 +179,7 @@ class Company:
         self.deliver(ORDERS, [{**order, "record_id": number, "order_id": number}], self.today)
         if self.rng.random() < 0.2:
             self.backfill(contacts)
+        traces.leave_traces(self, anew=kind == "anew")
 
     def change_person(self, contacts: list[Row], other: Row) -> None:
         contact = self.one(contacts)
@@ -323,6 +336,8 @@ def base(
         shutil.copy(path_, there)
     (settings.policies / "enrichers" / "totals.yaml").write_text(OWN)
     (settings.policies / "enrichers" / "totals.sql").write_text(QUERY)
+    (settings.policies / "enrichers" / "touched.yaml").write_text(OWN_TOUCHES)
+    (settings.policies / "enrichers" / "touched.sql").write_text(QUERY_OF_TOUCHES)
     for contract in all_contracts():
         process_day(settings, lake, contract, str(FIRST_DAY))
     for name in (CONTACTS, ACCOUNTS, DEBTORS):
@@ -375,9 +390,19 @@ def company(request: pytest.FixtureRequest, found: Callable[[int], Company]) -> 
     return found(request.param)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Try as many histories as the profile asks for."""
+    if "history" in metafunc.fixturenames:
+        profile = metafunc.config.getoption("--hypothesis-profile") or "ci"
+        metafunc.parametrize("history", range(HISTORIES.get(profile, HISTORIES["ci"])))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("company", range(6), indirect=True)
-def test_any_history_is_published_as_if_everything_were(company: Company) -> None:
+@pytest.mark.hypothesis
+def test_any_history_is_published_as_if_everything_were(
+    history: int, found: Callable[[int], Company]
+) -> None:
+    company = found(history)
     for _ in range(STEPS):
         company.day()
         company.decide()
@@ -387,6 +412,10 @@ def test_any_history_is_published_as_if_everything_were(company: Company) -> Non
     link_parties(company.lake, company.settings, decided=committed.constraints(company.engine), rebuild=True)
     company.stage(rebuild=True)
     assert committed.promote(company.engine).publication_id is None
+    before = company.profile()
+    company.lake.delete_folder(layout.INTERACTIONS)
+    company.lake.delete_folder(layout.INTERACTION_IDS)
+    assert company.profile(rebuilt=True) == before
 
 
 @pytest.mark.parametrize("company", [0], indirect=True)
@@ -476,6 +505,26 @@ def assert_conserved(company: Company) -> None:
     assert company.query("SELECT sum(orders), sum(total) FROM profile.totals") == company.query(
         f"SELECT {counted}"
     )
+    golden = {
+        (source, entity, record): one
+        for source, entity, record, one in company.query(
+            "SELECT source, entity, record_id, golden_id FROM golden.crosswalk"
+        )
+    }
+    expected = traces.expected_purchases(company.lake, golden)
+    assert company.query(
+        "SELECT sum(orders), sum(orders_not_counted), sum(gross), sum(returned), sum(net) FROM profile.rfm"
+    ) == [(*expected.values(), expected["gross"] - expected["returned"])], company.happened
+    profiled = company_of(company.lake, company.settings)
+    profiled.counted()
+    with company.engine.connect() as connection, profiled.attached(NextVersion.of(connection)):
+        attached = profiled.last_attached
+    assert attached is not None
+    assert attached.attached + sum(attached.anonymous.values()) == attached.accepted
+    assert attached.accepted == traces.expected_interactions(
+        company.lake, ["web/event", "mail/activity", "desk/ticket"]
+    )
+    assert company.query("SELECT sum(touches) FROM profile.touched") == [(attached.attached,)]
     customers = company.query("SELECT count(*) FROM golden.customer")
     assert company.query("SELECT count(*) FROM profile.totals") == customers
     assert company.query("SELECT count(totals_orders) FROM profile.customer") == customers
