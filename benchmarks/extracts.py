@@ -46,6 +46,11 @@ class Extracts:
         return Path(self.folder) / "landing"
 
     @property
+    def sources(self) -> list[str]:
+        """The systems that delivered anything; there are no interactions among it."""
+        return sorted(folder.name for folder in self.landing.iterdir())
+
+    @property
     def truth(self) -> Path:
         """Who is who."""
         return Path(self.folder) / "truth" / "party.csv"

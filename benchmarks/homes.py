@@ -12,7 +12,6 @@ from pathlib import Path
 
 from benchmarks import extracts
 from benchmarks.meter import environment, measure
-from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.hub.server import EmbeddedServer
 from cdm_pipelines.settings import Settings, load_settings, root
 
@@ -51,7 +50,7 @@ def loaded(records: int, home: Path, out: Path, tell: Callable[[str], None]) -> 
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     made = extracts.make(records, out)
-    days = [("day", source) for source in sorted({contract.source for contract in all_contracts()})]
+    days = [("day", source) for source in made.sources]
     with EmbeddedServer(home, programs=settings.postgres_bin).running():
         for stage in [("hub",), *days, *((name,) for name in _STATES)]:
             name = " ".join(stage)

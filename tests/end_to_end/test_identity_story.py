@@ -86,12 +86,18 @@ class Story:
         )
 
     def news(self, golden: str) -> list[tuple[Any, ...]]:
-        """What happened to an id since the last look: as identity remembers it, and as receivers are told."""
+        """What happened to an id since the last look: as identity remembers it, and as receivers are told.
+
+        What changed of its profile is left out.
+        """
         of_it = f"WHERE golden_id = '{golden}'"
         events = self.home.query(
             f"SELECT event, related_id::text FROM identity.event {of_it} ORDER BY publication_id"
         )
-        told = self.home.query(f"SELECT type, related_id::text FROM ops.outbox {of_it} ORDER BY position")
+        told = self.home.query(
+            f"""SELECT type, related_id::text FROM ops.outbox {of_it} AND type <> 'customer.profile_changed'
+            ORDER BY position"""
+        )
         old = self.seen.get(golden, [0, 0])
         self.seen[golden] = [len(events), len(told)]
         return events[old[0] :] + told[old[1] :]

@@ -26,7 +26,7 @@ from cdm_pipelines.steps.customers import lost_days
 from cdm_pipelines.steps.days.records import build_records
 from cdm_pipelines.steps.days.source_day import process_day
 from cdm_pipelines.steps.linking.parties import link_parties
-from cdm_pipelines.steps.profile.enrich import company_of, enrich
+from cdm_pipelines.steps.profile.enrich import company_of, enrich, policy_of, tables_of
 from cdm_pipelines.store.lake import Lake
 
 pytestmark = pytest.mark.slow
@@ -97,8 +97,9 @@ class World:
                 done = enrich(connection, company_of(self.lake, self.settings), models, rebuild=True)
                 assert not [one.problem for one in done.values() if one.problem]
             found: Profile = {}
-            for name in connection.scalars(text("SELECT enricher FROM ops.profile_state ORDER BY 1")).all():
-                table = f"staging.profile_{name}" if rebuilt else f"profile.{name}"
+            for one in tables_of(policy_of(self.settings)):
+                name = one.name
+                table = f"staging.profile_{name}" if rebuilt else f"profile.{one.table_name}"
                 rows: dict[str, list[str]] = defaultdict(list)
                 for golden, row in connection.execute(
                     text(f"SELECT golden_id::text, t::text FROM {table} AS t ORDER BY 2")
@@ -227,10 +228,10 @@ def test_a_merge_makes_one_profile_and_a_split_gives_each_its_own_again(world: W
     assert len(left) == 1
     assert sums(world, left[0][0]) == {**together, "customers": 1}
     gone = {one, other} - {left[0][0]}
-    both = f"household_household_id = (SELECT household_id FROM profile.household WHERE golden_id = '{left[0][0]}')"
-    assert world.ask(f"SELECT count(*), max(household_size) FROM profile.customer WHERE {both}") == [
-        (sizes[one] - 1,) * 2
-    ]
+    theirs = f"SELECT household_id FROM profile.household_member WHERE golden_id = '{left[0][0]}'"
+    assert world.ask(
+        f"SELECT count(*), max(household_size) FROM profile.customer WHERE household_household_id = ({theirs})"
+    ) == [(sizes[one] - 1,) * 2]
     merged = world.profile()
     assert not [name for name, rows in merged.items() if gone & rows.keys()]
     assert merged == world.profile(rebuilt=True)
