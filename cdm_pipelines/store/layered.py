@@ -13,7 +13,7 @@ Both are files of Arrow's own format: on this machine a reader maps them into me
 many cost what those few take.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -143,14 +143,20 @@ class Layered:
         stays = base.select(wanted).filter(_standing(base, changes))
         return pa.concat_tables([stays, now.select(wanted)])
 
-    def rows(self, keys: pa.Table) -> pa.Table:
-        """The rows that have one of some keys, as the table is now."""
+    def rows(self, keys: pa.Table, named: Sequence[str] | None = None) -> pa.Table:
+        """The rows that have one of some keys, as the table is now.
+
+        Args:
+            keys: Those of the table, among other columns; or, of one or more columns that are named, others.
+            named: The columns of the table that hold the columns of ``keys``; its own key when left out.
+        """
         base, changes = self._lake.read_arrow(self._path), self._changes()
-        found = having(base, keys, self._keys)
+        columns = self._keys if named is None else keys.column_names
+        found = having(base, keys, columns, named)
         if changes is None:
             return base.filter(found)
         stays = base.filter(pc.and_(found, _standing(base, changes)))
-        now = pc.and_not(having(changes, keys, self._keys), changes[_GONE])
+        now = pc.and_not(having(changes, keys, columns, named), changes[_GONE])
         return pa.concat_tables([stays, changes.filter(now).select(base.column_names)])
 
     @property

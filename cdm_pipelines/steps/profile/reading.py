@@ -17,8 +17,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from cdm_pipelines.contracts import SourceContract
-from cdm_pipelines.contracts.canonical import Entity, OfParty
-from cdm_pipelines.contracts.entity import declaration, with_state
+from cdm_pipelines.contracts.canonical import Entity, OfParent, OfParty
+from cdm_pipelines.contracts.entity import EntityDeclaration, OfNobody, declaration, with_state
 from cdm_pipelines.enrichment.attachment import Attached
 from cdm_pipelines.enrichment.inputs import ATTACHED
 from cdm_pipelines.enrichment.interactions import SUBJECT_COLUMNS
@@ -35,6 +35,7 @@ from cdm_pipelines.steps.profile.former import WHOSE, Changed, versions
 from cdm_pipelines.steps.profile.interactions import Updated, delivering, update_interactions
 from cdm_pipelines.steps.profile.touches import Known, Touches, opened_touches, rules_now
 from cdm_pipelines.store import layout, tables
+from cdm_pipelines.store.keys import RECORD_KEY
 from cdm_pipelines.store.lake import Lake
 
 
@@ -239,12 +240,14 @@ def working(
 def _opened(company: Company, coming: NextVersion, as_of: dt.date, ids: pa.Array | None) -> Iterator[Work]:
     policy, settings = company.policy, company.settings
     with company.timed("reading"):
+        crosswalk = coming.crosswalk(CROSSWALK_SCHEMA, ids)
+        of = None if ids is None else crosswalk
         base = {
-            "crosswalk": coming.crosswalk(CROSSWALK_SCHEMA, ids),
+            "crosswalk": crosswalk,
             "rates": policy.rates,
             "not_counted": pa.table({"status": pa.array(policy.not_counted, pa.string())}),
             **{
-                f"state_{one.entity}": _state(company.lake, one.entity)
+                f"state_{one.entity}": _state(company.lake, one, of)
                 for one in with_state()
                 if one.entity not in _READ_ONCE.values()
             },
@@ -257,7 +260,7 @@ def _opened(company: Company, coming: NextVersion, as_of: dt.date, ids: pa.Array
             currency=policy.currency,
             timezone=settings.timezone,
             threads=settings.threads,
-            late=_late(company, coming, ids),
+            late=_late(company, coming, ids, of),
             spill=Path(folder),
         ) as work,
     ):
@@ -274,7 +277,9 @@ _READ_ONCE = {
 """Inputs that alone read the records of an entity, which are let go once the input is made."""
 
 
-def _late(company: Company, coming: NextVersion, ids: pa.Array | None = None) -> Late:
+def _late(
+    company: Company, coming: NextVersion, ids: pa.Array | None = None, of: pa.Table | None = None
+) -> Late:
     """What is large, and read once it is asked for: interactions, golden customers, most records."""
 
     def customers() -> AbstractContextManager[pa.Table]:
@@ -284,7 +289,7 @@ def _late(company: Company, coming: NextVersion, ids: pa.Array | None = None) ->
         return company.attached(coming, ids)
 
     def state(entity: Entity) -> tuple[str, Callable[[], AbstractContextManager[pa.Table]]]:
-        return f"state_{entity}", lambda: nullcontext(_state(company.lake, entity))
+        return f"state_{entity}", lambda: nullcontext(_state(company.lake, declaration(entity), of))
 
     return {
         "customers": ("golden_customer", customers),
@@ -296,9 +301,11 @@ def _late(company: Company, coming: NextVersion, ids: pa.Array | None = None) ->
 _ORIGIN = ("source", "active", "first_seen")
 
 
-def _state(lake: Lake, entity: str) -> pa.Table:
-    """The current records of an entity: of parties every column, of others no more of their origin than is asked."""
-    declared = declaration(entity)
+def _state(lake: Lake, declared: EntityDeclaration, of: pa.Table | None) -> pa.Table:
+    """The current records of an entity, or those of the customers of a crosswalk.
+
+    Of parties it has every column, of others no more of their origin than is asked.
+    """
     schema = records_schema(declared.entity)
     if declared.entity is not Entity.PARTY:
         named = {*_ORIGIN, *(attribute.name for attribute in declared.attributes)}
@@ -307,4 +314,19 @@ def _state(lake: Lake, entity: str) -> pa.Table:
         for name in PARTY_KEY[1:]:
             schema = schema.append(pa.field(name, pa.string()))
     table = tables.records(lake, declared.entity)
-    return table.read(schema.names).cast(schema) if table.exists else schema.empty_table()
+    if not table.exists:
+        return schema.empty_table()
+    rows = table.read(schema.names) if of is None else _theirs(lake, declared, of).select(schema.names)
+    return rows.cast(schema)
+
+
+def _theirs(lake: Lake, declared: EntityDeclaration, crosswalk: pa.Table) -> pa.Table:
+    """The records of an entity that are of the customers of a crosswalk; all of what is nobody's."""
+    table, whose = tables.records(lake, declared.entity), declared.whose
+    if not table.exists or isinstance(whose, OfNobody):
+        return table.read() if table.exists else records_schema(declared.entity).empty_table()
+    if isinstance(whose, OfParent):
+        mine, others = zip(*whose.by, strict=True)
+        parents = _theirs(lake, declaration(whose.entity), crosswalk)
+        return table.rows(parents.select(["source", *others]), ["source", *mine])
+    return table.rows(crosswalk.select(RECORD_KEY), PARTY_KEY if isinstance(whose, OfParty) else None)
