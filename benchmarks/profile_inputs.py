@@ -28,6 +28,7 @@ from cdm_pipelines.records import records_schema
 
 LAST_DAY = dt.date(2026, 5, 31)
 INTERACTION_DAYS = 365
+_SMALL = 10_000
 _BEGIN = dt.date(2023, 6, 1)
 _CHUNK = 50_000
 _SPACE = 10_000_000  # numbers of orders that each chunk may give
@@ -63,7 +64,7 @@ class World:
 
     @property
     def interactions(self) -> int:
-        """How many there are before the night."""
+        """How many there are in a year."""
         return 20 * self.customers
 
     @cached_property
@@ -81,7 +82,12 @@ class World:
 
     def days(self) -> list[dt.date]:
         """Those of which there are interactions, the one of the night left out."""
-        return [LAST_DAY - dt.timedelta(back) for back in reversed(range(INTERACTION_DAYS))]
+        return [LAST_DAY - dt.timedelta(back) for back in reversed(range(self.number_of_days))]
+
+    @property
+    def number_of_days(self) -> int:
+        """A year of them; of a company as small as those of tests a week."""
+        return INTERACTION_DAYS if self.customers > _SMALL else 7
 
     def interactions_of(self, day: dt.date) -> dict[str, pa.Table]:
         """A standardised day by source and entity, as ``STANDARD`` has it."""

@@ -21,10 +21,13 @@ from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.hub.migrate import migrate
 from cdm_pipelines.hub.next_version import NextVersion
 from cdm_pipelines.hub.publish import promote
+from cdm_pipelines.hub.published import published
 from cdm_pipelines.hub.staging import Staging
 from cdm_pipelines.hub.upkeep import vacuum
 from cdm_pipelines.settings import Settings, load_settings
+from cdm_pipelines.steps.customers.affected import versions
 from cdm_pipelines.steps.profile.enrich import Enriched, company_of, enrich, tables_of
+from cdm_pipelines.steps.profile.former import keep_former
 from cdm_pipelines.steps.profile.interactions import update_interactions
 from cdm_pipelines.steps.profile.models import fit_models
 from cdm_pipelines.store import layout, tables
@@ -52,16 +55,16 @@ def make(customers: str) -> Counts:
                     staging.add(declaration(entity).table_name, rows)
                 for entity, table in chunk.states.items():
                     states.setdefault(entity, []).append(table)
-            staging.finish({"night": "0"})
+            laid = {}
+            for entity, pieces in states.items():
+                laid[str(entity)] = tables.records(lake, entity).write(
+                    pieces, pieces[0].schema, f"{entity} {customers}"
+                )
+                pieces.clear()
+            staging.finish(versions(lake))
         with engine.begin() as connection:
             promote(connection)
         vacuum(engine)
-    laid = {}
-    for entity, pieces in states.items():
-        laid[str(entity)] = tables.records(lake, entity).write(
-            pieces, pieces[0].schema, f"{entity} {customers}"
-        )
-        pieces.clear()
     laid["interaction"] = sum(_lay(lake, world, day) for day in world.days())
     return {"rows": laid}
 
@@ -93,13 +96,13 @@ def make_night(share: str, customers: str, number: str, interactions: str) -> Co
         whose = _crosswalk(coming, inputs.golden_of(buyers))
         for entity, rows in bought.items():
             staging.add(declaration(entity).table_name, _published(entity, rows, whose))
-        staging.finish({"night": number})
         parties = tables.records(lake, Entity.PARTY)
         theirs = parties.rows(crosswalk)
         at = theirs.schema.get_field_index("street")
         parties.update(theirs.set_column(at, "street", pa.repeat(said[0], theirs.num_rows)))
-    for entity, rows in bought.items():
-        tables.records(lake, entity).update(rows)
+        for entity, rows in bought.items():
+            tables.records(lake, entity).update(rows)
+        staging.finish(versions(lake))
     rows_of = {str(entity): rows.num_rows for entity, rows in bought.items()}
     if interactions:
         day = inputs.LAST_DAY + dt.timedelta(night)
@@ -138,6 +141,7 @@ def profile() -> Counts:
         clock.append(time.perf_counter())
         with engine.begin() as connection:
             changed = promote(connection, enriched=tables_of(company.policy)).profile
+        keep_former(lake)
         clock.append(time.perf_counter())
         vacuum(engine)
     attached = company.last_attached
@@ -163,14 +167,12 @@ def _opened() -> tuple[Settings, Lake]:
 
 def _published(entity: Entity, rows: pa.Table, crosswalk: pa.Table) -> pa.Table:
     """Rows of an entity as the hub has them."""
-    declared = declaration(entity)
-    columns = [*_KEY, "active", *(attribute.name for attribute in declared.attributes)]
+    columns = [one.name for one in published()[declaration(entity).table_name].table.columns]
     if "party_record_id" in rows.column_names:
         at = pc.index_in(rows["party_record_id"], value_set=crosswalk["record_id"].combine_chunks())
         rows = rows.append_column(
             "golden_id", crosswalk["golden_id"].combine_chunks().take(at.combine_chunks())
         )
-        columns.append("golden_id")
     return rows.select(columns)
 
 

@@ -1,10 +1,13 @@
 """What the benchmark of the profile works on, and what its document says."""
 
 import datetime as dt
+from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
+import pytest
 
+from benchmarks.profile import measured
 from benchmarks.profile_document import Run, Size, markdown
 from benchmarks.profile_inputs import LAST_DAY, STANDARD, World, golden_of, ordered_by
 from cdm_pipelines.contracts.canonical import Entity
@@ -38,7 +41,7 @@ def test_a_company_is_the_same_each_time_and_a_night_is_about_its_customers() ->
 
 
 def test_days_of_interactions_come_to_twenty_a_customer() -> None:
-    days = WORLD.days()
+    days = World(200_000).days()
     assert (days[0], days[-1]) == (LAST_DAY - dt.timedelta(364), LAST_DAY)
     of_day = WORLD.interactions_of(LAST_DAY)
     assert {table.schema for table in of_day.values()} == {STANDARD}
@@ -72,3 +75,17 @@ def test_the_document_says_which_aims_are_met_and_where_the_seconds_go() -> None
     assert "with customers changed **40 s** (not met)" in told
     assert "| rfm | 9 | 5.0 | 83.0 | 1.0 | 2.0 |" in told
     assert "| compute | 83.0 | 23.0 |" in told
+
+
+@pytest.mark.slow
+def test_a_night_on_which_few_changed_works_on_few(tmp_path: Path) -> None:
+    size = measured(1_000, 0.01, tmp_path)
+    assert size.first.said["enrichers"]["rfm"]["worked"] is None
+    for run in size.nights.values():
+        worked = {name: one["worked"] for name, one in run.said["enrichers"].items()}
+        assert worked["rfm"] == 10 <= worked["churn"] < 100
+        assert {name for name, number in worked.items() if number is None} == {
+            "household",
+            "organisation",
+            "quality",
+        }
