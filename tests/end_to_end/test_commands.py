@@ -152,7 +152,7 @@ def test_a_command_is_a_program_that_says_what_it_cannot_do(empty: Deployment) -
         (["run", "--date", "2026-02-30"], "2026-02-30 is not a date"),
         (["run", "--date", DAYS[0], "--from", DAYS[0]], "not both"),
         (["run", "--from", DAYS[1], "--to", DAYS[0]], "is before"),
-        (["run", "--date", DAYS[0], "--source", "nope"], "No source named nope; there are crm, erp, shop"),
+        (["run", "--date", DAYS[0], "--source", "nope"], "No source named nope; there are crm, desk, erp"),
         (["run", "--date", "2026-05-01"], "crm begins on 2026-06-01"),
         (["quarantine", "list", "--date", "never"], "never is not a date"),
         (["quarantine", "show"], "Missing argument"),
@@ -173,8 +173,8 @@ def test_wrong_usage_is_told_and_leaves_with_code_2(
 
 def test_what_is_not_there_is_told_with_what_is(empty: Deployment, tmp_path: Path) -> None:
     (tmp_path / "people.csv").write_text("a,b\n1,2\n", encoding="utf-8")
-    assert "crm, erp, shop" in empty.ask("ingest", str(tmp_path / "people.csv"), "--source", "nope", code=1)
-    assert "crm, erp, shop" in empty.ask("quarantine", "list", "--source", "nope", code=1)
+    assert "crm, desk, erp, mail, shop, web" in empty.ask("ingest", str(tmp_path / "people.csv"), "--source", "nope", code=1)
+    assert "crm, desk, erp, mail, shop, web" in empty.ask("quarantine", "list", "--source", "nope", code=1)
     assert "crm/contact" in empty.ask("quarantine", "show", "crm/nothing", code=1)
     told = empty.ask("ingest", str(tmp_path / "people.csv"), "--source", "crm", code=1)
     assert "account, contact" in told

@@ -31,7 +31,7 @@ from cdm_pipelines.steps.customers.publication import publish_customers, stage_c
 from cdm_pipelines.steps.days.records import build_records
 from cdm_pipelines.steps.days.source_day import process_day
 from cdm_pipelines.steps.linking.parties import link_parties
-from cdm_pipelines.steps.profile.enrich import company_of, enrich
+from cdm_pipelines.steps.profile.enrich import company_of, enrich, policy_of, tables_of
 from cdm_pipelines.steps.stewardship import decisions
 from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.lake import Lake
@@ -299,12 +299,15 @@ class Company:
                 company = company_of(self.lake, self.settings)
                 done = enrich(connection, company, profile_models.current(connection), rebuild=True)
                 assert not [one.problem for one in done.values() if one.problem]
-            names = connection.scalars(text("SELECT enricher FROM ops.profile_state ORDER BY 1")).all()
-            table = "staging.profile_{}" if rebuilt else "profile.{}"
+            tables = tables_of(policy_of(self.settings))
+            named = {
+                one.name: f"staging.profile_{one.name}" if rebuilt else f"profile.{one.table_name}"
+                for one in tables
+            }
             query = "SELECT to_jsonb(t) FROM {} AS t ORDER BY to_jsonb(t)"
             return {
-                name: [tuple(row) for row in connection.execute(text(query.format(table.format(name))))]
-                for name in names
+                name: [tuple(row) for row in connection.execute(text(query.format(table)))]
+                for name, table in named.items()
             }
 
 
