@@ -173,7 +173,9 @@ def test_wrong_usage_is_told_and_leaves_with_code_2(
 
 def test_what_is_not_there_is_told_with_what_is(empty: Deployment, tmp_path: Path) -> None:
     (tmp_path / "people.csv").write_text("a,b\n1,2\n", encoding="utf-8")
-    assert "crm, desk, erp, mail, shop, web" in empty.ask("ingest", str(tmp_path / "people.csv"), "--source", "nope", code=1)
+    assert "crm, desk, erp, mail, shop, web" in empty.ask(
+        "ingest", str(tmp_path / "people.csv"), "--source", "nope", code=1
+    )
     assert "crm, desk, erp, mail, shop, web" in empty.ask("quarantine", "list", "--source", "nope", code=1)
     assert "crm/contact" in empty.ask("quarantine", "show", "crm/nothing", code=1)
     told = empty.ask("ingest", str(tmp_path / "people.csv"), "--source", "crm", code=1)
