@@ -8,8 +8,10 @@ The model is additive on the log-odds scale: a base, and for every feature a cur
 which a standard deviation of a feature moves the log-odds by about one (Hoerl and Kennard 1970; Gelman et al. 2008).
 Curves are straight unless bends at quantiles lower the log loss out of fold by more than its standard error (Harrell,
 Regression Modeling Strategies, 2.4). Probabilities are calibrated by Platt's line on out-of-fold scores where that
-lowers the Brier score by more than its standard error. Isotonic steps are not used: a line on the log-odds scale is
-folded into the curves, so that base and contributions still add up to the score; steps cannot be.
+lowers the Brier score by more than its standard error, and then by a line with bends where that does so again: what is
+added up on the log-odds scale knows no floor or ceiling, though some customers leave whatever speaks for them, and some
+stay. A line is folded into the curves; a bent one stretches the contributions of every customer alike, so that base and
+contributions still add up to the score. Isotonic steps are not used: they make equals of customers who are not.
 
 Scoring takes numpy alone, works column by column in the model's order, and so gives every customer the same score
 whoever is scored beside.
@@ -29,6 +31,8 @@ Model = Mapping[str, Any]
 FOLDS = 5
 _QUANTILES = (0.005, 0.1, 0.3, 0.5, 0.7, 0.9, 0.995)
 """Ends and bends of a curve; beyond the ends it is level, so that no outlier runs away."""
+_BENDS = (0.1, 0.5, 0.9)
+"""Where the calibration may bend, as quantiles of the score: at both ends and between them."""
 _FEWEST = 20
 """A kind or a deviation from the commonest value that fewer customers have teaches nothing."""
 _MOST_KINDS = 30
@@ -130,7 +134,8 @@ def _fitted(
     straight, bent = (_log_losses(tried[shape][1], y) for shape in ("straight", "bent"))
     shape = "bent" if _earned(straight - bent) else "straight"
     design, logit = tried[shape]
-    slope, shift, calibrated = _platt(logit, y, seed)
+    slope, shift, lined = _platt(logit, y, seed)
+    bend, calibrated = _bend(lined, y, seed)
     weights, intercept = _logistic(design, y)
     base, told, at = intercept, [], 0
     for term, block in zip(terms, blocks, strict=True):
@@ -145,7 +150,7 @@ def _fitted(
         "terms": told,
         "left_out": sorted({one.name for one in features} - {term.feature.name for term in terms}),
         "shape": shape,
-        "calibration": {"slope": _short(slope), "shift": _short(shift)},
+        "calibration": {"slope": _short(slope), "shift": _short(shift), **({"bend": bend} if bend else {})},
         "trained_on": {"customers": len(y), "left": int(y.sum())},
         "out_of_fold": quality(_sigmoid(calibrated), y),
     }
@@ -162,7 +167,11 @@ def score(model: Model, columns: Columns) -> Scores:
     logit = np.full(rows[0].shape, float(model["base"]))
     for row in rows:
         logit += row
-    return Scores(float(model["base"]), np.stack(rows), logit, _sigmoid(logit))
+    base, contributions = float(model["base"]), np.stack(rows)
+    if bend := model["calibration"].get("bend"):
+        contributions *= _stretch(logit, base, bend)
+        base, logit = float(_bent(np.array([base]), bend)[0]), _bent(logit, bend)
+    return Scores(base, contributions, logit, _sigmoid(logit))
 
 
 def reasons(
@@ -373,6 +382,38 @@ def _out_of_fold_line(logit: Floats, left: NDArray[np.bool_], seed: int) -> Floa
         weights, shift = _logistic(logit[train][:, None], left[train], penalty=1e-6)
         found[rest] = weights[0] * logit[rest] + shift
     return found
+
+
+def _bend(logit: Floats, left: NDArray[np.bool_], seed: int) -> tuple[dict[str, Any], Floats]:
+    """A rising line with bends, empty where it does not earn its place; out-of-fold log-odds with it."""
+    knots = np.unique(np.quantile(logit, _BENDS))
+    basis = np.stack([logit, *(np.maximum(logit - knot, 0.0) for knot in knots)], axis=1)
+    spread = np.maximum(basis.std(axis=0), 1e-9)
+    found = np.empty(len(left))
+    for train, rest in _folds(left, seed + 2):
+        weights, shift = _logistic(basis[train] / spread, left[train])
+        found[rest] = basis[rest] / spread @ weights + shift
+    weights, shift = _logistic(basis / spread, left)
+    slopes = np.cumsum(weights / spread)
+    if slopes.min() <= 0 or not _earned(((_sigmoid(logit) - left) ** 2) - ((_sigmoid(found) - left) ** 2)):
+        return {}, logit
+    first = shift + slopes[0] * knots[0]
+    at = first + np.concatenate([[0.0], np.cumsum(slopes[1:-1] * np.diff(knots))])
+    bend = {"knots": knots, "values": at, "ends": slopes[[0, -1]]}
+    return {name: [_odds(value) for value in values] for name, values in bend.items()}, found
+
+
+def _bent(logit: Floats, bend: Mapping[str, Sequence[float]]) -> Floats:
+    """Log-odds by a bent line; beyond its first and last bend it goes on straight."""
+    knots, values, (low, high) = bend["knots"], bend["values"], bend["ends"]
+    beyond = low * np.minimum(logit - knots[0], 0.0) + high * np.maximum(logit - knots[-1], 0.0)
+    return np.asarray(np.interp(logit, knots, values) + beyond)
+
+
+def _stretch(logit: Floats, base: float, bend: Mapping[str, Sequence[float]]) -> Floats:
+    """By how much a bent line makes what lies between the base and a score longer, (n,); never negative."""
+    short, bent = logit - base, _bent(logit, bend) - _bent(np.array([base]), bend)
+    return np.asarray(np.divide(bent, short, out=np.ones(len(logit)), where=short != 0))
 
 
 def _earned(gain: Floats) -> bool:

@@ -59,9 +59,6 @@ def of(work: Work, enricher: Any, fitted: Any = None) -> Work:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    reason="At both ends the model is too sure: the additive form misses the floor.", strict=True
-)
 def test_churn_means_what_it_says_in_every_tenth_and_its_reasons_add_up(population: Planted) -> None:
     behaviour, tables = population
     with work_on_tables(tables) as work:
