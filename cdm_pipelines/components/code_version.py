@@ -42,16 +42,18 @@ def _checks(*names: str) -> Policy:
     return ("checks.yaml", names)
 
 
+_PURPOSES: Policy = ("purposes.yaml", ())
 _LINKAGE: tuple[Policy, ...] = (
     ("linkage/person.yaml", ()),
     ("linkage/organisation.yaml", ()),
     ("placeholders.yaml", ("unlike_names",)),
+    _PURPOSES,
 )
 _PLACEHOLDERS: Policy = ("placeholders.yaml", ())
 _ENRICHMENT: Policy = ("enrichment.yaml", ())
 _INTERACTIONS: Policy = ("interaction_words.yaml", ())
 _SURVIVORSHIP: Policy = ("survivorship.yaml", ())
-_LINK = ("linkage", "identity.constraints", "steps.linking")
+_LINK = ("linkage", "identity.constraints", "privacy.given", "steps.linking")
 _RECORDS = MadeBy(("contracts.canonical", "records", "steps.days.records"))
 _PUBLISHED = MadeBy(("hub.publish", "hub.staging", "hub.parts", "hub.history", "hub.outbox", "hub.schema"))
 MADE_BY: Mapping[str, MadeBy] = {
@@ -73,12 +75,14 @@ MADE_BY: Mapping[str, MadeBy] = {
             "contracts.canonical",
             "identity",
             "golden",
+            "privacy.given",
             "steps.customers.publication",
             "steps.customers.affected",
             "steps.customers.lost_days",
         ),
         (
             _SURVIVORSHIP,
+            _PURPOSES,
             _checks("customer_drift", "cluster_size", "cluster_size_drift", "id_churn", "merges"),
         ),
     ),
