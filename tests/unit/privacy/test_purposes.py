@@ -47,7 +47,11 @@ def written(folder: Path, **changes: object) -> Path:
         ({"retention": " "}, "purposes.marketing.retention", "Write a number of days"),
         ({"description": None}, "purposes.marketing.description: is missing", "Say in a sentence"),
         ({"enrichers": ["rfm"]}, "purposes.marketing.enrichers: rfm works for analytics already", "Keep it"),
-        ({"recipient": ["x"]}, "purposes.marketing.recipient: is not known", "Choose from description, basis"),
+        (
+            {"recipient": ["x"]},
+            "purposes.marketing.recipient: is not known",
+            "Choose from description, basis",
+        ),
         (
             {"basis": "legitimate_interest", "may_object": False},
             "purposes.marketing: may_object: false goes against the law",
@@ -89,7 +93,9 @@ def test_who_may_say_no_follows_from_the_basis_and_may_be_widened_but_not_narrow
 def test_the_projects_contracts_connectors_and_enrichers_keep_to_its_purposes() -> None:
     assert list(of_contracts(SHIPPED, all_contracts())) == []
     assert list(of_enrichers(SHIPPED, built_in())) == []
-    connectors = (one for one in (ROOT / "cdm_pipelines" / "connectors").iterdir() if (one / "connector.yaml").exists())
+    connectors = (
+        one for one in (ROOT / "cdm_pipelines" / "connectors").iterdir() if (one / "connector.yaml").exists()
+    )
     for folder in (*connectors, *(ROOT / "tests" / "contracts").iterdir()):
         assert list(of_contracts(SHIPPED, load_contracts(folder))) == [], folder
 
