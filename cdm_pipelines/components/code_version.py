@@ -87,9 +87,18 @@ MADE_BY: Mapping[str, MadeBy] = {
         ),
     ),
     "golden": _PUBLISHED,
-    "profile": MadeBy(("enrichment", "steps.profile", "hub.profile", "hub.next_version"), (_ENRICHMENT,)),
-    "publish/feed": MadeBy(("publish", "hub.feed", "steps.customers"), (("change_feed.yaml", ()),)),
-    "publish/source_corrections": MadeBy(("publish", "hub.linked", "steps.customers")),
+    "profile": MadeBy(
+        ("enrichment", "privacy", "steps.profile", "hub.profile", "hub.next_version"),
+        (_ENRICHMENT, _PURPOSES),
+    ),
+    "publish/feed": MadeBy(
+        ("publish", "privacy", "hub.feed", "hub.linked", "steps.customers"),
+        (("change_feed.yaml", ()), _PURPOSES),
+    ),
+    "publish/source_corrections": MadeBy(
+        ("publish", "privacy", "hub.linked", "steps.customers"),
+        (("change_feed.yaml", ("source_corrections",)), _PURPOSES),
+    ),
 }
 """By asset, or by layer for all of a layer that are not named."""
 

@@ -73,16 +73,15 @@ def of_enrichers(purposes: Purposes, enrichers: Mapping[str, Enricher]) -> Itera
                 )
     for name, enricher in enrichers.items():
         own = purposes.of_enricher(name)
-        if own is None:
+        if not own:
             yield (
                 f"{purposes.path}: purposes: the enricher {name} works for none of them. Add it to `enrichers` of the "
                 f"purpose that it serves; there are {', '.join(purposes.by_key)}."
             )
-            continue
         for category, column in sorted(categories_read(enricher).items()):
-            if not purposes[own].covers(category):
+            for key in (key for key in own if not purposes[key].covers(category)):
                 yield (
-                    f"{purposes.path}: purposes.{own}.categories: the enricher {name} reads {column}, which is "
+                    f"{purposes.path}: purposes.{key}.categories: the enricher {name} reads {column}, which is "
                     f"{category}, and the purpose does not cover that. Add {category}, or move the enricher to a "
                     "purpose that does."
                 )

@@ -1,7 +1,7 @@
 """What the values of records are given for, and taking away those that are not given for a use.
 
-Belongs here: from contracts to purposes per attribute of a source entity, and blanking others in a table of records. Does
-not belong here: the purposes themselves (``purposes``), or where a table is read (steps).
+Belongs here: from contracts to purposes per attribute of a source entity, and blanking others in a table of records.
+Does not belong here: the purposes themselves (``purposes``), or where a table is read (steps).
 
 An attribute that several columns of a contract feed is given for what all of them are: which of them a record's value
 came from is not known any more. One that no column feeds is worked out of others, and follows those of its privacy

@@ -68,7 +68,7 @@ class Purpose(BaseModel):
         basis: On what ground.
         uses: Keys of Fides data uses; a column of a contract that names one of them is given for this purpose.
         categories: Keys of Fides data categories that it may use, each with all below it.
-        enrichers: Enrichers of the profile that work for it.
+        enrichers: Enrichers of the profile that work for it: what they work out may be used for it.
         channels: Through which customers are addressed for it: email, phone, post.
         retention: Days after the last use, or words such as ``as long as customer``.
         recipients: Who is given data for it, outside the company as well.
@@ -157,20 +157,7 @@ class Purposes:
             raise PurposesError(
                 [f"{path}: the file: cannot be read as YAML ({type(error).__name__}). {fix}"]
             ) from None
-        purposes = cls(path, dict(said.purposes))
-        if twice := list(purposes._enrichers_named_twice()):
-            raise PurposesError(twice)
-        return purposes
-
-    def _enrichers_named_twice(self) -> Iterable[str]:
-        of: dict[str, str] = {}
-        for key, purpose in self.by_key.items():
-            for name in purpose.enrichers:
-                if of.setdefault(name, key) != key:
-                    yield (
-                        f"{self.path}: purposes.{key}.enrichers: {name} works for {of[name]} already. Keep it where "
-                        "its outcome is used; an enricher works for one purpose."
-                    )
+        return cls(path, dict(said.purposes))
 
     def __getitem__(self, key: str) -> Purpose:
         """The purpose of that key."""
@@ -188,9 +175,9 @@ class Purposes:
         """Keys of the purposes that a column with these data uses is given for."""
         return frozenset().union(*(self.of_use.get(use, frozenset()) for use in uses))
 
-    def of_enricher(self, name: str) -> str | None:
-        """Key of the purpose that an enricher works for."""
-        return next((key for key, purpose in self.by_key.items() if name in purpose.enrichers), None)
+    def of_enricher(self, name: str) -> tuple[str, ...]:
+        """Keys of the purposes that an enricher works for."""
+        return tuple(key for key, purpose in self.by_key.items() if name in purpose.enrichers)
 
     @property
     def identifying(self) -> frozenset[str]:

@@ -31,6 +31,7 @@ from cdm_pipelines.identity.reasons import Churn, EventReasons, Movement
 from cdm_pipelines.identity.registry import CURRENT
 from cdm_pipelines.privacy.checks import in_force
 from cdm_pipelines.privacy.given import Given, Withheld, origin_of
+from cdm_pipelines.privacy.off import NOBODY
 from cdm_pipelines.quality.thresholds import ACCEPTABLE, Thresholds, Verdict, accepted, judge
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.customers import affected, lost_days, read_models
@@ -397,7 +398,9 @@ class Published:
     groups: Mapping[str, int]
 
 
-def publish_customers(connection: Connection, lake: Lake, settings: Settings) -> Published:
+def publish_customers(
+    connection: Connection, lake: Lake, settings: Settings, *, off: pa.Table = NOBODY
+) -> Published:
     """Publish what is staged with the profile of it, and what stewards read.
 
     Where the profile was not staged with the customers it is computed now, so that the two never part.
@@ -407,12 +410,15 @@ def publish_customers(connection: Connection, lake: Lake, settings: Settings) ->
             vacuums tables of which much was written.
         lake: The lake.
         settings: Where policies are, the number of threads.
+        off: ``privacy.off.OFF_SCHEMA``: customers of whom nothing is worked out for a purpose; the same as when the
+            profile was staged.
 
     Raises:
         EnrichmentPolicyError, EnricherError: The policy of the profile cannot be used.
+        PurposesError: The purposes cannot be used, or contracts or enrichers do not keep to them.
     """
     company = company_of(lake, settings)
-    enrich(connection, company, profile_models.current(connection))
+    enrich(connection, company, profile_models.current(connection), off=off)
     groups = groups_of(company.policy)
     done = promote(connection, enriched=tables_of(company.policy), groups=groups)
     keep_former(lake)

@@ -77,6 +77,9 @@ def _purpose_problems(settings: Settings, contracts: Sequence[SourceContract]) -
     problems = list(of_contracts(purposes, contracts))
     with suppress(EnricherError):  # which is told of already
         problems += of_enrichers(purposes, enrichers(settings.policies))
+    feed = settings.policies / "change_feed.yaml"
+    with suppress(FeedPolicyError):  # so is this
+        problems += FeedPolicy.load(feed).against(feed, purposes)
     return problems
 
 

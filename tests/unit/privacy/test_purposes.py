@@ -46,7 +46,6 @@ def written(folder: Path, **changes: object) -> Path:
         ({"retention": 0}, "purposes.marketing.retention", "Write 1 or more"),
         ({"retention": " "}, "purposes.marketing.retention", "Write a number of days"),
         ({"description": None}, "purposes.marketing.description: is missing", "Say in a sentence"),
-        ({"enrichers": ["rfm"]}, "purposes.marketing.enrichers: rfm works for analytics already", "Keep it"),
         (
             {"recipient": ["x"]},
             "purposes.marketing.recipient: is not known",
@@ -168,7 +167,9 @@ def test_an_own_enricher_that_does_not_say_what_it_reads_may_read_all_of_its_inp
 def test_an_own_enricher_that_says_what_it_reads_needs_no_more_than_that(tmp_path: Path) -> None:
     policies = Path(shutil.copytree(POLICIES, tmp_path / "policies"))
     own_enricher(policies, ", of: [customers.language]")
-    assert in_force(policies, all_contracts(), enrichers(policies)).of_enricher("tongue") == "personalisation"
+    assert in_force(policies, all_contracts(), enrichers(policies)).of_enricher("tongue") == (
+        "personalisation",
+    )
 
 
 def test_the_check_of_the_configuration_tells_all_of_it(tmp_path: Path, settings: Settings) -> None:

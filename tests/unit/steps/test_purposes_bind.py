@@ -22,7 +22,6 @@ from cdm_pipelines.steps.linking.parties import Linked, link_parties
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.lake import Lake
 
-
 ROOT = Path(__file__).parents[3]
 POLICIES = ROOT / "cdm_pipelines" / "policies"
 EXTRACT = ROOT / "data" / "landing" / "erp" / "customer" / "2026-06-01.csv"
