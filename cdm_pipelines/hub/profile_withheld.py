@@ -5,6 +5,7 @@ publishing the table (``profile``).
 """
 
 from collections.abc import Sequence
+from uuid import UUID
 
 import pyarrow as pa
 from sqlalchemy import Connection, text
@@ -21,6 +22,15 @@ def published(connection: Connection, schema: pa.Schema) -> pa.Table:
         return schema.empty_table()
     columns = ", ".join(schema.names)
     return read_table(connection, f"SELECT {columns} FROM {_TABLE} ORDER BY golden_id", schema)
+
+
+def of_customer(connection: Connection, golden_id: UUID) -> tuple[str, str] | None:
+    """Enrichers that leave a customer out, and the purposes that are off; None where everything is worked out."""
+    if not connection.scalar(text("SELECT to_regclass(:name)"), {"name": _TABLE}):
+        return None
+    query = text(f"SELECT enrichers, purposes FROM {_TABLE} WHERE golden_id = :id")
+    row = connection.execute(query, {"id": golden_id}).first()
+    return None if row is None else (row.enrichers, row.purposes)
 
 
 def enforce(connection: Connection, declared: Sequence[ProfileTable]) -> None:

@@ -7,7 +7,7 @@ be checked in the policy alone (``purposes``), or what follows for data (``given
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from cdm_pipelines.contracts import SourceContract
+from cdm_pipelines.contracts import Column, SourceContract
 from cdm_pipelines.contracts.canonical import Entity, targets
 from cdm_pipelines.contracts.errors import instead
 from cdm_pipelines.enrichment.declaration import Enricher
@@ -34,7 +34,7 @@ def in_force(
         PurposesError: The policy cannot be used, or is not kept to; every fault is told.
     """
     purposes = Purposes.load(policies / POLICY)
-    found = [*of_contracts(purposes, contracts)]
+    found = [*of_contracts(purposes, contracts, undeclared=not purposes.until_declared)]
     if enrichers is not None:
         found += of_enrichers(purposes, enrichers)
     if found:
@@ -42,15 +42,18 @@ def in_force(
     return purposes
 
 
-def of_contracts(purposes: Purposes, contracts: Iterable[SourceContract]) -> Iterator[str]:
-    """Personal columns without a purpose, and data uses that no purpose has."""
+def of_contracts(
+    purposes: Purposes, contracts: Iterable[SourceContract], *, undeclared: bool = True
+) -> Iterator[str]:
+    """Personal columns without a purpose, unless those are let pass, and data uses that no purpose has."""
     for contract in contracts:
         for column in contract.columns:
             file = contract.file or contract.name
             key = f"{file}: schema[{contract.entity}].properties[{column.name}].purposes"
-            if is_personal(column.privacy) and not column.purposes:
+            category = _personal(column)
+            if undeclared and category is not None and not column.purposes:
                 yield (
-                    f"{key}: the column holds {column.privacy} and is given for nothing. Add to its customProperties: "
+                    f"{key}: the column holds {category} and is given for nothing. Add to its customProperties: "
                     "{property: purposes, value: [essential.service]}, or other data uses of "
                     f"{purposes.path.name}."
                 )
@@ -85,6 +88,12 @@ def of_enrichers(purposes: Purposes, enrichers: Mapping[str, Enricher]) -> Itera
                     f"{category}, and the purpose does not cover that. Add {category}, or move the enricher to a "
                     "purpose that does."
                 )
+
+
+def _personal(column: Column) -> str | None:
+    """The personal category of what a column holds, by its own word or by that of what it feeds; None without one."""
+    categories = [column.privacy, *(targets()[path].privacy for path in column.maps_to)]
+    return next((one for one in categories if is_personal(one)), None)
 
 
 def is_personal(category: str | None) -> bool:

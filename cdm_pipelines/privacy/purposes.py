@@ -8,12 +8,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cdm_pipelines.contracts.errors import instead
 
 POLICY = "purposes.yaml"
 _KEY = r"^[a-z][a-z0-9_]*$"
@@ -127,6 +128,7 @@ class _File(BaseModel):
 
     version: Literal[1]
     purposes: Annotated[Mapping[Name, Purpose], Field(min_length=1)]
+    until_declared: tuple[Name, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -136,10 +138,13 @@ class Purposes:
     Attributes:
         path: Where they are written.
         by_key: In the order of the file.
+        until_declared: Keys of the purposes that a column without any is taken to be given for, so that runs go on
+            while contracts are being completed; ``cdm check`` tells such columns all the same. Empty: runs refuse them.
     """
 
     path: Path
     by_key: Mapping[str, Purpose]
+    until_declared: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -157,7 +162,11 @@ class Purposes:
             raise PurposesError(
                 [f"{path}: the file: cannot be read as YAML ({type(error).__name__}). {fix}"]
             ) from None
-        return cls(path, dict(said.purposes))
+        for key in said.until_declared:
+            if key not in said.purposes:
+                fix = instead(key, said.purposes)
+                raise PurposesError([f"{path}: until_declared: there is no purpose {key}. {fix}"])
+        return cls(path, dict(said.purposes), said.until_declared)
 
     def __getitem__(self, key: str) -> Purpose:
         """The purpose of that key."""
@@ -173,6 +182,9 @@ class Purposes:
 
     def given_for(self, uses: Iterable[str]) -> frozenset[str]:
         """Keys of the purposes that a column with these data uses is given for."""
+        uses = tuple(uses)
+        if not uses:
+            return frozenset(self.until_declared)
         return frozenset().union(*(self.of_use.get(use, frozenset()) for use in uses))
 
     def of_enricher(self, name: str) -> tuple[str, ...]:
@@ -188,12 +200,6 @@ class Purposes:
     def golden(self) -> frozenset[str]:
         """Keys of the purposes that golden customers serve."""
         return frozenset(key for key, one in self.by_key.items() if one.golden)
-
-    @property
-    def fingerprint(self) -> str:
-        """Changes when anything in them does."""
-        said = {key: one.model_dump_json() for key, one in self.by_key.items()}
-        return sha256(repr(said).encode()).hexdigest()[:16]
 
 
 _FIXES: Mapping[str, str] = {

@@ -12,6 +12,7 @@ from cdm_pipelines.contracts import Column, SourceContract, load_contracts
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.enrichment.catalogue import built_in, enrichers
 from cdm_pipelines.privacy.checks import in_force, of_contracts, of_enrichers
+from cdm_pipelines.privacy.given import Given
 from cdm_pipelines.privacy.purposes import Basis, Purposes, PurposesError
 from cdm_pipelines.settings import Settings, load_settings
 from cdm_pipelines.steps.operate.checkup import check_configuration
@@ -108,6 +109,33 @@ def test_a_personal_column_without_a_purpose_is_an_error_that_says_where_and_wha
     assert problem.startswith(f"{CONTACT.file}: schema[contact].properties[Twitter].purposes: ")
     assert CONTACT.file.endswith("crm/contact.odcs.yaml")
     assert "{property: purposes, value: [essential.service]}" in problem
+
+
+def test_runs_may_go_on_while_contracts_are_completed_and_the_check_tells_all_the_same(
+    tmp_path: Path,
+) -> None:
+    contract = with_column(Column("Twitter", privacy="user.contact", maps_to=("party.trade_name",)))
+    policies = tmp_path / "policies"
+    policies.mkdir()
+    text = (POLICIES / "purposes.yaml").read_text(encoding="utf-8")
+    (policies / "purposes.yaml").write_text(text)
+    with pytest.raises(PurposesError, match="Twitter"):
+        in_force(policies, [contract])
+    (policies / "purposes.yaml").write_text(text.replace("until_declared: []", "until_declared: [service]"))
+    purposes = in_force(policies, [contract])
+    assert Given.of([contract], purposes).by_entity["crm/contact"]["trade_name"] == {"service"}
+    assert len(list(of_contracts(purposes, [contract]))) == 1
+    (policies / "purposes.yaml").write_text(text.replace("until_declared: []", "until_declared: [servise]"))
+    with pytest.raises(
+        PurposesError, match=r"until_declared: there is no purpose servise\. Did you mean 'service'"
+    ):
+        in_force(policies, [contract])
+
+
+def test_what_feeds_a_personal_attribute_is_personal_whatever_its_contract_calls_it() -> None:
+    column = Column("Account", privacy="system.operations", maps_to=("party.iban",))
+    [problem] = of_contracts(SHIPPED, [with_column(column)])
+    assert "holds user.financial.bank_account" in problem
 
 
 @pytest.mark.parametrize("category", [None, "system.operations", "username"])

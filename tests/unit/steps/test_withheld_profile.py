@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import committed
 import pyarrow as pa
@@ -12,6 +13,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from cdm_demo import generate
+from cdm_pipelines.commands.profile import show_profile
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.hub import profile_models
@@ -109,7 +111,9 @@ def published(shop: Shop) -> Iterator[Shop]:
     shop.publish()
 
 
-def test_who_objected_has_no_value_of_that_purpose_and_their_row_says_why(published: Shop) -> None:
+def test_who_objected_has_no_value_of_that_purpose_and_their_row_says_why(
+    published: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
     anna, bram = published.buyers(2)
     before = published.row(bram)
     done = published.publish(off(("analytics", anna)))
@@ -122,6 +126,13 @@ def test_who_objected_has_no_value_of_that_purpose_and_their_row_says_why(publis
     assert any(value is not None for name, value in row.items() if name.startswith("quality_"))
     assert published.counted("golden.customer", [anna]) == 1
     assert published.row(bram) == before
+    with published.engine.connect() as connection:
+        show_profile(published.settings, connection, UUID(anna))
+    printed = " ".join(capsys.readouterr().out.split())
+    assert (
+        f"Not worked out: {row['withheld_enrichers']}, since these purposes are off for the customer: analytics."
+        in printed
+    )
     assert done["rfm"].withheld == 1
     assert done["rfm"].counts["customers withheld"] == 1
     assert "customers withheld" not in done["payment"].counts
