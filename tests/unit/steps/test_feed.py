@@ -517,7 +517,7 @@ def test_an_event_of_which_nothing_is_left_is_not_sent_and_not_sent_again(
 
 def test_of_the_profile_what_the_enrichers_of_the_purpose_give_leaves(hub: Feed, receiver: Receiver) -> None:
     hub.webhook(receiver, purpose="analytics")
-    hub.changed(1, "rfm_segment", "payment_days_late", "quality_score", kind="customer.profile_changed")
+    hub.changed(1, "rfm_segment", "payment_open_amount", "churn_no_such", kind="customer.profile_changed")
     assert hub.deliver().delivered == 1
     assert [attributes(event) for event in receiver.taken] == [["rfm_segment"]]
 
