@@ -98,11 +98,15 @@ def withheld(table: pa.Table, purposes: Purposes, enrichers: Iterable[str], cust
         ``WITHHELD_SCHEMA`` in order of golden id; nobody of whom everything is worked out.
     """
     rows = [WITHHELD_SCHEMA.empty_table()]
+    known = {key: off_for(table, key) for key in pc.unique(table["purpose"]).to_pylist()}
+    known = {key: ids.filter(pc.is_in(ids, value_set=customers)) for key, ids in known.items()}
     for name in enrichers:
         keys = purposes.of_enricher(name)
-        refusing = [off_for(table, key) for key in keys]
-        ids = customers if keys else customers[:0]
-        for theirs in refusing:  # it goes on for any purpose that is not off
+        if not keys or not known.keys() >= set(keys):
+            continue
+        first, *others = (known[key] for key in keys)
+        ids = first
+        for theirs in others:  # it goes on for any purpose that is not off
             ids = ids.filter(pc.is_in(ids, value_set=theirs))
         for key in keys:
             labels = [pa.repeat(pa.scalar(text, pa.string()), len(ids)) for text in (name, key)]

@@ -51,6 +51,8 @@ class Withholding:
         policies = company.settings.policies
         purposes = in_force(policies, company.contracts, enrichers(policies))
         customers = _NOBODY
+        used = [key for key, one in purposes.by_key.items() if one.enrichers]
+        off = off.filter(pc.is_in(off["purpose"], value_set=pa.array(used, pa.string())))
         if off.num_rows:
             customers = coming.customers(_ID, pc.unique(off["golden_id"]))["golden_id"].combine_chunks()
         latter = withheld(off, purposes, company.policy.chosen, customers)
