@@ -11,6 +11,7 @@ from cdm_pipelines.settings import settings_table
 from handbook import rooms
 from handbook.commands import commands_page
 from handbook.profile import profile_page
+from handbook.purposes import purposes_page
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -68,6 +69,7 @@ DERIVED: Mapping[str, Callable[[], str]] = {
     "reference/commands.md": commands_page,
     "reference/asset-keys.md": assets_page,
     "reference/profile.md": profile_page,
+    "reference/purposes.md": purposes_page,
     "decisions/index.md": decisions_page,
     "rooms.svg": rooms.house,
     "wings-linkage.svg": lambda: rooms.wings("linkage"),

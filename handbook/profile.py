@@ -20,7 +20,8 @@ of whom it has something to say, with the day that the row holds for (`as_of`) a
 that gave it (`model`). Three views read these tables:
 
 - `profile.customer`: a row per golden customer, the columns of all enrichers beside the golden ones, each as
-  `<enricher>_<column>`.
+  `<enricher>_<column>`. `withheld_enrichers` and `withheld_purposes`, from the table `profile.withheld`, say what is
+  not worked out of a customer since its [purpose](purposes.md) is off for them.
 - `profile.household` and `profile.organisation`: a row per household, and per group of organisations.
 
 Scales and models are fitted every `refit_days` (`policies/enrichment.yaml`); between two fits only customers of whom

@@ -124,7 +124,8 @@ def show_journey(own: "Settings", limit: int, connection: "Connection", golden_i
 
 
 def show_profile(own: "Settings", connection: "Connection", golden_id: UUID) -> None:
-    """Print what the profile says of a customer and, per value, where it comes from."""
+    """Print what the profile says of a customer and, per value, where it comes from; and what it leaves out."""
+    from cdm_pipelines.hub.profile_withheld import of_customer  # noqa: PLC0415
     from cdm_pipelines.steps.profile.asking import profile_of  # noqa: PLC0415
     from cdm_pipelines.steps.profile.enrich import policy_of  # noqa: PLC0415
 
@@ -141,6 +142,8 @@ def show_profile(own: "Settings", connection: "Connection", golden_id: UUID) -> 
         if said.value is not None
     ]
     show("Profile", rows)
+    if (left_out := of_customer(connection, golden_id)) is not None:
+        _say("Not worked out: {}, since these purposes are off for the customer: {}.".format(*left_out))
 
 
 def show_best_known(connection: "Connection", own: "Settings") -> None:

@@ -42,16 +42,18 @@ def _checks(*names: str) -> Policy:
     return ("checks.yaml", names)
 
 
+_PURPOSES: Policy = ("purposes.yaml", ())
 _LINKAGE: tuple[Policy, ...] = (
     ("linkage/person.yaml", ()),
     ("linkage/organisation.yaml", ()),
     ("placeholders.yaml", ("unlike_names",)),
+    _PURPOSES,
 )
 _PLACEHOLDERS: Policy = ("placeholders.yaml", ())
 _ENRICHMENT: Policy = ("enrichment.yaml", ())
 _INTERACTIONS: Policy = ("interaction_words.yaml", ())
 _SURVIVORSHIP: Policy = ("survivorship.yaml", ())
-_LINK = ("linkage", "identity.constraints", "steps.linking")
+_LINK = ("linkage", "identity.constraints", "privacy.given", "steps.linking")
 _RECORDS = MadeBy(("contracts.canonical", "records", "steps.days.records"))
 _PUBLISHED = MadeBy(("hub.publish", "hub.staging", "hub.parts", "hub.history", "hub.outbox", "hub.schema"))
 MADE_BY: Mapping[str, MadeBy] = {
@@ -73,19 +75,30 @@ MADE_BY: Mapping[str, MadeBy] = {
             "contracts.canonical",
             "identity",
             "golden",
+            "privacy.given",
             "steps.customers.publication",
             "steps.customers.affected",
             "steps.customers.lost_days",
         ),
         (
             _SURVIVORSHIP,
+            _PURPOSES,
             _checks("customer_drift", "cluster_size", "cluster_size_drift", "id_churn", "merges"),
         ),
     ),
     "golden": _PUBLISHED,
-    "profile": MadeBy(("enrichment", "steps.profile", "hub.profile", "hub.next_version"), (_ENRICHMENT,)),
-    "publish/feed": MadeBy(("publish", "hub.feed", "steps.customers"), (("change_feed.yaml", ()),)),
-    "publish/source_corrections": MadeBy(("publish", "hub.linked", "steps.customers")),
+    "profile": MadeBy(
+        ("enrichment", "privacy", "steps.profile", "hub.profile", "hub.next_version"),
+        (_ENRICHMENT, _PURPOSES),
+    ),
+    "publish/feed": MadeBy(
+        ("publish", "privacy", "hub.feed", "hub.linked", "steps.customers"),
+        (("change_feed.yaml", ()), _PURPOSES),
+    ),
+    "publish/source_corrections": MadeBy(
+        ("publish", "privacy", "hub.linked", "steps.customers"),
+        (("change_feed.yaml", ("source_corrections",)), _PURPOSES),
+    ),
 }
 """By asset, or by layer for all of a layer that are not named."""
 

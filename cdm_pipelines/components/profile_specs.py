@@ -13,6 +13,7 @@ import dagster as dg
 from cdm_pipelines.components.metadata import hub_schema, lineage
 from cdm_pipelines.components.registry import OWNER, STAGED, automation, contracts_feeding, source_lineage
 from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.contracts.profile import WITHHELD
 from cdm_pipelines.enrichment.catalogue import built_in, enrichers
 from cdm_pipelines.enrichment.declaration import Enricher, EnricherError
 from cdm_pipelines.enrichment.declared import profile_table
@@ -144,7 +145,7 @@ def _views() -> Iterator[dg.AssetSpec]:
         *hub_schema(customer).columns,
         *(
             dg.TableColumn(name=one.name, description=one.comment)
-            for one in wide_columns(map(profile_table, wide))
+            for one in wide_columns([*map(profile_table, wide), WITHHELD])
         ),
     ]
     origins: Origins = {one.name: [(list(STAGED.path), one.name)] for one in customer.columns}

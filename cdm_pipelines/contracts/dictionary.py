@@ -37,10 +37,21 @@ def lineage(contracts: Iterable[SourceContract]) -> dict[str, list[Origin]]:
     found: dict[str, set[Origin]] = {}
     for contract in contracts:
         for column, path in contract.mapped():
-            for attribute in _fed(path, contract):
+            for attribute in fed_by(path, contract):
                 found.setdefault(attribute, set()).add((contract.source, contract.entity, column.name))
     paths = (attribute.path for one in declarations() for attribute in one.attributes)
     return {path: sorted(found[path]) for path in paths if path in found}
+
+
+def fed_by(path: str, contract: SourceContract) -> list[str]:
+    """The attributes that a mapping feeds: an input feeds those that the contract's records can have."""
+    target = targets()[path]
+    if isinstance(target, Attribute):
+        return [path]
+    kind = contract.party_kind
+    never = _NEVER[kind.otherwise] if kind is not None and kind.column is None else None
+    fed = [targets()[f"{target.entity}.{name}"] for name in target.yields]
+    return [a.path for a in fed if isinstance(a, Attribute) and (never is None or a.group != never)]
 
 
 def render_dictionary(contracts: Sequence[SourceContract]) -> str:
@@ -55,17 +66,6 @@ def render_dictionary(contracts: Sequence[SourceContract]) -> str:
         *(part for contract in ordered for part in _source_part(contract)),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def _fed(path: str, contract: SourceContract) -> list[str]:
-    """The attributes that a mapping feeds: an input feeds those that the contract's records can have."""
-    target = targets()[path]
-    if isinstance(target, Attribute):
-        return [path]
-    kind = contract.party_kind
-    never = _NEVER[kind.otherwise] if kind is not None and kind.column is None else None
-    fed = [targets()[f"{target.entity}.{name}"] for name in target.yields]
-    return [a.path for a in fed if isinstance(a, Attribute) and (never is None or a.group != never)]
 
 
 def _canonical_part(contracts: Sequence[SourceContract]) -> list[str]:

@@ -299,6 +299,7 @@ class SourceContract:
         moments: Interactions that each row tells of; none where a row is one.
         refers_to: Source whose records are meant where a row names a party or an order; its own when None.
         sla: Agreed properties of the delivery.
+        file: Path of the contract, for messages; empty where it was read from no file.
     """
 
     source: str
@@ -326,6 +327,7 @@ class SourceContract:
     moments: tuple[Moment, ...] = ()
     refers_to: str | None = None
     sla: tuple[ServiceLevel, ...] = ()
+    file: str = field(default="", compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -390,5 +392,6 @@ class SourceContract:
     @property
     def fingerprint(self) -> str:
         """Changes when anything in the contract changes; does not depend on how the file is laid out."""
-        content = json.dumps(asdict(self), sort_keys=True, default=str, ensure_ascii=False)
+        said = {name: value for name, value in asdict(self).items() if name != "file"}
+        content = json.dumps(said, sort_keys=True, default=str, ensure_ascii=False)
         return sha256(content.encode()).hexdigest()[:16]

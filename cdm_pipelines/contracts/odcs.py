@@ -9,6 +9,7 @@ has no word for stands in ``customProperties`` (`ENTITY_PROPERTIES`, `columns.CO
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject
@@ -75,7 +76,7 @@ def load_contract(path: Path | str) -> SourceContract:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ContractError(str(path), [Problem("file", "cannot be read", f"{error}.")]) from None
-    return parse_contract(text, report)
+    return replace(parse_contract(text, report), file=str(path))
 
 
 def load_contracts(folder: Path | str) -> tuple[SourceContract, ...]:

@@ -110,3 +110,27 @@ class GroupView:
     description: str
     groups: str
     columns: tuple[GroupColumn, ...]
+
+
+WITHHELD = ProfileTable(
+    "withheld",
+    "What is not worked out of a customer: the purpose is off for them. One row per customer of whom anything is left "
+    "out; their rows of those enrichers' tables are not there.",
+    (
+        ProfileColumn(
+            "enrichers",
+            ValueType.TEXT,
+            "Enrichers that leave the customer out, with commas between.",
+            "user.privacy_preferences",
+            tells=False,
+        ),
+        ProfileColumn(
+            "purposes",
+            ValueType.TEXT,
+            "Purposes that are off for the customer, with commas between.",
+            "user.privacy_preferences",
+            tells=False,
+        ),
+    ),
+)
+"""The table that says whose values are missing since they may not be made; in the wide view beside those values."""

@@ -8,6 +8,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
+from cdm_pipelines.contracts.profile import WITHHELD
 from cdm_pipelines.enrichment.declaration import Enricher, EnricherError
 from cdm_pipelines.enrichment.own import own_enrichers
 
@@ -31,7 +32,7 @@ _MODULES: tuple[str, ...] = (
 
 _IN_USE = frozenset(
     {
-        *("customer", "interactions", "model", "figures"),
+        *("customer", "interactions", "model", "figures", WITHHELD.name),
         *("households", "household_member", "organisations", "organisation_member"),
     }
 )

@@ -45,6 +45,13 @@ def linked_customers(
         yield batch.cast(text)
 
 
+def origins(connection: Connection, golden_ids: Sequence[str], schema: pa.Schema) -> pa.Table:
+    """Rows of ``golden.provenance`` of some customers, in some of its columns."""
+    columns = ", ".join(schema.names)
+    query = f"SELECT {columns} FROM golden.provenance WHERE golden_id = ANY (%(ids)s::uuid[])"  # noqa: S608 - our own
+    return read_table(connection, query, schema, {"ids": list(golden_ids)})
+
+
 def rules(connection: Connection, golden_ids: pa.Array | pa.ChunkedArray) -> pa.Table:
     """Why the values of some customers are golden: ``golden_id, attribute, rule``, as in ``golden.provenance``."""
     query = """SELECT golden_id, attribute, rule FROM golden.provenance

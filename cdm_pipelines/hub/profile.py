@@ -25,6 +25,7 @@ from sqlalchemy.schema import (
 
 from cdm_pipelines.contracts.entity import ValueType
 from cdm_pipelines.contracts.profile import GroupView, ProfileTable
+from cdm_pipelines.hub import profile_withheld
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.load import copy_table, without_data
 from cdm_pipelines.hub.profile_views import SCHEMA, drop_views, make_views
@@ -220,6 +221,7 @@ def publish(
     for one in there:
         if one.name not in changes:
             _without_customers_gone(connection, one)
+    profile_withheld.enforce(connection, there)
     make_views(connection, there, groups)
     clear(connection)
     return changes

@@ -5,15 +5,19 @@ Belongs here: the keys, their checks and their defaults. Does not belong here: s
 Secrets are not in the file: it names the environment variable that holds one.
 """
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from cdm_pipelines.contracts.errors import instead
+from cdm_pipelines.privacy.purposes import Purposes
 from cdm_pipelines.settings import PREFIX
 
+_NO_PURPOSE = "name the purpose in purposes.yaml for which the sink is told, such as service"
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -41,6 +45,10 @@ class _Strict(BaseModel):
 
 
 class _Sink(_Strict):
+    purpose: str
+    """Key of the purpose in ``purposes.yaml`` for which the sink is told: it limits of whom, and of what."""
+    channel: str = ""
+    """Through which customers are addressed by whom is told; empty where they are not."""
     start: Literal["beginning", "now"] = "beginning"
     """Where a sink that is served for the first time begins."""
 
@@ -77,6 +85,16 @@ class WebhookSink(_Sink):
     stop_after: int = Field(default=5, ge=2)
 
 
+class SourceCorrections(_Strict):
+    """What the owners of sources are told.
+
+    Attributes:
+        purpose: Key of the purpose for which they are.
+    """
+
+    purpose: str = "identity"
+
+
 class FeedPolicy(_Strict):
     """All sinks of a deployment.
 
@@ -84,6 +102,7 @@ class FeedPolicy(_Strict):
         source: ``source`` of every event (CloudEvents); made from the hub's own id when empty.
         most_seconds: How long one delivery may take; what is left is delivered by the next.
         sinks: By name.
+        source_corrections: What the owners of sources are told.
     """
 
     source: str = ""
@@ -92,6 +111,37 @@ class FeedPolicy(_Strict):
         Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")],
         Annotated[FileSink | WebhookSink, Field(discriminator="kind")],
     ] = Field(default_factory=dict)
+    source_corrections: SourceCorrections = SourceCorrections()
+
+    def against(self, path: Path, purposes: Purposes) -> Iterator[str]:
+        """What is wrong with the purposes that it names, in words that name the file, the key and the fix."""
+        named = {"source_corrections": (self.source_corrections.purpose, "")}
+        named |= {f"sinks.{name}": (sink.purpose, sink.channel) for name, sink in self.sinks.items()}
+        for key, (purpose, channel) in named.items():
+            if purpose not in purposes.by_key:
+                yield (
+                    f"{path}: {key}.purpose: {purposes.path} has no purpose {purpose}. "
+                    f"{instead(purpose, purposes.by_key)}"
+                )
+            elif channel and channel not in purposes[purpose].channels:
+                known = purposes[purpose].channels
+                fix = instead(channel, known) if known else "Remove it."
+                yield (
+                    f"{path}: {key}.channel: nobody is addressed through {channel} for the purpose {purpose}. {fix} "
+                    f"Or add it to purposes.{purpose}.channels in {purposes.path}."
+                )
+
+    @classmethod
+    def in_force(cls, path: Path, purposes: Purposes) -> Self:
+        """Read the policy, whose purposes there are.
+
+        Raises:
+            FeedPolicyError: As :meth:`load`, or it names what there is not.
+        """
+        policy = cls.load(path)
+        if problems := list(policy.against(path, purposes)):
+            raise FeedPolicyError("\n".join(problems))
+        return policy
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -104,7 +154,7 @@ class FeedPolicy(_Strict):
             return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
         except ValidationError as error:
             problems = "; ".join(
-                f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}"
+                f"{'.'.join(map(str, e['loc']))}: {_NO_PURPOSE if e['loc'][-1:] == ('purpose',) else _said(e)}"
                 for e in error.errors()
             )
             raise FeedPolicyError(
@@ -112,3 +162,7 @@ class FeedPolicy(_Strict):
             ) from None
         except (OSError, yaml.YAMLError) as error:
             raise FeedPolicyError(f"{path}: cannot be read as YAML ({type(error).__name__})") from None
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    return str(error["msg"]).removeprefix("Value error, ")

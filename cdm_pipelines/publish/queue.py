@@ -82,6 +82,11 @@ class Queue:
         self.delivered += 1
         self._settle(entry.position)
 
+    def withheld(self, entry: Entry) -> None:
+        """An event is not for the sink, which proves nothing about the receiver."""
+        if not self._open:
+            self.position = entry.position
+
     def given_up(self, entry: Entry, attempts: int, error: str) -> None:
         """The sink did not take an event, however often it was sent."""
         self._put_aside(entry, attempts, error)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.contracts import Format, LogicalType, PartyKind
-from cdm_pipelines.contracts.canonical import Entity, KeptAs, declaration
+from cdm_pipelines.contracts.canonical import Entity, KeptAs, declaration, targets
 from cdm_pipelines.ingest.sniff import listed
 from cdm_pipelines.quality.profile import ColumnProfile, FileProfile
 from cdm_pipelines.quality.semantics import Meaning
@@ -20,6 +20,10 @@ from cdm_pipelines.quality.vocabulary import steers
 
 _CERTAIN = 0.7
 """Below, a column is marked with a question mark: its header alone, or its values alone, do not tell."""
+_USUAL_USE = "essential.service"
+_ON_PURPOSES = (
+    f"# ? purposes are {_USUAL_USE} throughout: say what each column is given for, see purposes.yaml"
+)
 _MOMENTS = (LogicalType.DATE, LogicalType.TIMESTAMP)
 _EXTENSIONS = {Format.CSV: ".csv", Format.JSONL: ".jsonl", Format.PARQUET: ".parquet", Format.EXCEL: ".xlsx"}
 
@@ -103,6 +107,7 @@ class Suggestion:
                 else []
             ),
             *(f"# ? {doubt}" for doubt in self.doubts),
+            *([_ON_PURPOSES] if any(column.paths for column in self.columns) else []),
             "apiVersion: v3.1.0",
             "kind: DataContract",
             f"id: {self.source}-{self.entity.replace('_', '-')}",
@@ -251,6 +256,8 @@ def _column_properties(column: ColumnSuggestion) -> list[tuple[str, str]]:
     if column.paths:
         paths = column.paths
         custom.append(("mapsTo", paths[0] if len(paths) == 1 else f"[{', '.join(paths)}]"))
+        if targets()[paths[0]].privacy.startswith("user"):
+            custom.append(("purposes", f"[{_USUAL_USE}]"))
     if profile.null_values:
         custom.append(("nullValues", f"[{', '.join(_quoted(text) for text in profile.null_values)}]"))
     if profile.date_formats and column.logical_type in _MOMENTS:

@@ -2,12 +2,20 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from sqlalchemy import create_engine
 
+from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.catalogue import contracts_of
+from cdm_pipelines.hub.connection import database_url
+from cdm_pipelines.privacy.off import NOBODY, OFF_SCHEMA
+from cdm_pipelines.steps.customers.source_corrections import corrections_leaving, find_corrections
+from cdm_pipelines.store.lake import Lake
 
 from .conftest import DAYS, Deployment
 
@@ -54,3 +62,41 @@ def test_the_feed_can_be_read_and_delivered(deployment: Deployment) -> None:
     assert "No sinks" in deployment.ask("feed", "deliver", code=2)
     assert "Sinks: none" in deployment.ask("feed", "status")
     assert "Dead letters: none" in deployment.ask("feed", "dead")
+
+
+def test_corrections_tell_no_more_than_their_purpose_lets_leave(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    policies = Path(shutil.copytree(deployment.settings.policies, tmp_path / "policies"))
+    feed = policies / "change_feed.yaml"
+    feed.write_text(feed.read_text(encoding="utf-8").replace("purpose: identity", "purpose: marketing"))
+    settings = deployment.settings.model_copy(update={"policies": policies})
+    contracts = [one for source in ("crm", "erp", "shop") for one in contracts_of(source)]
+    feeding = [one for one in contracts if Entity.PARTY in one.entities]
+
+    def told(off: pa.Table) -> list[Row]:
+        with create_engine(database_url(settings)).connect() as connection:
+            leaving = corrections_leaving(settings, off)
+            tables = find_corrections(connection, Lake(settings.lake_url), feeding, leaving)
+            return [row for table in tables for row in table.to_pylist()]
+
+    # The address is not given for marketing, and of the ERP the e-mail alone is: no name that it says leaves.
+    everything = {(row["entity"], row["column"]) for rows in corrections(deployment).values() for row in rows}
+    assert {("contact", "MailingStreet"), ("customer", "STRAS"), ("contact", "LastName")} <= everything
+    marketing = told(NOBODY)
+    named = {"LastName", "FirstName", "Email", "NAME1", "ZZSMTP", "First Name", "Last Name"}
+    assert {row["column"] for row in marketing} <= named
+    origins = {
+        (golden, attribute): f"{source}/{entity}"
+        for golden, attribute, source, entity in deployment.query(
+            "SELECT golden_id::text, attribute, source, entity FROM golden.provenance"
+        )
+    }
+    names = [row for row in marketing if row["column"] not in {"Email", "ZZSMTP"}]
+    assert names
+    for row in names:
+        origin = origins.get((row["golden_id"], "name"), origins.get((row["golden_id"], "*")))
+        assert origin in {"crm/contact", "shop/customer"}
+    one = marketing[0]["golden_id"]
+    left = told(pa.table([["marketing"], [""], [one]], schema=OFF_SCHEMA))
+    assert left == [row for row in marketing if row["golden_id"] != one]

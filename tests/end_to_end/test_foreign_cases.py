@@ -183,7 +183,10 @@ def name_columns(contract: Path, **paths: str) -> None:
     schema["customProperties"].append({"property": "partyKind", "value": "person"})
     for column in schema["properties"]:
         if column["name"] in paths:
-            column["customProperties"] = [{"property": "mapsTo", "value": paths[column["name"]]}]
+            column["customProperties"] = [
+                {"property": "mapsTo", "value": paths[column["name"]]},
+                {"property": "purposes", "value": ["essential.service"]},
+            ]
     contract.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 

@@ -54,6 +54,10 @@ def company(deploy: Callable[..., Deployment], tmp_path: Path) -> Deployment:
     (policies / "enrichers").mkdir(exist_ok=True)
     (policies / "enrichers" / "big_customers.yaml").write_text(DECLARED)
     (policies / "enrichers" / "big_customers.sql").write_text(QUERY)
+    purposes = policies / "purposes.yaml"
+    purposes.write_text(
+        purposes.read_text().replace("[service, organisation]", "[service, organisation, big_customers]")
+    )
     return Deployment(deployment.settings.model_copy(update={"policies": policies}))
 
 

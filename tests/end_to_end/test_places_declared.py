@@ -18,7 +18,7 @@ from cdm_pipelines.hub.migrate import migrate
 from cdm_pipelines.hub.persons import persons_of
 from cdm_pipelines.settings import load_settings
 from cdm_pipelines.steps.customers.publication import publish_customers, stage_customers
-from cdm_pipelines.steps.customers.source_corrections import write_corrections
+from cdm_pipelines.steps.customers.source_corrections import corrections_leaving, write_corrections
 from cdm_pipelines.steps.days.records import build_records
 from cdm_pipelines.steps.linking.parties import link_parties
 from cdm_pipelines.steps.operate.coverage import Coverage, coverage
@@ -30,7 +30,7 @@ from cdm_pipelines.store.register import Erased, Persons, Register, Stores, eras
 from .conftest import DAYS, Deployment
 from .test_commands import read_csv, write_csv
 
-SINK = "sinks:\n  warehouse:\n    kind: files\n"
+SINK = "sinks:\n  warehouse:\n    kind: files\n    purpose: service\n"
 SINGLE = """SELECT golden_id::text FROM golden.customer WHERE party_kind = 'person' AND record_count = 1 ORDER BY 1"""
 
 
@@ -323,7 +323,7 @@ def remade(lived: Lived) -> None:
         link_parties(lake, settings, decided=constraints(connection))
         assert not stage_customers(connection, lake, settings).stopped
         publish_customers(connection, lake, settings)
-        write_corrections(connection, lake, all_contracts())
+        write_corrections(connection, lake, all_contracts(), corrections_leaving(settings))
 
 
 def test_the_register_is_a_command(lived: Lived) -> None:

@@ -63,6 +63,12 @@ def layers_changed(before: dict[str, str]) -> set[str]:
         ("checks.yaml", "cluster_size:", "x_cluster_size:", {"golden/staged"}),
         ("checks.yaml", "pattern_drift:", "x_pattern_drift:", {"link/model"}),
         ("change_feed.yaml", "sinks: {}", "sinks: {x: 1}", {"publish/feed"}),
+        (
+            "change_feed.yaml",
+            "purpose: identity",
+            "purpose: service",
+            {"publish/feed", "publish/source_corrections"},
+        ),
     ],
 )
 def test_a_policy_changes_what_is_made_under_it_and_nothing_else(
@@ -121,7 +127,7 @@ def test_a_policy_that_cannot_be_read_does_not_keep_the_code_location_from_loadi
     before = versions()
     (policies / "survivorship.yaml").write_text("{", encoding="utf-8")
     (policies / "change_feed.yaml").unlink()
-    assert layers_changed(before) == {"golden/staged", "publish/feed"}
+    assert layers_changed(before) == {"golden/staged", "publish/feed", "publish/source_corrections"}
     assert policy_digest(policies / "survivorship.yaml") != policy_digest(policies / "change_feed.yaml")
 
 

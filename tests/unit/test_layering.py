@@ -19,6 +19,7 @@ ROOMS = (
     "identity",
     "golden",
     "enrichment",
+    "privacy",
     "publish",
 )
 WITHOUT_HUB = ("ingest", "quality", "connectors", "standardise", "linkage", "enrichment")

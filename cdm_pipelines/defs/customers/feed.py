@@ -63,11 +63,17 @@ def feed(context: dg.AssetExecutionContext, platform: Platform) -> Results:
 def source_corrections(context: dg.AssetExecutionContext, platform: Platform) -> Results:
     """For the owner of each source: the cells that disagree with the golden customer, in the source's own columns."""
     from cdm_pipelines.steps.customers.figures import corrections_outcome  # noqa: PLC0415 - heavy rooms load in a run
-    from cdm_pipelines.steps.customers.source_corrections import write_corrections  # noqa: PLC0415 - the same
+    from cdm_pipelines.steps.customers.source_corrections import (  # noqa: PLC0415 - the same
+        corrections_leaving,
+        write_corrections,
+    )
 
     with measuring(context, platform) as run:
         with platform.hub() as engine:
             one_publication = engine.connect().execution_options(isolation_level="REPEATABLE READ")
             with one_publication as connection:
-                written = write_corrections(connection, platform.lake, contracts_feeding(Entity.PARTY))
+                leaving = corrections_leaving(platform.settings)
+                written = write_corrections(
+                    connection, platform.lake, contracts_feeding(Entity.PARTY), leaving
+                )
         yield from run.results([corrections_outcome(platform.lake, written)])

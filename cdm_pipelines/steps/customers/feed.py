@@ -9,19 +9,28 @@ way to connect.
 """
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from uuid import UUID
 
+import pyarrow as pa
 from sqlalchemy import Connection
 
-from cdm_pipelines.hub import feed
+from cdm_pipelines.contracts.catalogue import all_contracts
+from cdm_pipelines.contracts.profile import ProfileTable
+from cdm_pipelines.enrichment.catalogue import enrichers
+from cdm_pipelines.hub import feed, linked
 from cdm_pipelines.hub.feed import Entry, SinkState
+from cdm_pipelines.privacy.checks import in_force
+from cdm_pipelines.privacy.given import Given
+from cdm_pipelines.privacy.off import NOBODY
 from cdm_pipelines.publish.events import cloud_event, source_of
+from cdm_pipelines.publish.leaving import ORIGIN_SCHEMA, Leaving
 from cdm_pipelines.publish.policy import FeedPolicy, FeedPolicyError, FileSink
 from cdm_pipelines.publish.queue import Queue, Settled
 from cdm_pipelines.publish.webhook import GoneError, NotTakenError, WebhookSender
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.profile.enrich import policy_of, tables_of
 from cdm_pipelines.store.damage import LakeError
 from cdm_pipelines.store.lake import Lake
 
@@ -46,6 +55,7 @@ class Served:
         dead: Its dead letters, old and new.
         behind: Events that it has not been told of yet.
         problem: What is wrong, in words; empty when nothing is.
+        withheld: Events that it was not told of, since its purpose does not let them leave.
     """
 
     sink: str
@@ -53,6 +63,7 @@ class Served:
     dead: int
     behind: int
     problem: str = ""
+    withheld: int = 0
 
     @property
     def well(self) -> bool:
@@ -66,37 +77,46 @@ class Served:
         return f"{counts}; {self.problem}" if self.problem else counts
 
 
-def deliver(connect: Connect, settings: Settings, only: str = "") -> list[Served]:
+def deliver(connect: Connect, settings: Settings, only: str = "", *, off: pa.Table = NOBODY) -> list[Served]:
     """Tell every sink what it does not know yet; one that fails does not keep the others waiting.
+
+    Args:
+        connect: Opens a connection.
+        settings: Where policies and the lake are.
+        only: Name of the one sink to serve; all when empty.
+        off: ``privacy.off.OFF_SCHEMA``: customers of whom a sink of that purpose and channel is told nothing.
 
     Raises:
         FeedPolicyError: ``change_feed.yaml`` cannot be used.
+        PurposesError: The purposes cannot be used, or contracts or enrichers do not keep to them.
         UnknownSinkError: ``only`` is no sink.
     """
-    policy = FeedPolicy.load(settings.policies / POLICY)
-    return [_serve(connect, settings, policy, name) for name in _chosen(policy, only)]
+    rules = _Rules.load(settings, off)
+    return [_serve(connect, settings, rules, name) for name in _chosen(rules.policy, only)]
 
 
-def replay(connect: Connect, settings: Settings, name: str, position: int) -> Served:
+def replay(
+    connect: Connect, settings: Settings, name: str, position: int, *, off: pa.Table = NOBODY
+) -> Served:
     """Deliver everything from a position on to one sink, again; it is taken into use again.
 
     Raises:
-        FeedPolicyError, UnknownSinkError: As :func:`deliver`.
+        FeedPolicyError, PurposesError, UnknownSinkError: As :func:`deliver`.
     """
-    policy = FeedPolicy.load(settings.policies / POLICY)
-    (name,) = _chosen(policy, name)
-    return _serve(connect, settings, policy, name, position=position - 1)
+    rules = _Rules.load(settings, off)
+    (name,) = _chosen(rules.policy, name)
+    return _serve(connect, settings, rules, name, position=position - 1)
 
 
-def retry(connect: Connect, settings: Settings, name: str) -> Served:
+def retry(connect: Connect, settings: Settings, name: str, *, off: pa.Table = NOBODY) -> Served:
     """Send the dead letters of one sink again, then what is new; it is taken into use again.
 
     Raises:
-        FeedPolicyError, UnknownSinkError: As :func:`deliver`.
+        FeedPolicyError, PurposesError, UnknownSinkError: As :func:`deliver`.
     """
-    policy = FeedPolicy.load(settings.policies / POLICY)
-    (name,) = _chosen(policy, name)
-    return _serve(connect, settings, policy, name, revive=True)
+    rules = _Rules.load(settings, off)
+    (name,) = _chosen(rules.policy, name)
+    return _serve(connect, settings, rules, name, revive=True)
 
 
 def status(connection: Connection, settings: Settings) -> list[tuple[SinkState | None, Served]]:
@@ -116,6 +136,35 @@ def newest(connection: Connection, settings: Settings, number: int) -> list[str]
     return [cloud_event(entry, source).decode() for entry in feed.latest(connection, number)]
 
 
+@dataclass(frozen=True)
+class _Rules:
+    """Who is told, and what may leave.
+
+    Attributes:
+        policy: The sinks.
+        given: What values are given for.
+        off: ``OFF_SCHEMA``.
+        profile: Tables of the enrichers that are switched on.
+    """
+
+    policy: FeedPolicy
+    given: Given
+    off: pa.Table
+    profile: Sequence[ProfileTable]
+
+    @classmethod
+    def load(cls, settings: Settings, off: pa.Table) -> "_Rules":
+        contracts = all_contracts()
+        purposes = in_force(settings.policies, contracts, enrichers(settings.policies))
+        policy = FeedPolicy.in_force(settings.policies / POLICY, purposes)
+        return cls(policy, Given.of(contracts, purposes), off, tables_of(policy_of(settings)))
+
+    def leaving(self, name: str) -> Leaving:
+        """What leaves for a sink."""
+        sink = self.policy.sinks[name]
+        return Leaving.for_purpose(sink.purpose, sink.channel, self.given, self.off, self.profile)
+
+
 def _chosen(policy: FeedPolicy, only: str) -> list[str]:
     if only and only not in policy.sinks:
         names = ", ".join(policy.sinks) or "none"
@@ -133,7 +182,7 @@ def _served(connection: Connection, name: str, delivered: int, problem: str) -> 
 def _serve(
     connect: Connect,
     settings: Settings,
-    policy: FeedPolicy,
+    rules: _Rules,
     name: str,
     *,
     position: int | None = None,
@@ -144,21 +193,31 @@ def _serve(
     Args:
         connect: Opens a connection.
         settings: Where the lake is.
-        policy: The sinks.
+        rules: The sinks, and what may leave.
         name: The one to serve.
         position: Go back to it first.
         revive: Send dead letters first.
     """
-    delivered, problem = _tell(connect, settings, policy, name, position=position, revive=revive)
+    withheld: list[int] = []
+    delivered, problem = _tell(
+        connect, settings, rules, name, position=position, revive=revive, withheld=withheld
+    )
     with connect() as connection:
-        return _served(connection, name, delivered, problem)
+        return replace(_served(connection, name, delivered, problem), withheld=sum(withheld))
 
 
 def _tell(
-    connect: Connect, settings: Settings, policy: FeedPolicy, name: str, *, position: int | None, revive: bool
+    connect: Connect,
+    settings: Settings,
+    rules: _Rules,
+    name: str,
+    *,
+    position: int | None,
+    revive: bool,
+    withheld: list[int],
 ) -> tuple[int, str]:
     """Serve one sink; returns how many events it took, and what went wrong."""
-    sink = policy.sinks[name]
+    policy, sink = rules.policy, rules.policy.sinks[name]
     with feed.alone(connect, name) as alone:
         if not alone:
             return 0, "another process is delivering to it"
@@ -173,7 +232,8 @@ def _tell(
                 return 0, state.disabled
             source = policy.source or source_of(feed.hub_id(connection))
         since = state.position if position is None else position
-        task = _Task(connect, name, source, time.monotonic() + policy.most_seconds)
+        deadline = time.monotonic() + policy.most_seconds
+        task = _Task(connect, name, source, deadline, rules.leaving(name), withheld)
         try:
             if isinstance(sink, FileSink):
                 lake = Lake(sink.url or f"{settings.lake_url}/publish/feed/{name}")
@@ -191,6 +251,8 @@ class _Task:
     name: str
     source: str
     deadline: float
+    leaving: Leaving
+    withheld: list[int]
 
     @property
     def in_time(self) -> bool:
@@ -206,6 +268,14 @@ class _Task:
             yield batch
             position = batch[-1].position
 
+    def told(self, batch: list[Entry]) -> list[Entry]:
+        """What the sink is told of a batch; the others are counted."""
+        with self.connect() as connection:
+            found = linked.origins(connection, sorted({str(one.golden_id) for one in batch}), ORIGIN_SCHEMA)
+        told = self.leaving.events(batch, found)
+        self.withheld.append(len(batch) - len(told))
+        return told
+
     def advance(self, settled: Settled) -> None:
         """Move the sink's cursor."""
         with self.connect() as connection, connection.begin():
@@ -217,15 +287,17 @@ def _write(task: _Task, lake: Lake, position: int, rows: int) -> tuple[int, str]
     written = 0
     for batch in task.batches(position, rows):
         first, last = (str(entry.position).zfill(_DIGITS) for entry in (batch[0], batch[-1]))
-        lines = b"".join(cloud_event(entry, task.source) + b"\n" for entry in batch)
+        told = task.told(batch)
+        lines = b"".join(cloud_event(entry, task.source) + b"\n" for entry in told)
         try:
-            lake.write_text(f"{first}-{last}.jsonl", lines.decode())
+            if told:
+                lake.write_text(f"{first}-{last}.jsonl", lines.decode())
         except LakeError as error:
             return written, str(error)
         except OSError as error:  # the connection to it is lost
             return written, f"{lake.url} cannot be written to ({type(error).__name__})"
         task.advance(Settled(batch[-1].position, ()))
-        written += len(batch)
+        written += len(told)
     return written, ""
 
 
@@ -239,8 +311,14 @@ def _send(task: _Task, sender: WebhookSender, position: int, *, revive: bool) ->
     queue = Queue.after(task.name, position, dead, sender.policy.stop_after)
     try:
         for batch in task.batches(position, _BATCH):
-            for entry in batch:
-                if task.in_time and not queue.receiver_is_down and queue.may_be_sent(entry):
+            told = {entry.position: entry for entry in task.told(batch)}
+            for each in batch:
+                if not task.in_time or queue.receiver_is_down:
+                    break
+                entry = told.get(each.position)
+                if entry is None:
+                    queue.withheld(each)
+                elif queue.may_be_sent(entry):
                     problem = _try(task, sender, queue, entry) or problem
             task.advance(queue.settled())
             if queue.receiver_is_down:
@@ -274,6 +352,11 @@ def _revive(task: _Task, sender: WebhookSender) -> tuple[int, str]:
             continue
         with task.connect() as connection:
             entry = feed.entry(connection, letter.position)
+        if not (told := task.told([entry])):  # it may not leave any more
+            with task.connect() as connection, connection.begin():
+                feed.forget(connection, letter)
+            continue
+        (entry,) = told
         try:
             sender.send(str(entry.event_id), cloud_event(entry, task.source))
         except NotTakenError as error:

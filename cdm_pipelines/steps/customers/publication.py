@@ -9,13 +9,16 @@ Staging and its audit are one transaction: whatever is staged has passed, so not
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from cdm_pipelines.contracts.canonical import Entity, EntityDeclaration, OfParty, published_entities
+from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.golden import SurvivorshipPolicy, load_policy
+from cdm_pipelines.golden.policy import golden_groups
 from cdm_pipelines.golden.survivorship import survive_in_chunks
 from cdm_pipelines.hub import audit, profile_models, profile_views, queries
 from cdm_pipelines.hub.decisions import begin_decision
@@ -26,6 +29,9 @@ from cdm_pipelines.hub.staging import Staging
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, Assignment, assign
 from cdm_pipelines.identity.reasons import Churn, EventReasons, Movement
 from cdm_pipelines.identity.registry import CURRENT
+from cdm_pipelines.privacy.checks import in_force
+from cdm_pipelines.privacy.given import Given, Withheld, origin_of
+from cdm_pipelines.privacy.off import NOBODY
 from cdm_pipelines.quality.thresholds import ACCEPTABLE, Thresholds, Verdict, accepted, judge
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.customers import affected, lost_days, read_models
@@ -89,16 +95,17 @@ def stage_customers(
 
     Raises:
         LostDaysError: The lake has lost days that customers were made from.
+        PolicyError, PurposesError: As :meth:`Rules.load`.
     """
     days = lost_days.none_lost(connection, lake)
-    policy = load_policy(settings.policies / "survivorship.yaml")
-    made_from = made_from_now(lake, policy)
+    rules = Rules.load(settings)
+    made_from = made_from_now(lake, rules)
     with connection.begin_nested() as savepoint:
         published = published_from(connection)
         same_rules = published.get("survivorship") == made_from["survivorship"]
         changed = affected.since(lake, published)
         happened = event_reasons(connection, published, made_from, changed)
-        work = _Work(connection, lake, settings, policy, published, made_from, happened)
+        work = _Work(connection, lake, settings, rules, published, made_from, happened)
         in_part = same_rules and not rebuild and changed is not None
         done = (work.part(changed) if in_part and changed is not None else None) or work.everything()
         thresholds = Thresholds.load(settings.policies / "checks.yaml")
@@ -116,13 +123,47 @@ def stage_customers(
     return staged
 
 
-def made_from_now(lake: Lake, policy: SurvivorshipPolicy) -> dict[str, str]:
+@dataclass(frozen=True)
+class Rules:
+    """By what golden values are chosen.
+
+    Attributes:
+        policy: The rules of survivorship.
+        withheld: What is given for no purpose that golden customers serve, so that it is no candidate.
+    """
+
+    policy: SurvivorshipPolicy
+    withheld: Withheld
+
+    @classmethod
+    def load(cls, settings: Settings) -> Self:
+        """Those in force.
+
+        Raises:
+            PolicyError, PurposesError: A policy cannot be used, or a contract does not keep to the purposes.
+        """
+        contracts = all_contracts()
+        given = Given.of(contracts, in_force(settings.policies, contracts))
+        golden = {name for names in golden_groups().values() for name in names}
+        return cls(load_policy(settings.policies / "survivorship.yaml"), given.not_golden.among(golden))
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever an outcome can."""
+        return "-".join(one for one in (self.policy.fingerprint, self.withheld.fingerprint) if one)
+
+    def candidates(self, records: pa.Table) -> pa.Table:
+        """The records, with those values alone that may become golden ones."""
+        return self.withheld.taken_out(records, origin_of(records)) if self.withheld else records
+
+
+def made_from_now(lake: Lake, rules: Rules) -> dict[str, str]:
     """Versions of everything that customers are made from, by name."""
     return {
         **affected.versions(lake),
         **read_models.version(lake),
         **linked_with(lake),
-        "survivorship": policy.fingerprint,
+        "survivorship": rules.fingerprint,
     }
 
 
@@ -141,7 +182,7 @@ class _Work:
     connection: Connection
     lake: Lake
     settings: Settings
-    policy: SurvivorshipPolicy
+    rules: Rules
     published: Mapping[str, str]
     made_from: Mapping[str, str]
     event_reasons: EventReasons
@@ -162,7 +203,10 @@ class _Work:
         staging.add("golden_id", assignment.registry)
         staging.add("event", explained(assignment.events, movement, self.lake))
         staging.add("crosswalk", assignment.crosswalk.append_column("active", records["active"]))
-        self._golden(staging, records, assignment.crosswalk, corrected=corrections(self.connection, parties))
+        candidates = self.rules.candidates(records)
+        self._golden(
+            staging, candidates, assignment.crosswalk, corrected=corrections(self.connection, parties)
+        )
         for declared in published_entities():
             table = tables.records(self.lake, declared.entity)
             if table.exists:
@@ -207,8 +251,9 @@ class _Work:
         staging.add("event", explained(assignment.events, movement, self.lake))
         at = positions(record_keys(crosswalk), record_keys(records))
         staging.add("crosswalk", crosswalk.append_column("active", records["active"].take(pa.array(at))))
-        employers = affected.golden_of_employers(asked, everyone, records, crosswalk)
-        self._golden(staging, records, crosswalk, corrected=corrected, employers=employers)
+        candidates = self.rules.candidates(records)
+        employers = affected.golden_of_employers(asked, everyone, candidates, crosswalk)
+        self._golden(staging, candidates, crosswalk, corrected=corrected, employers=employers)
         for declared in published_entities():
             rows = affected.rows_affected(self.lake, declared, changed, moved)
             if rows is not None and rows.num_rows:
@@ -240,7 +285,7 @@ class _Work:
         goldens = survive_in_chunks(
             records,
             crosswalk,
-            self.policy,
+            self.rules.policy,
             employers=employers,
             corrected=corrected,
             chunk_rows=self.settings.chunk_rows,
@@ -353,7 +398,9 @@ class Published:
     groups: Mapping[str, int]
 
 
-def publish_customers(connection: Connection, lake: Lake, settings: Settings) -> Published:
+def publish_customers(
+    connection: Connection, lake: Lake, settings: Settings, *, off: pa.Table = NOBODY
+) -> Published:
     """Publish what is staged with the profile of it, and what stewards read.
 
     Where the profile was not staged with the customers it is computed now, so that the two never part.
@@ -363,12 +410,15 @@ def publish_customers(connection: Connection, lake: Lake, settings: Settings) ->
             vacuums tables of which much was written.
         lake: The lake.
         settings: Where policies are, the number of threads.
+        off: ``privacy.off.OFF_SCHEMA``: customers of whom nothing is worked out for a purpose; the same as when the
+            profile was staged.
 
     Raises:
         EnrichmentPolicyError, EnricherError: The policy of the profile cannot be used.
+        PurposesError: The purposes cannot be used, or contracts or enrichers do not keep to them.
     """
     company = company_of(lake, settings)
-    enrich(connection, company, profile_models.current(connection))
+    enrich(connection, company, profile_models.current(connection), off=off)
     groups = groups_of(company.policy)
     done = promote(connection, enriched=tables_of(company.policy), groups=groups)
     keep_former(lake)

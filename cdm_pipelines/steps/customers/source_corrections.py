@@ -20,9 +20,16 @@ from sqlalchemy import Connection
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.golden.provenance import EVERYTHING_ELSE
 from cdm_pipelines.hub import linked
+from cdm_pipelines.privacy.checks import in_force
+from cdm_pipelines.privacy.given import Given
+from cdm_pipelines.privacy.off import EVERY_CHANNEL, NOBODY
 from cdm_pipelines.publish.corrections import CORRECTIONS_SCHEMA, Cell, Disagreement, cells, disagreements
+from cdm_pipelines.publish.leaving import ORIGIN_SCHEMA, Leaving
+from cdm_pipelines.publish.policy import FeedPolicy
+from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.customers.export import neutralised
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.keys import composite_keys, positions
@@ -46,8 +53,26 @@ class Corrections:
         return sum(self.cells.values())
 
 
+def corrections_leaving(settings: Settings, off: pa.Table = NOBODY) -> Leaving:
+    """What may be told to the owners of sources.
+
+    Args:
+        settings: Where policies are.
+        off: ``privacy.off.OFF_SCHEMA``: customers of whom nothing is told for a purpose.
+
+    Raises:
+        FeedPolicyError, PurposesError: A policy cannot be used, or a contract does not keep to the purposes.
+    """
+    contracts = all_contracts()
+    purposes = in_force(settings.policies, contracts)
+    policy = FeedPolicy.in_force(settings.policies / "change_feed.yaml", purposes)
+    return Leaving.for_purpose(
+        policy.source_corrections.purpose, EVERY_CHANNEL, Given.of(contracts, purposes), off, ()
+    )
+
+
 def write_corrections(
-    connection: Connection, lake: Lake, contracts: Sequence[SourceContract]
+    connection: Connection, lake: Lake, contracts: Sequence[SourceContract], leaving: Leaving
 ) -> list[Corrections]:
     """Write a file per source, whole, in place of the one before; empty but for its header when all agree.
 
@@ -55,10 +80,11 @@ def write_corrections(
         connection: Of a migrated hub; it sees one publication throughout (REPEATABLE READ).
         lake: With the records that were published.
         contracts: Of all source entities.
+        leaving: What may be told; see :func:`corrections_leaving`.
     """
     feeding = sorted((c for c in contracts if Entity.PARTY in c.entities), key=lambda c: c.name)
     return [
-        _write(lake, source, find_corrections(connection, lake, list(group)))
+        _write(lake, source, find_corrections(connection, lake, list(group), leaving))
         for source, group in groupby(feeding, key=lambda contract: contract.source)
     ]
 
@@ -67,6 +93,7 @@ def find_corrections(
     connection: Connection,
     lake: Lake,
     contracts: Iterable[SourceContract],
+    leaving: Leaving,
     golden_ids: Sequence[str] | None = None,
 ) -> Iterator[pa.Table]:
     """Tables of ``CORRECTIONS_SCHEMA``, one per contract, ordered by record id and column.
@@ -75,14 +102,18 @@ def find_corrections(
         connection: Inside a transaction, so that all is of one publication.
         lake: With the records that were published.
         contracts: The source entities to look at.
+        leaving: What may be told.
         golden_ids: Only records of these customers; all when None.
     """
     for contract in contracts:
         records = _records(lake, contract)
         asked = linked.linked_customers(connection, contract.source, contract.entity, golden_ids)
         with closing(asked) as batches:  # an open COPY would hold up the end of the connection
-            found = [piece for customers in batches for piece in _rows(contract, records, customers)]
-        told = _with_rules(connection, pa.concat_tables([_FOUND.empty_table(), *found]))
+            found = [piece for customers in batches for piece in _rows(contract, records, customers, leaving)]
+        told = _that_may_leave(
+            connection, contract, pa.concat_tables([_FOUND.empty_table(), *found]), leaving
+        )
+        told = _with_rules(connection, told)
         told = _as_delivered(lake, contract, told).sort_by(
             [("record_id", "ascending"), ("column", "ascending")]
         )
@@ -122,13 +153,17 @@ def _records(lake: Lake, contract: SourceContract) -> pa.Table:
     return parties.filter(own)
 
 
-def _rows(contract: SourceContract, records: pa.Table, customers: pa.Table) -> Iterator[pa.Table]:
+def _rows(
+    contract: SourceContract, records: pa.Table, customers: pa.Table, leaving: Leaving
+) -> Iterator[pa.Table]:
     """The disagreements of one batch of records, a row each, a table per column."""
+    customers = customers.filter(leaving.may_leave(customers["golden_id"]))
     at = positions(customers["record_id"].combine_chunks(), records["record_id"].combine_chunks())
     customers = customers.filter(pa.array(at >= 0)).combine_chunks()
     own = records.take(pa.array(at[at >= 0])).combine_chunks()
     for one in disagreements(contract, own, customers):
-        yield _table(one, own, customers)
+        if all(leaving.covers(part) for part in one.cell.parts):
+            yield _table(one, own, customers)
 
 
 def _table(one: Disagreement, own: pa.Table, customers: pa.Table) -> pa.Table:
@@ -155,6 +190,40 @@ def _group(cell: Cell, party_kind: pa.Array) -> pa.Array:
     if "organisation_name" not in cell.parts:
         return pa.repeat(cell.group, len(party_kind))
     return pc.if_else(pc.equal(party_kind, "organisation"), "organisation", cell.group)
+
+
+def _that_may_leave(
+    connection: Connection, contract: SourceContract, found: pa.Table, leaving: Leaving
+) -> pa.Table:
+    """The cells whose golden value was delivered for the purpose by the source that it comes from."""
+    if not leaving.not_given or not found.num_rows:
+        return found
+    origins = linked.origins(connection, pc.unique(found["golden_id"]).to_pylist(), ORIGIN_SCHEMA)
+    at = _place(found, composite_keys(origins, "golden_id", "attribute"))
+    of = pc.binary_join_element_wise(origins["source"], origins["entity"], "/").combine_chunks()
+    pairs = pa.table({"origin": of.take(pa.array(at, mask=at < 0)), "target": found["target"]})
+    parts = {cell.target: set(cell.parts) for cell in cells(contract)}
+    distinct = pairs.group_by(["origin", "target"]).aggregate([])
+    withheld = [
+        not parts[row["target"]].isdisjoint(leaving.not_given.by_entity.get(row["origin"], ()))
+        for row in distinct.to_pylist()
+    ]
+    these = distinct.filter(pa.array(withheld, pa.bool_()))
+    gone = pc.is_in(
+        composite_keys(pairs, "origin", "target"), value_set=composite_keys(these, "origin", "target")
+    )
+    return found.filter(pc.invert(gone))
+
+
+def _place(found: pa.Table, keys: pa.Array) -> np.ndarray:
+    """The row of provenance that speaks for each cell: of its column, of its group, or of everything else; or -1."""
+    everything = pa.repeat(EVERYTHING_ELSE, found.num_rows)
+    place = np.full(found.num_rows, -1)
+    for name in (found["target"], found["group"], everything):
+        asked = pa.table({"golden_id": found["golden_id"], "attribute": name})
+        own = positions(composite_keys(asked, "golden_id", "attribute"), keys)
+        place = np.where(place >= 0, place, own)
+    return place
 
 
 def _with_rules(connection: Connection, found: pa.Table) -> pa.Table:

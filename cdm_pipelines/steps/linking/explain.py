@@ -27,7 +27,7 @@ from cdm_pipelines.linkage.model.fellegi_sunter import log2_odds
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.linking import model_versions
 from cdm_pipelines.steps.linking.files import FileError, read_files, read_model
-from cdm_pipelines.steps.linking.inputs import merged_in_source, party_records
+from cdm_pipelines.steps.linking.inputs import merged_in_source, not_compared, party_records
 from cdm_pipelines.steps.linking.kind import unlike_names
 from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.lake import Lake
@@ -173,7 +173,8 @@ def of_lake(
             model = model_versions.current(lake, kind)
             if model is not None:
                 policy = load_policy(settings.policies / "linkage" / f"{kind}.yaml")
-                table = party_records(lake, kind, policy, unlike_names(settings)).rows
+                withheld = not_compared(settings, policy)
+                table = party_records(lake, kind, policy, unlike_names(settings), withheld).rows
                 merged = decided.allowed(merged_in_source(table).to_pandas())
                 same = pd.concat([decided.same, decided.confirmed_pairs, merged])
                 found.append(

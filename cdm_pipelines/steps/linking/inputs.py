@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.linkage import LinkagePolicy
 from cdm_pipelines.linkage.encode.nobody import (
@@ -20,6 +21,9 @@ from cdm_pipelines.linkage.encode.nobody import (
     without_nameless,
 )
 from cdm_pipelines.linkage.incremental.relink import EverythingError
+from cdm_pipelines.privacy.checks import in_force
+from cdm_pipelines.privacy.given import Given, Withheld
+from cdm_pipelines.settings import Settings
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.arrow import whole
 from cdm_pipelines.store.keys import composite
@@ -64,9 +68,22 @@ def digests(shared: Shared, secret: Secret) -> dict[str, tuple[str, str]]:
     return {secret.digest("|".join(pair).encode()): pair for pair in shared.texts()}
 
 
-def party_records(lake: Lake, kind: PartyKind, policy: LinkagePolicy, unlike_names: int) -> Records:
+def not_compared(settings: Settings, policy: LinkagePolicy) -> Withheld:
+    """What is given for no purpose that lets records be compared, of the columns that a policy links by.
+
+    Raises:
+        PurposesError: The purposes cannot be used, or a contract does not keep to them.
+    """
+    contracts = all_contracts()
+    given = Given.of(contracts, in_force(settings.policies, contracts))
+    return given.not_identifying.among(_linked_by(policy))
+
+
+def party_records(
+    lake: Lake, kind: PartyKind, policy: LinkagePolicy, unlike_names: int, withheld: Withheld
+) -> Records:
     """All records of a kind."""
-    given, roles = _valid(tables.records(lake, Entity.PARTY), kind, policy), Roles.of(policy)
+    given, roles = _valid(tables.records(lake, Entity.PARTY), kind, policy, withheld), Roles.of(policy)
     shared = shared_by_many(given, roles, unlike_names)
     return Records(without_nameless(shared.taken_out(given), roles), shared)
 
@@ -78,6 +95,7 @@ def changed_records(
     mark: Mark,
     unlike_names: int,
     *,
+    withheld: Withheld,
     before: tuple[str, ...],
     secret: Secret,
 ) -> Changed | None:
@@ -91,6 +109,7 @@ def changed_records(
         policy: How they are linked.
         mark: Since when.
         unlike_names: How many are too many; see `shared_by_many`.
+        withheld: What is not compared; the same as when the mark was made.
         before: Digests of the values that were shared by too many when the mark was made.
         secret: By which digests are keyed.
 
@@ -105,16 +124,16 @@ def changed_records(
     left = pa.concat_tables([changes.gone, others.select(changes.gone.column_names)])
     gone = pa.table({"record_id": left["record_id"], "source": _source(left)})
     roles = Roles.of(policy)
-    told = _valid_of(changes.rows, kind, _columns(parties.schema, policy), roles)
+    told = _valid_of(changes.rows, kind, _columns(parties.schema, policy), roles, withheld)
     if not told.num_rows and not gone.num_rows:
         return Changed(told, gone, before)
-    shared = shared_by_many(_valid(parties, kind, policy, to_count=True), roles, unlike_names)
+    shared = shared_by_many(_valid(parties, kind, policy, withheld, to_count=True), roles, unlike_names)
     now = digests(shared, secret)
     if set(before) - now.keys():
         raise EverythingError("a value that too many unlike names shared is somebody's again")
     new = shared.among({pair for digest, pair in now.items() if digest not in before})
     if len(new):
-        everybody = _valid(parties, kind, policy)
+        everybody = _valid(parties, kind, policy, withheld)
         holders = everybody.filter(pa.array(new.held_by(everybody)))
         known = composite(told["source"], told["record_id"])
         holding = pc.is_in(composite(holders["source"], holders["record_id"]), value_set=known)
@@ -122,17 +141,22 @@ def changed_records(
     return Changed(without_nameless(shared.taken_out(told), roles), gone, tuple(now))
 
 
-def _valid(parties: Layered, kind: PartyKind, policy: LinkagePolicy, *, to_count: bool = False) -> pa.Table:
-    """All records of a kind without their invalid values: what sharers are counted by, or all that linking reads."""
+def _valid(
+    parties: Layered, kind: PartyKind, policy: LinkagePolicy, withheld: Withheld, *, to_count: bool = False
+) -> pa.Table:
+    """All records of a kind less the values that may not count: what sharers are counted by, or all that is read."""
     roles, keep = Roles.of(policy), _columns(parties.schema, policy)
     if to_count:
         counted = {*roles.given, *roles.names, *(name for group in roles.contacts for name in group)}
         keep = [name for name in keep if name in counted]
-    return _valid_of(parties.read([*keep, *_OF_KIND, _INVALID]), kind, keep, roles)
+    return _valid_of(parties.read([*keep, *_OF_KIND, _INVALID]), kind, keep, roles, withheld)
 
 
-def _valid_of(parties: pa.Table, kind: PartyKind, keep: list[str], roles: Roles) -> pa.Table:
+def _valid_of(
+    parties: pa.Table, kind: PartyKind, keep: list[str], roles: Roles, withheld: Withheld
+) -> pa.Table:
     own = _of_kind(parties, kind, [*keep, _INVALID])
+    own = withheld.taken_out(own, own["source"])
     return without_invalid(own, whole(own[_INVALID]), roles.all).drop_columns([_INVALID])
 
 
@@ -148,9 +172,12 @@ def said_by_sources(lake: Lake, kind: PartyKind) -> pa.Table:
 
 
 def _columns(schema: pa.Schema, policy: LinkagePolicy) -> list[str]:
-    read = {name for column in policy.columns.values() for name in column.names}
-    wanted = read | {"record_id", "merged_into"}
+    wanted = _linked_by(policy) | {"record_id", "merged_into"}
     return [name for name in schema.names if name in wanted]
+
+
+def _linked_by(policy: LinkagePolicy) -> set[str]:
+    return {name for column in policy.columns.values() for name in column.names}
 
 
 def _of_kind(parties: pa.Table, kind: PartyKind, keep: list[str]) -> pa.Table:

@@ -35,6 +35,7 @@ from cdm_pipelines.steps.linking.inputs import (
     changed_records,
     digests,
     merged_in_source,
+    not_compared,
     party_records,
     said_by_sources,
 )
@@ -75,6 +76,7 @@ class KindLinked:
         unlinkable: Share of records that no copy of themselves would match; None where it was not asked.
         why_everything: Why all records were linked; empty where only what has changed was.
         shared: Keyed digests of values that weighed nothing since too many unlike names share them.
+        withheld: Fingerprint of what is given for no purpose that lets it be compared; empty where nothing is.
     """
 
     kind: PartyKind
@@ -90,6 +92,7 @@ class KindLinked:
     unlinkable: float | None = None
     why_everything: str = ""
     shared: tuple[str, ...] = ()
+    withheld: str = ""
 
     @property
     def unchanged(self) -> bool:
@@ -130,7 +133,8 @@ def link_everything(
     says; where it is None that is decided anew.
     """
     started = time.perf_counter()
-    read = party_records(lake, kind, policy, unlike_names(settings))
+    withheld = not_compared(settings, policy)
+    read = party_records(lake, kind, policy, unlike_names(settings), withheld)
     records = read.rows
     if not records.num_rows:
         return None
@@ -160,6 +164,7 @@ def link_everything(
         unlinkable_share(records, policy, result.model),
         why,
         tuple(digests(read.shared, Secret.of(settings.home))),
+        withheld.fingerprint,
     )
 
 
@@ -180,10 +185,15 @@ def link_changes(
     """
     started = time.perf_counter()
     most, secret = unlike_names(settings), Secret.of(settings.home)
-    changes = changed_records(lake, kind, policy, before.parties, most, before=before.shared, secret=secret)
+    withheld = not_compared(settings, policy)
+    changes = None  # what records may be compared by has changed, though they have not
+    if before.withheld == withheld.fingerprint:
+        changes = changed_records(
+            lake, kind, policy, before.parties, most, withheld=withheld, before=before.shared, secret=secret
+        )
     rows = before.state.rows
     if changes is None:
-        everybody = party_records(lake, kind, policy, most)
+        everybody = party_records(lake, kind, policy, most, withheld)
         shared = tuple(digests(everybody.shared, secret))
         found = RecordChanges.between(rows, linked_columns(everybody.rows, policy), policy)
     else:
@@ -208,6 +218,7 @@ def link_changes(
         _report(policy, model, done),
         time.perf_counter() - started,
         shared=shared,
+        withheld=withheld.fingerprint,
     )
 
 

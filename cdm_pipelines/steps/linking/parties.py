@@ -150,6 +150,7 @@ def link_parties(
     Raises:
         LostModelError: A model that was linked with is damaged or gone, and there is no copy of it.
         DamagedError: The current records are damaged or gone.
+        PurposesError: The purposes cannot be used, or a contract does not keep to them.
     """
     linked = Linked()
     parties = tables.records(lake, Entity.PARTY).mark
@@ -299,13 +300,15 @@ def publish_links(lake: Lake, done: Sequence[KindLinked], parties: Mark, secret:
         if (
             one.unchanged
             and one.former is not None
-            and one.former.belongs_to(one.model.fingerprint, parties, outcome)
+            and one.former.belongs_to(one.model.fingerprint, parties, outcome, one.withheld)
         ):
             continue
         number = base = one.former.number + 1 if one.former is not None else _next_number(lake, one.kind)
         if one.former is not None and one.former.state.rows.base is one.state.rows.base:
             base = one.former.base
-        kept = KeptState(one.state, number, base, one.model.fingerprint, parties, outcome, one.shared)
+        kept = KeptState(
+            one.state, number, base, one.model.fingerprint, parties, outcome, one.shared, one.withheld
+        )
         write_state(lake, one.kind, kept, secret)
 
 

@@ -50,6 +50,7 @@ class KeptState:
         parties: How far into the party records it came.
         outcome: The version of the published clusters and matches that it led to.
         shared: Keyed digests of values that too many unlike names shared, which weighed nothing.
+        withheld: Fingerprint of what was not compared since no purpose that it is given for allows that.
     """
 
     state: LinkState
@@ -59,10 +60,12 @@ class KeptState:
     parties: Mark
     outcome: str
     shared: tuple[str, ...] = ()
+    withheld: str = ""
 
-    def belongs_to(self, model: str, parties: Mark, outcome: str) -> bool:
-        """Whether it was made with this model, from these records, and led to these tables."""
-        return (self.model, self.parties, self.outcome) == (model, parties, outcome)
+    def belongs_to(self, model: str, parties: Mark, outcome: str, withheld: str) -> bool:
+        """Whether it was made with this model, from these records less what is withheld, and led to these tables."""
+        now = (model, parties, outcome, withheld)
+        return (self.model, self.parties, self.outcome, self.withheld) == now
 
 
 def read_state(lake: Lake, kind: str, secret: Secret) -> KeptState | None:
@@ -106,7 +109,8 @@ def read_state(lake: Lake, kind: str, secret: Secret) -> KeptState | None:
     )
     state = replace(state, rows=rows)
     parties, shared = Mark.parse(found["parties"]), tuple(found["shared"])
-    return KeptState(state, number, base, found["model"], parties, found["outcome"], shared)
+    withheld = found.get("withheld", "")
+    return KeptState(state, number, base, found["model"], parties, found["outcome"], shared, withheld)
 
 
 def write_state(lake: Lake, kind: str, kept: KeptState, secret: Secret) -> None:
@@ -125,6 +129,7 @@ def write_state(lake: Lake, kind: str, kept: KeptState, secret: Secret) -> None:
         "parties": str(kept.parties),
         "outcome": kept.outcome,
         "shared": list(kept.shared),
+        "withheld": kept.withheld,
         "layout": _LAYOUT,
         _KEY: _check(secret),
     }

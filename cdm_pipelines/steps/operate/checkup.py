@@ -5,14 +5,14 @@ Belongs here: trying things and saying what to do. Does not belong here: the rul
 
 import socket
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import fsspec
 from sqlalchemy import Connection, text
 
-from cdm_pipelines.contracts import ContractError, load_contracts
+from cdm_pipelines.contracts import ContractError, SourceContract, load_contracts
 from cdm_pipelines.contracts.catalogue import DEFS
 from cdm_pipelines.contracts.dictionary import render_dictionary
 from cdm_pipelines.contracts.model import PartyKind
@@ -26,6 +26,9 @@ from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.migrate import version
 from cdm_pipelines.linkage import LinkageError
 from cdm_pipelines.linkage import load_policy as load_linkage_policy
+from cdm_pipelines.privacy.checks import of_contracts, of_enrichers
+from cdm_pipelines.privacy.purposes import POLICY as PURPOSES
+from cdm_pipelines.privacy.purposes import Purposes, PurposesError
 from cdm_pipelines.publish.policy import FeedPolicy, FeedPolicyError
 from cdm_pipelines.quality.thresholds import Thresholds, ThresholdsError
 from cdm_pipelines.settings import Settings, root
@@ -51,7 +54,7 @@ def check_configuration(settings: Settings, *, write: bool = False) -> list[str]
         contracts = load_contracts(DEFS)
     except ContractError as error:
         return [str(error)]
-    problems = _policy_problems(settings)
+    problems = [*_policy_problems(settings), *_purpose_problems(settings, contracts)]
     of_package = settings.model_copy(update={"policies": Settings.model_fields["policies"].default})
     documents = {DICTIONARY: (render_dictionary(contracts), "the contracts say")}
     if not _policy_problems(of_package):  # which the register is made from
@@ -63,6 +66,20 @@ def check_configuration(settings: Settings, *, write: bool = False) -> list[str]
             target.write_text(rendered, encoding="utf-8")
         elif not target.exists() or target.read_text(encoding="utf-8") != rendered:
             problems.append(f"{document} is not what {origin}. Run `cdm check --write` and commit it.")
+    return problems
+
+
+def _purpose_problems(settings: Settings, contracts: Sequence[SourceContract]) -> list[str]:
+    try:
+        purposes = Purposes.load(settings.policies / PURPOSES)
+    except PurposesError as error:
+        return list(error.problems)
+    problems = list(of_contracts(purposes, contracts))
+    with suppress(EnricherError):  # which is told of already
+        problems += of_enrichers(purposes, enrichers(settings.policies))
+    feed = settings.policies / "change_feed.yaml"
+    with suppress(FeedPolicyError):  # so is this
+        problems += FeedPolicy.load(feed).against(feed, purposes)
     return problems
 
 

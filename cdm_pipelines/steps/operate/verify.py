@@ -19,7 +19,6 @@ from sqlalchemy import Connection, select, text
 from cdm_pipelines.contracts.canonical import Entity, with_state
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.contracts.model import PartyKind
-from cdm_pipelines.golden import load_policy
 from cdm_pipelines.hub import queries, review, seals
 from cdm_pipelines.hub.publish import compare, published_from, published_rows
 from cdm_pipelines.hub.published import published
@@ -29,7 +28,7 @@ from cdm_pipelines.hub.source_days import known_days
 from cdm_pipelines.identity.registry import REGISTRY_SCHEMA, golden_ids
 from cdm_pipelines.linkage import LinkageError, LinkageModel
 from cdm_pipelines.settings import Settings
-from cdm_pipelines.steps.customers.publication import made_from_now, stage_customers
+from cdm_pipelines.steps.customers.publication import Rules, made_from_now, stage_customers
 from cdm_pipelines.steps.operate.backup import check_file
 from cdm_pipelines.steps.operate.finding import Finding
 from cdm_pipelines.steps.stewardship.decisions import verify_log
@@ -227,11 +226,11 @@ def _chain(connection: Connection) -> Finding:
 
 def _against_lake(connection: Connection, lake: Lake, settings: Settings) -> Iterator[Finding]:
     """Published tables against what the lake makes now; everything is rolled back."""
-    policy = load_policy(settings.policies / "survivorship.yaml")
+    rules = Rules.load(settings)
     if not published_from(connection):
         yield Finding("hub against lake", True, "nothing is published yet")
         return
-    if published_from(connection) != made_from_now(lake, policy):
+    if published_from(connection) != made_from_now(lake, rules):
         yield Finding(
             "hub against lake", True, "not compared: the lake has changes that are not published yet"
         )

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from cdm_pipelines.contracts.catalogue import all_contracts
-from cdm_pipelines.contracts.profile import GroupView, ProfileTable
+from cdm_pipelines.contracts.profile import WITHHELD, GroupView, ProfileTable
 from cdm_pipelines.enrichment.catalogue import enrichers
 from cdm_pipelines.enrichment.declaration import AS_OF, MODEL, Reach
 from cdm_pipelines.enrichment.declared import profile_table
@@ -35,12 +35,14 @@ from cdm_pipelines.hub import profile, staging
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.next_version import NextVersion
 from cdm_pipelines.hub.profile_models import ProfileModel
+from cdm_pipelines.privacy.off import NOBODY
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.profile.code import code_of
 from cdm_pipelines.steps.profile.models import CLOCK
 from cdm_pipelines.steps.profile.pictures import keep, kept
 from cdm_pipelines.steps.profile.reading import Company, working
 from cdm_pipelines.steps.profile.touches import keep_rules
+from cdm_pipelines.steps.profile.withholding import Withholding
 from cdm_pipelines.store.damage import DamagedError
 from cdm_pipelines.store.lake import Lake
 
@@ -56,6 +58,7 @@ class Enriched:
         parts: The same told apart: inputs that it was the first to read, computing, pictures, staging.
         figures: Of everybody, as they were worked on last.
         problem: Why it could not be computed, in words: its former version stays.
+        withheld: Customers of whom there is no row, since the purpose is off for them.
     """
 
     rows: int = 0
@@ -64,6 +67,7 @@ class Enriched:
     parts: Mapping[str, float] = field(default_factory=dict)
     figures: Figures = field(default_factory=dict)
     problem: str = ""
+    withheld: int = 0
 
     @property
     def sentence(self) -> str:
@@ -79,7 +83,8 @@ class Enriched:
     def counts(self) -> Figures:
         """How much was done."""
         worked: Figures = {} if self.worked is None else {"customers worked on": self.worked}
-        return {"rows staged": self.rows, "seconds": round(self.seconds, 3), **worked}
+        withheld: Figures = {"customers withheld": self.withheld} if self.withheld else {}
+        return {"rows staged": self.rows, "seconds": round(self.seconds, 3), **worked, **withheld}
 
 
 def company_of(lake: Lake, settings: Settings) -> Company:
@@ -103,8 +108,8 @@ def policy_of(settings: Settings) -> EnrichmentPolicy:
 
 
 def tables_of(policy: EnrichmentPolicy) -> list[ProfileTable]:
-    """The tables of the enrichers that are switched on."""
-    return [profile_table(one.enricher) for one in policy.chosen.values()]
+    """The tables of the enrichers that are switched on, and the one that says whom they leave out."""
+    return [*(profile_table(one.enricher) for one in policy.chosen.values()), WITHHELD]
 
 
 def groups_of(policy: EnrichmentPolicy) -> tuple[GroupView, ...]:
@@ -113,7 +118,12 @@ def groups_of(policy: EnrichmentPolicy) -> tuple[GroupView, ...]:
 
 
 def enrich(
-    connection: Connection, company: Company, models: Mapping[str, ProfileModel], *, rebuild: bool = False
+    connection: Connection,
+    company: Company,
+    models: Mapping[str, ProfileModel],
+    *,
+    rebuild: bool = False,
+    off: pa.Table = NOBODY,
 ) -> dict[str, Enriched]:
     """Compute and stage what is out of date of the profile; what is staged already is left as it is.
 
@@ -122,9 +132,13 @@ def enrich(
         company: Lake, settings and policy.
         models: The scales and models that score, by enricher, with the day that the profile holds for.
         rebuild: Whether to compute everything for everybody whatever changed.
+        off: ``OFF_SCHEMA``: customers of whom nothing is worked out for a purpose.
 
     Returns:
         By enricher, those that are on. Empty before there is any data.
+
+    Raises:
+        PurposesError: The purposes cannot be used, or contracts or enrichers do not keep to them.
     """
     if CLOCK not in models:
         return {}
@@ -133,7 +147,8 @@ def enrich(
     eras, attached = company.eras, company.attached_from(coming)
     published = profile.states(connection, tables_of(company.policy))
     waiting = profile.waiting(connection)
-    touched = None if rebuild else coming.touched()
+    left_out = Withholding.between(connection, coming, company, off)
+    touched = left_out.with_changed(coming, None if rebuild else coming.touched())
     done: dict[str, Enriched] = {}
     plans: dict[_Whom, list[_Plan]] = {whom: [] for whom in _Whom}
     for name, chosen in company.policy.chosen.items():
@@ -141,12 +156,12 @@ def enrich(
         if chosen.enricher.fit is not None and plan.model is None:
             done[name] = Enriched(problem="Its scale or model could not be fitted.")
             continue
-        wanted = plan.made_from(coming.fingerprint, attached.now)
-        if not rebuild and wanted in (waiting.get(name), published.get(name)):
-            done[name] = Enriched(figures=kept(company.lake, name))
+        wanted = plan.made_from(coming.fingerprint, attached.now, left_out.now(name))
+        if not rebuild and wanted == waiting.get(name, published.get(name)):
+            done[name] = Enriched(figures=kept(company.lake, name), withheld=len(left_out.ids(name)))
             continue
         known = touched is not None and published.get(name) == plan.made_from(
-            coming.published, attached.before
+            coming.published, attached.before, left_out.before(name)
         )
         plans[plan.whom if known else _Whom.EVERYBODY].append(plan)
     ids = {_Whom.EVERYBODY: None, _Whom.TOUCHED: touched}
@@ -159,8 +174,13 @@ def enrich(
             continue
         with working(company, coming, as_of, ids[whom]) as work:
             for plan in these:
-                wanted = plan.made_from(coming.fingerprint, attached.now)
-                done[plan.name] = _computed(plan, coming, work, wanted, ids=ids[whom], lake=company.lake)
+                wanted = plan.made_from(coming.fingerprint, attached.now, left_out.now(plan.name))
+                theirs = left_out.ids(plan.name)
+                done[plan.name] = _computed(
+                    plan, coming, work, wanted, ids=ids[whom], withheld=theirs, lake=company.lake
+                )
+    current = None if rebuild else waiting.get(WITHHELD.name, published.get(WITHHELD.name))
+    left_out.stage(connection, current, as_of)
     keep_rules(company.lake, eras)
     return {name: done[name] for name in company.policy.chosen}
 
@@ -195,8 +215,8 @@ class _Plan:
             return _Whom.EVERYBODY
         return _Whom.CONCERNED if self.reads_touches else _Whom.TOUCHED
 
-    def made_from(self, customers: str, attached: str) -> dict[str, str]:
-        """Versions of all that the table is made from, given those of the customers and of whose interactions are."""
+    def made_from(self, customers: str, attached: str, withheld: str) -> dict[str, str]:
+        """Versions of all that the table is made from, given those of customers, interactions, and who is left out."""
         return {
             "customers": customers,
             "policy": self.policy,
@@ -205,6 +225,7 @@ class _Plan:
             "model": self.model.fingerprint if self.model else "",
             "as_of": self.as_of.isoformat(),
             "touches": attached if self.reads_touches else "",
+            **({"withheld": withheld} if withheld else {}),
         }
 
 
@@ -215,13 +236,16 @@ def _computed(
     made_from: Mapping[str, str],
     *,
     ids: pa.Array | None,
+    withheld: pa.Array,
     lake: Lake,
 ) -> Enriched:
-    """Compute an enricher and stage what it gave; what goes wrong is told, not raised."""
+    """Compute an enricher and stage what it gave less what is withheld; what goes wrong is told, not raised."""
     enricher, clock, inputs_took = plan.chosen.enricher, [time.monotonic()], sum(work.spent.values())
     own = work.of(plan.chosen.parameters, plan.model.model if plan.model else None)
     try:
         rows = enricher.shaped(enricher.compute(own))
+        if len(withheld):
+            rows = rows.filter(pc.invert(pc.is_in(rows[GOLDEN_ID], value_set=withheld)))
         clock.append(time.monotonic())
         figures = dict(enricher.picture(rows, own)) if enricher.picture and ids is None else None
         clock.append(time.monotonic())
@@ -242,4 +266,4 @@ def _computed(
     parts = {"inputs": inputs, "computing": computing - inputs, "pictures": pictures, "staging": staging_it}
     worked = None if ids is None else len(ids)
     told = kept(lake, plan.name) if figures is None else keep(lake, plan.name, plan.as_of, figures)
-    return Enriched(rows.num_rows, worked, clock[-1] - clock[0], parts, told)
+    return Enriched(rows.num_rows, worked, clock[-1] - clock[0], parts, told, withheld=len(withheld))

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import threading
 import time
 from collections import Counter
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
+import pyarrow as pa
 import pytest
 import yaml
 from cloudevents.core.formats.json import JSONFormat
@@ -20,9 +23,11 @@ from sqlalchemy import Engine, text
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from cdm_pipelines.hub import feed
+from cdm_pipelines.privacy.off import NOBODY, OFF_SCHEMA
 from cdm_pipelines.publish.policy import FeedPolicyError
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.customers.feed import Served, UnknownSinkError, deliver, replay, retry, status
+from cdm_pipelines.steps.operate.checkup import check_configuration
 
 SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 OLD_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -107,7 +112,8 @@ class Feed:
     policy: Path
 
     def sinks(self, **sinks: Mapping[str, object]) -> None:
-        self.policy.write_text(yaml.safe_dump({"sinks": sinks}), encoding="utf-8")
+        every = {name: {"purpose": "service", **sink} for name, sink in sinks.items()}
+        self.policy.write_text(yaml.safe_dump({"sinks": every}), encoding="utf-8")
 
     def webhook(self, receiver: Receiver, **more: object) -> None:
         quick = {"attempts": 3, "first_wait": 0.01, "longest_wait": 0.02, "timeout": 10, "stop_after": 3}
@@ -137,9 +143,32 @@ class Feed:
                 rows,
             )
 
-    def deliver(self) -> Served:
-        (served,) = deliver(self.engine.connect, self.settings)
+    def deliver(self, off: pa.Table = NOBODY) -> Served:
+        (served,) = deliver(self.engine.connect, self.settings, off=off)
         return served
+
+    def golden(self, number: int, **sources: str) -> None:
+        """A customer whose groups of attributes come from source entities; ``else_`` is all other groups."""
+        with self.engine.begin() as connection:
+            for group, origin in sources.items():
+                source, entity = origin.split("/")
+                attribute = "*" if group == "else_" else group
+                values = {"id": customer(number), "a": attribute, "s": source, "e": entity}
+                connection.execute(
+                    text(
+                        """INSERT INTO golden.provenance (golden_id, attribute, source, entity, record_id, rule)
+                           VALUES (:id, :a, :s, :e, '1', 'single_record')"""
+                    ),
+                    values,
+                )
+
+    def changed(self, number: int, *names: str, kind: str = "customer.changed") -> None:
+        """A customer changes in some attributes."""
+        self.happen([number], kind)
+        said = json.dumps({name: ["0123456789abcdef", None] for name in names})
+        with self.engine.begin() as connection:
+            query = "UPDATE ops.outbox SET changes = CAST(:said AS jsonb) WHERE golden_id = :id"
+            connection.execute(text(query), {"said": said, "id": customer(number)})
 
     @property
     def numbers(self) -> list[str]:
@@ -154,8 +183,7 @@ class Feed:
 
 @pytest.fixture
 def hub(hub_engine: Engine, settings: Settings, tmp_path: Path) -> Feed:
-    policies = tmp_path / "policies"
-    policies.mkdir()
+    policies = Path(shutil.copytree(settings.policies, tmp_path / "policies"))
     return Feed(hub_engine, settings.model_copy(update={"policies": policies}), policies / "change_feed.yaml")
 
 
@@ -397,3 +425,111 @@ def test_an_unknown_sink_is_told_with_those_there_are(hub: Feed) -> None:
     for do in act:
         with pytest.raises(UnknownSinkError, match=r"no sink erp in change_feed\.yaml; there are: crm"):
             do()
+
+
+NO_PURPOSE: list[tuple[dict[str, object], str]] = [
+    (
+        {"purpose": None},
+        r"sinks\.crm\.files\.purpose: name the purpose in purposes\.yaml for which the sink is told",
+    ),
+    (
+        {"purpose": "servce"},
+        r"change_feed\.yaml: sinks\.crm\.purpose: .* has no purpose servce\. Did you mean 'service'\?",
+    ),
+    (
+        {"channel": "pigeon"},
+        r"sinks\.crm\.channel: nobody is addressed through pigeon for the purpose service\. Use one",
+    ),
+    (
+        {"purpose": "legal_duty", "channel": "email"},
+        r"sinks\.crm\.channel: .* Remove it\. Or add it to purposes\.legal_duty",
+    ),
+]
+
+
+@pytest.mark.parametrize(("said", "message"), NO_PURPOSE)
+def test_each_sink_has_a_purpose_that_there_is(hub: Feed, said: dict[str, object], message: str) -> None:
+    hub.sinks(crm={"kind": "files", **said})
+    with pytest.raises(FeedPolicyError, match=message):
+        hub.deliver()
+    assert any(re.search(message, one) for one in check_configuration(hub.settings))
+
+
+def attributes(event: Mapping[str, Any]) -> list[str]:
+    return [change["attribute"] for change in event["data"].get("changes", [])]
+
+
+def off(purpose: str, number: int, channel: str = "") -> pa.Table:
+    return pa.table([[purpose], [channel], [str(customer(number))]], schema=OFF_SCHEMA)
+
+
+def test_nothing_is_told_of_who_is_off_for_the_purpose_and_it_is_counted(
+    hub: Feed, receiver: Receiver
+) -> None:
+    hub.webhook(receiver, purpose="marketing", channel="email")
+    hub.happen([1, 2, 3, 1], "customer.created")
+    done = hub.deliver(off("marketing", 1))
+    assert (done.delivered, done.withheld, done.behind) == (2, 2, 0)
+    assert [event["subject"] for event in receiver.taken] == [str(customer(2)), str(customer(3))]
+    hub.happen([2, 3], "customer.created")
+    assert hub.deliver(off("marketing", 2, "email")).withheld == 1
+    hub.happen([2], "customer.created")
+    assert hub.deliver(off("marketing", 2, "phone")).delivered == 1
+    assert hub.deliver(off("service", 2)).behind == 0
+
+
+def test_a_file_holds_nothing_of_who_is_off_and_there_is_none_without_events(hub: Feed) -> None:
+    hub.sinks(warehouse={"kind": "files"})
+    hub.happen([1, 2])
+    assert hub.deliver(off("service", 1)) == Served("warehouse", 1, 0, 0, withheld=1)
+    hub.happen([1])
+    assert hub.deliver(off("service", 1)) == Served("warehouse", 0, 0, 0, withheld=1)
+    [file] = (Path(hub.settings.lake_url) / "publish" / "feed" / "warehouse").iterdir()
+    assert str(customer(1)) not in file.read_text(encoding="utf-8")
+
+
+def test_attributes_leave_that_the_purpose_covers_and_whose_source_gave_them_for_it(
+    hub: Feed, receiver: Receiver
+) -> None:
+    hub.webhook(receiver, purpose="marketing")
+    hub.golden(1, else_="crm/contact", surname="erp/customer")
+    hub.golden(2, else_="erp/customer", email="crm/contact")
+    everything = ("email", "name", "surname", "given_name", "city", "iban", "status", "something_new")
+    hub.changed(1, *everything)
+    hub.changed(2, *everything)
+    assert hub.deliver().delivered == 2
+    # Of the CRM e-mail and name were given for marketing, of the ERP the e-mail alone; the bank account is not covered.
+    assert [attributes(event) for event in receiver.taken] == [
+        ["email", "given_name", "status"],
+        ["email", "status"],
+    ]
+
+
+def test_an_event_of_which_nothing_is_left_is_not_sent_and_not_sent_again(
+    hub: Feed, receiver: Receiver
+) -> None:
+    hub.webhook(receiver, purpose="analytics")
+    hub.golden(1, else_="crm/contact")
+    hub.changed(1, "email", "birth_date")
+    assert hub.deliver() == Served("crm", 0, 0, 0, withheld=1)
+    assert hub.deliver() == Served("crm", 0, 0, 0)
+
+
+def test_of_the_profile_what_the_enrichers_of_the_purpose_give_leaves(hub: Feed, receiver: Receiver) -> None:
+    hub.webhook(receiver, purpose="analytics")
+    hub.changed(1, "rfm_segment", "payment_open_amount", "churn_no_such", kind="customer.profile_changed")
+    assert hub.deliver().delivered == 1
+    assert [attributes(event) for event in receiver.taken] == [["rfm_segment"]]
+
+
+def test_a_dead_letter_that_may_not_leave_any_more_is_forgotten_and_not_sent(
+    hub: Feed, receiver: Receiver
+) -> None:
+    hub.webhook(receiver)
+    receiver.answers[str(customer(1))] = [500]
+    hub.happen([1, 2])
+    assert hub.deliver().dead == 1
+    receiver.answers.clear()
+    done = retry(hub.engine.connect, hub.settings, "crm", off=off("service", 1))
+    assert (done.dead, done.withheld) == (0, 1)
+    assert [event["subject"] for event in receiver.taken] == [str(customer(2))]

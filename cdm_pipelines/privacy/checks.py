@@ -1,0 +1,133 @@
+"""Whether contracts, enrichers and sinks keep to the purposes.
+
+Belongs here: comparing declarations with each other, and saying what to write instead. Does not belong here: what can
+be checked in the policy alone (``purposes``), or what follows for data (``given``, ``off``).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from cdm_pipelines.contracts import Column, SourceContract
+from cdm_pipelines.contracts.canonical import Entity, targets
+from cdm_pipelines.contracts.errors import instead
+from cdm_pipelines.enrichment.declaration import Enricher
+from cdm_pipelines.enrichment.inputs import INPUTS
+from cdm_pipelines.enrichment.work import GOLDEN_ID
+from cdm_pipelines.privacy.purposes import POLICY, Purposes, PurposesError
+
+_PERSONAL = "user"
+_OF_PARTY = frozenset({"golden/staged", "records/party"})
+_OF_INTERACTION = "profile/interactions"
+
+
+def in_force(
+    policies: Path, contracts: Iterable[SourceContract], enrichers: Mapping[str, Enricher] | None = None
+) -> Purposes:
+    """The purposes, which contracts and enrichers keep to.
+
+    Args:
+        policies: The folder of policies.
+        contracts: Of all sources.
+        enrichers: All that there are; None where no profile is worked out.
+
+    Raises:
+        PurposesError: The policy cannot be used, or is not kept to; every fault is told.
+    """
+    purposes = Purposes.load(policies / POLICY)
+    found = [*of_contracts(purposes, contracts, undeclared=not purposes.until_declared)]
+    if enrichers is not None:
+        found += of_enrichers(purposes, enrichers)
+    if found:
+        raise PurposesError(found)
+    return purposes
+
+
+def of_contracts(
+    purposes: Purposes, contracts: Iterable[SourceContract], *, undeclared: bool = True
+) -> Iterator[str]:
+    """Personal columns without a purpose, unless those are let pass, and data uses that no purpose has."""
+    for contract in contracts:
+        for column in contract.columns:
+            file = contract.file or contract.name
+            key = f"{file}: schema[{contract.entity}].properties[{column.name}].purposes"
+            category = _personal(column)
+            if undeclared and category is not None and not column.purposes:
+                yield (
+                    f"{key}: the column holds {category} and is given for nothing. Add to its customProperties: "
+                    "{property: purposes, value: [essential.service]}, or other data uses of "
+                    f"{purposes.path.name}."
+                )
+            for use in column.purposes:
+                if use not in purposes.of_use:
+                    yield (
+                        f"{key}: no purpose of {purposes.path} has the data use {use}. "
+                        f"{instead(use, purposes.of_use)} Or add it to `uses` of a purpose there."
+                    )
+
+
+def of_enrichers(purposes: Purposes, enrichers: Mapping[str, Enricher]) -> Iterator[str]:
+    """Enrichers that work for no purpose, or read what theirs may not use; and names that are no enricher's."""
+    for key, purpose in purposes.by_key.items():
+        for name in purpose.enrichers:
+            if name not in enrichers:
+                yield (
+                    f"{purposes.path}: purposes.{key}.enrichers: there is no enricher {name}. "
+                    f"{instead(name, enrichers)}"
+                )
+    for name, enricher in enrichers.items():
+        own = purposes.of_enricher(name)
+        if not own:
+            yield (
+                f"{purposes.path}: purposes: the enricher {name} works for none of them. Add it to `enrichers` of the "
+                f"purpose that it serves; there are {', '.join(purposes.by_key)}."
+            )
+        for category, column in sorted(categories_read(enricher).items()):
+            for key in (key for key in own if not purposes[key].covers(category)):
+                yield (
+                    f"{purposes.path}: purposes.{key}.categories: the enricher {name} reads {column}, which is "
+                    f"{category}, and the purpose does not cover that. Add {category}, or move the enricher to a "
+                    "purpose that does."
+                )
+
+
+def _personal(column: Column) -> str | None:
+    """The personal category of what a column holds, by its own word or by that of what it feeds; None without one."""
+    categories = [column.privacy, *(targets()[path].privacy for path in column.maps_to)]
+    return next((one for one in categories if is_personal(one)), None)
+
+
+def is_personal(category: str | None) -> bool:
+    """Whether a data category says something of persons."""
+    return category is not None and (category == _PERSONAL or category.startswith(f"{_PERSONAL}."))
+
+
+def categories_read(enricher: Enricher) -> Mapping[str, str]:
+    """Categories of what an enricher's columns follow from, each with an example: ``input.column``.
+
+    A column that does not say what it follows from may follow from every column of its inputs. Whose a row is counts
+    for nothing: that is why there is a golden id.
+    """
+    found: dict[str, str] = {}
+    for output in enricher.outputs:
+        every = (f"{name}.{column}" for name in enricher.inputs for column in INPUTS[name].columns)
+        for read in output.of or every:
+            relation, _, column = read.partition(".")
+            if column == GOLDEN_ID:
+                continue
+            for of in INPUTS[relation].columns[column].of:
+                category = _category(*of.split(".", 1))
+                if is_personal(category):
+                    found.setdefault(str(category), read)
+    return found
+
+
+def _category(asset: str, column: str) -> str | None:
+    """The data category of a column of an asset; None of what the pipeline itself adds."""
+    if asset in _OF_PARTY:
+        path = f"{Entity.PARTY}.{column}"
+    elif asset == _OF_INTERACTION:
+        path = f"{Entity.INTERACTION}.{column}"
+    else:
+        path = column if "." in column else f"{asset.partition('/')[2]}.{column}"
+    target = targets().get(path)
+    return target.privacy if target is not None else None
