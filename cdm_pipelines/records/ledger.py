@@ -1,0 +1,95 @@
+"""A ledger: every version of a record that a source ever delivered, as statements of consent are kept.
+
+Belongs here: what makes a version a new one, and its moment. Does not belong here: which one counts (privacy.consent).
+
+A record that tells when it was said is a new statement when it says something that it did not say before with that
+moment. One that does not, as a tick in a customer's record, is a new statement on each day on which it is another than
+on the day before that delivered it: ticked, unticked and ticked again are three. What a later day leaves out stays. So
+the ledger is the outcome of going through the days from the oldest to the newest, however they arrived, and each day
+only adds to it.
+"""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdm_pipelines.contracts.canonical import Entity, attributes, declaration
+from cdm_pipelines.records.partition import Partition, Read
+from cdm_pipelines.records.schema import records_schema
+from cdm_pipelines.store.arrow import whole
+
+_MOMENT = "stated_at"
+_ORDER = ("modified_at", "_file", "_row")
+_SEPARATOR = "|"
+
+
+def statements(entity: Entity, partitions: Sequence[Partition], read: Read) -> pa.Table:
+    """The ledger of all days of one source entity, sorted by record id."""
+    ledger = records_schema(entity).empty_table()
+    for partition in sorted(partitions, key=lambda one: one.date):
+        ledger = pa.concat_tables([ledger, added(entity, ledger, partition, read)])
+    return ledger.take(pc.sort_indices(ledger["record_id"])).combine_chunks()
+
+
+def added(entity: Entity, ledger: pa.Table, partition: Partition, read: Read) -> pa.Table:
+    """What a day adds to the ledger of its source entity.
+
+    Args:
+        entity: The canonical entity.
+        ledger: Of all earlier days of the source entity.
+        partition: A later day.
+        read: Reads columns of the table at a path.
+
+    Returns:
+        Rows of ``records_schema(entity)`` that the ledger does not have.
+    """
+    names = [one.name for one in attributes(entity)]
+    day = read(partition.path, ["record_id", *_ORDER, "merged_into", *names, "invalid_attributes"])
+    day = day.take(pc.sort_indices(day, sort_keys=[(name, "ascending") for name in ("record_id", *_ORDER)]))
+    said = _said(entity, day)
+    about = whole(day["record_id"]).cast(pa.string())
+    moment = whole(day[_MOMENT]).cast(pa.string())
+    dated = pc.is_valid(moment)
+    before = _latest(ledger)
+    at = pc.index_in(about, value_set=before[0])
+    same = pc.fill_null(pc.equal(before[1].take(at), said), False)
+    of_day = pc.if_else(dated, moment, pa.scalar(partition.date))
+    number = pc.binary_join_element_wise(about, of_day, said, _SEPARATOR)
+    known = pc.is_in(number, value_set=whole(ledger["record_id"]).cast(pa.string()))
+    new = pc.and_not(pc.if_else(dated, True, pc.invert(same)), known)
+    codes = number.dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    first = np.zeros(day.num_rows, dtype=bool)
+    first[np.unique(codes, return_index=True)[1]] = True
+    kept = pc.and_(new, pa.array(first))
+    length = day.num_rows
+    made = {name: whole(day[name]) for name in (*names, "modified_at", "merged_into", "invalid_attributes")}
+    made |= {name: _all(getattr(partition, name), length) for name in ("source", "entity")}
+    made |= {name: _all(partition.date, length) for name in ("extract_date", "first_seen", "last_seen")}
+    made |= {"record_id": number, "active": pa.repeat(pa.scalar(True), length)}
+    schema = records_schema(entity)
+    return pa.table({name: made[name] for name in schema.names}, schema=schema).filter(kept)
+
+
+def _said(entity: Entity, rows: pa.Table) -> pa.Array:
+    """Of each row a digest of all that it says, less its moment."""
+    key = {one.name for one in declaration(entity).key}
+    names = [one.name for one in attributes(entity) if one.name not in {*key, _MOMENT}]
+    parts = [pc.fill_null(whole(rows[name]).cast(pa.string()), "") for name in names]
+    texts = pc.binary_join_element_wise(*parts, "\x1f").dictionary_encode()
+    digests = [blake2b(text.encode(), digest_size=8).hexdigest() for text in texts.dictionary.to_pylist()]
+    return pa.array(digests, pa.string()).take(texts.indices)
+
+
+def _latest(ledger: pa.Table) -> tuple[pa.Array, pa.Array]:
+    """Of the statements without a moment, what each was about and said last."""
+    undated = ledger.filter(pc.is_null(ledger[_MOMENT]))
+    undated = undated.take(pc.sort_indices(undated["first_seen"], sort_keys=[("first_seen", "descending")]))
+    parts = pc.split_pattern(whole(undated["record_id"]), _SEPARATOR, max_splits=2, reverse=True)
+    return pc.list_element(parts, 0), pc.list_element(parts, 2)
+
+
+def _all(value: str, length: int) -> pa.Array:
+    return pa.repeat(pa.scalar(value, pa.string()), length)
