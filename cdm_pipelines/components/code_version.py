@@ -50,6 +50,7 @@ _LINKAGE: tuple[Policy, ...] = (
 _PLACEHOLDERS: Policy = ("placeholders.yaml", ())
 _ENRICHMENT: Policy = ("enrichment.yaml", ())
 _INTERACTIONS: Policy = ("interaction_words.yaml", ())
+_CONSENT: Policy = ("consent_words.yaml", ())
 _SURVIVORSHIP: Policy = ("survivorship.yaml", ())
 _LINK = ("linkage", "identity.constraints", "steps.linking")
 _RECORDS = MadeBy(("contracts.canonical", "records", "steps.days.records"))
@@ -62,7 +63,7 @@ MADE_BY: Mapping[str, MadeBy] = {
     ),
     "standard": MadeBy(
         ("contracts", "standardise", "steps.days"),
-        (_checks("share_quarantined"), _PLACEHOLDERS, _INTERACTIONS),
+        (_checks("share_quarantined"), _PLACEHOLDERS, _INTERACTIONS, _CONSENT),
     ),
     "records": _RECORDS,
     "link/model": MadeBy(_LINK, (*_LINKAGE, _checks("pattern_drift"))),
@@ -84,6 +85,7 @@ MADE_BY: Mapping[str, MadeBy] = {
     ),
     "golden": _PUBLISHED,
     "profile": MadeBy(("enrichment", "steps.profile", "hub.profile", "hub.next_version"), (_ENRICHMENT,)),
+    "privacy/consent": MadeBy(("privacy", "steps.privacy.consent", "hub.consent", "hub.next_version")),
     "publish/feed": MadeBy(("publish", "hub.feed", "steps.customers"), (("change_feed.yaml", ()),)),
     "publish/source_corrections": MadeBy(("publish", "hub.linked", "steps.customers")),
 }

@@ -264,19 +264,38 @@ def _keys(connection: Connection, condition: str) -> pa.Table:
 
 
 def counts(connection: Connection) -> Mapping[str, Mapping[str, int]]:
-    """Published statements by what became of them, and by purpose and state; customers by what they allow."""
+    """Figures of the next version: statements by what became of them, purpose and state; rows by what they say."""
+    said, rows = _next(connection, consent_statement), _next(connection, consent)
     asked = {
-        "standing": f"SELECT standing, count(*) FROM {consent_statement} GROUP BY 1",
-        "said": f"SELECT concat_ws(' ', purpose, state), count(*) FROM {consent_statement} GROUP BY 1",
+        "standing": f"SELECT standing, count(*) FROM {said} GROUP BY 1",
+        "said": f"SELECT concat_ws(' ', coalesce(purpose, 'no purpose'), state), count(*) FROM {said} GROUP BY 1",
+        "purposes": f"SELECT purpose, count(*) FROM {said} WHERE purpose IS NOT NULL GROUP BY 1",
         "allowed": f"""SELECT concat_ws(' ', purpose, nullif(channel, ''), CASE WHEN allowed THEN 'yes' ELSE 'no' END),
-            count(*) FROM {consent} GROUP BY 1""",
-        "state": f"SELECT coalesce(state, 'nothing said'), count(*) FROM {consent} GROUP BY 1",
-        "contradictory": f"SELECT 'contradictory', count(*) FROM {consent} WHERE contradictory",
+            count(*) FROM {rows} GROUP BY 1""",
+        "states": f"SELECT coalesce(state, 'nothing said'), count(*) FROM {rows} GROUP BY 1",
+        "contradictory": f"SELECT 'contradictory', count(*) FROM {rows} WHERE contradictory",
     }
     return {
         name: {str(what): int(number) for what, number in connection.execute(text(f"{query} ORDER BY 1"))}
         for name, query in asked.items()
     }
+
+
+def _next(connection: Connection, table: Table) -> str:
+    """SQL for the rows of a table as they will be published."""
+    if not _there(connection, WAITING):
+        return str(table)
+    staged = f"staging.{table.name}"
+    if connection.scalar(select(WAITING.c.whole).limit(1)):
+        return staged
+    if table is consent:
+        stays = f"golden_id NOT IN (SELECT golden_id FROM {WORKED})"
+    else:
+        same = " AND ".join(f"s.{one.name} = t.{one.name}" for one in table.primary_key)
+        stays = f"NOT EXISTS (SELECT FROM {staged} AS s WHERE {same})"
+    columns = ", ".join(one.name for one in table.columns)
+    kept = f"SELECT {columns} FROM {table} AS t WHERE {stays}"
+    return f"(SELECT {columns} FROM {staged} UNION ALL {kept}) AS {table.name}"
 
 
 def _there(connection: Connection, table: Table) -> bool:

@@ -7,6 +7,9 @@ moment. One that does not, as a tick in a customer's record, is a new statement 
 on the day before that delivered it: ticked, unticked and ticked again are three. What a later day leaves out stays. So
 the ledger is the outcome of going through the days from the oldest to the newest, however they arrived, and each day
 only adds to it.
+
+A tick that was never there says nothing. One that is gone was taken back: what says ``nothing`` of which a yes was the
+last thing said is a withdrawal.
 """
 
 from collections.abc import Sequence
@@ -22,6 +25,7 @@ from cdm_pipelines.records.schema import records_schema
 from cdm_pipelines.store.arrow import whole
 
 _MOMENT = "stated_at"
+_GIVEN, _WITHDRAWN, _NOTHING = "given", "withdrawn", "nothing"
 _ORDER = ("modified_at", "_file", "_row")
 _SEPARATOR = "|"
 
@@ -49,8 +53,9 @@ def added(entity: Entity, ledger: pa.Table, partition: Partition, read: Read) ->
     names = [one.name for one in attributes(entity)]
     day = read(partition.path, ["record_id", *_ORDER, "merged_into", *names, "invalid_attributes"])
     day = day.take(pc.sort_indices(day, sort_keys=[(name, "ascending") for name in ("record_id", *_ORDER)]))
-    said = _said(entity, day)
     about = whole(day["record_id"]).cast(pa.string())
+    day, about = _with_what_was_taken_back(ledger, day, about)
+    said = _said(entity, day)
     moment = whole(day[_MOMENT]).cast(pa.string())
     dated = pc.is_valid(moment)
     before = _latest(ledger)
@@ -73,6 +78,21 @@ def added(entity: Entity, ledger: pa.Table, partition: Partition, read: Read) ->
     return pa.table({name: made[name] for name in schema.names}, schema=schema).filter(kept)
 
 
+def _with_what_was_taken_back(ledger: pa.Table, day: pa.Table, about: pa.Array) -> tuple[pa.Table, pa.Array]:
+    """Rows that say something, and what each is about: of a yes that is gone, that it was withdrawn."""
+    nothing = pc.fill_null(pc.equal(day["state"], _NOTHING), False).combine_chunks()
+    if not pc.any(nothing).as_py():
+        return day, about
+    newest = ledger.sort_by([("first_seen", "descending"), ("state", "descending")])
+    last = newest["state"].take(pc.index_in(about, value_set=_about(newest)))
+    yes_today = about.filter(pc.fill_null(pc.equal(whole(day["state"]), _GIVEN), False))
+    was_yes = pc.or_(pc.fill_null(pc.equal(whole(last), _GIVEN), False), pc.is_in(about, value_set=yes_today))
+    state = pc.if_else(nothing, _WITHDRAWN, whole(day["state"]).cast(pa.string()))
+    day = day.set_column(day.schema.get_field_index("state"), "state", state)
+    kept = pc.or_(pc.invert(nothing), was_yes)
+    return day.filter(kept), about.filter(kept)
+
+
 def _said(entity: Entity, rows: pa.Table) -> pa.Array:
     """Of each row a digest of all that it says, less its moment."""
     key = {one.name for one in declaration(entity).key}
@@ -89,6 +109,14 @@ def _latest(ledger: pa.Table) -> tuple[pa.Array, pa.Array]:
     undated = undated.take(pc.sort_indices(undated["first_seen"], sort_keys=[("first_seen", "descending")]))
     parts = pc.split_pattern(whole(undated["record_id"]), _SEPARATOR, max_splits=2, reverse=True)
     return pc.list_element(parts, 0), pc.list_element(parts, 2)
+
+
+def _about(ledger: pa.Table) -> pa.Array:
+    """The record that each statement is a version of."""
+    parts = pc.split_pattern(
+        whole(ledger["record_id"]).cast(pa.string()), _SEPARATOR, max_splits=2, reverse=True
+    )
+    return pc.list_element(parts, 0)
 
 
 def _all(value: str, length: int) -> pa.Array:

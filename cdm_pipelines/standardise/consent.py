@@ -13,7 +13,7 @@ from cdm_pipelines.contracts.model import StatementOf
 from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.standardise import dates
 from cdm_pipelines.standardise.columns import MARKED, Columns
-from cdm_pipelines.standardise.consent_words import NOTHING, OTHER, UNKNOWN, ConsentWords
+from cdm_pipelines.standardise.consent_words import OTHER, UNKNOWN, ConsentWords
 from cdm_pipelines.standardise.distinct import TEXT, coalesce
 from cdm_pipelines.standardise.party import Standard
 
@@ -45,18 +45,20 @@ def complete(columns: Columns, standard: Standard, words: ConsentWords) -> None:
 
 
 def of_statements(table: pa.Table, columns: Columns, timezone: str, words: ConsentWords) -> pa.Table:
-    """The statements of a table: its rows, or those that each of its rows tells of; without what says nothing."""
+    """The statements of a table: its rows, or those that each of its rows tells of.
+
+    What says nothing stays: a tick that is gone tells something of one that was there (records.ledger).
+    """
     told = columns.contract.statements
     if told:
         table = pa.concat_tables([_statement(table, columns, one, timezone, words) for one in told])
-    says = pc.and_(pc.not_equal(table["state"], NOTHING), pc.is_valid(table["record_id"]))
-    return table.filter(says).combine_chunks()
+    return table.filter(pc.is_valid(table["record_id"])).combine_chunks()
 
 
 def _statement(
     table: pa.Table, columns: Columns, one: StatementOf, timezone: str, words: ConsentWords
 ) -> pa.Table:
-    said, length = columns.key(one.column), table.num_rows
+    said, length = columns.delivered(one.column), table.num_rows
     own = {word.strip().lower(): state for word, state in one.states.items()}
     at = pc.index_in(pc.utf8_lower(said), value_set=pa.array(list(own), TEXT))
     meaning = pc.coalesce(pa.array(list(own.values()), TEXT).take(at), said)

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity, OfParty
-from cdm_pipelines.contracts.entity import declaration, with_state
+from cdm_pipelines.contracts.entity import KeptAs, declaration, with_state
 from cdm_pipelines.enrichment.attachment import Attached
 from cdm_pipelines.enrichment.inputs import ATTACHED
 from cdm_pipelines.enrichment.interactions import SUBJECT_COLUMNS
@@ -246,7 +246,7 @@ def _opened(company: Company, coming: NextVersion, as_of: dt.date, ids: pa.Array
             **{
                 f"state_{one.entity}": _state(company.lake, one.entity)
                 for one in with_state()
-                if one.entity not in _READ_ONCE.values()
+                if one.entity not in _READ_ONCE.values() and one.kept is KeptAs.STATE
             },
         }
     with (
