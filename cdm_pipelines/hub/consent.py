@@ -4,8 +4,10 @@ Belongs here: staging, applying what differs, telling of it. Does not belong her
 to be worked out anew (steps.privacy), columns (``schema_privacy``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 from sqlalchemy import Boolean, Column, Connection, Integer, MetaData, Table, Text, Uuid, func, select, text
@@ -221,6 +223,35 @@ def _note(connection: Connection, difference: str, made_from: Mapping[str, str])
 
 NOTED = "CREATE TEMPORARY TABLE IF NOT EXISTS noted_consent (golden_id uuid, told text[]) ON COMMIT DROP"
 """SQL for the table of what is told of consent in a publication."""
+
+
+COLUMNS = tuple(one.name for one in consent.columns)
+"""Of ``privacy.consent``."""
+_TOLD = (
+    "purpose",
+    "channel",
+    "state",
+    "stated_at",
+    "first_seen",
+    "standing",
+    "method",
+    "notice_version",
+    "source",
+)
+
+
+def of_customer(connection: Connection, golden_id: UUID) -> Sequence[Mapping[str, Any]]:
+    """What a customer allows: rows of ``privacy.consent`` by purpose and channel."""
+    query = select(consent).where(consent.c.golden_id == golden_id)
+    return [dict(row) for row in connection.execute(query.order_by("purpose", "channel")).mappings()]
+
+
+def statements_of(connection: Connection, golden_id: UUID) -> Sequence[Mapping[str, Any]]:
+    """Statements about one customer alone, the oldest first."""
+    own = consent_statement.c
+    query = select(*(own[name] for name in _TOLD)).where(own.golden_id == golden_id)
+    order = (own.purpose, func.coalesce(own.stated_at, own.first_seen), own.source, own.record_id)
+    return [dict(row) for row in connection.execute(query.order_by(*order)).mappings()]
 
 
 def depending(connection: Connection, as_of: str) -> tuple[pa.Array, pa.Table]:

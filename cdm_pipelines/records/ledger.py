@@ -26,6 +26,7 @@ from cdm_pipelines.store.arrow import whole
 
 _MOMENT = "stated_at"
 _GIVEN, _WITHDRAWN, _NOTHING = "given", "withdrawn", "nothing"
+_STRICTEST_FIRST = pa.array(["objected", _WITHDRAWN, "refused", _GIVEN], pa.string())
 _ORDER = ("modified_at", "_file", "_row")
 _SEPARATOR = "|"
 
@@ -65,10 +66,10 @@ def added(entity: Entity, ledger: pa.Table, partition: Partition, read: Read) ->
     number = pc.binary_join_element_wise(about, of_day, said, _SEPARATOR)
     known = pc.is_in(number, value_set=whole(ledger["record_id"]).cast(pa.string()))
     new = pc.and_not(pc.if_else(dated, True, pc.invert(same)), known)
-    codes = number.dictionary_encode().indices.to_numpy(zero_copy_only=False)
-    first = np.zeros(day.num_rows, dtype=bool)
-    first[np.unique(codes, return_index=True)[1]] = True
-    kept = pc.and_(new, pa.array(first))
+    # Of what a day says without a moment of one record, the strictest: which came last cannot be known.
+    one = pc.if_else(dated, number, pc.binary_join_element_wise(about, "", _SEPARATOR))
+    first = _first(one, pc.index_in(whole(day["state"]).cast(pa.string()), value_set=_STRICTEST_FIRST), said)
+    kept = pc.and_(new, first)
     length = day.num_rows
     made = {name: whole(day[name]) for name in (*names, "modified_at", "merged_into", "invalid_attributes")}
     made |= {name: _all(getattr(partition, name), length) for name in ("source", "entity")}
@@ -76,6 +77,17 @@ def added(entity: Entity, ledger: pa.Table, partition: Partition, read: Read) ->
     made |= {"record_id": number, "active": pa.repeat(pa.scalar(True), length)}
     schema = records_schema(entity)
     return pa.table({name: made[name] for name in schema.names}, schema=schema).filter(kept)
+
+
+def _first(names: pa.Array, rank: pa.Array, digests: pa.Array) -> pa.Array:
+    """The first row of each name: that of the lowest rank, by digest where several have it."""
+    codes = names.dictionary_encode().indices
+    table = pa.table({"name": codes, "rank": pc.fill_null(rank, len(_STRICTEST_FIRST)), "digest": digests})
+    order = pc.sort_indices(table, sort_keys=[(name, "ascending") for name in table.column_names]).to_numpy()
+    found = np.zeros(len(names), dtype=bool)
+    _, places = np.unique(codes.to_numpy(zero_copy_only=False)[order], return_index=True)
+    found[order[places]] = True
+    return pa.array(found)
 
 
 def _with_what_was_taken_back(ledger: pa.Table, day: pa.Table, about: pa.Array) -> tuple[pa.Table, pa.Array]:

@@ -75,7 +75,9 @@ def work_out(
 def allowed(done: Effective, golden: str = "A", purpose: str = "marketing", channel: str = "email") -> bool:
     """As a consumer reads it: the row of the channel, or that of every channel, or the default."""
     rows = {(r["golden_id"], r["purpose"], r["channel"]): r["allowed"] for r in done.consent.to_pylist()}
-    return rows.get((golden, purpose, channel), rows.get((golden, purpose, ""), DEFAULTS.get(purpose, False)))
+    return bool(
+        rows.get((golden, purpose, channel), rows.get((golden, purpose, ""), DEFAULTS.get(purpose, False)))
+    )
 
 
 def standing(done: Effective) -> list[str]:
