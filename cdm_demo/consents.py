@@ -64,6 +64,9 @@ def _said(stage: Stage) -> _Said:
     again = ~pending & draws.chance("delivered twice", n, 0.05)
     back = left & draws.chance("came back", n, 0.2)
     profiled = draws.chance("objects to profiling", n, 0.06)
+    lately = ~pending & (window.days > 1) & draws.chance("lately", n, 0.06)
+    of_late = window.start + 1 + (draws.uniform("late day", n) * (window.days - 1)).astype(np.int64)
+    changed = np.where(draws.chance("leaves lately", n, 0.6), _WITHDRAWN, _GIVEN)
     unknown = draws.chance("visitor", n, 0.03)
     groups = (
         (np.ones(n, dtype=bool), np.where(pending, _PENDING, _GIVEN), 0, first, True),
@@ -72,6 +75,7 @@ def _said(stage: Stage) -> _Said:
         (left, np.full(n, _WITHDRAWN), 0, later, True),
         (back, np.full(n, _GIVEN), 0, np.minimum(later + 3600, window.end * 86_400 - 1), True),
         (profiled, np.full(n, _OBJECTED), 1, later, True),
+        (lately, changed, 0, of_late * 86_400 + second, True),
         (unknown, np.full(n, _OBJECTED), 0, first, False),
     )
     return _Said(
