@@ -46,7 +46,7 @@ def concerned(
         customers: Golden ids to begin with.
         asked: Keys of statements that are to be worked out whoever they are about.
     """
-    with duckdb.connect(config={"python_enable_replacements": False}) as db:
+    with duckdb.connect(config={"python_enable_replacements": False, "temp_directory": ""}) as db:
         given = {"statement": statements, "record": records, "contact": contacts, "asked": asked.select(KEY)}
         for name, table in given.items():
             db.register(name, table)

@@ -21,6 +21,7 @@ The rules, argued in decision 31:
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any, Final
 
 import duckdb
@@ -112,6 +113,8 @@ def effective(
     defaults: Mapping[str, bool],
     as_of: date,
     threads: int = 1,
+    spill: Path | None = None,
+    memory: str = "1600MB",
 ) -> Effective:
     """Work out what every customer allows.
 
@@ -125,8 +128,16 @@ def effective(
         defaults: By purpose, whether it is allowed while nothing was said.
         as_of: The day that the outcome holds for.
         threads: The outcome does not depend on it.
+        spill: Folder for what does not fit in memory.
+        memory: How much may be taken before that.
     """
-    config: dict[str, Any] = {"threads": threads, "python_enable_replacements": False}
+    config: dict[str, Any] = {
+        "threads": threads,
+        "memory_limit": memory,
+        "preserve_insertion_order": False,
+        "python_enable_replacements": False,
+        "temp_directory": str(spill or ""),
+    }
     with duckdb.connect(config=config) as db:
         tables = {"statement": statements, "party": records, "reach": contacts, "birth": births}
         schemas = {"statement": STATEMENTS, "party": RECORDS, "reach": CONTACTS, "birth": BIRTHS}

@@ -9,11 +9,13 @@ outcome is that of working on everybody.
 """
 
 import json
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from hashlib import sha256
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -193,15 +195,17 @@ class _Work:
     def _effective(
         self, statements: pa.Table, records: pa.Table, contacts: pa.Table, births: pa.Table
     ) -> Effective:
-        return effective(
-            statements,
-            records,
-            contacts,
-            births,
-            defaults=self.defaults,
-            as_of=self.as_of,
-            threads=self.threads,
-        )
+        with tempfile.TemporaryDirectory(prefix="cdm-consent-") as folder:
+            return effective(
+                statements,
+                records,
+                contacts,
+                births,
+                defaults=self.defaults,
+                as_of=self.as_of,
+                threads=self.threads,
+                spill=Path(folder),
+            )
 
     def ledger_rows(self, standing: pa.Table) -> pa.Table:
         """Statements as they are published: of the ledger, with what became of them."""
