@@ -8,8 +8,9 @@ on the day before that delivered it: ticked, unticked and ticked again are three
 the ledger is the outcome of going through the days from the oldest to the newest, however they arrived, and each day
 only adds to it.
 
-A tick that was never there says nothing. One that is gone was taken back: what says ``nothing`` of which a yes was the
-last thing said is a withdrawal.
+A tick that was never there says nothing, and is no statement. One that is gone was taken back: what says ``nothing`` of
+which a yes was the last thing said is a withdrawal. What says nothing at a moment, or of a mailbox, as a subscription
+that waits to be confirmed, is kept as that.
 """
 
 from collections.abc import Sequence
@@ -99,9 +100,11 @@ def _with_what_was_taken_back(ledger: pa.Table, day: pa.Table, about: pa.Array) 
     last = newest["state"].take(pc.index_in(about, value_set=_about(newest)))
     yes_today = about.filter(pc.fill_null(pc.equal(whole(day["state"]), _GIVEN), False))
     was_yes = pc.or_(pc.fill_null(pc.equal(whole(last), _GIVEN), False), pc.is_in(about, value_set=yes_today))
-    state = pc.if_else(nothing, _WITHDRAWN, whole(day["state"]).cast(pa.string()))
+    state = pc.if_else(pc.and_(nothing, was_yes), _WITHDRAWN, whole(day["state"]).cast(pa.string()))
     day = day.set_column(day.schema.get_field_index("state"), "state", state)
-    kept = pc.or_(pc.invert(nothing), was_yes)
+    # Elsewhere what says nothing is known by the party that it names; what names none is kept, to be found by its mailbox.
+    told = pc.or_(pc.is_valid(whole(day[_MOMENT])), pc.is_null(whole(day["party_id"])))
+    kept = pc.or_(pc.or_(pc.invert(nothing), was_yes), told)
     return day.filter(kept), about.filter(kept)
 
 

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from cdm_pipelines.components.launch import run_job
+from cdm_pipelines.components.session import open_session
+
 from .conftest import DAYS, Deployment
 
 LEDGER = "SELECT source, entity, record_id, t.* FROM privacy.consent_statement AS t ORDER BY 1, 2, 3"
@@ -138,3 +141,68 @@ def test_said_again_later_and_part_equals_whole(home: Deployment, subscriber: st
     part = home.query(CONSENT), home.query(LEDGER)
     assert home.run(DAYS[2], rebuild=True) == 0
     assert (home.query(CONSENT), home.query(LEDGER)) == part
+
+
+FENNA = {
+    "Id": "0037Q00000Fenna1AA",
+    "FirstName": "Fenna",
+    "LastName": "Hoogterp",
+    "Email": "fenna.hoogterp@mail.example",
+    "HasOptedOutOfEmail": "false",
+}
+EVERT = {
+    "Id": "0037Q00000Evert2AA",
+    "FirstName": "Evert",
+    "LastName": "Wiersma",
+    "Email": "evert.wiersma@mail.example",
+    "HasOptedOutOfEmail": "true",
+}
+RECORDS = (FENNA["Id"], EVERT["Id"])
+KEYS = tuple(f"crm/contact/{one['Id']}" for one in (FENNA, EVERT))
+
+
+def may_be_mailed(home: Deployment) -> dict[str, bool]:
+    """Whether the customer of each of the two records may be mailed about offers."""
+    rows = home.query(
+        f"""SELECT x.record_id, c.allowed FROM golden.crosswalk AS x JOIN privacy.consent AS c USING (golden_id)
+        WHERE x.record_id IN {RECORDS} AND purpose = 'marketing' AND channel = 'email'"""
+    )
+    return {"Fenna" if record == FENNA["Id"] else "Evert": allowed for record, allowed in rows}
+
+
+def customers_job(home: Deployment) -> None:
+    with open_session(home.settings) as session:
+        outcome = run_job(session.definitions, "customers", session.instance)
+        assert outcome.succeeded, outcome.failures
+
+
+def test_merge_is_as_strict_as_its_parts_until_said_otherwise_and_a_split_gives_each_its_own(
+    deploy: Callable[..., Deployment],
+) -> None:
+    home = deploy()
+    contacts = home.landing / "crm" / "contact" / f"{DAYS[0]}.csv"
+    with contacts.open(encoding="utf-8-sig", newline="") as file:
+        header = next(csv.reader(file))
+    with contacts.open("a", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, header, restval="", quoting=csv.QUOTE_ALL)
+        writer.writerows({"IsDeleted": "false", "DoNotCall": "false", **one} for one in (FENNA, EVERT))
+    deliver(home, DAYS[0], ("mc-1", FENNA["Email"], "", "newsletter", "subscribed", "2026-05-01 09:00:00"))
+    assert home.run(DAYS[0]) == 0
+    assert may_be_mailed(home) == {"Fenna": True, "Evert": False}
+
+    home.ask("steward", "same", *KEYS, "--by", "Stien")
+    customers_job(home)
+    assert (
+        len(home.query(f"SELECT DISTINCT golden_id FROM golden.crosswalk WHERE record_id IN {RECORDS}")) == 1
+    )
+    assert may_be_mailed(home) == {"Fenna": False, "Evert": False}
+
+    deliver(home, DAYS[1], ("mc-2", FENNA["Email"], "", "newsletter", "subscribed", f"{DAYS[1]} 09:00:00"))
+    assert home.run(DAYS[1], sources=["mail"]) == 0
+    assert may_be_mailed(home) == {"Fenna": True, "Evert": True}, (
+        "the one person said so when both were known"
+    )
+
+    home.ask("steward", "undo", "1", "--by", "Stien")
+    customers_job(home)
+    assert may_be_mailed(home) == {"Fenna": True, "Evert": False}

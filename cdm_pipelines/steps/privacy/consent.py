@@ -132,7 +132,7 @@ class _Work:
             "as_of": self.as_of.isoformat(),
         }
 
-    @property
+    @cached_property
     def as_of(self) -> date:
         """The day of the newest extract."""
         parties = tables.records(self.lake, Entity.PARTY).read(["last_seen"])["last_seen"]

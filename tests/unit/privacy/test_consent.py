@@ -183,11 +183,13 @@ def test_what_becomes_of_statements() -> None:
             said("maybe", "2026-02-01", "6"),
             said(YES, "1980-02-01", "7"),
             said(YES, "2026-02-01", "8", double_opt_in="false"),
+            said("nothing", "2026-02-01", "9"),
         ],
         births=[{"golden_id": "A", "birth_date": "1990-01-01"}],
     )
     assert standing(done) == [
         SUPERSEDED, IN_FORCE, OF_NOBODY, "in the future", "no purpose", "unknown state", "before birth", "unconfirmed",
+        "says nothing",
     ]  # fmt: skip
 
 

@@ -48,7 +48,7 @@ class Days:
 
 
 def flag(state: str, record: str = "1", at: str | None = None) -> Row:
-    return {"record_id": record, "statement_id": record, "state": state, "stated_at": at}
+    return {"record_id": record, "statement_id": record, "party_id": "p", "state": state, "stated_at": at}
 
 
 def test_flag_that_changes_is_a_statement_of_that_day_and_again_when_it_changes_back() -> None:
@@ -104,6 +104,13 @@ def test_tick_that_is_gone_was_taken_back_and_one_that_never_was_says_nothing() 
     )
     assert gone.said() == [(TWO, "given", None), (THREE, "withdrawn", None)]
     assert Days({ONE: [flag("objected")], TWO: [flag("nothing")]}).said() == [(ONE, "objected", None)]
+
+
+def test_what_waits_to_be_confirmed_is_kept_and_says_nothing() -> None:
+    waiting = {**flag("nothing"), "party_id": None, "party_email": "a@x.nl"}
+    assert Days({ONE: [waiting], TWO: [waiting]}).said() == [(ONE, "nothing", None)]
+    dated = flag("nothing", at="2026-01-01T00:00:00Z")
+    assert Days({ONE: [dated], TWO: [dated]}).said() == [(ONE, "nothing", "2026-01-01T00:00:00Z")]
 
 
 STATES = st.sampled_from(["given", "objected", "nothing"])
