@@ -188,7 +188,8 @@ _STEPS: Final[Mapping[str, str]] = {
     # What is said without a moment is as late in its day as is strict: a yes at its beginning, a no at its end.
     "read": f"""
         SELECT row_number() OVER () AS n, *,
-               CASE WHEN state = 'nothing' THEN 'says nothing' WHEN state IS NULL OR state NOT IN ({_listed(STATES)}) THEN 'unknown state'
+               CASE WHEN state = 'nothing' THEN 'says nothing'
+                    WHEN state IS NULL OR state NOT IN ({_listed(STATES)}) THEN 'unknown state'
                     WHEN coalesce(purpose, '') = '' THEN 'no purpose'
                     WHEN state = 'given' AND ahead THEN 'in the future'
                     WHEN state = 'given' AND double_opt_in = 'false' THEN 'unconfirmed' END AS fault,

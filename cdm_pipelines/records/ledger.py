@@ -102,8 +102,9 @@ def _with_what_was_taken_back(ledger: pa.Table, day: pa.Table, about: pa.Array) 
     was_yes = pc.or_(pc.fill_null(pc.equal(whole(last), _GIVEN), False), pc.is_in(about, value_set=yes_today))
     state = pc.if_else(pc.and_(nothing, was_yes), _WITHDRAWN, whole(day["state"]).cast(pa.string()))
     day = day.set_column(day.schema.get_field_index("state"), "state", state)
-    # Elsewhere what says nothing is known by the party that it names; what names none is kept, to be found by its mailbox.
+    # What says nothing is found by the party that it names; what names none is kept once, to be found by its mailbox.
     told = pc.or_(pc.is_valid(whole(day[_MOMENT])), pc.is_null(whole(day["party_id"])))
+    told = pc.and_not(told, pc.is_in(about, value_set=_about(newest)))
     kept = pc.or_(pc.or_(pc.invert(nothing), was_yes), told)
     return day.filter(kept), about.filter(kept)
 
