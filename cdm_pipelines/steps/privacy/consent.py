@@ -87,20 +87,19 @@ def stage_consent(
         rebuild: Whether to work on everybody whatever changed.
     """
     staging.lock(connection)
-    ledger, coming, published = (
-        tables.records(lake, Entity.CONSENT),
-        NextVersion.of(connection),
-        hub.state(connection),
+    ledger, published = tables.records(lake, Entity.CONSENT), hub.state(connection)
+    delivered = (
+        ledger.read(["last_seen"])["last_seen"] if ledger.exists else pa.chunked_array([], pa.string())
     )
-    if not ledger.exists or (not published and ledger.read(["source"]).num_rows == 0):
+    if not ledger.exists or (not published and not len(delivered)):
         return StagedConsent(0)
-    statements = ledger.read()
-    work = _Work(connection, lake, coming, statements, defaults, settings.threads)
+    coming = NextVersion.of(connection)
+    work = _Work(connection, lake, coming, ledger, _newest(lake, delivered), defaults, settings.threads)
     made_from = work.made_from(coming.fingerprint)
     if not rebuild and made_from == (hub.waiting(connection) or published):
-        return StagedConsent(statements.num_rows)
+        return StagedConsent(len(delivered))
     known = not rebuild and {**published, "as_of": ""} == {**work.made_from(coming.published), "as_of": ""}
-    changed = work.concerned_by(ledger) if known else None
+    changed = work.concerned_by() if known else None
     ids, result = (None, work.everybody()) if changed is None else work.part(*changed)
     rows = work.ledger_rows(result.standing)
     hub.stage(connection, result.consent, rows, made_from, ids)
@@ -110,7 +109,7 @@ def stage_consent(
     }
     worked = None if ids is None else len(ids)
     return StagedConsent(
-        statements.num_rows, worked, result.consent.num_rows, rows.num_rows, dict(sorted(counted.items()))
+        len(delivered), worked, result.consent.num_rows, rows.num_rows, dict(sorted(counted.items()))
     )
 
 
@@ -119,7 +118,8 @@ class _Work:
     connection: Connection
     lake: Lake
     coming: NextVersion
-    ledger: pa.Table
+    table: Layered
+    as_of: date
     defaults: Mapping[str, bool]
     threads: int
 
@@ -133,11 +133,9 @@ class _Work:
         }
 
     @cached_property
-    def as_of(self) -> date:
-        """The day of the newest extract."""
-        parties = tables.records(self.lake, Entity.PARTY).read(["last_seen"])["last_seen"]
-        newest = pc.max(pa.chunked_array([*parties.chunks, *self.ledger["last_seen"].chunks], pa.string()))
-        return date.fromisoformat(newest.as_py() or date.min.isoformat())
+    def ledger(self) -> pa.Table:
+        """All statements."""
+        return self.table.read()
 
     @cached_property
     def said(self) -> pa.Table:
@@ -172,10 +170,10 @@ class _Work:
         """Work on everybody."""
         return self._effective(self.said, *self.identity)
 
-    def concerned_by(self, ledger: Layered) -> tuple[pa.Array, pa.Table] | None:
+    def concerned_by(self) -> tuple[pa.Array, pa.Table] | None:
         """Customers and statements that what changed may concern; None where that is not known."""
         mark = self.coming.published_from.get(str(Entity.CONSENT))
-        changes = ledger.since(Mark.parse(mark)) if mark else None
+        changes = self.table.since(Mark.parse(mark)) if mark else None
         touched = self.coming.touched()
         if changes is None or changes.gone.num_rows or touched is None:
             return None
@@ -214,6 +212,14 @@ class _Work:
         found = {name: whole(standing[name]).take(at) for name in ("golden_id", "customers", "standing")}
         names = [*RECORD_KEY, "first_seen", *(one.name for one in attributes(Entity.CONSENT))]
         return pa.table({**{name: rows[name] for name in names}, **found})
+
+
+def _newest(lake: Lake, delivered: pa.ChunkedArray) -> date:
+    """The day of the newest extract."""
+    parties = tables.records(lake, Entity.PARTY)
+    days = [*delivered.chunks, *(parties.read(["last_seen"])["last_seen"].chunks if parties.exists else [])]
+    newest = pc.max(pa.chunked_array(days, pa.string())).as_py()
+    return date.fromisoformat(newest or date.min.isoformat())
 
 
 def _contacts(keys: pa.Array, rows: pa.Table) -> pa.Table:
