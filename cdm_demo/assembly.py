@@ -10,7 +10,21 @@ from itertools import chain
 
 import numpy as np
 
-from cdm_demo import behaviour, books, crm, desk, erp, flaws, invoices, mail, orders, sales, shop, structure
+from cdm_demo import (
+    behaviour,
+    books,
+    consents,
+    crm,
+    desk,
+    erp,
+    flaws,
+    invoices,
+    mail,
+    orders,
+    sales,
+    shop,
+    structure,
+)
 from cdm_demo.behaviour import Behaviour
 from cdm_demo.blocks import Block, Shelf, Traces
 from cdm_demo.books import Book, Membership
@@ -110,13 +124,15 @@ def _traces(run: Run, draws: Draws, doings: Doings, first: int, size: int) -> Tr
     seen, behaves = doings.audience, doings.behaviour
     lines = behaviour.rows(behaves, seen.truth)
     if not run.interactions:
-        return Traces(iter(()), lines, [], [])
+        return Traces(iter(()), lines, [], [], [])
     stage = Stage(draws, seen, behaves, Window(run.start, run.days), run.counters)
     events, mails, updates = (int(size * run.interactions * share) for share in _SHARES)
     visits = web(stage.below("web"), doings.bought, events=events, block=first)
     mailed = mail.activity(stage.below("mail"), rows=mails)
     asked = desk.tickets(stage.below("desk"), rows=updates)
-    return Traces(chain(visits.chunks, mailed, asked), lines, visits.tokens, visits.visits)
+    said, consent = consents.statements(stage.below("consent"))
+    chunks = chain(visits.chunks, mailed, asked, said)
+    return Traces(chunks, lines, visits.tokens, visits.visits, consent)
 
 
 def _membership(run: Run, draws: Draws, private: int, acting: int) -> Membership:

@@ -70,12 +70,14 @@ class Traces:
         behaviour: Lines of ``truth/behaviour.csv``.
         tokens: Lines of ``truth/tokens.csv``.
         visits: Lines of ``truth/visits.csv``.
+        consents: Lines of ``truth/consent.csv``.
     """
 
     chunks: Iterator[Chunk]
     behaviour: list[str]
     tokens: list[str]
     visits: list[str]
+    consents: list[str]
 
 
 @dataclass(frozen=True, slots=True)

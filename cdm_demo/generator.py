@@ -16,6 +16,7 @@ from pathlib import Path
 from cdm_demo import behaviour, products, structure
 from cdm_demo.assembly import Run, block
 from cdm_demo.blocks import Block
+from cdm_demo.consents import CONSENT_COLUMNS
 from cdm_demo.dates import day_number
 from cdm_demo.devices import JUNK
 from cdm_demo.flaws import Planted
@@ -86,10 +87,12 @@ class _TruthFolder:
         self.party, self.structure = root / "party.csv", root / "structure.csv"
         self.planted, self.behaviour = root / "planted.csv", root / "behaviour.csv"
         self.tokens, self.visits = root / "tokens.csv", root / "visits.csv"
+        self.consents = root / "consent.csv"
         self._append(self.party, ["source,entity,record_id,truth_id"], mode="w")
         self._append(self.structure, [",".join(structure.COLUMNS)], mode="w")
         self._append(self.behaviour, [",".join(behaviour.COLUMNS)], mode="w")
         self._append(self.visits, [",".join(VISIT_COLUMNS)], mode="w")
+        self._append(self.consents, [",".join(CONSENT_COLUMNS)], mode="w")
         with self.tokens.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerows([TOKEN_COLUMNS, *((token, "none", "no_token") for token in JUNK)])
@@ -111,6 +114,7 @@ class _TruthFolder:
         self._append(self.behaviour, made.traces.behaviour)
         self._append(self.tokens, made.traces.tokens)
         self._append(self.visits, made.traces.visits)
+        self._append(self.consents, made.traces.consents)
         return counts
 
     def add_flaws(self, flaws: list[Planted]) -> None:

@@ -236,6 +236,16 @@ MAIL_ACTIVITY = Extract(
     delivery="delta",
 )
 
+MAIL_CONSENT = Extract(
+    source=SOURCE_MAIL,
+    entity="consent",
+    key=("Consent ID",),
+    columns=_split(
+        """Consent ID, Email Address, Visitor ID, Topic, Status, Timestamp, Source, Text version, Double opt-in"""
+    ),
+    delivery="delta",
+)
+
 DESK_TICKET = Extract(
     source=SOURCE_DESK,
     entity="ticket",
@@ -247,7 +257,7 @@ DESK_TICKET = Extract(
     delivery="delta",
 )
 
-INTERACTION_EXTRACTS: tuple[Extract, ...] = (WEB_EVENT, MAIL_ACTIVITY, DESK_TICKET)
+INTERACTION_EXTRACTS: tuple[Extract, ...] = (WEB_EVENT, MAIL_ACTIVITY, MAIL_CONSENT, DESK_TICKET)
 """What customers and visitors do: many rows, written column by column (touches)."""
 
 EXTRACTS: tuple[Extract, ...] = (

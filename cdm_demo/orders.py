@@ -33,6 +33,7 @@ class Counters:
     erp_refund: int = 60_000_000
     ticket: int = 0
     touch: int = 0
+    consent: int = 0
     shop_order: int = 1000
 
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from cdm_pipelines.commands.consent import show_consent
 from cdm_pipelines.commands.profile import show_journey, show_profile
 from cdm_pipelines.commands.terminal import (
     REFUSED,
@@ -82,6 +83,9 @@ def customer(  # noqa: PLR0917 - options of a command
             "--journey", help="Show every touch in order: orders, invoices, visits, mails, calls, stages."
         ),
     ] = False,
+    consent: Annotated[
+        bool, typer.Option("--consent", help="Show what it allows, for which purposes and channels, and why.")
+    ] = False,
 ) -> None:
     """Find a customer; with one match, show the records behind it and where each value came from."""
     from cdm_pipelines.steps.search.find import find  # noqa: PLC0415 - commands load what they need
@@ -91,15 +95,18 @@ def customer(  # noqa: PLR0917 - options of a command
     own = settings()
     at = _moment(as_of, own.timezone) if as_of else None
     text = " ".join(search)
-    if profile + journey + bool(at or history) > 1:
-        fail("Ask for --profile, for --journey, or for the past with --as-of or --history.", USAGE)
-    answer: Callable[[Connection, UUID], None] | None = None
-    if profile:
-        answer = partial(show_profile, own)
-    elif journey:
-        answer = partial(show_journey, own, limit or MOST_TOUCHES)
-    elif at or history:
-        answer = partial(_past, at)
+    if profile + journey + consent + bool(at or history) > 1:
+        fail(
+            "Ask for --profile, for --journey, for --consent, or for the past with --as-of or --history.",
+            USAGE,
+        )
+    ways: list[tuple[bool, Callable[[Connection, UUID], None]]] = [
+        (profile, partial(show_profile, own)),
+        (journey, partial(show_journey, own, limit or MOST_TOUCHES)),
+        (consent, partial(show_consent, own)),
+        (bool(at or history), partial(_past, at)),
+    ]
+    answer = next((way for asked, way in ways if asked), None)
     with hub(own) as engine, engine.connect() as connection:
         named = _as_uuid(text)
         if named is not None and answer is not None:

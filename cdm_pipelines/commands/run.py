@@ -202,7 +202,7 @@ def _config(*, refit: bool, rebuild: bool) -> dict[str, object]:
     from cdm_pipelines.contracts.entity import families  # noqa: PLC0415 - commands load what they need
 
     records = [f"records__{head.entity}" for head, *_ in families()]
-    steps = {step: {"config": {"rebuild": rebuild}} for step in (*records, "stage")}
+    steps = {step: {"config": {"rebuild": rebuild}} for step in (*records, "stage", "consent")}
     fitting = {step: {"config": {"refit": refit, "rebuild": rebuild}} for step in ("link", "profile")}
     return {"ops": {**steps, **fitting}}
 

@@ -52,6 +52,7 @@ _LINKAGE: tuple[Policy, ...] = (
 _PLACEHOLDERS: Policy = ("placeholders.yaml", ())
 _ENRICHMENT: Policy = ("enrichment.yaml", ())
 _INTERACTIONS: Policy = ("interaction_words.yaml", ())
+_CONSENT: Policy = ("consent_words.yaml", ())
 _SURVIVORSHIP: Policy = ("survivorship.yaml", ())
 _LINK = ("linkage", "identity.constraints", "privacy.given", "steps.linking")
 _RECORDS = MadeBy(("contracts.canonical", "records", "steps.days.records"))
@@ -64,7 +65,7 @@ MADE_BY: Mapping[str, MadeBy] = {
     ),
     "standard": MadeBy(
         ("contracts", "standardise", "steps.days"),
-        (_checks("share_quarantined"), _PLACEHOLDERS, _INTERACTIONS),
+        (_checks("share_quarantined"), _PLACEHOLDERS, _INTERACTIONS, _CONSENT),
     ),
     "records": _RECORDS,
     "link/model": MadeBy(_LINK, (*_LINKAGE, _checks("pattern_drift"))),
@@ -90,6 +91,9 @@ MADE_BY: Mapping[str, MadeBy] = {
     "profile": MadeBy(
         ("enrichment", "privacy", "steps.profile", "hub.profile", "hub.next_version"),
         (_ENRICHMENT, _PURPOSES),
+    ),
+    "privacy/consent": MadeBy(
+        ("privacy", "steps.privacy.consent", "hub.consent", "hub.next_version"), (_PURPOSES,)
     ),
     "publish/feed": MadeBy(
         ("publish", "privacy", "hub.feed", "hub.linked", "steps.customers"),

@@ -11,7 +11,14 @@ from typing import Any
 import dagster as dg
 
 from cdm_pipelines.components.metadata import hub_schema, lineage
-from cdm_pipelines.components.registry import OWNER, STAGED, automation, contracts_feeding, source_lineage
+from cdm_pipelines.components.registry import (
+    CONSENT,
+    OWNER,
+    STAGED,
+    automation,
+    contracts_feeding,
+    source_lineage,
+)
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.profile import WITHHELD
 from cdm_pipelines.enrichment.catalogue import built_in, enrichers
@@ -60,7 +67,7 @@ def _key(name: str) -> dg.AssetKey:
 def _deps(enricher: Enricher) -> list[dg.AssetKey]:
     made_of = {asset for name in enricher.inputs for asset in INPUTS[name].made_of}
     before = {dg.AssetKey(asset.split("/")) for asset in made_of}
-    return sorted({STAGED, *before, *([MODEL] if enricher.fit else [])})
+    return sorted({STAGED, CONSENT, *before, *([MODEL] if enricher.fit else [])})
 
 
 def _specs() -> Iterator[dg.AssetSpec]:

@@ -14,6 +14,8 @@ from cdm_pipelines.contracts.catalogue import all_contracts
 OWNER = "team:customer-data"
 STAGED = dg.AssetKey(["golden", "staged"])
 """The customers as they will be published."""
+CONSENT = dg.AssetKey(["privacy", "consent"])
+"""What they allow."""
 
 
 def contracts_feeding(*entities: Entity) -> tuple[SourceContract, ...]:

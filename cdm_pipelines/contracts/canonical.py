@@ -50,7 +50,8 @@ def attributes(entity: Entity, *, golden_only: bool = False) -> tuple[Attribute,
 
 def published_entities() -> tuple[EntityDeclaration, ...]:
     """The entities that are published as they are, each in a table of its own: all that have a state, but the party."""
-    return tuple(one for one in with_state() if not isinstance(one.whose, OfItself))
+    states = (one for one in with_state() if one.kept is KeptAs.STATE)
+    return tuple(one for one in states if not isinstance(one.whose, OfItself))
 
 
 def targets() -> dict[str, Attribute | Input]:

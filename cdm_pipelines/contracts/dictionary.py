@@ -93,6 +93,9 @@ def _published_as(one: EntityDeclaration) -> str:
             whose = "a row is no customer's"
     if one.kept is KeptAs.DAYS:
         return f"Kept in the standardised days, and published as figures of customers; {whose}."
+    if one.kept is KeptAs.LEDGER:
+        published = f"published as `privacy.{one.entity}_statement`"
+        return f"Every version is kept in `records/{one.entity}`, and {published}; {whose}."
     return f"Published as `golden.{one.table_name}`; {whose}."
 
 

@@ -40,12 +40,16 @@ class SemanticType(StrEnum):
     CHANNEL = "channel"
     INTERACTION_KIND = "interaction kind"
     DIRECTION = "direction"
+    PURPOSE = "purpose"
+    CONSENT_CHANNEL = "consent channel"
+    CONSENT_STATE = "consent state"
 
 
 class KeptAs(StrEnum):
     """How the rows of an entity are kept beyond the day that brought them."""
 
     STATE = "state"  # records/<entity> holds the latest version of each, and the hub a table
+    LEDGER = "ledger"  # records/<entity> holds every version that ever was; published by a step of its own
     DAYS = "days"  # append-only and many: they stay in their standardised days, which are read where they are
 
 
@@ -71,6 +75,7 @@ class Entity(str, metaclass=_Declared):
     INVOICE: ClassVar["Entity"]
     PRODUCT: ClassVar["Entity"]
     INTERACTION: ClassVar["Entity"]
+    CONSENT: ClassVar["Entity"]
 
     def __new__(cls, name: str) -> "Entity":
         """The one object of that name."""
@@ -86,6 +91,7 @@ Entity.REFUND = Entity("refund")
 Entity.INVOICE = Entity("invoice")
 Entity.PRODUCT = Entity("product")
 Entity.INTERACTION = Entity("interaction")
+Entity.CONSENT = Entity("consent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +216,7 @@ class EntityDeclaration:
         indexed: Attributes by which the table is searched.
         told_as: What ``customer.changed`` calls a change of these rows, beside the customer's attributes; nobody is
             told of them when left out.
-        kept: Whether there is a state of all rows, with a table in the hub, or days only.
+        kept: Whether there is a state of all rows, with a table in the hub, a ledger of all versions, or days only.
     """
 
     entity: Entity
@@ -245,20 +251,22 @@ class EntityDeclaration:
                 self._refuse("whose.by is empty", "Name the attributes by which a row finds whose it is.")
         if self.told_as and not isinstance(self.whose, OfParty):
             self._refuse("told_as is set, but its rows name no party", "Remove it, or set whose=OfParty(…).")
-        if self.kept is KeptAs.DAYS:
-            self._check_days()
+        if self.kept is not KeptAs.STATE:
+            self._check_kept()
 
-    def _check_days(self) -> None:
-        """Rows that stay in their days have no table, and are nobody's parent or child."""
+    def _check_kept(self) -> None:
+        """Rows of days and of a ledger have no table that follows from the entity, and are nobody's parent or child."""
         if self.table or self.indexed or self.told_as:
             self._refuse(
-                "is kept as days, and has no table",
+                f"is kept as {self.kept}, and has no table",
                 "Remove table, indexed and told_as, or keep a state of it.",
             )
         if isinstance(self.whose, OfParent):
-            self._refuse("is kept as days, but belongs to a parent", "Name the party that its rows are of.")
+            self._refuse(
+                f"is kept as {self.kept}, but belongs to a parent", "Name the party that its rows are of."
+            )
         if len(self.key) != 1:
-            self._refuse("is kept as days, but has several keys", "Set key=True on one attribute.")
+            self._refuse(f"is kept as {self.kept}, but has several keys", "Set key=True on one attribute.")
 
     def _check_parts(self, names: list[str]) -> None:
         parts: tuple[Attribute | Input, ...] = (*self.attributes, *self.inputs)
@@ -337,8 +345,11 @@ class EntityDeclaration:
             case OfParent(parent, by):
                 if parent not in known:
                     self._refuse(f"its parent {parent} is not declared", "Declare the parent before it.")
-                if known[parent].kept is KeptAs.DAYS:
-                    self._refuse(f"its parent {parent} is kept as days", "Name a parent that has a state.")
+                if known[parent].kept is not KeptAs.STATE:
+                    self._refuse(
+                        f"its parent {parent} is kept as {known[parent].kept}",
+                        "Name a parent that has a state.",
+                    )
                 self._known(
                     "whose.by", [other for _, other in by], [a.name for a in known[parent].attributes]
                 )
@@ -401,7 +412,7 @@ def declaration(entity: str) -> EntityDeclaration:
 
 def with_state() -> tuple[EntityDeclaration, ...]:
     """The declared entities of whose rows there is a state: ``records/<entity>``, and what is made from it."""
-    return tuple(one for one in declarations() if one.kept is KeptAs.STATE)
+    return tuple(one for one in declarations() if one.kept is not KeptAs.DAYS)
 
 
 def families() -> tuple[tuple[EntityDeclaration, ...], ...]:

@@ -176,6 +176,25 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class StatementOf:
+    """One of the statements of consent that a row tells of, as that of a customer does of several flags.
+
+    Attributes:
+        column: What was said; a row without a value here, or with a word that says nothing, does not tell of it.
+        purpose: About which purpose.
+        channel: About which channel; empty for every one.
+        states: What words of the column mean, beside those of ``consent_words.yaml``.
+        at: Column with the moment; None where the source does not tell.
+    """
+
+    column: str
+    purpose: str
+    channel: str = ""
+    states: Mapping[str, str] = field(default_factory=dict, hash=False)
+    at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceLevel:
     """One agreed property of the delivery, in the standard's words: ``timeOfAvailability``, ``frequency``."""
 
@@ -297,6 +316,7 @@ class SourceContract:
         joined: Other files that bring columns of the same records.
         constants: Value by canonical path of what is the same in all rows.
         moments: Interactions that each row tells of; none where a row is one.
+        statements: Statements of consent that each row tells of; none where a row is one.
         refers_to: Source whose records are meant where a row names a party or an order; its own when None.
         sla: Agreed properties of the delivery.
         file: Path of the contract, for messages; empty where it was read from no file.
@@ -325,6 +345,7 @@ class SourceContract:
     joined: tuple[Joined, ...] = ()
     constants: Mapping[str, str] = field(default_factory=dict, hash=False)
     moments: tuple[Moment, ...] = ()
+    statements: tuple[StatementOf, ...] = ()
     refers_to: str | None = None
     sla: tuple[ServiceLevel, ...] = ()
     file: str = field(default="", compare=False, repr=False)

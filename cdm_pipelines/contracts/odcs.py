@@ -31,7 +31,7 @@ from cdm_pipelines.contracts.model import (
     ServiceLevel,
     SourceContract,
 )
-from cdm_pipelines.contracts.rows import check_rows, read_constants, read_moments
+from cdm_pipelines.contracts.rows import check_rows, read_constants, read_moments, read_statements
 from cdm_pipelines.contracts.sections import Report, Section
 from cdm_pipelines.contracts.standard import parse
 
@@ -54,6 +54,7 @@ ENTITY_PROPERTIES = (
     "defaultCountry",
     "constants",
     "moments",
+    "statements",
     "refersTo",
 )
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -159,6 +160,7 @@ def _contract(
         joined=read_joined(section, [column.name for column in columns]),
         constants=read_constants(section, [path for column in columns for path in column.maps_to]),
         moments=read_moments(section, [column.name for column in columns]),
+        statements=read_statements(section, [column.name for column in columns]),
         refers_to=section.text("refersTo"),
         sla=tuple(
             ServiceLevel(level.property or "", str(level.value), level.unit)
@@ -337,7 +339,7 @@ def _check_entity(contract: SourceContract, key: str, report: Report) -> None:
     if Entity.PARTY in contract.entities and contract.party_kind is None:
         report.add(f"{key}.partyKind", "is missing", "Say whether the records are persons or organisations.")
     for entity in contract.entities:
-        if declaration(entity).kept is KeptAs.DAYS:
+        if declaration(entity).kept is not KeptAs.STATE:
             continue  # where its rows have no number, the key of the source's rows is theirs
         keys = [attribute.path for attribute in attributes(entity) if attribute.key]
         for path in keys:

@@ -7,11 +7,12 @@ becomes of a row (standardise), or how a nested record is followed (ingest).
 from collections.abc import Collection, Sequence
 
 from cdm_pipelines.contracts.canonical import Attribute, Entity, KeptAs, attributes, declaration, targets
-from cdm_pipelines.contracts.model import Format, Moment, SourceContract
+from cdm_pipelines.contracts.model import Format, Moment, SourceContract, StatementOf
 from cdm_pipelines.contracts.paths import PathError, steps
 from cdm_pipelines.contracts.sections import Report, Section
 
 _NESTED = (Format.JSONL, Format.JSON)
+_OF_STATEMENT = ("consent.purpose", "consent.channel", "consent.state")
 _OF_MOMENT = ("interaction.occurred_at", "interaction.kind")
 
 
@@ -57,6 +58,33 @@ def read_moments(section: Section, columns: Sequence[str]) -> tuple[Moment, ...]
     return tuple(found)
 
 
+def read_statements(section: Section, columns: Sequence[str]) -> tuple[StatementOf, ...]:
+    """The statements of consent that each row tells of."""
+    given = section.values.get("statements")
+    if given is None:
+        return ()
+    found = []
+    for position, entry in enumerate(given if isinstance(given, list) else [given]):
+        if not isinstance(entry, dict):
+            section.fault("statements", "is not a mapping", "Give it the keys column and purpose.")
+            continue
+        where = f"{section.at('statements')}[{position}]"
+        part = Section(entry, ("column", "purpose", "channel", "states", "at"), where, section.report)
+        column, purpose, at = (
+            part.required("column", part.text),
+            part.required("purpose", part.text),
+            part.text("at"),
+        )
+        for name, value in (("column", column), ("at", at)):
+            if value and value not in columns:
+                part.report.unknown(part.at(name), "column", value, columns)
+        found.append(StatementOf(column, purpose, part.text("channel") or "", part.codes("states"), at))
+    about = [(one.purpose, one.channel) for one in found]
+    if len(set(about)) < len(about):
+        section.fault("statements", "has two statements about one purpose and channel", "Keep one of them.")
+    return tuple(found)
+
+
 def check_rows(contract: SourceContract, key: str, report: Report) -> None:
     """Note what these properties and the rest of a contract demand of each other."""
     _check_nested(contract, key, report)
@@ -71,6 +99,7 @@ def check_rows(contract: SourceContract, key: str, report: Report) -> None:
     for path in _OF_MOMENT if contract.moments else ():
         if path in fed or path in contract.constants:
             report.add(f"{key}.moments", f"{path} is mapped as well", "Keep one of the two.")
+    _check_consent(contract, key, fed, report)
     days = [entity for entity in contract.entities if declaration(entity).kept is KeptAs.DAYS]
     if contract.refers_to is not None and not days:
         what = "has no meaning for what is not an interaction"
@@ -92,3 +121,27 @@ def _check_nested(contract: SourceContract, key: str, report: Report) -> None:
             steps(contract.dialect.rows_at)
         except PathError as error:
             report.add(f"{key}.dialect.rowsAt", str(error), "Write it like activity or report.emails.")
+
+
+def _check_consent(contract: SourceContract, key: str, fed: Collection[str], report: Report) -> None:
+    """A statement needs a purpose and a state, said once, and somebody whom it is about."""
+    if Entity.CONSENT not in contract.entities:
+        if contract.statements:
+            report.add(
+                f"{key}.statements", "no column feeds consent", "Map who it is about: consent.party_email, …"
+            )
+        return
+    said = {path for path in _OF_STATEMENT if path in fed or path in contract.constants}
+    if contract.statements:
+        for path in sorted(said):
+            report.add(f"{key}.statements", f"{path} is mapped as well", "Keep one of the two.")
+    else:
+        for path in ("consent.purpose", "consent.state"):
+            if path not in said:
+                fix = f"Map a column to {path}, give it in constants, or list the statements of a row."
+                report.add(f"{key}.properties", f"feeds consent but not {path}", fix)
+    whom = [f"consent.{name}" for name in ("party_id", "party_email", "party_phone", "token")]
+    if not set(whom) & set(fed):
+        report.add(
+            f"{key}.properties", "feeds consent but not whom it is about", f"Map one of {', '.join(whom)}."
+        )

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Table, text
 from sqlalchemy.schema import DropTable
 
 from cdm_pipelines.contracts.entity import RECORDS
+from cdm_pipelines.hub import consent
 from cdm_pipelines.hub import schema as hub
 from cdm_pipelines.hub.published import PublishedTable, Telling
 from cdm_pipelines.hub.schema_feed import staged_event
@@ -60,6 +61,7 @@ def append(connection: Connection, publication: int | None) -> None:
                 connection.execute(text(f"TRUNCATE {table}"))  # a new file need not be logged
         told = connection.execute(text(_APPEND), {"publication": publication}).rowcount
         told += connection.execute(text(_APPEND_PROFILE), {"publication": publication}).rowcount
+        told += connection.execute(text(_APPEND_CONSENT), {"publication": publication}).rowcount
         if told:
             connection.execute(
                 text("SELECT pg_notify(:channel, max(position)::text) FROM ops.outbox"), {"channel": CHANNEL}
@@ -79,6 +81,7 @@ def _ready(connection: Connection) -> None:
             "CREATE TEMPORARY TABLE IF NOT EXISTS noted_profile (golden_id uuid, told text[]) ON COMMIT DROP"
         )
     )
+    connection.execute(text(consent.NOTED))
     staged_event.create(connection, checkfirst=True)
 
 
@@ -173,3 +176,13 @@ INSERT INTO ops.outbox (event_id, publication_id, golden_id, type, changes)
 SELECT {_EVENT_ID}, :publication, golden_id, 'customer.profile_changed', changes FROM changed ORDER BY golden_id
 """  # noqa: S608 - our own expressions
 """A customer whose profile differs is told so after all else; one that is new or gone is not."""
+
+_APPEND_CONSENT = f"""
+WITH changed AS (
+    SELECT golden_id, 'consent_changed' AS event, jsonb_object_agg(name, NULL ORDER BY name) AS changes
+    FROM noted_consent, unnest(told) AS name
+    WHERE NOT EXISTS (SELECT FROM staging.event WHERE event.golden_id = noted_consent.golden_id) GROUP BY golden_id)
+INSERT INTO ops.outbox (event_id, publication_id, golden_id, type, changes)
+SELECT {_EVENT_ID}, :publication, golden_id, 'customer.consent_changed', changes FROM changed ORDER BY golden_id
+"""  # noqa: S608 - our own expressions
+"""Where what a customer allows differs, whoever may act on it is told for which purposes and channels."""

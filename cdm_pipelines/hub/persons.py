@@ -11,6 +11,7 @@ from sqlalchemy import Connection, or_, select
 
 from cdm_pipelines.hub.published import customers_of, published
 from cdm_pipelines.hub.schema import golden_id
+from cdm_pipelines.hub.schema_privacy import consent_statement
 from cdm_pipelines.store.keys import RECORD_KEY
 from cdm_pipelines.store.register import Persons
 
@@ -27,7 +28,16 @@ def persons_of(connection: Connection, ids: Iterable[UUID]) -> Persons:
             of = customers_of(table.name).subquery().c
             rows = connection.execute(select(*(of[name] for name in RECORD_KEY)).where(of.golden_id.in_(own)))
             records |= {(source, entity, record_id) for source, entity, record_id in rows}
-    return Persons.of(records, own)
+    return Persons.of(records | _statements(connection, own), own)
+
+
+def _statements(connection: Connection, ids: frozenset[UUID]) -> set[tuple[str, str, str]]:
+    """Keys of statements of consent about these alone: in the ledger, and as days of the source have them."""
+    s = consent_statement.c
+    rows = connection.execute(
+        select(s.source, s.entity, s.record_id, s.statement_id).where(s.golden_id.in_(ids))
+    ).all()
+    return {(row.source, row.entity, key) for row in rows for key in (row.record_id, row.statement_id)}
 
 
 def _aliases(connection: Connection, ids: frozenset[UUID]) -> frozenset[UUID]:

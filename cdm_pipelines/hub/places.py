@@ -26,7 +26,16 @@ from sqlalchemy import (
     update,
 )
 
-from cdm_pipelines.hub import schema, schema_feed, schema_ops, schema_profile, schema_review, seals
+from cdm_pipelines.hub import (
+    consent,
+    schema,
+    schema_feed,
+    schema_ops,
+    schema_privacy,
+    schema_profile,
+    schema_review,
+    seals,
+)
 from cdm_pipelines.hub.published import published
 from cdm_pipelines.hub.schema import privacy_of
 from cdm_pipelines.store.register import (
@@ -239,6 +248,9 @@ def places() -> Iterator[Place]:
             yield _published(table)
         yield _published(table, staged=True)
     yield from _staging()
+    for table in consent.STAGED:
+        yield _published(table)
+        yield _published(table, staged=True)
     yield of_persons(
         schema.customer_history,
         "golden id, or a record that had a part in it",
@@ -285,6 +297,7 @@ def places() -> Iterator[Place]:
         schema_feed.sink,
         schema_feed.feed,
         schema_ops.seal,
+        schema_privacy.consent_state,
         schema_profile.profile_state,
         schema_profile.profile_model,
     ):
@@ -321,6 +334,7 @@ def _staging() -> Iterator[Place]:
     affected = Table("affected", MetaData(), id_, schema="staging")
     for table, description in (
         (affected, "Customers that the next version touches."),
+        (consent.WORKED, "Customers whose consent was worked out anew."),
         (schema_review.relinked, "Customers whose links the next version brings."),
         (schema_review.staged_doubt, "Customers of the next version that may be several."),
     ):
@@ -335,6 +349,14 @@ def _staging() -> Iterator[Place]:
             | {"golden_id": IDENTIFIER},
             absent=True,
         )
+    yield place_of(
+        consent.WAITING,
+        kept,
+        Kept("holds versions and counts"),
+        description="What is staged of consent.",
+        columns=dict.fromkeys(consent.WAITING.columns.keys(), OPERATIONS),
+        absent=True,
+    )
     yield _links(
         schema_review.staged_link,
         description="Links of the next version while it is checked.",

@@ -37,8 +37,9 @@ from sqlalchemy import (
 from sqlalchemy.schema import AddConstraint, CreateIndex, DropConstraint, DropIndex, DropTable
 
 from cdm_pipelines.contracts.profile import GroupView, ProfileTable
-from cdm_pipelines.hub import history, outbox, profile, seals, search_index
+from cdm_pipelines.hub import consent, history, outbox, profile, seals, search_index
 from cdm_pipelines.hub import publication as publications
+from cdm_pipelines.hub.consent import ConsentChange
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.load import without_data
 from cdm_pipelines.hub.profile import ProfileChange
@@ -77,12 +78,14 @@ class PublishResult:
         publication_id: Its number in ``ops.publication``; None when nothing changed.
         history: Former versions of customers: those that it added, and those that were there.
         profile: Per table of the profile that was staged.
+        consent: Per table of consent, where that was staged.
     """
 
     changes: Mapping[str, Change]
     publication_id: int | None
     history: Change
     profile: Mapping[str, ProfileChange]
+    consent: Mapping[str, ConsentChange]
 
 
 def promote(
@@ -131,14 +134,16 @@ def promote(
         search_index.refresh(connection, publication)
         added, kept = history.count(connection, publication)
         profiles = profile.publish(connection, enriched, groups) if enriched is not None else {}
+        consents = consent.publish(connection)
         counts = _counts(changes) | {
             f"profile.{name}": one.counts for name, one in profiles.items() if one.any
         }
+        counts |= {f"privacy.{name}": one.counts for name, one in consents.items() if one.any}
         number = publications.finish(connection, publication, counts)
         outbox.append(connection, number)
         if number is not None:
             seals.seal_publication(connection, number)
-        return PublishResult(changes, number, Change(added, 0, 0, kept - added), profiles)
+        return PublishResult(changes, number, Change(added, 0, 0, kept - added), profiles, consents)
 
 
 def compare(connection: Connection) -> Mapping[str, Mapping[str, int]]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from sqlalchemy import Column, Connection, Engine, MetaData, Table, Uuid, delete, func, insert, select, text
 from sqlalchemy.schema import DropTable
 
-from cdm_pipelines.hub import profile
+from cdm_pipelines.hub import consent, profile
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.load import copy_table, without_data
 from cdm_pipelines.hub.published import published
@@ -91,6 +91,7 @@ class Staging:
         for table in self._tables.values():
             connection.execute(DropTable(table, if_exists=True))
         profile.clear(connection)
+        consent.clear(connection)
         connection.execute(delete(staged))
         if affected is not None:
             self.add(AFFECTED.name, pa.table({"golden_id": affected}))

@@ -168,6 +168,11 @@ class Purposes:
                 raise PurposesError([f"{path}: until_declared: there is no purpose {key}. {fix}"])
         return cls(path, dict(said.purposes), said.until_declared)
 
+    @property
+    def defaults(self) -> Mapping[str, bool]:
+        """By purpose, whether it is allowed while nothing was said: one that rests on consent is not."""
+        return {key: not one.needs_consent for key, one in self.by_key.items()}
+
     def __getitem__(self, key: str) -> Purpose:
         """The purpose of that key."""
         return self.by_key[key]

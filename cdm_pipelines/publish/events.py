@@ -15,6 +15,8 @@ CONTENT_TYPE = JSONFormat.CONTENT_TYPE
 _PREFIX = "cdm."
 PROFILE_CHANGED = "customer.profile_changed"
 """The type of an entry that names columns of the profile."""
+CONSENT_CHANGED = "customer.consent_changed"
+"""The type of an entry that names purposes, and channels of them."""
 _SEQUENCE_DIGITS = 19  # of the largest position: as text, sequences sort as their numbers do
 
 
@@ -56,6 +58,13 @@ def _data(entry: Entry) -> dict[str, object]:
         where = f"profile.customer/{entry.golden_id}"
         data["changes"] = [
             {"attribute": name, "value": f"{where}/{name}"} for name in sorted(entry.changes or {})
+        ]
+    elif entry.type == CONSENT_CHANGED:
+        where = f"privacy.consent/{entry.golden_id}"
+        changes = ((name, *name.partition("/")) for name in sorted(entry.changes or {}))
+        data["changes"] = [
+            {"purpose": purpose, "channel": channel, "value": f"{where}/{name}"}
+            for name, purpose, _, channel in changes
         ]
     elif entry.changes is not None:
         data["changes"] = [

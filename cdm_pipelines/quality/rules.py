@@ -55,6 +55,7 @@ class Rule(StrEnum):
     LEGAL_FORM = "legal_form"
     SEVERAL_PERSONS = "several_persons"
     UNKNOWN_KIND = "unknown_kind"
+    UNKNOWN_CONSENT = "unknown_consent"
     NO_TOKEN = "no_token"  # noqa: S105 - the name of a rule
     IMPOSSIBLE_TIME = "impossible_time"
 
@@ -176,6 +177,10 @@ _MEANINGS: dict[Rule, tuple[str, str]] = {
     Rule.UNKNOWN_KIND: (
         "a kind, channel or direction of interaction that is not known; kept as other",
         "Add the word to policies/interaction_words.yaml, or give its meaning in the contract (values).",
+    ),
+    Rule.UNKNOWN_CONSENT: (
+        "a state, channel or purpose of consent that is not known; kept, and nothing is allowed by it",
+        "Add the word to policies/consent_words.yaml, or give its meaning in the contract (values, states).",
     ),
     Rule.NO_TOKEN: (
         "too long to be a token of a browser or device (longest_token in policies/interaction_words.yaml)",

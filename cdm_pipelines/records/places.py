@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from cdm_pipelines.contracts.canonical import Entity, attributes, with_state
-from cdm_pipelines.records.state import records_schema
+from cdm_pipelines.records.schema import records_schema
 from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.layered import Layered

@@ -13,28 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.contracts.canonical import Entity, attributes
+from cdm_pipelines.contracts.canonical import Entity, KeptAs, declaration
+from cdm_pipelines.records.ledger import statements
 from cdm_pipelines.records.partition import Partition, Read
+from cdm_pipelines.records.schema import records_schema
 from cdm_pipelines.records.versions import Chosen, choose
 
 __all__ = ["Partition", "Read", "current_state", "records_schema"]
-
-
-def records_schema(entity: Entity) -> pa.Schema:
-    """Columns of ``records/<entity>``: origin, state, then the canonical attributes as text."""
-    text = pa.string()
-    origin = [("source", text), ("entity", text), ("record_id", text)]
-    state = [
-        ("active", pa.bool_()),
-        ("extract_date", text),
-        ("first_seen", text),
-        ("last_seen", text),
-        ("modified_at", text),
-        ("merged_into", text),
-    ]
-    kind = [("party_kind", text)] if entity is Entity.PARTY else []
-    values = [(attribute.name, text) for attribute in attributes(entity)]
-    return pa.schema([*origin, *state, *kind, *values, ("invalid_attributes", text)])
 
 
 def current_state(entity: Entity, partitions: Iterable[Partition], read: Read) -> Iterator[pa.Table]:
@@ -54,9 +39,11 @@ def current_state(entity: Entity, partitions: Iterable[Partition], read: Read) -
     Raises:
         ValueError: two partitions of one source entity have the same date.
     """
+    ledger = declaration(entity).kept is KeptAs.LEDGER
     by_name = sorted(partitions, key=lambda partition: (partition.source, partition.entity))
     for _, days in groupby(by_name, key=lambda partition: (partition.source, partition.entity)):
-        yield _entity_state(entity, list(days), read)
+        own = list(days)
+        yield statements(entity, own, read) if ledger else _entity_state(entity, own, read)
 
 
 def _entity_state(entity: Entity, partitions: Sequence[Partition], read: Read) -> pa.Table:

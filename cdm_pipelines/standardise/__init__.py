@@ -7,8 +7,8 @@ if TYPE_CHECKING:
 
     from cdm_pipelines.contracts.model import SourceContract
     from cdm_pipelines.standardise.frame import Standardised
-    from cdm_pipelines.standardise.interaction_words import InteractionWords
     from cdm_pipelines.standardise.placeholders import Placeholders
+    from cdm_pipelines.standardise.source_words import SourceWords
 
 __all__ = ["standardise"]
 
@@ -20,11 +20,11 @@ def standardise(
     *,
     timezone: str = "Europe/Amsterdam",
     nobody: "Placeholders | None" = None,
-    words: "InteractionWords | None" = None,
+    words: "SourceWords | None" = None,
 ) -> "Standardised":
     """Standardise valid rows into the canonical entities that their contract feeds; see `frame.standardise`."""
-    from cdm_pipelines.standardise import frame, interaction_words, placeholders  # noqa: PLC0415 - libraries take a third of a second to load
+    from cdm_pipelines.standardise import frame, placeholders, source_words  # noqa: PLC0415 - libraries take a third of a second to load
 
     nobody = nobody or placeholders.NO_PLACEHOLDERS
-    words = words or interaction_words.shipped()
+    words = words or source_words.shipped()
     return frame.standardise(valid, contract, extract_date, timezone=timezone, nobody=nobody, words=words)

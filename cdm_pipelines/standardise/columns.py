@@ -155,12 +155,17 @@ class Columns:
         """A source column that is compared as it stands."""
         return self._meant(self.contract.column(name))
 
-    def _meant(self, column: Column) -> pa.Array:
-        values = pc.utf8_trim_whitespace(self.raw(column.name))
+    def delivered(self, name: str) -> pa.Array:
+        """A source column in its own words, trimmed; empty and null texts are null."""
+        column = self.contract.column(name)
+        values = pc.utf8_trim_whitespace(self.raw(name))
         missing = pc.is_in(
             values, value_set=pa.array(["", *(text.strip() for text in column.null_values)], TEXT)
         )
-        return _decoded(pc.if_else(missing, pa.scalar(None, TEXT), values), column.values)
+        return pc.if_else(missing, pa.scalar(None, TEXT), values)
+
+    def _meant(self, column: Column) -> pa.Array:
+        return _decoded(self.delivered(column.name), column.values)
 
 
 def _decoded(values: pa.Array, meanings: Mapping[str, str]) -> pa.Array:

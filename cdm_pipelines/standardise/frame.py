@@ -15,12 +15,12 @@ import pyarrow.compute as pc
 from cdm_pipelines.contracts.canonical import Entity, attributes, targets
 from cdm_pipelines.contracts.model import SourceContract
 from cdm_pipelines.quality import REPAIRS_SCHEMA
-from cdm_pipelines.standardise import dates, interaction
+from cdm_pipelines.standardise import consent, dates, interaction
 from cdm_pipelines.standardise.columns import Columns
 from cdm_pipelines.standardise.distinct import TEXT, joined, no_flags, no_text
-from cdm_pipelines.standardise.interaction_words import InteractionWords
 from cdm_pipelines.standardise.party import Standard, kinds, party
 from cdm_pipelines.standardise.placeholders import NO_PLACEHOLDERS, Placeholders
+from cdm_pipelines.standardise.source_words import SourceWords
 from cdm_pipelines.standardise.transaction import transaction
 from cdm_pipelines.store.arrow import whole
 
@@ -42,7 +42,7 @@ def standardise(
     *,
     timezone: str = "Europe/Amsterdam",
     nobody: Placeholders = NO_PLACEHOLDERS,
-    words: InteractionWords,
+    words: SourceWords,
 ) -> Standardised:
     """Standardise valid rows into the canonical entities that their contract feeds.
 
@@ -54,14 +54,14 @@ def standardise(
         extract_date: YYYY-MM-DD.
         timezone: IANA name in which timestamps without a zone are read.
         nobody: Values of a party that stand for nobody, which are blanked.
-        words: What sources call interactions.
+        words: What sources call interactions, and what was said about consent.
 
     Returns:
         By entity a table with ``source``, ``entity``, ``record_id``, ``extract_date``, ``_file``, ``_row``,
         ``modified_at``, ``is_deleted``, ``merged_into``, for a party ``party_kind``, the canonical attributes,
         ``<target>_original`` for each target that is fed, and ``invalid_attributes``. A party has a row for each
         valid row, in their order; of the other entities each key occurs once, in the order of file and row. Where rows
-        tell of several moments, each is an interaction.
+        tell of several moments, each is an interaction; statements of consent are all of a day's, of one key too.
     """
     columns = {entity: Columns(valid, contract, entity) for entity in contract.entities}
     tables = {
@@ -100,7 +100,7 @@ def _standard(
     *,
     timezone: str,
     nobody: Placeholders,
-    words: InteractionWords,
+    words: SourceWords,
 ) -> pa.Table:
     contract = columns.contract
     kind = kinds(columns, contract.party_kind) if entity == Entity.PARTY else None
@@ -112,7 +112,9 @@ def _standard(
     else:
         standard = transaction(columns, entity, timezone)
         if entity is Entity.INTERACTION:
-            interaction.complete(columns, standard, extract_date, words)
+            interaction.complete(columns, standard, extract_date, words.interactions)
+        if entity is Entity.CONSENT:
+            consent.complete(columns, standard, words.consents)
         key = [standard.values[attribute.name] for attribute in attributes(entity) if attribute.key]
     record_id = _joined(key)
     made = {
@@ -137,7 +139,9 @@ def _standard(
     made["invalid_attributes"] = _invalid(standard, columns.length)
     table = pa.table(made, schema=standard_schema(contract, entity))
     if entity is Entity.INTERACTION and contract.moments:
-        table = interaction.of_moments(table, columns, extract_date, timezone, words)
+        table = interaction.of_moments(table, columns, extract_date, timezone, words.interactions)
+    if entity is Entity.CONSENT:
+        return consent.of_statements(table, columns, timezone, words.consents)
     return table if kind is not None else _one_row_per_key(table)
 
 

@@ -10,7 +10,7 @@ from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.places import RECORD, canonical_columns, original_columns, whom
 from cdm_pipelines.store.register import IDENTIFIER, OPERATIONS, Keeps, Kind, Place, Retention, Root
-from cdm_pipelines.store.removal import Besides, any_of, by_columns, nobody_else, parquet_rows
+from cdm_pipelines.store.removal import Besides, any_of, by_columns, by_reference, nobody_else, parquet_rows
 
 _STATE = ("extract_date", "_file", "_row", "modified_at", "is_deleted", "invalid_attributes")
 
@@ -26,6 +26,8 @@ def places(contracts: Sequence[SourceContract], besides: Besides = nobody_else) 
         for entity in contract.entities:
             pattern = layout.standard_path(contract, "{date}", entity)
             others = besides(contract) if entity is Entity.INTERACTION else None
+            if entity is Entity.CONSENT:  # a tick that says nothing is in no ledger by which it is known
+                others = by_reference("party_id")
             search, erasure = parquet_rows(pattern, any_of(by_columns(tuple(RECORD)), others))
             kind = {"party_kind": OPERATIONS} if entity is Entity.PARTY else {}
             yield Place(

@@ -29,8 +29,16 @@ _UNREAD: dict[object, Rule] = {
 """What a value breaks that cannot be read as its attribute asks."""
 NO_CURRENCY = "XXX"
 """What ISO 4217 has for no currency: of an amount in one that is not known. Empty would be the company's own."""
-_WORDS = (SemanticType.TOKEN, SemanticType.CHANNEL, SemanticType.INTERACTION_KIND, SemanticType.DIRECTION)
-"""Read by `interaction`, for what one means depends on the others."""
+_WORDS = (
+    SemanticType.TOKEN,
+    SemanticType.CHANNEL,
+    SemanticType.INTERACTION_KIND,
+    SemanticType.DIRECTION,
+    SemanticType.PURPOSE,
+    SemanticType.CONSENT_CHANNEL,
+    SemanticType.CONSENT_STATE,
+)
+"""Read by `interaction` and `consent`, for what one means depends on the others."""
 
 
 def transaction(columns: Columns, entity: Entity, timezone: str) -> Standard:

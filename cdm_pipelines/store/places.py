@@ -136,7 +136,7 @@ def _keys(contract: SourceContract) -> list[tuple[str, ...]]:
         known = tuple(name for name in names if name is not None)
         if known and len(known) == len(names):
             found.append(known)
-        elif not known and declaration(entity).kept is KeptAs.DAYS:
+        elif not known and declaration(entity).kept is not KeptAs.STATE:
             found.append(contract.key)
     return found
 

@@ -59,6 +59,19 @@ def by_columns(*named: tuple[str, ...], linked: bool = False) -> Match:
     return match
 
 
+def by_reference(name: str) -> Match:
+    """Rows that name a record of their own source in a column, of whatever entity that is."""
+
+    def match(stores: Stores, path: str, persons: Persons) -> Test | None:
+        del stores, path
+        keys = persons.records
+        if not keys.num_rows:
+            return None
+        return lambda table: having(table, keys, ("source", "record_id"), ("source", name))
+
+    return match
+
+
 def any_of(*matches: Match | None) -> Match:
     """Rows that one of some tests finds; those that are None find nothing."""
 

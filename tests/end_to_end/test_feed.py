@@ -76,7 +76,7 @@ def test_corrections_tell_no_more_than_their_purpose_lets_leave(
 
     def told(off: pa.Table) -> list[Row]:
         with create_engine(database_url(settings)).connect() as connection:
-            leaving = corrections_leaving(settings, off)
+            leaving = corrections_leaving(connection, settings, off)
             tables = find_corrections(connection, Lake(settings.lake_url), feeding, leaving)
             return [row for table in tables for row in table.to_pylist()]
 

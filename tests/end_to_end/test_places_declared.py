@@ -323,7 +323,7 @@ def remade(lived: Lived) -> None:
         link_parties(lake, settings, decided=constraints(connection))
         assert not stage_customers(connection, lake, settings).stopped
         publish_customers(connection, lake, settings)
-        write_corrections(connection, lake, all_contracts(), corrections_leaving(settings))
+        write_corrections(connection, lake, all_contracts(), corrections_leaving(connection, settings))
 
 
 def test_the_register_is_a_command(lived: Lived) -> None:

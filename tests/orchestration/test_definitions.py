@@ -8,19 +8,31 @@ import pytest
 from cdm_pipelines.components.location import load_definitions
 from cdm_pipelines.enrichment.catalogue import built_in
 
-LAYERS = {"raw", "valid", "quarantine", "standard", "records", "link", "golden", "profile", "publish"}
+LAYERS = {
+    "raw",
+    "valid",
+    "quarantine",
+    "standard",
+    "records",
+    "link",
+    "golden",
+    "privacy",
+    "profile",
+    "publish",
+}
 PER_SOURCE = {"raw", "valid", "quarantine", "standard"}
 ENTITIES = {
     "crm": ["account", "contact"],
     "erp": ["customer", "invoice", "order", "order_line", "payment", "product", "refund"],
     "shop": ["customer", "order"],
     "web": ["event"],
-    "mail": ["activity"],
+    "mail": ["activity", "consent"],
     "desk": ["ticket"],
 }
 STATES = {
     "records/party",
     "records/order",
+    "records/consent",
     "records/invoice",
     "records/product",
     "link/model",
@@ -30,6 +42,7 @@ STATES = {
     "golden/customer",
     "golden/crosswalk",
     "golden/provenance",
+    "privacy/consent",
     "publish/feed",
     "publish/source_corrections",
     "golden/history",

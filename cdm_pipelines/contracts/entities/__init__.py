@@ -5,6 +5,6 @@ Belongs here: the order in which the modules declare. Does not belong here: what
 
 from cdm_pipelines.contracts.entities import party  # isort: skip - first: all others may name it
 from cdm_pipelines.contracts.entities import order  # isort: skip
-from cdm_pipelines.contracts.entities import interaction, invoice, product
+from cdm_pipelines.contracts.entities import consent, interaction, invoice, product
 
-__all__ = ["interaction", "invoice", "order", "party", "product"]
+__all__ = ["consent", "interaction", "invoice", "order", "party", "product"]

@@ -72,7 +72,7 @@ def source_corrections(context: dg.AssetExecutionContext, platform: Platform) ->
         with platform.hub() as engine:
             one_publication = engine.connect().execution_options(isolation_level="REPEATABLE READ")
             with one_publication as connection:
-                leaving = corrections_leaving(platform.settings)
+                leaving = corrections_leaving(connection, platform.settings)
                 written = write_corrections(
                     connection, platform.lake, contracts_feeding(Entity.PARTY), leaving
                 )

@@ -14,7 +14,7 @@ from cdm_pipelines.components.measuring import Results, measuring
 from cdm_pipelines.components.metadata import hub_schema, lineage
 from cdm_pipelines.components.platform import Platform, RebuildConfig
 from cdm_pipelines.components.profile_specs import view_specs
-from cdm_pipelines.components.registry import OWNER, STAGED, automation
+from cdm_pipelines.components.registry import CONSENT, OWNER, STAGED, automation
 from cdm_pipelines.components.transient import transient_retry_policy
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.contracts.entity import families
@@ -107,7 +107,7 @@ def staged(context: dg.AssetExecutionContext, config: RebuildConfig, platform: P
     specs=[
         dg.AssetSpec(
             ["golden", name],
-            deps=[STAGED],
+            deps=[STAGED, CONSENT],
             description=description,
             group_name="golden",
             owners=[OWNER],

@@ -23,13 +23,13 @@ from cdm_pipelines.hub import feed, linked
 from cdm_pipelines.hub.feed import Entry, SinkState
 from cdm_pipelines.privacy.checks import in_force
 from cdm_pipelines.privacy.given import Given
-from cdm_pipelines.privacy.off import NOBODY
 from cdm_pipelines.publish.events import cloud_event, source_of
 from cdm_pipelines.publish.leaving import ORIGIN_SCHEMA, Leaving
 from cdm_pipelines.publish.policy import FeedPolicy, FeedPolicyError, FileSink
 from cdm_pipelines.publish.queue import Queue, Settled
 from cdm_pipelines.publish.webhook import GoneError, NotTakenError, WebhookSender
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.privacy.off import off_in_use
 from cdm_pipelines.steps.profile.enrich import policy_of, tables_of
 from cdm_pipelines.store.damage import LakeError
 from cdm_pipelines.store.lake import Lake
@@ -77,44 +77,47 @@ class Served:
         return f"{counts}; {self.problem}" if self.problem else counts
 
 
-def deliver(connect: Connect, settings: Settings, only: str = "", *, off: pa.Table = NOBODY) -> list[Served]:
+def deliver(
+    connect: Connect, settings: Settings, only: str = "", *, off: pa.Table | None = None
+) -> list[Served]:
     """Tell every sink what it does not know yet; one that fails does not keep the others waiting.
 
     Args:
         connect: Opens a connection.
         settings: Where policies and the lake are.
         only: Name of the one sink to serve; all when empty.
-        off: ``privacy.off.OFF_SCHEMA``: customers of whom a sink of that purpose and channel is told nothing.
+        off: ``privacy.off.OFF_SCHEMA``: customers of whom a sink of that purpose and channel is told nothing; as
+            published consent has it when left out.
 
     Raises:
         FeedPolicyError: ``change_feed.yaml`` cannot be used.
         PurposesError: The purposes cannot be used, or contracts or enrichers do not keep to them.
         UnknownSinkError: ``only`` is no sink.
     """
-    rules = _Rules.load(settings, off)
+    rules = _Rules.load(connect, settings, off)
     return [_serve(connect, settings, rules, name) for name in _chosen(rules.policy, only)]
 
 
 def replay(
-    connect: Connect, settings: Settings, name: str, position: int, *, off: pa.Table = NOBODY
+    connect: Connect, settings: Settings, name: str, position: int, *, off: pa.Table | None = None
 ) -> Served:
     """Deliver everything from a position on to one sink, again; it is taken into use again.
 
     Raises:
         FeedPolicyError, PurposesError, UnknownSinkError: As :func:`deliver`.
     """
-    rules = _Rules.load(settings, off)
+    rules = _Rules.load(connect, settings, off)
     (name,) = _chosen(rules.policy, name)
     return _serve(connect, settings, rules, name, position=position - 1)
 
 
-def retry(connect: Connect, settings: Settings, name: str, *, off: pa.Table = NOBODY) -> Served:
+def retry(connect: Connect, settings: Settings, name: str, *, off: pa.Table | None = None) -> Served:
     """Send the dead letters of one sink again, then what is new; it is taken into use again.
 
     Raises:
         FeedPolicyError, PurposesError, UnknownSinkError: As :func:`deliver`.
     """
-    rules = _Rules.load(settings, off)
+    rules = _Rules.load(connect, settings, off)
     (name,) = _chosen(rules.policy, name)
     return _serve(connect, settings, rules, name, revive=True)
 
@@ -153,10 +156,14 @@ class _Rules:
     profile: Sequence[ProfileTable]
 
     @classmethod
-    def load(cls, settings: Settings, off: pa.Table) -> "_Rules":
+    def load(cls, connect: Connect, settings: Settings, off: pa.Table | None) -> "_Rules":
         contracts = all_contracts()
         purposes = in_force(settings.policies, contracts, enrichers(settings.policies))
         policy = FeedPolicy.in_force(settings.policies / POLICY, purposes)
+        if off is None:
+            asked = {(sink.purpose, sink.channel) for sink in policy.sinks.values()}
+            with connect() as connection:
+                off = off_in_use(connection, purposes, asked)
         return cls(policy, Given.of(contracts, purposes), off, tables_of(policy_of(settings)))
 
     def leaving(self, name: str) -> Leaving:

@@ -21,6 +21,7 @@ from cdm_pipelines.golden import SurvivorshipPolicy, load_policy
 from cdm_pipelines.golden.policy import golden_groups
 from cdm_pipelines.golden.survivorship import survive_in_chunks
 from cdm_pipelines.hub import audit, profile_models, profile_views, queries
+from cdm_pipelines.hub.consent import ConsentChange
 from cdm_pipelines.hub.decisions import begin_decision
 from cdm_pipelines.hub.parts import Asked
 from cdm_pipelines.hub.profile import ProfileChange
@@ -31,13 +32,13 @@ from cdm_pipelines.identity.reasons import Churn, EventReasons, Movement
 from cdm_pipelines.identity.registry import CURRENT
 from cdm_pipelines.privacy.checks import in_force
 from cdm_pipelines.privacy.given import Given, Withheld, origin_of
-from cdm_pipelines.privacy.off import NOBODY
 from cdm_pipelines.quality.thresholds import ACCEPTABLE, Thresholds, Verdict, accepted, judge
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.customers import affected, lost_days, read_models
 from cdm_pipelines.steps.customers.event_reasons import event_reasons, explained
 from cdm_pipelines.steps.linking.linked_with import linked_with
 from cdm_pipelines.steps.linking.model_versions import keep_copies
+from cdm_pipelines.steps.privacy.consent import stage_consent
 from cdm_pipelines.steps.profile.enrich import company_of, enrich, groups_of, tables_of
 from cdm_pipelines.steps.profile.former import keep_former
 from cdm_pipelines.steps.stewardship import queue
@@ -391,19 +392,21 @@ class Published:
         changes: Per table, ``history`` among them.
         profile: Per table of the profile that was staged.
         groups: Rows of each view of groups of customers whose table was.
+        consent: Per table of consent, where that was staged.
     """
 
     changes: Mapping[str, Change]
     profile: Mapping[str, ProfileChange]
     groups: Mapping[str, int]
+    consent: Mapping[str, ConsentChange]
 
 
 def publish_customers(
-    connection: Connection, lake: Lake, settings: Settings, *, off: pa.Table = NOBODY
+    connection: Connection, lake: Lake, settings: Settings, *, off: pa.Table | None = None
 ) -> Published:
     """Publish what is staged with the profile of it, and what stewards read.
 
-    Where the profile was not staged with the customers it is computed now, so that the two never part.
+    Where the profile and consent were not staged with the customers they are worked out now, so that they never part.
 
     Args:
         connection: Of a migrated hub, in a transaction: its commit is the publication. Afterwards ``hub.upkeep``
@@ -418,6 +421,7 @@ def publish_customers(
         PurposesError: The purposes cannot be used, or contracts or enrichers do not keep to them.
     """
     company = company_of(lake, settings)
+    stage_consent(connection, lake, settings)
     enrich(connection, company, profile_models.current(connection), off=off)
     groups = groups_of(company.policy)
     done = promote(connection, enriched=tables_of(company.policy), groups=groups)
@@ -426,4 +430,4 @@ def publish_customers(
     rows = {one.name: profile_views.rows(connection, one) for one in changed}
     begin_decision(connection)  # what is decided from now on is decided about the next version
     queue.rewrite(connection, constraints(connection))
-    return Published({**done.changes, "history": done.history}, done.profile, rows)
+    return Published({**done.changes, "history": done.history}, done.profile, rows, done.consent)

@@ -25,12 +25,13 @@ from cdm_pipelines.golden.provenance import EVERYTHING_ELSE
 from cdm_pipelines.hub import linked
 from cdm_pipelines.privacy.checks import in_force
 from cdm_pipelines.privacy.given import Given
-from cdm_pipelines.privacy.off import EVERY_CHANNEL, NOBODY
+from cdm_pipelines.privacy.off import EVERY_CHANNEL
 from cdm_pipelines.publish.corrections import CORRECTIONS_SCHEMA, Cell, Disagreement, cells, disagreements
 from cdm_pipelines.publish.leaving import ORIGIN_SCHEMA, Leaving
 from cdm_pipelines.publish.policy import FeedPolicy
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.customers.export import neutralised
+from cdm_pipelines.steps.privacy.off import off_in_use
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.keys import composite_keys, positions
 from cdm_pipelines.store.lake import Lake
@@ -53,12 +54,14 @@ class Corrections:
         return sum(self.cells.values())
 
 
-def corrections_leaving(settings: Settings, off: pa.Table = NOBODY) -> Leaving:
+def corrections_leaving(connection: Connection, settings: Settings, off: pa.Table | None = None) -> Leaving:
     """What may be told to the owners of sources.
 
     Args:
+        connection: Of a migrated hub.
         settings: Where policies are.
-        off: ``privacy.off.OFF_SCHEMA``: customers of whom nothing is told for a purpose.
+        off: ``privacy.off.OFF_SCHEMA``: customers of whom nothing is told for a purpose; as published consent has it
+            when left out.
 
     Raises:
         FeedPolicyError, PurposesError: A policy cannot be used, or a contract does not keep to the purposes.
@@ -66,9 +69,10 @@ def corrections_leaving(settings: Settings, off: pa.Table = NOBODY) -> Leaving:
     contracts = all_contracts()
     purposes = in_force(settings.policies, contracts)
     policy = FeedPolicy.in_force(settings.policies / "change_feed.yaml", purposes)
-    return Leaving.for_purpose(
-        policy.source_corrections.purpose, EVERY_CHANNEL, Given.of(contracts, purposes), off, ()
-    )
+    purpose = policy.source_corrections.purpose
+    if off is None:
+        off = off_in_use(connection, purposes, [(purpose, EVERY_CHANNEL)])
+    return Leaving.for_purpose(purpose, EVERY_CHANNEL, Given.of(contracts, purposes), off, ())
 
 
 def write_corrections(

@@ -17,8 +17,8 @@ from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.quality.damage import Lengths
 from cdm_pipelines.quality.repeats import Repeats
-from cdm_pipelines.standardise.interaction_words import InteractionWords
 from cdm_pipelines.standardise.placeholders import Placeholders
+from cdm_pipelines.standardise.source_words import SourceWords
 
 _PRELOAD = ["cdm_pipelines.steps.days.chunks", "cdm_pipelines.quality", "cdm_pipelines.standardise"]
 """What the workers of all entities share: loaded once, by the process that makes them."""
@@ -59,7 +59,7 @@ def refine(
     timezone: str,
     nobody: Placeholders,
     *,
-    words: InteractionWords,
+    words: SourceWords,
 ) -> Refined:
     """Validate and standardise one chunk; pure, so it may run in any process."""
     from cdm_pipelines.quality import digit_lengths, validate  # noqa: PLC0415 - heavy rooms load in a run
@@ -103,7 +103,7 @@ def in_order(
     timezone: str,
     *,
     nobody: Placeholders,
-    words: InteractionWords,
+    words: SourceWords,
 ) -> Iterator[Refined]:
     """Refine chunks, several at a time when there is more than one; results come in the order of the chunks."""
     first = list(islice(chunks, 2))

@@ -20,6 +20,7 @@ from cdm_pipelines.contracts.canonical import Entity, KeptAs, OfParty, declarati
 from cdm_pipelines.quality.damage import plain_ids
 from cdm_pipelines.records import Partition, current_state, records_schema, resolve_parties
 from cdm_pipelines.records.advance import AnewError, advance, follow
+from cdm_pipelines.records.ledger import added
 from cdm_pipelines.records.whose import PARTY_KEY, parties_concerned, party_columns, rows_concerned
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.damage import DamagedError, Fault, made_anew
@@ -171,11 +172,11 @@ def _bring_up(
     schema, whose = _schema(entity), _whose(entity)
     if before is not None:
         with suppress(AnewError):
-            added = _added(lake, entity, partitions, made_from, before)
+            rows = _added(lake, entity, partitions, made_from, before)
             if whose is not None:
-                added = _placed_anew(lake, entity, whose, added, before)
-            table.update(added)
-            return int(added.num_rows)
+                rows = _placed_anew(lake, entity, whose, rows, before)
+            table.update(rows)
+            return int(rows.num_rows)
     states: Iterable[pa.Table] = current_state(entity, partitions, lake.read)
     if whose is not None:
         parties = _parties(lake, whose)
@@ -200,6 +201,7 @@ def _added(
     if any(made_from.get(path) != fingerprint for path, fingerprint in known.items()):
         raise AnewError("a day has changed")
     state: pa.Table | None = None
+    ledger = declaration(entity).kept is KeptAs.LEDGER
     # Only a snapshot tells of records that it does not hold.
     whole = any(p.delivery == "snapshot" and p.path not in before for p in partitions)
     columns = None if whole else [*RECORD_KEY, "first_seen"]
@@ -213,12 +215,28 @@ def _added(
             continue
         if not follow(new, latest):
             raise AnewError("an earlier day has come")
+        if ledger:
+            pieces += _statements(entity, new, source, name, lake)
+            continue
         (made,) = current_state(entity, new, lake.read)
         if state is None:
             state = tables.records(lake, entity).read(columns or records_schema(entity).names)
         own = state.filter(pc.and_(pc.equal(state["source"], source), pc.equal(state["entity"], name)))
         pieces.append(advance(own, made, new[-1]))
     return pa.concat_tables(pieces)
+
+
+def _statements(
+    entity: Entity, new: Sequence[Partition], source: str, name: str, lake: Lake
+) -> list[pa.Table]:
+    """What later days add to a ledger."""
+    names = records_schema(entity).names
+    state = tables.records(lake, entity).read(names)
+    before = state.filter(pc.and_(pc.equal(state["source"], source), pc.equal(state["entity"], name)))
+    after = before
+    for day in sorted(new, key=lambda one: one.date):
+        after = pa.concat_tables([after, added(entity, after, day, lake.read)])
+    return [after.slice(before.num_rows)]
 
 
 def _placed_anew(

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.quality.thresholds import Thresholds, Verdict
 from cdm_pipelines.settings import Settings
-from cdm_pipelines.standardise.interaction_words import InteractionWords
 from cdm_pipelines.standardise.placeholders import Placeholders
+from cdm_pipelines.standardise.source_words import SourceWords
 from cdm_pipelines.steps.days.chunks import Chunk, in_order
 from cdm_pipelines.steps.days.tally import DayResult, Tally, Yardstick
 from cdm_pipelines.store import layout
@@ -127,7 +127,7 @@ def _refine(
         if corrections is not None:
             notes[layout.CORRECTED] = "yes"
         checked_to, standard_to = _Writers(checked, lake, notes), _Writers(standard, lake, notes)
-        nobody, words = Placeholders.load(settings.policies), InteractionWords.load(settings.policies)
+        nobody, words = Placeholders.load(settings.policies), SourceWords.load(settings.policies)
         for refined in in_order(
             chunks, settings.threads, contract, date, settings.timezone, nobody=nobody, words=words
         ):

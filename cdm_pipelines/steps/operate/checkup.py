@@ -33,6 +33,8 @@ from cdm_pipelines.publish.policy import FeedPolicy, FeedPolicyError
 from cdm_pipelines.quality.thresholds import Thresholds, ThresholdsError
 from cdm_pipelines.settings import Settings, root
 from cdm_pipelines.standardise import placeholders
+from cdm_pipelines.standardise.consent_words import FILE as CONSENT_WORDS
+from cdm_pipelines.standardise.consent_words import ConsentWords, ConsentWordsError
 from cdm_pipelines.standardise.interaction_words import FILE as INTERACTION_WORDS
 from cdm_pipelines.standardise.interaction_words import InteractionWords, InteractionWordsError
 from cdm_pipelines.standardise.placeholders import PlaceholdersError
@@ -92,6 +94,7 @@ def _policy_problems(settings: Settings) -> list[str]:
         (FeedPolicy.load, "change_feed.yaml"),
         (lambda path: placeholders.Placeholders.load(path.parent), placeholders.FILE),
         (lambda path: InteractionWords.load(path.parent), INTERACTION_WORDS),
+        (lambda path: ConsentWords.load(path.parent), CONSENT_WORDS),
         (PruningPolicy.load, "pruning.yaml"),
         (lambda path: load_enrichment_policy(path, enrichers(path.parent)), "enrichment.yaml"),
         (tokens.InteractionPolicy.load, tokens.POLICY),
@@ -100,6 +103,7 @@ def _policy_problems(settings: Settings) -> list[str]:
         try:
             load(settings.policies / name)
         except (
+            ConsentWordsError,
             EnricherError,
             EnrichmentPolicyError,
             FeedPolicyError,

@@ -35,7 +35,6 @@ from cdm_pipelines.hub import profile, staging
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.next_version import NextVersion
 from cdm_pipelines.hub.profile_models import ProfileModel
-from cdm_pipelines.privacy.off import NOBODY
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.profile.code import code_of
 from cdm_pipelines.steps.profile.models import CLOCK
@@ -123,7 +122,7 @@ def enrich(
     models: Mapping[str, ProfileModel],
     *,
     rebuild: bool = False,
-    off: pa.Table = NOBODY,
+    off: pa.Table | None = None,
 ) -> dict[str, Enriched]:
     """Compute and stage what is out of date of the profile; what is staged already is left as it is.
 
@@ -132,7 +131,8 @@ def enrich(
         company: Lake, settings and policy.
         models: The scales and models that score, by enricher, with the day that the profile holds for.
         rebuild: Whether to compute everything for everybody whatever changed.
-        off: ``OFF_SCHEMA``: customers of whom nothing is worked out for a purpose.
+        off: ``OFF_SCHEMA``: customers of whom nothing is worked out for a purpose; as staged consent has it when left
+            out.
 
     Returns:
         By enricher, those that are on. Empty before there is any data.

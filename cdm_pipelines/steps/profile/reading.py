@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity, OfParent, OfParty
-from cdm_pipelines.contracts.entity import EntityDeclaration, OfNobody, declaration, with_state
+from cdm_pipelines.contracts.entity import EntityDeclaration, KeptAs, OfNobody, declaration, with_state
 from cdm_pipelines.enrichment.attachment import Attached
 from cdm_pipelines.enrichment.inputs import ATTACHED
 from cdm_pipelines.enrichment.interactions import SUBJECT_COLUMNS
@@ -249,7 +249,7 @@ def _opened(company: Company, coming: NextVersion, as_of: dt.date, ids: pa.Array
             **{
                 f"state_{one.entity}": _state(company.lake, one, of)
                 for one in with_state()
-                if one.entity not in _READ_ONCE.values()
+                if one.entity not in _READ_ONCE.values() and one.kept is KeptAs.STATE
             },
         }
     with (

@@ -21,6 +21,7 @@ from cdm_pipelines.hub import profile, profile_withheld
 from cdm_pipelines.hub.next_version import NextVersion
 from cdm_pipelines.privacy.checks import in_force
 from cdm_pipelines.privacy.off import WITHHELD_SCHEMA, withheld
+from cdm_pipelines.steps.privacy.off import off_in_profile
 from cdm_pipelines.steps.profile.reading import Company
 
 _NOBODY = pa.array([], pa.string())
@@ -41,7 +42,7 @@ class Withholding:
 
     @classmethod
     def between(
-        cls, connection: Connection, coming: NextVersion, company: Company, off: pa.Table
+        cls, connection: Connection, coming: NextVersion, company: Company, off: pa.Table | None
     ) -> "Withholding":
         """From the published version to the next one.
 
@@ -50,6 +51,7 @@ class Withholding:
         """
         policies = company.settings.policies
         purposes = in_force(policies, company.contracts, enrichers(policies))
+        off = off_in_profile(connection, purposes) if off is None else off
         customers = _NOBODY
         used = [key for key, one in purposes.by_key.items() if one.enrichers]
         off = off.filter(pc.is_in(off["purpose"], value_set=pa.array(used, pa.string())))

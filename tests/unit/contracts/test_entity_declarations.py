@@ -87,7 +87,13 @@ def test_an_entity_is_one_object_wherever_it_goes() -> None:
 
 def test_families_are_heads_with_all_that_is_theirs() -> None:
     names = [[str(one.entity) for one in family] for family in families()]
-    assert names == [["party"], ["order", "order_line", "payment", "refund"], ["invoice"], ["product"]]
+    orders = ["order", "order_line", "payment", "refund"]
+    assert names == [["party"], orders, ["consent"], ["invoice"], ["product"]]
+
+
+def test_what_is_kept_as_a_ledger_has_records_and_no_table_that_follows_from_it() -> None:
+    assert Entity.CONSENT in {one.entity for one in with_state()}
+    assert Entity.CONSENT not in {one.entity for one in published_entities()}
 
 
 def test_what_is_kept_as_days_has_no_state_and_no_table() -> None:

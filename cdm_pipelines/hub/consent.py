@@ -1,0 +1,348 @@
+"""Consent in the hub: staged with the customers, and published in their transaction.
+
+Belongs here: staging, applying what differs, telling of it. Does not belong here: the rules (privacy.consent), what has
+to be worked out anew (steps.privacy), columns (``schema_privacy``).
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Boolean, Column, Connection, Integer, MetaData, Table, Text, Uuid, func, select, text
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.schema import CreateTable, DropTable
+
+from cdm_pipelines.hub.errors import HubError
+from cdm_pipelines.hub.load import copy_table, read_table
+from cdm_pipelines.hub.schema_privacy import consent, consent_state, consent_statement
+
+STAGED = (consent, consent_statement)
+WORKED = Table("consent_worked", MetaData(), Column("golden_id", Uuid, primary_key=True), schema="staging")
+WAITING = Table(
+    "consent_waiting",
+    MetaData(),
+    Column("table_name", Text, primary_key=True),
+    Column("rows", Integer, nullable=False),
+    Column("whole", Boolean, nullable=False),
+    Column("made_from", JSONB, nullable=False),
+    schema="staging",
+)
+"""What is staged of consent."""
+_NAME = "consent"
+DEFAULTS = "defaults"
+"""Under which name a version says, by purpose, whether it is allowed while nothing was said."""
+
+
+@dataclass(frozen=True)
+class ConsentChange:
+    """What a publication did to one table, in rows."""
+
+    inserted: int
+    updated: int
+    deleted: int
+    rows: int
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """By kind of change."""
+        return {"inserted": self.inserted, "updated": self.updated, "deleted": self.deleted}
+
+    @property
+    def any(self) -> bool:
+        """Whether anything changed."""
+        return bool(self.inserted or self.updated or self.deleted)
+
+
+def clear(connection: Connection) -> None:
+    """Stage nothing of consent: what waits is of customers that are staged anew."""
+    for table in (WAITING, WORKED, *(staging_table(one) for one in STAGED)):
+        connection.execute(DropTable(table, if_exists=True))
+
+
+def staging_table(table: Table) -> Table:
+    """The table in which the next version of one is staged."""
+    made = table.to_metadata(MetaData(), schema="staging")
+    made.indexes.clear()
+    return made
+
+
+def state(connection: Connection) -> Mapping[str, str]:
+    """What the published consent was made from; empty before the first one."""
+    found: Mapping[str, str] | None = connection.scalar(select(consent_state.c.made_from))
+    return found or {}
+
+
+def waiting(connection: Connection) -> Mapping[str, str]:
+    """What the staged consent was made from; empty where none is."""
+    if not _there(connection, WAITING):
+        return {}
+    found: Mapping[str, str] | None = connection.scalar(select(WAITING.c.made_from).limit(1))
+    return found or {}
+
+
+def stage(
+    connection: Connection,
+    rows: pa.Table,
+    statements: pa.Table,
+    made_from: Mapping[str, str],
+    worked: pa.Array | None,
+) -> None:
+    """Stage the next version, whole or of the customers that were worked on.
+
+    Args:
+        connection: In a transaction, under the lock of ``staging``.
+        rows: The columns of ``privacy.consent``.
+        statements: Those of ``privacy.consent_statement``: all, or those that take the place of what is published.
+        made_from: Versions of all that it was made from.
+        worked: Golden ids of the customers that were worked on: of theirs, what is not staged goes. None for everybody.
+    """
+    clear(connection)
+    connection.execute(CreateTable(WAITING))
+    for table, content in zip(STAGED, (rows, statements), strict=True):
+        staged = staging_table(table)
+        staged._prefixes = ["UNLOGGED"]  # noqa: SLF001 - SQLAlchemy sets it nowhere else after the table is made
+        connection.execute(CreateTable(staged))
+        count = copy_table(connection, staged.name, content.select([one.name for one in table.columns]))
+        connection.execute(text(f"ANALYZE {staged}"))
+        values = {"rows": count, "whole": worked is None, "made_from": dict(made_from)}
+        connection.execute(insert(WAITING).values(table_name=table.name, **values))
+    if worked is not None:
+        connection.execute(CreateTable(WORKED))
+        copy_table(connection, WORKED.name, pa.table({"golden_id": worked}))
+
+
+def publish(connection: Connection) -> Mapping[str, ConsentChange]:
+    """Publish what is staged, in the transaction that publishes the customers.
+
+    Returns:
+        By table, ``consent`` and ``consent_statement``; empty where nothing was staged.
+
+    Raises:
+        HubError: Staged rows are gone.
+    """
+    if not _there(connection, WAITING):
+        return {}
+    rows = {row.table_name: row for row in connection.execute(select(WAITING))}
+    changes = {}
+    first = not state(connection)
+    for table in STAGED:
+        own = rows[table.name]
+        found = connection.scalar(select(func.count()).select_from(staging_table(table)))
+        if found != own.rows:
+            raise HubError(
+                f"staging.{table.name} has {found or 0} rows of the {own.rows} that were staged: the database server "
+                "has crashed since. Stage again (materialise golden/staged)."
+            )
+        changes[table.name] = _apply(connection, table, own.made_from, whole=own.whole, silent=first)
+    values = {"made_from": rows[_NAME].made_from, "rows": changes[_NAME].rows}
+    connection.execute(
+        insert(consent_state)
+        .values(name=_NAME, **values)
+        .on_conflict_do_update(index_elements=["name"], set_=values)
+    )
+    clear(connection)
+    return changes
+
+
+def _apply(
+    connection: Connection, table: Table, made_from: Mapping[str, str], *, whole: bool, silent: bool
+) -> ConsentChange:
+    """Make a table equal to its staged version, touching only what differs, and note what is told of it."""
+    keys = [one.name for one in table.primary_key]
+    values = [one.name for one in table.columns if one.name not in keys]
+    old_row, new_row = (", ".join(f'{side}."{value}"' for value in values) for side in ("old", "new"))
+    same = " AND ".join(f'old."{key}" = new."{key}"' for key in keys)
+    chosen = ", ".join(f'coalesce(old."{key}", new."{key}") AS "{key}"' for key in keys)
+    of_customers = table is consent
+    of = "" if whole or not of_customers else f"WHERE golden_id IN (SELECT golden_id FROM {WORKED})"
+    join = "FULL" if whole or of_customers else "LEFT"
+    difference = f"difference_{table.name}"
+    connection.execute(
+        text(
+            f"""CREATE TEMPORARY TABLE {difference} ON COMMIT DROP AS
+            SELECT {chosen}, CASE WHEN old."{keys[0]}" IS NULL THEN 'inserted'
+                                  WHEN new."{keys[0]}" IS NULL THEN 'deleted' ELSE 'updated' END AS kind
+            FROM staging.{table.name} AS new {join} JOIN (SELECT * FROM {table} {of}) AS old ON {same}
+            WHERE old."{keys[0]}" IS NULL OR new."{keys[0]}" IS NULL OR ({old_row}) IS DISTINCT FROM ({new_row})"""
+        )
+    )
+    connection.execute(text(f"ANALYZE {difference}"))
+    if of_customers and not silent:
+        _note(connection, difference, made_from)
+    counted = connection.execute(text(f"SELECT kind, count(*) FROM {difference} GROUP BY kind"))
+    counts = {str(kind): int(number) for kind, number in counted}
+    matching = " AND ".join(f't."{key}" = d."{key}"' for key in keys)
+    connection.execute(
+        text(f"DELETE FROM {table} AS t USING {difference} AS d WHERE {matching} AND d.kind <> 'inserted'")
+    )
+    columns = ", ".join(f'"{one}"' for one in [*keys, *values])
+    using = ", ".join(f'"{key}"' for key in keys)
+    connection.execute(
+        text(
+            f"""INSERT INTO {table} ({columns}) SELECT {columns} FROM staging.{table.name}
+            JOIN {difference} AS d USING ({using}) WHERE d.kind <> 'deleted'"""
+        )
+    )
+    connection.execute(text(f"DROP TABLE {difference}"))
+    rows = int(connection.scalar(select(func.count()).select_from(table)) or 0)
+    return ConsentChange(counts.get("inserted", 0), counts.get("updated", 0), counts.get("deleted", 0), rows)
+
+
+_ALLOWS = (
+    "coalesce({side}.allowed, {side}_every.allowed, (cast(:defaults AS jsonb) ->> d.purpose)::boolean, false)"
+)
+
+
+def _note(connection: Connection, difference: str, made_from: Mapping[str, str]) -> None:
+    """Remember for which purposes and channels what customers allow changes, for the outbox.
+
+    A channel without a row is as every channel is; where that has none either, as the purpose's default.
+    """
+    old, new = _ALLOWS.format(side="old"), _ALLOWS.format(side="new")
+    every = (
+        "{side}_every ON {side}_every.golden_id = d.golden_id AND {side}_every.purpose = d.purpose "
+        "AND {side}_every.channel = ''"
+    )
+    connection.execute(text(NOTED))
+    connection.execute(
+        text(
+            f"""INSERT INTO noted_consent
+            SELECT d.golden_id, array_agg(concat_ws('/', d.purpose, nullif(d.channel, '')))
+            FROM {difference} AS d
+            LEFT JOIN {consent} AS old USING (golden_id, purpose, channel)
+            LEFT JOIN staging.consent AS new USING (golden_id, purpose, channel)
+            LEFT JOIN {consent} AS {every.format(side="old")}
+            LEFT JOIN staging.consent AS {every.format(side="new")}
+            WHERE {old} <> {new} GROUP BY d.golden_id"""
+        ),
+        {"defaults": made_from.get(DEFAULTS, "{}")},
+    )
+
+
+NOTED = "CREATE TEMPORARY TABLE IF NOT EXISTS noted_consent (golden_id uuid, told text[]) ON COMMIT DROP"
+"""SQL for the table of what is told of consent in a publication."""
+
+
+COLUMNS = tuple(one.name for one in consent.columns)
+"""Of ``privacy.consent``."""
+_TOLD = (
+    "purpose",
+    "channel",
+    "state",
+    "stated_at",
+    "first_seen",
+    "standing",
+    "method",
+    "notice_version",
+    "source",
+)
+
+
+def of_customer(connection: Connection, golden_id: UUID) -> Sequence[Mapping[str, Any]]:
+    """What a customer allows: rows of ``privacy.consent`` by purpose and channel."""
+    query = select(consent).where(consent.c.golden_id == golden_id)
+    return [dict(row) for row in connection.execute(query.order_by("purpose", "channel")).mappings()]
+
+
+def statements_of(connection: Connection, golden_id: UUID) -> Sequence[Mapping[str, Any]]:
+    """Statements about one customer alone, the oldest first."""
+    own = consent_statement.c
+    query = select(*(own[name] for name in _TOLD)).where(own.golden_id == golden_id)
+    order = (own.purpose, func.coalesce(own.stated_at, own.first_seen), own.source, own.record_id)
+    return [dict(row) for row in connection.execute(query.order_by(*order)).mappings()]
+
+
+def depending(connection: Connection, as_of: str) -> tuple[pa.Array, pa.Table]:
+    """What of the published consent may be other without a change of its customer, or of its own statements.
+
+    Args:
+        connection: To the hub.
+        as_of: The day that the next version holds for.
+
+    Returns:
+        Golden ids of customers with whom others share an address, or whose consent has ended; and keys of statements
+        about several customers.
+    """
+    ids = read_table(
+        connection,
+        f"""SELECT DISTINCT golden_id FROM {consent}
+        WHERE shared OR (allowed AND expires < %(day)s::timestamp AT TIME ZONE 'UTC' + interval '1 day')""",
+        pa.schema([("golden_id", pa.string())]),
+        {"day": as_of},
+    )["golden_id"].combine_chunks()
+    return ids, _keys(connection, "customers > 1")
+
+
+def statements_about(connection: Connection, ids: pa.Array) -> pa.Table:
+    """Keys of the published statements about one of some customers alone."""
+    connection.execute(
+        text("CREATE TEMPORARY TABLE IF NOT EXISTS asked_consent (golden_id uuid) ON COMMIT DROP")
+    )
+    connection.execute(text("TRUNCATE asked_consent"))
+    copy_table(connection, "asked_consent", pa.table({"golden_id": ids}), schema="pg_temp")
+    return _keys(connection, "golden_id IN (SELECT golden_id FROM asked_consent)")
+
+
+_KEY = pa.schema([("source", pa.string()), ("entity", pa.string()), ("record_id", pa.string())])
+
+
+def _keys(connection: Connection, condition: str) -> pa.Table:
+    return read_table(
+        connection, f"SELECT source, entity, record_id FROM {consent_statement} WHERE {condition}", _KEY
+    )
+
+
+ALLOWED = pa.schema(
+    [(name, pa.string()) for name in ("golden_id", "purpose", "channel")] + [("allowed", pa.bool_())]
+)
+"""What customers allow."""
+
+
+def allowed(connection: Connection, purposes: Collection[str], *, coming: bool = False) -> pa.Table:
+    """What customers allow for some purposes, as it is published or as it will be."""
+    rows = _next(connection, consent) if coming else str(consent)
+    keys = pa.array(sorted(purposes), pa.string())
+    found = read_table(connection, f"SELECT {', '.join(ALLOWED.names)} FROM {rows}", ALLOWED)
+    return found.filter(pc.is_in(found["purpose"], value_set=keys))
+
+
+def counts(connection: Connection) -> Mapping[str, Mapping[str, int]]:
+    """Figures of the next version: statements by what became of them, purpose and state; rows by what they say."""
+    said, rows = _next(connection, consent_statement), _next(connection, consent)
+    asked = {
+        "standing": f"SELECT standing, count(*) FROM {said} GROUP BY 1",
+        "said": f"SELECT concat_ws(' ', coalesce(purpose, 'no purpose'), state), count(*) FROM {said} GROUP BY 1",
+        "purposes": f"SELECT purpose, count(*) FROM {said} WHERE purpose IS NOT NULL GROUP BY 1",
+        "allowed": f"""SELECT concat_ws(' ', purpose, nullif(channel, ''), CASE WHEN allowed THEN 'yes' ELSE 'no' END),
+            count(*) FROM {rows} GROUP BY 1""",
+        "states": f"SELECT coalesce(state, 'nothing said'), count(*) FROM {rows} GROUP BY 1",
+        "contradictory": f"SELECT 'contradictory', count(*) FROM {rows} WHERE contradictory",
+    }
+    return {
+        name: {str(what): int(number) for what, number in connection.execute(text(f"{query} ORDER BY 1"))}
+        for name, query in asked.items()
+    }
+
+
+def _next(connection: Connection, table: Table) -> str:
+    """SQL for the rows of a table as they will be published."""
+    if not _there(connection, WAITING):
+        return str(table)
+    staged = f"staging.{table.name}"
+    if connection.scalar(select(WAITING.c.whole).limit(1)):
+        return staged
+    if table is consent:
+        stays = f"golden_id NOT IN (SELECT golden_id FROM {WORKED})"
+    else:
+        same = " AND ".join(f"s.{one.name} = t.{one.name}" for one in table.primary_key)
+        stays = f"NOT EXISTS (SELECT FROM {staged} AS s WHERE {same})"
+    columns = ", ".join(one.name for one in table.columns)
+    kept = f"SELECT {columns} FROM {table} AS t WHERE {stays}"
+    return f"(SELECT {columns} FROM {staged} UNION ALL {kept}) AS {table.name}"
+
+
+def _there(connection: Connection, table: Table) -> bool:
+    return connection.scalar(select(func.to_regclass(str(table)))) is not None

@@ -1,0 +1,241 @@
+"""The step from ledger and customers to consent: worked out and staged with the next version.
+
+Belongs here: what has to be worked out anew, and of whom. Does not belong here: the rules (privacy.consent), publishing
+(steps.customers.publication).
+
+Where it is known what changed, only customers whom that may concern are worked on: those that the next version touches,
+those whom new statements are about, those whose consent ends, and all that share an address with one of them. The
+outcome is that of working on everybody.
+"""
+
+import json
+import tempfile
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Connection
+
+from cdm_pipelines.contracts.canonical import Entity, attributes
+from cdm_pipelines.hub import consent as hub
+from cdm_pipelines.hub import staging
+from cdm_pipelines.hub.next_version import NextVersion
+from cdm_pipelines.identity import CROSSWALK_SCHEMA
+from cdm_pipelines.privacy.concerned import concerned
+from cdm_pipelines.privacy.consent import BIRTHS, CONTACTS, RECORDS, RULES, STATEMENTS, Effective, effective
+from cdm_pipelines.privacy.purposes import POLICY, Purposes
+from cdm_pipelines.settings import Settings
+from cdm_pipelines.store import tables
+from cdm_pipelines.store.arrow import whole
+from cdm_pipelines.store.keys import RECORD_KEY, composite_keys, having, positions, record_keys
+from cdm_pipelines.store.lake import Lake
+from cdm_pipelines.store.layered import Layered, Mark
+
+_CUSTOMER = pa.schema(
+    [(name, pa.string()) for name in ("golden_id", "birth_date", "email", "phone", "mobile", "first_seen")]
+)
+_REACHED_BY = {"email": "email", "phone": "phone", "mobile": "phone"}
+
+
+@dataclass(frozen=True)
+class StagedConsent:
+    """What was staged.
+
+    Attributes:
+        delivered: Statements in the ledger.
+        worked: Customers that were worked on; None for everybody, 0 where all was up to date.
+        rows: Rows of consent that were staged.
+        statements: Statements that were staged.
+        standing: Of those that were worked on, by what became of them.
+        purposes: Keys of the purposes that there are.
+    """
+
+    delivered: int
+    worked: int | None = 0
+    rows: int = 0
+    statements: int = 0
+    standing: Mapping[str, int] = field(default_factory=dict)
+    purposes: Collection[str] = ()
+
+    @property
+    def sentence(self) -> str:
+        """What was done, for the log."""
+        if self.worked == 0:
+            return f"{self.delivered:,} statements, up to date"
+        whom = "everybody" if self.worked is None else f"{self.worked:,} customers"
+        return f"{self.delivered:,} statements; {self.rows:,} rows for {whom}"
+
+
+def stage_consent(
+    connection: Connection,
+    lake: Lake,
+    settings: Settings,
+    *,
+    defaults: Mapping[str, bool] | None = None,
+    rebuild: bool = False,
+) -> StagedConsent:
+    """Work out what customers allow, as they will be published, and stage it; what is up to date is left as it is.
+
+    Args:
+        connection: Of a migrated hub, in a transaction.
+        lake: The lake.
+        settings: Where policies are, and the number of threads.
+        defaults: By purpose, whether it is allowed while nothing was said; as ``purposes.yaml`` has it when left out.
+        rebuild: Whether to work on everybody whatever changed.
+
+    Raises:
+        PurposesError: The purposes cannot be used.
+    """
+    defaults = Purposes.load(settings.policies / POLICY).defaults if defaults is None else defaults
+    staging.lock(connection)
+    ledger, published = tables.records(lake, Entity.CONSENT), hub.state(connection)
+    delivered = (
+        ledger.read(["last_seen"])["last_seen"] if ledger.exists else pa.chunked_array([], pa.string())
+    )
+    if not ledger.exists or (not published and not len(delivered)):
+        return StagedConsent(0, purposes=tuple(defaults))
+    coming = NextVersion.of(connection)
+    work = _Work(connection, lake, coming, ledger, _newest(lake, delivered), defaults, settings.threads)
+    made_from = work.made_from(coming.fingerprint)
+    if not rebuild and made_from == (hub.waiting(connection) or published):
+        return StagedConsent(len(delivered), purposes=tuple(defaults))
+    known = not rebuild and {**published, "as_of": ""} == {**work.made_from(coming.published), "as_of": ""}
+    changed = work.concerned_by() if known else None
+    ids, result = (None, work.everybody()) if changed is None else work.part(*changed)
+    rows = work.ledger_rows(result.standing)
+    hub.stage(connection, result.consent, rows, made_from, ids)
+    counted = {
+        row["values"]: row["counts"]
+        for row in pc.value_counts(whole(result.standing["standing"])).to_pylist()
+    }
+    worked = None if ids is None else len(ids)
+    standing = dict(sorted(counted.items()))
+    return StagedConsent(
+        len(delivered), worked, result.consent.num_rows, rows.num_rows, standing, tuple(defaults)
+    )
+
+
+@dataclass(frozen=True)
+class _Work:
+    connection: Connection
+    lake: Lake
+    coming: NextVersion
+    table: Layered
+    as_of: date
+    defaults: Mapping[str, bool]
+    threads: int
+
+    def made_from(self, customers: str) -> dict[str, str]:
+        """Versions of all that consent is made from, given that of the customers, the ledger among it."""
+        return {
+            "customers": customers,
+            "rules": sha256(RULES.encode()).hexdigest()[:16],
+            hub.DEFAULTS: json.dumps(dict(sorted(self.defaults.items()))),
+            "as_of": self.as_of.isoformat(),
+        }
+
+    @cached_property
+    def ledger(self) -> pa.Table:
+        """All statements."""
+        return self.table.read()
+
+    @cached_property
+    def said(self) -> pa.Table:
+        """The ledger as the rules read it."""
+        columns = {name: self.ledger[name] for name in STATEMENTS.names if name != "party"}
+        party = composite_keys(self.ledger, "source", "party_entity", "party_record_id")
+        return pa.table({**columns, "party": party}).select(STATEMENTS.names).cast(STATEMENTS)
+
+    @cached_property
+    def identity(self) -> tuple[pa.Table, pa.Table, pa.Table]:
+        """Records, contacts and births of all customers as they will be."""
+        parties = tables.records(self.lake, Entity.PARTY).read([*RECORD_KEY, "first_seen", *_REACHED_BY])
+        crosswalk = self.coming.crosswalk(CROSSWALK_SCHEMA, None)
+        keys = record_keys(parties)
+        at = positions(keys, record_keys(crosswalk))
+        golden = whole(crosswalk["golden_id"]).take(pa.array(at, mask=at < 0))
+        records = pa.table(
+            {"golden_id": golden, "party": keys, "since": parties["first_seen"]}, schema=RECORDS
+        )
+        # A value that a steward set is the customer's, though no record has it.
+        customers = self.coming.customers(_CUSTOMER, None)
+        of_golden = pc.binary_join_element_wise("", customers["golden_id"], "\x1f")
+        own = pa.table(
+            {"golden_id": customers["golden_id"], "party": of_golden, "since": customers["first_seen"]},
+            schema=RECORDS,
+        )
+        contacts = pa.concat_tables([_contacts(keys, parties), _contacts(whole(of_golden), customers)])
+        everything = pa.concat_tables([records.filter(pc.is_valid(records["golden_id"])), own])
+        return everything, contacts, customers.select(BIRTHS.names)
+
+    def everybody(self) -> Effective:
+        """Work on everybody."""
+        return self._effective(self.said, *self.identity)
+
+    def concerned_by(self) -> tuple[pa.Array, pa.Table] | None:
+        """Customers and statements that what changed may concern; None where that is not known."""
+        mark = self.coming.published_from.get(str(Entity.CONSENT))
+        changes = self.table.since(Mark.parse(mark)) if mark else None
+        touched = self.coming.touched()
+        if changes is None or changes.gone.num_rows or touched is None:
+            return None
+        depending, several = hub.depending(self.connection, self.as_of.isoformat())
+        ids = pa.concat_arrays([touched.cast(pa.string()), depending]).unique()
+        about = hub.statements_about(self.connection, ids)
+        return ids, pa.concat_tables([changes.rows.select(RECORD_KEY), several, about])
+
+    def part(self, customers: pa.Array, asked: pa.Table) -> tuple[pa.Array | None, Effective]:
+        """Work on some customers, with all who share an address with one of them."""
+        records, contacts, births = self.identity
+        part = concerned(self.said, records, contacts, customers=customers, asked=asked)
+        if not self.coming.are_few(part.customers):
+            return None, self.everybody()
+        return part.customers, self._effective(part.statements, part.records, part.contacts, births)
+
+    def _effective(
+        self, statements: pa.Table, records: pa.Table, contacts: pa.Table, births: pa.Table
+    ) -> Effective:
+        with tempfile.TemporaryDirectory(prefix="cdm-consent-") as folder:
+            return effective(
+                statements,
+                records,
+                contacts,
+                births,
+                defaults=self.defaults,
+                as_of=self.as_of,
+                threads=self.threads,
+                spill=Path(folder),
+            )
+
+    def ledger_rows(self, standing: pa.Table) -> pa.Table:
+        """Statements as they are published: of the ledger, with what became of them."""
+        rows = self.ledger.filter(having(self.ledger, standing, RECORD_KEY))
+        at = pa.array(positions(record_keys(rows), record_keys(standing)))
+        found = {name: whole(standing[name]).take(at) for name in ("golden_id", "customers", "standing")}
+        names = [*RECORD_KEY, "first_seen", *(one.name for one in attributes(Entity.CONSENT))]
+        return pa.table({**{name: rows[name] for name in names}, **found})
+
+
+def _newest(lake: Lake, delivered: pa.ChunkedArray) -> date:
+    """The day of the newest extract."""
+    parties = tables.records(lake, Entity.PARTY)
+    days = [*delivered.chunks, *(parties.read(["last_seen"])["last_seen"].chunks if parties.exists else [])]
+    newest = pc.max(pa.chunked_array(days, pa.string())).as_py()
+    return date.fromisoformat(newest or date.min.isoformat())
+
+
+def _contacts(keys: pa.Array, rows: pa.Table) -> pa.Table:
+    """What rows can be reached by."""
+    pieces = [
+        pa.table(
+            {"party": keys, "kind": pa.repeat(pa.scalar(kind), rows.num_rows), "value": rows[name]}
+        ).cast(CONTACTS)
+        for name, kind in _REACHED_BY.items()
+    ]
+    found = pa.concat_tables(pieces)
+    return found.filter(pc.is_valid(found["value"]))

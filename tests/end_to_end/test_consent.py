@@ -1,0 +1,208 @@
+"""Consent through whole runs: what extracts deliver is in force in that day's publication, and nothing is lost."""
+
+import csv
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cdm_pipelines.components.launch import run_job
+from cdm_pipelines.components.session import open_session
+
+from .conftest import DAYS, Deployment
+
+LEDGER = "SELECT source, entity, record_id, t.* FROM privacy.consent_statement AS t ORDER BY 1, 2, 3"
+CONSENT = "SELECT t.* FROM privacy.consent AS t ORDER BY golden_id, purpose, channel"
+VERSIONS = "SELECT xmin::text, t.* FROM privacy.consent AS t ORDER BY golden_id, purpose, channel"
+
+
+def deliver(home: Deployment, day: str, *rows: tuple[str, ...]) -> None:
+    """Add statements to the log of the e-mail tool: number, mailbox, visitor, topic, status, time."""
+    with (home.landing / "mail" / "consent" / f"{day}.csv").open("a", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([*row, "form", "2025-09", ""] for row in rows)
+
+
+def consent(home: Deployment, email: str) -> list[tuple[Any, ...]]:
+    return home.query(
+        f"""SELECT purpose, channel, allowed, state, why FROM privacy.consent JOIN golden.customer USING (golden_id)
+        WHERE email = '{email}' ORDER BY 1, 2"""
+    )
+
+
+def standing(home: Deployment) -> Counter[str]:
+    return Counter(dict(home.query("SELECT standing, count(*) FROM privacy.consent_statement GROUP BY 1")))
+
+
+@pytest.fixture(scope="module")
+def home(deploy: Callable[..., Deployment]) -> Deployment:
+    made = deploy()
+    assert made.run(DAYS[0]) == 0
+    return made
+
+
+@pytest.fixture(scope="module")
+def subscriber(home: Deployment) -> str:
+    """The mailbox of a customer alone that may be mailed."""
+    found = home.query(
+        """SELECT min(email) FROM golden.customer JOIN privacy.consent USING (golden_id)
+        WHERE purpose = 'marketing' AND channel = 'email' AND allowed AND NOT shared
+        AND NOT EXISTS (SELECT FROM golden.customer AS o WHERE o.email = customer.email
+                        AND o.golden_id <> customer.golden_id)"""
+    )
+    return str(found[0][0])
+
+
+def test_ledger_knows_what_each_person_last_said(home: Deployment, extracts: Path) -> None:
+    with (extracts.parent / "truth" / "consent.csv").open(encoding="utf-8") as file:
+        truth = list(csv.DictReader(file))
+    alone = Counter(row["mailbox"].lower() for row in truth if row["purpose"] == "marketing")
+    last = {
+        (email, purpose): state
+        for email, purpose, state in home.query(
+            """SELECT DISTINCT ON (party_email, purpose) party_email, purpose, state FROM privacy.consent_statement
+            WHERE source = 'mail' AND double_opt_in IS NOT FALSE
+            ORDER BY party_email, purpose, stated_at DESC, array_position(ARRAY['objected', 'withdrawn'], state)"""
+        )
+    }
+    checked = 0
+    for row in truth:
+        if row["stated_at"][:10] <= DAYS[0] and alone[row["mailbox"].lower()] == 1:
+            checked += 1
+            assert last[row["mailbox"].lower(), row["purpose"]] == row["state"]
+    assert checked > 10
+
+
+def test_every_statement_is_accounted_for(home: Deployment) -> None:
+    (delivered,) = home.query("SELECT count(*) FROM privacy.consent_statement")[0]
+    assert sum(standing(home).values()) == delivered > 50
+    assert standing(home)["of nobody"] > 0, "visitors whom nobody knows"
+    measured = dict(
+        home.query(
+            "SELECT part, value FROM ops.measurement WHERE asset = 'privacy/consent' AND name = 'what became of them'"
+        )
+    )
+    assert measured == standing(home)
+
+
+def test_withdrawal_of_the_day_is_in_force_in_its_publication(home: Deployment, subscriber: str) -> None:
+    before = home.query(LEDGER)
+    assert [row[2] for row in consent(home, subscriber) if row[1] == "email"] == [True]
+    deliver(
+        home,
+        DAYS[1],
+        ("mc-w", subscriber.upper(), "", "Newsletter", "Unsubscribed", f"{DAYS[1]} 09:00:00"),
+        ("mc-v", "", "visitor-9", "newsletter", "objection", f"{DAYS[1]} 09:00:00"),
+        ("mc-a", "nobody@nowhere.example", "", "newsletter", "objection", f"{DAYS[1]} 09:00:00"),
+        ("mc-f", subscriber, "", "newsletter", "subscribed", "2031-01-01 09:00:00"),
+        ("mc-u", subscriber, "", "Astrology", "subscribed", f"{DAYS[1]} 09:00:00"),
+        ("mc-s", subscriber, "", "newsletter", "perhaps", f"{DAYS[1]} 09:00:00"),
+    )
+    of_nobody = standing(home)["of nobody"]
+    assert home.run(DAYS[1]) == 0
+    now = {(row[0], row[1]): row for row in consent(home, subscriber)}
+    assert now["marketing", "email"][2:4] == (False, "withdrawn")
+    assert now["astrology", "email"][2] is False, "a purpose that is not known"
+    assert standing(home)["of nobody"] == of_nobody + 2
+    assert standing(home)["in the future"] == standing(home)["unknown state"] == 1
+    told = home.query(
+        f"""SELECT changes FROM ops.outbox JOIN golden.customer USING (golden_id)
+        WHERE type = 'customer.consent_changed' AND email = '{subscriber}'"""
+    )
+    assert [set(changes) for (changes,) in told] == [{"marketing/email"}]
+    keys = {row[:3] for row in home.query(LEDGER)}
+    assert {row[:3] for row in before} <= keys, "the ledger only grows"
+
+
+def test_command_line_shows_what_is_allowed_and_why(home: Deployment, subscriber: str) -> None:
+    [(golden,)] = home.query(f"SELECT golden_id::text FROM golden.customer WHERE email = '{subscriber}'")
+    shown = home.ask("customer", golden, "--consent")
+    assert "withdrawn" in shown
+    assert "the latest statement" in shown
+    assert "mc-w" in shown, "the statement that decides"
+    assert "nothing was said" in shown, "of other purposes"
+
+
+def test_running_a_day_again_changes_nothing(home: Deployment) -> None:
+    before = home.query(VERSIONS), home.query("SELECT count(*) FROM ops.outbox")
+    assert home.run(DAYS[1]) == 0
+    assert (home.query(VERSIONS), home.query("SELECT count(*) FROM ops.outbox")) == before
+
+
+def test_said_again_later_and_part_equals_whole(home: Deployment, subscriber: str) -> None:
+    deliver(home, DAYS[2], ("mc-b", subscriber, "", "newsletter", "subscribed", f"{DAYS[2]} 10:00:00"))
+    assert home.run(DAYS[2]) == 0
+    assert {(row[0], row[1]): row[2] for row in consent(home, subscriber)}["marketing", "email"] is True
+    worked = home.query(
+        "SELECT value FROM ops.measurement WHERE asset = 'privacy/consent' AND name = 'customers worked on'"
+    )
+    assert worked, "of some customers only"
+    part = home.query(CONSENT), home.query(LEDGER)
+    assert home.run(DAYS[2], rebuild=True) == 0
+    assert (home.query(CONSENT), home.query(LEDGER)) == part
+
+
+FENNA = {
+    "Id": "0037Q00000Fenna1AA",
+    "FirstName": "Fenna",
+    "LastName": "Hoogterp",
+    "Email": "fenna.hoogterp@mail.example",
+    "HasOptedOutOfEmail": "false",
+}
+EVERT = {
+    "Id": "0037Q00000Evert2AA",
+    "FirstName": "Evert",
+    "LastName": "Wiersma",
+    "Email": "evert.wiersma@mail.example",
+    "HasOptedOutOfEmail": "true",
+}
+RECORDS = (FENNA["Id"], EVERT["Id"])
+KEYS = tuple(f"crm/contact/{one['Id']}" for one in (FENNA, EVERT))
+
+
+def may_be_mailed(home: Deployment) -> dict[str, bool]:
+    """Whether the customer of each of the two records may be mailed about offers."""
+    rows = home.query(
+        f"""SELECT x.record_id, c.allowed FROM golden.crosswalk AS x JOIN privacy.consent AS c USING (golden_id)
+        WHERE x.record_id IN {RECORDS} AND purpose = 'marketing' AND channel = 'email'"""
+    )
+    return {"Fenna" if record == FENNA["Id"] else "Evert": allowed for record, allowed in rows}
+
+
+def customers_job(home: Deployment) -> None:
+    with open_session(home.settings) as session:
+        outcome = run_job(session.definitions, "customers", session.instance)
+        assert outcome.succeeded, outcome.failures
+
+
+def test_merge_is_as_strict_as_its_parts_until_said_otherwise_and_a_split_gives_each_its_own(
+    deploy: Callable[..., Deployment],
+) -> None:
+    home = deploy()
+    contacts = home.landing / "crm" / "contact" / f"{DAYS[0]}.csv"
+    with contacts.open(encoding="utf-8-sig", newline="") as file:
+        header = next(csv.reader(file))
+    with contacts.open("a", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, header, restval="", quoting=csv.QUOTE_ALL)
+        writer.writerows({"IsDeleted": "false", "DoNotCall": "false", **one} for one in (FENNA, EVERT))
+    deliver(home, DAYS[0], ("mc-1", FENNA["Email"], "", "newsletter", "subscribed", "2026-05-01 09:00:00"))
+    assert home.run(DAYS[0]) == 0
+    assert may_be_mailed(home) == {"Fenna": True, "Evert": False}
+
+    home.ask("steward", "same", *KEYS, "--by", "Stien")
+    customers_job(home)
+    assert (
+        len(home.query(f"SELECT DISTINCT golden_id FROM golden.crosswalk WHERE record_id IN {RECORDS}")) == 1
+    )
+    assert may_be_mailed(home) == {"Fenna": False, "Evert": False}
+
+    deliver(home, DAYS[1], ("mc-2", FENNA["Email"], "", "newsletter", "subscribed", f"{DAYS[1]} 09:00:00"))
+    assert home.run(DAYS[1], sources=["mail"]) == 0
+    assert may_be_mailed(home) == {"Fenna": True, "Evert": True}, (
+        "the one person said so when both were known"
+    )
+
+    home.ask("steward", "undo", "1", "--by", "Stien")
+    customers_job(home)
+    assert may_be_mailed(home) == {"Fenna": True, "Evert": False}
