@@ -180,10 +180,10 @@ def check(
 @contextmanager
 def _migrated(own: Settings) -> "Iterator[Connection]":
     from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
-    from cdm_pipelines.hub.migrate import migrate  # noqa: PLC0415
+    from cdm_pipelines.steps.privacy.migrated import bring_up  # noqa: PLC0415
 
     with open_hub(own) as engine:
-        migrate(engine)
+        bring_up(engine, own)
         with engine.connect() as connection:
             yield connection
 

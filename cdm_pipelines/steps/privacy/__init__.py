@@ -1,0 +1,1 @@
+"""Steps of rights and governance: the database made what the policies say, reading noted, handbooks written."""
