@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cdm_pipelines.commands.terminal import (
-    REFUSED,
     console,
     errors,
     fail,
@@ -112,6 +111,3 @@ def _tell(found: "list[Step]") -> None:
         errors.print(f"✗ {step.finding}", style="red", markup=False)
         for statement in step.sql if step.administrator else ():
             errors.print(f"    an administrator runs: {statement}", markup=False)
-
-
-__all__ = ["REFUSED", "app", "handbook"]

@@ -2,8 +2,8 @@
 
 Belongs here: counting, in the role's own view. Does not belong here: which columns count (policies/roles.yaml).
 
-Customers who share all quasi-identifiers are a group; k is the size of the smallest one (Sweeney, 2002). A value that is
-not known counts as a value.
+Customers who share all quasi-identifiers are a group; k is the size of the smallest one (Sweeney, 2002). A value that
+is not known counts as a value.
 """
 
 from collections.abc import Iterator
