@@ -10,11 +10,6 @@ from typing import Any
 import psycopg
 import pytest
 import yaml
-from psycopg import errors, sql
-from sqlalchemy import text
-
-from cdm_pipelines.hub import schema
-from cdm_pipelines.steps.privacy import access
 from governed_hub import (
     ACME,
     ANNA,
@@ -28,6 +23,11 @@ from governed_hub import (
     governed_hub,
     server,
 )
+from psycopg import errors, sql
+from sqlalchemy import text
+
+from cdm_pipelines.hub import schema
+from cdm_pipelines.steps.privacy import access
 
 ROLES: dict[str, dict[str, Any]] = {
     **yaml.safe_load((POLICIES / "roles.yaml").read_text(encoding="utf-8"))["roles"],
