@@ -199,13 +199,13 @@ def _schema(
     for name in sorted(there.keys() - {view.name for view in one.views}):
         drop = f'DROP VIEW "{one.schema}"."{name}"'
         yield Step(f"{one.schema}.{name} is no view of the policy", (drop,))
+    kept = [view for view in one.views if there.get(view.name) == view.fingerprint]
+    others = _others_than_made_now(connection, one.schema, kept) if thorough else set()
     for view in one.views:
         made = there.get(view.name)
         if made is None:
             yield Step(f"the view {one.schema}.{view.name} is missing", view=view, schema=one.schema)
-        elif made != f"{view.fingerprint} {_definition(connection, one.schema, view.name)}" or (
-            thorough and not _same(connection, one.schema, view)
-        ):
+        elif made != view.fingerprint or view.name in others:
             yield Step(f"the view {one.schema}.{view.name} is another one", view=view, schema=one.schema)
     yield from _wanted_functions(connection, one)
     for name, kind in _others(connection, one.schema):
@@ -222,37 +222,47 @@ def _wanted_functions(connection: Connection, one: RoleSchema) -> Iterator[Step]
     for name, function in wanted.items():
         if there.get(name) != function.fingerprint:
             note = f"{function.comment} {MADE} as {function.fingerprint}"
+            held = f"md5(pg_get_functiondef({quoted(name)}::regprocedure))"
             yield Step(
                 f"the function {name} is missing or another one",
                 (
                     *([f"DROP FUNCTION {name}"] if name in there else []),
                     function.sql,
                     f"REVOKE ALL ON FUNCTION {name} FROM PUBLIC",
-                    _noted(name, note),
+                    _noted("FUNCTION", name, note, held),
                 ),
             )
 
 
-def _noted(function: str, note: str) -> str:
-    """Notes what a function was made from, and what PostgreSQL holds of it."""
-    literal = quoted(function)
+def _noted(kind: str, name: str, note: str, held: str) -> str:
+    """Notes what a view or function was made from, and what PostgreSQL holds of it."""
     return (
-        "DO $note$ BEGIN EXECUTE format('COMMENT ON FUNCTION %s IS %L', "
-        f"{literal}, {quoted(note)} || ' ' || md5(pg_get_functiondef({literal}::regprocedure))); END $note$"
+        f"DO $note$ BEGIN EXECUTE format('COMMENT ON {kind} %s IS %L', {quoted(name)}, {quoted(note)} || ' ' "
+        f"|| {held}); END $note$"
     )
+
+
+_HELD = "md5(concat_ws('|', pg_get_viewdef(c.oid), c.reloptions::text, pg_get_userbyid(c.relowner)))"
+"""What PostgreSQL holds of a view: its query, options and owner."""
 
 
 def _views(connection: Connection, schema: str) -> dict[str, str]:
-    """Views of a schema, with what each was made from: its fingerprint and that of what PostgreSQL made of it."""
+    """Views of a schema, with the fingerprint of what each was made from; empty where it is another one now."""
     rows = connection.execute(
         text(
-            """SELECT c.relname, obj_description(c.oid, 'pg_class') AS said FROM pg_class c
+            f"""SELECT c.relname, obj_description(c.oid, 'pg_class') AS said, {_HELD} AS held FROM pg_class c
             JOIN pg_namespace n ON n.oid = c.relnamespace
-            WHERE n.nspname = :schema AND c.relkind = 'v' ORDER BY 1"""
+            WHERE n.nspname = :schema AND c.relkind = 'v' ORDER BY 1"""  # noqa: S608 - ours
         ),
         {"schema": schema},
     )
-    return {str(row.relname): (row.said or "").partition(f"{MADE} as ")[2] for row in rows}
+    return {str(name): _unchanged(said, held) for name, said, held in rows}
+
+
+def _unchanged(said: str | None, held: str) -> str:
+    """The fingerprint that a note begins with, where it ends with that of what PostgreSQL holds."""
+    made, _, noted = (said or "").partition(f"{MADE} as ")[2].partition(" ")
+    return made if noted == held else ""
 
 
 def _functions(connection: Connection, schema: str) -> dict[str, str]:
@@ -268,11 +278,7 @@ def _functions(connection: Connection, schema: str) -> dict[str, str]:
         ),
         {"schema": schema},
     )
-    found = {}
-    for name, said, held in rows:
-        made, _, noted = (said or "").partition(f"{MADE} as ")[2].partition(" ")
-        found[str(name)] = made if noted == held else ""
-    return found
+    return {str(name): _unchanged(said, held) for name, said, held in rows}
 
 
 def _others(connection: Connection, schema: str) -> list[tuple[str, str]]:
@@ -290,44 +296,51 @@ def _others(connection: Connection, schema: str) -> list[tuple[str, str]]:
     return [(str(name), str(kind)) for name, kind in rows]
 
 
-def _definition(connection: Connection, schema: str, name: str) -> str:
-    """Fingerprint of what PostgreSQL holds of a view: its query, options and owner."""
-    found = connection.scalar(
-        text(
-            """SELECT md5(concat_ws('|', pg_get_viewdef(c.oid), c.reloptions::text, pg_get_userbyid(c.relowner)))
-            FROM pg_class c WHERE c.oid = to_regclass(:name)"""
-        ),
-        {"name": f'"{schema}"."{name}"'},
-    )
-    return str(found)
-
-
-def _same(connection: Connection, schema: str, view: RoleView) -> bool:
-    """Whether a view is what it would be if it were made now."""
+def _others_than_made_now(connection: Connection, schema: str, views: Sequence[RoleView]) -> set[str]:
+    """Which of these views are not what they would be if they were made now, whatever their note says."""
+    if not views:
+        return set()
     with connection.begin_nested() as savepoint:
-        probe = f"probe_{view.fingerprint}"
-        options = " WITH (security_barrier)" if view.barrier else ""
-        run(connection, f"CREATE TEMPORARY VIEW {probe}{options} AS {view.select}")
-        same = connection.scalar(
-            text(
-                """SELECT pg_get_viewdef(p.oid) = pg_get_viewdef(v.oid)
-                AND p.reloptions IS NOT DISTINCT FROM v.reloptions AND v.relowner = p.relowner
-                FROM pg_class p, pg_class v
-                WHERE p.oid = to_regclass(:probe) AND v.oid = to_regclass(:name)"""
-            ),
-            {"probe": f"pg_temp.{probe}", "name": f'"{schema}"."{view.name}"'},
+        made = (
+            f'CREATE TEMPORARY VIEW "{_probe(schema, view)}"{_options(view)} AS {view.select}'
+            for view in views
         )
+        run(connection, ";\n".join(made))
+        same = connection.scalars(
+            text(
+                f"""SELECT c.relname FROM unnest(CAST(:names AS text[]), CAST(:probes AS text[])) AS u(name, probe)
+                JOIN pg_namespace n ON n.nspname = :schema
+                JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = u.name
+                JOIN pg_class p ON p.oid = to_regclass('pg_temp.' || quote_ident(u.probe))
+                WHERE {_HELD} = {_HELD.replace("c.", "p.")}"""  # noqa: S608 - ours
+            ),
+            {
+                "schema": schema,
+                "names": [view.name for view in views],
+                "probes": [_probe(schema, view) for view in views],
+            },
+        ).all()
         savepoint.rollback()
-    return bool(same)
+    return {view.name for view in views} - set(same)
+
+
+def _probe(schema: str, view: RoleView) -> str:
+    return f"probe_{schema}_{view.fingerprint}"[:63]
+
+
+def _options(view: RoleView) -> str:
+    return " WITH (security_barrier)" if view.barrier else ""
 
 
 def _make(connection: Connection, schema: str, view: RoleView) -> None:
     """Make a view anew, with comments; what was granted of a former one goes with it, and is granted again."""
     name = f'"{schema}"."{view.name}"'
-    options = " WITH (security_barrier)" if view.barrier else ""
-    run(connection, f"DROP VIEW IF EXISTS {name}")
-    run(connection, f"CREATE VIEW {name}{options} AS {view.select}")
-    for one in view.columns:
-        run(connection, f'COMMENT ON COLUMN {name}."{one.name}" IS {quoted(one.comment)}')
-    made = f"{view.fingerprint} {_definition(connection, schema, view.name)}"
-    run(connection, f"COMMENT ON VIEW {name} IS {quoted(f'{view.description} {MADE} as {made}')}")
+    note = f"{view.description} {MADE} as {view.fingerprint}"
+    held = f"(SELECT {_HELD} FROM pg_class c WHERE c.oid = {quoted(name)}::regclass)"  # noqa: S608 - ours
+    statements = (
+        f"DROP VIEW IF EXISTS {name}",
+        f"CREATE VIEW {name}{_options(view)} AS {view.select}",
+        *(f'COMMENT ON COLUMN {name}."{one.name}" IS {quoted(one.comment)}' for one in view.columns),
+        _noted("VIEW", name, note, held),
+    )
+    run(connection, ";\n".join(statements))

@@ -206,10 +206,10 @@ def nearest(category: str, known: Mapping[str, str]) -> str | None:
 
 def usual_mask(column: str, category: str, of_type: str) -> Mask:
     """The mask that suits a column: by its name, its category, and its type."""
+    if of_type in _DATES:
+        return MASKS["year"]
     suits = MASKS[_BY_COLUMN.get(column) or nearest(category, _BY_CATEGORY) or "stars"]
-    if suits.masks(of_type):
-        return suits
-    return MASKS["year"] if of_type in _DATES else MASKS["stars"]
+    return suits if suits.masks(of_type) else MASKS["stars"]
 
 
 def pads(key: bytes) -> tuple[bytes, bytes]:
