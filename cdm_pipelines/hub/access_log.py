@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, cast, delete, func, insert, or_, update
+from sqlalchemy import Connection, cast, delete, func, insert, update
 
 from cdm_pipelines.hub.schema_privacy import access_log
 
@@ -74,6 +74,6 @@ def take_out(connection: Connection, golden_ids: Iterable[UUID]) -> int:
     """Take customers out of all lines, which stay; returns the number of lines."""
     lines = 0
     for one in sorted(set(golden_ids)):
-        changed = update(access_log).where(or_(about([one]))).values(golden_ids=func.array_remove(_IDS, one))
+        changed = update(access_log).where(about([one])).values(golden_ids=func.array_remove(_IDS, one))
         lines += int(connection.execute(changed).rowcount)
     return lines

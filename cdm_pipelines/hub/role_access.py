@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from cdm_pipelines.hub import role_rights
 from cdm_pipelines.hub.role_schemas import MADE, RoleSchema, RoleView, our_schemas, quoted, run
 
+_LOCK = 0x726F6C65  # "role": the key of the advisory lock under which one process at a time applies
 READ = ("golden", "identity", "ops", "privacy", "profile")
 """Schemas whose tables roles may have views of."""
 
@@ -100,6 +101,7 @@ def bring_up(connection: Connection, wanted: Sequence[RoleSchema]) -> list[Step]
     Returns:
         What could not be done, and is an administrator's or a person's.
     """
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
     todo = steps(connection, wanted)
     left = take(connection, todo)
     if len(left) < len(todo):  # rights of what is there now

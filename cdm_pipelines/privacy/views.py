@@ -165,21 +165,21 @@ def _condition(column: str, one: Condition, there: Mapping[str, Columns]) -> str
     if column == CONSENT:
         if "privacy.consent" not in there:
             return "false"
-        return _exists("privacy.consent", f"x.purpose IN ({_values(one.any_of)}) AND x.allowed")
+        return _exists("privacy.consent", f"x.purpose IN ({quoted_values(one.any_of)}) AND x.allowed")
     if column == SOURCE:
         parts = []
         if one.any_of:
-            parts.append(_exists("golden.crosswalk", f"x.source IN ({_values(one.any_of)})"))
+            parts.append(_exists("golden.crosswalk", f"x.source IN ({quoted_values(one.any_of)})"))
         if one.none_of:
-            parts.append("NOT " + _exists("golden.crosswalk", f"x.source IN ({_values(one.none_of)})"))
+            parts.append("NOT " + _exists("golden.crosswalk", f"x.source IN ({quoted_values(one.none_of)})"))
         return " AND ".join(parts)
     value = f'c."{column}"'
     text = f"{value}::text"
     parts = []
     if one.any_of:
-        parts.append(f"{text} IN ({_values(one.any_of)})")
+        parts.append(f"{text} IN ({quoted_values(one.any_of)})")
     if one.none_of:
-        parts.append(f"({value} IS NULL OR {text} NOT IN ({_values(one.none_of)}))")
+        parts.append(f"({value} IS NULL OR {text} NOT IN ({quoted_values(one.none_of)}))")
     return " AND ".join(parts)
 
 
@@ -187,7 +187,7 @@ def _exists(table: str, condition: str) -> str:
     return f"EXISTS (SELECT FROM {table} AS x WHERE x.golden_id = c.golden_id AND {condition})"
 
 
-def _values(values: Iterable[str | bool]) -> str:
+def quoted_values(values: Iterable[str | bool]) -> str:
     """Values as PostgreSQL's literals; of booleans as their text is spelled."""
     texts = (str(one).lower() if isinstance(one, bool) else one for one in values)
     return ", ".join(quoted(one) for one in texts)

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 import phonenumbers
 from sqlalchemy import Connection
 
+from cdm_pipelines.enrichment.catalogue import enrichers
+from cdm_pipelines.enrichment.declared import profile_table
+from cdm_pipelines.enrichment.groups import group_views
 from cdm_pipelines.hub import role_access
 from cdm_pipelines.hub.role_access import Step
 from cdm_pipelines.hub.role_schemas import RoleSchema
@@ -33,10 +36,12 @@ class Governed:
     Attributes:
         policy: Of roles.
         catalogue: What is declared of every table and column.
+        possible: The same with the tables of enrichers that are switched off, which a policy may name as well.
     """
 
     policy: RolesPolicy
     catalogue: Mapping[str, DeclaredTable]
+    possible: Mapping[str, DeclaredTable]
 
 
 def governed(settings: Settings) -> Governed:
@@ -56,15 +61,18 @@ def governed(settings: Settings) -> Governed:
 def unchecked(settings: Settings) -> Governed:
     """The same before it is held against what is declared."""
     enrichment = policy_of(settings)
+    every = enrichers(settings.policies)
     return Governed(
-        RolesPolicy.load(settings.policies), declared(tables_of(enrichment), groups_of(enrichment))
+        RolesPolicy.load(settings.policies),
+        declared(tables_of(enrichment), groups_of(enrichment)),
+        declared([profile_table(one) for one in every.values()], group_views(every)),
     )
 
 
 def role_problems(found: Governed) -> list[str]:
     """What the policy of roles names that there is not."""
-    columns = {name: list(table.columns) for name, table in found.catalogue.items()}
-    return list(found.policy.problems(columns, categories(found.catalogue)))
+    columns = {name: list(table.columns) for name, table in found.possible.items()}
+    return list(found.policy.problems(columns, categories(found.possible)))
 
 
 def pseudonym_key(settings: Settings) -> bytes:

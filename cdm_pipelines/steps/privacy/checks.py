@@ -23,7 +23,7 @@ def governance_problems(settings: Settings, contracts: Sequence[SourceContract])
         return [str(error)]
     sources = {name for one in contracts for name in (one.source, one.name)}
     attributes = {one.path: one.privacy for entity in declarations() for one in entity.attributes}
-    known = categories(found.catalogue)
+    known = categories(found.possible)
     return [*role_problems(found), *governance.problems(sources, attributes, known)]
 
 

@@ -12,8 +12,7 @@ from sqlalchemy import make_url, text
 from typer.testing import CliRunner
 
 from cdm_pipelines.cli import app
-from cdm_pipelines.hub import profile
-from cdm_pipelines.hub.profile_views import drop_views
+from cdm_pipelines.hub.profile_views import drop_views, make_views
 from cdm_pipelines.settings import Settings, load_settings
 from cdm_pipelines.steps.privacy import access
 from cdm_pipelines.steps.privacy.anonymity import anonymity
@@ -180,7 +179,7 @@ def test_views_follow_when_tables_of_the_profile_change(governed: GovernedHub) -
         drop_views(connection)
         connection.exec_driver_sql("ALTER TABLE profile.rfm ADD COLUMN shoe_size text DEFAULT '44'")
         enrichment = policy_of(governed.settings)
-        profile.make_views(connection, tables_of(enrichment), groups_of(enrichment))
+        make_views(connection, tables_of(enrichment), groups_of(enrichment))
         assert access.apply(connection, governed.settings) == []
     assert drift(governed) == []
     seen = {}
