@@ -59,6 +59,21 @@ def test_a_reading_leaves_a_line_without_values(company: Deployment) -> None:
     company.ask("customer", str(email), "--role", "boss", code=1)
 
 
+def test_nobody_decides_where_no_role_may(company: Deployment) -> None:
+    ((golden_id,),) = company.query("SELECT golden_id FROM golden.customer ORDER BY 1 LIMIT 1")
+    path = company.settings.policies / "roles.yaml"
+    former = path.read_text(encoding="utf-8")
+    path.write_text(
+        former.replace("changes: [decisions, quarantine]", "changes: [quarantine]"), encoding="utf-8"
+    )
+    try:
+        told = company.ask("steward", "confirm", str(golden_id), "--by", "stien", code=1)
+    finally:
+        path.write_text(former, encoding="utf-8")
+    assert "The role steward may not decide" in told
+    assert company.query("SELECT count(*) FROM identity.decision WHERE kind = 'confirm'") == [(0,)]
+
+
 def test_an_export_leaves_a_line(company: Deployment, tmp_path: Path) -> None:
     company.ask(
         "export", "golden", "--out", str(tmp_path / "c.csv"), "--role", "finance", "--purpose", "billing"

@@ -78,8 +78,12 @@ def write_handbook(connection: Connection, settings: Settings, folder: Path) -> 
         for name, role in found.policy.roles.items()
     ]
     paths = {
-        f"golden.{one.table_name}.{attribute.name}": attribute.path
+        f"{table}.{attribute.name}": attribute.path
         for one in declarations()
+        for table in (
+            f"golden.{one.table_name}",
+            f"profile.{one.table_name}",
+        )  # the wide view has golden columns
         for attribute in one.attributes
     }
     made = render_handbook(pages, all_contracts(), GovernancePolicy.load(settings.policies), paths)
