@@ -247,7 +247,7 @@ def _everybody(connection: Connection, own: Power) -> Iterator[Right]:
             ("REVOKE CREATE ON SCHEMA public FROM PUBLIC",),
             administrator=not (row.ours or own.superuser),
         )
-    for function in _LARGE_OBJECTS:
+    for function in _LARGE_OBJECTS if own.superuser else ():  # a hosted server's users cannot take that away
         name = f"pg_catalog.{function}"
         if connection.scalar(
             text(
@@ -259,7 +259,6 @@ def _everybody(connection: Connection, own: Power) -> Iterator[Right]:
             yield Right(
                 f"everybody may make large objects ({function})",
                 (f"REVOKE EXECUTE ON FUNCTION {name} FROM PUBLIC",),
-                administrator=not own.superuser,
             )
 
 

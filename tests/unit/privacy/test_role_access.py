@@ -173,6 +173,23 @@ def test_a_role_taken_out_of_the_policy_goes(governed: GovernedHub) -> None:
         )
 
 
+def test_who_has_agreed_to_nothing_is_not_seen_for_a_purpose_that_needs_it(governed: GovernedHub) -> None:
+    path = governed.settings.policies / "roles.yaml"
+    former = path.read_text(encoding="utf-8")
+    roles = yaml.safe_load(former)
+    roles["roles"]["campaign"] = {**roles["roles"]["marketing"], "rows": {"consent": "marketing"}}
+    path.write_text(yaml.safe_dump(roles, sort_keys=False), encoding="utf-8")
+    try:
+        assert apply(governed) == []
+        with governed.engine.connect() as connection:
+            assert connection.scalar(text("SELECT count(*) FROM for_campaign.customer")) == 0
+            assert connection.scalar(text("SELECT count(*) FROM for_campaign.profile_rfm")) == 0
+            assert connection.scalar(text("SELECT count(*) FROM for_campaign.product")) == 1
+    finally:
+        path.write_text(former, encoding="utf-8")
+        apply(governed)
+
+
 def test_views_follow_when_tables_of_the_profile_change(governed: GovernedHub) -> None:
     """A column comes that nobody declared: it counts as personal, and only who reads all of a person sees it."""
     with governed.engine.begin() as connection:
