@@ -24,6 +24,7 @@ from cdm_pipelines.commands import (
     quarantine,
     register,
     remove,
+    roles,
     run,
     steward,
 )
@@ -60,6 +61,8 @@ app.command(rich_help_panel="Operate")(register.register)
 app.command(rich_help_panel="Operate")(backup.backup)
 app.command(rich_help_panel="Operate")(backup.restore)
 app.command(rich_help_panel="Operate")(backup.verify)
+app.add_typer(roles.app, name="roles", rich_help_panel="Operate")
+app.command(rich_help_panel="Use")(roles.handbook)
 app.command("remove-source", rich_help_panel="Operate")(remove.remove_source)
 app.command(
     "dagster",

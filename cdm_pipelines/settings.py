@@ -5,6 +5,7 @@ a company decides about data (the YAML under ``policies``). Nothing else in the 
 """
 
 import os
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -104,6 +105,12 @@ def _comma_separated(value: Any) -> Any:
     )
 
 
+def _prefix(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,29}", value) or value.startswith("pg_"):
+        raise ValueError("use at most 30 small letters, digits and _, such as cdm; not pg_")
+    return value
+
+
 Url = Annotated[str, AfterValidator(place)]
 Folder = Annotated[Path, AfterValidator(_absolute)]
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
@@ -153,6 +160,11 @@ class Settings(BaseSettings):
     policies: Folder = Field(
         default=_PACKAGE / "policies",
         description="Folder with the YAML that a company edits: linkage, survivorship, checks.",
+    )
+    role_prefix: Annotated[str, AfterValidator(_prefix)] = Field(
+        default="cdm",
+        description="Begins the names of the PostgreSQL roles that are made of `policies/roles.yaml` (`cdm_service`); "
+        "give each deployment on one server its own.",
     )
     timezone: Annotated[str, AfterValidator(_timezone)] = Field(
         default="Europe/Amsterdam", description="Time zone of times in extracts that name none."

@@ -17,6 +17,7 @@ import typer
 
 from cdm_pipelines.commands.consent import show_consent
 from cdm_pipelines.commands.profile import show_journey, show_profile
+from cdm_pipelines.commands.reading import AsRole, ForPurpose, login, note
 from cdm_pipelines.commands.terminal import (
     REFUSED,
     USAGE,
@@ -86,8 +87,11 @@ def customer(  # noqa: PLR0917 - options of a command
     consent: Annotated[
         bool, typer.Option("--consent", help="Show what it allows, for which purposes and channels, and why.")
     ] = False,
+    role: AsRole = "",
+    purpose: ForPurpose = "",
 ) -> None:
     """Find a customer; with one match, show the records behind it and where each value came from."""
+    from cdm_pipelines.steps.privacy.reading import card_categories, customer_categories, reading  # noqa: PLC0415
     from cdm_pipelines.steps.search.find import find  # noqa: PLC0415 - commands load what they need
     from cdm_pipelines.steps.search.rank import Models  # noqa: PLC0415
     from cdm_pipelines.store.lake import Lake  # noqa: PLC0415
@@ -108,18 +112,23 @@ def customer(  # noqa: PLR0917 - options of a command
     ]
     answer = next((way for asked, way in ways if asked), None)
     with hub(own) as engine, engine.connect() as connection:
+        noting = partial(note, engine, reading(own, login(), "cdm customer", role, purpose))
         named = _as_uuid(text)
         if named is not None and answer is not None:
+            noting(categories=customer_categories(), golden_ids=[named])
             answer(connection, named)
             return
         models = Models.load(Lake(own.lake_url), own)
         most = limit if limit and not journey else MOST_CUSTOMERS
         hits = find(connection, text, models, limit=most, country=own.default_country)
+        one = len(hits) == 1
+        found = customer_categories() if one else card_categories()
+        noting(categories=found, golden_ids=[hit.golden_id for hit in hits])
         if not hits:
             fail("No customer found.", REFUSED)
         if len(hits) > 1 or not (at or history):
             show("Customers", [{**hit.card, "found by": hit.why} for hit in hits])
-        if len(hits) == 1:
+        if one:
             (answer or _present)(connection, hits[0].golden_id)
         elif answer is not None:
             fail("Name one of them by its golden id.", REFUSED)
@@ -201,13 +210,20 @@ def export_golden(
     format: Annotated[ExportFormat, typer.Option(help="File format.")] = ExportFormat.CSV,  # noqa: A002 - the option's name
     out: Annotated[Path, typer.Option(help="File to write; named after the format when left out.")] = Path(),
     table: Annotated[str, typer.Option(help="Published table: customer, customer_order, …")] = "customer",
+    role: AsRole = "",
+    purpose: ForPurpose = "",
 ) -> None:
     """Export all golden customers, or another published table."""
+    from cdm_pipelines.hub import queries  # noqa: PLC0415
     from cdm_pipelines.steps.customers.export import export_table  # noqa: PLC0415
+    from cdm_pipelines.steps.privacy.reading import reading, table_categories  # noqa: PLC0415
 
     what = "customers" if table == "customer" else f"rows of {table}"
     name = "customers" if table == "customer" else table
     target = writable(out if out != Path() else Path(f"{name}.{format}"))
-    with hub(settings()) as engine, engine.connect() as connection:
+    own = settings()
+    with hub(own) as engine, engine.connect() as connection:
+        noted, shown = reading(own, login(), "cdm export", role, purpose), table_categories(table)
+        note(engine, noted, categories=shown, rows=queries.count_rows(connection, table))
         rows = export_table(connection, target, str(format), table)
     console.print(f"{rows:,} {what} written to {target}", markup=False)

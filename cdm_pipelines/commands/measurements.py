@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cdm_pipelines.commands.terminal import console, settings, show, told_to_people
+from cdm_pipelines.commands.terminal import console, hub, settings, show
 
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -20,26 +20,22 @@ def measurements(
     ] = "",
 ) -> None:
     """Show the last figures of an asset and its checks, with those before them; or of which assets there are any."""
-    from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415 - commands load what they need
-    from cdm_pipelines.hub.migrate import migrate  # noqa: PLC0415
-    from cdm_pipelines.steps.operate.measurements import overview, trends  # noqa: PLC0415
+    from cdm_pipelines.steps.operate.measurements import overview, trends  # noqa: PLC0415 - commands load what they need
 
-    with told_to_people(), open_hub(settings()) as engine:
-        migrate(engine)
-        with engine.connect() as connection:
-            if not asset:
-                rows = [
-                    {
-                        "asset": one.asset,
-                        "day": one.partition,
-                        "figures": one.figures,
-                        "at": f"{one.measured_at:%F %T}",
-                    }
-                    for one in overview(connection)
-                ]
-                show("Figures", rows, numeric=["figures"])
-                return
-            which, found = trends(connection, asset.strip("/"), partition)
+    with hub(settings()) as engine, engine.connect() as connection:
+        if not asset:
+            rows = [
+                {
+                    "asset": one.asset,
+                    "day": one.partition,
+                    "figures": one.figures,
+                    "at": f"{one.measured_at:%F %T}",
+                }
+                for one in overview(connection)
+            ]
+            show("Figures", rows, numeric=["figures"])
+            return
+        which, found = trends(connection, asset.strip("/"), partition)
     console.print(
         f"{which.asset} {which.partition}  run {which.run}, {which.measured_at:%F %T}", markup=False
     )

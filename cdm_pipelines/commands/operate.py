@@ -3,6 +3,7 @@
 Belongs here: starting processes and telling what is well and what is not.
 """
 
+import datetime as dt
 import os
 import signal
 import socket
@@ -167,9 +168,12 @@ def check(
     ] = False,
 ) -> None:
     """Check contracts, policies, the data dictionary and the register of places without running anything."""
-    from cdm_pipelines.steps.operate.checkup import check_configuration  # noqa: PLC0415
+    from cdm_pipelines.steps.operate.checkup import check_configuration, overdue  # noqa: PLC0415
 
-    problems = check_configuration(settings(), write=write)
+    own = settings()
+    problems = check_configuration(own, write=write)
+    for remark in overdue(own, dt.datetime.now(dt.UTC).date()):
+        errors.print(f"! {remark}", style="yellow", markup=False)
     for problem in problems:
         errors.print(f"✗ {problem}", style="red", markup=False)
     if problems:
@@ -180,10 +184,10 @@ def check(
 @contextmanager
 def _migrated(own: Settings) -> "Iterator[Connection]":
     from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415
-    from cdm_pipelines.hub.migrate import migrate  # noqa: PLC0415
+    from cdm_pipelines.steps.privacy.migrated import bring_up  # noqa: PLC0415
 
     with open_hub(own) as engine:
-        migrate(engine)
+        bring_up(engine, own)
         with engine.connect() as connection:
             yield connection
 

@@ -8,9 +8,11 @@ import datetime as dt
 import getpass
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 import typer
 
+from cdm_pipelines.commands.reading import login, note
 from cdm_pipelines.commands.terminal import (
     FAILED,
     REFUSED,
@@ -148,10 +150,14 @@ def conflicts() -> None:
 @app.command("show")
 def show_customer(customer: Who) -> None:
     """Show a customer: its records, its values with their origin, decisions and conflicts about it."""
+    from cdm_pipelines.steps.privacy.reading import customer_categories, reading  # noqa: PLC0415
     from cdm_pipelines.steps.stewardship import customer as stewardship  # noqa: PLC0415
 
-    with hub(settings()) as engine, engine.connect() as connection:
+    own = settings()
+    with hub(own) as engine, engine.connect() as connection:
         found = stewardship.dossier(connection, customer)
+        noted = reading(own, login(), "cdm steward show", usual="steward")
+        note(engine, noted, categories=customer_categories(), golden_ids=[found.golden_id])
     console.print(f"Customer {found.golden_id}", style="bold")
     show(
         "Source records",
@@ -235,11 +241,17 @@ def queue(
     values: Values = False,
 ) -> None:
     """List what is in doubt, what is worth most first."""
+    from cdm_pipelines.steps.privacy.reading import reading  # noqa: PLC0415
     from cdm_pipelines.steps.stewardship import review  # noqa: PLC0415
 
-    with hub(settings()) as engine, engine.connect() as connection:
+    own = settings()
+    with hub(own) as engine, engine.connect() as connection:
         items, total = review.queue(connection, limit)
-        known = review.names(connection, [i for item in items for i in (item.left, item.right) if i])
+        ids = [one for item in items for one in (item.left, item.right) if one]
+        known = review.names(connection, ids)
+        if values:
+            noted = reading(own, login(), "cdm steward queue", usual="steward")
+            note(engine, noted, categories=["user.name"], golden_ids=[UUID(one) for one in ids])
     named = {golden_id: shown(values=values)(name) for golden_id, name in known.items()}
     rows = [
         {
@@ -289,7 +301,13 @@ def verify(
 
 def _steward(by: str) -> "Actor":
     from cdm_pipelines.contracts.actor import Actor, Role  # noqa: PLC0415
+    from cdm_pipelines.privacy.roles import RolesPolicy  # noqa: PLC0415
 
+    policy = RolesPolicy.load(settings().policies)
+    if not any(
+        policy.may(role, "decisions") for role in (["steward"] if "steward" in policy.roles else policy.roles)
+    ):
+        fail("The role steward may not decide: policies/roles.yaml has no `decisions` among what it changes.")
     name = by or getpass.getuser()
     if not name.strip():
         fail("Say with --by who decides.")

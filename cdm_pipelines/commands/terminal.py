@@ -122,8 +122,8 @@ def told_to_people() -> Iterator[None]:
 def hub(own: Settings) -> "Iterator[Engine]":
     """The hub, migrated, with errors of the project told as text."""
     from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415 - commands load what they need
-    from cdm_pipelines.hub.migrate import migrate  # noqa: PLC0415
+    from cdm_pipelines.steps.privacy.migrated import bring_up  # noqa: PLC0415
 
     with told_to_people(), open_hub(own) as engine:
-        migrate(engine)
+        bring_up(engine, own)
         yield engine

@@ -56,7 +56,19 @@ _CONSENT: Policy = ("consent_words.yaml", ())
 _SURVIVORSHIP: Policy = ("survivorship.yaml", ())
 _LINK = ("linkage", "identity.constraints", "privacy.given", "steps.linking")
 _RECORDS = MadeBy(("contracts.canonical", "records", "steps.days.records"))
-_PUBLISHED = MadeBy(("hub.publish", "hub.staging", "hub.parts", "hub.history", "hub.outbox", "hub.schema"))
+_PUBLISHED = MadeBy(
+    (
+        "hub.publish",
+        "hub.staging",
+        "hub.parts",
+        "hub.history",
+        "hub.outbox",
+        "hub.schema",
+        *("hub.role_access", "hub.role_rights", "hub.role_schemas"),
+        *("privacy.masks", "privacy.roles", "privacy.search", "privacy.views"),
+    ),
+    (("roles.yaml", ()),),
+)
 MADE_BY: Mapping[str, MadeBy] = {
     "raw": MadeBy(("contracts", "ingest", "steps.days.source_day"), (_checks("snapshot_shrink"),)),
     "valid": MadeBy(("contracts", "quality", "steps.days"), (_checks("share_quarantined", "repeated_keys"),)),

@@ -15,8 +15,8 @@ from cdm_pipelines.components.launch import fail_orphans
 from cdm_pipelines.components.location import load_definitions
 from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.hub.environment import dagster_environment
-from cdm_pipelines.hub.migrate import migrate
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.privacy.migrated import bring_up
 
 INGEST = "ingest_"
 
@@ -49,7 +49,7 @@ def open_platform(settings: Settings) -> Iterator[Engine]:
     The embedded server, if it is used, stops when nobody uses it any more.
     """
     with open_hub(settings) as engine:
-        migrate(engine)
+        bring_up(engine, settings)
         os.environ.update(dagster_environment(settings))
         yield engine
 

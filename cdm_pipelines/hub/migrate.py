@@ -24,6 +24,7 @@ from sqlalchemy.schema import CreateSchema
 
 from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.hub.errors import HubError
+from cdm_pipelines.hub.role_schemas import drop_views
 from cdm_pipelines.settings import load_settings
 
 VERSION_SCHEMA = "migration"
@@ -32,8 +33,11 @@ VERSIONS = Path(__file__).with_name("migrations") / "versions"
 _LOCK = 0x63646D  # "cdm": the key of the advisory lock under which one process at a time migrates
 
 
-def migrate(engine: Engine, folder: Path = VERSIONS) -> None:
+def migrate(engine: Engine, folder: Path = VERSIONS) -> bool:
     """Bring the hub to the newest version; does nothing when it is there already.
+
+    Views of roles go before the first step, which may change what they read: whoever migrates makes them anew
+    (``steps.privacy.access.bring_up``); until then roles see nothing.
 
     Safe to call from several processes at once: one migrates, the others wait and find the work done. All
     steps run in one transaction, so a failure leaves the database as it was.
@@ -42,6 +46,9 @@ def migrate(engine: Engine, folder: Path = VERSIONS) -> None:
         engine: Of the hub.
         folder: Of migrations beside the project's own.
 
+    Returns:
+        Whether there was anything to do.
+
     Raises:
         HubError: the database was made by a newer version of this project.
     """
@@ -49,7 +56,7 @@ def migrate(engine: Engine, folder: Path = VERSIONS) -> None:
         config = _config(connection, folder)
         current, script = version(connection), ScriptDirectory.from_config(config)
         if current == script.get_current_head():
-            return
+            return False
         known = {revision.revision for revision in script.walk_revisions()}
         if current is not None and current not in known:
             raise HubError(
@@ -57,7 +64,9 @@ def migrate(engine: Engine, folder: Path = VERSIONS) -> None:
                 f"(its newest is {script.get_current_head()}). Install the version that made the hub, or a "
                 "newer one, or name another database in CDM_DATABASE_URL."
             )
+        drop_views(connection)
         command.upgrade(config, "head")
+        return True
 
 
 def knows(revision: str, folder: Path = VERSIONS) -> bool:

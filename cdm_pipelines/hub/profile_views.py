@@ -15,19 +15,12 @@ from sqlalchemy.exc import ProgrammingError
 
 from cdm_pipelines.contracts.profile import GroupView, ProfileTable
 from cdm_pipelines.hub.load import without_data
+from cdm_pipelines.hub.role_schemas import drop_views as drop_views_of_roles
 from cdm_pipelines.hub.schema import comment_of
+from cdm_pipelines.hub.view_columns import ViewColumn
 
 SCHEMA, VIEW = "profile", "customer"
 _MADE_AS = "Made as"
-
-
-@dataclass(frozen=True)
-class ViewColumn:
-    """A column of a view: its name, its SQL, and its comment."""
-
-    name: str
-    sql: str
-    comment: str
 
 
 @dataclass(frozen=True)
@@ -49,7 +42,11 @@ class _View:
 
 
 def drop_views(connection: Connection) -> None:
-    """Remove the views, so that a table that they read can be changed; ``make_views`` makes them anew."""
+    """Remove the views, so that a table that they read can be changed; ``make_views`` makes them anew.
+
+    Those of roles go as well, which ``role_access`` makes anew in the same transaction.
+    """
+    drop_views_of_roles(connection)
     for name in _found(connection):
         connection.execute(text(f'DROP VIEW {SCHEMA}."{name}"'))
 
@@ -67,7 +64,10 @@ def make_views(
     golden = [one["name"] for one in inspect(connection).get_columns("customer", schema="golden")]
     views = [_wide(golden, declared), *_grouped(declared, groups)]
     found = _found(connection)
-    for name in found.keys() - {one.name for one in views}:
+    gone = found.keys() - {one.name for one in views}
+    if gone:
+        drop_views_of_roles(connection)
+    for name in gone:
         connection.execute(text(f'DROP VIEW {SCHEMA}."{name}"'))
     for one in views:
         if found.get(one.name) != one.comment:
@@ -156,6 +156,7 @@ def _make(connection: Connection, view: _View, *, replaces: bool) -> None:
     except ProgrammingError:
         if not replaces:
             raise
+        drop_views_of_roles(connection)
         run(f"DROP VIEW {name}")
         run(f"CREATE VIEW {name} AS {view.made}")
     run(f"COMMENT ON VIEW {name} IS {_quoted(view.comment)}")

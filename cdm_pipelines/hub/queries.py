@@ -136,6 +136,15 @@ def export_table(connection: Connection, name: str) -> Generator[pa.Table, None,
     yield from read_batches(connection, query, table_schema(name))
 
 
+def count_rows(connection: Connection, name: str) -> int:
+    """Number of rows of a published table.
+
+    Raises:
+        HubError: No published table has that name.
+    """
+    return int(connection.scalar(select(func.count()).select_from(published_table(name).table)) or 0)
+
+
 def table_schema(name: str) -> pa.Schema:
     """Names and types of the exported rows of a published table; decimals, ids and JSON as text.
 

@@ -49,7 +49,7 @@ SCHEMAS = {
     "golden": "Golden customers, and where their values come from.",
     "identity": "What makes golden ids last.",
     "ops": "What was published when.",
-    "privacy": "What may be done with data of customers, and what they asked.",
+    "privacy": "What may be done with data of customers, what they asked, and keys.",
     "profile": "What is worked out of golden customers: one view per customer.",
     "staging": "The next version while it is checked; not for readers.",
 }

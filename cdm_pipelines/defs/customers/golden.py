@@ -139,6 +139,11 @@ def publish(context: dg.AssetExecutionContext, platform: Platform) -> Results:
                 done = publish_customers(connection, platform.lake, platform.settings)
                 waiting = review.waiting(connection)
             upkeep.vacuum(engine)
+        if done.rights_left:
+            context.log.warning(
+                "%d rights differ from policies/roles.yaml, for an administrator to mend: cdm roles check",
+                done.rights_left,
+            )
         for name in PUBLISHED:
             context.log.info("golden.%s: %s", name, done.changes[name])
         customers = done.changes["customer"].rows

@@ -10,6 +10,7 @@ from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import Column, Connection
 
 from cdm_pipelines.hub import (  # noqa: F401 - declare their tables
+    schema_access,
     schema_feed,
     schema_ops,
     schema_privacy,

@@ -38,6 +38,7 @@ from cdm_pipelines.steps.customers import affected, lost_days, read_models
 from cdm_pipelines.steps.customers.event_reasons import event_reasons, explained
 from cdm_pipelines.steps.linking.linked_with import linked_with
 from cdm_pipelines.steps.linking.model_versions import keep_copies
+from cdm_pipelines.steps.privacy import access as privacy
 from cdm_pipelines.steps.privacy.consent import stage_consent
 from cdm_pipelines.steps.profile.enrich import company_of, enrich, groups_of, tables_of
 from cdm_pipelines.steps.profile.former import keep_former
@@ -393,18 +394,20 @@ class Published:
         profile: Per table of the profile that was staged.
         groups: Rows of each view of groups of customers whose table was.
         consent: Per table of consent, where that was staged.
+        rights_left: Differences from the policy of roles that the pipeline's user may not mend.
     """
 
     changes: Mapping[str, Change]
     profile: Mapping[str, ProfileChange]
     groups: Mapping[str, int]
     consent: Mapping[str, ConsentChange]
+    rights_left: int = 0
 
 
 def publish_customers(
     connection: Connection, lake: Lake, settings: Settings, *, off: pa.Table | None = None
 ) -> Published:
-    """Publish what is staged with the profile of it, and what stewards read.
+    """Publish what is staged with the profile of it, what stewards read, and what each role sees.
 
     Where the profile and consent were not staged with the customers they are worked out now, so that they never part.
 
@@ -419,15 +422,18 @@ def publish_customers(
     Raises:
         EnrichmentPolicyError, EnricherError: The policy of the profile cannot be used.
         PurposesError: The purposes cannot be used, or contracts or enrichers do not keep to them.
+        PrivacyPolicyError: That of roles cannot.
     """
+    governed = privacy.governed(settings)
     company = company_of(lake, settings)
     stage_consent(connection, lake, settings)
     enrich(connection, company, profile_models.current(connection), off=off)
     groups = groups_of(company.policy)
     done = promote(connection, enriched=tables_of(company.policy), groups=groups)
     keep_former(lake)
+    left = privacy.apply(connection, settings, governed)
     changed = (one for one in groups if one.groups in done.profile)
     rows = {one.name: profile_views.rows(connection, one) for one in changed}
     begin_decision(connection)  # what is decided from now on is decided about the next version
     queue.rewrite(connection, constraints(connection))
-    return Published({**done.changes, "history": done.history}, done.profile, rows, done.consent)
+    return Published({**done.changes, "history": done.history}, done.profile, rows, done.consent, len(left))

@@ -3,6 +3,7 @@
 Belongs here: trying things and saying what to do. Does not belong here: the rules themselves.
 """
 
+import datetime as dt
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,7 @@ from cdm_pipelines.hub.migrate import version
 from cdm_pipelines.linkage import LinkageError
 from cdm_pipelines.linkage import load_policy as load_linkage_policy
 from cdm_pipelines.privacy.checks import of_contracts, of_enrichers
+from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
 from cdm_pipelines.privacy.purposes import POLICY as PURPOSES
 from cdm_pipelines.privacy.purposes import Purposes, PurposesError
 from cdm_pipelines.publish.policy import FeedPolicy, FeedPolicyError
@@ -43,6 +45,7 @@ from cdm_pipelines.steps.operate.places import all_places
 from cdm_pipelines.steps.operate.pruning_policy import PruningPolicy, PruningPolicyError
 from cdm_pipelines.steps.operate.register_document import render_register
 from cdm_pipelines.steps.operate.verify import verify
+from cdm_pipelines.steps.privacy.checks import governance_problems, reviews_due
 from cdm_pipelines.store.lake import Lake
 
 DICTIONARY = Path("docs") / "reference" / "data-dictionary.md"
@@ -57,6 +60,8 @@ def check_configuration(settings: Settings, *, write: bool = False) -> list[str]
     except ContractError as error:
         return [str(error)]
     problems = [*_policy_problems(settings), *_purpose_problems(settings, contracts)]
+    if not problems:  # what roles see follows from the other policies
+        problems += governance_problems(settings, contracts)
     of_package = settings.model_copy(update={"policies": Settings.model_fields["policies"].default})
     documents = {DICTIONARY: (render_dictionary(contracts), "the contracts say")}
     if not _policy_problems(of_package):  # which the register is made from
@@ -119,6 +124,14 @@ def _policy_problems(settings: Settings) -> list[str]:
     return problems
 
 
+def overdue(settings: Settings, today: dt.date) -> list[str]:
+    """What is no problem yet and should be looked at, in words: reviews that are past."""
+    try:
+        return reviews_due(settings, today)
+    except PrivacyPolicyError:
+        return []  # told as a problem
+
+
 Hub = Callable[[], AbstractContextManager[Connection]]
 """Opens the hub, migrated, or says in words why it cannot."""
 
@@ -143,6 +156,8 @@ def _findings(settings: Settings, hub: Hub) -> Iterator[Finding]:
     yield Finding(
         "contracts and policies", not problems, problems[0] if problems else "in order", "`cdm check`"
     )
+    late = overdue(settings, dt.datetime.now(dt.UTC).date())
+    yield Finding("reviews", not late, late[0] if late else "none is overdue", "policies/governance.yaml")
     with socket.socket() as probe:
         free = probe.connect_ex(("127.0.0.1", UI_PORT)) != 0
     finding = "free" if free else "in use: perhaps the UI is running"

@@ -16,6 +16,7 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from cdm_pipelines.contracts import SourceContract
+from cdm_pipelines.hub import access_log
 from cdm_pipelines.hub import pruning as hub
 from cdm_pipelines.publish.policy import FeedPolicy
 from cdm_pipelines.settings import Settings
@@ -145,4 +146,7 @@ def prune_hub(
     if policy.history is not None:
         versions = hub.forget_versions(connection, now - dt.timedelta(days=policy.history))
         yield Pruned("former versions of customers", versions.rows, versions.size)
+    if policy.access_log is not None:
+        lines = access_log.forget(connection, now - dt.timedelta(days=policy.access_log))
+        yield Pruned("lines of the access log", lines)
     yield Pruned("figures of runs", forget_superseded(connection, lake, settings))

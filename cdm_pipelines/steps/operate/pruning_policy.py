@@ -40,6 +40,7 @@ class PruningPolicy(BaseModel):
     lake: LakePolicy
     outbox: Days
     history: Days
+    access_log: Days = 730
 
     @classmethod
     def load(cls, path: Path) -> Self:

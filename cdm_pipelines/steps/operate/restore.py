@@ -31,6 +31,7 @@ from cdm_pipelines.steps.operate.backup import (
     faults,
     sum_of,
 )
+from cdm_pipelines.steps.privacy.access import apply
 from cdm_pipelines.store import files
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.secret import FILE as SECRET
@@ -81,6 +82,8 @@ def restore(
     note.unlink()
     files.sync_folder(note.parent)
     migrate(engine)
+    with engine.begin() as connection:  # a dump holds no rights
+        apply(connection, settings)
 
 
 def _write(note: Path, backup: Backup, *, hub: bool) -> None:

@@ -1,1 +1,1 @@
-"""The steps that concern what may be done with customers' data: read, call the room, write, count."""
+"""The steps of privacy and governance: read, call the room, write, count."""

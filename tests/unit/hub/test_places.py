@@ -8,11 +8,12 @@ from uuid import UUID, uuid5
 import pytest
 from sqlalchemy import Connection, Engine, insert, text
 
-from cdm_pipelines.hub import places, schema, schema_feed
+from cdm_pipelines.hub import access_log, places, schema, schema_feed
 from cdm_pipelines.hub.persons import persons_of
 from cdm_pipelines.hub.schema import metadata, privacy_of
 from cdm_pipelines.identity import decisions as subjects
 from cdm_pipelines.identity.decisions import Draft, Kind, Record
+from cdm_pipelines.privacy import places as privacy
 from cdm_pipelines.steps.stewardship import places as stewardship
 from cdm_pipelines.steps.stewardship.decisions import append, verify_log
 from cdm_pipelines.store.lake import Lake
@@ -27,7 +28,7 @@ def id_(name: str) -> UUID:
 
 
 ANNA, BRAM, OLD_ANNA = id_("anna"), id_("bram"), id_("old anna")
-REGISTER = Register([*stewardship.places(), *places.places()])
+REGISTER = Register([*stewardship.places(), *privacy.places(), *places.places()])
 IN_HUB = [place for place in REGISTER if place.root is Root.HUB]
 CUSTOMER = {
     "party_kind": "person",
@@ -147,6 +148,8 @@ def fill(connection: Connection) -> None:
             "event_id": id_("3"),
         },
     )
+    read = access_log.Reading("stien", "service", "service", "cdm customer")
+    access_log.note(connection, read, ["user.name"], golden_ids=[ANNA, BRAM])
     anna, bram = (Record("crm", "contact", number) for number in "19")
     append(connection, Draft(Kind.CONFIRM, subjects.confirm([bram]), "Stien"))
     append(
@@ -200,6 +203,7 @@ def test_a_person_is_found_in_every_table_that_knows_them(stores: Stores) -> Non
         "golden/search": 1,
         "ops/outbox": 1,
         "ops/dead_letter": 1,
+        "ops/access_log": 1,
         "identity/event": 1,
         "identity/golden_id": 2,
         "identity/decision_detail": 5,
@@ -223,7 +227,8 @@ def test_an_erased_person_leaves_every_table_and_others_stay(stores: Stores) -> 
     bram_after = found(stores, bram)
     differs = {name for name in bram_before if bram_before[name] != bram_after.get(name)}
     # What held a record of Anna; and the word that she had too is now found by him alone.
-    assert differs == {"golden/provenance", "golden/customer_history", "golden/search_word"}
+    assert differs == {"golden/provenance", "golden/customer_history", "golden/search_word", "ops/access_log"}
+    assert [row["golden_ids"] for row in bram_after["ops/access_log"]] == [[BRAM]]
     assert stores.connection.scalar(text("SELECT array_agg(word ORDER BY word) FROM golden.search_word")) == [
         "blauw",
         "delft",

@@ -1,0 +1,51 @@
+"""What commands that show personal data have in common: options, and the line that each reading leaves.
+
+Belongs here: that. Does not belong here: what is noted (steps.privacy.reading).
+"""
+
+import getpass
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import typer
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from cdm_pipelines.hub.access_log import Reading
+
+AsRole = Annotated[
+    str,
+    typer.Option(
+        "--role",
+        help="Role of policies/roles.yaml that you act in, for the access log.",
+        show_default="engineer",
+    ),
+]
+ForPurpose = Annotated[
+    str,
+    typer.Option(
+        "--purpose", help="What for; the first purpose of the role when left out.", show_default=False
+    ),
+]
+
+
+def login() -> str:
+    """Who runs the command."""
+    return getpass.getuser()
+
+
+def note(
+    engine: "Engine",
+    reading: "Reading",
+    *,
+    categories: Iterable[str],
+    golden_ids: Collection[UUID] = (),
+    rows: int | None = None,
+) -> None:
+    """Write the line for good, before anything is shown."""
+    from cdm_pipelines.hub import access_log  # noqa: PLC0415 - commands load what they need
+
+    with engine.begin() as connection:
+        access_log.note(connection, reading, categories, golden_ids=golden_ids, rows=rows)

@@ -1,0 +1,79 @@
+"""The access log: who read personal data through our own tools, of whom and for what.
+
+Belongs here: writing a line, forgetting old ones, taking persons out. Does not belong here: who may read what
+(privacy).
+"""
+
+import datetime as dt
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, cast, delete, func, insert, update
+
+from cdm_pipelines.hub.schema_access import access_log
+
+_IDS = access_log.c.golden_ids
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is noted of one reading.
+
+    Attributes:
+        who: Login name.
+        role: In which they acted.
+        purpose: For which.
+        tool: With which.
+    """
+
+    who: str
+    role: str
+    purpose: str
+    tool: str
+
+
+def note(
+    connection: Connection,
+    reading: Reading,
+    categories: Iterable[str],
+    *,
+    golden_ids: Collection[UUID] = (),
+    rows: int | None = None,
+) -> None:
+    """Write a line, in the transaction of the reading.
+
+    Args:
+        connection: In a transaction that the caller commits before anything is shown.
+        reading: Who, for what, with what.
+        categories: Privacy categories of what is read.
+        golden_ids: Of whom; nobody where a whole table is read.
+        rows: How many; the number of customers when left out.
+    """
+    values = {
+        **vars(reading),
+        "golden_ids": sorted(set(golden_ids)),
+        "categories": sorted(set(categories)),
+        "rows": len(golden_ids) if rows is None else rows,
+    }
+    connection.execute(insert(access_log).values(values))
+
+
+def forget(connection: Connection, before: dt.datetime) -> int:
+    """Delete lines of before a moment; returns their number."""
+    return int(connection.execute(delete(access_log).where(access_log.c.accessed_at < before)).rowcount)
+
+
+def about(golden_ids: Iterable[UUID]) -> Any:
+    """The condition that a line is about any of these customers."""
+    return _IDS.overlap(cast(sorted(set(golden_ids)), _IDS.type))
+
+
+def take_out(connection: Connection, golden_ids: Iterable[UUID]) -> int:
+    """Take customers out of all lines, which stay; returns the number of lines."""
+    lines = 0
+    for one in sorted(set(golden_ids)):
+        changed = update(access_log).where(about([one])).values(golden_ids=func.array_remove(_IDS, one))
+        lines += int(connection.execute(changed).rowcount)
+    return lines

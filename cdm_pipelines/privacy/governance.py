@@ -1,0 +1,147 @@
+"""Who is answerable for which data: the typed form of ``policies/governance.yaml``.
+
+Belongs here: owner, steward and custodian of every source and attribute, and when that is to be reviewed. Does not
+belong here: who may read what (``roles``).
+
+An owner decides about data, a steward keeps it right, a custodian runs the system that holds it.
+"""
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field
+
+from cdm_pipelines.privacy.categories import unknown_categories
+from cdm_pipelines.privacy.masks import nearest
+from cdm_pipelines.privacy.policy_files import Strict, read_policy
+
+FILE = "governance.yaml"
+_Name = Annotated[str, Field(min_length=1)] | None
+
+
+class Answerable(Strict):
+    """Who is answerable; what is left out is as one level up.
+
+    Attributes:
+        owner: Decides about it.
+        steward: Keeps it right, and is asked to correct it.
+        custodian: Runs what holds it.
+        review_on: Day until which this holds without being looked at again.
+    """
+
+    owner: _Name = None
+    steward: _Name = None
+    custodian: _Name = None
+    review_on: dt.date | None = None
+
+
+class _Default(Strict):
+    owner: Annotated[str, Field(min_length=1)]
+    steward: Annotated[str, Field(min_length=1)]
+    custodian: Annotated[str, Field(min_length=1)]
+    review_on: dt.date
+
+
+@dataclass(frozen=True)
+class Found:
+    """Who is answerable for one thing, and where the policy says so."""
+
+    owner: str
+    steward: str
+    custodian: str
+    review_on: dt.date
+
+
+class GovernancePolicy(Strict):
+    """Who is answerable for all data of a deployment.
+
+    Attributes:
+        default: For everything.
+        sources: By source system, or source/entity; the owner of one that is not named is its contract's.
+        categories: By privacy category, and all below it.
+        attributes: By canonical attribute, as contracts write it: party.iban.
+    """
+
+    default: _Default
+    sources: dict[str, Answerable] = Field(default_factory=dict)
+    categories: dict[str, Answerable] = Field(default_factory=dict)
+    attributes: dict[str, Answerable] = Field(default_factory=dict)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read the policy.
+
+        Args:
+            folder: Of the policies.
+
+        Raises:
+            PrivacyPolicyError: It cannot be used.
+        """
+        return read_policy(cls, folder, FILE)
+
+    def of_source(self, source: str, entity: str = "", owner: str | None = None) -> Found:
+        """Who is answerable for a source, or an entity of it.
+
+        Args:
+            source: Its name.
+            entity: Of it.
+            owner: That its contract names.
+        """
+        named = [
+            self.sources.get(f"{source}/{entity}"),
+            self.sources.get(source),
+            Answerable(owner=owner or None),
+        ]
+        return self._first(named)
+
+    def of_attribute(self, path: str, category: str) -> Found:
+        """Who is answerable for a canonical attribute, or a column of a category."""
+        above = nearest(category, dict.fromkeys(self.categories, "")) is not None
+        named = [self.attributes.get(path)]
+        while above and category:
+            named.append(self.categories.get(category))
+            category = category.rpartition(".")[0]
+        return self._first(named)
+
+    def _first(self, named: Iterable[Answerable | None]) -> Found:
+        said = {name: getattr(self.default, name) for name in _Default.model_fields}
+        for one in reversed([one for one in named if one is not None]):
+            said |= {name: value for name, value in vars(one).items() if value is not None}
+        return Found(**said)
+
+    def problems(
+        self, sources: Collection[str], attributes: Mapping[str, str], categories: Collection[str]
+    ) -> Iterator[str]:
+        """What the policy names that there is not, each with its key and the fix.
+
+        Args:
+            sources: Names of sources, and source/entity.
+            attributes: Categories by path of canonical attribute.
+            categories: That columns are declared with.
+        """
+        for kind, named, known in (
+            ("sources", self.sources, sources),
+            ("attributes", self.attributes, attributes),
+        ):
+            for name in sorted(named.keys() - set(known)):
+                near = get_close_matches(name, sorted(known), n=1)
+                fix = f"did you mean {near[0]}?" if near else "remove it"
+                yield f"{FILE}: {kind}.{name}: there is none of that name; {fix}"
+        for name, fix in unknown_categories(self.categories, categories):
+            yield f"{FILE}: categories.{name}: no category has that name; {fix}"
+
+    def due(self, today: dt.date) -> Iterator[str]:
+        """What should have been reviewed, with its key and the fix."""
+        parts = [("default", self.default.review_on)]
+        for kind in ("sources", "categories", "attributes"):
+            parts += [(f"{kind}.{name}", one.review_on) for name, one in getattr(self, kind).items()]
+        for key, day in parts:
+            if day is not None and day < today:
+                yield (
+                    f"{FILE}: {key}.review_on: {day} is past; look whether owner, steward and custodian are still "
+                    "right, and set the next day"
+                )

@@ -1,0 +1,200 @@
+"""The views of a role: its columns and rows of every table that it sees.
+
+Belongs here: from the policy to views, as SQL. Does not belong here: masks (``masks``), applying them
+(hub.role_access).
+
+A view that leaves rows out is a security barrier: no function of the reader's own runs on a row before it is left out.
+One that shows all rows need not be, since a column that is not in it cannot be reached through it. Everything that a
+view calls is built in, as functions run with the rights of the reader.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.dialects import postgresql
+
+from cdm_pipelines.contracts.canonical import OfNobody
+from cdm_pipelines.hub.published import PublishedTable, customers_of, published
+from cdm_pipelines.hub.role_schemas import RoleFunction, RoleSchema, RoleView, quoted
+from cdm_pipelines.hub.view_columns import ViewColumn
+from cdm_pipelines.privacy.catalogue import NEVER, DeclaredTable
+from cdm_pipelines.privacy.masks import MASKS
+from cdm_pipelines.privacy.roles import CLEAR, CONSENT, HIDDEN, SOURCE, Condition, DeclaredColumn, Role, Shown
+from cdm_pipelines.privacy.search import search_function
+from cdm_pipelines.store.register import UNCLASSIFIED
+
+CUSTOMER = "golden.customer"
+Columns = Mapping[str, str]
+"""PostgreSQL's types by column."""
+
+
+@dataclass(frozen=True)
+class SeenColumn:
+    """A column as a role sees it."""
+
+    column: DeclaredColumn
+    shown: Shown
+
+
+@dataclass(frozen=True)
+class SeenTable:
+    """A table as a role sees it: its view, and each of the columns in it."""
+
+    table: str
+    view: str
+    description: str
+    columns: Sequence[SeenColumn]
+
+
+def schema_of(role: str) -> str:
+    """The schema that a role's views are in."""
+    return f"for_{role}"
+
+
+def view_name(table: str) -> str:
+    """The view of ``schema.table``: golden tables by their own name, others with their schema before it."""
+    schema, _, name = table.partition(".")
+    return name if schema == "golden" else f"{schema}_{name}"
+
+
+def seen(role: Role, there: Mapping[str, Columns], catalogue: Mapping[str, DeclaredTable]) -> list[SeenTable]:
+    """Every table that a role has a view of, with the columns that are not hidden.
+
+    Args:
+        role: Whose views.
+        there: Tables and views of the database: their columns with their types.
+        catalogue: What is declared of them; a column of which nothing is counts as ``user``.
+    """
+    found = []
+    for table, types in there.items():
+        if table in NEVER or not role.sees(table) or not _rows_can_be_told(role, table, types):
+            continue
+        declared = catalogue.get(table, DeclaredTable("", {}))
+        columns = []
+        for name, of_type in types.items():
+            said = declared.columns.get(name)
+            category = said.category if said else UNCLASSIFIED
+            column = DeclaredColumn(name, of_type, category, said.description if said else "")
+            shown = role.reads_column(table, column)
+            if shown.how != HIDDEN:
+                columns.append(SeenColumn(column, shown))
+        if columns:
+            found.append(SeenTable(table, view_name(table), declared.description, columns))
+    return found
+
+
+def role_schema(
+    name: str,
+    role: Role,
+    *,
+    group: str,
+    there: Mapping[str, Columns],
+    catalogue: Mapping[str, DeclaredTable],
+    calling_code: int,
+) -> RoleSchema:
+    """All that PostgreSQL is to hold for a role.
+
+    Args:
+        name: Of the role.
+        role: What it may.
+        group: Name of PostgreSQL's role.
+        there: As in :func:`seen`.
+        catalogue: The same.
+        calling_code: Of the country of phone numbers that name none.
+    """
+    tables = seen(role, there, catalogue)
+    customers = _customers(role, there)
+    views = [_view(one, role, there, customers) for one in tables]
+    functions: list[RoleFunction] = []
+    if role.search and any(one.table == CUSTOMER for one in tables):
+        functions.append(search_function(name, role, schema_of(name), customers, calling_code))
+    comment = f"What the role {group} sees. {role.description}"
+    return RoleSchema(group, schema_of(name), comment, tuple(views), tuple(functions))
+
+
+def _view(table: SeenTable, role: Role, there: Mapping[str, Columns], customers: str) -> RoleView:
+    columns = []
+    for one in table.columns:
+        name = f't."{one.column.name}"'
+        mask = one.shown.mask
+        how = "" if mask is None else f" Masked: {mask.shows}."
+        comment = f"{one.column.description}{how} Privacy category: {one.column.category}.".strip()
+        columns.append(ViewColumn(one.column.name, mask.expression(name) if mask else name, comment))
+    schema, _, relation = table.table.partition(".")
+    where = _rows_of(table.table, there[table.table], customers) if role.rows else ""
+    rows = f'FROM {schema}."{relation}" AS t' + (f"\nWHERE {where}" if where else "")
+    return RoleView(table.view, table.description, tuple(columns), rows, barrier=bool(where))
+
+
+def _rows_can_be_told(role: Role, table: str, types: Columns) -> bool:
+    """Whether a role that does not see everybody can be shown its rows of a table: it is known whose each one is."""
+    if not role.rows or "golden_id" in types:
+        return True
+    one = _published(table)
+    return one is not None and (one.entity is not None)
+
+
+def _published(table: str) -> PublishedTable | None:
+    schema, _, name = table.partition(".")
+    return published().get(name) if schema == "golden" else None
+
+
+def _rows_of(table: str, types: Columns, customers: str) -> str:
+    """The condition under which a row of a table is one of the role's; empty where every row is."""
+    if "golden_id" in types:
+        return f't."golden_id" IN ({customers})'
+    one = _published(table)
+    if one is None or one.entity is None:
+        return "false"
+    if isinstance(one.entity.whose, OfNobody):
+        return ""
+    whose = customers_of(one.name).compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
+    keys = ", ".join(f'"{key}"' for key in one.key)
+    mine = ", ".join(f't."{key}"' for key in one.key)
+    return f"({mine}) IN (SELECT {keys} FROM ({whose}) AS whose WHERE golden_id IN ({customers}))"  # noqa: S608 - ours
+
+
+def _customers(role: Role, there: Mapping[str, Columns]) -> str:
+    """A query for the golden ids of the customers that a role sees."""
+    conditions = [_condition(column, one, there) for column, one in role.rows.items()]
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"SELECT c.golden_id FROM {CUSTOMER} AS c{where}"  # noqa: S608 - names of columns, and quoted values
+
+
+def _condition(column: str, one: Condition, there: Mapping[str, Columns]) -> str:
+    if column == CONSENT:
+        if "privacy.consent" not in there:
+            return "false"
+        return _exists("privacy.consent", f"x.purpose IN ({quoted_values(one.any_of)}) AND x.allowed")
+    if column == SOURCE:
+        parts = []
+        if one.any_of:
+            parts.append(_exists("golden.crosswalk", f"x.source IN ({quoted_values(one.any_of)})"))
+        if one.none_of:
+            parts.append("NOT " + _exists("golden.crosswalk", f"x.source IN ({quoted_values(one.none_of)})"))
+        return " AND ".join(parts)
+    value = f'c."{column}"'
+    text = f"{value}::text"
+    parts = []
+    if one.any_of:
+        parts.append(f"{text} IN ({quoted_values(one.any_of)})")
+    if one.none_of:
+        parts.append(f"({value} IS NULL OR {text} NOT IN ({quoted_values(one.none_of)}))")
+    return " AND ".join(parts)
+
+
+def _exists(table: str, condition: str) -> str:
+    return f"EXISTS (SELECT FROM {table} AS x WHERE x.golden_id = c.golden_id AND {condition})"
+
+
+def quoted_values(values: Iterable[str | bool]) -> str:
+    """Values as PostgreSQL's literals; of booleans as their text is spelled."""
+    texts = (str(one).lower() if isinstance(one, bool) else one for one in values)
+    return ", ".join(quoted(one) for one in texts)
+
+
+def shown_as(shown: Shown) -> str:
+    """How a column is read, in words."""
+    return (
+        "in clear" if shown.how == CLEAR or shown.mask is None else f"masked: {MASKS[shown.mask.name].shows}"
+    )
