@@ -15,10 +15,15 @@ from sqlalchemy import (
     Connection,
     MetaData,
     Table,
+    Text,
     Uuid,
+    and_,
+    cast,
     delete,
     false,
     func,
+    literal,
+    not_,
     null,
     or_,
     select,
@@ -26,9 +31,18 @@ from sqlalchemy import (
     update,
 )
 
-from cdm_pipelines.hub import schema, schema_feed, schema_ops, schema_profile, schema_review, seals
+from cdm_pipelines.hub import (
+    schema,
+    schema_feed,
+    schema_ops,
+    schema_profile,
+    schema_review,
+    schema_rights,
+    seals,
+)
 from cdm_pipelines.hub.published import published
 from cdm_pipelines.hub.schema import privacy_of
+from cdm_pipelines.store.keys import RECORD_KEY
 from cdm_pipelines.store.register import (
     IDENTIFIER,
     OPERATIONS,
@@ -56,6 +70,9 @@ _NOTES = Retention(Keeps.FOR_EVER, "says nothing of a person")
 _READ_MODEL = Retention(Keeps.REPLACED, "by each publication that touches the customer")
 _OF_RUNS = Retention(Keeps.DAYS, "of the run that measured it", setting="run_retention_days")
 _LOG_OF_IDS = Retention(Keeps.FOR_EVER, "an id once published is never used again")
+
+_FORGOTTEN = "erased-"
+"""How names of founding records begin that were erased."""
 
 Condition = Callable[[Persons], ColumnElement[bool]]
 
@@ -228,6 +245,36 @@ def _events() -> Place:
     )
 
 
+def _registry() -> Place:
+    """Every golden id ever published: it stays, so that it is never given to somebody else, and tells of nobody."""
+    table = schema.golden_id
+    of_nobody = not_(
+        select(schema.crosswalk.c.record_id)
+        .where(*(schema.crosswalk.c[name] == table.c[name] for name in RECORD_KEY))
+        .exists()
+    )
+    forgotten = table.c.record_id.not_like(f"{_FORGOTTEN}%")
+
+    def founders(persons: Persons) -> ColumnElement[bool]:
+        own = and_(with_ids(table, "golden_id")(persons), of_nobody)
+        return and_(forgotten, or_(_records(table)(persons), own))
+
+    def remove(stores: Stores, persons: Persons) -> int:
+        name = literal(_FORGOTTEN) + cast(func.gen_random_uuid(), Text)
+        changed = update(table).where(founders(persons)).values(record_id=name)
+        return int(stores.connection.execute(changed).rowcount)
+
+    return place_of(
+        table,
+        _LOG_OF_IDS,
+        Rows(
+            remove,
+            "the key of the founding record replaced by a random one; the id stays, so that it is never used again",
+        ),
+        search_by(table, "golden id", with_ids(table, "golden_id", "alias_of")),
+    )
+
+
 def _nobody(table: Table, kept: Retention = _NOTES) -> Place:
     return place_of(table, kept, Kept("names no record and holds no value"))
 
@@ -261,20 +308,14 @@ def places() -> Iterator[Place]:
         )
         yield of_persons(table, by_id, with_ids(table, "golden_id"), kept)
     yield _events()
-    yield place_of(
-        schema.golden_id,
-        _LOG_OF_IDS,
-        Kept(
-            "the id and the key of its founding record stay, so that neither is ever given to somebody else"
-        ),
-        search_by(schema.golden_id, by_id, with_ids(schema.golden_id, "golden_id", "alias_of")),
-    )
+    yield _registry()
     yield _nobody(schema_ops.measurement, _OF_RUNS)
     yield place_of(
         schema_ops.linkage_model,
         Retention(Keeps.FOR_EVER, "so that a lost model is restored, never fitted unasked"),
         Kept("a value stands in it only where at least five records share it, without who"),
     )
+    yield from _rights()
     for table in (
         schema.decision,
         schema.decision_head,
@@ -290,6 +331,32 @@ def places() -> Iterator[Place]:
     ):
         yield _nobody(table)
     yield from _SERVER
+
+
+def _rights() -> Iterator[Place]:
+    """Requests of persons, and what follows from them."""
+    r = schema_rights
+    answered = Retention(Keeps.FOR_EVER, "so that it can be shown that requests were answered")
+    yield place_of(
+        r.request,
+        answered,
+        Kept(
+            "whose data an erasure is about is forgotten when it is done; the rest names no record and no value"
+        ),
+    )
+    yield of_persons(
+        r.restriction,
+        "key of the source record",
+        _records(r.restriction),
+        Retention(Keeps.BY_OWNER, "until the restriction is lifted"),
+    )
+    yield place_of(
+        r.legal_hold,
+        Retention(Keeps.BY_OWNER, "until the day that each row names, by policies/legal_holds.yaml"),
+        Kept("the law has it kept; the row says which, and until when"),
+    )
+    yield _nobody(r.request_step, answered)
+    yield _nobody(r.certificate, answered)
 
 
 def _links(table: Table, **more: Any) -> Place:

@@ -49,6 +49,7 @@ SCHEMAS = {
     "golden": "Golden customers, and where their values come from.",
     "identity": "What makes golden ids last.",
     "ops": "What was published when.",
+    "privacy": "Rights of persons, and what they allow.",
     "profile": "What is worked out of golden customers: one view per customer.",
     "staging": "The next version while it is checked; not for readers.",
 }

@@ -12,7 +12,7 @@ from cdm_pipelines.hub.load import without_data
 
 _DUE = """
     SELECT format('%I.%I', schemaname, relname) FROM pg_stat_user_tables
-    WHERE schemaname IN ('golden', 'identity', 'ops', 'dagster')
+    WHERE schemaname IN ('golden', 'identity', 'ops', 'privacy', 'dagster')
     AND greatest(n_ins_since_vacuum, n_dead_tup) > 1000 + 0.2 * n_live_tup
     ORDER BY 1"""  # autovacuum's own thresholds
 

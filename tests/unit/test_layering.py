@@ -19,6 +19,7 @@ ROOMS = (
     "identity",
     "golden",
     "enrichment",
+    "privacy",
     "publish",
 )
 WITHOUT_HUB = ("ingest", "quality", "connectors", "standardise", "linkage", "enrichment")
@@ -42,7 +43,7 @@ WINGS = {
         "evaluate",
         "places",
     ),
-    "steps": ("days", "linking", "stewardship", "profile", "customers", "search", "operate"),
+    "steps": ("days", "linking", "stewardship", "profile", "customers", "search", "operate", "privacy"),
 }
 """What a room is made of, folders or single modules, in the order of its arrows."""
 

@@ -9,7 +9,13 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import Column, Connection
 
-from cdm_pipelines.hub import schema_feed, schema_ops, schema_profile, schema_review  # noqa: F401 - declare their tables
+from cdm_pipelines.hub import (  # noqa: F401 - declare their tables
+    schema_feed,
+    schema_ops,
+    schema_profile,
+    schema_review,
+    schema_rights,
+)
 from cdm_pipelines.hub.migrate import VERSION_SCHEMA, VERSION_TABLE
 from cdm_pipelines.hub.migrations.columns import spelled
 from cdm_pipelines.hub.published import published

@@ -21,6 +21,7 @@ from cdm_pipelines.ingest import places as ingest
 from cdm_pipelines.linkage import LinkagePolicy
 from cdm_pipelines.linkage import load_policy as load_linkage_policy
 from cdm_pipelines.linkage import places as linkage
+from cdm_pipelines.privacy import places as privacy
 from cdm_pipelines.publish import places as publish
 from cdm_pipelines.publish.policy import FeedPolicy
 from cdm_pipelines.quality import places as quality
@@ -76,6 +77,7 @@ def _gathered(
     yield from enrichment.places(interactions)  # whose rows are found by the records
     yield from records.places()
     yield from linkage.places(policies)
+    yield from privacy.places()
     yield from publish.places(contracts, feed)
     yield PACKED
     yield UNFINISHED

@@ -1,0 +1,65 @@
+"""The places of this room: the log of erasures with its keys, and which backups there are.
+
+Belongs here: declarations. Does not belong here: the tables of requests and certificates (hub.places).
+"""
+
+from collections.abc import Iterator
+
+from cdm_pipelines.privacy import backups, log
+from cdm_pipelines.store import gate, keyring
+from cdm_pipelines.store.register import Keeps, Kept, Kind, Place, Retention, Root
+
+
+def places() -> Iterator[Place]:
+    """Files under home, and the note in the lake."""
+    for name, root, pattern, description, kept, why in (
+        (
+            "home/privacy/erasures",
+            Root.HOME,
+            log.FILE,
+            "Who was erased, as keyed digests that tell of nobody, by which deliveries of them are kept out.",
+            Retention(Keeps.FOR_EVER, "without it erased persons come back with the next delivery"),
+            "holds digests under keys that lie apart, no record and no value",
+        ),
+        (
+            "home/privacy/keys",
+            Root.HOME,
+            keyring.FILE,
+            "Keys of those digests, one a year.",
+            Retention(Keeps.FOR_EVER, "without it erased persons come back with the next delivery"),
+            "random numbers",
+        ),
+        (
+            "home/privacy/backups",
+            Root.HOME,
+            backups.FILE,
+            "Which backups were made, where and when.",
+            Retention(Keeps.REPLACED, "by each backup"),
+            "names no record and holds no value",
+        ),
+        (
+            "home/privacy/lock",
+            Root.HOME,
+            gate.FILE,
+            "That an erasure is under way.",
+            Retention(Keeps.WHILE_RUNNING),
+            "holds nothing",
+        ),
+        (
+            "privacy/erasures",
+            Root.LAKE,
+            log.NOTE,
+            "How many erasures there were, so that a log that was lost is told.",
+            Retention(Keeps.REPLACED, "by each erasure"),
+            "a number",
+        ),
+    ):
+        yield Place(
+            name=name,
+            kind=Kind.DOCUMENT,
+            root=root,
+            pattern=pattern,
+            description=description,
+            kept=kept,
+            erasure=Kept(why),
+        )

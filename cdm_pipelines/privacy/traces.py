@@ -1,0 +1,101 @@
+"""Traces of persons in any text: which values to look for, and finding them.
+
+Belongs here: which values are telling enough to be looked for, and searching columns of text for thousands of them at
+once. Does not belong here: which texts there are (``steps.privacy.rescan``).
+
+A value is looked for as a whole: between signs that are neither letters nor digits, whatever the case.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_SHORTEST, _FEWEST_DIGITS = 6, 8
+_DATE = re.compile(
+    r"[\d\s:./TZ+-]*(\d{4}-\d\d?-\d\d?|\d\d?[-/.]\d\d?[-/.]\d{4}|\d{4}[-/.]\d\d?[-/.]\d\d?)[\d\s:./TZ+-]*"
+)
+_NUMBER = re.compile(r"[-+]?[\d.,\s]+")
+_AT_ONCE = 400  # RE2 keeps its automaton small enough to run in one pass over the text
+_LONGEST = 200  # a text that long is found by its beginning
+
+
+def telling(values: Iterable[str | None]) -> set[str]:
+    """Values that can be looked for: long enough, no dates and amounts, and no numbers of a few digits."""
+    return {
+        one for value in values if value and (one := value.strip()[:_LONGEST].strip()) and _is_telling(one)
+    }
+
+
+def _is_telling(value: str) -> bool:
+    if len(value) < _SHORTEST or _DATE.fullmatch(value):
+        return False
+    if any(sign.isalpha() for sign in value):
+        return True
+    digits = sum(sign.isdigit() for sign in value)
+    return digits >= _FEWEST_DIGITS and not re.fullmatch(r"[-+]?\d+[.,]\d{1,4}", value)
+
+
+class Traces:
+    """Values that are looked for, all at once."""
+
+    def __init__(self, values: Iterable[str]) -> None:
+        self.values = tuple(sorted({value.lower() for value in values}, key=lambda one: (-len(one), one)))
+        parts = [self.values[at : at + _AT_ONCE] for at in range(0, len(self.values), _AT_ONCE)]
+        self._patterns = [_pattern(part) for part in parts]
+        self._exact = [re.compile(_bounded(part), re.IGNORECASE | re.DOTALL) for part in parts]
+
+    def __bool__(self) -> bool:
+        return bool(self.values)
+
+    def rows(self, texts: pa.Array | pa.ChunkedArray) -> pa.Array:
+        """Whether each text holds any of the values."""
+        found = pa.repeat(pa.scalar(False), len(texts))
+        texts = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+        for pattern in self._patterns:
+            hits = pc.match_substring_regex(texts, pattern, ignore_case=True)
+            found = pc.or_(found, pc.fill_null(hits, False))
+        return found
+
+    def in_text(self, text: str) -> set[str]:
+        """The values that one text holds."""
+        found = set()
+        for pattern in self._exact:
+            at = 0
+            while match := pattern.search(text, at):
+                found.add(match["value"].lower())
+                at = match.end("value")
+        return found
+
+    def within(self, texts: pa.Array | pa.ChunkedArray) -> set[str]:
+        """The values that any of some texts holds."""
+        some = pc.unique(texts.filter(self.rows(texts)))
+        return {value for text in some.to_pylist() for value in self.in_text(text)}
+
+
+def _pattern(values: Sequence[str]) -> str:
+    return f"(?s)(?:^|[^0-9A-Za-z])(?:{'|'.join(map(re.escape, values))})(?:$|[^0-9A-Za-z])"
+
+
+def _bounded(values: Sequence[str]) -> str:
+    return f"(?:(?<=[^0-9A-Za-z])|^)(?P<value>{'|'.join(map(re.escape, values))})(?=$|[^0-9A-Za-z])"
+
+
+def texts_of(table: pa.Table, names: Iterable[str] | None = None) -> Iterator[tuple[str, pa.Array]]:
+    """Columns of a table as text, nested ones too; numbers and flags say nothing."""
+    for name in table.column_names if names is None else names:
+        column = table[name].combine_chunks()
+        column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        if pa.types.is_dictionary(column.type):
+            column = column.dictionary_decode()
+        kind = column.type
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            yield name, column.cast(pa.string())
+        elif pa.types.is_nested(kind) or pa.types.is_binary(kind):
+            yield (
+                name,
+                pa.array([None if one is None else str(one) for one in column.to_pylist()], pa.string()),
+            )
+        elif pa.types.is_integer(kind):
+            yield name, column.cast(pa.string())
