@@ -149,7 +149,8 @@ def _end_orphans(own: Settings) -> None:
 
 
 def _progress(what: str) -> None:
-    console.print(f"{what} …", markup=False)
+    if "/" not in what:  # places are told by the certificate
+        console.print(f"{what} …", markup=False)
 
 
 def _tell(certificate: "Certificate") -> None:

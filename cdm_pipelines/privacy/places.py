@@ -53,6 +53,14 @@ def places() -> Iterator[Place]:
             Retention(Keeps.REPLACED, "by each erasure"),
             "a number",
         ),
+        (
+            "publish/kept_out",
+            Root.LAKE,
+            "publish/kept_out/{source}/{entity}.json",
+            "How many rows of erased persons each day of a source still brings, for the owner of the source.",
+            Retention(Keeps.REPLACED, "by each run of the day"),
+            "numbers by day",
+        ),
     ):
         yield Place(
             name=name,

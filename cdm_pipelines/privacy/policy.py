@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.settings import Settings
@@ -19,6 +19,15 @@ FILE = "legal_holds.yaml"
 
 class RightsPolicyError(ValueError):
     """``legal_holds.yaml`` cannot be used; the message names the file, the key and the fix."""
+
+
+def _declared(name: str) -> str:
+    if name not in set(Entity):
+        raise ValueError(f"{name} is no canonical entity; choose from {', '.join(Entity)}")
+    return name
+
+
+EntityName = Annotated[str, AfterValidator(_declared)]
 
 
 class _Strict(BaseModel):
@@ -37,11 +46,11 @@ class Hold(_Strict):
         with_party: Attributes of the customer that are kept with it.
     """
 
-    entity: Entity
+    entity: EntityName
     dated: str
     years: Annotated[int, Field(ge=1, le=100, strict=True)]
     reason: Annotated[str, Field(min_length=1)]
-    with_rows: tuple[Entity, ...] = ()
+    with_rows: tuple[EntityName, ...] = ()
     with_party: tuple[str, ...] = ()
 
     def until(self, dated: dt.date) -> dt.date:

@@ -140,6 +140,11 @@ def numbers(source: str, cells: pa.Array | pa.ChunkedArray) -> pa.Array:
     return whole(pc.binary_join_element_wise(pa.scalar(source), cells, _SEPARATOR))
 
 
+def records(source: str, entity: str, ids: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Keys of records of a source entity, null where there is none."""
+    return numbers(_SEPARATOR.join((source, entity)), ids)
+
+
 @dataclass(frozen=True)
 class PartyKeys:
     """Keys of standardised party rows; each column has a row for each of theirs, null where a part is missing."""
@@ -225,7 +230,7 @@ def person_keys(row: Mapping[str, str | None], *, own_box: bool, own_lines: Sequ
             yield Kind.LINE, phone
 
 
-def near(kind: Kind, cells: pa.ChunkedArray) -> pa.Array:
+def near(kind: Kind, cells: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Cells as they were delivered in the loose form of a kind, null where they have none."""
     text = pc.utf8_lower(cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells)
     if kind is Kind.NEAR_MAIL:

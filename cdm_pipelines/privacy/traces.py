@@ -13,10 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _SHORTEST, _FEWEST_DIGITS = 6, 8
-_DATE = re.compile(
-    r"[\d\s:./TZ+-]*(\d{4}-\d\d?-\d\d?|\d\d?[-/.]\d\d?[-/.]\d{4}|\d{4}[-/.]\d\d?[-/.]\d\d?)[\d\s:./TZ+-]*"
-)
-_NUMBER = re.compile(r"[-+]?[\d.,\s]+")
+_DAY = r"\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{4}|(?:19|20)\d{6}"
+_DATE = re.compile(rf"[\d\s:./TZ+-]*(?:{_DAY})[\d\s:./TZ+-]*|(?:{_DAY})")
+_WORD = re.compile(r"[0-9a-z]+")
 _AT_ONCE = 400  # RE2 keeps its automaton small enough to run in one pass over the text
 _LONGEST = 200  # a text that long is found by its beginning
 
@@ -44,7 +43,11 @@ class Traces:
         self.values = tuple(sorted({value.lower() for value in values}, key=lambda one: (-len(one), one)))
         parts = [self.values[at : at + _AT_ONCE] for at in range(0, len(self.values), _AT_ONCE)]
         self._patterns = [_pattern(part) for part in parts]
-        self._exact = [re.compile(_bounded(part), re.IGNORECASE | re.DOTALL) for part in parts]
+        self._by_word: dict[str, list[tuple[int, str]]] = {}
+        for value in self.values:
+            first = _WORD.search(value)
+            if first is not None:
+                self._by_word.setdefault(first[0], []).append((first.start(), value))
 
     def __bool__(self) -> bool:
         return bool(self.values)
@@ -59,13 +62,13 @@ class Traces:
         return found
 
     def in_text(self, text: str) -> set[str]:
-        """The values that one text holds."""
-        found = set()
-        for pattern in self._exact:
-            at = 0
-            while match := pattern.search(text, at):
-                found.add(match["value"].lower())
-                at = match.end("value")
+        """The values that one text holds, those within others too."""
+        small, found = text.lower(), set()
+        for word in _WORD.finditer(small):
+            for before, value in self._by_word.get(word[0], ()):
+                start, end = word.start() - before, word.start() - before + len(value)
+                if small[max(start, 0) : end] == value and _ends(small, start, end):
+                    found.add(value)
         return found
 
     def within(self, texts: pa.Array | pa.ChunkedArray) -> set[str]:
@@ -78,8 +81,11 @@ def _pattern(values: Sequence[str]) -> str:
     return f"(?s)(?:^|[^0-9A-Za-z])(?:{'|'.join(map(re.escape, values))})(?:$|[^0-9A-Za-z])"
 
 
-def _bounded(values: Sequence[str]) -> str:
-    return f"(?:(?<=[^0-9A-Za-z])|^)(?P<value>{'|'.join(map(re.escape, values))})(?=$|[^0-9A-Za-z])"
+def _ends(text: str, start: int, end: int) -> bool:
+    """Whether a part of a text has no letter or digit on either side."""
+    return not any(
+        sign.isascii() and sign.isalnum() for sign in (text[start - 1 : start], text[end : end + 1]) if sign
+    )
 
 
 def texts_of(table: pa.Table, names: Iterable[str] | None = None) -> Iterator[tuple[str, pa.Array]]:

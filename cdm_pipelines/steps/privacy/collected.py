@@ -82,9 +82,8 @@ def collect(
                 values.update(str(row[name]) for name in names if isinstance(row.get(name), str))
             if place.name.endswith(f"/{Entity.PARTY}"):
                 parties += found.rows
-    own = telling(values)
-    own -= _of_others(stores.lake, register, theirs, own)
-    exclusive = {value.lower() for value in own}
+    known = {value.lower() for value in telling(values)}
+    exclusive = known - _of_others(stores.lake, register, theirs, known)
     return Collected(
         persons, tuple(sorted(exclusive)), tuple(_keys(stores.lake, contracts, persons, parties, exclusive))
     )
@@ -100,25 +99,19 @@ def _of_others(
     """Those of some values that rows of others hold too, as delivered or standardised."""
     shared: set[str] = set()
     traces = Traces(values)
-    small = {value.lower(): value for value in values}
 
     for place in _read(register):
-        names = {name for name, category in place.columns.items() if is_personal(category)}
         for path in paths_of(lake, place.pattern):
             own = theirs.get(path, set())
             for table in lake.read_batches(path, _BATCH):
-                if place.others is not None:
-                    names |= set(table.column_names) - set(place.columns)
-                shared |= _within(table, sorted(names & set(table.column_names)), own, traces)
-    return {small[value] for value in shared if value in small}
+                shared |= _within(table, own, traces)
+    return shared
 
 
-def _within(
-    table: pa.Table, names: Sequence[str], own: set[tuple[object, object]], traces: Traces
-) -> set[str]:
+def _within(table: pa.Table, own: set[tuple[object, object]], traces: Traces) -> set[str]:
     """The values that rows of others hold."""
     found: set[str] = set()
-    for _, texts in texts_of(table, names):
+    for _, texts in texts_of(table):
         hit = traces.rows(texts)
         if not pc.any(hit).as_py():
             continue
@@ -170,16 +163,14 @@ def held(
             if until > today:
                 content = {
                     "document": _plain(row),
-                    "rows": {str(one): _of_order(connection, one, row) for one in rule.with_rows},
+                    "rows": {one: _of_order(connection, one, row) for one in rule.with_rows},
                     "party": _party(connection, rule, row.golden_id),
                 }
-                found.append(
-                    {"what": str(rule.entity), "content": content, "reason": rule.reason, "until": until}
-                )
+                found.append({"what": rule.entity, "content": content, "reason": rule.reason, "until": until})
     return found
 
 
-def _of_order(connection: Connection, entity: Entity, document: Row[Any]) -> list[dict[str, Any]]:
+def _of_order(connection: Connection, entity: str, document: Row[Any]) -> list[dict[str, Any]]:
     table = _table(entity)
     if "order_id" not in table.c or document.order_id is None:
         return []
@@ -193,8 +184,8 @@ def _party(connection: Connection, rule: Hold, id_: UUID) -> dict[str, Any]:
     return {} if row is None else _plain(row)
 
 
-def _table(entity: Entity) -> Table:
-    return published_table(declaration(entity).table_name).table
+def _table(entity: str) -> Table:
+    return published_table(declaration(Entity(entity)).table_name).table
 
 
 def _plain(row: Row[Any]) -> dict[str, Any]:

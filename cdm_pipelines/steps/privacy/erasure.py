@@ -237,13 +237,10 @@ def _erase_places(
     """Erase persons from every place that was not done yet, each a step of its own."""
     persons, register = Collected.of_json(request.subject or {}).persons, all_places(settings)
     lake, landing = Lake(settings.lake_url), FileStore(settings.landing_url)
-    layer = ""
     for place in register:
         if place.name in done or not isinstance(place.erasure, Rows | Anew):
             continue
-        if (now := place.name.partition("/")[0]) != layer:
-            layer = now
-            progress(layer)
+        progress(place.name)
         with engine.begin() as connection:
             rows = place.erasure.remove(Stores(lake, connection, landing), persons)
             hub.step_is_done(connection, request.request_id, place.name, rows, place.erasure.how)
