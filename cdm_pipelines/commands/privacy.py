@@ -4,7 +4,9 @@ Belongs here: the commands and how they speak. Does not belong here: doing it (s
 """
 
 import datetime as dt
+import getpass
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +22,7 @@ from cdm_pipelines.commands.terminal import (
     show,
     told_to_people,
 )
+from cdm_pipelines.privacy.words import Language
 from cdm_pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -69,6 +72,25 @@ def erase(
         _end_orphans(own)
         asked = erasure.Asked(customers, actor, checked_by or by, reason)
         _tell(erasure.erase(own, engine, asked, patience=60 * patience, progress=_progress))
+
+
+@app.command()
+def access(
+    customer: Customer,
+    to: Annotated[Path, typer.Option(help="Folder of the archive; where you are when left out.")] = Path(),
+    language: Annotated[Language, typer.Option(help="Of the page: Dutch or English.")] = Language.DUTCH,
+    checked_by: Checked = "",
+) -> None:
+    """Write everything that is known of a customer into an archive: a page, JSON and CSV, and a manifest of hashes."""
+    from cdm_pipelines.steps.privacy.archive import answer  # noqa: PLC0415 - commands load what they need
+
+    with hub(own := settings()) as engine:
+        path = answer(
+            own, engine, customer, to, language=language, checked_by=checked_by or getpass.getuser()
+        )
+    console.print(
+        f"{path}: hand it over by a way that only this person can read, and delete it.", markup=False
+    )
 
 
 @app.command()

@@ -7,11 +7,34 @@ from collections.abc import Iterator
 
 from cdm_pipelines.privacy import backups, log
 from cdm_pipelines.store import gate, keyring
-from cdm_pipelines.store.register import Keeps, Kept, Kind, Place, Retention, Root
+from cdm_pipelines.store.register import (
+    UNCLASSIFIED,
+    ByOwner,
+    Keeps,
+    Kept,
+    Kind,
+    Place,
+    Retention,
+    Root,
+    Whom,
+)
+
+ARCHIVE = Place(
+    name="outside/access",
+    kind=Kind.DOCUMENT,
+    root=Root.OUTSIDE,
+    pattern="cdm privacy access/{file}",
+    description="Everything that is known of a person, for that person.",
+    whom=(Whom.CUSTOMERS, Whom.CONTACTS),
+    categories_of_content=(UNCLASSIFIED,),
+    kept=Retention(Keeps.BY_OWNER, "whoever ran the command hands it over and deletes it"),
+    erasure=ByOwner("whoever ran the command deletes the file"),
+)
 
 
 def places() -> Iterator[Place]:
     """Files under home, and the note in the lake."""
+    yield ARCHIVE
     for name, root, pattern, description, kept, why in (
         (
             "home/privacy/erasures",

@@ -118,6 +118,11 @@ def record_ids(table: pa.Table, contract: SourceContract) -> Iterator[pa.Array]:
             yield _key(table, contract, columns)
 
 
+def key_columns(contract: SourceContract) -> list[str]:
+    """The source columns that :func:`record_ids` reads, each once."""
+    return list(dict.fromkeys(name for columns in _keys(contract) for name in columns))
+
+
 def _places(lake: Lake, contract: SourceContract, date: str, ids: pa.Array) -> pa.Table:
     """File and row of the standardised records of some ids on a day."""
     schema = pa.schema([("_file", pa.string()), ("_row", pa.int64())])
