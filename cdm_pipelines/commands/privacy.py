@@ -108,6 +108,68 @@ def resume(by: By, patience: Patience = 30) -> None:
         console.print("No erasure waits to be ended.")
 
 
+@app.command()
+def restrict(
+    customer: Customer,
+    by: By,
+    reason: Reason = "",
+    *,
+    lift: Annotated[bool, typer.Option("--lift", help="Take the restriction back.")] = False,
+) -> None:
+    """Keep a customer's data and use it for nothing, until the restriction is lifted."""
+    from cdm_pipelines.steps.privacy import limits  # noqa: PLC0415 - commands load what they need
+
+    actor, own = _officer(by), settings()
+    with hub(own) as engine, engine.begin() as connection:
+        if lift:
+            number = limits.lift(connection, own, customer)
+            console.print(f"{number:,} records are restricted no more.")
+        else:
+            number = limits.restrict(connection, own, customer, actor, reason)
+            console.print(f"Request {number}: the customer's records are kept and used for nothing.")
+
+
+@app.command("object")
+def object_to(
+    customer: Customer,
+    purpose: Annotated[
+        str, typer.Option(help="The purpose that is off, as policies/purposes.yaml calls it.")
+    ],
+    by: By,
+    reason: Reason = "",
+) -> None:
+    """Write down that a customer objects to a purpose; the request stays open until the ledger of consent has it."""
+    from cdm_pipelines.steps.privacy import limits  # noqa: PLC0415 - commands load what they need
+
+    actor, own = _officer(by), settings()
+    with hub(own) as engine, engine.begin() as connection:
+        number = limits.object_to(connection, own, customer, purpose, actor=actor, reason=reason)
+    console.print(f"Request {number}: the objection to {purpose} is written down.", markup=False)
+
+
+@app.command()
+def rectify(
+    customer: Customer,
+    attribute: Annotated[str, typer.Argument(metavar="ATTRIBUTE=VALUE", help="What is right.")],
+    by: By,
+    reason: Reason = "",
+) -> None:
+    """Set a value whatever the sources say; their owners are told with the next publication what to correct."""
+    from cdm_pipelines.steps.privacy import limits  # noqa: PLC0415 - commands load what they need
+
+    name, equals, value = attribute.partition("=")
+    if not equals:
+        fail("Write ATTRIBUTE=VALUE, for example job_title=baker.", USAGE)
+    actor, own = _officer(by), settings()
+    with hub(own) as engine, engine.begin() as connection:
+        done = limits.rectify(connection, own, customer, (name, value), actor=actor, reason=reason)
+    console.print(
+        f"Decision {done.decision.decision_id} is recorded; it takes effect with the next run of customers, and "
+        "publish/source_corrections tells the owners of the sources.",
+        markup=False,
+    )
+
+
 @app.command("requests")
 def list_requests() -> None:
     """List the requests of persons, and which of them are late."""

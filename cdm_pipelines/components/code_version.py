@@ -55,7 +55,10 @@ _LINK = ("linkage", "identity.constraints", "steps.linking")
 _RECORDS = MadeBy(("contracts.canonical", "records", "steps.days.records"))
 _PUBLISHED = MadeBy(("hub.publish", "hub.staging", "hub.parts", "hub.history", "hub.outbox", "hub.schema"))
 MADE_BY: Mapping[str, MadeBy] = {
-    "raw": MadeBy(("contracts", "ingest", "steps.days.source_day"), (_checks("snapshot_shrink"),)),
+    "raw": MadeBy(
+        ("contracts", "ingest", "privacy.tombstones", "steps.days.kept_out", "steps.days.source_day"),
+        (_checks("snapshot_shrink"),),
+    ),
     "valid": MadeBy(("contracts", "quality", "steps.days"), (_checks("share_quarantined", "repeated_keys"),)),
     "quarantine": MadeBy(
         ("contracts", "quality", "steps.days"), (_checks("share_quarantined", "repeated_keys"),)

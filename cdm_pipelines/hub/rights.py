@@ -70,10 +70,9 @@ def requests(connection: Connection) -> list[Request]:
     return [Request(**row) for row in found]
 
 
-def set_subject(connection: Connection, number: int, subject: Mapping[str, Any]) -> None:
-    """Write down whose data a request is about."""
-    with without_data("recording whose data the request is about"):
-        connection.execute(update(request).where(request.c.request_id == number).values(subject=subject))
+def late(connection: Connection, today: dt.date) -> list[int]:
+    """Numbers of the requests that should have been answered by a day."""
+    return [one.request_id for one in requests(connection) if one.state != DONE and one.due_on < today]
 
 
 def close_request(connection: Connection, number: int) -> None:

@@ -86,6 +86,11 @@ def add(home: Path, lake: Lake, erasure: Erasure) -> None:
     if all(one.line != erasure.line for one in known):
         known.append(erasure)
         put(home, known)
+    note_in(lake, known)
+
+
+def note_in(lake: Lake, known: Sequence[Erasure]) -> None:
+    """Note in the lake how many erasures there are."""
     lake.write_json(NOTE, json.dumps({"erasures": len(known)}))
 
 

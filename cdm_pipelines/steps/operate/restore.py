@@ -42,6 +42,7 @@ def restore(
     backup: Backup,
     *,
     replace: bool = False,
+    before_readers: Callable[[], object] = lambda: None,
     progress: Progress = lambda _: None,
 ) -> None:
     """Make hub, secret and lake what they were when a backup was made.
@@ -51,6 +52,7 @@ def restore(
         engine: Of its database, migrated or empty.
         backup: What to restore.
         replace: Whether what is there may go.
+        before_readers: Done with what was restored before the hub is opened for anybody else.
         progress: Told what is going on.
 
     Raises:
@@ -78,9 +80,10 @@ def restore(
     with backup.place.open(SECRET) as source:
         files.write_whole(settings.home / SECRET, source.read())
     _restore_lake(lake, backup, progress)
+    migrate(engine)
+    before_readers()
     note.unlink()
     files.sync_folder(note.parent)
-    migrate(engine)
 
 
 def _write(note: Path, backup: Backup, *, hub: bool) -> None:

@@ -100,10 +100,21 @@ def resume(
     engine: Engine,
     actor: Actor,
     *,
-    patience: float = 1800.0,
+    patience: float | None = 1800.0,
     progress: Progress = lambda _: None,
 ) -> list[Certificate]:
-    """Go on with every erasure that was begun and not ended; returns their certificates."""
+    """Go on with every erasure that was begun and not ended; returns their certificates.
+
+    Args:
+        settings: Of the deployment.
+        engine: Of its migrated hub.
+        actor: Who erases.
+        patience: Seconds to wait for runs that are under way; None where there can be none.
+        progress: Told what is going on.
+
+    Raises:
+        RightsError, NotGoneError, GateError, KeyringError: As :func:`erase`.
+    """
     with _alone(settings, engine, patience):
         with engine.connect() as connection:
             numbers = [one.request_id for one in hub.requests(connection) if one.kind == KIND and one.subject]
@@ -111,8 +122,12 @@ def resume(
 
 
 @contextmanager
-def _alone(settings: Settings, engine: Engine, patience: float) -> Iterator[None]:
+def _alone(settings: Settings, engine: Engine, patience: float | None) -> Iterator[None]:
     """The gate closed, and no run under way that passed it before."""
+    if patience is None:
+        with closed(settings.home):
+            yield
+        return
     deadline = time.monotonic() + patience
     while True:
         _wait_for_runs(engine, deadline)
@@ -160,20 +175,29 @@ def _begun(settings: Settings, engine: Engine, asked: Asked, progress: Progress)
             raise RightsError(
                 "The reason holds a value of the person, and would stay: give the number of the request."
             )
-        today = dt.datetime.now(dt.UTC).date()
-        number = hub.add_request(
-            connection,
-            kind=KIND,
-            due_on=due(today, policy.answer_within),
-            checked_by=asked.checked_by,
-            state=hub.OPEN,
-            reason=asked.reason,
-            policy=policy.frozen,
-            subject=collected.as_json,
-        )
-        documents = hub.hold(connection, number, held(connection, policy.holds, persons.golden_ids, today))
-        if documents:
-            hub.step_is_done(connection, number, _HOLDS, documents, "kept apart, as the law has it")
+        return begin(connection, collected, policy, checked_by=asked.checked_by, reason=asked.reason)
+
+
+def begin(
+    connection: Connection, collected: Collected, policy: RightsPolicy, *, checked_by: str, reason: str
+) -> int:
+    """Write down a request with whose data it is about, and keep what the law has kept; returns its number."""
+    today = dt.datetime.now(dt.UTC).date()
+    number = hub.add_request(
+        connection,
+        kind=KIND,
+        due_on=due(today, policy.answer_within),
+        checked_by=checked_by,
+        state=hub.OPEN,
+        reason=reason,
+        policy=policy.frozen,
+        subject=collected.as_json,
+    )
+    documents = hub.hold(
+        connection, number, held(connection, policy.holds, collected.persons.golden_ids, today)
+    )
+    if documents:
+        hub.step_is_done(connection, number, _HOLDS, documents, "kept apart, as the law has it")
     return number
 
 

@@ -21,6 +21,5 @@ class Tracked:
 
 def tracked(connection: Connection, today: dt.date) -> list[Tracked]:
     """All requests, oldest first."""
-    return [
-        Tracked(one, late=one.state != hub.DONE and one.due_on < today) for one in hub.requests(connection)
-    ]
+    late = set(hub.late(connection, today))
+    return [Tracked(one, late=one.request_id in late) for one in hub.requests(connection)]
