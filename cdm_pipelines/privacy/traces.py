@@ -20,6 +20,15 @@ _AT_ONCE = 400  # RE2 keeps its automaton small enough to run in one pass over t
 _LONGEST = 200  # a text that long is found by its beginning
 
 
+def names_somebody(value: str, category: str) -> bool:
+    """Whether a value of a category can name somebody: single words do only as names, others are of any text."""
+    if category.startswith(
+        ("user.behavior", "user.job_title", "user.demographic", "user.privacy_preferences")
+    ):
+        return False
+    return not value.strip().isalpha() or category.startswith("user.name")
+
+
 def telling(values: Iterable[str | None]) -> set[str]:
     """Values that can be looked for: long enough, no dates and amounts, and no numbers of a few digits."""
     return {

@@ -22,7 +22,7 @@ from cdm_pipelines.hub.published import published_table
 from cdm_pipelines.hub.schema import customer
 from cdm_pipelines.privacy.policy import Hold
 from cdm_pipelines.privacy.tombstones import Key, Kind, of_number, of_record, person_keys
-from cdm_pipelines.privacy.traces import Traces, telling, texts_of
+from cdm_pipelines.privacy.traces import Traces, names_somebody, telling, texts_of
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.register import Persons, Place, Register, Stores, is_personal
@@ -74,12 +74,16 @@ def collect(
     values: set[str] = {record for _, _, record in persons.keys}
     parties: list[Mapping[str, Any]] = []
     for place in _read(register):
-        names = [name for name, category in place.columns.items() if is_personal(category)]
+        names = {name: category for name, category in place.columns.items() if is_personal(category)}
         for found in place.search.find(stores, persons) if place.search else ():
             rows = theirs.setdefault(found.where, set())
             for row in found.rows:
                 rows.add((row["_file"], row["_row"]))
-                values.update(str(row[name]) for name in names if isinstance(row.get(name), str))
+                values.update(
+                    row[name]
+                    for name, category in names.items()
+                    if isinstance(row.get(name), str) and names_somebody(row[name], category)
+                )
             if place.name.endswith(f"/{Entity.PARTY}"):
                 parties += found.rows
     known = {value.lower() for value in telling(values)}
