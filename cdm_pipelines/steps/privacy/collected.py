@@ -20,10 +20,11 @@ from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity, declaration
 from cdm_pipelines.hub.published import published_table
 from cdm_pipelines.hub.schema import customer
+from cdm_pipelines.hub.schema_ops import linkage_model
 from cdm_pipelines.privacy.policy import Hold
 from cdm_pipelines.privacy.tombstones import Key, Kind, of_number, of_record, person_keys
 from cdm_pipelines.privacy.traces import Traces, names_somebody, telling, texts_of
-from cdm_pipelines.store import tables
+from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.register import Persons, Place, Register, Stores, is_personal
 from cdm_pipelines.store.removal import paths_of
@@ -88,6 +89,7 @@ def collect(
                 parties += found.rows
     known = {value.lower() for value in telling(values)}
     exclusive = known - _of_others(stores.lake, register, theirs, known)
+    exclusive -= _common(stores, exclusive)
     return Collected(
         persons, tuple(sorted(exclusive)), tuple(_keys(stores.lake, contracts, persons, parties, exclusive))
     )
@@ -110,6 +112,14 @@ def _of_others(
             for table in lake.read_batches(path, _BATCH):
                 shared |= _within(table, own, traces)
     return shared
+
+
+def _common(stores: Stores, values: set[str]) -> set[str]:
+    """Those of some values that linkage models count: at least five records had them, and nothing says which."""
+    lake, traces = stores.lake, Traces(values)
+    texts = [lake.read_json(path) for path in lake.paths(layout.MODELS, ".json")]
+    texts += stores.connection.scalars(select(linkage_model.c.model))
+    return {value for text in texts for value in traces.in_text(text)}
 
 
 def _within(table: pa.Table, own: set[tuple[object, object]], traces: Traces) -> set[str]:

@@ -68,6 +68,7 @@ Content = Callable[[], bytes]
 def _files(settings: Settings) -> Iterator[tuple[str, Content]]:
     landing, lake = FileStore(settings.landing_url), FileStore(settings.lake_url)
     inside = [place for store in (landing, lake) if (place := store.here_at("")) is not None]
+    inside.append(settings.policies)  # what a company decides: of nobody
     for name, store in (("landing", landing), ("lake", lake)):
         for path in sorted(store.stamps()):
             yield f"{name}/{path}", lambda store=store, path=path: _content(store, path)  # type: ignore[misc]
