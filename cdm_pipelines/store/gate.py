@@ -35,15 +35,17 @@ def closed(home: Path) -> Iterator[None]:
     make_folder(path.parent)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise GateError("Another erasure is under way: wait until it has ended.") from None
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise GateError("Another erasure is under way: wait until it has ended.") from None
+    try:
         yield
-        path.unlink(missing_ok=True)
     except Exception:
         path.unlink(missing_ok=True)
         raise
+    else:
+        path.unlink(missing_ok=True)
     finally:
         os.close(descriptor)
 
