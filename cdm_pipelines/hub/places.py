@@ -37,7 +37,6 @@ from cdm_pipelines.hub import (
     schema_ops,
     schema_profile,
     schema_review,
-    schema_rights,
     seals,
 )
 from cdm_pipelines.hub.published import published
@@ -82,7 +81,7 @@ def with_ids(table: Table, *names: str) -> Condition:
     return lambda persons: or_(false(), *(table.c[name].in_(persons.golden_ids) for name in names))
 
 
-def _records(table: Table) -> Condition:
+def records_of(table: Table) -> Condition:
     """Rows of one of the persons' source records."""
     key = tuple_(table.c.source, table.c.entity, table.c.record_id)
     return lambda persons: key.in_(sorted(persons.keys))
@@ -176,7 +175,7 @@ def _published(table: Table, *, staged: bool = False) -> Place:
     if "golden_id" in names:
         ways.append(("golden id", with_ids(own, "golden_id")))
     if {"source", "entity", "record_id"} <= names:
-        ways.append(("key of the source record", _records(own)))
+        ways.append(("key of the source record", records_of(own)))
     by, condition = " or ".join(way for way, _ in ways), _either(*(one for _, one in ways))
     if not staged:
         return of_persons(own, by, condition)
@@ -257,7 +256,7 @@ def _registry() -> Place:
 
     def founders(persons: Persons) -> ColumnElement[bool]:
         own = and_(with_ids(table, "golden_id")(persons), of_nobody)
-        return and_(forgotten, or_(_records(table)(persons), own))
+        return and_(forgotten, or_(records_of(table)(persons), own))
 
     def remove(stores: Stores, persons: Persons) -> int:
         name = literal(_FORGOTTEN) + cast(func.gen_random_uuid(), Text)
@@ -315,7 +314,6 @@ def places() -> Iterator[Place]:
         Retention(Keeps.FOR_EVER, "so that a lost model is restored, never fitted unasked"),
         Kept("a value stands in it only where at least five records share it, without who"),
     )
-    yield from _rights()
     for table in (
         schema.decision,
         schema.decision_head,
@@ -333,37 +331,11 @@ def places() -> Iterator[Place]:
     yield from _SERVER
 
 
-def _rights() -> Iterator[Place]:
-    """Requests of persons, and what follows from them."""
-    r = schema_rights
-    answered = Retention(Keeps.FOR_EVER, "so that it can be shown that requests were answered")
-    yield place_of(
-        r.request,
-        answered,
-        Kept(
-            "whose data an erasure is about is forgotten when it is done; the rest names no record and no value"
-        ),
-    )
-    yield of_persons(
-        r.restriction,
-        "key of the source record",
-        _records(r.restriction),
-        Retention(Keeps.BY_OWNER, "until the restriction is lifted"),
-    )
-    yield place_of(
-        r.legal_hold,
-        Retention(Keeps.BY_OWNER, "until the day that each row names, by policies/legal_holds.yaml"),
-        Kept("the law has it kept; the row says which, and until when"),
-    )
-    yield _nobody(r.request_step, answered)
-    yield _nobody(r.certificate, answered)
-
-
 def _links(table: Table, **more: Any) -> Place:
     """Scored pairs of records: those of a customer, and those of others with one of its records."""
     other = tuple_(table.c.other_source, table.c.other_entity, table.c.other_record_id)
     condition = _either(
-        with_ids(table, "golden_id"), _records(table), lambda persons: other.in_(sorted(persons.keys))
+        with_ids(table, "golden_id"), records_of(table), lambda persons: other.in_(sorted(persons.keys))
     )
     by = "golden id or key of either record"
     return place_of(table, _READ_MODEL, deleted(table, condition), search_by(table, by, condition), **more)
