@@ -214,6 +214,7 @@ def _finished(
     _keep_out(settings, engine, number, collected, done)
     _erase_places(settings, engine, request, done, progress)
     upkeep.vacuum(engine)
+    upkeep.analyze(engine)
     progress("looking through everything")
     with engine.connect() as connection:
         seen = rescan(settings, connection, Traces(collected.values))

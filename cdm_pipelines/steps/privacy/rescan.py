@@ -27,6 +27,10 @@ _TABLES = text(
        AND n.nspname !~ '^pg_(toast|temp)' ORDER BY 2"""
 )
 _AS_TEXT = "COPY (SELECT t::text FROM {} AS t) TO STDOUT"
+_STATISTICS = (
+    "(SELECT * FROM pg_stats WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'privacy'))"
+)
+"""What the database noted of the values of columns."""
 _SERVER = "postgres"
 """Folder of the embedded server's files below home: what is in them are the tables."""
 
@@ -134,6 +138,7 @@ def _tables(connection: Connection) -> Iterator[tuple[str, Callable[[], Iterator
     for quoted, name in connection.execute(_TABLES).all():
         if name not in LEFT_OUT:
             yield name, lambda quoted=quoted: _rows(connection, quoted)  # type: ignore[misc]
+    yield "pg_catalog.pg_stats", lambda: _rows(connection, _STATISTICS)
 
 
 def _rows(connection: Connection, table: str) -> Iterator[pa.Array]:
