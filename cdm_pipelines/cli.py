@@ -19,6 +19,7 @@ from cdm_pipelines.commands import (
     feed,
     measurements,
     operate,
+    privacy,
     profile,
     prune,
     quarantine,
@@ -50,6 +51,7 @@ explain.app.command()(evaluate.sample)
 app.add_typer(feed.app, name="feed", rich_help_panel="Use")
 app.add_typer(explain.app, name="link", rich_help_panel="Use")
 app.add_typer(steward.app, name="steward", rich_help_panel="Use")
+app.add_typer(privacy.app, name="privacy", rich_help_panel="Use")
 app.command(rich_help_panel="Set up")(contracts.suggest)
 app.command("add-source", rich_help_panel="Set up")(connectors.add_source)
 app.command("demo-data", rich_help_panel="Set up")(demo.demo_data)

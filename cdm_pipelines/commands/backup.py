@@ -74,6 +74,7 @@ def restore(
     from cdm_pipelines.hub.connection import open_hub  # noqa: PLC0415 - commands load what they need
     from cdm_pipelines.steps.operate.backup import open_backup  # noqa: PLC0415
     from cdm_pipelines.steps.operate.restore import restore as put_back  # noqa: PLC0415
+    from cdm_pipelines.steps.rights.replay import replay  # noqa: PLC0415
 
     own = settings()
     with told_to_people():
@@ -82,7 +83,14 @@ def restore(
             f"from {chosen.place.url}, of {chosen.manifest.made_at:%Y-%m-%d %H:%M} UTC", markup=False
         )
         with open_hub(own, restoring=True) as engine:
-            put_back(own, engine, chosen, replace=replace, progress=_progress)
+            put_back(
+                own,
+                engine,
+                chosen,
+                replace=replace,
+                before_readers=lambda: replay(own, engine, chosen.place.url, _progress),
+                progress=_progress,
+            )
     _verified(thorough=True)
 
 

@@ -70,7 +70,10 @@ _PUBLISHED = MadeBy(
     (("roles.yaml", ()),),
 )
 MADE_BY: Mapping[str, MadeBy] = {
-    "raw": MadeBy(("contracts", "ingest", "steps.days.source_day"), (_checks("snapshot_shrink"),)),
+    "raw": MadeBy(
+        ("contracts", "ingest", "privacy.tombstones", "steps.days.kept_out", "steps.days.source_day"),
+        (_checks("snapshot_shrink"),),
+    ),
     "valid": MadeBy(("contracts", "quality", "steps.days"), (_checks("share_quarantined", "repeated_keys"),)),
     "quarantine": MadeBy(
         ("contracts", "quality", "steps.days"), (_checks("share_quarantined", "repeated_keys"),)

@@ -13,6 +13,7 @@ from pydantic import Field
 from sqlalchemy import Engine
 
 from cdm_pipelines.settings import Settings, load_settings
+from cdm_pipelines.store.gate import pass_through
 from cdm_pipelines.store.lake import Lake
 
 
@@ -32,7 +33,12 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @property
     def lake(self) -> Lake:
-        """The lake that holds Parquet files per asset and partition."""
+        """The lake that holds Parquet files per asset and partition; asked for while a person is erased, it waits.
+
+        Raises:
+            GateError: An erasure was cut short.
+        """
+        pass_through(self.settings.home)
         return Lake(self.settings.lake_url)
 
     @contextmanager

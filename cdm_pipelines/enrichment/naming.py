@@ -5,7 +5,7 @@ not belong here: which places there are (``places`` of the rooms), whose an inte
 (``attachment``).
 
 A row names a person as the interaction did: by a number of the source, an order, an address, a phone, or by a device
-alone. A device is a person's when nobody else was identified with it; rows of one that several share are nobody's.
+alone. An address, phone or device is a person's when nobody else has it; rows of one that several share are nobody's.
 Rows as delivered are read as a run reads them, so that a rejected one is found as well, however it spells an address.
 """
 
@@ -66,14 +66,13 @@ class Named:
             persons: Who is asked about.
             numbers_of: Sources and those whose numbers their interactions use beside their own.
         """
-        parties = _records(lake, Entity.PARTY, persons, ["email", "phone", "mobile"])
-        orders = _records(lake, Entity.ORDER, persons, ["order_id"])
-        phones = pa.chunked_array([*parties["phone"].chunks, *parties["mobile"].chunks], pa.string())
+        parties, others = _records(lake, Entity.PARTY, persons, ["email", "phone", "mobile"])
+        orders, _ = _records(lake, Entity.ORDER, persons, ["order_id"])
         return cls(
             _as_named(parties, "record_id", numbers_of),
             _as_named(orders, "order_id", numbers_of),
-            parties["email"].combine_chunks().drop_null(),
-            phones.combine_chunks().drop_null(),
+            _alone(parties, others, "email"),
+            _alone(parties, others, "phone", "mobile"),
         )
 
 
@@ -183,12 +182,26 @@ def _as_named(records: pa.Table, number: str, numbers_of: NumbersOf) -> pa.Table
     return pa.concat_tables(found)
 
 
-def _records(lake: Lake, entity: Entity, persons: Persons, columns: list[str]) -> pa.Table:
+def _alone(parties: pa.Table, others: pa.Table, *columns: str) -> pa.Array:
+    """Values of some columns that nobody else has: a mailbox of a household is not one person's."""
+    own, shared = (
+        pa.chunked_array([chunk for name in columns for chunk in table[name].chunks], pa.string())
+        for table in (parties, others)
+    )
+    alone = own.unique().drop_null()
+    others_too = pc.is_in(alone, value_set=shared.combine_chunks(), skip_nulls=True)
+    return alone.filter(pc.invert(others_too))
+
+
+def _records(lake: Lake, entity: Entity, persons: Persons, columns: list[str]) -> tuple[pa.Table, pa.Table]:
+    """Current records of persons, and those of everybody else."""
     table = tables.records(lake, entity)
     if not table.exists:
-        return pa.table({name: pa.array([], pa.string()) for name in (*RECORD_KEY, *columns)})
+        nobody = pa.table({name: pa.array([], pa.string()) for name in (*RECORD_KEY, *columns)})
+        return nobody, nobody
     state = table.read([*RECORD_KEY, *columns])
-    return state.filter(having(state, persons.records, RECORD_KEY))
+    theirs = having(state, persons.records, RECORD_KEY)
+    return state.filter(theirs), state.filter(pc.invert(theirs))
 
 
 def _devices(evidence: Callable[[], Iterator[pa.Table]], named: Named) -> pa.Table:

@@ -15,10 +15,15 @@ from sqlalchemy import (
     Connection,
     MetaData,
     Table,
+    Text,
     Uuid,
+    and_,
+    cast,
     delete,
     false,
     func,
+    literal,
+    not_,
     null,
     or_,
     select,
@@ -38,6 +43,7 @@ from cdm_pipelines.hub import (
 )
 from cdm_pipelines.hub.published import published
 from cdm_pipelines.hub.schema import privacy_of
+from cdm_pipelines.store.keys import RECORD_KEY
 from cdm_pipelines.store.register import (
     IDENTIFIER,
     OPERATIONS,
@@ -66,6 +72,9 @@ _READ_MODEL = Retention(Keeps.REPLACED, "by each publication that touches the cu
 _OF_RUNS = Retention(Keeps.DAYS, "of the run that measured it", setting="run_retention_days")
 _LOG_OF_IDS = Retention(Keeps.FOR_EVER, "an id once published is never used again")
 
+_FORGOTTEN = "erased-"
+"""How names of founding records begin that were erased."""
+
 Condition = Callable[[Persons], ColumnElement[bool]]
 
 
@@ -74,7 +83,7 @@ def with_ids(table: Table, *names: str) -> Condition:
     return lambda persons: or_(false(), *(table.c[name].in_(persons.golden_ids) for name in names))
 
 
-def _records(table: Table) -> Condition:
+def records_of(table: Table) -> Condition:
     """Rows of one of the persons' source records."""
     key = tuple_(table.c.source, table.c.entity, table.c.record_id)
     return lambda persons: key.in_(sorted(persons.keys))
@@ -168,7 +177,7 @@ def _published(table: Table, *, staged: bool = False) -> Place:
     if "golden_id" in names:
         ways.append(("golden id", with_ids(own, "golden_id")))
     if {"source", "entity", "record_id"} <= names:
-        ways.append(("key of the source record", _records(own)))
+        ways.append(("key of the source record", records_of(own)))
     by, condition = " or ".join(way for way, _ in ways), _either(*(one for _, one in ways))
     if not staged:
         return of_persons(own, by, condition)
@@ -237,6 +246,36 @@ def _events() -> Place:
     )
 
 
+def _registry() -> Place:
+    """Every golden id ever published: it stays, so that it is never given to somebody else, and tells of nobody."""
+    table = schema.golden_id
+    of_nobody = not_(
+        select(schema.crosswalk.c.record_id)
+        .where(*(schema.crosswalk.c[name] == table.c[name] for name in RECORD_KEY))
+        .exists()
+    )
+    forgotten = table.c.record_id.not_like(f"{_FORGOTTEN}%")
+
+    def founders(persons: Persons) -> ColumnElement[bool]:
+        own = and_(with_ids(table, "golden_id")(persons), of_nobody)
+        return and_(forgotten, or_(records_of(table)(persons), own))
+
+    def remove(stores: Stores, persons: Persons) -> int:
+        name = literal(_FORGOTTEN) + cast(func.gen_random_uuid(), Text)
+        changed = update(table).where(founders(persons)).values(record_id=name)
+        return int(stores.connection.execute(changed).rowcount)
+
+    return place_of(
+        table,
+        _LOG_OF_IDS,
+        Rows(
+            remove,
+            "the key of the founding record replaced by a random one; the id stays, so that it is never used again",
+        ),
+        search_by(table, "golden id", with_ids(table, "golden_id", "alias_of")),
+    )
+
+
 def _nobody(table: Table, kept: Retention = _NOTES) -> Place:
     return place_of(table, kept, Kept("names no record and holds no value"))
 
@@ -273,14 +312,7 @@ def places() -> Iterator[Place]:
         )
         yield of_persons(table, by_id, with_ids(table, "golden_id"), kept)
     yield _events()
-    yield place_of(
-        schema.golden_id,
-        _LOG_OF_IDS,
-        Kept(
-            "the id and the key of its founding record stay, so that neither is ever given to somebody else"
-        ),
-        search_by(schema.golden_id, by_id, with_ids(schema.golden_id, "golden_id", "alias_of")),
-    )
+    yield _registry()
     yield _nobody(schema_ops.measurement, _OF_RUNS)
     yield place_of(
         schema_ops.linkage_model,
@@ -309,7 +341,7 @@ def _links(table: Table, **more: Any) -> Place:
     """Scored pairs of records: those of a customer, and those of others with one of its records."""
     other = tuple_(table.c.other_source, table.c.other_entity, table.c.other_record_id)
     condition = _either(
-        with_ids(table, "golden_id"), _records(table), lambda persons: other.in_(sorted(persons.keys))
+        with_ids(table, "golden_id"), records_of(table), lambda persons: other.in_(sorted(persons.keys))
     )
     by = "golden id or key of either record"
     return place_of(table, _READ_MODEL, deleted(table, condition), search_by(table, by, condition), **more)

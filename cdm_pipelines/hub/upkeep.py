@@ -15,6 +15,9 @@ _DUE = """
     WHERE schemaname IN ('golden', 'identity', 'ops', 'privacy', 'dagster')
     AND greatest(n_ins_since_vacuum, n_dead_tup) > 1000 + 0.2 * n_live_tup
     ORDER BY 1"""  # autovacuum's own thresholds
+_ANALYZED = """
+    SELECT format('%I.%I', schemaname, relname) FROM pg_stat_user_tables
+    WHERE schemaname IN ('golden', 'identity', 'ops', 'profile') ORDER BY 1"""
 
 
 def vacuum(engine: Engine) -> list[str]:
@@ -31,3 +34,13 @@ def vacuum(engine: Engine) -> list[str]:
         for name in due:
             connection.execute(text(f"VACUUM {name}"))
     return due
+
+
+def analyze(engine: Engine) -> None:
+    """Have the statistics of all tables made anew: they quote common values of columns, those of erased rows too."""
+    with (
+        without_data("making statistics anew"),
+        engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection,
+    ):
+        for name in list(connection.execute(text(_ANALYZED)).scalars()):
+            connection.execute(text(f"ANALYZE {name}"))

@@ -6,7 +6,13 @@ Belongs here: declarations. Does not belong here: reading.
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from cdm_pipelines.contracts import SourceContract
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdm_pipelines.contracts import Format, SourceContract
+from cdm_pipelines.ingest.errors import ExtractError
+from cdm_pipelines.ingest.landing import find_files, landing_dates
+from cdm_pipelines.ingest.removal import Extract, put_back
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.places import ORIGIN, contract_columns, delivered_rows, whom
 from cdm_pipelines.store.register import (
@@ -21,12 +27,16 @@ from cdm_pipelines.store.register import (
     Place,
     Retention,
     Root,
+    Rows,
     Search,
     Stores,
     Whom,
 )
-from cdm_pipelines.store.removal import Besides, any_of, nobody_else, parquet_rows
+from cdm_pipelines.store.removal import Besides, Test, any_of, nobody_else, parquet_rows
 
+_BATCH = 100_000
+REMOVABLE = (Format.CSV, Format.JSONL, Format.PARQUET)
+"""Formats of which single records can be taken out; of others the whole file is taken away by its owner."""
 AS_DELIVERED = Retention(
     Keeps.AS_SOURCE, "until the day is delivered anew or taken away, or as policies/pruning.yaml says"
 )
@@ -90,6 +100,10 @@ def _landing(contract: SourceContract, besides: Besides) -> Place:
             rows = [{name: row[name] for name in ORIGIN} for row in found.rows]
             yield Found(f"landing of {found.where}", rows)
 
+    def remove(stores: Stores, persons: Persons) -> int:
+        return sum(_removed(contract, besides, stores, persons, file) for file in _files(contract, stores))
+
+    joined = bool(contract.joined)
     return Place(
         name=f"landing/{contract.name}",
         kind=Kind.FOLDER,
@@ -100,5 +114,58 @@ def _landing(contract: SourceContract, besides: Besides) -> Place:
         categories_of_content=tuple(sorted({*contract_columns(contract).values()})),
         kept=Retention(Keeps.BY_OWNER, "the source's owner, or whoever keeps the landing"),
         search=Search("file and row, by the raw table", find),
-        erasure=ByOwner("the source erases the record and delivers the day anew, or the file is taken away"),
+        erasure=ByOwner("the source erases the record and delivers the day anew, or the file is taken away")
+        if joined or contract.format not in REMOVABLE
+        else Rows(remove, "files written anew without their rows"),
     )
+
+
+def _files(contract: SourceContract, stores: Stores) -> Iterator[tuple[str, str, int]]:
+    """Day, path and size of every extract that lies in landing."""
+    if stores.landing is not None:
+        for date in landing_dates(stores.landing.url, contract):
+            for file in find_files(stores.landing.url, contract, date):
+                yield date, file.path, file.size
+
+
+def _removed(
+    contract: SourceContract, besides: Besides, stores: Stores, persons: Persons, file: tuple[str, str, int]
+) -> int:
+    """Take rows out of one extract; returns how many, none where it has to stay as it is.
+
+    What was read from it is in its raw table, so a file is only opened that is another one, or that holds some.
+    """
+    landing, (date, path, size) = stores.landing, file
+    raw, match = layout.raw_path(contract, date), any_of(delivered_rows(contract), besides(contract))
+    test = match(stores, raw, persons)
+    if landing is None or test is None:
+        return 0
+    noted = stores.lake.notes(raw).get(layout.FILES, "") if stores.lake.exists(raw) else ""
+    known = f"{path}\t{size}" in noted.split("\n")
+    found = _rows_of(stores, raw, path, test) if known else None
+    if found is not None and not found.num_rows:
+        return 0
+    with landing.open(path) as source:
+        extract = Extract(contract, path, source.read())
+    if found is None or set(found["_sha256"].to_pylist()) != {extract.sha256}:
+        try:
+            rows = extract.rows()
+        except ExtractError:
+            return 0
+        found = rows.filter(test(rows))
+    numbers = set(found["_row"].to_pylist())
+    anew = extract.without(numbers) if numbers else None
+    if anew is None:
+        return 0
+    put_back(landing, path, anew)
+    return len(numbers)
+
+
+def _rows_of(stores: Stores, raw: str, path: str, test: Test) -> pa.Table:
+    """Numbers of the rows of persons that a raw table has of a file."""
+    found = [
+        table.filter(pc.and_(test(table), pc.equal(table["_file"], path))).select(["_row", "_sha256"])
+        for table in stores.lake.read_batches(raw, _BATCH)
+    ]
+    schema = pa.schema([("_row", pa.int64()), ("_sha256", pa.string())])
+    return pa.concat_tables([schema.empty_table(), *(one.cast(schema) for one in found)])

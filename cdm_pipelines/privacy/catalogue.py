@@ -18,6 +18,7 @@ from cdm_pipelines.hub import (  # noqa: F401 - declare the tables of the hub
     schema_privacy,
     schema_profile,
     schema_review,
+    schema_rights,
 )
 from cdm_pipelines.hub.profile import table_of
 from cdm_pipelines.hub.profile_views import wide_columns

@@ -49,6 +49,10 @@ class FileStore:
         """The path as a person would open it."""
         return str(self._filesystem.unstrip_protocol(self._full(path)))
 
+    def here_at(self, path: str) -> Path | None:
+        """Where a file lies on this machine; None where the store is elsewhere."""
+        return Path(self._full(path)) if self._is_local else None
+
     def lies_alone(self, path: str) -> bool:
         """Whether there is a file at ``path``, whatever packs hold."""
         return bool(self._filesystem.exists(self._full(path)))

@@ -18,6 +18,7 @@ from zlib import crc32
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cdm_pipelines.store.arrow import to_table
@@ -183,6 +184,21 @@ class Lake(FileStore):
         with self._parquet(path, rows=True) as source, self._told(path):
             table = pq.read_table(source, columns=columns)
             return table.replace_schema_metadata(_without_sums(table.schema.metadata))
+
+    def read_where(
+        self, path: str, columns: list[str], test: Callable[[pa.Table], pa.Array | pa.ChunkedArray]
+    ) -> Iterator[pa.Table]:
+        """The rows of a Parquet table that a test on some columns finds; other columns are read only of their groups.
+
+        Raises:
+            DamagedError: The file is missing, empty, cut off or altered.
+        """
+        with self._parquet(path, rows=True) as source, self._told(path):
+            file = pq.ParquetFile(source)
+            for number in range(file.num_row_groups):
+                found = test(file.read_row_group(number, columns))
+                if pc.any(found).as_py():
+                    yield file.read_row_group(number).filter(found)
 
     def write_arrow(
         self, path: str, tables: Iterable[pa.Table], schema: pa.Schema, notes: Mapping[str, str] | None = None

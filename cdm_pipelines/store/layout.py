@@ -131,6 +131,11 @@ def source_corrections_path(source: str) -> str:
     return f"{SOURCE_CORRECTIONS}/{source}.csv"
 
 
+def kept_out_path(contract: SourceContract) -> str:
+    """How many rows of erased persons a source entity still delivers, by day."""
+    return f"publish/kept_out/{contract.source}/{contract.entity}.json"
+
+
 def interactions_path(contract: SourceContract, date: str) -> str:
     """Interactions of a day, counted."""
     return _daily(INTERACTIONS, contract, date)

@@ -4,6 +4,7 @@ Belongs here: categories of contract and canonical columns, rows of delivered fo
 not belong here: what only one room has.
 """
 
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 import pyarrow as pa
@@ -101,14 +102,25 @@ def delivered_rows(contract: SourceContract) -> Match:
             found = pa.repeat(pa.scalar(False), table.num_rows)
             if places.num_rows and set(places.column_names) <= set(table.column_names):
                 found = pc.or_(found, having(table, places, places.column_names))
-            for columns in _keys(contract):
-                if set(columns) <= set(table.column_names):
-                    found = pc.or_(found, pc.is_in(_key(table, contract, columns), value_set=wanted))
+            for own in record_ids(table, contract):
+                found = pc.or_(found, pc.is_in(own, value_set=wanted))
             return found
 
         return test
 
     return match
+
+
+def record_ids(table: pa.Table, contract: SourceContract) -> Iterator[pa.Array]:
+    """Ids of the records that each row of delivered form would be, by its own key; null where a part is missing."""
+    for columns in _keys(contract):
+        if set(columns) <= set(table.column_names):
+            yield _key(table, contract, columns)
+
+
+def key_columns(contract: SourceContract) -> list[str]:
+    """The source columns that :func:`record_ids` reads, each once."""
+    return list(dict.fromkeys(name for columns in _keys(contract) for name in columns))
 
 
 def _places(lake: Lake, contract: SourceContract, date: str, ids: pa.Array) -> pa.Table:

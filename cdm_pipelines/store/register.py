@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.store.arrow import whole
+from cdm_pipelines.store.file_store import FileStore
 from cdm_pipelines.store.keys import RECORD_KEY
 from cdm_pipelines.store.lake import Lake
 
@@ -107,10 +108,17 @@ class Retention:
 
 @dataclass(frozen=True)
 class Stores:
-    """What is searched: the lake, and a connection to the hub inside a transaction of the caller's."""
+    """What is searched: the lake, and a connection to the hub inside a transaction of the caller's.
+
+    Attributes:
+        lake: The lake.
+        connection: To the hub, of SQLAlchemy: the store does not depend on the hub.
+        landing: Where extracts lie as delivered; None where they are not to be touched.
+    """
 
     lake: Lake
-    connection: Any  # of SQLAlchemy; the store does not depend on the hub
+    connection: Any
+    landing: FileStore | None = None
 
 
 @dataclass(frozen=True)

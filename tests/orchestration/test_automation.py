@@ -28,6 +28,7 @@ AUDITS = {
     "reconciliation",
     "uniqueness",
     "decision_chain",
+    "requests_answered",
     "referential_integrity",
     "customer_drift",
     "cluster_size",

@@ -43,7 +43,17 @@ WINGS = {
         "evaluate",
         "places",
     ),
-    "steps": ("days", "linking", "stewardship", "profile", "privacy", "customers", "search", "operate"),
+    "steps": (
+        "days",
+        "linking",
+        "stewardship",
+        "privacy",
+        "profile",
+        "customers",
+        "search",
+        "operate",
+        "rights",
+    ),
 }
 """What a room is made of, folders or single modules, in the order of its arrows."""
 

@@ -7,6 +7,8 @@ The checks are made where the customers are staged, and not by an asset check of
 some assets only, would leave that out.
 """
 
+import datetime as dt
+
 import dagster as dg
 
 from cdm_pipelines.components.launch import accepted_checks
@@ -18,7 +20,7 @@ from cdm_pipelines.components.registry import CONSENT, OWNER, STAGED, automation
 from cdm_pipelines.components.transient import transient_retry_policy
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.contracts.entity import families
-from cdm_pipelines.hub import schema, upkeep
+from cdm_pipelines.hub import rights, schema, upkeep
 
 PUBLISHED = {
     "customer": "One row per customer: the best value of every attribute.",
@@ -41,6 +43,11 @@ CHAIN = dg.AssetCheckSpec(
     "decision_chain",
     asset=STAGED,
     description="No steward decision was edited, removed or moved since it was recorded.",
+)
+ANSWERED = dg.AssetCheckSpec(
+    "requests_answered",
+    asset=STAGED,
+    description="No request of a person about their data is late (`cdm privacy requests`).",
 )
 _GOLDEN = attributes(Entity.PARTY, golden_only=True)
 _FROM_RECORDS = tuple(one.name for one in _GOLDEN)
@@ -78,6 +85,7 @@ _FROM_STAGED = {
             for name, description in AUDITS.items()
         ),
         CHAIN,
+        ANSWERED,
     ],
     retry_policy=transient_retry_policy(),
     pool="hub",
@@ -98,8 +106,9 @@ def staged(context: dg.AssetExecutionContext, config: RebuildConfig, platform: P
                 accept=accepted_checks(context.run.tags),
             )
             chain = verify_log(connection)
+            late = rights.late(connection, dt.datetime.now(dt.UTC).date())
         context.log.info("%s records are %s customers", f"{done.records:,}", f"{done.customers:,}")
-        yield from run.results([staged_outcome(done, chain)])
+        yield from run.results([staged_outcome(done, chain, late)])
 
 
 @dg.multi_asset(

@@ -16,6 +16,7 @@ from cdm_pipelines.hub import (  # noqa: F401 - declare their tables
     schema_privacy,
     schema_profile,
     schema_review,
+    schema_rights,
 )
 from cdm_pipelines.hub.migrate import VERSION_SCHEMA, VERSION_TABLE
 from cdm_pipelines.hub.migrations.columns import spelled

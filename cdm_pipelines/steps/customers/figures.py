@@ -18,8 +18,14 @@ from cdm_pipelines.store import layout
 from cdm_pipelines.store.lake import Lake
 
 
-def staged_outcome(done: StagedCustomers, chain: chains.Verdict) -> Outcome:
-    """What came of ``golden/staged``, with the audits and the chain of steward decisions."""
+def staged_outcome(done: StagedCustomers, chain: chains.Verdict, late: Sequence[int] = ()) -> Outcome:
+    """What came of ``golden/staged``, with the audits and the chain of steward decisions.
+
+    Args:
+        done: What was staged.
+        chain: What the log of decisions shows.
+        late: Numbers of requests of persons that should have been answered.
+    """
     figures: Figures = {
         ROWS: done.customers,
         "records": done.records,
@@ -34,7 +40,15 @@ def staged_outcome(done: StagedCustomers, chain: chains.Verdict) -> Outcome:
         figures={"decisions": chain.head.decision_id, "erased": len(chain.erased), "head": str(chain.head)},
     )
     checks = {name: judged(verdict) for name, verdict in done.verdicts.items()}
-    return Outcome("golden/staged", figures, {**checks, "decision_chain": sealed}, made=not done.stopped)
+    answered = Check(
+        not late,
+        f"requests of persons are late: {', '.join(map(str, late))}; see `cdm privacy requests`"
+        if late
+        else "in order",
+        figures={"late": len(late)},
+    )
+    checks |= {"decision_chain": sealed, "requests_answered": answered}
+    return Outcome("golden/staged", figures, checks, made=not done.stopped)
 
 
 def published_outcomes(

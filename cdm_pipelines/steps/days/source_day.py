@@ -23,10 +23,12 @@ from cdm_pipelines.settings import Settings
 from cdm_pipelines.standardise.placeholders import Placeholders
 from cdm_pipelines.standardise.source_words import SourceWords
 from cdm_pipelines.steps.days.chunks import Chunk, in_order
+from cdm_pipelines.steps.days.kept_out import Door, note_to_owner
 from cdm_pipelines.steps.days.tally import DayResult, Tally, Yardstick
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.arrow import digest, to_frame
 from cdm_pipelines.store.damage import DamagedError, Fault
+from cdm_pipelines.store.keyring import KeyringError
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.secret import Secret
 
@@ -61,15 +63,20 @@ def process_day(
     thresholds = Thresholds.load(settings.policies / "checks.yaml")
     try:
         corrections = _corrections(lake, contract, date)
-        files = _land(settings, lake, contract, date)
-        tally = Tally(contract, date, thresholds, _yardstick(lake, contract, date), accept)
-        return _refine(settings, lake, contract, date, files=files, corrections=corrections, tally=tally)
-    except DamagedError as damaged:
-        raise DayRefusedError(str(damaged)) from None
+        door = Door.of(settings, lake, contract, date)
+        files = _land(settings, lake, contract, date, door)
+        tally = Tally(
+            contract, date, thresholds, _yardstick(lake, contract, date), accept, kept_out=door.kept_out
+        )
+        result = _refine(settings, lake, contract, date, files=files, corrections=corrections, tally=tally)
+    except (DamagedError, KeyringError) as fault:
+        raise DayRefusedError(str(fault)) from None
+    note_to_owner(lake, contract, date, door.kept_out)
+    return result
 
 
-def _land(settings: Settings, lake: Lake, contract: SourceContract, date: str) -> tuple[str, ...]:
-    """Write the raw table: all rows of all files of the day, as text."""
+def _land(settings: Settings, lake: Lake, contract: SourceContract, date: str, door: Door) -> tuple[str, ...]:
+    """Write the raw table: all rows of all files of the day, as text, but those of erased persons."""
     from cdm_pipelines.ingest import ExtractError, Refusal, find_files, read_extract  # noqa: PLC0415 - readers load in a run
 
     sums: set[str] = set()
@@ -79,10 +86,11 @@ def _land(settings: Settings, lake: Lake, contract: SourceContract, date: str) -
         first = next(tables)
         with lake.writer(layout.raw_path(contract, date), first.schema) as writer:
             for table in chain([first], tables):
-                writer.write_table(table.cast(first.schema))
+                writer.write_table(door.let_in(table).cast(first.schema))
                 sums.update(table["_sha256"].unique().to_pylist())
             listed = [f"{file.path}\t{file.size}" for file in files]
-            made_from = "\n".join([contract.fingerprint, *listed, *sorted(sums)])
+            kept_out = [f"{door.kept_out} kept out"] if door.kept_out else []
+            made_from = "\n".join([contract.fingerprint, *listed, *sorted(sums), *kept_out])
             writer.add_key_value_metadata(
                 {
                     layout.FINGERPRINT: sha256(made_from.encode()).hexdigest()[:16],

@@ -42,6 +42,7 @@ class DayResult:
         verdicts: Judgement of the checks that have thresholds.
         fingerprint: Of the files, the contract and the corrections.
         stopped: Whether a check forbade that the day went further than quarantine.
+        kept_out: Rows of persons who were erased: they went nowhere, and are not among those read.
     """
 
     date: str
@@ -61,6 +62,7 @@ class DayResult:
     verdicts: Mapping[str, Verdict]
     fingerprint: str
     stopped: bool
+    kept_out: int = 0
 
     @property
     def reconciles(self) -> bool:
@@ -77,7 +79,8 @@ class DayResult:
         again = (
             f"; {len(self.copies):,} files hold the bytes of another and count once" if self.copies else ""
         )
-        return counts + repeats + again
+        kept_out = f"; {self.kept_out:,} of erased persons were kept out" if self.kept_out else ""
+        return counts + repeats + again + kept_out
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,7 @@ class Tally:
         thresholds: Limits.
         yardstick: What a snapshot is compared with; None where there is nothing.
         accept: Names of checks to which a person says yes.
+        kept_out: Rows of erased persons, which are not among the chunks.
     """
 
     def __init__(
@@ -106,7 +110,10 @@ class Tally:
         thresholds: Thresholds,
         yardstick: Yardstick | None,
         accept: Collection[str] = (),
+        *,
+        kept_out: int = 0,
     ) -> None:
+        self._kept_out = kept_out
         self._contract, self._date = contract, date
         self._thresholds, self._yardstick, self._accept = thresholds, yardstick, accept
         self._verdicts: dict[str, Verdict] = {}
@@ -258,6 +265,7 @@ class Tally:
             verdicts=self._verdicts,
             fingerprint=fingerprint,
             stopped=self.stops,
+            kept_out=self._kept_out,
         )
 
 

@@ -25,6 +25,8 @@ from sqlalchemy import Engine
 
 from cdm_pipelines.hub import dump as dumps
 from cdm_pipelines.hub.connection import database_url
+from cdm_pipelines.privacy import backups as noted
+from cdm_pipelines.privacy.log import erasures
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.store.lake import DamagedError, Lake
 from cdm_pipelines.store.packs import SUFFIX, path_of
@@ -157,6 +159,9 @@ def back_up(
             f"The backup {place.url} is not what was copied: {problems[0]} It counts for nothing."
         )
     place.write_text(MANIFEST, manifest.model_dump_json(indent=1) + "\n")
+    noted.note(settings.home, place.url, now)  # so that certificates of erasures can name it
+    if erasures(settings.home):
+        noted.copy_log(settings.home)
     return made
 
 

@@ -14,6 +14,7 @@ from cdm_pipelines.contracts.profile import ProfileTable
 from cdm_pipelines.enrichment import places as enrichment
 from cdm_pipelines.enrichment.naming import InteractionRows
 from cdm_pipelines.hub import places as hub
+from cdm_pipelines.hub import rights_places as hub_rights
 from cdm_pipelines.hub.connection import DAGSTER_SCHEMA
 from cdm_pipelines.hub.profile_places import profile_places
 from cdm_pipelines.hub.unfinished import UNFINISHED_RESTORE
@@ -77,12 +78,14 @@ def _gathered(
     yield from enrichment.places(interactions)  # whose rows are found by the records
     yield from records.places()
     yield from linkage.places(policies)
+    yield from privacy.places()
     yield from publish.places(contracts, feed)
     yield PACKED
     yield UNFINISHED
     yield from stewardship.places()
     yield from privacy.places()
     yield from profile_places(profile)
+    yield from hub_rights.places()
     yield from hub.places()
     yield from _ON_TOP
 

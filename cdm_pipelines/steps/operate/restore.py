@@ -43,6 +43,7 @@ def restore(
     backup: Backup,
     *,
     replace: bool = False,
+    before_readers: Callable[[], object] = lambda: None,
     progress: Progress = lambda _: None,
 ) -> None:
     """Make hub, secret and lake what they were when a backup was made.
@@ -52,6 +53,7 @@ def restore(
         engine: Of its database, migrated or empty.
         backup: What to restore.
         replace: Whether what is there may go.
+        before_readers: Done with what was restored before the hub is opened for anybody else.
         progress: Told what is going on.
 
     Raises:
@@ -79,9 +81,10 @@ def restore(
     with backup.place.open(SECRET) as source:
         files.write_whole(settings.home / SECRET, source.read())
     _restore_lake(lake, backup, progress)
+    migrate(engine)
+    before_readers()
     note.unlink()
     files.sync_folder(note.parent)
-    migrate(engine)
     with engine.begin() as connection:  # a dump holds no rights
         apply(connection, settings)
 

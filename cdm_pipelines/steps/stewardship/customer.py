@@ -126,7 +126,7 @@ def dossier(connection: Connection, name: str) -> Dossier:
         named.golden_id,
         named.anchor,
         named.customer,
-        _values(named.published),
+        dossier_values(named.published),
         [_link(row) for row in hub.links(connection, named.golden_id)],
         _logged(connection, about, decided),
         [
@@ -170,7 +170,7 @@ def _logged(connection: Connection, entries: Sequence[Decision], decided: Effect
     return [Logged(entry, states[entry.decision_id]) for entry in entries]
 
 
-def _values(found: queries.Customer) -> list[Value]:
+def dossier_values(found: queries.Customer) -> list[Value]:
     """The golden values with where each comes from."""
     told: dict[str, Any] = {str(row["attribute"]): row for row in found.provenance}
     values: list[Value] = []

@@ -1,0 +1,259 @@
+"""``cdm privacy``: what persons may ask about their data, and that it was done.
+
+Belongs here: the commands and how they speak. Does not belong here: doing it (steps.rights).
+"""
+
+import datetime as dt
+import getpass
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cdm_pipelines.commands.terminal import (
+    FAILED,
+    USAGE,
+    console,
+    errors,
+    fail,
+    hub,
+    settings,
+    show,
+    told_to_people,
+)
+from cdm_pipelines.privacy.words import Language
+from cdm_pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from cdm_pipelines.contracts.actor import Actor
+    from cdm_pipelines.privacy.certificate import Certificate
+
+app = typer.Typer(
+    no_args_is_help=True, help="Rights of persons: access, erasure, restriction, and certificates."
+)
+
+Customer = Annotated[
+    str,
+    typer.Argument(metavar="CUSTOMER", help="Golden id, alias, or source record source/entity/record_id."),
+]
+Customers = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="CUSTOMER…", help="Golden ids, aliases, or source records source/entity/record_id."
+    ),
+]
+By = Annotated[str, typer.Option("--by", help="Who does it.")]
+Reason = Annotated[str, typer.Option("--reason", help="Number or words of the request; no values.")]
+Checked = Annotated[
+    str, typer.Option("--checked-by", help="Who made sure that the person is who asks; --by when left out.")
+]
+Patience = Annotated[float, typer.Option(min=0, help="Minutes to wait for runs that are under way.")]
+
+
+@app.command()
+def erase(
+    customers: Customers,
+    by: By,
+    reason: Reason = "",
+    checked_by: Checked = "",
+    patience: Patience = 30,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Erase customers everywhere, for good; look through everything after, and issue a certificate."""
+    from cdm_pipelines.steps.rights import erasure  # noqa: PLC0415 - commands load what they need
+
+    actor = _officer(by)
+    if not yes:
+        typer.confirm(f"{len(customers):,} customers go for good. Is that meant?", abort=True)
+    own = settings()
+    with hub(own) as engine:
+        _end_orphans(own)
+        asked = erasure.Asked(customers, actor, checked_by or by, reason)
+        _tell(erasure.erase(own, engine, asked, patience=60 * patience, progress=_progress))
+
+
+@app.command()
+def access(
+    customer: Customer,
+    to: Annotated[Path, typer.Option(help="Folder of the archive; where you are when left out.")] = Path(),
+    language: Annotated[Language, typer.Option(help="Of the page: Dutch or English.")] = Language.DUTCH,
+    checked_by: Checked = "",
+) -> None:
+    """Write everything that is known of a customer into an archive: a page, JSON and CSV, and a manifest of hashes."""
+    from cdm_pipelines.steps.rights.archive import answer  # noqa: PLC0415 - commands load what they need
+
+    with hub(own := settings()) as engine:
+        path = answer(
+            own, engine, customer, to, language=language, checked_by=checked_by or getpass.getuser()
+        )
+    console.print(
+        f"{path}: hand it over by a way that only this person can read, and delete it.", markup=False
+    )
+
+
+@app.command()
+def resume(by: By, patience: Patience = 30) -> None:
+    """Go on with erasures that were cut short, or that left something somewhere."""
+    from cdm_pipelines.steps.rights import erasure  # noqa: PLC0415 - commands load what they need
+
+    actor, own = _officer(by), settings()
+    with hub(own) as engine:
+        _end_orphans(own)
+        done = erasure.resume(own, engine, actor, patience=60 * patience, progress=_progress)
+    for certificate in done:
+        _tell(certificate)
+    if not done:
+        console.print("No erasure waits to be ended.")
+
+
+@app.command()
+def restrict(
+    customer: Customer,
+    by: By,
+    reason: Reason = "",
+    *,
+    lift: Annotated[bool, typer.Option("--lift", help="Take the restriction back.")] = False,
+) -> None:
+    """Keep a customer's data and use it for nothing, until the restriction is lifted."""
+    from cdm_pipelines.steps.rights import limits  # noqa: PLC0415 - commands load what they need
+
+    actor, own = _officer(by), settings()
+    with hub(own) as engine, engine.begin() as connection:
+        if lift:
+            number = limits.lift(connection, own, customer)
+            console.print(f"{number:,} records are restricted no more.")
+        else:
+            number = limits.restrict(connection, own, customer, actor, reason)
+            console.print(f"Request {number}: the customer's records are kept and used for nothing.")
+
+
+@app.command("object")
+def object_to(
+    customer: Customer,
+    purpose: Annotated[
+        str, typer.Option(help="The purpose that is off, as policies/purposes.yaml calls it.")
+    ],
+    by: By,
+    reason: Reason = "",
+) -> None:
+    """Write down that a customer objects to a purpose; the request stays open until the ledger of consent has it."""
+    from cdm_pipelines.steps.rights import limits  # noqa: PLC0415 - commands load what they need
+
+    actor, own = _officer(by), settings()
+    with hub(own) as engine, engine.begin() as connection:
+        number = limits.object_to(connection, own, customer, purpose, actor=actor, reason=reason)
+    console.print(f"Request {number}: the objection to {purpose} is written down.", markup=False)
+
+
+@app.command()
+def rectify(
+    customer: Customer,
+    attribute: Annotated[str, typer.Argument(metavar="ATTRIBUTE=VALUE", help="What is right.")],
+    by: By,
+    reason: Reason = "",
+) -> None:
+    """Set a value whatever the sources say; their owners are told with the next publication what to correct."""
+    from cdm_pipelines.steps.rights import limits  # noqa: PLC0415 - commands load what they need
+
+    name, equals, value = attribute.partition("=")
+    if not equals:
+        fail("Write ATTRIBUTE=VALUE, for example job_title=baker.", USAGE)
+    actor, own = _officer(by), settings()
+    with hub(own) as engine, engine.begin() as connection:
+        done = limits.rectify(connection, own, customer, (name, value), actor=actor, reason=reason)
+    console.print(
+        f"Decision {done.decision.decision_id} is recorded; it takes effect with the next run of customers, and "
+        "publish/source_corrections tells the owners of the sources.",
+        markup=False,
+    )
+
+
+@app.command("requests")
+def list_requests() -> None:
+    """List the requests of persons, and which of them are late."""
+    from cdm_pipelines.steps.rights.requests import tracked  # noqa: PLC0415 - commands load what they need
+
+    with hub(settings()) as engine, engine.connect() as connection:
+        found = tracked(connection, dt.datetime.now(dt.UTC).date())
+    rows = [
+        {
+            "request": one.request.request_id,
+            "kind": one.request.kind,
+            "received": f"{one.request.received_at:%Y-%m-%d}",
+            "due": str(one.request.due_on),
+            "identity checked by": one.request.checked_by,
+            "state": "late" if one.late else one.request.state,
+            "done": f"{one.request.closed_at:%Y-%m-%d}" if one.request.closed_at else "",
+        }
+        for one in found
+    ]
+    show("Requests", rows, numeric=["request"])
+    late = [one for one in found if one.late]
+    if late:
+        errors.print(f"{len(late):,} requests are late.", style="red")
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def certificate(
+    request: Annotated[int, typer.Argument(help="Number of the request.")],
+) -> None:
+    """Show the certificate of an erasure as JSON, and that the chain of certificates is unbroken."""
+    from cdm_pipelines.privacy.certificate import faults  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.steps.rights.erasure import chain_of  # noqa: PLC0415
+
+    with hub(settings()) as engine, engine.connect() as connection:
+        chain = chain_of(connection)
+    wrong = list(faults(chain))
+    if wrong:
+        fail("\n".join(f"✗ {one}" for one in wrong), FAILED)
+    of = [one for one in chain if one.request_id == request]
+    if not of:
+        fail(f"There is no certificate of request {request}: `cdm privacy requests` lists them.", USAGE)
+    told = {**vars(of[0]), "issued_at": of[0].issued_at.isoformat()}
+    typer.echo(json.dumps(told, indent=1, ensure_ascii=False))
+
+
+def _officer(by: str) -> "Actor":
+    from cdm_pipelines.contracts.actor import Actor, Role  # noqa: PLC0415 - commands load what they need
+
+    with told_to_people():
+        return Actor(by, Role.PRIVACY_OFFICER)
+
+
+def _end_orphans(own: Settings) -> None:
+    """Runs whose process was killed are under way no more."""
+    from cdm_pipelines.components.launch import fail_orphans  # noqa: PLC0415 - Dagster takes a second to load
+    from cdm_pipelines.components.session import open_instance  # noqa: PLC0415
+
+    with open_instance(own) as (_, instance):
+        fail_orphans(instance)
+
+
+def _progress(what: str) -> None:
+    if "/" not in what:  # places are told by the certificate
+        console.print(f"{what} …", markup=False)
+
+
+def _tell(certificate: "Certificate") -> None:
+    content = certificate.content
+    show(
+        f"Certificate {certificate.number} of request {certificate.request_id}",
+        [{"place": place, "rows": rows, "how": how} for place, rows, how in content["erased"]],
+        numeric=["rows"],
+    )
+    for kept in content["kept_by_law"]:
+        console.print(
+            f"kept by law until {kept['until']}: {kept['documents']:,} of {kept['what']} ({kept['reason']})",
+            markup=False,
+        )
+    for one in content["backups"]:
+        console.print(f"still in the backup {one['where']} until {one['until']}", markup=False)
+    seen = content["looked_through"]
+    console.print(
+        f"✓ {content['customers']:,} customers erased; {seen['files']:,} files and {seen['tables']:,} tables looked "
+        f"through for {seen['values']:,} values: none is left. Hash {certificate.hash}",
+        markup=False,
+    )

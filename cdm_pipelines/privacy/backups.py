@@ -1,0 +1,82 @@
+"""Which backups there are, so that a certificate can name those that still hold a person.
+
+Belongs here: the list under ``CDM_HOME``, and what lies beside backups so that restoring one erases again. Does not
+belong here: making backups (steps.operate.backup).
+"""
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from cdm_pipelines.privacy import log
+from cdm_pipelines.store import files
+from cdm_pipelines.store import keyring as keys
+from cdm_pipelines.store.damage import LakeError
+from cdm_pipelines.store.lake import Lake
+
+FILE = "privacy/backups.json"
+"""Its name under ``CDM_HOME``."""
+_MANIFEST = "manifest.json"
+_BESIDE = ("erasures.jsonl", "tombstone.keys")
+
+
+def note(home: Path, url: str, made_at: dt.datetime) -> None:
+    """Write down that a backup was made; those that are gone are forgotten."""
+    files.write_whole(home / FILE, json.dumps({**known(home), url: made_at.isoformat()}, indent=1).encode())
+
+
+def known(home: Path) -> Mapping[str, str]:
+    """The backups that are there: address, and when each was made."""
+    path = home / FILE
+    noted: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {url: made for url, made in noted.items() if _is_there(url)}
+
+
+def _is_there(url: str) -> bool:
+    try:
+        return Lake(url).lies_alone(_MANIFEST)
+    except (OSError, LakeError):
+        return True  # what cannot be reached may well be there
+
+
+def beside(url: str) -> Lake:
+    """The folder that a backup lies in."""
+    return Lake(url.rstrip("/").rpartition("/")[0])
+
+
+def copy_log(home: Path) -> list[str]:
+    """Put the log of erasures and its keys beside every backup; returns the folders that could not be reached."""
+    content = {
+        _BESIDE[0]: (home / log.FILE).read_text(encoding="utf-8"),
+        _BESIDE[1]: (home / keys.FILE).read_text(encoding="utf-8"),
+    }
+    away = []
+    for folder in sorted({beside(url).url for url in known(home)}):
+        try:
+            for name, text in content.items():
+                Lake(folder).write_text(name, text)
+        except (OSError, LakeError):
+            away.append(folder)
+    return away
+
+
+def take_over(home: Path, backup: str) -> None:
+    """Take what lies beside a backup and the log here does not know.
+
+    Raises:
+        KeyringError: What lies there cannot be read.
+    """
+    folder = beside(backup)
+    if not all(folder.lies_alone(name) for name in _BESIDE):
+        return
+    there = log.read_log(folder.read_text(_BESIDE[0]), f"{folder.url}/{_BESIDE[0]}")
+    here = log.erasures(home)
+    lines = {one.line for one in here}
+    more = [one for one in there if one.line not in lines]
+    ring = keys.Keyring.parsed(folder.read_text(_BESIDE[1]), f"{folder.url}/{_BESIDE[1]}")
+    own = keys.Keyring.of(home)
+    if set(ring.keys) - set(own.keys):
+        own.with_others(ring).write(home)
+    if more:
+        log.put(home, [*here, *more])

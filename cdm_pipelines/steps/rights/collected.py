@@ -1,0 +1,206 @@
+"""What has to be known of persons before they are erased: what to look for after, and what keeps them out.
+
+Belongs here: their telling values that nobody else has, the keys of their tombstones, what the law has kept. Does not
+belong here: erasing (``erasure``), how values are looked for (privacy.traces).
+
+All of it is read from what is about to go, once, and written down with the request until the request is done.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import Connection, Row, Table, select
+
+from cdm_pipelines.contracts import SourceContract
+from cdm_pipelines.contracts.canonical import Entity, declaration
+from cdm_pipelines.hub.published import published_table
+from cdm_pipelines.hub.schema import customer
+from cdm_pipelines.hub.schema_ops import linkage_model
+from cdm_pipelines.privacy.policy import Hold
+from cdm_pipelines.privacy.tombstones import Key, Kind, of_number, of_record, person_keys
+from cdm_pipelines.privacy.traces import Traces, names_somebody, telling, texts_of
+from cdm_pipelines.store import layout, tables
+from cdm_pipelines.store.lake import Lake
+from cdm_pipelines.store.register import Persons, Place, Register, Stores, is_personal
+from cdm_pipelines.store.removal import paths_of
+
+_BATCH = 100_000
+_AS_DELIVERED, _STANDARD = "raw/", "standard/"
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What has to be known of persons.
+
+    Attributes:
+        persons: Who they are.
+        values: Telling values that nobody else has, in small letters.
+        keys: Of their tombstones, in clear.
+    """
+
+    persons: Persons
+    values: tuple[str, ...]
+    keys: tuple[Key, ...]
+
+    @property
+    def as_json(self) -> dict[str, Any]:
+        """As it is written down with an open request."""
+        return {
+            "golden_ids": sorted(map(str, self.persons.golden_ids)),
+            "records": sorted(map(list, self.persons.keys)),
+            "values": list(self.values),
+            "keys": [[str(kind), text] for kind, text in self.keys],
+        }
+
+    @classmethod
+    def of_json(cls, told: Mapping[str, Any]) -> "Collected":
+        """From what was written down."""
+        return cls(
+            Persons.of(told["records"], [UUID(one) for one in told["golden_ids"]]),
+            tuple(told["values"]),
+            tuple((Kind(kind), text) for kind, text in told["keys"]),
+        )
+
+
+def collect(
+    stores: Stores, register: Register, contracts: Sequence[SourceContract], persons: Persons
+) -> Collected:
+    """Read everything about persons that has to be known once they are gone."""
+    theirs: dict[str, set[tuple[object, object]]] = {}
+    values: set[str] = {record for _, _, record in persons.keys}
+    parties: list[Mapping[str, Any]] = []
+    for place in _read(register):
+        names = {name: category for name, category in place.columns.items() if is_personal(category)}
+        for found in place.search.find(stores, persons) if place.search else ():
+            rows = theirs.setdefault(found.where, set())
+            for row in found.rows:
+                rows.add((row["_file"], row["_row"]))
+                values.update(
+                    row[name]
+                    for name, category in names.items()
+                    if isinstance(row.get(name), str) and names_somebody(row[name], category)
+                )
+            if place.name.endswith(f"/{Entity.PARTY}"):
+                parties += found.rows
+    known = {value.lower() for value in telling(values)}
+    exclusive = known - _of_others(stores.lake, register, theirs, known)
+    exclusive -= _common(stores, exclusive)
+    return Collected(
+        persons, tuple(sorted(exclusive)), tuple(_keys(stores.lake, contracts, persons, parties, exclusive))
+    )
+
+
+def _read(register: Register) -> Iterator[Place]:
+    yield from (place for place in register if place.name.startswith((_AS_DELIVERED, _STANDARD)))
+
+
+def _of_others(
+    lake: Lake, register: Register, theirs: Mapping[str, set[tuple[object, object]]], values: set[str]
+) -> set[str]:
+    """Those of some values that rows of others hold too, as delivered or standardised."""
+    shared: set[str] = set()
+    traces = Traces(values)
+
+    for place in _read(register):
+        for path in paths_of(lake, place.pattern):
+            own = theirs.get(path, set())
+            for table in lake.read_batches(path, _BATCH):
+                shared |= _within(table, own, traces)
+    return shared
+
+
+def _common(stores: Stores, values: set[str]) -> set[str]:
+    """Those of some values that linkage models count: at least five records had them, and nothing says which."""
+    lake, traces = stores.lake, Traces(values)
+    texts = [lake.read_json(path) for path in lake.paths(layout.MODELS, ".json")]
+    texts += stores.connection.scalars(select(linkage_model.c.model))
+    return {value for text in texts for value in traces.in_text(text)}
+
+
+def _within(table: pa.Table, own: set[tuple[object, object]], traces: Traces) -> set[str]:
+    """The values that rows of others hold."""
+    found: set[str] = set()
+    for _, texts in texts_of(table):
+        hit = traces.rows(texts)
+        if not pc.any(hit).as_py():
+            continue
+        rows = pa.table({"text": texts, "file": table["_file"], "row": table["_row"]}).filter(hit).to_pylist()
+        for row in rows:
+            if (row["file"], row["row"]) not in own:
+                found |= traces.in_text(row["text"])
+    return found
+
+
+def _keys(
+    lake: Lake,
+    contracts: Sequence[SourceContract],
+    persons: Persons,
+    parties: Iterable[Mapping[str, Any]],
+    exclusive: set[str],
+) -> Iterator[Key]:
+    """Keys of tombstones, sorted."""
+    keys: set[Key] = {(Kind.GOLDEN, str(one)) for one in persons.golden_ids}
+    fed = {(one.source, one.entity): one.entities for one in contracts}
+    for source, entity, record in persons.keys:
+        keys.add((Kind.RECORD, of_record(source, entity, record)))
+        entities = fed.get((source, entity), ())
+        if Entity.PARTY in entities:
+            keys.add((Kind.PARTY, of_number(source, record)))
+        if Entity.ORDER in entities:
+            keys.add((Kind.ORDER, of_number(source, record)))
+    state = tables.records(lake, Entity.PARTY)
+    known = [*parties, *(state.rows(persons.records).to_pylist() if state.exists else ())]
+    for row in known:
+        lines = [str(row[name]) for name in ("phone", "mobile") if str(row.get(name)).lower() in exclusive]
+        box = str(row.get("email")).lower() in exclusive
+        keys.update(person_keys(row, own_box=box, own_lines=lines))
+    yield from sorted(keys)
+
+
+def held(
+    connection: Connection, holds: Sequence[Hold], golden_ids: Iterable[UUID], today: dt.date
+) -> list[dict[str, Any]]:
+    """Documents that the law has kept: rows of ``privacy.legal_hold`` without request and number.
+
+    A document counts from its date; one that bears none is kept as if it were of today.
+    """
+    ids, found = list(golden_ids), []
+    for rule in holds:
+        table = _table(rule.entity)
+        for row in connection.execute(select(table).where(table.c.golden_id.in_(ids))):
+            until = rule.until(row._mapping[rule.dated] or today)  # noqa: SLF001 - its public name
+            if until > today:
+                content = {
+                    "document": _plain(row),
+                    "rows": {one: _of_order(connection, one, row) for one in rule.with_rows},
+                    "party": _party(connection, rule, row.golden_id),
+                }
+                found.append({"what": rule.entity, "content": content, "reason": rule.reason, "until": until})
+    return found
+
+
+def _of_order(connection: Connection, entity: str, document: Row[Any]) -> list[dict[str, Any]]:
+    table = _table(entity)
+    if "order_id" not in table.c or document.order_id is None:
+        return []
+    same = (table.c.source == document.source, table.c.order_id == document.order_id)
+    return [_plain(row) for row in connection.execute(select(table).where(*same))]
+
+
+def _party(connection: Connection, rule: Hold, id_: UUID) -> dict[str, Any]:
+    columns = [customer.c[name] for name in rule.with_party]
+    row = connection.execute(select(*columns).where(customer.c.golden_id == id_)).first()
+    return {} if row is None else _plain(row)
+
+
+def _table(entity: str) -> Table:
+    return published_table(declaration(Entity(entity)).table_name).table
+
+
+def _plain(row: Row[Any]) -> dict[str, Any]:
+    return {name: None if value is None else str(value) for name, value in row._mapping.items()}  # noqa: SLF001 - its public name

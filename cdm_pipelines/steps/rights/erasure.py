@@ -1,0 +1,311 @@
+"""Erasing persons: everywhere, for good, on record; and going on where it was cut short.
+
+Belongs here: the order of the steps, and what is certified. Does not belong here: how rows leave a place
+(``places`` of each room), what keeps erased persons out (``steps.days.kept_out``).
+
+Whose data it is, what to look for after and what keeps them out is written down first, in one transaction with what the
+law has kept. Then each place is a step, written down when it is done; each may be done twice. Last the whole deployment
+is looked through, and only when nothing is found the certificate is issued and whose data it was is forgotten. So
+whoever is killed at any moment goes on behind the last step, and there is one certificate.
+"""
+
+import datetime as dt
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from cdm_pipelines.contracts.actor import Actor
+from cdm_pipelines.contracts.catalogue import all_contracts
+from cdm_pipelines.hub import rights as hub
+from cdm_pipelines.hub import upkeep
+from cdm_pipelines.privacy import backups, log
+from cdm_pipelines.privacy.certificate import Certificate, issued
+from cdm_pipelines.privacy.policy import RightsPolicy, due
+from cdm_pipelines.privacy.tombstones import engraved
+from cdm_pipelines.privacy.traces import Traces
+from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.operate.places import all_places
+from cdm_pipelines.steps.rights.collected import Collected, collect, held
+from cdm_pipelines.steps.rights.rescan import Rescan, rescan
+from cdm_pipelines.steps.rights.subject import RightsError, resolve
+from cdm_pipelines.store.file_store import FileStore
+from cdm_pipelines.store.gate import closed
+from cdm_pipelines.store.keyring import Keyring
+from cdm_pipelines.store.lake import Lake
+from cdm_pipelines.store.register import Anew, ByOwner, Persons, Rows, Stores
+
+KIND = "erase"
+_TOMBSTONES, _HOLDS = "tombstones", "legal holds"
+_PAUSE = 1.0  # seconds
+Progress = Callable[[str], None]
+"""Is told in a few words what is going on."""
+
+
+class NotGoneError(RightsError):
+    """Something of the person is still there; the message says where."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request to erase.
+
+    Attributes:
+        customers: Who is meant: golden ids, aliases or source records.
+        actor: Who erases.
+        checked_by: Who made sure that the person is who asks.
+        reason: Number or words of the request, without values.
+    """
+
+    customers: Sequence[str]
+    actor: Actor
+    checked_by: str
+    reason: str = ""
+
+
+def erase(
+    settings: Settings,
+    engine: Engine,
+    asked: Asked,
+    *,
+    patience: float = 1800.0,
+    progress: Progress = lambda _: None,
+) -> Certificate:
+    """Erase persons everywhere.
+
+    Args:
+        settings: Of the deployment.
+        engine: Of its migrated hub.
+        asked: Who, by whom and why.
+        patience: Seconds to wait for runs that are under way.
+        progress: Told what is going on.
+
+    Raises:
+        ErasedError, UnknownError: Who is meant was erased, or is nobody.
+        RightsError: Runs are under way, or the reason holds a value of the person.
+        NotGoneError: Something is left somewhere; the request stays open.
+        GateError, KeyringError: Another erasure is under way; a key of the tombstones is missing.
+    """
+    with _alone(settings, engine, patience):
+        number = _begun(settings, engine, asked, progress)
+        return _finished(settings, engine, number, asked.actor, progress)
+
+
+def resume(
+    settings: Settings,
+    engine: Engine,
+    actor: Actor,
+    *,
+    patience: float | None = 1800.0,
+    progress: Progress = lambda _: None,
+) -> list[Certificate]:
+    """Go on with every erasure that was begun and not ended; returns their certificates.
+
+    Args:
+        settings: Of the deployment.
+        engine: Of its migrated hub.
+        actor: Who erases.
+        patience: Seconds to wait for runs that are under way; None where there can be none.
+        progress: Told what is going on.
+
+    Raises:
+        RightsError, NotGoneError, GateError, KeyringError: As :func:`erase`.
+    """
+    with _alone(settings, engine, patience):
+        with engine.connect() as connection:
+            numbers = [one.request_id for one in hub.requests(connection) if one.kind == KIND and one.subject]
+        return [_finished(settings, engine, number, actor, progress) for number in numbers]
+
+
+@contextmanager
+def _alone(settings: Settings, engine: Engine, patience: float | None) -> Iterator[None]:
+    """The gate closed, and no run under way that passed it before."""
+    if patience is None:
+        with closed(settings.home):
+            yield
+        return
+    deadline = time.monotonic() + patience
+    while True:
+        _wait_for_runs(engine, deadline)
+        with closed(settings.home):
+            if not _runs(engine):
+                yield
+                return
+
+
+def _wait_for_runs(engine: Engine, deadline: float) -> None:
+    while number := _runs(engine):
+        if time.monotonic() > deadline:
+            raise RightsError(
+                f"{number:,} runs are under way, and what they have read would come back: wait until they have ended, "
+                "or terminate them. Nothing was erased."
+            )
+        time.sleep(_PAUSE)
+
+
+def _runs(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return hub.runs_under_way(connection)
+
+
+def _begun(settings: Settings, engine: Engine, asked: Asked, progress: Progress) -> int:
+    """Write down the request, whose data it is about and what the law has kept; returns its number."""
+    lake, register, contracts = Lake(settings.lake_url), all_places(settings), all_contracts()
+    policy, stones = RightsPolicy.load(settings.policies), log.tombstones(settings.home, lake)
+    with engine.begin() as connection:
+        hub.wait_for_turn(connection)
+        stores = Stores(lake, connection, FileStore(settings.landing_url))
+        found = [resolve(stores, register, stones, name) for name in asked.customers]
+        persons = Persons.of(
+            (key for one in found for key in one.keys), (one for each in found for one in each.golden_ids)
+        )
+        for one in hub.requests(connection):
+            told = one.subject and Collected.of_json(one.subject).persons
+            if told and (told.keys & persons.keys or told.golden_ids & persons.golden_ids):
+                raise RightsError(
+                    f"Request {one.request_id} to erase that customer has begun: `cdm privacy resume` goes on with it."
+                )
+        progress("reading what is known")
+        collected = collect(stores, register, contracts, persons)
+        if Traces(collected.values).in_text(asked.reason):
+            raise RightsError(
+                "The reason holds a value of the person, and would stay: give the number of the request."
+            )
+        return begin(connection, collected, policy, checked_by=asked.checked_by, reason=asked.reason)
+
+
+def begin(
+    connection: Connection, collected: Collected, policy: RightsPolicy, *, checked_by: str, reason: str
+) -> int:
+    """Write down a request with whose data it is about, and keep what the law has kept; returns its number."""
+    today = dt.datetime.now(dt.UTC).date()
+    number = hub.add_request(
+        connection,
+        kind=KIND,
+        due_on=due(today, policy.answer_within),
+        checked_by=checked_by,
+        state=hub.OPEN,
+        reason=reason,
+        policy=policy.frozen,
+        subject=collected.as_json,
+    )
+    documents = hub.hold(
+        connection, number, held(connection, policy.holds, collected.persons.golden_ids, today)
+    )
+    if documents:
+        hub.step_is_done(connection, number, _HOLDS, documents, "kept apart, as the law has it")
+    return number
+
+
+def _finished(
+    settings: Settings, engine: Engine, number: int, actor: Actor, progress: Progress
+) -> Certificate:
+    """Do what is left of a request."""
+    with engine.connect() as connection:
+        request = next(one for one in hub.requests(connection) if one.request_id == number)
+        done = hub.steps_done(connection, number)
+    if request.subject is None:
+        raise RightsError(f"Request {number} is done.")
+    collected = Collected.of_json(request.subject)
+    _keep_out(settings, engine, number, collected, done)
+    _erase_places(settings, engine, request, done, progress)
+    upkeep.vacuum(engine)
+    upkeep.analyze(engine)
+    progress("looking through everything")
+    with engine.connect() as connection:
+        seen = rescan(settings, connection, Traces(collected.values))
+        connection.rollback()
+    if seen.found:
+        with engine.begin() as connection:
+            hub.do_again(connection, number)
+        where = ", ".join(sorted(seen.found)[:10])
+        raise NotGoneError(
+            f"Values of the person are left in {len(seen.found):,} places: {where}. Take away files that the pipeline "
+            "may not change, or have their owner deliver them anew; then `cdm privacy resume` ends the request."
+        )
+    with engine.begin() as connection:
+        hub.wait_for_turn(connection)
+        content = _certified(settings, connection, request, seen, actor)
+        chain = chain_of(connection)
+        certificate = issued(number, content, chain[-1] if chain else None, dt.datetime.now(dt.UTC))
+        hub.add_certificate(connection, vars(certificate))
+        hub.close_request(connection, number)
+    upkeep.vacuum(engine)
+    return certificate
+
+
+def _keep_out(
+    settings: Settings, engine: Engine, number: int, collected: Collected, done: Collection[str]
+) -> None:
+    """Engrave the tombstones: from now on no delivery brings the person back."""
+    if _TOMBSTONES in done:
+        return
+    now = dt.datetime.now(dt.UTC)
+    known = [one for one in log.erasures(settings.home) if one.request == number]
+    ring, current = Keyring.of(settings.home).current(settings.home, now.date())
+    erasure = log.Erasure(
+        number, now.isoformat(timespec="seconds"), tuple(engraved(collected.keys, ring, current, number))
+    )
+    log.add(settings.home, Lake(settings.lake_url), known[0] if known else erasure)
+    backups.copy_log(settings.home)
+    with engine.begin() as connection:
+        hub.step_is_done(connection, number, _TOMBSTONES, len(erasure.stones), "kept out of deliveries by")
+
+
+def _erase_places(
+    settings: Settings, engine: Engine, request: hub.Request, done: Collection[str], progress: Progress
+) -> None:
+    """Erase persons from every place that was not done yet, each a step of its own."""
+    persons, register = Collected.of_json(request.subject or {}).persons, all_places(settings)
+    lake, landing = Lake(settings.lake_url), FileStore(settings.landing_url)
+    for place in register:
+        if place.name in done or not isinstance(place.erasure, Rows | Anew):
+            continue
+        progress(place.name)
+        with engine.begin() as connection:
+            rows = place.erasure.remove(Stores(lake, connection, landing), persons)
+            hub.step_is_done(connection, request.request_id, place.name, rows, place.erasure.how)
+
+
+def chain_of(connection: Connection) -> list[Certificate]:
+    """All certificates, in order."""
+    return [Certificate(**row) for row in hub.certificates(connection)]  # type: ignore[arg-type]
+
+
+def _certified(
+    settings: Settings, connection: Connection, request: hub.Request, seen: Rescan, actor: Actor
+) -> dict[str, Any]:
+    """What a certificate says; nothing in it tells who it was."""
+    number, collected = request.request_id, Collected.of_json(request.subject or {})
+    policy = RightsPolicy.model_validate(request.policy)
+    last = dt.timedelta(days=policy.backups_last)
+    steps = [one for one in hub.steps_of(connection, number) if one["rows"]]
+    return {
+        "by": actor.name,
+        "role": str(actor.role),
+        "customers": len(collected.persons.golden_ids),
+        "records": len(collected.persons.keys),
+        "erased": [[one["place"], one["rows"], one["how"]] for one in steps],
+        "kept_by_law": [{**one, "until": str(one["until"])} for one in hub.holds_of(connection, number)],
+        "by_owner": [
+            [place.name, place.erasure.how]
+            for place in all_places(settings)
+            if isinstance(place.erasure, ByOwner) and place.categories
+        ],
+        "backups": [
+            {"where": url, "made_at": made, "until": f"{dt.datetime.fromisoformat(made) + last:%Y-%m-%d}"}
+            for url, made in sorted(backups.known(settings.home).items())
+        ],
+        "kept_out_by": dict(Counter(str(kind) for kind, _ in collected.keys)),
+        "looked_through": {
+            "values": len(collected.values),
+            "files": seen.files,
+            "tables": seen.tables,
+            "found": len(seen.found),
+            "left_out": list(hub.LEFT_OUT),
+        },
+    }

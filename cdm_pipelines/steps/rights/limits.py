@@ -1,0 +1,124 @@
+"""Rectify, restrict and object: what a person may ask short of erasure.
+
+Belongs here: what each does, and the request that it leaves. Does not belong here: erasing (``erasure``), how a purpose
+that is off binds (privacy.purposes, the ledger of consent).
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+
+from cdm_pipelines.contracts.actor import Actor
+from cdm_pipelines.hub import rights as hub
+from cdm_pipelines.privacy import log
+from cdm_pipelines.privacy.policy import RightsPolicy, due
+from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.operate.places import all_places
+from cdm_pipelines.steps.rights.subject import resolve
+from cdm_pipelines.steps.stewardship import decisions
+from cdm_pipelines.steps.stewardship.decisions import Recorded
+from cdm_pipelines.store.lake import Lake
+from cdm_pipelines.store.register import Persons, Stores
+
+
+def restrict(connection: Connection, settings: Settings, customer: str, actor: Actor, reason: str) -> int:
+    """Keep a customer's records and use them for nothing; returns the number of the request.
+
+    Raises:
+        ErasedError, UnknownError: Who is meant was erased, or is nobody.
+    """
+    persons = _who(connection, settings, customer)
+    number = _asked(connection, settings, "restrict", actor, reason=reason)
+    hub.restrict(connection, number, persons.keys)
+    hub.close_request(connection, number)
+    return number
+
+
+def lift(connection: Connection, settings: Settings, customer: str) -> int:
+    """Take a restriction back; returns how many records it was of.
+
+    Raises:
+        ErasedError, UnknownError: Who is meant was erased, or is nobody.
+    """
+    return hub.lift_restriction(connection, _who(connection, settings, customer).keys)
+
+
+def object_to(
+    connection: Connection, settings: Settings, customer: str, purpose: str, *, actor: Actor, reason: str
+) -> int:
+    """Have a purpose off for a customer; returns the number of the request.
+
+    The request stays open, with whom it is about, until the ledger of consent has the objection.
+
+    Raises:
+        ErasedError, UnknownError: Who is meant was erased, or is nobody.
+    """
+    persons = _who(connection, settings, customer)
+    subject = {
+        "golden_ids": sorted(map(str, persons.golden_ids)),
+        "records": sorted(map(list, persons.keys)),
+        "purpose": purpose,
+    }
+    return _asked(connection, settings, "object", actor, reason=reason, subject=subject)
+
+
+def rectify(
+    connection: Connection,
+    settings: Settings,
+    customer: str,
+    values: tuple[str, str],
+    *,
+    actor: Actor,
+    reason: str,
+) -> Recorded:
+    """Set a value whatever the sources say; the next publication tells their owners what to correct.
+
+    Args:
+        connection: In a transaction.
+        settings: Of the deployment.
+        customer: Golden id, alias or source record.
+        values: The attribute and its value.
+        actor: Who does it.
+        reason: Why.
+
+    Raises:
+        DecisionError, ValueRefusedError: There is no such customer; the value is none of its kind.
+    """
+    attribute, value = values
+    recorded = decisions.set_value(
+        connection, Lake(settings.lake_url), customer, attribute, value, actor=actor, reason=reason
+    )
+    number = _asked(connection, settings, "rectify", actor)
+    hub.close_request(connection, number)
+    return recorded
+
+
+def _who(connection: Connection, settings: Settings, customer: str) -> Persons:
+    lake = Lake(settings.lake_url)
+    stones = log.tombstones(settings.home, lake)
+    return resolve(Stores(lake, connection), all_places(settings), stones, customer)
+
+
+def _asked(
+    connection: Connection,
+    settings: Settings,
+    kind: str,
+    actor: Actor,
+    *,
+    reason: str = "",
+    subject: Mapping[str, Any] | None = None,
+) -> int:
+    policy = RightsPolicy.load(settings.policies)
+    more = {} if subject is None else {"subject": dict(subject)}
+    return hub.add_request(
+        connection,
+        kind=kind,
+        due_on=due(dt.datetime.now(dt.UTC).date(), policy.answer_within),
+        checked_by=actor.name,
+        state=hub.OPEN,
+        reason=reason,
+        policy=policy.frozen,
+        **more,
+    )
