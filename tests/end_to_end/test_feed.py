@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from sqlalchemy import create_engine
 
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.catalogue import contracts_of
-from cdm_pipelines.hub.connection import database_url
+from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.privacy.off import NOBODY, OFF_SCHEMA
 from cdm_pipelines.steps.customers.source_corrections import corrections_leaving, find_corrections
 from cdm_pipelines.store.lake import Lake
@@ -75,7 +74,7 @@ def test_corrections_tell_no_more_than_their_purpose_lets_leave(
     feeding = [one for one in contracts if Entity.PARTY in one.entities]
 
     def told(off: pa.Table) -> list[Row]:
-        with create_engine(database_url(settings)).connect() as connection:
+        with open_hub(settings) as engine, engine.connect() as connection:
             leaving = corrections_leaving(connection, settings, off)
             tables = find_corrections(connection, Lake(settings.lake_url), feeding, leaving)
             return [row for table in tables for row in table.to_pylist()]

@@ -78,7 +78,6 @@ def _gathered(
     yield from enrichment.places(interactions)  # whose rows are found by the records
     yield from records.places()
     yield from linkage.places(policies)
-    yield from privacy.places()
     yield from publish.places(contracts, feed)
     yield PACKED
     yield UNFINISHED

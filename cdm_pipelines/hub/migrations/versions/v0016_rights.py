@@ -116,4 +116,3 @@ def downgrade() -> None:
     """Go back to the version before."""
     for table in ("certificate", "legal_hold", "restriction", "request_step", "request"):
         op.drop_table(table, schema="privacy")
-    op.execute("DROP SCHEMA IF EXISTS privacy")
