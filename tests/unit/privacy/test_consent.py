@@ -111,6 +111,8 @@ TABLE = [
      {"records": MERGED}, True),
     ("merged: said otherwise before", [said(NO, "2025-01-01"), said(YES, "2026-06-01T23:00:00Z", party="b")],
      {"records": MERGED}, False),
+    ("merged: said otherwise before the other part was known",
+     [said(NO, "2025-01-01", party="b"), said(YES, "2026-06-01T23:00:00Z")], {"records": MERGED}, False),
     ("split: each its own", [said(NO, "2025-01-01"), said(YES, "2026-05-01", party="b")], {"records": TWO}, False),
     ("shared address: a no holds", [said(YES, "2026-01-01"), said(NO, "2026-02-01", party_email="home@x.nl")],
      {"records": TWO, "contacts": SHARED}, False),
