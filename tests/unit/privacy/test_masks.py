@@ -2,13 +2,15 @@
 
 import datetime as dt
 import hmac
+from collections.abc import Iterator
 from hashlib import sha256
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
+from cdm_pipelines.hub.connection import DRIVER
 from cdm_pipelines.hub.role_access import set_key
 from cdm_pipelines.privacy.masks import MASKS, pads, pseudonym, usual_mask
 
@@ -17,8 +19,11 @@ LETTERS = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 
 
 @pytest.fixture(scope="module")
-def connection(server_url: str) -> "Connection":
-    return create_engine(server_url.replace("postgresql://", "postgresql+psycopg://")).connect()
+def connection(server_url: str) -> Iterator[Connection]:
+    engine = create_engine(make_url(server_url).set(drivername=DRIVER))
+    with engine.connect() as made:
+        yield made
+    engine.dispose()
 
 
 def shown(connection: "Connection", name: str, value: object, of_type: str = "text") -> object:
