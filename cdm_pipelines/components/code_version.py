@@ -107,9 +107,7 @@ MADE_BY: Mapping[str, MadeBy] = {
         ("enrichment", "privacy", "steps.profile", "hub.profile", "hub.next_version"),
         (_ENRICHMENT, _PURPOSES),
     ),
-    "privacy/consent": MadeBy(
-        ("privacy", "steps.privacy.consent", "hub.consent", "hub.next_version"), (_PURPOSES,)
-    ),
+    "privacy/consent": MadeBy(("privacy", "steps.consent", "hub.consent", "hub.next_version"), (_PURPOSES,)),
     "publish/feed": MadeBy(
         ("publish", "privacy", "hub.feed", "hub.linked", "steps.customers"),
         (("change_feed.yaml", ()), _PURPOSES),

@@ -67,8 +67,8 @@ _FOLLOWS = {
 def consent(context: dg.AssetExecutionContext, config: RebuildConfig, platform: Platform) -> Results:
     """Work out what customers allow, where something changed, and stage it with them."""
     from cdm_pipelines.hub.consent import counts  # noqa: PLC0415 - heavy rooms load in a run
-    from cdm_pipelines.steps.privacy.consent import stage_consent  # noqa: PLC0415 - the same
-    from cdm_pipelines.steps.privacy.figures import consent_outcome  # noqa: PLC0415 - the same
+    from cdm_pipelines.steps.consent.figures import consent_outcome  # noqa: PLC0415 - the same
+    from cdm_pipelines.steps.consent.staging import stage_consent  # noqa: PLC0415 - the same
 
     with measuring(context, platform) as run:
         with platform.hub() as engine, engine.begin() as connection:

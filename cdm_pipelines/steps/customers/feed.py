@@ -29,7 +29,7 @@ from cdm_pipelines.publish.policy import FeedPolicy, FeedPolicyError, FileSink
 from cdm_pipelines.publish.queue import Queue, Settled
 from cdm_pipelines.publish.webhook import GoneError, NotTakenError, WebhookSender
 from cdm_pipelines.settings import Settings
-from cdm_pipelines.steps.privacy.off import off_in_use
+from cdm_pipelines.steps.consent.off import off_in_use
 from cdm_pipelines.steps.profile.enrich import policy_of, tables_of
 from cdm_pipelines.store.damage import LakeError
 from cdm_pipelines.store.lake import Lake

@@ -34,12 +34,12 @@ from cdm_pipelines.privacy.checks import in_force
 from cdm_pipelines.privacy.given import Given, Withheld, origin_of
 from cdm_pipelines.quality.thresholds import ACCEPTABLE, Thresholds, Verdict, accepted, judge
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.consent.staging import stage_consent
 from cdm_pipelines.steps.customers import affected, lost_days, read_models
 from cdm_pipelines.steps.customers.event_reasons import event_reasons, explained
 from cdm_pipelines.steps.linking.linked_with import linked_with
 from cdm_pipelines.steps.linking.model_versions import keep_copies
 from cdm_pipelines.steps.privacy import access as privacy
-from cdm_pipelines.steps.privacy.consent import stage_consent
 from cdm_pipelines.steps.profile.enrich import company_of, enrich, groups_of, tables_of
 from cdm_pipelines.steps.profile.former import keep_former
 from cdm_pipelines.steps.stewardship import queue

@@ -30,8 +30,8 @@ from cdm_pipelines.publish.corrections import CORRECTIONS_SCHEMA, Cell, Disagree
 from cdm_pipelines.publish.leaving import ORIGIN_SCHEMA, Leaving
 from cdm_pipelines.publish.policy import FeedPolicy
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.consent.off import off_in_use
 from cdm_pipelines.steps.customers.export import neutralised
-from cdm_pipelines.steps.privacy.off import off_in_use
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.keys import composite_keys, positions
 from cdm_pipelines.store.lake import Lake

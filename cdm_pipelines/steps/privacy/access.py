@@ -19,6 +19,8 @@ from cdm_pipelines.hub.role_schemas import RoleSchema
 from cdm_pipelines.privacy.catalogue import DeclaredTable, categories, declared
 from cdm_pipelines.privacy.masks import pads
 from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
+from cdm_pipelines.privacy.purposes import POLICY as PURPOSES
+from cdm_pipelines.privacy.purposes import Purposes
 from cdm_pipelines.privacy.roles import RolesPolicy
 from cdm_pipelines.privacy.views import role_schema
 from cdm_pipelines.settings import Settings
@@ -37,11 +39,13 @@ class Governed:
         policy: Of roles.
         catalogue: What is declared of every table and column.
         possible: The same with the tables of enrichers that are switched off, which a policy may name as well.
+        purposes: Keys of the purposes there are.
     """
 
     policy: RolesPolicy
     catalogue: Mapping[str, DeclaredTable]
     possible: Mapping[str, DeclaredTable]
+    purposes: frozenset[str]
 
 
 def governed(settings: Settings) -> Governed:
@@ -50,6 +54,7 @@ def governed(settings: Settings) -> Governed:
     Raises:
         PrivacyPolicyError: It cannot be used, or names what there is not.
         EnrichmentPolicyError, EnricherError: The policy of the profile cannot be used.
+        PurposesError: The purposes cannot be used.
     """
     found = unchecked(settings)
     problems = role_problems(found)
@@ -66,13 +71,14 @@ def unchecked(settings: Settings) -> Governed:
         RolesPolicy.load(settings.policies),
         declared(tables_of(enrichment), groups_of(enrichment)),
         declared([profile_table(one) for one in every.values()], group_views(every)),
+        frozenset(Purposes.load(settings.policies / PURPOSES).by_key),
     )
 
 
 def role_problems(found: Governed) -> list[str]:
     """What the policy of roles names that there is not."""
     columns = {name: list(table.columns) for name, table in found.possible.items()}
-    return list(found.policy.problems(columns, categories(found.possible)))
+    return list(found.policy.problems(columns, categories(found.possible), found.purposes))
 
 
 def pseudonym_key(settings: Settings) -> bytes:

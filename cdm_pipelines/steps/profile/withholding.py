@@ -21,7 +21,7 @@ from cdm_pipelines.hub import profile, profile_withheld
 from cdm_pipelines.hub.next_version import NextVersion
 from cdm_pipelines.privacy.checks import in_force
 from cdm_pipelines.privacy.off import WITHHELD_SCHEMA, withheld
-from cdm_pipelines.steps.privacy.off import off_in_profile
+from cdm_pipelines.steps.consent.off import off_in_profile
 from cdm_pipelines.steps.profile.reading import Company
 
 _NOBODY = pa.array([], pa.string())

@@ -1,7 +1,7 @@
 """Of whom data may not be used, by what customers allow.
 
 Belongs here: reading who that is. Does not belong here: what follows from it (privacy.off, steps.profile, the feed), or
-what customers allow (``consent``).
+what customers allow (``staging``).
 """
 
 from collections.abc import Collection

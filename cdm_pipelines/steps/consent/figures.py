@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from cdm_pipelines.figures import ROWS, Bars, Check, Figures, Outcome
 from cdm_pipelines.privacy.consent import EXPIRED, OF_NOBODY
-from cdm_pipelines.steps.privacy.consent import StagedConsent
+from cdm_pipelines.steps.consent.staging import StagedConsent
 
 _IMPOSSIBLE = ("before birth", "in the future")
 _UNREAD = ("unknown state", "no purpose")
