@@ -72,7 +72,7 @@ _READ_MODEL = Retention(Keeps.REPLACED, "by each publication that touches the cu
 _OF_RUNS = Retention(Keeps.DAYS, "of the run that measured it", setting="run_retention_days")
 _LOG_OF_IDS = Retention(Keeps.FOR_EVER, "an id once published is never used again")
 
-_FORGOTTEN = "erased-"
+FORGOTTEN = "erased-"
 """How names of founding records begin that were erased."""
 
 Condition = Callable[[Persons], ColumnElement[bool]]
@@ -254,14 +254,14 @@ def _registry() -> Place:
         .where(*(schema.crosswalk.c[name] == table.c[name] for name in RECORD_KEY))
         .exists()
     )
-    forgotten = table.c.record_id.not_like(f"{_FORGOTTEN}%")
+    forgotten = table.c.record_id.not_like(f"{FORGOTTEN}%")
 
     def founders(persons: Persons) -> ColumnElement[bool]:
         own = and_(with_ids(table, "golden_id")(persons), of_nobody)
         return and_(forgotten, or_(records_of(table)(persons), own))
 
     def remove(stores: Stores, persons: Persons) -> int:
-        name = literal(_FORGOTTEN) + cast(func.gen_random_uuid(), Text)
+        name = literal(FORGOTTEN) + cast(func.gen_random_uuid(), Text)
         changed = update(table).where(founders(persons)).values(record_id=name)
         return int(stores.connection.execute(changed).rowcount)
 

@@ -279,3 +279,16 @@ def published_rows(connection: Connection, table: Table) -> int:
     if noted is not None:
         return int(noted)
     return int(connection.scalar(select(func.count()).select_from(table)) or 0)
+
+
+def note_rows(connection: Connection) -> None:
+    """Count the published tables anew, of which rows were taken on purpose since the last publication."""
+    noted = connection.scalar(select(version.c.rows))
+    if noted is None:
+        return
+    known = {name: one.table for name, one in published().items() if name in noted}
+    counted = {
+        name: int(connection.scalar(select(func.count()).select_from(table)) or 0)
+        for name, table in known.items()
+    }
+    connection.execute(update(version).values(rows={**noted, **counted}))

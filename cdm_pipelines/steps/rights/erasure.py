@@ -23,6 +23,7 @@ from cdm_pipelines.contracts.actor import Actor
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.hub import rights as hub
 from cdm_pipelines.hub import upkeep
+from cdm_pipelines.hub.publish import note_rows
 from cdm_pipelines.privacy import backups, log
 from cdm_pipelines.privacy.certificate import Certificate, issued
 from cdm_pipelines.privacy.policy import RightsPolicy, due
@@ -232,6 +233,7 @@ def _finished(
         content = _certified(settings, connection, request, seen, actor)
         chain = chain_of(connection)
         certificate = issued(number, content, chain[-1] if chain else None, dt.datetime.now(dt.UTC))
+        note_rows(connection)
         hub.add_certificate(connection, vars(certificate))
         hub.close_request(connection, number)
     upkeep.vacuum(engine)
