@@ -118,14 +118,16 @@ def test_runs_may_go_on_while_contracts_are_completed_and_the_check_tells_all_th
     policies = tmp_path / "policies"
     policies.mkdir()
     text = (POLICIES / "purposes.yaml").read_text(encoding="utf-8")
-    (policies / "purposes.yaml").write_text(text)
+    (policies / "purposes.yaml").write_text(text.replace("until_declared: [service]", "until_declared: []"))
     with pytest.raises(PurposesError, match="Twitter"):
         in_force(policies, [contract])
-    (policies / "purposes.yaml").write_text(text.replace("until_declared: []", "until_declared: [service]"))
+    (policies / "purposes.yaml").write_text(text)
     purposes = in_force(policies, [contract])
     assert Given.of([contract], purposes).by_entity["crm/contact"]["trade_name"] == {"service"}
     assert len(list(of_contracts(purposes, [contract]))) == 1
-    (policies / "purposes.yaml").write_text(text.replace("until_declared: []", "until_declared: [servise]"))
+    (policies / "purposes.yaml").write_text(
+        text.replace("until_declared: [service]", "until_declared: [servise]")
+    )
     with pytest.raises(
         PurposesError, match=r"until_declared: there is no purpose servise\. Did you mean 'service'"
     ):
