@@ -137,14 +137,20 @@ def object_to(
     ],
     by: By,
     reason: Reason = "",
+    *,
+    lift: Annotated[bool, typer.Option("--lift", help="Take the objection back.")] = False,
 ) -> None:
-    """Write down that a customer objects to a purpose; the request stays open until the ledger of consent has it."""
+    """Use a customer's data for a purpose no more, whatever sources say: from the next run and delivery on."""
     from cdm_pipelines.steps.rights import limits  # noqa: PLC0415 - commands load what they need
 
     actor, own = _officer(by), settings()
     with hub(own) as engine, engine.begin() as connection:
+        if lift:
+            number = limits.lift(connection, own, customer, purpose)
+            console.print(f"{number:,} records may be used for {purpose} again.", markup=False)
+            return
         number = limits.object_to(connection, own, customer, purpose, actor=actor, reason=reason)
-    console.print(f"Request {number}: the objection to {purpose} is written down.", markup=False)
+    console.print(f"Request {number}: {purpose} is off for the customer.", markup=False)
 
 
 @app.command()

@@ -81,16 +81,19 @@ class NextVersion:
         """The crosswalk, of all customers or of some."""
         return self._read("crosswalk", schema, ids)
 
-    def _read(self, name: str, schema: pa.Schema, ids: pa.Array | None) -> pa.Table:
-        columns = ", ".join(f'"{column}"' for column in schema.names)
+    def rows_of(self, name: str, columns: str) -> str:
+        """SQL for some columns of a table with customers, as its rows will be published."""
         if self.staged is None or name not in self.staged.rows:
-            table = f"SELECT {columns} FROM golden.{name}"
-        elif self.staged.in_part:
-            table = f"""SELECT {columns} FROM staging.{name}
+            return f"SELECT {columns} FROM golden.{name}"
+        if self.staged.in_part:
+            return f"""SELECT {columns} FROM staging.{name}
                 UNION ALL SELECT {columns} FROM golden.{name}
                 WHERE golden_id NOT IN (SELECT golden_id FROM staging.{AFFECTED.name})"""
-        else:
-            table = f"SELECT {columns} FROM staging.{name}"
+        return f"SELECT {columns} FROM staging.{name}"
+
+    def _read(self, name: str, schema: pa.Schema, ids: pa.Array | None) -> pa.Table:
+        columns = ", ".join(f'"{column}"' for column in schema.names)
+        table = self.rows_of(name, columns)
         if ids is not None:
             self._ask(ids)
             table = f"SELECT {columns} FROM ({table}) AS everyone JOIN {_ASKED} USING (golden_id)"

@@ -9,15 +9,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
 from sqlalchemy import Connection, delete, func, insert, null, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from cdm_pipelines.hub.connection import DAGSTER_SCHEMA
-from cdm_pipelines.hub.load import without_data
+from cdm_pipelines.hub.load import read_table, without_data
 from cdm_pipelines.hub.queries import Row
 from cdm_pipelines.hub.schema_rights import certificate, legal_hold, request, request_step, restriction
 
 OPEN, DONE = "open", "done"
+RESTRICTED = pa.schema([("golden_id", pa.string()), ("purpose", pa.string())])
 LEFT_OUT = (str(legal_hold), str(request))
 """Tables that may hold values of a person who is erased: what the law has kept, and requests while they are open."""
 _LOCK = 0x63646D72  # "cdmr": the key of the advisory lock under which one process at a time works on requests
@@ -143,10 +145,12 @@ def holds_of(connection: Connection, number: int) -> list[Row]:
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def restrict(connection: Connection, number: int, records: Iterable[tuple[str, str, str]]) -> None:
-    """Restrict source records; those that are already stay as they are."""
+def restrict(
+    connection: Connection, number: int, records: Iterable[tuple[str, str, str]], purpose: str = ""
+) -> None:
+    """Restrict source records, for every purpose or for one; those that are already stay as they are."""
     rows = [
-        {"source": source, "entity": entity, "record_id": record, "request_id": number}
+        {"source": source, "entity": entity, "record_id": record, "purpose": purpose, "request_id": number}
         for source, entity, record in sorted(records)
     ]
     if rows:
@@ -154,14 +158,29 @@ def restrict(connection: Connection, number: int, records: Iterable[tuple[str, s
             connection.execute(upsert(restriction).on_conflict_do_nothing(), rows)
 
 
-def lift_restriction(connection: Connection, records: Iterable[tuple[str, str, str]]) -> int:
-    """Take a restriction back; returns how many records it was of."""
+def lift_restriction(
+    connection: Connection, records: Iterable[tuple[str, str, str]], purpose: str = ""
+) -> int:
+    """Take a restriction for every purpose back, or an objection to one; returns how many records it was of."""
     r = restriction.c
     gone = 0
     for source, entity, record in records:
-        where = (r.source == source, r.entity == entity, r.record_id == record)
+        where = (r.source == source, r.entity == entity, r.record_id == record, r.purpose == purpose)
         gone += int(connection.execute(delete(restriction).where(*where)).rowcount)
     return gone
+
+
+def restricted(connection: Connection, crosswalk: str) -> pa.Table:
+    """Customers who are restricted: ``golden_id``, and ``purpose``, empty for every purpose.
+
+    Args:
+        connection: Of a migrated hub.
+        crosswalk: SQL for the rows of the crosswalk, as it is or will be.
+    """
+    query = f"""SELECT DISTINCT golden_id, purpose FROM {restriction}
+        JOIN (SELECT golden_id, source, entity, record_id FROM {crosswalk}) AS whose
+        USING (source, entity, record_id)"""  # noqa: S608 - our own names
+    return read_table(connection, query, RESTRICTED)
 
 
 def certificates(connection: Connection) -> list[Row]:

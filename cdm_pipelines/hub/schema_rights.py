@@ -50,10 +50,11 @@ restriction = Table(
     column("source", Text, "Source system.", key=True),
     column("entity", Text, "Entity of the source system.", key=True),
     column("record_id", Text, "Record within it.", IDENTIFIER, key=True),
+    column("purpose", Text, "Purpose that is off, by its key; empty for every purpose.", key=True),
     column("request_id", BigInteger, "The request by which it is restricted.", nullable=False),
     moment("since", "Since when."),
     schema=SCHEMA,
-    comment="Source records that are kept and used for nothing.",
+    comment="Source records that are kept and used for nothing, or not for a purpose that the person objected to.",
 )
 legal_hold = Table(
     "legal_hold",

@@ -1,6 +1,8 @@
 """Consent through whole runs: what extracts deliver is in force in that day's publication, and nothing is lost."""
 
 import csv
+import json
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -206,3 +208,85 @@ def test_merge_is_as_strict_as_its_parts_until_said_otherwise_and_a_split_gives_
     home.ask("steward", "undo", "1", "--by", "Stien")
     customers_job(home)
     assert may_be_mailed(home) == {"Fenna": True, "Evert": False}
+
+
+def values(home: Deployment, golden: str) -> tuple[Any, ...]:
+    """What the profile says that analytics, and that service alone are for; and what is withheld."""
+    [found] = home.query(
+        f"""SELECT rfm_orders IS NOT NULL, quality_confidence IS NOT NULL, withheld_purposes
+        FROM profile.customer WHERE golden_id = '{golden}'"""
+    )
+    return found
+
+
+def told(home: Deployment, sink: str) -> set[str]:
+    """Golden ids of whom a sink is told, from the beginning."""
+    home.ask("feed", "replay", "--sink", sink, "--from", "1")
+    folder = Path(home.settings.lake_url) / "publish" / "feed" / sink
+    events = [json.loads(line) for path in folder.rglob("*.jsonl") for line in path.read_text().splitlines()]
+    shutil.rmtree(folder, ignore_errors=True)
+    return {str(event["subject"]) for event in events}
+
+
+@pytest.fixture(scope="module")
+def buyer(home: Deployment) -> str:
+    """A customer who orders and may be mailed."""
+    [(golden,)] = home.query(
+        """SELECT min(golden_id::text) FROM golden.customer JOIN privacy.consent USING (golden_id)
+        JOIN profile.rfm USING (golden_id) WHERE purpose = 'marketing' AND channel = 'email' AND allowed AND orders > 0
+        """
+    )
+    return str(golden)
+
+
+def test_who_objects_has_no_profile_for_that_purpose_and_has_it_back(home: Deployment, buyer: str) -> None:
+    assert values(home, buyer) == (True, True, None)
+    refused = home.ask("privacy", "object", buyer, "--purpose", "billing", "--by", "Petra", code=1)
+    assert "Nobody can object to billing: it rests on contract" in " ".join(refused.split())
+    home.ask("privacy", "object", buyer, "--purpose", "analytics", "--by", "Petra")
+    assert home.run(DAYS[2]) == 0
+    assert values(home, buyer) == (False, True, "analytics")
+    home.ask("privacy", "object", buyer, "--purpose", "analytics", "--by", "Petra", "--lift")
+    assert home.run(DAYS[2]) == 0
+    assert values(home, buyer) == (True, True, None)
+
+
+def test_who_is_restricted_is_used_for_nothing(home: Deployment, buyer: str) -> None:
+    home.ask("privacy", "restrict", buyer, "--by", "Petra")
+    assert home.run(DAYS[2]) == 0
+    assert values(home, buyer)[:2] == (False, False)
+    assert home.query(f"SELECT count(*) FROM golden.customer WHERE golden_id = '{buyer}'") == [(1,)], "kept"
+    home.ask("privacy", "restrict", buyer, "--by", "Petra", "--lift")
+    assert home.run(DAYS[2]) == 0
+    assert values(home, buyer) == (True, True, None)
+
+
+def test_a_sink_is_told_of_nobody_who_did_not_agree_to_its_purpose(home: Deployment, tmp_path: Path) -> None:
+    policies = tmp_path / "policies"
+    shutil.copytree(home.settings.policies, policies)
+    (policies / "change_feed.yaml").write_text(
+        """sinks:
+          mailing: {kind: files, purpose: marketing, channel: email}
+          warehouse: {kind: files, purpose: analytics}
+        """
+    )
+    own = Deployment(home.settings.model_copy(update={"policies": policies}))
+    before, left = told(own, "warehouse"), gone(home)
+    chosen = min(before - left)
+    home.ask("privacy", "object", chosen, "--purpose", "analytics", "--by", "Petra")
+    assert told(own, "warehouse") == before - {chosen}, "the next delivery knows"
+    allowed = home.query(
+        """SELECT golden_id::text FROM privacy.consent
+        WHERE purpose = 'marketing' AND channel = 'email' AND allowed"""
+    )
+    assert told(own, "mailing") <= {golden for (golden,) in allowed} | left
+
+
+def gone(home: Deployment) -> set[str]:
+    """Ids that are no customer's own any more; a system that knows one is told so that it lets go of it."""
+    return {
+        golden
+        for (golden,) in home.query(
+            "SELECT golden_id::text FROM identity.golden_id WHERE status <> 'current'"
+        )
+    }

@@ -1,12 +1,10 @@
 """Rectify, restrict and object: what a person may ask short of erasure.
 
-Belongs here: what each does, and the request that it leaves. Does not belong here: erasing (``erasure``), how a purpose
-that is off binds (privacy.purposes, the ledger of consent).
+Belongs here: what each does, and the request that it leaves. Does not belong here: erasing (``erasure``), or how a
+purpose that is off binds (steps.consent.off and who reads it).
 """
 
 import datetime as dt
-from collections.abc import Mapping
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -14,13 +12,18 @@ from cdm_pipelines.contracts.actor import Actor
 from cdm_pipelines.hub import rights as hub
 from cdm_pipelines.privacy import log
 from cdm_pipelines.privacy.policy import RightsPolicy, due
+from cdm_pipelines.privacy.purposes import POLICY, Purposes
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.operate.places import all_places
-from cdm_pipelines.steps.rights.subject import resolve
+from cdm_pipelines.steps.rights.subject import RightsError, resolve
 from cdm_pipelines.steps.stewardship import decisions
 from cdm_pipelines.steps.stewardship.decisions import Recorded
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.register import Persons, Stores
+
+
+class ObjectionError(RightsError):
+    """An objection to what nobody can object to; the message says why."""
 
 
 def restrict(connection: Connection, settings: Settings, customer: str, actor: Actor, reason: str) -> int:
@@ -36,32 +39,38 @@ def restrict(connection: Connection, settings: Settings, customer: str, actor: A
     return number
 
 
-def lift(connection: Connection, settings: Settings, customer: str) -> int:
-    """Take a restriction back; returns how many records it was of.
+def lift(connection: Connection, settings: Settings, customer: str, purpose: str = "") -> int:
+    """Take a restriction for every purpose back, or an objection to one; returns how many records it was of.
 
     Raises:
         ErasedError, UnknownError: Who is meant was erased, or is nobody.
     """
-    return hub.lift_restriction(connection, _who(connection, settings, customer).keys)
+    return hub.lift_restriction(connection, _who(connection, settings, customer).keys, purpose)
 
 
 def object_to(
     connection: Connection, settings: Settings, customer: str, purpose: str, *, actor: Actor, reason: str
 ) -> int:
-    """Have a purpose off for a customer; returns the number of the request.
+    """Have a purpose off for a customer, whatever sources say about it; returns the number of the request.
 
-    The request stays open, with whom it is about, until the ledger of consent has the objection.
+    It binds the next publication and delivery.
 
     Raises:
+        PurposesError: The purposes cannot be used.
+        ObjectionError: There is no such purpose, or nobody can object to it.
         ErasedError, UnknownError: Who is meant was erased, or is nobody.
     """
+    purposes = Purposes.load(settings.policies / POLICY)
+    if purpose not in purposes.by_key:
+        raise ObjectionError(f"There is no purpose {purpose}; there are {', '.join(purposes.by_key)}.")
+    if not purposes[purpose].can_be_refused:
+        basis = str(purposes[purpose].basis).replace("_", " ")
+        raise ObjectionError(f"Nobody can object to {purpose}: it rests on {basis} (policies/{POLICY}).")
     persons = _who(connection, settings, customer)
-    subject = {
-        "golden_ids": sorted(map(str, persons.golden_ids)),
-        "records": sorted(map(list, persons.keys)),
-        "purpose": purpose,
-    }
-    return _asked(connection, settings, "object", actor, reason=reason, subject=subject)
+    number = _asked(connection, settings, "object", actor, reason=reason)
+    hub.restrict(connection, number, persons.keys, purpose)
+    hub.close_request(connection, number)
+    return number
 
 
 def rectify(
@@ -108,10 +117,8 @@ def _asked(
     actor: Actor,
     *,
     reason: str = "",
-    subject: Mapping[str, Any] | None = None,
 ) -> int:
     policy = RightsPolicy.load(settings.policies)
-    more = {} if subject is None else {"subject": dict(subject)}
     return hub.add_request(
         connection,
         kind=kind,
@@ -120,5 +127,4 @@ def _asked(
         state=hub.OPEN,
         reason=reason,
         policy=policy.frozen,
-        **more,
     )

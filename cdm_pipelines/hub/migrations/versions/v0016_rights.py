@@ -58,6 +58,9 @@ def upgrade() -> None:
         column("source", sa.Text(), "Source system.", nullable=False),
         column("entity", sa.Text(), "Entity of the source system.", nullable=False),
         column("record_id", sa.Text(), "Record within it.", "user.unique_id", nullable=False),
+        column(
+            "purpose", sa.Text(), "Purpose that is off, by its key; empty for every purpose.", nullable=False
+        ),
         column("request_id", sa.BigInteger(), "The request by which it is restricted.", nullable=False),
         sa.Column(
             "since",
@@ -66,9 +69,9 @@ def upgrade() -> None:
             server_default=sa.func.now(),
             comment=f"Since when. {_COMMENT}",
         ),
-        sa.PrimaryKeyConstraint("source", "entity", "record_id", name=op.f("restriction_pkey")),
+        sa.PrimaryKeyConstraint("source", "entity", "record_id", "purpose", name=op.f("restriction_pkey")),
         schema="privacy",
-        comment="Source records that are kept and used for nothing.",
+        comment="Source records that are kept and used for nothing, or not for a purpose that the person objected to.",
     )
     op.create_table(
         "legal_hold",
