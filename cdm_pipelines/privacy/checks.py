@@ -36,7 +36,7 @@ def in_force(
     purposes = Purposes.load(policies / POLICY)
     found = [*of_contracts(purposes, contracts, undeclared=not purposes.until_declared)]
     if enrichers is not None:
-        found += of_enrichers(purposes, enrichers)
+        found += of_enrichers(purposes, enrichers, undeclared=not purposes.until_declared)
     if found:
         raise PurposesError(found)
     return purposes
@@ -65,8 +65,10 @@ def of_contracts(
                     )
 
 
-def of_enrichers(purposes: Purposes, enrichers: Mapping[str, Enricher]) -> Iterator[str]:
-    """Enrichers that work for no purpose, or read what theirs may not use; and names that are no enricher's."""
+def of_enrichers(
+    purposes: Purposes, enrichers: Mapping[str, Enricher], *, undeclared: bool = True
+) -> Iterator[str]:
+    """Enrichers that work for no purpose, unless those are let pass, or read what theirs may not use; wrong names."""
     for key, purpose in purposes.by_key.items():
         for name in purpose.enrichers:
             if name not in enrichers:
@@ -75,8 +77,8 @@ def of_enrichers(purposes: Purposes, enrichers: Mapping[str, Enricher]) -> Itera
                     f"{instead(name, enrichers)}"
                 )
     for name, enricher in enrichers.items():
-        own = purposes.of_enricher(name)
-        if not own:
+        own = [key for key, purpose in purposes.by_key.items() if name in purpose.enrichers]
+        if undeclared and not own:
             yield (
                 f"{purposes.path}: purposes: the enricher {name} works for none of them. Add it to `enrichers` of the "
                 f"purpose that it serves; there are {', '.join(purposes.by_key)}."

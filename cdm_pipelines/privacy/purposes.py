@@ -138,8 +138,9 @@ class Purposes:
     Attributes:
         path: Where they are written.
         by_key: In the order of the file.
-        until_declared: Keys of the purposes that a column without any is taken to be given for, so that runs go on
-            while contracts are being completed; ``cdm check`` tells such columns all the same. Empty: runs refuse them.
+        until_declared: Keys of the purposes that a column without any is taken to be given for, and an enricher to work
+            for, so that runs go on while they are being completed; ``cdm check`` tells them all the same. Empty: runs
+            refuse them.
     """
 
     path: Path
@@ -193,8 +194,14 @@ class Purposes:
         return frozenset().union(*(self.of_use.get(use, frozenset()) for use in uses))
 
     def of_enricher(self, name: str) -> tuple[str, ...]:
-        """Keys of the purposes that an enricher works for."""
-        return tuple(key for key, purpose in self.by_key.items() if name in purpose.enrichers)
+        """Keys of the purposes that an enricher works for; one that none names is taken to work for ``until_declared``."""
+        listed = tuple(key for key, purpose in self.by_key.items() if name in purpose.enrichers)
+        return listed or self.until_declared
+
+    @property
+    def of_profile(self) -> frozenset[str]:
+        """Keys of the purposes that enrichers may work for."""
+        return frozenset(key for key, one in self.by_key.items() if one.enrichers) | set(self.until_declared)
 
     @property
     def identifying(self) -> frozenset[str]:

@@ -22,7 +22,7 @@ _KEYS = "golden_id, source, entity, record_id"
 
 def off_in_profile(connection: Connection, purposes: Purposes) -> pa.Table:
     """Customers of the next version of whom nothing may be worked out for a purpose, as ``OFF_SCHEMA`` has it."""
-    keys = {key for key, one in purposes.by_key.items() if one.enrichers}
+    keys = purposes.of_profile
     refusable = {key for key in keys if purposes[key].can_be_refused}
     coming = NextVersion.of(connection)
     said = consent.allowed(connection, refusable, coming=True)

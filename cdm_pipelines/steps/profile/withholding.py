@@ -53,7 +53,7 @@ class Withholding:
         purposes = in_force(policies, company.contracts, enrichers(policies))
         off = off_in_profile(connection, purposes) if off is None else off
         customers = _NOBODY
-        used = [key for key, one in purposes.by_key.items() if one.enrichers]
+        used = sorted(purposes.of_profile)
         off = off.filter(pc.is_in(off["purpose"], value_set=pa.array(used, pa.string())))
         if off.num_rows:
             customers = coming.customers(_ID, pc.unique(off["golden_id"]))["golden_id"].combine_chunks()

@@ -173,6 +173,20 @@ def test_an_enricher_without_a_purpose_and_a_name_that_is_no_enrichers_are_error
     assert left.startswith(f"{path}: purposes: the enricher payment works for none of them. Add it")
 
 
+def test_an_enricher_that_no_purpose_names_is_told_and_works_for_what_is_undeclared(tmp_path: Path) -> None:
+    text = (POLICIES / "purposes.yaml").read_text(encoding="utf-8").replace("    enrichers: [payment]\n", "")
+    (tmp_path / "purposes.yaml").write_text(text, encoding="utf-8")
+    purposes = in_force(tmp_path, all_contracts(), built_in())
+    assert purposes.of_enricher("payment") == ("service",)
+    [told] = of_enrichers(purposes, built_in())
+    assert "the enricher payment works for none of them" in told
+    (tmp_path / "purposes.yaml").write_text(
+        text.replace("until_declared: [service]", "until_declared: []"), encoding="utf-8"
+    )
+    with pytest.raises(PurposesError, match="payment works for none"):
+        in_force(tmp_path, all_contracts(), built_in())
+
+
 def own_enricher(policies: Path, of: str) -> None:
     (policies / "enrichers").mkdir()
     (policies / "enrichers" / "tongue.sql").write_text("SELECT golden_id, language FROM customers")
