@@ -194,7 +194,7 @@ class Purposes:
         return frozenset().union(*(self.of_use.get(use, frozenset()) for use in uses))
 
     def of_enricher(self, name: str) -> tuple[str, ...]:
-        """Keys of the purposes that an enricher works for; one that none names is taken to work for ``until_declared``."""
+        """Keys of the purposes that an enricher works for; ``until_declared`` where none names it."""
         listed = tuple(key for key, purpose in self.by_key.items() if name in purpose.enrichers)
         return listed or self.until_declared
 

@@ -45,8 +45,9 @@ class _Strict(BaseModel):
 
 
 class _Sink(_Strict):
-    purpose: str
-    """Key of the purpose in ``purposes.yaml`` for which the sink is told: it limits of whom, and of what."""
+    purpose: str = ""
+    """Key of the purpose in ``purposes.yaml`` for which the sink is told: it limits of whom, and of what. Left out, it
+    is the first of ``until_declared`` there, and ``cdm check`` tells it."""
     channel: str = ""
     """Through which customers are addressed by whom is told; empty where they are not."""
     start: Literal["beginning", "now"] = "beginning"
@@ -118,7 +119,9 @@ class FeedPolicy(_Strict):
         named = {"source_corrections": (self.source_corrections.purpose, "")}
         named |= {f"sinks.{name}": (sink.purpose, sink.channel) for name, sink in self.sinks.items()}
         for key, (purpose, channel) in named.items():
-            if purpose not in purposes.by_key:
+            if not purpose:
+                yield f"{path}: {key}.purpose: {_NO_PURPOSE}."
+            elif purpose not in purposes.by_key:
                 yield (
                     f"{path}: {key}.purpose: {purposes.path} has no purpose {purpose}. "
                     f"{instead(purpose, purposes.by_key)}"
@@ -139,6 +142,13 @@ class FeedPolicy(_Strict):
             FeedPolicyError: As :meth:`load`, or it names what there is not.
         """
         policy = cls.load(path)
+        if purposes.until_declared:
+            first = {"purpose": purposes.until_declared[0]}
+            sinks = {
+                name: sink if sink.purpose else sink.model_copy(update=first)
+                for name, sink in policy.sinks.items()
+            }
+            policy = policy.model_copy(update={"sinks": sinks})
         if problems := list(policy.against(path, purposes)):
             raise FeedPolicyError("\n".join(problems))
         return policy

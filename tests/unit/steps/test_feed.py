@@ -455,6 +455,12 @@ def test_each_sink_has_a_purpose_that_there_is(hub: Feed, said: dict[str, object
     assert any(re.search(message, one) for one in check_configuration(hub.settings))
 
 
+def test_a_sink_without_a_purpose_is_served_for_what_is_undeclared_and_told(hub: Feed) -> None:
+    hub.sinks(crm={"kind": "files", "purpose": ""})
+    assert not hub.deliver().problem
+    assert [one for one in check_configuration(hub.settings) if "sinks.crm.purpose: name the purpose" in one]
+
+
 def attributes(event: Mapping[str, Any]) -> list[str]:
     return [change["attribute"] for change in event["data"].get("changes", [])]
 
