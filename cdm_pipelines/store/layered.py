@@ -239,7 +239,12 @@ class Layered:
         chain = self._chain()
         if len(chain) > 1:
             self._compact(chain[-1])
+        if len(chain) > 1 or self._of_another_base(chain[0]):
             self._unchanged(chain[-1], self.schema)
+
+    def _of_another_base(self, base: Mark) -> bool:
+        """Whether the file of changes is of a former base: a process was killed before it wrote that anew."""
+        return self._lake.exists(self._beside) and self._lake.arrow_notes(self._beside)[_BASE] != str(base)
 
     def _compact(self, mark: Mark) -> None:
         """Write the base anew, as the table is now."""

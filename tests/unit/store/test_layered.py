@@ -390,6 +390,21 @@ def test_compacting_leaves_no_byte_of_rows_that_were_removed_or_were_otherwise(
     assert model_of(changes.rows) == {("crm", 2): ("Gouda", None, True)}
 
 
+def test_compacting_that_was_cut_short_between_its_files_is_made_up_for(lake: Lake, tmp_path: Path) -> None:
+    table = made(lake)
+    table.update(rows_of({("crm", 2): ("Hulst-changed", 2.5, True)}))
+    beside = tmp_path / table.files[1]
+    left, before = beside.read_bytes(), model_of(table.read())
+    table.compact_now()
+    beside.write_bytes(left)  # as if a kill had come before the second file was written anew
+    again = Layered(Lake(lake.url), "parties.arrow", KEYS)
+    assert model_of(again.read()) == before
+    again.compact_now()
+    assert b"Hulst-changed" in left
+    assert b"Hulst-changed" not in beside.read_bytes()
+    assert model_of(again.read()) == before
+
+
 def test_taking_a_row_away_and_emptying_it_are_two_changes(tmp_path: Path) -> None:
     key = ("crm", 1)
     emptied, taken = made(Lake(str(tmp_path / "a"))), made(Lake(str(tmp_path / "b")))
