@@ -154,7 +154,8 @@ class Files:
         elif place.search is None and UNCLASSIFIED not in place.categories:
             yield Opened(name, categories=place.categories, note=place.erasure.how)
         elif root is Root.LAKE and place.kind is not Kind.DOCUMENT:
-            found = golden_ids_in(self._lake.content(path).decode("utf-8", "replace"))
+            with self._lake.open(path) as source:
+                found = golden_ids_in(source.read().decode("utf-8", "replace"))
             yield Opened(name, categories=place.categories, golden_ids=found)
         else:
             yield Opened(name, categories=place.categories, everybody=True)

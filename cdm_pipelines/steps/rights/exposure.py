@@ -5,7 +5,7 @@ Belongs here: finding what was named, and reading it by the register of places. 
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -39,6 +39,7 @@ from cdm_pipelines.steps.rights.exposed_files import Files, Opened
 from cdm_pipelines.steps.rights.people import People, positions
 from cdm_pipelines.steps.rights.subject import RightsError
 from cdm_pipelines.store import files
+from cdm_pipelines.store.damage import DamagedError
 from cdm_pipelines.store.register import IDENTIFIER, UNCLASSIFIED, Register, Root, is_personal
 
 _RELATIONS = text(
@@ -48,6 +49,7 @@ _RELATIONS = text(
     WHERE c.relkind IN ('r', 'v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
     AND n.nspname !~ '^pg_(toast|temp)' ORDER BY 1, a.attnum"""
 )
+_BY_BATCH = {"yield_per": 50_000}
 _SIDES = ("", "other_", "party_")
 Columns = dict[str, str]
 
@@ -194,7 +196,7 @@ def _of_rows(
     for kind, source, entity, value, more in _ways(types):
         whose = True
         query = f"SELECT {source}, {entity}, {value}, {flags} FROM (SELECT t.* {rows}) AS t{more} GROUP BY 1, 2, 3"  # noqa: S608
-        for batch in connection.execution_options(yield_per=50_000).execute(text(query)).partitions():
+        for batch in connection.execute(text(query), execution_options=_BY_BATCH).partitions():
             columns = list(zip(*batch, strict=True))
             at = pa.array(np.arange(len(batch)))
             given = [
@@ -230,9 +232,7 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _add(
-    reach: Reach, resolved: pa.Table, flags: "Iterator[tuple[Held, pa.Array]] | zip[tuple[Held, pa.Array]]"
-) -> None:
+def _add(reach: Reach, resolved: pa.Table, flags: Iterable[tuple[Held, pa.Array]]) -> None:
     """Count what each row holds of whom it names."""
     for held, has in flags:
         mine = resolved.filter(pc.fill_null(has.take(resolved["row"]), False))
@@ -240,38 +240,40 @@ def _add(
 
 
 def _of_file(opened: Opened, people: People) -> Part:
-    """Count rows of a file."""
+    """Count what a file holds of whom; of one that is damaged it cannot be told."""
     reach, number, named, whose = Reach(people.customers), 0, 0, False
-    for table, references in opened.batches:
-        number += table.num_rows
-        resolved = people.resolve(references)
-        whose = whose or references.num_rows > 0
-        named += len(resolved["row"].unique())
-        groups = by_held({name: (opened.category(name), CLEAR) for name in table.column_names})
-        flags = []
-        for held, columns in groups.items():
-            has = pa.repeat(pa.scalar(False), table.num_rows)
-            for name in columns:
-                has = pc.or_(has, pc.is_valid(table[name].combine_chunks()))
-            flags.append((held, has))
-        _add(reach, resolved, iter(flags))
+    try:
+        for table, references in opened.batches:
+            number += table.num_rows
+            whose = whose or references.num_rows > 0
+            named += _add_rows(reach, people, opened, table, references)
+    except DamagedError:
+        reach.everybody(opened.categories)
+        return Part(opened.path, None, 0, reach, "it is damaged, so everybody counts")
     if opened.golden_ids:
-        whose = True
-        values = pa.array(opened.golden_ids, pa.string())
-        rows = pa.array(np.arange(len(values)))
-        empty = pa.repeat(pa.scalar(""), len(values))
-        names = pa.table(
-            [rows, pa.repeat(pa.scalar(GOLDEN), len(values)), empty, empty, values], schema=REFERENCES
-        )
-        found = positions(people.resolve(names))
+        whose, found = True, _places_of(people, opened.golden_ids)
         for category in opened.categories:
             reach.add((category, CLEAR), found)
     if opened.everybody or (number and not whose and opened.categories):
         reach.everybody(opened.categories)
-        return Part(
-            opened.path, number or None, number, reach, "nothing in it tells whose it is: everybody counts"
-        )
+        note = "nothing in it tells whose it is: everybody counts"
+        return Part(opened.path, number or None, number, reach, note)
     return Part(opened.path, number, number - named if opened.categories else 0, reach, opened.note)
+
+
+def _add_rows(reach: Reach, people: People, opened: Opened, table: pa.Table, references: pa.Table) -> int:
+    """Count rows of a file; returns how many of them name somebody, or a record of nobody."""
+    resolved = people.resolve(references)
+    flags = []
+    for held, columns in by_held(
+        {name: (opened.category(name), CLEAR) for name in table.column_names}
+    ).items():
+        has = pa.repeat(pa.scalar(False), table.num_rows)
+        for name in columns:
+            has = pc.or_(has, pc.is_valid(table[name].combine_chunks()))
+        flags.append((held, has))
+    _add(reach, resolved, flags)
+    return len(resolved["row"].unique())
 
 
 def _readings(connection: Connection, people: People, since: dt.datetime) -> Iterator[Part]:

@@ -89,6 +89,24 @@ def test_an_id_that_was_merged_counts_as_who_it_is_now(governed: GovernedHub) ->
     assert "2 golden customers were in reach" in whole.output
 
 
+def test_what_a_sink_was_told_counts_up_to_where_it_is(governed: GovernedHub) -> None:
+    with governed.engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"""INSERT INTO ops.publication (publication_id, published_at, changes) OVERRIDING SYSTEM VALUE VALUES
+                (1, '2026-03-01', '{{}}'), (2, '2026-05-02', '{{}}');
+            INSERT INTO ops.outbox (position, event_id, publication_id, golden_id, type) OVERRIDING SYSTEM VALUE VALUES
+                (1, gen_random_uuid(), 1, '{ELS}', 'customer.changed'),
+                (2, gen_random_uuid(), 2, '{ANNA}', 'customer.changed'),
+                (3, gen_random_uuid(), 2, '{ACME}', 'customer.changed');
+            INSERT INTO ops.sink (name, position, updated_at) VALUES
+                ('mail', 2, '2026-05-02'), ('idle', 3, '2026-04-01')"""
+        )
+    told = cdm(governed, "--since", "2026-05-01")
+    assert "sent to the sink mail" in told.output
+    assert "idle" not in told.output
+    assert "1 golden customers were in reach" in told.output
+
+
 def test_the_command_tells_no_value_and_lists_ids_alone(governed: GovernedHub, tmp_path: Path) -> None:
     to = tmp_path / "told.csv"
     told = cdm(governed, "--table", "golden.customer", "--list", str(to))
