@@ -15,6 +15,7 @@ from cdm_pipelines.hub.schema_access import pseudonym_key
 from cdm_pipelines.privacy import backups, log
 from cdm_pipelines.store import gate, keyring
 from cdm_pipelines.store.register import (
+    IDENTIFIER,
     UNCLASSIFIED,
     ByOwner,
     Found,
@@ -40,6 +41,17 @@ ARCHIVE = Place(
     whom=(Whom.CUSTOMERS, Whom.CONTACTS),
     categories_of_content=(UNCLASSIFIED,),
     kept=Retention(Keeps.BY_OWNER, "whoever ran the command hands it over and deletes it"),
+    erasure=ByOwner("whoever ran the command deletes the file"),
+)
+EXPOSED = Place(
+    name="outside/exposure",
+    kind=Kind.DOCUMENT,
+    root=Root.OUTSIDE,
+    pattern="cdm privacy exposure --list {file}",
+    description="Golden ids of customers whose data was in reach of others, so that they can be told; ids alone.",
+    whom=(Whom.CUSTOMERS, Whom.CONTACTS),
+    categories_of_content=(IDENTIFIER,),
+    kept=Retention(Keeps.BY_OWNER, "whoever ran the command, until the customers were told"),
     erasure=ByOwner("whoever ran the command deletes the file"),
 )
 
@@ -76,6 +88,7 @@ def places() -> Iterator[Place]:
 def _of_erasures() -> Iterator[Place]:
     """Files under home, and the note in the lake."""
     yield ARCHIVE
+    yield EXPOSED
     for name, root, pattern, description, kept, why in (
         (
             "home/privacy/erasures",
