@@ -203,6 +203,28 @@ def list_requests() -> None:
 
 
 @app.command()
+def processing(
+    to: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("record-of-processing"),
+) -> None:
+    """Write the record of processing activities (GDPR article 30): a page, a spreadsheet, and JSON-LD."""
+    from cdm_pipelines.steps.operate.processing import write_processing  # noqa: PLC0415 - commands load what they need
+
+    with told_to_people():
+        record, paths = write_processing(settings(), to)
+    console.print(
+        f"{len(record.activities):,} activities and {len(record.attributes):,} attributes: "
+        f"{', '.join(map(str, paths))}",
+        markup=False,
+    )
+    if record.missing:
+        errors.print(
+            f"Not filled in: {', '.join(record.missing)}. Say it under `controller` in policies/governance.yaml.",
+            style="yellow",
+            markup=False,
+        )
+
+
+@app.command()
 def certificate(
     request: Annotated[int, typer.Argument(help="Number of the request.")],
 ) -> None:
