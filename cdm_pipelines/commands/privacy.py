@@ -204,13 +204,18 @@ def list_requests() -> None:
 
 @app.command()
 def processing(
-    to: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("record-of-processing"),
+    to: Annotated[Path, typer.Option(help="Folder to write to.", file_okay=False, writable=True)] = Path(
+        "record-of-processing"
+    ),
 ) -> None:
     """Write the record of processing activities (GDPR article 30): a page, a spreadsheet, and JSON-LD."""
     from cdm_pipelines.steps.operate.processing import write_processing  # noqa: PLC0415 - commands load what they need
 
     with told_to_people():
-        record, paths = write_processing(settings(), to)
+        try:
+            record, paths = write_processing(settings(), to)
+        except OSError as error:
+            fail(f"{to}: cannot be written ({type(error).__name__}). Name another folder with --to.", USAGE)
     console.print(
         f"{len(record.activities):,} activities and {len(record.attributes):,} attributes: "
         f"{', '.join(map(str, paths))}",

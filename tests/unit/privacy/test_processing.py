@@ -11,7 +11,9 @@ from typing import Any
 import openpyxl
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from cdm_pipelines.cli import app
 from cdm_pipelines.contracts.canonical import declarations
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.contracts.dictionary import lineage
@@ -118,7 +120,7 @@ def test_a_purpose_of_a_company_is_in_it(folder: Path) -> None:
     found = next(one for one in record.activities if one.key == "recall")
     assert (found.retention, found.recipients) == ("30 days", ("product safety",))
     assert {"party.email", "party.surname"} <= set(found.attributes)
-    assert "party.iban" not in found.attributes
+    assert not {"party.iban", "party.birth_date"} & set(found.attributes), "the purpose does not cover them"
     handled = json.loads(FORMS["processing.jsonld"](record))["@graph"][-1]
     assert (handled["@id"], handled["dpv:hasLegalBasis"]["@id"]) == ("#recall", "dpv:VitalInterest")
     assert b"Finding out who was hurt." in FORMS["processing.html"](record)
@@ -211,6 +213,29 @@ def test_a_transfer_to_whom_no_purpose_names_is_told(folder: Path) -> None:
 
 def test_the_files_have_a_place() -> None:
     assert all_places(load_settings(policies=POLICIES)).named("outside/processing").categories == ()
+
+
+def test_the_command_writes_it_and_tells_what_is_not_filled_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CDM_HOME", str(tmp_path / "home"))
+    done = CliRunner().invoke(app, ["privacy", "processing", "--to", str(tmp_path / "record")])
+    assert done.exit_code == 0
+    assert "11 activities" in done.output
+    assert "Not filled in: Controller" in done.output
+    assert {path.name for path in (tmp_path / "record").iterdir()} == set(FORMS)
+    assert not (tmp_path / "home").exists(), "no database is needed"
+
+
+def test_a_folder_that_cannot_be_made_is_told_without_a_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CDM_HOME", str(tmp_path / "home"))
+    (tmp_path / "file").touch()
+    done = CliRunner().invoke(app, ["privacy", "processing", "--to", str(tmp_path / "file" / "record")])
+    assert done.exit_code != 0
+    assert "cannot be written" in done.output
+    assert "This is a bug" not in done.output
 
 
 def on_page(html: str) -> dict[str, list[list[str]]]:
