@@ -205,6 +205,33 @@ def list_requests() -> None:
 
 
 @app.command()
+def processing(
+    to: Annotated[Path, typer.Option(help="Folder to write to.", file_okay=False, writable=True)] = Path(
+        "record-of-processing"
+    ),
+) -> None:
+    """Write the record of processing activities (GDPR article 30): a page, a spreadsheet, and JSON-LD."""
+    from cdm_pipelines.steps.operate.processing import write_processing  # noqa: PLC0415 - commands load what they need
+
+    with told_to_people():
+        try:
+            record, paths = write_processing(settings(), to)
+        except OSError as error:
+            fail(f"{to}: cannot be written ({type(error).__name__}). Name another folder with --to.", USAGE)
+    console.print(
+        f"{len(record.activities):,} activities and {len(record.attributes):,} attributes: "
+        f"{', '.join(map(str, paths))}",
+        markup=False,
+    )
+    if record.missing:
+        errors.print(
+            f"Not filled in: {', '.join(record.missing)}. Say it under `controller` in policies/governance.yaml.",
+            style="yellow",
+            markup=False,
+        )
+
+
+@app.command()
 def certificate(
     request: Annotated[int, typer.Argument(help="Number of the request.")],
 ) -> None:

@@ -104,7 +104,17 @@ def is_personal(category: str | None) -> bool:
 
 
 def categories_read(enricher: Enricher) -> Mapping[str, str]:
-    """Categories of what an enricher's columns follow from, each with an example: ``input.column``.
+    """Personal categories of what an enricher's columns follow from, each with an example: ``input.column``."""
+    found: dict[str, str] = {}
+    for path, read in attributes_read(enricher).items():
+        category = targets()[path].privacy
+        if is_personal(category):
+            found.setdefault(str(category), read)
+    return found
+
+
+def attributes_read(enricher: Enricher) -> Mapping[str, str]:
+    """Canonical attributes that an enricher's columns follow from, each with an example: ``input.column``.
 
     A column that does not say what it follows from may follow from every column of its inputs. Whose a row is counts
     for nothing: that is why there is a golden id.
@@ -117,19 +127,16 @@ def categories_read(enricher: Enricher) -> Mapping[str, str]:
             if column == GOLDEN_ID:
                 continue
             for of in INPUTS[relation].columns[column].of:
-                category = _category(*of.split(".", 1))
-                if is_personal(category):
-                    found.setdefault(str(category), read)
+                path = _path(*of.split(".", 1))
+                if path in targets():
+                    found.setdefault(path, read)
     return found
 
 
-def _category(asset: str, column: str) -> str | None:
-    """The data category of a column of an asset; None of what the pipeline itself adds."""
+def _path(asset: str, column: str) -> str:
+    """The canonical attribute that a column of an asset is; what the pipeline itself adds gives one there is not."""
     if asset in _OF_PARTY:
-        path = f"{Entity.PARTY}.{column}"
-    elif asset == _OF_INTERACTION:
-        path = f"{Entity.INTERACTION}.{column}"
-    else:
-        path = column if "." in column else f"{asset.partition('/')[2]}.{column}"
-    target = targets().get(path)
-    return target.privacy if target is not None else None
+        return f"{Entity.PARTY}.{column}"
+    if asset == _OF_INTERACTION:
+        return f"{Entity.INTERACTION}.{column}"
+    return column if "." in column else f"{asset.partition('/')[2]}.{column}"

@@ -1,7 +1,7 @@
 """Who is answerable for which data: the typed form of ``policies/governance.yaml``.
 
-Belongs here: owner, steward and custodian of every source and attribute, and when that is to be reviewed. Does not
-belong here: who may read what (``roles``).
+Belongs here: owner, steward and custodian of every source and attribute, when that is to be reviewed, and what the
+record of processing says of the company. Does not belong here: who may read what (``roles``).
 
 An owner decides about data, a steward keeps it right, a custodian runs the system that holds it.
 """
@@ -56,6 +56,50 @@ class Found:
     review_on: dt.date
 
 
+_Said = Annotated[str, Field(min_length=1, pattern=r"\S")]
+
+
+class Contact(Strict):
+    """Somebody to write to.
+
+    Attributes:
+        name: Of a person, function or company.
+        contact: Postal address, e-mail address or phone.
+    """
+
+    name: _Said
+    contact: _Said
+
+
+class Controller(Contact):
+    """The company that decides what data are used for, as GDPR article 30 has it recorded.
+
+    Attributes:
+        data_protection_officer: Its own, where it has one.
+        representative: In the Union, of a company outside it.
+        joint_controllers: Who decides with it.
+    """
+
+    data_protection_officer: Contact | None = None
+    representative: _Said | None = None
+    joint_controllers: tuple[_Said, ...] = ()
+
+
+class Transfer(Strict):
+    """That a recipient has data in a country outside the Union.
+
+    Attributes:
+        country: Or international organisation.
+        safeguard: On what ground it may: an adequacy decision, standard contractual clauses, …
+    """
+
+    country: _Said
+    safeguard: _Said
+
+    def __str__(self) -> str:
+        return f"{self.country} ({self.safeguard})"
+
+
 class GovernancePolicy(Strict):
     """Who is answerable for all data of a deployment.
 
@@ -64,12 +108,18 @@ class GovernancePolicy(Strict):
         sources: By source system, or source/entity; the owner of one that is not named is its contract's.
         categories: By privacy category, and all below it.
         attributes: By canonical attribute, as contracts write it: party.iban.
+        controller: The company, for the record of processing.
+        transfers: To countries outside the Union, by recipient as ``purposes.yaml`` names it.
+        security: What the company does to protect data, beside what the pipeline does.
     """
 
     default: _Default
     sources: dict[str, Answerable] = Field(default_factory=dict)
     categories: dict[str, Answerable] = Field(default_factory=dict)
     attributes: dict[str, Answerable] = Field(default_factory=dict)
+    controller: Controller | None = None
+    transfers: dict[str, Transfer] = Field(default_factory=dict)
+    security: tuple[_Said, ...] = ()
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -133,6 +183,13 @@ class GovernancePolicy(Strict):
                 yield f"{FILE}: {kind}.{name}: there is none of that name; {fix}"
         for name, fix in unknown_categories(self.categories, categories):
             yield f"{FILE}: categories.{name}: no category has that name; {fix}"
+
+    def unknown_recipients(self, recipients: Collection[str]) -> Iterator[str]:
+        """Transfers to whom no purpose gives data, each with its key and the fix."""
+        for name in sorted(self.transfers.keys() - set(recipients)):
+            near = get_close_matches(name, sorted(recipients), n=1)
+            fix = f"did you mean {near[0]}?" if near else "name it there, or remove it here"
+            yield f"{FILE}: transfers.{name}: no purpose of purposes.yaml has that recipient; {fix}"
 
     def due(self, today: dt.date) -> Iterator[str]:
         """What should have been reviewed, with its key and the fix."""

@@ -82,6 +82,15 @@ def places() -> Iterator[Place]:
         kept=Retention(Keeps.BY_OWNER, "whoever ran the command"),
         erasure=ByOwner("names no record and holds no value"),
     )
+    yield Place(
+        name="outside/processing",
+        kind=Kind.DOCUMENT,
+        root=Root.OUTSIDE,
+        pattern="cdm privacy processing/{file}",
+        description="The record of processing: which data is used why, where and until when; no data.",
+        kept=Retention(Keeps.BY_OWNER, "whoever ran the command"),
+        erasure=ByOwner("names no record and holds no value"),
+    )
     yield from _of_erasures()
 
 

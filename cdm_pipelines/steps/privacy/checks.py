@@ -11,6 +11,8 @@ from cdm_pipelines.contracts.canonical import declarations
 from cdm_pipelines.privacy.catalogue import categories
 from cdm_pipelines.privacy.governance import GovernancePolicy
 from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
+from cdm_pipelines.privacy.purposes import POLICY as PURPOSES
+from cdm_pipelines.privacy.purposes import Purposes
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.privacy.access import role_problems, unchecked
 
@@ -24,7 +26,13 @@ def governance_problems(settings: Settings, contracts: Sequence[SourceContract])
     sources = {name for one in contracts for name in (one.source, one.name)}
     attributes = {one.path: one.privacy for entity in declarations() for one in entity.attributes}
     known = categories(found.possible)
-    return [*role_problems(found), *governance.problems(sources, attributes, known)]
+    purposes = Purposes.load(settings.policies / PURPOSES).by_key.values()
+    recipients = {name for one in purposes for name in one.recipients}
+    return [
+        *role_problems(found),
+        *governance.problems(sources, attributes, known),
+        *governance.unknown_recipients(recipients),
+    ]
 
 
 def reviews_due(settings: Settings, today: dt.date) -> list[str]:
