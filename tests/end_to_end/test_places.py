@@ -153,7 +153,15 @@ def test_a_user_with_rights_on_one_database_only_gets_the_same_customers(
         "SELECT DISTINCT schemaname FROM pg_tables "
         "WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"
     )
-    assert [name for (name,) in schemas] == ["dagster", "golden", "identity", "migration", "ops", "profile"]
+    assert [name for (name,) in schemas] == [
+        "dagster",
+        "golden",
+        "identity",
+        "migration",
+        "ops",
+        "privacy",
+        "profile",
+    ]
     assert not (hosted.settings.home / "postgres").exists()
 
 
