@@ -12,7 +12,6 @@ from pathlib import Path
 from cdm_pipelines.privacy import log
 from cdm_pipelines.store import files
 from cdm_pipelines.store import keyring as keys
-from cdm_pipelines.store.damage import LakeError
 from cdm_pipelines.store.lake import Lake
 
 FILE = "privacy/backups.json"
@@ -36,7 +35,7 @@ def known(home: Path) -> Mapping[str, str]:
 def _is_there(url: str) -> bool:
     try:
         return Lake(url).lies_alone(_MANIFEST)
-    except (OSError, LakeError):
+    except Exception:  # each kind of storage has its own errors
         return True  # what cannot be reached may well be there
 
 
@@ -56,7 +55,7 @@ def copy_log(home: Path) -> list[str]:
         try:
             for name, text in content.items():
                 Lake(folder).write_text(name, text)
-        except (OSError, LakeError):
+        except Exception:  # the same
             away.append(folder)
     return away
 
