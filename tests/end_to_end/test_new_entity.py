@@ -381,7 +381,7 @@ def test_dictionary_lineage_and_assets_know_it(company: Company) -> None:
     )
     assert "whose service ticket it names by `ticket_id`" in told
     assets = {key.to_user_string(): asset for asset in records_assets() for key in asset.keys}
-    own = {"records/party", "records/order", "records/invoice", "records/product"}
+    own = {f"records/{name}" for name in ("party", "order", "invoice", "product", "consent")}
     assert set(assets) == {*own, "records/service_ticket"}
     (spec,) = assets["records/service_ticket"].specs
     assert {dep.asset_key.to_user_string() for dep in spec.deps} == {"records/party"}

@@ -14,6 +14,8 @@ STATES = {
     *("records/party", "records/order", "records/invoice", "link/model", "link/matches", "link/clusters"),
     *("golden/staged", "golden/customer", "golden/crosswalk", "golden/provenance"),
     "golden/history",
+    "records/consent",
+    "privacy/consent",
     "profile/interactions",
     "profile/model",
     *(f"profile/{name}" for name in built_in()),
