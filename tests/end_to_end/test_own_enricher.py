@@ -85,7 +85,7 @@ def test_in_dagster_in_the_hub_and_in_the_wide_view(company: Deployment) -> None
         [sys.executable, "-c", ASSETS], env=company.environment, capture_output=True, text=True, check=True
     ).stdout.splitlines()
     assert shown == [
-        "['golden/staged', 'records/order']",
+        "['golden/staged', 'privacy/consent', 'records/order']",
         "['golden_id', 'last_on', 'total', 'is_big', 'as_of', 'model']",
         f"[{', '.join(repr(f'records/order.{name}') for name in NET)}]",
         "['golden/staged.golden_id', 'records/order.party_email', 'records/order.party_id']",
