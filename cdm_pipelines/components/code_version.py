@@ -59,6 +59,7 @@ _RECORDS = MadeBy(("contracts.canonical", "records", "steps.days.records"))
 _PUBLISHED = MadeBy(
     (
         "hub.publish",
+        "hub.differences",
         "hub.staging",
         "hub.parts",
         "hub.history",

@@ -1,11 +1,10 @@
 """Consent in the hub: staged with the customers, and published in their transaction.
 
 Belongs here: staging, applying what differs, telling of it. Does not belong here: the rules (privacy.consent), what has
-to be worked out anew (steps.privacy), columns (``schema_privacy``).
+to be worked out anew (steps.consent), columns (``schema_privacy``).
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +14,7 @@ from sqlalchemy import Boolean, Column, Connection, Integer, MetaData, Table, Te
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.schema import CreateTable, DropTable
 
+from cdm_pipelines.hub.differences import Change, apply, change_of, differences
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.load import copy_table, read_table
 from cdm_pipelines.hub.schema_privacy import consent, consent_state, consent_statement
@@ -34,26 +34,6 @@ WAITING = Table(
 _NAME = "consent"
 DEFAULTS = "defaults"
 """Under which name a version says, by purpose, whether it is allowed while nothing was said."""
-
-
-@dataclass(frozen=True)
-class ConsentChange:
-    """What a publication did to one table, in rows."""
-
-    inserted: int
-    updated: int
-    deleted: int
-    rows: int
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """By kind of change."""
-        return {"inserted": self.inserted, "updated": self.updated, "deleted": self.deleted}
-
-    @property
-    def any(self) -> bool:
-        """Whether anything changed."""
-        return bool(self.inserted or self.updated or self.deleted)
 
 
 def clear(connection: Connection) -> None:
@@ -114,7 +94,7 @@ def stage(
         copy_table(connection, WORKED.name, pa.table({"golden_id": worked}))
 
 
-def publish(connection: Connection) -> Mapping[str, ConsentChange]:
+def publish(connection: Connection) -> Mapping[str, Change]:
     """Publish what is staged, in the transaction that publishes the customers.
 
     Returns:
@@ -149,46 +129,16 @@ def publish(connection: Connection) -> Mapping[str, ConsentChange]:
 
 def _apply(
     connection: Connection, table: Table, made_from: Mapping[str, str], *, whole: bool, silent: bool
-) -> ConsentChange:
+) -> Change:
     """Make a table equal to its staged version, touching only what differs, and note what is told of it."""
-    keys = [one.name for one in table.primary_key]
-    values = [one.name for one in table.columns if one.name not in keys]
-    old_row, new_row = (", ".join(f'{side}."{value}"' for value in values) for side in ("old", "new"))
-    same = " AND ".join(f'old."{key}" = new."{key}"' for key in keys)
-    chosen = ", ".join(f'coalesce(old."{key}", new."{key}") AS "{key}"' for key in keys)
-    of_customers = table is consent
-    of = "" if whole or not of_customers else f"WHERE golden_id IN (SELECT golden_id FROM {WORKED})"
-    join = "FULL" if whole or of_customers else "LEFT"
-    difference = f"difference_{table.name}"
-    connection.execute(
-        text(
-            f"""CREATE TEMPORARY TABLE {difference} ON COMMIT DROP AS
-            SELECT {chosen}, CASE WHEN old."{keys[0]}" IS NULL THEN 'inserted'
-                                  WHEN new."{keys[0]}" IS NULL THEN 'deleted' ELSE 'updated' END AS kind
-            FROM staging.{table.name} AS new {join} JOIN (SELECT * FROM {table} {of}) AS old ON {same}
-            WHERE old."{keys[0]}" IS NULL OR new."{keys[0]}" IS NULL OR ({old_row}) IS DISTINCT FROM ({new_row})"""
-        )
-    )
-    connection.execute(text(f"ANALYZE {difference}"))
+    staged, of_customers = staging_table(table), table is consent
+    among = None if whole or not of_customers else select(WORKED.c.golden_id)
+    difference = differences(connection, table, staged, among=among, whole=whole or of_customers)
     if of_customers and not silent:
         _note(connection, difference, made_from)
-    counted = connection.execute(text(f"SELECT kind, count(*) FROM {difference} GROUP BY kind"))
-    counts = {str(kind): int(number) for kind, number in counted}
-    matching = " AND ".join(f't."{key}" = d."{key}"' for key in keys)
-    connection.execute(
-        text(f"DELETE FROM {table} AS t USING {difference} AS d WHERE {matching} AND d.kind <> 'inserted'")
-    )
-    columns = ", ".join(f'"{one}"' for one in [*keys, *values])
-    using = ", ".join(f'"{key}"' for key in keys)
-    connection.execute(
-        text(
-            f"""INSERT INTO {table} ({columns}) SELECT {columns} FROM staging.{table.name}
-            JOIN {difference} AS d USING ({using}) WHERE d.kind <> 'deleted'"""
-        )
-    )
-    connection.execute(text(f"DROP TABLE {difference}"))
-    rows = int(connection.scalar(select(func.count()).select_from(table)) or 0)
-    return ConsentChange(counts.get("inserted", 0), counts.get("updated", 0), counts.get("deleted", 0), rows)
+    counts = apply(connection, table, staged, difference)
+    difference.drop(connection)
+    return change_of(counts, int(connection.scalar(select(func.count()).select_from(table)) or 0))
 
 
 _ALLOWS = (
@@ -196,7 +146,7 @@ _ALLOWS = (
 )
 
 
-def _note(connection: Connection, difference: str, made_from: Mapping[str, str]) -> None:
+def _note(connection: Connection, difference: Table, made_from: Mapping[str, str]) -> None:
     """Remember for which purposes and channels what customers allow changes, for the outbox.
 
     A channel without a row is as every channel is; where that has none either, as the purpose's default.
@@ -211,7 +161,7 @@ def _note(connection: Connection, difference: str, made_from: Mapping[str, str])
         text(
             f"""INSERT INTO noted_consent
             SELECT d.golden_id, array_agg(concat_ws('/', d.purpose, nullif(d.channel, '')))
-            FROM {difference} AS d
+            FROM {difference.name} AS d
             LEFT JOIN {consent} AS old USING (golden_id, purpose, channel)
             LEFT JOIN staging.consent AS new USING (golden_id, purpose, channel)
             LEFT JOIN {consent} AS {every.format(side="old")}

@@ -10,10 +10,26 @@ the first rows of a changed declaration changes the table. Nothing in them canno
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import pyarrow as pa
-from sqlalchemy import Boolean, Column, Connection, Date, Index, MetaData, Table, Text, Uuid, inspect, text
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Date,
+    Index,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    func,
+    inspect,
+    literal_column,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.schema import (
     CreateIndex,
@@ -26,6 +42,7 @@ from sqlalchemy.schema import (
 from cdm_pipelines.contracts.entity import ValueType
 from cdm_pipelines.contracts.profile import GroupView, ProfileTable
 from cdm_pipelines.hub import profile_withheld
+from cdm_pipelines.hub.differences import Change, apply, change_of, differences
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.load import copy_table, without_data
 from cdm_pipelines.hub.profile_views import SCHEMA, drop_views, make_views
@@ -44,26 +61,6 @@ WAITING = Table(
 """What is staged of the profile."""
 _MEASURED = (ValueType.DECIMAL, ValueType.INTEGER, ValueType.DATE)
 _IDENTIFIER = "user.unique_id"
-
-
-@dataclass(frozen=True)
-class ProfileChange:
-    """What a publication did to one table, in rows."""
-
-    inserted: int
-    updated: int
-    deleted: int
-    rows: int
-
-    @property
-    def any(self) -> bool:
-        """Whether anything changed."""
-        return bool(self.inserted or self.updated or self.deleted)
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """By kind of change."""
-        return {"inserted": self.inserted, "updated": self.updated, "deleted": self.deleted}
 
 
 def table_of(declared: ProfileTable) -> Table:
@@ -100,6 +97,13 @@ def staging_table(declared: ProfileTable) -> Table:
 
 def _staging_name(name: str) -> str:
     return f"profile_{name}"
+
+
+def _of_worked(staged: str) -> Table:
+    """The table of the customers that were worked on for a staged one."""
+    return Table(
+        f"{staged}_worked", MetaData(), Column("golden_id", Uuid, primary_key=True), schema="staging"
+    )
 
 
 def clear(connection: Connection) -> None:
@@ -146,9 +150,7 @@ def stage(
     keys = ", ".join(f'"{one.name}"' for one in staged.primary_key)
     with without_data(f"loading {staged}"):
         connection.execute(text(f"ALTER TABLE {staged} ADD PRIMARY KEY ({keys})"))
-    of_worked = Table(
-        f"{name}_worked", MetaData(), Column("golden_id", Uuid, primary_key=True), schema="staging"
-    )
+    of_worked = _of_worked(name)
     connection.execute(DropTable(of_worked, if_exists=True))
     if worked is not None:
         connection.execute(CreateTable(of_worked))
@@ -183,7 +185,7 @@ def waiting(connection: Connection) -> Mapping[str, Mapping[str, str]]:
 
 def publish(
     connection: Connection, declared: Sequence[ProfileTable], groups: Sequence[GroupView] = ()
-) -> Mapping[str, ProfileChange]:
+) -> Mapping[str, Change]:
     """Publish what is staged of the profile, in the transaction that publishes the customers.
 
     Args:
@@ -199,7 +201,7 @@ def publish(
     """
     known = {one.name: one for one in declared}
     _drop_others(connection, known)
-    changes: dict[str, ProfileChange] = {}
+    changes: dict[str, Change] = {}
     if _there(connection, "staging", WAITING.name):
         for row in connection.execute(WAITING.select().order_by(WAITING.c.enricher)).all():
             if row.enricher not in known:
@@ -247,7 +249,7 @@ def _can_move(connection: Connection, declared: ProfileTable) -> bool:
     return not is_there(connection, declared) and bool(connection.scalar(kept, {"name": staged}))
 
 
-def _move(connection: Connection, declared: ProfileTable, rows: int) -> ProfileChange:
+def _move(connection: Connection, declared: ProfileTable, rows: int) -> Change:
     """Make the staged table the published one; its first rows are told to nobody."""
     table, staged = table_of(declared), _staging_name(declared.name)
     for change in (
@@ -261,7 +263,7 @@ def _move(connection: Connection, declared: ProfileTable, rows: int) -> ProfileC
     connection.execute(SetTableComment(table))
     for one in table.columns:
         connection.execute(SetColumnComment(one))
-    return ProfileChange(rows, 0, 0, rows)
+    return Change(rows, 0, 0, 0)
 
 
 def _there(connection: Connection, schema: str, name: str) -> bool:
@@ -312,49 +314,20 @@ def _bring_up(connection: Connection, declared: ProfileTable) -> None:
     connection.execute(SetTableComment(table))
 
 
-def _apply(connection: Connection, declared: ProfileTable, expected: int, *, whole: bool) -> ProfileChange:
+def _apply(connection: Connection, declared: ProfileTable, expected: int, *, whole: bool) -> Change:
     """Make a table equal to its staged version, touching only what differs, and note what is told of it."""
     name = _staging_name(declared.name)
     table = f"{SCHEMA}.{declared.table_name}"
     if not connection.scalar(text(f"SELECT EXISTS (SELECT FROM {table})")):
         _fill(connection, declared, name)
-        return ProfileChange(expected, 0, 0, expected)
-    keys = ["golden_id", *declared.key]
-    values = [one.name for one in table_of(declared).columns if one.name not in keys]
-    difference = f"difference_{name}"
-    same = " AND ".join(f'old."{key}" = new."{key}"' for key in keys)
-    chosen = ", ".join(f'coalesce(old."{key}", new."{key}") AS "{key}"' for key in keys)
-    of = "" if whole else f"WHERE golden_id IN (SELECT golden_id FROM staging.{name}_worked)"
-    old_row, new_row = (", ".join(f'{side}."{value}"' for value in values) for side in ("old", "new"))
-    connection.execute(
-        text(
-            f"""CREATE TEMPORARY TABLE {difference} ON COMMIT DROP AS
-            SELECT {chosen},
-                   CASE WHEN old.golden_id IS NULL THEN 'inserted' WHEN new.golden_id IS NULL THEN 'deleted'
-                        ELSE 'updated' END AS kind,
-                   array_remove(ARRAY[{_told(declared)}]::text[], NULL) AS told
-            FROM staging.{name} AS new FULL JOIN (SELECT * FROM {table} {of}) AS old ON {same}
-            WHERE old.golden_id IS NULL OR new.golden_id IS NULL
-               OR ({old_row}) IS DISTINCT FROM ({new_row})"""
-        )
-    )
-    counted = connection.execute(text(f"SELECT kind, count(*) FROM {difference} GROUP BY kind"))
-    counts = {str(kind): int(number) for kind, number in counted}
-    matching = " AND ".join(f't."{key}" = d."{key}"' for key in keys)
-    connection.execute(
-        text(f"DELETE FROM {table} AS t USING {difference} AS d WHERE {matching} AND d.kind <> 'inserted'")
-    )
-    columns = ", ".join(f'"{one}"' for one in [*keys, *values])
-    connection.execute(
-        text(
-            f"""INSERT INTO {table} ({columns}) SELECT {columns} FROM staging.{name} JOIN {difference} AS d
-            USING ({", ".join(f'"{key}"' for key in keys)}) WHERE d.kind <> 'deleted'"""
-        )
-    )
+        return Change(expected, 0, 0, 0)
+    published, staged = table_of(declared), staging_table(declared)
+    among = None if whole else select(_of_worked(name).c.golden_id)
+    difference = differences(connection, published, staged, among=among, told=_told(declared))
+    counts = apply(connection, published, staged, difference)
     _note(connection, difference)
-    connection.execute(text(f"DROP TABLE {difference}"))
-    rows = int(connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0)
-    return ProfileChange(counts.get("inserted", 0), counts.get("updated", 0), counts.get("deleted", 0), rows)
+    difference.drop(connection)
+    return change_of(counts, int(connection.scalar(select(func.count()).select_from(published)) or 0))
 
 
 def _fill(connection: Connection, declared: ProfileTable, staged: str) -> None:
@@ -367,8 +340,8 @@ def _fill(connection: Connection, declared: ProfileTable, staged: str) -> None:
     connection.execute(text(f"ANALYZE {SCHEMA}.{declared.table_name}"))
 
 
-def _told(declared: ProfileTable) -> str:
-    """SQL for the names of the columns whose change is told; of a row that is new or gone, all that have a value."""
+def _told(declared: ProfileTable) -> ColumnElement[Sequence[str]]:
+    """The names of the columns whose change is told; of a row that is new or gone, all that have a value."""
     told = []
     for one in (one for one in declared.columns if one.tells):
         old, new = f'old."{one.name}"', f'new."{one.name}"'
@@ -376,10 +349,10 @@ def _told(declared: ProfileTable) -> str:
         if one.tells_from and one.type in _MEASURED:
             differs = f"coalesce(abs({new} - {old}) >= {float(one.tells_from)!r}, {differs})"
         told.append(f"CASE WHEN {differs} THEN '{declared.name}_{one.name}' END")
-    return ", ".join(told)
+    return literal_column(f"array_remove(ARRAY[{', '.join(told)}]::text[], NULL)", ARRAY(Text))
 
 
-def _note(connection: Connection, difference: str) -> None:
+def _note(connection: Connection, difference: Table) -> None:
     """Remember which columns of which customers changed, for the outbox."""
     connection.execute(
         text(
@@ -388,7 +361,7 @@ def _note(connection: Connection, difference: str) -> None:
     )
     connection.execute(
         text(
-            f"INSERT INTO noted_profile SELECT golden_id, told FROM {difference} WHERE cardinality(told) > 0"
+            f"INSERT INTO noted_profile SELECT golden_id, told FROM {difference.name} WHERE cardinality(told) > 0"
         )
     )
 

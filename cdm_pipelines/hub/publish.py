@@ -16,22 +16,14 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import (
-    Column,
     Connection,
-    FromClause,
-    MetaData,
     Table,
-    Text,
-    and_,
-    case,
     delete,
     exists,
     func,
     insert,
-    or_,
     select,
     text,
-    tuple_,
     update,
 )
 from sqlalchemy.schema import AddConstraint, CreateIndex, DropConstraint, DropIndex, DropTable
@@ -39,34 +31,13 @@ from sqlalchemy.schema import AddConstraint, CreateIndex, DropConstraint, DropIn
 from cdm_pipelines.contracts.profile import GroupView, ProfileTable
 from cdm_pipelines.hub import consent, history, outbox, profile, seals, search_index
 from cdm_pipelines.hub import publication as publications
-from cdm_pipelines.hub.consent import ConsentChange
+from cdm_pipelines.hub.differences import Change, apply, change_of, differences, kinds
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.load import without_data
-from cdm_pipelines.hub.profile import ProfileChange
 from cdm_pipelines.hub.publication import Publication
 from cdm_pipelines.hub.published import PublishedTable, published
 from cdm_pipelines.hub.schema import staged, version
 from cdm_pipelines.hub.staging import AFFECTED, Staged, lock, staged_tables, staging_table
-
-
-@dataclass(frozen=True)
-class Change:
-    """What a publication did to one table, in rows."""
-
-    inserted: int
-    updated: int
-    deleted: int
-    unchanged: int
-
-    @property
-    def rows(self) -> int:
-        """Rows that the table has now."""
-        return self.inserted + self.updated + self.unchanged
-
-    @property
-    def any(self) -> bool:
-        """Whether anything changed."""
-        return bool(self.inserted or self.updated or self.deleted)
 
 
 @dataclass(frozen=True)
@@ -84,8 +55,8 @@ class PublishResult:
     changes: Mapping[str, Change]
     publication_id: int | None
     history: Change
-    profile: Mapping[str, ProfileChange]
-    consent: Mapping[str, ConsentChange]
+    profile: Mapping[str, Change]
+    consent: Mapping[str, Change]
 
 
 def promote(
@@ -159,14 +130,9 @@ def compare(connection: Connection) -> Mapping[str, Mapping[str, int]]:
     for name, known in published().items():
         if name in waiting.rows:
             difference = _differences(connection, known, staging_table(name), in_part=False)
-            found[name] = _kinds(connection, difference)
+            found[name] = kinds(connection, difference)
             difference.drop(connection)
-    return {name: kinds for name, kinds in found.items() if kinds}
-
-
-def _kinds(connection: Connection, difference: Table) -> dict[str, int]:
-    kinds = select(difference.c.kind, func.count()).group_by(difference.c.kind)
-    return {str(kind): int(count) for kind, count in connection.execute(kinds)}
+    return {name: counts for name, counts in found.items() if counts}
 
 
 def published_from(connection: Connection) -> Mapping[str, str]:
@@ -179,10 +145,9 @@ def _apply(
     connection: Connection, known: PublishedTable, waiting: Staged, publication: Publication
 ) -> Change:
     """Make a table equal to its staged version, touching only what differs."""
-    table, keys = known.table, known.key
+    table = known.table
     new, rows = staging_table(table.name), waiting.rows[table.name]
     before = published_rows(connection, table) if waiting.in_part else 0
-    columns = [column.name for column in table.columns]
     if not waiting.in_part and not connection.scalar(select(exists().select_from(table))):
         change = _fill(connection, table, new, rows) if rows else Change(0, 0, 0, 0)
         history.begin_all(connection, table.name, publication)
@@ -190,60 +155,16 @@ def _apply(
     difference = _differences(connection, known, new, in_part=waiting.in_part)
     outbox.note(connection, known, difference)
     history.keep(connection, table.name, publication)
-    counts = _kinds(connection, difference)
-    of_old = [table.c[name] == difference.c[name] for name in keys]
-    of_new = [new.c[name] == difference.c[name] for name in keys]
-    if "deleted" in counts:
-        connection.execute(delete(table).where(*of_old, difference.c.kind == "deleted"))
-    if "updated" in counts:
-        values = {name: new.c[name] for name in columns if name not in keys}
-        connection.execute(
-            update(table).values(values).where(*of_old, *of_new, difference.c.kind == "updated")
-        )
-    if "inserted" in counts:
-        missing = select(new).where(*of_new, difference.c.kind == "inserted")
-        connection.execute(insert(table).from_select(columns, missing))
+    counts = apply(connection, table, new, difference)
     difference.drop(connection)
-    inserted, updated = counts.get("inserted", 0), counts.get("updated", 0)
-    deleted = counts.get("deleted", 0)
-    rows = before + inserted - deleted if waiting.in_part else rows
-    return Change(inserted, updated, deleted, rows - inserted - updated)
+    inserted, deleted = counts.get("inserted", 0), counts.get("deleted", 0)
+    return change_of(counts, before + inserted - deleted if waiting.in_part else rows)
 
 
 def _differences(connection: Connection, known: PublishedTable, new: Table, *, in_part: bool) -> Table:
-    """A temporary table of the keys of rows that differ, found in one pass over both versions.
-
-    In part, the former version is that of the affected customers; of a table that is not theirs nothing is taken away.
-    """
-    old, keys = known.table, known.key
-    difference = Table(
-        f"difference_{old.name}",
-        MetaData(),
-        *(Column(name, old.c[name].type) for name in keys),
-        Column("kind", Text),
-        prefixes=["TEMPORARY"],
-    )
-    difference.create(connection)
-    values = [column.name for column in old.columns if column.name not in keys]
-    before: FromClause = old
-    if in_part and known.whole_customers:
-        before = select(old).where(old.c.golden_id.in_(select(AFFECTED.c.golden_id))).subquery("before")
-    missing, gone = before.c[keys[0]].is_(None), new.c[keys[0]].is_(None)
-    changed = tuple_(*(before.c[name] for name in values)).is_distinct_from(
-        tuple_(*(new.c[name] for name in values))
-    )
-    same = and_(*(before.c[name] == new.c[name] for name in keys))
-    found = (
-        select(
-            *(func.coalesce(before.c[name], new.c[name]) for name in keys),
-            case((missing, "inserted"), (gone, "deleted"), else_="updated"),
-        )
-        .select_from(new.join(before, same, isouter=True, full=not in_part or known.whole_customers))
-        .where(or_(missing, gone, changed))
-    )
-    connection.execute(insert(difference).from_select([*keys, "kind"], found))
-    connection.execute(text(f"ANALYZE {difference.name}"))
-    return difference
+    """The rows that differ. In part, of a table that is not the customers' nothing is taken away."""
+    among = select(AFFECTED.c.golden_id) if in_part and known.whole_customers else None
+    return differences(connection, known.table, new, among=among, whole=not in_part or known.whole_customers)
 
 
 def _fill(connection: Connection, table: Table, new: Table, rows: int) -> Change:

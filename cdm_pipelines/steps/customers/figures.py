@@ -7,7 +7,7 @@ source_corrections), or how a figure is kept and shown.
 from collections.abc import Mapping, Sequence
 
 from cdm_pipelines.figures import ROWS, Bars, Check, Figures, Grid, Moment, Outcome, Words
-from cdm_pipelines.hub.publish import Change
+from cdm_pipelines.hub.differences import Change
 from cdm_pipelines.identity import chain as chains
 from cdm_pipelines.steps.customers.feed import Served
 from cdm_pipelines.steps.customers.publication import StagedCustomers

@@ -21,11 +21,10 @@ from cdm_pipelines.golden import SurvivorshipPolicy, load_policy
 from cdm_pipelines.golden.policy import golden_groups
 from cdm_pipelines.golden.survivorship import survive_in_chunks
 from cdm_pipelines.hub import audit, profile_models, profile_views, queries
-from cdm_pipelines.hub.consent import ConsentChange
 from cdm_pipelines.hub.decisions import begin_decision
+from cdm_pipelines.hub.differences import Change
 from cdm_pipelines.hub.parts import Asked
-from cdm_pipelines.hub.profile import ProfileChange
-from cdm_pipelines.hub.publish import Change, promote, published_from
+from cdm_pipelines.hub.publish import promote, published_from
 from cdm_pipelines.hub.staging import Staging
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, Assignment, assign
 from cdm_pipelines.identity.reasons import Churn, EventReasons, Movement
@@ -398,9 +397,9 @@ class Published:
     """
 
     changes: Mapping[str, Change]
-    profile: Mapping[str, ProfileChange]
+    profile: Mapping[str, Change]
     groups: Mapping[str, int]
-    consent: Mapping[str, ConsentChange]
+    consent: Mapping[str, Change]
     rights_left: int = 0
 
 

@@ -11,7 +11,7 @@ from cdm_pipelines.enrichment.declaration import Enricher
 from cdm_pipelines.enrichment.groups import GROUPS
 from cdm_pipelines.enrichment.policy import EnrichmentPolicy
 from cdm_pipelines.figures import ROWS, Bars, Check, Figures, Grid, Outcome
-from cdm_pipelines.hub.profile import ProfileChange
+from cdm_pipelines.hub.differences import Change
 from cdm_pipelines.steps.profile.enrich import Enriched
 from cdm_pipelines.steps.profile.interactions import Updated
 from cdm_pipelines.steps.profile.models import Fitted, names
@@ -89,7 +89,7 @@ def _enricher(name: str, enricher: Enricher, fitted: Fitted, one: Enriched | Non
 
 
 def published_profile(
-    changes: Mapping[str, ProfileChange], customers: int, groups: Mapping[str, int]
+    changes: Mapping[str, Change], customers: int, groups: Mapping[str, int]
 ) -> list[Outcome]:
     """What came of the views when the customers were published.
 

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Engine, inspect, text
 from cdm_pipelines.contracts.entity import ValueType
 from cdm_pipelines.contracts.profile import ProfileColumn, ProfileTable
 from cdm_pipelines.hub import profile
+from cdm_pipelines.hub.differences import Change
 from cdm_pipelines.hub.errors import HubError
-from cdm_pipelines.hub.profile import ProfileChange
 
 TOTALS = ProfileTable(
     "totals",
@@ -54,7 +54,7 @@ def test_the_first_version_becomes_the_table_with_key_index_and_comments(
     with hub_engine.begin() as connection:
         stage(connection, dict.fromkeys(ids, "1"))
         staged = connection.scalar(text("SELECT pg_relation_filenode('staging.profile_totals')"))
-        assert profile.publish(connection, [TOTALS]) == {"totals": ProfileChange(3, 0, 0, 3)}
+        assert profile.publish(connection, [TOTALS]) == {"totals": Change(3, 0, 0, 0)}
     with hub_engine.connect() as connection:
         assert read(connection) == dict.fromkeys(ids, 1)
         assert connection.scalar(text("SELECT pg_relation_filenode('profile.totals')")) == staged
@@ -75,9 +75,9 @@ def test_the_first_version_becomes_the_table_with_key_index_and_comments(
 
 def test_later_versions_change_what_differs(hub_engine: Engine, ids: list[str]) -> None:
     for values, worked, change in (
-        (dict.fromkeys(ids, "1"), None, ProfileChange(3, 0, 0, 3)),
-        ({ids[0]: "1", ids[1]: "2"}, None, ProfileChange(0, 1, 1, 2)),
-        ({ids[2]: "7"}, pa.array([ids[1], ids[2]]), ProfileChange(1, 0, 1, 2)),
+        (dict.fromkeys(ids, "1"), None, Change(3, 0, 0, 0)),
+        ({ids[0]: "1", ids[1]: "2"}, None, Change(0, 1, 1, 1)),
+        ({ids[2]: "7"}, pa.array([ids[1], ids[2]]), Change(1, 0, 1, 1)),
     ):
         with hub_engine.begin() as connection:
             stage(connection, values, worked)

@@ -13,8 +13,9 @@ from hub_examples import promote
 from sqlalchemy import Engine, text
 
 from cdm_pipelines.hub.audit import audit, figures
+from cdm_pipelines.hub.differences import Change
 from cdm_pipelines.hub.errors import HubError
-from cdm_pipelines.hub.publish import Change, PublishResult
+from cdm_pipelines.hub.publish import PublishResult
 from cdm_pipelines.hub.schema import customer_order
 from cdm_pipelines.hub.staging import stage
 
