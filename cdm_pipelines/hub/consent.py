@@ -9,14 +9,13 @@ from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from sqlalchemy import Boolean, Column, Connection, Integer, MetaData, Table, Text, Uuid, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.schema import CreateTable, DropTable
 
 from cdm_pipelines.hub.differences import Change, apply, change_of, differences
 from cdm_pipelines.hub.errors import HubError
-from cdm_pipelines.hub.load import copy_table, read_table
+from cdm_pipelines.hub.load import copy_table, read_table, unlogged
 from cdm_pipelines.hub.schema_privacy import consent, consent_state, consent_statement
 
 STAGED = (consent, consent_statement)
@@ -82,8 +81,7 @@ def stage(
     clear(connection)
     connection.execute(CreateTable(WAITING))
     for table, content in zip(STAGED, (rows, statements), strict=True):
-        staged = staging_table(table)
-        staged._prefixes = ["UNLOGGED"]  # noqa: SLF001 - SQLAlchemy sets it nowhere else after the table is made
+        staged = unlogged(staging_table(table))
         connection.execute(CreateTable(staged))
         count = copy_table(connection, staged.name, content.select([one.name for one in table.columns]))
         connection.execute(text(f"ANALYZE {staged}"))
@@ -254,9 +252,8 @@ ALLOWED = pa.schema(
 def allowed(connection: Connection, purposes: Collection[str], *, coming: bool = False) -> pa.Table:
     """What customers allow for some purposes, as it is published or as it will be."""
     rows = _next(connection, consent) if coming else str(consent)
-    keys = pa.array(sorted(purposes), pa.string())
-    found = read_table(connection, f"SELECT {', '.join(ALLOWED.names)} FROM {rows}", ALLOWED)
-    return found.filter(pc.is_in(found["purpose"], value_set=keys))
+    query = f"SELECT {', '.join(ALLOWED.names)} FROM {rows} WHERE purpose = ANY(%(purposes)s)"
+    return read_table(connection, query, ALLOWED, {"purposes": sorted(purposes)})
 
 
 def counts(connection: Connection) -> Mapping[str, Mapping[str, int]]:

@@ -16,7 +16,7 @@ import psycopg
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 from psycopg import sql
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 from sqlalchemy.exc import DBAPIError
 
 from cdm_pipelines.hub.errors import HubError
@@ -24,6 +24,12 @@ from cdm_pipelines.hub.errors import HubError
 _CHUNK_ROWS = 50_000
 _READ_BYTES = 16 * 1024 * 1024
 _PLACE = re.compile(r"COPY \w+, line (\d+)(?:, column (\w+))?")
+
+
+def unlogged(table: Table) -> Table:
+    """The same table, made unlogged when it is made: what is staged need not outlive a crash."""
+    table._prefixes = ["UNLOGGED"]  # noqa: SLF001 - SQLAlchemy sets it nowhere else after the table is made
+    return table
 
 
 def copy_table(connection: Connection, table: str, data: pa.Table, schema: str = "staging") -> int:

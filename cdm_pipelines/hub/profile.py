@@ -44,7 +44,7 @@ from cdm_pipelines.contracts.profile import GroupView, ProfileTable
 from cdm_pipelines.hub import profile_withheld
 from cdm_pipelines.hub.differences import Change, apply, change_of, differences
 from cdm_pipelines.hub.errors import HubError
-from cdm_pipelines.hub.load import copy_table, without_data
+from cdm_pipelines.hub.load import copy_table, unlogged, without_data
 from cdm_pipelines.hub.profile_views import SCHEMA, drop_views, make_views
 from cdm_pipelines.hub.schema import column, typed
 from cdm_pipelines.hub.schema_profile import profile_state
@@ -139,11 +139,9 @@ def stage(
     name = _staging_name(declared.name)
     staged = staging_table(declared)
     first = worked is None and not is_there(connection, declared)
-    if not first:
-        staged._prefixes = ["UNLOGGED"]  # noqa: SLF001 - SQLAlchemy sets it nowhere else after the table is made
     WAITING.create(connection, checkfirst=True)
     connection.execute(DropTable(staged, if_exists=True))
-    connection.execute(CreateTable(staged))
+    connection.execute(CreateTable(staged if first else unlogged(staged)))
     # A key over rows that are there already is made in a third of the time that it takes row by row.
     connection.execute(text(f"ALTER TABLE {staged} DROP CONSTRAINT {name}_pkey"))
     count = copy_table(connection, name, rows)

@@ -16,18 +16,19 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, and_, func, select, text
+from sqlalchemy import Connection, and_, func, select
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity, with_state
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.enrichment.declared import profile_table
-from cdm_pipelines.hub import queries
+from cdm_pipelines.hub import consent, queries
 from cdm_pipelines.hub.profile import is_there, table_of
 from cdm_pipelines.hub.published import customers_of, published
 from cdm_pipelines.hub.schema import customer, customer_history
 from cdm_pipelines.hub.schema_feed import outbox, sink
 from cdm_pipelines.identity.decisions import Record
+from cdm_pipelines.privacy.purposes import POLICY, Purposes
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.profile.enrich import policy_of
 from cdm_pipelines.steps.stewardship.customer import dossier_values
@@ -69,7 +70,7 @@ def everything(asked: Asked) -> Everything:
         "delivered": {"delivered": list(_delivered(asked, contracts, records))},
         "transactions": dict(_transactions(asked)),
         "interactions": {"interactions": list(_interactions(asked, contracts))},
-        "consent": {"consent": list(_consent(asked))},
+        "consent": {"consent": list(_consent(asked)), "statements": list(_said(asked))},
         "profile": {"profile": list(_profile(asked))},
         "history": {"history": list(_history(asked))},
         "decisions": {"decisions": list(_decisions(asked))},
@@ -178,12 +179,15 @@ def _interactions(asked: Asked, contracts: Sequence[SourceContract]) -> Iterator
 
 
 def _consent(asked: Asked) -> Iterator[Row]:
-    """What may be done, where the ledger of consent is there."""
-    if asked.connection.scalar(select(func.to_regclass("privacy.consent"))) is None:
-        return
-    query = text("SELECT * FROM privacy.consent WHERE golden_id = ANY(:ids)")
-    for row in asked.connection.execute(query, {"ids": list(asked.persons.golden_ids)}).mappings():
-        yield _filled(dict(row))
+    """What they allow, and why."""
+    for id_ in sorted(asked.persons.golden_ids):
+        yield from map(_filled, consent.of_customer(asked.connection, id_))
+
+
+def _said(asked: Asked) -> Iterator[Row]:
+    """All that they said about it."""
+    for id_ in sorted(asked.persons.golden_ids):
+        yield from map(_filled, consent.statements_of(asked.connection, id_))
 
 
 def _profile(asked: Asked) -> Iterator[Row]:
@@ -264,18 +268,22 @@ def _recipients(asked: Asked) -> Iterator[Row]:
 
 
 def _purposes(asked: Asked, contracts: Sequence[SourceContract]) -> Iterator[Row]:
+    purposes = Purposes.load(asked.settings.policies / POLICY)
     own = {(source, entity) for source, entity, _ in asked.persons.keys}
     for contract in contracts:
         if (contract.source, contract.entity) in own:
             for column in contract.columns:
                 if is_personal(column.privacy):
+                    keys = sorted(purposes.given_for(column.purposes))
+                    bases = sorted({str(purposes[key].basis).replace("_", " ") for key in keys})
                     yield {
                         "source": contract.name,
                         "owner": contract.owner,
                         "column": column.name,
                         "meaning": column.description,
                         "category": column.privacy,
-                        "purposes": ", ".join(column.purposes),
+                        "purposes": ", ".join(keys),
+                        "legal basis": ", ".join(bases),
                     }
 
 
