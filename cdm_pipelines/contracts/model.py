@@ -13,6 +13,7 @@ from enum import StrEnum
 from hashlib import sha256
 
 from cdm_pipelines.contracts.canonical import Entity, targets
+from cdm_pipelines.contracts.statements import StatementOf
 
 EPOCHS: Mapping[str, int] = {"epoch_seconds": 1, "epoch_millis": 1_000, "epoch_micros": 1_000_000}
 """Date formats that count from 1970-01-01 in UTC, and how many of them are a second."""
@@ -173,25 +174,6 @@ class Moment:
     column: str
     kind: str
     bears: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class StatementOf:
-    """One of the statements of consent that a row tells of, as that of a customer does of several flags.
-
-    Attributes:
-        column: What was said; a row without a value here, or with a word that says nothing, does not tell of it.
-        purpose: About which purpose.
-        channel: About which channel; empty for every one.
-        states: What words of the column mean, beside those of ``consent_words.yaml``.
-        at: Column with the moment; None where the source does not tell.
-    """
-
-    column: str
-    purpose: str
-    channel: str = ""
-    states: Mapping[str, str] = field(default_factory=dict, hash=False)
-    at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ becomes of a row (standardise), or how a nested record is followed (ingest).
 from collections.abc import Collection, Sequence
 
 from cdm_pipelines.contracts.canonical import Attribute, Entity, KeptAs, attributes, declaration, targets
-from cdm_pipelines.contracts.model import Format, Moment, SourceContract, StatementOf
+from cdm_pipelines.contracts.model import Format, Moment, SourceContract
 from cdm_pipelines.contracts.paths import PathError, steps
 from cdm_pipelines.contracts.sections import Report, Section
+from cdm_pipelines.contracts.statements import StatementOf
 
 _NESTED = (Format.JSONL, Format.JSON)
 _OF_STATEMENT = ("consent.purpose", "consent.channel", "consent.state")

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cdm_pipelines.enrichment.churn_model import Columns, Floats, Model
+from cdm_pipelines.enrichment.churn_logistic import Floats
+from cdm_pipelines.enrichment.churn_model import Columns, Model
 
 BINS = 10
 LIMIT = 0.25

@@ -24,15 +24,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from cdm_pipelines.enrichment.churn_calibration import by_bend, fit_bend, fit_line, stretch
+from cdm_pipelines.enrichment.churn_logistic import (
+    FOLDS,
+    Floats,
+    earned,
+    log_losses,
+    logistic,
+    odds,
+    out_of_fold,
+    short,
+    sigmoid,
+)
+
 Columns = Mapping[str, NDArray[Any]]
 Model = Mapping[str, Any]
 
-FOLDS = 5
 _QUANTILES = (0.005, 0.1, 0.3, 0.5, 0.7, 0.9, 0.995)
 """Ends and bends of a curve; beyond the ends it is level, so that no outlier runs away."""
-_BENDS = (0.1, 0.5, 0.9)
-"""Where the calibration may bend, as quantiles of the score: at both ends and between them."""
 _FEWEST = 20
 """A kind or a deviation from the commonest value that fewer customers have teaches nothing."""
 _MOST_KINDS = 30
@@ -130,13 +139,13 @@ def _fitted(
     tried = {}
     for shape in ("straight", "bent"):
         design = np.hstack([block[:, term.used(shape)] for term, block in zip(terms, blocks, strict=True)])
-        tried[shape] = (design, _out_of_fold(design, y, seed))
-    straight, bent = (_log_losses(tried[shape][1], y) for shape in ("straight", "bent"))
-    shape = "bent" if _earned(straight - bent) else "straight"
+        tried[shape] = (design, out_of_fold(design, y, seed))
+    straight, bent = (log_losses(tried[shape][1], y) for shape in ("straight", "bent"))
+    shape = "bent" if earned(straight - bent) else "straight"
     design, logit = tried[shape]
-    slope, shift, lined = _platt(logit, y, seed)
-    bend, calibrated = _bend(lined, y, seed)
-    weights, intercept = _logistic(design, y)
+    slope, shift, lined = fit_line(logit, y, seed + 1)
+    bend, calibrated = fit_bend(lined, y, seed + 2)
+    weights, intercept = logistic(design, y)
     base, told, at = intercept, [], 0
     for term, block in zip(terms, blocks, strict=True):
         used = term.used(shape)
@@ -146,13 +155,13 @@ def _fitted(
         base += middle
         told.append(term.told(used, here, middle, slope))
     return {
-        "base": _odds(slope * base + shift),
+        "base": odds(slope * base + shift),
         "terms": told,
         "left_out": sorted({one.name for one in features} - {term.feature.name for term in terms}),
         "shape": shape,
-        "calibration": {"slope": _short(slope), "shift": _short(shift), **({"bend": bend} if bend else {})},
+        "calibration": {"slope": short(slope), "shift": short(shift), **({"bend": bend} if bend else {})},
         "trained_on": {"customers": len(y), "left": int(y.sum())},
-        "out_of_fold": quality(_sigmoid(calibrated), y),
+        "out_of_fold": quality(sigmoid(calibrated), y),
     }
 
 
@@ -169,9 +178,9 @@ def score(model: Model, columns: Columns) -> Scores:
         logit += row
     base, contributions = float(model["base"]), np.stack(rows)
     if bend := model["calibration"].get("bend"):
-        contributions *= _stretch(logit, base, bend)
-        base, logit = float(_bent(np.array([base]), bend)[0]), _bent(logit, bend)
-    return Scores(base, contributions, logit, _sigmoid(logit))
+        contributions *= stretch(logit, base, bend)
+        base, logit = float(by_bend(np.array([base]), bend)[0]), by_bend(logit, bend)
+    return Scores(base, contributions, logit, sigmoid(logit))
 
 
 def reasons(
@@ -203,9 +212,9 @@ def quality(probability: Floats, left: NDArray[np.bool_]) -> dict[str, float]:
     both = bool(left.any() and not left.all())
     kept = np.clip(probability, 1e-12, 1 - 1e-12)
     return {
-        **({"auc": _short(roc_auc_score(left, probability))} if both else {}),
-        "brier": _short(((probability - left) ** 2).mean()),
-        "log_loss": _short(-np.where(left, np.log(kept), np.log1p(-kept)).mean()),
+        **({"auc": short(roc_auc_score(left, probability))} if both else {}),
+        "brier": short(((probability - left) ** 2).mean()),
+        "log_loss": short(-np.where(left, np.log(kept), np.log1p(-kept)).mean()),
     }
 
 
@@ -247,17 +256,17 @@ class _Term:
         full = np.zeros(len(self.kinds) + 2 if self.feature.kinds else len(self.scales) + 1)
         full[list(used)] = weights
         if self.feature.kinds:
-            values = [_odds(slope * (weight - middle)) for weight in full]
+            values = [odds(slope * (weight - middle)) for weight in full]
             by_kind = dict(zip(self.kinds, values[:-2], strict=True))
             return {"name": self.feature.name, "kinds": by_kind, "other": values[-2], "missing": values[-1]}
         at_knots = self.design(np.array(self.knots)) @ full
         kept = list(range(len(self.knots))) if len(used) > 2 else [0, len(self.knots) - 1]
-        values = [_odds(slope * (at - middle)) for at in at_knots]
+        values = [odds(slope * (at - middle)) for at in at_knots]
         return {
             "name": self.feature.name,
-            "knots": [_short(self.knots[k]) for k in kept],
+            "knots": [short(self.knots[k]) for k in kept],
             "values": [values[k] for k in kept],
-            "missing": _odds(slope * (full[-1] - middle)),
+            "missing": odds(slope * (full[-1] - middle)),
             "middle": self._average([values[k] for k in kept], [self.knots[k] for k in kept]),
         }
 
@@ -265,10 +274,10 @@ class _Term:
         """Where the curve crosses zero, or the median where it does not do that once."""
         crossed = [k for k in range(len(knots) - 1) if (values[k] > 0) != (values[k + 1] > 0)]
         if len(crossed) != 1:
-            return _short(self.middle)
+            return short(self.middle)
         k = crossed[0]
         share = values[k] / (values[k] - values[k + 1])
-        return _short(knots[k] + share * (knots[k + 1] - knots[k]))
+        return short(knots[k] + share * (knots[k + 1] - knots[k]))
 
 
 def _term(feature: Feature, column: NDArray[Any]) -> _Term | None:
@@ -284,9 +293,9 @@ def _term(feature: Feature, column: NDArray[Any]) -> _Term | None:
     knots = np.unique(np.quantile(known, _QUANTILES))
     if len(knots) < 2:
         knots = np.array([values[0], values[-1]]) if len(values) > 1 else np.array([values[0], values[0] + 1])
-    at = tuple(_short(knot) for knot in knots)
+    at = tuple(short(knot) for knot in knots)
     basis = _basis(np.clip(known, at[0], at[-1]), at)
-    scales = tuple((_short(one.mean()), _short(one.std()) or 1.0) for one in basis)
+    scales = tuple((short(one.mean()), short(one.std()) or 1.0) for one in basis)
     return _Term(feature, at, middle=float(np.median(known)), scales=scales, missing=absent >= _FEWEST)
 
 
@@ -340,100 +349,3 @@ def _absent(column: NDArray[Any]) -> NDArray[np.bool_]:
     if column.dtype == object:
         return np.array([value is None for value in column], dtype=bool)
     return np.asarray(np.isnan(column))
-
-
-def _logistic(design: Floats, left: NDArray[np.bool_], penalty: float = 1.0) -> tuple[Floats, float]:
-    """Weights and intercept; Newton's steps, so that they are exact but for rounding."""
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - loads only in a run
-
-    model = LogisticRegression(C=1 / penalty, solver="newton-cholesky", tol=1e-8, max_iter=200)
-    model.fit(design, left)
-    return model.coef_[0], float(model.intercept_[0])
-
-
-def _folds(left: NDArray[np.bool_], seed: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    from sklearn.model_selection import StratifiedKFold  # noqa: PLC0415 - loads only in a run
-
-    return list(StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(left, left))
-
-
-def _out_of_fold(design: Floats, left: NDArray[np.bool_], seed: int) -> Floats:
-    """Log-odds of every customer by a model that was not trained on it."""
-    found = np.empty(len(left))
-    for train, rest in _folds(left, seed):
-        weights, intercept = _logistic(design[train], left[train])
-        found[rest] = design[rest] @ weights + intercept
-    return found
-
-
-def _platt(logit: Floats, left: NDArray[np.bool_], seed: int) -> tuple[float, float, Floats]:
-    """Slope and shift of Platt's line, 1 and 0 where it does not earn its place; out-of-fold log-odds with it."""
-    lined = _out_of_fold_line(logit, left, seed)
-    plain = ((_sigmoid(logit) - left) ** 2) - ((_sigmoid(lined) - left) ** 2)
-    if not _earned(plain):
-        return 1.0, 0.0, logit
-    weights, shift = _logistic(logit[:, None], left, penalty=1e-6)
-    return float(weights[0]), shift, lined
-
-
-def _out_of_fold_line(logit: Floats, left: NDArray[np.bool_], seed: int) -> Floats:
-    found = np.empty(len(left))
-    for train, rest in _folds(left, seed + 1):
-        weights, shift = _logistic(logit[train][:, None], left[train], penalty=1e-6)
-        found[rest] = weights[0] * logit[rest] + shift
-    return found
-
-
-def _bend(logit: Floats, left: NDArray[np.bool_], seed: int) -> tuple[dict[str, Any], Floats]:
-    """A rising line with bends, empty where it does not earn its place; out-of-fold log-odds with it."""
-    knots = np.unique(np.quantile(logit, _BENDS))
-    basis = np.stack([logit, *(np.maximum(logit - knot, 0.0) for knot in knots)], axis=1)
-    spread = np.maximum(basis.std(axis=0), 1e-9)
-    found = np.empty(len(left))
-    for train, rest in _folds(left, seed + 2):
-        weights, shift = _logistic(basis[train] / spread, left[train])
-        found[rest] = basis[rest] / spread @ weights + shift
-    weights, shift = _logistic(basis / spread, left)
-    slopes = np.cumsum(weights / spread)
-    if slopes.min() <= 0 or not _earned(((_sigmoid(logit) - left) ** 2) - ((_sigmoid(found) - left) ** 2)):
-        return {}, logit
-    first = shift + slopes[0] * knots[0]
-    at = first + np.concatenate([[0.0], np.cumsum(slopes[1:-1] * np.diff(knots))])
-    bend = {"knots": knots, "values": at, "ends": slopes[[0, -1]]}
-    return {name: [_odds(value) for value in values] for name, values in bend.items()}, found
-
-
-def _bent(logit: Floats, bend: Mapping[str, Sequence[float]]) -> Floats:
-    """Log-odds by a bent line; beyond its first and last bend it goes on straight."""
-    knots, values, (low, high) = bend["knots"], bend["values"], bend["ends"]
-    beyond = low * np.minimum(logit - knots[0], 0.0) + high * np.maximum(logit - knots[-1], 0.0)
-    return np.asarray(np.interp(logit, knots, values) + beyond)
-
-
-def _stretch(logit: Floats, base: float, bend: Mapping[str, Sequence[float]]) -> Floats:
-    """By how much a bent line makes what lies between the base and a score longer, (n,); never negative."""
-    short, bent = logit - base, _bent(logit, bend) - _bent(np.array([base]), bend)
-    return np.asarray(np.divide(bent, short, out=np.ones(len(logit)), where=short != 0))
-
-
-def _earned(gain: Floats) -> bool:
-    """Whether a gain per customer is more than its standard error."""
-    return bool(gain.mean() > gain.std() / np.sqrt(len(gain)))
-
-
-def _log_losses(logit: Floats, left: NDArray[np.bool_]) -> Floats:
-    return np.asarray(np.logaddexp(0.0, np.where(left, -logit, logit)))
-
-
-def _sigmoid(logit: Floats) -> Floats:
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logit, -700, 700))))
-
-
-def _odds(value: float) -> float:
-    """Log-odds to nine decimals, as they are kept."""
-    return round(float(value), 9) + 0.0
-
-
-def _short(value: float) -> float:
-    """Ten digits: what threads and the order of rows leave in the last ones is gone."""
-    return float(f"{value:.10g}")

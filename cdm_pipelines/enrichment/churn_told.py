@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.enrichment import churn_features, churn_figures
-from cdm_pipelines.enrichment.churn_model import Floats
+from cdm_pipelines.enrichment.churn_logistic import Floats
 from cdm_pipelines.enrichment.work import Work
 from cdm_pipelines.figures import Bars, Figure, Figures, Grid, Picture, Words
 

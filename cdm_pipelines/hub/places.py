@@ -7,12 +7,11 @@ Rows of persons leave in the caller's transaction. The order is that of erasing:
 comes before it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     MetaData,
     Table,
     Text,
@@ -20,7 +19,6 @@ from sqlalchemy import (
     and_,
     cast,
     delete,
-    false,
     func,
     literal,
     not_,
@@ -43,12 +41,21 @@ from cdm_pipelines.hub import (
 )
 from cdm_pipelines.hub.published import published
 from cdm_pipelines.hub.schema import privacy_of
+from cdm_pipelines.hub.table_places import (
+    Condition,
+    deleted,
+    either,
+    of_persons,
+    place_of,
+    records_of,
+    search_by,
+    with_ids,
+)
 from cdm_pipelines.store.keys import RECORD_KEY
 from cdm_pipelines.store.register import (
     IDENTIFIER,
     OPERATIONS,
     UNCLASSIFIED,
-    Erasure,
     Follows,
     Found,
     Keeps,
@@ -62,11 +69,9 @@ from cdm_pipelines.store.register import (
     Search,
     Stores,
     Whom,
-    is_personal,
 )
 
 _EVERYBODY = (Whom.CUSTOMERS, Whom.CONTACTS)
-_PUBLISHED = Retention(Keeps.AS_SOURCE, "as long as a source's record is behind it")
 _NOTES = Retention(Keeps.FOR_EVER, "says nothing of a person")
 _READ_MODEL = Retention(Keeps.REPLACED, "by each publication that touches the customer")
 _OF_RUNS = Retention(Keeps.DAYS, "of the run that measured it", setting="run_retention_days")
@@ -74,23 +79,6 @@ _LOG_OF_IDS = Retention(Keeps.FOR_EVER, "an id once published is never used agai
 
 FORGOTTEN = "erased-"
 """How names of founding records begin that were erased."""
-
-Condition = Callable[[Persons], ColumnElement[bool]]
-
-
-def with_ids(table: Table, *names: str) -> Condition:
-    """Rows with one of the persons' golden ids in some columns."""
-    return lambda persons: or_(false(), *(table.c[name].in_(persons.golden_ids) for name in names))
-
-
-def records_of(table: Table) -> Condition:
-    """Rows of one of the persons' source records."""
-    key = tuple_(table.c.source, table.c.entity, table.c.record_id)
-    return lambda persons: key.in_(sorted(persons.keys))
-
-
-def _either(*conditions: Condition) -> Condition:
-    return lambda persons: or_(*(condition(persons) for condition in conditions))
 
 
 def _versions(table: Table) -> Condition:
@@ -106,69 +94,6 @@ def _versions(table: Table) -> Condition:
     return condition
 
 
-def search_by(table: Table, by: str, condition: Condition) -> Search:
-    """How the rows of persons are found, where the table is there."""
-
-    def find(stores: Stores, persons: Persons) -> Iterator[Found]:
-        if _there(stores.connection, table):
-            rows = stores.connection.execute(select(table).where(condition(persons))).mappings()
-            yield Found(str(table), [dict(row) for row in rows])
-
-    return Search(by, find)
-
-
-def deleted(table: Table, condition: Condition) -> Rows:
-    """How they are erased: rows deleted, and seals of the table renewed."""
-
-    def remove(stores: Stores, persons: Persons) -> int:
-        if not _there(stores.connection, table):
-            return 0
-        deleted = int(stores.connection.execute(delete(table).where(condition(persons))).rowcount)
-        seals.renew(stores.connection, table)
-        return deleted
-
-    return Rows(remove, "rows deleted")
-
-
-def _there(connection: Connection, table: Table) -> bool:
-    """Whether the table is there: those of ``staging`` come and go."""
-    return connection.scalar(select(func.to_regclass(f"{table.schema}.{table.name}"))) is not None
-
-
-def place_of(
-    table: Table,
-    kept: Retention,
-    erasure: Erasure,
-    search: Search | None = None,
-    *,
-    whom: tuple[Whom, ...] = _EVERYBODY,
-    description: str = "",
-    columns: Mapping[str, str] | None = None,
-    absent: bool = False,
-) -> Place:
-    """The place of a table, with categories from the comments of its columns."""
-    columns = columns or {column.name: privacy_of(column) or OPERATIONS for column in table.columns}
-    return Place(
-        name=str(table).replace(".", "/"),
-        kind=Kind.HUB_TABLE,
-        root=Root.HUB,
-        pattern=str(table),
-        description=description or table.comment or "",
-        whom=whom if any(map(is_personal, columns.values())) else (),
-        columns=columns,
-        key=tuple(column.name for column in table.primary_key),
-        kept=kept,
-        search=search,
-        erasure=erasure,
-        absent=absent,
-    )
-
-
-def of_persons(table: Table, by: str, condition: Condition, kept: Retention = _PUBLISHED) -> Place:
-    """A table whose rows each are of one person."""
-    return place_of(table, kept, deleted(table, condition), search_by(table, by, condition))
-
-
 def _published(table: Table, *, staged: bool = False) -> Place:
     """A published table, or what is staged of it: by golden id and by record key, whichever it has."""
     own = table.to_metadata(MetaData(), schema="staging") if staged else table
@@ -178,7 +103,7 @@ def _published(table: Table, *, staged: bool = False) -> Place:
         ways.append(("golden id", with_ids(own, "golden_id")))
     if {"source", "entity", "record_id"} <= names:
         ways.append(("key of the source record", records_of(own)))
-    by, condition = " or ".join(way for way, _ in ways), _either(*(one for _, one in ways))
+    by, condition = " or ".join(way for way, _ in ways), either(*(one for _, one in ways))
     if not staged:
         return of_persons(own, by, condition)
     return place_of(
@@ -340,7 +265,7 @@ def places() -> Iterator[Place]:
 def _links(table: Table, **more: Any) -> Place:
     """Scored pairs of records: those of a customer, and those of others with one of its records."""
     other = tuple_(table.c.other_source, table.c.other_entity, table.c.other_record_id)
-    condition = _either(
+    condition = either(
         with_ids(table, "golden_id"), records_of(table), lambda persons: other.in_(sorted(persons.keys))
     )
     by = "golden id or key of either record"

@@ -7,7 +7,7 @@ Belongs here: declarations, beside the tables (``schema_rights``). Does not belo
 from collections.abc import Iterator
 
 from cdm_pipelines.hub import schema_rights as r
-from cdm_pipelines.hub.places import of_persons, place_of, records_of
+from cdm_pipelines.hub.table_places import of_persons, place_of, records_of
 from cdm_pipelines.store.register import Keeps, Kept, Place, Retention
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from sqlalchemy import select
 
 from cdm_pipelines.hub import access_log
-from cdm_pipelines.hub.places import place_of
 from cdm_pipelines.hub.schema_access import access_log as table
 from cdm_pipelines.hub.schema_access import pseudonym_key
+from cdm_pipelines.hub.table_places import place_of
 from cdm_pipelines.privacy import backups, log
 from cdm_pipelines.store import gate, keyring
 from cdm_pipelines.store.register import (

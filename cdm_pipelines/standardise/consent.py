@@ -9,7 +9,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.contracts.model import StatementOf
+from cdm_pipelines.contracts.statements import StatementOf
 from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.standardise import dates
 from cdm_pipelines.standardise.columns import MARKED, Columns

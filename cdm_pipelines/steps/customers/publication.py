@@ -8,7 +8,7 @@ Staging and its audit are one transaction: whatever is staged has passed, so not
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import pyarrow as pa
@@ -31,10 +31,10 @@ from cdm_pipelines.identity.reasons import Churn, EventReasons, Movement
 from cdm_pipelines.identity.registry import CURRENT
 from cdm_pipelines.privacy.checks import in_force
 from cdm_pipelines.privacy.given import Given, Withheld, origin_of
-from cdm_pipelines.quality.thresholds import ACCEPTABLE, Thresholds, Verdict, accepted, judge
+from cdm_pipelines.quality.thresholds import Thresholds, Verdict, accepted
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.consent.staging import stage_consent
-from cdm_pipelines.steps.customers import affected, lost_days, read_models
+from cdm_pipelines.steps.customers import affected, auditing, lost_days, read_models
 from cdm_pipelines.steps.customers.event_reasons import event_reasons, explained
 from cdm_pipelines.steps.linking.linked_with import linked_with
 from cdm_pipelines.steps.linking.model_versions import keep_copies
@@ -111,9 +111,11 @@ def stage_customers(
         done = (work.part(changed) if in_part and changed is not None else None) or work.everything()
         thresholds = Thresholds.load(settings.policies / "checks.yaml")
         figures = audit.figures(connection)
-        verdicts = _audit(connection, done.records, figures, thresholds)
-        verdicts |= _moved(done, figures, thresholds, new_model=bool(happened.new_model))
-        verdicts = _with_a_way_on(accepted(verdicts, accept))
+        verdicts = auditing.judged(connection, done.records, figures, thresholds)
+        verdicts |= auditing.moved(
+            done.churn, done.events["merged"], figures, thresholds, new_model=bool(happened.new_model)
+        )
+        verdicts = auditing.with_a_way_on(accepted(verdicts, accept))
         identity = {"kept": _kept(figures.customers, done.events), **done.events}
         staged = StagedCustomers(done.records, figures.customers, done.worked, identity, done.churn, verdicts)
         if staged.stopped:
@@ -313,75 +315,6 @@ def _rows_of(declared: EntityDeclaration, table: pa.Table, crosswalk: pa.Table) 
         golden = crosswalk["golden_id"].combine_chunks().take(pa.array(at, mask=at < 0))
         table, columns = table.append_column("golden_id", golden), [*columns, "golden_id"]
     return table.select(columns)
-
-
-def _audit(
-    connection: Connection, records: int, figures: audit.Figures, thresholds: Thresholds
-) -> dict[str, Verdict]:
-    """Judge what is staged, by name of the check."""
-    problems = audit.audit(connection, records)
-    verdicts = {}
-    for name in ("reconciliation", "uniqueness", "referential_integrity"):
-        texts = [problem.text for problem in problems if problem.audit == name]
-        verdicts[name] = Verdict(passed=not texts, severity="ERROR", text="; ".join(texts) or "in order")
-    first = (
-        f", {figures.new_customers:,} of them first delivered and not counted,"
-        if figures.new_customers
-        else ""
-    )
-    verdicts["customer_drift"] = judge(
-        figures.drift,
-        thresholds.customer_drift,
-        f"{figures.customers:,} customers{first} against {figures.published_customers:,} in service: "
-        f"{figures.drift:.1%}",
-    )
-    verdicts["cluster_size"] = judge(
-        figures.largest_customer,
-        thresholds.cluster_size,
-        f"the largest customer is made of {figures.largest_customer:,} records",
-    )
-    verdicts["cluster_size_drift"] = judge(
-        figures.size_drift,
-        thresholds.cluster_size_drift,
-        f"{figures.mean_records:.2f} records in a customer on average against {figures.published_mean_records:.2f} in "
-        f"service: {figures.size_drift:.1%}",
-    )
-    return verdicts
-
-
-def _with_a_way_on(verdicts: Mapping[str, Verdict]) -> dict[str, Verdict]:
-    """The same verdicts; those that stop and may be so after all say how a person tells that."""
-    return {
-        name: replace(
-            verdict,
-            text=f"{verdict.text}. If it may be so: `cdm run --date DAY --accept {name}`, or another limit in "
-            "policies/checks.yaml",
-        )
-        if verdict.stops and name in ACCEPTABLE
-        else verdict
-        for name, verdict in verdicts.items()
-    }
-
-
-def _moved(
-    done: _Done, figures: audit.Figures, thresholds: Thresholds, *, new_model: bool
-) -> dict[str, Verdict]:
-    """Judge how many golden ids changed, by name of the check."""
-    churn, merged = done.churn, done.events["merged"]
-    share = merged / figures.published_customers if figures.published_customers else 0.0
-    why = "; ".join(f"{reason}: {count:,}" for reason, count in churn.moved.items())
-    churn_text = (
-        f"{churn.total:,} of {churn.records:,} records in service have another golden id: {churn.share:.2%}"
-    )
-    merges_text = (
-        f"{merged:,} of {figures.published_customers:,} customers in service are merged: {share:.2%}"
-    )
-    return {
-        "id_churn": thresholds.id_churn.verdict(
-            churn.total, churn.share, f"{churn_text}{f' ({why})' if why else ''}", new_model=new_model
-        ),
-        "merges": thresholds.merges.verdict(merged, share, merges_text, new_model=new_model),
-    }
 
 
 @dataclass(frozen=True)

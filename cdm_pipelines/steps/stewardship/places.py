@@ -7,8 +7,8 @@ holds seals and no values (hub.places).
 from collections.abc import Iterator
 
 from cdm_pipelines.contracts.actor import Actor, Role
-from cdm_pipelines.hub.places import place_of
 from cdm_pipelines.hub.schema import decision_detail
+from cdm_pipelines.hub.table_places import place_of
 from cdm_pipelines.identity.decisions import Record
 from cdm_pipelines.identity.entries import OF_PERSON
 from cdm_pipelines.steps.stewardship.decisions import read_entries
