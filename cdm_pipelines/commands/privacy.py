@@ -86,9 +86,10 @@ def access(
     """Write everything that is known of a customer into an archive: a page, JSON and CSV, and a manifest of hashes."""
     from cdm_pipelines.steps.rights.archive import answer  # noqa: PLC0415 - commands load what they need
 
+    folder = writable(to / "archive").parent
     with hub(own := settings()) as engine:
         path = answer(
-            own, engine, customer, to, language=language, checked_by=checked_by or getpass.getuser()
+            own, engine, customer, folder, language=language, checked_by=checked_by or getpass.getuser()
         )
     console.print(
         f"{path}: hand it over by a way that only this person can read, and delete it.", markup=False

@@ -4,6 +4,7 @@ Belongs here: how ``cdm`` speaks. Does not belong here: what a single command do
 """
 
 import datetime as dt
+import errno
 import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +28,17 @@ if TYPE_CHECKING:
 DONE, REFUSED, USAGE, FAILED = 0, 1, 2, 3
 
 WIDTH_OF_A_FILE = 160
+_OF_THE_MACHINE = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+}
+"""What is wrong with a place that somebody named, and never with this project."""
 console = Console(highlight=False, width=None if os.isatty(1) else WIDTH_OF_A_FILE)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -114,6 +126,8 @@ def told_to_people() -> Iterator[None]:
     except Exception as error:
         if type(error).__module__.startswith("cdm_pipelines.") or database_fault(error) is not None:
             fail(describe(error))
+        if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE and error.filename is not None:
+            fail(f"{error.filename}: {error.strerror}. Name another place, or have it made writable.")
         errors.print("".join(traceback.format_tb(error.__traceback__)), markup=False)
         fail(f"{describe(error)}. This is a bug: please report the lines above, which hold no data.", FAILED)
 

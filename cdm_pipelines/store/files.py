@@ -7,6 +7,7 @@ A file is written beside its place, flushed to the disk and moved there, and the
 a loss of power there is the former file or the new one. Files get mode 0600 and folders 0700 whatever the umask says.
 """
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -49,14 +50,22 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those that it lies in, where they are not there; one that is there keeps its mode."""
+    """Make a folder, and those that it lies in, where they are not there; one that is there keeps its mode.
+
+    Raises:
+        NotADirectoryError: A file is there.
+    """
     missing = []
     while not folder.is_dir():
         missing.append(folder)
         folder = folder.parent
     for one in reversed(missing):
-        with suppress(FileExistsError):
+        try:
             one.mkdir(FOLDER_MODE)
+        except FileExistsError:
+            if not one.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(one)) from None
+        else:
             one.chmod(FOLDER_MODE)
             sync_folder(one.parent)
 

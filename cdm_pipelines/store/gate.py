@@ -10,7 +10,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cdm_pipelines.store.files import make_folder
@@ -33,12 +33,7 @@ def closed(home: Path) -> Iterator[None]:
     """
     path = home / FILE
     make_folder(path.parent)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise GateError("Another erasure is under way: wait until it has ended.") from None
+    descriptor = _locked(path)
     try:
         yield
     except Exception:
@@ -65,6 +60,21 @@ def pass_through(home: Path, patience: float = _PATIENCE) -> None:
         if time.monotonic() > deadline:
             raise GateError("An erasure is under way: run again when it has ended.")
         time.sleep(_PAUSE)
+
+
+def _locked(path: Path) -> int:
+    """The file, made where it is not there, open and locked."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            raise GateError("Another erasure is under way: wait until it has ended.") from None
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        os.close(descriptor)  # whoever had closed it has just opened it, and taken the file away
 
 
 def _abandoned(path: Path) -> bool:

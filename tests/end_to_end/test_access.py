@@ -171,3 +171,20 @@ def test_a_record_names_its_person_and_nobody_is_told(company: Company, chosen: 
     assert by_record == read(company.answer(company.alike[chosen[0]]), "records/party")
     nobody = "00000000-0000-5000-8000-000000000000"
     assert f"There is no golden id {nobody}" in company.home.ask("privacy", "access", nobody, code=1)
+
+
+def test_an_answer_that_cannot_be_written_is_told_and_does_not_count(
+    company: Company, chosen: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    asked = "SELECT count(*) FROM privacy.request"
+    before = company.home.query(asked)
+    told = company.home.ask(
+        "privacy", "access", company.alike[chosen[0]], "--to", str(tmp_path / "file"), code=2
+    )
+    assert "file" in told
+    assert company.home.query(asked) == before
+    told = company.home.ask("privacy", "access", company.alike[chosen[0]], "--to", "/proc/self", code=1)
+    assert "/proc/self" in told
+    assert "bug" not in told
+    assert company.home.query(asked) == before

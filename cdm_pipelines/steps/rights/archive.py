@@ -13,6 +13,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import Engine
 
 from cdm_pipelines.hub import rights as hub
@@ -20,6 +22,7 @@ from cdm_pipelines.privacy import log
 from cdm_pipelines.privacy.page import page
 from cdm_pipelines.privacy.policy import RightsPolicy, due
 from cdm_pipelines.privacy.words import Language
+from cdm_pipelines.quality.corrections import neutralise_formulas
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.operate.places import all_places
 from cdm_pipelines.steps.rights.access import Asked, Everything, everything
@@ -30,6 +33,7 @@ from cdm_pipelines.store.register import Stores
 
 KIND = "access"
 PAGE, MANIFEST = "index.html", "manifest.json"
+_SIGNED_NUMBER = r"^[+-][\d .,()/-]*$"
 
 
 def answer(
@@ -64,8 +68,8 @@ def answer(
             policy=policy.frozen,
         )
         hub.close_request(connection, number)
-    path = to / f"access-{number}.zip"
-    files.write_whole(path, archived(found, language, now))
+        path = to / f"access-{number}.zip"
+        files.write_whole(path, archived(found, language, now))  # before the request counts as answered
     return path
 
 
@@ -93,14 +97,17 @@ def _json(rows: Sequence[Mapping[str, Any]]) -> bytes:
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     names = list(dict.fromkeys(name for row in rows for name in row))
+    columns = [_harmless([row.get(name) for row in rows]) for name in names]
     text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\r\n")
-    writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(names)
+    writer.writerows(zip(*columns, strict=True))
     return text.getvalue().encode("utf-8-sig")
 
 
-def _cell(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula."""
-    formula = isinstance(value, str) and value[:1] in ("=", "@", "\t", "\r")
-    return f"'{value}" if formula else value
+def _harmless(cells: Sequence[object]) -> list[str | None]:
+    """Cells that no spreadsheet takes for a formula; a phone number or an amount with a sign is none."""
+    texts = pa.array([None if cell is None else str(cell) for cell in cells], pa.string())
+    signed = pc.match_substring_regex(texts, _SIGNED_NUMBER)
+    told: list[str | None] = pc.if_else(signed, texts, neutralise_formulas(texts)).to_pylist()
+    return told

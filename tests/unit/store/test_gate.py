@@ -54,3 +54,31 @@ def test_a_fault_opens_the_gate(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="fault"), closed(tmp_path):
         raise ValueError("fault")
     pass_through(tmp_path)
+
+
+def test_who_comes_just_as_the_gate_opens_closes_it_anew(tmp_path: Path) -> None:
+    """A lock on a file that has been taken away keeps nobody waiting."""
+    held = 0
+    lock = threading.Lock()
+    most = []
+
+    def erase() -> None:
+        nonlocal held
+        for _ in range(300):
+            try:
+                with closed(tmp_path):
+                    with lock:
+                        held += 1
+                        most.append((held, (tmp_path / FILE).exists()))
+                    with lock:
+                        held -= 1
+            except GateError:
+                continue
+
+    threads = [threading.Thread(target=erase) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most
+    assert set(most) == {(1, True)}
