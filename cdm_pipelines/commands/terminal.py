@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
@@ -103,9 +104,11 @@ def is_day(text: str) -> bool:
 
 
 def writable(path: Path) -> Path:
-    """A file to write, in a folder that is there: made when it was not."""
+    """A file to write, in a folder that is there and can be written to: made when it was not."""
     try:
         make_folder(path.parent)
+        with TemporaryFile(dir=path.parent):
+            pass
     except OSError as error:
         fail(f"{path.parent} cannot be used as a folder: {error.strerror}.", USAGE)
     if path.is_dir():
