@@ -18,13 +18,14 @@ from cdm_pipelines.hub import queries
 from cdm_pipelines.quality.corrections import FORMULA_SIGNS
 from cdm_pipelines.store.files import whole
 
+_SIGNED_NUMBER = r"^[+-][0-9 .,()/-]*$"
+
 
 def export_table(connection: Connection, out: Path, file_format: str, table: str = "customer") -> int:
     """Write all rows of a published table to ``out`` as csv, parquet or jsonl; returns the number of rows.
 
     The file appears whole or not at all, readable by its owner alone. In CSV, text that a spreadsheet would take for a
-    formula gets a leading apostrophe; E.164 phone numbers are left as they are, since digits after a plus sign compute
-    nothing.
+    formula gets a leading apostrophe; phone numbers and amounts with a sign in front compute nothing and are left.
     """
     write = {"csv": _csv, "parquet": _parquet, "jsonl": _jsonl}[file_format]
     with (
@@ -48,7 +49,7 @@ def neutralised(table: pa.Table) -> pa.Table:
     columns = []
     for column in table.columns:
         if pa.types.is_string(column.type):
-            harmless = pc.match_substring_regex(column, r"^\+[0-9]+$")
+            harmless = pc.match_substring_regex(column, _SIGNED_NUMBER)
             risky = pc.and_(pc.match_substring_regex(column, f"^{FORMULA_SIGNS}"), pc.invert(harmless))
             quoted = pc.binary_join_element_wise(pa.scalar("'"), column, "")
             columns.append(pc.if_else(pc.fill_null(risky, False), quoted, column))

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from sqlalchemy import Engine
 
 from cdm_pipelines.hub import rights as hub
@@ -22,8 +21,8 @@ from cdm_pipelines.privacy import log
 from cdm_pipelines.privacy.page import page
 from cdm_pipelines.privacy.policy import RightsPolicy, due
 from cdm_pipelines.privacy.words import Language
-from cdm_pipelines.quality.corrections import neutralise_formulas
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.customers.export import neutralised
 from cdm_pipelines.steps.operate.places import all_places
 from cdm_pipelines.steps.rights.access import Asked, Everything, everything
 from cdm_pipelines.steps.rights.subject import resolve
@@ -33,7 +32,6 @@ from cdm_pipelines.store.register import Stores
 
 KIND = "access"
 PAGE, MANIFEST = "index.html", "manifest.json"
-_SIGNED_NUMBER = r"^[+-][\d .,()/-]*$"
 
 
 def answer(
@@ -97,17 +95,10 @@ def _json(rows: Sequence[Mapping[str, Any]]) -> bytes:
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     names = list(dict.fromkeys(name for row in rows for name in row))
-    columns = [_harmless([row.get(name) for row in rows]) for name in names]
+    cells = {name: [None if (cell := row.get(name)) is None else str(cell) for row in rows] for name in names}
+    table = neutralised(pa.table({name: pa.array(column, pa.string()) for name, column in cells.items()}))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(names)
-    writer.writerows(zip(*columns, strict=True))
+    writer.writerows(zip(*(column.to_pylist() for column in table.columns), strict=True))
     return text.getvalue().encode("utf-8-sig")
-
-
-def _harmless(cells: Sequence[object]) -> list[str | None]:
-    """Cells that no spreadsheet takes for a formula; a phone number or an amount with a sign is none."""
-    texts = pa.array([None if cell is None else str(cell) for cell in cells], pa.string())
-    signed = pc.match_substring_regex(texts, _SIGNED_NUMBER)
-    told: list[str | None] = pc.if_else(signed, texts, neutralise_formulas(texts)).to_pylist()
-    return told
