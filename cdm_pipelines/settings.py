@@ -161,6 +161,11 @@ class Settings(BaseSettings):
         default=_PACKAGE / "policies",
         description="Folder with the YAML that a company edits: linkage, survivorship, checks.",
     )
+    protection_keys: Folder | None = Field(
+        default=None,
+        description="File with the keys under which values are encrypted (`policies/protection.yaml`); "
+        "`privacy/protection.keys` under `CDM_HOME` when not set.",
+    )
     role_prefix: Annotated[str, AfterValidator(_prefix)] = Field(
         default="cdm",
         description="Begins the names of the PostgreSQL roles that are made of `policies/roles.yaml` (`cdm_service`); "

@@ -17,7 +17,7 @@ import typer
 
 from cdm_pipelines.commands.consent import show_consent
 from cdm_pipelines.commands.profile import show_journey, show_profile
-from cdm_pipelines.commands.reading import AsRole, ForPurpose, login, note
+from cdm_pipelines.commands.reading import AsRole, ForPurpose, login, note, opener
 from cdm_pipelines.commands.terminal import (
     REFUSED,
     USAGE,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from cdm_pipelines.hub.history import Step
+    from cdm_pipelines.settings import Settings
 
 
 MOST_CUSTOMERS, MOST_TOUCHES = 10, 50
@@ -108,7 +109,7 @@ def customer(  # noqa: PLR0917 - options of a command
         (profile, partial(show_profile, own)),
         (journey, partial(show_journey, own, limit or MOST_TOUCHES)),
         (consent, partial(show_consent, own)),
-        (bool(at or history), partial(_past, at)),
+        (bool(at or history), partial(_past, own, at)),
     ]
     answer = next((way for asked, way in ways if asked), None)
     with hub(own) as engine, engine.connect() as connection:
@@ -129,29 +130,31 @@ def customer(  # noqa: PLR0917 - options of a command
         if len(hits) > 1 or not (at or history):
             show("Customers", [{**hit.card, "found by": hit.why} for hit in hits])
         if one:
-            (answer or _present)(connection, hits[0].golden_id)
+            (answer or partial(_present, own))(connection, hits[0].golden_id)
         elif answer is not None:
             fail("Name one of them by its golden id.", REFUSED)
 
 
-def _present(connection: "Connection", golden_id: UUID) -> None:
+def _present(own: "Settings", connection: "Connection", golden_id: UUID) -> None:
     from cdm_pipelines.hub import queries  # noqa: PLC0415
 
     one = queries.customer(connection, str(golden_id))
     if one is not None:
-        show("Source records", one.records)
-        show("Where each value came from", one.provenance)
+        opened = opener(own)
+        show("Source records", [opened(row) for row in one.records])
+        show("Where each value came from", [opened(row) for row in one.provenance])
 
 
-def _past(at: dt.datetime | None, connection: "Connection", golden_id: UUID) -> None:
+def _past(own: "Settings", at: dt.datetime | None, connection: "Connection", golden_id: UUID) -> None:
     """A customer as it was known at a time, or all that happened to it."""
     from cdm_pipelines.hub import history  # noqa: PLC0415
 
+    opened = opener(own)
     if at is None:
         steps = list(history.timeline(history.life(connection, golden_id)))
         if not steps:
             fail("No customer ever had this id.", REFUSED)
-        show(f"History of {golden_id}", [_step(step) for step in steps])
+        show(f"History of {golden_id}", [opened(_step(step)) for step in steps])
         return
     version = history.as_of(connection, golden_id, at)
     if version is None:
@@ -168,7 +171,7 @@ def _past(at: dt.datetime | None, connection: "Connection", golden_id: UUID) -> 
         if value is not None and name not in history.SUMMARY
         for source in [version.source(name)]
     ]
-    show("Values", values)
+    show("Values", [opened(row) for row in values])
 
 
 def _step(step: "Step") -> dict[str, object]:
@@ -215,8 +218,10 @@ def export_golden(
 ) -> None:
     """Export all golden customers, or another published table."""
     from cdm_pipelines.hub import queries  # noqa: PLC0415
+    from cdm_pipelines.privacy.protection import Vault  # noqa: PLC0415
     from cdm_pipelines.steps.customers.export import export_table  # noqa: PLC0415
     from cdm_pipelines.steps.privacy.reading import reading, table_categories  # noqa: PLC0415
+    from cdm_pipelines.store.lake import Lake  # noqa: PLC0415
 
     what = "customers" if table == "customer" else f"rows of {table}"
     name = "customers" if table == "customer" else table
@@ -225,5 +230,5 @@ def export_golden(
     with hub(own) as engine, engine.connect() as connection:
         noted, shown = reading(own, login(), "cdm export", role, purpose), table_categories(table)
         note(engine, noted, categories=shown, rows=queries.count_rows(connection, table))
-        rows = export_table(connection, target, str(format), table)
+        rows = export_table(connection, target, str(format), table, Vault.of(own, Lake(own.lake_url)).open)
     console.print(f"{rows:,} {what} written to {target}", markup=False)

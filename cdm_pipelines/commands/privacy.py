@@ -206,6 +206,26 @@ def list_requests() -> None:
 
 
 @app.command()
+def rotate_keys(patience: Patience = 30) -> None:
+    """Make a new key, and seal under it what policies/protection.yaml has encrypted; go on where that was cut short."""
+    from cdm_pipelines.contracts.catalogue import all_contracts  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.steps.rights.rotation import rotate  # noqa: PLC0415
+
+    today = dt.datetime.now(dt.UTC).date()
+    with hub(own := settings()) as engine:
+        _end_orphans(own)
+        done = rotate(own, engine, all_contracts(), today, patience=60 * patience, progress=_progress)
+    if not done.key:
+        console.print("Nothing is encrypted: see policies/protection.yaml.")
+        return
+    console.print(
+        f"{'Ended the change to key' if done.was_cut_short else 'Sealed under key'} {done.key}: {done.tables:,} tables "
+        "written anew. The next run takes it on to records and customers. Keep a copy of the file of keys.",
+        markup=False,
+    )
+
+
+@app.command()
 def processing(
     to: Annotated[Path, typer.Option(help="Folder to write to.", file_okay=False, writable=True)] = Path(
         "record-of-processing"

@@ -1,10 +1,10 @@
-"""What commands that show personal data have in common: options, and the line that each reading leaves.
+"""What commands that show personal data have in common: options, values in clear, and the line of each reading.
 
-Belongs here: that. Does not belong here: what is noted (steps.privacy.reading).
+Belongs here: that. Does not belong here: what is noted (steps.privacy.reading), what is encrypted (privacy.protection).
 """
 
 import getpass
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from cdm_pipelines.hub.access_log import Reading
+    from cdm_pipelines.settings import Settings
 
 AsRole = Annotated[
     str,
@@ -34,6 +35,14 @@ ForPurpose = Annotated[
 def login() -> str:
     """Who runs the command."""
     return getpass.getuser()
+
+
+def opener(own: "Settings") -> Callable[[Mapping[str, object]], dict[str, object]]:
+    """What gives a row with its encrypted values in clear."""
+    from cdm_pipelines.privacy.protection import Vault  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.store.lake import Lake  # noqa: PLC0415
+
+    return Vault.of(own, Lake(own.lake_url)).open_row
 
 
 def note(

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import typer
 
-from cdm_pipelines.commands.reading import login, note
+from cdm_pipelines.commands.reading import login, note, opener
 from cdm_pipelines.commands.terminal import (
     FAILED,
     REFUSED,
@@ -87,7 +87,6 @@ def set_value(
 ) -> None:
     """Correct a value: it outranks all sources until one of them says something new."""
     from cdm_pipelines.steps.stewardship import decisions  # noqa: PLC0415
-    from cdm_pipelines.store.lake import Lake  # noqa: PLC0415
 
     attribute, equals, value = assignment.partition("=")
     if not equals:
@@ -99,7 +98,7 @@ def set_value(
     with hub(own) as engine, engine.begin() as connection:
         recorded = decisions.set_value(
             connection,
-            Lake(own.lake_url),
+            own,
             customer,
             attribute.strip(),
             value,
@@ -156,6 +155,7 @@ def show_customer(customer: Who) -> None:
     own = settings()
     with hub(own) as engine, engine.connect() as connection:
         found = stewardship.dossier(connection, customer)
+        opened = opener(own)
         noted = reading(own, login(), "cdm steward show", usual="steward")
         note(engine, noted, categories=customer_categories(), golden_ids=[found.golden_id])
     console.print(f"Customer {found.golden_id}", style="bold")
@@ -166,7 +166,7 @@ def show_customer(customer: Who) -> None:
             for record in found.records
         ],
     )
-    show("Values", [_value(value) for value in found.values])
+    show("Values", [opened(_value(value)) for value in found.values])
     show("Links", [_link(link) for link in found.links], numeric=["bits", "probability"])
     show("Decisions", [_entry(one) for one in found.decisions], numeric=["id"])
     _list_conflicts([conflict.text for conflict in found.conflicts])

@@ -43,6 +43,8 @@ def _checks(*names: str) -> Policy:
 
 
 _PURPOSES: Policy = ("purposes.yaml", ())
+_PROTECTION: Policy = ("protection.yaml", ())
+_PROTECTED = ("privacy.protection", "store.cipher")
 _LINKAGE: tuple[Policy, ...] = (
     ("linkage/person.yaml", ()),
     ("linkage/organisation.yaml", ()),
@@ -72,16 +74,23 @@ _PUBLISHED = MadeBy(
 )
 MADE_BY: Mapping[str, MadeBy] = {
     "raw": MadeBy(
-        ("contracts", "ingest", "privacy.tombstones", "steps.days.kept_out", "steps.days.source_day"),
-        (_checks("snapshot_shrink"),),
+        (
+            *("contracts", "ingest", "privacy.tombstones", "steps.days.kept_out", "steps.days.source_day"),
+            *_PROTECTED,
+        ),
+        (_checks("snapshot_shrink"), _PROTECTION),
     ),
-    "valid": MadeBy(("contracts", "quality", "steps.days"), (_checks("share_quarantined", "repeated_keys"),)),
+    "valid": MadeBy(
+        ("contracts", "quality", "steps.days", *_PROTECTED),
+        (_checks("share_quarantined", "repeated_keys"), _PROTECTION),
+    ),
     "quarantine": MadeBy(
-        ("contracts", "quality", "steps.days"), (_checks("share_quarantined", "repeated_keys"),)
+        ("contracts", "quality", "steps.days", *_PROTECTED),
+        (_checks("share_quarantined", "repeated_keys"), _PROTECTION),
     ),
     "standard": MadeBy(
-        ("contracts", "standardise", "steps.days"),
-        (_checks("share_quarantined"), _PLACEHOLDERS, _INTERACTIONS, _CONSENT),
+        ("contracts", "standardise", "steps.days", *_PROTECTED),
+        (_checks("share_quarantined"), _PLACEHOLDERS, _INTERACTIONS, _CONSENT, _PROTECTION),
     ),
     "records": _RECORDS,
     "link/model": MadeBy(_LINK, (*_LINKAGE, _checks("pattern_drift"))),

@@ -12,7 +12,7 @@ from cdm_pipelines.hub import access_log
 from cdm_pipelines.hub.schema_access import access_log as table
 from cdm_pipelines.hub.schema_access import pseudonym_key
 from cdm_pipelines.hub.table_places import place_of
-from cdm_pipelines.privacy import backups, log
+from cdm_pipelines.privacy import backups, log, protection
 from cdm_pipelines.store import gate, keyring
 from cdm_pipelines.store.register import (
     IDENTIFIER,
@@ -114,6 +114,22 @@ def _of_erasures() -> Iterator[Place]:
             "Keys of those digests, one a year.",
             Retention(Keeps.FOR_EVER, "without it erased persons come back with the next delivery"),
             "random numbers",
+        ),
+        (
+            "home/privacy/protection",
+            Root.HOME,
+            protection.FILE,
+            "Keys under which values are encrypted; in no backup.",
+            Retention(Keeps.FOR_EVER, "without it nobody can read what is encrypted"),
+            "random numbers",
+        ),
+        (
+            "privacy/protection",
+            Root.LAKE,
+            protection.NOTE,
+            "Number of the newest of those keys, so that keys that were lost are told.",
+            Retention(Keeps.REPLACED, "by each new key"),
+            "a number",
         ),
         (
             "home/privacy/backups",

@@ -49,6 +49,19 @@ def write_whole(path: Path, content: bytes) -> None:
         sink.write(content)
 
 
+def write_once(path: Path, content: bytes) -> None:
+    """Write a small file whole, unless it is there; of several processes one is first, and its content stays."""
+    make_folder(path.parent)
+    beside = path.with_name(f"{UNFINISHED}{uuid4().hex}")
+    try:
+        write_whole(beside, content)
+        with suppress(FileExistsError):
+            os.link(beside, path)
+            sync_folder(path.parent)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder, and those that it lies in, where they are not there; one that is there keeps its mode.
 

@@ -1,4 +1,4 @@
-"""While a person is erased no run writes: what a run had read before would come back with what it writes after.
+"""While a person is erased or keys are changed no run writes: what it had read would come back with what it writes.
 
 Belongs here: closing the gate and waiting at it. Does not belong here: what is done while it is closed (steps.rights).
 
@@ -55,10 +55,11 @@ def pass_through(home: Path, patience: float = _PATIENCE) -> None:
     while path.exists():
         if _abandoned(path):
             raise GateError(
-                "An erasure was cut short, and until it has ended nothing runs: `cdm privacy resume` goes on with it."
+                "An erasure, or a change of keys, was cut short, and until it has ended nothing runs: "
+                "`cdm privacy resume` goes on with the one, `cdm privacy rotate-keys` with the other."
             )
         if time.monotonic() > deadline:
-            raise GateError("An erasure is under way: run again when it has ended.")
+            raise GateError("An erasure, or a change of keys, is under way: run again when it has ended.")
         time.sleep(_PAUSE)
 
 
@@ -70,7 +71,9 @@ def _locked(path: Path) -> int:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(descriptor)
-            raise GateError("Another erasure is under way: wait until it has ended.") from None
+            raise GateError(
+                "Another erasure, or a change of keys, is under way: wait until it has ended."
+            ) from None
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(descriptor), path.stat()):
                 return descriptor

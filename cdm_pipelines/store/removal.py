@@ -126,21 +126,25 @@ _BY_RECORD = "key of the source record"
 def without_rows(lake: Lake, path: str, test: Test) -> int:
     """Write a Parquet table anew without some rows, with the notes that it had; returns how many there were."""
     gone = sum(int(pc.sum(test(table)).as_py() or 0) for table in lake.read_batches(path, _BATCH))
-    if not gone:
-        return 0
+    if gone:
+        written_anew(lake, path, lambda table: table.filter(pc.invert(test(table))))
+    return gone
+
+
+def written_anew(lake: Lake, path: str, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Write a Parquet table anew with other rows of the same columns, and with the notes that it had."""
     schema = lake.schema(path)
     kept_with_schema = {key.decode() for key in schema.metadata or {}}
     notes = {key: value for key, value in lake.notes(path).items() if key not in kept_with_schema}
     content = ""
     with lake.writer(path, schema) as writer:
         for table in lake.read_batches(path, _BATCH):
-            rows = table.filter(pc.invert(test(table))).cast(schema)
+            rows = change(table).cast(schema)
             writer.write_table(rows)
             content = digest(content, rows)
         if CONTENT in notes:
             notes[CONTENT] = content
         writer.add_key_value_metadata(notes)
-    return gone
 
 
 def layered_rows(opened: Callable[[Lake], Layered], match: Match) -> tuple[Search, Rows]:

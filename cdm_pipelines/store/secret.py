@@ -8,9 +8,7 @@ key that lies elsewhere the digest tells nothing. The key is a file under ``CDM_
 is made once, and belongs into the backups of ``CDM_HOME`` and not into those of the lake.
 """
 
-import os
 import secrets
-import tempfile
 from dataclasses import dataclass, field
 from hashlib import blake2b, shake_128
 from pathlib import Path
@@ -18,6 +16,8 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+
+from cdm_pipelines.store import files
 
 _BYTES = 32
 FILE = "secret.key"
@@ -46,7 +46,7 @@ class Secret:
         """
         path = home / FILE
         if not path.exists():
-            _make(path)
+            files.write_once(path, secrets.token_bytes(_BYTES))
         key = path.read_bytes()
         if len(key) != _BYTES:
             raise SecretError(
@@ -67,21 +67,3 @@ class Secret:
             size: How many.
         """
         return np.frombuffer(shake_128(self.key + name.encode()).digest(8 * size), np.uint64)
-
-
-def _make(path: Path) -> None:
-    """Write a new secret whole, unless another process was first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, beside = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.name}."
-    )  # readable by its owner alone
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(beside, path)
-    except FileExistsError:
-        return
-    finally:
-        Path(beside).unlink()

@@ -3,7 +3,7 @@
 Belongs here: file formats. Does not belong here: what is published (hub.published).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import IO
@@ -21,8 +21,21 @@ from cdm_pipelines.store.files import whole
 _SIGNED_NUMBER = r"^[+-][0-9 .,()/-]*$"
 
 
-def export_table(connection: Connection, out: Path, file_format: str, table: str = "customer") -> int:
+def export_table(
+    connection: Connection,
+    out: Path,
+    file_format: str,
+    table: str = "customer",
+    opened: Callable[[pa.Table], pa.Table] = lambda rows: rows,
+) -> int:
     """Write all rows of a published table to ``out`` as csv, parquet or jsonl; returns the number of rows.
+
+    Args:
+        connection: Of a migrated hub.
+        out: The file.
+        file_format: csv, parquet or jsonl.
+        table: Name of the table.
+        opened: What becomes of encrypted values.
 
     The file appears whole or not at all, readable by its owner alone. In CSV, text that a spreadsheet would take for a
     formula gets a leading apostrophe; phone numbers and amounts with a sign in front compute nothing and are left.
@@ -32,7 +45,7 @@ def export_table(connection: Connection, out: Path, file_format: str, table: str
         closing(queries.export_table(connection, table)) as tables,  # an open COPY would hold up the end
         whole(out) as sink,
     ):
-        return write(sink, queries.table_schema(table), tables)
+        return write(sink, queries.table_schema(table), map(opened, tables))
 
 
 def _csv(sink: IO[bytes], schema: pa.Schema, tables: Iterator[pa.Table]) -> int:

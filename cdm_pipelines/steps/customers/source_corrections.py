@@ -33,6 +33,7 @@ from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.consent.off import off_in_use
 from cdm_pipelines.steps.customers.export import neutralised
 from cdm_pipelines.store import layout
+from cdm_pipelines.store.cipher import hidden
 from cdm_pipelines.store.keys import composite_keys, positions
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.tables import records as party_records
@@ -121,6 +122,8 @@ def find_corrections(
         told = _as_delivered(lake, contract, told).sort_by(
             [("record_id", "ascending"), ("column", "ascending")]
         )
+        for name in ("current_value", "golden_value"):
+            told = told.set_column(told.column_names.index(name), name, hidden(told[name]))
         entity = pa.repeat(pa.scalar(contract.entity), told.num_rows)
         yield told.append_column("entity", entity).select(CORRECTIONS_SCHEMA.names)
 

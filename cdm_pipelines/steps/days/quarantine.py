@@ -16,6 +16,7 @@ import pyarrow as pa
 from cdm_pipelines.contracts import Column, SourceContract
 from cdm_pipelines.contracts.catalogue import all_contracts, contract_named, contracts_of
 from cdm_pipelines.contracts.told import told_path
+from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.quality import Rule, export_quarantine, read_corrections
 from cdm_pipelines.quality.corrections import QUARANTINE
 from cdm_pipelines.settings import Settings
@@ -115,7 +116,7 @@ def export_rows(settings: Settings, name: str, date: str, out: Path) -> int:
     path = layout.quarantine_path(contract, date)
     if not lake.exists(path) or not lake.count(path):
         raise QuarantineError(f"{name} has no quarantined rows of {date}. See `cdm quarantine list`.")
-    rows = lake.read(path)
+    rows = Vault.of(settings, lake).open(lake.read(path))
     write_whole(out, export_quarantine(rows, f"{name}/{date}"))
     return rows.num_rows
 
@@ -149,7 +150,7 @@ def accept_corrections(settings: Settings, file: Path) -> list[Accepted]:
             "_sha256 and _row as they are."
         )
     for contract, date, rows in found:
-        _keep(lake, contract, date, rows.drop(columns=[_PLACE]))
+        _keep(settings, lake, contract, date, rows=rows.drop(columns=[_PLACE]))
     return [
         Accepted(contract, date, len(rows), len(corrected) - len(places)) for contract, date, rows in found
     ]
@@ -171,10 +172,11 @@ def _found(lake: Lake, corrected: pd.DataFrame) -> Iterator[tuple[SourceContract
                 yield contract, date, here.drop(columns=[QUARANTINE], errors="ignore")
 
 
-def _keep(lake: Lake, contract: SourceContract, date: str, rows: pd.DataFrame) -> None:
+def _keep(settings: Settings, lake: Lake, contract: SourceContract, date: str, *, rows: pd.DataFrame) -> None:
     """Add to the day's corrections; a row that is corrected again replaces its earlier correction."""
     path = layout.corrections_path(contract, date)
-    new = to_table(rows)
+    vault = Vault.for_contract(settings, lake, contract)
+    new = vault.seal(to_table(rows), vault.protection.delivered(contract))
     if lake.exists(path):
         earlier = to_frame(lake.read(path))
         kept = earlier.merge(rows[ORIGIN], on=ORIGIN, how="left", indicator=True)

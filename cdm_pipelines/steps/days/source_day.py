@@ -18,6 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cdm_pipelines.contracts import SourceContract
+from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
+from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.quality.thresholds import Thresholds, Verdict
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.standardise.placeholders import Placeholders
@@ -27,6 +29,7 @@ from cdm_pipelines.steps.days.kept_out import Door, note_to_owner
 from cdm_pipelines.steps.days.tally import DayResult, Tally, Yardstick
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.arrow import digest, to_frame
+from cdm_pipelines.store.cipher import CipherError
 from cdm_pipelines.store.damage import DamagedError, Fault
 from cdm_pipelines.store.keyring import KeyringError
 from cdm_pipelines.store.lake import Lake
@@ -62,31 +65,37 @@ def process_day(
     contract = replace(contract, default_country=contract.default_country or settings.default_country)
     thresholds = Thresholds.load(settings.policies / "checks.yaml")
     try:
-        corrections = _corrections(lake, contract, date)
+        vault = Vault.for_contract(settings, lake, contract)
+        corrections = _corrections(lake, contract, date, vault)
         door = Door.of(settings, lake, contract, date)
-        files = _land(settings, lake, contract, date, door)
+        files = _land(settings, lake, contract, date, door=door, vault=vault)
         tally = Tally(
             contract, date, thresholds, _yardstick(lake, contract, date), accept, kept_out=door.kept_out
         )
-        result = _refine(settings, lake, contract, date, files=files, corrections=corrections, tally=tally)
-    except (DamagedError, KeyringError) as fault:
+        result = _refine(
+            settings, lake, contract, date, files=files, corrections=corrections, tally=tally, vault=vault
+        )
+    except (DamagedError, KeyringError, CipherError, PrivacyPolicyError) as fault:
         raise DayRefusedError(str(fault)) from None
     note_to_owner(lake, contract, date, door.kept_out)
     return result
 
 
-def _land(settings: Settings, lake: Lake, contract: SourceContract, date: str, door: Door) -> tuple[str, ...]:
+def _land(
+    settings: Settings, lake: Lake, contract: SourceContract, date: str, *, door: Door, vault: Vault
+) -> tuple[str, ...]:
     """Write the raw table: all rows of all files of the day, as text, but those of erased persons."""
     from cdm_pipelines.ingest import ExtractError, Refusal, find_files, read_extract  # noqa: PLC0415 - readers load in a run
 
     sums: set[str] = set()
+    sealed = vault.protection.delivered(contract)
     try:
         files = find_files(settings.landing_url, contract, date)
         tables = read_extract(settings.landing_url, contract, date, chunk_rows=settings.chunk_rows)
         first = next(tables)
         with lake.writer(layout.raw_path(contract, date), first.schema) as writer:
             for table in chain([first], tables):
-                writer.write_table(door.let_in(table).cast(first.schema))
+                writer.write_table(vault.seal(door.let_in(table), sealed).cast(first.schema))
                 sums.update(table["_sha256"].unique().to_pylist())
             listed = [f"{file.path}\t{file.size}" for file in files]
             kept_out = [f"{door.kept_out} kept out"] if door.kept_out else []
@@ -125,11 +134,13 @@ def _refine(
     files: tuple[str, ...],
     corrections: pa.Table | None,
     tally: Tally,
+    vault: Vault,
 ) -> DayResult:
     """Write valid, quarantine, repairs and, unless a check forbids it, standard from the raw table."""
     raw = layout.raw_path(contract, date)
     fingerprint = _fingerprint(lake, raw, corrections, settings)
-    chunks = _chunks(settings, lake, contract, raw, corrections)
+    chunks = _chunks(settings, lake, contract, raw, corrections, vault=vault)
+    delivered = vault.protection.delivered(contract)
     with suppress(_StoppedError), ExitStack() as standard, ExitStack() as checked:
         notes = {layout.FINGERPRINT: fingerprint}
         if corrections is not None:
@@ -139,27 +150,30 @@ def _refine(
         for refined in in_order(
             chunks, settings.threads, contract, date, settings.timezone, nobody=nobody, words=words
         ):
-            checked_to.write(layout.valid_path(contract, date), refined.valid)
-            checked_to.write(layout.quarantine_path(contract, date), refined.quarantine)
+            checked_to.write(layout.valid_path(contract, date), vault.seal(refined.valid, delivered))
+            checked_to.write(
+                layout.quarantine_path(contract, date), vault.seal(refined.quarantine, delivered)
+            )
             checked_to.write(layout.repairs_path(contract, date), refined.repairs)
             for entity, table in refined.standard.items():
-                standard_to.write(layout.standard_path(contract, date, entity), table)
+                sealed = vault.seal(table, vault.protection.standard(entity))
+                standard_to.write(layout.standard_path(contract, date, entity), sealed)
             tally.add(refined)
         checked.close()
-        tally.judge(_against_contract(lake, contract, date, settings.chunk_rows))
+        tally.judge(_against_contract(lake, contract, date, settings.chunk_rows, vault))
         if tally.stops:
             raise _StoppedError  # leaves the standard layer as it was
         standard_to.note(layout.RECORDS, str(tally.records))
     return tally.result(files, lake.schema(raw), fingerprint)
 
 
-def _against_contract(lake: Lake, contract: SourceContract, date: str, rows: int) -> Verdict:
+def _against_contract(lake: Lake, contract: SourceContract, date: str, rows: int, vault: Vault) -> Verdict:
     """Hold the accepted rows, as they were written, against the contract's Pandera schema."""
     from cdm_pipelines.quality import failures  # noqa: PLC0415 - rules load in a run
 
     found: Counter[str] = Counter()
     for table in lake.read_batches(layout.valid_path(contract, date), rows, list(contract.column_names)):
-        found.update(failures(table, contract))
+        found.update(failures(vault.open(table), contract))
     told = "; ".join(f"{rule} ({count:,})" for rule, count in sorted(found.items())) or "in order"
     return Verdict(passed=not found, severity="ERROR", text=told, figure=float(found.total()))
 
@@ -193,7 +207,13 @@ class _Writers:
 
 
 def _chunks(
-    settings: Settings, lake: Lake, contract: SourceContract, raw: str, corrections: pa.Table | None
+    settings: Settings,
+    lake: Lake,
+    contract: SourceContract,
+    raw: str,
+    corrections: pa.Table | None,
+    *,
+    vault: Vault,
 ) -> Iterator[Chunk]:
     """The raw table with corrections applied, in chunks, with what later rows with the same key make of each row."""
     from cdm_pipelines.quality import (  # noqa: PLC0415 - rules load in a run
@@ -205,7 +225,8 @@ def _chunks(
 
     def corrected(columns: list[str] | None, rows: int) -> Iterator[pa.Table]:
         for table in lake.read_batches(raw, rows, columns):
-            yield table if corrections is None else apply_corrections(table, corrections)
+            opened = vault.open(table)
+            yield opened if corrections is None else apply_corrections(opened, corrections)
 
     def column(name: str) -> pa.ChunkedArray:
         pieces = corrected(list(dict.fromkeys([name, *_ORIGIN])), settings.chunk_rows)
@@ -224,7 +245,7 @@ def _chunks(
             repeats, (column(name) for name in compared_columns(contract) if name in there)
         )
     if not len(repeats.superseded):
-        yield Chunk(lake.read(raw), repeats)
+        yield Chunk(vault.open(lake.read(raw)), repeats)
         return
     start = 0
     for table in corrected(None, settings.chunk_rows):
@@ -232,11 +253,11 @@ def _chunks(
         start += table.num_rows
 
 
-def _corrections(lake: Lake, contract: SourceContract, date: str) -> pa.Table | None:
+def _corrections(lake: Lake, contract: SourceContract, date: str, vault: Vault) -> pa.Table | None:
     """Rows that a person corrected; None where there are none, which is not so where some went into the day before."""
     path = layout.corrections_path(contract, date)
     if lake.exists(path):
-        return lake.read(path)
+        return vault.open(lake.read(path))
     with suppress(DamagedError):  # that table is about to be made anew
         valid = layout.valid_path(contract, date)
         if lake.exists(valid) and layout.CORRECTED in lake.notes(valid):

@@ -29,6 +29,7 @@ from cdm_pipelines.linkage import LinkageError
 from cdm_pipelines.linkage import load_policy as load_linkage_policy
 from cdm_pipelines.privacy.checks import of_contracts, of_enrichers
 from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
+from cdm_pipelines.privacy.protection import Protection
 from cdm_pipelines.privacy.purposes import POLICY as PURPOSES
 from cdm_pipelines.privacy.purposes import Purposes, PurposesError
 from cdm_pipelines.publish.policy import FeedPolicy, FeedPolicyError
@@ -59,7 +60,11 @@ def check_configuration(settings: Settings, *, write: bool = False) -> list[str]
         contracts = load_contracts(DEFS)
     except ContractError as error:
         return [str(error)]
-    problems = [*_policy_problems(settings), *_purpose_problems(settings, contracts)]
+    problems = [
+        *_policy_problems(settings),
+        *_purpose_problems(settings, contracts),
+        *_protection_problems(settings, contracts),
+    ]
     if not problems:  # what roles see follows from the other policies
         problems += governance_problems(settings, contracts)
     of_package = settings.model_copy(update={"policies": Settings.model_fields["policies"].default})
@@ -88,6 +93,16 @@ def _purpose_problems(settings: Settings, contracts: Sequence[SourceContract]) -
     with suppress(FeedPolicyError):  # so is this
         problems += FeedPolicy.load(feed).against(feed, purposes)
     return problems
+
+
+def _protection_problems(settings: Settings, contracts: Sequence[SourceContract]) -> list[str]:
+    try:
+        protection = Protection.load(settings.policies)
+        for contract in contracts:
+            protection.delivered(contract)
+    except PrivacyPolicyError as error:
+        return [str(error)]
+    return protection.problems(contracts)
 
 
 def _policy_problems(settings: Settings) -> list[str]:

@@ -20,6 +20,7 @@ from cdm_pipelines.hub import rights as hub
 from cdm_pipelines.privacy import log
 from cdm_pipelines.privacy.page import page
 from cdm_pipelines.privacy.policy import RightsPolicy, due
+from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.privacy.words import Language
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.customers.export import neutralised
@@ -56,7 +57,11 @@ def answer(
     with engine.begin() as connection:
         stores = Stores(lake, connection)
         persons = resolve(stores, register, log.tombstones(settings.home, lake), name)
-        found = everything(Asked(settings, register, stores, persons))
+        vault = Vault.of(settings, lake)
+        found = {
+            section: {table: [vault.open_row(row) for row in rows] for table, rows in held.items()}
+            for section, held in everything(Asked(settings, register, stores, persons)).items()
+        }
         number = hub.add_request(
             connection,
             kind=KIND,

@@ -91,7 +91,7 @@ def erase(
         NotGoneError: Something is left somewhere; the request stays open.
         GateError, KeyringError: Another erasure is under way; a key of the tombstones is missing.
     """
-    with _alone(settings, engine, patience):
+    with alone(settings, engine, patience):
         number = _begun(settings, engine, asked, progress)
         return _finished(settings, engine, number, asked.actor, progress)
 
@@ -116,14 +116,14 @@ def resume(
     Raises:
         RightsError, NotGoneError, GateError, KeyringError: As :func:`erase`.
     """
-    with _alone(settings, engine, patience):
+    with alone(settings, engine, patience):
         with engine.connect() as connection:
             numbers = [one.request_id for one in hub.requests(connection) if one.kind == KIND and one.subject]
         return [_finished(settings, engine, number, actor, progress) for number in numbers]
 
 
 @contextmanager
-def _alone(settings: Settings, engine: Engine, patience: float | None) -> Iterator[None]:
+def alone(settings: Settings, engine: Engine, patience: float | None) -> Iterator[None]:
     """The gate closed, and no run under way that passed it before."""
     if patience is None:
         with closed(settings.home):
@@ -143,7 +143,7 @@ def _wait_for_runs(engine: Engine, deadline: float) -> None:
         if time.monotonic() > deadline:
             raise RightsError(
                 f"{number:,} runs are under way, and what they have read would come back: wait until they have ended, "
-                "or terminate them. Nothing was erased."
+                "or terminate them. Nothing was changed."
             )
         time.sleep(_PAUSE)
 

@@ -97,7 +97,7 @@ def rectify(
     """
     attribute, value = values
     recorded = decisions.set_value(
-        connection, Lake(settings.lake_url), customer, attribute, value, actor=actor, reason=reason
+        connection, settings, customer, attribute, value, actor=actor, reason=reason
     )
     number = _asked(connection, settings, "rectify", actor)
     hub.close_request(connection, number)

@@ -27,7 +27,9 @@ from cdm_pipelines.identity.constraints import Constraints, constraints_of
 from cdm_pipelines.identity.decisions import Decision, DecisionError, Draft, Kind, Record
 from cdm_pipelines.identity.effective import Conflict, Effective, State, effective
 from cdm_pipelines.identity.entries import TAMPERED, Detail, Entry
+from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.records import records_schema
+from cdm_pipelines.settings import Settings
 from cdm_pipelines.standardise.single import read_value
 from cdm_pipelines.steps.stewardship import queue
 from cdm_pipelines.store import tables
@@ -163,7 +165,7 @@ def confirm(connection: Connection, customer: str, actor: Actor, reason: str = "
 
 def set_value(
     connection: Connection,
-    lake: Lake,
+    settings: Settings,
     customer: str,
     attribute: str,
     value: str,
@@ -172,17 +174,22 @@ def set_value(
     reason: str = "",
     expires: dt.date | None = None,
 ) -> Recorded:
-    """A customer's value of an attribute, whatever its sources say.
+    """A customer's value of an attribute, whatever its sources say; kept encrypted where theirs is.
 
     Raises:
         DecisionError: There is no such customer, or the day of expiry is past.
         ValueRefusedError: The value is none of its kind.
+        PrivacyPolicyError, CipherError: Values cannot be encrypted.
     """
+    lake = Lake(settings.lake_url)
     today = dt.datetime.now(dt.UTC).date()
     if expires is not None and expires <= today:
         raise DecisionError(f"{expires} is no day in the future: the value would never hold.")
     named = find(connection, customer)
     read = read_value(attribute, value, kind=named.kind, country=named.country, today=today.isoformat())
+    vault = Vault.of(settings, lake)
+    if attribute in vault.protection.standard(Entity.PARTY):
+        read = vault.with_key(settings, lake).seal_value(read)
     now = _source_values(lake, named.customer, attribute)
     subject = subjects.set_value(named.anchor, attribute, read, expires, now)
     return _record(connection, Kind.SET, subject, actor, reason)

@@ -248,7 +248,7 @@ class Company:
                 case "set":
                     until = self.clock.now.date() + dt.timedelta(days=self.rng.choice([1, 2, 9]))
                     committed.set_value(
-                        self.engine, self.lake, one, "city", "Urk", actor=stien, expires=until
+                        self.engine, self.settings, one, "city", "Urk", actor=stien, expires=until
                     )
                 case "undo":
                     numbers = [
@@ -584,7 +584,7 @@ def events(company: Company) -> list[Callable[[], object]]:
         lambda: committed.different(company.engine, names[2], names[3], stien),
         lambda: committed.different(company.engine, names[30], names[31], stien),
         lambda: committed.set_value(
-            company.engine, company.lake, names[70], "job_title", "baker", actor=stien
+            company.engine, company.settings, names[70], "job_title", "baker", actor=stien
         ),
     ]
 

@@ -156,7 +156,7 @@ def test_an_id_whose_founding_record_has_left_stands_for_a_record_that_it_has(
     assert told(hub)[0] == ["35"]
 
 
-REFUSED: list[tuple[str, Callable[[Engine, Lake], Any], str]] = [
+REFUSED: list[tuple[str, Callable[[Engine, Settings], Any], str]] = [
     ("nobody", lambda e, _: committed.confirm(e, "crm/contact/99", STIEN), "no source record crm/contact/99"),
     ("no id", lambda e, _: committed.confirm(e, "Anna", STIEN), "by its golden id"),
     (
@@ -174,14 +174,14 @@ REFUSED: list[tuple[str, Callable[[Engine, Lake], Any], str]] = [
     ),
     (
         "too late",
-        lambda e, lake: committed.set_value(
-            e, lake, "crm/contact/1", "phone", "010-1234567", actor=STIEN, expires=dt.date(2020, 1, 1)
+        lambda e, settings: committed.set_value(
+            e, settings, "crm/contact/1", "phone", "010-1234567", actor=STIEN, expires=dt.date(2020, 1, 1)
         ),
         "2020-01-01",
     ),
     (
         "not valid",
-        lambda e, lake: committed.set_value(e, lake, "crm/contact/1", "phone", "12", actor=STIEN),
+        lambda e, settings: committed.set_value(e, settings, "crm/contact/1", "phone", "12", actor=STIEN),
         "not a valid phone",
     ),
 ]
@@ -189,11 +189,11 @@ REFUSED: list[tuple[str, Callable[[Engine, Lake], Any], str]] = [
 
 @pytest.mark.parametrize("case", REFUSED, ids=lambda case: case[0])
 def test_what_cannot_be_decided_is_refused_and_not_recorded(
-    case: tuple[str, Callable[[Engine, Lake], Any], str], hub: Engine, lake: Lake
+    case: tuple[str, Callable[[Engine, Settings], Any], str], hub: Engine, settings: Settings
 ) -> None:
     _, decide, reason = case
     with pytest.raises((ActorError, DecisionError, ValueRefusedError), match=reason):
-        decide(hub, lake)
+        decide(hub, settings)
     assert committed.logged(hub) == []
 
 
@@ -226,11 +226,11 @@ def states(engine: Engine) -> list[str]:
 
 
 def test_a_set_value_is_published_lapses_with_its_source_and_is_undone_without_a_trace(
-    hub: Engine, lake: Lake, settings: Settings
+    hub: Engine, settings: Settings
 ) -> None:
     before = everything(hub)
     anna = golden_id(hub, "1")
-    committed.set_value(hub, lake, anna, "phone", "010 987 6543", actor=STIEN)
+    committed.set_value(hub, settings, anna, "phone", "010 987 6543", actor=STIEN)
     publish(hub, settings)
     assert phone(hub) == ("+31109876543", "steward", 1)
     assert states(hub) == ["effective"]
@@ -238,7 +238,7 @@ def test_a_set_value_is_published_lapses_with_its_source_and_is_undone_without_a
     assert phone(hub)[2] is None
     assert states(hub) == ["lapsed"]
     publish(hub, settings)
-    committed.set_value(hub, lake, anna, "phone", "010 987 0000", actor=STIEN)
+    committed.set_value(hub, settings, anna, "phone", "010 987 0000", actor=STIEN)
     publish(hub, settings)
     assert phone(hub) == ("+31109870000", "steward", 2)
     assert states(hub) == ["replaced", "effective"]
@@ -301,14 +301,14 @@ def test_nothing_is_added_to_a_log_that_was_cut(hub: Engine) -> None:
         committed.confirm(hub, "erp/customer/3", STIEN)
 
 
-def test_a_decision_that_cannot_be_stored_says_so_without_its_values(hub: Engine, lake: Lake) -> None:
+def test_a_decision_that_cannot_be_stored_says_so_without_its_values(hub: Engine, settings: Settings) -> None:
     with hub.begin() as connection:
         connection.execute(text("DROP TABLE identity.decision_head CASCADE"))
         connection.execute(
             text("CREATE VIEW identity.decision_head AS SELECT 0 AS decision_id, '' AS hash WHERE false")
         )
     with pytest.raises(HubError, match="recording the decision failed") as failed:
-        committed.set_value(hub, lake, "crm/contact/1", "phone", "010 987 6543", actor=STIEN)
+        committed.set_value(hub, settings, "crm/contact/1", "phone", "010 987 6543", actor=STIEN)
     assert "987" not in str(failed.value)
     with hub.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM identity.decision")) == 0
