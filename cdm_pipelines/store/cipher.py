@@ -30,6 +30,8 @@ from cdm_pipelines.store.arrow import whole
 _BITS = 512
 _BEGINNING = "enc:"
 _SEALED = r"^enc:[0-9]+:[A-Z2-7]+$"
+_MOST = 1 << 17
+"""Pairs of a value and its sealed text that are remembered: a chunk passes several times within a step."""
 
 
 class CipherError(Exception):
@@ -105,14 +107,20 @@ class Cipher:
 
     def opened(self, value: str) -> str:
         """What a text says; one that is not sealed says itself."""
+        remembered = self._values.get(value)
+        if remembered is not None:
+            return remembered
         parts = value.split(":", 2)
         known = self._ciphers.get(parts[1]) if len(parts) == 3 and value.startswith(_BEGINNING) else None
         if known is None:
             return value
         try:
-            return known.decrypt(b32decode(parts[2] + "=" * (-len(parts[2]) % 8)), None).decode()
+            plain = known.decrypt(b32decode(parts[2] + "=" * (-len(parts[2]) % 8)), None).decode()
         except (InvalidTag, NotBase32, ValueError):
             return value
+        if parts[1] == str(self.number):
+            self._remember(plain, value)
+        return plain
 
     def outdated(self, column: pa.Array | pa.ChunkedArray) -> bool:
         """Whether a column of text holds any value that is sealed under an earlier key."""
@@ -132,8 +140,26 @@ class Cipher:
         return value if plain == value else self._sealed(plain)
 
     def _sealed(self, value: str) -> str:
-        content = self._ciphers[str(self.number)].encrypt(value.encode(), None)
-        return f"{self._prefix}{b32encode(content).decode().rstrip('=')}"
+        found = self._pairs.get(value)
+        if found is None:
+            content = self._ciphers[str(self.number)].encrypt(value.encode(), None)
+            found = f"{self._prefix}{b32encode(content).decode().rstrip('=')}"
+            self._remember(value, found)
+        return found
+
+    def _remember(self, value: str, sealed: str) -> None:
+        if len(self._pairs) > _MOST:
+            self._pairs.clear()
+            self._values.clear()
+        self._pairs[value], self._values[sealed] = sealed, value
+
+    @cached_property
+    def _pairs(self) -> dict[str, str]:
+        return {}
+
+    @cached_property
+    def _values(self) -> dict[str, str]:
+        return {}
 
 
 def hidden(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:

@@ -221,6 +221,9 @@ def bucket(object_store: str, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    fsspec.get_filesystem_class(
+        "s3"
+    ).clear_instance_cache()  # one may have been made before there were any variables
     name = f"company-{uuid4().hex}"
     outside().mkdir(name, region_name="eu-west-1")
     return name
