@@ -3,8 +3,8 @@
 Each pytest process has one embedded server, and each test that asks has a fresh database on it, copied from one
 that was migrated once.
 
-Properties are tried with four tenths of the examples that each asks for; ``--hypothesis-profile`` fast or thorough takes
-a tenth, or ten times as many as are asked for.
+Properties are tried with four tenths of the examples that each asks for; with ``--hypothesis-profile`` fast with a
+tenth of them, with thorough with ten times as many.
 """
 
 import os
