@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql
 
 from cdm_pipelines.contracts.canonical import OfNobody
 from cdm_pipelines.hub.published import PublishedTable, customers_of, published
-from cdm_pipelines.hub.role_schemas import RoleFunction, RoleSchema, RoleView, quoted
+from cdm_pipelines.hub.role_schemas import RoleFunction, RoleSchema, RoleView, quoted, quoted_name
 from cdm_pipelines.hub.view_columns import ViewColumn
 from cdm_pipelines.privacy.catalogue import NEVER, DeclaredTable
 from cdm_pipelines.privacy.masks import MASKS
@@ -115,14 +115,14 @@ def role_schema(
 def _view(table: SeenTable, role: Role, there: Mapping[str, Columns], customers: str) -> RoleView:
     columns = []
     for one in table.columns:
-        name = f't."{one.column.name}"'
+        name = f"t.{quoted_name(one.column.name)}"
         mask = one.shown.mask
         how = "" if mask is None else f" Masked: {mask.shows}."
         comment = f"{one.column.description}{how} Privacy category: {one.column.category}.".strip()
         columns.append(ViewColumn(one.column.name, mask.expression(name) if mask else name, comment))
     schema, _, relation = table.table.partition(".")
     where = _rows_of(table.table, there[table.table], customers) if role.rows else ""
-    rows = f'FROM {schema}."{relation}" AS t' + (f"\nWHERE {where}" if where else "")
+    rows = f"FROM {schema}.{quoted_name(relation)} AS t" + (f"\nWHERE {where}" if where else "")
     return RoleView(table.view, table.description, tuple(columns), rows, barrier=bool(where))
 
 

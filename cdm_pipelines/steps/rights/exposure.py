@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, Row, select, text
 
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.hub import role_access
+from cdm_pipelines.hub.role_schemas import quoted_name
 from cdm_pipelines.hub.schema import publication
 from cdm_pipelines.hub.schema_access import access_log
 from cdm_pipelines.hub.schema_feed import outbox, sink
@@ -156,7 +157,13 @@ def _of_tables(
             said = {column: said.get(column, covering[0].others or UNCLASSIFIED) for column in there[name]}
         held = {column: (said.get(column, UNCLASSIFIED), CLEAR) for column in there[name]}
         schema, _, relation = name.partition(".")
-        yield _of_rows(connection, people, (name, f'FROM "{schema}"."{relation}" AS t'), there[name], held)
+        yield _of_rows(
+            connection,
+            people,
+            (name, f"FROM {quoted_name(schema)}.{quoted_name(relation)} AS t"),
+            there[name],
+            held,
+        )
 
 
 def _role_views(settings: Settings, connection: Connection) -> dict[str, tuple[str, dict[str, Held], str]]:
@@ -189,7 +196,7 @@ def _of_rows(
     if not groups or not number:
         return Part(name, number, 0, reach, "" if groups else "no personal data is declared in it")
     flags = ", ".join(
-        f"bool_or({' OR '.join(f't.{_quoted(column)} IS NOT NULL' for column in columns)})"
+        f"bool_or({' OR '.join(f't.{quoted_name(column)} IS NOT NULL' for column in columns)})"
         for columns in groups.values()
     )
     whose = False
@@ -218,18 +225,14 @@ def _ways(types: Columns) -> Iterator[tuple[str, str, str, str, str]]:
     """How rows of a table name somebody: kind, source, entity and value, as SQL, and what is joined for it."""
     for name, kind in types.items():
         if kind == "uuid" and name not in ("event_id", "hub_id"):
-            yield GOLDEN, "''", "''", f"t.{_quoted(name)}::text", ""
+            yield GOLDEN, "''", "''", f"t.{quoted_name(name)}::text", ""
         elif kind == "uuid[]":
-            yield GOLDEN, "''", "''", "u.u::text", f", unnest(t.{_quoted(name)}) AS u(u)"
+            yield GOLDEN, "''", "''", "u.u::text", f", unnest(t.{quoted_name(name)}) AS u(u)"
     for side in _SIDES:
         key = [f"{side}{name}" for name in ("source", "entity", "record_id")]
         if set(key) <= set(types):
-            source, entity, record = (f"t.{_quoted(name)}" for name in key)
+            source, entity, record = (f"t.{quoted_name(name)}" for name in key)
             yield RECORD, source, entity, record, ""
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _add(reach: Reach, resolved: pa.Table, flags: Iterable[tuple[Held, pa.Array]]) -> None:

@@ -12,6 +12,8 @@ from sqlalchemy import make_url, text
 from typer.testing import CliRunner
 
 from cdm_pipelines.cli import app
+from cdm_pipelines.hub import role_schemas
+from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.profile_views import drop_views, make_views
 from cdm_pipelines.settings import Settings, load_settings
 from cdm_pipelines.steps.privacy import access
@@ -114,6 +116,43 @@ BY_HAND = {
     "a role that makes roles": (["ALTER ROLE cdm_service CREATEROLE"], "may make roles"),
     "a role with another's rights": (["GRANT cdm_finance TO cdm_service"], "is a member of cdm_finance"),
     "a schema gone": (["DROP SCHEMA for_sales CASCADE"], "the schema for_sales is missing"),
+    "what is to come, anywhere": (
+        ["ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO cdm_sales"],
+        "cdm_sales is granted of every new object that",
+    ),
+    "what is to come of a role": (
+        ["ALTER DEFAULT PRIVILEGES IN SCHEMA for_service GRANT SELECT ON TABLES TO cdm_sales"],
+        "cdm_sales is granted of every new object of for_service",
+    ),
+    "what another makes": (
+        [
+            "ALTER DEFAULT PRIVILEGES FOR ROLE cdm_finance IN SCHEMA golden GRANT SELECT ON TABLES TO cdm_sales",
+        ],
+        "cdm_sales is granted of every new object of golden",
+    ),
+    "a view whose name is a statement": (
+        ["""CREATE VIEW for_service."customer"";ALTER ROLE cdm_login_sales SUPERUSER;--" AS SELECT 1 AS a"""],
+        "is no view of the policy",
+    ),
+    "a function whose name is a statement": (
+        [
+            """CREATE FUNCTION for_service."f""();ALTER ROLE cdm_login_sales SUPERUSER;--"() RETURNS int
+            LANGUAGE sql AS 'SELECT 1'"""
+        ],
+        "is no function of the policy",
+    ),
+    "a right of somebody with a quote": (
+        ['CREATE ROLE """q"', 'GRANT SELECT ON golden.customer TO """q"'],
+        "has SELECT on table",
+    ),
+    "a procedure": (
+        ["CREATE PROCEDURE for_service.p() LANGUAGE sql AS 'SELECT 1'"],
+        "is no function of the policy",
+    ),
+    "an aggregate": (
+        ["CREATE AGGREGATE for_service.total(int4) (sfunc = int4pl, stype = int4)"],
+        "is no function of the policy",
+    ),
     "public opened": (["GRANT CREATE ON SCHEMA public TO PUBLIC"], "in the schema public"),
 }
 
@@ -143,6 +182,44 @@ def test_a_user_who_has_more_than_a_role_is_told(governed: GovernedHub) -> None:
     finally:
         run(governed, "REVOKE pg_read_all_data FROM cdm_login_sales")
     assert cdm(governed, "roles", "check").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("may", "told"),
+    [("REPLICATION", "may replicate everything"), ("BYPASSRLS", "passes by row-level security")],
+)
+def test_a_user_who_may_read_more_without_a_right_is_told(governed: GovernedHub, may: str, told: str) -> None:
+    run(governed, f"ALTER ROLE cdm_login_sales {may}")
+    try:
+        assert drift(governed) == [f"the user cdm_login_sales has a role and {told}"]
+    finally:
+        run(governed, f"ALTER ROLE cdm_login_sales NO{may}")
+
+
+def test_what_an_administrator_runs_holds_no_statement_of_others(governed: GovernedHub) -> None:
+    name = '"x\nALTER ROLE cdm_login_sales SUPERUSER;--"'
+    run(governed, f"CREATE ROLE {name} LOGIN IN ROLE cdm_service, pg_read_all_data")
+    try:
+        with governed.engine.connect() as connection:
+            sql = access.script(access.drift(connection, governed.settings))
+            connection.exec_driver_sql(sql)
+            super_ = "SELECT rolsuper FROM pg_roles WHERE rolname = 'cdm_login_sales'"
+            assert connection.exec_driver_sql(super_).scalar_one() is False
+            connection.commit()
+        assert drift(governed) == []
+    finally:
+        run(governed, f"DROP ROLE {name}")
+
+
+def test_a_view_that_others_read_is_told_when_it_has_to_go(governed: GovernedHub) -> None:
+    run(governed, "CREATE SCHEMA company", "CREATE VIEW company.own AS SELECT * FROM for_service.customer")
+    try:
+        with governed.engine.begin() as connection, pytest.raises(HubError) as told:
+            role_schemas.drop_views(connection)
+        assert "for_service.customer is read by a view or function that somebody else made" in str(told.value)
+    finally:
+        run(governed, "DROP SCHEMA company CASCADE")
+    assert drift(governed) == []
 
 
 def test_somebody_elses_table_in_a_schema_of_ours_is_told_and_kept(governed: GovernedHub) -> None:
@@ -246,6 +323,29 @@ def test_a_search_finds_nobody_whom_the_role_does_not_see(governed: GovernedHub)
     for typed in ("els@voorbeeld.be", "Verborgen", "ORD-3", ELS, "R3", "Acme"):
         assert found_by(governed, "branch", typed) == set(), typed
     assert found_by(governed, "branch", "Vandenberghe") == {ANNA}
+
+
+def test_a_search_finds_those_whom_the_role_sees_among_many_others(governed: GovernedHub) -> None:
+    others = """(SELECT md5('other ' || n)::uuid AS id FROM generate_series(1, 300) n) AS o"""
+    run(
+        governed,
+        f"""INSERT INTO golden.customer SELECT (jsonb_populate_record(c, jsonb_build_object('golden_id', o.id,
+            'country', 'BE'))).* FROM golden.customer c, {others} WHERE c.golden_id = '{ANNA}'""",
+        f"""INSERT INTO golden.search SELECT (jsonb_populate_record(s, jsonb_build_object('golden_id', o.id))).*
+            FROM golden.search s, {others} WHERE s.golden_id = '{ANNA}'""",
+        # who is sought comes last in the table
+        f"UPDATE golden.search SET terms = terms WHERE golden_id = '{ANNA}'",
+    )
+    try:
+        for typed in ("Vandenberghe", "anna.vandenberghe@example.nl", "06-12345678", "1234AB 12"):
+            assert ANNA in found_by(governed, "branch", typed), typed
+    finally:
+        gone = f"IN (SELECT id FROM {others})"
+        run(
+            governed,
+            f"DELETE FROM golden.search WHERE golden_id {gone}",
+            f"DELETE FROM golden.customer WHERE golden_id {gone}",
+        )
 
 
 def test_a_search_uses_nothing_that_is_hidden(governed: GovernedHub) -> None:
