@@ -10,14 +10,12 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
 from pydantic import Field
 
 from cdm_pipelines.privacy.categories import unknown_categories
-from cdm_pipelines.privacy.masks import nearest
-from cdm_pipelines.privacy.policy_files import Strict, read_policy
+from cdm_pipelines.privacy.policy_files import PolicyFile, Strict
 
 FILE = "governance.yaml"
 _Name = Annotated[str, Field(min_length=1)] | None
@@ -100,7 +98,7 @@ class Transfer(Strict):
         return f"{self.country} ({self.safeguard})"
 
 
-class GovernancePolicy(Strict):
+class GovernancePolicy(PolicyFile):
     """Who is answerable for all data of a deployment.
 
     Attributes:
@@ -113,6 +111,9 @@ class GovernancePolicy(Strict):
         security: What the company does to protect data, beside what the pipeline does.
     """
 
+    FILE = FILE
+    MANUAL = "docs/governance.md"
+
     default: _Default
     sources: dict[str, Answerable] = Field(default_factory=dict)
     categories: dict[str, Answerable] = Field(default_factory=dict)
@@ -120,18 +121,6 @@ class GovernancePolicy(Strict):
     controller: Controller | None = None
     transfers: dict[str, Transfer] = Field(default_factory=dict)
     security: tuple[_Said, ...] = ()
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read the policy.
-
-        Args:
-            folder: Of the policies.
-
-        Raises:
-            PrivacyPolicyError: It cannot be used.
-        """
-        return read_policy(cls, folder, FILE)
 
     def of_source(self, source: str, entity: str = "", owner: str | None = None) -> Found:
         """Who is answerable for a source, or an entity of it.
@@ -150,9 +139,8 @@ class GovernancePolicy(Strict):
 
     def of_attribute(self, path: str, category: str) -> Found:
         """Who is answerable for a canonical attribute, or a column of a category."""
-        above = nearest(category, dict.fromkeys(self.categories, "")) is not None
         named = [self.attributes.get(path)]
-        while above and category:
+        while category:
             named.append(self.categories.get(category))
             category = category.rpartition(".")[0]
         return self._first(named)
