@@ -24,6 +24,10 @@ from cdm_pipelines.privacy.search import search_function
 from cdm_pipelines.store.register import UNCLASSIFIED
 
 CUSTOMER = "golden.customer"
+_ASKED_FOR = """EXISTS (SELECT FROM golden.crosswalk AS k
+    JOIN privacy.restriction AS r USING (source, entity, record_id)
+    WHERE k.golden_id = c.golden_id AND r.purpose IN ('', x.purpose))"""
+"""That a customer is restricted, or objected to the purpose, whatever sources say (steps.consent.off)."""
 Columns = Mapping[str, str]
 """PostgreSQL's types by column."""
 
@@ -165,7 +169,8 @@ def _condition(column: str, one: Condition, there: Mapping[str, Columns]) -> str
     if column == CONSENT:
         if "privacy.consent" not in there:
             return "false"
-        return _exists("privacy.consent", f"x.purpose IN ({quoted_values(one.any_of)}) AND x.allowed")
+        agreed = f"x.purpose IN ({quoted_values(one.any_of)}) AND x.allowed"
+        return _exists("privacy.consent", f"{agreed} AND NOT {_ASKED_FOR}")
     if column == SOURCE:
         parts = []
         if one.any_of:

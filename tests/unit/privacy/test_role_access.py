@@ -262,6 +262,24 @@ def test_who_has_agreed_to_nothing_is_not_seen_for_a_purpose_that_needs_it(gover
             assert connection.scalar(text("SELECT count(*) FROM for_campaign.customer")) == 0
             assert connection.scalar(text("SELECT count(*) FROM for_campaign.profile_rfm")) == 0
             assert connection.scalar(text("SELECT count(*) FROM for_campaign.product")) == 1
+            for golden_id, allowed in ((ANNA, True), (PIET, False)):
+                connection.execute(
+                    text(
+                        """INSERT INTO privacy.consent (golden_id, purpose, channel, allowed, state, why, shared,
+                        contradictory) VALUES (:id, 'marketing', 'email', :allowed, 'given', '', false, false)"""
+                    ),
+                    {"id": golden_id, "allowed": allowed},
+                )
+            seen = connection.scalars(text("SELECT golden_id::text FROM for_campaign.profile_rfm")).all()
+            assert seen == [ANNA]
+            for purpose, count in (("personalisation", 1), ("marketing", 0), ("", 0)):
+                connection.execute(text("DELETE FROM privacy.restriction"))
+                connection.execute(
+                    text("INSERT INTO privacy.restriction VALUES ('crm', 'contact', 'R1', :purpose, 1)"),
+                    {"purpose": purpose},
+                )
+                seen = connection.scalars(text("SELECT count(*) FROM for_campaign.customer")).one()
+                assert seen == count, purpose
     finally:
         path.write_text(former, encoding="utf-8")
         apply(governed)
@@ -345,6 +363,47 @@ def test_a_search_finds_those_whom_the_role_sees_among_many_others(governed: Gov
             governed,
             f"DELETE FROM golden.search WHERE golden_id {gone}",
             f"DELETE FROM golden.customer WHERE golden_id {gone}",
+        )
+
+
+def test_a_search_forgives_no_slip_in_names_that_the_role_reads_masked(governed: GovernedHub) -> None:
+    """Else whoever asks with one letter after the other would spell the name."""
+    path = governed.settings.policies / "roles.yaml"
+    former = path.read_text(encoding="utf-8")
+    roles = yaml.safe_load(former)
+    service = roles["roles"]["service"]
+    roles["roles"]["desk"] = {**service, "reads": {**service["reads"], "user.name": "masked"}}
+    path.write_text(yaml.safe_dump(roles, sort_keys=False), encoding="utf-8")
+    try:
+        assert apply(governed) == []
+        run(governed, "CREATE ROLE cdm_login_desk LOGIN IN ROLE cdm_desk")
+        assert found_by(governed, "desk", "Vandenberghe") == {ANNA}
+        assert found_by(governed, "desk", "Vandenberge") == set()
+    finally:
+        run(governed, "DROP ROLE cdm_login_desk")
+        path.write_text(former, encoding="utf-8")
+        apply(governed)
+
+
+def test_a_search_finds_whom_an_id_was_merged_into_and_nobody_who_is_gone(governed: GovernedHub) -> None:
+    merged, gone = (f"00000000-0000-5000-8000-0000000000{n}" for n in ("a1", "a2"))
+    run(
+        governed,
+        f"""INSERT INTO identity.golden_id (golden_id, source, entity, record_id, generation, sequence, status,
+            alias_of) VALUES ('{merged}', 'crm', 'contact', 'RA', 0, 91, 'alias', '{ANNA}')""",
+        f"""INSERT INTO identity.golden_id SELECT '{gone}', source, entity, 'RB', 0, 92, 'retired'
+            FROM identity.golden_id WHERE golden_id = '{ANNA}'""",
+        f"UPDATE identity.golden_id SET status = 'retired' WHERE golden_id = '{PIET}'",
+    )
+    try:
+        assert found_by(governed, "service", merged) == {ANNA}
+        assert found_by(governed, "service", gone) == set()
+        assert found_by(governed, "service", PIET) == set()
+    finally:
+        run(
+            governed,
+            f"DELETE FROM identity.golden_id WHERE golden_id IN ('{merged}', '{gone}')",
+            f"UPDATE identity.golden_id SET status = 'current' WHERE golden_id = '{PIET}'",
         )
 
 
