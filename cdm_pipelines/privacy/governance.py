@@ -9,11 +9,11 @@ An owner decides about data, a steward keeps it right, a custodian runs the syst
 import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Annotated
 
 from pydantic import Field
 
+from cdm_pipelines.contracts.errors import instead
 from cdm_pipelines.privacy.categories import unknown_categories
 from cdm_pipelines.privacy.policy_files import PolicyFile, Strict
 
@@ -166,18 +166,15 @@ class GovernancePolicy(PolicyFile):
             ("attributes", self.attributes, attributes),
         ):
             for name in sorted(named.keys() - set(known)):
-                near = get_close_matches(name, sorted(known), n=1)
-                fix = f"did you mean {near[0]}?" if near else "remove it"
-                yield f"{FILE}: {kind}.{name}: there is none of that name; {fix}"
+                yield f"{FILE}: {kind}.{name}: there is none of that name. {instead(name, sorted(known))}"
         for name, fix in unknown_categories(self.categories, categories):
-            yield f"{FILE}: categories.{name}: no category has that name; {fix}"
+            yield f"{FILE}: categories.{name}: no category has that name. {fix}"
 
     def unknown_recipients(self, recipients: Collection[str]) -> Iterator[str]:
         """Transfers to whom no purpose gives data, each with its key and the fix."""
         for name in sorted(self.transfers.keys() - set(recipients)):
-            near = get_close_matches(name, sorted(recipients), n=1)
-            fix = f"did you mean {near[0]}?" if near else "name it there, or remove it here"
-            yield f"{FILE}: transfers.{name}: no purpose of purposes.yaml has that recipient; {fix}"
+            fix = instead(name, sorted(recipients))
+            yield f"{FILE}: transfers.{name}: no purpose of purposes.yaml has that recipient. {fix}"
 
     def due(self, today: dt.date) -> Iterator[str]:
         """What should have been reviewed, with its key and the fix."""

@@ -243,7 +243,7 @@ class RolesPolicy(PolicyFile):
             at = f"{FILE}: roles.{name}"
             yield from _column_problems(at, role, paths)
             for category, fix in unknown_categories(role.reads, categories):
-                yield f"{at}.reads.{category}: no category has that name; {fix}"
+                yield f"{at}.reads.{category}: no category has that name. {fix}"
             for pattern in role.tables:
                 schema, _, table = pattern.partition(".")
                 if (table != "*" or schema not in SCHEMAS) and not any(
@@ -253,10 +253,12 @@ class RolesPolicy(PolicyFile):
             for column, condition in role.rows.items():
                 yield from _row_problems(f"{at}.rows.{column}", column, condition, tables["golden.customer"])
             agreed = role.rows[CONSENT].any_of if CONSENT in role.rows else ()
-            for key, named in (("purposes", role.purposes), (f"rows.{CONSENT}", agreed)):
-                for purpose in named if purposes is not None else ():
-                    if purpose not in purposes:
-                        yield f"{at}.{key}: there is no purpose {purpose}; add it to purposes.yaml, or remove it"
+            for key, purpose in [
+                *(("purposes", one) for one in role.purposes),
+                *((f"rows.{CONSENT}", one) for one in agreed),
+            ]:
+                if purposes is not None and purpose not in purposes:
+                    yield f"{at}.{key}: there is no purpose {purpose}; add it to purposes.yaml, or remove it"
 
 
 def _column_problems(at: str, role: Role, paths: Collection[str]) -> Iterator[str]:

@@ -262,7 +262,7 @@ def test_what_governance_names_and_there_is_not_is_told(folder: Path) -> None:
         load_settings(policies=written(folder, "governance.yaml", said)), all_contracts()
     )
     assert problems == [
-        "governance.yaml: sources.crmm: there is none of that name; did you mean crm?",
-        "governance.yaml: attributes.party.ibn: there is none of that name; did you mean party.iban?",
-        "governance.yaml: categories.user.nme: no category has that name; did you mean user.name?",
+        "governance.yaml: sources.crmm: there is none of that name. Did you mean 'crm'?",
+        "governance.yaml: attributes.party.ibn: there is none of that name. Did you mean 'party.iban'?",
+        "governance.yaml: categories.user.nme: no category has that name. Did you mean 'user.name'?",
     ]

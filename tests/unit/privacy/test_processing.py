@@ -208,7 +208,7 @@ def test_a_transfer_to_whom_no_purpose_names_is_told(folder: Path) -> None:
     settings = changed(folder, "governance.yaml", transfers={"mailing servise": transfer})
     (problem,) = governance_problems(settings, all_contracts())
     assert problem.startswith("governance.yaml: transfers.mailing servise: no purpose of purposes.yaml has")
-    assert problem.endswith("did you mean mailing service?")
+    assert problem.endswith("Did you mean 'mailing service'?")
 
 
 def test_the_files_have_a_place() -> None:
