@@ -20,7 +20,6 @@ from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.hub import role_access
 from cdm_pipelines.hub.role_schemas import quoted_name
 from cdm_pipelines.hub.schema import publication
-from cdm_pipelines.hub.schema_access import access_log
 from cdm_pipelines.hub.schema_feed import outbox, sink
 from cdm_pipelines.privacy.exposure import (
     CLEAR,
@@ -279,30 +278,35 @@ def _add_rows(reach: Reach, people: People, opened: Opened, table: pa.Table, ref
     return len(resolved["row"].unique())
 
 
+_READINGS = text(
+    """SELECT a.tool, a.role, a.purpose, a.categories, count(DISTINCT a.access_id) AS readings,
+        count(DISTINCT a.access_id) FILTER (WHERE a.golden_ids = '{}' AND a.rows > 0) AS whole,
+        array_agg(DISTINCT u.id::text) FILTER (WHERE u.id IS NOT NULL) AS ids
+    FROM ops.access_log AS a LEFT JOIN LATERAL unnest(a.golden_ids) AS u(id) ON true
+    WHERE a.accessed_at >= :since GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""
+)
+
+
 def _readings(connection: Connection, people: People, since: dt.datetime) -> Iterator[Part]:
     """What was read through our own tools since a moment, by tool, role and purpose; not who read it."""
-    a = access_log.c
-    lines = connection.execute(select(access_log).where(a.accessed_at >= since).order_by(a.access_id)).all()
     groups: dict[tuple[str, str, str], list[Row[Any]]] = {}
-    for line in lines:
-        groups.setdefault((line.tool, line.role, line.purpose), []).append(line)
-    for (tool, role, purpose), own in sorted(groups.items()):
-        reach, whole = Reach(people.customers), 0
-        for line in own:
-            categories = [one for one in line.categories if is_personal(one)]
-            ids = [str(one) for one in line.golden_ids]
-            if not ids and line.rows:
-                whole += 1
+    for row in connection.execute(_READINGS, {"since": since}):
+        groups.setdefault((row.tool, row.role, row.purpose), []).append(row)
+    for (tool, role, purpose), own in groups.items():
+        reach = Reach(people.customers)
+        for row in own:
+            categories = [one for one in row.categories if is_personal(one)]
+            if row.whole:
                 reach.everybody(categories)
-                continue
-            at = _places_of(people, ids)
+            at = _places_of(people, row.ids or ())
             for category in categories:
                 reach.add((category, CLEAR), at)
-        note = f"{len(own):,} readings" + (
+        readings, whole = sum(row.readings for row in own), sum(row.whole for row in own)
+        note = f"{readings:,} readings" + (
             f", {whole:,} of them of whole tables: everybody counts for those" if whole else ""
         )
         yield Part(f"read with {tool} as {role} for {purpose}", None, 0, reach, note)
-    if not lines:
+    if not groups:
         yield Part("readings since then", None, 0, Reach(people.customers), "the access log has none")
 
 

@@ -89,6 +89,24 @@ def test_an_id_that_was_merged_counts_as_who_it_is_now(governed: GovernedHub) ->
     assert "2 golden customers were in reach" in whole.output
 
 
+def test_a_reading_of_a_whole_table_counts_everybody_and_one_that_found_nobody_nobody(
+    governed: GovernedHub,
+) -> None:
+    with governed.engine.begin() as connection:
+        connection.exec_driver_sql(
+            """INSERT INTO ops.access_log (accessed_at, who, role, purpose, tool, golden_ids, categories, rows) VALUES
+                ('2026-07-02', 'somebody', 'finance', 'billing', 'cdm export', '{}', ARRAY['user.financial'], 4),
+                ('2026-07-02', 'somebody', 'service', 'service', 'cdm customer', '{}', ARRAY['user.name'], 0)"""
+        )
+    told = cdm(governed, "--since", "2026-07-01")
+    with governed.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM ops.access_log WHERE accessed_at > '2026-07-01'")
+    assert "4 golden customers were in reach" in told.output
+    assert "read with cdm export as finance for billing" in told.output
+    assert "user.financial" in told.output
+    assert "user.name" not in told.output
+
+
 def test_what_a_sink_was_told_counts_up_to_where_it_is(governed: GovernedHub) -> None:
     with governed.engine.begin() as connection:
         connection.exec_driver_sql(
