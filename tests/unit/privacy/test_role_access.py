@@ -196,6 +196,20 @@ def test_a_user_who_may_read_more_without_a_right_is_told(governed: GovernedHub,
         run(governed, f"ALTER ROLE cdm_login_sales NO{may}")
 
 
+def test_a_user_who_has_a_role_by_way_of_another_is_told_too(governed: GovernedHub) -> None:
+    run(
+        governed,
+        "CREATE ROLE team IN ROLE cdm_sales",
+        "CREATE ROLE readers IN ROLE pg_read_all_data",
+        "CREATE ROLE nina LOGIN IN ROLE team, readers",
+    )
+    try:
+        told = "the user nina has a role and is a member of pg_read_all_data, which reads more"
+        assert told in drift(governed)
+    finally:
+        run(governed, "DROP ROLE nina", "DROP ROLE readers", "DROP ROLE team")
+
+
 def test_what_an_administrator_runs_holds_no_statement_of_others(governed: GovernedHub) -> None:
     name = '"x\nALTER ROLE cdm_login_sales SUPERUSER;--"'
     run(governed, f"CREATE ROLE {name} LOGIN IN ROLE cdm_service, pg_read_all_data")
@@ -280,6 +294,29 @@ def test_who_has_agreed_to_nothing_is_not_seen_for_a_purpose_that_needs_it(gover
                 )
                 seen = connection.scalars(text("SELECT count(*) FROM for_campaign.customer")).one()
                 assert seen == count, purpose
+    finally:
+        path.write_text(former, encoding="utf-8")
+        apply(governed)
+
+
+def test_a_condition_turned_round_passes_who_has_no_value(governed: GovernedHub) -> None:
+    path = governed.settings.policies / "roles.yaml"
+    former = path.read_text(encoding="utf-8")
+    roles = yaml.safe_load(former)
+    own = {
+        "birth_date": {"none_of": ["1990-05-01"]},
+        "country": {"none_of": ["BE"]},
+        "source": ["crm", "erp"],
+    }
+    roles["roles"]["others"] = {**roles["roles"]["branch"], "rows": own}
+    path.write_text(yaml.safe_dump(roles, sort_keys=False), encoding="utf-8")
+    try:
+        assert apply(governed) == []
+        with governed.engine.connect() as connection:
+            seen = connection.scalars(
+                text("SELECT golden_id::text FROM for_others.customer ORDER BY 1")
+            ).all()
+        assert seen == [ANNA, ACME], "an organisation has no date of birth"
     finally:
         path.write_text(former, encoding="utf-8")
         apply(governed)
