@@ -92,9 +92,11 @@ class RoleSchema:
 
 
 def quoted(words: str) -> str:
-    """A text as a literal of PostgreSQL, whatever is in it."""
+    """A text as a literal of PostgreSQL, whatever is in it; a dollar as a code, as it would end a body in dollars."""
     escaped = words.replace("'", "''")
-    return f"'{escaped}'" if "\\" not in escaped else " E'" + escaped.replace("\\", "\\\\") + "'"
+    if "\\" not in words and "$" not in words:
+        return f"'{escaped}'"
+    return " E'" + escaped.replace("\\", "\\\\").replace("$", "\\x24") + "'"
 
 
 def quoted_name(name: str) -> str:

@@ -211,6 +211,14 @@ class RolesPolicy(PolicyFile):
 
     roles: dict[Name, Role] = Field(min_length=1)
 
+    @model_validator(mode="after")
+    def _no_role_takes_the_place_of_the_first_page(self) -> Self:
+        if "index" in self.roles:
+            raise ValueError(
+                "no role can be named index, as the first page of the handbook is; name it otherwise"
+            )
+        return self
+
     def role(self, name: str) -> Role:
         """The role of that name.
 

@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from cdm_pipelines.cli import app
 from cdm_pipelines.privacy.exposure import CLEAR, MASKED, Count, Reach, high_risk, named_in
+from cdm_pipelines.steps.rights.exposed_files import Opened
 from cdm_pipelines.steps.rights.exposure import Exposure, exposure
 
 
@@ -144,6 +145,22 @@ def test_what_is_not_there_is_told_with_what_is_near(governed: GovernedHub) -> N
     for moment in ("yesterday", "0001-01-01"):
         assert cdm(governed, "--since", moment).exit_code == 2, moment
     assert cdm(governed, "--file", "lake/raw/crm/nothing.parquet").exit_code == 1
+
+
+def test_addresses_are_found_however_they_are_written() -> None:
+    found = named_in(
+        pa.table({"party_email": [" Anna@Example.NL ", None, ""], "party_phone": ["+31 6", "", None]})
+    )
+    assert found.select(["row", "kind", "value"]).to_pylist() == [
+        {"row": 0, "kind": "email", "value": "anna@example.nl"},
+        {"row": 0, "kind": "phone", "value": "+31 6"},
+    ]
+
+
+def test_a_column_that_nobody_declared_counts_as_personal_beside_those_that_are() -> None:
+    file = Opened("lake/x", {"email": "user.contact.email"}, ("user.contact.email",))
+    assert [file.category(one) for one in ("email", "remark", "_row")] == ["user.contact.email", "user", ""]
+    assert Opened("lake/counts").category("remark") == ""
 
 
 def test_keys_are_found_as_linkage_spells_them() -> None:

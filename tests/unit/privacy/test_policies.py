@@ -208,6 +208,7 @@ def test_values_of_conditions_are_literals() -> None:
     assert quoted_values(["NL", "'; DROP TABLE x; --", "a\\b", True]) == (
         "'NL', '''; DROP TABLE x; --',  E'a\\\\b', 'true'"
     )
+    assert "$" not in quoted_values(["$find$; DROP TABLE x; --"]), "it would end the body of a function"
 
 
 def test_readers_act_in_roles_and_for_purposes_that_there_are(folder: Path) -> None:

@@ -64,6 +64,10 @@ def test_every_purpose_and_every_attribute_is_in_it(shipped: Processing) -> None
         assert (one.basis, list(one.recipients)) == (said["basis"], said["recipients"])
         assert set(said["categories"]) <= set(one.categories)
         assert {"customers", "contact persons"} <= set(one.persons), one.key
+        roles = yaml.safe_load((POLICIES / "roles.yaml").read_text(encoding="utf-8"))["roles"]
+        assert set(one.roles) == {name for name, role in roles.items() if one.key in role["purposes"]}, (
+            one.key
+        )
     paths = [attribute.path for one in declarations() for attribute in one.attributes]
     assert [one.path for one in shipped.attributes] == paths
 

@@ -299,25 +299,40 @@ def test_who_has_agreed_to_nothing_is_not_seen_for_a_purpose_that_needs_it(gover
         apply(governed)
 
 
-def test_a_condition_turned_round_passes_who_has_no_value(governed: GovernedHub) -> None:
+def test_conditions_say_what_their_words_say(governed: GovernedHub) -> None:
     path = governed.settings.policies / "roles.yaml"
     former = path.read_text(encoding="utf-8")
     roles = yaml.safe_load(former)
-    own = {
-        "birth_date": {"none_of": ["1990-05-01"]},
-        "country": {"none_of": ["BE"]},
-        "source": ["crm", "erp"],
+    branch, odd = roles["roles"]["branch"], "$find$ 'x' \\ % {city} $$"
+    roles["roles"]["others"] = {
+        **branch,
+        "rows": {
+            "birth_date": {"none_of": ["1990-05-01"]},
+            "country": {"none_of": ["BE"]},
+            "source": ["crm"],
+        },
     }
-    roles["roles"]["others"] = {**roles["roles"]["branch"], "rows": own}
+    roles["roles"]["odd"] = {**branch, "rows": {"city": odd}}
     path.write_text(yaml.safe_dump(roles, sort_keys=False), encoding="utf-8")
+    moved = text("UPDATE golden.customer SET city = :city WHERE golden_id = :id")
     try:
+        with governed.engine.begin() as connection:
+            connection.execute(moved, {"city": odd, "id": ACME})
         assert apply(governed) == []
+        assert drift(governed) == []
+        ids = {}
         with governed.engine.connect() as connection:
-            seen = connection.scalars(
-                text("SELECT golden_id::text FROM for_others.customer ORDER BY 1")
-            ).all()
-        assert seen == [ANNA, ACME], "an organisation has no date of birth"
+            for relation in ("for_others.customer", "for_odd.customer", "for_odd.find('Acme')"):
+                query = f"SELECT golden_id::text FROM {relation} ORDER BY 1"
+                ids[relation] = list(connection.scalars(text(query)))
+        assert ids == {
+            "for_others.customer": [ANNA, ACME],  # an organisation has no date of birth
+            "for_odd.customer": [ACME],
+            "for_odd.find('Acme')": [ACME],
+        }
     finally:
+        with governed.engine.begin() as connection:
+            connection.execute(moved, {"city": None, "id": ACME})
         path.write_text(former, encoding="utf-8")
         apply(governed)
 
