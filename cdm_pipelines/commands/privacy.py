@@ -4,13 +4,13 @@ Belongs here: the commands and how they speak. Does not belong here: doing it (s
 """
 
 import datetime as dt
-import getpass
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cdm_pipelines.commands.reading import login
 from cdm_pipelines.commands.terminal import (
     FAILED,
     USAGE,
@@ -88,9 +88,7 @@ def access(
 
     folder = writable(to / "archive").parent
     with hub(own := settings()) as engine:
-        path = answer(
-            own, engine, customer, folder, language=language, checked_by=checked_by or getpass.getuser()
-        )
+        path = answer(own, engine, customer, folder, language=language, checked_by=checked_by or login())
     console.print(
         f"{path}: hand it over by a way that only this person can read, and delete it.", markup=False
     )
@@ -125,7 +123,7 @@ def restrict(
     actor, own = _officer(by), settings()
     with hub(own) as engine, engine.begin() as connection:
         if lift:
-            number = limits.lift(connection, own, customer)
+            number = limits.lift(connection, own, customer, actor=actor, reason=reason)
             console.print(f"{number:,} records are restricted no more.")
         else:
             number = limits.restrict(connection, own, customer, actor, reason)
@@ -149,7 +147,7 @@ def object_to(
     actor, own = _officer(by), settings()
     with hub(own) as engine, engine.begin() as connection:
         if lift:
-            number = limits.lift(connection, own, customer, purpose)
+            number = limits.lift(connection, own, customer, purpose, actor=actor, reason=reason)
             console.print(f"{number:,} records may be used for {purpose} again.", markup=False)
             return
         number = limits.object_to(connection, own, customer, purpose, actor=actor, reason=reason)
@@ -311,9 +309,9 @@ def _moment(text: str) -> dt.datetime:
     """A moment; a day is its beginning, and one without a zone is of this machine's."""
     try:
         found = dt.datetime.fromisoformat(text)
-    except ValueError:
+        return found if found.tzinfo else found.astimezone()
+    except (ValueError, OverflowError):  # the year 1 has no zone
         fail(f"--since {text} is no moment; write 2026-06-01 or 2026-06-01T12:00+02:00.", USAGE)
-    return found if found.tzinfo else found.astimezone()
 
 
 def _tell_exposure(found: "Exposure") -> None:
@@ -357,8 +355,10 @@ def _tell_exposure(found: "Exposure") -> None:
 
 def _officer(by: str) -> "Actor":
     from cdm_pipelines.contracts.actor import Actor, Role  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.steps.privacy.changing import see_that_may  # noqa: PLC0415
 
     with told_to_people():
+        see_that_may(settings(), "privacy_officer", "requests")
         return Actor(by, Role.PRIVACY_OFFICER)
 
 

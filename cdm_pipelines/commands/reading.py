@@ -4,6 +4,7 @@ Belongs here: that. Does not belong here: what is noted (steps.privacy.reading),
 """
 
 import getpass
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -33,8 +34,11 @@ ForPurpose = Annotated[
 
 
 def login() -> str:
-    """Who runs the command."""
-    return getpass.getuser()
+    """Who runs the command; in a container their number may have no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
 
 
 def opener(own: "Settings") -> Callable[[Mapping[str, object]], dict[str, object]]:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cdm_pipelines.commands.terminal import (
+    USAGE,
     console,
     errors,
     fail,
     hub,
     settings,
     show,
-    told_to_people,
 )
 
 if TYPE_CHECKING:
@@ -101,8 +101,11 @@ def handbook(
     from cdm_pipelines.steps.privacy.handbook import write_handbook  # noqa: PLC0415 - commands load what they need
 
     own = settings()
-    with told_to_people(), hub(own) as engine, engine.connect() as connection:
-        pages = write_handbook(connection, own, out)
+    with hub(own) as engine, engine.connect() as connection:
+        try:
+            pages = write_handbook(connection, own, out)
+        except OSError as error:
+            fail(f"{out}: cannot be written ({type(error).__name__}). Name another folder with --out.", USAGE)
     console.print(f"{len(pages):,} pages written to {out}", markup=False)
 
 

@@ -5,7 +5,6 @@ shown, the queue (steps.stewardship).
 """
 
 import datetime as dt
-import getpass
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -25,6 +24,7 @@ from cdm_pipelines.commands.terminal import (
     settings,
     show,
     shown,
+    told_to_people,
 )
 
 if TYPE_CHECKING:
@@ -301,14 +301,11 @@ def verify(
 
 def _steward(by: str) -> "Actor":
     from cdm_pipelines.contracts.actor import Actor, Role  # noqa: PLC0415
-    from cdm_pipelines.privacy.roles import RolesPolicy  # noqa: PLC0415
+    from cdm_pipelines.steps.privacy.changing import see_that_may  # noqa: PLC0415
 
-    policy = RolesPolicy.load(settings().policies)
-    if not any(
-        policy.may(role, "decisions") for role in (["steward"] if "steward" in policy.roles else policy.roles)
-    ):
-        fail("The role steward may not decide: policies/roles.yaml has no `decisions` among what it changes.")
-    name = by or getpass.getuser()
+    with told_to_people():
+        see_that_may(settings(), "steward", "decisions")
+    name = by or login()
     if not name.strip():
         fail("Say with --by who decides.")
     return Actor(name, Role.STEWARD)

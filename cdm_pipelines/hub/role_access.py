@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from cdm_pipelines.hub import role_rights
-from cdm_pipelines.hub.role_schemas import MADE, RoleSchema, RoleView, our_schemas, quoted, run
+from cdm_pipelines.hub.role_schemas import MADE, RoleSchema, RoleView, our_schemas, quoted, quoted_name, run
 
 _LOCK = 0x726F6C65  # "role": the key of the advisory lock under which one process at a time applies
 READ = ("golden", "identity", "ops", "privacy", "profile")
@@ -178,12 +178,14 @@ def _gone(connection: Connection, schemas: Mapping[str, str], wanted: Sequence[R
         if known.get(schema) == group:
             continue
         drops = [
-            *(f'DROP VIEW "{schema}"."{name}"' for name in _views(connection, schema)),
-            *(f"DROP FUNCTION {name}" for name in _functions(connection, schema)),
+            *(f'DROP VIEW "{schema}".{quoted_name(name)}' for name in _views(connection, schema)),
+            *(f"DROP ROUTINE {name}" for name in _functions(connection, schema)),
         ]
         yield Step(f"{schema} is of no role of the policy", (*drops, f'DROP SCHEMA "{schema}"'))
         if group and group not in known.values() and role_rights.roles(connection, [group]):
-            yield Step(f"the role {group} is not in the policy any more", (f'DROP ROLE "{group}"',))
+            yield Step(
+                f"the role {group} is not in the policy any more", (f"DROP ROLE {quoted_name(group)}",)
+            )
 
 
 def _schema(
@@ -199,7 +201,7 @@ def _schema(
         yield Step(f"the schema {one.schema} says something else of its role", (commented,))
     there = _views(connection, one.schema)
     for name in sorted(there.keys() - {view.name for view in one.views}):
-        drop = f'DROP VIEW "{one.schema}"."{name}"'
+        drop = f'DROP VIEW "{one.schema}".{quoted_name(name)}'
         yield Step(f"{one.schema}.{name} is no view of the policy", (drop,))
     kept = [view for view in one.views if there.get(view.name) == view.fingerprint]
     others = _others_than_made_now(connection, one.schema, kept) if thorough else set()
@@ -220,7 +222,7 @@ def _wanted_functions(connection: Connection, one: RoleSchema) -> Iterator[Step]
     there = _functions(connection, one.schema)
     wanted = {f'"{one.schema}"."{each.name}"({each.arguments})': each for each in one.functions}
     for name in sorted(there.keys() - wanted.keys()):
-        yield Step(f"{name} is no function of the policy", (f"DROP FUNCTION {name}",))
+        yield Step(f"{name} is no function of the policy", (f"DROP ROUTINE {name}",))
     for name, function in wanted.items():
         if there.get(name) != function.fingerprint:
             note = f"{function.comment} {MADE} as {function.fingerprint}"
@@ -228,7 +230,7 @@ def _wanted_functions(connection: Connection, one: RoleSchema) -> Iterator[Step]
             yield Step(
                 f"the function {name} is missing or another one",
                 (
-                    *([f"DROP FUNCTION {name}"] if name in there else []),
+                    *([f"DROP ROUTINE {name}"] if name in there else []),
                     function.sql,
                     f"REVOKE ALL ON FUNCTION {name} FROM PUBLIC",
                     _noted("FUNCTION", name, note, held),
@@ -261,7 +263,7 @@ def _views(connection: Connection, schema: str) -> dict[str, str]:
     return {str(name): _unchanged(said, held) for name, said, held in rows}
 
 
-def _unchanged(said: str | None, held: str) -> str:
+def _unchanged(said: str | None, held: str | None) -> str:
     """The fingerprint that a note begins with, where it ends with that of what PostgreSQL holds."""
     made, _, noted = (said or "").partition(f"{MADE} as ")[2].partition(" ")
     return made if noted == held else ""
@@ -271,12 +273,13 @@ def _functions(connection: Connection, schema: str) -> dict[str, str]:
     """Functions of a schema, with the fingerprint of what each was made from; empty where it is another one now."""
     rows = connection.execute(
         text(
-            """SELECT format('"%s"."%s"(%s)', n.nspname, p.proname,
+            """SELECT format('"%s"."%s"(%s)', n.nspname, replace(p.proname, '"', '""'),
                     (SELECT string_agg(format_type(t, NULL), ', ' ORDER BY at)
                      FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY AS u(t, at))) AS name,
-                obj_description(p.oid, 'pg_proc') AS said, md5(pg_get_functiondef(p.oid)) AS held
+                obj_description(p.oid, 'pg_proc') AS said,
+                CASE WHEN p.prokind IN ('f', 'p') THEN md5(pg_get_functiondef(p.oid)) END AS held
             FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-            WHERE n.nspname = :schema AND p.prokind IN ('f', 'p') ORDER BY 1"""
+            WHERE n.nspname = :schema ORDER BY 1"""
         ),
         {"schema": schema},
     )
@@ -336,13 +339,16 @@ def _options(view: RoleView) -> str:
 
 def _make(connection: Connection, schema: str, view: RoleView) -> None:
     """Make a view anew, with comments; what was granted of a former one goes with it, and is granted again."""
-    name = f'"{schema}"."{view.name}"'
+    name = f'"{schema}".{quoted_name(view.name)}'
     note = f"{view.description} {MADE} as {view.fingerprint}"
     held = f"(SELECT {_HELD} FROM pg_class c WHERE c.oid = {quoted(name)}::regclass)"  # noqa: S608 - ours
     statements = (
         f"DROP VIEW IF EXISTS {name}",
         f"CREATE VIEW {name}{_options(view)} AS {view.select}",
-        *(f'COMMENT ON COLUMN {name}."{one.name}" IS {quoted(one.comment)}' for one in view.columns),
+        *(
+            f"COMMENT ON COLUMN {name}.{quoted_name(one.name)} IS {quoted(one.comment)}"
+            for one in view.columns
+        ),
         _noted("VIEW", name, note, held),
     )
     run(connection, ";\n".join(statements))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, text
 
-from cdm_pipelines.hub.role_schemas import RoleSchema
+from cdm_pipelines.hub.role_schemas import RoleSchema, quoted_name
 
 OURS = ("golden", "identity", "ops", "privacy", "profile", "staging", "migration", "dagster")
 """Schemas that nobody but the pipeline reads."""
@@ -35,6 +35,7 @@ _ATTRIBUTES = {
     "rolreplication": ("may replicate everything", "NOREPLICATION"),
     "rolbypassrls": ("passes by row-level security", "NOBYPASSRLS"),
 }
+_EVERYBODY = "PUBLIC"
 _LARGE_OBJECTS = ("lo_creat(integer)", "lo_create(oid)", "lo_from_bytea(oid, bytea)")
 
 
@@ -75,12 +76,12 @@ class _Grant:
 
     @property
     def words(self) -> str:
-        whom = self.grantee.strip('"')
+        whom = self.grantee if self.grantee == _EVERYBODY else self.grantee[1:-1]
         column = f" of column {self.column}" if self.column else ""
         return f"{whom} has {self.privilege}{column} on {self.kind.lower()} {self.name}"
 
     def _said(self, verb: str, to: str) -> str:
-        column = f' ("{self.column}")' if self.column else ""
+        column = f" ({quoted_name(self.column)})" if self.column else ""
         kind = "" if self.kind == "TABLE" else f"{self.kind} "
         return f"{verb} {self.privilege}{column} ON {kind}{self.name} {to} {self.grantee}"
 
@@ -124,7 +125,9 @@ def roles(connection: Connection, names: Sequence[str]) -> dict[str, Group]:
         {"names": list(names)},
     )
     for member, of in memberships:
-        found[member][f"is a member of {of}, and has its rights"] = f'REVOKE "{of}" FROM "{member}"'
+        found[member][f"is a member of {of}, and has its rights"] = (
+            f"REVOKE {quoted_name(of)} FROM {quoted_name(member)}"
+        )
     return {name: Group(more) for name, more in found.items()}
 
 
@@ -145,7 +148,7 @@ def rights(
         yield Right(f"missing: {grants[0].words}", tuple(one.grant for one in grants))
     for grants in _by_object(there - should):
         yield Right(f"too much: {grants[0].words}", tuple(one.revoke for one in grants))
-    yield from _defaults(connection, own)
+    yield from _defaults(connection, [*OURS, *(one.schema for one in wanted)], own)
     yield from _everybody(connection, own)
     yield from _members(connection, [one.group for one in wanted], own)
 
@@ -163,7 +166,7 @@ def _wanted(wanted: Iterable[RoleSchema]) -> Iterator[_Grant]:
         yield _Grant("SCHEMA", f'"{one.schema}"', whom, "USAGE")
         for view in one.views:
             for column in view.columns:
-                yield _Grant("TABLE", f'"{one.schema}"."{view.name}"', whom, "SELECT", column.name)
+                yield _Grant("TABLE", f'"{one.schema}".{quoted_name(view.name)}', whom, "SELECT", column.name)
         for function in one.functions:
             name = f'"{one.schema}"."{function.name}"({function.arguments})'
             yield _Grant("FUNCTION", name, whom, "EXECUTE")
@@ -174,22 +177,22 @@ _GRANTED = """
     listed AS (
         SELECT 'SCHEMA' AS kind, format('"%s"', nspname) AS name, '' AS col, nspowner AS owner, nspacl AS acl FROM ours
         UNION ALL
-        SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, format('"%s"."%s"', nspname, c.relname), '',
-            c.relowner, c.relacl
+        SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
+            format('"%s"."%s"', nspname, replace(c.relname, '"', '""')), '', c.relowner, c.relacl
         FROM pg_class c JOIN ours ON ours.oid = c.relnamespace WHERE c.relkind IN ('r', 'v', 'm', 'S', 'p', 'f')
         UNION ALL
-        SELECT 'TABLE', format('"%s"."%s"', nspname, c.relname), a.attname, c.relowner, a.attacl
+        SELECT 'TABLE', format('"%s"."%s"', nspname, replace(c.relname, '"', '""')), a.attname, c.relowner, a.attacl
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN ours ON ours.oid = c.relnamespace
         WHERE a.attacl IS NOT NULL AND NOT a.attisdropped
         UNION ALL
         SELECT CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END,
-            format('"%s"."%s"(%s)', nspname, p.proname,
+            format('"%s"."%s"(%s)', nspname, replace(p.proname, '"', '""'),
                 (SELECT string_agg(format_type(t, NULL), ', ' ORDER BY n)
                  FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY AS u(t, n))), '',
             p.proowner, coalesce(p.proacl, acldefault('f', p.proowner))
         FROM pg_proc p JOIN ours ON ours.oid = p.pronamespace
         WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e'))
-    SELECT l.kind, l.name, l.col, coalesce(quote_ident(g.rolname), 'PUBLIC') AS grantee, e.privilege_type AS privilege
+    SELECT l.kind, l.name, l.col, g.rolname AS grantee, e.privilege_type AS privilege
     FROM listed l, aclexplode(l.acl) AS e LEFT JOIN pg_roles g ON g.oid = e.grantee
     WHERE e.grantee <> l.owner AND NOT coalesce(g.rolsuper, false) AND coalesce(g.rolname, '') <> :own"""
 
@@ -197,12 +200,28 @@ _GRANTED = """
 def _granted(connection: Connection, schemas: Sequence[str], own: Power) -> Iterator[_Grant]:
     rows = connection.execute(text(_GRANTED), {"schemas": list(schemas), "own": own.name})
     for row in rows:
-        grantee = row.grantee if row.grantee == "PUBLIC" else '"' + str(row.grantee).strip('"') + '"'
-        yield _Grant(row.kind, row.name, grantee, row.privilege, row.col)
+        yield _Grant(row.kind, row.name, _whom(row.grantee), row.privilege, row.col)
 
 
-def _defaults(connection: Connection, own: Power) -> Iterator[Right]:
-    """What is granted of everything that our user makes from now on."""
+def _whom(role: str | None) -> str:
+    return _EVERYBODY if role is None else quoted_name(role)
+
+
+_DEFAULTS = """
+    SELECT n.nspname, m.rolname AS maker, g.rolname AS grantee, d.defaclobjtype::text AS kind
+    FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace JOIN pg_roles m ON m.oid = d.defaclrole,
+        aclexplode(d.defaclacl) e LEFT JOIN pg_roles g ON g.oid = e.grantee
+    WHERE e.grantee <> d.defaclrole AND (n.nspname = ANY(:schemas) OR (n.nspname IS NULL AND m.rolname = :own
+        AND NOT (e.grantee = 0 AND d.defaclobjtype IN ('f', 'T'))))
+    GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""
+"""In a schema of ours, whoever makes the object; elsewhere what our user makes, but for types, which hold nothing."""
+_KINDS = {
+    "r": "TABLES", "f": "FUNCTIONS", "S": "SEQUENCES", "T": "TYPES", "n": "SCHEMAS", "L": "LARGE OBJECTS",
+}  # fmt: skip
+
+
+def _defaults(connection: Connection, schemas: Sequence[str], own: Power) -> Iterator[Right]:
+    """What is granted of everything that is made from now on."""
     closed = connection.scalar(
         text(
             """SELECT NOT EXISTS (SELECT FROM aclexplode(d.defaclacl) e WHERE e.grantee = 0) FROM pg_default_acl d
@@ -215,21 +234,16 @@ def _defaults(connection: Connection, own: Power) -> Iterator[Right]:
             "everybody may call every function that the pipeline makes from now on",
             ("ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC",),
         )
-    rows = connection.execute(
-        text(
-            """SELECT n.nspname, coalesce(g.rolname, 'PUBLIC') AS grantee, d.defaclobjtype::text AS kind
-            FROM pg_default_acl d JOIN pg_namespace n ON n.oid = d.defaclnamespace, aclexplode(d.defaclacl) e
-            LEFT JOIN pg_roles g ON g.oid = e.grantee
-            WHERE n.nspname = ANY(:schemas) AND e.grantee <> d.defaclrole GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"""
-        ),
-        {"schemas": list(OURS)},
-    )
-    kinds = {"r": "TABLES", "f": "FUNCTIONS", "S": "SEQUENCES", "T": "TYPES"}
-    for schema, grantee, letter in rows:
-        whom = grantee if grantee == "PUBLIC" else f'"{grantee}"'
-        kind = kinds.get(letter, "TABLES")
-        revoke = f'ALTER DEFAULT PRIVILEGES IN SCHEMA "{schema}" REVOKE ALL ON {kind} FROM {whom}'
-        yield Right(f"{grantee} is granted of every new object of {schema}", (revoke,))
+    for schema, maker, grantee, letter in connection.execute(
+        text(_DEFAULTS), {"schemas": list(schemas), "own": own.name}
+    ):
+        within = f" IN SCHEMA {quoted_name(schema)}" if schema else ""
+        revoke = (
+            f"ALTER DEFAULT PRIVILEGES FOR ROLE {quoted_name(maker)}{within} "
+            f"REVOKE ALL ON {_KINDS.get(letter, 'TABLES')} FROM {_whom(grantee)}"
+        )
+        where = f"of {schema}" if schema else f"that {maker} makes"
+        yield Right(f"{grantee or _EVERYBODY} is granted of every new object {where}", (revoke,))
 
 
 def _everybody(connection: Connection, own: Power) -> Iterator[Right]:
@@ -273,24 +287,23 @@ def _members(connection: Connection, groups: Sequence[str], own: Power) -> Itera
             has(oid, role) AS (
                 SELECT oid, oid FROM member UNION
                 SELECT h.oid, a.roleid FROM has h JOIN pg_auth_members a ON a.member = h.role)
-            SELECT DISTINCT u.rolname AS member, r.rolname AS role,
-                r.rolsuper OR r.rolbypassrls AS passes_by
+            SELECT DISTINCT u.rolname AS member, r.rolname AS role, r.rolsuper, r.rolbypassrls, r.rolreplication
             FROM has h JOIN pg_roles u ON u.oid = h.oid JOIN pg_roles r ON r.oid = h.role
             WHERE u.rolname <> :own AND NOT u.rolname = ANY(:groups) AND (
-                r.rolname = ANY(:powerful) OR r.rolname = :own OR r.rolsuper OR r.rolbypassrls OR r.oid IN (
-                    SELECT nspowner FROM pg_namespace WHERE nspname = ANY(:schemas)))
+                r.rolname = ANY(:powerful) OR r.rolname = :own OR r.rolsuper OR r.rolbypassrls OR r.rolreplication
+                OR r.oid IN (SELECT nspowner FROM pg_namespace WHERE nspname = ANY(:schemas)))
             ORDER BY 1, 2"""
         ),
         {"groups": list(groups), "own": own.name, "powerful": list(_POWERFUL), "schemas": list(OURS)},
     )
-    for member, role, passes_by in rows:
+    for row in rows.mappings():
+        member, role = row["member"], row["role"]
         if member == role:
-            yield Right(
-                f"the user {member} has a role and passes by all rights" if passes_by else f"{member} owns"
-            )
+            may = [words for name, (words, _) in _ATTRIBUTES.items() if row.get(name)]
+            yield Right(f"the user {member} has a role and {' and '.join(may) or 'owns a schema of ours'}")
         else:
             yield Right(
                 f"the user {member} has a role and is a member of {role}, which reads more",
-                (f'REVOKE "{role}" FROM "{member}"',),
+                (f"REVOKE {quoted_name(role)} FROM {quoted_name(member)}",),
                 administrator=True,
             )

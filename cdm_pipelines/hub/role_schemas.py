@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
+from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.view_columns import ViewColumn
 
 MADE = "Made by cdm roles"
 """Ends the comments of schemas and views of ours, by which they are known."""
+_IN_USE = "2BP01"  # dependent objects still exist
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class RoleView:
     @property
     def select(self) -> str:
         """The query."""
-        selected = ",\n  ".join(f'{one.sql} AS "{one.name}"' for one in self.columns)
+        selected = ",\n  ".join(f"{one.sql} AS {quoted_name(one.name)}" for one in self.columns)
         return f"SELECT {selected}\n{self.rows}"
 
     @property
@@ -89,9 +92,16 @@ class RoleSchema:
 
 
 def quoted(words: str) -> str:
-    """A text as a literal of PostgreSQL, whatever is in it."""
+    """A text as a literal of PostgreSQL, whatever is in it; a dollar as a code, as it would end a body in dollars."""
     escaped = words.replace("'", "''")
-    return f"'{escaped}'" if "\\" not in escaped else " E'" + escaped.replace("\\", "\\\\") + "'"
+    if "\\" not in words and "$" not in words:
+        return f"'{escaped}'"
+    return " E'" + escaped.replace("\\", "\\\\").replace("$", "\\x24") + "'"
+
+
+def quoted_name(name: str) -> str:
+    """A name as PostgreSQL takes it, whatever is in it: others name their objects and roles as they like."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def run(connection: Connection, statement: str) -> None:
@@ -114,10 +124,23 @@ def drop_views(connection: Connection) -> None:
     """Remove the views of all roles, so that a table that they read can be changed; ``role_access`` makes them anew.
 
     In the transaction that does so: readers wait, and see the views before or after it.
+
+    Raises:
+        HubError: Something that others made reads one of them.
     """
     for schema in our_schemas(connection):
         names = connection.scalars(
             text("SELECT viewname FROM pg_views WHERE schemaname = :schema ORDER BY 1"), {"schema": schema}
         ).all()
         for name in names:
-            run(connection, f'DROP VIEW "{schema}"."{name}"')
+            view = f"{quoted_name(schema)}.{quoted_name(name)}"
+            try:
+                run(connection, f"DROP VIEW {view}")
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", "") != _IN_USE:
+                    raise
+                raise HubError(
+                    f"{schema}.{name} is read by a view or function that somebody else made, so that the tables below "
+                    f"it cannot be changed: find it with `DROP VIEW {view}`, drop it, and go on. It can be made again "
+                    "after."
+                ) from None

@@ -10,19 +10,9 @@ from dataclasses import dataclass
 from sqlalchemy import Table
 
 from cdm_pipelines.contracts.profile import GroupView, ProfileTable
-from cdm_pipelines.hub import (  # noqa: F401 - declare the tables of the hub
-    schema,
-    schema_access,
-    schema_feed,
-    schema_ops,
-    schema_privacy,
-    schema_profile,
-    schema_review,
-    schema_rights,
-)
+from cdm_pipelines.hub.every_table import every_table
 from cdm_pipelines.hub.profile import table_of
 from cdm_pipelines.hub.profile_views import wide_columns
-from cdm_pipelines.hub.published import published
 from cdm_pipelines.store.register import UNCLASSIFIED
 
 NEVER = frozenset(
@@ -63,8 +53,7 @@ def declared(tables: Sequence[ProfileTable], groups: Iterable[GroupView]) -> Map
         tables: Of the enrichers that are switched on.
         groups: Views beside the wide one.
     """
-    published()  # brings the tables of canonical entities into the metadata
-    found = {name: _of_table(table) for name, table in schema.metadata.tables.items()}
+    found = {name: _of_table(table) for name, table in every_table().tables.items()}
     for one in tables:
         table = table_of(one)
         found[table.fullname] = _of_table(table)

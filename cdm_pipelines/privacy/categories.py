@@ -6,7 +6,8 @@ Keys of the Fides taxonomy (fideslang, CC-BY-4.0, https://ethyca.github.io/fides
 """
 
 from collections.abc import Collection, Iterable, Iterator
-from difflib import get_close_matches
+
+from cdm_pipelines.contracts.errors import nearest
 
 _ABOUT_PERSONS = (
     "account account.settings account.username authorization authorization.credentials authorization.biometric "
@@ -38,5 +39,5 @@ def unknown_categories(named: Iterable[str], declared: Collection[str]) -> Itera
             known.add(category)
             category = category.rpartition(".")[0]  # noqa: PLW2901 - up the tree
     for category in sorted(set(named) - known):
-        near = get_close_matches(category, sorted(known), n=1)
-        yield category, f"did you mean {near[0]}?" if near else "use a key of the Fides taxonomy"
+        near = nearest(category, sorted(known))
+        yield category, f"Did you mean {near!r}?" if near else "Use a key of the Fides taxonomy."

@@ -1,7 +1,8 @@
 """Whom and which statements a change of consent concerns, so that the others need not be looked at.
 
 Belongs here: closing a set of customers over the addresses that they share. Does not belong here: the rules of consent,
-or what has changed (steps.privacy).
+or what has changed
+(steps.consent.staging).
 
 Consent of a customer depends on its own records and statements, and on who else has its addresses. A set of customers
 that is closed over shared addresses, with all statements about them, therefore has the outcome that it has among all.

@@ -9,15 +9,13 @@ An owner decides about data, a steward keeps it right, a custodian runs the syst
 import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
-from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
 from pydantic import Field
 
+from cdm_pipelines.contracts.errors import instead
 from cdm_pipelines.privacy.categories import unknown_categories
-from cdm_pipelines.privacy.masks import nearest
-from cdm_pipelines.privacy.policy_files import Strict, read_policy
+from cdm_pipelines.privacy.policy_files import PolicyFile, Strict
 
 FILE = "governance.yaml"
 _Name = Annotated[str, Field(min_length=1)] | None
@@ -100,7 +98,7 @@ class Transfer(Strict):
         return f"{self.country} ({self.safeguard})"
 
 
-class GovernancePolicy(Strict):
+class GovernancePolicy(PolicyFile):
     """Who is answerable for all data of a deployment.
 
     Attributes:
@@ -113,6 +111,9 @@ class GovernancePolicy(Strict):
         security: What the company does to protect data, beside what the pipeline does.
     """
 
+    FILE = FILE
+    MANUAL = "docs/governance.md"
+
     default: _Default
     sources: dict[str, Answerable] = Field(default_factory=dict)
     categories: dict[str, Answerable] = Field(default_factory=dict)
@@ -120,18 +121,6 @@ class GovernancePolicy(Strict):
     controller: Controller | None = None
     transfers: dict[str, Transfer] = Field(default_factory=dict)
     security: tuple[_Said, ...] = ()
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read the policy.
-
-        Args:
-            folder: Of the policies.
-
-        Raises:
-            PrivacyPolicyError: It cannot be used.
-        """
-        return read_policy(cls, folder, FILE)
 
     def of_source(self, source: str, entity: str = "", owner: str | None = None) -> Found:
         """Who is answerable for a source, or an entity of it.
@@ -150,9 +139,8 @@ class GovernancePolicy(Strict):
 
     def of_attribute(self, path: str, category: str) -> Found:
         """Who is answerable for a canonical attribute, or a column of a category."""
-        above = nearest(category, dict.fromkeys(self.categories, "")) is not None
         named = [self.attributes.get(path)]
-        while above and category:
+        while category:
             named.append(self.categories.get(category))
             category = category.rpartition(".")[0]
         return self._first(named)
@@ -178,18 +166,15 @@ class GovernancePolicy(Strict):
             ("attributes", self.attributes, attributes),
         ):
             for name in sorted(named.keys() - set(known)):
-                near = get_close_matches(name, sorted(known), n=1)
-                fix = f"did you mean {near[0]}?" if near else "remove it"
-                yield f"{FILE}: {kind}.{name}: there is none of that name; {fix}"
+                yield f"{FILE}: {kind}.{name}: there is none of that name. {instead(name, sorted(known))}"
         for name, fix in unknown_categories(self.categories, categories):
-            yield f"{FILE}: categories.{name}: no category has that name; {fix}"
+            yield f"{FILE}: categories.{name}: no category has that name. {fix}"
 
     def unknown_recipients(self, recipients: Collection[str]) -> Iterator[str]:
         """Transfers to whom no purpose gives data, each with its key and the fix."""
         for name in sorted(self.transfers.keys() - set(recipients)):
-            near = get_close_matches(name, sorted(recipients), n=1)
-            fix = f"did you mean {near[0]}?" if near else "name it there, or remove it here"
-            yield f"{FILE}: transfers.{name}: no purpose of purposes.yaml has that recipient; {fix}"
+            fix = instead(name, sorted(recipients))
+            yield f"{FILE}: transfers.{name}: no purpose of purposes.yaml has that recipient. {fix}"
 
     def due(self, today: dt.date) -> Iterator[str]:
         """What should have been reviewed, with its key and the fix."""

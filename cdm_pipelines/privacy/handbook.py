@@ -61,9 +61,9 @@ def render_handbook(
     sources = [_source(one, governance) for one in sorted(contracts, key=lambda one: one.name)]
     roles = [_role(one, governance, paths) for one in pages]
     made = {"index.html": environment.get_template("index.html").render(roles=roles)}
-    template, officer = environment.get_template("role.html"), "privacy officer"
+    template = environment.get_template("role.html")
     for role in roles:
-        made[f"{role['name']}.html"] = template.render(role=role, sources=sources, officer=officer)
+        made[f"{role['name']}.html"] = template.render(role=role, sources=sources)
     return made
 
 

@@ -5,20 +5,15 @@ Belongs here: the keys, their checks, and from when on a document may go. Does n
 """
 
 import datetime as dt
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from calendar import monthrange
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field
 
 from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.settings import Settings
+from cdm_pipelines.privacy.policy_files import PolicyFile, Strict
 
 FILE = "legal_holds.yaml"
-
-
-class RightsPolicyError(ValueError):
-    """``legal_holds.yaml`` cannot be used; the message names the file, the key and the fix."""
 
 
 def _declared(name: str) -> str:
@@ -30,11 +25,7 @@ def _declared(name: str) -> str:
 EntityName = Annotated[str, AfterValidator(_declared)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Hold(_Strict):
+class Hold(Strict):
     """Documents that are kept though the person is erased.
 
     Attributes:
@@ -58,7 +49,7 @@ class Hold(_Strict):
         return dt.date(dated.year + self.years + 1, 1, 1)
 
 
-class RightsPolicy(_Strict):
+class RightsPolicy(PolicyFile):
     """What is done about requests of persons.
 
     Attributes:
@@ -67,30 +58,12 @@ class RightsPolicy(_Strict):
         holds: What is kept.
     """
 
+    FILE = FILE
+    MANUAL = "docs/privacy.md"
+
     answer_within: Literal[1, 2, 3] = 1
     backups_last: Annotated[int, Field(ge=1, le=3_650, strict=True)]
     holds: tuple[Hold, ...]
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read the policy; where a company's folder has none, of an earlier release, that of the package.
-
-        Raises:
-            RightsPolicyError: The file is no YAML, or has an unknown, missing or wrong key.
-        """
-        path = folder / FILE
-        path = path if path.exists() else Settings.model_fields["policies"].default / FILE
-        try:
-            return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-        except ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)
-            )
-            raise RightsPolicyError(f"{path}: {problems}. Compare it with the file of the package.") from None
-        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-            raise RightsPolicyError(
-                f"{path}: cannot be read as YAML ({type(error).__name__}). Copy the file of the package there."
-            ) from None
 
     @property
     def frozen(self) -> dict[str, Any]:
@@ -100,8 +73,6 @@ class RightsPolicy(_Strict):
 
 def due(received: dt.date, months: int) -> dt.date:
     """The day by which a request is to be answered: the same day of a later month, or that month's last."""
-    month = received.month - 1 + months
-    year, month = received.year + month // 12, month % 12 + 1
-    first_of_next = dt.date(year + month // 12, month % 12 + 1, 1)
-    last = (first_of_next - dt.timedelta(days=1)).day
-    return dt.date(year, month, min(received.day, last))
+    years, month = divmod(received.month - 1 + months, 12)
+    year, month = received.year + years, month + 1
+    return dt.date(year, month, min(received.day, monthrange(year, month)[1]))

@@ -11,10 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cdm_pipelines.contracts.errors import instead
+from cdm_pipelines.privacy.policy_files import UnreadableError, read_yaml
 
 POLICY = "purposes.yaml"
 _KEY = r"^[a-z][a-z0-9_]*$"
@@ -155,14 +155,12 @@ class Purposes:
             PurposesError: It cannot be read, or says something that cannot be done; all of it is named.
         """
         try:
-            said = _File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+            said = _File.model_validate(read_yaml(path))
         except ValidationError as error:
             raise PurposesError(_problems(path, error)) from None
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        except UnreadableError as error:
             fix = "Write it anew; docs/reference/purposes.md says what it holds."
-            raise PurposesError(
-                [f"{path}: the file: cannot be read as YAML ({type(error).__name__}). {fix}"]
-            ) from None
+            raise PurposesError([f"{path}: the file: {error}. {fix}"]) from None
         for key in said.until_declared:
             if key not in said.purposes:
                 fix = instead(key, said.purposes)

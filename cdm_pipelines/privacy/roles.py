@@ -8,7 +8,6 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -16,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from cdm_pipelines.hub.role_access import READ as SCHEMAS
 from cdm_pipelines.privacy.categories import unknown_categories
 from cdm_pipelines.privacy.masks import MASKS, Mask, nearest, usual_mask
-from cdm_pipelines.privacy.policy_files import PrivacyPolicyError, Strict, read_policy
+from cdm_pipelines.privacy.policy_files import PolicyFile, PrivacyPolicyError, Strict
 from cdm_pipelines.store.register import UNCLASSIFIED
 
 FILE = "roles.yaml"
@@ -153,18 +152,23 @@ class Role(Strict):
     def _said(self, table: str, column: "DeclaredColumn") -> str:
         path = f"{table}.{column.name}"
         for pattern, said in self.columns.items():
-            if fnmatchcase(path, pattern if pattern.count(".") == 2 else f"*.{pattern}"):
+            if _fits(path, pattern):
                 return said
         said = nearest(column.category, self.reads) or HIDDEN
         free = column.type not in _NO_FREE_TEXT and table.startswith("golden.") and said == CLEAR
         if self.pseudonymous is not None and free and column.category.startswith("user"):
-            shown = any(fnmatchcase(path, pattern) for pattern in self.pseudonymous.shown_text)
+            shown = any(_fits(path, pattern) for pattern in self.pseudonymous.shown_text)
             return CLEAR if shown else HIDDEN
         return said
 
     def may_find_by(self, category: str) -> bool:
         """Whether a search may use values of a category: those that it reads, masked or not."""
         return self.search and (nearest(category, self.reads) or HIDDEN) != HIDDEN
+
+
+def _fits(path: str, pattern: str) -> bool:
+    """Whether a column is one of a pattern's, which may leave out the schema."""
+    return fnmatchcase(path, pattern if pattern.count(".") == 2 else f"*.{pattern}")
 
 
 _NO_FREE_TEXT = frozenset(
@@ -199,22 +203,21 @@ class Shown:
     mask: Mask | None = None
 
 
-class RolesPolicy(Strict):
+class RolesPolicy(PolicyFile):
     """All roles of a deployment, by name."""
+
+    FILE = FILE
+    MANUAL = "docs/governance.md"
 
     roles: dict[Name, Role] = Field(min_length=1)
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read the policy.
-
-        Args:
-            folder: Of the policies.
-
-        Raises:
-            PrivacyPolicyError: It cannot be used.
-        """
-        return read_policy(cls, folder, FILE)
+    @model_validator(mode="after")
+    def _no_role_takes_the_place_of_the_first_page(self) -> Self:
+        if "index" in self.roles:
+            raise ValueError(
+                "no role can be named index, as the first page of the handbook is; name it otherwise"
+            )
+        return self
 
     def role(self, name: str) -> Role:
         """The role of that name.
@@ -243,10 +246,12 @@ class RolesPolicy(Strict):
             categories: That columns are declared with.
             purposes: Keys of the purposes there are; None where they are not known.
         """
+        paths = [f"{table}.{column}" for table, columns in tables.items() for column in columns]
         for name, role in self.roles.items():
             at = f"{FILE}: roles.{name}"
+            yield from _column_problems(at, role, paths)
             for category, fix in unknown_categories(role.reads, categories):
-                yield f"{at}.reads.{category}: no category has that name; {fix}"
+                yield f"{at}.reads.{category}: no category has that name. {fix}"
             for pattern in role.tables:
                 schema, _, table = pattern.partition(".")
                 if (table != "*" or schema not in SCHEMAS) and not any(
@@ -255,9 +260,28 @@ class RolesPolicy(Strict):
                     yield f"{at}.tables: there is no table {pattern}; see `cdm register` for those there are"
             for column, condition in role.rows.items():
                 yield from _row_problems(f"{at}.rows.{column}", column, condition, tables["golden.customer"])
-            for purpose in role.purposes:
+            agreed = role.rows[CONSENT].any_of if CONSENT in role.rows else ()
+            for key, purpose in [
+                *(("purposes", one) for one in role.purposes),
+                *((f"rows.{CONSENT}", one) for one in agreed),
+            ]:
                 if purposes is not None and purpose not in purposes:
-                    yield f"{at}.purposes: there is no purpose {purpose}; add it to purposes.yaml, or remove it"
+                    yield f"{at}.{key}: there is no purpose {purpose}; add it to purposes.yaml, or remove it"
+
+
+def _column_problems(at: str, role: Role, paths: Collection[str]) -> Iterator[str]:
+    """Columns that there are not: a misspelled one would leave in force what its category says."""
+    named = {f"{at}.columns.{pattern}": pattern for pattern in role.columns}
+    if role.pseudonymous is not None:
+        own = role.pseudonymous
+        named |= {f"{at}.pseudonymous.shown_text: {pattern}": pattern for pattern in own.shown_text}
+        named |= {
+            f"{at}.pseudonymous.quasi_identifiers: {name}": f"golden.customer.{name}"
+            for name in own.quasi_identifiers
+        }
+    for key, pattern in named.items():
+        if not any(_fits(path, pattern) for path in paths):
+            yield f"{key}: no table has such a column; docs/reference/data-dictionary.md has all of them"
 
 
 def _row_problems(at: str, column: str, condition: Condition, known: Collection[str]) -> Iterator[str]:

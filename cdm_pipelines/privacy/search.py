@@ -34,7 +34,7 @@ _BY_EMAIL = """
     IF NOT done AND position('@' IN wanted) > 1 THEN
         SELECT array_agg(f.golden_id) INTO ids FROM (
             SELECT c.golden_id FROM golden.customer c WHERE c.email = lower(wanted)
-            UNION SELECT s.golden_id FROM golden.search s WHERE s.terms @> ARRAY['@' || lower(wanted)] LIMIT {most}) f;
+            UNION SELECT s.golden_id FROM golden.search s WHERE s.terms @> ARRAY['@' || lower(wanted)]) f;
         done := true;
     END IF;"""
 _BY_PHONE = """
@@ -44,17 +44,16 @@ _BY_PHONE = """
             ELSE '+{calling_code}' || ltrim(number, '0') END;
         SELECT array_agg(f.golden_id) INTO ids FROM (
             SELECT c.golden_id FROM golden.customer c WHERE c.phone = number OR c.mobile = number
-            UNION SELECT s.golden_id FROM golden.search s WHERE s.terms @> ARRAY['+' || number] LIMIT {most}) f;
+            UNION SELECT s.golden_id FROM golden.search s WHERE s.terms @> ARRAY['+' || number]) f;
         done := true;
     END IF;"""
 _BY_ADDRESS = """
-    IF NOT done AND wanted ~* '^[1-9][0-9]{{3}} ?[a-z]{{2}}[ ,]+[0-9]{{1,5}}$' THEN
-        code := left(wanted, 4) || ' ' || upper(substring(wanted from '^[0-9]{{4}} ?([A-Za-z]{{2}})'));
+    IF NOT done AND wanted ~* '^[1-9][0-9]{3} ?[a-z]{2}[ ,]+[0-9]{1,5}$' THEN
+        code := left(wanted, 4) || ' ' || upper(substring(wanted from '^[0-9]{4} ?([A-Za-z]{2})'));
         number := substring(wanted from '([0-9]+)$');
         SELECT array_agg(f.golden_id) INTO ids FROM (
             SELECT c.golden_id FROM golden.customer c WHERE c.postcode = code AND c.house_number = number
-            UNION SELECT s.golden_id FROM golden.search s WHERE s.terms @> ARRAY['#' || code || ' ' || number]
-            LIMIT {most}) f;
+            UNION SELECT s.golden_id FROM golden.search s WHERE s.terms @> ARRAY['#' || code || ' ' || number]) f;
         done := true;
     END IF;"""
 _BY_WORDS = """
@@ -66,7 +65,7 @@ _BY_WORDS = """
         END LOOP;
         IF condition <> '' THEN
             EXECUTE 'SELECT array_agg(f.golden_id) FROM (SELECT s.golden_id FROM golden.search s WHERE true'
-                || condition || ' LIMIT {most}) f' INTO ids;
+                || condition || {mine} || ' LIMIT {most}) f' INTO ids;
         END IF;
     END IF;"""
 _EXACT = "group_of := ARRAY[word];"
@@ -108,13 +107,15 @@ def search_function(name: str, role: Role, schema: str, customers: str, calling_
     ways = [
         ("user.unique_id", _BY_NUMBER),
         ("user.behavior.purchase_history", _BY_ORDER),
-        ("user.contact.email", _BY_EMAIL.format(most=_MOST)),
-        ("user.contact.phone_number", _BY_PHONE.format(most=_MOST, calling_code=calling_code)),
-        ("user.contact.address.street", _BY_ADDRESS.format(most=_MOST)),
+        ("user.contact.email", _BY_EMAIL),
+        ("user.contact.phone_number", _BY_PHONE.format(calling_code=calling_code)),
+        ("user.contact.address.street", _BY_ADDRESS),
         (
             "user.name",
             _BY_WORDS.format(
-                most=_MOST, alike=_ALIKE if nearest("user.name", role.reads) == CLEAR else _EXACT
+                most=_MOST,
+                mine=quoted(f" AND s.golden_id IN ({customers})"),
+                alike=_ALIKE if nearest("user.name", role.reads) == CLEAR else _EXACT,
             ),
         ),
     ]

@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql
 
 from cdm_pipelines.contracts.canonical import OfNobody
 from cdm_pipelines.hub.published import PublishedTable, customers_of, published
-from cdm_pipelines.hub.role_schemas import RoleFunction, RoleSchema, RoleView, quoted
+from cdm_pipelines.hub.role_schemas import RoleFunction, RoleSchema, RoleView, quoted, quoted_name
 from cdm_pipelines.hub.view_columns import ViewColumn
 from cdm_pipelines.privacy.catalogue import NEVER, DeclaredTable
 from cdm_pipelines.privacy.masks import MASKS
@@ -24,6 +24,10 @@ from cdm_pipelines.privacy.search import search_function
 from cdm_pipelines.store.register import UNCLASSIFIED
 
 CUSTOMER = "golden.customer"
+_ASKED_FOR = """EXISTS (SELECT FROM golden.crosswalk AS k
+    JOIN privacy.restriction AS r USING (source, entity, record_id)
+    WHERE k.golden_id = c.golden_id AND r.purpose IN ('', x.purpose))"""
+"""That a customer is restricted, or objected to the purpose, whatever sources say (steps.consent.off)."""
 Columns = Mapping[str, str]
 """PostgreSQL's types by column."""
 
@@ -115,14 +119,14 @@ def role_schema(
 def _view(table: SeenTable, role: Role, there: Mapping[str, Columns], customers: str) -> RoleView:
     columns = []
     for one in table.columns:
-        name = f't."{one.column.name}"'
+        name = f"t.{quoted_name(one.column.name)}"
         mask = one.shown.mask
         how = "" if mask is None else f" Masked: {mask.shows}."
         comment = f"{one.column.description}{how} Privacy category: {one.column.category}.".strip()
         columns.append(ViewColumn(one.column.name, mask.expression(name) if mask else name, comment))
     schema, _, relation = table.table.partition(".")
     where = _rows_of(table.table, there[table.table], customers) if role.rows else ""
-    rows = f'FROM {schema}."{relation}" AS t' + (f"\nWHERE {where}" if where else "")
+    rows = f"FROM {schema}.{quoted_name(relation)} AS t" + (f"\nWHERE {where}" if where else "")
     return RoleView(table.view, table.description, tuple(columns), rows, barrier=bool(where))
 
 
@@ -165,7 +169,8 @@ def _condition(column: str, one: Condition, there: Mapping[str, Columns]) -> str
     if column == CONSENT:
         if "privacy.consent" not in there:
             return "false"
-        return _exists("privacy.consent", f"x.purpose IN ({quoted_values(one.any_of)}) AND x.allowed")
+        agreed = f"x.purpose IN ({quoted_values(one.any_of)}) AND x.allowed"
+        return _exists("privacy.consent", f"{agreed} AND NOT {_ASKED_FOR}")
     if column == SOURCE:
         parts = []
         if one.any_of:

@@ -10,12 +10,12 @@ from typing import Annotated, Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
 from anyascii import anyascii
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from cdm_pipelines.standardise.distinct import TEXT, Arrays, over_distinct
+from cdm_pipelines.standardise.words import load_words
 
 FILE = "placeholders.yaml"
 _UP = "01234567890123456789"
@@ -76,16 +76,7 @@ class Placeholders(_Frozen):
         Raises:
             PlaceholdersError: The file is no YAML, or has an unknown or wrong key.
         """
-        path = policies / FILE
-        if not path.exists():
-            path = Path(__file__).parents[1] / "policies" / FILE
-        try:
-            return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-        except ValidationError as error:
-            problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise PlaceholdersError(f"{path}: {problems}. Compare it with the file of the package.") from None
-        except (OSError, yaml.YAMLError) as error:
-            raise PlaceholdersError(f"{path}: cannot be read as YAML ({type(error).__name__})") from None
+        return load_words(cls, policies, FILE, PlaceholdersError)
 
     def in_email(self, addresses: pa.Array) -> pa.Array:
         """Which addresses nobody reads."""

@@ -1,7 +1,7 @@
 """Words of sources by what they mean: what files of such words have in common.
 
 Belongs here: the type of such a list, its checks, reading an array by it. Does not belong here: which words there are
-(interaction_words, consent_words).
+(interaction_words, consent_words, placeholders).
 """
 
 from collections import Counter
@@ -82,9 +82,11 @@ def load_words(model: type[_Model], policies: Path, file: str, error: type[Value
     if not path.exists():
         path = Path(__file__).parents[1] / "policies" / file
     try:
-        return model.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+        said = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, ValueError, yaml.YAMLError) as wrong:  # also text of another encoding, and 30 February
+        raise error(f"{path}: cannot be read as YAML ({type(wrong).__name__})") from None
+    try:
+        return model.model_validate(said)
     except ValidationError as wrong:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in wrong.errors())
         raise error(f"{path}: {problems}. Compare it with the file of the package.") from None
-    except (OSError, yaml.YAMLError) as wrong:
-        raise error(f"{path}: cannot be read as YAML ({type(wrong).__name__})") from None

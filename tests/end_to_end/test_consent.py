@@ -256,9 +256,15 @@ def test_who_is_restricted_is_used_for_nothing(home: Deployment, buyer: str) -> 
     assert home.run(DAYS[2]) == 0
     assert values(home, buyer)[:2] == (False, False)
     assert home.query(f"SELECT count(*) FROM golden.customer WHERE golden_id = '{buyer}'") == [(1,)], "kept"
-    home.ask("privacy", "restrict", buyer, "--by", "Petra", "--lift")
+    home.ask("privacy", "restrict", buyer, "--by", "Stien", "--lift", "--reason", "case 12")
     assert home.run(DAYS[2]) == 0
     assert values(home, buyer) == (True, True, None)
+    lifted = home.query(
+        "SELECT kind, checked_by, state, reason FROM privacy.request ORDER BY request_id DESC LIMIT 1"
+    )
+    assert lifted == [("restrict", "Stien", "done", "taken back: case 12")]
+    told = home.ask("privacy", "restrict", buyer, "--by", "Petra", "--lift", code=1)
+    assert "there is nothing to lift" in told
 
 
 def test_a_sink_is_told_of_nobody_who_did_not_agree_to_its_purpose(home: Deployment, tmp_path: Path) -> None:

@@ -70,7 +70,14 @@ def test_nobody_decides_where_no_role_may(company: Deployment) -> None:
         told = company.ask("steward", "confirm", str(golden_id), "--by", "stien", code=1)
     finally:
         path.write_text(former, encoding="utf-8")
-    assert "The role steward may not decide" in told
+    assert "The role steward may not change decisions" in told
+    path.write_text(former.replace("changes: [requests, policies]", "changes: [policies]"), encoding="utf-8")
+    try:
+        told = company.ask("privacy", "restrict", str(golden_id), "--by", "Petra", code=1)
+    finally:
+        path.write_text(former, encoding="utf-8")
+    assert "The role privacy_officer may not change requests" in told
+    assert company.query("SELECT count(*) FROM privacy.restriction") == [(0,)]
     assert company.query("SELECT count(*) FROM identity.decision WHERE kind = 'confirm'") == [(0,)]
 
 
@@ -108,6 +115,9 @@ def test_the_handbook_tells_each_role_what_it_sees(company: Deployment, tmp_path
     assert "masked: the last four digits" in pages["service"]
     assert "debtor administration" in pages["finance"]
     assert "You may not try to find out who a customer is" in pages["analyst"]
+    (tmp_path / "file").write_text("")
+    told = company.ask("handbook", "--out", str(tmp_path / "file"), code=2)
+    assert "Name another folder with --out" in " ".join(told.split())
 
 
 def test_views_come_and_go_with_the_tables_of_the_profile(company: Deployment) -> None:

@@ -9,21 +9,11 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import Column, Connection
 
-from cdm_pipelines.hub import (  # noqa: F401 - declare their tables
-    schema_access,
-    schema_feed,
-    schema_ops,
-    schema_privacy,
-    schema_profile,
-    schema_review,
-    schema_rights,
-)
+from cdm_pipelines.hub.every_table import every_table
 from cdm_pipelines.hub.migrate import VERSION_SCHEMA, VERSION_TABLE
 from cdm_pipelines.hub.migrations.columns import spelled
-from cdm_pipelines.hub.published import published
-from cdm_pipelines.hub.schema import metadata
 
-published()  # the tables of all canonical entities, those declared since among them
+metadata = every_table()
 _OURS = frozenset(table.schema for table in metadata.tables.values())
 
 

@@ -21,10 +21,11 @@ def consent_outcome(done: StagedConsent, counts: Mapping[str, Mapping[str, int]]
         counts: Of the next version, as ``hub.consent.counts`` gives them.
     """
     standing = counts["standing"]
+    worked: Figures = {} if done.worked is None else {"customers worked on": done.worked}
     figures: Figures = {
         ROWS: sum(counts["states"].values()),
         "statements": done.delivered,
-        "customers worked on": -1 if done.worked is None else done.worked,
+        **worked,
         "what became of them": Bars(standing, ("standing", "statements")),
         "said": Bars(counts["said"], ("purpose and state", "statements")),
         "allowed": Bars(counts["allowed"], ("purpose, channel, allowed", "customers")),
@@ -32,8 +33,6 @@ def consent_outcome(done: StagedConsent, counts: Mapping[str, Mapping[str, int]]
         "contradictory": counts["contradictory"].get("contradictory", 0),
         "expired": counts["states"].get(EXPIRED, 0),
     }
-    if done.worked is None:
-        figures = {name: figure for name, figure in figures.items() if name != "customers worked on"}
     accounted = sum(standing.values())
     lost = done.delivered - accounted
     impossible = sum(standing.get(one, 0) for one in _IMPOSSIBLE)

@@ -30,7 +30,7 @@ def told_of(settings: Settings) -> Told:
     """What a deployment declares; no database is asked.
 
     Raises:
-        PurposesError, PrivacyPolicyError, RightsPolicyError, EnrichmentPolicyError, EnricherError: A policy or
+        PurposesError, PrivacyPolicyError, EnrichmentPolicyError, EnricherError: A policy or
             declaration cannot be used.
     """
     contracts, governance = all_contracts(), GovernancePolicy.load(settings.policies)
@@ -51,7 +51,7 @@ def write_processing(settings: Settings, folder: Path) -> tuple[Processing, list
     """Write the record into a folder, whose other files are left alone; returns it and its files.
 
     Raises:
-        PurposesError, PrivacyPolicyError, RightsPolicyError, EnrichmentPolicyError, EnricherError: A policy or
+        PurposesError, PrivacyPolicyError, EnrichmentPolicyError, EnricherError: A policy or
             declaration cannot be used.
     """
     record = record_of(told_of(settings))

@@ -138,8 +138,10 @@ def drift(connection: Connection, settings: Settings, *, thorough: bool = True) 
 
 
 def script(todo: Sequence[Step]) -> str:
-    """What an administrator runs, as SQL."""
+    """What an administrator runs, as SQL; a finding names what others made, and stays one line of comment."""
     lines = [
-        statement for step in todo for statement in (f"-- {step.finding}", *(f"{one};" for one in step.sql))
+        line
+        for step in todo
+        for line in (f"-- {' '.join(step.finding.split())}", *(f"{one};" for one in step.sql))
     ]
     return "\n".join(lines) + ("\n" if lines else "")

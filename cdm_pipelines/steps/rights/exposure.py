@@ -18,8 +18,8 @@ from sqlalchemy import Connection, Engine, Row, select, text
 
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.hub import role_access
+from cdm_pipelines.hub.role_schemas import quoted_name
 from cdm_pipelines.hub.schema import publication
-from cdm_pipelines.hub.schema_access import access_log
 from cdm_pipelines.hub.schema_feed import outbox, sink
 from cdm_pipelines.privacy.exposure import (
     CLEAR,
@@ -156,7 +156,13 @@ def _of_tables(
             said = {column: said.get(column, covering[0].others or UNCLASSIFIED) for column in there[name]}
         held = {column: (said.get(column, UNCLASSIFIED), CLEAR) for column in there[name]}
         schema, _, relation = name.partition(".")
-        yield _of_rows(connection, people, (name, f'FROM "{schema}"."{relation}" AS t'), there[name], held)
+        yield _of_rows(
+            connection,
+            people,
+            (name, f"FROM {quoted_name(schema)}.{quoted_name(relation)} AS t"),
+            there[name],
+            held,
+        )
 
 
 def _role_views(settings: Settings, connection: Connection) -> dict[str, tuple[str, dict[str, Held], str]]:
@@ -189,7 +195,7 @@ def _of_rows(
     if not groups or not number:
         return Part(name, number, 0, reach, "" if groups else "no personal data is declared in it")
     flags = ", ".join(
-        f"bool_or({' OR '.join(f't.{_quoted(column)} IS NOT NULL' for column in columns)})"
+        f"bool_or({' OR '.join(f't.{quoted_name(column)} IS NOT NULL' for column in columns)})"
         for columns in groups.values()
     )
     whose = False
@@ -218,18 +224,14 @@ def _ways(types: Columns) -> Iterator[tuple[str, str, str, str, str]]:
     """How rows of a table name somebody: kind, source, entity and value, as SQL, and what is joined for it."""
     for name, kind in types.items():
         if kind == "uuid" and name not in ("event_id", "hub_id"):
-            yield GOLDEN, "''", "''", f"t.{_quoted(name)}::text", ""
+            yield GOLDEN, "''", "''", f"t.{quoted_name(name)}::text", ""
         elif kind == "uuid[]":
-            yield GOLDEN, "''", "''", "u.u::text", f", unnest(t.{_quoted(name)}) AS u(u)"
+            yield GOLDEN, "''", "''", "u.u::text", f", unnest(t.{quoted_name(name)}) AS u(u)"
     for side in _SIDES:
         key = [f"{side}{name}" for name in ("source", "entity", "record_id")]
         if set(key) <= set(types):
-            source, entity, record = (f"t.{_quoted(name)}" for name in key)
+            source, entity, record = (f"t.{quoted_name(name)}" for name in key)
             yield RECORD, source, entity, record, ""
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _add(reach: Reach, resolved: pa.Table, flags: Iterable[tuple[Held, pa.Array]]) -> None:
@@ -276,30 +278,35 @@ def _add_rows(reach: Reach, people: People, opened: Opened, table: pa.Table, ref
     return len(resolved["row"].unique())
 
 
+_READINGS = text(
+    """SELECT a.tool, a.role, a.purpose, a.categories, count(DISTINCT a.access_id) AS readings,
+        count(DISTINCT a.access_id) FILTER (WHERE a.golden_ids = '{}' AND a.rows > 0) AS whole,
+        array_agg(DISTINCT u.id::text) FILTER (WHERE u.id IS NOT NULL) AS ids
+    FROM ops.access_log AS a LEFT JOIN LATERAL unnest(a.golden_ids) AS u(id) ON true
+    WHERE a.accessed_at >= :since GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""
+)
+
+
 def _readings(connection: Connection, people: People, since: dt.datetime) -> Iterator[Part]:
     """What was read through our own tools since a moment, by tool, role and purpose; not who read it."""
-    a = access_log.c
-    lines = connection.execute(select(access_log).where(a.accessed_at >= since).order_by(a.access_id)).all()
     groups: dict[tuple[str, str, str], list[Row[Any]]] = {}
-    for line in lines:
-        groups.setdefault((line.tool, line.role, line.purpose), []).append(line)
-    for (tool, role, purpose), own in sorted(groups.items()):
-        reach, whole = Reach(people.customers), 0
-        for line in own:
-            categories = [one for one in line.categories if is_personal(one)]
-            ids = [str(one) for one in line.golden_ids]
-            if not ids and line.rows:
-                whole += 1
+    for row in connection.execute(_READINGS, {"since": since}):
+        groups.setdefault((row.tool, row.role, row.purpose), []).append(row)
+    for (tool, role, purpose), own in groups.items():
+        reach = Reach(people.customers)
+        for row in own:
+            categories = [one for one in row.categories if is_personal(one)]
+            if row.whole:
                 reach.everybody(categories)
-                continue
-            at = _places_of(people, ids)
+            at = _places_of(people, row.ids or ())
             for category in categories:
                 reach.add((category, CLEAR), at)
-        note = f"{len(own):,} readings" + (
+        readings, whole = sum(row.readings for row in own), sum(row.whole for row in own)
+        note = f"{readings:,} readings" + (
             f", {whole:,} of them of whole tables: everybody counts for those" if whole else ""
         )
         yield Part(f"read with {tool} as {role} for {purpose}", None, 0, reach, note)
-    if not lines:
+    if not groups:
         yield Part("readings since then", None, 0, Reach(people.customers), "the access log has none")
 
 

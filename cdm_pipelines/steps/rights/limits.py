@@ -39,13 +39,28 @@ def restrict(connection: Connection, settings: Settings, customer: str, actor: A
     return number
 
 
-def lift(connection: Connection, settings: Settings, customer: str, purpose: str = "") -> int:
+def lift(
+    connection: Connection, settings: Settings, customer: str, purpose: str = "", *, actor: Actor, reason: str
+) -> int:
     """Take a restriction for every purpose back, or an objection to one; returns how many records it was of.
 
+    That is a request of its own, of the kind of what is taken back: who did it can be told.
+
     Raises:
+        RightsError: There is nothing to take back.
         ErasedError, UnknownError: Who is meant was erased, or is nobody.
     """
-    return hub.lift_restriction(connection, _who(connection, settings, customer).keys, purpose)
+    records = hub.lift_restriction(connection, _who(connection, settings, customer).keys, purpose)
+    if not records:
+        raise RightsError(
+            f"The customer has not objected to {purpose}: there is nothing to lift."
+            if purpose
+            else "The customer is not restricted: there is nothing to lift."
+        )
+    said = f"taken back: {reason}" if reason else "taken back"
+    number = _asked(connection, settings, "object" if purpose else "restrict", actor, reason=said)
+    hub.close_request(connection, number)
+    return records
 
 
 def object_to(

@@ -6,21 +6,26 @@ Belongs here: looking golden ids, records, addresses and phones up in the hub. D
 
 from collections.abc import Sequence
 from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, func, select, union
+from sqlalchemy import CompoundSelect, Connection, Select, func, select, union
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import OfNobody, declaration
+from cdm_pipelines.hub.load import read_table
 from cdm_pipelines.hub.published import customers_of, published
 from cdm_pipelines.hub.schema import crosswalk, customer, golden_id, search
 from cdm_pipelines.hub.schema_privacy import consent_statement
 from cdm_pipelines.privacy.exposure import EMAIL, GOLDEN, PARTY, PHONE, RECORD
+from cdm_pipelines.store.arrow import whole
 from cdm_pipelines.store.keys import RECORD_KEY
 
 _SIGN = {EMAIL: "@", PHONE: "+"}
+_IDS = pa.schema([("golden_id", pa.string())])
+_PAIRS = pa.schema([("value", pa.string()), ("golden_id", pa.string())])
 _KNOWN = pa.schema([("value", pa.string()), ("customer", pa.int64())])
 RESOLVED = pa.schema([("row", pa.int64()), ("customer", pa.int64()), ("record", pa.string())])
 
@@ -40,9 +45,7 @@ class People:
             for one in contracts
             if all(isinstance(declaration(entity).whose, OfNobody) for entity in one.entities)
         }
-        self.customers = pa.array(
-            [str(one) for one in connection.scalars(select(customer.c.golden_id))], pa.string()
-        )
+        self.customers = whole(self._read(select(customer.c.golden_id), _IDS)["golden_id"])
         self._of_source = cache(self._read_records)
         self._of_party = cache(self._read_parties)
         self._by_term = cache(self._read_terms)
@@ -81,10 +84,9 @@ class People:
     def _registered(self) -> pa.Table:
         """Every golden id that is somebody's now, those that were merged into another too."""
         current = func.coalesce(golden_id.c.alias_of, golden_id.c.golden_id)
-        rows = self._connection.execute(
+        return self._known(
             select(golden_id.c.golden_id, current).union(select(customer.c.golden_id, customer.c.golden_id))
         )
-        return self._known([(str(value), str(one)) for value, one in rows])
 
     def _read_records(self, source: str, entity: str) -> pa.Table:
         """Records of a source entity, of whatever canonical entity, and statements of consent."""
@@ -98,27 +100,28 @@ class People:
         s = consent_statement.c
         known = (s.source == source, s.entity == entity, s.golden_id.is_not(None))
         queries += [select(name, s.golden_id).where(*known) for name in (s.record_id, s.statement_id)]
-        return self._known([(str(key), str(one)) for key, one in self._connection.execute(union(*queries))])
+        return self._known(union(*queries))
 
     def _read_parties(self, source: str) -> pa.Table:
         c = crosswalk.c
-        rows = self._connection.execute(select(c.record_id, c.golden_id).where(c.source == source).distinct())
-        return self._known([(str(key), str(one)) for key, one in rows])
+        return self._known(select(c.record_id, c.golden_id).where(c.source == source).distinct())
 
     def _read_terms(self, kind: str) -> pa.Table:
         """Addresses or phones of any record of a customer, as the search knows them."""
         terms = select(search.c.golden_id, func.unnest(search.c.terms).label("term")).subquery().c
-        rows = self._connection.execute(
-            select(terms.term, terms.golden_id).where(func.left(terms.term, 1) == _SIGN[kind])
-        )
-        return self._known([(str(term)[1:], str(one)) for term, one in rows])
+        of_kind = func.left(terms.term, 1) == _SIGN[kind]
+        return self._known(select(func.substr(terms.term, 2), terms.golden_id).where(of_kind))
 
-    def _known(self, pairs: Sequence[tuple[str, str]]) -> pa.Table:
-        """Values with the position of their customer; those of nobody there is are left out."""
-        ids = pa.array([one for _, one in pairs], pa.string())
-        at = pc.index_in(ids, value_set=self.customers).cast(pa.int64())
-        table = pa.table([pa.array([value for value, _ in pairs], pa.string()), at], schema=_KNOWN)
+    def _known(self, query: Select[Any] | CompoundSelect[Any]) -> pa.Table:
+        """Values, each with the position of its customer; those of nobody there is are left out."""
+        pairs = self._read(query, _PAIRS)
+        at = pc.index_in(pairs["golden_id"], value_set=self.customers).cast(pa.int64())
+        table = pa.table([pairs["value"], at], schema=_KNOWN)
         return table.filter(pc.is_valid(table["customer"]))
+
+    def _read(self, query: Select[Any] | CompoundSelect[Any], schema: pa.Schema) -> pa.Table:
+        compiled = query.compile(dialect=self._connection.dialect)
+        return read_table(self._connection, str(compiled), schema, compiled.params)
 
 
 def positions(resolved: pa.Table) -> np.ndarray:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from cdm_pipelines.privacy.certificate import Certificate, faults, issued
-from cdm_pipelines.privacy.policy import RightsPolicy, RightsPolicyError, due
+from cdm_pipelines.privacy.policy import RightsPolicy, due
+from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
 from cdm_pipelines.settings import Settings
 
 AT = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
@@ -51,8 +52,11 @@ def test_invoices_are_kept_for_whole_years() -> None:
 def test_a_wrong_policy_names_the_key(tmp_path: Path) -> None:
     path = tmp_path / "legal_holds.yaml"
     path.write_text("backups_last: 90\nholds:\n  - {entity: bill, dated: x, years: 7, reason: law}\n")
-    with pytest.raises(RightsPolicyError, match=r"holds.0.entity.*bill is no canonical entity; choose from"):
+    with pytest.raises(PrivacyPolicyError, match=r"holds.0.entity.*bill is no canonical entity; choose from"):
         RightsPolicy.load(tmp_path)
     path.write_text("holds: [")
-    with pytest.raises(RightsPolicyError, match="cannot be read as YAML"):
+    with pytest.raises(PrivacyPolicyError, match="cannot be read as YAML"):
+        RightsPolicy.load(tmp_path)
+    path.write_text("backups_last: 90\nbackups_last: 9\nholds: []\n")
+    with pytest.raises(PrivacyPolicyError, match=r"backups_last is given twice \(line 1\)"):
         RightsPolicy.load(tmp_path)

@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from cdm_pipelines.cli import app
 from cdm_pipelines.privacy.exposure import CLEAR, MASKED, Count, Reach, high_risk, named_in
+from cdm_pipelines.steps.rights.exposed_files import Opened
 from cdm_pipelines.steps.rights.exposure import Exposure, exposure
 
 
@@ -89,6 +90,24 @@ def test_an_id_that_was_merged_counts_as_who_it_is_now(governed: GovernedHub) ->
     assert "2 golden customers were in reach" in whole.output
 
 
+def test_a_reading_of_a_whole_table_counts_everybody_and_one_that_found_nobody_nobody(
+    governed: GovernedHub,
+) -> None:
+    with governed.engine.begin() as connection:
+        connection.exec_driver_sql(
+            """INSERT INTO ops.access_log (accessed_at, who, role, purpose, tool, golden_ids, categories, rows) VALUES
+                ('2026-07-02', 'somebody', 'finance', 'billing', 'cdm export', '{}', ARRAY['user.financial'], 4),
+                ('2026-07-02', 'somebody', 'service', 'service', 'cdm customer', '{}', ARRAY['user.name'], 0)"""
+        )
+    told = cdm(governed, "--since", "2026-07-01")
+    with governed.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM ops.access_log WHERE accessed_at > '2026-07-01'")
+    assert "4 golden customers were in reach" in told.output
+    assert "read with cdm export as finance for billing" in told.output
+    assert "user.financial" in told.output
+    assert "user.name" not in told.output
+
+
 def test_what_a_sink_was_told_counts_up_to_where_it_is(governed: GovernedHub) -> None:
     with governed.engine.begin() as connection:
         connection.exec_driver_sql(
@@ -123,8 +142,25 @@ def test_what_is_not_there_is_told_with_what_is_near(governed: GovernedHub) -> N
     assert told.exit_code == 1
     assert "golden.customer" in told.output
     assert cdm(governed).exit_code == 2
-    assert cdm(governed, "--since", "yesterday").exit_code == 2
+    for moment in ("yesterday", "0001-01-01"):
+        assert cdm(governed, "--since", moment).exit_code == 2, moment
     assert cdm(governed, "--file", "lake/raw/crm/nothing.parquet").exit_code == 1
+
+
+def test_addresses_are_found_however_they_are_written() -> None:
+    found = named_in(
+        pa.table({"party_email": [" Anna@Example.NL ", None, ""], "party_phone": ["+31 6", "", None]})
+    )
+    assert found.select(["row", "kind", "value"]).to_pylist() == [
+        {"row": 0, "kind": "email", "value": "anna@example.nl"},
+        {"row": 0, "kind": "phone", "value": "+31 6"},
+    ]
+
+
+def test_a_column_that_nobody_declared_counts_as_personal_beside_those_that_are() -> None:
+    file = Opened("lake/x", {"email": "user.contact.email"}, ("user.contact.email",))
+    assert [file.category(one) for one in ("email", "remark", "_row")] == ["user.contact.email", "user", ""]
+    assert Opened("lake/counts").category("remark") == ""
 
 
 def test_keys_are_found_as_linkage_spells_them() -> None:

@@ -1,6 +1,7 @@
 """Policies of roles and of governance: what is wrong is told with file, key and fix; what is right holds as written."""
 
 import datetime as dt
+import re
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,14 @@ def written(folder: Path, name: str, said: object) -> Path:
             {"pseudonymous": {"quasi_identifiers": ["gender"]}},
             ["roles.tried", "reads user.unique_id as keyed; add that to reads"],
         ),
+        (
+            {
+                "reads": {"user.unique_id": "keyed"},
+                "pseudonymous": {"quasi_identifiers": ["gender"]},
+                "search": True,
+            },
+            ["roles.tried", "a pseudonymous role may not search"],
+        ),
     ],
 )
 def test_a_wrong_role_is_told(folder: Path, change: dict[str, Any], told: list[str]) -> None:
@@ -72,6 +81,27 @@ def test_a_wrong_role_is_told(folder: Path, change: dict[str, Any], told: list[s
         ({"reads": {"user.contact.emial": "hidden"}}, "roles.tried.reads.user.contact.emial: no category"),
         ({"tables": ["golden.custmer"]}, "roles.tried.tables: there is no table golden.custmer"),
         ({"tables": ["goldne.*"]}, "roles.tried.tables: there is no table goldne.*"),
+        (
+            {"columns": {"golden.customer.emial": "hidden"}},
+            "roles.tried.columns.golden.customer.emial: no table has",
+        ),
+        ({"columns": {"custmer.*": "hidden"}}, "roles.tried.columns.custmer.*: no table has"),
+        (
+            {
+                "reads": {"user.unique_id": "keyed"},
+                "pseudonymous": {
+                    "quasi_identifiers": ["postcode"],
+                    "shown_text": ["golden.customer.gendre"],
+                },
+            },
+            "roles.tried.pseudonymous.shown_text: golden.customer.gendre: no table has",
+        ),
+        (
+            {"reads": {"user.unique_id": "keyed"}, "pseudonymous": {"quasi_identifiers": ["postcod"]}},
+            "roles.tried.pseudonymous.quasi_identifiers: postcod: no table has",
+        ),
+        ({"purposes": ["servise"]}, "roles.tried.purposes: there is no purpose servise"),
+        ({"rows": {"consent": ["marketng"]}}, "roles.tried.rows.consent: there is no purpose marketng"),
         ({"rows": {"branch": "Delft"}}, "roles.tried.rows.branch: golden customers have no column branch"),
         ({"rows": {"consent": {"none_of": ["marketing"]}}}, "roles.tried.rows.consent: give the purposes"),
     ],
@@ -87,6 +117,23 @@ def test_a_key_given_twice_is_told(folder: Path) -> None:
     twice = "roles:\n  tried: {description: A, purposes: [x]}\n  tried: {description: B, purposes: [x]}\n"
     with pytest.raises(PrivacyPolicyError, match=r"tried is given twice \(line 2\)"):
         RolesPolicy.load(written(folder, "roles.yaml", twice))
+
+
+def test_a_day_that_there_is_not_is_told_with_its_key(folder: Path) -> None:
+    text = (POLICIES / "governance.yaml").read_text(encoding="utf-8")
+    day = re.sub(r"review_on: \S+", "review_on: 2026-02-30", text, count=1)
+    (told,) = governance_problems(
+        load_settings(policies=written(folder, "governance.yaml", day)), all_contracts()
+    )
+    assert "default.review_on: Input should be a valid date" in told
+
+
+@pytest.mark.parametrize("name", ["roles.yaml", "governance.yaml"])
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"a: [", b"- 1", b"day: 2026-02-30"])
+def test_a_file_that_is_none_is_told(folder: Path, name: str, content: bytes) -> None:
+    written(folder, name, "").joinpath(name).write_bytes(content)
+    (told,) = governance_problems(load_settings(policies=folder), all_contracts())
+    assert str(folder / name) in told
 
 
 @pytest.mark.parametrize("name", ["roles.yaml", "governance.yaml"])
@@ -126,10 +173,42 @@ def test_the_nearest_category_counts_and_nothing_said_is_hidden(folder: Path) ->
     }
 
 
+def test_free_text_of_a_pseudonymous_role_is_hidden_where_it_is_no_code(folder: Path) -> None:
+    said = {
+        **ROLE,
+        "reads": {"user": "clear", "user.unique_id": "keyed"},
+        "pseudonymous": {"quasi_identifiers": ["gender"], "shown_text": ["golden.customer.gender"]},
+    }
+    role = RolesPolicy.load(written(folder, "roles.yaml", {"roles": {"tried": said}})).role("tried")
+    shown = {
+        name: role.reads_column("golden.customer", column(name, "user.demographic", of_type)).how
+        for name, of_type in (("gender", "text"), ("remark", "text"), ("born_on", "date"))
+    }
+    assert shown == {"gender": "clear", "remark": "hidden", "born_on": "clear"}
+    assert role.reads_column("golden.customer", column("golden_id", "user.unique_id", "uuid")).how == "masked"
+
+
+def test_what_a_mask_cannot_mask_is_hidden(folder: Path) -> None:
+    said = {**ROLE, "reads": {"user": "email"}}
+    role = RolesPolicy.load(written(folder, "roles.yaml", {"roles": {"tried": said}})).role("tried")
+    assert role.reads_column("golden.customer", column("spent", "user.financial", "numeric")).how == "hidden"
+    assert role.reads_column("golden.customer", column("email", "user.contact.email")).how == "masked"
+
+
+def test_columns_may_be_named_without_their_schema(folder: Path) -> None:
+    said = {**ROLE, "columns": {"customer.email": "hidden", "golden.*.phone": "stars"}}
+    role = RolesPolicy.load(written(folder, "roles.yaml", {"roles": {"tried": said}})).role("tried")
+    for table in ("golden.customer", "profile.customer"):
+        assert role.reads_column(table, column("email", "user.contact.email")).how == "hidden", table
+    assert role.reads_column("golden.customer", column("phone", "user.contact")).how == "masked"
+    assert role.reads_column("profile.customer", column("phone", "user.contact")).how == "clear"
+
+
 def test_values_of_conditions_are_literals() -> None:
     assert quoted_values(["NL", "'; DROP TABLE x; --", "a\\b", True]) == (
         "'NL', '''; DROP TABLE x; --',  E'a\\\\b', 'true'"
     )
+    assert "$" not in quoted_values(["$find$; DROP TABLE x; --"]), "it would end the body of a function"
 
 
 def test_readers_act_in_roles_and_for_purposes_that_there_are(folder: Path) -> None:
@@ -184,7 +263,7 @@ def test_what_governance_names_and_there_is_not_is_told(folder: Path) -> None:
         load_settings(policies=written(folder, "governance.yaml", said)), all_contracts()
     )
     assert problems == [
-        "governance.yaml: sources.crmm: there is none of that name; did you mean crm?",
-        "governance.yaml: attributes.party.ibn: there is none of that name; did you mean party.iban?",
-        "governance.yaml: categories.user.nme: no category has that name; did you mean user.name?",
+        "governance.yaml: sources.crmm: there is none of that name. Did you mean 'crm'?",
+        "governance.yaml: attributes.party.ibn: there is none of that name. Did you mean 'party.iban'?",
+        "governance.yaml: categories.user.nme: no category has that name. Did you mean 'user.name'?",
     ]

@@ -64,6 +64,10 @@ def test_every_purpose_and_every_attribute_is_in_it(shipped: Processing) -> None
         assert (one.basis, list(one.recipients)) == (said["basis"], said["recipients"])
         assert set(said["categories"]) <= set(one.categories)
         assert {"customers", "contact persons"} <= set(one.persons), one.key
+        roles = yaml.safe_load((POLICIES / "roles.yaml").read_text(encoding="utf-8"))["roles"]
+        assert set(one.roles) == {name for name, role in roles.items() if one.key in role["purposes"]}, (
+            one.key
+        )
     paths = [attribute.path for one in declarations() for attribute in one.attributes]
     assert [one.path for one in shipped.attributes] == paths
 
@@ -208,7 +212,7 @@ def test_a_transfer_to_whom_no_purpose_names_is_told(folder: Path) -> None:
     settings = changed(folder, "governance.yaml", transfers={"mailing servise": transfer})
     (problem,) = governance_problems(settings, all_contracts())
     assert problem.startswith("governance.yaml: transfers.mailing servise: no purpose of purposes.yaml has")
-    assert problem.endswith("did you mean mailing service?")
+    assert problem.endswith("Did you mean 'mailing service'?")
 
 
 def test_the_files_have_a_place() -> None:

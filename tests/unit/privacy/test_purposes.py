@@ -71,13 +71,22 @@ def test_a_refused_policy_names_file_key_and_fix(
     assert fix in line
 
 
-@pytest.mark.parametrize("text", [None, "a: [", "", "- 1", "version: 2\npurposes: {}\n", "\x00"])
+@pytest.mark.parametrize(
+    "text", [None, "a: [", "", "- 1", "version: 2\npurposes: {}\n", "\x00", "version: 2026-02-30"]
+)
 def test_what_is_no_policy_is_refused_in_words(tmp_path: Path, text: str | None) -> None:
     path = tmp_path / "purposes.yaml"
     if text is not None:
         path.write_text(text, encoding="utf-8")
     with pytest.raises(PurposesError, match=re.escape(str(path))):
         Purposes.load(path)
+
+
+def test_a_purpose_that_is_given_twice_is_told(tmp_path: Path) -> None:
+    text = (POLICIES / "purposes.yaml").read_text(encoding="utf-8")
+    (tmp_path / "purposes.yaml").write_text(text.replace("\n  sales:\n", "\n  billing:\n"), encoding="utf-8")
+    with pytest.raises(PurposesError, match=r"billing is given twice"):
+        Purposes.load(tmp_path / "purposes.yaml")
 
 
 def test_who_may_say_no_follows_from_the_basis_and_may_be_widened_but_not_narrowed(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from sqlalchemy import make_url, text
 from typer.testing import CliRunner
 
 from cdm_pipelines.cli import app
+from cdm_pipelines.hub import role_schemas
+from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.profile_views import drop_views, make_views
 from cdm_pipelines.settings import Settings, load_settings
 from cdm_pipelines.steps.privacy import access
@@ -114,6 +116,43 @@ BY_HAND = {
     "a role that makes roles": (["ALTER ROLE cdm_service CREATEROLE"], "may make roles"),
     "a role with another's rights": (["GRANT cdm_finance TO cdm_service"], "is a member of cdm_finance"),
     "a schema gone": (["DROP SCHEMA for_sales CASCADE"], "the schema for_sales is missing"),
+    "what is to come, anywhere": (
+        ["ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO cdm_sales"],
+        "cdm_sales is granted of every new object that",
+    ),
+    "what is to come of a role": (
+        ["ALTER DEFAULT PRIVILEGES IN SCHEMA for_service GRANT SELECT ON TABLES TO cdm_sales"],
+        "cdm_sales is granted of every new object of for_service",
+    ),
+    "what another makes": (
+        [
+            "ALTER DEFAULT PRIVILEGES FOR ROLE cdm_finance IN SCHEMA golden GRANT SELECT ON TABLES TO cdm_sales",
+        ],
+        "cdm_sales is granted of every new object of golden",
+    ),
+    "a view whose name is a statement": (
+        ["""CREATE VIEW for_service."customer"";ALTER ROLE cdm_login_sales SUPERUSER;--" AS SELECT 1 AS a"""],
+        "is no view of the policy",
+    ),
+    "a function whose name is a statement": (
+        [
+            """CREATE FUNCTION for_service."f""();ALTER ROLE cdm_login_sales SUPERUSER;--"() RETURNS int
+            LANGUAGE sql AS 'SELECT 1'"""
+        ],
+        "is no function of the policy",
+    ),
+    "a right of somebody with a quote": (
+        ['CREATE ROLE """q"', 'GRANT SELECT ON golden.customer TO """q"'],
+        "has SELECT on table",
+    ),
+    "a procedure": (
+        ["CREATE PROCEDURE for_service.p() LANGUAGE sql AS 'SELECT 1'"],
+        "is no function of the policy",
+    ),
+    "an aggregate": (
+        ["CREATE AGGREGATE for_service.total(int4) (sfunc = int4pl, stype = int4)"],
+        "is no function of the policy",
+    ),
     "public opened": (["GRANT CREATE ON SCHEMA public TO PUBLIC"], "in the schema public"),
 }
 
@@ -143,6 +182,58 @@ def test_a_user_who_has_more_than_a_role_is_told(governed: GovernedHub) -> None:
     finally:
         run(governed, "REVOKE pg_read_all_data FROM cdm_login_sales")
     assert cdm(governed, "roles", "check").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("may", "told"),
+    [("REPLICATION", "may replicate everything"), ("BYPASSRLS", "passes by row-level security")],
+)
+def test_a_user_who_may_read_more_without_a_right_is_told(governed: GovernedHub, may: str, told: str) -> None:
+    run(governed, f"ALTER ROLE cdm_login_sales {may}")
+    try:
+        assert drift(governed) == [f"the user cdm_login_sales has a role and {told}"]
+    finally:
+        run(governed, f"ALTER ROLE cdm_login_sales NO{may}")
+
+
+def test_a_user_who_has_a_role_by_way_of_another_is_told_too(governed: GovernedHub) -> None:
+    run(
+        governed,
+        "CREATE ROLE team IN ROLE cdm_sales",
+        "CREATE ROLE readers IN ROLE pg_read_all_data",
+        "CREATE ROLE nina LOGIN IN ROLE team, readers",
+    )
+    try:
+        told = "the user nina has a role and is a member of pg_read_all_data, which reads more"
+        assert told in drift(governed)
+    finally:
+        run(governed, "DROP ROLE nina", "DROP ROLE readers", "DROP ROLE team")
+
+
+def test_what_an_administrator_runs_holds_no_statement_of_others(governed: GovernedHub) -> None:
+    name = '"x\nALTER ROLE cdm_login_sales SUPERUSER;--"'
+    run(governed, f"CREATE ROLE {name} LOGIN IN ROLE cdm_service, pg_read_all_data")
+    try:
+        with governed.engine.connect() as connection:
+            sql = access.script(access.drift(connection, governed.settings))
+            connection.exec_driver_sql(sql)
+            super_ = "SELECT rolsuper FROM pg_roles WHERE rolname = 'cdm_login_sales'"
+            assert connection.exec_driver_sql(super_).scalar_one() is False
+            connection.commit()
+        assert drift(governed) == []
+    finally:
+        run(governed, f"DROP ROLE {name}")
+
+
+def test_a_view_that_others_read_is_told_when_it_has_to_go(governed: GovernedHub) -> None:
+    run(governed, "CREATE SCHEMA company", "CREATE VIEW company.own AS SELECT * FROM for_service.customer")
+    try:
+        with governed.engine.begin() as connection, pytest.raises(HubError) as told:
+            role_schemas.drop_views(connection)
+        assert "for_service.customer is read by a view or function that somebody else made" in str(told.value)
+    finally:
+        run(governed, "DROP SCHEMA company CASCADE")
+    assert drift(governed) == []
 
 
 def test_somebody_elses_table_in_a_schema_of_ours_is_told_and_kept(governed: GovernedHub) -> None:
@@ -185,7 +276,63 @@ def test_who_has_agreed_to_nothing_is_not_seen_for_a_purpose_that_needs_it(gover
             assert connection.scalar(text("SELECT count(*) FROM for_campaign.customer")) == 0
             assert connection.scalar(text("SELECT count(*) FROM for_campaign.profile_rfm")) == 0
             assert connection.scalar(text("SELECT count(*) FROM for_campaign.product")) == 1
+            for golden_id, allowed in ((ANNA, True), (PIET, False)):
+                connection.execute(
+                    text(
+                        """INSERT INTO privacy.consent (golden_id, purpose, channel, allowed, state, why, shared,
+                        contradictory) VALUES (:id, 'marketing', 'email', :allowed, 'given', '', false, false)"""
+                    ),
+                    {"id": golden_id, "allowed": allowed},
+                )
+            seen = connection.scalars(text("SELECT golden_id::text FROM for_campaign.profile_rfm")).all()
+            assert seen == [ANNA]
+            for purpose, count in (("personalisation", 1), ("marketing", 0), ("", 0)):
+                connection.execute(text("DELETE FROM privacy.restriction"))
+                connection.execute(
+                    text("INSERT INTO privacy.restriction VALUES ('crm', 'contact', 'R1', :purpose, 1)"),
+                    {"purpose": purpose},
+                )
+                seen = connection.scalars(text("SELECT count(*) FROM for_campaign.customer")).one()
+                assert seen == count, purpose
     finally:
+        path.write_text(former, encoding="utf-8")
+        apply(governed)
+
+
+def test_conditions_say_what_their_words_say(governed: GovernedHub) -> None:
+    path = governed.settings.policies / "roles.yaml"
+    former = path.read_text(encoding="utf-8")
+    roles = yaml.safe_load(former)
+    branch, odd = roles["roles"]["branch"], "$find$ 'x' \\ % {city} $$"
+    roles["roles"]["others"] = {
+        **branch,
+        "rows": {
+            "birth_date": {"none_of": ["1990-05-01"]},
+            "country": {"none_of": ["BE"]},
+            "source": ["crm"],
+        },
+    }
+    roles["roles"]["odd"] = {**branch, "rows": {"city": odd}}
+    path.write_text(yaml.safe_dump(roles, sort_keys=False), encoding="utf-8")
+    moved = text("UPDATE golden.customer SET city = :city WHERE golden_id = :id")
+    try:
+        with governed.engine.begin() as connection:
+            connection.execute(moved, {"city": odd, "id": ACME})
+        assert apply(governed) == []
+        assert drift(governed) == []
+        ids = {}
+        with governed.engine.connect() as connection:
+            for relation in ("for_others.customer", "for_odd.customer", "for_odd.find('Acme')"):
+                query = f"SELECT golden_id::text FROM {relation} ORDER BY 1"
+                ids[relation] = list(connection.scalars(text(query)))
+        assert ids == {
+            "for_others.customer": [ANNA, ACME],  # an organisation has no date of birth
+            "for_odd.customer": [ACME],
+            "for_odd.find('Acme')": [ACME],
+        }
+    finally:
+        with governed.engine.begin() as connection:
+            connection.execute(moved, {"city": None, "id": ACME})
         path.write_text(former, encoding="utf-8")
         apply(governed)
 
@@ -246,6 +393,70 @@ def test_a_search_finds_nobody_whom_the_role_does_not_see(governed: GovernedHub)
     for typed in ("els@voorbeeld.be", "Verborgen", "ORD-3", ELS, "R3", "Acme"):
         assert found_by(governed, "branch", typed) == set(), typed
     assert found_by(governed, "branch", "Vandenberghe") == {ANNA}
+
+
+def test_a_search_finds_those_whom_the_role_sees_among_many_others(governed: GovernedHub) -> None:
+    others = """(SELECT md5('other ' || n)::uuid AS id FROM generate_series(1, 300) n) AS o"""
+    run(
+        governed,
+        f"""INSERT INTO golden.customer SELECT (jsonb_populate_record(c, jsonb_build_object('golden_id', o.id,
+            'country', 'BE'))).* FROM golden.customer c, {others} WHERE c.golden_id = '{ANNA}'""",
+        f"""INSERT INTO golden.search SELECT (jsonb_populate_record(s, jsonb_build_object('golden_id', o.id))).*
+            FROM golden.search s, {others} WHERE s.golden_id = '{ANNA}'""",
+        # who is sought comes last in the table
+        f"UPDATE golden.search SET terms = terms WHERE golden_id = '{ANNA}'",
+    )
+    try:
+        for typed in ("Vandenberghe", "anna.vandenberghe@example.nl", "06-12345678", "1234AB 12"):
+            assert ANNA in found_by(governed, "branch", typed), typed
+    finally:
+        gone = f"IN (SELECT id FROM {others})"
+        run(
+            governed,
+            f"DELETE FROM golden.search WHERE golden_id {gone}",
+            f"DELETE FROM golden.customer WHERE golden_id {gone}",
+        )
+
+
+def test_a_search_forgives_no_slip_in_names_that_the_role_reads_masked(governed: GovernedHub) -> None:
+    """Else whoever asks with one letter after the other would spell the name."""
+    path = governed.settings.policies / "roles.yaml"
+    former = path.read_text(encoding="utf-8")
+    roles = yaml.safe_load(former)
+    service = roles["roles"]["service"]
+    roles["roles"]["desk"] = {**service, "reads": {**service["reads"], "user.name": "masked"}}
+    path.write_text(yaml.safe_dump(roles, sort_keys=False), encoding="utf-8")
+    try:
+        assert apply(governed) == []
+        run(governed, "CREATE ROLE cdm_login_desk LOGIN IN ROLE cdm_desk")
+        assert found_by(governed, "desk", "Vandenberghe") == {ANNA}
+        assert found_by(governed, "desk", "Vandenberge") == set()
+    finally:
+        run(governed, "DROP ROLE cdm_login_desk")
+        path.write_text(former, encoding="utf-8")
+        apply(governed)
+
+
+def test_a_search_finds_whom_an_id_was_merged_into_and_nobody_who_is_gone(governed: GovernedHub) -> None:
+    merged, gone = (f"00000000-0000-5000-8000-0000000000{n}" for n in ("a1", "a2"))
+    run(
+        governed,
+        f"""INSERT INTO identity.golden_id (golden_id, source, entity, record_id, generation, sequence, status,
+            alias_of) VALUES ('{merged}', 'crm', 'contact', 'RA', 0, 91, 'alias', '{ANNA}')""",
+        f"""INSERT INTO identity.golden_id SELECT '{gone}', source, entity, 'RB', 0, 92, 'retired'
+            FROM identity.golden_id WHERE golden_id = '{ANNA}'""",
+        f"UPDATE identity.golden_id SET status = 'retired' WHERE golden_id = '{PIET}'",
+    )
+    try:
+        assert found_by(governed, "service", merged) == {ANNA}
+        assert found_by(governed, "service", gone) == set()
+        assert found_by(governed, "service", PIET) == set()
+    finally:
+        run(
+            governed,
+            f"DELETE FROM identity.golden_id WHERE golden_id IN ('{merged}', '{gone}')",
+            f"UPDATE identity.golden_id SET status = 'current' WHERE golden_id = '{PIET}'",
+        )
 
 
 def test_a_search_uses_nothing_that_is_hidden(governed: GovernedHub) -> None:

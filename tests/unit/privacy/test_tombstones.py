@@ -128,6 +128,8 @@ def test_a_lost_key_or_log_stops_everything(tmp_path: Path) -> None:
     stones = tuple(engraved([(Kind.BOX, "jan@home.nl")], ring, number, 1))
     log.add(tmp_path, lake, Erasure(1, "2026-06-01T00:00:00+00:00", stones))
     assert log.tombstones(tmp_path, lake).request_of(Kind.BOX, "jan@home.nl") == 1
+    log.add(tmp_path, lake, Erasure(1, "2026-06-01T00:00:00+00:00", stones))
+    assert len(log.erasures(tmp_path)) == 1, "written once, however often a request is taken up again"
     keys = (tmp_path / FILE).read_bytes()
     (tmp_path / FILE).unlink()
     with pytest.raises(KeyringError, match="Key 1 of"):

@@ -104,13 +104,15 @@ def test_tick_means_what_it_says_though_another_target_reads_its_opposite() -> N
         ("states: {given: [x], refused: [X]}\nnothing: []\nchannels: {}\npurposes: {}", "x has two meanings"),
         ("states: {given: [x]}\nnothing: [x]\nchannels: {}\npurposes: {}", "x has two meanings"),
         ("states: [", "cannot be read as YAML"),
+        ("states: 2026-02-30", "cannot be read as YAML"),
+        ("nothing: [n\udce9n]", "cannot be read as YAML"),
         ("states: {}", "nothing: Field required"),
     ],
 )
 def test_file_of_words_is_refused_with_its_name_and_what_to_mend(
     tmp_path: Path, text: str, problem: str
 ) -> None:
-    (tmp_path / "consent_words.yaml").write_text(text)
+    (tmp_path / "consent_words.yaml").write_text(text, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(ConsentWordsError, match=problem) as refused:
         ConsentWords.load(tmp_path)
     assert "consent_words.yaml" in str(refused.value)
