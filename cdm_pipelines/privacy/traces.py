@@ -167,8 +167,9 @@ def _texts(column: pa.Array) -> Iterator[pa.Array]:
     kind = column.type
     if pa.types.is_dictionary(kind):
         codes = cast("pa.DictionaryArray", column)
-        few = len(codes.dictionary) <= len(codes)  # each of them is looked at once
-        yield from _texts(codes.dictionary if few else codes.dictionary_decode())
+        yield from _texts(
+            codes.dictionary.take(pc.unique(codes.indices).drop_null())
+        )  # each is looked at once
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
         yield column
     elif pa.types.is_integer(kind):

@@ -108,7 +108,7 @@ def _of_others(
     for place in _read(register):
         for path in paths_of(lake, place.pattern):
             own = theirs.get(path, set())
-            for table in lake.read_batches(path, _BATCH, coded=not own):
+            for table in lake.read_batches(path, _BATCH, coded=True):
                 found = _within(table, own, traces)
                 traces = traces.without(found)  # what others have is known of it
     return values.difference(traces.values)
