@@ -19,15 +19,16 @@ from sqlalchemy import (
     and_,
     cast,
     delete,
+    false,
     func,
     literal,
     not_,
     null,
     or_,
     select,
-    tuple_,
     update,
 )
+from sqlalchemy.dialects.postgresql import ARRAY, JSONPATH
 
 from cdm_pipelines.hub import (
     consent,
@@ -45,6 +46,7 @@ from cdm_pipelines.hub.table_places import (
     Condition,
     deleted,
     either,
+    keyed_by,
     of_persons,
     place_of,
     records_of,
@@ -89,7 +91,10 @@ def _versions(table: Table) -> Condition:
             dict(zip(("source", "entity", "record_id"), key, strict=True)) for key in sorted(persons.keys)
         ]
         named = [table.c.provenance.contains(one) for key in keys for one in ([key], [{"losers": [key]}])]
-        return or_(table.c.golden_id.in_(persons.golden_ids), *named)
+        ids = literal(sorted({record for _, _, record in persons.keys}), ARRAY(Text))
+        named_in = func.jsonb_path_query_array(table.c.provenance, cast("$.**.record_id", JSONPATH))
+        near = func.jsonb_exists_any(named_in, ids)  # of few rows all is compared
+        return or_(table.c.golden_id.in_(persons.golden_ids), and_(near, or_(false(), *named)))
 
     return condition
 
@@ -264,10 +269,8 @@ def places() -> Iterator[Place]:
 
 def _links(table: Table, **more: Any) -> Place:
     """Scored pairs of records: those of a customer, and those of others with one of its records."""
-    other = tuple_(table.c.other_source, table.c.other_entity, table.c.other_record_id)
-    condition = either(
-        with_ids(table, "golden_id"), records_of(table), lambda persons: other.in_(sorted(persons.keys))
-    )
+    other = keyed_by(table.c.other_source, table.c.other_entity, table.c.other_record_id)
+    condition = either(with_ids(table, "golden_id"), records_of(table), other)
     by = "golden id or key of either record"
     return place_of(table, _READ_MODEL, deleted(table, condition), search_by(table, by, condition), **more)
 

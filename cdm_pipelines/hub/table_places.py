@@ -5,10 +5,24 @@ Belongs here: places of tables, whichever. Does not belong here: which tables th
 
 from collections.abc import Callable, Iterator, Mapping
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, false, func, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    Text,
+    delete,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from cdm_pipelines.hub import seals
 from cdm_pipelines.hub.schema import privacy_of
+from cdm_pipelines.store.keys import RECORD_KEY
 from cdm_pipelines.store.register import (
     OPERATIONS,
     Erasure,
@@ -39,8 +53,19 @@ def with_ids(table: Table, *names: str) -> Condition:
 
 def records_of(table: Table) -> Condition:
     """Rows of one of the persons' source records."""
-    key = tuple_(table.c.source, table.c.entity, table.c.record_id)
-    return lambda persons: key.in_(sorted(persons.keys))
+    return keyed_by(table.c.source, table.c.entity, table.c.record_id)
+
+
+def keyed_by(*columns: ColumnElement[str]) -> Condition:
+    """Rows with the key of one of the persons' source records in some columns; all keys are looked up at once."""
+
+    def condition(persons: Persons) -> ColumnElement[bool]:
+        parts = zip(*sorted(persons.keys), strict=True) if persons.keys else [()] * len(RECORD_KEY)
+        given = (literal(list(part), ARRAY(Text)) for part in parts)
+        keys = func.unnest(*given).table_valued(*RECORD_KEY).render_derived()
+        return tuple_(*columns).in_(select(*(keys.c[name] for name in RECORD_KEY)))
+
+    return condition
 
 
 def either(*conditions: Condition) -> Condition:

@@ -3,7 +3,7 @@
 Belongs here: declarations. Does not belong here: reading.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
@@ -32,7 +32,14 @@ from cdm_pipelines.store.register import (
     Stores,
     Whom,
 )
-from cdm_pipelines.store.removal import Besides, Test, any_of, nobody_else, parquet_rows
+from cdm_pipelines.store.removal import (
+    Besides,
+    Test,
+    any_of,
+    columns_of,
+    nobody_else,
+    parquet_rows,
+)
 
 _BATCH = 100_000
 REMOVABLE = (Format.CSV, Format.JSONL, Format.PARQUET)
@@ -147,14 +154,18 @@ def _removed(
         return 0
     with landing.open(path) as source:
         extract = Extract(contract, path, source.read())
-    if found is None or set(found["_sha256"].to_pylist()) != {extract.sha256}:
+    anew = None
+    if found is not None and set(found["_sha256"].to_pylist()) == {extract.sha256}:
+        anew = extract.without_known(found, _first_row(stores, raw, path))
+    else:
         try:
             rows = extract.rows()
         except ExtractError:
             return 0
         found = rows.filter(test(rows))
     numbers = set(found["_row"].to_pylist())
-    anew = extract.without(numbers) if numbers else None
+    if anew is None and numbers:
+        anew = extract.without(numbers)
     if anew is None:
         return 0
     put_back(landing, path, anew)
@@ -162,10 +173,25 @@ def _removed(
 
 
 def _rows_of(stores: Stores, raw: str, path: str, test: Test) -> pa.Table:
-    """Numbers of the rows of persons that a raw table has of a file."""
-    found = [
-        table.filter(pc.and_(test(table), pc.equal(table["_file"], path))).select(["_row", "_sha256"])
-        for table in stores.lake.read_batches(raw, _BATCH)
-    ]
-    schema = pa.schema([("_row", pa.int64()), ("_sha256", pa.string())])
+    """The rows of persons that a raw table has of a file."""
+    schema = stores.lake.schema(raw)
+    keys = columns_of(test, schema.names)
+
+    def theirs(table: pa.Table) -> pa.Array | pa.ChunkedArray:
+        return pc.and_(test(table), pc.equal(table["_file"], path))
+
+    found: Iterable[pa.Table]
+    if keys is None:
+        found = (table.filter(theirs(table)) for table in stores.lake.read_batches(raw, _BATCH))
+    else:
+        found = stores.lake.read_where(raw, sorted({*keys, "_file"}), theirs)
     return pa.concat_tables([schema.empty_table(), *(one.cast(schema) for one in found)])
+
+
+def _first_row(stores: Stores, raw: str, path: str) -> int:
+    """Number of the first row that a raw table has of a file."""
+    least = [
+        pc.min(table.filter(pc.equal(table["_file"], path))["_row"]).as_py()
+        for table in stores.lake.read_batches(raw, _BATCH, ["_file", "_row"])
+    ]
+    return min((one for one in least if one is not None), default=1)

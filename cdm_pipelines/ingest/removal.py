@@ -11,7 +11,7 @@ documents, archives of several files) stays as it is, and is told: its owner tak
 import gzip
 import hashlib
 import tempfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -54,6 +54,32 @@ class Extract:
             own = pa.concat_tables(read_file(copy, self.contract))
         return own.drop_columns([name for name in _ORIGIN if name in own.column_names])
 
+    def without_known(self, rows: pa.Table, first: int) -> bytes | None:
+        """Its bytes without some rows that are known, as it was read before; None where that is not sure.
+
+        Only they are read again, each in its place, so that they are what goes; all others keep their bytes.
+
+        Args:
+            rows: The rows, as ``rows`` has them.
+            first: Number of the first row of all.
+        """
+        if self.path.endswith(".gz") or self.contract.format not in (Format.CSV, Format.JSONL):
+            return None
+        numbers = frozenset(rows[ROW].to_pylist())
+        try:
+            alone = _with_records(
+                self.content, self.contract, lambda number: number in numbers or number < first
+            )
+            anew = _with_records(self.content, self.contract, lambda number: number not in numbers)
+            found = Extract(self.contract, self.path, alone).rows() if alone is not None else None
+        except (ExtractError, UnicodeError, pa.ArrowInvalid):
+            return None
+        if found is None or not set(found.column_names) <= set(rows.column_names):
+            return None
+        wanted = rows.select(found.column_names).cast(found.schema)
+        order = [(ROW, "ascending")]
+        return anew if found.sort_by(order).equals(wanted.sort_by(order)) else None
+
     def without(self, numbers: Collection[int]) -> bytes | None:
         """Its bytes without some rows; None where that cannot be done."""
         packed = self.path.endswith(".gz")
@@ -91,23 +117,28 @@ def put_back(landing: FileStore, path: str, content: bytes) -> None:
 
 
 def _without(content: bytes, contract: SourceContract, numbers: frozenset[int]) -> bytes | None:
+    if contract.format == Format.PARQUET:
+        return _without_rows(content, numbers)
+    return _with_records(content, contract, lambda number: number not in numbers)
+
+
+def _with_records(content: bytes, contract: SourceContract, stays: Callable[[int], bool]) -> bytes | None:
+    """The records of a file whose numbers stay, and of the others their ends; None of a form that has no lines."""
     match contract.format:
         case Format.CSV:
             quote = contract.dialect.quote
-            return _without_records(content, numbers, quote.encode("ascii") if quote else b"")
+            return _of_lines(content, stays, quote.encode("ascii") if quote else b"")
         case Format.JSONL:
-            return _without_records(content, numbers, b"")
-        case Format.PARQUET:
-            return _without_rows(content, numbers)
+            return _of_lines(content, stays, b"")
         case _:
             return None
 
 
-def _without_records(content: bytes, numbers: frozenset[int], quote: bytes) -> bytes | None:
-    """Lines, or several where quotes span them, each but its end."""
+def _of_lines(content: bytes, stays: Callable[[int], bool], quote: bytes) -> bytes | None:
+    """Lines, or several where quotes span them, of those that go but the end."""
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):  # UTF-16, whose lines end otherwise
         text = content.decode("utf-16")
-        anew = _without_records(text.encode(), numbers, quote)
+        anew = _of_lines(text.encode(), stays, quote)
         return None if anew is None else anew.decode().encode("utf-16")
     kept: list[bytes] = []
     record: list[bytes] = []
@@ -118,7 +149,7 @@ def _without_records(content: bytes, numbers: frozenset[int], quote: bytes) -> b
         if quoted:
             continue
         whole = b"".join(record)
-        kept.append(_end_of(whole) if number in numbers else whole)
+        kept.append(whole if stays(number) else _end_of(whole))
         record.clear()
         number += 1
     return None if record else b"".join(kept)

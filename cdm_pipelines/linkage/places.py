@@ -3,7 +3,7 @@
 Belongs here: declarations. Does not belong here: linking.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,12 +32,10 @@ from cdm_pipelines.store.register import (
     Whom,
 )
 from cdm_pipelines.store.removal import (
-    Match,
     arrow_rows,
     by_columns,
     layered_rows,
     parquet_rows,
-    thrown_away,
     without_layered,
 )
 
@@ -48,8 +46,17 @@ _RECORD = {"source": OPERATIONS, "record_id": IDENTIFIER}
 _SIDES = (("left_source", "left_id"), ("right_source", "right_id"))
 
 
-def places(policies: Mapping[str, LinkagePolicy]) -> Iterator[Place]:
-    """The places of linking under some policies, by kind of party."""
+Forget = Callable[[str, Stores, Persons], None]
+"""Takes persons out of all that linking keeps of a kind of party for its next run."""
+
+
+def places(policies: Mapping[str, LinkagePolicy], forget: Forget) -> Iterator[Place]:
+    """The places of linking under some policies, by kind of party.
+
+    Args:
+        policies: The policies.
+        forget: How persons leave what linking keeps for its next run.
+    """
     compared = {name for policy in policies.values() for name in policy.comparisons}
     yield _table(
         layout.MATCHES,
@@ -77,7 +84,7 @@ def places(policies: Mapping[str, LinkagePolicy]) -> Iterator[Place]:
     for kind, policy in policies.items():
         yield from _models(kind, policy)
         yield _plan(kind)
-        yield from _state(kind, policy)
+        yield from _state(kind, policy, forget)
     yield Place(
         name="link/linked",
         kind=Kind.DOCUMENT,
@@ -190,8 +197,8 @@ def _plan(kind: str) -> Place:
     )
 
 
-def _state(kind: str, policy: LinkagePolicy) -> Iterator[Place]:
-    """What linking leaves for its next run; all of it goes when one record has to."""
+def _state(kind: str, policy: LinkagePolicy, forget: Forget) -> Iterator[Place]:
+    """What linking leaves for its next run; all of it is written anew when one record has to go."""
     folder = layout.link_state_folder(kind)
     own = (policy.source or "source", policy.id)
     values = {policy.id: IDENTIFIER, own[0]: OPERATIONS} | {
@@ -233,7 +240,10 @@ def _state(kind: str, policy: LinkagePolicy) -> Iterator[Place]:
         ),
     ):
         for table in tables_:
-            yield _state_table(kind, f"{folder}/{table}.arrow", columns, match, description)
+            pattern = f"{folder}/{table}.arrow"
+            search = None if match is None else arrow_rows(pattern, match)
+            erasure = None if search is None else _forgotten(kind, search, forget)
+            yield _state_table(pattern, columns, description, search, erasure)
     yield Place(
         name=f"link/state/{kind}",
         kind=Kind.DOCUMENT,
@@ -246,11 +256,10 @@ def _state(kind: str, policy: LinkagePolicy) -> Iterator[Place]:
 
 
 def _state_table(
-    kind: str, pattern: str, columns: Mapping[str, str], match: Match | None, description: str
+    pattern: str, columns: Mapping[str, str], description: str, search: Search | None, erasure: Rows | None
 ) -> Place:
-    folder = layout.link_state_folder(kind)
-    search = None if match is None else arrow_rows(pattern, match)
     personal = any(category != OPERATIONS for category in columns.values())
+    folder = pattern[: pattern.index("{")].rpartition("/")[0]
     return Place(
         name=pattern.removesuffix(".arrow").replace("{number}", "N"),
         kind=Kind.LAKE_TABLE,
@@ -261,9 +270,19 @@ def _state_table(
         columns=columns,
         kept=_LINKED,
         search=search,
-        erasure=Kept(f"thrown away with the records of {folder}, by whose order it counts")
-        if search is None
-        else thrown_away(search, "records/party", layout.link_state_path(kind), folder),
+        erasure=erasure or Kept(f"written anew with the records of {folder}, by whose order it counts"),
+    )
+
+
+def _forgotten(kind: str, search: Search, forget: Forget) -> Rows:
+    def remove(stores: Stores, persons: Persons) -> int:
+        rows = sum(len(found.rows) for found in search.find(stores, persons))
+        if rows:
+            forget(kind, stores, persons)
+        return rows
+
+    return Rows(
+        remove, "written anew without them and those linked with them, who alone are linked by the next run"
     )
 
 

@@ -7,16 +7,30 @@ A value is looked for as a whole: between signs that are neither letters nor dig
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
+from typing import TypeVar, cast
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from cdm_pipelines.privacy.heads import Heads
+from cdm_pipelines.store.arrow import whole
 
 _SHORTEST, _FEWEST_DIGITS = 6, 8
 _DAY = r"\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{4}|(?:19|20)\d{6}"
 _DATE = re.compile(rf"[\d\s:./TZ+-]*(?:{_DAY})[\d\s:./TZ+-]*|(?:{_DAY})")
 _WORD = re.compile(r"[0-9a-z]+")
-_AT_ONCE = 400  # RE2 keeps its automaton small enough to run in one pass over the text
+_PIECE, _AROUND = 1 << 22, 1 << 10
+_ASCII = 127
+_Number = TypeVar("_Number", np.int64, np.uint8)
+_ONE_TEXT = np.zeros(1, np.int64)
+_LOWER_TO_ASCII = ("\u212a".encode(), "\u0130".encode())
+"""Signs beyond ASCII whose small letter is one of it: the Kelvin sign, and I with a dot."""
+_PARTED = re.compile(r"(?<=\S)[,;|\t]+(?=\S)")
+_STRAY = " \t\r\n,;:.'\"()[]{}<>|/\\\\"
+"""What may hang on either end of a value and is no part of it: beside it another file has a separator."""
 _LONGEST = 200  # a text that long is found by its beginning
 
 
@@ -26,14 +40,21 @@ def names_somebody(value: str, category: str) -> bool:
         ("user.behavior", "user.job_title", "user.demographic", "user.privacy_preferences")
     ):
         return False
-    return not value.strip().isalpha() or category.startswith("user.name")
+    return not as_looked_for(value).isalpha() or category.startswith("user.name")
 
 
 def telling(values: Iterable[str | None]) -> set[str]:
     """Values that can be looked for: long enough, no dates and amounts, and no numbers of a few digits."""
-    return {
-        one for value in values if value and (one := value.strip()[:_LONGEST].strip()) and _is_telling(one)
-    }
+    return {one for value in values if value and _is_telling(one := as_looked_for(value))}
+
+
+def as_looked_for(value: str) -> str:
+    """What is looked for of a value: without what hangs on its ends, and of a long one the beginning.
+
+    Where a sign parts it that parts cells elsewhere, it is the longest part: two cells of somebody else may lie so.
+    """
+    longest = max(_PARTED.split(value.strip(_STRAY)), key=len)
+    return longest[:_LONGEST].strip(_STRAY)
 
 
 def _is_telling(value: str) -> bool:
@@ -46,12 +67,11 @@ def _is_telling(value: str) -> bool:
 
 
 class Traces:
-    """Values that are looked for, all at once."""
+    """Values that are looked for, all at once: heads of words find where one may be, and only there it is compared."""
 
     def __init__(self, values: Iterable[str]) -> None:
         self.values = tuple(sorted({value.lower() for value in values}, key=lambda one: (-len(one), one)))
-        parts = [self.values[at : at + _AT_ONCE] for at in range(0, len(self.values), _AT_ONCE)]
-        self._patterns = [_pattern(part) for part in parts]
+        self._heads = Heads(self.values)
         self._by_word: dict[str, list[tuple[int, str]]] = {}
         for value in self.values:
             first = _WORD.search(value)
@@ -61,14 +81,16 @@ class Traces:
     def __bool__(self) -> bool:
         return bool(self.values)
 
+    def without(self, values: Collection[str]) -> "Traces":
+        """Those that are left when some values need not be looked for any more."""
+        return Traces(value for value in self.values if value not in values) if values else self
+
     def rows(self, texts: pa.Array | pa.ChunkedArray) -> pa.Array:
         """Whether each text holds any of the values."""
-        found = pa.repeat(pa.scalar(False), len(texts))
-        texts = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
-        for pattern in self._patterns:
-            hits = pc.match_substring_regex(texts, pattern, ignore_case=True)
-            found = pc.or_(found, pc.fill_null(hits, False))
-        return found
+        texts = whole(texts) if isinstance(texts, pa.ChunkedArray) else texts
+        found, near = np.zeros(len(texts), dtype=bool), self._near(texts)
+        found[near] = [bool(self.in_text(text)) for text in texts.take(pa.array(near)).to_pylist()]
+        return pa.array(found)
 
     def in_text(self, text: str) -> set[str]:
         """The values that one text holds, those within others too."""
@@ -82,12 +104,49 @@ class Traces:
 
     def within(self, texts: pa.Array | pa.ChunkedArray) -> set[str]:
         """The values that any of some texts holds."""
-        some = pc.unique(texts.filter(self.rows(texts)))
+        texts = whole(texts) if isinstance(texts, pa.ChunkedArray) else texts
+        near = self._near(texts)
+        if not len(near):
+            return set()
+        some = pc.unique(texts.take(pa.array(near)))
         return {value for text in some.to_pylist() for value in self.in_text(text)}
 
+    def in_bytes(self, content: bytes) -> set[str]:
+        """The values that a text in UTF-8 holds, given as its bytes."""
+        if any(sign in content for sign in _LOWER_TO_ASCII):
+            content = content.decode("utf-8", "replace").lower().encode()
+        found: set[str] = set()
+        for begin in range(0, len(content), _PIECE):
+            piece = content[max(begin - _AROUND, 0) : begin + _PIECE + _AROUND]
+            near = self._heads.places(np.frombuffer(piece.lower(), np.uint8), _ONE_TEXT)
+            around = {piece[max(at - _AROUND, 0) : at + _AROUND] for at in near.tolist()}
+            found |= {one for text in around for one in self.in_text(text.decode("utf-8", "replace"))}
+        return found
 
-def _pattern(values: Sequence[str]) -> str:
-    return f"(?s)(?:^|[^0-9A-Za-z])(?:{'|'.join(map(re.escape, values))})(?:$|[^0-9A-Za-z])"
+    def _near(self, texts: pa.Array) -> npt.NDArray[np.int64]:
+        """Numbers of the texts that may hold one of the values, in order."""
+        if not self.values or not len(texts) or texts.null_count == len(texts):
+            return np.zeros(0, np.int64)
+        signs, starts = buffer_of(texts)
+        if (signs > _ASCII).any():
+            signs, starts = buffer_of(pc.utf8_lower(texts))
+        else:
+            signs = np.frombuffer(signs.tobytes().lower(), np.uint8)
+        places = self._heads.places(signs, starts)
+        return np.unique(np.searchsorted(starts, places, "right") - 1)
+
+
+def buffer_of(texts: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """All signs of some texts, one behind the other, and where each text begins; null takes no room."""
+    texts = texts.cast(pa.large_string())
+    _, offsets, content = texts.buffers()
+    starts = _numbers(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    return _numbers(content, np.uint8)[starts[0] : starts[-1]], starts[:-1] - starts[0]
+
+
+def _numbers(buffer: pa.Buffer | None, kind: type[_Number]) -> npt.NDArray[_Number]:
+    """A buffer as numbers; none where there is no buffer."""
+    return np.zeros(0, kind) if buffer is None else np.frombuffer(memoryview(buffer), kind)
 
 
 def _ends(text: str, start: int, end: int) -> bool:
@@ -98,19 +157,38 @@ def _ends(text: str, start: int, end: int) -> bool:
 
 
 def texts_of(table: pa.Table, names: Iterable[str] | None = None) -> Iterator[tuple[str, pa.Array]]:
-    """Columns of a table as text, nested ones too; numbers and flags say nothing."""
+    """Columns of a table as text, nested ones too, each of their texts by itself; numbers and flags say nothing."""
     for name in table.column_names if names is None else names:
-        column = table[name].combine_chunks()
-        column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-        if pa.types.is_dictionary(column.type):
-            column = column.dictionary_decode()
-        kind = column.type
-        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-            yield name, column.cast(pa.string())
-        elif pa.types.is_nested(kind) or pa.types.is_binary(kind):
-            yield (
-                name,
-                pa.array([None if one is None else str(one) for one in column.to_pylist()], pa.string()),
-            )
-        elif pa.types.is_integer(kind):
-            yield name, column.cast(pa.string())
+        for texts in _texts(whole(table[name])):
+            yield name, texts
+
+
+def _texts(column: pa.Array) -> Iterator[pa.Array]:
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        codes = cast("pa.DictionaryArray", column)
+        yield from _texts(
+            codes.dictionary.take(pc.unique(codes.indices).drop_null())
+        )  # each is looked at once
+    elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        yield column
+    elif pa.types.is_integer(kind):
+        yield _long_numbers(column)
+    elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        yield pa.array([None if one is None else str(one) for one in column.to_pylist()], pa.string())
+    elif pa.types.is_struct(kind):
+        for at in range(kind.num_fields):
+            yield from _texts(cast("pa.StructArray", column).field(at))
+    elif pa.types.is_nested(kind):
+        yield from _texts(column.flatten())
+
+
+def _long_numbers(column: pa.Array) -> pa.Array:
+    """Whole numbers of as many digits as are looked for, as text."""
+    numbers = column.drop_null()
+    if not len(numbers):
+        return pa.array([], pa.string())
+    least = 10 ** (_FEWEST_DIGITS - 1)
+    if pc.max(numbers).as_py() < least and pc.min(numbers).as_py() > -least:
+        return pa.array([], pa.string())
+    return numbers.cast(pa.string())

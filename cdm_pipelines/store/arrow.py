@@ -10,8 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 TEXT = pd.StringDtype("pyarrow")
+_CODE = 4  # bytes a value, of columns of which only codes are stored
 _DTYPES = {
     pa.string(): TEXT,
     pa.large_string(): TEXT,
@@ -43,6 +45,18 @@ def whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     if isinstance(column, pa.ChunkedArray):
         return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     return column
+
+
+def coded_columns(metadata: pq.FileMetaData) -> list[str]:
+    """Columns of a Parquet file that are cheaper read as codes of their few values: so little of them is stored."""
+    sizes: dict[str, int] = {}
+    for group in range(metadata.num_row_groups):
+        for at in range(metadata.num_columns):
+            chunk = metadata.row_group(group).column(at)
+            if chunk.physical_type == "BYTE_ARRAY":
+                name = chunk.path_in_schema
+                sizes[name] = sizes.get(name, 0) + chunk.total_uncompressed_size
+    return [name for name, size in sizes.items() if size < _CODE * metadata.num_rows]
 
 
 def digest(before: str, rows: pa.Table) -> str:

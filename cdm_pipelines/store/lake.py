@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from cdm_pipelines.store.arrow import to_table
+from cdm_pipelines.store.arrow import coded_columns, to_table
 from cdm_pipelines.store.checksums import NOTE, UNSEALED, Kind, SealedSink, Seen, fault_of
 from cdm_pipelines.store.damage import DamagedError, Fault, LakeError
 from cdm_pipelines.store.file_store import FileStore
@@ -254,8 +254,10 @@ class Lake(FileStore):
                 with self._filesystem.open(full, "rb") as source:
                     yield pa.ipc.open_file(source)
 
-    def read_batches(self, path: str, rows: int, columns: list[str] | None = None) -> Iterator[pa.Table]:
-        """Read a table in pieces of at most ``rows`` rows.
+    def read_batches(
+        self, path: str, rows: int, columns: list[str] | None = None, *, coded: bool = False
+    ) -> Iterator[pa.Table]:
+        """Read a table in pieces of at most ``rows`` rows; on demand columns of few values as codes of them.
 
         Raises:
             DamagedError: The file is missing, empty, cut off or altered.
@@ -263,6 +265,8 @@ class Lake(FileStore):
         with self._parquet(path, rows=True) as source:
             with self._told(path):
                 opened = pq.ParquetFile(source)
+                if coded:
+                    opened = pq.ParquetFile(source, read_dictionary=coded_columns(opened.metadata))
             for batch in opened.iter_batches(batch_size=rows, columns=columns):
                 table = pa.Table.from_batches([batch])
                 yield table.replace_schema_metadata(_without_sums(table.schema.metadata))

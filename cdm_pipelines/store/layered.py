@@ -13,7 +13,7 @@ Both are files of Arrow's own format: on this machine a reader maps them into me
 many cost what those few take.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -219,6 +219,14 @@ class Layered:
             new = pa.concat_tables([former.filter(self._absent(former, new)), new])
         notes = {_BASE: str(chain[0]), _CHAIN: " ".join(map(str, [*chain[1:], now]))}
         self._lake.write_arrow(self._beside, [new.combine_chunks()], new.schema, notes)
+
+    def take_out(self, test: Callable[[pa.Table], pa.Array | pa.ChunkedArray]) -> int:
+        """Take rows away that a test finds, and every byte of them out of the files; returns how many there were."""
+        rows = self.read()
+        gone = rows.filter(test(rows)).select(self._keys)
+        self.update(rows.slice(0, 0), gone)
+        self.compact_now()
+        return int(gone.num_rows)
 
     def since(self, mark: Mark | None) -> Changes | None:
         """What changed since a mark; None where that is not known."""

@@ -31,7 +31,7 @@ from cdm_pipelines.store.register import (
     Stores,
     Whom,
 )
-from cdm_pipelines.store.removal import Match, Test
+from cdm_pipelines.store.removal import Match, Reading, Test
 
 _KEY_SEPARATOR = "|"
 _EMPLOYER, _FUNCTION = "party.employer_id", "party.job_title"
@@ -106,7 +106,7 @@ def delivered_rows(contract: SourceContract) -> Match:
                 found = pc.or_(found, pc.is_in(own, value_set=wanted))
             return found
 
-        return test
+        return Reading(test, frozenset([*places.column_names, *key_columns(contract)]))
 
     return match
 

@@ -9,7 +9,8 @@ see that the table is another one.
 """
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import reduce
 from pathlib import PurePosixPath
 
@@ -30,6 +31,25 @@ _BATCH = 100_000
 
 Test = Callable[[pa.Table], pa.Array | pa.ChunkedArray]
 """Whether each row of a table is one of the persons'."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A test that says which columns it reads, so that the others need not be."""
+
+    test: Test
+    reads: frozenset[str]
+
+    def __call__(self, table: pa.Table) -> pa.Array | pa.ChunkedArray:
+        """Whether each row is."""
+        return self.test(table)
+
+
+def columns_of(test: Test, names: Iterable[str]) -> list[str] | None:
+    """Those of some columns that a test reads; None where it may read any."""
+    return [name for name in names if name in test.reads] if isinstance(test, Reading) else None
+
+
 Match = Callable[[Stores, str, Persons], Test | None]
 """The test for the file at a path; None where nothing in it can be theirs."""
 
@@ -54,7 +74,7 @@ def by_columns(*named: tuple[str, ...], linked: bool = False) -> Match:
                 found = pc.or_(found, having(table, keys, keys.column_names, names))
             return found
 
-        return test
+        return Reading(test, frozenset(name for names in named for name in names))
 
     return match
 
@@ -67,7 +87,10 @@ def by_reference(name: str) -> Match:
         keys = persons.records
         if not keys.num_rows:
             return None
-        return lambda table: having(table, keys, ("source", "record_id"), ("source", name))
+        return Reading(
+            lambda table: having(table, keys, ("source", "record_id"), ("source", name)),
+            frozenset(("source", name)),
+        )
 
     return match
 
@@ -80,7 +103,12 @@ def any_of(*matches: Match | None) -> Match:
         tests = [test for test in found if test is not None]
         if not tests:
             return None
-        return lambda table: reduce(pc.or_, (test(table) for test in tests))
+
+        def test(table: pa.Table) -> pa.Array | pa.ChunkedArray:
+            return reduce(pc.or_, (one(table) for one in tests))
+
+        reads = [one.reads for one in tests if isinstance(one, Reading)]
+        return Reading(test, frozenset().union(*reads)) if len(reads) == len(tests) else test
 
     return match
 
@@ -125,7 +153,8 @@ _BY_RECORD = "key of the source record"
 
 def without_rows(lake: Lake, path: str, test: Test) -> int:
     """Write a Parquet table anew without some rows, with the notes that it had; returns how many there were."""
-    gone = sum(int(pc.sum(test(table)).as_py() or 0) for table in lake.read_batches(path, _BATCH))
+    keys = lake.read_batches(path, _BATCH, columns_of(test, lake.schema(path).names))
+    gone = sum(int(pc.sum(test(table)).as_py() or 0) for table in keys)
     if gone:
         written_anew(lake, path, lambda table: table.filter(pc.invert(test(table))))
     return gone
@@ -183,6 +212,8 @@ def without_layered(
     """
     if not any(pc.any(test(lake.read_arrow(path))).as_py() for path in table.files if lake.exists(path)):
         return 0
+    if change is None and table.mark.digest and table.fault() is None:
+        return table.take_out(test)
     rows = table.read()
     theirs = test(rows)
     stays = rows.filter(pc.invert(theirs))

@@ -5,9 +5,19 @@ from typing import Any, Self
 from pyarrow import RecordBatch, Schema, Table
 
 class FileMetaData:
+    num_columns: int
     num_rows: int
     num_row_groups: int
     metadata: dict[bytes, bytes] | None
+    def row_group(self, i: int) -> RowGroupMetaData: ...
+
+class RowGroupMetaData:
+    def column(self, i: int) -> ColumnChunkMetaData: ...
+
+class ColumnChunkMetaData:
+    path_in_schema: str
+    physical_type: str
+    total_uncompressed_size: int
 
 class ParquetFile:
     metadata: FileMetaData

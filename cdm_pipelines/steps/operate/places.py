@@ -4,7 +4,7 @@ Belongs here: gathering, and the places of what stands on top of the rooms: Dags
 policies. Does not belong here: the places of a room (``places`` in it).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity, attributes
@@ -19,7 +19,6 @@ from cdm_pipelines.hub.connection import DAGSTER_SCHEMA
 from cdm_pipelines.hub.profile_places import profile_places
 from cdm_pipelines.hub.unfinished import UNFINISHED_RESTORE
 from cdm_pipelines.ingest import places as ingest
-from cdm_pipelines.linkage import LinkagePolicy
 from cdm_pipelines.linkage import load_policy as load_linkage_policy
 from cdm_pipelines.linkage import places as linkage
 from cdm_pipelines.privacy import places as privacy
@@ -29,6 +28,7 @@ from cdm_pipelines.quality import places as quality
 from cdm_pipelines.records import places as records
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.standardise import places as standardise
+from cdm_pipelines.steps.linking.forgetting import forgetting
 from cdm_pipelines.steps.profile.enrich import policy_of, tables_of
 from cdm_pipelines.steps.stewardship import places as stewardship
 from cdm_pipelines.store.places import PACKED, UNFINISHED
@@ -62,12 +62,13 @@ def all_places(settings: Settings, contracts: Sequence[SourceContract] | None = 
     }
     feed = FeedPolicy.load(settings.policies / "change_feed.yaml")
     interactions = InteractionRows(contracts, settings.default_country)
-    return Register(_gathered(contracts, policies, feed, tables_of(policy_of(settings)), interactions))
+    linked = linkage.places(policies, forgetting(settings, policies))
+    return Register(_gathered(contracts, linked, feed, tables_of(policy_of(settings)), interactions))
 
 
 def _gathered(
     contracts: Sequence[SourceContract],
-    policies: Mapping[str, LinkagePolicy],
+    linked: Iterable[Place],
     feed: FeedPolicy,
     profile: Sequence[ProfileTable],
     interactions: InteractionRows,
@@ -77,7 +78,7 @@ def _gathered(
     yield from standardise.places(contracts, interactions.standard)
     yield from enrichment.places(interactions)  # whose rows are found by the records
     yield from records.places()
-    yield from linkage.places(policies)
+    yield from linked
     yield from publish.places(contracts, feed)
     yield PACKED
     yield UNFINISHED

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection, Row, Table, select
@@ -23,13 +24,13 @@ from cdm_pipelines.hub.schema import customer
 from cdm_pipelines.hub.schema_ops import linkage_model
 from cdm_pipelines.privacy.policy import Hold
 from cdm_pipelines.privacy.tombstones import Key, Kind, of_number, of_record, person_keys
-from cdm_pipelines.privacy.traces import Traces, names_somebody, telling, texts_of
+from cdm_pipelines.privacy.traces import Traces, as_looked_for, names_somebody, telling, texts_of
 from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.register import Persons, Place, Register, Stores, is_personal
 from cdm_pipelines.store.removal import paths_of
 
-_BATCH = 100_000
+_BATCH = 20_000
 _AS_DELIVERED, _STANDARD = "raw/", "standard/"
 
 
@@ -103,15 +104,14 @@ def _of_others(
     lake: Lake, register: Register, theirs: Mapping[str, set[tuple[object, object]]], values: set[str]
 ) -> set[str]:
     """Those of some values that rows of others hold too, as delivered or standardised."""
-    shared: set[str] = set()
     traces = Traces(values)
-
     for place in _read(register):
         for path in paths_of(lake, place.pattern):
             own = theirs.get(path, set())
-            for table in lake.read_batches(path, _BATCH):
-                shared |= _within(table, own, traces)
-    return shared
+            for table in lake.read_batches(path, _BATCH, coded=True):
+                found = _within(table, own, traces)
+                traces = traces.without(found)  # what others have is known of it
+    return values.difference(traces.values)
 
 
 def _common(stores: Stores, values: set[str]) -> set[str]:
@@ -124,15 +124,17 @@ def _common(stores: Stores, values: set[str]) -> set[str]:
 
 def _within(table: pa.Table, own: set[tuple[object, object]], traces: Traces) -> set[str]:
     """The values that rows of others hold."""
+    if own:
+        near = pc.is_in(table["_row"], value_set=pa.array(sorted({row for _, row in own}), pa.int64()))
+        at = np.flatnonzero(near.to_numpy())
+        some = table.select(["_file", "_row"]).take(pa.array(at)).to_pylist()
+        mine = [place for place, row in zip(at, some, strict=True) if (row["_file"], row["_row"]) in own]
+        others = np.ones(table.num_rows, dtype=bool)
+        others[mine] = False
+        table = table.filter(pa.array(others))
     found: set[str] = set()
     for _, texts in texts_of(table):
-        hit = traces.rows(texts)
-        if not pc.any(hit).as_py():
-            continue
-        rows = pa.table({"text": texts, "file": table["_file"], "row": table["_row"]}).filter(hit).to_pylist()
-        for row in rows:
-            if (row["file"], row["row"]) not in own:
-                found |= traces.in_text(row["text"])
+        found |= traces.within(texts)
     return found
 
 
@@ -156,10 +158,14 @@ def _keys(
     state = tables.records(lake, Entity.PARTY)
     known = [*parties, *(state.rows(persons.records).to_pylist() if state.exists else ())]
     for row in known:
-        lines = [str(row[name]) for name in ("phone", "mobile") if str(row.get(name)).lower() in exclusive]
-        box = str(row.get("email")).lower() in exclusive
+        lines = [str(row[name]) for name in ("phone", "mobile") if _looked_for(row.get(name)) in exclusive]
+        box = _looked_for(row.get("email")) in exclusive
         keys.update(person_keys(row, own_box=box, own_lines=lines))
     yield from sorted(keys)
+
+
+def _looked_for(value: object) -> str:
+    return as_looked_for(str(value)).lower()
 
 
 def held(

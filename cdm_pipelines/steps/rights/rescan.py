@@ -6,27 +6,39 @@ which values (``collected``), the register of places: this is to find what that 
 
 import gzip
 import io
+import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import Connection, text
 
 from cdm_pipelines.hub.rights import LEFT_OUT
+from cdm_pipelines.parallel import in_order
 from cdm_pipelines.privacy.traces import Traces, texts_of
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.store.arrow import coded_columns
 from cdm_pipelines.store.file_store import FileStore
 
 _ROWS = 50_000
 _TABLES = text(
-    """SELECT format('%I.%I', n.nspname, c.relname), n.nspname || '.' || c.relname
+    """SELECT format('%I.%I', n.nspname, c.relname), n.nspname || '.' || c.relname,
+       CASE WHEN c.relkind <> 'f' THEN pg_relation_size(c.oid) / current_setting('block_size')::int END,
+       (pg_table_size(c.oid) - pg_relation_size(c.oid)) / current_setting('block_size')::int
        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
        WHERE c.relkind IN ('r', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
        AND n.nspname !~ '^pg_(toast|temp)' ORDER BY 2"""
 )
-_AS_TEXT = "COPY (SELECT t::text FROM {} AS t) TO STDOUT"
+_PAGES, _MOST_BESIDE = 512, 8
+_JOINED = """
+    SELECT convert_to(string_agg(t::text, E'\\n'), 'UTF8') FROM ONLY {} AS t
+    WHERE t.ctid >= %s::tid AND t.ctid < %s::tid"""
+_AS_TEXT = "COPY (SELECT * FROM {}) TO STDOUT"
+_BROKEN = re.compile(rb"\\\\?[bfnrtv]")
+"""What stands for the end of a line and the like in a text of the database."""
 _STATISTICS = (
     "(SELECT * FROM pg_stats WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'privacy'))"
 )
@@ -54,15 +66,19 @@ def rescan(settings: Settings, connection: Connection, traces: Traces) -> Rescan
     """Look through every file under home, landing and lake, and every table of every schema."""
     found: dict[str, int] = {}
     files = tables = 0
-    for name, content in _files(settings):
+
+    def held_by(file: tuple[str, Content]) -> tuple[str, int]:
+        return file[0], len(_in_file(*file, traces))
+
+    for name, held in in_order(held_by, _files(settings), settings.threads):
         files += 1
-        if held := _in_file(name, content, traces):
-            found[name] = len(held)
+        if held:
+            found[name] = held
     for name, rows in _tables(connection):
         tables += 1
-        held = {value for batch in rows() for value in traces.within(batch)}
-        if held:
-            found[name] = len(held)
+        values = {value for batch in in_order(traces.in_bytes, rows(), settings.threads) for value in batch}
+        if values:
+            found[name] = len(values)
     return Rescan(files, tables, found)
 
 
@@ -97,60 +113,75 @@ def _in_file(name: str, content: Content, traces: Traces) -> set[str]:
         held = content()
     except FileNotFoundError:
         return set()  # gone since: the files of a server's socket, say
-    return {value for texts in _unpacked(name, held) for value in traces.within(texts)}
+    return _within(name, held, traces)
 
 
-def _unpacked(name: str, content: bytes) -> Iterator[pa.Array]:
-    """All texts in a file, whatever it is packed in."""
+def _within(name: str, content: bytes, traces: Traces) -> set[str]:
+    """The values in a file, whatever it is packed in."""
     if content[:4] == b"PAR1":
-        yield from _of_parquet(content)
+        texts = _of_parquet(content)
     elif content[:6] == b"ARROW1":
         with pa.ipc.open_file(pa.BufferReader(content)) as reader:
-            yield from _of_table(reader.read_all())
+            batches = (reader.get_batch(at) for at in range(reader.num_record_batches))
+            texts = _of_table(reader.schema, batches)
+            return {value for one in texts for value in traces.within(one)}
     elif content[:2] == b"\x1f\x8b":
-        yield from _unpacked(name, gzip.decompress(content))
+        return _within(name, gzip.decompress(content), traces)
     elif zipfile.is_zipfile(io.BytesIO(content)):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for member in archive.infolist():
-                yield from _unpacked(member.filename, archive.read(member))
+            members = archive.infolist()
+            return {
+                one for member in members for one in _within(member.filename, archive.read(member), traces)
+            }
     else:
         wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
-        lines = content.decode("utf-16" if wide else "utf-8", "replace").split("\n")
-        for at in range(0, len(lines), _ROWS):
-            yield pa.array(lines[at : at + _ROWS], pa.string())
+        return traces.in_bytes(content.decode("utf-16", "replace").encode() if wide else content)
+    return {value for one in texts for value in traces.within(one)}
 
 
 def _of_parquet(content: bytes) -> Iterator[pa.Array]:
-    for batch in pq.ParquetFile(pa.BufferReader(content)).iter_batches(_ROWS):
-        yield from _of_table(pa.Table.from_batches([batch]))
+    source = pq.ParquetFile(pa.BufferReader(content))
+    coded = pq.ParquetFile(pa.BufferReader(content), read_dictionary=coded_columns(source.metadata))
+    yield from _of_table(coded.schema_arrow, coded.iter_batches(_ROWS))
 
 
-def _of_table(table: pa.Table) -> Iterator[pa.Array]:
-    notes = [
-        part.decode("utf-8", "replace") for pair in (table.schema.metadata or {}).items() for part in pair
-    ]
-    yield pa.array([*table.column_names, *notes], pa.string())
-    yield from (texts for _, texts in texts_of(table))
+def _of_table(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Array]:
+    notes = [part.decode("utf-8", "replace") for pair in (schema.metadata or {}).items() for part in pair]
+    yield pa.array([*schema.names, *notes], pa.string())
+    for batch in batches:
+        yield from (texts for _, texts in texts_of(pa.Table.from_batches([batch])))
 
 
-def _tables(connection: Connection) -> Iterator[tuple[str, Callable[[], Iterator[pa.Array]]]]:
-    """Every table with its rows as text, in batches."""
-    for quoted, name in connection.execute(_TABLES).all():
-        if name not in LEFT_OUT:
-            yield name, lambda quoted=quoted: _rows(connection, quoted)  # type: ignore[misc]
-    yield "pg_catalog.pg_stats", lambda: _rows(connection, _STATISTICS)
+def _tables(connection: Connection) -> Iterator[tuple[str, Callable[[], Iterator[bytes]]]]:
+    """Every table with its rows as text, many at a time."""
+    for quoted, name, pages, beside in connection.execute(_TABLES).all():
+        if name in LEFT_OUT:
+            continue
+        if pages is None or beside > _MOST_BESIDE * pages:  # no pages of its own, or rows that hold far more
+            yield name, lambda quoted=quoted: _copied(connection, quoted)  # type: ignore[misc]
+        else:
+            yield name, lambda quoted=quoted, pages=pages: _of_pages(connection, quoted, pages)  # type: ignore[misc]
+    yield "pg_catalog.pg_stats", lambda: _copied(connection, _STATISTICS)
 
 
-def _rows(connection: Connection, table: str) -> Iterator[pa.Array]:
+def _of_pages(connection: Connection, table: str, pages: int) -> Iterator[bytes]:
+    """Rows of some pages after the other, joined by the server: row by row takes most of the time."""
+    raw = connection.connection.driver_connection
+    if raw is None:
+        return
+    with raw.cursor(binary=True) as cursor:
+        for first in range(0, pages, _PAGES):
+            cursor.execute(_JOINED.format(table), [f"({first},0)", f"({first + _PAGES},0)"])
+            [(content,)] = cursor.fetchall()
+            if content:
+                yield bytes(content)
+
+
+def _copied(connection: Connection, table: str) -> Iterator[bytes]:
     raw = connection.connection.driver_connection
     if raw is None:
         return
     with raw.cursor() as cursor, cursor.copy(_AS_TEXT.format(table)) as copy:
-        lines: list[str] = []
-        for row in copy:
-            lines.append(bytes(row).decode("utf-8", "replace"))
-            if len(lines) >= _ROWS:
-                yield pa.array(lines, pa.string())
-                lines.clear()
-        if lines:
-            yield pa.array(lines, pa.string())
+        rows = map(bytes, copy)
+        while many := b"".join(islice(rows, _ROWS)):
+            yield _BROKEN.sub(b" ", many)

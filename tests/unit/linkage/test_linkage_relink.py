@@ -19,6 +19,7 @@ from cdm_pipelines.linkage.encode.records import linked_columns
 from cdm_pipelines.linkage.encode.rows import Rows
 from cdm_pipelines.linkage.incremental.record_changes import RecordChanges
 from cdm_pipelines.linkage.incremental.relink import EverythingError, Relinked, relink
+from cdm_pipelines.linkage.incremental.removal import without_records
 from cdm_pipelines.linkage.incremental.state import LinkState
 
 PEOPLE = full_people(140, seed=11)
@@ -159,6 +160,78 @@ def test_any_history_ends_as_if_everything_were_linked(history: list[dict[str, A
 @given(HISTORY)
 def test_any_history_ends_so_under_a_policy_with_everything(history: list[dict[str, Any]]) -> None:
     assert_ends_as_if_everything_were_linked("with everything", history)
+
+
+@settings(max_examples=60, deadline=None)
+@given(HISTORY, st.integers(1, 6), st.sampled_from(["small", "with everything"]))
+def test_a_state_that_forgot_records_ends_as_if_they_had_never_been(
+    history: list[dict[str, Any]], number: int, policy_name: str
+) -> None:
+    people, linkage, linked = start(policy_name)
+    model, state = linked.model, linked.state
+    assert state is not None
+    for at, how in enumerate(history):
+        gone = people.sample(min(number, len(people) - 5), random_state=how["seed"])["id"].astype(str)
+        left = without_records(
+            state, pa.table({"source": ["records"] * len(gone), "record_id": gone}), linkage
+        )
+        ids = set(gone)
+        if left is not None:
+            assert not ids & set(left.rows.records()["id"].to_pylist())
+            decisions = left.decisions().values()
+            assert not any(ids & set(map(str, row.values())) for one in decisions for row in one.to_pylist())
+            state = left
+        people = changed(people[~people["id"].astype(str).isin(ids)], how, f"new{at}")
+        known = decided(people, how)
+        everything = link(
+            people, linkage, model=model, plan=state.plan, remember=True, threads=1, same=known.same,
+            different=known.different, confirmed=known.confirmed,
+        )  # fmt: skip
+        assert everything.state is not None
+        if left is not None:
+            try:
+                changes = RecordChanges.between(state.rows, linked_columns(people, linkage), linkage)
+                again = LocalEngine(threads=1).relink(changes, linkage, model, state, decided=known)
+                assert_same(again.state, everything.state)
+            except EverythingError:
+                pass
+        state = everything.state
+
+
+def test_after_forgetting_only_those_who_were_linked_with_the_forgotten_are_compared(
+    first: LinkResult,
+) -> None:
+    assert first.state is not None
+    together = np.bincount(first.state.component)[first.state.component]
+    at = int(np.argmax(together == 2))
+    gone = first.state.rows.records(np.array([at]))["id"].cast(pa.string())
+    left = without_records(first.state, pa.table({"source": ["records"], "record_id": gone}), POLICY)
+    assert left is not None
+    assert len(left.rows) == len(first.state.rows) - 2
+    people = PEOPLE[PEOPLE["id"].astype(str) != gone[0].as_py()]
+    changes = RecordChanges.between(left.rows, linked_columns(people, POLICY), POLICY)
+    again = relink(changes, POLICY, first.model, left)
+    assert len(again.changed) == 1
+    assert again.compared < first.report["pairs"] / 20
+
+
+def test_forgetting_a_record_of_a_block_that_is_too_large_no_more_is_told() -> None:
+    few = policy(max_block_size=4)
+    people = full_people(80, seed=3)
+    crowd = people.head(9).assign(id=[f"c{n}" for n in range(9)], birth_date="1901-02-03")
+    first = link(pd.concat([people, crowd.head(4)]), few, remember=True)
+    assert first.state is not None
+    plan = first.state.plan
+
+    def left(number: int) -> LinkState | None:
+        everybody = pd.concat([people, crowd.head(number)])
+        linked = link(everybody, few, model=first.model, plan=plan, remember=True)
+        assert linked.state is not None
+        return without_records(linked.state, pa.table({"source": ["records"], "record_id": ["c0"]}), few)
+
+    assert left(4) is not None
+    assert left(5) is None
+    assert left(6) is not None
 
 
 def anew(people: pd.DataFrame, how: LinkagePolicy, before: LinkResult) -> Relinked:

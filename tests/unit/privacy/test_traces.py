@@ -2,8 +2,10 @@
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from cdm_pipelines.privacy.traces import Traces, names_somebody, telling, texts_of
+from cdm_pipelines.privacy.traces import Traces, as_looked_for, names_somebody, telling, texts_of
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,47 @@ def test_what_is_telling(value: str, *, looked_for: bool) -> None:
     assert bool(telling([value, None])) is looked_for
 
 
+@pytest.mark.parametrize(
+    ("value", "looked_for"),
+    [
+        ("Culemborg,", "Culemborg"),
+        ("'0612345678", "0612345678"),
+        ("+31612345678", "+31612345678"),
+        ("Stralen,L", "Stralen"),
+        ("Kerkstraat 12, Delft", "Kerkstraat 12, Delft"),
+        ("06-12345678;06-123", "06-12345678"),
+        (" , ", ""),
+    ],
+)
+def test_what_parts_cells_elsewhere_is_no_part_of_what_is_looked_for(value: str, looked_for: str) -> None:
+    assert as_looked_for(value) == looked_for
+
+
+def test_a_town_with_a_stray_sign_names_nobody_and_a_surname_does() -> None:
+    assert not names_somebody("Culemborg,", "user.contact.address.city")
+    assert names_somebody("Jansen,", "user.name")
+
+
+WORDS = st.text(st.sampled_from("aAb1 -.éÉ\u212aİ"), max_size=9)
+
+
+@given(st.lists(WORDS, max_size=9), st.lists(st.one_of(st.none(), WORDS), max_size=9))
+def test_no_value_is_missed_in_columns_or_in_bytes(values: list[str], texts: list[str | None]) -> None:
+    traces = Traces(values)
+    one_by_one = [traces.in_text(text or "") for text in texts]
+    assert traces.rows(pa.array(texts, pa.string())).to_pylist() == [bool(found) for found in one_by_one]
+    assert traces.within(pa.array(["x", *texts], pa.string()).slice(1)) == set().union(*one_by_one)
+    lines = "\n".join(text or "" for text in texts)
+    assert traces.in_bytes(lines.encode()) == traces.in_text(lines)
+
+
+def test_values_on_the_border_of_two_pieces_are_found_in_bytes() -> None:
+    traces = Traces(["jan@home.nl", "Kerkstraat 12"])
+    for room in ((1 << 22) - border for border in (12, 11, 6, 1, 0, -1)):
+        assert traces.in_bytes(b"." * room + b"JAN@home.nl") == {"jan@home.nl"}
+        assert traces.in_bytes(b"." * room + b"ajan@home.nl") == set()
+
+
 def test_single_words_name_somebody_only_as_names() -> None:
     assert names_somebody("Robert", "user.name")
     assert not names_somebody("Amsterdam", "user.contact.address.city")
@@ -72,5 +115,5 @@ def test_nested_and_dictionary_columns_are_texts_too() -> None:
     )
     texts = {name: column.to_pylist() for name, column in texts_of(table)}
     assert texts["a"] == ["x"]
-    assert "jan@home.nl" in texts["b"][0]
+    assert texts["b"] == ["jan@home.nl"]
     assert texts["d"] == ["12345678"]

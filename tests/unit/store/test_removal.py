@@ -117,7 +117,7 @@ def test_readers_of_a_table_that_lost_rows_read_everything(lake: Lake, stores: S
 def test_both_sides_of_a_pair_are_looked_at_and_a_place_without_the_table_holds_nothing(
     lake: Lake, stores: Stores
 ) -> None:
-    places = [one for one in linkage.places({}) if one.name == "link/matches"]
+    places = [one for one in linkage.places({}, lambda *_: None) if one.name == "link/matches"]
     assert list(search(places, stores, WILLEM)) == []
     assert [one.rows for one in erase(places, stores, WILLEM)] == [0]
     pairs = pa.table(
@@ -143,7 +143,7 @@ def test_a_cluster_named_after_an_erased_record_is_named_after_the_next(lake: La
         }
     )
     tables.clusters(lake).write(clusters, clusters.schema, "first")
-    places = [one for one in linkage.places({}) if one.name == "link/clusters"]
+    places = [one for one in linkage.places({}, lambda *_: None) if one.name == "link/clusters"]
     assert [one.rows for one in erase(places, stores, WILLEM)] == [1]
     assert tables.clusters(lake).read().to_pylist() == [
         {"source": "shop/customer", "record_id": "5", "cluster_id": "erp/customer|7"},
