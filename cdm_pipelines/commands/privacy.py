@@ -18,6 +18,7 @@ from cdm_pipelines.commands.terminal import (
     errors,
     fail,
     hub,
+    is_day,
     settings,
     show,
     told_to_people,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from cdm_pipelines.contracts.actor import Actor
     from cdm_pipelines.privacy.certificate import Certificate
     from cdm_pipelines.steps.rights.exposure import Exposure
+    from cdm_pipelines.steps.rights.retention import Planned
 
 app = typer.Typer(
     no_args_is_help=True, help="Rights of persons: access, erasure, restriction, and certificates."
@@ -249,6 +251,72 @@ def certificate(
         fail(f"There is no certificate of request {request}: `cdm privacy requests` lists them.", USAGE)
     told = {**vars(of[0]), "issued_at": of[0].issued_at.isoformat()}
     typer.echo(json.dumps(told, indent=1, ensure_ascii=False))
+
+
+@app.command()
+def retention(
+    as_of: Annotated[
+        str, typer.Option("--as-of", metavar="YYYY-MM-DD", help="The day; today when left out.")
+    ] = "",
+    by: Annotated[str, typer.Option("--by", help="Who does it; needed to apply.")] = "",
+    patience: Patience = 30,
+    *,
+    rows: Annotated[bool, typer.Option("--rows", help="List every row: golden ids, keys, paths.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Let go what has expired, for good.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Say what has expired by policies/retention.yaml and what expires when; let it go with --apply."""
+    from cdm_pipelines.steps.rights import retention as steps  # noqa: PLC0415 - commands load what they need
+
+    today = _day(as_of) if as_of else dt.datetime.now(dt.UTC).date()
+    if apply and not by:
+        fail("Say who does it: --by NAME.", USAGE)
+    if apply and today > dt.datetime.now(dt.UTC).date():
+        fail(f"{today} is yet to come: leave --apply out to see what expires by then.", USAGE)
+    own = settings()
+    with hub(own) as engine:
+        if not apply:
+            with engine.connect() as connection:
+                _tell_retention(steps.planned(own, connection, today), rows=rows)
+            return
+        if not yes:
+            typer.confirm(f"What has expired on {today} goes for good. Is that meant?", abort=True)
+        _end_orphans(own)
+        found, done = steps.apply(
+            own, engine, _officer(by), today, patience=60 * patience, progress=_progress
+        )
+    _tell_retention(found, rows=rows, gone=True)
+    if done is not None:
+        _tell(done)
+
+
+def _day(text: str) -> dt.date:
+    if not is_day(text):
+        fail(f"{text} is not a date; write YYYY-MM-DD.", USAGE)
+    return dt.date.fromisoformat(text)
+
+
+def _tell_retention(found: "Planned", *, rows: bool, gone: bool = False) -> None:
+    from cdm_pipelines.steps.rights.retention_figures import by_month, by_reason, by_rule  # noqa: PLC0415
+
+    show(
+        f"{'Let go' if gone else 'Expired'} on {found.today}",
+        by_rule(found.expired),
+        numeric=["entries", "rows"],
+    )
+    if staying := by_reason(found.staying):
+        show("Due, and staying", staying, numeric=["entries"])
+    if rows:
+        listed = ("what", "place", "subject", "number", "due", "rule")
+        show("Rows", [{name: row[name] for name in listed} for row in found.expired.to_pylist()])
+    if months := by_month(found):
+        show("Expires later", months, numeric=["entries"])
+    if not gone and found.expired.num_rows:
+        console.print(
+            "Nothing was changed. `cdm privacy retention --apply --by NAME` lets it go, and `apply: true` in "
+            "policies/retention.yaml has the schedule do it.",
+            markup=False,
+        )
 
 
 @app.command()

@@ -194,11 +194,12 @@ def add_certificate(connection: Connection, row: Mapping[str, Any]) -> None:
     connection.execute(insert(certificate).values(**row))
 
 
-def runs_under_way(connection: Connection) -> int:
-    """How many runs of the pipeline are under way, by Dagster's own table; none where there is no such table."""
+def runs_under_way(connection: Connection, own_run: str = "") -> int:
+    """How many other runs of the pipeline are under way, by Dagster's own table; none where there is no such table."""
     if connection.scalar(select(func.to_regclass(f"{DAGSTER_SCHEMA}.runs"))) is None:
         return 0
     counted = text(
-        f"SELECT count(*) FROM {DAGSTER_SCHEMA}.runs WHERE status IN ('STARTING', 'STARTED', 'CANCELING')"  # noqa: S608 - our own name
+        f"SELECT count(*) FROM {DAGSTER_SCHEMA}.runs WHERE status IN ('STARTING', 'STARTED', 'CANCELING') "  # noqa: S608 - our own name
+        "AND run_id <> :own"
     )
-    return int(connection.scalar(counted) or 0)
+    return int(connection.scalar(counted, {"own": own_run}) or 0)
