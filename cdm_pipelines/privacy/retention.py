@@ -180,7 +180,7 @@ def _dated(terms: Terms, table: pa.Table) -> pd.DataFrame:
             years = terms.policy.documents[what].years
             due = pd.to_datetime({"year": own["since"].dt.year + years + 1, "month": 1, "day": 1})
             found.append(own.assign(due=due, rule=f"{FILE}: documents.{what}, {years} years"))
-        elif (days := terms.days(what)) is not None:
+        elif what in PLACES and (days := terms.days(what)) is not None:
             due = own["since"] + pd.Timedelta(days=days)
             found.append(own.assign(due=due, rule=f"{FILE}: {what}, {days} days"))
     return pd.concat(found, ignore_index=True)[PLAN_SCHEMA.names]

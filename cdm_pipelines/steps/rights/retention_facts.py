@@ -296,7 +296,7 @@ def _of_hub(where: Where) -> Iterator[Row]:
     for what, place, table in (
         ("outbox", "ops/outbox", hub.events(connection, sinks.keys())),
         ("history", "golden/customer_history", hub.versions(connection)),
-        ("access_log", "privacy/access_log", hub.lines(connection)),
+        ("access_log", "ops/access_log", hub.lines(connection)),
         (HOLD, "privacy/legal_hold", hub.held(connection)),
     ):
         for row in table.to_pylist():
