@@ -43,6 +43,7 @@ STATES = {
     "golden/crosswalk",
     "golden/provenance",
     "privacy/consent",
+    "privacy/retention",
     "publish/feed",
     "publish/source_corrections",
     "golden/history",
