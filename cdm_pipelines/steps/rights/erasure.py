@@ -242,12 +242,11 @@ def finished(
     if request.subject is None:
         raise RightsError(f"Request {number} is done.")
     collected = Collected.of_json(request.subject)
+    left = _let_go(settings, engine, request, done, progress)
     if collected.persons.keys or collected.persons.golden_ids:
         _keep_out(settings, engine, number, collected, done)
         _erase_places(settings, engine, request, done, progress)
-    left = _let_go(
-        settings, engine, request, done, progress
-    )  # what a person is found by goes after the person
+    left += _let_go(settings, engine, request, done, progress, after=True)
     upkeep.vacuum(engine)
     upkeep.analyze(engine)
     progress("looking through everything")
@@ -276,12 +275,18 @@ def finished(
 
 
 def _let_go(
-    settings: Settings, engine: Engine, request: hub.Request, done: Collection[str], progress: Progress
+    settings: Settings,
+    engine: Engine,
+    request: hub.Request,
+    done: Collection[str],
+    progress: Progress,
+    *,
+    after: bool = False,
 ) -> list[str]:
     """Let go what has expired and is of no single person, each part a step; returns why something could not go."""
     left, lake = [], Lake(settings.lake_url)
     contracts = {contract.name: contract for contract in all_contracts()}
-    for part in expiring.parts((request.subject or {}).get(_EXPIRED, ())):
+    for part in expiring.parts((request.subject or {}).get(_EXPIRED, ()), after=after):
         if part.name in done:
             continue
         progress(part.name)

@@ -71,9 +71,14 @@ def is_impersonal(row: Row) -> bool:
     return row["what"] in _WAYS
 
 
-def parts(rows: Sequence[Row]) -> Iterator[Part]:
-    """Rows of a plan by kind and place, those of persons left out."""
-    impersonal = [row for row in rows if is_impersonal(row)]
+def parts(rows: Sequence[Row], *, after: bool) -> Iterator[Part]:
+    """Rows of a plan by kind and place, those of persons left out.
+
+    Args:
+        rows: Of the plan.
+        after: Whether those are meant that go after the persons, who are found by them, or those before.
+    """
+    impersonal = [row for row in rows if is_impersonal(row) and (row["what"] in _AFTER) == after]
     for (what, place), own in groupby(
         sorted(impersonal, key=_order), key=lambda row: (row["what"], row["place"])
     ):
@@ -91,8 +96,8 @@ def let_go(hands: Hands, part: Part) -> tuple[int, list[str]]:
     return number, left
 
 
-def _order(row: Row) -> tuple[str, ...]:
-    return row["what"], row["place"], row["since"], row["subject"]
+def _order(row: Row) -> tuple[int | str, ...]:
+    return _RANK[row["what"]], row["what"], row["place"], row["since"], row["subject"]
 
 
 def _each(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
@@ -181,8 +186,6 @@ def _after(rows: Sequence[Row]) -> dt.datetime:
 
 _DOING: Mapping[str, Callable[[Hands, Part, Sequence[Row]], int]] = {
     "landing": _landing,
-    "interactions": _interactions,
-    "raw": _layer,
     "valid": _layer,
     "quarantine": _layer,
     "feed_files": _feed_file,
@@ -190,7 +193,12 @@ _DOING: Mapping[str, Callable[[Hands, Part, Sequence[Row]], int]] = {
     "history": _versions,
     "access_log": _lines,
     "legal_hold": _held,
+    "raw": _layer,
+    "interactions": _interactions,
 }
+"""By kind, in the order in which they go."""
+_RANK = {what: rank for rank, what in enumerate(_DOING)}
+_AFTER = frozenset({"raw", "interactions"})
 _AT_ONCE = frozenset({"outbox", "history", "access_log", "legal_hold"})
 _WAYS = {what: _together if what in _AT_ONCE else _each for what in _DOING}
 """Rows of the hub go by a question for all days, files one by one."""

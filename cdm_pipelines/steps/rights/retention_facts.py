@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import Connection, select
 
 from cdm_pipelines.contracts import SourceContract
@@ -27,7 +28,7 @@ from cdm_pipelines.ingest.landing import dated_files
 from cdm_pipelines.privacy.retention import CUSTOMERS_SCHEMA, DATED_SCHEMA, HOLD, Facts, Terms
 from cdm_pipelines.publish.policy import FeedPolicy, FileSink
 from cdm_pipelines.settings import Settings
-from cdm_pipelines.steps.profile.touches import CROSSWALK, Known, opened_touches, rules_kept, rules_now
+from cdm_pipelines.steps.profile.touches import Known, opened_touches, rules_kept, rules_now
 from cdm_pipelines.steps.stewardship.decisions import constraints
 from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.damage import DamagedError
@@ -77,26 +78,24 @@ def facts_of(where: Where) -> Facts:
 
 
 def _staying(where: Where) -> dict[str, str]:
-    """Why customers have to stay, by golden id."""
-    found = {}
-    if where.terms.policy.customers.keep_confirmed:
-        members = constraints(where.connection).confirmed[["source", "record_id"]]
-        records = {(*str(source).split("/", 1), record) for source, record in members.itertuples(index=False)}
-        whose = (
-            Known.published(where.lake, where.connection).crosswalk if records else CROSSWALK.empty_table()
-        )
-        found = {
-            row["golden_id"]: "was confirmed by a steward"
-            for row in whose.to_pylist()
-            if (row["source"], row["entity"], row["record_id"]) in records
-        }
-    found |= hub.staying(where.connection)
+    """Why nothing of a customer may go, by golden id."""
+    found = hub.staying(where.connection)
     for request in rights.requests(where.connection):
         if request.state == rights.OPEN and request.subject:
-            found |= dict.fromkeys(
-                request.subject.get("golden_ids", ()), f"has request {request.request_id} open"
-            )
+            why = f"has request {request.request_id} open"
+            found |= dict.fromkeys(request.subject.get("golden_ids", ()), why)
     return found
+
+
+def _confirmed(where: Where, crosswalk: pa.Table) -> dict[str, str]:
+    """Customers whom a steward confirmed."""
+    if not where.terms.policy.customers.keep_confirmed:
+        return {}
+    members = constraints(where.connection).confirmed[["source", "record_id"]]
+    names = [f"{source}/{record}" for source, record in members.itertuples(index=False)]
+    keys = pc.binary_join_element_wise(*(crosswalk[name] for name in RECORD_KEY), "/")
+    ids = crosswalk["golden_id"].filter(pc.is_in(keys, value_set=pa.array(names, pa.string())))
+    return dict.fromkeys(ids.to_pylist(), "was confirmed by a steward")
 
 
 def _customers(where: Where, staying: Mapping[str, str]) -> pa.Table:
@@ -108,6 +107,7 @@ def _customers(where: Where, staying: Mapping[str, str]) -> pa.Table:
     later than today is an error of a clock, and an interaction that has itself expired counts no more.
     """
     known, today = Known.published(where.lake, where.connection), where.today
+    staying = _confirmed(where, known.crosswalk) | dict(staying)
     days = where.terms.days("interactions")
     first = None if days is None else today - dt.timedelta(days=days)
     with opened_touches(where.lake, where.contracts, known, threads=where.settings.threads) as touches:
