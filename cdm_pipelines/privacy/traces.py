@@ -17,14 +17,17 @@ _DAY = r"\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{4}|(?:19|20)\d{6}"
 _DATE = re.compile(rf"[\d\s:./TZ+-]*(?:{_DAY})[\d\s:./TZ+-]*|(?:{_DAY})")
 _WORD = re.compile(r"[0-9a-z]+")
 _AT_ONCE = 400  # RE2 keeps its automaton small enough to run in one pass over the text
+_OF_MANY = (
+    *("user.behavior", "user.job_title", "user.demographic", "user.privacy_preferences"),
+    *(f"user.contact.address.{part}" for part in ("city", "state", "country")),
+)
+"""Categories whose values are of many, though one customer may be the last to have one: figures tell of them too."""
 _LONGEST = 200  # a text that long is found by its beginning
 
 
 def names_somebody(value: str, category: str) -> bool:
     """Whether a value of a category can name somebody: single words do only as names, others are of any text."""
-    if category.startswith(
-        ("user.behavior", "user.job_title", "user.demographic", "user.privacy_preferences")
-    ):
+    if category.startswith(_OF_MANY):
         return False
     return not value.strip().isalpha() or category.startswith("user.name")
 

@@ -40,7 +40,7 @@ EVERYTHING = {
 }
 POLICY = f"""
 version: 1
-customers: {{customer_for: 60, at_once: {AT_ONCE}}}
+customers: {{customer_for: 300, at_once: {AT_ONCE}}}
 documents:
   invoice: {{dated: issued_on, years: 7}}
   order: {{dated: ordered_at, years: 7, with: [order_line, payment, refund]}}

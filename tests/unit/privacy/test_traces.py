@@ -57,6 +57,7 @@ def test_what_is_telling(value: str, *, looked_for: bool) -> None:
 def test_single_words_name_somebody_only_as_names() -> None:
     assert names_somebody("Robert", "user.name")
     assert not names_somebody("Amsterdam", "user.contact.address.city")
+    assert not names_somebody("Noord-Holland", "user.contact.address.state")
     assert names_somebody("Kerkstraat 12", "user.contact.address.street")
     assert not names_somebody("Boor 12 V", "user.behavior.purchase_history")
 
