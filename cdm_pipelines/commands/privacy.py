@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from cdm_pipelines.contracts.actor import Actor
     from cdm_pipelines.privacy.certificate import Certificate
     from cdm_pipelines.steps.rights.exposure import Exposure
-    from cdm_pipelines.steps.rights.retention import Planned
 
 app = typer.Typer(
     no_args_is_help=True, help="Rights of persons: access, erasure, restriction, and certificates."
@@ -266,7 +265,8 @@ def retention(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Say what has expired by policies/retention.yaml and what expires when; let it go with --apply."""
-    from cdm_pipelines.steps.rights import retention as steps  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.commands.retention import tell_retention  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.steps.rights import retention as steps  # noqa: PLC0415 - the same
 
     today = _day(as_of) if as_of else dt.datetime.now(dt.UTC).date()
     if apply and not by:
@@ -277,7 +277,7 @@ def retention(
     with hub(own) as engine:
         if not apply:
             with engine.connect() as connection:
-                _tell_retention(steps.planned(own, connection, today), rows=rows)
+                tell_retention(steps.planned(own, connection, today), rows=rows)
             return
         if not yes:
             typer.confirm(f"What has expired on {today} goes for good. Is that meant?", abort=True)
@@ -285,7 +285,7 @@ def retention(
         found, done = steps.apply(
             own, engine, _officer(by), today, patience=60 * patience, progress=_progress
         )
-    _tell_retention(found, rows=rows, gone=True)
+    tell_retention(found, rows=rows, gone=True)
     if done is not None:
         _tell(done)
 
@@ -294,29 +294,6 @@ def _day(text: str) -> dt.date:
     if not is_day(text):
         fail(f"{text} is not a date; write YYYY-MM-DD.", USAGE)
     return dt.date.fromisoformat(text)
-
-
-def _tell_retention(found: "Planned", *, rows: bool, gone: bool = False) -> None:
-    from cdm_pipelines.steps.rights.retention_figures import by_month, by_reason, by_rule  # noqa: PLC0415
-
-    show(
-        f"{'Let go' if gone else 'Expired'} on {found.today}",
-        by_rule(found.expired),
-        numeric=["entries", "rows"],
-    )
-    if staying := by_reason(found.staying):
-        show("Due, and staying", staying, numeric=["entries"])
-    if rows:
-        listed = ("what", "place", "subject", "number", "due", "rule")
-        show("Rows", [{name: row[name] for name in listed} for row in found.expired.to_pylist()])
-    if months := by_month(found):
-        show("Expires later", months, numeric=["entries"])
-    if not gone and found.expired.num_rows:
-        console.print(
-            "Nothing was changed. `cdm privacy retention --apply --by NAME` lets it go, and `apply: true` in "
-            "policies/retention.yaml has the schedule do it.",
-            markup=False,
-        )
 
 
 @app.command()
@@ -435,6 +412,8 @@ def _tell(certificate: "Certificate") -> None:
             f"kept by law until {kept['until']}: {kept['documents']:,} of {kept['what']} ({kept['reason']})",
             markup=False,
         )
+    for place, _, reason in content.get("left", ()):
+        errors.print(f"✗ {place} left as it is: {reason}", style="red", markup=False)
     for one in content["backups"]:
         console.print(f"still in the backup {one['where']} until {one['until']}", markup=False)
     seen = content["looked_through"]

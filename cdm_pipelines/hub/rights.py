@@ -97,14 +97,16 @@ def steps_of(connection: Connection, number: int) -> list[Row]:
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def step_is_done(connection: Connection, number: int, place: str, rows: int, how: str) -> None:
-    """Write down a step; rows of one that is done once more are added up."""
+def step_is_done(
+    connection: Connection, number: int, place: str, rows: int, how: str, *, whole: bool = True
+) -> None:
+    """Write down a step; rows of one that is done once more are added up, as one is that was not done ``whole``."""
     values = {
         "request_id": number,
         "place": place,
         "rows": rows,
         "how": how,
-        "done_at": func.clock_timestamp(),
+        "done_at": func.clock_timestamp() if whole else null(),
     }
     statement = upsert(request_step).values(values)
     connection.execute(

@@ -44,6 +44,8 @@ from cdm_pipelines.store.register import Anew, ByOwner, Persons, Rows, Stores
 
 KIND, EXPIRE = "erase", "expire"
 """Kinds of requests that erase: a person asked for it, or retention is over."""
+REASON = "retention"
+"""Why what has expired goes, in requests and certificates."""
 _EXPIRED = "expired"
 _TOMBSTONES, _HOLDS = "tombstones", "legal holds"
 _PAUSE = 1.0  # seconds
@@ -282,9 +284,14 @@ def _let_go(
     progress: Progress,
     *,
     after: bool = False,
-) -> list[str]:
-    """Let go what has expired and is of no single person, each part a step; returns why something could not go."""
-    left, lake = [], Lake(settings.lake_url)
+) -> list[tuple[str, str, str]]:
+    """Let go what has expired and is of no single person, each part a step.
+
+    Returns:
+        What could not go, since it is damaged: its place, which one, and the reason.
+    """
+    left: list[tuple[str, str, str]] = []
+    lake = Lake(settings.lake_url)
     contracts = {contract.name: contract for contract in all_contracts()}
     for part in expiring.parts((request.subject or {}).get(_EXPIRED, ()), after=after):
         if part.name in done:
@@ -292,12 +299,12 @@ def _let_go(
         progress(part.name)
         with engine.begin() as connection:
             number, faults = expiring.let_go(expiring.Hands(settings, lake, connection, contracts), part)
-            hub.step_is_done(connection, request.request_id, part.name, number, part.how)
-        left += faults
+            hub.step_is_done(connection, request.request_id, part.name, number, part.how, whole=not faults)
+        left += [(part.place, subject, reason) for subject, reason in faults]
     return left
 
 
-def _ground(settings: Settings, request: hub.Request, left: Sequence[str]) -> dict[str, Any]:
+def _ground(settings: Settings, request: hub.Request, left: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
     """What a certificate of retention says besides: the plan's rows, customers and documents under pseudonyms."""
     rows = (request.subject or {}).get(_EXPIRED)
     if not rows:

@@ -85,14 +85,14 @@ def parts(rows: Sequence[Row], *, after: bool) -> Iterator[Part]:
         yield Part(what, place, list(own))
 
 
-def let_go(hands: Hands, part: Part) -> tuple[int, list[str]]:
-    """Let one part go; returns how many, and of what could not go why."""
+def let_go(hands: Hands, part: Part) -> tuple[int, list[tuple[str, str]]]:
+    """Let one part go; returns how many, and what could not go since it is damaged: its subject, and the reason."""
     number, left = 0, []
     for some in _WAYS[part.what](part.rows):
         try:
             number += _DOING[part.what](hands, part, some)
         except DamagedError as damaged:
-            left.append(str(damaged))
+            left.append((some[0]["subject"], str(damaged)))
     return number, left
 
 

@@ -43,8 +43,6 @@ from cdm_pipelines.store.keys import RECORD_KEY
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.register import Persons, Stores
 
-REASON = "retention"
-
 
 @dataclass(frozen=True)
 class Planned:
@@ -168,7 +166,7 @@ def _written_down(settings: Settings, connection: Connection, found: Planned, ac
         collected,
         RightsPolicy.load(settings.policies),
         checked_by=actor.name,
-        reason=REASON,
+        reason=erasure.REASON,
         kind=erasure.EXPIRE,
         expired=rows,
     )

@@ -171,8 +171,10 @@ company AS (
         UNION ALL SELECT employer_id, day FROM own WHERE employer_id IS NOT NULL)
     GROUP BY golden_id),
 last AS (
-    SELECT own.golden_id, max(company.day) AS day
-    FROM own JOIN company ON company.golden_id IN (own.golden_id, own.employer_id) GROUP BY own.golden_id)
+    SELECT golden_id, max(day) AS day FROM (
+        SELECT golden_id, day FROM company
+        UNION ALL SELECT own.golden_id, company.day FROM own JOIN company ON company.golden_id = own.employer_id)
+    GROUP BY golden_id)
 SELECT golden_id, source || '/' || entity AS origin, count(*) AS records, any_value(last.day) AS touched,
        coalesce(any_value(consented), '') AS consented, coalesce(any_value(why), '') AS kept
 FROM crosswalk JOIN last USING (golden_id)

@@ -25,7 +25,8 @@ from cdm_pipelines.privacy.retention import (
     staying,
 )
 from cdm_pipelines.privacy.retention_policy import Kept, RetentionPolicy, kept_by_purpose
-from cdm_pipelines.settings import Settings
+from cdm_pipelines.settings import Settings, load_settings
+from cdm_pipelines.steps.operate.checkup import check_configuration
 
 POLICIES: Path = Settings.model_fields["policies"].default
 SHIPPED = RetentionPolicy.load(POLICIES)
@@ -217,6 +218,14 @@ def test_a_purpose_whose_words_cannot_be_counted_is_told(tmp_path: Path) -> None
     with pytest.raises(PrivacyPolicyError, match=r"purposes\.yaml: purposes\.analytics\.retention") as told:
         kept_by_purpose(RetentionPolicy.load(folder), purposes, all_contracts())
     assert "`as long as customer, then 730 days`" in str(told.value)
+
+
+def test_cdm_check_tells_what_is_wrong_with_the_policy(tmp_path: Path) -> None:
+    folder = tmp_path / "policies"
+    shutil.copytree(POLICIES, folder)
+    own = load_settings(home=tmp_path, policies=folder)
+    (folder / "retention.yaml").write_text("version: 1\n", encoding="utf-8")
+    assert any("retention.yaml: customers: Field required" in one for one in check_configuration(own))
 
 
 def test_a_folder_of_an_earlier_release_goes_by_the_shipped_policy(tmp_path: Path) -> None:
