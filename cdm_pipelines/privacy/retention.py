@@ -114,7 +114,13 @@ def plan(terms: Terms, facts: Facts, today: dt.date) -> pa.Table:
         own = due & found["what"].isin(whats)
         late = own & (own.astype("int64").cumsum() > terms.policy.customers.at_once)
         found.loc[late, "kept"] = WAITS
-    return pa.Table.from_pandas(_dates(found)[PLAN_SCHEMA.names], PLAN_SCHEMA, preserve_index=False)
+    columns = [
+        pa.array(found[field.name].to_numpy("datetime64[D]"), field.type)
+        if field.type == pa.date32()
+        else pa.array(found[field.name], field.type)
+        for field in PLAN_SCHEMA
+    ]
+    return pa.table(columns, schema=PLAN_SCHEMA)
 
 
 def expired(planned: pa.Table, today: dt.date) -> pa.Table:
@@ -139,18 +145,20 @@ def _customers(terms: Terms, table: pa.Table) -> pd.DataFrame:
     each = {origin: terms.kept_by.get(origin, none) for origin in rows["origin"].unique()}
     rows["days"] = rows["origin"].map({origin: one.days for origin, one in each.items()}).astype("int64")
     rows["rule"] = rows["origin"].map({origin: _rule(one) for origin, one in each.items()})
-    stands = [
-        next((one for one in each[origin].while_consented if one in said.split(",")), "")
-        for origin, said in zip(rows["origin"], rows["consented"], strict=True)
+    said = rows[["origin", "consented"]].drop_duplicates()
+    said["stands"] = [
+        next((one for one in each[origin].while_consented if one in purposes.split(",")), "")
+        for origin, purposes in said.itertuples(index=False)
     ]
-    rows["stands"] = stands
+    rows = rows.merge(said, on=["origin", "consented"], how="left")
     longest = rows.sort_values(
         ["golden_id", "days", "rule"], ascending=[True, False, True], kind="stable"
     ).drop_duplicates("golden_id")
     by_customer = rows.groupby("golden_id")
     longest = longest.set_index("golden_id")
     longest["number"] = by_customer["records"].sum()
-    stands_of = by_customer["stands"].max()
+    standing = rows[rows["stands"] != ""].sort_values(["golden_id", "stands"]).drop_duplicates("golden_id")
+    stands_of = standing.set_index("golden_id")["stands"].reindex(longest.index, fill_value="")
     consents = "the customer consents to " + stands_of.astype(str)
     longest["kept"] = longest["kept"].mask((longest["kept"] == "") & (stands_of != ""), consents)
     longest = longest.reset_index()
@@ -184,7 +192,3 @@ def _dated(terms: Terms, table: pa.Table) -> pd.DataFrame:
             due = own["since"] + pd.Timedelta(days=days)
             found.append(own.assign(due=due, rule=f"{FILE}: {what}, {days} days"))
     return pd.concat(found, ignore_index=True)[PLAN_SCHEMA.names]
-
-
-def _dates(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.assign(**{name: frame[name].dt.date for name in ("since", "due")})
