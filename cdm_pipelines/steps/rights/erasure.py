@@ -249,6 +249,9 @@ def finished(
         _keep_out(settings, engine, number, collected, done)
         _erase_places(settings, engine, request, done, progress)
     left += _let_go(settings, engine, request, done, progress, after=True)
+    Lake(settings.lake_url).sweep(
+        dt.timedelta(0)
+    )  # what was half-written when it was killed may hold their rows
     upkeep.vacuum(engine)
     upkeep.analyze(engine)
     progress("looking through everything")
