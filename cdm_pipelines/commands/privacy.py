@@ -18,6 +18,7 @@ from cdm_pipelines.commands.terminal import (
     errors,
     fail,
     hub,
+    is_day,
     settings,
     show,
     told_to_people,
@@ -271,6 +272,50 @@ def certificate(
 
 
 @app.command()
+def retention(
+    as_of: Annotated[
+        str, typer.Option("--as-of", metavar="YYYY-MM-DD", help="The day; today when left out.")
+    ] = "",
+    by: Annotated[str, typer.Option("--by", help="Who does it; needed to apply.")] = "",
+    patience: Patience = 30,
+    *,
+    rows: Annotated[bool, typer.Option("--rows", help="List every row: golden ids, keys, paths.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Let go what has expired, for good.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Say what has expired by policies/retention.yaml and what expires when; let it go with --apply."""
+    from cdm_pipelines.commands.retention import tell_retention  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.steps.rights import retention as steps  # noqa: PLC0415 - the same
+
+    today = _day(as_of) if as_of else dt.datetime.now(dt.UTC).date()
+    if apply and not by:
+        fail("Say who does it: --by NAME.", USAGE)
+    if apply and today > dt.datetime.now(dt.UTC).date():
+        fail(f"{today} is yet to come: leave --apply out to see what expires by then.", USAGE)
+    own = settings()
+    with hub(own) as engine:
+        if not apply:
+            with engine.connect() as connection:
+                tell_retention(steps.planned(own, connection, today), rows=rows)
+            return
+        if not yes:
+            typer.confirm(f"What has expired on {today} goes for good. Is that meant?", abort=True)
+        _end_orphans(own)
+        found, done = steps.apply(
+            own, engine, _officer(by), today, patience=60 * patience, progress=_progress
+        )
+    tell_retention(found, rows=rows, gone=True)
+    if done is not None:
+        _tell(done)
+
+
+def _day(text: str) -> dt.date:
+    if not is_day(text):
+        fail(f"{text} is not a date; write YYYY-MM-DD.", USAGE)
+    return dt.date.fromisoformat(text)
+
+
+@app.command()
 def exposure(
     tables: Annotated[
         list[str] | None, typer.Option("--table", help="Table or view of the hub: schema.table.")
@@ -388,6 +433,8 @@ def _tell(certificate: "Certificate") -> None:
             f"kept by law until {kept['until']}: {kept['documents']:,} of {kept['what']} ({kept['reason']})",
             markup=False,
         )
+    for place, _, reason in content.get("left", ()):
+        errors.print(f"✗ {place} left as it is: {reason}", style="red", markup=False)
     for one in content["backups"]:
         console.print(f"still in the backup {one['where']} until {one['until']}", markup=False)
     seen = content["looked_through"]

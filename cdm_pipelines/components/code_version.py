@@ -118,6 +118,10 @@ MADE_BY: Mapping[str, MadeBy] = {
         (_ENRICHMENT, _PURPOSES),
     ),
     "privacy/consent": MadeBy(("privacy", "steps.consent", "hub.consent", "hub.next_version"), (_PURPOSES,)),
+    "privacy/retention": MadeBy(
+        ("privacy", "steps.rights", "hub.retention"),
+        (("retention.yaml", ()), ("legal_holds.yaml", ()), ("pruning.yaml", ()), _PURPOSES),
+    ),
     "publish/feed": MadeBy(
         ("publish", "privacy", "hub.feed", "hub.linked", "steps.customers"),
         (("change_feed.yaml", ()), _PURPOSES),

@@ -169,6 +169,15 @@ def read_crosswalk(connection: Connection, schema: pa.Schema) -> pa.Table:
     return read_table(connection, _select("golden.crosswalk", schema, "source, entity, record_id"), schema)
 
 
+def ids_of_forgotten(connection: Connection, beginning: str) -> pa.Array:
+    """Golden ids whose founding record was forgotten, which is named by a text with this beginning since."""
+    schema = pa.schema([("golden_id", pa.string())])
+    query = """SELECT golden_id FROM identity.golden_id WHERE starts_with(record_id, %(beginning)s)
+               AND EXISTS (SELECT FROM privacy.certificate) ORDER BY golden_id"""
+    found = read_table(connection, query, schema, {"beginning": beginning})
+    return found["golden_id"].combine_chunks()
+
+
 def count_records(connection: Connection) -> int:
     """Number of published source records."""
     return int(connection.scalar(select(func.count()).select_from(hub.crosswalk)) or 0)

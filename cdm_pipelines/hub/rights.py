@@ -97,14 +97,16 @@ def steps_of(connection: Connection, number: int) -> list[Row]:
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def step_is_done(connection: Connection, number: int, place: str, rows: int, how: str) -> None:
-    """Write down a step; rows of one that is done once more are added up."""
+def step_is_done(
+    connection: Connection, number: int, place: str, rows: int, how: str, *, whole: bool = True
+) -> None:
+    """Write down a step; rows of one that is done once more are added up, as one is that was not done ``whole``."""
     values = {
         "request_id": number,
         "place": place,
         "rows": rows,
         "how": how,
-        "done_at": func.clock_timestamp(),
+        "done_at": func.clock_timestamp() if whole else null(),
     }
     statement = upsert(request_step).values(values)
     connection.execute(
@@ -194,11 +196,12 @@ def add_certificate(connection: Connection, row: Mapping[str, Any]) -> None:
     connection.execute(insert(certificate).values(**row))
 
 
-def runs_under_way(connection: Connection) -> int:
-    """How many runs of the pipeline are under way, by Dagster's own table; none where there is no such table."""
+def runs_under_way(connection: Connection, own_run: str = "") -> int:
+    """How many other runs of the pipeline are under way, by Dagster's own table; none where there is no such table."""
     if connection.scalar(select(func.to_regclass(f"{DAGSTER_SCHEMA}.runs"))) is None:
         return 0
     counted = text(
-        f"SELECT count(*) FROM {DAGSTER_SCHEMA}.runs WHERE status IN ('STARTING', 'STARTED', 'CANCELING')"  # noqa: S608 - our own name
+        f"SELECT count(*) FROM {DAGSTER_SCHEMA}.runs WHERE status IN ('STARTING', 'STARTED', 'CANCELING') "  # noqa: S608 - our own name
+        "AND run_id <> :own"
     )
-    return int(connection.scalar(counted) or 0)
+    return int(connection.scalar(counted, {"own": own_run}) or 0)

@@ -29,7 +29,10 @@ def places() -> Iterator[Place]:
     )
     yield place_of(
         r.legal_hold,
-        Retention(Keeps.BY_OWNER, "until the day that each row names, by policies/legal_holds.yaml"),
+        Retention(
+            Keeps.BY_OWNER,
+            "until the day that each row names, by policies/legal_holds.yaml; then retention lets it go",
+        ),
         Kept("the law has it kept; the row says which, and until when"),
     )
     yield place_of(r.request_step, answered, Kept(_OF_NOBODY))

@@ -61,6 +61,7 @@ def assign(
     founding: pa.Table,
     *,
     newest: int | None = None,
+    taken: pa.Array | None = None,
 ) -> Assignment:
     """Give every cluster its golden id.
 
@@ -76,6 +77,7 @@ def assign(
         crosswalk: The published ``CROSSWALK_SCHEMA``; empty at first.
         founding: All records: ``source, entity, record_id, first_seen``.
         newest: Order of publication of the newest id, where a part is given.
+        taken: Published ids of which nobody knows any more which record founded them: that record may come again.
 
     Raises:
         ValueError: a record appears twice, or in a cluster without being among the records.
@@ -88,7 +90,7 @@ def assign(
     founders = _found(inputs, owner)
     if newest is None:
         newest = pc.max(inputs.registry["sequence"]).as_py() or 0
-    minted = _minted(inputs, founders, newest)
+    minted = _minted(inputs, founders, newest, pa.array([], pa.string()) if taken is None else taken)
     registry_now = _updated_registry(inputs, owner, homes, merged_away, minted)
     return Assignment(
         _crosswalk(founding, registry_now["golden_id"].take(pa.array(owner[inputs.cluster]))),
@@ -151,24 +153,32 @@ def _found(inputs: AssignmentInputs, owner: Ints) -> Ints:
     return founders
 
 
-def _minted(inputs: AssignmentInputs, founders: Ints, newest: int) -> pa.Table:
-    """Registry rows of new ids."""
+def _minted(inputs: AssignmentInputs, founders: Ints, newest: int, taken: pa.Array) -> pa.Table:
+    """Registry rows of new ids; one that was given before its founder was forgotten is not given again."""
     latest = np.full(len(inputs.cluster), -1, np.int64)
     has_founder = inputs.founder >= 0
     generations = inputs.registry["generation"].to_numpy()
     np.maximum.at(latest, inputs.founder[has_founder], generations[has_founder])
-    generation = pa.array(latest[founders] + 1)
+    generation = latest[founders] + 1
     record = inputs.records.select(RECORD_KEY).take(pa.array(founders)).combine_chunks()
-    names = pc.binary_join_element_wise(generation.cast(pa.string()), *record.columns, "|")
+    ids = _ids(record, generation)
+    while len(taken) and (again := pc.is_in(ids, value_set=taken).to_numpy(zero_copy_only=False)).any():
+        generation = generation + again
+        ids = _ids(record, generation)
     columns = {
-        "golden_id": golden_ids(names),
+        "golden_id": ids,
         **{name: record[name] for name in RECORD_KEY},
-        "generation": generation,
+        "generation": pa.array(generation),
         "sequence": newest + 1 + np.arange(len(founders)),
         "status": pa.repeat(CURRENT, len(founders)),
         "alias_of": pa.nulls(len(founders), pa.string()),
     }
     return pa.table(columns, schema=REGISTRY_SCHEMA)
+
+
+def _ids(founders: pa.Table, generation: Ints) -> pa.Array:
+    names = pc.binary_join_element_wise(pa.array(generation).cast(pa.string()), *founders.columns, "|")
+    return golden_ids(names)
 
 
 def _updated_registry(

@@ -87,6 +87,19 @@ def landing_dates(landing_url: str, contract: SourceContract) -> list[str]:
     return sorted(dates)
 
 
+def dated_files(landing_url: str, contract: SourceContract) -> list[tuple[LandingFile, str]]:
+    """All files of a contract, those that are joined too, each with its day (YYYY-MM-DD); each once, by path."""
+    found: dict[LandingFile, str] = {}
+    for location in (contract.location, *(joined.location for joined in contract.joined)):
+        for file, stamp in _listing(landing_url, location):
+            try:
+                day = datetime.strptime(stamp, _layout(location)).date()  # noqa: DTZ007 - a calendar day
+            except ValueError:
+                continue  # digits that happen to stand where the date should
+            found[file] = day.isoformat()
+    return sorted(found.items())
+
+
 def checksum(path: Path | str) -> str:
     """SHA-256 of the bytes of a local file, in hexadecimal; read as a stream."""
     with Path(path).open("rb") as stream:

@@ -119,7 +119,10 @@ def _landing(contract: SourceContract, besides: Besides) -> Place:
         description=f"Extracts as delivered ({contract.format}).",
         whom=whom(contract),
         categories_of_content=tuple(sorted({*contract_columns(contract).values()})),
-        kept=Retention(Keeps.BY_OWNER, "the source's owner, or whoever keeps the landing"),
+        kept=Retention(
+            Keeps.BY_OWNER,
+            "the source's owner, or whoever keeps the landing; at most as policies/retention.yaml says",
+        ),
         search=Search("file and row, by the raw table", find),
         erasure=ByOwner("the source erases the record and delivers the day anew, or the file is taken away")
         if joined or contract.format not in REMOVABLE

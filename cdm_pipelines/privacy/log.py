@@ -39,6 +39,11 @@ class Erasure:
     stones: tuple[Tombstone, ...]
 
     @property
+    def by_rule(self) -> bool:
+        """Whether nobody asked for it: retention was over."""
+        return any(stone.kind is Kind.EXPIRED for stone in self.stones)
+
+    @property
     def line(self) -> str:
         """As it is kept."""
         stones = [[stone.kind, stone.number, stone.digest] for stone in self.stones]
@@ -115,7 +120,8 @@ def tombstones(home: Path, lake: Lake) -> Tombstones:
             "it back from a copy of CDM_HOME or from beside a backup. Without it erased persons would come back, so "
             "nothing runs."
         )
-    return Tombstones(every(known), Keyring.of(home))
+    days = {one.request: one.at[:10] for one in known}
+    return Tombstones(every(known), Keyring.of(home), days)
 
 
 def every(known: Iterable[Erasure]) -> Iterable[Tombstone]:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.privacy.categories import unknown_categories
-from cdm_pipelines.privacy.policy_files import PrivacyPolicyError, Strict, read_policy
+from cdm_pipelines.privacy.policy_files import PolicyFile, PrivacyPolicyError
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.store.cipher import Cipher, CipherError
 from cdm_pipelines.store.lake import Lake
@@ -32,28 +32,31 @@ _COMPARED_WHOLE = frozenset({(Entity.PARTY, "iban")})
 """Attributes that nothing reads but for whether two are equal."""
 
 
-class Protection(Strict):
+class Protection(PolicyFile):
     """What is kept encrypted.
 
     Attributes:
         categories: Fides data categories; what is below one is meant with it.
     """
 
+    FILE = POLICY
+    MANUAL = "docs/privacy.md"
+
     categories: tuple[str, ...] = ()
 
     @classmethod
-    def load(cls, policies: Path) -> Self:
+    def load(cls, folder: Path) -> Self:
         """Read the policy.
 
         Raises:
             PrivacyPolicyError: It cannot be used; the message names the file, the key and the fix.
         """
-        policy = read_policy(cls, policies, POLICY)
+        policy = super().load(folder)
         for entity in Entity:
             for one in attributes(entity):
                 if policy.covers(one.privacy) and (entity, one.name) not in _COMPARED_WHOLE:
                     raise PrivacyPolicyError(
-                        f"{policies / POLICY}: categories: {one.privacy} is the category of {entity}.{one.name}, "
+                        f"{folder / POLICY}: categories: {one.privacy} is the category of {entity}.{one.name}, "
                         "which is compared in parts, looked up or no text, and cannot be encrypted by itself. Take it "
                         "out, or name a category below it; the whole of lake and database belongs on an encrypted disk."
                     )

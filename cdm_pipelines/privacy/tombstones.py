@@ -15,6 +15,7 @@ phone     phone number with the name, likewise
 born      name, birth date and postcode
 box       e-mail address that nobody else had, for rows that name nobody
 line      phone number that nobody else had, likewise
+expired   source, entity and id of a record whose retention is over: kept out until its source changes it
 near_…    loose forms of e-mail, phone and postcode, by which rows are chosen that are looked at closely
 ========= ==============================================================================================
 
@@ -52,6 +53,7 @@ class Kind(StrEnum):
     BORN = "born"
     BOX = "box"
     LINE = "line"
+    EXPIRED = "expired"
     NEAR_MAIL = "near_mail"
     NEAR_PHONE = "near_phone"
     NEAR_POSTCODE = "near_postcode"
@@ -83,8 +85,15 @@ class Tombstone:
 class Tombstones:
     """All tombstones of a deployment, with the keyring under which they were made."""
 
-    def __init__(self, stones: Iterable[Tombstone], keyring: Keyring) -> None:
+    def __init__(
+        self, stones: Iterable[Tombstone], keyring: Keyring, days: Mapping[int, str] | None = None
+    ) -> None:
         """Know them.
+
+        Args:
+            stones: The tombstones.
+            keyring: The keys under which they were made.
+            days: When each request was carried out (YYYY-MM-DD), where that matters.
 
         Raises:
             KeyringError: A key is missing.
@@ -94,6 +103,7 @@ class Tombstones:
             self._of.setdefault(stone.kind, {}).setdefault(stone.number, {})[stone.digest] = stone.request
         keyring.require({number for numbers in self._of.values() for number in numbers})
         self._keyring = keyring
+        self._days = days or {}
 
     def __bool__(self) -> bool:
         return bool(self._of)
@@ -105,6 +115,11 @@ class Tombstones:
             if found is not None:
                 return found
         return None
+
+    def day_of(self, kind: Kind, text: str) -> str:
+        """The day (YYYY-MM-DD) on which somebody with a key was erased; the last of all where that is not known."""
+        request = self.request_of(kind, text)
+        return "9999-12-31" if request is None else self._days.get(request, "9999-12-31")
 
     def hits(self, kind: Kind, texts: pa.Array | pa.ChunkedArray) -> pa.Array:
         """Whether each key is an erased person's; each distinct one is digested once, null is nobody's."""

@@ -31,14 +31,17 @@ _LOWER_TO_ASCII = ("\u212a".encode(), "\u0130".encode())
 _PARTED = re.compile(r"(?<=\S)[,;|\t]+(?=\S)")
 _STRAY = " \t\r\n,;:.'\"()[]{}<>|/\\\\"
 """What may hang on either end of a value and is no part of it: beside it another file has a separator."""
+_OF_MANY = (
+    *("user.behavior", "user.job_title", "user.demographic", "user.privacy_preferences"),
+    *(f"user.contact.address.{part}" for part in ("city", "state", "country")),
+)
+"""Categories whose values are of many, though one customer may be the last to have one: figures tell of them too."""
 _LONGEST = 200  # a text that long is found by its beginning
 
 
 def names_somebody(value: str, category: str) -> bool:
     """Whether a value of a category can name somebody: single words do only as names, others are of any text."""
-    if category.startswith(
-        ("user.behavior", "user.job_title", "user.demographic", "user.privacy_preferences")
-    ):
+    if category.startswith(_OF_MANY):
         return False
     return not as_looked_for(value).isalpha() or category.startswith("user.name")
 

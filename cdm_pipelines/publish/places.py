@@ -96,7 +96,10 @@ def _sinks(policy: FeedPolicy) -> Iterator[Place]:
                 description=told,
                 whom=(Whom.CUSTOMERS, Whom.CONTACTS),
                 categories_of_content=(IDENTIFIER,),
-                kept=Retention(Keeps.BY_OWNER, "the sink's consumers, when they have read them"),
+                kept=Retention(
+                    Keeps.BY_OWNER,
+                    "the sink's consumers, when they have read them; at most as policies/retention.yaml says",
+                ),
                 search=search,
                 erasure=erasure,
             )

@@ -101,15 +101,18 @@ class FileStore:
             with suppress(OSError):
                 Path(self._full(folder)).rmdir()
 
-    def sweep(self) -> int:
-        """Remove files that a killed process left half-written a day ago or earlier; returns how many."""
+    def sweep(self, after: timedelta = _ABANDONED_AFTER) -> int:
+        """Remove files that a killed process left half-written; returns how many.
+
+        Args:
+            after: How old they are at least; nothing at all where nobody else can be writing.
+        """
         if not self._filesystem.exists(str(self._root)):
             return 0
         left = [
             path
             for path in self._filesystem.find(str(self._root))
-            if f"/{files.UNFINISHED}" in path
-            and datetime.now(UTC) - self._filesystem.modified(path) > _ABANDONED_AFTER
+            if f"/{files.UNFINISHED}" in path and datetime.now(UTC) - self._filesystem.modified(path) > after
         ]
         for path in left:
             self._filesystem.rm(path)

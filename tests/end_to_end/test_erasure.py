@@ -1,22 +1,17 @@
 """Persons are erased everywhere and for good: nothing of theirs is found, nobody else's is touched, none comes back."""
 
-import gzip
-import io
 import json
 import shutil
 import signal
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from cdm_pipelines.hub.connection import open_hub
@@ -25,6 +20,7 @@ from cdm_pipelines.settings import load_settings
 from cdm_pipelines.store.register import Persons
 
 from .conftest import DAYS, Deployment
+from .traces import traces
 
 NUMBER = 20
 SINGLE = (
@@ -160,37 +156,6 @@ def theirs_alone(delivered: Path, known: Persons, home: Deployment) -> set[str]:
 def named_by(line: str) -> str:
     """The part of a line in which its key is: numbers of other things may be alike."""
     return line if line.startswith("{") else line[:45]
-
-
-def texts_of(name: str, content: bytes) -> str:
-    """The bytes of a file as text, whatever they are packed in."""
-    if content[:4] == b"PAR1":
-        return str(pq.read_table(pa.BufferReader(content)).to_pylist())
-    if content[:2] == b"\x1f\x8b":
-        return texts_of(name, gzip.decompress(content))
-    if content[:2] == b"PK":
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return "".join(texts_of(one, archive.read(one)) for one in archive.namelist())
-    return content.decode("utf-8", "replace")
-
-
-def traces(home: Deployment, values: set[str]) -> set[str]:
-    """Files and tables of a deployment that hold any of some values."""
-    found = set()
-    for path in sorted(Path(home.settings.home).rglob("*")):
-        if path.is_file():
-            content = texts_of(path.name, path.read_bytes())
-            if any(value in content for value in values):
-                found.add(str(path.relative_to(home.settings.home)))
-    tables = home.query(
-        """SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
-           WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"""
-    )
-    for (table,) in tables:
-        rows = "\n".join(str(row[0]) for row in home.query(f"SELECT t::text FROM {table} AS t"))
-        if any(value in rows for value in values):
-            found.add(str(table))
-    return found
 
 
 def test_nothing_of_theirs_is_found_in_any_file_or_table(erased: Erased) -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from cdm_pipelines.settings import Settings
-from cdm_pipelines.steps.rights import rescan as looking
 from cdm_pipelines.store.file_store import FileStore
 
 from .conftest import DAYS, Deployment
+from .traces import traces
 
 IBAN = re.compile(r"\bNL\d\d[A-Z]{4}\d{10}\b")
 KEYS = "privacy/protection.keys"
@@ -52,22 +52,8 @@ def delivered(home: Deployment) -> set[str]:
 
 
 def at_rest(home: Deployment, values: set[str]) -> set[str]:
-    """Files of the lake and tables of the hub that hold any of some values in clear."""
-    lake = FileStore(home.settings.lake_url)
-    found = {
-        path
-        for path in lake.stamps()
-        for column in looking._unpacked(path, looking._content(lake, path))  # noqa: SLF001 - reads whatever it is packed in
-        if any(value in values for text in column.to_pylist() if text for value in IBAN.findall(text))
-    }
-    for (name,) in home.query(
-        """SELECT format('%I.%I', table_schema, table_name) FROM information_schema.tables
-        WHERE table_type = 'BASE TABLE' AND table_schema NOT IN ('pg_catalog', 'information_schema')"""
-    ):
-        rows = home.query(f"SELECT t::text FROM {name} AS t")
-        if any(value in values for (row,) in rows for value in IBAN.findall(str(row))):
-            found.add(name)
-    return found
+    """Files and tables that hold any of some values in clear, but for what was delivered."""
+    return {place for place in traces(home, values) if not place.startswith("landing/")}
 
 
 CLUSTERS = """SELECT string_agg(concat_ws('/', source, entity, record_id), ' ' ORDER BY 1)

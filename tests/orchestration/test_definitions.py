@@ -43,6 +43,7 @@ STATES = {
     "golden/crosswalk",
     "golden/provenance",
     "privacy/consent",
+    "privacy/retention",
     "publish/feed",
     "publish/source_corrections",
     "golden/history",
@@ -179,7 +180,7 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
     repository = definitions.get_repository_def()
     jobs = {job.name for job in repository.get_all_jobs()} - {"__ASSET_JOB"}
     sources = {"crm", "desk", "erp", "mail", "shop", "web"}
-    assert jobs == {*(f"ingest_{name}" for name in sources), "customers", "housekeeping"}
+    assert jobs == {*(f"ingest_{name}" for name in sources), "customers", "housekeeping", "retention"}
     schedules = {s.name: (s.cron_schedule, s.execution_timezone) for s in repository.schedule_defs}
     assert schedules["daily_crm"] == ("0 6 * * *", "Europe/Amsterdam")
     assert {"daily_erp", "daily_shop"} < set(schedules)

@@ -24,6 +24,7 @@ from cdm_pipelines.hub import audit, profile_models, profile_views, queries
 from cdm_pipelines.hub.decisions import begin_decision
 from cdm_pipelines.hub.differences import Change
 from cdm_pipelines.hub.parts import Asked
+from cdm_pipelines.hub.places import FORGOTTEN
 from cdm_pipelines.hub.publish import promote, published_from
 from cdm_pipelines.hub.staging import Staging
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, Assignment, assign
@@ -201,6 +202,7 @@ class _Work:
             queries.read_registry(self.connection, REGISTRY_SCHEMA),
             published,
             records.select([*RECORD_KEY, "first_seen"]),
+            taken=queries.ids_of_forgotten(self.connection, FORGOTTEN),
         )
         movement = Movement(published, assignment.crosswalk, self.event_reasons)
         staging.add("golden_id", assignment.registry)
@@ -234,6 +236,7 @@ class _Work:
             part.crosswalk,
             own.select([*RECORD_KEY, "first_seen"]),
             newest=part.newest,
+            taken=queries.ids_of_forgotten(self.connection, FORGOTTEN),
         )
         moved = affected.moved(assignment.crosswalk, part.crosswalk)
         employees = affected.employed_by(

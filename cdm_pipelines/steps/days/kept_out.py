@@ -73,7 +73,9 @@ class Door:
         found = pa.repeat(pa.scalar(False), rows.num_rows)
         own = self.contract
         for ids in record_ids(rows, own):
-            found = pc.or_(found, self.stones.hits(Kind.RECORD, records(own.source, own.entity, ids)))
+            keys = records(own.source, own.entity, ids)
+            found = pc.or_(found, self.stones.hits(Kind.RECORD, keys))
+            found = pc.or_(found, self._unchanged(rows, keys))
         near_them = pa.repeat(pa.scalar(False), rows.num_rows)
         for column, path in own.mapped():
             name = path.rpartition(".")[2]
@@ -93,6 +95,23 @@ class Door:
             if pc.any(closely).as_py():
                 found = pc.or_(found, self._closely(rows, closely))
         return found
+
+    def _unchanged(self, rows: pa.Table, keys: pa.Array) -> pa.Array:
+        """Rows whose retention is over and that their source did not change since; one that it changed comes in."""
+        hits = self.stones.hits(Kind.EXPIRED, keys)
+        column = self.contract.modified_at
+        if column is None or column not in rows.column_names or not pc.any(hits).as_py():
+            return hits
+        from cdm_pipelines.standardise import dates  # noqa: PLC0415 - rules load in a run
+
+        at = pc.indices_nonzero(hits)
+        formats = self.contract.column(column).date_formats
+        cells = pc.utf8_trim_whitespace(rows[column].take(at)).combine_chunks()
+        changed = dates.timestamp(cells, formats, self.settings.timezone).to_pylist()
+        since = [self.stones.day_of(Kind.EXPIRED, key) for key in keys.take(at).to_pylist()]
+        stale = [not when or when[:10] <= day for when, day in zip(changed, since, strict=True)]
+        theirs = at.filter(pa.array(stale, pa.bool_()))
+        return pc.is_in(pa.array(range(rows.num_rows), at.type), value_set=theirs)
 
     def _near(self, name: str, cells: pa.ChunkedArray) -> pa.Array:
         """Cells that look like an erased person's; of values of several parts, any part may."""

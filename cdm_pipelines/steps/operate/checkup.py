@@ -27,11 +27,13 @@ from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.migrate import version
 from cdm_pipelines.linkage import LinkageError
 from cdm_pipelines.linkage import load_policy as load_linkage_policy
+from cdm_pipelines.privacy import retention_policy
 from cdm_pipelines.privacy.checks import of_contracts, of_enrichers
 from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
 from cdm_pipelines.privacy.protection import Protection
 from cdm_pipelines.privacy.purposes import POLICY as PURPOSES
 from cdm_pipelines.privacy.purposes import Purposes, PurposesError
+from cdm_pipelines.privacy.retention_policy import RetentionPolicy, kept_by_purpose
 from cdm_pipelines.publish.policy import FeedPolicy, FeedPolicyError
 from cdm_pipelines.quality.thresholds import Thresholds, ThresholdsError
 from cdm_pipelines.settings import Settings, root
@@ -89,6 +91,12 @@ def _purpose_problems(settings: Settings, contracts: Sequence[SourceContract]) -
     problems = list(of_contracts(purposes, contracts))
     with suppress(EnricherError):  # which is told of already
         problems += of_enrichers(purposes, enrichers(settings.policies))
+    with suppress(PrivacyPolicyError):  # so is this
+        retention = RetentionPolicy.load(settings.policies)
+        try:
+            kept_by_purpose(retention, purposes, contracts)
+        except PrivacyPolicyError as error:
+            problems.append(str(error))
     feed = settings.policies / "change_feed.yaml"
     with suppress(FeedPolicyError):  # so is this
         problems += FeedPolicy.load(feed).against(feed, purposes)
@@ -116,6 +124,7 @@ def _policy_problems(settings: Settings) -> list[str]:
         (lambda path: InteractionWords.load(path.parent), INTERACTION_WORDS),
         (lambda path: ConsentWords.load(path.parent), CONSENT_WORDS),
         (PruningPolicy.load, "pruning.yaml"),
+        (lambda path: RetentionPolicy.load(path.parent), retention_policy.FILE),
         (lambda path: load_enrichment_policy(path, enrichers(path.parent)), "enrichment.yaml"),
         (tokens.InteractionPolicy.load, tokens.POLICY),
     ]
@@ -132,6 +141,7 @@ def _policy_problems(settings: Settings) -> list[str]:
             LinkageError,
             PlaceholdersError,
             PolicyError,
+            PrivacyPolicyError,
             PruningPolicyError,
             ThresholdsError,
         ) as error:

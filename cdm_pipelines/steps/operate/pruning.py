@@ -100,14 +100,14 @@ def _without_rows(
                     held = len(lake.content(path))
                     tables, freed = tables + 1, freed + held
                     if not dry_run:
-                        _without_values(lake, path, contract.key if layer == "quarantine" else None)
+                        without_values(lake, path, contract.key if layer == "quarantine" else None)
                         freed -= lake.size(path)
             except DamagedError as damaged:
                 yield Pruned(f"{path} left as it is", 0, None, str(damaged))
     yield Pruned(f"days of {layer} whose rows are older than the policy keeps", tables, freed)
 
 
-def _without_values(lake: Lake, path: str, keys: Sequence[str] | None) -> None:
+def without_values(lake: Lake, path: str, keys: Sequence[str] | None) -> None:
     """Write a day anew without its rows; with ``keys``, without all but those of what was quarantined."""
     table, notes = lake.read(path), lake.notes(path)
     schema = lake.schema(path)

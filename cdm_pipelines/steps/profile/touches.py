@@ -4,6 +4,7 @@ Belongs here: bringing together what attaching needs, and by which rules it is d
 attaching (enrichment), counting days (``interactions``).
 """
 
+import datetime as dt
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from cdm_pipelines.enrichment.attachment import (
     preview,
 )
 from cdm_pipelines.enrichment.interactions import DAY_SCHEMA
+from cdm_pipelines.enrichment.moments import BY_CUSTOMER
 from cdm_pipelines.enrichment.subjects import concerned, run
 from cdm_pipelines.enrichment.tokens import Eras, InteractionPolicy, eras_as_json, eras_from_json, eras_now
 from cdm_pipelines.hub.queries import read_crosswalk
@@ -139,6 +141,16 @@ class Touches:
     ) -> list[str]:
         """Customers whose interactions may be others now; see ``subjects.concerned``."""
         return concerned(self.db, eras, customers, subjects, former=former, orders=orders)
+
+    def last_by_customers(self, eras: Eras, first: dt.date | None, until: dt.date) -> pa.Table:
+        """The last day, within some days, on which each customer was in touch with us: ``golden_id, touched``."""
+        attach(self.db, eras)
+        query = f"""SELECT CAST(golden_id AS VARCHAR) AS golden_id, max(day) AS touched
+                    FROM (SELECT * REPLACE (coalesce(kind, 'other') AS kind) FROM attached)
+                    WHERE {BY_CUSTOMER} AND day <= $until AND day >= $first GROUP BY 1"""  # noqa: S608 - our own names
+        days = {"until": until, "first": first or dt.date(1900, 1, 1)}
+        found: pa.Table = self.db.sql(query, params=days).to_arrow_table()
+        return found
 
     def preview(self, former: Eras, latter: Eras) -> Preview:
         """What other rules would change; see ``attachment.preview``."""

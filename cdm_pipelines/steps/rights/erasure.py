@@ -31,7 +31,9 @@ from cdm_pipelines.privacy.tombstones import engraved
 from cdm_pipelines.privacy.traces import Traces
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.operate.places import all_places
+from cdm_pipelines.steps.rights import expiring
 from cdm_pipelines.steps.rights.collected import Collected, collect, held
+from cdm_pipelines.steps.rights.expiring import Row
 from cdm_pipelines.steps.rights.rescan import Rescan, rescan
 from cdm_pipelines.steps.rights.subject import RightsError, resolve
 from cdm_pipelines.store.file_store import FileStore
@@ -40,7 +42,11 @@ from cdm_pipelines.store.keyring import Keyring
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.register import Anew, ByOwner, Persons, Rows, Stores
 
-KIND = "erase"
+KIND, EXPIRE = "erase", "expire"
+"""Kinds of requests that erase: a person asked for it, or retention is over."""
+REASON = "retention"
+"""Why what has expired goes, in requests and certificates."""
+_EXPIRED = "expired"
 _TOMBSTONES, _HOLDS = "tombstones", "legal holds"
 _PAUSE = 1.0  # seconds
 Progress = Callable[[str], None]
@@ -93,7 +99,7 @@ def erase(
     """
     with alone(settings, engine, patience):
         number = _begun(settings, engine, asked, progress)
-        return _finished(settings, engine, number, asked.actor, progress)
+        return finished(settings, engine, number, asked.actor, progress)
 
 
 def resume(
@@ -118,28 +124,33 @@ def resume(
     """
     with alone(settings, engine, patience):
         with engine.connect() as connection:
-            numbers = [one.request_id for one in hub.requests(connection) if one.kind == KIND and one.subject]
-        return [_finished(settings, engine, number, actor, progress) for number in numbers]
+            numbers = begun(connection)
+        return [finished(settings, engine, number, actor, progress) for number in numbers]
+
+
+def begun(connection: Connection) -> list[int]:
+    """Numbers of the erasures that were begun and not ended."""
+    return [one.request_id for one in hub.requests(connection) if one.kind in (KIND, EXPIRE) and one.subject]
 
 
 @contextmanager
-def alone(settings: Settings, engine: Engine, patience: float | None) -> Iterator[None]:
-    """The gate closed, and no run under way that passed it before."""
+def alone(settings: Settings, engine: Engine, patience: float | None, own_run: str = "") -> Iterator[None]:
+    """The gate closed, and no run under way that passed it before, but for the one in which this is done."""
     if patience is None:
         with closed(settings.home):
             yield
         return
     deadline = time.monotonic() + patience
     while True:
-        _wait_for_runs(engine, deadline)
+        _wait_for_runs(engine, deadline, own_run)
         with closed(settings.home):
-            if not _runs(engine):
+            if not _runs(engine, own_run):
                 yield
                 return
 
 
-def _wait_for_runs(engine: Engine, deadline: float) -> None:
-    while number := _runs(engine):
+def _wait_for_runs(engine: Engine, deadline: float, own_run: str) -> None:
+    while number := _runs(engine, own_run):
         if time.monotonic() > deadline:
             raise RightsError(
                 f"{number:,} runs are under way, and what they have read would come back: wait until they have ended, "
@@ -148,9 +159,9 @@ def _wait_for_runs(engine: Engine, deadline: float) -> None:
         time.sleep(_PAUSE)
 
 
-def _runs(engine: Engine) -> int:
+def _runs(engine: Engine, own_run: str) -> int:
     with engine.connect() as connection:
-        return hub.runs_under_way(connection)
+        return hub.runs_under_way(connection, own_run)
 
 
 def _begun(settings: Settings, engine: Engine, asked: Asked, progress: Progress) -> int:
@@ -180,19 +191,36 @@ def _begun(settings: Settings, engine: Engine, asked: Asked, progress: Progress)
 
 
 def begin(
-    connection: Connection, collected: Collected, policy: RightsPolicy, *, checked_by: str, reason: str
+    connection: Connection,
+    collected: Collected,
+    policy: RightsPolicy,
+    *,
+    checked_by: str,
+    reason: str,
+    kind: str = KIND,
+    expired: Sequence[Row] = (),
 ) -> int:
-    """Write down a request with whose data it is about, and keep what the law has kept; returns its number."""
+    """Write down a request with whose data it is about, and keep what the law has kept; returns its number.
+
+    Args:
+        connection: In a transaction.
+        collected: Whose data it is about.
+        policy: Of the rights of persons, as it is now.
+        checked_by: Who made sure that it is right.
+        reason: Why.
+        kind: ``KIND`` or ``EXPIRE``.
+        expired: Rows of the plan of retention that are carried out.
+    """
     today = dt.datetime.now(dt.UTC).date()
     number = hub.add_request(
         connection,
-        kind=KIND,
+        kind=kind,
         due_on=due(today, policy.answer_within),
         checked_by=checked_by,
         state=hub.OPEN,
         reason=reason,
         policy=policy.frozen,
-        subject=collected.as_json,
+        subject=collected.as_json | ({_EXPIRED: list(expired)} if expired else {}),
     )
     documents = hub.hold(
         connection, number, held(connection, policy.holds, collected.persons.golden_ids, today)
@@ -202,23 +230,34 @@ def begin(
     return number
 
 
-def _finished(
+def finished(
     settings: Settings, engine: Engine, number: int, actor: Actor, progress: Progress
 ) -> Certificate:
-    """Do what is left of a request."""
+    """Do what is left of a request.
+
+    Raises:
+        RightsError, NotGoneError: It is done; or something is left somewhere.
+    """
     with engine.connect() as connection:
         request = next(one for one in hub.requests(connection) if one.request_id == number)
         done = hub.steps_done(connection, number)
     if request.subject is None:
         raise RightsError(f"Request {number} is done.")
     collected = Collected.of_json(request.subject)
-    _keep_out(settings, engine, number, collected, done)
-    _erase_places(settings, engine, request, done, progress)
+    left = _let_go(settings, engine, request, done, progress)
+    if collected.persons.keys or collected.persons.golden_ids:
+        _keep_out(settings, engine, number, collected, done)
+        _erase_places(settings, engine, request, done, progress)
+    left += _let_go(settings, engine, request, done, progress, after=True)
+    Lake(settings.lake_url).sweep(
+        dt.timedelta(0)
+    )  # what was half-written when it was killed may hold their rows
     upkeep.vacuum(engine)
     upkeep.analyze(engine)
     progress("looking through everything")
     with engine.connect() as connection:
-        seen = rescan(settings, connection, Traces(collected.values))
+        traces = Traces(collected.values)
+        seen = rescan(settings, connection, traces) if traces else Rescan(0, 0, {})
         connection.rollback()
     if seen.found:
         with engine.begin() as connection:
@@ -230,7 +269,7 @@ def _finished(
         )
     with engine.begin() as connection:
         hub.wait_for_turn(connection)
-        content = _certified(settings, connection, request, seen, actor)
+        content = _certified(settings, connection, request, seen, actor) | _ground(settings, request, left)
         chain = chain_of(connection)
         certificate = issued(number, content, chain[-1] if chain else None, dt.datetime.now(dt.UTC))
         note_rows(connection)
@@ -238,6 +277,50 @@ def _finished(
         hub.close_request(connection, number)
     upkeep.vacuum(engine)
     return certificate
+
+
+def _let_go(
+    settings: Settings,
+    engine: Engine,
+    request: hub.Request,
+    done: Collection[str],
+    progress: Progress,
+    *,
+    after: bool = False,
+) -> list[tuple[str, str, str]]:
+    """Let go what has expired and is of no single person, each part a step.
+
+    Returns:
+        What could not go, since it is damaged: its place, which one, and the reason.
+    """
+    left: list[tuple[str, str, str]] = []
+    lake = Lake(settings.lake_url)
+    contracts = {contract.name: contract for contract in all_contracts()}
+    for part in expiring.parts((request.subject or {}).get(_EXPIRED, ()), after=after):
+        if part.name in done:
+            continue
+        progress(part.name)
+        with engine.begin() as connection:
+            number, faults = expiring.let_go(expiring.Hands(settings, lake, connection, contracts), part)
+            hub.step_is_done(connection, request.request_id, part.name, number, part.how, whole=not faults)
+        left += [(part.place, subject, reason) for subject, reason in faults]
+    return left
+
+
+def _ground(settings: Settings, request: hub.Request, left: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
+    """What a certificate of retention says besides: the plan's rows, customers and documents under pseudonyms."""
+    rows = (request.subject or {}).get(_EXPIRED)
+    if not rows:
+        return {}
+    of_person = {row["subject"] for row in rows if not expiring.is_impersonal(row)}
+    ring, number = Keyring.of(settings.home), 0
+    if of_person:
+        ring, number = ring.current(settings.home, dt.datetime.now(dt.UTC).date())
+    names = {one: ring.digest(number, one) for one in of_person}
+    told = [
+        [row["what"], row["place"], names.get(row["subject"], row["subject"]), row["due"]] for row in rows
+    ]
+    return {"ground": "retention", "expired": told, "left": list(left)}
 
 
 def _keep_out(

@@ -31,6 +31,7 @@ from cdm_pipelines.steps.rights.collected import collect
 from cdm_pipelines.steps.rights.erasure import Progress, begin, resume
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.file_store import FileStore
+from cdm_pipelines.store.keyring import Keyring
 from cdm_pipelines.store.keys import RECORD_KEY
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.register import Persons, Stores
@@ -57,7 +58,11 @@ def replay(
     if not known:
         return []
     log.note_in(lake, known)
-    stones, register = log.tombstones(settings.home, lake), all_places(settings)
+    log.tombstones(settings.home, lake)  # says so where a key is missing
+    asked = (
+        one for one in known if not one.by_rule
+    )  # retention finds again what is overdue, and whoever came back
+    stones, register = Tombstones(log.every(asked), Keyring.of(settings.home)), all_places(settings)
     with engine.begin() as connection:
         hub.wait_for_turn(connection)
         _count_on(connection, max(one.request for one in known))

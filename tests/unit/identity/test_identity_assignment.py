@@ -91,6 +91,15 @@ def test_records_of_no_cluster_are_customers_by_themselves() -> None:
     assert done.crosswalk["golden_id"].to_pylist() == [gid("a"), gid("a"), gid("c"), gid("d")]
 
 
+def test_an_id_whose_founder_was_forgotten_is_not_given_again() -> None:
+    taken = pa.array([gid("a"), gid("a", 1), gid("z")])
+    empty = (REGISTRY_SCHEMA.empty_table(), CROSSWALK_SCHEMA.empty_table())
+    done = assign(clusters_of(["a", "b"]), *empty, founding_of("ab", {}), taken=taken)
+    assert done.crosswalk["golden_id"].to_pylist() == [gid("a", 2), gid("b")]
+    again = assign(clusters_of(["a", "b"]), done.registry, done.crosswalk, founding_of("ab", {}), taken=taken)
+    assert again.crosswalk.equals(done.crosswalk)
+
+
 def test_a_rerun_changes_nothing_whatever_the_labels() -> None:
     hub = Hub()
     before = hub.run("ab", "cd", "e")

@@ -100,6 +100,7 @@ def test_values_on_the_border_of_two_pieces_are_found_in_bytes() -> None:
 def test_single_words_name_somebody_only_as_names() -> None:
     assert names_somebody("Robert", "user.name")
     assert not names_somebody("Amsterdam", "user.contact.address.city")
+    assert not names_somebody("Noord-Holland", "user.contact.address.state")
     assert names_somebody("Kerkstraat 12", "user.contact.address.street")
     assert not names_somebody("Boor 12 V", "user.behavior.purchase_history")
 

@@ -1,0 +1,42 @@
+"""What lies in the files and tables of a deployment, as anybody would find it who looks."""
+
+import gzip
+import io
+import zipfile
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .conftest import Deployment
+
+
+def texts_of(name: str, content: bytes) -> str:
+    """The bytes of a file as text, whatever they are packed in."""
+    if content[:4] == b"PAR1":
+        return str(pq.read_table(pa.BufferReader(content)).to_pylist())
+    if content[:2] == b"\x1f\x8b":
+        return texts_of(name, gzip.decompress(content))
+    if content[:2] == b"PK":
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return "".join(texts_of(one, archive.read(one)) for one in archive.namelist())
+    return content.decode("utf-8", "replace")
+
+
+def traces(home: Deployment, values: set[str]) -> set[str]:
+    """Files and tables of a deployment that hold any of some values."""
+    found = set()
+    for path in sorted(Path(home.settings.home).rglob("*")):
+        if path.is_file():
+            content = texts_of(path.name, path.read_bytes())
+            if any(value in content for value in values):
+                found.add(str(path.relative_to(home.settings.home)))
+    tables = home.query(
+        """SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
+           WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"""
+    )
+    for (table,) in tables:
+        rows = "\n".join(str(row[0]) for row in home.query(f"SELECT t::text FROM {table} AS t"))
+        if any(value in rows for value in values):
+            found.add(str(table))
+    return found
