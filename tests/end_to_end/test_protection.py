@@ -40,6 +40,9 @@ def home(deploy: Callable[..., Deployment], tmp_path_factory: pytest.TempPathFac
     policies = tmp_path_factory.mktemp("own") / "policies"
     shutil.copytree(Settings.model_fields["policies"].default, policies)
     home = Deployment(deploy().settings.model_copy(update={"policies": policies}))
+    for file in home.landing.rglob("*.*"):
+        if file.name != f"{DAYS[0]}.csv" or file.relative_to(home.landing).parts[0] not in SOURCES:
+            file.unlink()  # what is not read is not known to hold anybody
     encrypting(home, "user.financial.bank_account")
     assert home.run(DAYS[0], sources=SOURCES) == 0
     return home
@@ -121,6 +124,23 @@ def test_a_new_key_seals_everything_anew(home: Deployment) -> None:
     assert at_rest(home, values) == set()
     assert home.run(DAYS[0], sources=SOURCES) == 0
     assert one_of(home) == before
+
+
+def test_erased_it_is_gone_in_clear_and_sealed(home: Deployment) -> None:
+    mine = "SELECT golden_id::text, min(iban) FROM golden.customer WHERE iban IS NOT NULL GROUP BY golden_id, iban"
+    shared = "SELECT iban FROM golden.customer WHERE iban IS NOT NULL GROUP BY iban HAVING count(*) > 1"
+    others = {iban for (iban,) in home.query(shared)}
+    golden_id, sealed = next(
+        (one, iban) for one, iban in home.query(f"{mine} ORDER BY 1") if iban not in others
+    )
+    out = home.settings.home / "before.csv"
+    home.ask("export", "golden", "--out", str(out))
+    rows = list(csv.DictReader(io.StringIO(out.read_text("utf-8-sig"))))
+    out.unlink()
+    iban = next(row["iban"] for row in rows if row["golden_id"] == golden_id)
+    assert traces(home, {iban, sealed})
+    home.ask("privacy", "erase", golden_id, "--by", "Petra", "--yes")
+    assert traces(home, {iban, sealed}) == set()
 
 
 def test_without_its_keys_nothing_runs_and_it_is_told(home: Deployment) -> None:

@@ -23,9 +23,11 @@ from cdm_pipelines.hub.published import published_table
 from cdm_pipelines.hub.schema import customer
 from cdm_pipelines.hub.schema_ops import linkage_model
 from cdm_pipelines.privacy.policy import Hold
+from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.privacy.tombstones import Key, Kind, of_number, of_record, person_keys
 from cdm_pipelines.privacy.traces import Traces, as_looked_for, names_somebody, telling, texts_of
 from cdm_pipelines.store import layout, tables
+from cdm_pipelines.store.cipher import Cipher
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.register import Persons, Place, Register, Stores, is_personal
 from cdm_pipelines.store.removal import paths_of
@@ -69,9 +71,9 @@ class Collected:
 
 
 def collect(
-    stores: Stores, register: Register, contracts: Sequence[SourceContract], persons: Persons
+    stores: Stores, register: Register, contracts: Sequence[SourceContract], persons: Persons, vault: Vault
 ) -> Collected:
-    """Read everything about persons that has to be known once they are gone."""
+    """Read everything about persons that has to be known once they are gone; what is encrypted also in clear."""
     theirs: dict[str, set[tuple[object, object]]] = {}
     values: set[str] = {record for _, _, record in persons.keys}
     parties: list[Mapping[str, Any]] = []
@@ -91,9 +93,18 @@ def collect(
     known = {value.lower() for value in telling(values)}
     exclusive = known - _of_others(stores.lake, register, theirs, known)
     exclusive -= _common(stores, exclusive)
+    exclusive |= {value.lower() for value in telling(_in_clear(values, exclusive, vault.cipher))}
     return Collected(
         persons, tuple(sorted(exclusive)), tuple(_keys(stores.lake, contracts, persons, parties, exclusive))
     )
+
+
+def _in_clear(values: Iterable[str], exclusive: set[str], cipher: Cipher) -> Iterator[str]:
+    """What those among some values say that are encrypted and only theirs: it lies in extracts as delivered."""
+    for value in values:
+        plain = cipher.opened(value)
+        if plain != value and not exclusive.isdisjoint(one.lower() for one in telling([value])):
+            yield plain
 
 
 def _read(register: Register) -> Iterator[Place]:

@@ -27,6 +27,7 @@ from cdm_pipelines.hub.publish import note_rows
 from cdm_pipelines.privacy import backups, log
 from cdm_pipelines.privacy.certificate import Certificate, issued
 from cdm_pipelines.privacy.policy import RightsPolicy, due
+from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.privacy.tombstones import engraved
 from cdm_pipelines.privacy.traces import Traces
 from cdm_pipelines.settings import Settings
@@ -182,7 +183,7 @@ def _begun(settings: Settings, engine: Engine, asked: Asked, progress: Progress)
                     f"Request {one.request_id} to erase that customer has begun: `cdm privacy resume` goes on with it."
                 )
         progress("reading what is known")
-        collected = collect(stores, register, contracts, persons)
+        collected = collect(stores, register, contracts, persons, Vault.of(settings, lake))
         if Traces(collected.values).in_text(asked.reason):
             raise RightsError(
                 "The reason holds a value of the person, and would stay: give the number of the request."

@@ -24,6 +24,7 @@ from cdm_pipelines.hub.schema_rights import request
 from cdm_pipelines.privacy import backups, log
 from cdm_pipelines.privacy.certificate import Certificate
 from cdm_pipelines.privacy.policy import RightsPolicy
+from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.privacy.tombstones import Kind, Tombstones, records
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.operate.places import all_places
@@ -71,7 +72,7 @@ def replay(
             progress("erasing once more who was erased since the backup was made")
             stores = Stores(lake, connection, FileStore(settings.landing_url))
             policy = RightsPolicy.load(settings.policies)
-            collected = collect(stores, register, all_contracts(), persons)
+            collected = collect(stores, register, all_contracts(), persons, Vault.of(settings, lake))
             begin(connection, collected, policy, checked_by=PIPELINE.name, reason=_REASON)
     return resume(settings, engine, PIPELINE, patience=None, progress=progress)
 

@@ -26,6 +26,7 @@ from cdm_pipelines.hub.persons import persons_of
 from cdm_pipelines.privacy import log
 from cdm_pipelines.privacy.certificate import Certificate
 from cdm_pipelines.privacy.policy import RightsPolicy
+from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.privacy.purposes import POLICY as PURPOSES
 from cdm_pipelines.privacy.purposes import Purposes
 from cdm_pipelines.privacy.retention import CUSTOMER, PLAN_SCHEMA, Terms, expired, plan, staying
@@ -156,7 +157,8 @@ def _written_down(settings: Settings, connection: Connection, found: Planned, ac
     collected = Collected(persons, (), ())
     if persons.keys or persons.golden_ids:
         stores = Stores(lake, connection, FileStore(settings.landing_url))
-        collected = replace(collect(stores, register, all_contracts(), persons), keys=tuple(_stones(persons)))
+        found_of_them = collect(stores, register, all_contracts(), persons, Vault.of(settings, lake))
+        collected = replace(found_of_them, keys=tuple(_stones(persons)))
     rows = [
         {name: str(value) for name, value in row.items() if name != "kept"}
         for row in found.expired.to_pylist()
