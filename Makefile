@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-dep
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
 .PHONY: help demo up test canary test-fast test-thorough lint docs benchmark benchmark-linkage benchmark-search \
-	benchmark-review benchmark-incremental benchmark-suggested benchmark-organisations benchmark-profile soak \
+	benchmark-review benchmark-incremental benchmark-suggested benchmark-organisations benchmark-profile benchmark-rights soak \
 	migration lock clean venv
 
 help: ## list these targets
@@ -79,6 +79,9 @@ benchmark-incremental: venv ## a night on which little changed beside a full reb
 
 benchmark-profile: venv ## the profile of a million customers, and a night on which few changed: seconds, memory
 	@$(BIN)/python -m benchmarks profile $(ARGS) >/dev/null
+
+benchmark-rights: venv ## one person's data and a hundred persons erased among a million records: seconds
+	@$(BIN)/python -m benchmarks rights $(ARGS) >/dev/null
 
 soak: venv ## the daemon at its fastest for hours: connections, handles, memory, sizes, and the picture
 	@$(BIN)/python -m benchmarks soak $(ARGS)

@@ -26,6 +26,7 @@ _OTHERS = {
     "review": "benchmarks.review",
     "profile": "benchmarks.profile",
     "incremental": "benchmarks.incremental",
+    "rights": "benchmarks.rights",
     "soak": "benchmarks.soak",
     "headers": "benchmarks.headers_measured",
     "suggested": "benchmarks.suggested.command",

@@ -145,6 +145,14 @@ def _profile(results: Results) -> dict[str, str]:
     return {"benchmarks-profile.md": text}
 
 
+def _rights(results: Results) -> dict[str, str]:
+    from benchmarks import rights_document as document  # noqa: PLC0415
+
+    sizes = [document.Size.of(size) for size in results.figures["sizes"]]
+    text = document.markdown(sizes, results.figures["facts"], results.source("rights"))
+    return {"benchmarks-rights.md": text}
+
+
 def _headers(results: Results) -> dict[str, str]:
     from benchmarks import headers_measured  # noqa: PLC0415
 
@@ -171,6 +179,7 @@ WRITERS: Mapping[str, Callable[[Results], dict[str, str]]] = {
     "incremental": _incremental,
     "search": _search,
     "profile": _profile,
+    "rights": _rights,
     "headers": _headers,
     "suggested": _suggested,
     "organisations": _organisations,

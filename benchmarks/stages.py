@@ -203,6 +203,15 @@ def _profile(name: str) -> Callable[..., Counts]:
     return run
 
 
+def _rights(name: str) -> Callable[..., Counts]:
+    def run(*arguments: str) -> Counts:
+        from benchmarks.rights_stages import STAGES as OF_RIGHTS  # noqa: PLC0415
+
+        return OF_RIGHTS[name](*arguments)
+
+    return run
+
+
 STAGES: Mapping[str, Callable[..., Counts]] = {
     "hub": hub,
     "day": day,
@@ -215,4 +224,5 @@ STAGES: Mapping[str, Callable[..., Counts]] = {
     "quality": quality,
     "link table": link_table,
     **{f"profile {name}": _profile(name) for name in ("make", "night", "count", "run")},
+    **{f"rights {name}": _rights(name) for name in ("access", "persons", "erase")},
 }

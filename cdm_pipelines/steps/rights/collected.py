@@ -22,6 +22,7 @@ from cdm_pipelines.contracts.canonical import Entity, declaration
 from cdm_pipelines.hub.published import published_table
 from cdm_pipelines.hub.schema import customer
 from cdm_pipelines.hub.schema_ops import linkage_model
+from cdm_pipelines.parallel import in_order
 from cdm_pipelines.privacy.policy import Hold
 from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.privacy.tombstones import Key, Kind, of_number, of_record, person_keys
@@ -144,8 +145,8 @@ def _within(table: pa.Table, own: set[tuple[object, object]], traces: Traces) ->
         others[mine] = False
         table = table.filter(pa.array(others))
     found: set[str] = set()
-    for _, texts in texts_of(table):
-        found |= traces.within(texts)
+    for held in in_order(traces.within, (texts for _, texts in texts_of(table))):
+        found |= held
     return found
 
 
