@@ -103,6 +103,20 @@ def test_without_a_channel_it_is_about_every_channel_and_an_unknown_one_is_anoth
     assert one["channel"] == channel
 
 
+def test_a_tick_has_the_moment_of_its_column_and_none_where_that_stands_for_none() -> None:
+    contract = CONTRACTS["crm/contact"]
+    tick = replace(contract.statements[0], at="CreatedDate")
+    moments = ("2026-05-01T10:00:00", "9999-12-31T00:00:00", "")
+    found = rows(
+        replace(contract, statements=(tick,)),
+        *(
+            {"Id": f"0037Q00000Fenna{n}AA", tick.column: "true", "CreatedDate": moment}
+            for n, moment in enumerate(moments)
+        ),
+    )
+    assert [row["stated_at"] for row in found] == ["2026-05-01T08:00:00Z", None, None]
+
+
 def test_opt_outs_of_a_record_are_statements_of_their_own_and_empty_ones_none() -> None:
     found = rows(
         "crm/contact",
