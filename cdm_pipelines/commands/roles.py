@@ -55,7 +55,7 @@ def apply(
 
     own = settings()
     with hub(own) as engine, engine.begin() as connection:
-        left = access.apply(connection, own)
+        left = access.apply(connection, own, thorough=True)
         if sql:
             connection.rollback()
     if sql:

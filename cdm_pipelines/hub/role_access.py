@@ -91,18 +91,19 @@ def steps(connection: Connection, wanted: Sequence[RoleSchema], *, thorough: boo
     return found
 
 
-def bring_up(connection: Connection, wanted: Sequence[RoleSchema]) -> list[Step]:
+def bring_up(connection: Connection, wanted: Sequence[RoleSchema], *, thorough: bool = False) -> list[Step]:
     """Make the database what is wanted; does nothing where it is that already.
 
     Args:
         connection: In a transaction.
         wanted: For every role.
+        thorough: As in :func:`steps`.
 
     Returns:
         What could not be done, and is an administrator's or a person's.
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-    todo = steps(connection, wanted)
+    todo = steps(connection, wanted, thorough=thorough)
     left = take(connection, todo)
     if len(left) < len(todo):  # rights of what is there now
         left = take(connection, steps(connection, wanted))

@@ -20,7 +20,7 @@ from cdm_pipelines.standardise.party import Standard
 KEY_SEPARATOR: Final = "|"
 
 
-def complete(columns: Columns, standard: Standard, words: ConsentWords) -> None:
+def complete(columns: Columns, standard: Standard, timezone: str, words: ConsentWords) -> None:
     """Bring the values of statements into canonical words. A word that is not known stays, and allows nothing."""
     values = standard.values
     if not columns.has("statement_id"):
@@ -39,7 +39,7 @@ def complete(columns: Columns, standard: Standard, words: ConsentWords) -> None:
     values["purpose"], unknown = words.purpose(values["purpose"])
     columns.note("purpose", Rule.UNKNOWN_CONSENT, unknown, MARKED)
     for name in ("stated_at", "expires_at"):  # a date that stands for none
-        never = pc.fill_null(dates.is_sentinel(values[name]), False)
+        never = pc.fill_null(dates.is_sentinel(values[name], timezone), False)
         values[name] = pc.if_else(never, pa.scalar(None, TEXT), values[name])
         standard.wrong.pop(name, None)
 
@@ -71,7 +71,7 @@ def _statement(
     made["channel"] = coalesce(channel, _all(OTHER, length)) if one.channel else channel
     if one.at is not None:
         moment = dates.timestamp(columns.key(one.at), columns.contract.column(one.at).date_formats, timezone)
-        never = pc.fill_null(dates.is_sentinel(moment), False)
+        never = pc.fill_null(dates.is_sentinel(moment, timezone), False)
         made["stated_at"] = pc.if_else(never, pa.scalar(None, TEXT), moment)
     for name, array in made.items():
         table = table.set_column(table.column_names.index(name), name, array)

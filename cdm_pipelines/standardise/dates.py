@@ -7,6 +7,7 @@ function of this project does: 03/04/2026 is what its contract says it is.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -79,9 +80,21 @@ def birth_date(column: pa.Array, formats: Sequence[str], extract_date: str) -> A
     return dates, pc.fill_null(pc.or_(outside, is_sentinel(dates)), False)
 
 
-def is_sentinel(dates: pa.Array) -> pa.Array:
-    """Where a date (or the day of a timestamp) stands for "not known" or "for ever"."""
-    return pc.is_in(pc.utf8_slice_codeunits(dates, 0, 10), value_set=pa.array(SENTINELS))
+def is_sentinel(dates: pa.Array, timezone: str | None = None) -> pa.Array:
+    """Where a date (or the day of a timestamp) stands for "not known" or "for ever".
+
+    Args:
+        dates: Dates, or timestamps as :func:`timestamp` gives them.
+        timezone: In which timestamps without a zone were read: midnight of such a day may be the evening before in UTC.
+    """
+    found = pc.is_in(pc.utf8_slice_codeunits(dates, 0, 10), value_set=pa.array(SENTINELS))
+    return found if timezone is None else pc.or_(found, pc.is_in(dates, value_set=_midnights(timezone)))
+
+
+@cache
+def _midnights(timezone: str) -> pa.Array:
+    """Midnights of those days in a zone."""
+    return timestamp(pa.array(SENTINELS), (), timezone).drop_null()
 
 
 def timestamp(column: pa.Array, formats: Sequence[str], timezone: str) -> pa.Array:

@@ -114,7 +114,7 @@ def _standard(
         if entity is Entity.INTERACTION:
             interaction.complete(columns, standard, extract_date, words.interactions)
         if entity is Entity.CONSENT:
-            consent.complete(columns, standard, words.consents)
+            consent.complete(columns, standard, timezone, words.consents)
         key = [standard.values[attribute.name] for attribute in attributes(entity) if attribute.key]
     record_id = _joined(key)
     made = {

@@ -109,13 +109,16 @@ def group_of(settings: Settings, role: str) -> str:
     return f"{settings.role_prefix}_{role}"
 
 
-def apply(connection: Connection, settings: Settings, found: Governed | None = None) -> list[Step]:
+def apply(
+    connection: Connection, settings: Settings, found: Governed | None = None, *, thorough: bool = False
+) -> list[Step]:
     """Make the database what the policies say; does nothing where it is that already.
 
     Args:
         connection: Of a migrated hub, in a transaction.
         settings: Where policies and the secret are.
         found: The policies, where they have been read already.
+        thorough: Whether each view is compared with one made anew, and not by the note of when it was made alone.
 
     Returns:
         What an administrator has to do.
@@ -125,7 +128,7 @@ def apply(connection: Connection, settings: Settings, found: Governed | None = N
     """
     found = found or governed(settings)
     role_access.set_key(connection, *pads(pseudonym_key(settings)))
-    return role_access.bring_up(connection, wanted(connection, settings, found))
+    return role_access.bring_up(connection, wanted(connection, settings, found), thorough=thorough)
 
 
 def drift(connection: Connection, settings: Settings, *, thorough: bool = True) -> list[Step]:

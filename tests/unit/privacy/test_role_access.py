@@ -38,7 +38,7 @@ def drift(governed: GovernedHub) -> list[str]:
 
 def apply(governed: GovernedHub) -> list[str]:
     with governed.engine.begin() as connection:
-        return [step.finding for step in access.apply(connection, governed.settings)]
+        return [step.finding for step in access.apply(connection, governed.settings, thorough=True)]
 
 
 def run(governed: GovernedHub, *statements: str) -> None:
@@ -86,6 +86,19 @@ BY_HAND = {
     ),
     "a view replaced, its note kept": (
         ["CREATE OR REPLACE VIEW for_marketing.product AS SELECT * FROM golden.product"],
+        "the view for_marketing.product is another one",
+    ),
+    "a view replaced, its note written anew": (
+        [
+            "SET LOCAL search_path = pg_catalog",
+            "CREATE OR REPLACE VIEW for_marketing.product AS SELECT * FROM golden.product",
+            """DO $$ DECLARE held text; BEGIN
+                SELECT md5(concat_ws('|', pg_get_viewdef(oid), reloptions::text, pg_get_userbyid(relowner))) INTO held
+                FROM pg_class WHERE oid = 'for_marketing.product'::regclass;
+                EXECUTE format('COMMENT ON VIEW for_marketing.product IS %%L', regexp_replace(
+                    obj_description('for_marketing.product'::regclass, 'pg_class'), '[0-9a-f]{32}$', held));
+            END $$""",
+        ],
         "the view for_marketing.product is another one",
     ),
     "a view opened": (

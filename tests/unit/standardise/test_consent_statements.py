@@ -1,10 +1,12 @@
 """Statements of consent in canonical words, whatever a source calls them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.standardise import standardise
@@ -13,8 +15,8 @@ from cdm_pipelines.standardise.consent_words import ConsentWords, ConsentWordsEr
 CONTRACTS = {contract.name: contract for contract in all_contracts()}
 
 
-def rows(name: str, *given: dict[str, str]) -> list[dict[str, str | None]]:
-    contract = CONTRACTS[name]
+def rows(name: str | SourceContract, *given: dict[str, str]) -> list[dict[str, str | None]]:
+    contract = CONTRACTS[name] if isinstance(name, str) else name
     columns = {one: pa.array([row.get(one) for row in given], pa.string()) for one in contract.column_names}
     origin = {
         "_file": pa.array(["f"] * len(given)),
@@ -71,6 +73,48 @@ def test_row_is_a_statement_in_canonical_words() -> None:
     assert (other["token"], other["purpose"], other["state"], other["stated_at"]) == (
         "v", "star_signs", "unknown", None,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("written", "stated"),
+    [
+        ("9999-12-31 00:00:00", None),
+        ("1970-01-01 00:00:00", None),
+        ("1900-01-01 00:00:00", None),
+        ("2026-05-01 00:00:00", "2026-04-30T22:00:00Z"),
+    ],
+)
+def test_midnight_of_a_day_that_stands_for_none_is_none_in_any_zone(written: str, stated: str | None) -> None:
+    said = {"Consent ID": "1", "Email Address": "jan@x.nl", "Topic": "Newsletter", "Status": "subscribed"}
+    (one,) = rows("mail/consent", {**said, "Timestamp": written})
+    assert one["stated_at"] == stated
+
+
+@pytest.mark.parametrize(
+    ("constants", "channel"),
+    [({}, None), ({"consent.channel": "E-mail"}, "email"), ({"consent.channel": "carrier pigeon"}, "other")],
+)
+def test_without_a_channel_it_is_about_every_channel_and_an_unknown_one_is_another(
+    constants: dict[str, str], channel: str | None
+) -> None:
+    contract = replace(CONTRACTS["mail/consent"], constants=constants)
+    said = {"Consent ID": "1", "Email Address": "jan@x.nl", "Topic": "Newsletter", "Status": "subscribed"}
+    (one,) = rows(contract, {**said, "Timestamp": "2026-05-01 10:00:00"})
+    assert one["channel"] == channel
+
+
+def test_a_tick_has_the_moment_of_its_column_and_none_where_that_stands_for_none() -> None:
+    contract = CONTRACTS["crm/contact"]
+    tick = replace(contract.statements[0], at="CreatedDate")
+    moments = ("2026-05-01T10:00:00", "9999-12-31T00:00:00", "")
+    found = rows(
+        replace(contract, statements=(tick,)),
+        *(
+            {"Id": f"0037Q00000Fenna{n}AA", tick.column: "true", "CreatedDate": moment}
+            for n, moment in enumerate(moments)
+        ),
+    )
+    assert [row["stated_at"] for row in found] == ["2026-05-01T08:00:00Z", None, None]
 
 
 def test_opt_outs_of_a_record_are_statements_of_their_own_and_empty_ones_none() -> None:
