@@ -135,7 +135,8 @@ _METHOD = """\
 - A first load of one day of the extracts of `cdm demo-data` is published, without interactions and profiles. Persons
   are drawn at random from the customers, in the same way each time.
 - An archive is that of `cdm privacy access`, written by one process; the first has to look through each file that it
-  reads (checksums), which later ones of that process need not. The whole command starts Python besides, its modules compiled.
+  reads (checksums), which later ones of that process need not. The whole command starts Python besides, its modules
+  compiled.
 - Erasing is one process: who it is, what others have too, tombstones, landing, lake, database, statistics, and last
   every file and table looked through for each value. PostgreSQL runs already.
 - The run after it goes from the current state of records to the published version, in one process, without Dagster.

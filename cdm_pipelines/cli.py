@@ -23,6 +23,7 @@ from cdm_pipelines.commands import (
     profile,
     prune,
     quarantine,
+    reach,
     register,
     remove,
     roles,
@@ -51,6 +52,8 @@ explain.app.command()(evaluate.sample)
 app.add_typer(feed.app, name="feed", rich_help_panel="Use")
 app.add_typer(explain.app, name="link", rich_help_panel="Use")
 app.add_typer(steward.app, name="steward", rich_help_panel="Use")
+privacy.app.command()(reach.processing)
+privacy.app.command()(reach.exposure)
 app.add_typer(privacy.app, name="privacy", rich_help_panel="Use")
 app.command(rich_help_panel="Set up")(contracts.suggest)
 app.command("add-source", rich_help_panel="Set up")(connectors.add_source)
