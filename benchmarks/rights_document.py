@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Self
 
-from benchmarks.document import table
-from benchmarks.incremental_document import NOISY
+from benchmarks.document import NOISY, table
 
 AIM_ACCESS, AIM_ERASURE = 2.0, 60.0
 """Seconds, at a million."""
