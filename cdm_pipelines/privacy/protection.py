@@ -89,7 +89,7 @@ class Protection(PolicyFile):
         """What is wrong with the policy beside the contracts that there are, in sentences."""
         declared = {one.privacy for contract in contracts for one in contract.columns if one.privacy}
         return [
-            f"{POLICY}: categories: {name} is no category: {hint}."
+            f"{POLICY}: categories: {name} is no category. {hint}"
             for name, hint in unknown_categories(self.categories, declared)
         ]
 

@@ -64,7 +64,10 @@ def test_a_policy_that_cannot_hold_names_the_file_and_what_is_wrong(
 def test_an_unknown_category_is_told_with_what_may_be_meant(tmp_path: Path) -> None:
     found = policy(tmp_path, "categories: [user.financial.bank_acount]")
     (problem,) = found.problems([contract_named("erp/customer")])
-    assert "did you mean user.financial.bank_account?" in problem
+    assert problem == (
+        "protection.yaml: categories: user.financial.bank_acount is no category. Did you mean "
+        "'user.financial.bank_account'?"
+    )
 
 
 def test_a_key_column_is_not_encrypted(tmp_path: Path) -> None:

@@ -54,6 +54,8 @@ def test_what_was_altered_is_not_opened() -> None:
 def test_what_is_under_a_former_key_is_known() -> None:
     old, new = ONE.seal(pa.array(["a", None])), TWO.seal(pa.array(["a", "enc:1:AA no"]))
     assert TWO.outdated(old)
+    mixed = pa.array(["plain", old[0].as_py()])
+    assert TWO.seal_again(mixed).to_pylist() == ["plain", new[0].as_py()]
     assert not TWO.outdated(new)
     assert not ONE.outdated(old)
     assert not TWO.outdated(pa.array([None, "plain"], pa.string()))
