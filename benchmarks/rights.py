@@ -1,4 +1,4 @@
-"""``python -m benchmarks rights``: one person's data, a hundred persons erased, and the run after it.
+"""``python -m benchmarks rights``: one person's data, a hundred persons erased, the run after it, an encrypted day.
 
 Belongs here: the stages in their order, each measured in a process of its own. Does not belong here: the stages
 (``rights_stages``), how a home with a first load is made (homes), the document (``rights_document``).
@@ -21,6 +21,7 @@ from benchmarks.machine import busy_seconds, machine, versions
 from benchmarks.meter import StageError, environment, measure
 from benchmarks.rights_document import Size
 from cdm_pipelines.hub.server import EmbeddedServer
+from cdm_pipelines.privacy.protection import POLICY
 from cdm_pipelines.settings import Settings, root
 
 SIZES = (100_000, 1_000_000)
@@ -85,6 +86,11 @@ def measured(records: int, persons: int, out: Path) -> Size:
         shutil.rmtree(work / "answers")  # whoever asked has them, and an erasure would find them
         needed, erased = _run(settings, "erase", [*stage, "rights erase", str(persons)])
         night_needed, night = _run(settings, "night", [*stage, "night"])
+        day = [*stage, "day", "erp", extracts.DAY, "customer"]
+        days = {
+            name: _run(own, "day", day)[0]
+            for name, own in (("plain", settings), ("encrypted", _encrypting(settings)))
+        }
     return Size(
         made.records,
         erased["customers"],
@@ -95,7 +101,16 @@ def measured(records: int, persons: int, out: Path) -> Size:
         needed,
         night,
         night_needed,
+        days,
     )
+
+
+def _encrypting(settings: Settings) -> Settings:
+    """The same deployment, which encrypts bank accounts."""
+    policies = settings.home / "policies"
+    shutil.copytree(settings.policies, policies)
+    (policies / POLICY).write_text("categories: [user.financial.bank_account]\n", encoding="utf-8")
+    return settings.model_copy(update={"policies": policies})
 
 
 def _run(settings: Settings, name: str, command: Sequence[str]) -> tuple[dict[str, float], dict[str, Any]]:

@@ -44,6 +44,8 @@ def test_a_small_benchmark_answers_and_erases(tmp_path: Path, capsys: pytest.Cap
     assert size["erasure"]["records"] >= 3
     assert len(size["access"]) == 20
     assert size["night"]["compared"] < 300, "the run after it is incremental"
+    assert set(size["days"]) == {"plain", "encrypted"}
+    assert "bank accounts encrypted" in text
     [heading] = [line[3:] for line in text.splitlines() if line.startswith("## ") and " records, " in line]
     assert float(rows(text, heading)["Archive, first of a process"][0]) > 0
     assert str(tmp_path) not in text
