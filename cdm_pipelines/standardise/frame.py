@@ -112,7 +112,7 @@ def _standard(
     else:
         standard = transaction(columns, entity, timezone)
         if entity is Entity.INTERACTION:
-            interaction.complete(columns, standard, extract_date, words.interactions)
+            interaction.complete(columns, standard, extract_date, timezone, words.interactions)
         if entity is Entity.CONSENT:
             consent.complete(columns, standard, timezone, words.consents)
         key = [standard.values[attribute.name] for attribute in attributes(entity) if attribute.key]

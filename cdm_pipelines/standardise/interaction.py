@@ -32,7 +32,9 @@ _DIRECTION_OF = {
 """Who came to whom, where the kind tells: a bounce is a mail of ours that did not arrive. A call may be either."""
 
 
-def complete(columns: Columns, standard: Standard, extract_date: str, words: InteractionWords) -> None:
+def complete(
+    columns: Columns, standard: Standard, extract_date: str, timezone: str, words: InteractionWords
+) -> None:
     """Bring the values of interactions into canonical words, and complete them by what they tell of each other.
 
     A word that is not known is kept as ``other``. Nothing here puts a row aside.
@@ -55,7 +57,7 @@ def complete(columns: Columns, standard: Standard, extract_date: str, words: Int
         too_long = pc.fill_null(pc.greater(pc.utf8_length(values["token"]), words.longest_token), False)
         columns.note("token", Rule.NO_TOKEN, too_long)
         values["token"] = pc.if_else(too_long, pa.scalar(None, TEXT), values["token"])
-    cannot_be = _cannot_be(values["occurred_at"], extract_date, words.days_ahead)
+    cannot_be = _cannot_be(values["occurred_at"], extract_date, words.days_ahead, timezone)
     columns.note("occurred_at", Rule.IMPOSSIBLE_TIME, cannot_be)
     values["occurred_at"] = pc.if_else(cannot_be, pa.scalar(None, TEXT), values["occurred_at"])
     standard.wrong.pop("occurred_at", None)
@@ -96,7 +98,7 @@ def _of_moment(
     delivered = columns.key(moment.column)
     occurred = dates.timestamp(delivered, column.date_formats, timezone)
     occurred = pc.if_else(
-        _cannot_be(occurred, extract_date, words.days_ahead), pa.scalar(None, TEXT), occurred
+        _cannot_be(occurred, extract_date, words.days_ahead, timezone), pa.scalar(None, TEXT), occurred
     )
     length = table.num_rows
     kind = coalesce(words.kind(_all(moment.kind, length)), _all(OTHER, length))
@@ -124,10 +126,11 @@ def _of_moment(
     return table.filter(there)
 
 
-def _cannot_be(moments: pa.Array, extract_date: str, days_ahead: int) -> pa.Array:
+def _cannot_be(moments: pa.Array, extract_date: str, days_ahead: int, timezone: str) -> pa.Array:
     """Which times are later than the day that delivered them, or stand for "not known"."""
     last = (date.fromisoformat(extract_date) + timedelta(days=days_ahead + 1)).isoformat()
-    return pc.fill_null(pc.or_(pc.greater_equal(moments, last), dates.is_sentinel(moments)), False)
+    never = dates.is_sentinel(moments, timezone)
+    return pc.fill_null(pc.or_(pc.greater_equal(moments, last), never), False)
 
 
 def _by(kinds: pa.Array, told: dict[str, str]) -> pa.Array:

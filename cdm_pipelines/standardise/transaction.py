@@ -97,7 +97,7 @@ def _read(columns: Columns, attribute: Attribute, timezone: str) -> tuple[pa.Arr
         case SemanticType.CURRENCY:
             values = codes.currency(code)
         case ValueType.TIMESTAMP:
-            values, wrong = _not_a_sentinel(dates.timestamp(code, column.date_formats, timezone))
+            values, wrong = _not_a_sentinel(dates.timestamp(code, column.date_formats, timezone), timezone)
         case ValueType.DATE:
             values, wrong = _not_a_sentinel(dates.date(code, column.date_formats))
         case ValueType.DECIMAL:
@@ -121,8 +121,8 @@ def _contact_point(columns: Columns, attribute: Attribute, code: pa.Array) -> tu
     return values, pc.and_(wrong, pc.is_valid(values))
 
 
-def _not_a_sentinel(moments: pa.Array) -> tuple[pa.Array, pa.Array]:
-    return moments, pc.fill_null(dates.is_sentinel(moments), False)
+def _not_a_sentinel(moments: pa.Array, timezone: str | None = None) -> tuple[pa.Array, pa.Array]:
+    return moments, pc.fill_null(dates.is_sentinel(moments, timezone), False)
 
 
 def _whole(decimals: pa.Array) -> pa.Array:

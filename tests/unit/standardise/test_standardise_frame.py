@@ -382,3 +382,33 @@ def test_timestamps_without_a_zone_are_read_in_the_zone_that_is_asked() -> None:
 def test_standard_frames_go_through_the_lake_unchanged(entity: Entity) -> None:
     frame = standardise(order_rows(), ORDERS, DATE)[entity]
     pd.testing.assert_frame_equal(to_frame(to_table(frame)), frame)
+
+
+@pytest.mark.parametrize("day", ["1970-01-01", "9999-12-31", "1900-01-01"])
+def test_midnight_of_a_day_that_stands_for_none_is_no_moment_of_an_order(day: str) -> None:
+    """Though it is the evening before in UTC."""
+    made = contract(
+        column("id", "order.order_id", key_position=1),
+        column("at", "order.ordered_at", logical_type=LogicalType.TIMESTAMP),
+        entity="order",
+        party_kind=None,
+    )
+    rows = valid({"id": "1", "at": f"{day} 00:00:00"}, {"id": "2", "at": "2026-05-01 00:00:00"})
+    for timezone in ("Europe/Amsterdam", "UTC", "America/New_York"):
+        orders = standardise(rows, made, DATE, timezone=timezone)[Entity.ORDER]
+        assert orders["invalid_attributes"].fillna("").to_list() == ["ordered_at", ""], timezone
+
+
+@pytest.mark.parametrize("day", ["1970-01-01", "1900-01-01"])
+def test_nor_is_it_one_of_an_interaction(day: str) -> None:
+    made = contract(
+        column("id", "interaction.interaction_id", key_position=1),
+        column("at", "interaction.occurred_at", logical_type=LogicalType.TIMESTAMP),
+        column("what", "interaction.kind"),
+        entity="event",
+        party_kind=None,
+    )
+    rows = valid({"id": "1", "at": f"{day} 00:00:00", "what": "visit"})
+    for timezone in ("Europe/Amsterdam", "UTC", "America/New_York"):
+        (occurred,) = standardise(rows, made, DATE, timezone=timezone)[Entity.INTERACTION]["occurred_at"]
+        assert pd.isna(occurred), timezone
