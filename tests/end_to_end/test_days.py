@@ -95,7 +95,7 @@ def test_a_rebuild_works_through_everything_and_changes_nothing(daily: Deploymen
     assert linked["pairs compared"] > 0
 
 
-@pytest.mark.parametrize("order", [(2, 0, 1), (1, 2, 0)], ids=str)
+@pytest.mark.parametrize("order", [(2, 0, 1)], ids=str)
 def test_days_in_any_order_end_with_the_same_customers(
     daily: Deployment, deploy: Callable[..., Deployment], order: tuple[int, ...]
 ) -> None:

@@ -15,7 +15,7 @@ from cdm_pipelines.hub.server import EmbeddedServer
 LOCATIONS = (
     "{ repositoriesOrError { ... on RepositoryConnection { nodes { location { name } jobs { name } } } } }"
 )
-EVALUATIONS, JOBS = 500, 20
+EVALUATIONS, JOBS = 300, 10
 
 
 @pytest.fixture
