@@ -9,7 +9,8 @@ MANY = [
     {"source": "crm", "entity": "contact", "record_id": str(n), "cluster": str(n), "surname": "Berg"}
     for n in range(1500)
 ]
-_VISIBLE = "SELECT relallvisible > 0.8 * relpages AND relpages > 0 FROM pg_class WHERE oid = 'golden.customer'::regclass"
+_VISIBLE = """SELECT relallvisible > 0.8 * relpages AND relpages > 0 FROM pg_class
+    WHERE oid = 'golden.customer'::regclass"""
 
 
 def _flushed(engine: Engine) -> None:
