@@ -3,7 +3,7 @@
 Each pytest process has one embedded server, and each test that asks has a fresh database on it, copied from one
 that was migrated once.
 
-Properties are tried with four tenths of the examples that each asks for; with ``--hypothesis-profile`` fast with a
+Properties are tried with three tenths of the examples that each asks for; with ``--hypothesis-profile`` fast with a
 tenth of them, with thorough with ten times as many.
 """
 
@@ -27,7 +27,7 @@ from cdm_pipelines.settings import Settings, load_settings
 
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 TEMPLATE = "migrated"
-EXAMPLES = {"fast": 0.1, "ci": 0.4, "thorough": 10.0}
+EXAMPLES = {"fast": 0.1, "ci": 0.3, "thorough": 10.0}
 """How many of a property's examples are tried, by profile."""
 
 for _profile, _share in EXAMPLES.items():

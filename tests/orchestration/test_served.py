@@ -15,7 +15,7 @@ from cdm_pipelines.hub.server import EmbeddedServer
 LOCATIONS = (
     "{ repositoriesOrError { ... on RepositoryConnection { nodes { location { name } jobs { name } } } } }"
 )
-EVALUATIONS, JOBS = 300, 10
+EVALUATIONS, JOBS = 200, 6
 
 
 @pytest.fixture

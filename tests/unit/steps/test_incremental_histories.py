@@ -93,7 +93,7 @@ columns:
 """
 QUERY_OF_TOUCHES = "SELECT golden_id, sum(touches)::BIGINT AS touches FROM touches GROUP BY ALL"
 STEPS = 3
-HISTORIES = {"fast": 1, "ci": 3, "thorough": 100}
+HISTORIES = {"fast": 1, "ci": 2, "thorough": 100}
 """How many are tried, by profile of Hypothesis."""
 
 
