@@ -10,7 +10,6 @@ it is: a source may deliver what looks like one.
 """
 
 import datetime as dt
-import json
 from base64 import b32decode, b32encode
 from binascii import Error as NotBase32
 from collections.abc import Callable, Mapping
@@ -26,6 +25,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from cdm_pipelines.store import files
 from cdm_pipelines.store.arrow import whole
+from cdm_pipelines.store.key_files import Keys, read_keys, written
 
 _BITS = 512
 _BEGINNING = "enc:"
@@ -46,7 +46,7 @@ class Cipher:
         keys: Each key, and the day on which it was made.
     """
 
-    keys: Mapping[int, tuple[str, bytes]] = field(default_factory=dict, repr=False)
+    keys: Keys = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, path: Path) -> Self:
@@ -58,17 +58,12 @@ class Cipher:
         if not path.exists():
             return cls()
         try:
-            told = json.loads(path.read_text(encoding="utf-8"))
-            found = {int(number): (str(made), bytes.fromhex(key)) for number, made, key in told}
-            well = all(len(key) * 8 == _BITS and dt.date.fromisoformat(made) for made, key in found.values())
-        except (OSError, ValueError, TypeError):
-            well = False
-        if not well:
+            return cls(read_keys(path.read_text(encoding="utf-8"), _BITS // 8))
+        except (OSError, ValueError):
             raise CipherError(
                 f"{path} does not hold the keys that were written there: put it back from a copy. Without it nobody "
                 "can read what is encrypted, so nothing runs."
-            )
-        return cls(found)
+            ) from None
 
     @property
     def number(self) -> int:
@@ -79,16 +74,32 @@ class Cipher:
         """These keys, and one more that seals from now on."""
         return type(self)({**self.keys, self.number + 1: (today.isoformat(), AESSIV.generate_key(_BITS))})
 
-    @property
-    def text(self) -> bytes:
-        """As it is kept in the file."""
-        listed = [[number, made, key.hex()] for number, (made, key) in sorted(self.keys.items())]
-        return json.dumps(listed).encode()
+    def write(self, path: Path) -> None:
+        """Write the file whole, readable by its owner alone.
+
+        Raises:
+            CipherError: It cannot be written.
+        """
+        self._put(path, files.write_whole)
 
     def write_first(self, path: Path) -> Self:
-        """Write the file, unless another process was first; returns the keys that it holds."""
-        files.write_once(path, self.text)
+        """Write the file, unless another process was first; returns the keys that it holds.
+
+        Raises:
+            CipherError: It cannot be written.
+        """
+        self._put(path, files.write_once)
         return type(self).of(path)
+
+    def _put(self, path: Path, write: Callable[[Path, bytes], None]) -> None:
+        try:
+            write(path, written(self.keys).encode())
+        except OSError as error:
+            raise CipherError(
+                f"The keys cannot be written to {path}: {error.strerror}. Have it made writable for the pipeline, or "
+                "name another file with CDM_PROTECTION_KEYS. Nothing is kept in clear that should be encrypted, so "
+                "nothing runs."
+            ) from None
 
     def seal(self, column: pa.Array | pa.ChunkedArray) -> pa.Array:
         """A column of text, each value sealed; empty stays empty."""

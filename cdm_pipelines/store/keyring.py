@@ -9,14 +9,13 @@ whether a delivered row is of an erased person. So a key that is missing is told
 
 import datetime as dt
 import hmac
-import json
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from cdm_pipelines.store import files
+from cdm_pipelines.store.key_files import Keys, read_keys, written
 
 FILE = "privacy/tombstone.keys"
 """Its name under ``CDM_HOME``."""
@@ -35,7 +34,7 @@ class Keyring:
         keys: Each key, and the day on which it was made.
     """
 
-    keys: Mapping[int, tuple[str, bytes]] = field(default_factory=dict, repr=False)
+    keys: Keys = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, home: Path) -> Self:
@@ -55,21 +54,17 @@ class Keyring:
             KeyringError: It holds something else.
         """
         try:
-            found = {int(number): (str(made), bytes.fromhex(key)) for number, made, key in json.loads(text)}
-            well = all(len(key) == _BYTES and dt.date.fromisoformat(made) for made, key in found.values())
-        except (ValueError, TypeError):
-            well = False
-        if not well:
+            return cls(read_keys(text, _BYTES))
+        except ValueError:
             raise KeyringError(
                 f"{where} does not hold the keys that were written there: put it back from a copy of CDM_HOME. Without "
                 "it nobody can tell whether a delivered row is of an erased person, so nothing runs."
-            )
-        return cls(found)
+            ) from None
 
     @property
     def text(self) -> str:
         """As it is kept."""
-        return json.dumps([[number, made, key.hex()] for number, (made, key) in sorted(self.keys.items())])
+        return written(self.keys)
 
     def current(self, home: Path, today: dt.date) -> tuple["Keyring", int]:
         """The keyring and the number of the key in use; a new one is made and written where that is a year old."""

@@ -18,7 +18,7 @@ from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.privacy.protection import Vault, keys_at, note_in
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.rights.erasure import alone
-from cdm_pipelines.store import files, layout
+from cdm_pipelines.store import layout
 from cdm_pipelines.store.cipher import Cipher
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.removal import written_anew
@@ -72,7 +72,7 @@ def rotate(
         left = list(_outdated(lake, contracts, vault.cipher))
         if not left:
             vault = replace(vault, cipher=vault.cipher.with_new_key(today))
-            files.write_whole(keys_at(settings), vault.cipher.text)
+            vault.cipher.write(keys_at(settings))
         note_in(lake, vault.cipher)
         waiting = left or list(_outdated(lake, contracts, vault.cipher))
         for path in waiting:

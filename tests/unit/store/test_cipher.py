@@ -70,14 +70,15 @@ def test_what_is_under_a_former_key_is_known() -> None:
 def test_keys_are_kept_by_their_owner_alone_and_the_first_to_write_them_wins(tmp_path: Path) -> None:
     path, kept = tmp_path / "privacy" / "keys", []
     threads = [
-        threading.Thread(target=lambda: kept.append(Cipher().with_new_key(DAY).write_first(path).text))
+        threading.Thread(target=lambda: kept.append(Cipher().with_new_key(DAY).write_first(path).keys))
         for _ in range(8)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert set(kept) == {path.read_bytes()}
+    assert all(one == Cipher.of(path).keys for one in kept)
+    assert len(kept) == len(threads)
     assert path.stat().st_mode & 0o777 == 0o600
     assert [one.name for one in path.parent.iterdir()] == ["keys"]
     assert Cipher.of(path).number == 1
@@ -97,3 +98,12 @@ def test_a_file_of_something_else_is_told(tmp_path: Path, content: bytes) -> Non
 
 def test_keys_are_in_no_text_of_theirs() -> None:
     assert ONE.keys[1][1].hex() not in repr(ONE)
+
+
+def test_keys_that_cannot_be_written_are_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    for write in (ONE.write, ONE.write_first):
+        with pytest.raises(CipherError, match=r"cannot be written to .*CDM_PROTECTION_KEYS"):
+            write(tmp_path / "file" / "keys")
+    with pytest.raises(CipherError, match="does not hold the keys"):
+        Cipher.of(tmp_path)
