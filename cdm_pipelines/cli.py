@@ -28,6 +28,7 @@ from cdm_pipelines.commands import (
     remove,
     roles,
     run,
+    serve,
     steward,
 )
 from cdm_pipelines.commands.terminal import told_to_people
@@ -43,6 +44,8 @@ app.command(rich_help_panel="Run")(demo.demo)
 app.command(rich_help_panel="Run")(operate.up)
 app.command(rich_help_panel="Run")(run.run)
 app.command(rich_help_panel="Run")(run.ingest)
+app.command(rich_help_panel="Run")(serve.serve)
+app.add_typer(serve.token, name="token", rich_help_panel="Operate")
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel="Use")
 app.command(rich_help_panel="Use")(customers.customer)
 app.add_typer(profile.app, name="profile", rich_help_panel="Use")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 import pycountry
@@ -90,6 +91,22 @@ def _web_address(value: SecretStr) -> SecretStr:
     if not value.get_secret_value().startswith(("https://", "http://")):
         raise ValueError("use an address that begins with https://")
     return value
+
+
+def _origin(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise ValueError(
+            "use scheme, host and port alone, such as https://customers.example.com: the console is at the root"
+        )
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _provider(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost"}):
+        raise ValueError("use an address that begins with https://; only a provider on this machine may do without")
+    return value.rstrip("/")
 
 
 def _mailbox(value: str) -> str:
@@ -190,6 +207,25 @@ class Settings(BaseSettings):
         ge=1,
         description="Threads for work that runs side by side; results do not depend on it.",
     )
+    console_url: Annotated[str, AfterValidator(_origin)] = Field(
+        default="http://127.0.0.1:3001",
+        description="Where browsers reach the console (`cdm serve`): scheme, host and port, as people type it.",
+    )
+    oidc_issuer: Annotated[str, AfterValidator(_provider)] | None = Field(
+        default=None,
+        description="OpenID Connect provider that people sign in to the console with: its issuer, "
+        "`https://login.example.com/realm`.",
+    )
+    oidc_client_id: str | None = Field(default=None, description="Name of the console at that provider.")
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="Secret of the console at that provider."
+    )
+    oidc_role_claim: str = Field(
+        default="roles",
+        min_length=1,
+        description="Claim of the provider that lists somebody's roles, by their names in `policies/roles.yaml` or in "
+        "PostgreSQL (`service` or `cdm_service`).",
+    )
     run_retention_days: int = Field(
         default=90, ge=1, description="Days that Dagster keeps finished runs, with their events and logs."
     )
@@ -212,6 +248,15 @@ class Settings(BaseSettings):
         if self.archive_command and self.wal_level == "minimal":
             raise ValueError(
                 "CDM_ARCHIVE_COMMAND is set, and a minimal log cannot be archived; set CDM_WAL_LEVEL=replica"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _provider_knows_the_console(self) -> "Settings":
+        given = (self.oidc_issuer, self.oidc_client_id, self.oidc_client_secret)
+        if any(given) and not all(given):
+            raise ValueError(
+                "CDM_OIDC_ISSUER, CDM_OIDC_CLIENT_ID and CDM_OIDC_CLIENT_SECRET belong together; set all three"
             )
         return self
 

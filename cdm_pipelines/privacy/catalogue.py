@@ -21,8 +21,11 @@ NEVER = frozenset(
         "golden.search_word",
         "golden.search_source",
         "identity.decision_detail",
+        "ops.api_token",
         "ops.feed",
+        "ops.kept_answer",
         "ops.linkage_model",
+        "ops.session",
         "privacy.pseudonym_key",
     }
 )

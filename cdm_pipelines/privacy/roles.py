@@ -161,6 +161,10 @@ class Role(Strict):
             return CLEAR if shown else HIDDEN
         return said
 
+    def reads_in_clear(self, category: str) -> bool:
+        """Whether it reads values of a category in clear."""
+        return nearest(category, self.reads) == CLEAR
+
     def may_find_by(self, category: str) -> bool:
         """Whether a search may use values of a category: those that it reads, masked or not."""
         return self.search and (nearest(category, self.reads) or HIDDEN) != HIDDEN

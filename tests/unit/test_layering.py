@@ -23,7 +23,7 @@ ROOMS = (
     "publish",
 )
 WITHOUT_HUB = ("ingest", "quality", "connectors", "standardise", "linkage", "enrichment")
-ON_TOP = ("steps", "components", "definitions", "defs", "commands", "cli")
+ON_TOP = ("steps", "console", "components", "definitions", "defs", "commands", "cli")
 MAY_IMPORT_DAGSTER = {"components", "defs", "definitions"}
 WINGS = {
     "linkage": (

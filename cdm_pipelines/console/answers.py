@@ -1,0 +1,94 @@
+"""How answers are written: JSON of what the database holds, ETags, pages.
+
+Belongs here: the form. Does not belong here: what is answered.
+"""
+
+import base64
+import binascii
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cdm_pipelines.console.errors import ConsoleError
+
+MOST_A_PAGE = 500
+_DIGITS = 12
+
+
+def _plain(value: object) -> object:
+    match value:
+        case UUID() | Decimal():
+            return str(value)
+        case dt.datetime():
+            return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+        case dt.date():
+            return value.isoformat()
+        case bytes() | memoryview():
+            return bytes(value).hex()
+        case set() | frozenset():
+            return sorted(value)
+        case _:
+            raise TypeError(type(value).__name__)
+
+
+def as_json(content: object) -> bytes:
+    """JSON in UTF-8; decimals as text, so that no cent is lost."""
+    return json.dumps(content, default=_plain, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def answer(request: Request, content: object, status: int = 200) -> Response:
+    """An answer with its ETag, or that it is still what the caller has."""
+    body = as_json(content)
+    tag = f'"{sha256(body).hexdigest()[:32]}"'
+    if request.method == "GET" and tag in _tags(request.headers.get("if-none-match", "")):
+        return Response(status_code=304, headers={"etag": tag})
+    return Response(body, status, {"etag": tag, "cache-control": "private, no-cache"}, "application/json")
+
+
+def _tags(header: str) -> set[str]:
+    return {part.strip().removeprefix("W/") for part in header.split(",")}
+
+
+def page(rows: Sequence[Mapping[str, Any]], cursor: str, limit: int) -> dict[str, Any]:
+    """One page of rows that are in an order, with the cursor of the next one.
+
+    Raises:
+        ConsoleError: The cursor is none that was given out.
+    """
+    start = read_cursor(cursor)
+    more = len(rows) > start + limit
+    return {
+        "items": list(rows[start : start + limit]),
+        "next": write_cursor(start + limit) if more else None,
+    }
+
+
+def write_cursor(place: int) -> str:
+    """A place in an order, as it is given out."""
+    return base64.urlsafe_b64encode(f"at:{place}".encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str) -> int:
+    """The place that a cursor names; 0 for none.
+
+    Raises:
+        ConsoleError: It is none that was given out.
+    """
+    if not cursor:
+        return 0
+    refused = ConsoleError("The cursor is none of ours: begin without one.")
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+    except (ValueError, binascii.Error):
+        raise refused from None
+    name, _, place = text.partition(":")
+    if name != "at" or not place.isdigit() or len(place) > _DIGITS:
+        raise refused
+    return int(place)

@@ -1,0 +1,118 @@
+"""``/changes``: the change feed, a page at a time, and as server-sent events.
+
+Belongs here: what of the feed a role is told. Does not belong here: writing it (hub.outbox), other sinks (publish).
+
+An event names a customer whom the role sees, or one that became one whom it sees; of changes it names those columns
+that the role sees.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy import text
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+
+from cdm_pipelines.console.answers import answer, as_json
+from cdm_pipelines.console.api import models
+from cdm_pipelines.console.api.asking import REFUSALS, house_of
+from cdm_pipelines.console.caller import Scope
+from cdm_pipelines.console.errors import TooManyError
+from cdm_pipelines.console.house import House
+from cdm_pipelines.console.sight import Eyes
+from cdm_pipelines.hub import feed
+from cdm_pipelines.hub.feed import Entry
+from cdm_pipelines.privacy.views import CUSTOMER
+
+router = APIRouter(tags=["changes"], responses=REFUSALS)
+After = Annotated[int, Query(ge=0, le=2**62, description="Position of the last event that is known.")]
+_LOOK_SECONDS, _LIVE_SECONDS = 2.0, 600.0
+MOST_STREAMS = 50
+"""That are open at a time; each asks the database every two seconds."""
+
+
+@router.get("/changes", response_model=models.Changes)
+def changes(
+    request: Request, after: After = 0, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+) -> Response:
+    """What happened to customers since a position, in order."""
+    with house_of(request).eyes(request, Scope.READ, "GET /v1/changes") as eyes:
+        found = _since(eyes, after, limit)
+    return answer(request, found)
+
+
+def _since(eyes: Eyes, after: int, limit: int) -> dict[str, Any]:
+    eyes.sight.see_that_recognises()
+    entries = feed.entries(eyes.connection, after, limit)
+    ids = {one for entry in entries for one in (entry.golden_id, entry.related_id) if one is not None}
+    everybody = not eyes.sight.role.rows
+    with eyes.as_role() as connection:
+        query = text("SELECT golden_id FROM customer WHERE golden_id = ANY(:ids)")
+        known = ids if everybody else set(connection.scalars(query, {"ids": list(ids)}).all())
+    shown = {column for table in eyes.sight.tables for column in eyes.sight.columns(table)}
+    items = [
+        _told(entry, shown) for entry in entries if entry.golden_id in known or entry.related_id in known
+    ]
+    if items:
+        eyes.note([CUSTOMER], [item["golden_id"] for item in items])
+    last = entries[-1].position if entries else after
+    return {"items": items, "after": last, "behind": bool(entries) and len(entries) == limit}
+
+
+def _told(entry: Entry, shown: Iterable[str]) -> dict[str, Any]:
+    return {
+        "position": entry.position,
+        "event_id": entry.event_id,
+        "type": entry.type,
+        "golden_id": entry.golden_id,
+        "related_id": entry.related_id,
+        "publication": entry.publication_id,
+        "published_at": entry.published_at,
+        "changed": sorted(set(entry.changes or {}) & set(shown)),
+    }
+
+
+@router.get(
+    "/changes/stream",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+)
+async def stream(request: Request, after: After = 0) -> Response:
+    """The same as server-sent events, for ten minutes at a time; a browser goes on by itself where it was."""
+    house = house_of(request)
+    last = request.headers.get("last-event-id", "")
+    start = int(last) if last.isdigit() and len(last) < 19 else after
+    await run_in_threadpool(_look, house, request, start, 0)  # who may not is told before the stream begins
+    streams: set[object] = request.app.state.streams
+    if len(streams) >= MOST_STREAMS:
+        raise TooManyError("Too many streams are open; ask for pages of /v1/changes instead.")
+    return StreamingResponse(_events(house, request, start, streams), media_type="text/event-stream")
+
+
+async def _events(house: House, request: Request, after: int, streams: set[object]) -> AsyncIterator[bytes]:
+    mine, ends = object(), time.monotonic() + _LIVE_SECONDS
+    streams.add(mine)
+    try:
+        yield b"retry: 2000\n\n"
+        while time.monotonic() < ends and not await request.is_disconnected():
+            found = await run_in_threadpool(_look, house, request, after, 100)
+            after = found["after"]
+            for item in found["items"]:
+                yield b"id: %d\nevent: %b\ndata: %b\n\n" % (
+                    item["position"],
+                    item["type"].encode(),
+                    as_json(item),
+                )
+            if not found["behind"]:
+                yield b": still here\n\n"
+                await asyncio.sleep(_LOOK_SECONDS)
+    finally:
+        streams.discard(mine)
+
+
+def _look(house: House, request: Request, after: int, limit: int) -> dict[str, Any]:
+    with house.eyes(request, Scope.READ, "GET /v1/changes/stream") as eyes:
+        return _since(eyes, after, limit)

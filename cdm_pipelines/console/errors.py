@@ -1,0 +1,66 @@
+"""What is wrong with a request, as people and programs are told it.
+
+Belongs here: kinds of refusal with their HTTP status. Does not belong here: how they are written (``problems``, pages).
+"""
+
+
+class ConsoleError(Exception):
+    """A request cannot be answered; the text says why and what to do, without a value.
+
+    Attributes:
+        status: Of HTTP.
+        kind: The last part of the problem's type (RFC 9457).
+        title: In a few words.
+    """
+
+    status = 400
+    kind = "bad-request"
+    title = "The request cannot be used"
+
+
+class SignInError(ConsoleError):
+    """Nobody is signed in, or their session or key has ended."""
+
+    status, kind, title = 401, "not-signed-in", "Not signed in"
+
+
+class ForbiddenError(ConsoleError):
+    """The role may not do that."""
+
+    status, kind, title = 403, "not-for-this-role", "Not for this role"
+
+
+class UnknownError(ConsoleError):
+    """There is nothing there, or nothing that the role sees; the two are told alike."""
+
+    status, kind, title = 404, "not-found", "Not found"
+
+
+class ClashError(ConsoleError):
+    """It contradicts what there is."""
+
+    status, kind, title = 409, "conflict", "It contradicts what there is"
+
+
+class TooLargeError(ConsoleError):
+    """More was sent than is read."""
+
+    status, kind, title = 413, "too-large", "Too large"
+
+
+class RefusedError(ConsoleError):
+    """Understood, and refused: a value is none of its kind, a decision is about nobody."""
+
+    status, kind, title = 422, "refused", "Refused"
+
+
+class TooManyError(ConsoleError):
+    """Too many requests, or too many wrong keys."""
+
+    status, kind, title = 429, "too-many-requests", "Too many requests"
+
+
+class AwayError(ConsoleError):
+    """Something that is needed is not there for the moment."""
+
+    status, kind, title = 503, "not-available", "Not available for the moment"

@@ -1,0 +1,30 @@
+"""What pages share: who asks, and their transaction; somebody who is not signed in is sent to do so.
+
+Belongs here: that. Does not belong here: single pages.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from starlette.requests import Request
+
+from cdm_pipelines.console.caller import Scope
+from cdm_pipelines.console.house import House
+from cdm_pipelines.console.sight import Eyes
+
+
+def house_of(request: Request) -> House:
+    """What all requests share."""
+    house: House = request.app.state.house
+    return house
+
+
+@contextmanager
+def eyes(request: Request, tool: str, scope: Scope = Scope.READ) -> Iterator[Eyes]:
+    """The transaction of a page, committed before the page is sent.
+
+    Raises:
+        SignInError, ForbiddenError, TooManyError: Nobody is signed in; they may not; they ask too often.
+    """
+    with house_of(request).eyes(request, scope, tool) as found:
+        yield found

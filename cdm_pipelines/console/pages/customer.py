@@ -1,0 +1,157 @@
+"""The page of a customer: who, how to reach, orders, profile, consent, journey, history, and why each value is so.
+
+Belongs here: which panels a role has, and their content. Does not belong here: reading (console.reads).
+"""
+
+import datetime as dt
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from cdm_pipelines.console import reads
+from cdm_pipelines.console.errors import ForbiddenError, RefusedError, UnknownError
+from cdm_pipelines.console.pages.asking import eyes, house_of
+from cdm_pipelines.console.pages.render import rendered
+from cdm_pipelines.console.reads import Row, address_of, name_of
+from cdm_pipelines.console.sight import Eyes
+from cdm_pipelines.golden.policy import golden_groups
+from cdm_pipelines.golden.provenance import EVERYTHING_ELSE
+from cdm_pipelines.hub.history import SUMMARY
+from cdm_pipelines.privacy.views import CUSTOMER
+
+REACH = (
+    "email",
+    "phone",
+    "mobile",
+    "street",
+    "house_number",
+    "house_addition",
+    "postcode",
+    "city",
+    "country",
+)
+_HIDDEN = frozenset({"golden_id", *SUMMARY})
+_MOST_ORDERS, _MOST_TOUCHES, _MOST_STEPS = 20, 100, 100
+
+
+def customer(request: Request) -> Response:
+    """The page, as of now or of a day."""
+    golden_id = _id(request)
+    house = house_of(request)
+    as_of = request.query_params.get("as_of", "")
+    with eyes(request, "console customer") as one:
+        if as_of:
+            row = reads.as_of(one, golden_id, _end_of(as_of))
+            panels: dict[str, Any] = {}
+        else:
+            now = reads.known(one, golden_id)
+            if now != golden_id:
+                return RedirectResponse(f"/customers/{now}", 303)
+            row = reads.customer(one, golden_id)
+            panels = _panels(one, golden_id, request)
+        caller, sight = one.caller, one.sight
+    row = house.in_clear(row)
+    content: dict[str, Any] = {name: panels.get(name) for name in _PANELS}
+    return rendered(
+        request,
+        "customer.html",
+        caller,
+        sight=sight,
+        golden_id=golden_id,
+        as_of=as_of,
+        name=name_of(row),
+        address=address_of(row),
+        summary={name: row[name] for name in row if name in SUMMARY},
+        values=_values(row, panels.get("provenance") or []),
+        sees_history=reads.HISTORY in sight.tables,
+        decides="decisions" in sight.role.changes,
+        **content,
+    )
+
+
+def _id(request: Request) -> UUID:
+    try:
+        return UUID(request.path_params["golden_id"])
+    except ValueError:
+        raise UnknownError("There is no customer of this id, or none that your role sees.") from None
+
+
+def _end_of(day: str) -> dt.datetime:
+    try:
+        return dt.datetime.combine(dt.date.fromisoformat(day), dt.time.max, dt.UTC)
+    except ValueError:
+        raise RefusedError("That is no day: write it as 2026-03-01.") from None
+
+
+def _values(row: Row, provenance: list[Row]) -> list[dict[str, Any]]:
+    """Golden values with why each is so, where the role sees that."""
+    told: Mapping[str, Row] = {str(one["attribute"]): one for one in provenance}
+    group_of = {column: group for group, columns in golden_groups().items() for column in columns}
+    found = []
+    for name, value in row.items():
+        if name in _HIDDEN or value is None:
+            continue
+        why = told.get(name) or told.get(group_of.get(name, name)) or told.get(EVERYTHING_ELSE)
+        found.append({"name": name, "value": value, "why": _why(why) if why else None})
+    return found
+
+
+def _why(row: Row) -> dict[str, Any]:
+    losers = row.get("losers")
+    lost = json.loads(losers) if isinstance(losers, str) else losers or []
+    return {
+        "rule": row.get("rule"),
+        "record": "/".join(str(row.get(key)) for key in ("source", "entity", "record_id")),
+        "decision": row.get("decision_id"),
+        "lost": lost,
+    }
+
+
+def _panels(one: Eyes, golden_id: UUID, request: Request) -> dict[str, Any]:
+    """What the role sees of each panel; those that it does not see are left out."""
+    house = house_of(request)
+    in_clear = house.in_clear
+    found: dict[str, Any] = {}
+    asked: dict[str, Callable[[], Any]] = {
+        "provenance": lambda: [
+            in_clear(row) for row in reads.of_customer(one, reads.PROVENANCE, golden_id)[1]
+        ],
+        "records": lambda: reads.of_customer(
+            one, reads.RECORDS, golden_id, order=("source", "entity", "record_id")
+        )[1],
+        "orders": lambda: reads.orders(one, golden_id, limit=_MOST_ORDERS)[1],
+        "profile": lambda: _profile(one, golden_id),
+        "consent": lambda: reads.consent(one, golden_id, house.settings)[1],
+        "journey": lambda: reads.journey(one, golden_id, house.settings, limit=_MOST_TOUCHES)[1],
+        "history": lambda: [in_clear(row) for row in reads.timeline(one, golden_id)[1]][-_MOST_STEPS:][::-1],
+    }
+    for name, ask in asked.items():
+        try:
+            found[name] = ask()
+        except ForbiddenError:
+            continue
+    return found
+
+
+_PANELS = ("records", "orders", "profile", "consent", "journey", "history")
+
+
+def _profile(one: Eyes, golden_id: UUID) -> list[dict[str, Any]]:
+    """What is worked out of the customer, without what the golden customer says itself."""
+    seen = one.sight.see_that_sees(reads.WIDE)
+    golden = set(one.sight.columns(CUSTOMER))
+    _, rows = reads.of_customer(one, reads.WIDE, golden_id)
+    row = rows[0] if rows else {}
+    return [
+        {"name": each.column.name, "value": row[each.column.name], "means": each.column.description}
+        for each in seen.columns
+        if each.column.name not in golden and row.get(each.column.name) is not None
+    ]
+
+
+ROUTES = (Route("/customers/{golden_id}", customer),)

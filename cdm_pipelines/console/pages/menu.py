@@ -1,0 +1,22 @@
+"""Which pages a role has.
+
+Belongs here: the menu, by what a role sees and may change. Does not belong here: the pages.
+"""
+
+from collections.abc import Callable
+
+from cdm_pipelines.console.sight import Sight
+from cdm_pipelines.privacy.views import CUSTOMER
+
+
+def _finds(sight: Sight) -> bool:
+    return sight.role.search and "golden_id" in sight.clear(CUSTOMER)
+
+
+PAGES: tuple[tuple[str, str, Callable[[Sight], bool]], ...] = (("/", "Find", _finds),)
+"""Place, words, and who has it."""
+
+
+def menu(sight: Sight | None) -> list[tuple[str, str]]:
+    """The pages of a role, in order."""
+    return [(place, words) for place, words, has in PAGES if sight is not None and has(sight)]

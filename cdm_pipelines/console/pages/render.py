@@ -1,0 +1,134 @@
+"""From a template and what it shows to a page: language, words, numbers and dates.
+
+Belongs here: the environment of templates. Does not belong here: what a page shows.
+
+Every text that comes from data is escaped by the environment; nothing is marked safe but drawings made here.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from cdm_pipelines.console.caller import Caller
+from cdm_pipelines.console.pages.menu import menu
+from cdm_pipelines.privacy.words import Language
+
+_HERE = Path(__file__).resolve().parent.parent
+TEMPLATES, STATIC = _HERE / "templates", _HERE / "static"
+WORDS = TEMPLATES / "dutch.yaml"
+LANGUAGE_COOKIE = "cdm_language"
+NOTHING = "\N{EN DASH}"
+
+
+@cache
+def dutch() -> Mapping[str, str]:
+    """Dutch by English."""
+    found: dict[str, str] = yaml.safe_load(WORDS.read_text(encoding="utf-8"))
+    return found
+
+
+def language_of(request: Request) -> Language:
+    """The language that somebody chose, or their browser's; English where that is neither."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+    if chosen in set(Language):
+        return Language(chosen)
+    for part in request.headers.get("accept-language", "").lower().split(","):
+        code = part.split(";")[0].strip()[:2]
+        if code in set(Language):
+            return Language(code)
+    return Language.ENGLISH
+
+
+def translator(language: Language) -> Callable[..., str]:
+    """From English words to those of a language; what is named in braces is put in after."""
+
+    def said(words: str, **named: object) -> str:
+        found = dutch().get(words, words) if language is Language.DUTCH else words
+        return found.format(**named) if named else found
+
+    return said
+
+
+def shown(value: object, language: Language = Language.ENGLISH) -> str:
+    """A value as people of a language read it."""
+    if value is None or value in ([], ()):
+        return NOTHING
+    match value:
+        case bool():
+            text = translator(language)("yes" if value else "no")
+        case int():
+            text = _number(f"{value:,}", language)
+        case Decimal() | float():
+            text = _number(f"{value:,.2f}", language)
+        case dt.date():
+            text = _moment(value, language)
+        case list() | tuple() | set():
+            text = ", ".join(shown(one, language) for one in value)
+        case _:
+            text = str(value)
+    return text
+
+
+def _moment(value: dt.date, language: Language) -> str:
+    day = f"{value:%d-%m-%Y}" if language is Language.DUTCH else f"{value:%Y-%m-%d}"
+    return f"{day} {value:%H:%M}" if isinstance(value, dt.datetime) else day
+
+
+def _number(text: str, language: Language) -> str:
+    return text.translate(str.maketrans(",.", ".,")) if language is Language.DUTCH else text
+
+
+def _versioned(path: Path) -> str:
+    """Its address, which changes with its content: browsers keep it until then."""
+    return f"/static/{path.name}?{sha256(path.read_bytes()).hexdigest()[:8]}"
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals["static"] = {
+        f"{path.name.partition('-')[0].partition('.')[0]}{path.suffix.replace('.', '_')}": _versioned(path)
+        for path in STATIC.iterdir()
+    }
+    made.globals["menu"] = menu
+    return made
+
+
+def html(request: Request, template: str, caller: Caller | None, **content: Any) -> str:
+    """A page, or a part of one, as HTML."""
+    language = language_of(request)
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            t=translator(language),
+            show=lambda value: shown(value, language),
+            language=str(language),
+            caller=caller,
+            local=request.app.state.house.local,
+            path=request.url.path,
+            **content,
+        )
+    )
+
+
+def rendered(
+    request: Request, template: str, caller: Caller | None, status: int = 200, **content: Any
+) -> Response:
+    """A page as an answer."""
+    return HTMLResponse(html(request, template, caller, **content), status)

@@ -1,0 +1,63 @@
+"""Refusals of the API as ``application/problem+json`` (RFC 9457), without a value of the request.
+
+Belongs here: from an error to an answer. Does not belong here: kinds of refusal (``errors``), pages.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.responses import Response
+
+from cdm_pipelines.console.answers import as_json
+from cdm_pipelines.console.errors import (
+    AwayError,
+    ConsoleError,
+    RefusedError,
+    UnknownError,
+)
+from cdm_pipelines.faults import database_fault
+from cdm_pipelines.hub.errors import HubError
+from cdm_pipelines.identity.decisions import DecisionError
+from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
+from cdm_pipelines.standardise.single import ValueRefusedError
+from cdm_pipelines.steps.rights.subject import RightsError
+from cdm_pipelines.steps.rights.subject import UnknownError as NobodyError
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def told(error: Exception) -> ConsoleError | None:
+    """What a caller is told of an error of the house; None for a bug."""
+    match error:
+        case ConsoleError():
+            return error
+        case NobodyError():
+            return UnknownError(str(error))
+        case DecisionError() | ValueRefusedError() | RightsError():
+            return RefusedError(str(error))
+        case PrivacyPolicyError() | HubError():
+            return AwayError(str(error))
+    fault = database_fault(error)
+    return None if fault is None else AwayError(str(fault))
+
+
+def problem(error: ConsoleError, more: Mapping[str, Any] | None = None) -> Response:
+    """The answer to a request that is refused."""
+    content = {
+        "type": f"urn:cdm:problem:{error.kind}",
+        "title": error.title,
+        "status": error.status,
+        "detail": str(error),
+        **(more or {}),
+    }
+    headers = {"www-authenticate": "Bearer"} if error.status == 401 else {}
+    return Response(as_json(content), error.status, headers, MEDIA_TYPE)
+
+
+def invalid(errors: Sequence[Mapping[str, Any]]) -> Response:
+    """The answer to a request whose parts are not as they should be: which, and why, and not what was sent."""
+    fields = [
+        {"field": ".".join(str(part) for part in one["loc"]), "rule": str(one["msg"])} for one in errors
+    ]
+    error = RefusedError("The request is not as it should be; see `fields`.")
+    return problem(error, {"fields": fields})

@@ -1,0 +1,395 @@
+"""What is asked of a role's own views: one customer, what belongs to it, where its values come from, who is meant.
+
+Belongs here: reading with the rights of the caller's role, and the line of each reading. Does not belong here: how an
+answer is written (api, pages), what a role sees (``sight``).
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from cdm_pipelines.console.errors import ForbiddenError, RefusedError, UnknownError
+from cdm_pipelines.console.sight import Eyes, Sight
+from cdm_pipelines.hub import history
+from cdm_pipelines.hub import search as candidates
+from cdm_pipelines.hub.search import Query
+from cdm_pipelines.privacy.purposes import POLICY as PURPOSES
+from cdm_pipelines.privacy.purposes import Purposes
+from cdm_pipelines.privacy.search import NAME as FIND
+from cdm_pipelines.privacy.views import CUSTOMER, view_name
+from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.profile.asking import journey_of
+from cdm_pipelines.steps.profile.enrich import company_of
+from cdm_pipelines.steps.search.find import SearchError, read
+from cdm_pipelines.steps.search.rank import COMPARED, Models, Ranked, rank
+from cdm_pipelines.store.lake import Lake
+
+Row = dict[str, Any]
+HISTORY, ORDERS, PROVENANCE, RECORDS = (
+    f"golden.{name}" for name in ("customer_history", "customer_order", "provenance", "crosswalk")
+)
+LINKS = "golden.customer_link"
+CONSENT = "privacy.consent"
+WIDE = "profile.customer"
+TRANSACTIONS = frozenset({"order", "invoice", "payment", "refund"})
+"""Touches that are known from transactions."""
+_OF_ORDERS = ("golden.order_line", "golden.payment", "golden.refund", "golden.invoice")
+_ORDER_KEY = ("source", "order_id")
+_TIES = 30
+
+
+@dataclass(frozen=True)
+class Found:
+    """A customer who was found.
+
+    Attributes:
+        golden_id: Current golden id.
+        score: Match weight in bits between what was typed and the customer; None where an id or number names it.
+        why: What agrees, in words.
+        values: What the role sees of it.
+    """
+
+    golden_id: UUID
+    score: float | None
+    why: str
+    values: Row
+
+
+def current(connection: Connection, golden_id: UUID) -> UUID:
+    """The golden id that an id stands for now; itself where it stands for none.
+
+    Nothing else is told of an id that the caller's role may not see: the customer is looked for in its own view after.
+    """
+    found: UUID | None = connection.scalar(
+        text("SELECT coalesce(alias_of, golden_id) FROM identity.golden_id WHERE golden_id = :id"),
+        {"id": golden_id},
+    )
+    return found or golden_id
+
+
+def customer(eyes: Eyes, golden_id: UUID) -> Row:
+    """All that a role sees of a customer by an id of any age.
+
+    Raises:
+        UnknownError: There is none, or none that the role sees.
+        ForbiddenError: The role recognises no single customer.
+    """
+    eyes.sight.see_that_recognises()
+    now = current(eyes.connection, golden_id)
+    with eyes.as_role():
+        rows = _of_customer(eyes, CUSTOMER, now)
+    if not rows:
+        raise UnknownError("There is no customer of this id, or none that your role sees.")
+    eyes.note([CUSTOMER], [now])
+    return rows[0]
+
+
+def known(eyes: Eyes, golden_id: UUID) -> UUID:
+    """The current id of a customer whom the role sees.
+
+    Raises:
+        UnknownError: There is none, or none that the role sees.
+    """
+    eyes.sight.see_that_recognises()
+    now = current(eyes.connection, golden_id)
+    with eyes.as_role() as connection:
+        there = connection.scalar(text("SELECT count(*) FROM customer WHERE golden_id = :id"), {"id": now})
+    if not there:
+        raise UnknownError("There is no customer of this id, or none that your role sees.")
+    return now
+
+
+def of_customer(
+    eyes: Eyes, table: str, golden_id: UUID, *, order: Sequence[str] = (), limit: int = 1000
+) -> tuple[UUID, list[Row]]:
+    """Rows of a customer in a table with its golden id; returns the current id with them.
+
+    Raises:
+        UnknownError, ForbiddenError: As for :func:`customer`; or the role does not see the table.
+    """
+    eyes.sight.see_that_sees(table)
+    now = known(eyes, golden_id)
+    with eyes.as_role():
+        rows = _of_customer(eyes, table, now, order=order, limit=limit)
+    eyes.note([table], [now])
+    return now, rows
+
+
+def orders(eyes: Eyes, golden_id: UUID, *, limit: int = 200) -> tuple[UUID, list[Row]]:
+    """Orders of a customer, the newest first, each with what the role sees of its lines, payments and refunds."""
+    now, found = of_customer(
+        eyes, ORDERS, golden_id, order=("ordered_at DESC NULLS LAST", "order_id"), limit=limit
+    )
+    keyed = set(_ORDER_KEY) <= eyes.sight.clear(ORDERS)
+    tables = [one for one in _OF_ORDERS if keyed and set(_ORDER_KEY) <= eyes.sight.clear(one)]
+    for table in tables:
+        name = table.partition(".")[2]
+        lines: dict[tuple[str, ...], list[Row]] = {}
+        with eyes.as_role() as connection:
+            answer = connection.execute(
+                text(
+                    f"""SELECT t.* FROM {view_name(table)} t JOIN unnest(CAST(:sources AS text[]),
+                    CAST(:numbers AS text[])) AS o(source, order_id) USING (source, order_id) ORDER BY 1, 2, 3"""  # noqa: S608 - ours
+                ),
+                {
+                    name: [str(row[key]) for row in found]
+                    for name, key in zip(("sources", "numbers"), _ORDER_KEY, strict=True)
+                },
+            ).mappings()
+            for line in answer:
+                lines.setdefault(tuple(str(line[key]) for key in _ORDER_KEY), []).append(dict(line))
+        for row in found:
+            row[f"{name}s"] = lines.get(tuple(str(row[key]) for key in _ORDER_KEY), [])
+    if tables:
+        eyes.note(tables, [now])
+    return now, found
+
+
+def as_of(eyes: Eyes, golden_id: UUID, at: dt.datetime) -> Row:
+    """A customer as it was known at a time, as far as the role sees it.
+
+    Raises:
+        ForbiddenError: The role does not see former values.
+        UnknownError: Nothing was known then, or nothing that the role sees.
+    """
+    eyes.sight.see_that_recognises()
+    eyes.sight.see_that_sees(HISTORY)
+    version = history.as_of(eyes.connection, golden_id, at)
+    nothing = UnknownError("Nothing was known of this customer then, or nothing that your role sees.")
+    if version is None:
+        raise nothing
+    then = UUID(str(version.golden["golden_id"]))
+    with eyes.as_role() as connection:
+        if version.valid_to is None:
+            rows = _of_customer(eyes, CUSTOMER, then)
+        else:
+            then_it_held = "golden_id = :id AND valid_from <= :at AND valid_to > :at"
+            query = f"SELECT {_names(eyes.sight, HISTORY)} FROM customer_history WHERE {then_it_held}"  # noqa: S608 - ours
+            answer = connection.execute(text(query), {"id": then, "at": at})
+            rows = [dict(row) for row in answer.mappings()]
+    if not rows:
+        raise nothing
+    eyes.note([HISTORY], [then])
+    return {name: value for name, value in rows[0].items() if name != "provenance"}
+
+
+def timeline(eyes: Eyes, golden_id: UUID) -> tuple[UUID, list[Row]]:
+    """All that happened to a customer, attribute by attribute, of the attributes that the role sees in clear."""
+    eyes.sight.see_that_sees(HISTORY)
+    now = known(eyes, golden_id)
+    shown = eyes.sight.clear(CUSTOMER)
+    steps = [
+        {
+            "at": step.at,
+            "publication": step.publication,
+            "event": step.event,
+            "attribute": step.attribute,
+            "before": step.before,
+            "after": step.after,
+            "source": {
+                key: step.source[key] for key in ("source", "entity", "record_id") if key in step.source
+            },
+        }
+        for step in history.timeline(history.life(eyes.connection, now))
+        if not step.attribute or step.attribute in shown
+    ]
+    eyes.note([HISTORY], [now])
+    return now, steps
+
+
+def consent(eyes: Eyes, golden_id: UUID, settings: Settings) -> tuple[UUID, list[Row]]:
+    """What a customer allows, and what the policy has of purposes of which nothing was said."""
+    order = ("purpose", "channel")
+    now, rows = of_customer(eyes, CONSENT, golden_id, order=order)
+    said = {row.get("purpose") for row in rows}
+    defaults = Purposes.load(settings.policies / PURPOSES).defaults
+    unsaid = [
+        {"purpose": purpose, "channel": "", "allowed": allowed, "why": "nothing was said"}
+        for purpose, allowed in sorted(defaults.items())
+        if purpose not in said
+    ]
+    return now, [*rows, *unsaid]
+
+
+def journey(eyes: Eyes, golden_id: UUID, settings: Settings, *, limit: int = 500) -> tuple[UUID, list[Row]]:
+    """Every touch of a customer, the newest first; for roles that see its visits or its orders, each as far."""
+    now = known(eyes, golden_id)
+    company = company_of(Lake(settings.lake_url), settings)
+    sees_orders = eyes.sight.role.reads_in_clear("user.behavior.purchase_history")
+    sees_visits = eyes.sight.role.reads_in_clear("user.behavior.browsing_history")
+    if not sees_orders and not sees_visits:
+        raise ForbiddenError(
+            f"The role {eyes.sight.name} sees neither orders nor visits (policies/roles.yaml)."
+        )
+    found = journey_of(eyes.connection, company, now, limit)
+    rows = [
+        dict(touch._asdict())
+        for touch in found.touches
+        if (sees_orders if touch.what in TRANSACTIONS else sees_visits)
+    ]
+    eyes.note([ORDERS, WIDE], [now])
+    return now, rows[::-1]
+
+
+def search(eyes: Eyes, typed: str, models: Models | None, *, limit: int, country: str) -> list[Found]:
+    """Customers whom a person may mean, the best first, looked for by what the role may look for.
+
+    By values that it reads in clear, typing errors are forgiven; by those that it reads masked, a whole value finds
+    who has it: whoever could ask for parts would read it by asking.
+
+    Raises:
+        RefusedError: The text cannot be looked for.
+        ForbiddenError: The role may not look customers up.
+    """
+    eyes.sight.see_that_recognises()
+    if not eyes.sight.role.search:
+        raise ForbiddenError(f"The role {eyes.sight.name} may not look customers up (policies/roles.yaml).")
+    try:
+        query = read(typed, country)
+    except SearchError as error:
+        raise RefusedError(str(error)) from None
+    open_to, whole = _narrowed(query, eyes.sight)
+    reasons: dict[UUID, set[str]] = {}
+    if open_to.text or any(
+        (open_to.email, open_to.phone, open_to.postcode, open_to.words, open_to.initials, open_to.birth)
+    ):
+        for one in candidates.candidates(eyes.connection, open_to):
+            reasons.setdefault(one.golden_id, set()).update(one.reasons)
+    for what, value in whole:
+        find = text(f'SELECT golden_id FROM "{eyes.sight.schema}"."{FIND}"(:typed)')  # noqa: S608 - ours
+        for golden_id in eyes.connection.scalars(find, {"typed": value}).all():
+            reasons.setdefault(golden_id, set()).add(what)
+    rows = _rows_of(eyes, reasons)
+    hits = _in_order(rows, _ranked(open_to, rows, reasons, models, eyes.sight), limit)
+    eyes.note([CUSTOMER], [hit.golden_id for hit in hits])
+    return hits
+
+
+def _narrowed(query: Query, sight: Sight) -> tuple[Query, list[tuple[str, str]]]:
+    """What of a query a role may look for with typing errors forgiven, and what by whole values only."""
+    clear = sight.clear(CUSTOMER)
+    whole: list[tuple[str, str]] = []
+    kept = replace(query)
+    for columns, names, what, value in (
+        ({"email"}, ("email",), candidates.EMAIL, query.email),
+        ({"phone", "mobile"}, ("phone",), candidates.PHONE, query.phone),
+        (
+            {"postcode", "house_number"},
+            ("postcode", "house_number"),
+            candidates.ADDRESS,
+            f"{query.postcode} {query.house_number}".strip(),
+        ),
+        (
+            {"given_name", "surname"},
+            ("words", "initials", "name"),
+            candidates.NAME,
+            " ".join(query.words),
+        ),
+        ({"birth_date"}, ("birth",), "", query.birth),
+    ):
+        if value and not columns <= clear:
+            kept = _without(kept, names)
+            if what:
+                whole.append((what, value))
+    orders_too = "order_id" in sight.clear(ORDERS)
+    if not orders_too or not sight.role.may_find_by("user.unique_id"):
+        kept = replace(kept, text="")
+        if query.text and not whole:
+            whole.append((candidates.RECORD_ID, query.text))
+    return kept, whole
+
+
+def _without(query: Query, names: Iterable[str]) -> Query:
+    empty: dict[str, Any] = {name: type(getattr(query, name))() for name in names}
+    return replace(query, **empty)
+
+
+def _rows_of(eyes: Eyes, found: Iterable[UUID]) -> dict[UUID, Row]:
+    ids = list(found)
+    if not ids:
+        return {}
+    with eyes.as_role() as connection:
+        names = _names(eyes.sight, CUSTOMER)
+        answer = connection.execute(
+            text(f"SELECT {names} FROM customer WHERE golden_id = ANY(:ids)"),  # noqa: S608 - ours
+            {"ids": ids},
+        )
+        return {row["golden_id"]: dict(row) for row in answer.mappings()}
+
+
+def _ranked(
+    query: Query,
+    rows: Mapping[UUID, Row],
+    reasons: Mapping[UUID, set[str]],
+    models: Models | None,
+    sight: Sight,
+) -> list[Ranked]:
+    """Scores by what the role sees in clear."""
+    if any(reasons[one] & candidates.IDS for one in rows):
+        return [Ranked(one, None, " and ".join(sorted(reasons[one]))) for one in rows]
+    clear = sight.clear(CUSTOMER)
+    compared = {
+        one: (
+            {name: _as_text(row[name]) if name in clear and name in row else None for name in COMPARED},
+            reasons[one],
+        )
+        for one, row in rows.items()
+    }
+    return rank(query, compared, models if "party_kind" in clear else None)
+
+
+def _in_order(rows: Mapping[UUID, Row], ranked: Iterable[Ranked], limit: int) -> list[Found]:
+    best = sorted(ranked, key=lambda one: (-(one.score or 0.0), str(one.golden_id)))[: max(limit, _TIES)]
+    hits = [Found(one.golden_id, one.score, one.why, rows[one.golden_id]) for one in best]
+    return sorted(hits, key=_place)[:limit]
+
+
+def _place(hit: Found) -> tuple[float, bool, str, str]:
+    inactive = hit.values.get("status") != "active"
+    return -round(hit.score or 0.0, 3), inactive, name_of(hit.values), str(hit.golden_id)
+
+
+def name_of(values: Mapping[str, Any]) -> str:
+    """By what a customer is called, as far as a role sees it."""
+    given = values.get("given_name") or values.get("initials")
+    person = [str(one) for one in (given, values.get("surname_prefix"), values.get("surname")) if one]
+    organisation = [str(one) for one in (values.get("organisation_name"), values.get("legal_form")) if one]
+    return " ".join(person or organisation) or str(values.get("trade_name") or "")
+
+
+def address_of(values: Mapping[str, Any]) -> str:
+    """Where a customer lives, as far as a role sees it."""
+    street = " ".join(
+        str(values[name]) for name in ("street", "house_number", "house_addition") if values.get(name)
+    )
+    place = " ".join(str(values[name]) for name in ("postcode", "city") if values.get(name))
+    return ", ".join(part for part in (street, place) if part)
+
+
+def _as_text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _names(sight: Sight, table: str) -> str:
+    return ", ".join(f'"{name}"' for name in sight.columns(table))
+
+
+def _of_customer(
+    eyes: Eyes, table: str, golden_id: UUID, *, order: Sequence[str] = (), limit: int = 1000
+) -> list[Row]:
+    """Rows of a customer, in a transaction that reads as the role."""
+    seen = set(eyes.sight.columns(table))
+    kept = [one for one in order if one.split()[0] in seen] or ["1"]
+    query = (
+        f'SELECT {_names(eyes.sight, table)} FROM "{view_name(table)}" WHERE golden_id = :id '  # noqa: S608 - ours
+        f"ORDER BY {', '.join(kept)} LIMIT {limit:d}"
+    )
+    return [dict(row) for row in eyes.connection.execute(text(query), {"id": golden_id}).mappings()]
+
+
+Opener = Callable[[Mapping[str, object]], dict[str, object]]
+"""Gives a row with its encrypted values in clear."""

@@ -1,0 +1,126 @@
+"""Changes that people and programs make: decisions of stewards, requests of persons.
+
+Belongs here: that the role may, that it sees whom it is about, and the call of the step. Does not belong here: what a
+change does (steps), the form of a request (api, pages).
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from cdm_pipelines.console import reads
+from cdm_pipelines.console.errors import UnknownError
+from cdm_pipelines.console.sight import Eyes
+from cdm_pipelines.contracts.actor import Role
+from cdm_pipelines.identity.decisions import DecisionError
+from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.rights import limits
+from cdm_pipelines.steps.stewardship import decisions
+from cdm_pipelines.steps.stewardship.decisions import Recorded
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A decision that somebody wants to make; what its kind does not need is empty."""
+
+    kind: str
+    customer: str | None = None
+    other: str | None = None
+    attribute: str | None = None
+    value: str | None = None
+    expires: dt.date | None = None
+    decision: int | None = None
+    reason: str = ""
+
+
+def decide(eyes: Eyes, settings: Settings, wanted: Wanted) -> Recorded:
+    """Record a decision.
+
+    Raises:
+        ForbiddenError: The role may not decide.
+        UnknownError: It is about somebody whom the role does not see.
+        DecisionError, ValueRefusedError: It cannot be made; the text says why.
+    """
+    eyes.sight.see_that_may("decisions")
+    actor = eyes.caller.actor(Role.STEWARD)
+    connection, reason = eyes.connection, wanted.reason
+    one, other = (_seen(eyes, name) for name in (wanted.customer, wanted.other))
+    match wanted.kind:
+        case "same":
+            return decisions.same(connection, one, other, actor, reason)
+        case "different":
+            return decisions.different(connection, one, other, actor, reason)
+        case "confirm":
+            return decisions.confirm(connection, one, actor, reason)
+        case "set":
+            return decisions.set_value(
+                connection,
+                settings,
+                one,
+                wanted.attribute or "",
+                wanted.value or "",
+                actor=actor,
+                reason=reason,
+                expires=wanted.expires,
+            )
+        case _:
+            return decisions.undo(connection, wanted.decision or 0, actor, reason)
+
+
+def _seen(eyes: Eyes, name: str | None) -> str:
+    """The name of a customer, or of a record of one, whom the role sees.
+
+    Raises:
+        UnknownError: There is none, or none that the role sees; the two are told alike.
+    """
+    if name is None:
+        return ""
+    try:
+        named = decisions.find(eyes.connection, name)
+    except DecisionError:
+        raise UnknownError(
+            "There is no customer or record of this name, or none that your role sees."
+        ) from None
+    reads.known(eyes, named.golden_id)
+    return name
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What was done about a request of a person."""
+
+    request: int | None = None
+    records: int | None = None
+    decision: int | None = None
+
+
+def answer_request(eyes: Eyes, settings: Settings, kind: str, wanted: Wanted, purpose: str) -> Answered:
+    """Restrict, lift, object or rectify.
+
+    Args:
+        eyes: Of who does it.
+        settings: Of the deployment.
+        kind: ``restrict``, ``lift``, ``object`` or ``rectify``.
+        wanted: Whom it is about, and of ``rectify`` the value.
+        purpose: Of an objection.
+
+    Raises:
+        ForbiddenError: The role may not handle requests.
+        UnknownError: It is about somebody whom the role does not see.
+        RightsError, DecisionError, ValueRefusedError: It cannot be done; the text says why.
+    """
+    eyes.sight.see_that_may("requests")
+    actor = eyes.caller.actor(Role.PRIVACY_OFFICER)
+    customer, connection, reason = _seen(eyes, wanted.customer), eyes.connection, wanted.reason
+    match kind:
+        case "restrict":
+            return Answered(request=limits.restrict(connection, settings, customer, actor, reason))
+        case "lift":
+            lifted = limits.lift(connection, settings, customer, purpose, actor=actor, reason=reason)
+            return Answered(records=lifted)
+        case "object":
+            number = limits.object_to(connection, settings, customer, purpose, actor=actor, reason=reason)
+            return Answered(request=number)
+        case _:
+            values = (wanted.attribute or "", wanted.value or "")
+            recorded = limits.rectify(connection, settings, customer, values, actor=actor, reason=reason)
+            return Answered(decision=recorded.decision.decision_id)

@@ -1,0 +1,33 @@
+"""The places of sessions, keys of programs and kept answers.
+
+Belongs here: declarations, beside the tables (``schema_console``). Does not belong here: other tables of the hub
+(``places``).
+"""
+
+from collections.abc import Iterator
+
+from cdm_pipelines.hub.schema_console import api_token, kept_answer, session
+from cdm_pipelines.hub.table_places import place_of
+from cdm_pipelines.store.register import Keeps, Kept, Place, Retention, Whom
+
+_STAFF = (Whom.STAFF,)
+_OF_NOBODY = Kept("names who works here, and no customer")
+
+
+def places() -> Iterator[Place]:
+    """Sessions, keys, answers."""
+    yield place_of(
+        session,
+        Retention(Keeps.BY_OWNER, "until the session ends, at most half a day"),
+        _OF_NOBODY,
+        whom=_STAFF,
+    )
+    yield place_of(
+        api_token,
+        Retention(Keeps.FOR_EVER, "so that the access log can be read"),
+        _OF_NOBODY,
+        whom=_STAFF,
+    )
+    yield place_of(
+        kept_answer, Retention(Keeps.BY_OWNER, "for a day after it was asked"), _OF_NOBODY, whom=_STAFF
+    )

@@ -1,0 +1,75 @@
+"""Tables of the console and API: who is signed in, with which keys programs come, and answers to repeated writes.
+
+Belongs here: columns and comments. Does not belong here: filling and asking them (``console``). Of every secret its
+SHA-256 is kept, never itself.
+"""
+
+from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from cdm_pipelines.hub.schema import column, comment_of, metadata, moment
+from cdm_pipelines.store.register import OPERATIONS
+
+USERNAME = "user.account.username"
+
+session = Table(
+    "session",
+    metadata,
+    column("secret", LargeBinary, "SHA-256 of what the cookie or the link holds.", key=True),
+    column("state", Text, "link, signing in, or signed in.", nullable=False),
+    column("who", Text, "Login name.", USERNAME, nullable=False),
+    column("role", Text, "Role that they act in; empty while they sign in.", nullable=False),
+    Column(
+        "roles", ARRAY(Text()), nullable=False, comment=comment_of("Roles that they may act in.", OPERATIONS)
+    ),
+    column("noted", JSONB, "What is remembered of the provider until they are signed in.", nullable=False),
+    moment("began_at", "When it began."),
+    moment("seen_at", "When it was last used."),
+    column("ends_at", DateTime(timezone=True), "When it ends, used or not.", nullable=False),
+    schema="ops",
+    comment="Who is signed in to the console; a row goes when it ends.",
+)
+Index(None, session.c.ends_at)
+
+api_token = Table(
+    "api_token",
+    metadata,
+    Column(
+        "token_id",
+        BigInteger,
+        Identity(always=True),
+        primary_key=True,
+        comment=comment_of("Number of the key.", OPERATIONS),
+    ),
+    column("secret", LargeBinary, "SHA-256 of the key.", nullable=False),
+    column("name", Text, "Program that uses it.", USERNAME, nullable=False),
+    column("role", Text, "Role that it acts in.", nullable=False),
+    Column(
+        "scopes",
+        ARRAY(Text()),
+        nullable=False,
+        comment=comment_of("What it may do: read, match, write.", OPERATIONS),
+    ),
+    column("per_minute", Integer, "Requests that it may make a minute.", nullable=False),
+    column("made_by", Text, "Who made it.", USERNAME, nullable=False),
+    moment("made_at", "When it was made."),
+    column("ends_at", DateTime(timezone=True), "When it ends.", nullable=False),
+    column("revoked_at", DateTime(timezone=True), "When it was taken back."),
+    schema="ops",
+    comment="Keys of programs that use the API; kept after their end, so that the access log can be read.",
+)
+Index(None, api_token.c.secret, unique=True)
+
+kept_answer = Table(
+    "kept_answer",
+    metadata,
+    column("caller", Text, "Who asked.", USERNAME, key=True),
+    column("key", Text, "Idempotency key that they chose.", key=True),
+    column("asked", LargeBinary, "SHA-256 of what they asked.", nullable=False),
+    column("status", Integer, "Status of the answer; empty while it is worked on."),
+    column("answer", JSONB, "The answer: numbers and states, no values of customers."),
+    moment("asked_at", "When they asked."),
+    schema="ops",
+    comment="Answers to writes by their idempotency key, so that a repeated one is answered and not done again.",
+)
+Index(None, kept_answer.c.asked_at)
