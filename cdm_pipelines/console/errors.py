@@ -60,6 +60,12 @@ class TooManyError(ConsoleError):
     status, kind, title = 429, "too-many-requests", "Too many requests"
 
 
+class UnexpectedError(ConsoleError):
+    """A bug."""
+
+    status, kind, title = 500, "unexpected", "Unexpected"
+
+
 class AwayError(ConsoleError):
     """Something that is needed is not there for the moment."""
 

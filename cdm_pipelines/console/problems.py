@@ -3,6 +3,7 @@
 Belongs here: from an error to an answer. Does not belong here: kinds of refusal (``errors``), pages.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,9 +14,10 @@ from cdm_pipelines.console.errors import (
     AwayError,
     ConsoleError,
     RefusedError,
+    UnexpectedError,
     UnknownError,
 )
-from cdm_pipelines.faults import database_fault
+from cdm_pipelines.faults import database_fault, place
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.identity.decisions import DecisionError
 from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
@@ -24,6 +26,9 @@ from cdm_pipelines.steps.rights.subject import RightsError
 from cdm_pipelines.steps.rights.subject import UnknownError as NobodyError
 
 MEDIA_TYPE = "application/problem+json"
+
+
+_logger = logging.getLogger(__name__)
 
 
 def told(error: Exception) -> ConsoleError | None:
@@ -39,6 +44,17 @@ def told(error: Exception) -> ConsoleError | None:
             return AwayError(str(error))
     fault = database_fault(error)
     return None if fault is None else AwayError(str(fault))
+
+
+def understood(error: Exception) -> ConsoleError:
+    """What a caller is told of any error; a bug is written to the log, without its own text."""
+    known = told(error)
+    if known is None:
+        _logger.error("A request failed: %s", place(error))
+        return UnexpectedError(
+            "Something is wrong here, and it is in the log: tell whoever runs this console."
+        )
+    return known
 
 
 def problem(error: ConsoleError, more: Mapping[str, Any] | None = None) -> Response:

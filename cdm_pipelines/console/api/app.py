@@ -3,7 +3,6 @@
 Belongs here: that. Does not belong here: single paths.
 """
 
-import logging
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -15,15 +14,9 @@ from cdm_pipelines.console.api import changes, customers, decisions, rights
 from cdm_pipelines.console.api.models import Problem
 from cdm_pipelines.console.errors import ConsoleError
 from cdm_pipelines.console.house import House
-from cdm_pipelines.console.problems import invalid, problem, told
-from cdm_pipelines.faults import place
+from cdm_pipelines.console.problems import invalid, problem
 
 PATH = "/v1"
-_logger = logging.getLogger(__name__)
-
-
-class _UnexpectedError(ConsoleError):
-    status, kind, title = 500, "unexpected", "Unexpected"
 
 
 class _MethodError(ConsoleError):
@@ -49,7 +42,6 @@ def api(house: House) -> FastAPI:
         app.include_router(one.router)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     return app
 
@@ -68,16 +60,6 @@ def _http(_: Request, error: Exception) -> Response:
         answer.headers.update(getattr(error, "headers", None) or {})
         return answer
     return problem(ConsoleError("The request cannot be read."))
-
-
-def _unexpected(_: Request, error: Exception) -> Response:
-    known = told(error)
-    if known is not None:
-        return problem(known)
-    _logger.error("A request failed: %s", place(error))
-    return problem(
-        _UnexpectedError("Something is wrong here, and it is in the log: tell whoever runs this console.")
-    )
 
 
 def _described(app: FastAPI) -> dict[str, Any]:

@@ -4,18 +4,21 @@ Belongs here: that. Does not belong here: paths.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from hashlib import sha256
 from typing import Annotated, Any
 
 from fastapi import Header, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from sqlalchemy import Connection
+from starlette.exceptions import HTTPException
 
 from cdm_pipelines.console.answers import answer
 from cdm_pipelines.console.caller import Caller, Scope
 from cdm_pipelines.console.errors import ClashError
 from cdm_pipelines.console.house import House
-from cdm_pipelines.console.problems import MEDIA_TYPE
+from cdm_pipelines.console.problems import MEDIA_TYPE, problem, understood
 from cdm_pipelines.console.sight import Eyes
 from cdm_pipelines.hub import console as hub
 
@@ -49,6 +52,24 @@ IdempotencyKey = Annotated[
 ]
 Work = Callable[[Eyes], tuple[int, dict[str, Any]]]
 """A write in a transaction: the status and content of its answer, numbers and states alone."""
+
+
+class Told(APIRoute):
+    """A path whose errors are problems, whatever they are."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler of the path."""
+        handle = super().get_route_handler()
+
+        async def told(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except (HTTPException, RequestValidationError):
+                raise
+            except Exception as error:
+                return problem(understood(error))
+
+        return told
 
 
 def house_of(request: Request) -> House:

@@ -18,7 +18,7 @@ from starlette.responses import StreamingResponse
 
 from cdm_pipelines.console.answers import answer, as_json
 from cdm_pipelines.console.api import models
-from cdm_pipelines.console.api.asking import REFUSALS, house_of
+from cdm_pipelines.console.api.asking import REFUSALS, Told, house_of
 from cdm_pipelines.console.caller import Scope
 from cdm_pipelines.console.errors import TooManyError
 from cdm_pipelines.console.house import House
@@ -27,7 +27,7 @@ from cdm_pipelines.hub import feed
 from cdm_pipelines.hub.feed import Entry
 from cdm_pipelines.privacy.views import CUSTOMER
 
-router = APIRouter(tags=["changes"], responses=REFUSALS)
+router = APIRouter(tags=["changes"], responses=REFUSALS, route_class=Told)
 After = Annotated[int, Query(ge=0, le=2**62, description="Position of the last event that is known.")]
 _LOOK_SECONDS, _LIVE_SECONDS = 2.0, 600.0
 MOST_STREAMS = 50

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query, Request, Response
 from cdm_pipelines.console import reads
 from cdm_pipelines.console.answers import MOST_A_PAGE, answer, page
 from cdm_pipelines.console.api import models
-from cdm_pipelines.console.api.asking import REFUSALS, house_of
+from cdm_pipelines.console.api.asking import REFUSALS, Told, house_of
 from cdm_pipelines.console.caller import Scope
 from cdm_pipelines.console.errors import RefusedError
 from cdm_pipelines.console.reads import name_of
@@ -21,7 +21,7 @@ from cdm_pipelines.console.sight import Eyes
 from cdm_pipelines.privacy.roles import MASKED
 from cdm_pipelines.privacy.views import CUSTOMER
 
-router = APIRouter(tags=["customers"], responses=REFUSALS)
+router = APIRouter(tags=["customers"], responses=REFUSALS, route_class=Told)
 Cursor = Annotated[str, Query(max_length=100, description="`next` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=MOST_A_PAGE)]
 _AS_OF = "A day, which counts to its end, or a moment: what was known then."

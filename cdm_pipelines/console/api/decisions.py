@@ -9,10 +9,10 @@ from fastapi import APIRouter, Request, Response
 
 from cdm_pipelines.console import writes
 from cdm_pipelines.console.api import models
-from cdm_pipelines.console.api.asking import REFUSALS, IdempotencyKey, house_of, written
+from cdm_pipelines.console.api.asking import REFUSALS, IdempotencyKey, Told, house_of, written
 from cdm_pipelines.console.sight import Eyes
 
-router = APIRouter(tags=["decisions"], responses=REFUSALS)
+router = APIRouter(tags=["decisions"], responses=REFUSALS, route_class=Told)
 
 
 @router.post("/decisions", response_model=models.Recorded, status_code=201)

@@ -12,13 +12,13 @@ from fastapi import APIRouter, Request, Response
 from cdm_pipelines.console import writes
 from cdm_pipelines.console.answers import answer, page
 from cdm_pipelines.console.api import models
-from cdm_pipelines.console.api.asking import REFUSALS, IdempotencyKey, house_of, written
+from cdm_pipelines.console.api.asking import REFUSALS, IdempotencyKey, Told, house_of, written
 from cdm_pipelines.console.api.customers import Cursor, Limit
 from cdm_pipelines.console.caller import Scope
 from cdm_pipelines.console.sight import Eyes
 from cdm_pipelines.steps.rights.requests import tracked
 
-router = APIRouter(prefix="/privacy", tags=["privacy"], responses=REFUSALS)
+router = APIRouter(prefix="/privacy", tags=["privacy"], responses=REFUSALS, route_class=Told)
 
 
 @router.get("/requests", response_model=models.RequestsOfPersons)

@@ -5,7 +5,6 @@ of refusal (console.errors), problems of the API.
 """
 
 import inspect
-import logging
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
@@ -19,16 +18,10 @@ from cdm_pipelines.console.caller import Caller
 from cdm_pipelines.console.errors import ConsoleError, SignInError
 from cdm_pipelines.console.house import House
 from cdm_pipelines.console.pages.render import rendered
-from cdm_pipelines.console.problems import told
+from cdm_pipelines.console.problems import understood
 from cdm_pipelines.console.sight import Sight
-from cdm_pipelines.faults import place
 
-_logger = logging.getLogger(__name__)
 Page = Callable[[Request], Any]
-
-
-class _UnexpectedError(ConsoleError):
-    status, title = 500, "Unexpected"
 
 
 def refusing(page: Page) -> Callable[[Request], Awaitable[Response]]:
@@ -45,15 +38,10 @@ def refusing(page: Page) -> Callable[[Request], Awaitable[Response]]:
                 return sign_in_page(request, status=401)
             known: ConsoleError = error
         except Exception as error:
-            known = told(error) or _bug(error)
+            known = understood(error)
         return await run_in_threadpool(_refused, request, known)
 
     return answered
-
-
-def _bug(error: Exception) -> ConsoleError:
-    _logger.error("A page failed: %s", place(error))
-    return _UnexpectedError("Something is wrong here, and it is in the log: tell whoever runs this console.")
 
 
 def sign_in_page(request: Request, *, link: bool = False, status: int = 200) -> Response:
