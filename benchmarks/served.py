@@ -47,10 +47,11 @@ def free_port() -> int:
 
 @dataclass(frozen=True)
 class Served:
-    """UI, daemon and code server of one home."""
+    """UI, daemon, code server and console of one home."""
 
     process: subprocess.Popen[bytes]
     port: int
+    console_port: int
 
     def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> Any:
         """What GraphQL answers; None while nobody listens."""
@@ -71,7 +72,16 @@ class Served:
         """Whether all its daemons live."""
         answer = self.ask(HEALTH)
         daemons = answer["instance"]["daemonHealth"]["allDaemonStatuses"] if answer else []
-        return bool(daemons) and all(d["lastHeartbeatTime"] for d in daemons if d["required"])
+        well = bool(daemons) and all(d["lastHeartbeatTime"] for d in daemons if d["required"])
+        return well and self.console_is_ready()
+
+    def console_is_ready(self) -> bool:
+        """Whether the console answers, and its hub."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.console_port}/ready", timeout=60) as answer:
+                return bool(json.load(answer)["ready"])
+        except OSError:
+            return False
 
     def children(self) -> list[psutil.Process]:
         """Its processes, and theirs."""
@@ -86,12 +96,12 @@ class Served:
 @contextmanager
 def served(environment: Mapping[str, str] | None = None) -> Iterator[Served]:
     """`cdm up`, from the moment that all its daemons live."""
-    port = free_port()
+    port, console_port = free_port(), free_port()
     up = subprocess.Popen(
         [sys.executable, "-m", "cdm_pipelines.cli", "up", "--port", str(port)],
-        env=dict(environment or os.environ),
+        env={**(environment or os.environ), "CDM_CONSOLE_URL": f"http://127.0.0.1:{console_port}"},
     )
-    platform = Served(up, port)
+    platform = Served(up, port, console_port)
     try:
         deadline = time.monotonic() + PATIENCE
         while not platform.serves():

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
+from urllib.parse import urlsplit
 
 import typer
 
@@ -38,19 +39,33 @@ STOP_SECONDS = 20
 
 
 def up(
-    port: Annotated[int, typer.Option(help="Port of the UI.")] = 3000,
+    port: Annotated[
+        int, typer.Option(help="Port of Dagster's UI; the console's is in CDM_CONSOLE_URL.")
+    ] = 3000,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; the UI has no access control.")
+        str, typer.Option(help="Address that the UI listens on; it has no access control.")
     ] = "127.0.0.1",
+    *,
+    console_too: Annotated[
+        bool, typer.Option("--console/--no-console", help="Whether the console is served as well.")
+    ] = True,
 ) -> None:
-    """Start Dagster's UI and daemon (schedules and sensors live) until Ctrl-C."""
+    """Start Dagster's UI and daemon (schedules and sensors live) and the console, until Ctrl-C."""
     from cdm_pipelines.components.session import open_platform  # noqa: PLC0415
 
+    own = settings()
     if reason := _unusable(host, port):
         fail(f"Port {port} of {host} cannot be used: {reason}. Choose another with --port.", FAILED)
+    console_port = urlsplit(own.console_url).port or 0
+    if console_too and (reason := _unusable("127.0.0.1", console_port)):
+        fail(
+            f"Port {console_port} for the console cannot be used: {reason}. Choose another in CDM_CONSOLE_URL, or "
+            "leave the console out with --no-console.",
+            FAILED,
+        )
     with (
         told_to_people(),
-        open_platform(settings()),
+        open_platform(own),
         tempfile.TemporaryDirectory(prefix="cdm-") as folder,
         _Processes() as processes,
     ):
@@ -62,6 +77,9 @@ def up(
             processes.start("daemon", "dagster._daemon", "run", "-w", str(workspace))
             processes.start("UI", "dagster_webserver", "-w", str(workspace), "-h", host, "-p", str(port))
             console.print(f"Dagster UI on http://{host}:{port} (Ctrl-C stops it)", markup=False)
+            if console_too:
+                local = [] if own.oidc_issuer else ["--local"]
+                processes.start("console", "cdm_pipelines.cli", "serve", *local)
             processes.wait(until=lambda: False)
     raise typer.Exit(FAILED if processes.ended else DONE)
 

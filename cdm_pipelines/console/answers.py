@@ -3,8 +3,6 @@
 Belongs here: the form. Does not belong here: what is answered.
 """
 
-import base64
-import binascii
 import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
@@ -16,10 +14,7 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cdm_pipelines.console.errors import ConsoleError
-
 MOST_A_PAGE = 500
-_DIGITS = 12
 
 
 def _plain(value: object) -> object:
@@ -59,36 +54,11 @@ def _tags(header: str) -> set[str]:
 def page(rows: Sequence[Mapping[str, Any]], cursor: str, limit: int) -> dict[str, Any]:
     """One page of rows that are in an order, with the cursor of the next one.
 
-    Raises:
-        ConsoleError: The cursor is none that was given out.
+    Args:
+        rows: All of them.
+        cursor: The place of the first one, as ``next`` gave it out; empty for the first page.
+        limit: Rows of a page.
     """
-    start = read_cursor(cursor)
+    start = int(cursor or 0)
     more = len(rows) > start + limit
-    return {
-        "items": list(rows[start : start + limit]),
-        "next": write_cursor(start + limit) if more else None,
-    }
-
-
-def write_cursor(place: int) -> str:
-    """A place in an order, as it is given out."""
-    return base64.urlsafe_b64encode(f"at:{place}".encode()).decode().rstrip("=")
-
-
-def read_cursor(cursor: str) -> int:
-    """The place that a cursor names; 0 for none.
-
-    Raises:
-        ConsoleError: It is none that was given out.
-    """
-    if not cursor:
-        return 0
-    refused = ConsoleError("The cursor is none of ours: begin without one.")
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-    except (ValueError, binascii.Error):
-        raise refused from None
-    name, _, place = text.partition(":")
-    if name != "at" or not place.isdigit() or len(place) > _DIGITS:
-        raise refused
-    return int(place)
+    return {"items": list(rows[start : start + limit]), "next": str(start + limit) if more else None}

@@ -48,6 +48,12 @@ class TooLargeError(ConsoleError):
     status, kind, title = 413, "too-large", "Too large"
 
 
+class SlowError(ConsoleError):
+    """A client that took too long to send what it began."""
+
+    status, kind, title = 408, "too-slow", "Too slow"
+
+
 class RefusedError(ConsoleError):
     """Understood, and refused: a value is none of its kind, a decision is about nobody."""
 

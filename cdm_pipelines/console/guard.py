@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cdm_pipelines.console.errors import ConsoleError, ForbiddenError, TooLargeError
+from cdm_pipelines.console.errors import ConsoleError, ForbiddenError, SlowError, TooLargeError
 from cdm_pipelines.console.problems import problem
 
 MOST_BYTES = 1_000_000
@@ -128,7 +128,7 @@ class _Body:
         try:
             message = await asyncio.wait_for(self._receive(), BODY_SECONDS)
         except TimeoutError:
-            raise TooLargeError(f"The request was not whole after {BODY_SECONDS:.0f} seconds.") from None
+            raise SlowError(f"The request was not whole after {BODY_SECONDS:.0f} seconds.") from None
         self._read += len(message.get("body", b""))
         if self._read > MOST_BYTES:
             raise TooLargeError(f"Send at most {MOST_BYTES:,} bytes.")

@@ -3,6 +3,7 @@
 Belongs here: uvicorn, and what is printed. Does not belong here: the application (``app``).
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -10,6 +11,8 @@ from urllib.parse import urlsplit
 import uvicorn
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from cdm_pipelines.console.app import console
 from cdm_pipelines.console.errors import ConsoleError
@@ -20,7 +23,8 @@ from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.privacy.access import apply, group_of
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-_KEEP_ALIVE_SECONDS, _AT_A_TIME = 15, 400
+_LOOK_SECONDS, _LOOKS = 5, 3
+_AT_A_TIME = 400
 
 
 def links(engine: Engine, settings: Settings, roles: list[str]) -> dict[str, str]:
@@ -64,22 +68,44 @@ def serve(house: House, host: str, port: int, *, ready: Callable[[], None] = lam
     """
     if house.local and host not in LOOPBACK:
         raise ConsoleError("Links sign in on this machine alone: leave --host out, or set up a provider.")
-    app = console(house)
-    config = uvicorn.Config(
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    _Server(config_of(console(house), host, port), ready).run()
+
+
+def config_of(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
+    """How an application is served."""
+    return uvicorn.Config(
         app,
         host=host,
         port=port,
+        http=Patient,
         log_level="warning",
         access_log=False,  # a path holds ids, and a query what somebody looked for
         server_header=False,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=_LOOKS * _LOOK_SECONDS,
         limit_concurrency=_AT_A_TIME,
         timeout_graceful_shutdown=5,
         h11_max_incomplete_event_size=32_768,
     )
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
-    server = _Server(config, ready)
-    server.run()
+
+
+class Patient(H11Protocol):
+    """HTTP/1.1 that lets go of clients who begin a request and do not go on: each would hold a connection for ever."""
+
+    _quiet = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to look at it."""
+        super().connection_made(transport)
+        self.loop.call_later(_LOOK_SECONDS, self._look)
+
+    def _look(self) -> None:
+        busy = self.cycle is not None and not self.cycle.response_complete
+        self._quiet = 0 if busy else self._quiet + 1
+        if self._quiet < _LOOKS and not self.transport.is_closing():
+            self.loop.call_later(_LOOK_SECONDS, self._look)
+        else:
+            self.transport.close()
 
 
 class _Server(uvicorn.Server):

@@ -127,9 +127,7 @@ def end_session(connection: Connection, secret: str) -> None:
 def act_in(connection: Connection, secret: str, role: str) -> bool:
     """Have a session act in another of its roles; returns whether it may."""
     changed = (
-        update(session)
-        .where(session.c.secret == _hash(secret), session.c.roles.any(role))
-        .values(role=role)
+        update(session).where(session.c.secret == _hash(secret), session.c.roles.any(role)).values(role=role)
     )
     return bool(connection.execute(changed).rowcount)
 
@@ -203,8 +201,8 @@ def begin_answer(connection: Connection, caller: str, key: str, asked: bytes) ->
     """
     connection.execute(delete(kept_answer).where(kept_answer.c.asked_at < func.now() - _DAY))
     row = {"caller": caller, "key": key, "asked": asked}
-    made = connection.execute(upsert(kept_answer).values(row).on_conflict_do_nothing()).rowcount
-    if made:
+    taken = upsert(kept_answer).values(row).on_conflict_do_nothing().returning(kept_answer.c.key)
+    if connection.execute(taken).first() is not None:
         return None
     one = select(kept_answer).where(kept_answer.c.caller == caller, kept_answer.c.key == key)
     found = connection.execute(one).mappings().one()

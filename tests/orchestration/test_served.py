@@ -28,6 +28,7 @@ def test_ui_and_daemon_serve_the_code_location_until_ctrl_c(
 ) -> None:
     with served(environment) as platform:
         answer = platform.ask(LOCATIONS)
+        assert platform.console_is_ready()
         started = platform.children()
         assert platform.interrupt() == 0
     (repository,) = answer["repositoriesOrError"]["nodes"]

@@ -52,6 +52,8 @@ def _invalid(_: Request, error: Exception) -> Response:
 
 
 def _http(_: Request, error: Exception) -> Response:
+    if isinstance(error.__cause__, ConsoleError):  # of a body that was read no further
+        return problem(error.__cause__)
     status = getattr(error, "status_code", 400)
     if status == 404:
         return problem(_NothingError("There is no such path; /v1/openapi.json has all of them."))

@@ -42,7 +42,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 """Of the description; each is a ``Problem`` of the models."""
 IdempotencyKey = Annotated[
-    str,
+    str | None,
     Header(
         min_length=1,
         max_length=200,

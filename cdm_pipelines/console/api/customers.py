@@ -20,9 +20,10 @@ from cdm_pipelines.console.reads import name_of
 from cdm_pipelines.console.sight import Eyes
 from cdm_pipelines.privacy.roles import MASKED
 from cdm_pipelines.privacy.views import CUSTOMER
+from cdm_pipelines.steps.search.find import MOST_SIGNS
 
 router = APIRouter(tags=["customers"], responses=REFUSALS, route_class=Told)
-Cursor = Annotated[str, Query(max_length=100, description="`next` of the page before.")]
+Cursor = Annotated[str, Query(pattern=r"^[0-9]{0,9}$", description="`next` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=MOST_A_PAGE)]
 _AS_OF = "A day, which counts to its end, or a moment: what was known then."
 
@@ -31,7 +32,9 @@ _AS_OF = "A day, which counts to its end, or a moment: what was known then."
 def customer(
     request: Request,
     golden_id: UUID,
-    as_of: Annotated[str, Query(max_length=40, description=_AS_OF)] = "",
+    as_of: Annotated[
+        str, Query(max_length=40, description=_AS_OF, json_schema_extra={"format": "date-time"})
+    ] = "",
 ) -> Response:
     """A customer by an id of any age."""
     house = house_of(request)
@@ -59,14 +62,16 @@ def _masked(eyes: Eyes, table: str) -> list[str]:
 def _moment(text: str, timezone: str) -> dt.datetime:
     try:
         moment = dt.datetime.fromisoformat(text)
-        if len(text) == len("2026-03-01"):
-            moment += dt.timedelta(days=1, microseconds=-1)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(timezone))
-        return moment.astimezone(dt.UTC)
-    except (ValueError, OverflowError):
+    except ValueError:
         raise RefusedError(
             "as_of is no day such as 2026-03-01, and no moment such as 2026-03-01T12:00."
         ) from None
+    if len(text) == len("2026-03-01"):
+        moment = dt.datetime.combine(moment, dt.time.max)
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(timezone))).astimezone(dt.UTC)
+    except OverflowError:  # on the first or the last day that there is
+        return moment.replace(tzinfo=dt.UTC)
 
 
 def _rows(request: Request, golden_id: UUID, table: str, paging: tuple[str, int], *order: str) -> Response:
@@ -151,6 +156,7 @@ def search(
         str,
         Query(
             min_length=1,
+            max_length=MOST_SIGNS,
             description="Name, e-mail, phone, postcode with house number, order number or any id; typing errors "
             "allowed where the role reads the value in clear.",
         ),

@@ -16,9 +16,7 @@ router = APIRouter(tags=["decisions"], responses=REFUSALS, route_class=Told)
 
 
 @router.post("/decisions", response_model=models.Recorded, status_code=201)
-def decide(
-    request: Request, body: models.Decision, idempotency_key: IdempotencyKey | None = None
-) -> Response:
+def decide(request: Request, body: models.Decision, idempotency_key: IdempotencyKey = None) -> Response:
     """Record a decision; it takes effect with the next run of customers."""
     settings = house_of(request).settings
 

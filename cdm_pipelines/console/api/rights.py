@@ -45,7 +45,7 @@ def requests(request: Request, cursor: Cursor = "", limit: Limit = 100) -> Respo
 
 
 @router.post("/requests", response_model=models.Done, status_code=201)
-def ask(request: Request, body: models.Asked, idempotency_key: IdempotencyKey | None = None) -> Response:
+def ask(request: Request, body: models.Asked, idempotency_key: IdempotencyKey = None) -> Response:
     """Restrict, object, lift or rectify: recorded and done."""
     settings = house_of(request).settings
 
