@@ -24,6 +24,7 @@ from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
 from cdm_pipelines.standardise.single import ValueRefusedError
 from cdm_pipelines.steps.rights.subject import RightsError
 from cdm_pipelines.steps.rights.subject import UnknownError as NobodyError
+from cdm_pipelines.store.damage import LakeError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -40,7 +41,7 @@ def told(error: Exception) -> ConsoleError | None:
             return UnknownError(str(error))
         case DecisionError() | ValueRefusedError() | RightsError():
             return RefusedError(str(error))
-        case PrivacyPolicyError() | HubError():
+        case PrivacyPolicyError() | HubError() | LakeError():
             return AwayError(str(error))
     fault = database_fault(error)
     return None if fault is None else AwayError(str(fault))

@@ -10,22 +10,30 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+import pyarrow as pa
 from sqlalchemy import Connection, text
 
 from cdm_pipelines.console.errors import ForbiddenError, RefusedError, UnknownError
 from cdm_pipelines.console.sight import Eyes, Sight
+from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.hub import history
 from cdm_pipelines.hub import search as candidates
 from cdm_pipelines.hub.search import Query
+from cdm_pipelines.identity.decisions import Record
 from cdm_pipelines.privacy.purposes import POLICY as PURPOSES
 from cdm_pipelines.privacy.purposes import Purposes
 from cdm_pipelines.privacy.search import NAME as FIND
 from cdm_pipelines.privacy.views import CUSTOMER, view_name
+from cdm_pipelines.quality.shapes import shape
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.days.cells import delivered_cells
 from cdm_pipelines.steps.profile.asking import journey_of
 from cdm_pipelines.steps.profile.enrich import company_of
 from cdm_pipelines.steps.search.find import SearchError, read
 from cdm_pipelines.steps.search.rank import COMPARED, Models, Ranked, rank
+from cdm_pipelines.store import tables
+from cdm_pipelines.store.keys import RECORD_KEY
 from cdm_pipelines.store.lake import Lake
 
 Row = dict[str, Any]
@@ -40,6 +48,7 @@ TRANSACTIONS = frozenset({"order", "invoice", "payment", "refund"})
 _OF_ORDERS = ("golden.order_line", "golden.payment", "golden.refund", "golden.invoice")
 _ORDER_KEY = ("source", "order_id")
 _TIES = 30
+_OF_ORDER = "user.behavior.purchase_history"
 
 
 @dataclass(frozen=True)
@@ -235,6 +244,29 @@ def journey(eyes: Eyes, golden_id: UUID, settings: Settings, *, limit: int = 500
     return now, rows[::-1]
 
 
+def cells(eyes: Eyes, golden_id: UUID, record: Record, settings: Settings) -> tuple[UUID, list[Row]]:
+    """What a source delivered of a record of a customer: file, row, column and value.
+
+    A value of a category that the role does not read in clear is shown as its shape.
+
+    Raises:
+        UnknownError: The record is none of the customer's.
+    """
+    now, records = of_customer(eyes, RECORDS, golden_id)
+    if tuple(record) not in {(row["source"], row["entity"], row["record_id"]) for row in records}:
+        raise UnknownError("The customer has no such record.")
+    lake = Lake(settings.lake_url)
+    key = pa.table({name: [value] for name, value in zip(RECORD_KEY, record, strict=True)})
+    state = tables.records(lake, Entity.PARTY).rows(key).to_pylist()
+    role = eyes.sight.role
+    found = []
+    for cell in delivered_cells(lake, all_contracts(), state):
+        clear = role.reads_in_clear(str(cell["category"]))
+        found.append({**cell, "value": cell["value"] if clear else shape(str(cell["value"])), "clear": clear})
+    eyes.note([RECORDS, CUSTOMER], [now])
+    return now, found
+
+
 def search(eyes: Eyes, typed: str, models: Models | None, *, limit: int, country: str) -> list[Found]:
     """Customers whom a person may mean, the best first, looked for by what the role may look for.
 
@@ -258,7 +290,9 @@ def search(eyes: Eyes, typed: str, models: Models | None, *, limit: int, country
         (open_to.email, open_to.phone, open_to.postcode, open_to.words, open_to.initials, open_to.birth)
     ):
         for one in candidates.candidates(eyes.connection, open_to):
-            reasons.setdefault(one.golden_id, set()).update(one.reasons)
+            mine = one.reasons if eyes.sight.role.may_find_by(_OF_ORDER) else one.reasons - {candidates.ORDER}
+            if mine:
+                reasons.setdefault(one.golden_id, set()).update(mine)
     for what, value in whole:
         find = text(f'SELECT golden_id FROM "{eyes.sight.schema}"."{FIND}"(:typed)')  # noqa: S608 - ours
         for golden_id in eyes.connection.scalars(find, {"typed": value}).all():
@@ -295,11 +329,8 @@ def _narrowed(query: Query, sight: Sight) -> tuple[Query, list[tuple[str, str]]]
             kept = _without(kept, names)
             if what:
                 whole.append((what, value))
-    orders_too = "order_id" in sight.clear(ORDERS)
-    if not orders_too or not sight.role.may_find_by("user.unique_id"):
+    if not sight.role.may_find_by("user.unique_id"):
         kept = replace(kept, text="")
-        if query.text and not whole:
-            whole.append((candidates.RECORD_ID, query.text))
     return kept, whole
 
 

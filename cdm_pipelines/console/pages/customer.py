@@ -5,7 +5,7 @@ Belongs here: which panels a role has, and their content. Does not belong here: 
 
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -22,19 +22,13 @@ from cdm_pipelines.console.sight import Eyes
 from cdm_pipelines.golden.policy import golden_groups
 from cdm_pipelines.golden.provenance import EVERYTHING_ELSE
 from cdm_pipelines.hub.history import SUMMARY
+from cdm_pipelines.identity.decisions import Record
 from cdm_pipelines.privacy.views import CUSTOMER
+from cdm_pipelines.steps.profile.asking import TELLING
+from cdm_pipelines.store.keys import RECORD_KEY
 
-REACH = (
-    "email",
-    "phone",
-    "mobile",
-    "street",
-    "house_number",
-    "house_addition",
-    "postcode",
-    "city",
-    "country",
-)
+_REACH = ("mobile", "phone", "email")
+_TELLING = [f"{enricher}_{column}" for enricher, column in TELLING]
 _HIDDEN = frozenset({"golden_id", *SUMMARY})
 _MOST_ORDERS, _MOST_TOUCHES, _MOST_STEPS = 20, 100, 100
 
@@ -70,6 +64,9 @@ def customer(request: Request) -> Response:
         values=_values(row, panels.get("provenance") or []),
         sees_history=reads.HISTORY in sight.tables,
         decides="decisions" in sight.role.changes,
+        reach=[(name, row[name]) for name in _REACH if row.get(name)],
+        glance=_glance(panels.get("profile") or []),
+        groups=_grouped(panels.get("profile") or []),
         **content,
     )
 
@@ -106,9 +103,12 @@ def _why(row: Row) -> dict[str, Any]:
     lost = json.loads(losers) if isinstance(losers, str) else losers or []
     return {
         "rule": row.get("rule"),
-        "record": "/".join(str(row.get(key)) for key in ("source", "entity", "record_id")),
+        "record": "/".join(str(row.get(key)) for key in RECORD_KEY),
         "decision": row.get("decision_id"),
-        "lost": lost,
+        "lost": [
+            {"value": one.get("value"), "record": "/".join(str(one[key]) for key in RECORD_KEY if key in one)}
+            for one in lost
+        ],
     }
 
 
@@ -121,12 +121,14 @@ def _panels(one: Eyes, golden_id: UUID, request: Request) -> dict[str, Any]:
         "provenance": lambda: [
             in_clear(row) for row in reads.of_customer(one, reads.PROVENANCE, golden_id)[1]
         ],
-        "records": lambda: reads.of_customer(
-            one, reads.RECORDS, golden_id, order=("source", "entity", "record_id")
-        )[1],
-        "orders": lambda: reads.orders(one, golden_id, limit=_MOST_ORDERS)[1],
+        "records": lambda: only(
+            reads.of_customer(one, reads.RECORDS, golden_id, order=RECORD_KEY)[1], *RECORD_KEY
+        ),
+        "orders": lambda: _orders(reads.orders(one, golden_id, limit=_MOST_ORDERS)[1]),
         "profile": lambda: _profile(one, golden_id),
-        "consent": lambda: reads.consent(one, golden_id, house.settings)[1],
+        "consent": lambda: only(
+            reads.consent(one, golden_id, house.settings)[1], "purpose", "channel", "allowed", "why"
+        ),
         "journey": lambda: reads.journey(one, golden_id, house.settings, limit=_MOST_TOUCHES)[1],
         "history": lambda: [in_clear(row) for row in reads.timeline(one, golden_id)[1]][-_MOST_STEPS:][::-1],
     }
@@ -138,7 +140,54 @@ def _panels(one: Eyes, golden_id: UUID, request: Request) -> dict[str, Any]:
     return found
 
 
+def only(rows: Iterable[Row], *names: str) -> list[Row]:
+    """Rows with these columns: what the role does not see is empty."""
+    return [{name: row.get(name) for name in names} for row in rows]
+
+
+def _orders(rows: Iterable[Row]) -> list[Row]:
+    return [
+        {
+            **only([row], "order_id", "ordered_at", "status", "currency", "total_amount")[0],
+            "lines": only(row.get("order_lines") or (), "product_name", "product_code", "quantity"),
+        }
+        for row in rows
+    ]
+
+
 _PANELS = ("records", "orders", "profile", "consent", "journey", "history")
+
+
+def _glance(profile: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What says most of a customer."""
+    by_name = {one["name"]: one for one in profile}
+    return [by_name[name] for name in _TELLING if name in by_name]
+
+
+def _grouped(profile: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """What is worked out, by the enricher that does it."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for one in profile:
+        group = next((name for name in _ENRICHERS if one["name"].startswith(f"{name}_")), "other")
+        found.setdefault(group, []).append({**one, "short": one["name"].removeprefix(f"{group}_")})
+    return found
+
+
+_ENRICHERS = (
+    "lifetime_value",
+    *(
+        "rfm",
+        "churn",
+        "household",
+        "organisation",
+        "location",
+        "preference",
+        "engagement",
+        "service",
+        "payment",
+    ),
+    *("lifecycle", "basket", "quality", "withheld"),
+)
 
 
 def _profile(one: Eyes, golden_id: UUID) -> list[dict[str, Any]]:
@@ -154,4 +203,20 @@ def _profile(one: Eyes, golden_id: UUID) -> list[dict[str, Any]]:
     ]
 
 
-ROUTES = (Route("/customers/{golden_id}", customer),)
+def record(request: Request) -> Response:
+    """What a source delivered of one of the customer's records."""
+    golden_id, house = _id(request), house_of(request)
+    named = Record(*(request.path_params[key] for key in RECORD_KEY))
+    with eyes(request, "console record") as one:
+        now, rows = reads.cells(one, golden_id, named, house.settings)
+        caller, sight = one.caller, one.sight
+    cells = [house.in_clear(row) if row["clear"] else row for row in rows]
+    return rendered(
+        request, "record.html", caller, sight=sight, golden_id=now, record=str(named), cells=cells
+    )
+
+
+ROUTES = (
+    Route("/customers/{golden_id}", customer),
+    Route("/customers/{golden_id}/records/{source}/{entity}/{record_id:path}", record),
+)

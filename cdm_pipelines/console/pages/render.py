@@ -12,6 +12,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -58,8 +59,8 @@ def translator(language: Language) -> Callable[..., str]:
     return said
 
 
-def shown(value: object, language: Language = Language.ENGLISH) -> str:
-    """A value as people of a language read it."""
+def shown(value: object, language: Language = Language.ENGLISH, zone: str = "UTC") -> str:
+    """A value as people of a language read it, moments where the deployment is."""
     if value is None or value in ([], ()):
         return NOTHING
     match value:
@@ -70,17 +71,26 @@ def shown(value: object, language: Language = Language.ENGLISH) -> str:
         case Decimal() | float():
             text = _number(f"{value:,.2f}", language)
         case dt.date():
-            text = _moment(value, language)
+            text = _moment(value, language, zone)
         case list() | tuple() | set():
-            text = ", ".join(shown(one, language) for one in value)
+            text = ", ".join(shown(one, language, zone) for one in value)
         case _:
             text = str(value)
     return text
 
 
-def _moment(value: dt.date, language: Language) -> str:
+def _moment(value: dt.date, language: Language, zone: str) -> str:
+    if isinstance(value, dt.datetime) and value.tzinfo is not None:
+        value = value.astimezone(ZoneInfo(zone))
     day = f"{value:%d-%m-%Y}" if language is Language.DUTCH else f"{value:%Y-%m-%d}"
-    return f"{day} {value:%H:%M}" if isinstance(value, dt.datetime) else day
+    has_time = isinstance(value, dt.datetime) and value.time() != dt.time.min
+    return f"{day} {value:%H:%M}" if has_time else day
+
+
+def label(name: str, language: Language) -> str:
+    """What people call a column: in Dutch as the words have it, else its name with blanks."""
+    words = dutch().get(name) if language is Language.DUTCH else None
+    return words or name.replace("_", " ").capitalize()
 
 
 def _number(text: str, language: Language) -> str:
@@ -111,20 +121,17 @@ def _environment() -> Environment:
 
 def html(request: Request, template: str, caller: Caller | None, **content: Any) -> str:
     """A page, or a part of one, as HTML."""
-    language = language_of(request)
-    return (
-        _environment()
-        .get_template(template)
-        .render(
-            t=translator(language),
-            show=lambda value: shown(value, language),
-            language=str(language),
-            caller=caller,
-            local=request.app.state.house.local,
-            path=request.url.path,
-            **content,
-        )
-    )
+    language, house = language_of(request), request.app.state.house
+    content |= {
+        "t": translator(language),
+        "show": lambda value: shown(value, language, house.settings.timezone),
+        "label": lambda name: label(name, language),
+        "language": str(language),
+        "caller": caller,
+        "local": house.local,
+        "path": request.url.path,
+    }
+    return _environment().get_template(template).render(content)
 
 
 def rendered(

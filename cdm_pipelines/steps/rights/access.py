@@ -9,13 +9,10 @@ record only the pieces of its file that hold it.
 
 import datetime as dt
 import json
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from sqlalchemy import Connection, and_, func, select
 
 from cdm_pipelines.contracts import SourceContract
@@ -30,12 +27,12 @@ from cdm_pipelines.hub.schema_feed import outbox, sink
 from cdm_pipelines.identity.decisions import Record
 from cdm_pipelines.privacy.purposes import POLICY, Purposes
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.days.cells import delivered_cells
 from cdm_pipelines.steps.profile.enrich import policy_of
 from cdm_pipelines.steps.stewardship.customer import dossier_values
 from cdm_pipelines.steps.stewardship.decisions import read_log
-from cdm_pipelines.store import layout, tables
+from cdm_pipelines.store import tables
 from cdm_pipelines.store.keys import RECORD_KEY
-from cdm_pipelines.store.places import key_columns, record_ids
 from cdm_pipelines.store.register import Persons, Register, Stores, is_personal, search
 
 Row = Mapping[str, Any]
@@ -111,48 +108,9 @@ def _records(asked: Asked) -> Iterator[tuple[str, list[Row]]]:
 
 def _delivered(asked: Asked, contracts: Sequence[SourceContract], records: Tables) -> Iterator[Row]:
     """Cells of the newest delivery of each record."""
-    days: defaultdict[tuple[str, str], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for rows in records.values():
-        for row in rows:
-            days[row["source"], row["entity"]][str(row["extract_date"])].add(str(row["record_id"]))
-    for contract in contracts:
-        for date, ids in sorted(days.get((contract.source, contract.entity), {}).items()):
-            path = layout.raw_path(contract, date)
-            if not asked.stores.lake.exists(path):
-                continue
-            for table in _raw_rows(asked, contract, path, ids):
-                for row in table.to_pylist():
-                    yield from _cells(contract, date, row)
-
-
-def _raw_rows(asked: Asked, contract: SourceContract, path: str, ids: set[str]) -> Iterator[pa.Table]:
-    wanted = pa.array(sorted(ids), pa.string())
-    there = set(asked.stores.lake.schema(path).names)
-    names = [name for name in key_columns(contract) if name in there]
-
-    def theirs(rows: pa.Table) -> pa.Array:
-        found = pa.repeat(pa.scalar(False), rows.num_rows)
-        for own in record_ids(rows, contract):
-            found = pc.or_(found, pc.is_in(own, value_set=wanted, skip_nulls=True))
-        return found
-
-    yield from asked.stores.lake.read_where(path, names, theirs)
-
-
-def _cells(contract: SourceContract, date: str, row: Row) -> Iterator[Row]:
-    known = {column.name: column for column in contract.columns}
-    for name, value in row.items():
-        if value is not None and not name.startswith("_"):
-            meaning = known[name].description if name in known else ""
-            yield {
-                "source": contract.name,
-                "date": date,
-                "file": row["_file"],
-                "row": row["_row"],
-                "column": name,
-                "value": value,
-                "meaning": meaning,
-            }
+    rows = (row for table in records.values() for row in table)
+    for cell in delivered_cells(asked.stores.lake, contracts, rows):
+        yield {name: value for name, value in cell.items() if name != "category"}
 
 
 def _transactions(asked: Asked) -> Iterator[tuple[str, list[Row]]]:
