@@ -46,6 +46,7 @@ class Columns:
         self.length = valid.num_rows
         self._valid = valid
         self._raw: dict[str, pa.Array] = {}
+        self._meanings: dict[str, pa.Array] = {}
         self._feeding: dict[str, list[Column]] = {}
         self.notes: list[Note] = []
         """Cells that came to nothing, or to less than was delivered; readers of values add theirs."""
@@ -165,7 +166,9 @@ class Columns:
         return pc.if_else(missing, pa.scalar(None, TEXT), values)
 
     def _meant(self, column: Column) -> pa.Array:
-        return _decoded(self.delivered(column.name), column.values)
+        if column.name not in self._meanings:
+            self._meanings[column.name] = _decoded(self.delivered(column.name), column.values)
+        return self._meanings[column.name]
 
 
 def _decoded(values: pa.Array, meanings: Mapping[str, str]) -> pa.Array:

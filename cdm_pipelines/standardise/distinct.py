@@ -85,6 +85,11 @@ def where_needed(
     return pc.replace_with_mask(fast, needed, slow(*(column.filter(needed) for column in columns)))
 
 
+def all_ascii(values: pa.Array) -> bool:
+    """Whether no value has a sign beyond ASCII: a pattern over all of Unicode takes a millisecond to be compiled."""
+    return bool(pc.all(pc.string_is_ascii(values), min_count=0).as_py())
+
+
 def no_text(length: int) -> pa.Array:
     """A text array of nulls."""
     return pa.nulls(length, TEXT)

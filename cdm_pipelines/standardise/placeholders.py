@@ -4,7 +4,7 @@ Belongs here: the typed form of ``policies/placeholders.yaml``, and telling such
 not belong here: values that only the data give away (linkage.encode.nobody), or what becomes of them (party).
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -14,7 +14,7 @@ from anyascii import anyascii
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from cdm_pipelines.standardise.distinct import TEXT, Arrays, over_distinct
+from cdm_pipelines.standardise.distinct import TEXT, Arrays, all_ascii, over_distinct
 from cdm_pipelines.standardise.words import load_words
 
 FILE = "placeholders.yaml"
@@ -172,13 +172,19 @@ def _words_in(column: pa.Array, words: tuple[str, ...]) -> pa.Array:
     """Which texts are one of some words, whatever their case, accents and the signs between letters and digits."""
     if not words:
         return _none(column)
-    keys = {_key(word) for word in words} | {_key(anyascii(word)) for word in words}
 
     def told(values: pa.Array) -> Arrays:
-        bare = pc.replace_substring_regex(pc.utf8_lower(values), r"[^\p{L}\p{N}]+", "")
-        return (pc.is_in(bare, value_set=pa.array(sorted(keys), TEXT)),)
+        signs = r"[^a-z0-9]+" if all_ascii(values) else r"[^\p{L}\p{N}]+"
+        bare = pc.replace_substring_regex(pc.utf8_lower(values), signs, "")
+        return (pc.is_in(bare, value_set=_keys(words)),)
 
     return over_distinct(told, column)[0]
+
+
+@lru_cache(maxsize=64)
+def _keys(words: tuple[str, ...]) -> pa.Array:
+    keys = {_key(word) for word in words} | {_key(anyascii(word)) for word in words}
+    return pa.array(sorted(keys), TEXT)
 
 
 def _key(word: str) -> str:

@@ -1,0 +1,308 @@
+"""A finished linkage held in memory, to be asked of one record at a time where linking would put it.
+
+Belongs here: the index of blocking keys, the candidates of one record, and the component that it would change, divided
+as a run divides it. Does not belong here: how a pair is scored (model) or a component is divided (cluster), linking
+many records (relink), which customers records are of (steps).
+
+The answer is that of ``relink`` with the one record added, for the same reasons: a pair depends on its two records
+alone, a component on its records, links and decisions. Nothing is written, so that threads may ask side by side. What a
+plan does not foresee is a block that the record makes too large: it makes no pairs of the record, as in a run, which
+would also lose pairs of others in that block.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import NamedTuple, Self
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from cdm_pipelines.linkage.blocking.pairs import Allowed
+from cdm_pipelines.linkage.cluster.clusters import Links
+from cdm_pipelines.linkage.cluster.components import components
+from cdm_pipelines.linkage.cluster.constraints import Decided, PlacedDecisions
+from cdm_pipelines.linkage.cluster.divide import divide
+from cdm_pipelines.linkage.encode.hashes import Hashes
+from cdm_pipelines.linkage.encode.positions import MEMBER, SIDES, Flags, Places, Positions, places
+from cdm_pipelines.linkage.encode.records import Records, encode, ordered_records
+from cdm_pipelines.linkage.encode.rows import Rows
+from cdm_pipelines.linkage.errors import LinkageError
+from cdm_pipelines.linkage.incremental.state import LinkState, effective_keys
+from cdm_pipelines.linkage.model.fellegi_sunter import Floats, LinkageModel, log2_odds
+from cdm_pipelines.linkage.model.scoring import BoundScorer, PairScorer
+from cdm_pipelines.linkage.policy.spec import LinkagePolicy
+
+
+class Near(NamedTuple):
+    """What one record was compared with.
+
+    Attributes:
+        record: The record: a table of one row, as ``linked_columns`` gives it.
+        before: The position that it would have among all records.
+        compared: How many others it was compared with.
+        partners: Positions of those from the review threshold on, in order.
+        weight: Match weight of each in bits.
+        odds: Posterior log2 odds of each.
+        packed: Agreement pattern of each.
+        members: Positions of all records of the components that these are in, in order.
+    """
+
+    record: pa.Table
+    before: int
+    compared: int
+    partners: Positions
+    weight: Floats
+    odds: Floats
+    packed: Places
+    members: Positions
+
+
+class Joined(NamedTuple):
+    """Where linking puts one record.
+
+    Attributes:
+        scorer: Over the record and the members that are still there.
+        place: The position of the record among them.
+        others: Position of each of them among all records, that of the record left out.
+        member: For each the lowest position, among them, of its cluster.
+    """
+
+    scorer: BoundScorer
+    place: int
+    others: Positions
+    member: Places
+
+    def at(self, positions: Positions) -> Positions:
+        """Positions among all records, as positions among these."""
+        found = np.searchsorted(self.others, positions)
+        return (found + (found >= self.place)).astype(np.int32)
+
+    @property
+    def together(self) -> Positions:
+        """Positions, among all records, of those in one cluster with the record."""
+        return self.others[np.delete(self.member == self.member[self.place], self.place)]
+
+
+class _Blocks(NamedTuple):
+    """One rule's keys in order, each with the position of a record that has it."""
+
+    largest: int
+    keys: Hashes
+    position: Positions
+
+    def holding(self, asked: Hashes) -> list[Positions]:
+        """Positions of records in the blocks of one record's keys, but those that it makes too large."""
+        found = []
+        distinct, own = np.unique(asked[asked > 0], return_counts=True)
+        for key, times in zip(distinct, own, strict=True):
+            start, end = (int(np.searchsorted(self.keys, key, side=side)) for side in ("left", "right"))
+            if end - start + times <= self.largest:
+                found.append(self.position[start:end])
+        return found
+
+
+@dataclass(frozen=True)
+class _Decisions:
+    """Decisions with the positions of the records that they name, so that those about some records are found."""
+
+    decided: Decided
+    places: dict[str, list[Positions]]
+
+    @classmethod
+    def of(cls, records: Records, decided: Decided) -> Self:
+        """Decisions about some records."""
+        found = {}
+        for name in ("same", "different", "confirmed"):
+            frame = getattr(decided, name)
+            if frame is not None and not frame.empty:
+                sides = (MEMBER,) if name == "confirmed" else SIDES
+                found[name] = [places(records, frame, columns, name) for columns in sides]
+        return cls(decided, found)
+
+    def among(self, positions: Positions) -> Decided:
+        """Those of which all records are among some."""
+
+        def own(name: str) -> pd.DataFrame | None:
+            if name not in self.places:
+                return None
+            inside = reduce(np.logical_and, (np.isin(side, positions) for side in self.places[name]))
+            return getattr(self.decided, name)[inside] if inside.any() else None
+
+        return Decided(own("same"), own("different"), own("confirmed"))
+
+
+class Lookup:
+    """One linkage, ready to be asked.
+
+    A million customers, of two million records, take about 0.7 GiB beside the texts, which stay in the files that they
+    are mapped from.
+    """
+
+    def __init__(
+        self, scorer: PairScorer, state: LinkState, blocks: Sequence[_Blocks], decided: Decided
+    ) -> None:
+        """Use ``of`` or ``decided_by``."""
+        self.scorer, self._rows, self._links, self._blocks = scorer, state.rows, state.links, blocks
+        self._state, self._policy = state, scorer.policy
+        names = ordered_records(state.rows.records(columns=self._policy.key_columns), self._policy)
+        self._decisions = _Decisions.of(names, decided)
+        groups = PlacedDecisions.of(names, decided)
+        ends = zip((state.links.left, state.links.right), groups.same, strict=True)
+        component = components(len(names), *(np.append(one, other) for one, other in ends))
+        order = np.argsort(component, kind="stable")
+        self._component = component.astype(np.int32)
+        self._by_component = order.astype(np.int32)
+        self._sorted_components = self._component[order]
+
+    @classmethod
+    def of(cls, policy: LinkagePolicy, model: LinkageModel, state: LinkState, decided: Decided) -> Self:
+        """Hold a linkage.
+
+        Args:
+            policy: How it was linked.
+            model: With what.
+            state: What it left behind.
+            decided: All that is decided now about its records.
+
+        Raises:
+            LinkageError: A blocking rule looks at more than the records themselves, decisions contradict each other, or
+                the model is not of this policy.
+        """
+        for rule in policy.blocking:
+            if rule.window or rule.algorithm:
+                raise LinkageError(
+                    f"policy {policy.name}: blocking rule {rule.label!r} looks at more than the records themselves, so "
+                    "that no record can be looked up by itself; leave out `window` and `algorithm`"
+                )
+        blocks = [_indexed(state.rows, policy, number) for number in range(len(policy.blocking))]
+        return cls(PairScorer(policy, model, state.plan.words), state, blocks, decided)
+
+    def decided_by(self, decided: Decided) -> "Lookup":
+        """The same linkage under other decisions; the index is shared."""
+        return Lookup(self.scorer, self._state, self._blocks, decided)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def names(self, positions: Positions) -> pa.Table:
+        """Sources and ids of some records."""
+        return self._rows.records(positions, self._policy.key_columns)
+
+    def records(self, positions: Positions) -> pa.Table:
+        """All that linking reads of some records."""
+        return self._rows.records(positions)
+
+    def near(self, record: pa.Table) -> Near:
+        """Compare one record with its candidates.
+
+        Args:
+            record: One row as ``linked_columns`` gives it; its source and id are those of no record.
+        """
+        own = encode(record, self._policy, 1, words=self.scorer.words)
+        keys = effective_keys(self._policy, own, self._state.plan, 1)
+        held = [at for blocks, asked in zip(self._blocks, keys, strict=True) for at in blocks.holding(asked)]
+        candidates = np.unique(np.concatenate([np.zeros(0, np.int32), *held]))
+        before = self._place(own)
+        bound, place = self._over(record, before, candidates)
+        other = np.delete(np.arange(len(candidates) + 1, dtype=np.int32), place)
+        left, right = np.minimum(other, place), np.maximum(other, np.int32(place))
+        allowed = _allowed(self._policy, bound.records)(left, right)
+        left, right, candidates = left[allowed], right[allowed], candidates[allowed]
+        packed = bound.packed(left, right)
+        scores = bound.scores(left, right, packed)
+        keep = np.flatnonzero(scores.odds >= log2_odds(self._policy.thresholds.review))
+        partners = candidates[keep]
+        return Near(
+            record,
+            before,
+            len(candidates),
+            partners,
+            scores.weight[keep],
+            scores.odds[keep],
+            packed[keep],
+            self._of_components(partners),
+        )
+
+    def joined(self, near: Near, gone: Positions | None = None) -> Joined:
+        """Divide the component that a record would be in.
+
+        Args:
+            near: What ``near`` found.
+            gone: Positions of records that are no more.
+        """
+        there = near.members if gone is None else np.setdiff1d(near.members, gone)
+        bound, place = self._over(near.record, near.before, there)
+        own = self._links_among(there)
+        partner = np.isin(near.partners, there)
+        at = np.searchsorted(there, near.partners[partner])
+        at = (at + (at >= place)).astype(np.int32)
+        links = Links(
+            np.append(own.left + (own.left >= place), np.minimum(at, place)).astype(np.int32),
+            np.append(own.right + (own.right >= place), np.maximum(at, place)).astype(np.int32),
+            np.append(own.odds, near.odds[partner]),
+            np.append(own.packed, near.packed[partner]),
+        )
+        links = links.at(np.lexsort((links.right, links.left)))
+        decisions = PlacedDecisions.of(bound.records, self._decisions.among(there))
+        return Joined(bound, place, there, divide(bound, links, decisions, threads=1).member)
+
+    def _over(self, record: pa.Table, before: int, others: Positions) -> tuple[BoundScorer, int]:
+        """The scorer over some records and the new one, and the place of that among them."""
+        place = int(np.searchsorted(others, before))
+        table = self._rows.records(others)
+        pieces = [table.slice(0, place), record.select(table.column_names), table.slice(place)]
+        together = pa.concat_tables(pieces).combine_chunks()
+        return self.scorer.over(self.scorer.encode(together, 1)), place
+
+    def _place(self, own: Records) -> int:
+        """The position before which a record comes."""
+        wanted = (own.sources[0], own.ids[0].as_py())
+        at = bisect_left(range(len(self._rows)), wanted, key=self._name)
+        if at < len(self._rows) and self._name(at) == wanted:
+            raise LinkageError("the record to look up has the source and id of one that is there")
+        return at
+
+    def _name(self, position: int) -> tuple[str, str]:
+        row = int(self._rows.row[position])
+        base = self._rows.base
+        piece, row = (base, row) if row < len(base) else (self._rows.added, row - len(base))
+        source = piece.records[self._policy.source][row].as_py() if self._policy.source else "records"
+        return source, piece.records[self._policy.id][row].as_py()
+
+    def _of_components(self, some: Positions) -> Positions:
+        found = [np.zeros(0, np.int32)]
+        for one in np.unique(self._component[some]):
+            start = np.searchsorted(self._sorted_components, one, side="left")
+            end = np.searchsorted(self._sorted_components, one, side="right")
+            found.append(self._by_component[start:end])
+        return np.sort(np.concatenate(found))
+
+    def _links_among(self, some: Positions) -> Links:
+        """Links between some records, in positions among them."""
+        start = np.searchsorted(self._links.left, some, side="left")
+        counts = np.searchsorted(self._links.left, some, side="right") - start
+        at = (
+            np.repeat(start, counts) + np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        )
+        links = self._links.at(at)
+        links = links.at(np.isin(links.right, some))
+        left, right = (np.searchsorted(some, side).astype(np.int32) for side in (links.left, links.right))
+        return Links(left, right, links.odds, links.packed)
+
+
+def _indexed(rows: Rows, policy: LinkagePolicy, number: int) -> _Blocks:
+    rule = policy.blocking[number]
+    keys = rows.keys(number)
+    position, slot = np.nonzero(keys)
+    held = keys[position, slot]
+    order = np.argsort(held, kind="stable")
+    largest = rule.max_block_size or policy.max_block_size
+    return _Blocks(largest, held[order], position[order].astype(np.int32))
+
+
+def _allowed(policy: LinkagePolicy, records: Records) -> Allowed:
+    here = tuple(name for name in policy.duplicate_free if name in records.sources)
+    return Allowed(records, policy.model_copy(update={"duplicate_free": here}))
