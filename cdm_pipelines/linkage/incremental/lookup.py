@@ -26,7 +26,7 @@ from cdm_pipelines.linkage.cluster.components import components
 from cdm_pipelines.linkage.cluster.constraints import Decided, PlacedDecisions
 from cdm_pipelines.linkage.cluster.divide import divide
 from cdm_pipelines.linkage.encode.hashes import Hashes
-from cdm_pipelines.linkage.encode.positions import MEMBER, SIDES, Flags, Places, Positions, places
+from cdm_pipelines.linkage.encode.positions import MEMBER, SIDES, Flags, Pair, Places, Positions, places
 from cdm_pipelines.linkage.encode.records import Records, encode, ordered_records
 from cdm_pipelines.linkage.encode.rows import Rows
 from cdm_pipelines.linkage.errors import LinkageError
@@ -36,13 +36,37 @@ from cdm_pipelines.linkage.model.scoring import BoundScorer, PairScorer
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
 
 
+class Over(NamedTuple):
+    """A scorer over one new record and some others.
+
+    Attributes:
+        scorer: The scorer.
+        place: Of the new record.
+        others: Positions of the others among all records, in order.
+    """
+
+    scorer: BoundScorer
+    place: int
+    others: Positions
+
+    def at(self, some: Positions) -> Places:
+        """Places of some of the others."""
+        found = np.searchsorted(self.others, some)
+        return found + (found >= self.place)
+
+    def pairs(self, at: Places) -> Pair:
+        """Pairs of the new record with those at some places, the one that comes first on the left."""
+        return np.minimum(at, self.place).astype(np.int32), np.maximum(at, self.place).astype(np.int32)
+
+
 class Near(NamedTuple):
     """What one record was compared with.
 
     Attributes:
         record: The record: a table of one row, as ``linked_columns`` gives it.
         before: The position that it would have among all records.
-        compared: How many others it was compared with.
+        over: The scorer over it and its candidates.
+        candidates: Positions of those that it was compared with, in order.
         partners: Positions of those from the review threshold on, in order.
         weight: Match weight of each in bits.
         odds: Posterior log2 odds of each.
@@ -52,7 +76,8 @@ class Near(NamedTuple):
 
     record: pa.Table
     before: int
-    compared: int
+    over: Over
+    candidates: Positions
     partners: Positions
     weight: Floats
     odds: Floats
@@ -64,26 +89,32 @@ class Joined(NamedTuple):
     """Where linking puts one record.
 
     Attributes:
-        scorer: Over the record and the members that are still there.
-        place: The position of the record among them.
-        others: Position of each of them among all records, that of the record left out.
-        member: For each the lowest position, among them, of its cluster.
+        over: The record and others, with a scorer.
+        others: Positions, among all records, of the members that are still there.
+        at: Their places in ``over``.
+        member: For each record in ``over`` the lowest place of its cluster.
     """
 
-    scorer: BoundScorer
-    place: int
+    over: Over
     others: Positions
+    at: Places
     member: Places
 
-    def at(self, positions: Positions) -> Positions:
-        """Positions among all records, as positions among these."""
-        found = np.searchsorted(self.others, positions)
-        return (found + (found >= self.place)).astype(np.int32)
+    @property
+    def clusters(self) -> Places:
+        """The cluster of each of ``others``."""
+        found: Places = self.member[self.at]
+        return found
 
     @property
-    def together(self) -> Positions:
-        """Positions, among all records, of those in one cluster with the record."""
-        return self.others[np.delete(self.member == self.member[self.place], self.place)]
+    def with_record(self) -> Flags:
+        """Which of ``others`` are in one cluster with the record."""
+        found: Flags = self.clusters == self.member[self.over.place]
+        return found
+
+    def pairs(self, some: Places) -> Pair:
+        """The pairs of the record with some of ``others``, given by their numbers there, in places of ``over``."""
+        return self.over.pairs(self.at[some])
 
 
 class _Blocks(NamedTuple):
@@ -187,6 +218,11 @@ class Lookup:
     def __len__(self) -> int:
         return len(self._rows)
 
+    @property
+    def columns(self) -> list[str]:
+        """What linking reads of a record."""
+        return list(self._rows.base.records.column_names)
+
     def names(self, positions: Positions) -> pa.Table:
         """Sources and ids of some records."""
         return self._rows.records(positions, self._policy.key_columns)
@@ -206,9 +242,8 @@ class Lookup:
         held = [at for blocks, asked in zip(self._blocks, keys, strict=True) for at in blocks.holding(asked)]
         candidates = np.unique(np.concatenate([np.zeros(0, np.int32), *held]))
         before = self._place(own)
-        bound, place = self._over(record, before, candidates)
-        other = np.delete(np.arange(len(candidates) + 1, dtype=np.int32), place)
-        left, right = np.minimum(other, place), np.maximum(other, np.int32(place))
+        over = self._over(record, before, candidates)
+        bound, (left, right) = over.scorer, over.pairs(over.at(candidates))
         allowed = _allowed(self._policy, bound.records)(left, right)
         left, right, candidates = left[allowed], right[allowed], candidates[allowed]
         packed = bound.packed(left, right)
@@ -218,7 +253,8 @@ class Lookup:
         return Near(
             record,
             before,
-            len(candidates),
+            over,
+            candidates,
             partners,
             scores.weight[keep],
             scores.odds[keep],
@@ -234,28 +270,30 @@ class Lookup:
             gone: Positions of records that are no more.
         """
         there = near.members if gone is None else np.setdiff1d(near.members, gone)
-        bound, place = self._over(near.record, near.before, there)
+        over = near.over
+        if not np.isin(there, over.others).all():
+            over = self._over(near.record, near.before, there)
+        known = np.isin(near.partners, there)
+        ends = over.pairs(over.at(near.partners[known]))
         own = self._links_among(there)
-        partner = np.isin(near.partners, there)
-        at = np.searchsorted(there, near.partners[partner])
-        at = (at + (at >= place)).astype(np.int32)
         links = Links(
-            np.append(own.left + (own.left >= place), np.minimum(at, place)).astype(np.int32),
-            np.append(own.right + (own.right >= place), np.maximum(at, place)).astype(np.int32),
-            np.append(own.odds, near.odds[partner]),
-            np.append(own.packed, near.packed[partner]),
+            np.append(over.at(own.left), ends[0]).astype(np.int32),
+            np.append(over.at(own.right), ends[1]).astype(np.int32),
+            np.append(own.odds, near.odds[known]),
+            np.append(own.packed, near.packed[known]),
         )
         links = links.at(np.lexsort((links.right, links.left)))
-        decisions = PlacedDecisions.of(bound.records, self._decisions.among(there))
-        return Joined(bound, place, there, divide(bound, links, decisions, threads=1).member)
+        decisions = PlacedDecisions.of(over.scorer.records, self._decisions.among(there))
+        member = divide(over.scorer, links, decisions, threads=1).member
+        return Joined(over, there, over.at(there), member)
 
-    def _over(self, record: pa.Table, before: int, others: Positions) -> tuple[BoundScorer, int]:
-        """The scorer over some records and the new one, and the place of that among them."""
+    def _over(self, record: pa.Table, before: int, others: Positions) -> Over:
+        """The scorer over some records and the new one."""
         place = int(np.searchsorted(others, before))
         table = self._rows.records(others)
         pieces = [table.slice(0, place), record.select(table.column_names), table.slice(place)]
         together = pa.concat_tables(pieces).combine_chunks()
-        return self.scorer.over(self.scorer.encode(together, 1)), place
+        return Over(self.scorer.over(self.scorer.encode(together, 1)), place, others)
 
     def _place(self, own: Records) -> int:
         """The position before which a record comes."""
@@ -281,16 +319,14 @@ class Lookup:
         return np.sort(np.concatenate(found))
 
     def _links_among(self, some: Positions) -> Links:
-        """Links between some records, in positions among them."""
+        """Links between some records."""
         start = np.searchsorted(self._links.left, some, side="left")
         counts = np.searchsorted(self._links.left, some, side="right") - start
         at = (
             np.repeat(start, counts) + np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         )
         links = self._links.at(at)
-        links = links.at(np.isin(links.right, some))
-        left, right = (np.searchsorted(some, side).astype(np.int32) for side in (links.left, links.right))
-        return Links(left, right, links.odds, links.packed)
+        return links.at(np.isin(links.right, some))
 
 
 def _indexed(rows: Rows, policy: LinkagePolicy, number: int) -> _Blocks:
