@@ -63,6 +63,10 @@ class Columns:
         """Whether a column feeds the target."""
         return target in self._feeding
 
+    def empty(self, target: str) -> bool:
+        """Whether no column feeds the target, and the contract says nothing of it for all rows."""
+        return target not in self._feeding and f"{self._entity}.{target}" not in self.contract.constants
+
     def column(self, target: str) -> Column | None:
         """The (first) column that feeds the target, for its formats."""
         return self._feeding[target][0] if target in self._feeding else None
@@ -96,6 +100,8 @@ class Columns:
 
     def text(self, target: str, *, keep_lines: bool = False, placeholders: bool = True) -> pa.Array:
         """Text for people, repaired; see `texts.clean`."""
+        if self.empty(target):
+            return no_text(self.length)
         given = self.code(target)
         read = texts.clean(given, keep_lines=keep_lines, placeholders=placeholders)
         for rule, rows in texts.why_nothing(given, read):

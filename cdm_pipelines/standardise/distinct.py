@@ -32,6 +32,8 @@ def over_distinct(function: Callable[..., Arrays], *columns: pa.Array) -> Arrays
     Returns:
         The arrays that ``function`` returns, one answer per row.
     """
+    if len(columns[0]) == 1:
+        return function(*columns)
     codes, distinct = _encode(columns)
     indices = pa.array(codes)
     return tuple(answer.take(indices) for answer in function(*distinct))

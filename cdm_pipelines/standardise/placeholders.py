@@ -93,7 +93,7 @@ class Placeholders(_Frozen):
 
     def in_phone(self, numbers: pa.Array) -> pa.Array:
         """Which numbers (E.164) nobody has."""
-        if not self.phone.numbers:
+        if not self.phone.numbers or numbers.null_count == len(numbers):
             return _none(numbers)
         at_home = pc.replace_substring_regex(numbers, _country_codes(), "")
         whole = tuple(number for number in self.phone.numbers if number.startswith("+"))
@@ -110,7 +110,7 @@ class Placeholders(_Frozen):
 
     def in_identifier(self, numbers: pa.Array) -> pa.Array:
         """Which VAT numbers, registrations and accounts are none."""
-        if not self.identifier:
+        if not self.identifier or numbers.null_count == len(numbers):
             return _none(numbers)
         digits = pc.replace_substring_regex(numbers, r"^NL([0-9]{9})B[0-9]{2}$", r"\1")
         digits = pc.replace_substring_regex(digits, r"^[A-Z]{2}[0-9]{2}[A-Z]{4}", "")  # IBAN
@@ -170,7 +170,7 @@ def _or(first: pa.Array, *others: pa.Array) -> pa.Array:
 
 def _words_in(column: pa.Array, words: tuple[str, ...]) -> pa.Array:
     """Which texts are one of some words, whatever their case, accents and the signs between letters and digits."""
-    if not words:
+    if not words or column.null_count == len(column):
         return _none(column)
 
     def told(values: pa.Array) -> Arrays:
