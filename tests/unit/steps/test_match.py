@@ -379,7 +379,8 @@ def test_an_erased_person_is_found_by_no_matcher(company: Company, nights: Night
     erase(company.settings, company.engine, Asked([golden_id], Actor("Petra", Role.PRIVACY_OFFICER), "Petra"))
     assert older.stale(company.lake)
     with company.engine.connect() as connection:
-        of_persons = "SELECT count(*) FROM golden.crosswalk JOIN golden.customer USING (golden_id) WHERE party_kind = 'person'"
+        of_persons = """SELECT count(*) FROM golden.crosswalk JOIN golden.customer USING (golden_id)
+                        WHERE party_kind = 'person'"""
         persons = connection.execute(text(of_persons)).scalar_one()
     assert len(company.matcher().kinds[PartyKind.PERSON].lookup) == persons, (
         "whoever was linked with them is there"
