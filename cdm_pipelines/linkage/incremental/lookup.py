@@ -37,6 +37,10 @@ from cdm_pipelines.linkage.model.scoring import BoundScorer, PairScorer
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
 
 
+class RecordThereError(LinkageError):
+    """A record is no new one."""
+
+
 class Over(NamedTuple):
     """A scorer over one new record and some others.
 
@@ -278,6 +282,9 @@ class Lookup:
 
         Args:
             record: One row as ``linked_columns`` gives it; its source and id are those of no record.
+
+        Raises:
+            RecordThereError: There is such a record.
         """
         own = encode(record, self._policy, 1, words=self.scorer.words)
         keys = effective_keys(self._policy, own, self._plan, 1)
@@ -342,7 +349,7 @@ class Lookup:
         wanted = (own.sources[0], own.ids[0].as_py())
         at = bisect_left(range(len(self._rows)), wanted, key=self._name)
         if at < len(self._rows) and self._name(at) == wanted:
-            raise LinkageError("the record to look up has the source and id of one that is there")
+            raise RecordThereError("the record to look up has the source and id of one that is there")
         return at
 
     def _name(self, position: int) -> tuple[str, str]:

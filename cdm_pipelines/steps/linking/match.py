@@ -21,13 +21,15 @@ from typing import Self
 import pyarrow as pa
 from sqlalchemy import Connection
 
+from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.identity.constraints import Constraints
 from cdm_pipelines.identity.decisions import Record
 from cdm_pipelines.linkage import LinkagePolicy, load_policy
 from cdm_pipelines.linkage.encode.nobody import Roles, shared_by_many, without_invalid, without_nameless
-from cdm_pipelines.linkage.incremental.lookup import Lookup, Near
+from cdm_pipelines.linkage.incremental.lookup import Lookup, Near, RecordThereError
 from cdm_pipelines.privacy.given import Withheld
+from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.standardise.placeholders import Placeholders
 from cdm_pipelines.standardise.typed import Fault, FieldError, Typed, read_record
@@ -72,6 +74,7 @@ class _Kind:
     withheld: Withheld
     shared: frozenset[str]
     secret: Secret = field(repr=False)
+    vault: Vault = field(repr=False)
     unlike_names: int
 
     def prepared(self, typed: Typed, record: Record) -> pa.Table:
@@ -81,6 +84,8 @@ class _Kind:
         keys = {self.policy.id: record.record_id, self.policy.source or "source": source}
         columns = {name: typed.values.get(name) for name in names} | keys
         row = pa.table({name: pa.array([value], pa.string()) for name, value in columns.items()})
+        if self.vault.cipher.number:  # what records hold encrypted is compared so
+            row = self.vault.seal(row, self.vault.protection.standard(Entity.PARTY))
         row = self.withheld.taken_out(row, pa.array([source]))
         row = without_invalid(row, pa.array([",".join(sorted(typed.doubtful))]), self.roles.all)
         for group in self.roles.contacts:
@@ -133,6 +138,7 @@ class Matcher:
         Raises:
             NotReadyError: Nothing is linked yet, under these policies.
             LinkageError: A policy cannot be used for single records; the message says why.
+            PrivacyPolicyError, CipherError: What is encrypted cannot be told, or not be read.
         """
         for _ in range(_TRIES - 1):
             try:
@@ -208,7 +214,14 @@ class Matcher:
         row = held.prepared(typed, record)
         if not held.tells(row):
             raise MatchRefusedError(_nothing_told(typed), typed.faults)
-        return answer(connection, held.lookup, held.near(row), typed)
+        try:
+            near = held.near(row)
+        except RecordThereError:
+            raise MatchRefusedError(
+                f"There is a record {record} already: ask for its customer, or leave its name out.",
+                typed.faults,
+            ) from None
+        return answer(connection, held.lookup, near, typed)
 
 
 def _nothing_told(typed: Typed) -> str:
@@ -252,6 +265,7 @@ def _kind(lake: Lake, kind: PartyKind, settings: Settings, decided: Constraints)
         not_compared(settings, policy),
         frozenset(kept.shared),
         secret,
+        Vault.of(settings, lake),
         unlike_names(settings),
     )
 

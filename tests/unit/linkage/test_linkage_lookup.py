@@ -14,7 +14,7 @@ from linkage_examples import full_people, full_policy, policy
 from cdm_pipelines.linkage import LinkagePolicy, LinkResult, link
 from cdm_pipelines.linkage.cluster.constraints import Decided
 from cdm_pipelines.linkage.errors import LinkageError
-from cdm_pipelines.linkage.incremental.lookup import Lookup
+from cdm_pipelines.linkage.incremental.lookup import Lookup, RecordThereError
 from cdm_pipelines.linkage.incremental.record_changes import RecordChanges
 from cdm_pipelines.linkage.incremental.relink import EverythingError, relink
 from cdm_pipelines.linkage.incremental.state import LinkState
@@ -118,5 +118,5 @@ def test_a_record_that_is_there_is_not_looked_up_as_a_new_one() -> None:
     result = linked("guarded")
     assert result.state is not None
     lookup = Lookup.of(POLICIES["guarded"], result.model, result.state, Decided())
-    with pytest.raises(LinkageError, match="of one that is there"):
+    with pytest.raises(RecordThereError, match="of one that is there"):
         lookup.near(result.state.rows.records(np.array([3])))

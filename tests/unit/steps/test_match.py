@@ -23,6 +23,7 @@ from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.identity.constraints import NOTHING_DECIDED, Constraints
 from cdm_pipelines.identity.decisions import Record
 from cdm_pipelines.linkage.model.fellegi_sunter import log2_odds
+from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.settings import Settings, load_settings
 from cdm_pipelines.standardise.typed import LONGEST, fields
 from cdm_pipelines.steps.customers.publication import publish_customers, stage_customers
@@ -33,11 +34,13 @@ from cdm_pipelines.steps.linking.match_answer import MatchAnswer, Verdict
 from cdm_pipelines.steps.linking.parties import link_parties
 from cdm_pipelines.steps.rights.erasure import Asked, erase
 from cdm_pipelines.steps.stewardship import decisions
-from cdm_pipelines.store import layout
+from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.lake import Lake
 
 DAY = "2026-06-01"
 HELD_OUT = 100
+SHARED = (("email", "email"), ("phone", "mobile"))
+"""Groups of contact details, by their first column, and the field that holds one."""
 SOURCES = [one for one in all_contracts() if Entity.PARTY in one.entities]
 Typed = dict[str, str]
 
@@ -314,6 +317,12 @@ def test_a_detail_that_the_record_makes_everybodys_weighs_nothing(
     assert company.match(stranger, matcher).compared
     assert not company.match(stranger, replace(matcher, kinds=everybodys)).compared
     assert str(company.match(typed, replace(matcher, kinds=everybodys)).golden_id) == golden_id
+    known = matcher.kinds[PartyKind.PERSON]
+    shared = {known.secret.digest(f"{group}|{values[name]}".encode()) for group, name in SHARED}
+    told = {PartyKind.PERSON: replace(known, shared=frozenset(shared))}
+    assert not company.match(stranger, replace(matcher, kinds=told)).compared, (
+        "a run found them to be everybody's"
+    )
 
 
 def test_many_threads_get_the_answer_that_one_gets(nights: Nights) -> None:
@@ -341,6 +350,34 @@ def test_nobody_is_looked_for_before_anything_is_linked(
     changed = company.settings.model_copy(update={"policies": policies})
     with pytest.raises(NotReadyError, match="under these policies"):
         Matcher.load(company.lake, changed, NOTHING_DECIDED)
+
+
+def test_a_record_that_a_source_has_is_no_new_one(company: Company, nights: Nights) -> None:
+    record, (_, values) = next(iter(company.held_out.items()))
+    with pytest.raises(MatchRefusedError, match=f"There is a record {record} already"):
+        company.match(values, record=record)
+    assert str(company.match(values).golden_id) == nights.after[record], "of the customer that has it by now"
+
+
+def test_accounts_that_are_kept_encrypted_are_compared(
+    company: Company, settings: Settings, tmp_path: Path
+) -> None:
+    policies = tmp_path / "policies"
+    shutil.copytree(settings.policies, policies)
+    (policies / "protection.yaml").write_text("categories: [user.financial.bank_account]")
+    own = settings.model_copy(update={"policies": policies, "landing_url": company.settings.landing_url})
+    lake, contract = Lake(own.lake_url), next(one for one in SOURCES if one.name == "erp/customer")
+    process_day(own, lake, contract, DAY)
+    build_records(lake, [contract], [Entity.PARTY])
+    link_parties(lake, own)
+    rows = tables.records(lake, Entity.PARTY).read()
+    sound = pc.and_(pc.is_valid(rows["iban"]), pc.is_null(rows["invalid_attributes"]))
+    rows = rows.filter(pc.and_(sound, pc.equal(rows["party_kind"], "person")))
+    iban = Vault.of(own, lake).open(rows)["iban"][0].as_py()
+    assert iban != rows["iban"][0].as_py(), "it lies encrypted"
+    other = Company(own, company.engine)
+    assert other.match({"surname": "Oldersma", "iban": iban}).compared
+    assert not other.match({"surname": "Oldersma", "iban": "NL91 ABNA 0417 1643 00"}).compared
 
 
 def test_what_a_steward_parted_stays_apart(company: Company, somebody: tuple[str, Typed]) -> None:
