@@ -1,6 +1,7 @@
 """One record looked up by itself comes out where linking it puts it, whatever was decided."""
 
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ def foreseeable(**changes: Any) -> LinkagePolicy:
     return every.model_copy(update={"blocking": rules})
 
 
+KINDS = ("", "same", "different", "confirmed")
 POLICIES = {
     "with everything": foreseeable(source="source", max_pairs=300),
     "blocks are cut": foreseeable(source="source", max_pairs=300, max_block_size=6),
@@ -48,17 +50,22 @@ def linked(name: str) -> LinkResult:
     return link(PEOPLE, POLICIES[name], remember=True, threads=1)
 
 
-def decisions(seed: int, held_out: str) -> Decided:
-    """Pairs decided to be the same and different, and confirmed records, none of them the one that is held out."""
-    some = (
-        PEOPLE[["source", "id"]][PEOPLE["id"] != held_out]
-        .sample(20, random_state=seed)
+def decisions(kind: str, near: list[dict[str, str]], record: str, seed: int) -> Decided:
+    """What may be decided about records near the one that is looked up, and one that is not."""
+    order = np.random.default_rng(seed).permutation(len(near))
+    near = [near[k] for k in order]
+    stranger = (
+        PEOPLE[PEOPLE["id"] != record][["source", "id"]]
+        .sample(1, random_state=seed)
         .astype(str)
-        .to_numpy()
+        .to_numpy()[0]
     )
-    pairs = pd.DataFrame(np.hstack([some[:12:2], some[1:12:2]]), columns=PAIR)
-    confirmed = pd.DataFrame(some[12:], columns=["source", "record_id"]).assign(group=np.arange(8) // 2)
-    return Decided(pairs[::2], pairs[1::2], confirmed)
+    named = [(one["source"], one["id"]) for one in near] + [tuple(stranger)]
+    pairs = [(*one, *other) for one, other in pairwise(named) if one != other][:1]
+    if kind == "confirmed":
+        rows = [(*one, group % 2) for group, one in enumerate(dict.fromkeys(named))]
+        return Decided(confirmed=pd.DataFrame(rows, columns=["source", "record_id", "group"]))
+    return Decided(**{kind: pd.DataFrame(pairs, columns=PAIR)}) if kind else Decided()
 
 
 def held_out(name: str, number: int) -> tuple[pa.Table, LinkState]:
@@ -73,17 +80,20 @@ def held_out(name: str, number: int) -> tuple[pa.Table, LinkState]:
 
 @pytest.mark.parametrize("name", POLICIES)
 @settings(deadline=None, max_examples=40)
-@given(number=st.integers(0, len(PEOPLE) - 1), seed=st.integers(0, 1000), anything=st.booleans())
-def test_a_record_comes_out_where_linking_puts_it(name: str, number: int, seed: int, anything: bool) -> None:
+@given(number=st.integers(0, len(PEOPLE) - 1), seed=st.integers(0, 1000), kind=st.sampled_from(KINDS))
+def test_a_record_comes_out_where_linking_puts_it(name: str, number: int, seed: int, kind: str) -> None:
     how, model = POLICIES[name], linked(name).model
     try:
         record, others = held_out(name, number)
-        decided = decisions(seed, record["id"][0].as_py()) if anything else Decided()
+        plain = Lookup.of(how, model, others, Decided())
+        decided = decisions(
+            kind, plain.names(plain.near(record).members).to_pylist(), record["id"][0].as_py(), seed
+        )
         changes = RecordChanges.by(others.rows, record, record.slice(0, 0).select(how.key_columns), how)
         night = relink(changes, how, model, others, decided=decided)
     except EverythingError:
         return  # a block has become too large, or is so no more: other pairs change too
-    lookup = Lookup.of(how, model, others, Decided()).decided_by(decided)
+    lookup = plain.decided_by(decided)
     near = lookup.near(record)
     (place,) = night.changed
     assert near.before == place
@@ -120,3 +130,16 @@ def test_a_record_that_is_there_is_not_looked_up_as_a_new_one() -> None:
     lookup = Lookup.of(POLICIES["guarded"], result.model, result.state, Decided())
     with pytest.raises(RecordThereError, match="of one that is there"):
         lookup.near(result.state.rows.records(np.array([3])))
+
+
+@pytest.mark.parametrize(("holders", "compared"), [(5, 5), (6, 0)])
+def test_a_block_that_the_record_makes_too_large_makes_no_pairs(holders: int, compared: int) -> None:
+    how = policy(blocking=[{"keys": ["birth_date"]}], max_block_size=6)
+    people = PEOPLE.drop(columns="source").drop_duplicates("birth_date").reset_index(drop=True)
+    people.loc[: holders - 1, "birth_date"] = "1950-05-05"
+    result = link(people, how, remember=True, threads=1)
+    assert result.state is not None
+    record = result.state.rows.records(np.array([0])).to_pandas().assign(id="new", birth_date="1950-05-05")
+    row = pa.Table.from_pandas(record, result.state.rows.base.records.schema, preserve_index=False)
+    lookup = Lookup.of(how, result.model, result.state, Decided())
+    assert len(lookup.near(row).candidates) == compared
