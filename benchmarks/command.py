@@ -23,6 +23,7 @@ _OTHERS = {
     "linkage": "benchmarks.linkage.command",
     "organisations": "benchmarks.organisations.command",
     "search": "benchmarks.search",
+    "match": "benchmarks.match",
     "review": "benchmarks.review",
     "profile": "benchmarks.profile",
     "incremental": "benchmarks.incremental",

@@ -72,6 +72,8 @@ def _street(
     """Plain lines for the whole column, the others one by one."""
     own = pc.or_(pc.or_(pc.is_valid(street), pc.is_valid(number)), pc.is_valid(addition))
     ordinary = pc.invert(pc.is_in(country, value_set=pa.array(sorted(NUMBER_FIRST), TEXT)))
+    if line.null_count == len(line):  # most sources have columns of their own
+        return each(_read, (TEXT, TEXT, TEXT, TEXT, FLAG), line, street, number, addition, country)
     plain = pc.and_not(pc.match_substring_regex(line, _PLAIN), pc.match_substring_regex(line, _NOT_PLAIN))
     usual = pc.fill_null(pc.and_not(pc.and_(ordinary, plain), own), False)
     parts = pc.extract_regex(pc.if_else(usual, line, pa.scalar(None, TEXT)), _PLAIN)

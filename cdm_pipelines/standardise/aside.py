@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.standardise.distinct import FLAG, TEXT, Arrays, each, over_distinct
+from cdm_pipelines.standardise.distinct import FLAG, TEXT, Arrays, all_ascii, each, over_distinct
 from cdm_pipelines.standardise.organisation_name import read_organisation
 from cdm_pipelines.standardise.person_words import (
     COUPLE,
@@ -250,10 +250,9 @@ def places(column: pa.Array) -> tuple[pa.Array, pa.Array]:
     """Address lines, and the remarks that stood on them."""
 
     def standard(values: pa.Array) -> Arrays:
-        suspect = pc.fill_null(
-            pc.match_substring_regex(values, r"[(\[]|[0-9].*[\s,;/-]\pL{3,}|[0-9].*\b[0-9]e\b|[0-9].*t[/.]o"),
-            False,
-        )
+        letter = "[A-Za-z]" if all_ascii(values) else r"\pL"
+        pattern = rf"[(\[]|[0-9].*[\s,;/-]{letter}{{3,}}|[0-9].*\b[0-9]e\b|[0-9].*t[/.]o"
+        suspect = pc.fill_null(pc.match_substring_regex(values, pattern), False)
         nothing = pa.nulls(len(values), TEXT)
         if not pc.any(suspect).as_py():
             return values, nothing

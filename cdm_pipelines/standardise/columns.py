@@ -46,6 +46,7 @@ class Columns:
         self.length = valid.num_rows
         self._valid = valid
         self._raw: dict[str, pa.Array] = {}
+        self._meanings: dict[str, pa.Array] = {}
         self._feeding: dict[str, list[Column]] = {}
         self.notes: list[Note] = []
         """Cells that came to nothing, or to less than was delivered; readers of values add theirs."""
@@ -61,6 +62,10 @@ class Columns:
     def has(self, target: str) -> bool:
         """Whether a column feeds the target."""
         return target in self._feeding
+
+    def empty(self, target: str) -> bool:
+        """Whether no column feeds the target, and the contract says nothing of it for all rows."""
+        return target not in self._feeding and f"{self._entity}.{target}" not in self.contract.constants
 
     def column(self, target: str) -> Column | None:
         """The (first) column that feeds the target, for its formats."""
@@ -95,6 +100,8 @@ class Columns:
 
     def text(self, target: str, *, keep_lines: bool = False, placeholders: bool = True) -> pa.Array:
         """Text for people, repaired; see `texts.clean`."""
+        if self.empty(target):
+            return no_text(self.length)
         given = self.code(target)
         read = texts.clean(given, keep_lines=keep_lines, placeholders=placeholders)
         for rule, rows in texts.why_nothing(given, read):
@@ -165,7 +172,9 @@ class Columns:
         return pc.if_else(missing, pa.scalar(None, TEXT), values)
 
     def _meant(self, column: Column) -> pa.Array:
-        return _decoded(self.delivered(column.name), column.values)
+        if column.name not in self._meanings:
+            self._meanings[column.name] = _decoded(self.delivered(column.name), column.values)
+        return self._meanings[column.name]
 
 
 def _decoded(values: pa.Array, meanings: Mapping[str, str]) -> pa.Array:

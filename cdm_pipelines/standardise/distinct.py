@@ -32,6 +32,8 @@ def over_distinct(function: Callable[..., Arrays], *columns: pa.Array) -> Arrays
     Returns:
         The arrays that ``function`` returns, one answer per row.
     """
+    if len(columns[0]) == 1:
+        return function(*columns)
     codes, distinct = _encode(columns)
     indices = pa.array(codes)
     return tuple(answer.take(indices) for answer in function(*distinct))
@@ -83,6 +85,11 @@ def where_needed(
     if not pc.any(needed).as_py():
         return fast
     return pc.replace_with_mask(fast, needed, slow(*(column.filter(needed) for column in columns)))
+
+
+def all_ascii(values: pa.Array) -> bool:
+    """Whether no value has a sign beyond ASCII: a pattern over all of Unicode takes a millisecond to be compiled."""
+    return bool(pc.all(pc.string_is_ascii(values), min_count=0).as_py())
 
 
 def no_text(length: int) -> pa.Array:

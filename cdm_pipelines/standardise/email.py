@@ -9,6 +9,7 @@ whole columns by a pattern that the library is known to accept as it stands; tes
 """
 
 import re
+from functools import cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -103,7 +104,13 @@ def _kind(addresses: pa.Array) -> Arrays:
     domain = pc.replace_substring_regex(addresses, "^.*@", "")
     mailbox = pc.replace_substring_regex(addresses, r"([+].*)?@.*$", "")
     answer = pc.if_else(pc.is_valid(addresses), PERSONAL, pa.scalar(None, TEXT))
-    steps = ((domain, FREEMAIL, FREE), (mailbox, ROLES, ROLE), (domain, blocklist, DISPOSABLE))
-    for part, words, name in steps:
-        answer = pc.if_else(pc.is_in(part, value_set=pa.array(sorted(words), TEXT)), name, answer)
+    for part, name in ((domain, FREE), (mailbox, ROLE), (domain, DISPOSABLE)):
+        answer = pc.if_else(pc.is_in(part, value_set=_lists()[name]), name, answer)
     return (answer,)
+
+
+@cache
+def _lists() -> dict[str, pa.Array]:
+    """Domains, or mailboxes, by the kind of address that they tell."""
+    words = {FREE: FREEMAIL, ROLE: ROLES, DISPOSABLE: blocklist}
+    return {name: pa.array(sorted(some), TEXT) for name, some in words.items()}

@@ -249,6 +249,8 @@ def _add_contact_points(
 
 def _phone(columns: Columns, target: str, home: pa.Array, nobody: Placeholders) -> Arrays:
     """What `phone.read` returns for a target, without numbers of nobody, and with notes of what was left off."""
+    if columns.empty(target):
+        return no_text(columns.length), no_text(columns.length), no_flags(columns.length)
     given = columns.code(target)
     number, kind, wrong = phone.read(given, home)
     columns.unread(target, Rule.NOT_PHONE, number)

@@ -131,6 +131,8 @@ def _compiled(values: pa.Array, region: pa.Array) -> tuple[pa.Array, pa.Array]:
         national = pc.if_else(pc.equal(region, name), pc.match_substring_regex(digits, "^0[1-9]"), False)
         foreign = pc.starts_with(digits, f"+{numbering.code}")
         own = pc.if_else(pc.or_kleene(national, foreign), digits, nothing)
+        if own.null_count == len(own):
+            continue
         significant = pc.replace_substring_regex(own, rf"^(?:\+{numbering.code})?0?", "")
         fixed, mobile = _matches(significant, numbering.fixed), _matches(significant, numbering.mobile)
         other = _any((_matches(significant, desc) for desc in numbering.others), len(values))

@@ -4,7 +4,7 @@ Belongs here: the typed form of ``policies/placeholders.yaml``, and telling such
 not belong here: values that only the data give away (linkage.encode.nobody), or what becomes of them (party).
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -14,7 +14,7 @@ from anyascii import anyascii
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from cdm_pipelines.standardise.distinct import TEXT, Arrays, over_distinct
+from cdm_pipelines.standardise.distinct import TEXT, Arrays, all_ascii, over_distinct
 from cdm_pipelines.standardise.words import load_words
 
 FILE = "placeholders.yaml"
@@ -93,7 +93,7 @@ class Placeholders(_Frozen):
 
     def in_phone(self, numbers: pa.Array) -> pa.Array:
         """Which numbers (E.164) nobody has."""
-        if not self.phone.numbers:
+        if not self.phone.numbers or numbers.null_count == len(numbers):
             return _none(numbers)
         at_home = pc.replace_substring_regex(numbers, _country_codes(), "")
         whole = tuple(number for number in self.phone.numbers if number.startswith("+"))
@@ -110,7 +110,7 @@ class Placeholders(_Frozen):
 
     def in_identifier(self, numbers: pa.Array) -> pa.Array:
         """Which VAT numbers, registrations and accounts are none."""
-        if not self.identifier:
+        if not self.identifier or numbers.null_count == len(numbers):
             return _none(numbers)
         digits = pc.replace_substring_regex(numbers, r"^NL([0-9]{9})B[0-9]{2}$", r"\1")
         digits = pc.replace_substring_regex(digits, r"^[A-Z]{2}[0-9]{2}[A-Z]{4}", "")  # IBAN
@@ -170,15 +170,21 @@ def _or(first: pa.Array, *others: pa.Array) -> pa.Array:
 
 def _words_in(column: pa.Array, words: tuple[str, ...]) -> pa.Array:
     """Which texts are one of some words, whatever their case, accents and the signs between letters and digits."""
-    if not words:
+    if not words or column.null_count == len(column):
         return _none(column)
-    keys = {_key(word) for word in words} | {_key(anyascii(word)) for word in words}
 
     def told(values: pa.Array) -> Arrays:
-        bare = pc.replace_substring_regex(pc.utf8_lower(values), r"[^\p{L}\p{N}]+", "")
-        return (pc.is_in(bare, value_set=pa.array(sorted(keys), TEXT)),)
+        signs = r"[^a-z0-9]+" if all_ascii(values) else r"[^\p{L}\p{N}]+"
+        bare = pc.replace_substring_regex(pc.utf8_lower(values), signs, "")
+        return (pc.is_in(bare, value_set=_keys(words)),)
 
     return over_distinct(told, column)[0]
+
+
+@lru_cache(maxsize=64)
+def _keys(words: tuple[str, ...]) -> pa.Array:
+    keys = {_key(word) for word in words} | {_key(anyascii(word)) for word in words}
+    return pa.array(sorted(keys), TEXT)
 
 
 def _key(word: str) -> str:

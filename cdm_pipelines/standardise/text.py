@@ -14,13 +14,13 @@ from ftfy import fix_encoding
 from ftfy.badness import is_bad
 
 from cdm_pipelines.quality.rules import Rule
-from cdm_pipelines.standardise.distinct import TEXT, Arrays, each, over_distinct, where_needed
+from cdm_pipelines.standardise.distinct import TEXT, Arrays, all_ascii, each, over_distinct, where_needed
 
 # Printable ASCII with single spaces, without the ampersand that begins an HTML entity and the grave accent
 # that stands for an apostrophe: nothing to do.
 _CLEAN = r"^[!-%'-_a-~]+( [!-%'-_a-~]+)*$"
 _CLEAN_LINES = r"^[!-%'-_a-~]+([ \n][!-%'-_a-~]+)*$"
-_HAS_CONTENT = r"[\p{L}\p{N}]"
+_HAS_CONTENT, _HAS_PLAIN_CONTENT = r"[\p{L}\p{N}]", "[A-Za-z0-9]"
 _PLACEHOLDERS = frozenset({"n/a", "n.v.t.", "nvt", "n.v.t", "onbekend", "unknown", "#n/b", "#n/a", "#n.b."})
 _ROUNDS = 5  # nested damage, such as &amp;amp; or text that was mis-decoded twice
 _APOSTROPHES = str.maketrans(
@@ -114,7 +114,8 @@ def clean(column: pa.Array, *, keep_lines: bool = False, placeholders: bool = Tr
         values = where_needed(
             values, dirty, lambda damaged: _repair_each(damaged, keep_lines=keep_lines), values
         )
-        values = pc.if_else(pc.match_substring_regex(values, _HAS_CONTENT), values, pa.scalar(None, TEXT))
+        content = _HAS_PLAIN_CONTENT if all_ascii(values) else _HAS_CONTENT
+        values = pc.if_else(pc.match_substring_regex(values, content), values, pa.scalar(None, TEXT))
         if placeholders:
             empty = pc.is_in(pc.utf8_lower(values), value_set=pa.array(sorted(_PLACEHOLDERS)))
             values = pc.if_else(empty, pa.scalar(None, TEXT), values)

@@ -9,6 +9,7 @@ Values are shown as they were compared, after cleaning; by default only their sh
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,12 @@ _CHUNK = 1_000_000
 class Subject:
     """Records with the policy and the model that scored them; a few records of a table do as well as all of it.
 
+    Attributes:
+        records: The records.
+        policy: How they are linked.
+        model: What agreement weighs.
+        bound: The model over these records, where it was made before.
+
     Raises:
         LinkageError: The model does not fit the policy's comparisons.
     """
@@ -42,16 +49,22 @@ class Subject:
     records: Records
     policy: LinkagePolicy
     model: LinkageModel
+    bound: BoundScorer | None = None
+
+    @classmethod
+    def of(cls, bound: BoundScorer) -> Self:
+        """What a scorer is over."""
+        return cls(bound.records, bound.policy, bound.model, bound)
 
     @cached_property
     def comparer(self) -> Comparer:
         """The comparisons over these records."""
-        return Comparer(self.records, self.policy)
+        return Comparer(self.records, self.policy) if self.bound is None else self.bound.comparer
 
     @cached_property
     def scorer(self) -> BoundScorer:
         """The model over these records."""
-        return PairScorer(self.policy, self.model).over(self.records, self.comparer)
+        return self.bound or PairScorer(self.policy, self.model).over(self.records, self.comparer)
 
     @cached_property
     def allowed(self) -> Allowed:

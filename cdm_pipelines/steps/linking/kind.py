@@ -138,7 +138,7 @@ def link_everything(
     records = read.rows
     if not records.num_rows:
         return None
-    known = _known(decided, merged_in_source(records))
+    known = known_decisions(decided, merged_in_source(records))
     result = LocalEngine(settings.threads).link(
         records,
         policy,
@@ -204,7 +204,7 @@ def link_changes(
         policy,
         model,
         before.state,
-        decided=_known(decided, said_by_sources(lake, kind)),
+        decided=known_decisions(decided, said_by_sources(lake, kind)),
     )
     return KindLinked(
         kind,
@@ -241,7 +241,7 @@ def _labels_of(records: pa.Table, labels: pd.DataFrame, policy: LinkagePolicy) -
     return found if len(found) else None
 
 
-def _known(decided: Constraints, merged: pa.Table) -> Decided:
+def known_decisions(decided: Constraints, merged: pa.Table) -> Decided:
     """What stewards decided, and what sources merged where no steward knows better."""
     same = pd.concat([decided.same, decided.allowed(merged.to_pandas())], ignore_index=True)
     return Decided(same, decided.different, decided.confirmed)
