@@ -20,6 +20,7 @@ from starlette.requests import HTTPConnection
 
 from cdm_pipelines.console.caller import Caller, Scope
 from cdm_pipelines.console.errors import ForbiddenError, SignInError, TooManyError
+from cdm_pipelines.console.matching import Matching
 from cdm_pipelines.console.sight import Eyes, Sights, opened
 from cdm_pipelines.hub import console as hub
 from cdm_pipelines.privacy.protection import Vault
@@ -45,12 +46,14 @@ class House:
         engine: Of the hub.
         local: Whether one-time links sign in, on this machine alone.
         sights: What each role sees.
+        matching: The linkage in memory.
     """
 
     settings: Settings
     engine: Engine
     local: bool = False
     sights: Sights = field(init=False)
+    matching: Matching = field(init=False)
     _limiter: FixedWindowRateLimiter = field(init=False)
     _lock: Lock = field(init=False, default_factory=Lock)
     _models: tuple[float, Models] | None = field(init=False, default=None)
@@ -58,6 +61,7 @@ class House:
     def __post_init__(self) -> None:
         """Make what follows from the rest."""
         self.sights = Sights(self.engine, self.settings)
+        self.matching = Matching(self.engine, self.settings)
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
 
     @property

@@ -6,6 +6,8 @@ Belongs here: uvicorn, and what is printed. Does not belong here: the applicatio
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
+from threading import Thread
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -15,7 +17,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from cdm_pipelines.console.app import console
-from cdm_pipelines.console.errors import ConsoleError
+from cdm_pipelines.console.errors import AwayError, ConsoleError
 from cdm_pipelines.console.house import House
 from cdm_pipelines.console.signin import LINK_LASTS
 from cdm_pipelines.hub import console as hub
@@ -69,7 +71,14 @@ def serve(house: House, host: str, port: int, *, ready: Callable[[], None] = lam
     if house.local and host not in LOOPBACK:
         raise ConsoleError("Links sign in on this machine alone: leave --host out, or set up a provider.")
     logging.getLogger("httpx2").setLevel(logging.WARNING)
+    Thread(target=_load, args=(house,), name="linkage", daemon=True).start()
     _Server(config_of(console(house), host, port), ready).run()
+
+
+def _load(house: House) -> None:
+    """Have the linkage in memory before the first program asks."""
+    with suppress(AwayError):
+        house.matching.current()
 
 
 def config_of(app: ASGIApp, host: str, port: int) -> uvicorn.Config:

@@ -122,6 +122,57 @@ class Changes(BaseModel):
     behind: bool = Field(description="Whether there is more.")
 
 
+class ToMatch(Body):
+    """A record that somebody is about to make."""
+
+    record: Annotated[dict[str, Text], Field(min_length=1, max_length=60)] = Field(
+        description="By field of a party, as it was typed: given_name, surname, birth_date, email, postcode, …"
+    )
+    kind: Literal["person", "organisation"] | None = Field(
+        None, description="Told from the fields when left out."
+    )
+    country: Annotated[str | None, Field(pattern=r"^[A-Z]{2}$")] = Field(
+        None, description="ISO 3166-1 alpha-2, for numbers and postcodes without one."
+    )
+
+
+class Step(BaseModel):
+    """What one comparison adds, in bits."""
+
+    comparison: str
+    level: str
+    weight: float
+
+
+class MatchCandidate(BaseModel):
+    """A customer that the record may be of."""
+
+    golden_id: UUID
+    verdict: Literal["joins", "in doubt"]
+    weight: float = Field(description="Match weight in bits, by the linkage model.")
+    probability: float
+    records: list[str] = Field(description="Source records that were compared, where the role sees them.")
+    waterfall: list[Step]
+
+
+class MatchFault(BaseModel):
+    """What is wrong with a field, without its value."""
+
+    field: str
+    rule: str
+    fix: str
+
+
+class Match(BaseModel):
+    """What the next run would do with the record."""
+
+    verdict: Literal["joins", "in doubt", "new"]
+    golden_id: UUID | None = Field(description="The customer that it would join.")
+    kind: Literal["person", "organisation"]
+    candidates: list[MatchCandidate]
+    faults: list[MatchFault]
+
+
 class Decision(Body):
     """A steward's decision."""
 

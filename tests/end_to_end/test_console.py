@@ -1,0 +1,212 @@
+"""The console over a real run: found, shown, matched, told; in a real browser, in both languages."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx2
+import pytest
+from playwright.sync_api import Browser
+from starlette.testclient import TestClient
+
+from cdm_pipelines.console.app import console
+from cdm_pipelines.console.house import House
+
+from .conftest import DAYS, Deployment
+from .office import browsing, serious, served, signed_in
+
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def company(deploy: Callable[..., Deployment]) -> Deployment:
+    made = deploy()
+    assert made.run(DAYS[0], DAYS[1]) == 0
+    return made
+
+
+@pytest.fixture(scope="module")
+def house(company: Deployment) -> Iterator[House]:
+    with served(company.settings) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with browsing() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def program(house: House, company: Deployment) -> Callable[..., TestClient]:
+    app = console(house)
+
+    def made(role: str, *scopes: str) -> TestClient:
+        options = [part for scope in scopes or ("read", "match", "write") for part in ("--scope", scope)]
+        key = company.ask("token", "make", "shop", "--role", role, *options).splitlines()[-1]
+        client = TestClient(app, house.settings.console_url, follow_redirects=False)
+        client.headers["authorization"] = f"Bearer {key}"
+        return client
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def known(company: Deployment) -> dict[str, Any]:
+    """A person of several records who ordered."""
+    rows = company.query(
+        """SELECT to_jsonb(c) FROM golden.customer c JOIN golden.customer_order o USING (golden_id)
+        WHERE c.party_kind = 'person' AND c.record_count > 1 AND c.email IS NOT NULL AND c.birth_date IS NOT NULL
+        ORDER BY c.golden_id LIMIT 1"""
+    )
+    found: dict[str, Any] = rows[0][0]
+    return found
+
+
+@pytest.mark.parametrize(
+    "part", ["records", "provenance", "history", "orders", "profile", "consent", "journey"]
+)
+def test_all_that_belongs_to_a_customer_is_answered(
+    program: Callable[..., TestClient], known: dict[str, Any], part: str
+) -> None:
+    answer = program("privacy_officer", "read").get(f"/v1/customers/{known['golden_id']}/{part}")
+    assert answer.status_code == 200
+    assert answer.json()["items"]
+
+
+def test_orders_come_with_their_lines_and_add_up(
+    company: Deployment, program: Callable[..., TestClient], known: dict[str, Any]
+) -> None:
+    orders = program("service").get(f"/v1/customers/{known['golden_id']}/orders").json()["items"]
+    ((number, lines),) = company.query(
+        f"""SELECT count(DISTINCT (o.source, o.order_id)), count(l.*) FROM golden.customer_order o
+        LEFT JOIN golden.order_line l USING (source, order_id) WHERE o.golden_id = '{known["golden_id"]}'"""
+    )
+    assert (len(orders), sum(len(one["order_lines"]) for one in orders)) == (number, lines)
+
+
+def test_a_day_before_anything_was_known_shows_nobody(
+    program: Callable[..., TestClient], known: dict[str, Any]
+) -> None:
+    place, client = f"/v1/customers/{known['golden_id']}", program("steward", "read")
+    now = client.get(place, params={"as_of": "2999-01-01"})
+    assert now.json()["values"]["surname"] == known["surname"]
+    assert client.get(place, params={"as_of": "2001-01-01"}).status_code == 404
+    assert program("service").get(place, params={"as_of": "2999-01-01"}).status_code == 403
+
+
+def test_a_person_who_is_known_is_matched_before_a_duplicate_is_made(
+    program: Callable[..., TestClient], known: dict[str, Any]
+) -> None:
+    fields = ("given_name", "surname", "birth_date", "email", "postcode", "house_number")
+    record = {name: known[name] for name in fields if known[name]}
+    found = program("steward", "match").post("/v1/match", json={"record": record}).json()
+    assert (found["verdict"], found["golden_id"]) == ("joins", known["golden_id"])
+    best = found["candidates"][0]
+    odds = 2 ** sum(step["weight"] for step in best["waterfall"])
+    assert odds / (1 + odds) == pytest.approx(best["probability"], abs=1e-4)
+    assert best["records"]
+    unseen = program("service", "match").post("/v1/match", json={"record": record}).json()
+    assert unseen["golden_id"] == known["golden_id"]
+    assert unseen["candidates"][0]["records"] == []
+    told = {step["comparison"] for step in unseen["candidates"][0]["waterfall"]}
+    assert "birth_date" not in told
+    assert "values that the role does not see" in told
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"record": {"given_name": "Zwaantje", "surname": "Onbekendstra", "birth_date": "1931-02-03"}}, 200),
+        ({"record": {"shoe_size": "42"}}, 422),
+        ({"record": {"email": "info@example.nl"}}, 422),
+        ({"record": {"surname": ""}}, 422),
+        ({}, 422),
+    ],
+)
+def test_what_matches_nobody_and_what_cannot_be_matched_is_told(
+    program: Callable[..., TestClient], body: dict[str, Any], status: int
+) -> None:
+    answer = program("steward", "match").post("/v1/match", json=body)
+    assert answer.status_code == status
+    if status == 200:
+        assert (answer.json()["verdict"], answer.json()["candidates"]) == ("new", [])
+    assert program("steward", "read").post("/v1/match", json=body).status_code in {403, 422}
+
+
+def test_changes_are_paged_and_streamed_in_order(
+    program: Callable[..., TestClient], company: Deployment
+) -> None:
+    client, after, seen = program("service"), 0, []
+    while True:
+        found = client.get("/v1/changes", params={"after": after, "limit": 100}).json()
+        seen += [one["position"] for one in found["items"]]
+        after = found["after"]
+        if not found["behind"]:
+            break
+    ((number,),) = company.query("SELECT count(*) FROM ops.outbox")
+    assert (len(seen), seen) == (number, sorted(seen))
+
+
+def test_events_of_the_stream_go_on_where_a_client_was(
+    house: House, program: Callable[..., TestClient], company: Deployment
+) -> None:
+    ((last,),) = company.query("SELECT max(position) FROM ops.outbox")
+    headers = {"authorization": program("service").headers["authorization"], "last-event-id": str(last - 2)}
+    url = f"{house.settings.console_url}/v1/changes/stream"
+    with httpx2.stream("GET", url, headers=headers, timeout=30) as stream:
+        events = []
+        for line in stream.iter_lines():
+            if line.startswith("data: "):
+                events.append(json.loads(line.removeprefix("data: ")))
+            if len(events) == 2:
+                break
+    assert [event["position"] for event in events] == [last - 1, last]
+
+
+def test_a_caller_is_found_while_they_spell_their_name(
+    house: House, browser: Browser, known: dict[str, Any]
+) -> None:
+    page = signed_in(house, browser, "service", viewport=DESKTOP)
+    page.locator("#q").press_sequentially(f"{known['given_name']} {known['surname'][:-1]}", delay=5)
+    hit = page.locator(f".hits a[href='/customers/{known['golden_id']}']")
+    hit.wait_for()
+    hit.click()
+    assert known["surname"] in page.locator("h1").inner_text()
+    assert known["email"] not in page.content()
+
+
+def test_every_value_leads_to_the_cell_that_it_came_from(
+    house: House, browser: Browser, known: dict[str, Any]
+) -> None:
+    page = signed_in(house, browser, "steward", viewport=DESKTOP)
+    page.goto(f"{house.settings.console_url}/customers/{known['golden_id']}")
+    why = page.locator("tr", has_text="Surname").first.locator("details")
+    why.locator("summary").click()
+    why.locator("a.id").click()
+    rows = page.locator("tbody tr").all_inner_texts()
+    assert any(known["surname"].lower() in row.lower() and ".csv" in row for row in rows)
+
+
+def test_pages_are_read_without_scripts(house: House, browser: Browser, known: dict[str, Any]) -> None:
+    page = signed_in(house, browser, "service", java_script_enabled=False)
+    page.goto(f"{house.settings.console_url}/?q={known['surname']}")
+    assert page.locator(".hits a").count() > 0
+    page.locator(f".hits a[href='/customers/{known['golden_id']}']").first.click()
+    assert page.locator("#orders").count() == 1
+
+
+@pytest.mark.parametrize("language", ["en-GB", "nl-NL"])
+@pytest.mark.parametrize("role", ["service", "steward", "privacy_officer"])
+def test_nothing_keeps_anybody_from_using_a_page(
+    house: House, browser: Browser, known: dict[str, Any], role: str, language: str
+) -> None:
+    more = {"viewport": PHONE, "color_scheme": "dark"} if language == "nl-NL" else {"viewport": DESKTOP}
+    page = signed_in(house, browser, role, language, **more)
+    assert page.locator("html").get_attribute("lang") == language[:2]
+    places = ("/", f"/?q={known['surname']}", f"/customers/{known['golden_id']}", "/nowhere")
+    for place in places:
+        page.goto(f"{house.settings.console_url}{place}")
+        assert serious(page) == [], place
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, f"{place} scrolls sideways"
