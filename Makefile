@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-dep
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
 .PHONY: help demo up test canary test-fast test-thorough lint docs benchmark benchmark-linkage benchmark-search \
-	benchmark-review benchmark-incremental benchmark-suggested benchmark-organisations benchmark-profile benchmark-rights soak \
+	benchmark-review benchmark-incremental benchmark-suggested benchmark-organisations benchmark-profile benchmark-rights benchmark-console soak \
 	migration lock clean venv
 
 help: ## list these targets
@@ -82,6 +82,10 @@ benchmark-profile: venv ## the profile of a million customers, and a night on wh
 
 benchmark-rights: venv ## one person's data and a hundred persons erased among a million records: seconds
 	@$(BIN)/python -m benchmarks rights $(ARGS) >/dev/null
+
+benchmark-console: venv ## the console at 200 requests a second among a million customers, and matching: milliseconds
+	@$(BIN)/python -m benchmarks match >/dev/null
+	@$(BIN)/python -m benchmarks console $(ARGS) >/dev/null
 
 soak: venv ## the daemon at its fastest for hours: connections, handles, memory, sizes, and the picture
 	@$(BIN)/python -m benchmarks soak $(ARGS)

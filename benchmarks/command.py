@@ -24,6 +24,7 @@ _OTHERS = {
     "organisations": "benchmarks.organisations.command",
     "search": "benchmarks.search",
     "match": "benchmarks.match",
+    "console": "benchmarks.console",
     "review": "benchmarks.review",
     "profile": "benchmarks.profile",
     "incremental": "benchmarks.incremental",

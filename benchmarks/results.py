@@ -9,6 +9,7 @@ import json
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -121,36 +122,15 @@ def _linkage(results: Results) -> dict[str, str]:
     return document.documents(results.figures, results.source("linkage"))
 
 
-def _incremental(results: Results) -> dict[str, str]:
-    from benchmarks import incremental_document as document  # noqa: PLC0415
+def _by_size(module: str, name: str, file: str) -> Callable[[Results], dict[str, str]]:
+    """The writer of a document of several sizes, whose module is loaded when it is written."""
 
-    sizes = [document.Size.of(size) for size in results.figures["sizes"]]
-    text = document.markdown(sizes, results.figures["facts"], results.source("incremental"))
-    return {"benchmarks-identity.md": text}
+    def written(results: Results) -> dict[str, str]:
+        document = import_module(f"benchmarks.{module}")
+        sizes = [document.Size.of(size) for size in results.figures["sizes"]]
+        return {file: document.markdown(sizes, results.figures["facts"], results.source(name))}
 
-
-def _search(results: Results) -> dict[str, str]:
-    from benchmarks import search_document as document  # noqa: PLC0415
-
-    sizes = [document.Size.of(size) for size in results.figures["sizes"]]
-    text = document.markdown(sizes, results.figures["facts"], results.source("search"))
-    return {"benchmarks-search.md": text}
-
-
-def _profile(results: Results) -> dict[str, str]:
-    from benchmarks import profile_document as document  # noqa: PLC0415
-
-    sizes = [document.Size.of(size) for size in results.figures["sizes"]]
-    text = document.markdown(sizes, results.figures["facts"], results.source("profile"))
-    return {"benchmarks-profile.md": text}
-
-
-def _rights(results: Results) -> dict[str, str]:
-    from benchmarks import rights_document as document  # noqa: PLC0415
-
-    sizes = [document.Size.of(size) for size in results.figures["sizes"]]
-    text = document.markdown(sizes, results.figures["facts"], results.source("rights"))
-    return {"benchmarks-rights.md": text}
+    return written
 
 
 def _headers(results: Results) -> dict[str, str]:
@@ -176,10 +156,10 @@ def _organisations(results: Results) -> dict[str, str]:
 WRITERS: Mapping[str, Callable[[Results], dict[str, str]]] = {
     "first-load": _first_load,
     "linkage": _linkage,
-    "incremental": _incremental,
-    "search": _search,
-    "profile": _profile,
-    "rights": _rights,
+    "incremental": _by_size("incremental_document", "incremental", "benchmarks-identity.md"),
+    "search": _by_size("search_document", "search", "benchmarks-search.md"),
+    "profile": _by_size("profile_document", "profile", "benchmarks-profile.md"),
+    "rights": _by_size("rights_document", "rights", "benchmarks-rights.md"),
     "headers": _headers,
     "suggested": _suggested,
     "organisations": _organisations,

@@ -1,0 +1,184 @@
+"""``python -m benchmarks console``: searches, customers and matches over HTTP at 200 requests a second, at one size.
+
+Belongs here: the process that is served, the requests, and what they took. Does not belong here: the homes with
+customers (search), finding and matching themselves.
+
+Requests are begun by the clock, whether or not those before them have been answered: a server that cannot keep up is
+seen as waiting, and not as fewer requests.
+"""
+
+import argparse
+import asyncio
+import random
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import numpy as np
+import psutil
+from sqlalchemy import Connection, text
+
+from benchmarks import results
+from benchmarks.console_document import WARMING, Size, Way
+from benchmarks.machine import busy_seconds, machine, versions
+from benchmarks.search import SIZES, load
+from benchmarks.served import free_port
+from cdm_pipelines.hub.connection import open_hub
+from cdm_pipelines.settings import Settings, root
+
+RATE, SECONDS = 200.0, 60.0
+_SEED, _SAMPLE = 11, 5_000
+_FIELDS = ("given_name", "surname", "birth_date", "email", "postcode", "house_number")
+_MIB = 1 << 20
+Row = Mapping[str, Any]
+
+
+def requests(rows: Sequence[Row], number: int) -> list[tuple[str, str, str, object]]:
+    """What is asked, in order: a name as it is spelled, a customer, or a record that is about to be made."""
+    dice = random.Random(_SEED)
+    asked: list[tuple[str, str, str, object]] = []
+    for _ in range(number):
+        row, kind = dice.choice(rows), dice.random()
+        if kind < 0.4:
+            typed = f"{row['given_name']} {row['surname']} {row['city']}"
+            asked.append(("search", "GET", "/v1/search", {"q": typed, "limit": 10}))
+        elif kind < 0.9:
+            asked.append(("customer", "GET", f"/v1/customers/{row['golden_id']}", None))
+        else:
+            record = {name: str(row[name]) for name in _FIELDS if row[name]}
+            asked.append(("match", "POST", "/v1/match", {"record": record}))
+    return asked
+
+
+async def _ask(
+    url: str, key: str, asked: Sequence[tuple[str, str, str, object]], rate: float
+) -> list[tuple[str, float, bool]]:
+    """Begin each request at its moment; returns its kind, milliseconds from that moment, and whether it was answered."""
+    found: list[tuple[str, float, bool]] = []
+    limits = httpx2.Limits(max_connections=100, max_keepalive_connections=100)
+    headers = {"authorization": f"Bearer {key}"}
+    async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=30, limits=limits) as client:
+        start = time.perf_counter()
+
+        async def one(at: float, kind: str, way: str, path: str, more: object) -> None:
+            await asyncio.sleep(max(0.0, start + at - time.perf_counter()))
+            options = {"params": more} if way == "GET" else {"json": more}
+            try:
+                answer = await client.request(way, path, **options)  # type: ignore[arg-type]
+                well = answer.status_code == 200
+            except httpx2.HTTPError:
+                well = False
+            found.append((kind, 1000 * (time.perf_counter() - start - at), well))
+
+        await asyncio.gather(*(one(place / rate, *each) for place, each in enumerate(asked)))
+    return found
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[tuple[str, psutil.Process]]:
+    """`cdm serve` over a home, as a process of its own, once it answers and holds the linkage."""
+    url = f"http://127.0.0.1:{free_port()}"
+    variables = {**settings.environment(), "CDM_CONSOLE_URL": url}
+    command = [sys.executable, "-m", "cdm_pipelines.cli", "serve", "--local"]
+    process = subprocess.Popen(command, env={**variables, "PATH": "/usr/bin:/bin"}, stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 300
+        while time.monotonic() < deadline:
+            try:
+                if httpx2.get(f"{url}/ready").json()["ready"]:
+                    break
+            except (httpx2.HTTPError, ValueError):
+                time.sleep(0.2)
+        yield url, psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _sample(connection: Connection) -> list[Row]:
+    query = f"""SELECT {", ".join(_FIELDS)}, city, golden_id::text FROM golden.customer TABLESAMPLE SYSTEM (20)
+        WHERE party_kind = 'person' AND surname IS NOT NULL AND given_name IS NOT NULL LIMIT {_SAMPLE}"""  # noqa: S608
+    return [dict(row) for row in connection.execute(text(query)).mappings()]
+
+
+def _key(settings: Settings) -> str:
+    command = [sys.executable, "-m", "cdm_pipelines.cli", "token", "make", "benchmark", "--role", "steward"]
+    more = ["--scope", "read", "--scope", "match", "--per-minute", "1000000"]
+    done = subprocess.run(
+        [*command, *more],
+        env={**settings.environment(), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = re.search(r"cdm_\S+", done.stdout)
+    assert found is not None
+    return found[0]
+
+
+def measured(settings: Settings, *, rate: float = RATE, seconds: float = SECONDS) -> Size:
+    """Ask a console of one home for a while."""
+    with open_hub(settings) as engine:
+        with engine.connect() as connection:
+            rows = _sample(connection)
+            customers = int(connection.scalar(text("SELECT count(*) FROM golden.customer")) or 0)
+        key = _key(settings)
+        with serving(settings) as (url, process):
+            first = requests(rows, int(rate * WARMING))
+            httpx2.post(
+                f"{url}/v1/match",
+                headers={"authorization": f"Bearer {key}"},
+                json={"record": {"surname": "Jansen", "given_name": "Jan", "city": "Delft"}},
+                timeout=300,
+            )
+            asyncio.run(_ask(url, key, first, rate / 2))
+            before, busy, own = process.memory_info().rss, busy_seconds(), _cpu(process)
+            asked = requests(rows, int(rate * seconds))
+            began = time.perf_counter()
+            found = asyncio.run(_ask(url, key, asked, rate))
+            took = time.perf_counter() - began
+            cores = (_cpu(process) - own) / took
+            others = (busy_seconds() - busy) / took - cores
+            after = process.memory_info().rss
+    ways = tuple(_way(name, found) for name in ("search", "customer", "match"))
+    return Size(customers, rate, seconds, ways, before / _MIB, after / _MIB, cores, others)
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def _way(name: str, found: Sequence[tuple[str, float, bool]]) -> Way:
+    took = np.array([milliseconds for kind, milliseconds, _ in found if kind == name])
+    failed = sum(not well for kind, _, well in found if kind == name)
+    p50, p99, slowest = (float(np.percentile(took, share)) for share in (50, 99, 100))
+    return Way(name, len(took), failed, p50, p99, slowest)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks console", description=__doc__.splitlines()[0])
+    parser.add_argument("--customers", type=int, nargs="+", default=[max(SIZES)], help="sizes (%(default)s)")
+    parser.add_argument("--rate", type=float, default=RATE, help="requests a second (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="for so long (%(default)s)")
+    parser.add_argument("--out", type=Path, default=root() / "benchmarks" / "out")
+    options = parser.parse_args(arguments)
+    out = options.out.absolute()
+    out.mkdir(parents=True, exist_ok=True)
+    sizes = [
+        measured(load(number, out), rate=options.rate, seconds=options.seconds)
+        for number in sorted(options.customers)
+    ]
+    figures = {"facts": machine() | versions(), "sizes": [asdict(size) for size in sizes]}
+    whole = max(options.customers) >= max(SIZES) and options.rate >= RATE
+    (told, *_) = results.publish("console", figures, committed=whole, out=out)
+    sys.stdout.write(told.read_text(encoding="utf-8"))
+    return 0
