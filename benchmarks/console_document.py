@@ -53,22 +53,30 @@ class Size:
         return cls(**{**figures, "ways": tuple(Way(**way) for way in figures["ways"])})
 
 
+_HEADINGS = (
+    *("Customers", "Requests a second", "What", "Asked", "Failed", "p50 ms", "p99 ms", "Slowest ms"),
+    *("MiB before", "after", "Cores", "Other cores"),
+)
+
+
 def markdown(sizes: Sequence[Size], facts: Mapping[str, str], source: str) -> str:
     """The document."""
     largest = sizes[-1]
     worst = max(way.p99 for way in largest.ways)
     met = "met" if worst < TARGET and not any(way.failed for way in largest.ways) else "not met"
+    told = (
+        f"At {largest.customers:,} customers and {largest.rate:.0f} requests a second for {largest.seconds:.0f} "
+        f"seconds, 99 of 100 answers of each kind came within **{worst:.0f} ms** (aim: {TARGET:.0f} ms; {met}). The "
+        f"process took {largest.before:,.0f} MiB before and {largest.after:,.0f} MiB after."
+    )
     lines = [
         "# Benchmark of the console",
         "",
         "*Written by `make benchmark-console`; do not edit.*",
         "",
-        f"At {largest.customers:,} customers and {largest.rate:.0f} requests a second for {largest.seconds:.0f} seconds, "
-        f"99 of 100 answers of each kind came within **{worst:.0f} ms** (aim: {TARGET:.0f} ms; {met}). The process "
-        f"took {largest.before:,.0f} MiB before and {largest.after:,.0f} MiB after.",
+        told,
         "",
-        "| Customers | Requests a second | What | Asked | Failed | p50 ms | p99 ms | Slowest ms | MiB before | after "
-        "| Cores | Other cores |",
+        f"| {' | '.join(_HEADINGS)} |",
         f"|{' ---: |' * 12}",
         *(
             f"| {one.customers:,} | {one.rate:.0f} | {way.name} | {way.asked:,} | {way.failed:,} | {way.p50:.1f} "
