@@ -21,7 +21,7 @@ from starlette.requests import HTTPConnection
 from cdm_pipelines.console.caller import Caller, Scope
 from cdm_pipelines.console.errors import ForbiddenError, SignInError, TooManyError
 from cdm_pipelines.console.matching import Matching
-from cdm_pipelines.console.sight import Eyes, Sights, opened
+from cdm_pipelines.console.sight import Eyes, Sights
 from cdm_pipelines.hub import console as hub
 from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.settings import Settings
@@ -34,7 +34,7 @@ PER_MINUTE = 600
 """Requests of somebody who is signed in."""
 _WRONG_A_QUARTER = 20
 """Wrong keys and links from one address, before it is locked out for the rest of the quarter of an hour."""
-_MODELS_SECONDS = 60.0
+_MODELS_SECONDS, _VAULT_SECONDS = 60.0, 10.0
 
 
 @dataclass
@@ -57,6 +57,7 @@ class House:
     _limiter: FixedWindowRateLimiter = field(init=False)
     _lock: Lock = field(init=False, default_factory=Lock)
     _models: tuple[float, Models] | None = field(init=False, default=None)
+    _vault: tuple[float, Vault] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         """Make what follows from the rest."""
@@ -89,7 +90,12 @@ class House:
 
     def in_clear(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A row with what is encrypted at rest in clear, as the role's views have let it through."""
-        return Vault.of(self.settings, self.lake).open_row(row)
+        with self._lock:
+            if self._vault is None or self._vault[0] < time.monotonic():
+                made = Vault.of(self.settings, self.lake)
+                self._vault = (time.monotonic() + _VAULT_SECONDS, made)
+            vault = self._vault[1]
+        return vault.open_row(row)
 
     def caller(self, connection: Connection, request: HTTPConnection) -> Caller:
         """Who asks, by the key or the cookie of a request.
@@ -135,9 +141,8 @@ class House:
         """
         with self.engine.begin() as connection:
             caller = self.caller(connection, request)
-        caller.see_that_may(scope)
-        with opened(self.engine, self.sights, caller, tool) as eyes:
-            yield eyes
+            caller.see_that_may(scope)
+            yield Eyes(connection, self.sights.of(caller.role), caller, tool)
 
     def see_not_locked(self, address: str) -> None:
         """See that not too many wrong keys came from an address.

@@ -203,11 +203,3 @@ class Eyes:
         reading = Reading(self.caller.who, self.sight.name, self.sight.role.purposes[0], self.tool)
         categories = self.sight.categories(*tables)
         access_log.note(self.connection, reading, categories, golden_ids=golden_ids, rows=rows)
-
-
-@contextmanager
-def opened(engine: Engine, sights: Sights, caller: Caller, tool: str) -> Iterator[Eyes]:
-    """A transaction of a caller, which is committed at its end."""
-    sight = sights.of(caller.role)
-    with engine.begin() as connection:
-        yield Eyes(connection, sight, caller, tool)

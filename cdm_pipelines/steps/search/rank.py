@@ -8,7 +8,7 @@ golden one, and by which a customer was found, counts as the customer's.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Self
 from uuid import UUID
@@ -58,6 +58,18 @@ class Models:
     """The kept models of persons and organisations, with their policies; a kind without a model is left out."""
 
     by_kind: Mapping[str, tuple[LinkagePolicy, LinkageModel]]
+    _scorers: dict[tuple[str, frozenset[str]], PairScorer] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def scorer(self, kind: str, typed: frozenset[str]) -> PairScorer:
+        """What weighs records of a kind by what of them was typed; made once for each."""
+        made = self._scorers.get((kind, typed))
+        if made is None:
+            policy, model = self.by_kind[kind]
+            policy = _asked(policy, typed)
+            made = self._scorers[kind, typed] = PairScorer(policy, model.only(policy.comparisons))
+        return made
 
     @classmethod
     def load(cls, lake: Lake, settings: Settings) -> Self:
@@ -86,23 +98,29 @@ def rank(query: Query, found: Mapping[UUID, Found], models: Models | None) -> li
     ranked: list[Ranked] = []
     for kind in sorted(kinds):
         mine = {one: held for one, held in found.items() if held[0]["party_kind"] == kind}
-        ranked += _weighed(query, mine, *models.by_kind[kind])
+        ranked += _weighed(query, mine, models.scorer(kind, _typed(query)))
     return ranked
 
 
-def _asked(policy: LinkagePolicy, query: Query) -> LinkagePolicy:
+def _typed(query: Query) -> frozenset[str]:
+    """The columns of which something was typed."""
+    return frozenset(
+        {
+            *(
+                ("given_name", "initials", "surname", "organisation_name", "city")
+                if query.words or query.initials
+                else ()
+            ),
+            *(("email",) if query.email else ()),
+            *(("phone",) if query.phone else ()),
+            *(("postcode", "house_number") if query.postcode else ()),
+            *(("birth_date",) if query.birth else ()),
+        }
+    )
+
+
+def _asked(policy: LinkagePolicy, typed: frozenset[str]) -> LinkagePolicy:
     """The comparisons that what was typed can make; the others would be missing, and weigh nothing."""
-    typed = {
-        *(
-            ("given_name", "initials", "surname", "organisation_name", "city")
-            if query.words or query.initials
-            else ()
-        ),
-        *(("email",) if query.email else ()),
-        *(("phone",) if query.phone else ()),
-        *(("postcode", "house_number") if query.postcode else ()),
-        *(("birth_date",) if query.birth else ()),
-    }
     comparisons = {
         name: _in_order(one)
         for name, one in policy.comparisons.items()
@@ -129,10 +147,7 @@ def _reason(reasons: set[str]) -> str:
     return " and ".join(sorted(reasons))
 
 
-def _weighed(
-    query: Query, found: Mapping[UUID, Found], policy: LinkagePolicy, model: LinkageModel
-) -> list[Ranked]:
-    policy = _asked(policy, query)
+def _weighed(query: Query, found: Mapping[UUID, Found], scorer: PairScorer) -> list[Ranked]:
     candidates: list[Row] = []
     typed: list[Row] = []
     of_candidate: list[int] = []
@@ -141,7 +156,7 @@ def _weighed(
             candidates.append({**row, **_overlaid(query, reasons)})
             typed.append(reading)
             of_candidate.append(place)
-    scorer = PairScorer(policy, model.only(policy.comparisons))
+    policy = scorer.policy
     scored = scorer.score(_table(candidates, policy), _table(typed, policy))
     ranked = []
     for place, (golden_id, (_, reasons)) in enumerate(found.items()):
