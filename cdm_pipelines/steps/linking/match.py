@@ -163,7 +163,10 @@ class Matcher:
 
     def stale(self, lake: Lake) -> bool:
         """Whether something else has been linked since, or persons were erased: load another one then."""
-        return _marks(lake) != self._marks
+        try:
+            return _marks(lake) != self._marks
+        except DamagedError:
+            return True
 
     def decided_by(self, lake: Lake, decided: Constraints) -> "Matcher":
         """The same linkage under what stewards have decided by now; a small part of the time that loading takes."""
