@@ -273,9 +273,9 @@ class Lookup:
         """Sources and ids of some records."""
         return self._rows.records(positions, self._policy.key_columns)
 
-    def records(self, positions: Positions) -> pa.Table:
-        """All that linking reads of some records."""
-        return self._rows.records(positions)
+    def records(self, positions: Positions, columns: Sequence[str]) -> pa.Table:
+        """Some of what linking reads of some records."""
+        return self._rows.records(positions, columns)
 
     def near(self, record: pa.Table) -> Near:
         """Compare one record with its candidates.
