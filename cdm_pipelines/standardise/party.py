@@ -45,6 +45,7 @@ _ADDRESS_TARGETS = (
 _SEVERAL_LINES = ("street", "address_line")
 
 _WHOLE_NAMES = ("full_name", "name", "family_name", "surname", "given_name")
+_IDENTIFIERS = ("vat_number", "coc_number", "iban")
 _NAME_PARTS = ("given_name", "middle_names", "initials", "surname_prefix", "surname")
 _FORMED = ("surname", "family_name", "full_name", "name")
 _WITH_ASIDES = ("full_name", "given_name", "surname", "family_name")
@@ -262,12 +263,16 @@ def _phone(columns: Columns, target: str, home: pa.Array, nobody: Placeholders) 
 
 
 def _add_identifiers(standard: Standard, columns: Columns, home: pa.Array, nobody: Placeholders) -> None:
+    if all(columns.empty(name) for name in _IDENTIFIERS):
+        standard.values.update({name: no_text(columns.length) for name in _IDENTIFIERS})
+        standard.wrong.update({name: no_flags(columns.length) for name in _IDENTIFIERS})
+        return
     vat, wrong_vat = identifiers.vat_number(columns.code("vat_number"), home)
     coc, wrong_coc = identifiers.coc_number(columns.code("coc_number"), home)
     iban, wrong_iban = identifiers.iban(columns.code("iban"))
     standard.values.update(vat_number=vat, coc_number=coc, iban=iban)
     standard.wrong.update(vat_number=wrong_vat, coc_number=wrong_coc, iban=wrong_iban)
-    for name in ("vat_number", "coc_number", "iban"):
+    for name in _IDENTIFIERS:
         own = {name: standard.values[name]}
         standard.values.update(_blank(columns, (name,), own, nobody.in_identifier(own[name])))
 

@@ -104,10 +104,10 @@ class _Kind:
         """What the record is compared with; a detail weighs nothing that it makes one of too many unlike names."""
         near = self.lookup.near(row)
         if self.unlike_names and len(near.candidates) + 1 >= self.unlike_names:
-            held = pa.concat_tables(
-                [self.lookup.records(near.candidates), row.select(self.lookup.columns)]
-            ).combine_chunks()
-            found = shared_by_many(held, self.roles, self.unlike_names)
+            counted = {*self.roles.given, *self.roles.names}.union(*self.roles.contacts)
+            columns = [name for name in self.lookup.columns if name in counted]
+            held = pa.concat_tables([self.lookup.records(near.candidates, columns), row.select(columns)])
+            found = shared_by_many(held.combine_chunks(), self.roles, self.unlike_names)
             if len(found):
                 return self.lookup.near(without_nameless(found.taken_out(row), self.roles))
         return near
@@ -163,7 +163,10 @@ class Matcher:
 
     def stale(self, lake: Lake) -> bool:
         """Whether something else has been linked since, or persons were erased: load another one then."""
-        return _marks(lake) != self._marks
+        try:
+            return _marks(lake) != self._marks
+        except DamagedError:
+            return True
 
     def decided_by(self, lake: Lake, decided: Constraints) -> "Matcher":
         """The same linkage under what stewards have decided by now; a small part of the time that loading takes."""
