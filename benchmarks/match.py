@@ -8,12 +8,11 @@ which tests hold to be what linking the others gives; so all records are asked o
 """
 
 import argparse
-import json
 import random
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
+from benchmarks import results
 from benchmarks.machine import busy_seconds, machine, versions
+from benchmarks.match_document import WARMING, Size
 from benchmarks.search import SIZES, load, own_seconds
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.model import PartyKind
@@ -42,51 +43,8 @@ from cdm_pipelines.store import tables
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.secret import Secret
 
-TARGET, MEMORY = 50.0, 1.5  # milliseconds of the slowest one in a hundred; GiB
-WARMING = 50
 _SEED = 14
 _GIB = 1 << 30
-RESULTS = root() / "benchmarks" / "results" / "match.json"
-DOCUMENT = root() / "docs" / "reference" / "benchmarks-match.md"
-
-
-@dataclass(frozen=True)
-class Size:
-    """What was measured at one number of customers.
-
-    Attributes:
-        customers: Golden customers.
-        records: Source records that were held in memory.
-        loading: Seconds to load them.
-        held: GiB that the process takes more for it, files that it maps included; ``own``: without those.
-        own: See there.
-        asked: Records that were held out and asked for.
-        joined: Of those the ones that joined a customer; ``doubtful`` and ``refused`` alike.
-        doubtful: See there.
-        refused: See there.
-        agree: Of those asked, the ones of which the night says the same.
-        p50, p99, slowest: Milliseconds of one, answer of the hub included.
-        processor: Milliseconds of this process's processors, on average.
-        compared: Records that one was compared with, on average.
-        others: Cores that other work kept busy meanwhile.
-    """
-
-    customers: int
-    records: int
-    loading: float
-    held: float
-    own: float
-    asked: int
-    joined: int
-    doubtful: int
-    refused: int
-    agree: int
-    p50: float
-    p99: float
-    slowest: float
-    processor: float
-    compared: float
-    others: float
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -100,13 +58,9 @@ def main(arguments: Sequence[str]) -> int:
     out.mkdir(parents=True, exist_ok=True)
     sizes = [measured(load(number, out), options.records) for number in sorted(options.customers)]
     figures = {"facts": machine() | versions(), "sizes": [asdict(size) for size in sizes]}
-    told, notes = markdown(sizes, machine() | versions()), json.dumps(figures, indent=1) + "\n"
-    targets = [(out / RESULTS.name, notes), (out / DOCUMENT.name, told)]
-    if max(options.customers) >= max(SIZES):
-        targets += [(RESULTS, notes), (DOCUMENT, told)]
-    for target, content in targets:
-        target.write_text(content, encoding="utf-8")
-    sys.stdout.write(told)
+    whole = max(options.customers) >= max(SIZES)
+    (told, *_) = results.publish("match", figures, committed=whole, out=out)
+    sys.stdout.write(told.read_text(encoding="utf-8"))
     return 0
 
 
@@ -209,49 +163,3 @@ def _expected(connection: Connection, lake: Lake, gone: Sequence[Record]) -> lis
         else None
         for one, home in zip(gone, known, strict=True)
     ]
-
-
-def markdown(sizes: Sequence[Size], facts: Mapping[str, str]) -> str:
-    """The document."""
-    largest = sizes[-1]
-    met = "met" if largest.p99 < TARGET else "not met"
-    lines = [
-        "# Benchmark of matching one record",
-        "",
-        "*Written by `python -m benchmarks match`; do not edit.*",
-        "",
-        (
-            f"Of {largest.asked:,} records that were held out of {largest.customers:,} customers, "
-            f"**{largest.agree:,}** were answered as the night with them in links them. 99 of 100 took less than "
-            f"**{largest.p99:.0f} ms** (aim: {TARGET:.0f} ms; {met}), half of them less than {largest.p50:.0f} ms. "
-            f"The process takes {largest.held:.1f} GiB more for it (aim: {MEMORY} GiB)."
-        ),
-        "",
-        *_table(sizes),
-        "",
-        "## How it is measured",
-        "",
-        "- Records are drawn at random and typed as they are standardised, with the connection open; the time runs",
-        "  from values to answer, reading them and asking the hub for customers included.",
-        "- *Agree*: the record joins the customer that it was published with, or none where that has no other record.",
-        "- Memory is what the process takes more once the linkage is loaded; *mapped* are pages of files in it, which",
-        "  the system gives away when others need them.",
-        f"- {WARMING} that do not count come first.",
-        f"- Machine and versions: {', '.join(f'{name} {value}' for name, value in facts.items())}.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _table(sizes: Sequence[Size]) -> Iterator[str]:
-    yield (
-        "| Customers | Records | Load s | GiB | of which mapped | Asked | Agree | Join | In doubt | Compared | p50 ms "
-        "| p99 ms | Slowest ms | Processor ms | Others' cores |"
-    )
-    yield f"|{' ---: |' * 15}"
-    for one in sizes:
-        yield (
-            f"| {one.customers:,} | {one.records:,} | {one.loading:.1f} | {one.held:.2f} | {one.held - one.own:.2f} "
-            f"| {one.asked:,} | {one.agree:,} | {one.joined:,} | {one.doubtful:,} | {one.compared:.0f} | {one.p50:.1f} "
-            f"| {one.p99:.1f} | {one.slowest:.0f} | {one.processor:.1f} | {one.others:.1f} |"
-        )
