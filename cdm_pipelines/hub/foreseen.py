@@ -175,10 +175,8 @@ class Foreseen:
         )
 
     def _compare_values(self) -> None:
-        none = (
-            "SELECT golden_id, '' AS attribute, '' AS change, '' AS before, '' AS after FROM golden.customer"
-        )
         if "customer" not in self._staged:
+            none = "SELECT golden_id, '' AS attribute, '' AS change, '' AS before, '' AS after FROM golden.customer"
             self._keep("foreseen_value", f"{none} LIMIT 0")
             return
         each = ", ".join(
@@ -187,15 +185,20 @@ class Foreseen:
             for one in _GOLDEN
         )
         self._keep(
-            "foreseen_value",
-            f"""SELECT golden_id, value.attribute,
-                CASE WHEN was_null THEN 'filled' WHEN is_null THEN 'emptied' ELSE 'other' END AS change,
-                {_source("golden.provenance", "was_null")} AS before,
-                {_source("staging.provenance", "is_null")} AS after
+            "foreseen_change",
+            f"""SELECT golden_id, value.attribute, value.of, was_null, is_null
             FROM golden.customer AS old JOIN staging.customer AS new USING (golden_id)
-            CROSS JOIN LATERAL (VALUES {each}) AS value (attribute, "group", was_null, is_null, differs)
+            CROSS JOIN LATERAL (VALUES {each}) AS value (attribute, of, was_null, is_null, differs)
             WHERE value.differs""",
         )
+        for name, schema in (("foreseen_old_origin", "golden"), ("foreseen_new_origin", "staging")):
+            self._keep(
+                name,
+                f"""SELECT golden_id, attribute,
+                    CASE WHEN decision_id IS NULL THEN source || '/' || entity ELSE '{_STEWARD}' END AS origin
+                FROM {schema}.provenance WHERE golden_id IN (SELECT golden_id FROM foreseen_change)""",
+            )
+        self._keep("foreseen_value", _VALUES)
 
     def _compare_consent(self) -> None:
         now = consent.state(self._connection)
@@ -251,13 +254,17 @@ class Foreseen:
         return [dict(row) for row in self._connection.execute(text(query), parameters).mappings()]
 
 
-def _source(provenance: str, none: str) -> str:
-    """SQL for where a value comes from; empty where there is none."""
-    return f"""CASE WHEN {none} THEN '' ELSE coalesce((
-        SELECT CASE WHEN p.decision_id IS NULL THEN p.source || '/' || p.entity ELSE '{_STEWARD}' END
-        FROM {provenance} AS p WHERE p.golden_id = old.golden_id AND p.attribute IN (value."group", '*')
-        ORDER BY p.attribute = '*' LIMIT 1), '') END"""
-
+_VALUES = """
+    SELECT c.golden_id, c.attribute,
+        CASE WHEN was_null THEN 'filled' WHEN is_null THEN 'emptied' ELSE 'other' END AS change,
+        CASE WHEN was_null THEN '' ELSE coalesce(old.origin, old_rest.origin, '') END AS before,
+        CASE WHEN is_null THEN '' ELSE coalesce(new.origin, new_rest.origin, '') END AS after
+    FROM foreseen_change AS c
+    LEFT JOIN foreseen_old_origin AS old ON (old.golden_id, old.attribute) = (c.golden_id, c.of)
+    LEFT JOIN foreseen_old_origin AS old_rest ON (old_rest.golden_id, old_rest.attribute) = (c.golden_id, '*')
+    LEFT JOIN foreseen_new_origin AS new ON (new.golden_id, new.attribute) = (c.golden_id, c.of)
+    LEFT JOIN foreseen_new_origin AS new_rest ON (new_rest.golden_id, new_rest.attribute) = (c.golden_id, '*')"""
+"""What has no row of its own in the provenance is what the row for all the rest says."""
 
 _IDS = """
     SELECT CASE WHEN old.golden_id IS NULL THEN CASE new.status WHEN 'current' THEN 'founded' ELSE new.status END

@@ -114,8 +114,8 @@ def looser(folder: Path, company: Company) -> Path:
     return changed(folder, company, "linkage/person.yaml", (r"match: [0-9.]+", "match: 0.6"))
 
 
-def other_trust(folder: Path, company: Company) -> Path:
-    order = "trust:\n  - shop/customer\n  - crm/contact\n  - [erp/customer, crm/account]\n\nrules:"
+def other_trust(folder: Path, company: Company, first: str = "shop/customer") -> Path:
+    order = f"trust:\n  - {first}\n  - crm/contact\n  - crm/account\n\nrules:"
     return changed(folder, company, "survivorship.yaml", (r"(?s)\ntrust:\n.*?\n\nrules:", f"\n{order}"))
 
 
@@ -205,7 +205,11 @@ def saw_merges(made: Plan) -> None:
     assert len(made.examples[0].before) > len(made.examples[0].after)
 
 
-SAW = {other_trust: saw_trust, stricter: saw_splits, looser: saw_merges}
+SAW: Mapping[Callable[..., Path], Callable[[Plan], None]] = {
+    other_trust: saw_trust,
+    stricter: saw_splits,
+    looser: saw_merges,
+}
 
 
 _COLUMNS = """SELECT column_name FROM information_schema.columns
@@ -341,6 +345,18 @@ def test_contracts_and_days_that_wait_are_foreseen_too(
         assert foreseen[name] == after[name], name
 
 
+def test_policies_in_force_that_no_run_has_followed_yet_are_told(company: Company, tmp_path: Path) -> None:
+    in_force = company.settings.policies / "survivorship.yaml"
+    before = in_force.read_text(encoding="utf-8")
+    looser(tmp_path / "changes", company)
+    shutil.copy(other_trust(tmp_path, company, "erp/customer") / "survivorship.yaml", in_force)
+    try:
+        notes = plan(company.settings, tmp_path / "changes").notes
+    finally:
+        in_force.write_text(before, encoding="utf-8")
+    assert any(one.startswith("survivorship.yaml or purposes.yaml in force: changed") for one in notes)
+
+
 # The command
 
 
@@ -401,7 +417,7 @@ def test_values_are_shown_to_who_may_see_them_and_noted(company: Company, tmp_pa
     ],
 )
 def test_what_cannot_be_planned_with_is_told(
-    company: Company, tmp_path: Path, name: str | None, text: str, code: int, said: str
+    company: Company, tmp_path: Path, *, name: str | None, text: str, code: int, said: str
 ) -> None:
     folder = tmp_path / "changes"
     if name is not None:

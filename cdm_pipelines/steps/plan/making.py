@@ -22,11 +22,13 @@ from cdm_pipelines.hub.foreseen import Foreseen
 from cdm_pipelines.hub.migrate import newest, version
 from cdm_pipelines.hub.models import published_models
 from cdm_pipelines.hub.publish import published_from
+from cdm_pipelines.linkage import load_policy
 from cdm_pipelines.quality.thresholds import ACCEPTABLE, Thresholds
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.consent.staging import stage_consent
-from cdm_pipelines.steps.customers.publication import StagedCustomers, stage_customers
+from cdm_pipelines.steps.customers.publication import Rules, StagedCustomers, stage_customers
 from cdm_pipelines.steps.days.records import build_records
+from cdm_pipelines.steps.linking import model_versions
 from cdm_pipelines.steps.linking.parties import FITTED, Linked, link_parties
 from cdm_pipelines.steps.plan.examples import Shown, examples_of
 from cdm_pipelines.steps.plan.inputs import Inputs, inputs
@@ -59,6 +61,7 @@ class Run:
         staged: Of the customers.
         foreseen: The version that they staged beside the published one.
         waiting: Records that had changed since the published version.
+        unapplied: Policies in force that are not those of the published version.
         in_force: The limits in force.
     """
 
@@ -67,6 +70,7 @@ class Run:
     staged: StagedCustomers
     foreseen: Foreseen
     waiting: int
+    unapplied: tuple[str, ...]
     in_force: Thresholds
 
 
@@ -93,13 +97,13 @@ def plan(
         HubError, LakeError, DamagedError, LostModelError, LostDaysError: As a run.
     """
     with run_beside(settings, policies_folder, contracts_folder, progress=progress) as done:
-        progress("comparing with the published version")
         return told(
             done.inputs,
             _models(done.linked),
             done.staged,
             done.foreseen,
             waiting=done.waiting,
+            unapplied=done.unapplied,
             limits=done.in_force.plan,
             examples=examples_of(done.foreseen, shown or Shown()),
             values=shown is not None,
@@ -147,13 +151,15 @@ def run_beside(
                 )
             progress("working out consent")
             stage_consent(connection, beside, own)
+            progress("comparing with the published version")
             foreseen = Foreseen(connection)
             if _stamps(lake) != before or published_from(connection) != published:
                 raise PlanError(
                     "A run wrote while the plan was being made: make it again when that has ended."
                 )
             in_force = Thresholds.load(settings.policies / "checks.yaml")
-            yield Run(given, linked, staged, foreseen, _waiting(beside, published), in_force)
+            waiting, unapplied = _waiting(beside, published), tuple(_unapplied(settings, lake, published))
+            yield Run(given, linked, staged, foreseen, waiting, unapplied, in_force)
 
 
 def _ready(engine: Engine) -> None:
@@ -193,6 +199,16 @@ def _waiting(lake: Lake, published: Mapping[str, str]) -> int:
     if changes is None:
         return parties.read([]).num_rows
     return int(changes.rows.num_rows + changes.gone.num_rows)
+
+
+def _unapplied(settings: Settings, lake: Lake, published: Mapping[str, str]) -> Iterator[str]:
+    """Policies in force under which no run has published yet."""
+    for kind in PartyKind:
+        model, name = model_versions.current(lake, kind), f"linkage/{kind}.yaml"
+        if model is not None and model.policy != load_policy(settings.policies / name).fingerprint:
+            yield name
+    if published.get("survivorship") != Rules.load(settings).fingerprint:
+        yield "survivorship.yaml or purposes.yaml"
 
 
 def _models(linked: Linked) -> tuple[Model, ...]:

@@ -40,6 +40,7 @@ def told(
     found: Foreseen,
     *,
     waiting: int,
+    unapplied: Sequence[str],
     limits: PlanThresholds,
     examples: Sequence[Example],
     values: bool,
@@ -60,7 +61,7 @@ def told(
         consent_gained=counts["consent_gained"],
         examples=tuple(examples),
         checks=(*_limits(counts, limits), *_of_the_run(staged)),
-        notes=tuple(_notes(given, waiting)),
+        notes=tuple(_notes(given, waiting, unapplied)),
         values=values,
     )
 
@@ -101,13 +102,18 @@ def _of_the_run(staged: StagedCustomers) -> Iterator[Check]:
         yield Check.of(name, verdict, text)
 
 
-def _notes(given: Inputs, waiting: int) -> Iterator[str]:
+def _notes(given: Inputs, waiting: int, unapplied: Sequence[str]) -> Iterator[str]:
     if not any(one.changed for one in given.taken):
         yield "Every file says what the one in force says."
     if waiting:
         yield (
             f"{waiting:,} records have changed since the published version. The next run publishes what follows from "
             "them in any case, and it is counted here: run first and plan then to see the change of policy alone."
+        )
+    if unapplied:
+        yield (
+            f"{', '.join(unapplied)} in force: changed since the published version, and what that does is counted here "
+            "too. Run first and plan then to see this change alone."
         )
     later = [one.file for one in given.taken if one.changed and one.effect is Effect.NEXT_DAYS]
     if later:
