@@ -29,6 +29,7 @@ from cdm_pipelines.steps.consent.staging import stage_consent
 from cdm_pipelines.steps.customers.publication import Rules, StagedCustomers, stage_customers
 from cdm_pipelines.steps.days.records import build_records
 from cdm_pipelines.steps.linking import model_versions
+from cdm_pipelines.steps.linking.linked_with import DECISIONS, linked_with
 from cdm_pipelines.steps.linking.parties import FITTED, Linked, link_parties
 from cdm_pipelines.steps.plan.examples import Shown, examples_of
 from cdm_pipelines.steps.plan.inputs import Inputs, inputs
@@ -61,6 +62,7 @@ class Run:
         staged: Of the customers.
         foreseen: The version that they staged beside the published one.
         waiting: Records that had changed since the published version.
+        decided: Whether stewards have decided anything since the published version.
         unapplied: Policies in force that are not those of the published version.
         in_force: The limits in force.
     """
@@ -70,6 +72,7 @@ class Run:
     staged: StagedCustomers
     foreseen: Foreseen
     waiting: int
+    decided: bool
     unapplied: tuple[str, ...]
     in_force: Thresholds
 
@@ -103,6 +106,7 @@ def plan(
             done.staged,
             done.foreseen,
             waiting=done.waiting,
+            decided=done.decided,
             unapplied=done.unapplied,
             limits=done.in_force.plan,
             examples=examples_of(done.foreseen, shown or Shown()),
@@ -158,8 +162,16 @@ def run_beside(
                     "A run wrote while the plan was being made: make it again when that has ended."
                 )
             in_force = Thresholds.load(settings.policies / "checks.yaml")
-            waiting, unapplied = _waiting(beside, published), tuple(_unapplied(settings, lake, published))
-            yield Run(given, linked, staged, foreseen, waiting, unapplied, in_force)
+            yield Run(
+                given,
+                linked,
+                staged,
+                foreseen,
+                _waiting(beside, published),
+                linked_with(beside)[DECISIONS] != published.get(DECISIONS),
+                tuple(_unapplied(settings, lake, published)),
+                in_force,
+            )
 
 
 def _ready(engine: Engine) -> None:

@@ -40,6 +40,7 @@ def told(
     found: Foreseen,
     *,
     waiting: int,
+    decided: bool,
     unapplied: Sequence[str],
     limits: PlanThresholds,
     examples: Sequence[Example],
@@ -61,7 +62,7 @@ def told(
         consent_gained=counts["consent_gained"],
         examples=tuple(examples),
         checks=(*_limits(counts, limits), *_of_the_run(staged)),
-        notes=tuple(_notes(given, waiting, unapplied)),
+        notes=tuple(_notes(given, waiting, unapplied, decided=decided)),
         values=values,
     )
 
@@ -102,7 +103,7 @@ def _of_the_run(staged: StagedCustomers) -> Iterator[Check]:
         yield Check.of(name, verdict, text)
 
 
-def _notes(given: Inputs, waiting: int, unapplied: Sequence[str]) -> Iterator[str]:
+def _notes(given: Inputs, waiting: int, unapplied: Sequence[str], *, decided: bool) -> Iterator[str]:
     if not any(one.changed for one in given.taken):
         yield "Every file says what the one in force says."
     if waiting:
@@ -110,6 +111,8 @@ def _notes(given: Inputs, waiting: int, unapplied: Sequence[str]) -> Iterator[st
             f"{waiting:,} records have changed since the published version. The next run publishes what follows from "
             "them in any case, and it is counted here: run first and plan then to see the change of policy alone."
         )
+    if decided:
+        yield "Stewards have decided since the published version, and what follows from that is counted here too."
     if unapplied:
         yield (
             f"{', '.join(unapplied)} in force: changed since the published version, and what that does is counted here "
