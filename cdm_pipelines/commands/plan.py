@@ -68,6 +68,8 @@ def plan(
             _faulty(
                 error.problems, as_json=as_json, code=USAGE if isinstance(error, NoFolderError) else REFUSED
             )
+        except making.PlanError as error:
+            _faulty([str(error)], as_json=as_json, code=REFUSED)
     if as_json:
         typer.echo(json.dumps(outcome.as_json(made), indent=1, ensure_ascii=False))
     else:

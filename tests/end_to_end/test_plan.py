@@ -325,6 +325,8 @@ def test_contracts_and_days_that_wait_are_foreseen_too(
     text, times = re.subn(given, r"\1", (DEFS / "shop" / "customer.odcs.yaml").read_text(encoding="utf-8"))
     assert times == 1
     (contracts / "customer.odcs.yaml").write_text(text, encoding="utf-8")
+    new = text.replace("dataProduct: shop", "dataProduct: loyalty")
+    (contracts / "member.odcs.yaml").write_text(new, encoding="utf-8")
     for name in ("crm/contact", "crm/account"):
         process_day(company.settings, Lake(company.settings.lake_url), contract_named(name), DAYS[2])
 
@@ -333,9 +335,11 @@ def test_contracts_and_days_that_wait_are_foreseen_too(
     assert made.waiting > 0
     assert any("run first and plan then" in note for note in made.notes)
     assert [(one.file, str(one.effect)) for one in made.taken if one.changed] == [
-        ("shop/customer", "in this plan")
+        ("shop/customer", "in this plan"),
+        ("loyalty/customer", "on days that arrive from now on"),
     ]
     assert made.records.come > 0
+    assert any(note.startswith("loyalty/customer: no day of it has arrived") for note in made.notes)
 
     all_of_them = tmp_path / "defs"
     shutil.copytree(DEFS, all_of_them)
@@ -445,6 +449,8 @@ def test_what_cannot_be_planned_with_is_told(
 def test_nothing_is_compared_with_nothing(settings: Settings, tmp_path: Path) -> None:
     told = Deployment(settings).ask("plan", "--policies", str(settings.policies), code=1)
     assert "Nothing is published yet" in told
+    told = Deployment(settings).ask("plan", "--policies", str(settings.policies), "--json", code=1)
+    assert '"outcome": "faulty"' in told
 
 
 def test_what_a_killed_plan_leaves_is_declared_and_swept(company: Company, tmp_path: Path) -> None:

@@ -46,12 +46,12 @@ class NoFolderError(PlanInputError):
 
 @dataclass(frozen=True)
 class Inputs:
-    """Settings whose policies lie beside, the contracts, and what was taken of what was given."""
+    """Settings whose policies lie beside, all contracts, what was taken of what was given, and the contracts given."""
 
     settings: Settings
     contracts: tuple[SourceContract, ...]
     taken: tuple[Taken, ...]
-    new_sources: tuple[str, ...]
+    given: tuple[SourceContract, ...] = ()
 
 
 def inputs(settings: Settings, folder: Path, policies: Path, contracts: Path | None) -> Inputs:
@@ -69,14 +69,16 @@ def inputs(settings: Settings, folder: Path, policies: Path, contracts: Path | N
     origins: dict[str, str] = {}
     taken = _policies_beside(settings.policies, policies, folder / "policies", origins)
     own = settings.model_copy(update={"policies": folder / "policies"})
-    known, new = all_contracts(), tuple[str, ...]()
+    known, changed = all_contracts(), tuple[SourceContract, ...]()
     if contracts is not None:
-        given, known, new = _contracts_beside(contracts, folder / "contracts", origins)
+        given, known = _contracts_beside(contracts, folder / "contracts", origins)
         taken += given
+        names = {one.file for one in given}
+        changed = tuple(one for one in known if one.name in names)
     problems = configuration_problems(own, known)
     if problems:
         raise PlanInputError([_in_place(one, origins) for one in problems])
-    return Inputs(own, known, tuple(taken), new)
+    return Inputs(own, known, tuple(taken), changed)
 
 
 def _policies_beside(in_force: Path, changed: Path, beside: Path, origins: dict[str, str]) -> list[Taken]:
@@ -113,7 +115,7 @@ def _stray(name: str, known: set[str]) -> str | None:
 
 def _contracts_beside(
     changed: Path, beside: Path, origins: dict[str, str]
-) -> tuple[list[Taken], tuple[SourceContract, ...], tuple[str, ...]]:
+) -> tuple[list[Taken], tuple[SourceContract, ...]]:
     before = {one.name: one for one in all_contracts()}
     beside.mkdir()
     origins[str(beside)] = str(DEFS)
@@ -134,7 +136,7 @@ def _contracts_beside(
     taken = [
         Taken(name, after[name] != before.get(name), _effect(before.get(name), after[name])) for name in names
     ]
-    return taken, loaded, tuple(sorted({after[name].source for name in names if name not in before}))
+    return taken, loaded
 
 
 def _effect(before: SourceContract | None, after: SourceContract) -> Effect:

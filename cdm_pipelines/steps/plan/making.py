@@ -36,7 +36,7 @@ from cdm_pipelines.steps.plan.inputs import Inputs, inputs
 from cdm_pipelines.steps.plan.outcome import Model, Plan
 from cdm_pipelines.steps.plan.telling import told
 from cdm_pipelines.steps.stewardship.decisions import constraints
-from cdm_pipelines.store import tables
+from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.beside import lake_beside, place_beside
 from cdm_pipelines.store.gate import pass_through
 from cdm_pipelines.store.lake import Lake
@@ -64,6 +64,7 @@ class Run:
         waiting: Records that had changed since the published version.
         decided: Whether stewards have decided anything since the published version.
         unapplied: Policies in force that are not those of the published version.
+        silent: Contracts that were given and of which no day has arrived.
         in_force: The limits in force.
     """
 
@@ -74,6 +75,7 @@ class Run:
     waiting: int
     decided: bool
     unapplied: tuple[str, ...]
+    silent: tuple[str, ...]
     in_force: Thresholds
 
 
@@ -108,6 +110,7 @@ def plan(
             waiting=done.waiting,
             decided=done.decided,
             unapplied=done.unapplied,
+            silent=done.silent,
             limits=done.in_force.plan,
             examples=examples_of(done.foreseen, shown or Shown()),
             values=shown is not None,
@@ -170,6 +173,7 @@ def run_beside(
                 _waiting(beside, published),
                 linked_with(beside)[DECISIONS] != published.get(DECISIONS),
                 tuple(_unapplied(settings, lake, published)),
+                tuple(one.name for one in given.given if not layout.days(lake, "standard", one)),
                 in_force,
             )
 

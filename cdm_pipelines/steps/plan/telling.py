@@ -42,6 +42,7 @@ def told(
     waiting: int,
     decided: bool,
     unapplied: Sequence[str],
+    silent: Sequence[str],
     limits: PlanThresholds,
     examples: Sequence[Example],
     values: bool,
@@ -62,7 +63,7 @@ def told(
         consent_gained=counts["consent_gained"],
         examples=tuple(examples),
         checks=(*_limits(counts, limits), *_of_the_run(staged)),
-        notes=tuple(_notes(given, waiting, unapplied, decided=decided)),
+        notes=(*_waiting(waiting, unapplied, decided=decided), *_notes(given, silent)),
         values=values,
     )
 
@@ -103,9 +104,8 @@ def _of_the_run(staged: StagedCustomers) -> Iterator[Check]:
         yield Check.of(name, verdict, text)
 
 
-def _notes(given: Inputs, waiting: int, unapplied: Sequence[str], *, decided: bool) -> Iterator[str]:
-    if not any(one.changed for one in given.taken):
-        yield "Every file says what the one in force says."
+def _waiting(waiting: int, unapplied: Sequence[str], *, decided: bool) -> Iterator[str]:
+    """What the next run would do in any case."""
     if waiting:
         yield (
             f"{waiting:,} records have changed since the published version. The next run publishes what follows from "
@@ -118,6 +118,12 @@ def _notes(given: Inputs, waiting: int, unapplied: Sequence[str], *, decided: bo
             f"{', '.join(unapplied)} in force: changed since the published version, and what that does is counted here "
             "too. Run first and plan then to see this change alone."
         )
+
+
+def _notes(given: Inputs, silent: Sequence[str]) -> Iterator[str]:
+    """What is to be known of the files that were given."""
+    if not any(one.changed for one in given.taken):
+        yield "Every file says what the one in force says."
     later = [one.file for one in given.taken if one.changed and one.effect is Effect.NEXT_DAYS]
     if later:
         yield (
@@ -127,5 +133,5 @@ def _notes(given: Inputs, waiting: int, unapplied: Sequence[str], *, decided: bo
     elsewhere = [one.file for one in given.taken if one.changed and one.effect is Effect.ELSEWHERE]
     if elsewhere:
         yield f"{', '.join(elsewhere)}: changes nothing of who the customers are, so a plan does not show it."
-    if given.new_sources:
-        yield f"{', '.join(given.new_sources)}: no data of it has arrived, so nothing can be foreseen of it."
+    if silent:
+        yield f"{', '.join(silent)}: no day of it has arrived, so that nothing can be foreseen of it."
