@@ -27,7 +27,7 @@ from cdm_pipelines.settings import Settings, load_settings
 from cdm_pipelines.steps.days.source_day import process_day
 from cdm_pipelines.steps.operate.coverage import coverage
 from cdm_pipelines.steps.operate.places import all_places
-from cdm_pipelines.steps.plan.making import plan, run_beside
+from cdm_pipelines.steps.plan.making import PlanError, plan, run_beside
 from cdm_pipelines.steps.plan.outcome import Outcome, Plan
 from cdm_pipelines.store.lake import Lake
 
@@ -367,6 +367,18 @@ def test_policies_in_force_that_no_run_has_followed_yet_are_told(company: Compan
     finally:
         in_force.write_text(before, encoding="utf-8")
     assert any(one.startswith("survivorship.yaml or purposes.yaml in force: changed") for one in notes)
+
+
+def test_a_run_that_writes_meanwhile_is_told(company: Company, tmp_path: Path) -> None:
+    path = Path(company.settings.lake_url) / "link" / "linked.json"
+    content = path.read_bytes()
+
+    def write(_: str) -> None:
+        path.write_bytes(content)  # the same, and yet another file than was read
+
+    with pytest.raises(PlanError, match="A run wrote while the plan was being made"):
+        plan(company.settings, stricter(tmp_path, company), progress=write)
+    assert not (company.settings.home / "plan").exists()
 
 
 # The command

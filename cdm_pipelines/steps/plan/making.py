@@ -22,6 +22,7 @@ from cdm_pipelines.hub.foreseen import Foreseen
 from cdm_pipelines.hub.migrate import newest, version
 from cdm_pipelines.hub.models import published_models
 from cdm_pipelines.hub.publish import published_from
+from cdm_pipelines.hub.staging import lock
 from cdm_pipelines.linkage import load_policy
 from cdm_pipelines.quality.thresholds import ACCEPTABLE, Thresholds
 from cdm_pipelines.settings import Settings
@@ -139,15 +140,23 @@ def run_beside(
         before = _stamps(lake)
         beside = lake_beside(lake, folder / "lake", _READ)
         own = given.settings.model_copy(update={"lake_url": str(folder / "lake")})
-        progress("bringing records up")
-        build_records(beside, given.contracts, [one.entity for one in with_state()])
-        with engine.connect() as connection:
-            decided, copies = constraints(connection), published_models(connection)
-            connection.rollback()
-        linked = link_parties(
-            beside, own, decided=decided, copies=copies, contracts=given.contracts, progress=progress
-        )
+        try:
+            progress("bringing records up")
+            build_records(beside, given.contracts, [one.entity for one in with_state()])
+            with engine.connect() as connection:
+                decided, copies = constraints(connection), published_models(connection)
+                connection.rollback()
+            linked = link_parties(
+                beside, own, decided=decided, copies=copies, contracts=given.contracts, progress=progress
+            )
+        except Exception:
+            _nothing_wrote(lake, before)
+            raise
         with _rolled_back(engine) as connection:
+            lock(connection)  # from here on no run publishes
+            _nothing_wrote(lake, before)
+            if constraints(connection).fingerprint != decided.fingerprint:
+                raise PlanError("A steward decided something while the plan was being made: make it again.")
             published = published_from(connection)
             progress("choosing golden values")
             staged = stage_customers(connection, beside, own, accept=ACCEPTABLE, contracts=given.contracts)
@@ -158,23 +167,18 @@ def run_beside(
                 )
             progress("working out consent")
             stage_consent(connection, beside, own)
+            _nothing_wrote(lake, before)
             progress("comparing with the published version")
-            foreseen = Foreseen(connection)
-            if _stamps(lake) != before or published_from(connection) != published:
-                raise PlanError(
-                    "A run wrote while the plan was being made: make it again when that has ended."
-                )
-            in_force = Thresholds.load(settings.policies / "checks.yaml")
             yield Run(
                 given,
                 linked,
                 staged,
-                foreseen,
+                Foreseen(connection),
                 _waiting(beside, published),
                 linked_with(beside)[DECISIONS] != published.get(DECISIONS),
                 tuple(_unapplied(settings, lake, published)),
                 tuple(one.name for one in given.given if not layout.days(lake, "standard", one)),
-                in_force,
+                Thresholds.load(settings.policies / "checks.yaml"),
             )
 
 
@@ -206,6 +210,12 @@ def _rolled_back(engine: Engine) -> Iterator[Connection]:
 
 def _stamps(lake: Lake) -> dict[str, str]:
     return {path: stamp for part in _READ for path, stamp in lake.stamps(part).items()}
+
+
+def _nothing_wrote(lake: Lake, before: dict[str, str]) -> None:
+    """See that the lake is the one that the plan is made from."""
+    if _stamps(lake) != before:
+        raise PlanError("A run wrote while the plan was being made: make it again when that has ended.")
 
 
 def _waiting(lake: Lake, published: Mapping[str, str]) -> int:
