@@ -19,6 +19,7 @@ from cdm_pipelines.commands import (
     feed,
     measurements,
     operate,
+    plan,
     privacy,
     profile,
     prune,
@@ -64,6 +65,7 @@ app.command("demo-data", rich_help_panel="Set up")(demo.demo_data)
 app.command(rich_help_panel="Use")(measurements.measurements)
 app.command(rich_help_panel="Operate")(operate.check)
 app.command(rich_help_panel="Operate")(operate.doctor)
+app.command(rich_help_panel="Operate")(plan.plan)
 app.command(rich_help_panel="Operate")(prune.prune)
 app.command(rich_help_panel="Operate")(register.register)
 app.command(rich_help_panel="Operate")(backup.backup)

@@ -54,6 +54,8 @@ def _everything(own: Settings, *, dry_run: bool) -> "Iterator[Pruned]":
 
     policy, lake, now = pruning.policy_of(own), Lake(own.lake_url), dt.datetime.now(dt.UTC)
     yield from pruning.prune_lake(lake, all_contracts(), policy, now.date(), dry_run=dry_run)
+    if not dry_run:
+        yield pruning.sweep_plans(own)
     with open_instance(own) as (engine, instance):
         with engine.connect() as connection, connection.begin() as transaction:
             yield from pruning.prune_hub(connection, lake, own, policy, now)

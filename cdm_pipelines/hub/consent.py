@@ -251,14 +251,14 @@ ALLOWED = pa.schema(
 
 def allowed(connection: Connection, purposes: Collection[str], *, coming: bool = False) -> pa.Table:
     """What customers allow for some purposes, as it is published or as it will be."""
-    rows = _next(connection, consent) if coming else str(consent)
+    rows = next_rows(connection, consent) if coming else str(consent)
     query = f"SELECT {', '.join(ALLOWED.names)} FROM {rows} WHERE purpose = ANY(%(purposes)s)"
     return read_table(connection, query, ALLOWED, {"purposes": sorted(purposes)})
 
 
 def counts(connection: Connection) -> Mapping[str, Mapping[str, int]]:
     """Figures of the next version: statements by what became of them, purpose and state; rows by what they say."""
-    said, rows = _next(connection, consent_statement), _next(connection, consent)
+    said, rows = next_rows(connection, consent_statement), next_rows(connection, consent)
     asked = {
         "standing": f"SELECT standing, count(*) FROM {said} GROUP BY 1",
         "said": f"SELECT concat_ws(' ', coalesce(purpose, 'no purpose'), state), count(*) FROM {said} GROUP BY 1",
@@ -274,7 +274,7 @@ def counts(connection: Connection) -> Mapping[str, Mapping[str, int]]:
     }
 
 
-def _next(connection: Connection, table: Table) -> str:
+def next_rows(connection: Connection, table: Table) -> str:
     """SQL for the rows of a table as they will be published."""
     if not _there(connection, WAITING):
         return str(table)

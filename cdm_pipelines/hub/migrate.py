@@ -82,6 +82,11 @@ def version(connection: Connection) -> str | None:
     ).get_current_revision()
 
 
+def newest(connection: Connection) -> str | None:
+    """The version to which this release brings a hub."""
+    return ScriptDirectory.from_config(_config(connection)).get_current_head()
+
+
 def differences(engine: Engine) -> list[Any]:
     """What ``hub.schema`` declares and the migrated database lacks, or the other way round; empty when equal.
 

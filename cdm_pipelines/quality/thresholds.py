@@ -63,6 +63,18 @@ class DoubtThreshold(Remark):
     size: int = Field(ge=1)
 
 
+class PlanThresholds(BaseModel):
+    """Limits of what a change of policies may do, as shares of the published customers (``cdm plan``)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    merged: Threshold = Threshold(warn=0.01, error=0.05)
+    split: Threshold = Threshold(warn=0.01, error=0.05)
+    changed: Threshold = Threshold(warn=0.1, error=0.5)
+    consent_lost: Threshold = Threshold(warn=0.01, error=0.05)
+    consent_gained: Threshold = Threshold(warn=0, error=0.01)
+
+
 class Thresholds(BaseModel):
     """All thresholds of a deployment."""
 
@@ -78,6 +90,7 @@ class Thresholds(BaseModel):
     merges: ChurnThreshold
     doubtful_clusters: DoubtThreshold
     pattern_drift: Remark
+    plan: PlanThresholds = PlanThresholds()
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -105,16 +118,22 @@ ACCEPTABLE = (
     "merges",
 )
 """Checks whose figure a person may say yes to: what they find may be so."""
+ACCEPTED = "; accepted in this run"
+"""Ends the text of a verdict to which a person said yes."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a figure means: ``severity`` is WARN or ERROR, and only counts when ``passed`` is false."""
+    """What a figure means: ``severity`` is WARN or ERROR, and only counts when ``passed`` is false.
+
+    ``accepted`` is set where it would stop what comes next, had not a person said yes.
+    """
 
     passed: bool
     severity: str
     text: str
     figure: float = 0.0
+    accepted: bool = False
 
     @property
     def stops(self) -> bool:
@@ -130,7 +149,7 @@ class Verdict:
 def accepted(verdicts: Mapping[str, Verdict], names: Collection[str]) -> dict[str, Verdict]:
     """The same verdicts; what a person said yes to is remarked upon and stops nothing."""
     return {
-        name: replace(verdict, severity="WARN", text=f"{verdict.text}; accepted in this run")
+        name: replace(verdict, severity="WARN", text=f"{verdict.text}{ACCEPTED}", accepted=True)
         if verdict.stops and name in names and name in ACCEPTABLE
         else verdict
         for name, verdict in verdicts.items()

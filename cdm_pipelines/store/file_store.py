@@ -65,9 +65,9 @@ class FileStore:
         """Paths of all files below ``folder`` that are in no pack, sorted."""
         return [path for path in self._found(folder) if path.endswith(suffix)]
 
-    def stamps(self) -> dict[str, str]:
-        """Every finished file, with a stamp that changes whenever the file does; sorted by path."""
-        return {path: str(told) for path, told in self._found().items()}
+    def stamps(self, folder: str = "") -> dict[str, str]:
+        """Every finished file below a folder, with a stamp that changes whenever the file does; sorted by path."""
+        return {path: str(told) for path, told in self._found(folder).items()}
 
     def total_size(self) -> int:
         """Bytes of all finished files."""

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity, KeptAs, attributes, declaration, targets
 from cdm_pipelines.contracts.model import Column
-from cdm_pipelines.store import layout
+from cdm_pipelines.store import beside, layout
 from cdm_pipelines.store.keys import having
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.register import (
@@ -51,6 +51,21 @@ UNFINISHED = Place(
     categories_of_content=(UNCLASSIFIED,),
     kept=Retention(Keeps.REPLACED, "swept a day after they were left, by the next run of customers"),
     erasure=Kept("nothing reads them, and they are swept a day after they were left"),
+)
+
+BESIDE = Place(
+    name="home/plan",
+    kind=Kind.FOLDER,
+    root=Root.HOME,
+    pattern=f"{beside.FOLDER}/**",
+    description="What a plan works on: links to files of the lake, policies, and matches and clusters under them.",
+    whom=(Whom.CUSTOMERS, Whom.CONTACTS),
+    categories_of_content=(UNCLASSIFIED,),
+    kept=Retention(
+        Keeps.WHILE_RUNNING,
+        "removed when the plan ends; where it was killed by the next plan, `cdm prune` or erasure",
+    ),
+    erasure=Kept("goes when the plan has ended, and an erasure sweeps what a killed one left"),
 )
 
 PACKED = Place(

@@ -53,6 +53,7 @@ WINGS = {
         "customers",
         "search",
         "operate",
+        "plan",
         "rights",
     ),
 }

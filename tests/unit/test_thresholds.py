@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cdm_pipelines.quality.thresholds import Threshold, Thresholds, ThresholdsError, judge
+from cdm_pipelines.quality.thresholds import Threshold, Thresholds, ThresholdsError, accepted, judge
 from cdm_pipelines.settings import load_settings
 
 LIMIT = Threshold(warn=0.1, error=0.5)
@@ -39,6 +39,22 @@ def test_a_wrong_file_is_told_by_name_and_key(tmp_path: Path, text: str, said: s
     with pytest.raises(ThresholdsError, match=r"checks\.yaml") as error:
         Thresholds.load(path)
     assert said in str(error.value)
+
+
+def test_a_file_that_says_nothing_of_plans_has_the_limits_of_the_package(tmp_path: Path) -> None:
+    shipped = load_settings().policies / "checks.yaml"
+    text, _, _ = shipped.read_text(encoding="utf-8").partition("plan:")
+    (tmp_path / "checks.yaml").write_text(text, encoding="utf-8")
+    assert Thresholds.load(tmp_path / "checks.yaml") == Thresholds.load(shipped)
+
+
+def test_what_a_person_said_yes_to_is_known_to_have_stopped() -> None:
+    verdicts = {name: judge(figure, LIMIT, "share") for name, figure in (("merges", 0.6), ("id_churn", 0.2))}
+    found = accepted(verdicts, ["merges", "id_churn"])
+    assert {name: (one.stops, one.accepted) for name, one in found.items()} == {
+        "merges": (False, True),
+        "id_churn": (False, False),
+    }
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:

@@ -72,6 +72,7 @@ def prune_lake(context: dg.OpExecutionContext, platform: Platform) -> None:
     policy = pruning.policy_of(platform.settings)
     today = dt.datetime.now(dt.UTC).date()
     _log(context, pruning.prune_lake(platform.lake, all_contracts(), policy, today, dry_run=False))
+    _log(context, [pruning.sweep_plans(platform.settings)])
 
 
 def _log(context: dg.OpExecutionContext, done: "Iterable[Pruned]") -> None:

@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 
 from sqlalchemy import Connection
 
+from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity, with_state
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.hub import source_days
@@ -47,7 +48,9 @@ class Loss:
     records: int
 
 
-def none_lost(connection: Connection, lake: Lake) -> set[SourceDay]:
+def none_lost(
+    connection: Connection, lake: Lake, contracts: Sequence[SourceContract] | None = None
+) -> set[SourceDay]:
     """See that all days that customers were made from are in the current records; returns those that are.
 
     A canonical entity that the contract of a source does not feed any more is no loss: the contract says so.
@@ -55,12 +58,14 @@ def none_lost(connection: Connection, lake: Lake) -> set[SourceDay]:
     Args:
         connection: Of a migrated hub, in a transaction.
         lake: The lake, with the current records as they are about to be published.
+        contracts: Of all sources; the deployment's own when left out.
 
     Raises:
         LostDaysError: Some are not.
     """
     now, known = _days_of_records(lake), source_days.known_days(connection)
-    fed = {(c.source, c.entity): {str(entity) for entity in c.entities} for c in all_contracts()}
+    contracts = all_contracts() if contracts is None else contracts
+    fed = {(c.source, c.entity): {str(entity) for entity in c.entities} for c in contracts}
     meant = {day for day in known - now if day.holds not in fed.get((day.source, day.entity), {day.holds})}
     source_days.forget_days(connection, meant)
     lost = {(day.source, day.entity, day.date) for day in known - now - meant}

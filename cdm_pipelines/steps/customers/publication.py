@@ -7,7 +7,7 @@ Staging and its audit are one transaction: whatever is staged has passed, so not
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
+from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity, EntityDeclaration, OfParty, published_entities
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.golden import SurvivorshipPolicy, load_policy
@@ -82,6 +83,7 @@ def stage_customers(
     *,
     rebuild: bool = False,
     accept: Collection[str] = (),
+    contracts: Sequence[SourceContract] | None = None,
 ) -> StagedCustomers:
     """Give clusters their golden ids, choose the golden values, load both into staging and audit them.
 
@@ -94,13 +96,14 @@ def stage_customers(
         settings: Where policies are, the size of chunks, the number of threads.
         rebuild: Whether to work through all customers whatever changed.
         accept: Names of checks to which a person says yes.
+        contracts: Of all sources; the deployment's own when left out.
 
     Raises:
         LostDaysError: The lake has lost days that customers were made from.
         PolicyError, PurposesError: As :meth:`Rules.load`.
     """
-    days = lost_days.none_lost(connection, lake)
-    rules = Rules.load(settings)
+    days = lost_days.none_lost(connection, lake, contracts)
+    rules = Rules.load(settings, contracts)
     made_from = made_from_now(lake, rules)
     with connection.begin_nested() as savepoint:
         published = published_from(connection)
@@ -140,13 +143,13 @@ class Rules:
     withheld: Withheld
 
     @classmethod
-    def load(cls, settings: Settings) -> Self:
-        """Those in force.
+    def load(cls, settings: Settings, contracts: Sequence[SourceContract] | None = None) -> Self:
+        """Those in force, under the contracts given or the deployment's own.
 
         Raises:
             PolicyError, PurposesError: A policy cannot be used, or a contract does not keep to the purposes.
         """
-        contracts = all_contracts()
+        contracts = all_contracts() if contracts is None else contracts
         given = Given.of(contracts, in_force(settings.policies, contracts))
         golden = {name for names in golden_groups().values() for name in names}
         return cls(load_policy(settings.policies / "survivorship.yaml"), given.not_golden.among(golden))

@@ -4,14 +4,15 @@ Belongs here: the records of one kind, those that changed, and what their own so
 is blanked on the way. Does not belong here: linking, or what weighs nothing (linkage.encode.nobody).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdm_pipelines.contracts import PartyKind, SourceContract
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.catalogue import all_contracts
-from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.linkage import LinkagePolicy
 from cdm_pipelines.linkage.encode.nobody import (
     Roles,
@@ -68,13 +69,20 @@ def digests(shared: Shared, secret: Secret) -> dict[str, tuple[str, str]]:
     return {secret.digest("|".join(pair).encode()): pair for pair in shared.texts()}
 
 
-def not_compared(settings: Settings, policy: LinkagePolicy) -> Withheld:
+def not_compared(
+    settings: Settings, policy: LinkagePolicy, contracts: Sequence[SourceContract] | None = None
+) -> Withheld:
     """What is given for no purpose that lets records be compared, of the columns that a policy links by.
+
+    Args:
+        settings: Where the purposes are.
+        policy: How records are linked.
+        contracts: Those that say what columns are given for; the deployment's own when left out.
 
     Raises:
         PurposesError: The purposes cannot be used, or a contract does not keep to them.
     """
-    contracts = all_contracts()
+    contracts = all_contracts() if contracts is None else contracts
     given = Given.of(contracts, in_force(settings.policies, contracts))
     return given.not_identifying.among(_linked_by(policy))
 

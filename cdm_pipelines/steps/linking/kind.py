@@ -5,6 +5,7 @@ here: when a model is fitted and where the outcome goes (steps.linking.parties).
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.contracts.model import PartyKind
+from cdm_pipelines.contracts import PartyKind, SourceContract
 from cdm_pipelines.identity.constraints import Constraints
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, LocalEngine, report
 from cdm_pipelines.linkage.cluster.clusters import Links
@@ -126,6 +127,7 @@ def link_everything(
     labels: pd.DataFrame | None,
     progress: Progress,
     settings: Settings,
+    contracts: Sequence[SourceContract] | None = None,
 ) -> KindLinked | None:
     """Link all records of a kind; None where there are none: a model fitted to nothing would be kept.
 
@@ -133,7 +135,7 @@ def link_everything(
     says; where it is None that is decided anew.
     """
     started = time.perf_counter()
-    withheld = not_compared(settings, policy)
+    withheld = not_compared(settings, policy, contracts)
     read = party_records(lake, kind, policy, unlike_names(settings), withheld)
     records = read.rows
     if not records.num_rows:
@@ -177,6 +179,7 @@ def link_changes(
     *,
     decided: Constraints,
     settings: Settings,
+    contracts: Sequence[SourceContract] | None = None,
 ) -> KindLinked:
     """Link what has changed since a state.
 
@@ -185,7 +188,7 @@ def link_changes(
     """
     started = time.perf_counter()
     most, secret = unlike_names(settings), Secret.of(settings.home)
-    withheld = not_compared(settings, policy)
+    withheld = not_compared(settings, policy, contracts)
     changes = None  # what records may be compared by has changed, though they have not
     if before.withheld == withheld.fingerprint:
         changes = changed_records(

@@ -11,8 +11,8 @@ from hashlib import sha256
 import numpy as np
 import pyarrow as pa
 
+from cdm_pipelines.contracts import PartyKind, SourceContract
 from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.hub.models import NO_COPIES, Copies
 from cdm_pipelines.identity.constraints import NOTHING_DECIDED, Constraints
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, load_policy
@@ -45,6 +45,8 @@ OUTGROWN = 3
 """A model fitted on less than this part of today's records is worth fitting anew."""
 _TEXT = pa.string()
 WEIGHT_STEP = 5
+FITTED = "a model was fitted"
+"""Why all records of a kind were linked, where that is why."""
 _NO_CLUSTERS = pa.schema([(name, _TEXT) for name in ("source", "record_id", "cluster_id")])
 _NO_PAIRS = pa.schema(
     [(name, _TEXT) for name in ("left_source", "left_id", "right_source", "right_id")]
@@ -130,6 +132,7 @@ def link_parties(
     rebuild: bool = False,
     decided: Constraints = NOTHING_DECIDED,
     copies: Copies = NO_COPIES,
+    contracts: Sequence[SourceContract] | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Linked:
     """Link persons with persons and organisations with organisations, as far as stewards have not decided.
@@ -145,6 +148,7 @@ def link_parties(
         rebuild: Whether to link all records though few have changed.
         decided: What stewards decided.
         copies: Models that the hub keeps, of the published version.
+        contracts: Those that say what columns are given for; the deployment's own when left out.
         progress: Told in a few words what is being done.
 
     Raises:
@@ -156,7 +160,16 @@ def link_parties(
     parties = tables.records(lake, Entity.PARTY).mark
 
     def begun(kind: PartyKind) -> _Begun:
-        return _begun(lake, kind, settings, refit=refit, rebuild=rebuild, decided=decided, copies=copies)
+        return _begun(
+            lake,
+            kind,
+            settings,
+            refit=refit,
+            rebuild=rebuild,
+            decided=decided,
+            copies=copies,
+            contracts=contracts,
+        )
 
     done: list[KindLinked] = []
     for work in list(in_order(begun, PartyKind, settings.threads)):
@@ -172,6 +185,7 @@ def link_parties(
             labels=decided.labels if settings.learn_from_decisions else None,
             progress=_told(progress, work.kind),
             settings=settings,
+            contracts=contracts,
         )
         if one is None:
             continue
@@ -216,6 +230,7 @@ def _begun(
     rebuild: bool,
     decided: Constraints,
     copies: Copies,
+    contracts: Sequence[SourceContract] | None,
 ) -> _Begun:
     policy = load_policy(settings.policies / "linkage" / f"{kind}.yaml")
     model = None if refit else model_versions.kept(lake, kind, copies)
@@ -232,13 +247,15 @@ def _begun(
         plan = kept_plan(lake, kind, model.fingerprint, secret)
     begun = _Begun(kind, policy, model, before, plan)
     if model is None:
-        return replace(begun, why_everything="a model was fitted")
+        return replace(begun, why_everything=FITTED)
     if before is None:
         return replace(begun, why_everything=lost)
     if rebuild:
         return replace(begun, why_everything="it was asked for")
     try:
-        done = link_changes(lake, kind, policy, model, before, decided=decided, settings=settings)
+        done = link_changes(
+            lake, kind, policy, model, before, decided=decided, settings=settings, contracts=contracts
+        )
     except EverythingError as error:
         return replace(begun, why_everything=str(error))
     return replace(begun, done=done)

@@ -62,13 +62,7 @@ def check_configuration(settings: Settings, *, write: bool = False) -> list[str]
         contracts = load_contracts(DEFS)
     except ContractError as error:
         return [str(error)]
-    problems = [
-        *_policy_problems(settings),
-        *_purpose_problems(settings, contracts),
-        *_protection_problems(settings, contracts),
-    ]
-    if not problems:  # what roles see follows from the other policies
-        problems += governance_problems(settings, contracts)
+    problems = configuration_problems(settings, contracts)
     of_package = settings.model_copy(update={"policies": Settings.model_fields["policies"].default})
     documents = {DICTIONARY: (render_dictionary(contracts), "the contracts say")}
     if not _policy_problems(of_package):  # which the register is made from
@@ -80,6 +74,18 @@ def check_configuration(settings: Settings, *, write: bool = False) -> list[str]
             target.write_text(rendered, encoding="utf-8")
         elif not target.exists() or target.read_text(encoding="utf-8") != rendered:
             problems.append(f"{document} is not what {origin}. Run `cdm check --write` and commit it.")
+    return problems
+
+
+def configuration_problems(settings: Settings, contracts: Sequence[SourceContract]) -> list[str]:
+    """Problems of policies, and of contracts held against them, in words."""
+    problems = [
+        *_policy_problems(settings),
+        *_purpose_problems(settings, contracts),
+        *_protection_problems(settings, contracts),
+    ]
+    if not problems:  # what roles see follows from the other policies
+        problems += governance_problems(settings, contracts)
     return problems
 
 

@@ -32,7 +32,7 @@ from cdm_pipelines.standardise import places as standardise
 from cdm_pipelines.steps.linking.forgetting import forgetting
 from cdm_pipelines.steps.profile.enrich import policy_of, tables_of
 from cdm_pipelines.steps.stewardship import places as stewardship
-from cdm_pipelines.store.places import PACKED, UNFINISHED
+from cdm_pipelines.store.places import BESIDE, PACKED, UNFINISHED
 from cdm_pipelines.store.register import (
     OPERATIONS,
     UNCLASSIFIED,
@@ -83,6 +83,7 @@ def _gathered(
     yield from publish.places(contracts, feed)
     yield PACKED
     yield UNFINISHED
+    yield BESIDE
     yield from stewardship.places()
     yield from privacy.places()
     yield from profile_places(profile)

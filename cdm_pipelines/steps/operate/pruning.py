@@ -22,7 +22,7 @@ from cdm_pipelines.publish.policy import FeedPolicy
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.operate.measurements import forget_superseded
 from cdm_pipelines.steps.operate.pruning_policy import PruningPolicy, before, month_is_due
-from cdm_pipelines.store import layout
+from cdm_pipelines.store import beside, layout
 from cdm_pipelines.store.compaction import compact
 from cdm_pipelines.store.damage import DamagedError
 from cdm_pipelines.store.lake import Lake
@@ -86,6 +86,11 @@ def prune_lake(
     yield Pruned(f"files of past months into {files['packs']:,} packs", files["files"], freed)
     if not dry_run:
         yield Pruned("half-written files of killed processes", lake.sweep())
+
+
+def sweep_plans(settings: Settings) -> Pruned:
+    """Remove what plans that were killed left."""
+    return Pruned("what killed plans left", beside.sweep(settings.home))
 
 
 def _without_rows(

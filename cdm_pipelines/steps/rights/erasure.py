@@ -37,6 +37,7 @@ from cdm_pipelines.steps.rights.collected import Collected, collect, held
 from cdm_pipelines.steps.rights.expiring import Row
 from cdm_pipelines.steps.rights.rescan import Rescan, rescan
 from cdm_pipelines.steps.rights.subject import RightsError, resolve
+from cdm_pipelines.store import beside
 from cdm_pipelines.store.file_store import FileStore
 from cdm_pipelines.store.gate import closed
 from cdm_pipelines.store.keyring import Keyring
@@ -253,6 +254,7 @@ def finished(
     Lake(settings.lake_url).sweep(
         dt.timedelta(0)
     )  # what was half-written when it was killed may hold their rows
+    beside.sweep(settings.home)
     upkeep.vacuum(engine)
     upkeep.analyze(engine)
     progress("looking through everything")

@@ -1,0 +1,1 @@
+"""What changed policies would do to the customers, before they do it."""
