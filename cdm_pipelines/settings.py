@@ -104,8 +104,12 @@ def _origin(value: str) -> str:
 
 def _provider(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost"}):
-        raise ValueError("use an address that begins with https://; only a provider on this machine may do without")
+    if parts.scheme != "https" and not (
+        parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost"}
+    ):
+        raise ValueError(
+            "use an address that begins with https://; only a provider on this machine may do without"
+        )
     return value.rstrip("/")
 
 

@@ -6,11 +6,11 @@ what is asked (api, pages), the protocol of signing in (``signin``).
 
 import datetime as dt
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
@@ -27,6 +27,7 @@ from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.search.rank import Models
 from cdm_pipelines.store.lake import Lake
 
+_Kept = TypeVar("_Kept")
 IDLE, LASTS = dt.timedelta(hours=1), dt.timedelta(hours=10)
 """A session ends when nothing was heard of somebody for the one, and after the other at the latest."""
 PER_MINUTE = 600
@@ -54,6 +55,8 @@ class House:
     _limiter: FixedWindowRateLimiter = field(init=False)
     _lock: Lock = field(init=False, default_factory=Lock)
     _models: tuple[float, Models] | None = field(init=False, default=None)
+    _keeping: Lock = field(init=False, default_factory=Lock)
+    _kept: dict[str, tuple[float, Any]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make what follows from the rest."""
@@ -82,6 +85,16 @@ class House:
                 found = Models.load(self.lake, self.settings)
                 self._models = (time.monotonic() + _MODELS_SECONDS, found)
             return self._models[1]
+
+    def kept(self, name: str, make: Callable[[], _Kept]) -> _Kept:
+        """What takes long to read, such as policies: read again once a minute. ``make`` keeps nothing itself."""
+        with self._keeping:
+            until, found = self._kept.get(name, (0.0, None))
+            if until < time.monotonic():
+                found = make()
+                self._kept[name] = (time.monotonic() + _MODELS_SECONDS, found)
+            made: _Kept = found
+            return made
 
     def in_clear(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A row with what is encrypted at rest in clear, as the role's views have let it through."""

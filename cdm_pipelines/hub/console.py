@@ -127,9 +127,7 @@ def end_session(connection: Connection, secret: str) -> None:
 def act_in(connection: Connection, secret: str, role: str) -> bool:
     """Have a session act in another of its roles; returns whether it may."""
     changed = (
-        update(session)
-        .where(session.c.secret == _hash(secret), session.c.roles.any(role))
-        .values(role=role)
+        update(session).where(session.c.secret == _hash(secret), session.c.roles.any(role)).values(role=role)
     )
     return bool(connection.execute(changed).rowcount)
 

@@ -1,7 +1,7 @@
-"""Tables of the console and API: who is signed in, keys of programs, answers to repeated writes, proposals.
+"""Tables of the console and API: sessions, keys of programs, answers to repeated writes, proposals, what is put off.
 
-Belongs here: columns and comments. Does not belong here: filling and asking them (``console``, ``proposals``). Of every
-secret its SHA-256 is kept, never itself.
+Belongs here: columns and comments. Does not belong here: filling and asking them (``console``, ``proposals``,
+``put_off``). Of every secret its SHA-256 is kept, never itself.
 """
 
 from sqlalchemy import (
@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from cdm_pipelines.hub.schema import column, comment_of, metadata, moment
-from cdm_pipelines.store.register import OPERATIONS
+from cdm_pipelines.store.register import IDENTIFIER, OPERATIONS
 
 USERNAME = "user.account.username"
 
@@ -119,3 +119,13 @@ proposal = Table(
     comment="What one person proposes and another approves; nobody approves what they proposed themselves.",
 )
 Index(None, proposal.c.state, proposal.c.kind)
+
+put_off = Table(
+    "put_off",
+    metadata,
+    column("who", Text, "Who is not sure.", USERNAME, key=True),
+    column("item_id", Text, "What is in doubt, and about whom.", IDENTIFIER, key=True),
+    moment("at", "When they put it off."),
+    schema="ops",
+    comment="What a steward looks at again after all else; a row goes after a day.",
+)

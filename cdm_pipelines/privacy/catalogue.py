@@ -26,6 +26,7 @@ NEVER = frozenset(
         "ops.kept_answer",
         "ops.linkage_model",
         "ops.proposal",
+        "ops.put_off",
         "ops.session",
         "privacy.pseudonym_key",
     }

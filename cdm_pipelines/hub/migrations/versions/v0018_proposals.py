@@ -1,4 +1,4 @@
-"""What one person proposes and another approves."""
+"""What one person proposes and another approves; what a steward looks at later."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -54,8 +54,24 @@ def upgrade() -> None:
         comment="What one person proposes and another approves; nobody approves what they proposed themselves.",
     )
     op.create_index(op.f("proposal_state_kind_idx"), "proposal", ["state", "kind"], schema="ops")
+    op.create_table(
+        "put_off",
+        column("who", sa.Text(), "Who is not sure.", "user.account.username", nullable=False),
+        column("item_id", sa.Text(), "What is in doubt, and about whom.", "user.unique_id", nullable=False),
+        sa.Column(
+            "at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+            comment="When they put it off. Privacy category: system.operations.",
+        ),
+        sa.PrimaryKeyConstraint("who", "item_id", name=op.f("put_off_pkey")),
+        schema="ops",
+        comment="What a steward looks at again after all else; a row goes after a day.",
+    )
 
 
 def downgrade() -> None:
     """Go back to the version before it."""
+    op.drop_table("put_off", schema="ops")
     op.drop_table("proposal", schema="ops")
