@@ -32,14 +32,15 @@ def seen_values(
     seen = eyes.sight.tables.get(CUSTOMER)
     columns = {one.column.name: one for one in seen.columns} if seen is not None else {}
     found: list[dict[str, Any]] = [{} for _ in rows]
+    clear = [name for name in names if name in columns and columns[name].shown.mask is None]
+    opened = in_clear({f"{at}/{name}": row.get(name) for at, row in enumerate(rows) for name in clear})
     for name in names:
         if name not in columns:
             continue
         shown, of_type = columns[name].shown, columns[name].column.type
         values = [row.get(name) for row in rows]
         if shown.mask is None:
-            values = [in_clear({name: value})[name] for value in values]
-            values = [_typed(value, of_type) for value in values]
+            values = [_typed(opened[f"{at}/{name}"], of_type) for at in range(len(rows))]
         else:
             values = _masked(eyes, shown.mask.expression(f"CAST(t.value AS {of_type})"), values)
         for row, value in zip(found, values, strict=True):

@@ -26,7 +26,8 @@ document.addEventListener("change", (event) => {
   const at = event.target;
   if (at instanceof HTMLSelectElement && at.dataset.send !== undefined && at.form) at.form.requestSubmit();
 });
-document.addEventListener("htmx:after:swap", () => {
-  const heading = document.querySelector("[data-focus]");
-  if (heading instanceof HTMLElement && (document.activeElement === document.body || !document.activeElement)) heading.focus({ preventScroll: true });
+document.addEventListener("htmx:after:swap", (event) => {
+  const heading = document.querySelector("#desk [data-focus]");
+  const next = event.target instanceof Element && event.target.id === "desk";
+  if (next && heading instanceof HTMLElement) heading.focus({ preventScroll: true });
 });
