@@ -27,7 +27,7 @@ from cdm_pipelines.console.problems import told as told_of
 from cdm_pipelines.console.reads import name_of
 from cdm_pipelines.console.sight import Eyes
 from cdm_pipelines.console.writes import Wanted
-from cdm_pipelines.linkage.explain.pair import Step
+from cdm_pipelines.linkage.explain.pair import PRIOR, Step
 from cdm_pipelines.privacy.roles import CLEAR
 from cdm_pipelines.privacy.views import CUSTOMER
 from cdm_pipelines.standardise.single import settable
@@ -172,7 +172,8 @@ def _bars(steps: Sequence[Step]) -> list[dict[str, Any]]:
         found.append(
             {
                 "name": step.name,
-                "meaning": step.meaning,
+                "meaning": "1 of {number} pairs" if step.name == PRIOR else step.meaning,
+                "named": {"number": round(1 + 2.0**-bits)} if step.name == PRIOR else {},
                 "left": step.left,
                 "right": step.right,
                 "bits": bits,
