@@ -9,7 +9,7 @@ would be together is worked out; of one customer it is published, and what its p
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -46,7 +46,7 @@ class Key:
     Attributes:
         text: Of the item.
         kind: ``PAIR``, ``ONE`` or ``CONFLICT``.
-        ids: The customers.
+        ids: The customers; of a conflict those that the queue tells, see :meth:`about`.
     """
 
     text: str
@@ -70,6 +70,10 @@ class Key:
         if len(ids) != (1 if head == ONE else 2) or len(set(ids)) != len(ids):
             raise UnknownError("There is no such case.")
         return cls(f"{head}/{'/'.join(map(str, ids))}", ONE if head == ONE else PAIR, ids)
+
+    def about(self, *ids: UUID | None) -> "Key":
+        """The same case, known to be about some customers."""
+        return replace(self, ids=tuple(dict.fromkeys(one for one in ids if one is not None)))
 
     @classmethod
     def of(cls, *ids: UUID) -> "Key":
@@ -137,8 +141,13 @@ class Case:
 
     @property
     def is_pair(self) -> bool:
-        """Whether it is about two customers."""
+        """Whether it asks whether two customers are one."""
         return self.key.kind == PAIR
+
+    @property
+    def of_two(self) -> bool:
+        """Whether its sides are customers, and not parts of one."""
+        return self.together is not None and self.together.golden_id is None
 
     @property
     def apart(self) -> Sequence[Record]:
@@ -309,5 +318,8 @@ def case(eyes: Eyes, house: House, key: Key, log: Sequence[Decision]) -> Case:
             return made.pair(key)
         case "customer":
             return made.one(key)
+        case _ if key.ids:
+            found = made.pair(Key.of(*key.ids)) if len(key.ids) > 1 else made.one(Key.of(*key.ids))
+            return replace(found, key=key)
         case _:
             return Case(key)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any, TypeVar
 
 from limits import RateLimitItemPerMinute
@@ -87,14 +87,27 @@ class House:
             return self._models[1]
 
     def kept(self, name: str, make: Callable[[], _Kept]) -> _Kept:
-        """What takes long to read, such as policies: read again once a minute. ``make`` keeps nothing itself."""
+        """What takes long to read, such as policies; read again once a minute, beside the requests that ask for it."""
         with self._keeping:
-            until, found = self._kept.get(name, (0.0, None))
+            if name not in self._kept:
+                self._kept[name] = (time.monotonic() + _MODELS_SECONDS, make())
+            until, found = self._kept[name]
             if until < time.monotonic():
-                found = make()
                 self._kept[name] = (time.monotonic() + _MODELS_SECONDS, found)
+                Thread(target=self._keep_again, args=(name, make), daemon=True).start()
             made: _Kept = found
             return made
+
+    def _keep_again(self, name: str, make: Callable[[], Any]) -> None:
+        """Read something again; where it cannot be read, whoever asks next is told why."""
+        try:
+            kept = (time.monotonic() + _MODELS_SECONDS, make())
+        except Exception:
+            with self._keeping:
+                self._kept.pop(name, None)
+        else:
+            with self._keeping:
+                self._kept[name] = kept
 
     def in_clear(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A row with what is encrypted at rest in clear, as the role's views have let it through."""

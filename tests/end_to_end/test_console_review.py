@@ -138,9 +138,9 @@ def _press(page: Page, key: str) -> None:
     """Press a key, and wait until the next case is there."""
     page.evaluate("window.former = document.querySelector('#desk h1')")
     page.keyboard.press(key)
-    ends = time.monotonic() + 20
+    ends = time.monotonic() + 60
     while page.evaluate("document.contains(window.former)"):
-        assert time.monotonic() < ends, "no next case came"
+        assert time.monotonic() < ends, f"no next case came: {page.inner_text('#desk')[:300]}"
         time.sleep(0.005)
 
 
@@ -154,8 +154,8 @@ def test_fifty_cases_are_decided_by_keyboard(office: Office, capsys: pytest.Capt
     began, pressed = time.perf_counter(), []
     for number in range(CASES):
         offered = {str(one.get_attribute("data-key")) for one in page.query_selector_all("[data-key]")}
-        wanted = "sddc"[number % 4]
-        key = wanted if wanted in offered else ("c" if "c" in offered else "d")
+        wanted = "t" if "t" in offered else "dsdc"[number % 4]  # t: what is without effect is taken back
+        key = wanted if wanted in offered else "c"
         _press(page, key)
         pressed.append(key)
     seconds = (time.perf_counter() - began) / CASES
@@ -167,15 +167,17 @@ def test_fifty_cases_are_decided_by_keyboard(office: Office, capsys: pytest.Capt
     kinds = office.decisions()
     assert kinds.count("same") == pressed.count("s")
     assert kinds.count("different") >= pressed.count("d")
-    assert before - office.waiting() >= CASES - 5  # of two that contradict each other both wait
-    assert f"{CASES} decided today" in page.inner_text(".progress p")
+    assert kinds.count("undo") == pressed.count("t")
+    stands = CASES - 2 * pressed.count("t")
+    assert before - office.waiting() >= stands > CASES / 2
+    assert f"{stands} decided today" in page.inner_text(".progress p")
 
     held = office.waiting()
     _press(page, "z")
     assert "taken back" in page.inner_text(".progress p")
     assert office.decisions()[-1] == "undo"
     assert office.waiting() >= held
-    assert f"{CASES - 1} decided today" in page.inner_text(".progress p")
+    assert f"{stands - 1} decided today" in page.inner_text(".progress p")
 
 
 def test_who_is_not_sure_sees_the_case_again_at_the_end(office: Office) -> None:
@@ -193,7 +195,11 @@ def test_who_is_not_sure_sees_the_case_again_at_the_end(office: Office) -> None:
 
 
 def test_a_case_shows_what_would_become_and_the_weight_that_was_published(office: Office) -> None:
-    case = office.first()
+    case = office.one(
+        """SELECT item_id FROM ops.review_item JOIN golden.customer AS l ON l.golden_id = left_id
+        JOIN golden.customer AS r ON r.golden_id = right_id
+        WHERE waits AND doubt = 'pair' AND l.postcode <> r.postcode ORDER BY priority DESC, item_id LIMIT 1"""
+    )
     _, left, right = case.split("/")
     page = office.page()
     page.goto(f"{office.url}/review?case={case}")

@@ -84,8 +84,11 @@ def _content(one: Eyes, house: House, found: Desk) -> dict[str, Any]:
     }
     if found.key is None:
         return empty
+    key = found.key
+    if key.kind == CONFLICT and found.item is not None:
+        key = key.about(found.item["left_id"], found.item["right_id"])
     try:
-        held = case(one, house, found.key, found.log)
+        held = case(one, house, key, found.log)
     except UnknownError:
         return empty
     order = [record for side in held.sides for record in side.records][:_MOST_RECORDS]
