@@ -112,7 +112,7 @@ def office(deploy: Callable[..., Deployment], tmp_path_factory: pytest.TempPathF
     given = {n: getattr(made, n) for n in ("home", "landing_url", "lake_url", "database_url", "threads")}
     home = Deployment(load_settings(**given, policies=policies, console_url=url))
     assert home.run(DAYS[0]) == 0
-    path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    browser_path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     with open_hub(home.settings) as engine:
         assert prepare(engine, home.settings) == []
         app = console(House(home.settings, engine, local=True))
@@ -122,11 +122,11 @@ def office(deploy: Callable[..., Deployment], tmp_path_factory: pytest.TempPathF
         thread = threading.Thread(target=server.run)
         thread.start()
         try:
-            if path is None:
+            if browser_path is None:
                 yield Office(home, engine, url, None)
                 return
             with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+                browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
                 yield Office(home, engine, url, browser)
                 browser.close()
         finally:
