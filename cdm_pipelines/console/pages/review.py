@@ -176,7 +176,7 @@ def _bars(steps: Sequence[Step]) -> list[dict[str, Any]]:
             {
                 "name": step.name,
                 "meaning": "1 of {number} pairs" if step.name == PRIOR else step.meaning,
-                "named": {"number": round(1 + 2.0**-bits)} if step.name == PRIOR else {},
+                "number": round(1 + 2.0**-bits) if step.name == PRIOR else None,
                 "left": step.left,
                 "right": step.right,
                 "bits": bits,
