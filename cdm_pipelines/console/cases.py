@@ -30,12 +30,14 @@ from cdm_pipelines.privacy.views import CUSTOMER
 from cdm_pipelines.steps.customers.outlook import outlook, set_of
 from cdm_pipelines.steps.customers.publication import Rules
 from cdm_pipelines.steps.linking.evidence import Compared, Linking, Pair
+from cdm_pipelines.steps.stewardship.doubts import Doubt
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.keys import RECORD_KEY
 
 PAIR, ONE, CONFLICT = "pair", "customer", "conflict"
 """Kinds of case."""
 _ATTRIBUTES = tuple(name for names in golden_groups().values() for name in names if name != "employer_id")
+_PAIRS = frozenset({Doubt.PAIR, Doubt.CONFIRMED})
 _DETAILS = ("first_seen", "last_seen")
 
 
@@ -67,7 +69,8 @@ class Key:
             ids = tuple(UUID(one) for one in rest.split("/"))
         except ValueError:
             ids = ()
-        if len(ids) != (1 if head == ONE else 2) or len(set(ids)) != len(ids):
+        known = head in _PAIRS or head == ONE
+        if not known or len(ids) != (1 if head == ONE else 2) or len(set(ids)) != len(ids):
             raise UnknownError("There is no such case.")
         return cls(f"{head}/{'/'.join(map(str, ids))}", ONE if head == ONE else PAIR, ids)
 

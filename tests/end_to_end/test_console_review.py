@@ -320,6 +320,17 @@ def test_pages_are_read_and_cases_decided_without_a_script(office: Office) -> No
     again = client.post("/review/decide", data={"case": case, "as": "same"}, headers={"hx-request": "true"})
     assert "decided already" in again.text
     assert office.decisions()[-1] == "different"
+    nul, next_one = "\x00", office.first()
+    for path, form in (
+        ("decide", {"case": f"pair{nul}/{next_one.partition('/')[2]}", "as": "same"}),
+        ("decide", {"case": f"customer/{next_one.split('/')[1]}", "as": "different", "apart": f"a/b/{nul}"}),
+        ("decide", {"case": "conflict/" + 40 * "9", "as": "undo"}),
+        ("set", {"case": next_one, "customer": next_one.split("/")[1], "attribute": "surname", "value": nul}),
+        ("proposal", {"proposal": 40 * "9", "as": "approve"}),
+        ("decide-alike", {"case": [next_one] * 3, "as": "<script>"}),
+    ):
+        assert client.post(f"/review/{path}", data=form).status_code in {200, 404, 422}, path
+    assert office.decisions()[-1] == "different"
     for role in ("service", "analyst", "engineer"):
         other = _signed_in(office, House(office.settings, office.engine, local=True), role, role)
         assert other.get("/review").status_code == 403

@@ -34,6 +34,7 @@ from cdm_pipelines.standardise.single import settable
 
 _MOST_RECORDS = 12
 _WIDTH = 50.0
+_MOST_SIGNS, _MOST_DIGITS = 500, 18
 
 
 def review(request: Request) -> Response:
@@ -192,7 +193,7 @@ async def decide(request: Request) -> Response:
     """What was said of a case; then the next one."""
     form = await request.form()
     key, kind = Key.parse(str(form.get("case", ""))), str(form.get("as", ""))
-    apart, reason = [str(one) for one in form.getlist("apart")], str(form.get("reason", ""))[:500]
+    apart, reason = [_plain(one) for one in form.getlist("apart")], _plain(form.get("reason", ""))
 
     def work(one: Eyes, house: House) -> Told:
         if kind == "undo" and key.kind != CONFLICT:
@@ -211,13 +212,13 @@ async def set_value(request: Request) -> Response:
     """Pin a value of a customer."""
     form = await request.form()
     key = Key.parse(str(form.get("case", "")))
-    expires = str(form.get("expires", ""))
+    expires = _plain(form.get("expires", ""))
     try:
         until = dt.date.fromisoformat(expires) if expires else None
     except ValueError:
         raise RefusedError("That is no day: write it as 2026-03-01.") from None
-    named = [str(form.get(name, "")).strip() for name in ("customer", "attribute", "value", "reason")]
-    wanted = Wanted("set", named[0], None, named[1], named[2], until, None, named[3][:500])
+    named = [_plain(form.get(name, "")) for name in ("customer", "attribute", "value", "reason")]
+    wanted = Wanted("set", named[0], None, named[1], named[2], until, None, named[3])
     return await run_in_threadpool(_done, request, lambda one, house: pin(one, house, key, wanted), key)
 
 
@@ -240,9 +241,14 @@ async def decide_proposal(request: Request) -> Response:
 _Work = Callable[[Eyes, House], Told]
 
 
+def _plain(given: object) -> str:
+    """A field of a form as text that PostgreSQL can hold, no longer than people write."""
+    return str(given).replace("\x00", "").strip()[:_MOST_SIGNS]
+
+
 def _number(form: FormData) -> int:
     number = str(form.get("proposal", ""))
-    if not number.isascii() or not number.isdigit():
+    if not number.isascii() or not number.isdigit() or len(number) > _MOST_DIGITS:
         raise UnknownError("There is no such proposal.")
     return int(number)
 
