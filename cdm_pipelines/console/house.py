@@ -6,11 +6,11 @@ what is asked (api, pages), the protocol of signing in (``signin``).
 
 import datetime as dt
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Lock
-from typing import Any
+from threading import Lock, Thread
+from typing import Any, TypeVar
 
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
@@ -28,13 +28,14 @@ from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.search.rank import Models
 from cdm_pipelines.store.lake import Lake
 
+_Kept = TypeVar("_Kept")
 IDLE, LASTS = dt.timedelta(hours=1), dt.timedelta(hours=10)
 """A session ends when nothing was heard of somebody for the one, and after the other at the latest."""
 PER_MINUTE = 600
 """Requests of somebody who is signed in."""
 _WRONG_A_QUARTER = 20
 """Wrong keys and links from one address, before it is locked out for the rest of the quarter of an hour."""
-_MODELS_SECONDS, _VAULT_SECONDS = 60.0, 10.0
+_KEPT_SECONDS = 60.0
 
 
 @dataclass
@@ -55,9 +56,8 @@ class House:
     sights: Sights = field(init=False)
     matching: Matching = field(init=False)
     _limiter: FixedWindowRateLimiter = field(init=False)
-    _lock: Lock = field(init=False, default_factory=Lock)
-    _models: tuple[float, Models] | None = field(init=False, default=None)
-    _vault: tuple[float, Vault] | None = field(init=False, default=None)
+    _keeping: Lock = field(init=False, default_factory=Lock)
+    _kept: dict[str, tuple[float, Any]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make what follows from the rest."""
@@ -81,21 +81,35 @@ class House:
         return Lake(self.settings.lake_url)
 
     def models(self) -> Models:
-        """The kept linkage models, looked at again once a minute."""
-        with self._lock:
-            if self._models is None or self._models[0] < time.monotonic():
-                found = Models.load(self.lake, self.settings)
-                self._models = (time.monotonic() + _MODELS_SECONDS, found)
-            return self._models[1]
+        """The kept linkage models."""
+        return self.kept("models", lambda: Models.load(self.lake, self.settings))
+
+    def kept(self, name: str, make: Callable[[], _Kept]) -> _Kept:
+        """What takes long to read, such as policies; read again once a minute, beside the requests that ask for it."""
+        with self._keeping:
+            if name not in self._kept:
+                self._kept[name] = (time.monotonic() + _KEPT_SECONDS, make())
+            until, found = self._kept[name]
+            if until < time.monotonic():
+                self._kept[name] = (time.monotonic() + _KEPT_SECONDS, found)
+                Thread(target=self._keep_again, args=(name, make), daemon=True).start()
+            made: _Kept = found
+            return made
+
+    def _keep_again(self, name: str, make: Callable[[], Any]) -> None:
+        """Read something again; where it cannot be read, whoever asks next is told why."""
+        try:
+            kept = (time.monotonic() + _KEPT_SECONDS, make())
+        except Exception:
+            with self._keeping:
+                self._kept.pop(name, None)
+        else:
+            with self._keeping:
+                self._kept[name] = kept
 
     def in_clear(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A row with what is encrypted at rest in clear, as the role's views have let it through."""
-        with self._lock:
-            if self._vault is None or self._vault[0] < time.monotonic():
-                made = Vault.of(self.settings, self.lake)
-                self._vault = (time.monotonic() + _VAULT_SECONDS, made)
-            vault = self._vault[1]
-        return vault.open_row(row)
+        return self.kept("vault", lambda: Vault.of(self.settings, self.lake)).open_row(row)
 
     def caller(self, connection: Connection, request: HTTPConnection) -> Caller:
         """Who asks, by the key or the cookie of a request.

@@ -49,6 +49,7 @@ class Sight:
         group: PostgreSQL's role.
         schema: Of its views.
         tables: What it sees, by ``schema.table``.
+        four_eyes: Of which changes one proposes and another approves.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Sight:
     group: str
     schema: str
     tables: Mapping[str, SeenTable]
+    four_eyes: frozenset[str] = frozenset()
 
     def columns(self, table: str) -> list[str]:
         """The columns that it sees of a table; none where it sees nothing of it."""
@@ -166,6 +168,7 @@ class Sights:
                     for one in seen(role, there, known.catalogue)
                     if (schema_of(name), one.view) in made
                 },
+                frozenset(known.policy.four_eyes),
             )
             for name, role in known.policy.roles.items()
         }

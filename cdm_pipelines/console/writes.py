@@ -8,10 +8,11 @@ import datetime as dt
 from dataclasses import dataclass
 
 from cdm_pipelines.console import reads
-from cdm_pipelines.console.errors import UnknownError
+from cdm_pipelines.console.errors import ClashError, UnknownError
 from cdm_pipelines.console.sight import Eyes
 from cdm_pipelines.contracts.actor import Role
-from cdm_pipelines.identity.decisions import DecisionError
+from cdm_pipelines.identity.decisions import DecisionError, Record
+from cdm_pipelines.privacy.roles import Change
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.rights import limits
 from cdm_pipelines.steps.stewardship import decisions
@@ -20,7 +21,10 @@ from cdm_pipelines.steps.stewardship.decisions import Recorded
 
 @dataclass(frozen=True)
 class Wanted:
-    """A decision that somebody wants to make; what its kind does not need is empty."""
+    """A decision that somebody wants to make; what its kind does not need is empty.
+
+    ``apart`` names the records that leave their customer (kind ``split``, of pages alone).
+    """
 
     kind: str
     customer: str | None = None
@@ -30,6 +34,21 @@ class Wanted:
     expires: dt.date | None = None
     decision: int | None = None
     reason: str = ""
+    apart: tuple[str, ...] = ()
+
+
+def see_alone(eyes: Eyes, change: Change) -> None:
+    """See that one person may make a change without another one.
+
+    Raises:
+        ForbiddenError: The role may not change that.
+        ClashError: One proposes it and another approves.
+    """
+    eyes.sight.see_that_may(change)
+    if change in eyes.sight.four_eyes:
+        raise ClashError(
+            "Here one person proposes and another approves (policies/roles.yaml: four_eyes): do it in the console."
+        )
 
 
 def decide(eyes: Eyes, settings: Settings, wanted: Wanted) -> Recorded:
@@ -37,18 +56,28 @@ def decide(eyes: Eyes, settings: Settings, wanted: Wanted) -> Recorded:
 
     Raises:
         ForbiddenError: The role may not decide.
+        ClashError: Another person has to approve it.
         UnknownError: It is about somebody whom the role does not see.
         DecisionError, ValueRefusedError: It cannot be made; the text says why.
     """
+    see_alone(eyes, "decisions")
+    return decided(eyes, settings, wanted)
+
+
+def decided(eyes: Eyes, settings: Settings, wanted: Wanted) -> Recorded:
+    """Record a decision that needs nobody else, or that somebody else has approved; see :func:`decide`."""
     eyes.sight.see_that_may("decisions")
     actor = eyes.caller.actor(Role.STEWARD)
     connection, reason = eyes.connection, wanted.reason
-    one, other = (_seen(eyes, name) for name in (wanted.customer, wanted.other))
+    one, other = (seen(eyes, name) for name in (wanted.customer, wanted.other))
     match wanted.kind:
         case "same":
             return decisions.same(connection, one, other, actor, reason)
         case "different":
             return decisions.different(connection, one, other, actor, reason)
+        case "split":
+            records = [Record.parse(seen(eyes, name)) for name in wanted.apart]
+            return decisions.split(connection, [one for one in records if one is not None], actor, reason)
         case "confirm":
             return decisions.confirm(connection, one, actor, reason)
         case "set":
@@ -66,7 +95,7 @@ def decide(eyes: Eyes, settings: Settings, wanted: Wanted) -> Recorded:
             return decisions.undo(connection, wanted.decision or 0, actor, reason)
 
 
-def _seen(eyes: Eyes, name: str | None) -> str:
+def seen(eyes: Eyes, name: str | None) -> str:
     """The name of a customer, or of a record of one, whom the role sees.
 
     Raises:
@@ -110,7 +139,7 @@ def answer_request(eyes: Eyes, settings: Settings, kind: str, wanted: Wanted, pu
     """
     eyes.sight.see_that_may("requests")
     actor = eyes.caller.actor(Role.PRIVACY_OFFICER)
-    customer, connection, reason = _seen(eyes, wanted.customer), eyes.connection, wanted.reason
+    customer, connection, reason = seen(eyes, wanted.customer), eyes.connection, wanted.reason
     match kind:
         case "restrict":
             return Answered(request=limits.restrict(connection, settings, customer, actor, reason))

@@ -8,7 +8,7 @@ are written, and what is there is what writing everything anew would leave.
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 import pyarrow as pa
@@ -64,6 +64,7 @@ ITEMS = pa.schema(
 )
 """What is in doubt, whether or not it is decided."""
 
+Key = tuple[str, str, str]
 _KEY = [column.name for column in customer_link.primary_key]
 _FIGURES = [column.name for column in customer_link.columns if column.name not in _KEY]
 
@@ -215,16 +216,43 @@ WHERE j.item_id = i.item_id
 """A match between two customers is no news, unless both were confirmed: then it stands for the two."""
 
 
-def first_items(connection: Connection, limit: int) -> list[Row]:
-    """The items that wait, the largest priority first."""
+def first_items(connection: Connection, limit: int, without: Collection[str] = ()) -> list[Row]:
+    """The items that wait, the largest priority first; those of some ids are left out."""
     i = review_item.c
-    query = (
-        select(review_item)
-        .where(i.waits)
-        .order_by(i.priority.desc(), i.doubt, i.left_id.nulls_first(), i.right_id.nulls_first(), i.finding)
-        .limit(limit)
-    )
+    waits = i.waits & i.item_id.not_in(without) if without else i.waits
+    order = (i.priority.desc(), i.doubt, i.left_id.nulls_first(), i.right_id.nulls_first(), i.finding)
+    query = select(review_item).where(waits).order_by(*order).limit(limit)
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def items(connection: Connection, item_ids: Collection[str]) -> dict[str, Row]:
+    """Items by id, whether they wait or not."""
+    query = select(review_item).where(review_item.c.item_id.in_(item_ids))
+    return {row["item_id"]: dict(row) for row in connection.execute(query).mappings()}
+
+
+def items_of(connection: Connection, golden_ids: Collection[UUID]) -> list[Row]:
+    """The items that wait and are about any of some customers, the largest priority first."""
+    i = review_item.c
+    about = i.waits & (i.left_id.in_(golden_ids) | i.right_id.in_(golden_ids))
+    query = select(review_item).where(about).order_by(i.priority.desc(), i.item_id)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def best_links(connection: Connection, item_ids: Collection[str]) -> dict[str, tuple[Key, Key]]:
+    """The most probable pair of records of each item about two customers, as ``source, entity, record_id``."""
+    query = text(
+        """SELECT DISTINCT ON (i.item_id) i.item_id, l.source, l.entity, l.record_id,
+               l.other_source, l.other_entity, l.other_record_id
+        FROM ops.review_item AS i
+        JOIN golden.customer_link AS l ON l.golden_id = i.left_id AND NOT l.inside
+        JOIN golden.crosswalk AS x ON x.golden_id = i.right_id
+          AND (x.source, x.entity, x.record_id) = (l.other_source, l.other_entity, l.other_record_id)
+        WHERE i.item_id = ANY (:ids)
+        ORDER BY i.item_id, l.probability DESC, 2, 3, 4, 5, 6, 7"""
+    )
+    rows = connection.execute(query, {"ids": list(item_ids)})
+    return {str(item): ((a, b, c), (d, e, f)) for item, a, b, c, d, e, f in rows}
 
 
 def count_all_items(connection: Connection) -> int:

@@ -25,6 +25,8 @@ NEVER = frozenset(
         "ops.feed",
         "ops.kept_answer",
         "ops.linkage_model",
+        "ops.proposal",
+        "ops.put_off",
         "ops.session",
         "privacy.pseudonym_key",
     }

@@ -19,6 +19,11 @@ class ValueRefusedError(ValueError):
     """A value that cannot be taken; the message says why, without the value."""
 
 
+def settable() -> list[str]:
+    """The attributes that a person can give a value of."""
+    return [one.name for one in attributes(Entity.PARTY, golden_only=True) if one.name != "email_kind"]
+
+
 def read_value(attribute: str, value: str, *, kind: str, country: str | None, today: str) -> str:
     """The standardised value of a party's attribute.
 
@@ -32,7 +37,7 @@ def read_value(attribute: str, value: str, *, kind: str, country: str | None, to
     Raises:
         ValueRefusedError: There is no such attribute, or the value is none of its kind.
     """
-    known = [a.name for a in attributes(Entity.PARTY, golden_only=True) if a.name != "email_kind"]
+    known = settable()
     if attribute not in known:
         raise ValueRefusedError(f"There is no attribute {attribute} to set; choose from {', '.join(known)}.")
     contract = SourceContract(

@@ -13,7 +13,14 @@ def _finds(sight: Sight) -> bool:
     return sight.role.search and "golden_id" in sight.clear(CUSTOMER)
 
 
-PAGES: tuple[tuple[str, str, Callable[[Sight], bool]], ...] = (("/", "Find", _finds),)
+def _reviews(sight: Sight) -> bool:
+    return "decisions" in sight.role.changes and "golden_id" in sight.clear(CUSTOMER)
+
+
+PAGES: tuple[tuple[str, str, Callable[[Sight], bool]], ...] = (
+    ("/", "Find", _finds),
+    ("/review", "Review", _reviews),
+)
 """Place, words, and who has it."""
 
 

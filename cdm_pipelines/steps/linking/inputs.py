@@ -4,7 +4,7 @@ Belongs here: the records of one kind, those that changed, and what their own so
 is blanked on the way. Does not belong here: linking, or what weighs nothing (linkage.encode.nobody).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -147,6 +147,37 @@ def changed_records(
         holding = pc.is_in(composite(holders["source"], holders["record_id"]), value_set=known)
         told = pa.concat_tables([told, holders.filter(pc.invert(holding))])
     return Changed(without_nameless(shared.taken_out(told), roles), gone, tuple(now))
+
+
+def few_records(
+    rows: pa.Table,
+    kind: PartyKind,
+    policy: LinkagePolicy,
+    *,
+    withheld: Withheld,
+    shared: Collection[str],
+    secret: Secret,
+) -> pa.Table:
+    """Some records of a kind as linking reads them, as `Records.rows`.
+
+    Args:
+        rows: Of ``records/party``.
+        kind: Of party; others are left out.
+        policy: How they are linked.
+        withheld: What is not compared.
+        shared: Digests of values that too many unlike names share; see `digests`.
+        secret: By which these are keyed.
+    """
+    roles = Roles.of(policy)
+    given = _valid_of(rows, kind, _columns(rows.schema, policy), roles, withheld)
+    found = []
+    for group in roles.contacts:
+        held = {one for name in group if name in given.column_names for one in given[name].to_pylist()} - {
+            None
+        }
+        many = [one for one in sorted(held) if secret.digest(f"{group[0]}|{one}".encode()) in shared]
+        found.append(pa.array(many, pa.string()))
+    return without_nameless(Shared(roles.contacts, tuple(found)).taken_out(given), roles)
 
 
 def _valid(

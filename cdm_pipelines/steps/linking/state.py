@@ -113,6 +113,12 @@ def read_state(lake: Lake, kind: str, secret: Secret) -> KeptState | None:
     return KeptState(state, number, base, found["model"], parties, found["outcome"], shared, withheld)
 
 
+def shared_digests(lake: Lake, kind: str) -> frozenset[str]:
+    """Keyed digests of the values that weighed nothing when records were last linked; see `KeptState`."""
+    path = layout.link_state_path(kind)
+    return frozenset(json.loads(lake.read_json(path))["shared"]) if lake.exists(path) else frozenset()
+
+
 def write_state(lake: Lake, kind: str, kept: KeptState, secret: Secret) -> None:
     """Make a state the current one; a base that it shares with the former state is not written again."""
     folder, current = layout.link_state_folder(kind), {str(kept.number), _base(kept.base)}

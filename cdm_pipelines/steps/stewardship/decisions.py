@@ -157,6 +157,26 @@ def different(connection: Connection, left: str, right: str, actor: Actor, reaso
     return _record(connection, Kind.DIFFERENT, subjects.different(left_records, right_records), actor, reason)
 
 
+def split(connection: Connection, records: Iterable[Record], actor: Actor, reason: str = "") -> Recorded:
+    """Some records of a customer are another party than its other ones.
+
+    Raises:
+        DecisionError: They are of several customers, or all there are of one.
+    """
+    named = [find(connection, str(record)) for record in sorted(set(records))]
+    if len({one.golden_id for one in named}) != 1:
+        raise DecisionError(
+            "Name some records of one customer: those that are another party than its others."
+        )
+    chosen = {record for one in named for record in one.records}
+    rest = set(named[0].customer) - chosen
+    if not rest:
+        raise DecisionError(
+            "Those are all records of the customer: name those that are apart from the others."
+        )
+    return _record(connection, Kind.DIFFERENT, subjects.different(chosen, rest), actor, reason)
+
+
 def confirm(connection: Connection, customer: str, actor: Actor, reason: str = "") -> Recorded:
     """A customer is as it should be: its records stay together, and it is merged with no other confirmed one."""
     named = find(connection, customer)
