@@ -6,6 +6,7 @@ Belongs here: the menu, by what a role sees and may change. Does not belong here
 from collections.abc import Callable
 
 from cdm_pipelines.console.sight import Sight
+from cdm_pipelines.console.source_rows import watches
 from cdm_pipelines.privacy.views import CUSTOMER
 
 
@@ -13,7 +14,10 @@ def _finds(sight: Sight) -> bool:
     return sight.role.search and "golden_id" in sight.clear(CUSTOMER)
 
 
-PAGES: tuple[tuple[str, str, Callable[[Sight], bool]], ...] = (("/", "Find", _finds),)
+PAGES: tuple[tuple[str, str, Callable[[Sight], bool]], ...] = (
+    ("/", "Find", _finds),
+    ("/quality", "Data quality", watches),
+)
 """Place, words, and who has it."""
 
 
