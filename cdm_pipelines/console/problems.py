@@ -19,6 +19,7 @@ from cdm_pipelines.console.errors import (
 )
 from cdm_pipelines.faults import database_fault, place
 from cdm_pipelines.hub.errors import HubError
+from cdm_pipelines.hub.proposals import ProposalError
 from cdm_pipelines.identity.decisions import DecisionError
 from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
 from cdm_pipelines.standardise.single import ValueRefusedError
@@ -38,7 +39,7 @@ def told(error: Exception) -> ConsoleError | None:
             return error
         case NobodyError():
             return UnknownError(str(error))
-        case DecisionError() | ValueRefusedError() | RightsError():
+        case DecisionError() | ProposalError() | RightsError() | ValueRefusedError():
             return RefusedError(str(error))
         case PrivacyPolicyError() | HubError():
             return AwayError(str(error))

@@ -1,4 +1,4 @@
-"""The places of sessions, keys of programs and kept answers.
+"""The places of sessions, keys of programs, kept answers and proposals.
 
 Belongs here: declarations, beside the tables (``schema_console``). Does not belong here: other tables of the hub
 (``places``).
@@ -6,16 +6,17 @@ Belongs here: declarations, beside the tables (``schema_console``). Does not bel
 
 from collections.abc import Iterator
 
-from cdm_pipelines.hub.schema_console import api_token, kept_answer, session
-from cdm_pipelines.hub.table_places import place_of
-from cdm_pipelines.store.register import Keeps, Kept, Place, Retention, Whom
+from cdm_pipelines.hub import proposals
+from cdm_pipelines.hub.schema_console import api_token, kept_answer, proposal, session
+from cdm_pipelines.hub.table_places import place_of, search_by
+from cdm_pipelines.store.register import Keeps, Kept, Persons, Place, Retention, Rows, Stores, Whom
 
 _STAFF = (Whom.STAFF,)
 _OF_NOBODY = Kept("names who works here, and no customer")
 
 
 def places() -> Iterator[Place]:
-    """Sessions, keys, answers."""
+    """Sessions, keys, answers, proposals."""
     yield place_of(
         session,
         Retention(Keeps.BY_OWNER, "until the session ends, at most half a day"),
@@ -31,3 +32,14 @@ def places() -> Iterator[Place]:
     yield place_of(
         kept_answer, Retention(Keeps.BY_OWNER, "for a day after it was asked"), _OF_NOBODY, whom=_STAFF
     )
+    yield place_of(
+        proposal,
+        Retention(Keeps.FOR_EVER, "so that it can be shown who proposed and who approved"),
+        Rows(_forget, "subject and reason emptied; that it was proposed, and who approved it, stays"),
+        search_by(proposal, "golden ids and keys of source records that it names", proposals.about),
+        whom=(Whom.CUSTOMERS, Whom.CONTACTS, Whom.STAFF),
+    )
+
+
+def _forget(stores: Stores, persons: Persons) -> int:
+    return proposals.forget(stores.connection, persons)

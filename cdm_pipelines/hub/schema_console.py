@@ -1,10 +1,21 @@
-"""Tables of the console and API: who is signed in, with which keys programs come, and answers to repeated writes.
+"""Tables of the console and API: who is signed in, keys of programs, answers to repeated writes, proposals.
 
-Belongs here: columns and comments. Does not belong here: filling and asking them (``console``). Of every secret its
-SHA-256 is kept, never itself.
+Belongs here: columns and comments. Does not belong here: filling and asking them (``console``, ``proposals``). Of every
+secret its SHA-256 is kept, never itself.
 """
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from cdm_pipelines.hub.schema import column, comment_of, metadata, moment
@@ -73,3 +84,38 @@ kept_answer = Table(
     comment="Answers to writes by their idempotency key, so that a repeated one is answered and not done again.",
 )
 Index(None, kept_answer.c.asked_at)
+
+proposal = Table(
+    "proposal",
+    metadata,
+    Column(
+        "proposal_id",
+        BigInteger,
+        Identity(always=True),
+        primary_key=True,
+        comment=comment_of("Number of the proposal.", OPERATIONS),
+    ),
+    column(
+        "kind",
+        Text,
+        "What is proposed: same, different, confirm, set or undo of a steward; access or erase for a person.",
+        nullable=False,
+    ),
+    column(
+        "subject",
+        JSONB,
+        "Whom it is about, and what: ids, records, attribute, value.",
+        "user",
+        nullable=False,
+    ),
+    column("proposed_by", Text, "Who proposed it.", USERNAME, nullable=False),
+    moment("proposed_at", "When."),
+    column("state", Text, "open, approved, rejected or expired.", nullable=False),
+    column("decided_by", Text, "Who approved or rejected it.", USERNAME),
+    column("decided_at", DateTime(timezone=True), "When it was approved, rejected, or expired."),
+    column("reason", Text, "Why, in the words of who proposed it.", "user"),
+    CheckConstraint("state <> 'approved' OR lower(decided_by) <> lower(proposed_by)", "four_eyes"),
+    schema="ops",
+    comment="What one person proposes and another approves; nobody approves what they proposed themselves.",
+)
+Index(None, proposal.c.state, proposal.c.kind)

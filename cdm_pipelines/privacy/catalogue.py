@@ -25,6 +25,7 @@ NEVER = frozenset(
         "ops.feed",
         "ops.kept_answer",
         "ops.linkage_model",
+        "ops.proposal",
         "ops.session",
         "privacy.pseudonym_key",
     }

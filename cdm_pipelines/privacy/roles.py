@@ -208,12 +208,18 @@ class Shown:
 
 
 class RolesPolicy(PolicyFile):
-    """All roles of a deployment, by name."""
+    """All roles of a deployment, by name.
+
+    Attributes:
+        four_eyes: What one person proposes in the console and another approves. ``decisions`` are those of stewards,
+            ``requests`` access and erasure.
+    """
 
     FILE = FILE
     MANUAL = "docs/governance.md"
 
     roles: dict[Name, Role] = Field(min_length=1)
+    four_eyes: tuple[Literal["decisions", "requests"], ...] = ("requests",)
 
     @model_validator(mode="after")
     def _no_role_takes_the_place_of_the_first_page(self) -> Self:
