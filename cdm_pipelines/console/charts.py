@@ -5,6 +5,7 @@ style of their own. Does not belong here: what is drawn. A page gives the same f
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
@@ -98,10 +99,81 @@ def spark(values: Sequence[float], told: str) -> Markup:
     return _drawing(100, 24, told, [drawn], kind="spark")
 
 
+@dataclass(frozen=True)
+class Box:
+    """One box of a drawing of lineage.
+
+    Attributes:
+        key: By which edges name it.
+        name: What stands in it; of one without a name a line goes through.
+        of: What stands below that: table or entity.
+        href: Where it leads; empty where it leads nowhere.
+    """
+
+    key: str
+    name: str
+    of: str
+    href: str
+
+
+_BOX_WIDE, _BOX_TALL, _ACROSS, _DOWN = 190, 44, 60, 12
+
+
+def lineage(layers: Sequence[Sequence[Box]], edges: Sequence[tuple[str, str]], told: str) -> Markup:
+    """Which columns lead to which, from left to right.
+
+    Args:
+        layers: Boxes from left to right, each layer from top to bottom.
+        edges: Keys of boxes, from and to; an edge of a box that there is not is left out.
+        told: What is drawn, for those who do not see it.
+    """
+    tallest = max((len(layer) for layer in layers), default=1) or 1
+    height = tallest * (_BOX_TALL + _DOWN)
+    place: dict[str, tuple[float, float]] = {}
+    for column, layer in enumerate(layers):
+        top = (height - len(layer) * (_BOX_TALL + _DOWN)) / 2
+        for row, box in enumerate(layer):
+            place[box.key] = (column * (_BOX_WIDE + _ACROSS), top + row * (_BOX_TALL + _DOWN) + _DOWN / 2)
+    parts = [_edge(place[one], place[other]) for one, other in edges if one in place and other in place]
+    for layer in layers:
+        for box in layer:
+            if not box.name:
+                x, y = place[box.key]
+                parts.append(_THROUGH.format(x, y + _BOX_TALL / 2, x + _BOX_WIDE))
+                continue
+            drawn = _BOX.format(*_box(box, *place[box.key]))
+            parts.append(_LINK.format(box.href, drawn) if box.href else drawn)
+    wide = len(layers) * (_BOX_WIDE + _ACROSS) - _ACROSS
+    return _drawing(max(wide, 1), height, told, parts, kind="chart lineage", role="group")
+
+
+_BOX = Markup(
+    '<g><title>{}</title><rect class="box" x="{}" y="{}" width="{}" height="{}" rx="6"/>'
+    '<text x="{}" y="{}">{}</text><text class="small" x="{}" y="{}">{}</text></g>'
+)
+_THROUGH = Markup('<path class="edge" d="M{} {} H{}"/>')
+_LINK = Markup('<a href="{}">{}</a>')
+
+
+def _box(box: Box, x: float, y: float) -> tuple[object, ...]:
+    words = (x + 10, y + 18, _short(box.name, 24), x + 10, y + 35, _short(box.of, 28))
+    return (f"{box.of}: {box.name}", x, y, _BOX_WIDE, _BOX_TALL, *words)
+
+
+def _edge(one: tuple[float, float], other: tuple[float, float]) -> Markup:
+    x, y, to_x, to_y = one[0] + _BOX_WIDE, one[1] + _BOX_TALL / 2, other[0], other[1] + _BOX_TALL / 2
+    middle = (x + to_x) / 2
+    return Markup('<path class="edge" d="M{} {} C{} {} {} {} {} {}"/>').format(
+        x, y, middle, y, middle, to_y, to_x, to_y
+    )
+
+
 def _short(name: str, most: int) -> str:
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
-def _drawing(wide: float, tall: float, told: str, parts: Sequence[Markup], kind: str = "chart") -> Markup:
-    opened = Markup('<svg class="{}" viewBox="0 0 {} {}" role="img" aria-label="{}">')
-    return opened.format(kind, wide, tall, told) + Markup("").join(parts) + Markup("</svg>")
+def _drawing(
+    wide: float, tall: float, told: str, parts: Sequence[Markup], *, kind: str = "chart", role: str = "img"
+) -> Markup:
+    opened = Markup('<svg class="{}" viewBox="0 0 {} {}" role="{}" aria-label="{}">')
+    return opened.format(kind, wide, tall, role, told) + Markup("").join(parts) + Markup("</svg>")

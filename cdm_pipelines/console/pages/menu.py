@@ -17,6 +17,7 @@ def _finds(sight: Sight) -> bool:
 PAGES: tuple[tuple[str, str, Callable[[Sight], bool]], ...] = (
     ("/", "Find", _finds),
     ("/quality", "Data quality", watches),
+    ("/sources", "Sources", watches),
 )
 """Place, words, and who has it."""
 
