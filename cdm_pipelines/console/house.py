@@ -21,6 +21,7 @@ from starlette.requests import HTTPConnection
 from cdm_pipelines.console.caller import Caller, Scope
 from cdm_pipelines.console.errors import ForbiddenError, SignInError, TooManyError
 from cdm_pipelines.console.sight import Eyes, Sights, opened
+from cdm_pipelines.console.works import Works
 from cdm_pipelines.hub import console as hub
 from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.settings import Settings
@@ -45,12 +46,14 @@ class House:
         engine: Of the hub.
         local: Whether one-time links sign in, on this machine alone.
         sights: What each role sees.
+        works: Commands that run beside.
     """
 
     settings: Settings
     engine: Engine
     local: bool = False
     sights: Sights = field(init=False)
+    works: Works = field(init=False)
     _limiter: FixedWindowRateLimiter = field(init=False)
     _lock: Lock = field(init=False, default_factory=Lock)
     _models: tuple[float, Models] | None = field(init=False, default=None)
@@ -58,6 +61,7 @@ class House:
     def __post_init__(self) -> None:
         """Make what follows from the rest."""
         self.sights = Sights(self.engine, self.settings)
+        self.works = Works(self.settings)
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
 
     @property

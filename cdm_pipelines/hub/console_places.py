@@ -1,4 +1,4 @@
-"""The places of sessions, keys of programs, kept answers and proposals.
+"""The places of sessions, keys of programs, kept answers, proposals and assignments.
 
 Belongs here: declarations, beside the tables (``schema_console``). Does not belong here: other tables of the hub
 (``places``).
@@ -7,7 +7,7 @@ Belongs here: declarations, beside the tables (``schema_console``). Does not bel
 from collections.abc import Iterator
 
 from cdm_pipelines.hub import proposals
-from cdm_pipelines.hub.schema_console import api_token, kept_answer, proposal, session
+from cdm_pipelines.hub.schema_console import api_token, assignment, kept_answer, proposal, session
 from cdm_pipelines.hub.table_places import place_of, search_by
 from cdm_pipelines.store.register import Keeps, Kept, Persons, Place, Retention, Rows, Stores, Whom
 
@@ -16,7 +16,7 @@ _OF_NOBODY = Kept("names who works here, and no customer")
 
 
 def places() -> Iterator[Place]:
-    """Sessions, keys, answers, proposals."""
+    """Sessions, keys, answers, proposals, assignments."""
     yield place_of(
         session,
         Retention(Keeps.BY_OWNER, "until the session ends, at most half a day"),
@@ -38,6 +38,12 @@ def places() -> Iterator[Place]:
         Rows(_forget, "subject and reason emptied; that it was proposed, and who approved it, stays"),
         search_by(proposal, "golden ids and keys of source records that it names", proposals.about),
         whom=(Whom.CUSTOMERS, Whom.CONTACTS, Whom.STAFF),
+    )
+    yield place_of(
+        assignment,
+        Retention(Keeps.BY_OWNER, "until somebody says that nobody works on it"),
+        _OF_NOBODY,
+        whom=_STAFF,
     )
 
 

@@ -119,3 +119,16 @@ proposal = Table(
     comment="What one person proposes and another approves; nobody approves what they proposed themselves.",
 )
 Index(None, proposal.c.state, proposal.c.kind)
+
+assignment = Table(
+    "assignment",
+    metadata,
+    column("source", Text, "Source system.", key=True),
+    column("entity", Text, "Entity of the source; empty for the source's corrections.", key=True),
+    column("date", Text, "Extract date, YYYY-MM-DD; empty for the source's corrections.", key=True),
+    column("who", Text, "Who works on it.", USERNAME, nullable=False),
+    column("given_by", Text, "Who said so.", USERNAME, nullable=False),
+    moment("given_at", "When."),
+    schema="ops",
+    comment="Who works on the rejected rows of a day, or on the corrections of a source.",
+)

@@ -16,6 +16,7 @@ def _finds(sight: Sight) -> bool:
 
 PAGES: tuple[tuple[str, str, Callable[[Sight], bool]], ...] = (
     ("/", "Find", _finds),
+    ("/corrections", "Corrections", lambda sight: "quarantine" in sight.role.changes),
     ("/quality", "Data quality", watches),
     ("/sources", "Sources", watches),
 )

@@ -119,7 +119,7 @@ def day(request: Request) -> Response:
     """One day of a source entity: why rows were rejected, and the rows."""
     contract, date = contract_of(request), request.path_params["date"]
     house = house_of(request)
-    start = max(_number(request.query_params.get("from", "0")), 0)
+    start = number_of(request.query_params.get("from", "0"))
     with eyes(request, "console quality") as one:
         source_rows.see_that_watches(one.sight)
         clear = source_rows.clear_columns(one.sight, contract)
@@ -194,8 +194,9 @@ def contract_of(request: Request) -> SourceContract:
         raise UnknownError("There is no such source and entity.") from None
 
 
-def _number(text: str) -> int:
-    return int(text) if text.isdigit() and len(text) < 10 else 0
+def number_of(text: str) -> int:
+    """A number that somebody wrote; 0 where it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 ROUTES = (

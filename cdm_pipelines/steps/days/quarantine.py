@@ -148,6 +148,15 @@ def held_row(settings: Settings, name: str, date: str, sha256: str, row: int) ->
     raise QuarantineError(f"Row {row:,} of {name} of {date} is not in quarantine, or no longer.")
 
 
+def corrected(settings: Settings, name: str, date: str) -> set[tuple[str, int]]:
+    """Rows of a day that were corrected: checksum of the file, and number."""
+    lake, path = Lake(settings.lake_url), layout.corrections_path(contract_named(name), date)
+    if not lake.exists(path):
+        return set()
+    rows = lake.read(path, ORIGIN)
+    return set(zip(*(rows[one].to_pylist() for one in ORIGIN), strict=True))
+
+
 def accept_row(
     settings: Settings, name: str, date: str, place: tuple[str, int], cells: Mapping[str, str | None]
 ) -> Accepted:
