@@ -19,6 +19,7 @@ PAGES: tuple[tuple[str, str, Callable[[Sight], bool]], ...] = (
     ("/corrections", "Corrections", lambda sight: "quarantine" in sight.role.changes),
     ("/quality", "Data quality", watches),
     ("/sources", "Sources", watches),
+    ("/privacy", "Privacy", lambda sight: "requests" in sight.role.changes),
 )
 """Place, words, and who has it."""
 
