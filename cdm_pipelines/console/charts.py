@@ -85,7 +85,7 @@ def bars(counts: Mapping[str, float], told: str) -> Markup:
                 *(_BAR_LEFT + wide + 6, y + 15, count(value)),
             )
         )
-    return _drawing(_WIDTH, max(len(counts), 1) * _ROW, told, parts)
+    return _drawing(_WIDTH, max(len(counts), 1) * _ROW, told, parts, kind="chart bars")
 
 
 def spark(values: Sequence[float], told: str) -> Markup:
