@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from threading import Lock, Thread
+from typing import IO
 
 from cdm_pipelines.settings import Settings
 
@@ -36,6 +37,8 @@ class Work:
         asked_at: When.
         state: See above.
         told: The last lines that it printed; our commands print no personal value.
+        printed: All that it printed to standard output.
+        folder: What it reads, made for it alone and removed when it has ended.
     """
 
     key: str
@@ -44,6 +47,8 @@ class Work:
     asked_at: dt.datetime
     state: str = WAITS
     told: str = ""
+    printed: str = ""
+    folder: "tempfile.TemporaryDirectory[str] | None" = None
 
     @property
     def is_over(self) -> bool:
@@ -65,13 +70,26 @@ class Works:
     _lock: Lock = field(default_factory=Lock)
     _thread: Thread | None = None
 
-    def start(self, key: str, who: str, arguments: Sequence[str]) -> Work:
-        """Have a command run, as soon as those before it have ended; returns at once."""
+    def start(
+        self,
+        key: str,
+        who: str,
+        arguments: Sequence[str],
+        folder: "tempfile.TemporaryDirectory[str] | None" = None,
+    ) -> Work:
+        """Have a command run, as soon as those before it have ended; returns at once.
+
+        Args:
+            key: What it is about.
+            who: Who asks for it.
+            arguments: Of ``cdm``.
+            folder: What it reads, removed when it has ended.
+        """
         with self._lock:
             for work in self._works:
-                if work.key == key and work.state == WAITS:
+                if work.key == key and work.state == WAITS and folder is None:
                     return work
-            work = Work(key, who, tuple(arguments), dt.datetime.now(dt.UTC))
+            work = Work(key, who, tuple(arguments), dt.datetime.now(dt.UTC), folder=folder)
             self._works = [*self._works[-_KEPT:], work]
             self._waiting.put(work)
             if self._thread is None:
@@ -93,17 +111,23 @@ class Works:
 
     def _one(self, work: Work) -> None:
         work.state = RUNS
-        with tempfile.TemporaryFile() as printed:
+        with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as said:
             done = subprocess.run(  # noqa: S603 - our own command, and its arguments are no shell's
                 [sys.executable, "-m", "cdm_pipelines.cli", *work.arguments],
                 env={**os.environ, **self.settings.environment(), "COLUMNS": "160", "NO_COLOR": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=printed,
-                stderr=subprocess.STDOUT,
+                stderr=said,
                 start_new_session=True,  # Ctrl-C of the console does not end it
                 check=False,
             )
-            printed.seek(0)
-            lines = printed.read().decode("utf-8", "replace").strip().splitlines()
-        work.told = "\n".join(lines[-_LINES:])
+            work.printed, told = _text(printed), _text(said)
+        work.told = "\n".join(f"{work.printed}\n{told}".strip().splitlines()[-_LINES:])
+        if work.folder is not None:
+            work.folder.cleanup()
         work.state = FAILED if done.returncode else DONE
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", "replace")

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import create_engine
 
@@ -296,7 +296,7 @@ def test_access_is_handed_over_once_after_another_has_approved_it(
         noted = connection.exec_driver_sql(
             f"SELECT who FROM ops.access_log WHERE tool = 'console access' AND '{customer}' = ANY(golden_ids)"
         ).all()
-    assert noted == [("olga",)]
+    assert [tuple(row) for row in noted] == [("olga",)]
 
 
 def test_a_restriction_and_an_objection_are_done_at_once_and_taken_back(

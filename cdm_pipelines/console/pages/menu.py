@@ -20,6 +20,7 @@ PAGES: tuple[tuple[str, str, Callable[[Sight], bool]], ...] = (
     ("/quality", "Data quality", watches),
     ("/sources", "Sources", watches),
     ("/privacy", "Privacy", lambda sight: "requests" in sight.role.changes),
+    ("/plan", "Plan", lambda sight: "policies" in sight.role.changes),
 )
 """Place, words, and who has it."""
 
