@@ -7,12 +7,13 @@ here: making a plan (steps.plan), pages.
 import json
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cdm_pipelines.console.errors import RefusedError
 from cdm_pipelines.console.sight import Eyes
-from cdm_pipelines.console.works import Work, Works
+from cdm_pipelines.console.works import DONE, Work, Works
 from cdm_pipelines.settings import Settings
 
 _FORM = "cdm.plan/1"
@@ -65,7 +66,9 @@ def planned(works: Works, who: str) -> tuple[Work | None, Mapping[str, Any] | No
         found = json.loads(work.printed)
     except ValueError:
         return work, None
-    return work, found if isinstance(found, dict) and found.get("schema") == _FORM else None
+    if not isinstance(found, dict) or found.get("schema") != _FORM:
+        return work, None
+    return replace(work, state=DONE), found  # a plan that refuses ends with a code of its own
 
 
 def _key(who: str) -> str:
