@@ -106,8 +106,8 @@ class Works:
             work = self._waiting.get()
             try:
                 self._one(work)
-            except OSError as error:
-                work.told, work.state = f"The command could not be started: {type(error).__name__}.", FAILED
+            except (OSError, ValueError) as error:  # whoever asks next is not kept from it
+                work.told, work.state = f"The command could not be run: {type(error).__name__}.", FAILED
 
     def _one(self, work: Work) -> None:
         work.state = RUNS

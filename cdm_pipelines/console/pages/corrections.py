@@ -3,7 +3,6 @@
 Belongs here: those pages and forms. Does not belong here: mending (console.corrections), figures (``quality``).
 """
 
-import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +15,7 @@ from cdm_pipelines.console import corrections, source_rows
 from cdm_pipelines.console.caller import Scope
 from cdm_pipelines.console.errors import UnknownError
 from cdm_pipelines.console.pages.asking import eyes, house_of
-from cdm_pipelines.console.pages.quality import PAGE, contract_of, number_of, told_row
+from cdm_pipelines.console.pages.quality import PAGE, contract_of, date_of, number_of, told_row
 from cdm_pipelines.console.pages.render import rendered
 from cdm_pipelines.console.sight import Sight
 from cdm_pipelines.contracts import SourceContract
@@ -225,18 +224,6 @@ async def assign(request: Request) -> Response:
 
     await run_in_threadpool(done)
     return RedirectResponse(back, 303)
-
-
-def date_of(request: Request) -> str:
-    """The day that a path names.
-
-    Raises:
-        UnknownError: It is none.
-    """
-    try:
-        return dt.date.fromisoformat(request.path_params["date"]).isoformat()
-    except ValueError:
-        raise UnknownError("Nothing is known of that day.") from None
 
 
 def _place(request: Request) -> tuple[str, int]:

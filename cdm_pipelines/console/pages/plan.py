@@ -3,8 +3,10 @@
 Belongs here: the form and what came of it. Does not belong here: planning (console.plans).
 """
 
+from collections.abc import Sequence
+
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -53,9 +55,20 @@ def state(request: Request) -> Response:
 
 async def make(request: Request) -> Response:
     """Have a plan made of a changed policy: typed, or one or more files."""
-    form = await request.form()
     house = house_of(request)
-    known = plans.policies(house.settings)
+    async with request.form() as form:
+        changed = await _changed(form, list(plans.policies(house.settings)))
+
+    def done() -> None:
+        with eyes(request, "console plan", Scope.WRITE) as one:
+            plans.plan(one, house.settings, house.works, changed)
+
+    await run_in_threadpool(done)
+    return RedirectResponse(PLACE, 303)
+
+
+async def _changed(form: FormData, known: Sequence[str]) -> dict[str, str]:
+    """The text of each policy that changes, by its path: of files, or else as it was typed."""
     changed = {}
     for one in form.getlist("files"):
         if isinstance(one, UploadFile) and one.filename:
@@ -66,15 +79,7 @@ async def make(request: Request) -> Response:
                 changed[named[0]] = (await one.read()).decode()
             except UnicodeDecodeError:
                 raise RefusedError("The file is not UTF-8.") from None
-    if not changed:
-        changed[str(form.get("file", ""))] = str(form.get("text", ""))
-
-    def done() -> None:
-        with eyes(request, "console plan", Scope.WRITE) as one:
-            plans.plan(one, house.settings, house.works, changed)
-
-    await run_in_threadpool(done)
-    return RedirectResponse(PLACE, 303)
+    return changed or {str(form.get("file", "")): str(form.get("text", ""))}
 
 
 ROUTES = (

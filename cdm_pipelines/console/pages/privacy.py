@@ -74,7 +74,7 @@ _DID = frozenset({*AT_ONCE, "asked", "approved", "rejected"})
 
 async def at_once(request: Request) -> Response:
     """Restrict, lift, object or rectify."""
-    form = {name: str(value) for name, value in (await request.form()).items()}
+    form = await _typed(request)
     kind = form.get("kind", "")
     if kind not in AT_ONCE:
         raise RefusedError("There is no such request.")
@@ -94,7 +94,7 @@ async def at_once(request: Request) -> Response:
 
 async def ask(request: Request) -> Response:
     """Ask for access or erasure; it is done at once where the policy wants no second pair of eyes."""
-    form = {name: str(value) for name, value in (await request.form()).items()}
+    form = await _typed(request)
     asked = requests.Asked(
         form.get("kind", ""), form.get("customer", ""), form.get("checked_by", ""), form.get("reason", "")
     )
@@ -155,6 +155,18 @@ async def go_on(request: Request) -> Response:
         requests.go_on(one, house_of(request).works, number)
 
     return await _written(request, done, "approved")
+
+
+async def _typed(request: Request) -> dict[str, str]:
+    """What was typed into a form.
+
+    Raises:
+        RefusedError: It holds what nobody types.
+    """
+    form = {name: str(value) for name, value in (await request.form()).items()}
+    if not all(value.isprintable() for value in form.values()):
+        raise RefusedError("A text holds signs that cannot be written: type it anew.")
+    return form
 
 
 async def _written(request: Request, done: Callable[[Eyes], None], did: str) -> Response:

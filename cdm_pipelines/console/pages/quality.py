@@ -3,6 +3,7 @@
 Belongs here: those pages. Does not belong here: figures (steps.operate.quality), mending rows (``corrections``).
 """
 
+import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -117,7 +118,7 @@ def _columns(
 
 def day(request: Request) -> Response:
     """One day of a source entity: why rows were rejected, and the rows."""
-    contract, date = contract_of(request), request.path_params["date"]
+    contract, date = contract_of(request), date_of(request)
     house = house_of(request)
     start = number_of(request.query_params.get("from", "0"))
     with eyes(request, "console quality") as one:
@@ -192,6 +193,18 @@ def contract_of(request: Request) -> SourceContract:
         return contract_named(f"{request.path_params['source']}/{request.path_params['entity']}")
     except UnknownEntityError:
         raise UnknownError("There is no such source and entity.") from None
+
+
+def date_of(request: Request) -> str:
+    """The day that a path names.
+
+    Raises:
+        UnknownError: It is none.
+    """
+    try:
+        return dt.date.fromisoformat(request.path_params["date"]).isoformat()
+    except ValueError:
+        raise UnknownError("Nothing is known of that day.") from None
 
 
 def number_of(text: str) -> int:

@@ -44,5 +44,7 @@ def test_a_dutch_phrase_names_what_the_english_one_names() -> None:
 
 
 def test_each_phrase_stands_once() -> None:
-    keys = [one.value for one, _ in yaml.compose(WORDS.read_text(encoding="utf-8")).value]
+    written = yaml.compose(WORDS.read_text(encoding="utf-8"))
+    assert written is not None
+    keys = [one.value for one, _ in written.value]
     assert [one for one in set(keys) if keys.count(one) > 1] == []
