@@ -127,7 +127,7 @@ def column(request: Request) -> Response:
         attribute=attribute,
         published=published_as(attribute),
         origins=found,
-        drawing=charts.lineage(*drawn(attribute, found), told),
+        drawing=charts.lineage(*drawn(attribute, found, said("taken apart")), told),
     )
 
 
@@ -140,9 +140,15 @@ def published_as(attribute: Attribute) -> str:
 
 
 def drawn(
-    attribute: Attribute, found: Sequence[Origin]
+    attribute: Attribute, found: Sequence[Origin], apart: str
 ) -> tuple[list[list[charts.Box]], list[tuple[str, str]]]:
-    """Boxes by column of the drawing, and which leads to which: source columns, values taken apart, records, golden."""
+    """Boxes by column of the drawing, and which leads to which: source columns, values taken apart, records, golden.
+
+    Args:
+        attribute: The golden column.
+        found: Where it comes from.
+        apart: What stands below a value that is taken apart.
+    """
     ordered = sorted(found, key=lambda one: (not one.via, one.via))
     sources = {
         one: charts.Box(
@@ -154,7 +160,7 @@ def drawn(
     layers, edges = [list(dict.fromkeys(sources.values()))], dict[tuple[str, str], None]()
     if any(one.via for one in found):
         between = {
-            one: charts.Box(one.via or f"through {box.key}", one.via, "taken apart" if one.via else "", "")
+            one: charts.Box(one.via or f"through {box.key}", one.via, apart if one.via else "", "")
             for one, box in sources.items()
         }
         layers.append(list(dict.fromkeys(between.values())))
