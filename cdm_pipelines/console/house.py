@@ -22,6 +22,7 @@ from cdm_pipelines.console.caller import Caller, Scope
 from cdm_pipelines.console.errors import ForbiddenError, SignInError, TooManyError
 from cdm_pipelines.console.matching import Matching
 from cdm_pipelines.console.sight import Eyes, Sights
+from cdm_pipelines.console.works import Works
 from cdm_pipelines.hub import console as hub
 from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.settings import Settings
@@ -48,6 +49,7 @@ class House:
         local: Whether one-time links sign in, on this machine alone.
         sights: What each role sees.
         matching: The linkage in memory.
+        works: Commands that run beside.
     """
 
     settings: Settings
@@ -55,6 +57,7 @@ class House:
     local: bool = False
     sights: Sights = field(init=False)
     matching: Matching = field(init=False)
+    works: Works = field(init=False)
     _limiter: FixedWindowRateLimiter = field(init=False)
     _keeping: Lock = field(init=False, default_factory=Lock)
     _kept: dict[str, tuple[float, Any]] = field(init=False, default_factory=dict)
@@ -63,6 +66,7 @@ class House:
         """Make what follows from the rest."""
         self.sights = Sights(self.engine, self.settings)
         self.matching = Matching(self.engine, self.settings)
+        self.works = Works(self.settings)
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
 
     @property

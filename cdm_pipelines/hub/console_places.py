@@ -1,4 +1,4 @@
-"""The places of sessions, keys of programs, kept answers, proposals and what is put off.
+"""The places of sessions, keys, kept answers, proposals, what is put off, and assignments.
 
 Belongs here: declarations, beside the tables (``schema_console``). Does not belong here: other tables of the hub
 (``places``).
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from cdm_pipelines.hub import proposals
 from cdm_pipelines.hub import put_off as later
-from cdm_pipelines.hub.schema_console import api_token, kept_answer, proposal, put_off, session
+from cdm_pipelines.hub.schema_console import api_token, assignment, kept_answer, proposal, put_off, session
 from cdm_pipelines.hub.table_places import deleted, place_of, search_by
 from cdm_pipelines.store.register import Keeps, Kept, Persons, Place, Retention, Rows, Stores, Whom
 
@@ -18,7 +18,7 @@ _OF_NOBODY = Kept("names who works here, and no customer")
 
 
 def places() -> Iterator[Place]:
-    """Sessions, keys, answers, proposals, what is put off."""
+    """Sessions, keys, answers, proposals, what is put off, assignments."""
     yield place_of(
         session,
         Retention(Keeps.BY_OWNER, "until the session ends, at most half a day"),
@@ -47,6 +47,12 @@ def places() -> Iterator[Place]:
         deleted(put_off, later.about),
         search_by(put_off, "golden ids that it names", later.about),
         whom=_ALL,
+    )
+    yield place_of(
+        assignment,
+        Retention(Keeps.BY_OWNER, "until somebody says that nobody works on it"),
+        _OF_NOBODY,
+        whom=_STAFF,
     )
 
 

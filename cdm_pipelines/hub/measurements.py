@@ -93,6 +93,37 @@ def series(
     return [(m, found[m.partition, m.run]) for m in reversed(made)]
 
 
+def of_days(
+    connection: Connection, assets: Collection[str], days: int
+) -> dict[tuple[str, str], dict[tuple[str, str], float]]:
+    """Numbers of assets by day, each from the newest run, for the last days that any of them has.
+
+    Args:
+        connection: To the hub.
+        assets: Their keys.
+        days: How many days at most.
+
+    Returns:
+        By asset and day: figures by name and part.
+    """
+    ours = cast(list(assets), ARRAY(Text))
+    known = select(_C.partition).where(_C.asset == func.any(ours), _C.partition != "").distinct()
+    wanted = known.order_by(_C.partition.desc()).limit(days).subquery("wanted")
+    newest_of_day = (
+        select(_C.asset, _C.partition, _C.run)
+        .where(_C.asset == func.any(ours), _C.partition.in_(select(wanted.c.partition)))
+        .distinct(_C.asset, _C.partition)
+        .order_by(_C.asset, _C.partition, _C.measured_at.desc(), _C.run)
+        .subquery("newest_of_day")
+    )
+    same = and_(*(_C[name] == newest_of_day.c[name] for name in ("asset", "partition", "run")))
+    figures = select(_C.asset, _C.partition, _C.name, _C.part, _C.value).join(newest_of_day, same)
+    found: dict[tuple[str, str], dict[tuple[str, str], float]] = {}
+    for row in connection.execute(figures.where(_C.value.is_not(None))):
+        found.setdefault((row.asset, row.partition), {})[row.name, row.part] = row.value
+    return found
+
+
 def prune(connection: Connection, before: dt.datetime, held: Collection[tuple[str, str]]) -> int:
     """Forget what was measured before a moment, except the newest figures of what there still is.
 

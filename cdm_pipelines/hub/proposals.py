@@ -120,6 +120,28 @@ def reject(connection: Connection, proposal_id: int, who: str, kinds: Collection
     return _decide(connection, proposal_id, who, REJECTED, kinds)
 
 
+def finish(connection: Connection, proposal_id: int, kinds: Collection[str]) -> Proposal:
+    """Have an approved proposal done, once, in the transaction that does it: nobody is named by it any more.
+
+    Returns:
+        What it was.
+
+    Raises:
+        ProposalError: There is none of these kinds that is approved, or it was done.
+    """
+    one = (proposal.c.proposal_id == proposal_id) & proposal.c.kind.in_(kinds)
+    row = connection.execute(select(proposal).where(one).with_for_update()).mappings().first()
+    if row is None:
+        raise ProposalError(f"There is no proposal {proposal_id}.")
+    found = _proposal(row)
+    if found.state != APPROVED:
+        raise ProposalError(f"Proposal {proposal_id} is {found.state}: somebody else approves it first.")
+    if not found.subject:
+        raise ProposalError(f"Proposal {proposal_id} was done: once is enough. Propose it anew.")
+    connection.execute(update(proposal).where(one).values(subject={}, reason=None))
+    return found
+
+
 def expire(connection: Connection) -> int:
     """Have those that nobody decided in time expire; returns their number."""
     old = (proposal.c.state == OPEN) & (proposal.c.proposed_at < _oldest())

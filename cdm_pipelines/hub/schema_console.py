@@ -1,7 +1,7 @@
-"""Tables of the console and API: sessions, keys of programs, answers to repeated writes, proposals, what is put off.
+"""Tables of the console and API: sessions, keys, answers to repeated writes, proposals, what is put off, assignments.
 
 Belongs here: columns and comments. Does not belong here: filling and asking them (``console``, ``proposals``,
-``put_off``). Of every secret its SHA-256 is kept, never itself.
+``put_off``, ``assignments``). Of every secret its SHA-256 is kept, never itself.
 """
 
 from sqlalchemy import (
@@ -128,4 +128,16 @@ put_off = Table(
     moment("at", "When they put it off."),
     schema="ops",
     comment="What a steward looks at again after all else; a row goes after a day.",
+)
+assignment = Table(
+    "assignment",
+    metadata,
+    column("source", Text, "Source system.", key=True),
+    column("entity", Text, "Entity of the source; empty for the source's corrections.", key=True),
+    column("date", Text, "Extract date, YYYY-MM-DD; empty for the source's corrections.", key=True),
+    column("who", Text, "Who works on it.", USERNAME, nullable=False),
+    column("given_by", Text, "Who said so.", USERNAME, nullable=False),
+    moment("given_at", "When."),
+    schema="ops",
+    comment="Who works on the rejected rows of a day, or on the corrections of a source.",
 )

@@ -22,6 +22,7 @@ NEVER = frozenset(
         "golden.search_source",
         "identity.decision_detail",
         "ops.api_token",
+        "ops.assignment",
         "ops.feed",
         "ops.kept_answer",
         "ops.linkage_model",

@@ -12,12 +12,12 @@ from starlette.staticfiles import StaticFiles
 
 from cdm_pipelines.console.errors import UnknownError
 from cdm_pipelines.console.house import House
-from cdm_pipelines.console.pages import customer, find, review
+from cdm_pipelines.console.pages import corrections, customer, find, plan, privacy, quality, review, sources
 from cdm_pipelines.console.pages.doors import doors
 from cdm_pipelines.console.pages.refusing import refusing
 from cdm_pipelines.console.pages.render import STATIC
 
-PAGES = (find, customer, review)
+PAGES = (find, customer, review, corrections, quality, sources, privacy, plan)
 """Modules of pages: each has ``ROUTES``."""
 
 

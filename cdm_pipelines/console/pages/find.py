@@ -6,7 +6,7 @@ Belongs here: the page and its part. Does not belong here: searching (console.re
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from cdm_pipelines.console import reads
@@ -39,6 +39,7 @@ def _answered(request: Request, template: str) -> Response:
                 raise ForbiddenError(
                     f"The console has no page for the role {one.sight.name}; the API may have."
                 )
+            return RedirectResponse(places[0][0], 303)
         content = _found(request, one)
         caller, sight = one.caller, one.sight
     return rendered(request, template, caller, sight=sight, **content)

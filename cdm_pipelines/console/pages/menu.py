@@ -6,6 +6,7 @@ Belongs here: the menu, by what a role sees and may change. Does not belong here
 from collections.abc import Callable
 
 from cdm_pipelines.console.sight import Sight
+from cdm_pipelines.console.source_rows import watches
 from cdm_pipelines.privacy.views import CUSTOMER
 
 
@@ -20,6 +21,11 @@ def _reviews(sight: Sight) -> bool:
 PAGES: tuple[tuple[str, str, Callable[[Sight], bool]], ...] = (
     ("/", "Find", _finds),
     ("/review", "Review", _reviews),
+    ("/corrections", "Corrections", lambda sight: "quarantine" in sight.role.changes),
+    ("/quality", "Data quality", watches),
+    ("/sources", "Sources", watches),
+    ("/privacy", "Privacy", lambda sight: "requests" in sight.role.changes),
+    ("/plan", "Plan", lambda sight: "policies" in sight.role.changes),
 )
 """Place, words, and who has it."""
 

@@ -6,19 +6,20 @@ Belongs here: reading and writing the lake's quarantine. Does not belong here: r
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cdm_pipelines.contracts import Column, SourceContract
 from cdm_pipelines.contracts.catalogue import all_contracts, contract_named, contracts_of
-from cdm_pipelines.contracts.told import told_path
+from cdm_pipelines.contracts.told import told_names, told_path
 from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.quality import Rule, export_quarantine, read_corrections
-from cdm_pipelines.quality.corrections import QUARANTINE
+from cdm_pipelines.quality.corrections import DEFECT, QUARANTINE, REASONS
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.arrow import to_frame, to_table
@@ -104,6 +105,84 @@ def repaired_cells(settings: Settings, name: str, date: str = "", limit: int = 2
 
 def _declared(contract: SourceContract, name: str) -> Column | None:
     return next((column for column in contract.columns if column.name == name), None)
+
+
+def held_rows(settings: Settings, name: str, date: str, start: int = 0, limit: int = 50) -> pa.Table:
+    """Rejected rows of a day, in clear, with their place and reasons; none where there are none.
+
+    Args:
+        settings: Of the deployment.
+        name: ``source/entity``.
+        date: The day.
+        start: How many to pass over.
+        limit: How many at most.
+    """
+    lake, contract = Lake(settings.lake_url), contract_named(name)
+    path = layout.quarantine_path(contract, date)
+    if not lake.exists(path):
+        return pa.table({"_sha256": pa.array([], pa.string())})
+    return Vault.of(settings, lake).open(lake.read(path).slice(start, limit))
+
+
+def held_count(settings: Settings, name: str, date: str) -> int:
+    """How many rows of a day are in quarantine."""
+    lake = Lake(settings.lake_url)
+    path = layout.quarantine_path(contract_named(name), date)
+    return lake.count(path) if lake.exists(path) else 0
+
+
+def held_row(settings: Settings, name: str, date: str, sha256: str, row: int) -> dict[str, object]:
+    """One rejected row of a day, in clear, with its place and reasons.
+
+    Raises:
+        QuarantineError: It is not in quarantine, or no longer.
+    """
+    lake, contract = Lake(settings.lake_url), contract_named(name)
+    path = layout.quarantine_path(contract, date)
+    if lake.exists(path):
+        table = lake.read(path)
+        of = table.filter(pc.and_(pc.equal(table["_sha256"], sha256), pc.equal(table["_row"], row)))
+        if of.num_rows:
+            found: dict[str, object] = Vault.of(settings, lake).open(of.slice(0, 1)).to_pylist()[0]
+            return found
+    raise QuarantineError(f"Row {row:,} of {name} of {date} is not in quarantine, or no longer.")
+
+
+def corrected(settings: Settings, name: str, date: str) -> set[tuple[str, int]]:
+    """Rows of a day that were corrected: checksum of the file, and number."""
+    lake, path = Lake(settings.lake_url), layout.corrections_path(contract_named(name), date)
+    if not lake.exists(path):
+        return set()
+    rows = lake.read(path, ORIGIN)
+    return set(zip(*(rows[one].to_pylist() for one in ORIGIN), strict=True))
+
+
+def accept_row(
+    settings: Settings, name: str, date: str, place: tuple[str, int], cells: Mapping[str, str | None]
+) -> Accepted:
+    """Take one corrected row back: from now on it replaces the delivered one whenever its day is run.
+
+    Args:
+        settings: Of the deployment.
+        name: ``source/entity``.
+        date: The day.
+        place: Checksum of the row's file, and its number.
+        cells: What is right, by column; the others stay as they are.
+
+    Raises:
+        QuarantineError: The row is not in quarantine, a column is none of the contract, or nothing is changed.
+    """
+    lake, contract = Lake(settings.lake_url), contract_named(name)
+    held = held_row(settings, name, date, *place)
+    if unknown := [column for column in cells if column not in contract.column_names or column not in held]:
+        raise QuarantineError(f"{name} has no column {told_names(unknown, contract.column_names)}.")
+    if all(held[column] == cell for column, cell in cells.items()):
+        raise QuarantineError("Nothing was changed: the row would be rejected again for the same reasons.")
+    kept = {one: held[one] for one in held if one not in (REASONS, DEFECT)}
+    row = pa.Table.from_pylist([{**kept, **cells}])
+    texts = [pa.field(one.name, pa.string()) if one.type == pa.null() else one for one in row.schema]
+    _keep(settings, lake, contract, date, rows=to_frame(row.cast(pa.schema(texts))))
+    return Accepted(contract, date, 1)
 
 
 def export_rows(settings: Settings, name: str, date: str, out: Path) -> int:

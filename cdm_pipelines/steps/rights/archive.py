@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from cdm_pipelines.hub import rights as hub
 from cdm_pipelines.privacy import log
@@ -51,29 +51,48 @@ def answer(
     Raises:
         ErasedError, UnknownError: Who is meant was erased, or is nobody.
     """
+    with engine.begin() as connection:
+        number, content = answered(settings, connection, name, language=language, checked_by=checked_by)
+        path = to / f"access-{number}.zip"
+        files.write_whole(path, content)  # before the request counts as answered
+    return path
+
+
+def answered(
+    settings: Settings, connection: Connection, name: str, *, language: Language, checked_by: str
+) -> tuple[int, bytes]:
+    """The archive of everything that is known of a customer, with the number of the request that it answers.
+
+    Args:
+        settings: Of the deployment.
+        connection: To its migrated hub, in a transaction that ends when the archive is safe.
+        name: Golden id, alias or source record.
+        language: Of the page.
+        checked_by: Who made sure that the person is who asks.
+
+    Raises:
+        ErasedError, UnknownError: Who is meant was erased, or is nobody.
+    """
     lake, register = Lake(settings.lake_url), all_places(settings)
     now = dt.datetime.now(dt.UTC)
     policy = RightsPolicy.load(settings.policies)
-    with engine.begin() as connection:
-        stores = Stores(lake, connection)
-        persons = resolve(stores, register, log.tombstones(settings.home, lake), name)
-        vault = Vault.of(settings, lake)
-        found = {
-            section: {table: [vault.open_row(row) for row in rows] for table, rows in held.items()}
-            for section, held in everything(Asked(settings, register, stores, persons)).items()
-        }
-        number = hub.add_request(
-            connection,
-            kind=KIND,
-            due_on=due(now.date(), policy.answer_within),
-            checked_by=checked_by,
-            state=hub.OPEN,
-            policy=policy.frozen,
-        )
-        hub.close_request(connection, number)
-        path = to / f"access-{number}.zip"
-        files.write_whole(path, archived(found, language, now))  # before the request counts as answered
-    return path
+    stores = Stores(lake, connection)
+    persons = resolve(stores, register, log.tombstones(settings.home, lake), name)
+    vault = Vault.of(settings, lake)
+    found = {
+        section: {table: [vault.open_row(row) for row in rows] for table, rows in held.items()}
+        for section, held in everything(Asked(settings, register, stores, persons)).items()
+    }
+    number = hub.add_request(
+        connection,
+        kind=KIND,
+        due_on=due(now.date(), policy.answer_within),
+        checked_by=checked_by,
+        state=hub.OPEN,
+        policy=policy.frozen,
+    )
+    hub.close_request(connection, number)
+    return number, archived(found, language, now)
 
 
 def archived(found: Everything, language: Language, now: dt.datetime) -> bytes:
