@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 import pytest
 from sqlalchemy import Connection, Engine, insert, text
 
-from cdm_pipelines.hub import access_log, places, rights_places, schema, schema_feed
+from cdm_pipelines.hub import access_log, console_places, places, rights_places, schema, schema_feed
 from cdm_pipelines.hub.persons import persons_of
 from cdm_pipelines.hub.schema import metadata, privacy_of
 from cdm_pipelines.identity import decisions as subjects
@@ -28,7 +28,15 @@ def id_(name: str) -> UUID:
 
 
 ANNA, BRAM, OLD_ANNA = id_("anna"), id_("bram"), id_("old anna")
-REGISTER = Register([*stewardship.places(), *privacy.places(), *rights_places.places(), *places.places()])
+REGISTER = Register(
+    [
+        *stewardship.places(),
+        *privacy.places(),
+        *rights_places.places(),
+        *console_places.places(),
+        *places.places(),
+    ]
+)
 IN_HUB = [place for place in REGISTER if place.root is Root.HUB]
 CUSTOMER = {
     "party_kind": "person",
