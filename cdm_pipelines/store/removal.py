@@ -9,7 +9,7 @@ see that the table is another one.
 """
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import PurePosixPath
@@ -151,19 +151,30 @@ def parquet_rows(pattern: str, match: Match) -> tuple[Search, Rows]:
 _BY_RECORD = "key of the source record"
 
 
-def without_rows(lake: Lake, path: str, test: Test) -> int:
-    """Write a Parquet table anew without some rows, with the notes that it had; returns how many there were."""
+def without_rows(lake: Lake, path: str, test: Test, *, unsaid: Collection[str] = ()) -> int:
+    """Write a Parquet table anew without some rows; returns how many there were.
+
+    Args:
+        lake: The lake.
+        path: Of the table.
+        test: Which rows.
+        unsaid: Notes that it does not keep; it has the others that it had.
+    """
     keys = lake.read_batches(path, _BATCH, columns_of(test, lake.schema(path).names))
     gone = sum(int(pc.sum(test(table)).as_py() or 0) for table in keys)
     if gone:
-        written_anew(lake, path, lambda table: table.filter(pc.invert(test(table))))
+        written_anew(lake, path, lambda table: table.filter(pc.invert(test(table))), unsaid=unsaid)
     return gone
 
 
-def written_anew(lake: Lake, path: str, change: Callable[[pa.Table], pa.Table]) -> None:
-    """Write a Parquet table anew with other rows of the same columns, and with the notes that it had."""
+def written_anew(
+    lake: Lake, path: str, change: Callable[[pa.Table], pa.Table], *, unsaid: Collection[str] = ()
+) -> None:
+    """Write a Parquet table anew with other rows of the same columns, and with the notes that it had but for some."""
     schema = lake.schema(path)
-    kept_with_schema = {key.decode() for key in schema.metadata or {}}
+    said = {key: value for key, value in (schema.metadata or {}).items() if key.decode() not in unsaid}
+    schema = schema.with_metadata(said)
+    kept_with_schema = {key.decode() for key in said} | set(unsaid)
     notes = {key: value for key, value in lake.notes(path).items() if key not in kept_with_schema}
     content = ""
     with lake.writer(path, schema) as writer:
