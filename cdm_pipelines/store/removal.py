@@ -133,12 +133,8 @@ def parquet_rows(pattern: str, match: Match) -> tuple[Search, Rows]:
 
     def find(stores: Stores, persons: Persons) -> Iterator[Found]:
         for path, test in files(stores, persons):
-            rows = [
-                row
-                for table in stores.lake.read_batches(path, _BATCH)
-                for row in table.filter(test(table)).to_pylist()
-            ]
-            yield Found(path, rows)
+            pieces = rows_where(stores.lake, path, test)
+            yield Found(path, [row for table in pieces for row in table.to_pylist()])
 
     def remove(stores: Stores, persons: Persons) -> int:
         gone = sum(without_rows(stores.lake, path, test) for path, test in files(stores, persons))
@@ -149,6 +145,16 @@ def parquet_rows(pattern: str, match: Match) -> tuple[Search, Rows]:
 
 
 _BY_RECORD = "key of the source record"
+
+
+def rows_where(lake: Lake, path: str, test: Test) -> Iterator[pa.Table]:
+    """The rows of a Parquet table that a test finds; most columns are read only where there are some."""
+    keys = columns_of(test, lake.schema(path).names)
+    if keys is not None:
+        yield from lake.read_where(path, keys, test)
+        return
+    for table in lake.read_batches(path, _BATCH):
+        yield table.filter(test(table))
 
 
 def without_rows(lake: Lake, path: str, test: Test, *, unsaid: Collection[str] = ()) -> int:

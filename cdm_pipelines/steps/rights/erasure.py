@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 
 from sqlalchemy import Connection, Engine
 
@@ -22,6 +23,7 @@ from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.hub import rights as hub
 from cdm_pipelines.hub import upkeep
 from cdm_pipelines.hub.publish import note_rows
+from cdm_pipelines.parallel import in_order
 from cdm_pipelines.privacy import backups, log
 from cdm_pipelines.privacy.certificate import Certificate, issued
 from cdm_pipelines.privacy.policy import RightsPolicy, due
@@ -40,7 +42,7 @@ from cdm_pipelines.store.file_store import FileStore
 from cdm_pipelines.store.gate import closed
 from cdm_pipelines.store.keyring import Keyring
 from cdm_pipelines.store.lake import Lake
-from cdm_pipelines.store.register import Anew, Persons, Rows, Stores
+from cdm_pipelines.store.register import Anew, Persons, Place, Rows, Stores
 
 KIND, EXPIRE = "erase", "expire"
 """Kinds of requests that erase: a person asked for it, or retention is over."""
@@ -333,16 +335,34 @@ def _keep_out(
 def _erase_places(
     settings: Settings, engine: Engine, request: hub.Request, done: Collection[str], progress: Progress
 ) -> None:
-    """Erase persons from every place that was not done yet, each a step of its own."""
-    persons, register = Collected.of_json(request.subject or {}).persons, all_places(settings)
+    """Erase persons from every place that was not done yet, each a step of its own; those of a layer side by side."""
+    persons = Collected.of_json(request.subject or {}).persons
     lake, landing = Lake(settings.lake_url), FileStore(settings.landing_url)
-    for place in register:
-        if place.name in done or not isinstance(place.erasure, Rows | Anew):
-            continue
+
+    def erased(place: Place) -> None:
+        if not isinstance(place.erasure, Rows | Anew):
+            return
         progress(place.name)
         with engine.begin() as connection:
             rows = place.erasure.remove(Stores(lake, connection, landing), persons)
             hub.step_is_done(connection, request.request_id, place.name, rows, place.erasure.how)
+
+    left = [
+        one for one in all_places(settings) if isinstance(one.erasure, Rows | Anew) and one.name not in done
+    ]
+    for layer, places in groupby(sorted(left, key=_layer), key=_layer):
+        for _ in in_order(erased, places, settings.threads if layer < len(_LAYERS) else 1):
+            pass
+
+
+_LAYERS = (("landing",), ("raw",), ("valid", "quarantine", "repairs", "corrections"), ("standard",))
+"""Of the days of sources: rows of an earlier one are found by those of a later one, and none by others of its own."""
+
+
+def _layer(place: Place) -> int:
+    """Number of the layer of a place; all that is no day of a source comes after, in the order of the register."""
+    name = place.name.partition("/")[0]
+    return next((number for number, names in enumerate(_LAYERS) if name in names), len(_LAYERS))
 
 
 def _hand_on(settings: Settings, engine: Engine, request: hub.Request, done: Collection[str]) -> None:
