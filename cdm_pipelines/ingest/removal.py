@@ -153,7 +153,7 @@ def _of_lines(
         anew = _of_lines(text.encode(), stays, quote)
         return None if anew is None else anew.decode().encode("utf-16")
     signs = np.frombuffer(content, np.uint8)
-    last = np.flatnonzero(_ends_of_lines(signs))
+    last = np.flatnonzero(_ends_of_lines(signs) if b"\r" in content else signs == _LF)
     if quote and len(signs):
         quotes = np.flatnonzero(signs == quote[0])
         last = last[np.searchsorted(quotes, last, "right") % 2 == 0]

@@ -114,7 +114,7 @@ class Traces:
 
     def in_bytes(self, content: bytes) -> set[str]:
         """The values that a text in UTF-8 holds, given as its bytes."""
-        if any(sign in content for sign in _LOWER_TO_ASCII):
+        if not content.isascii() and any(sign in content for sign in _LOWER_TO_ASCII):
             content = content.decode("utf-8", "replace").lower().encode()
         found: set[str] = set()
         for begin in range(0, len(content), _PIECE):
@@ -136,9 +136,9 @@ class Traces:
         if not self.values or not len(texts) or texts.null_count == len(texts):
             return
         signs, starts = buffer_of(texts)
-        if any(sign in signs for sign in _LOWER_TO_ASCII):
-            small = [None if text is None else text.lower() for text in texts.to_pylist()]
-            texts = pa.array(small, pa.string())
+        if not signs.isascii() and any(sign in signs for sign in _LOWER_TO_ASCII):
+            for sign in _LOWER_TO_ASCII:
+                texts = pc.replace_substring(texts, sign.decode(), sign.decode().lower())
             signs, starts = buffer_of(texts)
         yield from self._plain.found(signs.lower(), starts)
         if self._others and not signs.isascii():

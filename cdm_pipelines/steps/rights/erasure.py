@@ -42,7 +42,7 @@ from cdm_pipelines.store.file_store import FileStore
 from cdm_pipelines.store.gate import closed
 from cdm_pipelines.store.keyring import Keyring
 from cdm_pipelines.store.lake import Lake
-from cdm_pipelines.store.register import Anew, Persons, Place, Rows, Stores
+from cdm_pipelines.store.register import Anew, Place, Rows, Stores
 
 KIND, EXPIRE = "erase", "expire"
 """Kinds of requests that erase: a person asked for it, or retention is over."""
@@ -173,10 +173,7 @@ def _begun(settings: Settings, engine: Engine, asked: Asked, progress: Progress)
     with engine.begin() as connection:
         hub.wait_for_turn(connection)
         stores = Stores(lake, connection, FileStore(settings.landing_url))
-        found = [resolve(stores, register, stones, name) for name in asked.customers]
-        persons = Persons.of(
-            (key for one in found for key in one.keys), (one for each in found for one in each.golden_ids)
-        )
+        persons = resolve(stores, register, stones, *asked.customers)
         for one in hub.requests(connection):
             told = one.subject and Collected.of_json(one.subject).persons
             if told and (told.keys & persons.keys or told.golden_ids & persons.golden_ids):
