@@ -21,9 +21,9 @@ from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.enrichment.declaration import Reach
 from cdm_pipelines.hub.continuing import made_from_instead
 from cdm_pipelines.hub.publish import published_from
-from cdm_pipelines.hub.published import customers_of, published
+from cdm_pipelines.hub.published import published
 from cdm_pipelines.hub.schema import crosswalk, customer
-from cdm_pipelines.hub.table_places import keyed_by
+from cdm_pipelines.hub.table_places import records_of
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.customers.affected import employed_by, versions
 from cdm_pipelines.steps.customers.read_models import version
@@ -130,14 +130,12 @@ def _records_of_those_with(connection: Connection, names: tuple[str, ...], value
 
 
 def _records_of_owners(connection: Connection, persons: Persons) -> pa.Table:
-    """Keys of the records of customers who stay, and of whom something is erased."""
+    """Keys of the records of customers who stay, and of whom a document is erased, with what belongs to it."""
     ids = set()
-    for name, one in published().items():
-        if one.entity is not None and set(RECORD_KEY) <= set(one.key):
-            of = customers_of(name).subquery().c
-            theirs = keyed_by(of.source, of.entity, of.record_id)(persons)
-            ids |= set(connection.scalars(select(of.golden_id).where(theirs)))
-    return _records_of(connection, ids - persons.golden_ids)
+    for table in (one.table for one in published().values()):
+        if {"golden_id", *RECORD_KEY} <= {column.name for column in table.columns}:
+            ids |= set(connection.scalars(select(table.c.golden_id).where(records_of(table)(persons))))
+    return _records_of(connection, ids - {None, *persons.golden_ids})
 
 
 def _records_of(connection: Connection, ids: set[Any]) -> pa.Table:
