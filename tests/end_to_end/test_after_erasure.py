@@ -28,7 +28,7 @@ ACTIVE = """
 
 @pytest.fixture(scope="module")
 def home(deploy: Callable[..., Deployment]) -> Deployment:
-    home = deploy()
+    home = Deployment(deploy().settings.model_copy(update={"threads": 2}))  # source entities side by side
     assert home.run(DAYS[0], DAYS[2]) == 0
     return home
 

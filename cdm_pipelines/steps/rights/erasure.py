@@ -332,34 +332,42 @@ def _keep_out(
 def _erase_places(
     settings: Settings, engine: Engine, request: hub.Request, done: Collection[str], progress: Progress
 ) -> None:
-    """Erase persons from every place that was not done yet, each a step of its own; those of a layer side by side."""
+    """Erase persons from every place that was not done yet, each a step of its own; source entities side by side."""
     persons = Collected.of_json(request.subject or {}).persons
-    lake, landing = Lake(settings.lake_url), FileStore(settings.landing_url)
+    landing = FileStore(settings.landing_url)
 
     def erased(place: Place) -> None:
         if not isinstance(place.erasure, Rows | Anew):
             return
         progress(place.name)
         with engine.begin() as connection:
-            rows = place.erasure.remove(Stores(lake, connection, landing), persons)
+            rows = place.erasure.remove(Stores(Lake(settings.lake_url), connection, landing), persons)
             hub.step_is_done(connection, request.request_id, place.name, rows, place.erasure.how)
 
-    left = [
-        one for one in all_places(settings) if isinstance(one.erasure, Rows | Anew) and one.name not in done
-    ]
-    for layer, places in groupby(sorted(left, key=_layer), key=_layer):
-        for _ in in_order(erased, places, settings.threads if layer < len(_LAYERS) else 1):
+    def in_turn(places: Sequence[Place]) -> None:
+        for place in places:
+            erased(place)
+
+    left = [one for one in all_places(settings) if one.name not in done]
+    for _, places in groupby(sorted(left, key=_layer), key=_layer):
+        by_entity = groupby(sorted(places, key=_entity), key=_entity)
+        for _ in in_order(in_turn, (list(own) for _, own in by_entity), settings.threads):
             pass
 
 
 _LAYERS = (("landing",), ("raw",), ("valid", "quarantine", "repairs", "corrections"), ("standard",))
-"""Of the days of sources: rows of an earlier one are found by those of a later one, and none by others of its own."""
+"""Of the days of sources: rows of one are found by those of later ones, and by none that lies beside it."""
 
 
 def _layer(place: Place) -> int:
     """Number of the layer of a place; all that is no day of a source comes after, in the order of the register."""
     name = place.name.partition("/")[0]
     return next((number for number, names in enumerate(_LAYERS) if name in names), len(_LAYERS))
+
+
+def _entity(place: Place) -> str:
+    """The source entity of a place, of which a month lies in one pack; none for what is no day of a source."""
+    return "/".join(place.name.split("/")[1:3]) if _layer(place) < len(_LAYERS) else ""
 
 
 def _hand_on(settings: Settings, engine: Engine, request: hub.Request, done: Collection[str]) -> None:
