@@ -86,7 +86,8 @@ def _summary(size: Size) -> str:
         f"{_met(slowest, AIM_ACCESS)}), the whole command {median(size.commands):.1f}. Erasing "
         f"{size.erasure['persons']:,} persons, looking through everything included, took **{erased:.0f} seconds** "
         f"(aim: {AIM_ERASURE:.0f}; {_met(erased, AIM_ERASURE)}). The run after it compared "
-        f"{size.night['compared']:,} pairs of records, and took {sum(size.night['seconds'].values()):.0f} seconds."
+        f"{size.night['compared']:,} pairs of records, worked through {size.night['worked']:,} customers, and took "
+        f"{sum(size.night['seconds'].values()):.0f} seconds."
     )
 
 

@@ -229,7 +229,7 @@ def certificate(
 ) -> None:
     """Show the certificate of an erasure as JSON, and that the chain of certificates is unbroken."""
     from cdm_pipelines.privacy.certificate import faults  # noqa: PLC0415 - commands load what they need
-    from cdm_pipelines.steps.rights.erasure import chain_of  # noqa: PLC0415
+    from cdm_pipelines.steps.rights.certifying import chain_of  # noqa: PLC0415
 
     with hub(settings()) as engine, engine.connect() as connection:
         chain = chain_of(connection)

@@ -12,6 +12,7 @@ Rows as delivered are read as a run reads them, so that a rejected one is found 
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from threading import Lock
 from weakref import ref
 
 import pyarrow as pa
@@ -104,6 +105,7 @@ class InteractionRows:
         """
         self._contracts = [one for one in contracts if Entity.INTERACTION in one.entities]
         self._country = country
+        self._turn = Lock()
         self._last: tuple[Callable[[], Persons | None], str, Theirs] | None = None
 
     def standard(self, contract: SourceContract) -> Match | None:
@@ -117,12 +119,13 @@ class InteractionRows:
     def of(self, stores: Stores, persons: Persons) -> Theirs:
         """What is theirs, worked out once for all places of a request: what shows it leaves them one by one."""
         lake = stores.lake
-        if self._last is not None and self._last[0]() is persons and self._last[1] == lake.url:
-            return self._last[2]
-        named = Named.of(lake, persons, self._numbers_of(lake))
-        found = Theirs(named, _devices(lambda: self._evidence(lake), named))
-        self._last = ref(persons), lake.url, found
-        return found
+        with self._turn:
+            if self._last is not None and self._last[0]() is persons and self._last[1] == lake.url:
+                return self._last[2]
+            named = Named.of(lake, persons, self._numbers_of(lake))
+            found = Theirs(named, _devices(lambda: self._evidence(lake), named))
+            self._last = ref(persons), lake.url, found
+            return found
 
     def _numbers_of(self, lake: Lake) -> NumbersOf:
         """By the rules that hold on any day; before there are any, as contracts have it."""

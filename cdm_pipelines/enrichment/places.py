@@ -151,13 +151,16 @@ def _find(rows: InteractionRows, stores: Stores, persons: Persons) -> Iterator[F
 
 
 def _remove(rows: InteractionRows, stores: Stores, persons: Persons) -> int:
-    """Take out rows of the persons: those that name nobody first, for they are found by those that do."""
+    """Take out rows of the persons: those that name nobody first, for they are found by those that do.
+
+    A day of which rows went does not say any more that it is what was counted: whose the others are is told anew.
+    """
     paths = paths_of(stores.lake, DAYS)
     if not paths:
         return 0
     theirs = rows.of(stores, persons)
     return sum(
-        without_rows(stores.lake, path, test)
+        without_rows(stores.lake, path, test, unsaid=(layout.FINGERPRINT,))
         for test in (theirs.on_devices, theirs.named.says)
         for path in paths
     )

@@ -8,6 +8,9 @@ event is there exactly when its change is, and positions become visible in their
 publications overlap. Positions have gaps where a publication was undone; readers go by *greater than*.
 """
 
+from collections.abc import Sequence
+from uuid import UUID
+
 from sqlalchemy import Connection, Table, text
 from sqlalchemy.schema import DropTable
 
@@ -17,11 +20,13 @@ from cdm_pipelines.hub import schema as hub
 from cdm_pipelines.hub.published import PublishedTable, Telling
 from cdm_pipelines.hub.schema_feed import staged_event
 
-__all__ = ["CHANNEL", "RECORDS", "append", "note"]
+__all__ = ["CHANNEL", "RECORDS", "RETIREMENT", "append", "note", "tell_retired"]
 
 CHANNEL = "cdm_feed"
 """Channel of LISTEN and NOTIFY; the payload is the last position."""
 
+RETIREMENT = "customer.retired"
+"""Type of what consumers are told of an id of which no record is left."""
 _BOOKKEEPING = {"golden_id", "record_count", "source_count", "first_seen", "last_seen"}
 _ATTRIBUTES = tuple(column.name for column in hub.customer.columns if column.name not in _BOOKKEEPING)
 
@@ -63,10 +68,26 @@ def append(connection: Connection, publication: int | None) -> None:
         told += connection.execute(text(_APPEND_PROFILE), {"publication": publication}).rowcount
         told += connection.execute(text(_APPEND_CONSENT), {"publication": publication}).rowcount
         if told:
-            connection.execute(
-                text("SELECT pg_notify(:channel, max(position)::text) FROM ops.outbox"), {"channel": CHANNEL}
-            )
+            _wake(connection)
     connection.execute(DropTable(staged_event, if_exists=True))
+
+
+def tell_retired(connection: Connection, publication: int, ids: Sequence[UUID]) -> None:
+    """Write down that golden ids fell out of use since their records are gone, and wake those who listen.
+
+    Args:
+        connection: In the transaction that retires them.
+        publication: Number of the publication that it is.
+        ids: The ids.
+    """
+    connection.execute(text(_APPEND_RETIRED), {"publication": publication, "ids": list(ids)})
+    _wake(connection)
+
+
+def _wake(connection: Connection) -> None:
+    connection.execute(
+        text("SELECT pg_notify(:channel, max(position)::text) FROM ops.outbox"), {"channel": CHANNEL}
+    )
 
 
 def _ready(connection: Connection) -> None:
@@ -166,6 +187,16 @@ ORDER BY array_position(ARRAY['created', 'split', 'restored', 'merged', 'retired
 """  # noqa: S608 - our own expressions
 """Of one publication, new customers come first, then those that are gone, then changes of those that stay; no
 customer has two events, since one that is new or gone has no values or records to compare with."""
+
+_APPEND_RETIRED = f"""
+WITH gone AS (SELECT unnest(cast(:ids AS uuid[])) AS golden_id, 'retired' AS event),
+happened AS (
+    INSERT INTO identity.event (golden_id, event, reason, publication_id, event_id)
+    SELECT golden_id, event, 'record_gone', :publication, {_EVENT_ID} FROM gone ORDER BY golden_id
+    RETURNING golden_id, event_id)
+INSERT INTO ops.outbox (event_id, publication_id, golden_id, type)
+SELECT event_id, :publication, golden_id, '{RETIREMENT}' FROM happened ORDER BY golden_id
+"""  # noqa: S608 - our own expressions
 
 _APPEND_PROFILE = f"""
 WITH changed AS (

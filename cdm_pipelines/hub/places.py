@@ -40,7 +40,9 @@ from cdm_pipelines.hub import (
     schema_review,
     seals,
 )
+from cdm_pipelines.hub.outbox import RETIREMENT
 from cdm_pipelines.hub.published import published
+from cdm_pipelines.hub.retiring import retire
 from cdm_pipelines.hub.schema import privacy_of
 from cdm_pipelines.hub.table_places import (
     Condition,
@@ -156,6 +158,12 @@ def _search_words() -> Place:
     )
 
 
+def _told(persons: Persons) -> ColumnElement[bool]:
+    """What consumers are told of them: not that they are gone, by which others forget them too."""
+    table = schema_feed.outbox
+    return and_(with_ids(table, "golden_id")(persons), table.c.type != RETIREMENT)
+
+
 def _events() -> Place:
     table = schema_feed.event
     condition = with_ids(table, "golden_id", "related_id")
@@ -193,14 +201,16 @@ def _registry() -> Place:
     def remove(stores: Stores, persons: Persons) -> int:
         name = literal(FORGOTTEN) + cast(func.gen_random_uuid(), Text)
         changed = update(table).where(founders(persons)).values(record_id=name)
-        return int(stores.connection.execute(changed).rowcount)
+        rows = int(stores.connection.execute(changed).rowcount)
+        retire(stores.connection, persons.golden_ids)
+        return rows
 
     return place_of(
         table,
         _LOG_OF_IDS,
         Rows(
             remove,
-            "the key of the founding record replaced by a random one; the id stays, so that it is never used again",
+            "the key of the founding record replaced by a random one; the id stays, retired, and is never used again",
         ),
         search_by(table, "golden id", with_ids(table, "golden_id", "alias_of")),
     )
@@ -235,12 +245,12 @@ def places() -> Iterator[Place]:
     yield of_persons(schema.customer_version, by_id, with_ids(schema.customer_version, "golden_id"))
     yield _search_words()
     yield of_persons(schema.search, by_id, with_ids(schema.search, "golden_id"))
-    for table in (schema_feed.outbox, schema_feed.dead_letter):
-        kept = Retention(
-            Keeps.FOR_EVER,
-            "so that every consumer can be told again from the beginning, or as policies/pruning.yaml says",
-        )
-        yield of_persons(table, by_id, with_ids(table, "golden_id"), kept)
+    kept = Retention(
+        Keeps.FOR_EVER,
+        "so that every consumer can be told again from the beginning, or as policies/pruning.yaml says",
+    )
+    yield of_persons(schema_feed.outbox, "golden id, but for that it is retired", _told, kept)
+    yield of_persons(schema_feed.dead_letter, by_id, with_ids(schema_feed.dead_letter, "golden_id"), kept)
     yield _events()
     yield _registry()
     yield _nobody(schema_ops.measurement, _OF_RUNS)

@@ -3,7 +3,7 @@
 Belongs here: declarations. Does not belong here: reading.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
@@ -34,11 +34,12 @@ from cdm_pipelines.store.register import (
 )
 from cdm_pipelines.store.removal import (
     Besides,
+    Reading,
     Test,
     any_of,
-    columns_of,
     nobody_else,
     parquet_rows,
+    rows_where,
 )
 
 _BATCH = 100_000
@@ -178,16 +179,12 @@ def _removed(
 def _rows_of(stores: Stores, raw: str, path: str, test: Test) -> pa.Table:
     """The rows of persons that a raw table has of a file."""
     schema = stores.lake.schema(raw)
-    keys = columns_of(test, schema.names)
 
     def theirs(table: pa.Table) -> pa.Array | pa.ChunkedArray:
         return pc.and_(test(table), pc.equal(table["_file"], path))
 
-    found: Iterable[pa.Table]
-    if keys is None:
-        found = (table.filter(theirs(table)) for table in stores.lake.read_batches(raw, _BATCH))
-    else:
-        found = stores.lake.read_where(raw, sorted({*keys, "_file"}), theirs)
+    own = Reading(theirs, test.reads | {"_file"}) if isinstance(test, Reading) else theirs
+    found = rows_where(stores.lake, raw, own)
     return pa.concat_tables([schema.empty_table(), *(one.cast(schema) for one in found)])
 
 

@@ -15,6 +15,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -27,6 +29,9 @@ from cdm_pipelines.store import files
 from cdm_pipelines.store.file_store import FileStore
 
 _ORIGIN = ("_file", "_sha256")
+_LF, _CR = b"\n\r"
+Numbers = npt.NDArray[np.int64]
+"""Of all records of a file, from 1."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +70,14 @@ class Extract:
         """
         if self.path.endswith(".gz") or self.contract.format not in (Format.CSV, Format.JSONL):
             return None
-        numbers = frozenset(rows[ROW].to_pylist())
+        numbers = rows[ROW].to_numpy()
         try:
             alone = _with_records(
-                self.content, self.contract, lambda number: number in numbers or number < first
+                self.content, self.contract, lambda every: np.isin(every, numbers) | (every < first)
             )
-            anew = _with_records(self.content, self.contract, lambda number: number not in numbers)
+            anew = _with_records(
+                self.content, self.contract, lambda every: np.isin(every, numbers, invert=True)
+            )
             found = Extract(self.contract, self.path, alone).rows() if alone is not None else None
         except (ExtractError, UnicodeError, pa.ArrowInvalid):
             return None
@@ -119,10 +126,13 @@ def put_back(landing: FileStore, path: str, content: bytes) -> None:
 def _without(content: bytes, contract: SourceContract, numbers: frozenset[int]) -> bytes | None:
     if contract.format == Format.PARQUET:
         return _without_rows(content, numbers)
-    return _with_records(content, contract, lambda number: number not in numbers)
+    gone = np.array(sorted(numbers), np.int64)
+    return _with_records(content, contract, lambda every: np.isin(every, gone, invert=True))
 
 
-def _with_records(content: bytes, contract: SourceContract, stays: Callable[[int], bool]) -> bytes | None:
+def _with_records(
+    content: bytes, contract: SourceContract, stays: Callable[[Numbers], npt.NDArray[np.bool_]]
+) -> bytes | None:
     """The records of a file whose numbers stay, and of the others their ends; None of a form that has no lines."""
     match contract.format:
         case Format.CSV:
@@ -134,29 +144,39 @@ def _with_records(content: bytes, contract: SourceContract, stays: Callable[[int
             return None
 
 
-def _of_lines(content: bytes, stays: Callable[[int], bool], quote: bytes) -> bytes | None:
+def _of_lines(
+    content: bytes, stays: Callable[[Numbers], npt.NDArray[np.bool_]], quote: bytes
+) -> bytes | None:
     """Lines, or several where quotes span them, of those that go but the end."""
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):  # UTF-16, whose lines end otherwise
         text = content.decode("utf-16")
         anew = _of_lines(text.encode(), stays, quote)
         return None if anew is None else anew.decode().encode("utf-16")
-    kept: list[bytes] = []
-    record: list[bytes] = []
-    number, quoted = 1, False
-    for line in content.splitlines(keepends=True):
-        record.append(line)
-        quoted ^= bool(quote) and line.count(quote) % 2 == 1
-        if quoted:
-            continue
-        whole = b"".join(record)
-        kept.append(whole if stays(number) else _end_of(whole))
-        record.clear()
-        number += 1
-    return None if record else b"".join(kept)
+    signs = np.frombuffer(content, np.uint8)
+    last = np.flatnonzero(_ends_of_lines(signs) if b"\r" in content else signs == _LF)
+    if quote and len(signs):
+        quotes = np.flatnonzero(signs == quote[0])
+        last = last[np.searchsorted(quotes, last, "right") % 2 == 0]
+        if len(quotes) % 2:
+            return None
+    if len(signs) and (not len(last) or last[-1] != len(signs) - 1):
+        last = np.append(last, len(signs) - 1)  # the last line may have no end
+    stay = stays(np.arange(1, len(last) + 1))
+    kept = np.repeat(stay, np.diff(last, prepend=-1))
+    of_gone = last[~stay]
+    ends = of_gone[(signs[of_gone] == _LF) | (signs[of_gone] == _CR)]
+    kept[ends] = True
+    kept[ends[(signs[ends] == _LF) & (signs[np.maximum(ends - 1, 0)] == _CR)] - 1] = True
+    return signs[kept].tobytes()
 
 
-def _end_of(line: bytes) -> bytes:
-    return next((end for end in (b"\r\n", b"\n", b"\r") if line.endswith(end)), b"")
+def _ends_of_lines(signs: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Whether each sign is the last of a line."""
+    ends: npt.NDArray[np.bool_] = signs == _LF
+    returns = signs == _CR
+    returns[:-1] &= ~ends[1:]
+    ends |= returns
+    return ends
 
 
 def _without_rows(content: bytes, numbers: frozenset[int]) -> bytes:

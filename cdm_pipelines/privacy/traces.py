@@ -8,23 +8,26 @@ A value is looked for as a whole: between signs that are neither letters nor dig
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from typing import TypeVar, cast
+from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.privacy.heads import Heads
+from cdm_pipelines.privacy.finding import Finder, Places
 from cdm_pipelines.store.arrow import whole
 
 _SHORTEST, _FEWEST_DIGITS = 6, 8
 _DAY = r"\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{4}|(?:19|20)\d{6}"
 _DATE = re.compile(rf"[\d\s:./TZ+-]*(?:{_DAY})[\d\s:./TZ+-]*|(?:{_DAY})")
-_WORD = re.compile(r"[0-9a-z]+")
-_PIECE, _AROUND = 1 << 22, 1 << 10
-_ASCII = 127
-_Number = TypeVar("_Number", np.int64, np.uint8)
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
+_PART = 4
+"""Signs of ASCII by which a value is found that has others: fewer would be found everywhere."""
+_SIGMA = ("\u03c2".encode(), "\u03c3".encode())
+"""The final sigma, and the sigma that stands for it too: a letter with two small forms."""
+_PIECE, _AROUND = 1 << 22, 1 << 12
+_CUT = b"0"
+"""Stands where a piece was cut, so that nothing that was cut is taken for a whole value: the next piece has it."""
 _ONE_TEXT = np.zeros(1, np.int64)
 _LOWER_TO_ASCII = ("\u212a".encode(), "\u0130".encode())
 """Signs beyond ASCII whose small letter is one of it: the Kelvin sign, and I with a dot."""
@@ -70,16 +73,22 @@ def _is_telling(value: str) -> bool:
 
 
 class Traces:
-    """Values that are looked for, all at once: heads of words find where one may be, and only there it is compared."""
+    """Values that are looked for, all at once."""
 
     def __init__(self, values: Iterable[str]) -> None:
         self.values = tuple(sorted({value.lower() for value in values}, key=lambda one: (-len(one), one)))
-        self._heads = Heads(self.values)
-        self._by_word: dict[str, list[tuple[int, str]]] = {}
+        ascii_: dict[bytes, list[str]] = {}
+        partly: dict[bytes, list[str]] = {}
+        others: dict[bytes, list[str]] = {}
         for value in self.values:
-            first = _WORD.search(value)
-            if first is not None:
-                self._by_word.setdefault(first[0], []).append((first.start(), value))
+            part = max(_BEYOND_ASCII.split(value), key=len)
+            if value.isascii() and any(map(str.isalnum, value)):
+                ascii_[value.encode()] = [value]
+            elif len(part) >= _PART:
+                partly.setdefault(part.encode(), []).append(value)
+            elif any(map(str.isalnum, value)):
+                others.setdefault(value.encode().replace(*_SIGMA), []).append(value)
+        self._plain, self._others = Finder(ascii_, partly), Finder(others)
 
     def __bool__(self) -> bool:
         return bool(self.values)
@@ -90,73 +99,61 @@ class Traces:
 
     def rows(self, texts: pa.Array | pa.ChunkedArray) -> pa.Array:
         """Whether each text holds any of the values."""
-        texts = whole(texts) if isinstance(texts, pa.ChunkedArray) else texts
-        found, near = np.zeros(len(texts), dtype=bool), self._near(texts)
-        found[near] = [bool(self.in_text(text)) for text in texts.take(pa.array(near)).to_pylist()]
+        found = np.zeros(len(texts), dtype=bool)
+        for _, held in self._in_texts(texts):
+            found[held] = True
         return pa.array(found)
 
     def in_text(self, text: str) -> set[str]:
         """The values that one text holds, those within others too."""
-        small, found = text.lower(), set()
-        for word in _WORD.finditer(small):
-            for before, value in self._by_word.get(word[0], ()):
-                start, end = word.start() - before, word.start() - before + len(value)
-                if small[max(start, 0) : end] == value and _ends(small, start, end):
-                    found.add(value)
-        return found
+        return self.in_bytes(text.encode("utf-8", "replace"))
 
     def within(self, texts: pa.Array | pa.ChunkedArray) -> set[str]:
         """The values that any of some texts holds."""
-        texts = whole(texts) if isinstance(texts, pa.ChunkedArray) else texts
-        near = self._near(texts)
-        if not len(near):
-            return set()
-        some = pc.unique(texts.take(pa.array(near)))
-        return {value for text in some.to_pylist() for value in self.in_text(text)}
+        return {value for value, _ in self._in_texts(texts)}
 
     def in_bytes(self, content: bytes) -> set[str]:
         """The values that a text in UTF-8 holds, given as its bytes."""
-        if any(sign in content for sign in _LOWER_TO_ASCII):
+        if not content.isascii() and any(sign in content for sign in _LOWER_TO_ASCII):
             content = content.decode("utf-8", "replace").lower().encode()
         found: set[str] = set()
         for begin in range(0, len(content), _PIECE):
-            piece = content[max(begin - _AROUND, 0) : begin + _PIECE + _AROUND]
-            near = self._heads.places(np.frombuffer(piece.lower(), np.uint8), _ONE_TEXT)
-            around = {piece[max(at - _AROUND, 0) : at + _AROUND] for at in near.tolist()}
-            found |= {one for text in around for one in self.in_text(text.decode("utf-8", "replace"))}
+            first, last = begin - _AROUND, begin + _PIECE + _AROUND
+            piece = b"%b%b%b" % (
+                _CUT * (first > 0),
+                content[max(first, 0) : last],
+                _CUT * (last < len(content)),
+            )
+            found |= {value for value, _ in self._plain.found(piece.lower(), _ONE_TEXT)}
+            if self._others and not piece.isascii():
+                small = piece.decode("utf-8", "replace").lower().encode().replace(*_SIGMA)
+                found |= {value for value, _ in self._others.found(small, _ONE_TEXT)}
         return found
 
-    def _near(self, texts: pa.Array) -> npt.NDArray[np.int64]:
-        """Numbers of the texts that may hold one of the values, in order."""
+    def _in_texts(self, texts: pa.Array | pa.ChunkedArray) -> Iterator[tuple[str, Places]]:
+        """Values that some texts hold, with the numbers of those."""
+        texts = whole(texts) if isinstance(texts, pa.ChunkedArray) else texts
         if not self.values or not len(texts) or texts.null_count == len(texts):
-            return np.zeros(0, np.int64)
+            return
         signs, starts = buffer_of(texts)
-        if (signs > _ASCII).any():
-            signs, starts = buffer_of(pc.utf8_lower(texts))
-        else:
-            signs = np.frombuffer(signs.tobytes().lower(), np.uint8)
-        places = self._heads.places(signs, starts)
-        return np.unique(np.searchsorted(starts, places, "right") - 1)
+        if not signs.isascii() and any(sign in signs for sign in _LOWER_TO_ASCII):
+            for sign in _LOWER_TO_ASCII:
+                texts = pc.replace_substring(texts, sign.decode(), sign.decode().lower())
+            signs, starts = buffer_of(texts)
+        yield from self._plain.found(signs.lower(), starts)
+        if self._others and not signs.isascii():
+            small_signs, starts = buffer_of(pc.utf8_lower(texts))
+            yield from self._others.found(small_signs.replace(*_SIGMA), starts)
 
 
-def buffer_of(texts: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+def buffer_of(texts: pa.Array) -> tuple[bytes, Places]:
     """All signs of some texts, one behind the other, and where each text begins; null takes no room."""
     texts = texts.cast(pa.large_string())
     _, offsets, content = texts.buffers()
-    starts = _numbers(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
-    return _numbers(content, np.uint8)[starts[0] : starts[-1]], starts[:-1] - starts[0]
-
-
-def _numbers(buffer: pa.Buffer | None, kind: type[_Number]) -> npt.NDArray[_Number]:
-    """A buffer as numbers; none where there is no buffer."""
-    return np.zeros(0, kind) if buffer is None else np.frombuffer(memoryview(buffer), kind)
-
-
-def _ends(text: str, start: int, end: int) -> bool:
-    """Whether a part of a text has no letter or digit on either side."""
-    return not any(
-        sign.isascii() and sign.isalnum() for sign in (text[start - 1 : start], text[end : end + 1]) if sign
-    )
+    if offsets is None or content is None:
+        return b"", np.zeros(len(texts), np.int64)
+    starts = np.frombuffer(memoryview(offsets), np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    return bytes(memoryview(content)[starts[0] : starts[-1]]), starts[:-1] - starts[0]
 
 
 def texts_of(table: pa.Table, names: Iterable[str] | None = None) -> Iterator[tuple[str, pa.Array]]:

@@ -9,7 +9,7 @@ see that the table is another one.
 """
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import PurePosixPath
@@ -133,12 +133,8 @@ def parquet_rows(pattern: str, match: Match) -> tuple[Search, Rows]:
 
     def find(stores: Stores, persons: Persons) -> Iterator[Found]:
         for path, test in files(stores, persons):
-            rows = [
-                row
-                for table in stores.lake.read_batches(path, _BATCH)
-                for row in table.filter(test(table)).to_pylist()
-            ]
-            yield Found(path, rows)
+            pieces = rows_where(stores.lake, path, test)
+            yield Found(path, [row for table in pieces for row in table.to_pylist()])
 
     def remove(stores: Stores, persons: Persons) -> int:
         gone = sum(without_rows(stores.lake, path, test) for path, test in files(stores, persons))
@@ -151,19 +147,40 @@ def parquet_rows(pattern: str, match: Match) -> tuple[Search, Rows]:
 _BY_RECORD = "key of the source record"
 
 
-def without_rows(lake: Lake, path: str, test: Test) -> int:
-    """Write a Parquet table anew without some rows, with the notes that it had; returns how many there were."""
+def rows_where(lake: Lake, path: str, test: Test) -> Iterator[pa.Table]:
+    """The rows of a Parquet table that a test finds; most columns are read only where there are some."""
+    keys = columns_of(test, lake.schema(path).names)
+    if keys is not None:
+        yield from lake.read_where(path, keys, test)
+        return
+    for table in lake.read_batches(path, _BATCH):
+        yield table.filter(test(table))
+
+
+def without_rows(lake: Lake, path: str, test: Test, *, unsaid: Collection[str] = ()) -> int:
+    """Write a Parquet table anew without some rows; returns how many there were.
+
+    Args:
+        lake: The lake.
+        path: Of the table.
+        test: Which rows.
+        unsaid: Notes that it does not keep; it has the others that it had.
+    """
     keys = lake.read_batches(path, _BATCH, columns_of(test, lake.schema(path).names))
     gone = sum(int(pc.sum(test(table)).as_py() or 0) for table in keys)
     if gone:
-        written_anew(lake, path, lambda table: table.filter(pc.invert(test(table))))
+        written_anew(lake, path, lambda table: table.filter(pc.invert(test(table))), unsaid=unsaid)
     return gone
 
 
-def written_anew(lake: Lake, path: str, change: Callable[[pa.Table], pa.Table]) -> None:
-    """Write a Parquet table anew with other rows of the same columns, and with the notes that it had."""
+def written_anew(
+    lake: Lake, path: str, change: Callable[[pa.Table], pa.Table], *, unsaid: Collection[str] = ()
+) -> None:
+    """Write a Parquet table anew with other rows of the same columns, and with the notes that it had but for some."""
     schema = lake.schema(path)
-    kept_with_schema = {key.decode() for key in schema.metadata or {}}
+    said = {key: value for key, value in (schema.metadata or {}).items() if key.decode() not in unsaid}
+    schema = schema.with_metadata(said)
+    kept_with_schema = {key.decode() for key in said} | set(unsaid)
     notes = {key: value for key, value in lake.notes(path).items() if key not in kept_with_schema}
     content = ""
     with lake.writer(path, schema) as writer:

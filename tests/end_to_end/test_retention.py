@@ -23,6 +23,7 @@ from cdm_pipelines.steps.rights import erasure, retention
 from cdm_pipelines.steps.rights.retention import Planned
 
 from .conftest import DAYS, Deployment
+from .test_after_erasure import everything, shown
 from .test_commands import read_csv, write_csv
 
 PETRA = Actor("Petra", Role.PRIVACY_OFFICER)
@@ -240,6 +241,16 @@ def test_documents_go_when_no_law_has_them_kept_also_of_a_customer_who_stays(liv
     kept = [row for row in lived.dry.staying.to_pylist() if row["what"] == "order"]
     assert [row["kept"] for row in kept] == ["is billed by a document that stays"]
     assert lived.home.query(f"SELECT * FROM golden.crosswalk WHERE record_id = '{CONFIRMED}'")
+
+
+def test_the_next_run_works_through_few_and_comes_to_what_a_rebuild_does(lived: Lived) -> None:
+    home = lived.home
+    assert home.run(DAYS[1], sources=["crm"]) == 0  # of the others nothing is left of that day
+    staged = shown(home, "golden/staged")
+    assert 0 < staged["customers worked through"] < staged["dagster/row_count"] / 4
+    left = everything(home)
+    assert home.run(DAYS[1], sources=["crm"], rebuild=True) == 0
+    assert everything(home) == left
 
 
 def test_the_schedules_run_lets_go_the_rest_and_applying_again_nothing_more(lived: Lived) -> None:

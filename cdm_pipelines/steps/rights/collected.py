@@ -30,10 +30,10 @@ from cdm_pipelines.privacy.traces import Traces, as_looked_for, names_somebody, 
 from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.cipher import Cipher
 from cdm_pipelines.store.lake import Lake
-from cdm_pipelines.store.register import Persons, Place, Register, Stores, is_personal
+from cdm_pipelines.store.register import Found, Persons, Place, Register, Stores, is_personal
 from cdm_pipelines.store.removal import paths_of
 
-_BATCH = 20_000
+_BATCH = 50_000
 _AS_DELIVERED, _STANDARD = "raw/", "standard/"
 
 
@@ -78,9 +78,13 @@ def collect(
     theirs: dict[str, set[tuple[object, object]]] = {}
     values: set[str] = {record for _, _, record in persons.keys}
     parties: list[Mapping[str, Any]] = []
-    for place in _read(register):
+
+    def found_in(place: Place) -> tuple[Place, list[Found]]:
+        return place, list(place.search.find(stores, persons)) if place.search else []
+
+    for place, held_there in in_order(found_in, _read(register)):
         names = {name: category for name, category in place.columns.items() if is_personal(category)}
-        for found in place.search.find(stores, persons) if place.search else ():
+        for found in held_there:
             rows = theirs.setdefault(found.where, set())
             for row in found.rows:
                 rows.add((row["_file"], row["_row"]))
@@ -116,14 +120,22 @@ def _of_others(
     lake: Lake, register: Register, theirs: Mapping[str, set[tuple[object, object]]], values: set[str]
 ) -> set[str]:
     """Those of some values that rows of others hold too, as delivered or standardised."""
-    traces = Traces(values)
-    for place in _read(register):
-        for path in paths_of(lake, place.pattern):
-            own = theirs.get(path, set())
-            for table in lake.read_batches(path, _BATCH, coded=True):
-                found = _within(table, own, traces)
-                traces = traces.without(found)  # what others have is known of it
-    return values.difference(traces.values)
+    known: frozenset[str] = frozenset()
+
+    def held_in(path: str) -> frozenset[str]:
+        own, before = theirs.get(path, set()), known
+        traces, found = Traces(values - before), set[str]()
+        for table in lake.read_batches(path, _BATCH, coded=True):
+            more = _within(table, own, traces)
+            found |= more
+            traces = traces.without(more)  # what others have is known of it
+        return frozenset(found)
+
+    for found in in_order(
+        held_in, (path for place in _read(register) for path in paths_of(lake, place.pattern))
+    ):
+        known |= found
+    return set(known)
 
 
 def _common(stores: Stores, values: set[str]) -> set[str]:
@@ -144,10 +156,7 @@ def _within(table: pa.Table, own: set[tuple[object, object]], traces: Traces) ->
         others = np.ones(table.num_rows, dtype=bool)
         others[mine] = False
         table = table.filter(pa.array(others))
-    found: set[str] = set()
-    for held in in_order(traces.within, (texts for _, texts in texts_of(table))):
-        found |= held
-    return found
+    return {value for _, texts in texts_of(table) for value in traces.within(texts)}
 
 
 def _keys(

@@ -11,11 +11,10 @@ whoever is killed at any moment goes on behind the last step, and there is one c
 
 import datetime as dt
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from itertools import groupby
 
 from sqlalchemy import Connection, Engine
 
@@ -24,6 +23,7 @@ from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.hub import rights as hub
 from cdm_pipelines.hub import upkeep
 from cdm_pipelines.hub.publish import note_rows
+from cdm_pipelines.parallel import in_order
 from cdm_pipelines.privacy import backups, log
 from cdm_pipelines.privacy.certificate import Certificate, issued
 from cdm_pipelines.privacy.policy import RightsPolicy, due
@@ -32,7 +32,8 @@ from cdm_pipelines.privacy.tombstones import engraved
 from cdm_pipelines.privacy.traces import Traces
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.operate.places import all_places
-from cdm_pipelines.steps.rights import expiring
+from cdm_pipelines.steps.rights import continuing, expiring
+from cdm_pipelines.steps.rights.certifying import EXPIRED, certified, chain_of, ground
 from cdm_pipelines.steps.rights.collected import Collected, collect, held
 from cdm_pipelines.steps.rights.expiring import Row
 from cdm_pipelines.steps.rights.rescan import Rescan, rescan
@@ -42,13 +43,13 @@ from cdm_pipelines.store.file_store import FileStore
 from cdm_pipelines.store.gate import closed
 from cdm_pipelines.store.keyring import Keyring
 from cdm_pipelines.store.lake import Lake
-from cdm_pipelines.store.register import Anew, ByOwner, Persons, Rows, Stores
+from cdm_pipelines.store.register import Anew, Place, Rows, Stores
 
 KIND, EXPIRE = "erase", "expire"
 """Kinds of requests that erase: a person asked for it, or retention is over."""
 REASON = "retention"
 """Why what has expired goes, in requests and certificates."""
-_EXPIRED = "expired"
+_CONTINUING = "continuing"
 _TOMBSTONES, _HOLDS = "tombstones", "legal holds"
 _PAUSE = 1.0  # seconds
 Progress = Callable[[str], None]
@@ -173,10 +174,7 @@ def _begun(settings: Settings, engine: Engine, asked: Asked, progress: Progress)
     with engine.begin() as connection:
         hub.wait_for_turn(connection)
         stores = Stores(lake, connection, FileStore(settings.landing_url))
-        found = [resolve(stores, register, stones, name) for name in asked.customers]
-        persons = Persons.of(
-            (key for one in found for key in one.keys), (one for each in found for one in each.golden_ids)
-        )
+        persons = resolve(stores, register, stones, *asked.customers)
         for one in hub.requests(connection):
             told = one.subject and Collected.of_json(one.subject).persons
             if told and (told.keys & persons.keys or told.golden_ids & persons.golden_ids):
@@ -189,11 +187,12 @@ def _begun(settings: Settings, engine: Engine, asked: Asked, progress: Progress)
             raise RightsError(
                 "The reason holds a value of the person, and would stay: give the number of the request."
             )
-        return begin(connection, collected, policy, checked_by=asked.checked_by, reason=asked.reason)
+        return begin(connection, lake, collected, policy, checked_by=asked.checked_by, reason=asked.reason)
 
 
 def begin(
     connection: Connection,
+    lake: Lake,
     collected: Collected,
     policy: RightsPolicy,
     *,
@@ -206,6 +205,7 @@ def begin(
 
     Args:
         connection: In a transaction.
+        lake: The lake, of which they are yet to be erased.
         collected: Whose data it is about.
         policy: Of the rights of persons, as it is now.
         checked_by: Who made sure that it is right.
@@ -222,7 +222,9 @@ def begin(
         state=hub.OPEN,
         reason=reason,
         policy=policy.frozen,
-        subject=collected.as_json | ({_EXPIRED: list(expired)} if expired else {}),
+        subject=collected.as_json
+        | {_CONTINUING: continuing.noted(connection, lake, collected.persons)}
+        | ({EXPIRED: list(expired)} if expired else {}),
     )
     documents = hub.hold(
         connection, number, held(connection, policy.holds, collected.persons.golden_ids, today)
@@ -251,6 +253,7 @@ def finished(
         _keep_out(settings, engine, number, collected, done)
         _erase_places(settings, engine, request, done, progress)
     left += _let_go(settings, engine, request, done, progress, after=True)
+    _hand_on(settings, engine, request, done)
     Lake(settings.lake_url).sweep(
         dt.timedelta(0)
     )  # what was half-written when it was killed may hold their rows
@@ -272,7 +275,7 @@ def finished(
         )
     with engine.begin() as connection:
         hub.wait_for_turn(connection)
-        content = _certified(settings, connection, request, seen, actor) | _ground(settings, request, left)
+        content = certified(settings, connection, request, seen, actor) | ground(settings, request, left)
         chain = chain_of(connection)
         certificate = issued(number, content, chain[-1] if chain else None, dt.datetime.now(dt.UTC))
         note_rows(connection)
@@ -299,7 +302,7 @@ def _let_go(
     left: list[tuple[str, str, str]] = []
     lake = Lake(settings.lake_url)
     contracts = {contract.name: contract for contract in all_contracts()}
-    for part in expiring.parts((request.subject or {}).get(_EXPIRED, ()), after=after):
+    for part in expiring.parts((request.subject or {}).get(EXPIRED, ()), after=after):
         if part.name in done:
             continue
         progress(part.name)
@@ -308,22 +311,6 @@ def _let_go(
             hub.step_is_done(connection, request.request_id, part.name, number, part.how, whole=not faults)
         left += [(part.place, subject, reason) for subject, reason in faults]
     return left
-
-
-def _ground(settings: Settings, request: hub.Request, left: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
-    """What a certificate of retention says besides: the plan's rows, customers and documents under pseudonyms."""
-    rows = (request.subject or {}).get(_EXPIRED)
-    if not rows:
-        return {}
-    of_person = {row["subject"] for row in rows if not expiring.is_impersonal(row)}
-    ring, number = Keyring.of(settings.home), 0
-    if of_person:
-        ring, number = ring.current(settings.home, dt.datetime.now(dt.UTC).date())
-    names = {one: ring.digest(number, one) for one in of_person}
-    told = [
-        [row["what"], row["place"], names.get(row["subject"], row["subject"]), row["due"]] for row in rows
-    ]
-    return {"ground": "retention", "expired": told, "left": list(left)}
 
 
 def _keep_out(
@@ -347,53 +334,49 @@ def _keep_out(
 def _erase_places(
     settings: Settings, engine: Engine, request: hub.Request, done: Collection[str], progress: Progress
 ) -> None:
-    """Erase persons from every place that was not done yet, each a step of its own."""
-    persons, register = Collected.of_json(request.subject or {}).persons, all_places(settings)
-    lake, landing = Lake(settings.lake_url), FileStore(settings.landing_url)
-    for place in register:
-        if place.name in done or not isinstance(place.erasure, Rows | Anew):
-            continue
+    """Erase persons from every place that was not done yet, each a step of its own; source entities side by side."""
+    persons = Collected.of_json(request.subject or {}).persons
+    landing = FileStore(settings.landing_url)
+
+    def erased(place: Place) -> None:
+        if not isinstance(place.erasure, Rows | Anew):
+            return
         progress(place.name)
         with engine.begin() as connection:
-            rows = place.erasure.remove(Stores(lake, connection, landing), persons)
+            rows = place.erasure.remove(Stores(Lake(settings.lake_url), connection, landing), persons)
             hub.step_is_done(connection, request.request_id, place.name, rows, place.erasure.how)
 
+    def in_turn(places: Sequence[Place]) -> None:
+        for place in places:
+            erased(place)
 
-def chain_of(connection: Connection) -> list[Certificate]:
-    """All certificates, in order."""
-    return [Certificate(**row) for row in hub.certificates(connection)]  # type: ignore[arg-type]
+    left = [one for one in all_places(settings) if one.name not in done]
+    for _, places in groupby(sorted(left, key=_layer), key=_layer):
+        by_entity = groupby(sorted(places, key=_entity), key=_entity)
+        for _ in in_order(in_turn, (list(own) for _, own in by_entity), settings.threads):
+            pass
 
 
-def _certified(
-    settings: Settings, connection: Connection, request: hub.Request, seen: Rescan, actor: Actor
-) -> dict[str, Any]:
-    """What a certificate says; nothing in it tells who it was."""
-    number, collected = request.request_id, Collected.of_json(request.subject or {})
-    policy = RightsPolicy.model_validate(request.policy)
-    last = dt.timedelta(days=policy.backups_last)
-    steps = [one for one in hub.steps_of(connection, number) if one["rows"]]
-    return {
-        "by": actor.name,
-        "role": str(actor.role),
-        "customers": len(collected.persons.golden_ids),
-        "records": len(collected.persons.keys),
-        "erased": [[one["place"], one["rows"], one["how"]] for one in steps],
-        "kept_by_law": [{**one, "until": str(one["until"])} for one in hub.holds_of(connection, number)],
-        "by_owner": [
-            [place.name, place.erasure.how]
-            for place in all_places(settings)
-            if isinstance(place.erasure, ByOwner) and place.categories
-        ],
-        "backups": [
-            {"where": url, "made_at": made, "until": f"{dt.datetime.fromisoformat(made) + last:%Y-%m-%d}"}
-            for url, made in sorted(backups.known(settings.home).items())
-        ],
-        "kept_out_by": dict(Counter(str(kind) for kind, _ in collected.keys)),
-        "looked_through": {
-            "values": len(collected.values),
-            "files": seen.files,
-            "tables": seen.tables,
-            "found": len(seen.found),
-            "left_out": list(hub.LEFT_OUT),
-        },
-    }
+_LAYERS = (("landing",), ("raw",), ("valid", "quarantine", "repairs", "corrections"), ("standard",))
+"""Of the days of sources: rows of one are found by those of later ones, and by none that lies beside it."""
+
+
+def _layer(place: Place) -> int:
+    """Number of the layer of a place; all that is no day of a source comes after, in the order of the register."""
+    name = place.name.partition("/")[0]
+    return next((number for number, names in enumerate(_LAYERS) if name in names), len(_LAYERS))
+
+
+def _entity(place: Place) -> str:
+    """The source entity of a place, of which a month lies in one pack; none for what is no day of a source."""
+    return "/".join(place.name.split("/")[1:3]) if _layer(place) < len(_LAYERS) else ""
+
+
+def _hand_on(settings: Settings, engine: Engine, request: hub.Request, done: Collection[str]) -> None:
+    """Have the next run go on from the published version."""
+    told = (request.subject or {}).get(_CONTINUING)
+    if not told or continuing.STEP in done:
+        return
+    with engine.begin() as connection:
+        continuing.hand_on(settings, connection, Lake(settings.lake_url), told)
+        hub.step_is_done(connection, request.request_id, continuing.STEP, 0, continuing.HOW)

@@ -73,7 +73,7 @@ def replay(
             stores = Stores(lake, connection, FileStore(settings.landing_url))
             policy = RightsPolicy.load(settings.policies)
             collected = collect(stores, register, all_contracts(), persons, Vault.of(settings, lake))
-            begin(connection, collected, policy, checked_by=PIPELINE.name, reason=_REASON)
+            begin(connection, lake, collected, policy, checked_by=PIPELINE.name, reason=_REASON)
     return resume(settings, engine, PIPELINE, patience=None, progress=progress)
 
 

@@ -9,6 +9,8 @@ import io
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import islice
 
@@ -64,22 +66,29 @@ class Rescan:
 
 def rescan(settings: Settings, connection: Connection, traces: Traces) -> Rescan:
     """Look through every file under home, landing and lake, and every table of every schema."""
-    found: dict[str, int] = {}
-    files = tables = 0
+    with ThreadPoolExecutor(1) as beside:  # the database reads its tables while files are looked through
+        in_tables = beside.submit(copy_context().run, _in_tables, connection, traces, settings.threads)
+        files = _in_files(settings, traces)
+        tables = in_tables.result()
+    held = {**files, **tables}
+    return Rescan(len(files), len(tables), {name: number for name, number in held.items() if number})
+
+
+def _in_files(settings: Settings, traces: Traces) -> dict[str, int]:
+    """How many of the values each file holds."""
 
     def held_by(file: tuple[str, Content]) -> tuple[str, int]:
         return file[0], len(_in_file(*file, traces))
 
-    for name, held in in_order(held_by, _files(settings), settings.threads):
-        files += 1
-        if held:
-            found[name] = held
-    for name, rows in _tables(connection):
-        tables += 1
-        values = {value for batch in in_order(traces.in_bytes, rows(), settings.threads) for value in batch}
-        if values:
-            found[name] = len(values)
-    return Rescan(files, tables, found)
+    return dict(in_order(held_by, _files(settings), settings.threads))
+
+
+def _in_tables(connection: Connection, traces: Traces, threads: int | None) -> dict[str, int]:
+    """How many of the values each table holds."""
+    return {
+        name: len({value for batch in in_order(traces.in_bytes, rows(), threads) for value in batch})
+        for name, rows in _tables(connection)
+    }
 
 
 Content = Callable[[], bytes]

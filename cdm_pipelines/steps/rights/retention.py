@@ -165,6 +165,7 @@ def _written_down(settings: Settings, connection: Connection, found: Planned, ac
     ]
     return erasure.begin(
         connection,
+        lake,
         collected,
         RightsPolicy.load(settings.policies),
         checked_by=actor.name,

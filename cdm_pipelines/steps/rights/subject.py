@@ -31,19 +31,33 @@ class UnknownError(RightsError):
     """Nobody is known by that name."""
 
 
-def resolve(stores: Stores, register: Register, stones: Tombstones, name: str) -> Persons:
-    """A person by golden id (an alias too), or by any of their source records as ``source/entity/record_id``.
+def resolve(stores: Stores, register: Register, stones: Tombstones, *names: str) -> Persons:
+    """Persons by golden id (an alias too), or by any of their source records as ``source/entity/record_id``.
 
     Args:
         stores: The lake, and a connection to a migrated hub.
         register: All places.
         stones: Of those who were erased.
-        name: What was asked for.
+        names: What was asked for.
 
     Raises:
-        ErasedError: The person was erased.
-        UnknownError: Nobody is known by it.
+        ErasedError: One of the persons was erased.
+        UnknownError: Nobody is known by one of the names.
     """
+    ids: list[UUID] = []
+    alone: list[Record] = []
+    for name in names:
+        meant = _meant(stores, register, stones, name)
+        if isinstance(meant, Record):
+            alone.append(meant)
+        else:
+            ids.append(meant)
+    known = persons_of(stores.connection, ids)
+    return Persons.of([*known.keys, *alone], known.golden_ids)
+
+
+def _meant(stores: Stores, register: Register, stones: Tombstones, name: str) -> UUID | Record:
+    """A golden id; or a source record that is no customer's yet."""
     record = Record.parse(name)
     if record is not None:
         _refuse_erased(stones, Kind.RECORD, of_record(*record))
@@ -58,7 +72,7 @@ def resolve(stores: Stores, register: Register, stones: Tombstones, name: str) -
     known = select(golden_id.c.status).where(golden_id.c.golden_id == asked)
     if stores.connection.scalar(known) is None:
         raise UnknownError(f"There is no golden id {asked}.")
-    return persons_of(stores.connection, [asked])
+    return asked
 
 
 def _refuse_erased(stones: Tombstones, kind: Kind, text: str) -> None:
@@ -70,10 +84,10 @@ def _refuse_erased(stones: Tombstones, kind: Kind, text: str) -> None:
         )
 
 
-def _by_record(stores: Stores, register: Register, record: Record) -> Persons:
+def _by_record(stores: Stores, register: Register, record: Record) -> UUID | Record:
     owner = _owner(stores.connection, record)
     if owner is not None:
-        return persons_of(stores.connection, [owner])
+        return owner
     alone = Persons.of([record])
     own = [
         place
@@ -83,7 +97,7 @@ def _by_record(stores: Stores, register: Register, record: Record) -> Persons:
     ]
     if not own or next(search(own, stores, alone), None) is None:
         raise UnknownError(f"There is no source record {record}, in the published customers or in the lake.")
-    return alone
+    return record
 
 
 def _owner(connection: Connection, record: Record) -> UUID | None:

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 import pytest
 from sqlalchemy import Connection, Engine, insert, text
 
-from cdm_pipelines.hub import access_log, console_places, places, rights_places, schema, schema_feed
+from cdm_pipelines.hub import access_log, console_places, places, rights_places, schema, schema_feed, seals
 from cdm_pipelines.hub.persons import persons_of
 from cdm_pipelines.hub.schema import metadata, privacy_of
 from cdm_pipelines.identity import decisions as subjects
@@ -65,6 +65,7 @@ def fill(connection: Connection) -> None:
         connection.execute(insert(table), list(rows))
 
     order = {"active": True, "order_id": "A1"}
+    add(schema.publication, {"changes": {}}, {"changes": {}})
     add(
         schema.golden_id,
         {**founded("1"), "golden_id": ANNA, "sequence": 1, "status": "current", "alias_of": None},
@@ -231,7 +232,7 @@ def test_an_erased_person_leaves_every_table_and_others_stay(stores: Stores) -> 
     assert verify_log(stores.connection).faults == []
     left = found(stores, anna)
     assert set(left) == {"identity/event", "identity/golden_id"}
-    assert [row["evidence"] for row in left["identity/event"]] == [None]
+    assert [row["evidence"] for row in left["identity/event"]] == [None] * 3
     bram_after = found(stores, bram)
     differs = {name for name in bram_before if bram_before[name] != bram_after.get(name)}
     # What held a record of Anna; and the word that she had too is now found by him alone.
@@ -242,6 +243,28 @@ def test_an_erased_person_leaves_every_table_and_others_stay(stores: Stores) -> 
         "delft",
     ]
     assert sum(one.rows for one in erase(IN_HUB, stores, anna)) == 0
+
+
+def test_ids_of_an_erased_person_are_retired_and_consumers_told_once(stores: Stores) -> None:
+    def asked(query: str) -> list[Any]:
+        return list(map(tuple, stores.connection.execute(text(query)).all()))
+
+    anna = persons_of(stores.connection, [ANNA])
+    for _ in range(2):  # an erasure that was cut short does it again
+        erase(IN_HUB, stores, anna)
+        ids = sorted((ANNA, OLD_ANNA))
+        assert asked(
+            "SELECT golden_id, alias_of FROM identity.golden_id WHERE status = 'retired' ORDER BY 1"
+        ) == [(one, None) for one in ids]
+        told = asked(
+            "SELECT golden_id, publication_id FROM ops.outbox WHERE type = 'customer.retired' ORDER BY 1"
+        )
+        assert told == [(one, 3) for one in ids]
+        happened = asked("SELECT golden_id, reason FROM identity.event WHERE event = 'retired' ORDER BY 1")
+        assert happened == [(one, "record_gone") for one in ids]
+        assert list(seals.broken(stores.connection)) == []
+    [(changes,)] = asked("SELECT changes FROM ops.publication WHERE publication_id = 3")
+    assert changes == {"golden_id": {"inserted": 0, "updated": 2, "deleted": 0}}
 
 
 def test_what_is_staged_is_searched_and_erased_while_it_is_there(stores: Stores) -> None:

@@ -1,5 +1,7 @@
 """Looking for values: whole ones, all of them, whatever the case."""
 
+import re
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -77,13 +79,25 @@ def test_a_town_with_a_stray_sign_names_nobody_and_a_surname_does() -> None:
     assert names_somebody("Jansen,", "user.name")
 
 
-WORDS = st.text(st.sampled_from("aAb1 -.éÉ\u212aİ"), max_size=9)
+WORDS = st.text(st.sampled_from("aAb1 -.éÉ\u212aİ\u03a3\u03c2"), max_size=9)
+
+
+def as_read(value: str, text: str) -> bool:
+    """Whether a text holds a value whole, sign by sign."""
+    small = text.lower().replace("\u03c2", "\u03c3")
+    value = value.lower().replace("\u03c2", "\u03c3")
+    places = (at for at in range(len(small)) if value and small.startswith(value, at))
+    near = (small[max(at - 1, 0) : at] + small[at + len(value) : at + len(value) + 1] for at in places)
+    return any(not re.search("[a-z0-9]", beside) for beside in near)
 
 
 @given(st.lists(WORDS, max_size=9), st.lists(st.one_of(st.none(), WORDS), max_size=9))
 def test_no_value_is_missed_in_columns_or_in_bytes(values: list[str], texts: list[str | None]) -> None:
     traces = Traces(values)
     one_by_one = [traces.in_text(text or "") for text in texts]
+    for value in traces.values:
+        if any(map(str.isalnum, value)):
+            assert [value in found for found in one_by_one] == [as_read(value, text or "") for text in texts]
     assert traces.rows(pa.array(texts, pa.string())).to_pylist() == [bool(found) for found in one_by_one]
     assert traces.within(pa.array(["x", *texts], pa.string()).slice(1)) == set().union(*one_by_one)
     lines = "\n".join(text or "" for text in texts)
@@ -92,9 +106,31 @@ def test_no_value_is_missed_in_columns_or_in_bytes(values: list[str], texts: lis
 
 def test_values_on_the_border_of_two_pieces_are_found_in_bytes() -> None:
     traces = Traces(["jan@home.nl", "Kerkstraat 12"])
-    for room in ((1 << 22) - border for border in (12, 11, 6, 1, 0, -1)):
+    pieces = (1 << 22, (1 << 22) - (1 << 12), (1 << 22) + (1 << 12))
+    for room in (piece - border for piece in pieces for border in (12, 11, 6, 1, 0, -1)):
         assert traces.in_bytes(b"." * room + b"JAN@home.nl") == {"jan@home.nl"}
-        assert traces.in_bytes(b"." * room + b"ajan@home.nl") == set()
+        assert traces.in_bytes(b"." * room + b"ajan@home.nl" + b"." * (1 << 14)) == set()
+        assert traces.in_bytes(b"." * room + b"jan@home.nla" + b"." * (1 << 14)) == set()
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "found"),
+    [
+        ("Zoë van den Berg", "naam: ZOË VAN DEN BERG;", True),
+        ("Zoë van den Berg", "naam: ZOE VAN DEN BERG;", False),
+        ("Zoë van den Berg", "Zoë van den Bergh", False),
+        ("Zoë van den Berg", "mej. Joë van den Berg, Zoë van den Berg", True),
+        ("Ćwiękał", "ĆWIĘKAŁ, Jan", True),
+        ("Παπαδόπουλος", "ΠΑΠΑΔΌΠΟΥΛΟΣ Γ.", True),
+        ("Иванова", "ИВАНОВА, Мария", True),
+    ],
+)
+def test_values_beyond_ascii_are_found_whatever_the_case(value: str, text: str, *, found: bool) -> None:
+    traces = Traces([value])
+    held = {value.lower()} if found else set()
+    assert traces.in_text(text) == held
+    assert traces.within(pa.array(["a", text, None])) == held
+    assert traces.rows(pa.array(["a", text, None])).to_pylist() == [False, found, False]
 
 
 def test_single_words_name_somebody_only_as_names() -> None:
