@@ -70,8 +70,12 @@ class NextVersion:
 
     def are_few(self, ids: pa.Array | pa.ChunkedArray) -> bool:
         """Whether customers are so few that working on them alone is worth it."""
-        customers = self.connection.scalar(text("SELECT count(*) FROM golden.customer")) or 0
-        return len(ids) <= _MOST * customers
+        return len(ids) <= self.few
+
+    @property
+    def few(self) -> int:
+        """So many customers at most are worked on by themselves."""
+        return int(_MOST * (self.connection.scalar(text("SELECT count(*) FROM golden.customer")) or 0))
 
     def customers(self, schema: pa.Schema, ids: pa.Array | None) -> pa.Table:
         """Golden customers, all or those with some ids."""
