@@ -175,6 +175,7 @@ def _steps(run: Run) -> dict[str, float]:
         "fit": sum(seconds for name, seconds in fit.items() if name != "inputs"),
         "compute": parts["computing"],
         "pictures": parts["pictures"],
+        "what customers have in common": spent.get("neighbours", 0.0) + parts["neighbours"],
         "stage": parts["staging"],
         "publish": said["publish"],
     }
