@@ -6,7 +6,7 @@ with somebody: flats over the guard, receptions, phones of too many, organisatio
 
 import copy
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -247,18 +247,14 @@ def rows_of(enricher: Enricher, work: Work, fitted: Mapping[str, Any] | None) ->
     return {row["golden_id"]: row for row in table.to_pylist()}
 
 
-@pytest.mark.hypothesis
-@pytest.mark.parametrize("enricher", ENRICHERS, ids=[one.name for one in ENRICHERS])
-def test_whom_a_change_reaches_come_out_as_among_everybody(enricher: Enricher, seed: int) -> None:
-    rng = random.Random(seed)
-    before = world(rng)
-    after = changed(rng, before)
-    ordered = {n: rng.randint(1, 99) for n in before}
-    latter_orders = dict(ordered)
-    bought = rng.sample(sorted(after), min(2, len(after)))
-    latter_orders.update(dict.fromkeys(bought, 100))
+def as_among_everybody(
+    enricher: Enricher, before: World, after: World, bought: Sequence[int] = ()
+) -> tuple[set[str], dict[str, Row], dict[str, Row]]:
+    """Work on whom a change reaches; gives who that was, and the rows of everybody before and after."""
+    ordered = {n: 1 + n for n in before}
+    latter_orders = ordered | dict.fromkeys(bought, 100)
     numbers = [n for n in sorted({*before, *after}) if before.get(n) != after.get(n) or n in bought]
-    touched = pa.array([gid(n) for n in numbers])
+    touched = pa.array([gid(n) for n in numbers], pa.string())
     assert enricher.neighbours is not None
     with work_on(before, ordered) as work:
         fitted = enricher.fit(work.of(enricher.parameters())) if enricher.fit else None
@@ -268,15 +264,143 @@ def test_whom_a_change_reaches_come_out_as_among_everybody(enricher: Enricher, s
         expected = rows_of(enricher, work, fitted)
         of_everybody = enricher.neighbours.links(work.of(enricher.parameters()))
     with work_on(after, latter_orders, touched) as work:
-        found = near(enricher.neighbours, work.of(enricher.parameters()), links, touched, touched[:0],
-                     most=10**9, threads=1)  # fmt: skip
+        own = work.of(enricher.parameters())
+        found = near(enricher.neighbours, own, links, touched, touched[:0], most=10**9, threads=1)
     assert isinstance(found, Near)
     assert as_set(found.links) == as_set(of_everybody), "what is kept is what working on everybody would keep"
+    concerned = set(found.concerned.to_pylist())
     with work_on(after, latter_orders, found.needed) as work:
-        concerned = set(found.concerned.to_pylist())
         rows = {one: row for one, row in rows_of(enricher, work, fitted).items() if one in concerned}
-    stays = {one: row for one, row in former.items() if one not in concerned}
-    assert rows | stays == expected
+    assert rows | {one: row for one, row in former.items() if one not in concerned} == expected
+    return concerned, former, expected
+
+
+@pytest.mark.hypothesis
+@pytest.mark.parametrize("enricher", ENRICHERS, ids=[one.name for one in ENRICHERS])
+def test_whom_a_change_reaches_come_out_as_among_everybody(enricher: Enricher, seed: int) -> None:
+    rng = random.Random(seed)
+    before = world(rng)
+    after = changed(rng, before)
+    as_among_everybody(enricher, before, after, rng.sample(sorted(after), 2))
+
+
+# Changes of one customer that reach far: of whom the row becomes another one
+
+
+FLAT = {"street": "Kerkstraat", "house_number": "12", "postcode": "1234 AB", "city": "Ede", "country": "NL"}
+HOUSE = {"street": "Dorpsweg", "house_number": "7", "postcode": "5678 CD", "city": "Epe", "country": "NL"}
+AWAY = {"street": "Rue Haute", "house_number": "3", "postcode": "1000", "city": "Brussel", "country": "BE"}
+LINE, MOBILE = "+31318123456", "+31612345678"
+
+
+def person(surname: str, lives: Row | None = FLAT, **more: Any) -> Row:
+    own = {"party_kind": "person", "surname": surname, **(lives or {}), **more}
+    return {"status": "active", "employer_id": None, "first_seen": "2026-01-01", **own, "records": {0: own}}
+
+
+def firm(lives: Row, **more: Any) -> Row:
+    own = {"party_kind": "organisation", "organisation_name": "Smit Beheer", **lives, **more}
+    return {"status": "active", "employer_id": None, "first_seen": "2026-01-01", **own, "records": {0: own}}
+
+
+def people(*rows: Row) -> World:
+    """Numbered, each with a record of its own; and others elsewhere, so that names have their frequency."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    others = [
+        person(f"Stranger{one}{other}", {**AWAY, "house_number": f"{100 + 26 * n + m}"})
+        for n, one in enumerate(letters)
+        for m, other in enumerate(letters)
+    ]
+    return {n: {**row, "records": {n: row["records"][0]}} for n, row in enumerate([*rows, *others], start=1)}
+
+
+def flat(count: int = 6) -> list[Row]:
+    return [person(f"Resident{'abcdefghij'[n]}") for n in range(count)]
+
+
+def a_seventh_has_the_phone_of_two_in_a_flat() -> tuple[World, World]:
+    sharing = [person("Wevers", mobile=MOBILE), person("Kuipers", mobile=MOBILE)]
+    apart = [person(f"Far{'abcd'[n]}", {**AWAY, "house_number": str(n)}, mobile=MOBILE) for n in range(4)]
+    new = {**HOUSE, "house_number": "99"}
+    return people(*sharing, *apart, person("New", new), *flat()), people(
+        *sharing, *apart, person("New", new, mobile=MOBILE), *flat()
+    )
+
+
+def who_bridged_two_names_leaves_a_reception() -> tuple[World, World]:
+    """A line of four names is a reception's: so it joins nobody elsewhere either."""
+    house = [person(name, HOUSE, mobile=MOBILE) for name in ("Jansen", "Vries", "Smit", "Kok")]
+    pair = [person("Wevers", mobile=MOBILE), person("Kuipers", mobile=MOBILE)]
+    bridge = person("Jansen-de Vries", HOUSE)
+    return people(*pair, bridge, *house, *flat()), people(
+        *pair, person("Jansen-de Vries", AWAY), *house, *flat()
+    )
+
+
+def who_was_known_longest_moves_away_from_one_without_an_address() -> tuple[World, World]:
+    without = person("Bakker", None, phone=LINE)
+    here, longest = person("Jansen", HOUSE, phone=LINE), person("Jansen", HOUSE, first_seen="2020-01-01")
+    return people(without, here, longest), people(
+        without, here, {**longest, **AWAY, "records": {0: {**longest, **AWAY}}}
+    )
+
+
+def the_other_spelling_of_a_postcode() -> tuple[World, World]:
+    spelled = {**HOUSE, "postcode": "5678 CE"}
+    here, other = person("Molenaar", HOUSE), person("Molenaar", spelled, first_seen="2020-01-01")
+    return people(here, person("Smit", HOUSE), other), people(
+        here, person("Smit", HOUSE), person("Kok", spelled)
+    )
+
+
+def an_organisation_moves_in() -> tuple[World, World]:
+    couple = [person("Jansen", HOUSE), person("Bakker", HOUSE)]
+    return people(*couple, firm(AWAY)), people(*couple, firm(HOUSE))
+
+
+def an_office_takes_over_a_phone() -> tuple[World, World]:
+    pair = [person("Wevers", mobile=MOBILE), person("Kuipers", mobile=MOBILE)]
+    return people(*pair, firm(AWAY), *flat()), people(*pair, firm(AWAY, phone=MOBILE), *flat())
+
+
+def a_neighbour_of_a_phone_of_too_many() -> tuple[World, World]:
+    """Of whom seven have the phone, few live where somebody moves in; among those few it must still join nobody."""
+    pair = [person("Wevers", mobile=MOBILE), person("Kuipers", mobile=MOBILE)]
+    apart = [person(f"Far{'abcde'[n]}", {**AWAY, "house_number": str(n)}, mobile=MOBILE) for n in range(5)]
+    return people(person("New", AWAY), *pair, *apart, *flat()), people(person("New"), *pair, *apart, *flat())
+
+
+def a_neighbour_of_the_phone_of_a_reception() -> tuple[World, World]:
+    house = [person(name, HOUSE, mobile=MOBILE) for name in ("Jansen", "Vries", "Smit", "Kok")]
+    pair = [person("Wevers", mobile=MOBILE), person("Kuipers", mobile=MOBILE)]
+    return people(person("New", AWAY), *pair, *house, *flat()), people(person("New"), *pair, *house, *flat())
+
+
+@pytest.mark.parametrize(
+    ("change", "becomes_another"),
+    [
+        (a_seventh_has_the_phone_of_two_in_a_flat, {1, 2}),
+        (who_bridged_two_names_leaves_a_reception, {1, 2}),
+        (who_was_known_longest_moves_away_from_one_without_an_address, {1, 2}),
+        (the_other_spelling_of_a_postcode, {1}),
+        (an_organisation_moves_in, {1, 2}),
+        (an_office_takes_over_a_phone, {1, 2}),
+        (a_neighbour_of_a_phone_of_too_many, {1}),
+        (a_neighbour_of_the_phone_of_a_reception, {1}),
+    ],
+)
+def test_a_change_of_one_reaches_far(
+    change: Callable[[], tuple[World, World]], becomes_another: set[int]
+) -> None:
+    concerned, before, after = as_among_everybody(household.ENRICHER, *change())
+    other = {one for one in before.keys() | after.keys() if before.get(one) != after.get(one)}
+    assert {gid(number) for number in becomes_another} <= other <= concerned
+    assert len(concerned) < 20, "nor further than it must"
+
+
+def test_who_says_the_same_reaches_nobody() -> None:
+    before = people(person("Jansen", HOUSE), person("Bakker", HOUSE))
+    assert as_among_everybody(household.ENRICHER, before, before, [1, 2])[0] == set()
 
 
 def as_set(links: pa.Table) -> set[tuple[bytes, int, int]]:
