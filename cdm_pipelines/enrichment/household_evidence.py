@@ -53,7 +53,7 @@ CASE WHEN house_number IS NOT NULL AND street IS NOT NULL AND city IS NOT NULL
 # A phone is a number of its digits, others are hashed: what is counted and compared is no text.
 _CONTACT_POINTS: Final = """
 TRY_CAST(phone AS HUGEINT)::UBIGINT AS phone, TRY_CAST(mobile AS HUGEINT)::UBIGINT AS mobile,
-IF(email_kind = 'role', NULL, hash(email)) AS email, IF(iban IS NULL, NULL, hash(iban)) AS iban
+IF(email IS NULL OR email_kind = 'role', NULL, hash(email)) AS email, IF(iban IS NULL, NULL, hash(iban)) AS iban
 """
 _UNITS: Final = f"""
 CREATE OR REPLACE TEMP TABLE hh_unit AS

@@ -376,6 +376,29 @@ def a_neighbour_of_the_phone_of_a_reception() -> tuple[World, World]:
     return people(person("New", AWAY), *pair, *house, *flat()), people(person("New"), *pair, *house, *flat())
 
 
+def somebody_else_has_the_phone_of_a_neighbour_of(*others: Row) -> tuple[World, World]:
+    """Others elsewhere, who keep a phone from joining two, are two steps from the change."""
+    pair = [person("Wevers", mobile=MOBILE), person("Kuipers", mobile=MOBILE)]
+    far, neighbour = {**AWAY, "house_number": "50"}, person("Boer", mobile="+31687654321")
+    before = [person("New", far), neighbour, *pair, *others, *flat()]
+    return people(*before), people(person("New", far, mobile="+31687654321"), *before[1:])
+
+
+def a_reception_two_steps_away() -> tuple[World, World]:
+    names = ("Jansen", "Vries", "Smit", "Kok")
+    return somebody_else_has_the_phone_of_a_neighbour_of(*(person(n, HOUSE, mobile=MOBILE) for n in names))
+
+
+def who_keeps_a_line_from_being_a_reception_two_steps_away() -> tuple[World, World]:
+    names = ("Jansen", "Vries", "Smit", "Kok")
+    sharing = [person(name, HOUSE, mobile=MOBILE) for name in names]
+    return somebody_else_has_the_phone_of_a_neighbour_of(*sharing, person("Jansen-de Vries", HOUSE))
+
+
+def an_office_two_steps_away() -> tuple[World, World]:
+    return somebody_else_has_the_phone_of_a_neighbour_of(firm(HOUSE, phone=MOBILE))
+
+
 @pytest.mark.parametrize(
     ("change", "becomes_another"),
     [
@@ -387,6 +410,9 @@ def a_neighbour_of_the_phone_of_a_reception() -> tuple[World, World]:
         (an_office_takes_over_a_phone, {1, 2}),
         (a_neighbour_of_a_phone_of_too_many, {1}),
         (a_neighbour_of_the_phone_of_a_reception, {1}),
+        (a_reception_two_steps_away, set()),
+        (who_keeps_a_line_from_being_a_reception_two_steps_away, set()),
+        (an_office_two_steps_away, set()),
     ],
 )
 def test_a_change_of_one_reaches_far(
