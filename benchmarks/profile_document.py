@@ -13,7 +13,8 @@ FULL = 1_000_000
 AIM_SECONDS, AIM_BYTES, AIM_NIGHT = 120.0, 5 * 2**30, 0.1
 """Of all enrichers at full size, and of a night as part of that."""
 _GIB = 2**30
-_PARTS = ("inputs", "computing", "pictures", "staging")
+_PARTS = ("inputs", "computing", "pictures", "neighbours", "staging")
+_TOLD = ("computing", "pictures", "staging")
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def _size(size: Size) -> Iterator[str]:
                 name,
                 f"{one['rows']:,}",
                 f"{fits[name]:.1f}" if name in fits else "",
-                *(f"{one['parts'][part]:.1f}" for part in _PARTS[1:]),
+                *(f"{one['parts'][part]:.1f}" for part in _TOLD),
             ]
             for name, one in enrichers.items()
         ],
@@ -175,6 +176,7 @@ def _steps(run: Run) -> dict[str, float]:
         "fit": sum(seconds for name, seconds in fit.items() if name != "inputs"),
         "compute": parts["computing"],
         "pictures": parts["pictures"],
+        "what customers have in common": spent.get("neighbours", 0.0) + parts["neighbours"],
         "stage": parts["staging"],
         "publish": said["publish"],
     }

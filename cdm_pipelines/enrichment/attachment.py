@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from cdm_pipelines.enrichment.inputs import ATTACHED
 from cdm_pipelines.enrichment.interactions import DAY_SCHEMA, EVIDENCE, WHAT
-from cdm_pipelines.enrichment.subjects import look_up_customers, restrict, run
+from cdm_pipelines.enrichment.subjects import Whose, look_up_customers, restrict, run
 from cdm_pipelines.enrichment.tokens import Eras, is_none_sql, left_out_sql, numbers_of_sql
 
 
@@ -73,7 +73,10 @@ class Attached:
 
 
 def attach(
-    db: duckdb.DuckDBPyConnection, eras: Eras, customers: Iterable[str] | None = None
+    db: duckdb.DuckDBPyConnection,
+    eras: Eras,
+    customers: Iterable[str] | None = None,
+    whose: Whose | None = None,
 ) -> Attached | None:
     """Make view ``attached`` of the interactions of everybody, or of some customers.
 
@@ -81,13 +84,14 @@ def attach(
         db: With the tables of ``BASE``.
         eras: The rules.
         customers: Golden ids; what they get is what they get among everybody.
+        whose: Who looks up what is not there of the crosswalk; only of some customers.
 
     Returns:
         What came of it; None for some customers.
     """
     look_up_customers(db)
     if customers is not None:
-        restrict(db, customers, eras)
+        restrict(db, customers, eras, whose)
     days = "days" if customers is None else "own_days"
     placed = _placed(db, eras, days, f"{', '.join(_GROUP)}, touches, first_at, last_at, score, scores")
     run(db, f"CREATE OR REPLACE TEMP TABLE placed AS {_GROUPED.format(placed=placed)}")

@@ -10,13 +10,13 @@ From a declaration follow its asset ``profile/<name>``, its table in schema ``pr
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import pyarrow as pa
 
 from cdm_pipelines.contracts.entity import ValueType
 from cdm_pipelines.enrichment.inputs import INPUTS
+from cdm_pipelines.enrichment.neighbours import Neighbourhood
 from cdm_pipelines.enrichment.work import GOLDEN_ID, Parameters, Work
 from cdm_pipelines.figures import Figures
 
@@ -31,15 +31,6 @@ RESERVED = frozenset({GOLDEN_ID, AS_OF, MODEL})
 
 class EnricherError(ValueError):
     """A declaration that contradicts itself; the message names it and the fix."""
-
-
-class Reach(StrEnum):
-    """How far a change of one customer reaches."""
-
-    CUSTOMER = "customer"
-    """A row follows from its own customer, scale and model: only customers that a change touches are computed."""
-    EVERYBODY = "everybody"
-    """A row follows from others' too (who lives together): everybody is computed, what differs is published."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +92,8 @@ class Enricher:
         fit: Fits its scale or model to everybody; None where it has none. What it gives is kept as JSON.
         explain_fit: Figures and pictures of what was fitted.
         picture: Figures and pictures of a computed table.
-        reach: How far a change reaches.
+        neighbours: How far a change reaches where a row follows from other customers too (who lives together). Without
+            it a row follows from its own customer, scale and model, and those that a change touches are worked on.
         ages: Columns of the view that follow from a date and today.
         key: Columns that identify a row beside ``golden_id``; with any, the table is no part of the wide view.
         compared: Figures of two fitted scales or models side by side, former first; for ``cdm profile model --diff``.
@@ -121,7 +113,7 @@ class Enricher:
     fit: Callable[[Work], Mapping[str, Any]] | None = None
     explain_fit: Callable[[Mapping[str, Any]], Figures] | None = None
     picture: Callable[[pa.Table, Work], Figures] | None = None
-    reach: Reach = Reach.CUSTOMER
+    neighbours: Neighbourhood | None = None
     ages: tuple[Age, ...] = ()
     key: tuple[str, ...] = ()
     compared: Callable[[Mapping[str, Any], Mapping[str, Any]], Figures] | None = None

@@ -8,15 +8,17 @@ as the member that has been known longest stays: whoever becomes known later doe
 id of all would.
 """
 
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
 from cdm_pipelines.contracts.entity import ValueType
-from cdm_pipelines.enrichment import household_evidence, household_joining
-from cdm_pipelines.enrichment.declaration import Enricher, Output, Reach
+from cdm_pipelines.enrichment import household_evidence, household_joining, household_reach
+from cdm_pipelines.enrichment.declaration import Enricher, Output
+from cdm_pipelines.enrichment.neighbours import Graph, Neighbourhood, Spread
 from cdm_pipelines.enrichment.work import Parameters, Work
 from cdm_pipelines.figures import Bars, Figures
 
@@ -132,17 +134,67 @@ LEFT JOIN hh_why w USING (person) LEFT JOIN hh_home h USING (person) LEFT JOIN h
 """
 
 
-def compute(work: Work) -> pa.Table:
-    """One row per golden person in use."""
-    said = work.parameters if isinstance(work.parameters, HouseholdParameters) else HouseholdParameters()
+def fit(work: Work) -> dict[str, Any]:
+    """How common surnames are, those that are rare left out: digests of them, and how many persons have each."""
+    work.use("customers", "records")
+    persons, common = household_evidence.count_names(work, household_joining.rare_among)
+    return {"persons": persons, "surnames": {str(part): counted for part, counted in common.items()}}
+
+
+def explain_fit(model: Mapping[str, Any]) -> Figures:
+    """How many persons there were, and how many surnames are common among them."""
+    return {"persons": model["persons"], "surnames that are not rare": len(model["surnames"])}
+
+
+def links(work: Work) -> pa.Table:
+    """What customers have in common that households are made of."""
+    if not work.has("hh_link"):
+        _gathered(work, _said(work))
+        _drop(work, household_evidence.TABLES)
+    found = household_reach.links_made(work)
+    _drop(work, ("hh_link",))
+    return found
+
+
+def _spread(graph: Graph, parameters: Parameters) -> Spread:
+    said = parameters if isinstance(parameters, HouseholdParameters) else HouseholdParameters()
+    return household_reach.spread(graph, most_sharing=said.most_sharing)
+
+
+def _said(work: Work) -> HouseholdParameters:
+    return work.parameters if isinstance(work.parameters, HouseholdParameters) else HouseholdParameters()
+
+
+def _gathered(work: Work, said: HouseholdParameters) -> int:
+    """Make the tables of evidence, with ``hh_link``; returns how many persons there are."""
     work.use("customers", "records")
     persons = household_evidence.gather(work, said.most_sharing)
-    household_joining.join(work, persons, most_families=said.most_families, largest=said.most_customers)
+    household_reach.make_links(work)
+    return persons
+
+
+def _names(work: Work) -> household_joining.Names:
+    if work.fitted is None:
+        raise ValueError("how common surnames are has not been counted")
+    common = {int(part): counted for part, counted in work.fitted["surnames"].items()}
+    return household_joining.Names(work.fitted["persons"], common)
+
+
+def _drop(work: Work, tables: Iterable[str]) -> None:
+    for name in tables:
+        work.db.execute(f"DROP TABLE {name}")
+
+
+def compute(work: Work) -> pa.Table:
+    """One row per golden person in use."""
+    said = _said(work)
+    persons = _gathered(work, said)
+    bounds = {"most_families": said.most_families, "largest": said.most_customers}
+    household_joining.join(work, persons, _names(work), **bounds)
     work.db.execute(_KIN)
     work.db.execute(_WHY)
     table = work.sql(_HOUSEHOLDS, most_bits=_MOST_BITS)
-    for name in (*household_evidence.TABLES, *household_joining.TABLES, "hh_kin", "hh_why"):
-        work.db.execute(f"DROP TABLE {name}")
+    _drop(work, (*household_evidence.TABLES, *household_joining.TABLES, "hh_kin", "hh_why"))
     return table
 
 
@@ -259,5 +311,7 @@ ENRICHER = Enricher(
     compute=compute,
     parameters=HouseholdParameters,
     picture=picture,
-    reach=Reach.EVERYBODY,
+    fit=fit,
+    explain_fit=explain_fit,
+    neighbours=Neighbourhood(links, _spread),
 )

@@ -8,6 +8,7 @@ too) and a unit (the addition in one spelling). Everything is counted over custo
 of one customer share nothing with anybody.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from cdm_pipelines.enrichment.work import Work
@@ -52,7 +53,7 @@ CASE WHEN house_number IS NOT NULL AND street IS NOT NULL AND city IS NOT NULL
 # A phone is a number of its digits, others are hashed: what is counted and compared is no text.
 _CONTACT_POINTS: Final = """
 TRY_CAST(phone AS HUGEINT)::UBIGINT AS phone, TRY_CAST(mobile AS HUGEINT)::UBIGINT AS mobile,
-IF(email_kind = 'role', NULL, hash(email)) AS email, IF(iban IS NULL, NULL, hash(iban)) AS iban
+IF(email IS NULL OR email_kind = 'role', NULL, hash(email)) AS email, IF(iban IS NULL, NULL, hash(iban)) AS iban
 """
 _UNITS: Final = f"""
 CREATE OR REPLACE TEMP TABLE hh_unit AS
@@ -84,7 +85,7 @@ SELECT DISTINCT base, unit FROM hh_organisation_record WHERE base IS NOT NULL
 """
 _ORGANISATIONS: Final = f"""
 CREATE OR REPLACE TEMP TABLE hh_organisation_record AS
-SELECT {_PLACE} AS base, coalesce(u.unit, '') AS unit, {_CONTACT_POINTS}
+SELECT r.golden_id, {_PLACE} AS base, coalesce(u.unit, '') AS unit, {_CONTACT_POINTS}
 FROM records r LEFT JOIN hh_unit u USING (house_addition) WHERE party_kind = 'organisation'
 """
 # A home is the golden address, with two corrections and an exception.
@@ -123,21 +124,32 @@ SELECT person, base, unit, street, hash(base, unit) AS place FROM golden ANTI JO
 UNION ALL
 SELECT person, home.base, home.unit, home.street, hash(home.base, home.unit) FROM (FROM employed UNION ALL FROM instead)
 """
-_NAMES: Final = """
+# The parts of every surname, as numbers that stay the same from version to version of the database: a scale names them.
+_PARTS: Final = """
+part AS (
+    SELECT surname, unnest(regexp_split_to_array(strip_accents(lower(surname)), $$BETWEEN$$)) AS part
+    FROM (SELECT surname FROM customers UNION SELECT surname FROM records) WHERE surname IS NOT NULL),
+clean AS (
+    SELECT surname, regexp_replace(regexp_replace(part, $$BEFORE$$, ''), '[^a-z]', '', 'g') AS part FROM part),
+named AS (SELECT surname, md5_number_lower(part) AS part FROM clean WHERE length(part) > 1)
+""".replace("BETWEEN", _BETWEEN).replace("BEFORE", _BEFORE)
+_NAMES: Final = f"""
 CREATE OR REPLACE TEMP TABLE hh_name AS
 WITH spelled AS (
     SELECT person, surname FROM hh_person UNION SELECT person, surname FROM hh_record WHERE person IS NOT NULL),
-part AS (
-    SELECT hash(surname) AS surname, unnest(regexp_split_to_array(strip_accents(lower(surname)), $$BETWEEN$$)) AS part
-    FROM (SELECT surname FROM customers UNION SELECT surname FROM records) WHERE surname IS NOT NULL),
-clean AS (
-    SELECT surname, regexp_replace(regexp_replace(part, $$BEFORE$$, ''), '[^a-z]', '', 'g') AS part FROM part)
-SELECT DISTINCT person, hash(part) AS part FROM spelled JOIN clean USING (surname) WHERE length(part) > 1
-""".replace("BETWEEN", _BETWEEN).replace("BEFORE", _BEFORE)
-_SHARES: Final = """
-CREATE OR REPLACE TEMP TABLE hh_name_share AS SELECT part, count(*) AS persons FROM hh_name GROUP BY part
+{_PARTS}
+SELECT DISTINCT person, part FROM spelled JOIN (SELECT hash(surname) AS surname, part FROM named) USING (surname)
 """
-_HELD: Final = """
+_COUNTED: Final = f"""
+WITH alive AS (
+    SELECT golden_id, surname FROM customers WHERE party_kind = 'person' AND status = 'active'),
+spelled AS (
+    FROM alive UNION SELECT r.golden_id, r.surname FROM records r SEMI JOIN alive USING (golden_id)),
+{_PARTS}
+SELECT part::VARCHAR AS part, count(DISTINCT golden_id) AS persons FROM spelled JOIN named USING (surname)
+GROUP BY part HAVING persons > $rare ORDER BY part
+"""
+HELD: Final = """
 SELECT {who}, 'phone' AS kind, phone AS contact FROM {table} WHERE phone IS NOT NULL
 UNION ALL SELECT {who}, 'phone', mobile FROM {table} WHERE mobile IS NOT NULL
 UNION ALL SELECT {who}, 'e-mail', email FROM {table} WHERE email IS NOT NULL
@@ -152,7 +164,7 @@ WITH placed AS (
     FROM hh_record r LEFT JOIN hh_home h USING (person) WHERE r.person IS NOT NULL),
 held AS (
     SELECT person, kind, contact, bool_or(business) AS business, bool_or(here) AS at_home
-    FROM ({_HELD.format(who="person, business, here", table="placed")}) GROUP BY ALL),
+    FROM ({HELD.format(who="person, business, here", table="placed")}) GROUP BY ALL),
 private AS (
     SELECT contact, count(*) AS customers FROM held GROUP BY contact
     HAVING NOT bool_or(business) AND count(*) <= $most_sharing)
@@ -160,9 +172,9 @@ SELECT person, kind, contact, customers, at_home,
        kind = 'phone' AND regexp_matches(contact::VARCHAR, '{_FIXED}') AS fixed
 FROM held JOIN private USING (contact)
 WHERE (customers > 1 OR at_home AND kind = 'phone')
-  AND contact NOT IN (SELECT contact FROM ({_HELD.format(who="1 AS one", table="hh_organisation_record")}))
+  AND contact NOT IN (SELECT contact FROM ({HELD.format(who="1 AS one", table="hh_organisation_record")}))
 """
-_STEPS: Final = (_UNITS, _PERSONS, _RECORDS, _ORGANISATIONS, _WORKPLACES, _HOMES, _NAMES, _SHARES)
+_STEPS: Final = (_UNITS, _PERSONS, _RECORDS, _ORGANISATIONS, _WORKPLACES, _HOMES, _NAMES)
 
 TABLES: Final = (
     "hh_unit",
@@ -172,14 +184,13 @@ TABLES: Final = (
     "hh_workplace",
     "hh_home",
     "hh_name",
-    "hh_name_share",
     "hh_contact",
 )
 """Tables that :func:`gather` makes."""
 
 
 def gather(work: Work, most_sharing: int) -> int:
-    """Make the tables ``hh_person``, ``hh_home``, ``hh_workplace``, ``hh_name``, ``hh_name_share`` and ``hh_contact``.
+    """Make the tables ``hh_person``, ``hh_home``, ``hh_workplace``, ``hh_name`` and ``hh_contact``.
 
     Persons have numbers from 0 in order of golden id; everything else names them by these.
 
@@ -195,3 +206,16 @@ def gather(work: Work, most_sharing: int) -> int:
     work.db.execute(_CONTACTS, {"most_sharing": most_sharing})
     counted: int = work.db.execute("SELECT count(*) FROM hh_person").fetchall()[0][0]
     return counted
+
+
+def count_names(work: Work, rare_among: Callable[[int], int]) -> tuple[int, dict[int, int]]:
+    """How many persons there are, and how many of them have each part of a surname that is not rare.
+
+    Args:
+        work: Inputs ``customers`` and ``records`` must have been made.
+        rare_among: How many of all have a surname that is.
+    """
+    query = "SELECT count(*) FROM customers WHERE party_kind = 'person' AND status = 'active'"
+    persons: int = work.db.execute(query).fetchall()[0][0]
+    found = work.db.execute(_COUNTED, {"rare": rare_among(persons)}).fetchall()
+    return persons, {int(part): counted for part, counted in found}

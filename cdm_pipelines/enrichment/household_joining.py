@@ -10,7 +10,8 @@ Evidence is weighed in bits (log2 of odds), as in linkage, with weights by argum
 - A place of many unrelated families is a building and not a dwelling: another family of the k - 1 there is one's own
   with odds of 1 to k - 1.
 - At the address of an organisation most customers work: 1 to 4, and again divided by k - 1.
-- A shared surname: about half of those who live together have one, so log2(0.5 / its share among customers elsewhere).
+- A shared surname: about half of those who live together have one, so log2(0.5 / its share among customers elsewhere),
+  12 bits at most. The shares are counted for everybody with the other scales and models, and kept.
 - A phone, mailbox or account that few customers have, of few surnames at one address, and no organisation: 12 bits.
   Strangers share none but by error.
 
@@ -18,9 +19,12 @@ Joined is what reaches 5 bits. A shared contact point never joins customers who 
 that moved out and partners that parted are apart, whatever they still share.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import pyarrow as pa
 
 from cdm_pipelines.enrichment.graph import Ints, components, labelled, numbers
 from cdm_pipelines.enrichment.work import Work
@@ -88,14 +92,18 @@ SELECT *, CASE kind WHEN 'home' THEN IF(families > 2, 4, 5)
                ELSE -log2(greatest(families - 1, 1)) END AS bits
 FROM kinds
 """
+# Names that somebody else has too, with their number of customers when that was counted for everybody.
+_SHARED_NAMES: Final = """
+CREATE OR REPLACE TEMP TABLE hh_shared_name AS
+SELECT person, part, coalesce(persons, $rare) AS everywhere FROM hh_name
+JOIN (SELECT part FROM hh_name GROUP BY part HAVING count(*) > 1) USING (part) LEFT JOIN hh_name_scale USING (part)
+"""
 # One of 'home', 'surname', a kind of contact, 'addition', 'spelling' per person and node; a node's persons are joined.
 _NODES: Final = f"""
 CREATE OR REPLACE TEMP TABLE hh_node AS
 WITH living AS (
     SELECT h.*, p.kind, p.bits, p.around FROM hh_home h JOIN hh_place p USING (place)),
-named AS (
-    SELECT l.*, n.part, s.persons AS everywhere FROM living l JOIN hh_name n USING (person)
-    JOIN hh_name_share s USING (part) WHERE s.persons > 1),
+named AS (SELECT l.*, part, everywhere FROM living l JOIN hh_shared_name USING (person)),
 reached AS (SELECT l.*, c.kind AS what, c.contact FROM living l JOIN hh_contact c USING (person)
     WHERE customers > 1 AND NOT (fixed AND l.kind IN ('business', 'young', 'old'))),
 at_home AS (
@@ -103,7 +111,7 @@ at_home AS (
     QUALIFY count(*) OVER (PARTITION BY place) > 1),
 by_name AS (
     SELECT person, node, 'surname' AS what, bits,
-           least({MOST_NAME_BITS}, log2(0.5 * ($persons + 1) / (everywhere - here + 1))) AS weight
+           least({MOST_NAME_BITS}, log2(0.5 * ($persons + 1) / (greatest(everywhere, here) - here + 1))) AS weight
     FROM (SELECT person, hash('name', place, part) AS node, everywhere, bits,
                  count(*) OVER (PARTITION BY place, part) AS here FROM named)
     WHERE here BETWEEN 2 AND $largest),
@@ -133,8 +141,8 @@ WITH alike AS (
     SELECT person, place, hash(street, unit) AS door FROM hh_home WHERE street IS NOT NULL
     QUALIFY min(place) OVER (PARTITION BY hash(street, unit)) <> max(place) OVER (PARTITION BY hash(street, unit))),
 signs AS (
-    SELECT a.*, hash(n.part) AS sign, log2(0.5 * ($persons + 1) / s.persons) AS weight
-    FROM alike a JOIN hh_name n USING (person) JOIN hh_name_share s USING (part) WHERE s.persons > 1
+    SELECT a.*, hash(n.part) AS sign, log2(0.5 * ($persons + 1) / everywhere) AS weight
+    FROM alike a JOIN hh_shared_name n USING (person)
     UNION ALL
     SELECT a.*, contact, {CONTACT_BITS} FROM alike a JOIN hh_contact USING (person) WHERE customers > 1)
 SELECT person, hash('spelling', door, sign), 'spelling', least(weight, {MOST_NAME_BITS}) FROM signs
@@ -156,32 +164,73 @@ SELECT person, node, kind AS what, homeless FROM (
 QUALIFY count(*) OVER (PARTITION BY node) > 1
 """
 
-TABLES: Final = ("hh_namesake", "hh_family", "hh_place", "hh_node", "hh_attaching", "hh_member")
+TABLES: Final = (
+    *("hh_namesake", "hh_family", "hh_place", "hh_name_scale", "hh_shared_name", "hh_node", "hh_attaching"),
+    "hh_member",
+)
 """Tables that :func:`join` makes."""
 
 
-def join(work: Work, persons: int, *, most_families: int, largest: int) -> None:
+@dataclass(frozen=True)
+class Names:
+    """How many customers have which surname, when that was counted for everybody.
+
+    Attributes:
+        persons: How many customers there were.
+        common: How many had each part of a surname that is not rare; parts as ``hh_name`` has them.
+    """
+
+    persons: int
+    common: Mapping[int, int]
+
+    @property
+    def rare(self) -> int:
+        """A surname of as many customers at most says all that a surname can say."""
+        return rare_among(self.persons)
+
+
+def rare_among(persons: int) -> int:
+    """So many customers of all have a surname that is rare: two at least, for who shares it is one of two."""
+    return max(2, int(0.5 * (persons + 1) / 2**MOST_NAME_BITS))
+
+
+def join(work: Work, persons: int, names: Names, *, most_families: int, largest: int) -> None:
     """Make ``hh_member`` (person, household) of the tables of evidence; ``hh_place`` and ``hh_node`` say why.
 
     Args:
         work: With the tables of ``household_evidence.gather``.
         persons: How many there are.
+        names: How common each surname is.
         most_families: More unrelated families than these at one address are no household.
         largest: Most customers that one household has.
     """
-    names = _edges(work, _NAME_EDGES)
-    labelled(work, "hh_namesake", ("person", "namesake"), components(*names, persons))
+    namesakes = _edges(work, _NAME_EDGES)
+    labelled(work, "hh_namesake", ("person", "namesake"), components(*namesakes, persons))
     work.db.execute(_RECEPTIONS, {"most_families": most_families})
     contacts = _edges(work, _CONTACT_EDGES)
-    person, node = (np.concatenate(pair) for pair in zip(names, contacts, strict=True))
+    person, node = (np.concatenate(pair) for pair in zip(namesakes, contacts, strict=True))
     labelled(work, "hh_family", ("person", "family"), components(person, node, persons))
     work.db.execute(_PLACES, {"most_families": most_families, "largest": largest})
-    bounds = {"persons": persons, "largest": largest}
+    _make_scale(work, names)
+    bounds = {"persons": names.persons, "largest": largest}
     work.db.execute(_NODES, bounds)
     work.db.execute(_SPELLED, bounds)
     work.db.execute(_ATTACHING)
     households = _coherent(work, persons, largest)
     labelled(work, "hh_member", ("person", "household"), _attached(work, households, largest))
+
+
+def _make_scale(work: Work, names: Names) -> None:
+    scale = {
+        "part": pa.array(list(names.common), pa.uint64()),
+        "persons": pa.array(list(names.common.values())),
+    }
+    work.db.register("scale_given", pa.table(scale))
+    work.db.execute(
+        "CREATE OR REPLACE TEMP TABLE hh_name_scale AS SELECT part, persons::BIGINT AS persons FROM scale_given"
+    )
+    work.db.unregister("scale_given")
+    work.db.execute(_SHARED_NAMES, {"rare": names.rare})
 
 
 def _coherent(work: Work, persons: int, largest: int) -> Ints:

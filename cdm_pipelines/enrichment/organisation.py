@@ -14,6 +14,7 @@ What joins two organisations, each by an argument and none by labels:
   nothing.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -22,8 +23,9 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from cdm_pipelines.contracts.entity import ValueType
-from cdm_pipelines.enrichment.declaration import Enricher, Output, Reach
+from cdm_pipelines.enrichment.declaration import Enricher, Output
 from cdm_pipelines.enrichment.graph import components, labelled, numbers
+from cdm_pipelines.enrichment.neighbours import AS_KEPT, Customers, Graph, Neighbourhood, Spread
 from cdm_pipelines.enrichment.work import Parameters, Work
 from cdm_pipelines.figures import Bars, Figures
 from cdm_pipelines.standardise.email_domains import FREEMAIL
@@ -87,38 +89,41 @@ SELECT member, hash(stem) AS stem, stem AS words, bool_or(main) AS main FROM (
 WHERE length(stem) > 1 GROUP BY ALL
 """
 # One phone of a centre's reception, one address of a tower: not where more names than a group has are found.
-_NODES: Final = """
-CREATE OR REPLACE TEMP TABLE og_node AS
-WITH spots AS (
-    SELECT DISTINCT member, spot, what FROM (
-        SELECT member, place AS spot, 'address' AS what FROM og_record WHERE place IS NOT NULL
-        UNION ALL SELECT member, hash(phone), 'phone' FROM og_record WHERE phone IS NOT NULL
-        UNION ALL SELECT member, hash(mobile), 'phone' FROM og_record WHERE mobile IS NOT NULL)),
-quiet AS (
-    SELECT spot FROM spots JOIN (SELECT member, min(words) AS called FROM og_stem WHERE main GROUP BY member)
-    USING (member) GROUP BY spot HAVING count(DISTINCT member) > 1 AND count(DISTINCT called) <= $most_names),
-domains AS (
+_SPOTS: Final = """
+CREATE OR REPLACE TEMP TABLE og_spot AS
+SELECT DISTINCT member, spot, what FROM (
+    SELECT member, place AS spot, 'address' AS what FROM og_record WHERE place IS NOT NULL
+    UNION ALL SELECT member, hash(phone), 'phone' FROM og_record WHERE phone IS NOT NULL
+    UNION ALL SELECT member, hash(mobile), 'phone' FROM og_record WHERE mobile IS NOT NULL)
+"""
+_NUMBERS: Final = """
+CREATE OR REPLACE TEMP TABLE og_number AS
+WITH domains AS (
     SELECT DISTINCT r.member, r.domain, s.words FROM og_record r JOIN og_stem s USING (member)
     WHERE r.domain <> '' AND NOT list_contains($freemail, r.domain)),
 own AS (
     SELECT member, domain FROM domains
     WHERE len(list_filter(string_split(words, ' '),
                           lambda word: length(word) > 3 AND contains(replace(domain, '-', ''), word))) > 0
-    GROUP BY ALL),
-numbered AS (
-    SELECT DISTINCT member, hash('coc', left(coc_number, 8)) AS node, 'same trade-register number' AS what
-    FROM og_record WHERE coc_number IS NOT NULL
-    UNION
-    SELECT member, hash('vat', regexp_replace(vat_number, '^(NL[0-9]{9})B[0-9]{2}$', '\\1')), 'same VAT number'
-    FROM og_record WHERE vat_number IS NOT NULL),
+    GROUP BY ALL)
+SELECT DISTINCT member, hash('coc', left(coc_number, 8)) AS node, 'same trade-register number' AS what
+FROM og_record WHERE coc_number IS NOT NULL
+UNION
+SELECT member, hash('vat', regexp_replace(vat_number, '^(NL[0-9]{9})B[0-9]{2}$', '\\1')), 'same VAT number'
+FROM og_record WHERE vat_number IS NOT NULL
+UNION
+SELECT member, hash('domain', domain), 'same mail domain' FROM own
+"""
+_NODES: Final = """
+CREATE OR REPLACE TEMP TABLE og_node AS
+WITH quiet AS (
+    SELECT spot FROM og_spot JOIN (SELECT member, min(words) AS called FROM og_stem WHERE main GROUP BY member)
+    USING (member) GROUP BY spot HAVING count(DISTINCT member) > 1 AND count(DISTINCT called) <= $most_names),
 nodes AS (
-    FROM numbered
-    UNION
-    SELECT member, hash('domain', domain), 'same mail domain' FROM own
-    QUALIFY count(*) OVER (PARTITION BY domain) <= $most_sharing
+    FROM og_number QUALIFY what <> 'same mail domain' OR count(*) OVER (PARTITION BY node) <= $most_sharing
     UNION
     SELECT member, hash('name', stem, spot), 'same name and ' || what
-    FROM spots JOIN quiet USING (spot) JOIN og_stem USING (member)
+    FROM og_spot JOIN quiet USING (spot) JOIN og_stem USING (member)
     UNION
     SELECT unnest([child.member, parent.member]), hash('parent', parent.member), 'named as part of the other'
     FROM og_member child JOIN og_member parent ON child.employer_id::VARCHAR = parent.golden_id::VARCHAR
@@ -160,7 +165,25 @@ SELECT golden_id, CAST(md5('group ' || known_longest::VARCHAR)::UUID AS VARCHAR)
        coalesce(reasons, 'nothing in common with another') AS reasons
 FROM ranked JOIN whole USING (company) LEFT JOIN why USING (member)
 """
-_TABLES: Final = ("og_member", "og_record", "og_stem", "og_node", "og_value", "og_group")
+_EVIDENCE: Final = ("og_member", "og_record", "og_stem", "og_spot", "og_number")
+_TABLES: Final = (*_EVIDENCE, "og_node", "og_value", "og_group")
+
+# What organisations and their people have in common, each from its own values and records; and what each is called.
+_SAID, _NUMBER, _NAME_AND_SPOT, _SPOT, _PARENT, _ITSELF, _ACTS_FOR = range(7)
+_LINKS: Final = f"""
+CREATE OR REPLACE TEMP TABLE og_link AS
+SELECT golden_id, kind, link FROM og_member JOIN (
+    SELECT member, {_SAID} AS kind, hash(sum(hash(stem, main)::HUGEINT)) AS link FROM og_stem GROUP BY member
+    UNION ALL SELECT member, {_NUMBER}, node FROM og_number
+    UNION ALL SELECT DISTINCT member, {_NAME_AND_SPOT}, hash('name', stem, spot)
+              FROM og_spot JOIN og_stem USING (member)
+    UNION ALL SELECT DISTINCT member, {_SPOT}, spot FROM og_spot
+    UNION ALL SELECT member, {_PARENT}, hash(employer_id::VARCHAR) FROM og_member WHERE employer_id IS NOT NULL
+    UNION ALL SELECT member, {_ITSELF}, hash(golden_id::VARCHAR) FROM og_member) USING (member)
+UNION ALL
+SELECT golden_id, {_ACTS_FOR}, hash(employer_id::VARCHAR) FROM customers
+WHERE party_kind = 'person' AND status = 'active' AND employer_id IS NOT NULL
+"""
 
 
 def compute(work: Work) -> pa.Table:
@@ -169,9 +192,8 @@ def compute(work: Work) -> pa.Table:
         work.parameters if isinstance(work.parameters, OrganisationParameters) else OrganisationParameters()
     )
     work.use("customers", "records", "purchases")
-    for step in (_MEMBERS, _RECORDS, _STEMS):
-        work.db.execute(step)
-    work.db.execute(_NODES, {"freemail": sorted(FREEMAIL), **said.model_dump()})
+    _gather(work)
+    work.db.execute(_NODES, said.model_dump())
     work.db.execute(_VALUES)
     edges = work.db.sql("SELECT member, node FROM og_node").to_arrow_table()
     members: int = work.db.execute("SELECT count(*) FROM og_member").fetchall()[0][0]
@@ -182,9 +204,61 @@ def compute(work: Work) -> pa.Table:
         components(numbers(edges["member"]), numbers(edges["node"]), members),
     )
     table = work.sql(_GROUPS)
-    for name in _TABLES:
-        work.db.execute(f"DROP TABLE {name}")
+    _drop(work, _TABLES)
     return table
+
+
+def links(work: Work) -> pa.Table:
+    """What customers have in common that groups are made of."""
+    work.use("customers", "records")
+    if not work.has("og_link"):
+        _gather(work)
+        _drop(work, _EVIDENCE)
+    found: pa.Table = work.db.sql(f"SELECT {AS_KEPT} FROM og_link").to_arrow_table()
+    _drop(work, ("og_link",))
+    return found
+
+
+def spread(graph: Graph, parameters: Parameters) -> Spread:
+    """Whom a change reaches: those whom a person acts for, groups, and who shares an address or phone with a name.
+
+    Whether an address or phone joins follows from the names of all who have it, so that a change of one of them may
+    join or part others.
+    """
+    del parameters
+    employers = graph.having(graph.links_of(graph.touched, _ACTS_FOR), _ITSELF)
+    beside = graph.having(graph.links_of(graph.changed, _SPOT), _SPOT)
+    joined = graph.having(
+        graph.shared(graph.links_of(beside, _NAME_AND_SPOT), _NAME_AND_SPOT), _NAME_AND_SPOT
+    )
+
+    def group(organisations: Customers) -> Customers:
+        return graph.all_of(
+            graph.having(graph.links_of(organisations, _NUMBER, _NAME_AND_SPOT), _NUMBER, _NAME_AND_SPOT),
+            graph.having(graph.links_of(organisations, _PARENT), _ITSELF),
+            graph.having(graph.links_of(organisations, _ITSELF), _PARENT),
+        )
+
+    begun = graph.being(graph.all_of(graph.touched, employers, joined), _ITSELF)
+    concerned = graph.all_of(graph.grown(begun, group), graph.changed)
+    needed = graph.all_of(
+        concerned,
+        graph.having(graph.links_of(concerned, _SPOT), _SPOT),
+        graph.having(graph.links_of(concerned, _ITSELF), _ACTS_FOR),
+    )
+    return Spread(concerned, needed)
+
+
+def _gather(work: Work) -> None:
+    for step in (_MEMBERS, _RECORDS, _STEMS, _SPOTS):
+        work.db.execute(step)
+    work.db.execute(_NUMBERS, {"freemail": sorted(FREEMAIL)})
+    work.db.execute(_LINKS)
+
+
+def _drop(work: Work, tables: Iterable[str]) -> None:
+    for name in tables:
+        work.db.execute(f"DROP TABLE {name}")
 
 
 def picture(table: pa.Table, work: Work) -> Figures:
@@ -309,5 +383,5 @@ ENRICHER = Enricher(
     compute=compute,
     parameters=OrganisationParameters,
     picture=picture,
-    reach=Reach.EVERYBODY,
+    neighbours=Neighbourhood(links, spread),
 )

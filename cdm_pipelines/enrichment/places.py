@@ -6,6 +6,10 @@ the tables of the profile.
 
 from collections.abc import Iterator
 from functools import partial
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.enrichment.interactions import DAY_SCHEMA
@@ -32,6 +36,7 @@ from cdm_pipelines.store.register import (
 from cdm_pipelines.store.removal import arrow_rows, by_columns, paths_of, thrown_away, without_rows
 
 _BATCH = 100_000
+_NEIGHBOURS = layout.neighbours_path("{enricher}", "{version}")
 _IDS = f"{layout.INTERACTION_IDS}/{{source}}/{{entity}}/{{date}}.parquet"
 _COLUMNS = {
     "token": "user.device.cookie_id",
@@ -101,6 +106,21 @@ def places(rows: InteractionRows | None = None) -> Iterator[Place]:
         erasure=erasure,
         absent=True,
     )
+    links = Search("golden id", _find_links)
+    yield Place(
+        name="profile/neighbours",
+        kind=Kind.LAKE_TABLE,
+        root=Root.LAKE,
+        pattern=_NEIGHBOURS,
+        description="What customers of a published version have in common with others: 64 bits of digests of "
+        "addresses, contact points and numbers, so that a night works on whom a change reaches.",
+        whom=(Whom.CUSTOMERS, Whom.CONTACTS),
+        columns={"golden_id": IDENTIFIER, "kind": OPERATIONS, "link": "user.contact"},
+        kept=Retention(Keeps.REPLACED, "by each run that works on the enricher"),
+        search=links,
+        erasure=thrown_away(links, "golden customers and `records/party`", layout.NEIGHBOURS),
+        absent=True,
+    )
     yield Place(
         name="profile/interactions.made",
         kind=Kind.DOCUMENT,
@@ -128,6 +148,14 @@ def places(rows: InteractionRows | None = None) -> Iterator[Place]:
         kept=Retention(Keeps.REPLACED, "by each run that works on everybody"),
         erasure=Kept("names no record and holds no value"),
     )
+
+
+def _find_links(stores: Stores, persons: Persons) -> Iterator[Found]:
+    ids = pa.array(sorted(one.bytes for one in persons.golden_ids), pa.binary())
+    for path in paths_of(stores.lake, _NEIGHBOURS) if len(ids) else []:
+        table = stores.lake.read_arrow(path)
+        rows = table.filter(pc.is_in(table["golden_id"], value_set=ids)).to_pylist()
+        yield Found(path, [{**row, "golden_id": str(UUID(bytes=row["golden_id"]))} for row in rows])
 
 
 def _whole(path: str, of: str) -> tuple[Search, Anew]:

@@ -8,7 +8,7 @@ mean of those that can; weights are equal unless a company says otherwise, as no
 against says that one tells more.
 
 Uniqueness asks whether somebody else might be the same customer. It counts other customers of the same kind with the
-same contact point or number, so a change of one customer reaches others, and everybody is computed.
+same contact point or number, so a change of one customer reaches those who have or had something in common with it.
 """
 
 from collections import Counter
@@ -21,10 +21,11 @@ from pydantic import AfterValidator, Field
 
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.contracts.entity import ValueType
-from cdm_pipelines.enrichment.declaration import Age, Enricher, Output, Reach
+from cdm_pipelines.enrichment.declaration import Age, Enricher, Output
 from cdm_pipelines.enrichment.moments import RECORD_SPEAKS_FOR, Dated, changed_in_the_future, values_of
+from cdm_pipelines.enrichment.neighbours import AS_KEPT, Graph, Neighbourhood, Spread
 from cdm_pipelines.enrichment.scores import MOVES_A_YEAR, Weights, still_holds, tenths, weighted_mean
-from cdm_pipelines.enrichment.work import Work
+from cdm_pipelines.enrichment.work import Parameters, Work
 from cdm_pipelines.figures import Bars, Figures
 
 _ATTRIBUTES = tuple(attribute.name for attribute in attributes(Entity.PARTY))
@@ -192,14 +193,8 @@ def _consistent(parameters: QualityParameters) -> str:
 
 def _shared(parameters: QualityParameters) -> str:
     """How many others of the same kind have the most shared of a customer's contact points and numbers."""
-    names = [name for one in parameters.unique for name in one.split("|")]
-    points = " UNION ALL ".join(
-        f"SELECT golden_id, party_kind, {place} AS attribute, {name} AS value FROM customers WHERE {name} IS NOT NULL"
-        + (" AND email_kind IS DISTINCT FROM 'role'" if name == "email" else "")
-        for place, name in enumerate(names)
-    )
     return f"""
-        points AS ({points}),
+        points AS ({_points(parameters)}),
         twice AS (SELECT party_kind, attribute, value, count(*) AS customers FROM points
                   GROUP BY ALL HAVING count(*) > 1),
         shared AS (
@@ -207,6 +202,35 @@ def _shared(parameters: QualityParameters) -> str:
             FROM points p JOIN twice t ON t.attribute = p.attribute AND t.value = p.value
                  AND t.party_kind IS NOT DISTINCT FROM p.party_kind
             GROUP BY p.golden_id)"""
+
+
+def _points(parameters: QualityParameters) -> str:
+    """The contact points and numbers of customers that others should not have."""
+    names = [name for one in parameters.unique for name in one.split("|")]
+    return " UNION ALL ".join(
+        f"SELECT golden_id, party_kind, {place} AS attribute, {name} AS value FROM customers WHERE {name} IS NOT NULL"
+        + (" AND email_kind IS DISTINCT FROM 'role'" if name == "email" else "")
+        for place, name in enumerate(names)
+    )
+
+
+_POINT = 0  # the one kind of links
+
+
+def _links(work: Work) -> pa.Table:
+    """What customers have that others should not have as well."""
+    work.use("customers")
+    points = f"SELECT golden_id, {_POINT} AS kind, hash(party_kind, attribute, value) AS link FROM points"
+    query = f"WITH points AS ({_points(_parameters(work))}) SELECT {AS_KEPT} FROM ({points})"
+    found: pa.Table = work.db.sql(query).to_arrow_table()
+    return found
+
+
+def _spread(graph: Graph, parameters: Parameters) -> Spread:
+    """Whom a change reaches: who has something in common with somebody who changed; it counts all who have that."""
+    del parameters
+    concerned = graph.all_of(graph.touched, graph.having(graph.links_of(graph.changed, _POINT), _POINT))
+    return Spread(concerned, graph.all_of(concerned, graph.having(graph.links_of(concerned, _POINT), _POINT)))
 
 
 def _picture(table: pa.Table, work: Work) -> Figures:
@@ -320,7 +344,7 @@ ENRICHER = Enricher(
     compute=_compute,
     parameters=QualityParameters,
     picture=_picture,
-    reach=Reach.EVERYBODY,
+    neighbours=Neighbourhood(_links, _spread),
     ages=(
         Age(
             "days_since_confirmed",

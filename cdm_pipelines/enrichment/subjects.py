@@ -5,6 +5,7 @@ here: whose a row is (``attachment``).
 """
 
 from collections.abc import Iterable
+from typing import Protocol
 
 import duckdb
 import pyarrow as pa
@@ -21,6 +22,18 @@ BASE = {
 """Tables or views of the database that is worked with."""
 
 
+class Whose(Protocol):
+    """Who looks up rows of the crosswalk, where ``BASE`` has not all of it: columns as there."""
+
+    def of_customers(self, golden_ids: pa.Array) -> pa.Table:
+        """Those of some customers."""
+        ...
+
+    def of_records(self, keys: pa.Table) -> pa.Table:
+        """Those of some party records, by ``source, entity, record_id``."""
+        ...
+
+
 def look_up_customers(db: duckdb.DuckDBPyConnection) -> None:
     """Make view ``whose`` of the crosswalk, with golden ids as they join fastest."""
     run(
@@ -30,15 +43,20 @@ def look_up_customers(db: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def restrict(db: duckdb.DuckDBPyConnection, customers: Iterable[str], eras: Eras) -> None:
+def restrict(
+    db: duckdb.DuckDBPyConnection, customers: Iterable[str], eras: Eras, whose: Whose | None = None
+) -> None:
     """Make table ``wanted`` of some customers, and ``own_days`` of all rows that bear on what is theirs.
 
-    Those are rows that name them, and all rows of the devices that such rows are of.
+    Those are rows that name them, and all rows of the devices that such rows are of. Of the crosswalk, what these name
+    is looked up where it is not there.
     """
-    _own(db, customers, eras)
+    _own(db, customers, eras, whose)
     devices = f"SELECT DISTINCT source, token FROM ({_OWN_DAYS}) WHERE token IS NOT NULL"
     run(db, f"CREATE OR REPLACE TEMP TABLE own_device AS {devices}")
     run(db, f"CREATE OR REPLACE TEMP TABLE own_days AS {_OWN_DAYS} OR {_ON_OWN_DEVICE}")
+    if whose is not None:
+        _look_up_records(db, "own_days", whose)
 
 
 def concerned(
@@ -49,6 +67,7 @@ def concerned(
     *,
     former: pa.Table | None = None,
     orders: pa.Table | None = None,
+    whose: Whose | None = None,
 ) -> list[str]:
     """Customers whose interactions may be others now, sorted; nobody else's are.
 
@@ -59,9 +78,10 @@ def concerned(
         subjects: Whom changed rows name: ``source`` and ``interactions.WHO``.
         former: What parties that changed were before, as table ``parties`` has them.
         orders: Orders that changed: ``source`` and ``order_id``.
+        whose: Who looks up what is not there of the crosswalk.
     """
     look_up_customers(db)
-    _own(db, customers, eras, former, orders)
+    _own(db, customers, eras, whose, former=former, orders=orders)
     who = ", ".join(("source", *WHO))
     db.register("given_subjects", subjects)
     run(
@@ -79,13 +99,36 @@ def concerned(
         "CREATE OR REPLACE TEMP TABLE named_beside AS "
         f"SELECT * FROM touched UNION SELECT {who} FROM days d WHERE {_ON_OWN_DEVICE}",
     )
-    return [str(one) for (one,) in db.sql(_NAMED_BESIDE).fetchall()]
+    if whose is not None:
+        _look_up_records(db, "named_beside", whose)
+    records = _RECORDS.format(rows="named_beside")
+    return [str(one) for (one,) in db.sql(_NAMED_BESIDE.format(records=records)).fetchall()]
+
+
+def _look_up_records(db: duckdb.DuckDBPyConnection, rows: str, whose: Whose) -> None:
+    """Add what is missing of the crosswalk of records that some rows name."""
+    keys = db.sql(
+        f"FROM ({_RECORDS.format(rows=rows)}) ANTI JOIN crosswalk USING (source, entity, record_id)"
+    )
+    _add(db, whose.of_records(keys.to_arrow_table()))
+
+
+def _add(db: duckdb.DuckDBPyConnection, crosswalk: pa.Table) -> None:
+    db.register("looked_up", crosswalk)
+    run(
+        db,
+        "INSERT INTO crosswalk BY NAME SELECT * FROM looked_up "
+        "ANTI JOIN crosswalk USING (source, entity, record_id)",
+    )
+    db.unregister("looked_up")
 
 
 def _own(
     db: duckdb.DuckDBPyConnection,
     customers: Iterable[str],
     eras: Eras,
+    whose: Whose | None,
+    *,
     former: pa.Table | None = None,
     orders: pa.Table | None = None,
 ) -> None:
@@ -93,6 +136,8 @@ def _own(
     db.register("asked", pa.table({"golden_id": ids}))
     run(db, "CREATE OR REPLACE TEMP TABLE wanted AS SELECT golden_id::UUID AS golden_id FROM asked")
     db.unregister("asked")
+    if whose is not None:
+        _add(db, whose.of_customers(ids))
     named = " UNION ".join(f"({numbers_of_sql(era.rules)})" for era in eras)
     for name, query in _OWN_NAMES.items():
         run(db, f"CREATE OR REPLACE TEMP TABLE {name} AS {query.format(named=named)}")
@@ -131,21 +176,22 @@ WHERE EXISTS (SELECT 1 FROM own_number x WHERE x.source = d.source AND x.record_
    OR d.party_phone IN (SELECT mobile FROM own_party WHERE mobile IS NOT NULL)
 """
 _ON_OWN_DEVICE = "EXISTS (SELECT 1 FROM own_device x WHERE x.source = d.source AND x.token = d.token)"
+# Party records that some rows name.
+_RECORDS = """
+SELECT p.source, p.entity, p.record_id FROM parties p JOIN speaking USING (source)
+SEMI JOIN {rows} n ON n.source = said_by AND n.party_id = p.record_id
+UNION
+SELECT o.source, party_entity AS entity, party_record_id AS record_id FROM party_orders o JOIN speaking USING (source)
+SEMI JOIN {rows} n ON n.source = said_by AND n.order_id = o.order_id
+UNION
+SELECT source, entity, record_id FROM parties SEMI JOIN {rows} n ON n.party_email = email
+UNION
+SELECT source, entity, record_id FROM parties SEMI JOIN {rows} n ON n.party_phone = phone
+UNION
+SELECT source, entity, record_id FROM parties SEMI JOIN {rows} n ON n.party_phone = mobile
+"""
 _NAMED_BESIDE = """
-WITH records AS (
-    SELECT p.source, p.entity, p.record_id FROM parties p JOIN speaking USING (source)
-    SEMI JOIN named_beside n ON n.source = said_by AND n.party_id = p.record_id
-    UNION
-    SELECT o.source, party_entity, party_record_id FROM party_orders o JOIN speaking USING (source)
-    SEMI JOIN named_beside n ON n.source = said_by AND n.order_id = o.order_id
-    UNION
-    SELECT source, entity, record_id FROM parties SEMI JOIN named_beside n ON n.party_email = email
-    UNION
-    SELECT source, entity, record_id FROM parties
-    SEMI JOIN named_beside n ON n.party_phone = phone
-    UNION
-    SELECT source, entity, record_id FROM parties
-    SEMI JOIN named_beside n ON n.party_phone = mobile)
+WITH records AS ({records})
 SELECT golden_id::VARCHAR AS one FROM whose JOIN records USING (source, entity, record_id)
 UNION SELECT golden_id::VARCHAR FROM wanted ORDER BY one
 """

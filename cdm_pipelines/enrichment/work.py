@@ -61,7 +61,7 @@ class Work:
 
     def use(self, *names: str) -> None:
         """Make inputs, once, with those that they are made of."""
-        made = {name for (name,) in self.db.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+        made = self._tables()
         for name, one in INPUTS.items():
             wanted = any(name in {other, *_before(other)} for other in names)
             if wanted and name not in made:
@@ -69,6 +69,13 @@ class Work:
                 with self._base_of(name):
                     self.db.execute(f"CREATE TEMP TABLE {name} AS {one.sql}")
                 self.spent[name] = time.monotonic() - begun
+
+    def has(self, name: str) -> bool:
+        """Whether a table has been made."""
+        return name in self._tables()
+
+    def _tables(self) -> set[str]:
+        return {name for (name,) in self.db.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
 
     @contextmanager
     def _base_of(self, name: str) -> Iterator[None]:

@@ -18,7 +18,7 @@ from cdm_pipelines.hub.published import published
 from cdm_pipelines.hub.staging import AFFECTED, Staged, staged_tables
 
 _MOST = 0.2  # of the customers; more than that are worked on as everybody
-_ASKED = "asked_customer"
+_ASKED, _ASKED_RECORDS = "asked_customer", "asked_record"
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,12 @@ class NextVersion:
 
     def are_few(self, ids: pa.Array | pa.ChunkedArray) -> bool:
         """Whether customers are so few that working on them alone is worth it."""
-        customers = self.connection.scalar(text("SELECT count(*) FROM golden.customer")) or 0
-        return len(ids) <= _MOST * customers
+        return len(ids) <= self.few
+
+    @property
+    def few(self) -> int:
+        """So many customers at most are worked on by themselves."""
+        return int(_MOST * (self.connection.scalar(text("SELECT count(*) FROM golden.customer")) or 0))
 
     def customers(self, schema: pa.Schema, ids: pa.Array | None) -> pa.Table:
         """Golden customers, all or those with some ids."""
@@ -80,6 +84,19 @@ class NextVersion:
     def crosswalk(self, schema: pa.Schema, ids: pa.Array | None) -> pa.Table:
         """The crosswalk, of all customers or of some."""
         return self._read("crosswalk", schema, ids)
+
+    def crosswalk_of(self, schema: pa.Schema, keys: pa.Table) -> pa.Table:
+        """The crosswalk of some source records, by ``source, entity, record_id``."""
+        create = f"""CREATE TEMPORARY TABLE IF NOT EXISTS {_ASKED_RECORDS}
+            (source text, entity text, record_id text) ON COMMIT DROP"""
+        self.connection.execute(text(create))
+        self.connection.execute(text(f"TRUNCATE {_ASKED_RECORDS}"))
+        copy_table(self.connection, _ASKED_RECORDS, keys.select(_KEY.split(", ")), schema="pg_temp")
+        self.connection.execute(text(f"ANALYZE {_ASKED_RECORDS}"))
+        columns = ", ".join(f'"{column}"' for column in schema.names)
+        rows = self.rows_of("crosswalk", columns)
+        query = f"SELECT {columns} FROM ({rows}) AS everyone JOIN {_ASKED_RECORDS} USING ({_KEY})"
+        return read_table(self.connection, query, schema)
 
     def rows_of(self, name: str, columns: str) -> str:
         """SQL for some columns of a table with customers, as its rows will be published."""

@@ -5,6 +5,7 @@ machine that are in no such place (files).
 """
 
 import errno
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -63,7 +64,22 @@ class FileStore:
 
     def lying_alone(self, folder: str, suffix: str = ".parquet") -> list[str]:
         """Paths of all files below ``folder`` that are in no pack, sorted."""
-        return [path for path in self._found(folder) if path.endswith(suffix)]
+        return [path for path in self.names(folder) if path.endswith(suffix)]
+
+    def names(self, folder: str) -> list[str]:
+        """Paths of all finished files below ``folder``, sorted."""
+        base = self._full(folder)
+        if not self._is_local:
+            return list(self._found(folder))
+        if not Path(base).is_dir():
+            return [folder] if Path(base).is_file() else []
+        beside = len(self._full("")) + 1
+        found = (
+            f"{inside[beside:]}/{name}" if len(inside) >= beside else name
+            for inside, _, names in os.walk(base, followlinks=True)  # a third of the time that fsspec takes
+            for name in names
+        )
+        return sorted(path for path in found if f"/{files.UNFINISHED}" not in f"/{path}")
 
     def stamps(self, folder: str = "") -> dict[str, str]:
         """Every finished file below a folder, with a stamp that changes whenever the file does; sorted by path."""

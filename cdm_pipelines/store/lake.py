@@ -50,9 +50,10 @@ class Lake(FileStore):
 
         Tables that lie in packs are among them, where they would lie without.
         """
-        lying = set(self.lying_alone(folder, suffix))
+        names = self.names(folder)
+        lying = {path for path in names if path.endswith(suffix)}
         if suffix == ".parquet":
-            for pack in self.lying_alone(folder, SUFFIX):
+            for pack in (path for path in names if path.endswith(SUFFIX)):
                 lying |= {path_of(pack, name) for name in self.packed(pack)}
         return sorted(lying)
 

@@ -21,6 +21,8 @@ INTERACTION_IDS = "profile/interaction_ids"
 INTERACTION_RULES = "profile/interactions.rules.json"
 PROFILE_FIGURES = "profile/figures"
 """By which rules interactions of which days are attached."""
+NEIGHBOURS = "profile/neighbours"
+"""What customers have in common, by enricher."""
 FORMER_PARTIES = "profile/parties.arrow"
 """By which addresses and phones party records were known when the profile was published."""
 FINGERPRINT = "fingerprint"
@@ -171,3 +173,8 @@ def standard_days(lake: Lake, contract: SourceContract, entity: Entity) -> list[
 def profile_figures_path(enricher: str) -> str:
     """Figures of everybody that an enricher worked on."""
     return f"{PROFILE_FIGURES}/{enricher}.json"
+
+
+def neighbours_path(enricher: str, version: str) -> str:
+    """What customers of one version have in common that an enricher looks at."""
+    return f"{NEIGHBOURS}/{enricher}/{version}.arrow"

@@ -84,8 +84,5 @@ def test_a_night_on_which_few_changed_works_on_few(tmp_path: Path) -> None:
     for run in size.nights.values():
         worked = {name: one["worked"] for name, one in run.said["enrichers"].items()}
         assert worked["rfm"] == 10 <= worked["churn"] < 100
-        assert {name for name, number in worked.items() if number is None} == {
-            "household",
-            "organisation",
-            "quality",
-        }
+        assert None not in worked.values()
+        assert max(worked["household"], worked["organisation"], worked["quality"]) < 100

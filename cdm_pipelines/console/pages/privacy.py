@@ -30,7 +30,8 @@ from cdm_pipelines.privacy.processing_forms import FORMS
 from cdm_pipelines.privacy.purposes import POLICY, Purposes
 from cdm_pipelines.privacy.words import Language
 from cdm_pipelines.steps.operate.processing import told_of
-from cdm_pipelines.steps.rights.erasure import EXPIRE, KIND, chain_of
+from cdm_pipelines.steps.rights.certifying import chain_of
+from cdm_pipelines.steps.rights.erasure import EXPIRE, KIND
 from cdm_pipelines.steps.rights.requests import tracked
 from cdm_pipelines.steps.rights.retention import planned
 from cdm_pipelines.steps.rights.retention_figures import by_month, by_reason, by_rule

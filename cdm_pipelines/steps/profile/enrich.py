@@ -12,6 +12,7 @@ import datetime as dt
 import itertools
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -22,7 +23,7 @@ from sqlalchemy import Connection
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.contracts.profile import WITHHELD, GroupView, ProfileTable
 from cdm_pipelines.enrichment.catalogue import enrichers
-from cdm_pipelines.enrichment.declaration import AS_OF, MODEL, Reach
+from cdm_pipelines.enrichment.declaration import AS_OF, MODEL
 from cdm_pipelines.enrichment.declared import profile_table
 from cdm_pipelines.enrichment.groups import group_views
 from cdm_pipelines.enrichment.policy import POLICY, Chosen, EnrichmentPolicy, load_policy
@@ -36,8 +37,10 @@ from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.next_version import NextVersion
 from cdm_pipelines.hub.profile_models import ProfileModel
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.profile import neighbours
 from cdm_pipelines.steps.profile.code import code_of
 from cdm_pipelines.steps.profile.models import CLOCK
+from cdm_pipelines.steps.profile.neighbours import Near
 from cdm_pipelines.steps.profile.pictures import keep, kept
 from cdm_pipelines.steps.profile.reading import Company, working
 from cdm_pipelines.steps.profile.touches import keep_rules
@@ -54,7 +57,8 @@ class Enriched:
         rows: That were staged.
         worked: Customers that were worked on; None for everybody, 0 where it was up to date.
         seconds: That it took.
-        parts: The same told apart: inputs that it was the first to read, computing, pictures, staging.
+        parts: The same told apart: inputs that it was the first to read, computing, pictures, what customers have in
+            common, staging.
         figures: Of everybody, as they were worked on last.
         problem: Why it could not be computed, in words: its former version stays.
         withheld: Customers of whom there is no row, since the purpose is off for them.
@@ -149,40 +153,26 @@ def enrich(
     waiting = profile.waiting(connection)
     left_out = Withholding.between(connection, coming, company, off)
     touched = left_out.with_changed(coming, None if rebuild else coming.touched())
-    done: dict[str, Enriched] = {}
-    plans: dict[_Whom, list[_Plan]] = {whom: [] for whom in _Whom}
+    night = _Night(company, coming, left_out, as_of, published)
+    plans: dict[_Whom, list[_Due]] = {whom: [] for whom in _Whom}
     for name, chosen in company.policy.chosen.items():
         plan = _Plan(chosen, models.get(name), as_of, company.policy.fingerprint)
         if chosen.enricher.fit is not None and plan.model is None:
-            done[name] = Enriched(problem="Its scale or model could not be fitted.")
+            night.done[name] = Enriched(problem="Its scale or model could not be fitted.")
             continue
         wanted = plan.made_from(coming.fingerprint, attached.now, left_out.now(name))
         if not rebuild and wanted == waiting.get(name, published.get(name)):
-            done[name] = Enriched(figures=kept(company.lake, name), withheld=len(left_out.ids(name)))
+            night.done[name] = Enriched(figures=kept(company.lake, name), withheld=len(left_out.ids(name)))
             continue
         known = touched is not None and published.get(name) == plan.made_from(
             coming.published, attached.before, left_out.before(name)
         )
-        plans[plan.whom if known else _Whom.EVERYBODY].append(plan)
-    ids = {_Whom.EVERYBODY: None, _Whom.TOUCHED: touched}
-    if plans[_Whom.CONCERNED] and touched is not None:
-        ids[_Whom.CONCERNED] = company.concerned(coming, touched)
-        if ids[_Whom.CONCERNED] is None:
-            plans[_Whom.EVERYBODY] += plans.pop(_Whom.CONCERNED)
-    for whom, these in plans.items():
-        if not these:
-            continue
-        with working(company, coming, as_of, ids[whom]) as work:
-            for plan in these:
-                wanted = plan.made_from(coming.fingerprint, attached.now, left_out.now(plan.name))
-                theirs = left_out.ids(plan.name)
-                done[plan.name] = _computed(
-                    plan, coming, work, wanted, ids=ids[whom], withheld=theirs, lake=company.lake
-                )
+        plans[plan.whom if known else _Whom.EVERYBODY].append((plan, wanted))
+    night.work_on(plans, touched)
     current = None if rebuild else waiting.get(WITHHELD.name, published.get(WITHHELD.name))
     left_out.stage(connection, current, as_of)
     keep_rules(company.lake, eras)
-    return {name: done[name] for name in company.policy.chosen}
+    return {name: night.done[name] for name in company.policy.chosen}
 
 
 class _Whom(Enum):
@@ -190,6 +180,7 @@ class _Whom(Enum):
 
     EVERYBODY = "everybody"
     TOUCHED = "customers that the next version touches"
+    NEIGHBOURS = "and those whom they reach"
     CONCERNED = "and those whose interactions may be others"
 
 
@@ -211,8 +202,8 @@ class _Plan:
     @property
     def whom(self) -> _Whom:
         """For whom it is computed where nothing changed but customers and interactions."""
-        if self.chosen.enricher.reach is not Reach.CUSTOMER:
-            return _Whom.EVERYBODY
+        if self.chosen.enricher.neighbours is not None:
+            return _Whom.NEIGHBOURS
         return _Whom.CONCERNED if self.reads_touches else _Whom.TOUCHED
 
     def made_from(self, customers: str, attached: str, withheld: str) -> dict[str, str]:
@@ -229,41 +220,138 @@ class _Plan:
         }
 
 
-def _computed(
-    plan: _Plan,
-    coming: NextVersion,
-    work: Work,
-    made_from: Mapping[str, str],
-    *,
-    ids: pa.Array | None,
-    withheld: pa.Array,
-    lake: Lake,
-) -> Enriched:
-    """Compute an enricher and stage what it gave less what is withheld; what goes wrong is told, not raised."""
-    enricher, clock, inputs_took = plan.chosen.enricher, [time.monotonic()], sum(work.spent.values())
-    own = work.of(plan.chosen.parameters, plan.model.model if plan.model else None)
-    try:
-        rows = enricher.shaped(enricher.compute(own))
-        if len(withheld):
-            rows = rows.filter(pc.invert(pc.is_in(rows[GOLDEN_ID], value_set=withheld)))
+_Due = tuple[_Plan, Mapping[str, str]]
+"""A table that is out of date, and what it is to be made from."""
+
+
+@dataclass(frozen=True)
+class _Night:
+    """The enrichers of one run, computed and staged one after the other.
+
+    Attributes:
+        company: Lake, settings and policy.
+        coming: The next version.
+        left_out: Who is left out of which table.
+        as_of: The day that the profile holds for.
+        published: What the published tables were made from.
+        done: What came of each.
+    """
+
+    company: Company
+    coming: NextVersion
+    left_out: Withholding
+    as_of: dt.date
+    published: Mapping[str, Mapping[str, str]]
+    done: dict[str, Enriched] = field(default_factory=dict)
+
+    def work_on(self, plans: Mapping[_Whom, list[_Due]], touched: pa.Array | None) -> None:
+        """Compute and stage what is out of date: of the customers that are touched first, of everybody last."""
+        everybody = plans[_Whom.EVERYBODY]
+        if touched is not None:
+            everybody = [*everybody, *self._touched(plans, touched), *self._concerned(plans, touched)]
+        if everybody:
+            with self._working(None) as work:
+                for due in everybody:
+                    self._compute(due, work, None)
+
+    def _touched(self, plans: Mapping[_Whom, list[_Due]], touched: pa.Array) -> list[_Due]:
+        """Work on the customers that are touched, and on whom they reach; returns what is left for everybody."""
+        left: list[_Due] = []
+        reached: list[tuple[_Due, Near]] = []
+        if not plans[_Whom.TOUCHED] and not plans[_Whom.NEIGHBOURS]:
+            return left
+        with self._working(touched) as work:
+            for due in plans[_Whom.TOUCHED]:
+                self._compute(due, work, touched)
+            for due in plans[_Whom.NEIGHBOURS]:
+                found = self._near(due[0], work, touched)
+                if found is None:
+                    left.append(due)
+                else:
+                    reached.append((due, found))
+        if reached:
+            needed = pc.unique(pa.concat_arrays([one.needed for _, one in reached]))
+            with self._working(needed) as work:
+                for due, one in reached:
+                    self._compute(due, work, one.concerned, one.links)
+        return left
+
+    def _concerned(self, plans: Mapping[_Whom, list[_Due]], touched: pa.Array) -> list[_Due]:
+        """Work on the customers whose interactions may be others; returns what is left for everybody."""
+        due = plans[_Whom.CONCERNED]
+        concerned = self.company.concerned(self.coming, touched) if due else touched
+        if concerned is None:
+            return due
+        if due:
+            with self._working(concerned) as work:
+                for one in due:
+                    self._compute(one, work, concerned)
+        return []
+
+    def _working(self, ids: pa.Array | None) -> AbstractContextManager[Work]:
+        return working(self.company, self.coming, self.as_of, ids)
+
+    def _near(self, plan: _Plan, work: Work, touched: pa.Array) -> Near | None:
+        """Whom the next version reaches; None where that is not known, or everybody is as well."""
+        neighbourhood = plan.chosen.enricher.neighbours
+        former = neighbours.kept(self.company.lake, plan.name, self.published[plan.name])
+        if neighbourhood is None or former is None:
+            return None
+        with self.company.timed("neighbours"):
+            return neighbours.near(
+                neighbourhood,
+                work.of(plan.chosen.parameters),
+                former,
+                touched,
+                self.left_out.changed,
+                most=self.coming.few,
+                threads=self.company.settings.threads,
+            )
+
+    def _compute(self, due: _Due, work: Work, ids: pa.Array | None, links: pa.Table | None = None) -> None:
+        """Compute an enricher and stage what it gave less what is withheld; what goes wrong is told, not raised.
+
+        Args:
+            due: Which, and what it is made from.
+            work: On the customers that it needs to know of.
+            ids: Golden ids of the customers whose rows are staged; None for everybody.
+            links: What customers have in common in the next version, where that is worked out already.
+        """
+        plan, wanted = due
+        enricher, clock, inputs_took = plan.chosen.enricher, [time.monotonic()], sum(work.spent.values())
+        own = work.of(plan.chosen.parameters, plan.model.model if plan.model else None)
+        withheld = self.left_out.ids(plan.name)
+        worked = None if ids is None else len(ids)
+        try:
+            rows = enricher.shaped(enricher.compute(own))
+            if len(withheld):
+                rows = rows.filter(pc.invert(pc.is_in(rows[GOLDEN_ID], value_set=withheld)))
+            clock.append(time.monotonic())
+            figures = dict(enricher.picture(rows, own)) if enricher.picture and ids is None else None
+            clock.append(time.monotonic())
+            if enricher.neighbours is not None and links is None:
+                links = enricher.neighbours.links(own)
+        except (DamagedError, HubError):
+            raise  # of what it reads, which concerns all of them
+        except Exception as error:
+            self.done[plan.name] = Enriched(worked=worked, problem=describe(error))
+            return
+        if links is not None:
+            neighbours.keep(self.company.lake, plan.name, wanted, links, self.published.get(plan.name))
         clock.append(time.monotonic())
-        figures = dict(enricher.picture(rows, own)) if enricher.picture and ids is None else None
+        if ids is not None:
+            rows = rows.filter(pc.is_in(rows[GOLDEN_ID], value_set=ids))
+        model = pa.scalar(plan.model.fingerprint if plan.model else None, pa.string())
+        rows = rows.append_column(AS_OF, pa.repeat(pa.scalar(plan.as_of), rows.num_rows))
+        rows = rows.append_column(MODEL, pa.repeat(model, rows.num_rows))
+        profile.stage(self.coming.connection, profile_table(enricher), rows, wanted, ids)
         clock.append(time.monotonic())
-    except (DamagedError, HubError):
-        raise  # of what it reads, which concerns all of them
-    except Exception as error:
-        return Enriched(worked=None if ids is None else len(ids), problem=describe(error))
-    if ids is not None:
-        rows = rows.filter(pc.is_in(rows[GOLDEN_ID], value_set=ids))
-    with_model = rows.append_column(AS_OF, pa.repeat(pa.scalar(plan.as_of), rows.num_rows)).append_column(
-        MODEL,
-        pa.repeat(pa.scalar(plan.model.fingerprint if plan.model else None, pa.string()), rows.num_rows),
-    )
-    profile.stage(coming.connection, profile_table(enricher), with_model, made_from, ids)
-    clock.append(time.monotonic())
-    inputs = sum(work.spent.values()) - inputs_took
-    computing, pictures, staging_it = (after - before for before, after in itertools.pairwise(clock))
-    parts = {"inputs": inputs, "computing": computing - inputs, "pictures": pictures, "staging": staging_it}
-    worked = None if ids is None else len(ids)
-    told = kept(lake, plan.name) if figures is None else keep(lake, plan.name, plan.as_of, figures)
-    return Enriched(rows.num_rows, worked, clock[-1] - clock[0], parts, told, withheld=len(withheld))
+        inputs = sum(work.spent.values()) - inputs_took
+        computing, *others = (after - before for before, after in itertools.pairwise(clock))
+        names = ("inputs", "computing", "pictures", "neighbours", "staging")
+        parts = dict(zip(names, (inputs, computing - inputs, *others), strict=True))
+        lake = self.company.lake
+        told = kept(lake, plan.name) if figures is None else keep(lake, plan.name, plan.as_of, figures)
+        self.done[plan.name] = Enriched(
+            rows.num_rows, worked, clock[-1] - clock[0], parts, told, withheld=len(withheld)
+        )

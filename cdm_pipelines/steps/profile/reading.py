@@ -33,7 +33,7 @@ from cdm_pipelines.records.whose import PARTY_KEY
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.profile.former import WHOSE, Changed, versions
 from cdm_pipelines.steps.profile.interactions import Updated, delivering, update_interactions
-from cdm_pipelines.steps.profile.touches import Known, Touches, opened_touches, rules_now
+from cdm_pipelines.steps.profile.touches import CROSSWALK, Known, Touches, opened_touches, rules_now
 from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.keys import RECORD_KEY
 from cdm_pipelines.store.lake import Lake
@@ -144,7 +144,7 @@ class Company:
             return None
         if not (counted.mark or counted.before) or not (len(touched) or subjects.num_rows or changed.any):
             return touched
-        with self._touches(coming) as touches:
+        with self._touches(coming, in_part=True) as touches:
             names = touched.to_pylist()
             found = touches.concerned(
                 self.eras, names, subjects, former=changed.parties, orders=changed.orders
@@ -176,12 +176,15 @@ class Company:
             return rows
         if not len(ids) or not self.counted().mark:
             return ATTACHED.empty_table()
-        with self._touches(coming) as touches:
+        with self._touches(coming, in_part=True) as touches:
             return touches.attached(self.eras, ids.to_pylist())[0]
 
     @contextmanager
-    def _touches(self, coming: NextVersion) -> Iterator[Touches]:
-        known = Known.of(self.lake, coming.crosswalk(CROSSWALK_SCHEMA, None))
+    def _touches(self, coming: NextVersion, *, in_part: bool = False) -> Iterator[Touches]:
+        if in_part:
+            known = Known.looked_up(self.lake, _InHub(coming))
+        else:
+            known = Known.of(self.lake, coming.crosswalk(CROSSWALK_SCHEMA, None))
         with opened_touches(self.lake, self.contracts, known, threads=self.settings.threads) as touches:
             yield touches
 
@@ -203,6 +206,19 @@ class Company:
                 yield
             finally:
                 self._kept.pop()
+
+
+@dataclass(frozen=True)
+class _InHub:
+    """Looks up rows of the crosswalk of the next version."""
+
+    coming: NextVersion
+
+    def of_customers(self, golden_ids: pa.Array) -> pa.Table:
+        return self.coming.crosswalk(CROSSWALK, golden_ids)
+
+    def of_records(self, keys: pa.Table) -> pa.Table:
+        return self.coming.crosswalk_of(CROSSWALK, keys)
 
 
 @dataclass

@@ -8,7 +8,7 @@ import datetime as dt
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -28,7 +28,7 @@ from cdm_pipelines.enrichment.attachment import (
 )
 from cdm_pipelines.enrichment.interactions import DAY_SCHEMA
 from cdm_pipelines.enrichment.moments import BY_CUSTOMER
-from cdm_pipelines.enrichment.subjects import concerned, run
+from cdm_pipelines.enrichment.subjects import Whose, concerned, run
 from cdm_pipelines.enrichment.tokens import Eras, InteractionPolicy, eras_as_json, eras_from_json, eras_now
 from cdm_pipelines.hub.queries import read_crosswalk
 from cdm_pipelines.steps.profile.interactions import database, delivering
@@ -54,11 +54,19 @@ CROSSWALK = pa.schema([(name, _TEXT) for name in ("golden_id", "source", "entity
 
 @dataclass(frozen=True)
 class Known:
-    """Who the customers are: columns as ``CROSSWALK``, ``PARTIES`` and ``ORDERS`` have them."""
+    """Who the customers are: columns as ``CROSSWALK``, ``PARTIES`` and ``ORDERS`` have them.
+
+    Attributes:
+        crosswalk: All of it, or none where somebody looks it up.
+        parties: Of all records.
+        orders: All of them.
+        whose: Who looks up the crosswalk; then interactions of some customers can be asked for, and not of everybody.
+    """
 
     crosswalk: pa.Table
     parties: pa.Table
     orders: pa.Table
+    whose: Whose | None = None
 
     @classmethod
     def published(cls, lake: Lake, connection: Connection) -> "Known":
@@ -73,6 +81,11 @@ class Known:
             _state(lake, Entity.PARTY, PARTIES),
             _state(lake, Entity.ORDER, ORDERS),
         )
+
+    @classmethod
+    def looked_up(cls, lake: Lake, whose: Whose) -> "Known":
+        """By a crosswalk of which what is needed for some customers is looked up, with the current records."""
+        return replace(cls.of(lake, CROSSWALK.empty_table()), whose=whose)
 
 
 def _state(lake: Lake, entity: Entity, schema: pa.Schema) -> pa.Table:
@@ -117,12 +130,13 @@ class Touches:
     """Counted interactions beside who the customers are; made by ``opened_touches``."""
 
     db: duckdb.DuckDBPyConnection
+    whose: Whose | None = None
 
     def attached(
         self, eras: Eras, customers: Iterable[str] | None = None
     ) -> tuple[pa.Table, Attached | None]:
         """The interactions of everybody, or of some customers, as ``inputs.ATTACHED``; see ``attachment.attach``."""
-        found = attach(self.db, eras, customers)
+        found = attach(self.db, eras, customers, self.whose)
         return attached_rows(self.db), found
 
     def read(self, eras: Eras) -> tuple[pa.RecordBatchReader, Attached | None]:
@@ -140,7 +154,7 @@ class Touches:
         orders: pa.Table | None = None,
     ) -> list[str]:
         """Customers whose interactions may be others now; see ``subjects.concerned``."""
-        return concerned(self.db, eras, customers, subjects, former=former, orders=orders)
+        return concerned(self.db, eras, customers, subjects, former=former, orders=orders, whose=self.whose)
 
     def last_by_customers(self, eras: Eras, first: dt.date | None, until: dt.date) -> pa.Table:
         """The last day, within some days, on which each customer was in touch with us: ``golden_id, touched``."""
@@ -187,6 +201,10 @@ def opened_touches(
             ("party_orders", known.orders),
         ):
             db.register(name, table)
+        if known.whose is not None:
+            db.unregister("crosswalk")
+            columns = ", ".join(f"{name} VARCHAR" for name in CROSSWALK.names)
+            run(db, f"CREATE TABLE crosswalk ({columns})")
         paths = [
             path
             for contract in delivering(contracts)
@@ -204,4 +222,4 @@ def opened_touches(
                     db.register("piece", piece)
                     run(db, "INSERT INTO days BY NAME SELECT * FROM piece")
                     db.unregister("piece")
-        yield Touches(db)
+        yield Touches(db, known.whose)

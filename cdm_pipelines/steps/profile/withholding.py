@@ -74,18 +74,22 @@ class Withholding:
 
     def with_changed(self, coming: NextVersion, touched: pa.Array | None) -> pa.Array | None:
         """Customers to work on, with those of whom something else is left out than before; None for everybody."""
-        if touched is None:
-            return None
-        if self.latter.equals(self.former):
+        if touched is None or not len(self.changed):
             return touched
+        found = pc.unique(pa.concat_arrays([touched, self.changed]))
+        return found if coming.are_few(found) else None
+
+    @cached_property
+    def changed(self) -> pa.Array:
+        """Golden ids of customers of whom something else is left out than before."""
+        if self.latter.equals(self.former):
+            return _NOBODY
         both = (
             pa.concat_tables([self.latter, self.former])
             .group_by(WITHHELD_SCHEMA.names)
             .aggregate([([], "count_all")])
         )
-        changed = both.filter(pc.equal(both["count_all"], 1))["golden_id"].combine_chunks()
-        found = pc.unique(pa.concat_arrays([touched, changed]))
-        return found if coming.are_few(found) else None
+        return pc.unique(both.filter(pc.equal(both["count_all"], 1))["golden_id"].combine_chunks())
 
     def stage(self, connection: Connection, current: Mapping[str, str] | None, as_of: dt.date) -> None:
         """Stage the table that says so, where what was staged or published last was made from something else."""

@@ -11,7 +11,7 @@ from demo_customers import Company, company, demo_company
 from enricher_tables import AS_OF, base_tables, gid, work_on
 
 from cdm_demo import generate
-from cdm_pipelines.enrichment.household import ENRICHER, HouseholdParameters, picture
+from cdm_pipelines.enrichment.household import ENRICHER, HouseholdParameters, fit, picture
 from cdm_pipelines.enrichment.work import opened
 
 Row = dict[str, Any]
@@ -63,7 +63,7 @@ def households(*rows: Row, parameters: HouseholdParameters | None = None) -> dic
         if row.get("employer_id"):
             row["employer_id"] = gid(row["employer_id"])
     with work_on(golden_customer=golden, state_party=records) as work:
-        table = ENRICHER.shaped(ENRICHER.compute(work.of(parameters or HouseholdParameters())))
+        table = ENRICHER.shaped(ENRICHER.compute(work.of(parameters or HouseholdParameters(), fit(work))))
     found = {int(row["golden_id"][-12:]): row for row in table.to_pylist()}
     return {row["golden_id"]: found[row["golden_id"]] for row in rows if row["golden_id"] in found}
 
@@ -330,7 +330,7 @@ def test_an_address_of_too_many_falls_apart_to_its_strongest_evidence() -> None:
 
 def test_nobody_and_only_organisations() -> None:
     with work_on() as work:
-        table = ENRICHER.shaped(ENRICHER.compute(work.of(HouseholdParameters())))
+        table = ENRICHER.shaped(ENRICHER.compute(work.of(HouseholdParameters(), fit(work))))
         assert picture(table, work)["households"] == 0
     assert table.num_rows == 0
     assert households(organisation(1, "Jansen")) == {}
@@ -338,7 +338,7 @@ def test_nobody_and_only_organisations() -> None:
 
 def computed(base: dict[str, pa.Table], threads: int = 2) -> pa.Table:
     with opened(base, as_of=AS_OF, currency="EUR", timezone="Europe/Amsterdam", threads=threads) as work:
-        return ENRICHER.shaped(ENRICHER.compute(work.of(HouseholdParameters())))
+        return ENRICHER.shaped(ENRICHER.compute(work.of(HouseholdParameters(), fit(work))))
 
 
 def pairs(groups: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import committed
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import yaml
 from test_incremental_histories import CONTACTS, FIRST_DAY, Company, Row, base, found
@@ -32,6 +33,7 @@ from cdm_pipelines.steps.profile.former import FORMER, Changed, keep_former, ver
 from cdm_pipelines.steps.profile.former import ORDERS as FORMER_ORDERS
 from cdm_pipelines.steps.profile.touches import CROSSWALK, Known, Touches, opened_touches
 from cdm_pipelines.store import layout, tables
+from cdm_pipelines.store.keys import RECORD_KEY, having
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.register import Persons, Stores, erase, search
 
@@ -191,6 +193,24 @@ class World:
         ]
         return Known.of(self.web.lake, pa.Table.from_pylist(rows, schema=CROSSWALK))
 
+    @property
+    def looked_up(self) -> Known:
+        """The same, of which the crosswalk is looked up as it is needed."""
+        return Known.looked_up(self.web.lake, Looked(self.known.crosswalk))
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A crosswalk that rows are looked up in."""
+
+    crosswalk: pa.Table
+
+    def of_customers(self, golden_ids: pa.Array) -> pa.Table:
+        return self.crosswalk.filter(pc.is_in(self.crosswalk["golden_id"], value_set=golden_ids))
+
+    def of_records(self, keys: pa.Table) -> pa.Table:
+        return self.crosswalk.filter(having(self.crosswalk, keys, RECORD_KEY))
+
 
 def standard(date: str) -> str:
     return layout.standard_path(contract(), date, Entity.INTERACTION)
@@ -229,6 +249,7 @@ def assert_told(world: World, change: Callable[[], set[str]], eras: Eras = ERAS)
     assert subjects is not None
     with opened(world) as touches:
         everybody = by_customer(touches.attached(eras)[0])
+    with opened(world, world.looked_up) as touches:
         concerned = touches.concerned(eras, touched, subjects, former=changed.parties, orders=changed.orders)
         part = by_customer(touches.attached(eras, concerned)[0])
     assert part == {name: rows for name, rows in everybody.items() if name in concerned}
@@ -315,8 +336,8 @@ def test_a_device_is_ones_own_when_the_others_order_is_nobodys(world: World) -> 
         assert len(by_customer(touches.attached(BY_NUMBERS_OF_THE_SHOP)[0])[gid(3)]) == 2  # the visit as well
 
 
-def opened(world: World) -> AbstractContextManager[Touches]:
-    return opened_touches(world.web.lake, [contract()], world.known, threads=1)
+def opened(world: World, known: Known | None = None) -> AbstractContextManager[Touches]:
+    return opened_touches(world.web.lake, [contract()], known or world.known, threads=1)
 
 
 # Any history, published
