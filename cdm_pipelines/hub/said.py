@@ -102,7 +102,7 @@ ROWS: Final = f"""SELECT '{SOURCE}' AS source, '{ENTITY}' AS entity, statement A
     {", ".join(f"{_AS_IN_LEDGER.get(name, 'NULL::text')} AS {name}" for name in _VALUES)} FROM {said_here}"""  # noqa: S608 - our own names
 """SQL for all statements that were made here, as ``LEDGER`` but for the party, which is in three columns."""
 _WHOSE = ("party_source", "party_entity", "party_record_id")
-_READ = pa.schema([(name, pa.string()) for name in (*LEDGER.names, *_WHOSE) if name != "party"])
+_READ = pa.schema([(name, pa.string()) for name in (*RECORD_KEY, "first_seen", *_WHOSE, *_VALUES)])
 
 
 def ledger(connection: Connection) -> pa.Table:
