@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    and_,
     delete,
     func,
     select,
@@ -222,9 +223,11 @@ def of_customer(connection: Connection, golden_id: UUID) -> Sequence[Mapping[str
 
 
 def statements_of(connection: Connection, golden_id: UUID) -> Sequence[Mapping[str, Any]]:
-    """Statements about one customer alone, the oldest first."""
-    own = consent_statement.c
-    query = select(*(own[name] for name in _TOLD)).where(own.golden_id == golden_id)
+    """Statements about one customer alone, the oldest first; with the words of whoever took down one made here."""
+    own, here = consent_statement.c, said_here.c
+    same = and_(here.statement == own.record_id, own.source == said.SOURCE, own.entity == said.ENTITY)
+    told = select(*(own[name] for name in _TOLD), here.reason)
+    query = told.outerjoin_from(consent_statement, said_here, same).where(own.golden_id == golden_id)
     order = (own.purpose, func.coalesce(own.stated_at, own.first_seen), own.source, own.record_id)
     return [dict(row) for row in connection.execute(query.order_by(*order)).mappings()]
 

@@ -2,6 +2,7 @@
 
 import csv
 import datetime as dt
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -157,7 +158,8 @@ def test_the_latest_counts_whoever_brings_it(home: Deployment, subscribers: list
     assert home.run(DAYS[1]) == 0
     assert mailed(home, one) == (False, "withdrawn"), "an older yes arrives"
     assert mailed(home, other) == (True, "given")
-    folder = home.landing / "mail" / "consent"
+    folder, activity = (home.landing / "mail" / entity for entity in ("consent", "activity"))
+    shutil.copy(activity / f"{DAYS[0]}.csv", activity / f"{TODAY}.csv")
     header = (folder / f"{DAYS[0]}.csv").read_text(encoding="utf-8").splitlines(keepends=True)[0]
     (folder / f"{TODAY}.csv").write_text(header, encoding="utf-8")
     deliver(

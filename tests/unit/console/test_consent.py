@@ -2,7 +2,9 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from governed_hub import ANNA, ELS, PIET, GovernedHub
@@ -11,7 +13,10 @@ from starlette.testclient import TestClient
 
 from cdm_pipelines.console.app import console
 from cdm_pipelines.console.house import House
-from cdm_pipelines.hub import said
+from cdm_pipelines.hub import consent, places, said
+from cdm_pipelines.hub.persons import persons_of
+from cdm_pipelines.store.lake import Lake
+from cdm_pipelines.store.register import Register, Stores, erase
 
 URL = "http://console.example"
 
@@ -217,3 +222,20 @@ def test_an_address_that_others_have_binds_as_before(program: Any, governed: Gov
     assert rows(governed, "SELECT standing FROM privacy.consent_statement WHERE record_id = 'm-1'") == [
         ("in force",)
     ]
+
+
+def test_it_is_shown_to_the_person_and_goes_with_them(
+    program: Any, governed: GovernedHub, tmp_path: Path
+) -> None:
+    say(program("service"), PIET, purpose="analytics", reason="rang from abroad")
+    register = Register([*places.places()])
+    with governed.engine.begin() as connection:
+        told = consent.statements_of(connection, UUID(PIET))
+        assert "rang from abroad" in [one["reason"] for one in told]
+        persons, stores = persons_of(connection, [UUID(PIET)]), Stores(Lake(str(tmp_path)), connection)
+        erased = {one.place: one.rows for one in erase(register, stores, persons)}
+        assert erased["privacy/said_here"] >= 1
+        left = connection.scalar(text("SELECT count(*) FROM privacy.said_here WHERE record_id = 'R2'"))
+        assert left == 0
+        assert consent.of_customer(connection, UUID(PIET)) == []
+        connection.rollback()
