@@ -30,6 +30,7 @@ from cdm_pipelines.settings import Settings
 if TYPE_CHECKING:
     from cdm_pipelines.contracts.actor import Actor
     from cdm_pipelines.privacy.certificate import Certificate
+    from cdm_pipelines.privacy.roles import Change
 
 app = typer.Typer(
     no_args_is_help=True, help="Rights of persons: access, erasure, restriction, and certificates."
@@ -177,6 +178,39 @@ def rectify(
     )
 
 
+@app.command()
+def say(
+    customer: Customer,
+    purpose: Annotated[
+        str, typer.Option(help="What it is about, as policies/purposes.yaml calls the purpose.")
+    ],
+    state: Annotated[str, typer.Option(help="given, refused, withdrawn or objected.")],
+    by: By,
+    *,
+    channel: Annotated[
+        str,
+        typer.Option(help="email, phone, post, sms, visit, web, app or other; every channel when left out."),
+    ] = "",
+    method: Annotated[str, typer.Option(help="How it was said: a call, a letter.")] = "command line",
+    notice: Annotated[str, typer.Option(help="What was asked or read to them, or where that is.")] = "",
+    notice_version: Annotated[str, typer.Option(help="Version of that text.")] = "",
+    reason: Annotated[str, typer.Option(help="Words of whoever takes it down.")] = "",
+) -> None:
+    """Take down what a customer says about consent; it is in force at once."""
+    from cdm_pipelines.steps.consent.said import Statement  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.steps.consent.said import say as take_down  # noqa: PLC0415
+
+    actor, own = _officer(by, "consent"), settings()
+    said = Statement(customer, purpose, channel, state, method, notice, notice_version, reason)
+    with hub(own) as engine, engine.begin() as connection:
+        done = take_down(connection, own, said, who=actor.name, role="privacy_officer")
+    allowed = "allowed" if done.allowed else "not allowed"
+    through = f" by {channel}" if channel else ""
+    console.print(
+        f"Statement {done.number} is in force: {purpose} is {allowed}{through} ({done.why}).", markup=False
+    )
+
+
 @app.command("requests")
 def list_requests() -> None:
     """List the requests of persons, and which of them are late."""
@@ -287,12 +321,12 @@ def _day(text: str) -> dt.date:
     return dt.date.fromisoformat(text)
 
 
-def _officer(by: str) -> "Actor":
+def _officer(by: str, change: "Change" = "requests") -> "Actor":
     from cdm_pipelines.contracts.actor import Actor, Role  # noqa: PLC0415 - commands load what they need
     from cdm_pipelines.steps.privacy.changing import see_that_may  # noqa: PLC0415
 
     with told_to_people():
-        see_that_may(settings(), "privacy_officer", "requests")
+        see_that_may(settings(), "privacy_officer", change)
         return Actor(by, Role.PRIVACY_OFFICER)
 
 

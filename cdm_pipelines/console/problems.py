@@ -22,7 +22,9 @@ from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.proposals import ProposalError
 from cdm_pipelines.identity.decisions import DecisionError
 from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
+from cdm_pipelines.privacy.purposes import PurposesError
 from cdm_pipelines.standardise.single import ValueRefusedError
+from cdm_pipelines.steps.consent.said import StatementError
 from cdm_pipelines.steps.rights.subject import RightsError
 from cdm_pipelines.steps.rights.subject import UnknownError as NobodyError
 from cdm_pipelines.store.damage import LakeError
@@ -40,9 +42,9 @@ def told(error: Exception) -> ConsoleError | None:
             return error
         case NobodyError():
             return UnknownError(str(error))
-        case DecisionError() | ProposalError() | RightsError() | ValueRefusedError():
+        case DecisionError() | ProposalError() | RightsError() | StatementError() | ValueRefusedError():
             return RefusedError(str(error))
-        case PrivacyPolicyError() | HubError() | LakeError():
+        case PrivacyPolicyError() | PurposesError() | HubError() | LakeError():
             return AwayError(str(error))
     fault = database_fault(error)
     return None if fault is None else AwayError(str(fault))

@@ -1,4 +1,4 @@
-"""Changes that people and programs make: decisions of stewards, requests of persons.
+"""Changes that people and programs make: decisions of stewards, requests of persons, what customers say of consent.
 
 Belongs here: that the role may, that it sees whom it is about, and the call of the step. Does not belong here: what a
 change does (steps), the form of a request (api, pages).
@@ -11,9 +11,11 @@ from cdm_pipelines.console import reads
 from cdm_pipelines.console.errors import ClashError, UnknownError
 from cdm_pipelines.console.sight import Eyes
 from cdm_pipelines.contracts.actor import Role
+from cdm_pipelines.hub import said
 from cdm_pipelines.identity.decisions import DecisionError, Record
 from cdm_pipelines.privacy.roles import Change
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.consent.said import Statement, TakenDown, say
 from cdm_pipelines.steps.rights import limits
 from cdm_pipelines.steps.stewardship import decisions
 from cdm_pipelines.steps.stewardship.decisions import Recorded
@@ -153,3 +155,18 @@ def answer_request(eyes: Eyes, settings: Settings, kind: str, wanted: Wanted, pu
             values = (wanted.attribute or "", wanted.value or "")
             recorded = limits.rectify(connection, settings, customer, values, actor=actor, reason=reason)
             return Answered(decision=recorded.decision.decision_id)
+
+
+def take_down(eyes: Eyes, settings: Settings, statement: Statement) -> TakenDown:
+    """Take down what a customer says about consent.
+
+    Raises:
+        ForbiddenError: The role may not.
+        UnknownError: It is about somebody whom the role does not see.
+        StatementError: Nobody can say that; the text says why.
+        HubError: Customers are being published.
+    """
+    eyes.sight.see_that_may("consent")
+    said.begin(eyes.connection)
+    seen(eyes, statement.customer)
+    return say(eyes.connection, settings, statement, who=eyes.caller.who, role=eyes.sight.name)

@@ -9,14 +9,29 @@ from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
-from sqlalchemy import Boolean, Column, Connection, Integer, MetaData, Table, Text, Uuid, func, select, text
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    and_,
+    delete,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, dialect, insert
 from sqlalchemy.schema import CreateTable, DropTable
 
+from cdm_pipelines.hub import said
 from cdm_pipelines.hub.differences import Change, apply, change_of, differences
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.load import copy_table, read_table, unlogged
-from cdm_pipelines.hub.schema_privacy import consent, consent_state, consent_statement
+from cdm_pipelines.hub.schema_privacy import consent, consent_state, consent_statement, said_here
 
 STAGED = (consent, consent_statement)
 WORKED = Table("consent_worked", MetaData(), Column("golden_id", Uuid, primary_key=True), schema="staging")
@@ -33,6 +48,8 @@ WAITING = Table(
 _NAME = "consent"
 DEFAULTS = "defaults"
 """Under which name a version says, by purpose, whether it is allowed while nothing was said."""
+SAID = "said"
+"""Under which name a version says what of the statements that were made here is in it."""
 
 
 def clear(connection: Connection) -> None:
@@ -92,11 +109,17 @@ def stage(
         copy_table(connection, WORKED.name, pa.table({"golden_id": worked}))
 
 
-def publish(connection: Connection) -> Mapping[str, Change]:
+def publish(connection: Connection, publication: int) -> Mapping[str, Change]:
     """Publish what is staged, in the transaction that publishes the customers.
 
+    Statements that were made here since the last time are in it if they were when it was staged, and are told of now.
+
+    Args:
+        connection: In the transaction.
+        publication: Its number.
+
     Returns:
-        By table, ``consent`` and ``consent_statement``; empty where nothing was staged.
+        By table, ``consent``, ``consent_statement`` and ``said_here``; empty where nothing was staged.
 
     Raises:
         HubError: Staged rows are gone.
@@ -121,6 +144,10 @@ def publish(connection: Connection) -> Mapping[str, Change]:
         .values(name=_NAME, **values)
         .on_conflict_do_update(index_elements=["name"], set_=values)
     )
+    if rows[_NAME].made_from.get(SAID, "") == said.version(connection):
+        connection.execute(text(NOTED))
+        new = said.taken_in(connection, publication, "noted_consent")
+        changes[said_here.name] = Change(new, 0, 0, new)
     clear(connection)
     return changes
 
@@ -196,11 +223,94 @@ def of_customer(connection: Connection, golden_id: UUID) -> Sequence[Mapping[str
 
 
 def statements_of(connection: Connection, golden_id: UUID) -> Sequence[Mapping[str, Any]]:
-    """Statements about one customer alone, the oldest first."""
-    own = consent_statement.c
-    query = select(*(own[name] for name in _TOLD)).where(own.golden_id == golden_id)
+    """Statements about one customer alone, the oldest first; with the words of whoever took down one made here."""
+    own, here = consent_statement.c, said_here.c
+    same = and_(here.statement == own.record_id, own.source == said.SOURCE, own.entity == said.ENTITY)
+    told = select(*(own[name] for name in _TOLD), here.reason)
+    query = told.outerjoin_from(consent_statement, said_here, same).where(own.golden_id == golden_id)
     order = (own.purpose, func.coalesce(own.stated_at, own.first_seen), own.source, own.record_id)
     return [dict(row) for row in connection.execute(query.order_by(*order)).mappings()]
+
+
+_PUBLISHED = f"""SELECT s.source, s.entity, s.record_id, h.source AS h_source, h.entity AS h_entity,
+        h.record_id AS h_record_id, s.party_id, s.party_email, s.party_phone, s.token, s.purpose, s.channel, s.state,
+        to_char(s.stated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS stated_at,
+        s.first_seen::text AS first_seen,
+        to_char(s.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS expires_at,
+        s.double_opt_in::text AS double_opt_in, s.customers, s.standing
+    FROM {consent_statement} AS s LEFT JOIN {said_here} AS h
+        ON h.statement = s.record_id AND s.source = '{said.SOURCE}' AND s.entity = '{said.ENTITY}'"""
+
+
+def published_about(
+    connection: Connection, golden_id: UUID, emails: Collection[str], phones: Collection[str]
+) -> Sequence[Mapping[str, Any]]:
+    """Published statements about one customer, and those about several who share one of its addresses.
+
+    Args:
+        connection: To the hub.
+        golden_id: The customer.
+        emails: Its e-mail addresses.
+        phones: Its phone numbers.
+
+    Returns:
+        What decides of each, as text, with how many customers it is about, what became of it, and as ``h_source``,
+        ``h_entity``, ``h_record_id`` the record that one which was made here is about.
+    """
+    # A statement is about a phone number only where nobody has its e-mail address.
+    of_phone = """s.party_phone = ANY(:phones) AND NOT EXISTS (
+        SELECT FROM golden.search AS t WHERE t.terms @> ARRAY['@' || s.party_email])"""
+    query = f"""{_PUBLISHED} WHERE s.golden_id = :golden_id
+        OR s.customers > 1 AND (s.party_email = ANY(:emails) OR {of_phone})"""
+    values = {"golden_id": golden_id, "emails": sorted(emails), "phones": sorted(phones)}
+    return [dict(row) for row in connection.execute(text(query), values).mappings()]
+
+
+def replace_of_one(
+    connection: Connection,
+    golden_id: UUID,
+    rows: Sequence[Mapping[str, Any]],
+    standing: Mapping[tuple[str, str, str], str],
+) -> None:
+    """Put what one customer allows in the place of what is published of it, with statements that were made here.
+
+    Args:
+        connection: In a transaction.
+        golden_id: The customer.
+        rows: Of ``privacy.consent``, all that it has.
+        standing: What became of statements about it alone, by source, entity and key.
+    """
+    before = {(row["purpose"], row["channel"]): row for row in of_customer(connection, golden_id)}
+    now = {(row["purpose"], row["channel"]): dict(row) for row in rows}
+    c = consent.c
+    for purpose, channel in before.keys() - now.keys():
+        where = (c.golden_id == golden_id, c.purpose == purpose, c.channel == channel)
+        connection.execute(delete(consent).where(*where))
+    changed = [row for key, row in now.items() if row != before.get(key)]
+    if changed:
+        statement = insert(consent).values(changed)
+        own = {one.name: statement.excluded[one.name] for one in consent.columns if not one.primary_key}
+        keys = list(consent.primary_key)
+        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=own))
+    here = [key for source, entity, key in standing if (source, entity) == (said.SOURCE, said.ENTITY)]
+    if here:
+        connection.execute(text(_ADD_HERE), {"golden_id": golden_id, "statements": here})
+    parts = dict(zip(("sources", "entities", "keys"), map(list, zip(*standing, strict=True)), strict=True))
+    values = {"golden_id": golden_id, **parts, "standings": list(standing.values())}
+    connection.execute(text(_STANDING), values)
+
+
+_DIALECT = dialect()  # type: ignore[no-untyped-call]
+_IN_LEDGER = [name for name in said.LEDGER.names if name != "party"]
+_ADD_HERE = f"""INSERT INTO {consent_statement} ({", ".join(_IN_LEDGER)}, golden_id, customers, standing)
+    SELECT {", ".join(f"CAST(here.{one} AS {consent_statement.c[one].type.compile(_DIALECT)})" for one in _IN_LEDGER)},
+           :golden_id, 1, '' FROM ({said.ROWS}) AS here
+    WHERE here.record_id = ANY(:statements) ON CONFLICT DO NOTHING"""
+_STANDING = f"""UPDATE {consent_statement} AS s SET standing = new.standing
+    FROM unnest(CAST(:sources AS text[]), CAST(:entities AS text[]), CAST(:keys AS text[]), CAST(:standings AS text[]))
+         AS new(source, entity, record_id, standing)
+    WHERE s.golden_id = :golden_id AND s.source = new.source AND s.entity = new.entity AND s.record_id = new.record_id
+      AND s.standing <> new.standing"""
 
 
 def depending(connection: Connection, as_of: str) -> tuple[pa.Array, pa.Table]:

@@ -32,6 +32,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONPATH
 
 from cdm_pipelines.hub import (
     consent,
+    said,
     schema,
     schema_feed,
     schema_ops,
@@ -230,6 +231,13 @@ def places() -> Iterator[Place]:
     for table in consent.STAGED:
         yield _published(table)
         yield _published(table, staged=True)
+    here = schema_privacy.said_here
+    yield of_persons(
+        here,
+        "key of the source record that stands for the customer, or of the statement",
+        either(records_of(here), keyed_by(literal(said.SOURCE), literal(said.ENTITY), here.c.statement)),
+        Retention(Keeps.FOR_EVER, "the evidence of what was said, until the customer is erased"),
+    )
     yield of_persons(
         schema.customer_history,
         "golden id, or a record that had a part in it",

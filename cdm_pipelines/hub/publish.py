@@ -105,7 +105,7 @@ def promote(
         search_index.refresh(connection, publication)
         added, kept = history.count(connection, publication)
         profiles = profile.publish(connection, enriched, groups) if enriched is not None else {}
-        consents = consent.publish(connection)
+        consents = consent.publish(connection, publication.number)
         counts = _counts(changes) | {
             f"profile.{name}": one.counts for name, one in profiles.items() if one.any
         }

@@ -8,6 +8,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 from sqlalchemy import Connection, delete, func, insert, null, select, text, update
@@ -70,6 +71,14 @@ def requests(connection: Connection) -> list[Request]:
     """All requests, oldest first."""
     found = connection.execute(select(request).order_by(request.c.request_id)).mappings()
     return [Request(**row) for row in found]
+
+
+def is_being_erased(connection: Connection, golden_id: UUID) -> int | None:
+    """The number of the request by which a customer is being erased; None where none is open."""
+    ids = request.c.subject["golden_ids"]
+    query = select(request.c.request_id).where(request.c.state == OPEN, ids.contains([str(golden_id)]))
+    found: int | None = connection.scalar(query.limit(1))
+    return found
 
 
 def late(connection: Connection, today: dt.date) -> list[int]:

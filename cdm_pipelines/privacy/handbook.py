@@ -18,6 +18,7 @@ _CHANGES = {
     "decisions": "You decide which records are of one customer, and set golden values: cdm steward.",
     "quarantine": "You correct rows that were rejected: cdm quarantine.",
     "requests": "You answer requests of persons.",
+    "consent": "You take down what customers say about consent: POST /v1/consent, or cdm privacy say.",
     "policies": "You change contracts and policies, with the consent of the owner.",
 }
 

@@ -96,7 +96,7 @@ class Pseudonymous(Strict):
     shown_text: tuple[Pattern, ...] = ()
 
 
-Change = Literal["decisions", "quarantine", "requests", "policies"]
+Change = Literal["decisions", "quarantine", "requests", "consent", "policies"]
 """What may be changed through our own tools; nobody but the pipeline writes tables."""
 
 

@@ -23,6 +23,11 @@ def composite(*parts: pa.Array | pa.ChunkedArray) -> pa.Array:
     return pc.binary_join_element_wise(*(whole(part) for part in parts), _SEPARATOR)
 
 
+def one_key(*parts: object) -> str:
+    """The text that :func:`composite` makes of a row with these parts."""
+    return _SEPARATOR.join(map(str, parts))
+
+
 def composite_keys(table: pa.Table, *columns: str) -> pa.Array:
     """One text per row made of some columns of a table, null where any of them is."""
     return composite(*(whole(table[name]).cast(pa.string()) for name in columns))

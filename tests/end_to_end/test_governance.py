@@ -71,7 +71,9 @@ def test_nobody_decides_where_no_role_may(company: Deployment) -> None:
     finally:
         path.write_text(former, encoding="utf-8")
     assert "The role steward may not change decisions" in told
-    path.write_text(former.replace("changes: [requests, policies]", "changes: [policies]"), encoding="utf-8")
+    path.write_text(
+        former.replace("changes: [requests, consent, policies]", "changes: [policies]"), encoding="utf-8"
+    )
     try:
         told = company.ask("privacy", "restrict", str(golden_id), "--by", "Petra", code=1)
     finally:

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 
-from cdm_pipelines.console.api import changes, customers, decisions, match, rights
+from cdm_pipelines.console.api import changes, consent, customers, decisions, match, rights
 from cdm_pipelines.console.api.models import Problem
 from cdm_pipelines.console.errors import ConsoleError
 from cdm_pipelines.console.house import House
@@ -38,7 +38,7 @@ def api(house: House) -> FastAPI:
         redoc_url=None,
     )
     app.state.house, app.state.streams = house, set()
-    for one in (customers, match, decisions, rights, changes):
+    for one in (customers, match, decisions, consent, rights, changes):
         app.include_router(one.router)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)

@@ -211,6 +211,35 @@ class Recorded(BaseModel):
     conflict: str | None
 
 
+class Said(Body):
+    """What a customer says about consent."""
+
+    customer: Named
+    purpose: Annotated[str, Field(min_length=1, max_length=100)] = Field(
+        description="Its key in policies/purposes.yaml."
+    )
+    channel: Annotated[str, Field(max_length=20)] = Field(
+        "", description="email, phone, post, sms, visit, web, app or other; empty for every channel."
+    )
+    state: Literal["given", "refused", "withdrawn", "objected"]
+    method: Annotated[Text, Field(min_length=1, description="How it was said: a call, a form.")]
+    notice: Annotated[Text, Field(description="What was asked or read to them, or where that is.")] = ""
+    notice_version: Annotated[Text, Field(description="Version of that text.")] = ""
+    reason: Annotated[Text, Field(description="Words of whoever takes it down.")] = ""
+
+
+class TakenDown(BaseModel):
+    """What is in force since."""
+
+    statement: int = Field(description="Its number.")
+    purpose: str
+    channel: str
+    allowed: bool = Field(description="Whether the purpose is allowed by the channel now.")
+    state: str | None = Field(description="Of the statement that decides.")
+    why: str = Field(description="Why it is so, in words.")
+    changed: list[str] = Field(description="Purposes and channels for which what is allowed has changed.")
+
+
 class Asked(Body):
     """A request of a person about their data."""
 

@@ -4,8 +4,8 @@ Belongs here: what has to be worked out anew, and of whom. Does not belong here:
 (steps.customers.publication).
 
 Where it is known what changed, only customers whom that may concern are worked on: those that the next version touches,
-those whom new statements are about, those whose consent ends, and all that share an address with one of them. The
-outcome is that of working on everybody.
+those whom new statements are about (delivered, or made here), those whose consent ends, and all that share an address
+with one of them. The outcome is that of working on everybody.
 """
 
 import json
@@ -23,7 +23,7 @@ from sqlalchemy import Connection
 
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.hub import consent as hub
-from cdm_pipelines.hub import staging
+from cdm_pipelines.hub import said, staging
 from cdm_pipelines.hub.next_version import NextVersion
 from cdm_pipelines.identity import CROSSWALK_SCHEMA
 from cdm_pipelines.privacy.concerned import concerned
@@ -97,14 +97,19 @@ def stage_consent(
     delivered = (
         ledger.read(["last_seen"])["last_seen"] if ledger.exists else pa.chunked_array([], pa.string())
     )
-    if not ledger.exists or (not published and not len(delivered)):
+    version = said.version(connection)
+    here = int(version.partition(":")[0] or 0)
+    if not (here or (ledger.exists and (published or len(delivered)))):
         return StagedConsent(0, purposes=tuple(defaults))
     coming = NextVersion.of(connection)
-    work = _Work(connection, lake, coming, ledger, _newest(lake, delivered), defaults, settings.threads)
+    work = _Work(
+        connection, lake, coming, ledger, _newest(lake, delivered), defaults, version, settings.threads
+    )
     made_from = work.made_from(coming.fingerprint)
+    total = len(delivered) + here
     if not rebuild and made_from == (hub.waiting(connection) or published):
-        return StagedConsent(len(delivered), purposes=tuple(defaults))
-    known = not rebuild and {**published, "as_of": ""} == {**work.made_from(coming.published), "as_of": ""}
+        return StagedConsent(total, purposes=tuple(defaults))
+    known = not rebuild and _lasting(published) == _lasting(work.made_from(coming.published))
     changed = work.concerned_by() if known else None
     ids, result = (None, work.everybody()) if changed is None else work.part(*changed)
     rows = work.ledger_rows(result.standing)
@@ -115,9 +120,12 @@ def stage_consent(
     }
     worked = None if ids is None else len(ids)
     standing = dict(sorted(counted.items()))
-    return StagedConsent(
-        len(delivered), worked, result.consent.num_rows, rows.num_rows, standing, tuple(defaults)
-    )
+    return StagedConsent(total, worked, result.consent.num_rows, rows.num_rows, standing, tuple(defaults))
+
+
+def _lasting(made_from: Mapping[str, str]) -> dict[str, str]:
+    """What a version was made from, but for what it is known of whom it concerns."""
+    return {name: one for name, one in made_from.items() if name not in ("as_of", hub.SAID)}
 
 
 @dataclass(frozen=True)
@@ -128,6 +136,7 @@ class _Work:
     table: Layered
     as_of: date
     defaults: Mapping[str, bool]
+    version: str
     threads: int
 
     def made_from(self, customers: str) -> dict[str, str]:
@@ -137,19 +146,24 @@ class _Work:
             "rules": sha256(RULES.encode()).hexdigest()[:16],
             hub.DEFAULTS: json.dumps(dict(sorted(self.defaults.items()))),
             "as_of": self.as_of.isoformat(),
+            **({hub.SAID: self.version} if self.version else {}),
         }
 
     @cached_property
     def ledger(self) -> pa.Table:
-        """All statements."""
-        return self.table.read()
+        """All statements, those of sources and those that were made here, as ``said.LEDGER``."""
+        here = said.ledger(self.connection)
+        if not self.table.exists:
+            return here
+        rows = self.table.read()
+        party = composite_keys(rows, "source", "party_entity", "party_record_id")
+        of_sources = rows.append_column("party", party).select(said.LEDGER.names).cast(said.LEDGER)
+        return pa.concat_tables([of_sources, here])
 
     @cached_property
     def said(self) -> pa.Table:
         """The ledger as the rules read it."""
-        columns = {name: self.ledger[name] for name in STATEMENTS.names if name != "party"}
-        party = composite_keys(self.ledger, "source", "party_entity", "party_record_id")
-        return pa.table({**columns, "party": party}).select(STATEMENTS.names).cast(STATEMENTS)
+        return self.ledger.select(STATEMENTS.names).cast(STATEMENTS)
 
     @cached_property
     def identity(self) -> tuple[pa.Table, pa.Table, pa.Table]:
@@ -180,14 +194,15 @@ class _Work:
     def concerned_by(self) -> tuple[pa.Array, pa.Table] | None:
         """Customers and statements that what changed may concern; None where that is not known."""
         mark = self.coming.published_from.get(str(Entity.CONSENT))
-        changes = self.table.since(Mark.parse(mark)) if mark else None
+        changes = self.table.since(Mark.parse(mark)) if mark and self.table.exists else None
         touched = self.coming.touched()
         if changes is None or changes.gone.num_rows or touched is None:
             return None
         depending, several = hub.depending(self.connection, self.as_of.isoformat())
         ids = pa.concat_arrays([touched.cast(pa.string()), depending]).unique()
         about = hub.statements_about(self.connection, ids)
-        return ids, pa.concat_tables([changes.rows.select(RECORD_KEY), several, about])
+        here = said.waiting(self.connection)
+        return ids, pa.concat_tables([changes.rows.select(RECORD_KEY), several, about, here])
 
     def part(self, customers: pa.Array, asked: pa.Table) -> tuple[pa.Array | None, Effective]:
         """Work on some customers, with all who share an address with one of them."""

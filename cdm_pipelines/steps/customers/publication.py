@@ -21,13 +21,13 @@ from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.golden import SurvivorshipPolicy, load_policy
 from cdm_pipelines.golden.policy import golden_groups
 from cdm_pipelines.golden.survivorship import survive_in_chunks
-from cdm_pipelines.hub import audit, profile_models, profile_views, queries
+from cdm_pipelines.hub import audit, profile_models, profile_views, queries, said
 from cdm_pipelines.hub.decisions import begin_decision
 from cdm_pipelines.hub.differences import Change
 from cdm_pipelines.hub.parts import Asked
 from cdm_pipelines.hub.places import FORGOTTEN
 from cdm_pipelines.hub.publish import promote, published_from
-from cdm_pipelines.hub.staging import Staging
+from cdm_pipelines.hub.staging import Staging, lock
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, Assignment, assign
 from cdm_pipelines.identity.reasons import Churn, EventReasons, Movement
 from cdm_pipelines.identity.registry import CURRENT
@@ -364,6 +364,8 @@ def publish_customers(
     """
     governed = privacy.governed(settings)
     company = company_of(lake, settings)
+    lock(connection)
+    said.wait(connection)  # what is said meanwhile is said about the next version
     stage_consent(connection, lake, settings)
     enrich(connection, company, profile_models.current(connection), off=off)
     groups = groups_of(company.policy)

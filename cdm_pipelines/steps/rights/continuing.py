@@ -18,7 +18,6 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection, select
 
 from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.enrichment.declaration import Reach
 from cdm_pipelines.hub.continuing import made_from_instead
 from cdm_pipelines.hub.publish import published_from
 from cdm_pipelines.hub.published import published
@@ -73,7 +72,7 @@ def hand_on(settings: Settings, connection: Connection, lake: Lake, told: Mappin
     before, now = published_from(connection), _versions(lake)
     noted_then = told.get(_MADE_FROM, {})
     moved = {name: now[name] for name, mark in noted_then.items() if name in now and before.get(name) == mark}
-    own = [name for name, one in policy_of(settings).chosen.items() if one.enricher.reach is Reach.CUSTOMER]
+    own = [name for name, one in policy_of(settings).chosen.items() if one.enricher.neighbours is None]
     made_from_instead(connection, moved, own)
     near = Persons.of(told.get(_NEAR, ())).records
     if Entity.PARTY in moved and near.num_rows:
