@@ -291,6 +291,8 @@ def _by_words(found: _Found, query: Query) -> None:
     marks = [[f".{letter.lower()}"] for letter in query.initials]
     if query.birth:
         marks.append([f"*{query.birth[:4]}"])
+    if not known and not marks:  # of signs that no name has
+        return
     equal = [[word.text for word in words if word.kind == "equal"] for words in known.values()] + marks
     like = [[word.text for word in words] for words in known.values()] + marks
     if all(equal) and found.add(_having(equal)) >= _MOST:
