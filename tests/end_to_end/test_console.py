@@ -6,7 +6,11 @@ from typing import Any
 
 import httpx2
 import pytest
+import schemathesis
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from playwright.sync_api import Browser
+from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 from starlette.testclient import TestClient
 
 from cdm_pipelines.console.app import console
@@ -132,6 +136,20 @@ def test_what_matches_nobody_and_what_cannot_be_matched_is_told(
     if status == 200:
         assert (answer.json()["verdict"], answer.json()["candidates"]) == ("new", [])
     assert program("steward", "read").post("/v1/match", json=body).status_code in {403, 422}
+
+
+@pytest.mark.parametrize("role", ["steward", "service"])
+def test_no_record_breaks_the_matching(house: House, program: Callable[..., TestClient], role: str) -> None:
+    host = house.settings.console_url.partition("//")[2]
+    headers = {"authorization": program(role, "match").headers["authorization"], "host": host}
+    schema = schemathesis.openapi.from_asgi("/v1/openapi.json", console(house), headers={"host": host})
+
+    def check(case: Any) -> None:
+        left_out = [ignored_auth, positive_data_acceptance]
+        case.call_and_validate(headers=headers, excluded_checks=left_out)
+
+    tried = hypothesis_settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+    tried(given(case=schema["/match"]["POST"].as_strategy())(check))()
 
 
 def test_changes_are_paged_and_streamed_in_order(

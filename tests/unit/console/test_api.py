@@ -20,6 +20,8 @@ from cdm_pipelines.console.app import console
 from cdm_pipelines.console.house import House
 
 ROLES = [*yaml.safe_load((POLICIES / "roles.yaml").read_text(encoding="utf-8"))["roles"], "branch"]
+ELSEWHERE = ("/changes/stream", "/match")
+"""What is tried over a real run: a stream does not end, and here is no linkage."""
 PARTS = ("", "/records", "/provenance", "/links", "/history", "/orders", "/profile", "/consent", "/journey")
 
 
@@ -224,7 +226,7 @@ def test_no_request_breaks_the_api_or_its_description(
         "/v1/openapi.json", console(house), headers={"host": "console.example"}
     )
     operations = [one.ok() for one in schema.get_all_operations() if isinstance(one, Ok)]
-    operations = [one for one in operations if "stream" not in one.path]
+    operations = [one for one in operations if one.path not in ELSEWHERE]
     assert len(operations) > 10
 
     def check(case: Any) -> None:

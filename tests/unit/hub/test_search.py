@@ -162,7 +162,20 @@ def test_what_was_typed_is_taken_apart(typed: str, expected: dict[str, object]) 
     } == expected
 
 
-@pytest.mark.parametrize("typed", ["\0", "x\0y", "\udcff", "\x1b[2J", "a " * 150, "%_" * 150, "1" * 300, "\U00010c0d\u45cd}", "\u4e2d\u6587"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "\0",
+        "x\0y",
+        "\udcff",
+        "\x1b[2J",
+        "a " * 150,
+        "%_" * 150,
+        "1" * 300,
+        "\U00010c0d\u45cd}",
+        "\u4e2d\u6587",
+    ],
+)
 def test_signs_that_no_text_has_and_the_longest_terms_are_answered_at_once(hub: Engine, typed: str) -> None:
     with hub.connect() as connection:
         connection.execute(text("SET statement_timeout = '30s'"))  # what is not bounded takes hours
