@@ -159,4 +159,4 @@ INSERT INTO golden.search_word SELECT word, count(*), golden.search_slips(word)
     FROM golden.search, unnest(terms) AS word WHERE word ~ '^[a-z0-9]' GROUP BY word;
 INSERT INTO profile.rfm (golden_id, segment, net, as_of) SELECT golden_id, 'loyal', 10, '2026-01-01'
     FROM golden.customer;
-INSERT INTO ops.feed VALUES ('{ANNA}', 'a salt')"""
+UPDATE ops.feed SET hub_id = '{ANNA}', secret = 'a salt'"""
