@@ -9,6 +9,7 @@ Whatever cannot be told apart counts in full: after a breach one person too many
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
@@ -133,6 +134,9 @@ def _loosely(table: pa.Table, names: Sequence[str], source: object) -> Iterator[
 def _text(table: pa.Table, name: str) -> pa.Array:
     if name not in table.column_names:
         return pa.nulls(table.num_rows, pa.string())
+    if pa.types.is_binary(table.schema.field(name).type):  # ids as their sixteen bytes
+        ids = (None if one is None else str(UUID(bytes=one)) for one in table[name].to_pylist())
+        return pa.array(ids, pa.string())
     column = table[name].cast(pa.string())
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
