@@ -24,7 +24,9 @@ from cdm_pipelines.golden.provenance import EVERYTHING_ELSE
 from cdm_pipelines.hub.history import SUMMARY
 from cdm_pipelines.identity.decisions import Record
 from cdm_pipelines.privacy.views import CUSTOMER
+from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.profile.asking import TELLING
+from cdm_pipelines.steps.profile.enrich import policy_of
 from cdm_pipelines.store.keys import RECORD_KEY
 
 _REACH = ("mobile", "phone", "email")
@@ -66,7 +68,9 @@ def customer(request: Request) -> Response:
         decides="decisions" in sight.role.changes,
         reach=[(name, row[name]) for name in _REACH if row.get(name)],
         glance=_glance(panels.get("profile") or []),
-        groups=_grouped(panels.get("profile") or []),
+        groups=_grouped(
+            panels.get("profile") or [], house.kept("enrichers", lambda: enrichers_of(house.settings))
+        ),
         **content,
     )
 
@@ -158,36 +162,25 @@ def _orders(rows: Iterable[Row]) -> list[Row]:
 _PANELS = ("records", "orders", "profile", "consent", "journey", "history")
 
 
+def enrichers_of(settings: Settings) -> list[str]:
+    """The enrichers that are switched on, a company's own among them."""
+    return list(policy_of(settings).chosen)
+
+
 def _glance(profile: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What says most of a customer."""
     by_name = {one["name"]: one for one in profile}
     return [by_name[name] for name in _TELLING if name in by_name]
 
 
-def _grouped(profile: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+def _grouped(profile: list[dict[str, Any]], enrichers: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
     """What is worked out, by the enricher that does it."""
     found: dict[str, list[dict[str, Any]]] = {}
+    longest_first = sorted([*enrichers, "withheld"], key=len, reverse=True)
     for one in profile:
-        group = next((name for name in _ENRICHERS if one["name"].startswith(f"{name}_")), "other")
+        group = next((name for name in longest_first if one["name"].startswith(f"{name}_")), "other")
         found.setdefault(group, []).append({**one, "short": one["name"].removeprefix(f"{group}_")})
     return found
-
-
-_ENRICHERS = (
-    "lifetime_value",
-    *(
-        "rfm",
-        "churn",
-        "household",
-        "organisation",
-        "location",
-        "preference",
-        "engagement",
-        "service",
-        "payment",
-    ),
-    *("lifecycle", "basket", "quality", "withheld"),
-)
 
 
 def _profile(one: Eyes, golden_id: UUID) -> list[dict[str, Any]]:
