@@ -46,7 +46,9 @@ def demo() -> None:
         fail("The demo did not run as it should: see the messages above.", FAILED)
     summarise(own)
     console.print(f"\n{len(days)} days in {time.monotonic() - started:.0f} seconds.")
-    console.print("Next: `make up` opens the UI on http://127.0.0.1:3000, the console on http://127.0.0.1:3001")
+    console.print(
+        "Next: `make up` opens the UI on http://127.0.0.1:3000, the console on http://127.0.0.1:3001"
+    )
     console.print(
         "      `.venv/bin/cdm customer NAME` finds a customer; `.venv/bin/cdm quarantine list` what was rejected"
     )

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, NullPool, create_engine
 from starlette.requests import HTTPConnection
 
 from cdm_pipelines.console.caller import Caller, Scope
@@ -64,8 +64,9 @@ class House:
 
     def __post_init__(self) -> None:
         """Make what follows from the rest."""
-        self.sights = Sights(self.engine, self.settings)
-        self.matching = Matching(self.engine, self.settings)
+        beside = create_engine(self.engine.url, poolclass=NullPool, hide_parameters=True)
+        self.sights = Sights(beside, self.settings)
+        self.matching = Matching(beside, self.settings)
         self.works = Works(self.settings)
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Lock
+from threading import Lock, Thread
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
@@ -109,7 +109,12 @@ class Sight:
 
 
 class Sights:
-    """What every role sees, asked anew when some time has passed; safe to use from several threads."""
+    """What every role sees, asked anew beside the requests when some time has passed; safe for several threads.
+
+    Args:
+        engine: Of its own: whoever asks holds a connection of the pool already, and all of them may be held so.
+        settings: Where policies are.
+    """
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self._engine = engine
@@ -137,10 +142,22 @@ class Sights:
 
     def _all(self) -> Mapping[str, Sight]:
         with self._lock:
-            if time.monotonic() >= self._until:
+            if not self._found:
                 self._found = self._ask()
                 self._until = time.monotonic() + _FRESH_SECONDS
+            elif time.monotonic() >= self._until:
+                self._until = time.monotonic() + _FRESH_SECONDS
+                Thread(target=self._ask_again, name="sights", daemon=True).start()
             return self._found
+
+    def _ask_again(self) -> None:
+        """Ask in a thread; where it cannot be told, whoever asks next is told why."""
+        try:
+            found = self._ask()
+        except Exception:
+            found = {}
+        with self._lock:
+            self._found = found
 
     def _ask(self) -> dict[str, Sight]:
         try:

@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -225,3 +226,13 @@ def test_slow_clients_are_let_go(house: House, monkeypatch: pytest.MonkeyPatch) 
         with socket.create_connection(("127.0.0.1", port), timeout=20) as whole:
             whole.sendall(f"GET /health HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n\r\n".encode())
             assert b" 200 " in whole.recv(4096)
+
+
+def test_more_requests_at_once_than_connections_are_all_answered(house: House, program: Any) -> None:
+    fresh = House(house.settings, house.engine)  # which has to ask first what roles see
+    client = TestClient(
+        console(fresh), URL, headers={"authorization": program("steward").headers["authorization"]}
+    )
+    with ThreadPoolExecutor(40) as pool:
+        told = list(pool.map(lambda _: client.get(f"/v1/customers/{ANNA}").status_code, range(80)))
+    assert told == [200] * 80
