@@ -1,37 +1,31 @@
-"""What is asked of a role's own views: one customer, what belongs to it, where its values come from, who is meant.
+"""What is asked of a role's own views: one customer, what belongs to it, where its values come from.
 
 Belongs here: reading with the rights of the caller's role, and the line of each reading. Does not belong here: how an
 answer is written (api, pages), what a role sees (``sight``).
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
 from sqlalchemy import Connection, text
 
-from cdm_pipelines.console.errors import ForbiddenError, RefusedError, UnknownError
+from cdm_pipelines.console.errors import ForbiddenError, UnknownError
 from cdm_pipelines.console.sight import Eyes, Sight
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.hub import history
-from cdm_pipelines.hub import search as candidates
-from cdm_pipelines.hub.search import Query
 from cdm_pipelines.identity.decisions import Record
 from cdm_pipelines.privacy.purposes import POLICY as PURPOSES
 from cdm_pipelines.privacy.purposes import Purposes
-from cdm_pipelines.privacy.search import NAME as FIND
 from cdm_pipelines.privacy.views import CUSTOMER, view_name
 from cdm_pipelines.quality.shapes import shape
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.days.cells import delivered_cells
 from cdm_pipelines.steps.profile.asking import journey_of
 from cdm_pipelines.steps.profile.enrich import company_of
-from cdm_pipelines.steps.search.find import SearchError, read
-from cdm_pipelines.steps.search.rank import COMPARED, Models, Ranked, rank
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.keys import RECORD_KEY
 from cdm_pipelines.store.lake import Lake
@@ -47,25 +41,6 @@ TRANSACTIONS = frozenset({"order", "invoice", "payment", "refund"})
 """Touches that are known from transactions."""
 _OF_ORDERS = ("golden.order_line", "golden.payment", "golden.refund", "golden.invoice")
 _ORDER_KEY = ("source", "order_id")
-_TIES = 30
-_OF_ORDER = "user.behavior.purchase_history"
-
-
-@dataclass(frozen=True)
-class Found:
-    """A customer who was found.
-
-    Attributes:
-        golden_id: Current golden id.
-        score: Match weight in bits between what was typed and the customer; None where an id or number names it.
-        why: What agrees, in words.
-        values: What the role sees of it.
-    """
-
-    golden_id: UUID
-    score: float | None
-    why: str
-    values: Row
 
 
 def current(connection: Connection, golden_id: UUID) -> UUID:
@@ -180,7 +155,7 @@ def as_of(eyes: Eyes, golden_id: UUID, at: dt.datetime) -> Row:
             rows = _of_customer(eyes, CUSTOMER, then)
         else:
             then_it_held = "golden_id = :id AND valid_from <= :at AND valid_to > :at"
-            query = f"SELECT {_names(eyes.sight, HISTORY)} FROM customer_history WHERE {then_it_held}"  # noqa: S608 - ours
+            query = f"SELECT {names_of(eyes.sight, HISTORY)} FROM customer_history WHERE {then_it_held}"  # noqa: S608 - ours
             answer = connection.execute(text(query), {"id": then, "at": at})
             rows = [dict(row) for row in answer.mappings()]
     if not rows:
@@ -270,123 +245,6 @@ def cells(eyes: Eyes, golden_id: UUID, record: Record, settings: Settings) -> tu
     return now, found
 
 
-def search(eyes: Eyes, typed: str, models: Models | None, *, limit: int, country: str) -> list[Found]:
-    """Customers whom a person may mean, the best first, looked for by what the role may look for.
-
-    By values that it reads in clear, typing errors are forgiven; by those that it reads masked, a whole value finds
-    who has it: whoever could ask for parts would read it by asking.
-
-    Raises:
-        RefusedError: The text cannot be looked for.
-        ForbiddenError: The role may not look customers up.
-    """
-    eyes.sight.see_that_recognises()
-    if not eyes.sight.role.search:
-        raise ForbiddenError(f"The role {eyes.sight.name} may not look customers up (policies/roles.yaml).")
-    try:
-        query = read(typed, country)
-    except SearchError as error:
-        raise RefusedError(str(error)) from None
-    open_to, whole = _narrowed(query, eyes.sight)
-    reasons: dict[UUID, set[str]] = {}
-    if open_to.text or any(
-        (open_to.email, open_to.phone, open_to.postcode, open_to.words, open_to.initials, open_to.birth)
-    ):
-        for one in candidates.candidates(eyes.connection, open_to):
-            mine = one.reasons if eyes.sight.role.may_find_by(_OF_ORDER) else one.reasons - {candidates.ORDER}
-            if mine:
-                reasons.setdefault(one.golden_id, set()).update(mine)
-    for what, value in whole:
-        find = text(f'SELECT golden_id FROM "{eyes.sight.schema}"."{FIND}"(:typed)')  # noqa: S608 - ours
-        for golden_id in eyes.connection.scalars(find, {"typed": value}).all():
-            reasons.setdefault(golden_id, set()).add(what)
-    rows = _rows_of(eyes, reasons)
-    hits = _in_order(rows, _ranked(open_to, rows, reasons, models, eyes.sight), limit)
-    eyes.note([CUSTOMER], [hit.golden_id for hit in hits])
-    return hits
-
-
-def _narrowed(query: Query, sight: Sight) -> tuple[Query, list[tuple[str, str]]]:
-    """What of a query a role may look for with typing errors forgiven, and what by whole values only."""
-    clear = sight.clear(CUSTOMER)
-    whole: list[tuple[str, str]] = []
-    kept = replace(query)
-    for columns, names, what, value in (
-        ({"email"}, ("email",), candidates.EMAIL, query.email),
-        ({"phone", "mobile"}, ("phone",), candidates.PHONE, query.phone),
-        (
-            {"postcode", "house_number"},
-            ("postcode", "house_number"),
-            candidates.ADDRESS,
-            f"{query.postcode} {query.house_number}".strip(),
-        ),
-        (
-            {"given_name", "surname"},
-            ("words", "initials", "name"),
-            candidates.NAME,
-            " ".join(query.words),
-        ),
-        ({"birth_date"}, ("birth",), "", query.birth),
-    ):
-        if value and not columns <= clear:
-            kept = _without(kept, names)
-            if what:
-                whole.append((what, value))
-    if not sight.role.may_find_by("user.unique_id"):
-        kept = replace(kept, text="")
-    return kept, whole
-
-
-def _without(query: Query, names: Iterable[str]) -> Query:
-    empty: dict[str, Any] = {name: type(getattr(query, name))() for name in names}
-    return replace(query, **empty)
-
-
-def _rows_of(eyes: Eyes, found: Iterable[UUID]) -> dict[UUID, Row]:
-    ids = list(found)
-    if not ids:
-        return {}
-    with eyes.as_role() as connection:
-        names = _names(eyes.sight, CUSTOMER)
-        answer = connection.execute(
-            text(f"SELECT {names} FROM customer WHERE golden_id = ANY(:ids)"),  # noqa: S608 - ours
-            {"ids": ids},
-        )
-        return {row["golden_id"]: dict(row) for row in answer.mappings()}
-
-
-def _ranked(
-    query: Query,
-    rows: Mapping[UUID, Row],
-    reasons: Mapping[UUID, set[str]],
-    models: Models | None,
-    sight: Sight,
-) -> list[Ranked]:
-    """Scores by what the role sees in clear."""
-    if any(reasons[one] & candidates.IDS for one in rows):
-        return [Ranked(one, None, " and ".join(sorted(reasons[one]))) for one in rows]
-    clear = sight.clear(CUSTOMER)
-    compared = {
-        one: (
-            {name: _as_text(row[name]) if name in clear and name in row else None for name in COMPARED},
-            reasons[one],
-        )
-        for one, row in rows.items()
-    }
-    return rank(query, compared, models if "party_kind" in clear else None)
-
-
-def _in_order(rows: Mapping[UUID, Row], ranked: Iterable[Ranked], limit: int) -> list[Found]:
-    best = sorted(ranked, key=lambda one: (-(one.score or 0.0), str(one.golden_id)))[: max(limit, _TIES)]
-    hits = [Found(one.golden_id, one.score, one.why, rows[one.golden_id]) for one in best]
-    return sorted(hits, key=_place)[:limit]
-
-
-def _place(hit: Found) -> tuple[float, bool, str, str]:
-    inactive = hit.values.get("status") != "active"
-    return -round(hit.score or 0.0, 3), inactive, name_of(hit.values), str(hit.golden_id)
-
-
 def name_of(values: Mapping[str, Any]) -> str:
     """By what a customer is called, as far as a role sees it."""
     given = values.get("given_name") or values.get("initials")
@@ -404,11 +262,8 @@ def address_of(values: Mapping[str, Any]) -> str:
     return ", ".join(part for part in (street, place) if part)
 
 
-def _as_text(value: object) -> str | None:
-    return None if value is None else str(value)
-
-
-def _names(sight: Sight, table: str) -> str:
+def names_of(sight: Sight, table: str) -> str:
+    """The columns that a role sees of a table, as SQL lists them."""
     return ", ".join(f'"{name}"' for name in sight.columns(table))
 
 
@@ -419,11 +274,7 @@ def _of_customer(
     seen = set(eyes.sight.columns(table))
     kept = [one for one in order if one.split()[0] in seen] or ["1"]
     query = (
-        f'SELECT {_names(eyes.sight, table)} FROM "{view_name(table)}" WHERE golden_id = :id '  # noqa: S608 - ours
+        f'SELECT {names_of(eyes.sight, table)} FROM "{view_name(table)}" WHERE golden_id = :id '  # noqa: S608 - ours
         f"ORDER BY {', '.join(kept)} LIMIT {limit:d}"
     )
     return [dict(row) for row in eyes.connection.execute(text(query), {"id": golden_id}).mappings()]
-
-
-Opener = Callable[[Mapping[str, object]], dict[str, object]]
-"""Gives a row with its encrypted values in clear."""

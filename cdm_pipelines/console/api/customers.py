@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request, Response
 
-from cdm_pipelines.console import reads
+from cdm_pipelines.console import finding, reads
 from cdm_pipelines.console.answers import MOST_A_PAGE, answer, page
 from cdm_pipelines.console.api import models
 from cdm_pipelines.console.api.asking import REFUSALS, Told, house_of
@@ -166,7 +166,7 @@ def search(
     """Customers who may be meant, the best first."""
     house = house_of(request)
     with house.eyes(request, Scope.READ, "GET /v1/search") as eyes:
-        hits = reads.search(eyes, q, house.models(), limit=limit, country=house.settings.default_country)
+        hits = finding.search(eyes, q, house.models(), limit=limit, country=house.settings.default_country)
     items = [
         {
             "golden_id": hit.golden_id,

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from cdm_pipelines.console import reads
+from cdm_pipelines.console import finding
 from cdm_pipelines.console.errors import ForbiddenError, RefusedError
 from cdm_pipelines.console.pages.asking import eyes, house_of
 from cdm_pipelines.console.pages.menu import menu
@@ -51,7 +51,9 @@ def _found(request: Request, one: Eyes) -> dict[str, Any]:
         return {"q": "", "hits": [], "problem": ""}
     house = house_of(request)
     try:
-        found = reads.search(one, typed, house.models(), limit=_MOST, country=house.settings.default_country)
+        found = finding.search(
+            one, typed, house.models(), limit=_MOST, country=house.settings.default_country
+        )
     except RefusedError as error:
         return {"q": typed[:300], "hits": [], "problem": str(error)}
     return {
