@@ -4,22 +4,19 @@ Belongs here: starting both. Does not belong here: what is tried with them.
 """
 
 import shutil
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
-import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
+from serving import free_port, serving
 from sqlalchemy import Engine
 
 from cdm_pipelines.console.app import console
 from cdm_pipelines.console.house import House
-from cdm_pipelines.console.server import config_of, links, prepare
+from cdm_pipelines.console.server import links, prepare
 from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.settings import Settings
 
@@ -29,22 +26,13 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 @contextmanager
 def served(settings: Settings) -> Iterator[House]:
     """The console of a deployment on a port of its own; links sign in."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     own = settings.model_copy(update={"console_url": f"http://127.0.0.1:{port}"})
     with open_hub(own) as engine:
         assert prepare(engine, own) == []
         house = House(own, engine, local=True)
-        server = uvicorn.Server(config_of(console(house), "127.0.0.1", port))
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        deadline = time.monotonic() + 60
-        while not server.started and time.monotonic() < deadline:
-            time.sleep(0.02)
-        yield house
-        server.should_exit = True
-        thread.join(30)
+        with serving(console(house), port):
+            yield house
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """What somebody tries who wants in, wants more, or wants it to break."""
 
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,15 +8,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-import uvicorn
 from governed_hub import ANNA, SECRETS, GovernedHub
+from serving import free_port, serving
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from cdm_pipelines.console import guard
 from cdm_pipelines.console.app import console
 from cdm_pipelines.console.house import House
-from cdm_pipelines.console.server import config_of
 
 URL = "http://console.example"
 SQL = (
@@ -194,19 +192,10 @@ def test_deep_json_is_refused(program: Any) -> None:
 @contextmanager
 def served(house: House) -> Iterator[int]:
     """A real server on a port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     settings = house.settings.model_copy(update={"console_url": f"http://127.0.0.1:{port}"})
-    server = uvicorn.Server(config_of(console(House(settings, house.engine)), "127.0.0.1", port))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    deadline = time.monotonic() + 20
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.02)
-    yield port
-    server.should_exit = True
-    thread.join(20)
+    with serving(console(House(settings, house.engine)), port):
+        yield port
 
 
 def test_slow_clients_are_let_go(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
