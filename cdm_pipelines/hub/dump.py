@@ -25,7 +25,18 @@ from cdm_pipelines.hub.connection import DAGSTER_SCHEMA
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.migrate import VERSION_SCHEMA
 
-SCHEMAS = ("golden", "identity", "ops", "privacy", "profile", "staging", VERSION_SCHEMA, DAGSTER_SCHEMA)
+SCHEMAS = (
+    "golden",
+    "identity",
+    "ops",
+    "privacy",
+    "profile",
+    "insight",
+    "activation",
+    "staging",
+    VERSION_SCHEMA,
+    DAGSTER_SCHEMA,
+)
 """What a dump holds, where it is there: everything of the hub and of Dagster, nothing of others in the database."""
 _EXTENSIONS = ("pg_trgm", "unaccent")
 _NEEDED = ("pg_dump", "pg_restore", "psql")

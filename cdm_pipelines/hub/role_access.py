@@ -16,7 +16,7 @@ from cdm_pipelines.hub import role_rights
 from cdm_pipelines.hub.role_schemas import MADE, RoleSchema, RoleView, our_schemas, quoted, quoted_name, run
 
 _LOCK = 0x726F6C65  # "role": the key of the advisory lock under which one process at a time applies
-READ = ("golden", "identity", "ops", "privacy", "profile")
+READ = ("golden", "identity", "ops", "privacy", "profile", "insight", "activation")
 """Schemas whose tables roles may have views of."""
 
 

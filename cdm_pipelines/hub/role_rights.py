@@ -14,7 +14,18 @@ from sqlalchemy import Connection, text
 
 from cdm_pipelines.hub.role_schemas import RoleSchema, quoted_name
 
-OURS = ("golden", "identity", "ops", "privacy", "profile", "staging", "migration", "dagster")
+OURS = (
+    "golden",
+    "identity",
+    "ops",
+    "privacy",
+    "profile",
+    "insight",
+    "activation",
+    "staging",
+    "migration",
+    "dagster",
+)
 """Schemas that nobody but the pipeline reads."""
 _POWERFUL = (
     "pg_read_all_data",

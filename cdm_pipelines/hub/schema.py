@@ -51,6 +51,8 @@ SCHEMAS = {
     "ops": "What was published when.",
     "privacy": "What may be done with data of customers, what they asked, and keys.",
     "profile": "What is worked out of golden customers: one view per customer.",
+    "insight": "Figures of quality, worth, key figures and maturity, kept as a history.",
+    "activation": "Whom to approach with what, who was told to whom for which purpose, and what came of it.",
     "staging": "The next version while it is checked; not for readers.",
 }
 

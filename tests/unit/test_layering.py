@@ -20,6 +20,7 @@ ROOMS = (
     "golden",
     "enrichment",
     "privacy",
+    "insight",
     "publish",
 )
 WITHOUT_HUB = ("ingest", "quality", "connectors", "standardise", "linkage", "enrichment")
@@ -55,6 +56,9 @@ WINGS = {
         "operate",
         "plan",
         "rights",
+        "insight",
+        "activation",
+        "takeover",
     ),
 }
 """What a room is made of, folders or single modules, in the order of its arrows."""

@@ -1,0 +1,1 @@
+"""Extracts of another company: held against our customers, taken in as sources, and taken out again."""
