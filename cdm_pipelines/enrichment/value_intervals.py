@@ -91,8 +91,8 @@ def intervals(
 def _by_frequency(x: Integers) -> Iterator[tuple[int, Integers]]:
     """Each number of repeat purchases, with the rows that have it."""
     order = np.argsort(x, kind="stable")
-    values, starts = np.unique(x[order], return_index=True)
-    yield from zip((int(value) for value in values), np.split(order, starts[1:]), strict=True)
+    for value, start, count in zip(*np.unique(x[order], return_index=True, return_counts=True), strict=True):
+        yield int(value), order[start : start + count]
 
 
 def _nodes(most: int) -> Floats:

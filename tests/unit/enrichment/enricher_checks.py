@@ -95,4 +95,5 @@ def check_subset_equals_full(enricher: Enricher, customers: Sequence[int], **giv
     among = full.filter(pc.is_in(full["golden_id"], ids))
     assert part.num_rows
     assert part.equals(among)
+    assert computed(enricher, fitted, **only((), given)).num_rows == 0  # a night on which nobody is reached
     return full

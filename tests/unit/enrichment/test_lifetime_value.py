@@ -64,6 +64,12 @@ def test_the_enricher_is_one_of_the_project() -> None:
     assert built_in()["lifetime_value"] is ENRICHER
 
 
+def test_of_nobody_a_fitted_model_says_nothing() -> None:
+    model, _ = cdnow()
+    with work_on(as_of=END) as work:
+        assert scored(work, model).num_rows == 0
+
+
 def test_raw_purchases_give_the_published_fits() -> None:
     until = [row for row in purchases() if row[1] <= END_OF_CALIBRATION]
     with work_on(as_of=END_OF_CALIBRATION, state_order=orders(until)) as work:
