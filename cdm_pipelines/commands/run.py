@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from cdm_pipelines.components.launch import RunOutcome
     from cdm_pipelines.components.session import Session
 
+Days = tuple[str, str]
+DUE: Days = ("", "")
+"""In place of a range: the days that lie in landing and are not ingested from these files."""
 DateOption = Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Extract date.")]
 
 
@@ -43,6 +46,12 @@ def run(
         ),
     ] = None,
     *,
+    customers: Annotated[
+        bool,
+        typer.Option(
+            "--customers", help="No days: publish the customers anew, after decisions for instance."
+        ),
+    ] = False,
     refit: Annotated[
         bool, typer.Option("--refit", help="Fit the models of linkage and of the profile anew.")
     ] = False,
@@ -50,10 +59,13 @@ def run(
         bool, typer.Option("--rebuild", help="Work through all records and customers, changed or not.")
     ] = False,
 ) -> None:
-    """Ingest one day or a range of days and publish the customers that follow."""
-    days = _days(date, first, last)
+    """Ingest a day, a range of days or, without one, what is new in landing; publish the customers that follow."""
+    dated = bool(date or first or last)
+    if customers and (dated or source):
+        fail("--customers runs no days: leave out --date, --from, --to and --source.", USAGE)
+    wanted = None if customers else _days(date, first, last) if dated else DUE
     yes = _acceptable(accept or [])
-    raise typer.Exit(run_days(settings(), days, source, refit=refit, rebuild=rebuild, accept=yes))
+    raise typer.Exit(run_days(settings(), wanted, source, refit=refit, rebuild=rebuild, accept=yes))
 
 
 def ingest(
@@ -79,7 +91,7 @@ def ingest(
 
 def run_days(
     own: Settings,
-    days: tuple[str, str],
+    days: Days | None,
     sources: Sequence[str] | None = None,
     *,
     entity: str = "",
@@ -87,7 +99,7 @@ def run_days(
     rebuild: bool = False,
     accept: Sequence[str] = (),
 ) -> int:
-    """Run the sources' jobs for a range of days, then the customers' job; returns the exit code.
+    """Run the sources' jobs for some days, then the customers' job; returns the exit code.
 
     As :func:`run_in`, in a session of its own.
     """
@@ -99,7 +111,7 @@ def run_days(
 
 def run_in(
     session: "Session",
-    days: tuple[str, str],
+    days: Days | None,
     sources: Sequence[str] | None = None,
     *,
     entity: str = "",
@@ -107,51 +119,93 @@ def run_in(
     rebuild: bool = False,
     accept: Sequence[str] = (),
 ) -> int:
-    """Run the sources' jobs for a range of days, then the customers' job; returns the exit code.
+    """Run the sources' jobs for some days, then the customers' job; returns the exit code.
 
-    A source that fails is told and does not keep the others from being published. With ``entity``, only that
-    entity of each source is ingested. ``refit`` and ``rebuild`` configure the customers' job. What the checks named in
-    ``accept`` find stops nothing in these runs. Where nobody has pruned for long, since no daemon runs here, that is
-    done too.
+    A source that fails is told and does not keep the others from being published. Where nobody has pruned for long,
+    since no daemon runs here, that is done too.
+
+    Args:
+        session: The open platform.
+        days: First and last day of a range; :data:`DUE` for what is new in landing; None for the customers alone.
+        sources: Only these; all of them when empty.
+        entity: Only this entity of each source is ingested.
+        refit: Configures the customers' job, as ``rebuild`` does.
+        rebuild: See ``refit``.
+        accept: Checks of which what they find stops nothing in these runs.
     """
     from cdm_pipelines.components.pruning import HOUSEKEEPING, overdue  # noqa: PLC0415 - Dagster takes a second to load
 
-    label = days[0] if days[0] == days[1] else f"{days[0]} to {days[1]}"
-    jobs = session.ingest_jobs
-    unknown = sorted(set(sources or ()) - set(jobs))
-    if unknown:
-        fail(f"No source named {', '.join(unknown)}; there are {', '.join(jobs)}.", USAGE)
-    chosen = [name for name in jobs if not sources or name in sources]
-    starts = {name: session.first_day(jobs[name]) for name in chosen}
-    early = {name: start for name, start in starts.items() if days[0] < start}
-    if early:
-        known = "; ".join(f"{name} begins on {start}" for name, start in early.items())
-        fail(
-            f"{days[0]} is too early: {known}. Give later days or another --source, or change start_date in "
-            "the source's defs.yaml.",
-            USAGE,
-        )
+    chosen = _chosen(session, sources)
+    ranges: list[tuple[str, Days]] = []
+    if days == DUE:
+        ranges = _due(session, chosen)
+        if not ranges and not (refit or rebuild):
+            console.print("Nothing in landing is new. `cdm run --customers` publishes the customers anew.")
+            return DONE
+    elif days:
+        _possible(session, chosen, days)
+        ranges = [(name, days) for name in chosen]
     with _progress() as progress:
         outcomes = [
             _run(
                 session,
                 progress,
-                jobs[name],
-                f"{label}  {name}",
-                dates=days,
+                session.ingest_jobs[name],
+                f"{_label(some)}  {name}",
+                dates=some,
                 part=f"{name}/{entity}" if entity else "",
                 accept=accept,
             )
-            for name in chosen
+            for name, some in ranges
         ]
-        if any(outcome.succeeded for outcome in outcomes):
+        if not ranges or any(outcome.succeeded for outcome in outcomes):
             config = _config(refit=refit, rebuild=rebuild)
-            outcomes.append(
-                _run(session, progress, "customers", f"{label}  customers", config=config, accept=accept)
-            )
+            label = f"{_label(days)}  customers" if days and days != DUE else "customers"
+            outcomes.append(_run(session, progress, "customers", label, config=config, accept=accept))
         if overdue(session.instance, dt.datetime.now(dt.UTC)):
             outcomes.append(_run(session, progress, HOUSEKEEPING, HOUSEKEEPING))
     return DONE if all(outcome.succeeded for outcome in outcomes) else REFUSED
+
+
+def _label(days: Days) -> str:
+    return days[0] if days[0] == days[1] else f"{days[0]} to {days[1]}"
+
+
+def _chosen(session: "Session", sources: Sequence[str] | None) -> list[str]:
+    jobs = session.ingest_jobs
+    if unknown := sorted(set(sources or ()) - set(jobs)):
+        fail(f"No source named {', '.join(unknown)}; there are {', '.join(jobs)}.", USAGE)
+    return [name for name in jobs if not sources or name in sources]
+
+
+def _possible(session: "Session", chosen: Sequence[str], days: Days) -> None:
+    """Refuse a range that begins before a source does, or that ends after today."""
+    known = {name: session.days_of(session.ingest_jobs[name]) for name in chosen}
+    if early := "; ".join(
+        f"{name} begins on {start}" for name, (start, _) in known.items() if days[0] < start
+    ):
+        fail(
+            f"{days[0]} is too early: {early}. Give later days or another --source, or change start_date in "
+            "the source's defs.yaml.",
+            USAGE,
+        )
+    if today := min((end for _, end in known.values() if end < days[1]), default=""):
+        fail(f"{days[1]} has not come yet: the last day that can run is today, {today}.", USAGE)
+
+
+def _due(session: "Session", chosen: Sequence[str]) -> list[tuple[str, Days]]:
+    """New days of each source, the oldest first; days that wait are told with the reason."""
+    found: list[tuple[str, str]] = []
+    for name in chosen:
+        decision, problems = session.due(name)
+        first, last = session.days_of(session.ingest_jobs[name])
+        outside = [date for date in decision.ready if not first <= date <= last]
+        found += [(date, name) for date in decision.ready if first <= date <= last]
+        told = [*problems, *(f"{name} {date} waits: {reason}" for date, reason in decision.waiting.items())]
+        told += [f"{name} {date} is left alone: its days are {first} to today" for date in outside]
+        for line in told:
+            console.print(line, style="yellow", markup=False)
+    return [(name, (date, date)) for date, name in sorted(found)]
 
 
 def _run(
@@ -220,8 +274,6 @@ def _days(date: str, first: str, last: str) -> tuple[str, str]:
     if date and (first or last):
         fail("Give --date, or --from and --to, not both.", USAGE)
     start, end = (date, date) if date else (first or last, last or first)
-    if not start:
-        fail("Which day? Give --date YYYY-MM-DD, or --from and --to.", USAGE)
     for value in (start, end):
         if not is_day(value):
             fail(f"{value} is not a date; write YYYY-MM-DD.", USAGE)

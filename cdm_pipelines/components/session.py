@@ -13,9 +13,12 @@ from sqlalchemy import Engine
 
 from cdm_pipelines.components.launch import fail_orphans
 from cdm_pipelines.components.location import load_definitions
+from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.hub.environment import dagster_environment
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.days.arrivals import Decision
+from cdm_pipelines.steps.days.landing import due
 from cdm_pipelines.steps.privacy.migrated import bring_up
 
 INGEST = "ingest_"
@@ -36,10 +39,20 @@ class Session:
         names = sorted(job.name for job in self.definitions.resolve_all_job_defs())
         return {name.removeprefix(INGEST): name for name in names if name.startswith(INGEST)}
 
-    def first_day(self, job: str) -> str:
-        """The first day that a source's job can run."""
+    def days_of(self, job: str) -> tuple[str, str]:
+        """The first day that a source's job can run, and the last, which is today where the source is."""
         partitions = self.definitions.resolve_job_def(job).partitions_def
-        return "" if partitions is None else str(partitions.get_first_partition_key())
+        return (
+            ("", "")
+            if partitions is None
+            else (str(partitions.get_first_partition_key()), str(partitions.get_last_partition_key()))
+        )
+
+    def due(self, source: str) -> tuple[Decision, list[str]]:
+        """The days of a source that lie in landing and are not ingested, as :func:`steps.days.landing.due`."""
+        declared = self.definitions.resolve_job_def(self.ingest_jobs[source]).metadata
+        contracts = [contract for contract in all_contracts() if contract.source == source]
+        return due(self.settings, contracts, str(declared["marker"].value), declared["required"].value)  # type: ignore[arg-type]
 
 
 @contextmanager

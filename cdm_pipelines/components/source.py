@@ -53,6 +53,7 @@ class CustomerSource(dg.Component, dg.Model, dg.Resolvable):
         """Assets per entity, and the job, schedule and sensor of the source."""
         contracts = self.contracts(context.path)
         source = contracts[0].source
+        required = self.required or [contract.entity for contract in contracts]
         partitions = dg.DailyPartitionsDefinition(
             start_date=self.start_date, timezone=self.timezone, end_offset=1
         )
@@ -69,8 +70,8 @@ class CustomerSource(dg.Component, dg.Model, dg.Resolvable):
             partitions_def=partitions,
             description=f"Ingest, validate and standardise one or more days of {source}.",
             tags={"source": source},
+            metadata={"required": dg.MetadataValue.json(list(required)), "marker": self.marker},
         )
-        required = self.required or [contract.entity for contract in contracts]
         return dg.Definitions(
             assets=assets,
             jobs=[job],

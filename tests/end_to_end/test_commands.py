@@ -146,7 +146,9 @@ def test_a_command_is_a_program_that_says_what_it_cannot_do(empty: Deployment) -
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["run"], "Which day?"),
+        (["run", "--date", "2999-01-01"], "2999-01-01 has not come yet"),
+        (["run", "--from", DAYS[0], "--to", "2999-01-01"], "2999-01-01 has not come yet"),
+        (["run", "--customers", "--source", "crm"], "--customers runs no days"),
         (["run", "--date", "yesterday"], "yesterday is not a date"),
         (["run", "--date", "20260601"], "20260601 is not a date"),
         (["run", "--date", "2026-02-30"], "2026-02-30 is not a date"),

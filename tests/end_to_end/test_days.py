@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from cdm_demo import generate
 from cdm_pipelines.components.session import open_session
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.steps.operate.summary import source_counts
@@ -148,3 +149,43 @@ def test_a_refused_and_an_absent_day_do_not_stop_the_other_days_of_a_backfill(
         )
     assert customers == {DAYS[1], DAYS[2]}
     assert orders == {DAYS[0], DAYS[2]}
+
+
+def test_a_run_without_a_day_takes_what_is_new_and_says_what_waits(
+    deploy: Callable[..., Deployment], tmp_path: Path
+) -> None:
+    generate(customers=40, days=2, seed=3, out=tmp_path)
+    company = deploy(tmp_path / "landing")
+    (late,) = (company.landing / "shop" / "order").glob(f"{DAYS[1]}*")
+    late.rename(tmp_path / late.name)
+    told = company.ask("run")
+    assert f"shop {DAYS[1]} waits: no file yet for order" in told
+    done = [line.split()[1:3] for line in told.splitlines() if "✓" in line]
+    sources = ("crm", "desk", "erp", "mail", "shop", "web")
+    assert done == [
+        *([DAYS[0], one] for one in sources),
+        *([DAYS[1], one] for one in sources if one != "shop"),
+        done[-1],
+    ]
+    assert done[-1][0] == "customers"
+    publications = "SELECT count(*) FROM ops.publication"
+    assert company.query(publications) == [(1,)]
+    (tmp_path / late.name).rename(late)
+    told = company.ask("run", "--source", "crm")
+    assert "Nothing in landing is new" in told
+    told = company.ask("run")
+    assert [line.split()[1:3] for line in told.splitlines() if "✓" in line][:1] == [[DAYS[1], "shop"]]
+    assert "crm" not in told
+    assert "Nothing in landing is new" in company.ask("run")
+
+
+def test_customers_are_published_anew_after_a_decision(daily: Deployment) -> None:
+    [(customer,)] = daily.query(
+        "SELECT min(golden_id::text) FROM golden.customer WHERE party_kind = 'person'"
+    )
+    daily.ask("steward", "set", customer, "city=Appelscha", "--because", "told so")
+    told = daily.ask("run", "--customers")
+    assert [line.split()[1] for line in told.splitlines() if "✓" in line] == ["customers"]
+    assert daily.query(f"SELECT city FROM golden.customer WHERE golden_id = '{customer}'") == [("Appelscha",)]
+    daily.ask("steward", "undo", "1")
+    daily.ask("run", "--customers")

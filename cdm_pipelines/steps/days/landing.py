@@ -4,7 +4,7 @@ Belongs here: one look at a source's folders, and what the lake was made from. D
 what to run (arrivals) or reading files (ingest).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -13,7 +13,8 @@ import fsspec
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.ingest import find_files, landing_dates
-from cdm_pipelines.steps.days.arrivals import Delivery
+from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.days.arrivals import Decision, Delivery, decide
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.damage import DamagedError
 from cdm_pipelines.store.lake import Lake
@@ -47,6 +48,25 @@ def deliveries(
     if marker:
         found = {date: replace(d, marked=_exists(landing_url, marker, date)) for date, d in found.items()}
     return found, problems
+
+
+def due(
+    settings: Settings, contracts: Sequence[SourceContract], marker: str, required: Collection[str]
+) -> tuple[Decision, list[str]]:
+    """Which days of a source lie in landing and are not ingested from these files, by one look at it.
+
+    Args:
+        settings: Where landing and lake are.
+        contracts: The entities of the source.
+        marker: As for :func:`deliveries`.
+        required: Entities without which a day is not complete.
+
+    Returns:
+        The days to run, in order, with why others wait; and what could not be looked at, in words.
+    """
+    now, problems = deliveries(settings.landing_url, contracts, marker)
+    asked = ingested_digests(Lake(settings.lake_url), contracts, now)
+    return decide(now, {date: one.digest for date, one in now.items()}, asked, required), problems
 
 
 def _exists(landing_url: str, marker: str, date: str) -> bool:
