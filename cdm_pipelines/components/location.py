@@ -10,12 +10,20 @@ import dagster as dg
 
 from cdm_pipelines.components.code_references import with_code_references
 from cdm_pipelines.components.code_version import with_code_versions
+from cdm_pipelines.contracts.catalogue import DEFS
+from cdm_pipelines.contracts.source_declaration import declaration_problems
 from cdm_pipelines.settings import load_settings
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def load_definitions() -> dg.Definitions:
-    """All assets, checks, jobs, schedules, sensors and resources."""
+    """All assets, checks, jobs, schedules, sensors and resources.
+
+    Raises:
+        ContractError: A source is declared wrongly; Dagster would tell it in hundreds of lines.
+    """
+    for error in declaration_problems(DEFS):
+        raise error
     found = dg.load_from_defs_folder(path_within_project=_PACKAGE)
     return with_code_references(with_code_versions(found, load_settings().policies))

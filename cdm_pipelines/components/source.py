@@ -4,46 +4,19 @@ Belongs here: how a source's contracts turn into assets, a job, a schedule and a
 here: what happens to a row (steps and the rooms).
 """
 
-import zoneinfo
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
-from pydantic import field_validator
 
 from cdm_pipelines.components.landing import landing_sensor, source_schedule
 from cdm_pipelines.components.source_assets import source_assets
 from cdm_pipelines.contracts import SourceContract, load_contracts
+from cdm_pipelines.contracts.source_declaration import SourceDeclaration
 
 
-class CustomerSource(dg.Component, dg.Model, dg.Resolvable):
-    """A system that delivers extracts of customers, orders or payments.
-
-    The folder of ``defs.yaml`` holds one contract (``<entity>.odcs.yaml``, Open Data Contract Standard) per entity.
-
-    Attributes:
-        owner: Who answers for the source: an e-mail address or ``team:name``.
-        start_date: First day that can be ingested, YYYY-MM-DD.
-        schedule: Cron expression of the moment by which a day's extracts should be there; they are ingested then.
-        timezone: Time zone of the schedule, and of what "today" is.
-        required: Entities without which a day is not complete; all of them when empty.
-        marker: Name of a file that the source writes last, with ``{date}`` in it; none when empty.
-    """
-
-    owner: str
-    start_date: str
-    schedule: str = "0 6 * * *"
-    timezone: str = "Europe/Amsterdam"
-    required: Sequence[str] = ()
-    marker: str = ""
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_timezone(cls, value: str) -> str:
-        if value not in zoneinfo.available_timezones():
-            raise ValueError(f"timezone: {value!r} is not a time zone; use a name such as Europe/Amsterdam")
-        return value
+class CustomerSource(dg.Component, SourceDeclaration, dg.Resolvable):
+    """A system that delivers extracts, as its declaration and the contracts beside it say."""
 
     def contracts(self, folder: Path) -> tuple[SourceContract, ...]:
         """The contracts of the source, by entity name."""

@@ -17,6 +17,7 @@ from cdm_pipelines.contracts import ContractError, SourceContract, load_contract
 from cdm_pipelines.contracts.catalogue import DEFS
 from cdm_pipelines.contracts.dictionary import render_dictionary
 from cdm_pipelines.contracts.model import PartyKind
+from cdm_pipelines.contracts.source_declaration import declaration_problems
 from cdm_pipelines.enrichment import tokens
 from cdm_pipelines.enrichment.catalogue import enrichers
 from cdm_pipelines.enrichment.declaration import EnricherError
@@ -62,7 +63,7 @@ def check_configuration(settings: Settings, *, write: bool = False) -> list[str]
         contracts = load_contracts(DEFS)
     except ContractError as error:
         return [str(error)]
-    problems = configuration_problems(settings, contracts)
+    problems = [*map(str, declaration_problems(DEFS)), *configuration_problems(settings, contracts)]
     of_package = settings.model_copy(update={"policies": Settings.model_fields["policies"].default})
     documents = {DICTIONARY: (render_dictionary(contracts), "the contracts say")}
     if not _policy_problems(of_package):  # which the register is made from
