@@ -52,6 +52,8 @@ def up(
 ) -> None:
     """Start Dagster's UI and daemon (schedules and sensors live) and the console, until Ctrl-C."""
     from cdm_pipelines.components.session import open_platform  # noqa: PLC0415
+    from cdm_pipelines.contracts.catalogue import DEFS  # noqa: PLC0415
+    from cdm_pipelines.contracts.source_declaration import declared_soundly  # noqa: PLC0415
 
     own = settings()
     if reason := _unusable(host, port):
@@ -63,6 +65,8 @@ def up(
             "leave the console out with --no-console.",
             FAILED,
         )
+    with told_to_people():
+        declared_soundly(DEFS)
     with (
         told_to_people(),
         open_platform(own),
@@ -76,11 +80,12 @@ def up(
         if processes.wait(until=address.exists):
             processes.start("daemon", "dagster._daemon", "run", "-w", str(workspace))
             processes.start("UI", "dagster_webserver", "-w", str(workspace), "-h", host, "-p", str(port))
-            console.print(f"Dagster UI on http://{host}:{port} (Ctrl-C stops it)", markup=False)
             if console_too:
                 local = [] if own.oidc_issuer else ["--local"]
                 processes.start("console", "cdm_pipelines.cli", "serve", *local)
-            processes.wait(until=lambda: False)
+            if processes.wait(until=lambda: _answers(host, port)):
+                console.print(f"Dagster UI on http://{host}:{port} (Ctrl-C stops it)", markup=False)
+                processes.wait(until=lambda: False)
     raise typer.Exit(FAILED if processes.ended else DONE)
 
 
@@ -91,6 +96,14 @@ def _unusable(host: str, port: int) -> str:
             return ""
     except OSError as error:
         return str(error.strerror)
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=1):
+            return True
+    except OSError:
+        return False
 
 
 _CODE_SERVER = (

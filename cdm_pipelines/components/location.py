@@ -11,7 +11,7 @@ import dagster as dg
 from cdm_pipelines.components.code_references import with_code_references
 from cdm_pipelines.components.code_version import with_code_versions
 from cdm_pipelines.contracts.catalogue import DEFS
-from cdm_pipelines.contracts.source_declaration import declaration_problems
+from cdm_pipelines.contracts.source_declaration import declared_soundly
 from cdm_pipelines.settings import load_settings
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -23,7 +23,6 @@ def load_definitions() -> dg.Definitions:
     Raises:
         ContractError: A source is declared wrongly; Dagster would tell it in hundreds of lines.
     """
-    for error in declaration_problems(DEFS):
-        raise error
+    declared_soundly(DEFS)
     found = dg.load_from_defs_folder(path_within_project=_PACKAGE)
     return with_code_references(with_code_versions(found, load_settings().policies))

@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from cdm_pipelines.contracts.errors import ContractError, Problem, instead
-from cdm_pipelines.contracts.odcs import SUFFIX
+from cdm_pipelines.contracts.odcs import SUFFIX, load_contracts
 
 FILE = "defs.yaml"
 COMPONENT = "cdm_pipelines.components.CustomerSource"
@@ -133,6 +133,17 @@ def declaration_problems(defs: Path) -> Iterator[ContractError]:
                 found += _faults(document, entities)
         if found:
             yield ContractError(str(path), found)
+
+
+def declared_soundly(defs: Path) -> None:
+    """Go on only where every source is declared and every contract written well.
+
+    Raises:
+        ContractError: One is not.
+    """
+    for error in declaration_problems(defs):
+        raise error
+    load_contracts(defs)
 
 
 def _faults(document: Any, entities: set[str]) -> Iterator[Problem]:
