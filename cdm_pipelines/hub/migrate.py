@@ -4,6 +4,7 @@ Belongs here: applying, inspecting and writing migrations. Does not belong here:
 the steps (``hub.migrations.versions``), Dagster's own tables (Dagster migrates those).
 
 The version is kept in a schema of its own, so that the schemas which departments read hold only their tables.
+Every command goes through here: Alembic, which takes a third of a second to load, is loaded where there is work for it.
 """
 
 import sys
@@ -11,14 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.schema import CreateSchema
 
@@ -26,6 +21,10 @@ from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.role_schemas import drop_views
 from cdm_pipelines.settings import load_settings
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
 
 VERSION_SCHEMA = "migration"
 VERSION_TABLE = "hub_version"
@@ -53,38 +52,45 @@ def migrate(engine: Engine, folder: Path = VERSIONS) -> bool:
         HubError: the database was made by a newer version of this project.
     """
     with _exclusive(engine) as connection:
-        config = _config(connection, folder)
-        current, script = version(connection), ScriptDirectory.from_config(config)
-        if current == script.get_current_head():
+        current, known = version(connection), _known(folder)
+        if current == max(known):
             return False
-        known = {revision.revision for revision in script.walk_revisions()}
         if current is not None and current not in known:
             raise HubError(
                 f"The hub is at version {current}, which this installation of cdm_pipelines does not know "
-                f"(its newest is {script.get_current_head()}). Install the version that made the hub, or a "
+                f"(its newest is {max(known)}). Install the version that made the hub, or a "
                 "newer one, or name another database in CDM_DATABASE_URL."
             )
+        from alembic import command  # noqa: PLC0415 - see above
+
         drop_views(connection)
-        command.upgrade(config, "head")
+        command.upgrade(_config(connection, folder), "head")
         return True
 
 
 def knows(revision: str, folder: Path = VERSIONS) -> bool:
     """Whether this release can bring a hub of that version to its own."""
-    names = (path.name.partition("_")[0].removeprefix("v") for path in folder.glob("v*.py"))
-    return revision in names
+    return revision in _known(folder)
+
+
+def _known(folder: Path = VERSIONS) -> set[str]:
+    """All versions that there is a step to, by the names of their files."""
+    files = (path for one in {VERSIONS, folder} for path in one.glob("v*.py"))
+    return {path.name.partition("_")[0].removeprefix("v") for path in files}
 
 
 def version(connection: Connection) -> str | None:
     """The version that the hub is at, or None before its first migration."""
-    return MigrationContext.configure(
-        connection, opts={"version_table": VERSION_TABLE, "version_table_schema": VERSION_SCHEMA}
-    ).get_current_revision()
+    table = f"{VERSION_SCHEMA}.{VERSION_TABLE}"
+    if connection.scalar(text("SELECT to_regclass(:table)"), {"table": table}) is None:
+        return None
+    found: str | None = connection.scalar(text(f"SELECT version_num FROM {table}"))  # noqa: S608 - our own names
+    return found
 
 
-def newest(connection: Connection) -> str | None:
+def newest() -> str:
     """The version to which this release brings a hub."""
-    return ScriptDirectory.from_config(_config(connection)).get_current_head()
+    return max(_known())
 
 
 def differences(engine: Engine) -> list[Any]:
@@ -93,9 +99,13 @@ def differences(engine: Engine) -> list[Any]:
     Each difference is Alembic's own description of it. A test keeps this empty, so that a change of the
     schema cannot be committed without its migration.
     """
+    from alembic.autogenerate import compare_metadata  # noqa: PLC0415 - see above
+    from alembic.runtime.environment import EnvironmentContext  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
     found: list[Any] = []
 
-    def compare(_revision: object, context: MigrationContext) -> list[Any]:
+    def compare(_revision: object, context: "MigrationContext") -> list[Any]:
         metadata = context.opts["target_metadata"]
         found.extend(compare_metadata(context, metadata))
         return []
@@ -114,17 +124,18 @@ def write_revision(engine: Engine, message: str, folder: Path = VERSIONS) -> Pat
     To be read and completed by a person before it is committed: a renamed column, for one, looks like a
     dropped and an added one. On the command line: ``make migration NAME="What it does"``.
     """
+    from alembic import command  # noqa: PLC0415 - see above
+
     with _exclusive(engine) as connection:
         config = _config(connection, folder)
-        count = sum(1 for _ in ScriptDirectory.from_config(config).walk_revisions())
-        number = f"{count + 1:04d}"
+        number = f"{len(_known(folder)) + 1:04d}"
         if find_spec("ruff"):  # part of the development environment
             _formatted_by_ruff(config)
         command.revision(config, message, autogenerate=True, rev_id=number, version_path=str(folder))
     return next(folder.glob(f"v{number}_*.py"))
 
 
-def _formatted_by_ruff(config: Config) -> None:
+def _formatted_by_ruff(config: "Config") -> None:
     """Lay out what is written as the project does."""
     config.set_section_option("post_write_hooks", "hooks", "order,layout")
     for hook, options in (("order", "check --select I --fix"), ("layout", "format")):
@@ -136,7 +147,9 @@ def _formatted_by_ruff(config: Config) -> None:
             config.set_section_option("post_write_hooks", f"{hook}.{name}", value)
 
 
-def _config(connection: Connection, folder: Path = VERSIONS) -> Config:
+def _config(connection: Connection, folder: Path = VERSIONS) -> "Config":
+    from alembic.config import Config  # noqa: PLC0415 - see above
+
     options = {
         "script_location": VERSIONS.parent,
         "version_locations": VERSIONS if folder == VERSIONS else f"{VERSIONS}\n{folder}",

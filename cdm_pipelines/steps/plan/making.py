@@ -185,7 +185,7 @@ def run_beside(
 def _ready(engine: Engine) -> None:
     """See that there is a version to compare with."""
     with engine.connect() as connection:
-        at, now = version(connection), newest(connection)
+        at, now = version(connection), newest()
         if at is None or (at == now and not published_from(connection)):
             raise PlanError(
                 "Nothing is published yet, so that there is nothing to compare with: run a day first (`cdm run --date "
