@@ -12,8 +12,6 @@ from hashlib import sha256
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from cdm_pipelines.identity.decisions import Kind, Record
 from cdm_pipelines.identity.effective import Effective, effective
@@ -97,6 +95,9 @@ class Constraints:
         first = pd.Series(group).groupby(number).transform("first").to_numpy() if len(group) else group
         left, right = np.concatenate([a, c, group]), np.concatenate([b, d, first])
         size = int(code.max()) + 1
+        from scipy.sparse import coo_matrix  # noqa: PLC0415 - loads where it is needed
+        from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
         party = connected_components(coo_matrix((np.ones(len(left)), (left, right)), (size, size)), False)[1]
         wrong = np.zeros(size, np.bool_)
         wrong[party[e][party[e] == party[f]]] = True

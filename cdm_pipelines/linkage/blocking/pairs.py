@@ -11,7 +11,6 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.sparse import coo_matrix
 
 from cdm_pipelines.linkage.encode.columns import Codes, Column
 from cdm_pipelines.linkage.encode.positions import Flags, Places, Positions
@@ -78,6 +77,8 @@ def combined(columns: Sequence[Column]) -> Codes:
 def by_code(codes: Codes) -> Places:
     """The order of codes from 0 on, stable: counted, which takes a fraction of sorting them."""
     places, size = np.arange(len(codes)), int(codes.max(initial=-1)) + 1
+    from scipy.sparse import coo_matrix  # noqa: PLC0415 - loads where it is needed
+
     counted = coo_matrix((np.ones(len(codes), np.int8), (codes, places)), shape=(size, len(codes))).tocsr()
     return np.asarray(counted.indices)
 

@@ -5,8 +5,6 @@ component (clusters).
 """
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from cdm_pipelines.linkage.cluster.agglomerate import Labels
 from cdm_pipelines.linkage.encode.positions import Positions
@@ -14,6 +12,9 @@ from cdm_pipelines.linkage.encode.positions import Positions
 
 def components(records: int, left: Positions, right: Positions) -> Labels:
     """The lowest position of each record's component."""
+    from scipy.sparse import coo_matrix  # noqa: PLC0415 - loads where it is needed
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
     graph = coo_matrix((np.ones(len(left), dtype=np.int8), (left, right)), shape=(records, records))
     label = connected_components(graph, directed=False)[1]
     lowest = np.zeros(int(label.max(initial=-1)) + 1, dtype=np.int64)

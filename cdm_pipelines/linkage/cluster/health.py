@@ -20,8 +20,6 @@ from typing import Self
 
 import numpy as np
 import pyarrow as pa
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import minimum_spanning_tree
 
 from cdm_pipelines.linkage.cluster.agglomerate import Evidence, Labels
 from cdm_pipelines.linkage.model.fellegi_sunter import Floats
@@ -141,6 +139,9 @@ def figures(member: Labels, given: Labels, left: Labels, right: Labels, evidence
     low, high = np.minimum(one, other)[strongest], np.maximum(one, other)[strongest]
     _, first = np.unique(low * len(member) + high, return_index=True)
     # Ranks instead of odds: a tree of the least ranks has the strongest links, and rank 0 would be no link.
+    from scipy.sparse import coo_matrix  # noqa: PLC0415 - loads where it is needed
+    from scipy.sparse.csgraph import minimum_spanning_tree  # noqa: PLC0415
+
     graph = coo_matrix((first + 1.0, (low[first], high[first])), shape=(len(member), len(member)))
     tree = minimum_spanning_tree(graph.tocsr()).tocoo()
     weakest = np.zeros(len(member), np.int64)

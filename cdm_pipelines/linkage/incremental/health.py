@@ -7,10 +7,9 @@ figures of a cluster, and what each reason means (cluster.health); who looks at 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from cdm_pipelines.linkage.cluster.agglomerate import Labels
+from cdm_pipelines.linkage.cluster.components import components
 from cdm_pipelines.linkage.cluster.constraints import confirmed_groups
 from cdm_pipelines.linkage.cluster.health import HEALTH_SCHEMA, Figures, Health, HealthLimits, Reason, State
 from cdm_pipelines.linkage.encode.positions import Flags, positions
@@ -82,10 +81,7 @@ def _falling_apart(
     ]
     within = groups[ends[0]] == groups[ends[1]]
     one, other = ends[0][within], ends[1][within]
-    size = len(groups)
-    part = connected_components(coo_matrix((np.ones(len(one)), (one, other)), (size, size)), directed=False)[
-        1
-    ]
+    part = components(len(groups), one, other)
     inside = np.flatnonzero(groups >= 0)
     inside = inside[np.argsort(groups[inside], kind="stable")]
     starts = np.flatnonzero(np.diff(groups[inside], prepend=-1))
