@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from cdm_pipelines.settings import Settings
 
 
-MOST_CUSTOMERS, MOST_TOUCHES = 10, 50
+MOST_CUSTOMERS, MOST_TOUCHES, MOST_ORDERS = 10, 50, 10
 """How many are shown unless --limit says otherwise."""
 
 
@@ -122,13 +122,21 @@ def customer(  # noqa: PLR0917 - options of a command
         models = Models.load(Lake(own.lake_url), own)
         most = limit if limit and not journey else MOST_CUSTOMERS
         hits = find(connection, text, models, limit=most, country=own.default_country)
-        one = len(hits) == 1
+        full = [hit for hit in hits if not hit.missed]
+        hits, found_all = full or hits, bool(full)
+        one = found_all and len(hits) == 1
         found = customer_categories() if one else card_categories()
         noting(categories=found, golden_ids=[hit.golden_id for hit in hits])
         if not hits:
             fail("No customer found.", REFUSED)
         if len(hits) > 1 or not (at or history):
-            show("Customers", [{**hit.card, "found by": hit.why} for hit in hits])
+            missed = (
+                {} if found_all else {hit.golden_id: {"not found": ", ".join(hit.missed)} for hit in hits}
+            )
+            cards = [{**hit.card, "found by": hit.why, **missed.get(hit.golden_id, {})} for hit in hits]
+            show("Customers", cards, whole=("golden_id",))
+        if not found_all:
+            fail("Nobody is known by all of this: those above are by a part of it.", REFUSED)
         if one:
             (answer or partial(_present, own))(connection, hits[0].golden_id)
         elif answer is not None:
@@ -136,13 +144,41 @@ def customer(  # noqa: PLR0917 - options of a command
 
 
 def _present(own: "Settings", connection: "Connection", golden_id: UUID) -> None:
-    from cdm_pipelines.hub import queries  # noqa: PLC0415
+    """A customer's records, values with where they come from, and newest orders."""
+    from cdm_pipelines.hub import history, queries  # noqa: PLC0415
 
     one = queries.customer(connection, str(golden_id))
-    if one is not None:
-        opened = opener(own)
-        show("Source records", [opened(row) for row in one.records])
-        show("Where each value came from", [opened(row) for row in one.provenance])
+    if one is None:
+        return
+    opened = opener(own)
+    provenance = [opened(row) for row in one.provenance]
+    show("Source records", [opened(row) for row in one.records])
+    values = [
+        {
+            "attribute": name,
+            "value": str(value),
+            "source": _source(came),
+            "rule": came.get("rule"),
+            "others say": _others(came, name, value),
+        }
+        for name, value in opened(one.golden).items()
+        if value is not None and name not in history.SUMMARY
+        for came in [history.source_of(provenance, name)]
+    ]
+    show("Where each value came from", values)
+    if orders := queries.orders(connection, golden_id, MOST_ORDERS):
+        show("Newest orders", [opened(row) for row in orders], numeric=("total_amount",))
+
+
+def _others(came: Mapping[str, object], attribute: str, golden: object) -> str:
+    """What other records say of an attribute that the golden value does not, each with its source."""
+    losers = came.get("losers")
+    said = []
+    for loser in losers if isinstance(losers, list) and came.get("attribute") != "*" else ():
+        value = loser["value"].get(attribute) if isinstance(loser["value"], dict) else loser["value"]
+        if value is not None and str(value) != str(golden):
+            said.append(f"{value} ({_source(loser)})")
+    return "; ".join(said)
 
 
 def _past(own: "Settings", at: dt.datetime | None, connection: "Connection", golden_id: UUID) -> None:

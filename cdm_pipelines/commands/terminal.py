@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -58,14 +58,17 @@ def settings() -> Settings:
         fail(str(error), USAGE)
 
 
-def show(title: str, rows: Sequence[Mapping[str, object]], numeric: Sequence[str] = ()) -> None:
-    """Print rows as a table; every row has the keys of the first."""
+def show(
+    title: str, rows: Sequence[Mapping[str, object]], numeric: Sequence[str] = (), whole: Sequence[str] = ()
+) -> None:
+    """Print rows as a table; each has the keys of the first. Columns of ``whole`` stay on one line, to be copied."""
     if not rows:
         console.print(f"{title}: none")
         return
     table = Table(title=title, title_justify="left", title_style="bold")
     for name in rows[0]:
-        table.add_column(name, justify="right" if name in numeric else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if name in numeric else "left"
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=name in whole)
     for row in rows:
         table.add_row(*(_text(value) for value in row.values()))
     console.print(table)

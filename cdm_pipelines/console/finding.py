@@ -62,7 +62,15 @@ def search(eyes: Eyes, typed: str, models: Models | None, *, limit: int, country
     open_to, whole = _narrowed(query, eyes.sight)
     reasons: dict[UUID, set[str]] = {}
     if open_to.text or any(
-        (open_to.email, open_to.phone, open_to.postcode, open_to.words, open_to.initials, open_to.birth)
+        (
+            open_to.email,
+            open_to.phone,
+            open_to.postcode,
+            open_to.area,
+            open_to.words,
+            open_to.initials,
+            open_to.birth,
+        )
     ):
         for one in candidates.candidates(eyes.connection, open_to):
             mine = one.reasons if eyes.sight.role.may_find_by(_OF_ORDER) else one.reasons - {candidates.ORDER}
@@ -88,9 +96,9 @@ def _narrowed(query: Query, sight: Sight) -> tuple[Query, list[tuple[str, str]]]
         ({"phone", "mobile"}, ("phone",), candidates.PHONE, query.phone),
         (
             {"postcode", "house_number"},
-            ("postcode", "house_number"),
+            ("postcode", "area", "house_number"),
             candidates.ADDRESS,
-            f"{query.postcode} {query.house_number}".strip(),
+            f"{query.postcode or query.area} {query.house_number}".strip(),
         ),
         (
             {"given_name", "surname"},

@@ -124,8 +124,13 @@ class Version:
 
     def source(self, attribute: str) -> Row:
         """The row of the provenance that tells where an attribute's value came from."""
-        rows = {str(row["attribute"]): row for row in self.provenance}
-        return rows.get(_GROUPS.get(attribute, attribute), rows.get(_EVERYTHING_ELSE, {}))
+        return source_of(self.provenance, attribute)
+
+
+def source_of(provenance: Sequence[Row], attribute: str) -> Row:
+    """Of a customer's provenance the row that tells where an attribute's value came from."""
+    rows = {str(row["attribute"]): row for row in provenance}
+    return rows.get(_GROUPS.get(attribute, attribute), rows.get(_EVERYTHING_ELSE, {}))
 
 
 @dataclass(frozen=True)

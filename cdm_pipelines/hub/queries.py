@@ -80,6 +80,16 @@ def customer(connection: Connection, golden_id: str) -> Customer | None:
     )
 
 
+def orders(connection: Connection, golden_id: UUID, limit: int) -> list[Row]:
+    """The newest orders of a customer: when, number, status, amount, currency and source."""
+    order = hub.customer_order.c
+    names = ("ordered_at", "order_id", "status", "total_amount", "currency", "source")
+    query = select(*(order[name] for name in names)).where(order.golden_id == golden_id)
+    return _rows(
+        connection, query.order_by(order.ordered_at.desc().nulls_last(), order.order_id).limit(limit)
+    )
+
+
 def cards(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, Row]:
     """By what a person recognises each customer.
 

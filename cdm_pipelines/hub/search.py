@@ -9,7 +9,8 @@ number of rows: whole values, their beginning or their end (of which a single ty
 words, whose misspellings are looked up among the distinct words and not among the customers.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
@@ -29,6 +30,7 @@ _RARE = 2000  # customers who share a word, above which it alone says too little
 _LOOKED_AT = 1000  # rows that are sorted by likeness
 _KEPT = 30  # of those
 _SHORTEST_NUMBER = 7  # digits that select a phone number
+_BEGINS_ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F-]{0,27})?")
 _LETTERS, _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
 
 
@@ -41,6 +43,7 @@ class Query:
         email: Address in small letters.
         phone: E.164, or what digits there are where it is no complete number.
         postcode: As golden customers have it.
+        area: First digits of a Dutch postcode, where no whole one was typed.
         house_number: Digits.
         birth: Year, or date as eight digits.
         words: Words of a name or a town.
@@ -52,6 +55,7 @@ class Query:
     email: str = ""
     phone: str = ""
     postcode: str = ""
+    area: str = ""
     house_number: str = ""
     birth: str = ""
     words: tuple[str, ...] = ()
@@ -79,6 +83,39 @@ def candidates(connection: Connection, query: Query) -> list[Candidate]:
             _by_values(found, query)
         connection.execute(text("SET LOCAL enable_seqscan = DEFAULT"))
     return list(found.by_id.values())
+
+
+def missed(
+    connection: Connection, query: Query, found: Mapping[UUID, set[str]]
+) -> dict[UUID, tuple[str, ...]]:
+    """What was typed that nothing of a customer is like, golden or lost; of those found by an id nothing is.
+
+    Args:
+        connection: Of a migrated hub.
+        query: What was typed.
+        found: Customers, with what each was found by.
+    """
+    with without_data("searching"):
+        known = _Found(connection).words(" ".join(query.words)) if query.words else {}
+        answer = connection.execute(
+            text("SELECT golden_id, terms FROM golden.search WHERE golden_id = ANY(:ids)"),
+            {"ids": list(found)},
+        )
+        terms = {golden_id: set(held) for golden_id, held in answer}
+    wanted = {word: {one.text for one in like} for word, like in known.items()}
+    wanted |= {letter: {f".{letter.lower()}"} for letter in query.initials}
+    if query.birth:
+        wanted[query.birth[:4]] = {f"*{query.birth[:4]}"}
+    values = ((query.email, EMAIL), (query.phone, PHONE), (query.postcode or query.area, ADDRESS))
+    return {
+        one: ()
+        if reasons & IDS
+        else (
+            *(word for word, like in wanted.items() if not like & terms.get(one, set())),
+            *(typed for typed, reason in values if typed and not reasons & {reason, ALIKE}),
+        )
+        for one, reasons in found.items()
+    }
 
 
 class _Found:
@@ -185,6 +222,14 @@ def _ids(typed: str) -> Iterator[_Lookup]:
         condition = f"golden_id = {by_golden_id.bound(golden_id)} AND status <> 'retired'"
         by_golden_id.branch("identity.golden_id", condition, golden_id="coalesce(alias_of, golden_id)")
         yield by_golden_id
+    elif _BEGINS_ID.fullmatch(typed):
+        digits = typed.replace("-", "")
+        ends = [UUID(digits.ljust(32, filled)) for filled in "0f"]
+        shortened = _Lookup(GOLDEN_ID)
+        low, high = map(shortened.bound, ends)
+        condition = f"golden_id BETWEEN {low} AND {high} AND status <> 'retired'"
+        shortened.branch("identity.golden_id", condition, golden_id="coalesce(alias_of, golden_id)")
+        yield shortened
     for reason, table, key in (
         (RECORD_ID, "golden.crosswalk", "record_id"),
         (ORDER, "golden.customer_order", "order_id"),
@@ -283,6 +328,10 @@ def _by_values(found: _Found, query: Query) -> None:
         found.first(_address(query.postcode, query.house_number))
     if query.words or query.initials or query.birth:
         _by_words(found, query)
+    elif query.area:
+        here = _Lookup(ADDRESS)
+        here.branch("golden.customer", f"postcode = ANY({here.bound(_codes(query.area))})")
+        found.add(here)
 
 
 def _by_words(found: _Found, query: Query) -> None:
@@ -295,13 +344,21 @@ def _by_words(found: _Found, query: Query) -> None:
         return
     equal = [[word.text for word in words if word.kind == "equal"] for words in known.values()] + marks
     like = [[word.text for word in words] for words in known.values()] + marks
+    if query.area and all(like):
+        found.add(_having(like, area=query.area))
     if all(equal) and found.add(_having(equal)) >= _MOST:
         return
     if all(like):
         found.add(_having(like))
-    if len(found.by_id) >= _FEW or len(like) == 1:
-        return
-    rare = [sum(word.customers for word in words) < _RARE for words in known.values()] + [False] * len(marks)
+    if len(found.by_id) < _FEW and len(like) > 1:
+        _by_all_but_one(found, known, like)
+
+
+def _by_all_but_one(
+    found: _Found, known: Mapping[str, Sequence[_Word]], like: Sequence[Sequence[str]]
+) -> None:
+    rare = [sum(word.customers for word in words) < _RARE for words in known.values()]
+    rare += [False] * (len(like) - len(known))
     for at in range(len(like)):
         others = [words for place, words in enumerate(like) if place != at]
         if not all(others):
@@ -312,12 +369,20 @@ def _by_words(found: _Found, query: Query) -> None:
             found.add(_having(others, _KEPT))
 
 
-def _having(groups: Sequence[Sequence[str]], limit: int = _MOST) -> _Lookup:
-    """Customers who have a term of each group."""
-    lookup = _Lookup(NAME)
-    conditions = (f"terms && CAST({lookup.bound(list(dict.fromkeys(group)))} AS text[])" for group in groups)
+def _having(groups: Sequence[Sequence[str]], limit: int = _MOST, area: str = "") -> _Lookup:
+    """Customers who have a term of each group, of an area where one is given."""
+    lookup = _Lookup(ADDRESS if area else NAME)
+    conditions = [f"terms && CAST({lookup.bound(list(dict.fromkeys(group)))} AS text[])" for group in groups]
+    if area:
+        here = f"SELECT golden_id FROM golden.customer WHERE postcode = ANY({lookup.bound(_codes(area))})"  # noqa: S608 - ours
+        conditions.append(f"golden_id IN ({here})")
     lookup.branch("golden.search", " AND ".join(conditions), limit)
     return lookup
+
+
+def _codes(area: str) -> list[str]:
+    """All Dutch postcodes that begin with four digits: their index serves whole values."""
+    return [f"{area} {one}{other}" for one in _LETTERS for other in _LETTERS]
 
 
 def rows(

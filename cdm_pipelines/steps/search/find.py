@@ -27,6 +27,7 @@ _DUTCH_POSTCODE = re.compile(
     re.IGNORECASE,
 )
 _OTHER_POSTCODE = re.compile(r"(?P<code>\d{4,5})(?:\s+(?P<number>\d{1,5})\w?)?")
+_AREA = re.compile(r"(?<![\w-])[1-9]\d{3}(?![\w-])")
 _DAY_FIRST = re.compile(r"\b(\d{1,2})[-/.](\d{1,2})[-/.]((?:18|19|20)\d\d)\b")
 _YEAR_FIRST = re.compile(r"\b((?:18|19|20)\d\d)-(\d{2})-(\d{2})\b")
 _YEAR = re.compile(r"(?<![\d-])(?:18|19|20)\d\d(?![\d-])")
@@ -51,12 +52,14 @@ class Hit:
         score: Match weight in bits between what was typed and the customer, as linkage weighs records; without a
             fitted model, likeness from 0 to 1; None where an id or a number names the customer.
         why: What agrees, in words, without values.
+        missed: What was typed that nothing of the customer is like; empty where all of it was found.
         card: By what a person recognises the customer; see :func:`hub.queries.cards`.
     """
 
     golden_id: UUID
     score: float | None
     why: str
+    missed: tuple[str, ...]
     card: Row
 
 
@@ -85,7 +88,8 @@ def find(
         ranked = rank(query, {one: (row, found[one]) for one, row in known.items()}, models)
     best = {one.golden_id: one for one in sorted(ranked, key=_by_score)[: max(limit, _TIES)]}
     rows = queries.cards(connection, best)
-    hits = [Hit(one, best[one].score, best[one].why, card) for one, card in rows.items()]
+    missed = hub.missed(connection, query, {one: found[one] for one in rows})
+    hits = [Hit(one, best[one].score, best[one].why, missed[one], card) for one, card in rows.items()]
     return sorted(hits, key=_order)[:limit]
 
 
@@ -114,12 +118,16 @@ def read(text: str, country: str = "NL") -> Query:
     number, rest = _taken(_PHONE, rest)
     if not birth and not number:
         birth, rest = _taken(_YEAR, rest)
+    area = ""
+    if country == "NL" and not place[0]:
+        area, rest = _taken(_AREA, rest)
     words, initials = _names(rest)
     return Query(
         text,
         email=_email(address),
         phone=_phone(number, country),
-        postcode=place[0],
+        postcode="" if _AREA.fullmatch(place[0]) and country == "NL" else place[0],
+        area=place[0] if _AREA.fullmatch(place[0]) and country == "NL" else area,
         house_number=place[1],
         birth=birth,
         words=tuple(words),

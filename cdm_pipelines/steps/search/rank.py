@@ -113,7 +113,7 @@ def _typed(query: Query) -> frozenset[str]:
             ),
             *(("email",) if query.email else ()),
             *(("phone",) if query.phone else ()),
-            *(("postcode", "house_number") if query.postcode else ()),
+            *(("postcode", "house_number") if query.postcode or query.area else ()),
             *(("birth_date",) if query.birth else ()),
         }
     )
@@ -175,7 +175,7 @@ def _weighed(query: Query, found: Mapping[UUID, Found], scorer: PairScorer) -> l
 
 def _overlaid(query: Query, reasons: set[str]) -> dict[str, str]:
     """Values of the query by which the customer was found, be they golden or lost."""
-    values = {EMAIL: {"email": query.email}, ADDRESS: {"postcode": query.postcode}}
+    values = {EMAIL: {"email": query.email}, ADDRESS: {"postcode": query.postcode or query.area}}
     found: dict[str, str] = {}
     for reason in reasons & values.keys():
         found |= values[reason]
@@ -191,7 +191,7 @@ def _readings(query: Query, row: Row) -> list[Row]:
     facts = {
         "email": query.email,
         "phone": query.phone,
-        "postcode": query.postcode,
+        "postcode": query.postcode or query.area,
         "house_number": query.house_number,
         "birth_date": query.birth.ljust(8, "0") if query.birth else "",
     }
@@ -233,7 +233,7 @@ def _likeness(query: Query, row: Row, reasons: set[str]) -> float:
         for reason, typed, names in (
             (EMAIL, query.email, ("email",)),
             (PHONE, query.phone, ("phone", "mobile")),
-            (ADDRESS, query.postcode, ("postcode",)),
+            (ADDRESS, query.postcode or query.area, ("postcode",)),
         )
         if typed
     ]

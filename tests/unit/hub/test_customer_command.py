@@ -35,6 +35,24 @@ def test_one_match_is_shown_with_its_records() -> None:
     assert "Where each value came from" in told
 
 
+def test_the_card_tells_values_with_what_others_say_in_words() -> None:
+    code, told = cdm(ANNA[:8])
+    assert code == 0
+    assert ANNA in told, "an id stays on one line, to be copied"
+    assert "Gouda" in told
+    assert "{" not in told
+
+
+def test_who_is_known_by_a_part_of_it_is_a_suggestion_and_no_answer() -> None:
+    code, told = cdm("marieke", "berg", "1980")
+    assert code == 1
+    assert "marieke" in told[told.index("Anna") :]
+    assert "Nobody is known by all of this" in told
+    assert "Source records" not in told
+    code, told = cdm("marieke", "berg", "--history")
+    assert (code, "changes" in told) == (1, False)
+
+
 @pytest.mark.parametrize("typed", [(ANNA,), ("Anna", "Berg")])
 def test_history_tells_what_changed_and_who_said_so(typed: tuple[str, ...]) -> None:
     code, told = cdm(*typed, "--history")

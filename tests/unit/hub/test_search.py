@@ -63,6 +63,11 @@ SEARCHES: list[tuple[str, str, list[str]]] = [
     ("postcode and house number", "1234 ab 12", [ANNA]),
     ("name, postcode and house number", "berg 1234ab 12", [ANNA]),
     ("postcode before a town", "1234 AB Delft", sorted([ANNA, ACME])),
+    ("the digits of a postcode", "1234", sorted([ANNA, ACME])),
+    ("name and the digits of a postcode", "berg 1234", [ANNA]),
+    ("how a golden id begins", ACME[:8], [ACME]),
+    ("how a golden id begins, with its dashes", ACME[:20].upper(), [ACME]),
+    ("too little of a golden id", ACME[:7], []),
     ("record id, in any source", "77", sorted([ANNA, PIET])),
     ("golden id", ACME.upper(), [ACME]),
     ("nobody", "Pietersen", []),
@@ -85,6 +90,27 @@ SEARCHES: list[tuple[str, str, list[str]]] = [
 def test_search(hub: Engine) -> None:
     for description, typed, expected in SEARCHES:
         assert sorted(found(hub, typed)) == expected, description
+
+
+@pytest.mark.parametrize(
+    ("typed", "missed"),
+    [
+        ("Anna van der Berg 1980", ()),
+        ("Anna Breg 1234", ()),
+        ("Berg 1950", ("1950",)),
+        ("Marieke Berg", ("marieke",)),
+        ("M. Berg", ("M",)),
+        ("Berg 9999", ("9999",)),
+        ("Berg anna@example.nl", ()),
+        ("Anna Berg 06-99999999", ("+31699999999",)),
+        (ANNA, ()),
+        ("77", ()),
+    ],
+)
+def test_what_was_typed_and_is_not_the_customers_is_told(
+    hub: Engine, typed: str, missed: tuple[str, ...]
+) -> None:
+    assert {hit.missed for hit in hits(hub, typed) if str(hit.golden_id) == ANNA} == {missed}
 
 
 def test_exact_matches_come_first_and_the_limit_holds(hub_engine: Engine) -> None:
