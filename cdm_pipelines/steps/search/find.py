@@ -5,10 +5,12 @@ weights by which they are ranked (``steps.search.rank``).
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
 import pyarrow as pa
+from rapidfuzz import fuzz
 from sqlalchemy import Connection
 
 from cdm_pipelines.hub import queries
@@ -34,6 +36,8 @@ _YEAR = re.compile(r"(?<![\d-])(?:18|19|20)\d\d(?![\d-])")
 _PHONE = re.compile(r"(?:\+|\(|\b)\d[\d\s()./-]{5,}\d\b")
 MOST_SIGNS = 300
 """A longer text is nobody's name or address, and would keep the database busy."""
+_PLACE, _ALIKE = ("street", "house_number", "city"), 80
+"""Where words are looked for that are no names, and how like they are, of 100: a slip in five letters."""
 _TIES = 30  # customers among whom equal scores are put in order of name
 _NO_TEXT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _WORD = re.compile(r"[^\s,;:]+")
@@ -81,6 +85,7 @@ def find(
     """
     query = read(text, country)
     found = {one.golden_id: one.reasons for one in hub.candidates(connection, query)} if query.text else {}
+    known: dict[UUID, dict[str, str | None]] = {}
     if any(reasons & hub.IDS for reasons in found.values()):
         ranked = [Ranked(one, None, " and ".join(sorted(reasons))) for one, reasons in found.items()]
     else:
@@ -89,8 +94,19 @@ def find(
     best = {one.golden_id: one for one in sorted(ranked, key=_by_score)[: max(limit, _TIES)]}
     rows = queries.cards(connection, best)
     missed = hub.missed(connection, query, {one: found[one] for one in rows})
-    hits = [Hit(one, best[one].score, best[one].why, missed[one], card) for one, card in rows.items()]
+    hits = [
+        Hit(one, best[one].score, best[one].why, _not_in(known.get(one, {}), missed[one]), card)
+        for one, card in rows.items()
+    ]
     return sorted(hits, key=_order)[:limit]
+
+
+def _not_in(row: Mapping[str, str | None], missed: tuple[str, ...]) -> tuple[str, ...]:
+    """Of what was typed that no index knows of a customer, what its street is not like either."""
+    parts = [part for name in _PLACE for part in (row.get(name) or "").lower().split()]
+    return tuple(
+        typed for typed in missed if not any(fuzz.ratio(typed.lower(), part) >= _ALIKE for part in parts)
+    )
 
 
 def _by_score(ranked: Ranked) -> tuple[float, str]:

@@ -102,6 +102,8 @@ def test_search(hub: Engine) -> None:
         ("M. Berg", ("M",)),
         ("Berg 9999", ("9999",)),
         ("Berg anna@example.nl", ()),
+        ("Berg dorpstraat", ()),
+        ("Berg molenweg", ("molenweg",)),
         ("Anna Berg 06-99999999", ("+31699999999",)),
         (ANNA, ()),
         ("77", ()),
