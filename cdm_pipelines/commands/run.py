@@ -52,7 +52,7 @@ def run(
 ) -> None:
     """Ingest one day or a range of days and publish the customers that follow."""
     days = _days(date, first, last)
-    yes = _acceptable(accept or [])
+    yes = acceptable(accept or [])
     raise typer.Exit(run_days(settings(), days, source, refit=refit, rebuild=rebuild, accept=yes))
 
 
@@ -154,6 +154,13 @@ def run_in(
     return DONE if all(outcome.succeeded for outcome in outcomes) else REFUSED
 
 
+def publish_in(session: "Session", *, accept: Sequence[str] = ()) -> int:
+    """Run the customers' job alone; returns the exit code."""
+    with _progress() as progress:
+        outcome = _run(session, progress, "customers", "customers", accept=accept)
+    return DONE if outcome.succeeded else REFUSED
+
+
 def _run(
     session: "Session",
     progress: Progress,
@@ -188,7 +195,7 @@ def _run(
     return outcome
 
 
-def _acceptable(names: Sequence[str]) -> Sequence[str]:
+def acceptable(names: Sequence[str]) -> Sequence[str]:
     """Names of checks to which a person may say yes."""
     from cdm_pipelines.quality.thresholds import ACCEPTABLE  # noqa: PLC0415 - commands load what they need
 

@@ -9,10 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cdm_pipelines.commands.terminal import console, settings, show, told_to_people, writable
+from cdm_pipelines.commands.terminal import (
+    USAGE,
+    console,
+    fail,
+    hub,
+    is_day,
+    settings,
+    show,
+    told_to_people,
+    writable,
+)
 
 if TYPE_CHECKING:
     from cdm_pipelines.insight.takeover_report import Assessment
+    from cdm_pipelines.settings import Settings
 
 app = typer.Typer(
     name="takeover",
@@ -54,6 +65,124 @@ def assess(
         return
     _print(found)
     console.print(f"Report written to {target}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def apply(
+    folder: Folder,
+    name: Annotated[str, typer.Option(help="Name of the source that it becomes.")],
+    date: Annotated[
+        str,
+        typer.Option(metavar="YYYY-MM-DD", help="Extract date; the newest day of ours when left out."),
+    ] = "",
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CHECK", help="Say yes to what this check finds; it tells its name. May be repeated."
+        ),
+    ] = None,
+) -> None:
+    """Take a company in as a source: contracts and extracts are put in place, and its day is run.
+
+    Ids of its records are its own, whatever they are. `cdm takeover divest NAME` undoes it.
+    """
+    from cdm_pipelines.commands.run import acceptable, run_days  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.contracts.catalogue import all_contracts  # noqa: PLC0415
+    from cdm_pipelines.steps.takeover.apply import put_in_place  # noqa: PLC0415
+    from cdm_pipelines.steps.takeover.assess import newest_day  # noqa: PLC0415
+
+    if date and not is_day(date):
+        fail(f"{date} is not a date; write YYYY-MM-DD.", USAGE)
+    own, yes = settings(), acceptable(accept or [])
+    with hub(own) as engine, engine.connect() as connection:
+        placed = put_in_place(own, connection, folder, name, date=date or newest_day(own))
+    for problem in placed.folder.problems:
+        console.print(f"! not read: {problem}", style="yellow", markup=False)
+    for path in placed.written:
+        console.print(f"Written: {path}", markup=False, soft_wrap=True)
+    if placed.done:
+        console.print(
+            f"{name} is taken in already, as of {placed.date}: nothing is left to do.", markup=False
+        )
+        return
+    all_contracts.cache_clear()
+    code = run_days(own, (placed.date, placed.date), [name], accept=yes)
+    if code:
+        console.print(
+            f"{name} is in place, and not published. See the messages above: say yes with --accept, or undo it with "
+            f"`cdm takeover divest {name}`.",
+            markup=False,
+        )
+        raise typer.Exit(code)
+    console.print(
+        f"{name} is taken in. Restart `cdm serve` and Dagster, which know the sources of when they started. "
+        f"`cdm takeover divest {name}` undoes it.",
+        markup=False,
+    )
+
+
+@app.command()
+def divest(
+    name: Annotated[str, typer.Argument(help="The source.")],
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            help="New folder for its records, extracts and contracts, for whoever gets them.", file_okay=False
+        ),
+    ] = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Take a source out again: every id, value and consent becomes what it is without it.
+
+    Its extracts, contracts, days, records, links and values go; decisions of stewards about its records are ended.
+    """
+    from cdm_pipelines.commands.reading import login  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.contracts.actor import Actor, Role  # noqa: PLC0415
+    from cdm_pipelines.contracts.catalogue import all_contracts  # noqa: PLC0415
+    from cdm_pipelines.steps.takeover import divest as step  # noqa: PLC0415
+
+    own = settings()
+    with hub(own) as engine:
+        with engine.connect() as connection:
+            found = step.leaving(own, connection, name)
+        console.print(
+            f"{name}: {found.records:,} records of {found.customers:,} customers go, {found.alone:,} of which have no "
+            f"other record; {len(found.landing):,} extracts, {len(found.contracts):,} contracts; "
+            f"{len(found.decisions):,} decisions of stewards are ended.",
+            markup=False,
+        )
+        if not yes:
+            typer.confirm("Is that meant?", abort=True)
+        if export is not None:
+            counts = step.hand_out(own, name, export)
+            console.print(
+                f"Handed out to {export}: {sum(counts.values()):,} records.", markup=False, soft_wrap=True
+            )
+        with engine.begin() as connection:
+            step.take_out(own, connection, found, Actor(login(), Role.ENGINEER))
+    all_contracts.cache_clear()
+    code = _published_without(own)
+    if code:
+        fail(
+            f"{name} is out of the lake, and the customers are not published without it: run the same again.",
+            code,
+        )
+    with hub(own) as engine, engine.begin() as connection:
+        versions = step.forget_history(own, connection, name)
+    console.print(
+        f"{name} is out. {versions:,} former versions of customers that only it had went too.", markup=False
+    )
+
+
+def _published_without(own: "Settings") -> int:
+    """Publish the customers anew; what the checks say of a change that is meant stops nothing."""
+    from cdm_pipelines.commands.run import publish_in  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.components.session import open_session  # noqa: PLC0415
+    from cdm_pipelines.quality.thresholds import ACCEPTABLE  # noqa: PLC0415
+
+    with told_to_people(), open_session(own) as session:
+        return publish_in(session, accept=ACCEPTABLE)
 
 
 def _quiet(_: str) -> None:

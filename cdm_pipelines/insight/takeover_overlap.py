@@ -9,9 +9,9 @@ not known, and each widens the interval:
 - whether a pair that was found is one: each customer counts with the calibrated probability of its best pair, so that
   the number found is a sum of independent chances (Poisson binomial), taken as normal;
 - how many of ours look so different that no pair was found. The model says how often a true pair falls below the
-  review threshold: patterns of agreement are drawn from its m-probabilities, with the gaps that the records have. With a share
-  ``d`` of true pairs found and a share ``s`` of customers shared, one who was not found is ours with probability
-  ``s (1 - d) / (1 - s d)``, and ``s`` follows from the total (solved by iteration);
+  review threshold: patterns of agreement are drawn from its m-probabilities, with the gaps that the records have. With
+  a share ``d`` of true pairs found and a share ``s`` of customers shared, one who was not found is ours with
+  probability ``s (1 - d) / (1 - s d)``, and ``s`` follows from the total (solved by iteration);
 - the model: its m-probabilities were learned of so many expected matches, so they are drawn anew from their Dirichlet
   posterior (a uniform prior), and each draw gives both numbers again.
 

@@ -94,7 +94,7 @@ def assess(
     def gather(beside: Path) -> Inputs:
         progress("reading the other company's files")
         day.folder = read_folder(folder, name, beside / "contracts" / name)
-        place_extracts(day.folder, beside / "landing", day.date)
+        place_extracts(day.folder, str(beside / "landing"), day.date)
         own = settings.model_copy(update={"landing_url": str(beside / "landing")})
         return Inputs(own, (*all_contracts(), *day.folder.contracts), ())
 

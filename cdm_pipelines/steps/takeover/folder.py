@@ -18,7 +18,7 @@ from cdm_pipelines.contracts import ContractError, SourceContract, load_contract
 from cdm_pipelines.contracts.odcs import SUFFIX
 from cdm_pipelines.ingest import ExtractError
 from cdm_pipelines.quality.suggest import suggest_all
-from cdm_pipelines.store.files import whole
+from cdm_pipelines.store.file_store import FileStore
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _READABLE = (".csv", ".txt", ".tsv", ".xlsx", ".json", ".jsonl", ".ndjson", ".parquet")
@@ -140,18 +140,17 @@ def read_folder(folder: Path, name: str, beside: Path) -> Folder:
     return Folder(name, tuple(extracts), texts, contracts, tuple(problems))
 
 
-def place_extracts(found: Folder, landing: Path, date: str) -> list[Path]:
-    """Copy the files into a landing folder on this machine, as of one day; returns where they are.
+def place_extracts(found: Folder, landing_url: str, date: str) -> list[str]:
+    """Copy the files into landing, as of one day; returns where they are below it.
 
     A file is there whole or not at all; placed again it is replaced by the same.
     """
-    placed = []
+    landing, placed = FileStore(landing_url), []
     for one in found.extracts:
-        target = landing / landing_path(one, date)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with one.file.open("rb") as given, whole(target) as sink:
+        path = landing_path(one, date)
+        with one.file.open("rb") as given, landing.file(path) as sink:
             shutil.copyfileobj(given, sink)
-        placed.append(target)
+        placed.append(path)
     return placed
 
 
