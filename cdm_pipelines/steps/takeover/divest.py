@@ -277,8 +277,8 @@ _COUNTS = """
 """Published records of a source, customers that have one, and those that have no other."""
 
 _VERSIONS = """
-    SELECT count(*) FROM golden.customer_history JOIN identity.golden_id USING (golden_id)
-    WHERE source = :name AND status = 'retired'"""
+    SELECT count(*) FROM golden.customer_history JOIN identity.golden_id AS id USING (golden_id)
+    WHERE id.source = :name AND id.status = 'retired'"""
 """Former versions of customers whose id a record of the source founded and that are no more."""
 
 _RETIRED = "SELECT golden_id FROM identity.golden_id WHERE source = :name AND status = 'retired'"
