@@ -26,7 +26,7 @@ from cdm_pipelines.contracts.actor import Actor
 from cdm_pipelines.contracts.canonical import Entity, with_state
 from cdm_pipelines.contracts.catalogue import DEFS, all_contracts
 from cdm_pipelines.contracts.odcs import SUFFIX
-from cdm_pipelines.hub import source_days
+from cdm_pipelines.hub import search_index, source_days
 from cdm_pipelines.identity.decisions import Kind
 from cdm_pipelines.identity.effective import State, effective
 from cdm_pipelines.privacy.protection import Vault
@@ -137,10 +137,8 @@ def take_out(
     lake, landing = Lake(settings.lake_url), FileStore(settings.landing_url)
     for extract in found.landing:
         landing.delete(extract)
-    for folder in sorted(
-        {str(PurePosixPath(path).parent) for path in found.landing} | {found.name}, reverse=True
-    ):
-        landing.delete_if_empty(folder)
+    if _plain(found.name):
+        landing.delete_folder(found.name)  # what is left are folders
     component = defs / found.name / COMPONENT_FILE
     for path in (*found.contracts, component):
         path.unlink(missing_ok=True)
@@ -154,13 +152,14 @@ def take_out(
 
 
 def forget_history(settings: Settings, connection: Connection, name: str) -> int:
-    """Remove former versions of customers that only the source had; returns how many.
+    """Remove former versions of customers that only the source had, and words of nobody; returns how many versions.
 
     Their ids are retired and stay, so that none is used again. To be done once the customers are published without it.
     """
     ids = frozenset(UUID(str(one)) for one in connection.scalars(text(_RETIRED), {"name": name}))
     if not ids:
         return 0
+    search_index.forget_words(connection)
     place = next(one for one in all_places(settings) if one.name == _HISTORY)
     assert isinstance(place.erasure, Rows)  # noqa: S101 - so it is declared
     return place.erasure.remove(Stores(Lake(settings.lake_url), connection), Persons.of((), ids))
