@@ -8,7 +8,7 @@ Nothing is predicted: what a plan says is what those steps made. So it is what t
 decisions of stewards included, where neither lake nor hub has changed by then.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,6 +149,7 @@ def steps_beside(
     gather: Callable[[Path], Inputs],
     *,
     arrive: Callable[[Lake, Inputs], None] = lambda _lake, _given: None,
+    also: Sequence[str] = (),
     progress: Progress = lambda _: None,
 ) -> Iterator[Run]:
     """Run the steps beside, with whatever policies, contracts and days; all of it is gone when the block ends.
@@ -157,6 +158,7 @@ def steps_beside(
         settings: Of the deployment.
         gather: Told of an empty folder beside, gives what the steps run with.
         arrive: Puts further days into the lake beside, before records are brought up.
+        also: Further folders of the lake that it reads.
         progress: Told in a few words what is being done.
 
     Raises:
@@ -169,7 +171,7 @@ def steps_beside(
         given = gather(folder)
         lake = Lake(settings.lake_url)
         before = _stamps(lake)
-        beside = lake_beside(lake, folder / "lake", _READ)
+        beside = lake_beside(lake, folder / "lake", (*_READ, *also))
         own = given.settings.model_copy(update={"lake_url": str(folder / "lake")})
         try:
             arrive(beside, given)

@@ -54,6 +54,8 @@ from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.layered import Mark
 
+_KEYS = "privacy"
+"""Folder of the lake that says under which key values are encrypted: theirs are compared as ours are."""
 NAME = "other_company"
 """Of the source where no name is given."""
 _LEAST_IDS, _MOST_OF = 10, 0.5
@@ -113,7 +115,7 @@ def assess(
                 "contracts beside them."
             )
 
-    with steps_beside(settings, gather, arrive=arrive, progress=progress) as run:
+    with steps_beside(settings, gather, arrive=arrive, also=(_KEYS,), progress=progress) as run:
         progress("writing the report")
         assert day.folder is not None  # noqa: S101 - it was gathered
         return _gathered(settings, run, day, day.folder)
