@@ -17,7 +17,7 @@ from cdm_pipelines.insight.takeover_overlap import Overlap
 from cdm_pipelines.insight.takeover_report import COSTS, Assessment
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_WIDE, _ROW, _LEFT, _ROOM = 640, 26, 180, 360
+_WIDE, _ROW, _LEFT, _ROOM = 640, 26, 180, 320
 _MOST = 14
 """Rows of a picture; the table beside it has all."""
 
