@@ -31,6 +31,7 @@ from cdm_pipelines.commands import (
     run,
     serve,
     steward,
+    takeover,
 )
 from cdm_pipelines.commands.terminal import told_to_people
 
@@ -73,6 +74,7 @@ app.command(rich_help_panel="Operate")(backup.restore)
 app.command(rich_help_panel="Operate")(backup.verify)
 app.add_typer(roles.app, name="roles", rich_help_panel="Operate")
 app.command(rich_help_panel="Use")(roles.handbook)
+app.add_typer(takeover.app, name="takeover", rich_help_panel="Operate")
 app.command("remove-source", rich_help_panel="Operate")(remove.remove_source)
 app.command(
     "dagster",

@@ -64,7 +64,7 @@ def run(
     if customers and (dated or source):
         fail("--customers runs no days: leave out --date, --from, --to and --source.", USAGE)
     wanted = None if customers else _days(date, first, last) if dated else DUE
-    yes = _acceptable(accept or [])
+    yes = acceptable(accept or [])
     raise typer.Exit(run_days(settings(), wanted, source, refit=refit, rebuild=rebuild, accept=yes))
 
 
@@ -242,7 +242,7 @@ def _run(
     return outcome
 
 
-def _acceptable(names: Sequence[str]) -> Sequence[str]:
+def acceptable(names: Sequence[str]) -> Sequence[str]:
     """Names of checks to which a person may say yes."""
     from cdm_pipelines.quality.thresholds import ACCEPTABLE  # noqa: PLC0415 - commands load what they need
 

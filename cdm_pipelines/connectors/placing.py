@@ -30,7 +30,7 @@ _STEERED = {
     "mergedInto": "which records were merged",
     "partyKind": "persons from organisations, all are taken for persons",
 }
-_COMPONENT = """\
+COMPONENT = """\
 type: cdm_pipelines.components.CustomerSource
 
 attributes:
@@ -39,6 +39,7 @@ attributes:
   schedule: "0 6 * * *" # moment by which a day's extracts should be there
   timezone: Europe/Amsterdam
 """
+"""The component of a source, which wants ``start``."""
 
 
 class PlacingError(Exception):
@@ -102,7 +103,7 @@ def place(
     component = folder / source / "defs.yaml"
     kept = (component,) if component.exists() else ()
     if not kept:
-        texts[component] = _COMPONENT.format(start=start)
+        texts[component] = COMPONENT.format(start=start)
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text.encode())

@@ -46,6 +46,15 @@ def refresh(connection: Connection, publication: Publication) -> None:
         connection.execute(text(_WORDS.format(changed=f"AND golden_id IN ({_CHANGED})")), number)
 
 
+def forget_words(connection: Connection) -> int:
+    """Remove words that no customer is found by any more; returns how many."""
+    unused = """
+        DELETE FROM golden.search_word AS known WHERE NOT EXISTS (
+            SELECT FROM (SELECT DISTINCT unnest(terms) AS word FROM golden.search) AS used
+            WHERE used.word = known.word)"""
+    return int(connection.execute(text(unused)).rowcount)
+
+
 def count_different(connection: Connection) -> int:
     """Customers that are found by something else than they should be."""
     counted = f"""

@@ -58,7 +58,8 @@ BESIDE = Place(
     kind=Kind.FOLDER,
     root=Root.HOME,
     pattern=f"{beside.FOLDER}/**",
-    description="What a plan works on: links to files of the lake, policies, and matches and clusters under them.",
+    description="What a plan works on: links to files of the lake, policies, matches and clusters "
+    "under them; of another company that is assessed its extracts and records.",
     whom=(Whom.CUSTOMERS, Whom.CONTACTS),
     categories_of_content=(UNCLASSIFIED,),
     kept=Retention(

@@ -29,6 +29,7 @@ from cdm_pipelines.hub.places import FORGOTTEN
 from cdm_pipelines.hub.publish import promote, published_from
 from cdm_pipelines.hub.staging import Staging, lock
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, Assignment, assign
+from cdm_pipelines.identity.parting import as_before_joined, sources_gone
 from cdm_pipelines.identity.reasons import Churn, EventReasons, Movement
 from cdm_pipelines.identity.registry import CURRENT
 from cdm_pipelines.privacy.checks import in_force
@@ -200,10 +201,12 @@ class _Work:
         records = parties.read()
         staging = Staging(self.connection)
         published = queries.read_crosswalk(self.connection, CROSSWALK_SCHEMA)
+        clusters = affected.apart(tables.clusters(self.lake).read())
+        registry = queries.read_registry(self.connection, REGISTRY_SCHEMA)
         assignment = assign(
-            affected.apart(tables.clusters(self.lake).read()),
-            queries.read_registry(self.connection, REGISTRY_SCHEMA),
-            published,
+            clusters,
+            registry,
+            as_before_joined(published, registry, clusters, sources_gone(published, records)),
             records.select([*RECORD_KEY, "first_seen"]),
             taken=queries.ids_of_forgotten(self.connection, FORGOTTEN),
         )
@@ -227,6 +230,8 @@ class _Work:
         """Stage the customers that a change touches; None where they are too many."""
         parties, asked = tables.records(self.lake, Entity.PARTY), Asked(self.connection)
         everyone = parties.read([*RECORD_KEY, "party_kind", "employer_id"])
+        if sources_gone(changed.parties.gone, everyone):
+            return None
         # A set value may begin or cease to hold without a change of any record.
         corrected = corrections(self.connection, parties)
         part = affected.affected_by(asked, self.lake, changed, corrected.select(RECORD_KEY))

@@ -8,7 +8,7 @@ Nothing is predicted: what a plan says is what those steps made. So it is what t
 decisions of stewards included, where neither lake nor hub has changed by then.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +67,8 @@ class Run:
         unapplied: Policies in force that are not those of the published version.
         silent: Contracts that were given and of which no day has arrived.
         in_force: The limits in force.
+        lake: The lake beside, as the steps left it.
+        connection: In the transaction that is rolled back.
     """
 
     inputs: Inputs
@@ -78,6 +80,8 @@ class Run:
     unapplied: tuple[str, ...]
     silent: tuple[str, ...]
     in_force: Thresholds
+    lake: Lake
+    connection: Connection
 
 
 def plan(
@@ -131,16 +135,46 @@ def run_beside(
     Raises:
         As :func:`plan`.
     """
+
+    def given(folder: Path) -> Inputs:
+        return inputs(settings, folder, policies_folder, contracts_folder)
+
+    with steps_beside(settings, given, progress=progress) as done:
+        yield done
+
+
+@contextmanager
+def steps_beside(
+    settings: Settings,
+    gather: Callable[[Path], Inputs],
+    *,
+    arrive: Callable[[Lake, Inputs], None] = lambda _lake, _given: None,
+    also: Sequence[str] = (),
+    progress: Progress = lambda _: None,
+) -> Iterator[Run]:
+    """Run the steps beside, with whatever policies, contracts and days; all of it is gone when the block ends.
+
+    Args:
+        settings: Of the deployment.
+        gather: Told of an empty folder beside, gives what the steps run with.
+        arrive: Puts further days into the lake beside, before records are brought up.
+        also: Further folders of the lake that it reads.
+        progress: Told in a few words what is being done.
+
+    Raises:
+        As :func:`plan`.
+    """
     pass_through(settings.home)
     with open_hub(settings) as engine, place_beside(settings.home) as folder:
         _ready(engine)
         progress("reading policies")
-        given = inputs(settings, folder, policies_folder, contracts_folder)
+        given = gather(folder)
         lake = Lake(settings.lake_url)
         before = _stamps(lake)
-        beside = lake_beside(lake, folder / "lake", _READ)
+        beside = lake_beside(lake, folder / "lake", (*_READ, *also))
         own = given.settings.model_copy(update={"lake_url": str(folder / "lake")})
         try:
+            arrive(beside, given)
             progress("bringing records up")
             build_records(beside, given.contracts, [one.entity for one in with_state()])
             with engine.connect() as connection:
@@ -162,9 +196,7 @@ def run_beside(
             staged = stage_customers(connection, beside, own, accept=ACCEPTABLE, contracts=given.contracts)
             stops = [verdict.text for verdict in staged.verdicts.values() if verdict.stops]
             if stops:
-                raise PlanError(
-                    f"The next run would stop with these policies, and publish nothing: {stops[0]}"
-                )
+                raise PlanError(f"The next run would stop with this, and publish nothing: {stops[0]}")
             progress("working out consent")
             stage_consent(connection, beside, own)
             _nothing_wrote(lake, before)
@@ -179,6 +211,8 @@ def run_beside(
                 tuple(_unapplied(settings, lake, published)),
                 tuple(one.name for one in given.given if not layout.days(lake, "standard", one)),
                 Thresholds.load(settings.policies / "checks.yaml"),
+                beside,
+                connection,
             )
 
 
