@@ -72,4 +72,26 @@ gone_member = Table(
     schema=SCHEMA,
     comment="Who was erased while in an audience: a key of nobody, until the system has been told to let go of it.",
 )
-TABLES = (delivery, delivery_member, gone_member)
+
+
+def _count(name: str, description: str) -> "Column[int]":
+    return column(name, BigInteger, description, nullable=False)
+
+
+result = Table(
+    "result",
+    metadata,
+    column("audience", Text, "The audience.", key=True),
+    column("variant", Text, "sent, or control.", key=True),
+    moment("measured_at", "When it was counted."),
+    _count("customers", "Customers who were ever added, or are in the control group."),
+    _count("sent", "Of them: were sent a message of the campaign since."),
+    _count("opened", "Of them: opened one."),
+    _count("clicked", "Of them: followed a link in one."),
+    _count("unsubscribed", "Of them: unsubscribed by one."),
+    _count("bought", "Of them: ordered within the days of the audience."),
+    schema=SCHEMA,
+    comment="What came of audiences, among those who were sent to and those who were left out to compare.",
+)
+TABLES = (delivery, delivery_member, gone_member, result)
+"""In the order of erasing: the ledger tells which files hold a person, and goes after them."""

@@ -70,8 +70,8 @@ class Target(Strict):
         if self.form != form.version:
             raise ValueError(
                 f"form: the form of {form.title} has changed: it is version {form.version} "
-                f"({', '.join(form.headers)}), and this target was set up for version {self.form}. Set its import up for the new one, then write "
-                f"form: {form.version}"
+                f"({', '.join(form.headers)}), and this target was set up for version {self.form}. Set its import up "
+                f"for the new one, then write form: {form.version}"
             )
         return self
 

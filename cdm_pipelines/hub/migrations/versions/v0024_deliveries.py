@@ -1,5 +1,7 @@
 """The ledger of deliveries of audiences."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -89,9 +91,28 @@ def upgrade() -> None:
         schema=_SCHEMA,
         comment="Who was erased while in an audience: a key of nobody, until the system has been told to let go of it.",
     )
+    op.create_table(
+        "result",
+        column("audience", sa.Text(), "The audience.", nullable=False),
+        column("variant", sa.Text(), "sent, or control.", nullable=False),
+        _moment("measured_at", "When it was counted."),
+        _count("customers", "Customers who were ever added, or are in the control group."),
+        _count("sent", "Of them: were sent a message of the campaign since."),
+        _count("opened", "Of them: opened one."),
+        _count("clicked", "Of them: followed a link in one."),
+        _count("unsubscribed", "Of them: unsubscribed by one."),
+        _count("bought", "Of them: ordered within the days of the audience."),
+        sa.PrimaryKeyConstraint("audience", "variant", name="result_pkey"),
+        schema=_SCHEMA,
+        comment="What came of audiences, among those who were sent to and those who were left out to compare.",
+    )
 
 
-def _moment(name: str, description: str) -> "sa.Column[object]":
+def _count(name: str, description: str) -> sa.Column[Any]:
+    return column(name, sa.BigInteger(), description, nullable=False)
+
+
+def _moment(name: str, description: str) -> sa.Column[Any]:
     return sa.Column(
         name,
         sa.DateTime(timezone=True),
@@ -103,5 +124,5 @@ def _moment(name: str, description: str) -> "sa.Column[object]":
 
 def downgrade() -> None:
     """Go back from this version."""
-    for name in ("gone_member", "delivery_member", "delivery"):
+    for name in ("result", "gone_member", "delivery_member", "delivery"):
         op.drop_table(name, schema=_SCHEMA)
