@@ -21,6 +21,8 @@ from cdm_pipelines.publish.platforms.form import Form
 from cdm_pipelines.publish.policy import WebhookSink
 
 FILE = "audiences.yaml"
+SERVICE = "service"
+"""The enricher by which complaints are known."""
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
@@ -204,6 +206,11 @@ class AudiencePolicy(PolicyFile):
                 f"channel: nobody is addressed through {one.channel} for the purpose {one.purpose}. {fix} Or add it to "
                 f"purposes.{one.purpose}.channels in {purposes.path}."
             )
+        if one.without_open_complaint and f"{SERVICE}_open_tickets" not in columns:
+            yield (
+                f"without_open_complaint: the enricher {SERVICE} is switched off, by which complaints are known. "
+                "Switch it on in enrichment.yaml, or remove the key."
+            )
         allowed = Allowed(one.purpose, columns, given)
         yield from (f"filter.{wrong}" for wrong in audience_filter.problems(one.chosen, allowed))
         yield from self._of_form(one, allowed)
@@ -224,4 +231,4 @@ class AudiencePolicy(PolicyFile):
             yield f"target: {form.title} reaches nobody without {' or '.join(addresses)}: {wrong[0]}"
 
 
-__all__ = ["FILE", "Audience", "AudiencePolicy", "Pressure", "Target"]
+__all__ = ["FILE", "SERVICE", "Audience", "AudiencePolicy", "Pressure", "Target"]

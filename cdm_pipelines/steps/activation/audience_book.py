@@ -4,7 +4,7 @@ Belongs here: bringing policies, contracts, purposes and columns together. Does 
 (``audiences``), what a policy may say (publish.audience_policy).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cdm_pipelines.contracts.catalogue import all_contracts
@@ -17,9 +17,6 @@ from cdm_pipelines.publish.audience_keys import Keys
 from cdm_pipelines.publish.audience_policy import FILE, Audience, AudiencePolicy, Target
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.profile.enrich import policy_of, tables_of
-
-SERVICE = "service"
-"""The enricher by which complaints are known."""
 
 
 class AudienceError(ValueError):
@@ -52,30 +49,13 @@ class Book:
             AudienceError: They say what cannot be done; all of it is named.
             PrivacyPolicyError, PurposesError, EnrichmentPolicyError, EnricherError: A policy cannot be used.
         """
-        book = cls.unchecked(settings)
-        if problems := list(book.problems()):
-            raise AudienceError("\n".join(problems))
-        return book
-
-    @classmethod
-    def unchecked(cls, settings: Settings) -> "Book":
-        """The same before it is held against what is declared."""
         contracts = all_contracts()
         purposes = in_force(settings.policies, contracts, enrichers(settings.policies))
         columns = declared_columns(tables_of(policy_of(settings)))
-        policy = AudiencePolicy.load(settings.policies)
-        return cls(settings, policy, Given.of(contracts, purposes), columns, Keys(settings.home))
-
-    def problems(self) -> Iterator[str]:
-        """What cannot be done, in words."""
-        file = self.settings.policies / FILE
-        yield from self.policy.against(file, self.columns, self.given)
-        for name, one in self.policy.audiences.items():
-            if one.without_open_complaint and f"{SERVICE}_open_tickets" not in self.columns:
-                yield (
-                    f"{file}: audiences.{name}.without_open_complaint: the enricher {SERVICE} is switched off, by "
-                    "which complaints are known. Switch it on in enrichment.yaml, or remove the key."
-                )
+        policy, given = AudiencePolicy.load(settings.policies), Given.of(contracts, purposes)
+        if problems := list(policy.against(settings.policies / FILE, columns, given)):
+            raise AudienceError("\n".join(problems))
+        return cls(settings, policy, given, columns, Keys(settings.home))
 
     def named(self, name: str) -> Audience:
         """An audience.

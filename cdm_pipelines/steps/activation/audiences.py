@@ -46,9 +46,9 @@ from cdm_pipelines.hub.schema_privacy import consent
 from cdm_pipelines.privacy.off import off, off_for
 from cdm_pipelines.publish import audience_filter
 from cdm_pipelines.publish.audience_columns import CUSTOMER, Allowed
-from cdm_pipelines.publish.audience_policy import Audience
+from cdm_pipelines.publish.audience_policy import SERVICE, Audience
 from cdm_pipelines.publish.platforms.form import CAMPAIGN, KEY, RECORD
-from cdm_pipelines.steps.activation.audience_book import SERVICE, AudienceError, Book
+from cdm_pipelines.steps.activation.audience_book import AudienceError, Book
 
 BEING_ERASED, RESTRICTED, OBJECTED = "being erased", "restricted", "objected"
 NO_CONSENT, NO_ADDRESS, COMPLAINT = "no consent", "no address for the channel", "open complaint"

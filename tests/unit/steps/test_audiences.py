@@ -5,16 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from audience_hub import AUDIENCE, TARGETS, Hub, golden, hub_of
 from sqlalchemy import Engine
 
 from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
 from cdm_pipelines.settings import Settings
-from cdm_pipelines.steps.activation import deliveries as delivering
-from cdm_pipelines.steps.activation.audience_book import AudienceError
+from cdm_pipelines.steps.activation.audience_book import AudienceError, Book
 from cdm_pipelines.steps.activation.delivery_files import Files
 from cdm_pipelines.store.damage import LakeError
-
-from audience_hub import AUDIENCE, TARGETS, Hub, golden, hub_of
 
 
 @pytest.fixture
@@ -32,7 +30,8 @@ def test_who_allows_it_is_in_it_and_others_are_told_by_reason(hub: Hub) -> None:
     hub.run("UPDATE golden.customer SET email = NULL WHERE golden_id = :id", id=golden(6))
     hub.run(
         """INSERT INTO privacy.request (kind, due_on, checked_by, state, policy, subject)
-        VALUES ('erase', '2026-01-01', 'P', 'open', '{}', jsonb_build_object('golden_ids', jsonb_build_array(CAST(:id AS text))))""",
+        VALUES ('erase', '2026-01-01', 'P', 'open', '{}',
+                jsonb_build_object('golden_ids', jsonb_build_array(CAST(:id AS text))))""",
         id=str(golden(7)),
     )
     book = hub.declare({"people": AUDIENCE})
@@ -255,7 +254,7 @@ def test_a_template_of_another_form_is_told_and_nothing_is_written(hub: Hub) -> 
     template.write_text("CDM ID,Email,Last Name,First Name\n", encoding="utf-8")
     hub.allow(1)
     with pytest.raises(
-        AudienceError, match="has 'Email', which the form does not know; .* lacks 'Email Address'"
+        AudienceError, match=r"has 'Email', which the form does not know; .* lacks 'Email Address'"
     ):
         hub.deliver(book)
     assert len(hub.members()) == 1
@@ -315,11 +314,7 @@ def test_two_audiences_of_one_name_are_refused(hub: Hub) -> None:
     text = path.read_text(encoding="utf-8")
     path.write_text(text + text[text.index("  people:") :], encoding="utf-8")
     with pytest.raises(PrivacyPolicyError, match="people is given twice"):
-        hub_book(hub)
-
-
-def hub_book(hub: Hub) -> object:
-    return delivering.Book.of(hub.settings)
+        Book.of(hub.settings)
 
 
 def test_a_form_that_changed_since_the_target_was_set_up_is_told(hub: Hub) -> None:
