@@ -1,4 +1,4 @@
-"""``cdm audience``: whom to approach for what, who would be in it and why others would not, delivering it, its results."""
+"""``cdm audience``: whom to approach for what, why others are not in it, delivering it, and what came of it."""
 
 from typing import Annotated
 

@@ -73,21 +73,17 @@ def counted(treated: pa.Table, messages: pa.Table, bought: pa.Array, campaign: s
     with duckdb.connect() as db:
         db.register("treated", ordered)
         db.register("messages", messages)
-        rows = (
-            db.execute(
-                f"""WITH own AS (
+        rows: pa.Table = db.sql(
+            f"""WITH own AS (
                 SELECT t.golden_id, variant, kind FROM treated AS t JOIN messages AS m USING (golden_id)
                 WHERE lower(trim(m.campaign)) = lower(trim($campaign)) AND m.day >= t.since),
             told AS (SELECT variant, {figures} FROM own GROUP BY variant),
             who AS (SELECT variant, count(*) AS customers, count(*) FILTER (bought) AS bought FROM treated GROUP BY 1)
             SELECT variant, customers, {", ".join(f"coalesce({name}, 0) AS {name}" for name in FIGURES)}, bought
             FROM who LEFT JOIN told USING (variant) ORDER BY variant""",  # noqa: S608 - our own names
-                {"campaign": campaign},
-            )
-            .to_arrow_table()
-            .to_pylist()
-        )
-    found: list[dict[str, Any]] = rows
+            params={"campaign": campaign},
+        ).to_arrow_table()
+    found: list[dict[str, Any]] = rows.to_pylist()
     return found
 
 
@@ -104,22 +100,16 @@ def _messages(connection: Connection, book: Book) -> pa.Table:
     """Messages that name a campaign, and what became of them, of known customers."""
     lake = Lake(book.settings.lake_url)
     known = Known.published(lake, connection)
-    kinds = pa.array(sorted(FIGURES.values()))
-    pieces = [_MESSAGE.empty_table()]
-    with opened_touches(lake, all_contracts(), known, threads=book.settings.threads) as touches:
+    kinds = ", ".join(f"'{kind}'" for kind in FIGURES.values())
+    with (
+        opened_touches(lake, all_contracts(), known, threads=book.settings.threads) as touches,
+        duckdb.connect() as db,
+    ):
         policy = InteractionPolicy.load(book.settings.policies / INTERACTIONS)
         reader, _ = touches.read(rules_kept(lake) or rules_now(lake, policy))
-        while (batch := _next(reader)) is not None:
-            rows = pa.Table.from_batches([batch.select(["golden_id", "kind", "campaign", "day"])])
-            rows = rows.filter(
-                pc.and_(pc.is_in(rows["kind"], value_set=kinds), pc.is_valid(rows["campaign"]))
-            )
-            pieces.append(rows.cast(_MESSAGE))
-    return pa.concat_tables(pieces)
-
-
-def _next(reader: pa.RecordBatchReader) -> pa.RecordBatch | None:
-    try:
-        return reader.read_next_batch()
-    except StopIteration:
-        return None
+        db.register("touched", reader)
+        found: pa.Table = db.sql(
+            f"""SELECT CAST(golden_id AS VARCHAR) AS golden_id, kind, campaign, day FROM touched
+            WHERE kind IN ({kinds}) AND campaign IS NOT NULL"""  # noqa: S608 - our own names
+        ).to_arrow_table()
+    return found

@@ -142,6 +142,8 @@ def hub_of(settings: Settings, engine: Engine, customers: int) -> Hub:
 
 def fill(connection: Connection, customers: int) -> None:
     """Persons with a record of the CRM each, and the golden id that follows from their number."""
+    if not customers:
+        return
     made = "SELECT * FROM made"
     connection.execute(text("CREATE TEMPORARY TABLE made (number int, golden_id uuid) ON COMMIT DROP"))
     connection.execute(
