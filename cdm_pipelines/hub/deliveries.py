@@ -17,7 +17,7 @@ import pyarrow as pa
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from cdm_pipelines.hub.load import copy_table, read_table, without_data
+from cdm_pipelines.hub.load import copy_table, read_packed, read_table, without_data
 from cdm_pipelines.hub.schema_activation import SCHEMA, delivery, delivery_member, gone_member, result
 from cdm_pipelines.hub.schema_rights import request
 
@@ -96,7 +96,7 @@ def standing(connection: Connection, audience: str) -> pa.Table:
                coalesce(action IN ('{ADDED}', '{UPDATED}'), false), held.golden_id IS NOT NULL, row_digest
         FROM last FULL JOIN held USING (golden_id) LEFT JOIN identity.golden_id AS g USING (golden_id)
         ORDER BY golden_id"""  # noqa: S608 - our own names
-    return read_table(connection, query, STANDING, {"audience": audience})
+    return read_packed(connection, query, STANDING, {"audience": audience})
 
 
 def contacted(connection: Connection, days: int, most: int) -> pa.Array:
@@ -112,7 +112,7 @@ def contacted(connection: Connection, days: int, most: int) -> pa.Array:
         LEFT JOIN identity.golden_id AS g ON g.golden_id = m.golden_id
         WHERE m.action = '{ADDED}' AND d.released_at > now() - make_interval(days => %(days)s)
         GROUP BY 1 HAVING count(*) >= %(most)s"""  # noqa: S608 - our own names
-    found = read_table(connection, query, IDS, {"days": days, "most": most})
+    found = read_packed(connection, query, IDS, {"days": days, "most": most})
     return found["golden_id"].combine_chunks()
 
 
@@ -120,7 +120,7 @@ def being_erased(connection: Connection) -> pa.Array:
     """Golden ids of customers of whom a request is open that names them: they are being erased."""
     query = f"""SELECT DISTINCT jsonb_array_elements_text(subject -> 'golden_ids') FROM {request}
         WHERE state = 'open' AND subject ? 'golden_ids'"""  # noqa: S608 - our own names
-    return read_table(connection, query, IDS)["golden_id"].combine_chunks()
+    return read_packed(connection, query, IDS)["golden_id"].combine_chunks()
 
 
 def begin(connection: Connection, **values: Any) -> Delivery:
@@ -287,7 +287,7 @@ def bought(connection: Connection, audience: str, timezone: str, days: int) -> p
         WHERE o.active AND (o.ordered_at AT TIME ZONE %(timezone)s)::date
               BETWEEN since AND since + %(days)s"""  # noqa: S608 - our own names
     given = {"audience": audience, "timezone": timezone, "days": days}
-    return read_table(connection, query, IDS, given)["golden_id"].combine_chunks()
+    return read_packed(connection, query, IDS, given)["golden_id"].combine_chunks()
 
 
 def write_results(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -13,18 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Text,
-    case,
-    cast,
-    func,
-    literal,
-    literal_column,
-    null,
-    select,
-)
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ColumnElement, Subquery, case, cast, func, literal_column, null, select
 from sqlalchemy.sql import sqltypes
 
 from cdm_pipelines.contracts.errors import instead
@@ -159,10 +148,32 @@ class Allowed:
             stored: ColumnElement[Any] = literal_column(f'"{own.enricher}"."{own.stored}"')
             return func.current_date() - cast(stored, sqltypes.Date) if own.age else stored
         value: ColumnElement[Any] = CUSTOMER.c[name]
-        without = self.given.without(frozenset({self.purpose})).among({name}).by_entity
+        without = self._without(name)
         if not without:
             return value
-        return case((_origin(name).in_(sorted(without)), null()), else_=value)
+        origin = func.coalesce(*(literal_column(f'origin."{_label(way)}"') for way in _ways(name)))
+        return case((origin.in_(without), null()), else_=value)
+
+    def origin(self, names: Iterable[str]) -> Subquery | None:
+        """What ``sql`` of some columns reads beside customers, to be joined by golden id; None where it is nothing.
+
+        It is read in one pass over provenance, whatever the number of columns.
+        """
+        golden = (name for name in names if not self.columns[name].enricher)
+        ways = sorted({way for name in golden if self._without(name) for way in _ways(name)})
+        if not ways:
+            return None
+        p = provenance.c
+        of_way = (
+            func.max(p.source + "/" + p.entity).filter(p.attribute == way).label(_label(way)) for way in ways
+        )
+        return (
+            select(p.golden_id, *of_way).where(p.attribute.in_(ways)).group_by(p.golden_id).subquery("origin")
+        )
+
+    def _without(self, name: str) -> list[str]:
+        """Source entities that do not give a column for the purpose."""
+        return sorted(self.given.without(frozenset({self.purpose})).among({name}).by_entity)
 
     def sources(self, names: Iterable[str]) -> Sequence[Declared]:
         """One column of each enricher whose table is read for some columns."""
@@ -170,15 +181,10 @@ class Allowed:
         return [own for enricher, own in sorted(found.items()) if enricher]
 
 
-def _origin(name: str) -> ColumnElement[str]:
-    """The source entity that a golden value comes from, as in provenance."""
-    p = provenance.alias(f"of_{name}").c
-    ways = list(dict.fromkeys((name, GROUP_OF.get(name, name), EVERYTHING_ELSE)))
-    order = func.array_position(cast(literal(ways, ARRAY(Text)), ARRAY(Text)), p.attribute)
-    return (
-        select(p.source + "/" + p.entity)
-        .where(p.golden_id == CUSTOMER.c.golden_id, p.attribute.in_(ways))
-        .order_by(order)
-        .limit(1)
-        .scalar_subquery()
-    )
+def _ways(name: str) -> list[str]:
+    """The rows of provenance that say where a golden value comes from; the first that there is counts."""
+    return list(dict.fromkeys((name, GROUP_OF.get(name, name), EVERYTHING_ELSE)))
+
+
+def _label(way: str) -> str:
+    return f"of {way}"

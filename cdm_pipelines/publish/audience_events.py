@@ -5,6 +5,7 @@ Belongs here: the event. Does not belong here: sending it (``webhook``), who is 
 As in the change feed no value leaves: the receiver reads what it may see of a customer by its own role.
 """
 
+import datetime as dt
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid5
@@ -36,7 +37,7 @@ class About:
         channel: Through which customers may be approached.
         number: Of the delivery.
         token: Of the delivery; ids of events follow from it.
-        time: When it was decided, as ISO 8601.
+        time: When it is told.
     """
 
     source: str
@@ -45,7 +46,7 @@ class About:
     channel: str
     number: int
     token: UUID
-    time: str
+    time: dt.datetime
 
 
 def events(

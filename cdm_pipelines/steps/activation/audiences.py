@@ -8,7 +8,7 @@ who the filter found. Consent is that of the moment at which it is read: what wa
 expired since the last publication does not.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -40,7 +40,7 @@ from sqlalchemy import (
 from sqlalchemy.types import Text
 
 from cdm_pipelines.hub import deliveries, rights
-from cdm_pipelines.hub.load import copy_table, read_table
+from cdm_pipelines.hub.load import copy_table, read_packed
 from cdm_pipelines.hub.schema import crosswalk
 from cdm_pipelines.hub.schema_privacy import consent
 from cdm_pipelines.privacy.off import off, off_for
@@ -207,12 +207,13 @@ class _Choosing:
                 literal(value=False),
             )
         query = select(CUSTOMER.c.golden_id, self._reached().label("reachable"), complaint.label("complaint"))
+        names |= {name for way in self._addresses() for name in way}
         query = self._joined(query, names).where(condition).order_by(CUSTOMER.c.golden_id)
         return self._read(query, _FOUND)
 
     def _joined(self, query: Select[Any], names: set[str]) -> Select[Any]:
         """The query over customers and the tables of enrichers that columns are of."""
-        tables: FromClause = CUSTOMER
+        tables = self._with_origin(CUSTOMER, names)
         for own in self.allowed.sources(names):
             if self.connection.scalar(select(func.to_regclass(f"profile.{own.table}"))) is None:
                 raise AudienceError(
@@ -224,15 +225,25 @@ class _Choosing:
             tables = tables.outerjoin(table, table.c.golden_id == CUSTOMER.c.golden_id)
         return query.select_from(tables)
 
+    def _with_origin(self, tables: FromClause, names: Iterable[str]) -> FromClause:
+        """The tables, with where golden values come from as far as that decides."""
+        origin = self.allowed.origin(names)
+        return (
+            tables if origin is None else tables.outerjoin(origin, origin.c.golden_id == CUSTOMER.c.golden_id)
+        )
+
+    def _addresses(self) -> list[tuple[str, ...]]:
+        """Sets of attributes by which the channel reaches a customer, as far as the purpose may use them."""
+        ways = _ADDRESSES.get(self.audience.channel, ())
+        return [way for way in ways if all(self.allowed.problem(name) is None for name in way)]
+
     def _reached(self) -> ColumnElement[bool]:
         """Whether a customer has what the channel needs, given for the purpose."""
-        ways = _ADDRESSES.get(self.audience.channel)
-        if ways is None:
+        if self.audience.channel not in _ADDRESSES:
             return true()
         found: ColumnElement[bool] = false()
-        for way in ways:
-            if all(self.allowed.problem(name) is None for name in way):
-                found = found | and_(*(self.allowed.sql(name).is_not(None) for name in way))
+        for way in self._addresses():
+            found = found | and_(*(self.allowed.sql(name).is_not(None) for name in way))
         return found
 
     def _not_allowed(self, found: pa.Array) -> Iterator[tuple[str, pa.Array]]:
@@ -302,23 +313,23 @@ class _Choosing:
         copy_table(self.connection, "asked_member", pa.table({"golden_id": ids}), schema="pg_temp")
         self.connection.execute(text("ANALYZE asked_member"))
         columns: list[ColumnElement[Any]] = [CUSTOMER.c.golden_id]
+        allowed = [name for name in names if self.allowed.problem(name) is None]
         for name in names:
-            may = self.allowed.problem(name) is None
-            columns.append(cast(self.allowed.sql(name) if may else null(), Text).label(name))
+            value = self.allowed.sql(name) if name in allowed else null()
+            columns.append(cast(value, Text).label(name))
+        tables = CUSTOMER.join(asked, asked.c.golden_id == CUSTOMER.c.golden_id)
         if source:
             columns.append(_record_in(source).label(RECORD))
         query = (
-            select(*columns)
-            .select_from(CUSTOMER.join(asked, asked.c.golden_id == CUSTOMER.c.golden_id))
-            .order_by(CUSTOMER.c.golden_id)
+            select(*columns).select_from(self._with_origin(tables, allowed)).order_by(CUSTOMER.c.golden_id)
         )
         fields = ["golden_id", *names, *([RECORD] if source else [])]
         return self._read(query, pa.schema([(name, _T) for name in fields]))
 
     def _read(self, query: Select[Any], schema: pa.Schema) -> pa.Table:
-        """The rows of a query, by COPY; its values are parameters."""
+        """The rows of a query, in order of golden id; its values are parameters."""
         made = query.compile(dialect=self.connection.dialect, compile_kwargs={"render_postcompile": True})
-        return read_table(self.connection, str(made), schema, dict(made.params))
+        return read_packed(self.connection, str(made), schema, dict(made.params))
 
 
 def _record_in(source: str) -> ColumnElement[str]:

@@ -51,7 +51,7 @@ def tell(
 
 
 def _about(source: str, audience: Audience, one: Delivery) -> About:
-    now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    now = dt.datetime.now(dt.UTC)
     return About(source, one.audience, audience.purpose, audience.channel, one.number, one.token, now)
 
 
