@@ -9,6 +9,7 @@ import sys
 import typer
 
 from cdm_pipelines.commands import (
+    audiences,
     backup,
     connectors,
     contracts,
@@ -55,6 +56,7 @@ app.add_typer(customers.export, name="export", rich_help_panel="Use")
 explain.app.command()(evaluate.evaluate)
 explain.app.command()(evaluate.sample)
 app.add_typer(feed.app, name="feed", rich_help_panel="Use")
+app.add_typer(audiences.app, name="audience", rich_help_panel="Use")
 app.add_typer(explain.app, name="link", rich_help_panel="Use")
 app.add_typer(steward.app, name="steward", rich_help_panel="Use")
 privacy.app.command()(reach.processing)

@@ -126,6 +126,10 @@ MADE_BY: Mapping[str, MadeBy] = {
         ("publish", "privacy", "hub.feed", "hub.linked", "steps.customers"),
         (("change_feed.yaml", ()), _PURPOSES),
     ),
+    "publish/audiences": MadeBy(
+        ("publish", "privacy", "hub.deliveries", "steps.activation"),
+        (("audiences.yaml", ()), _PURPOSES, _ENRICHMENT),
+    ),
     "publish/source_corrections": MadeBy(
         ("publish", "privacy", "hub.linked", "steps.customers"),
         (("change_feed.yaml", ("source_corrections",)), _PURPOSES),

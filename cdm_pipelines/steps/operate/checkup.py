@@ -30,11 +30,15 @@ from cdm_pipelines.linkage import LinkageError
 from cdm_pipelines.linkage import load_policy as load_linkage_policy
 from cdm_pipelines.privacy import retention_policy
 from cdm_pipelines.privacy.checks import of_contracts, of_enrichers
+from cdm_pipelines.privacy.given import Given
 from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
 from cdm_pipelines.privacy.protection import Protection
 from cdm_pipelines.privacy.purposes import POLICY as PURPOSES
 from cdm_pipelines.privacy.purposes import Purposes, PurposesError
 from cdm_pipelines.privacy.retention_policy import RetentionPolicy, kept_by_purpose
+from cdm_pipelines.publish import audience_policy
+from cdm_pipelines.publish.audience_columns import declared_columns
+from cdm_pipelines.publish.audience_policy import AudiencePolicy
 from cdm_pipelines.publish.policy import FeedPolicy, FeedPolicyError
 from cdm_pipelines.quality.thresholds import Thresholds, ThresholdsError
 from cdm_pipelines.settings import Settings, root
@@ -50,6 +54,7 @@ from cdm_pipelines.steps.operate.pruning_policy import PruningPolicy, PruningPol
 from cdm_pipelines.steps.operate.register_document import render_register
 from cdm_pipelines.steps.operate.verify import verify
 from cdm_pipelines.steps.privacy.checks import governance_problems, reviews_due
+from cdm_pipelines.steps.profile.enrich import policy_of, tables_of
 from cdm_pipelines.store.lake import Lake
 
 DICTIONARY = Path("docs") / "reference" / "data-dictionary.md"
@@ -85,8 +90,9 @@ def configuration_problems(settings: Settings, contracts: Sequence[SourceContrac
         *_purpose_problems(settings, contracts),
         *_protection_problems(settings, contracts),
     ]
-    if not problems:  # what roles see follows from the other policies
+    if not problems:  # what roles see, and audiences are chosen by, follows from the other policies
         problems += governance_problems(settings, contracts)
+        problems += _audience_problems(settings, contracts)
     return problems
 
 
@@ -108,6 +114,13 @@ def _purpose_problems(settings: Settings, contracts: Sequence[SourceContract]) -
     with suppress(FeedPolicyError):  # so is this
         problems += FeedPolicy.load(feed).against(feed, purposes)
     return problems
+
+
+def _audience_problems(settings: Settings, contracts: Sequence[SourceContract]) -> list[str]:
+    columns = declared_columns(tables_of(policy_of(settings)))
+    given = Given.of(contracts, Purposes.load(settings.policies / PURPOSES))
+    policy = AudiencePolicy.load(settings.policies)
+    return list(policy.against(settings.policies / audience_policy.FILE, columns, given))
 
 
 def _protection_problems(settings: Settings, contracts: Sequence[SourceContract]) -> list[str]:
@@ -132,6 +145,7 @@ def _policy_problems(settings: Settings) -> list[str]:
         (lambda path: ConsentWords.load(path.parent), CONSENT_WORDS),
         (PruningPolicy.load, "pruning.yaml"),
         (lambda path: RetentionPolicy.load(path.parent), retention_policy.FILE),
+        (lambda path: AudiencePolicy.load(path.parent), audience_policy.FILE),
         (lambda path: load_enrichment_policy(path, enrichers(path.parent)), "enrichment.yaml"),
         (tokens.InteractionPolicy.load, tokens.POLICY),
     ]

@@ -14,6 +14,7 @@ from cdm_pipelines.contracts.profile import ProfileTable
 from cdm_pipelines.enrichment import places as enrichment
 from cdm_pipelines.enrichment.naming import InteractionRows
 from cdm_pipelines.hub import console_places as hub_console
+from cdm_pipelines.hub import delivery_places as hub_deliveries
 from cdm_pipelines.hub import places as hub
 from cdm_pipelines.hub import rights_places as hub_rights
 from cdm_pipelines.hub.connection import DAGSTER_SCHEMA
@@ -23,7 +24,10 @@ from cdm_pipelines.ingest import places as ingest
 from cdm_pipelines.linkage import load_policy as load_linkage_policy
 from cdm_pipelines.linkage import places as linkage
 from cdm_pipelines.privacy import places as privacy
+from cdm_pipelines.publish import audience_places as audiences
 from cdm_pipelines.publish import places as publish
+from cdm_pipelines.publish.audience_keys import Keys
+from cdm_pipelines.publish.audience_policy import AudiencePolicy
 from cdm_pipelines.publish.policy import FeedPolicy
 from cdm_pipelines.quality import places as quality
 from cdm_pipelines.records import places as records
@@ -54,8 +58,8 @@ def all_places(settings: Settings, contracts: Sequence[SourceContract] | None = 
     """Every place of a deployment, in the order in which data walks through them, which is that of erasing.
 
     Raises:
-        FeedPolicyError, LinkageError, EnrichmentPolicyError, EnricherError: A policy or declaration from which places
-            follow cannot be used.
+        FeedPolicyError, LinkageError, EnrichmentPolicyError, EnricherError, PrivacyPolicyError: A policy or
+            declaration from which places follow cannot be used.
     """
     contracts = all_contracts() if contracts is None else contracts
     policies = {
@@ -64,13 +68,19 @@ def all_places(settings: Settings, contracts: Sequence[SourceContract] | None = 
     feed = FeedPolicy.load(settings.policies / "change_feed.yaml")
     interactions = InteractionRows(contracts, settings.default_country)
     linked = linkage.places(policies, forgetting(settings, policies))
-    return Register(_gathered(contracts, linked, feed, tables_of(policy_of(settings)), interactions))
+    keys = Keys(settings.home)
+    sent = [
+        *publish.places(contracts, feed),
+        *audiences.places(AudiencePolicy.load(settings.policies), keys),
+        *hub_deliveries.places(keys.member),  # by whose rows those of the files are found
+    ]
+    return Register(_gathered(contracts, linked, sent, tables_of(policy_of(settings)), interactions))
 
 
 def _gathered(
     contracts: Sequence[SourceContract],
     linked: Iterable[Place],
-    feed: FeedPolicy,
+    sent: Iterable[Place],
     profile: Sequence[ProfileTable],
     interactions: InteractionRows,
 ) -> Iterator[Place]:
@@ -80,7 +90,7 @@ def _gathered(
     yield from enrichment.places(interactions)  # whose rows are found by the records
     yield from records.places()
     yield from linked
-    yield from publish.places(contracts, feed)
+    yield from sent
     yield PACKED
     yield UNFINISHED
     yield BESIDE

@@ -19,7 +19,7 @@ from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity, with_state
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.enrichment.declared import profile_table
-from cdm_pipelines.hub import consent, queries
+from cdm_pipelines.hub import consent, deliveries, queries
 from cdm_pipelines.hub.profile import is_there, table_of
 from cdm_pipelines.hub.published import customers_of, published
 from cdm_pipelines.hub.schema import customer, customer_history
@@ -202,7 +202,8 @@ def _decisions(asked: Asked) -> Iterator[Row]:
 
 
 def _recipients(asked: Asked) -> Iterator[Row]:
-    """Sinks of the change feed that heard of the customer, and what of."""
+    """Sinks of the change feed that heard of the customer, and what of; audiences that they were sent in."""
+    yield from _sent(asked)
     query = (
         select(
             sink.c.name,
@@ -222,6 +223,20 @@ def _recipients(asked: Asked) -> Iterator[Row]:
             "events": row.events,
             "last": f"{row.last:%Y-%m-%d}",
             "what": "the golden id, and fingerprints of what changed; no values",
+        }
+
+
+def _sent(asked: Asked) -> Iterator[Row]:
+    """Deliveries of audiences that the customer was added to, left out of to compare, or removed from."""
+    for row in deliveries.of_persons(asked.connection, asked.persons.golden_ids):
+        yield {
+            "recipient": row["platform"],
+            "told": f"audience {row['audience']}: {row['action']}"
+            + (f" ({row['reason']})" if row["reason"] else ""),
+            "events": 1,
+            "last": f"{row['released_at']:%Y-%m-%d}",
+            "what": f"for {row['purpose']} by {row['channel']}: "
+            + ("nothing, to compare" if row["action"] == deliveries.CONTROL else "what its form holds"),
         }
 
 

@@ -1,0 +1,297 @@
+"""The ledger of deliveries in PostgreSQL: who is in an audience, what a delivery changed, and whether it counts.
+
+Belongs here: the SQL. Does not belong here: who may be in an audience (steps.activation), columns
+(``schema_activation``), erasure (``delivery_places``).
+
+A customer who was merged is found by the id that stands for them now, so a delivery knows whom it sent to before.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import pyarrow as pa
+from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from cdm_pipelines.hub.load import copy_table, read_packed, read_table, without_data
+from cdm_pipelines.hub.schema_activation import SCHEMA, delivery, delivery_member, gone_member, result
+from cdm_pipelines.hub.schema_rights import request
+
+ADDED, UPDATED, REMOVED, CONTROL = "added", "updated", "removed", "control"
+_LOCK = 0x63646D61  # "cdma": with a hash of the audience, the key of the lock under which one is delivered at a time
+_T = pa.string()
+STANDING = pa.schema(
+    [("own_id", _T), ("golden_id", _T), ("sent", pa.bool_()), ("control", pa.bool_()), ("row_digest", _T)]
+)
+"""Who was ever in an audience: the id of then and the one that stands for it now, whether they are in it, whether they
+are in its control group, and the digest of their last row."""
+MEMBERS = pa.schema(
+    [
+        ("delivery_id", pa.int64()),
+        ("golden_id", _T),
+        ("audience", _T),
+        ("action", _T),
+        ("reason", _T),
+        ("row_digest", _T),
+    ]
+)
+IDS = pa.schema([("golden_id", _T)])
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A delivery.
+
+    Attributes:
+        delivery_id: Its number among all.
+        audience: Of which.
+        number: Its number among those of the audience.
+        place: Where it went.
+        token: Stands in its own file.
+    """
+
+    delivery_id: int
+    audience: str
+    number: int
+    place: str
+    token: UUID
+
+
+_KNOWN = (delivery.c.delivery_id, delivery.c.audience, delivery.c.number, delivery.c.place, delivery.c.token)
+
+
+@contextmanager
+def alone(connect: Callable[[], Connection], audience: str) -> Iterator[bool]:
+    """Whether this process is the only one that delivers an audience, as long as the block lasts.
+
+    Args:
+        connect: Opens a connection that stays open for so long.
+        audience: The audience.
+    """
+    key = func.hashtext(audience)
+    with connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        got = bool(connection.scalar(select(func.pg_try_advisory_lock(_LOCK, key))))
+        try:
+            yield got
+        finally:
+            if got:
+                connection.scalar(select(func.pg_advisory_unlock(_LOCK, key)))
+
+
+def standing(connection: Connection, audience: str) -> pa.Table:
+    """Who was ever in an audience, by released deliveries, as ``STANDING`` in order of the id of then."""
+    query = f"""
+        WITH told AS (
+            SELECT m.* FROM {delivery_member} AS m JOIN {delivery} AS d USING (delivery_id)
+            WHERE m.audience = %(audience)s AND d.released_at IS NOT NULL),
+        last AS (
+            SELECT DISTINCT ON (golden_id) golden_id, action, row_digest FROM told WHERE action <> '{CONTROL}'
+            ORDER BY golden_id, delivery_id DESC),
+        held AS (SELECT DISTINCT golden_id FROM told WHERE action = '{CONTROL}')
+        SELECT golden_id, coalesce(g.alias_of, golden_id),
+               coalesce(action IN ('{ADDED}', '{UPDATED}'), false), held.golden_id IS NOT NULL, row_digest
+        FROM last FULL JOIN held USING (golden_id) LEFT JOIN identity.golden_id AS g USING (golden_id)
+        ORDER BY golden_id"""  # noqa: S608 - our own names
+    return read_packed(connection, query, STANDING, {"audience": audience})
+
+
+def contacted(connection: Connection, days: int, most: int) -> pa.Array:
+    """Golden ids of customers who were added so often within some days, over all audiences.
+
+    Args:
+        connection: Of a migrated hub.
+        days: Within which.
+        most: Times from which on a customer is among them.
+    """
+    query = f"""
+        SELECT coalesce(g.alias_of, m.golden_id) FROM {delivery_member} AS m JOIN {delivery} AS d USING (delivery_id)
+        LEFT JOIN identity.golden_id AS g ON g.golden_id = m.golden_id
+        WHERE m.action = '{ADDED}' AND d.released_at > now() - make_interval(days => %(days)s)
+        GROUP BY 1 HAVING count(*) >= %(most)s"""  # noqa: S608 - our own names
+    found = read_packed(connection, query, IDS, {"days": days, "most": most})
+    return found["golden_id"].combine_chunks()
+
+
+def being_erased(connection: Connection) -> pa.Array:
+    """Golden ids of customers of whom a request is open that names them: they are being erased."""
+    query = f"""SELECT DISTINCT jsonb_array_elements_text(subject -> 'golden_ids') FROM {request}
+        WHERE state = 'open' AND subject ? 'golden_ids'"""  # noqa: S608 - our own names
+    return read_packed(connection, query, IDS)["golden_id"].combine_chunks()
+
+
+def begin(connection: Connection, **values: Any) -> Delivery:
+    """Write a delivery down, which does not count yet.
+
+    Args:
+        connection: In a transaction of who delivers the audience alone.
+        values: Its columns, but for those that follow.
+    """
+    d = delivery.c
+    last = (
+        select(func.coalesce(func.max(d.number), 0)).where(d.audience == values["audience"]).scalar_subquery()
+    )
+    statement = insert(delivery).values(**values, number=last + 1).returning(*_KNOWN)
+    with without_data("recording the delivery"):
+        return Delivery(*connection.execute(statement).one())
+
+
+def add_members(connection: Connection, rows: pa.Table) -> None:
+    """Add rows to the ledger, as ``MEMBERS``."""
+    copy_table(connection, delivery_member.name, rows, schema=SCHEMA)
+
+
+def release(connection: Connection, delivery_id: int, *, taken: bool) -> None:
+    """From now on a delivery counts; of files it is taken by then, of a webhook when it took them."""
+    now = func.clock_timestamp()
+    values = {"released_at": now, **({"taken_at": now} if taken else {})}
+    connection.execute(update(delivery).where(delivery.c.delivery_id == delivery_id).values(values))
+    told = delete(gone_member).where(gone_member.c.delivery_id == delivery_id)
+    connection.execute(told)
+
+
+def taken(connection: Connection, delivery_id: int, problem: str = "") -> None:
+    """A webhook has taken a delivery, or did not: why."""
+    values = {"problem": problem} if problem else {"problem": None, "taken_at": func.clock_timestamp()}
+    connection.execute(update(delivery).where(delivery.c.delivery_id == delivery_id).values(values))
+
+
+def unreleased(connection: Connection, audience: str) -> list[Delivery]:
+    """Deliveries that were cut short."""
+    d = delivery.c
+    found = connection.execute(select(*_KNOWN).where(d.audience == audience, d.released_at.is_(None)))
+    return [Delivery(*row) for row in found]
+
+
+def newest(connection: Connection, audience: str) -> int:
+    """The number of the newest delivery of an audience; 0 before the first."""
+    d = delivery.c
+    return int(
+        connection.scalar(select(func.coalesce(func.max(d.number), 0)).where(d.audience == audience)) or 0
+    )
+
+
+def pending(connection: Connection, audience: str) -> list[Delivery]:
+    """Deliveries that a webhook has not taken, in order."""
+    d = delivery.c
+    where = (d.audience == audience, d.released_at.is_not(None), d.taken_at.is_(None))
+    return [Delivery(*row) for row in connection.execute(select(*_KNOWN).where(*where).order_by(d.number))]
+
+
+def undo(connection: Connection, delivery_id: int) -> None:
+    """A delivery that was cut short never was."""
+    connection.execute(delete(delivery_member).where(delivery_member.c.delivery_id == delivery_id))
+    again = update(gone_member).where(gone_member.c.delivery_id == delivery_id).values(delivery_id=None)
+    connection.execute(again)
+    connection.execute(delete(delivery).where(delivery.c.delivery_id == delivery_id))
+
+
+def members(connection: Connection, delivery_id: int) -> Mapping[str, list[UUID]]:
+    """Whom a delivery added, updated and removed, by action in order of id."""
+    m = delivery_member.c
+    query = select(m.action, m.golden_id).where(m.delivery_id == delivery_id).order_by(m.golden_id)
+    found: dict[str, list[UUID]] = {ADDED: [], UPDATED: [], REMOVED: [], CONTROL: []}
+    for action, golden_id in connection.execute(query):
+        found[action].append(golden_id)
+    return found
+
+
+def gone(connection: Connection, audience: str) -> list[str]:
+    """Keys of members who were erased, and of whom the system is not told yet."""
+    g = gone_member.c
+    return list(connection.scalars(select(g.member_key).where(g.audience == audience).order_by(g.member_key)))
+
+
+def tell_gone(connection: Connection, audience: str, delivery_id: int) -> None:
+    """A delivery tells of those who were erased."""
+    told = update(gone_member).where(gone_member.c.audience == audience).values(delivery_id=delivery_id)
+    connection.execute(told)
+
+
+def forget(connection: Connection, audience: str, keep_days: int) -> int:
+    """Let go what the ledger of an audience remembers longer than it should; returns how many rows.
+
+    What says that somebody is in the audience, or in its control group, stays.
+    """
+    forgotten = text(
+        f"""DELETE FROM {delivery_member} AS m USING {delivery} AS d
+        WHERE d.delivery_id = m.delivery_id AND m.audience = :audience AND m.action <> '{CONTROL}'
+        AND d.released_at < now() - make_interval(days => :days)
+        AND (m.action = '{REMOVED}' OR EXISTS (
+            SELECT FROM {delivery_member} AS later WHERE later.audience = m.audience
+            AND later.golden_id = m.golden_id AND later.action <> '{CONTROL}'
+            AND later.delivery_id > m.delivery_id))"""  # noqa: S608 - our own names
+    )
+    return int(connection.execute(forgotten, {"audience": audience, "days": keep_days}).rowcount)
+
+
+def numbers(connection: Connection, audience: str, older_than: dt.timedelta) -> list[Delivery]:
+    """Deliveries released longer ago than that, but for the newest."""
+    d = delivery.c
+    newest = select(func.max(d.number)).where(d.audience == audience).scalar_subquery()
+    where = (d.audience == audience, d.released_at < func.now() - older_than, d.number < newest)
+    return [Delivery(*row) for row in connection.execute(select(*_KNOWN).where(*where).order_by(d.number))]
+
+
+def last(connection: Connection) -> list[Mapping[str, Any]]:
+    """The newest delivery of each audience, with its counts."""
+    d = delivery.c
+    query = select(delivery).distinct(d.audience).order_by(d.audience, d.number.desc())
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def of_persons(connection: Connection, ids: Collection[UUID]) -> Sequence[Mapping[str, Any]]:
+    """Deliveries that some customers were in, oldest first: to whom, for what, when, and what it did."""
+    m, d = delivery_member.c, delivery.c
+    query = (
+        select(d.audience, d.purpose, d.channel, d.platform, m.action, m.reason, d.released_at)
+        .join(delivery, d.delivery_id == m.delivery_id)
+        .where(m.golden_id.in_(ids), d.released_at.is_not(None))
+        .order_by(d.released_at, d.audience)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+TREATED = pa.schema([("golden_id", _T), ("variant", _T), ("since", pa.date32())])
+
+
+def treated(connection: Connection, audience: str, timezone: str) -> pa.Table:
+    """Customers who were ever added to an audience or are in its control group, each with the first day of it.
+
+    Who is in the control group counts there alone.
+    """
+    query = f"""
+        SELECT coalesce(g.alias_of, m.golden_id), CASE WHEN bool_or(m.action = '{CONTROL}') THEN '{CONTROL}'
+               ELSE 'sent' END, min((d.released_at AT TIME ZONE %(timezone)s)::date)
+        FROM {delivery_member} AS m JOIN {delivery} AS d USING (delivery_id)
+        LEFT JOIN identity.golden_id AS g ON g.golden_id = m.golden_id
+        WHERE m.audience = %(audience)s AND d.released_at IS NOT NULL AND m.action IN ('{ADDED}', '{CONTROL}')
+        GROUP BY 1 ORDER BY 1"""  # noqa: S608 - our own names
+    return read_table(connection, query, TREATED, {"audience": audience, "timezone": timezone})
+
+
+def bought(connection: Connection, audience: str, timezone: str, days: int) -> pa.Array:
+    """Golden ids of those customers who ordered within some days of it."""
+    query = f"""
+        WITH who AS (
+            SELECT coalesce(g.alias_of, m.golden_id) AS golden_id,
+                   min((d.released_at AT TIME ZONE %(timezone)s)::date) AS since
+            FROM {delivery_member} AS m JOIN {delivery} AS d USING (delivery_id)
+            LEFT JOIN identity.golden_id AS g ON g.golden_id = m.golden_id
+            WHERE m.audience = %(audience)s AND d.released_at IS NOT NULL AND m.action IN ('{ADDED}', '{CONTROL}')
+            GROUP BY 1)
+        SELECT DISTINCT golden_id FROM who JOIN golden.customer_order AS o USING (golden_id)
+        WHERE o.active AND (o.ordered_at AT TIME ZONE %(timezone)s)::date
+              BETWEEN since AND since + %(days)s"""  # noqa: S608 - our own names
+    given = {"audience": audience, "timezone": timezone, "days": days}
+    return read_packed(connection, query, IDS, given)["golden_id"].combine_chunks()
+
+
+def write_results(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write what came of audiences in the place of what was counted before."""
+    connection.execute(delete(result))
+    if rows:
+        connection.execute(upsert(result), list(rows))

@@ -1,0 +1,343 @@
+"""Who is in an audience at a moment, and why others are not.
+
+Belongs here: reading candidates, consent and contacts, and choosing from them. Does not belong here: delivering
+(``deliveries``), what a filter says (publish.audience_filter), the rules of consent (privacy.off).
+
+Reasons are in an order, and who is left out counts under the first that applies: so the counts of a preview add up to
+who the filter found. Consent is that of the moment at which it is read: what was said a second ago counts, and what has
+expired since the last publication does not.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    FromClause,
+    MetaData,
+    Select,
+    Table,
+    Uuid,
+    and_,
+    cast,
+    false,
+    func,
+    literal,
+    literal_column,
+    null,
+    select,
+    text,
+    true,
+)
+from sqlalchemy.types import Text
+
+from cdm_pipelines.hub import deliveries, rights
+from cdm_pipelines.hub.load import copy_table, read_packed
+from cdm_pipelines.hub.schema import crosswalk
+from cdm_pipelines.hub.schema_privacy import consent
+from cdm_pipelines.privacy.off import off, off_for
+from cdm_pipelines.publish import audience_filter
+from cdm_pipelines.publish.audience_columns import CUSTOMER, Allowed
+from cdm_pipelines.publish.audience_policy import SERVICE, Audience
+from cdm_pipelines.publish.platforms.form import CAMPAIGN, KEY, RECORD
+from cdm_pipelines.steps.activation.audience_book import AudienceError, Book
+
+BEING_ERASED, RESTRICTED, OBJECTED = "being erased", "restricted", "objected"
+NO_CONSENT, NO_ADDRESS, COMPLAINT = "no consent", "no address for the channel", "open complaint"
+PRESSED, HELD_BACK, OVER_CAP = "contacted too often", "control group", "over the cap"
+REASONS = (
+    BEING_ERASED, RESTRICTED, OBJECTED, NO_CONSENT, NO_ADDRESS, COMPLAINT, PRESSED, HELD_BACK, OVER_CAP,
+)  # fmt: skip
+"""Why somebody whom the filter found is not in an audience, in the order in which they are asked."""
+_ADDRESSES: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "email": (("email",),),
+    "phone": (("phone",), ("mobile",)),
+    "sms": (("mobile",),),
+    "post": (("street", "postcode", "city"),),
+}
+"""By channel the attributes of which one set has to be filled; other channels need none."""
+_T = pa.string()
+Draws = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+_FOUND = pa.schema([("golden_id", _T), ("reachable", pa.bool_()), ("complaint", pa.bool_())])
+_SAID = pa.schema(
+    [("golden_id", _T), ("purpose", _T), ("channel", _T), ("allowed", pa.bool_()), ("objected", pa.bool_())]
+)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Who is in an audience at a moment.
+
+    Attributes:
+        name: Of the audience.
+        found: Customers whom the filter found.
+        excluded: How many of them are left out, by reason, in the order of ``REASONS``.
+        rows: Of its members the row of the file, in order of golden id; ``golden_id`` is the first column.
+        control: Golden ids of those in the control group.
+        reasons: Why others are not in it: ``golden_id, reason``.
+        standing: Who was in it before, as ``deliveries.STANDING``.
+    """
+
+    name: str
+    found: int
+    excluded: Mapping[str, int]
+    rows: pa.Table
+    control: pa.Array
+    reasons: pa.Table = field(repr=False)
+    standing: pa.Table = field(repr=False)
+
+    @property
+    def members(self) -> int:
+        """How many are in it."""
+        return int(self.rows.num_rows)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Found, left out by reason, members."""
+        return {"found by the filter": self.found, **self.excluded, "members": self.members}
+
+
+def choose(connection: Connection, book: Book, name: str) -> Selection:
+    """Choose who is in an audience now.
+
+    Args:
+        connection: Of a migrated hub, in a transaction; whoever delivers has locked what customers say.
+        book: All that is declared.
+        name: Of the audience.
+
+    Raises:
+        AudienceError: There is none of that name, or a table that it reads is not there yet.
+    """
+    audience = book.named(name)
+    choosing = _Choosing(connection, book, name, audience)
+    return choosing.chosen()
+
+
+@dataclass
+class _Choosing:
+    """Choosing step by step: who is left, and why the others are not."""
+
+    connection: Connection
+    book: Book
+    name: str
+    audience: Audience
+    excluded: dict[str, int] = field(default_factory=dict)
+    reasons: list[pa.Table] = field(default_factory=list)
+
+    @cached_property
+    def allowed(self) -> Allowed:
+        return Allowed(self.audience.purpose, self.book.columns, self.book.given)
+
+    def chosen(self) -> Selection:
+        found = self._found()
+        standing = deliveries.standing(self.connection, self.name)
+        sent = pc.unique(standing["golden_id"].filter(standing["sent"]))
+        held = pc.unique(standing["golden_id"].filter(standing["control"]))
+        left = found
+        for reason, ids in self._not_allowed(found["golden_id"].combine_chunks()):
+            left = self._without(left, reason, pc.is_in(left["golden_id"], value_set=ids))
+        rows = self._rows(left["golden_id"].combine_chunks())
+        reachable = pc.and_(left["reachable"], rows["reachable"])
+        left = self._without(
+            left.append_column("row", pa.array(np.arange(left.num_rows))), NO_ADDRESS, pc.invert(reachable)
+        )
+        left = self._without(left, COMPLAINT, left["complaint"])
+        known = pc.or_(*(pc.is_in(left["golden_id"], value_set=ids) for ids in (sent, held)))
+        left = self._without(left, PRESSED, pc.and_(pc.invert(known), self._pressed(left)))
+        draws = self.book.keys.draws(self.name, left["golden_id"].to_pylist())
+        was_sent = pc.is_in(left["golden_id"], value_set=sent).to_numpy(zero_copy_only=False)
+        was_held = pc.is_in(left["golden_id"], value_set=held).to_numpy(zero_copy_only=False)
+        control = was_held | ((draws < self.audience.control_group) & ~was_sent)
+        over = self._over_cap(draws, was_sent, control)
+        controls = left["golden_id"].filter(pa.array(control)).combine_chunks()
+        held_back, too_many = pa.array(control), pa.array(over)
+        keep = pa.array(~control & ~over)
+        self._note(left, HELD_BACK, held_back)
+        self._note(left, OVER_CAP, too_many)
+        members = rows.take(left["row"].filter(keep)).drop_columns(["reachable"])
+        excluded = {reason: self.excluded.get(reason, 0) for reason in REASONS}
+        return Selection(
+            self.name, found.num_rows, excluded, members, controls, pa.concat_tables(self.reasons), standing
+        )
+
+    def _over_cap(self, draws: Draws, was_sent: Flags, control: Flags) -> Flags:
+        """Whom the cap leaves out: who is in it stays first, then the draw decides."""
+        cap = self.audience.cap
+        over = np.zeros(len(draws), dtype=bool)
+        may = np.flatnonzero(~control)
+        if cap is not None and len(may) > cap:
+            order = may[np.lexsort((draws[may], ~was_sent[may]))]
+            over[order[cap:]] = True
+        return over
+
+    def _without(self, rows: pa.Table, reason: str, theirs: pa.ChunkedArray) -> pa.Table:
+        theirs = pc.fill_null(theirs, False)
+        self._note(rows, reason, theirs)
+        return rows.filter(pc.invert(theirs))
+
+    def _note(self, rows: pa.Table, reason: str, theirs: pa.Array | pa.ChunkedArray) -> None:
+        ids = rows["golden_id"].filter(theirs).combine_chunks()
+        self.excluded[reason] = self.excluded.get(reason, 0) + len(ids)
+        self.reasons.append(
+            pa.table({"golden_id": ids, "reason": pa.repeat(pa.scalar(reason, _T), len(ids))})
+        )
+
+    # What is read
+
+    def _found(self) -> pa.Table:
+        """Whom the filter finds, in order of golden id, and whether the channel reaches them."""
+        term = self.audience.chosen
+        condition = audience_filter.sql(term, self.allowed, self.book.given.purposes)
+        names = set(audience_filter.columns_of(term))
+        complaint: ColumnElement[bool] = false()
+        if self.audience.without_open_complaint:
+            names.add(f"{SERVICE}_open_tickets")
+            service = f'"{SERVICE}"'
+            complaint = func.coalesce(
+                literal_column(f"{service}.open_tickets > 0 OR {service}.complained_lately"),
+                literal(value=False),
+            )
+        query = select(CUSTOMER.c.golden_id, self._reached().label("reachable"), complaint.label("complaint"))
+        names |= {name for way in self._addresses() for name in way}
+        query = self._joined(query, names).where(condition).order_by(CUSTOMER.c.golden_id)
+        return self._read(query, _FOUND)
+
+    def _joined(self, query: Select[Any], names: set[str]) -> Select[Any]:
+        """The query over customers and the tables of enrichers that columns are of."""
+        tables = self._with_origin(CUSTOMER, names)
+        for own in self.allowed.sources(names):
+            if self.connection.scalar(select(func.to_regclass(f"profile.{own.table}"))) is None:
+                raise AudienceError(
+                    f"audiences.{self.name}: {own.name} is not worked out yet: run the pipeline first (cdm run)."
+                )
+            table = Table(own.table, MetaData(), Column("golden_id", Uuid), schema="profile").alias(
+                own.enricher
+            )
+            tables = tables.outerjoin(table, table.c.golden_id == CUSTOMER.c.golden_id)
+        return query.select_from(tables)
+
+    def _with_origin(self, tables: FromClause, names: Iterable[str]) -> FromClause:
+        """The tables, with where golden values come from as far as that decides."""
+        origin = self.allowed.origin(names)
+        return (
+            tables if origin is None else tables.outerjoin(origin, origin.c.golden_id == CUSTOMER.c.golden_id)
+        )
+
+    def _addresses(self) -> list[tuple[str, ...]]:
+        """Sets of attributes by which the channel reaches a customer, as far as the purpose may use them."""
+        ways = _ADDRESSES.get(self.audience.channel, ())
+        return [way for way in ways if all(self.allowed.problem(name) is None for name in way)]
+
+    def _reached(self) -> ColumnElement[bool]:
+        """Whether a customer has what the channel needs, given for the purpose."""
+        if self.audience.channel not in _ADDRESSES:
+            return true()
+        found: ColumnElement[bool] = false()
+        for way in self._addresses():
+            found = found | and_(*(self.allowed.sql(name).is_not(None) for name in way))
+        return found
+
+    def _not_allowed(self, found: pa.Array) -> Iterator[tuple[str, pa.Array]]:
+        """Who must not be approached for the purpose by the channel, by reason."""
+        purpose, channel = self.audience.purpose, self.audience.channel
+        yield BEING_ERASED, deliveries.being_erased(self.connection)
+        restricted = rights.restricted(self.connection, "golden.crosswalk")
+        for reason, key in ((RESTRICTED, ""), (OBJECTED, purpose)):
+            yield (
+                reason,
+                restricted["golden_id"].filter(pc.equal(restricted["purpose"], key)).combine_chunks(),
+            )
+        query = select(
+            consent.c.golden_id,
+            consent.c.purpose,
+            consent.c.channel,
+            and_(
+                consent.c.allowed,
+                func.coalesce(consent.c.expires > func.clock_timestamp(), literal(value=True)),
+            ),
+            func.coalesce(consent.c.state == "objected", literal(value=False)),
+        ).where(consent.c.purpose == purpose)
+        said = self._read(query, _SAID)
+        refused = off(said, self.book.given.purposes, found, [(purpose, channel)])
+        refused_ids = off_for(refused, purpose, channel)
+        of_channel = pc.is_in(said["channel"], value_set=pa.array(["", channel]))
+        objected = said["golden_id"].filter(pc.and_(said["objected"], of_channel))
+        yield OBJECTED, refused_ids.filter(pc.is_in(refused_ids, value_set=objected.combine_chunks()))
+        yield NO_CONSENT, refused_ids
+
+    def _pressed(self, left: pa.Table) -> pa.ChunkedArray | pa.Array:
+        pressure = self.book.policy.pressure
+        if pressure is None:
+            return pa.array(np.zeros(left.num_rows, dtype=bool))
+        ids = deliveries.contacted(self.connection, pressure.days, pressure.most)
+        return pc.is_in(left["golden_id"], value_set=ids)
+
+    def _rows(self, ids: pa.Array) -> pa.Table:
+        """Of customers the row of the file, in order of golden id, and whether it reaches them."""
+        target = self.book.target(self.audience)
+        form = target.made_by
+        if form is None:
+            reached = pa.repeat(pa.scalar(True), len(ids))
+            return pa.table({"golden_id": ids, "reachable": reached})
+        values = self._values(ids, sorted(form.attributes), target.source)
+        keys = self.book.keys.members(self.name, ids.to_pylist())
+        campaign = pa.repeat(pa.scalar(target.campaign_id, _T), len(ids))
+        values = values.append_column(KEY, keys).append_column(CAMPAIGN, campaign)
+        rows = form.rows(values)
+        return pa.table(
+            {
+                "golden_id": ids,
+                **{name: rows[name] for name in rows.column_names},
+                "reachable": form.reachable(rows),
+            }
+        )
+
+    def _values(self, ids: pa.Array, names: list[str], source: str) -> pa.Table:
+        """Golden values of customers as text, where the purpose may use them, and their key in a source."""
+        asked = Table("asked_member", MetaData(), Column("golden_id", Uuid))
+        self.connection.execute(
+            text(
+                "CREATE TEMPORARY TABLE IF NOT EXISTS asked_member (golden_id uuid PRIMARY KEY) ON COMMIT DROP"
+            )
+        )
+        self.connection.execute(text("TRUNCATE asked_member"))
+        copy_table(self.connection, "asked_member", pa.table({"golden_id": ids}), schema="pg_temp")
+        self.connection.execute(text("ANALYZE asked_member"))
+        columns: list[ColumnElement[Any]] = [CUSTOMER.c.golden_id]
+        allowed = [name for name in names if self.allowed.problem(name) is None]
+        for name in names:
+            value = self.allowed.sql(name) if name in allowed else null()
+            columns.append(cast(value, Text).label(name))
+        tables = CUSTOMER.join(asked, asked.c.golden_id == CUSTOMER.c.golden_id)
+        if source:
+            columns.append(_record_in(source).label(RECORD))
+        query = (
+            select(*columns).select_from(self._with_origin(tables, allowed)).order_by(CUSTOMER.c.golden_id)
+        )
+        fields = ["golden_id", *names, *([RECORD] if source else [])]
+        return self._read(query, pa.schema([(name, _T) for name in fields]))
+
+    def _read(self, query: Select[Any], schema: pa.Schema) -> pa.Table:
+        """The rows of a query, in order of golden id; its values are parameters."""
+        made = query.compile(dialect=self.connection.dialect, compile_kwargs={"render_postcompile": True})
+        return read_packed(self.connection, str(made), schema, dict(made.params))
+
+
+def _record_in(source: str) -> ColumnElement[str]:
+    """The key of a customer's record in a source entity, the first where it has several."""
+    of, entity = source.split("/")
+    x = crosswalk.alias("own").c
+    return (
+        select(func.min(x.record_id))
+        .where(x.golden_id == CUSTOMER.c.golden_id, x.source == of, x.entity == entity, x.active)
+        .scalar_subquery()
+    )

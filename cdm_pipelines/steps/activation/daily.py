@@ -1,0 +1,87 @@
+"""All audiences after a publication: those of every day delivered, the others counted; with figures.
+
+Belongs here: going through them, and what is told of it. Does not belong here: one audience (``audiences``,
+``deliveries``).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from cdm_pipelines.figures import ROWS, Check, Figures, Grid, Outcome
+from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.activation.audience_book import AudienceError, Book
+from cdm_pipelines.steps.activation.deliveries import Delivered, deliver
+from cdm_pipelines.store.damage import LakeError
+
+Connect = Callable[[], Connection]
+
+
+@dataclass(frozen=True)
+class Daily:
+    """What came of all audiences.
+
+    Attributes:
+        done: Of each that could be chosen, what came of it; one that is delivered by hand has no number.
+        problems: By audience, or by ``audiences.yaml``, why it could not be.
+        delivered: Names of those that are delivered every day.
+    """
+
+    done: Sequence[Delivered]
+    problems: Mapping[str, str] = field(default_factory=dict)
+    delivered: frozenset[str] = frozenset()
+
+    @property
+    def told(self) -> list[str]:
+        """What was done, a sentence each."""
+        return [
+            one.sentence
+            if one.audience in self.delivered
+            else f"{one.audience}: {one.counts['members']:,} would be in it; it is delivered by hand"
+            for one in self.done
+        ]
+
+
+def deliver_daily(connect: Connect, settings: Settings) -> Daily:
+    """Deliver the audiences of every day, and count the others; one that fails does not keep the others waiting.
+
+    Raises:
+        PrivacyPolicyError, PurposesError: A policy cannot be used.
+    """
+    try:
+        book = Book.of(settings)
+    except AudienceError as error:
+        return Daily([], {"audiences.yaml": str(error)})
+    done, problems = [], {}
+    daily = frozenset(name for name, one in book.policy.audiences.items() if one.daily)
+    for name in book.policy.audiences:
+        try:
+            one = deliver(connect, book, name, dry_run=name not in daily)
+        except (AudienceError, LakeError) as error:
+            problems[name] = str(error)
+            continue
+        done.append(one)
+        if one.problem:
+            problems[name] = one.problem
+    return Daily(done, problems, daily)
+
+
+def audiences_outcome(daily: Daily) -> Outcome:
+    """What came of ``publish/audiences``."""
+    rows = [
+        {
+            "audience": one.audience,
+            **one.counts,
+            "added": one.added if one.audience in daily.delivered else 0,
+            "removed": one.removed if one.audience in daily.delivered else 0,
+        }
+        for one in daily.done
+    ]
+    figures: Figures = {
+        ROWS: sum(one.counts["members"] for one in daily.done),
+        "audiences": Grid(rows, ("audience",)),
+    }
+    told = "; ".join(f"{name}: {problem}" for name, problem in daily.problems.items())
+    check = Check(not daily.problems, told or "in order", "WARN", {"audiences": len(daily.done)})
+    return Outcome("publish/audiences", figures, {"audiences_delivered": check})

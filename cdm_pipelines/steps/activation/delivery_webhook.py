@@ -1,0 +1,70 @@
+"""Telling a webhook of deliveries that it has not taken yet, the oldest first.
+
+Belongs here: what is sent when, and what becomes of it. Does not belong here: one request and its signature
+(publish.webhook), the event (publish.audience_events), who is in an audience (``audiences``).
+"""
+
+import datetime as dt
+from collections.abc import Callable, Collection, Mapping
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from cdm_pipelines.hub import deliveries, feed
+from cdm_pipelines.hub.deliveries import ADDED, REMOVED, UPDATED, Delivery
+from cdm_pipelines.publish.audience_events import About, events
+from cdm_pipelines.publish.audience_policy import Audience
+from cdm_pipelines.publish.events import source_of
+from cdm_pipelines.publish.policy import FeedPolicyError, WebhookSink
+from cdm_pipelines.publish.webhook import GoneError, NotTakenError, WebhookSender
+
+Connect = Callable[[], Connection]
+
+
+def tell(
+    connect: Connect, sink: WebhookSink, name: str, audience: Audience, allowed: Collection[UUID]
+) -> str:
+    """Tell a webhook what it has not taken; returns what went wrong, in words.
+
+    Args:
+        connect: Opens a connection to the hub.
+        sink: The webhook.
+        name: Of the audience.
+        audience: The audience.
+        allowed: Who is in it now: nobody else is told of as added, whenever that was decided.
+    """
+    try:
+        sender = WebhookSender.of(name, sink)
+    except FeedPolicyError as error:
+        return str(error)
+    with connect() as connection:
+        source = source_of(feed.hub_id(connection))
+        pending = deliveries.pending(connection, name)
+        waiting = [(one, deliveries.members(connection, one.delivery_id)) for one in pending]
+    for one, members in waiting:
+        problem = _sent(sender, _about(source, audience, one), members, allowed)
+        with connect() as connection, connection.begin():
+            deliveries.taken(connection, one.delivery_id, problem)
+        if problem:
+            return problem
+    return ""
+
+
+def _about(source: str, audience: Audience, one: Delivery) -> About:
+    now = dt.datetime.now(dt.UTC)
+    return About(source, one.audience, audience.purpose, audience.channel, one.number, one.token, now)
+
+
+def _sent(
+    sender: WebhookSender, about: About, members: Mapping[str, list[UUID]], allowed: Collection[UUID]
+) -> str:
+    """Send the events of a delivery; returns why one was not taken."""
+    added = sorted([*members[ADDED], *members[UPDATED]])
+    try:
+        for event in events(about, added, members[REMOVED], allowed):
+            sender.send(event.event_id, event.body)
+    except NotTakenError as error:
+        return f"The receiver {error}; it is told first the next time."
+    except GoneError:
+        return "The receiver answered 410 Gone: take the target out of audiences.yaml, or mend it."
+    return ""
