@@ -17,6 +17,8 @@ from cdm_pipelines.commands import (
     evaluate,
     explain,
     feed,
+    kpis,
+    maturity,
     measurements,
     operate,
     plan,
@@ -63,6 +65,8 @@ app.command(rich_help_panel="Set up")(contracts.suggest)
 app.command("add-source", rich_help_panel="Set up")(connectors.add_source)
 app.command("demo-data", rich_help_panel="Set up")(demo.demo_data)
 app.command(rich_help_panel="Use")(measurements.measurements)
+app.command(rich_help_panel="Use")(kpis.kpis)
+app.command(rich_help_panel="Use")(maturity.maturity)
 app.command(rich_help_panel="Operate")(operate.check)
 app.command(rich_help_panel="Operate")(operate.doctor)
 app.command(rich_help_panel="Operate")(plan.plan)

@@ -122,6 +122,13 @@ MADE_BY: Mapping[str, MadeBy] = {
         ("privacy", "steps.rights", "hub.retention"),
         (("retention.yaml", ()), ("legal_holds.yaml", ()), ("pruning.yaml", ()), _PURPOSES),
     ),
+    "insight/kpis": MadeBy(
+        (
+            *("insight.kpi_policy", "insight.kpis", "insight.report_charts", "insight.report_words"),
+            *("steps.insight.kpis", "hub.kpi_history", "hub.kpi_query"),
+        ),
+        (("kpis.yaml", ()),),
+    ),
     "publish/feed": MadeBy(
         ("publish", "privacy", "hub.feed", "hub.linked", "steps.customers"),
         (("change_feed.yaml", ()), _PURPOSES),
