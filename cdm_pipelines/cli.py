@@ -33,6 +33,7 @@ from cdm_pipelines.commands import (
     run,
     serve,
     steward,
+    touch_points,
 )
 from cdm_pipelines.commands.terminal import told_to_people
 
@@ -67,6 +68,7 @@ app.command("demo-data", rich_help_panel="Set up")(demo.demo_data)
 app.command(rich_help_panel="Use")(measurements.measurements)
 app.command(rich_help_panel="Use")(kpis.kpis)
 app.command(rich_help_panel="Use")(maturity.maturity)
+app.command("touch-points", rich_help_panel="Use")(touch_points.touch_points)
 app.command(rich_help_panel="Operate")(operate.check)
 app.command(rich_help_panel="Operate")(operate.doctor)
 app.command(rich_help_panel="Operate")(plan.plan)

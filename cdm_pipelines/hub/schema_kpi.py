@@ -54,6 +54,11 @@ touch_point = Table(
     column("recognised", BigInteger, "Those of which it is known whose they are."),
     column("newest_on", Date, "Newest day that it delivered."),
     column(
+        "complete",
+        Double,
+        "Share of the days of the month, up to the last of the data, on which it delivered.",
+    ),
+    column(
         "hidden", BigInteger, "Contacts of nobody, or that never arrive; empty where nobody said how many."
     ),
     schema=SCHEMA,

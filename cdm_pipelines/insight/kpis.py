@@ -1,7 +1,7 @@
 """Key figures of a month: what was asked, what came of it, and how it is told.
 
-Belongs here: the outcome of a key figure beside its declaration. Does not belong here: which there are (``kpi_policy``),
-asking the hub (steps.insight).
+Belongs here: the outcome of a key figure beside its declaration. Does not belong here: which there are
+(``kpi_policy``), asking the hub (steps.insight).
 """
 
 from collections.abc import Sequence

@@ -16,11 +16,6 @@ class Measure:
     needs: tuple[str, ...] = ()
 
 
-_CHECKS = """SELECT DISTINCT ON (asset, name) value FROM ops.measurement
-    WHERE name LIKE 'check %' AND part = 'passed' AND asset NOT LIKE 'insight/%'
-    ORDER BY asset, name, "partition" DESC, measured_at DESC"""
-_NEWEST = """SELECT asset, max("partition")::date AS newest FROM ops.measurement
-    WHERE asset LIKE 'standard/%' AND "partition" <> '' GROUP BY asset"""
 _KEPT = "SELECT {} AS value FROM insight.kpi WHERE month = :first"
 
 MEASURES: Mapping[str, Measure] = {
@@ -36,7 +31,9 @@ MEASURES: Mapping[str, Measure] = {
     ),
     "quality": Measure("SELECT avg(confidence) AS value FROM profile.quality", ("profile.quality",)),
     "fresh": Measure(
-        f"""WITH each AS ({_NEWEST})
+        """WITH each AS (
+    SELECT asset, max("partition")::date AS newest FROM ops.measurement
+    WHERE asset LIKE 'standard/%' AND "partition" <> '' GROUP BY asset)
 SELECT avg(CASE WHEN newest > (SELECT max(newest) FROM each) - 7 THEN 1.0 ELSE 0 END) AS value FROM each"""
     ),
     "shared": Measure(
@@ -46,7 +43,12 @@ SELECT avg(CASE WHEN newest > (SELECT max(newest) FROM each) - 7 THEN 1.0 ELSE 0
         """SELECT avg(CASE WHEN p.golden_id IS NULL THEN 0.0 ELSE 1 END) AS value
 FROM golden.customer c LEFT JOIN (SELECT DISTINCT golden_id FROM golden.provenance) p USING (golden_id)"""
     ),
-    "checks": Measure(f"SELECT avg(value) AS value FROM ({_CHECKS}) AS newest"),
+    "checks": Measure(
+        """SELECT avg(value) AS value FROM (
+    SELECT DISTINCT ON (asset, name) value FROM ops.measurement
+    WHERE name LIKE 'check %' AND part = 'passed' AND asset NOT LIKE 'insight/%'
+    ORDER BY asset, name, "partition" DESC, measured_at DESC) AS newest"""
+    ),
     "outlets": Measure(
         """SELECT (SELECT count(*) FROM ops.sink WHERE disabled IS NULL)
      + (SELECT count(*) FROM ops.api_token WHERE revoked_at IS NULL AND made_at::date <= :last

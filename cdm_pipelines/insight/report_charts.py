@@ -210,10 +210,11 @@ def graph(
     for number, (key, _, _) in enumerate(nodes):
         angle = 2 * math.pi * number / max(len(nodes), 1) - math.pi / 2
         place[key] = (middle[0] + reach[0] * math.cos(angle), middle[1] + reach[1] * math.sin(angle))
-    shapes = [
-        f'<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" markerHeight="9" '
+    tip = (
+        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" markerHeight="9" '
         f'markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L8 4L0 8Z" fill="{PLAIN}"/></marker></defs>'
-    ]
+    )
+    shapes = [tip]
     for one, other, words, share in edges:
         if one == other or one not in place or other not in place:
             continue
@@ -245,7 +246,8 @@ def _arrow(
     over = ((start[0] + end[0]) / 2 + bend[0], (start[1] + end[1]) / 2 + bend[1])
     return (
         f'<path d="M{start[0]:.1f} {start[1]:.1f}Q{over[0]:.1f} {over[1]:.1f} {end[0]:.1f} {end[1]:.1f}" fill="none" '
-        f'stroke="{PLAIN}" stroke-width="{1 + 3 * share:.1f}" marker-end="url(#tip)"><title>{escape(words)}</title></path>'
+        f'stroke="{PLAIN}" stroke-width="{1 + 3 * share:.1f}" marker-end="url(#tip)">'
+        f"<title>{escape(words)}</title></path>"
     )
 
 

@@ -1,7 +1,7 @@
 """Months that are reported of: which one is meant, and which days belong to it.
 
-Belongs here: reading a month, and refusing one of which nothing can be known. Does not belong here: asking the hub which
-days it knows (steps.insight).
+Belongs here: reading a month, and refusing one of which nothing can be known. Does not belong here: asking the hub
+which days it knows (steps.insight).
 """
 
 import datetime as dt

@@ -111,9 +111,7 @@ def told_rows(rows: Sequence[Mapping[str, Any]], language: Language) -> list[dic
         {
             "dimension": TITLES[Dimension(row["dimension"])].read(language),
             "level": str(row["level"]),
-            "evidence": "\n".join(
-                evidence(one, language) for one in row["evidence"] if one["level"] <= row["level"]
-            ),
+            "evidence": "\n".join(evidence(one, language) for one in _carrying(row)),
             "for the next": "\n".join(
                 evidence(one, language)
                 for one in row["evidence"]
@@ -122,6 +120,14 @@ def told_rows(rows: Sequence[Mapping[str, Any]], language: Language) -> list[dic
         }
         for row in rows
     ]
+
+
+def _carrying(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What carries a level: of each fact and question what the highest level asks."""
+    found = {
+        one.get("fact", one.get("question")): one for one in row["evidence"] if one["level"] <= row["level"]
+    }
+    return list(found.values())
 
 
 _RADAR = Told(en="Maturity, from 1 to 5: {levels}", nl="Volwassenheid, van 1 tot 5: {levels}")

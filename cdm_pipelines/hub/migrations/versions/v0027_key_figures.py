@@ -76,6 +76,11 @@ def upgrade() -> None:
         column("recognised", sa.BigInteger(), "Those of which it is known whose they are."),
         column("newest_on", sa.Date(), "Newest day that it delivered."),
         column(
+            "complete",
+            sa.Double(),
+            "Share of the days of the month, up to the last of the data, on which it delivered.",
+        ),
+        column(
             "hidden",
             sa.BigInteger(),
             "Contacts of nobody, or that never arrive; empty where nobody said how many.",
