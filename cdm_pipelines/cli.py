@@ -29,6 +29,7 @@ from cdm_pipelines.commands import (
     reach,
     register,
     remove,
+    report,
     roles,
     run,
     serve,
@@ -69,6 +70,7 @@ app.command(rich_help_panel="Use")(measurements.measurements)
 app.command(rich_help_panel="Use")(kpis.kpis)
 app.command(rich_help_panel="Use")(maturity.maturity)
 app.command("touch-points", rich_help_panel="Use")(touch_points.touch_points)
+app.command(rich_help_panel="Use")(report.report)
 app.command(rich_help_panel="Operate")(operate.check)
 app.command(rich_help_panel="Operate")(operate.doctor)
 app.command(rich_help_panel="Operate")(plan.plan)

@@ -16,6 +16,14 @@ WHERE asset = 'profile/interactions' AND name = 'whose' AND run = (
   ORDER BY measured_at DESC, run LIMIT 1)
 ORDER BY part"""
 """Interactions by what attached them, or why they are nobody's, as they were counted last."""
+SHARE = """SELECT sum(value) FILTER (WHERE part = 'by token')
+     / nullif(sum(value) FILTER (WHERE part IN ('by token', 'anonymous: not identified', 'anonymous: no token',
+                                                'anonymous: shared device', 'anonymous: channel left out')), 0) AS value
+FROM ops.measurement
+WHERE asset = 'profile/interactions' AND name = 'whose' AND run = (
+  SELECT run FROM ops.measurement WHERE asset = 'profile/interactions' AND name = 'whose'
+  ORDER BY measured_at DESC, run LIMIT 1)"""
+"""The share of ``HandOver``, as a query."""
 LOST: Mapping[Reason, Told] = {
     Reason.NOT_IDENTIFIED: Told(
         en="the device never said who it was, or not within the look-back",

@@ -216,7 +216,7 @@ _MAP = Told(
 )
 _RECOGNISED = Told(en="{} known", nl="{} bekend")
 _ARROW = Told(en="{one} to {other}, {times} times", nl="{one} naar {other}, {times} keer")
-_DRAWN = 14
+DRAWN = 14
 """So many hand-overs are drawn, the most frequent; the table has them all."""
 
 
@@ -234,7 +234,7 @@ def picture(found: Map, policy: TouchPointPolicy, language: Language) -> tuple[s
     most = max((row["times"] for row in found.next), default=1)
     edges = [
         (row["from_point"], row["to_point"], step_words(row, titles, language), row["times"] / most)
-        for row in found.next[:_DRAWN]
+        for row in found.next[:DRAWN]
     ]
     words = _MAP.read(language).format(steps="; ".join(words for _, _, words, _ in edges[:5]) or "-")
     return graph(nodes, edges, words), words
