@@ -94,6 +94,8 @@ class KpiPolicy(PolicyFile):
 
     Attributes:
         version: Of the form of this file.
+        smallest_base: A figure that rests on fewer cases is not told: it would tell of single persons, and little of
+            the whole.
         kpis: By key, in the order in which they are shown.
     """
 
@@ -101,6 +103,7 @@ class KpiPolicy(PolicyFile):
     MANUAL = "docs/report.md"
 
     version: Literal[1]
+    smallest_base: Annotated[int, Field(ge=1, strict=True)] = 5
     kpis: Annotated[dict[Key, Kpi], Field(min_length=1)]
 
 

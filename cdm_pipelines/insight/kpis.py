@@ -12,6 +12,10 @@ from cdm_pipelines.insight.kpi_policy import Kpi
 from cdm_pipelines.insight.report_words import Language, Told, number, written
 
 NOT_YET = Told(en="not measurable yet, because", nl="nog niet meetbaar, want")
+_FEW = Told(
+    en="it would rest on {base} cases, and at least {smallest} are asked",
+    nl="het zou op {base} gevallen berusten, en er zijn er minstens {smallest} nodig",
+)
 _MISSING = Told(
     en="table {table} is not there: what fills it is off, or has not run",
     nl="tabel {table} is er niet: wat haar vult staat uit of heeft nog niet gedraaid",
@@ -60,6 +64,11 @@ class KpiFound:
 def without_table(table: str) -> Told:
     """Why there is no figure: a table that it needs is not there."""
     return _MISSING.filled(table=table)
+
+
+def too_few(base: int, smallest: int) -> Told:
+    """Why there is no figure: it would rest on too few cases."""
+    return _FEW.filled(base=base, smallest=smallest)
 
 
 def missed(found: Sequence[KpiFound]) -> list[KpiFound]:

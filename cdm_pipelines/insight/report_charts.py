@@ -44,7 +44,11 @@ def targets(rows: Sequence[Mapping[str, object]], told: str, language: Language,
         goal = float(target) if isinstance(target, int | float) else None
         most = _most(value, goal, unit)
         colour = {True: GOOD, False: BAD, None: PLAIN}[row["met"]]  # type: ignore[index]
-        long = round(room * min(max(value, 0) / most, 1), 1)
+        scaled = goal is not None or unit in (
+            Unit.SHARE,
+            Unit.SCORE,
+        )  # without either a bar would say nothing
+        long = round(room * min(max(value, 0) / most, 1), 1) if scaled else 0
         shapes.append(f'<rect x="{_LEFT}" y="{y + 20}" width="{long}" height="14" fill="{colour}"/>')
         if goal is not None:
             x = round(_LEFT + room * min(max(goal, 0) / most, 1), 1)
@@ -193,21 +197,21 @@ def radar(axes: Sequence[tuple[str, float]], most: int, told: str) -> str:
 
 
 def graph(
-    nodes: Sequence[tuple[str, str, str]], edges: Sequence[tuple[str, str, str, float]], told: str
+    nodes: Sequence[tuple[str, str, str, bool]], edges: Sequence[tuple[str, str, str, float]], told: str
 ) -> str:
     """Touch points in a ring, and arrows from one to the next.
 
     Args:
-        nodes: Key, name, and what stands below the name; one without the latter is drawn broken: it delivers nothing.
+        nodes: Key, name, what stands below the name, and whether it delivers anything: one that does not is broken.
         edges: From, to, words, and how thick from 0 to 1.
         told: What is drawn, for those who do not see it.
     """
     wide, tall = 116.0, 44.0
-    high = 300 if len(nodes) > 3 else 190
+    high = 190 if len(nodes) <= 3 else 300 + 44 * max(0, len(nodes) - 6)
     middle = (WIDE / 2, high / 2)
     reach = (WIDE / 2 - wide / 2 - 6, high / 2 - tall / 2 - 4)
     place = {}
-    for number, (key, _, _) in enumerate(nodes):
+    for number, (key, *_) in enumerate(nodes):
         angle = 2 * math.pi * number / max(len(nodes), 1) - math.pi / 2
         place[key] = (middle[0] + reach[0] * math.cos(angle), middle[1] + reach[1] * math.sin(angle))
     tip = (
@@ -219,15 +223,15 @@ def graph(
         if one == other or one not in place or other not in place:
             continue
         shapes.append(_arrow(place[one], place[other], (wide, tall), words, share))
-    for key, name, below in nodes:
+    for key, name, below, delivers in nodes:
         x, y = place[key]
-        stroke, dashes = (PLAIN, "") if below else (BAD, ' stroke-dasharray="5 4"')
+        stroke, dashes = (PLAIN, "") if delivers else (BAD, ' stroke-dasharray="5 4"')
         shapes.append(
             f'<rect x="{x - wide / 2:.1f}" y="{y - tall / 2:.1f}" width="{wide}" height="{tall}" rx="7" fill="#fff" '
             f'stroke="{stroke}" stroke-width="1.8"{dashes}/>'
         )
         shapes.append(_words(x, y - 2, _short(name, 17), anchor="middle", size=12))
-        shapes.append(_words(x, y + 14, below or "—", anchor="middle", size=11, colour=QUIET))
+        shapes.append(_words(x, y + 14, below, anchor="middle", size=11, colour=QUIET))
     return drawing(shapes, WIDE, high, told)
 
 

@@ -24,7 +24,7 @@ _WORDS: Mapping[str, Told] = {
     "met": Told(en="met", nl="gehaald"),
     "missed": Told(en="missed", nl="niet gehaald"),
     "not_yet": Told(en="Not measurable yet, because {why}.", nl="Nog niet meetbaar, want {why}."),
-    "base": Told(en="rests on {base}", nl="berust op {base}"),
+    "base": Told(en="cases: {base}", nl="gevallen: {base}"),
     "owner": Told(en="owner: {owner}", nl="eigenaar: {owner}"),
     "query": Told(en="Query", nl="Query"),
     "skip": Told(en="Skip to the content", nl="Naar de inhoud"),
@@ -151,7 +151,12 @@ def drawn(chart: Chart, currency: str, language: Language) -> str:
             return report_charts.radar(axes, 5, told)
         case ChartKind.MAP:
             nodes = [
-                (one.key, one.label.read(language), one.below.read(language) if one.below else "")
+                (
+                    one.key,
+                    one.label.read(language),
+                    one.below.read(language) if one.below else "",
+                    one.value is not None,
+                )
                 for one in points
             ]
             edges = [(one.start, one.end, one.told.read(language), one.weight) for one in chart.edges]

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.contracts.errors import instead
 from cdm_pipelines.insight.kpi_policy import Key
 from cdm_pipelines.insight.report_words import Language, Told, Unit, number, written
@@ -87,6 +89,15 @@ class TouchPointPolicy(PolicyFile):
                         )
 
 
+def checked_sources(policy: TouchPointPolicy) -> list[str]:
+    """Problems of the policy, held against all contracts there are."""
+    delivering = {
+        kind: {one.source for one in all_contracts() if kind in one.entities}
+        for kind in (Entity.INTERACTION, Entity.ORDER)
+    }
+    return list(policy.problems(delivering[Entity.INTERACTION], delivering[Entity.ORDER]))
+
+
 @dataclass(frozen=True)
 class Seen:
     """What a touch point delivered.
@@ -149,9 +160,19 @@ def gaps(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     )
 
 
-_NOTHING = Told(en="delivers nothing", nl="levert niets")
+RECOGNISED = Told(en="{} known", nl="{} bekend")
+NOTHING = Told(en="delivers nothing", nl="levert niets")
 _UNKNOWN = Told(en="everything; nobody said how much", nl="alles; niemand zei hoeveel")
 _A_MONTH = Told(en="{} a month", nl="{} per maand")
+
+
+def below(row: dict[str, Any]) -> Told:
+    """What stands below the name of a kept touch point: how often people are recognised there."""
+    if row["contacts"] is None:
+        return NOTHING
+    share = row["recognised"] / row["contacts"] if row["contacts"] else 0.0
+    english, dutch = (written(share, Unit.SHARE, language) for language in (Language.ENGLISH, Language.DUTCH))
+    return Told(en=RECOGNISED.en.format(english), nl=RECOGNISED.nl.format(dutch))
 
 
 def told(row: dict[str, Any], policy: TouchPointPolicy, language: Language) -> dict[str, str]:
@@ -164,7 +185,7 @@ def told(row: dict[str, Any], policy: TouchPointPolicy, language: Language) -> d
         words = _A_MONTH.read(language).format(words)
     return {
         "touch point": one.title.read(language) if one else row["touch_point"],
-        "contacts": _NOTHING.read(language) if contacts is None else number(contacts, language),
+        "contacts": NOTHING.read(language) if contacts is None else number(contacts, language),
         "recognised": "" if not contacts else written(recognised / contacts, Unit.SHARE, language),
         "newest": str(row["newest_on"] or ""),
         "complete": "" if row["complete"] is None else written(row["complete"], Unit.SHARE, language),

@@ -195,3 +195,8 @@ def report_page_path(month: str, language: str) -> str:
 def kept_reports(lake: Lake) -> list[str]:
     """Reports and pages of all months."""
     return [path for suffix in (".json", ".html") for path in lake.paths(REPORTS, suffix)]
+
+
+def report_month(path: str) -> str:
+    """The month, YYYY-MM, that a kept report or page is of."""
+    return PurePosixPath(path).name[: len("2026-06")]

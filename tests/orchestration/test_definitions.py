@@ -45,7 +45,7 @@ STATES = {
     "golden/provenance",
     "privacy/consent",
     "privacy/retention",
-    "insight/kpis",
+    *(f"insight/{name}" for name in ("kpis", "maturity", "report", "touch_points")),
     "publish/feed",
     "publish/source_corrections",
     "golden/history",

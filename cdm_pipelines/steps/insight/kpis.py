@@ -5,6 +5,7 @@ Belongs here: reading, asking, writing. Does not belong here: which key figures 
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +16,7 @@ from cdm_pipelines.hub import kpi_history
 from cdm_pipelines.hub.kpi_query import QueryError, absent, ask
 from cdm_pipelines.hub.schema_kpi import kpi as table
 from cdm_pipelines.insight.kpi_policy import FILE, Kpi, KpiPolicy, dated
-from cdm_pipelines.insight.kpis import KpiFound, missed, shown, without_table
+from cdm_pipelines.insight.kpis import KpiFound, missed, shown, too_few, without_table
 from cdm_pipelines.insight.report_charts import targets_picture
 from cdm_pipelines.insight.report_months import InsightError, Period
 from cdm_pipelines.insight.report_words import Language, Told, written
@@ -40,7 +41,14 @@ def work_out(connection: Connection, settings: Settings, period: Period) -> list
         PrivacyPolicyError: The policy cannot be used.
     """
     policy = KpiPolicy.load(settings.policies)
-    return [_ask(connection, settings, key, one, period) for key, one in policy.kpis.items()]
+    found = [_ask(connection, settings, key, one, period) for key, one in policy.kpis.items()]
+    return [_enough(one, policy.smallest_base) for one in found]
+
+
+def _enough(one: KpiFound, smallest: int) -> KpiFound:
+    if one.value is None or one.base >= smallest:
+        return one
+    return replace(one, value=None, because=too_few(one.base, smallest))
 
 
 def _ask(connection: Connection, settings: Settings, key: str, kpi: Kpi, period: Period) -> KpiFound:

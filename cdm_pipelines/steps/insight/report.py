@@ -4,7 +4,6 @@ Belongs here: the order of sections, keeping them, telling Dagster. Does not bel
 (``report_sections``, ``report_kept``), or how a page looks (insight).
 """
 
-import datetime as dt
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
@@ -71,14 +70,6 @@ def keep(lake: Lake, report: Report) -> list[str]:
     for path, content in pages.items():
         lake.write_text(path, content)
     return list(pages)
-
-
-def forget(lake: Lake, before: dt.date, *, dry_run: bool) -> int:
-    """Delete what is kept of months that ended before a day; returns the number of files."""
-    gone = [path for path in layout.kept_reports(lake) if path.split("/")[-1][:7] < f"{before:%Y-%m}"]
-    for path in () if dry_run else gone:
-        lake.delete(path)
-    return len(gone)
 
 
 def outcome(lake: Lake, report: Report, pages: Sequence[str]) -> Outcome:

@@ -10,7 +10,7 @@ from cdm_pipelines.insight.kpis import KpiFound
 from cdm_pipelines.insight.maturity_model import TITLES, Dimension
 from cdm_pipelines.insight.report_model import Chart, ChartKind, Edge, Figure, Point, Section, Table, cell
 from cdm_pipelines.insight.report_words import Language, Told, Unit, same
-from cdm_pipelines.insight.touch_points import gaps, told
+from cdm_pipelines.insight.touch_points import below, gaps, told
 from cdm_pipelines.steps.insight import kpis, maturity, touch_points
 from cdm_pipelines.steps.insight.report_reading import Reading
 
@@ -104,8 +104,8 @@ def maturity_levels(reading: Reading) -> Section:
         (
             TITLES[Dimension(row["dimension"])],
             cell(row["level"], Unit.LEVEL),
-            Told(en=en["evidence"] or nothing.en, nl=nl["evidence"] or nothing.nl),
-            Told(en=en["for the next"] or highest.en, nl=nl["for the next"] or highest.nl),
+            Told(en=_points(en["evidence"]) or nothing.en, nl=_points(nl["evidence"]) or nothing.nl),
+            Told(en=_points(en["for the next"]) or highest.en, nl=_points(nl["for the next"]) or highest.nl),
         )
         for row, en, nl in zip(rows, *in_words, strict=True)
     )
@@ -152,6 +152,10 @@ def maturity_levels(reading: Reading) -> Section:
         charts=(radar, *lines),
         tables=(table,),
     )
+
+
+def _points(lines: str) -> str:
+    return "\n".join(f"• {line}" for line in lines.splitlines())
 
 
 _COLUMNS = {
@@ -242,15 +246,12 @@ def _map(found: touch_points.Map, reading: Reading) -> Chart:
     points = []
     for row in found.points:
         one = policy.touch_points.get(row["touch_point"])
-        share = row["recognised"] / row["contacts"] if row["contacts"] else None
-        known = cell(share, Unit.SHARE)
-        below = Told(en=f"{known.en} known", nl=f"{known.nl} bekend") if share is not None else None
         points.append(
             Point(
                 label=one.title if one else same(row["touch_point"]),
                 value=row["contacts"],
                 key=row["touch_point"],
-                below=below,
+                below=below(row),
             )
         )
     edges = tuple(

@@ -117,11 +117,26 @@ def customers(reading: Reading) -> Section:
     )
 
 
+_SEGMENTS = {
+    "champion": Told(en="champion", nl="topklant"),
+    "loyal": Told(en="loyal", nl="trouw"),
+    "potential_loyalist": Told(en="potential loyalist", nl="kan trouw worden"),
+    "new": Told(en="new", nl="nieuw"),
+    "promising": Told(en="promising", nl="veelbelovend"),
+    "needs_attention": Told(en="needs attention", nl="vraagt aandacht"),
+    "about_to_sleep": Told(en="about to sleep", nl="dreigt in te slapen"),
+    "cannot_lose": Told(en="cannot lose", nl="mag niet weg"),
+    "at_risk": Told(en="at risk", nl="dreigt te vertrekken"),
+    "hibernating": Told(en="hibernating", nl="slaapt"),
+    "lost": Told(en="lost", nl="verloren"),
+    "none": Told(en="none", nl="geen"),
+}
 _NO_ORDERS = Told(
     en="no source delivers orders of known customers", nl="geen bron levert bestellingen van bekende klanten"
 )
 _BY_SEGMENT = """SELECT coalesce(segment, 'none'), sum(net) FROM profile.rfm GROUP BY 1
-HAVING sum(net) > 0 ORDER BY 2 DESC, 1"""
+HAVING sum(net) > 0 AND count(*) >= 5 ORDER BY 2 DESC, 1"""
+"""A segment of fewer customers is not drawn: its sum would tell of single persons."""
 
 
 def value(reading: Reading) -> Section:
@@ -205,10 +220,16 @@ FROM (SELECT net, row_number() OVER (ORDER BY net DESC, golden_id) AS place, cou
         ),
     )
     segments = tuple(
-        Point(label=same(str(name).replace("_", " ")), value=float(net), unit=Unit.CURRENCY)
+        Point(
+            label=_SEGMENTS.get(name) or same(str(name).replace("_", " ")),
+            value=float(net),
+            unit=Unit.CURRENCY,
+        )
         for name, net in reading.rows(_BY_SEGMENT, rfm)
     )
-    title = Told(en="Spent, by segment", nl="Besteed, per segment")
+    title = Told(
+        en="Spent, by segment of five customers or more", nl="Besteed, per segment van vijf klanten of meer"
+    )
     return Section(
         key="value",
         title=Told(en="Value", nl="Waarde"),

@@ -13,8 +13,6 @@ import duckdb
 import pyarrow as pa
 from sqlalchemy import Connection, text
 
-from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.enrichment.attachment import attach
 from cdm_pipelines.figures import ROWS, Check, Grid, Outcome, Picture
 from cdm_pipelines.hub import kpi_history
@@ -24,8 +22,16 @@ from cdm_pipelines.hub.schema_kpi import touch_point as table
 from cdm_pipelines.insight import handover
 from cdm_pipelines.insight.report_charts import graph
 from cdm_pipelines.insight.report_months import InsightError, Period
-from cdm_pipelines.insight.report_words import Language, Told, Unit, number, written
-from cdm_pipelines.insight.touch_points import Seen, TouchPoint, TouchPointPolicy, gaps, told
+from cdm_pipelines.insight.report_words import Language, Told, number
+from cdm_pipelines.insight.touch_points import (
+    Seen,
+    TouchPoint,
+    TouchPointPolicy,
+    below,
+    checked_sources,
+    gaps,
+    told,
+)
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.profile.enrich import company_of
 from cdm_pipelines.steps.profile.touches import Known, opened_touches, rules_kept
@@ -79,18 +85,9 @@ def checked_policy(settings: Settings) -> TouchPointPolicy:
         InsightError: It names a source that delivers no such thing.
     """
     policy = TouchPointPolicy.load(settings.policies)
-    if problems := list(policy_problems(policy)):
+    if problems := checked_sources(policy):
         raise InsightError("\n".join(problems))
     return policy
-
-
-def policy_problems(policy: TouchPointPolicy) -> list[str]:
-    """Sources that it names and that deliver no such thing."""
-    delivering = {
-        kind: {one.source for one in all_contracts() if kind in one.entities}
-        for kind in (Entity.INTERACTION, Entity.ORDER)
-    }
-    return list(policy.problems(delivering[Entity.INTERACTION], delivering[Entity.ORDER]))
 
 
 def of_month(connection: Connection, lake: Lake, settings: Settings, period: Period) -> Map:
@@ -214,7 +211,6 @@ _MAP = Told(
     en="Touch points, and from which customers go to which: {steps}",
     nl="Contactpunten, en van welk naar welk klanten gaan: {steps}",
 )
-_RECOGNISED = Told(en="{} known", nl="{} bekend")
 _ARROW = Told(en="{one} to {other}, {times} times", nl="{one} naar {other}, {times} keer")
 DRAWN = 14
 """So many hand-overs are drawn, the most frequent; the table has them all."""
@@ -225,12 +221,8 @@ def picture(found: Map, policy: TouchPointPolicy, language: Language) -> tuple[s
     titles = {key: one.title.read(language) for key, one in policy.touch_points.items()}
     nodes = []
     for row in found.points:
-        below = ""
-        if row["contacts"]:
-            share = written(row["recognised"] / row["contacts"], Unit.SHARE, language)
-            below = _RECOGNISED.read(language).format(share)
         key = str(row["touch_point"])
-        nodes.append((key, titles.get(key, key), below))
+        nodes.append((key, titles.get(key, key), below(row).read(language), row["contacts"] is not None))
     most = max((row["times"] for row in found.next), default=1)
     edges = [
         (row["from_point"], row["to_point"], step_words(row, titles, language), row["times"] / most)

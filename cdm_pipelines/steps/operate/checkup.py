@@ -25,9 +25,11 @@ from cdm_pipelines.enrichment.policy import load_policy as load_enrichment_polic
 from cdm_pipelines.golden import PolicyError, load_policy
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.migrate import version
-from cdm_pipelines.insight import kpi_policy, maturity
+from cdm_pipelines.insight import kpi_policy, maturity, touch_points
 from cdm_pipelines.insight.kpi_policy import KpiPolicy
 from cdm_pipelines.insight.maturity import MaturityPolicy
+from cdm_pipelines.insight.report_months import InsightError
+from cdm_pipelines.insight.touch_points import TouchPointPolicy, checked_sources
 from cdm_pipelines.linkage import LinkageError
 from cdm_pipelines.linkage import load_policy as load_linkage_policy
 from cdm_pipelines.privacy import retention_policy
@@ -136,6 +138,7 @@ def _policy_problems(settings: Settings) -> list[str]:
         (lambda path: RetentionPolicy.load(path.parent), retention_policy.FILE),
         (lambda path: KpiPolicy.load(path.parent), kpi_policy.FILE),
         (lambda path: MaturityPolicy.load(path.parent), maturity.FILE),
+        (_touch_points, touch_points.FILE),
         (lambda path: load_enrichment_policy(path, enrichers(path.parent)), "enrichment.yaml"),
         (tokens.InteractionPolicy.load, tokens.POLICY),
     ]
@@ -148,6 +151,7 @@ def _policy_problems(settings: Settings) -> list[str]:
             EnrichmentPolicyError,
             FeedPolicyError,
             tokens.InteractionPolicyError,
+            InsightError,
             InteractionWordsError,
             LinkageError,
             PlaceholdersError,
@@ -158,6 +162,11 @@ def _policy_problems(settings: Settings) -> list[str]:
         ) as error:
             problems.append(str(error))
     return problems
+
+
+def _touch_points(path: Path) -> None:
+    if problems := list(checked_sources(TouchPointPolicy.load(path.parent))):
+        raise InsightError("\n".join(problems))
 
 
 def overdue(settings: Settings, today: dt.date) -> list[str]:
