@@ -20,7 +20,7 @@ def touch_points(
     """Show the touch points, how often people are recognised there, the gaps, and from which they go to which."""
     from cdm_pipelines.insight.handover import LOST  # noqa: PLC0415 - commands load what they need
     from cdm_pipelines.insight.report_words import language_of  # noqa: PLC0415 - the same
-    from cdm_pipelines.insight.touch_points import gaps  # noqa: PLC0415 - the same
+    from cdm_pipelines.insight.touch_points import TouchPointPolicy, gaps, unknown_sources  # noqa: PLC0415 - the same
     from cdm_pipelines.steps.insight import touch_points as steps  # noqa: PLC0415 - the same
     from cdm_pipelines.steps.insight.months import one_version, period  # noqa: PLC0415 - the same
     from cdm_pipelines.store.lake import Lake  # noqa: PLC0415 - the same
@@ -31,7 +31,7 @@ def touch_points(
         with hub(own) as engine, one_version(engine) as connection:
             meant = period(connection, month)
             found = steps.of_month(connection, Lake(own.lake_url), own, meant)
-        policy = steps.checked_policy(own)
+        policy = TouchPointPolicy.load(own.policies)
     numbers = ("contacts", "recognised", "complete", "hidden")
     show(f"{meant.name}, {meant.as_of}", steps.told_points(found.points, policy, chosen), numbers)
     order = [steps.told_points([row], policy, chosen)[0] for row in gaps(found.points)]
@@ -47,3 +47,5 @@ def touch_points(
         lost = {LOST[reason].read(chosen): count for reason, count in found.identity.lost.items()}
         rows = [{"": name, "visits": n} for name, n in {_KNOWN[chosen]: found.identity.known, **lost}.items()]
         show(f"\n{_LOST[chosen]}: {found.identity.anonymous:,}", rows, ("visits",))
+    for problem in unknown_sources(policy):
+        console.print(problem, style="yellow", markup=False, soft_wrap=True)

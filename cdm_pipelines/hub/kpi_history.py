@@ -60,7 +60,7 @@ def keep(connection: Connection, table: Table, month: dt.date, rows: Sequence[Ma
         set_={name: put.excluded[name] for name in others},
         where=or_(*(table.c[name].is_distinct_from(put.excluded[name]) for name in others)),
     )
-    return changed + int(connection.execute(put).rowcount)
+    return changed + len(connection.execute(put.returning(table.c.month)).all())
 
 
 def of_month(connection: Connection, table: Table, month: dt.date) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, StrictBool, field_validator
 
 from cdm_pipelines.contracts.errors import instead
 from cdm_pipelines.insight.maturity_model import (
@@ -41,7 +41,7 @@ class MaturityPolicy(PolicyFile):
     MANUAL = "docs/report.md"
 
     version: Literal[1]
-    answers: dict[str, bool | None] = Field(default_factory=dict, strict=True)
+    answers: dict[str, StrictBool | None] = Field(default_factory=dict)
 
     @field_validator("answers")
     @classmethod

@@ -89,8 +89,8 @@ class TouchPointPolicy(PolicyFile):
                         )
 
 
-def checked_sources(policy: TouchPointPolicy) -> list[str]:
-    """Problems of the policy, held against all contracts there are."""
+def unknown_sources(policy: TouchPointPolicy) -> list[str]:
+    """Sources that a policy names and that deliver no such thing, by all contracts there are."""
     delivering = {
         kind: {one.source for one in all_contracts() if kind in one.entities}
         for kind in (Entity.INTERACTION, Entity.ORDER)

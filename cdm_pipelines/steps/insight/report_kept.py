@@ -10,7 +10,7 @@ from cdm_pipelines.insight.kpis import KpiFound
 from cdm_pipelines.insight.maturity_model import TITLES, Dimension
 from cdm_pipelines.insight.report_model import Chart, ChartKind, Edge, Figure, Point, Section, Table, cell
 from cdm_pipelines.insight.report_words import Language, Told, Unit, same
-from cdm_pipelines.insight.touch_points import below, gaps, told
+from cdm_pipelines.insight.touch_points import TouchPointPolicy, below, gaps, told
 from cdm_pipelines.steps.insight import kpis, maturity, touch_points
 from cdm_pipelines.steps.insight.report_reading import Reading
 
@@ -171,7 +171,7 @@ _COLUMNS = {
 def journeys(reading: Reading) -> Section:
     """Touch points, how often people are recognised there, and where identity is lost."""
     found = touch_points.of_month(reading.connection, reading.lake, reading.settings, reading.period)
-    policy = touch_points.checked_policy(reading.settings)
+    policy = TouchPointPolicy.load(reading.settings.policies)
     ranked = gaps(found.points)
     order = ranked + [row for row in found.points if row not in ranked]
     table = Table(
@@ -237,7 +237,7 @@ def _handed_over(found: touch_points.Map) -> Figure:
 
 
 def _map(found: touch_points.Map, reading: Reading) -> Chart:
-    policy = touch_points.checked_policy(reading.settings)
+    policy = TouchPointPolicy.load(reading.settings.policies)
     most = max((row["times"] for row in found.next), default=1)
     titles = [
         {key: one.title.read(language) for key, one in policy.touch_points.items()}

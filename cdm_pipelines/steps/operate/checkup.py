@@ -28,8 +28,7 @@ from cdm_pipelines.hub.migrate import version
 from cdm_pipelines.insight import kpi_policy, maturity, touch_points
 from cdm_pipelines.insight.kpi_policy import KpiPolicy
 from cdm_pipelines.insight.maturity import MaturityPolicy
-from cdm_pipelines.insight.report_months import InsightError
-from cdm_pipelines.insight.touch_points import TouchPointPolicy, checked_sources
+from cdm_pipelines.insight.touch_points import TouchPointPolicy
 from cdm_pipelines.linkage import LinkageError
 from cdm_pipelines.linkage import load_policy as load_linkage_policy
 from cdm_pipelines.privacy import retention_policy
@@ -138,7 +137,7 @@ def _policy_problems(settings: Settings) -> list[str]:
         (lambda path: RetentionPolicy.load(path.parent), retention_policy.FILE),
         (lambda path: KpiPolicy.load(path.parent), kpi_policy.FILE),
         (lambda path: MaturityPolicy.load(path.parent), maturity.FILE),
-        (_touch_points, touch_points.FILE),
+        (lambda path: TouchPointPolicy.load(path.parent), touch_points.FILE),
         (lambda path: load_enrichment_policy(path, enrichers(path.parent)), "enrichment.yaml"),
         (tokens.InteractionPolicy.load, tokens.POLICY),
     ]
@@ -151,7 +150,6 @@ def _policy_problems(settings: Settings) -> list[str]:
             EnrichmentPolicyError,
             FeedPolicyError,
             tokens.InteractionPolicyError,
-            InsightError,
             InteractionWordsError,
             LinkageError,
             PlaceholdersError,
@@ -164,17 +162,23 @@ def _policy_problems(settings: Settings) -> list[str]:
     return problems
 
 
-def _touch_points(path: Path) -> None:
-    if problems := list(checked_sources(TouchPointPolicy.load(path.parent))):
-        raise InsightError("\n".join(problems))
-
-
 def overdue(settings: Settings, today: dt.date) -> list[str]:
     """What is no problem yet and should be looked at, in words: reviews that are past."""
     try:
         return reviews_due(settings, today)
     except PrivacyPolicyError:
         return []  # told as a problem
+
+
+def remarks(settings: Settings, today: dt.date) -> list[str]:
+    """All that is no problem and should be looked at, in words: reviews that are past, touch points without a source.
+
+    A source that was taken out of the project leaves its touch point, which then delivers nothing.
+    """
+    found = overdue(settings, today)
+    with suppress(PrivacyPolicyError):  # told as a problem
+        found += touch_points.unknown_sources(TouchPointPolicy.load(settings.policies))
+    return found
 
 
 Hub = Callable[[], AbstractContextManager[Connection]]
