@@ -18,6 +18,8 @@ from cdm_pipelines.commands import (
     evaluate,
     explain,
     feed,
+    kpis,
+    maturity,
     measurements,
     operate,
     plan,
@@ -28,11 +30,13 @@ from cdm_pipelines.commands import (
     reach,
     register,
     remove,
+    report,
     roles,
     run,
     serve,
     steward,
     takeover,
+    touch_points,
 )
 from cdm_pipelines.commands.terminal import told_to_people
 
@@ -66,6 +70,10 @@ app.command(rich_help_panel="Set up")(contracts.suggest)
 app.command("add-source", rich_help_panel="Set up")(connectors.add_source)
 app.command("demo-data", rich_help_panel="Set up")(demo.demo_data)
 app.command(rich_help_panel="Use")(measurements.measurements)
+app.command(rich_help_panel="Use")(kpis.kpis)
+app.command(rich_help_panel="Use")(maturity.maturity)
+app.command("touch-points", rich_help_panel="Use")(touch_points.touch_points)
+app.command(rich_help_panel="Use")(report.report)
 app.command(rich_help_panel="Operate")(operate.check)
 app.command(rich_help_panel="Operate")(operate.doctor)
 app.command(rich_help_panel="Operate")(plan.plan)

@@ -199,11 +199,11 @@ def check(
     ] = False,
 ) -> None:
     """Check contracts, policies, the data dictionary and the register of places without running anything."""
-    from cdm_pipelines.steps.operate.checkup import check_configuration, overdue  # noqa: PLC0415
+    from cdm_pipelines.steps.operate.checkup import check_configuration, remarks  # noqa: PLC0415
 
     own = settings()
     problems = check_configuration(own, write=write)
-    for remark in overdue(own, dt.datetime.now(dt.UTC).date()):
+    for remark in remarks(own, dt.datetime.now(dt.UTC).date()):
         errors.print(f"! {remark}", style="yellow", markup=False)
     for problem in problems:
         errors.print(f"✗ {problem}", style="red", markup=False)

@@ -72,6 +72,11 @@ _PUBLISHED = MadeBy(
     ),
     (("roles.yaml", ()),),
 )
+_KPIS: Policy = ("kpis.yaml", ())
+_KEY_FIGURES = (
+    *("insight.kpi_policy", "insight.report_charts", "insight.report_months", "insight.report_words"),
+    *("hub.kpi_history", "hub.kpi_query", "steps.insight.months"),
+)
 MADE_BY: Mapping[str, MadeBy] = {
     "raw": MadeBy(
         (
@@ -121,6 +126,25 @@ MADE_BY: Mapping[str, MadeBy] = {
     "privacy/retention": MadeBy(
         ("privacy", "steps.rights", "hub.retention"),
         (("retention.yaml", ()), ("legal_holds.yaml", ()), ("pruning.yaml", ()), _PURPOSES),
+    ),
+    "insight/kpis": MadeBy((*_KEY_FIGURES, "insight.kpis", "steps.insight.kpis"), (_KPIS,)),
+    "insight/maturity": MadeBy(
+        (
+            *(*_KEY_FIGURES, "insight.maturity", "insight.maturity_model", "insight.maturity_queries"),
+            *("steps.insight.kpis", "steps.insight.maturity"),
+        ),
+        (_KPIS, ("maturity.yaml", ()), ("governance.yaml", ())),
+    ),
+    "insight/touch_points": MadeBy(
+        (*_KEY_FIGURES, "insight.handover", "insight.touch_points", "steps.insight.touch_points"),
+        (("touch_points.yaml", ()), ("interactions.yaml", ())),
+    ),
+    "insight/report": MadeBy(
+        ("insight", "steps.insight", "hub.kpi_history", "hub.kpi_query"),
+        (
+            _KPIS,
+            *((f"{name}.yaml", ()) for name in ("maturity", "touch_points", "governance", "interactions")),
+        ),
     ),
     "publish/feed": MadeBy(
         ("publish", "privacy", "hub.feed", "hub.linked", "steps.customers"),

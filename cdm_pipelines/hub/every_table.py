@@ -10,6 +10,7 @@ from cdm_pipelines.hub import (  # noqa: F401 - declare their tables
     schema_activation,
     schema_console,
     schema_feed,
+    schema_kpi,
     schema_ops,
     schema_privacy,
     schema_profile,

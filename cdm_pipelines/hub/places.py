@@ -35,6 +35,7 @@ from cdm_pipelines.hub import (
     said,
     schema,
     schema_feed,
+    schema_kpi,
     schema_ops,
     schema_privacy,
     schema_profile,
@@ -80,6 +81,9 @@ _EVERYBODY = (Whom.CUSTOMERS, Whom.CONTACTS)
 _NOTES = Retention(Keeps.FOR_EVER, "says nothing of a person")
 _READ_MODEL = Retention(Keeps.REPLACED, "by each publication that touches the customer")
 _OF_RUNS = Retention(Keeps.DAYS, "of the run that measured it", setting="run_retention_days")
+_KEY_FIGURES = Retention(
+    Keeps.FOR_EVER, "a row per month and figure, so many days as policies/pruning.yaml says: key_figures"
+)
 _LOG_OF_IDS = Retention(Keeps.FOR_EVER, "an id once published is never used again")
 
 FORGOTTEN = "erased-"
@@ -262,6 +266,8 @@ def places() -> Iterator[Place]:
     yield _events()
     yield _registry()
     yield _nobody(schema_ops.measurement, _OF_RUNS)
+    for table in schema_kpi.TABLES:
+        yield _nobody(table, _KEY_FIGURES)
     yield place_of(
         schema_ops.linkage_model,
         Retention(Keeps.FOR_EVER, "so that a lost model is restored, never fitted unasked"),

@@ -23,6 +23,8 @@ PROFILE_FIGURES = "profile/figures"
 """By which rules interactions of which days are attached."""
 NEIGHBOURS = "profile/neighbours"
 """What customers have in common, by enricher."""
+REPORTS = "insight/report"
+"""Reports for the board, by month."""
 FORMER_PARTIES = "profile/parties.arrow"
 """By which addresses and phones party records were known when the profile was published."""
 FINGERPRINT = "fingerprint"
@@ -178,3 +180,23 @@ def profile_figures_path(enricher: str) -> str:
 def neighbours_path(enricher: str, version: str) -> str:
     """What customers of one version have in common that an enricher looks at."""
     return f"{NEIGHBOURS}/{enricher}/{version}.arrow"
+
+
+def report_path(month: str) -> str:
+    """What is told of a month, YYYY-MM, to the board."""
+    return f"{REPORTS}/{month}.json"
+
+
+def report_page_path(month: str, language: str) -> str:
+    """The same as a page."""
+    return f"{REPORTS}/{month}.{language}.html"
+
+
+def kept_reports(lake: Lake) -> list[str]:
+    """Reports and pages of all months."""
+    return [path for suffix in (".json", ".html") for path in lake.paths(REPORTS, suffix)]
+
+
+def report_month(path: str) -> str:
+    """The month, YYYY-MM, that a kept report or page is of."""
+    return PurePosixPath(path).name[: len("2026-06")]

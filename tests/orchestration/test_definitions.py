@@ -18,6 +18,7 @@ LAYERS = {
     "golden",
     "privacy",
     "profile",
+    "insight",
     "publish",
 }
 PER_SOURCE = {"raw", "valid", "quarantine", "standard"}
@@ -44,6 +45,7 @@ STATES = {
     "golden/provenance",
     "privacy/consent",
     "privacy/retention",
+    *(f"insight/{name}" for name in ("kpis", "maturity", "report", "touch_points")),
     "publish/feed",
     "publish/source_corrections",
     "golden/history",
@@ -180,7 +182,10 @@ def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
     repository = definitions.get_repository_def()
     jobs = {job.name for job in repository.get_all_jobs()} - {"__ASSET_JOB"}
     sources = {"crm", "desk", "erp", "mail", "shop", "web"}
-    assert jobs == {*(f"ingest_{name}" for name in sources), "customers", "housekeeping", "retention"}
+    assert jobs == {
+        *(f"ingest_{name}" for name in sources),
+        *("customers", "housekeeping", "key_figures", "retention"),
+    }
     schedules = {s.name: (s.cron_schedule, s.execution_timezone) for s in repository.schedule_defs}
     assert schedules["daily_crm"] == ("0 6 * * *", "Europe/Amsterdam")
     assert {"daily_erp", "daily_shop"} < set(schedules)

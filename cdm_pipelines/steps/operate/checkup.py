@@ -26,6 +26,10 @@ from cdm_pipelines.enrichment.policy import load_policy as load_enrichment_polic
 from cdm_pipelines.golden import PolicyError, load_policy
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.migrate import version
+from cdm_pipelines.insight import kpi_policy, maturity, touch_points
+from cdm_pipelines.insight.kpi_policy import KpiPolicy
+from cdm_pipelines.insight.maturity import MaturityPolicy
+from cdm_pipelines.insight.touch_points import TouchPointPolicy
 from cdm_pipelines.linkage import LinkageError
 from cdm_pipelines.linkage import load_policy as load_linkage_policy
 from cdm_pipelines.privacy import retention_policy
@@ -146,6 +150,9 @@ def _policy_problems(settings: Settings) -> list[str]:
         (PruningPolicy.load, "pruning.yaml"),
         (lambda path: RetentionPolicy.load(path.parent), retention_policy.FILE),
         (lambda path: AudiencePolicy.load(path.parent), audience_policy.FILE),
+        (lambda path: KpiPolicy.load(path.parent), kpi_policy.FILE),
+        (lambda path: MaturityPolicy.load(path.parent), maturity.FILE),
+        (lambda path: TouchPointPolicy.load(path.parent), touch_points.FILE),
         (lambda path: load_enrichment_policy(path, enrichers(path.parent)), "enrichment.yaml"),
         (tokens.InteractionPolicy.load, tokens.POLICY),
     ]
@@ -176,6 +183,17 @@ def overdue(settings: Settings, today: dt.date) -> list[str]:
         return reviews_due(settings, today)
     except PrivacyPolicyError:
         return []  # told as a problem
+
+
+def remarks(settings: Settings, today: dt.date) -> list[str]:
+    """All that is no problem and should be looked at, in words: reviews that are past, touch points without a source.
+
+    A source that was taken out of the project leaves its touch point, which then delivers nothing.
+    """
+    found = overdue(settings, today)
+    with suppress(PrivacyPolicyError):  # told as a problem
+        found += touch_points.unknown_sources(TouchPointPolicy.load(settings.policies))
+    return found
 
 
 Hub = Callable[[], AbstractContextManager[Connection]]

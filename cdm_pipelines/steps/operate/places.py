@@ -21,6 +21,7 @@ from cdm_pipelines.hub.connection import DAGSTER_SCHEMA
 from cdm_pipelines.hub.profile_places import profile_places
 from cdm_pipelines.hub.unfinished import UNFINISHED_RESTORE
 from cdm_pipelines.ingest import places as ingest
+from cdm_pipelines.insight import places as insight
 from cdm_pipelines.linkage import load_policy as load_linkage_policy
 from cdm_pipelines.linkage import places as linkage
 from cdm_pipelines.privacy import places as privacy
@@ -96,6 +97,7 @@ def _gathered(
     yield BESIDE
     yield from stewardship.places()
     yield from privacy.places()
+    yield from insight.places()
     yield from profile_places(profile)
     yield from hub_rights.places()
     yield from hub_console.places()

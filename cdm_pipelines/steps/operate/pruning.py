@@ -16,7 +16,7 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from cdm_pipelines.contracts import SourceContract
-from cdm_pipelines.hub import access_log
+from cdm_pipelines.hub import access_log, kpi_history
 from cdm_pipelines.hub import pruning as hub
 from cdm_pipelines.publish.policy import FeedPolicy
 from cdm_pipelines.settings import Settings
@@ -74,6 +74,7 @@ def prune_lake(
         ("quarantine", policy.lake.quarantine),
     ):
         yield from _without_rows(lake, contracts, layer, before(days, today), dry_run=dry_run)
+    yield _without_reports(lake, before(policy.key_figures, today), dry_run=dry_run)
     files, freed = Counter[str](), 0
     for packing in compact(
         lake, lambda month: month_is_due(month, policy.lake.pack_after, today), dry_run=dry_run
@@ -91,6 +92,13 @@ def prune_lake(
 def sweep_plans(settings: Settings) -> Pruned:
     """Remove what plans that were killed left."""
     return Pruned("what killed plans left", beside.sweep(settings.home))
+
+
+def _without_reports(lake: Lake, limit: str | None, *, dry_run: bool) -> Pruned:
+    gone = [path for path in layout.kept_reports(lake) if layout.report_month(path) < (limit or "")[:7]]
+    for path in () if dry_run else gone:
+        lake.delete(path)
+    return Pruned("reports of past months", len(gone))
 
 
 def _without_rows(
@@ -154,4 +162,7 @@ def prune_hub(
     if policy.access_log is not None:
         lines = access_log.forget(connection, now - dt.timedelta(days=policy.access_log))
         yield Pruned("lines of the access log", lines)
+    if policy.key_figures is not None:
+        before_day = (now - dt.timedelta(days=policy.key_figures)).date()
+        yield Pruned("key figures of past months", kpi_history.forget(connection, before_day))
     yield Pruned("figures of runs", forget_superseded(connection, lake, settings))
