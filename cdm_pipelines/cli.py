@@ -23,6 +23,7 @@ from cdm_pipelines.commands import (
     privacy,
     profile,
     prune,
+    quality,
     quarantine,
     reach,
     register,
@@ -63,6 +64,7 @@ app.command(rich_help_panel="Set up")(contracts.suggest)
 app.command("add-source", rich_help_panel="Set up")(connectors.add_source)
 app.command("demo-data", rich_help_panel="Set up")(demo.demo_data)
 app.command(rich_help_panel="Use")(measurements.measurements)
+app.command(rich_help_panel="Use")(quality.quality)
 app.command(rich_help_panel="Operate")(operate.check)
 app.command(rich_help_panel="Operate")(operate.doctor)
 app.command(rich_help_panel="Operate")(plan.plan)

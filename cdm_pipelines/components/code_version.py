@@ -122,6 +122,10 @@ MADE_BY: Mapping[str, MadeBy] = {
         ("privacy", "steps.rights", "hub.retention"),
         (("retention.yaml", ()), ("legal_holds.yaml", ()), ("pruning.yaml", ()), _PURPOSES),
     ),
+    "insight/quality": MadeBy(
+        ("insight", "steps.insight", "hub.scorecards", "hub.schema_insight"),
+        (("governance.yaml", ()), _ENRICHMENT),
+    ),
     "publish/feed": MadeBy(
         ("publish", "privacy", "hub.feed", "hub.linked", "steps.customers"),
         (("change_feed.yaml", ()), _PURPOSES),

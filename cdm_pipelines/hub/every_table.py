@@ -9,6 +9,7 @@ from cdm_pipelines.hub import (  # noqa: F401 - declare their tables
     schema_access,
     schema_console,
     schema_feed,
+    schema_insight,
     schema_ops,
     schema_privacy,
     schema_profile,

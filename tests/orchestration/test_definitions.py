@@ -19,6 +19,7 @@ LAYERS = {
     "privacy",
     "profile",
     "publish",
+    "insight",
 }
 PER_SOURCE = {"raw", "valid", "quarantine", "standard"}
 ENTITIES = {
@@ -47,6 +48,7 @@ STATES = {
     "publish/feed",
     "publish/source_corrections",
     "golden/history",
+    "insight/quality",
     "profile/interactions",
     "profile/model",
     *(f"profile/{name}" for name in built_in()),

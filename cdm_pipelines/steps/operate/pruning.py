@@ -16,7 +16,7 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from cdm_pipelines.contracts import SourceContract
-from cdm_pipelines.hub import access_log
+from cdm_pipelines.hub import access_log, scorecards
 from cdm_pipelines.hub import pruning as hub
 from cdm_pipelines.publish.policy import FeedPolicy
 from cdm_pipelines.settings import Settings
@@ -154,4 +154,7 @@ def prune_hub(
     if policy.access_log is not None:
         lines = access_log.forget(connection, now - dt.timedelta(days=policy.access_log))
         yield Pruned("lines of the access log", lines)
+    if policy.insight is not None:
+        days = scorecards.forget(connection, now.date() - dt.timedelta(days=policy.insight))
+        yield Pruned("figures of quality and worth", days)
     yield Pruned("figures of runs", forget_superseded(connection, lake, settings))

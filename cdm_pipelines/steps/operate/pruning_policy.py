@@ -41,6 +41,7 @@ class PruningPolicy(BaseModel):
     outbox: Days
     history: Days
     access_log: Days = 730
+    insight: Days = 1_830
 
     @classmethod
     def load(cls, path: Path) -> Self:
