@@ -10,6 +10,7 @@ import typer
 
 from cdm_pipelines.commands import (
     backup,
+    business_case,
     connectors,
     contracts,
     customers,
@@ -65,6 +66,7 @@ app.command("add-source", rich_help_panel="Set up")(connectors.add_source)
 app.command("demo-data", rich_help_panel="Set up")(demo.demo_data)
 app.command(rich_help_panel="Use")(measurements.measurements)
 app.command(rich_help_panel="Use")(quality.quality)
+app.command("business-case", rich_help_panel="Use")(business_case.business_case)
 app.command(rich_help_panel="Operate")(operate.check)
 app.command(rich_help_panel="Operate")(operate.doctor)
 app.command(rich_help_panel="Operate")(plan.plan)

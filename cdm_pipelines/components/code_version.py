@@ -126,6 +126,9 @@ MADE_BY: Mapping[str, MadeBy] = {
         ("insight", "steps.insight", "hub.scorecards", "hub.schema_insight"),
         (("governance.yaml", ()), _ENRICHMENT),
     ),
+    "insight/business_case": MadeBy(
+        ("insight", "steps.insight", "hub.scorecards", "hub.schema_insight"), (("business_case.yaml", ()),)
+    ),
     "publish/feed": MadeBy(
         ("publish", "privacy", "hub.feed", "hub.linked", "steps.customers"),
         (("change_feed.yaml", ()), _PURPOSES),

@@ -61,7 +61,7 @@ worth = Table(
     "worth",
     metadata,
     column("as_of", Date, "Day that its volumes hold for.", key=True),
-    column("kind", Text, "fault, driver, goal, claim or total.", key=True),
+    column("kind", Text, "fault, gain, driver, goal, claim or total.", key=True),
     column("name", Text, "Of the fault, driver, goal or claim in policies/business_case.yaml.", key=True),
     column(
         "low", Numeric(18, 2), "Amount a year that it stays above in 95 of 100 draws; empty where not told."

@@ -26,6 +26,8 @@ CHECKED_BY_DIGIT = frozenset({"party.vat_number", "party.iban"})
 """Attributes whose numbers carry a digit by which they are held against themselves."""
 _BLANKED, _MARKED = "blanked", "marked"
 _ORIGIN = ("_file", "_row")
+_MAIN = ("surname", "street")
+"""What a column that yields several attributes is foremost."""
 _FLAGS = "invalid_attributes"
 
 
@@ -104,8 +106,8 @@ def _filled(about: About, contract: SourceContract, day: Delivered, expected: Ex
     without = _missing(day.quarantine)
     needed: dict[str, int] = {}
     for column, path in contract.mapped():
-        if column.required:
-            needed[_first(path)] = without[column.name]
+        if column.required and not isinstance(targets()[path], Input):
+            needed[path] = without[column.name]
     for entity, table in day.standard.items():
         here = [name for name in fed.get(entity, ()) if name in table.column_names]
         of_kind: set[str] = set()
@@ -176,9 +178,12 @@ def _attributes(contract: SourceContract) -> dict[str, list[str]]:
 
 
 def _first(path: str) -> str:
-    """The attribute under which a cell of a column counts: the first that it yields."""
+    """The attribute under which a cell of a column counts: of a name the surname, of an address line the street."""
     target = targets()[path]
-    return f"{target.entity}.{target.yields[0]}" if isinstance(target, Input) else path
+    if not isinstance(target, Input):
+        return path
+    name = next((one for one in target.yields if one in _MAIN), target.yields[0])
+    return f"{target.entity}.{name}"
 
 
 def flags(table: pa.Table) -> Counter[str]:

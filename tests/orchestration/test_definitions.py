@@ -48,6 +48,7 @@ STATES = {
     "publish/feed",
     "publish/source_corrections",
     "golden/history",
+    "insight/business_case",
     "insight/quality",
     "profile/interactions",
     "profile/model",

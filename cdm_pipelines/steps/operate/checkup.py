@@ -25,6 +25,8 @@ from cdm_pipelines.enrichment.policy import load_policy as load_enrichment_polic
 from cdm_pipelines.golden import PolicyError, load_policy
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.migrate import version
+from cdm_pipelines.insight import business_case_policy
+from cdm_pipelines.insight.business_case_policy import BusinessCasePolicy
 from cdm_pipelines.linkage import LinkageError
 from cdm_pipelines.linkage import load_policy as load_linkage_policy
 from cdm_pipelines.privacy import retention_policy
@@ -131,6 +133,7 @@ def _policy_problems(settings: Settings) -> list[str]:
         (lambda path: ConsentWords.load(path.parent), CONSENT_WORDS),
         (PruningPolicy.load, "pruning.yaml"),
         (lambda path: RetentionPolicy.load(path.parent), retention_policy.FILE),
+        (lambda path: BusinessCasePolicy.load(path.parent), business_case_policy.FILE),
         (lambda path: load_enrichment_policy(path, enrichers(path.parent)), "enrichment.yaml"),
         (tokens.InteractionPolicy.load, tokens.POLICY),
     ]

@@ -95,7 +95,7 @@ def upgrade() -> None:
     op.create_table(
         "worth",
         column("as_of", sa.Date(), "Day that its volumes hold for.", nullable=False),
-        column("kind", sa.Text(), "fault, driver, goal, claim or total.", nullable=False),
+        column("kind", sa.Text(), "fault, gain, driver, goal, claim or total.", nullable=False),
         column(
             "name",
             sa.Text(),
