@@ -15,7 +15,7 @@ from cdm_pipelines.insight.scorecard_picture import svg
 
 _ROW, _TOP, _LEFT, _WIDE = 30, 50, 300, 400
 _GOAL_COLOURS = ("#2a7f62", "#4c78a8", "#f58518", "#b279a2")
-_STEPS = 60
+_STEPS, _FITS = 60, 40
 
 
 def money(amount: Decimal | float, currency: str) -> str:
@@ -40,8 +40,8 @@ def graph(policy: BusinessCasePolicy, case: Case) -> Picture:
         middle, colour = y(at, len(drivers)), colours[driver.goal]
         for one in driver.quality:
             left = y(dimensions.index(one), len(dimensions))
-            shapes.append(_curve(150, left, 300, middle, colour))
-        shapes.append(_curve(560, middle, 640, y(goals.index(driver.goal), len(goals)), colour))
+            shapes.append(_curve(150, left, 280, middle, colour))
+        shapes.append(_curve(530, middle, 590, y(goals.index(driver.goal), len(goals)), colour))
     for at, one in enumerate(dimensions):
         shapes.append(_box((16, y(at, len(dimensions))), 134, [one], "#666"))
     amounts = {(one.kind, one.name): one for one in case.amounts}
@@ -49,8 +49,8 @@ def graph(policy: BusinessCasePolicy, case: Case) -> Picture:
         told = _told(amounts["driver", name], policy.currency)
         shapes.append(
             _box(
-                (300, y(at, len(drivers))),
-                260,
+                (280, y(at, len(drivers))),
+                250,
                 [name.replace("_", " "), told],
                 colours[policy.drivers[name].goal],
             )
@@ -59,8 +59,8 @@ def graph(policy: BusinessCasePolicy, case: Case) -> Picture:
         amount = amounts["goal", name]
         shapes.append(
             _box(
-                (640, y(at, len(goals))),
-                204,
+                (590, y(at, len(goals))),
+                258,
                 [policy.goals[name], _told(amount, policy.currency)],
                 colours[name],
             )
@@ -93,7 +93,7 @@ def _box(at: tuple[float, float], wide: int, words: Sequence[str], colour: str) 
     tall = 16 * len(words) + 6
     box = f'<rect x="{x}" y="{y - tall / 2:.1f}" width="{wide}" height="{tall}" rx="4" fill="#fff" stroke="{colour}"/>'
     lines = [
-        f'<text x="{x + 8}" y="{y - tall / 2 + 15 + 16 * at:.1f}">{escape(one)}</text>'
+        f'<text x="{x + 8}" y="{y - tall / 2 + 15 + 16 * at:.1f}">{escape(_short(one))}</text>'
         for at, one in enumerate(words)
     ]
     return box + "".join(lines)
@@ -164,6 +164,10 @@ def upkeep(found: Optimum | None, currency: str) -> Picture:
     return Picture(
         svg(title, shapes, _TOP + 290), told, {name: round(one, 2) for name, one in figures.items()}
     )
+
+
+def _short(words: str) -> str:
+    return words if len(words) <= _FITS else f"{words[: _FITS - 1]}…"
 
 
 def _nothing(words: str) -> str:
