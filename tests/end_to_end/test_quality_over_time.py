@@ -12,12 +12,14 @@ import yaml
 from sqlalchemy import text
 
 from cdm_demo import generate
+from cdm_pipelines.enrichment.scores import MOVES_A_YEAR
 from cdm_pipelines.hub.connection import open_hub
-from cdm_pipelines.insight.currency import MOVES_A_YEAR, PRIOR_YEARS
+from cdm_pipelines.insight.currency import PRIOR_YEARS
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.insight.quality import measure
 from cdm_pipelines.store.lake import Lake
-from tests.end_to_end.conftest import Deployment
+
+from .conftest import Deployment
 
 DAYS = ("2026-06-01", "2026-06-02")
 ATTRIBUTES = {
@@ -103,7 +105,7 @@ def test_completeness_is_that_of_the_standardised_files(deployment: Deployment) 
     lake = Path(deployment.settings.lake_url)
     for day in DAYS:
         path = lake / "standard" / "crm" / "contact" / day / "party.parquet"
-        [email, persons] = duckdb.sql(f"SELECT count(email), count(*) FROM '{path}'").fetchall()[0]
+        [email, persons] = duckdb.execute(f"SELECT count(email), count(*) FROM '{path}'").fetchall()[0]
         assert deployment.query(
             f"""SELECT numerator, denominator FROM insight.quality WHERE as_of = '{day}' AND source = 'crm'
                 AND entity = 'contact' AND attribute = 'party.email' AND measure = 'filled'"""
