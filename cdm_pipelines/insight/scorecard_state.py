@@ -66,7 +66,8 @@ QUERIES: Mapping[str, str] = {
     "currency": """
         SELECT coalesce(sum(exp(-:rate * greatest(:as_of - address_confirmed_on, 0) / 365.25)), 0) AS numerator,
                count(address_confirmed_on) AS denominator
-        FROM profile.location""",
+        FROM profile.location
+        WHERE address_confirmed_on IS NOT NULL""",
 }
 """Of the hub, by name; parameters: the day (as_of), the day after which deliveries count (since), and the rate."""
 
