@@ -11,6 +11,7 @@ import typer
 from cdm_pipelines.commands import (
     audiences,
     backup,
+    business_case,
     connectors,
     contracts,
     customers,
@@ -26,6 +27,7 @@ from cdm_pipelines.commands import (
     privacy,
     profile,
     prune,
+    quality,
     quarantine,
     reach,
     register,
@@ -74,6 +76,8 @@ app.command(rich_help_panel="Use")(kpis.kpis)
 app.command(rich_help_panel="Use")(maturity.maturity)
 app.command("touch-points", rich_help_panel="Use")(touch_points.touch_points)
 app.command(rich_help_panel="Use")(report.report)
+app.command(rich_help_panel="Use")(quality.quality)
+app.command("business-case", rich_help_panel="Use")(business_case.business_case)
 app.command(rich_help_panel="Operate")(operate.check)
 app.command(rich_help_panel="Operate")(operate.doctor)
 app.command(rich_help_panel="Operate")(plan.plan)

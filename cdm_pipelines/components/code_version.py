@@ -144,7 +144,15 @@ MADE_BY: Mapping[str, MadeBy] = {
         (
             _KPIS,
             *((f"{name}.yaml", ()) for name in ("maturity", "touch_points", "governance", "interactions")),
+            *((f"{name}.yaml", ()) for name in ("business_case",)),
         ),
+    ),
+    "insight/quality": MadeBy(
+        ("insight", "steps.insight", "hub.scorecards", "hub.schema_insight"),
+        (("governance.yaml", ()), _ENRICHMENT),
+    ),
+    "insight/business_case": MadeBy(
+        ("insight", "steps.insight", "hub.scorecards", "hub.schema_insight"), (("business_case.yaml", ()),)
     ),
     "publish/feed": MadeBy(
         ("publish", "privacy", "hub.feed", "hub.linked", "steps.customers"),

@@ -11,6 +11,7 @@ from cdm_pipelines.hub import (  # noqa: F401 - declare their tables
     schema_console,
     schema_feed,
     schema_kpi,
+    schema_insight,
     schema_ops,
     schema_privacy,
     schema_profile,

@@ -82,7 +82,7 @@ _NOTES = Retention(Keeps.FOR_EVER, "says nothing of a person")
 _READ_MODEL = Retention(Keeps.REPLACED, "by each publication that touches the customer")
 _OF_RUNS = Retention(Keeps.DAYS, "of the run that measured it", setting="run_retention_days")
 _KEY_FIGURES = Retention(
-    Keeps.FOR_EVER, "a row per month and figure, so many days as policies/pruning.yaml says: key_figures"
+    Keeps.FOR_EVER, "a row per month and figure, so many days as policies/pruning.yaml says: insight"
 )
 _LOG_OF_IDS = Retention(Keeps.FOR_EVER, "an id once published is never used again")
 

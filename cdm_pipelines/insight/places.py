@@ -13,7 +13,7 @@ _OF_ALL = "Figures of all customers together, with formula and query; none is of
 
 def places() -> Iterator[Place]:
     """Of the lake, and of what is written for people."""
-    kept = Retention(Keeps.FOR_EVER, "one a month, so many days as policies/pruning.yaml says: key_figures")
+    kept = Retention(Keeps.FOR_EVER, "one a month, so many days as policies/pruning.yaml says: insight")
     yield Place(
         name="insight/report",
         kind=Kind.DOCUMENT,

@@ -9,9 +9,9 @@ An owner decides about data, a steward keeps it right, a custodian runs the syst
 import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cdm_pipelines.contracts.errors import instead
 from cdm_pipelines.privacy.categories import unknown_categories
@@ -52,6 +52,45 @@ class Found:
     steward: str
     custodian: str
     review_on: dt.date
+
+
+class Target(Strict):
+    """What a figure of quality should at least be; the more it names, the more particular it is.
+
+    Attributes:
+        dimension: Of quality.
+        source: Source system, or golden for the golden customers; every one when left out.
+        entity: Of the source.
+        attribute: Canonical attribute, such as party.email; "" for whole records; every one when left out.
+        measure: Name of one way of measuring the dimension.
+        at_least: The score, from 0 to 1.
+        owner: Who is told when it is missed; the owner of the data when left out.
+    """
+
+    dimension: Literal[
+        "completeness", "validity", "uniqueness", "consistency", "timeliness", "accuracy", "friday"
+    ]
+    source: _Name = None
+    entity: _Name = None
+    attribute: str | None = None
+    measure: _Name = None
+    at_least: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    owner: _Name = None
+
+    def fits(self, subject: Mapping[str, str]) -> bool:
+        """Whether it is about a figure with these columns."""
+        return all(value is None or value == subject[name] for name, value in self.named().items())
+
+    def named(self) -> dict[str, str | None]:
+        """What it is about, by column of ``insight.quality``."""
+        return {
+            name: getattr(self, name) for name in ("dimension", "source", "entity", "attribute", "measure")
+        }
+
+    @property
+    def particular(self) -> int:
+        """How many columns it names."""
+        return sum(value is not None for value in self.named().values())
 
 
 _Said = Annotated[str, Field(min_length=1, pattern=r"\S")]
@@ -109,6 +148,7 @@ class GovernancePolicy(PolicyFile):
         controller: The company, for the record of processing.
         transfers: To countries outside the Union, by recipient as ``purposes.yaml`` names it.
         security: What the company does to protect data, beside what the pipeline does.
+        targets: What figures of quality should at least be; of several the one that names most counts.
     """
 
     FILE = FILE
@@ -121,6 +161,23 @@ class GovernancePolicy(PolicyFile):
     controller: Controller | None = None
     transfers: dict[str, Transfer] = Field(default_factory=dict)
     security: tuple[_Said, ...] = ()
+    targets: tuple[Target, ...] = ()
+
+    @model_validator(mode="after")
+    def _once_each(self) -> Self:
+        seen: list[Mapping[str, str | None]] = []
+        for place, one in enumerate(self.targets):
+            if one.named() in seen:
+                raise ValueError(
+                    f"targets.{place}: is about the same as targets.{seen.index(one.named())}; keep one"
+                )
+            seen.append(one.named())
+        return self
+
+    def target_of(self, subject: Mapping[str, str]) -> Target | None:
+        """The most particular target of a figure with these columns; of two that name as much the later one."""
+        fitting = [one for one in self.targets if one.fits(subject)]
+        return max(reversed(fitting), key=lambda one: one.particular, default=None)
 
     def of_source(self, source: str, entity: str = "", owner: str | None = None) -> Found:
         """Who is answerable for a source, or an entity of it.
@@ -167,6 +224,13 @@ class GovernancePolicy(PolicyFile):
         ):
             for name in sorted(named.keys() - set(known)):
                 yield f"{FILE}: {kind}.{name}: there is none of that name. {instead(name, sorted(known))}"
+        for place, one in enumerate(self.targets):
+            source = f"{one.source}/{one.entity}" if one.source and one.entity else one.source
+            if source and one.source != "golden" and source not in sources:
+                yield f"{FILE}: targets.{place}.source: there is no source {source}. {instead(source, sorted(sources))}"
+            if one.attribute and "." in one.attribute and one.attribute not in (*attributes, "party.address"):
+                names = sorted(attributes)
+                yield f"{FILE}: targets.{place}.attribute: there is no {one.attribute}. {instead(one.attribute, names)}"
         for name, fix in unknown_categories(self.categories, categories):
             yield f"{FILE}: categories.{name}: no category has that name. {fix}"
 

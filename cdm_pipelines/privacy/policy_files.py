@@ -54,10 +54,13 @@ class PolicyFile(Strict):
             return cls.model_validate(read_yaml(path))
         except ValidationError as error:
             problems = "; ".join(
-                f"{'.'.join(map(str, one['loc']))}: {one['msg'].removeprefix('Value error, ')}"
+                ": ".join(
+                    filter(None, (".".join(map(str, one["loc"])), one["msg"].removeprefix("Value error, ")))
+                )
                 for one in error.errors(include_input=False)
             )
-            raise PrivacyPolicyError(f"{path}: {problems}. {cls.MANUAL} has every key.") from None
+            end = "" if problems.endswith((".", "?")) else "."
+            raise PrivacyPolicyError(f"{path}: {problems}{end} {cls.MANUAL} has every key.") from None
         except UnreadableError as error:
             raise PrivacyPolicyError(f"{path}: {error}. Compare it with the file of the package.") from None
 

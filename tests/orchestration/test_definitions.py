@@ -20,6 +20,7 @@ LAYERS = {
     "profile",
     "insight",
     "publish",
+    "insight",
 }
 PER_SOURCE = {"raw", "valid", "quarantine", "standard"}
 ENTITIES = {
@@ -49,6 +50,8 @@ STATES = {
     "publish/feed",
     "publish/source_corrections",
     "golden/history",
+    "insight/business_case",
+    "insight/quality",
     "profile/interactions",
     "profile/model",
     *(f"profile/{name}" for name in built_in()),

@@ -30,6 +30,8 @@ from cdm_pipelines.insight import kpi_policy, maturity, touch_points
 from cdm_pipelines.insight.kpi_policy import KpiPolicy
 from cdm_pipelines.insight.maturity import MaturityPolicy
 from cdm_pipelines.insight.touch_points import TouchPointPolicy
+from cdm_pipelines.insight import business_case_policy
+from cdm_pipelines.insight.business_case_policy import BusinessCasePolicy
 from cdm_pipelines.linkage import LinkageError
 from cdm_pipelines.linkage import load_policy as load_linkage_policy
 from cdm_pipelines.privacy import retention_policy
@@ -153,6 +155,7 @@ def _policy_problems(settings: Settings) -> list[str]:
         (lambda path: KpiPolicy.load(path.parent), kpi_policy.FILE),
         (lambda path: MaturityPolicy.load(path.parent), maturity.FILE),
         (lambda path: TouchPointPolicy.load(path.parent), touch_points.FILE),
+        (lambda path: BusinessCasePolicy.load(path.parent), business_case_policy.FILE),
         (lambda path: load_enrichment_policy(path, enrichers(path.parent)), "enrichment.yaml"),
         (tokens.InteractionPolicy.load, tokens.POLICY),
     ]

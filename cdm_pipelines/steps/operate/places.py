@@ -15,6 +15,7 @@ from cdm_pipelines.enrichment import places as enrichment
 from cdm_pipelines.enrichment.naming import InteractionRows
 from cdm_pipelines.hub import console_places as hub_console
 from cdm_pipelines.hub import delivery_places as hub_deliveries
+from cdm_pipelines.hub import insight_places as hub_insight
 from cdm_pipelines.hub import places as hub
 from cdm_pipelines.hub import rights_places as hub_rights
 from cdm_pipelines.hub.connection import DAGSTER_SCHEMA
@@ -101,6 +102,7 @@ def _gathered(
     yield from profile_places(profile)
     yield from hub_rights.places()
     yield from hub_console.places()
+    yield from hub_insight.places()
     yield from hub.places()
     yield from _ON_TOP
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from cdm_pipelines.contracts import SourceContract
-from cdm_pipelines.hub import access_log, kpi_history
+from cdm_pipelines.hub import access_log, kpi_history, scorecards
 from cdm_pipelines.hub import pruning as hub
 from cdm_pipelines.publish.policy import FeedPolicy
 from cdm_pipelines.settings import Settings
@@ -74,7 +74,7 @@ def prune_lake(
         ("quarantine", policy.lake.quarantine),
     ):
         yield from _without_rows(lake, contracts, layer, before(days, today), dry_run=dry_run)
-    yield _without_reports(lake, before(policy.key_figures, today), dry_run=dry_run)
+    yield _without_reports(lake, before(policy.insight, today), dry_run=dry_run)
     files, freed = Counter[str](), 0
     for packing in compact(
         lake, lambda month: month_is_due(month, policy.lake.pack_after, today), dry_run=dry_run
@@ -162,7 +162,8 @@ def prune_hub(
     if policy.access_log is not None:
         lines = access_log.forget(connection, now - dt.timedelta(days=policy.access_log))
         yield Pruned("lines of the access log", lines)
-    if policy.key_figures is not None:
-        before_day = (now - dt.timedelta(days=policy.key_figures)).date()
+    if policy.insight is not None:
+        before_day = (now - dt.timedelta(days=policy.insight)).date()
         yield Pruned("key figures of past months", kpi_history.forget(connection, before_day))
+        yield Pruned("figures of quality and worth", scorecards.forget(connection, before_day))
     yield Pruned("figures of runs", forget_superseded(connection, lake, settings))

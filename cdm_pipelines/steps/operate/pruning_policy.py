@@ -41,7 +41,7 @@ class PruningPolicy(BaseModel):
     outbox: Days
     history: Days
     access_log: Days = 730
-    key_figures: Days = 3653
+    insight: Days = 3653
 
     @classmethod
     def load(cls, path: Path) -> Self:
