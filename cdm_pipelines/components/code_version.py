@@ -122,6 +122,10 @@ MADE_BY: Mapping[str, MadeBy] = {
         ("privacy", "steps.rights", "hub.retention"),
         (("retention.yaml", ()), ("legal_holds.yaml", ()), ("pruning.yaml", ()), _PURPOSES),
     ),
+    "activation/next_best_action": MadeBy(
+        ("insight", "privacy", "steps.activation", "steps.consent", "hub.actions"),
+        (("next_best_action.yaml", ()), _PURPOSES),
+    ),
     "publish/feed": MadeBy(
         ("publish", "privacy", "hub.feed", "hub.linked", "steps.customers"),
         (("change_feed.yaml", ()), _PURPOSES),
