@@ -60,6 +60,7 @@ class Planted:
 def planted(customers: int, seed: int) -> Planted:
     """Customers in segments, the same ones for the same seed."""
     random = np.random.default_rng([seed, 1])
-    ids = sorted(str(UUID(bytes=random.bytes(16), version=4)) for _ in range(customers))
+    drawn = random.bytes(16 * customers)
+    ids = sorted(str(UUID(bytes=drawn[at : at + 16], version=4)) for at in range(0, len(drawn), 16))
     segments = random.choice(list(SEGMENTS), customers, p=list(SEGMENTS.values()))
     return Planted(ids, segments.astype(np.str_), np.round(random.gamma(2.0, 30.0, customers) + 1, 2))

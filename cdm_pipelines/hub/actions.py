@@ -92,6 +92,11 @@ def _choices(
     return read_table(connection, f"SELECT {listed} FROM {action_choice} AS c {rest}", CHOICE, values)
 
 
+def has_choices(connection: Connection) -> bool:
+    """Whether any choice was ever made."""
+    return bool(connection.scalar(select(action_choice.c.golden_id).limit(1)))
+
+
 def policies(connection: Connection) -> Mapping[str, Mapping[str, Any]]:
     """The policies by which choices were made, by fingerprint, the oldest first."""
     rows = connection.execute(
@@ -185,14 +190,23 @@ def breaches(connection: Connection, refusable: Sequence[str], consented: Sequen
     return int(connection.scalar(text(query), values) or 0)
 
 
+def by_action(connection: Connection) -> Mapping[str, int]:
+    """How many customers have which action now."""
+    query = f"SELECT action, count(*) FROM {next_best_action} WHERE action IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
+    return {str(key): int(number) for key, number in connection.execute(text(query))}
+
+
+def by_reason(connection: Connection) -> Mapping[tuple[str, str], int]:
+    """For how many customers each reason speaks against each action, most first."""
+    query = f"""
+        SELECT split_part(part, ': ', 1) AS action, reason, count(*) FROM {next_best_action},
+            unnest(string_to_array(excluded, '; ')) AS part,
+            unnest(string_to_array(split_part(part, ': ', 2), ', ')) AS reason
+        GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2"""
+    return {(str(key), str(reason)): int(number) for key, reason, number in connection.execute(text(query))}
+
+
 def forget(connection: Connection, before: dt.date) -> int:
     """Delete choices of periods that began before a day; returns how many went."""
     gone = connection.execute(text(f"DELETE FROM {action_choice} WHERE period < :before"), {"before": before})
     return int(gone.rowcount)
-
-
-def of_customer(connection: Connection, golden_id: object) -> Mapping[str, Any] | None:
-    """What a customer gets next; None where nothing has been worked out."""
-    found = connection.execute(select(next_best_action).where(next_best_action.c.golden_id == golden_id))
-    row = found.mappings().one_or_none()
-    return dict(row) if row is not None else None

@@ -4,6 +4,7 @@ Belongs here: what is told, and under which name. Does not belong here: choosing
 """
 
 from cdm_pipelines.figures import ROWS, Bars, Check, Figures, Grid, Outcome
+from cdm_pipelines.insight.action_picture import uplift_picture, uplift_rows
 from cdm_pipelines.steps.activation.actions import Chosen
 
 ASSET = "activation/next_best_action"
@@ -29,6 +30,12 @@ def actions_outcome(chosen: Chosen) -> Outcome:
         "chosen in this run": chosen.new,
         "withdrawn in this run": chosen.withdrawn,
     }
+    if chosen.brought:
+        figures = {
+            **figures,
+            "what actions brought": uplift_picture(chosen.brought),
+            "before this period": Grid(uplift_rows(chosen.brought), ("action",)),
+        }
     most = max(reasons, key=lambda one: reasons[one], default="")
     nobody = f"Nobody has an action; what most often speaks against one is {most} ({reasons.get(most, 0):,} customers)"
     checks = {

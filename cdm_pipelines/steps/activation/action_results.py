@@ -125,6 +125,8 @@ def past(
 def measured(connection: Connection, company: Company, policy: ActionPolicy) -> tuple[list[Uplift], int]:
     """What each action of the policy brought, over all periods; and how many choices have time left to respond."""
     outcomes = {one.key: policy.outcome_of(one) for one in policy.actions}
+    if not hub.has_choices(connection):
+        return [], 0
     found = past(connection, company, outcomes)
     return list(uplifts(found.choices, list(outcomes))), found.waiting
 

@@ -12,46 +12,26 @@ from pathlib import Path
 import pyarrow as pa
 from sqlalchemy import Connection
 
-from cdm_pipelines.contracts.entity import ValueType
 from cdm_pipelines.enrichment.engagement import BY_US
 from cdm_pipelines.enrichment.moments import SERVICE_DESK
 from cdm_pipelines.hub import actions as hub
 from cdm_pipelines.hub.next_version import NextVersion
-from cdm_pipelines.hub.schema import customer
 from cdm_pipelines.insight.action_choice import CONTACTS, House, assess, draw, told
 from cdm_pipelines.insight.action_draws import drawn
 from cdm_pipelines.insight.action_policy import GOLDEN_ID, ActionPolicy
 from cdm_pipelines.insight.action_rows import Days, Held, Made, by_action
 from cdm_pipelines.insight.action_rules import Numbers
-from cdm_pipelines.privacy.catalogue import declared
+from cdm_pipelines.insight.action_uplift import Uplift
 from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
 from cdm_pipelines.privacy.purposes import POLICY as PURPOSES
 from cdm_pipelines.privacy.purposes import Purposes
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.activation.action_model import fitted_uplift
+from cdm_pipelines.steps.activation.action_results import measured
 from cdm_pipelines.steps.consent.off import off_in_use
-from cdm_pipelines.steps.profile.enrich import policy_of as profile_policy
-from cdm_pipelines.steps.profile.enrich import tables_of
 from cdm_pipelines.steps.profile.reading import Company, newest_day, working
+from cdm_pipelines.steps.profile.wide import columns_of
 from cdm_pipelines.store.secret import Secret
-
-_PROFILE: Mapping[ValueType, pa.DataType] = {
-    ValueType.TEXT: pa.string(),
-    ValueType.REFERENCE: pa.string(),
-    ValueType.DATE: pa.date32(),
-    ValueType.DECIMAL: pa.float64(),
-    ValueType.INTEGER: pa.int64(),
-    ValueType.BOOLEAN: pa.bool_(),
-}
-"""How values of the profile are read; moments are not."""
-_GOLDEN: Mapping[str, pa.DataType] = {
-    "str": pa.string(),
-    "date": pa.date32(),
-    "Decimal": pa.float64(),
-    "int": pa.int64(),
-    "bool": pa.bool_(),
-}
-"""The same of golden values, by the type that SQLAlchemy gives them in Python."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +48,7 @@ class Chosen:
         withdrawn: Choices that are no longer allowed.
         breaches: Customers with an action that they do not allow.
         model: Whether a model of responses was used, and why.
+        brought: What actions brought in periods before, told when a new one begins.
     """
 
     as_of: dt.date | None
@@ -79,21 +60,7 @@ class Chosen:
     withdrawn: int = 0
     breaches: int = 0
     model: str = ""
-
-
-def columns_of(settings: Settings) -> tuple[Mapping[str, pa.DataType], Mapping[str, str]]:
-    """Columns of ``profile.customer`` with their types, and their privacy categories."""
-    tables = tables_of(profile_policy(settings))
-    said = declared(tables, ())["profile.customer"].columns
-    kinds = {}
-    for one in customer.columns:
-        if (kind := one.type.python_type.__name__) in _GOLDEN:
-            kinds[one.name] = _GOLDEN[kind]
-    for table in (one for one in tables if one.wide):
-        own = [one for one in table.columns if one.type in _PROFILE]
-        kinds |= {f"{table.name}_{one.name}": _PROFILE[one.type] for one in own}
-        kinds |= {f"{table.name}_{age.name}": pa.int64() for age in table.ages}
-    return kinds, {name: said[name].category for name in kinds if name in said}
+    brought: Sequence[Uplift] = ()
 
 
 def action_policy(settings: Settings, folder: Path | None = None) -> ActionPolicy:
@@ -144,7 +111,9 @@ def choose_actions(connection: Connection, company: Company) -> Chosen:
     model = fitted_uplift(connection, company, policy, customers, as_of)
     found = assess(policy, customers, as_of, house, model.uplift)
     days = Days.of(as_of, policy)
-    held = Held.of(hub.held(connection, days.first), policy, customers)
+    log = hub.held(connection, days.first)
+    held = Held.of(log, policy, customers)
+    brought = () if log.num_rows else measured(connection, company, policy)[0]
     control, period = draws(settings, customers, days)
     drawn_now = draw(policy, found, control, period, used=held.used(as_of), among=~held.there)
     words = told(policy, found, drawn_now)
@@ -165,6 +134,7 @@ def choose_actions(connection: Connection, company: Company) -> Chosen:
         len(gone),
         hub.breaches(connection, refusable, consented),
         model.words,
+        brought,
     )
 
 

@@ -25,6 +25,7 @@ from cdm_pipelines.enrichment.policy import load_policy as load_enrichment_polic
 from cdm_pipelines.golden import PolicyError, load_policy
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.migrate import version
+from cdm_pipelines.insight.action_policy import ActionPolicy
 from cdm_pipelines.linkage import LinkageError
 from cdm_pipelines.linkage import load_policy as load_linkage_policy
 from cdm_pipelines.privacy import retention_policy
@@ -49,6 +50,7 @@ from cdm_pipelines.steps.operate.pruning_policy import PruningPolicy, PruningPol
 from cdm_pipelines.steps.operate.register_document import render_register
 from cdm_pipelines.steps.operate.verify import verify
 from cdm_pipelines.steps.privacy.checks import governance_problems, reviews_due
+from cdm_pipelines.steps.profile.wide import columns_of
 from cdm_pipelines.store.lake import Lake
 
 DICTIONARY = Path("docs") / "reference" / "data-dictionary.md"
@@ -86,7 +88,17 @@ def configuration_problems(settings: Settings, contracts: Sequence[SourceContrac
     ]
     if not problems:  # what roles see follows from the other policies
         problems += governance_problems(settings, contracts)
+        problems += _action_problems(settings)
     return problems
+
+
+def _action_problems(settings: Settings) -> list[str]:
+    try:
+        policy = ActionPolicy.load(settings.policies)
+    except PrivacyPolicyError as error:
+        return [str(error)]
+    found = policy.problems(*columns_of(settings), Purposes.load(settings.policies / PURPOSES))
+    return [f"{settings.policies / one}" for one in found]
 
 
 def _purpose_problems(settings: Settings, contracts: Sequence[SourceContract]) -> list[str]:

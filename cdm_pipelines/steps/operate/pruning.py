@@ -16,7 +16,7 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from cdm_pipelines.contracts import SourceContract
-from cdm_pipelines.hub import access_log
+from cdm_pipelines.hub import access_log, actions
 from cdm_pipelines.hub import pruning as hub
 from cdm_pipelines.publish.policy import FeedPolicy
 from cdm_pipelines.settings import Settings
@@ -154,4 +154,7 @@ def prune_hub(
     if policy.access_log is not None:
         lines = access_log.forget(connection, now - dt.timedelta(days=policy.access_log))
         yield Pruned("lines of the access log", lines)
+    if policy.action_choices is not None:
+        choices = actions.forget(connection, (now - dt.timedelta(days=policy.action_choices)).date())
+        yield Pruned("choices of next best actions", choices)
     yield Pruned("figures of runs", forget_superseded(connection, lake, settings))

@@ -41,6 +41,7 @@ class PruningPolicy(BaseModel):
     outbox: Days
     history: Days
     access_log: Days = 730
+    action_choices: Days = None
 
     @classmethod
     def load(cls, path: Path) -> Self:
