@@ -27,6 +27,7 @@ _RULES = {
     "exploration": 0.4,
     "contact_pressure": {"days": 7, "most": 1},
     "outcome": {"kind": "order", "within_days": 1},
+    "log": ["lifetime_value_expected_value"],
     "actions": [
         {
             "key": "offer",
@@ -34,9 +35,9 @@ _RULES = {
             "purpose": "marketing",
             "channel": "email",
             "goal": "buys again",
-            "value": {"column": "lifetime_value_expected_value", "share": 0.1},
+            "value": {"amount": 30},
             "cost": 0.02,
-            "probability": {"rate": 0.04},
+            "probability": {"rate": 0.1},
         },
         {
             "key": "call",
@@ -218,12 +219,12 @@ def test_changed_rules_are_judged_before_they_are_used(company: Deployment, tmp_
     same = company.ask("actions", "judge", "--policies", str(tmp_path))
     assert "They choose otherwise for 0% of the customers." in same
     assert "No difference can be told" in same
-    changed["actions"][1]["requires"] = [{"column": "rfm_segment", "one_of": ["champion"]}]
+    changed["actions"][0]["requires"] = [{"column": "rfm_segment", "one_of": ["champion"]}]
     file.write_text(yaml.safe_dump(changed))
     assert "rfm_segment was not written down" in company.ask(
         "actions", "judge", "--policies", str(tmp_path), code=1
     )
-    changed["actions"][1]["requires"] = [{"column": "rfm_segmant", "one_of": ["champion"]}]
+    changed["actions"][0]["requires"] = [{"column": "rfm_segmant", "one_of": ["champion"]}]
     file.write_text(yaml.safe_dump(changed))
     told = company.ask("actions", "judge", "--policies", str(tmp_path), code=1)
     assert "there is no column rfm_segmant" in told

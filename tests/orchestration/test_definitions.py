@@ -18,6 +18,7 @@ LAYERS = {
     "golden",
     "privacy",
     "profile",
+    "activation",
     "publish",
 }
 PER_SOURCE = {"raw", "valid", "quarantine", "standard"}
@@ -44,6 +45,7 @@ STATES = {
     "golden/provenance",
     "privacy/consent",
     "privacy/retention",
+    "activation/next_best_action",
     "publish/feed",
     "publish/source_corrections",
     "golden/history",
