@@ -182,7 +182,7 @@ def breaches(connection: Connection, refusable: Sequence[str], consented: Sequen
                     WHERE k.golden_id = n.golden_id AND r.purpose IN ('', n.purpose))
             OR n.purpose = ANY(:refusable) AND EXISTS (
                 SELECT FROM privacy.consent c WHERE c.golden_id = n.golden_id AND c.purpose = n.purpose
-                AND c.channel IN ('', n.channel) AND NOT c.allowed)
+                AND c.channel IN ('', n.channel) AND c.state IS NOT NULL AND NOT c.allowed)
             OR n.purpose = ANY(:consented) AND NOT EXISTS (
                 SELECT FROM privacy.consent c WHERE c.golden_id = n.golden_id AND c.purpose = n.purpose
                 AND c.channel IN ('', n.channel) AND c.allowed))"""
