@@ -10,6 +10,7 @@ import typer
 
 from cdm_pipelines.commands import (
     audiences,
+    actions,
     backup,
     business_case,
     connectors,
@@ -58,6 +59,7 @@ app.add_typer(serve.token, name="token", rich_help_panel="Operate")
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel="Use")
 app.command(rich_help_panel="Use")(customers.customer)
 app.add_typer(profile.app, name="profile", rich_help_panel="Use")
+app.add_typer(actions.app, name="actions", rich_help_panel="Use")
 app.add_typer(customers.export, name="export", rich_help_panel="Use")
 explain.app.command()(evaluate.evaluate)
 explain.app.command()(evaluate.sample)

@@ -154,6 +154,10 @@ MADE_BY: Mapping[str, MadeBy] = {
     "insight/business_case": MadeBy(
         ("insight", "steps.insight", "hub.scorecards", "hub.schema_insight"), (("business_case.yaml", ()),)
     ),
+    "activation/next_best_action": MadeBy(
+        ("insight", "privacy", "steps.activation", "steps.consent", "hub.actions"),
+        (("next_best_action.yaml", ()), _PURPOSES),
+    ),
     "publish/feed": MadeBy(
         ("publish", "privacy", "hub.feed", "hub.linked", "steps.customers"),
         (("change_feed.yaml", ()), _PURPOSES),

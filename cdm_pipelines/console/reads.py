@@ -37,6 +37,7 @@ HISTORY, ORDERS, PROVENANCE, RECORDS = (
 LINKS = "golden.customer_link"
 CONSENT = "privacy.consent"
 WIDE = "profile.customer"
+NEXT_ACTION = "activation.next_best_action"
 TRANSACTIONS = frozenset({"order", "invoice", "payment", "refund"})
 """Touches that are known from transactions."""
 _OF_ORDERS = ("golden.order_line", "golden.payment", "golden.refund", "golden.invoice")

@@ -40,7 +40,7 @@ _COUNTED = {
 }
 """What is counted: in words, in SQL, and its privacy category."""
 _RARE = frozenset({"bounces", "unsubscribes"})
-_BY_US = """(kind <> 'bounce' AND coalesce(direction, CASE WHEN kind IN ('sent', 'ticket_solved') THEN 'out' END)
+BY_US = """(kind <> 'bounce' AND coalesce(direction, CASE WHEN kind IN ('sent', 'ticket_solved') THEN 'out' END)
              = 'out')"""
 
 
@@ -68,11 +68,11 @@ def _compute(work: Work) -> pa.Table:
         told AS (SELECT * REPLACE (coalesce(kind, 'other') AS kind) FROM dated),
         counted AS (
             SELECT golden_id, {", ".join(counts)},
-                   max(day) FILTER ({_BY_US}) AS last_contact_by_us,
+                   max(day) FILTER ({BY_US}) AS last_contact_by_us,
                    max(day) FILTER ({BY_CUSTOMER}) AS last_contact_by_customer,
                    max(day) FILTER (kind = 'bounce') AS last_bounce_on,
                    max(day) FILTER (kind = 'unsubscribe') AS unsubscribed_on,
-                   coalesce(sum(touches) FILTER ({_BY_US} AND kind NOT IN {SERVICE_DESK}
+                   coalesce(sum(touches) FILTER ({BY_US} AND kind NOT IN {SERVICE_DESK}
                                                  AND age < {_PRESSURE_DAYS}), 0) AS by_us
             FROM told GROUP BY golden_id),
         pressed AS (SELECT *, by_us * 7.0::DOUBLE / {_PRESSURE_DAYS} AS pressure FROM counted)

@@ -359,10 +359,20 @@ ALLOWED = pa.schema(
 """What customers allow."""
 
 
-def allowed(connection: Connection, purposes: Collection[str], *, coming: bool = False) -> pa.Table:
-    """What customers allow for some purposes, as it is published or as it will be."""
+def allowed(
+    connection: Connection, purposes: Collection[str], *, coming: bool = False, said: bool = False
+) -> pa.Table:
+    """What customers allow for some purposes, as it is published or as it will be.
+
+    Args:
+        connection: To the hub.
+        purposes: Their keys.
+        coming: Whether of the next version.
+        said: Whether only what somebody said counts, and not what the purpose has where nothing was said.
+    """
     rows = next_rows(connection, consent) if coming else str(consent)
     query = f"SELECT {', '.join(ALLOWED.names)} FROM {rows} WHERE purpose = ANY(%(purposes)s)"
+    query += " AND state IS NOT NULL" if said else ""
     return read_table(connection, query, ALLOWED, {"purposes": sorted(purposes)})
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import MetaData
 from cdm_pipelines.hub import (  # noqa: F401 - declare their tables
     schema_access,
     schema_activation,
+    schema_actions,
     schema_console,
     schema_feed,
     schema_kpi,

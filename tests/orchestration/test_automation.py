@@ -22,6 +22,7 @@ STATES = {
     "profile/customer",
     "profile/households",
     "profile/organisations",
+    "activation/next_best_action",
     "publish/feed",
     "publish/source_corrections",
 }

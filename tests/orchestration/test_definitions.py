@@ -19,6 +19,7 @@ LAYERS = {
     "privacy",
     "profile",
     "insight",
+    "activation",
     "publish",
     "insight",
 }
@@ -47,6 +48,7 @@ STATES = {
     "privacy/consent",
     "privacy/retention",
     *(f"insight/{name}" for name in ("kpis", "maturity", "report", "touch_points")),
+    "activation/next_best_action",
     "publish/feed",
     "publish/source_corrections",
     "golden/history",

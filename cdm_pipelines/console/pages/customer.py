@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from cdm_pipelines.console import reads
 from cdm_pipelines.console.errors import ForbiddenError, RefusedError, UnknownError
+from cdm_pipelines.console.house import House
 from cdm_pipelines.console.pages.asking import eyes, house_of
 from cdm_pipelines.console.pages.render import rendered
 from cdm_pipelines.console.reads import Row, address_of, name_of
@@ -23,6 +24,7 @@ from cdm_pipelines.golden.policy import golden_groups
 from cdm_pipelines.golden.provenance import EVERYTHING_ELSE
 from cdm_pipelines.hub.history import SUMMARY
 from cdm_pipelines.identity.decisions import Record
+from cdm_pipelines.insight.action_policy import ActionPolicy
 from cdm_pipelines.privacy.views import CUSTOMER
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.profile.asking import TELLING
@@ -133,6 +135,7 @@ def _panels(one: Eyes, golden_id: UUID, request: Request) -> dict[str, Any]:
         "consent": lambda: only(
             reads.consent(one, golden_id, house.settings)[1], "purpose", "channel", "allowed", "why"
         ),
+        "next_action": lambda: _next_action(one, golden_id, house),
         "journey": lambda: reads.journey(one, golden_id, house.settings, limit=_MOST_TOUCHES)[1],
         "history": lambda: [in_clear(row) for row in reads.timeline(one, golden_id)[1]][-_MOST_STEPS:][::-1],
     }
@@ -142,6 +145,24 @@ def _panels(one: Eyes, golden_id: UUID, request: Request) -> dict[str, Any]:
         except ForbiddenError:
             continue
     return found
+
+
+def _next_action(one: Eyes, golden_id: UUID, house: House) -> dict[str, Any]:
+    """What to do next, and why not something else; a page in Dutch shows the Dutch words of the policy."""
+    _, rows = reads.of_customer(one, reads.NEXT_ACTION, golden_id)
+    row = rows[0] if rows else {}
+    policy = house.kept("next best actions", lambda: ActionPolicy.load(house.settings.policies))
+    return {
+        "row": row,
+        "says": {"en": policy.says("en"), "nl": policy.says("nl")},
+        "against": reasons_of(row.get("excluded")),
+    }
+
+
+def reasons_of(excluded: str | None) -> dict[str, list[str]]:
+    """By action, the codes of what speaks against it, of how the hub keeps them."""
+    parts = (one.partition(": ") for one in (excluded or "").split("; ") if one)
+    return {action: reasons.split(", ") for action, _, reasons in parts}
 
 
 def only(rows: Iterable[Row], *names: str) -> list[Row]:
@@ -159,7 +180,7 @@ def _orders(rows: Iterable[Row]) -> list[Row]:
     ]
 
 
-_PANELS = ("records", "orders", "profile", "consent", "journey", "history")
+_PANELS = ("records", "orders", "profile", "consent", "next_action", "journey", "history")
 
 
 def enrichers_of(settings: Settings) -> list[str]:

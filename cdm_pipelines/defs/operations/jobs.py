@@ -18,7 +18,7 @@ from cdm_pipelines.hub.migrate import migrate
 if TYPE_CHECKING:
     from cdm_pipelines.steps.operate.pruning import Pruned
 
-STATE_GROUPS = ("records", "link", "golden", "privacy", "profile", "publish", "insight")
+STATE_GROUPS = ("records", "link", "golden", "privacy", "profile", "activation", "publish", "insight")
 
 customers = dg.define_asset_job(
     "customers",

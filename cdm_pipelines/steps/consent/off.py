@@ -44,10 +44,16 @@ def off_in_use(connection: Connection, purposes: Purposes, asked: Collection[tup
     """
     refusable = [(key, channel) for key, channel in asked if purposes[key].can_be_refused]
     said = consent.allowed(connection, {key for key, _ in refusable})
+    # That nothing was said of every channel is no answer that could overrule one to a channel.
+    of_channels = consent.allowed(connection, {key for key, channel in refusable if channel}, said=True)
     customers = said["golden_id"]
     if any(purposes[key].needs_consent for key, _ in refusable):
         customers = read_table(connection, "SELECT golden_id FROM golden.customer", _ID)["golden_id"]
-    refused = off(said, purposes, customers, refusable)
+    whole = [one for one in refusable if one[1] == EVERY_CHANNEL]
+    one_by_one = [one for one in refusable if one[1] != EVERY_CHANNEL]
+    refused = pa.concat_tables(
+        [off(said, purposes, customers, whole), off(of_channels, purposes, customers, one_by_one)]
+    )
     return _together(refused, rights.restricted(connection, "golden.crosswalk"), {key for key, _ in asked})
 
 

@@ -32,6 +32,7 @@ from cdm_pipelines.insight.maturity import MaturityPolicy
 from cdm_pipelines.insight.touch_points import TouchPointPolicy
 from cdm_pipelines.insight import business_case_policy
 from cdm_pipelines.insight.business_case_policy import BusinessCasePolicy
+from cdm_pipelines.insight.action_policy import ActionPolicy
 from cdm_pipelines.linkage import LinkageError
 from cdm_pipelines.linkage import load_policy as load_linkage_policy
 from cdm_pipelines.privacy import retention_policy
@@ -61,6 +62,7 @@ from cdm_pipelines.steps.operate.register_document import render_register
 from cdm_pipelines.steps.operate.verify import verify
 from cdm_pipelines.steps.privacy.checks import governance_problems, reviews_due
 from cdm_pipelines.steps.profile.enrich import policy_of, tables_of
+from cdm_pipelines.steps.profile.wide import columns_of
 from cdm_pipelines.store.lake import Lake
 
 DICTIONARY = Path("docs") / "reference" / "data-dictionary.md"
@@ -99,7 +101,17 @@ def configuration_problems(settings: Settings, contracts: Sequence[SourceContrac
     if not problems:  # what roles see, and audiences are chosen by, follows from the other policies
         problems += governance_problems(settings, contracts)
         problems += _audience_problems(settings, contracts)
+        problems += _action_problems(settings)
     return problems
+
+
+def _action_problems(settings: Settings) -> list[str]:
+    try:
+        policy = ActionPolicy.load(settings.policies)
+    except PrivacyPolicyError as error:
+        return [str(error)]
+    found = policy.problems(*columns_of(settings), Purposes.load(settings.policies / PURPOSES))
+    return [f"{settings.policies / one}" for one in found]
 
 
 def _purpose_problems(settings: Settings, contracts: Sequence[SourceContract]) -> list[str]:

@@ -13,6 +13,7 @@ from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.contracts.profile import ProfileTable
 from cdm_pipelines.enrichment import places as enrichment
 from cdm_pipelines.enrichment.naming import InteractionRows
+from cdm_pipelines.hub import actions_places as hub_actions
 from cdm_pipelines.hub import console_places as hub_console
 from cdm_pipelines.hub import delivery_places as hub_deliveries
 from cdm_pipelines.hub import insight_places as hub_insight
@@ -101,6 +102,7 @@ def _gathered(
     yield from insight.places()
     yield from profile_places(profile)
     yield from hub_rights.places()
+    yield from hub_actions.places()
     yield from hub_console.places()
     yield from hub_insight.places()
     yield from hub.places()

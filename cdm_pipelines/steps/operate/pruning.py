@@ -16,7 +16,7 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from cdm_pipelines.contracts import SourceContract
-from cdm_pipelines.hub import access_log, kpi_history, scorecards
+from cdm_pipelines.hub import access_log, actions, kpi_history, scorecards
 from cdm_pipelines.hub import pruning as hub
 from cdm_pipelines.publish.policy import FeedPolicy
 from cdm_pipelines.settings import Settings
@@ -166,4 +166,7 @@ def prune_hub(
         before_day = (now - dt.timedelta(days=policy.insight)).date()
         yield Pruned("key figures of past months", kpi_history.forget(connection, before_day))
         yield Pruned("figures of quality and worth", scorecards.forget(connection, before_day))
+    if policy.action_choices is not None:
+        choices = actions.forget(connection, (now - dt.timedelta(days=policy.action_choices)).date())
+        yield Pruned("choices of next best actions", choices)
     yield Pruned("figures of runs", forget_superseded(connection, lake, settings))

@@ -42,6 +42,7 @@ class PruningPolicy(BaseModel):
     history: Days
     access_log: Days = 730
     insight: Days = 3653
+    action_choices: Days = None
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -1,0 +1,212 @@
+"""Next best actions in the hub: what is chosen now, and the log of all choices.
+
+Belongs here: reading and writing those rows. Does not belong here: choosing (insight), what came of it
+(steps.activation), columns (``schema_actions``).
+"""
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import Connection, Table, select, text
+from sqlalchemy.dialects.postgresql import insert
+
+from cdm_pipelines.hub.load import copy_table, read_table
+from cdm_pipelines.hub.schema_actions import action_choice, action_policy, next_best_action
+
+_T, _D, _F = pa.string(), pa.date32(), pa.float64()
+NEXT = pa.schema(
+    [
+        *((name, _T) for name in ("golden_id", "action", "purpose", "channel", "goal")),
+        ("expected_value", _F),
+        ("chosen_on", _D),
+        ("until", _D),
+        ("excluded", _T),
+        ("contacted_on", _D),
+    ]
+)
+"""Rows of ``next_best_action``."""
+CHOICE = pa.schema(
+    [
+        ("period", _D),
+        ("golden_id", _T),
+        ("chosen_on", _D),
+        *((name, _T) for name in ("policy", "action", "variant")),
+        ("propensity", _F),
+        *((name, _T) for name in ("propensities", "barred")),
+        *((name, _F) for name in ("expected_value", "value", "cost")),
+        ("context", _T),
+        ("withdrawn_on", _D),
+    ]
+)
+"""Rows of ``action_choice``; ``propensities`` and ``context`` as JSON."""
+RESTRICTED = pa.schema([("golden_id", _T)])
+_LOCK = 0x63646D61  # "cdma": the key of the advisory lock under which one process at a time chooses
+
+
+def alone(connection: Connection) -> None:
+    """Wait until no other process chooses, to the end of the transaction."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+
+
+def customers(connection: Connection, columns: Mapping[str, pa.DataType]) -> pa.Table:
+    """All customers by golden id, with some columns of their profile."""
+    schema = pa.schema([("golden_id", _T), *columns.items()])
+    listed = ", ".join(f'"{name}"' for name in schema.names)
+    return read_table(connection, f"SELECT {listed} FROM profile.customer ORDER BY golden_id", schema)
+
+
+def restricted(connection: Connection) -> pa.Array:
+    """Golden ids of customers whose data are restricted for every purpose."""
+    query = """SELECT DISTINCT golden_id FROM golden.crosswalk
+               JOIN privacy.restriction USING (source, entity, record_id) WHERE purpose = '' ORDER BY golden_id"""
+    return read_table(connection, query, RESTRICTED)["golden_id"].combine_chunks()
+
+
+def held(connection: Connection, period: dt.date) -> pa.Table:
+    """The choices of a period, by golden id."""
+    return _choices(connection, "WHERE period = %(period)s ORDER BY golden_id", {"period": period})
+
+
+def choices(connection: Connection, since: dt.date | None = None) -> pa.Table:
+    """All choices, each under the golden id that stands for its customer now, by period and id.
+
+    Args:
+        connection: Of a migrated hub.
+        since: Only those of periods that begin on this day or later.
+    """
+    where = "" if since is None else "WHERE period >= %(since)s"
+    values = {} if since is None else {"since": since}
+    now = (
+        "coalesce((SELECT g.alias_of FROM identity.golden_id g WHERE g.golden_id = c.golden_id), c.golden_id)"
+    )
+    return _choices(connection, f"{where} ORDER BY period, golden_id", values, now)
+
+
+def _choices(
+    connection: Connection, rest: str, values: Mapping[str, object], now: str = "c.golden_id"
+) -> pa.Table:
+    listed = ", ".join(f"{now} AS golden_id" if name == "golden_id" else f"c.{name}" for name in CHOICE.names)
+    return read_table(connection, f"SELECT {listed} FROM {action_choice} AS c {rest}", CHOICE, values)
+
+
+def has_choices(connection: Connection) -> bool:
+    """Whether any choice was ever made."""
+    return bool(connection.scalar(select(action_choice.c.golden_id).limit(1)))
+
+
+def policies(connection: Connection) -> Mapping[str, Mapping[str, Any]]:
+    """The policies by which choices were made, by fingerprint, the oldest first."""
+    rows = connection.execute(
+        select(action_policy).order_by(action_policy.c.first_used, action_policy.c.policy)
+    )
+    return {str(row.policy): row.content for row in rows}
+
+
+def keep(
+    connection: Connection,
+    policy: tuple[str, Mapping[str, Any]],
+    new: pa.Table,
+    withdrawn: pa.Array,
+    rows: pa.Table,
+    *,
+    period: dt.date,
+    as_of: dt.date,
+) -> None:
+    """Write what was chosen, in the caller's transaction: readers see what was before, or all of it.
+
+    Args:
+        connection: In a transaction.
+        policy: Its fingerprint and what it says.
+        new: ``CHOICE``, of customers who had none in this period.
+        withdrawn: Golden ids of those whose choice is no longer allowed.
+        rows: ``NEXT``, of all customers.
+        period: First day of the period.
+        as_of: The day of the choice.
+    """
+    fingerprint, content = policy
+    statement = insert(action_policy).values(policy=fingerprint, content=json.loads(json.dumps(content)))
+    connection.execute(statement.on_conflict_do_nothing())
+    copy_table(connection, action_choice.name, new, schema=str(action_choice.schema))
+    if len(withdrawn):
+        _stage(connection, "withdrawn_choice", action_choice, pa.table({"golden_id": withdrawn}))
+        connection.execute(
+            text(
+                f"""UPDATE {action_choice} AS c SET withdrawn_on = :as_of FROM withdrawn_choice AS w
+                WHERE c.period = :period AND c.golden_id = w.golden_id AND c.withdrawn_on IS NULL"""
+            ),
+            {"as_of": as_of, "period": period},
+        )
+    _stage(connection, "coming_action", next_best_action, rows)
+    listed = ", ".join(NEXT.names)
+    others = NEXT.names[1:]
+    given, there = (", ".join(f"{side}.{name}" for name in others) for side in ("EXCLUDED", "n"))
+    connection.execute(
+        text(
+            f"""DELETE FROM {next_best_action} AS n
+            WHERE NOT EXISTS (SELECT FROM coming_action AS c WHERE c.golden_id = n.golden_id)"""
+        )
+    )
+    connection.execute(
+        text(
+            f"""INSERT INTO {next_best_action} AS n ({listed}) SELECT {listed} FROM coming_action
+            ON CONFLICT (golden_id) DO UPDATE SET ({", ".join(others)}) = ROW({given})
+            WHERE ({there}) IS DISTINCT FROM ({given})"""
+        )
+    )
+
+
+def _stage(connection: Connection, name: str, like: Table, rows: pa.Table) -> None:
+    listed = ", ".join(rows.schema.names)
+    connection.execute(text(f"DROP TABLE IF EXISTS pg_temp.{name}"))
+    connection.execute(
+        text(f"CREATE TEMPORARY TABLE {name} ON COMMIT DROP AS SELECT {listed} FROM {like} WITH NO DATA")
+    )
+    copy_table(connection, name, rows, schema="pg_temp")
+    connection.execute(text(f"ANALYZE pg_temp.{name}"))
+
+
+def breaches(connection: Connection, refusable: Sequence[str], consented: Sequence[str]) -> int:
+    """How many customers have an action that they do not allow, counted apart from how actions are chosen.
+
+    Args:
+        connection: Of a migrated hub.
+        refusable: Keys of the purposes that a customer can refuse.
+        consented: Those of them that need a yes.
+    """
+    query = f"""
+        SELECT count(*) FROM {next_best_action} AS n WHERE n.action IS NOT NULL AND (
+            EXISTS (SELECT FROM golden.crosswalk k JOIN privacy.restriction r USING (source, entity, record_id)
+                    WHERE k.golden_id = n.golden_id AND r.purpose IN ('', n.purpose))
+            OR n.purpose = ANY(:refusable) AND EXISTS (
+                SELECT FROM privacy.consent c WHERE c.golden_id = n.golden_id AND c.purpose = n.purpose
+                AND c.channel IN ('', n.channel) AND c.state IS NOT NULL AND NOT c.allowed)
+            OR n.purpose = ANY(:consented) AND NOT EXISTS (
+                SELECT FROM privacy.consent c WHERE c.golden_id = n.golden_id AND c.purpose = n.purpose
+                AND c.channel IN ('', n.channel) AND c.allowed))"""
+    values = {"refusable": list(refusable), "consented": list(consented)}
+    return int(connection.scalar(text(query), values) or 0)
+
+
+def by_action(connection: Connection) -> Mapping[str, int]:
+    """How many customers have which action now."""
+    query = f"SELECT action, count(*) FROM {next_best_action} WHERE action IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
+    return {str(key): int(number) for key, number in connection.execute(text(query))}
+
+
+def by_reason(connection: Connection) -> Mapping[tuple[str, str], int]:
+    """For how many customers each reason speaks against each action, most first."""
+    query = f"""
+        SELECT split_part(part, ': ', 1) AS action, reason, count(*) FROM {next_best_action},
+            unnest(string_to_array(excluded, '; ')) AS part,
+            unnest(string_to_array(split_part(part, ': ', 2), ', ')) AS reason
+        GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2"""
+    return {(str(key), str(reason)): int(number) for key, reason, number in connection.execute(text(query))}
+
+
+def forget(connection: Connection, before: dt.date) -> int:
+    """Delete choices of periods that began before a day; returns how many went."""
+    gone = connection.execute(text(f"DELETE FROM {action_choice} WHERE period < :before"), {"before": before})
+    return int(gone.rowcount)
