@@ -150,7 +150,9 @@ def sorted_codes(values: pa.Array) -> tuple[Codes, pa.Array]:
     """Codes into sorted distinct values; -1 for null."""
     if len(values) <= FEW:
         texts = values.to_pylist()
-        known = sorted({text for text in texts if text is not None})  # code points are in the order of their bytes
+        known = sorted(
+            {text for text in texts if text is not None}
+        )  # code points are in the order of their bytes
         number: dict[str | None, int] = {text: at for at, text in enumerate(known)}
         few = np.fromiter((number.get(text, -1) for text in texts), np.int32, len(texts))
         return few, pa.array(known, values.type)
