@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
+from pathlib import Path
 from secrets import token_bytes
 from threading import Lock
 
@@ -33,7 +34,7 @@ class SharedCounts(Storage):
     def __init__(self) -> None:
         super().__init__()
         self._file, path = tempfile.mkstemp(prefix="cdm-counts-")
-        os.unlink(path)  # whoever is forked has it open
+        Path(path).unlink()  # whoever is forked has it open
         weakref.finalize(self, os.close, self._file)
         os.truncate(self._file, _PLACES * _COUNT.itemsize)
         self._counts = np.frombuffer(mmap.mmap(self._file, 0), _COUNT)

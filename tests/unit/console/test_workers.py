@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import httpx2
 import psutil
 import pytest
+from governed_hub import GovernedHub
 from serving import free_port
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,7 +21,6 @@ from cdm_pipelines.console.counting import SharedCounts
 from cdm_pipelines.console.crowd import Crowd
 from cdm_pipelines.console.errors import ConsoleError
 from cdm_pipelines.console.problems import problem
-from tests.governed_hub import GovernedHub
 
 WORKERS = 2
 

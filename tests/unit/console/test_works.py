@@ -1,16 +1,17 @@
 """Commands that run one by one beside the console: what waits outlives it, and no list of processes names anybody."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 
 import psutil
 import pytest
+from governed_hub import GovernedHub
 from sqlalchemy import text
 
 from cdm_pipelines.console.works import DONE, FAILED, RUNS, STOPPED, WAITS, Work, Works
 from cdm_pipelines.hub import works as hub
-from tests.governed_hub import GovernedHub
 
 
 @pytest.fixture
@@ -18,6 +19,9 @@ def works(governed: GovernedHub) -> Iterator[Works]:
     with governed.engine.begin() as connection:
         connection.execute(text("DELETE FROM ops.work"))
     yield Works(governed.settings, governed.engine)
+    for thread in threading.enumerate():
+        if thread.name == "works":
+            thread.join(60)
     with governed.engine.begin() as connection:
         connection.execute(text("DELETE FROM ops.work"))
 
