@@ -87,7 +87,8 @@ def markdown(sizes: Sequence[Size], facts: Mapping[str, str], source: str) -> st
         f"processes took {largest.before:,.0f} MiB before and {largest.after:,.0f} MiB after."
     )
     if largest.answered:
-        told += f" {largest.answered:.0f} requests a second were answered, for {largest.processor:.1f} ms of processor each."
+        cost = f"each for {largest.processor:.1f} ms of processor"
+        told += f" {largest.answered:.0f} requests a second were answered, {cost}."
     lines = [
         "# Benchmark of the console",
         "",
