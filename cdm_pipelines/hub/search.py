@@ -301,20 +301,29 @@ def _by_words(found: _Found, query: Query) -> None:
         found.add(_having(like))
     if len(found.by_id) >= _FEW or len(like) == 1:
         return
+    but_one = _but_one(known, marks, like)
+    if but_one.branches:
+        found.add(but_one)
+
+
+def _but_one(known: "dict[str, list[_Word]]", marks: list[list[str]], like: list[list[str]]) -> _Lookup:
+    """All words but one, whichever that is: in one statement, since each goes to the database and back."""
     rare = [sum(word.customers for word in words) < _RARE for words in known.values()] + [False] * len(marks)
+    lookup = _Lookup(NAME)
     for at in range(len(like)):
         others = [words for place, words in enumerate(like) if place != at]
         if not all(others):
             continue
         if at < len(known):  # a name may be known by its initial only
-            found.add(_having([*others, [f".{list(known)[at][:1]}"]], _KEPT))
+            _having([*others, [f".{list(known)[at][:1]}"]], _KEPT, lookup)
         if len(others) > 1 or rare[1 - at]:
-            found.add(_having(others, _KEPT))
+            _having(others, _KEPT, lookup)
+    return lookup
 
 
-def _having(groups: Sequence[Sequence[str]], limit: int = _MOST) -> _Lookup:
-    """Customers who have a term of each group."""
-    lookup = _Lookup(NAME)
+def _having(groups: Sequence[Sequence[str]], limit: int = _MOST, lookup: _Lookup | None = None) -> _Lookup:
+    """Customers who have a term of each group, beside whom a look-up finds already."""
+    lookup = _Lookup(NAME) if lookup is None else lookup
     conditions = (f"terms && CAST({lookup.bound(list(dict.fromkeys(group)))} AS text[])" for group in groups)
     lookup.branch("golden.search", " AND ".join(conditions), limit)
     return lookup
