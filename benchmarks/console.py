@@ -9,6 +9,7 @@ seen as waiting, and not as fewer requests.
 
 import argparse
 import asyncio
+import math
 import os
 import random
 import subprocess
@@ -26,7 +27,7 @@ import psutil
 from sqlalchemy import Connection, text
 
 from benchmarks import results
-from benchmarks.console_document import WARMING, Size, Way
+from benchmarks.console_document import WARMING, Minute, Size, Way
 from benchmarks.machine import busy_seconds, machine, versions
 from benchmarks.search import SIZES, load
 from benchmarks.served import free_port
@@ -36,13 +37,14 @@ from cdm_pipelines.settings import Settings, root
 RATE, SECONDS = 200.0, 60.0
 _SEED, _SAMPLE = 11, 5_000
 _FIELDS = ("given_name", "surname", "birth_date", "email", "postcode", "house_number")
-_MIB = 1 << 20
+_MIB, _MINUTE = 1 << 20, 60.0
+KINDS = ("search", "customer", "match")
 Row = Mapping[str, Any]
 
 
-def requests(rows: Sequence[Row], number: int) -> list[tuple[str, str, str, object]]:
+def requests(rows: Sequence[Row], number: int, seed: int = _SEED) -> list[tuple[str, str, str, object]]:
     """What is asked, in order: a name as it is spelled, a customer, or a record that is about to be made."""
-    dice = random.Random(_SEED)  # noqa: S311 - not a secret
+    dice = random.Random(seed)  # noqa: S311 - not a secret
     asked: list[tuple[str, str, str, object]] = []
     for _ in range(number):
         row, kind = dice.choice(rows), dice.random()
@@ -139,21 +141,47 @@ def measured(settings: Settings, *, rate: float = RATE, seconds: float = SECONDS
                 timeout=300,
             )
             asyncio.run(_ask(url, key, first, rate / 2))
-            before, busy, own = process.memory_info().rss, busy_seconds(), _cpu(process)
-            asked = requests(rows, int(rate * seconds))
-            began = time.perf_counter()
-            found = asyncio.run(_ask(url, key, asked, rate))
+            before, busy, own = _memory(process), busy_seconds(), _cpu(process)
+            began, found, minutes = time.perf_counter(), [], []
+            for minute in range(math.ceil(seconds / _MINUTE)):
+                lasts = min(_MINUTE, seconds - minute * _MINUTE)
+                asked = requests(rows, int(rate * lasts), _SEED + minute)
+                here = asyncio.run(_ask(url, key, asked, rate))
+                minutes.append(Minute(_memory(process) / _MIB, *(_way(name, here).p99 for name in KINDS)))
+                found += here
             took = time.perf_counter() - began
-            cores = (_cpu(process) - own) / took
-            others = (busy_seconds() - busy) / took - cores
-            after = process.memory_info().rss
-    ways = tuple(_way(name, found) for name in ("search", "customer", "match"))
-    return Size(customers, rate, seconds, ways, before / _MIB, after / _MIB, cores, others)
+            spent = _cpu(process) - own
+            others = (busy_seconds() - busy - spent) / took
+            after = _memory(process)
+    return Size(
+        customers=customers,
+        rate=rate,
+        seconds=seconds,
+        ways=tuple(_way(name, found) for name in KINDS),
+        before=before / _MIB,
+        after=after / _MIB,
+        cores=spent / took,
+        others=others,
+        answered=sum(well for _, _, well in found) / took,
+        processor=1000 * spent / len(found),
+        minutes=tuple(minutes) if len(minutes) > 1 else (),
+    )
+
+
+def _all_of(process: psutil.Process) -> list[psutil.Process]:
+    return [process, *(one for one in process.children() if one.status() != psutil.STATUS_ZOMBIE)]
 
 
 def _cpu(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
+    """Seconds of processor of the console's processes, those that have ended in them."""
+    times = [one.cpu_times() for one in _all_of(process)]
+    ended = process.cpu_times()
+    return float(sum(one.user + one.system for one in times) + ended.children_user + ended.children_system)
+
+
+def _memory(process: psutil.Process) -> int:
+    """Bytes of the console's processes; what they share counts once."""
+    return sum(int(one.memory_full_info().pss) for one in _all_of(process))
 
 
 def _way(name: str, found: Sequence[tuple[str, float, bool]]) -> Way:
@@ -169,12 +197,16 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--customers", type=int, nargs="+", default=[max(SIZES)], help="sizes (%(default)s)")
     parser.add_argument("--rate", type=float, default=RATE, help="requests a second (%(default)s)")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="for so long (%(default)s)")
+    parser.add_argument(
+        "--minutes", type=float, help="the same in minutes, such as 60: memory and p99 of each"
+    )
     parser.add_argument("--out", type=Path, default=root() / "benchmarks" / "out")
     options = parser.parse_args(arguments)
     out = options.out.absolute()
     out.mkdir(parents=True, exist_ok=True)
+    seconds = options.seconds if options.minutes is None else _MINUTE * options.minutes
     sizes = [
-        measured(load(number, out), rate=options.rate, seconds=options.seconds)
+        measured(load(number, out), rate=options.rate, seconds=seconds)
         for number in sorted(options.customers)
     ]
     figures = {"facts": machine() | versions(), "sizes": [asdict(size) for size in sizes]}

@@ -24,6 +24,16 @@ class Way:
 
 
 @dataclass(frozen=True)
+class Minute:
+    """What was measured in one minute: MiB at its end, and milliseconds in which 99 of 100 were answered, by kind."""
+
+    memory: float
+    search: float
+    customer: float
+    match: float
+
+
+@dataclass(frozen=True)
 class Size:
     """What was measured at one number of customers.
 
@@ -32,10 +42,13 @@ class Size:
         rate: Requests a second that were begun.
         seconds: For so long.
         ways: By kind of request.
-        before: MiB of the process before, and after the first seconds.
+        before: MiB of the console's processes before, and after the first seconds; what they share counts once.
         after: MiB after the last request.
-        cores: Cores that it took, those of PostgreSQL and of the asking process left out.
+        cores: Cores that they took, those of PostgreSQL and of the asking process left out.
         others: Cores that everything else on the machine took, PostgreSQL and the asking process among it.
+        answered: Requests a second that were answered well.
+        processor: Milliseconds of processor that the console's processes took for a request.
+        minutes: By minute, where it went on for several.
     """
 
     customers: int
@@ -46,11 +59,15 @@ class Size:
     after: float
     cores: float
     others: float
+    answered: float = 0.0
+    processor: float = 0.0
+    minutes: tuple[Minute, ...] = ()
 
     @classmethod
     def of(cls, figures: Mapping[str, Any]) -> Self:
         """From what ``asdict`` made of it."""
-        return cls(**{**figures, "ways": tuple(Way(**way) for way in figures["ways"])})
+        minutes = tuple(Minute(**one) for one in figures.get("minutes", ()))
+        return cls(**{**figures, "ways": tuple(Way(**way) for way in figures["ways"]), "minutes": minutes})
 
 
 _HEADINGS = (
@@ -67,8 +84,11 @@ def markdown(sizes: Sequence[Size], facts: Mapping[str, str], source: str) -> st
     told = (
         f"At {largest.customers:,} customers and {largest.rate:.0f} requests a second for {largest.seconds:.0f} "
         f"seconds, 99 of 100 answers of each kind came within **{worst:.0f} ms** (aim: {TARGET:.0f} ms; {met}). The "
-        f"process took {largest.before:,.0f} MiB before and {largest.after:,.0f} MiB after."
+        f"processes took {largest.before:,.0f} MiB before and {largest.after:,.0f} MiB after."
     )
+    if largest.answered:
+        cost = f"each for {largest.processor:.1f} ms of processor"
+        told += f" {largest.answered:.0f} requests a second were answered, {cost}."
     lines = [
         "# Benchmark of the console",
         "",
@@ -86,9 +106,11 @@ def markdown(sizes: Sequence[Size], facts: Mapping[str, str], source: str) -> st
             for way in one.ways
         ),
         "",
+        *_by_minute(largest),
         "## How it is measured",
         "",
-        "- `cdm serve` is one process; PostgreSQL and the process that asks run on the same two cores.",
+        "- `cdm serve` is one process for each core, and two beside them; PostgreSQL and the process that asks run on",
+        "  the same cores. Memory that the processes share counts once.",
         "- 40 of 100 requests search for a name with a town, 50 ask for a customer, 10 match a record; each reads",
         "  as the role `steward`, and leaves its line in the access log.",
         "- A request counts from the moment at which it was to be begun, waiting included.",
@@ -99,3 +121,20 @@ def markdown(sizes: Sequence[Size], facts: Mapping[str, str], source: str) -> st
         "",
     ]
     return "\n".join(lines)
+
+
+def _by_minute(size: Size) -> list[str]:
+    """Memory and answers by minute, where it went on for several."""
+    if not size.minutes:
+        return []
+    return [
+        "## By minute",
+        "",
+        "| Minute | MiB | p99 ms of a search | of a customer | of a match |",
+        f"|{' ---: |' * 5}",
+        *(
+            f"| {number} | {one.memory:,.0f} | {one.search:.1f} | {one.customer:.1f} | {one.match:.1f} |"
+            for number, one in enumerate(size.minutes, start=1)
+        ),
+        "",
+    ]

@@ -9,8 +9,8 @@ import sys
 import typer
 
 from cdm_pipelines.commands import (
-    audiences,
     actions,
+    audiences,
     backup,
     business_case,
     connectors,

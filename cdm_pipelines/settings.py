@@ -215,6 +215,12 @@ class Settings(BaseSettings):
         default="http://127.0.0.1:3001",
         description="Where browsers reach the console (`cdm serve`): scheme, host and port, as people type it.",
     )
+    console_workers: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="Processes that answer for the console side by side; one for each core when not set, at most 4.",
+    )
     oidc_issuer: Annotated[str, AfterValidator(_provider)] | None = Field(
         default=None,
         description="OpenID Connect provider that people sign in to the console with: its issuer, "

@@ -5,6 +5,7 @@ Belongs here: the commands and how they speak. Does not belong here: doing it (s
 
 import datetime as dt
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,7 +44,8 @@ Customer = Annotated[
 Customers = Annotated[
     list[str],
     typer.Argument(
-        metavar="CUSTOMER…", help="Golden ids, aliases, or source records source/entity/record_id."
+        metavar="CUSTOMER…",
+        help="Golden ids, aliases, or source records source/entity/record_id; - reads them from standard input.",
     ),
 ]
 By = Annotated[str, typer.Option("--by", help="Who does it.")]
@@ -68,6 +70,7 @@ def erase(
     from cdm_pipelines.steps.rights import erasure  # noqa: PLC0415 - commands load what they need
 
     actor = _officer(by)
+    customers = _named(customers)
     if not yes:
         typer.confirm(f"{len(customers):,} customers go for good. Is that meant?", abort=True)
     own = settings()
@@ -75,6 +78,14 @@ def erase(
         _end_orphans(own)
         asked = erasure.Asked(customers, actor, checked_by or by, reason)
         _tell(erasure.erase(own, engine, asked, patience=60 * patience, progress=_progress))
+
+
+def _named(customers: list[str]) -> list[str]:
+    """Those that are named; from standard input, a line each, where - is: no list of processes shows them."""
+    if customers != ["-"]:
+        return customers
+    given = [line.strip() for line in sys.stdin if line.strip()]
+    return given or fail("Nobody is named: give golden ids on standard input, a line each.", USAGE)
 
 
 @app.command()

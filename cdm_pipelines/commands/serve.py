@@ -21,6 +21,15 @@ def serve(
         typer.Option(help="Port to listen on; that of CDM_CONSOLE_URL when left out.", show_default=False),
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=64,
+            help="Processes that answer side by side; CDM_CONSOLE_WORKERS when left out.",
+            show_default=False,
+        ),
+    ] = None,
     *,
     local: Annotated[
         bool,
@@ -41,16 +50,16 @@ def serve(
     with hub(own) as engine, told_to_people():
         for finding in prepare(engine, own):
             errors.print(f"! {finding}", style="yellow", markup=False)
-        house = House(own, engine, local=local)
+        roles = House(own, engine).sights.names
 
         def ready() -> None:
             console.print(f"Console on {own.console_url} (Ctrl-C stops it)", markup=False)
             if local:
                 console.print("Each link signs in once, within half an hour, on this machine:")
-                for role, link in links(engine, own, house.sights.names).items():
+                for role, link in links(engine, own, roles).items():
                     console.print(f"  {role:<16} {link}", markup=False, soft_wrap=True)
 
-        serve(house, host, port or port_of(own), ready=ready)
+        serve(engine, own, (host, port or port_of(own)), local=local, workers=workers, ready=ready)
 
 
 @token.command("make")

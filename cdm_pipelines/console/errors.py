@@ -76,3 +76,9 @@ class AwayError(ConsoleError):
     """Something that is needed is not there for the moment."""
 
     status, kind, title = 503, "not-available", "Not available for the moment"
+
+
+class BusyError(ConsoleError):
+    """More is asked than can be answered for the moment."""
+
+    status, kind, title = 503, "busy", "Too much is asked at the moment"

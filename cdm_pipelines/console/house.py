@@ -13,14 +13,14 @@ from threading import Lock, Thread
 from typing import Any, TypeVar
 
 from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
+from limits.storage import MemoryStorage, Storage
 from limits.strategies import FixedWindowRateLimiter
 from sqlalchemy import Connection, Engine, NullPool, create_engine
 from starlette.requests import HTTPConnection
 
 from cdm_pipelines.console.caller import Caller, Scope
 from cdm_pipelines.console.errors import ForbiddenError, SignInError, TooManyError
-from cdm_pipelines.console.matching import Matching
+from cdm_pipelines.console.matching import Held, Matching
 from cdm_pipelines.console.sight import Eyes, Sights
 from cdm_pipelines.console.works import Works
 from cdm_pipelines.hub import console as hub
@@ -39,6 +39,19 @@ _WRONG_A_QUARTER = 20
 _KEPT_SECONDS = 60.0
 
 
+@dataclass(frozen=True)
+class Shared:
+    """What the workers of a console share with each other.
+
+    Attributes:
+        counts: Of requests and of wrong keys.
+        linkage: In memory since before they were forked; None where nothing is linked yet.
+    """
+
+    counts: Storage
+    linkage: Held | None
+
+
 @dataclass
 class House:
     """What all requests share.
@@ -47,6 +60,7 @@ class House:
         settings: Of the deployment.
         engine: Of the hub.
         local: Whether one-time links sign in, on this machine alone.
+        shared: What the workers of a console share; None where one process answers alone.
         sights: What each role sees.
         matching: The linkage in memory.
         works: Commands that run beside.
@@ -55,6 +69,7 @@ class House:
     settings: Settings
     engine: Engine
     local: bool = False
+    shared: Shared | None = None
     sights: Sights = field(init=False)
     matching: Matching = field(init=False)
     works: Works = field(init=False)
@@ -66,9 +81,10 @@ class House:
         """Make what follows from the rest."""
         beside = create_engine(self.engine.url, poolclass=NullPool, hide_parameters=True)
         self.sights = Sights(beside, self.settings)
-        self.matching = Matching(beside, self.settings)
-        self.works = Works(self.settings)
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        shared = self.shared
+        self.matching = Matching(beside, self.settings, None if shared is None else shared.linkage)
+        self.works = Works(self.settings, beside, here=shared is None)
+        self._limiter = FixedWindowRateLimiter(MemoryStorage() if shared is None else shared.counts)
 
     @property
     def secure(self) -> bool:

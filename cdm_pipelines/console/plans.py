@@ -5,7 +5,6 @@ here: making a plan (steps.plan), pages.
 """
 
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 from cdm_pipelines.console.errors import RefusedError
 from cdm_pipelines.console.sight import Eyes
-from cdm_pipelines.console.works import DONE, Work, Works
+from cdm_pipelines.console.works import DONE, FILES, Work, Works
 from cdm_pipelines.settings import Settings
 
 _FORM = "cdm.plan/1"
@@ -48,13 +47,11 @@ def plan(eyes: Eyes, settings: Settings, works: Works, changed: Mapping[str, str
     known = policies(settings)
     if not changed or not set(changed) <= set(known):
         raise RefusedError(f"Give the policy that changes; there are {', '.join(known)}.")
-    folder = tempfile.TemporaryDirectory(prefix="cdm-plan-")
-    for name, text in changed.items():
-        path = Path(folder.name) / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text.replace("\r\n", "\n"), encoding="utf-8")
-    arguments = ("plan", f"--policies={folder.name}", "--json")
-    return works.start(_key(eyes.caller.who), eyes.caller.who, arguments, folder)
+    if any("\x00" in text for text in changed.values()):
+        raise RefusedError("A policy is text.")
+    files = {name: text.replace("\r\n", "\n") for name, text in changed.items()}
+    arguments = ("plan", f"--policies={FILES}", "--json")
+    return works.start(_key(eyes.caller.who), eyes.caller.who, arguments, files=files)
 
 
 def planned(works: Works, who: str) -> tuple[Work | None, Mapping[str, Any] | None]:

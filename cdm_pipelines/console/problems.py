@@ -30,7 +30,8 @@ from cdm_pipelines.steps.rights.subject import UnknownError as NobodyError
 from cdm_pipelines.store.damage import LakeError
 
 MEDIA_TYPE = "application/problem+json"
-
+HEADERS = {401: {"www-authenticate": "Bearer"}, 503: {"retry-after": "1"}}
+"""That a refusal comes with, by its status."""
 
 _logger = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ def problem(error: ConsoleError, more: Mapping[str, Any] | None = None) -> Respo
         "detail": str(error),
         **(more or {}),
     }
-    headers = {"www-authenticate": "Bearer"} if error.status == 401 else {}
+    headers = HEADERS.get(error.status, {})
     return Response(as_json(content), error.status, headers, MEDIA_TYPE)
 
 

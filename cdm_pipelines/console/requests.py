@@ -10,6 +10,7 @@ requests: from the proposal where it had not begun, from the request where it ha
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from uuid import UUID
 
 from cdm_pipelines.console import reads
@@ -171,14 +172,21 @@ def begin(works: Works, found: Proposal, who: str) -> Work | None:
         return None
     checked_by = str(found.subject.get(_CHECKED_BY) or found.proposed_by)
     reason = found.reason or f"proposal {found.proposal_id}"
-    return works.start(
-        _key(found.proposal_id), who, _erase(found.decided_by or who, checked_by, reason, named)
-    )
+    arguments = _erase(found.decided_by or who, checked_by, reason)
+    return works.start(_key(found.proposal_id), who, arguments, given="\n".join(named))
 
 
-def _erase(by: str, checked_by: str, reason: str, golden_ids: Sequence[str]) -> list[str]:
-    said = [f"--by={by}", f"--checked-by={checked_by}", f"--reason={reason}", "--yes"]
-    return ["privacy", "erase", *said, "--", *golden_ids]
+def _erase(by: str, checked_by: str, reason: str) -> list[str]:
+    """Golden ids come by standard input: everybody on the machine sees the arguments of a process."""
+    return [
+        "privacy",
+        "erase",
+        f"--by={by}",
+        f"--checked-by={checked_by}",
+        f"--reason={reason}",
+        "--yes",
+        "-",
+    ]
 
 
 def erase_now(eyes: Eyes, works: Works, asked: Asked) -> Work:
@@ -189,8 +197,9 @@ def erase_now(eyes: Eyes, works: Works, asked: Asked) -> Work:
     """
     golden_id = _asked(eyes, asked)
     checked_by = asked.checked_by.strip() or eyes.caller.who
-    arguments = _erase(eyes.caller.who, checked_by, asked.reason.strip(), [str(golden_id)])
-    return works.start(f"erase {golden_id}", eyes.caller.who, arguments)
+    arguments = _erase(eyes.caller.who, checked_by, asked.reason.strip())
+    key = f"erase {sha256(golden_id.bytes).hexdigest()[:16]}"
+    return works.start(key, eyes.caller.who, arguments, given=str(golden_id))
 
 
 def hand_over_now(eyes: Eyes, settings: Settings, asked: Asked, language: Language) -> tuple[int, bytes]:

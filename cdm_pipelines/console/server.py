@@ -1,32 +1,46 @@
-"""Serving the console: the process, its port, and the links by which somebody signs in on this machine.
+"""Serving the console: its processes, its port, and the links by which somebody signs in on this machine.
 
-Belongs here: uvicorn, and what is printed. Does not belong here: the application (``app``).
+Belongs here: uvicorn, what each process does, and what is printed. Does not belong here: the application (``app``),
+watching processes (``workers``).
 """
 
 import asyncio
 import logging
+import socket
+import tempfile
 from collections.abc import Callable
-from contextlib import suppress
-from threading import Thread
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
-from sqlalchemy import Engine, text
+from anyio import to_thread
+from sqlalchemy import Engine, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from cdm_pipelines.console.app import console
-from cdm_pipelines.console.errors import AwayError, ConsoleError
-from cdm_pipelines.console.house import House
+from cdm_pipelines.console.counting import SharedCounts
+from cdm_pipelines.console.crowd import AT_ONCE
+from cdm_pipelines.console.errors import ConsoleError
+from cdm_pipelines.console.house import House, Shared
+from cdm_pipelines.console.matching import Held, held
+from cdm_pipelines.console.metrics import Metrics, share
 from cdm_pipelines.console.signin import LINK_LASTS
+from cdm_pipelines.console.workers import Born, Workers
+from cdm_pipelines.console.works import Works
 from cdm_pipelines.hub import console as hub
+from cdm_pipelines.linkage import LinkageError
+from cdm_pipelines.parallel import cores
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.linking.match import NotReadyError
 from cdm_pipelines.steps.privacy.access import apply, group_of
+from cdm_pipelines.store.lake import Lake
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _LOOK_SECONDS, _LOOKS = 5, 3
 _AT_A_TIME = 400
+_MOST_WORKERS = 4
 
 
 def links(engine: Engine, settings: Settings, roles: list[str]) -> dict[str, str]:
@@ -62,23 +76,75 @@ def prepare(engine: Engine, settings: Settings) -> list[str]:
     return todo
 
 
-def serve(house: House, host: str, port: int, *, ready: Callable[[], None] = lambda: None) -> None:
+def serve(
+    engine: Engine,
+    settings: Settings,
+    where: tuple[str, int],
+    *,
+    local: bool = False,
+    workers: int | None = None,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
     """Serve until the process is told to end.
 
+    Args:
+        engine: Of the hub.
+        settings: Of the deployment.
+        where: Address and port.
+        local: Whether one-time links sign in, on this machine alone.
+        workers: Processes that answer; as the settings have it when left out.
+        ready: Called once they answer.
+
     Raises:
-        ConsoleError: Links may sign in on this machine alone, and another address was named.
+        ConsoleError: Links may sign in on this machine alone, and another address was named; or the port cannot be
+            used.
     """
-    if house.local and host not in LOOPBACK:
+    host, port = where
+    if local and host not in LOOPBACK:
         raise ConsoleError("Links sign in on this machine alone: leave --host out, or set up a provider.")
     logging.getLogger("httpx2").setLevel(logging.WARNING)
-    Thread(target=_load, args=(house,), name="linkage", daemon=True).start()
-    _Server(config_of(console(house), host, port), ready).run()
+    number = workers or settings.console_workers or min(_MOST_WORKERS, cores())
+    with tempfile.TemporaryDirectory(prefix="cdm-console-") as folder:
+        crew = _Crew(engine, settings, local, Path(folder))
+        every = Workers(host, port, number, crew.answer, crew.work, crew.newer)
+        try:
+            every.run(ready)
+        except OSError as error:
+            raise ConsoleError(f"Port {port} of {host} cannot be used: {error.strerror}.") from None
 
 
-def _load(house: House) -> None:
-    """Have the linkage in memory before the first program asks."""
-    with suppress(AwayError):
-        house.matching.current()
+class _Crew:
+    """What the processes of a console do, and what they inherit."""
+
+    def __init__(self, engine: Engine, settings: Settings, local: bool, folder: Path) -> None:
+        self._engine, self._settings, self._local, self._folder = engine, settings, local, folder
+        self._counts = SharedCounts()
+        self._held: Held | None = None
+
+    def newer(self) -> bool:
+        """Load the linkage where another was published; returns whether it was."""
+        before = self._held
+        if before is not None and not before.matcher.stale(Lake(self._settings.lake_url)):
+            return False  # what stewards decide is followed by the workers themselves
+        try:
+            self._held = held(self._engine, self._settings, before)
+        except (NotReadyError, LinkageError):
+            return False  # whoever asks is told what to run
+        finally:
+            self._engine.dispose()  # a connection is nobody's who is forked
+        return True
+
+    def answer(self, born: Born) -> None:
+        """Be one of those that answer."""
+        share(self._folder, born.number)
+        house = House(self._settings, self._engine, self._local, Shared(self._counts, self._held))
+        app = console(house, Metrics(self._folder))
+        _Server(config_of(app, "", 0), born).run([born.socket] if born.socket else None)
+
+    def work(self, born: Born) -> None:
+        """Be the one that works through what is asked for."""
+        beside = create_engine(self._engine.url, poolclass=NullPool, hide_parameters=True)
+        Works(self._settings, beside).go_on(lambda: born.is_orphan)
 
 
 def config_of(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
@@ -118,17 +184,22 @@ class Patient(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """A server that tells when its port answers."""
+    """A server that tells when its port answers, and ends when nobody watches it any more."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, born: Born) -> None:
         super().__init__(config)
-        self._ready = ready
+        self._born = born
 
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open the port, then tell."""
-        await super().startup(sockets)  # type: ignore[arg-type]
+        to_thread.current_default_thread_limiter().total_tokens = AT_ONCE
+        asyncio.get_running_loop().add_reader(self._born.alive, self._end)
+        await super().startup(sockets)
         if self.started:
-            self._ready()
+            self._born.tell_ready()
+
+    def _end(self) -> None:
+        self.should_exit = True
 
 
 def port_of(settings: Settings) -> int:

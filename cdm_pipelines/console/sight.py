@@ -11,10 +11,12 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Lock, Thread
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.dialects import postgresql
 
 from cdm_pipelines.console.caller import Caller
 from cdm_pipelines.console.errors import AwayError, ForbiddenError
@@ -30,10 +32,6 @@ from cdm_pipelines.store.register import is_personal
 _FRESH_SECONDS = 30.0
 """How long what the policies and the database say is believed."""
 _STATEMENT_SECONDS = 10
-_AS_ROLE = text(
-    """SELECT set_config('role', :group, true), set_config('search_path', :path, true),
-    set_config('statement_timeout', :most, true)"""
-)
 _AS_OURSELVES = (
     "SET LOCAL ROLE none; SET LOCAL search_path TO DEFAULT; SET LOCAL statement_timeout TO DEFAULT"
 )
@@ -58,6 +56,15 @@ class Sight:
     schema: str
     tables: Mapping[str, SeenTable]
     four_eyes: frozenset[str] = frozenset()
+
+    @cached_property
+    def as_role(self) -> str:
+        """The statements by which a transaction acts as the role until it gives the rights back."""
+        quote = postgresql.dialect().identifier_preparer.quote_identifier  # type: ignore[no-untyped-call]
+        return (
+            f"SET LOCAL ROLE {quote(self.group)}; SET LOCAL search_path TO {quote(self.schema)}, pg_catalog, pg_temp; "
+            f"SET LOCAL statement_timeout TO '{_STATEMENT_SECONDS}s'"
+        )
 
     def columns(self, table: str) -> list[str]:
         """The columns that it sees of a table; none where it sees nothing of it."""
@@ -210,9 +217,7 @@ class Eyes:
     @contextmanager
     def as_role(self) -> Iterator[Connection]:
         """Read with the rights of the role alone, in its own schema."""
-        path = f'"{self.sight.schema}", pg_catalog, pg_temp'
-        values = {"group": self.sight.group, "path": path, "most": f"{_STATEMENT_SECONDS}s"}
-        self.connection.execute(_AS_ROLE, values)
+        self.connection.exec_driver_sql(self.sight.as_role)
         yield self.connection  # whatever fails ends the transaction, and the rights with it
         self.connection.exec_driver_sql(_AS_OURSELVES)
 

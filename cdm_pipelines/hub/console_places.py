@@ -1,4 +1,4 @@
-"""The places of sessions, keys, kept answers, proposals, what is put off, and assignments.
+"""The places of sessions, keys, kept answers, proposals, what is put off, assignments, and works.
 
 Belongs here: declarations, beside the tables (``schema_console``). Does not belong here: other tables of the hub
 (``places``).
@@ -6,9 +6,17 @@ Belongs here: declarations, beside the tables (``schema_console``). Does not bel
 
 from collections.abc import Iterator
 
-from cdm_pipelines.hub import proposals
+from cdm_pipelines.hub import proposals, works
 from cdm_pipelines.hub import put_off as later
-from cdm_pipelines.hub.schema_console import api_token, assignment, kept_answer, proposal, put_off, session
+from cdm_pipelines.hub.schema_console import (
+    api_token,
+    assignment,
+    kept_answer,
+    proposal,
+    put_off,
+    session,
+    work,
+)
 from cdm_pipelines.hub.table_places import deleted, place_of, search_by
 from cdm_pipelines.store.register import Keeps, Kept, Persons, Place, Retention, Rows, Stores, Whom
 
@@ -18,7 +26,7 @@ _OF_NOBODY = Kept("names who works here, and no customer")
 
 
 def places() -> Iterator[Place]:
-    """Sessions, keys, answers, proposals, what is put off, assignments."""
+    """Sessions, keys, answers, proposals, what is put off, assignments, works."""
     yield place_of(
         session,
         Retention(Keeps.BY_OWNER, "until the session ends, at most half a day"),
@@ -53,6 +61,13 @@ def places() -> Iterator[Place]:
         Retention(Keeps.BY_OWNER, "until somebody says that nobody works on it"),
         _OF_NOBODY,
         whom=_STAFF,
+    )
+    yield place_of(
+        work,
+        Retention(Keeps.BY_OWNER, "for a week after it was asked for"),
+        deleted(work, works.about),
+        search_by(work, "golden ids that it waits to read", works.about),
+        whom=_ALL,
     )
 
 

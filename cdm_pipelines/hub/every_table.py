@@ -7,12 +7,12 @@ from sqlalchemy import MetaData
 
 from cdm_pipelines.hub import (  # noqa: F401 - declare their tables
     schema_access,
-    schema_activation,
     schema_actions,
+    schema_activation,
     schema_console,
     schema_feed,
-    schema_kpi,
     schema_insight,
+    schema_kpi,
     schema_ops,
     schema_privacy,
     schema_profile,

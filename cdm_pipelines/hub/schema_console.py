@@ -1,7 +1,7 @@
-"""Tables of the console and API: sessions, keys, answers to repeated writes, proposals, what is put off, assignments.
+"""Tables of the console and API: sessions, keys, kept answers, proposals, what is put off, assignments, works.
 
 Belongs here: columns and comments. Does not belong here: filling and asking them (``console``, ``proposals``,
-``put_off``, ``assignments``). Of every secret its SHA-256 is kept, never itself.
+``put_off``, ``assignments``, ``works``). Of every secret its SHA-256 is kept, never itself.
 """
 
 from sqlalchemy import (
@@ -141,3 +141,34 @@ assignment = Table(
     schema="ops",
     comment="Who works on the rejected rows of a day, or on the corrections of a source.",
 )
+
+work = Table(
+    "work",
+    metadata,
+    Column(
+        "work_id",
+        BigInteger,
+        Identity(always=True),
+        primary_key=True,
+        comment=comment_of("Number of the work, in the order in which they were asked for.", OPERATIONS),
+    ),
+    column("key", Text, "What it is about, by a name that tells of nobody.", nullable=False),
+    column("who", Text, "Who asked for it.", USERNAME, nullable=False),
+    Column(
+        "arguments",
+        ARRAY(Text()),
+        nullable=False,
+        comment=comment_of("Of cdm; they name no customer.", OPERATIONS),
+    ),
+    column("given", Text, "What the command reads: golden ids; empty once it has begun.", IDENTIFIER),
+    column("files", JSONB, "Texts of changed policies by their path, for a plan.", nullable=False),
+    moment("asked_at", "When it was asked for."),
+    column("state", Text, "waits, is under way, is done, failed, or was stopped.", nullable=False),
+    column(
+        "told", Text, "The last lines that it printed; our commands print no personal value.", nullable=False
+    ),
+    column("printed", Text, "What it printed to standard output.", nullable=False),
+    schema="ops",
+    comment="Commands that the console has run beside it, one after the other; a row goes after a week.",
+)
+Index(None, work.c.key)

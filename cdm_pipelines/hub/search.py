@@ -351,27 +351,32 @@ def _by_words(found: _Found, query: Query) -> None:
     if all(like):
         found.add(_having(like))
     if len(found.by_id) < _FEW and len(like) > 1:
-        _by_all_but_one(found, known, like)
+        but_one = _but_one(known, like)
+        if but_one.branches:
+            found.add(but_one)
 
 
-def _by_all_but_one(
-    found: _Found, known: Mapping[str, Sequence[_Word]], like: Sequence[Sequence[str]]
-) -> None:
+def _but_one(known: Mapping[str, Sequence[_Word]], like: Sequence[Sequence[str]]) -> _Lookup:
+    """All words but one, whichever that is: in one statement, since each goes to the database and back."""
     rare = [sum(word.customers for word in words) < _RARE for words in known.values()]
     rare += [False] * (len(like) - len(known))
+    lookup = _Lookup(NAME)
     for at in range(len(like)):
         others = [words for place, words in enumerate(like) if place != at]
         if not all(others):
             continue
         if at < len(known):  # a name may be known by its initial only
-            found.add(_having([*others, [f".{list(known)[at][:1]}"]], _KEPT))
+            _having([*others, [f".{list(known)[at][:1]}"]], _KEPT, lookup)
         if len(others) > 1 or rare[1 - at]:
-            found.add(_having(others, _KEPT))
+            _having(others, _KEPT, lookup)
+    return lookup
 
 
-def _having(groups: Sequence[Sequence[str]], limit: int = _MOST, area: str = "") -> _Lookup:
-    """Customers who have a term of each group, of an area where one is given."""
-    lookup = _Lookup(ADDRESS if area else NAME)
+def _having(
+    groups: Sequence[Sequence[str]], limit: int = _MOST, lookup: _Lookup | None = None, area: str = ""
+) -> _Lookup:
+    """Customers who have a term of each group, of an area where one is given, beside whom a look-up finds already."""
+    lookup = lookup or _Lookup(ADDRESS if area else NAME)
     conditions = [f"terms && CAST({lookup.bound(list(dict.fromkeys(group)))} AS text[])" for group in groups]
     if area:
         here = f"SELECT golden_id FROM golden.customer WHERE postcode = ANY({lookup.bound(_codes(area))})"  # noqa: S608 - ours

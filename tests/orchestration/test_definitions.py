@@ -21,7 +21,6 @@ LAYERS = {
     "insight",
     "activation",
     "publish",
-    "insight",
 }
 PER_SOURCE = {"raw", "valid", "quarantine", "standard"}
 ENTITIES = {

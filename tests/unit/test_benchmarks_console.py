@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from benchmarks.console import requests
-from benchmarks.console_document import Size, Way, markdown
+from benchmarks.console_document import Minute, Size, Way, markdown
 
 ROWS = [{"golden_id": "1", "given_name": "Anna", "surname": "de Vries", "city": "Delft", "email": None}]
 WAYS = tuple(Way(name, 100, 0, 8.0, 41.0, 95.0) for name in ("search", "customer", "match"))
@@ -26,3 +26,11 @@ def test_the_document_says_whether_the_aim_is_met() -> None:
     assert "(aim: 50 ms; not met)" in markdown([slow], {"cores": "2"}, "source")
     failed = replace(SIZE, ways=(replace(WAYS[0], failed=1), *WAYS[1:]))
     assert "(aim: 50 ms; not met)" in markdown([failed], {"cores": "2"}, "source")
+
+
+def test_an_hour_is_told_by_the_minute() -> None:
+    hour = replace(SIZE, answered=199.9, processor=4.2, minutes=(Minute(900.0, 30.0, 8.0, 41.0),) * 60)
+    told = markdown([hour], {"cores": "2"}, "source")
+    assert "200 requests a second were answered, each for 4.2 ms" in told
+    assert "| 60 | 900 | 30.0 | 8.0 | 41.0 |" in told
+    assert "By minute" not in markdown([SIZE], {"cores": "2"}, "source")

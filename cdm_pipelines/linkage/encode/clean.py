@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdm_pipelines.linkage.encode.columns import FEW
 from cdm_pipelines.linkage.encode.dates import read_dates
 from cdm_pipelines.linkage.encode.hashes import hashed
 from cdm_pipelines.linkage.encode.organisation import organisation_name, short_name, sorted_words
@@ -160,9 +161,31 @@ _CLEANERS: dict[Clean, Callable[[pa.Array], pa.Array]] = {
 
 def clean(values: pa.Array, how: Clean) -> pa.Array:
     """Comparable spellings of distinct values, in their order; null where nothing is left."""
+    return _few_cleaned(values, how) if len(values) <= FEW else _cleaned(values, how)
+
+
+def _cleaned(values: pa.Array, how: Clean) -> pa.Array:
     values = pc.utf8_slice_codeunits(pc.utf8_trim_whitespace(values), 0, LONGEST)
     values = _CLEANERS[how](values)
     return pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
+
+
+_KEPT: dict[Clean, dict[str | None, str | None]] = {how: {} for how in _CLEANERS}
+_MOST_KEPT = 10_000
+
+
+def _few_cleaned(values: pa.Array, how: Clean) -> pa.Array:
+    """The same by what is remembered: one record and its candidates mostly have names that came before."""
+    kept, texts = _KEPT[how], values.to_pylist()
+    new = [text for text in texts if text not in kept]
+    if not new:
+        return pa.array([kept[text] for text in texts], pa.string())
+    made = dict(zip(new, _cleaned(pa.array(new, pa.string()), how).to_pylist(), strict=True))
+    found = [made[text] if text in made else kept[text] for text in texts]
+    if len(kept) + len(made) > _MOST_KEPT:  # another dictionary, since threads may be reading this one
+        kept = _KEPT[how] = {}
+    kept.update(made)
+    return pa.array(found, pa.string())
 
 
 def side_by_side(texts: Sequence[pa.Array], how: Clean) -> pa.Array:

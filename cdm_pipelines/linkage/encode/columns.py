@@ -16,6 +16,9 @@ import pyarrow.compute as pc
 from cdm_pipelines.linkage.encode.hashes import Hashes, hashed
 
 Codes = npt.NDArray[np.int32]
+FEW = 256
+"""Values up to which plain Python is quicker than setting up compiled code: one record and its candidates."""
+_NULL = np.array([-1], dtype=np.int32)
 
 
 @dataclass(frozen=True)
@@ -140,11 +143,19 @@ def joined(columns: list[Column], required: int) -> Column:
 
 def look_up(table: Codes, codes: Codes) -> Codes:
     """``table[codes]`` with null staying null."""
-    return np.append(table, np.int32(-1))[codes].astype(np.int32, copy=False)
+    return np.concatenate((table, _NULL))[codes].astype(np.int32, copy=False)
 
 
 def sorted_codes(values: pa.Array) -> tuple[Codes, pa.Array]:
     """Codes into sorted distinct values; -1 for null."""
+    if len(values) <= FEW:
+        texts = values.to_pylist()
+        known = sorted(
+            {text for text in texts if text is not None}
+        )  # code points are in the order of their bytes
+        number: dict[str | None, int] = {text: at for at, text in enumerate(known)}
+        few = np.fromiter((number.get(text, -1) for text in texts), np.int32, len(texts))
+        return few, pa.array(known, values.type)
     encoded = values.dictionary_encode()
     order = pc.sort_indices(encoded.dictionary).to_numpy()
     rank = np.empty(len(order), dtype=np.int32)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.linkage.encode.clean import clean, derive, rare_tokens, side_by_side, word_counts
-from cdm_pipelines.linkage.encode.columns import Codes, Column, look_up, mapped, sorted_codes, union
+from cdm_pipelines.linkage.encode.columns import FEW, Codes, Column, look_up, mapped, sorted_codes, union
 from cdm_pipelines.linkage.encode.hashes import Hashes, of_records
 from cdm_pipelines.linkage.errors import LinkageError, nearest
 from cdm_pipelines.linkage.policy.spec import Column as ColumnSpec
@@ -224,6 +224,9 @@ def _is_ordered(ids: pa.Array, sources: pa.Array) -> bool:
 
 
 def _encode_column(values: pa.Array, how: Any, order: npt.NDArray[Any]) -> Column:
+    if len(values) <= FEW:
+        few, known = sorted_codes(clean(values, how))
+        return Column((few if _in_order_already(order) else few[order]).reshape(-1, 1), known)
     encoded = values.dictionary_encode()
     of_distinct, distinct = sorted_codes(clean(encoded.dictionary, how))
     codes = look_up(of_distinct, encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False))

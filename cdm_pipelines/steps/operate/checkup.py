@@ -26,13 +26,12 @@ from cdm_pipelines.enrichment.policy import load_policy as load_enrichment_polic
 from cdm_pipelines.golden import PolicyError, load_policy
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.migrate import version
-from cdm_pipelines.insight import kpi_policy, maturity, touch_points
+from cdm_pipelines.insight import business_case_policy, kpi_policy, maturity, touch_points
+from cdm_pipelines.insight.action_policy import ActionPolicy
+from cdm_pipelines.insight.business_case_policy import BusinessCasePolicy
 from cdm_pipelines.insight.kpi_policy import KpiPolicy
 from cdm_pipelines.insight.maturity import MaturityPolicy
 from cdm_pipelines.insight.touch_points import TouchPointPolicy
-from cdm_pipelines.insight import business_case_policy
-from cdm_pipelines.insight.business_case_policy import BusinessCasePolicy
-from cdm_pipelines.insight.action_policy import ActionPolicy
 from cdm_pipelines.linkage import LinkageError
 from cdm_pipelines.linkage import load_policy as load_linkage_policy
 from cdm_pipelines.privacy import retention_policy

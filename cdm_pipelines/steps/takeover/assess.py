@@ -124,7 +124,7 @@ def assess(
 def newest_day(settings: Settings) -> str:
     """The newest day that customers were made from: as of it the other company is looked at."""
     with open_hub(settings) as engine, engine.connect() as connection:
-        there = version(connection) == newest(connection)  # steps_beside says what to do where it is not
+        there = version(connection) == newest()  # steps_beside says what to do where it is not
         days = source_days.known_days(connection) if there else set()
     return max((one.date for one in days), default="2000-01-01")
 

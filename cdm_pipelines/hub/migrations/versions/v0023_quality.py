@@ -6,7 +6,7 @@ from alembic import op
 from cdm_pipelines.hub.migrations.columns import column
 
 revision = "0023"
-down_revision = "0021"
+down_revision = "0022"
 
 
 def upgrade() -> None:

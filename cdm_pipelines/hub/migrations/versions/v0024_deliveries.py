@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql
 from cdm_pipelines.hub.migrations.columns import column
 
 revision = "0024"
-down_revision = "0021"
+down_revision = "0023"
 
 _SCHEMA = "activation"
 _IDENTIFIER, _BEHAVIOUR = "user.unique_id", "user.behavior"

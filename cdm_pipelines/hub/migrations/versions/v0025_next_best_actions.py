@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql
 from cdm_pipelines.hub.migrations.columns import column
 
 revision = "0025"
-down_revision = "0021"
+down_revision = "0024"
 
 
 def upgrade() -> None:

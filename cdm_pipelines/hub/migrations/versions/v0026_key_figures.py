@@ -6,8 +6,8 @@ from sqlalchemy.dialects import postgresql
 
 from cdm_pipelines.hub.migrations.columns import column
 
-revision = "0027"
-down_revision = "0021"
+revision = "0026"
+down_revision = "0025"
 
 _TABLES = ("kpi", "maturity", "touch_point", "hand_over")
 
