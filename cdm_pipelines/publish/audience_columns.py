@@ -151,7 +151,9 @@ class Allowed:
         without = self._without(name)
         if not without:
             return value
-        origin = func.coalesce(*(literal_column(f'origin."{_label(way)}"') for way in _ways(name)))
+        origin: ColumnElement[Any] = func.coalesce(
+            *(literal_column(f'origin."{_label(way)}"') for way in _ways(name))
+        )
         return case((origin.in_(without), null()), else_=value)
 
     def origin(self, names: Iterable[str]) -> Subquery | None:

@@ -22,6 +22,7 @@ STATES = {
     "profile/customer",
     "profile/households",
     "profile/organisations",
+    "publish/audiences",
     "publish/feed",
     "publish/source_corrections",
 }

@@ -44,6 +44,7 @@ STATES = {
     "golden/provenance",
     "privacy/consent",
     "privacy/retention",
+    "publish/audiences",
     "publish/feed",
     "publish/source_corrections",
     "golden/history",

@@ -183,7 +183,8 @@ def test_results_are_counted_by_hand() -> None:
         deliveries.TREATED,
     )
     said = [
-        ("a", "sent", "Spring", 1), ("a", "sent", "spring ", 2), ("a", "open", "spring", 3), ("a", "click", "spring", 3),
+        ("a", "sent", "Spring", 1), ("a", "sent", "spring ", 2), ("a", "open", "spring", 3),
+        ("a", "click", "spring", 3),
         ("b", "sent", "spring", 1), ("b", "unsubscribe", "spring", 2), ("b", "open", "autumn", 2),
         ("c", "open", "spring", -1), ("x", "sent", "autumn", 1), ("z", "sent", "spring", 1),
     ]  # fmt: skip
