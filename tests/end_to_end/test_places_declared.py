@@ -94,6 +94,14 @@ def lived(deploy: Callable[..., Deployment]) -> Lived:
     records = home.query("SELECT source || '/' || entity || '|' || record_id FROM golden.crosswalk LIMIT 2")
     home.ask("link", "explain", *(str(row[0]) for row in records), "--picture", str(out / "picture.svg"))
     home.ask("customer", "jansen")
+    home.ask("audience", "deliver", "newsletter")
+    [(member,)] = home.query(
+        "SELECT golden_id::text FROM activation.delivery_member WHERE action = 'added' ORDER BY 1 LIMIT 1"
+    )
+    said = ("--purpose", "marketing", "--channel", "email", "--state", "withdrawn", "--by", "Petra")
+    home.ask("privacy", "say", member, *said)
+    assert "1 removed" in home.ask("audience", "deliver", "newsletter")
+    home.ask("audience", "results")
     return lived
 
 

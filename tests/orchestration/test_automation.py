@@ -23,6 +23,7 @@ STATES = {
     "profile/households",
     "profile/organisations",
     "activation/next_best_action",
+    "publish/audiences",
     "publish/feed",
     "publish/source_corrections",
 }

@@ -62,6 +62,7 @@ def layers_changed(before: dict[str, str]) -> set[str]:
         ("checks.yaml", "share_quarantined:", "x_share:", {"valid", "quarantine", "standard"}),
         ("checks.yaml", "cluster_size:", "x_cluster_size:", {"golden/staged"}),
         ("checks.yaml", "pattern_drift:", "x_pattern_drift:", {"link/model"}),
+        ("audiences.yaml", "keep_files: 30", "keep_files: 31", {"publish/audiences"}),
         ("change_feed.yaml", "sinks: {}", "sinks: {x: 1}", {"publish/feed"}),
         (
             "change_feed.yaml",

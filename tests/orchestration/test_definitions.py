@@ -48,6 +48,7 @@ STATES = {
     "privacy/retention",
     *(f"insight/{name}" for name in ("kpis", "maturity", "report", "touch_points")),
     "activation/next_best_action",
+    "publish/audiences",
     "publish/feed",
     "publish/source_corrections",
     "golden/history",

@@ -43,7 +43,7 @@ from cdm_pipelines.hub import deliveries, rights
 from cdm_pipelines.hub.load import copy_table, read_packed
 from cdm_pipelines.hub.schema import crosswalk
 from cdm_pipelines.hub.schema_privacy import consent
-from cdm_pipelines.privacy.off import off, off_for
+from cdm_pipelines.privacy.off import EVERY_CHANNEL, off, off_for
 from cdm_pipelines.publish import audience_filter
 from cdm_pipelines.publish.audience_columns import CUSTOMER, Allowed
 from cdm_pipelines.publish.audience_policy import SERVICE, Audience
@@ -267,9 +267,11 @@ class _Choosing:
             func.coalesce(consent.c.state == "objected", literal(value=False)),
         ).where(consent.c.purpose == purpose)
         said = self._read(query, _SAID)
+        every = pc.fill_null(said["channel"], EVERY_CHANNEL)
+        said = said.set_column(said.schema.get_field_index("channel"), "channel", every)
         refused = off(said, self.book.given.purposes, found, [(purpose, channel)])
         refused_ids = off_for(refused, purpose, channel)
-        of_channel = pc.is_in(said["channel"], value_set=pa.array(["", channel]))
+        of_channel = pc.is_in(said["channel"], value_set=pa.array([EVERY_CHANNEL, channel]))
         objected = said["golden_id"].filter(pc.and_(said["objected"], of_channel))
         yield OBJECTED, refused_ids.filter(pc.is_in(refused_ids, value_set=objected.combine_chunks()))
         yield NO_CONSENT, refused_ids
