@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.plan.making import PlanError
+from cdm_pipelines.steps.takeover.assess import assess
 from cdm_pipelines.steps.takeover.folder import (
     TakeoverError,
     check_name,
@@ -103,3 +106,10 @@ def test_a_contract_with_faults_is_told(tmp_path: Path, change: tuple[str, str],
     (folder / "klanten.odcs.yaml").write_text(text.replace(*change))
     with pytest.raises(TakeoverError, match=why):
         read_folder(folder, "b", tmp_path / "two")
+
+
+def test_nothing_to_compare_with_is_told(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "klanten.csv").write_text(ROWS)
+    with pytest.raises(PlanError, match="run a day first"):
+        assess(settings, tmp_path / "b", "companyb")
