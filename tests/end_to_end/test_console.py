@@ -234,15 +234,15 @@ def test_every_page_of_every_role_can_be_used_and_holds_nothing_that_it_may_not_
     people = [f"/?q={known['surname']}"] if "/" in own else []
     if "golden_id" in sight.clear(CUSTOMER):
         people.append(f"/customers/{known['golden_id']}")
-    statuses = {}
+    hidden, statuses = _hidden(known, sight), {}
     for place in [*(place for place, _, _ in PAGES), *people, "/nowhere"]:
-        answer = page.goto(f"{house.settings.console_url}{place}")
-        assert answer is not None
-        statuses[place] = answer.status
-        shown = page.content()
-        assert [name for name, value in _hidden(known, sight) if value in shown] == [], place
-        if answer.status == 200 or place == "/nowhere":
-            assert serious(page) == [], place
+        answer = page.request.get(f"{house.settings.console_url}{place}")
+        statuses[place], shown = answer.status, answer.text()
+        assert [name for name, value in hidden if value in shown] == [], place
+        if answer.status == 403:
+            continue
+        page.goto(f"{house.settings.console_url}{place}")
+        assert serious(page) == [], place
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, f"{place} scrolls sideways"
     page.context.close()
