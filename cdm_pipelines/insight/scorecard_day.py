@@ -113,7 +113,8 @@ def _filled(about: About, contract: SourceContract, day: Delivered, expected: Ex
         of_kind: set[str] = set()
         if entity == Entity.PARTY and "party_kind" in table.column_names:
             for label, members, kinds in _alternatives(expected.of_kind, here):
-                theirs = table.filter(pc.is_in(table["party_kind"], value_set=pa.array(kinds)))
+                of_kinds = pc.is_in(table["party_kind"], value_set=pa.array(kinds))
+                theirs = table.select(members).filter(of_kinds)
                 filled = pc.coalesce(*(theirs[name] for name in members))
                 of_kind |= set(members)
                 yield from about.score(
@@ -201,12 +202,11 @@ def _friday(about: About, day: Delivered, unfit: int) -> list[Score]:
     if head is None or not set(_ORIGIN) <= set(head.column_names):
         return []
     faulty = _faulty_rows(day, head)
-    newest = head.select([*_ORIGIN, "modified_at"]).sort_by(
-        [("modified_at", "ascending"), ("_file", "ascending"), ("_row", "ascending")]
-    )
-    known = newest.filter(pc.is_valid(newest["modified_at"]))
-    dated = known if known.num_rows >= min(LAST, newest.num_rows) else newest
-    last = dated.slice(max(dated.num_rows - LAST, 0))
+    dated = head.select([*_ORIGIN, "modified_at"])
+    known = dated.filter(pc.is_valid(dated["modified_at"]))
+    dated = known if known.num_rows >= min(LAST, dated.num_rows) else dated
+    newest = [("modified_at", "descending"), ("_file", "descending"), ("_row", "descending")]
+    last = dated.take(pc.select_k_unstable(dated, min(LAST, dated.num_rows), newest))
     return [
         *about.score("", "all", head.num_rows - _within(head, faulty), head.num_rows + unfit),
         *about.score("", "last_100", last.num_rows - _within(last, faulty), last.num_rows),

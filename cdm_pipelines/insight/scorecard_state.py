@@ -23,8 +23,10 @@ ADDRESS = "party.address"
 
 QUERIES: Mapping[str, str] = {
     "one_record_each": """
-        SELECT source, entity, count(DISTINCT golden_id) AS numerator, count(*) AS denominator
-        FROM golden.crosswalk WHERE active GROUP BY source, entity""",
+        SELECT source, entity, count(*) AS numerator, sum(records) AS denominator
+        FROM (SELECT source, entity, golden_id, count(*) AS records FROM golden.crosswalk WHERE active
+              GROUP BY source, entity, golden_id) AS of_customer
+        GROUP BY source, entity""",
     "losers": """
         SELECT l.loser ->> 'source' AS source, l.loser ->> 'entity' AS entity, p.attribute, count(*) AS lost
         FROM golden.provenance p CROSS JOIN LATERAL jsonb_array_elements(p.losers) AS l(loser)

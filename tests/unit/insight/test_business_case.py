@@ -109,6 +109,16 @@ def test_a_volume_that_cannot_be_measured_gives_no_amount() -> None:
     assert (returned.likely, returned.missing) == (None, ("not measurable yet: outdated_addresses",))
 
 
+def test_half_a_cent_is_rounded_up_as_on_paper() -> None:
+    policy, volumes, _ = example()
+    said = policy.model_dump()
+    said["inputs"]["mailings_a_year"]["likely"] = 1
+    said["inputs"]["cost_of_a_mail_piece"] |= {"low": None, "likely": 0.125, "high": None}
+    counts = {**volumes, "undeliverable_addresses": {"": 1.0}}
+    found = worked_out(BusinessCasePolicy.model_validate(said), counts)
+    assert [one.likely for one in found.amounts if one.name == "undeliverable_mail"] == [Decimal("0.13")]
+
+
 def test_a_claim_is_in_no_sum_and_silent_unless_it_is_switched_on() -> None:
     policy, volumes, _ = example()
     off = policy.model_dump()
