@@ -288,16 +288,36 @@ class Told:
     propensities: pa.Array = field(default_factory=lambda: pa.array([], pa.string()))
 
 
-def told(policy: ActionPolicy, found: Assessed, drawn: Drawn) -> Told:
-    """Reasons and propensities in the words in which they are kept."""
+def told(
+    policy: ActionPolicy,
+    found: Assessed,
+    drawn: Drawn,
+    *,
+    holding: Flags | None = None,
+    alone: Codes | None = None,
+) -> Told:
+    """Reasons and propensities in the words in which they are kept.
+
+    That there was no room is told to those who get nothing: so a second run of a day says what the first one did.
+
+    Args:
+        policy: The rules.
+        found: What is possible.
+        drawn: The choice.
+        holding: Who holds a choice of an earlier run of the period; nobody by default.
+        alone: The action of those who are left alone since an earlier run, -1 for the others.
+    """
+    without = drawn.action < 0 if holding is None else (drawn.action < 0) & ~holding
+    left_alone = np.where(drawn.control, drawn.action, _NOBODY if alone is None else alone)
     keys = [one.key for one in policy.actions]
     marks: list[tuple[str, str, Flags]] = []
     for at, against in enumerate(found.reasons):
         merged: dict[str, Flags] = {}
         for reason, flagged in against:
             merged[reason] = merged[reason] | flagged if reason in merged else flagged
-        merged[OUT_OF_STOCK] = drawn.refused[:, at]
-        merged[CONTROL] = drawn.control & (drawn.action == at)
+        if policy.actions[at].most_per_day is not None:
+            merged[OUT_OF_STOCK] = found.possible[:, at] & without
+        merged[CONTROL] = left_alone == at
         marks += [(keys[at], reason, flagged) for reason, flagged in merged.items() if flagged.any()]
     counts: dict[str, dict[str, int]] = {}
     for key, reason, flagged in marks:

@@ -22,7 +22,6 @@ from cdm_pipelines.hub.actions import CHOICE, NEXT
 from cdm_pipelines.insight.action_choice import CONTROLLED, EXPLORED, TREATED, Assessed, Codes, Drawn, Told
 from cdm_pipelines.insight.action_policy import GOLDEN_ID, ActionPolicy
 from cdm_pipelines.insight.action_rules import Flags, Numbers, flags
-from cdm_pipelines.insight.action_words import CONTROL
 from cdm_pipelines.store.arrow import whole
 
 _FIRST = dt.date(2001, 1, 1)  # a Monday, from which periods are counted
@@ -79,12 +78,20 @@ class Held:
         """Whose choice was withdrawn before."""
         return flags(self.rows["withdrawn_on"].is_valid())
 
-    def used(self, as_of: dt.date) -> Mapping[str, int]:
-        """How much of the stock of a day is gone, by action."""
-        today = self.rows.filter(pc.equal(self.rows["chosen_on"], pa.scalar(as_of)))
-        carried = today.filter(pc.not_equal(today["variant"], CONTROLLED))
-        counted = pc.value_counts(carried["action"])
-        return {str(one["values"]): int(one["counts"]) for one in counted.to_pylist()}
+    def stays(self, possible: Flags) -> Flags:
+        """Whose choice is still allowed, by what is possible (customers x actions)."""
+        own: Flags = possible[np.arange(len(self.action)), np.maximum(self.action, 0)]
+        return own & (self.action >= 0) & ~self.withdrawn
+
+    def alone(self, possible: Flags) -> Codes:
+        """The action of those who are left alone, -1 for the others."""
+        return np.where(self.control & self.stays(possible), self.action, -1)
+
+    def used(self, policy: ActionPolicy, as_of: dt.date) -> Mapping[str, int]:
+        """How much of the stock of a day is gone, by action: all of it once the day has had a run."""
+        if not flags(pc.equal(self.rows["chosen_on"], pa.scalar(as_of))).any():
+            return {}
+        return {one.key: one.most_per_day for one in policy.actions if one.most_per_day is not None}
 
 
 @dataclass(frozen=True)
@@ -114,10 +121,7 @@ class Made:
     @cached_property
     def _stays(self) -> Flags:
         """Whose held choice is still allowed."""
-        possible: Flags = self.found.possible[
-            np.arange(len(self.held.action)), np.maximum(self.held.action, 0)
-        ]
-        return possible & (self.held.action >= 0) & ~self.held.withdrawn
+        return self.held.stays(self.found.possible)
 
     @property
     def withdrawn(self) -> pa.Array:
@@ -157,7 +161,7 @@ class Made:
         no_day = pa.scalar(None, pa.date32())
         at = whole(pc.index_in(self.customers[GOLDEN_ID], value_set=whole(self.contacts[GOLDEN_ID])))
         chosen_on = pc.if_else(is_held, held.rows["chosen_on"], pa.scalar(self.days.as_of))
-        excluded = self._excluded()
+        excluded = self.words.excluded
         columns = {
             GOLDEN_ID: self.customers[GOLDEN_ID],
             "action": self._named("key", action),
@@ -171,16 +175,6 @@ class Made:
             "contacted_on": self.contacts["last_on"].take(at),
         }
         return pa.table(columns).cast(NEXT)
-
-    def _excluded(self) -> pa.Array:
-        """The reasons, with that of those who are left alone since an earlier day of the period."""
-        excluded = self.words.excluded
-        for at, action in enumerate(self.policy.actions):
-            alone = pa.array((self.held.action == at) & self.held.control & self._stays)
-            mark = f"{action.key}: {CONTROL}"
-            also = pc.if_else(pc.equal(excluded, ""), mark, pc.binary_join_element_wise(excluded, mark, "; "))
-            excluded = pc.if_else(alone, also, excluded)
-        return excluded
 
     def _named(self, of: str, action: Codes) -> pa.Array:
         words = pa.array([str(getattr(one, of)) for one in self.policy.actions])

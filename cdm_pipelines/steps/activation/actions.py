@@ -115,8 +115,9 @@ def choose_actions(connection: Connection, company: Company) -> Chosen:
     held = Held.of(log, policy, customers)
     brought = () if log.num_rows else measured(connection, company, policy)[0]
     control, period = draws(settings, customers, days)
-    drawn_now = draw(policy, found, control, period, used=held.used(as_of), among=~held.there)
-    words = told(policy, found, drawn_now)
+    drawn_now = draw(policy, found, control, period, used=held.used(policy, as_of), among=~held.there)
+    alone = held.alone(found.possible)
+    words = told(policy, found, drawn_now, holding=held.there, alone=alone)
     made = Made(policy, days, customers, found, drawn_now, words, held, contacts)
     new, gone, rows = made.log(), made.withdrawn, made.next()
     hub.keep(

@@ -151,7 +151,12 @@ def test_stock_goes_to_those_who_bring_most_and_the_others_get_the_next_best() -
     )
     customers = people(4, spend=[10.0, 40.0, 30.0, 20.0])
     assert chosen(policy, customers) == ["mail", "call", "call", "mail"]
-    assert why(policy, customers)[0] == "call: out_of_stock"
+    assert why(rules(policy.actions[0].model_dump(by_alias=True)), customers) == [
+        "call: out_of_stock",
+        "",
+        "",
+        "call: out_of_stock",
+    ]
 
 
 def _many(
@@ -230,10 +235,32 @@ def _made(policy: ActionPolicy, customers: pa.Table, log: pa.Table | None = None
     days = Days.of(day, policy)
     held = Held.of(CHOICE.empty_table() if log is None else log, policy, customers)
     nothing = np.full(customers.num_rows, 0.999)
-    result = draw(policy, found, nothing, nothing, used=held.used(day), among=~held.there)
-    return Made(
-        policy, days, customers, found, result, told(policy, found, result), held, CONTACTS.empty_table()
-    )
+    result = draw(policy, found, nothing, nothing, used=held.used(policy, day), among=~held.there)
+    words = told(policy, found, result, holding=held.there, alone=held.alone(found.possible))
+    return Made(policy, days, customers, found, result, words, held, CONTACTS.empty_table())
+
+
+def test_a_second_run_of_a_day_says_what_the_first_one_did() -> None:
+    """With a control group, even draws and little stock: nothing is chosen anew, and the reasons are the same."""
+    size = 4_000
+    made = planted(size, 9)
+    everybody = {name: [value] * size for name, value in COLUMNS.items()}
+    customers = pa.table({"golden_id": made.golden_ids, **everybody, "spend": made.spend})
+    limited = [{**one, "most_per_day": 300} for one in _THREE[:2]]
+    policy = rules(*limited, {**_THREE[2], "most_per_day": 900}, control_share=0.2, exploration=0.3)
+    found, days = assess(policy, customers, DAY, house()), Days.of(DAY, policy)
+    draws = [drawn(customers["golden_id"], name) for name in ("control", "period")]
+    log, outcomes = CHOICE.empty_table(), []
+    for _ in range(2):
+        held = Held.of(log, policy, customers)
+        result = draw(policy, found, *draws, used=held.used(policy, DAY), among=~held.there)
+        words = told(policy, found, result, holding=held.there, alone=held.alone(found.possible))
+        run = Made(policy, days, customers, found, result, words, held, CONTACTS.empty_table())
+        outcomes.append(run.next())
+        log = pa.concat_tables([log, run.log()])
+    assert log.num_rows == len(set(log["golden_id"].to_pylist())) > 1_000
+    assert run.log().num_rows == 0
+    assert outcomes[0].equals(outcomes[1])
 
 
 def test_a_choice_holds_for_its_period_and_is_withdrawn_when_no_longer_allowed() -> None:
