@@ -54,6 +54,7 @@ class Lived:
             "cdm link sample": self.outputs / "sample.csv",
             "cdm link --picture": self.outputs / "picture.svg",
             "cdm export golden": self.outputs / "exports",
+            "cdm report": self.outputs / "reports",
             "cdm quarantine export": self.outputs / "rejected.csv",
         }
         with open_hub(self.home.settings) as engine, engine.connect() as connection:
@@ -94,6 +95,7 @@ def lived(deploy: Callable[..., Deployment]) -> Lived:
     records = home.query("SELECT source || '/' || entity || '|' || record_id FROM golden.crosswalk LIMIT 2")
     home.ask("link", "explain", *(str(row[0]) for row in records), "--picture", str(out / "picture.svg"))
     home.ask("customer", "jansen")
+    home.ask("report", "--out", str(out / "reports" / "board.html"))
     return lived
 
 
