@@ -157,6 +157,7 @@ def test_a_user_with_rights_on_one_database_only_gets_the_same_customers(
         "dagster",
         "golden",
         "identity",
+        "insight",
         "migration",
         "ops",
         "privacy",

@@ -54,6 +54,7 @@ class Lived:
             "cdm link sample": self.outputs / "sample.csv",
             "cdm link --picture": self.outputs / "picture.svg",
             "cdm export golden": self.outputs / "exports",
+            "cdm report": self.outputs / "reports",
             "cdm quarantine export": self.outputs / "rejected.csv",
         }
         with open_hub(self.home.settings) as engine, engine.connect() as connection:
@@ -102,6 +103,7 @@ def lived(deploy: Callable[..., Deployment]) -> Lived:
     home.ask("privacy", "say", member, *said)
     assert "1 removed" in home.ask("audience", "deliver", "newsletter")
     home.ask("audience", "results")
+    home.ask("report", "--out", str(out / "reports" / "board.html"))
     return lived
 
 
