@@ -1,0 +1,54 @@
+"""Of whom data may not be used through a channel: what was said of it, and of every channel, and what was not said."""
+
+import hub_examples as examples
+import pytest
+from sqlalchemy import Engine, text
+
+from cdm_pipelines.identity import golden_id
+from cdm_pipelines.privacy.purposes import POLICY, Purposes
+from cdm_pipelines.settings import load_settings
+from cdm_pipelines.steps.consent.off import off_in_use
+
+ANNA = golden_id("crm", "contact", "003A")
+YES, NO, NOTHING = ("given", True), ("withdrawn", False), (None, False)
+
+
+@pytest.mark.parametrize(
+    ("said", "through", "off"),
+    [
+        ({}, "email", True),
+        ({"": YES}, "email", False),
+        ({"email": YES}, "email", False),
+        (
+            {"": NOTHING, "email": YES},
+            "email",
+            False,
+        ),  # as consent is published where one channel was spoken of
+        ({"": NOTHING, "email": YES}, "phone", True),
+        ({"": NOTHING, "email": NO}, "email", True),
+        ({"": NO, "email": YES}, "email", True),
+        ({"": YES, "email": NO}, "email", True),
+        ({"": YES, "email": NO}, "phone", False),
+        ({"": NOTHING, "email": YES}, "", True),  # a yes to one channel is none to the whole
+        ({"": NO}, "", True),
+    ],
+)
+def test_who_may_be_addressed(
+    hub_engine: Engine, said: dict[str, tuple[str | None, bool]], through: str, off: bool
+) -> None:
+    examples.published(hub_engine)
+    purposes = Purposes.load(load_settings().policies / POLICY)
+    assert purposes["marketing"].needs_consent
+    with hub_engine.begin() as connection:
+        for channel, (state, allowed) in said.items():
+            connection.execute(
+                text(
+                    """
+                    INSERT INTO privacy.consent
+                        (golden_id, purpose, channel, allowed, state, why, shared, contradictory)
+                    VALUES (:one, 'marketing', :channel, :allowed, :state, 'said', false, false)"""
+                ),
+                {"one": ANNA, "channel": channel, "allowed": allowed, "state": state},
+            )
+        found = off_in_use(connection, purposes, [("marketing", through)])
+    assert (ANNA in found["golden_id"].to_pylist()) == off
