@@ -265,7 +265,9 @@ class _Choosing:
                 func.coalesce(consent.c.expires > func.clock_timestamp(), literal(value=True)),
             ),
             func.coalesce(consent.c.state == "objected", literal(value=False)),
-        ).where(consent.c.purpose == purpose)
+        ).where(
+            consent.c.purpose == purpose, consent.c.state.is_not(None)
+        )  # unsaid is no answer: consent.off
         said = self._read(query, _SAID)
         every = pc.fill_null(said["channel"], EVERY_CHANNEL)
         said = said.set_column(said.schema.get_field_index("channel"), "channel", every)

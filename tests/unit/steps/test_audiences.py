@@ -22,6 +22,7 @@ def hub(settings: Settings, hub_engine: Engine) -> Hub:
 
 def test_who_allows_it_is_in_it_and_others_are_told_by_reason(hub: Hub) -> None:
     hub.allow(0, 1, 2, 3, 4, 5, 6)
+    hub.allow(0, allowed=False, channel="", state=None)  # nothing was said of every channel
     hub.allow(1, allowed=False)
     hub.allow(2, allowed=False, channel="", state="objected")
     hub.allow(3, expires=dt.datetime.now(dt.UTC) - dt.timedelta(seconds=1))
