@@ -230,7 +230,7 @@ def _print(found: "Assessment") -> None:
             "cost of cleaning",
             f"€ {found.total[0]:,.2f} to € {found.total[2]:,.2f}, likely € {found.total[1]:,.2f}"
             if found.total
-            else "no price yet: give unit_costs in policies/business_case.yaml",
+            else "no price yet: give inputs in policies/business_case.yaml",
         ),
     ]
     show(f"Takeover of {found.name}", [{"what": what, "": text} for what, text in told])

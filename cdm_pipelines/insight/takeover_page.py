@@ -13,8 +13,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from cdm_pipelines.insight.business_case_policy import FILE as COSTS
 from cdm_pipelines.insight.takeover_overlap import Overlap
-from cdm_pipelines.insight.takeover_report import COSTS, Assessment
+from cdm_pipelines.insight.takeover_report import Assessment
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _WIDE, _ROW, _LEFT, _ROOM = 640, 26, 180, 320

@@ -7,21 +7,15 @@ Nothing in it is a value of a person: names of files, columns and rules, counts 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from cdm_pipelines.insight.business_case_policy import BusinessCasePolicy
 from cdm_pipelines.insight.takeover_overlap import Overlap
 
 SCHEMA = "cdm.takeover/1"
 """Names the form of ``as_json``: a field is only ever added under the same number."""
-COSTS = "business_case.yaml"
-
-
-class TakeoverCostsError(ValueError):
-    """The unit costs cannot be read; the message names the file, the key and the fix."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +135,7 @@ class Cleaning:
     """One kind of work that cleaning takes.
 
     Attributes:
-        key: Of its unit cost in ``business_case.yaml``, under ``unit_costs``.
+        key: Of the input of ``business_case.yaml`` that says what one costs.
         what: In words.
         volume: How many.
         unit: Euros for one, low, likely and high; None where the company gave none.
@@ -259,40 +253,11 @@ def as_json(found: Assessment) -> Mapping[str, Any]:
 
 
 def with_costs(work: Sequence[Cleaning], policies: Path) -> tuple[Cleaning, ...]:
-    """Work with the unit costs that the company gave, where it gave any: a number, or low, likely and high.
+    """Work with what one of it costs, where the company said so in the inputs of its business case.
 
     Raises:
-        TakeoverCostsError: The file is no YAML, or a cost is no number or below nought.
+        PrivacyPolicyError: The business case cannot be used.
     """
-    path = policies / COSTS
-    if not path.is_file():
-        return tuple(work)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        raise TakeoverCostsError(f"{path}: cannot be read as YAML. Mend it, or leave it out.") from None
-    given = content.get("unit_costs") if isinstance(content, Mapping) else None
-    costs = given if isinstance(given, Mapping) else {}
-    return tuple(
-        Cleaning(one.key, one.what, one.volume, _cost(path, one.key, costs[one.key]))
-        if one.key in costs
-        else one
-        for one in work
-    )
-
-
-def _cost(path: Path, key: str, given: object) -> tuple[float, float, float] | None:
-    if given is None:
-        return None
-    found: list[object] = [given] * 3
-    if isinstance(given, Mapping):
-        found = [given.get(name, given.get("likely")) for name in ("low", "likely", "high")]
-    numbers = [
-        float(one) for one in found if isinstance(one, int | float) and not isinstance(one, bool) and one >= 0
-    ]
-    if len(numbers) < len(found) or numbers != sorted(numbers):
-        raise TakeoverCostsError(
-            f"{path}: unit_costs.{key} is no cost. Write euros from 0 on, as a number or as low, likely and high."
-        )
-    low, likely, high = numbers
-    return low, likely, high
+    inputs = BusinessCasePolicy.load(policies).inputs
+    given = {name: one.bounds for name, one in inputs.items() if one.given}
+    return tuple(replace(one, unit=given.get(one.key)) for one in work)

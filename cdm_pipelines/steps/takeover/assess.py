@@ -85,7 +85,7 @@ def assess(
 
     Raises:
         TakeoverError: The folder or the name cannot be used.
-        TakeoverCostsError: The unit costs cannot be used.
+        PrivacyPolicyError: The business case, which has unit costs, cannot be used.
         PlanError: Nothing is published yet, the next run would fail, or a run wrote meanwhile.
     """
     check_name(name, sorted({one.source for one in all_contracts()}))
@@ -146,11 +146,11 @@ def _gathered(settings: Settings, run: Run, day: _Day, folder: Folder) -> Assess
     )
     silent = max((one.nothing for one in consent.purposes), default=0)
     volumes = Counter(
-        quarantined_row=quarantined,
-        repaired_row=repaired,
-        duplicate=theirs.num_rows - shared.customers,
-        doubtful_match=shared.doubtful,
-        missing_consent=silent,
+        cost_of_a_row_put_aside=quarantined,
+        cost_of_a_repaired_row=repaired,
+        cost_of_merging_a_record=theirs.num_rows - shared.customers,
+        cost_of_a_doubtful_match=shared.doubtful,
+        cost_of_asking_for_consent=silent,
     )
     return Assessment(
         name=folder.name,
@@ -177,11 +177,11 @@ def _gathered(settings: Settings, run: Run, day: _Day, folder: Folder) -> Assess
 
 def _work(volumes: Counter[str]) -> tuple[Cleaning, ...]:
     words = {
-        "quarantined_row": "rows put aside, to correct or to drop",
-        "repaired_row": "rows of which a cell was changed or blanked, to look at",
-        "duplicate": "records that repeat a customer of theirs, to merge",
-        "doubtful_match": "pairs of theirs and ours for a steward to decide",
-        "missing_consent": "customers of theirs to ask for consent",
+        "cost_of_a_row_put_aside": "rows put aside, to correct or to drop",
+        "cost_of_a_repaired_row": "rows of which a cell was changed or blanked, to look at",
+        "cost_of_merging_a_record": "records that repeat a customer of theirs, to merge",
+        "cost_of_a_doubtful_match": "pairs of theirs and ours for a steward to decide",
+        "cost_of_asking_for_consent": "customers of theirs to ask for consent",
     }
     return tuple(Cleaning(key, what, volumes[key]) for key, what in words.items())
 

@@ -21,7 +21,8 @@ from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.hub import source_days
 from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.insight.takeover_page import page
-from cdm_pipelines.insight.takeover_report import Assessment, TakeoverCostsError, as_json
+from cdm_pipelines.insight.takeover_report import Assessment, as_json
+from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
 from cdm_pipelines.quality.thresholds import ACCEPTABLE
 from cdm_pipelines.settings import Settings, load_settings
 from cdm_pipelines.steps.consent.staging import stage_consent
@@ -251,13 +252,18 @@ def test_unit_costs_make_a_price_and_faulty_ones_are_told(
     shutil.copytree(house.settings.policies, policies)
     own = house.settings.model_copy(update={"policies": policies})
     costs = policies / "business_case.yaml"
-    costs.write_text("unit_costs: {doubtful_match: {low: 1, likely: 2, high: 4}, duplicate: 0.5}\n")
+    shipped = costs.read_text(encoding="utf-8")
+    decision, merging = "one decision of a steward, unit: EUR", "records of one customer together, unit: EUR"
+    assert decision in shipped
+    assert merging in shipped
+    priced = shipped.replace(decision, f"{decision}, low: 1, likely: 2, high: 4")
+    costs.write_text(priced.replace(merging, f"{merging}, likely: 0.5"), encoding="utf-8")
     found = assess(own, house.b.folder, NAME)
     low = found.doubtful * 1 + found.duplicates * 0.5
     high = found.doubtful * 4 + found.duplicates * 0.5
     assert found.total == (low, found.doubtful * 2 + found.duplicates * 0.5, high)
-    costs.write_text("unit_costs: {duplicate: -1}\n")
-    with pytest.raises(TakeoverCostsError, match=r"unit_costs\.duplicate"):
+    costs.write_text(shipped.replace(merging, f"{merging}, likely: -1"), encoding="utf-8")
+    with pytest.raises(PrivacyPolicyError, match=r"inputs\.cost_of_merging_a_record"):
         assess(own, house.b.folder, NAME)
 
 
