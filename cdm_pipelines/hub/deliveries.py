@@ -99,6 +99,10 @@ def standing(connection: Connection, audience: str) -> pa.Table:
     return read_packed(connection, query, STANDING, {"audience": audience})
 
 
+CONTACTS_SINCE = pa.schema([("golden_id", pa.string()), ("contacts", pa.int64()), ("last_on", pa.date32())])
+"""How often a customer was added to an audience, and when last."""
+
+
 def contacted(connection: Connection, days: int, most: int) -> pa.Array:
     """Golden ids of customers who were added so often within some days, over all audiences.
 
@@ -114,6 +118,16 @@ def contacted(connection: Connection, days: int, most: int) -> pa.Array:
         GROUP BY 1 HAVING count(*) >= %(most)s"""  # noqa: S608 - our own names
     found = read_packed(connection, query, IDS, {"days": days, "most": most})
     return found["golden_id"].combine_chunks()
+
+
+def contacts_since(connection: Connection, day: dt.date) -> pa.Table:
+    """Who was added to audiences on a day and since, over all of them: ``CONTACTS_SINCE``, a row per customer."""
+    query = f"""
+        SELECT coalesce(g.alias_of, m.golden_id)::text, count(*), max(d.released_at)::date
+        FROM {delivery_member} AS m JOIN {delivery} AS d USING (delivery_id)
+        LEFT JOIN identity.golden_id AS g ON g.golden_id = m.golden_id
+        WHERE m.action = '{ADDED}' AND d.released_at >= %(day)s GROUP BY 1 ORDER BY 1"""  # noqa: S608 - our own names
+    return read_table(connection, query, CONTACTS_SINCE, {"day": day})
 
 
 def being_erased(connection: Connection) -> pa.Array:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import select
 
+from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.hub.schema_activation import delivery_member
 from cdm_pipelines.publish.audience_keys import Keys
 from cdm_pipelines.publish.audience_policy import AudiencePolicy
@@ -38,6 +39,15 @@ from cdm_pipelines.store.removal import Match, Test, csv_rows
 FOLDER: Final = "publish/audiences"
 MEMBERS, ADDED, REMOVED, MANIFEST = "members.csv", "added.csv", "removed.csv", "delivery.json"
 _DIGITS = 6
+_PRIVACY = {one.name: one.privacy for one in attributes(Entity.PARTY)}
+_COLUMNS = {
+    column.header: next((_PRIVACY[name] for name in column.of if _PRIVACY.get(name)), IDENTIFIER)
+    for form in FORMS.values()
+    for column in form.columns
+}
+"""Categories of all headers of all forms, of which a file has those of one: of the value that a column is made of, or
+of a key."""
+_KEYS = {form.key: IDENTIFIER for form in FORMS.values() if form.key}
 _WHOM = (Whom.CUSTOMERS, Whom.CONTACTS)
 
 
@@ -70,7 +80,8 @@ def places(policy: AudiencePolicy, keys: Keys) -> Iterator[Place]:
             pattern=pattern,
             description=description,
             whom=_WHOM,
-            categories_of_content=(UNCLASSIFIED,),
+            columns=_COLUMNS,
+            optional=frozenset(_COLUMNS),
             kept=kept,
             search=search,
             erasure=erasure,
@@ -82,7 +93,8 @@ def places(policy: AudiencePolicy, keys: Keys) -> Iterator[Place]:
         pattern=f"{FOLDER}/{{audience}}/{{number}}/{REMOVED}",
         description="Keys of who is no longer in an audience.",
         whom=_WHOM,
-        categories_of_content=(IDENTIFIER,),
+        columns=_KEYS,
+        optional=frozenset(_KEYS),
         kept=kept,
         erasure=Kept("holds keys alone, by which the system lets go of who was erased, too"),
     )

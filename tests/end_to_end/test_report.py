@@ -119,7 +119,25 @@ def independent(deployment: Deployment) -> dict[str, float | None]:
     levels = {
         row["dimension"]: row["level"] for row in rows(deployment, "insight.maturity", "dimension level")
     }
+    subject = ("source", "entity", "attribute", "dimension", "measure")
+    scores: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows(deployment, "insight.quality", f"{' '.join(subject)} as_of numerator denominator target"):
+        key = tuple(row[name] for name in subject)
+        if key not in scores or scores[key]["as_of"] < row["as_of"]:
+            scores[key] = row
+
+    def score(name: str, value: str) -> float:
+        mine = [row for row in scores.values() if row[name] == value]
+        return float(sum(row["numerator"] for row in mine) / sum(row["denominator"] for row in mine))
+
+    targets = [row for row in scores.values() if row["target"] is not None]
+    dimensions = ("completeness", "validity", "uniqueness", "consistency", "timeliness", "accuracy")
     return {
+        "quality.without_fault": score("measure", "all"),
+        **{f"quality.{name}": score("dimension", name) for name in dimensions},
+        "quality.missed": sum(row["numerator"] / row["denominator"] < row["target"] for row in targets),
+        "worth.faults": None,  # the company has not said what one of them costs
+        "worth.gains": None,
         "customers.customers": len(customers),
         "customers.active": sum(row["status"] == "active" for row in customers),
         "customers.organisations": sum(row["party_kind"] == "organisation" for row in customers),
@@ -322,7 +340,7 @@ def test_the_page_is_whole_offline_and_can_be_read_by_everybody(
             one["id"] for one in found.response["violations"] if one["impact"] in {"serious", "critical"}
         ]
         assert serious == []
-        assert page.locator("[data-figure]").count() == 32
+        assert page.locator("[data-figure]").count() == 42
     finally:
         page.close()
 

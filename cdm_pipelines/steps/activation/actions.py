@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from cdm_pipelines.enrichment.engagement import BY_US
 from cdm_pipelines.enrichment.moments import SERVICE_DESK
 from cdm_pipelines.hub import actions as hub
+from cdm_pipelines.hub import deliveries
 from cdm_pipelines.hub.next_version import NextVersion
 from cdm_pipelines.insight.action_choice import CONTACTS, House, assess, draw, told
 from cdm_pipelines.insight.action_draws import drawn
@@ -154,7 +155,8 @@ def contacted(
 ) -> Sequence[pa.Table]:
     """Contacts by us in the window of the policy, a table of ``CONTACTS`` for each place that knows of some.
 
-    This is the seam for a ledger of deliveries: it adds its own table of those that no interaction tells of.
+    Interactions tell of those up to the day of the data, and the ledger of audiences of who was added on that day and
+    since, which no interaction can tell of yet.
     """
     if policy.contact_pressure is None:
         return ()
@@ -166,7 +168,8 @@ def contacted(
     first = as_of - dt.timedelta(days=policy.contact_pressure.days)
     with working(company, NextVersion.of(connection), as_of) as work:
         work.use("touches")
-        return [work.sql(query, first=first, last=as_of).cast(CONTACTS)]
+        interactions = work.sql(query, first=first, last=as_of).cast(CONTACTS)
+    return [interactions, deliveries.contacts_since(connection, as_of).cast(CONTACTS)]
 
 
 def contacts_of(tables: Sequence[pa.Table]) -> pa.Table:

@@ -17,6 +17,7 @@ from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.insight.report_kept import journeys, key_figures, maturity_levels
 from cdm_pipelines.steps.insight.report_reading import Reading
 from cdm_pipelines.steps.insight.report_sections import customers, risks, value
+from cdm_pipelines.steps.insight.report_worth import quality, worth
 from cdm_pipelines.steps.profile.enrich import policy_of
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.lake import Lake
@@ -25,6 +26,8 @@ ASSET = "insight/report"
 SECTIONS: Sequence[Callable[[Reading], Section]] = (
     customers,
     key_figures,
+    quality,
+    worth,
     value,
     maturity_levels,
     journeys,

@@ -8,6 +8,7 @@ import pytest
 from audience_hub import AUDIENCE, TARGETS, Hub, golden, hub_of
 from sqlalchemy import Engine
 
+from cdm_pipelines.hub.deliveries import contacts_since
 from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.activation.audience_book import AudienceError, Book
@@ -147,6 +148,20 @@ def test_nobody_is_added_more_often_than_the_policy_says_over_all_audiences(hub:
         "UPDATE activation.delivery SET released_at = now() - interval '40 days' WHERE audience = 'people'"
     )
     assert hub.deliver(book, "third").added == 2
+
+
+def test_who_was_added_is_a_contact_for_next_best_actions_too(hub: Hub) -> None:
+    hub.allow(0, 1, 2)
+    book = hub.declare({"people": AUDIENCE, "others": AUDIENCE})
+    hub.deliver(book)
+    hub.deliver(book, "others")
+    hub.merge(1, 0)
+    today = dt.datetime.now(dt.UTC).date()
+    with hub.engine.connect() as connection:
+        found = contacts_since(connection, today).to_pylist()
+        assert contacts_since(connection, today + dt.timedelta(days=2)).num_rows == 0
+    assert {row["golden_id"]: row["contacts"] for row in found} == {str(golden(0)): 4, str(golden(2)): 2}
+    assert {row["last_on"] for row in found} <= {today, today + dt.timedelta(days=1)}
 
 
 def test_a_preview_writes_nothing(hub: Hub) -> None:
