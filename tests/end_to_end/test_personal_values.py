@@ -53,7 +53,7 @@ FAULTS: dict[str, Fault] = {
     "writing": ("ingest_crm", "crm__contact", "pyarrow.parquet.ParquetWriter.write_table", quoting),
     "checking": ("ingest_crm", "crm__contact", "pandas.Series.duplicated", quoting),
     "records": ("customers", "records__party", "pyarrow.compute.sum", quoting),
-    "linking": ("customers", "link", "pyarrow.compute.utf8_trim", quoting),
+    "linking": ("customers", "link", "scipy.sparse.csgraph.connected_components", quoting),
     "staging": ("customers", "stage", EXECUTE, in_statements_about("staging.customer")),
     "publishing": ("customers", "publish", EXECUTE, in_statements_about("INSERT INTO ops.publication")),
     "feed": ("customers", "publish__feed", EXECUTE, in_statements_about("publish/feed")),
