@@ -154,6 +154,7 @@ def test_a_user_with_rights_on_one_database_only_gets_the_same_customers(
         "WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"
     )
     assert [name for (name,) in schemas] == [
+        "activation",
         "dagster",
         "golden",
         "identity",
