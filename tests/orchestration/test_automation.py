@@ -26,6 +26,8 @@ STATES = {
     "publish/audiences",
     "publish/feed",
     "publish/source_corrections",
+    "insight/quality",
+    "insight/business_case",
 }
 STAGED = dg.AssetKey(["golden", "staged"])
 AUDITS = {
