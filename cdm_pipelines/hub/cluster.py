@@ -264,7 +264,9 @@ class Cluster:
             with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
                 query = "SELECT FROM pg_database WHERE datname = %s"
                 if connection.execute(query, [DATABASE]).fetchone() is None:
-                    connection.execute(f"CREATE DATABASE {DATABASE}")
+                    # What a killed process had asked for may come to its end just before.
+                    with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+                        connection.execute(f"CREATE DATABASE {DATABASE}")
         except psycopg.OperationalError as error:
             raise self._failure(f"The embedded PostgreSQL runs and cannot be reached: {error}.") from error
 

@@ -5,7 +5,7 @@ Belongs here: bringing policies, contracts, purposes and columns together. Does 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.contracts.errors import instead
@@ -37,8 +37,8 @@ class Book:
 
     settings: Settings
     policy: AudiencePolicy
-    given: Given
-    columns: Mapping[str, Declared]
+    given: Given = field(repr=False)
+    columns: Mapping[str, Declared] = field(repr=False)
     keys: Keys
 
     @classmethod

@@ -52,7 +52,7 @@ def allowed_now(hub: Hub) -> set[str]:
     rows = hub.run(
         """SELECT c.golden_id::text, c.email, p.channel, p.allowed AND coalesce(p.expires > now(), true) AS yes
         FROM golden.customer AS c JOIN privacy.consent AS p USING (golden_id)
-        WHERE p.purpose = 'marketing' AND p.channel IN ('', 'email')
+        WHERE p.purpose = 'marketing' AND p.channel IN ('', 'email') AND p.state IS NOT NULL
         AND NOT EXISTS (SELECT FROM privacy.restriction AS r JOIN golden.crosswalk AS x
             USING (source, entity, record_id) WHERE x.golden_id = c.golden_id AND r.purpose IN ('', 'marketing'))"""
     )
