@@ -21,7 +21,7 @@ from cdm_pipelines.store.lake import Lake
 
 from .conftest import DAYS, Deployment
 
-KILLS_PER_DAY = 3
+KILLS_PER_DAY = 2
 GIVE_UP_SECONDS = 300
 LEFT_BEHIND = ".tmp-0123456789abcdef0123456789abcdef"
 

@@ -15,7 +15,7 @@ from cdm_pipelines.hub.server import EmbeddedServer
 LOCATIONS = (
     "{ repositoriesOrError { ... on RepositoryConnection { nodes { location { name } jobs { name } } } } }"
 )
-EVALUATIONS, JOBS = 120, 6
+EVALUATIONS, JOBS = 90, 6
 
 
 @pytest.fixture
