@@ -21,22 +21,10 @@ from typing import IO, Protocol
 from sqlalchemy import URL, Connection, Engine, text
 
 from cdm_pipelines.hub.binaries import Programs, find_programs
-from cdm_pipelines.hub.connection import DAGSTER_SCHEMA
 from cdm_pipelines.hub.errors import HubError
-from cdm_pipelines.hub.migrate import VERSION_SCHEMA
+from cdm_pipelines.hub.migrate import version
+from cdm_pipelines.hub.role_rights import OURS
 
-SCHEMAS = (
-    "golden",
-    "identity",
-    "ops",
-    "privacy",
-    "profile",
-    "insight",
-    "activation",
-    "staging",
-    VERSION_SCHEMA,
-    DAGSTER_SCHEMA,
-)
 """What a dump holds, where it is there: everything of the hub and of Dagster, nothing of others in the database."""
 _EXTENSIONS = ("pg_trgm", "unaccent")
 _NEEDED = ("pg_dump", "pg_restore", "psql")
@@ -66,18 +54,13 @@ def snapshot(engine: Engine) -> Iterator[Snapshot]:
     """Hold on to the state of a migrated hub as it is now."""
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
         name = str(connection.scalar(text("SELECT pg_export_snapshot()")))
-        yield Snapshot(name, newest_publication(connection), _version(connection))
+        yield Snapshot(name, newest_publication(connection), version(connection))
 
 
 def newest_publication(connection: Connection) -> int | None:
     """Number of the last publication; None where there is none."""
     number = connection.scalar(text("SELECT max(publication_id) FROM ops.publication"))
     return None if number is None else int(number)
-
-
-def _version(connection: Connection) -> str | None:
-    found = connection.scalar(text(f"SELECT max(version_num) FROM {VERSION_SCHEMA}.hub_version"))  # noqa: S608 - our own name
-    return None if found is None else str(found)
 
 
 def client_programs(chosen: Path | None, server: int) -> Programs:
@@ -113,7 +96,7 @@ def server_major(connection: Connection) -> int:
 def schemas_there(connection: Connection) -> list[str]:
     """Which of our schemas the database has."""
     found = text("SELECT nspname FROM pg_namespace WHERE nspname = ANY(:names) ORDER BY 1")
-    return list(connection.execute(found, {"names": list(SCHEMAS)}).scalars())
+    return list(connection.execute(found, {"names": list(OURS)}).scalars())
 
 
 def dump(url: URL, programs: Programs, taken: Snapshot, schemas: Sequence[str], sink: Sink) -> None:

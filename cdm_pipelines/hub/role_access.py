@@ -14,9 +14,10 @@ from sqlalchemy.exc import DBAPIError
 
 from cdm_pipelines.hub import role_rights
 from cdm_pipelines.hub.role_schemas import MADE, RoleSchema, RoleView, our_schemas, quoted, quoted_name, run
+from cdm_pipelines.hub.schema import SCHEMAS
 
 _LOCK = 0x726F6C65  # "role": the key of the advisory lock under which one process at a time applies
-READ = ("golden", "identity", "ops", "privacy", "profile", "insight", "activation")
+READ = tuple(name for name in SCHEMAS if name != "staging")
 """Schemas whose tables roles may have views of."""
 
 

@@ -12,20 +12,12 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, text
 
+from cdm_pipelines.hub.connection import DAGSTER_SCHEMA
+from cdm_pipelines.hub.migrate import VERSION_SCHEMA
 from cdm_pipelines.hub.role_schemas import RoleSchema, quoted_name
+from cdm_pipelines.hub.schema import SCHEMAS
 
-OURS = (
-    "golden",
-    "identity",
-    "ops",
-    "privacy",
-    "profile",
-    "insight",
-    "activation",
-    "staging",
-    "migration",
-    "dagster",
-)
+OURS = (*SCHEMAS, VERSION_SCHEMA, DAGSTER_SCHEMA)
 """Schemas that nobody but the pipeline reads."""
 _POWERFUL = (
     "pg_read_all_data",
