@@ -95,13 +95,36 @@ def attach(
     days = "days" if customers is None else "own_days"
     placed = _placed(db, eras, days, f"{', '.join(_GROUP)}, touches, first_at, last_at, score, scores")
     run(db, f"CREATE OR REPLACE TEMP TABLE placed AS {_GROUPED.format(placed=placed)}")
-    wanted = "" if customers is None else "SEMI JOIN wanted USING (golden_id)"
+    _view_attached(db, "" if customers is None else "SEMI JOIN wanted USING (golden_id)")
+    return _figures(db, "placed", len(eras)) if customers is None else None
+
+
+def attach_only(db: duckdb.DuckDBPyConnection, eras: Eras, condition: str) -> None:
+    """Make view ``attached`` of some interactions of everybody; whose they are is what it is among all of them.
+
+    Args:
+        db: With the tables of ``BASE``.
+        eras: The rules.
+        condition: SQL on the columns of a counted day, which holds for the interactions that are asked for.
+    """
+    look_up_customers(db)
+    # Of the others only those with a token matter: they say whose it is.
+    run(
+        db,
+        f"CREATE OR REPLACE TEMP VIEW asked_days AS SELECT * FROM days WHERE ({condition}) OR token IS NOT NULL",
+    )
+    columns = f"{', '.join(_GROUP)}, touches, first_at, last_at, score, scores"
+    placed = _placed(db, eras, "asked_days", columns, condition)
+    run(db, f"CREATE OR REPLACE TEMP TABLE placed AS {_GROUPED.format(placed=placed)}")
+    _view_attached(db)
+
+
+def _view_attached(db: duckdb.DuckDBPyConnection, wanted: str = "") -> None:
     run(
         db,
         f"CREATE OR REPLACE TEMP VIEW attached AS SELECT {', '.join(ATTACHED.names)} "
         f"FROM (SELECT * RENAME (way AS attached_by) FROM placed WHERE way IS NOT NULL) {wanted}",
     )
-    return _figures(db, "placed", len(eras)) if customers is None else None
 
 
 def attached_reader(db: duckdb.DuckDBPyConnection) -> pa.RecordBatchReader:
@@ -243,7 +266,9 @@ orders. ``token`` has tokens of customers; where it matters who was identified l
 """
 
 
-def _placed(db: duckdb.DuckDBPyConnection, eras: Eras, days: str, columns: str) -> str:
+def _placed(
+    db: duckdb.DuckDBPyConnection, eras: Eras, days: str, columns: str, condition: str = "true"
+) -> str:
     """The query of interactions with ``golden_id`` and ``way``, or the ``reason`` why they have none."""
     pieces = []
     for number, era in enumerate(eras):
@@ -258,7 +283,9 @@ def _placed(db: duckdb.DuckDBPyConnection, eras: Eras, days: str, columns: str) 
             )
             run(db, f"CREATE OR REPLACE TEMP TABLE {name}_{number} AS {asked}")
         until = eras[number + 1].after if number + 1 < len(eras) else ""
-        own = f"extract_date > '{era.after}'" + (f" AND extract_date <= '{until}'" if until else "")
+        own = f"({condition}) AND extract_date > '{era.after}'" + (
+            f" AND extract_date <= '{until}'" if until else ""
+        )
         pieces.append(
             f"""
             SELECT CASE WHEN NOT ({_SILENT}) THEN named_id WHEN by_token THEN token_id END AS golden_id,

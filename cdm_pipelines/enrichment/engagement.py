@@ -12,6 +12,7 @@ from cdm_pipelines.contracts.entity import ValueType
 from cdm_pipelines.enrichment.declaration import Age, Enricher, Output
 from cdm_pipelines.enrichment.moments import (
     BY_CUSTOMER,
+    BY_US,
     DATED,
     SERVICE_DESK,
     Dated,
@@ -40,8 +41,6 @@ _COUNTED = {
 }
 """What is counted: in words, in SQL, and its privacy category."""
 _RARE = frozenset({"bounces", "unsubscribes"})
-BY_US = """(kind <> 'bounce' AND coalesce(direction, CASE WHEN kind IN ('sent', 'ticket_solved') THEN 'out' END)
-             = 'out')"""
 
 
 class EngagementParameters(Dated):

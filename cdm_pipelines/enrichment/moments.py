@@ -42,9 +42,13 @@ extract still holds a record says nothing about whether it is still true."""
 SERVICE_DESK = "('ticket_opened', 'ticket_solved', 'ticket_rated')"
 """Kinds of interactions about a ticket."""
 
-BY_CUSTOMER = """(kind <> 'bounce' AND coalesce(direction, CASE WHEN kind IN ('visit', 'product_view', 'cart',
-    'search', 'open', 'click', 'unsubscribe', 'ticket_opened', 'ticket_rated', 'complaint') THEN 'in' END) = 'in')"""
+BY_CUSTOMER = """(kind IS DISTINCT FROM 'bounce' AND coalesce(direction, CASE
+    WHEN kind IN ('visit', 'product_view', 'cart', 'search', 'open', 'click', 'unsubscribe', 'ticket_opened',
+                  'ticket_rated', 'complaint') THEN 'in' END) = 'in')"""
 """Whether the customer was in touch with us: what its source says, else what its kind tells."""
+BY_US = """(kind IS DISTINCT FROM 'bounce' AND coalesce(direction, CASE
+    WHEN kind IN ('sent', 'ticket_solved') THEN 'out' END) = 'out')"""
+"""Whether we addressed the customer: what its source says, else what its kind tells."""
 
 
 def use_dated(work: Work, parameters: Dated) -> None:

@@ -140,22 +140,17 @@ def keep(
             {"as_of": as_of, "period": period},
         )
     _stage(connection, "coming_action", next_best_action, rows)
-    listed = ", ".join(NEXT.names)
-    others = NEXT.names[1:]
-    given, there = (", ".join(f"{side}.{name}" for name in others) for side in ("EXCLUDED", "n"))
-    connection.execute(
-        text(
-            f"""DELETE FROM {next_best_action} AS n
-            WHERE NOT EXISTS (SELECT FROM coming_action AS c WHERE c.golden_id = n.golden_id)"""
-        )
-    )
-    connection.execute(
-        text(
-            f"""INSERT INTO {next_best_action} AS n ({listed}) SELECT {listed} FROM coming_action
-            ON CONFLICT (golden_id) DO UPDATE SET ({", ".join(others)}) = ROW({given})
-            WHERE ({there}) IS DISTINCT FROM ({given})"""
-        )
-    )
+    listed, others = ", ".join(NEXT.names), NEXT.names[1:]
+    given, there = (", ".join(f"{side}.{name}" for name in others) for side in ("c", "n"))
+    same = "c.golden_id = n.golden_id"
+    for change in (  # rows that stay as they are are not touched at all
+        f"""DELETE FROM {next_best_action} AS n WHERE NOT EXISTS (SELECT FROM coming_action AS c WHERE {same})""",
+        f"""UPDATE {next_best_action} AS n SET ({", ".join(others)}) = ROW({given}) FROM coming_action AS c
+            WHERE {same} AND ({there}) IS DISTINCT FROM ({given})""",
+        f"""INSERT INTO {next_best_action} ({listed}) SELECT {listed} FROM coming_action AS c
+            WHERE NOT EXISTS (SELECT FROM {next_best_action} AS n WHERE {same})""",
+    ):
+        connection.execute(text(change))
 
 
 def _stage(connection: Connection, name: str, like: Table, rows: pa.Table) -> None:

@@ -354,25 +354,23 @@ def _keys(connection: Connection, condition: str) -> pa.Table:
 
 
 ALLOWED = pa.schema(
-    [(name, pa.string()) for name in ("golden_id", "purpose", "channel")] + [("allowed", pa.bool_())]
+    [(name, pa.string()) for name in ("golden_id", "purpose", "channel")]
+    + [(name, pa.bool_()) for name in ("allowed", "said")]
 )
-"""What customers allow."""
+"""What customers allow, and whether somebody said so, or it is what the purpose has where nothing was said."""
 
 
-def allowed(
-    connection: Connection, purposes: Collection[str], *, coming: bool = False, said: bool = False
-) -> pa.Table:
+def allowed(connection: Connection, purposes: Collection[str], *, coming: bool = False) -> pa.Table:
     """What customers allow for some purposes, as it is published or as it will be.
 
     Args:
         connection: To the hub.
         purposes: Their keys.
         coming: Whether of the next version.
-        said: Whether only what somebody said counts, and not what the purpose has where nothing was said.
     """
     rows = next_rows(connection, consent) if coming else str(consent)
-    query = f"SELECT {', '.join(ALLOWED.names)} FROM {rows} WHERE purpose = ANY(%(purposes)s)"
-    query += " AND state IS NOT NULL" if said else ""
+    query = f"""SELECT golden_id, purpose, channel, allowed, state IS NOT NULL FROM {rows}
+        WHERE purpose = ANY(%(purposes)s)"""
     return read_table(connection, query, ALLOWED, {"purposes": sorted(purposes)})
 
 

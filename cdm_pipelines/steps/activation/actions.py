@@ -12,8 +12,6 @@ from pathlib import Path
 import pyarrow as pa
 from sqlalchemy import Connection
 
-from cdm_pipelines.enrichment.engagement import BY_US
-from cdm_pipelines.enrichment.moments import SERVICE_DESK
 from cdm_pipelines.hub import actions as hub
 from cdm_pipelines.hub import deliveries
 from cdm_pipelines.hub.next_version import NextVersion
@@ -30,7 +28,7 @@ from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.activation.action_model import fitted_uplift
 from cdm_pipelines.steps.activation.action_results import measured
 from cdm_pipelines.steps.consent.off import off_in_use
-from cdm_pipelines.steps.profile.reading import Company, newest_day, working
+from cdm_pipelines.steps.profile.reading import Company, newest_day
 from cdm_pipelines.steps.profile.wide import columns_of
 from cdm_pipelines.store.secret import Secret
 
@@ -160,15 +158,8 @@ def contacted(
     """
     if policy.contact_pressure is None:
         return ()
-    company.counted()
-    query = f"""SELECT golden_id, sum(touches)::BIGINT AS contacts, max(day) AS last_on
-        FROM (SELECT * REPLACE (coalesce(kind, 'other') AS kind) FROM touches)
-        WHERE {BY_US} AND kind NOT IN {SERVICE_DESK} AND day > $first AND day <= $last
-        GROUP BY golden_id ORDER BY golden_id"""  # noqa: S608 - our own words
-    first = as_of - dt.timedelta(days=policy.contact_pressure.days)
-    with working(company, NextVersion.of(connection), as_of) as work:
-        work.use("touches")
-        interactions = work.sql(query, first=first, last=as_of).cast(CONTACTS)
+    first = as_of - dt.timedelta(days=policy.contact_pressure.days - 1)
+    interactions = company.contacts_by_us(NextVersion.of(connection), first, as_of).cast(CONTACTS)
     return [interactions, deliveries.contacts_since(connection, as_of).cast(CONTACTS)]
 
 

@@ -45,7 +45,7 @@ def off_in_use(connection: Connection, purposes: Purposes, asked: Collection[tup
     refusable = [(key, channel) for key, channel in asked if purposes[key].can_be_refused]
     said = consent.allowed(connection, {key for key, _ in refusable})
     # That nothing was said of every channel is no answer that could overrule one to a channel.
-    of_channels = consent.allowed(connection, {key for key, channel in refusable if channel}, said=True)
+    of_channels = said.filter(said["said"])
     customers = said["golden_id"]
     if any(purposes[key].needs_consent for key, _ in refusable):
         customers = read_table(connection, "SELECT golden_id FROM golden.customer", _ID)["golden_id"]

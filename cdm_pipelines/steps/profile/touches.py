@@ -22,12 +22,13 @@ from cdm_pipelines.enrichment.attachment import (
     Attached,
     Preview,
     attach,
+    attach_only,
     attached_reader,
     attached_rows,
     preview,
 )
 from cdm_pipelines.enrichment.interactions import DAY_SCHEMA
-from cdm_pipelines.enrichment.moments import BY_CUSTOMER
+from cdm_pipelines.enrichment.moments import BY_CUSTOMER, BY_US, SERVICE_DESK
 from cdm_pipelines.enrichment.subjects import Whose, concerned, run
 from cdm_pipelines.enrichment.tokens import Eras, InteractionPolicy, eras_as_json, eras_from_json, eras_now
 from cdm_pipelines.hub.queries import read_crosswalk
@@ -158,12 +159,28 @@ class Touches:
 
     def last_by_customers(self, eras: Eras, first: dt.date | None, until: dt.date) -> pa.Table:
         """The last day, within some days, on which each customer was in touch with us: ``golden_id, touched``."""
-        attach(self.db, eras)
-        query = f"""SELECT CAST(golden_id AS VARCHAR) AS golden_id, max(day) AS touched
-                    FROM (SELECT * REPLACE (coalesce(kind, 'other') AS kind) FROM attached)
-                    WHERE {BY_CUSTOMER} AND day <= $until AND day >= $first GROUP BY 1"""  # noqa: S608 - our own names
-        days = {"until": until, "first": first or dt.date(1900, 1, 1)}
-        found: pa.Table = self.db.sql(query, params=days).to_arrow_table()
+        return self._within(eras, BY_CUSTOMER, first or dt.date.min, until, "max(day) AS touched")
+
+    def contacts_by_us(self, eras: Eras, first: dt.date, until: dt.date) -> pa.Table:
+        """How often we addressed each customer within some days, besides about a ticket, and when last.
+
+        Returns:
+            ``golden_id, contacts, last_on``, in order of golden id.
+        """
+        return self._within(
+            eras,
+            f"{BY_US} AND coalesce(kind NOT IN {SERVICE_DESK}, true)",
+            first,
+            until,
+            "CAST(sum(touches) AS BIGINT) AS contacts, max(day) AS last_on",
+        )
+
+    def _within(self, eras: Eras, condition: str, first: dt.date, until: dt.date, figures: str) -> pa.Table:
+        """Figures of each customer, of the interactions of some kinds from one day up to another."""
+        attach_only(self.db, eras, f"day >= DATE '{first}' AND day <= DATE '{until}' AND {condition}")
+        query = f"""SELECT CAST(golden_id AS VARCHAR) AS golden_id, {figures}
+                    FROM attached GROUP BY 1 ORDER BY 1"""  # noqa: S608 - our own names
+        found: pa.Table = self.db.sql(query).to_arrow_table()
         return found
 
     def preview(self, former: Eras, latter: Eras) -> Preview:

@@ -270,6 +270,35 @@ def test_nobodys_interactions_change_but_those_of_whom_it_is_said(seed: int, tmp
         assert_told(world, world.change, eras)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_the_contacts_of_some_days_are_those_that_all_interactions_tell_of(seed: int, tmp_path: Path) -> None:
+    world = World.of(seed, tmp_path / "lake")
+    for row in (row for rows in world.days.values() for row in rows):
+        row |= {
+            "kind": world.one(["sent", "visit", "bounce", "ticket_solved", None]),
+            "direction": world.one(["in", "out", None]),
+        }
+    world.keep()
+    world.web.update()
+    by_us: dict[str, tuple[int, dt.date]] = {}
+    by_them: dict[str, dt.date] = {}
+    day = dt.date(2026, 6, 2)
+    with opened(world) as touches:
+        for row in touches.attached(ERAS)[0].to_pylist():
+            who, kind = row["golden_id"], row["kind"]
+            if row["day"] != day or kind == "bounce":
+                continue
+            ours = "out" if kind in {"sent", "ticket_solved"} else None
+            if (row["direction"] or ours) == "out" and kind != "ticket_solved":
+                by_us[who] = (by_us.get(who, (0, day))[0] + row["touches"], day)
+            if (row["direction"] or ("in" if kind == "visit" else None)) == "in":
+                by_them[who] = day
+        contacts = touches.contacts_by_us(ERAS, day, day).to_pylist()
+        touched = touches.last_by_customers(ERAS, day, day).to_pylist()
+    assert {row["golden_id"]: (row["contacts"], row["last_on"]) for row in contacts} == by_us
+    assert {row["golden_id"]: row["touched"] for row in touched} == by_them
+
+
 def customer(number: int, **known: str) -> Row:
     return {"golden_id": gid(number), "active": True, "first_seen": "2026-01-01", **known}
 
