@@ -82,6 +82,11 @@ class Form:
         """Golden attributes that it reads."""
         return frozenset(name for one in self.columns for name in one.of) - COMPUTED
 
+    @cached_property
+    def has_member_key(self) -> bool:
+        """Whether a column tells the system who a member is for us."""
+        return any(KEY in one.of for one in self.columns)
+
     def rows(self, values: pa.Table, headers: Sequence[str] = ()) -> pa.Table:
         """The rows of a file, all of text, null where there is nothing.
 

@@ -68,9 +68,7 @@ _T = pa.string()
 Draws = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 _FOUND = pa.schema([("golden_id", _T), ("reachable", pa.bool_()), ("complaint", pa.bool_())])
-_SAID = pa.schema(
-    [("golden_id", _T), ("purpose", _T), ("channel", _T), ("allowed", pa.bool_()), ("objected", pa.bool_())]
-)
+_SAID = pa.schema([("golden_id", _T), ("channel", _T), ("allowed", pa.bool_()), ("objected", pa.bool_())])
 
 
 @dataclass(frozen=True)
@@ -258,7 +256,6 @@ class _Choosing:
             )
         query = select(
             consent.c.golden_id,
-            consent.c.purpose,
             consent.c.channel,
             and_(
                 consent.c.allowed,
@@ -266,15 +263,17 @@ class _Choosing:
             ),
             func.coalesce(consent.c.state == "objected", literal(value=False)),
         ).where(
-            consent.c.purpose == purpose, consent.c.state.is_not(None)
-        )  # unsaid is no answer: consent.off
+            consent.c.purpose == purpose,
+            consent.c.channel.in_([EVERY_CHANNEL, channel]),
+            consent.c.state.is_not(None),  # unsaid is no answer: consent.off
+        )
         said = self._read(query, _SAID)
+        said = said.append_column("purpose", pa.repeat(pa.scalar(purpose, _T), said.num_rows))
         every = pc.fill_null(said["channel"], EVERY_CHANNEL)
         said = said.set_column(said.schema.get_field_index("channel"), "channel", every)
         refused = off(said, self.book.given.purposes, found, [(purpose, channel)])
         refused_ids = off_for(refused, purpose, channel)
-        of_channel = pc.is_in(said["channel"], value_set=pa.array([EVERY_CHANNEL, channel]))
-        objected = said["golden_id"].filter(pc.and_(said["objected"], of_channel))
+        objected = said["golden_id"].filter(said["objected"])
         yield OBJECTED, refused_ids.filter(pc.is_in(refused_ids, value_set=objected.combine_chunks()))
         yield NO_CONSENT, refused_ids
 
@@ -293,9 +292,9 @@ class _Choosing:
             reached = pa.repeat(pa.scalar(True), len(ids))
             return pa.table({"golden_id": ids, "reachable": reached})
         values = self._values(ids, sorted(form.attributes), target.source)
-        keys = self.book.keys.members(self.name, ids.to_pylist())
-        campaign = pa.repeat(pa.scalar(target.campaign_id, _T), len(ids))
-        values = values.append_column(KEY, keys).append_column(CAMPAIGN, campaign)
+        if form.has_member_key:
+            values = values.append_column(KEY, self.book.keys.members(self.name, ids.to_pylist()))
+        values = values.append_column(CAMPAIGN, pa.repeat(pa.scalar(target.campaign_id, _T), len(ids)))
         rows = form.rows(values)
         return pa.table(
             {
