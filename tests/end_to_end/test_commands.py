@@ -1,6 +1,7 @@
 """Every command of ``cdm``: on an installation where nothing ran yet, on one where something did, and used wrongly."""
 
 import csv
+import inspect
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import pytest
 import typer
 import yaml
 
+from cdm_pipelines.cli import COMMANDS as LISTED
 from cdm_pipelines.cli import app
 from cdm_pipelines.contracts import load_contract
 
@@ -431,3 +433,23 @@ def test_dg_finds_the_project_in_order_with_no_variable_set(
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert told in done.stdout + done.stderr
+
+
+def test_the_help_lists_each_command_as_it_says_itself_what_it_does() -> None:
+    group = typer.main.get_command(app)
+    told = {
+        name: inspect.cleandoc(child.help or "").split("\n\n")[0] for name, child in group.commands.items()
+    }
+    assert {name: " ".join(words.split()) for name, words in told.items()} == {
+        name: one.help for name, one in LISTED.items()
+    }
+
+
+def test_the_help_loads_nothing_of_what_commands_work_with() -> None:
+    heavy = ["pydantic", "pandas", "sqlalchemy", "pyarrow", "dagster"]
+    program = f"""import sys, cdm_pipelines.cli
+try: cdm_pipelines.cli.app(["--help"])
+finally: print([name for name in {heavy} if name in sys.modules])"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "Ingest a day" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
