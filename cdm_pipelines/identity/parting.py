@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.identity.registry import CROSSWALK_SCHEMA
-from cdm_pipelines.store.arrow import to_frame, to_table
+from cdm_pipelines.store.frames import to_frame, to_table
 from cdm_pipelines.store.keys import RECORD_KEY
 
 

@@ -17,7 +17,7 @@ from cdm_pipelines.linkage.compare.comparers import Packing
 from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.model.fellegi_sunter import Floats, probability
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
-from cdm_pipelines.store.arrow import to_frame
+from cdm_pipelines.store.frames import to_frame
 
 
 def clusters_frame(records: Records, member: Labels) -> pd.DataFrame:

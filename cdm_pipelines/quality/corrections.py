@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from cdm_pipelines.ingest.blocks import MAX_RECORD_BYTES
-from cdm_pipelines.store.arrow import to_frame
+from cdm_pipelines.store.frames import to_frame
 from cdm_pipelines.store.keys import composite_keys
 
 DEFECT, REASONS, QUARANTINE = "_defect", "_reasons", "_quarantine"

@@ -22,7 +22,7 @@ from cdm_pipelines.contracts import Column, LogicalType, SourceContract
 from cdm_pipelines.quality.damage import spoilt_pattern
 from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.quality.values import FALSE, TRUE, Flags, as_flags, as_texts, days, matches, numbers
-from cdm_pipelines.store.arrow import to_frame
+from cdm_pipelines.store.frames import to_frame
 
 Test = Callable[[pa.Array], Flags]
 """Whether each of some texts, none of them null, passes."""

@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.contracts.canonical import Entity, targets
 from cdm_pipelines.contracts.model import Column, SourceContract
-from cdm_pipelines.quality import REPAIRS_SCHEMA
 from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.quality.shapes import shapes
+from cdm_pipelines.quality.validation import REPAIRS_SCHEMA
 from cdm_pipelines.standardise import text as texts
 from cdm_pipelines.standardise.distinct import TEXT, coalesce, no_text, over_distinct
 from cdm_pipelines.store.arrow import whole

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -46,7 +45,8 @@ def _encode(columns: Sequence[pa.Array]) -> tuple[np.ndarray, list[pa.Array]]:
     combined = encoded[0].indices.to_numpy().astype(np.int64)
     for column in encoded[1:]:
         combined = combined * max(len(column.dictionary), 1) + column.indices.to_numpy()
-    codes, combinations = pd.factorize(combined)
+    known = pa.array(combined).dictionary_encode()
+    codes, combinations = known.indices.to_numpy(), known.dictionary.to_numpy()
     distinct: list[pa.Array] = []
     for column in reversed(encoded[1:]):
         combinations, own = np.divmod(combinations, max(len(column.dictionary), 1))

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.contracts.canonical import Entity, attributes, targets
 from cdm_pipelines.contracts.model import SourceContract
-from cdm_pipelines.quality import REPAIRS_SCHEMA
+from cdm_pipelines.quality.validation import REPAIRS_SCHEMA
 from cdm_pipelines.standardise import consent, dates, interaction
 from cdm_pipelines.standardise.columns import Columns
 from cdm_pipelines.standardise.distinct import TEXT, joined, no_flags, no_text

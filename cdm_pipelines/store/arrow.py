@@ -1,43 +1,17 @@
-"""Arrow tables as every room uses them: to and from frames, columns in one piece, what differs, digests.
+"""Arrow tables as every room uses them: columns in one piece, what differs, digests.
 
-Belongs here: what is true of any table. Does not belong here: keys of records (keys), files (lake).
+Belongs here: what is true of any table. Does not belong here: keys of records (keys), frames (frames), files (lake).
 """
 
 from hashlib import sha256
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-TEXT = pd.StringDtype("pyarrow")
 _CODE = 4  # bytes a value, of columns of which only codes are stored
-_DTYPES = {
-    pa.string(): TEXT,
-    pa.large_string(): TEXT,
-    pa.bool_(): pd.BooleanDtype(),
-    pa.int64(): pd.Int64Dtype(),
-}
-
-
-def to_frame(table: pa.Table) -> pd.DataFrame:
-    """Turn an Arrow table into a frame: text as ``string[pyarrow]``, booleans and integers nullable."""
-    frame: pd.DataFrame = table.to_pandas(types_mapper=_DTYPES.get, ignore_metadata=True)
-    return frame
-
-
-def to_table(frame: pd.DataFrame, schema: pa.Schema | None = None) -> pa.Table:
-    """Turn a frame into an Arrow table without pandas metadata; an all-null column of no type becomes text."""
-    table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False).replace_schema_metadata(None)
-    if schema is not None:
-        return table
-    plain = [
-        pa.field(f.name, pa.string() if f.type in (pa.null(), pa.large_string()) else f.type)
-        for f in table.schema
-    ]
-    return table.cast(pa.schema(plain))
 
 
 def whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 from zlib import crc32
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from cdm_pipelines.store.arrow import coded_columns, to_table
+from cdm_pipelines.store.arrow import coded_columns
 from cdm_pipelines.store.checksums import NOTE, UNSEALED, Kind, SealedSink, Seen, fault_of
 from cdm_pipelines.store.damage import DamagedError, Fault, LakeError
 from cdm_pipelines.store.file_store import FileStore
@@ -131,9 +130,8 @@ class Lake(FileStore):
         if self._is_local:
             _SEEN.add(self._full(path), self.stamp(path))
 
-    def write(self, path: str, table: pa.Table | pd.DataFrame) -> None:
+    def write(self, path: str, table: pa.Table) -> None:
         """Write one table whole."""
-        table = table if isinstance(table, pa.Table) else to_table(table)
         with self.writer(path, table.schema) as writer:
             writer.write_table(table)
 

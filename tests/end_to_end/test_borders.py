@@ -11,7 +11,7 @@ from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.catalogue import all_contracts, contract_named
 from cdm_pipelines.contracts.odcs import RESERVED_COLUMNS
 from cdm_pipelines.ingest.extract import raw_schema
-from cdm_pipelines.quality import REPAIRS_SCHEMA, quarantine_schema, valid_schema
+from cdm_pipelines.quality.validation import REPAIRS_SCHEMA, quarantine_schema, valid_schema
 from cdm_pipelines.records import records_schema
 from cdm_pipelines.standardise.frame import standard_schema
 from cdm_pipelines.steps.days.source_day import process_day

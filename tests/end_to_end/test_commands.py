@@ -436,7 +436,7 @@ def test_dg_finds_the_project_in_order_with_no_variable_set(
 
 
 def test_the_help_lists_each_command_as_it_says_itself_what_it_does() -> None:
-    group = typer.main.get_command(app)
+    group: Any = typer.main.get_command(app)
     told = {
         name: inspect.cleandoc(child.help or "").split("\n\n")[0] for name, child in group.commands.items()
     }

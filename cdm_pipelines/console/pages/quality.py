@@ -19,7 +19,7 @@ from cdm_pipelines.console.pages.render import language_of, rendered, translator
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.catalogue import UnknownEntityError, all_contracts, contract_named
 from cdm_pipelines.contracts.told import told_path
-from cdm_pipelines.quality import Rule
+from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.steps.days import quarantine
 from cdm_pipelines.steps.operate.quality import Day, days_of, repaired_columns, worse
 

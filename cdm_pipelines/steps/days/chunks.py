@@ -62,7 +62,8 @@ def refine(
     words: SourceWords,
 ) -> Refined:
     """Validate and standardise one chunk; pure, so it may run in any process."""
-    from cdm_pipelines.quality import digit_lengths, validate  # noqa: PLC0415 - heavy rooms load in a run
+    from cdm_pipelines.quality.damage import digit_lengths  # noqa: PLC0415 - heavy rooms load in a run
+    from cdm_pipelines.quality.validation import validate  # noqa: PLC0415 - heavy rooms load in a run
     from cdm_pipelines.standardise import standardise  # noqa: PLC0415
 
     repeats = chunk.repeats

@@ -18,12 +18,12 @@ from cdm_pipelines.contracts import Column, SourceContract
 from cdm_pipelines.contracts.catalogue import all_contracts, contract_named, contracts_of
 from cdm_pipelines.contracts.told import told_names, told_path
 from cdm_pipelines.privacy.protection import Vault
-from cdm_pipelines.quality import Rule, export_quarantine, read_corrections
-from cdm_pipelines.quality.corrections import DEFECT, QUARANTINE, REASONS
+from cdm_pipelines.quality.corrections import DEFECT, QUARANTINE, REASONS, export_quarantine, read_corrections
+from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.store import layout
-from cdm_pipelines.store.arrow import to_frame, to_table
 from cdm_pipelines.store.files import write_whole
+from cdm_pipelines.store.frames import to_frame, to_table
 from cdm_pipelines.store.lake import Lake
 
 ORIGIN = ["_sha256", "_row"]

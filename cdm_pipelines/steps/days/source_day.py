@@ -28,9 +28,10 @@ from cdm_pipelines.steps.days.chunks import Chunk, in_order
 from cdm_pipelines.steps.days.kept_out import Door, note_to_owner
 from cdm_pipelines.steps.days.tally import DayResult, Tally, Yardstick
 from cdm_pipelines.store import layout
-from cdm_pipelines.store.arrow import digest, to_frame
+from cdm_pipelines.store.arrow import digest
 from cdm_pipelines.store.cipher import CipherError
 from cdm_pipelines.store.damage import DamagedError, Fault
+from cdm_pipelines.store.frames import to_frame
 from cdm_pipelines.store.keyring import KeyringError
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.secret import Secret
@@ -169,7 +170,7 @@ def _refine(
 
 def _against_contract(lake: Lake, contract: SourceContract, date: str, rows: int, vault: Vault) -> Verdict:
     """Hold the accepted rows, as they were written, against the contract's Pandera schema."""
-    from cdm_pipelines.quality import failures  # noqa: PLC0415 - rules load in a run
+    from cdm_pipelines.quality.schema import failures  # noqa: PLC0415 - rules load in a run
 
     found: Counter[str] = Counter()
     for table in lake.read_batches(layout.valid_path(contract, date), rows, list(contract.column_names)):
@@ -216,12 +217,8 @@ def _chunks(
     vault: Vault,
 ) -> Iterator[Chunk]:
     """The raw table with corrections applied, in chunks, with what later rows with the same key make of each row."""
-    from cdm_pipelines.quality import (  # noqa: PLC0415 - rules load in a run
-        apply_corrections,
-        compared_columns,
-        find_repeats,
-        with_conflicts,
-    )
+    from cdm_pipelines.quality.corrections import apply_corrections  # noqa: PLC0415 - rules load in a run
+    from cdm_pipelines.quality.repeats import compared_columns, find_repeats, with_conflicts  # noqa: PLC0415 - rules load in a run
 
     def corrected(columns: list[str] | None, rows: int) -> Iterator[pa.Table]:
         for table in lake.read_batches(raw, rows, columns):

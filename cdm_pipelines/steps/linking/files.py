@@ -28,6 +28,7 @@ from cdm_pipelines.steps.linking.suggested_policy import ROW_NUMBER
 from cdm_pipelines.store.checksums import unsealed
 from cdm_pipelines.store.damage import Fault
 from cdm_pipelines.store.files import sync_folder
+from cdm_pipelines.store.frames import to_table
 from cdm_pipelines.store.lake import Lake
 
 _NAMED = 30
@@ -132,8 +133,8 @@ def write_result(result: LinkResult, out: Path) -> None:
     staged = out / f".tmp-{uuid4().hex}"
     lake = Lake(str(staged.absolute()))
     try:
-        lake.write("clusters.parquet", result.clusters)
-        lake.write("pairs.parquet", result.pairs)
+        lake.write("clusters.parquet", to_table(result.clusters))
+        lake.write("pairs.parquet", to_table(result.pairs))
         lake.write_text("model.json", result.model.to_json())
         lake.write_text("charts.svg", result_picture(result.model, result.report))
         for file in sorted(staged.iterdir()):

@@ -41,7 +41,7 @@ from cdm_pipelines.steps.linking.inputs import (
     said_by_sources,
 )
 from cdm_pipelines.steps.linking.state import KeptState
-from cdm_pipelines.store.arrow import TEXT, to_table
+from cdm_pipelines.store.frames import TEXT, to_table
 from cdm_pipelines.store.keys import composite, composite_keys
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.secret import Secret

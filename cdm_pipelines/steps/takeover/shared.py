@@ -23,7 +23,7 @@ from cdm_pipelines.steps.linking import model_versions
 from cdm_pipelines.steps.linking.inputs import not_compared, party_records
 from cdm_pipelines.steps.linking.kind import unlike_names
 from cdm_pipelines.store import tables
-from cdm_pipelines.store.arrow import to_frame
+from cdm_pipelines.store.frames import to_frame
 from cdm_pipelines.store.lake import Lake
 
 _SURE = 1e-12

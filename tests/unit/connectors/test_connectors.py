@@ -20,7 +20,8 @@ from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.paths import Where, steps
 from cdm_pipelines.ingest import absent_columns, read_file
 from cdm_pipelines.ingest.addressed import is_addressed
-from cdm_pipelines.quality import superseded_rows, validate
+from cdm_pipelines.quality.repeats import superseded_rows
+from cdm_pipelines.quality.validation import validate
 from cdm_pipelines.standardise import standardise
 
 ROOT = Path(__file__).parents[3]

@@ -6,7 +6,7 @@ import yaml
 
 from cdm_pipelines.console.pages.menu import PAGES
 from cdm_pipelines.console.pages.render import TEMPLATES, WORDS
-from cdm_pipelines.quality import Rule
+from cdm_pipelines.quality.rules import Rule
 
 SAID = re.compile(r"""\bt\(\s*(?:"([^"]+)"|'([^']+)')""")
 OURS = (

@@ -11,8 +11,9 @@ import pyarrow as pa
 from cdm_pipelines.contracts import Column, Delivery, Dialect, Format, LogicalType, PartyKind, SourceContract
 from cdm_pipelines.contracts.model import KindRule
 from cdm_pipelines.ingest import read_extract
-from cdm_pipelines.quality import reconcile, superseded_rows, validate
-from cdm_pipelines.store.arrow import to_frame
+from cdm_pipelines.quality.repeats import superseded_rows
+from cdm_pipelines.quality.validation import reconcile, validate
+from cdm_pipelines.store.frames import to_frame
 
 DATE = "2026-06-01"
 CUSTOMER = SourceContract(

@@ -8,8 +8,8 @@ import pytest
 from ingest_samples import CUSTOMER, DATE, Outcome, deliver, run_day, with_dialect
 
 from cdm_pipelines.ingest import ExtractError, Refusal, read_extract
-from cdm_pipelines.quality import export_quarantine, read_corrections
-from cdm_pipelines.store.arrow import to_table
+from cdm_pipelines.quality.corrections import export_quarantine, read_corrections
+from cdm_pipelines.store.frames import to_table
 
 HEADER = b"id,name,born,email\n"
 GOOD = b"1,Jansen,1980-02-29,a@example.nl\n"

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_quality_validation import Validated, contract, raw, superseded_rows, validate
 
-from cdm_pipelines import quality
 from cdm_pipelines.contracts import Column, LogicalType
-from cdm_pipelines.quality import (
+from cdm_pipelines.quality import corrections as corrected
+from cdm_pipelines.quality.corrections import (
     CorrectionsError,
     read_corrections,
 )
-from cdm_pipelines.store.arrow import TEXT, to_frame, to_table
+from cdm_pipelines.store.frames import TEXT, to_frame, to_table
 
 CONTRACT = contract(Column("name", required=True), Column("born", LogicalType.DATE))
 
@@ -29,12 +29,12 @@ def day() -> pd.DataFrame:
 
 def apply_corrections(frame: pd.DataFrame, corrections: pd.DataFrame) -> pd.DataFrame:
     """A frame with corrected rows."""
-    return to_frame(quality.apply_corrections(to_table(frame), to_table(corrections)))
+    return to_frame(corrected.apply_corrections(to_table(frame), to_table(corrections)))
 
 
 def export_quarantine(frame: pd.DataFrame) -> bytes:
     """The CSV for a person."""
-    return quality.export_quarantine(to_table(frame))
+    return corrected.export_quarantine(to_table(frame))
 
 
 def judged(frame: pd.DataFrame) -> Validated:

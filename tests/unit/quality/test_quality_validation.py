@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandera.errors import SchemaErrors
 
-from cdm_pipelines import quality
 from cdm_pipelines.contracts import Column, Delivery, Format, LogicalType, SourceContract
-from cdm_pipelines.quality import Rule, pandera_schema, reconcile
-from cdm_pipelines.store.arrow import TEXT, to_frame, to_table
+from cdm_pipelines.quality import repeats, validation
+from cdm_pipelines.quality.rules import Rule
+from cdm_pipelines.quality.schema import failures, pandera_schema
+from cdm_pipelines.quality.validation import reconcile
+from cdm_pipelines.store.frames import TEXT, to_frame, to_table
 
 T = LogicalType
 
@@ -32,13 +34,13 @@ class Validated:
 
 def validate(frame: pd.DataFrame, judged: SourceContract, superseded: Any = None) -> Validated:
     """The verdict on a frame."""
-    found = quality.validate(to_table(frame), judged, superseded)
+    found = validation.validate(to_table(frame), judged, superseded)
     return Validated(to_frame(found.valid), to_frame(found.quarantine), to_frame(found.repairs))
 
 
 def superseded_rows(frame: pd.DataFrame, judged: SourceContract) -> Any:
     """Which rows of a frame a later one supersedes."""
-    return quality.superseded_rows(to_table(frame), judged)
+    return repeats.superseded_rows(to_table(frame), judged)
 
 
 def contract(*columns: Column) -> SourceContract:
@@ -253,5 +255,5 @@ def test_the_schema_tells_types_nullability_and_keys_to_other_tools() -> None:
 def test_what_slipped_through_is_told_by_column_and_rule_without_a_value() -> None:
     judged = contract(*COLUMNS)
     rows = raw(id=["1", "2"], name=["Bos", "far too long a name"], born=["2000-02-30", None])
-    assert quality.failures(to_table(rows), judged) == {"name: too_long": 1, "born: not_date": 1}
-    assert not quality.failures(validate(rows, judged).valid.pipe(to_table), judged)
+    assert failures(to_table(rows), judged) == {"name: too_long": 1, "born: not_date": 1}
+    assert not failures(validate(rows, judged).valid.pipe(to_table), judged)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdm_pipelines.quality import shape
+from cdm_pipelines.quality.shapes import shape
 from cdm_pipelines.quality.values import days, matches, numbers, plain_numbers
 
 

@@ -10,8 +10,9 @@ from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.odcs import parse_contract
 from cdm_pipelines.contracts.sections import Report
 from cdm_pipelines.ingest import read_file
-from cdm_pipelines.quality import superseded_rows, validate
+from cdm_pipelines.quality.repeats import superseded_rows
 from cdm_pipelines.quality.suggest import suggest_all
+from cdm_pipelines.quality.validation import validate
 from cdm_pipelines.standardise import standardise
 
 EVENTS = "".join(

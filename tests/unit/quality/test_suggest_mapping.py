@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 from cdm_pipelines.cli import app
 from cdm_pipelines.contracts import LogicalType, PartyKind, SourceContract, load_contract
 from cdm_pipelines.ingest import read_file
-from cdm_pipelines.quality import superseded_rows, validate
+from cdm_pipelines.quality.repeats import superseded_rows
 from cdm_pipelines.quality.semantics import meanings
 from cdm_pipelines.quality.suggest import suggest_all
+from cdm_pipelines.quality.validation import validate
 
 NOTHING = pa.array([], pa.string())
 Rows = Sequence[Sequence[str]]

@@ -21,7 +21,7 @@ from cdm_pipelines.contracts.model import (
     PartyKind,
     SourceContract,
 )
-from cdm_pipelines.store.arrow import TEXT, to_frame, to_table
+from cdm_pipelines.store.frames import TEXT, to_frame, to_table
 
 DATE = "2026-06-01"
 
