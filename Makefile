@@ -17,7 +17,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-dep
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
 .PHONY: help demo up test canary test-fast test-thorough lint docs benchmark benchmark-linkage benchmark-search \
-	benchmark-review benchmark-incremental benchmark-suggested benchmark-organisations benchmark-profile benchmark-rights benchmark-console soak \
+	benchmark-review benchmark-incremental benchmark-suggested benchmark-organisations benchmark-profile benchmark-rights benchmark-insight \
+	benchmark-console soak \
 	migration lock clean venv
 
 help: ## list these targets
@@ -32,7 +33,7 @@ up: venv ## start Dagster's UI, schedules and sensors, until Ctrl-C
 	@$(BIN)/cdm up
 
 test: lint ## lint and type checks, then all tests with their coverage
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-fail-under=90
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --cov --cov-fail-under=90
 
 test-fast: venv ## tests of units that are not slow, few examples a property: under 90 seconds
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" --hypothesis-profile=fast tests/unit
@@ -82,6 +83,9 @@ benchmark-profile: venv ## the profile of a million customers, and a night on wh
 
 benchmark-rights: venv ## one person's data and a hundred persons erased among a million records: seconds
 	@$(BIN)/python -m benchmarks rights $(ARGS) >/dev/null
+
+benchmark-insight: venv ## scorecards, key figures, next best actions and audiences of a million customers: seconds
+	@$(BIN)/python -m benchmarks insight $(ARGS) >/dev/null
 
 benchmark-console: venv ## the console at 200 requests a second among a million customers, and matching: milliseconds
 	@$(BIN)/python -m benchmarks match >/dev/null

@@ -29,6 +29,7 @@ _OTHERS = {
     "profile": "benchmarks.profile",
     "incremental": "benchmarks.incremental",
     "rights": "benchmarks.rights",
+    "insight": "benchmarks.insight",
     "soak": "benchmarks.soak",
     "headers": "benchmarks.headers_measured",
     "suggested": "benchmarks.suggested.command",

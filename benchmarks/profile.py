@@ -21,10 +21,11 @@ from benchmarks.machine import busy_seconds, machine, versions
 from benchmarks.meter import StageError, environment, measure
 from benchmarks.profile_document import FULL, Run, Size
 from cdm_pipelines.hub.server import EmbeddedServer
-from cdm_pipelines.settings import root
+from cdm_pipelines.settings import Settings, root
 
 SIZES = (200_000, FULL)
 _SHARE = 0.01
+_NOTE = "made.json"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -53,29 +54,48 @@ def measured(customers: int, share: float, out: Path) -> Size:
     Raises:
         StageError: A stage failed.
     """
-    made = out / f"profile-{customers}"
-    note = made / "made.json"
-    if not note.exists():
-        EmbeddedServer(made, programs=settings_of(made).postgres_bin).stop()
-        shutil.rmtree(made, ignore_errors=True)
-        made.mkdir(parents=True)
-        run = _run(made, "make", str(customers))[1]
-        note.write_text(json.dumps(run["rows"]), encoding="utf-8")
+    home = made(customers, out)
     work = out / "profile"
-    copied(made, work)
+    copied(home, work)
     counted, _ = _run(work, "count")
     first, said = _run(work, "run")
     nights = {}
     for number, name in enumerate(("customers", "customers and interactions"), start=1):
         _run(work, "night", str(share), str(customers), str(number), "interactions" if number == 2 else "")
         nights[name] = Run(*_run(work, "run"))
-    rows = json.loads(note.read_text(encoding="utf-8"))
+    rows = json.loads((home / _NOTE).read_text(encoding="utf-8"))
     return Size(customers, share, rows, counted, Run(first, said), nights)
 
 
+def made(customers: int, out: Path) -> Path:
+    """The home of so many customers before their first profile, kept for the next measurement.
+
+    Raises:
+        StageError: It could not be made.
+    """
+    home = out / f"profile-{customers}"
+    if not (home / _NOTE).exists():
+        EmbeddedServer(home, programs=settings_of(home).postgres_bin).stop()
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir(parents=True)
+        run = _run(home, "make", str(customers))[1]
+        (home / _NOTE).write_text(json.dumps(run["rows"]), encoding="utf-8")
+    return home
+
+
 def _run(home: Path, name: str, *arguments: str) -> tuple[dict[str, float], dict[str, Any]]:
-    """One stage on a home: what it needed, and what it says."""
-    settings, result = settings_of(home), home / "result.json"
+    """One stage of profiles on a home."""
+    return staged(settings_of(home), f"profile {name}", *arguments)
+
+
+def staged(settings: Settings, name: str, *arguments: str) -> tuple[dict[str, float], dict[str, Any]]:
+    """One stage on a home, in a process of its own: what it needed, and what it says.
+
+    Raises:
+        StageError: It failed.
+    """
+    home = settings.home
+    result = home / "result.json"
     server = EmbeddedServer(home, programs=settings.postgres_bin)
 
     def postmaster() -> int | None:
@@ -86,7 +106,7 @@ def _run(home: Path, name: str, *arguments: str) -> tuple[dict[str, float], dict
     with server.running():
         started, busy, own = time.perf_counter(), busy_seconds(), time.process_time()
         usage = measure(
-            [sys.executable, "-m", "benchmarks", "stage", str(result), f"profile {name}", *arguments],
+            [sys.executable, "-m", "benchmarks", "stage", str(result), name, *arguments],
             environment(**settings.environment(), PYTHONPATH=str(root())),
             home / f"{name}.log",
             postmaster,

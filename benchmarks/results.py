@@ -160,6 +160,7 @@ WRITERS: Mapping[str, Callable[[Results], dict[str, str]]] = {
     "search": _by_size("search_document", "search", "benchmarks-search.md"),
     "profile": _by_size("profile_document", "profile", "benchmarks-profile.md"),
     "rights": _by_size("rights_document", "rights", "benchmarks-rights.md"),
+    "insight": _by_size("insight_document", "insight", "benchmarks-insight.md"),
     "match": _by_size("match_document", "match", "benchmarks-match.md"),
     "console": _by_size("console_document", "console", "benchmarks-console.md"),
     "headers": _headers,

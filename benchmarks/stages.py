@@ -212,6 +212,15 @@ def _rights(name: str) -> Callable[..., Counts]:
     return run
 
 
+def _insight(name: str) -> Callable[..., Counts]:
+    def run(*arguments: str) -> Counts:
+        from benchmarks.insight_stages import STAGES as OF_INSIGHT  # noqa: PLC0415
+
+        return OF_INSIGHT[name](*arguments)
+
+    return run
+
+
 STAGES: Mapping[str, Callable[..., Counts]] = {
     "hub": hub,
     "day": day,
@@ -225,4 +234,8 @@ STAGES: Mapping[str, Callable[..., Counts]] = {
     "link table": link_table,
     **{f"profile {name}": _profile(name) for name in ("make", "night", "count", "run")},
     **{f"rights {name}": _rights(name) for name in ("access", "persons", "erase")},
+    **{
+        f"insight {name}": _insight(name)
+        for name in ("prepare", "scorecards", "key figures", "actions", "audiences")
+    },
 }
