@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -149,7 +148,10 @@ def _with(codes: Positions, cells: pa.DictionaryArray) -> Positions:
 
 
 def _comes_again(codes: Positions) -> Flags:
-    result: Flags = pd.Series(codes).duplicated(keep="last").to_numpy()
+    places = np.arange(len(codes))
+    last = np.zeros(codes.max(initial=-1) + 1, dtype=np.int64)
+    last[codes] = places  # of several the last one stays
+    result: Flags = last[codes] != places
     return result
 
 

@@ -10,14 +10,17 @@ Dates are taken apart with regular expressions and computed, not guessed: 30 Feb
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.contracts.model import EPOCHS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
