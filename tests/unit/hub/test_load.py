@@ -112,3 +112,17 @@ def test_parameters_do_not_reach_an_error(engine: Engine) -> None:
     with engine.connect() as connection, pytest.raises(HubError) as raised, without_data("asking"):
         connection.execute(text("SELECT * FROM nowhere WHERE name = :name"), {"name": "Jansen"})
     assert str(raised.value) == "asking failed: UndefinedTable, SQLSTATE 42P01"
+
+
+def test_a_query_that_fails_on_the_way_is_told_and_the_connection_goes_on(engine: Engine) -> None:
+    schema = pa.schema([("n", pa.string())])
+    with engine.connect() as connection:
+        for rows in (3, 200_000):
+            with pytest.raises(HubError, match="DivisionByZero"), connection.begin_nested():
+                read_table(
+                    connection,
+                    f"SELECT (1 / (n - {rows}))::text FROM generate_series(1, {rows}) AS n",
+                    schema,
+                )
+            found = read_table(connection, f"SELECT n::text FROM generate_series(1, {rows}) AS n", schema)
+            assert found["n"].to_pylist() == [str(number) for number in range(1, rows + 1)]
