@@ -118,16 +118,21 @@ class Driver:
         with self.stages.stage("block"):
             self._place()
         if model is not None:
+            self.progress("compare", 0.0)
             with self.stages.stage("compare and score"):
                 found = self._found(self._pair_scorer(model), "both")
+            self.progress("compare", 1.0)
             return model, _kept(found), self._counted(_of(found, "pattern"))[1]
+        self.progress("compare", 0.0)
         with self.stages.stage("compare"):
             patterns, _ = self._counted(self._found(None, "patterns"))
+        self.progress("compare", 1.0)
         self.progress("fit", 0.0)
         with self.stages.stage("fit"):
             if labelled is not None and len(labelled[0]):
                 patterns = with_labels(patterns, labelled, self.comparer, self._made_by(*labelled[:2]))
             model = train(self.policy, self.records, self.comparer, allowed, patterns, threads=self.threads)
+        self.progress("score", 0.0)
         with self.stages.stage("score"):
             kept = _kept(self._found(self._pair_scorer(model), "pairs"))
         model = settled(self.scorer(model), kept)

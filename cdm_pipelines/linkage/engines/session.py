@@ -40,7 +40,7 @@ def session(url: str) -> Iterator["SparkSession"]:
         builder = SparkSession.builder.remote(url)
     elif is_remote_only():
         raise LinkageError(
-            f"engine spark: {url} asks for Spark on this machine, and only its client is installed; name a Spark "
+            "engine spark: a master asks for Spark on this machine, and only its client is installed; name a Spark "
             "Connect server (--remote sc://host:15002), or install pyspark in place of pyspark-client, and Java"
         )
     else:
@@ -50,8 +50,8 @@ def session(url: str) -> Iterator["SparkSession"]:
         found.version  # noqa: B018 - asks the server
     except Exception as error:
         raise LinkageError(
-            f"engine spark: no session at {url} ({type(error).__name__}); check the address, and that the server "
-            "speaks Spark Connect 4"
+            f"engine spark: no session at {_place(url)} ({type(error).__name__}); check the address, and that "
+            "the server speaks Spark Connect 4"
         ) from None
     try:
         yield found
@@ -69,9 +69,15 @@ def _answers(url: str) -> None:
         socket.create_connection(place, _WAIT).close()
     except (OSError, ValueError):
         raise LinkageError(
-            f"engine spark: nothing answers at {asked.scheme}://{asked.netloc.rpartition('@')[2]}; "
-            "start Spark's Connect server there, or check the address"
+            f"engine spark: nothing answers at {_place(url)}; start Spark's Connect server there, or "
+            "check the address"
         ) from None
+
+
+def _place(url: str) -> str:
+    """An address without what follows it, which may be a token."""
+    asked = urlsplit(url)
+    return f"{asked.scheme}://{asked.netloc.rpartition('@')[2].partition(';')[0]}" if asked.netloc else url
 
 
 def _why(told: str) -> str:
