@@ -29,6 +29,7 @@ from cdm_pipelines.linkage.engines.bins import (
     COUNTED,
     FOUND,
     PLACED,
+    POSITION,
     CountKeys,
     PairBin,
     Place,
@@ -37,6 +38,7 @@ from cdm_pipelines.linkage.engines.bins import (
     whole_blocks,
 )
 from cdm_pipelines.linkage.engines.outcome import Kept, Stages, settled
+from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.model import em
 from cdm_pipelines.linkage.model.drift import COUNTS, LevelCounts, level_counts
 from cdm_pipelines.linkage.model.fellegi_sunter import LinkageModel
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _TYPES = {pa.int32(): "int", pa.int64(): "long", pa.float64(): "double", pa.string(): "string"}
+_PLACES = "position long, bin int"
 _NOTHING: Hashes = np.zeros(0, np.uint64)
 
 
@@ -99,6 +102,24 @@ class Driver:
     def table(self) -> "DataFrame":
         """The records as the cluster reads them."""
         return self.spark.read.parquet(f"{self.folder}/records")
+
+    def check(self) -> None:
+        """See that the cluster finds the records.
+
+        Raises:
+            LinkageError: It does not.
+        """
+        from pyspark.errors import PySparkException  # noqa: PLC0415 - an extra
+
+        try:
+            found = POSITION in self.table.schema.names
+        except PySparkException:
+            found = False
+        if not found:
+            raise LinkageError(
+                "engine spark: the cluster does not find the records that were put at its disposal; name a folder "
+                "that it reaches under the same name with --exchange (CDM_SPARK_EXCHANGE)"
+            )
 
     def scorer(self, model: LinkageModel) -> BoundScorer:
         """The scorer over all records."""
@@ -201,7 +222,8 @@ class Driver:
         """What the bins give, counts of patterns added up."""
         from pyspark.sql.functions import sum as total  # noqa: PLC0415 - an extra
 
-        placed = self.spark.read.parquet(f"{self.folder}/placed")
+        # A folder to which nothing was written has no schema of its own.
+        placed = self.spark.read.schema(_PLACES).parquet(f"{self.folder}/placed")
         task = PairBin(self.sent, self.cut, self.bins, self.policy.name_forms(), scorer, give)
         # What Spark calls is a function, not an object that can be called: it looks at its parameters.
         found = self.table.join(placed, "position").groupBy("bin").applyInArrow(_function(task), _ddl(FOUND))

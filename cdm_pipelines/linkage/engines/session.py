@@ -4,7 +4,9 @@ Belongs here: connecting, and errors. Does not belong here: what the cluster is 
 a session is asked for, never before: it is an extra.
 """
 
+import os
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -44,6 +46,8 @@ def session(url: str) -> Iterator["SparkSession"]:
             "Connect server (--remote sc://host:15002), or install pyspark in place of pyspark-client, and Java"
         )
     else:
+        if url.startswith("local"):  # workers of this machine are this Python, not the first on the path
+            os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         builder = SparkSession.builder.remote(url)
     try:
         found = builder.create() if urlsplit(url).scheme == _CONNECT else builder.getOrCreate()
@@ -84,9 +88,4 @@ def _why(told: str) -> str:
     """What is known of a failed job. Its own text is not told: it may quote a value."""
     if "No module named" in told:
         return "the workers lack a package; install the same cdm-pipelines on every worker as here"
-    if "PATH_NOT_FOUND" in told or "No such file" in told or "object store" in told.lower():
-        return (
-            "the cluster cannot reach the folder through which records go to it; name one that both sides reach "
-            "with --exchange"
-        )
     return "a job failed; the cluster's log tells why"

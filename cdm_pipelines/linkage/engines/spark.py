@@ -154,9 +154,11 @@ class SparkEngine:
                         piece = sent.table(ordered.slice(start, _FILE_ROWS), start)
                         lake.write(f"records/{number:08d}.parquet", piece)
                 bins = self.bins or max(-(-len(records) // _BIN_RECORDS), 4)
-                yield Driver(
+                driver = Driver(
                     spark, lake.where(""), sent, records, ordered, bins, plan, stages, threads, progress
                 )
+                driver.check()
+                yield driver
             finally:
                 lake.delete_folder("")
 

@@ -215,10 +215,10 @@ def _run(program: str) -> str:
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("java") is None, reason="real PySpark needs Java")
 def test_spark_itself_finds_the_same(tmp_path: Path) -> None:
-    """With ``CDM_TEST_PYSPARK`` a Python that has pyspark in full beside this project's packages."""
-    python = os.environ.get("CDM_TEST_PYSPARK")
+    """With ``PYTHON_WITH_PYSPARK`` a Python that has pyspark in full beside this project's packages."""
+    python = os.environ.get("PYTHON_WITH_PYSPARK")
     if python is None:
-        pytest.skip("CDM_TEST_PYSPARK names no Python with pyspark in full")
+        pytest.skip("PYTHON_WITH_PYSPARK names no Python with pyspark in full")
     table = persons(1200)
     here = LocalEngine().link(table, load_policy(SHIPPED / "person.yaml"))
     table.to_parquet(tmp_path / "people.parquet")
