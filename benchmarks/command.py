@@ -30,6 +30,7 @@ _OTHERS = {
     "incremental": "benchmarks.incremental",
     "rights": "benchmarks.rights",
     "soak": "benchmarks.soak",
+    "spark": "benchmarks.spark",
     "headers": "benchmarks.headers_measured",
     "suggested": "benchmarks.suggested.command",
 }
