@@ -110,8 +110,7 @@ class CountKeys:
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Counts of some records; those of parts add up."""
         with at_most(1):
-            table = pa.Table.from_batches(batches, self.sent.schema)
-            records = self.sent.read(table)[1]
+            records = self.sent.read(_together(batches, self.sent.schema))[1]
             for number, rule in enumerate(self.sent.policy.blocking):
                 keys, finer = hashed_keys(rule, records)
                 if self.refine is not None:
@@ -138,8 +137,7 @@ class Place:
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Blocks of some records."""
         with at_most(1):
-            table = pa.Table.from_batches(batches, self.sent.schema)
-            positions, records = self.sent.read(table)
+            positions, records = self.sent.read(_together(batches, self.sent.schema))
             for rule, keys in enumerate(effective_keys(self.sent.policy, records, self.plan, 1)):
                 blocks = _blocks(keys, rule)
                 record, slot = np.nonzero(blocks)
@@ -213,6 +211,12 @@ def whole_blocks(
         codes: Codes = ids.reshape(blocks.shape).astype(np.int32) - np.int32(1)
         found.append(Blocks(policy.blocking[number].label, codes, here=here))
     return found
+
+
+def _together(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+    """All batches of a partition; some servers give texts as large ones, or columns that cannot be null."""
+    pieces = list(batches)
+    return pa.Table.from_batches(pieces).cast(schema) if pieces else schema.empty_table()
 
 
 def _blocks(keys: Hashes, rule: int) -> Hashes:
