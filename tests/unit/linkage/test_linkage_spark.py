@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ def organisations(number: int) -> pd.DataFrame:
     return frame.assign(**{n: None for one in read for n in one.names if n not in frame})
 
 
-CASES = {
+CASES: dict[str, tuple[Callable[[], pd.DataFrame], Callable[[], LinkagePolicy]]] = {
     "person": (lambda: persons(900), lambda: load_policy(SHIPPED / "person.yaml")),
     "organisation": (lambda: organisations(1000), lambda: load_policy(SHIPPED / "organisation.yaml")),
     "own": (lambda: full_people(1000, seed=7), of_keys),
