@@ -66,7 +66,7 @@ def link(
     ] = None,
     master: Annotated[
         str | None,
-        typer.Option(help="Spark master, where PySpark is installed in full: local[2], spark://host:7077."),
+        typer.Option(help="Spark on this machine, where PySpark is installed in full: local[2]."),
     ] = None,
     exchange: Annotated[
         str | None,

@@ -39,9 +39,8 @@ from cdm_pipelines.parallel import at_most
 from cdm_pipelines.store.lake import Lake
 
 _FILE_ROWS = 50_000
-_BIN_RECORDS = (
-    10_000  # records of the table for each bin; a bin has a multiple of them, as records have blocks
-)
+_BIN_RECORDS = 25_000
+"""Records of the table for each bin; a bin has a multiple of them, as records have several blocks."""
 
 
 @dataclass(frozen=True)
