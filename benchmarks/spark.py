@@ -45,11 +45,12 @@ def main(given: Sequence[str]) -> int:
     """Run the command; returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks spark", description=__doc__)
     parser.add_argument("--records", type=int, default=RECORDS, help="how many records")
+    parser.add_argument("--bins", type=int, help="into how many bins the work is cut, if not by the records")
     parser.add_argument("--out", type=Path, default=OUT, help="folder for all that is made")
     parser.add_argument("--one", choices=("local", "spark"), help=argparse.SUPPRESS)
     options = parser.parse_args(given)
     if options.one:
-        sys.stdout.write(json.dumps(_linked(options.one, options.records)))
+        sys.stdout.write(json.dumps(_linked(options.one, options.records, options.bins)))
         return 0
     out = options.out.absolute()
     out.mkdir(parents=True, exist_ok=True)
@@ -66,6 +67,7 @@ def main(given: Sequence[str]) -> int:
             "--records",
             str(options.records),
         ]
+        command += ["--bins", str(options.bins)] if options.bins else []
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own
         row = json.loads(done.stdout)
         others = busy_seconds() - busy - row["cpu_seconds"] - row.get("server_cpu_seconds", 0.0)
@@ -74,12 +76,14 @@ def main(given: Sequence[str]) -> int:
         sys.stderr.write("The outcomes differ.\n")
         return 1
     figures = {"facts": machine() | versions(), "records": options.records, "rows": rows}
-    written = results.publish("spark", figures, committed=options.records == RECORDS, out=out)
+    written = results.publish(
+        "spark", figures, committed=options.records == RECORDS and not options.bins, out=out
+    )
     sys.stdout.write(written[0].read_text(encoding="utf-8"))
     return 0
 
 
-def _linked(name: str, records: int) -> dict[str, Any]:
+def _linked(name: str, records: int, bins: int | None) -> dict[str, Any]:
     """One linking, and what it needed."""
     table, policy = _table(records)
     if name == "local":
@@ -87,7 +91,7 @@ def _linked(name: str, records: int) -> dict[str, Any]:
     from cdm_pipelines.linkage.engines.spark import SparkEngine  # noqa: PLC0415 - the other loads nothing of it
 
     with _server() as url:
-        found = _measured(SparkEngine(url), table, policy)
+        found = _measured(SparkEngine(url, bins=bins), table, policy)
     server = resource.getrusage(resource.RUSAGE_CHILDREN)
     return found | {
         "engine": name,
