@@ -18,7 +18,7 @@ SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_in
 
 .PHONY: help demo up test canary test-fast test-thorough lint docs benchmark benchmark-linkage benchmark-search \
 	benchmark-review benchmark-incremental benchmark-suggested benchmark-organisations benchmark-profile benchmark-rights benchmark-insight \
-	benchmark-console soak \
+	benchmark-console benchmark-spark soak \
 	migration lock clean venv
 
 help: ## list these targets
@@ -81,6 +81,9 @@ benchmark-incremental: venv ## a night on which little changed beside a full reb
 benchmark-profile: venv ## the profile of a million customers, and a night on which few changed: seconds, memory
 	@$(BIN)/python -m benchmarks profile $(ARGS) >/dev/null
 
+benchmark-spark: venv ## linking 200,000 records on a cluster of this machine beside one process: seconds, memory
+	@$(BIN)/python -m benchmarks spark $(ARGS) >/dev/null
+
 benchmark-rights: venv ## one person's data and a hundred persons erased among a million records: seconds
 	@$(BIN)/python -m benchmarks rights $(ARGS) >/dev/null
 
@@ -110,7 +113,7 @@ migration: venv ## write the hub's next migration from what hub.schema declares:
 lock: venv ## bring the lock files in line with pyproject.toml
 	@$(BIN)/python -m venv .venv/lock
 	@.venv/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
-	@UV_SYSTEM_CERTS=true .venv/lock/bin/uv pip compile pyproject.toml --group dev --extra s3 --universal \
+	@UV_SYSTEM_CERTS=true .venv/lock/bin/uv pip compile pyproject.toml --group dev --extra s3 --extra spark --universal \
 		--python-version 3.11 --generate-hashes --no-annotate --quiet \
 		--custom-compile-command "make lock" --output-file requirements.lock
 	@UV_SYSTEM_CERTS=true .venv/lock/bin/uv pip compile --group docs --universal \

@@ -31,6 +31,7 @@ _OTHERS = {
     "rights": "benchmarks.rights",
     "insight": "benchmarks.insight",
     "soak": "benchmarks.soak",
+    "spark": "benchmarks.spark",
     "headers": "benchmarks.headers_measured",
     "suggested": "benchmarks.suggested.command",
 }

@@ -153,6 +153,12 @@ def _organisations(results: Results) -> dict[str, str]:
     return {"benchmarks-organisations.md": text}
 
 
+def _spark(results: Results) -> dict[str, str]:
+    from benchmarks import spark_document  # noqa: PLC0415
+
+    return spark_document.documents(results.figures, results.source("spark"))
+
+
 WRITERS: Mapping[str, Callable[[Results], dict[str, str]]] = {
     "first-load": _first_load,
     "linkage": _linkage,
@@ -166,4 +172,5 @@ WRITERS: Mapping[str, Callable[[Results], dict[str, str]]] = {
     "headers": _headers,
     "suggested": _suggested,
     "organisations": _organisations,
+    "spark": _spark,
 }

@@ -59,6 +59,10 @@ def place(value: str) -> str:
     return value
 
 
+def _place_if_any(value: str | None) -> str | None:
+    return None if value is None else place(value)
+
+
 def _timezone(value: str) -> str:
     try:
         ZoneInfo(value)
@@ -210,6 +214,20 @@ class Settings(BaseSettings):
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,
         description="Threads for work that runs side by side; results do not depend on it.",
+    )
+    link_engine: Literal["local", "spark"] = Field(
+        default="local",
+        description="What links all records of a kind: this machine, or a Spark cluster; results do not depend on it.",
+    )
+    spark_remote: SecretStr | None = Field(
+        default=None,
+        description="The Spark cluster: its Spark Connect server (`sc://host:15002`), or a master such as `local[2]` "
+        "where PySpark is installed in full.",
+    )
+    spark_exchange: Annotated[str | None, AfterValidator(_place_if_any)] = Field(
+        default=None,
+        description="Folder or fsspec URL through which records go to that cluster and which it reaches under the same "
+        "name, emptied after use; a temporary folder of this machine when not set.",
     )
     console_url: Annotated[str, AfterValidator(_origin)] = Field(
         default="http://127.0.0.1:3001",

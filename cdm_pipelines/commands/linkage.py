@@ -1,14 +1,16 @@
 """``cdm link``: link any files under a policy, without the pipeline around it."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cdm_pipelines.commands.terminal import USAGE, console, fail, told_to_people, writable
+from cdm_pipelines.commands.terminal import USAGE, console, fail, settings, told_to_people, writable
 from cdm_pipelines.commands.waiting import LINKING, countdown, interruptible
 
 if TYPE_CHECKING:
+    from cdm_pipelines.linkage import Engine
     from cdm_pipelines.steps.linking.suggested_policy import SuggestedPolicy
 
 
@@ -54,6 +56,22 @@ def link(
     picture: Annotated[
         Path | None, typer.Option(help="SVG file for the chart of --explain-blocking.", dir_okay=False)
     ] = None,
+    engine: Annotated[
+        Literal["local", "spark"],
+        typer.Option(help="Link on this machine, or on a Spark cluster: the same outcome."),
+    ] = "local",
+    remote: Annotated[
+        str | None,
+        typer.Option(help="Spark Connect server: sc://host:15002. CDM_SPARK_REMOTE when left out."),
+    ] = None,
+    master: Annotated[
+        str | None,
+        typer.Option(help="Spark on this machine, where PySpark is installed in full: local[2]."),
+    ] = None,
+    exchange: Annotated[
+        str | None,
+        typer.Option(help="Folder or URL that the cluster reaches too, through which records go to it."),
+    ] = None,
 ) -> None:
     """Find records that describe the same party. One file is deduplicated; several are linked as well."""
     if picture and not explain_blocking:
@@ -62,6 +80,7 @@ def link(
         fail("--labels goes with a fit: leave --model and --explain-blocking out.", USAGE)
     if out is None and not explain_blocking:
         fail("Give a folder for the result: --out FOLDER.", USAGE)
+    asked = _asked(engine, remote, master, exchange, counts_only=explain_blocking)
     with interruptible("Stopped: no result was written."), told_to_people():
         from cdm_pipelines.steps.linking.files import link_files  # noqa: PLC0415
 
@@ -71,7 +90,9 @@ def link(
             writable(out / "clusters.parquet")
             policy = policy or _suggested(files, out)
             with countdown(LINKING) as told:
-                done = link_files(files, policy, out, model_path=model, labels=labels, progress=told)
+                done = link_files(
+                    files, policy, out, model_path=model, labels=labels, progress=told, engine=asked()
+                )
             console.print(
                 f"{done.records:,} records, {done.pairs:,} scored pairs, {done.clusters:,} clusters "
                 f"({done.duplicates:,} duplicate records) written to {out}",
@@ -84,6 +105,27 @@ def link(
                 from cdm_pipelines.steps.linking.explain import of_files  # noqa: PLC0415
 
                 tell_truth(of_files(files, policy, out, None), truth, out)
+
+
+def _asked(
+    engine: str, remote: str | None, master: str | None, exchange: str | None, *, counts_only: bool
+) -> "Callable[[], Engine | None]":
+    """What makes the engine that the options name, once they fit together; None is that of this process."""
+    if engine == "local":
+        if remote or master or exchange:
+            fail("--remote, --master and --exchange go with --engine spark.", USAGE)
+        return lambda: None
+    if counts_only:
+        fail("--explain-blocking counts on this machine: leave --engine out.", USAGE)
+    if remote and master:
+        fail("Give --remote or --master: each names a cluster.", USAGE)
+
+    def made() -> "Engine":
+        from cdm_pipelines.steps.linking.engine import spark_engine  # noqa: PLC0415
+
+        return spark_engine(settings(), remote or master, exchange)
+
+    return made
 
 
 def _suggested(files: list[Path], out: Path) -> Path:

@@ -54,8 +54,9 @@ TEMPORARY = Place(
     kind=Kind.FOLDER,
     root=Root.TEMPORARY,
     pattern="cdm-{name}/**",
-    description="Copies of extracts from elsewhere and answers to queries while they are read, and what linking "
-    "puts aside of its pairs; the embedded server's socket where its folder cannot hold one.",
+    description="Copies of extracts from elsewhere and answers to queries while they are read, what linking "
+    "puts aside of its pairs or sends to a Spark cluster of this machine; the embedded server's socket where its "
+    "folder cannot hold one.",
     whom=(Whom.CUSTOMERS, Whom.CONTACTS),
     categories_of_content=(UNCLASSIFIED,),
     kept=Retention(Keeps.WHILE_RUNNING, "removed when the file is read"),

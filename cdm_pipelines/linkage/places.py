@@ -4,6 +4,7 @@ Belongs here: declarations. Does not belong here: linking.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -309,4 +310,12 @@ _OUTSIDE = (
     _outside("cdm link --out/charts.svg", "Charts of the model and its pairs.", personal=False),
     _outside("cdm link sample/{file}", "Pairs to be labelled; values masked unless asked for."),
     _outside("cdm link --picture/{file}", "Charts of one explanation; values masked unless asked for."),
+    replace(
+        _outside(
+            "exchange/**", "Records on their way to a Spark cluster, in the folder of CDM_SPARK_EXCHANGE."
+        ),
+        kind=Kind.FOLDER,
+        kept=Retention(Keeps.WHILE_RUNNING, "removed when all is linked"),
+        erasure=Kept("gone with the run that wrote it"),
+    ),
 )

@@ -4,18 +4,30 @@ Belongs here: counts, shares, expectations. Does not belong here: any record's v
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from cdm_pipelines.linkage.blocking.pairs import Maker
+from cdm_pipelines.linkage.blocking.pairs import Oversized
 from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.model.fellegi_sunter import Floats, LinkageModel, probability
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
 
 _LOW, _HIGH, _PER_BIT = -60, 60, 4
 _CURVE_FROM = -10  # bits: one pair in a thousand is a match; nobody accepts those
+
+
+class Rule(Protocol):
+    """What is told of a blocking rule besides its pairs."""
+
+    @property
+    def label(self) -> str:
+        """Its name."""
+
+    @property
+    def oversized(self) -> Oversized:
+        """What it does not compare."""
 
 
 class Histogram:
@@ -96,7 +108,7 @@ def report(
     *,
     policy: LinkagePolicy,
     records: Records,
-    makers: Sequence[Maker],
+    rules: Sequence[Rule],
     pairs_by_rule: Sequence[int],
     model: LinkageModel,
     scores: Histogram,
@@ -112,15 +124,15 @@ def report(
         "pairs": int(scores.counts.sum()),
         "rules": [
             {
-                "rule": maker.label,
+                "rule": rule.label,
                 "new_pairs": made,
-                "expected_share_of_matches": model.training.get("rule_matches", {}).get(maker.label),
-                "oversized_blocks": maker.oversized.blocks,
-                "oversized_records": maker.oversized.records,
-                "pairs_not_made": maker.oversized.pairs,
-                "largest_block": maker.oversized.largest,
+                "expected_share_of_matches": model.training.get("rule_matches", {}).get(rule.label),
+                "oversized_blocks": rule.oversized.blocks,
+                "oversized_records": rule.oversized.records,
+                "pairs_not_made": rule.oversized.pairs,
+                "largest_block": rule.oversized.largest,
             }
-            for maker, made in zip(makers, pairs_by_rule, strict=True)
+            for rule, made in zip(rules, pairs_by_rule, strict=True)
         ],
         "odds": {str(low): count for low, count in scores.steps().items()},
         "thresholds": {

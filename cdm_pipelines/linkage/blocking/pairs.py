@@ -117,12 +117,16 @@ class Blocks(_Partnered):
         oversized: Blocks that are cut.
     """
 
-    def __init__(self, label: str, ids: Codes, largest: int = _ANY) -> None:
+    def __init__(self, label: str, ids: Codes, largest: int = _ANY, here: Flags | None = None) -> None:
+        """Blocks of all keys, or pairs of some: ``here`` says under which keys pairs are made, shape of ``ids``.
+
+        Who has all records of some blocks, and of others a part, makes each pair once by saying which are whole.
+        """
         self.label = label
         self.ids = ids.copy()
         self.oversized = Oversized()
         self._cut(largest)
-        record, slot = np.nonzero(self.ids >= 0)
+        record, slot = np.nonzero(self.ids >= 0 if here is None else (self.ids >= 0) & here)
         block = self.ids[record, slot]
         order = by_code(block)  # and by record within a block, as they were
         record, block = record[order], block[order]

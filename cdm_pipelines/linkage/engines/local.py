@@ -5,9 +5,7 @@ Belongs here: ``LocalEngine``, and ``link`` and ``fit``, which make one. Does no
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,29 +14,24 @@ import pyarrow as pa
 from cdm_pipelines.linkage import report
 from cdm_pipelines.linkage.blocking.binding import bind
 from cdm_pipelines.linkage.blocking.pairs import Allowed, MadeBy, Maker, Pairs, stream
-from cdm_pipelines.linkage.cluster.clusters import Links
-from cdm_pipelines.linkage.cluster.constraints import Decided, PlacedDecisions, alone
-from cdm_pipelines.linkage.cluster.divide import Divided, divide
-from cdm_pipelines.linkage.cluster.partners import left_over_bits
+from cdm_pipelines.linkage.cluster.constraints import Decided, PlacedDecisions
 from cdm_pipelines.linkage.compare.comparers import Comparer, Packed
 from cdm_pipelines.linkage.compare.spill import Spill
 from cdm_pipelines.linkage.encode.keys import BlockingPlan
 from cdm_pipelines.linkage.encode.positions import Positions
-from cdm_pipelines.linkage.encode.records import Records, encode, linked_columns
-from cdm_pipelines.linkage.encode.rows import Rows
+from cdm_pipelines.linkage.encode.records import Records, encode
 from cdm_pipelines.linkage.engines.base import LinkResult
+from cdm_pipelines.linkage.engines.outcome import Kept, Scored, Stages, concluded, settled
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.incremental.record_changes import RecordChanges
 from cdm_pipelines.linkage.incremental.relink import Relinked, relink
-from cdm_pipelines.linkage.incremental.state import LinkState, effective_keys
-from cdm_pipelines.linkage.model.decision import decide
+from cdm_pipelines.linkage.incremental.state import LinkState
 from cdm_pipelines.linkage.model.drift import COUNTS, LevelCounts, Seen
 from cdm_pipelines.linkage.model.fellegi_sunter import Floats, LinkageModel, log2_odds
 from cdm_pipelines.linkage.model.labels import resolve as resolve_labels
 from cdm_pipelines.linkage.model.labels import with_labels
 from cdm_pipelines.linkage.model.scoring import BoundScorer, PairScorer
 from cdm_pipelines.linkage.model.training import Counted, train
-from cdm_pipelines.linkage.output import clusters_frame, pairs_frame
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
 from cdm_pipelines.linkage.progress import Progress, silent
 from cdm_pipelines.parallel import at_most, in_order
@@ -53,27 +46,16 @@ class _Work:
     makers: list[Maker]
     comparer: Comparer
     allowed: Allowed
-    seconds: dict[str, float]
+    stages: Stages
     pairs_by_rule: list[int]
     progress: Progress
     threads: int
     plan: BlockingPlan
-    _within: float = 0.0
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Count seconds for a stage, those of stages within it left out."""
-        started, outside = time.perf_counter(), self._within
-        self._within = 0.0
-        yield
-        seconds = time.perf_counter() - started
-        self.seconds[name] = self.seconds.get(name, 0.0) + seconds - self._within
-        self._within = outside + seconds
 
     def _blocked(self) -> Iterator[Pairs]:
         source = stream(self.makers, self.allowed, self.policy.chunk_pairs, self.progress)
         while True:
-            with self.stage("block"):
+            with self.stages.stage("block"):
                 pairs = next(source, None)
             if pairs is None:
                 return
@@ -86,7 +68,7 @@ class _Work:
         """Candidate pairs with their patterns."""
         found = in_order(self._packed, self._blocked(), self.threads)
         while True:
-            with self.stage("compare"):
+            with self.stages.stage("compare"):
                 chunk = next(found, None)
             if chunk is None:
                 return
@@ -119,20 +101,22 @@ def _prepare(
         "compare": time.perf_counter() - blocked,
     }
     allowed, by_rule = Allowed(records, policy), [0] * len(makers)
-    return _Work(policy, records, makers, comparer, allowed, seconds, by_rule, progress, threads, plan)
+    return _Work(
+        policy, records, makers, comparer, allowed, Stages(seconds), by_rule, progress, threads, plan
+    )
 
 
-def _fitted(work: _Work, labels: pd.DataFrame | None) -> "tuple[LinkageModel, _Kept]":
+def _fitted(work: _Work, labels: pd.DataFrame | None) -> tuple[LinkageModel, Kept]:
     """The model fitted to the candidate pairs, and the pairs scored with it."""
     labelled = None if labels is None else resolve_labels(labels, work.policy, work.records, work.allowed)
     with Spill() as spill:
         counted = Counted(work.comparer, len(work.makers))
         for pairs, packed in work.compared():
-            with work.stage("count"):
+            with work.stages.stage("count"):
                 spill.add(pairs.left, pairs.right, packed)
                 counted.add(pairs, packed)
         work.progress("fit", 0.0)
-        with work.stage("fit"):
+        with work.stages.stage("fit"):
             patterns = counted.table()
             if labelled is not None and len(labelled[0]):
                 patterns = with_labels(patterns, labelled, work.comparer, MadeBy(work.makers))
@@ -140,39 +124,7 @@ def _fitted(work: _Work, labels: pd.DataFrame | None) -> "tuple[LinkageModel, _K
                 work.policy, work.records, work.comparer, work.allowed, patterns, threads=work.threads
             )
         kept = _scored(work, _scorer(work, model), spill.chunks(), fitted=True)
-    thresholds = work.policy.thresholds
-    asked = kept.scores.threshold(thresholds.match, thresholds.expected_false_matches)
-    only_names = alone(work.policy, work.comparer.packing.unpack(kept.packed), names_suffice=False)
-    match, names_suffice = decide(asked, thresholds, kept.odds, only_names, kept.scores.true)
-    found = np.flatnonzero((kept.odds >= log2_odds(match)) & (names_suffice | ~only_names)).astype(np.int32)
-    bits = left_over_bits(work.records, work.policy.duplicate_free, kept.left[found], kept.right[found])
-    return replace(model, match=match, left_over=bits, names_suffice=names_suffice), kept
-
-
-def _state(
-    work: _Work, inputs: pa.Table, scored: tuple[Links, Floats], divided: Divided, decided: Decided
-) -> LinkState:
-    return LinkState(
-        Rows.of(inputs, effective_keys(work.policy, work.records, work.plan, work.threads)),
-        work.plan,
-        *scored,
-        divided.component,
-        divided.member,
-        divided.figures,
-        decided,
-    )
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """Pairs from the review threshold on, sorted, and the histogram of all pairs' odds."""
-
-    left: Positions
-    right: Positions
-    packed: Packed
-    weight: Floats
-    odds: Floats
-    scores: report.Histogram
+    return settled(_scorer(work, model), kept), kept
 
 
 def _scorer(work: _Work, model: LinkageModel) -> BoundScorer:
@@ -185,28 +137,24 @@ def _scored(
     chunks: Iterator[tuple[Positions, Positions, Packed]],
     *,
     fitted: bool = False,
-) -> _Kept:
+) -> Kept:
     review = log2_odds(work.policy.thresholds.review)
     histogram = report.Histogram()
-    pieces: list[tuple[Any, ...]] = []
+    pieces: list[Scored] = []
 
-    def score(chunk: tuple[Positions, Positions, Packed]) -> tuple[Floats, tuple[Any, ...]]:
+    def score(chunk: tuple[Positions, Positions, Packed]) -> tuple[Floats, Scored]:
         left, right, packed = chunk
         scores = scorer.scores(left, right, packed)
         keep = np.flatnonzero(scores.odds >= review)
         return scores.odds, (left[keep], right[keep], packed[keep], scores.weight[keep], scores.odds[keep])
 
-    with work.stage("score"):
+    with work.stages.stage("score"):
         for odds, kept in in_order(score, chunks, work.threads):
             histogram.add(odds)
             pieces.append(kept)
             if fitted:
                 work.progress("score", int(histogram.counts.sum()) / sum(work.pairs_by_rule))
-    empty = (np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
-    columns: list[Any] = [np.concatenate(parts) for parts in zip(empty, *pieces, strict=True)]
-    order = np.lexsort((columns[1], columns[0]))
-    left, right, packed, weight, odds = (column[order] for column in columns)
-    return _Kept(left, right, packed, weight, odds, histogram)
+    return Kept.of(pieces, histogram)
 
 
 @dataclass(frozen=True)
@@ -251,28 +199,21 @@ class LocalEngine:
             work = _prepare(table, policy, progress=progress, threads=threads, plan=plan)
             decisions = PlacedDecisions.of(work.records, decided)
             model, kept, counts = _modelled(work, model, labels)
-            links = Links(kept.left, kept.right, kept.odds, kept.packed)
-            with work.stage("cluster"):
-                divided = divide(_scorer(work, model), links, decisions, threads=threads, progress=progress)
-            with work.stage("output"):
-                clusters = clusters_frame(work.records, divided.member)
-                pairs = pairs_frame(work.records, policy, work.comparer.packing, links, kept.weight)
-                state = None
-                if remember:
-                    inputs = linked_columns(table, policy)
-                    state = _state(work, inputs, (links, kept.weight), divided, decided)
-            found = report.report(
-                policy=policy,
-                records=work.records,
-                makers=work.makers,
+            return concluded(
+                table,
+                _scorer(work, model),
+                work.plan,
+                kept,
+                counts,
+                rules=work.makers,
                 pairs_by_rule=work.pairs_by_rule,
-                model=model,
-                scores=kept.scores,
-                member=divided.member,
+                decided=decided,
+                decisions=decisions,
+                stages=work.stages,
+                threads=threads,
+                progress=progress,
+                remember=remember,
             )
-        found[COUNTS] = counts
-        found["seconds"] = {name: round(value, 3) for name, value in work.seconds.items()}
-        return LinkResult(clusters, pairs, model, found, state)
 
     def relink(
         self,
@@ -290,7 +231,7 @@ class LocalEngine:
 
 def _modelled(
     work: _Work, model: LinkageModel | None, labels: pd.DataFrame | None
-) -> tuple[LinkageModel, _Kept, LevelCounts]:
+) -> tuple[LinkageModel, Kept, LevelCounts]:
     """The model, the pairs that it scored, and counts of the levels of all candidate pairs."""
     if model is None:
         fitted, kept = _fitted(work, labels)

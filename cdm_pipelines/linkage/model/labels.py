@@ -8,11 +8,13 @@ made stays in its rules' mixtures; one that no rule made is a pair of a rule of 
 labels, m moves little: they correct the fit where many of them contradict it.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cdm_pipelines.linkage.blocking.pairs import Allowed, MadeBy
+from cdm_pipelines.linkage.blocking.pairs import Allowed
 from cdm_pipelines.linkage.compare.comparers import Comparer
 from cdm_pipelines.linkage.encode.positions import PAIR, Flags, Positions, positions
 from cdm_pipelines.linkage.encode.records import ONLY_SOURCE, Records
@@ -72,7 +74,10 @@ def _flags(column: pd.Series) -> Flags:
 
 
 def with_labels(
-    table: em.Table, labelled: tuple[Positions, Positions, Flags], comparer: Comparer, made_by: MadeBy
+    table: em.Table,
+    labelled: tuple[Positions, Positions, Flags],
+    comparer: Comparer,
+    made_by: Callable[[Positions, Positions], npt.NDArray[np.uint32]],
 ) -> em.Table:
     """Counted patterns in which labelled pairs are of known class; the last rule is that of labels without a rule."""
     left, right, match = labelled

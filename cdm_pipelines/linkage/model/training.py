@@ -42,9 +42,18 @@ class Counted:
     def add(self, pairs: Pairs, packed: Packed) -> None:
         """Count a chunk of pairs."""
         inverse, keys = pd.factorize((packed << self._rules) | pairs.rules.astype(np.int64))
-        keys, counts = np.append(self._keys, keys), np.append(self._counts, np.bincount(inverse))
+        self.add_counts(keys, np.bincount(inverse).astype(np.int64))
+
+    def add_counts(self, keys: Packed, counts: npt.NDArray[np.int64]) -> None:
+        """Add what was counted elsewhere: the ``keys`` and ``counts`` of another of these."""
+        keys, counts = np.append(self._keys, keys), np.append(self._counts, counts)
         self._keys, inverse = np.unique(keys, return_inverse=True)
         self._counts = np.bincount(inverse, weights=counts, minlength=len(self._keys)).astype(np.int64)
+
+    @property
+    def counts(self) -> tuple[Packed, npt.NDArray[np.int64]]:
+        """Patterns with the rules of their pairs in the lowest bits, each once and in order, and their pairs."""
+        return self._keys, self._counts
 
     def table(self) -> em.Table:
         """What was counted."""

@@ -18,7 +18,15 @@ from cdm_pipelines.contracts.odcs import ORIGIN_COLUMNS
 from cdm_pipelines.ingest import ExtractError, read_file
 from cdm_pipelines.ingest.cells import DEFECT, ROW
 from cdm_pipelines.ingest.sniff import sniff
-from cdm_pipelines.linkage import LinkageError, LinkageModel, LinkagePolicy, LinkResult, link, load_policy
+from cdm_pipelines.linkage import (
+    Engine,
+    LinkageError,
+    LinkageModel,
+    LinkagePolicy,
+    LinkResult,
+    LocalEngine,
+    load_policy,
+)
 from cdm_pipelines.linkage.evaluate.blocking import BlockingReport, explain_blocking
 from cdm_pipelines.linkage.explain.pictures import result_picture
 from cdm_pipelines.linkage.progress import Progress, silent
@@ -89,23 +97,24 @@ def link_files(
     model_path: Path | None = None,
     labels: Path | None = None,
     progress: Progress = silent,
+    engine: Engine | None = None,
 ) -> FilesLinked:
     """Link files of any format, and write ``clusters.parquet``, ``pairs.parquet`` and ``model.json`` to ``out``.
 
     Beside them ``charts.svg`` shows the model and what it expects of its pairs. ``labels`` is a file of pairs known to
-    match or not, which teach the fit.
+    match or not, which teach the fit. ``engine`` is that of this process where not given.
 
     They are written when all is done, so an error or an interrupt leaves none of them, or those of an earlier run.
 
     Raises:
         FileError: A file cannot be read.
-        LinkageError: The policy or the labels do not fit the files.
+        LinkageError: The policy or the labels do not fit the files, or the engine cannot be reached.
     """
     policy = load_policy(policy_path)
     model = read_model(model_path) if model_path else None
     table, put_aside = _together(files, policy)
     known = None if labels is None else read_text(labels).to_pandas()
-    result = link(table, policy, model=model, labels=known, progress=progress)
+    result = (engine or LocalEngine()).link(table, policy, model=model, labels=known, progress=progress)
     write_result(result, out)
     clusters = result.report["clusters"]
     return FilesLinked(table.num_rows, len(result.pairs), clusters, table.num_rows - clusters, put_aside)

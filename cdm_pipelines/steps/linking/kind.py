@@ -32,6 +32,7 @@ from cdm_pipelines.linkage.output import clusters_frame, clusters_table, pairs_f
 from cdm_pipelines.linkage.progress import Progress
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.standardise.placeholders import Placeholders
+from cdm_pipelines.steps.linking.engine import engine_of
 from cdm_pipelines.steps.linking.inputs import (
     changed_records,
     digests,
@@ -141,7 +142,7 @@ def link_everything(
     if not records.num_rows:
         return None
     known = known_decisions(decided, merged_in_source(records))
-    result = LocalEngine(settings.threads).link(
+    result = engine_of(settings).link(
         records,
         policy,
         model=model,
