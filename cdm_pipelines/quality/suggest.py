@@ -49,7 +49,7 @@ def suggest(path: Path | str, *, source: str = "", entity: str = "") -> Suggesti
     Raises:
         ExtractError: The file cannot be read.
     """
-    return next(_suggestions(Path(path), source, entity))
+    return next(_suggestions(Path(path), source, entity, None))
 
 
 def suggest_all(
