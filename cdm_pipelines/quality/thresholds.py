@@ -40,7 +40,9 @@ class Threshold(Remark):
 class ChurnThreshold(Threshold):
     """Limits of a share that a new linkage model moves legitimately, and that means little where few are moved.
 
-    Fewer than ``at_least`` are in order whatever their share; under a new model ``new_model`` counts instead.
+    Attributes:
+        at_least: Fewer are in order whatever their share.
+        new_model: Counts instead where the linkage model is not that of the published version.
     """
 
     at_least: int = Field(default=0, ge=0)

@@ -23,11 +23,11 @@ def policy(*extra: str, kind: str = "exact") -> LinkagePolicy:
     spelled = yaml.safe_load((SHIPPED / "person.yaml").read_text(encoding="utf-8"))
     spelled["columns"] = {name: one if name in NAMES else None for name, one in spelled["columns"].items()}
     spelled["columns"] |= {name: {"clean": "exact"} for name in extra}
-    compared = {
-        "exact": lambda name: {"column": name, "shared": True, "term_frequency": {}},
-        "text": lambda name: {"columns": [name]},
-    }
-    spelled["comparisons"] |= {name: {"kind": kind, **compared[kind](name)} for name in extra}
+    for name in extra:
+        how = (
+            {"columns": [name]} if kind == "text" else {"column": name, "shared": True, "term_frequency": {}}
+        )
+        spelled["comparisons"][name] = {"kind": kind, **how}
     spelled["thresholds"] = {"match": 0.5, "review": 0.1}
     spelled["clustering"] = {}
     return parse_policy({**spelled, "source": None})

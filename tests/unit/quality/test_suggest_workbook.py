@@ -1,5 +1,6 @@
 """A workbook of several sheets: which one a suggestion is of, and what it says about the others."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ PEOPLE = [("Nr", "Naam", "E-mail"), *((n, f"Sanne Prins{n}", f"s{n}@example.nl")
 FIRMS = [("Debiteur", "Bedrijfsnaam", "Plaats"), *((f"D{n}", f"Maas {n} B.V.", "Venlo") for n in range(4))]
 
 
-def workbook(folder: Path, **sheets: list[tuple[object, ...]]) -> Path:
+def workbook(folder: Path, **sheets: Sequence[tuple[object, ...]]) -> Path:
     """A workbook with these sheets, in this order."""
     book = Workbook()
     book.remove(book.worksheets[0])
