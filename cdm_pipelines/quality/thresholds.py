@@ -92,6 +92,7 @@ class Thresholds(BaseModel):
     merges: ChurnThreshold
     doubtful_clusters: DoubtThreshold
     pattern_drift: Remark
+    newest_day: Remark = Remark(warn=3)
     plan: PlanThresholds = PlanThresholds()
 
     @classmethod
