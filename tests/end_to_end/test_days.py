@@ -69,10 +69,10 @@ def test_the_checks_of_what_is_in_service_are_shown_on_the_published_table(daily
         }
     told = {name: record.event.dagster_event.asset_check_evaluation_data for name, record in records.items()}  # type: ignore[union-attr]
     assert told["reconciliation"].passed
-    assert told["reconciliation"].description.endswith("source records")
+    assert str(told["reconciliation"].description).endswith("source records")
     assert not told["newest_day"].passed
     assert told["newest_day"].severity == dg.AssetCheckSeverity.WARN
-    assert told["newest_day"].description.startswith(f"the newest day in service is {DAYS[-1]}")
+    assert str(told["newest_day"].description).startswith(f"the newest day in service is {DAYS[-1]}")
     members = "SELECT count(*) FROM golden.crosswalk"
     with open_hub(daily.settings) as engine, engine.connect() as connection:
         assert audit.in_service(connection).crossed == daily.query(members)[0][0]
