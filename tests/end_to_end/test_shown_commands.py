@@ -1,4 +1,4 @@
-"""What README and documentation show runs as it is printed: commands, SQL and Python, in one home with a day of extracts.
+"""What README and documentation show runs as it is printed: commands, SQL and Python, in one home with a day in it.
 
 The tutorial is followed to the letter beside this (test_tutorial), YAML is read in test_shown_snippets. What needs a
 server, another host, or a state that the page only supposes, is named here with where it runs; that all commands and
@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from cdm_pipelines.hub.connection import open_hub
 from handbook import links
@@ -130,7 +129,7 @@ def test_sql_runs_as_it_is_printed(desk: Desk, shown: str) -> None:
     )
     with open_hub(desk.hub.settings) as engine, engine.connect() as connection:
         for statement in filter(str.strip, re.sub(r"--.*", "", asked).split(";")):
-            connection.execute(text(statement.replace(":", r"\:") if "::" not in statement else statement))
+            connection.exec_driver_sql(statement)
         connection.rollback()
 
 
