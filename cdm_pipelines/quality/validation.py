@@ -203,9 +203,7 @@ def _filled(clean: pa.Table, names: list[str]) -> Flags:
 def _plain(cells: pa.ChunkedArray, column: Column, verdict: _Verdict) -> pa.ChunkedArray:
     """Typed cells and codes without blanks around them, ids without the ``.0`` of a fraction; the latter is noted."""
     if column.logical_type is not LogicalType.STRING or column.values or column.enum:
-        cells = pc.utf8_trim_whitespace(
-            cells
-        )  # exports pad columns, and the blanks are no part of such a value
+        cells = pc.utf8_trim_whitespace(cells)  # which exports pad
     plain = plain_ids(cells, column)
     if plain is cells:
         return cells

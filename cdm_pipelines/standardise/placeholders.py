@@ -79,7 +79,7 @@ class Placeholders(_Frozen):
         name: Names of persons, or parts of one.
         organisation_name: Names of organisations.
         address: Streets and towns.
-        unlike_names: A value that persons with more unlike names than this share in a source is nobody's; 0: none is.
+        unlike_names: A value that persons of so many unlike names share in a source is nobody's; 0: none is.
     """
 
     email: Mail = Mail()
