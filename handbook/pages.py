@@ -10,6 +10,7 @@ from pathlib import Path
 from cdm_pipelines.settings import settings_table
 from handbook import rooms
 from handbook.commands import commands_page
+from handbook.policies import policies_page
 from handbook.processing import processing_page
 from handbook.profile import profile_page
 from handbook.purposes import purposes_page
@@ -70,6 +71,7 @@ DERIVED: Mapping[str, Callable[[], str]] = {
     "reference/commands.md": commands_page,
     "reference/asset-keys.md": assets_page,
     "reference/profile.md": profile_page,
+    "reference/policies.md": policies_page,
     "reference/purposes.md": purposes_page,
     "reference/processing.md": processing_page,
     "decisions/index.md": decisions_page,

@@ -19,6 +19,9 @@ def suggest(
     file: Annotated[Path, typer.Argument(help="An extract to profile.", exists=True, dir_okay=False)],
     source: Annotated[str, typer.Option(help="Name of the source.")] = "",
     entity: Annotated[str, typer.Option(help="Name of the main entity.")] = "",
+    sheet: Annotated[
+        str, typer.Option(help="Sheet of a workbook; the one with the largest table when left out.")
+    ] = "",
     out: Annotated[
         Path,
         typer.Option(help="Contract to write, those of further entities beside it; printed when left out."),
@@ -28,7 +31,9 @@ def suggest(
     from cdm_pipelines.quality.suggest import suggest_all  # noqa: PLC0415 - commands load what they need
 
     with told_to_people():
-        found = suggest_all(file, source=source or file.parent.name, entity=entity or file.stem)
+        found = suggest_all(
+            file, source=source or file.parent.name, entity=entity or file.stem, sheet=sheet or None
+        )
     if out == Path():
         for text in _printed(found):
             console.print(text, markup=False, soft_wrap=True, end="")

@@ -30,7 +30,13 @@ class _Strict(BaseModel):
 
 
 class Rate(_Strict):
-    """What one of a currency is in the reporting currency, from a day on until its next rate."""
+    """What one of a currency is in the reporting currency, from a day on until its next rate.
+
+    Attributes:
+        currency: Of three letters.
+        valid_from: Day from which the rate holds.
+        rate: So many of the reporting currency.
+    """
 
     currency: Currency
     valid_from: date = Field(alias="from")
@@ -38,6 +44,13 @@ class Rate(_Strict):
 
 
 class _File(_Strict):
+    """What the file says.
+
+    Attributes:
+        rates: What other currencies are worth, from a day on.
+        enrichers: By name: ``enabled: false``, or parameters of the enricher.
+    """
+
     version: Literal[1]
     currency: Currency
     rates: tuple[Rate, ...] = ()

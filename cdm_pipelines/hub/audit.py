@@ -4,11 +4,12 @@ Belongs here: questions that the staged tables must answer with zero rows, and f
 Does not belong here: the limits (``policies/checks.yaml``) or the decision to stop.
 """
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, select, text
 
 from cdm_pipelines.hub import schema
 from cdm_pipelines.hub.errors import HubError
@@ -31,6 +32,23 @@ class Problem:
     audit: str
     count: int
     text: str
+
+
+@dataclass(frozen=True)
+class InService:
+    """What departments read.
+
+    Attributes:
+        customers: Golden customers.
+        records: Source records that they are made of, by their own count.
+        crossed: Rows of the crosswalk.
+        newest: Newest extract that holds any of the records; None where there are none.
+    """
+
+    customers: int
+    records: int
+    crossed: int
+    newest: dt.date | None
 
 
 @dataclass(frozen=True)
@@ -253,6 +271,14 @@ def figures(connection: Connection) -> Figures:
     means = (n / of if of else 0.0 for n, of in (known, (published_records, published)))
     mean, published_mean = means
     return Figures(customers, published, largest, mean, published_mean, new_customers=first)
+
+
+def in_service(connection: Connection) -> InService:
+    """What departments read at this moment, counted there."""
+    customers, records, _ = _sizes(connection, "golden.customer")
+    crossed = connection.scalar(select(func.count()).select_from(schema.crosswalk)) or 0
+    newest = connection.scalar(select(func.max(schema.customer.c.last_seen)))
+    return InService(customers, records, int(crossed), newest)
 
 
 def _first_delivered(connection: Connection) -> tuple[int, int]:

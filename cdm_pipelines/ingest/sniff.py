@@ -16,7 +16,7 @@ from cdm_pipelines.contracts import Dialect, Format
 from cdm_pipelines.ingest.errors import Refusal, Refuser
 from cdm_pipelines.ingest.landing import check_place
 from cdm_pipelines.ingest.sniff_json import has_lines_of_objects, records_at
-from cdm_pipelines.ingest.sniff_table import Grid, delimiter_of, header_of, separator_line, totals_of
+from cdm_pipelines.ingest.sniff_table import Grid, delimiter_of, filled, header_of, separator_line, totals_of
 from cdm_pipelines.ingest.text import Scan, is_wide, likely_encoding
 from cdm_pipelines.ingest.unpack import Packed
 
@@ -63,11 +63,15 @@ class Sniffed:
         return found
 
 
-def sniff(path: Path) -> Sniffed:
+def sniff(path: Path, sheet: str | None = None) -> Sniffed:
     """Look at a file.
 
+    Args:
+        path: The file.
+        sheet: Of a workbook; the one with the largest table when left out.
+
     Raises:
-        ExtractError: It cannot be read, is empty, or is no file.
+        ExtractError: It cannot be read, is empty, or is no file; or is no workbook with that sheet.
     """
     refuser = Refuser("file", path.stem, path.name)
     check_place(path, None, refuser)
@@ -76,7 +80,9 @@ def sniff(path: Path) -> Sniffed:
     if signature.startswith(b"PAR1"):
         return Sniffed(Format.PARQUET, Dialect())
     if _is_workbook(path, signature):
-        return _workbook(path, refuser)
+        return _workbook(path, sheet, refuser)
+    if sheet is not None:
+        refuser.refuse(Refusal.UNREADABLE, "is no workbook and has no sheets", "Leave out --sheet.")
     start = next(Packed(path, refuser).pieces(SAMPLE_BYTES), b"")
     if not start:
         refuser.refuse(Refusal.EMPTY, "is empty (0 bytes)", "Choose a file with a header and some rows.")
@@ -200,8 +206,8 @@ def _table(grid: Grid, end: Grid | None) -> tuple[Dialect, list[str], list[str]]
     return Dialect(skip_rows=skip, header=header, totals=tuple(totals)), findings, doubts
 
 
-def _workbook(path: Path, refuser: Refuser) -> Sniffed:
-    """The sheet with the largest table, and where its header is."""
+def _workbook(path: Path, sheet: str | None, refuser: Refuser) -> Sniffed:
+    """The sheet that was asked for, or the one with the largest table, and where its header is."""
     from cdm_pipelines.ingest.scalars import as_text  # noqa: PLC0415 - only for workbooks
     from cdm_pipelines.ingest.unpack import check_archive  # noqa: PLC0415 - only for workbooks
     from cdm_pipelines.ingest.workbook import open_workbook, sheet_rows  # noqa: PLC0415 - only for workbooks
@@ -212,16 +218,28 @@ def _workbook(path: Path, refuser: Refuser) -> Sniffed:
     for name in names:
         rows = [[as_text(cell) or "" for cell in row] for row in sheet_rows(path, name, refuser)]
         grids[name] = Grid(rows)
-    best = max(names, key=lambda name: (grids[name].size, -names.index(name)))
+    if sheet is not None:
+        sheet_rows(path, sheet, refuser)  # which refuses one that is not there, in words
+    best = sheet or max(names, key=lambda name: (grids[name].size, -names.index(name)))
     whole = grids[best]
     dialect, findings, doubts = _table(Grid(whole.rows[:_SHEET_ROWS]), Grid(whole.rows[-_SHEET_ROWS:]))
-    filled = [name for name in names if grids[name].size]
-    if len(filled) > 1:
-        doubts.append(f"{len(filled):,} sheets hold something; the largest table is taken, see sheet")
-    sheet = best if len(names) > 1 else None
+    taken = best if len(names) > 1 else None
+    if taken:
+        why = "as asked" if sheet else "the largest table"
+        told = f"of {len(names):,} sheets {_sheet(best, whole)} is taken, {why}"
+        others = [_sheet(name, grids[name]) for name in names if name != best and grids[name].size]
+        if others and not sheet:
+            doubts.insert(0, f"{told}; {', '.join(others)} can be taken with --sheet")
+        else:
+            findings.insert(0, f"{told}; {'the others are not read' if others else 'the others are empty'}")
     return Sniffed(
-        Format.EXCEL, replace(dialect, sheet=sheet), findings=tuple(findings), doubts=tuple(doubts)
+        Format.EXCEL, replace(dialect, sheet=taken), findings=tuple(findings), doubts=tuple(doubts)
     )
+
+
+def _sheet(name: str, grid: Grid) -> str:
+    rows = sum(1 for row in grid.rows if filled(row))
+    return f"{name!r} ({rows:,} rows)"
 
 
 def listed(findings: Sequence[str], doubts: Sequence[str]) -> list[str]:

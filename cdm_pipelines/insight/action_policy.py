@@ -107,7 +107,12 @@ class Action(Strict):
 
 
 class Pressure(Strict):
-    """At most so many contacts by us, through any channel but the service desk, in so many days."""
+    """At most so many contacts by us, through any channel but the service desk, in so many days.
+
+    Attributes:
+        days: In which contacts are counted.
+        most: That many.
+    """
 
     days: Days = 7
     most: Annotated[int, Field(ge=1, le=1_000, strict=True)] = 1

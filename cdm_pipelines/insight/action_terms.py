@@ -97,7 +97,13 @@ class Exclusion(Strict):
 
 
 class Value(Strict):
-    """What a response is worth: an amount of the company's, or a column of the profile (times ``share``)."""
+    """What a response is worth: an amount of the company's, or a column of the profile.
+
+    Attributes:
+        amount: In the reporting currency.
+        column: Of ``profile.customer``, that holds an amount.
+        share: Of that column which a response brings.
+    """
 
     amount: Amount | None = None
     column: Column | None = None
@@ -111,7 +117,14 @@ class Value(Strict):
 
 
 class Probability(Strict):
-    """How probable a response is: one rate, a column with a probability, or a rate per value of a column."""
+    """How probable a response is: one rate, a column with a probability, or a rate per value of a column.
+
+    Attributes:
+        rate: The same for everybody.
+        column: Of ``profile.customer``: a probability, or what ``rates`` are of.
+        rates: By value of the column.
+        otherwise: Of values that are not among them.
+    """
 
     rate: Share | None = None
     column: Column | None = None
@@ -133,7 +146,13 @@ Response = Literal["order", "open", "click", "visit", "product_view", "cart", "c
 
 
 class Outcome(Strict):
-    """What counts as a response: something of a kind within so many days after the choice."""
+    """What counts as a response: something of a kind within so many days after the choice.
+
+    Attributes:
+        kind: Of what.
+        within_days: Days after the choice.
+        campaign: Only what names this campaign.
+    """
 
     kind: Response = "order"
     within_days: Days = 30

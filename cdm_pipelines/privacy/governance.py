@@ -38,6 +38,15 @@ class Answerable(Strict):
 
 
 class _Default(Strict):
+    """Who answers for what nobody is named for.
+
+    Attributes:
+        owner: Who answers for it.
+        steward: Who looks after it day by day.
+        custodian: Who keeps the systems that it lies in.
+        review_on: Day by which this is looked at again.
+    """
+
     owner: Annotated[str, Field(min_length=1)]
     steward: Annotated[str, Field(min_length=1)]
     custodian: Annotated[str, Field(min_length=1)]

@@ -124,6 +124,14 @@ class Purpose(BaseModel):
 
 
 class _File(BaseModel):
+    """What the file says.
+
+    Attributes:
+        purposes: By key.
+        until_declared: Purposes that a column without any is taken to be given for, while contracts are completed;
+            ``cdm check`` tells them all the same. Empty: runs refuse them.
+    """
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: Literal[1]

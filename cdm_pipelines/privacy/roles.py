@@ -211,6 +211,7 @@ class RolesPolicy(PolicyFile):
     """All roles of a deployment, by name.
 
     Attributes:
+        roles: By name.
         four_eyes: What one person proposes in the console and another approves. ``decisions`` are those of stewards,
             ``requests`` access and erasure.
     """

@@ -55,11 +55,15 @@ class _Sink(_Strict):
 
 
 class FileSink(_Sink):
-    """JSON Lines files in a folder or at any fsspec URL."""
+    """JSON Lines files in a folder or at any fsspec URL.
+
+    Attributes:
+        url: Folder; ``publish/feed/<sink>`` in the lake when empty.
+        rows_per_file: Most events of a file.
+    """
 
     kind: Literal["files"]
     url: str = ""
-    """Folder; ``publish/feed/<sink>`` in the lake when empty."""
     rows_per_file: int = Field(default=10_000, ge=1)
 
 
@@ -67,6 +71,7 @@ class WebhookSink(_Sink):
     """An address that takes one event per request, signed by Standard Webhooks.
 
     Attributes:
+        url: The address.
         secret_variable: Environment variable with the signing secret, ``whsec_`` and base64; several, with spaces
             between, while a secret is replaced.
         timeout: Seconds that an answer may take.

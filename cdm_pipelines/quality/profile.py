@@ -115,13 +115,13 @@ class FileProfile:
         return self.sniffed.bom
 
 
-def profile_file(path: Path) -> FileProfile:
-    """Profile the first `SAMPLE_ROWS` rows of a file.
+def profile_file(path: Path, sheet: str | None = None) -> FileProfile:
+    """Profile the first `SAMPLE_ROWS` rows of a file; of a workbook those of a sheet.
 
     Raises:
         ExtractError: The file cannot be read as any known format.
     """
-    sniffed = sniff(path)
+    sniffed = sniff(path, sheet)
     tables = read_file(path, undescribed(sniffed), chunk_rows=SAMPLE_ROWS)
     table = next(tables)
     sound = table.filter(pc.is_null(table.column("_defect")))

@@ -49,25 +49,28 @@ def suggest(path: Path | str, *, source: str = "", entity: str = "") -> Suggesti
     Raises:
         ExtractError: The file cannot be read.
     """
-    return next(_suggestions(Path(path), source, entity))
+    return next(_suggestions(Path(path), source, entity, None))
 
 
-def suggest_all(path: Path | str, *, source: str = "", entity: str = "") -> tuple[Suggestion, ...]:
+def suggest_all(
+    path: Path | str, *, source: str = "", entity: str = "", sheet: str | None = None
+) -> tuple[Suggestion, ...]:
     """Profile a file and suggest a contract for each entity that it holds, the main one first.
 
     Args:
         path: A file of any format that can be ingested.
         source: Name of the source; made of the folder's name when empty.
         entity: Name of the main entity; made of the file's name when empty. Further ones are named after what they are.
+        sheet: Of a workbook; the one with the largest table when left out.
 
     Raises:
         ExtractError: The file cannot be read.
     """
-    return tuple(_suggestions(Path(path), source, entity))
+    return tuple(_suggestions(Path(path), source, entity, sheet))
 
 
-def _suggestions(path: Path, source: str, entity: str) -> Iterator[Suggestion]:
-    file = profile_file(path)
+def _suggestions(path: Path, source: str, entity: str, sheet: str | None) -> Iterator[Suggestion]:
+    file = profile_file(path, sheet)
     source = _slug(source or path.resolve().parent.name, "source")
     main = _slug(entity or re.sub(r"[-_ ]*\d{4}-?\d{2}-?\d{2}.*|\..*", "", path.name), "entity")
     for proposal in propose(file):

@@ -40,7 +40,9 @@ class Threshold(Remark):
 class ChurnThreshold(Threshold):
     """Limits of a share that a new linkage model moves legitimately, and that means little where few are moved.
 
-    Fewer than ``at_least`` are in order whatever their share; under a new model ``new_model`` counts instead.
+    Attributes:
+        at_least: Fewer are in order whatever their share.
+        new_model: Counts instead where the linkage model is not that of the published version.
     """
 
     at_least: int = Field(default=0, ge=0)
@@ -90,6 +92,7 @@ class Thresholds(BaseModel):
     merges: ChurnThreshold
     doubtful_clusters: DoubtThreshold
     pattern_drift: Remark
+    newest_day: Remark = Remark(warn=3)
     plan: PlanThresholds = PlanThresholds()
 
     @classmethod

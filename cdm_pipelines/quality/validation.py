@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.contracts import ORIGIN_COLUMNS, Column, SourceContract
+from cdm_pipelines.contracts import ORIGIN_COLUMNS, Column, LogicalType, SourceContract
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.quality.damage import plain_ids, totals_lines
 from cdm_pipelines.quality.repeats import indices, is_nothing, names_party, present
@@ -201,7 +201,9 @@ def _filled(clean: pa.Table, names: list[str]) -> Flags:
 
 
 def _plain(cells: pa.ChunkedArray, column: Column, verdict: _Verdict) -> pa.ChunkedArray:
-    """Ids without the ``.0`` of a fraction; what changed is noted."""
+    """Typed cells and codes without blanks around them, ids without the ``.0`` of a fraction; the latter is noted."""
+    if column.logical_type is not LogicalType.STRING or column.values or column.enum:
+        cells = pc.utf8_trim_whitespace(cells)  # which exports pad
     plain = plain_ids(cells, column)
     if plain is cells:
         return cells

@@ -42,7 +42,14 @@ class _Frozen(BaseModel):
 
 
 class Mail(_Frozen):
-    """Addresses by mailbox, by domain, and as a whole; ``shared_mailboxes`` are read by somebody, not by one person."""
+    """Addresses that nobody reads, or that no one person reads.
+
+    Attributes:
+        mailboxes: What stands before the @, at any domain.
+        domains: What stands behind it.
+        addresses: Whole addresses.
+        shared_mailboxes: Mailboxes that are read, but not by one person: kept, and marked in records of persons.
+    """
 
     mailboxes: Words = ()
     domains: Words = ()
@@ -51,13 +58,29 @@ class Mail(_Frozen):
 
 
 class Phones(_Frozen):
-    """Numbers as they are dialled at home, or with ``+``."""
+    """Numbers that nobody has.
+
+    Attributes:
+        numbers: As they are dialled at home, or with ``+``.
+    """
 
     numbers: Words = ()
 
 
 class Placeholders(_Frozen):
-    """Values that stand for nobody, by what they are of; without lists, none."""
+    """Values that stand for nobody, by what they are of; without lists, none.
+
+    Attributes:
+        email: Of addresses.
+        phone: Of numbers.
+        postcode: Postcodes.
+        birth_date: Days of birth, YYYY-MM-DD: kept and marked.
+        identifier: Numbers of companies, accounts and documents.
+        name: Names of persons, or parts of one.
+        organisation_name: Names of organisations.
+        address: Streets and towns.
+        unlike_names: A value that persons of so many unlike names share in a source is nobody's; 0: none is.
+    """
 
     email: Mail = Mail()
     phone: Phones = Phones()

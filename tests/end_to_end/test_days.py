@@ -7,10 +7,13 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from sqlalchemy import text
 
 from cdm_demo import generate
 from cdm_pipelines.components.session import open_session
 from cdm_pipelines.contracts.catalogue import all_contracts
+from cdm_pipelines.hub import audit
+from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.steps.operate.summary import source_counts
 from cdm_pipelines.store.lake import Lake
 
@@ -55,6 +58,28 @@ def test_every_record_is_in_exactly_one_customer(daily: Deployment) -> None:
     )
     assert customers == members
     assert largest > customers
+
+
+def test_the_checks_of_what_is_in_service_are_shown_on_the_published_table(daily: Deployment) -> None:
+    with open_session(daily.settings) as session:
+        records = {
+            name: session.instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
+            for name in ("reconciliation", "newest_day")
+            if (key := dg.AssetCheckKey(dg.AssetKey(["golden", "customer"]), name))
+        }
+    told = {name: record.event.dagster_event.asset_check_evaluation_data for name, record in records.items()}  # type: ignore[union-attr]
+    assert told["reconciliation"].passed
+    assert str(told["reconciliation"].description).endswith("source records")
+    assert not told["newest_day"].passed
+    assert told["newest_day"].severity == dg.AssetCheckSeverity.WARN
+    assert str(told["newest_day"].description).startswith(f"the newest day in service is {DAYS[-1]}")
+    members = "SELECT count(*) FROM golden.crosswalk"
+    with open_hub(daily.settings) as engine, engine.connect() as connection:
+        assert audit.in_service(connection).crossed == daily.query(members)[0][0]
+        connection.execute(text("DELETE FROM golden.crosswalk WHERE record_id LIKE '%1'"))
+        lost = audit.in_service(connection)
+        connection.rollback()
+    assert lost.crossed < lost.records
 
 
 def test_a_repeated_day_changes_nothing_at_all(daily: Deployment) -> None:

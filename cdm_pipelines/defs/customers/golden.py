@@ -39,6 +39,12 @@ AUDITS = {
     "id_churn": "Few published records have another golden id (policies/checks.yaml).",
     "merges": "Few published customers are merged (policies/checks.yaml).",
 }
+IN_SERVICE = {
+    "reconciliation": "Customers as departments read them are made of as many source records as the crosswalk has.",
+    "newest_day": "The newest day that departments read is not old (policies/checks.yaml).",
+}
+FRESH = dg.FreshnessPolicy.time_window(fail_window=dt.timedelta(days=3), warn_window=dt.timedelta(hours=36))
+"""Sources deliver every day: a published table that none of them moved for so long is told by the daemon."""
 CHAIN = dg.AssetCheckSpec(
     "decision_chain",
     asset=STAGED,
@@ -123,6 +129,7 @@ def staged(context: dg.AssetExecutionContext, config: RebuildConfig, platform: P
             kinds={"postgres", "table"},
             tags={"layer": "golden", "privacy": "personal"},
             automation_condition=automation(),
+            freshness_policy=FRESH,
             metadata={
                 "dagster/table_name": f"golden.{_TABLES[name]}",
                 "dagster/column_schema": hub_schema(schema.metadata.tables[f"golden.{_TABLES[name]}"]),
@@ -132,12 +139,19 @@ def staged(context: dg.AssetExecutionContext, config: RebuildConfig, platform: P
         for name, description in PUBLISHED.items()
     ]
     + list(view_specs()),
+    check_specs=[
+        dg.AssetCheckSpec(name, asset=["golden", "customer"], description=description)
+        for name, description in IN_SERVICE.items()
+    ],
     retry_policy=transient_retry_policy(),
     pool="hub",
 )
 def publish(context: dg.AssetExecutionContext, platform: Platform) -> Results:
     """Make staging the published version, in one transaction that touches only what differs."""
-    from cdm_pipelines.steps.customers.figures import published_outcomes  # noqa: PLC0415 - heavy rooms load in a run
+    from cdm_pipelines.hub import audit  # noqa: PLC0415 - heavy rooms load in a run
+    from cdm_pipelines.quality.thresholds import Thresholds  # noqa: PLC0415 - the same
+    from cdm_pipelines.steps.customers import auditing  # noqa: PLC0415 - the same
+    from cdm_pipelines.steps.customers.figures import published_outcomes  # noqa: PLC0415 - the same
     from cdm_pipelines.steps.customers.publication import publish_customers  # noqa: PLC0415 - the same
     from cdm_pipelines.steps.profile.figures import published_profile  # noqa: PLC0415 - the same
     from cdm_pipelines.steps.stewardship import review  # noqa: PLC0415 - the same
@@ -147,6 +161,7 @@ def publish(context: dg.AssetExecutionContext, platform: Platform) -> Results:
             with engine.begin() as connection:
                 done = publish_customers(connection, platform.lake, platform.settings)
                 waiting = review.waiting(connection)
+                service = audit.in_service(connection)
             upkeep.vacuum(engine)
         if done.rights_left:
             context.log.warning(
@@ -155,10 +170,12 @@ def publish(context: dg.AssetExecutionContext, platform: Platform) -> Results:
             )
         for name in PUBLISHED:
             context.log.info("golden.%s: %s", name, done.changes[name])
+        limits = Thresholds.load(platform.settings.policies / "checks.yaml")
+        verdicts = auditing.in_service(service, limits, dt.datetime.now(dt.UTC).date())
         customers = done.changes["customer"].rows
         known = {key.to_user_string() for key in context.selected_asset_keys}  # when this process began
         outcomes = [
-            *published_outcomes(done.changes, waiting, list(PUBLISHED)),
+            *published_outcomes(done.changes, waiting, list(PUBLISHED), verdicts),
             *published_profile(done.profile, customers, done.groups),
         ]
         yield from run.results([one for one in outcomes if one.asset in known])

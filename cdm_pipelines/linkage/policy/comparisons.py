@@ -26,14 +26,36 @@ Similarity = Literal["jaro_winkler", "levenshtein", "damerau_levenshtein", "toke
 
 
 class TermFrequency(Frozen):
-    """Agreement on a rare value weighs more than on a common one; ``fuzzy`` is the share given to near agreement."""
+    """Agreement on a rare value weighs more than on a common one.
+
+    Attributes:
+        fuzzy: Share of that which near agreement is given.
+    """
 
     fuzzy: float = Field(default=0.5, ge=0, le=1)
 
 
 class _Comparison(Frozen):
+    """What all comparisons have.
+
+    Attributes:
+        term_frequency: Agreement on a rare value weighs more than on a common one; ``{}`` turns it on.
+        shared: Whether relatives, housemates or colleagues share this value.
+        column, columns: What is compared, by names of ``columns``; of several the best of all combinations counts.
+        at_least: Similarities from high to low, each a level of its own.
+        similarity: How alike two texts are.
+        initials, gender, surname, given_name, prefix, city: Column that refines the comparison where it is there; the
+            surname beside a given name, or the other way round, tells that the two were swapped.
+        postcode, house_number, house_addition, street: Column with this part of the address.
+        equivalents: Table of given names that are forms of each other, beside the policy or shipped.
+        branches: What one customer is where names differ in nothing but the town: an establishment, or the enterprise.
+        mobile_prefixes: How numbers of mobile phones begin: fewer people share one.
+        algorithm: Class of the compare module of recordlinkage.
+        arguments: What it is made with.
+    """
+
     term_frequency: TermFrequency | None = None
-    shared: bool = False  # relatives, housemates or colleagues share this value
+    shared: bool = False
 
     needs: ClassVar[tuple[str, ...]] = ("column",)
     refines: ClassVar[tuple[str, ...]] = ()
@@ -88,7 +110,7 @@ class GivenNameComparison(_OneColumn):
     kind: Literal["given_name"]
     initials: str | None = None
     gender: str | None = None
-    surname: str | None = None  # given name and surname swapped: not compared here but there
+    surname: str | None = None
     equivalents: str | None = "given_names.yaml"
 
     refines: ClassVar[tuple[str, ...]] = ("initials", "gender", "surname")

@@ -59,6 +59,11 @@ class Column(Frozen):
     """A column as the policy names it, where the table keeps it, and how its values are cleaned.
 
     A list of columns is read as one text: the parts of a date, two surnames, or what files call by different names.
+
+    Attributes:
+        column: Of the table, or a list of them; the same name when left out.
+        further: Columns after the first, where they are not written as a list.
+        clean: As what its values are cleaned before they are compared.
     """
 
     column: str
@@ -86,7 +91,13 @@ class Column(Frozen):
 
 
 class Derived(Frozen):
-    """A blocking key made from one or more columns; several columns give a key of several values."""
+    """A blocking key made from one or more columns; several columns give a key of several values.
+
+    Attributes:
+        of: The columns.
+        take: What of each value.
+        length: How many signs of it.
+    """
 
     of: Names
     take: Take
@@ -98,6 +109,16 @@ class BlockingRule(Frozen):
 
     With ``window``, records are sorted by the last key of ``keys`` within agreement on the others, and each is paired
     with its next ``window`` neighbours. With ``algorithm`` a class of recordlinkage's index module makes the pairs.
+
+    Attributes:
+        keys: Columns or derived keys on which records have to agree.
+        name: In reports; made of the keys when left out.
+        window: How many neighbours in order of the last key a record is paired with.
+        refine: Keys that split a block that is too large.
+        max_block_size: Blocks of more records are cut.
+        max_pairs: Most pairs of this rule.
+        algorithm: Class of the index module of recordlinkage.
+        arguments: What it is made with.
     """
 
     keys: Names
@@ -125,6 +146,13 @@ class MatchThresholds(Frozen):
     With ``may_cost`` these guards give way where the fitted model expects them to lose more than they save: the
     threshold is the highest, up to the one that they ask for, at which the expected F1 is at most so much below the
     best that any threshold gives, and ``not_alone`` holds only where there is such a threshold with it.
+
+    Attributes:
+        match: Probability from which a pair is a match.
+        expected_false_matches: Share of false pairs among accepted ones for which the threshold is raised.
+        review: Probability from which a pair is kept for a person to look at.
+        not_alone: Comparisons that make no match by themselves.
+        may_cost: How far below the best expected F1 the guards may lead.
     """
 
     match: Share = 0.9
@@ -145,35 +173,63 @@ class Clustering(Frozen):
 
     ``contradictions``: sets of comparisons that keep two records apart when each of them is made and disagrees.
     ``support``: two groups join only where their pairs' average log2 odds reach it.
+
+    Attributes:
+        contradictions: Sets of comparisons that keep two records apart when each disagrees.
+        max_size: Most records of a cluster.
+        max_component: Most records that are looked at together.
+        support: Average log2 odds at which two groups join.
+        limit: No pair counts for more than this many bits in a group's average.
     """
 
     contradictions: tuple[Names, ...] = ()
     max_size: int = Field(default=200, ge=2)
     max_component: int = Field(default=1000, ge=2)
     support: float = 0.0
-    limit: float = Field(
-        default=10.0, gt=0
-    )  # no pair counts for more than this many bits in a group's average
+    limit: float = Field(default=10.0, gt=0)
 
 
 class Training(Frozen):
-    """How the model is fitted."""
+    """How the model is fitted.
+
+    Attributes:
+        random_pairs: So many are drawn to see how often strangers agree.
+        iterations: Most steps of the fit.
+        tolerance: Change of a parameter below which it has converged.
+        relatives: A class of its own for different people who share what ``shared`` comparisons see.
+    """
 
     random_pairs: int = Field(default=500_000, ge=1000)
     iterations: int = Field(default=150, ge=1)
     tolerance: float = Field(default=1e-4, gt=0)
-    relatives: bool = (
-        True  # a class of its own for different people who share what ``shared`` comparisons see
-    )
+    relatives: bool = True
 
 
 class LinkagePolicy(Frozen):
-    """How the records of a table are linked; see docs/explanation/linkage.md."""
+    """How the records of a table are linked; see docs/explanation/linkage.md.
+
+    Attributes:
+        name: In reports.
+        id: Column with the key of a record.
+        source: Column with the source of a record; left out where all are of one.
+        duplicate_free: Sources in which every record is another party.
+        columns: The columns that are read, by the name that the rest of the policy uses.
+        derived: Blocking keys made from columns, by name.
+        blocking: Rules that make candidate pairs.
+        comparisons: What of a pair is compared, by name.
+        thresholds: When a pair is a match.
+        clustering: What keeps too much from becoming one.
+        training: How the model is fitted.
+        seed: Of what is drawn at random.
+        chunk_pairs: So many pairs are worked on at a time.
+        max_block_size: Blocks of more records are cut, where a rule says nothing else.
+        max_pairs: Most pairs of one rule, or as many as there are records.
+    """
 
     name: str = "policy"
     id: str
     source: str | None = None
-    duplicate_free: tuple[str, ...] = ()  # sources in which every record is another party
+    duplicate_free: tuple[str, ...] = ()
     columns: dict[str, Column]
     derived: dict[str, Derived] = Field(default_factory=dict)
     blocking: tuple[BlockingRule, ...] = Field(min_length=1)
@@ -184,7 +240,7 @@ class LinkagePolicy(Frozen):
     seed: int = 20240229
     chunk_pairs: int = Field(default=1_000_000, ge=1)
     max_block_size: int = Field(default=1000, ge=2)
-    max_pairs: int = Field(default=1_000_000, ge=1)  # of one rule, or as many as there are records
+    max_pairs: int = Field(default=1_000_000, ge=1)
     folder: Path | None = Field(
         default=None, exclude=True
     )  # where the policy's own tables are looked up first

@@ -4,6 +4,7 @@ Belongs here: judging by thresholds, in words. Does not belong here: the audit's
 (``publication``).
 """
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -46,6 +47,23 @@ def judged(
         f"service: {figures.size_drift:.1%}",
     )
     return verdicts
+
+
+def in_service(found: audit.InService, thresholds: Thresholds, today: dt.date) -> dict[str, Verdict]:
+    """Judge what was published, as departments read it, by name of the check; it is in service already."""
+    whole = found.records == found.crossed
+    told = f"{found.customers:,} customers of {found.records:,} source records"
+    aside = "" if whole else f", but {found.crossed:,} rows in the crosswalk: run `cdm verify`"
+    age = (today - found.newest).days if found.newest else 0
+    day = (
+        f"the newest day in service is {found.newest}, {age:,} days ago"
+        if found.newest
+        else "nothing is in service"
+    )
+    return {
+        "reconciliation": Verdict(passed=whole, severity="ERROR", text=f"{told}{aside}"),
+        "newest_day": judge(age, thresholds.newest_day, day),
+    }
 
 
 def with_a_way_on(verdicts: Mapping[str, Verdict]) -> dict[str, Verdict]:

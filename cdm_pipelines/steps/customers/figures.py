@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from cdm_pipelines.figures import ROWS, Bars, Check, Figures, Grid, Moment, Outcome, Words
 from cdm_pipelines.hub.differences import Change
 from cdm_pipelines.identity import chain as chains
+from cdm_pipelines.quality.thresholds import Verdict
 from cdm_pipelines.steps.customers.feed import Served
 from cdm_pipelines.steps.customers.publication import StagedCustomers
 from cdm_pipelines.steps.customers.source_corrections import Corrections
@@ -52,9 +53,9 @@ def staged_outcome(done: StagedCustomers, chain: chains.Verdict, late: Sequence[
 
 
 def published_outcomes(
-    changes: Mapping[str, Change], waiting: Waiting, names: Sequence[str]
+    changes: Mapping[str, Change], waiting: Waiting, names: Sequence[str], verdicts: Mapping[str, Verdict]
 ) -> list[Outcome]:
-    """What came of the published tables; the review queue is told with the customers."""
+    """What came of the published tables; the review queue and the verdicts are told with the customers."""
     queue: dict[str, int | Bars | Moment] = {
         "review queue": sum(waiting.items.values()),
         "review queue, items": Bars(waiting.items, ("about", "items")),
@@ -62,8 +63,11 @@ def published_outcomes(
     }
     if waiting.oldest_conflict is not None:
         queue["oldest conflict"] = Moment(waiting.oldest_conflict.timestamp())
+    checks = {name: judged(verdict) for name, verdict in verdicts.items()}
     return [
-        Outcome(f"golden/{name}", {**_change(changes[name]), **(queue if name == "customer" else {})})
+        Outcome(f"golden/{name}", {**_change(changes[name]), **queue}, checks)
+        if name == "customer"
+        else Outcome(f"golden/{name}", _change(changes[name]))
         for name in names
     ]
 

@@ -33,7 +33,11 @@ class LakePolicy(BaseModel):
 
 
 class PruningPolicy(BaseModel):
-    """What is pruned, and when."""
+    """What is pruned, and when.
+
+    Attributes:
+        lake: Days in the lake.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

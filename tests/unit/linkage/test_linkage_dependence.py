@@ -16,16 +16,18 @@ from cdm_pipelines.linkage.policy.spec import MatchThresholds
 NAMES = ("given_name", "surname", "birth_date")
 
 
-def policy(*extra: str) -> LinkagePolicy:
+def policy(*extra: str, kind: str = "exact") -> LinkagePolicy:
     """Names and a date of birth, and further columns as a person would compare them."""
     import yaml  # noqa: PLC0415 - only here
 
     spelled = yaml.safe_load((SHIPPED / "person.yaml").read_text(encoding="utf-8"))
     spelled["columns"] = {name: one if name in NAMES else None for name, one in spelled["columns"].items()}
     spelled["columns"] |= {name: {"clean": "exact"} for name in extra}
-    spelled["comparisons"] |= {
-        name: {"kind": "exact", "column": name, "shared": True, "term_frequency": {}} for name in extra
-    }
+    for name in extra:
+        how = (
+            {"columns": [name]} if kind == "text" else {"column": name, "shared": True, "term_frequency": {}}
+        )
+        spelled["comparisons"][name] = {"kind": kind, **how}
     spelled["thresholds"] = {"match": 0.5, "review": 0.1}
     spelled["clustering"] = {}
     return parse_policy({**spelled, "source": None})
@@ -94,6 +96,15 @@ def test_a_column_that_says_nothing_costs_nothing(
         "minority": np.where(frame["surname"].str[:1].isin(list("kqvz")), "kk", "main"),
     }
     assert f1(link(frame.assign(extra=columns[kind]), policy("extra")), truth) > alone - 0.01
+
+
+def test_texts_that_are_alike_and_never_equal_are_measured_without_a_division_by_nothing() -> None:
+    """Warnings are errors here; on the terminal they would stand between the lines of a run."""
+    made = generate(1500, seed=3, repeats=0.1)
+    frame, truth = made.records.to_pandas(), made.truth.to_pandas()
+    told = frame.assign(card=[f"card of somebody {number:05}" for number in range(len(frame))])
+    found = f1(link(told, policy("card", kind="text")), truth)
+    assert found > f1(link(frame, policy()), truth) - 0.01
 
 
 def test_scores_under_dependence_do_not_hang_on_threads_or_chunks(

@@ -145,6 +145,32 @@ def test_null_spellings_become_null_before_anything_is_judged() -> None:
     assert len(result.repairs) == 0
 
 
+@pytest.mark.parametrize(
+    ("column", "padded", "kept"),
+    [
+        (Column("x", T.INTEGER), "                 7", "7"),
+        (Column("x", T.NUMBER), "\t7.50 ", "7.50"),
+        (Column("x", T.BOOLEAN), " true", "true"),
+        (Column("x", T.DATE), "2026-06-01   ", "2026-06-01"),
+        (
+            Column("x", T.TIMESTAMP, date_formats=("%d-%m-%Y %H:%M",)),
+            "  01-06-2026 08:00",
+            "01-06-2026 08:00",
+        ),
+        (Column("x", values={"01": "female"}), " 01 ", "01"),
+        (Column("x", enum=("A", "B")), "B\u00a0", "B"),
+        (Column("x", max_length=4), " Jo ", " Jo "),
+    ],
+    ids=lambda item: str(getattr(item, "logical_type", item)).strip(),
+)
+def test_blanks_around_a_typed_value_or_a_code_are_no_part_of_it(
+    column: Column, padded: str, kept: str
+) -> None:
+    result = judge(column, padded)
+    assert result.valid["x"].tolist() == [kept]
+    assert len(result.repairs) == 0
+
+
 def test_unknown_columns_pass_and_absent_ones_do_not_hurt() -> None:
     result = validate(raw(id=["1"], new=["=x"]), contract(Column("x")))
     assert list(result.valid.columns) == ["id", "new", "_file", "_row", "_sha256"]
