@@ -91,6 +91,9 @@ def _figure(one: KpiFound, over: Sequence[Monthly], language: Language, currency
 
     points = [(f"{month:%Y-%m}", value) for month, value in over]
     title = kpi.title.read(language)
+    drawn = report_charts.line(
+        points, title, unit=kpi.unit, language=language, currency=currency, target=kpi.target
+    )
     because = (one.because or kpi.without).read(language)
     return {
         "key": one.key,
@@ -104,11 +107,7 @@ def _figure(one: KpiFound, over: Sequence[Monthly], language: Language, currency
         "definition": kpi.definition.read(language),
         "query": one.query,
         "months": [(month, "" if value is None else told(value)) for month, value in points],
-        "drawn": Markup(  # noqa: S704 - every text in it is escaped
-            report_charts.line(
-                points, title, unit=kpi.unit, language=language, currency=currency, target=kpi.target
-            )
-        ),
+        "drawn": Markup(drawn) if any(value is not None for _, value in points) else "",  # noqa: S704 - escaped
     }
 
 

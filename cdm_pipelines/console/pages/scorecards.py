@@ -19,7 +19,7 @@ from cdm_pipelines.console.pages.quality import number_of
 from cdm_pipelines.console.pages.render import language_of, rendered, translator
 from cdm_pipelines.console.source_rows import watches
 from cdm_pipelines.insight import report_charts
-from cdm_pipelines.insight.report_words import Language, Unit
+from cdm_pipelines.insight.report_words import Language, Unit, written
 from cdm_pipelines.insight.scorecard import (
     GOLDEN,
     MEASURES,
@@ -87,7 +87,7 @@ def overview(request: Request) -> Response:
         start=start,
         page=PAGE,
         rows=[(course, _faults(course, said)) for course in listed[start : start + PAGE]],
-        percent=charts.percent,
+        percent=_percent(request),
         address=address,
     )
 
@@ -110,6 +110,11 @@ def _cards(courses: Sequence[Trend]) -> list[dict[str, Any]]:
 def _faults(one: Trend, said: Callable[..., str]) -> Markup:
     words = said("Share at fault over {number} days", number=len(one.shares))
     return charts.spark([1 - share for share in one.shares], words)
+
+
+def _percent(request: Request) -> Callable[[float], str]:
+    language = Language(str(language_of(request)))
+    return lambda share: written(share, Unit.SHARE, language)
 
 
 def address(one: Trend) -> str:
@@ -143,7 +148,7 @@ def course(request: Request) -> Response:
         measure=MEASURES[of.last.measure],
         drawn=drawn(rows, of, translator(language)(DIMENSIONS[of.last.dimension]), Language(str(language))),
         days=[{**row, "share": row["numerator"] / row["denominator"]} for row in rows[::-1]],
-        percent=charts.percent,
+        percent=_percent(request),
         watched=watches(sight) and of.last.source != GOLDEN,
     )
 
