@@ -21,6 +21,7 @@ from starlette.responses import HTMLResponse, Response
 
 from cdm_pipelines.console.caller import Caller
 from cdm_pipelines.console.pages.menu import menu
+from cdm_pipelines.insight import report_words
 from cdm_pipelines.privacy.words import Language
 
 _HERE = Path(__file__).resolve().parent.parent
@@ -51,12 +52,7 @@ def language_of(request: Request) -> Language:
 
 def translator(language: Language) -> Callable[..., str]:
     """From English words to those of a language; what is named in braces is put in after."""
-
-    def said(words: str, **named: object) -> str:
-        found = dutch().get(words, words) if language is Language.DUTCH else words
-        return found.format(**named) if named else found
-
-    return said
+    return report_words.translator(dutch(), language)
 
 
 def shown(value: object, language: Language = Language.ENGLISH, zone: str = "UTC") -> str:
