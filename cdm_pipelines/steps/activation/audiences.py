@@ -51,10 +51,12 @@ from cdm_pipelines.publish.platforms.form import CAMPAIGN, KEY, RECORD
 from cdm_pipelines.steps.activation.audience_book import AudienceError, Book
 
 BEING_ERASED, RESTRICTED, OBJECTED = "being erased", "restricted", "objected"
+DECEASED, NOT_PROFILED = "deceased", "objected to what it is chosen by"
 NO_CONSENT, NO_ADDRESS, COMPLAINT = "no consent", "no address for the channel", "open complaint"
 PRESSED, HELD_BACK, OVER_CAP = "contacted too often", "control group", "over the cap"
 REASONS = (
-    BEING_ERASED, RESTRICTED, OBJECTED, NO_CONSENT, NO_ADDRESS, COMPLAINT, PRESSED, HELD_BACK, OVER_CAP,
+    BEING_ERASED, RESTRICTED, DECEASED, OBJECTED, NO_CONSENT, NOT_PROFILED, NO_ADDRESS, COMPLAINT, PRESSED, HELD_BACK,
+    OVER_CAP,
 )  # fmt: skip
 """Why somebody whom the filter found is not in an audience, in the order in which they are asked."""
 _ADDRESSES: Mapping[str, tuple[tuple[str, ...], ...]] = {
@@ -251,11 +253,15 @@ class _Choosing:
         purpose, channel = self.audience.purpose, self.audience.channel
         yield BEING_ERASED, deliveries.being_erased(self.connection)
         restricted = rights.restricted(self.connection, "golden.crosswalk")
-        for reason, key in ((RESTRICTED, ""), (OBJECTED, purpose)):
-            yield (
-                reason,
-                restricted["golden_id"].filter(pc.equal(restricted["purpose"], key)).combine_chunks(),
-            )
+
+        def asked_for(key: str) -> pa.Array:
+            return restricted["golden_id"].filter(pc.equal(restricted["purpose"], key)).combine_chunks()
+
+        yield RESTRICTED, asked_for("")
+        yield DECEASED, rights.deceased(self.connection)
+        yield OBJECTED, asked_for(purpose)
+        others = self.allowed.of_others(audience_filter.columns_of(self.audience.chosen))
+        asked = {(purpose, channel), *((key, EVERY_CHANNEL) for of in others for key in of)}
         query = select(
             consent.c.golden_id,
             consent.c.purpose,
@@ -266,17 +272,25 @@ class _Choosing:
             ),
             func.coalesce(consent.c.state == "objected", literal(value=False)),
         ).where(
-            consent.c.purpose == purpose, consent.c.state.is_not(None)
+            consent.c.purpose.in_({key for key, _ in asked}), consent.c.state.is_not(None)
         )  # unsaid is no answer: consent.off
         said = self._read(query, _SAID)
         every = pc.fill_null(said["channel"], EVERY_CHANNEL)
         said = said.set_column(said.schema.get_field_index("channel"), "channel", every)
-        refused = off(said, self.book.given.purposes, found, [(purpose, channel)])
+        refused = off(said, self.book.given.purposes, found, asked)
         refused_ids = off_for(refused, purpose, channel)
-        of_channel = pc.is_in(said["channel"], value_set=pa.array([EVERY_CHANNEL, channel]))
+        of_channel = pc.and_(
+            pc.is_in(said["channel"], value_set=pa.array([EVERY_CHANNEL, channel])),
+            pc.equal(said["purpose"], purpose),
+        )
         objected = said["golden_id"].filter(pc.and_(said["objected"], of_channel))
         yield OBJECTED, refused_ids.filter(pc.is_in(refused_ids, value_set=objected.combine_chunks()))
         yield NO_CONSENT, refused_ids
+        for of in others:  # it is still there until the next run, and may be used no more
+            yield (
+                NOT_PROFILED,
+                _in_all([pa.concat_arrays([off_for(refused, key), asked_for(key)]) for key in of]),
+            )
 
     def _pressed(self, left: pa.Table) -> pa.ChunkedArray | pa.Array:
         pressure = self.book.policy.pressure
@@ -334,6 +348,14 @@ class _Choosing:
         """The rows of a query, in order of golden id; its values are parameters."""
         made = query.compile(dialect=self.connection.dialect, compile_kwargs={"render_postcompile": True})
         return read_packed(self.connection, str(made), schema, dict(made.params))
+
+
+def _in_all(sets: list[pa.Array]) -> pa.Array:
+    """What is in each of some sets."""
+    first, *others = sets
+    for other in others:
+        first = first.filter(pc.is_in(first, value_set=other))
+    return first
 
 
 def _record_in(source: str) -> ColumnElement[str]:
