@@ -88,7 +88,7 @@ def test_who_is_chosen_by_what_they_bought_allows_that_as_well(hub: Hub) -> None
     path = hub.settings.policies / "purposes.yaml"
     said = path.read_text(encoding="utf-8")
     path.write_text(said.replace("selects_by: [rfm, ", "selects_by: ["), encoding="utf-8")
-    with pytest.raises(PrivacyPolicyError, match=r"purposes\.marketing\.selects_by"):
+    with pytest.raises(AudienceError, match=r"purposes\.marketing\.selects_by"):
         hub.declare({"people": chosen})
 
 
