@@ -16,7 +16,8 @@ from cdm_pipelines.console import charts, measured
 from cdm_pipelines.console.errors import UnknownError
 from cdm_pipelines.console.pages.asking import eyes
 from cdm_pipelines.console.pages.quality import number_of
-from cdm_pipelines.console.pages.render import language_of, rendered, translator
+from cdm_pipelines.console.pages.render import language_of, rendered
+from cdm_pipelines.console.pages.words import translator
 from cdm_pipelines.console.source_rows import watches
 from cdm_pipelines.insight import report_charts
 from cdm_pipelines.insight.report_words import Language, Unit, written

@@ -8,8 +8,8 @@ from governed_hub import ANNA, ELS, SECRETS, GovernedHub
 
 from cdm_pipelines.console.errors import ConsoleError
 from cdm_pipelines.console.pages.menu import PAGES
-from cdm_pipelines.console.pages.render import TEMPLATES, dutch
 from cdm_pipelines.console.pages.scorecards import DIMENSIONS, WHICH
+from cdm_pipelines.console.pages.words import TEMPLATES, dutch
 from cdm_pipelines.insight.scorecard import MEASURES
 
 from .test_api import ROLES, seen_by

@@ -5,7 +5,7 @@ import re
 import yaml
 
 from cdm_pipelines.console.pages.menu import PAGES
-from cdm_pipelines.console.pages.render import TEMPLATES, WORDS
+from cdm_pipelines.console.pages.words import TEMPLATES, WORDS
 from cdm_pipelines.quality import Rule
 
 SAID = re.compile(r"""\bt\(\s*(?:"([^"]+)"|'([^']+)')""")

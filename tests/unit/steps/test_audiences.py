@@ -344,7 +344,10 @@ REFUSED = [
         {"filter": {"column": "country", "operator": "equals", "value": "NL"}},
         "no source gives country for marketing",
     ),
-    ({"filter": {"column": "quality_confidence", "operator": "at_least", "value": 0.5}}, "and not for marketing"),
+    (
+        {"filter": {"column": "quality_confidence", "operator": "at_least", "value": 0.5}},
+        "and not for marketing",
+    ),
     ({"filter": {"consent": "analitics"}}, "there is no purpose analitics"),
     ({"filter": {"all": []}}, "no list of terms"),
     ({"filter": ["x"]}, "is no term"),
