@@ -18,6 +18,7 @@ TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 WORDS = TEMPLATES / "dutch.yaml"
 
 _NAMED = re.compile(r"\{(\w+)(?:![rs])?\}")
+_GROUP = re.compile(r"\(\?P[^)]*\)")
 _BETWEEN = re.compile(r"(, |; )")
 
 
@@ -59,7 +60,7 @@ def _in_parts(message: str) -> str | None:
 @cache
 def _forms() -> tuple[tuple[re.Pattern[str], str], ...]:
     """Messages with something in braces, as patterns; those that say most by themselves first."""
-    return tuple(sorted(_compiled(), key=lambda one: -len(_NAMED.sub("", one[0].pattern))))
+    return tuple(sorted(_compiled(), key=lambda one: -len(_GROUP.sub("", one[0].pattern))))
 
 
 def _compiled() -> Iterator[tuple[re.Pattern[str], str]]:

@@ -49,13 +49,14 @@ from cdm_pipelines.publish.audience_columns import CUSTOMER, Allowed
 from cdm_pipelines.publish.audience_policy import SERVICE, Audience
 from cdm_pipelines.publish.platforms.form import CAMPAIGN, KEY, RECORD
 from cdm_pipelines.steps.activation.audience_book import AudienceError, Book
+from cdm_pipelines.steps.consent.off import off_in_use
 
 BEING_ERASED, RESTRICTED, OBJECTED = "being erased", "restricted", "objected"
 DECEASED, NOT_PROFILED = "deceased", "objected to what it is chosen by"
 NO_CONSENT, NO_ADDRESS, COMPLAINT = "no consent", "no address for the channel", "open complaint"
 PRESSED, HELD_BACK, OVER_CAP = "contacted too often", "control group", "over the cap"
 REASONS = (
-    BEING_ERASED, RESTRICTED, DECEASED, OBJECTED, NO_CONSENT, NOT_PROFILED, NO_ADDRESS, COMPLAINT, PRESSED, HELD_BACK,
+    BEING_ERASED, DECEASED, RESTRICTED, OBJECTED, NO_CONSENT, NOT_PROFILED, NO_ADDRESS, COMPLAINT, PRESSED, HELD_BACK,
     OVER_CAP,
 )  # fmt: skip
 """Why somebody whom the filter found is not in an audience, in the order in which they are asked."""
@@ -252,16 +253,13 @@ class _Choosing:
         """Who must not be approached for the purpose by the channel, by reason."""
         purpose, channel = self.audience.purpose, self.audience.channel
         yield BEING_ERASED, deliveries.being_erased(self.connection)
-        restricted = rights.restricted(self.connection, "golden.crosswalk")
-
-        def asked_for(key: str) -> pa.Array:
-            return restricted["golden_id"].filter(pc.equal(restricted["purpose"], key)).combine_chunks()
-
-        yield RESTRICTED, asked_for("")
         yield DECEASED, rights.deceased(self.connection)
-        yield OBJECTED, asked_for(purpose)
-        others = self.allowed.of_others(audience_filter.columns_of(self.audience.chosen))
-        asked = {(purpose, channel), *((key, EVERY_CHANNEL) for of in others for key in of)}
+        restricted = rights.restricted(self.connection, "golden.crosswalk")
+        for reason, key in ((RESTRICTED, ""), (OBJECTED, purpose)):
+            yield (
+                reason,
+                restricted["golden_id"].filter(pc.equal(restricted["purpose"], key)).combine_chunks(),
+            )
         query = select(
             consent.c.golden_id,
             consent.c.purpose,
@@ -272,25 +270,22 @@ class _Choosing:
             ),
             func.coalesce(consent.c.state == "objected", literal(value=False)),
         ).where(
-            consent.c.purpose.in_({key for key, _ in asked}), consent.c.state.is_not(None)
+            consent.c.purpose == purpose, consent.c.state.is_not(None)
         )  # unsaid is no answer: consent.off
         said = self._read(query, _SAID)
         every = pc.fill_null(said["channel"], EVERY_CHANNEL)
         said = said.set_column(said.schema.get_field_index("channel"), "channel", every)
-        refused = off(said, self.book.given.purposes, found, asked)
+        refused = off(said, self.book.given.purposes, found, [(purpose, channel)])
         refused_ids = off_for(refused, purpose, channel)
-        of_channel = pc.and_(
-            pc.is_in(said["channel"], value_set=pa.array([EVERY_CHANNEL, channel])),
-            pc.equal(said["purpose"], purpose),
-        )
+        of_channel = pc.is_in(said["channel"], value_set=pa.array([EVERY_CHANNEL, channel]))
         objected = said["golden_id"].filter(pc.and_(said["objected"], of_channel))
         yield OBJECTED, refused_ids.filter(pc.is_in(refused_ids, value_set=objected.combine_chunks()))
         yield NO_CONSENT, refused_ids
-        for of in others:  # it is still there until the next run, and may be used no more
-            yield (
-                NOT_PROFILED,
-                _in_all([pa.concat_arrays([off_for(refused, key), asked_for(key)]) for key in of]),
-            )
+        for keys in self.allowed.of_others(audience_filter.columns_of(self.audience.chosen)):
+            # What was worked out last night is still there, and may be used no more.
+            asked = [(key, EVERY_CHANNEL) for key in keys]
+            refused = off_in_use(self.connection, self.book.given.purposes, asked)
+            yield NOT_PROFILED, _in_all([off_for(refused, key) for key in keys])
 
     def _pressed(self, left: pa.Table) -> pa.ChunkedArray | pa.Array:
         pressure = self.book.policy.pressure

@@ -134,7 +134,10 @@ def test_key_figures_of_a_month_are_told_in_the_language_of_the_reader(browser: 
 def test_whoever_does_not_see_the_figures_is_refused(
     browser: Any, role: str, place: str, status: int
 ) -> None:
-    assert browser(role).get(place).status_code == status
+    page = browser(role).get(place, headers={"accept-language": "nl"})
+    assert page.status_code == status
+    if status == 403:
+        assert f"De rol {role} ziet insight." in page.text
 
 
 def test_each_colour_of_a_drawing_has_one_for_the_dark() -> None:
