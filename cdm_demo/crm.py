@@ -135,6 +135,7 @@ def contacts(book: Book, people: Persons, rows: Ints, day: int, *, start: int, a
         ],
         "Birthdate": iso_birth,
         "HasOptedOutOfEmail": np.where(book.chance("opted out", rows, 0.17), "true", "false"),
+        "Deceased__c": np.where(book.chance("deceased", rows, 0.01), "true", "false"),
         "DoNotCall": np.where(book.chance("do not call", rows, 0.12), "true", "false"),
     }
     return cells | _housekeeping(book, rows, day, start)

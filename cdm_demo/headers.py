@@ -68,7 +68,7 @@ CRM_CONTACT = Extract(
         ReportsToId, Email, Title, Department, AssistantName, LeadSource, Birthdate, Description, OwnerId,
         CreatedDate, CreatedById, LastModifiedDate, LastModifiedById, SystemModstamp, LastActivityDate,
         LastCURequestDate, LastCUUpdateDate, EmailBouncedReason, EmailBouncedDate, Jigsaw, JigsawContactId,
-        HasOptedOutOfEmail, DoNotCall"""
+        HasOptedOutOfEmail, DoNotCall, Deceased__c"""
     ),
     delivery="snapshot",
     quote_all=True,

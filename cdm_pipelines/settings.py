@@ -233,6 +233,10 @@ class Settings(BaseSettings):
         default="http://127.0.0.1:3001",
         description="Where browsers reach the console (`cdm serve`): scheme, host and port, as people type it.",
     )
+    dagster_url: Annotated[str, AfterValidator(_origin)] = Field(
+        default="http://127.0.0.1:3000",
+        description="Where browsers reach Dagster's UI: the console leads to the run that published a value.",
+    )
     console_workers: int | None = Field(
         default=None,
         ge=1,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cdm_pipelines.commands.kpis import LANGUAGE
 from cdm_pipelines.commands.terminal import (
     USAGE,
     console,
@@ -43,13 +44,15 @@ def assess(
     out: Annotated[
         Path, typer.Option(help="Report to write, one HTML file.", show_default="takeover-NAME.html")
     ] = Path(),
+    language: Annotated[str, LANGUAGE] = "en",
     *,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON, and write no file unless --out is given.")
     ] = False,
 ) -> None:
     """Say what taking a company in would bring, before anything of it is taken in; nothing is changed."""
-    from cdm_pipelines.insight.takeover_page import page  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.insight.report_words import language_of  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.insight.takeover_page import page  # noqa: PLC0415 - the same
     from cdm_pipelines.insight.takeover_report import as_json as plain  # noqa: PLC0415
     from cdm_pipelines.steps.takeover import assess as step  # noqa: PLC0415
     from cdm_pipelines.store.files import write_whole  # noqa: PLC0415
@@ -57,9 +60,10 @@ def assess(
     own = settings()
     target = out if out != Path() else Path(f"takeover-{name}.html")
     with told_to_people(), console.status("reading the other company's files") as status:
+        chosen = language_of(language)
         found = step.assess(own, folder, name, progress=_quiet if as_json else status.update)
         if out != Path() or not as_json:
-            write_whole(writable(target), page(found).encode())
+            write_whole(writable(target), page(found, chosen).encode())
     if as_json:
         typer.echo(json.dumps(plain(found), indent=1, ensure_ascii=False))
         return
@@ -228,12 +232,12 @@ def _print(found: "Assessment") -> None:
         ),
         (
             "cost of cleaning",
-            f"€ {found.total[0]:,.2f} to € {found.total[2]:,.2f}, likely € {found.total[1]:,.2f}"
+            f"{found.currency} {found.total[0]:,.2f} to {found.total[2]:,.2f}, likely {found.total[1]:,.2f}"
             if found.total
             else "no price yet: give inputs in policies/business_case.yaml",
         ),
     ]
     show(f"Takeover of {found.name}", [{"what": what, "": text} for what, text in told])
-    console.print(found.ids.told, markup=False)
-    for text in (*found.unreadable, *found.notes):
+    console.print(found.ids.told.en, markup=False)
+    for text in (*found.unreadable, *(note.en for note in found.notes)):
         console.print(f"! {text}", style="yellow", markup=False)

@@ -178,7 +178,7 @@ class _Made:
         counts = [self._orders([one]) for one in ids]
         both = self._orders(ids)
         sides = [Side(one, own, *count) for one, own, count in zip(ids, records, counts, strict=True)]
-        steps, link, threshold = self._evidence(known, *records)
+        steps, link, threshold = self.evidence(known, *records)
         lines, details = self._lines(
             known, sides, [self._clear(row) for row in rows], self._seen([merged])[0]
         )
@@ -199,7 +199,7 @@ class _Made:
         values = self._outlook(known, divided)
         told = self._seen([values.get(name, {}) for name in divided])
         steps, link, threshold = (
-            self._evidence(known, *divided.values()) if len(sides) == 2 else ((), None, 0.0)
+            self.evidence(known, *divided.values()) if len(sides) == 2 else ((), None, 0.0)
         )
         lines, details = self._lines(known, sides, told, self._clear(row))
         return Case(
@@ -241,9 +241,10 @@ class _Made:
         linking = linkings.get(kinds.pop()) if len(kinds) == 1 else None
         return None if linking is None else linking.over(known)
 
-    def _evidence(
+    def evidence(
         self, known: pa.Table, one: Sequence[Record], other: Sequence[Record]
     ) -> tuple[Sequence[Step], Pair | None, float]:
+        """The best link between two groups of records taken apart, and from which probability on it is a match."""
         compared = self._compared(known)
         link = None if compared is None else compared.best(one, other)
         if compared is None or link is None:
@@ -301,6 +302,16 @@ class _Made:
 
 def _known(value: object) -> bool:
     return value is not None and value != ""
+
+
+def link_of(
+    eyes: Eyes, house: House, record: Record, others: Sequence[Record]
+) -> tuple[Sequence[Step], Pair | None, float]:
+    """The best link between a record and others, as the role sees it, and from which probability on it is a match."""
+    wanted = [record, *others]
+    keys = pa.table({name: [getattr(one, name) for one in wanted] for name in RECORD_KEY})
+    known = tables.records(house.lake, Entity.PARTY).rows(keys)
+    return _Made(eyes, house, ()).evidence(known, [record], others)
 
 
 def case(eyes: Eyes, house: House, key: Key, log: Sequence[Decision]) -> Case:

@@ -34,6 +34,7 @@ Row = dict[str, Any]
 HISTORY, ORDERS, PROVENANCE, RECORDS = (
     f"golden.{name}" for name in ("customer_history", "customer_order", "provenance", "crosswalk")
 )
+PUBLICATIONS = "ops.publication"
 LINKS = "golden.customer_link"
 CONSENT = "privacy.consent"
 WIDE = "profile.customer"
@@ -187,6 +188,25 @@ def timeline(eyes: Eyes, golden_id: UUID) -> tuple[UUID, list[Row]]:
     ]
     eyes.note([HISTORY], [now])
     return now, steps
+
+
+def published(eyes: Eyes, golden_id: UUID) -> dict[str, Row]:
+    """When each current value of a customer was published, and by which run, of what the role sees of publications."""
+    eyes.sight.see_that_sees(HISTORY)
+    seen = eyes.sight.clear(PUBLICATIONS)
+    shown = eyes.sight.clear(CUSTOMER)
+    life = history.life(eyes.connection, known(eyes, golden_id))
+    steps = [step for step in history.timeline(life) if step.attribute in shown]
+    numbers = sorted({step.publication for step in steps if step.publication is not None})
+    runs: dict[int, str | None] = {}
+    if {"publication_id", "run"} <= seen:
+        with eyes.as_role() as connection:
+            query = text(
+                f"SELECT publication_id, run FROM {view_name(PUBLICATIONS)} WHERE publication_id = ANY(:ids)"  # noqa: S608 - ours
+            )
+            answer = connection.execute(query, {"ids": numbers})
+            runs = dict(answer.tuples().all())
+    return {step.attribute: {"at": step.at, "run": runs.get(step.publication or 0)} for step in steps}
 
 
 def consent(eyes: Eyes, golden_id: UUID, settings: Settings) -> tuple[UUID, list[Row]]:

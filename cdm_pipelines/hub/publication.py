@@ -47,3 +47,9 @@ def finish(
         return None
     connection.execute(update(publication).where(is_this).values(changes=dict(changes)))
     return under_way.number
+
+
+def note_run(connection: Connection, run: str) -> None:
+    """Note which run made the publication of this transaction; nothing where it changed nothing, and so is none."""
+    theirs = update(publication).where(publication.c.published_at >= func.now()).values(run=run)
+    connection.execute(theirs)

@@ -20,6 +20,7 @@ from cdm_pipelines.hub.queries import Row
 from cdm_pipelines.hub.schema_rights import certificate, legal_hold, request, request_step, restriction
 
 OPEN, DONE = "open", "done"
+_ID = pa.schema([("golden_id", pa.string())])
 RESTRICTED = pa.schema([("golden_id", pa.string()), ("purpose", pa.string())])
 LEFT_OUT = (str(legal_hold), str(request))
 """Tables that may hold values of a person who is erased: what the law has kept, and requests while they are open."""
@@ -192,6 +193,12 @@ def restricted(connection: Connection, crosswalk: str) -> pa.Table:
         JOIN (SELECT golden_id, source, entity, record_id FROM {crosswalk}) AS whose
         USING (source, entity, record_id)"""  # noqa: S608 - our own names
     return read_table(connection, query, RESTRICTED)
+
+
+def deceased(connection: Connection) -> pa.Array:
+    """Golden ids of published customers who are known to have died: nobody addresses them, for whatever purpose."""
+    query = "SELECT golden_id FROM golden.customer WHERE deceased ORDER BY golden_id"
+    return read_table(connection, query, _ID)["golden_id"].combine_chunks()
 
 
 def certificates(connection: Connection) -> list[Row]:

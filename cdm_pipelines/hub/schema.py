@@ -275,6 +275,7 @@ publication = Table(
     ),
     moment("published_at", "When it was published."),
     column("changes", JSONB, "Rows inserted, updated and deleted, per table.", nullable=False),
+    column("run", Text, "Dagster's run that published; empty where none did."),
     schema="ops",
     comment="One row per publication that changed something.",
 )

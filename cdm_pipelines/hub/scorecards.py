@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, FromClause, Table, delete, func, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from cdm_pipelines.hub.schema_insight import quality, volume, worth
@@ -80,7 +80,12 @@ def measured_from(connection: Connection, source: str, entity: str) -> dict[dt.d
 
 
 def history(
-    connection: Connection, source: str = "", as_of: dt.date | None = None, days: int = 400
+    connection: Connection,
+    source: str = "",
+    as_of: dt.date | None = None,
+    days: int = 400,
+    *,
+    of: FromClause = quality,
 ) -> list[dict[str, Any]]:
     """Figures of quality, oldest first, each as a row by column name.
 
@@ -89,12 +94,13 @@ def history(
         source: Of this source only; all when empty.
         as_of: None later than this day; all when None.
         days: How many days before the last one at most.
+        of: The table, or a view of it.
     """
-    c = quality.c
+    c = of.c
     last = as_of or connection.scalar(select(func.max(c.as_of)))
     if last is None:
         return []
-    query = select(quality).where(c.as_of <= last, c.as_of > last - dt.timedelta(days=days))
+    query = select(of).where(c.as_of <= last, c.as_of > last - dt.timedelta(days=days))
     if source:
         query = query.where(c.source == source)
     order = (c.as_of, c.source, c.entity, c.attribute, c.dimension, c.measure)

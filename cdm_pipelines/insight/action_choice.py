@@ -33,6 +33,7 @@ from cdm_pipelines.insight.action_rules import Flags, Numbers
 from cdm_pipelines.insight.action_words import (
     CONTACTED,
     CONTROL,
+    DECEASED,
     HOUSE,
     NO_ADDRESS,
     NO_CONSENT,
@@ -60,11 +61,13 @@ class House:
 
     Attributes:
         restricted: Golden ids whose data are restricted.
+        deceased: Golden ids of who has died.
         off: Of whom data may not be used for which purpose, as ``privacy.off.OFF_SCHEMA`` has it.
         contacts: ``CONTACTS``.
     """
 
     restricted: pa.Array
+    deceased: pa.Array
     off: pa.Table
     contacts: pa.Table
 
@@ -159,9 +162,9 @@ def _barred(policy: ActionPolicy, customers: pa.Table, house: House) -> list[lis
     def among(some: pa.Array | pa.ChunkedArray) -> Flags:
         return rules.flags(pc.is_in(ids, value_set=whole(some).cast(ids.type)))
 
-    restricted = among(house.restricted)
+    restricted, deceased = among(house.restricted), among(house.deceased)
     gone = ~rules.flags(pc.equal(customers["status"], "active"))
-    everybody = [(RESTRICTED, restricted), (NOT_A_CUSTOMER, gone)]
+    everybody = [(RESTRICTED, restricted), (DECEASED, deceased), (NOT_A_CUSTOMER, gone)]
     if policy.contact_pressure is not None:
         often = pc.greater_equal(house.contacts["contacts"], policy.contact_pressure.most)
         everybody.append((CONTACTED, among(house.contacts[GOLDEN_ID].filter(often))))
@@ -169,7 +172,7 @@ def _barred(policy: ActionPolicy, customers: pa.Table, house: House) -> list[lis
     return [
         [
             *everybody,
-            (NO_CONSENT, off[action.purpose, action.channel] & ~restricted),
+            (NO_CONSENT, off[action.purpose, action.channel] & ~restricted & ~deceased),
             (NO_ADDRESS, ~rules.reachable(customers, action)),
         ]
         for action in policy.actions

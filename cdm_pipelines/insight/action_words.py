@@ -20,18 +20,20 @@ class Says(Strict):
     nl: Sentence
 
 
-RESTRICTED, NOT_A_CUSTOMER, NO_CONSENT, NO_ADDRESS = (
+RESTRICTED, DECEASED, NOT_A_CUSTOMER, NO_CONSENT, NO_ADDRESS = (
     "restricted",
+    "deceased",
     "not_a_customer",
     "no_consent",
     "no_address",
 )
 CONTACTED, NOT_MEANT, OUT_OF_STOCK = "contacted_lately", "not_meant", "out_of_stock"
 WORTH_UNKNOWN, NOT_WORTH_IT, CONTROL = "worth_unknown", "not_worth_it", "control_group"
-HOUSE: Final = (RESTRICTED, NOT_A_CUSTOMER, NO_CONSENT, NO_ADDRESS, CONTACTED)
+HOUSE: Final = (RESTRICTED, DECEASED, NOT_A_CUSTOMER, NO_CONSENT, NO_ADDRESS, CONTACTED)
 """Reasons that no rule of a company can lift."""
 REASONS: Final[Mapping[str, Says]] = {
     RESTRICTED: Says(en="data are restricted at the person's request", nl="gegevens zijn op verzoek beperkt"),
+    DECEASED: Says(en="has died", nl="is overleden"),
     NOT_A_CUSTOMER: Says(en="no source keeps them any more", nl="geen bron heeft deze klant nog"),
     NO_CONSENT: Says(
         en="no consent for this purpose and channel", nl="geen toestemming voor dit doel en kanaal"

@@ -92,28 +92,30 @@ def line(
     language: Language,
     currency: str = "",
     target: float | None = None,
+    least: float = 0.0,
 ) -> str:
-    """A line over months, from nought; months without a figure leave a gap.
+    """A line over months or days; those without a figure leave a gap.
 
     Args:
-        points: Month and figure, oldest first.
+        points: Month or day and figure, oldest first.
         told: What is drawn, for those who do not see it.
         unit: Of the figures.
         language: In which they are written.
         currency: Of amounts.
         target: Drawn as a broken line.
+        least: Where the scale begins.
     """
     left, top, tall, long = 84, 14, 120, WIDE - 84 - 16
     values = [value for _, value in points if value is not None]
-    most = max([*values, target or 0.0], default=0.0) * 1.1 or 1.0
+    most = least + (max([*values, target or least], default=least) - least) * 1.1 or least + 1.0
     step = long / max(len(points) - 1, 1)
 
     def at(place: int, value: float) -> tuple[float, float]:
-        return round(left + place * step, 1), round(top + tall * (1 - value / most), 1)
+        return round(left + place * step, 1), round(top + tall * (1 - (value - least) / (most - least)), 1)
 
     shapes = [f'<path d="M{left} {top}V{top + tall}H{left + long}" fill="none" stroke="{RULE}"/>']
     shapes.append(
-        _words(left - 8, top + tall + 4, written(0, unit, language, currency), anchor="end", size=11)
+        _words(left - 8, top + tall + 4, written(least, unit, language, currency), anchor="end", size=11)
     )
     if target is not None:
         y = at(0, target)[1]

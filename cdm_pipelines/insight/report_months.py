@@ -69,9 +69,23 @@ def period_of(asked: str | None, first: dt.date | None, last: dt.date | None, to
         raise InsightError(
             f"{month:%Y-%m} was before the first run, whose data are of {first}; name a month from {first:%Y-%m} on."
         )
-    end = dt.date(month.year + month.month // 12, month.month % 12 + 1, 1) - dt.timedelta(days=1)
+    end = _end(month)
     now = month == last.replace(day=1)
     return Period(month, min(end, today), last if now else end, now)
+
+
+def whole(month: dt.date, as_of: dt.date) -> Period:
+    """A month of which figures were kept.
+
+    Args:
+        month: Its first day.
+        as_of: Last day of the data that they were worked out from.
+    """
+    return Period(month, _end(month), as_of, now=False)
+
+
+def _end(month: dt.date) -> dt.date:
+    return dt.date(month.year + month.month // 12, month.month % 12 + 1, 1) - dt.timedelta(days=1)
 
 
 def _read(text: str) -> dt.date:

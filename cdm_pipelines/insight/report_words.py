@@ -4,6 +4,7 @@ Belongs here: languages, texts in all of them, numbers and months in words. Does
 """
 
 import datetime as dt
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 from pydantic import Field
@@ -50,6 +51,21 @@ class Told(Strict):
     def filled(self, **words: object) -> "Told":
         """The text with words put into its braces."""
         return Told(en=self.en.format(**words), nl=self.nl.format(**words))
+
+
+def translator(dutch: Mapping[str, str], language: str) -> Callable[..., str]:
+    """From English words to those of a language; what is named in braces is put in after.
+
+    Args:
+        dutch: By English.
+        language: In which is written.
+    """
+
+    def said(words: str, **named: object) -> str:
+        found = dutch.get(words, words) if language == Language.DUTCH else words
+        return found.format(**named) if named else found
+
+    return said
 
 
 def same(text: str) -> Told:

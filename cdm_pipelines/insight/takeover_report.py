@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cdm_pipelines.insight.business_case_policy import BusinessCasePolicy
+from cdm_pipelines.insight.report_words import Language, Told, number
 from cdm_pipelines.insight.takeover_overlap import Overlap
 
 SCHEMA = "cdm.takeover/1"
@@ -138,16 +139,16 @@ class Cleaning:
         key: Of the input of ``business_case.yaml`` that says what one costs.
         what: In words.
         volume: How many.
-        unit: Euros for one, low, likely and high; None where the company gave none.
+        unit: Cost of one, low, likely and high; None where the company gave none.
     """
 
     key: str
-    what: str
+    what: Told
     volume: int
     unit: tuple[float, float, float] | None = None
 
     @property
-    def euros(self) -> tuple[float, float, float] | None:
+    def cost(self) -> tuple[float, float, float] | None:
         """Volume times unit cost, low, likely and high."""
         if self.unit is None:
             return None
@@ -170,17 +171,35 @@ class Ids:
     references: tuple[tuple[str, str, str, float], ...] = ()
 
     @property
-    def told(self) -> str:
+    def told(self) -> Told:
         """What it means."""
         if not self.same:
-            return "No record of theirs has an id of ours."
-        text = f"{self.same:,} records of theirs have an id that a record of ours has too. "
-        if self.linked * 2 > self.same:
-            return text + (
-                f"{self.linked:,} of them are linked with that very record: the ids seem to be ours. They are kept "
-                "apart by source all the same."
-            )
-        return text + "They are other people: records are told apart by source, so that no two are mixed up."
+            return _NO_IDS
+        meant = _OURS if self.linked * 2 > self.same else _OTHERS
+        return Told(
+            en=_SAME.en.format(same=f"{self.same:,}") + meant.en.format(linked=f"{self.linked:,}"),
+            nl=_SAME.nl.format(same=number(self.same, Language.DUTCH))
+            + meant.nl.format(linked=number(self.linked, Language.DUTCH)),
+        )
+
+
+_NO_IDS = Told(
+    en="No record of theirs has an id of ours.", nl="Geen record van hen heeft een sleutel van ons."
+)
+_SAME = Told(
+    en="{same} records of theirs have an id that a record of ours has too. ",
+    nl="{same} records van hen hebben een sleutel die een record van ons ook heeft. ",
+)
+_OURS = Told(
+    en="{linked} of them are linked with that very record: the ids seem to be ours. They are kept apart by source all "
+    "the same.",
+    nl="{linked} ervan zijn met juist dat record verbonden: de sleutels lijken de onze te zijn. Zij blijven toch per "
+    "bron uit elkaar.",
+)
+_OTHERS = Told(
+    en="They are other people: records are told apart by source, so that no two are mixed up.",
+    nl="Het zijn andere mensen: records worden per bron uit elkaar gehouden, zodat er geen twee worden verward.",
+)
 
 
 @dataclass(frozen=True)
@@ -207,6 +226,7 @@ class Assessment:
         ids: Ids that both have.
         cleaning: What is to be done, with its cost where a unit cost is given.
         notes: What else is to be known.
+        currency: Of the unit costs, as ISO 4217 has it.
     """
 
     name: str
@@ -222,12 +242,13 @@ class Assessment:
     golden_after: int
     merged: int
     values: tuple[ValueFigures, ...]
-    trusted: str
+    trusted: Told
     consent: ConsentFigures
     doubtful: int
     ids: Ids
     cleaning: tuple[Cleaning, ...]
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[Told, ...] = field(default=())
+    currency: str = "EUR"
 
     @property
     def duplicates(self) -> int:
@@ -236,8 +257,8 @@ class Assessment:
 
     @property
     def total(self) -> tuple[float, float, float] | None:
-        """Cost of cleaning in euros, low, likely and high; None where no unit cost is given."""
-        known = [one.euros for one in self.cleaning if one.euros is not None]
+        """Cost of cleaning, low, likely and high; None where no unit cost is given."""
+        known = [one.cost for one in self.cleaning if one.cost is not None]
         if not known:
             return None
         low, likely, high = (round(sum(column), 2) for column in zip(*known, strict=True))
@@ -245,10 +266,10 @@ class Assessment:
 
 
 def as_json(found: Assessment) -> Mapping[str, Any]:
-    """The report for a machine; see docs/takeover.md."""
-    plain = asdict(found)
+    """The report for a machine, with words in English; see docs/takeover.md. ``euros`` are in the currency beside."""
+    plain = asdict(found) | {"trusted": found.trusted.en, "notes": [one.en for one in found.notes]}
     for written, one in zip(plain["cleaning"], found.cleaning, strict=True):
-        written["euros"] = one.euros
+        written |= {"what": one.what.en, "euros": one.cost}
     return {"schema": SCHEMA, **plain, "duplicates": found.duplicates, "euros": found.total}
 
 

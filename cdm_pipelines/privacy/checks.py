@@ -70,10 +70,10 @@ def of_enrichers(
 ) -> Iterator[str]:
     """Enrichers that work for no purpose, unless those are let pass, or read what theirs may not use; wrong names."""
     for key, purpose in purposes.by_key.items():
-        for name in purpose.enrichers:
-            if name not in enrichers:
+        for field, names in (("enrichers", purpose.enrichers), ("selects_by", purpose.selects_by)):
+            for name in (name for name in names if name not in enrichers):
                 yield (
-                    f"{purposes.path}: purposes.{key}.enrichers: there is no enricher {name}. "
+                    f"{purposes.path}: purposes.{key}.{field}: there is no enricher {name}. "
                     f"{instead(name, enrichers)}"
                 )
     for name, enricher in enrichers.items():

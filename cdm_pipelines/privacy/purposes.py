@@ -70,7 +70,9 @@ class Purpose(BaseModel):
         uses: Keys of Fides data uses; a column of a contract that names one of them is given for this purpose.
         categories: Keys of Fides data categories that it may use, each with all below it.
         enrichers: Enrichers of the profile that work for it: what they work out may be used for it.
-        channels: Through which customers are addressed for it: email, phone, post.
+        selects_by: Enrichers that work for other purposes, by whose columns customers may be chosen for this one. It
+            is no ground to work them out: of a customer who turned those purposes off there is nothing to choose by.
+        channels: Through which customers are addressed for it: email, phone, post, web.
         retention: Days after the last use, or words such as ``as long as customer``.
         recipients: Who is given data for it, outside the company as well.
         may_object: Whether a customer can say no and is heard; by default what the law says of the basis. A consent is
@@ -86,6 +88,7 @@ class Purpose(BaseModel):
     uses: Annotated[tuple[Use, ...], Field(min_length=1)]
     categories: Annotated[tuple[Category, ...], Field(min_length=1)]
     enrichers: tuple[Name, ...] = ()
+    selects_by: tuple[Name, ...] = ()
     channels: tuple[Name, ...] = ()
     retention: Annotated[int | str, AfterValidator(_words)]
     recipients: tuple[Words, ...] = ()

@@ -5,7 +5,7 @@ here: the filter (``audience_filter``), or reading rows (steps.activation).
 
 A golden column may be used for a purpose that covers its category and that some source gives it for; of a customer
 whose value comes from a source that does not, it counts as empty. A column of the profile may be used for the purposes
-that its enricher works for.
+that its enricher works for, and for those that say that they select by it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -127,11 +127,11 @@ class Allowed:
                 f"{name} is {own.privacy}, which the purpose {key} does not cover. Choose by another column, or add "
                 f"{own.privacy} to purposes.{key}.categories in {file}."
             )
-        if own.enricher and own.enricher not in purpose.enrichers:
+        if own.enricher and own.enricher not in (*purpose.enrichers, *purpose.selects_by):
             works_for = ", ".join(self.given.purposes.of_enricher(own.enricher)) or "no purpose"
             return (
                 f"{name} is worked out for {works_for}, and not for {key}. Choose by another column, or add "
-                f"{own.enricher} to purposes.{key}.enrichers in {file}."
+                f"{own.enricher} to purposes.{key}.selects_by in {file}."
             )
         by_source = [of[name] for of in self.given.by_entity.values() if name in of]
         if not own.enricher and by_source and not any(key in purposes for purposes in by_source):
@@ -176,6 +176,12 @@ class Allowed:
     def _without(self, name: str) -> list[str]:
         """Source entities that do not give a column for the purpose."""
         return sorted(self.given.without(frozenset({self.purpose})).among({name}).by_entity)
+
+    def of_others(self, names: Iterable[str]) -> list[tuple[str, ...]]:
+        """Of each enricher that works for other purposes, and whose columns are named: keys of those purposes."""
+        own = self.given.purposes[self.purpose].enrichers
+        others = [one.enricher for one in self.sources(names) if one.enricher not in own]
+        return [self.given.purposes.of_enricher(name) for name in others]
 
     def sources(self, names: Iterable[str]) -> Sequence[Declared]:
         """One column of each enricher whose table is read for some columns."""

@@ -285,4 +285,20 @@ def _add_person_facts(standard: Standard, columns: Columns, extract_date: str, n
     standard.values["gender"] = coalesce(gender, gender_hint(standard.values["honorific"]))
     standard.values["birth_date"] = born
     standard.values["language"] = codes.language(columns.code("language"))
+    standard.values["deceased"] = _deceased(columns, extract_date)
     standard.wrong["birth_date"] = pc.or_(wrong, pc.fill_null(nobody.in_birth_date(born), False))
+
+
+def _deceased(columns: Columns, extract_date: str) -> pa.Array:
+    """``true`` where a tick or a date up to the extract tells that somebody died, else null.
+
+    A no is nothing that could overrule another source's yes: who does not know of a death writes no.
+    """
+    column = columns.column("deceased")
+    code = columns.code("deceased")
+    ticked = numbers.boolean(code)
+    died, wrong = dates.birth_date(code, column.date_formats if column is not None else (), extract_date)
+    died = pc.if_else(pc.or_(wrong, pc.is_valid(ticked)), pa.scalar(None, TEXT), died)
+    columns.unread("deceased", Rule.NOT_BOOLEAN, coalesce(ticked, died))
+    yes = pc.or_(pc.fill_null(pc.equal(ticked, "true"), False), pc.is_valid(died))
+    return pc.if_else(yes, "true", pa.scalar(None, TEXT))

@@ -35,10 +35,15 @@ def served(settings: Settings) -> Iterator[House]:
             yield house
 
 
+def installed() -> str | None:
+    """The browser of this machine."""
+    return next((found for name in BROWSERS if (found := shutil.which(name))), None)
+
+
 @contextmanager
 def browsing() -> Iterator[Browser]:
     """A real browser; the test is left out where none is installed."""
-    program = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    program = installed()
     if program is None:
         pytest.skip(f"no browser is installed: {', '.join(BROWSERS)}")
     with sync_playwright() as playwright:

@@ -201,12 +201,24 @@ def test_a_caller_is_found_while_they_spell_their_name(
     assert known["email"] not in page.content()
 
 
-def test_every_value_leads_to_the_cell_that_it_came_from(
-    house: House, browser: Browser, known: dict[str, Any]
+def test_every_value_leads_to_the_cell_that_it_came_from_why_it_is_theirs_and_the_run(
+    company: Deployment, house: House, browser: Browser, known: dict[str, Any]
 ) -> None:
     page = signed_in(house, browser, "steward", viewport=DESKTOP)
     page.goto(f"{house.settings.console_url}/customers/{known['golden_id']}")
     why = page.locator("tr", has_text="Surname").first.locator("details")
+    why.locator("summary").click()
+    published = {run for (run,) in company.query("SELECT run FROM ops.publication")}
+    assert (
+        str(why.get_by_role("link", name="Run in Dagster").get_attribute("href")).removeprefix(
+            f"{house.settings.dagster_url}/runs/"
+        )
+        in published
+    )
+    why.get_by_role("link", name="Why it is theirs").click()
+    assert serious(page) == []
+    assert page.locator("table.waterfall tbody tr").count() > 3
+    page.go_back()
     why.locator("summary").click()
     why.locator("a.id").click()
     rows = page.locator("tbody tr").all_inner_texts()

@@ -6,32 +6,30 @@ is held together by a link of less than 16 bits above that. Linkage itself is as
 
 import re
 import shutil
-import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 import yaml
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from cdm_demo import generate
 from cdm_pipelines.console.app import console
 from cdm_pipelines.console.house import House
-from cdm_pipelines.console.server import links, prepare
-from cdm_pipelines.hub.connection import open_hub
+from cdm_pipelines.console.server import links
 from cdm_pipelines.settings import Settings, load_settings
 
 from .conftest import DAYS, Deployment
+from .office import BROWSERS, browsing, installed, served
 
 CASES = 50
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SERIOUS = ("serious", "critical")
 ORDER = "priority DESC, doubt, left_id NULLS FIRST, right_id NULLS FIRST, finding"
 
@@ -84,14 +82,6 @@ class Office:
         return str(self.one(found))
 
 
-def _free_port() -> int:
-    import socket  # noqa: PLC0415 - for this alone
-
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def office(deploy: Callable[..., Deployment], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     company = tmp_path_factory.mktemp("company")
@@ -108,30 +98,11 @@ def office(deploy: Callable[..., Deployment], tmp_path_factory: pytest.TempPathF
     checks = policies / "checks.yaml"
     told = checks.read_text(encoding="utf-8")
     checks.write_text(re.sub(r"(?m)^  bridge: 2 ", "  bridge: 16 ", told), encoding="utf-8")
-    url = f"http://127.0.0.1:{_free_port()}"
     given = {n: getattr(made, n) for n in ("home", "landing_url", "lake_url", "database_url", "threads")}
-    home = Deployment(load_settings(**given, policies=policies, console_url=url))
-    assert home.run(DAYS[0]) == 0
-    browser_path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    with open_hub(home.settings) as engine:
-        assert prepare(engine, home.settings) == []
-        app = console(House(home.settings, engine, local=True))
-        server = uvicorn.Server(
-            uvicorn.Config(app, "127.0.0.1", int(url.rpartition(":")[2]), log_level="error")
-        )
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        try:
-            if browser_path is None:
-                yield Office(home, engine, url, None)
-                return
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-                yield Office(home, engine, url, browser)
-                browser.close()
-        finally:
-            server.should_exit = True
-            thread.join()
+    settings = load_settings(**given, policies=policies)
+    assert Deployment(settings).run(DAYS[0]) == 0
+    with served(settings) as house, browsing() if installed() else nullcontext() as browser:
+        yield Office(Deployment(house.settings), house.engine, house.settings.console_url, browser)
 
 
 def _press(page: Page, key: str) -> None:

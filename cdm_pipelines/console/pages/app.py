@@ -12,12 +12,23 @@ from starlette.staticfiles import StaticFiles
 
 from cdm_pipelines.console.errors import UnknownError
 from cdm_pipelines.console.house import House
-from cdm_pipelines.console.pages import corrections, customer, find, plan, privacy, quality, review, sources
+from cdm_pipelines.console.pages import (
+    corrections,
+    customer,
+    figures,
+    find,
+    plan,
+    privacy,
+    quality,
+    review,
+    scorecards,
+    sources,
+)
 from cdm_pipelines.console.pages.doors import doors
 from cdm_pipelines.console.pages.refusing import refusing
 from cdm_pipelines.console.pages.render import STATIC
 
-PAGES = (find, customer, review, corrections, quality, sources, privacy, plan)
+PAGES = (find, customer, review, corrections, quality, scorecards, figures, sources, privacy, plan)
 """Modules of pages: each has ``ROUTES``."""
 
 

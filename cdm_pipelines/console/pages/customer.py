@@ -14,10 +14,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from cdm_pipelines.console import reads
+from cdm_pipelines.console.cases import link_of
 from cdm_pipelines.console.errors import ForbiddenError, RefusedError, UnknownError
 from cdm_pipelines.console.house import House
 from cdm_pipelines.console.pages.asking import eyes, house_of
 from cdm_pipelines.console.pages.render import rendered
+from cdm_pipelines.console.pages.review import bars
 from cdm_pipelines.console.reads import Row, address_of, name_of
 from cdm_pipelines.console.sight import Eyes
 from cdm_pipelines.golden.policy import golden_groups
@@ -65,7 +67,9 @@ def customer(request: Request) -> Response:
         name=name_of(row),
         address=address_of(row),
         summary={name: row[name] for name in row if name in SUMMARY},
-        values=_values(row, panels.get("provenance") or []),
+        values=_values(row, panels.get("provenance") or [], panels.get("published") or {}),
+        deceased=bool(row.get("deceased")),
+        dagster=house.settings.dagster_url,
         sees_history=reads.HISTORY in sight.tables,
         decides="decisions" in sight.role.changes,
         reach=[(name, row[name]) for name in _REACH if row.get(name)],
@@ -91,8 +95,8 @@ def _end_of(day: str) -> dt.datetime:
         raise RefusedError("That is no day: write it as 2026-03-01.") from None
 
 
-def _values(row: Row, provenance: list[Row]) -> list[dict[str, Any]]:
-    """Golden values with why each is so, where the role sees that."""
+def _values(row: Row, provenance: list[Row], published: Mapping[str, Row]) -> list[dict[str, Any]]:
+    """Golden values with why each is so, and when it was published, where the role sees that."""
     told: Mapping[str, Row] = {str(one["attribute"]): one for one in provenance}
     group_of = {column: group for group, columns in golden_groups().items() for column in columns}
     found = []
@@ -100,7 +104,8 @@ def _values(row: Row, provenance: list[Row]) -> list[dict[str, Any]]:
         if name in _HIDDEN or value is None:
             continue
         why = told.get(name) or told.get(group_of.get(name, name)) or told.get(EVERYTHING_ELSE)
-        found.append({"name": name, "value": value, "why": _why(why) if why else None})
+        told_why = _why(why) if why else None
+        found.append({"name": name, "value": value, "why": told_why, "published": published.get(name)})
     return found
 
 
@@ -137,6 +142,7 @@ def _panels(one: Eyes, golden_id: UUID, request: Request) -> dict[str, Any]:
         ),
         "next_action": lambda: _next_action(one, golden_id, house),
         "journey": lambda: reads.journey(one, golden_id, house.settings, limit=_MOST_TOUCHES)[1],
+        "published": lambda: reads.published(one, golden_id),
         "history": lambda: [in_clear(row) for row in reads.timeline(one, golden_id)[1]][-_MOST_STEPS:][::-1],
     }
     for name, ask in asked.items():
@@ -230,7 +236,34 @@ def record(request: Request) -> Response:
     )
 
 
+def link(request: Request) -> Response:
+    """Why a record is the customer's: its best link with another one, taken apart."""
+    golden_id, house = _id(request), house_of(request)
+    named = Record(*(request.path_params[key] for key in RECORD_KEY))
+    with eyes(request, "console link") as one:
+        now, rows = reads.of_customer(one, reads.RECORDS, golden_id)
+        records = [Record(*(str(row[key]) for key in RECORD_KEY)) for row in rows]
+        if named not in records:
+            raise UnknownError("The customer has no such record.")
+        others = [each for each in records if each != named]
+        steps, found, threshold = link_of(one, house, named, others)
+        caller, sight = one.caller, one.sight
+    return rendered(
+        request,
+        "link.html",
+        caller,
+        sight=sight,
+        golden_id=now,
+        record=str(named),
+        steps=bars(steps),
+        link=found,
+        threshold=threshold,
+        alone=not others,
+    )
+
+
 ROUTES = (
     Route("/customers/{golden_id}", customer),
+    Route("/customers/{golden_id}/links/{source}/{entity}/{record_id:path}", link),
     Route("/customers/{golden_id}/records/{source}/{entity}/{record_id:path}", record),
 )

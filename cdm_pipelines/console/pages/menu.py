@@ -5,6 +5,7 @@ Belongs here: the menu, by what a role sees and may change. Does not belong here
 
 from collections.abc import Callable
 
+from cdm_pipelines.console.measured import KPI, QUALITY, sees
 from cdm_pipelines.console.sight import Sight
 from cdm_pipelines.console.source_rows import watches
 from cdm_pipelines.privacy.views import CUSTOMER
@@ -23,6 +24,8 @@ PAGES: tuple[tuple[str, str, Callable[[Sight], bool]], ...] = (
     ("/review", "Review", _reviews),
     ("/corrections", "Corrections", lambda sight: "quarantine" in sight.role.changes),
     ("/quality", "Data quality", watches),
+    ("/scorecards", "Scorecards", lambda sight: sees(sight, QUALITY)),
+    ("/figures", "Key figures", lambda sight: sees(sight, KPI)),
     ("/sources", "Sources", watches),
     ("/privacy", "Privacy", lambda sight: "requests" in sight.role.changes),
     ("/plan", "Plan", lambda sight: "policies" in sight.role.changes),

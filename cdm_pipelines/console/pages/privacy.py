@@ -19,7 +19,8 @@ from cdm_pipelines.console.caller import Scope
 from cdm_pipelines.console.errors import RefusedError, UnknownError
 from cdm_pipelines.console.pages.asking import eyes, house_of
 from cdm_pipelines.console.pages.quality import number_of
-from cdm_pipelines.console.pages.render import language_of, rendered, translator
+from cdm_pipelines.console.pages.render import language_of, rendered
+from cdm_pipelines.console.pages.words import translator
 from cdm_pipelines.console.sight import Eyes
 from cdm_pipelines.console.writes import Wanted
 from cdm_pipelines.contracts.canonical import Entity, attributes

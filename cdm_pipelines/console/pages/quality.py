@@ -15,7 +15,8 @@ from starlette.routing import Route
 from cdm_pipelines.console import charts, source_rows
 from cdm_pipelines.console.errors import UnknownError
 from cdm_pipelines.console.pages.asking import eyes, house_of
-from cdm_pipelines.console.pages.render import language_of, rendered, translator
+from cdm_pipelines.console.pages.render import language_of, rendered
+from cdm_pipelines.console.pages.words import translator
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.catalogue import UnknownEntityError, all_contracts, contract_named
 from cdm_pipelines.contracts.told import told_path

@@ -6,7 +6,6 @@ Every text that comes from data is escaped by the environment; nothing is marked
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cache
 from hashlib import sha256
@@ -14,27 +13,19 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from cdm_pipelines.console.caller import Caller
 from cdm_pipelines.console.pages.menu import menu
+from cdm_pipelines.console.pages.words import TEMPLATES, dutch, teller, translator
 from cdm_pipelines.privacy.words import Language
 
 _HERE = Path(__file__).resolve().parent.parent
-TEMPLATES, STATIC = _HERE / "templates", _HERE / "static"
-WORDS = TEMPLATES / "dutch.yaml"
+STATIC = _HERE / "static"
 LANGUAGE_COOKIE = "cdm_language"
 NOTHING = "\N{EN DASH}"
-
-
-@cache
-def dutch() -> Mapping[str, str]:
-    """Dutch by English."""
-    found: dict[str, str] = yaml.safe_load(WORDS.read_text(encoding="utf-8"))
-    return found
 
 
 def language_of(request: Request) -> Language:
@@ -47,16 +38,6 @@ def language_of(request: Request) -> Language:
         if code in set(Language):
             return Language(code)
     return Language.ENGLISH
-
-
-def translator(language: Language) -> Callable[..., str]:
-    """From English words to those of a language; what is named in braces is put in after."""
-
-    def said(words: str, **named: object) -> str:
-        found = dutch().get(words, words) if language is Language.DUTCH else words
-        return found.format(**named) if named else found
-
-    return said
 
 
 def shown(value: object, language: Language = Language.ENGLISH, zone: str = "UTC") -> str:
@@ -124,6 +105,7 @@ def html(request: Request, template: str, caller: Caller | None, **content: Any)
     language, house = language_of(request), request.app.state.house
     content |= {
         "t": translator(language),
+        "message": teller(language),
         "show": lambda value: shown(value, language, house.settings.timezone),
         "label": lambda name: label(name, language),
         "language": str(language),

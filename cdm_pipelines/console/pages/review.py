@@ -106,7 +106,7 @@ def _content(one: Eyes, house: House, found: Desk) -> dict[str, Any]:
             }
             for at, record in enumerate(order)
         ],
-        "steps": _bars(held.steps),
+        "steps": bars(held.steps),
         "settable": _settable(one) if held.together is not None else [],
     }
 
@@ -166,7 +166,7 @@ def _shared(one: str, other: str) -> int:
     return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
-def _bars(steps: Sequence[Step]) -> list[dict[str, Any]]:
+def bars(steps: Sequence[Step]) -> list[dict[str, Any]]:
     """The steps of a waterfall, each with the bar of what it adds."""
     most = max((abs(step.bits + step.term) for step in steps), default=1.0) or 1.0
     found = []

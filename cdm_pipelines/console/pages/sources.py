@@ -15,7 +15,8 @@ from cdm_pipelines.console import charts, source_rows
 from cdm_pipelines.console.errors import UnknownError
 from cdm_pipelines.console.pages.asking import eyes, house_of
 from cdm_pipelines.console.pages.quality import contract_of
-from cdm_pipelines.console.pages.render import language_of, rendered, translator
+from cdm_pipelines.console.pages.render import language_of, rendered
+from cdm_pipelines.console.pages.words import translator
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Attribute, OfItself, declaration, declarations
 from cdm_pipelines.contracts.catalogue import all_contracts

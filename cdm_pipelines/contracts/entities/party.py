@@ -106,6 +106,12 @@ PARTY = declare(
                 value_type=_T.BOOLEAN,
             ),
             _party(
+                "deceased",
+                "Whether the person is known to have died: yes, or empty. A source may tell it by a tick or by a date.",
+                "user.demographic",
+                value_type=_T.BOOLEAN,
+            ),
+            _party(
                 "employer_id",
                 "Record of the organisation that the person works for, in the same source.",
                 _ORGANISATION,

@@ -159,7 +159,7 @@ def publish(context: dg.AssetExecutionContext, platform: Platform) -> Results:
     with measuring(context, platform) as run:
         with platform.hub() as engine:
             with engine.begin() as connection:
-                done = publish_customers(connection, platform.lake, platform.settings)
+                done = publish_customers(connection, platform.lake, platform.settings, run=context.run.run_id)
                 waiting = review.waiting(connection)
                 service = audit.in_service(connection)
             upkeep.vacuum(engine)

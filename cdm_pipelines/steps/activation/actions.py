@@ -13,7 +13,7 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from cdm_pipelines.hub import actions as hub
-from cdm_pipelines.hub import deliveries
+from cdm_pipelines.hub import deliveries, rights
 from cdm_pipelines.hub.next_version import NextVersion
 from cdm_pipelines.insight.action_choice import CONTACTS, House, assess, draw, told
 from cdm_pipelines.insight.action_draws import drawn
@@ -106,7 +106,8 @@ def choose_actions(connection: Connection, company: Company) -> Chosen:
     customers = hub.customers(connection, {name: kinds[name] for name in policy.columns})
     asked = {(one.purpose, one.channel) for one in policy.actions}
     contacts = contacts_of(contacted(connection, company, policy, as_of))
-    house = House(hub.restricted(connection), off_in_use(connection, purposes, asked), contacts)
+    off = off_in_use(connection, purposes, asked)
+    house = House(hub.restricted(connection), rights.deceased(connection), off, contacts)
     model = fitted_uplift(connection, company, policy, customers, as_of)
     found = assess(policy, customers, as_of, house, model.uplift)
     days = Days.of(as_of, policy)

@@ -49,12 +49,15 @@ from cdm_pipelines.publish.audience_columns import CUSTOMER, Allowed
 from cdm_pipelines.publish.audience_policy import SERVICE, Audience
 from cdm_pipelines.publish.platforms.form import CAMPAIGN, KEY, RECORD
 from cdm_pipelines.steps.activation.audience_book import AudienceError, Book
+from cdm_pipelines.steps.consent.off import off_in_use
 
 BEING_ERASED, RESTRICTED, OBJECTED = "being erased", "restricted", "objected"
+DECEASED, NOT_PROFILED = "deceased", "objected to what it is chosen by"
 NO_CONSENT, NO_ADDRESS, COMPLAINT = "no consent", "no address for the channel", "open complaint"
 PRESSED, HELD_BACK, OVER_CAP = "contacted too often", "control group", "over the cap"
 REASONS = (
-    BEING_ERASED, RESTRICTED, OBJECTED, NO_CONSENT, NO_ADDRESS, COMPLAINT, PRESSED, HELD_BACK, OVER_CAP,
+    BEING_ERASED, DECEASED, RESTRICTED, OBJECTED, NO_CONSENT, NOT_PROFILED, NO_ADDRESS, COMPLAINT, PRESSED, HELD_BACK,
+    OVER_CAP,
 )  # fmt: skip
 """Why somebody whom the filter found is not in an audience, in the order in which they are asked."""
 _ADDRESSES: Mapping[str, tuple[tuple[str, ...], ...]] = {
@@ -248,6 +251,7 @@ class _Choosing:
         """Who must not be approached for the purpose by the channel, by reason."""
         purpose, channel = self.audience.purpose, self.audience.channel
         yield BEING_ERASED, deliveries.being_erased(self.connection)
+        yield DECEASED, rights.deceased(self.connection)
         restricted = rights.restricted(self.connection, "golden.crosswalk")
         for reason, key in ((RESTRICTED, ""), (OBJECTED, purpose)):
             yield (
@@ -276,6 +280,11 @@ class _Choosing:
         objected = said["golden_id"].filter(said["objected"])
         yield OBJECTED, refused_ids.filter(pc.is_in(refused_ids, value_set=objected.combine_chunks()))
         yield NO_CONSENT, refused_ids
+        for keys in self.allowed.of_others(audience_filter.columns_of(self.audience.chosen)):
+            # What was worked out last night is still there, and may be used no more.
+            asked = [(key, EVERY_CHANNEL) for key in keys]
+            refused = off_in_use(self.connection, self.book.given.purposes, asked)
+            yield NOT_PROFILED, _in_all([off_for(refused, key) for key in keys])
 
     def _pressed(self, left: pa.Table) -> pa.ChunkedArray | pa.Array:
         pressure = self.book.policy.pressure
@@ -333,6 +342,14 @@ class _Choosing:
         """The rows of a query, in order of golden id; its values are parameters."""
         made = query.compile(dialect=self.connection.dialect, compile_kwargs={"render_postcompile": True})
         return read_packed(self.connection, str(made), schema, dict(made.params))
+
+
+def _in_all(sets: list[pa.Array]) -> pa.Array:
+    """What is in each of some sets."""
+    first, *others = sets
+    for other in others:
+        first = first.filter(pc.is_in(first, value_set=other))
+    return first
 
 
 def _record_in(source: str) -> ColumnElement[str]:

@@ -4,7 +4,7 @@ Belongs here: reading who that is. Does not belong here: what follows from it (p
 what customers allow (``staging``), or taking a request (steps.rights).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -41,6 +41,7 @@ def off_in_use(connection: Connection, purposes: Purposes, asked: Collection[tup
         connection: Of a migrated hub.
         purposes: The purposes.
         asked: Keys of purposes, each with the channel through which customers would be addressed, or the empty one.
+            Through a channel nobody is addressed who has died.
     """
     refusable = [(key, channel) for key, channel in asked if purposes[key].can_be_refused]
     said = consent.allowed(connection, {key for key, _ in refusable})
@@ -54,7 +55,16 @@ def off_in_use(connection: Connection, purposes: Purposes, asked: Collection[tup
     refused = pa.concat_tables(
         [off(said, purposes, customers, whole), off(of_channels, purposes, customers, one_by_one)]
     )
-    return _together(refused, rights.restricted(connection, "golden.crosswalk"), {key for key, _ in asked})
+    found = _together(refused, rights.restricted(connection, "golden.crosswalk"), {key for key, _ in asked})
+    return _sorted([found, *_deceased(connection, asked)])
+
+
+def _deceased(connection: Connection, asked: Collection[tuple[str, str]]) -> Iterator[pa.Table]:
+    """Who has died is addressed through no channel; a system that addresses nobody is told of them as of others."""
+    ids = rights.deceased(connection)
+    for both in sorted({one for one in asked if one[1] != EVERY_CHANNEL}) if len(ids) else ():
+        labels = [pa.repeat(pa.scalar(text, pa.string()), len(ids)) for text in both]
+        yield pa.table([*labels, ids], schema=OFF_SCHEMA)
 
 
 def _together(refused: pa.Table, asked_for: pa.Table, purposes: Collection[str]) -> pa.Table:
@@ -67,5 +77,9 @@ def _together(refused: pa.Table, asked_for: pa.Table, purposes: Collection[str])
         theirs = pc.unique(asked_for["golden_id"].filter(of_it))
         labels = [pa.repeat(pa.scalar(text, pa.string()), len(theirs)) for text in (key, EVERY_CHANNEL)]
         pieces.append(pa.table([*labels, theirs], schema=OFF_SCHEMA))
+    return _sorted(pieces)
+
+
+def _sorted(pieces: Sequence[pa.Table]) -> pa.Table:
     found = pa.concat_tables(pieces).group_by(OFF_SCHEMA.names).aggregate([])
     return found.select(OFF_SCHEMA.names).sort_by([(name, "ascending") for name in OFF_SCHEMA.names])

@@ -26,6 +26,7 @@ from cdm_pipelines.hub.decisions import begin_decision
 from cdm_pipelines.hub.differences import Change
 from cdm_pipelines.hub.parts import Asked
 from cdm_pipelines.hub.places import FORGOTTEN
+from cdm_pipelines.hub.publication import note_run
 from cdm_pipelines.hub.publish import promote, published_from
 from cdm_pipelines.hub.staging import Staging, lock
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, Assignment, assign
@@ -348,7 +349,7 @@ class Published:
 
 
 def publish_customers(
-    connection: Connection, lake: Lake, settings: Settings, *, off: pa.Table | None = None
+    connection: Connection, lake: Lake, settings: Settings, *, off: pa.Table | None = None, run: str = ""
 ) -> Published:
     """Publish what is staged with the profile of it, what stewards read, and what each role sees.
 
@@ -361,6 +362,7 @@ def publish_customers(
         settings: Where policies are, the number of threads.
         off: ``privacy.off.OFF_SCHEMA``: customers of whom nothing is worked out for a purpose; the same as when the
             profile was staged.
+        run: Of Dagster, that publishes; empty where none does.
 
     Raises:
         EnrichmentPolicyError, EnricherError: The policy of the profile cannot be used.
@@ -375,6 +377,8 @@ def publish_customers(
     enrich(connection, company, profile_models.current(connection), off=off)
     groups = groups_of(company.policy)
     done = promote(connection, enriched=tables_of(company.policy), groups=groups)
+    if run:
+        note_run(connection, run)
     keep_former(lake)
     left = privacy.apply(connection, settings, governed)
     changed = (one for one in groups if one.groups in done.profile)

@@ -5,7 +5,7 @@ Belongs here: finding the days in the lake and writing the state. Does not belon
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.contracts import SourceContract
-from cdm_pipelines.contracts.canonical import Entity, KeptAs, OfParty, declaration
+from cdm_pipelines.contracts.canonical import Entity, KeptAs, OfParty, attributes, declaration
 from cdm_pipelines.quality.damage import plain_ids
 from cdm_pipelines.records import Partition, current_state, records_schema, resolve_parties
 from cdm_pipelines.records.advance import AnewError, advance, follow
@@ -177,7 +177,7 @@ def _bring_up(
                 rows = _placed_anew(lake, entity, whose, rows, before)
             table.update(rows)
             return int(rows.num_rows)
-    states: Iterable[pa.Table] = current_state(entity, partitions, lake.read)
+    states: Iterable[pa.Table] = current_state(entity, partitions, _reading(lake, entity))
     if whose is not None:
         parties = _parties(lake, whose)
         states = (resolve_parties(state, parties, whose).cast(schema) for state in states)
@@ -218,7 +218,7 @@ def _added(
         if ledger:
             pieces += _statements(entity, new, source, name, lake)
             continue
-        (made,) = current_state(entity, new, lake.read)
+        (made,) = current_state(entity, new, _reading(lake, entity))
         if state is None:
             state = tables.records(lake, entity).read(columns or records_schema(entity).names)
         own = state.filter(pc.and_(pc.equal(state["source"], source), pc.equal(state["entity"], name)))
@@ -235,8 +235,23 @@ def _statements(
     before = state.filter(pc.and_(pc.equal(state["source"], source), pc.equal(state["entity"], name)))
     after = before
     for day in sorted(new, key=lambda one: one.date):
-        after = pa.concat_tables([after, added(entity, after, day, lake.read)])
+        after = pa.concat_tables([after, added(entity, after, day, _reading(lake, entity))])
     return [after.slice(before.num_rows)]
+
+
+def _reading(lake: Lake, entity: Entity) -> Callable[[str, list[str]], pa.Table]:
+    """Reads a standardised day; an attribute that a former release did not know of is empty there."""
+    known = {one.name for one in attributes(entity)}
+
+    def read(path: str, names: list[str]) -> pa.Table:
+        there = set(lake.schema(path).names)
+        later = [name for name in names if name in known and name not in there]
+        table = lake.read(path, [name for name in names if name not in later])
+        for name in later:
+            table = table.append_column(name, pa.nulls(table.num_rows, pa.string()))
+        return table.select(names)
+
+    return read
 
 
 def _placed_anew(

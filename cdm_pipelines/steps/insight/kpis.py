@@ -91,14 +91,19 @@ def of_month(connection: Connection, settings: Settings, period: Period) -> list
         found = work_out(connection, settings, period)
         keep(connection, period, found)
         return found
-    policy = KpiPolicy.load(settings.policies)
-    rows = {row["kpi"]: row for row in kpi_history.of_month(connection, table, period.first)}
+    rows = kpi_history.of_month(connection, table, period.first)
     if not rows:
         raise InsightError(f"No key figures were kept of {period.name}: they are when `cdm kpis` runs in it.")
+    return kept(KpiPolicy.load(settings.policies), rows, period)
+
+
+def kept(policy: KpiPolicy, rows: Sequence[Mapping[str, Any]], period: Period) -> list[KpiFound]:
+    """What was kept of a month, as far as it was worked out as it is now, in the order of the policy."""
+    by_key = {row["kpi"]: row for row in rows}
     return [
-        _kept(key, one, rows[key], period)
+        _kept(key, one, by_key[key], period)
         for key, one in policy.kpis.items()
-        if key in rows and rows[key]["definition"] == one.fingerprint
+        if key in by_key and by_key[key]["definition"] == one.fingerprint
     ]
 
 
@@ -112,8 +117,13 @@ def _kept(key: str, kpi: Kpi, row: Mapping[str, Any], period: Period) -> KpiFoun
 def series(connection: Connection, settings: Settings, period: Period) -> dict[str, list[Monthly]]:
     """What was kept of each key figure, oldest first, in months in which it was worked out as it is now."""
     policy = KpiPolicy.load(settings.policies)
+    return courses(policy, kpi_history.series(connection, table, period.first, MONTHS))
+
+
+def courses(policy: KpiPolicy, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Monthly]]:
+    """What was kept of each key figure, in the order of the rows, where it was worked out as it is now."""
     found: dict[str, list[Monthly]] = {key: [] for key in policy.kpis}
-    for row in kpi_history.series(connection, table, period.first, MONTHS):
+    for row in rows:
         kpi = policy.kpis.get(row["kpi"])
         if kpi is not None and kpi.fingerprint == row["definition"]:
             found[row["kpi"]].append((row["month"], row["value"]))

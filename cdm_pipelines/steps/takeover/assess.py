@@ -25,6 +25,8 @@ from cdm_pipelines.hub import source_days
 from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.hub.migrate import newest, version
 from cdm_pipelines.hub.publish import published_from
+from cdm_pipelines.insight.business_case_policy import BusinessCasePolicy
+from cdm_pipelines.insight.report_words import Told
 from cdm_pipelines.insight.takeover_report import (
     Assessment,
     AttributeFigures,
@@ -172,16 +174,31 @@ def _gathered(settings: Settings, run: Run, day: _Day, folder: Folder) -> Assess
         ids=_ids(run.lake, folder, day, ours, shared),
         cleaning=with_costs(_work(volumes), settings.policies),
         notes=tuple(_notes(settings, run, folder)),
+        currency=BusinessCasePolicy.load(settings.policies).currency,
     )
 
 
 def _work(volumes: Counter[str]) -> tuple[Cleaning, ...]:
     words = {
-        "cost_of_a_row_put_aside": "rows put aside, to correct or to drop",
-        "cost_of_a_repaired_row": "rows of which a cell was changed or blanked, to look at",
-        "cost_of_merging_a_record": "records that repeat a customer of theirs, to merge",
-        "cost_of_a_doubtful_match": "pairs of theirs and ours for a steward to decide",
-        "cost_of_asking_for_consent": "customers of theirs to ask for consent",
+        "cost_of_a_row_put_aside": Told(
+            en="rows put aside, to correct or to drop",
+            nl="rijen die apart zijn gezet, te verbeteren of te laten vallen",
+        ),
+        "cost_of_a_repaired_row": Told(
+            en="rows of which a cell was changed or blanked, to look at",
+            nl="rijen waarvan een cel is gewijzigd of leeggemaakt, te bekijken",
+        ),
+        "cost_of_merging_a_record": Told(
+            en="records that repeat a customer of theirs, to merge",
+            nl="records die een klant van hen herhalen, samen te voegen",
+        ),
+        "cost_of_a_doubtful_match": Told(
+            en="pairs of theirs and ours for a steward to decide",
+            nl="paren van hen en ons waarover een steward beslist",
+        ),
+        "cost_of_asking_for_consent": Told(
+            en="customers of theirs to ask for consent", nl="klanten van hen om toestemming te vragen"
+        ),
     }
     return tuple(Cleaning(key, what, volumes[key]) for key, what in words.items())
 
@@ -259,13 +276,14 @@ def _values(run: Run, name: str) -> Iterator[ValueFigures]:
         yield ValueFigures(attribute, one["filled"], one["replaced"], one["other"])
 
 
-def _trusted(settings: Settings, folder: Folder) -> str:
+def _trusted(settings: Settings, folder: Folder) -> Told:
     policy = load_survivorship(settings.policies / "survivorship.yaml")
     names = {name for group in policy.groups for name, _ in group.trust}
     if {folder.name, *(f"{folder.name}/{one.entity}" for one in folder.contracts)} & names:
-        return "as policies/survivorship.yaml says"
-    return (
-        "last: policies/survivorship.yaml does not name it, so that our values go first where trust decides"
+        return Told(en="as policies/survivorship.yaml says", nl="zoals policies/survivorship.yaml zegt")
+    return Told(
+        en="last: policies/survivorship.yaml does not name it, so that our values go first where trust decides",
+        nl="als laatste: policies/survivorship.yaml noemt hen niet, zodat de onze voorgaan waar vertrouwen beslist",
     )
 
 
@@ -292,23 +310,30 @@ def _ids(lake: Lake, folder: Folder, day: _Day, ours: pa.Table, shared: Shared) 
     return Ids(len(same), sum(shared.linked_with_same_id(one) for one in same), tuple(references))
 
 
-def _notes(settings: Settings, run: Run, folder: Folder) -> Iterator[str]:
+def _notes(settings: Settings, run: Run, folder: Folder) -> Iterator[Told]:
     parties, mark = tables.records(Lake(settings.lake_url), Entity.PARTY), published_from(run.connection)
     changes = parties.since(Mark.parse(mark[str(Entity.PARTY)])) if str(Entity.PARTY) in mark else None
     waiting = parties.read([]).num_rows if changes is None else changes.rows.num_rows + changes.gone.num_rows
     if waiting:
-        yield (
-            f"{waiting:,} records of ours have changed since the published version, and what follows from them is "
-            "counted here too: run first and assess then to see the takeover alone."
-        )
+        yield Told(
+            en="{number} records of ours have changed since the published version, and what follows from them is "
+            "counted here too: run first and assess then to see the takeover alone.",
+            nl="{number} records van ons zijn gewijzigd sinds de gepubliceerde versie, en wat daaruit volgt is hier "
+            "meegeteld: draai eerst een run en beoordeel dan, om alleen de overname te zien.",
+        ).filled(number=waiting)
     if run.decided:
-        yield "Stewards have decided since the published version, and what follows from that is counted here too."
+        yield Told(
+            en="Stewards have decided since the published version, and what follows from that is counted here too.",
+            nl="Stewards hebben sinds de gepubliceerde versie beslist, en wat daaruit volgt is hier meegeteld.",
+        )
     guessed = sum(one.suggested for one in folder.extracts)
     if guessed:
-        yield (
-            f"{guessed} of {len(folder.extracts)} files were read by a contract that was guessed from the file. "
-            "Write contracts beside them (`cdm suggest FILE --out`) and assess again, before you rest on the figures."
-        )
+        yield Told(
+            en="{guessed} of {all} files were read by a contract that was guessed from the file. Write contracts "
+            "beside them (`cdm suggest FILE --out`) and assess again, before you rest on the figures.",
+            nl="{guessed} van {all} bestanden zijn gelezen met een contract dat uit het bestand is geraden. Schrijf er "
+            "contracten bij (`cdm suggest FILE --out`) en beoordeel opnieuw, voordat u op de cijfers bouwt.",
+        ).filled(guessed=guessed, all=len(folder.extracts))
 
 
 def _without_paths(text: str) -> str:

@@ -8,7 +8,9 @@ from governed_hub import ANNA, ELS, SECRETS, GovernedHub
 
 from cdm_pipelines.console.errors import ConsoleError
 from cdm_pipelines.console.pages.menu import PAGES
-from cdm_pipelines.console.pages.render import TEMPLATES, dutch
+from cdm_pipelines.console.pages.scorecards import DIMENSIONS, WHICH
+from cdm_pipelines.console.pages.words import TEMPLATES, dutch
+from cdm_pipelines.insight.scorecard import MEASURES
 
 from .test_api import ROLES, seen_by
 
@@ -22,6 +24,7 @@ def test_every_phrase_of_the_pages_is_there_in_dutch() -> None:
         for double, single in _SAID.findall(path.read_text(encoding="utf-8"))
     }
     said |= {words for _, words, _ in PAGES} | {kind.title for kind in kinds(ConsoleError)}
+    said |= {*DIMENSIONS.values(), *WHICH.values(), *(one.formula for one in MEASURES.values())}
     assert len(said) > 50
     assert sorted(said - dutch().keys()) == []
     for english, words in dutch().items():

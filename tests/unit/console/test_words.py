@@ -2,10 +2,13 @@
 
 import re
 
+import pytest
 import yaml
 
 from cdm_pipelines.console.pages.menu import PAGES
-from cdm_pipelines.console.pages.render import TEMPLATES, WORDS
+from cdm_pipelines.console.pages.words import TEMPLATES, WORDS, teller
+from cdm_pipelines.contracts import Column, LogicalType
+from cdm_pipelines.privacy.words import Language
 from cdm_pipelines.quality.rules import Rule
 
 SAID = re.compile(r"""\bt\(\s*(?:"([^"]+)"|'([^']+)')""")
@@ -48,3 +51,30 @@ def test_each_phrase_stands_once() -> None:
     assert written is not None
     keys = [one.value for one, _ in written.value]
     assert [one for one in set(keys) if keys.count(one) > 1] == []
+
+
+@pytest.mark.parametrize(
+    ("said", "dutch"),
+    [
+        (
+            "The role service does not see golden.provenance (policies/roles.yaml).",
+            "De rol service ziet golden.provenance niet (policies/roles.yaml).",
+        ),
+        (
+            "the latest statement, about an e-mail address that 2 customers have, for every channel; it has ended",
+            "de laatste uitspraak, over een e-mailadres dat 2 klanten hebben, voor alle kanalen; zij is afgelopen",
+        ),
+        ("Use one of a, b.", "Gebruik een van a, b."),
+        ("Nobody has words for this, for every channel.", "Nobody has words for this, for every channel."),
+        ("{braces} of (somebody", "{braces} of (somebody"),
+    ],
+)
+def test_a_message_is_told_whole_or_by_its_parts(said: str, dutch: str) -> None:
+    assert teller(Language.DUTCH)(said) == dutch
+    assert teller(Language.ENGLISH)(said) == said
+
+
+def test_what_to_do_about_a_rejected_row_is_told_in_dutch() -> None:
+    column = Column("x", LogicalType.STRING, enum=("a",), pattern="a+", min_length=1, max_length=2)
+    told = teller(Language.DUTCH)
+    assert [rule for rule in Rule if told(rule.fix(column)) == rule.fix(column)] == []

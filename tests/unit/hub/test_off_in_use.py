@@ -52,3 +52,19 @@ def test_who_may_be_addressed(
             )
         found = off_in_use(connection, purposes, [("marketing", through)])
     assert (ANNA in found["golden_id"].to_pylist()) == off
+
+
+@pytest.mark.parametrize(("through", "off"), [("email", True), ("post", True), ("", False)])
+def test_who_has_died_is_addressed_through_no_channel_whatever_they_said(
+    hub_engine: Engine, through: str, off: bool
+) -> None:
+    """A system that addresses nobody is told of them as of others, so that it comes to know it too."""
+    examples.published(hub_engine)
+    purposes = Purposes.load(load_settings().policies / POLICY)
+    assert not purposes["service"].can_be_refused
+    with hub_engine.begin() as connection:
+        connection.execute(
+            text("UPDATE golden.customer SET deceased = true WHERE golden_id = :one"), {"one": ANNA}
+        )
+        found = off_in_use(connection, purposes, [("service", through)])
+    assert found["golden_id"].to_pylist() == ([ANNA] if off else [])

@@ -43,6 +43,7 @@ def people(count: int = 3, **columns: Any) -> pa.Table:
 def house(**more: Any) -> House:
     return House(
         pa.array(more.get("restricted", []), pa.string()),
+        pa.array(more.get("deceased", []), pa.string()),
         more.get("off", NOBODY),
         more.get("contacts", CONTACTS.empty_table()),
     )
@@ -106,14 +107,14 @@ def test_every_reason_that_speaks_against_an_action_is_told() -> None:
     often = pa.table(
         {"golden_id": [IDS[3], IDS[5]], "contacts": [2, 1], "last_on": [DAY, DAY]}, schema=CONTACTS
     )
-    some = house(restricted=[IDS[4]], off=off, contacts=often)
+    some = house(restricted=[IDS[4]], deceased=[IDS[5]], off=off, contacts=often)
     assert why(policy, customers, some) == [
         "mail: open_complaint",
         "mail: no_consent",
         "mail: no_address",
         "mail: contacted_lately",
         "mail: restricted",
-        "",
+        "mail: deceased",
         "mail: not_a_customer",
         "mail: not_meant",
     ]

@@ -3,6 +3,7 @@
 import hmac
 import re
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -196,6 +197,10 @@ def test_views_hold_exactly_the_columns_of_the_policy(
             column.name
             for column in table.columns
             if said(policy["reads"], schema.privacy_of(column)) != "hidden"
+            or any(
+                fnmatchcase(f"{table.fullname}.{column.name}", one) and how != "hidden"
+                for one, how in policy.get("columns", {}).items()
+            )
         }
         names = user.execute(
             "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name = %s",

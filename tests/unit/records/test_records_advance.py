@@ -424,3 +424,15 @@ def test_a_day_that_reads_otherwise_changes_the_state(tmp_path: Path) -> None:
         found.append((state(lake)[0]["modified_at"], str(tables.records(lake, Entity.PARTY).mark)))
     assert [modified[:13] for modified, _ in found] == ["2026-05-01T12", "2026-05-01T16", "2026-05-01T16"]
     assert found[1] == found[2]
+
+
+def test_an_attribute_that_a_former_release_did_not_know_of_is_empty_in_its_days(lake: Lake) -> None:
+    lay(lake, CRM, DATES[0], Day([{"record_id": "1", "surname": "Jansen"}]))
+    path = layout.standard_path(contract(CRM, "snapshot"), DATES[0], Entity.PARTY)
+    former = lake.read(path).drop_columns(["deceased"])
+    with lake.writer(path, former.schema) as writer:
+        writer.write_table(former)
+    build(lake)
+    lay(lake, CRM, DATES[1], Day([{"record_id": "1"}, {"record_id": "2", "deceased": "true"}]))
+    build(lake)
+    assert [row["deceased"] for row in state(lake)] == [None, "true"]

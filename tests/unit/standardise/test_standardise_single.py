@@ -13,6 +13,8 @@ READ = [
     ("birth_date", "1980-02-29", "1980-02-29"),
     ("country", "Nederland", "NL"),
     ("email_opt_out", "yes", "true"),
+    ("deceased", "ja", "true"),
+    ("deceased", "2024-05-01", "true"),
 ]
 REFUSED = [
     ("phone", "12", "not a valid phone"),
@@ -24,6 +26,7 @@ REFUSED = [
     ("surname", "van der Berg", "reads as surname and surname_prefix"),
     ("street", "Dorpsstraat 12", "reads as street and house_number"),
     ("city", "  ", "not a valid city"),
+    ("deceased", "2026-06-02", "not a valid deceased"),
     ("shoe_size", "43", "no attribute shoe_size"),
     ("email_kind", "role", "no attribute email_kind"),
 ]

@@ -64,7 +64,8 @@ def logged(
     everybody = {name: ["x"] * size for name in ("email", "mobile", "phone", "street", "postcode")}
     columns = {"segment": made.segments.tolist(), "status": ["active"] * size, **everybody}
     customers = pa.table({"golden_id": made.golden_ids, **columns})
-    house = House(pa.array([], pa.string()), barred.get("off", NOBODY), CONTACTS.empty_table())
+    nobody = pa.array([], pa.string())
+    house = House(nobody, nobody, barred.get("off", NOBODY), CONTACTS.empty_table())
     found = assess(policy, customers, DAY, house)
     draws = [drawn(customers["golden_id"], f"{name} {seed}") for name in ("control", "period")]
     result = draw(policy, found, draws[0], draws[1])

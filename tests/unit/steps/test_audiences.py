@@ -9,10 +9,12 @@ from audience_hub import AUDIENCE, TARGETS, Hub, golden, hub_of
 from sqlalchemy import Engine
 
 from cdm_pipelines.hub.deliveries import contacts_since
+from cdm_pipelines.hub.profile import table_of
 from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.activation.audience_book import AudienceError, Book
 from cdm_pipelines.steps.activation.delivery_files import Files
+from cdm_pipelines.steps.profile.enrich import policy_of, tables_of
 from cdm_pipelines.store.damage import LakeError
 
 
@@ -29,6 +31,8 @@ def test_who_allows_it_is_in_it_and_others_are_told_by_reason(hub: Hub) -> None:
     hub.allow(3, expires=dt.datetime.now(dt.UTC) - dt.timedelta(seconds=1))
     hub.restrict(4)
     hub.restrict(5, "marketing")
+    hub.allow(8)
+    hub.run("UPDATE golden.customer SET deceased = true WHERE golden_id = :id", id=golden(8))
     hub.run("UPDATE golden.customer SET email = NULL WHERE golden_id = :id", id=golden(6))
     hub.run(
         """INSERT INTO privacy.request (kind, due_on, checked_by, state, policy, subject)
@@ -43,8 +47,10 @@ def test_who_allows_it_is_in_it_and_others_are_told_by_reason(hub: Hub) -> None:
         "found by the filter": 10,
         "being erased": 1,
         "restricted": 1,
+        "deceased": 1,
         "objected": 2,
-        "no consent": 4,
+        "no consent": 3,
+        "objected to what it is chosen by": 0,
         "no address for the channel": 1,
         "open complaint": 0,
         "contacted too often": 0,
@@ -53,6 +59,37 @@ def test_who_allows_it_is_in_it_and_others_are_told_by_reason(hub: Hub) -> None:
         "members": 1,
     }
     assert sum(list(done.counts.values())[1:]) == 10
+
+
+def test_who_is_chosen_by_what_they_bought_allows_that_as_well(hub: Hub) -> None:
+    """Worked out for analytics, and chosen by for marketing: both have to be allowed at that moment."""
+    hub.allow(*range(5))
+    (rfm,) = [one for one in tables_of(policy_of(hub.settings)) if one.name == "rfm"]
+    with hub.engine.begin() as connection:
+        table_of(rfm).create(connection)
+    for number, segment in enumerate(("at_risk", "at_risk", "loyal", "at_risk")):  # nothing of the fifth
+        hub.run(
+            "INSERT INTO profile.rfm (golden_id, as_of, segment) VALUES (:id, :day, :segment)",
+            id=golden(number),
+            day=dt.date(2026, 6, 1),
+            segment=segment,
+        )
+    chosen = {**AUDIENCE, "filter": {"column": "rfm_segment", "operator": "in", "value": ["at_risk"]}}
+    book = hub.declare({"people": chosen})
+    assert hub.deliver(book).counts["found by the filter"] == 3
+    assert hub.numbers() == {0, 1, 3}
+    hub.allow(
+        0, allowed=False, channel="", purpose="analytics", state="objected"
+    )  # until the next run it is there
+    hub.restrict(1, "analytics")
+    done = hub.deliver(book)
+    assert hub.numbers() == {3}
+    assert done.counts["objected to what it is chosen by"] == 2
+    path = hub.settings.policies / "purposes.yaml"
+    said = path.read_text(encoding="utf-8")
+    path.write_text(said.replace("selects_by: [rfm, ", "selects_by: ["), encoding="utf-8")
+    with pytest.raises(AudienceError, match=r"purposes\.marketing\.selects_by"):
+        hub.declare({"people": chosen})
 
 
 def test_a_withdrawal_seconds_before_is_honoured_and_removes_the_same_day(hub: Hub) -> None:
@@ -307,7 +344,10 @@ REFUSED = [
         {"filter": {"column": "country", "operator": "equals", "value": "NL"}},
         "no source gives country for marketing",
     ),
-    ({"filter": {"column": "rfm_segment", "operator": "equals", "value": "loyal"}}, "and not for marketing"),
+    (
+        {"filter": {"column": "quality_confidence", "operator": "at_least", "value": 0.5}},
+        "and not for marketing",
+    ),
     ({"filter": {"consent": "analitics"}}, "there is no purpose analitics"),
     ({"filter": {"all": []}}, "no list of terms"),
     ({"filter": ["x"]}, "is no term"),

@@ -3,9 +3,10 @@
 import csv
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from cdm_pipelines.contracts.canonical import with_state
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.hub import source_days
 from cdm_pipelines.hub.connection import open_hub
-from cdm_pipelines.insight.takeover_page import page
+from cdm_pipelines.insight.report_words import Language
+from cdm_pipelines.insight.takeover_page import TEMPLATES, dutch, page
 from cdm_pipelines.insight.takeover_report import Assessment, as_json
 from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
 from cdm_pipelines.quality.thresholds import ACCEPTABLE
@@ -226,7 +228,7 @@ def test_ids_that_both_have_are_told(house: House, assessed: tuple[Assessment, b
     same = sum(one in ours for one in house.b.truth)
     assert same > 5
     assert assessed[0].ids.same == same
-    assert "told apart by source" in assessed[0].ids.told
+    assert "told apart by source" in assessed[0].ids.told.en
 
 
 def test_the_report_holds_no_value_of_anybody(house: House, assessed: tuple[Assessment, bool]) -> None:
@@ -242,6 +244,30 @@ def test_the_report_holds_no_value_of_anybody(house: House, assessed: tuple[Asse
     assert len(values) > 300
     assert not [one for one in values if one in html or one in plain]
     assert "http" not in html.replace("http://www.w3.org", "")  # works offline
+
+
+def test_the_report_is_read_in_dutch_too(house: House, assessed: tuple[Assessment, bool]) -> None:
+    template = (TEMPLATES / "takeover.html").read_text(encoding="utf-8")
+    said = set(re.findall(r"""\bt\("([^"]+)\"""", template))
+    assert len(said) > 50
+    assert said - dutch().keys() == set()
+    for english, words in dutch().items():
+        assert sorted(re.findall(r"{\w+}", english)) == sorted(re.findall(r"{\w+}", words)), english
+    found = assessed[0]
+    html = page(found, Language.DUTCH)
+    assert '<html lang="nl">' in html
+    assert f"Overname van {found.name}" in html
+    assert found.trusted.nl in html
+    assert not [one for one in said - set(dutch().values()) if "{" not in one and f">{one}<" in html]
+
+
+def test_amounts_are_in_the_currency_of_the_business_case(assessed: tuple[Assessment, bool]) -> None:
+    work = tuple(replace(one, unit=(1.0, 2.0, 1234.5)) for one in assessed[0].cleaning)
+    pounds = replace(assessed[0], cleaning=work, currency="GBP")
+    assert "£ 1,234.50" in page(pounds)
+    assert "£ 1.234,50" in page(pounds, Language.DUTCH)
+    assert "€" not in page(pounds)
+    assert "CHF 1,234.50" in page(replace(pounds, currency="CHF"))
 
 
 def test_unit_costs_make_a_price_and_faulty_ones_are_told(
@@ -261,6 +287,7 @@ def test_unit_costs_make_a_price_and_faulty_ones_are_told(
     found = assess(own, house.b.folder, NAME)
     low = found.doubtful * 1 + found.duplicates * 0.5
     high = found.doubtful * 4 + found.duplicates * 0.5
+    assert found.currency == "EUR"
     assert found.total == (low, found.doubtful * 2 + found.duplicates * 0.5, high)
     costs.write_text(shipped.replace(merging, f"{merging}, likely: -1"), encoding="utf-8")
     with pytest.raises(PrivacyPolicyError, match=r"inputs\.cost_of_merging_a_record"):
