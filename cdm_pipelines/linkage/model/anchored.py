@@ -13,10 +13,14 @@ matches, of which most agree, and of namesakes, who agree by chance. Without any
 frequencies tell common names apart. u is what is left of each level when its matches are taken away, as in ``em``.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
-from cdm_pipelines.linkage.model.em import Fitted, Floats, Table, not_below_different, start_m, start_r
+from cdm_pipelines.linkage.encode.positions import Flags
+from cdm_pipelines.linkage.model.em import Fitted, Floats, Table, start_m, start_r
+from cdm_pipelines.linkage.model.ranked import rising
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities
 
 TEACH = 2
@@ -44,6 +48,7 @@ def fit(
     *,
     anchor: int,
     typical: tuple[float, ...],
+    beside: Sequence[Flags | None],
 ) -> Fitted:
     """Parameters from the pairs that agree on the anchor.
 
@@ -54,6 +59,7 @@ def fit(
         total: Number of all pairs.
         anchor: Number of the comparison that says who it is.
         typical: Opinion about its m-probabilities.
+        beside: As in ``em.fit``.
     """
     opinion = np.array(typical) / sum(typical)
     agreed = table.counts * (table.levels[:, anchor] == len(opinion) - 1)
@@ -74,7 +80,7 @@ def fit(
             matched = matched / matched.sum()
         left: Floats = np.maximum((one.levels - prior * matched) / (1 - prior), _LEAST_U * one.levels)
         u.append(np.asarray(left / left.sum()))
-        m.append(not_below_different(np.asarray(matched), u[-1]))
+        m.append(rising(np.asarray(matched), u[-1], beside[number]))
         r.append(np.asarray(start_r(one.levels, m[-1], shared=shared[number])))
     matches = prior * total
     made = table.rules.any(axis=1)

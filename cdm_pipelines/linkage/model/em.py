@@ -13,23 +13,29 @@ what random pairs show, less what matches contribute to it: where values are nea
 one name). Where comparisons depend on each other among unrelated records (dependence), a comparison's probabilities are
 those given the level of the one it depends on, in every class: what goes with a name is no second witness of it,
 neither for a match nor, where a rule holds the name, for a rule's share of matches.
+
+A comparison that no rule leaves free beside another, as where there are two columns and each is a rule, learns from the
+pairs whose rule leaves it free what all comparisons together say of them under the prior. u and the number of all pairs
+are known, so that this is identified where pairs of one rule show how often matches agree on what is in the other (the
+capture and recapture of Lincoln and Petersen). What no rule leaves free at all keeps the m it starts from.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from cdm_pipelines.linkage.compare.levels import Levels
+from cdm_pipelines.linkage.encode.positions import Flags
 from cdm_pipelines.linkage.model.dependence import Dependence, Forest
+from cdm_pipelines.linkage.model.ranked import rising
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities
 
 Floats = npt.NDArray[np.float64]
 _LEAST_U = 0.02  # u never falls below this share of the marginal: no agreement is proof
 _PSEUDO = 10.0  # pairs' worth of prior opinion about m
-_TEACH = (
-    2  # a rule with fewer free comparisons teaches no m: alone, one fits any m with some share of matches
-)
+_TEACH = 2  # with fewer free comparisons a rule's pairs teach no m: one alone fits any m with some share of matches
 _ALIKE = 0.05  # related people share a name or a date of birth at most this much more often than others
 _TWINS = (
     0.005  # and at least this much: of a hundred births one or two are of twins, of a family's pairs fewer
@@ -81,12 +87,13 @@ class Fitted:
         related: Share of related pairs among all pairs.
         rule_matches: Share of matches among each rule's pairs.
         iterations: Steps taken.
-        converged: Whether they were enough.
+        converged: Whether they were enough: neither m, u nor the prior moved any more.
         matches: Expected number of matches among all pairs.
         off: How far two counts of the matches among each rule's pairs are apart: by all comparisons that teach under
             the prior, and by those alone that the rule leaves free; as a share of the matches. Where comparisons depend
             on each other in ways the model does not know, the first count is too high.
         match: For each pattern the probability of a match, by the comparisons that teach.
+        taught: For each comparison the expected number of matches that its m was learned from.
     """
 
     m: list[Floats]
@@ -101,6 +108,7 @@ class Fitted:
     matches: float = field(default=0.0)
     off: float = field(default=0.0)
     match: Floats = field(default_factory=lambda: np.zeros(0))
+    taught: Floats = field(default_factory=lambda: np.zeros(0))
 
 
 def start_m(seen: npt.NDArray[np.bool_]) -> Floats:
@@ -135,6 +143,7 @@ def fit(
     tolerance: float,
     depends: Forest | None = None,
     teaches: npt.NDArray[np.bool_] | None = None,
+    beside: Sequence[Flags | None] = (),
 ) -> Fitted:
     """Fit all parameters.
 
@@ -146,11 +155,14 @@ def fit(
         total: Number of all pairs.
         relatives: Whether there is a class of related records.
         iterations: At most so many steps.
-        tolerance: Stop when no probability moves by more than this.
+        tolerance: Stop when no probability moves by more than this, and the prior by no larger share of itself.
         depends: What each comparison depends on; nothing where not given.
         teaches: For each comparison whether it tells matches from others during the fit; all do where not given. What
             does not learns its m from those that do.
+        beside: For each comparison its levels that have no place in their order (``ranked.rising``); none where not
+            given.
     """
+    beside = beside or [None] * len(seen_u)
     depends = depends or [None] * len(seen_u)
     teachers = np.ones(len(seen_u), dtype=bool) if teaches is None else teaches
     start = starts(table, seen_u)
@@ -174,21 +186,26 @@ def fit(
     prior = np.array([few / max(total, 1), 0.0, 0.0])
     prior[1] = prior[0] * 0.1 if relatives else 0.0
     prior[2] = 1 - prior.sum()
+    alone = _alone(table, tied, teachers)
+    weights: list[Floats] = []
     for step in range(1, iterations + 1):
         logs = [_logs(table.levels, fitted.given[k], depends) for k in (0, 2, 1)]
         weights, mixture = _rule_step(table, logs, tied, mixture, teachers)
-        prior = _prior_step(table, [log[teachers] for log in logs], prior, total)
-        new = _maximise(table.levels, weights, seen_u, start, shared, prior=float(prior[0]))
-        change = max(
-            float(np.abs(a - b).max())
-            for a, b in zip((*new[0], *new[1]), (*fitted.m, *fitted.u), strict=True)
-        )
-        given = _maximise_given(table.levels, weights, new, depends, shared)
+        before = float(prior[0])
+        prior, posterior = _prior_step(table, [log[teachers] for log in logs], prior, total)
+        for c, rows in alone.items():
+            for k in range(2):
+                weights[k][c, rows] = (table.counts * posterior[k])[rows]
+        new = _maximise(table.levels, weights, seen_u, start, shared, beside=beside, prior=float(prior[0]))
+        moved = [np.abs(a - b) for a, b in zip((*new[0], *new[1]), (*fitted.m, *fitted.u), strict=True)]
+        change = max(*(float(one.max()) for one in moved), abs(float(prior[0]) / before - 1))
+        given = _maximise_given(table.levels, weights, new, depends, shared, beside=beside)
         fitted = Fitted(
             *new, float(prior[0]), float(prior[1]), mixture[:, 0], given, step, change < tolerance
         )
         if fitted.converged:
             break
+    fitted.taught = (weights[0] * (table.levels.T >= 0)).sum(axis=1)
     fitted.matches = fitted.prior * total
     logs = [
         log[teachers].sum(axis=0)
@@ -283,13 +300,27 @@ def _rule_step(
     return weights, new
 
 
-def _prior_step(table: Table, logs: list[Floats], prior: Floats, total: int) -> Floats:
-    """Shares of matches and related pairs among all pairs, by all comparisons together."""
+def _alone(
+    table: Table, tied: npt.NDArray[np.bool_], teachers: npt.NDArray[np.bool_]
+) -> dict[int, npt.NDArray[np.intp]]:
+    """Comparisons that no rule teaches by its own pairs, with the patterns whose rules leave them free."""
+    made = table.rules.any(axis=0)
+    if table.known is not None:
+        made[-1] = False  # labels without a rule: too few to be all that teaches
+    teaching = made & ((~tied & teachers).sum(axis=1) >= _TEACH)
+    return {
+        int(c): np.flatnonzero(table.rules[:, ~tied[:, c]].any(axis=1))
+        for c in np.flatnonzero(~(~tied[teaching]).any(axis=0))
+    }
+
+
+def _prior_step(table: Table, logs: list[Floats], prior: Floats, total: int) -> tuple[Floats, list[Floats]]:
+    """Shares of matches and related pairs among all pairs, by all comparisons together; and each pattern's."""
     posterior = table.settled(_posterior([log.sum(axis=0) for log in logs], prior))
     expected = [float((table.counts * p).sum()) / max(total, 1) for p in posterior[:2]]
     match = min(max(expected[0], 1e-12), 0.5)
     related = min(max(expected[1], 1e-15), 0.4) if prior[1] > 0 else 0.0
-    return np.array([match, related, 1 - match - related])
+    return np.array([match, related, 1 - match - related]), posterior
 
 
 def _maximise(
@@ -299,6 +330,7 @@ def _maximise(
     start: list[Floats],
     shared: list[bool],
     *,
+    beside: Sequence[Flags | None],
     prior: float,
 ) -> tuple[list[Floats], list[Floats], list[Floats]]:
     m, u, r = [], [], []
@@ -307,7 +339,7 @@ def _maximise(
         agreed = _counted(levels[:, c], weights[0][c], size) + _PSEUDO * start[c]
         agreed /= agreed.sum()
         u.append(_less_matches(one.levels, agreed, prior))
-        m.append(not_below_different(agreed, u[-1]))
+        m.append(rising(agreed, u[-1], beside[c]))
         related = _counted(levels[:, c], weights[1][c], size)
         related += _PSEUDO * start_r(one.levels, agreed, shared=shared[c])
         related /= related.sum()
@@ -325,6 +357,8 @@ def _maximise_given(
     new: tuple[list[Floats], list[Floats], list[Floats]],
     depends: Forest,
     shared: list[bool],
+    *,
+    beside: Sequence[Flags | None],
 ) -> tuple[list[Floats], list[Floats], list[Floats]]:
     """Probabilities given what a comparison depends on: counted for matches, measured for others."""
     m, u, r = (list(one) for one in new)
@@ -333,9 +367,7 @@ def _maximise_given(
             continue
         u[c] = _given(new[1][c], dependence)
         m[c] = _smoothed(counted_given(levels, weights[0][c], c, dependence, len(new[0][c])), new[0][c])
-        m[c] = np.stack(
-            [not_below_different(one, by_chance) for one, by_chance in zip(m[c], u[c], strict=True)]
-        )
+        m[c] = np.stack([rising(*rows, beside[c]) for rows in zip(m[c], u[c], strict=True)])
         if shared[c]:
             r[c] = _smoothed(counted_given(levels, weights[1][c], c, dependence, len(new[2][c])), new[2][c])
         else:  # personal: chance, but for a small excess
@@ -356,17 +388,6 @@ def counted_given(levels: Levels, weights: Floats, c: int, dependence: Dependenc
     cells = np.ravel_multi_index((levels[made, dependence.parent] + 1, levels[made, c]), shape)
     counted = np.bincount(cells, weights=weights[made], minlength=shape[0] * shape[1])
     return np.asarray(counted.reshape(shape), dtype=np.float64)
-
-
-def not_below_different(m: Floats, u: Floats) -> Floats:
-    """Pool with level 0 the levels that would weigh less than it: some agreement is never worse than none."""
-    pooled = np.arange(len(m)) == 0
-    while True:
-        ratio = m[pooled].sum() / u[pooled].sum()
-        more = ~pooled & (m < ratio * u)
-        if not more.any():
-            return np.where(pooled, ratio * u, m)
-        pooled |= more
 
 
 def _counted(levels: npt.NDArray[np.int8], weights: Floats, size: int) -> Floats:

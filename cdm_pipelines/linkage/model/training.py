@@ -11,9 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from cdm_pipelines.linkage.blocking.pairs import Allowed, Pairs
-from cdm_pipelines.linkage.compare.bound import Typical, WithWords
+from cdm_pipelines.linkage.compare.bound import Compared, Typical, WithBeside, WithWords
 from cdm_pipelines.linkage.compare.comparers import Comparer, Packed
 from cdm_pipelines.linkage.encode.columns import Column
+from cdm_pipelines.linkage.encode.positions import Flags
 from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.model import anchored, em
@@ -77,6 +78,7 @@ def train(
     shared = [comparison.shared for comparison in policy.comparisons.values()]
     chances, names = list(found.values()), list(comparer.by_name)
     start = em.starts(table, chances)
+    beside = [_beside(one) for one in comparer.by_name.values()]
 
     def fit(order: Order) -> em.Fitted:
         return em.fit(
@@ -90,6 +92,7 @@ def train(
             tolerance=policy.training.tolerance,
             depends=order.forest,
             teaches=order.teaches,
+            beside=beside,
         )
 
     anchors = [
@@ -98,7 +101,9 @@ def train(
     if anchors and anchored.untaught(table, tied, anchors[0][0]):
         number, typical = anchors[0]
         order = _independent(len(chances))
-        fitted = anchored.fit(table, chances, shared, allowed.total, anchor=number, typical=typical)
+        fitted = anchored.fit(
+            table, chances, shared, allowed.total, anchor=number, typical=typical, beside=beside
+        )
     else:
         edges = measure(
             comparer,
@@ -115,7 +120,7 @@ def train(
             # are matches. Nothing would be left to learn from.
             order = _independent(len(chances))
             fitted = fit(order)
-        fitted = with_further(fitted, table, order)
+        fitted = with_further(fitted, table, order, beside)
     partners = 2 * fitted.matches / max(len(records), 1)
     parameters = {
         name: Parameters(
@@ -143,6 +148,11 @@ def train(
             "does_not_teach": _further(order, names),
         },
     )
+
+
+def _beside(one: Compared) -> Flags | None:
+    """Levels of a comparison that have no place in the order of the others."""
+    return np.isin(np.arange(len(one.labels)), one.beside) if isinstance(one, WithBeside) else None
 
 
 def _independent(comparisons: int) -> Order:
