@@ -18,9 +18,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from cdm_pipelines.linkage.encode.positions import Flags
 from cdm_pipelines.linkage.model.em import Fitted, Floats, Table, start_m, start_r
-from cdm_pipelines.linkage.model.ranked import rising
+from cdm_pipelines.linkage.model.ranked import Rank, rising
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities
 
 TEACH = 2
@@ -48,7 +47,7 @@ def fit(
     *,
     anchor: int,
     typical: tuple[float, ...],
-    beside: Sequence[Flags | None],
+    ranks: Sequence[Rank],
 ) -> Fitted:
     """Parameters from the pairs that agree on the anchor.
 
@@ -59,7 +58,7 @@ def fit(
         total: Number of all pairs.
         anchor: Number of the comparison that says who it is.
         typical: Opinion about its m-probabilities.
-        beside: As in ``em.fit``.
+        ranks: As in ``em.fit``.
     """
     opinion = np.array(typical) / sum(typical)
     agreed = table.counts * (table.levels[:, anchor] == len(opinion) - 1)
@@ -79,8 +78,9 @@ def fit(
             matched = found + _PSEUDO * start_m(shown[number] > 0)
             matched = matched / matched.sum()
         left: Floats = np.maximum((one.levels - prior * matched) / (1 - prior), _LEAST_U * one.levels)
-        u.append(np.asarray(left / left.sum()))
-        m.append(rising(np.asarray(matched), u[-1], beside[number]))
+        found_m, found_u = rising(np.asarray(matched), np.asarray(left / left.sum()), ranks[number])
+        m.append(found_m)
+        u.append(found_u)
         r.append(np.asarray(start_r(one.levels, m[-1], shared=shared[number])))
     matches = prior * total
     made = table.rules.any(axis=1)

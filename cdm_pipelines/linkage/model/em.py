@@ -27,9 +27,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cdm_pipelines.linkage.compare.levels import Levels
-from cdm_pipelines.linkage.encode.positions import Flags
 from cdm_pipelines.linkage.model.dependence import Dependence, Forest
-from cdm_pipelines.linkage.model.ranked import rising
+from cdm_pipelines.linkage.model.ranked import Rank, by_row, rising
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities
 
 Floats = npt.NDArray[np.float64]
@@ -143,7 +142,7 @@ def fit(
     tolerance: float,
     depends: Forest | None = None,
     teaches: npt.NDArray[np.bool_] | None = None,
-    beside: Sequence[Flags | None] = (),
+    ranks: Sequence[Rank] = (),
 ) -> Fitted:
     """Fit all parameters.
 
@@ -159,10 +158,9 @@ def fit(
         depends: What each comparison depends on; nothing where not given.
         teaches: For each comparison whether it tells matches from others during the fit; all do where not given. What
             does not learns its m from those that do.
-        beside: For each comparison its levels that have no place in their order (``ranked.rising``); none where not
-            given.
+        ranks: For each comparison what is known of its levels besides their order; nothing where not given.
     """
-    beside = beside or [None] * len(seen_u)
+    ranks = ranks or [Rank.plain(len(one.levels)) for one in seen_u]
     depends = depends or [None] * len(seen_u)
     teachers = np.ones(len(seen_u), dtype=bool) if teaches is None else teaches
     start = starts(table, seen_u)
@@ -196,10 +194,10 @@ def fit(
         for c, rows in alone.items():
             for k in range(2):
                 weights[k][c, rows] = (table.counts * posterior[k])[rows]
-        new = _maximise(table.levels, weights, seen_u, start, shared, beside=beside, prior=float(prior[0]))
+        new = _maximise(table.levels, weights, seen_u, start, shared, ranks=ranks, prior=float(prior[0]))
         moved = [np.abs(a - b) for a, b in zip((*new[0], *new[1]), (*fitted.m, *fitted.u), strict=True)]
         change = max(*(float(one.max()) for one in moved), abs(float(prior[0]) / before - 1))
-        given = _maximise_given(table.levels, weights, new, depends, shared, beside=beside)
+        given = _maximise_given(table.levels, weights, new, depends, shared, ranks=ranks)
         fitted = Fitted(
             *new, float(prior[0]), float(prior[1]), mixture[:, 0], given, step, change < tolerance
         )
@@ -330,7 +328,7 @@ def _maximise(
     start: list[Floats],
     shared: list[bool],
     *,
-    beside: Sequence[Flags | None],
+    ranks: Sequence[Rank],
     prior: float,
 ) -> tuple[list[Floats], list[Floats], list[Floats]]:
     m, u, r = [], [], []
@@ -338,8 +336,10 @@ def _maximise(
         size = len(one.levels)
         agreed = _counted(levels[:, c], weights[0][c], size) + _PSEUDO * start[c]
         agreed /= agreed.sum()
-        u.append(_less_matches(one.levels, agreed, prior))
-        m.append(rising(agreed, u[-1], beside[c]))
+        for kept, found in zip(
+            (m, u), rising(agreed, _less_matches(one.levels, agreed, prior), ranks[c]), strict=True
+        ):
+            kept.append(found)
         related = _counted(levels[:, c], weights[1][c], size)
         related += _PSEUDO * start_r(one.levels, agreed, shared=shared[c])
         related /= related.sum()
@@ -358,7 +358,7 @@ def _maximise_given(
     depends: Forest,
     shared: list[bool],
     *,
-    beside: Sequence[Flags | None],
+    ranks: Sequence[Rank],
 ) -> tuple[list[Floats], list[Floats], list[Floats]]:
     """Probabilities given what a comparison depends on: counted for matches, measured for others."""
     m, u, r = (list(one) for one in new)
@@ -367,7 +367,7 @@ def _maximise_given(
             continue
         u[c] = _given(new[1][c], dependence)
         m[c] = _smoothed(counted_given(levels, weights[0][c], c, dependence, len(new[0][c])), new[0][c])
-        m[c] = np.stack([rising(*rows, beside[c]) for rows in zip(m[c], u[c], strict=True)])
+        m[c], u[c] = by_row(m[c], u[c], ranks[c])
         if shared[c]:
             r[c] = _smoothed(counted_given(levels, weights[1][c], c, dependence, len(new[2][c])), new[2][c])
         else:  # personal: chance, but for a small excess

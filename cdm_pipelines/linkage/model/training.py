@@ -14,7 +14,6 @@ from cdm_pipelines.linkage.blocking.pairs import Allowed, Pairs
 from cdm_pipelines.linkage.compare.bound import Compared, Typical, WithBeside, WithWords
 from cdm_pipelines.linkage.compare.comparers import Comparer, Packed
 from cdm_pipelines.linkage.encode.columns import Column
-from cdm_pipelines.linkage.encode.positions import Flags
 from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.model import anchored, em
@@ -22,6 +21,7 @@ from cdm_pipelines.linkage.model.dependence import Dependence, measure
 from cdm_pipelines.linkage.model.drift import COUNTS, level_counts
 from cdm_pipelines.linkage.model.fellegi_sunter import Given, LinkageModel, Parameters
 from cdm_pipelines.linkage.model.guard import Order, by_what_they_tell, chosen, with_further
+from cdm_pipelines.linkage.model.ranked import Rank
 from cdm_pipelines.linkage.model.terms import TermTable
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities, u_probabilities
 from cdm_pipelines.linkage.policy import comparisons
@@ -78,7 +78,7 @@ def train(
     shared = [comparison.shared for comparison in policy.comparisons.values()]
     chances, names = list(found.values()), list(comparer.by_name)
     start = em.starts(table, chances)
-    beside = [_beside(one) for one in comparer.by_name.values()]
+    ranks = [_rank(one, chance) for one, chance in zip(comparer.by_name.values(), chances, strict=True)]
 
     def fit(order: Order) -> em.Fitted:
         return em.fit(
@@ -92,7 +92,7 @@ def train(
             tolerance=policy.training.tolerance,
             depends=order.forest,
             teaches=order.teaches,
-            beside=beside,
+            ranks=ranks,
         )
 
     anchors = [
@@ -102,7 +102,7 @@ def train(
         number, typical = anchors[0]
         order = _independent(len(chances))
         fitted = anchored.fit(
-            table, chances, shared, allowed.total, anchor=number, typical=typical, beside=beside
+            table, chances, shared, allowed.total, anchor=number, typical=typical, ranks=ranks
         )
     else:
         edges = measure(
@@ -120,7 +120,7 @@ def train(
             # are matches. Nothing would be left to learn from.
             order = _independent(len(chances))
             fitted = fit(order)
-        fitted = with_further(fitted, table, order, beside)
+        fitted = with_further(fitted, table, order, ranks)
     partners = 2 * fitted.matches / max(len(records), 1)
     parameters = {
         name: Parameters(
@@ -150,9 +150,10 @@ def train(
     )
 
 
-def _beside(one: Compared) -> Flags | None:
-    """Levels of a comparison that have no place in the order of the others."""
-    return np.isin(np.arange(len(one.labels)), one.beside) if isinstance(one, WithBeside) else None
+def _rank(one: Compared, chance: UProbabilities) -> Rank:
+    """What is known of the levels of a comparison besides their order."""
+    beside = one.beside if isinstance(one, WithBeside) else ()
+    return Rank(np.isin(np.arange(len(one.labels)), beside), chance.unseen)
 
 
 def _independent(comparisons: int) -> Order:
