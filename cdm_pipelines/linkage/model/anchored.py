@@ -18,12 +18,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from cdm_pipelines.linkage.model.em import Fitted, Floats, Table, start_m, start_r
+from cdm_pipelines.linkage.model.em import Fitted, Floats, start_m, start_r
+from cdm_pipelines.linkage.model.patterns import TEACH, Table
 from cdm_pipelines.linkage.model.ranked import Rank, rising
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities
 
-TEACH = 2
-"""Free comparisons of a rule that teaches m; as in em."""
 _PSEUDO = 10.0  # pairs' worth of prior opinion about m
 _LEAST_U = (
     0.005  # of the marginal: one namesake in 200, besides those who show in a town, is always reckoned with

@@ -27,49 +27,19 @@ import numpy as np
 import numpy.typing as npt
 
 from cdm_pipelines.linkage.compare.levels import Levels
+from cdm_pipelines.linkage.encode.positions import Flags
 from cdm_pipelines.linkage.model.dependence import Dependence, Forest
+from cdm_pipelines.linkage.model.patterns import TEACH, Table, alone_of, apart, prior_of_rules
 from cdm_pipelines.linkage.model.ranked import Rank, by_row, rising
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities
 
 Floats = npt.NDArray[np.float64]
 _LEAST_U = 0.02  # u never falls below this share of the marginal: no agreement is proof
 _PSEUDO = 10.0  # pairs' worth of prior opinion about m
-_TEACH = 2  # with fewer free comparisons a rule's pairs teach no m: one alone fits any m with some share of matches
 _ALIKE = 0.05  # related people share a name or a date of birth at most this much more often than others
 _TWINS = (
     0.005  # and at least this much: of a hundred births one or two are of twins, of a family's pairs fewer
 )
-
-
-@dataclass(frozen=True)
-class Table:
-    """Counted agreement patterns of candidate pairs.
-
-    Attributes:
-        levels: Shape (patterns, comparisons).
-        rules: Shape (patterns, rules): whether the rule makes pairs of the pattern.
-        counts: Shape (patterns,).
-        known: Shape (patterns,): 1 for pairs that are known to match, 0 for pairs known not to, -1 for all others;
-            None where nothing is known.
-    """
-
-    levels: Levels
-    rules: npt.NDArray[np.bool_]
-    counts: Floats
-    known: npt.NDArray[np.int8] | None = None
-
-    def settled(
-        self, posterior: list[Floats], rows: npt.NDArray[np.intp] | slice = slice(None)
-    ) -> list[Floats]:
-        """Posteriors of some patterns, with what is known in the place of what is guessed."""
-        if self.known is None:
-            return posterior
-        match, related, unrelated = posterior
-        known, others = self.known[rows], np.maximum(related + unrelated, 1e-300)
-        return [
-            np.where(known < 0, match, known),
-            *(np.where(known < 0, one, (1 - known) * one / others) for one in (related, unrelated)),
-        ]
 
 
 @dataclass
@@ -110,7 +80,7 @@ class Fitted:
     taught: Floats = field(default_factory=lambda: np.zeros(0))
 
 
-def start_m(seen: npt.NDArray[np.bool_]) -> Floats:
+def start_m(seen: Flags) -> Floats:
     """Where m starts: most matches agree as far as records of this table can, the rest is spread evenly.
 
     Without a house number no two addresses are the same address: the highest level that any pair reaches is meant.
@@ -133,7 +103,7 @@ def start_r(marginal: Floats, m: Floats, *, shared: bool) -> Floats:
 def fit(
     table: Table,
     seen_u: list[UProbabilities],
-    tied: npt.NDArray[np.bool_],
+    tied: Flags,
     shared: list[bool],
     total: int,
     *,
@@ -141,7 +111,7 @@ def fit(
     iterations: int,
     tolerance: float,
     depends: Forest | None = None,
-    teaches: npt.NDArray[np.bool_] | None = None,
+    teaches: Flags | None = None,
     ranks: Sequence[Rank] = (),
 ) -> Fitted:
     """Fit all parameters.
@@ -184,13 +154,16 @@ def fit(
     prior = np.array([few / max(total, 1), 0.0, 0.0])
     prior[1] = prior[0] * 0.1 if relatives else 0.0
     prior[2] = 1 - prior.sum()
-    alone = _alone(table, tied, teachers)
+    alone = alone_of(table, tied, teachers)
+    told: Flags = np.asarray((~tied & teachers).any(axis=1))
     weights: list[Floats] = []
     for step in range(1, iterations + 1):
         logs = [_logs(table.levels, fitted.given[k], depends) for k in (0, 2, 1)]
         weights, mixture = _rule_step(table, logs, tied, mixture, teachers)
         before = float(prior[0])
         prior, posterior = _prior_step(table, [log[teachers] for log in logs], prior, total)
+        if len(alone) == len(seen_u):
+            prior = prior_of_rules(table, posterior[0], mixture[:, 0], told, prior)
         for c, rows in alone.items():
             for k in range(2):
                 weights[k][c, rows] = (table.counts * posterior[k])[rows]
@@ -210,8 +183,7 @@ def fit(
         for log in (_logs(table.levels, fitted.given[k], depends) for k in (0, 2, 1))
     ]
     fitted.match = table.settled(_posterior(logs, prior))[0]
-    told: npt.NDArray[np.bool_] = np.asarray((~tied & teachers).any(axis=1))
-    fitted.off = _apart(table, fitted.match, fitted.rule_matches, told)
+    fitted.off = apart(table, fitted.match, fitted.rule_matches, told)
     return fitted
 
 
@@ -234,13 +206,6 @@ def _given(chance: Floats, dependence: Dependence | None) -> Floats:
 def _beside(chance: Floats, dependence: Dependence | None) -> Floats:
     """The same probabilities whatever the level of the other comparison."""
     return chance if dependence is None else np.tile(chance, (len(dependence.lift) + 1, 1))
-
-
-def _apart(table: Table, match: Floats, rule_matches: Floats, told: npt.NDArray[np.bool_]) -> float:
-    """How far two counts of matches by rule are apart, over rules of which any comparison tells."""
-    by_all = ((table.counts * match) @ table.rules)[told]
-    by_rule = ((table.counts @ table.rules) * rule_matches)[told]
-    return float(np.abs(by_all - by_rule).sum() / max(float(by_rule.sum()), 1.0))
 
 
 def _logs(levels: Levels, parameters: list[Floats], depends: Forest | None = None) -> Floats:
@@ -269,9 +234,9 @@ def _posterior(scores: list[Floats], mixture: Floats) -> list[Floats]:
 def _rule_step(
     table: Table,
     logs: list[Floats],
-    tied: npt.NDArray[np.bool_],
+    tied: Flags,
     mixture: Floats,
-    teachers: npt.NDArray[np.bool_],
+    teachers: Flags,
 ) -> tuple[list[Floats], Floats]:
     """Expected pairs of each class by pattern and comparison, from the rules that leave the comparison free."""
     comparisons = table.levels.shape[1]
@@ -289,27 +254,13 @@ def _rule_step(
         new[rule] = np.maximum([float((counts * p).sum()) for p in posterior], 1e-9)
         new[rule] *= mixture[rule] > 0
         new[rule] /= new[rule].sum()
-        if len(telling) < _TEACH:
+        if len(telling) < TEACH:
             continue
         for k in range(2):
             expected = counts * posterior[k]
             for c in free:
                 weights[k][c, rows] += expected
     return weights, new
-
-
-def _alone(
-    table: Table, tied: npt.NDArray[np.bool_], teachers: npt.NDArray[np.bool_]
-) -> dict[int, npt.NDArray[np.intp]]:
-    """Comparisons that no rule teaches by its own pairs, with the patterns whose rules leave them free."""
-    made = table.rules.any(axis=0)
-    if table.known is not None:
-        made[-1] = False  # labels without a rule: too few to be all that teaches
-    teaching = made & ((~tied & teachers).sum(axis=1) >= _TEACH)
-    return {
-        int(c): np.flatnonzero(table.rules[:, ~tied[:, c]].any(axis=1))
-        for c in np.flatnonzero(~(~tied[teaching]).any(axis=0))
-    }
 
 
 def _prior_step(table: Table, logs: list[Floats], prior: Floats, total: int) -> tuple[Floats, list[Floats]]:

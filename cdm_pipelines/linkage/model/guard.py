@@ -26,7 +26,8 @@ import numpy.typing as npt
 
 from cdm_pipelines.linkage.encode.positions import Flags
 from cdm_pipelines.linkage.model.dependence import Dependence, Edge, Forest
-from cdm_pipelines.linkage.model.em import Fitted, Floats, Table, counted_given
+from cdm_pipelines.linkage.model.em import Fitted, Floats, counted_given
+from cdm_pipelines.linkage.model.patterns import Table
 from cdm_pipelines.linkage.model.ranked import Rank, by_row
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities
 

@@ -21,6 +21,7 @@ from cdm_pipelines.linkage.model.dependence import Dependence, measure
 from cdm_pipelines.linkage.model.drift import COUNTS, level_counts
 from cdm_pipelines.linkage.model.fellegi_sunter import Given, LinkageModel, Parameters
 from cdm_pipelines.linkage.model.guard import Order, by_what_they_tell, chosen, with_further
+from cdm_pipelines.linkage.model.patterns import TEACH, Table
 from cdm_pipelines.linkage.model.ranked import Rank
 from cdm_pipelines.linkage.model.terms import TermTable
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities, u_probabilities
@@ -47,11 +48,11 @@ class Counted:
         self._keys, inverse = np.unique(keys, return_inverse=True)
         self._counts = np.bincount(inverse, weights=counts, minlength=len(self._keys)).astype(np.int64)
 
-    def table(self) -> em.Table:
+    def table(self) -> Table:
         """What was counted."""
         levels = self._comparer.packing.unpack(self._keys >> self._rules)
         rules = (self._keys[:, None] >> np.arange(self._rules)) & 1 == 1
-        return em.Table(levels, rules, self._counts.astype(np.float64))
+        return Table(levels, rules, self._counts.astype(np.float64))
 
 
 def train(
@@ -59,7 +60,7 @@ def train(
     records: Records,
     comparer: Comparer,
     allowed: Allowed,
-    table: em.Table,
+    table: Table,
     *,
     threads: int | None = None,
 ) -> LinkageModel:
@@ -161,12 +162,12 @@ def _independent(comparisons: int) -> Order:
     return Order([None] * comparisons, np.ones(comparisons, dtype=bool))
 
 
-def _can_teach(table: em.Table, tied: npt.NDArray[np.bool_], order: Order) -> bool:
+def _can_teach(table: Table, tied: npt.NDArray[np.bool_], order: Order) -> bool:
     """Whether some rule that makes pairs leaves two teaching comparisons free, or would not even if all taught."""
     made = table.rules.any(axis=0)
 
     def enough(teaches: npt.NDArray[np.bool_]) -> bool:
-        return bool((made & ((~tied & teaches).sum(axis=1) >= anchored.TEACH)).any())
+        return bool((made & ((~tied & teaches).sum(axis=1) >= TEACH)).any())
 
     return enough(np.asarray(order.teaches)) or not enough(np.ones(tied.shape[1], dtype=bool))
 
@@ -219,7 +220,7 @@ def _further(order: Order, names: list[str]) -> dict[str, str]:
 
 
 def _diagnostics(
-    policy: LinkagePolicy, fitted: em.Fitted, table: em.Table, found: dict[str, UProbabilities]
+    policy: LinkagePolicy, fitted: em.Fitted, table: Table, found: dict[str, UProbabilities]
 ) -> dict[str, Any]:
     rules = len(policy.blocking)
     blocked = table.counts * table.rules[:, :rules].any(axis=1)
