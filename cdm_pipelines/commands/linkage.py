@@ -77,6 +77,9 @@ def link(
                 f"({done.duplicates:,} duplicate records) written to {out}",
                 markup=False,
             )
+            console.print(f"{done.expected}.", markup=False, soft_wrap=True)
+            for remark in done.remarks:
+                console.print(f"Look at this: {remark}.", markup=False, soft_wrap=True)
             for put_aside in done.put_aside:
                 console.print(f"{put_aside.sentence}.", markup=False, soft_wrap=True)
             if truth:

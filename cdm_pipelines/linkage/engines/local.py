@@ -33,7 +33,7 @@ from cdm_pipelines.linkage.incremental.relink import Relinked, relink
 from cdm_pipelines.linkage.incremental.state import LinkState, effective_keys
 from cdm_pipelines.linkage.model.decision import decide
 from cdm_pipelines.linkage.model.drift import COUNTS, LevelCounts, Seen
-from cdm_pipelines.linkage.model.fellegi_sunter import Floats, LinkageModel, log2_odds
+from cdm_pipelines.linkage.model.fellegi_sunter import Floats, LinkageModel, log2_odds, probability
 from cdm_pipelines.linkage.model.labels import resolve as resolve_labels
 from cdm_pipelines.linkage.model.labels import with_labels
 from cdm_pipelines.linkage.model.scoring import BoundScorer, PairScorer
@@ -270,6 +270,10 @@ class LocalEngine:
                 scores=kept.scores,
                 member=divided.member,
             )
+        together = divided.member[kept.left] == divided.member[kept.right]
+        found["expected_linked"] = report.expected_of_linked(
+            probability(kept.odds), together, kept.scores.true
+        )
         found[COUNTS] = counts
         found["seconds"] = {name: round(value, 3) for name, value in work.seconds.items()}
         return LinkResult(clusters, pairs, model, found, state)

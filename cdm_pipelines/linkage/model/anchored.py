@@ -85,7 +85,14 @@ def fit(
     made = table.rules.any(axis=1)
     share = min(matches / max(float(table.counts[made].sum()), 1.0), 1.0)
     made_by = np.full(table.rules.shape[1], share)
-    return Fitted(m, u, r, prior, 0.0, made_by, ([], [], []), iterations=1, converged=True, matches=matches)
+    taught = np.array([0.0 if k == anchor else real * float(one.sum()) for k, one in enumerate(shown)])
+    return Fitted(
+        *(m, u, r, prior, 0.0, made_by, ([], [], [])),
+        iterations=1,
+        converged=True,
+        matches=matches,
+        taught=taught,
+    )
 
 
 def _share_of_matches(shown: list[Floats], seen_u: list[UProbabilities], anchor: int) -> float:

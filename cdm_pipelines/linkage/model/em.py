@@ -169,7 +169,7 @@ def fit(
                 weights[k][c, rows] = (table.counts * posterior[k])[rows]
         new = _maximise(table.levels, weights, seen_u, start, shared, ranks=ranks, prior=float(prior[0]))
         moved = [np.abs(a - b) for a, b in zip((*new[0], *new[1]), (*fitted.m, *fitted.u), strict=True)]
-        change = max(*(float(one.max()) for one in moved), abs(float(prior[0]) / before - 1))
+        change = max(*(float(one.max()) for one in moved), abs(float(prior[0]) - before) / max(before, 1e-12))
         given = _maximise_given(table.levels, weights, new, depends, shared, ranks=ranks)
         fitted = Fitted(
             *new, float(prior[0]), float(prior[1]), mixture[:, 0], given, step, change < tolerance
@@ -282,15 +282,16 @@ def _maximise(
     ranks: Sequence[Rank],
     prior: float,
 ) -> tuple[list[Floats], list[Floats], list[Floats]]:
-    m, u, r = [], [], []
+    m: list[Floats] = []
+    u: list[Floats] = []
+    r: list[Floats] = []
     for c, one in enumerate(seen_u):
         size = len(one.levels)
         agreed = _counted(levels[:, c], weights[0][c], size) + _PSEUDO * start[c]
         agreed /= agreed.sum()
-        for kept, found in zip(
-            (m, u), rising(agreed, _less_matches(one.levels, agreed, prior), ranks[c]), strict=True
-        ):
-            kept.append(found)
+        of_m, of_u = rising(agreed, _less_matches(one.levels, agreed, prior), ranks[c])
+        m.append(of_m)
+        u.append(of_u)
         related = _counted(levels[:, c], weights[1][c], size)
         related += _PSEUDO * start_r(one.levels, agreed, shared=shared[c])
         related /= related.sum()

@@ -50,7 +50,7 @@ class Table:
 
 def alone_of(table: Table, tied: Flags, teachers: Flags) -> dict[int, npt.NDArray[np.intp]]:
     """Comparisons that no rule teaches by its own pairs, with the patterns whose rules leave them free."""
-    made = table.rules.any(axis=0)
+    made: Flags = np.asarray(table.rules.any(axis=0))
     if table.known is not None:
         made[-1] = False  # labels without a rule: too few to be all that teaches
     teaching = made & ((~tied & teachers).sum(axis=1) >= TEACH)

@@ -23,6 +23,7 @@ from cdm_pipelines.linkage.model.fellegi_sunter import Given, LinkageModel, Para
 from cdm_pipelines.linkage.model.guard import Order, by_what_they_tell, chosen, with_further
 from cdm_pipelines.linkage.model.patterns import TEACH, Table
 from cdm_pipelines.linkage.model.ranked import Rank
+from cdm_pipelines.linkage.model.remarks import TAUGHT
 from cdm_pipelines.linkage.model.terms import TermTable
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities, u_probabilities
 from cdm_pipelines.linkage.policy import comparisons
@@ -230,6 +231,7 @@ def _diagnostics(
     labels = {} if table.known is None else {"labels": int((table.known >= 0).sum())}
     return {
         "iterations": fitted.iterations,
+        TAUGHT: dict(zip(found, fitted.taught.tolist(), strict=False)),
         "converged": fitted.converged,
         "expected_matches": fitted.matches,
         "patterns": len(table.counts),

@@ -71,13 +71,35 @@ class PutAside:
 
 @dataclass(frozen=True)
 class FilesLinked:
-    """What came of it."""
+    """What came of it.
+
+    Attributes:
+        records: How many there are.
+        pairs: From the review threshold on.
+        clusters: How many.
+        duplicates: Records beyond the first of each cluster.
+        put_aside: Rows that could not be read.
+        precision: Expected share of true ones among pairs that ended in one cluster.
+        recall: Expected share of them among the true candidate pairs.
+        remarks: What has to be said of the fit.
+    """
 
     records: int
     pairs: int
     clusters: int
     duplicates: int
     put_aside: tuple[PutAside, ...] = ()
+    precision: float = 1.0
+    recall: float = 1.0
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def expected(self) -> str:
+        """What is expected of the outcome, in words."""
+        return (
+            f"Expected of the links, after guards: precision {self.precision:.3f}, recall {self.recall:.3f} of the "
+            "matches among pairs that blocking made. The model's own figures: no label is in them"
+        )
 
 
 def link_files(
@@ -107,7 +129,17 @@ def link_files(
     result = link(table, policy, model=model, labels=known, progress=progress)
     write_result(result, out)
     clusters = result.report["clusters"]
-    return FilesLinked(table.num_rows, len(result.pairs), clusters, table.num_rows - clusters, put_aside)
+    expected = result.report["expected_linked"]
+    return FilesLinked(
+        table.num_rows,
+        len(result.pairs),
+        clusters,
+        table.num_rows - clusters,
+        put_aside,
+        expected["precision"],
+        expected["recall"],
+        tuple(result.report["fit"]["remarks"]),
+    )
 
 
 def explain_files(

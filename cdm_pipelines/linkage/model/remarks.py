@@ -1,0 +1,46 @@
+"""What has to be said of a fit: whether it settled, and what it could not learn.
+
+Belongs here: the two findings and their words. Does not belong here: fitting (em), or where they are shown (commands,
+steps.linking.checks).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+TAUGHT = "taught"
+"""Key of a model's ``training``: expected matches that the m of each comparison was learned from."""
+LEAST = 10.0
+"""Expected matches; with fewer, m is what the fit starts from more than what was seen (``em``)."""
+
+
+def unsettled(training: Mapping[str, Any]) -> str:
+    """That a fit was stopped before it settled; empty where it settled, or that is not known."""
+    if training.get("converged", True):
+        return ""
+    return (
+        f"the fit stopped after {training['iterations']:,} steps and had not settled: probabilities and expected "
+        "figures may be off. Columns that say little are the usual reason: compare one more, or give it more steps "
+        "(training: {iterations: …} in the policy)"
+    )
+
+
+def unlearned(training: Mapping[str, Any]) -> tuple[str, ...]:
+    """Comparisons whose m was never learned; none where that is not known."""
+    return tuple(name for name, matches in training.get(TAUGHT, {}).items() if matches < LEAST)
+
+
+def untaught(training: Mapping[str, Any]) -> str:
+    """That the m of comparisons was never learned; empty where all were, or that is not known."""
+    names = unlearned(training)
+    if not names:
+        return ""
+    return (
+        f"how matches look in {', '.join(names)} was never learned, since hardly any match is among pairs whose rule "
+        "leaves it free: it weighs as a fit supposes before it has seen a pair. A blocking rule that reads none of its "
+        "columns would teach it"
+    )
+
+
+def remarks(training: Mapping[str, Any]) -> tuple[str, ...]:
+    """All that has to be said, in words."""
+    return tuple(text for text in (unsettled(training), untaught(training)) if text)
