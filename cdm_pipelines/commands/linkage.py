@@ -9,6 +9,9 @@ from cdm_pipelines.commands.terminal import USAGE, console, fail, told_to_people
 from cdm_pipelines.commands.waiting import LINKING, countdown, interruptible
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cdm_pipelines.steps.linking.lost_values import Lost
     from cdm_pipelines.steps.linking.suggested_policy import SuggestedPolicy
 
 
@@ -71,7 +74,9 @@ def link(
             writable(out / "clusters.parquet")
             policy = policy or _suggested(files, out)
             with countdown(LINKING) as told:
-                done = link_files(files, policy, out, model_path=model, labels=labels, progress=told)
+                done = link_files(
+                    files, policy, out, model_path=model, labels=labels, progress=told, before=_lost
+                )
             console.print(
                 f"{done.records:,} records, {done.pairs:,} scored pairs, {done.clusters:,} clusters "
                 f"({done.duplicates:,} duplicate records) written to {out}",
@@ -87,6 +92,12 @@ def link(
                 from cdm_pipelines.steps.linking.explain import of_files  # noqa: PLC0415
 
                 tell_truth(of_files(files, policy, out, None), truth, out)
+
+
+def _lost(found: "Sequence[Lost]") -> None:
+    """Say what cannot be read, before it is linked without."""
+    for one in found:
+        console.print(f"Look at this: {one.sentence}.", markup=False, soft_wrap=True)
 
 
 def _suggested(files: list[Path], out: Path) -> Path:

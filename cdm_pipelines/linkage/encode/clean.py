@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.linkage.encode.columns import FEW
-from cdm_pipelines.linkage.encode.dates import read_dates
+from cdm_pipelines.linkage.encode.dates import Order, read_dates
 from cdm_pipelines.linkage.encode.hashes import hashed
 from cdm_pipelines.linkage.encode.organisation import organisation_name, short_name, sorted_words
 from cdm_pipelines.linkage.policy.spec import Clean, Take
@@ -142,6 +142,9 @@ def _organisation(values: pa.Array) -> pa.Array:
     return pa.array(made, pa.string())
 
 
+DATE_ORDERS: dict[Clean, Order] = {"date": "ymd", "date_dmy": "dmy", "date_mdy": "mdy"}
+"""In which order each way of cleaning dates takes their parts."""
+
 _CLEANERS: dict[Clean, Callable[[pa.Array], pa.Array]] = {
     "text": _words,
     "name": _name,
@@ -151,9 +154,9 @@ _CLEANERS: dict[Clean, Callable[[pa.Array], pa.Array]] = {
     "identifier": _identifier,
     "street": _street,
     "number": _number,
-    "date": lambda values: read_dates(values, "ymd"),
-    "date_dmy": lambda values: read_dates(values, "dmy"),
-    "date_mdy": lambda values: read_dates(values, "mdy"),
+    "date": lambda values: read_dates(values, DATE_ORDERS["date"]),
+    "date_dmy": lambda values: read_dates(values, DATE_ORDERS["date_dmy"]),
+    "date_mdy": lambda values: read_dates(values, DATE_ORDERS["date_mdy"]),
     "email": pc.utf8_lower,
     "exact": lambda values: values,
 }

@@ -6,7 +6,7 @@ Belongs here: reading the files and writing the outcome. Does not belong here: l
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -24,6 +24,7 @@ from cdm_pipelines.linkage.explain.pictures import result_picture
 from cdm_pipelines.linkage.progress import Progress, silent
 from cdm_pipelines.quality.profile import undescribed
 from cdm_pipelines.quality.rules import Rule
+from cdm_pipelines.steps.linking.lost_values import Lost, lost_values
 from cdm_pipelines.steps.linking.suggested_policy import ROW_NUMBER
 from cdm_pipelines.store.checksums import unsealed
 from cdm_pipelines.store.damage import Fault
@@ -110,11 +111,12 @@ def link_files(
     model_path: Path | None = None,
     labels: Path | None = None,
     progress: Progress = silent,
+    before: Callable[[Sequence[Lost]], None] = lambda _: None,
 ) -> FilesLinked:
     """Link files of any format, and write ``clusters.parquet``, ``pairs.parquet`` and ``model.json`` to ``out``.
 
     Beside them ``charts.svg`` shows the model and what it expects of its pairs. ``labels`` is a file of pairs known to
-    match or not, which teach the fit.
+    match or not, which teach the fit. ``before`` is told what cannot be read, before anything is linked.
 
     They are written when all is done, so an error or an interrupt leaves none of them, or those of an earlier run.
 
@@ -126,6 +128,8 @@ def link_files(
     model = read_model(model_path) if model_path else None
     table, put_aside = _together(files, policy)
     known = None if labels is None else read_text(labels).to_pandas()
+    if {name for spec in policy.columns.values() for name in spec.names} <= set(table.column_names):
+        before(lost_values(table, policy))
     result = link(table, policy, model=model, labels=known, progress=progress)
     write_result(result, out)
     clusters = result.report["clusters"]
