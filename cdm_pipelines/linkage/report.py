@@ -145,6 +145,7 @@ def report(
             "match": model.match,
             "review": policy.thresholds.review,
             "names_suffice": model.names_suffice,
+            "outweighed": [list(group) for group in model.outweighed],
         },
         "expected": scores.expected(model.match),
         "fit": {

@@ -31,7 +31,7 @@ from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.incremental.record_changes import RecordChanges
 from cdm_pipelines.linkage.incremental.relink import Relinked, relink
 from cdm_pipelines.linkage.incremental.state import LinkState, effective_keys
-from cdm_pipelines.linkage.model.decision import decide
+from cdm_pipelines.linkage.model.decision import decide, outweighed
 from cdm_pipelines.linkage.model.drift import COUNTS, LevelCounts, Seen
 from cdm_pipelines.linkage.model.fellegi_sunter import Floats, LinkageModel, log2_odds, probability
 from cdm_pipelines.linkage.model.labels import resolve as resolve_labels
@@ -146,7 +146,9 @@ def _fitted(work: _Work, labels: pd.DataFrame | None) -> "tuple[LinkageModel, _K
     match, names_suffice = decide(asked, thresholds, kept.odds, only_names, kept.scores.true)
     found = np.flatnonzero((kept.odds >= log2_odds(match)) & (names_suffice | ~only_names)).astype(np.int32)
     bits = left_over_bits(work.records, work.policy.duplicate_free, kept.left[found], kept.right[found])
-    return replace(model, match=match, left_over=bits, names_suffice=names_suffice), kept
+    usual = outweighed(work.policy.clustering.contradictions, model.comparisons, thresholds, kept.scores.true)
+    settled = replace(model, match=match, left_over=bits, names_suffice=names_suffice, outweighed=usual)
+    return settled, kept
 
 
 def _state(

@@ -235,6 +235,7 @@ def _lines(files: Sequence[FileColumns], chosen: dict[str, Choice]) -> None:
         for name in street.names
         if any(name in file.profiles and has_numbers(file.profiles[name]) for file in files)
     ]
+    chosen["street"] = replace(street, clean="street")
     if not lines:
         return
     number = chosen.get("house_number")
