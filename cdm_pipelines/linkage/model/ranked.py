@@ -5,10 +5,13 @@ Belongs here: m- and u-probabilities under the order of a comparison's levels. D
 
 A level that few matches reach is known by opinion more than by what was seen, and where chance hardly reaches it
 either, its weight is the ratio of two small numbers: *equal but for the prefix* came to weigh twice what *equal* does.
-So levels whose weights would fall against their order are pooled: they share one weight, that of all of them together
-(pool adjacent violators; Barlow et al. 1972). What m says of all of them together stays as it is. A level that no pair
-drawn by chance has shown does not pull at others, for all that is known of its u is that it is small: u is moved, as
-far as its weight has to move to lie between those of its neighbours.
+
+- No level weighs less than *different*, and none more than *equal*: those that would share one weight with it, that of
+  all of them together (pooled as violators of an order are; Barlow et al. 1972). What m says of them together stays.
+- A level that no pair drawn by chance has shown does not pull at others, for all that is known of its u is that it is
+  small: u is moved, as far as its weight has to move to lie between those of its neighbours.
+- Between *different* and *equal* what was seen of matches and of chance stands: which of two kinds of likeness tells
+  more (a typing error or another form of a name) is the data's to say.
 """
 
 from dataclasses import dataclass
@@ -41,20 +44,22 @@ class Rank:
 
 
 def rising(m: Floats, u: Floats, rank: Rank) -> tuple[Floats, Floats]:
-    """m- and u-probabilities whose weights do not fall from level to level; both sum to one."""
+    """m- and u-probabilities whose weights keep to the order of the levels; both sum to one."""
+    ordered = np.flatnonzero(~rank.beside)
     unseen = rank.unseen & ~rank.beside
-    unseen[0] = False
-    m, u = _pooled(m, u, np.flatnonzero(~rank.beside & ~unseen).tolist()), u.copy()
+    unseen[ordered[0]] = False
+    if not unseen[ordered[-1]]:
+        m = _pooled(m, u, ordered[-1], ~rank.beside & ~unseen, more=True)
+    m, u = _pooled(m, u, ordered[0], ~unseen, more=False), u.copy()
     weight = m / u
     least = float(weight[0])
-    for level in np.flatnonzero(~rank.beside).tolist():
+    for level in ordered.tolist():
         if unseen[level]:
             above = weight[level:][~(rank.beside | unseen)[level:]]
             least = min(max(float(weight[level]), least), float(above[0]) if len(above) else np.inf)
             u[level] = m[level] / least
         else:
             least = float(weight[level])
-    m[rank.beside] = np.maximum(m[rank.beside], weight[0] * u[rank.beside])
     return m / m.sum(), u / u.sum()
 
 
@@ -64,20 +69,12 @@ def by_row(m: Floats, u: Floats, rank: Rank) -> tuple[Floats, Floats]:
     return np.stack([row[0] for row in rows]), np.stack([row[1] for row in rows])
 
 
-def _pooled(m: Floats, u: Floats, levels: list[int]) -> Floats:
-    """Give levels whose weight would fall the one that they have together."""
-    blocks: list[list[int]] = []
-    for level in levels:
-        blocks.append([level])
-        while len(blocks) > 1 and _weight(m, u, blocks[-1]) < _weight(m, u, blocks[-2]):
-            last = blocks.pop()
-            blocks[-1] += last
-    pooled = m.copy()
-    for block in blocks:
-        if len(block) > 1:
-            pooled[block] = _weight(m, u, block) * u[block]
-    return pooled
-
-
-def _weight(m: Floats, u: Floats, levels: list[int]) -> float:
-    return float(m[levels].sum() / u[levels].sum())
+def _pooled(m: Floats, u: Floats, end: int, may: Flags, *, more: bool) -> Floats:
+    """Give one weight to the level at an end and to those that weigh more than it, or less."""
+    pooled = np.arange(len(m)) == end
+    while True:
+        ratio = m[pooled].sum() / u[pooled].sum()
+        wrong = may & ~pooled & ((m > ratio * u) if more else (m < ratio * u))
+        if not wrong.any():
+            return np.where(pooled, ratio * u, m)
+        pooled |= wrong
