@@ -15,9 +15,10 @@ those given the level of the one it depends on, in every class: what goes with a
 neither for a match nor, where a rule holds the name, for a rule's share of matches.
 
 A comparison that no rule leaves free beside another, as where there are two columns and each is a rule, learns from the
-pairs whose rule leaves it free what all comparisons together say of them under the prior. u and the number of all pairs
-are known, so that this is identified where pairs of one rule show how often matches agree on what is in the other (the
-capture and recapture of Lincoln and Petersen). What no rule leaves free at all keeps the m it starts from.
+pairs whose rule leaves it free what all comparisons together say of them under the prior, as far as the others take
+them for matches. u and the number of all pairs are known, so that this is identified where pairs of one rule show how
+often matches agree on what is in the other (the capture and recapture of Lincoln and Petersen). What no rule leaves
+free at all keeps the m it starts from.
 """
 
 from collections.abc import Sequence
@@ -29,13 +30,16 @@ import numpy.typing as npt
 from cdm_pipelines.linkage.compare.levels import Levels
 from cdm_pipelines.linkage.encode.positions import Flags
 from cdm_pipelines.linkage.model.dependence import Dependence, Forest
-from cdm_pipelines.linkage.model.patterns import TEACH, Table, alone_of, apart, prior_of_rules
+from cdm_pipelines.linkage.model.patterns import TEACH, Shown, Table, alone_of, apart, prior_of_rules
 from cdm_pipelines.linkage.model.ranked import Rank, by_row, rising
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities
 
 Floats = npt.NDArray[np.float64]
 _LEAST_U = 0.02  # u never falls below this share of the marginal: no agreement is proof
 _PSEUDO = 10.0  # pairs' worth of prior opinion about m
+_LIKELY = 0.5  # probability of a match from which a pair may show how matches look
+_WITNESS = 0.5  # share of the matches by other comparisons that a comparison must see itself
+_STEPS = 50  # to find how many it sees
 _ALIKE = 0.05  # related people share a name or a date of birth at most this much more often than others
 _TWINS = (
     0.005  # and at least this much: of a hundred births one or two are of twins, of a family's pairs fewer
@@ -155,6 +159,8 @@ def fit(
     prior[1] = prior[0] * 0.1 if relatives else 0.0
     prior[2] = 1 - prior.sum()
     alone = alone_of(table, tied, teachers)
+    # With one other comparison there is no telling which pairs are likely matches before there is a fit.
+    shown = alone if np.count_nonzero(teachers) <= 2 else {}
     told: Flags = np.asarray((~tied & teachers).any(axis=1))
     weights: list[Floats] = []
     for step in range(1, iterations + 1):
@@ -164,7 +170,7 @@ def fit(
         prior, posterior = _prior_step(table, [log[teachers] for log in logs], prior, total)
         if len(alone) == len(seen_u):
             prior = prior_of_rules(table, posterior[0], mixture[:, 0], told, prior)
-        for c, rows in alone.items():
+        for c, rows in shown.items():
             for k in range(2):
                 weights[k][c, rows] = (table.counts * posterior[k])[rows]
         new = _maximise(table.levels, weights, seen_u, start, shared, ranks=ranks, prior=float(prior[0]))
@@ -174,8 +180,10 @@ def fit(
         fitted = Fitted(
             *new, float(prior[0]), float(prior[1]), mixture[:, 0], given, step, change < tolerance
         )
-        if fitted.converged:
+        if fitted.converged and shown.keys() == alone.keys():
             break
+        if fitted.converged:
+            shown = _likely_without(alone, table, logs, teachers, prior)
     fitted.taught = (weights[0] * (table.levels.T >= 0)).sum(axis=1)
     fitted.matches = fitted.prior * total
     logs = [
@@ -261,6 +269,28 @@ def _rule_step(
             for c in free:
                 weights[k][c, rows] += expected
     return weights, new
+
+
+def _likely_without(alone: Shown, table: Table, logs: list[Floats], teachers: Flags, prior: Floats) -> Shown:
+    """Of the patterns that may teach comparisons those that are likelier matches than not by all others.
+
+    How often chance agrees on one column is counted, on several together it is inferred. Where that is far off,
+    namesakes pass for matches that disagree on this comparison. So it has a say itself: it is taught only where, as it
+    stands before, it takes at least half as many pairs for matches as the others do.
+    """
+    likely: Shown = {}
+    for c, rows in alone.items():
+        others = teachers & (np.arange(len(teachers)) != c)
+        match = _posterior([log[others].sum(axis=0) for log in logs], prior)[0]
+        kept = rows[(match[rows] >= _LIKELY) & (table.levels[rows, c] >= 0)]
+        counts = table.counts[kept]
+        share = 0.5
+        for _ in range(_STEPS if len(kept) else 0):
+            own = share * np.exp(logs[0][c, kept])
+            own /= own + (1 - share) * np.exp(logs[2][c, kept])
+            share = float(counts @ own / counts.sum())
+        likely[c] = kept if share * counts.sum() >= _WITNESS * (counts @ match[kept]) else kept[:0]
+    return likely
 
 
 def _prior_step(table: Table, logs: list[Floats], prior: Floats, total: int) -> tuple[Floats, list[Floats]]:

@@ -13,6 +13,8 @@ from cdm_pipelines.linkage.compare.levels import Levels
 from cdm_pipelines.linkage.encode.positions import Flags
 
 Floats = npt.NDArray[np.float64]
+Shown = dict[int, npt.NDArray[np.intp]]
+"""By comparison the patterns that show how matches look in it."""
 TEACH = 2
 """With fewer free comparisons a rule's own pairs teach no m: one alone fits any m with some share of matches."""
 
@@ -48,7 +50,7 @@ class Table:
         ]
 
 
-def alone_of(table: Table, tied: Flags, teachers: Flags) -> dict[int, npt.NDArray[np.intp]]:
+def alone_of(table: Table, tied: Flags, teachers: Flags) -> Shown:
     """Comparisons that no rule teaches by its own pairs, with the patterns whose rules leave them free."""
     made: Flags = np.asarray(table.rules.any(axis=0))
     if table.known is not None:
