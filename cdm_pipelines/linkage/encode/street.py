@@ -12,16 +12,17 @@ street.
 import re
 
 _WITHIN = "apt apartment appt appartement app unit suite ste flat room rm floor fl etage verdieping bus bte boite piso"
-_STOREY = "floor fl flr etage verdieping verd hoog piso planta stock og stage"
+_STOREY = "floor fl flr etage verdieping verd hoog piso planta stock og"
 _ORDINAL = r"\d+(?:st|nd|rd|th)"
 _RANK = "st|nd|rd|th|e|er|eme|de|ste|o|a"
 _PARTS = re.compile(
-    rf"\b(?:\d+(?:{_RANK})?|ground|first|second|third|top)\.? ?(?:{_STOREY.replace(' ', '|')})\b"
+    rf"\b(?:\d+(?:{_RANK})?|ground|first|second|third|top)\.? ?(?:{_STOREY.replace(' ', '|')})\b(?! ?#?\d)"
     rf"|\b(?:{_WITHIN.replace(' ', '|')})\b\.? ?#? ?(?:\d+\w*|[a-z])\b"
     r"|# ?\w+"
 )
-_NUMBERED = re.compile(r"\d+(?:[ -]?[^\W\d_]\b)?\S*")
-_NUMBER = re.compile(r"\d+(?:[ -]?[a-z]\b)?")
+_LETTER = r"(?:-?[a-z]\b| [a-z](?=\W*(?:$|\d|[,;/])))?"
+_NUMBERED = re.compile(rf"\d+{_LETTER}\S*")
+_NUMBER = re.compile(rf"\d+{_LETTER}")
 _WORDS = re.compile(r"[^a-z0-9]+")
 _SUFFIX = re.compile(r"(?<=[a-z]{3})(?:strasse|straat)$")
 _SHORT = {

@@ -13,9 +13,21 @@ LEAST = 10.0
 """Expected matches; with fewer, m is what the fit starts from more than what was seen (``em``)."""
 
 
+FEW = 50.0
+"""Expected matches among all candidates; fewer teach nobody anything, and there is nothing to mend."""
+
+
+def too_few(training: Mapping[str, Any]) -> str:
+    """That there were hardly any matches to learn from; empty where there were some, or that is not known."""
+    matches = training.get("expected_matches", FEW)
+    if matches >= FEW:
+        return ""
+    return f"with {matches:,.0f} expected matches there is little to learn from: weights are mostly supposed"
+
+
 def unsettled(training: Mapping[str, Any]) -> str:
     """That a fit was stopped before it settled; empty where it settled, or that is not known."""
-    if training.get("converged", True):
+    if training.get("converged", True) or too_few(training):
         return ""
     return (
         f"the fit stopped after {training['iterations']:,} steps and had not settled: probabilities and expected "
@@ -32,7 +44,7 @@ def unlearned(training: Mapping[str, Any]) -> tuple[str, ...]:
 def untaught(training: Mapping[str, Any]) -> str:
     """That the m of comparisons was never learned; empty where all were, or that is not known."""
     names = unlearned(training)
-    if not names:
+    if not names or too_few(training):
         return ""
     return (
         f"how matches look in {', '.join(names)} was never learned, since hardly any match is among pairs whose rule "
@@ -43,4 +55,4 @@ def untaught(training: Mapping[str, Any]) -> str:
 
 def remarks(training: Mapping[str, Any]) -> tuple[str, ...]:
     """All that has to be said, in words."""
-    return tuple(text for text in (unsettled(training), untaught(training)) if text)
+    return tuple(text for text in (too_few(training), unsettled(training), untaught(training)) if text)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from cdm_pipelines.linkage.cluster.health import Health, State
 from cdm_pipelines.linkage.model.drift import LEAST_PAIRS, Drift
 from cdm_pipelines.linkage.model.fellegi_sunter import LinkageModel
-from cdm_pipelines.linkage.model.remarks import unsettled, untaught
+from cdm_pipelines.linkage.model.remarks import too_few, unsettled, untaught
 from cdm_pipelines.quality.thresholds import Remark, Verdict, judge
 
 REFIT = "fit anew with `cdm run --date DAY --refit`"
@@ -40,6 +40,11 @@ def settled(models: Mapping[str, LinkageModel]) -> str:
 def learned(models: Mapping[str, LinkageModel]) -> str:
     """Which comparisons have parameters that were never learned, in words; empty where none has."""
     return _of_each({kind: untaught(model.training) for kind, model in models.items()})
+
+
+def hardly_any(models: Mapping[str, LinkageModel]) -> str:
+    """Which kinds had hardly any matches to learn from, in words; empty where all had some."""
+    return _of_each({kind: too_few(model.training) for kind, model in models.items()})
 
 
 def _of_each(told: Mapping[str, str]) -> str:

@@ -16,6 +16,7 @@ from cdm_pipelines.steps.linking.checks import (
     DRIFT_UNKNOWN,
     REFIT,
     doubtful_clusters,
+    hardly_any,
     learned,
     pattern_drift,
     settled,
@@ -33,8 +34,8 @@ def link_outcomes(lake: Lake, linked: Linked, decided: Constraints, limits: Thre
             _model_figures(linked),
             {
                 "representative": _representative(linked),
-                "settled": _said(settled(linked.models), "every fit settled, its prior included"),
-                "learned": _said(learned(linked.models), "every comparison was learned from matches"),
+                "settled": _said(settled(linked.models), "every fit settled, its prior included", linked),
+                "learned": _said(learned(linked.models), "every comparison was learned from matches", linked),
                 "pattern_drift": judged(pattern_drift(linked.drift, limits.pattern_drift), DRIFT_UNKNOWN),
             },
             url=lake.where(layout.MODELS),
@@ -50,8 +51,8 @@ def link_outcomes(lake: Lake, linked: Linked, decided: Constraints, limits: Thre
     ]
 
 
-def _said(fault: str, otherwise: str) -> Check:
-    return Check(not fault, fault or otherwise, "WARN", {})
+def _said(fault: str, otherwise: str, linked: Linked) -> Check:
+    return Check(not fault, fault or hardly_any(linked.models) or otherwise, "WARN", {})
 
 
 def _representative(linked: Linked) -> Check:
