@@ -66,7 +66,7 @@ class Fitted:
             the prior, and by those alone that the rule leaves free; as a share of the matches. Where comparisons depend
             on each other in ways the model does not know, the first count is too high.
         match: For each pattern the probability of a match, by the comparisons that teach.
-        taught: For each comparison the expected number of matches that its m was learned from.
+        taught: For each comparison the expected number of matches that its m was learned from, once a rule.
     """
 
     m: list[Floats]

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 TAUGHT = "taught"
-"""Key of a model's ``training``: expected matches that the m of each comparison was learned from."""
+"""Key of a model's ``training``: expected matches that the m of each comparison was learned from, once for
+each rule that teaches it."""
 LEAST = 10.0
 """Expected matches; with fewer, m is what the fit starts from more than what was seen (``em``)."""
 

@@ -71,7 +71,7 @@ def _model_figures(linked: Linked) -> Figures:
             for kind, model in linked.models.items()
         },
         **{
-            f"expected matches that {kind} weights were learned from": Bars(
+            f"expected matches, once for each rule, that {kind} weights were learned from": Bars(
                 {name: round(count) for name, count in taught.items()}, ("comparison", "matches")
             )
             for kind, model in linked.models.items()
