@@ -263,8 +263,8 @@ def _changed(
     cells = [name for name in exported if name in rows and name not in (*ORIGIN, "_file", QUARANTINE)]
     by = ORIGIN if "_file" not in rows else [*ORIGIN, "_file"]
     before = rows[by].merge(exported[[*by, *cells]].drop_duplicates(by), on=by, how="left")
-    same = (rows[cells].fillna("").to_numpy() == before[cells].fillna("").to_numpy()).all(axis=1)
-    return rows[~same]
+    same = rows[cells].fillna("").to_numpy() == before[cells].fillna("").to_numpy()
+    return rows.loc[~same.all(axis=1)]
 
 
 def _found(lake: Lake, corrected: pd.DataFrame) -> Iterator[tuple[SourceContract, str, pd.DataFrame]]:

@@ -11,8 +11,11 @@ import pytest
 from benchmarks.people import generate
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, LinkResult, link, load_policy
 from cdm_pipelines.linkage.evaluate.measures import evaluate
+from cdm_pipelines.linkage.model import em
+from cdm_pipelines.linkage.model.patterns import Table as Patterns
 from cdm_pipelines.linkage.model.ranked import Rank, rising
 from cdm_pipelines.linkage.model.remarks import remarks, unlearned
+from cdm_pipelines.linkage.model.u_probabilities import UProbabilities
 
 PERSON = "extends: person\nid: record_id\nsource: null\n"
 
@@ -84,7 +87,7 @@ def test_e_mail_and_phone_alone_find_those_who_share_one_exactly(tmp_path: Path)
         known.truth.assign(source="records"),
     ).pairs
     assert measured.precision > 0.9
-    assert measured.recall > 0.35, "nine in ten of these pairs have one of the two missing on a side"
+    assert measured.recall > 0.58, "most others have one of the two missing on a side, or another one"
 
 
 def test_what_no_rule_leaves_free_is_said_to_be_supposed(tmp_path: Path) -> None:
@@ -100,18 +103,28 @@ def test_what_no_rule_leaves_free_is_said_to_be_supposed(tmp_path: Path) -> None
     assert link(table.records, policy(tmp_path, columns, free)).report["fit"]["never_learned"] == []
 
 
-def test_a_column_is_not_taught_by_namesakes(tmp_path: Path) -> None:
-    """Of pairs with the same names most are namesakes here: that their dates differ says nothing of matches."""
-    table = people(4_000, seed=34)
-    few = np.random.default_rng(1).integers(0, 12, (2, len(table.truth)))
-    person = pd.factorize(table.truth.set_index("record_id").loc[table.records["record_id"], "truth_id"])[0]
-    groups = person % 6  # of people who have given names and surnames of their own
-    frame = table.records.assign(
-        given_name=[f"{'abcdef'[g]}nn{'aeiouy'[n % 3]}" for g, n in zip(groups, few[0][person], strict=True)],
-        surname=[f"{'ghklmn'[g]}orr{'aeiouy'[n % 3]}n" for g, n in zip(groups, few[1][person], strict=True)],
-    )
-    model = link(frame, policy(tmp_path, NAMES_AND_DATE)).model
-    assert model.comparisons["birth_date"].m[0] < 0.3
+def test_a_prior_that_moves_has_not_settled_however_still_m_is() -> None:
+    """One rule holds both comparisons: nothing is learned but how many matches there are."""
+    levels = np.array([[1, 1], [1, -1], [1, 0]], dtype=np.int8)
+    counted = Patterns(levels, np.ones((3, 1), dtype=bool), np.array([4_000.0, 3_000.0, 5_000.0]))
+    chances = [UProbabilities(np.array([0.9999, 0.0001]), 0.9), UProbabilities(np.array([0.95, 0.05]), 0.9)]
+
+    def fitted(tolerance: float) -> em.Fitted:
+        return em.fit(
+            counted,
+            chances,
+            np.ones((1, 2), dtype=bool),
+            [False, False],
+            10**8,
+            relatives=False,
+            iterations=2_000,
+            tolerance=tolerance,
+        )
+
+    found = fitted(1e-4)
+    assert found.converged
+    assert found.iterations > 1
+    assert found.prior == pytest.approx(fitted(1e-10).prior, rel=0.01)
 
 
 def test_a_fit_goes_on_while_its_prior_moves_and_says_when_it_was_stopped(tmp_path: Path) -> None:
@@ -158,7 +171,7 @@ def test_an_untaught_level_weighs_no_more_than_equal_and_pulls_at_no_other() -> 
 def test_no_level_of_a_fitted_model_weighs_more_than_equal(tmp_path: Path) -> None:
     table = people(3_000, seed=36)
     prefixed = table.records.assign(
-        surname_prefix=np.where(np.arange(3_000) % 3 == 0, "van", None),
+        surname_prefix=["van" if number % 3 == 0 else None for number in range(3_000)],
     )
     columns = f"{NAMES_AND_DATE}, surname_prefix: surname_prefix, postcode: postcode"
     model = link(prefixed, policy(tmp_path, columns)).model

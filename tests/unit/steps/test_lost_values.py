@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
@@ -33,7 +34,7 @@ def shops(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], pd.Data
     paths = []
     for source, (name, form) in forms.items():
         own = frame[frame["source"] == source]
-        dates = own["birth_date"].map(lambda day, form=form: form.format(*day.split("-")), na_action="ignore")
+        dates = [day and form.format(*day.split("-")) for day in own["birth_date"].replace({np.nan: None})]
         columns = ["record_id", "given_name", "surname", "birth_date"]
         paths.append(folder / f"{name}.csv")
         own.assign(birth_date=dates)[columns].to_csv(paths[-1], index=False)
