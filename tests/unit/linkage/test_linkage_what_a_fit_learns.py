@@ -16,6 +16,7 @@ from cdm_pipelines.linkage.model.patterns import Table as Patterns
 from cdm_pipelines.linkage.model.ranked import Rank, rising
 from cdm_pipelines.linkage.model.remarks import remarks, unlearned
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities
+from cdm_pipelines.steps.linking.checks import learned, settled
 
 PERSON = "extends: person\nid: record_id\nsource: null\n"
 
@@ -95,6 +96,7 @@ def test_what_no_rule_leaves_free_is_said_to_be_supposed(tmp_path: Path) -> None
     rules = "blocking: [{keys: [surname, birth_date]}, {keys: [surname, given_start]}]\n"
     result = link(table.records, policy(tmp_path, NAMES_AND_DATE, rules))
     assert "surname" in result.report["fit"]["never_learned"]
+    assert "surname" in learned({"person": result.model})
     assert any(
         "surname was never learned" in text or "surname," in text for text in remarks(result.model.training)
     )
@@ -143,14 +145,16 @@ def test_a_fit_goes_on_while_its_prior_moves_and_says_when_it_was_stopped(tmp_pa
     result = link(full, short)
     assert not result.report["fit"]["converged"]
     assert "stopped after 3 steps and had not settled" in " ".join(result.report["fit"]["remarks"])
+    assert settled({"person": result.model}).startswith("person: the fit stopped after 3 steps")
     longer = short.model_copy(update={"training": short.training.model_copy(update={"iterations": 2_000})})
-    settled = link(full, longer).model
+    rested = link(full, longer).model
     finer = longer.training.model_copy(update={"tolerance": 1e-6})
     finest = link(full, longer.model_copy(update={"training": finer})).model
-    assert settled.training["converged"]
-    assert settled.training["iterations"] > 1
-    assert settled.prior == pytest.approx(finest.prior, rel=0.05)
-    assert remarks(settled.training) == ()
+    assert rested.training["converged"]
+    assert rested.training["iterations"] > 3
+    assert settled({"person": rested}) == ""
+    assert rested.prior == pytest.approx(finest.prior, rel=0.05)
+    assert remarks(rested.training) == ()
 
 
 def test_an_untaught_level_weighs_no_more_than_equal_and_pulls_at_no_other() -> None:
@@ -171,7 +175,7 @@ def test_an_untaught_level_weighs_no_more_than_equal_and_pulls_at_no_other() -> 
 def test_no_level_of_a_fitted_model_weighs_more_than_equal(tmp_path: Path) -> None:
     table = people(3_000, seed=36)
     prefixed = table.records.assign(
-        surname_prefix=["van" if number % 3 == 0 else None for number in range(3_000)],
+        surname_prefix=np.array(["van", "", ""], dtype=object)[np.arange(3_000) % 3],
     )
     columns = f"{NAMES_AND_DATE}, surname_prefix: surname_prefix, postcode: postcode"
     model = link(prefixed, policy(tmp_path, columns)).model

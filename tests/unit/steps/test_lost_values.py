@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
@@ -34,7 +33,9 @@ def shops(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], pd.Data
     paths = []
     for source, (name, form) in forms.items():
         own = frame[frame["source"] == source]
-        dates = [day and form.format(*day.split("-")) for day in own["birth_date"].replace({np.nan: None})]
+        dates = [
+            form.format(*str(day).split("-")) if isinstance(day, str) else "" for day in own["birth_date"]
+        ]
         columns = ["record_id", "given_name", "surname", "birth_date"]
         paths.append(folder / f"{name}.csv")
         own.assign(birth_date=dates)[columns].to_csv(paths[-1], index=False)
