@@ -10,7 +10,10 @@ from cdm_pipelines.commands.terminal import USAGE, console, fail, settings, told
 from cdm_pipelines.commands.waiting import LINKING, countdown, interruptible
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cdm_pipelines.linkage import Engine
+    from cdm_pipelines.steps.linking.lost_values import Lost
     from cdm_pipelines.steps.linking.suggested_policy import SuggestedPolicy
 
 
@@ -91,13 +94,23 @@ def link(
             policy = policy or _suggested(files, out)
             with countdown(LINKING) as told:
                 done = link_files(
-                    files, policy, out, model_path=model, labels=labels, progress=told, engine=asked()
+                    files,
+                    policy,
+                    out,
+                    model_path=model,
+                    labels=labels,
+                    progress=told,
+                    engine=asked(),
+                    before=_lost,
                 )
             console.print(
                 f"{done.records:,} records, {done.pairs:,} scored pairs, {done.clusters:,} clusters "
                 f"({done.duplicates:,} duplicate records) written to {out}",
                 markup=False,
             )
+            console.print(f"{done.expected}.", markup=False, soft_wrap=True)
+            for remark in done.remarks:
+                console.print(f"Look at this: {remark}.", markup=False, soft_wrap=True)
             for put_aside in done.put_aside:
                 console.print(f"{put_aside.sentence}.", markup=False, soft_wrap=True)
             if truth:
@@ -126,6 +139,12 @@ def _asked(
         return spark_engine(settings(), remote or master, exchange)
 
     return made
+
+
+def _lost(found: "Sequence[Lost]") -> None:
+    """Say what cannot be read, before it is linked without."""
+    for one in found:
+        console.print(f"Look at this: {one.sentence}.", markup=False, soft_wrap=True)
 
 
 def _suggested(files: list[Path], out: Path) -> Path:

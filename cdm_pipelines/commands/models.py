@@ -76,6 +76,7 @@ def _say(text: str) -> None:
 
 
 def _show_model(name: str, model: "LinkageModel") -> None:
+    from cdm_pipelines.linkage.model.remarks import remarks  # noqa: PLC0415
     from cdm_pipelines.linkage.report import parameters  # noqa: PLC0415
 
     rows = parameters(model)
@@ -86,6 +87,13 @@ def _show_model(name: str, model: "LinkageModel") -> None:
         f"1 of {1 / model.prior:,.0f} pairs is a match; accepted from probability {model.match:.4f} on; "
         f"fingerprint {model.fingerprint}"
     )
+    steps = model.training.get("iterations")
+    if steps:
+        _say(
+            f"{name}: the fit took {steps:,} steps{' and settled' if model.training.get('converged') else ''}"
+        )
+    for remark in remarks(model.training):
+        _say(f"{name}: look at this: {remark}")
     table = [
         {
             **{key: str(row[key]) for key in ("comparison", "meaning")},

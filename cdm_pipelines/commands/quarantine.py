@@ -96,6 +96,12 @@ def retry(
             markup=False,
             style="yellow",
         )
+    if taken[0].unchanged:
+        console.print(
+            f"{taken[0].unchanged:,} rows of the file stand as they were exported: they were left out.",
+            markup=False,
+            style="yellow",
+        )
     days = sorted({(accepted.date, accepted.contract.source) for accepted in taken})
     raise typer.Exit(max(run_days(own, (date, date), [source]) for date, source in days))
 

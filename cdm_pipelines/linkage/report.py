@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from cdm_pipelines.linkage.blocking.pairs import Oversized
+from cdm_pipelines.linkage.encode.positions import Flags
 from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.model.fellegi_sunter import Floats, LinkageModel, probability
+from cdm_pipelines.linkage.model.remarks import remarks, unlearned
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
 
 _LOW, _HIGH, _PER_BIT = -60, 60, 4
@@ -104,6 +106,22 @@ class Histogram:
         }
 
 
+def expected_of_linked(chance: Floats, together: Flags, true: float) -> dict[str, float]:
+    """Expected precision and recall of what was linked, after thresholds, guards and clustering.
+
+    Args:
+        chance: Probability of each pair from the review threshold on.
+        together: Which of them came to be in one cluster.
+        true: Expected number of matches among all candidate pairs.
+    """
+    pairs, right = int(together.sum()), float(chance[together].sum())
+    return {
+        "pairs": pairs,
+        "precision": right / pairs if pairs else 1.0,
+        "recall": min(right / true, 1.0) if true else 1.0,
+    }
+
+
 def report(
     *,
     policy: LinkagePolicy,
@@ -139,8 +157,15 @@ def report(
             "match": model.match,
             "review": policy.thresholds.review,
             "names_suffice": model.names_suffice,
+            "outweighed": [list(group) for group in model.outweighed],
         },
         "expected": scores.expected(model.match),
+        "fit": {
+            "iterations": model.training.get("iterations"),
+            "converged": model.training.get("converged"),
+            "never_learned": list(unlearned(model.training)),
+            "remarks": list(remarks(model.training)),
+        },
         "expected_curve": scores.curve(),
         "prior": model.prior,
         "related": model.related,

@@ -52,6 +52,16 @@ class LinkConfig(RebuildConfig):
             description="The models were fitted on a fair part of today's records.",
         ),
         dg.AssetCheckSpec(
+            "settled",
+            asset=MODEL,
+            description="The fits came to rest: neither their parameters nor their share of matches moved any more.",
+        ),
+        dg.AssetCheckSpec(
+            "learned",
+            asset=MODEL,
+            description="Every comparison's weights were learned from matches, and are no mere supposition.",
+        ),
+        dg.AssetCheckSpec(
             "pattern_drift",
             asset=MODEL,
             description="Candidate pairs agree as often as those that the models were fitted to: the largest "

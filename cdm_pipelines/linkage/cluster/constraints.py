@@ -19,6 +19,8 @@ from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
 
 Confirmed = npt.NDArray[np.int64]
+Names = tuple[str, ...]
+Outweighed = tuple[Names, ...]
 
 
 @dataclass(frozen=True)
@@ -109,22 +111,27 @@ def confirmed_apart(groups: Confirmed | None, left: Positions, right: Positions)
     return np.asarray((a != b) & (a >= 0) & (b >= 0))
 
 
-def contradictions(policy: LinkagePolicy, levels: Levels) -> list[Flags]:
-    """For each of the policy's contradictions the pairs where all its comparisons are made and disagree."""
+def contradictions(policy: LinkagePolicy, levels: Levels, outweighed: Outweighed) -> dict[Names, Flags]:
+    """For each of the policy's contradictions the pairs where all its comparisons are made and disagree.
+
+    Those that the model found to be usual among matches (``outweighed``) are none: they weigh what their levels weigh.
+    """
     names = list(policy.comparisons)
-    return [
-        np.logical_and.reduce([levels[:, names.index(name)] == 0 for name in group])
+    return {
+        group: np.logical_and.reduce([levels[:, names.index(name)] == 0 for name in group])
         for group in policy.clustering.contradictions
-    ]
+        if group not in outweighed
+    }
 
 
-def votes(policy: LinkagePolicy, levels: Levels) -> npt.NDArray[np.int8]:
+def votes(policy: LinkagePolicy, levels: Levels, outweighed: Outweighed) -> npt.NDArray[np.int8]:
     """1 for pairs that one of the policy's contradictions speaks against, -1 where all that can be compared agree."""
     names = list(policy.comparisons)
     found = np.zeros(len(levels), dtype=np.int8)
-    for group in policy.clustering.contradictions:
+    against = contradictions(policy, levels, outweighed)
+    for group in against:
         found[(levels[:, [names.index(name) for name in group]] >= 0).all(axis=1)] = -1
-    for contradicting in contradictions(policy, levels):
+    for contradicting in against.values():
         found[contradicting] = 1
     return found
 

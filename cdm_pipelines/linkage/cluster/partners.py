@@ -129,7 +129,7 @@ class PairEvidence:
             match,
             related,
             ~self._allowed(left, right),
-            votes(self._policy, self._packing.unpack(packed)),
+            votes(self._policy, self._packing.unpack(packed), self._scorer.model.outweighed),
         )
 
 

@@ -100,6 +100,17 @@ class Typical(Protocol):
     typical: tuple[float, ...]
 
 
+@runtime_checkable
+class WithBeside(Protocol):
+    """A comparison some of whose levels say something else than how far values agree.
+
+    Attributes:
+        beside: These levels; they have no place in the order of the others.
+    """
+
+    beside: tuple[int, ...]
+
+
 class Exact:
     """Equal or not."""
 

@@ -105,7 +105,8 @@ def side_by_side(
     """Two tables that are compared row by row as records, and the positions of their rows.
 
     Args:
-        left: One side of each pair, in the columns that the policy maps.
+        left: One side of each pair, in the columns that the policy maps. Sources tell the form of dates, where they
+            stand in both tables.
         right: The other side; as many rows.
         policy: What is compared.
 
@@ -116,7 +117,11 @@ def side_by_side(
         raise LinkageError(
             f"pairs: {len(left)} rows on the left and {len(right)} on the right; give both sides of each pair"
         )
-    records = encode_rows([left, right], policy.columns)
+    told = policy.source is not None and all(
+        policy.source in (one.column_names if isinstance(one, pa.Table) else one.columns)
+        for one in (left, right)
+    )
+    records = encode_rows([left, right], policy.columns, source=policy.source if told else None)
     one = np.arange(len(left), dtype=np.int32)
     return records, one, one + np.int32(len(left))
 

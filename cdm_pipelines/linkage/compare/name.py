@@ -40,6 +40,8 @@ class GivenName:
         "swapped",
         "equal",
     )
+    beside = (7, 8)
+    """They speak of both names: the surname is not compared then."""
 
     def __init__(
         self, records: Records, comparison: comparisons.GivenNameComparison, table: NameForms

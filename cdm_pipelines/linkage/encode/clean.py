@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.linkage.encode.columns import FEW
-from cdm_pipelines.linkage.encode.dates import read_dates
+from cdm_pipelines.linkage.encode.dates import Order, read_dates
 from cdm_pipelines.linkage.encode.hashes import hashed
 from cdm_pipelines.linkage.encode.organisation import organisation_name, short_name, sorted_words
+from cdm_pipelines.linkage.encode.street import number_of, street_of
 from cdm_pipelines.linkage.policy.spec import Clean, Take
 
 LONGEST = (
@@ -127,20 +128,25 @@ def _whole_number(values: pa.Array) -> pa.Array:
 
 
 def _street(values: pa.Array) -> pa.Array:
-    """A line with street and number, without what has digits in it."""
-    return _words(_replace(values, r"\d+(?:[ -]?\pL\b)?\S*", " "))
+    """A line with street and number, without what is neither."""
+    return _each(_plain(values), street_of)
 
 
 def _number(values: pa.Array) -> pa.Array:
-    """The first number of a line with street and number, with the letter that belongs to it."""
-    found = pc.extract_regex(pc.utf8_lower(values), r"(?P<number>\d+(?:[ -]?[a-z]\b)?)")
-    return _identifier(pc.struct_field(found, "number").fill_null(""))
+    """The house number of a line with street and number, with the letter that belongs to it."""
+    return _identifier(_each(_plain(values), number_of))
+
+
+def _each(values: pa.Array, make: Callable[[str], str]) -> pa.Array:
+    return pa.array([None if v is None else make(v) for v in values.to_pylist()], pa.string())
 
 
 def _organisation(values: pa.Array) -> pa.Array:
-    made = [None if v is None else organisation_name(v) for v in _plain(values).to_pylist()]
-    return pa.array(made, pa.string())
+    return _each(_plain(values), organisation_name)
 
+
+DATE_ORDERS: dict[Clean, Order] = {"date": "ymd", "date_dmy": "dmy", "date_mdy": "mdy"}
+"""In which order each way of cleaning dates takes their parts."""
 
 _CLEANERS: dict[Clean, Callable[[pa.Array], pa.Array]] = {
     "text": _words,
@@ -151,9 +157,9 @@ _CLEANERS: dict[Clean, Callable[[pa.Array], pa.Array]] = {
     "identifier": _identifier,
     "street": _street,
     "number": _number,
-    "date": lambda values: read_dates(values, "ymd"),
-    "date_dmy": lambda values: read_dates(values, "dmy"),
-    "date_mdy": lambda values: read_dates(values, "mdy"),
+    "date": lambda values: read_dates(values, DATE_ORDERS["date"]),
+    "date_dmy": lambda values: read_dates(values, DATE_ORDERS["date_dmy"]),
+    "date_mdy": lambda values: read_dates(values, DATE_ORDERS["date_mdy"]),
     "email": pc.utf8_lower,
     "exact": lambda values: values,
 }

@@ -85,6 +85,16 @@ def read_date(text: str, order: Order) -> str:
     return _three_parts(numbers, order) if len(numbers) == 3 else ""
 
 
+def year_first(values: pa.Array, order: Order) -> pa.Array:
+    """Texts with their dates as YYYY-MM-DD, which is read alike in any order of parts; what is no date as it was."""
+    encoded = values.dictionary_encode()
+    texts = encoded.dictionary
+    digits = read_dates(texts, order)
+    parts = [pc.utf8_slice_codeunits(digits, start, stop) for start, stop in ((0, 4), (4, 6), (6, 8))]
+    written = pc.if_else(pc.equal(pc.utf8_length(digits), 8), pc.binary_join_element_wise(*parts, "-"), texts)
+    return pa.DictionaryArray.from_arrays(encoded.indices, written).dictionary_decode()
+
+
 def month_number(text: str) -> int:
     """The month that a number or a name is, 0 for none."""
     text = _FRACTION.sub("", text.strip().lower())

@@ -15,8 +15,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.linkage.encode.clean import clean, derive, rare_tokens, side_by_side, word_counts
+from cdm_pipelines.linkage.encode.clean import (
+    DATE_ORDERS,
+    clean,
+    derive,
+    rare_tokens,
+    side_by_side,
+    word_counts,
+)
 from cdm_pipelines.linkage.encode.columns import FEW, Codes, Column, look_up, mapped, sorted_codes, union
+from cdm_pipelines.linkage.encode.dates import year_first
 from cdm_pipelines.linkage.encode.hashes import Hashes, of_records
 from cdm_pipelines.linkage.errors import LinkageError, nearest
 from cdm_pipelines.linkage.policy.spec import Column as ColumnSpec
@@ -133,7 +141,7 @@ def encode(
     ids, sources, positions = _ordered_ids(table, policy)
     codes = sorted_codes(sources)
     made = in_order(
-        lambda spec: _encode_column(_read(table, spec), spec.clean, positions),
+        lambda spec: _encode_column(read_column(table, spec, policy.source), spec.clean, positions),
         policy.columns.values(),
         threads,
     )
@@ -149,15 +157,19 @@ def encode_rows(
     columns: Mapping[str, ColumnSpec],
     derived: Mapping[str, Derived] | None = None,
     words: Mapping[str, Mapping[int, int]] | None = None,
+    source: str | None = None,
 ) -> Records:
     """Encode rows of one table after another, in the order in which they stand and as often as they come.
 
     Nothing is asked of ids and sources, so that two tables may be compared row by row, with a record in several pairs.
+    ``source`` is the column that tells which form the dates of a row have, where that differs by source.
     """
     rows = sum(len(table) for table in tables)
     in_place = np.arange(rows)
     made = {
-        name: _encode_column(pa.concat_arrays([_read(table, one) for table in tables]), one.clean, in_place)
+        name: _encode_column(
+            pa.concat_arrays([read_column(table, one, source) for table in tables]), one.clean, in_place
+        )
         for name, one in columns.items()
     }
     ids = pa.array(in_place).cast(pa.string())
@@ -261,10 +273,19 @@ def _check_unique(ids: pa.Array, source: Codes, policy: LinkagePolicy) -> None:
         )
 
 
-def _read(table: pa.Table | pd.DataFrame, spec: ColumnSpec) -> pa.Array:
-    """What a column of the policy reads: one column of the table, or several as one text."""
+def read_column(table: pa.Table | pd.DataFrame, spec: ColumnSpec, source: str | None) -> pa.Array:
+    """What a column of the policy reads: one column of the table, or several as one text.
+
+    Dates of sources that write them in another form come year first; ``source`` names the column that tells sources.
+    """
     texts = [_text(table, name) for name in spec.names]
-    return texts[0] if len(texts) == 1 else side_by_side(texts, spec.clean)
+    text = texts[0] if len(texts) == 1 else side_by_side(texts, spec.clean)
+    if spec.dates_in and source is not None:
+        of = _text(table, source)
+        for name, how in spec.dates_in.items():
+            mask = pc.fill_null(pc.equal(of, name), False)
+            text = pc.replace_with_mask(text, mask, year_first(text.filter(mask), DATE_ORDERS[how]))
+    return text
 
 
 def _text(table: pa.Table | pd.DataFrame, name: str) -> pa.Array:

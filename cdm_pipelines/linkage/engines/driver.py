@@ -39,11 +39,11 @@ from cdm_pipelines.linkage.engines.bins import (
 )
 from cdm_pipelines.linkage.engines.outcome import Kept, Stages, settled
 from cdm_pipelines.linkage.errors import LinkageError
-from cdm_pipelines.linkage.model import em
 from cdm_pipelines.linkage.model.drift import COUNTS, LevelCounts, level_counts
 from cdm_pipelines.linkage.model.fellegi_sunter import LinkageModel
 from cdm_pipelines.linkage.model.labels import resolve as resolve_labels
 from cdm_pipelines.linkage.model.labels import with_labels
+from cdm_pipelines.linkage.model.patterns import Table
 from cdm_pipelines.linkage.model.scoring import BoundScorer, PairScorer
 from cdm_pipelines.linkage.model.training import Counted, train
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
@@ -231,7 +231,7 @@ class Driver:
             found = found.groupBy("packed").agg(total("count").alias("count"))
         return found.toArrow()
 
-    def _counted(self, found: pa.Table) -> tuple[em.Table, LevelCounts]:
+    def _counted(self, found: pa.Table) -> tuple[Table, LevelCounts]:
         """The table of patterns, and how many pairs have each level; keeps how many each rule made first."""
         counted = Counted(self.comparer, len(self.policy.blocking))
         counted.add_counts(*counted_patterns(found))

@@ -25,9 +25,9 @@ from cdm_pipelines.linkage.encode.records import linked_columns
 from cdm_pipelines.linkage.encode.rows import Rows
 from cdm_pipelines.linkage.engines.base import LinkResult
 from cdm_pipelines.linkage.incremental.state import LinkState, effective_keys
-from cdm_pipelines.linkage.model.decision import decide
+from cdm_pipelines.linkage.model.decision import decide, outweighed
 from cdm_pipelines.linkage.model.drift import COUNTS, LevelCounts
-from cdm_pipelines.linkage.model.fellegi_sunter import Floats, LinkageModel, log2_odds
+from cdm_pipelines.linkage.model.fellegi_sunter import Floats, LinkageModel, log2_odds, probability
 from cdm_pipelines.linkage.model.scoring import BoundScorer
 from cdm_pipelines.linkage.output import clusters_frame, pairs_frame
 from cdm_pipelines.linkage.progress import Progress
@@ -90,7 +90,9 @@ def settled(scorer: BoundScorer, kept: Kept) -> LinkageModel:
     match, names_suffice = decide(asked, thresholds, kept.odds, only_names, kept.scores.true)
     found = np.flatnonzero((kept.odds >= log2_odds(match)) & (names_suffice | ~only_names)).astype(np.int32)
     bits = left_over_bits(records, policy.duplicate_free, kept.left[found], kept.right[found])
-    return replace(scorer.model, match=match, left_over=bits, names_suffice=names_suffice)
+    contradictions, comparisons = policy.clustering.contradictions, scorer.model.comparisons
+    usual = outweighed(contradictions, comparisons, thresholds, kept.scores.true)
+    return replace(scorer.model, match=match, left_over=bits, names_suffice=names_suffice, outweighed=usual)
 
 
 def concluded(
@@ -154,6 +156,8 @@ def concluded(
         scores=kept.scores,
         member=divided.member,
     )
+    together = divided.member[kept.left] == divided.member[kept.right]
+    found["expected_linked"] = report.expected_of_linked(probability(kept.odds), together, kept.scores.true)
     found[COUNTS] = counts
     found["seconds"] = {name: round(value, 3) for name, value in stages.seconds.items()}
     return LinkResult(clusters, pairs, model, found, state)

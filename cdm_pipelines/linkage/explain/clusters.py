@@ -190,13 +190,11 @@ def _obstacles(subject: Subject, left: Positions, right: Positions, here: int) -
             f"{names} are of source {source}, in which every record is another party (duplicate_free).{whose}"
         )
     levels = subject.comparer.levels(left, right)
-    against = votes(subject.policy, levels)
+    against = votes(subject.policy, levels, subject.model.outweighed)
     if against.sum() > 0:
         names, whose, k = told(against > 0)
-        hits = contradictions(subject.policy, levels[k : k + 1])
-        group = next(
-            g for g, hit in zip(subject.policy.clustering.contradictions, hits, strict=True) if hit[0]
-        )
+        hits = contradictions(subject.policy, levels[k : k + 1], subject.model.outweighed)
+        group = next(g for g, hit in hits.items() if hit[0])
         share = (
             ""
             if len(left) == 1

@@ -13,14 +13,16 @@ matches, of which most agree, and of namesakes, who agree by chance. Without any
 frequencies tell common names apart. u is what is left of each level when its matches are taken away, as in ``em``.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
-from cdm_pipelines.linkage.model.em import Fitted, Floats, Table, not_below_different, start_m, start_r
+from cdm_pipelines.linkage.model.em import Fitted, Floats, start_m, start_r
+from cdm_pipelines.linkage.model.patterns import TEACH, Table
+from cdm_pipelines.linkage.model.ranked import Rank, rising
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities
 
-TEACH = 2
-"""Free comparisons of a rule that teaches m; as in em."""
 _PSEUDO = 10.0  # pairs' worth of prior opinion about m
 _LEAST_U = (
     0.005  # of the marginal: one namesake in 200, besides those who show in a town, is always reckoned with
@@ -44,6 +46,7 @@ def fit(
     *,
     anchor: int,
     typical: tuple[float, ...],
+    ranks: Sequence[Rank],
 ) -> Fitted:
     """Parameters from the pairs that agree on the anchor.
 
@@ -54,6 +57,7 @@ def fit(
         total: Number of all pairs.
         anchor: Number of the comparison that says who it is.
         typical: Opinion about its m-probabilities.
+        ranks: As in ``em.fit``.
     """
     opinion = np.array(typical) / sum(typical)
     agreed = table.counts * (table.levels[:, anchor] == len(opinion) - 1)
@@ -73,14 +77,22 @@ def fit(
             matched = found + _PSEUDO * start_m(shown[number] > 0)
             matched = matched / matched.sum()
         left: Floats = np.maximum((one.levels - prior * matched) / (1 - prior), _LEAST_U * one.levels)
-        u.append(np.asarray(left / left.sum()))
-        m.append(not_below_different(np.asarray(matched), u[-1]))
+        found_m, found_u = rising(np.asarray(matched), np.asarray(left / left.sum()), ranks[number])
+        m.append(found_m)
+        u.append(found_u)
         r.append(np.asarray(start_r(one.levels, m[-1], shared=shared[number])))
     matches = prior * total
     made = table.rules.any(axis=1)
     share = min(matches / max(float(table.counts[made].sum()), 1.0), 1.0)
     made_by = np.full(table.rules.shape[1], share)
-    return Fitted(m, u, r, prior, 0.0, made_by, ([], [], []), iterations=1, converged=True, matches=matches)
+    taught = np.array([0.0 if k == anchor else real * float(one.sum()) for k, one in enumerate(shown)])
+    return Fitted(
+        *(m, u, r, prior, 0.0, made_by, ([], [], [])),
+        iterations=1,
+        converged=True,
+        matches=matches,
+        taught=taught,
+    )
 
 
 def _share_of_matches(shown: list[Floats], seen_u: list[UProbabilities], anchor: int) -> float:

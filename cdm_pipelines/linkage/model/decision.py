@@ -9,14 +9,19 @@ Naryanaswamy 2014). The threshold and the guards that a policy asks for hold whe
 expected to cost no more of F1 than the policy lets them (``may_cost``). Where they would cost more, guards give way
 first, then the threshold falls to the highest that costs no more; what precision is expected of it, the report says.
 What was learned of few matches is the model's weakest point: below so many, guards and threshold hold as asked.
+
+A contradiction costs the matches that show it: as many as the product of the m of *different*. Where dates of birth are
+mostly wrong and names are mixed up that is many, and then it is evidence like any other.
 """
 
+from collections.abc import Iterable, Mapping
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
 
 from cdm_pipelines.linkage.encode.positions import Flags
-from cdm_pipelines.linkage.model.fellegi_sunter import Floats, probability
+from cdm_pipelines.linkage.model.fellegi_sunter import Floats, Parameters, probability
 from cdm_pipelines.linkage.policy.spec import MatchThresholds
 
 _MATCHES = (
@@ -59,6 +64,26 @@ def decide(
         return Decision(asked, names_suffice)
     good = curve.chance[(curve.f1 >= enough) & (curve.chance <= asked)]
     return Decision(float(good.max(initial=thresholds.review)), names_suffice)
+
+
+def outweighed(
+    groups: Iterable[tuple[str, ...]],
+    comparisons: Mapping[str, Parameters],
+    thresholds: MatchThresholds,
+    expected: float,
+) -> tuple[tuple[str, ...], ...]:
+    """Of some contradictions those that are expected in more of the matches than guards may cost.
+
+    Args:
+        groups: Names of the comparisons of each, all of which disagree.
+        comparisons: What was learned of them.
+        thresholds: What the policy says of guards.
+        expected: Expected number of matches among all candidate pairs.
+    """
+    most = thresholds.may_cost
+    if most is None or expected < _MATCHES:
+        return ()
+    return tuple(group for group in groups if prod(comparisons[name].m[0] for name in group) > most)
 
 
 class _Curve(NamedTuple):

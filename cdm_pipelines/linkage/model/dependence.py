@@ -235,7 +235,7 @@ def _lift(
     whole = standing.sum()
     if counted[1:, 1:].sum() < _SEEN:
         return np.ones(shape)
-    finest = min(one.stands_for for c in (a, b, -1) if len((one := samples[c]).levels))
+    finest = min((samples[c].stands_for for c in (a, b, -1) if samples[c].stands_for > 0), default=1.0)
     alone = np.outer(standing.sum(axis=1), standing.sum(axis=0)) / whole
     each = np.where(counted > 0, standing / np.maximum(counted, 1e-300), finest)
     return np.asarray((counted + _DOUBT) / (alone / each + _DOUBT))

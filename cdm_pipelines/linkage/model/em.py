@@ -13,58 +13,37 @@ what random pairs show, less what matches contribute to it: where values are nea
 one name). Where comparisons depend on each other among unrelated records (dependence), a comparison's probabilities are
 those given the level of the one it depends on, in every class: what goes with a name is no second witness of it,
 neither for a match nor, where a rule holds the name, for a rule's share of matches.
+
+A comparison that no rule leaves free beside another, as where there are two columns and each is a rule, learns from the
+pairs whose rule leaves it free what all comparisons together say of them under the prior, as far as the others take
+them for matches. u and the number of all pairs are known, so that this is identified where pairs of one rule show how
+often matches agree on what is in the other (the capture and recapture of Lincoln and Petersen). What no rule leaves
+free at all keeps the m it starts from.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from cdm_pipelines.linkage.compare.levels import Levels
+from cdm_pipelines.linkage.encode.positions import Flags
 from cdm_pipelines.linkage.model.dependence import Dependence, Forest
+from cdm_pipelines.linkage.model.patterns import TEACH, Shown, Table, alone_of, apart, prior_of_rules
+from cdm_pipelines.linkage.model.ranked import Rank, by_row, rising
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities
 
 Floats = npt.NDArray[np.float64]
 _LEAST_U = 0.02  # u never falls below this share of the marginal: no agreement is proof
 _PSEUDO = 10.0  # pairs' worth of prior opinion about m
-_TEACH = (
-    2  # a rule with fewer free comparisons teaches no m: alone, one fits any m with some share of matches
-)
+_LIKELY = 0.5  # probability of a match from which a pair may show how matches look
+_WITNESS = 0.5  # share of the matches by other comparisons that a comparison must see itself
+_STEPS = 50  # to find how many it sees
 _ALIKE = 0.05  # related people share a name or a date of birth at most this much more often than others
 _TWINS = (
     0.005  # and at least this much: of a hundred births one or two are of twins, of a family's pairs fewer
 )
-
-
-@dataclass(frozen=True)
-class Table:
-    """Counted agreement patterns of candidate pairs.
-
-    Attributes:
-        levels: Shape (patterns, comparisons).
-        rules: Shape (patterns, rules): whether the rule makes pairs of the pattern.
-        counts: Shape (patterns,).
-        known: Shape (patterns,): 1 for pairs that are known to match, 0 for pairs known not to, -1 for all others;
-            None where nothing is known.
-    """
-
-    levels: Levels
-    rules: npt.NDArray[np.bool_]
-    counts: Floats
-    known: npt.NDArray[np.int8] | None = None
-
-    def settled(
-        self, posterior: list[Floats], rows: npt.NDArray[np.intp] | slice = slice(None)
-    ) -> list[Floats]:
-        """Posteriors of some patterns, with what is known in the place of what is guessed."""
-        if self.known is None:
-            return posterior
-        match, related, unrelated = posterior
-        known, others = self.known[rows], np.maximum(related + unrelated, 1e-300)
-        return [
-            np.where(known < 0, match, known),
-            *(np.where(known < 0, one, (1 - known) * one / others) for one in (related, unrelated)),
-        ]
 
 
 @dataclass
@@ -81,12 +60,13 @@ class Fitted:
         related: Share of related pairs among all pairs.
         rule_matches: Share of matches among each rule's pairs.
         iterations: Steps taken.
-        converged: Whether they were enough.
+        converged: Whether they were enough: neither m, u nor the prior moved any more.
         matches: Expected number of matches among all pairs.
         off: How far two counts of the matches among each rule's pairs are apart: by all comparisons that teach under
             the prior, and by those alone that the rule leaves free; as a share of the matches. Where comparisons depend
             on each other in ways the model does not know, the first count is too high.
         match: For each pattern the probability of a match, by the comparisons that teach.
+        taught: For each comparison the expected number of matches that its m was learned from, once a rule.
     """
 
     m: list[Floats]
@@ -101,9 +81,10 @@ class Fitted:
     matches: float = field(default=0.0)
     off: float = field(default=0.0)
     match: Floats = field(default_factory=lambda: np.zeros(0))
+    taught: Floats = field(default_factory=lambda: np.zeros(0))
 
 
-def start_m(seen: npt.NDArray[np.bool_]) -> Floats:
+def start_m(seen: Flags) -> Floats:
     """Where m starts: most matches agree as far as records of this table can, the rest is spread evenly.
 
     Without a house number no two addresses are the same address: the highest level that any pair reaches is meant.
@@ -126,7 +107,7 @@ def start_r(marginal: Floats, m: Floats, *, shared: bool) -> Floats:
 def fit(
     table: Table,
     seen_u: list[UProbabilities],
-    tied: npt.NDArray[np.bool_],
+    tied: Flags,
     shared: list[bool],
     total: int,
     *,
@@ -134,7 +115,8 @@ def fit(
     iterations: int,
     tolerance: float,
     depends: Forest | None = None,
-    teaches: npt.NDArray[np.bool_] | None = None,
+    teaches: Flags | None = None,
+    ranks: Sequence[Rank] = (),
 ) -> Fitted:
     """Fit all parameters.
 
@@ -146,11 +128,13 @@ def fit(
         total: Number of all pairs.
         relatives: Whether there is a class of related records.
         iterations: At most so many steps.
-        tolerance: Stop when no probability moves by more than this.
+        tolerance: Stop when no probability moves by more than this, and the prior by no larger share of itself.
         depends: What each comparison depends on; nothing where not given.
         teaches: For each comparison whether it tells matches from others during the fit; all do where not given. What
             does not learns its m from those that do.
+        ranks: For each comparison what is known of its levels besides their order; nothing where not given.
     """
+    ranks = ranks or [Rank.plain(len(one.levels)) for one in seen_u]
     depends = depends or [None] * len(seen_u)
     teachers = np.ones(len(seen_u), dtype=bool) if teaches is None else teaches
     start = starts(table, seen_u)
@@ -174,29 +158,40 @@ def fit(
     prior = np.array([few / max(total, 1), 0.0, 0.0])
     prior[1] = prior[0] * 0.1 if relatives else 0.0
     prior[2] = 1 - prior.sum()
+    alone = alone_of(table, tied, teachers)
+    # With one other comparison there is no telling which pairs are likely matches before there is a fit.
+    shown = alone if np.count_nonzero(teachers) <= 2 else {}
+    told: Flags = np.asarray((~tied & teachers).any(axis=1))
+    weights: list[Floats] = []
     for step in range(1, iterations + 1):
         logs = [_logs(table.levels, fitted.given[k], depends) for k in (0, 2, 1)]
         weights, mixture = _rule_step(table, logs, tied, mixture, teachers)
-        prior = _prior_step(table, [log[teachers] for log in logs], prior, total)
-        new = _maximise(table.levels, weights, seen_u, start, shared, prior=float(prior[0]))
-        change = max(
-            float(np.abs(a - b).max())
-            for a, b in zip((*new[0], *new[1]), (*fitted.m, *fitted.u), strict=True)
-        )
-        given = _maximise_given(table.levels, weights, new, depends, shared)
+        before = float(prior[0])
+        prior, posterior = _prior_step(table, [log[teachers] for log in logs], prior, total)
+        if len(alone) == len(seen_u):
+            prior = prior_of_rules(table, posterior[0], mixture[:, 0], told, prior)
+        for c, rows in shown.items():
+            for k in range(2):
+                weights[k][c, rows] = (table.counts * posterior[k])[rows]
+        new = _maximise(table.levels, weights, seen_u, start, shared, ranks=ranks, prior=float(prior[0]))
+        moved = [np.abs(a - b) for a, b in zip((*new[0], *new[1]), (*fitted.m, *fitted.u), strict=True)]
+        change = max(*(float(one.max()) for one in moved), abs(float(prior[0]) - before) / max(before, 1e-12))
+        given = _maximise_given(table.levels, weights, new, depends, shared, ranks=ranks)
         fitted = Fitted(
             *new, float(prior[0]), float(prior[1]), mixture[:, 0], given, step, change < tolerance
         )
-        if fitted.converged:
+        if fitted.converged and shown.keys() == alone.keys():
             break
+        if fitted.converged:
+            shown = _likely_without(alone, table, logs, teachers, prior)
+    fitted.taught = (weights[0] * (table.levels.T >= 0)).sum(axis=1)
     fitted.matches = fitted.prior * total
     logs = [
         log[teachers].sum(axis=0)
         for log in (_logs(table.levels, fitted.given[k], depends) for k in (0, 2, 1))
     ]
     fitted.match = table.settled(_posterior(logs, prior))[0]
-    told: npt.NDArray[np.bool_] = np.asarray((~tied & teachers).any(axis=1))
-    fitted.off = _apart(table, fitted.match, fitted.rule_matches, told)
+    fitted.off = apart(table, fitted.match, fitted.rule_matches, told)
     return fitted
 
 
@@ -219,13 +214,6 @@ def _given(chance: Floats, dependence: Dependence | None) -> Floats:
 def _beside(chance: Floats, dependence: Dependence | None) -> Floats:
     """The same probabilities whatever the level of the other comparison."""
     return chance if dependence is None else np.tile(chance, (len(dependence.lift) + 1, 1))
-
-
-def _apart(table: Table, match: Floats, rule_matches: Floats, told: npt.NDArray[np.bool_]) -> float:
-    """How far two counts of matches by rule are apart, over rules of which any comparison tells."""
-    by_all = ((table.counts * match) @ table.rules)[told]
-    by_rule = ((table.counts @ table.rules) * rule_matches)[told]
-    return float(np.abs(by_all - by_rule).sum() / max(float(by_rule.sum()), 1.0))
 
 
 def _logs(levels: Levels, parameters: list[Floats], depends: Forest | None = None) -> Floats:
@@ -254,9 +242,9 @@ def _posterior(scores: list[Floats], mixture: Floats) -> list[Floats]:
 def _rule_step(
     table: Table,
     logs: list[Floats],
-    tied: npt.NDArray[np.bool_],
+    tied: Flags,
     mixture: Floats,
-    teachers: npt.NDArray[np.bool_],
+    teachers: Flags,
 ) -> tuple[list[Floats], Floats]:
     """Expected pairs of each class by pattern and comparison, from the rules that leave the comparison free."""
     comparisons = table.levels.shape[1]
@@ -274,7 +262,7 @@ def _rule_step(
         new[rule] = np.maximum([float((counts * p).sum()) for p in posterior], 1e-9)
         new[rule] *= mixture[rule] > 0
         new[rule] /= new[rule].sum()
-        if len(telling) < _TEACH:
+        if len(telling) < TEACH:
             continue
         for k in range(2):
             expected = counts * posterior[k]
@@ -283,13 +271,35 @@ def _rule_step(
     return weights, new
 
 
-def _prior_step(table: Table, logs: list[Floats], prior: Floats, total: int) -> Floats:
-    """Shares of matches and related pairs among all pairs, by all comparisons together."""
+def _likely_without(alone: Shown, table: Table, logs: list[Floats], teachers: Flags, prior: Floats) -> Shown:
+    """Of the patterns that may teach comparisons those that are likelier matches than not by all others.
+
+    How often chance agrees on one column is counted, on several together it is inferred. Where that is far off,
+    namesakes pass for matches that disagree on this comparison. So it has a say itself: it is taught only where, as it
+    stands before, it takes at least half as many pairs for matches as the others do.
+    """
+    likely: Shown = {}
+    for c, rows in alone.items():
+        others = teachers & (np.arange(len(teachers)) != c)
+        match = _posterior([log[others].sum(axis=0) for log in logs], prior)[0]
+        kept = rows[(match[rows] >= _LIKELY) & (table.levels[rows, c] >= 0)]
+        counts = table.counts[kept]
+        share = 0.5
+        for _ in range(_STEPS if len(kept) else 0):
+            own = share * np.exp(logs[0][c, kept])
+            own /= own + (1 - share) * np.exp(logs[2][c, kept])
+            share = float(counts @ own / counts.sum())
+        likely[c] = kept if share * counts.sum() >= _WITNESS * (counts @ match[kept]) else kept[:0]
+    return likely
+
+
+def _prior_step(table: Table, logs: list[Floats], prior: Floats, total: int) -> tuple[Floats, list[Floats]]:
+    """Shares of matches and related pairs among all pairs, by all comparisons together; and each pattern's."""
     posterior = table.settled(_posterior([log.sum(axis=0) for log in logs], prior))
     expected = [float((table.counts * p).sum()) / max(total, 1) for p in posterior[:2]]
     match = min(max(expected[0], 1e-12), 0.5)
     related = min(max(expected[1], 1e-15), 0.4) if prior[1] > 0 else 0.0
-    return np.array([match, related, 1 - match - related])
+    return np.array([match, related, 1 - match - related]), posterior
 
 
 def _maximise(
@@ -299,15 +309,19 @@ def _maximise(
     start: list[Floats],
     shared: list[bool],
     *,
+    ranks: Sequence[Rank],
     prior: float,
 ) -> tuple[list[Floats], list[Floats], list[Floats]]:
-    m, u, r = [], [], []
+    m: list[Floats] = []
+    u: list[Floats] = []
+    r: list[Floats] = []
     for c, one in enumerate(seen_u):
         size = len(one.levels)
         agreed = _counted(levels[:, c], weights[0][c], size) + _PSEUDO * start[c]
         agreed /= agreed.sum()
-        u.append(_less_matches(one.levels, agreed, prior))
-        m.append(not_below_different(agreed, u[-1]))
+        of_m, of_u = rising(agreed, _less_matches(one.levels, agreed, prior), ranks[c])
+        m.append(of_m)
+        u.append(of_u)
         related = _counted(levels[:, c], weights[1][c], size)
         related += _PSEUDO * start_r(one.levels, agreed, shared=shared[c])
         related /= related.sum()
@@ -325,6 +339,8 @@ def _maximise_given(
     new: tuple[list[Floats], list[Floats], list[Floats]],
     depends: Forest,
     shared: list[bool],
+    *,
+    ranks: Sequence[Rank],
 ) -> tuple[list[Floats], list[Floats], list[Floats]]:
     """Probabilities given what a comparison depends on: counted for matches, measured for others."""
     m, u, r = (list(one) for one in new)
@@ -333,9 +349,7 @@ def _maximise_given(
             continue
         u[c] = _given(new[1][c], dependence)
         m[c] = _smoothed(counted_given(levels, weights[0][c], c, dependence, len(new[0][c])), new[0][c])
-        m[c] = np.stack(
-            [not_below_different(one, by_chance) for one, by_chance in zip(m[c], u[c], strict=True)]
-        )
+        m[c], u[c] = by_row(m[c], u[c], ranks[c])
         if shared[c]:
             r[c] = _smoothed(counted_given(levels, weights[1][c], c, dependence, len(new[2][c])), new[2][c])
         else:  # personal: chance, but for a small excess
@@ -356,17 +370,6 @@ def counted_given(levels: Levels, weights: Floats, c: int, dependence: Dependenc
     cells = np.ravel_multi_index((levels[made, dependence.parent] + 1, levels[made, c]), shape)
     counted = np.bincount(cells, weights=weights[made], minlength=shape[0] * shape[1])
     return np.asarray(counted.reshape(shape), dtype=np.float64)
-
-
-def not_below_different(m: Floats, u: Floats) -> Floats:
-    """Pool with level 0 the levels that would weigh less than it: some agreement is never worse than none."""
-    pooled = np.arange(len(m)) == 0
-    while True:
-        ratio = m[pooled].sum() / u[pooled].sum()
-        more = ~pooled & (m < ratio * u)
-        if not more.any():
-            return np.where(pooled, ratio * u, m)
-        pooled |= more
 
 
 def _counted(levels: npt.NDArray[np.int8], weights: Floats, size: int) -> Floats:

@@ -93,6 +93,7 @@ class LinkageModel:
         left_over: Bits by which a pair of two sources is likelier where a source is free of duplicates and neither
             record has another partner; by the names of the sources in their order.
         names_suffice: Whether pairs that agree on nothing beyond the policy's ``not_alone`` may be matches too.
+        outweighed: Of the policy's contradictions those that matches show too often: they weigh, and forbid nothing.
     """
 
     policy: str
@@ -104,6 +105,7 @@ class LinkageModel:
     training: dict[str, Any] = field(default_factory=dict)
     left_over: dict[str, dict[str, float]] = field(default_factory=dict)
     names_suffice: bool = False
+    outweighed: tuple[tuple[str, ...], ...] = ()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -114,8 +116,9 @@ class LinkageModel:
         """The model as JSON text, the same for the same model; each comparison on a line of its own."""
         plain = {"format": FORMAT, **{one.name: getattr(self, one.name) for one in fields(self)}}
         comparisons = {name: _plain(one) for name, one in plain.pop("comparisons").items()}
-        if not self.names_suffice:  # reads as it did before there was a choice
-            del plain["names_suffice"]
+        for choice in ("names_suffice", "outweighed"):
+            if not plain[choice]:  # reads as it did before there was a choice
+                del plain[choice]
         head = json.dumps(plain, ensure_ascii=False, indent=1).removesuffix("\n}")
         lines = ",\n  ".join(
             f"{json.dumps(name)}: {json.dumps(one, ensure_ascii=False)}" for name, one in comparisons.items()
@@ -134,7 +137,8 @@ class LinkageModel:
             if data.pop("format") != FORMAT:
                 raise LinkageError("the model is of another format version; fit it again")
             comparisons = {name: _parameters(found) for name, found in data.pop("comparisons").items()}
-            return cls(comparisons=comparisons, **data)
+            outweighed = tuple(tuple(group) for group in data.pop("outweighed", ()))
+            return cls(comparisons=comparisons, outweighed=outweighed, **data)
         except (KeyError, TypeError, AttributeError, json.JSONDecodeError):
             raise LinkageError(
                 "this is not a linkage model; fit one, or give the file that a fit wrote"

@@ -26,7 +26,9 @@ import numpy.typing as npt
 
 from cdm_pipelines.linkage.encode.positions import Flags
 from cdm_pipelines.linkage.model.dependence import Dependence, Edge, Forest
-from cdm_pipelines.linkage.model.em import Fitted, Floats, Table, counted_given, not_below_different
+from cdm_pipelines.linkage.model.em import Fitted, Floats, counted_given
+from cdm_pipelines.linkage.model.patterns import Table
+from cdm_pipelines.linkage.model.ranked import Rank, by_row
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities
 
 _ENOUGH = 3  # comparisons that tell two classes apart
@@ -118,7 +120,7 @@ def by_what_they_tell(
     return [(c, tells[c]) for c in order]
 
 
-def with_further(fitted: Fitted, table: Table, order: Order) -> Fitted:
+def with_further(fitted: Fitted, table: Table, order: Order, ranks: Sequence[Rank]) -> Fitted:
     """The fit with the weights of the further comparisons: those of a fit without them, and theirs beside."""
     m, u, r = (list(one) for one in fitted.given)
     match = table.counts * fitted.match
@@ -129,8 +131,8 @@ def with_further(fitted: Fitted, table: Table, order: Order) -> Fitted:
             continue
         near = _drawn(counted_given(table.levels, doubtful, c, dependence, len(fitted.m[c])), u[c])
         found = _drawn(counted_given(table.levels, match, c, dependence, len(fitted.m[c])), near)
-        m[c] = np.stack([not_below_different(*rows) for rows in zip(found, near, strict=True)])
-        u[c] = r[c] = near
+        m[c], u[c] = by_row(found, near, Rank(ranks[c].beside, np.zeros_like(ranks[c].unseen)))
+        r[c] = u[c]
     return replace(fitted, given=(m, u, r))
 
 

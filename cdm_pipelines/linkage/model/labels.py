@@ -19,7 +19,7 @@ from cdm_pipelines.linkage.compare.comparers import Comparer
 from cdm_pipelines.linkage.encode.positions import PAIR, Flags, Positions, positions
 from cdm_pipelines.linkage.encode.records import ONLY_SOURCE, Records
 from cdm_pipelines.linkage.errors import LinkageError
-from cdm_pipelines.linkage.model import em
+from cdm_pipelines.linkage.model.patterns import Table
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
 
 _YES, _NO = {"true", "yes", "1", "1.0"}, {"false", "no", "0", "0.0"}
@@ -74,11 +74,11 @@ def _flags(column: pd.Series) -> Flags:
 
 
 def with_labels(
-    table: em.Table,
+    table: Table,
     labelled: tuple[Positions, Positions, Flags],
     comparer: Comparer,
     made_by: Callable[[Positions, Positions], npt.NDArray[np.uint32]],
-) -> em.Table:
+) -> Table:
     """Counted patterns in which labelled pairs are of known class; the last rule is that of labels without a rule."""
     left, right, match = labelled
     rules = table.rules.shape[1]
@@ -87,7 +87,7 @@ def with_labels(
     counts = table.counts.copy()
     blocked = made.any(axis=1)
     np.subtract.at(counts, _rows(table, levels[blocked], made[blocked]), 1.0)
-    return em.Table(
+    return Table(
         np.concatenate([table.levels, levels]),
         np.concatenate(
             [np.pad(table.rules, ((0, 0), (0, 1))), np.concatenate([made, ~blocked[:, None]], axis=1)]
@@ -97,7 +97,7 @@ def with_labels(
     )
 
 
-def _rows(table: em.Table, levels: npt.NDArray[np.int8], rules: Flags) -> npt.NDArray[np.int64]:
+def _rows(table: Table, levels: npt.NDArray[np.int8], rules: Flags) -> npt.NDArray[np.int64]:
     """Where patterns stand in a table that has all of them."""
     known = np.concatenate([table.levels, table.rules], axis=1)
     asked = np.concatenate([levels, rules], axis=1)

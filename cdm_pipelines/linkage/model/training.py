@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cdm_pipelines.linkage.blocking.pairs import Allowed, Pairs
-from cdm_pipelines.linkage.compare.bound import Typical, WithWords
+from cdm_pipelines.linkage.compare.bound import Compared, Typical, WithBeside, WithWords
 from cdm_pipelines.linkage.compare.comparers import Comparer, Packed
 from cdm_pipelines.linkage.encode.columns import Column
 from cdm_pipelines.linkage.encode.records import Records
@@ -21,6 +21,9 @@ from cdm_pipelines.linkage.model.dependence import Dependence, measure
 from cdm_pipelines.linkage.model.drift import COUNTS, level_counts
 from cdm_pipelines.linkage.model.fellegi_sunter import Given, LinkageModel, Parameters
 from cdm_pipelines.linkage.model.guard import Order, by_what_they_tell, chosen, with_further
+from cdm_pipelines.linkage.model.patterns import TEACH, Table
+from cdm_pipelines.linkage.model.ranked import Rank
+from cdm_pipelines.linkage.model.remarks import TAUGHT
 from cdm_pipelines.linkage.model.terms import TermTable
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities, u_probabilities
 from cdm_pipelines.linkage.policy import comparisons
@@ -55,11 +58,11 @@ class Counted:
         """Patterns with the rules of their pairs in the lowest bits, each once and in order, and their pairs."""
         return self._keys, self._counts
 
-    def table(self) -> em.Table:
+    def table(self) -> Table:
         """What was counted."""
         levels = self._comparer.packing.unpack(self._keys >> self._rules)
         rules = (self._keys[:, None] >> np.arange(self._rules)) & 1 == 1
-        return em.Table(levels, rules, self._counts.astype(np.float64))
+        return Table(levels, rules, self._counts.astype(np.float64))
 
 
 def train(
@@ -67,7 +70,7 @@ def train(
     records: Records,
     comparer: Comparer,
     allowed: Allowed,
-    table: em.Table,
+    table: Table,
     *,
     threads: int | None = None,
 ) -> LinkageModel:
@@ -86,6 +89,7 @@ def train(
     shared = [comparison.shared for comparison in policy.comparisons.values()]
     chances, names = list(found.values()), list(comparer.by_name)
     start = em.starts(table, chances)
+    ranks = [_rank(one, chance) for one, chance in zip(comparer.by_name.values(), chances, strict=True)]
 
     def fit(order: Order) -> em.Fitted:
         return em.fit(
@@ -99,6 +103,7 @@ def train(
             tolerance=policy.training.tolerance,
             depends=order.forest,
             teaches=order.teaches,
+            ranks=ranks,
         )
 
     anchors = [
@@ -107,7 +112,9 @@ def train(
     if anchors and anchored.untaught(table, tied, anchors[0][0]):
         number, typical = anchors[0]
         order = _independent(len(chances))
-        fitted = anchored.fit(table, chances, shared, allowed.total, anchor=number, typical=typical)
+        fitted = anchored.fit(
+            table, chances, shared, allowed.total, anchor=number, typical=typical, ranks=ranks
+        )
     else:
         edges = measure(
             comparer,
@@ -124,7 +131,7 @@ def train(
             # are matches. Nothing would be left to learn from.
             order = _independent(len(chances))
             fitted = fit(order)
-        fitted = with_further(fitted, table, order)
+        fitted = with_further(fitted, table, order, ranks)
     partners = 2 * fitted.matches / max(len(records), 1)
     parameters = {
         name: Parameters(
@@ -154,17 +161,23 @@ def train(
     )
 
 
+def _rank(one: Compared, chance: UProbabilities) -> Rank:
+    """What is known of the levels of a comparison besides their order."""
+    beside = one.beside if isinstance(one, WithBeside) else ()
+    return Rank(np.isin(np.arange(len(one.labels)), beside), chance.unseen)
+
+
 def _independent(comparisons: int) -> Order:
     """Comparisons that all teach, and none of which depends on another."""
     return Order([None] * comparisons, np.ones(comparisons, dtype=bool))
 
 
-def _can_teach(table: em.Table, tied: npt.NDArray[np.bool_], order: Order) -> bool:
+def _can_teach(table: Table, tied: npt.NDArray[np.bool_], order: Order) -> bool:
     """Whether some rule that makes pairs leaves two teaching comparisons free, or would not even if all taught."""
     made = table.rules.any(axis=0)
 
     def enough(teaches: npt.NDArray[np.bool_]) -> bool:
-        return bool((made & ((~tied & teaches).sum(axis=1) >= anchored.TEACH)).any())
+        return bool((made & ((~tied & teaches).sum(axis=1) >= TEACH)).any())
 
     return enough(np.asarray(order.teaches)) or not enough(np.ones(tied.shape[1], dtype=bool))
 
@@ -217,7 +230,7 @@ def _further(order: Order, names: list[str]) -> dict[str, str]:
 
 
 def _diagnostics(
-    policy: LinkagePolicy, fitted: em.Fitted, table: em.Table, found: dict[str, UProbabilities]
+    policy: LinkagePolicy, fitted: em.Fitted, table: Table, found: dict[str, UProbabilities]
 ) -> dict[str, Any]:
     rules = len(policy.blocking)
     blocked = table.counts * table.rules[:, :rules].any(axis=1)
@@ -227,6 +240,7 @@ def _diagnostics(
     labels = {} if table.known is None else {"labels": int((table.known >= 0).sum())}
     return {
         "iterations": fitted.iterations,
+        TAUGHT: dict(zip(found, fitted.taught.tolist(), strict=False)),
         "converged": fitted.converged,
         "expected_matches": fitted.matches,
         "patterns": len(table.counts),

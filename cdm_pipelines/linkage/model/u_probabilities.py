@@ -20,7 +20,7 @@ from cdm_pipelines.linkage.blocking.pairs import Allowed, Blocks
 from cdm_pipelines.linkage.compare.bound import Compared, Key
 from cdm_pipelines.linkage.compare.levels import Levels
 from cdm_pipelines.linkage.encode.hashes import Hashes
-from cdm_pipelines.linkage.encode.positions import Positions
+from cdm_pipelines.linkage.encode.positions import Flags, Positions
 from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.parallel import in_order
 
@@ -52,11 +52,18 @@ class UProbabilities:
         levels: Shape (levels,), sums to 1.
         comparable: Share of all pairs where it can be made.
         keyed: The pairs with equal keys that were looked at; None where they were counted elsewhere.
+        hidden: Levels that no pair has shown: they are less frequent than is said.
     """
 
     levels: npt.NDArray[np.float64]
     comparable: float
     keyed: Keyed | None = None
+    hidden: tuple[int, ...] = ()
+
+    @property
+    def unseen(self) -> Flags:
+        """For each level whether no pair has shown it."""
+        return np.isin(np.arange(len(self.levels)), self.hidden)
 
     @classmethod
     def from_counts(
@@ -81,8 +88,9 @@ class UProbabilities:
         share = min(equal / everything, 1.0)
         shares = share * _shares(inside) + (1 - share) * _shares(outside)
         # A level that neither shows has happened less than once in the pairs looked at.
-        shares[shares == 0] = 0.5 / max(float(inside.sum() + outside.sum()), 1.0)
-        return cls(shares / shares.sum(), comparable)
+        hidden = np.flatnonzero(shares == 0)
+        shares[hidden] = 0.5 / max(float(inside.sum() + outside.sum()), 1.0)
+        return cls(shares / shares.sum(), comparable, hidden=tuple(hidden.tolist()))
 
 
 def random_pairs(

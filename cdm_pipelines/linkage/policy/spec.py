@@ -23,6 +23,7 @@ from cdm_pipelines.linkage.policy.comparisons import (
 )
 from cdm_pipelines.linkage.policy.equivalents import NameForms, equivalents
 
+DateClean = Literal["date", "date_dmy", "date_mdy"]
 Clean = Literal[
     "text",
     "name",
@@ -64,11 +65,13 @@ class Column(Frozen):
         column: Of the table, or a list of them; the same name when left out.
         further: Columns after the first, where they are not written as a list.
         clean: As what its values are cleaned before they are compared.
+        dates_in: Sources that write dates in another form than ``clean`` says, and in which.
     """
 
     column: str
     further: tuple[str, ...] = ()
     clean: Clean = "text"
+    dates_in: dict[str, DateClean] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -82,6 +85,10 @@ class Column(Frozen):
     def _each_once(self) -> Self:
         if len(set(self.names)) < len(self.names):
             raise ValueError("column names a column of the table twice; name each once")
+        if self.dates_in and not self.clean.startswith("date"):
+            raise ValueError(
+                f"dates_in is for dates, and clean is {self.clean}; give clean: date or leave it out"
+            )
         return self
 
     @property
@@ -259,6 +266,11 @@ class LinkagePolicy(Frozen):
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
         known = set(self.columns)
+        for name, column in self.columns.items():
+            if column.dates_in and self.source is None:
+                raise ValueError(
+                    f"columns.{name}: dates_in names sources, and there is no source; name its column"
+                )
         for name, derived in self.derived.items():
             if name in known:
                 raise ValueError(f"derived.{name}: there is a column of that name; choose another")
@@ -288,8 +300,9 @@ class LinkagePolicy(Frozen):
         """SHA-256 of the policy's content and of the tables it names, whatever file it stands in."""
         plain = self.model_dump(mode="json", exclude={"name"})
         for column in plain["columns"].values():
-            if not column["further"]:
-                del column["further"]  # models were fitted under policies that could not say it
+            for name in ("further", "dates_in"):
+                if not column[name]:
+                    del column[name]  # models were fitted under policies that could not say it
         text = json.dumps([plain, self.name_forms()], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -36,12 +36,21 @@ class QuarantineError(ValueError):
 
 @dataclass(frozen=True)
 class Accepted:
-    """Corrected rows of one day that were taken back; ``unknown`` more of the whole file are in no quarantine."""
+    """Corrected rows of one day that were taken back.
+
+    Attributes:
+        contract: Of which source entity.
+        date: Of which day.
+        rows: How many.
+        unknown: More rows of the whole file, which are in no quarantine.
+        unchanged: More rows of the whole file, which stand as they were exported.
+    """
 
     contract: SourceContract
     date: str
     rows: int
     unknown: int = 0
+    unchanged: int = 0
 
 
 def overview(settings: Settings, source: str = "", date: str = "") -> list[dict[str, object]]:
@@ -210,7 +219,7 @@ def accept_corrections(settings: Settings, file: Path) -> list[Accepted]:
 
     Raises:
         QuarantineError: The file is no export of the quarantine, some of its rows could be of several days, or none is
-            in quarantine any more.
+            in quarantine any more, or none was changed.
     """
     lake = Lake(settings.lake_url)
     corrected = read_corrections(file.read_bytes())
@@ -228,11 +237,34 @@ def accept_corrections(settings: Settings, file: Path) -> list[Accepted]:
             f"{file.name}: none of its rows is in quarantine. Start from `cdm quarantine export` and keep the columns "
             "_sha256 and _row as they are."
         )
-    for contract, date, rows in found:
+    changed = [
+        (contract, date, _changed(settings, lake, contract, date, rows)) for contract, date, rows in found
+    ]
+    changed = [one for one in changed if len(one[2])]
+    if not changed:
+        raise QuarantineError(
+            f"{file.name}: none of its rows was changed, so they would be rejected again for the same reasons."
+        )
+    unchanged = len(places) - sum(len(rows) for _, _, rows in changed)
+    for contract, date, rows in changed:
         _keep(settings, lake, contract, date, rows=rows.drop(columns=[_PLACE]))
     return [
-        Accepted(contract, date, len(rows), len(corrected) - len(places)) for contract, date, rows in found
+        Accepted(contract, date, len(rows), len(corrected) - len(places), unchanged)
+        for contract, date, rows in changed
     ]
+
+
+def _changed(
+    settings: Settings, lake: Lake, contract: SourceContract, date: str, rows: pd.DataFrame
+) -> pd.DataFrame:
+    """Rows of a day that do not stand as they would be exported now."""
+    held = Vault.of(settings, lake).open(lake.read(layout.quarantine_path(contract, date)))
+    exported = read_corrections(export_quarantine(held, f"{contract.name}/{date}"))
+    cells = [name for name in exported if name in rows and name not in (*ORIGIN, "_file", QUARANTINE)]
+    by = ORIGIN if "_file" not in rows else [*ORIGIN, "_file"]
+    before = rows[by].merge(exported[[*by, *cells]].drop_duplicates(by), on=by, how="left")
+    same = rows[cells].fillna("").to_numpy() == before[cells].fillna("").to_numpy()
+    return rows.loc[~same.all(axis=1)]
 
 
 def _found(lake: Lake, corrected: pd.DataFrame) -> Iterator[tuple[SourceContract, str, pd.DataFrame]]:

@@ -81,8 +81,13 @@ class Cover:
         )
 
 
-def sample_of(files: Sequence[Mapping[str, ColumnProfile]], policy: LinkagePolicy) -> Records:
-    """The records of the sample as the policy reads them; their source is the number of the file."""
+def sample_of(
+    files: Sequence[Mapping[str, ColumnProfile]], sources: Sequence[str], policy: LinkagePolicy
+) -> Records:
+    """The records of the sample as the policy reads them; their source is the number of the file.
+
+    ``sources`` are the names of the files as the policy knows them.
+    """
     names = sorted({name for column in policy.columns.values() for name in column.names})
     tables = []
     for number, profiles in enumerate(files):
@@ -94,7 +99,14 @@ def sample_of(files: Sequence[Mapping[str, ColumnProfile]], policy: LinkagePolic
         tables.append(pa.table({**cells, _FILE: pa.repeat(pa.scalar(f"{number:06d}"), rows)}))
     table = pa.concat_tables(tables)
     ids = pa.array([f"{row:09d}" for row in range(table.num_rows)], pa.string())
-    alone = policy.model_copy(update={"id": _ROW, "source": _FILE, "duplicate_free": ()})
+    known_as = {name: f"{place:06d}" for place, name in enumerate(sources)}
+    columns = {
+        name: column.model_copy(
+            update={"dates_in": {known_as[source]: form for source, form in column.dates_in.items()}}
+        )
+        for name, column in policy.columns.items()
+    }
+    alone = policy.model_copy(update={"id": _ROW, "source": _FILE, "duplicate_free": (), "columns": columns})
     return encode(table.append_column(_ROW, ids), alone)
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 from cdm_pipelines.linkage.cluster.health import Health, State
 from cdm_pipelines.linkage.model.drift import LEAST_PAIRS, Drift
+from cdm_pipelines.linkage.model.fellegi_sunter import LinkageModel
+from cdm_pipelines.linkage.model.remarks import too_few, unsettled, untaught
 from cdm_pipelines.quality.thresholds import Remark, Verdict, judge
 
 REFIT = "fit anew with `cdm run --date DAY --refit`"
@@ -28,6 +30,25 @@ def pattern_drift(drifts: Mapping[str, Drift | None], limit: Remark) -> Verdict 
     if verdict.passed:
         return verdict
     return judge(verdict.figure, limit, f"{told}. If that is here to stay, {REFIT}")
+
+
+def settled(models: Mapping[str, LinkageModel]) -> str:
+    """Which fits were stopped before they settled, in words; empty where none was."""
+    return _of_each({kind: unsettled(model.training) for kind, model in models.items()})
+
+
+def learned(models: Mapping[str, LinkageModel]) -> str:
+    """Which comparisons have parameters that were never learned, in words; empty where none has."""
+    return _of_each({kind: untaught(model.training) for kind, model in models.items()})
+
+
+def hardly_any(models: Mapping[str, LinkageModel]) -> str:
+    """Which kinds had hardly any matches to learn from, in words; empty where all had some."""
+    return _of_each({kind: too_few(model.training) for kind, model in models.items()})
+
+
+def _of_each(told: Mapping[str, str]) -> str:
+    return "; ".join(f"{kind}: {text}" for kind, text in told.items() if text)
 
 
 def doubtful_clusters(health: Health, limit: Remark) -> Verdict:

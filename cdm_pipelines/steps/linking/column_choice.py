@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from cdm_pipelines.linkage.encode.clean import DATE_ORDERS
 from cdm_pipelines.quality.profile import ColumnProfile
 from cdm_pipelines.steps.linking import date_forms
 from cdm_pipelines.steps.linking.column_meanings import PARTS, Offer, has_numbers, present
 from cdm_pipelines.steps.linking.suggested_policy import Choice
 
+_FORMS = {order: how for how, order in DATE_ORDERS.items()}
 Profiles = Mapping[str, ColumnProfile]
 
 _ADDRESS = {
@@ -151,7 +153,13 @@ def _dates(files: Sequence[FileColumns], taken: Taken, chosen: dict[str, Choice]
         [present(files[number].profiles[offer.column]) for offer, those in whole for number in those]
     )
     order = form.order if form else "ymd"
-    if form and form.doubt:
+    own = _own_forms(files, whole)
+    unlike = {number: one for number, one in own.items() if not one.doubt and one.order != order}
+    if unlike:
+        doubts += [
+            f"dates of birth in {files[n].path.name}: {one.doubt}" for n, one in own.items() if one.doubt
+        ]
+    elif form and form.doubt:
         doubts.append(f"dates of birth: {form.doubt}")
     if split:
         of_split = [[one for one in part if set(split) & one[1]] for part in parts]
@@ -161,9 +169,22 @@ def _dates(files: Sequence[FileColumns], taken: Taken, chosen: dict[str, Choice]
         whole = [*whole, *(one for place in at for one in of_split[place])]
     if whole:
         clean = "date" if split and order == "ymd" else date_forms.CLEAN[order]
-        chosen["birth_date"] = _choice("birth_date", whole, clean)
+        dates_in = tuple((files[n].path.stem, _FORMS[one.order]) for n, one in unlike.items())
+        chosen["birth_date"] = replace(_choice("birth_date", whole, clean), dates_in=dates_in)
     elif "birth_year" in taken:
         chosen["year_of_birth"] = _choice("year_of_birth", taken["birth_year"], "digits")
+
+
+def _own_forms(
+    files: Sequence[FileColumns], whole: Sequence[tuple[Offer, frozenset[int]]]
+) -> dict[int, date_forms.DateForm]:
+    """How each file writes its dates of birth, where that can be told."""
+    columns: dict[int, list[pa.Array]] = {}
+    for offer, those in whole:
+        for number in sorted(those):
+            columns.setdefault(number, []).append(present(files[number].profiles[offer.column]))
+    forms = {number: date_forms.date_form(columns[number]) for number in sorted(columns)}
+    return {number: form for number, form in forms.items() if form is not None}
 
 
 def _long_years(files: Sequence[FileColumns], years: Sequence[tuple[Offer, frozenset[int]]]) -> bool:
@@ -214,6 +235,7 @@ def _lines(files: Sequence[FileColumns], chosen: dict[str, Choice]) -> None:
         for name in street.names
         if any(name in file.profiles and has_numbers(file.profiles[name]) for file in files)
     ]
+    chosen["street"] = replace(street, clean="street")
     if not lines:
         return
     number = chosen.get("house_number")

@@ -14,9 +14,7 @@ ANSWER = re.compile(
     r"\b(cluster|truth|true|label|gold(?:en)?|dup(?:licate|e)?s?|match(?:ed|es)?|entity (?:id|key|no|number))\b"
 )
 """Who has such a column wants to measure with it."""
-TREATED = re.compile(
-    r"\b(raw|orig(?:inal)?|clean(?:ed)?|std|standardi[sz]ed|norm(?:ali[sz]ed)?|masked|fake|synthetic)\b"
-)
+TREATED = re.compile(r"\b(raw|orig(?:inal)?|clean(?:ed)?|std|standardi[sz]ed|norm(?:ali[sz]ed)?|masked)\b")
 NOT_A_BIRTHDAY = re.compile(
     r"\b(creat\w*|modif\w*|updat\w*|chang\w*|regist\w*|order\w*|visit\w*|last|since|from|until|start\w*|end\w*|valid\w*"
     r"|expir\w*|sign\w*|join\w*|enrol\w*|died|deces|deceas\w*|death|wedding|married|purchas\w*|paid|invoice|contact"

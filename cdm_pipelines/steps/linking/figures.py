@@ -9,9 +9,18 @@ from collections.abc import Mapping, Sequence
 from cdm_pipelines.figures import ROWS, Bars, Check, Figures, Grid, Outcome, Picture
 from cdm_pipelines.identity.constraints import Constraints
 from cdm_pipelines.linkage.explain.pictures import expected_picture, odds_picture, weights_picture
+from cdm_pipelines.linkage.model.remarks import TAUGHT
 from cdm_pipelines.quality.thresholds import Thresholds
 from cdm_pipelines.steps.days.figures import judged
-from cdm_pipelines.steps.linking.checks import DRIFT_UNKNOWN, REFIT, doubtful_clusters, pattern_drift
+from cdm_pipelines.steps.linking.checks import (
+    DRIFT_UNKNOWN,
+    REFIT,
+    doubtful_clusters,
+    hardly_any,
+    learned,
+    pattern_drift,
+    settled,
+)
 from cdm_pipelines.steps.linking.parties import Linked
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.lake import Lake
@@ -25,6 +34,8 @@ def link_outcomes(lake: Lake, linked: Linked, decided: Constraints, limits: Thre
             _model_figures(linked),
             {
                 "representative": _representative(linked),
+                "settled": _said(settled(linked.models), "every fit settled, its prior included", linked),
+                "learned": _said(learned(linked.models), "every comparison was learned from matches", linked),
                 "pattern_drift": judged(pattern_drift(linked.drift, limits.pattern_drift), DRIFT_UNKNOWN),
             },
             url=lake.where(layout.MODELS),
@@ -40,6 +51,10 @@ def link_outcomes(lake: Lake, linked: Linked, decided: Constraints, limits: Thre
     ]
 
 
+def _said(fault: str, otherwise: str, linked: Linked) -> Check:
+    return Check(not fault, fault or hardly_any(linked.models) or otherwise, "WARN", {})
+
+
 def _representative(linked: Linked) -> Check:
     told = f"fitted on {linked.fitted_on:,} records, there are {linked.records:,} now"
     counts = {"records fitted on": linked.fitted_on, "records now": linked.records}
@@ -51,6 +66,17 @@ def _model_figures(linked: Linked) -> Figures:
         "fitted anew": linked.fitted,
         "fingerprint": linked.model_fingerprint,
         "decided pairs learnt from": linked.labels,
+        **{
+            f"steps of the fit of {kind}": int(model.training.get("iterations", 0))
+            for kind, model in linked.models.items()
+        },
+        **{
+            f"expected matches, once for each rule, that {kind} weights were learned from": Bars(
+                {name: round(count) for name, count in taught.items()}, ("comparison", "matches")
+            )
+            for kind, model in linked.models.items()
+            if (taught := model.training.get(TAUGHT))
+        },
         **{
             f"weights of {kind}": Picture(weights_picture(model), "bits by comparison and level")
             for kind, model in linked.models.items()

@@ -6,7 +6,7 @@ Belongs here: reading the files and writing the outcome. Does not belong here: l
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -32,6 +32,7 @@ from cdm_pipelines.linkage.explain.pictures import result_picture
 from cdm_pipelines.linkage.progress import Progress, silent
 from cdm_pipelines.quality.profile import undescribed
 from cdm_pipelines.quality.rules import Rule
+from cdm_pipelines.steps.linking.lost_values import Lost, lost_values
 from cdm_pipelines.steps.linking.suggested_policy import ROW_NUMBER
 from cdm_pipelines.store.checksums import unsealed
 from cdm_pipelines.store.damage import Fault
@@ -80,13 +81,35 @@ class PutAside:
 
 @dataclass(frozen=True)
 class FilesLinked:
-    """What came of it."""
+    """What came of it.
+
+    Attributes:
+        records: How many there are.
+        pairs: From the review threshold on.
+        clusters: How many.
+        duplicates: Records beyond the first of each cluster.
+        put_aside: Rows that could not be read.
+        precision: Expected share of true ones among pairs that ended in one cluster.
+        recall: Expected share of them among the true candidate pairs.
+        remarks: What has to be said of the fit.
+    """
 
     records: int
     pairs: int
     clusters: int
     duplicates: int
     put_aside: tuple[PutAside, ...] = ()
+    precision: float = 1.0
+    recall: float = 1.0
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def expected(self) -> str:
+        """What is expected of the outcome, in words."""
+        return (
+            f"Expected of the links, after guards: precision {self.precision:.3f}, recall {self.recall:.3f} of the "
+            "matches among pairs that blocking made. The model's own figures: no label is in them"
+        )
 
 
 def link_files(
@@ -98,11 +121,13 @@ def link_files(
     labels: Path | None = None,
     progress: Progress = silent,
     engine: Engine | None = None,
+    before: Callable[[Sequence[Lost]], None] = lambda _: None,
 ) -> FilesLinked:
     """Link files of any format, and write ``clusters.parquet``, ``pairs.parquet`` and ``model.json`` to ``out``.
 
     Beside them ``charts.svg`` shows the model and what it expects of its pairs. ``labels`` is a file of pairs known to
-    match or not, which teach the fit. ``engine`` is that of this process where not given.
+    match or not, which teach the fit. ``engine`` is that of this process where not given. ``before`` is told what
+    cannot be read, before anything is linked.
 
     They are written when all is done, so an error or an interrupt leaves none of them, or those of an earlier run.
 
@@ -114,10 +139,22 @@ def link_files(
     model = read_model(model_path) if model_path else None
     table, put_aside = _together(files, policy)
     known = None if labels is None else read_text(labels).to_pandas()
+    if {name for spec in policy.columns.values() for name in spec.names} <= set(table.column_names):
+        before(lost_values(table, policy))
     result = (engine or LocalEngine()).link(table, policy, model=model, labels=known, progress=progress)
     write_result(result, out)
     clusters = result.report["clusters"]
-    return FilesLinked(table.num_rows, len(result.pairs), clusters, table.num_rows - clusters, put_aside)
+    expected = result.report["expected_linked"]
+    return FilesLinked(
+        table.num_rows,
+        len(result.pairs),
+        clusters,
+        table.num_rows - clusters,
+        put_aside,
+        expected["precision"],
+        expected["recall"],
+        tuple(result.report["fit"]["remarks"]),
+    )
 
 
 def explain_files(

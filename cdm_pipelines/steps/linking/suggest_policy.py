@@ -78,7 +78,7 @@ def _for_the_data(
 ) -> SuggestedPolicy:
     """With blocking rules for records with gaps, and the files that hold nobody twice."""
     policy = suggested.policy()
-    records = sample_of([file.profiles for file in files], policy)
+    records = sample_of([file.profiles for file in files], [file.path.stem for file in files], policy)
     reached = cover(records, policy)
     free = hold_nobody_twice(records) if whole else ()
     return replace(

@@ -21,6 +21,12 @@ ROW_NUMBER = "row_number"
 
 _NOBODY_TWICE = "many records nearly agree with one of another file, hardly any with one of their own"
 
+_READ = {
+    "date": "with the year first",
+    "date_dmy": "with the day first",
+    "date_mdy": "with the month first",
+}
+
 Rule = Mapping[str, Any]
 
 
@@ -113,6 +119,7 @@ class Choice:
         why: In words.
         clean: How its values are cleaned, where the shipped policy does not say it.
         further: Columns that are read with it: other parts of a value, or what other files call it.
+        dates_in: How the dates of a source are cleaned, where it writes them in a form of its own.
     """
 
     name: str
@@ -121,6 +128,7 @@ class Choice:
     why: str
     clean: str = ""
     further: tuple[str, ...] = ()
+    dates_in: tuple[tuple[str, str], ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -187,8 +195,10 @@ class SuggestedPolicy:
             if choice.further:
                 column = f"[{', '.join(map(_quoted, choice.names))}]"
             clean = choice.clean or (_ADDITIONS[choice.name].clean if choice.name in _ADDITIONS else "")
-            if clean:
-                column = f"{{column: {column}, clean: {clean}}}"
+            forms = ", ".join(f"{_quoted(source)}: {how}" for source, how in choice.dates_in)
+            said = [f"clean: {clean}"] * bool(clean) + [f"dates_in: {{{forms}}}"] * bool(forms)
+            if said:
+                column = f"{{column: {column}, {', '.join(said)}}}"
             lines.append(f"  {choice.name}: {column} # {choice.confidence:.0%} sure: {choice.why}")
         if self.left_out:
             lines.append("# Not used: " + "; ".join(f"{name} ({why})" for name, why in self.left_out.items()))
@@ -225,6 +235,11 @@ class SuggestedPolicy:
         lines += [
             f"  {choice.name:<{width}}  {' + '.join(choice.names)}  {choice.confidence:.0%}, {choice.why}"
             for choice in self.chosen
+        ]
+        lines += [
+            f"Dates of {source} are read {_READ[how]}, unlike those of the other files."
+            for choice in self.chosen
+            for source, how in choice.dates_in
         ]
         own = "the record's place in its file" if self.id == ROW_NUMBER else f"column {self.id!r}"
         lines.append(f"Record id: {own}.")

@@ -5,13 +5,15 @@ import numpy.typing as npt
 import pytest
 
 from cdm_pipelines.linkage.model import em
+from cdm_pipelines.linkage.model.patterns import Table
+from cdm_pipelines.linkage.model.ranked import Rank, rising
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities
 
 M = [np.array([0.1, 0.2, 0.7]), np.array([0.05, 0.95]), np.array([0.2, 0.1, 0.7]), np.array([0.15, 0.85])]
 U = [np.array([0.9, 0.08, 0.02]), np.array([0.98, 0.02]), np.array([0.7, 0.25, 0.05]), np.array([0.95, 0.05])]
 
 
-def table(matches: int, others: int, seed: int, missing: float = 0.1) -> em.Table:
+def table(matches: int, others: int, seed: int, missing: float = 0.1) -> Table:
     """Pairs of two rules; rule k agrees on comparison k, whose other levels it therefore never shows."""
     rng = np.random.default_rng(seed)
     rows, rules = [], []
@@ -24,10 +26,10 @@ def table(matches: int, others: int, seed: int, missing: float = 0.1) -> em.Tabl
             rules.append(np.full((count, 2), np.arange(2) == rule))
     everything = np.concatenate([np.concatenate(rows), np.concatenate(rules)], axis=1)
     distinct, counts = np.unique(everything, axis=0, return_counts=True)
-    return em.Table(distinct[:, :4].astype(np.int8), distinct[:, 4:].astype(bool), counts.astype(np.float64))
+    return Table(distinct[:, :4].astype(np.int8), distinct[:, 4:].astype(bool), counts.astype(np.float64))
 
 
-def fit(counted: em.Table, **changes: object) -> em.Fitted:
+def fit(counted: Table, **changes: object) -> em.Fitted:
     tied = np.array([[True, False, False, False], [False, True, False, False]])
     chances = [UProbabilities(u, 0.9) for u in U]
     options: dict[str, object] = {"relatives": False, "iterations": 300, "tolerance": 1e-6, **changes}
@@ -66,7 +68,7 @@ def test_related_people_are_told_from_matches() -> None:
     )
     kinds = np.repeat(list(counts), list(counts.values()))
     distinct, inverse, number = np.unique(levels, axis=0, return_inverse=True, return_counts=True)
-    counted = em.Table(distinct, np.ones((len(distinct), 1), dtype=bool), number.astype(np.float64))
+    counted = Table(distinct, np.ones((len(distinct), 1), dtype=bool), number.astype(np.float64))
     chances = [UProbabilities(np.array([1 - p, p]), 1.0) for p in agree["chance"]]
 
     def called(relatives: bool) -> npt.NDArray[np.float64]:
@@ -91,13 +93,13 @@ def test_related_people_are_told_from_matches() -> None:
 
 
 def test_some_agreement_never_weighs_less_than_none() -> None:
-    found = em.not_below_different(np.array([0.1, 0.0, 0.9]), np.array([0.9, 0.05, 0.05]))
+    found, _ = rising(np.array([0.1, 0.0, 0.9]), np.array([0.9, 0.05, 0.05]), Rank.plain(3))
     assert found.sum() == pytest.approx(1.0)
     assert found[1] / 0.05 == pytest.approx(found[0] / 0.9)
 
 
 def test_nothing_to_learn_from() -> None:
-    nothing = em.Table(np.zeros((0, 4), dtype=np.int8), np.zeros((0, 2), dtype=bool), np.zeros(0))
+    nothing = Table(np.zeros((0, 4), dtype=np.int8), np.zeros((0, 2), dtype=bool), np.zeros(0))
     fitted = fit(nothing)
     assert fitted.prior < 1e-9
     assert all(np.isfinite(np.log(m)).all() for m in (*fitted.m, *fitted.u))
@@ -113,7 +115,7 @@ def test_the_toolkit_s_ecm_classifier_agrees_on_who_matches() -> None:
     true = np.arange(6_000) < 2_000
     agree = (rng.random((6_000, 4)) < np.where(true[:, None], m, u)).astype(np.int8)
     distinct, inverse, counts = np.unique(agree, axis=0, return_inverse=True, return_counts=True)
-    counted = em.Table(distinct, np.ones((len(distinct), 1), dtype=bool), counts.astype(np.float64))
+    counted = Table(distinct, np.ones((len(distinct), 1), dtype=bool), counts.astype(np.float64))
     fitted = em.fit(
         counted,
         [UProbabilities(np.array([1 - p, p]), 1.0) for p in u],

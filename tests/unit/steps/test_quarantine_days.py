@@ -90,3 +90,20 @@ def test_rows_that_are_in_no_quarantine_any_more_are_counted(
     (taken,) = accept_corrections(settings, corrected(tmp_path, exported[DAYS[0]]))
     assert (taken.rows, taken.unknown) == (1, 1)
     assert quarantined(settings) == [0, 2]
+
+
+def test_rows_that_nobody_corrected_are_no_corrections(
+    settings: Settings, exported: dict[str, Rows], tmp_path: Path
+) -> None:
+    file = tmp_path / f"{DAYS[0]}.csv"
+    with pytest.raises(QuarantineError, match="none of its rows was changed"):
+        accept_corrections(settings, file)
+    rows = exported[DAYS[0]]
+    mixed = tmp_path / "mixed.csv"
+    with mixed.open("w", encoding="utf-8", newline="") as sink:
+        writer = csv.DictWriter(sink, rows[0])
+        writer.writeheader()
+        writer.writerows([dict(rows[0], Id="C00000000000009"), rows[1]])
+    (taken,) = accept_corrections(settings, mixed)
+    assert (taken.rows, taken.unknown, taken.unchanged) == (1, 0, 1)
+    assert quarantined(settings) == [1, 2]

@@ -78,6 +78,20 @@ def test_columns_that_tell_who_is_who_are_never_used(tmp_path: Path) -> None:
     assert suggest_policy([written(tmp_path, unique, "unique.csv")]).id == ROW_NUMBER
 
 
+def test_words_of_made_up_data_are_no_part_of_what_a_header_says(tmp_path: Path) -> None:
+    """They are words of test sets, not of users; what looks like a postcode is one by its values all the same."""
+    towns = ["Utrecht", "Utrecht", "Zwolle", "Zwolle", "Delft", "Assen"]
+    named = PERSONS.drop(columns="zip").assign(city_synthetic=towns)
+    assert "city" not in columns(suggest_policy([written(tmp_path, named, "made.csv")]))
+    cleaned = PERSONS.drop(columns="zip").assign(city_clean=towns)
+    assert columns(suggest_policy([written(tmp_path, cleaned, "cleaned.csv")]))["city"] == "city_clean"
+    by_values = PERSONS.rename(columns={"zip": "postcode_synthetic"})
+    assert (
+        columns(suggest_policy([written(tmp_path, by_values, "values.csv")]))["postcode"]
+        == "postcode_synthetic"
+    )
+
+
 def test_organisations_are_told_from_persons(tmp_path: Path) -> None:
     suggested = suggest_policy([written(tmp_path, COMPANIES)])
     assert suggested.kind == "organisation"
