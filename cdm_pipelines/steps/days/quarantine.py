@@ -264,7 +264,8 @@ def _changed(
     by = ORIGIN if "_file" not in rows else [*ORIGIN, "_file"]
     before = rows[by].merge(exported[[*by, *cells]].drop_duplicates(by), on=by, how="left")
     same = rows[cells].fillna("").to_numpy() == before[cells].fillna("").to_numpy()
-    return rows.loc[~same.all(axis=1)]
+    changed: pd.DataFrame = rows.loc[~same.all(axis=1)]
+    return changed
 
 
 def _found(lake: Lake, corrected: pd.DataFrame) -> Iterator[tuple[SourceContract, str, pd.DataFrame]]:
