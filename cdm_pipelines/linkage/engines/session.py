@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _CONNECT = "sc"
 _PORT = 15002
+_LOADED_LATER = tuple(f"pyspark.sql.connect.{name}" for name in ("functions", "group", "readwriter", "udf"))
 _WAIT = 5.0  # seconds for a server to answer at all
 
 
@@ -50,7 +52,10 @@ def session(url: str) -> Iterator["SparkSession"]:
             os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         builder = SparkSession.builder.remote(url)
     try:
-        found = builder.create() if urlsplit(url).scheme == _CONNECT else builder.getOrCreate()
+        with _known_main():
+            for name in _LOADED_LATER:
+                import_module(name)
+            found = builder.create() if urlsplit(url).scheme == _CONNECT else builder.getOrCreate()
         found.version  # noqa: B018 - asks the server
     except Exception as error:
         raise LinkageError(
@@ -63,6 +68,23 @@ def session(url: str) -> Iterator["SparkSession"]:
         raise LinkageError(f"engine spark: {_why(str(error))}") from None
     finally:
         found.stop()
+
+
+@contextmanager
+def _known_main() -> Iterator[None]:
+    """Let PySpark's client load in a process that runs no file, as workers of other libraries do.
+
+    Its modules take such a process for their own doctests when they are loaded (4.2), and end it.
+    """
+    main = sys.modules["__main__"]
+    if hasattr(main, "__file__") or main.__spec__ is not None:
+        yield
+        return
+    main.__file__ = "<string>"
+    try:
+        yield
+    finally:
+        del main.__file__
 
 
 def _answers(url: str) -> None:

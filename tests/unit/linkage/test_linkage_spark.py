@@ -200,6 +200,16 @@ print([name for name in sys.modules if name.partition(".")[0] in ("pyspark", "py
     assert _run(program).strip() == "[]"
 
 
+def test_a_process_without_a_file_of_its_own_links_too(cluster: str) -> None:
+    """As a worker does that another library started with ``python -c``."""
+    program = f"""
+from cdm_pipelines.linkage.engines.spark import SparkEngine
+from linkage_examples import people, policy
+print(SparkEngine({cluster!r}).link(people(200, seed=1), policy()).report["records"] > 200)
+"""
+    assert _run(program).strip() == "True"
+
+
 def _run(program: str) -> str:
     folder = str(Path(__file__).parent)
     done = subprocess.run(
