@@ -18,6 +18,7 @@ from benchmarks.profile_inputs import LAST_DAY
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.catalogue import contract_named
 from cdm_pipelines.hub.connection import open_hub
+from cdm_pipelines.hub.migrate import migrate
 from cdm_pipelines.quality.validation import REPAIRS_SCHEMA
 from cdm_pipelines.settings import Settings, load_settings
 from cdm_pipelines.steps.activation.actions import choose_actions
@@ -51,6 +52,8 @@ def prepare() -> Counts:
     settings = load_settings()
     lake = Lake(settings.lake_url)
     rows = sum(_lay(lake, name) for name in ("crm/contact", "erp/customer", "shop/customer"))
+    with open_hub(settings) as engine:
+        migrate(engine)  # a home that is kept may be of a former release
     with open_hub(settings) as engine, engine.begin() as connection:
         said = connection.execute(text(_CONSENT)).rowcount
         connection.execute(text("ANALYZE privacy.consent"))
