@@ -209,7 +209,7 @@ class _Choosing:
             )
         query = select(CUSTOMER.c.golden_id, self._reached().label("reachable"), complaint.label("complaint"))
         names |= {name for way in self._addresses() for name in way}
-        query = self._joined(query, names).where(condition).order_by(CUSTOMER.c.golden_id)
+        query = self._joined(query, names).where(condition)
         return self._read(query, _FOUND)
 
     def _joined(self, query: Select[Any], names: set[str]) -> Select[Any]:
@@ -332,9 +332,7 @@ class _Choosing:
         tables = CUSTOMER.join(asked, asked.c.golden_id == CUSTOMER.c.golden_id)
         if source:
             columns.append(_record_in(source).label(RECORD))
-        query = (
-            select(*columns).select_from(self._with_origin(tables, allowed)).order_by(CUSTOMER.c.golden_id)
-        )
+        query = select(*columns).select_from(self._with_origin(tables, allowed))
         fields = ["golden_id", *names, *([RECORD] if source else [])]
         return self._read(query, pa.schema([(name, _T) for name in fields]))
 
