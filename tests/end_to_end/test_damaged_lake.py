@@ -7,7 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,6 +92,16 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
 }
 
 
+def damaged(tables: Sequence[str]) -> list[tuple[str, str]]:
+    """Each table with two kinds of damage, in turn, so that each kind befalls several tables."""
+    kinds = list(DAMAGE)
+    return [
+        (table, kinds[(number + more) % len(kinds)])
+        for number, table in enumerate(tables)
+        for more in (0, len(kinds) // 2)
+    ]
+
+
 @dataclass(frozen=True)
 class Company:
     """An installation with a published version, and copies of its lake as it was then."""
@@ -168,8 +178,7 @@ def test_every_file_of_the_lake_is_of_a_table_that_is_damaged_here(company: Comp
     ] == []
 
 
-@pytest.mark.parametrize("damage", DAMAGE)
-@pytest.mark.parametrize("table", HEALED)
+@pytest.mark.parametrize(("table", "damage"), damaged(HEALED))
 def test_what_follows_from_other_files_is_made_anew_with_a_warning(
     company: Company, table: str, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -191,8 +200,7 @@ def test_what_follows_from_other_files_is_made_anew_with_a_warning(
     assert company.deployment.published() == company.published
 
 
-@pytest.mark.parametrize("damage", DAMAGE)
-@pytest.mark.parametrize("table", DAILY)
+@pytest.mark.parametrize(("table", "damage"), damaged(DAILY))
 def test_a_damaged_day_changes_nothing_or_is_refused_with_the_command_that_makes_it_anew(
     company: Company, table: str, damage: str
 ) -> None:
