@@ -8,7 +8,7 @@ golden one, and by which a customer was found, counts as the customer's.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Self
 from uuid import UUID
@@ -20,6 +20,7 @@ from rapidfuzz import fuzz
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.hub.search import ADDRESS, EMAIL, PHONE, Query
 from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, load_policy
+from cdm_pipelines.linkage.model.fellegi_sunter import Parameters
 from cdm_pipelines.linkage.model.scoring import PairScorer
 from cdm_pipelines.linkage.policy.comparisons import Comparison, GivenNameComparison, SurnameComparison
 from cdm_pipelines.settings import Settings
@@ -27,6 +28,7 @@ from cdm_pipelines.standardise.person_name import PersonName, read_full
 from cdm_pipelines.steps.linking import model_versions
 from cdm_pipelines.store.lake import Lake
 
+_YEAR, _SAME_YEAR = "year of birth", "same year"
 Row = Mapping[str, str | None]
 Found = tuple[Row, set[str]]
 COMPARED = (
@@ -68,7 +70,11 @@ class Models:
         if made is None:
             policy, model = self.by_kind[kind]
             policy = _asked(policy, typed)
-            made = self._scorers[kind, typed] = PairScorer(policy, model.only(policy.comparisons))
+            model = model.only(policy.comparisons)
+            if _YEAR in typed:
+                by_year = {name: _by_year(one) for name, one in model.comparisons.items()}
+                model = replace(model, comparisons=by_year)
+            made = self._scorers[kind, typed] = PairScorer(policy, model)
         return made
 
     @classmethod
@@ -115,8 +121,25 @@ def _typed(query: Query) -> frozenset[str]:
             *(("phone",) if query.phone else ()),
             *(("postcode", "house_number") if query.postcode or query.area else ()),
             *(("birth_date",) if query.birth else ()),
+            *((_YEAR,) if len(query.birth) == 4 else ()),
         }
     )
+
+
+def _by_year(one: Parameters) -> Parameters:
+    """A comparison of dates of which the year alone was typed: who agrees on more agrees on no more than that."""
+    if _SAME_YEAR not in one.labels:
+        return one
+    at = one.labels.index(_SAME_YEAR)
+
+    def together(shares: tuple[float, ...]) -> tuple[float, ...]:
+        return (*shares[:at], sum(shares[at:]), *shares[at + 1 :])
+
+    given = one.given
+    if given is not None:
+        m, u, r = (tuple(map(together, rows)) for rows in (given.m, given.u, given.r))
+        given = replace(given, m=m, u=u, r=r)
+    return replace(one, m=together(one.m), u=together(one.u), r=together(one.r), given=given)
 
 
 def _asked(policy: LinkagePolicy, typed: frozenset[str]) -> LinkagePolicy:

@@ -44,11 +44,13 @@ def test_every_extract_of_every_day_has_the_declared_header(extract: Extract, da
 
 @pytest.mark.parametrize("name", REAL_HEADERS)
 def test_headers_are_those_of_the_real_systems(name: str) -> None:
+    """But for fields that a company adds itself, which Salesforce marks by how they end."""
     path = SHARED / "extracts" / "headers" / name
     if not path.is_file():
         pytest.skip(f"{path} is not there; BENCHMARK_DATA names the folder of the shared data")
     with path.open(encoding="utf-8", newline="") as file:
-        assert tuple(next(csv.reader(file))) == REAL_HEADERS[name].columns
+        own = [one for one in REAL_HEADERS[name].columns if not one.endswith("__c")]
+        assert next(csv.reader(file)) == own
 
 
 def test_salesforce_quotes_every_cell() -> None:
