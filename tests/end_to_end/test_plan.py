@@ -22,6 +22,8 @@ from cdm_pipelines.contracts import catalogue
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.contracts.catalogue import DEFS, contract_named
 from cdm_pipelines.hub.connection import database_url
+from cdm_pipelines.hub.published import published
+from cdm_pipelines.hub.schema_privacy import consent
 from cdm_pipelines.quality.thresholds import ACCEPTABLE
 from cdm_pipelines.settings import Settings, load_settings
 from cdm_pipelines.steps.days.source_day import process_day
@@ -59,9 +61,12 @@ class Company:
         assert run_days(self.settings, (DAYS[1], DAYS[1]), ["crm"], accept=ACCEPTABLE) == 0
 
     def published(self) -> Rows:
-        tables = {**TABLES, "consent": "privacy.consent"}
+        tables = {name: published()[name].table for name in TABLES} | {"consent": consent}
         return {
-            name: self.home.query(f"SELECT * FROM {tables[name]} ORDER BY {KEYS[name]}") for name in tables
+            name: self.home.query(
+                f"SELECT {', '.join(column.name for column in table.columns)} FROM {table} ORDER BY {KEYS[name]}"
+            )
+            for name, table in tables.items()
         }
 
     def registry(self) -> dict[UUID, tuple[str, UUID | None]]:
@@ -182,7 +187,7 @@ def test_what_is_foreseen_is_what_then_happens(
     after = company.published()
     for name in KEYS:
         assert foreseen[name] == after[name], name
-    columns = [name for (name,) in company.home.query(_COLUMNS)]
+    columns = [column.name for column in published()["customer"].table.columns]
     assert told(made) == counted(columns, before, after)
     assert vars(made.ids) == moved_ids(ids_before, company.registry())
     fitted = {one.kind: one.fitted for one in made.models}
@@ -218,10 +223,6 @@ SAW: Mapping[Callable[..., Path], Callable[[Plan], None]] = {
     stricter: saw_splits,
     looser: saw_merges,
 }
-
-
-_COLUMNS = """SELECT column_name FROM information_schema.columns
-    WHERE table_schema = 'golden' AND table_name = 'customer' ORDER BY ordinal_position"""
 
 
 def told(made: Plan) -> dict[str, object]:
