@@ -66,8 +66,8 @@ def _most(value: float, target: float | None, unit: Unit) -> float:
     return max(value, target or 0.0, 0.0) * 1.25 or 1.0
 
 
-def targets_picture(found: Sequence[KpiFound], language: Language, currency: str) -> Picture:
-    """Key figures against their targets, for Dagster."""
+def targets_of(found: Sequence[KpiFound], told: str, language: Language, currency: str) -> str:
+    """Key figures against their targets; see ``targets``."""
     rows = [
         {
             "title": one.kpi.title.read(language),
@@ -78,8 +78,13 @@ def targets_picture(found: Sequence[KpiFound], language: Language, currency: str
         }
         for one in found
     ]
+    return targets(rows, told, language, currency)
+
+
+def targets_picture(found: Sequence[KpiFound], language: Language, currency: str) -> Picture:
+    """Key figures against their targets, for Dagster."""
     return Picture(
-        targets(rows, "Key figures against their targets", language, currency),
+        targets_of(found, "Key figures against their targets", language, currency),
         "Key figures against their targets, as in the table",
     )
 

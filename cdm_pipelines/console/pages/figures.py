@@ -70,17 +70,7 @@ def _month(asked: str, months: Sequence[dt.date]) -> dt.date | None:
 
 
 def _targets(found: Sequence[KpiFound], language: Language, currency: str) -> Markup:
-    rows = [
-        {
-            "title": one.kpi.title.read(language),
-            "value": one.value,
-            "target": one.kpi.target,
-            "met": one.met,
-            "unit": one.kpi.unit,
-        }
-        for one in found
-    ]
-    return Markup(report_charts.targets(rows, _TARGETS.read(language), language, currency))  # noqa: S704 - escaped
+    return Markup(report_charts.targets_of(found, _TARGETS.read(language), language, currency))  # noqa: S704 - escaped
 
 
 def _figure(one: KpiFound, over: Sequence[Monthly], language: Language, currency: str) -> dict[str, Any]:
