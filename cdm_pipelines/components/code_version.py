@@ -19,11 +19,11 @@ from types import CodeType
 from typing import Any
 
 import dagster as dg
-import yaml
 
 from cdm_pipelines.components.early import early
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.catalogue import all_contracts
+from cdm_pipelines.yaml_files import YamlError, parse_yaml
 
 PACKAGE = "cdm_pipelines"
 Policy = tuple[str, tuple[str, ...]]
@@ -202,8 +202,8 @@ def policy_digest(path: Path, keys: tuple[str, ...] = ()) -> str:
     except OSError:
         return "missing"
     try:
-        said: Any = yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
-    except yaml.YAMLError:
+        said: Any = parse_yaml(content)
+    except YamlError:
         return sha256(content).hexdigest()
     if keys and isinstance(said, Mapping):
         said = {key: said.get(key) for key in keys}

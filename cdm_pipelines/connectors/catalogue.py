@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from cdm_pipelines.contracts.errors import instead
 from cdm_pipelines.contracts.odcs import SUFFIX
+from cdm_pipelines.yaml_files import read_yaml
 
 _FOLDER = Path(__file__).parent
 _ABOUT = "connector.yaml"
@@ -53,7 +52,7 @@ def connectors() -> tuple[Connector, ...]:
     """All connectors, by name."""
     found = []
     for path in sorted(_FOLDER.glob(f"*/{_ABOUT}")):
-        about = yaml.safe_load(path.read_text(encoding="utf-8"))
+        about = read_yaml(path)
         found.append(Connector(path.parent.name, about["title"], about["entities"]))
     return tuple(found)
 

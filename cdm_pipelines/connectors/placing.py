@@ -21,6 +21,7 @@ from cdm_pipelines.contracts.paths import steps
 from cdm_pipelines.contracts.sections import Report
 from cdm_pipelines.quality.profile import ColumnProfile, FileProfile, profile_file
 from cdm_pipelines.store.files import write_whole
+from cdm_pipelines.yaml_files import parse_yaml
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _MOMENTS = (LogicalType.DATE, LogicalType.TIMESTAMP)
@@ -136,7 +137,7 @@ def _fitted(text: str, path: Path) -> tuple[str, tuple[str, ...]]:
             "give the name that it has there as one of the `aliases` of the contract."
         )
     comments = "".join(line for line in text.splitlines(keepends=True) if line.startswith("#"))
-    document = yaml.safe_load(text)
+    document = parse_yaml(text)
     entity = document["schema"][0]
     _fit_dialect(entity, file)
     absent = [name for name in contract.column_names if name not in there and not _is_counted(contract, name)]

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from cdm_pipelines.contracts.errors import ContractError, Problem, instead
 from cdm_pipelines.contracts.odcs import SUFFIX, load_contracts
+from cdm_pipelines.yaml_files import YamlError, parse_documents
 
 FILE = "defs.yaml"
 COMPONENT = "cdm_pipelines.components.CustomerSource"
@@ -119,13 +119,13 @@ def declaration_problems(defs: Path) -> Iterator[ContractError]:
     for path in sorted(defs.rglob(FILE)):
         found: list[Problem] = []
         try:
-            said = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
-        except yaml.MarkedYAMLError as error:
-            line = f"line {error.problem_mark.line + 1}" if error.problem_mark else "the file"
+            said = parse_documents(path.read_text(encoding="utf-8"))
+        except YamlError as error:
+            line = f"line {error.line}" if error.line else "the file"
             found.append(
                 Problem(line, f"is no YAML: {error.problem}", "Compare it with the file of another source.")
             )
-        except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        except (OSError, UnicodeDecodeError):
             found.append(Problem("the file", "cannot be read as YAML in UTF-8", "Write it anew as UTF-8."))
         else:
             entities = {one.name.removesuffix(SUFFIX) for one in path.parent.glob(f"*{SUFFIX}")}

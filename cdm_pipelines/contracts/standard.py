@@ -4,36 +4,14 @@ Belongs here: YAML text becomes the standard's own objects, and what the standar
 Does not belong here: what this project reads into them (odcs, columns).
 """
 
-from collections.abc import Hashable
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
-import yaml
 from open_data_contract_standard.model import OpenDataContractStandard
 from pydantic import BaseModel, ValidationError
 
 from cdm_pipelines.contracts.sections import Report
-
-try:
-    from yaml import CSafeLoader as SafeLoader
-except ImportError:  # PyYAML built without libyaml: the same, slower
-    from yaml import SafeLoader  # type: ignore[assignment]
-
-
-class _Loader(SafeLoader):
-    """YAML that does not swallow a key that stands there twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[object] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, Hashable) and key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key!r} stands there twice", key_node.start_mark
-                )
-            seen.add(key)
-        mapping: dict[Hashable, Any] = super().construct_mapping(node, deep)
-        return mapping
+from cdm_pipelines.yaml_files import YamlError, parse_yaml
 
 
 def parse(text: str, report: Report) -> OpenDataContractStandard:
@@ -63,13 +41,13 @@ def parse(text: str, report: Report) -> OpenDataContractStandard:
 
 def _yaml(text: str, report: Report) -> Any:
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "file"
-        report.add(where, f"is no YAML: {error.problem}", "Correct that line.")
-    except yaml.YAMLError:
-        report.add("file", "is no YAML", "Save it as plain UTF-8 text.")
+        return parse_yaml(text)
+    except YamlError as error:
+        if error.line:
+            where = f"line {error.line}, column {error.column}"
+            report.add(where, f"is no YAML: {error.problem}", "Correct that line.")
+        else:
+            report.add("file", "is no YAML", "Save it as plain UTF-8 text.")
     report.stop_if_faulty()
     return None
 

@@ -13,13 +13,13 @@ from typing import Annotated, Any, Literal
 
 import duckdb
 import pyarrow as pa
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from cdm_pipelines.contracts.entity import ValueType
 from cdm_pipelines.enrichment.declaration import Age, Enricher, EnricherError, Output
 from cdm_pipelines.enrichment.inputs import INPUTS
 from cdm_pipelines.enrichment.work import Parameters, Work
+from cdm_pipelines.yaml_files import YamlError, read_yaml
 
 _TOLD = (
     duckdb.ParserException,
@@ -72,7 +72,7 @@ def own_enrichers(folder: Path) -> Mapping[str, Enricher]:
 
 def _enricher(path: Path) -> Enricher:
     try:
-        said = _Declared.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        said = _Declared.model_validate(read_yaml(path))
         sql = path.with_suffix(".sql").read_text(encoding="utf-8").strip().rstrip(";")
     except ValidationError as error:
         problems = "; ".join(
@@ -82,8 +82,10 @@ def _enricher(path: Path) -> Enricher:
         raise EnricherError(f"{path}: {problems}") from None
     except FileNotFoundError:
         raise EnricherError(f"{path}: {path.stem}.sql is not beside it. Write the query there.") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise EnricherError(f"{path}: cannot be read ({type(error).__name__})") from None
+    except YamlError as error:
+        raise EnricherError(f"{path}: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise EnricherError(f"{path.with_suffix('.sql')}: cannot be read ({type(error).__name__})") from None
     if unknown := sorted(set(said.inputs) - INPUTS.keys()):
         raise EnricherError(f"{path}: inputs: there is no {unknown[0]}; there are {', '.join(INPUTS)}")
     fields: dict[str, Any] = {name: (type(one.default), one.default) for name, one in said.parameters.items()}

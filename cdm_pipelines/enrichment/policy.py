@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pyarrow as pa
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cdm_pipelines.enrichment.declaration import Enricher
 from cdm_pipelines.enrichment.work import Parameters
+from cdm_pipelines.yaml_files import YamlError, read_yaml
 
 POLICY = "enrichment.yaml"
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
@@ -108,11 +108,11 @@ def load_policy(path: Path, known: Mapping[str, Enricher]) -> EnrichmentPolicy:
         EnrichmentPolicyError: It cannot be read, or says something that cannot be done.
     """
     try:
-        said = _File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        said = _File.model_validate(read_yaml(path))
     except ValidationError as error:
         raise EnrichmentPolicyError(f"{path}: {_problems(error)}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise EnrichmentPolicyError(f"{path}: cannot be read as YAML ({type(error).__name__})") from None
+    except YamlError as error:
+        raise EnrichmentPolicyError(f"{path}: {error}") from None
     if unknown := sorted(said.enrichers.keys() - known.keys()):
         raise EnrichmentPolicyError(
             f"{path}: enrichers.{unknown[0]}: there is no such enricher; there are {', '.join(known) or 'none'}"

@@ -17,10 +17,10 @@ from typing import Annotated, Any, Literal, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.yaml_files import YamlError, read_yaml
 
 POLICY = "interactions.yaml"
 LONGEST = 1024
@@ -89,7 +89,7 @@ class InteractionPolicy(Rules):
         """
         path = path if path.exists() else Settings.model_fields["policies"].default / path.name
         try:
-            return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+            return cls.model_validate(read_yaml(path))
         except ValidationError as error:
             problems = "; ".join(
                 f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}"
@@ -98,10 +98,8 @@ class InteractionPolicy(Rules):
             raise InteractionPolicyError(
                 f"{path}: {problems}. Compare it with the file of the package."
             ) from None
-        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-            raise InteractionPolicyError(
-                f"{path}: cannot be read as YAML ({type(error).__name__}). Copy the file of the package there."
-            ) from None
+        except YamlError as error:
+            raise InteractionPolicyError(f"{path}: {error}. Copy the file of the package there.") from None
 
 
 @dataclass(frozen=True)

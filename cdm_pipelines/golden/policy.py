@@ -12,9 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NoReturn
 
-import yaml
-
 from cdm_pipelines.contracts.canonical import Attribute, Entity, ValueType, attributes
+from cdm_pipelines.yaml_files import YamlError, read_yaml
 
 
 class PolicyError(ValueError):
@@ -93,9 +92,9 @@ def load_policy(path: Path) -> SurvivorshipPolicy:
         PolicyError: the file cannot be read, or says something that cannot be done.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise PolicyError(f"{path}: cannot be read as YAML: {error}") from error
+        content = read_yaml(path)
+    except YamlError as error:
+        raise PolicyError(f"{path}: {error}") from None
     return _Reader(path).policy(content)
 
 

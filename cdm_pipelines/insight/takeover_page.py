@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 
-import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -20,6 +19,7 @@ from cdm_pipelines.insight.business_case_policy import FILE as COSTS
 from cdm_pipelines.insight.report_words import Language, Unit, day_name, number, translator, written
 from cdm_pipelines.insight.takeover_overlap import Overlap
 from cdm_pipelines.insight.takeover_report import Assessment
+from cdm_pipelines.yaml_files import read_yaml
 
 TEMPLATES = Path(__file__).parent / "templates"
 WORDS = TEMPLATES / "takeover_dutch.yaml"
@@ -31,7 +31,7 @@ _MOST = 14
 @cache
 def dutch() -> Mapping[str, str]:
     """Dutch by English: what the template says with t()."""
-    found: dict[str, str] = yaml.safe_load(WORDS.read_text(encoding="utf-8"))
+    found: dict[str, str] = read_yaml(WORDS)
     return found
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cdm_pipelines.contracts.errors import instead
-from cdm_pipelines.privacy.policy_files import UnreadableError, read_yaml
+from cdm_pipelines.yaml_files import YamlError, read_yaml
 
 POLICY = "purposes.yaml"
 _KEY = r"^[a-z][a-z0-9_]*$"
@@ -169,7 +169,7 @@ class Purposes:
             said = _File.model_validate(read_yaml(path))
         except ValidationError as error:
             raise PurposesError(_problems(path, error)) from None
-        except UnreadableError as error:
+        except YamlError as error:
             fix = "Write it anew; docs/reference/purposes.md says what it holds."
             raise PurposesError([f"{path}: the file: {error}. {fix}"]) from None
         for key in said.until_declared:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from cdm_pipelines.contracts.errors import instead
 from cdm_pipelines.privacy.purposes import Purposes
 from cdm_pipelines.settings import PREFIX
+from cdm_pipelines.yaml_files import YamlError, read_yaml
 
 _NO_PURPOSE = "name the purpose in purposes.yaml for which the sink is told, such as service"
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -166,7 +166,7 @@ class FeedPolicy(_Strict):
             FeedPolicyError: The file is missing, is no YAML, or has an unknown or wrong key.
         """
         try:
-            return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+            return cls.model_validate(read_yaml(path))
         except ValidationError as error:
             problems = "; ".join(
                 f"{'.'.join(map(str, e['loc']))}: {_NO_PURPOSE if e['loc'][-1:] == ('purpose',) else _said(e)}"
@@ -175,8 +175,8 @@ class FeedPolicy(_Strict):
             raise FeedPolicyError(
                 f"{path}: {problems}. docs/reference/change-feed.md has every key."
             ) from None
-        except (OSError, yaml.YAMLError) as error:
-            raise FeedPolicyError(f"{path}: cannot be read as YAML ({type(error).__name__})") from None
+        except YamlError as error:
+            raise FeedPolicyError(f"{path}: {error}") from None
 
 
 def _said(error: Mapping[str, Any]) -> str:

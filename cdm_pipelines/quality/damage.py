@@ -10,6 +10,7 @@ it is said.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import TypeVar
 
 import numpy as np
@@ -20,12 +21,12 @@ from cdm_pipelines.contracts import Column, LogicalType, SourceContract
 from cdm_pipelines.contracts.canonical import targets
 from cdm_pipelines.contracts.entity import Attribute, ValueType
 from cdm_pipelines.ingest.no_records import WORDS
-from cdm_pipelines.quality.values import Flags, as_flags
+from cdm_pipelines.quality.values import Flags, as_flags, matches
 
 _SCIENTIFIC = r"[-+]?[0-9](?:[.,][0-9]+[eE][-+]?|[eE]\+)[0-9]{1,3}"
 _ERROR = (
-    r"#{2,}|#(?:N/A(?: N/A)?|N/B|N/D|NV|I/T|GETTING_DATA)|"
-    r"#[¡¿]?[\pL0-9/_]{2,14}[!?]"
+    r"\s*(?:#{2,}|#(?:N/A(?: N/A)?|N/B|N/D|NV|I/T|GETTING_DATA)|"
+    r"#[¡¿]?[\pL0-9/_]{2,14}[!?])\s*"
 )
 """Excel's and Calc's in English, Dutch, German, French, Spanish; signs alone where a column was too narrow."""
 _MONTH = (
@@ -34,8 +35,8 @@ _MONTH = (
 )
 _DAY = rf"[0-9]{{1,2}}-{_MONTH}|{_MONTH}-[0-9]{{2}}"
 """Excel's own spelling of a day without a year, or of a month: never in capitals."""
-SPOILT = rf"\s*(?:{_SCIENTIFIC}|{_ERROR})\s*"
-SPOILT_ID = rf"\s*(?:{_SCIENTIFIC}|{_ERROR}|{_DAY})\s*"
+_NO_DIGITS = rf"\s*(?:{_SCIENTIFIC})\s*"
+_NO_DIGITS_OR_DAY = rf"\s*(?:{_SCIENTIFIC}|{_DAY})\s*"
 _FRACTION = r"^(\s*[0-9]+)\.0+(\s*)$"
 _IDENTIFIERS = ("party.vat_number", "party.coc_number", "party.iban")
 _NUMBERED = ("party.house_number", "party.house_addition")
@@ -69,8 +70,24 @@ def _identifies(path: str) -> bool:
     return own or path in _IDENTIFIERS
 
 
-def spoilt_pattern(column: Column) -> str | None:
-    """What a spreadsheet leaves in a column, as a regular expression of the whole value; None where none is sought.
+class Spoilt(Enum):
+    """Which of the things that a spreadsheet leaves are sought in a column; a day counts where ids are kept."""
+
+    VALUE = _NO_DIGITS
+    ID = _NO_DIGITS_OR_DAY
+
+    def among(self, values: pa.Array) -> Flags:
+        """Whether each text is such a thing as a whole; null is none."""
+        found = matches(values, self.value)
+        if pc.any(
+            pc.match_substring(values, "#")
+        ).as_py():  # the other expression takes milliseconds to prepare
+            found |= matches(values, _ERROR)
+        return found
+
+
+def spoilt_sought(column: Column) -> Spoilt | None:
+    """What a spreadsheet may have left in a column; None where nothing is sought.
 
     A column of another type than text has its own rule, and so has one whose contract lists its values. An id that
     looks like a day is believed where the contract gives its ``pattern``.
@@ -79,7 +96,7 @@ def spoilt_pattern(column: Column) -> str | None:
     if column.logical_type is not LogicalType.STRING or column.enum or column.values or not sought:
         return None
     by_day = is_identifying(column) or any(path in _NUMBERED for path in column.maps_to)
-    return SPOILT_ID if by_day and column.pattern is None else SPOILT
+    return Spoilt.ID if by_day and column.pattern is None else Spoilt.VALUE
 
 
 def _is_text(path: str) -> bool:

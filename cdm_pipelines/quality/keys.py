@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.contracts import LogicalType
-from cdm_pipelines.quality.damage import SPOILT_ID
+from cdm_pipelines.quality.damage import Spoilt
 from cdm_pipelines.quality.profile import ColumnProfile, FileProfile
 from cdm_pipelines.quality.values import matches
 from cdm_pipelines.quality.vocabulary import about_someone_else, header_words, names, readings
@@ -84,7 +84,7 @@ def _spoilt(column: ColumnProfile) -> int:
     """
     if column.filled < 1 or not looks_like_key(column):
         return 0
-    lost = matches(column.cells, SPOILT_ID)
+    lost = Spoilt.ID.among(column.cells)
     sound = column.cells.filter(pa.array(~lost))
     told_apart = len(sound) > lost.sum() and len(pc.unique(sound)) == len(sound)
     return int(lost.sum()) if told_apart else 0
@@ -125,7 +125,8 @@ def _may_identify(column: ColumnProfile) -> bool:
     if any(reading.target == "party.birth_date" for reading in readings(column.name)):
         return False
     if column.logical_type == LogicalType.NUMBER:
-        return bool(matches(column.values, rf"[0-9]+(?:\.0+)?|{SPOILT_ID}").all())
+        whole = matches(column.values, r"[0-9]+(?:\.0+)?")
+        return bool((whole | Spoilt.ID.among(column.values)).all())
     return not pc.any(pc.match_substring(column.values, "\n")).as_py()
 
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.contracts import Column, LogicalType, SourceContract
-from cdm_pipelines.quality.damage import spoilt_pattern
+from cdm_pipelines.quality.damage import Spoilt, spoilt_sought
 from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.quality.values import FALSE, TRUE, Flags, as_flags, as_texts, days, matches, numbers
 from cdm_pipelines.store.frames import to_frame
@@ -88,8 +88,8 @@ def _run(test: Test, series: "pd.Series[str]") -> "pd.Series[bool]":
 
 def tests(column: Column) -> Iterator[tuple[Rule, Test]]:
     """The tests that a column's contract asks for; the first that fails tells best what is wrong."""
-    if (spoilt := spoilt_pattern(column)) is not None:
-        yield Rule.SPREADSHEET, partial(_is_not, pattern=spoilt)
+    if (spoilt := spoilt_sought(column)) is not None:
+        yield Rule.SPREADSHEET, partial(_is_sound, spoilt)
     if column.values:
         yield Rule.UNKNOWN_CODE, _one_of(tuple(column.values))
     else:
@@ -150,8 +150,8 @@ def _contains(values: pa.Array, pattern: str) -> Flags:
     return as_flags(pc.match_substring_regex(values, pattern))
 
 
-def _is_not(values: pa.Array, pattern: str) -> Flags:
-    return ~matches(values, pattern)
+def _is_sound(spoilt: Spoilt, values: pa.Array) -> Flags:
+    return ~spoilt.among(values)
 
 
 def _length(compare: Callable[..., Any], limit: int) -> Test:

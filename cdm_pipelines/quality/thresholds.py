@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cdm_pipelines.yaml_files import YamlError, read_yaml
 
 
 class ThresholdsError(ValueError):
@@ -103,12 +104,12 @@ class Thresholds(BaseModel):
             ThresholdsError: The file is missing, is no YAML, or has an unknown, missing or wrong key.
         """
         try:
-            return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+            return cls.model_validate(read_yaml(path))
         except ValidationError as error:
             problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
             raise ThresholdsError(f"{path}: {problems}. Compare it with the file of the package.") from None
-        except (OSError, yaml.YAMLError) as error:
-            raise ThresholdsError(f"{path}: cannot be read as YAML ({type(error).__name__})") from None
+        except YamlError as error:
+            raise ThresholdsError(f"{path}: {error}") from None
 
 
 ACCEPTABLE = (

@@ -17,7 +17,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
+from cdm_pipelines.yaml_files import read_yaml
 
 _FILE = Path(__file__).with_name("vocabulary.yaml")
 _SPECIAL = str.maketrans(
@@ -127,7 +127,7 @@ def folded(words: str) -> str:
 @cache
 def vocabulary() -> Vocabulary:
     """The vocabulary that is shipped."""
-    content: dict[str, Any] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+    content: dict[str, Any] = read_yaml(_FILE)
     lists = content["lists"]
     phrases: dict[str, dict[str, bool]] = {}
     words: dict[str, Words] = {}

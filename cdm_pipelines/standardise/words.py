@@ -11,10 +11,10 @@ from typing import Annotated, Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from cdm_pipelines.standardise.distinct import TEXT, Arrays, over_distinct
+from cdm_pipelines.yaml_files import YamlError, read_yaml
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -82,9 +82,9 @@ def load_words(model: type[_Model], policies: Path, file: str, error: type[Value
     if not path.exists():
         path = Path(__file__).parents[1] / "policies" / file
     try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, ValueError, yaml.YAMLError) as wrong:  # also text of another encoding, and 30 February
-        raise error(f"{path}: cannot be read as YAML ({type(wrong).__name__})") from None
+        said = read_yaml(path) or {}
+    except YamlError as wrong:
+        raise error(f"{path}: {wrong}") from None
     try:
         return model.model_validate(said)
     except ValidationError as wrong:

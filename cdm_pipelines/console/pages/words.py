@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from cdm_pipelines.insight import report_words
 from cdm_pipelines.privacy.words import Language
+from cdm_pipelines.yaml_files import read_yaml
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 WORDS = TEMPLATES / "dutch.yaml"
@@ -25,7 +24,7 @@ _BETWEEN = re.compile(r"(, |; )")
 @cache
 def dutch() -> Mapping[str, str]:
     """Dutch by English."""
-    found: dict[str, str] = yaml.safe_load(WORDS.read_text(encoding="utf-8"))
+    found: dict[str, str] = read_yaml(WORDS)
     return found
 
 

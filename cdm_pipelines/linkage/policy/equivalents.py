@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-import yaml
-
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.policy.shipped import SHIPPED
+from cdm_pipelines.yaml_files import YamlError, read_yaml
 
 NameForms = Mapping[str, tuple[str, ...]]
 """For each name the formal names that it may stand for."""
@@ -35,8 +34,10 @@ def equivalents(file: str | None, folder: Path | None) -> dict[str, tuple[str, .
 
 @lru_cache(maxsize=8)
 def _read(path: Path, changed: int) -> dict[str, tuple[str, ...]]:  # noqa: ARG001 - a changed file is read again
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the former where PyYAML was built with libyaml
-    table = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - both are safe
+    try:
+        table = read_yaml(path)
+    except YamlError as error:
+        raise LinkageError(f"{path}: {error}") from None
     if not isinstance(table, dict) or not all(isinstance(forms, list) for forms in table.values()):
         raise LinkageError(
             f"{path}: write each formal name with a list of its other forms, as in 'johannes: [jan, hans]'"

@@ -6,13 +6,13 @@ Belongs here: from a file to a validated policy. Does not belong here: what the 
 from pathlib import Path
 from typing import Any, get_args
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from cdm_pipelines.linkage.errors import LinkageError, nearest
 from cdm_pipelines.linkage.policy import comparisons
 from cdm_pipelines.linkage.policy import spec as models
 from cdm_pipelines.linkage.policy.shipped import SHIPPED
+from cdm_pipelines.yaml_files import YamlError, read_yaml
 
 
 def load_policy(path: str | Path) -> models.LinkagePolicy:
@@ -41,13 +41,11 @@ def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if path in seen:
         raise LinkageError(f"{path}: extends: the policy extends itself; name another one")
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise LinkageError(f"{path}: there is no such policy file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        place = getattr(error, "problem_mark", None)
-        line = f", line {place.line + 1}" if place else ""
-        raise LinkageError(f"{path}{line}: this is not YAML text") from None
+        data = read_yaml(path)
+    except YamlError as error:
+        if not path.exists():
+            raise LinkageError(f"{path}: there is no such policy file") from None
+        raise LinkageError(f"{path}: {error}") from None
     if not isinstance(data, dict):
         raise LinkageError(f"{path}: a policy is a mapping of keys, found {type(data).__name__}")
     base = data.pop("extends", None)

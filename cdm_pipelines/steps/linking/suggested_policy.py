@@ -15,6 +15,7 @@ import yaml
 
 from cdm_pipelines.linkage import LinkagePolicy, load_policy
 from cdm_pipelines.linkage.policy.shipped import SHIPPED
+from cdm_pipelines.yaml_files import read_yaml
 
 ROW_NUMBER = "row_number"
 """The id of records without one: their place in the file."""
@@ -267,7 +268,7 @@ def _further(kind: str, names: set[str], rules: tuple[Rule, ...]) -> dict[str, A
     if additions:
         further["comparisons"] = {name: dict(one.comparison) for name, one in additions.items()}
     if blocking:
-        base = yaml.safe_load((SHIPPED / f"{kind}.yaml").read_text(encoding="utf-8"))
+        base = read_yaml(SHIPPED / f"{kind}.yaml")
         further["blocking"] = [*base["blocking"], *blocking]
     thresholds = {key: value for one in additions.values() for key, value in one.thresholds.items()}
     return {**further, **({"thresholds": thresholds} if thresholds else {})}

@@ -7,10 +7,10 @@ import datetime as dt
 from pathlib import Path
 from typing import Annotated, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.yaml_files import YamlError, read_yaml
 
 SHORTEST = 31
 """Days that nothing is pruned before: deliveries of the last weeks are run again, compared and corrected."""
@@ -57,7 +57,7 @@ class PruningPolicy(BaseModel):
         """
         path = path if path.exists() else Settings.model_fields["policies"].default / path.name
         try:
-            return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+            return cls.model_validate(read_yaml(path))
         except ValidationError as error:
             problems = "; ".join(
                 f"{'.'.join(str(part) for part in e['loc'] if part != 'constrained-int')}: {e['msg']}"
@@ -67,10 +67,8 @@ class PruningPolicy(BaseModel):
                 f"{path}: {problems}. Give days ({SHORTEST} or more) or null for ever; compare it with the file of "
                 "the package."
             ) from None
-        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-            raise PruningPolicyError(
-                f"{path}: cannot be read as YAML ({type(error).__name__}). Copy the file of the package there."
-            ) from None
+        except YamlError as error:
+            raise PruningPolicyError(f"{path}: {error}. Copy the file of the package there.") from None
 
 
 def before(days: int | None, today: dt.date) -> str | None:

@@ -250,7 +250,7 @@ def test_a_fault_is_named_with_file_key_and_fix(tmp_path: Path, change: Any, say
     [
         ("a: [1", "is no YAML"),
         ("- 1", "holds no mapping"),
-        ("id: a\nid: b\n", "line 2, column 1: is no YAML: key 'id' stands there twice"),
+        ("id: a\nid: b\n", "line 2, column 1: is no YAML: id is given twice"),
         ("\0", "is no YAML"),
     ],
 )

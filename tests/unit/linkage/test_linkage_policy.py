@@ -64,7 +64,7 @@ def test_benchmark_policies_load_and_use_their_columns_only() -> None:
         ),
         ("extends: person\nseed: many", ["seed"]),
         ("- a list", ["a policy is a mapping"]),
-        ("a: [", ["line", "not YAML"]),
+        ("a: [", ["line 2", "cannot be read as YAML"]),
         ("id: x", ["columns", "blocking", "comparisons"]),
         (
             "extends: person\nblocking: [{keys: email}, {keys: email}]",

@@ -58,5 +58,5 @@ def test_a_wrong_policy_names_the_key(tmp_path: Path) -> None:
     with pytest.raises(PrivacyPolicyError, match="cannot be read as YAML"):
         RightsPolicy.load(tmp_path)
     path.write_text("backups_last: 90\nbackups_last: 9\nholds: []\n")
-    with pytest.raises(PrivacyPolicyError, match=r"backups_last is given twice \(line 1\)"):
+    with pytest.raises(PrivacyPolicyError, match=r"backups_last is given twice \(line 2\)"):
         RightsPolicy.load(tmp_path)

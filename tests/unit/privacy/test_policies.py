@@ -115,7 +115,7 @@ def test_what_a_role_names_and_there_is_not_is_told(folder: Path, change: dict[s
 
 def test_a_key_given_twice_is_told(folder: Path) -> None:
     twice = "roles:\n  tried: {description: A, purposes: [x]}\n  tried: {description: B, purposes: [x]}\n"
-    with pytest.raises(PrivacyPolicyError, match=r"tried is given twice \(line 2\)"):
+    with pytest.raises(PrivacyPolicyError, match=r"tried is given twice \(line 3\)"):
         RolesPolicy.load(written(folder, "roles.yaml", twice))
 
 

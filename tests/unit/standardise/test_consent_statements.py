@@ -148,7 +148,7 @@ def test_tick_means_what_it_says_though_another_target_reads_its_opposite() -> N
         ("states: {given: [x], refused: [X]}\nnothing: []\nchannels: {}\npurposes: {}", "x has two meanings"),
         ("states: {given: [x]}\nnothing: [x]\nchannels: {}\npurposes: {}", "x has two meanings"),
         ("states: [", "cannot be read as YAML"),
-        ("states: 2026-02-30", "cannot be read as YAML"),
+        ("states: 2026-02-30", "states: Input should be a valid dictionary"),
         ("nothing: [n\udce9n]", "cannot be read as YAML"),
         ("states: {}", "nothing: Field required"),
     ],
