@@ -16,7 +16,7 @@ DOCS := .venv/docs
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
-.PHONY: help demo up test canary test-fast test-thorough lint docs benchmark benchmark-linkage benchmark-search \
+.PHONY: help demo up test coverage canary test-fast test-thorough lint docs benchmark benchmark-linkage benchmark-search \
 	benchmark-review benchmark-incremental benchmark-suggested benchmark-organisations benchmark-profile benchmark-rights benchmark-insight \
 	benchmark-console benchmark-spark soak \
 	migration lock clean venv
@@ -32,7 +32,10 @@ demo: venv ## run the daily job for every day of the demo extracts, and show wha
 up: venv ## start Dagster's UI, schedules and sensors, until Ctrl-C
 	@$(BIN)/cdm up
 
-test: lint ## lint and type checks, then all tests with their coverage
+test: lint ## lint and type checks, then all tests
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+
+coverage: venv ## all tests once more, with the lines that none of them runs: a quarter slower
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --cov --cov-fail-under=90
 
 test-fast: venv ## tests of units that are not slow, few examples a property: under 90 seconds

@@ -81,6 +81,7 @@ def test_make_alone_lists_every_target(checkout: Checkout) -> None:
         "demo",
         "up",
         "test",
+        "coverage",
         "lint",
         "canary",
         "benchmark",

@@ -166,6 +166,44 @@ def deploy(
     return make
 
 
+@pytest.fixture(scope="session")
+def lived(
+    deploy: Callable[..., Deployment],
+    new_database: Callable[..., str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[..., Deployment]:
+    """A function that makes an installation in which days of the small company were run, one after the other.
+
+    Days are run once in a test process: everybody gets a copy of folders and database.
+    """
+    kept: dict[tuple[str, ...], Deployment] = {}
+
+    def copy_of(*days: str) -> Deployment:
+        if days not in kept:
+            deployment = copy_of(*days[:-1]) if days[1:] else deploy()
+            assert deployment.run(days[-1]) == 0
+            kept[days] = deployment
+        whole = kept[days].settings
+        home = tmp_path_factory.mktemp("home")
+        shutil.copytree(whole.home, home, dirs_exist_ok=True)
+        database = database_url(whole).database
+        kept[days].query(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return Deployment(
+            load_settings(
+                home=home,
+                landing_url=str(home / "landing"),
+                lake_url=str(home / "lake"),
+                database_url=new_database(database),
+                threads=1,
+            )
+        )
+
+    return copy_of
+
+
 Pipeline = tuple[Deployment, dg.ExecuteInProcessResult]
 
 

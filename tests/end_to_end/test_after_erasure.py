@@ -27,9 +27,9 @@ ACTIVE = """
 
 
 @pytest.fixture(scope="module")
-def home(deploy: Callable[..., Deployment]) -> Deployment:
-    home = Deployment(deploy().settings.model_copy(update={"threads": 2}))  # source entities side by side
-    assert home.run(DAYS[0], DAYS[2]) == 0
+def home(lived: Callable[..., Deployment]) -> Deployment:
+    home = lived(*DAYS)
+    return Deployment(home.settings.model_copy(update={"threads": 2}))  # source entities side by side
     return home
 
 

@@ -36,23 +36,18 @@ def only(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def two_days(
-    deploy: Callable[..., Deployment], tmp_path_factory: pytest.TempPathFactory
+    lived: Callable[..., Deployment], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Deployment, Path]:
     """A deployment after two days, and a folder with a backup of it."""
-    deployment, backups = deploy(), tmp_path_factory.mktemp("backups")
-    assert deployment.run(DAYS[0]) == 0
-    assert deployment.run(DAYS[1]) == 0
+    deployment, backups = lived(*DAYS[:2]), tmp_path_factory.mktemp("backups")
     deployment.ask("backup", str(backups))
     return deployment, backups
 
 
 @pytest.fixture(scope="module")
-def third_day(two_days: tuple[Deployment, Path], deploy: Callable[..., Deployment]) -> Deployment:
+def third_day(two_days: tuple[Deployment, Path], lived: Callable[..., Deployment]) -> Deployment:
     """What becomes of the same days without any backup."""
-    deployment = deploy()
-    for day in DAYS:
-        assert deployment.run(day) == 0
-    return deployment
+    return lived(*DAYS)
 
 
 @pytest.mark.parametrize("own_server", [True, False], ids=["own PostgreSQL", "embedded"])
@@ -105,11 +100,10 @@ def test_backups_lie_in_an_object_store(
 
 
 def test_a_backup_while_a_run_writes_is_of_one_moment(
-    deploy: Callable[..., Deployment], new_database: Callable[..., str], tmp_path: Path
+    lived: Callable[..., Deployment], new_database: Callable[..., str], tmp_path: Path
 ) -> None:
     """Begun in the middle of a day's run, it is of before or after each of its steps; the rest follows from there."""
-    deployment = deploy()
-    assert deployment.run(DAYS[0]) == 0
+    deployment = lived(DAYS[0])
     command = [sys.executable, "-m", "cdm_pipelines.cli", "run", "--date", DAYS[1]]
     with subprocess.Popen(
         command, env=deployment.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

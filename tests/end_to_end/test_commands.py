@@ -36,10 +36,8 @@ def empty(deploy: Callable[..., Deployment], tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture
-def day_one(deploy: Callable[..., Deployment]) -> Deployment:
-    deployment = deploy()
-    assert deployment.run(DAYS[0]) == 0
-    return deployment
+def day_one(lived: Callable[..., Deployment]) -> Deployment:
+    return lived(DAYS[0])
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:

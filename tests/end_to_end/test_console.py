@@ -30,10 +30,8 @@ DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="module")
-def company(deploy: Callable[..., Deployment]) -> Deployment:
-    made = deploy()
-    assert made.run(DAYS[0], DAYS[1]) == 0
-    return made
+def company(lived: Callable[..., Deployment]) -> Deployment:
+    return lived(*DAYS[:2])
 
 
 @pytest.fixture(scope="module")

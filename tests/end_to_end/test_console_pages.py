@@ -62,9 +62,8 @@ DUTCH = {
 
 
 @pytest.fixture(scope="module")
-def deployment(deploy: Callable[..., Deployment]) -> Deployment:
-    made = deploy()
-    assert made.run(DAY) == 0
+def deployment(lived: Callable[..., Deployment]) -> Deployment:
+    made = lived(DAY)
     made.ask("kpis")
     return made
 

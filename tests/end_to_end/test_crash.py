@@ -94,10 +94,9 @@ def left_behind(deployment: Deployment) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(deploy: Callable[..., Deployment]) -> tuple[Deployment, float]:
+def undisturbed(lived: Callable[..., Deployment]) -> tuple[Deployment, float]:
     """Every day run to its end, and the processor seconds that the jobs of a day take."""
-    deployment = deploy()
-    assert deployment.run(DAYS[0]) == 0
+    deployment = lived(DAYS[0])
     second = Run(deployment, DAYS[1]).start_up()
     assert second.end() == 0
     assert deployment.run(DAYS[2]) == 0
@@ -106,11 +105,10 @@ def undisturbed(deploy: Callable[..., Deployment]) -> tuple[Deployment, float]:
 
 @pytest.mark.timeout(1_800)  # thirteen runs, eleven of them with the start of a process
 def test_killed_runs_leave_no_trace(
-    undisturbed: tuple[Deployment, float], deploy: Callable[..., Deployment]
+    undisturbed: tuple[Deployment, float], lived: Callable[..., Deployment]
 ) -> None:
     expected, seconds = undisturbed
-    deployment, moments = deploy(), random.Random(20260601)
-    assert deployment.run(DAYS[0]) == 0
+    deployment, moments = lived(DAYS[0]), random.Random(20260601)
     killed = 0
     for day in DAYS[1:]:
         for part in range(KILLS_PER_DAY):
@@ -126,11 +124,10 @@ def test_killed_runs_leave_no_trace(
 
 
 def test_half_written_files_do_no_harm_and_are_swept_after_a_day(
-    undisturbed: tuple[Deployment, float], deploy: Callable[..., Deployment]
+    undisturbed: tuple[Deployment, float], lived: Callable[..., Deployment]
 ) -> None:
     expected, _ = undisturbed
-    deployment = deploy()
-    assert deployment.run(DAYS[0]) == 0
+    deployment = lived(DAYS[0])
     folders = [path for path in Path(deployment.settings.lake_url).rglob("*") if path.is_dir()]
     for folder in folders:
         (folder / LEFT_BEHIND).write_bytes(b"PAR1 and no more")

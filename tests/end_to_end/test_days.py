@@ -21,12 +21,9 @@ from .conftest import DAYS, Deployment
 
 
 @pytest.fixture(scope="module")
-def daily(deploy: Callable[..., Deployment]) -> Deployment:
+def daily(lived: Callable[..., Deployment]) -> Deployment:
     """Every day run on its day."""
-    deployment = deploy()
-    for day in DAYS:
-        assert deployment.run(day) == 0
-    return deployment
+    return lived(*DAYS)
 
 
 def with_model_of(daily: Deployment, other: Deployment) -> Deployment:

@@ -9,10 +9,8 @@ from .conftest import DAYS, Deployment
 
 
 @pytest.fixture
-def day_one(deploy: Callable[..., Deployment]) -> Deployment:
-    deployment = deploy()
-    assert deployment.run(DAYS[0]) == 0
-    return deployment
+def day_one(lived: Callable[..., Deployment]) -> Deployment:
+    return lived(DAYS[0])
 
 
 def customers_of(deployment: Deployment, source: str) -> int:

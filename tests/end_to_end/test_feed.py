@@ -31,10 +31,8 @@ def corrections(deployment: Deployment) -> dict[str, list[Row]]:
 
 
 @pytest.fixture(scope="module")
-def deployment(deploy: Callable[..., Deployment]) -> Deployment:
-    made = deploy()
-    assert made.run(DAYS[0]) == 0
-    return made
+def deployment(lived: Callable[..., Deployment]) -> Deployment:
+    return lived(DAYS[0])
 
 
 def test_owners_are_told_what_to_correct_in_their_own_columns(deployment: Deployment) -> None:

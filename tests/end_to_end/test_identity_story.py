@@ -104,9 +104,8 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(deploy: Callable[..., Deployment]) -> Story:
-    home = deploy()
-    assert home.run(FITTED) == 0
+def story(lived: Callable[..., Deployment]) -> Story:
+    home = lived(FITTED)
     return Story(home)
 
 

@@ -67,10 +67,8 @@ FAULTS: dict[str, Fault] = {
 
 
 @pytest.fixture(scope="module")
-def day_one(deploy: Callable[..., Deployment]) -> Deployment:
-    deployment = deploy()
-    assert deployment.run(DAYS[0]) == 0
-    return deployment
+def day_one(lived: Callable[..., Deployment]) -> Deployment:
+    return lived(DAYS[0])
 
 
 def told_anywhere(deployment: Deployment) -> list[str]:

@@ -29,11 +29,9 @@ PASSWORD = "p@ss/word"
 
 
 @pytest.fixture(scope="module")
-def at_home(deploy: Callable[..., Deployment]) -> Deployment:
+def at_home(lived: Callable[..., Deployment]) -> Deployment:
     """A day with everything in folders."""
-    deployment = deploy()
-    assert deployment.run(DAYS[0]) == 0
-    return deployment
+    return lived(DAYS[0])
 
 
 def moved(deployment: Deployment, **places: str) -> Deployment:

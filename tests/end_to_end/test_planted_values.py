@@ -33,10 +33,8 @@ ROW = f"{KEY},{NAME},{NAME},{MAIL},{PHONE},false,,2026-06-02T08:00:00Z"
 
 
 @pytest.fixture(scope="module")
-def day_one(deploy: Callable[..., Deployment]) -> Deployment:
-    deployment = deploy()
-    assert deployment.run(DAYS[0]) == 0
-    return deployment
+def day_one(lived: Callable[..., Deployment]) -> Deployment:
+    return lived(DAYS[0])
 
 
 Delivery = tuple[str, bytes]

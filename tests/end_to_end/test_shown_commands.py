@@ -91,9 +91,8 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(deploy: Callable[..., Deployment], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    hub, folder, before = deploy(), tmp_path_factory.mktemp("desk"), Path.cwd()
-    assert hub.run(DAYS[0]) == 0
+def desk(lived: Callable[..., Deployment], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    hub, folder, before = lived(DAYS[0]), tmp_path_factory.mktemp("desk"), Path.cwd()
     for name in ("contacts.csv", "people.csv", "members.csv"):
         shutil.copy(hub.landing / "crm" / "contact" / f"{DAYS[0]}.csv", folder / name)
     ((golden, name, town),) = hub.query(

@@ -72,9 +72,8 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(deploy: Callable[..., Deployment]) -> Desk:
-    home = deploy()
-    assert home.run(DAYS[0]) == 0
+def desk(lived: Callable[..., Deployment]) -> Desk:
+    home = lived(DAYS[0])
     return Desk(home)
 
 
