@@ -67,6 +67,7 @@ benchmark-linkage: venv ## linking beside Splink, GoldenMatch and recordlinkage:
 	@$(BIN)/python -m benchmarks linkage --calibration >/dev/null
 	@$(BIN)/python -m benchmarks linkage --growth >/dev/null
 	@$(BIN)/python -m benchmarks linkage --many-pairs >/dev/null
+	@$(BIN)/python -m benchmarks linkage --commands >/dev/null
 	@$(BIN)/python -m benchmarks linkage $(ARGS)
 
 benchmark-search: venv ## searching among 100,000 and a million customers: milliseconds and recall

@@ -28,7 +28,7 @@ GROWTH = (100_000, 300_000, 1_000_000, 3_000_000)
 MANY = 1_000_000
 LIMIT = 600
 SPARED = 2 / 3  # of the machine's memory
-PARTS = ("comparison", "growth", "calibration", "many")
+PARTS = ("comparison", "commands", "growth", "calibration", "many")
 OUT = root() / "benchmarks" / "out" / "linkage"
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -90,6 +90,12 @@ def _measured(options: argparse.Namespace) -> tuple[str, Part]:
         with console.status("The peers' environment …"):
             python = peers.prepare(root() / ".venv" / "peers")
         facts |= peers.versions(python, ("Splink", "DuckDB", "GoldenMatch"))
+    if options.commands:
+        sizes = options.records or (MANY,)
+        people = [sets.people(size, options.out) for size in sizes]
+        asked = [one for one in run.commands() if python or one.system == run.COMMAND]
+        linked, others = _compared(options, people, lambda _: asked, python)
+        return "commands", Part(python is not None and tuple(sizes) == (MANY,), facts, others, linked)
     sizes = options.records or RECORDS
     data = _data(options, sizes)
     linked, others = _compared(options, data, lambda kind: _chosen(options, kind), python)
@@ -179,6 +185,11 @@ def _options(given: Sequence[str]) -> argparse.Namespace:
     part.add_argument("--growth", action="store_true", help="ours alone, at growing sizes, by stage")
     part.add_argument(
         "--many-pairs", action="store_true", help="ours alone, with more than 20 million candidate pairs"
+    )
+    part.add_argument(
+        "--commands",
+        action="store_true",
+        help="whole commands: ours, also with the shipped policy, and Splink's",
     )
     part.add_argument(
         "--calibration", action="store_true", help="expected against true precision, over a grid"

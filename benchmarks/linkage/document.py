@@ -9,7 +9,17 @@ from typing import Any
 from benchmarks.document import NOISY, table
 from benchmarks.linkage import charts
 from benchmarks.linkage.calibration import CLOSE, LEAST, Cell
-from benchmarks.linkage.run import GOLDENMATCH, OURS, SPLINK, Contestant, Linked, middle, spread
+from benchmarks.linkage.run import (
+    COMMAND,
+    GOLDENMATCH,
+    OURS,
+    PLAIN,
+    SPLINK,
+    Contestant,
+    Linked,
+    middle,
+    spread,
+)
 from benchmarks.meter import Usage
 
 NAME = "benchmarks-linkage"
@@ -26,6 +36,12 @@ _MANY = """\
 Memory does not follow the number of pairs: they are compared in chunks, and those that score wait in a temporary file.
 [These rules](../../benchmarks/policies/people_many.yaml) make tens of millions of pairs, to show that and nothing
 else."""
+
+_COMMANDS = """\
+Each is a whole process, from its start to its end: reading, linking, and writing what it writes. `light` are the same
+six blocking rules for both, at the threshold that serves F1 (ours one half, Splink's 0.9); `shipped` is the policy for
+persons as it ships, with its own thresholds and guards. Splink here is without term frequencies, and clusters at one
+threshold."""
 
 _METHOD = """\
 ## How it is measured
@@ -63,6 +79,7 @@ def markdown(
     cells: Sequence[Cell],
     *,
     many: Sequence[Linked] = (),
+    commands: Sequence[Linked] = (),
     source: str = "",
 ) -> str:
     """The whole document, of the parts that were measured.
@@ -74,6 +91,7 @@ def markdown(
         grown: Ours at growing sizes.
         cells: The calibration grid.
         many: Ours with many candidate pairs.
+        commands: Whole commands, with all repetitions.
         source: Says where the figures are.
     """
     parts = [_HEAD]
@@ -84,6 +102,9 @@ def markdown(
             _beside(linked),
             *_comparison(linked),
         ]
+    if commands:
+        parts += ["## Whole commands", *_noise(others, "commands"), _ratios(commands), _COMMANDS]
+        parts += _comparison(commands, level="###")
     if grown:
         parts += ["## Growth", *_noise(others, "growth"), f"![Growth]({NAME}-growth.svg)", _growth(grown)]
     if many:
@@ -103,13 +124,13 @@ def documents(parts: Mapping[str, Any], source: str) -> dict[str, str]:
         source: Says where the figures are.
     """
     rows = {name: part["rows"] for name, part in parts.items()}
-    linked, grown, many = (
-        [_linked(row) for row in rows.get(name, [])] for name in ("comparison", "growth", "many")
+    linked, commands, grown, many = (
+        [_linked(row) for row in rows.get(name, [])] for name in ("comparison", "commands", "growth", "many")
     )
     cells = [Cell(**row) for row in rows.get("calibration", [])]
     facts = {name: value for part in reversed(list(parts.values())) for name, value in part["facts"].items()}
     others = {name: part["others"] for name, part in parts.items()}
-    text = markdown(facts, linked, others, grown, cells, many=many, source=source)
+    text = markdown(facts, linked, others, grown, cells, many=many, commands=commands, source=source)
     return {f"{NAME}.md": text} | pictures(linked, grown, cells)
 
 
@@ -188,7 +209,27 @@ def _beside(linked: Sequence[Linked]) -> str:
     )
 
 
-def _comparison(linked: Sequence[Linked]) -> list[str]:
+def _ratios(commands: Sequence[Linked]) -> str:
+    """Ours as shares of the peer's whole process."""
+    shown = [one for one in middle(commands) if one.usage]
+    rows = [
+        [
+            ours.data,
+            ours.contestant.name,
+            f"{ours.seconds / peer.seconds:.2f}",
+            f"{ours.usage.peak_bytes / peer.usage.peak_bytes:.2f}",
+            f"{ours.quality['F1'] - peer.quality['F1']:+.4f}",
+        ]
+        for peer in shown
+        for ours in shown
+        if peer.contestant.system == PLAIN and ours.contestant.system == COMMAND and ours.data == peer.data
+        if ours.usage and peer.usage
+    ]
+    head = ["Data", "Ours", "Seconds, ours / Splink", "Memory, ours / Splink", "F1, ours - Splink"]
+    return table(head, rows, "llrrr") if rows else "No peer was measured."
+
+
+def _comparison(linked: Sequence[Linked], level: str = "##") -> list[str]:
     parts = []
     chosen = middle(linked)
     for data in dict.fromkeys(one.data for one in chosen):
@@ -214,7 +255,7 @@ def _comparison(linked: Sequence[Linked]) -> list[str]:
                 rows.append([name, *[""] * 5, *(f"{one.best[name]:.4f}" for name in _QUALITY)])
         head = ["System", "Seconds", "All runs", "With start", "CPU seconds", "Peak MiB"]
         head += ["Precision", "Recall", "F1", "B-cubed F1"]
-        parts += [f"## {data[0].upper()}{data[1:]}", table(head, rows, "lrrrrrrrrr")]
+        parts += [f"{level} {data[0].upper()}{data[1:]}", table(head, rows, "lrrrrrrrrr")]
     return parts
 
 

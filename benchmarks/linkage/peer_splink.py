@@ -3,8 +3,9 @@
 Belongs here: Splink set up for each kind of data as its documentation advises, as well as we know how. Does not belong
 here: anything of this project but plain values (``kinds``), which need nothing of its environment.
 
-Usage: ``python -m benchmarks.linkage.peer_splink RECORDS.parquet KIND VARIANT OUT``. The clock starts before the
-records are read and stops when the clusters are written; starting Python and importing Splink are not counted.
+Usage: ``python -m benchmarks.linkage.peer_splink RECORDS.parquet KIND VARIANT OUT [plain]``. The clock starts before
+the records are read and stops when the clusters are written; starting Python and importing Splink are not counted.
+With ``plain`` there are no term frequencies, and clusters at one threshold alone.
 """
 
 import itertools
@@ -137,7 +138,7 @@ def rule(parts: tuple[str, ...]) -> Any:
     return block_on(*(f"substr({name}, 1, {length})" if length else name for name, length in names))
 
 
-def link(records: Path, kind: str, variant: str, out: Path) -> dict[str, object]:
+def link(records: Path, kind: str, variant: str, out: Path, *, plain: bool = False) -> dict[str, object]:
     """Link one file; returns seconds per step and pairs kept."""
     about, model = KINDS[kind], MODELS[kind]()
     laps = {"start": time.perf_counter()}
@@ -146,7 +147,9 @@ def link(records: Path, kind: str, variant: str, out: Path) -> dict[str, object]
     tables = [api.register(name) for name in _read(connection, records, about, model)]
     settings = SettingsCreator(
         link_type="link_only" if about.source else "dedupe_only",
-        comparisons=list(model.comparisons),
+        comparisons=[
+            one.configure(term_frequency_adjustments=False) if plain else one for one in model.comparisons
+        ],
         blocking_rules_to_generate_predictions=[rule(parts) for parts in about.rules[variant]],
         retain_matching_columns=False,
         retain_intermediate_calculation_columns=False,
@@ -167,7 +170,7 @@ def link(records: Path, kind: str, variant: str, out: Path) -> dict[str, object]
     laps["block, compare, score"] = time.perf_counter()
     _write_clusters(linker, connection, pairs, MATCH, out / "clusters.parquet")
     laps["cluster"] = time.perf_counter()
-    for threshold in OTHERS:
+    for threshold in () if plain else OTHERS:
         _write_clusters(linker, connection, pairs, threshold, out / f"clusters-{threshold}.parquet")
     moments = list(laps.items())
     steps = {name: later - earlier for (_, earlier), (name, later) in itertools.pairwise(moments)}
@@ -204,5 +207,7 @@ def _write_clusters(linker: Linker, connection: Any, pairs: Any, threshold: floa
 
 
 if __name__ == "__main__":
-    figures = link(Path(sys.argv[1]), sys.argv[2], sys.argv[3], Path(sys.argv[4]))
+    figures = link(
+        Path(sys.argv[1]), sys.argv[2], sys.argv[3], Path(sys.argv[4]), plain="plain" in sys.argv[5:]
+    )
     (Path(sys.argv[4]) / "figures.json").write_text(json.dumps(figures), encoding="utf-8")

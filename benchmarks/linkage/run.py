@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import pandas as pd
 
@@ -21,6 +22,8 @@ from cdm_pipelines.linkage.evaluate.measures import evaluate
 from cdm_pipelines.settings import root
 
 OURS, SPLINK, GOLDENMATCH, TOOLKIT = "cdm_pipelines", "Splink", "GoldenMatch", "recordlinkage"
+COMMAND, PLAIN = "cdm link", "Splink, plain"
+"""As a user meets them: the whole command, and a program of Splink's without term frequencies."""
 POLICIES = root() / "benchmarks" / "policies"
 LEFT_OUT = "left out of this run"
 Tell = Callable[[str], None]
@@ -100,6 +103,11 @@ def contestants(kind: str, peers: bool) -> list[Contestant]:
     return [*ours, *theirs, *golden, Contestant(TOOLKIT, variants[0])]
 
 
+def commands() -> list[Contestant]:
+    """Whole processes: the same blocking for both, and the policy that ships with what it asks for."""
+    return [Contestant(COMMAND, "light"), Contestant(COMMAND, "shipped"), Contestant(PLAIN, "light")]
+
+
 def compare(
     data: Sequence[DataSet],
     chosen: Callable[[str], list[Contestant]],
@@ -155,7 +163,7 @@ def link(data: DataSet, contestant: Contestant, out: Path, python: Path | None, 
             limit=limits.seconds,
             most=limits.bytes,
         )
-        counts = json.loads((folder / "figures.json").read_text(encoding="utf-8"))
+        counts = _counts(contestant, folder, usage)
         truth = pd.read_parquet(data.truth).assign(source="")
         quality = _measures(folder / "clusters.parquet", truth)
         others = {
@@ -172,14 +180,31 @@ def link(data: DataSet, contestant: Contestant, out: Path, python: Path | None, 
     return Linked(data.name, contestant, usage, counts["seconds"], counts, quality, best)
 
 
+def _counts(contestant: Contestant, folder: Path, usage: Usage) -> dict[str, Any]:
+    """What a system says of itself; of a whole command the seconds of its process count."""
+    figures = folder / "figures.json"
+    said: dict[str, Any] = json.loads(figures.read_text(encoding="utf-8")) if figures.exists() else {}
+    return said | {"seconds": usage.seconds} if contestant.system in (COMMAND, PLAIN) else said
+
+
 def _command(data: DataSet, contestant: Contestant, folder: Path, python: Path | None) -> list[str]:
-    if contestant.system == OURS:
+    if contestant.system in (OURS, COMMAND):
         stem = data.kind if contestant.variant in ("", "light") else f"{data.kind}_{contestant.variant}"
-        what = ["link table", str(data.records), str(POLICIES / f"{stem}.yaml"), str(folder)]
+        policy = str(POLICIES / f"{stem}.yaml")
+        if contestant.system == COMMAND:
+            command = str(Path(sys.executable).with_name("cdm"))
+            return [command, "link", str(data.records), "--policy", policy, "--out", str(folder)]
+        what = ["link table", str(data.records), policy, str(folder)]
         return [sys.executable, "-m", "benchmarks", "stage", str(folder / "figures.json"), *what]
-    program = {SPLINK: "peer_splink", GOLDENMATCH: "peer_goldenmatch", TOOLKIT: "peer_recordlinkage"}
+    program = {
+        SPLINK: "peer_splink",
+        PLAIN: "peer_splink",
+        GOLDENMATCH: "peer_goldenmatch",
+        TOOLKIT: "peer_recordlinkage",
+    }
     interpreter = sys.executable if contestant.system == TOOLKIT or python is None else str(python)
     what = [str(data.records), data.kind, contestant.variant, str(folder)]
+    what += ["plain"] if contestant.system == PLAIN else []
     return [interpreter, "-m", f"benchmarks.linkage.{program[contestant.system]}", *what]
 
 

@@ -19,6 +19,7 @@ from benchmarks.linkage.run import Contestant, Linked
 from benchmarks.meter import LimitError, Usage, environment, measure
 from benchmarks.people import COLUMNS, generate
 from cdm_pipelines.linkage import load_policy
+from cdm_pipelines.linkage.policy.shipped import SHIPPED
 
 pytestmark = pytest.mark.slow  # stages and systems run in processes of their own
 
@@ -354,6 +355,37 @@ def test_many_candidate_pairs_are_a_part_of_their_own(
     assert int(shown[0].replace(",", "")) > 2000
     assert many.blocking[: len(wide.blocking)] == wide.blocking
     assert "tens of millions of pairs" in text
+
+
+def test_whole_commands_link_under_their_own_policies(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["linkage", "--commands", "--skip-peers", "--repetitions", "1", "--records", "1000"]
+    assert main([*given, "--out", str(tmp_path)]) == 0
+    shown = rows(capsys.readouterr().out, "Whole commands")
+    assert set(shown) == {"cdm link, light", "cdm link, shipped"}
+    for figures in shown.values():
+        assert figures[0] == figures[2], "seconds are those of the whole process"
+        assert float(figures[7]) > 0.9
+    light, shipped = (load_policy(run.POLICIES / f"people{end}.yaml") for end in ("", "_shipped"))
+    assert shipped.thresholds == load_policy(SHIPPED / "person.yaml").thresholds
+    assert len(shipped.blocking) > len(light.blocking)
+
+
+def test_a_whole_command_is_held_against_the_whole_process_of_the_peer() -> None:
+    linked = [
+        done(run.COMMAND, 5.0, 0.95),
+        done(run.COMMAND, 8.0, 0.9, "shipped"),
+        done(run.PLAIN, 10.0, 0.9),
+    ]
+    text = document.markdown(FACTS, [], {}, [], [], commands=linked)
+    ratios = [
+        line.strip("| ").split(" | ")[1:] for line in text.splitlines() if line.startswith("| people, 9")
+    ]
+    assert ratios == [
+        ["cdm link, light", "0.50", "0.50", "+0.0500"],
+        ["cdm link, shipped", "0.80", "0.80", "+0.0000"],
+    ]
 
 
 @pytest.mark.parametrize(
