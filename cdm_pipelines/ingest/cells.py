@@ -4,6 +4,7 @@ Belongs here: cells that cannot be used as they are (too long, zero bytes, undec
 apostrophes, empty cells. Does not belong here: rules about content (quality).
 """
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -55,12 +56,27 @@ def mark_unusable(table: pa.Table, max_cell_bytes: int, marks: dict[str, Defect]
             cells = cells.take(kept)  # a copy, so that the long text leaves memory
             table = table.set_column(position, name, cells)
         for sign, defect in marks.items():
-            found = pc.match_substring(cells, sign)
-            if pc.any(found).as_py():
-                table = _mark(table, found, defect)
-                cells = pc.replace_substring(cells, sign, REPLACEMENT)
-                table = table.set_column(position, name, cells)
+            if not _holds(cells, sign):
+                continue
+            table = _mark(table, pc.match_substring(cells, sign), defect)
+            cells = pc.replace_substring(cells, sign, REPLACEMENT)
+            table = table.set_column(position, name, cells)
     return table
+
+
+def _holds(cells: pa.ChunkedArray, sign: str) -> bool:
+    """Whether any cell holds a sign: searched in the bytes of all at once, which is many times quicker."""
+    wanted = re.compile(re.escape(sign.encode()))
+    return any(wanted.search(_bytes(chunk)) is not None for chunk in cells.chunks)
+
+
+def _bytes(texts: pa.Array) -> memoryview:
+    """The bytes of an array of texts, one text after the other."""
+    _, ends, content = texts.buffers()
+    if not len(texts) or ends is None or content is None:
+        return memoryview(b"")
+    bounds = np.frombuffer(memoryview(ends), np.int32)
+    return memoryview(content)[bounds[texts.offset] : bounds[texts.offset + len(texts)]]
 
 
 def strip_apostrophes(table: pa.Table, contract: SourceContract) -> pa.Table:
