@@ -239,7 +239,7 @@ def _findings(settings: Settings, hub: Hub) -> Iterator[Finding]:
     with socket.socket() as probe:
         free = probe.connect_ex(("127.0.0.1", UI_PORT)) != 0
     finding = "free" if free else "in use: perhaps the UI is running"
-    yield Finding(f"port {UI_PORT}", True, finding, "" if free else "`cdm up --port 3001`")
+    yield Finding(f"port {UI_PORT}", True, finding, "" if free else "`cdm up --port 3010`")
 
 
 def _landing(settings: Settings) -> Finding:
