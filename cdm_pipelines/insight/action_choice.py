@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.insight import action_rules as rules
-from cdm_pipelines.insight.action_policy import GOLDEN_ID, NONE, ActionPolicy
+from cdm_pipelines.insight.action_policy import GOLDEN_ID, NONE, Action, ActionPolicy
 from cdm_pipelines.insight.action_rules import Flags, Numbers
 from cdm_pipelines.insight.action_words import (
     CONTACTED,
@@ -64,12 +64,14 @@ class House:
         deceased: Golden ids of who has died.
         off: Of whom data may not be used for which purpose, as ``privacy.off.OFF_SCHEMA`` has it.
         contacts: ``CONTACTS``.
+        chosen_by: By action, for each enricher of other purposes that it chooses by, the keys of those purposes.
     """
 
     restricted: pa.Array
     deceased: pa.Array
     off: pa.Table
     contacts: pa.Table
+    chosen_by: Mapping[str, Sequence[tuple[str, ...]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -169,10 +171,18 @@ def _barred(policy: ActionPolicy, customers: pa.Table, house: House) -> list[lis
         often = pc.greater_equal(house.contacts["contacts"], policy.contact_pressure.most)
         everybody.append((CONTACTED, among(house.contacts[GOLDEN_ID].filter(often))))
     off = {one: among(off_for(house.off, *one)) for one in {(a.purpose, a.channel) for a in policy.actions}}
+
+    def refused(action: Action) -> Flags:
+        """Who is off for the purpose, or for all purposes of something that it chooses by."""
+        found = off[action.purpose, action.channel]
+        for keys in house.chosen_by.get(action.key, ()):
+            found = found | np.logical_and.reduce([among(off_for(house.off, key)) for key in keys])
+        return found
+
     return [
         [
             *everybody,
-            (NO_CONSENT, off[action.purpose, action.channel] & ~restricted & ~deceased),
+            (NO_CONSENT, refused(action) & ~restricted & ~deceased),
             (NO_ADDRESS, ~rules.reachable(customers, action)),
         ]
         for action in policy.actions

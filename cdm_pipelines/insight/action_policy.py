@@ -248,13 +248,18 @@ class ActionPolicy(PolicyFile):
         }
 
     def problems(
-        self, columns: Mapping[str, pa.DataType], categories: Mapping[str, str], purposes: Purposes
+        self,
+        columns: Mapping[str, pa.DataType],
+        categories: Mapping[str, str],
+        made_by: Mapping[str, str],
+        purposes: Purposes,
     ) -> Iterator[str]:
         """What it names that there is not, or that its purposes may not use; each with the key and the fix.
 
         Args:
             columns: Of ``profile.customer``, with their types.
             categories: Their privacy categories.
+            made_by: The enricher of those that one works out.
             purposes: The purposes there are.
         """
         for number, action in enumerate(self.actions):
@@ -276,7 +281,23 @@ class ActionPolicy(PolicyFile):
                         f"{where}: {column} is {category}, which {action.purpose} may not use. Add the category to the "
                         "purpose in purposes.yaml, or leave the column out"
                     )
+                enricher = made_by.get(column)
+                if enricher and enricher not in (*purpose.enrichers, *purpose.selects_by):
+                    works_for = ", ".join(purposes.of_enricher(enricher)) or "no purpose"
+                    yield (
+                        f"{where}: {column} is worked out for {works_for}, and not for {action.purpose}. Add "
+                        f"{enricher} to purposes.{action.purpose}.selects_by in purposes.yaml, or leave the column out"
+                    )
         yield from self._column_problems(columns)
+
+    def of_others(self, made_by: Mapping[str, str], purposes: Purposes) -> dict[str, list[tuple[str, ...]]]:
+        """By action, for each enricher that works for other purposes and that it chooses by: keys of those purposes."""
+        found = {}
+        for action in self.actions:
+            enrichers = {made_by[column] for column in action.targets() if column in made_by}
+            others = sorted(enrichers - set(purposes[action.purpose].enrichers))
+            found[action.key] = list(dict.fromkeys(purposes.of_enricher(name) for name in others))
+        return found
 
     def _column_problems(self, columns: Mapping[str, pa.DataType]) -> Iterator[str]:
         for column in self.context:

@@ -21,6 +21,7 @@ from cdm_pipelines.insight.action_policy import GOLDEN_ID, ActionPolicy
 from cdm_pipelines.insight.action_rows import Days, Held, Made, by_action
 from cdm_pipelines.insight.action_rules import Numbers
 from cdm_pipelines.insight.action_uplift import Uplift
+from cdm_pipelines.privacy.off import EVERY_CHANNEL
 from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
 from cdm_pipelines.privacy.purposes import POLICY as PURPOSES
 from cdm_pipelines.privacy.purposes import Purposes
@@ -102,12 +103,14 @@ def choose_actions(connection: Connection, company: Company) -> Chosen:
         return Chosen(None, 0, policy)
     hub.alone(connection)
     purposes = Purposes.load(settings.policies / PURPOSES)
-    kinds, _ = columns_of(settings)
+    kinds, _, made_by = columns_of(settings)
     customers = hub.customers(connection, {name: kinds[name] for name in policy.columns})
-    asked = {(one.purpose, one.channel) for one in policy.actions}
+    chosen_by = policy.of_others(made_by, purposes)
+    asked: set[tuple[str, str]] = {(one.purpose, one.channel) for one in policy.actions}
+    asked |= {(key, EVERY_CHANNEL) for of_action in chosen_by.values() for keys in of_action for key in keys}
     contacts = contacts_of(contacted(connection, company, policy, as_of))
     off = off_in_use(connection, purposes, asked)
-    house = House(hub.restricted(connection), rights.deceased(connection), off, contacts)
+    house = House(hub.restricted(connection), rights.deceased(connection), off, contacts, chosen_by)
     model = fitted_uplift(connection, company, policy, customers, as_of)
     found = assess(policy, customers, as_of, house, model.uplift)
     days = Days.of(as_of, policy)

@@ -33,16 +33,21 @@ _GOLDEN: Mapping[str, pa.DataType] = {
 """The same of golden values, by the type that SQLAlchemy gives them in Python."""
 
 
-def columns_of(settings: Settings) -> tuple[Mapping[str, pa.DataType], Mapping[str, str]]:
-    """Columns of ``profile.customer`` with their types, and their privacy categories."""
+def columns_of(
+    settings: Settings,
+) -> tuple[Mapping[str, pa.DataType], Mapping[str, str], Mapping[str, str]]:
+    """Columns of ``profile.customer`` with their types, their privacy categories, and the enrichers of theirs."""
     tables = tables_of(policy_of(settings))
     said = declared(tables, ())["profile.customer"].columns
-    kinds = {}
+    kinds: dict[str, pa.DataType] = {}
+    made_by: dict[str, str] = {}
     for one in customer.columns:
         if (kind := one.type.python_type.__name__) in _GOLDEN:
             kinds[one.name] = _GOLDEN[kind]
     for table in (one for one in tables if one.wide):
         own = [one for one in table.columns if one.type in _PROFILE]
-        kinds |= {f"{table.name}_{one.name}": _PROFILE[one.type] for one in own}
-        kinds |= {f"{table.name}_{age.name}": pa.int64() for age in table.ages}
-    return kinds, {name: said[name].category for name in kinds if name in said}
+        theirs = {f"{table.name}_{one.name}": _PROFILE[one.type] for one in own}
+        theirs |= {f"{table.name}_{age.name}": pa.int64() for age in table.ages}
+        kinds |= theirs
+        made_by |= dict.fromkeys(theirs, table.name)
+    return kinds, {name: said[name].category for name in kinds if name in said}, made_by

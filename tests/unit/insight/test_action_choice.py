@@ -46,6 +46,7 @@ def house(**more: Any) -> House:
         pa.array(more.get("deceased", []), pa.string()),
         more.get("off", NOBODY),
         more.get("contacts", CONTACTS.empty_table()),
+        more.get("chosen_by", {}),
     )
 
 
@@ -71,6 +72,21 @@ def test_the_action_with_the_highest_expected_value_is_chosen() -> None:
         action("small", **worth(20, 0.10, 0.5)),
     )
     assert chosen(policy, people(2, spend=[100.0, 30.0])) == ["big", "small"]
+
+
+def test_who_is_off_for_what_an_action_chooses_by_is_not_chosen() -> None:
+    policy = rules(action("a", **worth(9, 0.5)), action("b", **worth(1, 0.5)))
+    off = pa.table(
+        {
+            "golden_id": IDS[:2] + IDS[:1],
+            "purpose": ["analytics", "analytics", "identity"],
+            "channel": ["", "", ""],
+        },
+        schema=NOBODY.schema,
+    )
+    by = {"a": [("analytics", "identity")], "b": []}
+    assert chosen(policy, people(3), house(off=off, chosen_by=by)) == ["b", "a", "a"]
+    assert chosen(policy, people(3), house(off=off, chosen_by={"a": [("analytics",)]})) == ["b", "b", "a"]
 
 
 def test_the_probability_may_follow_from_a_segment() -> None:

@@ -105,6 +105,10 @@ def test_what_is_wrong_is_told_with_file_and_key(tmp_path: Path, said: Any, word
             "rfm_segment is user.behavior, which sales may not use",
         ),
         ({"requires": [{"column": "payment_overdue_amount", "over": 0}]}, "which marketing may not use"),
+        (
+            {"requires": [{"column": "service_open_tickets", "at_most": 0}]},
+            "service_open_tickets is worked out for service, and not for marketing",
+        ),
     ],
 )
 def test_what_there_is_not_or_may_not_be_used_is_told(
