@@ -363,13 +363,16 @@ ALLOWED = pa.schema(
 def allowed(connection: Connection, purposes: Collection[str], *, coming: bool = False) -> pa.Table:
     """What customers allow for some purposes, as it is published or as it will be.
 
+    Of what is published a yes that has ended since is none.
+
     Args:
         connection: To the hub.
         purposes: Their keys.
         coming: Whether of the next version.
     """
     rows = next_rows(connection, consent) if coming else str(consent)
-    query = f"""SELECT golden_id, purpose, channel, allowed, state IS NOT NULL FROM {rows}
+    now = "allowed" if coming else "allowed AND coalesce(expires > clock_timestamp(), true)"
+    query = f"""SELECT golden_id, purpose, channel, {now}, state IS NOT NULL FROM {rows}
         WHERE purpose = ANY(%(purposes)s)"""
     return read_table(connection, query, ALLOWED, {"purposes": sorted(purposes)})
 

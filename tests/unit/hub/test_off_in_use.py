@@ -54,6 +54,26 @@ def test_who_may_be_addressed(
     assert (ANNA in found["golden_id"].to_pylist()) == off
 
 
+@pytest.mark.parametrize(("expires", "off"), [("- interval '1 day'", True), ("+ interval '1 day'", False)])
+def test_a_yes_that_has_ended_since_it_was_published_is_none(
+    hub_engine: Engine, expires: str, off: bool
+) -> None:
+    examples.published(hub_engine)
+    purposes = Purposes.load(load_settings().policies / POLICY)
+    with hub_engine.begin() as connection:
+        connection.execute(
+            text(
+                f"""
+                INSERT INTO privacy.consent
+                    (golden_id, purpose, channel, allowed, state, expires, why, shared, contradictory)
+                VALUES (:one, 'marketing', 'email', true, 'given', now() {expires}, 'said', false, false)"""
+            ),
+            {"one": ANNA},
+        )
+        found = off_in_use(connection, purposes, [("marketing", "email")])
+    assert (ANNA in found["golden_id"].to_pylist()) == off
+
+
 @pytest.mark.parametrize(("through", "off"), [("email", True), ("post", True), ("", False)])
 def test_who_has_died_is_addressed_through_no_channel_whatever_they_said(
     hub_engine: Engine, through: str, off: bool
