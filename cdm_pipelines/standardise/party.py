@@ -289,16 +289,26 @@ def _add_person_facts(standard: Standard, columns: Columns, extract_date: str, n
     standard.wrong["birth_date"] = pc.or_(wrong, pc.fill_null(nobody.in_birth_date(born), False))
 
 
+_END_OF_TIME_IN_TWO_DIGITS = "1999-12-31"
+"""How 31-12-9999 reads where years have two digits."""
+
+
 def _deceased(columns: Columns, extract_date: str) -> pa.Array:
     """``true`` where a tick or a date up to the extract tells that somebody died, else null.
 
-    A no is nothing that could overrule another source's yes: who does not know of a death writes no.
+    A no is nothing that could overrule another source's yes: who does not know of a death writes no, or the end of
+    time.
     """
     column = columns.column("deceased")
     code = columns.code("deceased")
     ticked = numbers.boolean(code)
-    died, wrong = dates.birth_date(code, column.date_formats if column is not None else (), extract_date)
-    died = pc.if_else(pc.or_(wrong, pc.is_valid(ticked)), pa.scalar(None, TEXT), died)
-    columns.unread("deceased", Rule.NOT_BOOLEAN, coalesce(ticked, died))
-    yes = pc.or_(pc.fill_null(pc.equal(ticked, "true"), False), pc.is_valid(died))
+    formats = column.date_formats if column is not None else ()
+    told = pc.if_else(pc.is_valid(ticked), pa.scalar(None, TEXT), dates.date(code, formats))
+    never = dates.is_sentinel(told)
+    if any("%y" in form for form in formats):
+        never = pc.or_(never, pc.fill_null(pc.equal(told, _END_OF_TIME_IN_TWO_DIGITS), False))
+    may_be = pc.and_(pc.less_equal(told, extract_date), pc.greater_equal(told, dates.EARLIEST_BIRTH))
+    died = pc.if_else(may_be, told, pa.scalar(None, TEXT))
+    columns.unread("deceased", Rule.NOT_BOOLEAN, coalesce(ticked, pc.if_else(never, told, died)))
+    yes = pc.or_(pc.fill_null(pc.equal(ticked, "true"), False), pc.and_(pc.is_valid(died), pc.invert(never)))
     return pc.if_else(yes, "true", pa.scalar(None, TEXT))

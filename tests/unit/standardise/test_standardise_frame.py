@@ -4,6 +4,7 @@ import pickle
 import random
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 
 import pandas as pd
@@ -133,6 +134,24 @@ def standard_party(*rows: dict[str, str | None]) -> list[dict[str, object]]:
     frame = standardise(valid(*rows), KNA1, DATE)[Entity.PARTY]
     records = frame.to_dict("records")
     return [{str(name): value for name, value in row.items() if not pd.isna(value)} for row in records]
+
+
+@pytest.mark.parametrize(
+    ("form", "said", "dead"),
+    [
+        ("%d-%m-%y", "01-05-26", True),
+        ("%d-%m-%y", "01-07-26", False),  # after the extract: not a hundred years ago
+        ("%d-%m-%y", "31-12-99", False),
+        ("%Y-%m-%d", "1999-12-31", True),
+        ("%Y-%m-%d", "9999-12-31", False),
+        ("%Y-%m-%d", "1850-01-01", False),
+    ],
+)
+def test_a_date_of_death_is_one_up_to_the_extract(form: str, said: str, dead: bool) -> None:
+    told = column("DIED", "party.deceased", logical_type=LogicalType.DATE, date_formats=(form,))
+    of = replace(KNA1, columns=(*KNA1.columns, told))
+    frame = standardise(valid(PERSON | {"DIED": said}), of, DATE)[Entity.PARTY]
+    assert frame["deceased"].notna().iloc[0] == dead
 
 
 def test_a_person_and_a_company() -> None:
