@@ -178,10 +178,10 @@ class Allowed:
         return sorted(self.given.without(frozenset({self.purpose})).among({name}).by_entity)
 
     def of_others(self, names: Iterable[str]) -> list[tuple[str, ...]]:
-        """Of each enricher that works for other purposes, and whose columns are named: keys of those purposes."""
+        """Of each enricher that works for other purposes, and whose columns are named: keys of those purposes, once."""
         own = self.given.purposes[self.purpose].enrichers
         others = [one.enricher for one in self.sources(names) if one.enricher not in own]
-        return [self.given.purposes.of_enricher(name) for name in others]
+        return list(dict.fromkeys(self.given.purposes.of_enricher(name) for name in others))
 
     def sources(self, names: Iterable[str]) -> Sequence[Declared]:
         """One column of each enricher whose table is read for some columns."""

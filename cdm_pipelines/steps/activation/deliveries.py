@@ -154,10 +154,11 @@ def _released(connect: Connect, book: Book, files: Files, decided: _Decided) -> 
         done = replace(done, number=made.number, where=made.place)
         if target.webhook is None:
             files.finish(made, _manifest(audience, target, made, selection, changes))
-        with connect() as connection, connection.begin():
-            if target.webhook is None:
+        if target.webhook is None:
+            with connect() as connection, connection.begin():
                 deliveries.release(connection, made.delivery_id, taken=True)
-            _let_go(connection, files, book, selection.name)
+    with connect() as connection, connection.begin():
+        _let_go(connection, files, book, selection.name)
     if target.webhook is None:
         return done
     allowed = {UUID(one) for one in selection.rows["golden_id"].to_pylist()}

@@ -119,6 +119,17 @@ def test_files_and_ledger_are_kept_as_long_as_the_policy_says(hub: Hub) -> None:
     assert hub.deliver(book).number == 0
 
 
+def test_files_go_on_time_while_nobody_comes_or_goes(hub: Hub) -> None:
+    hub.allow(0)
+    book = hub.declare({"people": AUDIENCE}, keep_files=30, keep_ledger=40)
+    hub.deliver(book)
+    hub.allow(1)
+    hub.deliver(book)
+    hub.run("UPDATE activation.delivery SET released_at = now() - interval '35 days'")
+    assert not hub.deliver(book).number
+    assert [path.name for path in hub.folder().parent.iterdir()] == ["000002"]
+
+
 # Webhooks
 
 
