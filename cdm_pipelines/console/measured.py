@@ -23,15 +23,15 @@ def sees(sight: Sight, name: str) -> bool:
     return name in sight.tables
 
 
-def qualities(eyes: Eyes) -> list[Mapping[str, Any]]:
-    """All figures of quality that are kept, oldest first.
+def qualities(eyes: Eyes, **subject: str) -> list[Mapping[str, Any]]:
+    """Figures of quality that are kept, oldest first: all, or those of a source, entity, attribute or measure.
 
     Raises:
         ForbiddenError: The role does not see them.
     """
     view = _view(eyes.sight, schema_insight.quality)
     with eyes.as_role() as connection:
-        return list(scorecards.history(connection, of=view))
+        return list(scorecards.history(connection, of=view, subject=subject))
 
 
 def courses(eyes: Eyes) -> list[Trend]:

@@ -49,7 +49,6 @@ def finish(
     return under_way.number
 
 
-def note_run(connection: Connection, run: str) -> None:
-    """Note which run made the publication of this transaction; nothing where it changed nothing, and so is none."""
-    theirs = update(publication).where(publication.c.published_at >= func.now()).values(run=run)
-    connection.execute(theirs)
+def note_run(connection: Connection, number: int, run: str) -> None:
+    """Note which run made a publication."""
+    connection.execute(update(publication).where(publication.c.publication_id == number).values(run=run))

@@ -86,6 +86,7 @@ def history(
     days: int = 400,
     *,
     of: FromClause = quality,
+    subject: Mapping[str, str] | None = None,
 ) -> list[dict[str, Any]]:
     """Figures of quality, oldest first, each as a row by column name.
 
@@ -95,6 +96,7 @@ def history(
         as_of: None later than this day; all when None.
         days: How many days before the last one at most.
         of: The table, or a view of it.
+        subject: Values that columns have, such as ``entity`` and ``measure``; of all where not given.
     """
     c = of.c
     last = as_of or connection.scalar(select(func.max(c.as_of)))
@@ -103,6 +105,7 @@ def history(
     query = select(of).where(c.as_of <= last, c.as_of > last - dt.timedelta(days=days))
     if source:
         query = query.where(c.source == source)
+    query = query.where(*(c[name] == value for name, value in (subject or {}).items()))
     order = (c.as_of, c.source, c.entity, c.attribute, c.dimension, c.measure)
     return [dict(row) for row in connection.execute(query.order_by(*order)).mappings()]
 

@@ -239,8 +239,12 @@ class Trend:
         return 0.0 if self.before is None else self.last.share - self.before
 
 
+_MEASURED_STILL = dt.timedelta(days=35)
+"""A figure that is older than the newest of all by more is of something that is delivered no longer."""
+
+
 def trends(rows: Iterable[Mapping[str, Any]]) -> list[Trend]:
-    """The course of every figure, by source, entity, attribute, dimension and measure.
+    """The course of every figure that is measured still, by source, entity, attribute, dimension and measure.
 
     Args:
         rows: Of ``insight.quality`` by column name, in any order.
@@ -249,7 +253,12 @@ def trends(rows: Iterable[Mapping[str, Any]]) -> list[Trend]:
     for row in sorted(rows, key=lambda row: row["as_of"]):
         subject = tuple(row[name] for name in ("source", "entity", "attribute", "dimension", "measure"))
         found.setdefault(subject, []).append(row)
-    return [_trend(course) for _, course in sorted(found.items())]
+    newest = max((course[-1]["as_of"] for course in found.values()), default=None)
+    return [
+        _trend(course)
+        for _, course in sorted(found.items())
+        if newest is None or newest - course[-1]["as_of"] <= _MEASURED_STILL
+    ]
 
 
 def _trend(course: Sequence[Mapping[str, Any]]) -> Trend:

@@ -216,6 +216,8 @@ def test_every_value_leads_to_the_cell_that_it_came_from_why_it_is_theirs_and_th
     why.get_by_role("link", name="Why it is theirs").click()
     assert serious(page) == []
     assert page.locator("table.waterfall tbody tr").count() > 3
+    noted = company.query("SELECT categories FROM ops.access_log WHERE tool = 'console link'")
+    assert "user.name" in {category for (categories,) in noted for category in categories}
     page.go_back()
     why.locator("summary").click()
     why.locator("a.id").click()

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -46,7 +47,7 @@ def customer(request: Request) -> Response:
     as_of = request.query_params.get("as_of", "")
     with eyes(request, "console customer") as one:
         if as_of:
-            row = reads.as_of(one, golden_id, _end_of(as_of))
+            row = reads.as_of(one, golden_id, _end_of(as_of, house_of(request).settings.timezone))
             panels: dict[str, Any] = {}
         else:
             now = reads.known(one, golden_id)
@@ -88,9 +89,9 @@ def _id(request: Request) -> UUID:
         raise UnknownError("There is no customer of this id, or none that your role sees.") from None
 
 
-def _end_of(day: str) -> dt.datetime:
+def _end_of(day: str, timezone: str) -> dt.datetime:
     try:
-        return dt.datetime.combine(dt.date.fromisoformat(day), dt.time.max, dt.UTC)
+        return dt.datetime.combine(dt.date.fromisoformat(day), dt.time.max, ZoneInfo(timezone))
     except ValueError:
         raise RefusedError("That is no day: write it as 2026-03-01.") from None
 
@@ -247,6 +248,7 @@ def link(request: Request) -> Response:
             raise UnknownError("The customer has no such record.")
         others = [each for each in records if each != named]
         steps, found, threshold = link_of(one, house, named, others)
+        one.note([reads.RECORDS, CUSTOMER], [now])
         caller, sight = one.caller, one.sight
     return rendered(
         request,

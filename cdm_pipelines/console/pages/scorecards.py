@@ -128,13 +128,11 @@ def address(one: Trend) -> str:
 def course(request: Request) -> Response:
     """One figure over days, with what it is counted from."""
     path, language = request.path_params, language_of(request)
-    asked = (path["source"], path["entity"], request.query_params.get("attribute", ""), path["measure"])
+    attribute = request.query_params.get("attribute", "")
     with eyes(request, "console scorecards") as one:
-        rows = [
-            row
-            for row in measured.qualities(one)
-            if tuple(row[name] for name in ("source", "entity", "attribute", "measure")) == asked
-        ]
+        rows = measured.qualities(
+            one, source=path["source"], entity=path["entity"], attribute=attribute, measure=path["measure"]
+        )
         caller, sight = one.caller, one.sight
     if not rows:
         raise UnknownError("There is no such figure.")

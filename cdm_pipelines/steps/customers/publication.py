@@ -377,8 +377,8 @@ def publish_customers(
     enrich(connection, company, profile_models.current(connection), off=off)
     groups = groups_of(company.policy)
     done = promote(connection, enriched=tables_of(company.policy), groups=groups)
-    if run:
-        note_run(connection, run)
+    if run and done.publication_id is not None:
+        note_run(connection, done.publication_id, run)
     keep_former(lake)
     left = privacy.apply(connection, settings, governed)
     changed = (one for one in groups if one.groups in done.profile)

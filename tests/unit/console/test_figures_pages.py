@@ -58,6 +58,8 @@ def measured(governed: GovernedHub) -> Iterator[None]:
                 "definition": policy["churn"].fingerprint,
             }
             kpi_history.keep(connection, kpi, dt.date(2026, month, 1), [row])
+        other = {**row, "as_of": dt.date(2026, 4, 3), "definition": "of another release"}
+        kpi_history.keep(connection, kpi, dt.date(2026, 4, 1), [other])
     yield
     with governed.engine.begin() as connection:
         connection.execute(quality.delete())
@@ -116,6 +118,9 @@ def test_key_figures_of_a_month_are_told_in_the_language_of_the_reader(browser: 
     former = client.get("/figures?month=2026-05", headers={"accept-language": "en"}).text
     assert "25.0%" in former
     assert "12.5%" not in former
+    other = client.get("/figures?month=2026-04", headers={"accept-language": "en"}).text
+    assert "worked out in another way in that month" in other
+    assert 'value="2026-06"' in other, "and leads to the other months"
     assert client.get("/figures?month=2020-01").status_code == 404
     assert client.get("/figures?month='--").status_code == 404
 

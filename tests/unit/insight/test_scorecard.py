@@ -36,6 +36,12 @@ def rows(
     ]
 
 
+def test_what_is_delivered_no_longer_is_no_figure_of_now() -> None:
+    gone, still = rows((1, 2), target=0.9), rows(*[(9, 10)] * 60, attribute="party.phone")
+    assert [one.last.attribute for one in trends([*gone, *still])] == ["party.phone"]
+    assert [one.last.attribute for one in trends([*gone, *still[:30]])] == ["party.email", "party.phone"]
+
+
 @pytest.mark.parametrize(
     ("shares", "fell"),
     [
