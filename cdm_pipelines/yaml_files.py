@@ -36,12 +36,17 @@ class _GivenTwiceError(yaml.MarkedYAMLError):
     """A key is given twice."""
 
 
+_MERGE = "tag:yaml.org,2002:merge"
+
+
 class _Loader(SafeLoader):
     """Refuses a key that is given twice, of which the first would silently say nothing."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys: set[object] = set()
-        for key_node, _ in node.value:
+        for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            if key_node.tag == _MERGE:
+                continue  # what `<<` brings in yields to what stands beside it
             key = self.construct_object(key_node, deep=True)
             if isinstance(key, Hashable) and key in keys:
                 raise _GivenTwiceError(problem=f"{key} is given twice", problem_mark=key_node.start_mark)

@@ -91,6 +91,7 @@ def link(
             _explain_blocking(files, policy, out, truth, picture)
         elif out is not None:
             writable(out / "clusters.parquet")
+            chosen = asked()
             policy = policy or _suggested(files, out)
             with countdown(LINKING) as told:
                 done = link_files(
@@ -100,7 +101,7 @@ def link(
                     model_path=model,
                     labels=labels,
                     progress=told,
-                    engine=asked(),
+                    engine=chosen,
                     before=_lost,
                 )
             console.print(

@@ -77,12 +77,12 @@ def sniff(path: Path, sheet: str | None = None) -> Sniffed:
     check_place(path, None, refuser)
     with path.open("rb") as stream:
         signature = stream.read(8)
-    if signature.startswith(b"PAR1"):
-        return Sniffed(Format.PARQUET, Dialect())
     if _is_workbook(path, signature):
         return _workbook(path, sheet, refuser)
     if sheet is not None:
         refuser.refuse(Refusal.UNREADABLE, "is no workbook and has no sheets", "Leave out --sheet.")
+    if signature.startswith(b"PAR1"):
+        return Sniffed(Format.PARQUET, Dialect())
     start = next(Packed(path, refuser).pieces(SAMPLE_BYTES), b"")
     if not start:
         refuser.refuse(Refusal.EMPTY, "is empty (0 bytes)", "Choose a file with a header and some rows.")

@@ -12,11 +12,15 @@ street.
 import re
 
 _WITHIN = "apt apartment appt appartement app unit suite ste flat room rm floor fl etage verdieping bus bte boite piso"
-_STOREY = "floor fl flr etage verdieping verd hoog piso planta stock og"
+_STOREY = "floor fl flr etage verdieping verd"
+_STOREY_AT_THE_END = "hoog piso planta stock og"
+"""Words that name a storey behind its number alone: `10 Stock Road` is the tenth house of that road."""
 _ORDINAL = r"\d+(?:st|nd|rd|th)"
 _RANK = "st|nd|rd|th|e|er|eme|de|ste|o|a"
 _PARTS = re.compile(
     rf"\b(?:\d+(?:{_RANK})?|ground|first|second|third|top)\.? ?(?:{_STOREY.replace(' ', '|')})\b(?! ?#?\d)"
+    rf"|\b(?:\d+(?:{_RANK})?|ground|first|second|third|top)\.? ?"
+    rf"(?:{_STOREY_AT_THE_END.replace(' ', '|')})\b(?=\W*(?:$|[,;/]))"
     rf"|\b(?:{_WITHIN.replace(' ', '|')})\b\.? ?#? ?(?:\d+\w*|[a-z])\b"
     r"|# ?\w+"
 )
@@ -51,7 +55,7 @@ gr: grove
 hts: heights
 mt: mount
 ch: chemin
-all: allee allee
+all: allee
 c: calle carrer
 v: via
 n: north noord nord norte

@@ -16,7 +16,6 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 
 from cdm_pipelines.linkage.blocking.binding import hashed_keys
@@ -254,11 +253,3 @@ def _pairs(positions: npt.NDArray[np.int64], scored: Scored) -> pa.Table:
 
 def _found(what: str, *columns: npt.NDArray[np.int64] | Floats) -> pa.Table:
     return pa.table([pa.repeat(what, len(columns[0])), *map(pa.array, columns)], schema=FOUND)
-
-
-def counted_patterns(found: pa.Table) -> tuple[Packed, npt.NDArray[np.int64]]:
-    """Patterns and their pairs, added up over bins."""
-    codes, patterns = pd.factorize(found["packed"].to_numpy())
-    counts = np.zeros(len(patterns), np.int64)
-    np.add.at(counts, codes, found["count"].to_numpy())
-    return patterns.astype(np.int64), counts

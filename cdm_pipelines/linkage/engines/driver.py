@@ -34,7 +34,6 @@ from cdm_pipelines.linkage.engines.bins import (
     PairBin,
     Place,
     Sent,
-    counted_patterns,
     whole_blocks,
 )
 from cdm_pipelines.linkage.engines.outcome import Kept, Stages, settled
@@ -117,8 +116,9 @@ class Driver:
             found = False
         if not found:
             raise LinkageError(
-                "engine spark: the cluster does not find the records that were put at its disposal; name a folder "
-                "that it reaches under the same name with --exchange (CDM_SPARK_EXCHANGE)"
+                "engine spark: the cluster does not find, or may not read, the records that were put at its disposal; "
+                "name a folder that it reaches under the same name, under the same account, with --exchange "
+                "(CDM_SPARK_EXCHANGE)"
             )
 
     def scorer(self, model: LinkageModel) -> BoundScorer:
@@ -234,7 +234,7 @@ class Driver:
     def _counted(self, found: pa.Table) -> tuple[Table, LevelCounts]:
         """The table of patterns, and how many pairs have each level; keeps how many each rule made first."""
         counted = Counted(self.comparer, len(self.policy.blocking))
-        counted.add_counts(*counted_patterns(found))
+        counted.add_counts(found["packed"].to_numpy(), found["count"].to_numpy())
         table = counted.table()
         counts = table.counts.astype(np.int64)
         first = table.rules.argmax(axis=1)

@@ -101,9 +101,11 @@ def _answers(url: str) -> None:
 
 
 def _place(url: str) -> str:
-    """An address without what follows it, which may be a token."""
+    """An address without what follows it, or stands before it, which may be a token, however it is mistyped."""
     asked = urlsplit(url)
-    return f"{asked.scheme}://{asked.netloc.rpartition('@')[2].partition(';')[0]}" if asked.netloc else url
+    if asked.netloc:
+        return f"{asked.scheme}://{asked.netloc.rpartition('@')[2].partition(';')[0]}"
+    return url.partition(";")[0].rpartition("@")[2]
 
 
 def _why(told: str) -> str:

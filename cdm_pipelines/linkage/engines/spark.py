@@ -10,6 +10,7 @@ for u-probabilities and term frequencies read the same codes in the same order, 
 scores of single pairs. No result depends on how many bins, partitions or workers there are.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ from cdm_pipelines.store.lake import Lake
 _FILE_ROWS = 50_000
 _BIN_RECORDS = 25_000
 """Records of the table for each bin; a bin has a multiple of them, as records have several blocks."""
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,20 @@ class SparkEngine:
                 driver.check()
                 yield driver
             finally:
-                lake.delete_folder("")
+                _emptied(lake)
+
+
+def _emptied(lake: Lake) -> None:
+    """Remove what went through the exchange, the records first; what workers own and nobody else may remove is told."""
+    for part in ("records", ""):
+        try:
+            lake.delete_folder(part)
+        except OSError as error:
+            _LOG.warning(
+                "%s could not be emptied (%s): remove it. Workers write there under another account than this one",
+                lake.where(part),
+                type(error).__name__,
+            )
 
 
 def _refuse_whole_tables(policy: LinkagePolicy) -> None:

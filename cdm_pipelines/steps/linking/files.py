@@ -89,7 +89,7 @@ class FilesLinked:
         clusters: How many.
         duplicates: Records beyond the first of each cluster.
         put_aside: Rows that could not be read.
-        precision: Expected share of true ones among pairs that ended in one cluster.
+        precision: Expected share of true ones among pairs from the review threshold on that ended in one cluster.
         recall: Expected share of them among the true candidate pairs.
         remarks: What has to be said of the fit.
     """
@@ -139,6 +139,7 @@ def link_files(
     model = read_model(model_path) if model_path else None
     table, put_aside = _together(files, policy)
     known = None if labels is None else read_text(labels).to_pandas()
+    _check_sources_of_dates(table, policy)
     if {name for spec in policy.columns.values() for name in spec.names} <= set(table.column_names):
         before(lost_values(table, policy))
     result = (engine or LocalEngine()).link(table, policy, model=model, labels=known, progress=progress)
@@ -155,6 +156,23 @@ def link_files(
         expected["recall"],
         tuple(result.report["fit"]["remarks"]),
     )
+
+
+def _check_sources_of_dates(table: pa.Table, policy: LinkagePolicy) -> None:
+    """See that there are records of every source whose dates are in a form of their own.
+
+    A name that is mistyped, or of a file whose own column of sources says something else, would have them read in
+    another form.
+    """
+    named = {source for spec in policy.columns.values() for source in spec.dates_in}
+    if not named or policy.source is None or policy.source not in table.column_names:
+        return
+    there = pc.unique(table[policy.source].cast(pa.string())).drop_null().to_pylist()
+    if unknown := sorted(named - set(there)):
+        raise LinkageError(
+            f"policy {policy.name}: dates_in: there are no records of {unknown[0]}; in column {policy.source} are "
+            f"{', '.join(sorted(there)[:_NAMED])}"
+        )
 
 
 def explain_files(

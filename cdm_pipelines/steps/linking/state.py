@@ -24,7 +24,7 @@ from cdm_pipelines.store.secret import Secret
 
 _MODEL = "model"
 _KEY = "key"
-_FORMAT = 2  # counted up when records are read otherwise: all are linked once
+_FORMAT = 3  # counted up when records are read otherwise: all are linked once
 _LAYOUT = 4  # counted up whenever a table has other columns
 _PLAN = "plan"
 _HASHED = {"keys", "added_keys", _PLAN}

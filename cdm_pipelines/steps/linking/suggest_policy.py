@@ -6,6 +6,7 @@ belong here: what a column may be (column_meanings), which is taken (column_choi
 label) are never used: whoever has them wants to measure with them.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +44,12 @@ def suggest_policy(files: Sequence[Path]) -> SuggestedPolicy:
         ExtractError: A file cannot be read.
         LinkageError: The columns give too little to link on; says which were found and what to do.
     """
+    if twice := next(
+        (stem for stem, count in Counter(file.stem for file in files).items() if count > 1), None
+    ):
+        raise LinkageError(
+            f"two files are named {twice}, by which their records would be told apart: rename one"
+        )
     suggestions = [suggest(file) for file in files]
     columns = [
         FileColumns(path, {one.profile.name: one.profile for one in found.columns}, offers(found))

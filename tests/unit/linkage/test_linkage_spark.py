@@ -160,6 +160,13 @@ def test_where_nothing_answers_is_said_without_a_token() -> None:
     assert "secret" not in str(told.value)
 
 
+@pytest.mark.parametrize("url", ["sc:/127.0.0.1:9/;token=secret", "sc:/secret@127.0.0.1:9"])
+def test_an_address_that_is_mistyped_is_told_without_a_token(url: str) -> None:
+    with pytest.raises(LinkageError, match="engine spark") as told:
+        SparkEngine(url).link(people(20, seed=1), policy())
+    assert "secret" not in str(told.value)
+
+
 def test_a_master_needs_spark_in_full() -> None:
     with pytest.raises(LinkageError, match="install pyspark in place of pyspark-client"):
         SparkEngine("local[2]").link(people(20, seed=1), policy())

@@ -42,6 +42,8 @@ def test_other_streets_stay_apart() -> None:
         "2nd Avenue",
         "Flat Rock Road",
         "Floor Street",
+        "10 Stock Road",
+        "12 Hoog Lane",
     ]
     assert len(pd.unique(pd.Series(clean(pa.array(lines), "street").to_pylist()))) == len(lines)
 

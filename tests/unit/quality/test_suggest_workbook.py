@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from openpyxl import Workbook
 from typer.testing import CliRunner
@@ -55,9 +57,11 @@ def test_a_single_sheet_needs_no_word(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("export.xlsx", "has no sheet 'Klanten'"), ("a.csv", "is no workbook")]
+    ("name", "said"),
+    [("export.xlsx", "has no sheet 'Klanten'"), ("a.csv", "is no workbook"), ("a.parquet", "is no workbook")],
 )
 def test_a_sheet_that_is_not_there_is_refused_in_words(tmp_path: Path, name: str, said: str) -> None:
     workbook(tmp_path, Leden=PEOPLE)
     (tmp_path / "a.csv").write_text("Nr;Naam\n1;Jo Bos\n")
+    pq.write_table(pa.table({"Nr": [1], "Naam": ["Jo Bos"]}), tmp_path / "a.parquet")
     assert said in " ".join(suggested(tmp_path / name, "--sheet", "Klanten", code=1).split())
