@@ -121,13 +121,29 @@ def series(connection: Connection, settings: Settings, period: Period) -> dict[s
 
 
 def courses(policy: KpiPolicy, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Monthly]]:
-    """What was kept of each key figure, in the order of the rows, where it was worked out as it is now."""
+    """What was kept of each key figure where it was worked out as it is now: each month from the first to the last.
+
+    Args:
+        policy: The key figures.
+        rows: Of ``insight.kpi``, oldest first.
+    """
     found: dict[str, list[Monthly]] = {key: [] for key in policy.kpis}
     for row in rows:
         kpi = policy.kpis.get(row["kpi"])
         if kpi is not None and kpi.fingerprint == row["definition"]:
             found[row["kpi"]].append((row["month"], row["value"]))
-    return found
+    return {key: _each_month(values) for key, values in found.items()}
+
+
+def _each_month(values: Sequence[Monthly]) -> list[Monthly]:
+    """With the months between of which nothing is kept, so that they are seen as gaps."""
+    known = dict(values)
+    if not known:
+        return []
+    first, last = min(known), max(known)
+    months = (last.year - first.year) * 12 + last.month - first.month
+    each = (kpi_history.months_before(last, back) for back in range(months, -1, -1))
+    return [(month, known.get(month)) for month in each]
 
 
 def row(settings: Settings, one: KpiFound, language: Language) -> dict[str, str]:

@@ -14,6 +14,7 @@ from cdm_pipelines.hub.schema_insight import quality
 from cdm_pipelines.hub.schema_kpi import kpi
 from cdm_pipelines.insight import report_charts
 from cdm_pipelines.insight.kpi_policy import KpiPolicy
+from cdm_pipelines.steps.insight.kpis import courses
 
 DAYS = [dt.date(2026, 6, day) for day in (1, 2, 3)]
 
@@ -123,6 +124,19 @@ def test_key_figures_of_a_month_are_told_in_the_language_of_the_reader(browser: 
     assert 'value="2026-06"' in other, "and leads to the other months"
     assert client.get("/figures?month=2020-01").status_code == 404
     assert client.get("/figures?month='--").status_code == 404
+
+
+def test_a_month_of_which_nothing_is_kept_is_a_gap(governed: GovernedHub) -> None:
+    policy = KpiPolicy.load(governed.settings.policies)
+    of = {"kpi": "churn", "definition": policy.kpis["churn"].fingerprint}
+    months = [dt.date(2025, 11, 1), dt.date(2026, 2, 1)]
+    over = courses(policy, [of | {"month": month, "value": 0.5} for month in months])["churn"]
+    assert [(f"{month:%Y-%m}", value) for month, value in over] == [
+        ("2025-11", 0.5),
+        ("2025-12", None),
+        ("2026-01", None),
+        ("2026-02", 0.5),
+    ]
 
 
 @pytest.mark.parametrize(
