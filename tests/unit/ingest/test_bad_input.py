@@ -4,10 +4,13 @@ import gzip
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from ingest_samples import CUSTOMER, DATE, Outcome, deliver, run_day, with_dialect
 
 from cdm_pipelines.ingest import ExtractError, Refusal, read_extract
+from cdm_pipelines.ingest.cells import DEFECT, REPLACEMENT, mark_unusable, with_origin
+from cdm_pipelines.ingest.errors import Defect
 from cdm_pipelines.quality.corrections import export_quarantine, read_corrections
 from cdm_pipelines.store.frames import to_table
 
@@ -323,3 +326,16 @@ def test_ten_megabyte_cells_do_not_stay_in_memory(tmp_path: Path) -> None:
     tables = list(read_extract(str(tmp_path), CUSTOMER, DATE))
     assert sum(table.nbytes for table in tables) < 100_000
     assert sum(table.num_rows for table in tables) == 8
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 9), (2, 9), (3, 9), (0, 2), (4, 4)])
+def test_a_sign_is_found_in_whatever_piece_of_a_table(start: int, end: int) -> None:
+    texts = ["a", None, "c\0d", "e", "", "f\0", "g"]
+    cells = pa.chunked_array([pa.array(["z", *texts[:3]], pa.string())[1:], pa.array(texts[3:], pa.string())])
+    table = with_origin(pa.table({"name": cells}), 1).slice(start, end - start)
+    marked = mark_unusable(table, 100, {"\0": Defect.NUL_BYTE})
+    of = texts[start:end]
+    assert marked["name"].to_pylist() == [text and text.replace("\0", REPLACEMENT) for text in of]
+    assert marked[DEFECT].to_pylist() == [
+        Defect.NUL_BYTE.value if text and "\0" in text else None for text in of
+    ]
