@@ -328,7 +328,7 @@ def test_ten_megabyte_cells_do_not_stay_in_memory(tmp_path: Path) -> None:
     assert sum(table.num_rows for table in tables) == 8
 
 
-@pytest.mark.parametrize(("start", "end"), [(0, 9), (2, 9), (3, 9), (0, 2), (4, 4)])
+@pytest.mark.parametrize(("start", "end"), [(0, 9), (2, 3), (3, 9), (0, 2), (4, 4)])
 def test_a_sign_is_found_in_whatever_piece_of_a_table(start: int, end: int) -> None:
     texts = ["a", None, "c\0d", "e", "", "f\0", "g"]
     cells = pa.chunked_array([pa.array(["z", *texts[:3]], pa.string())[1:], pa.array(texts[3:], pa.string())])
