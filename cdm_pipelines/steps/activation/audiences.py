@@ -317,9 +317,7 @@ class _Choosing:
         """Golden values of customers as text, where the purpose may use them, and their key in a source."""
         asked = Table("asked_member", MetaData(), Column("golden_id", Uuid))
         self.connection.execute(
-            text(
-                "CREATE TEMPORARY TABLE IF NOT EXISTS asked_member (golden_id uuid PRIMARY KEY) ON COMMIT DROP"
-            )
+            text("CREATE TEMPORARY TABLE IF NOT EXISTS asked_member (golden_id uuid) ON COMMIT DROP")
         )
         self.connection.execute(text("TRUNCATE asked_member"))
         copy_table(self.connection, "asked_member", pa.table({"golden_id": ids}), schema="pg_temp")
