@@ -142,6 +142,24 @@ def test_bad_input_is_told_in_one_sentence(
     assert isinstance(result.exception, SystemExit)
 
 
+def test_files_of_one_name_cannot_be_told_apart(file: Path, tmp_path: Path) -> None:
+    other = tmp_path / "2024" / file.name
+    other.parent.mkdir()
+    other.write_bytes(file.read_bytes())
+    told = cdm(file, other, "--out", tmp_path / "out")
+    assert told.exit_code == 1
+    assert "two files are named people" in " ".join(told.output.split())
+
+
+def test_a_cluster_that_is_named_nowhere_is_told_before_a_policy_is_suggested(
+    file: Path, tmp_path: Path
+) -> None:
+    told = cdm(file, "--out", tmp_path / "out", "--engine", "spark")
+    assert told.exit_code == 1, told.output
+    assert "suggested" not in told.output
+    assert not (tmp_path / "out" / "policy.yaml").exists()
+
+
 def test_a_linkage_is_held_against_the_truth(file: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     told = cdm(file, "--policy", tmp_path / "mine.yaml", "--out", out, "--truth", file)
