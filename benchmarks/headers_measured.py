@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import yaml
 
 from benchmarks import results
 from cdm_pipelines.quality.semantics import meanings
 from cdm_pipelines.quality.suggest import suggest_all
 from cdm_pipelines.settings import root
+from cdm_pipelines.yaml_files import read_yaml
 
 _LISTS = root() / "benchmarks" / "headers"
 _NOTHING = pa.array([], pa.string())
@@ -112,13 +112,13 @@ def faults(extracts: Path) -> Iterator[str]:
 
 def entries(name: str) -> list[dict[str, Any]]:
     """The systems of a list."""
-    found: list[dict[str, Any]] = yaml.safe_load((_LISTS / f"{name}.yaml").read_text(encoding="utf-8"))
+    found: list[dict[str, Any]] = read_yaml(_LISTS / f"{name}.yaml")
     return found
 
 
 def read(name: str) -> dict[str, dict[str, str]]:
     """Usual headers by language."""
-    found: dict[str, dict[str, str]] = yaml.safe_load((_LISTS / f"{name}.yaml").read_text(encoding="utf-8"))
+    found: dict[str, dict[str, str]] = read_yaml(_LISTS / f"{name}.yaml")
     return found
 
 

@@ -99,9 +99,10 @@ def strip_apostrophes(table: pa.Table, contract: SourceContract) -> pa.Table:
     return table
 
 
-def empty_to_null(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+def empty_to_null(cells: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """Empty texts become null."""
-    return pc.if_else(pc.equal(cells, ""), pa.scalar(None, pa.string()), cells)
+    empty = pc.equal(cells, "")
+    return pc.if_else(empty, pa.scalar(None, pa.string()), cells) if pc.any(empty).as_py() else cells
 
 
 def _mark(table: pa.Table, rows: pa.ChunkedArray, defect: Defect) -> pa.Table:

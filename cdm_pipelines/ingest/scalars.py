@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdm_pipelines.ingest.cells import empty_to_null
 from cdm_pipelines.ingest.text import MARK
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -51,9 +52,7 @@ def arrow_text(array: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
         return pc.if_else(pc.is_nan(array), pa.scalar(None, pa.string()), array.cast(pa.string()))
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return text_array([as_text(value) for value in array.to_pylist()])
-    text = array.cast(pa.string())
-    empty = pc.equal(text, "")
-    return pc.if_else(empty, pa.scalar(None, pa.string()), text) if pc.any(empty).as_py() else text
+    return empty_to_null(array.cast(pa.string()))
 
 
 def _bytes(value: bytes) -> str | None:

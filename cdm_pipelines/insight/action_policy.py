@@ -282,22 +282,21 @@ class ActionPolicy(PolicyFile):
                         "purpose in purposes.yaml, or leave the column out"
                     )
                 enricher = made_by.get(column)
-                if enricher and enricher not in (*purpose.enrichers, *purpose.selects_by):
-                    works_for = ", ".join(purposes.of_enricher(enricher)) or "no purpose"
+                if enricher and (wrong := purposes.not_chosen_by(action.purpose, enricher)):
                     yield (
-                        f"{where}: {column} is worked out for {works_for}, and not for {action.purpose}. Add "
-                        f"{enricher} to purposes.{action.purpose}.selects_by in purposes.yaml, or leave the column out"
+                        f"{where}: {column} {wrong}. Add {enricher} to purposes.{action.purpose}.selects_by in "
+                        "purposes.yaml, or leave the column out"
                     )
         yield from self._column_problems(columns)
 
     def of_others(self, made_by: Mapping[str, str], purposes: Purposes) -> dict[str, list[tuple[str, ...]]]:
         """By action, for each enricher that works for other purposes and that it chooses by: keys of those purposes."""
-        found = {}
-        for action in self.actions:
-            enrichers = {made_by[column] for column in action.targets() if column in made_by}
-            others = sorted(enrichers - set(purposes[action.purpose].enrichers))
-            found[action.key] = list(dict.fromkeys(purposes.of_enricher(name) for name in others))
-        return found
+        return {
+            action.key: purposes.of_others(
+                action.purpose, (made_by[column] for column in action.targets() if column in made_by)
+            )
+            for action in self.actions
+        }
 
     def _column_problems(self, columns: Mapping[str, pa.DataType]) -> Iterator[str]:
         for column in self.context:

@@ -207,6 +207,18 @@ class Purposes:
         listed = tuple(key for key, purpose in self.by_key.items() if name in purpose.enrichers)
         return listed or self.until_declared
 
+    def not_chosen_by(self, key: str, enricher: str) -> str:
+        """Why customers may not be chosen for a purpose by what an enricher works out; nothing where they may."""
+        purpose = self[key]
+        if enricher in (*purpose.enrichers, *purpose.selects_by):
+            return ""
+        return f"is worked out for {', '.join(self.of_enricher(enricher)) or 'no purpose'}, and not for {key}"
+
+    def of_others(self, key: str, enrichers: Iterable[str]) -> list[tuple[str, ...]]:
+        """Of those enrichers that do not work for a purpose the keys of the purposes that they work for, each once."""
+        others = sorted(set(enrichers) - set(self[key].enrichers))
+        return list(dict.fromkeys(self.of_enricher(name) for name in others))
+
     @property
     def of_profile(self) -> frozenset[str]:
         """Keys of the purposes that enrichers may work for."""

@@ -127,11 +127,10 @@ class Allowed:
                 f"{name} is {own.privacy}, which the purpose {key} does not cover. Choose by another column, or add "
                 f"{own.privacy} to purposes.{key}.categories in {file}."
             )
-        if own.enricher and own.enricher not in (*purpose.enrichers, *purpose.selects_by):
-            works_for = ", ".join(self.given.purposes.of_enricher(own.enricher)) or "no purpose"
+        if own.enricher and (wrong := self.given.purposes.not_chosen_by(key, own.enricher)):
             return (
-                f"{name} is worked out for {works_for}, and not for {key}. Choose by another column, or add "
-                f"{own.enricher} to purposes.{key}.selects_by in {file}."
+                f"{name} {wrong}. Choose by another column, or add {own.enricher} to purposes.{key}.selects_by in "
+                f"{file}."
             )
         by_source = [of[name] for of in self.given.by_entity.values() if name in of]
         if not own.enricher and by_source and not any(key in purposes for purposes in by_source):
@@ -179,9 +178,7 @@ class Allowed:
 
     def of_others(self, names: Iterable[str]) -> list[tuple[str, ...]]:
         """Of each enricher that works for other purposes, and whose columns are named: keys of those purposes, once."""
-        own = self.given.purposes[self.purpose].enrichers
-        others = [one.enricher for one in self.sources(names) if one.enricher not in own]
-        return list(dict.fromkeys(self.given.purposes.of_enricher(name) for name in others))
+        return self.given.purposes.of_others(self.purpose, (one.enricher for one in self.sources(names)))
 
     def sources(self, names: Iterable[str]) -> Sequence[Declared]:
         """One column of each enricher whose table is read for some columns."""

@@ -79,9 +79,8 @@ class Spoilt(Enum):
     def among(self, values: pa.Array) -> Flags:
         """Whether each text is such a thing as a whole; null is none."""
         found = matches(values, self.value)
-        if pc.any(
-            pc.match_substring(values, "#")
-        ).as_py():  # the other expression takes milliseconds to prepare
+        signed = pc.match_substring(values, "#")
+        if pc.any(signed).as_py():  # the other expression takes milliseconds to prepare
             found |= matches(values, _ERROR)
         return found
 

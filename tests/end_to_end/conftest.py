@@ -130,6 +130,18 @@ class Deployment:
         return {str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
+def at(home: Path, database: str, landing: Path | None = None) -> Deployment:
+    """The installation in a folder."""
+    settings = load_settings(
+        home=home,
+        landing_url=str(landing or home / "landing"),
+        lake_url=str(home / "lake"),
+        database_url=database,
+        threads=1,
+    )
+    return Deployment(settings)
+
+
 @pytest.fixture(scope="session")
 def extracts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three days of extracts of a small company."""
@@ -154,14 +166,7 @@ def deploy(
         secret = home / "secret.key"
         secret.write_bytes(SECRET)  # the same for all: their lakes are compared byte for byte
         secret.chmod(0o600)
-        settings = load_settings(
-            home=home,
-            landing_url=str(target),
-            lake_url=str(home / "lake"),
-            database_url=new_database(_template),
-            threads=1,
-        )
-        return Deployment(settings)
+        return at(home, new_database(_template))
 
     return make
 
@@ -191,15 +196,7 @@ def lived(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        return Deployment(
-            load_settings(
-                home=home,
-                landing_url=str(home / "landing"),
-                lake_url=str(home / "lake"),
-                database_url=new_database(database),
-                threads=1,
-            )
-        )
+        return at(home, new_database(database))
 
     return copy_of
 
@@ -221,19 +218,12 @@ def pipeline(
 ) -> Pipeline:
     """Party records of a day, linked by the pipeline's own asset."""
     home = tmp_path_factory.mktemp("pipeline")
-    settings = load_settings(
-        home=home,
-        landing_url=str(extracts),
-        lake_url=str(home / "lake"),
-        database_url=new_database(_template),
-        threads=1,
-    )
-    lake = Lake(settings.lake_url)
+    deployment = at(home, new_database(_template), extracts)
+    settings, lake = deployment.settings, Lake(deployment.settings.lake_url)
     for contract in all_contracts():
         if any(path.startswith("party.") for column in contract.columns for path in column.maps_to):
             process_day(settings, lake, contract, DAYS[0])
     build_records(lake, all_contracts(), [Entity.PARTY])
-    deployment = Deployment(settings)
     return deployment, materialized(deployment)
 
 
