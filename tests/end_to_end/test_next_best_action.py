@@ -3,15 +3,19 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 import yaml
+from sqlalchemy import text
 
 from cdm_demo import generate
 from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.settings import load_settings
+from cdm_pipelines.steps.activation.actions import choose_actions
 from cdm_pipelines.steps.operate.places import all_places
+from cdm_pipelines.steps.profile.enrich import company_of
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.register import Persons, Rows, Stores
 
@@ -210,6 +214,33 @@ def test_what_actions_brought_is_what_another_query_says(company: Deployment) ->
     ):
         assert f"│ {action} │" in shown
         assert f" {number} │" in shown
+
+
+def test_who_turns_off_what_an_action_chooses_by_has_it_no_more(company: Deployment, tmp_path: Path) -> None:
+    """At once, and not only when the profile is worked out without them."""
+    policies = Path(shutil.copytree(company.settings.policies, tmp_path / "policies"))
+    rules: dict[str, Any] = {**_RULES}
+    offer, call = rules["actions"]
+    by_value = {**offer, "requires": [{"column": "lifetime_value_expected_value", "empty": False}]}
+    (policies / "next_best_action.yaml").write_text(yaml.safe_dump({**rules, "actions": [by_value, call]}))
+    own = company.settings.model_copy(update={"policies": policies})
+    offered = "SELECT golden_id::text FROM activation.next_best_action WHERE action = 'offer' ORDER BY 1"
+    with open_hub(own) as engine, engine.connect() as connection:
+        choose_actions(connection, company_of(Lake(own.lake_url), own))
+        one, *others = connection.execute(text(offered)).scalars()
+        connection.execute(
+            text(
+                """
+                INSERT INTO privacy.consent
+                    (golden_id, purpose, channel, allowed, state, why, shared, contradictory)
+                VALUES (:one, 'analytics', '', false, 'objected', 'said', false, false)
+                ON CONFLICT (golden_id, purpose, channel) DO UPDATE SET allowed = false, state = 'objected'"""
+            ),
+            {"one": one},
+        )
+        choose_actions(connection, company_of(Lake(own.lake_url), own))
+        assert list(connection.execute(text(offered)).scalars()) == others
+        connection.rollback()
 
 
 def test_changed_rules_are_judged_before_they_are_used(company: Deployment, tmp_path: Path) -> None:
