@@ -84,8 +84,8 @@ def desk(eyes: Eyes, wanted: Key | None = None, *, of_proposals: bool = False) -
     behind = hub.items(connection, later)
     known = [behind[one] for one in later if one in behind and one not in proposed]
     after = _visible(eyes, [one for one in known if one["waits"]])
-    count = len(found) if eyes.sight.role.rows else hub.count_all_items(connection) - len(after)
-    if not eyes.sight.role.rows:
+    count = len(found) if not eyes.sight.role.sees_everybody else hub.count_all_items(connection) - len(after)
+    if eyes.sight.role.sees_everybody:
         count -= sum(bool(one["waits"]) for one in hub.items(connection, proposed).values())
     chosen: Mapping[str, Any] | None = next(iter([*found, *after]), None)
     key = None if chosen is None else Key.parse(str(chosen["item_id"]))
@@ -107,7 +107,7 @@ def _case_of(proposal: Proposal) -> Key:
 
 def _visible(eyes: Eyes, items: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Those about customers whom the role sees."""
-    if not eyes.sight.role.rows:
+    if eyes.sight.role.sees_everybody:
         return list(items)
     named = {one[side] for one in items for side in ("left_id", "right_id")} - {None}
     with eyes.as_role() as connection:

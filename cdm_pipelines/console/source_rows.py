@@ -35,7 +35,7 @@ def clear_columns(sight: Sight, contract: SourceContract) -> set[str]:
 
     None for a role that sees some customers only, or that recognises nobody: whose row it is, is not known yet.
     """
-    if sight.role.rows or sight.role.pseudonymous is not None:
+    if not sight.role.sees_everybody or sight.role.pseudonymous is not None:
         return set()
     return {
         column.name

@@ -83,6 +83,7 @@ def _role(page: Page, governance: GovernancePolicy, paths: Mapping[str, str]) ->
         "schema": schema_of(page.name),
         "group": page.group,
         "rows": [in_words(column, one) for column, one in role.rows.items()],
+        "sees_restricted": role.sees_restricted,
         "search": role.search,
         "pseudonymous": role.pseudonymous is not None,
         "changes": [_CHANGES[one] for one in role.changes],

@@ -111,6 +111,8 @@ class Role(Strict):
             what has none is hidden.
         columns: How it reads single columns, whatever their category, as patterns.
         rows: Which customers it sees, and rows of theirs; all conditions hold. Everybody when empty.
+        sees_restricted: Whether it sees customers who are restricted, or said no to all that it acts for, as those must
+            who answer them or decide who is who.
         changes: What it may change.
         search: Whether it may look customers up.
         pseudonymous: Set for a role that must recognise nobody.
@@ -122,6 +124,7 @@ class Role(Strict):
     reads: dict[Category, Reading] = Field(default_factory=dict)
     columns: dict[Pattern, Reading] = Field(default_factory=dict)
     rows: dict[str, Condition] = Field(default_factory=dict)
+    sees_restricted: bool = False
     changes: tuple[Change, ...] = ()
     search: bool = False
     pseudonymous: Pseudonymous | None = None
@@ -136,6 +139,11 @@ class Role(Strict):
         if reads not in {MASKED, "keyed"}:
             raise ValueError("a pseudonymous role reads user.unique_id as keyed; add that to reads")
         return self
+
+    @property
+    def sees_everybody(self) -> bool:
+        """Whether no customer is left out of what it sees."""
+        return self.sees_restricted and not self.rows
 
     def sees(self, table: str) -> bool:
         """Whether it has a view of ``schema.table``."""

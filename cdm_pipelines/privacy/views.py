@@ -19,6 +19,7 @@ from cdm_pipelines.hub.role_schemas import RoleFunction, RoleSchema, RoleView, q
 from cdm_pipelines.hub.view_columns import ViewColumn
 from cdm_pipelines.privacy.catalogue import NEVER, DeclaredTable
 from cdm_pipelines.privacy.masks import MASKS
+from cdm_pipelines.privacy.purposes import Purposes
 from cdm_pipelines.privacy.roles import CLEAR, CONSENT, HIDDEN, SOURCE, Condition, DeclaredColumn, Role, Shown
 from cdm_pipelines.privacy.search import search_function
 from cdm_pipelines.store.register import UNCLASSIFIED
@@ -26,8 +27,12 @@ from cdm_pipelines.store.register import UNCLASSIFIED
 CUSTOMER = "golden.customer"
 _ASKED_FOR = """EXISTS (SELECT FROM golden.crosswalk AS k
     JOIN privacy.restriction AS r USING (source, entity, record_id)
-    WHERE k.golden_id = c.golden_id AND r.purpose IN ('', x.purpose))"""
-"""That a customer is restricted, or objected to the purpose, whatever sources say (steps.consent.off)."""
+    WHERE k.golden_id = {whose} AND r.purpose IN ({purposes}))"""
+"""That a customer is restricted, or objected to a purpose, whatever sources say (steps.consent.off)."""
+_SAID_NO = """EXISTS (SELECT FROM privacy.consent AS n
+    WHERE n.golden_id = {whose} AND n.purpose = {purpose} AND n.channel = '' AND n.state IS NOT NULL
+    AND NOT n.allowed)"""
+"""That a customer said no to a purpose, whatever the channel."""
 Columns = Mapping[str, str]
 """PostgreSQL's types by column."""
 
@@ -94,6 +99,7 @@ def role_schema(
     group: str,
     there: Mapping[str, Columns],
     catalogue: Mapping[str, DeclaredTable],
+    purposes: Purposes,
     calling_code: int,
 ) -> RoleSchema:
     """All that PostgreSQL is to hold for a role.
@@ -104,11 +110,13 @@ def role_schema(
         group: Name of PostgreSQL's role.
         there: As in :func:`seen`.
         catalogue: The same.
+        purposes: Of the deployment.
         calling_code: Of the country of phone numbers that name none.
     """
     tables = seen(role, there, catalogue)
-    customers = _customers(role, there)
-    views = [_view(one, role, there, customers) for one in tables]
+    left_out = _LeftOut.of(role, there, purposes)
+    customers = _customers(role, there, left_out)
+    views = [_view(one, role, there, customers, left_out) for one in tables]
     functions: list[RoleFunction] = []
     if role.search and any(one.table == CUSTOMER for one in tables):
         functions.append(search_function(name, role, schema_of(name), customers, calling_code))
@@ -116,7 +124,48 @@ def role_schema(
     return RoleSchema(group, schema_of(name), comment, tuple(views), tuple(functions))
 
 
-def _view(table: SeenTable, role: Role, there: Mapping[str, Columns], customers: str) -> RoleView:
+@dataclass(frozen=True)
+class _LeftOut:
+    """Customers whom a role does not see, whatever rows it asks for: none where both are empty.
+
+    Attributes:
+        restricted: Whether those who are restricted.
+        refused: Purposes to all of which they said no.
+    """
+
+    restricted: bool
+    refused: tuple[str, ...]
+
+    @classmethod
+    def of(cls, role: Role, there: Mapping[str, Columns], purposes: Purposes) -> "_LeftOut":
+        if role.sees_restricted or not {"privacy.consent", "privacy.restriction"} <= there.keys():
+            return cls(restricted=False, refused=())
+        keys = role.purposes
+        can_be = all(key in purposes.by_key and purposes[key].can_be_refused for key in keys)
+        return cls(restricted=True, refused=keys if can_be else ())
+
+    def but(self, whose: str) -> str:
+        """The condition that a golden id is of none of them; empty where there are none."""
+        if not self.restricted:
+            return ""
+        conditions = [f"NOT {_ASKED_FOR.format(whose=whose, purposes=quoted(''))}"]
+        said = [
+            (
+                _ASKED_FOR.format(whose=whose, purposes=quoted(key)),
+                _SAID_NO.format(whose=whose, purpose=quoted(key)),
+            )
+            for key in self.refused
+        ]
+        if len(said) == 1:  # each of its own, so that PostgreSQL looks for them together
+            conditions += [f"NOT {one}" for one in said[0]]
+        elif said:
+            conditions.append("NOT (" + " AND ".join(f"({' OR '.join(both)})" for both in said) + ")")
+        return " AND ".join(conditions)
+
+
+def _view(
+    table: SeenTable, role: Role, there: Mapping[str, Columns], customers: str, left_out: _LeftOut
+) -> RoleView:
     columns = []
     for one in table.columns:
         name = f"t.{quoted_name(one.column.name)}"
@@ -125,7 +174,10 @@ def _view(table: SeenTable, role: Role, there: Mapping[str, Columns], customers:
         comment = f"{one.column.description}{how} Privacy category: {one.column.category}.".strip()
         columns.append(ViewColumn(one.column.name, mask.expression(name) if mask else name, comment))
     schema, _, relation = table.table.partition(".")
-    where = _rows_of(table.table, there[table.table], customers) if role.rows else ""
+    if role.rows:
+        where = _rows_of(table.table, there[table.table], customers)
+    else:
+        where = _rows_but(table.table, there[table.table], left_out)
     rows = f"FROM {schema}.{quoted_name(relation)} AS t" + (f"\nWHERE {where}" if where else "")
     return RoleView(table.view, table.description, tuple(columns), rows, barrier=bool(where))
 
@@ -158,9 +210,26 @@ def _rows_of(table: str, types: Columns, customers: str) -> str:
     return f"({mine}) IN (SELECT {keys} FROM ({whose}) AS whose WHERE golden_id IN ({customers}))"  # noqa: S608 - ours
 
 
-def _customers(role: Role, there: Mapping[str, Columns]) -> str:
+def _rows_but(table: str, types: Columns, left_out: _LeftOut) -> str:
+    """The condition that a row is of nobody who is left out; empty where nobody is, or rows are of nobody."""
+    if "golden_id" in types:
+        return left_out.but('t."golden_id"')
+    one = _published(table)
+    if one is None or one.entity is None or isinstance(one.entity.whose, OfNobody):
+        return ""
+    but = left_out.but("whose.golden_id")
+    if not but:
+        return ""
+    whose = customers_of(one.name).compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
+    same = " AND ".join(f'whose."{key}" = t."{key}"' for key in one.key)
+    return f"NOT EXISTS (SELECT FROM ({whose}) AS whose WHERE {same} AND NOT ({but}))"
+
+
+def _customers(role: Role, there: Mapping[str, Columns], left_out: _LeftOut) -> str:
     """A query for the golden ids of the customers that a role sees."""
     conditions = [_condition(column, one, there) for column, one in role.rows.items()]
+    if but := left_out.but("c.golden_id"):
+        conditions.append(but)
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return f"SELECT c.golden_id FROM {CUSTOMER} AS c{where}"  # noqa: S608 - names of columns, and quoted values
 
@@ -170,7 +239,8 @@ def _condition(column: str, one: Condition, there: Mapping[str, Columns]) -> str
         if "privacy.consent" not in there:
             return "false"
         agreed = f"x.purpose IN ({quoted_values(one.any_of)}) AND x.allowed"
-        return _exists("privacy.consent", f"{agreed} AND NOT {_ASKED_FOR}")
+        asked_for = _ASKED_FOR.format(whose="c.golden_id", purposes="'', x.purpose")
+        return _exists("privacy.consent", f"{agreed} AND NOT {asked_for}")
     if column == SOURCE:
         parts = []
         if one.any_of:

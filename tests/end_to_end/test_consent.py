@@ -249,8 +249,42 @@ def test_who_objects_has_no_profile_for_that_purpose_and_has_it_back(home: Deplo
     assert values(home, buyer) == (True, True, None)
 
 
-def test_who_is_restricted_is_used_for_nothing(home: Deployment, buyer: str) -> None:
+def exported(home: Deployment, folder: Path, table: str, *options: str) -> list[dict[str, Any]]:
+    file = folder / f"{table}.jsonl"
+    home.ask("export", "golden", "--table", table, "--format", "jsonl", "--out", str(file), *options)
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def seen_as(home: Deployment, role: str, customer: str) -> dict[str, int]:
+    """Rows of a customer in the views of a role."""
+    orders = home.query(f"SELECT order_id FROM golden.customer_order WHERE golden_id = '{customer}'")
+    numbers = ", ".join(f"'{number}'" for (number,) in orders)
+    return {
+        "customer": home.query(f"SELECT count(*) FROM for_{role}.customer WHERE golden_id = '{customer}'")[0][
+            0
+        ],
+        "lines": home.query(f"SELECT count(*) FROM for_{role}.order_line WHERE order_id IN ({numbers})")[0][
+            0
+        ],
+    }
+
+
+def test_who_is_restricted_is_used_for_nothing(home: Deployment, buyer: str, tmp_path: Path) -> None:
+    everybody, lines = (len(exported(home, tmp_path, one)) for one in ("customer", "order_line"))
+    before = seen_as(home, "sales", buyer)
+    assert before["customer"] == 1
+    assert before["lines"] > 0
+    others = home.query("SELECT count(*) FROM for_sales.order_line")[0][0] - before["lines"]
     home.ask("privacy", "restrict", buyer, "--by", "Petra")
+    assert seen_as(home, "sales", buyer) == {"customer": 0, "lines": 0}, "at once"
+    assert home.query("SELECT count(*) FROM for_sales.order_line") == [(others,)], "nobody else"
+    by_steward = f"SELECT count(*) FROM for_steward.customer WHERE golden_id = '{buyer}'"
+    assert home.query(by_steward) == [(1,)], "who decides who is who sees everybody"
+    left = exported(home, tmp_path, "customer")
+    assert len(left) == everybody - 1
+    assert buyer not in {row["golden_id"] for row in left}
+    assert len(exported(home, tmp_path, "order_line")) == lines - before["lines"]
+    assert buyer not in {row["golden_id"] for row in exported(home, tmp_path, "customer", "--role", "sales")}
     assert home.run(DAYS[2]) == 0
     assert values(home, buyer)[:2] == (False, False)
     assert home.query(f"SELECT count(*) FROM golden.customer WHERE golden_id = '{buyer}'") == [(1,)], "kept"
@@ -263,6 +297,46 @@ def test_who_is_restricted_is_used_for_nothing(home: Deployment, buyer: str) -> 
     assert lifted == [("restrict", "Stien", "done", "taken back: case 12")]
     told = home.ask("privacy", "restrict", buyer, "--by", "Petra", "--lift", code=1)
     assert "there is nothing to lift" in told
+
+
+def test_who_said_no_to_all_that_a_role_acts_for_is_not_seen_by_it(home: Deployment, buyer: str) -> None:
+    def seen() -> dict[str, int]:
+        one = f"WHERE golden_id = '{buyer}'"
+        of = {
+            "analyst": "",
+            "marketing": one,
+            "sales": one,
+            "steward": one,
+        }  # an analyst sees keys in the place of ids
+        return {
+            role: home.query(f"SELECT count(*) FROM for_{role}.customer {where}")[0][0]
+            for role, where in of.items()
+        }
+
+    before = seen()
+    assert before["marketing"] == before["sales"] == before["steward"] == 1
+    home.ask("privacy", "object", buyer, "--purpose", "marketing", "--by", "Petra")
+    assert seen() == {**before, "marketing": 0}
+    home.ask("privacy", "object", buyer, "--purpose", "sales", "--by", "Petra")
+    assert seen() == {**before, "marketing": 0}, "sales handles orders as well, to which nobody can say no"
+    home.ask("privacy", "object", buyer, "--purpose", "analytics", "--by", "Petra")
+    assert seen() == {**before, "marketing": 0, "analyst": before["analyst"] - 1}
+    for purpose in ("marketing", "sales", "analytics"):
+        home.ask("privacy", "object", buyer, "--purpose", purpose, "--by", "Petra", "--lift")
+    assert seen() == before
+
+
+def test_an_export_is_for_a_purpose_and_as_a_role(home: Deployment, tmp_path: Path) -> None:
+    masked = exported(home, tmp_path, "customer", "--role", "marketing")
+    clear = {row["golden_id"]: row for row in exported(home, tmp_path, "customer")}
+    named = [row for row in masked if row["surname"]]
+    assert named
+    assert all(
+        "*" in row["surname"] and row["surname"] != clear[row["golden_id"]]["surname"] for row in named
+    )
+    assert "street" not in masked[0], "what is hidden from the role is not in the file"
+    told = home.ask("export", "golden", "--table", "provenance", "--role", "marketing", code=1)
+    assert "The role marketing does not see golden.provenance" in " ".join(told.split())
 
 
 def test_a_sink_is_told_of_nobody_who_did_not_agree_to_its_purpose(home: Deployment, tmp_path: Path) -> None:

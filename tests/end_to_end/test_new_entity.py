@@ -34,6 +34,7 @@ from cdm_pipelines.hub import migrate as migrations
 from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.hub.publish import PublishResult, promote
 from cdm_pipelines.hub.published import customers_of, published
+from cdm_pipelines.hub.queries import whole_table
 from cdm_pipelines.settings import Settings, load_settings
 from cdm_pipelines.steps.customers.export import export_table
 from cdm_pipelines.steps.customers.publication import stage_customers
@@ -323,7 +324,7 @@ def test_published_in_full_then_in_part(company: Company) -> None:
     assert outcome(company) == rows
     file = company.versions / "tickets.jsonl"
     with company.engine.connect() as connection:
-        assert export_table(connection, file, "jsonl", "service_ticket") == 5
+        assert export_table(connection, file, "jsonl", whole_table("service_ticket")) == 5
     assert (
         json.loads(file.read_text(encoding="utf-8").splitlines()[0])["opened_at"]
         == "2026-06-01T09:30:00.000Z"

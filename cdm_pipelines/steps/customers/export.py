@@ -1,10 +1,12 @@
 """A published table written to a file.
 
-Belongs here: file formats. Does not belong here: what is published (hub.published).
+Belongs here: file formats, and which rows and columns leave: what a role sees, or what is of who allows the purpose.
+Does not belong here: what is published (hub.published), what a role sees (privacy.views).
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -14,27 +16,75 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from sqlalchemy import Connection
 
+from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.hub import queries
+from cdm_pipelines.hub.queries import Part, whole_table
+from cdm_pipelines.hub.role_access import relations
+from cdm_pipelines.hub.role_schemas import quoted_name, run
+from cdm_pipelines.privacy.checks import in_force
+from cdm_pipelines.privacy.off import EVERY_CHANNEL, off_for
+from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
+from cdm_pipelines.privacy.roles import CLEAR
+from cdm_pipelines.privacy.views import schema_of, seen
 from cdm_pipelines.quality.corrections import FORMULA_SIGNS
+from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.consent.off import off_in_use
+from cdm_pipelines.steps.privacy.access import governed, group_of
 from cdm_pipelines.store.files import whole
 
 _SIGNED_NUMBER = r"^[+-][0-9 .,()/-]*$"
+
+
+def part_for_purpose(connection: Connection, settings: Settings, table: str, purpose: str) -> Part:
+    """A published table less the rows of customers whose data may not be used for a purpose.
+
+    Raises:
+        HubError: No published table has that name.
+        PurposesError: The purposes cannot be used.
+    """
+    purposes = in_force(settings.policies, all_contracts())
+    off = off_in_use(connection, purposes, [(purpose, EVERY_CHANNEL)])
+    return replace(whole_table(table), left_out=off_for(off, purpose))
+
+
+def part_of_role(connection: Connection, settings: Settings, table: str, role: str) -> Part:
+    """A published table as a role sees it; from then on the transaction has the rights of the role alone.
+
+    Raises:
+        HubError: No published table has that name.
+        PrivacyPolicyError: There is no such role, or it does not see the table.
+    """
+    whole_one, found = whole_table(table), governed(settings)
+    views = seen(found.policy.role(role), relations(connection), found.catalogue)
+    one = next((view for view in views if view.table == f"golden.{table}"), None)
+    if one is None:
+        raise PrivacyPolicyError(f"The role {role} does not see golden.{table} (policies/roles.yaml).")
+    clear = {column.column.name for column in one.columns if column.shown.how == CLEAR}
+    fields = [
+        whole_one.schema.field(column.column.name)
+        if column.column.name in clear
+        else pa.field(column.column.name, pa.string())
+        for column in one.columns
+    ]
+    run(connection, f"SET LOCAL ROLE {quoted_name(group_of(settings, role))}")
+    view = f"{quoted_name(schema_of(role))}.{quoted_name(one.view)}"
+    return Part(table, pa.schema(fields), view)
 
 
 def export_table(
     connection: Connection,
     out: Path,
     file_format: str,
-    table: str = "customer",
+    part: Part,
     opened: Callable[[pa.Table], pa.Table] = lambda rows: rows,
 ) -> int:
-    """Write all rows of a published table to ``out`` as csv, parquet or jsonl; returns the number of rows.
+    """Write rows of a published table to ``out`` as csv, parquet or jsonl; returns the number of rows.
 
     Args:
         connection: Of a migrated hub.
         out: The file.
         file_format: csv, parquet or jsonl.
-        table: Name of the table.
+        part: Which rows and columns.
         opened: What becomes of encrypted values.
 
     The file appears whole or not at all, readable by its owner alone. In CSV, text that a spreadsheet would take for a
@@ -42,10 +92,10 @@ def export_table(
     """
     write = {"csv": _csv, "parquet": _parquet, "jsonl": _jsonl}[file_format]
     with (
-        closing(queries.export_table(connection, table)) as tables,  # an open COPY would hold up the end
+        closing(queries.export_table(connection, part)) as tables,  # an open COPY would hold up the end
         whole(out) as sink,
     ):
-        return write(sink, queries.table_schema(table), map(opened, tables))
+        return write(sink, part.schema, map(opened, tables))
 
 
 def _csv(sink: IO[bytes], schema: pa.Schema, tables: Iterator[pa.Table]) -> int:

@@ -39,13 +39,13 @@ class Governed:
         policy: Of roles.
         catalogue: What is declared of every table and column.
         possible: The same with the tables of enrichers that are switched off, which a policy may name as well.
-        purposes: Keys of the purposes there are.
+        purposes: The purposes.
     """
 
     policy: RolesPolicy
     catalogue: Mapping[str, DeclaredTable]
     possible: Mapping[str, DeclaredTable]
-    purposes: frozenset[str]
+    purposes: Purposes
 
 
 def governed(settings: Settings) -> Governed:
@@ -71,14 +71,14 @@ def unchecked(settings: Settings) -> Governed:
         RolesPolicy.load(settings.policies),
         declared(tables_of(enrichment), groups_of(enrichment)),
         declared([profile_table(one) for one in every.values()], group_views(every)),
-        frozenset(Purposes.load(settings.policies / PURPOSES).by_key),
+        Purposes.load(settings.policies / PURPOSES),
     )
 
 
 def role_problems(found: Governed) -> list[str]:
     """What the policy of roles names that there is not."""
     columns = {name: list(table.columns) for name, table in found.possible.items()}
-    return list(found.policy.problems(columns, categories(found.possible), found.purposes))
+    return list(found.policy.problems(columns, categories(found.possible), found.purposes.by_key))
 
 
 def pseudonym_key(settings: Settings) -> bytes:
@@ -98,6 +98,7 @@ def wanted(connection: Connection, settings: Settings, found: Governed) -> list[
             group=group_of(settings, name),
             there=there,
             catalogue=found.catalogue,
+            purposes=found.purposes,
             calling_code=code,
         )
         for name, role in found.policy.roles.items()

@@ -19,6 +19,7 @@ from cdm_pipelines.hub.queries import (
     export_table,
     largest_customers,
     summary,
+    whole_table,
 )
 from cdm_pipelines.hub.schema import customer as customer_table
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, golden_id
@@ -68,7 +69,7 @@ def test_no_such_customer(hub: Engine, golden: str) -> None:
 def test_an_empty_hub_answers(hub_engine: Engine) -> None:
     with hub_engine.connect() as connection:
         assert summary(connection) == Summary({}, 0, 0, 0)
-        assert list(export_table(connection, "customer")) == []
+        assert list(export_table(connection, whole_table("customer"))) == []
         assert largest_customers(connection) == []
 
 
@@ -110,7 +111,7 @@ def test_a_customer_found_is_recognised_at_a_glance(hub: Engine) -> None:
 
 def test_the_export_holds_every_column_of_every_customer(hub: Engine) -> None:
     with hub.connect() as connection:
-        pieces = list(export_table(connection, "customer"))
+        pieces = list(export_table(connection, whole_table("customer")))
     rows = pa.concat_tables(pieces)
     assert rows.schema == customer_schema()
     assert rows.schema.names == [column.name for column in customer_table.columns]
@@ -126,13 +127,15 @@ def test_the_export_holds_every_column_of_every_customer(hub: Engine) -> None:
 
 def test_any_published_table_can_be_exported(hub: Engine, tmp_path: Path) -> None:
     with hub.connect() as connection:
-        assert export_to_file(connection, tmp_path / "provenance.jsonl", "jsonl", "provenance") > 3
+        assert (
+            export_to_file(connection, tmp_path / "provenance.jsonl", "jsonl", whole_table("provenance")) > 3
+        )
     rows = [json.loads(line) for line in (tmp_path / "provenance.jsonl").read_text().splitlines()]
     names = [(row["golden_id"], row["attribute"]) for row in rows]
     assert names == sorted(names)
     refused = pytest.raises(HubError, match=r"staged is not a published table; choose from .*customer_order")
     with hub.connect() as connection, refused:
-        export_to_file(connection, tmp_path / "staged.csv", "csv", "staged")
+        export_to_file(connection, tmp_path / "staged.csv", "csv", whole_table("staged"))
     assert {path.name for path in tmp_path.iterdir()} & {"staged.csv", ".staged.csv.part"} == set()
 
 
@@ -169,7 +172,7 @@ def test_an_export_to_a_full_disk_ends_and_leaves_no_file(
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, most[1]))
     try:
         with pytest.raises(OSError, match="File too large"), hub.connect() as connection:
-            export_to_file(connection, tmp_path / "customers", file_format)
+            export_to_file(connection, tmp_path / "customers", file_format, whole_table("customer"))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, most)
     assert list(tmp_path.iterdir()) == []
