@@ -77,3 +77,31 @@ def in_order(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+class Beside:
+    """Work that goes on beside whoever hands it over, one piece at a time; as a context manager, none outlasts it.
+
+    What goes wrong in a piece is raised where it is waited for: by ``wait``, the next piece, or the end of the block.
+    """
+
+    def __enter__(self) -> "Beside":
+        self._pool = ThreadPoolExecutor(1)
+        self._begun: Future[None] | None = None
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._pool.shutdown(wait=True)
+        if kind is None:
+            self.wait()
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Begin a piece of work, once the one before it has ended."""
+        self.wait()
+        self._begun = self._pool.submit(work)
+
+    def wait(self) -> None:
+        """Wait until what was begun has ended."""
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            begun.result()

@@ -28,7 +28,8 @@ class Parameters(BaseModel):
 
 
 NO_PARAMETERS = Parameters()
-Late = Mapping[str, tuple[str, Callable[[], AbstractContextManager[pa.Table | pa.RecordBatchReader]]]]
+Rows = AbstractContextManager[pa.Table | pa.RecordBatchReader]
+Late = Mapping[str, tuple[str, Callable[[], Rows]]]
 """By input, a base table of which nothing is read before somebody uses the input, nor kept after: its name, and its
 rows."""
 

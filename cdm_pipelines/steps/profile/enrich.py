@@ -11,9 +11,9 @@ interactions, for those as well whose interactions may be others by what else ch
 import datetime as dt
 import itertools
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import pyarrow as pa
@@ -29,13 +29,14 @@ from cdm_pipelines.enrichment.groups import group_views
 from cdm_pipelines.enrichment.policy import POLICY, Chosen, EnrichmentPolicy, load_policy
 from cdm_pipelines.enrichment.tokens import POLICY as INTERACTIONS
 from cdm_pipelines.enrichment.tokens import InteractionPolicy
-from cdm_pipelines.enrichment.work import GOLDEN_ID, Work
+from cdm_pipelines.enrichment.work import GOLDEN_ID, Rows, Work
 from cdm_pipelines.faults import describe
 from cdm_pipelines.figures import Figures
 from cdm_pipelines.hub import profile, staging
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.next_version import NextVersion
 from cdm_pipelines.hub.profile_models import ProfileModel
+from cdm_pipelines.parallel import Beside
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.profile import neighbours
 from cdm_pipelines.steps.profile.code import code_of
@@ -234,6 +235,7 @@ class _Night:
         left_out: Who is left out of which table.
         as_of: The day that the profile holds for.
         published: What the published tables were made from.
+        beside: Staging of everybody, while the next table is computed; it has the connection until it is waited for.
         done: What came of each.
     """
 
@@ -242,6 +244,7 @@ class _Night:
     left_out: Withholding
     as_of: dt.date
     published: Mapping[str, Mapping[str, str]]
+    beside: Beside = field(default_factory=Beside)
     done: dict[str, Enriched] = field(default_factory=dict)
 
     def work_on(self, plans: Mapping[_Whom, list[_Due]], touched: pa.Array | None) -> None:
@@ -250,9 +253,9 @@ class _Night:
         if touched is not None:
             everybody = [*everybody, *self._touched(plans, touched), *self._concerned(plans, touched)]
         if everybody:
-            with self._working(None) as work:
+            with self._working(None) as work, self.beside:
                 for due in everybody:
-                    self._compute(due, work, None)
+                    self._compute(due, self._apart(work), None)
 
     def _touched(self, plans: Mapping[_Whom, list[_Due]], touched: pa.Array) -> list[_Due]:
         """Work on the customers that are touched, and on whom they reach; returns what is left for everybody."""
@@ -287,6 +290,18 @@ class _Night:
                 for one in due:
                     self._compute(one, work, concerned)
         return []
+
+    def _apart(self, work: Work) -> Work:
+        """The same work, which waits for what is staged beside it before it reads from the hub."""
+
+        def waits(read: Callable[[], Rows]) -> Callable[[], Rows]:
+            def reading() -> Rows:
+                self.beside.wait()
+                return read()
+
+            return reading
+
+        return replace(work, late={name: (base, waits(read)) for name, (base, read) in work.late.items()})
 
     def _working(self, ids: pa.Array | None) -> AbstractContextManager[Work]:
         return working(self.company, self.coming, self.as_of, ids)
@@ -344,14 +359,22 @@ class _Night:
         model = pa.scalar(plan.model.fingerprint if plan.model else None, pa.string())
         rows = rows.append_column(AS_OF, pa.repeat(pa.scalar(plan.as_of), rows.num_rows))
         rows = rows.append_column(MODEL, pa.repeat(model, rows.num_rows))
-        profile.stage(self.coming.connection, profile_table(enricher), rows, wanted, ids)
-        clock.append(time.monotonic())
-        inputs = sum(work.spent.values()) - inputs_took
-        computing, *others = (after - before for before, after in itertools.pairwise(clock))
-        names = ("inputs", "computing", "pictures", "neighbours", "staging")
-        parts = dict(zip(names, (inputs, computing - inputs, *others), strict=True))
         lake = self.company.lake
         told = kept(lake, plan.name) if figures is None else keep(lake, plan.name, plan.as_of, figures)
-        self.done[plan.name] = Enriched(
-            rows.num_rows, worked, clock[-1] - clock[0], parts, told, withheld=len(withheld)
-        )
+        inputs = sum(work.spent.values()) - inputs_took
+        computing, *others = (after - before for before, after in itertools.pairwise(clock))
+        names = ("inputs", "computing", "pictures", "neighbours")
+        parts = dict(zip(names, (inputs, computing - inputs, *others), strict=True))
+
+        def stage() -> None:
+            begun = time.monotonic()
+            profile.stage(self.coming.connection, profile_table(enricher), rows, wanted, ids)
+            took = {**parts, "staging": time.monotonic() - begun}
+            self.done[plan.name] = Enriched(
+                rows.num_rows, worked, sum(took.values()), took, told, withheld=len(withheld)
+            )
+
+        if ids is None:
+            self.beside.do(stage)
+        else:
+            stage()
