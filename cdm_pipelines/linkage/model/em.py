@@ -67,6 +67,9 @@ class Fitted:
             on each other in ways the model does not know, the first count is too high.
         match: For each pattern the probability of a match, by the comparisons that teach.
         taught: For each comparison the expected number of matches that its m was learned from, once a rule.
+        filled: For each comparison the expected number of matches with a value on both sides.
+        moving: The comparison that moved most in the last step; -1 for the prior.
+        change: By how much, of a probability, or of the prior as a share of itself.
     """
 
     m: list[Floats]
@@ -82,6 +85,9 @@ class Fitted:
     off: float = field(default=0.0)
     match: Floats = field(default_factory=lambda: np.zeros(0))
     taught: Floats = field(default_factory=lambda: np.zeros(0))
+    filled: Floats = field(default_factory=lambda: np.zeros(0))
+    moving: int = -1
+    change: float = 0.0
 
 
 def start_m(seen: Flags) -> Floats:
@@ -174,12 +180,13 @@ def fit(
             for k in range(2):
                 weights[k][c, rows] = (table.counts * posterior[k])[rows]
         new = _maximise(table.levels, weights, seen_u, start, shared, ranks=ranks, prior=float(prior[0]))
-        moved = [np.abs(a - b) for a, b in zip((*new[0], *new[1]), (*fitted.m, *fitted.u), strict=True)]
-        change = max(*(float(one.max()) for one in moved), abs(float(prior[0]) - before) / max(before, 1e-12))
+        moved = np.array([abs(float(prior[0]) - before) / max(before, 1e-12), *_moved(new, fitted)])
+        change = float(moved.max())
         given = _maximise_given(table.levels, weights, new, depends, shared, ranks=ranks)
         fitted = Fitted(
             *new, float(prior[0]), float(prior[1]), mixture[:, 0], given, step, change < tolerance
         )
+        fitted.moving, fitted.change = int(moved.argmax()) - 1, change
         if fitted.converged and shown.keys() == alone.keys():
             break
         if fitted.converged:
@@ -192,7 +199,14 @@ def fit(
     ]
     fitted.match = table.settled(_posterior(logs, prior))[0]
     fitted.off = apart(table, fitted.match, fitted.rule_matches, told)
+    fitted.filled = ((table.counts * fitted.match)[:, None] * (table.levels >= 0)).sum(axis=0)
     return fitted
+
+
+def _moved(new: tuple[list[Floats], list[Floats], list[Floats]], fitted: Fitted) -> list[float]:
+    """For each comparison by how much its m or u moved at most."""
+    pairs = zip(new[0], new[1], fitted.m, fitted.u, strict=True)
+    return [float(max(np.abs(m - before).max(), np.abs(u - other).max())) for m, u, before, other in pairs]
 
 
 def starts(table: Table, seen_u: list[UProbabilities]) -> list[Floats]:

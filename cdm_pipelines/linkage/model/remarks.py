@@ -10,6 +10,10 @@ from typing import Any
 TAUGHT = "taught"
 """Key of a model's ``training``: expected matches that the m of each comparison was learned from, once for
 each rule that teaches it."""
+FILLED = "filled"
+"""Key of the expected matches with a value on both sides, by comparison."""
+MOVING = "moving"
+"""Key of what moved most in the last step of a fit, by name, and by how much."""
 LEAST = 10.0
 """Expected matches; with fewer, m is what the fit starts from more than what was seen (``em``)."""
 
@@ -30,9 +34,12 @@ def unsettled(training: Mapping[str, Any]) -> str:
     """That a fit was stopped before it settled; empty where it settled, or that is not known."""
     if training.get("converged", True) or too_few(training):
         return ""
+    moving = "".join(
+        f" ({name} still moved by {change:.1g} a step)" for name, change in training.get(MOVING, {}).items()
+    )
     return (
-        f"the fit stopped after {training['iterations']:,} steps and had not settled: probabilities and expected "
-        "figures may be off. Columns that say little are the usual reason: compare one more, or give it more steps "
+        f"the fit stopped after {training['iterations']:,} steps and had not settled{moving}: probabilities and "
+        "expected figures may be off. Columns that say little are the usual reason: compare one more, or give it more steps "
         "(training: {iterations: …} in the policy)"
     )
 
@@ -42,9 +49,16 @@ def unlearned(training: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(name for name, matches in training.get(TAUGHT, {}).items() if matches < LEAST)
 
 
+def seldom_filled(training: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those of them that hardly any match has on both sides, so that nothing could teach them."""
+    filled = training.get(FILLED, {})
+    return tuple(name for name in unlearned(training) if filled.get(name, LEAST) < LEAST)
+
+
 def untaught(training: Mapping[str, Any]) -> str:
-    """That the m of comparisons was never learned; empty where all were, or that is not known."""
-    names = unlearned(training)
+    """That the m of comparisons could have been learned and was not; empty where that is not so, or not known."""
+    seldom = seldom_filled(training)
+    names = [name for name in unlearned(training) if name not in seldom]
     if not names or too_few(training):
         return ""
     return (
@@ -54,6 +68,18 @@ def untaught(training: Mapping[str, Any]) -> str:
     )
 
 
+def unfilled(training: Mapping[str, Any]) -> str:
+    """That hardly any match has a value of comparisons on both sides; empty where that is not so, or not known."""
+    names = seldom_filled(training)
+    if not names or too_few(training):
+        return ""
+    return (
+        f"hardly any match has {', '.join(names)} on both sides: there it weighs as a fit supposes before it has seen "
+        "a pair, and there is nothing to mend"
+    )
+
+
 def remarks(training: Mapping[str, Any]) -> tuple[str, ...]:
     """All that has to be said, in words."""
-    return tuple(text for text in (too_few(training), unsettled(training), untaught(training)) if text)
+    said = (too_few, unsettled, untaught, unfilled)
+    return tuple(text for one in said if (text := one(training)))

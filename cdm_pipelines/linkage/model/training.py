@@ -23,7 +23,7 @@ from cdm_pipelines.linkage.model.fellegi_sunter import Given, LinkageModel, Para
 from cdm_pipelines.linkage.model.guard import Order, by_what_they_tell, chosen, with_further
 from cdm_pipelines.linkage.model.patterns import TEACH, Table
 from cdm_pipelines.linkage.model.ranked import Rank
-from cdm_pipelines.linkage.model.remarks import TAUGHT
+from cdm_pipelines.linkage.model.remarks import FILLED, MOVING, TAUGHT
 from cdm_pipelines.linkage.model.terms import TermTable
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities, u_probabilities
 from cdm_pipelines.linkage.policy import comparisons
@@ -241,7 +241,9 @@ def _diagnostics(
     return {
         "iterations": fitted.iterations,
         TAUGHT: dict(zip(found, fitted.taught.tolist(), strict=False)),
+        FILLED: dict(zip(found, fitted.filled.tolist(), strict=False)),
         "converged": fitted.converged,
+        MOVING: {["the prior", *found][fitted.moving + 1]: fitted.change},
         "expected_matches": fitted.matches,
         "patterns": len(table.counts),
         "rule_matches": {
