@@ -92,6 +92,7 @@ def customer(  # noqa: PLR0917 - options of a command
     purpose: ForPurpose = "",
 ) -> None:
     """Find a customer; with one match, show the records behind it and where each value came from."""
+    from cdm_pipelines.hub.golden_ids import as_uuid  # noqa: PLC0415 - commands load what they need
     from cdm_pipelines.steps.privacy.reading import card_categories, customer_categories, reading  # noqa: PLC0415
     from cdm_pipelines.steps.search.find import find  # noqa: PLC0415 - commands load what they need
     from cdm_pipelines.steps.search.rank import Models  # noqa: PLC0415
@@ -114,27 +115,30 @@ def customer(  # noqa: PLR0917 - options of a command
     answer = next((way for asked, way in ways if asked), None)
     with hub(own) as engine, engine.connect() as connection:
         noting = partial(note, engine, reading(own, login(), "cdm customer", role, purpose))
-        named = _as_uuid(text)
+        named = as_uuid(text)
         if named is not None and answer is not None:
             noting(categories=customer_categories(), golden_ids=[named])
             answer(connection, named)
             return
         models = Models.load(Lake(own.lake_url), own)
         most = limit if limit and not journey else MOST_CUSTOMERS
-        hits = find(connection, text, models, limit=most, country=own.default_country)
+        hits = find(connection, text, models, limit=max(most, 2), country=own.default_country)
         full = [hit for hit in hits if not hit.missed]
         hits, found_all = full or hits, bool(full)
         one = found_all and len(hits) == 1
+        more, hits = len(hits) > most, hits[:most]
         found = customer_categories() if one else card_categories()
         noting(categories=found, golden_ids=[hit.golden_id for hit in hits])
         if not hits:
             fail("No customer found.", REFUSED)
-        if len(hits) > 1 or not (at or history):
+        if not one or not (at or history):
             missed = (
                 {} if found_all else {hit.golden_id: {"not found": ", ".join(hit.missed)} for hit in hits}
             )
             cards = [{**hit.card, "found by": hit.why, **missed.get(hit.golden_id, {})} for hit in hits]
             show("Customers", cards, whole=("golden_id",))
+        if more:
+            console.print("There are more; a higher --limit shows them.", markup=False)
         if not found_all:
             fail("Nobody is known by all of this: those above are by a part of it.", REFUSED)
         if one:
@@ -237,13 +241,6 @@ def _moment(text: str, timezone: str) -> dt.datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(timezone))
 
 
-def _as_uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
-
-
 @export.command("golden")
 def export_golden(
     format: Annotated[ExportFormat, typer.Option(help="File format.")] = ExportFormat.CSV,  # noqa: A002 - the option's name
@@ -252,10 +249,13 @@ def export_golden(
     role: AsRole = "",
     purpose: ForPurpose = "",
 ) -> None:
-    """Export all golden customers, or another published table."""
+    """Export golden customers, or another published table.
+
+    Customers whose data may not be used for the purpose are left out. With a role, the file holds what the role sees.
+    """
     from cdm_pipelines.hub import queries  # noqa: PLC0415
     from cdm_pipelines.privacy.protection import Vault  # noqa: PLC0415
-    from cdm_pipelines.steps.customers.export import export_table  # noqa: PLC0415
+    from cdm_pipelines.steps.customers import export as exporting  # noqa: PLC0415
     from cdm_pipelines.steps.privacy.reading import reading, table_categories  # noqa: PLC0415
     from cdm_pipelines.store.lake import Lake  # noqa: PLC0415
 
@@ -265,6 +265,18 @@ def export_golden(
     own = settings()
     with hub(own) as engine, engine.connect() as connection:
         noted, shown = reading(own, login(), "cdm export", role, purpose), table_categories(table)
-        note(engine, noted, categories=shown, rows=queries.count_rows(connection, table))
-        rows = export_table(connection, target, str(format), table, Vault.of(own, Lake(own.lake_url)).open)
+        if role:
+            part = exporting.part_of_role(connection, own, table, role)
+        else:
+            part = exporting.part_for_purpose(connection, own, table, noted.purpose)
+        note(engine, noted, categories=shown, rows=queries.count_rows(connection, part))
+        rows = exporting.export_table(
+            connection, target, str(format), part, Vault.of(own, Lake(own.lake_url)).open
+        )
     console.print(f"{rows:,} {what} written to {target}", markup=False)
+    if part.left_out is not None and len(part.left_out):
+        console.print(
+            f"Left out: what is of {len(part.left_out):,} customers, who are restricted or do not allow the purpose "
+            f"{noted.purpose}.",
+            markup=False,
+        )

@@ -47,7 +47,7 @@ def asset_specs(contract: SourceContract, owner: str, freshness: dg.FreshnessPol
             asset_key(layer, contract),
             deps=[asset_key(_UPSTREAM[layer], contract)] if layer in _UPSTREAM else [],
             description=f"{contract.description}\n\n{_DESCRIPTIONS[layer]}",
-            group_name=contract.source,
+            group_name=f"{contract.source}/{layer}",  # a node shows the last part of its key alone
             owners=[owner],
             kinds={layer, "parquet", "pandera"} if layer == "valid" else {layer, "parquet"},
             tags={"layer": layer, "source": contract.source, "privacy": "personal"},

@@ -10,12 +10,14 @@ from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
-from sqlalchemy import Column, ColumnElement, Connection, Select, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, func, select, text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import BigInteger, Boolean, Date, DateTime, Integer, Numeric
 
 from cdm_pipelines.hub import schema as hub
-from cdm_pipelines.hub.load import read_batches, read_table
-from cdm_pipelines.hub.published import published_table
+from cdm_pipelines.hub.golden_ids import as_uuid
+from cdm_pipelines.hub.load import copy_table, read_batches, read_table
+from cdm_pipelines.hub.published import customers_of, published_table
 
 Row = dict[str, object]
 
@@ -58,7 +60,7 @@ class Summary:
 
 def customer(connection: Connection, golden_id: str) -> Customer | None:
     """A customer by golden id or alias, with its records and the provenance of its values."""
-    ids = _as_uuid(golden_id)
+    ids = as_uuid(golden_id)
     found = connection.execute(_by_golden_id(ids)).scalar() if ids else None
     if found is None:
         return None
@@ -134,25 +136,60 @@ def largest_customers(connection: Connection, limit: int = 5, *, across: bool = 
     return _rows(connection, query.limit(limit))
 
 
-def export_table(connection: Connection, name: str) -> Generator[pa.Table, None, None]:
-    """All rows of a published table in order of its key, streamed: memory does not grow with their number.
+@dataclass(frozen=True)
+class Part:
+    """What of a published table is exported.
+
+    Attributes:
+        name: Of the table.
+        view: Through which it is read, as SQL names it; the table itself when empty.
+        schema: Names and types of the columns.
+        left_out: Golden ids of customers whose rows are not exported; None where the view sees to that.
+    """
+
+    name: str
+    schema: pa.Schema
+    view: str = ""
+    left_out: pa.Array | None = None
+
+
+def whole_table(name: str) -> Part:
+    """All of a published table.
 
     Raises:
         HubError: No published table has that name.
     """
-    known = published_table(name)
-    names = ", ".join(f'"{column.name}"' for column in known.table.columns)
-    query = f"SELECT {names} FROM {known.table.fullname} ORDER BY {', '.join(known.key)}"  # noqa: S608 - our own names
-    yield from read_batches(connection, query, table_schema(name))
+    return Part(name, table_schema(name))
 
 
-def count_rows(connection: Connection, name: str) -> int:
-    """Number of rows of a published table.
+def export_table(connection: Connection, part: Part) -> Generator[pa.Table, None, None]:
+    """Rows of a published table in order of its key, streamed: memory does not grow with their number."""
+    names = ", ".join(f'"{name}"' for name in part.schema.names)
+    order = ", ".join(f'"{key}"' for key in published_table(part.name).key if key in part.schema.names)
+    query = f"SELECT {names} {_rows_of(connection, part)} ORDER BY {order or 1}"
+    yield from read_batches(connection, query, part.schema)
 
-    Raises:
-        HubError: No published table has that name.
-    """
-    return int(connection.scalar(select(func.count()).select_from(published_table(name).table)) or 0)
+
+def count_rows(connection: Connection, part: Part) -> int:
+    """Number of rows that :func:`export_table` gives."""
+    return int(connection.scalar(text(f"SELECT count(*) {_rows_of(connection, part)}")) or 0)
+
+
+def _rows_of(connection: Connection, part: Part) -> str:
+    """SQL from ``FROM`` on; whose rows are left out is in a table of the session."""
+    known = published_table(part.name)
+    if part.left_out is None or not len(part.left_out):
+        return f"FROM {part.view or known.table.fullname} AS t"
+    connection.execute(text("DROP TABLE IF EXISTS pg_temp.left_out"))
+    connection.execute(text("CREATE TEMP TABLE left_out (golden_id uuid PRIMARY KEY) ON COMMIT DROP"))
+    copy_table(connection, "left_out", pa.table({"golden_id": part.left_out}), "pg_temp")
+    if "golden_id" in known.table.c:
+        theirs = "SELECT FROM left_out AS o WHERE o.golden_id = t.golden_id"
+    else:
+        whose = customers_of(part.name).compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
+        same = " AND ".join(f'w."{key}" = t."{key}"' for key in known.key)
+        theirs = f"SELECT FROM ({whose}) AS w JOIN left_out AS o USING (golden_id) WHERE {same}"
+    return f"FROM {known.table.fullname} AS t WHERE NOT EXISTS ({theirs})"
 
 
 def table_schema(name: str) -> pa.Schema:
@@ -232,13 +269,6 @@ def _by_golden_id(golden_id: UUID) -> Select[Any]:
     return select(func.coalesce(registry.alias_of, registry.golden_id).label("golden_id")).where(
         registry.golden_id == golden_id
     )
-
-
-def _as_uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def _rows(connection: Connection, query: Select[Any]) -> list[Row]:

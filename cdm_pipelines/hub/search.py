@@ -9,7 +9,6 @@ number of rows: whole values, their beginning or their end (of which a single ty
 words, whose misspellings are looked up among the distinct words and not among the customers.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from cdm_pipelines.hub.golden_ids import as_uuid, ends
 from cdm_pipelines.hub.load import without_data
 from cdm_pipelines.hub.schema import customer
 
@@ -30,7 +30,6 @@ _RARE = 2000  # customers who share a word, above which it alone says too little
 _LOOKED_AT = 1000  # rows that are sorted by likeness
 _KEPT = 30  # of those
 _SHORTEST_NUMBER = 7  # digits that select a phone number
-_BEGINS_ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F-]{0,27})?")
 _LETTERS, _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
 
 
@@ -216,17 +215,15 @@ def _ids(typed: str) -> Iterator[_Lookup]:
     """Ids of any age; text of several words without a digit is none."""
     if " " in typed and not any(character.isdigit() for character in typed):
         return
-    golden_id = _as_uuid(typed)
+    golden_id = as_uuid(typed)
     if golden_id is not None:
         by_golden_id = _Lookup(GOLDEN_ID)
         condition = f"golden_id = {by_golden_id.bound(golden_id)} AND status <> 'retired'"
         by_golden_id.branch("identity.golden_id", condition, golden_id="coalesce(alias_of, golden_id)")
         yield by_golden_id
-    elif _BEGINS_ID.fullmatch(typed):
-        digits = typed.replace("-", "")
-        ends = [UUID(digits.ljust(32, filled)) for filled in "0f"]
+    elif (between := ends(typed)) is not None:
         shortened = _Lookup(GOLDEN_ID)
-        low, high = map(shortened.bound, ends)
+        low, high = map(shortened.bound, between)
         condition = f"golden_id BETWEEN {low} AND {high} AND status <> 'retired'"
         shortened.branch("identity.golden_id", condition, golden_id="coalesce(alias_of, golden_id)")
         yield shortened
@@ -399,10 +396,3 @@ def rows(
     with without_data("searching"):
         answer = connection.execute(query, {"ids": list(ids)})
         return {golden_id: dict(zip(columns, values, strict=True)) for golden_id, *values in answer}
-
-
-def _as_uuid(typed: str) -> UUID | None:
-    try:
-        return UUID(typed)
-    except ValueError:
-        return None

@@ -39,8 +39,8 @@ def unsettled(training: Mapping[str, Any]) -> str:
     )
     return (
         f"the fit stopped after {training['iterations']:,} steps and had not settled{moving}: probabilities and "
-        "expected figures may be off. Columns that say little are the usual reason: compare one more, or give it more steps "
-        "(training: {iterations: …} in the policy)"
+        "expected figures may be off. Columns that say little are the usual reason: compare one more, or give it more "
+        "steps (training: {iterations: …} in the policy)"
     )
 
 

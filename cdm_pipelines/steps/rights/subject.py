@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
+from cdm_pipelines.hub import golden_ids
 from cdm_pipelines.hub.persons import persons_of
 from cdm_pipelines.hub.published import customers_of, published
 from cdm_pipelines.hub.schema import golden_id
@@ -63,11 +64,13 @@ def _meant(stores: Stores, register: Register, stones: Tombstones, name: str) ->
         _refuse_erased(stones, Kind.RECORD, of_record(*record))
         return _by_record(stores, register, record)
     try:
-        asked = UUID(name.strip())
-    except ValueError:
+        asked = golden_ids.meant(stores.connection, name)
+    except LookupError as error:
+        raise UnknownError(str(error)) from None
+    if asked is None:
         raise UnknownError(
             "Name a customer by golden id, or by a source record as source/entity/record_id; `cdm customer` finds both."
-        ) from None
+        )
     _refuse_erased(stones, Kind.GOLDEN, str(asked))
     known = select(golden_id.c.status).where(golden_id.c.golden_id == asked)
     if stores.connection.scalar(known) is None:

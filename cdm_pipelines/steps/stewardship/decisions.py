@@ -20,7 +20,7 @@ from cdm_pipelines.contracts.actor import Actor
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.golden.corrected import overruled, set_values
 from cdm_pipelines.hub import decisions as log
-from cdm_pipelines.hub import queries
+from cdm_pipelines.hub import golden_ids, queries
 from cdm_pipelines.identity import decisions as subjects
 from cdm_pipelines.identity.chain import Head, Verdict, sealed, verify
 from cdm_pipelines.identity.constraints import Constraints, constraints_of
@@ -242,7 +242,7 @@ def find(connection: Connection, text: str) -> Named:
             raise DecisionError(f"There is no source record {record} in the published customers.")
         golden_id = str(row["golden_id"])
     else:
-        golden_id = text
+        golden_id = _golden_id(connection, text)
     founder = _registered(connection, golden_id)
     found = queries.customer(connection, golden_id)
     if found is None:
@@ -260,14 +260,22 @@ def find(connection: Connection, text: str) -> Named:
     )
 
 
-def _registered(connection: Connection, golden_id: str) -> Record:
-    """The founding record of a golden id."""
+def _golden_id(connection: Connection, typed: str) -> str:
+    """A golden id that was written whole, or its beginning."""
     try:
-        row = log.registered(connection, UUID(golden_id))
-    except ValueError:
+        found = golden_ids.meant(connection, typed)
+    except LookupError as error:
+        raise DecisionError(str(error)) from None
+    if found is None:
         raise DecisionError(
             "Name a customer by its golden id, or a record as source/entity/record_id; `cdm customer` finds both."
-        ) from None
+        )
+    return str(found)
+
+
+def _registered(connection: Connection, golden_id: str) -> Record:
+    """The founding record of a golden id."""
+    row = log.registered(connection, UUID(golden_id))
     if row is None:
         raise DecisionError(f"There is no golden id {golden_id}.")
     return Record(*(str(row[name]) for name in RECORD_KEY))

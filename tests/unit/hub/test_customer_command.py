@@ -23,7 +23,11 @@ def _hub(hub_engine: Engine, settings: Settings) -> None:
 
 
 def cdm(*arguments: str) -> tuple[int, str]:
-    done = CliRunner().invoke(app, ["customer", *arguments])
+    return ran("customer", *arguments)
+
+
+def ran(*arguments: str) -> tuple[int, str]:
+    done = CliRunner().invoke(app, arguments)
     return done.exit_code, " ".join(done.output.split())
 
 
@@ -83,3 +87,19 @@ def test_what_cannot_be_answered() -> None:
     code, told = cdm("1234", "AB", "--history")
     assert (code, told.endswith("Name one of them by its golden id.")) == (1, True)
     assert cdm("00000000-0000-5000-8000-000000000000", "--history") == (1, "No customer ever had this id.")
+
+
+def test_one_of_many_is_no_answer_however_few_are_shown() -> None:
+    code, told = cdm("1234", "AB", "--limit", "1")
+    assert code == 0
+    assert "There are more" in told
+    assert "Where each value came from" not in told
+
+
+def test_the_beginning_of_an_id_is_enough_for_a_decision() -> None:
+    whole, short = (ran("steward", "show", one) for one in (ANNA, ANNA[:8]))
+    assert whole == short
+    assert whole[0] == 0
+    assert ANNA in whole[1]
+    code, told = ran("steward", "show", "ffffffff")
+    assert (code, told) == (1, "No golden id begins with ffffffff.")
