@@ -27,7 +27,7 @@ help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | awk -F '|' '{ printf "%-27s%s\n", $$1, $$2 }'
 
 demo: venv ## run the daily job for every day of the demo extracts, and show what came of it
-	@$(BIN)/cdm demo
+	@$(BIN)/cdm demo $(ARGS)
 
 up: venv ## start Dagster's UI, schedules and sensors, until Ctrl-C
 	@$(BIN)/cdm up
@@ -127,7 +127,7 @@ lock: venv ## bring the lock files in line with pyproject.toml
 clean: ## stop the embedded PostgreSQL and remove what the other targets made in this folder
 	@if [ -x $(BIN)/python ] && [ -d .cdm ]; then \
 		CDM_HOME=.cdm $(BIN)/python -m cdm_pipelines.hub.server stop .cdm || exit 1; fi
-	@rm -rf .venv .cdm .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* benchmarks/out site
+	@rm -rf .venv .cdm .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage .coverage.* benchmarks/out data/recent data/recent.part site
 	@find . -name .git -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
 # The stamp, which holds the place of the environment, is newer than the lock file after a complete installation

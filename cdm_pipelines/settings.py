@@ -141,6 +141,12 @@ Folder = Annotated[Path, AfterValidator(_absolute)]
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
 
 
+def _demo_landing() -> Path:
+    """Extracts of the demo: those that `cdm demo --recent` made, which end the day before, or those of fixed days."""
+    recent = root() / "data" / "recent" / "landing"
+    return recent if recent.is_dir() else root() / "data" / "landing"
+
+
 class Settings(BaseSettings):
     """What can be configured; see each field's description, or ``settings_table()`` for all of them.
 
@@ -156,7 +162,7 @@ class Settings(BaseSettings):
         description="Folder for what the project makes: embedded database, Dagster's files, lake.",
     )
     landing_url: Url = Field(
-        default_factory=lambda: str(root() / "data" / "landing"),
+        default_factory=lambda: str(_demo_landing()),
         description="Where extracts arrive: a folder or any fsspec URL (`s3://…`, `sftp://…`).",
     )
     lake_url: Url = Field(
@@ -364,7 +370,7 @@ def settings_table() -> str:
 
 _DEFAULTS_IN_WORDS: Final = {
     "home": "`.cdm` in the checkout",
-    "landing_url": "`data/landing` in the checkout",
+    "landing_url": "`data/landing` in the checkout, or `data/recent/landing` once `cdm demo --recent` made it",
     "lake_url": "`lake` in `CDM_HOME`",
     "policies": "those of the package",
     "threads": "one for each core",

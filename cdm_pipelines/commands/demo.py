@@ -4,6 +4,9 @@ Belongs here: the demo's days and its summary. Does not belong here: the generat
 a run (run).
 """
 
+import datetime as dt
+import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,20 +26,38 @@ from cdm_pipelines.commands.terminal import (
     show,
     told_to_people,
 )
-from cdm_pipelines.settings import Settings
+from cdm_pipelines.settings import Settings, root
 
 if TYPE_CHECKING:
     from cdm_demo import GeneratedSummary
 
+DEMO_CUSTOMERS, DEMO_DAYS, DEMO_SEED = 1_250, 3, 2026
+"""Of the extracts that come with the project, and of recent ones."""
 
-def demo() -> None:
-    """Run every day of the demo extracts, publish the customers, and show what came of it."""
+
+def demo(
+    *,
+    recent: Annotated[
+        bool,
+        typer.Option(
+            "--recent",
+            help="Make extracts of three days that end yesterday, in data/recent, and run those.",
+        ),
+    ] = False,
+) -> None:
+    """Run every day of the demo extracts, publish the customers, and show what came of it.
+
+    The extracts that come with the project are of fixed days, which the documentation names. With --recent nothing is
+    old in Dagster's UI, and its daily schedules go on from there.
+    """
     from cdm_pipelines.components.session import open_session  # noqa: PLC0415 - commands load what they need
     from cdm_pipelines.contracts.catalogue import all_contracts  # noqa: PLC0415
     from cdm_pipelines.ingest import landing_dates  # noqa: PLC0415
 
     own = settings()
     started = time.monotonic()
+    if recent:
+        own = _with_recent(own)
     days = sorted({day for contract in all_contracts() for day in landing_dates(own.landing_url, contract)})
     if not days:
         fail(f"There are no extracts in {own.landing_url}. Make some with `cdm demo-data`.", REFUSED)
@@ -52,6 +73,38 @@ def demo() -> None:
     console.print(
         "      `.venv/bin/cdm customer NAME` finds a customer; `.venv/bin/cdm quarantine list` what was rejected"
     )
+
+
+def _with_recent(own: Settings) -> Settings:
+    """The settings with extracts in landing that end yesterday; those that were run already stay as they are."""
+    from cdm_pipelines.contracts.catalogue import all_contracts  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.ingest import landing_dates  # noqa: PLC0415
+    from cdm_pipelines.store import layout  # noqa: PLC0415
+    from cdm_pipelines.store.lake import Lake  # noqa: PLC0415
+
+    folder = root() / "data" / "recent"
+    landing = str(folder / "landing")
+    if os.environ.get("CDM_LANDING_URL"):
+        fail("--recent makes extracts of its own: leave out CDM_LANDING_URL.", USAGE)
+    lake = Lake(own.lake_url)
+    each = [(one, entity) for one in all_contracts() for entity in one.entities]
+    ran = {day for one, entity in each for day in layout.standard_days(lake, one, entity)}
+    there = {day for one, _ in each for day in landing_dates(landing, one)} if folder.exists() else set()
+    if not ran <= there:
+        fail(
+            f"{own.home} holds days of other extracts, to which recent ones would add the same customers again: "
+            "name another CDM_HOME, or take it away with `make clean`.",
+            REFUSED,
+        )
+    if not ran:
+        generate = _generator()
+        shutil.rmtree(folder, ignore_errors=True)
+        making = folder.with_name("recent.part")
+        shutil.rmtree(making, ignore_errors=True)
+        start = dt.date.today() - dt.timedelta(days=DEMO_DAYS)  # noqa: DTZ011 - the user's own today
+        generate(customers=DEMO_CUSTOMERS, days=DEMO_DAYS, seed=DEMO_SEED, out=making, start=start)
+        making.rename(folder)
+    return settings()
 
 
 def summarise(own: Settings) -> None:
@@ -86,10 +139,16 @@ def summarise(own: Settings) -> None:
 
 def demo_data(
     *,
-    customers: Annotated[int, typer.Option(min=10, help="Persons and organisations.")] = 1_250,
-    days: Annotated[int, typer.Option(min=1, help="Days of extracts.")] = 3,
+    customers: Annotated[int, typer.Option(min=10, help="Persons and organisations.")] = DEMO_CUSTOMERS,
+    days: Annotated[int, typer.Option(min=1, help="Days of extracts.")] = DEMO_DAYS,
     out: Annotated[Path, typer.Option(help="Folder for landing/ and truth/.")] = Path("demo-data"),
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 2026,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = DEMO_SEED,
+    ending: Annotated[
+        str,
+        typer.Option(
+            metavar="YYYY-MM-DD", help="The last day; by default the first is 2026-06-01.", show_default=False
+        ),
+    ] = "",
     interactions: Annotated[
         float,
         typer.Option(
@@ -110,12 +169,28 @@ def demo_data(
     generate = _generator()
     with told_to_people(), console.status("Making customers …"):
         made = generate(
-            customers=customers, days=days, seed=seed, out=out, interactions=interactions, lifelike=lifelike
+            customers=customers,
+            days=days,
+            seed=seed,
+            out=out,
+            interactions=interactions,
+            lifelike=lifelike,
+            **_start(ending, days),
         )
     console.print(
         f"{made.total_records:,} source records of {customers:,} customers over {days} days in {out}",
         markup=False,
     )
+
+
+def _start(ending: str, days: int) -> dict[str, dt.date]:
+    if not ending:
+        return {}
+    try:
+        last = dt.date.fromisoformat(ending)
+    except ValueError:
+        fail(f"--ending {ending}: write a day such as 2026-06-03.", USAGE)
+    return {"start": last - dt.timedelta(days=days - 1)}
 
 
 def _generator() -> "Callable[..., GeneratedSummary]":

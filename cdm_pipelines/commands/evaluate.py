@@ -108,6 +108,20 @@ def tell_truth(
             f"{linkage.name}: {judged.measures.records:,} records against the truth",
             _measures(judged.measures),
         )
+    if any(band.pairs for band in judged.bands):
+        show(
+            "Pairs by probability: what the model expects, and what is true",
+            [
+                {
+                    "probability": f"{band.low:g} to {band.high:g}",
+                    "pairs": band.pairs,
+                    "expected to match": f"{band.expected:.3f}" if band.pairs else "",
+                    "match": f"{band.true:.3f}" if band.pairs else "",
+                }
+                for band in judged.bands
+            ],
+            numeric=["pairs", "expected to match", "match"],
+        )
     _tell_mistakes(judged, out)
 
 

@@ -17,6 +17,7 @@ from cdm_pipelines.linkage.encode.positions import Flags, Positions
 from cdm_pipelines.linkage.encode.records import Records, encode
 from cdm_pipelines.linkage.evaluate.measures import Evaluation, evaluate
 from cdm_pipelines.linkage.evaluate.mistakes import MERGE, MISS, Mistakes, Row, mistakes, wrong_pairs
+from cdm_pipelines.linkage.evaluate.reliability import Band, reliability
 from cdm_pipelines.linkage.evaluate.sample import SampleEvaluation, estimate, population
 from cdm_pipelines.linkage.evaluate.truth import Codes, entities
 from cdm_pipelines.linkage.explain.pair import Subject, shown_values
@@ -36,10 +37,17 @@ class EvaluationError(ValueError):
 
 @dataclass(frozen=True)
 class Judged:
-    """What a linkage is worth: by the whole truth or by a sample, and what it got wrong."""
+    """What a linkage is worth: by the whole truth or by a sample, and what it got wrong.
+
+    Attributes:
+        measures: Precision and recall.
+        mistakes: The worst of them.
+        bands: Probabilities beside the truth; none by a sample, or where pairs were not kept.
+    """
 
     measures: Evaluation | SampleEvaluation
     mistakes: Mistakes
+    bands: tuple[Band, ...] = ()
 
 
 def against_truth(linkage: Linkage, truth: Path, *, worst: int, show: Callable[[str], str]) -> Judged:
@@ -65,10 +73,12 @@ def against_truth(linkage: Linkage, truth: Path, *, worst: int, show: Callable[[
             "record_id": np.array(records.ids.to_pylist(), dtype=object)[known],
         }
     )
-    measures = evaluate(key.assign(cluster_id=found[known]), key.assign(truth_id=true[known]))
+    told = key.assign(truth_id=true[known])
+    measures = evaluate(key.assign(cluster_id=found[known]), told)
     subject = Subject(records, linkage.policy, linkage.model)
     wrong = mistakes(subject, wrong_pairs(found, true), worst=worst, show=show)
-    return Judged(measures, wrong)
+    bands = () if linkage.pairs is None else reliability(linkage.pairs.to_pandas(), told)
+    return Judged(measures, wrong, bands)
 
 
 def against_sample(linkage: Linkage, sample: Path, *, worst: int, show: Callable[[str], str]) -> Judged:

@@ -169,6 +169,7 @@ def test_a_linkage_is_held_against_the_truth(file: Path, tmp_path: Path) -> None
         "records (B-cubed)",
         "one whole cluster",
         "Mistakes: 0 false merges",
+        "Pairs by probability",
     ):
         assert part in told.output
     # Everyone is somebody else in this truth, but for one pair that is not found.

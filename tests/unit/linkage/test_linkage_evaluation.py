@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from cdm_pipelines.linkage import LinkageError
 from cdm_pipelines.linkage.evaluate.measures import evaluate
+from cdm_pipelines.linkage.evaluate.reliability import reliability
 
 
 def frames(labels: list[tuple[int, int, str]]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -64,3 +65,26 @@ def test_what_cannot_be_evaluated_is_told() -> None:
         evaluate(found, true.drop(columns="truth_id"))
     with pytest.raises(LinkageError, match="no record is in both"):
         evaluate(found, true.assign(source="elsewhere"))
+
+
+def test_probabilities_stand_beside_the_share_that_match() -> None:
+    _, true = frames([(0, person, "a") for person in (0, 0, 1, 1, 2)] + [(0, 2, "b")])
+    rows = [
+        ("a", "r0", "a", "r1", 0.999, True),
+        ("a", "r2", "a", "r3", 0.6, True),
+        ("a", "r0", "a", "r2", 0.7, False),
+        ("b", "r5", "a", "r4", 0.5, True),
+        ("a", "r1", "a", "r3", 0.49, False),
+        ("a", "r0", "b", "stranger", 0.9, False),
+        ("a", "r0", "a", "r3", 1.0, False),
+    ]
+    names = ("left_source", "left_id", "right_source", "right_id", "probability", "matches")
+    bands = reliability(pd.DataFrame(rows, columns=names), true)
+    assert [(one.low, one.high, one.pairs) for one in bands] == [
+        (0.5, 0.8, 3),
+        (0.8, 0.95, 0),
+        (0.95, 0.99, 0),
+        (0.99, 1.0, 2),
+    ]
+    assert (bands[0].expected, bands[0].true) == (pytest.approx(0.6), pytest.approx(2 / 3))
+    assert (bands[3].expected, bands[3].true) == (pytest.approx(0.9995), pytest.approx(0.5))

@@ -105,6 +105,17 @@ def test_what_no_rule_leaves_free_is_said_to_be_supposed(tmp_path: Path) -> None
     assert link(table.records, policy(tmp_path, columns, free)).report["fit"]["never_learned"] == []
 
 
+def test_what_hardly_any_match_holds_is_said_and_is_nothing_to_mend(tmp_path: Path) -> None:
+    table = people(1_500, seed=33)
+    some = np.random.default_rng(5).random(len(table.records)) < 0.03
+    seldom = table.records.assign(phone=table.records["phone"].where(some))
+    result = link(seldom, policy(tmp_path, f"{NAMES_AND_DATE}, city: city, phone: phone"))
+    assert "phone" in result.report["fit"]["never_learned"]
+    said = remarks(result.model.training)
+    assert any(text.startswith("hardly any match has phone on both sides") for text in said)
+    assert learned({"person": result.model}) == ""
+
+
 def test_a_prior_that_moves_has_not_settled_however_still_m_is() -> None:
     """One rule holds both comparisons: nothing is learned but how many matches there are."""
     levels = np.array([[1, 1], [1, -1], [1, 0]], dtype=np.int8)
