@@ -10,13 +10,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import psutil
 import psycopg
@@ -52,6 +53,12 @@ class Served:
     process: subprocess.Popen[bytes]
     port: int
     console_port: int
+    output: IO[bytes]
+
+    @property
+    def printed(self) -> str:
+        """What it said so far, on one line."""
+        return " ".join(os.pread(self.output.fileno(), 1 << 20, 0).decode().split())
 
     def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> Any:
         """What GraphQL answers; None while nobody listens."""
@@ -97,11 +104,13 @@ class Served:
 def served(environment: Mapping[str, str] | None = None) -> Iterator[Served]:
     """`cdm up`, from the moment that all its daemons live."""
     port, console_port = free_port(), free_port()
+    output = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
     up = subprocess.Popen(
         [sys.executable, "-m", "cdm_pipelines.cli", "up", "--port", str(port)],
         env={**(environment or os.environ), "CDM_CONSOLE_URL": f"http://127.0.0.1:{console_port}"},
+        stdout=output,
     )
-    platform = Served(up, port, console_port)
+    platform = Served(up, port, console_port, output)
     try:
         deadline = time.monotonic() + PATIENCE
         while not platform.serves():
@@ -112,6 +121,7 @@ def served(environment: Mapping[str, str] | None = None) -> Iterator[Served]:
     finally:
         up.terminate()
         up.wait()
+        output.close()
 
 
 @dataclass(frozen=True)

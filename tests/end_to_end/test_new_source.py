@@ -205,6 +205,20 @@ def test_cdm_check_names_file_and_key_of_a_mistake(checkout: Checkout) -> None:
     assert "Traceback" not in told
 
 
+def test_a_mistake_beside_the_contract_is_one_sentence_and_no_traceback(checkout: Checkout) -> None:
+    declared = checkout.folder / "cdm_pipelines" / "defs" / "loyalty" / "defs.yaml"
+    good = declared.read_text(encoding="utf-8")
+    try:
+        declared.write_text(good.replace("owner:", "ownr:"), encoding="utf-8")
+        for command in (("check",), ("run", "--date", DAYS[0])):
+            told = checkout.cdm(*command, code=1)
+            assert "loyalty/defs.yaml" in told
+            assert "attributes.ownr: is not known. Did you mean 'owner'?" in told
+            assert "Traceback" not in told
+    finally:
+        declared.write_text(good, encoding="utf-8")
+
+
 def test_the_new_sources_have_assets_job_schedule_and_sensor(checkout: Checkout) -> None:
     listed = checkout.run(str(Path(sys.executable).with_name("dg")), "list", "defs", "--json")
     for name in ("standard/loyalty/member", "ingest_loyalty", "daily_loyalty", "landing_loyalty"):

@@ -29,6 +29,7 @@ def test_ui_and_daemon_serve_the_code_location_until_ctrl_c(
     with served(environment) as platform:
         answer = platform.ask(LOCATIONS)
         assert platform.console_is_ready()
+        assert f"Dagster UI on http://127.0.0.1:{platform.port}" in platform.printed
         started = platform.children()
         assert platform.interrupt() == 0
     (repository,) = answer["repositoriesOrError"]["nodes"]
