@@ -85,7 +85,7 @@ def _role(page: Page, governance: GovernancePolicy, paths: Mapping[str, str]) ->
         "rows": [in_words(column, one) for column, one in role.rows.items()],
         "search": role.search,
         "pseudonymous": role.pseudonymous is not None,
-        "changes": [_CHANGES[one] for one in role.changes],
+        "changes": changes_in_words(role),
         "tables": [_table(one, governance, paths) for one in page.tables],
         "hidden": page.hidden,
     }
@@ -107,6 +107,11 @@ def _table(table: SeenTable, governance: GovernancePolicy, paths: Mapping[str, s
             }
         )
     return {"view": table.view, "description": table.description, "columns": columns}
+
+
+def changes_in_words(role: Role) -> list[str]:
+    """What a role may change, a sentence each."""
+    return [_CHANGES[one] for one in role.changes]
 
 
 def in_words(column: str, condition: Condition) -> str:
