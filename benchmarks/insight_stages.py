@@ -23,9 +23,11 @@ from cdm_pipelines.quality.validation import REPAIRS_SCHEMA
 from cdm_pipelines.settings import Settings, load_settings
 from cdm_pipelines.steps.activation.actions import choose_actions
 from cdm_pipelines.steps.activation.audience_book import Book
+from cdm_pipelines.steps.activation.daily import TOOL, WHO
 from cdm_pipelines.steps.activation.deliveries import deliver
 from cdm_pipelines.steps.insight import kpis, quality
 from cdm_pipelines.steps.insight.months import period
+from cdm_pipelines.steps.privacy.reading import delivering
 from cdm_pipelines.steps.profile.enrich import company_of
 from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.lake import Lake
@@ -136,8 +138,9 @@ def audiences() -> Counts:
     done = {}
     with open_hub(settings) as engine:
         for name in book.policy.audiences:
+            noted = delivering(settings, WHO, TOOL, book.named(name).purpose)
             with _timed() as spent:
-                members = deliver(engine.connect, book, name).counts["members"]
+                members = deliver(engine.connect, book, name, noted).counts["members"]
             done[name] = {"seconds": spent[0], "members": members}
     return {"seconds": sum(one["seconds"] for one in done.values()), "audiences": done}
 

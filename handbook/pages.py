@@ -14,6 +14,7 @@ from handbook.policies import policies_page
 from handbook.processing import processing_page
 from handbook.profile import profile_page
 from handbook.purposes import purposes_page
+from handbook.roles import roles_page
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -74,6 +75,7 @@ DERIVED: Mapping[str, Callable[[], str]] = {
     "reference/policies.md": policies_page,
     "reference/purposes.md": purposes_page,
     "reference/processing.md": processing_page,
+    "reference/roles.md": roles_page,
     "decisions/index.md": decisions_page,
     "rooms.svg": rooms.house,
     "wings-linkage.svg": lambda: rooms.wings("linkage"),

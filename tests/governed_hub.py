@@ -1,5 +1,6 @@
 """A governed hub with a few customers, on any version of PostgreSQL that is here, for the tests of roles."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 import yaml
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Engine, create_engine, inspect, make_url, text
+from sqlalchemy.schema import CreateSchema
 
-from cdm_pipelines.hub.connection import DRIVER
+from cdm_pipelines.hub.connection import DAGSTER_SCHEMA, DRIVER
 from cdm_pipelines.hub.migrate import migrate
 from cdm_pipelines.hub.profile import table_of
 from cdm_pipelines.hub.profile_views import make_views
+from cdm_pipelines.hub.schema import SCHEMAS
 from cdm_pipelines.hub.server import EmbeddedServer
 from cdm_pipelines.settings import Settings, load_settings
 from cdm_pipelines.steps.privacy import access
@@ -22,13 +26,10 @@ from cdm_pipelines.steps.profile.enrich import groups_of, policy_of, tables_of
 
 POLICIES = Settings.model_fields["policies"].default
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
-OTHERS = [
-    folder
-    for version in (14, 15)
-    for folder in (Path(f"/usr/lib/postgresql/{version}/bin"), Path(f"/usr/pgsql-{version}/bin"))
-    if (folder / "initdb").exists()
-]
-"""Programs of older servers that are installed here."""
+VERSIONS = (14, 15)
+NEEDED = "TEST_POSTGRES"
+"""Names the variable of the version that has to be installed, as it is in CI: without that version the test fails."""
+_FOLDERS = ("/usr/lib/postgresql/{}/bin", "/usr/pgsql-{}/bin", "/opt/homebrew/opt/postgresql@{}/bin")
 ANNA, PIET, ELS, ACME = (f"00000000-0000-5000-8000-00000000000{n}" for n in range(1, 5))
 SECRETS = (
     "Vandenberghe",
@@ -61,6 +62,22 @@ class GovernedHub:
         """Connect as the user of a role."""
         url = make_url(self.url).set(username=f"{self.settings.role_prefix}_login_{role}")
         return psycopg.connect(url.render_as_string(), autocommit=True)
+
+
+def older_programs() -> Path:
+    """Programs of a server of one of the oldest versions that we support; skips the test where there is none."""
+    needed = os.environ.get(NEEDED, "")
+    for version in [needed] if needed else VERSIONS:
+        for folder in (Path(one.format(version)) for one in _FOLDERS):
+            if (folder / "initdb").exists():
+                return folder
+    if needed:
+        pytest.fail(
+            f"{NEEDED}={needed}, and PostgreSQL {needed} is not installed: apt-get install postgresql-{needed}"
+        )
+    pytest.skip(
+        f"no PostgreSQL {' or '.join(map(str, VERSIONS))} is installed here: apt-get install postgresql-15"
+    )
 
 
 @contextmanager
@@ -121,6 +138,15 @@ def fill(connection: Any, settings: Settings) -> None:
     make_views(connection, tables_of(enrichment), groups_of(enrichment))
     for statement in _ROWS.split(";\n"):
         connection.exec_driver_sql(statement.replace("%", "%%"))
+    connection.execute(CreateSchema(DAGSTER_SCHEMA))
+    for name in (DAGSTER_SCHEMA, *SCHEMAS):
+        if not inspect(connection).get_table_names(
+            schema=name
+        ):  # of Dagster, and of a version that is checked
+            connection.exec_driver_sql(
+                f"CREATE TABLE {name}.stand_in (id serial, surname text);"
+                f"INSERT INTO {name}.stand_in (surname) SELECT surname FROM golden.customer, generate_series(1, 9)"
+            )
 
 
 _DAY = "'2026-01-01', '2026-01-01'"

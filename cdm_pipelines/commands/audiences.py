@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from cdm_pipelines.commands.reading import AsRole, login
 from cdm_pipelines.commands.terminal import REFUSED, USAGE, console, fail, hub, settings, show, told_to_people
 
 app = typer.Typer(help="Audiences: customers who are approached for a purpose.", no_args_is_help=True)
@@ -44,10 +45,13 @@ def preview(name: NameArgument) -> None:
     """Count who would be in an audience now, and why others would not; nothing is written."""
     from cdm_pipelines.steps.activation.audience_book import Book  # noqa: PLC0415
     from cdm_pipelines.steps.activation.deliveries import deliver as delivered  # noqa: PLC0415
+    from cdm_pipelines.steps.privacy.reading import delivering  # noqa: PLC0415
 
     own = settings()
     with hub(own) as engine:
-        done = delivered(engine.connect, Book.of(own), name, dry_run=True)
+        book = Book.of(own)
+        noted = delivering(own, login(), "cdm audience preview", book.named(name).purpose)
+        done = delivered(engine.connect, book, name, noted, dry_run=True)
     rows = [{"customers": what, "number": number} for what, number in done.counts.items()]
     show(f"Audience {name}", rows, numeric=["number"])
     console.print(done.sentence, markup=False)
@@ -59,14 +63,18 @@ def deliver(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
     ] = False,
+    role: AsRole = "",
 ) -> None:
     """Deliver an audience as it is now: additions and removals since the last time, and the whole list."""
     from cdm_pipelines.steps.activation.audience_book import Book  # noqa: PLC0415
     from cdm_pipelines.steps.activation.deliveries import deliver as delivered  # noqa: PLC0415
+    from cdm_pipelines.steps.privacy.reading import delivering  # noqa: PLC0415
 
     own = settings()
     with hub(own) as engine:
-        done = delivered(engine.connect, Book.of(own), name, dry_run=dry_run)
+        book = Book.of(own)
+        noted = delivering(own, login(), "cdm audience deliver", book.named(name).purpose, role)
+        done = delivered(engine.connect, book, name, noted, dry_run=dry_run)
     console.print(done.sentence, markup=False)
     if done.where:
         console.print(f"It lies in {done.where}.", markup=False)

@@ -4,6 +4,8 @@ Belongs here: measures and mistakes as text. Does not belong here: measuring (li
 (steps.linking.evaluate).
 """
 
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +13,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from cdm_pipelines.commands.linkages import Files, Model, Out, Policy, linkages_of
+from cdm_pipelines.commands.linkages import Files, Model, Out, Policy, linkages_of, note_values
 from cdm_pipelines.commands.terminal import USAGE, console, fail, show, shown, told_to_people, writable
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 WORST, CLASSES = 10, 10
 _PLURAL = {"false merge": "false merges", "miss": "misses"}
 ERRORS = "errors.csv"
+Noting = Callable[[Iterable[str]], None]
+"""Writes the line of records whose values are shown."""
 ShowValues = Annotated[bool, typer.Option("--show-values", help="Show values, not their shapes only.")]
 
 
@@ -55,10 +59,11 @@ def evaluate(
         fail("Give --truth FILE or --labels FILE: one of the two.", USAGE)
     with told_to_people():
         for linkage in linkages_of(files, policy, out, model):
+            noting = partial(note_values, files, "cdm link evaluate", linkage) if show_values else _of_nobody
             if truth:
-                tell_truth(linkage, truth, out, worst=worst, show_values=show_values)
+                tell_truth(linkage, truth, out, worst=worst, show_values=show_values, noting=noting)
             elif labels:
-                _tell_labels(linkage, labels, out, worst=worst, show_values=show_values)
+                _tell_labels(linkage, labels, out, worst=worst, show_values=show_values, noting=noting)
 
 
 def sample(
@@ -76,15 +81,18 @@ def sample(
 ) -> None:
     """Draw pairs of what was linked, to be labelled yes or no by a person, for `cdm link evaluate --labels`."""
     from cdm_pipelines.steps.linking.evaluate import draw, write_rows  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.steps.linking.explain import SIDES  # noqa: PLC0415
 
     target = writable(target)
     with told_to_people():
         found = linkages_of(files, policy, out, model)
-        rows = [
-            row
-            for linkage in found
-            for row in draw(linkage, pairs // len(found), seed=seed, show_values=show_values)
-        ]
+        rows = []
+        for linkage in found:
+            drawn = draw(linkage, pairs // len(found), seed=seed, show_values=show_values)
+            if show_values:
+                sides = [(row[f"{side}_source"], row[f"{side}_id"]) for row in drawn for side in SIDES]
+                note_values(files, "cdm link sample", linkage, (f"{source}|{id_}" for source, id_ in sides))
+            rows += drawn
     if not rows:
         fail("There are no pairs to label: no two records are in one cluster, and no pair is up for review.")
     write_rows(rows, target)
@@ -95,14 +103,25 @@ def sample(
     )
 
 
+def _of_nobody(_: Iterable[str]) -> None:
+    """Nobody's values are shown."""
+
+
 def tell_truth(
-    linkage: "Linkage", truth: Path, out: Path | None, *, worst: int = WORST, show_values: bool = False
+    linkage: "Linkage",
+    truth: Path,
+    out: Path | None,
+    *,
+    worst: int = WORST,
+    show_values: bool = False,
+    noting: Noting = _of_nobody,
 ) -> None:
     """Print what a linkage is worth by the truth, and its mistakes; these also go to ``out``."""
     from cdm_pipelines.linkage.evaluate.measures import Evaluation  # noqa: PLC0415
     from cdm_pipelines.steps.linking.evaluate import against_truth  # noqa: PLC0415
 
     judged = against_truth(linkage, truth, worst=worst, show=shown(values=show_values))
+    noting(judged.mistakes.names)
     if isinstance(judged.measures, Evaluation):
         show(
             f"{linkage.name}: {judged.measures.records:,} records against the truth",
@@ -126,12 +145,13 @@ def tell_truth(
 
 
 def _tell_labels(
-    linkage: "Linkage", labels: Path, out: Path | None, *, worst: int, show_values: bool
+    linkage: "Linkage", labels: Path, out: Path | None, *, worst: int, show_values: bool, noting: Noting
 ) -> None:
     from cdm_pipelines.linkage.evaluate.sample import SampleEvaluation  # noqa: PLC0415
     from cdm_pipelines.steps.linking.evaluate import against_sample  # noqa: PLC0415
 
     judged = against_sample(linkage, labels, worst=worst, show=shown(values=show_values))
+    noting(judged.mistakes.names)
     if isinstance(judged.measures, SampleEvaluation):
         _tell_estimates(linkage.name, judged.measures)
     _tell_mistakes(judged, out)

@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from cdm_pipelines.commands import linkage, models
 from cdm_pipelines.commands.bars import WIDTH as BAR
 from cdm_pipelines.commands.bars import bar, signed
-from cdm_pipelines.commands.linkages import Files, Model, Out, Policy, linkages_of
+from cdm_pipelines.commands.linkages import Files, Model, Out, Policy, linkages_of, note_values
 from cdm_pipelines.commands.terminal import (
     USAGE,
     console,
@@ -88,6 +88,8 @@ def explain(
         answer = explain_links.explain(
             linkages_of(files, policy, out, model), left, right, show=shown(values=show_values)
         )
+        if show_values:
+            note_values(files, "cdm link explain", answer.linkage, answer.pair)
     found = answer.explanation
     fitted, review = answer.subject.model, answer.subject.policy.thresholds.review
     console.print(_waterfall(found.waterfall, fitted.match, review))

@@ -4,11 +4,13 @@ Belongs here: the arguments that say so, and reading what they name. Does not be
 models, evaluate).
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cdm_pipelines.commands.reading import login, note
 from cdm_pipelines.commands.terminal import USAGE, fail, hub, settings
 
 if TYPE_CHECKING:
@@ -53,6 +55,36 @@ def linkages_of(
         fail("Name the files that were linked too.", USAGE)
     own = settings()
     return explain_links.of_lake(Lake(own.lake_url), own, lambda: _decided(own))
+
+
+def note_values(files: list[Path] | None, tool: str, linkage: "Linkage", names: Iterable[str]) -> None:
+    """Write the line of records whose values are shown; none of those in files that somebody gave.
+
+    Args:
+        files: That the question is about.
+        tool: The command.
+        linkage: Of the pipeline where there are no files.
+        names: Of the records: ``source/entity|record_id``.
+    """
+    from cdm_pipelines.hub.persons import customers_behind  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.steps.privacy.reading import reading, record_categories  # noqa: PLC0415
+
+    keys = [] if files else sorted({_key(name) for name in names})
+    if not keys:
+        return
+    own = settings()
+    with hub(own) as engine:
+        with engine.connect() as connection:
+            whom = customers_behind(connection, keys)
+        shown = record_categories(linkage.table.column_names)
+        noted = reading(own, login(), tool, usual="steward")
+        note(engine, noted, categories=shown, golden_ids=whom, rows=None if whom else len(keys))
+
+
+def _key(name: str) -> tuple[str, str, str]:
+    of, _, record = name.partition("|")
+    source, _, entity = of.partition("/")
+    return source, entity, record
 
 
 def _decided(own: "Settings") -> "Constraints":

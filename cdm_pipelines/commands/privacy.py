@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cdm_pipelines.commands.reading import login
+from cdm_pipelines.commands.reading import login, note
 from cdm_pipelines.commands.terminal import (
     FAILED,
     USAGE,
@@ -29,6 +29,8 @@ from cdm_pipelines.privacy.words import Language
 from cdm_pipelines.settings import Settings
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from cdm_pipelines.contracts.actor import Actor
     from cdm_pipelines.privacy.certificate import Certificate
     from cdm_pipelines.privacy.roles import Change
@@ -100,10 +102,22 @@ def access(
 
     folder = writable(to / "archive").parent
     with hub(own := settings()) as engine:
+        _note_access(own, engine, customer)
         path = answer(own, engine, customer, folder, language=language, checked_by=checked_by or login())
     console.print(
         f"{path}: hand it over by a way that only this person can read, and delete it.", markup=False
     )
+
+
+def _note_access(own: Settings, engine: "Engine", customer: str) -> None:
+    """Write the line of the access log before the archive is made."""
+    from cdm_pipelines.steps.privacy.reading import everything_categories, reading  # noqa: PLC0415 - the same
+    from cdm_pipelines.steps.rights.subject import named  # noqa: PLC0415
+
+    with engine.connect() as connection:
+        whom = named(own, connection, customer).golden_ids
+    noted = reading(own, login(), "cdm privacy access", usual="privacy_officer")
+    note(engine, noted, categories=everything_categories(), golden_ids=whom)
 
 
 @app.command()

@@ -5,11 +5,13 @@ from typing import Annotated
 
 import typer
 
+from cdm_pipelines.commands.reading import AsRole, ForPurpose, login, note
 from cdm_pipelines.commands.run import run_days
 from cdm_pipelines.commands.terminal import (
     USAGE,
     console,
     fail,
+    hub,
     is_day,
     settings,
     show,
@@ -65,12 +67,22 @@ def export(
     source: Annotated[str, typer.Argument(help="source/entity, for example crm/contact.")],
     date: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Extract date.")],
     out: Annotated[Path, typer.Option(help="CSV file to write.")],
+    role: AsRole = "",
+    purpose: ForPurpose = "",
 ) -> None:
     """Write a day's rejected rows as CSV, to be corrected and given to `cdm quarantine retry`."""
-    from cdm_pipelines.steps.days.quarantine import export_rows  # noqa: PLC0415
+    from cdm_pipelines.contracts.catalogue import contract_named  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.steps.days.quarantine import export_rows, held_count  # noqa: PLC0415
+    from cdm_pipelines.steps.privacy.reading import delivered_categories, reading  # noqa: PLC0415
 
+    own, day, target = settings(), _day(date), writable(out)
     with told_to_people():
-        rows = export_rows(settings(), source, _day(date), writable(out))
+        held, shown = held_count(own, source, day), delivered_categories([contract_named(source)])
+    with hub(own) as engine:
+        noted = reading(own, login(), "cdm quarantine export", role, purpose)
+        if held:
+            note(engine, noted, categories=shown, rows=held)
+        rows = export_rows(own, source, day, target)
     console.print(
         f"{rows:,} rows written to {out}. They hold personal data: delete the file after use.", markup=False
     )

@@ -141,10 +141,13 @@ def divest(
 
     Its extracts, contracts, days, records, links and values go; decisions of stewards about its records are ended.
     """
-    from cdm_pipelines.commands.reading import login  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.commands.reading import login, note  # noqa: PLC0415 - commands load what they need
     from cdm_pipelines.contracts.actor import Actor, Role  # noqa: PLC0415
     from cdm_pipelines.contracts.catalogue import all_contracts  # noqa: PLC0415
+    from cdm_pipelines.hub.persons import customers_of_source  # noqa: PLC0415
+    from cdm_pipelines.steps.privacy.reading import delivered_categories, reading  # noqa: PLC0415
     from cdm_pipelines.steps.takeover import divest as step  # noqa: PLC0415
+    from cdm_pipelines.store.register import UNCLASSIFIED  # noqa: PLC0415
 
     own = settings()
     with hub(own) as engine:
@@ -159,6 +162,11 @@ def divest(
         if not yes:
             typer.confirm("Is that meant?", abort=True)
         if export is not None:
+            theirs = [one for one in all_contracts() if one.source == name]
+            with engine.connect() as connection:
+                whom = customers_of_source(connection, name)
+            noted = reading(own, login(), "cdm takeover divest")
+            note(engine, noted, categories=delivered_categories(theirs) or {UNCLASSIFIED}, golden_ids=whom)
             counts = step.hand_out(own, name, export)
             console.print(
                 f"Handed out to {export}: {sum(counts.values()):,} records.", markup=False, soft_wrap=True

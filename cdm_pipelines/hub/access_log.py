@@ -5,7 +5,7 @@ Belongs here: writing a line, forgetting old ones, taking persons out. Does not 
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -20,6 +20,8 @@ _NOTE = text(
     VALUES (:who, :role, :purpose, :tool, CAST(:golden_ids AS uuid[]), CAST(:categories AS text[]), :rows)"""
 )
 """As text: every answer leaves such a line, and nothing of the row is read back."""
+MOST = 1_000
+"""Customers in one line: more are in more lines, so that taking one out writes little anew."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def note(
     golden_ids: Collection[UUID] = (),
     rows: int | None = None,
 ) -> None:
-    """Write a line, in the transaction of the reading.
+    """Write a line, in the transaction of the reading; of more than ``MOST`` customers a line for so many of them.
 
     Args:
         connection: In a transaction that the caller commits before anything is shown.
@@ -56,13 +58,16 @@ def note(
         golden_ids: Of whom; nobody where a whole table is read.
         rows: How many; the number of customers when left out.
     """
-    values = {
-        **vars(reading),
-        "golden_ids": sorted(set(golden_ids)),
-        "categories": sorted(set(categories)),
-        "rows": len(golden_ids) if rows is None else rows,
-    }
-    connection.execute(_NOTE, values)
+    ids, said = sorted(set(golden_ids)), {**vars(reading), "categories": sorted(set(categories))}
+    lines = [
+        {**said, "golden_ids": some, "rows": len(some) if rows is None or len(ids) > MOST else rows}
+        for some in _parts(ids)
+    ]
+    connection.execute(_NOTE, lines)
+
+
+def _parts(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
+    return (ids[first : first + MOST] for first in range(0, max(len(ids), 1), MOST))
 
 
 def forget(connection: Connection, before: dt.datetime) -> int:

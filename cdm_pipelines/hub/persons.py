@@ -4,16 +4,21 @@ Belongs here: from golden ids to the source records behind them. Does not belong
 (``store.register``).
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, or_, select, text
 
 from cdm_pipelines.hub.published import customers_of, published
-from cdm_pipelines.hub.schema import golden_id
+from cdm_pipelines.hub.schema import crosswalk, golden_id
 from cdm_pipelines.hub.schema_privacy import consent_statement
 from cdm_pipelines.store.keys import RECORD_KEY
 from cdm_pipelines.store.register import Persons
+
+_BEHIND = text(
+    """SELECT DISTINCT golden_id FROM golden.crosswalk JOIN unnest(CAST(:sources AS text[]), CAST(:entities AS text[]),
+    CAST(:ids AS text[])) AS asked(source, entity, record_id) USING (source, entity, record_id) ORDER BY 1"""
+)
 
 
 def persons_of(connection: Connection, ids: Iterable[UUID]) -> Persons:
@@ -29,6 +34,24 @@ def persons_of(connection: Connection, ids: Iterable[UUID]) -> Persons:
             rows = connection.execute(select(*(of[name] for name in RECORD_KEY)).where(of.golden_id.in_(own)))
             records |= {(source, entity, record_id) for source, entity, record_id in rows}
     return Persons.of(records | _statements(connection, own), own)
+
+
+def customers_behind(connection: Connection, records: Collection[tuple[str, str, str]]) -> list[UUID]:
+    """Golden ids of the customers that published party records are of; records of nobody give none.
+
+    Args:
+        connection: Of a migrated hub.
+        records: Source, entity, record id.
+    """
+    sources, entities, ids = (list(one) for one in zip(*records, strict=True)) if records else ([], [], [])
+    return list(connection.scalars(_BEHIND, {"sources": sources, "entities": entities, "ids": ids}))
+
+
+def customers_of_source(connection: Connection, source: str) -> list[UUID]:
+    """Golden ids of the customers that have a published record of a source."""
+    return list(
+        connection.scalars(select(crosswalk.c.golden_id).where(crosswalk.c.source == source).distinct())
+    )
 
 
 def _statements(connection: Connection, ids: frozenset[UUID]) -> set[tuple[str, str, str]]:

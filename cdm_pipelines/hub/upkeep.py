@@ -1,12 +1,13 @@
 """What the hub's tables need after much of them was written: the space of dead rows back, and what is visible to all.
 
-Belongs here: which tables are due, and VACUUM. Does not belong here: publishing.
+Belongs here: which tables are due, VACUUM, and the end of the log of before. Does not belong here: publishing.
 
 PostgreSQL's autovacuum looks at them once a minute while the server runs. The embedded server may run for the length of
 one command only, and the next reader would do that work row by row.
 """
 
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import ProgrammingError
 
 from cdm_pipelines.hub.load import without_data
 
@@ -34,6 +35,21 @@ def vacuum(engine: Engine) -> list[str]:
         for name in due:
             connection.execute(text(f"VACUUM {name}"))
     return due
+
+
+def checkpoint(engine: Engine) -> bool:
+    """Have the server write all that changed to its tables, after which its log of before is written over in time.
+
+    Returns:
+        Whether it did: a user without that right leaves it to the server, which does it every few minutes
+        (checkpoint_timeout) where anything was written.
+    """
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        try:
+            connection.execute(text("CHECKPOINT"))
+        except ProgrammingError:  # not a superuser, nor of pg_checkpoint
+            return False
+    return True
 
 
 def analyze(engine: Engine) -> None:

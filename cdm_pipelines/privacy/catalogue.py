@@ -1,13 +1,16 @@
 """What is declared of every column that a role might read: its category and what it means.
 
 Belongs here: gathering it from where it is declared: tables of the hub and of enrichers, views of the profile. Does not
-belong here: which columns the database has, and their types (hub.role_access).
+belong here: which columns the database has (hub.role_access).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeEngine
 
 from cdm_pipelines.contracts.profile import GroupView, ProfileTable
 from cdm_pipelines.hub.every_table import every_table
@@ -33,15 +36,18 @@ NEVER = frozenset(
     }
 )
 """What no policy can show: keys and salts, and the words by which everybody is found."""
+_MORE = re.compile(r"\(| collate ")
+_SAME = {"float": "double precision"}
 _SAYS = "Privacy category: "
 
 
 @dataclass(frozen=True)
 class Declared:
-    """What is declared of a column."""
+    """What is declared of a column; the type is as PostgreSQL writes it."""
 
     category: str
     description: str
+    type: str
 
 
 @dataclass(frozen=True)
@@ -63,13 +69,14 @@ def declared(tables: Sequence[ProfileTable], groups: Iterable[GroupView]) -> Map
     for one in tables:
         table = table_of(one)
         found[table.fullname] = _of_table(table)
-    wide = {one.name: _from_comment(one.comment) for one in wide_columns(tables)}
+    types = dict(_wide_types(tables))
+    wide = {one.name: _from_comment(one.comment, types[one.name]) for one in wide_columns(tables)}
     golden = found["golden.customer"].columns
     found["profile.customer"] = DeclaredTable(
         "One row per golden customer with all that the profile says.", {**golden, **wide}
     )
     for view in groups:
-        columns = {one.name: Declared(one.privacy, one.description) for one in view.columns}
+        columns = {one.name: Declared(one.privacy, one.description, one.type) for one in view.columns}
         found[f"profile.{view.name}"] = DeclaredTable(view.description, columns)
     return {name: one for name, one in sorted(found.items()) if name not in NEVER}
 
@@ -79,11 +86,34 @@ def categories(catalogue: Mapping[str, DeclaredTable]) -> set[str]:
     return {column.category for table in catalogue.values() for column in table.columns.values()}
 
 
+def types(catalogue: Mapping[str, DeclaredTable]) -> dict[str, dict[str, str]]:
+    """What a database holds of all that is declared, as ``hub.role_access.relations`` tells it of one that is there."""
+    return {
+        name: {column: one.type for column, one in table.columns.items()} for name, table in catalogue.items()
+    }
+
+
+def _wide_types(tables: Iterable[ProfileTable]) -> Iterator[tuple[str, str]]:
+    for one in (one for one in tables if one.wide):
+        own = table_of(one).c
+        yield from ((f"{one.name}_{column.name}", _type(own[column.name].type)) for column in one.columns)
+        yield from ((f"{one.name}_{age.name}", "integer") for age in one.ages)  # days between two dates
+
+
+def _type(declared: TypeEngine[object]) -> str:
+    """A type as PostgreSQL calls it, without precision and collation."""
+    written = declared.compile(postgresql.dialect()).lower()  # type: ignore[no-untyped-call]
+    plain = _MORE.split(written)[0]
+    return _SAME.get(plain, plain)
+
+
 def _of_table(table: Table) -> DeclaredTable:
-    columns = {column.name: _from_comment(column.comment or "") for column in table.columns}
+    columns = {
+        column.name: _from_comment(column.comment or "", _type(column.type)) for column in table.columns
+    }
     return DeclaredTable(table.comment or "", columns)
 
 
-def _from_comment(comment: str) -> Declared:
+def _from_comment(comment: str, of_type: str) -> Declared:
     description, says, category = comment.rpartition(_SAYS)
-    return Declared(category.removesuffix(".") if says else UNCLASSIFIED, description.strip())
+    return Declared(category.removesuffix(".") if says else UNCLASSIFIED, description.strip(), of_type)

@@ -86,7 +86,7 @@ def _role(page: Page, governance: GovernancePolicy, paths: Mapping[str, str]) ->
         "sees_restricted": role.sees_restricted,
         "search": role.search,
         "pseudonymous": role.pseudonymous is not None,
-        "changes": [_CHANGES[one] for one in role.changes],
+        "changes": changes_in_words(role),
         "tables": [_table(one, governance, paths) for one in page.tables],
         "hidden": page.hidden,
     }
@@ -108,6 +108,11 @@ def _table(table: SeenTable, governance: GovernancePolicy, paths: Mapping[str, s
             }
         )
     return {"view": table.view, "description": table.description, "columns": columns}
+
+
+def changes_in_words(role: Role) -> list[str]:
+    """What a role may change, a sentence each."""
+    return [_CHANGES[one] for one in role.changes]
 
 
 def in_words(column: str, condition: Condition) -> str:

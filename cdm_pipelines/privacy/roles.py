@@ -5,7 +5,7 @@ that follow from it (``views``), PostgreSQL's roles (hub.role_access).
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal, Self
@@ -16,12 +16,15 @@ from cdm_pipelines.hub.role_access import READ as SCHEMAS
 from cdm_pipelines.privacy.categories import unknown_categories
 from cdm_pipelines.privacy.masks import MASKS, Mask, nearest, usual_mask
 from cdm_pipelines.privacy.policy_files import PolicyFile, PrivacyPolicyError, Strict
-from cdm_pipelines.store.register import UNCLASSIFIED
+from cdm_pipelines.store.register import UNCLASSIFIED, is_personal
 
 FILE = "roles.yaml"
 CLEAR, MASKED, HIDDEN = "clear", "masked", "hidden"
 SOURCE, CONSENT = "source", "consent"
 """Conditions on rows that are about more than a column of the customer."""
+_CUSTOMER = "golden.customer"
+_NO_TRAITS = dict.fromkeys(("user.behavior", "user.privacy_preferences"), "")
+_TELL_NOTHING = frozenset({"keyed", "stars"})
 _CATEGORY = re.compile(r"(user|system)(\.[a-z0-9_]+)*")
 _PATTERN = re.compile(r"([a-z0-9_]+|\*)\.[a-z0-9_*]+(\.[a-z0-9_*]+)?")
 
@@ -85,7 +88,7 @@ class Pseudonymous(Strict):
     """What makes a role's rows pseudonymous.
 
     Attributes:
-        quasi_identifiers: Columns of its view of customers by which somebody might be recognised.
+        quasi_identifiers: Columns of its view of customers by which somebody might be recognised: all traits in it.
         k: Fewer customers than this who share all of them are told of.
         shown_text: Columns of text that are codes and no free text, as ``schema.table.column``; other text of golden
             tables is hidden.
@@ -254,21 +257,23 @@ class RolesPolicy(PolicyFile):
 
     def problems(
         self,
-        tables: Mapping[str, Collection[str]],
+        tables: "Mapping[str, Collection[DeclaredColumn]]",
         categories: Collection[str],
         purposes: Collection[str] | None = None,
     ) -> Iterator[str]:
         """What contradicts the rest of the deployment, each with its key and the fix.
 
         Args:
-            tables: Columns by ``schema.table``.
+            tables: Columns by ``schema.table``; golden customers are among them.
             categories: That columns are declared with.
             purposes: Keys of the purposes there are; None where they are not known.
         """
-        paths = [f"{table}.{column}" for table, columns in tables.items() for column in columns]
+        paths = [f"{table}.{column.name}" for table, columns in tables.items() for column in columns]
+        customer = tables[_CUSTOMER]
         for name, role in self.roles.items():
             at = f"{FILE}: roles.{name}"
             yield from _column_problems(at, role, paths)
+            yield from _recognising_problems(f"{at}.pseudonymous.quasi_identifiers", role, customer)
             for category, fix in unknown_categories(role.reads, categories):
                 yield f"{at}.reads.{category}: no category has that name. {fix}"
             for pattern in role.tables:
@@ -278,7 +283,9 @@ class RolesPolicy(PolicyFile):
                 ):
                     yield f"{at}.tables: there is no table {pattern}; see `cdm register` for those there are"
             for column, condition in role.rows.items():
-                yield from _row_problems(f"{at}.rows.{column}", column, condition, tables["golden.customer"])
+                yield from _row_problems(
+                    f"{at}.rows.{column}", column, condition, {one.name for one in customer}
+                )
             agreed = role.rows[CONSENT].any_of if CONSENT in role.rows else ()
             for key, purpose in [
                 *(("purposes", one) for one in role.purposes),
@@ -295,12 +302,36 @@ def _column_problems(at: str, role: Role, paths: Collection[str]) -> Iterator[st
         own = role.pseudonymous
         named |= {f"{at}.pseudonymous.shown_text: {pattern}": pattern for pattern in own.shown_text}
         named |= {
-            f"{at}.pseudonymous.quasi_identifiers: {name}": f"golden.customer.{name}"
+            f"{at}.pseudonymous.quasi_identifiers: {name}": f"{_CUSTOMER}.{name}"
             for name in own.quasi_identifiers
         }
     for key, pattern in named.items():
         if not any(_fits(path, pattern) for path in paths):
             yield f"{key}: no table has such a column; docs/reference/data-dictionary.md has all of them"
+
+
+def _recognising_problems(at: str, role: Role, customer: Iterable[DeclaredColumn]) -> Iterator[str]:
+    """Traits of a person that the role sees and that do not count: a group of alike would seem larger than it is."""
+    if role.pseudonymous is None or not role.sees(_CUSTOMER):
+        return
+    for column in customer:
+        shown = role.reads_column(_CUSTOMER, column)
+        tells_nothing = shown.how == HIDDEN or (shown.mask is not None and shown.mask.name in _TELL_NOTHING)
+        if (
+            tells_nothing
+            or not _is_trait(column.category)
+            or column.name in role.pseudonymous.quasi_identifiers
+        ):
+            continue
+        yield (
+            f"{at}: its view of customers shows {column.name} ({column.category}), by which somebody might be "
+            f"recognised; add {column.name}, or hide it in `columns`"
+        )
+
+
+def _is_trait(category: str) -> bool:
+    """Whether a category is of what somebody is, by which others may know them, and not of what they do or allow."""
+    return is_personal(category) and nearest(category, _NO_TRAITS) is None
 
 
 def _row_problems(at: str, column: str, condition: Condition, known: Collection[str]) -> Iterator[str]:

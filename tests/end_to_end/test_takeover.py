@@ -68,11 +68,20 @@ def test_a_company_is_assessed_taken_in_and_divested(company: tuple[Checkout, Co
     after = published(checkout.deployment)
     assert len(after["golden.crosswalk"]) == len(before["golden.crosswalk"]) + b.records
 
+    whom = checkout.deployment.query(
+        "SELECT array_agg(DISTINCT golden_id ORDER BY golden_id) FROM golden.crosswalk WHERE source = 'companyb'"
+    )
     handed = checkout.folder / "handed"
     text = checkout.cdm("takeover", "divest", "companyb", "--yes", "--export", str(handed))
     assert f"{b.records:,} records" in text
     assert (handed / "records" / "party.csv").is_file()
     assert published(checkout.deployment) == before
+    ((told_of, categories, line),) = checkout.deployment.query(
+        """SELECT golden_ids, categories, a::text FROM ops.access_log AS a WHERE tool = 'cdm takeover divest'"""
+    )
+    assert [(told_of,)] == whom, "who is handed out is in the access log"
+    assert {"user.name", "user.contact.email"} <= set(categories)
+    assert "@" not in line
     assert not (checkout.folder / "cdm_pipelines" / "defs" / "companyb").exists()
 
 

@@ -39,6 +39,11 @@ class Mistakes:
     rows: list[Row]
     classes: list[Row]
 
+    @property
+    def names(self) -> set[str]:
+        """Names of the records in the rows."""
+        return {str(row[side]) for row in self.rows for side in ("left", "right")}
+
 
 def wrong_pairs(found: Codes, true: Codes) -> Iterator[Wrong]:
     """Pairs that clusters have and the truth has not, and the other way round, of records that both know.

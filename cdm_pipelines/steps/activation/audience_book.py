@@ -17,6 +17,7 @@ from cdm_pipelines.publish.audience_keys import Keys
 from cdm_pipelines.publish.audience_policy import FILE, Audience, AudiencePolicy, Target
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.profile.enrich import policy_of, tables_of
+from cdm_pipelines.store.register import IDENTIFIER, is_personal
 
 
 class AudienceError(ValueError):
@@ -66,6 +67,12 @@ class Book:
         if name not in self.policy.audiences:
             raise AudienceError(f"There is no audience {name}. {instead(name, self.policy.audiences)}")
         return self.policy.audiences[name]
+
+    def categories(self, audience: Audience) -> set[str]:
+        """Personal categories of what is told of its members: who they are, and what the form makes columns of."""
+        form = self.target(audience).made_by
+        found = {self.columns[name].privacy for name in form.attributes} if form else set()
+        return {IDENTIFIER, *(one for one in found if is_personal(one))}
 
     def target(self, audience: Audience) -> Target:
         """Where an audience goes."""

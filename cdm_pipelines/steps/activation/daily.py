@@ -13,9 +13,12 @@ from cdm_pipelines.figures import ROWS, Check, Figures, Grid, Outcome
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.activation.audience_book import AudienceError, Book
 from cdm_pipelines.steps.activation.deliveries import Delivered, deliver
+from cdm_pipelines.steps.privacy.reading import delivering
 from cdm_pipelines.store.damage import LakeError
 
 Connect = Callable[[], Connection]
+WHO, TOOL = "pipeline", "publish/audiences"
+"""As the access log knows deliveries of every day, which nobody asks for."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,8 @@ def deliver_daily(connect: Connect, settings: Settings) -> Daily:
     daily = frozenset(name for name, one in book.policy.audiences.items() if one.daily)
     for name in book.policy.audiences:
         try:
-            one = deliver(connect, book, name, dry_run=name not in daily)
+            noted = delivering(settings, WHO, TOOL, book.named(name).purpose)
+            one = deliver(connect, book, name, noted, dry_run=name not in daily)
         except (AudienceError, LakeError) as error:
             problems[name] = str(error)
             continue

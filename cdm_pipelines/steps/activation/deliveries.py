@@ -22,7 +22,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
-from cdm_pipelines.hub import deliveries, said
+from cdm_pipelines.hub import access_log, deliveries, said
+from cdm_pipelines.hub.access_log import Reading
 from cdm_pipelines.hub.deliveries import ADDED, CONTROL, REMOVED, UPDATED, Delivery
 from cdm_pipelines.publish import audience_places as places
 from cdm_pipelines.publish.audience_policy import Audience, Target
@@ -94,14 +95,21 @@ class _Changes:
     def any(self) -> bool:
         return bool(self.ledger.num_rows or self.gone)
 
+    @property
+    def told(self) -> list[UUID]:
+        """Of whom there is a row that is new or other."""
+        of = pc.is_in(self.ledger["action"], value_set=pa.array([ADDED, UPDATED]))
+        return [UUID(one) for one in self.ledger["golden_id"].filter(of).to_pylist()]
 
-def deliver(connect: Connect, book: Book, name: str, *, dry_run: bool = False) -> Delivered:
-    """Deliver an audience as it is now.
+
+def deliver(connect: Connect, book: Book, name: str, noted: Reading, *, dry_run: bool = False) -> Delivered:
+    """Deliver an audience as it is now; who is told of is in the access log before anything of it counts.
 
     Args:
         connect: Opens a connection to a migrated hub.
         book: All that is declared.
         name: Of the audience.
+        noted: Who delivers it.
         dry_run: Whether to say what would be done, and do nothing.
 
     Raises:
@@ -120,7 +128,7 @@ def deliver(connect: Connect, book: Book, name: str, *, dry_run: bool = False) -
             raise AudienceError(f"Another process is delivering {name}: wait until it has ended.")
         with connect() as connection, connection.begin():
             _settle(connection, files, name)
-        decided = _decided(connect, book, name, files)
+        decided = _decided(connect, book, name, files, noted)
         return _released(connect, book, files, decided)
 
 
@@ -133,7 +141,7 @@ class _Decided:
     made: Delivery | None
 
 
-def _decided(connect: Connect, book: Book, name: str, files: Files) -> _Decided:
+def _decided(connect: Connect, book: Book, name: str, files: Files, noted: Reading) -> _Decided:
     """Decide who is in an audience, and write that down."""
     audience = book.named(name)
     with connect() as connection, connection.begin():
@@ -141,6 +149,8 @@ def _decided(connect: Connect, book: Book, name: str, files: Files) -> _Decided:
         selection = choose(connection, book, name)
         changes = _changes(connection, book, audience, selection)
         made = _record(connection, book, selection, changes, files) if changes.any else None
+        if told := changes.told:
+            access_log.note(connection, noted, book.categories(audience), golden_ids=told)
         return _Decided(selection, changes, made)
 
 

@@ -142,9 +142,9 @@ def draw(linkage: Linkage, pairs: int, *, seed: int = SEED, show_values: bool = 
 
 
 def write_rows(rows: Sequence[Row], target: Path) -> None:
-    """Write rows as CSV, every one with the columns of the first."""
+    """Write rows as CSV; what a row lacks stays empty: persons and organisations are compared by other columns."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(rows[0]) if rows else ["mistake"])
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)) or ["mistake"])
     writer.writeheader()
     writer.writerows(rows)
     write_whole(target, text.getvalue().encode())

@@ -196,6 +196,11 @@ class Answer:
     explanation: Explanation
     made: MadePair
 
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The names of the two records."""
+        return self.explanation.waterfall.left, self.explanation.waterfall.right
+
 
 def explain(linkages: Sequence[Linkage], left: str, right: str, *, show: Callable[[str], str]) -> Answer:
     """Explain the pair of records of these names.

@@ -21,7 +21,7 @@ from cdm_pipelines.privacy.masks import pads
 from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
 from cdm_pipelines.privacy.purposes import POLICY as PURPOSES
 from cdm_pipelines.privacy.purposes import Purposes
-from cdm_pipelines.privacy.roles import RolesPolicy
+from cdm_pipelines.privacy.roles import DeclaredColumn, RolesPolicy
 from cdm_pipelines.privacy.views import role_schema
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.profile.enrich import groups_of, policy_of, tables_of
@@ -77,7 +77,10 @@ def unchecked(settings: Settings) -> Governed:
 
 def role_problems(found: Governed) -> list[str]:
     """What the policy of roles names that there is not."""
-    columns = {name: list(table.columns) for name, table in found.possible.items()}
+    columns = {
+        name: [DeclaredColumn(column, one.type, one.category) for column, one in table.columns.items()]
+        for name, table in found.possible.items()
+    }
     return list(found.policy.problems(columns, categories(found.possible), found.purposes.by_key))
 
 

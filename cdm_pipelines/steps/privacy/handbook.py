@@ -4,6 +4,7 @@ Belongs here: asking the database and the policies, writing the pages. Does not 
 (privacy.handbook).
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -11,12 +12,12 @@ from sqlalchemy import Connection
 from cdm_pipelines.contracts.canonical import declarations
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.hub import role_access
-from cdm_pipelines.privacy.catalogue import categories
+from cdm_pipelines.privacy.catalogue import categories, types
 from cdm_pipelines.privacy.governance import GovernancePolicy
 from cdm_pipelines.privacy.handbook import Page, in_words, render_handbook
 from cdm_pipelines.privacy.masks import nearest
 from cdm_pipelines.privacy.roles import HIDDEN
-from cdm_pipelines.privacy.views import schema_of, seen, shown_as
+from cdm_pipelines.privacy.views import Columns, schema_of, seen, shown_as
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.privacy.access import governed, group_of
 from cdm_pipelines.store.files import make_folder, write_whole
@@ -66,9 +67,27 @@ def write_handbook(connection: Connection, settings: Settings, folder: Path) -> 
     Raises:
         PrivacyPolicyError: A policy cannot be used.
     """
-    found, there = governed(settings), role_access.relations(connection)
+    made = handbook_pages(settings, role_access.relations(connection))
+    make_folder(folder)
+    for name, page in made.items():
+        write_whole(folder / name, page.encode())
+    return [folder / name for name in made]
+
+
+def manuals(settings: Settings, there: Mapping[str, Columns] | None = None) -> list[Page]:
+    """What the manual of every role is made from.
+
+    Args:
+        settings: Where policies are.
+        there: Tables and views of the database, with types; all that are declared when left out.
+
+    Raises:
+        PrivacyPolicyError: A policy cannot be used.
+    """
+    found = governed(settings)
+    there = types(found.catalogue) if there is None else there
     known = sorted(categories(found.catalogue))
-    pages = [
+    return [
         Page(
             name,
             role,
@@ -78,6 +97,10 @@ def write_handbook(connection: Connection, settings: Settings, folder: Path) -> 
         )
         for name, role in found.policy.roles.items()
     ]
+
+
+def handbook_pages(settings: Settings, there: Mapping[str, Columns] | None = None) -> dict[str, str]:
+    """The handbook by file name; arguments and errors as of :func:`manuals`."""
     paths = {
         f"{table}.{attribute.name}": attribute.path
         for one in declarations()
@@ -87,8 +110,5 @@ def write_handbook(connection: Connection, settings: Settings, folder: Path) -> 
         )  # the wide view has golden columns
         for attribute in one.attributes
     }
-    made = render_handbook(pages, all_contracts(), GovernancePolicy.load(settings.policies), paths)
-    make_folder(folder)
-    for name, page in made.items():
-        write_whole(folder / name, page.encode())
-    return [folder / name for name in made]
+    pages, governance = manuals(settings, there), GovernancePolicy.load(settings.policies)
+    return render_handbook(pages, all_contracts(), governance, paths)

@@ -282,6 +282,7 @@ def finished(
         hub.add_certificate(connection, vars(certificate))
         hub.close_request(connection, number)
     upkeep.vacuum(engine)
+    upkeep.checkpoint(engine)
     return certificate
 
 

@@ -46,7 +46,9 @@ _STATISTICS = (
 )
 """What the database noted of the values of columns."""
 _SERVER = "postgres"
-"""Folder of the embedded server's files below home: what is in them are the tables."""
+"""Folder of the embedded server's files below home, which are not opened as files: what is in them are the tables,
+which are read, and beside them what no reader gets at: dead rows until they are vacuumed and written over, and the log
+until it is used again (docs/privacy.md)."""
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,12 @@ from cdm_pipelines.hub.persons import persons_of
 from cdm_pipelines.hub.published import customers_of, published
 from cdm_pipelines.hub.schema import golden_id
 from cdm_pipelines.identity.decisions import Record
+from cdm_pipelines.privacy import log
 from cdm_pipelines.privacy.tombstones import Kind, Tombstones, of_record
+from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.operate.places import all_places
 from cdm_pipelines.store.keys import RECORD_KEY
+from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.register import Persons, Register, Stores, search
 
 _LAYERS = ("raw", "valid", "quarantine", "standard")
@@ -30,6 +34,17 @@ class ErasedError(RightsError):
 
 class UnknownError(RightsError):
     """Nobody is known by that name."""
+
+
+def named(settings: Settings, connection: Connection, *names: str) -> Persons:
+    """Persons of a deployment, as :func:`resolve` finds them.
+
+    Raises:
+        ErasedError, UnknownError: As there.
+    """
+    lake = Lake(settings.lake_url)
+    stones = log.tombstones(settings.home, lake)
+    return resolve(Stores(lake, connection), all_places(settings), stones, *names)
 
 
 def resolve(stores: Stores, register: Register, stones: Tombstones, *names: str) -> Persons:

@@ -27,6 +27,16 @@ def test_a_line_counts_the_customers_unless_it_is_told_how_many_rows(hub_engine:
         assert connection.scalars(select(table.c.categories)).all() == [["user.name"], ["user.name"]]
 
 
+def test_many_customers_are_in_several_lines_and_one_is_taken_out_of_one_of_them(hub_engine: Engine) -> None:
+    many = [UUID(int=number) for number in range(2 * access_log.MOST + 1)]
+    with hub_engine.begin() as connection:
+        access_log.note(connection, READING, ["user.name"], golden_ids=many)
+        found = lines(connection)
+        assert [number for _, number in found] == [access_log.MOST, access_log.MOST, 1]
+        assert sorted(one for ids, _ in found for one in ids) == many
+        assert access_log.take_out(connection, [many[3]]) == 1
+
+
 def test_lines_of_before_a_moment_are_forgotten_and_later_ones_stay(hub_engine: Engine) -> None:
     with hub_engine.begin() as connection:
         for minutes, golden_id in ((-1, ANNA), (0, PIET), (1, ELS)):

@@ -1,7 +1,7 @@
 """A publication that writes much leaves tables that are quick to read, whether or not the server runs on."""
 
 from hub_examples import published
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, create_engine, text
 
 from cdm_pipelines.hub import upkeep
 
@@ -27,3 +27,21 @@ def test_tables_are_vacuumed_after_a_large_publication_only(hub_engine: Engine) 
     published(hub_engine, [{**MANY[0], "surname": "Dijk"}, *MANY[1:]])
     _flushed(hub_engine)
     assert "golden.customer" not in upkeep.vacuum(hub_engine)
+
+
+def test_the_log_of_before_ends_where_the_user_may_end_it(hub_engine: Engine) -> None:
+    begins = text("SELECT redo_lsn FROM pg_control_checkpoint()")
+    with hub_engine.begin() as connection:
+        connection.execute(text("CREATE TABLE written AS SELECT 1"))
+        before = connection.scalar(text("SELECT pg_current_wal_insert_lsn()"))
+    assert upkeep.checkpoint(hub_engine)
+    with hub_engine.connect() as connection:
+        later = text("SELECT CAST(:now AS pg_lsn) >= CAST(:before AS pg_lsn)")
+        assert connection.scalar(later, {"now": connection.scalar(begins), "before": before})
+        connection.execute(text("CREATE ROLE nobody_special LOGIN"))
+        connection.commit()
+    few_rights = create_engine(hub_engine.url.set(username="nobody_special"))
+    assert not upkeep.checkpoint(few_rights), "and nothing fails"
+    few_rights.dispose()
+    with hub_engine.begin() as connection:
+        connection.execute(text("DROP ROLE nobody_special"))

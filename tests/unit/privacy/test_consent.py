@@ -1,13 +1,13 @@
 """Effective consent: the rules one by one, and what holds of any ledger."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from cdm_pipelines.privacy.concerned import concerned
@@ -231,44 +231,136 @@ REACH = [
     ("c", "email", "y@x.nl"),
 ]
 cells = [(g, p, c) for g in "ABC" for p in DEFAULTS for c in ("email", "phone", "post")]
-few = settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+ledgers = st.lists(ledger, min_size=25, max_size=25)
+peopled = st.lists(st.tuples(ledger, identities), min_size=25, max_size=25)
+many = settings(
+    max_examples=27,  # eight of them in CI: 200 ledgers
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example, HealthCheck.data_too_large],
+)
+"""An example is so many ledgers of people who have nothing to do with each other: a ledger costs a tenth of a second
+when it is worked out alone, and nearly nothing beside others."""
+World = tuple[Sequence[Row], Sequence[tuple[str, str, str]], Sequence[tuple[str, str, str]]]
 
 
-@few
-@given(ledger, identities, st.randoms(use_true_random=False))
-def test_order_leaves_no_trace(rows: list[Row], ids: Any, chance: random.Random) -> None:
-    first = work_out(rows, ids, REACH)
-    chance.shuffle(rows)
-    chance.shuffle(ids)
-    again = work_out(rows, ids, chance.sample(REACH, len(REACH)))
-    assert first.consent.equals(again.consent)
-    assert first.standing.equals(again.standing)
+def _apart(worlds: Sequence[World]) -> World:
+    """Ledgers, records and contacts of several worlds in one, with names that say of which world they are."""
+    statements: list[Row] = []
+    records: list[tuple[str, str, str]] = []
+    contacts: list[tuple[str, str, str]] = []
+    names = ("record_id", "party", "party_email", "party_phone", "token")
+    for number, (rows, ids, reach) in enumerate(worlds):
+        of = f"{number:03}~"
+        statements += [
+            {name: of + value if value and name in names else value for name, value in row.items()}
+            for row in rows
+        ]
+        records += [(of + golden_id, of + party, since) for golden_id, party, since in ids]
+        contacts += [(of + party, kind, of + value) for party, kind, value in reach]
+    return statements, records, contacts
 
 
-@few
-@given(ledger, identities, statement)
-def test_one_more_objection_never_allows_more(rows: list[Row], ids: Any, more: Row) -> None:
-    objection = {**more, "state": "objected", "record_id": "one more"}
-    before, after = work_out(rows, ids, REACH), work_out([*rows, objection], ids, REACH)
-    grown = [cell for cell in cells if allowed(after, *cell) and not allowed(before, *cell)]
-    assert not grown
+def work_out_each(worlds: Sequence[World]) -> list[Effective]:
+    """What follows from ledger, records and contacts of each world, all worked out at once."""
+    done = work_out(*_apart(worlds))
+    consent, standings = done.consent.to_pylist(), done.standing.to_pylist()
+    return [
+        Effective(
+            _of_world(number, "golden_id", consent, done.consent.schema),
+            _of_world(number, "record_id", standings, done.standing.schema),
+        )
+        for number in range(len(worlds))
+    ]
 
 
-@few
-@given(ledger)
-def test_merge_is_as_strict_as_the_stricter_part_while_nothing_was_said_since(rows: list[Row]) -> None:
-    old = [row for row in rows if (row["stated_at"] or "9") < "2026-05" and row["party"] in {"a", "b"}]
+def _of_world(number: int, whose: str, rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
+    of = f"{number:03}~"
+    own = [row for row in rows if row[whose].startswith(of)]
+    plain = [
+        {name: value.replace(of, "") if isinstance(value, str) else value for name, value in row.items()}
+        for row in own
+    ]
+    return pa.Table.from_pylist(plain, schema=schema)
+
+
+@many
+@given(peopled)
+def test_worlds_that_are_worked_out_together_come_out_as_alone(several: list[tuple[list[Row], Any]]) -> None:
+    alone = work_out(*several[12], REACH)
+    beside = work_out_each([(*one, REACH) for one in several])[12]
+    assert beside.consent.equals(alone.consent)
+    assert beside.standing.equals(alone.standing)
+
+
+@many
+@given(peopled, st.randoms(use_true_random=False))
+def test_order_leaves_no_trace(several: list[tuple[list[Row], Any]], chance: random.Random) -> None:
+    first = work_out_each([(*one, REACH) for one in several])
+    shuffled = [
+        (
+            chance.sample(rows, len(rows)),
+            chance.sample(ids, len(ids)),
+            chance.sample(REACH, len(REACH)),
+        )
+        for rows, ids in several
+    ]
+    for one, again in zip(first, work_out_each(shuffled), strict=True):
+        assert one.consent.equals(again.consent)
+        assert one.standing.equals(again.standing)
+
+
+@many
+@given(peopled, st.lists(statement, min_size=25, max_size=25))
+def test_one_more_objection_never_allows_more(several: list[tuple[list[Row], Any]], more: list[Row]) -> None:
+    objections = [{**one, "state": "objected", "record_id": "one more"} for one in more]
+    befores = work_out_each([(*one, REACH) for one in several])
+    afters = work_out_each(
+        [([*rows, one], ids, REACH) for (rows, ids), one in zip(several, objections, strict=True)]
+    )
+    for before, after in zip(befores, afters, strict=True):
+        had, has = _allowing(before), _allowing(after)
+        assert not [cell for cell in cells if has(cell) and not had(cell)]
+
+
+def _allowing(done: Effective) -> Callable[[tuple[str, str, str]], bool]:
+    """As ``allowed``, for many questions."""
+    rows = {(r["golden_id"], r["purpose"], r["channel"]): r["allowed"] for r in done.consent.to_pylist()}
+
+    def allows(cell: tuple[str, str, str]) -> bool:
+        golden_id, purpose, _ = cell
+        return bool(rows.get(cell, rows.get((golden_id, purpose, ""), DEFAULTS[purpose])))
+
+    return allows
+
+
+@many
+@given(ledgers)
+def test_merge_is_as_strict_as_the_stricter_part_while_nothing_was_said_since(
+    several: list[list[Row]],
+) -> None:
     apart = [("A", "a", "2026-06-01"), ("B", "b", "2026-06-01")]
     merged = [("A", "a", "2026-06-01"), ("A", "b", "2026-06-01")]
     contacts = [("a", "email", "x@x.nl"), ("b", "email", "y@x.nl")]
-    parts, whole = work_out(old, apart, contacts), work_out(old, merged, contacts)
-    said_no = {
-        (r["golden_id"], r["purpose"], r["channel"]) for r in parts.consent.to_pylist() if not r["allowed"]
-    }
-    for row in whole.consent.to_pylist():
-        key = (row["purpose"], row["channel"])
-        if row["state"] is not None and {("A", *key), ("B", *key)} & said_no & _said(parts):
-            assert not row["allowed"]
+    olds = [
+        [
+            {**row, "stated_at": f"2026-0{4 if row['stated_at'] else 3}-01T12:00:00Z"}
+            for row in rows
+            if row["party"] in {"a", "b"}
+        ]
+        for rows in several
+    ]
+    separate = work_out_each([(old, apart, contacts) for old in olds])
+    for parts, whole in zip(separate, work_out_each([(old, merged, contacts) for old in olds]), strict=True):
+        said_no = {
+            (r["golden_id"], r["purpose"], r["channel"])
+            for r in parts.consent.to_pylist()
+            if not r["allowed"]
+        }
+        for row in whole.consent.to_pylist():
+            key = (row["purpose"], row["channel"])
+            if row["state"] is not None and {("A", *key), ("B", *key)} & said_no & _said(parts):
+                assert not row["allowed"]
 
 
 def _said(done: Effective) -> set[tuple[str, str, str]]:
@@ -276,45 +368,54 @@ def _said(done: Effective) -> set[tuple[str, str, str]]:
     return {(r["golden_id"], r["purpose"], r["channel"]) for r in rows if r["state"] is not None}
 
 
-@few
-@given(ledger)
-def test_split_gives_each_back_its_own(rows: list[Row]) -> None:
+@many
+@given(ledgers)
+def test_split_gives_each_back_its_own(several: list[list[Row]]) -> None:
     apart = [("A", "a", "2026-05-01"), ("B", "b", "2026-06-01"), ("C", "c", "2026-06-02")]
-    contacts = [("a", "email", "x@x.nl"), ("b", "email", "home@x.nl"), ("c", "email", "y@x.nl")]
-    together = work_out(rows, apart, contacts).consent
     mail = {"a": "x@x.nl", "b": "home@x.nl", "c": "y@x.nl"}
-    for id_, party, since in apart:
-        own = [
-            row
-            for row in rows
-            if row["party"] == party or (row["party"] is None and row["party_email"] == mail[party])
+    contacts = [(party, "email", value) for party, value in mail.items()]
+    together = work_out_each([(rows, apart, contacts) for rows in several])
+    alone = work_out_each(
+        [
+            (
+                [
+                    row
+                    for row in rows
+                    if row["party"] == party or (row["party"] is None and row["party_email"] == mail[party])
+                ],
+                [(golden_id, party, since)],
+                [(party, "email", mail[party])],
+            )
+            for rows in several
+            for golden_id, party, since in apart
         ]
-        alone = work_out(own, [(id_, party, since)], [(party, "email", mail[party])]).consent
-        mine = together.filter(
-            pa.array([one == id_ for one in together["golden_id"].to_pylist()], pa.bool_())
-        )
-        assert mine.equals(alone)
+    )
+    for at, whole in enumerate(together):
+        for k, (golden_id, *_) in enumerate(apart):
+            mine = [row for row in whole.consent.to_pylist() if row["golden_id"] == golden_id]
+            assert mine == alone[at * len(apart) + k].consent.to_pylist()
 
 
-@few
-@given(ledger, identities)
-def test_every_statement_has_one_standing(rows: list[Row], ids: Any) -> None:
-    done = work_out(rows, ids, REACH)
-    assert sorted(done.standing["record_id"].to_pylist()) == sorted(row["record_id"] for row in rows)
+@many
+@given(peopled)
+def test_every_statement_has_one_standing(several: list[tuple[list[Row], Any]]) -> None:
+    for (rows, _), done in zip(several, work_out_each([(*one, REACH) for one in several]), strict=True):
+        assert sorted(done.standing["record_id"].to_pylist()) == sorted(row["record_id"] for row in rows)
 
 
-@few
-@given(ledger, identities, golden, st.integers(0, 2))
-def test_a_part_comes_out_as_among_all(rows: list[Row], ids: Any, seed: str, asked: int) -> None:
-    statements, records, contacts = (
+@many
+@given(peopled, golden, st.integers(0, 2))
+def test_a_part_comes_out_as_among_all(several: list[tuple[list[Row], Any]], seed: str, asked: int) -> None:
+    rows, ids, reach = _apart([(*one, REACH) for one in several])
+    first, *_ = _apart([(own[:asked], (), ()) for own, _ in several])
+    part = concerned(
         table(rows, STATEMENTS),
         table([dict(zip(RECORDS.names, one, strict=True)) for one in ids], RECORDS),
-        table([dict(zip(CONTACTS.names, one, strict=True)) for one in REACH], CONTACTS),
+        table([dict(zip(CONTACTS.names, one, strict=True)) for one in reach], CONTACTS),
+        customers=pa.array([f"{number:03}~{seed}" for number in range(len(several))]),
+        asked=table(first, STATEMENTS),
     )
-    part = concerned(
-        statements, records, contacts, customers=pa.array([seed]), asked=statements.slice(0, asked)
-    )
-    everybody = work_out(rows, ids, REACH)
+    everybody = work_out(rows, ids, reach)
     some = effective(
         part.statements, part.records, part.contacts, table([], BIRTHS), defaults=DEFAULTS, as_of=TODAY
     )

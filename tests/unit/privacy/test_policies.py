@@ -100,6 +100,17 @@ def test_a_wrong_role_is_told(folder: Path, change: dict[str, Any], told: list[s
             {"reads": {"user.unique_id": "keyed"}, "pseudonymous": {"quasi_identifiers": ["postcod"]}},
             "roles.tried.pseudonymous.quasi_identifiers: postcod: no table has",
         ),
+        (
+            {
+                "reads": {
+                    "user.unique_id": "keyed",
+                    "user.contact.address.country": "clear",
+                    "user.name": "initial",
+                },
+                "pseudonymous": {"quasi_identifiers": ["country"], "shown_text": ["golden.customer.country"]},
+            },
+            "roles.tried.pseudonymous.quasi_identifiers: its view of customers shows given_name (user.name), by which",
+        ),
         ({"purposes": ["servise"]}, "roles.tried.purposes: there is no purpose servise"),
         ({"rows": {"consent": ["marketng"]}}, "roles.tried.rows.consent: there is no purpose marketng"),
         ({"rows": {"branch": "Delft"}}, "roles.tried.rows.branch: golden customers have no column branch"),
@@ -111,6 +122,28 @@ def test_what_a_role_names_and_there_is_not_is_told(folder: Path, change: dict[s
     settings = load_settings(policies=folder)
     assert any(told in one for one in governance_problems(settings, all_contracts()))
     assert any(told in one for one in check_configuration(settings))
+
+
+def test_every_trait_that_a_pseudonymous_role_sees_has_to_count(folder: Path) -> None:
+    """Else customers would seem to be in larger groups of alike than they are."""
+    said = yaml.safe_load((POLICIES / "roles.yaml").read_text(encoding="utf-8"))
+    settings = load_settings(policies=folder)
+    assert governance_problems(settings, all_contracts()) == []
+    own = said["roles"]["analyst"]["pseudonymous"]
+    every = own["quasi_identifiers"]
+    for left_out in every:
+        own["quasi_identifiers"] = [one for one in every if one != left_out]
+        written(folder, "roles.yaml", said)
+        (told,) = governance_problems(settings, all_contracts())
+        assert told.startswith(
+            f"roles.yaml: roles.analyst.pseudonymous.quasi_identifiers: its view of customers shows {left_out} ("
+        )
+        said["roles"]["analyst"]["columns"] = {f"golden.customer.{left_out}": "hidden"}
+        assert (
+            governance_problems(load_settings(policies=written(folder, "roles.yaml", said)), all_contracts())
+            == []
+        )
+        said["roles"]["analyst"]["columns"] = {}
 
 
 def test_a_key_given_twice_is_told(folder: Path) -> None:

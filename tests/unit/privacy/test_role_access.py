@@ -12,9 +12,10 @@ from sqlalchemy import make_url, text
 from typer.testing import CliRunner
 
 from cdm_pipelines.cli import app
-from cdm_pipelines.hub import role_schemas
+from cdm_pipelines.hub import role_access, role_schemas
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.profile_views import drop_views, make_views
+from cdm_pipelines.privacy.catalogue import NEVER, types
 from cdm_pipelines.settings import Settings, load_settings
 from cdm_pipelines.steps.privacy import access
 from cdm_pipelines.steps.privacy.anonymity import anonymity
@@ -501,10 +502,34 @@ def test_a_search_leaves_a_line_without_what_was_typed(governed: GovernedHub) ->
     assert "vandenberghe" not in str(dict(line)).lower()
 
 
+def test_what_is_declared_has_the_types_that_the_database_has(governed: GovernedHub) -> None:
+    """What is told of roles without asking a database, such as the page of who sees what, is what one would tell."""
+    with governed.engine.connect() as connection:
+        there = role_access.relations(connection)
+    declared = types(access.governed(governed.settings).catalogue)
+    assert {name: columns for name, columns in there.items() if name not in NEVER} == declared
+
+
+def test_customers_alike_in_all_that_an_analyst_sees_are_one_group(governed: GovernedHub) -> None:
+    """Who is alike but for a trait that is in the view, such as the language, is no company to hide in."""
+    with governed.engine.connect() as connection:
+        query = """SELECT array_agg(n) FROM (SELECT count(*) AS n FROM (SELECT birth_date, gender, postcode, country,
+            language FROM for_analyst.customer) AS t GROUP BY t) AS g"""
+        connection.exec_driver_sql(
+            f"UPDATE golden.customer SET birth_date = '1980-05-05', gender = 'female', postcode = '1299 ZZ', "
+            f"country = 'NL', language = CASE golden_id WHEN '{PIET}' THEN 'en' ELSE 'nl' END"
+        )
+        assert connection.exec_driver_sql(query).scalar() in ([1, 3], [3, 1])
+        (figures,) = anonymity(connection, governed.settings)
+        connection.rollback()
+    assert (figures.groups, figures.smallest, figures.below) == (2, 1, 4)
+
+
 def test_k_anonymity_is_counted(governed: GovernedHub) -> None:
     with governed.engine.connect() as connection:
         (figures,) = anonymity(connection, governed.settings)
     assert (figures.customers, figures.groups, figures.smallest, figures.below) == (4, 4, 1, 4)
+    assert set(figures.quasi_identifiers) == {"birth_date", "gender", "postcode", "country", "language"}
     assert "analyst" in cdm(governed, "roles", "anonymity").stdout
 
 

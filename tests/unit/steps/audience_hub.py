@@ -13,6 +13,7 @@ from uuid import UUID, uuid5
 import yaml
 from sqlalchemy import Connection, Engine, text
 
+from cdm_pipelines.hub.access_log import Reading
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.activation.audience_book import Book
 from cdm_pipelines.steps.activation.deliveries import Delivered, deliver
@@ -26,6 +27,7 @@ AUDIENCE: dict[str, Any] = {
     "filter": {"column": "party_kind", "operator": "equals", "value": "person"},
     "target": "mail",
 }
+READER = Reading("mia", "marketing", "marketing", "cdm audience deliver")
 TARGETS: dict[str, Any] = {
     "mail": {"platform": "mailchimp"},
     "ads": {"platform": "google_customer_match"},
@@ -56,7 +58,7 @@ class Hub:
 
     def deliver(self, book: Book, name: str = "people", **more: Any) -> Delivered:
         """Deliver an audience."""
-        return deliver(self.engine.connect, book, name, **more)
+        return deliver(self.engine.connect, book, name, READER, **more)
 
     def run(self, statement: str, **values: Any) -> list[Any]:
         """Run a statement, for good."""
