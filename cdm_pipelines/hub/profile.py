@@ -39,8 +39,7 @@ from sqlalchemy.schema import (
     SetTableComment,
 )
 
-from cdm_pipelines.contracts.entity import ValueType
-from cdm_pipelines.contracts.profile import GroupView, ProfileTable
+from cdm_pipelines.contracts.profile import MEASURED, GroupView, ProfileTable
 from cdm_pipelines.hub import profile_withheld
 from cdm_pipelines.hub.differences import Change, apply, change_of, differences
 from cdm_pipelines.hub.errors import HubError
@@ -59,7 +58,6 @@ WAITING = Table(
     schema="staging",
 )
 """What is staged of the profile."""
-_MEASURED = (ValueType.DECIMAL, ValueType.INTEGER, ValueType.DATE)
 _IDENTIFIER = "user.unique_id"
 
 
@@ -344,7 +342,7 @@ def _told(declared: ProfileTable) -> ColumnElement[Sequence[str]]:
     for one in (one for one in declared.columns if one.tells):
         old, new = f'old."{one.name}"', f'new."{one.name}"'
         differs = f"{old} IS DISTINCT FROM {new}"
-        if one.tells_from and one.type in _MEASURED:
+        if one.tells_from and one.type in MEASURED:
             differs = f"coalesce(abs({new} - {old}) >= {float(one.tells_from)!r}, {differs})"
         told.append(f"CASE WHEN {differs} THEN '{declared.name}_{one.name}' END")
     return literal_column(f"array_remove(ARRAY[{', '.join(told)}]::text[], NULL)", ARRAY(Text))
