@@ -220,3 +220,20 @@ def test_a_company_s_own_enricher_takes_no_name_that_is_in_use(tmp_path: Path, n
     own.with_suffix(".sql").write_text("SELECT golden_id, 'a' AS a FROM purchases")
     with pytest.raises(EnricherError, match=f"{name} is .*Give yours another name"):
         enrichers(tmp_path)
+
+
+def test_a_parameter_whose_name_begins_another_s_is_another(tmp_path: Path) -> None:
+    (tmp_path / "enrichers").mkdir()
+    own = tmp_path / "enrichers" / "large"
+    own.with_suffix(".yaml").write_text(
+        "{description: Own., purpose: None., inputs: [purchases], columns: [{name: orders, type: integer, "
+        "description: Large ones.}], parameters: {big: {default: 1}, bigger: {default: 20}}}"
+    )
+    own.with_suffix(".sql").write_text(
+        "SELECT golden_id, count(*) AS orders FROM purchases WHERE amount > $bigger GROUP BY ALL"
+    )
+    large = enrichers(tmp_path)["large"]
+    orders = [order(at, 1, "2026-06-02T10:00:00Z", total) for at, total in enumerate(("10.00", "30.00"))]
+    with work_on(state_order=orders) as work:
+        rows = large.compute(work.of(large.parameters())).to_pylist()
+    assert [row["orders"] for row in rows] == [1]
