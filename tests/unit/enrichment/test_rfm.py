@@ -13,6 +13,7 @@ import pytest
 from enricher_checks import by_customer, check_subset_equals_full, computed, fit, order
 from enricher_tables import AS_OF, work_on
 
+from cdm_pipelines.enrichment import lifetime_value
 from cdm_pipelines.enrichment.rfm import ENRICHER, SEGMENTS, RfmParameters
 
 ROOT = Path(__file__).parents[3]
@@ -97,6 +98,11 @@ def test_adventureworks_is_reconciled_to_the_cent_with_its_order_lines() -> None
         customer: row["net"] for customer, row in table.items()
     }
     assert all(row["gross"] == row["net"] and row["segment"] for row in table.values())
+    value = by_customer(computed(lifetime_value.ENRICHER, None, as_of=as_of, state_order=orders))
+    assert {customer: row["historic_value"] for customer, row in value.items()} == {
+        customer: Decimal(sums["cents"]) / 100 for customer, sums in expected.items()
+    }
+    assert sum(row["historic_value"] for row in value.values()) == sum(total.values())
 
 
 def test_orders_that_two_sources_may_have_delivered_are_counted_and_change_no_value() -> None:
