@@ -171,6 +171,12 @@ class Touches:
         figures = "day, campaign, CAST(sum(touches) AS BIGINT) AS contacts"
         return self._within(eras, condition, first, until, figures, by="1, 2, 3").cast(MESSAGES)
 
+    def of_campaigns(self, eras: Eras, kinds: Sequence[str], first: dt.date) -> pa.Table:
+        """Interactions of some kinds that name a campaign since a day: ``golden_id, kind, campaign, day``, in order."""
+        named = ", ".join(f"'{kind}'" for kind in kinds)
+        condition = f"kind IN ({named}) AND campaign IS NOT NULL"
+        return self._within(eras, condition, first, dt.date.max, "kind, campaign, day", by="1, 2, 3, 4")
+
     def _within(
         self, eras: Eras, condition: str, first: dt.date, until: dt.date, figures: str, *, by: str = "1"
     ) -> pa.Table:
