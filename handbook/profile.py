@@ -31,8 +31,8 @@ on a night on which only some customers are worked on, those of the last night o
 
 **Whether a model still holds** the check `drift` of `profile/churn` and `profile/lifetime_value` says in every run, of
 everybody: whether scores of leaving lie as they did in training (population stability index above .25 and chance), and
-whether purchases came as expected since the newest fit of at least 30 days ago (a quarter and chance off; a season is
-told as well). `cdm profile model --diff` holds a scale or model against the one before it.
+whether as many customers bought again as the newest fit of at least 30 days ago expected (a quarter and chance off; a
+season is told as well). `cdm profile model --diff` holds a scale or model against the one before it.
 
 **An order that two sources deliver counts twice.** Within a source a repeated order is one; no key says that an order
 of the web shop is also one of the ERP. Orders of one customer, one day and one amount from two sources are counted in

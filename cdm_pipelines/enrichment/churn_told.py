@@ -97,7 +97,7 @@ def picture(table: pa.Table, work: Work) -> Figures:
 
 
 def _judge(model: Mapping[str, Any], rows: pa.Table, fitted: date, newest: date) -> Check:
-    """Whether the scores of everybody lie as they did in training, ``newest`` or not."""
+    """Whether the scores of everybody lie as they did in training."""
     probability = pc.drop_null(rows["probability"].combine_chunks()).to_numpy()
     if model.get("method") != MODEL or not len(probability):
         return warning(False, "no model scores anybody")

@@ -29,8 +29,9 @@ from cdm_pipelines.enrichment.value_fitting import (
 from cdm_pipelines.enrichment.value_intervals import Histories, intervals
 from cdm_pipelines.enrichment.value_models import (
     Floats,
+    PurchaseModel,
     alive,
-    expected_by_history,
+    expected_if_alive,
     expected_spend,
     fit_bg_nbd,
     fit_gamma_gamma,
@@ -120,8 +121,7 @@ def _scored(table: pa.Table, found: Models, parameters: LifetimeValueParameters)
     if found.purchases:
         mean = np.maximum(numbers(table["repeated"]) / np.maximum(x, 1), 0.0)
         now = alive(found.purchases, x, recency / WEEK, age / WEEK)
-        ahead = expected_by_history(found.purchases, x, age, parameters.horizon_days)
-        expected = np.minimum(now * ahead, float(parameters.horizon_days))  # a day holds one purchase
+        expected = _expected(found.purchases, now, x, age, parameters.horizon_days)
         spend = expected_spend(found.spend, x, mean) if found.spend else np.maximum(average, 0.0)
         number, worth = intervals(
             found.purchases,
@@ -164,6 +164,14 @@ _PLACES = {
     "purchases_low": _WHOLE,
     "purchases_high": _WHOLE,
 }
+
+
+def _expected(model: PurchaseModel, now: Floats, x: Floats, age: Floats, horizon: int) -> Floats:
+    """Expected purchases, worked out once per frequency and age; a day holds one, so no more than there are days."""
+    scale = 1_000_000.0  # days of an age are fewer
+    pairs, which = np.unique(x * scale + age, return_inverse=True)
+    ahead = expected_if_alive(model, pairs // scale, (pairs % scale) / WEEK, horizon / WEEK)
+    return np.minimum(now * ahead[which], float(horizon))
 
 
 def _typed(values: Floats, places: int) -> pa.Array:

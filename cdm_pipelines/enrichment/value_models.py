@@ -201,14 +201,6 @@ def expected_purchases(model: PurchaseModel, x: Floats, recency: Floats, age: Fl
     return alive(model, x, recency, age) * expected_if_alive(model, x, age, ahead)
 
 
-def expected_by_history(model: PurchaseModel, x: Floats, age: Floats, days: float) -> Floats:
-    """``expected_if_alive`` of a model in weeks, of ages and a time ahead in days, worked out once per x and age."""
-    scale = 1_000_000.0  # days of an age are fewer
-    pairs, which = np.unique(x * scale + age, return_inverse=True)
-    found = expected_if_alive(model, pairs // scale, (pairs % scale) / 7, days / 7)
-    return np.asarray(found[which], dtype=np.float64)
-
-
 def expected_of_newcomer(model: PurchaseModel, ahead: float) -> float:
     """Repeat purchases to be expected of somebody within a time from the first purchase on (equation 9)."""
     nothing = np.zeros(1)

@@ -83,12 +83,10 @@ def test_before_there_is_a_model_nothing_is_held_against_it(hub_engine: Engine, 
     assert all(one.passed and one.severity == "WARN" for one in told.values())
 
 
+@pytest.mark.usefixtures("lake")
 @pytest.mark.parametrize(("alpha", "moved"), [(2, False), (6, True)])
-def test_scores_that_have_moved_warn(
-    hub_engine: Engine, settings: Settings, lake: Lake, alpha: int, moved: bool
-) -> None:
+def test_scores_that_have_moved_warn(hub_engine: Engine, settings: Settings, alpha: int, moved: bool) -> None:
     """Published are the scores of then; a night works on some customers, and what it stages counts already."""
-    assert lake.url
     now = RANDOM.beta(alpha, 4, 3_000).round(6)
     with hub_engine.begin() as connection:
         profile_models.keep(connection, "churn", FITTED, "", json.loads(json.dumps(CHURN)))
@@ -106,21 +104,26 @@ def test_scores_that_have_moved_warn(
     assert ("fit anew" in told.text) is moved
 
 
-@pytest.mark.parametrize(("share", "moved"), [(1.0, False), (0.4, True), (1.7, True)])
-def test_other_purchases_than_a_model_expected_warn_once_it_is_thirty_days_old(
-    hub_engine: Engine, settings: Settings, lake: Lake, share: float, moved: bool
+@pytest.mark.usefixtures("lake")
+@pytest.mark.parametrize(
+    ("share", "kept_back", "moved"), [(1.0, 0, False), (1.0, 400, False), (0.4, 0, True), (1.7, 0, True)]
+)
+def test_other_buyers_than_a_model_expected_warn_once_it_is_thirty_days_old(
+    hub_engine: Engine, settings: Settings, share: float, kept_back: int, moved: bool
 ) -> None:
-    assert lake.url
+    """Whoever is withheld since does not count on either side, nor whoever is new."""
     x = np.arange(1_000) % 4.0
     history = {"x": x, "recency": x * 60, "age": np.full(1_000, 300.0), "n": np.ones(1_000)}
     kept = ahead(BG_NBD, history)
-    expected = np.interp(45, [0, 30, 60], [0, kept["expected"]["30"], kept["expected"]["60"]])
-    came = np.zeros(1_000, dtype=np.int64)
-    came[: round(share * expected)] = 1
-    first = [FITTED - dt.timedelta(days=300)] * 1_000 + [FITTED + dt.timedelta(days=9)] * 500
-    bought = [*(x.astype(int) + 1 + came).tolist(), *[3] * 500]  # who is new was not expected
-    given = {"first_purchase_on": first, "purchases": bought}
-    model = {"purchases": {"refused": "for the test"}, "ahead": kept}
+    size = 1_000 - kept_back
+    expected = np.interp(45, [0, 30, 60], [0, kept["buy"]["30"], kept["buy"]["60"]]) * size / 1_000
+    bought = round(share * expected)
+    before, after = FITTED - dt.timedelta(days=60), FITTED + dt.timedelta(days=9)
+    given = {
+        "first_purchase_on": [FITTED - dt.timedelta(days=300)] * size + [after] * 500,
+        "last_purchase_on": [after] * bought + [before] * (size - bought) + [after] * 500,
+    }
+    model = {"ahead": kept}
     with hub_engine.begin() as connection:
         stage(connection, lifetime_value.ENRICHER, given)
         profile_models.keep(connection, "lifetime_value", FITTED + dt.timedelta(days=30), "", model)
@@ -129,5 +132,5 @@ def test_other_purchases_than_a_model_expected_warn_once_it_is_thirty_days_old(
         profile_models.keep(connection, "lifetime_value", FITTED + dt.timedelta(days=40), "", {})
         told = found(connection, settings)["lifetime_value"]
     assert told.passed is not moved
-    assert f"{came.sum()} purchases within 45 days" in told.text
+    assert f"{bought} of {size:,} customers bought again within 45 days" in told.text
     assert f"{expected:.0f} expected" in told.text
