@@ -38,6 +38,7 @@ from cdm_pipelines.steps.profile.enrich import company_of, enrich, policy_of, ta
 from cdm_pipelines.steps.profile.models import fitted_with
 from cdm_pipelines.steps.profile.reading import Company as Enriching
 from cdm_pipelines.steps.profile.reading import working
+from cdm_pipelines.steps.rights.erasure import Asked, erase
 from cdm_pipelines.steps.stewardship import decisions
 from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.lake import Lake
@@ -268,6 +269,19 @@ class Company:
         except DecisionError:
             self.happened.append("refused")
 
+    def erase(self) -> None:
+        """Erase a person everywhere: what sources delivered is without them from then on, also when it comes again."""
+        persons = self.query(
+            "SELECT golden_id::text FROM golden.customer WHERE party_kind = 'person' ORDER BY first_seen, golden_id"
+        )
+        (golden,) = self.rng.choice(persons)
+        self.happened.append("a person is erased")
+        officer = Actor("Prisca", Role.PRIVACY_OFFICER)
+        erase(self.settings, self.engine, Asked([golden], officer, checked_by="Stien"))
+        for name, date in self.delivered:
+            self.delivered[name, date] = self.lake.read(path(name, date)).to_pylist()
+        assert (golden,) not in self.query("SELECT golden_id::text FROM golden.customer")
+
     # What runs make of it
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
@@ -448,10 +462,12 @@ def test_any_history_is_published_as_if_everything_were(
     history: int, found: Callable[[int], Company]
 ) -> None:
     company = found(history)
-    for _ in range(STEPS):
+    for step in range(STEPS):
         company.day()
         company.decide()
         publish_as_if_everything_were(company)
+        if step == 0:
+            company.erase()
     IN_PART.append(any(worked < customers / 2 for worked, customers in company.worked))
     build_records(company.lake, all_contracts(), list(Entity), rebuild=True)
     link_parties(company.lake, company.settings, decided=committed.constraints(company.engine), rebuild=True)
