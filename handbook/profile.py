@@ -29,6 +29,17 @@ something changed are computed anew. Figures and pictures of an asset are of eve
 on a night on which only some customers are worked on, those of the last night on which all were.
 [How to add an enricher of your own](../how-to/add-an-enricher.md).
 
+**Whether a model still holds** the check `drift` of `profile/churn` and `profile/lifetime_value` says in every run, of
+everybody: whether scores of leaving lie as they did in training (population stability index above .25 and chance), and
+whether as many customers bought again as the newest fit of at least 30 days ago expected (a quarter and chance off; a
+season is told as well). `cdm profile model --diff` holds a scale or model against the one before it.
+
+**An order that two sources deliver counts twice.** Within a source a repeated order is one; no key says that an order
+of the web shop is also one of the ERP. Orders of one customer, one day and one amount from two sources are counted in
+the figures of `profile/rfm` (*orders that may be delivered twice by two sources*), and no value is changed: two
+purchases of a day may be two. Where they are one, let one source be the source of orders: leave the contract of orders
+out of the other, or have it deliver a state for what was passed on, and name that state in `statuses_not_counted`.
+
 **Source** says which columns of [what enrichers read](#what-enrichers-read) a column follows from; that section says
 which columns of assets those follow from, and the [data dictionary](data-dictionary.md) which columns of sources.
 Dagster has the same as column lineage. An amount is in the reporting currency."""

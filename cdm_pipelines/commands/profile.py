@@ -45,10 +45,7 @@ def model(
                     f"{one.now.enricher}: version {one.then.number} of {one.then.as_of} (then) and {one.now.number} of "
                     f"{one.now.as_of} (now)"
                 )
-                if one.figures is None:
-                    _say("  They cannot be compared in figures.")
-                else:
-                    _figures(one.figures)
+                _figures(one.figures)
             if not found:
                 _say("No scale or model has a former version yet.")
             return

@@ -50,6 +50,19 @@ def view_specs() -> tuple[dg.AssetSpec, ...]:
     return tuple(_views())
 
 
+def drift_specs() -> list[dg.AssetCheckSpec]:
+    """A check of each enricher that is switched on and says how it is seen that its model holds no more."""
+    return [
+        dg.AssetCheckSpec(
+            "drift",
+            asset=_key(one.name),
+            description="Customers are still like those that the model was fitted to; in every run, of everybody.",
+        )
+        for one in _switched_on()
+        if one.drift is not None
+    ]
+
+
 def _switched_on() -> list[Enricher]:
     """The enrichers of today's policy; those of the project where it cannot be used, which the run then tells."""
     policies = load_settings().policies

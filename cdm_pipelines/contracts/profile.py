@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from cdm_pipelines.contracts.entity import ValueType
 
+MEASURED = (ValueType.DECIMAL, ValueType.INTEGER, ValueType.DATE)
+"""Types of columns that may be told of from some change on."""
+
 
 @dataclass(frozen=True)
 class ProfileColumn:

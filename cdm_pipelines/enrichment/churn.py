@@ -41,7 +41,7 @@ from cdm_pipelines.enrichment import churn_features, churn_figures
 from cdm_pipelines.enrichment.churn_features import FEATURES, RECENCY, Known
 from cdm_pipelines.enrichment.churn_logistic import Floats
 from cdm_pipelines.enrichment.churn_model import CannotFitError, fit_model, quality, reasons, score
-from cdm_pipelines.enrichment.churn_told import BANDS, MODEL, compared, explain_fit, picture
+from cdm_pipelines.enrichment.churn_told import BANDS, DRIFT, MODEL, compared, explain_fit, picture
 from cdm_pipelines.enrichment.declaration import Enricher, Output
 from cdm_pipelines.enrichment.work import GOLDEN_ID, Parameters, Work
 
@@ -343,4 +343,5 @@ ENRICHER = Enricher(
     explain_fit=explain_fit,
     picture=picture,
     compared=compared,
+    drift=DRIFT,
 )

@@ -5,6 +5,7 @@ and drawn (``churn_figures``), or what they are figures of (``churn``).
 """
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.enrichment import churn_features, churn_figures
 from cdm_pipelines.enrichment.churn_logistic import Floats
+from cdm_pipelines.enrichment.drift import Drift, warning
 from cdm_pipelines.enrichment.work import Work
-from cdm_pipelines.figures import Bars, Figure, Figures, Grid, Picture, Words
+from cdm_pipelines.figures import Bars, Check, Figure, Figures, Grid, Picture, Words
 
 MODEL = "model"
 BANDS = ("low", "medium", "high")
@@ -92,6 +94,23 @@ def picture(table: pa.Table, work: Work) -> Figures:
         "drifted": score_moved["moved"],
         "drift": Grid(drift, ("what",)),
     }
+
+
+def _judge(model: Mapping[str, Any], rows: pa.Table, fitted: date, newest: date) -> Check:
+    """Whether the scores of everybody lie as they did in training."""
+    probability = pc.drop_null(rows["probability"].combine_chunks()).to_numpy()
+    if model.get("method") != MODEL or not len(probability):
+        return warning(False, "no model scores anybody")
+    [score] = churn_figures.stability({"score": model["reference"]["score"]}, probability)
+    told = (
+        f"on {newest} the scores of {len(probability):,} customers have a population stability index of "
+        f"{score['index']:.3f} against those of the fit of {fitted}; above {score['limit']:.3f} they have moved"
+    )
+    more = ": fit anew, or find out what has changed" if score["moved"] else ""
+    return warning(score["moved"], told + more, index=score["index"], limit=score["limit"])
+
+
+DRIFT = Drift(pa.schema([("probability", pa.float64())]), _judge)
 
 
 def _columns_left(work: Work, rows: int) -> dict[str, Floats] | None:

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from cdm_pipelines.contracts.entity import ValueType
+from cdm_pipelines.enrichment.drift import Drift
 from cdm_pipelines.enrichment.inputs import INPUTS
 from cdm_pipelines.enrichment.neighbours import Neighbourhood
 from cdm_pipelines.enrichment.work import GOLDEN_ID, Parameters, Work
@@ -96,7 +97,9 @@ class Enricher:
             it a row follows from its own customer, scale and model, and those that a change touches are worked on.
         ages: Columns of the view that follow from a date and today.
         key: Columns that identify a row beside ``golden_id``; with any, the table is no part of the wide view.
-        compared: Figures of two fitted scales or models side by side, former first; for ``cdm profile model --diff``.
+        compared: Figures of two fitted scales or models, former first, for ``cdm profile model --diff``; without it,
+            numbers that changed are told.
+        drift: How it is seen that customers are no longer like those that its model was fitted to.
         table: Name of its table, where its own is a view's (``groups``).
         version: Changes with what it computes, where its module does not: of a company's own, the text of its SQL.
     """
@@ -117,6 +120,7 @@ class Enricher:
     ages: tuple[Age, ...] = ()
     key: tuple[str, ...] = ()
     compared: Callable[[Mapping[str, Any], Mapping[str, Any]], Figures] | None = None
+    drift: Drift | None = None
     table: str = ""
     version: str = ""
 

@@ -40,6 +40,7 @@ _CURRENCY: Final = "records/order.currency"
 _TOTAL: Final = ("records/order.total_amount", _CURRENCY)
 _RETURNED: Final = ("records/order.refund.amount", "records/order.refund.currency")
 _SEEN: Final = "records/order.first_seen"
+_COST: Final = ("records/product.cost", "records/product.currency")
 
 CUSTOMERS: Final[Columns] = {
     "golden_id": _of("The customer.", _CUSTOMER),
@@ -114,7 +115,11 @@ PRODUCTS: Final[Columns] = {
     "category": _of("Path, > between levels.", "records/product.category"),
     "brand": _of("Brand.", "records/product.brand"),
     "price": _of("Price of one, taxes included, as the source has it.", "records/product.price"),
-    "cost": _of("What one costs the company, as the source has it.", "records/product.cost"),
+    "cost": _of(
+        "What one costs the company, at the rate of the day that the profile holds for; null in a currency without a "
+        "rate.",
+        *_COST,
+    ),
 }
 ORDER_LINES: Final[Columns] = {
     "golden_id": _of("Who ordered.", *_ORDERED_BY),
@@ -125,11 +130,15 @@ ORDER_LINES: Final[Columns] = {
     "product_code": _of("Article number.", "records/order.order_line.product_code"),
     "product_name": _of("Article name on the line.", "records/order.order_line.product_name"),
     "category": _of(
-        "Category of the article, as a path.",
+        "Category of the article, as a path, by the order's own source where that describes it.",
         "records/order.order_line.product_code",
         "records/product.category",
     ),
-    "brand": _of("Brand of the article.", "records/order.order_line.product_code", "records/product.brand"),
+    "brand": _of(
+        "Brand of the article, by the same row as its category.",
+        "records/order.order_line.product_code",
+        "records/product.brand",
+    ),
     "quantity": _of("Quantity ordered; below 0 for what is taken back.", "records/order.order_line.quantity"),
     "amount": _of(
         "Quantity times the price of one.",
@@ -138,10 +147,10 @@ ORDER_LINES: Final[Columns] = {
         _CURRENCY,
     ),
     "cost": _of(
-        "Quantity times the cost of the article.",
+        "Quantity times the cost of the article, by the row of the order's own source where that knows it.",
         "records/order.order_line.quantity",
         "records/order.order_line.product_code",
-        "records/product.cost",
+        *_COST,
     ),
 }
 PAYMENTS: Final[Columns] = {
@@ -198,5 +207,7 @@ TOUCHES: Final[Columns] = {
             "scores": "How many had a score.",
         }.items()
     },
-    "attached_by": _of("party, order, email, phone, or token.", *_TOUCHED_BY),
+    "attached_by": _of(
+        "party (a number of the customer or of an order), email, phone, or token.", *_TOUCHED_BY
+    ),
 }

@@ -119,15 +119,29 @@ LEFT JOIN returned b ON b.source = read.source AND b.order_id = read.order_id
 """
 _PURCHASES = "SELECT * EXCLUDE (problem, status, currency, total) FROM orders WHERE problem IS NULL"
 _PRODUCTS = f"""
-SELECT source, product_code, name, category, brand, {_MONEY.format("price")} AS price, {_MONEY.format("cost")} AS cost
-FROM state_product WHERE active
+WITH read AS (
+    SELECT source, product_code, name, category, brand, {_MONEY.format("price")} AS price,
+           {_MONEY.format("cost")} AS given, coalesce(currency, getvariable('currency')) AS currency,
+           getvariable('as_of')::DATE AS today
+    FROM state_product WHERE active)
+SELECT read.* EXCLUDE (given, currency, today), CAST(given * r.rate AS DECIMAL(18, 2)) AS cost
+FROM read {_RATE.format("read.today")}
 """
 _LINES = """
 WITH factor AS (
     SELECT golden_id, source, order_id, ordered_on, CASE WHEN total <> 0 THEN amount / total ELSE 1 END AS rate
     FROM orders WHERE problem IS NULL),
-known AS (SELECT product_code, max(category) AS category, max(brand) AS brand, max(cost) AS cost
-          FROM products GROUP BY ALL),
+ranked AS (
+    SELECT s.source, p.product_code, p.category, p.brand, p.cost, row_number() OVER (
+        PARTITION BY s.source, p.product_code
+        ORDER BY p.category IS NULL AND p.brand IS NULL, p.source <> s.source, p.source, p.category, p.brand, p.cost
+    ) AS described, row_number() OVER (
+        PARTITION BY s.source, p.product_code ORDER BY p.cost IS NULL, p.source <> s.source, p.source, p.cost
+    ) AS priced
+    FROM products p CROSS JOIN (SELECT DISTINCT source FROM factor) s),
+known AS (
+    SELECT d.source, d.product_code, d.category, d.brand, c.cost
+    FROM ranked d JOIN ranked c USING (source, product_code) WHERE d.described = 1 AND c.priced = 1),
 read AS (
     SELECT l.source, l.order_id, l.line_id, l.product_code, l.product_name,
            TRY_CAST(l.quantity AS DOUBLE) AS quantity, TRY_CAST(l.unit_price AS DECIMAL(18, 6)) AS price
@@ -136,8 +150,10 @@ SELECT f.golden_id, f.source, f.order_id, read.line_id, f.ordered_on, read.produ
        k.category, k.brand, read.quantity,
        CAST(read.quantity * read.price * f.rate AS DECIMAL(18, 2)) AS amount,
        CAST(read.quantity * k.cost AS DECIMAL(18, 2)) AS cost
-FROM read JOIN factor f USING (source, order_id) LEFT JOIN known k USING (product_code)
+FROM read JOIN factor f USING (source, order_id) LEFT JOIN known k USING (source, product_code)
 """
+"""An article is described by one row of it: that of the line's own source, else that of another. A row that says
+neither category nor brand describes nothing, and what an article costs is said by a row that knows it."""
 _PAYMENTS = f"""
 SELECT o.golden_id, p.source, p.payment_id, p.order_id, {_DAY.format("p.paid_at")} AS paid_on, o.ordered_on,
        CAST({_MONEY.format("p.amount")} * (CASE WHEN o.total <> 0 THEN o.amount / o.total ELSE 1 END)

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from cdm_pipelines.contracts.entity import ValueType
 from cdm_pipelines.enrichment.declaration import Enricher, Output
+from cdm_pipelines.enrichment.value_drift import DRIFT
 from cdm_pipelines.enrichment.value_fitting import (
     DAYS,
     DONE,
@@ -320,4 +321,5 @@ ENRICHER = Enricher(
     fit=fit,
     explain_fit=explain,
     picture=picture,
+    drift=DRIFT,
 )

@@ -7,6 +7,7 @@ The SQL is one query over the inputs that the declaration names (``inputs.INPUTS
 It can read no file and reach no network.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -28,6 +29,7 @@ _TOLD = (
     duckdb.InvalidInputException,
 )
 """Errors about the query itself, which quote no value of a row."""
+_NAMED = re.compile(r"\$(\w+)")
 _Type = Literal["text", "date", "timestamp", "decimal", "integer", "boolean"]
 
 
@@ -127,7 +129,8 @@ class _Query:
     def __call__(self, work: Work) -> pa.Table:
         work.use(*self._inputs)
         values = {"as_of": work.as_of, **work.parameters.model_dump()}
-        used = {name: value for name, value in values.items() if f"${name}" in self._sql}
+        named = set(_NAMED.findall(self._sql))
+        used = {name: value for name, value in values.items() if name in named}
         try:
             return work.sql(self._sql, **used)
         except _TOLD as error:

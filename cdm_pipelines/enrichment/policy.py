@@ -4,21 +4,24 @@ Belongs here: reading and checking ``policies/enrichment.yaml``. Does not belong
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from cdm_pipelines.contracts.errors import instead
+from cdm_pipelines.contracts.profile import MEASURED
 from cdm_pipelines.enrichment.declaration import Enricher
 from cdm_pipelines.enrichment.work import Parameters
 from cdm_pipelines.yaml_files import YamlError, read_yaml
 
 POLICY = "enrichment.yaml"
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
+_TELLS_FROM = TypeAdapter(dict[str, Annotated[float, Field(ge=0)]])
 
 
 class EnrichmentPolicyError(ValueError):
@@ -48,7 +51,7 @@ class _File(_Strict):
 
     Attributes:
         rates: What other currencies are worth, from a day on.
-        enrichers: By name: ``enabled: false``, or parameters of the enricher.
+        enrichers: By name: ``enabled: false``, ``tells_from`` with a number by column, or parameters of the enricher.
     """
 
     version: Literal[1]
@@ -121,6 +124,7 @@ def load_policy(path: Path, known: Mapping[str, Enricher]) -> EnrichmentPolicy:
     for name, enricher in known.items():
         values = dict(said.enrichers.get(name) or {})
         enabled = values.pop("enabled", True)
+        enricher = _telling(path, enricher, values.pop("tells_from", None))  # noqa: PLW2901 - as the policy has it
         if enricher.parameters_of:
             if values:
                 raise EnrichmentPolicyError(
@@ -128,6 +132,7 @@ def load_policy(path: Path, known: Mapping[str, Enricher]) -> EnrichmentPolicy:
                 )
             values = dict(said.enrichers.get(enricher.parameters_of) or {})
             enabled = values.pop("enabled", True) and enabled
+            values.pop("tells_from", None)
         if enabled:
             chosen[name] = Chosen(enricher, _parameters(path, enricher, values))
     rates = [{"currency": said.currency, "valid_from": date(1, 1, 1), "rate": 1.0}]
@@ -140,6 +145,26 @@ def load_policy(path: Path, known: Mapping[str, Enricher]) -> EnrichmentPolicy:
         said.refit_days,
         chosen,
     )
+
+
+def _telling(path: Path, enricher: Enricher, said: Any) -> Enricher:
+    """The enricher, with the policy's word on from which change on a column is told."""
+    if said is None:
+        return enricher
+    where = f"{path}: enrichers.{enricher.name}.tells_from"
+    try:
+        given = _TELLS_FROM.validate_python(said)
+    except ValidationError as error:
+        raise EnrichmentPolicyError(f"{where}: {_problems(error)}") from None
+    may = [one.name for one in enricher.outputs if one.tells and one.type in MEASURED]
+    for name in given:
+        if name not in may:
+            raise EnrichmentPolicyError(
+                f"{where}.{name}: {enricher.name} has no number or date of that name whose change is told. "
+                f"{instead(name, may)}"
+            )
+    outputs = tuple(replace(one, tells_from=given.get(one.name, one.tells_from)) for one in enricher.outputs)
+    return replace(enricher, outputs=outputs)
 
 
 def _parameters(path: Path, enricher: Enricher, values: Mapping[str, Any]) -> Parameters:

@@ -10,6 +10,9 @@ tells most is looked for among those with at least ``least_lines`` lines.
 
 **Habits** need repetition: a weekday, an hour and a price level are told of customers with enough orders or lines, and
 a weekday or hour only where two orders fall on it.
+
+**An article number of several sources** has the category and brand that the source of the order says, else those of
+another. How many are placed in different categories is told: these may be different articles under one number.
 """
 
 from collections.abc import Mapping
@@ -179,6 +182,11 @@ def _picture(table: pa.Table, work: Work) -> Figures:
         """SELECT count(*) FILTER (category IS NULL) AS no_category, count(*) FILTER (brand IS NULL) AS no_brand,
                   count(*) FILTER (quantity <= 0) AS returned, count(*) AS n FROM order_lines"""
     ).to_pylist()
+    [placed] = work.sql(
+        """SELECT count(*) AS n FROM (
+               SELECT product_code FROM products WHERE category IS NOT NULL GROUP BY product_code
+               HAVING count(DISTINCT lower(regexp_replace(category, '\\s*>\\s*', '>', 'g'))) > 1)"""
+    ).to_pylist()
     counts = {(row["day"] - 1, row["hour"]): row["n"] for row in hours}
     return {
         "customers": table.num_rows,
@@ -195,6 +203,7 @@ def _picture(table: pa.Table, work: Work) -> Figures:
         "order lines without a category": lines["no_category"],
         "order lines without a brand": lines["no_brand"],
         "order lines that take back": lines["returned"],
+        "article numbers that sources place in different categories": placed["n"],
         **left_out(work, parameters),
     }
 
@@ -353,7 +362,7 @@ def _habits() -> tuple[Output, ...]:
 ENRICHER = Enricher(
     name="preference",
     description="Categories and brands by share and lift, preferred channels, weekday and hour, price level, language.",
-    inputs=("customers", "purchases", "order_lines", "touches"),
+    inputs=("customers", "purchases", "order_lines", "products", "touches"),
     outputs=(*_bought("category", "categories"), *_bought("brand", "brands"), *_habits()),
     purpose="Offering what somebody likes, when and where they like it, in their language.",
     stale_when="an order, a line, an interaction or the golden record of the customer changed, or the scale was fitted",

@@ -147,8 +147,20 @@ def explain_fit(fitted: Mapping[str, Any]) -> Figures:
     }
 
 
+_TWICE = """
+WITH shared AS (
+    SELECT golden_id, ordered_on, amount FROM purchases GROUP BY ALL HAVING min(source) <> max(source)),
+counted AS (
+    SELECT golden_id, ordered_on, amount, source, count(*) AS n
+    FROM purchases JOIN shared USING (golden_id, ordered_on, amount) GROUP BY ALL)
+SELECT coalesce(sum(orders - most), 0)::BIGINT AS n FROM (
+    SELECT sum(n) AS orders, max(n) AS most FROM counted GROUP BY golden_id, ordered_on, amount)
+"""
+"""How many orders are of one customer, day and amount with those of another source: as many as that source has."""
+
+
 def picture(table: pa.Table, work: Work) -> Figures:
-    """Customers and what they spent by segment."""
+    """Customers and what they spent by segment, and orders that two sources may both have delivered."""
     rows = (
         table.group_by("segment")
         .aggregate([([], "count_all"), ("net", "sum"), ("orders", "sum")])
@@ -164,7 +176,12 @@ def picture(table: pa.Table, work: Work) -> Figures:
         }
         for row in rows
     ]
-    return {"segments": Bars(counts, ("segment", "customers")), "value": Grid(value, ("segment",))}
+    [twice] = work.sql(_TWICE).to_pylist()
+    return {
+        "segments": Bars(counts, ("segment", "customers")),
+        "value": Grid(value, ("segment",)),
+        "orders that may be delivered twice by two sources": twice["n"],
+    }
 
 
 _DAYS, _ORDERS, _NET = ("purchases.ordered_on",), ("purchases.order_id",), ("purchases.net",)

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from cdm_pipelines.enrichment import value_holdout
+from cdm_pipelines.enrichment import value_drift, value_holdout
 from cdm_pipelines.enrichment.value_models import (
     Floats,
     ModelError,
@@ -145,6 +145,7 @@ def fit(work: Work) -> dict[str, Any]:
     else:
         fitted["purchases"] = _fitted(fit_bg_nbd, history)
         fitted["alive"] = _fitted(fit_mbg_nbd, history)
+        fitted |= _ahead(work, fitted["purchases"])
         fitted |= _fit_spend(work, parameters)
         fitted["holdout"] = _hold_out(work, days, parameters)
     work.db.execute(DONE)
@@ -180,6 +181,15 @@ def explain(fitted: Mapping[str, Any]) -> Figures:
     told["hold-out"] = Grid(holdout["by_frequency"], ("frequency",))
     told["hold-out chart"] = value_holdout.chart(holdout)
     return told
+
+
+def _ahead(work: Work, purchases: Mapping[str, Any]) -> dict[str, Any]:
+    """What the purchase model expects of those who have bought by the day of the fit, to be held against what comes."""
+    if "refused" in purchases:
+        return {}
+    query = f"SELECT x, recency, age, count(*) AS n FROM ({HISTORY}) GROUP BY ALL ORDER BY ALL"
+    history = _arrays(work, query, until=work.as_of, last=work.as_of)
+    return {"ahead": value_drift.ahead(PurchaseModel(**purchases), history)}
 
 
 def _fit_spend(work: Work, parameters: LifetimeValueParameters) -> dict[str, Any]:

@@ -99,35 +99,25 @@ def standing(connection: Connection, audience: str) -> pa.Table:
     return read_packed(connection, query, STANDING, {"audience": audience})
 
 
-CONTACTS_SINCE = pa.schema([("golden_id", pa.string()), ("contacts", pa.int64()), ("last_on", pa.date32())])
-"""How often a customer was added to an audience, and when last."""
+ADDITIONS = pa.schema([("golden_id", _T), ("audience", _T), ("day", pa.date32())])
+"""Who was added to which audience, and on which day."""
 
 
-def contacted(connection: Connection, days: int, most: int) -> pa.Array:
-    """Golden ids of customers who were added so often within some days, over all audiences.
+def additions(connection: Connection, first: dt.date, timezone: str) -> pa.Table:
+    """Who was added to audiences from a day on, over all of them: ``ADDITIONS``, a row each time.
 
     Args:
         connection: Of a migrated hub.
-        days: Within which.
-        most: Times from which on a customer is among them.
+        first: The day.
+        timezone: In which days begin.
     """
     query = f"""
-        SELECT coalesce(g.alias_of, m.golden_id) FROM {delivery_member} AS m JOIN {delivery} AS d USING (delivery_id)
-        LEFT JOIN identity.golden_id AS g ON g.golden_id = m.golden_id
-        WHERE m.action = '{ADDED}' AND d.released_at > now() - make_interval(days => %(days)s)
-        GROUP BY 1 HAVING count(*) >= %(most)s"""  # noqa: S608 - our own names
-    found = read_packed(connection, query, IDS, {"days": days, "most": most})
-    return found["golden_id"].combine_chunks()
-
-
-def contacts_since(connection: Connection, day: dt.date) -> pa.Table:
-    """Who was added to audiences on a day and since, over all of them: ``CONTACTS_SINCE``, a row per customer."""
-    query = f"""
-        SELECT coalesce(g.alias_of, m.golden_id)::text, count(*), max(d.released_at)::date
+        SELECT coalesce(g.alias_of, m.golden_id)::text, m.audience, (d.released_at AT TIME ZONE %(timezone)s)::date
         FROM {delivery_member} AS m JOIN {delivery} AS d USING (delivery_id)
         LEFT JOIN identity.golden_id AS g ON g.golden_id = m.golden_id
-        WHERE m.action = '{ADDED}' AND d.released_at >= %(day)s GROUP BY 1 ORDER BY 1"""  # noqa: S608 - our own names
-    return read_table(connection, query, CONTACTS_SINCE, {"day": day})
+        WHERE m.action = '{ADDED}' AND (d.released_at AT TIME ZONE %(timezone)s)::date >= %(first)s
+        ORDER BY 1, 2, 3"""  # noqa: S608 - our own names
+    return read_table(connection, query, ADDITIONS, {"first": first, "timezone": timezone})
 
 
 def being_erased(connection: Connection) -> pa.Array:

@@ -39,12 +39,11 @@ from sqlalchemy.schema import (
     SetTableComment,
 )
 
-from cdm_pipelines.contracts.entity import ValueType
-from cdm_pipelines.contracts.profile import GroupView, ProfileTable
+from cdm_pipelines.contracts.profile import MEASURED, GroupView, ProfileTable
 from cdm_pipelines.hub import profile_withheld
 from cdm_pipelines.hub.differences import Change, apply, change_of, differences
 from cdm_pipelines.hub.errors import HubError
-from cdm_pipelines.hub.load import copy_table, unlogged, without_data
+from cdm_pipelines.hub.load import copy_table, read_table, unlogged, without_data
 from cdm_pipelines.hub.profile_views import SCHEMA, drop_views, make_views
 from cdm_pipelines.hub.schema import column, typed
 from cdm_pipelines.hub.schema_profile import profile_state
@@ -59,7 +58,6 @@ WAITING = Table(
     schema="staging",
 )
 """What is staged of the profile."""
-_MEASURED = (ValueType.DECIMAL, ValueType.INTEGER, ValueType.DATE)
 _IDENTIFIER = "user.unique_id"
 
 
@@ -179,6 +177,29 @@ def waiting(connection: Connection) -> Mapping[str, Mapping[str, str]]:
     if not _there(connection, "staging", WAITING.name):
         return {}
     return {row.enricher: json.loads(row.made_from) for row in connection.execute(WAITING.select())}
+
+
+def coming(connection: Connection, declared: ProfileTable, columns: pa.Schema) -> pa.Table:
+    """Some columns of a table as the next publication leaves it: what is staged, and of other customers what is there.
+
+    Args:
+        connection: Of a migrated hub, in the transaction that staged, or after it.
+        declared: The table.
+        columns: Which, and their types.
+    """
+    names = ", ".join(f't."{name}"' for name in columns.names)
+    staged = _staging_name(declared.name)
+    parts, there = [], is_there(connection, declared)
+    if declared.name in waiting(connection):
+        parts.append(f"SELECT {names} FROM staging.{staged} AS t")
+        of_worked = _of_worked(staged)
+        among = f"WHERE NOT EXISTS (SELECT FROM {of_worked} AS w WHERE w.golden_id = t.golden_id)"
+        there = there and _there(connection, "staging", of_worked.name)
+    else:
+        among = ""
+    if there:
+        parts.append(f"SELECT {names} FROM {SCHEMA}.{declared.table_name} AS t {among}")
+    return read_table(connection, " UNION ALL ".join(parts), columns) if parts else columns.empty_table()
 
 
 def publish(
@@ -344,7 +365,7 @@ def _told(declared: ProfileTable) -> ColumnElement[Sequence[str]]:
     for one in (one for one in declared.columns if one.tells):
         old, new = f'old."{one.name}"', f'new."{one.name}"'
         differs = f"{old} IS DISTINCT FROM {new}"
-        if one.tells_from and one.type in _MEASURED:
+        if one.tells_from and one.type in MEASURED:
             differs = f"coalesce(abs({new} - {old}) >= {float(one.tells_from)!r}, {differs})"
         told.append(f"CASE WHEN {differs} THEN '{declared.name}_{one.name}' END")
     return literal_column(f"array_remove(ARRAY[{', '.join(told)}]::text[], NULL)", ARRAY(Text))

@@ -84,11 +84,11 @@ class Target(Strict):
 
 
 class Pressure(Strict):
-    """How often somebody is added to an audience.
+    """How often somebody is contacted by us, by messages or by being in audiences.
 
     Attributes:
-        most: Times at most, over all audiences.
-        days: Within so many days.
+        most: From so many contacts on nobody is added.
+        days: Within so many days, today the last.
     """
 
     most: Annotated[int, Field(ge=1, strict=True)]

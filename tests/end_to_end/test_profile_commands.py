@@ -78,7 +78,15 @@ def test_models_are_listed_and_held_against_those_before_them(known: Deployment)
     assert "No scale or model has a former version yet." in known.ask("profile", "model", "--diff")
     assert known.run(DAYS[1], refit=True) == 0
     assert re.search(r"│ rfm +│ 2 +│", known.ask("profile", "model"))
-    assert re.search(r"rfm: version 1 of \S+ \(then\) and 2 of", known.ask("profile", "model", "--diff"))
+    told = known.ask("profile", "model", "--diff")
+    assert re.search(r"rfm: version 1 of \S+ \(then\) and 2 of", told)
+    [(former, latter)] = known.query(
+        """SELECT one.model->>'customers', other.model->>'customers' FROM ops.profile_model one
+           JOIN ops.profile_model other USING (enricher)
+           WHERE enricher = 'rfm' AND one.number = 1 AND other.number = 2"""
+    )
+    assert former != latter
+    assert re.search(rf"│ customers +│ {former} +│ {latter} +│ \d+\.\d% +│", told)
 
 
 _ORDERS = "SELECT order_id FROM golden.customer_order WHERE golden_id = '{}' AND active"

@@ -183,6 +183,18 @@ def test_a_view_names_the_columns_that_it_has(specs: dict[str, dg.AssetSpec]) ->
         assert metadata["dagster/column_lineage"].deps_by_column.keys() <= set(columns), name
 
 
+def test_models_of_the_profile_are_held_against_the_customers_of_today(definitions: dg.Definitions) -> None:
+    found = {key for one in definitions.asset_checks or () for key in one.check_keys}
+    found |= {
+        key
+        for one in definitions.assets or ()
+        if isinstance(one, dg.AssetsDefinition)
+        for key in one.check_keys
+    }
+    drifting = {key.asset_key.to_user_string() for key in found if key.name == "drift"}
+    assert drifting == {"profile/churn", "profile/lifetime_value"}
+
+
 def test_jobs_schedules_and_sensors(definitions: dg.Definitions) -> None:
     repository = definitions.get_repository_def()
     jobs = {job.name for job in repository.get_all_jobs()} - {"__ASSET_JOB"}

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from cdm_pipelines.components.measuring import Results, measuring
 from cdm_pipelines.components.platform import Platform, RebuildConfig
-from cdm_pipelines.components.profile_specs import INTERACTIONS, profile_specs
+from cdm_pipelines.components.profile_specs import INTERACTIONS, drift_specs, profile_specs
 from cdm_pipelines.components.transient import transient_retry_policy
 
 COMPUTED = "computed"
@@ -35,6 +35,7 @@ class ProfileConfig(RebuildConfig):
         for spec in profile_specs()
         if spec.key != INTERACTIONS
     ]
+    + drift_specs()
     + [
         dg.AssetCheckSpec(
             "nothing_lost",
@@ -49,7 +50,8 @@ class ProfileConfig(RebuildConfig):
 )
 def profile(context: dg.AssetExecutionContext, config: ProfileConfig, platform: Platform) -> Results:
     """Fit what is due, compute every enricher for whom something changed, and stage it with the customers."""
-    from cdm_pipelines.steps.profile.enrich import company_of, enrich  # noqa: PLC0415 - heavy rooms load in a run
+    from cdm_pipelines.steps.profile.drift import drifts  # noqa: PLC0415 - heavy rooms load in a run
+    from cdm_pipelines.steps.profile.enrich import company_of, enrich  # noqa: PLC0415 - the same
     from cdm_pipelines.steps.profile.figures import interactions_outcome, profile_outcomes  # noqa: PLC0415 - the same
     from cdm_pipelines.steps.profile.models import fit_models  # noqa: PLC0415 - the same
 
@@ -62,11 +64,12 @@ def profile(context: dg.AssetExecutionContext, config: ProfileConfig, platform: 
                 context.log.info("%s: fitted anew (%s)", name, why)
             with engine.begin() as connection:
                 done = enrich(connection, company, fitted.models, rebuild=config.rebuild)
+                drifted = drifts(connection, company)
         for name, one in done.items():
             context.log.info("%s: %s", name, one.sentence)
         outcomes = [
             interactions_outcome(company.counted(), company.last_attached),
-            *profile_outcomes(company.policy, fitted, done),
+            *profile_outcomes(company.policy, fitted, done, drifted),
         ]
         known = {key.to_user_string() for key in context.selected_asset_keys}  # when this process began
         yield from run.results([one for one in outcomes if one.asset in known])

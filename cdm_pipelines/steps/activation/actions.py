@@ -13,8 +13,7 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from cdm_pipelines.hub import actions as hub
-from cdm_pipelines.hub import deliveries, rights
-from cdm_pipelines.hub.next_version import NextVersion
+from cdm_pipelines.hub import rights
 from cdm_pipelines.insight.action_choice import CONTACTS, House, assess, draw, told
 from cdm_pipelines.insight.action_draws import drawn
 from cdm_pipelines.insight.action_policy import GOLDEN_ID, ActionPolicy
@@ -25,9 +24,11 @@ from cdm_pipelines.privacy.off import EVERY_CHANNEL
 from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
 from cdm_pipelines.privacy.purposes import POLICY as PURPOSES
 from cdm_pipelines.privacy.purposes import Purposes
+from cdm_pipelines.publish.audience_policy import AudiencePolicy
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.activation.action_model import fitted_uplift
 from cdm_pipelines.steps.activation.action_results import measured
+from cdm_pipelines.steps.activation.contacts import contacts, messages
 from cdm_pipelines.steps.consent.off import off_in_use
 from cdm_pipelines.steps.profile.reading import Company, newest_day
 from cdm_pipelines.steps.profile.wide import columns_of
@@ -108,9 +109,9 @@ def choose_actions(connection: Connection, company: Company) -> Chosen:
     chosen_by = policy.of_others(made_by, purposes)
     asked: set[tuple[str, str]] = {(one.purpose, one.channel) for one in policy.actions}
     asked |= {(key, EVERY_CHANNEL) for of_action in chosen_by.values() for keys in of_action for key in keys}
-    contacts = contacts_of(contacted(connection, company, policy, as_of))
+    addressed = contacted(connection, company, policy, as_of)
     off = off_in_use(connection, purposes, asked)
-    house = House(hub.restricted(connection), rights.deceased(connection), off, contacts, chosen_by)
+    house = House(hub.restricted(connection), rights.deceased(connection), off, addressed, chosen_by)
     model = fitted_uplift(connection, company, policy, customers, as_of)
     found = assess(policy, customers, as_of, house, model.uplift)
     days = Days.of(as_of, policy)
@@ -121,7 +122,7 @@ def choose_actions(connection: Connection, company: Company) -> Chosen:
     drawn_now = draw(policy, found, control, period, used=held.used(policy, as_of), among=~held.there)
     alone = held.alone(found.possible)
     words = told(policy, found, drawn_now, holding=held.there, alone=alone)
-    made = Made(policy, days, customers, found, drawn_now, words, held, contacts)
+    made = Made(policy, days, customers, found, drawn_now, words, held, addressed)
     new, gone, rows = made.log(), made.withdrawn, made.next()
     hub.keep(
         connection, (policy.fingerprint, policy.content), new, gone, rows, period=days.first, as_of=as_of
@@ -152,25 +153,16 @@ def draws(settings: Settings, customers: pa.Table, days: Days) -> tuple[Numbers,
     return control, period
 
 
-def contacted(
-    connection: Connection, company: Company, policy: ActionPolicy, as_of: dt.date
-) -> Sequence[pa.Table]:
-    """Contacts by us in the window of the policy, a table of ``CONTACTS`` for each place that knows of some.
+def contacted(connection: Connection, company: Company, policy: ActionPolicy, as_of: dt.date) -> pa.Table:
+    """Contacts by us in the window of the policy, which ends with the day of the data, and since: ``CONTACTS``.
 
-    Interactions tell of those up to the day of the data, and the ledger of audiences of who was added on that day and
-    since, which no interaction can tell of yet.
+    Raises:
+        PrivacyPolicyError: The policy of audiences, which says what their campaigns are called, cannot be used.
     """
     if policy.contact_pressure is None:
-        return ()
-    first = as_of - dt.timedelta(days=policy.contact_pressure.days - 1)
-    interactions = company.contacts_by_us(NextVersion.of(connection), first, as_of).cast(CONTACTS)
-    return [interactions, deliveries.contacts_since(connection, as_of).cast(CONTACTS)]
-
-
-def contacts_of(tables: Sequence[pa.Table]) -> pa.Table:
-    """Contacts of several places together."""
-    if not tables:
         return CONTACTS.empty_table()
-    found = pa.concat_tables(tables).group_by(GOLDEN_ID).aggregate([("contacts", "sum"), ("last_on", "max")])
-    columns = [found[GOLDEN_ID], found["contacts_sum"], found["last_on_max"]]
-    return pa.table(columns, schema=CONTACTS).sort_by(GOLDEN_ID)
+    settings = company.settings
+    first = as_of - dt.timedelta(days=policy.contact_pressure.days - 1)
+    company.counted()
+    sent = messages(connection, settings, first, as_of)
+    return contacts(connection, settings, sent, first, AudiencePolicy.load(settings.policies).audiences)

@@ -4,8 +4,11 @@ Belongs here: bringing policies, contracts, purposes and columns together. Does 
 (``audiences``), what a policy may say (publish.audience_policy).
 """
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+import pyarrow as pa
 
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.contracts.errors import instead
@@ -34,6 +37,7 @@ class Book:
         given: What values are given for, with the purposes.
         columns: All columns that there are.
         keys: What is made with the secret.
+        sent: What interactions say that we sent since a day, as ``touches.MESSAGES``, once that was asked for.
     """
 
     settings: Settings
@@ -41,6 +45,7 @@ class Book:
     given: Given = field(repr=False)
     columns: Mapping[str, Declared] = field(repr=False)
     keys: Keys
+    sent: dict[dt.date, pa.Table] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> "Book":

@@ -9,6 +9,7 @@ were sent to and the control group, not the number. Who is in the control group 
 once in each figure.
 """
 
+import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,7 +47,10 @@ def measure(connection: Connection, book: Book) -> list[dict[str, Any]]:
     zone = book.settings.timezone
     treated = {name: deliveries.treated(connection, name, zone) for name in book.policy.audiences}
     treated = {name: rows for name, rows in treated.items() if rows.num_rows}
-    messages = _messages(connection, book) if treated else _MESSAGE.empty_table()
+    messages = _MESSAGE.empty_table()
+    if treated:
+        first = min(pc.min(rows["since"]).as_py() for rows in treated.values())
+        messages = _messages(connection, book, first)
     found = [
         row for name, rows in treated.items() for row in _of_audience(connection, book, name, rows, messages)
     ]
@@ -96,20 +100,11 @@ def _of_audience(
         yield {"audience": name, **row}
 
 
-def _messages(connection: Connection, book: Book) -> pa.Table:
-    """Messages that name a campaign, and what became of them, of known customers."""
+def _messages(connection: Connection, book: Book, since: dt.date) -> pa.Table:
+    """Messages that name a campaign, and what became of them, of known customers from a day on."""
     lake = Lake(book.settings.lake_url)
     known = Known.published(lake, connection)
-    kinds = ", ".join(f"'{kind}'" for kind in FIGURES.values())
-    with (
-        opened_touches(lake, all_contracts(), known, threads=book.settings.threads) as touches,
-        duckdb.connect() as db,
-    ):
+    with opened_touches(lake, all_contracts(), known, threads=book.settings.threads) as touches:
         policy = InteractionPolicy.load(book.settings.policies / INTERACTIONS)
-        reader, _ = touches.read(rules_kept(lake) or rules_now(lake, policy))
-        db.register("touched", reader)
-        found: pa.Table = db.sql(
-            f"""SELECT CAST(golden_id AS VARCHAR) AS golden_id, kind, campaign, day FROM touched
-            WHERE kind IN ({kinds}) AND campaign IS NOT NULL"""  # noqa: S608 - our own names
-        ).to_arrow_table()
-    return found
+        eras = rules_kept(lake) or rules_now(lake, policy)
+        return touches.of_campaigns(eras, list(FIGURES.values()), since).cast(_MESSAGE)

@@ -8,6 +8,7 @@ who the filter found. Consent is that of the moment at which it is read: what wa
 expired since the last publication does not.
 """
 
+import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -49,6 +50,7 @@ from cdm_pipelines.publish.audience_columns import CUSTOMER, Allowed
 from cdm_pipelines.publish.audience_policy import SERVICE, Audience
 from cdm_pipelines.publish.platforms.form import CAMPAIGN, KEY, RECORD
 from cdm_pipelines.steps.activation.audience_book import AudienceError, Book
+from cdm_pipelines.steps.activation.contacts import contacts, first_day, messages
 from cdm_pipelines.steps.consent.off import off_in_use
 
 BEING_ERASED, RESTRICTED, OBJECTED = "being erased", "restricted", "objected"
@@ -290,8 +292,14 @@ class _Choosing:
         pressure = self.book.policy.pressure
         if pressure is None:
             return pa.array(np.zeros(left.num_rows, dtype=bool))
-        ids = deliveries.contacted(self.connection, pressure.days, pressure.most)
-        return pc.is_in(left["golden_id"], value_set=ids)
+        first = first_day(self.book.settings, pressure.days)
+        if first not in self.book.sent:
+            today = first + dt.timedelta(days=pressure.days - 1)
+            self.book.sent[first] = messages(self.connection, self.book.settings, first, today)
+        sent, declared = self.book.sent[first], self.book.policy.audiences
+        known = contacts(self.connection, self.book.settings, sent, first, declared)
+        often = known.filter(pc.greater_equal(known["contacts"], pressure.most))
+        return pc.is_in(left["golden_id"], value_set=often["golden_id"].combine_chunks())
 
     def _rows(self, ids: pa.Array) -> pa.Table:
         """Of customers the row of the file, in order of golden id, and whether it reaches them."""

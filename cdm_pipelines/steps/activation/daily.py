@@ -1,17 +1,19 @@
-"""All audiences after a publication: those of every day delivered, the others counted; with figures.
+"""All audiences after a publication: those of every day delivered, the others counted, what came of all; with figures.
 
 Belongs here: going through them, and what is told of it. Does not belong here: one audience (``audiences``,
-``deliveries``).
+``deliveries``), counting results (``audience_results``).
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Connection
 
 from cdm_pipelines.figures import ROWS, Check, Figures, Grid, Outcome
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.activation.audience_book import AudienceError, Book
+from cdm_pipelines.steps.activation.audience_results import measure
 from cdm_pipelines.steps.activation.deliveries import Delivered, deliver
 from cdm_pipelines.steps.privacy.reading import delivering
 from cdm_pipelines.store.damage import LakeError
@@ -29,11 +31,13 @@ class Daily:
         done: Of each that could be chosen, what came of it; one that is delivered by hand has no number.
         problems: By audience, or by ``audiences.yaml``, why it could not be.
         delivered: Names of those that are delivered every day.
+        results: What came of every audience ever delivered, a row for those sent to and one for those left out.
     """
 
     done: Sequence[Delivered]
     problems: Mapping[str, str] = field(default_factory=dict)
     delivered: frozenset[str] = frozenset()
+    results: Sequence[Mapping[str, Any]] = ()
 
     @property
     def told(self) -> list[str]:
@@ -48,6 +52,8 @@ class Daily:
 
 def deliver_daily(connect: Connect, settings: Settings) -> Daily:
     """Deliver the audiences of every day, and count the others; one that fails does not keep the others waiting.
+
+    Then what came of all of them is counted anew, by the interactions and orders that the day brought.
 
     Raises:
         PrivacyPolicyError, PurposesError: A policy cannot be used.
@@ -68,7 +74,9 @@ def deliver_daily(connect: Connect, settings: Settings) -> Daily:
         done.append(one)
         if one.problem:
             problems[name] = one.problem
-    return Daily(done, problems, daily)
+    with connect() as connection, connection.begin():
+        results = measure(connection, book)
+    return Daily(done, problems, daily, results)
 
 
 def audiences_outcome(daily: Daily) -> Outcome:
@@ -85,6 +93,7 @@ def audiences_outcome(daily: Daily) -> Outcome:
     figures: Figures = {
         ROWS: sum(one.counts["members"] for one in daily.done),
         "audiences": Grid(rows, ("audience",)),
+        "results": Grid(daily.results, ("audience", "variant")),
     }
     told = "; ".join(f"{name}: {problem}" for name, problem in daily.problems.items())
     check = Check(not daily.problems, told or "in order", "WARN", {"audiences": len(daily.done)})

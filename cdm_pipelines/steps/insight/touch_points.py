@@ -1,4 +1,4 @@
-"""The step of touch points: counted from lake and hub, kept by month, drawn for Dagster.
+"""The step of touch points: counted of a month from lake and hub, kept, drawn for Dagster.
 
 Belongs here: reading, counting, writing. Does not belong here: what is declared of a touch point (insight), or whose an
 interaction is (steps.profile.touches).
@@ -40,12 +40,12 @@ ASSET = "insight/touch_points"
 _ORDERS = pa.schema([("golden_id", pa.string()), ("source", pa.string()), ("met_at", pa.timestamp("us"))])
 _READ_ORDERS = """SELECT golden_id::text, source, ordered_at AT TIME ZONE %(timezone)s FROM golden.customer_order
     WHERE golden_id IS NOT NULL AND ordered_at IS NOT NULL"""
-ORDERS = """SELECT source, count(*) AS contacts, count(golden_id) AS recognised
-FROM golden.customer_order GROUP BY source"""
+ORDERS = """SELECT source, count(*) AS contacts, count(golden_id) AS recognised FROM golden.customer_order
+WHERE (ordered_at AT TIME ZONE :timezone)::date BETWEEN :first AND :as_of GROUP BY source"""
 DAYS = """SELECT split_part(asset, '/', 2) AS source, max("partition")::date AS newest_on,
        count(DISTINCT "partition") FILTER (WHERE "partition"::date BETWEEN :first AND :as_of) AS days
 FROM ops.measurement WHERE asset LIKE 'standard/%' AND "partition" <> '' GROUP BY 1"""
-_CONTACTS = "SELECT source, sum(touches)::BIGINT FROM {} GROUP BY source"
+_CONTACTS = "SELECT source, sum(touches)::BIGINT FROM {} WHERE day BETWEEN $first AND $as_of GROUP BY source"
 _NEXT = """
 WITH contacts AS (
     SELECT CAST(a.golden_id AS VARCHAR) AS golden_id, p.point, coalesce(a.first_at, CAST(a.day AS TIMESTAMP)) AS met_at
@@ -57,6 +57,7 @@ followed AS (
     WINDOW w AS (PARTITION BY golden_id ORDER BY met_at, point))
 SELECT before, point, count(*), count(DISTINCT golden_id) FROM followed
 WHERE before <> point AND met_at - before_at <= to_days(CAST($days AS INTEGER))
+    AND CAST(met_at AS DATE) BETWEEN $first AND $as_of
 GROUP BY ALL ORDER BY 3 DESC, 1, 2"""
 Rows = list[dict[str, Any]]
 
@@ -102,9 +103,9 @@ def of_month(connection: Connection, lake: Lake, settings: Settings, period: Per
 
 
 def work_out(connection: Connection, lake: Lake, settings: Settings, period: Period) -> Map:
-    """Count what touch points deliver, and from which customers go to which."""
+    """Count what touch points delivered of the month, and from which customers went to which in it."""
     policy = TouchPointPolicy.load(settings.policies)
-    counts, steps = _counted(connection, lake, settings, policy)
+    counts, steps = _counted(connection, lake, settings, policy, period)
     days = {
         row.source: (row.newest_on, row.days)
         for row in connection.execute(text(DAYS), {"first": period.first, "as_of": period.as_of})
@@ -129,10 +130,12 @@ _Counts = Mapping[tuple[str, str], tuple[int, int]]
 
 
 def _counted(
-    connection: Connection, lake: Lake, settings: Settings, policy: TouchPointPolicy
+    connection: Connection, lake: Lake, settings: Settings, policy: TouchPointPolicy, period: Period
 ) -> tuple[_Counts, Rows]:
+    of_month = {"first": period.first, "as_of": period.as_of}
+    ordered = connection.execute(text(ORDERS), {**of_month, "timezone": settings.timezone})
     counts: dict[tuple[str, str], tuple[int, int]] = {
-        ("orders", row.source): (row.contacts, row.recognised) for row in connection.execute(text(ORDERS))
+        ("orders", row.source): (row.contacts, row.recognised) for row in ordered
     }
     orders = read_table(connection, _READ_ORDERS, _ORDERS, {"timezone": settings.timezone})
     company = company_of(lake, settings)
@@ -140,15 +143,20 @@ def _counted(
     with opened_touches(lake, company.contracts, known, threads=settings.threads) as touches:
         db = touches.db
         attach(db, rules_kept(lake) or company.eras)
-        recognised = dict(db.execute(_CONTACTS.format("attached")).fetchall())
-        for source, contacts in db.execute(_CONTACTS.format("days")).fetchall():
+        recognised = dict(db.execute(_CONTACTS.format("attached"), of_month).fetchall())
+        for source, contacts in db.execute(_CONTACTS.format("days"), of_month).fetchall():
             counts["contacts", source] = (contacts, recognised.get(source, 0))
-        steps = _next(db, orders, policy)
+        steps = _next(db, orders, policy, of_month)
     return counts, steps
 
 
-def _next(db: duckdb.DuckDBPyConnection, orders: pa.Table, policy: TouchPointPolicy) -> Rows:
-    """From which touch point customers went to which."""
+def _next(
+    db: duckdb.DuckDBPyConnection,
+    orders: pa.Table,
+    policy: TouchPointPolicy,
+    of_month: Mapping[str, dt.date],
+) -> Rows:
+    """From which touch point customers went to which in the month; where they came from may be before it."""
     points = [
         {"point": key, "kind": kind, "source": source}
         for key, one in policy.touch_points.items()
@@ -159,7 +167,7 @@ def _next(db: duckdb.DuckDBPyConnection, orders: pa.Table, policy: TouchPointPol
     db.register("points", pa.Table.from_pylist(points, schema))
     db.register("orders", orders)
     names = ("from_point", "to_point", "times", "customers")
-    found = db.execute(_NEXT, {"days": policy.within_days}).fetchall()
+    found = db.execute(_NEXT, {"days": policy.within_days, **of_month}).fetchall()
     return [dict(zip(names, row, strict=True)) for row in found]
 
 
@@ -176,9 +184,9 @@ def _seen(
         for source in getattr(one, kind)
         if (kind, source) in counts
     ]
-    if not own:
-        return Seen(key, per_month=one.contacts_per_month)
     arrived = [days[source] for source in one.sources if source in days]
+    if not own and not any(number for _, number in arrived):
+        return Seen(key, per_month=one.contacts_per_month)
     return Seen(
         key,
         sum(contacts for contacts, _ in own),

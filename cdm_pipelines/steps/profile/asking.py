@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import Connection, select, text
 
 from cdm_pipelines.enrichment.attachment import Preview
+from cdm_pipelines.enrichment.compared import changed_numbers
 from cdm_pipelines.enrichment.declaration import CURRENCY, Enricher, Output
 from cdm_pipelines.enrichment.declared import profile_table
 from cdm_pipelines.enrichment.lifecycle_step import ENRICHER as LIFECYCLE_STEP
@@ -140,11 +141,11 @@ def segments(connection: Connection, policy: EnrichmentPolicy) -> list[Segment]:
 
 @dataclass(frozen=True)
 class Difference:
-    """Two scales or models of an enricher side by side; ``figures`` are None where it cannot compare them."""
+    """Two scales or models of an enricher side by side."""
 
     then: ProfileModel
     now: ProfileModel
-    figures: Figures | None
+    figures: Figures
 
 
 def versions(connection: Connection, policy: EnrichmentPolicy) -> Mapping[str, Sequence[ProfileModel]]:
@@ -155,13 +156,13 @@ def versions(connection: Connection, policy: EnrichmentPolicy) -> Mapping[str, S
 
 def differences(connection: Connection, policy: EnrichmentPolicy) -> list[Difference]:
     """The newest scale or model of each enricher beside the one before it, where there was one."""
-    return [
-        Difference(before, now, compare(before.model, now.model) if compare is not None else None)
-        for name, (*_, before, now) in (
-            (name, models) for name, models in versions(connection, policy).items() if len(models) > 1
-        )
-        for compare in [policy.chosen[name].enricher.compared]
-    ]
+    found = []
+    for name, models in versions(connection, policy).items():
+        if len(models) > 1:
+            then, now = models[-2:]
+            compare = policy.chosen[name].enricher.compared or changed_numbers
+            found.append(Difference(then, now, compare(then.model, now.model)))
+    return found
 
 
 @contextmanager

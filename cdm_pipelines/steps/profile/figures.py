@@ -4,7 +4,7 @@ Belongs here: what is told of a result, and under which name. Does not belong he
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from cdm_pipelines.enrichment.attachment import Attached
 from cdm_pipelines.enrichment.declaration import Enricher
@@ -12,15 +12,22 @@ from cdm_pipelines.enrichment.groups import GROUPS
 from cdm_pipelines.enrichment.policy import EnrichmentPolicy
 from cdm_pipelines.figures import ROWS, Bars, Check, Figures, Grid, Outcome
 from cdm_pipelines.hub.differences import Change
+from cdm_pipelines.steps.profile.drift import DRIFT
 from cdm_pipelines.steps.profile.enrich import Enriched
 from cdm_pipelines.steps.profile.interactions import Updated
 from cdm_pipelines.steps.profile.models import Fitted, names
 
 
-def profile_outcomes(policy: EnrichmentPolicy, fitted: Fitted, done: Mapping[str, Enriched]) -> list[Outcome]:
+def profile_outcomes(
+    policy: EnrichmentPolicy, fitted: Fitted, done: Mapping[str, Enriched], drifted: Mapping[str, Check]
+) -> list[Outcome]:
     """What came of ``profile/model`` and of every enricher that is on."""
-    each = (_enricher(name, one.enricher, fitted, done.get(name)) for name, one in policy.chosen.items())
-    return [_models(policy, fitted), *each]
+    found = [_models(policy, fitted)]
+    for name, one in policy.chosen.items():
+        outcome = _enricher(name, one.enricher, fitted, done.get(name))
+        moved = {DRIFT: drifted[name]} if name in drifted else {}
+        found.append(replace(outcome, checks={**outcome.checks, **moved}))
+    return found
 
 
 def interactions_outcome(counted: Updated, attached: Attached | None) -> Outcome:

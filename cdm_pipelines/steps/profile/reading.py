@@ -169,12 +169,6 @@ class Company:
                 self._found.append(found)
             yield rows
 
-    def contacts_by_us(self, coming: NextVersion, first: dt.date, until: dt.date) -> pa.Table:
-        """How often we addressed each customer within some days; see ``Touches.contacts_by_us``."""
-        self.counted()
-        with self._touches(coming) as touches:
-            return touches.contacts_by_us(self.eras, first, until)
-
     def _of(self, coming: NextVersion, ids: pa.Array) -> pa.Table:
         """The interactions of some customers."""
         known, rows = self._in_part.get(coming.fingerprint, (None, ATTACHED.empty_table()))

@@ -51,6 +51,10 @@ ORDERS = pa.schema([(name, _TEXT) for name in ("source", "order_id", "party_enti
 """What is asked of orders."""
 CROSSWALK = pa.schema([(name, _TEXT) for name in ("golden_id", "source", "entity", "record_id")])
 """What is asked of the crosswalk."""
+MESSAGES = pa.schema(
+    [("golden_id", _TEXT), ("day", pa.date32()), ("campaign", _TEXT), ("contacts", pa.int64())]
+)
+"""How often we addressed a customer on a day, by the campaign that the interactions name."""
 
 
 @dataclass(frozen=True)
@@ -161,25 +165,25 @@ class Touches:
         """The last day, within some days, on which each customer was in touch with us: ``golden_id, touched``."""
         return self._within(eras, BY_CUSTOMER, first or dt.date.min, until, "max(day) AS touched")
 
-    def contacts_by_us(self, eras: Eras, first: dt.date, until: dt.date) -> pa.Table:
-        """How often we addressed each customer within some days, besides about a ticket, and when last.
+    def messages_by_us(self, eras: Eras, first: dt.date, until: dt.date) -> pa.Table:
+        """How often we addressed each customer within some days, besides about a ticket: ``MESSAGES`` in order."""
+        condition = f"{BY_US} AND coalesce(kind NOT IN {SERVICE_DESK}, true)"
+        figures = "day, campaign, CAST(sum(touches) AS BIGINT) AS contacts"
+        return self._within(eras, condition, first, until, figures, by="1, 2, 3").cast(MESSAGES)
 
-        Returns:
-            ``golden_id, contacts, last_on``, in order of golden id.
-        """
-        return self._within(
-            eras,
-            f"{BY_US} AND coalesce(kind NOT IN {SERVICE_DESK}, true)",
-            first,
-            until,
-            "CAST(sum(touches) AS BIGINT) AS contacts, max(day) AS last_on",
-        )
+    def of_campaigns(self, eras: Eras, kinds: Sequence[str], first: dt.date) -> pa.Table:
+        """Interactions of some kinds that name a campaign since a day: ``golden_id, kind, campaign, day``, in order."""
+        named = ", ".join(f"'{kind}'" for kind in kinds)
+        condition = f"kind IN ({named}) AND campaign IS NOT NULL"
+        return self._within(eras, condition, first, dt.date.max, "kind, campaign, day", by="1, 2, 3, 4")
 
-    def _within(self, eras: Eras, condition: str, first: dt.date, until: dt.date, figures: str) -> pa.Table:
+    def _within(
+        self, eras: Eras, condition: str, first: dt.date, until: dt.date, figures: str, *, by: str = "1"
+    ) -> pa.Table:
         """Figures of each customer, of the interactions of some kinds from one day up to another."""
         attach_only(self.db, eras, f"day >= DATE '{first}' AND day <= DATE '{until}' AND {condition}")
         query = f"""SELECT CAST(golden_id AS VARCHAR) AS golden_id, {figures}
-                    FROM attached GROUP BY 1 ORDER BY 1"""  # noqa: S608 - our own names
+                    FROM attached GROUP BY {by} ORDER BY {by}"""  # noqa: S608 - our own names
         found: pa.Table = self.db.sql(query).to_arrow_table()
         return found
 

@@ -105,6 +105,65 @@ def test_lines_have_the_category_and_the_cost_of_their_product() -> None:
     ]
 
 
+def test_what_an_article_costs_is_in_the_reporting_currency() -> None:
+    """At the rate of the day that the profile holds for, the third of June; without a rate nobody knows it."""
+    codes = {"dear": "USD", "ours": None, "early": "GBP", "unknown": "SEK"}
+    later = [{"currency": "GBP", "valid_from": dt.date(2026, 7, 1), "rate": 1.2}]
+    with work_on(
+        rates=[*RATES, *later],
+        state_order=[order(1, 1, "2026-02-02T10:00:00Z", "80.00")],
+        state_order_line=[
+            {"order_id": "1", "line_id": code, "product_code": code, "quantity": "2", "unit_price": "20.00"}
+            for code in codes
+        ],
+        state_product=[
+            {"product_code": code, "cost": "10.00", "currency": currency} for code, currency in codes.items()
+        ],
+    ) as work:
+        work.use("order_lines")
+        products = dict(work.db.execute("SELECT product_code, cost FROM products").fetchall())
+        lines = dict(work.db.execute("SELECT line_id, cost FROM order_lines").fetchall())
+    assert products == {"dear": Decimal("8.00"), "ours": Decimal("10.00"), "early": None, "unknown": None}
+    assert lines == {"dear": Decimal("16.00"), "ours": Decimal("20.00"), "early": None, "unknown": None}
+
+
+def test_an_article_number_of_several_sources_is_described_by_the_source_of_the_order() -> None:
+    """Else by another; by one row whole, never by parts of two. What it costs is said by who knows it."""
+    numbered = {"A": "both", "B": "erp only", "C": "bare in the shop"}
+    with work_on(
+        state_order=[
+            {**order(1, at, "2026-06-02T10:00:00Z", "30.00"), "source": source}
+            for at, source in enumerate(("shop", "erp"), start=1)
+        ],
+        state_order_line=[
+            {"source": source, "order_id": "1", "line_id": code, "product_code": code, "quantity": "1"}
+            for source, codes in (("shop", numbered), ("erp", "A"))
+            for code in codes
+        ],
+        state_product=[
+            {"source": "shop", "product_code": "A", "category": "Garden", "brand": None},
+            {"source": "erp", "product_code": "A", "category": "Zoo", "brand": "Zeta", "cost": "4.00"},
+            {"source": "erp", "product_code": "B", "category": "Home", "brand": "Hut", "cost": "5.00"},
+            {"source": "till", "product_code": "B", "category": "Yard", "brand": "Yak", "cost": "9.00"},
+            {"source": "shop", "product_code": "C", "cost": "1.00"},
+            {"source": "erp", "product_code": "C", "category": "Home", "brand": "Hut", "cost": "6.00"},
+        ],
+    ) as work:
+        work.use("order_lines")
+        found = {
+            (source, code): tuple(said)
+            for source, code, *said in work.db.execute(
+                "SELECT source, product_code, category, brand, cost FROM order_lines"
+            ).fetchall()
+        }
+    assert found == {
+        ("shop", "A"): ("Garden", None, Decimal("4.00")),
+        ("erp", "A"): ("Zoo", "Zeta", Decimal("4.00")),
+        ("shop", "B"): ("Home", "Hut", Decimal("5.00")),
+        ("shop", "C"): ("Home", "Hut", Decimal("1.00")),
+    }
+
+
 def test_inputs_have_the_columns_that_they_declare_each_with_its_meaning() -> None:
     with work_on() as work:
         work.use(*INPUTS)
@@ -161,3 +220,20 @@ def test_a_company_s_own_enricher_takes_no_name_that_is_in_use(tmp_path: Path, n
     own.with_suffix(".sql").write_text("SELECT golden_id, 'a' AS a FROM purchases")
     with pytest.raises(EnricherError, match=f"{name} is .*Give yours another name"):
         enrichers(tmp_path)
+
+
+def test_a_parameter_whose_name_begins_another_s_is_another(tmp_path: Path) -> None:
+    (tmp_path / "enrichers").mkdir()
+    own = tmp_path / "enrichers" / "large"
+    own.with_suffix(".yaml").write_text(
+        "{description: Own., purpose: None., inputs: [purchases], columns: [{name: orders, type: integer, "
+        "description: Large ones.}], parameters: {big: {default: 1}, bigger: {default: 20}}}"
+    )
+    own.with_suffix(".sql").write_text(
+        "SELECT golden_id, count(*) AS orders FROM purchases WHERE amount > $bigger GROUP BY ALL"
+    )
+    large = enrichers(tmp_path)["large"]
+    orders = [order(at, 1, "2026-06-02T10:00:00Z", total) for at, total in enumerate(("10.00", "30.00"))]
+    with work_on(state_order=orders) as work:
+        rows = large.compute(work.of(large.parameters())).to_pylist()
+    assert [row["orders"] for row in rows] == [1]

@@ -87,6 +87,30 @@ def test_raw_purchases_give_the_published_fits() -> None:
     assert model["correlation"] == pytest.approx(0.114, abs=0.005)
 
 
+def delivered(rows: Iterable[tuple[int, dt.date, str]]) -> Rows:
+    """Orders that were there on their own day, and not all on the day of the fit."""
+    return [{**one, "first_seen": str(one["ordered_at"])[:10]} for one in orders(rows)]
+
+
+def test_a_fit_keeps_what_it_expects_and_published_customers_buy_as_expected() -> None:
+    """Ninety days after the fit to the published calibration window, against all who bought in them."""
+    until = [row for row in purchases() if row[1] <= END_OF_CALIBRATION]
+    later = END_OF_CALIBRATION + dt.timedelta(days=90)
+    came = {(one, day) for one, day, _ in purchases() if END_OF_CALIBRATION < day <= later}
+    with work_on(as_of=END_OF_CALIBRATION, state_order=orders(until)) as work:
+        model = fitted(work)
+    assert model["ahead"]["customers"] == len({one for one, *_ in until})
+    assert ENRICHER.drift is not None
+    seen = {}
+    for name, some in (("all", came), ("half", {one for one in came if one[0] % 2})):
+        known = [row for row in purchases() if row[1] <= END_OF_CALIBRATION or row[:2] in some]
+        with work_on(as_of=END_OF_CALIBRATION, state_order=delivered(known)) as work:
+            table = scored(work, model)
+        seen[name] = ENRICHER.drift.judge(model, table, END_OF_CALIBRATION, later)
+    assert [one.passed for one in seen.values()] == [True, False]
+    assert seen["all"].figures["bought"] == len({one for one, _ in came})
+
+
 def test_hold_out_is_told_per_frequency_and_drawn() -> None:
     model, _ = cdnow()
     told = ENRICHER.explain_fit and ENRICHER.explain_fit(model)

@@ -79,6 +79,22 @@ def test_categories_and_brands_by_share_and_by_lift() -> None:
     assert figures["order lines without a category"] == 2
 
 
+def test_article_numbers_that_sources_place_in_different_categories_are_counted() -> None:
+    orders = given(bought(1, "pan", "lamp"))
+    others = [
+        {
+            "source": "erp",
+            "product_code": "pan",
+            "category": "home>kitchen > pans",
+        },  # the same, written otherwise
+        {"source": "erp", "product_code": "lamp", "category": "Garden > Light"},
+        {"source": "erp", "product_code": "tent"},
+    ]
+    rows, figures = computed(ENRICHER, **{**orders, "state_product": [*PRODUCTS, *others]})
+    assert figures["article numbers that sources place in different categories"] == 1
+    assert told(rows[1], "categories") == (2,)
+
+
 def test_a_single_line_in_a_rare_category_is_no_character() -> None:
     orders = given(bought(1, "tent", "pan", "pan"), bought(2, *["pan"] * 40), bought(3, "tent"))
     row = profile_of(ENRICHER, **orders)[1]

@@ -13,6 +13,7 @@ import pytest
 from enricher_checks import by_customer, check_subset_equals_full, computed, fit, order
 from enricher_tables import AS_OF, work_on
 
+from cdm_pipelines.enrichment import lifetime_value
 from cdm_pipelines.enrichment.rfm import ENRICHER, SEGMENTS, RfmParameters
 
 ROOT = Path(__file__).parents[3]
@@ -97,6 +98,30 @@ def test_adventureworks_is_reconciled_to_the_cent_with_its_order_lines() -> None
         customer: row["net"] for customer, row in table.items()
     }
     assert all(row["gross"] == row["net"] and row["segment"] for row in table.values())
+    value = by_customer(computed(lifetime_value.ENRICHER, None, as_of=as_of, state_order=orders))
+    assert {customer: row["historic_value"] for customer, row in value.items()} == {
+        customer: Decimal(sums["cents"]) / 100 for customer, sums in expected.items()
+    }
+    assert sum(row["historic_value"] for row in value.values()) == sum(total.values())
+
+
+def test_orders_that_two_sources_may_have_delivered_are_counted_and_change_no_value() -> None:
+    def of(source: str, *orders: dict[str, Any]) -> list[dict[str, Any]]:
+        """Records of one customer, whom each source has under a number of its own."""
+        return [{**one, "source": source, "order_id": f"{source}{at}"} for at, one in enumerate(orders)]
+
+    one, other = order(0, 1, "2026-05-01", "10.00"), order(0, 1, "2026-05-01", "12.00")
+    orders = [
+        *of("shop", one, one, other, order(0, 2, "2026-05-01", "7.00")),
+        *of("erp", one, order(0, 1, "2026-05-02", "12.00"), order(0, 3, "2026-05-01", "7.00")),
+        *of("till", {**other, "status": "cancelled"}),
+    ]
+    assert ENRICHER.picture is not None
+    with work_on(state_order=orders) as work:
+        table = ENRICHER.compute(work.of(RfmParameters()))
+        figures = ENRICHER.picture(table, work)
+    assert figures["orders that may be delivered twice by two sources"] == 1
+    assert by_customer(table)[1]["net"] == Decimal("54.00")
 
 
 def test_each_pair_of_scores_is_in_exactly_one_of_ten_segments() -> None:

@@ -1,6 +1,7 @@
 """Tables of the profile in PostgreSQL: the first version becomes the table itself, later ones change what differs."""
 
 import datetime as dt
+from pathlib import Path
 
 import hub_examples as examples
 import pyarrow as pa
@@ -9,6 +10,9 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from cdm_pipelines.contracts.entity import ValueType
 from cdm_pipelines.contracts.profile import ProfileColumn, ProfileTable
+from cdm_pipelines.enrichment.declaration import Enricher, Output
+from cdm_pipelines.enrichment.declared import profile_table
+from cdm_pipelines.enrichment.policy import EnrichmentPolicy, EnrichmentPolicyError, load_policy
 from cdm_pipelines.hub import profile
 from cdm_pipelines.hub.differences import Change
 from cdm_pipelines.hub.errors import HubError
@@ -100,3 +104,63 @@ def test_two_rows_of_one_customer_are_refused_without_a_value(hub_engine: Engine
     with pytest.raises(HubError, match=failed) as refused, hub_engine.begin() as connection:
         profile.stage(connection, TOTALS, rows, {}, None)
     assert ids[0] not in str(refused.value)
+
+
+SPENT = Enricher(
+    "spent",
+    "What a customer spent.",
+    ("purchases",),
+    (
+        Output("net", ValueType.DECIMAL, "Spent.", tells_from=0.5),
+        Output("segment", ValueType.TEXT, "Kind of customer."),
+    ),
+    "A test.",
+    "Never.",
+    lambda work: work.sql("SELECT 1"),
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"), [("", ["11"]), ("tells_from: {net: 0.1}", ["10.2", "11"]), ("tells_from: {net: 5}", [])]
+)
+def test_a_hair_is_told_to_nobody_and_how_thick_it_is_the_policy_says(
+    hub_engine: Engine, ids: list[str], tmp_path: Path, said: str, told: list[str]
+) -> None:
+    chosen = policy(tmp_path, said).chosen["spent"].enricher
+
+    def staged(connection: Connection, *net: str) -> None:
+        rows = {"golden_id": ids, "net": list(net), "segment": ["loyal"] * 3, "as_of": [DAY] * 3}
+        table = pa.table({**rows, "model": pa.nulls(3, pa.string())})
+        profile.stage(connection, profile_table(chosen), table, {}, None)
+        profile.publish(connection, [profile_table(chosen)])
+
+    with hub_engine.begin() as connection:
+        staged(connection, "10", "10", "10")
+    with hub_engine.begin() as connection:
+        staged(connection, "10", "10.2", "11")
+        rows = connection.execute(
+            text("SELECT s.net::text, told FROM noted_profile JOIN profile.spent AS s USING (golden_id)")
+        ).all()
+        assert sorted(net for net, _ in rows) == told
+        assert all(names == ["spent_net"] for _, names in rows)
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ("tells_from: {nett: 5}", r"spent\.tells_from\.nett: .*Did you mean 'net'\?"),
+        ("tells_from: {segment: 5}", r"spent\.tells_from\.segment: .*Use one of: net\."),
+        ("tells_from: {net: much}", r"spent\.tells_from: net: .*valid number"),
+        ("tells_from: {net: -1}", r"spent\.tells_from: net: .*greater than or equal to 0"),
+        ("tells_from: 3", r"spent\.tells_from: .*dictionary"),
+    ],
+)
+def test_a_policy_that_tells_from_what_cannot_be_is_refused(tmp_path: Path, said: str, problem: str) -> None:
+    with pytest.raises(EnrichmentPolicyError, match=problem):
+        policy(tmp_path, said)
+
+
+def policy(folder: Path, said: str) -> EnrichmentPolicy:
+    path = folder / "enrichment.yaml"
+    path.write_text(f"version: 1\ncurrency: EUR\nenrichers:\n  spent: {{{said}}}\n")
+    return load_policy(path, {"spent": SPENT})

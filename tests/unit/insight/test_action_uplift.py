@@ -125,7 +125,11 @@ def test_planted_behaviour_is_found() -> None:
 
 @pytest.mark.hypothesis
 def test_intervals_cover_what_is_planted(request: pytest.FixtureRequest) -> None:
-    """At least 90 of 100 seeds: an interval of 95 % does worse once in 87 times (binomial)."""
+    """At least 90 of 100 seeds of each action: an interval of 95 % does worse once in 87 times (binomial).
+
+    Of all actions together, with as many customers as a small company has, 95 of 100: seeds are fixed, so that it is
+    what was measured and no draw.
+    """
     thorough = request.config.getoption("--hypothesis-profile") == "thorough"
     hits = dict.fromkeys(KEYS, 0)
     for seed in range(100):
@@ -136,6 +140,8 @@ def test_intervals_cover_what_is_planted(request: pytest.FixtureRequest) -> None
             assert rate is not None
             hits[key] += rate.low <= truth(made, result, at) <= rate.high
     assert min(hits.values()) >= 90, hits
+    if thorough:
+        assert sum(hits.values()) >= 0.95 * 100 * len(KEYS), hits
 
 
 def test_nothing_is_said_of_too_few() -> None:

@@ -1,6 +1,7 @@
 """A hub with customers and what they allow, and audiences of a test's own, for the tests of audiences."""
 
 import csv
+import datetime as dt
 import io
 import json
 import shutil
@@ -10,13 +11,20 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
+import pyarrow as pa
 import yaml
 from sqlalchemy import Connection, Engine, text
 
+from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.contracts.catalogue import contract_named
+from cdm_pipelines.enrichment.interactions import DAY_SCHEMA
 from cdm_pipelines.hub.access_log import Reading
+from cdm_pipelines.records import records_schema
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.activation.audience_book import Book
 from cdm_pipelines.steps.activation.deliveries import Delivered, deliver
+from cdm_pipelines.store import layout, tables
+from cdm_pipelines.store.lake import Lake
 
 POLICIES = Settings.model_fields["policies"].default
 _SPACE = UUID("00000000-0000-5000-8000-000000000000")
@@ -115,6 +123,42 @@ class Hub:
             id=f"R{number}",
             purpose=purpose,
         )
+
+    def mailed(self, *told: tuple[int, str, str, dt.date]) -> None:
+        """What the mail tool tells, in place of before: customer, kind, campaign and day; known by their mailboxes."""
+        lake, schema = Lake(self.settings.lake_url), records_schema(Entity.PARTY)
+        own = {"source": "crm", "entity": "contact", "active": True, "first_seen": "2026-01-01"}
+        parties = [
+            {**own, "record_id": f"R{number}", "email": f"c{number}@example.nl"}
+            for number in sorted({number for number, *_ in told})
+        ]
+        rows = [{name: one.get(name) for name in schema.names} for one in parties]
+        tables.records(lake, Entity.PARTY).put([pa.Table.from_pylist(rows, schema)], schema, repr(rows))
+        lake.delete_folder(layout.INTERACTIONS)
+        days = [
+            {
+                "source": "mail",
+                "entity": "activity",
+                "extract_date": str(day),
+                "party_email": f"c{number}@example.nl",
+                "day": day,
+                "channel": "email",
+                "kind": kind,
+                "campaign": campaign,
+                "touches": 1,
+                "scores": 0,
+            }
+            for number, kind, campaign, day in told
+        ]
+        newest = max(day for *_, day in told)
+        with lake.writer(
+            layout.interactions_path(contract_named("mail/activity"), str(newest)), DAY_SCHEMA
+        ) as to:
+            to.write_table(
+                pa.Table.from_pylist(
+                    [{name: one.get(name) for name in DAY_SCHEMA.names} for one in days], DAY_SCHEMA
+                )
+            )
 
     def merge(self, loser: int, survivor: int) -> None:
         """Two customers become one, as a publication has it."""

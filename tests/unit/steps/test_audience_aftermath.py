@@ -14,9 +14,11 @@ import pytest
 from audience_hub import AUDIENCE, TARGETS, Hub, golden, hub_of
 from sqlalchemy import Engine
 
+from cdm_pipelines.figures import Grid
 from cdm_pipelines.hub import deliveries
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.activation.audience_results import counted
+from cdm_pipelines.steps.activation.contacts import first_day
 from cdm_pipelines.steps.activation.daily import audiences_outcome, deliver_daily
 from cdm_pipelines.steps.operate.places import all_places
 from cdm_pipelines.store.lake import Lake
@@ -239,6 +241,36 @@ def test_orders_within_the_days_of_the_audience_count(hub: Hub) -> None:
     with hub.engine.connect() as connection:
         assert deliveries.bought(connection, "people", "Europe/Amsterdam", 5).to_pylist() == [str(golden(0))]
         assert len(deliveries.bought(connection, "people", "Europe/Amsterdam", 10)) == 2
+
+
+def test_the_run_counts_what_came_of_audiences_whoever_delivered_them(hub: Hub) -> None:
+    """By the rows of the mail tool that name the campaign, from the day of the delivery on."""
+    hub.allow(0, 1, 2)
+    book = hub.declare({"people": {**AUDIENCE, "daily": True, "campaign": "Spring"}, "by_hand": AUDIENCE})
+    hub.deliver(book, "by_hand")
+    assert results(hub) == {}
+    today = first_day(hub.settings, 1)
+    hub.mailed(
+        (0, "sent", "spring", today),
+        (1, "sent", "Spring", today),
+        (1, "open", "Spring", today),
+        (2, "sent", "by_hand", today),
+        (2, "sent", "Spring", today - dt.timedelta(days=1)),
+        (2, "click", "Autumn", today),
+    )
+    outcome = audiences_outcome(deliver_daily(hub.engine.connect, hub.settings))
+    nothing = {"customers": 3, "sent": 0, "opened": 0, "clicked": 0, "unsubscribed": 0, "bought": 0}
+    came = {"people": {**nothing, "sent": 2, "opened": 1}, "by_hand": {**nothing, "sent": 1}}
+    assert results(hub) == came
+    grid = outcome.figures["results"]
+    assert isinstance(grid, Grid)
+    assert {row["audience"]: row["sent"] for row in grid.rows} == {"people": 2, "by_hand": 1}
+
+
+def results(hub: Hub) -> dict[str, dict[str, Any]]:
+    names = ("customers", "sent", "opened", "clicked", "unsubscribed", "bought")
+    found = hub.run(f"SELECT audience, {', '.join(names)} FROM activation.result WHERE variant = 'sent'")
+    return {audience: dict(zip(names, row, strict=True)) for audience, *row in found}
 
 
 def test_only_audiences_of_every_day_are_delivered_by_the_run(hub: Hub) -> None:

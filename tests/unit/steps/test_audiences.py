@@ -8,14 +8,17 @@ import pytest
 from audience_hub import AUDIENCE, TARGETS, Hub, golden, hub_of
 from sqlalchemy import Engine
 
-from cdm_pipelines.hub.deliveries import contacts_since
 from cdm_pipelines.hub.profile import table_of
+from cdm_pipelines.insight.action_policy import Pressure
 from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.activation.actions import action_policy, contacted
 from cdm_pipelines.steps.activation.audience_book import AudienceError, Book
+from cdm_pipelines.steps.activation.contacts import first_day
 from cdm_pipelines.steps.activation.delivery_files import Files
-from cdm_pipelines.steps.profile.enrich import policy_of, tables_of
+from cdm_pipelines.steps.profile.enrich import company_of, policy_of, tables_of
 from cdm_pipelines.store.damage import LakeError
+from cdm_pipelines.store.lake import Lake
 
 
 @pytest.fixture
@@ -187,18 +190,53 @@ def test_nobody_is_added_more_often_than_the_policy_says_over_all_audiences(hub:
     assert hub.deliver(book, "third").added == 2
 
 
-def test_who_was_added_is_a_contact_for_next_best_actions_too(hub: Hub) -> None:
+def test_what_the_mail_tool_tells_presses_too_and_nothing_counts_twice(hub: Hub) -> None:
+    """Of one audience nobody knows yet what became of it; of the other the mail tool told."""
+    hub.allow(0, 1, 2)
+    audiences = {
+        "people": {**AUDIENCE, "campaign": "Spring"},
+        "second": AUDIENCE,
+        "third": AUDIENCE,
+    }
+    pressure = {"most": 2, "days": 30}
+    today = first_day(hub.settings, 1)
+    book = hub.declare(audiences, pressure=pressure)
+    hub.deliver(book)
+    hub.mailed(
+        (0, "sent", "spring ", today),  # came back: one contact
+        (1, "sent", "Winter", today),  # another campaign: two
+        (2, "sent", "Winter", today - dt.timedelta(days=30)),  # too long ago: one
+        (2, "click", "Winter", today),  # by the customer
+    )
+    done = hub.deliver(Book.of(hub.settings), "second")
+    assert (done.added, done.counts["contacted too often"]) == (2, 1)
+    assert hub.numbers("second") == {0, 2}
+
+
+def test_next_best_actions_count_contacts_by_the_same_rule(hub: Hub) -> None:
+    """Within a window that ends with the day of the data: who was added before it counts for nothing."""
     hub.allow(0, 1, 2)
     book = hub.declare({"people": AUDIENCE, "others": AUDIENCE})
     hub.deliver(book)
     hub.deliver(book, "others")
     hub.merge(1, 0)
-    today = dt.datetime.now(dt.UTC).date()
-    with hub.engine.connect() as connection:
-        found = contacts_since(connection, today).to_pylist()
-        assert contacts_since(connection, today + dt.timedelta(days=2)).num_rows == 0
-    assert {row["golden_id"]: row["contacts"] for row in found} == {str(golden(0)): 4, str(golden(2)): 2}
-    assert {row["last_on"] for row in found} <= {today, today + dt.timedelta(days=1)}
+    today = first_day(hub.settings, 1)
+    hub.mailed((2, "sent", "people", today), (2, "sent", "people", today))
+    policy = action_policy(hub.settings).model_copy(update={"contact_pressure": Pressure(days=7, most=2)})
+    company = company_of(Lake(hub.settings.lake_url), hub.settings)
+
+    def found(as_of: dt.date) -> dict[str, int]:
+        with hub.engine.connect() as connection:
+            rows = contacted(connection, company, policy, as_of).to_pylist()
+        assert {row["last_on"] for row in rows} <= {today}
+        return {row["golden_id"]: row["contacts"] for row in rows}
+
+    assert found(today) == {str(golden(0)): 4, str(golden(2)): 3}
+    assert found(today - dt.timedelta(days=3)) == {str(golden(0)): 4, str(golden(2)): 2}, (
+        "not of a day to come"
+    )
+    assert found(today + dt.timedelta(days=6)) == {str(golden(0)): 4, str(golden(2)): 3}
+    assert found(today + dt.timedelta(days=7)) == {}
 
 
 def test_a_preview_writes_nothing(hub: Hub) -> None:

@@ -22,6 +22,9 @@ from cdm_demo import generate
 from cdm_pipelines.contracts.actor import Actor, Role
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.catalogue import all_contracts, contract_named
+from cdm_pipelines.enrichment import churn_features
+from cdm_pipelines.enrichment.churn_figures import reference
+from cdm_pipelines.enrichment.churn_model import fit_model, score
 from cdm_pipelines.hub import profile_models
 from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.hub.next_version import NextVersion
@@ -32,6 +35,10 @@ from cdm_pipelines.steps.days.records import build_records
 from cdm_pipelines.steps.days.source_day import process_day
 from cdm_pipelines.steps.linking.parties import link_parties
 from cdm_pipelines.steps.profile.enrich import company_of, enrich, policy_of, tables_of
+from cdm_pipelines.steps.profile.models import fitted_with
+from cdm_pipelines.steps.profile.reading import Company as Enriching
+from cdm_pipelines.steps.profile.reading import working
+from cdm_pipelines.steps.rights.erasure import Asked, erase
 from cdm_pipelines.steps.stewardship import decisions
 from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.lake import Lake
@@ -92,6 +99,8 @@ columns:
   - {name: touches, type: integer, description: Interactions.}
 """
 QUERY_OF_TOUCHES = "SELECT golden_id, sum(touches)::BIGINT AS touches FROM touches GROUP BY ALL"
+FEWEST = "enrichers: {lifetime_value: {smallest_repeat_buyers: 20, largest_correlation: 1}}"
+"""So few customers make a model of value of a company as small as this one."""
 STEPS = 3
 IN_PART: list[bool] = []
 """Of each history that was tried, whether a night of it worked on fewer than half of the customers."""
@@ -260,6 +269,19 @@ class Company:
         except DecisionError:
             self.happened.append("refused")
 
+    def erase(self) -> None:
+        """Erase a person everywhere: what sources delivered is without them from then on, also when it comes again."""
+        persons = self.query(
+            "SELECT golden_id::text FROM golden.customer WHERE party_kind = 'person' ORDER BY first_seen, golden_id"
+        )
+        (golden,) = self.rng.choice(persons)
+        self.happened.append("a person is erased")
+        officer = Actor("Prisca", Role.PRIVACY_OFFICER)
+        erase(self.settings, self.engine, Asked([golden], officer, checked_by="Stien"))
+        for name, date in self.delivered:
+            self.delivered[name, date] = self.lake.read(path(name, date)).to_pylist()
+        assert (golden,) not in self.query("SELECT golden_id::text FROM golden.customer")
+
     # What runs make of it
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
@@ -339,6 +361,8 @@ def base(
         there = settings.policies / path_.relative_to(load_settings().policies)
         there.parent.mkdir(exist_ok=True)
         shutil.copy(path_, there)
+    enrichment = settings.policies / "enrichment.yaml"
+    enrichment.write_text(enrichment.read_text().replace("enrichers: {}", FEWEST))
     (settings.policies / "enrichers" / "totals.yaml").write_text(OWN)
     (settings.policies / "enrichers" / "totals.sql").write_text(QUERY)
     (settings.policies / "enrichers" / "touched.yaml").write_text(OWN_TOUCHES)
@@ -353,8 +377,38 @@ def base(
         assert not committed.stage_customers(engine, lake, settings).stopped
         fitted = committed.fit_models(engine, company_of(lake, settings))
         assert not fitted.problems
+        assert fitted.as_of is not None
+        keep_churn(engine, company_of(lake, settings), fitted.as_of)
         committed.publish_customers(engine, lake, settings)
+        with engine.connect() as connection:
+            for name in ("churn", "lifetime_value"):
+                query = f"SELECT count(*) FROM profile.{name} WHERE method LIKE 'model%'"
+                assert (connection.scalar(text(query)) or 0) > 20, name
     return settings
+
+
+def keep_churn(engine: Engine, company: Enriching, as_of: dt.date) -> None:
+    """Keep a model of leaving, of fewer customers than the enricher itself would fit one to."""
+    horizon = 60
+    days = [as_of - dt.timedelta(horizon * back) for back in range(1, 9)]
+    company.counted()
+    with engine.begin() as connection:
+        with working(company, NextVersion.of(connection), as_of) as work:
+            churn_features.prepare(work, ())
+            cut = churn_features.Cut(horizon, horizon, 3650, 50_000, contractual=False)
+            known = churn_features.on_days(work, days, cut)
+        model = fit_model(churn_features.FEATURES, known.columns, known.left)
+        kept = {
+            "method": "model",
+            "horizon_days": horizon,
+            "interval_days": horizon,
+            "lost_after_days": 3650,
+            "lag_days": 0,
+            "contractual": False,
+            "model": model,
+            "reference": reference(score(model, known.columns).probability, known.columns, model),
+        }
+        profile_models.keep(connection, "churn", as_of, fitted_with(company.policy.chosen["churn"]), kept)
 
 
 @pytest.fixture
@@ -408,10 +462,12 @@ def test_any_history_is_published_as_if_everything_were(
     history: int, found: Callable[[int], Company]
 ) -> None:
     company = found(history)
-    for _ in range(STEPS):
+    for step in range(STEPS):
         company.day()
         company.decide()
         publish_as_if_everything_were(company)
+        if step == 0:
+            company.erase()
     IN_PART.append(any(worked < customers / 2 for worked, customers in company.worked))
     build_records(company.lake, all_contracts(), list(Entity), rebuild=True)
     link_parties(company.lake, company.settings, decided=committed.constraints(company.engine), rebuild=True)
