@@ -173,7 +173,7 @@ def rectify(
     by: By,
     reason: Reason = "",
 ) -> None:
-    """Set a value whatever the sources say; their owners are told with the next publication what to correct."""
+    """Set a value whatever the sources say; owners of those that say something else are told what to correct."""
     from cdm_pipelines.steps.rights import limits  # noqa: PLC0415 - commands load what they need
 
     name, equals, value = attribute.partition("=")
@@ -184,7 +184,7 @@ def rectify(
         done = limits.rectify(connection, own, customer, (name, value), actor=actor, reason=reason)
     console.print(
         f"Decision {done.decision.decision_id} is recorded; it takes effect with the next run of customers, and "
-        "publish/source_corrections tells the owners of the sources.",
+        "publish/source_corrections tells the owners of sources that say something else.",
         markup=False,
     )
 
