@@ -85,11 +85,6 @@ def is_being_erased(connection: Connection, golden_id: UUID) -> int | None:
     return found
 
 
-def late(connection: Connection, today: dt.date) -> list[int]:
-    """Numbers of the requests that should have been answered by a day."""
-    return [one.request_id for one in requests(connection) if one.state != DONE and one.due_on < today]
-
-
 def close_request(connection: Connection, number: int) -> None:
     """A request is done: whose data it was about is forgotten."""
     values = {"state": DONE, "subject": null(), "closed_at": func.clock_timestamp()}

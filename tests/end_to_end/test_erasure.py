@@ -1,6 +1,7 @@
 """Persons are erased everywhere and for good: nothing of theirs is found, nobody else's is touched, none comes back."""
 
 import json
+import random
 import shutil
 import signal
 import subprocess
@@ -17,7 +18,8 @@ import pytest
 from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.hub.persons import persons_of
 from cdm_pipelines.settings import load_settings
-from cdm_pipelines.store.register import Persons
+from cdm_pipelines.steps.operate.places import all_places
+from cdm_pipelines.store.register import Anew, Persons, Rows
 
 from .conftest import DAYS, Deployment
 from .traces import traces
@@ -240,6 +242,7 @@ def test_a_rebuild_from_what_is_left_is_what_was_there(erased: Erased) -> None:
     assert home.published() == before
 
 
+STEPS_DONE = "SELECT place FROM privacy.request_step WHERE request_id = {} AND done_at IS NOT NULL"
 KILLED = """
 import os, random, signal, sys, threading
 from cdm_pipelines.contracts.actor import Actor, Role
@@ -278,13 +281,20 @@ def test_killed_at_ten_moments_it_is_complete_with_one_certificate(erased: Erase
         known = persons_of(connection, [UUID(str(name))])
     values = theirs_alone(erased.delivered, known, home)
     before = len(home.query("SELECT 1 FROM privacy.certificate"))
-    for at, moment in enumerate((1, 3, 6, 9, 12, 15, 18, 22, 26, 90)):
-        begun = home.query("SELECT 1 FROM privacy.request WHERE subject IS NOT NULL")
+    places = sum(isinstance(one.erasure, Rows | Anew) for one in all_places(home.settings))
+    kills, at_random, moments = 10, random.Random(7), []
+    for left in range(
+        kills, 0, -1
+    ):  # so that each begins behind the last one, and the last is anywhere to the end
+        begun = home.query("SELECT request_id FROM privacy.request WHERE subject IS NOT NULL")
+        done = home.query(STEPS_DONE.format(begun[0][0])) if begun else []
+        moments.append(len(done))
+        moment = 1 + at_random.randrange(max(1, (places - len(done)) // left))
         arguments = [sys.executable, "-c", KILLED, str(moment), "" if begun else str(name)]
-        done = subprocess.run(arguments, env=home.environment, capture_output=True, text=True, check=False)
-        assert done.returncode in (-signal.SIGKILL, 0), f"{at}: {done.stderr}"
-        if not done.returncode:
-            break
+        ended = subprocess.run(arguments, env=home.environment, capture_output=True, text=True, check=False)
+        assert ended.returncode == -signal.SIGKILL, f"{left}: {ended.returncode} {ended.stderr}"
+    assert moments == sorted(moments), "none begins anew"
+    assert len(set(moments)) > kills // 2, "killed all along the way"
     home.ask("privacy", "resume", "--by", "Petra")
     assert len(home.query("SELECT 1 FROM privacy.certificate")) == before + 1
     assert home.query("SELECT 1 FROM privacy.request WHERE state <> 'done'") == []

@@ -1,4 +1,4 @@
-"""What a person has put right stays, and the owners of the sources are told, also where the data may be used for nothing."""
+"""What a person has put right stays, and owners of sources are told, also where the data may be used for nothing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,7 +43,9 @@ def held_by(home: Deployment, golden_id: str) -> set[Key]:
 def rectified(lived: Callable[..., Deployment]) -> Rectified:
     home = lived(DAYS[0])
     disagree = {row["golden_id"] for rows in corrections(home).values() for row in rows}
-    living = "party_kind = 'person' AND city IS NOT NULL AND golden_id IN (SELECT golden_id FROM golden.crosswalk)"
+    living = (
+        "party_kind = 'person' AND city IS NOT NULL AND golden_id IN (SELECT golden_id FROM golden.crosswalk)"
+    )
     several, single = (
         [
             str(one)
@@ -60,7 +62,9 @@ def rectified(lived: Callable[..., Deployment]) -> Rectified:
         if ASKS[name]:
             kind, *more = ASKS[name]
             home.ask("privacy", kind, golden_id, *more, "--by", "Petra")
-        said = home.ask("privacy", "rectify", golden_id, f"city={RIGHT}", "--by", "Petra", "--reason", "letter 12")
+        said = home.ask(
+            "privacy", "rectify", golden_id, f"city={RIGHT}", "--by", "Petra", "--reason", "letter 12"
+        )
     assert home.run(DAYS[1]) == 0
     held = {name: held_by(home, golden_id) for name, golden_id in persons.items()}
     return Rectified(home, persons, held, said)
@@ -77,7 +81,9 @@ def told_of(home: Deployment, golden_id: str) -> list[tuple[Key, str, str]]:
 
 
 @pytest.mark.parametrize("who", ASKS)
-def test_what_was_put_right_is_the_golden_value_and_each_owner_is_told(rectified: Rectified, who: str) -> None:
+def test_what_was_put_right_is_the_golden_value_and_each_owner_is_told(
+    rectified: Rectified, who: str
+) -> None:
     home, golden_id = rectified.home, rectified.persons[who]
     assert home.query(f"SELECT city FROM golden.customer WHERE golden_id = '{golden_id}'") == [(RIGHT,)]
     told = [one for one in told_of(home, golden_id) if one[2] == RIGHT]

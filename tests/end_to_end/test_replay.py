@@ -74,9 +74,7 @@ def restored(
     told = other.ask("customer", str(golden_id), code=1)
     note.unlink()
     done = other.ask("restore", str(backups))
-    return Restored(
-        home, backups, str(golden_id), values, said, other, held_up, (told, readers(other)), done
-    )
+    return Restored(home, backups, str(golden_id), values, said, other, held_up, (told, readers(other)), done)
 
 
 def readers(home: Deployment) -> list[str]:

@@ -1,4 +1,4 @@
-"""A request is handled under the policy of when it was asked, counts from when it was received, and is told when late."""
+"""A request is handled under the policy of when it was asked, counts from its receipt, and is told when it is late."""
 
 import datetime as dt
 import json
@@ -70,9 +70,7 @@ class Company:
 
 
 @pytest.fixture(scope="module")
-def company(
-    lived: Callable[..., Deployment], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Company]:
+def company(lived: Callable[..., Deployment], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     made = lived(DAYS[0])
     for path in [one for day in DAYS[1:] for one in made.landing.rglob(f"{day}*")]:
         path.unlink()
@@ -134,9 +132,7 @@ def test_what_was_proposed_is_done_under_the_policy_of_then(
     company.home.alter(
         f"UPDATE ops.proposal SET proposed_at = proposed_at - interval '3 days' WHERE proposal_id = {number}"
     )
-    assert (
-        company.as_officer("piet").post(f"/privacy/proposals/{number}/approve").status_code == 303
-    )
+    assert company.as_officer("piet").post(f"/privacy/proposals/{number}/approve").status_code == 303
     deadline = time.monotonic() + 300
     while company.home.query("SELECT 1 FROM privacy.certificate") == [] and time.monotonic() < deadline:
         time.sleep(0.5)
@@ -201,7 +197,7 @@ def test_what_waits_for_a_second_pair_of_eyes_does_not_lapse_and_is_late_everywh
     page = company.as_officer("piet").get("/privacy", headers={"accept-language": "en"}).text
     assert "1 requests are late." in page
     assert home.run(DAYS[0]) == 0, "a warning stops nothing"
-    said = capsys.readouterr().out.replace("\n", " ")
+    said = " ".join(capsys.readouterr().out.split())
     assert f"requests of persons are late: proposal {number}; see `cdm privacy requests`" in said
     assert company.as_officer("piet").post(f"/privacy/proposals/{number}/reject").status_code == 303
     assert "late" not in home.ask("privacy", "requests")

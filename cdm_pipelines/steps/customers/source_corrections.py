@@ -211,7 +211,7 @@ def _group(cell: Cell, party_kind: pa.Array) -> pa.Array:
     return pc.if_else(pc.equal(party_kind, "organisation"), "organisation", cell.group)
 
 
-def _put_right(contract: SourceContract, found: pa.Table, put_right: pa.Table) -> pa.ChunkedArray:
+def _put_right(contract: SourceContract, found: pa.Table, put_right: pa.Table) -> pa.Array:
     """Whether each cell holds a value that was put right because its person asked for it."""
     of_part = [(part, cell.target) for cell in cells(contract) for part in cell.parts]
     asked = [

@@ -21,7 +21,6 @@ from cdm_pipelines.steps.stewardship.decisions import Recorded
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.register import Persons, Stores
 
-
 _SET = "value set above that of every source, and told to their owners"
 
 

@@ -23,7 +23,6 @@ from cdm_pipelines.hub.schema import golden_id
 from cdm_pipelines.hub.schema_rights import request
 from cdm_pipelines.privacy import backups, log
 from cdm_pipelines.privacy.certificate import Certificate
-from cdm_pipelines.privacy.policy import RightsPolicy
 from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.privacy.tombstones import Kind, Tombstones, records
 from cdm_pipelines.settings import Settings
@@ -31,6 +30,7 @@ from cdm_pipelines.steps.operate.backup import Backup
 from cdm_pipelines.steps.operate.places import all_places
 from cdm_pipelines.steps.rights.collected import Collected, collect
 from cdm_pipelines.steps.rights.erasure import Progress, begin, resume
+from cdm_pipelines.steps.rights.requests import Receipt
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.file_store import FileStore
 from cdm_pipelines.store.keyring import Keyring
@@ -73,9 +73,10 @@ def replay(
         if persons.keys or persons.golden_ids:
             progress("erasing once more who was erased since the backup was made")
             stores = Stores(lake, connection, FileStore(settings.landing_url))
-            policy = RightsPolicy.load(settings.policies)
             collected = collect(stores, register, all_contracts(), persons, Vault.of(settings, lake))
-            begin(connection, lake, collected, policy, checked_by=PIPELINE.name, reason=_REASON)
+            begin(
+                connection, lake, collected, Receipt.now(settings), checked_by=PIPELINE.name, reason=_REASON
+            )
     return resume(settings, engine, PIPELINE, patience=None, progress=progress)
 
 
