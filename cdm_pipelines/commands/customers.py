@@ -254,6 +254,7 @@ def export_golden(
 ) -> None:
     """Export all golden customers, or another published table."""
     from cdm_pipelines.hub import queries  # noqa: PLC0415
+    from cdm_pipelines.privacy import exports  # noqa: PLC0415
     from cdm_pipelines.privacy.protection import Vault  # noqa: PLC0415
     from cdm_pipelines.steps.customers.export import export_table  # noqa: PLC0415
     from cdm_pipelines.steps.privacy.reading import reading, table_categories  # noqa: PLC0415
@@ -267,4 +268,5 @@ def export_golden(
         noted, shown = reading(own, login(), "cdm export", role, purpose), table_categories(table)
         note(engine, noted, categories=shown, rows=queries.count_rows(connection, table))
         rows = export_table(connection, target, str(format), table, Vault.of(own, Lake(own.lake_url)).open)
+        exports.note(own.home, target, by=login(), what=table)
     console.print(f"{rows:,} {what} written to {target}", markup=False)

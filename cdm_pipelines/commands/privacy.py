@@ -342,6 +342,12 @@ def _tell(certificate: "Certificate") -> None:
         )
     for place, _, reason in content.get("left", ()):
         errors.print(f"✗ {place} left as it is: {reason}", style="red", markup=False)
+    for one in content.get("exports_out_of_hands", ()):
+        console.print(
+            f"moved or changed since {one['by']} exported {one['what']} on {one['made_on']}, and out of our hands: "
+            f"{one['path']}",
+            markup=False,
+        )
     for one in content["backups"]:
         console.print(f"still in the backup {one['where']} until {one['until']}", markup=False)
     seen = content["looked_through"]

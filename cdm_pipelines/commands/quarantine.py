@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from cdm_pipelines.commands.reading import login
 from cdm_pipelines.commands.run import run_days
 from cdm_pipelines.commands.terminal import (
     USAGE,
@@ -67,10 +68,13 @@ def export(
     out: Annotated[Path, typer.Option(help="CSV file to write.")],
 ) -> None:
     """Write a day's rejected rows as CSV, to be corrected and given to `cdm quarantine retry`."""
+    from cdm_pipelines.privacy import exports  # noqa: PLC0415
     from cdm_pipelines.steps.days.quarantine import export_rows  # noqa: PLC0415
 
+    own = settings()
     with told_to_people():
-        rows = export_rows(settings(), source, _day(date), writable(out))
+        rows = export_rows(own, source, _day(date), writable(out))
+        exports.note(own.home, out, by=login(), what=f"rejected rows of {source}")
     console.print(
         f"{rows:,} rows written to {out}. They hold personal data: delete the file after use.", markup=False
     )

@@ -1,5 +1,6 @@
 """Persons are erased everywhere and for good: nothing of theirs is found, nobody else's is touched, none comes back."""
 
+import datetime as dt
 import json
 import random
 import shutil
@@ -22,7 +23,7 @@ from cdm_pipelines.steps.operate.places import all_places
 from cdm_pipelines.store.register import Anew, Persons, Rows
 
 from .conftest import DAYS, Deployment
-from .traces import traces
+from .traces import texts_of, traces
 
 NUMBER = 20
 SINGLE = (
@@ -51,6 +52,7 @@ class Erased:
     values: set[str]
     others: list[tuple[Any, ...]]
     told: str
+    exports: Path
     half: frozenset[Any] = frozenset()
     """Customers that a steward kept apart from one of them, though all that is known of both is alike."""
 
@@ -100,11 +102,32 @@ def erased(deploy: Callable[..., Deployment], tmp_path_factory: pytest.TempPathF
     with open_hub(home.settings) as engine, engine.connect() as connection:
         known = persons_of(connection, [UUID(one) for one in persons.values()])
     values, others = theirs_alone(delivered, known, home), customers(home, known)
+    exports = tmp_path_factory.mktemp("exports")
+    exported(home, exports)
     assert traces(home, values)
     crosswalk = home.query("SELECT golden_id, source, entity, record_id FROM golden.crosswalk")
     half = frozenset(id_ for id_, *key in crosswalk if tuple(key) in both and id_ not in known.golden_ids)
     told = home.ask("privacy", "erase", *persons.values(), "--by", "Petra", "--reason", "case 12", "--yes")
-    return Erased(home, delivered, persons, known, values, others, told, half)
+    return Erased(home, delivered, persons, known, values, others, told, exports, half)
+
+
+def exported(home: Deployment, to: Path) -> None:
+    """Files for people: as they were written, moved, changed, and without any person."""
+    for name, table in (
+        ("customers.csv", "customer"),
+        ("customers.parquet", "customer"),
+        ("orders.jsonl", "customer_order"),
+        ("moved.csv", "customer"),
+        ("changed.csv", "customer"),
+        ("products.csv", "product"),
+    ):
+        form = name.rpartition(".")[2]
+        home.ask("export", "golden", "--table", table, "--format", form, "--out", str(to / name))
+    rejected = to / "rejected.csv"
+    home.ask("quarantine", "export", "crm/contact", "--date", DAYS[0], "--out", str(rejected))
+    (to / "moved.csv").rename(to / "elsewhere.csv")
+    with (to / "changed.csv").open("a", encoding="utf-8") as more:
+        more.write("\n")
 
 
 def housemate(home: Deployment) -> str:
@@ -181,6 +204,28 @@ def test_decisions_keep_their_order_and_the_chains_verify(erased: Erased) -> Non
         place for place, rows, _ in shown["content"]["erased"] if rows
     }
     assert "none is left" in erased.told
+
+
+def test_exports_that_lie_where_they_were_written_are_gone_and_others_are_told(erased: Erased) -> None:
+    ids = {str(one) for one in erased.known.golden_ids}
+    theirs = erased.values | ids
+    left = {path.name: texts_of(path.name, path.read_bytes()) for path in erased.exports.iterdir()}
+    holding = {name for name, text in left.items() if any(value in text for value in theirs)}
+    assert holding == {"elsewhere.csv", "changed.csv"}, "out of our hands"
+    assert {"customers.csv", "customers.parquet", "orders.jsonl"}.isdisjoint(left)
+    assert "products.csv" in left, "of nobody"
+    content = json.loads(erased.home.ask("privacy", "certificate", "1"))["content"]
+    named = {
+        place.rpartition("/")[2]: how for place, _, how in content["erased"] if place.startswith("export of ")
+    }
+    assert {"customers.csv", "customers.parquet", "orders.jsonl"} <= set(named)
+    assert all("removed whole" in how for how in named.values())
+    away = {Path(one["path"]).name: one for one in content["exports_out_of_hands"]}
+    assert set(away) == {"moved.csv", "changed.csv"}
+    assert {one["what"] for one in away.values()} == {"customer"}
+    today = f"{dt.datetime.now(dt.UTC):%Y-%m-%d}"
+    assert {one["made_on"] for one in away.values()} == {today}
+    assert erased.told.replace("\n", "").count("out of our hands") == 2
 
 
 def test_invoices_are_kept_apart_with_their_reason(erased: Erased) -> None:

@@ -31,7 +31,7 @@ from cdm_pipelines.privacy.tombstones import engraved
 from cdm_pipelines.privacy.traces import Traces
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.operate.places import all_places
-from cdm_pipelines.steps.rights import continuing, expiring
+from cdm_pipelines.steps.rights import continuing, expiring, exported
 from cdm_pipelines.steps.rights.certifying import EXPIRED, certified, chain_of, ground
 from cdm_pipelines.steps.rights.collected import Collected, collect, held
 from cdm_pipelines.steps.rights.expiring import Row
@@ -257,6 +257,7 @@ def finished(
         _erase_places(settings, engine, request, done, progress)
     left += _let_go(settings, engine, request, done, progress, after=True)
     _hand_on(settings, engine, request, done)
+    exported.take_away(settings, engine, number, collected, done)
     Lake(settings.lake_url).sweep(
         dt.timedelta(0)
     )  # what was half-written when it was killed may hold their rows

@@ -31,11 +31,12 @@ from cdm_pipelines.steps.operate.places import all_places
 from cdm_pipelines.steps.rights.collected import Collected, collect
 from cdm_pipelines.steps.rights.erasure import Progress, begin, resume
 from cdm_pipelines.steps.rights.requests import Receipt
-from cdm_pipelines.store import tables
+from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.file_store import FileStore
 from cdm_pipelines.store.keyring import Keyring
 from cdm_pipelines.store.keys import RECORD_KEY
 from cdm_pipelines.store.lake import Lake
+from cdm_pipelines.store.places import record_ids
 from cdm_pipelines.store.register import Persons, Stores
 
 _REASON = "erased before, and brought back by a backup that was restored"
@@ -116,6 +117,12 @@ def _all_keys(connection: Connection, lake: Lake) -> Iterator[pa.Table]:
         state = tables.records(lake, declared.entity)
         if state.exists:
             yield state.read(list(RECORD_KEY))
+    for contract in all_contracts():  # of who was erased by a record that was never accepted
+        for day in layout.days(lake, "quarantine", contract):
+            for ids in record_ids(lake.read(layout.quarantine_path(contract, day)), contract):
+                own = ids.drop_null()
+                named = [pa.repeat(pa.scalar(one), len(own)) for one in (contract.source, contract.entity)]
+                yield pa.table([*named, own], names=list(RECORD_KEY))
 
 
 def _hit(table: pa.Table, stones: Tombstones) -> Iterator[tuple[str, str, str]]:
