@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+import pyarrow.parquet as pq
 import pytest
 
 from cdm_pipelines.hub.connection import open_hub
@@ -26,7 +27,7 @@ class Restored:
     Attributes:
         home: The installation that was backed up.
         backups: The folder of backups.
-        golden_id: Who was erased.
+        golden_id: Who was erased; with a record that was never accepted, and is no customer's.
         values: Values that only they had.
         said: What the erasure said.
         other: The other installation.
@@ -64,8 +65,10 @@ def restored(
     )
     with open_hub(home.settings) as engine, engine.connect() as connection:
         known = persons_of(connection, [UUID(str(golden_id))])
-    values = theirs_alone(landing, known, home)
-    said = home.ask("privacy", "erase", str(golden_id), "--by", "Petra", "--yes")
+    rejected = never_accepted(home)
+    values = theirs_alone(landing, known, home) | {rejected}
+    who = (str(golden_id), f"crm/contact/{rejected}")
+    said = home.ask("privacy", "erase", *who, "--by", "Petra", "--yes")
     other = elsewhere(home, folder / "other", new_database())
     other = Deployment(other.settings.model_copy(update={"landing_url": str(landing)}))
     note = other.settings.home / "note.txt"
@@ -75,6 +78,14 @@ def restored(
     note.unlink()
     done = other.ask("restore", str(backups))
     return Restored(home, backups, str(golden_id), values, said, other, held_up, (told, readers(other)), done)
+
+
+def never_accepted(home: Deployment) -> str:
+    """A record that was rejected, and that no customer has."""
+    path = Path(home.settings.lake_url) / "quarantine" / "crm" / "contact" / f"{DAYS[0]}.parquet"
+    known = {str(one) for (one,) in home.query("SELECT record_id FROM golden.crosswalk")}
+    rejected = {row["Id"] for row in pq.read_table(path).to_pylist() if row["Id"]} - known
+    return str(min(rejected))
 
 
 def readers(home: Deployment) -> list[str]:
