@@ -67,7 +67,7 @@ def restored(
         known = persons_of(connection, [UUID(str(golden_id))])
     rejected = never_accepted(home)
     values = theirs_alone(landing, known, home) | {rejected}
-    who = (str(golden_id), f"crm/contact/{rejected}")
+    who = (str(golden_id), f"shop/customer/{rejected}")
     said = home.ask("privacy", "erase", *who, "--by", "Petra", "--yes")
     other = elsewhere(home, folder / "other", new_database())
     other = Deployment(other.settings.model_copy(update={"landing_url": str(landing)}))
@@ -82,9 +82,9 @@ def restored(
 
 def never_accepted(home: Deployment) -> str:
     """A record that was rejected, and that no customer has."""
-    path = Path(home.settings.lake_url) / "quarantine" / "crm" / "contact" / f"{DAYS[0]}.parquet"
+    path = Path(home.settings.lake_url) / "quarantine" / "shop" / "customer" / f"{DAYS[0]}.parquet"
     known = {str(one) for (one,) in home.query("SELECT record_id FROM golden.crosswalk")}
-    rejected = {row["Id"] for row in pq.read_table(path).to_pylist() if row["Id"]} - known
+    rejected = {row["Customer ID"] for row in pq.read_table(path).to_pylist() if row["Customer ID"]} - known
     return str(min(rejected))
 
 
