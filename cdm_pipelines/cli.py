@@ -94,7 +94,7 @@ COMMANDS: Mapping[str, Listed] = {
         USE,
         "privacy:app",
         "Rights of persons: access, erasure, restriction, and certificates.",
-        also=("reach:processing", "reach:exposure"),
+        also=("requests:requests", "requests:certificate", "reach:processing", "reach:exposure"),
     ),
     "suggest": Listed(
         SET_UP,

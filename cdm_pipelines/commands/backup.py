@@ -88,7 +88,7 @@ def restore(
                 engine,
                 chosen,
                 replace=replace,
-                before_readers=lambda: replay(own, engine, chosen.place.url, _progress),
+                before_readers=lambda: replay(own, engine, chosen, _progress),
                 progress=_progress,
             )
     _verified(thorough=True)

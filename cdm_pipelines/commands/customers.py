@@ -254,6 +254,7 @@ def export_golden(
     Customers whose data may not be used for the purpose are left out. With a role, the file holds what the role sees.
     """
     from cdm_pipelines.hub import queries  # noqa: PLC0415
+    from cdm_pipelines.privacy import exports  # noqa: PLC0415
     from cdm_pipelines.privacy.protection import Vault  # noqa: PLC0415
     from cdm_pipelines.steps.customers import export as exporting  # noqa: PLC0415
     from cdm_pipelines.steps.privacy.reading import reading, table_categories  # noqa: PLC0415
@@ -273,6 +274,7 @@ def export_golden(
         rows = exporting.export_table(
             connection, target, str(format), part, Vault.of(own, Lake(own.lake_url)).open
         )
+        exports.note(own.home, target, by=login(), what=table)
     console.print(f"{rows:,} {what} written to {target}", markup=False)
     if part.left_out is not None and len(part.left_out):
         console.print(

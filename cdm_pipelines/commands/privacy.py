@@ -4,7 +4,6 @@ Belongs here: the commands and how they speak. Does not belong here: doing it (s
 """
 
 import datetime as dt
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +12,6 @@ import typer
 
 from cdm_pipelines.commands.reading import login, note
 from cdm_pipelines.commands.terminal import (
-    FAILED,
     USAGE,
     console,
     errors,
@@ -34,6 +32,7 @@ if TYPE_CHECKING:
     from cdm_pipelines.contracts.actor import Actor
     from cdm_pipelines.privacy.certificate import Certificate
     from cdm_pipelines.privacy.roles import Change
+    from cdm_pipelines.steps.rights.requests import Receipt
 
 app = typer.Typer(
     no_args_is_help=True, help="Rights of persons: access, erasure, restriction, and certificates."
@@ -55,31 +54,49 @@ Reason = Annotated[str, typer.Option("--reason", help="Number or words of the re
 Checked = Annotated[
     str, typer.Option("--checked-by", help="Who made sure that the person is who asks; --by when left out.")
 ]
+Received = Annotated[
+    str,
+    typer.Option(metavar="YYYY-MM-DD", help="The day on which it was received; today when left out."),
+]
 Patience = Annotated[float, typer.Option(min=0, help="Minutes to wait for runs that are under way.")]
 
 
 @app.command()
-def erase(
+def erase(  # noqa: PLR0917 - options of a command
     customers: Customers,
     by: By,
     reason: Reason = "",
     checked_by: Checked = "",
+    received: Received = "",
     patience: Patience = 30,
     *,
+    proposal: Annotated[
+        int, typer.Option(hidden=True, help="What was proposed in the console and approved.")
+    ] = 0,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Erase customers everywhere, for good; look through everything after, and issue a certificate."""
-    from cdm_pipelines.steps.rights import erasure  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.steps.rights import erasure, requests  # noqa: PLC0415 - commands load what they need
 
-    actor = _officer(by)
-    customers = _named(customers)
+    actor, own = _officer(by), settings()
+    customers, receipt = _named(customers), _receipt(own, received)
     if not yes:
         typer.confirm(f"{len(customers):,} customers go for good. Is that meant?", abort=True)
-    own = settings()
     with hub(own) as engine:
         _end_orphans(own)
-        asked = erasure.Asked(customers, actor, checked_by or by, reason)
+        if proposal:
+            with engine.connect() as connection:
+                receipt = requests.receipt_of(connection, own, proposal)
+        asked = erasure.Asked(customers, actor, checked_by or by, reason, receipt)
         _tell(erasure.erase(own, engine, asked, patience=60 * patience, progress=_progress))
+
+
+def _receipt(own: Settings, received: str) -> "Receipt":
+    from cdm_pipelines.steps.rights.requests import Receipt  # noqa: PLC0415 - commands load what they need
+
+    day = _day(received) if received else None
+    with told_to_people():
+        return Receipt.now(own, day)
 
 
 def _named(customers: list[str]) -> list[str]:
@@ -96,14 +113,16 @@ def access(
     to: Annotated[Path, typer.Option(help="Folder of the archive; where you are when left out.")] = Path(),
     language: Annotated[Language, typer.Option(help="Of the page: Dutch or English.")] = Language.DUTCH,
     checked_by: Checked = "",
+    received: Received = "",
 ) -> None:
     """Write everything that is known of a customer into an archive: a page, JSON and CSV, and a manifest of hashes."""
     from cdm_pipelines.steps.rights.archive import answer  # noqa: PLC0415 - commands load what they need
 
-    folder = writable(to / "archive").parent
-    with hub(own := settings()) as engine:
+    folder, own = writable(to / "archive").parent, settings()
+    receipt, who = _receipt(own, received), checked_by or login()
+    with hub(own) as engine:
         _note_access(own, engine, customer)
-        path = answer(own, engine, customer, folder, language=language, checked_by=checked_by or login())
+        path = answer(own, engine, customer, folder, language=language, checked_by=who, receipt=receipt)
     console.print(
         f"{path}: hand it over by a way that only this person can read, and delete it.", markup=False
     )
@@ -187,7 +206,7 @@ def rectify(
     by: By,
     reason: Reason = "",
 ) -> None:
-    """Set a value whatever the sources say; their owners are told with the next publication what to correct."""
+    """Set a value whatever the sources say; owners of those that say something else are told what to correct."""
     from cdm_pipelines.steps.rights import limits  # noqa: PLC0415 - commands load what they need
 
     name, equals, value = attribute.partition("=")
@@ -198,7 +217,7 @@ def rectify(
         done = limits.rectify(connection, own, customer, (name, value), actor=actor, reason=reason)
     console.print(
         f"Decision {done.decision.decision_id} is recorded; it takes effect with the next run of customers, and "
-        "publish/source_corrections tells the owners of the sources.",
+        "publish/source_corrections tells the owners of sources that say something else.",
         markup=False,
     )
 
@@ -236,32 +255,6 @@ def say(
     )
 
 
-@app.command("requests")
-def list_requests() -> None:
-    """List the requests of persons, and which of them are late."""
-    from cdm_pipelines.steps.rights.requests import tracked  # noqa: PLC0415 - commands load what they need
-
-    with hub(settings()) as engine, engine.connect() as connection:
-        found = tracked(connection, dt.datetime.now(dt.UTC).date())
-    rows = [
-        {
-            "request": one.request.request_id,
-            "kind": one.request.kind,
-            "received": f"{one.request.received_at:%Y-%m-%d}",
-            "due": str(one.request.due_on),
-            "identity checked by": one.request.checked_by,
-            "state": "late" if one.late else one.request.state,
-            "done": f"{one.request.closed_at:%Y-%m-%d}" if one.request.closed_at else "",
-        }
-        for one in found
-    ]
-    show("Requests", rows, numeric=["request"])
-    late = [one for one in found if one.late]
-    if late:
-        errors.print(f"{len(late):,} requests are late.", style="red")
-        raise typer.Exit(FAILED)
-
-
 @app.command()
 def rotate_keys(patience: Patience = 30) -> None:
     """Make a new key, and seal under it what policies/protection.yaml has encrypted; go on where that was cut short."""
@@ -280,26 +273,6 @@ def rotate_keys(patience: Patience = 30) -> None:
         "written anew. The next run takes it on to records and customers. Keep a copy of the file of keys.",
         markup=False,
     )
-
-
-@app.command()
-def certificate(
-    request: Annotated[int, typer.Argument(help="Number of the request.")],
-) -> None:
-    """Show the certificate of an erasure as JSON, and that the chain of certificates is unbroken."""
-    from cdm_pipelines.privacy.certificate import faults  # noqa: PLC0415 - commands load what they need
-    from cdm_pipelines.steps.rights.certifying import chain_of  # noqa: PLC0415
-
-    with hub(settings()) as engine, engine.connect() as connection:
-        chain = chain_of(connection)
-    wrong = list(faults(chain))
-    if wrong:
-        fail("\n".join(f"✗ {one}" for one in wrong), FAILED)
-    of = [one for one in chain if one.request_id == request]
-    if not of:
-        fail(f"There is no certificate of request {request}: `cdm privacy requests` lists them.", USAGE)
-    told = {**vars(of[0]), "issued_at": of[0].issued_at.isoformat()}
-    typer.echo(json.dumps(told, indent=1, ensure_ascii=False))
 
 
 @app.command()
@@ -383,6 +356,12 @@ def _tell(certificate: "Certificate") -> None:
         )
     for place, _, reason in content.get("left", ()):
         errors.print(f"✗ {place} left as it is: {reason}", style="red", markup=False)
+    for one in content.get("exports_out_of_hands", ()):
+        console.print(
+            f"moved or changed since {one['by']} exported {one['what']} on {one['made_on']}, and out of our hands: "
+            f"{one['path']}",
+            markup=False,
+        )
     for one in content["backups"]:
         console.print(f"still in the backup {one['where']} until {one['until']}", markup=False)
     seen = content["looked_through"]

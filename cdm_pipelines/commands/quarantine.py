@@ -72,6 +72,7 @@ def export(
 ) -> None:
     """Write a day's rejected rows as CSV, to be corrected and given to `cdm quarantine retry`."""
     from cdm_pipelines.contracts.catalogue import contract_named  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.privacy import exports  # noqa: PLC0415
     from cdm_pipelines.steps.days.quarantine import export_rows, held_count  # noqa: PLC0415
     from cdm_pipelines.steps.privacy.reading import delivered_categories, reading  # noqa: PLC0415
 
@@ -83,6 +84,7 @@ def export(
         if held:
             note(engine, noted, categories=shown, rows=held)
         rows = export_rows(own, source, day, target)
+        exports.note(own.home, target, by=login(), what=f"rejected rows of {source}")
     console.print(
         f"{rows:,} rows written to {out}. They hold personal data: delete the file after use.", markup=False
     )

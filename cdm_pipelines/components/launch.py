@@ -103,9 +103,9 @@ def run_job(
     succeeded = final is not None and final.status == dg.DagsterRunStatus.SUCCESS
     warnings = [
         _check_text(check)
-        for checks in failed_checks.values()
+        for step, checks in failed_checks.items()
+        if step not in failures
         for check in checks
-        if check.severity is dg.AssetCheckSeverity.WARN
     ]
     return RunOutcome(run.run_id, succeeded, failures, warnings)
 

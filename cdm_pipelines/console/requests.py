@@ -18,18 +18,16 @@ from cdm_pipelines.console.errors import RefusedError, UnknownError
 from cdm_pipelines.console.sight import Eyes
 from cdm_pipelines.console.works import Work, Works
 from cdm_pipelines.hub import proposals
-from cdm_pipelines.hub.proposals import APPROVED, Proposal
+from cdm_pipelines.hub.proposals import APPROVED, OF_PERSONS, Proposal
 from cdm_pipelines.identity.decisions import DecisionError
-from cdm_pipelines.privacy.policy import RightsPolicy, due
 from cdm_pipelines.privacy.roles import RolesPolicy
 from cdm_pipelines.privacy.words import Language
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.rights import archive, erasure
+from cdm_pipelines.steps.rights.requests import Receipt, proposed
 from cdm_pipelines.steps.stewardship import decisions
 
-ACCESS, ERASE = "access", "erase"
-KINDS = (ACCESS, ERASE)
-_CHECKED_BY = "checked_by"
+ACCESS, ERASE = KINDS = OF_PERSONS
 _ONGOING = "privacy resume"
 _MOST = 200
 
@@ -41,7 +39,7 @@ class Waiting:
     Attributes:
         proposal: Itself.
         golden_id: Whom it is about; None once nobody is named by it any more.
-        due_on: When the person is to be answered at the latest, counted from the day of the proposal.
+        due_on: When the person is to be answered at the latest, by the policy of the day of the proposal.
         late: Whether that is past.
         own: Whether whoever looks proposed it.
         work: The command that does it, where it was started since the console began.
@@ -55,24 +53,19 @@ class Waiting:
     work: Work | None
 
 
-def waiting(eyes: Eyes, settings: Settings, works: Works) -> list[Waiting]:
+def waiting(eyes: Eyes, works: Works) -> list[Waiting]:
     """Proposals that wait for somebody, and approved ones that are not done, the oldest first.
 
     Raises:
         ForbiddenError: The role may not handle requests.
     """
     eyes.sight.see_that_may("requests")
-    months, today = RightsPolicy.load(settings.policies).answer_within, dt.datetime.now(dt.UTC).date()
-    open_ones = proposals.open_proposals(eyes.connection, KINDS)
-    approved = [
-        one for one in proposals.proposals(eyes.connection, KINDS) if one.state == APPROVED and one.subject
-    ]
     found = []
-    for one in sorted([*open_ones, *approved], key=lambda one: one.proposal_id):
-        until = due(one.proposed_at.date(), months)
+    for each in proposed(eyes.connection, dt.datetime.now(dt.UTC).date()):
+        one = each.proposal
         named = one.subject.get(proposals.GOLDEN_IDS) or [None]
         work = works.of(_key(one.proposal_id))
-        found.append(Waiting(one, named[0], until, until < today, one.is_own(eyes.caller.who), work))
+        found.append(Waiting(one, named[0], each.due_on, each.late, one.is_own(eyes.caller.who), work))
     return found
 
 
@@ -98,18 +91,21 @@ class Asked:
     reason: str = ""
 
 
-def ask(eyes: Eyes, asked: Asked) -> Proposal:
-    """Ask for access or erasure; somebody else approves.
+def ask(eyes: Eyes, settings: Settings, asked: Asked) -> Proposal:
+    """Ask for access or erasure; somebody else approves. The policy of now is what it is handled under.
 
     Raises:
         ForbiddenError: The role may not handle requests.
         UnknownError: It is about somebody whom the role does not see.
         RefusedError: There is no such kind, or a text is too long.
     """
+    named, receipt = _asked(eyes, asked), Receipt.now(settings)
     subject = {
-        proposals.GOLDEN_IDS: [str(_asked(eyes, asked))],
+        proposals.GOLDEN_IDS: [str(named)],
         proposals.RECORDS: [],
-        _CHECKED_BY: asked.checked_by.strip() or eyes.caller.who,
+        proposals.CHECKED_BY: asked.checked_by.strip() or eyes.caller.who,
+        proposals.POLICY: receipt.policy.frozen,
+        proposals.DUE_ON: receipt.due_on.isoformat(),
     }
     return proposals.propose(eyes.connection, asked.kind, subject, eyes.caller.who, asked.reason.strip())
 
@@ -170,13 +166,13 @@ def begin(works: Works, found: Proposal, who: str) -> Work | None:
     named = found.subject.get(proposals.GOLDEN_IDS) or ()
     if found.kind != ERASE or found.state != APPROVED or not named:
         return None
-    checked_by = str(found.subject.get(_CHECKED_BY) or found.proposed_by)
+    checked_by = str(found.subject.get(proposals.CHECKED_BY) or found.proposed_by)
     reason = found.reason or f"proposal {found.proposal_id}"
-    arguments = _erase(found.decided_by or who, checked_by, reason)
+    arguments = _erase(found.decided_by or who, checked_by, reason, f"--proposal={found.proposal_id}")
     return works.start(_key(found.proposal_id), who, arguments, given="\n".join(named))
 
 
-def _erase(by: str, checked_by: str, reason: str) -> list[str]:
+def _erase(by: str, checked_by: str, reason: str, *more: str) -> list[str]:
     """Golden ids come by standard input: everybody on the machine sees the arguments of a process."""
     return [
         "privacy",
@@ -184,6 +180,7 @@ def _erase(by: str, checked_by: str, reason: str) -> list[str]:
         f"--by={by}",
         f"--checked-by={checked_by}",
         f"--reason={reason}",
+        *more,
         "--yes",
         "-",
     ]
@@ -253,15 +250,21 @@ def handed_over(eyes: Eyes, settings: Settings, number: int, language: Language)
     eyes.sight.see_that_may("requests")
     found = proposals.finish(eyes.connection, number, [ACCESS])
     golden_id = _see(eyes, found)
-    checked_by = str(found.subject.get(_CHECKED_BY) or found.proposed_by)
-    return _archive(eyes, settings, golden_id, checked_by, language)
+    checked_by = str(found.subject.get(proposals.CHECKED_BY) or found.proposed_by)
+    return _archive(eyes, settings, golden_id, checked_by, language, receipt=Receipt.of(found, settings))
 
 
 def _archive(
-    eyes: Eyes, settings: Settings, golden_id: UUID, checked_by: str, language: Language
+    eyes: Eyes,
+    settings: Settings,
+    golden_id: UUID,
+    checked_by: str,
+    language: Language,
+    *,
+    receipt: Receipt | None = None,
 ) -> tuple[int, bytes]:
     made = archive.answered(
-        settings, eyes.connection, str(golden_id), language=language, checked_by=checked_by
+        settings, eyes.connection, str(golden_id), language=language, checked_by=checked_by, receipt=receipt
     )
     eyes.note(eyes.sight.tables, [golden_id])
     return made

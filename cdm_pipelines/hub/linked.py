@@ -18,7 +18,9 @@ _RULES = pa.schema([("golden_id", pa.string()), ("attribute", pa.string()), ("ru
 def linked_customers(
     connection: Connection, source: str, entity: str, golden_ids: Sequence[str] | None = None
 ) -> Generator[pa.Table, None, None]:
-    """The customer of every active record of a source entity that is not a customer's only record, streamed.
+    """The customer of every active record of a source entity that may say something else than it, streamed.
+
+    A customer's only record says what the customer does, but where a steward set a value.
 
     Args:
         connection: Inside a transaction, so that all rows are of one publication.
@@ -34,7 +36,8 @@ def linked_customers(
     only = "" if golden_ids is None else "AND c.golden_id = ANY (%(ids)s::uuid[])"
     query = f"""
         SELECT x.record_id, {columns} FROM golden.crosswalk AS x JOIN golden.customer AS c USING (golden_id)
-        WHERE x.source = %(source)s AND x.entity = %(entity)s AND x.active AND c.record_count > 1 {only}
+        WHERE x.source = %(source)s AND x.entity = %(entity)s AND x.active {only} AND (c.record_count > 1
+            OR c.golden_id IN (SELECT golden_id FROM golden.provenance WHERE decision_id IS NOT NULL))
         ORDER BY x.record_id COLLATE "C" """  # noqa: S608 - names of our own columns
     given: dict[str, object] = {"source": source, "entity": entity}
     if golden_ids is not None:

@@ -4,7 +4,8 @@ Belongs here: reading and writing proposals, and that nobody approves their own.
 (privacy.roles), doing what was approved (console).
 
 A subject names whom it is about by ``golden_ids`` and ``records``, so that an erasure finds it; what else it holds is
-for whoever proposes.
+for whoever proposes. What a person asked for also has the policy that was in force then and the day by which it is to
+be answered, and waits until somebody decides.
 """
 
 import datetime as dt
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, or_, select, update
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.sql import ColumnElement, cast, literal
 from sqlalchemy.types import Text
 
@@ -26,6 +27,10 @@ LASTS = dt.timedelta(days=30)
 """An open one that is older has expired: what it was about has changed since."""
 GOLDEN_IDS, RECORDS = "golden_ids", "records"
 """Keys of a subject: golden ids as text, and records as ``source/entity/record_id``."""
+CHECKED_BY, POLICY, DUE_ON = "checked_by", "policy", "due_on"
+"""Keys of what a person asked for: who made sure that it is they, the policy of then, the day by which to answer."""
+OF_PERSONS = ("access", "erase")
+"""Kinds that a person asked for: who asks has to be answered, so that they do not expire."""
 
 
 class ProposalError(Exception):
@@ -54,7 +59,7 @@ class Proposal:
 def propose(
     connection: Connection, kind: str, subject: Mapping[str, Any], who: str, reason: str = ""
 ) -> Proposal:
-    """Write a proposal down; one that is open and says the same is returned in its place.
+    """Write a proposal down; one that is open and says the same, whenever, is returned in its place.
 
     Args:
         connection: In the caller's transaction.
@@ -67,7 +72,7 @@ def propose(
     alike = (
         (proposal.c.kind == kind)
         & (proposal.c.state == OPEN)
-        & (proposal.c.subject == cast(subject, proposal.c.subject.type))
+        & (_said(proposal.c.subject) == _said(cast(subject, proposal.c.subject.type)))
     )
     there = connection.execute(select(proposal).where(alike)).mappings().first()
     if there is not None:
@@ -86,7 +91,7 @@ def propose(
 
 def open_proposals(connection: Connection, kinds: Collection[str]) -> list[Proposal]:
     """Those of some kinds that wait for somebody, the oldest first."""
-    waits = proposal.c.kind.in_(kinds) & (proposal.c.state == OPEN) & (proposal.c.proposed_at >= _oldest())
+    waits = proposal.c.kind.in_(kinds) & (proposal.c.state == OPEN) & ~_too_old()
     rows = connection.execute(select(proposal).where(waits).order_by(proposal.c.proposal_id)).mappings()
     return [_proposal(row) for row in rows]
 
@@ -144,7 +149,7 @@ def finish(connection: Connection, proposal_id: int, kinds: Collection[str]) -> 
 
 def expire(connection: Connection) -> int:
     """Have those that nobody decided in time expire; returns their number."""
-    old = (proposal.c.state == OPEN) & (proposal.c.proposed_at < _oldest())
+    old = (proposal.c.state == OPEN) & _too_old()
     return int(
         connection.execute(update(proposal).where(old).values(state=EXPIRED, decided_at=func.now())).rowcount
     )
@@ -173,8 +178,13 @@ def forget(connection: Connection, persons: Persons) -> int:
     return len(rows)
 
 
-def _oldest() -> ColumnElement[dt.datetime]:
-    return func.now() - LASTS
+def _too_old() -> ColumnElement[bool]:
+    return (proposal.c.proposed_at < func.now() - LASTS) & proposal.c.kind.not_in(OF_PERSONS)
+
+
+def _said(subject: ColumnElement[Any]) -> ColumnElement[Any]:
+    """What a subject says whenever it is said."""
+    return subject.op("-", return_type=JSONB())(literal([POLICY, DUE_ON], ARRAY(Text)))
 
 
 def _decide(

@@ -24,6 +24,9 @@ _ID = pa.schema([("golden_id", pa.string())])
 RESTRICTED = pa.schema([("golden_id", pa.string()), ("purpose", pa.string())])
 LEFT_OUT = (str(legal_hold), str(request))
 """Tables that may hold values of a person who is erased: what the law has kept, and requests while they are open."""
+DECISION = "decision "
+"""How the step of a request is called by which a value was put right; the number of the decision follows."""
+RECTIFIED = pa.schema([("golden_id", pa.string()), ("attribute", pa.string())])
 _LOCK = 0x63646D72  # "cdmr": the key of the advisory lock under which one process at a time works on requests
 
 
@@ -80,11 +83,6 @@ def is_being_erased(connection: Connection, golden_id: UUID) -> int | None:
     query = select(request.c.request_id).where(request.c.state == OPEN, ids.contains([str(golden_id)]))
     found: int | None = connection.scalar(query.limit(1))
     return found
-
-
-def late(connection: Connection, today: dt.date) -> list[int]:
-    """Numbers of the requests that should have been answered by a day."""
-    return [one.request_id for one in requests(connection) if one.state != DONE and one.due_on < today]
 
 
 def close_request(connection: Connection, number: int) -> None:
@@ -193,6 +191,15 @@ def restricted(connection: Connection, crosswalk: str) -> pa.Table:
         JOIN (SELECT golden_id, source, entity, record_id FROM {crosswalk}) AS whose
         USING (source, entity, record_id)"""  # noqa: S608 - our own names
     return read_table(connection, query, RESTRICTED)
+
+
+def rectified(connection: Connection) -> pa.Table:
+    """Golden values that were put right because their person asked for it: ``golden_id, attribute``."""
+    query = f"""SELECT DISTINCT p.golden_id, p.attribute FROM golden.provenance AS p
+        JOIN {request_step} AS s ON s.place = '{DECISION}' || p.decision_id
+        JOIN {request} AS r ON r.request_id = s.request_id AND r.kind = 'rectify'
+        WHERE p.decision_id IS NOT NULL"""  # noqa: S608 - our own names
+    return read_table(connection, query, RECTIFIED)
 
 
 def deceased(connection: Connection) -> pa.Array:

@@ -45,18 +45,20 @@ def beside(url: str) -> Lake:
 
 
 def copy_log(home: Path) -> list[str]:
-    """Put the log of erasures and its keys beside every backup; returns the folders that could not be reached."""
-    content = {
-        _BESIDE[0]: (home / log.FILE).read_text(encoding="utf-8"),
-        _BESIDE[1]: (home / keys.FILE).read_text(encoding="utf-8"),
-    }
-    away = []
-    for folder in sorted({beside(url).url for url in known(home)}):
+    """Put the log of erasures and its keys beside every backup; returns the folders that could not be reached.
+
+    What another installation wrote there, which was restored from the same backups, stays.
+    """
+    here, ring, away = log.erasures(home), keys.Keyring.of(home), []
+    for url in sorted({beside(url).url for url in known(home)}):
         try:
-            for name, text in content.items():
-                Lake(folder).write_text(name, text)
+            folder = Lake(url)
+            there, others = _readable(folder)
+            every = [*here, *(one for one in there if one not in here)]
+            folder.write_text(_BESIDE[0], "".join(one.line for one in every))
+            folder.write_text(_BESIDE[1], ring.with_others(others).text)
         except Exception:  # the same
-            away.append(folder)
+            away.append(url)
     return away
 
 
@@ -66,16 +68,32 @@ def take_over(home: Path, backup: str) -> None:
     Raises:
         KeyringError: What lies there cannot be read.
     """
-    folder = beside(backup)
-    if not all(folder.lies_alone(name) for name in _BESIDE):
-        return
-    there = log.read_log(folder.read_text(_BESIDE[0]), f"{folder.url}/{_BESIDE[0]}")
-    here = log.erasures(home)
-    lines = {one.line for one in here}
-    more = [one for one in there if one.line not in lines]
-    ring = keys.Keyring.parsed(folder.read_text(_BESIDE[1]), f"{folder.url}/{_BESIDE[1]}")
-    own = keys.Keyring.of(home)
+    there, ring = _lying_in(beside(backup))
+    here, own = log.erasures(home), keys.Keyring.of(home)
     if set(ring.keys) - set(own.keys):
         own.with_others(ring).write(home)
-    if more:
+    if more := [one for one in there if one not in here]:
         log.put(home, [*here, *more])
+
+
+def _readable(folder: Lake) -> tuple[list[log.Erasure], keys.Keyring]:
+    """What lies in a folder of backups; nothing where that is damaged: it is written anew."""
+    try:
+        return _lying_in(folder)
+    except keys.KeyringError:
+        return [], keys.Keyring()
+
+
+def _lying_in(folder: Lake) -> tuple[list[log.Erasure], keys.Keyring]:
+    """The log and the keys that lie beside backups; none where there are none.
+
+    Raises:
+        KeyringError: They cannot be read.
+    """
+    if not all(folder.lies_alone(name) for name in _BESIDE):
+        return [], keys.Keyring()
+    lines, ring = (folder.read_text(name) for name in _BESIDE)
+    return (
+        log.read_log(lines, f"{folder.url}/{_BESIDE[0]}"),
+        keys.Keyring.parsed(ring, f"{folder.url}/{_BESIDE[1]}"),
+    )

@@ -12,7 +12,7 @@ from cdm_pipelines.hub import access_log
 from cdm_pipelines.hub.schema_access import access_log as table
 from cdm_pipelines.hub.schema_access import pseudonym_key
 from cdm_pipelines.hub.table_places import place_of
-from cdm_pipelines.privacy import backups, log, protection
+from cdm_pipelines.privacy import backups, exports, log, protection
 from cdm_pipelines.store import gate, keyring
 from cdm_pipelines.store.register import (
     IDENTIFIER,
@@ -53,6 +53,17 @@ EXPOSED = Place(
     categories_of_content=(IDENTIFIER,),
     kept=Retention(Keeps.BY_OWNER, "whoever ran the command, until the customers were told"),
     erasure=ByOwner("whoever ran the command deletes the file"),
+)
+EXPORTS = Place(
+    name="home/privacy/exports",
+    kind=Kind.FOLDER,
+    root=Root.HOME,
+    pattern=f"{exports.FOLDER}/{{name}}.json",
+    description="Which files were exported: where to, when, by whom and of what; no record and no value.",
+    whom=(Whom.STAFF,),
+    categories_of_content=("user.account.username",),
+    kept=Retention(Keeps.BY_OWNER, "until the file is exported again, or removed by an erasure"),
+    erasure=Kept("names who works here, and no customer"),
 )
 
 
@@ -98,6 +109,7 @@ def _of_erasures() -> Iterator[Place]:
     """Files under home, and the note in the lake."""
     yield ARCHIVE
     yield EXPOSED
+    yield EXPORTS
     for name, root, pattern, description, kept, why in (
         (
             "home/privacy/erasures",

@@ -37,6 +37,16 @@ SECTIONS: Mapping[str, Mapping[Language, tuple[str, str]]] = {
         ),
         Language.ENGLISH: ("As delivered", "Each cell of your records as the system delivered it."),
     },
+    "rejected": {
+        Language.DUTCH: (
+            "Afgekeurde regels",
+            "Regels over u die niet zijn overgenomen, zoals aangeleverd, en waarom niet.",
+        ),
+        Language.ENGLISH: (
+            "Rejected rows",
+            "Rows about you that were not accepted, as delivered, and why not.",
+        ),
+    },
     "transactions": {
         Language.DUTCH: (
             "Bestellingen, facturen en betalingen",
@@ -52,9 +62,29 @@ SECTIONS: Mapping[str, Mapping[Language, tuple[str, str]]] = {
         Language.DUTCH: ("Toestemming", "Waarvoor uw gegevens gebruikt mogen worden."),
         Language.ENGLISH: ("Consent", "What your data may be used for."),
     },
+    "restrictions": {
+        Language.DUTCH: (
+            "Beperking en bezwaar",
+            "Waarvoor uw gegevens op uw verzoek niet gebruikt worden, en sinds wanneer.",
+        ),
+        Language.ENGLISH: (
+            "Restrictions and objections",
+            "What your data is not used for because you asked so, and since when.",
+        ),
+    },
     "profile": {
         Language.DUTCH: ("Wat wij van u afleiden", "Elke score, wat die betekent en waaruit die volgt."),
         Language.ENGLISH: ("What we work out of you", "Each score, what it means and what it follows from."),
+    },
+    "actions": {
+        Language.DUTCH: (
+            "Wat wij u willen aanbieden",
+            "De gekozen actie en haar doel, waarom andere acties afvallen, en hoe elke keuze tot stand kwam.",
+        ),
+        Language.ENGLISH: (
+            "What we mean to offer you",
+            "The action that was chosen and what for, why others are not, and how each choice was made.",
+        ),
     },
     "history": {
         Language.DUTCH: ("Eerdere waarden", "Wat wij eerder van u wisten, en van wanneer tot wanneer."),
@@ -67,6 +97,16 @@ SECTIONS: Mapping[str, Mapping[Language, tuple[str, str]]] = {
     "recipients": {
         Language.DUTCH: ("Aan wie wij dit vertelden", "Systemen die van wijzigingen hoorden."),
         Language.ENGLISH: ("Who was told", "Systems that heard of changes."),
+    },
+    "readings": {
+        Language.DUTCH: (
+            "Wie uw gegevens inzag",
+            "Wanneer, in welke rol, waarvoor en welke gegevens; geen namen van medewerkers of inzage in hele tabellen.",
+        ),
+        Language.ENGLISH: (
+            "Who read your data",
+            "When, in which role, for what and which data; no names of who works here or readings of whole tables.",
+        ),
     },
     "purposes": {
         Language.DUTCH: (

@@ -34,7 +34,9 @@ EXPORTED = Place(
     whom=(Whom.CUSTOMERS, Whom.CONTACTS),
     categories_of_content=(UNCLASSIFIED,),
     kept=Retention(Keeps.BY_OWNER, "whoever exported them; the command says so"),
-    erasure=ByOwner("whoever exported the file deletes it"),
+    erasure=ByOwner(
+        "an erasure removes it where it lies as it was written; once it was moved or changed, its owner does"
+    ),
 )
 
 

@@ -4,15 +4,17 @@ import csv
 import io
 import json
 import zipfile
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cdm_demo import generate
+from cdm_pipelines.store.keys import RECORD_KEY
 
 from .conftest import DAYS, Deployment
 
@@ -113,6 +115,116 @@ def test_everything_is_in_it_and_nothing_of_others(company: Company, chosen: lis
         assert not [one for one in others if len(one) > 8 and f'"{one}"' in text]
 
 
+OF_ORDERS = ("order_line", "payment", "refund")
+WITHOUT_A_VALUE = {"golden_id", "as_of", "model"}
+"""Columns of every table of the profile: of whom, for which day, and by which model."""
+
+
+def keys(rows: Iterable[Mapping[str, object]], *names: str) -> list[tuple[str, ...]]:
+    return sorted(tuple(str(row.get(name, "")) for name in names) for row in rows)
+
+
+def asked(company: Company, query: str) -> list[tuple[str, ...]]:
+    found = company.home.query(query)
+    return sorted(tuple("" if one is None else str(one) for one in row) for row in found)
+
+
+def test_transactions_consent_and_profile_are_complete(company: Company, chosen: list[str]) -> None:
+    """Held against the hub, asked in other words than the answer is."""
+    seen: Counter[str] = Counter()
+    tables = [
+        str(name)
+        for (name,) in company.home.query(
+            """SELECT table_name FROM information_schema.columns JOIN information_schema.tables
+               USING (table_schema, table_name) WHERE table_schema = 'profile' AND column_name = 'golden_id'
+               AND table_type = 'BASE TABLE' AND table_name NOT IN ('withheld') ORDER BY 1"""
+        )
+    ]
+    buyers = asked(company, "SELECT DISTINCT golden_id::text FROM golden.invoice")
+    for id_ in [company.alike[true] for true in chosen] + [one for (one,) in buyers[:2]]:
+        archive = company.answer(id_)
+        for name in ("customer_order", "invoice"):
+            expected = asked(
+                company, f"SELECT source, entity, record_id FROM golden.{name} WHERE golden_id = '{id_}'"
+            )
+            assert keys(read(archive, f"transactions/{name}"), *RECORD_KEY) == expected, name
+            seen[name] += len(expected)
+        for name in OF_ORDERS:
+            expected = asked(
+                company,
+                f"""SELECT t.source, t.entity, t.record_id FROM golden.{name} AS t
+                    JOIN golden.customer_order AS o USING (source, order_id) WHERE o.golden_id = '{id_}'""",
+            )
+            assert keys(read(archive, f"transactions/{name}"), *RECORD_KEY) == expected, name
+            seen[name] += len(expected)
+        expected = asked(
+            company, f"SELECT purpose, channel, allowed FROM privacy.consent WHERE golden_id = '{id_}'"
+        )
+        assert keys(read(archive, "consent"), "purpose", "channel", "allowed") == expected
+        said = asked(
+            company,
+            f"SELECT source, purpose, channel, state FROM privacy.consent_statement WHERE golden_id = '{id_}'",
+        )
+        assert keys(read(archive, "consent/statements"), "source", "purpose", "channel", "state") == said
+        seen["consent"] += len(expected)
+        seen["statements"] += len(said)
+        told = {(row["enricher"], row["what"]) for row in read(archive, "profile")}
+        for table in tables:
+            for (row,) in company.home.query(
+                f"SELECT to_jsonb(t) FROM profile.{table} AS t WHERE golden_id = '{id_}'"
+            ):
+                held = {name for name, value in row.items() if value is not None} - WITHOUT_A_VALUE
+                assert {(table.removesuffix("_member"), name) for name in held} <= told, table
+                seen["profile"] += len(held)
+    missing = {"customer_order", "invoice", "order_line", "payment", "consent", "statements", "profile"}
+    assert {name for name in missing if not seen[name]} == set()
+
+
+MAILBOX = "lower(email) FROM golden.customer"
+OF_SHOP = "entity = 'customer' AND source = 'shop'"
+
+
+def test_interactions_are_complete(company: Company) -> None:
+    """Every line of an extract that has their mailbox or their number of the shop, by its own number."""
+    mails = delivered(company, "mail/activity")
+    events = (company.home.landing / "web" / "event" / f"{DAYS[0]}.jsonl").read_text(encoding="utf-8")
+    visits = [one for one in map(json.loads, events.splitlines()) if one.get("user_id")]
+    boxes = {row["Email Address"].strip().lower() for row in mails}
+    alone = asked(
+        company,
+        "SELECT min(golden_id::text), lower(email) FROM golden.customer GROUP BY 2 HAVING count(*) = 1",
+    )
+    shoppers = asked(
+        company,
+        "SELECT golden_id::text, record_id FROM golden.crosswalk WHERE entity = 'customer' AND source = 'shop'",
+    )
+    numbers = {one["user_id"] for one in visits}
+    chosen = [id_ for id_, box in alone if box in boxes][:2] + [
+        id_ for id_, one in shoppers if one in numbers
+    ][:2]
+    assert len(chosen) == 4
+    for id_ in chosen:
+        found = [row["record_id"] for row in read(company.answer(id_), "interactions")]
+        box = {one for other, one in alone if other == id_}
+        number = {one for other, one in shoppers if other == id_}
+        of_mails = {row["Activity ID"] for row in mails if row["Email Address"].strip().lower() in box}
+        of_visits = {event_id(one) for one in visits if one["user_id"] in number}
+        assert of_mails | of_visits
+        assert of_mails | of_visits <= set(found)
+        assert len(found) == len(set(found)), "each once"
+
+
+def event_id(event: Mapping[str, Any]) -> str:
+    [number] = [one["value"]["string_value"] for one in event["event_params"] if one["key"] == "event_id"]
+    return str(number)
+
+
+def delivered(company: Company, name: str) -> list[dict[str, str]]:
+    path = company.home.landing / name / f"{DAYS[0]}.csv"
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
 def read(archive: zipfile.ZipFile, name: str) -> list[dict[str, str]]:
     path = f"json/{name}.json"
     return json.loads(archive.read(path)) if path in archive.namelist() else []
@@ -183,3 +295,49 @@ def test_an_answer_that_cannot_be_written_is_told_and_does_not_count(
         told = company.home.ask("privacy", "access", company.alike[chosen[0]], "--to", folder, code=2)
         assert f"{folder} cannot be used as a folder" in told.replace("\n", " ")
         assert company.home.query(asked) == before
+
+
+def test_what_was_done_with_their_data_is_in_it(company: Company, chosen: list[str]) -> None:
+    """Restrictions, next best action, rejected rows and who read of them, in both languages and both forms."""
+    home = company.home
+    true = next(one for one in chosen if any(key[:2] == ("crm", "contact") for key in company.truth[one]))
+    [contact] = [key[2] for key in sorted(company.truth[true]) if key[:2] == ("crm", "contact")][:1]
+    id_ = company.alike[true]
+    with (home.landing / "crm" / "contact" / f"{DAYS[0]}.csv").open("a", encoding="utf-8") as lines:
+        lines.write(f'"{contact}","false","","","Halfway"\n')
+    assert home.run(DAYS[0], sources=["crm"]) == 0
+    home.ask("customer", id_, "--role", "service")
+    home.ask("privacy", "object", id_, "--purpose", "marketing", "--by", "Petra", "--reason", "letter 12")
+    archive = company.answer(id_, "--language", "en")
+    [rejected] = read(archive, "rejected/crm/contact")
+    assert (rejected["day"], rejected["why"], rejected["LastName"]) == (DAYS[0], "ragged", "Halfway")
+    [objection] = read(archive, "restrictions")
+    assert (objection["purpose"], objection["kind"], objection["state"]) == ("marketing", "object", "done")
+    [(action, excluded)] = home.query(
+        f"SELECT action, excluded FROM activation.next_best_action WHERE golden_id = '{id_}'"
+    )
+    [told] = read(archive, "actions/next best action")
+    assert (told.get("action"), told.get("excluded")) == (action, excluded)
+    choices = home.query(f"SELECT count(*) FROM activation.action_choice WHERE golden_id = '{id_}'")
+    assert [(len(read(archive, "actions/choices")),)] == choices
+    readings = read(archive, "readings")
+    assert ("service", "cdm customer") in {(one["role"], one["with"]) for one in readings}
+    [(lines_of,)] = home.query(f"SELECT count(*) FROM ops.access_log WHERE '{id_}' = ANY(golden_ids)")
+    assert len(readings) == lines_of
+    assert all(one["when"] and one["purpose"] and one["categories"] for one in readings)
+    dutch = company.answer(id_).read("index.html").decode()
+    for page, headings in (
+        (
+            archive.read("index.html").decode(),
+            ("Rejected rows", "Restrictions and objections", "What we mean to offer you"),
+        ),
+        (dutch, ("Afgekeurde regels", "Beperking en bezwaar", "Wie uw gegevens inzag")),
+    ):
+        assert [one for one in headings if f"<h2>{one}</h2>" not in page] == []
+        assert "Halfway" in page
+    for name in ("rejected/crm/contact", "restrictions", "actions/next best action", "readings"):
+        assert f"csv/{name}.csv" in archive.namelist()
+    everybody_else = next(one for one in chosen if one != true)
+    other = company.answer(company.alike[everybody_else])
+    assert read(other, "restrictions") == []
+    assert "Halfway" not in text_of(other)

@@ -1,6 +1,8 @@
 """Persons are erased everywhere and for good: nothing of theirs is found, nobody else's is touched, none comes back."""
 
+import datetime as dt
 import json
+import random
 import shutil
 import signal
 import subprocess
@@ -17,10 +19,11 @@ import pytest
 from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.hub.persons import persons_of
 from cdm_pipelines.settings import load_settings
-from cdm_pipelines.store.register import Persons
+from cdm_pipelines.steps.operate.places import all_places
+from cdm_pipelines.store.register import Anew, Persons, Rows
 
 from .conftest import DAYS, Deployment
-from .traces import traces
+from .traces import texts_of, traces
 
 NUMBER = 20
 SINGLE = (
@@ -49,6 +52,7 @@ class Erased:
     values: set[str]
     others: list[tuple[Any, ...]]
     told: str
+    exports: Path
     half: frozenset[Any] = frozenset()
     """Customers that a steward kept apart from one of them, though all that is known of both is alike."""
 
@@ -98,11 +102,32 @@ def erased(deploy: Callable[..., Deployment], tmp_path_factory: pytest.TempPathF
     with open_hub(home.settings) as engine, engine.connect() as connection:
         known = persons_of(connection, [UUID(one) for one in persons.values()])
     values, others = theirs_alone(delivered, known, home), customers(home, known)
+    exports = tmp_path_factory.mktemp("exports")
+    exported(home, exports)
     assert traces(home, values)
     crosswalk = home.query("SELECT golden_id, source, entity, record_id FROM golden.crosswalk")
     half = frozenset(id_ for id_, *key in crosswalk if tuple(key) in both and id_ not in known.golden_ids)
     told = home.ask("privacy", "erase", *persons.values(), "--by", "Petra", "--reason", "case 12", "--yes")
-    return Erased(home, delivered, persons, known, values, others, told, half)
+    return Erased(home, delivered, persons, known, values, others, told, exports, half)
+
+
+def exported(home: Deployment, to: Path) -> None:
+    """Files for people: as they were written, moved, changed, and without any person."""
+    for name, table in (
+        ("customers.csv", "customer"),
+        ("customers.parquet", "customer"),
+        ("orders.jsonl", "customer_order"),
+        ("moved.csv", "customer"),
+        ("changed.csv", "customer"),
+        ("products.csv", "product"),
+    ):
+        form = name.rpartition(".")[2]
+        home.ask("export", "golden", "--table", table, "--format", form, "--out", str(to / name))
+    rejected = to / "rejected.csv"
+    home.ask("quarantine", "export", "crm/contact", "--date", DAYS[0], "--out", str(rejected))
+    (to / "moved.csv").rename(to / "elsewhere.csv")
+    with (to / "changed.csv").open("a", encoding="utf-8") as more:
+        more.write("\n")
 
 
 def housemate(home: Deployment) -> str:
@@ -181,6 +206,28 @@ def test_decisions_keep_their_order_and_the_chains_verify(erased: Erased) -> Non
     assert "none is left" in erased.told
 
 
+def test_exports_that_lie_where_they_were_written_are_gone_and_others_are_told(erased: Erased) -> None:
+    ids = {str(one) for one in erased.known.golden_ids}
+    theirs = erased.values | ids
+    left = {path.name: texts_of(path.name, path.read_bytes()) for path in erased.exports.iterdir()}
+    holding = {name for name, text in left.items() if any(value in text for value in theirs)}
+    assert holding == {"elsewhere.csv", "changed.csv"}, "out of our hands"
+    assert {"customers.csv", "customers.parquet", "orders.jsonl"}.isdisjoint(left)
+    assert "products.csv" in left, "of nobody"
+    content = json.loads(erased.home.ask("privacy", "certificate", "1"))["content"]
+    named = {
+        place.rpartition("/")[2]: how for place, _, how in content["erased"] if place.startswith("export of ")
+    }
+    assert {"customers.csv", "customers.parquet", "orders.jsonl"} <= set(named)
+    assert all("removed whole" in how for how in named.values())
+    away = {Path(one["path"]).name: one for one in content["exports_out_of_hands"]}
+    assert set(away) == {"moved.csv", "changed.csv"}
+    assert {one["what"] for one in away.values()} == {"customer"}
+    today = f"{dt.datetime.now(dt.UTC):%Y-%m-%d}"
+    assert {one["made_on"] for one in away.values()} == {today}
+    assert erased.told.replace("\n", "").count("out of our hands") == 2
+
+
 def test_invoices_are_kept_apart_with_their_reason(erased: Erased) -> None:
     [(number, what, until)] = erased.home.query(
         "SELECT count(*), min(what), min(until)::text FROM privacy.legal_hold"
@@ -240,6 +287,7 @@ def test_a_rebuild_from_what_is_left_is_what_was_there(erased: Erased) -> None:
     assert home.published() == before
 
 
+STEPS_DONE = "SELECT place FROM privacy.request_step WHERE request_id = {} AND done_at IS NOT NULL"
 KILLED = """
 import os, random, signal, sys, threading
 from cdm_pipelines.contracts.actor import Actor, Role
@@ -278,13 +326,20 @@ def test_killed_at_ten_moments_it_is_complete_with_one_certificate(erased: Erase
         known = persons_of(connection, [UUID(str(name))])
     values = theirs_alone(erased.delivered, known, home)
     before = len(home.query("SELECT 1 FROM privacy.certificate"))
-    for at, moment in enumerate((1, 3, 6, 9, 12, 15, 18, 22, 26, 90)):
-        begun = home.query("SELECT 1 FROM privacy.request WHERE subject IS NOT NULL")
+    places = sum(isinstance(one.erasure, Rows | Anew) for one in all_places(home.settings))
+    kills, at_random, moments = 10, random.Random(7), []
+    for left in range(
+        kills, 0, -1
+    ):  # so that each begins behind the last one, and the last is anywhere to the end
+        begun = home.query("SELECT request_id FROM privacy.request WHERE subject IS NOT NULL")
+        done = home.query(STEPS_DONE.format(begun[0][0])) if begun else []
+        moments.append(len(done))
+        moment = 1 + at_random.randrange(max(1, (places - len(done)) // left))
         arguments = [sys.executable, "-c", KILLED, str(moment), "" if begun else str(name)]
-        done = subprocess.run(arguments, env=home.environment, capture_output=True, text=True, check=False)
-        assert done.returncode in (-signal.SIGKILL, 0), f"{at}: {done.stderr}"
-        if not done.returncode:
-            break
+        ended = subprocess.run(arguments, env=home.environment, capture_output=True, text=True, check=False)
+        assert ended.returncode == -signal.SIGKILL, f"{left}: {ended.returncode} {ended.stderr}"
+    assert moments == sorted(moments), "none begins anew"
+    assert len(set(moments)) > kills // 2, "killed all along the way"
     home.ask("privacy", "resume", "--by", "Petra")
     assert len(home.query("SELECT 1 FROM privacy.certificate")) == before + 1
     assert home.query("SELECT 1 FROM privacy.request WHERE state <> 'done'") == []
@@ -306,13 +361,13 @@ def test_while_a_run_is_under_way_an_erasure_waits_for_it(erased: Erased) -> Non
         stderr=subprocess.DEVNULL,
     )
     under_way = "SELECT 1 FROM dagster.runs WHERE status = 'STARTED'"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not home.query(under_way) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert "runs are under way" in home.ask(
         "privacy", "erase", str(name), "--by", "Petra", "--yes", "--patience", "0", code=1
     )
     home.ask("privacy", "erase", str(name), "--by", "Petra", "--yes")
-    assert run.wait(timeout=120) == 0
+    assert run.wait(timeout=300) == 0
     assert home.query(f"SELECT 1 FROM golden.customer WHERE golden_id = '{name}'") == []
     assert home.query(f"SELECT 1 FROM golden.customer WHERE email = '{email}'") == []

@@ -48,7 +48,7 @@ def overview(request: Request) -> Response:
     house = house_of(request)
     with eyes(request, "console privacy") as one:
         one.sight.see_that_may("requests")
-        waiting = requests.waiting(one, house.settings, house.works)
+        waiting = requests.waiting(one, house.works)
         found = tracked(one.connection, dt.datetime.now(dt.UTC).date())
         caller, sight = one.caller, one.sight
     purposes = Purposes.load(house.settings.policies / POLICY)
@@ -112,7 +112,7 @@ async def ask(request: Request) -> Response:
             if alone and asked.kind == requests.ERASE:
                 requests.erase_now(one, house.works, asked)
                 return RedirectResponse(f"{PLACE}?did=approved", 303)
-            requests.ask(one, asked)
+            requests.ask(one, house.settings, asked)
         return RedirectResponse(f"{PLACE}?did=asked", 303)
 
     return await run_in_threadpool(done)

@@ -20,7 +20,7 @@ from cdm_pipelines.components.registry import CONSENT, OWNER, STAGED, automation
 from cdm_pipelines.components.transient import transient_retry_policy
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.contracts.entity import families
-from cdm_pipelines.hub import rights, schema, upkeep
+from cdm_pipelines.hub import schema, upkeep
 
 PUBLISHED = {
     "customer": "One row per customer: the best value of every attribute.",
@@ -100,6 +100,7 @@ def staged(context: dg.AssetExecutionContext, config: RebuildConfig, platform: P
     """Resolve identities, choose the golden values, load them into staging and audit them."""
     from cdm_pipelines.steps.customers.figures import staged_outcome  # noqa: PLC0415 - heavy rooms load in a run
     from cdm_pipelines.steps.customers.publication import stage_customers  # noqa: PLC0415 - the same
+    from cdm_pipelines.steps.rights.requests import late  # noqa: PLC0415 - the same
     from cdm_pipelines.steps.stewardship.decisions import verify_log  # noqa: PLC0415 - the same
 
     with measuring(context, platform) as run:
@@ -112,9 +113,9 @@ def staged(context: dg.AssetExecutionContext, config: RebuildConfig, platform: P
                 accept=accepted_checks(context.run.tags),
             )
             chain = verify_log(connection)
-            late = rights.late(connection, dt.datetime.now(dt.UTC).date())
+            behind = late(connection, dt.datetime.now(dt.UTC).date())
         context.log.info("%s records are %s customers", f"{done.records:,}", f"{done.customers:,}")
-        yield from run.results([staged_outcome(done, chain, late)])
+        yield from run.results([staged_outcome(done, chain, behind)])
 
 
 @dg.multi_asset(

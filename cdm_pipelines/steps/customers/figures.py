@@ -19,13 +19,13 @@ from cdm_pipelines.store import layout
 from cdm_pipelines.store.lake import Lake
 
 
-def staged_outcome(done: StagedCustomers, chain: chains.Verdict, late: Sequence[int] = ()) -> Outcome:
+def staged_outcome(done: StagedCustomers, chain: chains.Verdict, late: Sequence[str] = ()) -> Outcome:
     """What came of ``golden/staged``, with the audits and the chain of steward decisions.
 
     Args:
         done: What was staged.
         chain: What the log of decisions shows.
-        late: Numbers of requests of persons that should have been answered.
+        late: Requests of persons that should have been answered.
     """
     figures: Figures = {
         ROWS: done.customers,
@@ -43,10 +43,11 @@ def staged_outcome(done: StagedCustomers, chain: chains.Verdict, late: Sequence[
     checks = {name: judged(verdict) for name, verdict in done.verdicts.items()}
     answered = Check(
         not late,
-        f"requests of persons are late: {', '.join(map(str, late))}; see `cdm privacy requests`"
+        f"requests of persons are late: {', '.join(late)}; see `cdm privacy requests`"
         if late
         else "in order",
-        figures={"late": len(late)},
+        "WARN",
+        {"late": len(late)},
     )
     checks |= {"decision_chain": sealed, "requests_answered": answered}
     return Outcome("golden/staged", figures, checks, made=not done.stopped)

@@ -3,6 +3,9 @@
 Belongs here: reading records, customers and the cells as delivered, and writing the files. Does not belong here: what
 a disagreement is (publish.corrections).
 
+Of a customer whose data may not be used for this, the cells alone are told that were put right because the person asked
+for it: whoever restricts their data or objects still has it mended, and recipients are told (GDPR articles 16 and 19).
+
 The files hold personal data, each of one source, and are meant for its owner. They are a pure function of the records
 and of what is published: the same state gives the same bytes.
 """
@@ -22,7 +25,7 @@ from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.golden.provenance import EVERYTHING_ELSE
-from cdm_pipelines.hub import linked
+from cdm_pipelines.hub import linked, rights
 from cdm_pipelines.privacy.checks import in_force
 from cdm_pipelines.privacy.given import Given
 from cdm_pipelines.privacy.off import EVERY_CHANNEL
@@ -110,13 +113,21 @@ def find_corrections(
         leaving: What may be told.
         golden_ids: Only records of these customers; all when None.
     """
+    put_right = rights.rectified(connection)
     for contract in contracts:
         records = _records(lake, contract)
         asked = linked.linked_customers(connection, contract.source, contract.entity, golden_ids)
         with closing(asked) as batches:  # an open COPY would hold up the end of the connection
-            found = [piece for customers in batches for piece in _rows(contract, records, customers, leaving)]
-        told = _that_may_leave(
-            connection, contract, pa.concat_tables([_FOUND.empty_table(), *found]), leaving
+            pieces = [
+                piece
+                for customers in batches
+                for piece in _rows(contract, records, customers, leaving, put_right)
+            ]
+        found = pa.concat_tables([_FOUND.empty_table(), *pieces])
+        asked_for = _put_right(contract, found, put_right)
+        others = found.filter(pc.and_not(leaving.may_leave(found["golden_id"]), asked_for))
+        told = pa.concat_tables(
+            [found.filter(asked_for), _that_may_leave(connection, contract, others, leaving)]
         )
         told = _with_rules(connection, told)
         told = _as_delivered(lake, contract, told).sort_by(
@@ -161,10 +172,11 @@ def _records(lake: Lake, contract: SourceContract) -> pa.Table:
 
 
 def _rows(
-    contract: SourceContract, records: pa.Table, customers: pa.Table, leaving: Leaving
+    contract: SourceContract, records: pa.Table, customers: pa.Table, leaving: Leaving, put_right: pa.Table
 ) -> Iterator[pa.Table]:
     """The disagreements of one batch of records, a row each, a table per column."""
-    customers = customers.filter(leaving.may_leave(customers["golden_id"]))
+    mended = pc.is_in(customers["golden_id"], value_set=put_right["golden_id"].combine_chunks())
+    customers = customers.filter(pc.or_(leaving.may_leave(customers["golden_id"]), mended))
     at = positions(customers["record_id"].combine_chunks(), records["record_id"].combine_chunks())
     customers = customers.filter(pa.array(at >= 0)).combine_chunks()
     own = records.take(pa.array(at[at >= 0])).combine_chunks()
@@ -197,6 +209,21 @@ def _group(cell: Cell, party_kind: pa.Array) -> pa.Array:
     if "organisation_name" not in cell.parts:
         return pa.repeat(cell.group, len(party_kind))
     return pc.if_else(pc.equal(party_kind, "organisation"), "organisation", cell.group)
+
+
+def _put_right(contract: SourceContract, found: pa.Table, put_right: pa.Table) -> pa.Array:
+    """Whether each cell holds a value that was put right because its person asked for it."""
+    of_part = [(part, cell.target) for cell in cells(contract) for part in cell.parts]
+    asked = [
+        (row["golden_id"], target)
+        for row in put_right.to_pylist()
+        for part, target in of_part
+        if part == row["attribute"]
+    ]
+    columns = zip(*asked, strict=True) if asked else ([], [])
+    named = pa.table([pa.array(one, pa.string()) for one in columns], names=["golden_id", "target"])
+    keys = composite_keys(named, "golden_id", "target")
+    return pc.is_in(composite_keys(found, "golden_id", "target"), value_set=keys)
 
 
 def _that_may_leave(

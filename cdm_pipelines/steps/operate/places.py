@@ -121,7 +121,9 @@ _ON_TOP = (
             sorted({attribute.privacy for attribute in attributes(Entity.PARTY, golden_only=True)})
         ),
         kept=Retention(Keeps.BY_OWNER, "whoever ran the command"),
-        erasure=ByOwner("whoever exported the file deletes it"),
+        erasure=ByOwner(
+            "an erasure removes it where it lies as it was written; once it was moved or changed, its owner does"
+        ),
     ),
     Place(
         name="outside/takeover",

@@ -1,7 +1,7 @@
 """Everything that is known of one person, for that person.
 
 Belongs here: gathering it by keys, and nothing of others with it. Does not belong here: who is meant (``subject``), the
-archive that is handed over (``archive``).
+archive that is handed over (``archive``), what was done with it (``dealings``).
 
 The hub is asked by its indexes. Of the lake the current records are read by their keys, and of the newest day of each
 record only the pieces of its file that hold it.
@@ -29,6 +29,7 @@ from cdm_pipelines.privacy.purposes import POLICY, Purposes
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.days.cells import delivered_cells
 from cdm_pipelines.steps.profile.enrich import policy_of
+from cdm_pipelines.steps.rights import dealings
 from cdm_pipelines.steps.stewardship.customer import dossier_values
 from cdm_pipelines.steps.stewardship.decisions import read_log
 from cdm_pipelines.store import tables
@@ -65,13 +66,25 @@ def everything(asked: Asked) -> Everything:
         "customer": {"customer": list(_values(asked))},
         "records": records,
         "delivered": {"delivered": list(_delivered(asked, contracts, records))},
+        "rejected": {
+            name: [_filled(row) for row in rows]
+            for name, rows in dealings.rejected(asked.register, contracts, asked.stores, asked.persons)
+        },
         "transactions": dict(_transactions(asked)),
         "interactions": {"interactions": list(_interactions(asked, contracts))},
         "consent": {"consent": list(_consent(asked)), "statements": list(_said(asked))},
+        "restrictions": {
+            "restrictions": list(map(_filled, dealings.switched_off(asked.connection, asked.persons)))
+        },
         "profile": {"profile": list(_profile(asked))},
+        "actions": {
+            name: [_filled(row) for row in rows]
+            for name, rows in dealings.chosen_for(asked.connection, asked.persons).items()
+        },
         "history": {"history": list(_history(asked))},
         "decisions": {"decisions": list(_decisions(asked))},
         "recipients": {"recipients": list(_recipients(asked))},
+        "readings": {"readings": list(map(_filled, dealings.read_by(asked.connection, asked.persons)))},
         "purposes": {"purposes": list(_purposes(asked, contracts))},
         "retention": {"retention": list(_retention(asked, contracts))},
     }

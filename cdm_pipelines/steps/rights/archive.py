@@ -19,13 +19,13 @@ from sqlalchemy import Connection, Engine
 from cdm_pipelines.hub import rights as hub
 from cdm_pipelines.privacy import log
 from cdm_pipelines.privacy.page import page
-from cdm_pipelines.privacy.policy import RightsPolicy, due
 from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.privacy.words import Language
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.customers.export import neutralised
 from cdm_pipelines.steps.operate.places import all_places
 from cdm_pipelines.steps.rights.access import Asked, Everything, everything
+from cdm_pipelines.steps.rights.requests import Receipt
 from cdm_pipelines.steps.rights.subject import resolve
 from cdm_pipelines.store import files
 from cdm_pipelines.store.lake import Lake
@@ -36,7 +36,14 @@ PAGE, MANIFEST = "index.html", "manifest.json"
 
 
 def answer(
-    settings: Settings, engine: Engine, name: str, to: Path, *, language: Language, checked_by: str
+    settings: Settings,
+    engine: Engine,
+    name: str,
+    to: Path,
+    *,
+    language: Language,
+    checked_by: str,
+    receipt: Receipt | None = None,
 ) -> Path:
     """Write everything that is known of a customer into an archive; returns its path.
 
@@ -47,19 +54,28 @@ def answer(
         to: Folder of the archive.
         language: Of the page.
         checked_by: Who made sure that the person is who asks.
+        receipt: When it was asked, and the policy of then; now when left out.
 
     Raises:
         ErasedError, UnknownError: Who is meant was erased, or is nobody.
     """
     with engine.begin() as connection:
-        number, content = answered(settings, connection, name, language=language, checked_by=checked_by)
+        number, content = answered(
+            settings, connection, name, language=language, checked_by=checked_by, receipt=receipt
+        )
         path = to / f"access-{number}.zip"
         files.write_whole(path, content)  # before the request counts as answered
     return path
 
 
 def answered(
-    settings: Settings, connection: Connection, name: str, *, language: Language, checked_by: str
+    settings: Settings,
+    connection: Connection,
+    name: str,
+    *,
+    language: Language,
+    checked_by: str,
+    receipt: Receipt | None = None,
 ) -> tuple[int, bytes]:
     """The archive of everything that is known of a customer, with the number of the request that it answers.
 
@@ -69,13 +85,14 @@ def answered(
         name: Golden id, alias or source record.
         language: Of the page.
         checked_by: Who made sure that the person is who asks.
+        receipt: When it was asked, and the policy of then; now when left out.
 
     Raises:
         ErasedError, UnknownError: Who is meant was erased, or is nobody.
     """
     lake, register = Lake(settings.lake_url), all_places(settings)
     now = dt.datetime.now(dt.UTC)
-    policy = RightsPolicy.load(settings.policies)
+    receipt = receipt or Receipt.now(settings)
     stores = Stores(lake, connection)
     persons = resolve(stores, register, log.tombstones(settings.home, lake), name)
     vault = Vault.of(settings, lake)
@@ -86,10 +103,11 @@ def answered(
     number = hub.add_request(
         connection,
         kind=KIND,
-        due_on=due(now.date(), policy.answer_within),
+        received_at=receipt.received_at,
+        due_on=receipt.due_on,
         checked_by=checked_by,
         state=hub.OPEN,
-        policy=policy.frozen,
+        policy=receipt.policy.frozen,
     )
     hub.close_request(connection, number)
     return number, archived(found, language, now)

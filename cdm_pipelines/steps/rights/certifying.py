@@ -20,6 +20,7 @@ from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.operate.places import all_places
 from cdm_pipelines.steps.rights import expiring
 from cdm_pipelines.steps.rights.collected import Collected
+from cdm_pipelines.steps.rights.exported import out_of_hands
 from cdm_pipelines.steps.rights.rescan import Rescan
 from cdm_pipelines.store.keyring import Keyring
 from cdm_pipelines.store.register import ByOwner
@@ -53,6 +54,7 @@ def certified(
             for place in all_places(settings)
             if isinstance(place.erasure, ByOwner) and place.categories
         ],
+        "exports_out_of_hands": list(out_of_hands(settings)),
         "backups": [
             {"where": url, "made_at": made, "until": f"{dt.datetime.fromisoformat(made) + last:%Y-%m-%d}"}
             for url, made in sorted(backups.known(settings.home).items())

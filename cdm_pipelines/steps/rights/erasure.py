@@ -26,16 +26,16 @@ from cdm_pipelines.hub.publish import note_rows
 from cdm_pipelines.parallel import in_order
 from cdm_pipelines.privacy import backups, log
 from cdm_pipelines.privacy.certificate import Certificate, issued
-from cdm_pipelines.privacy.policy import RightsPolicy, due
 from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.privacy.tombstones import engraved
 from cdm_pipelines.privacy.traces import Traces
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.operate.places import all_places
-from cdm_pipelines.steps.rights import continuing, expiring
+from cdm_pipelines.steps.rights import continuing, expiring, exported
 from cdm_pipelines.steps.rights.certifying import EXPIRED, certified, chain_of, ground
 from cdm_pipelines.steps.rights.collected import Collected, collect, held
 from cdm_pipelines.steps.rights.expiring import Row
+from cdm_pipelines.steps.rights.requests import Receipt
 from cdm_pipelines.steps.rights.rescan import Rescan, rescan
 from cdm_pipelines.steps.rights.subject import RightsError, resolve
 from cdm_pipelines.store import beside
@@ -69,12 +69,14 @@ class Asked:
         actor: Who erases.
         checked_by: Who made sure that the person is who asks.
         reason: Number or words of the request, without values.
+        receipt: When it was asked, and the policy of then; now when left out.
     """
 
     customers: Sequence[str]
     actor: Actor
     checked_by: str
     reason: str = ""
+    receipt: Receipt | None = None
 
 
 def erase(
@@ -170,7 +172,7 @@ def _runs(engine: Engine, own_run: str) -> int:
 def _begun(settings: Settings, engine: Engine, asked: Asked, progress: Progress) -> int:
     """Write down the request, whose data it is about and what the law has kept; returns its number."""
     lake, register, contracts = Lake(settings.lake_url), all_places(settings), all_contracts()
-    policy, stones = RightsPolicy.load(settings.policies), log.tombstones(settings.home, lake)
+    receipt, stones = asked.receipt or Receipt.now(settings), log.tombstones(settings.home, lake)
     with engine.begin() as connection:
         hub.wait_for_turn(connection)
         stores = Stores(lake, connection, FileStore(settings.landing_url))
@@ -187,14 +189,14 @@ def _begun(settings: Settings, engine: Engine, asked: Asked, progress: Progress)
             raise RightsError(
                 "The reason holds a value of the person, and would stay: give the number of the request."
             )
-        return begin(connection, lake, collected, policy, checked_by=asked.checked_by, reason=asked.reason)
+        return begin(connection, lake, collected, receipt, checked_by=asked.checked_by, reason=asked.reason)
 
 
 def begin(
     connection: Connection,
     lake: Lake,
     collected: Collected,
-    policy: RightsPolicy,
+    receipt: Receipt,
     *,
     checked_by: str,
     reason: str,
@@ -207,7 +209,7 @@ def begin(
         connection: In a transaction.
         lake: The lake, of which they are yet to be erased.
         collected: Whose data it is about.
-        policy: Of the rights of persons, as it is now.
+        receipt: When it was asked, and the policy of then.
         checked_by: Who made sure that it is right.
         reason: Why.
         kind: ``KIND`` or ``EXPIRE``.
@@ -217,17 +219,18 @@ def begin(
     number = hub.add_request(
         connection,
         kind=kind,
-        due_on=due(today, policy.answer_within),
+        received_at=receipt.received_at,
+        due_on=receipt.due_on,
         checked_by=checked_by,
         state=hub.OPEN,
         reason=reason,
-        policy=policy.frozen,
+        policy=receipt.policy.frozen,
         subject=collected.as_json
         | {_CONTINUING: continuing.noted(connection, lake, collected.persons)}
         | ({EXPIRED: list(expired)} if expired else {}),
     )
     documents = hub.hold(
-        connection, number, held(connection, policy.holds, collected.persons.golden_ids, today)
+        connection, number, held(connection, receipt.policy.holds, collected.persons.golden_ids, today)
     )
     if documents:
         hub.step_is_done(connection, number, _HOLDS, documents, "kept apart, as the law has it")
@@ -254,6 +257,7 @@ def finished(
         _erase_places(settings, engine, request, done, progress)
     left += _let_go(settings, engine, request, done, progress, after=True)
     _hand_on(settings, engine, request, done)
+    exported.take_away(settings, engine, number, collected, done)
     Lake(settings.lake_url).sweep(
         dt.timedelta(0)
     )  # what was half-written when it was killed may hold their rows

@@ -21,6 +21,8 @@ from cdm_pipelines.steps.stewardship.decisions import Recorded
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.register import Persons, Stores
 
+_SET = "value set above that of every source, and told to their owners"
+
 
 class ObjectionError(RightsError):
     """An objection to what nobody can object to; the message says why."""
@@ -99,6 +101,8 @@ def rectify(
 ) -> Recorded:
     """Set a value whatever the sources say; the next publication tells their owners what to correct.
 
+    They are told of a customer who is restricted too, of this value alone (GDPR articles 16 and 19).
+
     Args:
         connection: In a transaction.
         settings: Of the deployment.
@@ -115,6 +119,7 @@ def rectify(
         connection, settings, customer, attribute, value, actor=actor, reason=reason
     )
     number = _asked(connection, settings, "rectify", actor)
+    hub.step_is_done(connection, number, f"{hub.DECISION}{recorded.decision.decision_id}", 1, _SET)
     hub.close_request(connection, number)
     return recorded
 

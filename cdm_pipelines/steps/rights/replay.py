@@ -23,38 +23,41 @@ from cdm_pipelines.hub.schema import golden_id
 from cdm_pipelines.hub.schema_rights import request
 from cdm_pipelines.privacy import backups, log
 from cdm_pipelines.privacy.certificate import Certificate
-from cdm_pipelines.privacy.policy import RightsPolicy
 from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.privacy.tombstones import Kind, Tombstones, records
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.operate.backup import Backup
 from cdm_pipelines.steps.operate.places import all_places
-from cdm_pipelines.steps.rights.collected import collect
+from cdm_pipelines.steps.rights.collected import Collected, collect
 from cdm_pipelines.steps.rights.erasure import Progress, begin, resume
-from cdm_pipelines.store import tables
+from cdm_pipelines.steps.rights.requests import Receipt
+from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.file_store import FileStore
 from cdm_pipelines.store.keyring import Keyring
 from cdm_pipelines.store.keys import RECORD_KEY
 from cdm_pipelines.store.lake import Lake
+from cdm_pipelines.store.places import record_ids
 from cdm_pipelines.store.register import Persons, Stores
 
 _REASON = "erased before, and brought back by a backup that was restored"
 
 
 def replay(
-    settings: Settings, engine: Engine, backup: str, progress: Progress = lambda _: None
+    settings: Settings, engine: Engine, backup: Backup, progress: Progress = lambda _: None
 ) -> list[Certificate]:
     """Erase once more whoever was erased since a backup was made.
 
     Args:
         settings: Of the deployment.
         engine: Of its hub, restored and migrated.
-        backup: Where the backup lies: beside it is the log of another machine.
+        backup: The backup: beside it is the log of another machine, and it still holds them.
         progress: Told what is going on.
 
     Raises:
         KeyringError: The log of erasures or a key is missing.
     """
-    backups.take_over(settings.home, backup)
+    backups.note(settings.home, backup.place.url, backup.manifest.made_at)
+    backups.take_over(settings.home, backup.place.url)
     lake, known = Lake(settings.lake_url), log.erasures(settings.home)
     if not known:
         return []
@@ -67,13 +70,14 @@ def replay(
     with engine.begin() as connection:
         hub.wait_for_turn(connection)
         _count_on(connection, max(one.request for one in known))
-        persons = _erased_before(connection, lake, stones)
+        persons = _not_begun(connection, _erased_before(connection, lake, stones))
         if persons.keys or persons.golden_ids:
             progress("erasing once more who was erased since the backup was made")
             stores = Stores(lake, connection, FileStore(settings.landing_url))
-            policy = RightsPolicy.load(settings.policies)
             collected = collect(stores, register, all_contracts(), persons, Vault.of(settings, lake))
-            begin(connection, lake, collected, policy, checked_by=PIPELINE.name, reason=_REASON)
+            begin(
+                connection, lake, collected, Receipt.now(settings), checked_by=PIPELINE.name, reason=_REASON
+            )
     return resume(settings, engine, PIPELINE, patience=None, progress=progress)
 
 
@@ -96,6 +100,13 @@ def _erased_before(connection: Connection, lake: Lake, stones: Tombstones) -> Pe
     return Persons.of(keys, {one for one in map(UUID, hit) if one not in done})
 
 
+def _not_begun(connection: Connection, persons: Persons) -> Persons:
+    """Those whom no open request is about: a restore that was cut short goes on with the one that it began."""
+    begun = [Collected.of_json(one.subject).persons for one in hub.requests(connection) if one.subject]
+    keys = persons.keys.difference(*(one.keys for one in begun))
+    return Persons.of(keys, persons.golden_ids.difference(*(one.golden_ids for one in begun)))
+
+
 def _all_keys(connection: Connection, lake: Lake) -> Iterator[pa.Table]:
     for known in published().values():
         if set(RECORD_KEY) <= set(known.key):
@@ -106,6 +117,12 @@ def _all_keys(connection: Connection, lake: Lake) -> Iterator[pa.Table]:
         state = tables.records(lake, declared.entity)
         if state.exists:
             yield state.read(list(RECORD_KEY))
+    for contract in all_contracts():  # of who was erased by a record that was never accepted
+        for day in layout.days(lake, "quarantine", contract):
+            for ids in record_ids(lake.read(layout.quarantine_path(contract, day)), contract):
+                own = ids.drop_null()
+                named = [pa.repeat(pa.scalar(one), len(own)) for one in (contract.source, contract.entity)]
+                yield pa.table([*named, own], names=list(RECORD_KEY))
 
 
 def _hit(table: pa.Table, stones: Tombstones) -> Iterator[tuple[str, str, str]]:

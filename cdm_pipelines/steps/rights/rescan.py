@@ -124,10 +124,10 @@ def _in_file(name: str, content: Content, traces: Traces) -> set[str]:
         held = content()
     except FileNotFoundError:
         return set()  # gone since: the files of a server's socket, say
-    return _within(name, held, traces)
+    return values_in(name, held, traces)
 
 
-def _within(name: str, content: bytes, traces: Traces) -> set[str]:
+def values_in(name: str, content: bytes, traces: Traces) -> set[str]:
     """The values in a file, whatever it is packed in."""
     if content[:4] == b"PAR1":
         texts = _of_parquet(content)
@@ -137,12 +137,12 @@ def _within(name: str, content: bytes, traces: Traces) -> set[str]:
             texts = _of_table(reader.schema, batches)
             return {value for one in texts for value in traces.within(one)}
     elif content[:2] == b"\x1f\x8b":
-        return _within(name, gzip.decompress(content), traces)
+        return values_in(name, gzip.decompress(content), traces)
     elif zipfile.is_zipfile(io.BytesIO(content)):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
             return {
-                one for member in members for one in _within(member.filename, archive.read(member), traces)
+                one for member in members for one in values_in(member.filename, archive.read(member), traces)
             }
     else:
         wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")

@@ -25,7 +25,6 @@ from cdm_pipelines.hub import rights
 from cdm_pipelines.hub.persons import persons_of
 from cdm_pipelines.privacy import log
 from cdm_pipelines.privacy.certificate import Certificate
-from cdm_pipelines.privacy.policy import RightsPolicy
 from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.privacy.purposes import POLICY as PURPOSES
 from cdm_pipelines.privacy.purposes import Purposes
@@ -37,6 +36,7 @@ from cdm_pipelines.steps.operate.places import all_places
 from cdm_pipelines.steps.operate.pruning import policy_of as pruning_of
 from cdm_pipelines.steps.rights import erasure
 from cdm_pipelines.steps.rights.collected import Collected, collect
+from cdm_pipelines.steps.rights.requests import Receipt
 from cdm_pipelines.steps.rights.retention_facts import Where, facts_of
 from cdm_pipelines.steps.rights.subject import RightsError
 from cdm_pipelines.store.file_store import FileStore
@@ -167,7 +167,7 @@ def _written_down(settings: Settings, connection: Connection, found: Planned, ac
         connection,
         lake,
         collected,
-        RightsPolicy.load(settings.policies),
+        Receipt.now(settings),
         checked_by=actor.name,
         reason=erasure.REASON,
         kind=erasure.EXPIRE,

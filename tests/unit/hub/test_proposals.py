@@ -65,6 +65,21 @@ def test_one_that_nobody_decides_expires(hub_engine: Engine) -> None:
             approve(connection, made.proposal_id, "bob", KINDS)
 
 
+def test_what_a_person_asked_for_waits_until_somebody_decides(hub_engine: Engine) -> None:
+    with hub_engine.begin() as connection:
+        made = propose(
+            connection, "erase", {**SUBJECT, "policy": {"years": 7}, "due_on": "2026-07-01"}, "ann"
+        )
+        connection.execute(text("UPDATE ops.proposal SET proposed_at = now() - interval '31 days'"))
+        again = propose(
+            connection, "erase", {**SUBJECT, "policy": {"years": 9}, "due_on": "2026-08-01"}, "bob"
+        )
+        assert again.proposal_id == made.proposal_id, "asked once, and under the policy of then"
+        assert again.subject["policy"] == {"years": 7}
+        assert [one.proposal_id for one in open_proposals(connection, ["erase"])] == [made.proposal_id]
+        assert approve(connection, made.proposal_id, "bob", ["erase"]).state == APPROVED
+
+
 @pytest.mark.parametrize("key", [("crm", "contact", "1"), ("shop", "account", "2")])
 def test_persons_are_found_and_forgotten(hub_engine: Engine, key: tuple[str, str, str]) -> None:
     with hub_engine.begin() as connection:
