@@ -19,11 +19,13 @@ WORDS = tuple(TEMPLATES / f"dutch{subject}.yaml" for subject in ("", "-profile",
 CODES = TEMPLATES / "dutch-codes.yaml"
 
 _NAMED = re.compile(r"\{(\w+)(?:![rs])?\}")
-_GROUP = re.compile(r"\(\?P[^)]*\)")
 _BETWEEN = re.compile(r"(, |; | and | or )")
 _JOINED = {" and ": " en ", " or ": " of "}
 _NUMBER = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?%?")
 _SAID, _DAY = "said", "day"
+_ANY = "(?:(?!; ).)+?"
+_LOOKS = {_SAID: ".+?", "number": r"[+-]?\d[\d.,]*", "share": r"[\d.,]+%"}
+"""What stands for a name in braces: another message, a number, a share; anything else is of one part."""
 
 
 @cache
@@ -97,20 +99,21 @@ def _in_parts(message: str, of: str = "") -> str | None:
 @cache
 def _forms() -> tuple[tuple[re.Pattern[str], str], ...]:
     """Messages with something in braces, as patterns; those that say most by themselves first."""
-    return tuple(sorted(_compiled(), key=lambda one: -len(_GROUP.sub("", one[0].pattern))))
+    return tuple(form for _, *form in sorted(_compiled(), key=lambda one: -one[0]))
 
 
-def _compiled() -> Iterator[tuple[re.Pattern[str], str]]:
+def _compiled() -> Iterator[tuple[int, re.Pattern[str], str]]:
     for english, words in dutch().items():
         parts = _NAMED.split(english)
         if len(parts) < 3 or not re.search(r"\w{3}", "".join(parts[::2])):
             continue
         names = [
-            f"(?P<{name}>.+?)" if name not in parts[1:at:2] else f"(?P={name})" for at, name in _odd(parts)
+            f"(?P<{name}>{_LOOKS.get(name, _ANY)})" if name not in parts[1:at:2] else f"(?P={name})"
+            for at, name in _odd(parts)
         ]
         texts = [re.escape(text) for text in parts[::2]]
         pattern = texts[0] + "".join(name + text for name, text in zip(names, texts[1:], strict=True))
-        yield re.compile(pattern, re.DOTALL), words
+        yield len("".join(texts)), re.compile(pattern, re.DOTALL), words
 
 
 def _odd(parts: list[str]) -> Iterator[tuple[int, str]]:
