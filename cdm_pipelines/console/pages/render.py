@@ -54,6 +54,8 @@ def shown(value: object, language: Language = Language.ENGLISH, zone: str = "UTC
             text = _number(f"{value:,.2f}", language)
         case dt.date():
             text = _moment(value, language, zone)
+        case dict():  # values that are chosen together
+            text = shown([one for one in value.values() if one is not None], language, zone)
         case list() | tuple() | set():
             text = ", ".join(shown(one, language, zone) for one in value)
         case _:

@@ -21,6 +21,8 @@ from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.enrichment import basket, churn_features, household, organisation, payment
 from cdm_pipelines.enrichment.catalogue import built_in
 from cdm_pipelines.enrichment.churn_told import BANDS
+from cdm_pipelines.enrichment.declaration import CURRENCY
+from cdm_pipelines.enrichment.declared import profile_table
 from cdm_pipelines.enrichment.rfm import SEGMENTS
 from cdm_pipelines.enrichment.stages import STAGES
 from cdm_pipelines.hub import proposals
@@ -66,8 +68,8 @@ SAME |= {"privacy officer", "A", "B", "C", "D", "alias", "Contact"}
 
 def columns() -> Iterator[tuple[str, str]]:
     """Every column of the profile, with its meaning."""
-    for one in WIDE:
-        for column in (*one.outputs, *one.ages):
+    for one in map(profile_table, WIDE):
+        for column in (*one.columns, *one.ages):
             yield f"{one.name}_{column.name}", column.description
 
 
@@ -76,6 +78,7 @@ def test_every_column_of_the_profile_has_a_name_and_a_meaning_in_dutch() -> None
     assert len(known) > 150
     assert [name for name in known if name not in dutch()] == []
     assert without(known.values()) == []
+    assert [meaning for meaning in known.values() if "Unit: " in TOLD(meaning)] == []
     assert [one.name for one in WIDE if one.name not in dutch()] == []
 
 
@@ -130,6 +133,8 @@ def declared() -> Iterator[tuple[str, set[str]]]:
     yield "check", {*(set(ACCEPTABLE) - {"share_quarantined", "volume"})}
     yield "check", {f"plan.{one}" for one in PlanThresholds.model_fields}
     yield "status", {"active", "inactive"}
+    units = {column.unit for one in WIDE for column in one.outputs if column.unit} - {CURRENCY}
+    yield "unit", units | {"the reporting currency"}
 
 
 @pytest.mark.parametrize(
