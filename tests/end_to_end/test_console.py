@@ -309,7 +309,7 @@ OF_FILES = frozenset({"payments", "processing", "quarantine"})
 
 
 def _words(text: str) -> set[str]:
-    return set(re.findall(r"[a-z]{4,}", re.sub(r"\{\w+\}", "", text.lower())))
+    return set(re.findall(r"[a-z]{4,}", re.sub(r"\{\w+\}|\w*_\w*", "", text.lower())))
 
 
 def test_pages_that_are_read_in_dutch_hold_no_english(

@@ -7,7 +7,7 @@ Belongs here: finding the words of a text, of a whole message, or of its parts. 
 import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from cdm_pipelines.insight import report_words
@@ -64,6 +64,7 @@ def teller(language: Language, of: str = "") -> Callable[[str], str]:
     return lambda message: _whole(message, of) or _in_parts(message, of) or message
 
 
+@lru_cache(maxsize=2_000)
 def _whole(message: str, of: str = "") -> str | None:
     if words := codes().get(of, {}).get(plain(message)):
         return words
