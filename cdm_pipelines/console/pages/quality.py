@@ -90,7 +90,7 @@ def entity(request: Request) -> Response:
 def _drawn(days: Sequence[Day], request: Request) -> list[tuple[str, Any]]:
     told = language_of(request)
     said = translator(told)
-    shares = {
+    drawn: dict[str, list[float | None]] = {
         "Rows delivered": [float(day.read) for day in days],
         "Share rejected": [day.share for day in days],
         "Share repaired": [day.repaired / day.accepted if day.accepted else None for day in days],
@@ -106,7 +106,7 @@ def _drawn(days: Sequence[Day], request: Request) -> list[tuple[str, Any]]:
                 language=Language(told),
             ),
         )
-        for name, figures in shares.items()
+        for name, figures in drawn.items()
     ]
 
 

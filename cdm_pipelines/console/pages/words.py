@@ -100,7 +100,7 @@ def _in_parts(message: str, of: str = "") -> str | None:
 @cache
 def _forms() -> tuple[tuple[re.Pattern[str], str], ...]:
     """Messages with something in braces, as patterns; those that say most by themselves first."""
-    return tuple(form for _, *form in sorted(_compiled(), key=lambda one: -one[0]))
+    return tuple((form, words) for _, form, words in sorted(_compiled(), key=lambda one: -one[0]))
 
 
 def _compiled() -> Iterator[tuple[int, re.Pattern[str], str]]:

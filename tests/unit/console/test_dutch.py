@@ -69,8 +69,9 @@ SAME |= {"privacy officer", "A", "B", "C", "D", "alias", "Contact"}
 def columns() -> Iterator[tuple[str, str]]:
     """Every column of the profile, with its meaning."""
     for one in map(profile_table, WIDE):
-        for column in (*one.columns, *one.ages):
-            yield f"{one.name}_{column.name}", column.description
+        named = [(column.name, column.description) for column in one.columns]
+        named += [(age.name, age.description) for age in one.ages]
+        yield from ((f"{one.name}_{name}", means) for name, means in named)
 
 
 def test_every_column_of_the_profile_has_a_name_and_a_meaning_in_dutch() -> None:
