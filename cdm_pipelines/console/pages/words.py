@@ -72,14 +72,16 @@ def _whole(message: str, of: str = "") -> str | None:
         return dutch()[message]
     for form, words in _forms():
         if found := form.fullmatch(message):
-            return words.format(**{name: _named(name, value) for name, value in found.groupdict().items()})
+            named = {name: _named(name, value) for name, value in found.groupdict().items()}
+            if None not in named.values():
+                return words.format(**named)
     return None
 
 
-def _named(name: str, value: str) -> str:
-    """What is named in a message, as Dutch has it."""
+def _named(name: str, value: str) -> str | None:
+    """What is named in a message, as Dutch has it; None of a message that there are no words for."""
     if name == _SAID:
-        return teller(Language.DUTCH)(value)
+        return _whole(value) or _in_parts(value)
     if name in codes():
         return codes()[name].get(plain(value), value)
     if name == _DAY:
