@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 import cdm_pipelines
+from cdm_pipelines.components import source_specs
 from cdm_pipelines.console import charts
 from cdm_pipelines.console.pages.render import code, label, on_day
 from cdm_pipelines.console.pages.words import codes, dutch, plain, teller
@@ -132,7 +133,7 @@ def declared() -> Iterator[tuple[str, set[str]]]:
         {"paid", "pending", "refunded", "cancelled", "voided"},
     )  # of the demo, and not counted
     yield "document", {CUSTOMER, HOLD, *PLACES, *RetentionPolicy.load(POLICIES).documents}
-    yield "check", {*(set(ACCEPTABLE) - {"share_quarantined", "volume"})}
+    yield "check", {*ACCEPTABLE, *(name for _, name, *_ in source_specs._CHECKS)}  # noqa: SLF001
     yield "check", {f"plan.{one}" for one in PlanThresholds.model_fields}
     yield "status", {"active", "inactive"}
     units = {column.unit for one in WIDE for column in one.outputs if column.unit} - {CURRENCY}
