@@ -1,9 +1,7 @@
 """The console over a real run: found, shown, matched, told; in a real browser, in both languages."""
 
 import json
-import re
 from collections.abc import Callable, Iterator
-from html.parser import HTMLParser
 from typing import Any
 
 import httpx2
@@ -12,22 +10,19 @@ import schemathesis
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from playwright.sync_api import Browser
-from pydantic import SecretStr
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 from starlette.testclient import TestClient
 
 from cdm_pipelines.console.app import console
 from cdm_pipelines.console.house import House
 from cdm_pipelines.console.pages.menu import PAGES, menu
-from cdm_pipelines.console.pages.words import codes, dutch
 from cdm_pipelines.console.sight import Sight
-from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.privacy.roles import RolesPolicy
 from cdm_pipelines.privacy.views import CUSTOMER
 from cdm_pipelines.settings import load_settings
 
 from .conftest import DAYS, Deployment
-from .office import browsing, link, serious, served, signed_in
+from .office import browsing, serious, served, signed_in
 
 ROLES = sorted(RolesPolicy.load(load_settings().policies).roles)
 SECRET = ("email", "phone", "mobile", "birth_date", "surname", "street", "iban", "golden_id")
@@ -277,77 +272,3 @@ def _hidden(known: dict[str, Any], sight: Sight) -> list[tuple[str, str]]:
         for name, value in known.items()
         if name in SECRET and name not in clear and value and str(value) not in seen
     ]
-
-
-class Reader(HTMLParser):
-    """What somebody reads of a page, less ids, names of files, and what is said to be English."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self._open: list[bool] = []
-        self.read: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in {"input", "meta", "link", "br", "rect", "circle", "path", "line", "polyline"}:
-            return
-        own = dict(attrs)
-        named = {"id", "tag", "who"} & set((own.get("class") or "").split())
-        self._open.append(bool(named) or own.get("lang") == "en" or tag in {"script", "pre", "textarea"})
-
-    def handle_endtag(self, tag: str) -> None:
-        if self._open:
-            self._open.pop()
-
-    def handle_data(self, data: str) -> None:
-        if not any(self._open):
-            self.read.append(data)
-
-
-OF_FILES = frozenset({"payments", "processing", "quarantine"})
-"""Of the data, of names of files, and of keys of policies."""
-
-
-def _words(text: str) -> set[str]:
-    return set(re.findall(r"[a-z]{4,}", re.sub(r"\{\w+\}|\w*_\w*", "", text.lower())))
-
-
-def test_pages_that_are_read_in_dutch_hold_no_english(
-    house: House, company: Deployment, known: dict[str, Any]
-) -> None:
-    english = {word for phrase in dutch() for word in _words(phrase)}
-    ours = {word for words in dutch().values() for word in _words(words)}
-    ours |= {word for of in codes().values() for words in of.values() for word in _words(words)}
-    values = {word for value in known.values() for word in _words(str(value))}
-    english -= ours | values | {word for one in all_contracts() for word in _words(one.name)} | OF_FILES
-    assert {"average", "cannot", "days", "purchases", "sign"} <= english
-    client = TestClient(console(house), house.settings.console_url, headers={"accept-language": "nl"})
-    customer = f"/customers/{known['golden_id']}"
-    found = {}
-    for role, places in {
-        "privacy_officer": (customer, "/quality", "/privacy", "/privacy/register", "/privacy/retention"),
-        "service": (customer, "/", f"/?q={known['surname']}"),
-        "steward": (customer, f"/review/customer/{known['golden_id']}", "/review", "/quality"),
-        "marketing": (customer,),
-    }.items():
-        _enter(client, house, role)
-        for place in places:
-            page = client.get(place)
-            assert page.status_code == 200, (role, place)
-            found[role, place] = sorted(_words(" ".join(Reader(page.text).read)) & english)
-    assert {place: words for place, words in found.items() if words} == {}
-    own = {"oidc_issuer": "http://127.0.0.1:9", "oidc_client_id": "x", "oidc_client_secret": SecretStr("x")}
-    away = House(house.settings.model_copy(update=own), house.engine)
-    stranger = TestClient(console(away), house.settings.console_url, headers={"accept-language": "nl"})
-    for place, status in {"/sign-in/start": 503, "/sign-in/done": 401, "/nowhere": 404}.items():
-        page = stranger.get(place)
-        assert page.status_code == status
-        assert '<html lang="nl">' in page.text
-        assert _words(" ".join(Reader(page.text).read)) & english == set()
-
-
-def _enter(client: TestClient, house: House, role: str) -> None:
-    """Sign a client in, by a link."""
-    client.cookies.clear()
-    place = link(house.engine, house.settings, role).removeprefix(house.settings.console_url)
-    client.post(place, headers={"origin": house.settings.console_url})
