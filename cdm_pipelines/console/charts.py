@@ -6,8 +6,11 @@ style of their own. Does not belong here: what is drawn. A page gives the same f
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from markupsafe import Markup
+
+from cdm_pipelines.insight.report_words import Language, number
 
 _WIDTH, _HEIGHT = 360, 150
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 10, 10, 24
@@ -18,28 +21,36 @@ _DOT = Markup('<circle class="dot" cx="{}" cy="{}" r="3"><title>{}: {}</title></
 _BAR = _END + Markup('<rect class="bar" x="{}" y="{}" width="{}" height="{}"/>') + _TEXT
 
 
-def percent(value: float) -> str:
-    """A share in words: ``12.5%``."""
-    return f"{100 * value:.1f}%" if value < 0.1 else f"{100 * value:.0f}%"
+def percent(value: float, language: Language = Language.ENGLISH) -> str:
+    """A share in words: ``2.5%``, ``2,5%``."""
+    return f"{number(100 * value, language, 1 if value < 0.1 else 0)}%"
 
 
-def count(value: float) -> str:
-    """A number in words, short: ``1.2k``."""
+def count(value: float, language: Language = Language.ENGLISH) -> str:
+    """A number in words, short: ``1.2k``, ``1,2k``."""
     for size, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
-            return f"{value / size:.1f}".removesuffix(".0") + sign
+            short = f"{value / size:.1f}".removesuffix(".0")
+            return number(float(short), language, 1 if "." in short else 0) + sign
     return f"{value:.0f}"
 
 
-def line(points: Sequence[tuple[str, float | None]], told: str, *, share: bool = False) -> Markup:
+def line(
+    points: Sequence[tuple[str, float | None]],
+    told: str,
+    *,
+    share: bool = False,
+    language: Language = Language.ENGLISH,
+) -> Markup:
     """A line over days, from nought.
 
     Args:
         points: Day and figure, oldest first; None where there was none.
         told: What is drawn, for those who do not see it.
         share: Whether figures are shares, written as percentages.
+        language: In which figures are written.
     """
-    said = percent if share else count
+    said = partial(percent if share else count, language=language)
     most = max((value for _, value in points if value is not None), default=0.0) or 1.0
     step = (_WIDTH - _LEFT - _RIGHT) / max(len(points) - 1, 1)
 
@@ -65,12 +76,13 @@ def line(points: Sequence[tuple[str, float | None]], told: str, *, share: bool =
     return _drawing(_WIDTH, _HEIGHT, told, parts)
 
 
-def bars(counts: Mapping[str, float], told: str) -> Markup:
+def bars(counts: Mapping[str, float], told: str, language: Language = Language.ENGLISH) -> Markup:
     """A bar per name, in the order in which they are given.
 
     Args:
         counts: What is counted, by name.
         told: What is drawn, for those who do not see it.
+        language: In which figures are written.
     """
     most = max(counts.values(), default=0.0) or 1.0
     room = _WIDTH - _BAR_LEFT - 50
@@ -82,7 +94,7 @@ def bars(counts: Mapping[str, float], told: str) -> Markup:
             _BAR.format(
                 *(_BAR_LEFT - 8, y + 15, _short(name, 22)),
                 *(_BAR_LEFT, y + 4, wide, _ROW - 8),
-                *(_BAR_LEFT + wide + 6, y + 15, count(value)),
+                *(_BAR_LEFT + wide + 6, y + 15, count(value, language)),
             )
         )
     return _drawing(_WIDTH, max(len(counts), 1) * _ROW, told, parts, kind="chart bars")

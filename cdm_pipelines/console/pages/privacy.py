@@ -25,6 +25,7 @@ from cdm_pipelines.console.sight import Eyes
 from cdm_pipelines.console.writes import Wanted
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.hub import rights as hub
+from cdm_pipelines.insight.report_words import Language as Figures
 from cdm_pipelines.privacy.certificate import faults
 from cdm_pipelines.privacy.processing import processing
 from cdm_pipelines.privacy.processing_forms import FORMS
@@ -253,7 +254,8 @@ def retention(request: Request) -> Response:
     ahead = by_month(found)
     for row in ahead:
         months[row["month"]] += row["entries"]
-    told = translator(language_of(request))("What expires in which month")
+    language = language_of(request)
+    told = translator(language)("What expires in which month")
     return rendered(
         request,
         "privacy-retention.html",
@@ -263,7 +265,7 @@ def retention(request: Request) -> Response:
         expired=by_rule(found.expired),
         staying=by_reason(found.staying),
         ahead=ahead,
-        drawing=charts.bars(dict(sorted(months.items())), told) if months else "",
+        drawing=charts.bars(dict(sorted(months.items())), told, Figures(language)) if months else "",
     )
 
 

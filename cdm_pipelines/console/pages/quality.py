@@ -6,6 +6,7 @@ Belongs here: those pages. Does not belong here: figures (steps.operate.quality)
 import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -15,11 +16,12 @@ from starlette.routing import Route
 from cdm_pipelines.console import charts, source_rows
 from cdm_pipelines.console.errors import UnknownError
 from cdm_pipelines.console.pages.asking import eyes, house_of
-from cdm_pipelines.console.pages.render import language_of, rendered
+from cdm_pipelines.console.pages.render import language_of, on_day, rendered
 from cdm_pipelines.console.pages.words import translator
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.catalogue import UnknownEntityError, all_contracts, contract_named
 from cdm_pipelines.contracts.told import told_path
+from cdm_pipelines.insight.report_words import Language
 from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.steps.days import quarantine
 from cdm_pipelines.steps.operate.quality import Day, days_of, repaired_columns, worse
@@ -52,7 +54,7 @@ def overview(request: Request) -> Response:
         caller,
         sight=sight,
         rows=rows,
-        percent=charts.percent,
+        percent=partial(charts.percent, language=Language(language_of(request))),
         worse=[(name, one) for name, of in days.items() for one in worse(of)],
         failed=[(name, check) for name, of in days.items() for check in of[-1].failed],
         last=max((day.date for day in lasts), default=""),
@@ -65,7 +67,6 @@ def overview(request: Request) -> Response:
 def entity(request: Request) -> Response:
     """One source entity over days, with its columns."""
     contract = contract_of(request)
-    said = translator(language_of(request))
     with eyes(request, "console quality") as one:
         source_rows.see_that_watches(one.sight)
         days = days_of(one.connection, [contract]).get(contract.name, [])
@@ -78,27 +79,34 @@ def entity(request: Request) -> Response:
         sight=sight,
         contract=contract,
         days=days[::-1],
-        drawn=_drawn(days, said),
+        drawn=_drawn(days, request),
         worse=worse(days),
-        percent=charts.percent,
+        percent=partial(charts.percent, language=Language(language_of(request))),
         columns=_columns(contract, days, cells),
         dates=[day.date for day in days][-7:],
     )
 
 
-def _drawn(days: Sequence[Day], said: Any) -> list[tuple[str, Any]]:
-    read, share, repaired = said("Rows delivered"), said("Share rejected"), said("Share repaired")
+def _drawn(days: Sequence[Day], request: Request) -> list[tuple[str, Any]]:
+    told = language_of(request)
+    said = translator(told)
+    drawn: dict[str, list[float | None]] = {
+        "Rows delivered": [float(day.read) for day in days],
+        "Share rejected": [day.share for day in days],
+        "Share repaired": [day.repaired / day.accepted if day.accepted else None for day in days],
+    }
+    when = [on_day(day.date, told) for day in days]
     return [
-        (read, charts.line([(day.date, float(day.read)) for day in days], read)),
-        (share, charts.line([(day.date, day.share) for day in days], share, share=True)),
         (
-            repaired,
+            said(name),
             charts.line(
-                [(day.date, day.repaired / day.accepted if day.accepted else None) for day in days],
-                repaired,
-                share=True,
+                list(zip(when, figures, strict=True)),
+                said(name),
+                share=name.startswith("Share"),
+                language=Language(told),
             ),
-        ),
+        )
+        for name, figures in drawn.items()
     ]
 
 
@@ -143,7 +151,7 @@ def day(request: Request) -> Response:
         date=date,
         of=known.get(date) or Day(date, quarantined=number),
         meaning=meaning,
-        percent=charts.percent,
+        percent=partial(charts.percent, language=Language(language_of(request))),
         rows=rows,
         number=number,
         start=start,

@@ -14,12 +14,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from cdm_pipelines.console.caller import Caller
 from cdm_pipelines.console.pages.menu import menu
-from cdm_pipelines.console.pages.words import TEMPLATES, dutch, teller, translator
+from cdm_pipelines.console.pages.words import TEMPLATES, codes, dutch, teller, translator
 from cdm_pipelines.privacy.words import Language
 
 _HERE = Path(__file__).resolve().parent.parent
@@ -53,6 +54,8 @@ def shown(value: object, language: Language = Language.ENGLISH, zone: str = "UTC
             text = _number(f"{value:,.2f}", language)
         case dt.date():
             text = _moment(value, language, zone)
+        case dict():  # values that are chosen together
+            text = shown([one for one in value.values() if one is not None], language, zone)
         case list() | tuple() | set():
             text = ", ".join(shown(one, language, zone) for one in value)
         case _:
@@ -68,10 +71,36 @@ def _moment(value: dt.date, language: Language, zone: str) -> str:
     return f"{day} {value:%H:%M}" if has_time else day
 
 
-def label(name: str, language: Language) -> str:
-    """What people call a column: in Dutch as the words have it, else its name with blanks."""
+def label(name: str, language: Language, short: str = "") -> str:
+    """What people call a column: in Dutch as the words have it, else its name, or a shorter one, with blanks."""
     words = dutch().get(name) if language is Language.DUTCH else None
-    return words or name.replace("_", " ").capitalize()
+    return words or (short or name).replace("_", " ").capitalize()
+
+
+def code(value: object, of: str, language: Language, zone: str = "UTC") -> str:
+    """A value in words, where it is a code of a declared set; any other as it is shown.
+
+    Args:
+        value: Of a column, for example.
+        of: The set: a column whose values are codes, or what else has some (templates/dutch-codes.yaml).
+        language: Of the reader.
+        zone: As of ``shown``.
+    """
+    if of not in codes() or not isinstance(value, str):
+        return shown(value, language, zone)
+    words = teller(language, of)(value)
+    return value.replace("_", " ") if words == value else words
+
+
+def foreign(text: str, language: Language) -> Markup:
+    """The attribute that says of a message that it stays English, for want of words."""
+    english = language is not Language.ENGLISH and teller(language)(text) == text
+    return Markup(' lang="en"') if english else Markup("")
+
+
+def on_day(text: str, language: Language) -> str:
+    """A day that is written as 2026-03-01, as people of a language write it."""
+    return shown(dt.date.fromisoformat(text), language)
 
 
 def _number(text: str, language: Language) -> str:
@@ -107,7 +136,12 @@ def html(request: Request, template: str, caller: Caller | None, **content: Any)
         "t": translator(language),
         "message": teller(language),
         "show": lambda value: shown(value, language, house.settings.timezone),
-        "label": lambda name: label(name, language),
+        "label": lambda name, short="": label(name, language, short),
+        "code": lambda value, of: code(value, of, language, house.settings.timezone),
+        "codes": lambda values, of: ", ".join(code(value, of, language) for value in values),
+        "coded": lambda of: of in codes(),
+        "on_day": lambda text: on_day(text, language),
+        "foreign": lambda text: foreign(text, language),
         "language": str(language),
         "caller": caller,
         "local": house.local,
