@@ -86,5 +86,6 @@ def test_probabilities_stand_beside_the_share_that_match() -> None:
         (0.95, 0.99, 0),
         (0.99, 1.0, 2),
     ]
-    assert (bands[0].expected, bands[0].true) == (pytest.approx(0.6), pytest.approx(2 / 3))
-    assert (bands[3].expected, bands[3].true) == (pytest.approx(0.9995), pytest.approx(0.5))
+    for band, expected, share in ((bands[0], 0.6, 2 / 3), (bands[3], 0.9995, 0.5)):
+        assert band.expected == pytest.approx(expected)
+        assert band.true == pytest.approx(share)
