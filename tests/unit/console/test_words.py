@@ -63,10 +63,14 @@ def test_each_phrase_stands_once() -> None:
             "de laatste uitspraak, over een e-mailadres dat 2 klanten hebben, voor alle kanalen; zij is afgelopen",
         ),
         (
-            "Decision 3 is recorded, but has no effect: decision 3 (same) contradicts decisions 1 and 2 by "
-            "crm/contact/A and crm/contact/B; undo one of them.",
-            "Beslissing 3 is vastgelegd, maar heeft geen uitwerking: beslissing 3 (dezelfde) spreekt de beslissingen "
-            "1 en 2 tegen over crm/contact/A en crm/contact/B; maak een ervan ongedaan.",
+            (
+                "Decision 3 is recorded, but has no effect: decision 3 (same) contradicts decisions 1 and 2 by "
+                "crm/contact/A and crm/contact/B; undo one of them."
+            ),
+            (
+                "Beslissing 3 is vastgelegd, maar heeft geen uitwerking: beslissing 3 (dezelfde) spreekt de beslissingen "
+                "1 en 2 tegen over crm/contact/A en crm/contact/B; maak een ervan ongedaan."
+            ),
         ),
         ("Send at most 1,000,000 bytes.", "Stuur ten hoogste 1.000.000 bytes."),
         (
