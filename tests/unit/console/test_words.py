@@ -68,8 +68,8 @@ def test_each_phrase_stands_once() -> None:
                 "crm/contact/A and crm/contact/B; undo one of them."
             ),
             (
-                "Beslissing 3 is vastgelegd, maar heeft geen uitwerking: beslissing 3 (dezelfde) spreekt de beslissingen "
-                "1 en 2 tegen over crm/contact/A en crm/contact/B; maak een ervan ongedaan."
+                "Beslissing 3 is vastgelegd, maar heeft geen uitwerking: beslissing 3 (dezelfde) spreekt de "
+                "beslissingen 1 en 2 tegen over crm/contact/A en crm/contact/B; maak een ervan ongedaan."
             ),
         ),
         ("Send at most 1,000,000 bytes.", "Stuur ten hoogste 1.000.000 bytes."),
