@@ -22,9 +22,10 @@ _NAMED = re.compile(r"\{(\w+)(?:![rs])?\}")
 _BETWEEN = re.compile(r"(, |; | and | or )")
 _JOINED = {" and ": " en ", " or ": " of "}
 _NUMBER = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?%?")
-_SAID, _DAY = "said", "day"
+_SAID, _WHY, _DAY = "said", "why", "day"
+_LISTED = frozenset({"names", "others", "records"})
 _ANY = "(?:(?!; ).)+?"
-_LOOKS = {_SAID: ".+?", "number": r"[+-]?\d[\d.,]*", "share": r"[\d.,]+%"}
+_LOOKS = {_SAID: ".+?", _WHY: ".+?", "number": r"[+-]?\d[\d.,]*", "share": r"[\d.,]+%"}
 """What stands for a name in braces: another message, a number, a share; anything else is of one part."""
 
 
@@ -80,10 +81,12 @@ def _whole(message: str, of: str = "") -> str | None:
 
 def _named(name: str, value: str) -> str | None:
     """What is named in a message, as Dutch has it; None of a message that there are no words for."""
-    if name == _SAID:
+    if name in (_SAID, _WHY):
         return _whole(value) or _in_parts(value)
     if name in codes():
         return codes()[name].get(plain(value), value)
+    if name in _LISTED:
+        return value.replace(" and ", _JOINED[" and "])
     if name == _DAY:
         try:
             return f"{dt.date.fromisoformat(value):%d-%m-%Y}"

@@ -57,15 +57,9 @@ WIDE = [one for one in built_in().values() if not one.key]
 """Enrichers of which the customer page has the columns; those with a key of their own are shown as a journey."""
 
 
-def without(texts: Iterable[str], of: str = "") -> list[str]:
-    """Texts that stay English."""
-    told = teller(Language.DUTCH, of)
-    return [one for one in texts if told(one) == one and one not in SAME]
-
-
-SAME = frozenset({"partner", "prospect", "model", "app", "chat", "sms", "web", "post", "order", "marketing"})
-SAME |= {"privacy officer", "A", "B", "C", "D", "alias", "Contact"}
-"""What is called the same in both languages."""
+def without(texts: Iterable[str]) -> list[str]:
+    """Texts that stay English; a heading of the register is called the same in both languages."""
+    return [one for one in texts if TOLD(one) == one != "Contact"]
 
 
 def columns() -> Iterator[tuple[str, str]]:
@@ -87,11 +81,9 @@ def test_every_column_of_the_profile_has_a_name_and_a_meaning_in_dutch() -> None
 
 def test_a_dutch_name_of_a_column_is_of_a_column() -> None:
     """What was renamed leaves no words behind."""
-    known = dict(columns())
     groups = tuple(f"{one.name}_" for one in WIDE)
-    attributes = {"organisation_name"}
     named = {one for one in dutch() if one.startswith(groups) and re.fullmatch("[a-z0-9_]+", one)}
-    assert sorted(named - known.keys() - attributes) == []
+    assert sorted(named - dict(columns()).keys() - {"organisation_name"}) == []
 
 
 def of_sql(module: ModuleType) -> set[str]:
@@ -154,9 +146,10 @@ ERRORS = frozenset(
         *("ConsoleError", "SignInError", "ForbiddenError", "UnknownError", "ClashError", "TooLargeError"),
         *("SlowError", "RefusedError", "TooManyError", "AwayError", "BusyError", "UnexpectedError"),
         *("DecisionError", "ProposalError", "RightsError", "ErasedError", "ObjectionError"),
-        *("ValueRefusedError", "SearchError", "QuarantineError", "PlanError"),
+        *("ValueRefusedError", "SearchError", "QuarantineError", "PlanError", "Told"),
     }
 )
+"""What pages are refused with, and what they say of something that was done."""
 OF_COMMANDS = frozenset({"server.py", "workers.py"})
 """Modules of the console whose refusals are for whoever starts it."""
 RAISING = (

@@ -62,6 +62,25 @@ def test_each_phrase_stands_once() -> None:
             "the latest statement, about an e-mail address that 2 customers have, for every channel; it has ended",
             "de laatste uitspraak, over een e-mailadres dat 2 klanten hebben, voor alle kanalen; zij is afgelopen",
         ),
+        (
+            (
+                "Decision 3 is recorded, but has no effect: decision 3 (same) contradicts decisions 1 and 2 by "
+                "crm/contact/A and crm/contact/B; undo one of them."
+            ),
+            (
+                "Beslissing 3 is vastgelegd, maar heeft geen uitwerking: beslissing 3 (dezelfde) spreekt de "
+                "beslissingen 1 en 2 tegen over crm/contact/A en crm/contact/B; maak een ervan ongedaan."
+            ),
+        ),
+        ("Send at most 1,000,000 bytes.", "Stuur ten hoogste 1.000.000 bytes."),
+        (
+            "2026-03-01 is no day in the future: the value would never hold.",
+            "01-03-2026 is geen dag in de toekomst: de waarde zou nooit gelden.",
+        ),
+        (
+            "The next run would stop with this, and publish nothing: who knows",
+            "The next run would stop with this, and publish nothing: who knows",
+        ),
         ("Use one of a, b.", "Gebruik een van a, b."),
         ("Nobody has words for this, for every channel.", "Nobody has words for this, for every channel."),
         ("{braces} of (somebody", "{braces} of (somebody"),
