@@ -85,6 +85,14 @@ def test_keys_follow_the_naming_grammar(specs: dict[str, dg.AssetSpec]) -> None:
         assert all(re.fullmatch(r"[a-z][a-z0-9_]*", part) for part in spec.key.path), key
 
 
+def test_assets_of_one_title_stand_in_groups_that_tell_them_apart(specs: dict[str, dg.AssetSpec]) -> None:
+    """The UI titles a node with the last part of its key."""
+    extracts = [spec for spec in specs.values() if len(spec.key.path) == 3]
+    assert all(spec.group_name == f"{spec.key.path[1]}/{spec.key.path[0]}" for spec in extracts)
+    titled = [(spec.group_name, spec.key.path[-1]) for spec in specs.values()]
+    assert len(set(titled)) == len(titled)
+
+
 def test_every_asset_tells_what_it_is_and_who_owns_it(specs: dict[str, dg.AssetSpec]) -> None:
     for key, spec in specs.items():
         assert spec.description, key
