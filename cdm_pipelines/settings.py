@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -136,9 +137,20 @@ def _prefix(value: str) -> str:
     return value
 
 
+def _network(value: str) -> str:
+    try:
+        ip_network(value)
+    except ValueError:
+        raise ValueError(
+            "use addresses or networks such as 10.0.0.7 or 10.0.0.0/24, with commas between them"
+        ) from None
+    return value
+
+
 Url = Annotated[str, AfterValidator(place)]
 Folder = Annotated[Path, AfterValidator(_absolute)]
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
+Network = Annotated[str, AfterValidator(_network)]
 
 
 def _demo_landing() -> Path:
@@ -248,6 +260,11 @@ class Settings(BaseSettings):
         ge=1,
         le=64,
         description="Processes that answer for the console side by side; one for each core when not set, at most 4.",
+    )
+    console_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_comma_separated)] = Field(
+        default=("127.0.0.1", "::1"),
+        description="Proxies in front of the console that are believed when they say where a request comes from "
+        "(`X-Forwarded-For`): addresses or networks, with commas between them; one on this machine when not set.",
     )
     oidc_issuer: Annotated[str, AfterValidator(_provider)] | None = Field(
         default=None,
@@ -374,6 +391,7 @@ _DEFAULTS_IN_WORDS: Final = {
     "lake_url": "`lake` in `CDM_HOME`",
     "policies": "those of the package",
     "threads": "one for each core",
+    "console_proxies": "`127.0.0.1,::1`",
 }
 
 

@@ -6,7 +6,7 @@ Belongs here: starting and stopping the server. Does not belong here: what is se
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import uvicorn
@@ -23,14 +23,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(app: ASGIApp, port: int) -> Iterator[None]:
+def serving(app: ASGIApp, port: int, proxies: Sequence[str] = ()) -> Iterator[None]:
     """Serve an application, from the moment that it answers."""
-    server = uvicorn.Server(config_of(app, "127.0.0.1", port))
+    server = uvicorn.Server(config_of(app, "127.0.0.1", port, proxies))
     thread = threading.Thread(target=server.run)
     thread.start()
     deadline = time.monotonic() + 60
     while not server.started and time.monotonic() < deadline:
         time.sleep(0.02)
-    yield
-    server.should_exit = True
-    thread.join(30)
+    try:
+        yield
+    finally:  # a test that failed would wait for the thread else
+        server.should_exit = True
+        thread.join(30)

@@ -59,6 +59,15 @@ def page(rows: Sequence[Mapping[str, Any]], cursor: str, limit: int) -> dict[str
         cursor: The place of the first one, as ``next`` gave it out; empty for the first page.
         limit: Rows of a page.
     """
-    start = int(cursor or 0)
-    more = len(rows) > start + limit
-    return {"items": list(rows[start : start + limit]), "next": str(start + limit) if more else None}
+    return page_from(rows[start_of(cursor) :], cursor, limit)
+
+
+def start_of(cursor: str) -> int:
+    """How many rows lie before a page."""
+    return int(cursor or 0)
+
+
+def page_from(rows: Sequence[Mapping[str, Any]], cursor: str, limit: int) -> dict[str, Any]:
+    """The same, of rows that begin with those of the page; one more than these tells that it goes on."""
+    more = len(rows) > limit
+    return {"items": list(rows[:limit]), "next": str(start_of(cursor) + limit) if more else None}

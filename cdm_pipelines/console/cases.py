@@ -14,9 +14,9 @@ from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
-from sqlalchemy import text
 
 from cdm_pipelines.console import reads
+from cdm_pipelines.console.case_orders import of_customers, of_parts
 from cdm_pipelines.console.errors import UnknownError
 from cdm_pipelines.console.house import House
 from cdm_pipelines.console.reads import Row
@@ -166,6 +166,7 @@ class _Made:
     eyes: Eyes
     house: House
     log: Sequence[Decision]
+    apart: Sequence[Record] = ()
 
     def pair(self, key: Key) -> Case:
         ids = [reads.current(self.eyes.connection, one) for one in key.ids]
@@ -175,8 +176,8 @@ class _Made:
         records = [self._records(one) for one in ids]
         known = self._rows([*records[0], *records[1]])
         merged = self._outlook(known, {"": [*records[0], *records[1]]}).get("", {})
-        counts = [self._orders([one]) for one in ids]
-        both = self._orders(ids)
+        counts = [of_customers(self.eyes, [one]) for one in ids]
+        both = of_customers(self.eyes, ids)
         sides = [Side(one, own, *count) for one, own, count in zip(ids, records, counts, strict=True)]
         steps, link, threshold = self.evidence(known, *records)
         lines, details = self._lines(
@@ -190,21 +191,28 @@ class _Made:
         row = reads.customer(self.eyes, now)
         records = self._records(now)
         known = self._rows(records)
-        compared = self._compared(known)
-        parts = compared.weakest(records) if compared is not None else (records, [])
-        divided = {str(number): part for number, part in enumerate(parts) if part}
+        divided = {str(number): part for number, part in enumerate(self._parts(known, records)) if part}
         if len(divided) < 2:
             divided = {"0": records}
-        sides = [Side(None, part) for part in divided.values()]
+        counts = of_parts(self.eyes, self.house.lake, now, list(divided.values()))
+        sides = [Side(None, part, *count) for part, count in zip(divided.values(), counts, strict=True)]
         values = self._outlook(known, divided)
         told = self._seen([values.get(name, {}) for name in divided])
         steps, link, threshold = (
             self.evidence(known, *divided.values()) if len(sides) == 2 else ((), None, 0.0)
         )
         lines, details = self._lines(known, sides, told, self._clear(row))
-        return Case(
-            key, sides, Side(now, records, *self._orders([now])), lines, details, steps, link, threshold
-        )
+        together = Side(now, records, *of_customers(self.eyes, [now]))
+        return Case(key, sides, together, lines, details, steps, link, threshold)
+
+    def _parts(self, known: pa.Table, records: Sequence[Record]) -> Sequence[Sequence[Record]]:
+        """The two parts that a customer would be: as somebody proposed it, else cut at its weakest link."""
+        if self.apart:
+            return [one for one in records if one not in self.apart], [
+                one for one in records if one in self.apart
+            ]
+        compared = self._compared(known)
+        return compared.weakest(records) if compared is not None else (records, [])
 
     def _clear(self, row: Row) -> Row:
         return self.house.in_clear(row)
@@ -213,7 +221,7 @@ class _Made:
         """The source records of a customer; none where the role does not see which."""
         if not {*RECORD_KEY} <= self.eyes.sight.clear(reads.RECORDS):
             return []
-        _, rows = reads.of_customer(self.eyes, reads.RECORDS, golden_id, order=RECORD_KEY)
+        _, rows = reads.of_customer(self.eyes, reads.RECORDS, golden_id, order=RECORD_KEY, limit=reads.ALL)
         return [Record(*(str(row[name]) for name in RECORD_KEY)) for row in rows]
 
     def _rows(self, records: Sequence[Record]) -> pa.Table:
@@ -284,21 +292,6 @@ class _Made:
             one for one in lines if any(_known(v) for v in (*one.sides, one.together, *one.of_records))
         ], details
 
-    def _orders(self, ids: Sequence[UUID]) -> tuple[int | None, Mapping[str, Any] | None]:
-        """How many orders customers have, and what they come to."""
-        sight = self.eyes.sight
-        if "golden_id" not in sight.clear(reads.ORDERS):
-            return None, None
-        priced = {"total_amount", "currency"} <= sight.clear(reads.ORDERS)
-        columns = "currency, sum(total_amount)" if priced else "NULL, NULL"
-        query = f"SELECT {columns}, count(*) FROM customer_order WHERE golden_id = ANY (:ids) GROUP BY 1 ORDER BY 1"  # noqa: S608 - ours
-        if not priced:
-            query = "SELECT NULL, NULL, count(*) FROM customer_order WHERE golden_id = ANY (:ids)"
-        with self.eyes.as_role() as connection:
-            found = connection.execute(text(query), {"ids": list(ids)}).all()
-        amounts = {str(currency or ""): amount for currency, amount, _ in found if amount is not None}
-        return sum(int(count) for *_, count in found), amounts if priced else None
-
 
 def _known(value: object) -> bool:
     return value is not None and value != ""
@@ -314,7 +307,7 @@ def link_of(
     return _Made(eyes, house, ()).evidence(known, [record], others)
 
 
-def case(eyes: Eyes, house: House, key: Key, log: Sequence[Decision]) -> Case:
+def case(eyes: Eyes, house: House, key: Key, log: Sequence[Decision], apart: Sequence[Record] = ()) -> Case:
     """A case as the role sees it.
 
     Args:
@@ -322,11 +315,12 @@ def case(eyes: Eyes, house: House, key: Key, log: Sequence[Decision]) -> Case:
         house: What all requests share.
         key: What it is about.
         log: All decisions.
+        apart: Records that somebody proposed to take from a customer, in the place of its weakest link.
 
     Raises:
         UnknownError, ForbiddenError: It is about somebody whom the role does not see.
     """
-    made = _Made(eyes, house, log)
+    made = _Made(eyes, house, log, apart)
     match key.kind:
         case "pair":
             return made.pair(key)

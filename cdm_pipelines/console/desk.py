@@ -18,9 +18,10 @@ from uuid import UUID
 from sqlalchemy import text
 
 from cdm_pipelines.console import writes
-from cdm_pipelines.console.cases import PAIR, Key
-from cdm_pipelines.console.errors import RefusedError
+from cdm_pipelines.console.cases import CONFLICT, PAIR, Key
+from cdm_pipelines.console.errors import RefusedError, UnknownError
 from cdm_pipelines.console.house import House
+from cdm_pipelines.console.proposed import undoes
 from cdm_pipelines.console.sight import Eyes
 from cdm_pipelines.console.writes import Wanted
 from cdm_pipelines.contracts.canonical import Entity
@@ -67,8 +68,13 @@ class Desk:
     log: Sequence[Decision]
 
 
-def desk(eyes: Eyes, wanted: Key | None = None, *, of_proposals: bool = False) -> Desk:
+def desk(eyes: Eyes, wanted: Key | None = None, *, proposal_from: int | None = None) -> Desk:
     """The next case of somebody, or one that they name.
+
+    Args:
+        eyes: Of who decides.
+        wanted: The case that they name.
+        proposal_from: The next proposal of others in its place: the first from this number on, else the oldest.
 
     Raises:
         ForbiddenError: The role decides nothing.
@@ -77,7 +83,7 @@ def desk(eyes: Eyes, wanted: Key | None = None, *, of_proposals: bool = False) -
     connection, who = eyes.connection, eyes.caller.who
     log = read_log(connection)
     waits = proposals.open_proposals(connection, KINDS)
-    others = [one for one in waits if not one.is_own(who)]
+    others = [one for one in waits if not one.is_own(who) and _sees(eyes, one)]
     proposed = {str(one.subject.get("case")) for one in waits} - {"None"}
     later = put_off.of(connection, who)
     found = _visible(eyes, hub.first_items(connection, _LOOKED_AT, {*proposed, *later}))
@@ -90,19 +96,37 @@ def desk(eyes: Eyes, wanted: Key | None = None, *, of_proposals: bool = False) -
     chosen: Mapping[str, Any] | None = next(iter([*found, *after]), None)
     key = None if chosen is None else Key.parse(str(chosen["item_id"]))
     proposal = None
-    if of_proposals:
-        proposal = next(iter(others), None)
-        key = None if proposal is None else _case_of(proposal)
+    if proposal_from is not None:
+        onward = [one for one in others if one.proposal_id >= proposal_from]
+        proposal = next(iter([*onward, *others]), None)
+        key = None if proposal is None else _case_of(eyes, proposal, log)
         chosen = None
     elif wanted is not None:
         key, chosen = wanted, hub.items(connection, [wanted.text]).get(wanted.text)
     return Desk(key, chosen, proposal, _done(eyes, log), count + len(after), len(after), len(others), log)
 
 
-def _case_of(proposal: Proposal) -> Key:
-    case = proposal.subject.get("case")
+def _case_of(eyes: Eyes, proposal: Proposal, log: Sequence[Decision]) -> Key | None:
+    """The case that a proposal is about; None where it names nobody who is there."""
+    case, ids = proposal.subject.get("case"), proposal.subject.get(proposals.GOLDEN_IDS, ())
+    taken_back = undoes(proposal, log)
+    try:
+        if case and not str(case).startswith(CONFLICT):
+            return Key.parse(str(case))
+        if taken_back is not None:
+            return _key_of(eyes, taken_back)
+        return Key.of(*(UUID(one) for one in ids[:2]))
+    except (UnknownError, ValueError):
+        return None
+
+
+def _sees(eyes: Eyes, proposal: Proposal) -> bool:
+    """Whether the role sees all customers whom a proposal is about; one that sees everybody sees all proposals."""
+    if eyes.sight.role.sees_everybody:
+        return True
     ids = [UUID(one) for one in proposal.subject.get(proposals.GOLDEN_IDS, ())]
-    return Key.parse(str(case)) if case else Key.of(*ids[:2])
+    items = [{"left_id": one, "right_id": None} for one in ids]
+    return bool(ids) and len(_visible(eyes, items)) == len(ids)
 
 
 def _visible(eyes: Eyes, items: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -136,7 +160,13 @@ def _done(eyes: Eyes, log: Sequence[Decision]) -> int:
     """What somebody did today."""
     own = sum(len(act) if "alike" in (act[0].reason or "") else 1 for act in _own(eyes, log))
     proposed = proposals.proposals(eyes.connection, KINDS)
-    return own + sum(one.is_own(eyes.caller.who) and _today(one.proposed_at) for one in proposed)
+    return own + sum(
+        one.is_own(eyes.caller.who) and _today(one.proposed_at) and not _taken_back(one) for one in proposed
+    )
+
+
+def _taken_back(proposal: Proposal) -> bool:
+    return proposal.state == proposals.REJECTED and proposal.is_own(proposal.decided_by or "")
 
 
 @dataclass(frozen=True)
@@ -225,8 +255,12 @@ def alike(eyes: Eyes, house: House, keys: Sequence[Key], kind: str) -> Told:
 
 
 def undo(eyes: Eyes, house: House) -> Told:
-    """Take back what somebody decided last today."""
+    """Take back what somebody proposed last and is still open; without any, what they decided last today."""
     eyes.sight.see_that_may("decisions")
+    waits = proposals.open_proposals(eyes.connection, KINDS)
+    open_ones = [one for one in waits if one.is_own(eyes.caller.who)]
+    if open_ones:
+        return _withdrawn(eyes, open_ones)
     acts = _own(eyes, read_log(eyes.connection))
     if not acts:
         return Told("You have decided nothing today that could be taken back.", {}, bad=True)
@@ -235,6 +269,17 @@ def undo(eyes: Eyes, house: House) -> Told:
     undone = [Wanted("undo", decision=one.decision_id) for one in reversed(last)]
     told = done(eyes, house, undone, key)
     return replace(told, words=_UNDONE if told.words == _RECORDED else told.words, next=key)
+
+
+def _withdrawn(eyes: Eyes, own: Sequence[Proposal]) -> Told:
+    """Take back the newest of somebody's own proposals, and what they proposed at once with it."""
+    last = own[-1]
+    mark = _MARK.search(last.reason or "")
+    at_once = [one for one in own if one is last or (mark and (one.reason or "").endswith(mark[0]))]
+    for one in at_once:
+        proposals.reject(eyes.connection, one.proposal_id, eyes.caller.who, KINDS)
+    key = _case_of(eyes, last, read_log(eyes.connection))
+    return Told("Proposal {number} is taken back.", {"number": last.proposal_id}, next=key)
 
 
 def done(eyes: Eyes, house: House, wanted: Sequence[Wanted], key: Key | None) -> Told:
@@ -304,6 +349,8 @@ def settle(eyes: Eyes, house: House, proposal_id: int, *, approved: bool) -> Tol
     eyes.sight.see_that_may("decisions")
     decide = proposals.approve if approved else proposals.reject
     found = decide(eyes.connection, proposal_id, eyes.caller.who, KINDS)
+    if not (_sees(eyes, found) or found.is_own(eyes.caller.who)):
+        raise UnknownError("There is no such proposal.")
     if not approved:
         return Told("Proposal {number} is rejected.", {"number": proposal_id})
     subject = house.in_clear(found.subject)

@@ -36,6 +36,8 @@ PER_MINUTE = 600
 """Requests of somebody who is signed in."""
 _WRONG_A_QUARTER = 20
 """Wrong keys and links from one address, before it is locked out for the rest of the quarter of an hour."""
+_SIGN_INS_A_MINUTE = 60
+"""Sign-ins that are begun from one address, which may be that of an office."""
 _KEPT_SECONDS = 60.0
 
 
@@ -152,9 +154,10 @@ class House:
     def _program(self, connection: Connection, kind: str, key: str, address: str) -> Caller:
         if kind.lower() != "bearer" or not key:
             raise SignInError("Send the key as `Authorization: Bearer cdm_…`.")
-        self.see_not_locked(address)
+        # Before the lock: others may come from the same address, which is a proxy's.
         token = hub.token_of(connection, key)
         if token is None:
+            self.see_not_locked(address)
             self.was_wrong(address)
             raise SignInError("The key is none of ours, has ended, or was taken back: `cdm token list`.")
         scopes = frozenset(Scope(one) for one in token.scopes)
@@ -188,6 +191,15 @@ class House:
         if not self._limiter.test(_WRONG, "wrong", address):
             raise TooManyError("Too many wrong keys came from there; wait a quarter of an hour.")
 
+    def see_not_too_often(self, address: str) -> None:
+        """See that not too many sign-ins are begun from an address: each is a row, and a call to the provider.
+
+        Raises:
+            TooManyError: They are.
+        """
+        if not self._limiter.hit(_SIGN_INS, "sign-in", address):
+            raise TooManyError("Too many sign-ins were begun from there; wait a minute.")
+
     def was_wrong(self, address: str) -> None:
         """Count a wrong key or link."""
         self._limiter.hit(_WRONG, "wrong", address)
@@ -211,8 +223,9 @@ class House:
 
 
 _WRONG = RateLimitItemPerMinute(_WRONG_A_QUARTER, 15)
+_SIGN_INS = RateLimitItemPerMinute(_SIGN_INS_A_MINUTE)
 
 
 def address_of(request: HTTPConnection) -> str:
-    """Where a request comes from."""
+    """Where a request comes from; where a trusted proxy has passed it on, what that says (``CDM_CONSOLE_PROXIES``)."""
     return request.client.host if request.client is not None else ""

@@ -1,21 +1,25 @@
-"""What a changed policy would do: the file that somebody writes, planned by ``cdm plan`` beside the console.
+"""What changed policies and contracts would do: files that somebody gives, planned by ``cdm plan`` beside the console.
 
 Belongs here: which files there are, that the role may, starting the command, reading what it printed. Does not belong
 here: making a plan (steps.plan), pages.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from cdm_pipelines.console.errors import RefusedError
 from cdm_pipelines.console.sight import Eyes
 from cdm_pipelines.console.works import DONE, FILES, Work, Works
+from cdm_pipelines.contracts.odcs import SUFFIX
 from cdm_pipelines.settings import Settings
 
 _FORM = "cdm.plan/1"
+_CONTRACT = re.compile(rf"[A-Za-z0-9_-][A-Za-z0-9_.-]{{0,100}}{re.escape(SUFFIX)}")
 
 
 def policies(settings: Settings) -> dict[str, Path]:
@@ -30,14 +34,21 @@ def policies(settings: Settings) -> dict[str, Path]:
     }
 
 
-def plan(eyes: Eyes, settings: Settings, works: Works, changed: Mapping[str, str]) -> Work:
-    """Have it worked out what changed policies would do; nothing is published.
+def plan(
+    eyes: Eyes,
+    settings: Settings,
+    works: Works,
+    changed: Mapping[str, str],
+    contracts: Mapping[str, str] = MappingProxyType({}),
+) -> Work:
+    """Have it worked out what changed policies and contracts would do; nothing is published.
 
     Args:
         eyes: Of who asks.
         settings: Of the deployment.
         works: Commands that run beside.
         changed: Text of each policy that changes, by its path below the folder.
+        contracts: Text of each contract that changes, by the name of its file; it says itself of what it is.
 
     Raises:
         ForbiddenError: The role may not change policies.
@@ -45,12 +56,18 @@ def plan(eyes: Eyes, settings: Settings, works: Works, changed: Mapping[str, str
     """
     eyes.sight.see_that_may("policies")
     known = policies(settings)
-    if not changed or not set(changed) <= set(known):
+    if not (changed or contracts) or not set(changed) <= set(known):
         raise RefusedError(f"Give the policy that changes; there are {', '.join(known)}.")
-    if any("\x00" in text for text in changed.values()):
+    if any("\x00" in text for text in (*changed.values(), *contracts.values())):
         raise RefusedError("A policy is text.")
-    files = {name: text.replace("\r\n", "\n") for name, text in changed.items()}
-    arguments = ("plan", f"--policies={FILES}", "--json")
+    if not all(_CONTRACT.fullmatch(name) for name in contracts):
+        raise RefusedError(f"Name a contract as <entity>{SUFFIX}.")
+    given = {f"policies/{name}": text for name, text in changed.items()}
+    given |= {f"contracts/{name}": text for name, text in contracts.items()}
+    files = {name: text.replace("\r\n", "\n") for name, text in given.items()}
+    policies_at = f"{FILES}/policies" if changed else str(settings.policies)
+    contracts_at = (f"--contracts={FILES}/contracts",) if contracts else ()
+    arguments = ("plan", f"--policies={policies_at}", *contracts_at, "--json")
     return works.start(_key(eyes.caller.who), eyes.caller.who, arguments, files=files)
 
 

@@ -5,7 +5,9 @@ answer is written (api, pages), what a role sees (``sight``).
 """
 
 import datetime as dt
+import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -43,6 +45,12 @@ TRANSACTIONS = frozenset({"order", "invoice", "payment", "refund"})
 """Touches that are known from transactions."""
 _OF_ORDERS = ("golden.order_line", "golden.payment", "golden.refund", "golden.invoice")
 _ORDER_KEY = ("source", "order_id")
+MOST = 1000
+"""Rows of a customer in one table, where nothing else is said."""
+ALL = 10**9
+"""For what is wrong unless all are read."""
+_KEYS = ("source", "entity", "record_id", "other_source", "other_entity", "other_record_id", "attribute")
+"""What tells rows of a table of a customer apart: pages of a list have them in one order."""
 
 
 def current(connection: Connection, golden_id: UUID) -> UUID:
@@ -93,9 +101,17 @@ def known(eyes: Eyes, golden_id: UUID) -> UUID:
 
 
 def of_customer(
-    eyes: Eyes, table: str, golden_id: UUID, *, order: Sequence[str] = (), limit: int = 1000
+    eyes: Eyes, table: str, golden_id: UUID, *, order: Sequence[str] = (), limit: int = MOST, offset: int = 0
 ) -> tuple[UUID, list[Row]]:
     """Rows of a customer in a table with its golden id; returns the current id with them.
+
+    Args:
+        eyes: Of who reads.
+        table: As ``schema.table``.
+        golden_id: Of any age.
+        order: Columns, of which those count that the role sees.
+        limit: How many rows.
+        offset: How many rows are left out before them.
 
     Raises:
         UnknownError, ForbiddenError: As for :func:`customer`; or the role does not see the table.
@@ -103,16 +119,23 @@ def of_customer(
     eyes.sight.see_that_sees(table)
     now = known(eyes, golden_id)
     with eyes.as_role():
-        rows = _of_customer(eyes, table, now, order=order, limit=limit)
+        rows = _of_customer(eyes, table, now, order=order, limit=limit, offset=offset)
     eyes.note([table], [now])
     return now, rows
 
 
-def orders(eyes: Eyes, golden_id: UUID, *, limit: int = 200) -> tuple[UUID, list[Row]]:
+def count(eyes: Eyes, table: str, golden_id: UUID) -> int:
+    """How many rows a role sees of a customer in a table."""
+    eyes.sight.see_that_sees(table)
+    with eyes.as_role() as connection:
+        query = text(f'SELECT count(*) FROM "{view_name(table)}" WHERE golden_id = :id')  # noqa: S608 - ours
+        return int(connection.scalar(query, {"id": golden_id}) or 0)
+
+
+def orders(eyes: Eyes, golden_id: UUID, *, limit: int, offset: int = 0) -> tuple[UUID, list[Row]]:
     """Orders of a customer, the newest first, each with what the role sees of its lines, payments and refunds."""
-    now, found = of_customer(
-        eyes, ORDERS, golden_id, order=("ordered_at DESC NULLS LAST", "order_id"), limit=limit
-    )
+    newest = ("ordered_at DESC NULLS LAST", "order_id")
+    now, found = of_customer(eyes, ORDERS, golden_id, order=newest, limit=limit, offset=offset)
     keyed = set(_ORDER_KEY) <= eyes.sight.clear(ORDERS)
     tables = [one for one in _OF_ORDERS if keyed and set(_ORDER_KEY) <= eyes.sight.clear(one)]
     for table in tables:
@@ -138,7 +161,15 @@ def orders(eyes: Eyes, golden_id: UUID, *, limit: int = 200) -> tuple[UUID, list
     return now, found
 
 
-def as_of(eyes: Eyes, golden_id: UUID, at: dt.datetime) -> Row:
+@dataclass(frozen=True)
+class Then:
+    """A customer as it was known at a time, and where its values came from; None where the role does not see that."""
+
+    values: Row
+    provenance: list[Row] | None
+
+
+def as_of(eyes: Eyes, golden_id: UUID, at: dt.datetime) -> Then:
     """A customer as it was known at a time, as far as the role sees it.
 
     Raises:
@@ -153,17 +184,22 @@ def as_of(eyes: Eyes, golden_id: UUID, at: dt.datetime) -> Row:
         raise nothing
     then = UUID(str(version.golden["golden_id"]))
     with eyes.as_role() as connection:
+        told: list[Row] | None = None
         if version.valid_to is None:
             rows = _of_customer(eyes, CUSTOMER, then)
+            if PROVENANCE in eyes.sight.tables:
+                told = _of_customer(eyes, PROVENANCE, then)
         else:
             then_it_held = "golden_id = :id AND valid_from <= :at AND valid_to > :at"
             query = f"SELECT {names_of(eyes.sight, HISTORY)} FROM customer_history WHERE {then_it_held}"  # noqa: S608 - ours
             answer = connection.execute(text(query), {"id": then, "at": at})
             rows = [dict(row) for row in answer.mappings()]
+            if rows and "provenance" in eyes.sight.clear(HISTORY):
+                told = [dict(one) for one in rows[0]["provenance"] or ()]
     if not rows:
         raise nothing
-    eyes.note([HISTORY], [then])
-    return {name: value for name, value in rows[0].items() if name != "provenance"}
+    eyes.note([HISTORY] if told is None else [HISTORY, PROVENANCE], [then])
+    return Then({name: value for name, value in rows[0].items() if name != "provenance"}, told)
 
 
 def timeline(eyes: Eyes, golden_id: UUID) -> tuple[UUID, list[Row]]:
@@ -223,7 +259,7 @@ def consent(eyes: Eyes, golden_id: UUID, settings: Settings) -> tuple[UUID, list
     return now, [*rows, *unsaid]
 
 
-def journey(eyes: Eyes, golden_id: UUID, settings: Settings, *, limit: int = 500) -> tuple[UUID, list[Row]]:
+def journey(eyes: Eyes, golden_id: UUID, settings: Settings) -> tuple[UUID, list[Row]]:
     """Every touch of a customer, the newest first; for roles that see its visits or its orders, each as far."""
     now = known(eyes, golden_id)
     company = company_of(Lake(settings.lake_url), settings)
@@ -233,7 +269,7 @@ def journey(eyes: Eyes, golden_id: UUID, settings: Settings, *, limit: int = 500
         raise ForbiddenError(
             f"The role {eyes.sight.name} sees neither orders nor visits (policies/roles.yaml)."
         )
-    found = journey_of(eyes.connection, company, now, limit)
+    found = journey_of(eyes.connection, company, now, sys.maxsize)
     rows = [
         dict(touch._asdict())
         for touch in found.touches
@@ -251,7 +287,7 @@ def cells(eyes: Eyes, golden_id: UUID, record: Record, settings: Settings) -> tu
     Raises:
         UnknownError: The record is none of the customer's.
     """
-    now, records = of_customer(eyes, RECORDS, golden_id)
+    now, records = of_customer(eyes, RECORDS, golden_id, limit=ALL)
     if tuple(record) not in {(row["source"], row["entity"], row["record_id"]) for row in records}:
         raise UnknownError("The customer has no such record.")
     lake = Lake(settings.lake_url)
@@ -289,13 +325,14 @@ def names_of(sight: Sight, table: str) -> str:
 
 
 def _of_customer(
-    eyes: Eyes, table: str, golden_id: UUID, *, order: Sequence[str] = (), limit: int = 1000
+    eyes: Eyes, table: str, golden_id: UUID, *, order: Sequence[str] = (), limit: int = MOST, offset: int = 0
 ) -> list[Row]:
     """Rows of a customer, in a transaction that reads as the role."""
-    seen = set(eyes.sight.columns(table))
-    kept = [one for one in order if one.split()[0] in seen] or ["1"]
+    seen = eyes.sight.columns(table)
+    wanted = [one for one in order if one.split()[0] in seen]
+    kept = [*wanted, *(one for one in _KEYS if one in seen and one not in order)] or ["1"]
     query = (
         f'SELECT {names_of(eyes.sight, table)} FROM "{view_name(table)}" WHERE golden_id = :id '  # noqa: S608 - ours
-        f"ORDER BY {', '.join(kept)} LIMIT {limit:d}"
+        f"ORDER BY {', '.join(kept)} LIMIT {limit:d} OFFSET {offset:d}"
     )
     return [dict(row) for row in eyes.connection.execute(text(query), {"id": golden_id}).mappings()]

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -139,7 +139,9 @@ class _Crew:
         share(self._folder, born.number)
         house = House(self._settings, self._engine, self._local, Shared(self._counts, self._held))
         app = console(house, Metrics(self._folder))
-        _Server(config_of(app, "", 0), born).run([born.socket] if born.socket else None)
+        _Server(config_of(app, "", 0, self._settings.console_proxies), born).run(
+            [born.socket] if born.socket else None
+        )
 
     def work(self, born: Born) -> None:
         """Be the one that works through what is asked for."""
@@ -147,8 +149,8 @@ class _Crew:
         Works(self._settings, beside).go_on(lambda: born.is_orphan)
 
 
-def config_of(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
-    """How an application is served."""
+def config_of(app: ASGIApp, host: str, port: int, proxies: Sequence[str] = ()) -> uvicorn.Config:
+    """How an application is served; ``proxies`` are believed when they say where a request comes from."""
     return uvicorn.Config(
         app,
         host=host,
@@ -157,6 +159,8 @@ def config_of(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
         log_level="warning",
         access_log=False,  # a path holds ids, and a query what somebody looked for
         server_header=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=[*proxies],
         timeout_keep_alive=_LOOKS * _LOOK_SECONDS,
         limit_concurrency=_AT_A_TIME,
         timeout_graceful_shutdown=5,

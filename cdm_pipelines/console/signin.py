@@ -56,7 +56,13 @@ def own_path(text: str) -> str:
 
 
 async def leave(house: House, client: Any, request: Request) -> Response:
-    """Send somebody to the provider."""
+    """Send somebody to the provider.
+
+    Raises:
+        TooManyError: Too many sign-ins were begun from there.
+        AwayError: The provider cannot be reached.
+    """
+    house.see_not_too_often(address_of(request))
     scope = request.scope
     scope["session"] = {}
     try:

@@ -1,6 +1,8 @@
 """The console over a real run: found, shown, matched, told; in a real browser, in both languages."""
 
+import datetime as dt
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +19,7 @@ from cdm_pipelines.console.app import console
 from cdm_pipelines.console.house import House
 from cdm_pipelines.console.pages.menu import PAGES, menu
 from cdm_pipelines.console.sight import Sight
+from cdm_pipelines.hub import console as sessions
 from cdm_pipelines.privacy.roles import RolesPolicy
 from cdm_pipelines.privacy.views import CUSTOMER
 from cdm_pipelines.settings import load_settings
@@ -223,6 +226,137 @@ def test_every_value_leads_to_the_cell_that_it_came_from_why_it_is_theirs_and_th
     why.locator("a.id").click()
     rows = page.locator("tbody tr").all_inner_texts()
     assert any(known["surname"].lower() in row.lower() and ".csv" in row for row in rows)
+
+
+@pytest.fixture(scope="module")
+def company_page(house: House) -> Callable[..., str]:
+    """A function that gives a page as somebody of a role reads it."""
+    app = console(house)
+
+    def made(role: str, path: str, language: str = "en") -> str:
+        with house.engine.begin() as connection:
+            lasts = dt.timedelta(hours=1)
+            secret = sessions.begin_session(
+                connection, sessions.SIGNED_IN, lasts, who=role, role=role, roles=[role]
+            )
+        headers = {"accept-language": language, "cookie": f"{house.cookie}={secret}"}
+        return TestClient(app, house.settings.console_url, headers=headers).get(path).text
+
+    return made
+
+
+def _card(page: str, name: str) -> str:
+    """A card of a page; empty where it has none."""
+    return page.partition(f'aria-labelledby="{name}"')[2].partition("</section>")[0]
+
+
+def test_who_calls_is_seen_with_open_issues_and_last_contacts(
+    company: Deployment, company_page: Callable[..., str]
+) -> None:
+    golden_id, tickets, last = company.query(
+        """SELECT golden_id, service_open_tickets, engagement_last_contact_by_customer FROM profile.customer
+        WHERE service_last_ticket_on IS NOT NULL AND engagement_last_contact_by_customer IS NOT NULL
+        ORDER BY service_open_tickets DESC NULLS LAST, 1 LIMIT 1"""
+    )[0]
+    shown = _card(company_page("service", f"/customers/{golden_id}"), "contacts")
+    facts = dict(re.findall(r'<th scope="row">([^<]+)</th><td><b>([^<]*)</b>', shown))
+    assert facts["Open tickets"] == str(tickets)
+    assert facts["Last contact by the customer"] == last.isoformat()
+    assert "Last about a ticket" not in facts  # which tells of visits too, and the role sees none
+    officer = _card(company_page("privacy_officer", f"/customers/{golden_id}"), "contacts")
+    assert "Last about a ticket" in officer
+    dutch = company_page("service", f"/customers/{golden_id}", "nl")
+    assert "Openstaande zaken en laatste contacten" in dutch
+    assert "Open meldingen" in dutch
+    assert _card(company_page("finance", f"/customers/{golden_id}"), "contacts") == ""
+
+
+def test_who_belongs_to_a_customer_is_a_link_away_for_roles_that_see_it(
+    company: Deployment, company_page: Callable[..., str]
+) -> None:
+    one, members = company.query(
+        """SELECT min(golden_id::text), array_agg(golden_id::text) FROM profile.household_member
+        GROUP BY household_id HAVING count(*) > 1 ORDER BY 1 LIMIT 1"""
+    )[0]
+    shown = company_page("service", f"/customers/{one}")
+    assert set(re.findall(r"/customers/([0-9a-f-]{36})\"", _card(shown, "household"))) == {*members} - {one}
+    surname = company.query(f"SELECT surname FROM golden.customer WHERE golden_id = '{max(members)}'")[0][0]
+    assert surname in _card(shown, "household")
+    assert ">Huishouden</h2>" in company_page("service", f"/customers/{one}", "nl")
+    assert _card(company_page("finance", f"/customers/{one}"), "household") == ""
+
+    employer, contacts = company.query(
+        """SELECT employer_id::text, array_agg(golden_id::text) FROM golden.customer
+        WHERE employer_id IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1"""
+    )[0]
+    for role in ("service", "finance"):
+        shown = _card(company_page(role, f"/customers/{employer}"), "organisation")
+        assert {*contacts} <= {*re.findall(r"/customers/([0-9a-f-]{36})\"", shown)}
+        assert f"/customers/{employer}" in _card(
+            company_page(role, f"/customers/{contacts[0]}"), "organisation"
+        )
+
+
+def test_a_former_day_shows_the_values_of_then_and_where_they_came_from(
+    company: Deployment, house: House, browser: Browser
+) -> None:
+    golden_id, attribute, before, now = _that_changed(company)
+    at = f"golden_id = '{golden_id}'"  # as if the days had been run thirty and ten days ago
+    company.alter(
+        f"""UPDATE golden.customer_history SET valid_from = now() - interval '30 days',
+        valid_to = now() - interval '10 days' WHERE {at}"""
+    )
+    company.alter(f"UPDATE golden.customer_version SET valid_from = now() - interval '10 days' WHERE {at}")
+    page = signed_in(house, browser, "steward", viewport=DESKTOP)
+    page.goto(f"{house.settings.console_url}/customers/{golden_id}")
+    row = page.locator("#values + .scroll tbody tr").filter(
+        has=page.get_by_role("rowheader", name=attribute.replace("_", " ").capitalize(), exact=True)
+    )
+    assert now in row.inner_text()
+    day = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=20)
+    page.fill("#as_of", day.isoformat())
+    page.get_by_role("button", name="Show").click()
+    assert before in row.inner_text()
+    assert now not in row.locator("td").first.inner_text()
+    row.locator("summary").first.click()
+    assert re.search(r"(crm|erp|shop)/\w+/\S+", row.inner_text())
+    assert "orders, consent, profile" in page.locator("p.told.warn").inner_text()
+    assert page.locator("#orders").count() == 0
+
+
+def _that_changed(company: Deployment) -> tuple[str, str, str, str]:
+    """A customer with a value that was another one before: its id, the attribute, then and now."""
+    names = ("street", "city", "email", "mobile", "surname", "given_name", "postcode", "phone")
+    for name in names:
+        found = company.query(
+            f"""SELECT golden_id::text, h.{name}, c.{name} FROM golden.customer_history h
+            JOIN golden.customer c USING (golden_id) JOIN golden.customer_version v USING (golden_id)
+            WHERE h.{name} <> c.{name} ORDER BY 1 LIMIT 1"""
+        )
+        for golden_id, before, now in found:
+            return golden_id, name, before, now
+    raise AssertionError("no customer changed")
+
+
+def test_paper_shows_what_is_folded_up_and_no_menu(
+    house: House, browser: Browser, known: dict[str, Any]
+) -> None:
+    page = signed_in(house, browser, "steward", viewport=DESKTOP)
+    page.goto(f"{house.settings.console_url}/customers/{known['golden_id']}")
+    folded = page.locator("details:not([open]) > :not(summary)")
+    seen = "all => all.filter(one => one.checkVisibility() && one.getBoundingClientRect().height > 0).length"
+    assert folded.count() > 5
+    assert folded.evaluate_all(seen) == 0
+    page.emulate_media(media="print")
+    assert folded.evaluate_all(seen) == folded.count()
+    for menu_or_form in ("header.top", "form", ".local", ".no-print"):
+        assert [one.is_visible() for one in page.locator(menu_or_form).all()].count(True) == 0, menu_or_form
+
+
+def test_links_sign_in_on_no_other_address_than_this_machines(company: Deployment) -> None:
+    told = company.ask("serve", "--local", "--host", "0.0.0.0", code=1)
+    assert "leave --host out" in told
+    assert "sign-in/link" not in told
 
 
 def test_pages_are_read_without_scripts(house: House, browser: Browser, known: dict[str, Any]) -> None:

@@ -8,15 +8,18 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, FilePayload, Page
 
 from cdm_pipelines.console.house import House
+from cdm_pipelines.contracts.catalogue import contract_named
 from cdm_pipelines.hub import console as hub
 from cdm_pipelines.hub import proposals
+from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.days.quarantine import held_rows
 
 from .conftest import DAYS, Deployment
@@ -24,6 +27,7 @@ from .office import browsing, served
 
 pytestmark = pytest.mark.timeout(600)
 DAY = DAYS[0]
+POLICIES = Settings.model_fields["policies"].default
 OF_DATA = (
     "/quality",
     "/quality/crm/contact",
@@ -185,6 +189,14 @@ def test_a_golden_column_is_drawn_back_to_its_source_columns(enter: Enter) -> No
     assert re.search(r"/sources/\w+/\w+$", page.url)
 
 
+def test_a_source_is_late_by_what_its_contract_agrees(enter: Enter) -> None:
+    page = enter("engineer")
+    days = (dt.datetime.now(dt.UTC).date() - dt.date.fromisoformat(DAY)).days
+    for place in ("/sources", "/sources/crm/contact"):
+        page.goto(place)
+        assert page.locator(".tag.warn", has_text=f"{days} days old: late").count() > 0
+
+
 def test_a_rejected_row_put_right_in_place_is_accepted(
     house: House, deployment: Deployment, enter: Enter
 ) -> None:
@@ -320,6 +332,10 @@ def test_an_erasure_that_was_approved_and_cut_short_is_gone_on_with(
     assert deployment.query(f"SELECT count(*) FROM golden.customer WHERE golden_id = '{customer}'") == [(0,)]
 
 
+def _in_force(policy: str) -> str:
+    return Path(POLICIES / policy).read_text(encoding="utf-8")
+
+
 def _wait_until_done(page: Page, text: str) -> None:
     for _ in range(200):
         page.goto("/privacy")
@@ -335,21 +351,32 @@ def _wait_until_done(page: Page, text: str) -> None:
 )
 def test_a_plan_tells_what_a_changed_policy_would_do(enter: Enter) -> None:
     page = enter("engineer", "edsger")
-    page.goto("/plan?file=survivorship.yaml")
-    box = page.get_by_label("survivorship.yaml")
-    text = box.input_value()
-    box.fill(
-        text.replace("trust:\n", "trust:\n  - shop/customer\n", 1).replace(
-            "\n  - shop/customer\n\n", "\n\n", 1
-        )
-    )
+    trust = _in_force("survivorship.yaml").replace("trust:\n", "trust:\n  - shop/customer\n", 1)
+    given = {
+        "survivorship.yaml": trust.replace("\n  - shop/customer\n\n", "\n\n", 1),
+        "person.yaml": re.sub(r"(?m)^  match: .*$", "  match: 0.9999", _in_force("linkage/person.yaml")),
+        "contact.odcs.yaml": Path(contract_named("crm/contact").file).read_text(encoding="utf-8") + "\n",
+    }
+    page.goto("/plan")
+    sent = [FilePayload(name=name, mimeType="", buffer=text.encode()) for name, text in given.items()]
+    page.set_input_files("#files", sent)
     page.get_by_role("button", name="Plan it").click()
     page.get_by_role("link", name="Show what came of it").wait_for(timeout=300_000)
     page.get_by_role("link", name="Show what came of it").click()
     told = page.locator("main").inner_text()
     assert "Verdict: " in told
-    assert "Customers in service" in told
     assert page.locator("section", has_text="Golden values").count() == 1
+    for taken in ("survivorship.yaml (changed)", "linkage/person.yaml (changed)", "crm/contact (the same)"):
+        assert taken in told
+    figures = {
+        words: int(number.replace(",", ""))
+        for words, number in re.findall(r"(?m)^([A-Z][a-z ]+)\n([\d,]+)", page.inner_text("ul.figures"))
+    }
+    assert figures["Ids that are founded"] > 0
+    gained = figures["Ids that are founded"] + figures["Ids that come back"]
+    lost = figures["Ids that become an alias"] + figures["Ids that are retired"]
+    assert figures["As they would be"] == figures["Customers in service"] + gained - lost
+    assert {"Aliases of another id than before", "Records that move"} <= figures.keys()
     page.goto("/plan?file=survivorship.yaml")
     page.get_by_label("survivorship.yaml").fill("version: 1\nrules: [luck]\n")
     page.get_by_role("button", name="Plan it").click()

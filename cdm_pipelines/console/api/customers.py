@@ -4,14 +4,14 @@ Belongs here: paths and the form of answers. Does not belong here: reading as a 
 """
 
 import datetime as dt
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request, Response
 
 from cdm_pipelines.console import finding, reads
-from cdm_pipelines.console.answers import MOST_A_PAGE, answer, page
+from cdm_pipelines.console.answers import MOST_A_PAGE, answer, page, page_from, start_of
 from cdm_pipelines.console.api import models
 from cdm_pipelines.console.api.asking import REFUSALS, Told, house_of
 from cdm_pipelines.console.caller import Scope
@@ -40,7 +40,7 @@ def customer(
     house = house_of(request)
     with house.eyes(request, Scope.READ, "GET /v1/customers") as eyes:
         at = _moment(as_of, house.settings.timezone) if as_of else None
-        row = reads.customer(eyes, golden_id) if at is None else reads.as_of(eyes, golden_id, at)
+        row = reads.customer(eyes, golden_id) if at is None else reads.as_of(eyes, golden_id, at).values
         masked = _masked(eyes, CUSTOMER)
     row = house.in_clear(row)
     content = {
@@ -79,12 +79,14 @@ def _rows(request: Request, golden_id: UUID, table: str, paging: tuple[str, int]
     house = house_of(request)
     name = table.partition(".")[2]
     with house.eyes(request, Scope.READ, f"GET /v1/customers {name}") as eyes:
-        now, rows = reads.of_customer(eyes, table, golden_id, order=order)
-    return answer(request, _page(now, [house.in_clear(row) for row in rows], paging))
+        now, rows = reads.of_customer(eyes, table, golden_id, order=order, **_window(*paging))
+    clear = [house.in_clear(row) for row in rows]
+    return answer(request, {"golden_id": now, **page_from(clear, *paging)})
 
 
-def _page(golden_id: UUID, rows: list[dict[str, Any]], paging: tuple[str, int]) -> dict[str, Any]:
-    return {"golden_id": golden_id, **page(rows, *paging)}
+def _window(cursor: str, limit: int) -> dict[str, int]:
+    """Which rows of a list are read: those of a page, and one that tells whether it goes on."""
+    return {"limit": limit + 1, "offset": start_of(cursor)}
 
 
 @router.get("/customers/{golden_id}/records", response_model=models.Rows)
@@ -113,7 +115,8 @@ def history(request: Request, golden_id: UUID, cursor: Cursor = "", limit: Limit
     house = house_of(request)
     with house.eyes(request, Scope.READ, "GET /v1/customers history") as eyes:
         now, rows = reads.timeline(eyes, golden_id)
-    return answer(request, _page(now, [house.in_clear(row) for row in rows], (cursor, limit)))
+    clear = [house.in_clear(row) for row in rows]
+    return answer(request, {"golden_id": now, **page(clear, cursor, limit)})
 
 
 @router.get("/customers/{golden_id}/orders", response_model=models.Rows)
@@ -121,8 +124,8 @@ def orders(request: Request, golden_id: UUID, cursor: Cursor = "", limit: Limit 
     """Orders, the newest first, with lines, payments, refunds and invoices as far as the role sees them."""
     house = house_of(request)
     with house.eyes(request, Scope.READ, "GET /v1/customers orders") as eyes:
-        now, rows = reads.orders(eyes, golden_id)
-    return answer(request, _page(now, rows, (cursor, limit)))
+        now, rows = reads.orders(eyes, golden_id, **_window(cursor, limit))
+    return answer(request, {"golden_id": now, **page_from(rows, cursor, limit)})
 
 
 @router.get("/customers/{golden_id}/profile", response_model=models.Rows)
@@ -146,7 +149,7 @@ def journey(request: Request, golden_id: UUID, cursor: Cursor = "", limit: Limit
     house = house_of(request)
     with house.eyes(request, Scope.READ, "GET /v1/customers journey") as eyes:
         now, rows = reads.journey(eyes, golden_id, house.settings)
-    return answer(request, _page(now, rows, (cursor, limit)))
+    return answer(request, {"golden_id": now, **page(rows, cursor, limit)})
 
 
 @router.get("/search", response_model=models.Hits)

@@ -5,7 +5,7 @@ Belongs here: which panels a role has, and their content. Does not belong here: 
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -22,6 +22,7 @@ from cdm_pipelines.console.pages.asking import eyes, house_of
 from cdm_pipelines.console.pages.render import rendered
 from cdm_pipelines.console.pages.review import bars
 from cdm_pipelines.console.reads import Row, address_of, name_of
+from cdm_pipelines.console.related import household, organisation
 from cdm_pipelines.console.sight import Eyes
 from cdm_pipelines.golden.policy import golden_groups
 from cdm_pipelines.golden.provenance import EVERYTHING_ELSE
@@ -37,7 +38,18 @@ from cdm_pipelines.store.keys import RECORD_KEY
 _REACH = ("mobile", "phone", "email")
 _TELLING = [f"{enricher}_{column}" for enricher, column in TELLING]
 _HIDDEN = frozenset({"golden_id", *SUMMARY})
-_MOST_ORDERS, _MOST_TOUCHES, _MOST_STEPS = 20, 100, 100
+_MOST_ORDERS, _MOST_TOUCHES, _MOST_STEPS, _MOST_RECORDS = 20, 100, 100, 200
+CONTACTS = {
+    "Open tickets": "service_open_tickets",
+    "Open since": "service_oldest_open_on",
+    "Last ticket": "service_last_ticket_on",
+    "Last contact by us": "engagement_last_contact_by_us",
+    "Last contact by the customer": "engagement_last_contact_by_customer",
+}
+"""Columns of the profile that tell of open issues and last contacts, by what they are called."""
+LAST_TICKET = "Last about a ticket"
+_OF_TICKETS = frozenset({"ticket_opened", "ticket_solved", "ticket_rated"})
+"""Touches that are about a ticket."""
 
 
 def customer(request: Request) -> Response:
@@ -46,9 +58,10 @@ def customer(request: Request) -> Response:
     house = house_of(request)
     as_of = request.query_params.get("as_of", "")
     with eyes(request, "console customer") as one:
+        panels: dict[str, Any]
         if as_of:
-            row = reads.as_of(one, golden_id, _end_of(as_of, house_of(request).settings.timezone))
-            panels: dict[str, Any] = {}
+            then = reads.as_of(one, golden_id, _end_of(as_of, house_of(request).settings.timezone))
+            row, panels = then.values, _panels_then(then, house)
         else:
             now = reads.known(one, golden_id)
             if now != golden_id:
@@ -58,6 +71,8 @@ def customer(request: Request) -> Response:
         caller, sight = one.caller, one.sight
     row = house.in_clear(row)
     content: dict[str, Any] = {name: panels.get(name) for name in _PANELS}
+    for name, most in _MOST.items():
+        content[name] = content[name] if content[name] is None else content[name][:most]
     return rendered(
         request,
         "customer.html",
@@ -68,13 +83,19 @@ def customer(request: Request) -> Response:
         name=name_of(row),
         address=address_of(row),
         summary={name: row[name] for name in row if name in SUMMARY},
-        values=_values(row, panels.get("provenance") or [], panels.get("published") or {}),
+        values=_values(
+            row, panels.get("provenance") or [], panels.get("published") or {}, sight.clear(CUSTOMER)
+        ),
         deceased=bool(row.get("deceased")),
         dagster=house.settings.dagster_url,
         sees_history=reads.HISTORY in sight.tables,
         decides="decisions" in sight.role.changes,
         reach=[(name, row[name]) for name in _REACH if row.get(name)],
         glance=_glance(panels.get("profile") or []),
+        contacts=_contacts(panels.get("profile") or [], panels.get("journey") or []),
+        told_why=panels.get("provenance") is not None,
+        name_of=name_of,
+        more=_more(panels),
         groups=_grouped(
             panels.get("profile") or [], house.kept("enrichers", lambda: enrichers_of(house.settings))
         ),
@@ -96,8 +117,13 @@ def _end_of(day: str, timezone: str) -> dt.datetime:
         raise RefusedError("That is no day: write it as 2026-03-01.") from None
 
 
-def _values(row: Row, provenance: list[Row], published: Mapping[str, Row]) -> list[dict[str, Any]]:
-    """Golden values with why each is so, and when it was published, where the role sees that."""
+def _values(
+    row: Row, provenance: list[Row], published: Mapping[str, Row], clear: Collection[str]
+) -> list[dict[str, Any]]:
+    """Golden values with why each is so, and when it was published, where the role sees that.
+
+    Values that lost are shown where the role reads all that they are values of in ``clear``.
+    """
     told: Mapping[str, Row] = {str(one["attribute"]): one for one in provenance}
     group_of = {column: group for group, columns in golden_groups().items() for column in columns}
     found = []
@@ -105,12 +131,13 @@ def _values(row: Row, provenance: list[Row], published: Mapping[str, Row]) -> li
         if name in _HIDDEN or value is None:
             continue
         why = told.get(name) or told.get(group_of.get(name, name)) or told.get(EVERYTHING_ELSE)
-        told_why = _why(why) if why else None
+        group = golden_groups().get(group_of.get(name, name), (name,))
+        told_why = _why(why, shows=set(group) <= set(clear)) if why else None
         found.append({"name": name, "value": value, "why": told_why, "published": published.get(name)})
     return found
 
 
-def _why(row: Row) -> dict[str, Any]:
+def _why(row: Row, *, shows: bool) -> dict[str, Any]:
     losers = row.get("losers")
     lost = json.loads(losers) if isinstance(losers, str) else losers or []
     return {
@@ -118,7 +145,10 @@ def _why(row: Row) -> dict[str, Any]:
         "record": "/".join(str(row.get(key)) for key in RECORD_KEY),
         "decision": row.get("decision_id"),
         "lost": [
-            {"value": one.get("value"), "record": "/".join(str(one[key]) for key in RECORD_KEY if key in one)}
+            {
+                "value": one.get("value") if shows else None,
+                "record": "/".join(str(one[key]) for key in RECORD_KEY if key in one),
+            }
             for one in lost
         ],
     }
@@ -134,17 +164,22 @@ def _panels(one: Eyes, golden_id: UUID, request: Request) -> dict[str, Any]:
             in_clear(row) for row in reads.of_customer(one, reads.PROVENANCE, golden_id)[1]
         ],
         "records": lambda: only(
-            reads.of_customer(one, reads.RECORDS, golden_id, order=RECORD_KEY)[1], *RECORD_KEY
+            reads.of_customer(one, reads.RECORDS, golden_id, order=RECORD_KEY, limit=_MOST_RECORDS)[1],
+            *RECORD_KEY,
         ),
+        "records in all": lambda: reads.count(one, reads.RECORDS, golden_id),
         "orders": lambda: _orders(reads.orders(one, golden_id, limit=_MOST_ORDERS)[1]),
+        "orders in all": lambda: reads.count(one, reads.ORDERS, golden_id),
+        "household": lambda: household(one, golden_id),
+        "organisation": lambda: organisation(one, golden_id),
         "profile": lambda: _profile(one, golden_id),
         "consent": lambda: only(
             reads.consent(one, golden_id, house.settings)[1], "purpose", "channel", "allowed", "why"
         ),
         "next_action": lambda: _next_action(one, golden_id, house),
-        "journey": lambda: reads.journey(one, golden_id, house.settings, limit=_MOST_TOUCHES)[1],
+        "journey": lambda: reads.journey(one, golden_id, house.settings)[1],
         "published": lambda: reads.published(one, golden_id),
-        "history": lambda: [in_clear(row) for row in reads.timeline(one, golden_id)[1]][-_MOST_STEPS:][::-1],
+        "history": lambda: [in_clear(row) for row in reads.timeline(one, golden_id)[1]][::-1],
     }
     for name, ask in asked.items():
         try:
@@ -187,7 +222,35 @@ def _orders(rows: Iterable[Row]) -> list[Row]:
     ]
 
 
-_PANELS = ("records", "orders", "profile", "consent", "next_action", "journey", "history")
+_PANELS = (
+    *("records", "orders", "profile", "consent", "next_action", "journey", "history"),
+    *("household", "organisation"),
+)
+_MOST = {"records": _MOST_RECORDS, "orders": _MOST_ORDERS, "journey": _MOST_TOUCHES, "history": _MOST_STEPS}
+
+
+def _more(panels: Mapping[str, Any]) -> dict[str, int]:
+    """By panel that shows the last rows alone, how many there are."""
+    found = {name: panels.get(f"{name} in all") or len(panels.get(name) or ()) for name in _MOST}
+    return {name: number for name, number in found.items() if number > _MOST[name]}
+
+
+def _panels_then(then: reads.Then, house: House) -> dict[str, Any]:
+    """What is kept of a former day beside the values."""
+    return {
+        "provenance": None if then.provenance is None else [house.in_clear(row) for row in then.provenance]
+    }
+
+
+def _contacts(profile: list[dict[str, Any]], journey: list[Row]) -> list[tuple[str, Any]]:
+    """Open issues and last contacts, each with what it is called; empty where the role sees none of them."""
+    values = {one["name"]: one["value"] for one in profile}
+    found = [(words, values[name]) for words, name in CONTACTS.items() if name in values]
+    ticket = next((one for one in journey if one["what"] in _OF_TICKETS), None)
+    if ticket is not None:
+        about = " · ".join(str(ticket[name]) for name in ("number", "detail") if ticket[name])
+        found.append((LAST_TICKET, f"{ticket['day'] or ''} {about}".strip()))
+    return found
 
 
 def enrichers_of(settings: Settings) -> list[str]:
@@ -242,7 +305,7 @@ def link(request: Request) -> Response:
     golden_id, house = _id(request), house_of(request)
     named = Record(*(request.path_params[key] for key in RECORD_KEY))
     with eyes(request, "console link") as one:
-        now, rows = reads.of_customer(one, reads.RECORDS, golden_id)
+        now, rows = reads.of_customer(one, reads.RECORDS, golden_id, limit=reads.ALL)
         records = [Record(*(str(row[key]) for key in RECORD_KEY)) for row in rows]
         if named not in records:
             raise UnknownError("The customer has no such record.")

@@ -16,6 +16,7 @@ from cdm_pipelines.console.caller import Scope
 from cdm_pipelines.console.errors import RefusedError
 from cdm_pipelines.console.pages.asking import eyes, house_of
 from cdm_pipelines.console.pages.render import rendered
+from cdm_pipelines.contracts.odcs import SUFFIX
 
 PLACE = "/plan"
 _FIRST = "survivorship.yaml"
@@ -54,32 +55,40 @@ def state(request: Request) -> Response:
 
 
 async def make(request: Request) -> Response:
-    """Have a plan made of a changed policy: typed, or one or more files."""
+    """Have a plan made of a changed policy: typed, or one or more files, contracts among them."""
     house = house_of(request)
     async with request.form() as form:
-        changed = await _changed(form, list(plans.policies(house.settings)))
+        changed, contracts = await _changed(form, list(plans.policies(house.settings)))
 
     def done() -> None:
         with eyes(request, "console plan", Scope.WRITE) as one:
-            plans.plan(one, house.settings, house.works, changed)
+            plans.plan(one, house.settings, house.works, changed, contracts)
 
     await run_in_threadpool(done)
     return RedirectResponse(PLACE, 303)
 
 
-async def _changed(form: FormData, known: Sequence[str]) -> dict[str, str]:
-    """The text of each policy that changes, by its path: of files, or else as it was typed."""
-    changed = {}
+async def _changed(form: FormData, known: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """The text of each policy and each contract that changes: of files, or else of the policy as it was typed."""
+    changed: dict[str, str] = {}
+    contracts: dict[str, str] = {}
     for one in form.getlist("files"):
-        if isinstance(one, UploadFile) and one.filename:
-            named = [name for name in known if name.rpartition("/")[2] == one.filename]
-            if len(named) != 1:
-                raise RefusedError(f"Give the policy that changes; there are {', '.join(known)}.")
-            try:
-                changed[named[0]] = (await one.read()).decode()
-            except UnicodeDecodeError:
-                raise RefusedError("The file is not UTF-8.") from None
-    return changed or {str(form.get("file", "")): str(form.get("text", ""))}
+        if not isinstance(one, UploadFile) or not one.filename:
+            continue
+        try:
+            text = (await one.read()).decode()
+        except UnicodeDecodeError:
+            raise RefusedError("The file is not UTF-8.") from None
+        if one.filename.endswith(SUFFIX):
+            contracts[one.filename] = text
+            continue
+        named = [name for name in known if name.rpartition("/")[2] == one.filename]
+        if len(named) != 1:
+            raise RefusedError(f"Give the policy that changes; there are {', '.join(known)}.")
+        changed[named[0]] = text
+    if not changed and not contracts:
+        changed[str(form.get("file", ""))] = str(form.get("text", ""))
+    return changed, contracts
 
 
 ROUTES = (

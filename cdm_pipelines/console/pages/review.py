@@ -24,6 +24,7 @@ from cdm_pipelines.console.house import House
 from cdm_pipelines.console.pages.asking import eyes, house_of
 from cdm_pipelines.console.pages.render import rendered
 from cdm_pipelines.console.problems import told as told_of
+from cdm_pipelines.console.proposed import apart_of, proposed
 from cdm_pipelines.console.reads import name_of
 from cdm_pipelines.console.sight import Eyes
 from cdm_pipelines.console.writes import Wanted
@@ -41,7 +42,9 @@ def review(request: Request) -> Response:
     """The case that is next, or one that is named."""
     key = request.query_params.get("case", "")
     wanted = Key.parse(key) if key else None
-    return _shown(request, "review.html", wanted, of_proposals=request.query_params.get("of") == "proposals")
+    first = _digits(request.query_params.get("from", "")) or 0
+    of_proposals = request.query_params.get("of") == "proposals"
+    return _shown(request, "review.html", wanted, proposal_from=first if of_proposals else None)
 
 
 def customer(request: Request) -> Response:
@@ -61,13 +64,14 @@ def _shown(
     wanted: Key | None = None,
     told: Told | None = None,
     *,
-    of_proposals: bool = False,
+    proposal_from: int | None = None,
 ) -> Response:
     house = house_of(request)
     with eyes(request, "console review") as one:
-        found = desk(one, wanted, of_proposals=of_proposals)
+        found = desk(one, wanted, proposal_from=proposal_from)
         content = _content(one, house, found)
         caller, sight = one.caller, one.sight
+    of_proposals = proposal_from is not None
     return rendered(
         request, template, caller, sight=sight, told=told, desk=found, of_proposals=of_proposals, **content
     )
@@ -77,6 +81,8 @@ def _content(one: Eyes, house: House, found: Desk) -> dict[str, Any]:
     """What is shown of a case."""
     empty: dict[str, Any] = {
         "case": None,
+        "proposed": None if found.proposal is None else proposed(one, house, found.proposal, found.log),
+        "more": 0,
         "lines": [],
         "records": [],
         "steps": [],
@@ -89,12 +95,15 @@ def _content(one: Eyes, house: House, found: Desk) -> dict[str, Any]:
     if key.kind == CONFLICT and found.item is not None:
         key = key.about(found.item["left_id"], found.item["right_id"])
     try:
-        held = case(one, house, key, found.log)
+        held = case(one, house, key, found.log, apart_of(found.proposal))
     except UnknownError:
         return empty
-    order = [record for side in held.sides for record in side.records][:_MOST_RECORDS]
+    every = [record for side in held.sides for record in side.records]
+    order = every[:_MOST_RECORDS]
     return {
+        **empty,
         "case": held,
+        "more": len(every) - len(order),
         "names": _names(held),
         "lines": [_line(line, len(order)) for line in held.lines],
         "records": [
@@ -235,7 +244,7 @@ async def decide_proposal(request: Request) -> Response:
     form = await request.form()
     number, approved = _number(form), form.get("as") == "approve"
     work: _Work = lambda one, house: settle(one, house, number, approved=approved)  # noqa: E731 - one of five alike
-    return await run_in_threadpool(_done, request, work, None, of_proposals=True)
+    return await run_in_threadpool(_done, request, work, None, proposal_from=number)
 
 
 _Work = Callable[[Eyes, House], Told]
@@ -247,13 +256,17 @@ def _plain(given: object) -> str:
 
 
 def _number(form: FormData) -> int:
-    number = str(form.get("proposal", ""))
-    if not number.isascii() or not number.isdigit() or len(number) > _MOST_DIGITS:
+    number = _digits(str(form.get("proposal", "")))
+    if number is None:
         raise UnknownError("There is no such proposal.")
-    return int(number)
+    return number
 
 
-def _done(request: Request, work: _Work, key: Key | None, *, of_proposals: bool = False) -> Response:
+def _digits(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
+
+
+def _done(request: Request, work: _Work, key: Key | None, *, proposal_from: int | None = None) -> Response:
     """Do something in a transaction of its own, and show what is next; a refusal is told beside the case."""
     house = house_of(request)
     try:
@@ -269,10 +282,10 @@ def _done(request: Request, work: _Work, key: Key | None, *, of_proposals: bool 
             raise
         said = Told(str(known), {}, bad=True, next=key)
     if request.headers.get("hx-request"):
-        return _shown(request, "desk.html", said.next, said, of_proposals=of_proposals)
+        return _shown(request, "desk.html", said.next, said, proposal_from=proposal_from)
     if said.bad:
-        return _shown(request, "review.html", said.next, said, of_proposals=of_proposals)
-    back = "/review?of=proposals" if of_proposals else "/review"
+        return _shown(request, "review.html", said.next, said, proposal_from=proposal_from)
+    back = "/review" if proposal_from is None else f"/review?of=proposals&from={proposal_from}"
     return RedirectResponse(back, 303)
 
 

@@ -22,7 +22,7 @@ from cdm_pipelines.contracts.canonical import Attribute, OfItself, declaration, 
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.contracts.dictionary import fed_by, lineage
 from cdm_pipelines.steps.operate.quality import days_of
-from cdm_pipelines.steps.operate.sources import Origin, age, attribute_named, deliveries, origins
+from cdm_pipelines.steps.operate.sources import Origin, age, attribute_named, deliveries, is_late, origins
 
 PLACE = "/sources"
 
@@ -38,7 +38,7 @@ def overview(request: Request) -> Response:
         {
             "contract": contract,
             "last": days[contract.name][-1] if contract.name in days else None,
-            "age": age(days[contract.name][-1].date, today) if contract.name in days else None,
+            **_fresh(contract, days[contract.name][-1].date if contract.name in days else None, today),
         }
         for contract in all_contracts()
     ]
@@ -64,8 +64,17 @@ def entity(request: Request) -> Response:
         columns=[_column(contract, name) for name in contract.column_names],
         delivered=delivered,
         days=days,
-        age=age(delivered[0].date, today) if delivered else None,
+        **_fresh(contract, delivered[0].date if delivered else None, today),
     )
+
+
+def _fresh(contract: SourceContract, date: str | None, today: dt.date) -> dict[str, Any]:
+    """How old the last extract is, and whether it is late by what was agreed."""
+    return {
+        "age": None if date is None else age(date, today),
+        "late": None if date is None else is_late(contract, date, today),
+        "every": None if contract.every is None else contract.every / dt.timedelta(days=1),
+    }
 
 
 def _facts(contract: SourceContract) -> list[tuple[str, str]]:

@@ -204,11 +204,7 @@ def _none(columns: Sequence[str]) -> pa.Table:
 
 
 def _state(of: Measuring, contracts: Sequence[SourceContract], as_of: dt.date) -> int:
-    daily = {
-        (one.source, one.entity)
-        for one in contracts
-        if any((level.property, str(level.value), level.unit) == ("frequency", "1", "d") for level in one.sla)
-    }
+    daily = {(one.source, one.entity) for one in contracts if one.every == dt.timedelta(days=1)}
     scores = state_scores(of.connection, as_of, with_value(of.lake), daily, of.expected.of_kind)
     made_from = f"state {_FORM} {measured_decline(of.connection, as_of).rate:.6f}"
     changed = 0

@@ -7,6 +7,7 @@ Belongs here: contracts and days of the lake put together for people. Does not b
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Attribute, Input, targets
@@ -45,6 +46,16 @@ def deliveries(lake: Lake, contract: SourceContract, most: int = 10) -> list[Del
 def age(date: str, today: dt.date) -> int:
     """Days since an extract date."""
     return (today - dt.date.fromisoformat(date)).days
+
+
+def is_late(contract: SourceContract, date: str, today: dt.date) -> bool | None:
+    """Whether the next extract should be here by now, as the contract's ``frequency`` has it; None where it has none.
+
+    An extract is of a whole day: one that comes every hour is looked for by the next day.
+    """
+    if contract.every is None:
+        return None
+    return age(date, today) > max(1, ceil(contract.every / dt.timedelta(days=1)))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,9 @@
 
 import json
 import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 from uuid import uuid4
 
@@ -153,6 +156,50 @@ def test_pages_go_on_where_the_one_before_ended(program: Any) -> None:
     assert client.get(f"/v1/customers/{ANNA}/orders", params={"cursor": "mine"}).status_code == 422
 
 
+MANY = 1100
+"""Rows of one customer: more than anything reads at once."""
+
+
+@pytest.fixture
+def many(governed: GovernedHub) -> Iterator[str]:
+    """A customer with many orders and source records."""
+    fill = f"""
+        INSERT INTO golden.customer_order (source, entity, record_id, golden_id, active, order_id, ordered_at)
+        SELECT 'many', 'order', n, '{PIET}', true, 'M-' || n, timestamptz '2026-01-01' + n * interval '1 hour'
+        FROM generate_series(1, {MANY}) AS n;
+        INSERT INTO golden.crosswalk SELECT 'many', 'contact', n, '{PIET}', true FROM generate_series(1, {MANY}) AS n"""
+    tables = ("golden.customer_order", "golden.crosswalk")
+    with governed.engine.begin() as connection:
+        for statement in fill.split(";"):
+            connection.execute(text(statement))
+    yield PIET
+    with governed.engine.begin() as connection:
+        for table in tables:
+            connection.execute(text(f"DELETE FROM {table} WHERE source = 'many'"))
+
+
+@pytest.mark.parametrize(
+    ("part", "names"),
+    [("orders", ("record_id",)), ("records", ("source", "record_id")), ("journey", ("number",))],
+)
+def test_a_list_goes_on_to_its_end_however_long_it_is(
+    program: Any, many: str, part: str, names: tuple[str, ...]
+) -> None:
+    client, cursor, found, pages = program("privacy_officer"), "", [], 0
+    while cursor is not None:
+        answer = client.get(f"/v1/customers/{many}/{part}", params={"limit": 400, "cursor": cursor}).json()
+        found += [tuple(row[name] for name in names) for row in answer["items"]]
+        cursor, pages = answer["next"], pages + 1
+    assert len(set(found)) == len(found) >= MANY + 1
+    assert pages == 3
+
+
+def test_a_page_says_of_how_many_it_shows_the_last(browser: Any, many: str) -> None:
+    shown = browser("privacy_officer").get(f"/customers/{many}").text
+    for words in ("The last 20 of 1,101;", "The last 100 of 1,10", "The first 200 of 1,101;"):
+        assert words in shown
+
+
 def test_a_write_that_is_repeated_is_done_once(governed: GovernedHub, program: Any) -> None:
     client, key = program("steward"), str(uuid4())
     body = {"kind": "confirm", "customer": PIET, "reason": "seen"}
@@ -165,6 +212,27 @@ def test_a_write_that_is_repeated_is_done_once(governed: GovernedHub, program: A
     assert undone.status_code == 201
     with governed.engine.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM identity.decision WHERE kind = 'confirm'")) == 1
+
+
+def test_a_write_that_is_sent_twice_at_once_is_done_once(governed: GovernedHub, program: Any) -> None:
+    def decisions() -> int:
+        with governed.engine.connect() as connection:
+            return int(connection.scalar(text("SELECT count(*) FROM identity.decision")) or 0)
+
+    client, before = program("steward"), decisions()
+    together = Barrier(4)
+
+    def send(key: str) -> tuple[int, int]:
+        together.wait()
+        body = {"kind": "confirm", "customer": ELS, "reason": key}
+        answer = client.post("/v1/decisions", json=body, headers={"idempotency-key": key})
+        return answer.status_code, answer.json()["decision"]
+
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(1, 6):
+            told = set(pool.map(send, [str(uuid4())] * 4))
+            assert [status for status, _ in told] == [201], told
+            assert decisions() == before + number
 
 
 @pytest.mark.parametrize(

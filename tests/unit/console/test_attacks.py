@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+import httpx2
 import pytest
 from governed_hub import ANNA, SECRETS, GovernedHub
 from serving import free_port, serving
@@ -138,6 +139,31 @@ def test_wrong_keys_lock_their_address_out_for_a_while(house: House) -> None:
     assert set(told[20:]) == {429}
 
 
+def test_whoever_comes_with_a_right_key_is_not_locked_out_by_others(house: House, program: Any) -> None:
+    right = program("service").headers["authorization"]
+    client = TestClient(console(House(house.settings, house.engine)), URL)
+    for _ in range(25):
+        client.get("/v1/search", params={"q": "x"}, headers={"authorization": "Bearer cdm_wrong"})
+    told = client.get("/v1/search", params={"q": "x"}, headers={"authorization": right})
+    assert told.status_code == 200
+
+
+@pytest.mark.parametrize(("proxies", "locked"), [(("127.0.0.1",), False), (("192.0.2.1",), True), ((), True)])
+def test_only_a_trusted_proxy_says_where_a_request_comes_from(
+    house: House, proxies: tuple[str, ...], *, locked: bool
+) -> None:
+    with served(house, proxies) as port:
+        told = [
+            httpx2.get(
+                f"http://127.0.0.1:{port}/v1/search?q=x",
+                headers={"authorization": "Bearer cdm_wrong", "x-forwarded-for": f"203.0.113.{number}"},
+            ).status_code
+            for number in range(21)
+        ]
+    assert told[:20] == [401] * 20
+    assert told[20] == (429 if locked else 401)
+
+
 def test_who_asks_too_often_waits(program: Any) -> None:
     client = program("steward", "read", per_minute=3)
     told = [client.get(f"/v1/customers/{ANNA}").status_code for _ in range(5)]
@@ -190,11 +216,11 @@ def test_deep_json_is_refused(program: Any) -> None:
 
 
 @contextmanager
-def served(house: House) -> Iterator[int]:
+def served(house: House, proxies: tuple[str, ...] = ()) -> Iterator[int]:
     """A real server on a port."""
     port = free_port()
     settings = house.settings.model_copy(update={"console_url": f"http://127.0.0.1:{port}"})
-    with serving(console(House(settings, house.engine)), port):
+    with serving(console(House(settings, house.engine)), port, proxies):
         yield port
 
 

@@ -1,15 +1,19 @@
 """Pages say what they say in both languages, and show what the role sees."""
 
+import json
 import re
 from typing import Any
 
 import pytest
 from governed_hub import ANNA, ELS, SECRETS, GovernedHub
+from sqlalchemy import text
 
 from cdm_pipelines.console.errors import ConsoleError
+from cdm_pipelines.console.pages.customer import CONTACTS, LAST_TICKET
 from cdm_pipelines.console.pages.menu import PAGES
 from cdm_pipelines.console.pages.scorecards import DIMENSIONS, WHICH
 from cdm_pipelines.console.pages.words import TEMPLATES, dutch
+from cdm_pipelines.golden.policy import golden_groups
 from cdm_pipelines.insight.scorecard import MEASURES
 
 from .test_api import ROLES, seen_by
@@ -25,6 +29,7 @@ def test_every_phrase_of_the_pages_is_there_in_dutch() -> None:
     }
     said |= {words for _, words, _ in PAGES} | {kind.title for kind in kinds(ConsoleError)}
     said |= {*DIMENSIONS.values(), *WHICH.values(), *(one.formula for one in MEASURES.values())}
+    said |= {*CONTACTS, LAST_TICKET}
     assert len(said) > 50
     assert sorted(said - dutch().keys()) == []
     for english, words in dutch().items():
@@ -44,8 +49,8 @@ def test_no_page_holds_what_a_role_may_not_see(governed: GovernedHub, browser: A
     assert not {page.status_code for page in pages} & {500, 503}
     pages.append(client.get(f"/customers/{ANNA}/records/crm/contact/R1"))  # of a lake that is not there
     assert pages[-1].status_code in {403, 404, 503}
-    text = "\n".join(page.text for page in pages)
-    assert [secret for secret in hidden if secret in text] == []
+    shown = "\n".join(page.text for page in pages)
+    assert [secret for secret in hidden if secret in shown] == []
 
 
 def test_a_customer_is_shown_in_the_language_that_was_chosen(browser: Any) -> None:
@@ -58,6 +63,30 @@ def test_a_customer_is_shown_in_the_language_that_was_chosen(browser: Any) -> No
     assert '<html lang="nl">' in chosen
     assert "Voornaam" in chosen
     assert "Given name" not in chosen
+
+
+def test_a_value_that_lost_is_shown_to_who_reads_its_kind_in_clear(
+    governed: GovernedHub, browser: Any
+) -> None:
+    lost = {"street": "Verhuisdweg", "iban": "NL20INGB0001234567"}
+    with governed.engine.begin() as connection:
+        for attribute, value in lost.items():
+            group = next(name for name, columns in golden_groups().items() if attribute in columns)
+            losers = [{"value": value, "source": "erp", "entity": "customer", "record_id": f"L-{attribute}"}]
+            connection.execute(
+                text(
+                    """INSERT INTO golden.provenance (golden_id, attribute, source, entity, record_id, rule, losers)
+                    VALUES (:id, :group, 'crm', 'contact', 'R1', 'latest', CAST(:losers AS jsonb))"""
+                ),
+                {"id": ANNA, "group": group, "losers": json.dumps(losers)},
+            )
+    shown = browser("steward").get(f"/customers/{ANNA}").text
+    assert "Verhuisdweg" in shown
+    assert "erp/customer/L-iban" in shown
+    assert lost["iban"] not in shown
+    assert lost["iban"] in browser("privacy_officer").get(f"/customers/{ANNA}").text
+    with governed.engine.begin() as connection:
+        connection.execute(text("DELETE FROM golden.provenance WHERE attribute <> '*'"))
 
 
 def test_a_customer_of_others_is_not_there(browser: Any) -> None:

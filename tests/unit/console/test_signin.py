@@ -26,6 +26,7 @@ from starlette.testclient import TestClient
 
 from cdm_pipelines.console.app import console
 from cdm_pipelines.console.house import House
+from cdm_pipelines.console.pages.menu import menu
 from cdm_pipelines.hub import console as hub
 
 URL = "http://console.example"
@@ -249,6 +250,30 @@ def test_an_answer_that_comes_twice_or_from_elsewhere_is_refused(visitor: TestCl
     assert visitor.get(state).status_code == 401
 
 
+def test_whoever_refuses_at_the_provider_is_told_how_to_begin_again(visitor: TestClient) -> None:
+    state = re.search(r"state=[^&]+", away(visitor))
+    assert state is not None
+    page = visitor.get(f"/sign-in/done?error=access_denied&error_description=<b>no</b>&{state[0]}")
+    assert page.status_code == 401
+    assert "refused the sign-in (access_denied)" in page.text
+    assert "Sign in again from the first page" in page.text
+    assert "<b>no</b>" not in page.text
+    assert visitor.get("/").status_code == 401
+
+
+def test_whoever_begins_without_end_to_sign_in_waits(visitor: TestClient, own: House) -> None:
+    def begun() -> int:
+        with own.engine.connect() as connection:
+            return int(
+                connection.scalar(text("SELECT count(*) FROM ops.session WHERE state = 'signing in'")) or 0
+            )
+
+    before = begun()
+    told = [visitor.get("/sign-in/start").status_code for _ in range(65)]
+    assert told == [302] * 60 + [429] * 5
+    assert begun() == before + 60
+
+
 def test_a_provider_that_is_away_is_told(own: House) -> None:
     gone = House(own.settings.model_copy(update={"oidc_issuer": "http://127.0.0.1:9"}), own.engine)
     page = TestClient(console(gone), URL).get("/sign-in/start")
@@ -295,6 +320,18 @@ def test_a_link_signs_in_once_on_this_machine_alone(house: House, browser: Any, 
         TestClient(console(own), URL, headers={"origin": URL}).post(f"/sign-in/link/{link}").status_code
         == 403
     )
+
+
+@pytest.mark.parametrize("role", ["service", "steward", "privacy_officer"])
+def test_each_page_says_that_links_sign_in_here(house: House, own: House, browser: Any, role: str) -> None:
+    client = browser(role)
+    words = "signed in by a link, on this machine only"
+    places = [place for place, _ in menu(house.sights.of(role))]
+    assert len(places) > 1
+    for place in [*places, "/nowhere", "/sign-in/link/x"]:
+        assert words in client.get(place).text, place
+    assert words in browser().get("/").text
+    assert words not in TestClient(console(own), URL).get("/").text
 
 
 def test_whoever_signs_out_is_out(browser: Any, house: House) -> None:
