@@ -68,7 +68,7 @@ _PUBLISHED = MadeBy(
         "hub.outbox",
         "hub.schema",
         *("hub.role_access", "hub.role_rights", "hub.role_schemas"),
-        *("privacy.masks", "privacy.roles", "privacy.search", "privacy.views"),
+        *("privacy.lost_values", "privacy.masks", "privacy.roles", "privacy.search", "privacy.views"),
     ),
     (("roles.yaml", ()),),
 )

@@ -8,7 +8,7 @@ One that shows all rows need not be, since a column that is not in it cannot be 
 view calls is built in, as functions run with the rights of the reader.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.dialects import postgresql
@@ -18,6 +18,7 @@ from cdm_pipelines.hub.published import PublishedTable, customers_of, published
 from cdm_pipelines.hub.role_schemas import RoleFunction, RoleSchema, RoleView, quoted, quoted_name
 from cdm_pipelines.hub.view_columns import ViewColumn
 from cdm_pipelines.privacy.catalogue import NEVER, DeclaredTable
+from cdm_pipelines.privacy.lost_values import FORMER, LOSERS, SAID, left_in
 from cdm_pipelines.privacy.masks import MASKS
 from cdm_pipelines.privacy.purposes import Purposes
 from cdm_pipelines.privacy.roles import CLEAR, CONSENT, HIDDEN, SOURCE, Condition, DeclaredColumn, Role, Shown
@@ -116,7 +117,8 @@ def role_schema(
     tables = seen(role, there, catalogue)
     left_out = _LeftOut.of(role, there, purposes)
     customers = _customers(role, there, left_out)
-    views = [_view(one, role, there, customers, left_out) for one in tables]
+    reader = _Reader(role, there, customers, left_out, _read_in_clear(tables))
+    views = [_view(one, reader) for one in tables]
     functions: list[RoleFunction] = []
     if role.search and any(one.table == CUSTOMER for one in tables):
         functions.append(search_function(name, role, schema_of(name), customers, calling_code))
@@ -163,21 +165,48 @@ class _LeftOut:
         return " AND ".join(conditions)
 
 
-def _view(
-    table: SeenTable, role: Role, there: Mapping[str, Columns], customers: str, left_out: _LeftOut
-) -> RoleView:
+@dataclass(frozen=True)
+class _Reader:
+    """What the views of a role are made by.
+
+    Attributes:
+        role: What it may.
+        there: Tables of the database, as in :func:`seen`.
+        customers: A query for the golden ids of the customers that it sees.
+        left_out: Whom it does not see.
+        clear: Columns of golden customers that it reads in clear.
+    """
+
+    role: Role
+    there: Mapping[str, Columns]
+    customers: str
+    left_out: _LeftOut
+    clear: Collection[str]
+
+
+def _read_in_clear(tables: Sequence[SeenTable]) -> set[str]:
+    columns = next((one.columns for one in tables if one.table == CUSTOMER), ())
+    return {one.column.name for one in columns if one.shown.how == CLEAR}
+
+
+def _view(table: SeenTable, reader: _Reader) -> RoleView:
     columns = []
     for one in table.columns:
         name = f"t.{quoted_name(one.column.name)}"
         mask = one.shown.mask
         how = "" if mask is None else f" Masked: {mask.shows}."
+        sql = mask.expression(name) if mask else name
+        if mask is None and (column := (table.table, one.column.name)) in (LOSERS, FORMER):
+            sql = left_in(column, name, reader.clear)
+            how = SAID if sql != name else ""
         comment = f"{one.column.description}{how} Privacy category: {one.column.category}.".strip()
-        columns.append(ViewColumn(one.column.name, mask.expression(name) if mask else name, comment))
+        columns.append(ViewColumn(one.column.name, sql, comment))
     schema, _, relation = table.table.partition(".")
-    if role.rows:
-        where = _rows_of(table.table, there[table.table], customers)
+    types = reader.there[table.table]
+    if reader.role.rows:
+        where = _rows_of(table.table, types, reader.customers)
     else:
-        where = _rows_but(table.table, there[table.table], left_out)
+        where = _rows_but(table.table, types, reader.left_out)
     rows = f"FROM {schema}.{quoted_name(relation)} AS t" + (f"\nWHERE {where}" if where else "")
     return RoleView(table.view, table.description, tuple(columns), rows, barrier=bool(where))
 

@@ -313,6 +313,46 @@ def test_who_has_agreed_to_nothing_is_not_seen_for_a_purpose_that_needs_it(gover
         apply(governed)
 
 
+def test_values_that_lost_are_hidden_with_those_that_won(governed: GovernedHub) -> None:
+    lost = '[{"value": "SECRET", "source": "erp", "entity": "customer", "record_id": "9"}]'
+    rows = ", ".join(
+        f"('{ANNA}', '{attribute}', 'crm', 'contact', '003A', 'newest', '{lost}')"
+        for attribute in ("iban", "email")
+    )
+    query = (
+        "SELECT attribute, losers IS NOT NULL FROM {}.provenance WHERE rule = 'newest' AND golden_id = '{}'"
+    )
+    with governed.engine.connect() as connection:
+        connection.execute(text("DELETE FROM golden.provenance WHERE attribute IN ('iban', 'email')"))
+        connection.execute(
+            text(
+                f"""INSERT INTO golden.provenance (golden_id, attribute, source, entity, record_id, rule, losers)
+                VALUES {rows}"""
+            )
+        )
+        seen = {
+            role: dict(connection.execute(text(query.format(f"for_{role}", ANNA))).tuples().all())
+            for role in ("steward", "privacy_officer")
+        }
+        connection.execute(
+            text(
+                f"""INSERT INTO golden.customer_history
+                SELECT (jsonb_populate_record(NULL::golden.customer_history, to_jsonb(c) || jsonb_build_object(
+                    'valid_from', now(), 'valid_to', now(), 'opened_by', 1, 'closed_by', 1,
+                    'provenance', (SELECT jsonb_agg(to_jsonb(p)) FROM golden.provenance p
+                                   WHERE p.golden_id = c.golden_id)))).*
+                FROM golden.customer c WHERE c.golden_id = '{ANNA}'"""
+            )
+        )
+        former = connection.scalars(
+            text(f"SELECT provenance FROM for_steward.customer_history WHERE golden_id = '{ANNA}'")
+        ).one()
+    assert seen["steward"] == {"iban": False, "email": True}, "a steward reads account numbers masked"
+    assert seen["privacy_officer"] == {"iban": True, "email": True}
+    kept = {one["attribute"]: "losers" in one for one in former if one["rule"] == "newest"}
+    assert kept == {"iban": False, "email": True}
+
+
 def test_conditions_say_what_their_words_say(governed: GovernedHub) -> None:
     path = governed.settings.policies / "roles.yaml"
     former = path.read_text(encoding="utf-8")
