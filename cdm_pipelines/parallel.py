@@ -83,11 +83,17 @@ class Beside:
     """Work that goes on beside whoever hands it over, one piece at a time; as a context manager, none outlasts it.
 
     What goes wrong in a piece is raised where it is waited for: by ``wait``, the next piece, or the end of the block.
+
+    Attributes:
+        failed: Whether that happened.
     """
+
+    def __init__(self) -> None:
+        self.failed = False
+        self._begun: Future[None] | None = None
 
     def __enter__(self) -> "Beside":
         self._pool = ThreadPoolExecutor(1)
-        self._begun: Future[None] | None = None
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -104,4 +110,6 @@ class Beside:
         """Wait until what was begun has ended."""
         begun, self._begun = self._begun, None
         if begun is not None:
+            self.failed = True
             begun.result()
+            self.failed = False

@@ -153,10 +153,13 @@ Mailbox = Annotated[str, AfterValidator(_mailbox)]
 Network = Annotated[str, AfterValidator(_network)]
 
 
-def _demo_landing() -> Path:
-    """Extracts of the demo: those that `cdm demo --recent` made, which end the day before, or those of fixed days."""
-    recent = root() / "data" / "recent" / "landing"
-    return recent if recent.is_dir() else root() / "data" / "landing"
+RECENT: Final = "recent"
+"""A folder of this name in ``CDM_HOME``: its landing is ``data/recent``, which `cdm demo --recent` made."""
+
+
+def _demo_landing(home: Path) -> Path:
+    """Extracts of the demo: those that end the day before it was run, or those of fixed days."""
+    return root() / "data" / (f"{RECENT}/landing" if (home / RECENT).is_dir() else "landing")
 
 
 class Settings(BaseSettings):
@@ -174,7 +177,7 @@ class Settings(BaseSettings):
         description="Folder for what the project makes: embedded database, Dagster's files, lake.",
     )
     landing_url: Url = Field(
-        default_factory=lambda: str(_demo_landing()),
+        default_factory=lambda data: str(_demo_landing(data["home"])),
         description="Where extracts arrive: a folder or any fsspec URL (`s3://…`, `sftp://…`).",
     )
     lake_url: Url = Field(
@@ -387,7 +390,7 @@ def settings_table() -> str:
 
 _DEFAULTS_IN_WORDS: Final = {
     "home": "`.cdm` in the checkout",
-    "landing_url": "`data/landing` in the checkout, or `data/recent/landing` once `cdm demo --recent` made it",
+    "landing_url": "`data/landing` in the checkout; `data/recent/landing` after `cdm demo --recent`",
     "lake_url": "`lake` in `CDM_HOME`",
     "policies": "those of the package",
     "threads": "one for each core",

@@ -33,9 +33,10 @@ def _role(page: Page) -> Iterator[str]:
     role = page.role
     yield f"## {page.name}"
     yield role.description
+    but = "" if role.sees_who_is_restricted else ", but who is restricted or said no to all that it acts for"
     said = [
         f"- Acts for: {_listed(role.purposes)}.",
-        f"- Sees: {'; '.join(in_words(column, one) for column, one in role.rows.items()) or 'all customers'}.",
+        f"- Sees: {'; '.join(in_words(column, one) for column, one in role.rows.items()) or 'all customers'}{but}.",
         f"- Searches customers: {'yes' if role.search else 'no'}.",
         *(["- Sees keys in the place of ids, and recognises nobody."] if role.pseudonymous else []),
         *(f"- {one}" for one in changes_in_words(role)),

@@ -266,15 +266,13 @@ def export_golden(
     own = settings()
     with hub(own) as engine, engine.connect() as connection:
         noted, shown = reading(own, login(), "cdm export", role, purpose), table_categories(table)
+        part = exporting.part_for_purpose(connection, own, table, noted.purpose)
         if role:
-            part = exporting.part_of_role(connection, own, table, role)
-        else:
-            part = exporting.part_for_purpose(connection, own, table, noted.purpose)
+            part = exporting.part_of_role(connection, own, part, role)
         note(engine, noted, categories=shown, rows=queries.count_rows(connection, part))
-        rows = exporting.export_table(
-            connection, target, str(format), part, Vault.of(own, Lake(own.lake_url)).open
-        )
-        exports.note(own.home, target, by=login(), what=table)
+        vault = Vault.of(own, Lake(own.lake_url))
+        with exports.noting(own.home, target, by=login(), what=table):
+            rows = exporting.export_table(connection, target, str(format), part, vault.open)
     console.print(f"{rows:,} {what} written to {target}", markup=False)
     if part.left_out is not None and len(part.left_out):
         console.print(

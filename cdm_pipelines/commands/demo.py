@@ -26,7 +26,7 @@ from cdm_pipelines.commands.terminal import (
     show,
     told_to_people,
 )
-from cdm_pipelines.settings import Settings, root
+from cdm_pipelines.settings import RECENT, Settings, root
 
 if TYPE_CHECKING:
     from cdm_demo import GeneratedSummary
@@ -82,7 +82,7 @@ def _with_recent(own: Settings) -> Settings:
     from cdm_pipelines.store import layout  # noqa: PLC0415
     from cdm_pipelines.store.lake import Lake  # noqa: PLC0415
 
-    folder = root() / "data" / "recent"
+    folder = root() / "data" / RECENT
     landing = str(folder / "landing")
     if os.environ.get("CDM_LANDING_URL"):
         fail("--recent makes extracts of its own: leave out CDM_LANDING_URL.", USAGE)
@@ -104,6 +104,7 @@ def _with_recent(own: Settings) -> Settings:
         start = dt.date.today() - dt.timedelta(days=DEMO_DAYS)  # noqa: DTZ011 - the user's own today
         generate(customers=DEMO_CUSTOMERS, days=DEMO_DAYS, seed=DEMO_SEED, out=making, start=start)
         making.rename(folder)
+    (own.home / RECENT).mkdir(parents=True, exist_ok=True)
     return settings()
 
 

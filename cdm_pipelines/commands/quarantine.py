@@ -83,8 +83,8 @@ def export(
         noted = reading(own, login(), "cdm quarantine export", role, purpose)
         if held:
             note(engine, noted, categories=shown, rows=held)
-        rows = export_rows(own, source, day, target)
-        exports.note(own.home, target, by=login(), what=f"rejected rows of {source}")
+        with exports.noting(own.home, target, by=login(), what=f"rejected rows of {source}"):
+            rows = export_rows(own, source, day, target)
     console.print(
         f"{rows:,} rows written to {out}. They hold personal data: delete the file after use.", markup=False
     )

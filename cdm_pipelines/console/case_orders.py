@@ -43,12 +43,10 @@ def of_customers(eyes: Eyes, ids: Sequence[UUID]) -> Orders:
     if "golden_id" not in sight.clear(reads.ORDERS):
         return Orders()
     priced = set(_PRICE) <= sight.clear(reads.ORDERS)
-    columns = "currency, sum(total_amount)" if priced else "NULL, NULL"
-    query = (
-        f"SELECT {columns}, count(*) FROM customer_order WHERE golden_id = ANY (:ids) GROUP BY 1 ORDER BY 1"  # noqa: S608 - ours
-    )
-    if not priced:
-        query = "SELECT NULL, NULL, count(*) FROM customer_order WHERE golden_id = ANY (:ids)"
+    mine = "FROM customer_order WHERE golden_id = ANY (:ids)"
+    query = f"SELECT NULL, NULL, count(*) {mine}"
+    if priced:
+        query = f"SELECT currency, sum(total_amount), count(*) {mine} GROUP BY 1 ORDER BY 1"
     with eyes.as_role() as connection:
         found = connection.execute(text(query), {"ids": list(ids)}).all()
     amounts = {str(currency or ""): amount for currency, amount, _ in found if amount is not None}

@@ -144,8 +144,9 @@ def orders(eyes: Eyes, golden_id: UUID, *, limit: int, offset: int = 0) -> tuple
         with eyes.as_role() as connection:
             answer = connection.execute(
                 text(
-                    f"""SELECT t.* FROM {view_name(table)} t JOIN unnest(CAST(:sources AS text[]),
-                    CAST(:numbers AS text[])) AS o(source, order_id) USING (source, order_id) ORDER BY 1, 2, 3"""  # noqa: S608 - ours
+                    # A view that leaves rows out looks up what it is told, and joins only when it is made whole.
+                    f"""SELECT * FROM {view_name(table)} WHERE source = ANY(:sources) AND order_id = ANY(:numbers)
+                    ORDER BY 1, 2, 3"""  # noqa: S608 - ours
                 ),
                 {
                     name: [str(row[key]) for row in found]

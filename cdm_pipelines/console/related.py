@@ -102,29 +102,30 @@ def _of_group(eyes: Eyes, table: str, group: str, golden_id: UUID) -> tuple[Row,
         raise ForbiddenError(
             f"The role {eyes.sight.name} does not see who belongs together (policies/roles.yaml)."
         )
-    query = text(
-        f"""SELECT {names_of(eyes.sight, table)} FROM "{view_name(table)}" WHERE "{group}" = (
-            SELECT "{group}" FROM "{view_name(table)}" WHERE golden_id = :id)
-        ORDER BY golden_id = :id DESC, golden_id LIMIT {MOST + 2:d}"""  # noqa: S608 - ours
-    )
+    rows_of = f'SELECT {names_of(eyes.sight, table)} FROM "{view_name(table)}" WHERE'  # noqa: S608 - ours
     with eyes.as_role() as connection:
-        rows = [dict(row) for row in connection.execute(query, {"id": golden_id}).mappings()]
-    eyes.note([table], [row["golden_id"] for row in rows])
-    return (rows[0], rows[1:]) if rows else ({}, [])
+        answer = connection.execute(text(f"{rows_of} golden_id = :id"), {"id": golden_id}).mappings().first()
+        if answer is None:
+            return {}, []
+        own = dict(answer)
+        # A group may be of many thousands: no more than are shown are looked at, in no order.
+        query = text(f'{rows_of} "{group}" = :group AND golden_id <> :id LIMIT {MOST + 1:d}')
+        found = connection.execute(query, {"group": own[group], "id": golden_id}).mappings()
+        others = sorted((dict(row) for row in found), key=lambda row: str(row["golden_id"]))
+    eyes.note([table], [row["golden_id"] for row in (own, *others)])
+    return own, others
 
 
 def _working(eyes: Eyes, golden_id: UUID) -> tuple[list[UUID], list[UUID]]:
     """The employer of a customer, and the customers whose employer it is, one more than is shown."""
     if "employer_id" not in eyes.sight.clear(CUSTOMER):
         return [], []
-    query = text(
-        f"""SELECT golden_id, employer_id FROM customer WHERE golden_id = :id OR employer_id = :id
-        ORDER BY golden_id = :id DESC, golden_id LIMIT {MOST + 2:d}"""  # noqa: S608 - ours
-    )
+    own = text("SELECT employer_id FROM customer WHERE golden_id = :id AND employer_id IS NOT NULL")
+    query = text(f"SELECT golden_id FROM customer WHERE employer_id = :id LIMIT {MOST + 1:d}")  # noqa: S608 - ours
     with eyes.as_role() as connection:
-        rows = connection.execute(query, {"id": golden_id}).all()
-    employer = [row.employer_id for row in rows if row.golden_id == golden_id and row.employer_id]
-    return employer, [row.golden_id for row in rows if row.golden_id != golden_id]
+        employer = connection.scalars(own, {"id": golden_id}).all()
+        contacts = connection.scalars(query, {"id": golden_id}).all()
+    return list(employer), sorted(contacts, key=str)
 
 
 def _customers(eyes: Eyes, ids: Sequence[UUID]) -> dict[UUID, Relative]:

@@ -64,6 +64,8 @@ def waiting(eyes: Eyes, works: Works) -> list[Waiting]:
     for each in proposed(eyes.connection, dt.datetime.now(dt.UTC).date()):
         one = each.proposal
         named = one.subject.get(proposals.GOLDEN_IDS) or [None]
+        if not _may_settle(eyes, one):
+            continue
         work = works.of(_key(one.proposal_id))
         found.append(Waiting(one, named[0], each.due_on, each.late, one.is_own(eyes.caller.who), work))
     return found
@@ -153,9 +155,13 @@ def reject(eyes: Eyes, number: int) -> Proposal:
     Raises:
         ForbiddenError: The role may not handle requests.
         ProposalError: There is none, or it is decided already.
+        UnknownError: It is about somebody whom the role does not see.
     """
     eyes.sight.see_that_may("requests")
-    return proposals.reject(eyes.connection, number, eyes.caller.who, KINDS)
+    found = proposals.reject(eyes.connection, number, eyes.caller.who, KINDS)
+    if not _may_settle(eyes, found):
+        raise UnknownError("There is no such request, or it is about somebody whom your role does not see.")
+    return found
 
 
 def begin(works: Works, found: Proposal, who: str) -> Work | None:
@@ -275,6 +281,16 @@ def _see(eyes: Eyes, found: Proposal) -> UUID:
     if not named:
         raise UnknownError("Nobody is named by that proposal any more.")
     return reads.known(eyes, UUID(named[0]))
+
+
+def _may_settle(eyes: Eyes, found: Proposal) -> bool:
+    """Whether somebody may: of whom their role sees, of nobody any more, or what they asked for themselves."""
+    if eyes.sight.role.sees_everybody or found.is_own(eyes.caller.who):
+        return True
+    try:
+        return not found.subject.get(proposals.GOLDEN_IDS) or bool(_see(eyes, found))
+    except UnknownError:
+        return False
 
 
 def _key(number: int) -> str:

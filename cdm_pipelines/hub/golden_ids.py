@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 _BEGINS_ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F-]{0,27})?")
-_TOLD = 3
+_DIGITS, _TOLD = 32, 3
 
 
 def as_uuid(typed: str) -> UUID | None:
@@ -25,6 +25,8 @@ def ends(typed: str) -> tuple[UUID, UUID] | None:
     if not _BEGINS_ID.fullmatch(typed):
         return None
     digits = typed.replace("-", "")
+    if len(digits) > _DIGITS:
+        return None
     return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
 
 

@@ -96,6 +96,13 @@ def open_proposals(connection: Connection, kinds: Collection[str]) -> list[Propo
     return [_proposal(row) for row in rows]
 
 
+def approved(connection: Connection, kinds: Collection[str]) -> list[Proposal]:
+    """Those of some kinds that were approved and are not done, the oldest first."""
+    waits = proposal.c.kind.in_(kinds) & (proposal.c.state == APPROVED)
+    rows = connection.execute(select(proposal).where(waits).order_by(proposal.c.proposal_id)).mappings()
+    return [one for one in map(_proposal, rows) if one.subject]
+
+
 def proposals(connection: Connection, kinds: Collection[str], limit: int = 200) -> list[Proposal]:
     """Those of some kinds, whatever became of them, the newest first."""
     query = (

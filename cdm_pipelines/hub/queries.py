@@ -144,7 +144,7 @@ class Part:
         name: Of the table.
         view: Through which it is read, as SQL names it; the table itself when empty.
         schema: Names and types of the columns.
-        left_out: Golden ids of customers whose rows are not exported; None where the view sees to that.
+        left_out: Golden ids of customers whose rows are not exported; None for nobody's.
     """
 
     name: str
@@ -170,6 +170,12 @@ def export_table(connection: Connection, part: Part) -> Generator[pa.Table, None
     yield from read_batches(connection, query, part.schema)
 
 
+def whose(name: str) -> frozenset[str]:
+    """The columns of a published table by which it is known whose a row is."""
+    known = published_table(name)
+    return frozenset({"golden_id"} if "golden_id" in known.table.c else known.key)
+
+
 def count_rows(connection: Connection, part: Part) -> int:
     """Number of rows that :func:`export_table` gives."""
     return int(connection.scalar(text(f"SELECT count(*) {_rows_of(connection, part)}")) or 0)
@@ -189,7 +195,7 @@ def _rows_of(connection: Connection, part: Part) -> str:
         whose = customers_of(part.name).compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
         same = " AND ".join(f'w."{key}" = t."{key}"' for key in known.key)
         theirs = f"SELECT FROM ({whose}) AS w JOIN left_out AS o USING (golden_id) WHERE {same}"
-    return f"FROM {known.table.fullname} AS t WHERE NOT EXISTS ({theirs})"
+    return f"FROM {part.view or known.table.fullname} AS t WHERE NOT EXISTS ({theirs})"
 
 
 def table_schema(name: str) -> pa.Schema:

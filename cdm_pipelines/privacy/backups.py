@@ -20,13 +20,32 @@ _MANIFEST = "manifest.json"
 _BESIDE = ("erasures.jsonl", "tombstone.keys")
 
 
-def note(home: Path, url: str, made_at: dt.datetime) -> None:
-    """Write down that a backup was made; those that are gone are forgotten."""
-    files.write_whole(home / FILE, json.dumps({**known(home), url: made_at.isoformat()}, indent=1).encode())
+_RESTORED = "restored "
+"""Before the moment of a backup that was made elsewhere and restored here."""
+
+
+def note(home: Path, url: str, made_at: dt.datetime, *, made_here: bool = True) -> None:
+    """Write down that there is a backup; those that are gone are forgotten.
+
+    Args:
+        home: ``CDM_HOME``.
+        url: Where it lies.
+        made_at: When it was made.
+        made_here: Whether by this installation. Beside one that was restored only, another keeps its log: it is read,
+            and not written.
+    """
+    there = _noted(home)
+    if made_here or url not in there:
+        there[url] = f"{'' if made_here else _RESTORED}{made_at.isoformat()}"
+    files.write_whole(home / FILE, json.dumps(there, indent=1).encode())
 
 
 def known(home: Path) -> Mapping[str, str]:
     """The backups that are there: address, and when each was made."""
+    return {url: made.removeprefix(_RESTORED) for url, made in _noted(home).items()}
+
+
+def _noted(home: Path) -> dict[str, str]:
     path = home / FILE
     noted: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return {url: made for url, made in noted.items() if _is_there(url)}
@@ -45,12 +64,13 @@ def beside(url: str) -> Lake:
 
 
 def copy_log(home: Path) -> list[str]:
-    """Put the log of erasures and its keys beside every backup; returns the folders that could not be reached.
+    """Put the log of erasures and its keys beside every backup made here; returns folders that could not be reached.
 
     What another installation wrote there, which was restored from the same backups, stays.
     """
     here, ring, away = log.erasures(home), keys.Keyring.of(home), []
-    for url in sorted({beside(url).url for url in known(home)}):
+    made_here = (url for url, made in _noted(home).items() if not made.startswith(_RESTORED))
+    for url in sorted({beside(one).url for one in made_here}):
         try:
             folder = Lake(url)
             there, others = _readable(folder)

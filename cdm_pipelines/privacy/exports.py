@@ -9,7 +9,10 @@ same path replaces the note of the one before.
 
 import datetime as dt
 import json
-from dataclasses import asdict, dataclass
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from hashlib import file_digest, sha256
 from pathlib import Path
 
@@ -25,7 +28,7 @@ class Export:
 
     Attributes:
         path: Where, absolute.
-        digest: SHA-256 of it.
+        digest: SHA-256 of it; empty while it is being written.
         made_at: When, ISO 8601 in UTC.
         by: Who had it written.
         what: What is in it: the table, or the rejected rows of a source entity.
@@ -46,14 +49,24 @@ class Export:
             return None
         return content if sha256(content).hexdigest() == self.digest else None
 
+    @property
+    def can_be_removed(self) -> bool:
+        """Whether whoever runs this may take the file away."""
+        return os.access(Path(self.path).parent, os.W_OK | os.X_OK)
 
-def note(home: Path, path: Path, *, by: str, what: str) -> None:
-    """Note that a file was written."""
+
+@contextmanager
+def noting(home: Path, path: Path, *, by: str, what: str) -> Iterator[None]:
+    """Note that a file is written within the block: before, so that it is known whatever ends the block, and after."""
+    at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    made = Export(str(path.resolve()), "", at, by, what)
+    _write(home, made)
+    yield
     with path.open("rb") as source:
-        digest = file_digest(source, "sha256").hexdigest()
-    made = Export(
-        str(path.resolve()), digest, dt.datetime.now(dt.UTC).isoformat(timespec="seconds"), by, what
-    )
+        _write(home, replace(made, digest=file_digest(source, "sha256").hexdigest()))
+
+
+def _write(home: Path, made: Export) -> None:
     files.write_whole(_of(home, made), json.dumps(asdict(made), ensure_ascii=False, indent=1).encode())
 
 

@@ -83,7 +83,7 @@ def _role(page: Page, governance: GovernancePolicy, paths: Mapping[str, str]) ->
         "schema": schema_of(page.name),
         "group": page.group,
         "rows": [in_words(column, one) for column, one in role.rows.items()],
-        "sees_restricted": role.sees_restricted,
+        "sees_restricted": role.sees_who_is_restricted,
         "search": role.search,
         "pseudonymous": role.pseudonymous is not None,
         "changes": changes_in_words(role),

@@ -115,7 +115,8 @@ class Role(Strict):
         columns: How it reads single columns, whatever their category, as patterns.
         rows: Which customers it sees, and rows of theirs; all conditions hold. Everybody when empty.
         sees_restricted: Whether it sees customers who are restricted, or said no to all that it acts for, as those must
-            who answer them or decide who is who.
+            who answer them or decide who is who. Where nothing is said, whoever may change requests, decisions or
+            quarantine does.
         changes: What it may change.
         search: Whether it may look customers up.
         pseudonymous: Set for a role that must recognise nobody.
@@ -127,7 +128,7 @@ class Role(Strict):
     reads: dict[Category, Reading] = Field(default_factory=dict)
     columns: dict[Pattern, Reading] = Field(default_factory=dict)
     rows: dict[str, Condition] = Field(default_factory=dict)
-    sees_restricted: bool = False
+    sees_restricted: bool | None = None
     changes: tuple[Change, ...] = ()
     search: bool = False
     pseudonymous: Pseudonymous | None = None
@@ -144,9 +145,16 @@ class Role(Strict):
         return self
 
     @property
+    def sees_who_is_restricted(self) -> bool:
+        """Whether it sees those, too, who are restricted or said no to all that it acts for."""
+        if self.sees_restricted is None:
+            return bool({"requests", "decisions", "quarantine"} & set(self.changes))
+        return self.sees_restricted
+
+    @property
     def sees_everybody(self) -> bool:
         """Whether no customer is left out of what it sees."""
-        return self.sees_restricted and not self.rows
+        return self.sees_who_is_restricted and not self.rows
 
     def sees(self, table: str) -> bool:
         """Whether it has a view of ``schema.table``."""

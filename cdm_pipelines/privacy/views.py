@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.dialects import postgresql
 
-from cdm_pipelines.contracts.canonical import OfNobody
-from cdm_pipelines.hub.published import PublishedTable, customers_of, published
+from cdm_pipelines.contracts.canonical import OfNobody, OfParent, declaration
+from cdm_pipelines.hub.published import PublishedTable, customers_of, published, published_table
 from cdm_pipelines.hub.role_schemas import RoleFunction, RoleSchema, RoleView, quoted, quoted_name
 from cdm_pipelines.hub.view_columns import ViewColumn
 from cdm_pipelines.privacy.catalogue import NEVER, DeclaredTable
@@ -26,6 +26,8 @@ from cdm_pipelines.privacy.search import search_function
 from cdm_pipelines.store.register import UNCLASSIFIED
 
 CUSTOMER = "golden.customer"
+_MEMBERS = "members"
+"""Column of tables with a row for a group of customers: their golden ids."""
 _ASKED_FOR = """EXISTS (SELECT FROM golden.crosswalk AS k
     JOIN privacy.restriction AS r USING (source, entity, record_id)
     WHERE k.golden_id = {whose} AND r.purpose IN ({purposes}))"""
@@ -115,7 +117,7 @@ def role_schema(
         calling_code: Of the country of phone numbers that name none.
     """
     tables = seen(role, there, catalogue)
-    left_out = _LeftOut.of(role, there, purposes)
+    left_out = _LeftOut.of(role, purposes)
     customers = _customers(role, there, left_out)
     reader = _Reader(role, there, customers, left_out, _read_in_clear(tables))
     views = [_view(one, reader) for one in tables]
@@ -139,18 +141,18 @@ class _LeftOut:
     refused: tuple[str, ...]
 
     @classmethod
-    def of(cls, role: Role, there: Mapping[str, Columns], purposes: Purposes) -> "_LeftOut":
-        if role.sees_restricted or not {"privacy.consent", "privacy.restriction"} <= there.keys():
+    def of(cls, role: Role, purposes: Purposes) -> "_LeftOut":
+        if role.sees_who_is_restricted:
             return cls(restricted=False, refused=())
         keys = role.purposes
         can_be = all(key in purposes.by_key and purposes[key].can_be_refused for key in keys)
         return cls(restricted=True, refused=keys if can_be else ())
 
-    def but(self, whose: str) -> str:
-        """The condition that a golden id is of none of them; empty where there are none."""
+    def of_them(self, whose: str) -> list[str]:
+        """Conditions each of which says that a golden id is of one of them; none where there are none."""
         if not self.restricted:
-            return ""
-        conditions = [f"NOT {_ASKED_FOR.format(whose=whose, purposes=quoted(''))}"]
+            return []
+        conditions = [_ASKED_FOR.format(whose=whose, purposes=quoted(""))]
         said = [
             (
                 _ASKED_FOR.format(whose=whose, purposes=quoted(key)),
@@ -159,10 +161,12 @@ class _LeftOut:
             for key in self.refused
         ]
         if len(said) == 1:  # each of its own, so that PostgreSQL looks for them together
-            conditions += [f"NOT {one}" for one in said[0]]
-        elif said:
-            conditions.append("NOT (" + " AND ".join(f"({' OR '.join(both)})" for both in said) + ")")
-        return " AND ".join(conditions)
+            return [*conditions, *said[0]]
+        return [*conditions, " AND ".join(f"({' OR '.join(both)})" for both in said)] if said else conditions
+
+    def but(self, whose: str) -> str:
+        """The condition that a golden id is of none of them; empty where there are none."""
+        return " AND ".join(f"NOT ({one})" for one in self.of_them(whose))
 
 
 @dataclass(frozen=True)
@@ -243,15 +247,31 @@ def _rows_but(table: str, types: Columns, left_out: _LeftOut) -> str:
     """The condition that a row is of nobody who is left out; empty where nobody is, or rows are of nobody."""
     if "golden_id" in types:
         return left_out.but('t."golden_id"')
+    if types.get(_MEMBERS) == "uuid[]":  # a row of several customers
+        return _none_of(left_out, f'unnest(t."{_MEMBERS}") AS members(member)', "true", "member")
     one = _published(table)
     if one is None or one.entity is None or isinstance(one.entity.whose, OfNobody):
         return ""
-    but = left_out.but("whose.golden_id")
-    if not but:
-        return ""
-    whose = customers_of(one.name).compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
-    same = " AND ".join(f'whose."{key}" = t."{key}"' for key in one.key)
-    return f"NOT EXISTS (SELECT FROM ({whose}) AS whose WHERE {same} AND NOT ({but}))"
+    tables: list[str] = []
+    links: list[str] = []
+    below, entity = "t", one.entity
+    while isinstance(entity.whose, OfParent):
+        parent = published_table(declaration(entity.whose.entity).table_name)
+        above = f"p{len(tables)}"
+        tables.append(f"{parent.table.fullname} AS {above}")
+        same = (("source", "source"), *entity.whose.by)
+        links += [f'{above}."{theirs}" = {below}."{mine}"' for mine, theirs in same]
+        if parent.entity is None:
+            return "false"
+        below, entity = above, parent.entity
+    return _none_of(left_out, ", ".join(tables), " AND ".join(links), f"{below}.golden_id")
+
+
+def _none_of(left_out: _LeftOut, tables: str, links: str, whose: str) -> str:
+    """The condition that no row of tables that is linked to ``t`` is of anybody who is left out."""
+    return " AND ".join(
+        f"NOT EXISTS (SELECT FROM {tables} WHERE {links} AND {one})" for one in left_out.of_them(whose)
+    )
 
 
 def _customers(role: Role, there: Mapping[str, Columns], left_out: _LeftOut) -> str:

@@ -70,9 +70,16 @@ def _known(eyes: Eyes, ids: set[UUID]) -> set[UUID]:
         seen = set(connection.scalars(query, {"ids": list(ids)}).all())
     if role.rows:
         return seen
+    query = text(
+        "SELECT golden_id, coalesce(alias_of, golden_id) FROM identity.golden_id WHERE golden_id = ANY(:ids)"
+    )
+    now = dict(eyes.connection.execute(query, {"ids": list(ids)}).tuples().all())
     query = text(f"SELECT golden_id FROM {CUSTOMER} WHERE golden_id = ANY(:ids)")  # noqa: S608 - ours
-    there = set(eyes.connection.scalars(query, {"ids": list(ids)}).all())
-    return ids - (there - seen)
+    there = set(eyes.connection.scalars(query, {"ids": list(now.values())}).all())
+    query = text("SELECT golden_id FROM customer WHERE golden_id = ANY(:ids)")
+    with eyes.as_role() as connection:
+        seen |= set(connection.scalars(query, {"ids": list(there)}).all())
+    return {one for one in ids if now.get(one, one) not in there - seen}
 
 
 def _told(entry: Entry, shown: Iterable[str]) -> dict[str, Any]:

@@ -64,6 +64,7 @@ def profile(context: dg.AssetExecutionContext, config: ProfileConfig, platform: 
                 context.log.info("%s: fitted anew (%s)", name, why)
             with engine.begin() as connection:
                 done = enrich(connection, company, fitted.models, rebuild=config.rebuild)
+            with engine.connect() as connection:
                 drifted = drifts(connection, company)
         for name, one in done.items():
             context.log.info("%s: %s", name, one.sentence)

@@ -101,10 +101,11 @@ def _of_audience(
 
 
 def _messages(connection: Connection, book: Book, since: dt.date) -> pa.Table:
-    """Messages that name a campaign, and what became of them, of known customers from a day on."""
+    """Messages of campaigns of audiences, and what became of them, of known customers from a day on."""
     lake = Lake(book.settings.lake_url)
     known = Known.published(lake, connection)
     with opened_touches(lake, all_contracts(), known, threads=book.settings.threads) as touches:
         policy = InteractionPolicy.load(book.settings.policies / INTERACTIONS)
         eras = rules_kept(lake) or rules_now(lake, policy)
-        return touches.of_campaigns(eras, list(FIGURES.values()), since).cast(_MESSAGE)
+        campaigns = [one.campaign or name for name, one in book.policy.audiences.items()]
+        return touches.of_campaigns(eras, list(FIGURES.values()), campaigns, since).cast(_MESSAGE)

@@ -74,8 +74,12 @@ def deliver_daily(connect: Connect, settings: Settings) -> Daily:
         done.append(one)
         if one.problem:
             problems[name] = one.problem
-    with connect() as connection, connection.begin():
-        results = measure(connection, book)
+    results: Sequence[Mapping[str, Any]] = ()
+    try:
+        with connect() as connection, connection.begin():
+            results = measure(connection, book)
+    except LakeError as error:  # what was delivered is delivered
+        problems["results"] = str(error)
     return Daily(done, problems, daily, results)
 
 

@@ -18,9 +18,9 @@ from sqlalchemy import Connection
 
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.hub import queries
-from cdm_pipelines.hub.queries import Part, whole_table
+from cdm_pipelines.hub.queries import Part, whole_table, whose
 from cdm_pipelines.hub.role_access import relations
-from cdm_pipelines.hub.role_schemas import quoted_name, run
+from cdm_pipelines.hub.role_schemas import quoted_name
 from cdm_pipelines.privacy.checks import in_force
 from cdm_pipelines.privacy.off import EVERY_CHANNEL, off_for
 from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
@@ -29,7 +29,7 @@ from cdm_pipelines.privacy.views import schema_of, seen
 from cdm_pipelines.quality.corrections import FORMULA_SIGNS
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.consent.off import off_in_use
-from cdm_pipelines.steps.privacy.access import governed, group_of
+from cdm_pipelines.steps.privacy.access import governed
 from cdm_pipelines.store.files import whole
 
 _SIGNED_NUMBER = r"^[+-][0-9 .,()/-]*$"
@@ -47,28 +47,30 @@ def part_for_purpose(connection: Connection, settings: Settings, table: str, pur
     return replace(whole_table(table), left_out=off_for(off, purpose))
 
 
-def part_of_role(connection: Connection, settings: Settings, table: str, role: str) -> Part:
-    """A published table as a role sees it; from then on the transaction has the rights of the role alone.
+def part_of_role(connection: Connection, settings: Settings, part: Part, role: str) -> Part:
+    """The same as a role sees it: less the columns, values and customers that it does not see.
+
+    A role that sees keys in the place of ids is told nothing of whose the rows are, so that its own views alone say who
+    is left out: those who are restricted, and those who said no to all that it acts for.
 
     Raises:
-        HubError: No published table has that name.
         PrivacyPolicyError: There is no such role, or it does not see the table.
     """
-    whole_one, found = whole_table(table), governed(settings)
+    found = governed(settings)
     views = seen(found.policy.role(role), relations(connection), found.catalogue)
-    one = next((view for view in views if view.table == f"golden.{table}"), None)
+    one = next((view for view in views if view.table == f"golden.{part.name}"), None)
     if one is None:
-        raise PrivacyPolicyError(f"The role {role} does not see golden.{table} (policies/roles.yaml).")
+        raise PrivacyPolicyError(f"The role {role} does not see golden.{part.name} (policies/roles.yaml).")
     clear = {column.column.name for column in one.columns if column.shown.how == CLEAR}
     fields = [
-        whole_one.schema.field(column.column.name)
+        part.schema.field(column.column.name)
         if column.column.name in clear
         else pa.field(column.column.name, pa.string())
         for column in one.columns
     ]
-    run(connection, f"SET LOCAL ROLE {quoted_name(group_of(settings, role))}")
     view = f"{quoted_name(schema_of(role))}.{quoted_name(one.view)}"
-    return Part(table, pa.schema(fields), view)
+    known = whose(part.name) <= clear
+    return Part(part.name, pa.schema(fields), view, part.left_out if known else None)
 
 
 def export_table(

@@ -33,7 +33,7 @@ def overview(connection: Connection, settings: Settings) -> list[dict[str, objec
             "schema": schema_of(name),
             "views": len(seen(role, there, found.catalogue)),
             "rows": "; ".join(in_words(column, one) for column, one in role.rows.items())
-            or ("all" if role.sees_restricted else "all but who is restricted"),
+            or ("all" if role.sees_who_is_restricted else "all but who is restricted"),
             "acts for": ", ".join(role.purposes),
             "may change": ", ".join(role.changes),
         }

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from cdm_pipelines.enrichment.declared import profile_table
 from cdm_pipelines.enrichment.drift import warning
+from cdm_pipelines.faults import describe
 from cdm_pipelines.figures import Check
 from cdm_pipelines.hub import profile, profile_models
 from cdm_pipelines.steps.profile.reading import Company, newest_day
@@ -36,6 +37,10 @@ def drifts(connection: Connection, company: Company) -> Mapping[str, Check]:
             models = models[-1:]
         old = [one for one in models if newest and (newest - one.as_of).days >= drift.after_days]
         if old and newest:
-            rows = profile.coming(connection, profile_table(chosen.enricher), drift.columns)
-            found[name] = drift.judge(old[-1].model, rows, old[-1].as_of, newest)
+            try:
+                rows = profile.coming(connection, profile_table(chosen.enricher), drift.columns)
+                found[name] = drift.judge(old[-1].model, rows, old[-1].as_of, newest)
+            except Exception as error:  # it warns, and keeps nothing from being published
+                connection.rollback()
+                found[name] = warning(True, f"it could not be judged: {describe(error)}")
     return found

@@ -349,6 +349,8 @@ class _Night:
         except (DamagedError, HubError):
             raise  # of what it reads, which concerns all of them
         except Exception as error:
+            if self.beside.failed:
+                raise  # of the table before it
             self.done[plan.name] = Enriched(worked=worked, problem=describe(error))
             return
         if links is not None:

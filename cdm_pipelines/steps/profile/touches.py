@@ -171,10 +171,19 @@ class Touches:
         figures = "day, campaign, CAST(sum(touches) AS BIGINT) AS contacts"
         return self._within(eras, condition, first, until, figures, by="1, 2, 3").cast(MESSAGES)
 
-    def of_campaigns(self, eras: Eras, kinds: Sequence[str], first: dt.date) -> pa.Table:
-        """Interactions of some kinds that name a campaign since a day: ``golden_id, kind, campaign, day``, in order."""
-        named = ", ".join(f"'{kind}'" for kind in kinds)
-        condition = f"kind IN ({named}) AND campaign IS NOT NULL"
+    def of_campaigns(
+        self, eras: Eras, kinds: Sequence[str], campaigns: Sequence[str], first: dt.date
+    ) -> pa.Table:
+        """Which interactions of some kinds and campaigns there were since a day.
+
+        Returns:
+            ``golden_id, kind, campaign, day``, in order; campaigns are the same whatever the case and blanks around.
+        """
+        named, meant = (
+            ", ".join("'" + one.replace("'", "''") + "'" for one in each)
+            for each in (kinds, [one.strip().lower() for one in campaigns] or [""])
+        )
+        condition = f"kind IN ({named}) AND lower(trim(campaign)) IN ({meant})"
         return self._within(eras, condition, first, dt.date.max, "kind, campaign, day", by="1, 2, 3, 4")
 
     def _within(

@@ -33,7 +33,11 @@ def take_away(
     traces = Traces([*collected.values, *map(str, collected.persons.golden_ids)])
     for export in exports.noted(settings.home) if traces else ():
         step, content = f"export of {export.what}: {export.path}", export.content
-        if content is not None and values_in(Path(export.path).name, content, traces):
+        if (
+            content is not None
+            and export.can_be_removed
+            and values_in(Path(export.path).name, content, traces)
+        ):
             if step not in done:
                 how = _HOW.format(day=export.made_at[:10], by=export.by)
                 with engine.begin() as connection:
@@ -45,9 +49,9 @@ def take_away(
 
 
 def out_of_hands(settings: Settings) -> Iterator[dict[str, Any]]:
-    """Exports that are no more what we wrote, or lie elsewhere: of what, and when; for their owner to look through."""
+    """Exports that are no more what we wrote, lie elsewhere, or may not be removed: for their owner to look through."""
     for export in exports.noted(settings.home):
-        if export.content is None:
+        if export.content is None or not export.can_be_removed:
             yield {
                 "what": export.what,
                 "path": export.path,

@@ -56,7 +56,7 @@ def replay(
     Raises:
         KeyringError: The log of erasures or a key is missing.
     """
-    backups.note(settings.home, backup.place.url, backup.manifest.made_at)
+    backups.note(settings.home, backup.place.url, backup.manifest.made_at, made_here=False)
     backups.take_over(settings.home, backup.place.url)
     lake, known = Lake(settings.lake_url), log.erasures(settings.home)
     if not known:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from cdm_pipelines.hub import proposals
 from cdm_pipelines.hub import rights as hub
-from cdm_pipelines.hub.proposals import APPROVED, DUE_ON, OF_PERSONS, POLICY, Proposal
+from cdm_pipelines.hub.proposals import DUE_ON, OF_PERSONS, POLICY, Proposal
 from cdm_pipelines.privacy.policy import RightsPolicy, due
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.rights.subject import RightsError
@@ -95,8 +95,8 @@ def receipt_of(connection: Connection, settings: Settings, number: int) -> Recei
     Raises:
         RightsError: There is no such proposal.
     """
-    for one in proposals.proposals(connection, OF_PERSONS):
-        if one.proposal_id == number and one.state == APPROVED:
+    for one in proposals.approved(connection, OF_PERSONS):
+        if one.proposal_id == number:
             return Receipt.of(one, settings)
     raise RightsError(f"There is no proposal {number} that was approved.")
 
@@ -110,9 +110,9 @@ def tracked(connection: Connection, today: dt.date) -> list[Tracked]:
 
 def proposed(connection: Connection, today: dt.date) -> list[Proposed]:
     """Requests that wait for somebody, and approved ones that are not begun, the oldest first."""
-    waiting = proposals.open_proposals(connection, OF_PERSONS)
-    waiting += [
-        one for one in proposals.proposals(connection, OF_PERSONS) if one.state == APPROVED and one.subject
+    waiting = [
+        *proposals.open_proposals(connection, OF_PERSONS),
+        *proposals.approved(connection, OF_PERSONS),
     ]
     return [
         Proposed(one, until, until < today)
