@@ -12,11 +12,11 @@ from cdm_pipelines.golden.policy import golden_groups
 from cdm_pipelines.hub.role_schemas import quoted
 
 LOSERS, FORMER = ("golden.provenance", "losers"), ("golden.customer_history", "provenance")
-SAID = " Values that lost are there of what is read in clear of golden customers."
+SAID = " Values that lost are there of what is read in clear of golden customers; of others, who holds them."
 
 
 def left_in(column: tuple[str, str], name: str, clear: Collection[str]) -> str:
-    """SQL of a column without values that lost of what a role does not read in clear.
+    """SQL of a column without values that lost of what a role does not read in clear; who holds them stays.
 
     Args:
         column: Table and column, one of those above.
@@ -28,8 +28,14 @@ def left_in(column: tuple[str, str], name: str, clear: Collection[str]) -> str:
         return name
     known = ", ".join(map(quoted, ["", *groups]))
     if column == LOSERS:
-        return f'CASE WHEN t."attribute" IN ({known}) THEN {name} END'
+        return f'CASE WHEN t."attribute" IN ({known}) THEN {name} ELSE {_without(name)} END'
+    lost = _without("CASE jsonb_typeof(one -> 'losers') WHEN 'array' THEN one -> 'losers' END")
     return (
-        f"(SELECT jsonb_agg(CASE WHEN one ->> 'attribute' IN ({known}) THEN one ELSE one - 'losers' END) "  # noqa: S608 - ours
-        f"FROM jsonb_array_elements({name}) AS one)"
+        f"(SELECT jsonb_agg(CASE WHEN one ->> 'attribute' IN ({known}) THEN one "  # noqa: S608 - ours
+        f"ELSE one || jsonb_build_object('losers', {lost}) END) FROM jsonb_array_elements({name}) AS one)"
     )
+
+
+def _without(losers: str) -> str:
+    """Who holds each value, without it."""
+    return f"(SELECT jsonb_agg(lost - 'value') FROM jsonb_array_elements({losers}) AS lost)"  # noqa: S608 - ours

@@ -347,7 +347,7 @@ def test_notes_and_limits_of_a_plan_are_told_in_dutch() -> None:
     checks = [text.format(words) for words in re.findall(r'": "([a-z ]+)",', source)]
     assert len(checks) == len(PlanThresholds.model_fields)
     assert without(checks) == []
-    assert "1.234 van 10.000 klanten" in TOLD(checks[0])
+    assert "1.234 van de 10.000 huidige klanten" in TOLD(checks[0])
     assert TOLD(checks[0]).endswith("12,34% (waarschuwing boven 0,01, fout boven 0,05)")
     ways = [". The run would stop there, unless told `--accept merges`", ""]
     ways += [
