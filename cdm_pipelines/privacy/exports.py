@@ -61,7 +61,12 @@ def noting(home: Path, path: Path, *, by: str, what: str) -> Iterator[None]:
     at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     made = Export(str(path.resolve()), "", at, by, what)
     _write(home, made)
-    yield
+    try:
+        yield
+    except BaseException:
+        if not path.exists():
+            forget(home, made)
+        raise
     with path.open("rb") as source:
         _write(home, replace(made, digest=file_digest(source, "sha256").hexdigest()))
 
