@@ -163,7 +163,7 @@ def _demo_landing(home: Path) -> Path:
 
 
 class Settings(BaseSettings):
-    """What can be configured; see each field's description, or ``settings_table()`` for all of them.
+    """What can be configured; see each field's description; handbook.settings has all of them.
 
     Paths and folder URLs come out absolute, so that processes with other working folders agree.
     """
@@ -378,28 +378,3 @@ def _problem(details: Any) -> str:
 
 def _variable(field: str) -> str:
     return f"{PREFIX}{field.upper()}"
-
-
-def settings_table() -> str:
-    """The variables, their defaults and meanings as a Markdown table, for the documentation."""
-    rows = ["| Variable | Default | Meaning |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        rows.append(f"| `{_variable(name)}` | {_default(name)} | {field.description} |")
-    return "\n".join(rows) + "\n"
-
-
-_DEFAULTS_IN_WORDS: Final = {
-    "home": "`.cdm` in the checkout",
-    "landing_url": "`data/landing` in the checkout; `data/recent/landing` after `cdm demo --recent`",
-    "lake_url": "`lake` in `CDM_HOME`",
-    "policies": "those of the package",
-    "threads": "one for each core",
-    "console_proxies": "`127.0.0.1,::1`",
-}
-
-
-def _default(name: str) -> str:
-    default = Settings.model_fields[name].default
-    if name in _DEFAULTS_IN_WORDS:
-        return _DEFAULTS_IN_WORDS[name]
-    return "" if default in (None, ()) else f"`{default}`"

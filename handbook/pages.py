@@ -7,7 +7,6 @@ dictionary, which `cdm check` keeps, and the benchmarks, which are written from 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from cdm_pipelines.settings import settings_table
 from handbook import rooms
 from handbook.commands import commands_page
 from handbook.policies import policies_page
@@ -15,6 +14,7 @@ from handbook.processing import processing_page
 from handbook.profile import profile_page
 from handbook.purposes import purposes_page
 from handbook.roles import roles_page
+from handbook.settings import settings_table
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

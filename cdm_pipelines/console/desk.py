@@ -15,9 +15,7 @@ from secrets import token_hex
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-
-from cdm_pipelines.console import writes
+from cdm_pipelines.console import reads, writes
 from cdm_pipelines.console.cases import CONFLICT, PAIR, Key
 from cdm_pipelines.console.errors import RefusedError, UnknownError
 from cdm_pipelines.console.house import House
@@ -125,18 +123,12 @@ def _sees(eyes: Eyes, proposal: Proposal) -> bool:
     if eyes.sight.role.sees_everybody:
         return True
     ids = [UUID(one) for one in proposal.subject.get(proposals.GOLDEN_IDS, ())]
-    items = [{"left_id": one, "right_id": None} for one in ids]
-    return bool(ids) and len(_visible(eyes, items)) == len(ids)
+    return bool(ids) and reads.seen(eyes, ids) == set(ids)
 
 
 def _visible(eyes: Eyes, items: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Those about customers whom the role sees."""
-    if eyes.sight.role.sees_everybody:
-        return list(items)
-    named = {one[side] for one in items for side in ("left_id", "right_id")} - {None}
-    with eyes.as_role() as connection:
-        query = text("SELECT golden_id FROM customer WHERE golden_id = ANY (:ids)")
-        seen = set(connection.scalars(query, {"ids": list(named)}))
+    seen = reads.seen(eyes, {one[side] for one in items for side in ("left_id", "right_id")} - {None})
     return [one for one in items if {one["left_id"], one["right_id"]} - {None} <= seen]
 
 

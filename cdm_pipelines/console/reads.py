@@ -6,7 +6,7 @@ answer is written (api, pages), what a role sees (``sight``).
 
 import datetime as dt
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -63,6 +63,15 @@ def current(connection: Connection, golden_id: UUID) -> UUID:
         {"id": golden_id},
     )
     return found or golden_id
+
+
+def seen(eyes: Eyes, ids: Collection[UUID]) -> set[UUID]:
+    """Those of some customers whom the role sees."""
+    if eyes.sight.role.sees_everybody or not ids:
+        return set(ids)
+    with eyes.as_role() as connection:
+        query = text("SELECT golden_id FROM customer WHERE golden_id = ANY(:ids)")
+        return set(connection.scalars(query, {"ids": list(ids)}).all())
 
 
 def customer(eyes: Eyes, golden_id: UUID) -> Row:

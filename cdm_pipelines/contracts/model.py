@@ -7,7 +7,7 @@ how a contract is written (odcs) or how a value is checked (quality).
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import sha256
@@ -183,16 +183,6 @@ class ServiceLevel:
     property: str
     value: str
     unit: str | None = None
-
-
-_DAYS_OF = {
-    **dict.fromkeys(("h", "hr", "hour"), 1 / 24),
-    **dict.fromkeys(("d", "day"), 1),
-    **dict.fromkeys(("w", "wk", "week"), 7),
-    **dict.fromkeys(("mo", "month"), 31),
-    **dict.fromkeys(("y", "yr", "year"), 366),
-}
-"""Days of the units in which contracts write a frequency, at most."""
 
 
 @dataclass(frozen=True)
@@ -401,19 +391,6 @@ class SourceContract:
     def expected_by(self) -> str | None:
         """Time of day by which an extract should have arrived, as agreed; None when nothing is agreed."""
         return next((s.value for s in self.sla if s.property == "timeOfAvailability"), None)
-
-    @property
-    def every(self) -> timedelta | None:
-        """How often an extract is delivered, as agreed (``frequency``); None when that is not said in numbers."""
-        for level in self.sla:
-            days = _DAYS_OF.get((level.unit or "").lower().removesuffix("s"))
-            if (
-                level.property == "frequency"
-                and days is not None
-                and level.value.replace(".", "", 1).isdigit()
-            ):
-                return timedelta(days=float(level.value) * days)
-        return None
 
     @property
     def fingerprint(self) -> str:

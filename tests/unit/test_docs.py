@@ -16,10 +16,11 @@ from cdm_pipelines.cli import app
 from cdm_pipelines.contracts.columns import COLUMN_PROPERTIES
 from cdm_pipelines.contracts.delivery import DIALECT
 from cdm_pipelines.contracts.odcs import ENTITY_PROPERTIES
-from cdm_pipelines.settings import load_settings, settings_table
+from cdm_pipelines.settings import load_settings
 from cdm_pipelines.steps.operate.checkup import check_configuration
 from handbook import links, pages, rooms
 from handbook.mkdocs_hook import outside_links
+from handbook.settings import settings_table
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

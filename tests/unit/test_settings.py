@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cdm_pipelines.settings import Settings, SettingsError, load_settings, settings_table
+from cdm_pipelines.settings import Settings, SettingsError, load_settings
+from handbook.settings import settings_table
 
 SECRETS = {
     "CDM_DATABASE_URL": "postgresql://cdm:hush@db.example.com/cdm",

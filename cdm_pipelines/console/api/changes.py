@@ -8,7 +8,7 @@ that the role sees.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from sqlalchemy import text
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
+from cdm_pipelines.console import reads
 from cdm_pipelines.console.answers import answer, as_json
 from cdm_pipelines.console.api import models
 from cdm_pipelines.console.api.asking import REFUSALS, Told, house_of
@@ -51,8 +52,11 @@ def _since(eyes: Eyes, after: int, limit: int) -> dict[str, Any]:
     ids = {one for entry in entries for one in (entry.golden_id, entry.related_id) if one is not None}
     known = _known(eyes, ids)
     shown = {column for table in eyes.sight.tables for column in eyes.sight.columns(table)}
+    in_part = bool(eyes.sight.role.rows)  # it is told to let go of whom it sees under another id
     items = [
-        _told(entry, shown) for entry in entries if entry.golden_id in known or entry.related_id in known
+        _told(entry, shown, known)
+        for entry in entries
+        if entry.golden_id in known or (in_part and entry.related_id in known)
     ]
     if items:
         eyes.note([CUSTOMER], [item["golden_id"] for item in items])
@@ -63,32 +67,25 @@ def _since(eyes: Eyes, after: int, limit: int) -> dict[str, Any]:
 def _known(eyes: Eyes, ids: set[UUID]) -> set[UUID]:
     """Of which of some customers the role may be told; of those that are no more, where it sees no part alone."""
     role = eyes.sight.role
-    if role.sees_everybody:
-        return ids
-    query = text("SELECT golden_id FROM customer WHERE golden_id = ANY(:ids)")
-    with eyes.as_role() as connection:
-        seen = set(connection.scalars(query, {"ids": list(ids)}).all())
-    if role.rows:
-        return seen
-    query = text(
+    if role.sees_everybody or role.rows:
+        return reads.seen(eyes, ids)
+    known = (
         "SELECT golden_id, coalesce(alias_of, golden_id) FROM identity.golden_id WHERE golden_id = ANY(:ids)"
     )
-    now = dict(eyes.connection.execute(query, {"ids": list(ids)}).tuples().all())
+    now = dict(eyes.connection.execute(text(known), {"ids": list(ids)}).tuples().all())
     query = text(f"SELECT golden_id FROM {CUSTOMER} WHERE golden_id = ANY(:ids)")  # noqa: S608 - ours
     there = set(eyes.connection.scalars(query, {"ids": list(now.values())}).all())
-    query = text("SELECT golden_id FROM customer WHERE golden_id = ANY(:ids)")
-    with eyes.as_role() as connection:
-        seen |= set(connection.scalars(query, {"ids": list(there)}).all())
-    return {one for one in ids if now.get(one, one) not in there - seen}
+    hidden = there - reads.seen(eyes, there)
+    return {one for one in ids if now.get(one, one) not in hidden}
 
 
-def _told(entry: Entry, shown: Iterable[str]) -> dict[str, Any]:
+def _told(entry: Entry, shown: Iterable[str], known: Collection[UUID]) -> dict[str, Any]:
     return {
         "position": entry.position,
         "event_id": entry.event_id,
         "type": entry.type,
         "golden_id": entry.golden_id,
-        "related_id": entry.related_id,
+        "related_id": entry.related_id if entry.related_id in known else None,
         "publication": entry.publication_id,
         "published_at": entry.published_at,
         "changed": sorted(set(entry.changes or {}) & set(shown)),

@@ -7,18 +7,17 @@ whoever could see that a value is nearly right would come to know it by asking.
 """
 
 from typing import Any
-from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from sqlalchemy import text
 
+from cdm_pipelines.console import reads
 from cdm_pipelines.console.answers import answer
 from cdm_pipelines.console.api import models
 from cdm_pipelines.console.api.asking import REFUSALS, Told, house_of
 from cdm_pipelines.console.caller import Scope
 from cdm_pipelines.console.errors import ForbiddenError, RefusedError
 from cdm_pipelines.console.reads import RECORDS
-from cdm_pipelines.console.sight import Eyes, Sight
+from cdm_pipelines.console.sight import Sight
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.linkage import LinkagePolicy
 from cdm_pipelines.privacy.views import CUSTOMER
@@ -45,7 +44,7 @@ def match(request: Request, body: models.ToMatch) -> Response:
             found = matcher.match(eyes.connection, body.record, kind=kind, country=body.country)
         except MatchRefusedError as error:
             raise RefusedError(str(error)) from None
-        seen = _seen(eyes, [one.golden_id for one in found.candidates])
+        seen = reads.seen(eyes, [one.golden_id for one in found.candidates])
         candidates = [one for one in found.candidates if one.golden_id in seen]
         eyes.note([CUSTOMER], [one.golden_id for one in candidates])
         policy = matcher.kinds[found.kind].policy
@@ -59,15 +58,6 @@ def match(request: Request, body: models.ToMatch) -> Response:
         "faults": [{"field": one.field, "rule": one.meaning, "fix": one.fix} for one in found.faults],
     }
     return answer(request, content)
-
-
-def _seen(eyes: Eyes, ids: list[UUID]) -> set[UUID]:
-    """Those customers that the role sees."""
-    if eyes.sight.role.sees_everybody or not ids:
-        return set(ids)
-    with eyes.as_role() as connection:
-        query = text("SELECT golden_id FROM customer WHERE golden_id = ANY(:ids)")
-        return set(connection.scalars(query, {"ids": ids}).all())
 
 
 def _told(one: Candidate, sight: Sight, policy: LinkagePolicy) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Attribute, OfItself, declaration, declarations
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.contracts.dictionary import fed_by, lineage
+from cdm_pipelines.contracts.frequency import every
 from cdm_pipelines.steps.operate.quality import days_of
 from cdm_pipelines.steps.operate.sources import Origin, age, attribute_named, deliveries, is_late, origins
 
@@ -73,7 +74,7 @@ def _fresh(contract: SourceContract, date: str | None, today: dt.date) -> dict[s
     return {
         "age": None if date is None else age(date, today),
         "late": None if date is None else is_late(contract, date, today),
-        "every": None if contract.every is None else contract.every / dt.timedelta(days=1),
+        "every": agreed / dt.timedelta(days=1) if (agreed := every(contract)) else None,
     }
 
 

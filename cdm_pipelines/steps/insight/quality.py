@@ -17,6 +17,7 @@ from sqlalchemy import Connection, func, select
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity, attributes, declaration, targets
 from cdm_pipelines.contracts.catalogue import all_contracts
+from cdm_pipelines.contracts.frequency import every
 from cdm_pipelines.enrichment.quality import QualityParameters
 from cdm_pipelines.hub import scorecards
 from cdm_pipelines.hub.schema_insight import quality
@@ -204,7 +205,7 @@ def _none(columns: Sequence[str]) -> pa.Table:
 
 
 def _state(of: Measuring, contracts: Sequence[SourceContract], as_of: dt.date) -> int:
-    daily = {(one.source, one.entity) for one in contracts if one.every == dt.timedelta(days=1)}
+    daily = {(one.source, one.entity) for one in contracts if every(one) == dt.timedelta(days=1)}
     scores = state_scores(of.connection, as_of, with_value(of.lake), daily, of.expected.of_kind)
     made_from = f"state {_FORM} {measured_decline(of.connection, as_of).rate:.6f}"
     changed = 0

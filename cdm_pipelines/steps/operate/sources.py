@@ -12,6 +12,7 @@ from math import ceil
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Attribute, Input, targets
 from cdm_pipelines.contracts.dictionary import fed_by
+from cdm_pipelines.contracts.frequency import every
 from cdm_pipelines.contracts.told import told_path
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.lake import Lake
@@ -53,9 +54,10 @@ def is_late(contract: SourceContract, date: str, today: dt.date) -> bool | None:
 
     An extract is of a whole day: one that comes every hour is looked for by the next day.
     """
-    if contract.every is None:
+    agreed = every(contract)
+    if agreed is None:
         return None
-    return age(date, today) > max(1, ceil(contract.every / dt.timedelta(days=1)))
+    return age(date, today) > max(1, ceil(agreed / dt.timedelta(days=1)))
 
 
 @dataclass(frozen=True)
