@@ -123,6 +123,7 @@ def exported(home: Deployment, to: Path) -> None:
     ):
         form = name.rpartition(".")[2]
         home.ask("export", "golden", "--table", table, "--format", form, "--out", str(to / name))
+    home.ask("export", "golden", "--role", "analyst", "--out", str(to / "pseudonyms.csv"))
     rejected = to / "rejected.csv"
     home.ask("quarantine", "export", "crm/contact", "--date", DAYS[0], "--out", str(rejected))
     (to / "moved.csv").rename(to / "elsewhere.csv")
@@ -212,13 +213,13 @@ def test_exports_that_lie_where_they_were_written_are_gone_and_others_are_told(e
     left = {path.name: texts_of(path.name, path.read_bytes()) for path in erased.exports.iterdir()}
     holding = {name for name, text in left.items() if any(value in text for value in theirs)}
     assert holding == {"elsewhere.csv", "changed.csv"}, "out of our hands"
-    assert {"customers.csv", "customers.parquet", "orders.jsonl"}.isdisjoint(left)
+    assert {"customers.csv", "customers.parquet", "orders.jsonl", "pseudonyms.csv"}.isdisjoint(left)
     assert "products.csv" in left, "of nobody"
     content = json.loads(erased.home.ask("privacy", "certificate", "1"))["content"]
     named = {
         place.rpartition("/")[2]: how for place, _, how in content["erased"] if place.startswith("export of ")
     }
-    assert {"customers.csv", "customers.parquet", "orders.jsonl"} <= set(named)
+    assert {"customers.csv", "customers.parquet", "orders.jsonl", "pseudonyms.csv"} <= set(named)
     assert all("removed whole" in how for how in named.values())
     away = {Path(one["path"]).name: one for one in content["exports_out_of_hands"]}
     assert set(away) == {"moved.csv", "changed.csv"}

@@ -3,8 +3,8 @@
 Belongs here: what becomes of each export. Does not belong here: which there are (privacy.exports), erasing from the
 places of the register (``erasure``).
 
-A file that is where it was written, byte for byte, and holds a value of the person, their golden id or a record of
-theirs is removed whole: it can be made again. One that was moved or changed is in its owner's hands, and so told.
+A file that is where it was written, byte for byte, and holds a value of the person, their golden id, a record of theirs
+or the pseudonym of either is removed whole: it can be made again. One that was moved or changed is in its owner's hands, and so told.
 """
 
 from collections.abc import Collection, Iterator
@@ -15,8 +15,10 @@ from sqlalchemy import Engine
 
 from cdm_pipelines.hub import rights as hub
 from cdm_pipelines.privacy import exports
+from cdm_pipelines.privacy.masks import pseudonym
 from cdm_pipelines.privacy.traces import Traces
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.privacy.access import pseudonym_key
 from cdm_pipelines.steps.rights.collected import Collected
 from cdm_pipelines.steps.rights.rescan import values_in
 
@@ -30,7 +32,9 @@ def take_away(
 
     The step is written down before the file goes, so that a certificate names it whatever happens in between.
     """
-    traces = Traces([*collected.values, *map(str, collected.persons.golden_ids)])
+    key, ids = pseudonym_key(settings), {str(one) for one in collected.persons.golden_ids}
+    keyed = ids | {record for _, _, record in collected.persons.keys}
+    traces = Traces([*collected.values, *ids, *(pseudonym(key, one) for one in keyed)])
     for export in exports.noted(settings.home) if traces else ():
         step, content = f"export of {export.what}: {export.path}", export.content
         if (
