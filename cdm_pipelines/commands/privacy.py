@@ -362,6 +362,12 @@ def _tell(certificate: "Certificate") -> None:
             f"{one['path']}",
             markup=False,
         )
+    if alike := content.get("alike"):
+        console.print(
+            f"{alike:,} records of other customers have the same name with the same e-mail, phone, or birth date and "
+            "postcode, and stay: erase that customer too where it is the same person (cdm customer NAME)",
+            markup=False,
+        )
     for one in content["backups"]:
         console.print(f"still in the backup {one['where']} until {one['until']}", markup=False)
     seen = content["looked_through"]

@@ -5,7 +5,7 @@ certificates are chained (privacy.certificate).
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -22,8 +22,10 @@ from cdm_pipelines.hub.schema_rights import certificate, legal_hold, request, re
 OPEN, DONE = "open", "done"
 _ID = pa.schema([("golden_id", pa.string())])
 RESTRICTED = pa.schema([("golden_id", pa.string()), ("purpose", pa.string())])
-LEFT_OUT = (str(legal_hold), str(request))
-"""Tables that may hold values of a person who is erased: what the law has kept, and requests while they are open."""
+LEFT_OUT = (str(legal_hold),)
+"""Tables that may hold values of a person who is erased: what the law has kept."""
+ASKED = f"(SELECT {', '.join(name for column in request.columns if (name := column.name) != 'subject')} FROM {request})"  # noqa: S608 - ours
+"""Requests without whose data they are about, which is known while they are open."""
 DECISION = "decision "
 """How the step of a request is called by which a value was put right; the number of the decision follows."""
 RECTIFIED = pa.schema([("golden_id", pa.string()), ("attribute", pa.string())])
@@ -132,6 +134,14 @@ def step_is_done(
 def do_again(connection: Connection, number: int) -> None:
     """Every step of a request is to be done once more."""
     connection.execute(update(request_step).where(request_step.c.request_id == number).values(done_at=null()))
+
+
+def clear_reasons(connection: Connection, tells: Callable[[str], Collection[str]]) -> int:
+    """Clear the reasons of requests that tell something of a person who is erased; returns how many there were."""
+    reasons = select(request.c.request_id, request.c.reason).where(request.c.reason > "")
+    theirs = [number for number, reason in connection.execute(reasons) if tells(reason)]
+    connection.execute(update(request).where(request.c.request_id.in_(theirs)).values(reason=""))
+    return len(theirs)
 
 
 def hold(connection: Connection, number: int, held: Iterable[Mapping[str, Any]]) -> int:

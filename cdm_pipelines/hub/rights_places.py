@@ -18,7 +18,8 @@ def places() -> Iterator[Place]:
         r.request,
         answered,
         Kept(
-            "whose data an erasure is about is forgotten when it is done; the rest names no record and no value"
+            "whose data an erasure is about is forgotten when it is done, and reasons with a value of theirs are "
+            "cleared; the rest names no record and no value"
         ),
     )
     yield of_persons(

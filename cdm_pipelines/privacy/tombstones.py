@@ -16,6 +16,7 @@ born      name, birth date and postcode
 box       e-mail address that nobody else had, for rows that name nobody
 line      phone number that nobody else had, likewise
 expired   source, entity and id of a record whose retention is over: kept out until its source changes it
+spared    source, entity and id of a record of somebody else that has a key of mail, phone or born: it comes in
 near_…    loose forms of e-mail, phone and postcode, by which rows are chosen that are looked at closely
 ========= ==============================================================================================
 
@@ -54,6 +55,7 @@ class Kind(StrEnum):
     BOX = "box"
     LINE = "line"
     EXPIRED = "expired"
+    SPARED = "spared"
     NEAR_MAIL = "near_mail"
     NEAR_PHONE = "near_phone"
     NEAR_POSTCODE = "near_postcode"

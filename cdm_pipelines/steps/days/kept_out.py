@@ -4,8 +4,9 @@ Belongs here: which delivered rows are theirs, and the note to the owner of the 
 tombstone is (privacy.tombstones), reading files (ingest).
 
 A row is theirs when its own key is, or the party or order that it names; when it names nobody and has an address or a
-phone that only they had; or when, standardised, it is a party with their name and one thing more of theirs. Only rows
-with an address, phone or postcode that looks like theirs are standardised for it, so that a day costs little more.
+phone that only they had; or when, standardised, it is a party with their name and one thing more of theirs, unless it
+was known as somebody else's when they were erased. Only rows with an address, phone or postcode that looks like theirs
+are standardised for it, so that a day costs little more.
 """
 
 import json
@@ -70,12 +71,13 @@ class Door:
         return rows.filter(pc.invert(out))
 
     def _theirs(self, rows: pa.Table) -> pa.Array:
-        found = pa.repeat(pa.scalar(False), rows.num_rows)
+        found = spared = pa.repeat(pa.scalar(False), rows.num_rows)
         own = self.contract
         for ids in record_ids(rows, own):
             keys = records(own.source, own.entity, ids)
             found = pc.or_(found, self.stones.hits(Kind.RECORD, keys))
             found = pc.or_(found, self._unchanged(rows, keys))
+            spared = pc.or_(spared, self.stones.hits(Kind.SPARED, keys))
         near_them = pa.repeat(pa.scalar(False), rows.num_rows)
         for column, path in own.mapped():
             name = path.rpartition(".")[2]
@@ -91,7 +93,7 @@ class Door:
             elif path.startswith("party."):
                 near_them = pc.or_(near_them, self._near(name, cells))
         if Entity.PARTY in own.entities:
-            closely = pc.and_(near_them, pc.invert(found))
+            closely = pc.and_(near_them, pc.invert(pc.or_(found, spared)))
             if pc.any(closely).as_py():
                 found = pc.or_(found, self._closely(rows, closely))
         return found

@@ -16,6 +16,7 @@ from cdm_pipelines.hub import rights as hub
 from cdm_pipelines.privacy import backups
 from cdm_pipelines.privacy.certificate import Certificate
 from cdm_pipelines.privacy.policy import RightsPolicy
+from cdm_pipelines.privacy.tombstones import Kind
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.operate.places import all_places
 from cdm_pipelines.steps.rights import expiring
@@ -42,6 +43,7 @@ def certified(
     policy = RightsPolicy.model_validate(request.policy)
     last = dt.timedelta(days=policy.backups_last)
     steps = [one for one in hub.steps_of(connection, number) if one["rows"]]
+    stones = Counter(str(kind) for kind, _ in collected.keys)
     return {
         "by": actor.name,
         "role": str(actor.role),
@@ -59,7 +61,8 @@ def certified(
             {"where": url, "made_at": made, "until": f"{dt.datetime.fromisoformat(made) + last:%Y-%m-%d}"}
             for url, made in sorted(backups.known(settings.home).items())
         ],
-        "kept_out_by": dict(Counter(str(kind) for kind, _ in collected.keys)),
+        "kept_out_by": {kind: count for kind, count in stones.items() if kind != Kind.SPARED},
+        "alike": stones[Kind.SPARED],
         "looked_through": {
             "values": len(collected.values),
             "files": seen.files,

@@ -7,7 +7,7 @@ All of it is read from what is about to go, once, and written down with the requ
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -25,16 +25,28 @@ from cdm_pipelines.hub.schema_ops import linkage_model
 from cdm_pipelines.parallel import in_order
 from cdm_pipelines.privacy.policy import Hold
 from cdm_pipelines.privacy.protection import Vault
-from cdm_pipelines.privacy.tombstones import Key, Kind, of_number, of_record, person_keys
+from cdm_pipelines.privacy.tombstones import PERSONAL, Key, Kind, PartyKeys, of_number, of_record, person_keys
 from cdm_pipelines.privacy.traces import Traces, as_looked_for, names_somebody, telling, texts_of
 from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.cipher import Cipher
+from cdm_pipelines.store.keys import RECORD_KEY
 from cdm_pipelines.store.lake import Lake
+from cdm_pipelines.store.layered import Layered
 from cdm_pipelines.store.register import Found, Persons, Place, Register, Stores, is_personal
 from cdm_pipelines.store.removal import paths_of
 
 _BATCH = 50_000
 _AS_DELIVERED, _STANDARD = "raw/", "standard/"
+_NEAR = (("email",), ("phone", "mobile"), ("postcode",))
+"""Columns of a party of which one is equal, whichever of them, where a personal key of a tombstone is."""
+_COMPARED = (
+    "given_name",
+    "initials",
+    "surname",
+    "organisation_name",
+    "birth_date",
+    *(n for one in _NEAR for n in one),
+)
 
 
 @dataclass(frozen=True)
@@ -182,7 +194,38 @@ def _keys(
         lines = [str(row[name]) for name in ("phone", "mobile") if _looked_for(row.get(name)) in exclusive]
         box = _looked_for(row.get("email")) in exclusive
         keys.update(person_keys(row, own_box=box, own_lines=lines))
-    yield from sorted(keys)
+    yield from sorted(keys | (_spared(state, persons, known, keys) if state.exists else set()))
+
+
+def _spared(
+    state: Layered, persons: Persons, known: Sequence[Mapping[str, Any]], keys: Collection[Key]
+) -> set[Key]:
+    """Keys of records of others that the tombstones would keep out: of one name and mailbox, say, since a split.
+
+    Args:
+        state: Records of parties.
+        persons: Who is erased.
+        known: Their records.
+        keys: Of their tombstones.
+    """
+    of_persons = [key for key in keys if key[0] in PERSONAL]
+    if not of_persons:
+        return set()
+    rows = state.read([*RECORD_KEY, *_COMPARED])
+    near = np.zeros(rows.num_rows, dtype=bool)
+    for columns in _NEAR:
+        theirs = {str(row[name]) for row in known for name in columns if row.get(name)}
+        for name in columns:
+            near |= pc.is_in(rows[name], value_set=pa.array(sorted(theirs), pa.string())).to_numpy()
+    rows = rows.filter(pa.array(near))
+    found, hit = PartyKeys(rows), set(of_persons)
+    of_kind = {kind: found.of(kind) for kind in PERSONAL}
+    return {
+        (Kind.SPARED, of_record(*record))
+        for at, record in enumerate(zip(*(rows[name].to_pylist() for name in RECORD_KEY), strict=True))
+        if record not in persons.keys
+        and any((kind, key) in hit for kind, own in of_kind.items() for key in own[at])
+    }
 
 
 def _looked_for(value: object) -> str:

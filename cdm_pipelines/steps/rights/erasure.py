@@ -258,6 +258,8 @@ def finished(
     left += _let_go(settings, engine, request, done, progress, after=True)
     _hand_on(settings, engine, request, done)
     exported.take_away(settings, engine, number, collected, done)
+    with engine.begin() as connection:
+        hub.clear_reasons(connection, Traces(collected.values).in_text)
     Lake(settings.lake_url).sweep(
         dt.timedelta(0)
     )  # what was half-written when it was killed may hold their rows

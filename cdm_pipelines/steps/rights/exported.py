@@ -3,8 +3,9 @@
 Belongs here: what becomes of each export. Does not belong here: which there are (privacy.exports), erasing from the
 places of the register (``erasure``).
 
-A file that is where it was written, byte for byte, and holds a value of the person, their golden id, a record of theirs
-or the pseudonym of either is removed whole: it can be made again. One that was moved or changed is in its owner's hands, and so told.
+A file that is where it was written, byte for byte, and holds a value of the person, their golden id, a record of
+theirs or the pseudonym of either is removed whole: it can be made again. One that was moved or changed is in its
+owner's hands, and so told.
 """
 
 from collections.abc import Collection, Iterator

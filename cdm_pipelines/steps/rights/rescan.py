@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import Connection, text
 
-from cdm_pipelines.hub.rights import LEFT_OUT
+from cdm_pipelines.hub.rights import ASKED, LEFT_OUT
+from cdm_pipelines.hub.schema_rights import request
 from cdm_pipelines.parallel import in_order
 from cdm_pipelines.privacy.traces import Traces, texts_of
 from cdm_pipelines.settings import Settings
@@ -38,7 +39,7 @@ _PAGES, _MOST_BESIDE = 512, 8
 _JOINED = """
     SELECT convert_to(string_agg(t::text, E'\\n'), 'UTF8') FROM ONLY {} AS t
     WHERE t.ctid >= %s::tid AND t.ctid < %s::tid"""
-_AS_TEXT = "COPY (SELECT * FROM {}) TO STDOUT"
+_AS_TEXT = "COPY (SELECT * FROM {} AS t) TO STDOUT"
 _BROKEN = re.compile(rb"\\\\?[bfnrtv]")
 """What stands for the end of a line and the like in a text of the database."""
 _STATISTICS = (
@@ -168,7 +169,11 @@ def _tables(connection: Connection) -> Iterator[tuple[str, Callable[[], Iterator
     for quoted, name, pages, beside in connection.execute(_TABLES).all():
         if name in LEFT_OUT:
             continue
-        if pages is None or beside > _MOST_BESIDE * pages:  # no pages of its own, or rows that hold far more
+        if name == str(request):
+            yield name, lambda: _copied(connection, ASKED)
+        elif (
+            pages is None or beside > _MOST_BESIDE * pages
+        ):  # no pages of its own, or rows that hold far more
             yield name, lambda quoted=quoted: _copied(connection, quoted)  # type: ignore[misc]
         else:
             yield name, lambda quoted=quoted, pages=pages: _of_pages(connection, quoted, pages)  # type: ignore[misc]
