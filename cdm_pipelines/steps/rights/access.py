@@ -33,8 +33,9 @@ from cdm_pipelines.steps.rights import dealings
 from cdm_pipelines.steps.stewardship.customer import dossier_values
 from cdm_pipelines.steps.stewardship.decisions import read_log
 from cdm_pipelines.store import tables
+from cdm_pipelines.store.categories import is_personal
 from cdm_pipelines.store.keys import RECORD_KEY
-from cdm_pipelines.store.register import Persons, Register, Stores, is_personal, search
+from cdm_pipelines.store.register import Persons, Register, Stores, search
 
 Row = Mapping[str, Any]
 Tables = Mapping[str, Sequence[Row]]

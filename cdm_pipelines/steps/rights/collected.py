@@ -28,9 +28,10 @@ from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.privacy.tombstones import Key, Kind, of_number, of_record, person_keys
 from cdm_pipelines.privacy.traces import Traces, as_looked_for, names_somebody, telling, texts_of
 from cdm_pipelines.store import layout, tables
+from cdm_pipelines.store.categories import is_personal
 from cdm_pipelines.store.cipher import Cipher
 from cdm_pipelines.store.lake import Lake
-from cdm_pipelines.store.register import Found, Persons, Place, Register, Stores, is_personal
+from cdm_pipelines.store.register import Found, Persons, Place, Register, Stores
 from cdm_pipelines.store.removal import paths_of
 
 _BATCH = 50_000
