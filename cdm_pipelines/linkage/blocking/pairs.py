@@ -10,9 +10,9 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from cdm_pipelines.linkage.encode.columns import Codes, Column
-from cdm_pipelines.linkage.encode.distinct import factorized
 from cdm_pipelines.linkage.encode.positions import Flags, Places, Positions
 from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.errors import LinkageError, nearest
@@ -69,7 +69,7 @@ def combined(columns: Sequence[Column]) -> Codes:
         width = ids.shape[1] * column.codes.shape[1]
         left, right = ids[:, :, None], column.codes[:, None, :].astype(np.int64)
         joined = np.where((left >= 0) & (right >= 0), left * column.size + right, -1).reshape(-1, width)
-        codes = factorized(np.append(joined.ravel(), -1))[0]
+        codes = pd.factorize(np.append(joined.ravel(), -1))[0]
         ids = np.where(joined >= 0, codes[:-1].reshape(joined.shape), -1)
     return ids.astype(np.int32)
 

@@ -5,10 +5,11 @@ means (bound, name, address) or weighs (model).
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 
 from cdm_pipelines.linkage.compare.address import Address
@@ -21,10 +22,6 @@ from cdm_pipelines.linkage.encode.records import Records, encode_rows
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.policy import comparisons, spec
 from cdm_pipelines.linkage.policy.equivalents import NameForms, equivalents
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 Packed = npt.NDArray[np.int64]
 
@@ -101,8 +98,8 @@ class Comparer:
 
 
 def side_by_side(
-    left: "pa.Table | pd.DataFrame",
-    right: "pa.Table | pd.DataFrame",
+    left: pa.Table | pd.DataFrame,
+    right: pa.Table | pd.DataFrame,
     policy: spec.LinkagePolicy,
 ) -> tuple[Records, Positions, Positions]:
     """Two tables that are compared row by row as records, and the positions of their rows.

@@ -9,10 +9,10 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.linkage.encode.distinct import factorized
 from cdm_pipelines.linkage.encode.hashes import Hashes, hashed
 
 Codes = npt.NDArray[np.int32]
@@ -125,7 +125,7 @@ def joined(columns: list[Column], required: int) -> Column:
     packed = np.zeros(len(columns[0].codes), dtype=np.int64)
     for column in columns:
         packed = packed * (column.size + 1) + column.flat + 1
-    inverse, distinct = factorized(packed)
+    inverse, distinct = pd.factorize(packed)
     if len(columns) == 1:
         return columns[0]
     pieces: list[pa.Array] = []

@@ -6,6 +6,7 @@ hashes (keys).
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 
 Hashes = npt.NDArray[np.uint64]
@@ -13,8 +14,6 @@ Hashes = npt.NDArray[np.uint64]
 
 def hashed(values: pa.Array) -> Hashes:
     """A hash of each text, never 0; the same in every process and on every machine."""
-    import pandas as pd  # noqa: PLC0415 - a search compares a few records without hashes
-
     texts = np.empty(len(values), dtype=object)
     texts[:] = values.to_pylist()
     return np.maximum(pd.util.hash_array(texts, categorize=False), 1).astype(np.uint64)

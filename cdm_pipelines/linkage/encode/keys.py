@@ -13,6 +13,7 @@ from typing import Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -127,8 +128,6 @@ def among(keys: Hashes, some: Hashes) -> npt.NDArray[np.bool_]:
     """Whether each key is one of some others, of which 0 is none; shape of ``keys``."""
     if not len(some):
         return np.zeros(keys.shape, dtype=bool)
-    import pandas as pd  # noqa: PLC0415 - a search compares a few records without keys
-
     found: npt.NDArray[np.bool_] = pd.Series(keys.ravel()).isin(some).to_numpy().reshape(keys.shape)
     return found
 

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.linkage.encode.clean import clean, core, phonetic
-from cdm_pipelines.linkage.encode.distinct import factorized
 from cdm_pipelines.linkage.policy.comparisons import (
     Comparison,
     EmailComparison,
@@ -246,7 +246,7 @@ def _with_many(holders: pa.Table, spelled: Callable[[pa.Array], pa.Array], unlik
         size = len(coded[name].dictionary)
         there = pc.is_valid(coded[name].indices).to_numpy(zero_copy_only=False)
         pairs = value[there] * size + coded[name].indices.drop_null().to_numpy()
-        many &= np.bincount(factorized(pairs)[1] // max(size, 1), minlength=len(values)) >= unlike_names
+        many &= np.bincount(pd.unique(pairs) // max(size, 1), minlength=len(values)) >= unlike_names
     return values.filter(pa.array(many))
 
 

@@ -4,18 +4,13 @@ Belongs here: aliases of arrays of positions, and from named records to their po
 pair is for (blocking, labels, constraints).
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 
 from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.errors import LinkageError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 Positions = npt.NDArray[np.int32]
 """Positions of records, one side of some pairs."""
@@ -32,9 +27,7 @@ SIDES = (("left_source", "left_id"), ("right_source", "right_id"))
 MEMBER = ("source", "record_id")
 
 
-def positions(
-    records: Records, pairs: "pd.DataFrame | None", name: str
-) -> tuple[Positions, Positions, Flags]:
+def positions(records: Records, pairs: pd.DataFrame | None, name: str) -> tuple[Positions, Positions, Flags]:
     """Positions of the pairs whose records are both there, and which of the rows that are.
 
     Raises:
@@ -48,7 +41,7 @@ def positions(
     return left[there], right[there], there
 
 
-def places(records: Records, named: "pd.DataFrame", columns: tuple[str, str], name: str) -> Positions:
+def places(records: Records, named: pd.DataFrame, columns: tuple[str, str], name: str) -> Positions:
     """Positions of the records that two columns of a frame name; -1 for those that are not there.
 
     Raises:

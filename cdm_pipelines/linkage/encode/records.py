@@ -7,10 +7,11 @@ an agreement (compare).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -32,10 +33,6 @@ from cdm_pipelines.linkage.progress import Progress, silent
 from cdm_pipelines.parallel import in_order
 from cdm_pipelines.store.arrow import whole
 from cdm_pipelines.store.keys import composite
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 ONLY_SOURCE = "records"
 
@@ -127,7 +124,7 @@ class Records:
 
 
 def encode(
-    table: "pa.Table | pd.DataFrame",
+    table: pa.Table | pd.DataFrame,
     policy: LinkagePolicy,
     threads: int | None = None,
     progress: Progress = silent,
@@ -156,7 +153,7 @@ def encode(
 
 
 def encode_rows(
-    tables: "Sequence[pa.Table | pd.DataFrame]",
+    tables: Sequence[pa.Table | pd.DataFrame],
     columns: Mapping[str, ColumnSpec],
     derived: Mapping[str, Derived] | None = None,
     words: Mapping[str, Mapping[int, int]] | None = None,
@@ -179,7 +176,7 @@ def encode_rows(
     return Records([ONLY_SOURCE], np.zeros(rows, np.int32), ids, made, dict(derived or {}), dict(words or {}))
 
 
-def linked_columns(table: "pa.Table | pd.DataFrame", policy: LinkagePolicy) -> pa.Table:
+def linked_columns(table: pa.Table | pd.DataFrame, policy: LinkagePolicy) -> pa.Table:
     """What a policy reads of a table, as text under the same names, in order of source and id.
 
     Raises:
@@ -206,7 +203,7 @@ def ordered_records(ordered: pa.Table, policy: LinkagePolicy) -> Records:
 
 
 def _ordered_ids(
-    table: "pa.Table | pd.DataFrame", policy: LinkagePolicy
+    table: pa.Table | pd.DataFrame, policy: LinkagePolicy
 ) -> tuple[pa.Array, pa.Array, npt.NDArray[np.int64]]:
     """Ids and sources in order of source and id, and the rows in that order."""
     _check_columns(table, policy)
@@ -252,7 +249,7 @@ def _in_order_already(order: npt.NDArray[Any]) -> bool:
     return bool((order == np.arange(len(order))).all())
 
 
-def _check_columns(table: "pa.Table | pd.DataFrame", policy: LinkagePolicy) -> None:
+def _check_columns(table: pa.Table | pd.DataFrame, policy: LinkagePolicy) -> None:
     names = [str(name) for name in (table.column_names if isinstance(table, pa.Table) else table.columns)]
     asked = [("id", policy.id), ("source", policy.source)]
     asked += [(f"columns.{key}", name) for key, spec in policy.columns.items() for name in spec.names]
@@ -276,7 +273,7 @@ def _check_unique(ids: pa.Array, source: Codes, policy: LinkagePolicy) -> None:
         )
 
 
-def read_column(table: "pa.Table | pd.DataFrame", spec: ColumnSpec, source: str | None) -> pa.Array:
+def read_column(table: pa.Table | pd.DataFrame, spec: ColumnSpec, source: str | None) -> pa.Array:
     """What a column of the policy reads: one column of the table, or several as one text.
 
     Dates of sources that write them in another form come year first; ``source`` names the column that tells sources.
@@ -291,7 +288,7 @@ def read_column(table: "pa.Table | pd.DataFrame", spec: ColumnSpec, source: str 
     return text
 
 
-def _text(table: "pa.Table | pd.DataFrame", name: str) -> pa.Array:
+def _text(table: pa.Table | pd.DataFrame, name: str) -> pa.Array:
     """One column as text; NaN, None and NaT are null, whole floating numbers are written without a fraction."""
     values: pa.Array | pa.ChunkedArray
     if isinstance(table, pa.Table):
@@ -301,8 +298,7 @@ def _text(table: "pa.Table | pd.DataFrame", name: str) -> pa.Array:
         try:
             values = pa.array(series, from_pandas=True)
         except (pa.ArrowInvalid, pa.ArrowTypeError):
-            given = zip(series.tolist(), series.isna(), strict=True)
-            values = pa.array([None if gone else str(value) for value, gone in given], pa.string())
+            values = pa.array([None if pd.isna(v) else str(v) for v in series.tolist()], pa.string())
     if isinstance(values, pa.ChunkedArray):
         values = whole(values)
         if isinstance(values, pa.ChunkedArray):

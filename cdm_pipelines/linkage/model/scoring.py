@@ -10,24 +10,21 @@ on which other records or pairs are in the batch.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 
 from cdm_pipelines.linkage.compare.bound import WithWords
 from cdm_pipelines.linkage.compare.comparers import Comparer, Packed, side_by_side
 from cdm_pipelines.linkage.compare.levels import Levels
-from cdm_pipelines.linkage.encode.distinct import factorized
 from cdm_pipelines.linkage.encode.positions import Positions
 from cdm_pipelines.linkage.encode.records import Records, encode
 from cdm_pipelines.linkage.model.fellegi_sunter import Bits, Floats, LinkageModel, Parameters, probability
 from cdm_pipelines.linkage.policy.equivalents import NameForms
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class Scores(NamedTuple):
@@ -97,7 +94,7 @@ class BoundScorer:
 
     def scores(self, left: Positions, right: Positions, packed: Packed) -> Scores:
         """Match weights and posterior odds of pairs with these agreement patterns."""
-        inverse, distinct = factorized(packed)
+        inverse, distinct = pd.factorize(packed)
         levels = self.comparer.packing.unpack(distinct)
         match = self._summed(self._match, levels)[inverse]
         related = self._summed(self._related, levels)[inverse]
@@ -220,7 +217,7 @@ class PairScorer:
         if self.forms is None:
             object.__setattr__(self, "forms", self.policy.name_forms())
 
-    def encode(self, table: "pa.Table | pd.DataFrame", threads: int | None = None) -> Records:
+    def encode(self, table: pa.Table | pd.DataFrame, threads: int | None = None) -> Records:
         """Encode records, all or some, for ``over``.
 
         Raises:
@@ -241,7 +238,7 @@ class PairScorer:
         comparer = comparer or Comparer(records, self.policy, self.forms)
         return BoundScorer(self.policy, self.model, records, comparer)
 
-    def score(self, left: "pa.Table | pd.DataFrame", right: "pa.Table | pd.DataFrame") -> ScoredPairs:
+    def score(self, left: pa.Table | pd.DataFrame, right: pa.Table | pd.DataFrame) -> ScoredPairs:
         """Score pairs of rows: row k of ``left`` with row k of ``right``.
 
         Weights are the same, bit for bit, in batches of any size, and those of linking all records at once. Of two

@@ -6,19 +6,17 @@ Belongs here: remembering it beside the outcome. Does not belong here: what foll
 import json
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from cdm_pipelines.identity.constraints import Constraints
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.lake import Lake
-
-if TYPE_CHECKING:
-    from cdm_pipelines.identity.constraints import Constraints
 
 MODEL, DECISIONS = "model", "decisions"
 _MODELS = "models"
 
 
-def write_linked_with(lake: Lake, models: Mapping[str, str], decided: "Constraints") -> str:
+def write_linked_with(lake: Lake, models: Mapping[str, str], decided: Constraints) -> str:
     """Remember with which models, and up to which decision, the records were linked.
 
     Args:
