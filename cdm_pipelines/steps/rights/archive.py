@@ -94,7 +94,7 @@ def answered(
     now = dt.datetime.now(dt.UTC)
     receipt = receipt or Receipt.now(settings)
     stores = Stores(lake, connection)
-    persons = resolve(stores, register, log.tombstones(settings.home, lake), name)
+    persons = resolve(stores, lambda: register, log.tombstones(settings.home, lake), name)
     vault = Vault.of(settings, lake)
     found = {
         section: {table: [vault.open_row(row) for row in rows] for table, rows in held.items()}
