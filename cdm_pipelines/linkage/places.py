@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.linkage.cluster.health import HEALTH_SCHEMA
 from cdm_pipelines.linkage.encode.keys import PLAN_SCHEMA
-from cdm_pipelines.linkage.incremental.state import DECISIONS
+from cdm_pipelines.linkage.incremental.tables import DECISIONS
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
 from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.categories import IDENTIFIER, OPERATIONS, UNCLASSIFIED
