@@ -22,7 +22,7 @@ from benchmarks.search_document import WARMING, Figures, Size
 from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.settings import Settings, root
 from cdm_pipelines.steps.search.find import find
-from cdm_pipelines.steps.search.rank import Models
+from cdm_pipelines.steps.search.weigh import Models
 from cdm_pipelines.store.lake import Lake
 
 SIZES = (100_000, 1_000_000)
@@ -126,14 +126,14 @@ def searched(settings: Settings, queries: int) -> Size:
         known = _customers(connection, max(queries, WARMING))
         for row in known[:WARMING]:
             kind = dice.choice(KINDS)
-            find(connection, kind.typed(row, dice), models)
+            find(connection, kind.typed(row, dice), lambda: models)
         asked = [(kind, row, kind.typed(row, dice)) for kind in KINDS for row in known[:queries]]
         dice.shuffle(asked)
         started, busy, own = time.perf_counter(), busy_seconds(), own_seconds(connection)
         taken: dict[str, list[tuple[float, float, int]]] = {kind.name: [] for kind in KINDS}
         for kind, row, typed in asked:
             begun, used = time.perf_counter(), time.process_time()
-            found = [str(hit.golden_id) for hit in find(connection, typed, models)]
+            found = [str(hit.golden_id) for hit in find(connection, typed, lambda: models)]
             seconds = time.perf_counter() - begun, time.process_time() - used
             place = found.index(str(row["golden_id"])) if row["golden_id"] in found else len(KINDS)
             taken[kind.name].append((*seconds, place))

@@ -3,6 +3,7 @@
 Belongs here: the list of commands. Does not belong here: the commands themselves (commands).
 """
 
+import gc
 import os
 import sys
 from collections.abc import Mapping
@@ -216,6 +217,9 @@ COMMANDS: Mapping[str, Listed] = {
 }
 """By name, in the order of the help. Each is loaded when it is called: the help of all of them is there at once."""
 
+_OBJECTS = 100_000
+"""How many more there are before Python looks for garbage: modules make many, all of which stay."""
+
 app = typer.Typer(
     name="cdm",
     cls=group_of(COMMANDS),
@@ -234,6 +238,7 @@ def _cdm() -> None:
 def main() -> None:
     """Entry point of the ``cdm`` script; what it and its children write is for the owner alone."""
     os.umask(0o077)
+    gc.set_threshold(_OBJECTS)
     try:
         try:
             app()

@@ -14,8 +14,6 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-import pycountry
-from fsspec.registry import get_filesystem_class
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -45,6 +43,8 @@ def place(value: str) -> str:
     """
     if "://" not in value and "::" not in value:
         return str(_absolute(Path(value)))
+    from fsspec.registry import get_filesystem_class  # noqa: PLC0415 - every command goes through here
+
     for link in value.split("::"):
         protocol = link.partition("://")[0]
         try:
@@ -75,6 +75,8 @@ def _timezone(value: str) -> str:
 
 
 def _country(value: str) -> str:
+    import pycountry  # noqa: PLC0415 - every command goes through here
+
     if len(value) != 2 or pycountry.countries.get(alpha_2=value.upper()) is None:
         raise ValueError(f"{value!r} is no ISO 3166 code of two letters, such as NL")
     return value.upper()
@@ -222,6 +224,7 @@ class Settings(BaseSettings):
     )
     default_country: Annotated[str, AfterValidator(_country)] = Field(
         default="NL",
+        validate_default=False,  # the list of countries takes a while to read
         description="Country of phones and addresses that name none, where the contract says none.",
     )
     learn_from_decisions: bool = Field(

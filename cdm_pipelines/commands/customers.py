@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from cdm_pipelines.hub.history import Step
     from cdm_pipelines.settings import Settings
+    from cdm_pipelines.steps.search.weigh import Models
 
 
 MOST_CUSTOMERS, MOST_TOUCHES, MOST_ORDERS = 10, 50, 10
@@ -95,8 +96,6 @@ def customer(  # noqa: PLR0917 - options of a command
     from cdm_pipelines.hub.golden_ids import as_uuid  # noqa: PLC0415 - commands load what they need
     from cdm_pipelines.steps.privacy.reading import card_categories, customer_categories, reading  # noqa: PLC0415
     from cdm_pipelines.steps.search.find import find  # noqa: PLC0415 - commands load what they need
-    from cdm_pipelines.steps.search.rank import Models  # noqa: PLC0415
-    from cdm_pipelines.store.lake import Lake  # noqa: PLC0415
 
     own = settings()
     at = _moment(as_of, own.timezone) if as_of else None
@@ -120,9 +119,8 @@ def customer(  # noqa: PLR0917 - options of a command
             noting(categories=customer_categories(), golden_ids=[named])
             answer(connection, named)
             return
-        models = Models.load(Lake(own.lake_url), own)
         most = limit if limit and not journey else MOST_CUSTOMERS
-        hits = find(connection, text, models, limit=max(most, 2), country=own.default_country)
+        hits = find(connection, text, partial(_models, own), limit=max(most, 2), country=own.default_country)
         full = [hit for hit in hits if not hit.missed]
         hits, found_all = full or hits, bool(full)
         one = found_all and len(hits) == 1
@@ -145,6 +143,14 @@ def customer(  # noqa: PLR0917 - options of a command
             (answer or partial(_present, own))(connection, hits[0].golden_id)
         elif answer is not None:
             fail("Name one of them by its golden id.", REFUSED)
+
+
+def _models(own: "Settings") -> "Models":
+    """The kept linkage models: what ranks, and loads for a while."""
+    from cdm_pipelines.steps.search.weigh import Models  # noqa: PLC0415 - most searches go by an id or a number
+    from cdm_pipelines.store.lake import Lake  # noqa: PLC0415
+
+    return Models.load(Lake(own.lake_url), own)
 
 
 def _present(own: "Settings", connection: "Connection", golden_id: UUID) -> None:

@@ -147,7 +147,7 @@ def divest(
     from cdm_pipelines.hub.persons import customers_of_source  # noqa: PLC0415
     from cdm_pipelines.steps.privacy.reading import delivered_categories, reading  # noqa: PLC0415
     from cdm_pipelines.steps.takeover import divest as step  # noqa: PLC0415
-    from cdm_pipelines.store.register import UNCLASSIFIED  # noqa: PLC0415
+    from cdm_pipelines.store.categories import UNCLASSIFIED  # noqa: PLC0415
 
     own = settings()
     with hub(own) as engine:

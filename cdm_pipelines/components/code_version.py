@@ -201,6 +201,11 @@ def policy_digest(path: Path, keys: tuple[str, ...] = ()) -> str:
         content = path.read_bytes()
     except OSError:
         return "missing"
+    return _digest(content, keys)
+
+
+@cache
+def _digest(content: bytes, keys: tuple[str, ...]) -> str:
     try:
         said: Any = parse_yaml(content)
     except YamlError:

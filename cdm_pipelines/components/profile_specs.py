@@ -63,14 +63,15 @@ def drift_specs() -> list[dg.AssetCheckSpec]:
     ]
 
 
-def _switched_on() -> list[Enricher]:
+@cache
+def _switched_on() -> tuple[Enricher, ...]:
     """The enrichers of today's policy; those of the project where it cannot be used, which the run then tells."""
     policies = load_settings().policies
     try:
         known = enrichers(policies)
-        return [one.enricher for one in load_policy(policies / POLICY, known).chosen.values()]
+        return tuple(one.enricher for one in load_policy(policies / POLICY, known).chosen.values())
     except (EnrichmentPolicyError, EnricherError):
-        return list(built_in().values())
+        return tuple(built_in().values())
 
 
 def _key(name: str) -> dg.AssetKey:

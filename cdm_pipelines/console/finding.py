@@ -19,7 +19,7 @@ from cdm_pipelines.hub.search import Query
 from cdm_pipelines.privacy.search import NAME as FIND
 from cdm_pipelines.privacy.views import CUSTOMER
 from cdm_pipelines.steps.search.find import SearchError, read
-from cdm_pipelines.steps.search.rank import COMPARED, Models, Ranked, rank
+from cdm_pipelines.steps.search.rank import COMPARED, Ranked, Weighing, rank
 
 _TIES = 30
 _OF_ORDER = "user.behavior.purchase_history"
@@ -42,7 +42,7 @@ class Found:
     values: Row
 
 
-def search(eyes: Eyes, typed: str, models: Models | None, *, limit: int, country: str) -> list[Found]:
+def search(eyes: Eyes, typed: str, models: Weighing | None, *, limit: int, country: str) -> list[Found]:
     """Customers whom a person may mean, the best first, looked for by what the role may look for.
 
     By values that it reads in clear, typing errors are forgiven; by those that it reads masked, a whole value finds
@@ -139,7 +139,7 @@ def _ranked(
     query: Query,
     rows: Mapping[UUID, Row],
     reasons: Mapping[UUID, set[str]],
-    models: Models | None,
+    models: Weighing | None,
     sight: Sight,
 ) -> list[Ranked]:
     """Scores by what the role sees in clear."""

@@ -26,7 +26,7 @@ from cdm_pipelines.console.works import Works
 from cdm_pipelines.hub import console as hub
 from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.settings import Settings
-from cdm_pipelines.steps.search.rank import Models
+from cdm_pipelines.steps.search.weigh import Models
 from cdm_pipelines.store.lake import Lake
 
 _Kept = TypeVar("_Kept")

@@ -27,7 +27,7 @@ from cdm_pipelines.privacy.roles import CLEAR, Change, Role
 from cdm_pipelines.privacy.views import CUSTOMER, SeenTable, schema_of, seen
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.privacy.access import governed, group_of
-from cdm_pipelines.store.register import is_personal
+from cdm_pipelines.store.categories import is_personal
 
 _FRESH_SECONDS = 30.0
 """How long what the policies and the database say is believed."""

@@ -12,7 +12,7 @@ from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.told import shape
 from cdm_pipelines.hub import access_log
 from cdm_pipelines.hub.access_log import Reading
-from cdm_pipelines.store.register import UNCLASSIFIED, is_personal
+from cdm_pipelines.store.categories import UNCLASSIFIED, is_personal
 
 
 def watches(sight: Sight) -> bool:

@@ -10,6 +10,7 @@ has no word for stands in ``customProperties`` (`ENTITY_PROPERTIES`, `columns.CO
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject
@@ -72,12 +73,17 @@ def load_contract(path: Path | str) -> SourceContract:
         ContractError: The file is not there or has faults; all of them are named.
     """
     path = Path(path)
-    report = Report(str(path))
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ContractError(str(path), [Problem("file", "cannot be read", f"{error}.")]) from None
-    return replace(parse_contract(text, report), file=str(path))
+    return _read(str(path), text)
+
+
+@lru_cache(maxsize=1000)
+def _read(file: str, text: str) -> SourceContract:
+    """The contract of a file that says this: a process asks for all of them several times."""
+    return replace(parse_contract(text, Report(file)), file=file)
 
 
 def load_contracts(folder: Path | str) -> tuple[SourceContract, ...]:

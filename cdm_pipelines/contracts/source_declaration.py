@@ -8,6 +8,7 @@ import datetime as dt
 import re
 import zoneinfo
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +85,8 @@ class SourceDeclaration(BaseModel):
     @field_validator("timezone")
     @classmethod
     def _known_timezone(cls, value: str) -> str:
-        if value not in zoneinfo.available_timezones():
-            raise ValueError(f"is not a time zone. {instead(value, sorted(zoneinfo.available_timezones()))}")
+        if value not in _timezones():
+            raise ValueError(f"is not a time zone. {instead(value, sorted(_timezones()))}")
         return value
 
     @field_validator("marker")
@@ -94,6 +95,12 @@ class SourceDeclaration(BaseModel):
         if value and "{date}" not in value:
             raise ValueError("has no {date} in it, so that one file would serve every day")
         return value
+
+
+@cache
+def _timezones() -> frozenset[str]:
+    """Those that this machine knows, which looks through hundreds of files."""
+    return frozenset(zoneinfo.available_timezones())
 
 
 def _allowed(field: str, bounds: tuple[int, int, str]) -> bool:

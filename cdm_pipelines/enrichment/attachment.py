@@ -13,14 +13,17 @@ policy allows is a shared device, and so is nobody's. What is nobody's is anonym
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 
 from cdm_pipelines.enrichment.inputs import ATTACHED
 from cdm_pipelines.enrichment.interactions import DAY_SCHEMA, EVIDENCE, WHAT
 from cdm_pipelines.enrichment.subjects import Whose, look_up_customers, restrict, run
 from cdm_pipelines.enrichment.tokens import Eras, is_none_sql, left_out_sql, numbers_of_sql
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 class Way(StrEnum):
@@ -73,7 +76,7 @@ class Attached:
 
 
 def attach(
-    db: duckdb.DuckDBPyConnection,
+    db: "duckdb.DuckDBPyConnection",
     eras: Eras,
     customers: Iterable[str] | None = None,
     whose: Whose | None = None,
@@ -99,7 +102,7 @@ def attach(
     return _figures(db, "placed", len(eras)) if customers is None else None
 
 
-def attach_only(db: duckdb.DuckDBPyConnection, eras: Eras, condition: str) -> None:
+def attach_only(db: "duckdb.DuckDBPyConnection", eras: Eras, condition: str) -> None:
     """Make view ``attached`` of some interactions of everybody; whose they are is what it is among all of them.
 
     Args:
@@ -119,7 +122,7 @@ def attach_only(db: duckdb.DuckDBPyConnection, eras: Eras, condition: str) -> No
     _view_attached(db)
 
 
-def _view_attached(db: duckdb.DuckDBPyConnection, wanted: str = "") -> None:
+def _view_attached(db: "duckdb.DuckDBPyConnection", wanted: str = "") -> None:
     run(
         db,
         f"CREATE OR REPLACE TEMP VIEW attached AS SELECT {', '.join(ATTACHED.names)} "
@@ -127,13 +130,13 @@ def _view_attached(db: duckdb.DuckDBPyConnection, wanted: str = "") -> None:
     )
 
 
-def attached_reader(db: duckdb.DuckDBPyConnection) -> pa.RecordBatchReader:
+def attached_reader(db: "duckdb.DuckDBPyConnection") -> pa.RecordBatchReader:
     """View ``attached`` as ``inputs.ATTACHED`` has it, some rows at a time, to be read before ``db`` is used again."""
     rows: pa.RecordBatchReader = db.sql(_ATTACHED).to_arrow_reader(_BATCH)
     return rows
 
 
-def attached_rows(db: duckdb.DuckDBPyConnection) -> pa.Table:
+def attached_rows(db: "duckdb.DuckDBPyConnection") -> pa.Table:
     """View ``attached`` as ``inputs.ATTACHED`` has it, in no order."""
     shaped: pa.Table = db.sql(_ATTACHED).to_arrow_table().cast(ATTACHED)
     return shaped
@@ -163,7 +166,7 @@ class Preview:
     customers: int
 
 
-def preview(db: duckdb.DuckDBPyConnection, former: Eras, latter: Eras) -> Preview:
+def preview(db: "duckdb.DuckDBPyConnection", former: Eras, latter: Eras) -> Preview:
     """What would change if other rules held; nothing is changed.
 
     Args:
@@ -267,7 +270,7 @@ orders. ``token`` has tokens of customers; where it matters who was identified l
 
 
 def _placed(
-    db: duckdb.DuckDBPyConnection, eras: Eras, days: str, columns: str, condition: str = "true"
+    db: "duckdb.DuckDBPyConnection", eras: Eras, days: str, columns: str, condition: str = "true"
 ) -> str:
     """The query of interactions with ``golden_id`` and ``way``, or the ``reason`` why they have none."""
     pieces = []
@@ -329,7 +332,7 @@ def _named(rows: str, number: int) -> str:
     """
 
 
-def _figures(db: duckdb.DuckDBPyConnection, placed: str, eras: int) -> Attached:
+def _figures(db: "duckdb.DuckDBPyConnection", placed: str, eras: int) -> Attached:
     counts = dict(
         db.execute(
             f"SELECT coalesce(way, reason), sum(touches)::BIGINT FROM {placed} GROUP BY ALL"

@@ -13,12 +13,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pyarrow as pa
 
 from cdm_pipelines.enrichment.tokens import canonical_sql
+
+if TYPE_CHECKING:
+    import duckdb
+
 
 FORM = 1
 """Of what is kept of a day; another one makes all days anew."""
@@ -101,7 +104,7 @@ class Tally:
 
 
 @contextmanager
-def working(spill: Path, *, threads: int, memory: str = "2GB") -> Iterator[duckdb.DuckDBPyConnection]:
+def working(spill: Path, *, threads: int, memory: str = "2GB") -> "Iterator[duckdb.DuckDBPyConnection]":
     """DuckDB that holds no more than ``memory`` and puts the rest in a folder; results do not depend on either."""
     config: dict[str, Any] = {
         "threads": threads,
@@ -109,11 +112,13 @@ def working(spill: Path, *, threads: int, memory: str = "2GB") -> Iterator[duckd
         "preserve_insertion_order": False,
         "temp_directory": str(spill),
     }
+    import duckdb  # noqa: PLC0415 - loads where something is worked out
+
     with duckdb.connect(config=config) as db:
         yield db
 
 
-def ids_of(db: duckdb.DuckDBPyConnection, batches: Iterable[pa.Table]) -> Iterator[pa.Table]:
+def ids_of(db: "duckdb.DuckDBPyConnection", batches: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """The ids that a day delivers, as ``IDS_SCHEMA`` has them.
 
     Args:
@@ -128,7 +133,7 @@ def ids_of(db: duckdb.DuckDBPyConnection, batches: Iterable[pa.Table]) -> Iterat
 
 
 def counted(
-    db: duckdb.DuckDBPyConnection,
+    db: "duckdb.DuckDBPyConnection",
     batches: Iterable[pa.Table],
     *,
     source: str,
@@ -162,7 +167,7 @@ def counted(
     return tally, _batches(groups, DAY_SCHEMA)
 
 
-def _given(db: duckdb.DuckDBPyConnection, batches: Iterable[pa.Table], columns: tuple[str, ...]) -> None:
+def _given(db: "duckdb.DuckDBPyConnection", batches: Iterable[pa.Table], columns: tuple[str, ...]) -> None:
     """Let the database read rows as they come; columns that are not there are null."""
     schema = pa.schema([(name, pa.bool_() if name == "is_deleted" else _TEXT) for name in columns])
 
@@ -179,7 +184,7 @@ def _given(db: duckdb.DuckDBPyConnection, batches: Iterable[pa.Table], columns: 
     db.register("given", pa.RecordBatchReader.from_batches(schema, pieces()))
 
 
-def _batches(relation: duckdb.DuckDBPyRelation, schema: pa.Schema) -> Iterator[pa.Table]:
+def _batches(relation: "duckdb.DuckDBPyRelation", schema: pa.Schema) -> Iterator[pa.Table]:
     """Rows in pieces of one size, so that files are alike whatever the memory and the number of threads."""
     for batch in relation.to_arrow_reader(_BATCH):
         yield pa.Table.from_batches([batch]).cast(schema)
@@ -247,7 +252,7 @@ FROM here GROUP BY ALL ORDER BY ALL
 """
 
 
-def _kept(db: duckdb.DuckDBPyConnection, date: date, repeated: pa.Array | None) -> Tally:
+def _kept(db: "duckdb.DuckDBPyConnection", date: date, repeated: pa.Array | None) -> Tally:
     """Make table ``kept`` of the interactions that count on this day."""
     db.execute(f"CREATE OR REPLACE TEMP TABLE once AS {_ROWS}", {"date": date.isoformat()})
     (delivered, ids) = _one(db, "SELECT count(*), count(DISTINCT id) FROM once")
@@ -266,6 +271,6 @@ def _kept(db: duckdb.DuckDBPyConnection, date: date, repeated: pa.Array | None) 
     )
 
 
-def _one(db: duckdb.DuckDBPyConnection, query: str) -> tuple[int, ...]:
+def _one(db: "duckdb.DuckDBPyConnection", query: str) -> tuple[int, ...]:
     found: tuple[int, ...] = db.execute(query).fetchall()[0]
     return found

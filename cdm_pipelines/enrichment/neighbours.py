@@ -14,13 +14,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.enrichment.work import Parameters, Work
+
+if TYPE_CHECKING:
+    import duckdb
+
 
 LINKS = pa.schema([("golden_id", pa.binary()), ("kind", pa.int8()), ("link", pa.uint64())])
 """What customers may have in common: their golden ids as bytes, what kind of thing it is, and which one."""
@@ -84,7 +88,7 @@ class Graph:
         most: More customers than these are too many.
     """
 
-    db: duckdb.DuckDBPyConnection
+    db: "duckdb.DuckDBPyConnection"
     touched: Customers
     changed: Customers
     most: int
@@ -195,6 +199,8 @@ def opened(
         most: More customers than these are too many.
         threads: Results do not depend on it.
     """
+    import duckdb  # noqa: PLC0415 - loads where something is worked out
+
     with duckdb.connect(config={"threads": threads, "memory_limit": "1600MB"}) as db:
         db.register("former", former)
         db.register("latter", latter)

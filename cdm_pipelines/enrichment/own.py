@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import duckdb
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
@@ -22,13 +21,6 @@ from cdm_pipelines.enrichment.inputs import INPUTS
 from cdm_pipelines.enrichment.work import Parameters, Work
 from cdm_pipelines.yaml_files import YamlError, read_yaml
 
-_TOLD = (
-    duckdb.ParserException,
-    duckdb.BinderException,
-    duckdb.CatalogException,
-    duckdb.InvalidInputException,
-)
-"""Errors about the query itself, which quote no value of a row."""
 _NAMED = re.compile(r"\$(\w+)")
 _Type = Literal["text", "date", "timestamp", "decimal", "integer", "boolean"]
 
@@ -127,11 +119,19 @@ class _Query:
         self.__module__ = __name__
 
     def __call__(self, work: Work) -> pa.Table:
+        import duckdb  # noqa: PLC0415 - loads where something is worked out
+
+        of_the_query = (  # quote no value of a row
+            duckdb.ParserException,
+            duckdb.BinderException,
+            duckdb.CatalogException,
+            duckdb.InvalidInputException,
+        )
         work.use(*self._inputs)
         values = {"as_of": work.as_of, **work.parameters.model_dump()}
         named = set(_NAMED.findall(self._sql))
         used = {name: value for name, value in values.items() if name in named}
         try:
             return work.sql(self._sql, **used)
-        except _TOLD as error:
+        except of_the_query as error:
             raise EnricherError(f"{self._name}: {error}") from None

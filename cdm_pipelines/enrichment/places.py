@@ -15,10 +15,9 @@ from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.enrichment.interactions import DAY_SCHEMA
 from cdm_pipelines.enrichment.naming import DAYS, InteractionRows
 from cdm_pipelines.store import layout
+from cdm_pipelines.store.categories import IDENTIFIER, OPERATIONS
 from cdm_pipelines.store.places import RECORD, canonical_columns
 from cdm_pipelines.store.register import (
-    IDENTIFIER,
-    OPERATIONS,
     Anew,
     Found,
     Keeps,

@@ -5,13 +5,16 @@ here: whose a row is (``attachment``).
 """
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import duckdb
 import pyarrow as pa
 
 from cdm_pipelines.enrichment.interactions import WHO
 from cdm_pipelines.enrichment.tokens import Eras, numbers_of_sql
+
+if TYPE_CHECKING:
+    import duckdb
+
 
 BASE = {
     "days": "Counted days, as ``interactions.DAY_SCHEMA`` has them.",
@@ -34,7 +37,7 @@ class Whose(Protocol):
         ...
 
 
-def look_up_customers(db: duckdb.DuckDBPyConnection) -> None:
+def look_up_customers(db: "duckdb.DuckDBPyConnection") -> None:
     """Make view ``whose`` of the crosswalk, with golden ids as they join fastest."""
     run(
         db,
@@ -44,7 +47,7 @@ def look_up_customers(db: duckdb.DuckDBPyConnection) -> None:
 
 
 def restrict(
-    db: duckdb.DuckDBPyConnection, customers: Iterable[str], eras: Eras, whose: Whose | None = None
+    db: "duckdb.DuckDBPyConnection", customers: Iterable[str], eras: Eras, whose: Whose | None = None
 ) -> None:
     """Make table ``wanted`` of some customers, and ``own_days`` of all rows that bear on what is theirs.
 
@@ -60,7 +63,7 @@ def restrict(
 
 
 def concerned(
-    db: duckdb.DuckDBPyConnection,
+    db: "duckdb.DuckDBPyConnection",
     eras: Eras,
     customers: Iterable[str],
     subjects: pa.Table,
@@ -105,7 +108,7 @@ def concerned(
     return [str(one) for (one,) in db.sql(_NAMED_BESIDE.format(records=records)).fetchall()]
 
 
-def _look_up_records(db: duckdb.DuckDBPyConnection, rows: str, whose: Whose) -> None:
+def _look_up_records(db: "duckdb.DuckDBPyConnection", rows: str, whose: Whose) -> None:
     """Add what is missing of the crosswalk of records that some rows name."""
     keys = db.sql(
         f"FROM ({_RECORDS.format(rows=rows)}) ANTI JOIN crosswalk USING (source, entity, record_id)"
@@ -113,7 +116,7 @@ def _look_up_records(db: duckdb.DuckDBPyConnection, rows: str, whose: Whose) -> 
     _add(db, whose.of_records(keys.to_arrow_table()))
 
 
-def _add(db: duckdb.DuckDBPyConnection, crosswalk: pa.Table) -> None:
+def _add(db: "duckdb.DuckDBPyConnection", crosswalk: pa.Table) -> None:
     db.register("looked_up", crosswalk)
     run(
         db,
@@ -124,7 +127,7 @@ def _add(db: duckdb.DuckDBPyConnection, crosswalk: pa.Table) -> None:
 
 
 def _own(
-    db: duckdb.DuckDBPyConnection,
+    db: "duckdb.DuckDBPyConnection",
     customers: Iterable[str],
     eras: Eras,
     whose: Whose | None,
@@ -197,6 +200,6 @@ UNION SELECT golden_id::VARCHAR FROM wanted ORDER BY one
 """
 
 
-def run(db: duckdb.DuckDBPyConnection, statement: str) -> None:
+def run(db: "duckdb.DuckDBPyConnection", statement: str) -> None:
     """Run a statement to its end; the database refuses another one before."""
     db.execute(statement).fetchall()

@@ -10,13 +10,16 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from cdm_pipelines.enrichment.inputs import INPUTS
+
+if TYPE_CHECKING:
+    import duckdb
+
 
 GOLDEN_ID = "golden_id"
 
@@ -48,7 +51,7 @@ class Work:
         spent: Seconds that making inputs took so far, all enrichers together, by input.
     """
 
-    db: duckdb.DuckDBPyConnection
+    db: "duckdb.DuckDBPyConnection"
     as_of: date
     parameters: Parameters = NO_PARAMETERS
     fitted: Mapping[str, Any] | None = None
@@ -143,6 +146,8 @@ def opened(
     }
     if spill is not None:
         config["temp_directory"] = str(spill)
+    import duckdb  # noqa: PLC0415 - loads where something is worked out
+
     with duckdb.connect(config=config) as db:
         for name, value in (("as_of", as_of), ("currency", currency), ("timezone", timezone)):
             db.execute(f"SET VARIABLE {name} = $value", {"value": value})

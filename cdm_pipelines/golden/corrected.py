@@ -25,7 +25,6 @@ from cdm_pipelines.golden.contest import Layout
 from cdm_pipelines.golden.policy import SurvivorshipPolicy, golden_groups
 from cdm_pipelines.golden.provenance import EVERYTHING_ELSE, PROVENANCE_SCHEMA
 from cdm_pipelines.identity.decisions import Decision, Record
-from cdm_pipelines.standardise import email
 from cdm_pipelines.store.keys import RECORD_KEY, positions, record_keys
 
 STEWARD = "steward"
@@ -149,6 +148,8 @@ def _with_values(
     given = chosen["value"].combine_chunks().take(pa.array(source, mask=source < 0))
     columns = {attribute: given}
     if attribute == "email":
+        from cdm_pipelines.standardise import email  # noqa: PLC0415 - loads where an address is put right
+
         columns["email_kind"] = email.kind(given)
     for name, values in columns.items():
         merged = pc.coalesce(values, customer[name].combine_chunks())

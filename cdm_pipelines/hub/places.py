@@ -57,11 +57,9 @@ from cdm_pipelines.hub.table_places import (
     search_by,
     with_ids,
 )
+from cdm_pipelines.store.categories import IDENTIFIER, OPERATIONS, UNCLASSIFIED
 from cdm_pipelines.store.keys import RECORD_KEY
 from cdm_pipelines.store.register import (
-    IDENTIFIER,
-    OPERATIONS,
-    UNCLASSIFIED,
     Follows,
     Found,
     Keeps,

@@ -11,7 +11,8 @@ from cdm_pipelines.contracts.profile import ProfileTable
 from cdm_pipelines.hub.profile import WAITING, staging_table, table_of
 from cdm_pipelines.hub.schema import column, privacy_of
 from cdm_pipelines.hub.table_places import deleted, place_of, search_by, with_ids
-from cdm_pipelines.store.register import IDENTIFIER, OPERATIONS, Keeps, Kept, Place, Retention, Rows, Search
+from cdm_pipelines.store.categories import IDENTIFIER, OPERATIONS
+from cdm_pipelines.store.register import Keeps, Kept, Place, Retention, Rows, Search
 
 _KEPT = Retention(Keeps.REPLACED, "by each publication that touches the customer, or a new scale or model")
 _STAGED = Retention(

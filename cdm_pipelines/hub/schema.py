@@ -43,7 +43,7 @@ from cdm_pipelines.contracts.canonical import (
     declaration,
     published_entities,
 )
-from cdm_pipelines.store.register import OPERATIONS
+from cdm_pipelines.store.categories import OPERATIONS
 
 SCHEMAS = {
     "golden": "Golden customers, and where their values come from.",

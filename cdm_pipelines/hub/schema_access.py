@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, LargeBinar
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from cdm_pipelines.hub.schema import column, comment_of, metadata
-from cdm_pipelines.store.register import IDENTIFIER, OPERATIONS
+from cdm_pipelines.store.categories import IDENTIFIER, OPERATIONS
 
 access_log = Table(
     "access_log",

@@ -8,7 +8,7 @@ from sqlalchemy import Date, Double, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 from cdm_pipelines.hub.schema import column, metadata, moment
-from cdm_pipelines.store.register import IDENTIFIER
+from cdm_pipelines.store.categories import IDENTIFIER
 
 SCHEMA = "activation"
 _BEHAVIOUR = "user.behavior"

@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Integer, T
 from sqlalchemy.dialects.postgresql import JSONB
 
 from cdm_pipelines.hub.schema import column, comment_of, metadata, moment
-from cdm_pipelines.store.register import IDENTIFIER, OPERATIONS
+from cdm_pipelines.store.categories import IDENTIFIER, OPERATIONS
 
 SCHEMA = "activation"
 _BEHAVIOUR = "user.behavior"

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from cdm_pipelines.hub.schema import column, comment_of, metadata, moment
-from cdm_pipelines.store.register import IDENTIFIER, OPERATIONS
+from cdm_pipelines.store.categories import IDENTIFIER, OPERATIONS
 
 USERNAME = "user.account.username"
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from cdm_pipelines.hub.schema import column, comment_of, metadata, moment
-from cdm_pipelines.store.register import OPERATIONS
+from cdm_pipelines.store.categories import OPERATIONS
 
 _IDENTIFIER = "user.unique_id"
 _OPERATIONS = OPERATIONS

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.hub.schema import column, comment_of, metadata, typed
-from cdm_pipelines.store.register import OPERATIONS
+from cdm_pipelines.store.categories import OPERATIONS
 
 _PREFERENCE = "user.privacy_preferences"
 _IDENTIFIER = "user.unique_id"

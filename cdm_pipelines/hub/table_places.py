@@ -22,9 +22,9 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from cdm_pipelines.hub import seals
 from cdm_pipelines.hub.schema import privacy_of
+from cdm_pipelines.store.categories import OPERATIONS, is_personal
 from cdm_pipelines.store.keys import RECORD_KEY
 from cdm_pipelines.store.register import (
-    OPERATIONS,
     Erasure,
     Found,
     Keeps,
@@ -37,7 +37,6 @@ from cdm_pipelines.store.register import (
     Search,
     Stores,
     Whom,
-    is_personal,
 )
 
 _EVERYBODY = (Whom.CUSTOMERS, Whom.CONTACTS)

@@ -14,10 +14,9 @@ from cdm_pipelines.ingest.errors import ExtractError
 from cdm_pipelines.ingest.landing import find_files, landing_dates
 from cdm_pipelines.ingest.removal import Extract, put_back
 from cdm_pipelines.store import layout
+from cdm_pipelines.store.categories import OPERATIONS, UNCLASSIFIED
 from cdm_pipelines.store.places import ORIGIN, contract_columns, delivered_rows, whom
 from cdm_pipelines.store.register import (
-    OPERATIONS,
-    UNCLASSIFIED,
     ByOwner,
     Found,
     Keeps,

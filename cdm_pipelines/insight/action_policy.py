@@ -35,7 +35,7 @@ from cdm_pipelines.insight.action_terms import (
 from cdm_pipelines.insight.action_words import REASONS, Says
 from cdm_pipelines.privacy.policy_files import PolicyFile, Strict
 from cdm_pipelines.privacy.purposes import Purposes
-from cdm_pipelines.store.register import is_personal
+from cdm_pipelines.store.categories import is_personal
 
 FILE = "next_best_action.yaml"
 GOLDEN_ID = "golden_id"

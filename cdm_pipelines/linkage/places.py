@@ -11,14 +11,12 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.linkage.cluster.health import HEALTH_SCHEMA
 from cdm_pipelines.linkage.encode.keys import PLAN_SCHEMA
-from cdm_pipelines.linkage.incremental.state import DECISIONS
+from cdm_pipelines.linkage.incremental.tables import DECISIONS
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
 from cdm_pipelines.store import layout, tables
+from cdm_pipelines.store.categories import IDENTIFIER, OPERATIONS, UNCLASSIFIED
 from cdm_pipelines.store.places import target_category
 from cdm_pipelines.store.register import (
-    IDENTIFIER,
-    OPERATIONS,
-    UNCLASSIFIED,
     ByOwner,
     Keeps,
     Kept,

@@ -16,7 +16,7 @@ from cdm_pipelines.contracts.profile import GroupView, ProfileTable
 from cdm_pipelines.hub.every_table import every_table
 from cdm_pipelines.hub.profile import table_of
 from cdm_pipelines.hub.profile_views import wide_columns
-from cdm_pipelines.store.register import UNCLASSIFIED
+from cdm_pipelines.store.categories import UNCLASSIFIED
 
 NEVER = frozenset(
     {

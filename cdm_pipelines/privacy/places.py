@@ -14,9 +14,8 @@ from cdm_pipelines.hub.schema_access import pseudonym_key
 from cdm_pipelines.hub.table_places import place_of
 from cdm_pipelines.privacy import backups, exports, log, protection
 from cdm_pipelines.store import gate, keyring
+from cdm_pipelines.store.categories import IDENTIFIER, UNCLASSIFIED
 from cdm_pipelines.store.register import (
-    IDENTIFIER,
-    UNCLASSIFIED,
     ByOwner,
     Found,
     Keeps,

@@ -21,7 +21,8 @@ from cdm_pipelines.privacy.governance import GovernancePolicy
 from cdm_pipelines.privacy.policy import Hold
 from cdm_pipelines.privacy.purposes import Basis, Purpose, Purposes
 from cdm_pipelines.privacy.roles import CLEAR, DeclaredColumn, RolesPolicy
-from cdm_pipelines.store.register import UNCLASSIFIED, Kind, Place
+from cdm_pipelines.store.categories import UNCLASSIFIED
+from cdm_pipelines.store.register import Kind, Place
 
 SECURITY = (
     "Each role of the database reads views made for it, with columns masked or left out; only the pipeline reads all.",

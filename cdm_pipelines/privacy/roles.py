@@ -16,7 +16,7 @@ from cdm_pipelines.hub.role_access import READ as SCHEMAS
 from cdm_pipelines.privacy.categories import unknown_categories
 from cdm_pipelines.privacy.masks import MASKS, Mask, nearest, usual_mask
 from cdm_pipelines.privacy.policy_files import PolicyFile, PrivacyPolicyError, Strict
-from cdm_pipelines.store.register import UNCLASSIFIED, is_personal
+from cdm_pipelines.store.categories import UNCLASSIFIED, is_personal
 
 FILE = "roles.yaml"
 CLEAR, MASKED, HIDDEN = "clear", "masked", "hidden"

@@ -23,7 +23,7 @@ from cdm_pipelines.privacy.masks import MASKS
 from cdm_pipelines.privacy.purposes import Purposes
 from cdm_pipelines.privacy.roles import CLEAR, CONSENT, HIDDEN, SOURCE, Condition, DeclaredColumn, Role, Shown
 from cdm_pipelines.privacy.search import search_function
-from cdm_pipelines.store.register import UNCLASSIFIED
+from cdm_pipelines.store.categories import UNCLASSIFIED
 
 CUSTOMER = "golden.customer"
 _MEMBERS = "members"

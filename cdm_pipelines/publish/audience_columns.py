@@ -22,7 +22,7 @@ from cdm_pipelines.golden.provenance import EVERYTHING_ELSE
 from cdm_pipelines.hub.schema import customer, privacy_of, provenance, typed
 from cdm_pipelines.privacy.given import Given
 from cdm_pipelines.publish.leaving import GROUP_OF
-from cdm_pipelines.store.register import is_personal
+from cdm_pipelines.store.categories import is_personal
 
 CUSTOMER = customer.alias("c")
 """Golden customers, as every query of this room names them."""

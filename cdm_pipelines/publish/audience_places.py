@@ -20,9 +20,8 @@ from cdm_pipelines.hub.schema_activation import delivery_member
 from cdm_pipelines.publish.audience_keys import Keys
 from cdm_pipelines.publish.audience_policy import AudiencePolicy
 from cdm_pipelines.publish.platforms.catalogue import FORMS
+from cdm_pipelines.store.categories import IDENTIFIER, UNCLASSIFIED
 from cdm_pipelines.store.register import (
-    IDENTIFIER,
-    UNCLASSIFIED,
     ByOwner,
     Keeps,
     Kept,

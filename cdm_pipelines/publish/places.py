@@ -13,22 +13,10 @@ from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.publish.corrections import CORRECTIONS_SCHEMA, cells
 from cdm_pipelines.publish.policy import FeedPolicy, FileSink
 from cdm_pipelines.store import layout
+from cdm_pipelines.store.categories import IDENTIFIER, OPERATIONS, UNCLASSIFIED
 from cdm_pipelines.store.keys import having
 from cdm_pipelines.store.places import whom
-from cdm_pipelines.store.register import (
-    IDENTIFIER,
-    OPERATIONS,
-    UNCLASSIFIED,
-    ByOwner,
-    Keeps,
-    Kind,
-    Persons,
-    Place,
-    Retention,
-    Root,
-    Stores,
-    Whom,
-)
+from cdm_pipelines.store.register import ByOwner, Keeps, Kind, Persons, Place, Retention, Root, Stores, Whom
 from cdm_pipelines.store.removal import Match, Test, csv_rows, lines_of_ids
 
 _VALUES = {"current_value", "golden_value"}

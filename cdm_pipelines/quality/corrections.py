@@ -19,13 +19,12 @@ import pyarrow.csv as pacsv
 from cdm_pipelines.ingest.blocks import MAX_RECORD_BYTES
 from cdm_pipelines.store.frames import to_frame
 from cdm_pipelines.store.keys import composite_keys
+from cdm_pipelines.store.spreadsheets import FORMULA_SIGNS
 
 DEFECT, REASONS, QUARANTINE = "_defect", "_reasons", "_quarantine"
 ROW_KEY = ("_sha256", "_row")
 _FIXED = (*ROW_KEY, "_file", DEFECT, QUARANTINE)
 _BOM = b"\xef\xbb\xbf"
-FORMULA_SIGNS = r"[=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}\x{2212}\x{fe62}\x{fe63}\x{fe66}\x{fe6b}]"
-"""What a spreadsheet takes for the beginning of a formula, in full width, small form and typography too."""
 _FORMULA = rf"^('*{FORMULA_SIGNS})"
 _NEUTRALISED = rf"^'('*{FORMULA_SIGNS})"
 

@@ -7,18 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.store import layout
+from cdm_pipelines.store.categories import OPERATIONS, UNCLASSIFIED
 from cdm_pipelines.store.places import ORIGIN, contract_columns, delivered_rows, whom
-from cdm_pipelines.store.register import (
-    OPERATIONS,
-    UNCLASSIFIED,
-    ByOwner,
-    Keeps,
-    Kind,
-    Place,
-    Retention,
-    Root,
-    Whom,
-)
+from cdm_pipelines.store.register import ByOwner, Keeps, Kind, Place, Retention, Root, Whom
 from cdm_pipelines.store.removal import Besides, any_of, nobody_else, parquet_rows
 
 _FOUND_IN_A_DAY = Retention(

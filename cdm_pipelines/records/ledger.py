@@ -27,7 +27,7 @@ from cdm_pipelines.store.arrow import whole
 
 _MOMENT = "stated_at"
 _GIVEN, _WITHDRAWN, _NOTHING = "given", "withdrawn", "nothing"
-_STRICTEST_FIRST = pa.array(["objected", _WITHDRAWN, "refused", _GIVEN], pa.string())
+_STRICTEST_FIRST = ("objected", _WITHDRAWN, "refused", _GIVEN)
 _ORDER = ("modified_at", "_file", "_row")
 _SEPARATOR = "|"
 
@@ -69,7 +69,8 @@ def added(entity: Entity, ledger: pa.Table, partition: Partition, read: Read) ->
     new = pc.and_not(pc.if_else(dated, True, pc.invert(same)), known)
     # Of what a day says without a moment of one record, the strictest: which came last cannot be known.
     one = pc.if_else(dated, number, pc.binary_join_element_wise(about, "", _SEPARATOR))
-    first = _first(one, pc.index_in(whole(day["state"]).cast(pa.string()), value_set=_STRICTEST_FIRST), said)
+    strictest = pa.array(_STRICTEST_FIRST, pa.string())
+    first = _first(one, pc.index_in(whole(day["state"]).cast(pa.string()), value_set=strictest), said)
     kept = pc.and_(new, first)
     length = day.num_rows
     made = {name: whole(day[name]) for name in (*names, "modified_at", "merged_into", "invalid_attributes")}

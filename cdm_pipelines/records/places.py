@@ -9,20 +9,11 @@ from functools import partial
 from cdm_pipelines.contracts.canonical import Entity, attributes, with_state
 from cdm_pipelines.records.schema import records_schema
 from cdm_pipelines.store import layout, tables
+from cdm_pipelines.store.categories import IDENTIFIER, OPERATIONS
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.layered import Layered
 from cdm_pipelines.store.places import RECORD, canonical_columns
-from cdm_pipelines.store.register import (
-    IDENTIFIER,
-    OPERATIONS,
-    Keeps,
-    Kept,
-    Kind,
-    Place,
-    Retention,
-    Root,
-    Whom,
-)
+from cdm_pipelines.store.register import Keeps, Kept, Kind, Place, Retention, Root, Whom
 from cdm_pipelines.store.removal import by_columns, layered_rows
 
 _IDENTIFIERS = {"record_id", "merged_into"}

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.store import layout
+from cdm_pipelines.store.categories import IDENTIFIER, OPERATIONS
 from cdm_pipelines.store.places import RECORD, canonical_columns, original_columns, whom
-from cdm_pipelines.store.register import IDENTIFIER, OPERATIONS, Keeps, Kind, Place, Retention, Root
+from cdm_pipelines.store.register import Keeps, Kind, Place, Retention, Root
 from cdm_pipelines.store.removal import Besides, any_of, by_columns, by_reference, nobody_else, parquet_rows
 
 _STATE = ("extract_date", "_file", "_row", "modified_at", "is_deleted", "invalid_attributes")

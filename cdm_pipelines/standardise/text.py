@@ -10,8 +10,6 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from ftfy import fix_encoding
-from ftfy.badness import is_bad
 
 from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.standardise.distinct import TEXT, Arrays, all_ascii, each, over_distinct, where_needed
@@ -43,6 +41,9 @@ _BLANKS_IN_LINE = re.compile(r"[^\S\n]+")
 
 def repair(value: str, *, keep_lines: bool = False) -> str:
     """One value repaired; ``keep_lines`` keeps line ends, as a newline character."""
+    from ftfy import fix_encoding  # noqa: PLC0415 - loads where some text is damaged
+    from ftfy.badness import is_bad  # noqa: PLC0415
+
     for _ in range(_ROUNDS):
         before = value
         if "&" in value:

@@ -14,12 +14,10 @@ from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity, KeptAs, attributes, declaration, targets
 from cdm_pipelines.contracts.model import Column
 from cdm_pipelines.store import beside, layout
+from cdm_pipelines.store.categories import IDENTIFIER, OPERATIONS, UNCLASSIFIED
 from cdm_pipelines.store.keys import having
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.register import (
-    IDENTIFIER,
-    OPERATIONS,
-    UNCLASSIFIED,
     Follows,
     Keeps,
     Kept,

@@ -4,10 +4,9 @@ Belongs here: the declaration, the register of all of them, and searching and er
 declarations themselves, which live with what they declare (``places`` of each room, gathered in
 ``steps.operate.places``), nor how rows leave a file or a table (``removal``, ``hub.places``).
 
-Categories are keys of the Fides taxonomy; those that begin with ``user`` are personal data. The interface is that of
-requests about persons: ``search(places, stores, persons)`` and ``erase(places, stores, persons)`` go through any places
-in the order given. In that of the register a place lies before those by which its rows are found, so that an erasure
-which was stopped half-way is finished by doing it again.
+The interface is that of requests about persons: ``search(places, stores, persons)`` and ``erase(places, stores,
+persons)`` go through any places in the order given. In that of the register a place lies before those by which its rows
+are found, so that an erasure which was stopped half-way is finished by doing it again.
 """
 
 import re
@@ -22,18 +21,12 @@ import pyarrow as pa
 
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.store.arrow import whole
+from cdm_pipelines.store.categories import OPERATIONS, is_personal
 from cdm_pipelines.store.file_store import FileStore
 from cdm_pipelines.store.keys import RECORD_KEY
 from cdm_pipelines.store.lake import Lake
 
 Row = Mapping[str, Any]
-
-OPERATIONS = "system.operations"
-"""Category of what says nothing of a person."""
-UNCLASSIFIED = "user"
-"""Category of what nobody has classified: it counts as personal until somebody does."""
-IDENTIFIER = "user.unique_id"
-"""Category of keys: of a source record, or of a golden customer."""
 
 
 class RegisterError(ValueError):
@@ -357,11 +350,6 @@ def _erased(place: Place, stores: Stores, persons: Persons) -> Erased:
     erasure = place.erasure
     rows = erasure.remove(stores, persons) if isinstance(erasure, Rows | Anew) else 0
     return Erased(place.name, rows, erasure.how)
-
-
-def is_personal(category: str | None) -> bool:
-    """Whether a category of the taxonomy is of personal data."""
-    return category is not None and category.partition(".")[0] == "user"
 
 
 _PART = re.compile(r"\{(?P<name>[^}]*)\}|(?P<any>\*\*)|(?P<some>\*)")

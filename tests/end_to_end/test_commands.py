@@ -451,3 +451,53 @@ finally: print([name for name in {heavy} if name in sys.modules])"""
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "Ingest a day" in done.stdout
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+DATABASE_ALONE = ("pyarrow", "numpy", "yaml", "fsspec", "open_data_contract_standard", "alembic")
+"""What a command that asks the hub alone loads none of."""
+NEVER_TO_LOOK = (
+    "dagster",
+    "duckdb",
+    "pandera",
+    "recordlinkage",
+    "scipy",
+    "sklearn",
+    "email_validator",
+    "ftfy",
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unused"),
+    [
+        (["token", "list"], (*NEVER_TO_LOOK, "pandas", *DATABASE_ALONE)),
+        (["steward", "queue"], (*NEVER_TO_LOOK, "pandas", "alembic", "cdm_pipelines.linkage.compare")),
+        (["customer", "{id}"], (*NEVER_TO_LOOK, "pandas", "alembic", "cdm_pipelines.linkage")),
+        (["customer", "{name}"], (*NEVER_TO_LOOK, "alembic")),
+        (["privacy", "access", "{id}", "--to", "{folder}"], (*NEVER_TO_LOOK, "alembic")),
+    ],
+    ids=lambda value: "-".join(value[:2]) if isinstance(value, list) else "",
+)
+def test_a_light_command_loads_nothing_that_it_has_no_use_for(
+    day_one: Deployment, tmp_path: Path, arguments: list[str], unused: tuple[str, ...]
+) -> None:
+    ((id_, name),) = day_one.query(
+        "SELECT golden_id::text, surname FROM golden.customer WHERE party_kind = 'person' ORDER BY 1 LIMIT 1"
+    )
+    given = [one.format(id=id_, name=name, folder=tmp_path) for one in arguments]
+    program = f"""import sys, cdm_pipelines.cli
+try: cdm_pipelines.cli.app({given})
+finally: print([name for name in {unused} if name in sys.modules])"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=day_one.environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+def test_the_code_location_loads_no_engine_before_it_is_asked_for_assets() -> None:
+    heavy = ["pandas", "duckdb", "recordlinkage", "scipy", "sklearn", "alembic", "pandera"]
+    program = (
+        f"import sys, cdm_pipelines.definitions; print([name for name in {heavy} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -16,13 +16,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pyarrow as pa
 
-from cdm_pipelines.linkage.cluster.agglomerate import Evidence, Labels
-from cdm_pipelines.linkage.model.fellegi_sunter import Floats
+if TYPE_CHECKING:
+    from cdm_pipelines.linkage.cluster.agglomerate import Evidence, Labels
+    from cdm_pipelines.linkage.model.fellegi_sunter import Floats
 
 
 class State(StrEnum):
@@ -60,8 +61,8 @@ class Figures:
         against: Pairs that contradict being of one party.
     """
 
-    bridge: Floats
-    against: Labels
+    bridge: "Floats"
+    against: "Labels"
 
     @classmethod
     def none(cls, records: int) -> Self:
@@ -121,7 +122,9 @@ HEALTH_SCHEMA = pa.schema(
 of a confirmed one a record that is in another part of it, or in the other confirmed cluster."""
 
 
-def figures(member: Labels, given: Labels, left: Labels, right: Labels, evidence: Evidence) -> Figures:
+def figures(
+    member: "Labels", given: "Labels", left: "Labels", right: "Labels", evidence: "Evidence"
+) -> Figures:
     """Figures of clusters whose pairs were compared.
 
     Args:

@@ -20,7 +20,8 @@ from cdm_pipelines.linkage.cluster.constraints import Decided
 from cdm_pipelines.linkage.cluster.health import Figures
 from cdm_pipelines.linkage.encode.records import ordered_records
 from cdm_pipelines.linkage.encode.rows import Rows
-from cdm_pipelines.linkage.incremental.state import DECISIONS, LinkState
+from cdm_pipelines.linkage.incremental.state import LinkState
+from cdm_pipelines.linkage.incremental.tables import DECISIONS
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
 from cdm_pipelines.store.keys import having
 

@@ -21,13 +21,10 @@ from cdm_pipelines.linkage.encode.keys import BlockingPlan
 from cdm_pipelines.linkage.encode.positions import PAIR
 from cdm_pipelines.linkage.encode.records import Records
 from cdm_pipelines.linkage.encode.rows import Piece, Rows
+from cdm_pipelines.linkage.incremental.tables import DECISIONS
 from cdm_pipelines.linkage.model.fellegi_sunter import Floats
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
 from cdm_pipelines.parallel import in_order
-
-BASE_TABLES = ("records", "keys", "plan")
-DECISIONS = ("same", "different", "confirmed")
-TABLES = ("added", "added_keys", "links", "groups", *DECISIONS)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from cdm_pipelines.publish.audience_keys import Keys
 from cdm_pipelines.publish.audience_policy import FILE, Audience, AudiencePolicy, Target
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.profile.enrich import policy_of, tables_of
-from cdm_pipelines.store.register import IDENTIFIER, is_personal
+from cdm_pipelines.store.categories import IDENTIFIER, is_personal
 
 
 class AudienceError(ValueError):

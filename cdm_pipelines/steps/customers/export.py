@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import IO
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from sqlalchemy import Connection
@@ -26,13 +25,11 @@ from cdm_pipelines.privacy.off import EVERY_CHANNEL, off_for
 from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
 from cdm_pipelines.privacy.roles import CLEAR
 from cdm_pipelines.privacy.views import schema_of, seen
-from cdm_pipelines.quality.corrections import FORMULA_SIGNS
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.consent.off import off_in_use
 from cdm_pipelines.steps.privacy.access import governed
 from cdm_pipelines.store.files import whole
-
-_SIGNED_NUMBER = r"^[+-][0-9 .,()/-]*$"
+from cdm_pipelines.store.spreadsheets import neutralised
 
 
 def part_for_purpose(connection: Connection, settings: Settings, table: str, purpose: str) -> Part:
@@ -107,20 +104,6 @@ def _csv(sink: IO[bytes], schema: pa.Schema, tables: Iterator[pa.Table]) -> int:
             writer.write_table(neutralised(table))
             rows += table.num_rows
     return rows
-
-
-def neutralised(table: pa.Table) -> pa.Table:
-    """Put an apostrophe before text that a spreadsheet would run as a formula."""
-    columns = []
-    for column in table.columns:
-        if pa.types.is_string(column.type):
-            harmless = pc.match_substring_regex(column, _SIGNED_NUMBER)
-            risky = pc.and_(pc.match_substring_regex(column, f"^{FORMULA_SIGNS}"), pc.invert(harmless))
-            quoted = pc.binary_join_element_wise(pa.scalar("'"), column, "")
-            columns.append(pc.if_else(pc.fill_null(risky, False), quoted, column))
-        else:
-            columns.append(column)
-    return pa.Table.from_arrays(columns, schema=table.schema)
 
 
 def _parquet(sink: IO[bytes], schema: pa.Schema, tables: Iterator[pa.Table]) -> int:

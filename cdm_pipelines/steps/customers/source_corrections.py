@@ -34,11 +34,11 @@ from cdm_pipelines.publish.leaving import ORIGIN_SCHEMA, Leaving
 from cdm_pipelines.publish.policy import FeedPolicy
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.consent.off import off_in_use
-from cdm_pipelines.steps.customers.export import neutralised
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.cipher import hidden
 from cdm_pipelines.store.keys import composite_keys, positions
 from cdm_pipelines.store.lake import Lake
+from cdm_pipelines.store.spreadsheets import neutralised
 from cdm_pipelines.store.tables import records as party_records
 
 _ROWS = 500_000

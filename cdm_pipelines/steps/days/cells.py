@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.store import layout
+from cdm_pipelines.store.categories import UNCLASSIFIED
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.places import key_columns, record_ids
-from cdm_pipelines.store.register import UNCLASSIFIED
 
 Row = Mapping[str, Any]
 

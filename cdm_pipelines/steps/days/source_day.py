@@ -31,7 +31,6 @@ from cdm_pipelines.store import layout
 from cdm_pipelines.store.arrow import digest
 from cdm_pipelines.store.cipher import CipherError
 from cdm_pipelines.store.damage import DamagedError, Fault
-from cdm_pipelines.store.frames import to_frame
 from cdm_pipelines.store.keyring import KeyringError
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.secret import Secret
@@ -267,5 +266,7 @@ def _fingerprint(lake: Lake, raw: str, corrections: pa.Table | None, settings: S
     delivered = lake.notes(raw)[layout.FINGERPRINT]
     if corrections is None:
         return delivered
+    from cdm_pipelines.store.frames import to_frame  # noqa: PLC0415 - pandas loads where rows were corrected
+
     text = f"{delivered} {to_frame(corrections).to_csv(index=False)}"
     return Secret.of(settings.home).digest(text.encode())[:16]

@@ -7,10 +7,8 @@ belong here: what is left of a state (linkage.incremental.removal), how it lies 
 from collections.abc import Iterator, Mapping
 
 from cdm_pipelines.linkage import LinkagePolicy
-from cdm_pipelines.linkage.incremental.removal import without_records
 from cdm_pipelines.linkage.places import Forget
 from cdm_pipelines.settings import Settings
-from cdm_pipelines.steps.linking.state import KeptState, OtherKeyError, read_state, write_state
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.damage import DamagedError
 from cdm_pipelines.store.lake import Lake
@@ -31,6 +29,10 @@ def forgetting(settings: Settings, policies: Mapping[str, LinkagePolicy]) -> For
 
 
 def _forget(lake: Lake, kind: str, policy: LinkagePolicy, secret: Secret, persons: Persons) -> None:
+    # linkage loads where somebody is erased; the places of a deployment are asked for on other occasions too
+    from cdm_pipelines.linkage.incremental.removal import without_records  # noqa: PLC0415
+    from cdm_pipelines.steps.linking.state import KeptState, OtherKeyError, read_state, write_state  # noqa: PLC0415
+
     try:
         before = read_state(lake, kind, secret)
     except (OtherKeyError, DamagedError):

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from cdm_pipelines.linkage.encode.keys import BlockingPlan
-from cdm_pipelines.linkage.incremental.state import BASE_TABLES, TABLES, LinkState
+from cdm_pipelines.linkage.incremental.state import LinkState
+from cdm_pipelines.linkage.incremental.tables import BASE_TABLES, TABLES
 from cdm_pipelines.steps.linking.hidden import ShownColumns, hidden, shown
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.damage import DamagedError

@@ -14,9 +14,10 @@ from sqlalchemy import Connection, text
 
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.store.categories import is_personal
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.packs import SUFFIX, path_of
-from cdm_pipelines.store.register import Kind, Place, Register, Root, is_personal
+from cdm_pipelines.store.register import Kind, Place, Register, Root
 
 _LAYERED_COLUMNS = {"_gone", "_version", "_row"}
 _CHANGES = ".changes.arrow"

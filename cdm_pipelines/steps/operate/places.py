@@ -39,20 +39,9 @@ from cdm_pipelines.standardise import places as standardise
 from cdm_pipelines.steps.linking.forgetting import forgetting
 from cdm_pipelines.steps.profile.enrich import policy_of, tables_of
 from cdm_pipelines.steps.stewardship import places as stewardship
+from cdm_pipelines.store.categories import OPERATIONS, UNCLASSIFIED
 from cdm_pipelines.store.places import BESIDE, PACKED, UNFINISHED
-from cdm_pipelines.store.register import (
-    OPERATIONS,
-    UNCLASSIFIED,
-    ByOwner,
-    Keeps,
-    Kept,
-    Kind,
-    Place,
-    Register,
-    Retention,
-    Root,
-    Whom,
-)
+from cdm_pipelines.store.register import ByOwner, Keeps, Kept, Kind, Place, Register, Retention, Root, Whom
 
 _RUNS = Retention(Keeps.DAYS, "of runs that have ended", setting="run_retention_days")
 

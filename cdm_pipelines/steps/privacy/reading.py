@@ -17,7 +17,7 @@ from cdm_pipelines.hub.published import published, published_table
 from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
 from cdm_pipelines.privacy.roles import RolesPolicy
 from cdm_pipelines.settings import Settings
-from cdm_pipelines.store.register import UNCLASSIFIED, is_personal
+from cdm_pipelines.store.categories import UNCLASSIFIED, is_personal
 
 _CARD = (
     "golden_id",

@@ -17,9 +17,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -52,6 +51,10 @@ from cdm_pipelines.store.layout import (
     standard_path,
     valid_path,
 )
+
+if TYPE_CHECKING:
+    import duckdb
+
 
 _FEW = 31
 """So many changed days of a source are looked through for whom they concern; of more, everybody is."""
@@ -97,7 +100,7 @@ class _Work:
     """What counting the days of one source entity needs and finds."""
 
     lake: Lake
-    db: duckdb.DuckDBPyConnection
+    db: "duckdb.DuckDBPyConnection"
     contract: SourceContract
     timezone: str
     rows: int
@@ -360,7 +363,7 @@ def _distinct(pieces: Sequence[pa.Table]) -> pa.Table:
 
 
 @contextmanager
-def database(threads: int, memory: str) -> Iterator[duckdb.DuckDBPyConnection]:
+def database(threads: int, memory: str) -> "Iterator[duckdb.DuckDBPyConnection]":
     """A database to work with, and a folder for what does not fit into its memory, which goes with it."""
     with (
         tempfile.TemporaryDirectory(prefix="cdm-interactions-") as folder,

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-import duckdb
 import pyarrow as pa
 
 from cdm_pipelines.enrichment.neighbours import (
@@ -105,5 +104,7 @@ def kept(lake: Lake, enricher: str, made_from: Mapping[str, str]) -> pa.Table | 
 
 
 def _path(enricher: str, made_from: Mapping[str, str]) -> str:
+    import duckdb  # noqa: PLC0415 - loads where something is worked out
+
     said = [*(made_from.get(one, "") for one in _MADE_FROM), duckdb.__version__]  # whose hashes they are
     return layout.neighbours_path(enricher, sha256(repr(said).encode()).hexdigest()[:16])

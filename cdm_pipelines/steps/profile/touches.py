@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pyarrow as pa
 from sqlalchemy import Connection
 
@@ -37,6 +36,10 @@ from cdm_pipelines.store import tables
 from cdm_pipelines.store.damage import DamagedError, made_anew
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.layout import INTERACTION_RULES, INTERACTIONS
+
+if TYPE_CHECKING:
+    import duckdb
+
 
 _TEXT = pa.string()
 PARTIES = pa.schema(
@@ -134,7 +137,7 @@ def _kept_rules(lake: Lake) -> dict[str, Any]:
 class Touches:
     """Counted interactions beside who the customers are; made by ``opened_touches``."""
 
-    db: duckdb.DuckDBPyConnection
+    db: "duckdb.DuckDBPyConnection"
     whose: Whose | None = None
 
     def attached(

@@ -25,6 +25,7 @@ from cdm_pipelines.hub.published import customers_of, published
 from cdm_pipelines.hub.schema import customer, customer_history
 from cdm_pipelines.hub.schema_feed import outbox, sink
 from cdm_pipelines.identity.decisions import Record
+from cdm_pipelines.parallel import in_order
 from cdm_pipelines.privacy.purposes import POLICY, Purposes
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.days.cells import delivered_cells
@@ -33,8 +34,9 @@ from cdm_pipelines.steps.rights import dealings
 from cdm_pipelines.steps.stewardship.customer import dossier_values
 from cdm_pipelines.steps.stewardship.decisions import read_log
 from cdm_pipelines.store import tables
+from cdm_pipelines.store.categories import is_personal
 from cdm_pipelines.store.keys import RECORD_KEY
-from cdm_pipelines.store.register import Persons, Register, Stores, is_personal, search
+from cdm_pipelines.store.register import Persons, Register, Stores, search
 
 Row = Mapping[str, Any]
 Tables = Mapping[str, Sequence[Row]]
@@ -111,12 +113,14 @@ def _values(asked: Asked) -> Iterator[Row]:
 
 
 def _records(asked: Asked) -> Iterator[tuple[str, list[Row]]]:
-    """Current state of each source record, by canonical entity."""
-    for declared in with_state():
-        state = tables.records(asked.stores.lake, declared.entity)
-        if state.exists and asked.persons.keys:
-            rows = state.rows(asked.persons.records).to_pylist()
-            yield str(declared.entity), [_filled(row) for row in rows]
+    """Current state of each source record, by canonical entity: files are looked through side by side."""
+    if not asked.persons.keys:
+        return
+    states = [(one.entity, tables.records(asked.stores.lake, one.entity)) for one in with_state()]
+    there = [(entity, state) for entity, state in states if state.exists]
+    found = in_order(lambda one: one[1].rows(asked.persons.records).to_pylist(), there)
+    for (entity, _), rows in zip(there, found, strict=True):
+        yield str(entity), [_filled(row) for row in rows]
 
 
 def _delivered(asked: Asked, contracts: Sequence[SourceContract], records: Tables) -> Iterator[Row]:

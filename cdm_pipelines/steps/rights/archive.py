@@ -22,7 +22,6 @@ from cdm_pipelines.privacy.page import page
 from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.privacy.words import Language
 from cdm_pipelines.settings import Settings
-from cdm_pipelines.steps.customers.export import neutralised
 from cdm_pipelines.steps.operate.places import all_places
 from cdm_pipelines.steps.rights.access import Asked, Everything, everything
 from cdm_pipelines.steps.rights.requests import Receipt
@@ -30,6 +29,7 @@ from cdm_pipelines.steps.rights.subject import resolve
 from cdm_pipelines.store import files
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.register import Stores
+from cdm_pipelines.store.spreadsheets import neutralised
 
 KIND = "access"
 PAGE, MANIFEST = "index.html", "manifest.json"
@@ -94,7 +94,7 @@ def answered(
     now = dt.datetime.now(dt.UTC)
     receipt = receipt or Receipt.now(settings)
     stores = Stores(lake, connection)
-    persons = resolve(stores, register, log.tombstones(settings.home, lake), name)
+    persons = resolve(stores, lambda: register, log.tombstones(settings.home, lake), name)
     vault = Vault.of(settings, lake)
     found = {
         section: {table: [vault.open_row(row) for row in rows] for table, rows in held.items()}

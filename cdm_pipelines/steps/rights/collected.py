@@ -28,11 +28,12 @@ from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.privacy.tombstones import PERSONAL, Key, Kind, PartyKeys, of_number, of_record, person_keys
 from cdm_pipelines.privacy.traces import Traces, as_looked_for, names_somebody, telling, texts_of
 from cdm_pipelines.store import layout, tables
+from cdm_pipelines.store.categories import is_personal
 from cdm_pipelines.store.cipher import Cipher
 from cdm_pipelines.store.keys import RECORD_KEY
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.layered import Layered
-from cdm_pipelines.store.register import Found, Persons, Place, Register, Stores, is_personal
+from cdm_pipelines.store.register import Found, Persons, Place, Register, Stores
 from cdm_pipelines.store.removal import paths_of
 
 _BATCH = 50_000

@@ -176,7 +176,7 @@ def _begun(settings: Settings, engine: Engine, asked: Asked, progress: Progress)
     with engine.begin() as connection:
         hub.wait_for_turn(connection)
         stores = Stores(lake, connection, FileStore(settings.landing_url))
-        persons = resolve(stores, register, stones, *asked.customers)
+        persons = resolve(stores, lambda: register, stones, *asked.customers)
         for one in hub.requests(connection):
             told = one.subject and Collected.of_json(one.subject).persons
             if told and (told.keys & persons.keys or told.golden_ids & persons.golden_ids):

@@ -22,11 +22,12 @@ from cdm_pipelines.privacy.exposure import golden_ids_in, named_in
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.rights.subject import RightsError
 from cdm_pipelines.store import layout
+from cdm_pipelines.store.categories import UNCLASSIFIED
 from cdm_pipelines.store.file_store import FileStore
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.packs import SUFFIX, path_of
 from cdm_pipelines.store.places import contract_columns
-from cdm_pipelines.store.register import UNCLASSIFIED, Kind, Place, Register, Root, matching
+from cdm_pipelines.store.register import Kind, Place, Register, Root, matching
 from cdm_pipelines.store.removal import paths_of
 
 _BATCH = 100_000

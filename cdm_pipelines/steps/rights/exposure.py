@@ -39,8 +39,9 @@ from cdm_pipelines.steps.rights.exposed_files import Files, Opened
 from cdm_pipelines.steps.rights.people import People, positions
 from cdm_pipelines.steps.rights.subject import RightsError
 from cdm_pipelines.store import files
+from cdm_pipelines.store.categories import IDENTIFIER, UNCLASSIFIED, is_personal
 from cdm_pipelines.store.damage import DamagedError
-from cdm_pipelines.store.register import IDENTIFIER, UNCLASSIFIED, Register, Root, is_personal
+from cdm_pipelines.store.register import Register, Root
 
 _RELATIONS = text(
     """SELECT n.nspname || '.' || c.relname, a.attname, format_type(a.atttypid, NULL)

@@ -10,16 +10,12 @@ from sqlalchemy import Connection
 
 from cdm_pipelines.contracts.actor import Actor
 from cdm_pipelines.hub import rights as hub
-from cdm_pipelines.privacy import log
 from cdm_pipelines.privacy.policy import RightsPolicy, due
 from cdm_pipelines.privacy.purposes import POLICY, Purposes
 from cdm_pipelines.settings import Settings
-from cdm_pipelines.steps.operate.places import all_places
-from cdm_pipelines.steps.rights.subject import RightsError, resolve
+from cdm_pipelines.steps.rights.subject import RightsError, named
 from cdm_pipelines.steps.stewardship import decisions
 from cdm_pipelines.steps.stewardship.decisions import Recorded
-from cdm_pipelines.store.lake import Lake
-from cdm_pipelines.store.register import Persons, Stores
 
 _SET = "value set above that of every source, and told to their owners"
 
@@ -34,7 +30,7 @@ def restrict(connection: Connection, settings: Settings, customer: str, actor: A
     Raises:
         ErasedError, UnknownError: Who is meant was erased, or is nobody.
     """
-    persons = _who(connection, settings, customer)
+    persons = named(settings, connection, customer)
     number = _asked(connection, settings, "restrict", actor, reason=reason)
     hub.restrict(connection, number, persons.keys)
     hub.close_request(connection, number)
@@ -52,7 +48,7 @@ def lift(
         RightsError: There is nothing to take back.
         ErasedError, UnknownError: Who is meant was erased, or is nobody.
     """
-    records = hub.lift_restriction(connection, _who(connection, settings, customer).keys, purpose)
+    records = hub.lift_restriction(connection, named(settings, connection, customer).keys, purpose)
     if not records:
         raise RightsError(
             f"The customer has not objected to {purpose}: there is nothing to lift."
@@ -83,7 +79,7 @@ def object_to(
     if not purposes[purpose].can_be_refused:
         basis = str(purposes[purpose].basis).replace("_", " ")
         raise ObjectionError(f"Nobody can object to {purpose}: it rests on {basis} (policies/{POLICY}).")
-    persons = _who(connection, settings, customer)
+    persons = named(settings, connection, customer)
     number = _asked(connection, settings, "object", actor, reason=reason)
     hub.restrict(connection, number, persons.keys, purpose)
     hub.close_request(connection, number)
@@ -122,12 +118,6 @@ def rectify(
     hub.step_is_done(connection, number, f"{hub.DECISION}{recorded.decision.decision_id}", 1, _SET)
     hub.close_request(connection, number)
     return recorded
-
-
-def _who(connection: Connection, settings: Settings, customer: str) -> Persons:
-    lake = Lake(settings.lake_url)
-    stones = log.tombstones(settings.home, lake)
-    return resolve(Stores(lake, connection), all_places(settings), stones, customer)
 
 
 def _asked(

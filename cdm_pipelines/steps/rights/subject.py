@@ -4,6 +4,8 @@ Belongs here: resolving a golden id, an alias or a source record to all records 
 here: what is known of them (``collected``), doing something about it.
 """
 
+from collections.abc import Callable
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Connection, select
@@ -44,15 +46,15 @@ def named(settings: Settings, connection: Connection, *names: str) -> Persons:
     """
     lake = Lake(settings.lake_url)
     stones = log.tombstones(settings.home, lake)
-    return resolve(Stores(lake, connection), all_places(settings), stones, *names)
+    return resolve(Stores(lake, connection), partial(all_places, settings), stones, *names)
 
 
-def resolve(stores: Stores, register: Register, stones: Tombstones, *names: str) -> Persons:
+def resolve(stores: Stores, register: Callable[[], Register], stones: Tombstones, *names: str) -> Persons:
     """Persons by golden id (an alias too), or by any of their source records as ``source/entity/record_id``.
 
     Args:
         stores: The lake, and a connection to a migrated hub.
-        register: All places.
+        register: Gives all places; asked for a source record that is no customer's.
         stones: Of those who were erased.
         names: What was asked for.
 
@@ -72,7 +74,7 @@ def resolve(stores: Stores, register: Register, stones: Tombstones, *names: str)
     return Persons.of([*known.keys, *alone], known.golden_ids)
 
 
-def _meant(stores: Stores, register: Register, stones: Tombstones, name: str) -> UUID | Record:
+def _meant(stores: Stores, register: Callable[[], Register], stones: Tombstones, name: str) -> UUID | Record:
     """A golden id; or a source record that is no customer's yet."""
     record = Record.parse(name)
     if record is not None:
@@ -102,14 +104,14 @@ def _refuse_erased(stones: Tombstones, kind: Kind, text: str) -> None:
         )
 
 
-def _by_record(stores: Stores, register: Register, record: Record) -> UUID | Record:
+def _by_record(stores: Stores, register: Callable[[], Register], record: Record) -> UUID | Record:
     owner = _owner(stores.connection, record)
     if owner is not None:
         return owner
     alone = Persons.of([record])
     own = [
         place
-        for place in register
+        for place in register()
         if place.name.split("/")[0] in _LAYERS
         and place.name.split("/")[1:3] == [record.source, record.entity]
     ]

@@ -1,11 +1,11 @@
 """Finding the customer whom a person means: by name, phone, e-mail, address, order number or any id, typos included.
 
 Belongs here: reading what was typed, and the answer. Does not belong here: who may be meant (``hub.search``), the
-weights by which they are ranked (``steps.search.rank``).
+order in which they come (``rank``, ``weigh``).
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -17,11 +17,10 @@ from cdm_pipelines.hub import queries
 from cdm_pipelines.hub import search as hub
 from cdm_pipelines.hub.queries import Row
 from cdm_pipelines.hub.search import Query
-from cdm_pipelines.standardise import email, phone
 from cdm_pipelines.standardise.given_name import is_initials
 from cdm_pipelines.standardise.person_words import prefix_of
 from cdm_pipelines.standardise.place import read_postcode
-from cdm_pipelines.steps.search.rank import COMPARED, Models, Ranked, rank
+from cdm_pipelines.steps.search.rank import COMPARED, Ranked, Weighing, rank
 
 _ADDRESS = re.compile(r"\S*@\S*")
 _DUTCH_POSTCODE = re.compile(
@@ -68,7 +67,12 @@ class Hit:
 
 
 def find(
-    connection: Connection, text: str, models: Models | None = None, *, limit: int = 10, country: str = "NL"
+    connection: Connection,
+    text: str,
+    models: Callable[[], Weighing] | None = None,
+    *,
+    limit: int = 10,
+    country: str = "NL",
 ) -> list[Hit]:
     """Find customers by whatever a person types; the best first.
 
@@ -76,7 +80,7 @@ def find(
         connection: Of a migrated hub.
         text: Name, e-mail, phone, postcode with house number, order number, golden id of any age, or id of a source
             record; several of them together narrow the search.
-        models: The kept linkage models, loaded once; without them likeness ranks.
+        models: Gives the kept linkage models, and is asked where something is ranked; without it likeness ranks.
         limit: Most customers to return.
         country: ISO 3166-1 alpha-2, whose national phone numbers are meant.
 
@@ -90,7 +94,9 @@ def find(
         ranked = [Ranked(one, None, " and ".join(sorted(reasons))) for one, reasons in found.items()]
     else:
         known = hub.rows(connection, found, COMPARED) if found else {}
-        ranked = rank(query, {one: (row, found[one]) for one, row in known.items()}, models)
+        ranked = rank(
+            query, {one: (row, found[one]) for one, row in known.items()}, models() if models else None
+        )
     best = {one.golden_id: one for one in sorted(ranked, key=_by_score)[: max(limit, _TIES)]}
     rows = queries.cards(connection, best)
     missed = hub.missed(connection, query, {one: found[one] for one in rows})
@@ -159,13 +165,19 @@ def _taken(pattern: re.Pattern[str], text: str) -> tuple[str, str]:
 
 
 def _email(text: str) -> str:
-    standard = email.read(pa.array([text]))[0][0].as_py() if text else None
+    if not text:
+        return ""
+    from cdm_pipelines.standardise import email  # noqa: PLC0415 - loads where an address was typed
+
+    standard = email.read(pa.array([text]))[0][0].as_py()
     return str(standard or text.lower().strip(".,;<>"))
 
 
 def _phone(text: str, country: str) -> str:
     if not text:
         return ""
+    from cdm_pipelines.standardise import phone  # noqa: PLC0415 - loads where a number was typed
+
     standard = phone.read(pa.array([text]), pa.array([country]))[0][0].as_py()
     digits = re.sub(r"[^\d+]", "", text)
     return str(standard or re.sub("^00", "+", digits))

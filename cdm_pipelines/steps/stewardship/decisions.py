@@ -30,7 +30,6 @@ from cdm_pipelines.identity.entries import TAMPERED, Detail, Entry
 from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.records import records_schema
 from cdm_pipelines.settings import Settings
-from cdm_pipelines.standardise.single import read_value
 from cdm_pipelines.steps.stewardship import queue
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.keys import RECORD_KEY, positions, record_keys
@@ -201,6 +200,8 @@ def set_value(
         ValueRefusedError: The value is none of its kind.
         PrivacyPolicyError, CipherError: Values cannot be encrypted.
     """
+    from cdm_pipelines.standardise.single import read_value  # noqa: PLC0415 - loads where a value is put right
+
     lake = Lake(settings.lake_url)
     today = dt.datetime.now(dt.UTC).date()
     if expires is not None and expires <= today:

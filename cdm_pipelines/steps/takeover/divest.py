@@ -32,7 +32,6 @@ from cdm_pipelines.identity.effective import State, effective
 from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.customers import lost_days
-from cdm_pipelines.steps.customers.export import neutralised
 from cdm_pipelines.steps.operate.places import all_places
 from cdm_pipelines.steps.stewardship import decisions
 from cdm_pipelines.steps.takeover.apply import COMPONENT_FILE
@@ -42,6 +41,7 @@ from cdm_pipelines.store.file_store import FileStore
 from cdm_pipelines.store.files import make_folder, whole, write_whole
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.register import Persons, Rows, Stores
+from cdm_pipelines.store.spreadsheets import neutralised
 
 MANIFEST = "manifest.json"
 _HISTORY = "golden/customer_history"

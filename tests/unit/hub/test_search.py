@@ -16,7 +16,7 @@ from cdm_pipelines.identity import golden_id
 from cdm_pipelines.linkage import LinkagePolicy, fit, load_policy
 from cdm_pipelines.settings import Settings, load_settings
 from cdm_pipelines.steps.search.find import Hit, SearchError, find, read
-from cdm_pipelines.steps.search.rank import Models
+from cdm_pipelines.steps.search.weigh import Models
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.lake import Lake
 
@@ -33,7 +33,7 @@ def found(engine: Engine, typed: str, models: Models | None = None, limit: int =
 
 def hits(engine: Engine, typed: str, models: Models | None = None, limit: int = 10) -> list[Hit]:
     with engine.connect() as connection:
-        return find(connection, typed, models, limit=limit)
+        return find(connection, typed, (lambda: models) if models else None, limit=limit)
 
 
 @pytest.fixture
