@@ -14,13 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.privacy.finding import Finder, Places
+from cdm_pipelines.privacy.finding import Finder, Places, Signs
 from cdm_pipelines.store.arrow import whole
 
 _SHORTEST, _FEWEST_DIGITS = 6, 8
 _DAY = r"\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{4}|(?:19|20)\d{6}"
 _DATE = re.compile(rf"[\d\s:./TZ+-]*(?:{_DAY})[\d\s:./TZ+-]*|(?:{_DAY})")
-_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
+_BEYOND_ASCII = re.compile(r"[^\x01-\x7f]+")
+"""Signs that no part has by which a value is found: those beyond ASCII, and the zero byte."""
 _PART = 4
 """Signs of ASCII by which a value is found that has others: fewer would be found everywhere."""
 _SIGMA = ("\u03c2".encode(), "\u03c3".encode())
@@ -82,11 +83,11 @@ class Traces:
         others: dict[bytes, list[str]] = {}
         for value in self.values:
             part = max(_BEYOND_ASCII.split(value), key=len)
-            if value.isascii() and any(map(str.isalnum, value)):
+            if value == part and any(map(str.isalnum, value)):
                 ascii_[value.encode()] = [value]
             elif len(part) >= _PART:
                 partly.setdefault(part.encode(), []).append(value)
-            elif any(map(str.isalnum, value)):
+            elif any(map(str.isalnum, value)) and "\0" not in value:
                 others.setdefault(value.encode().replace(*_SIGMA), []).append(value)
         self._plain, self._others = Finder(ascii_, partly), Finder(others)
 
@@ -124,7 +125,7 @@ class Traces:
                 content[max(first, 0) : last],
                 _CUT * (last < len(content)),
             )
-            found |= {value for value, _ in self._plain.found(piece.lower(), _ONE_TEXT)}
+            found |= {value for value, _ in self._plain.found(piece, _ONE_TEXT)}
             if self._others and not piece.isascii():
                 small = piece.decode("utf-8", "replace").lower().encode().replace(*_SIGMA)
                 found |= {value for value, _ in self._others.found(small, _ONE_TEXT)}
@@ -136,24 +137,30 @@ class Traces:
         if not self.values or not len(texts) or texts.null_count == len(texts):
             return
         signs, starts = buffer_of(texts)
-        if not signs.isascii() and any(sign in signs for sign in _LOWER_TO_ASCII):
+        ascii_ = _is_ascii(signs)
+        if not ascii_ and any(sign in bytes(signs) for sign in _LOWER_TO_ASCII):
             for sign in _LOWER_TO_ASCII:
                 texts = pc.replace_substring(texts, sign.decode(), sign.decode().lower())
             signs, starts = buffer_of(texts)
-        yield from self._plain.found(signs.lower(), starts)
-        if self._others and not signs.isascii():
+        yield from self._plain.found(signs, starts)
+        if self._others and not ascii_:
             small_signs, starts = buffer_of(pc.utf8_lower(texts))
-            yield from self._others.found(small_signs.replace(*_SIGMA), starts)
+            yield from self._others.found(bytes(small_signs).replace(*_SIGMA), starts)
 
 
-def buffer_of(texts: pa.Array) -> tuple[bytes, Places]:
+def _is_ascii(signs: Signs) -> bool:
+    numbers = np.frombuffer(signs, np.int8)
+    return not len(numbers) or int(numbers.min()) >= 0
+
+
+def buffer_of(texts: pa.Array) -> tuple[Signs, Places]:
     """All signs of some texts, one behind the other, and where each text begins; null takes no room."""
     texts = texts.cast(pa.large_string())
     _, offsets, content = texts.buffers()
     if offsets is None or content is None:
         return b"", np.zeros(len(texts), np.int64)
     starts = np.frombuffer(memoryview(offsets), np.int64)[texts.offset : texts.offset + len(texts) + 1]
-    return bytes(memoryview(content)[starts[0] : starts[-1]]), starts[:-1] - starts[0]
+    return memoryview(content)[starts[0] : starts[-1]], starts[:-1] - starts[0]
 
 
 def texts_of(table: pa.Table, names: Iterable[str] | None = None) -> Iterator[tuple[str, pa.Array]]:
