@@ -8,6 +8,7 @@ whole is compared where the part was found. Letters of ASCII are found whatever 
 """
 
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 import hyperscan
 import numpy as np
@@ -19,6 +20,7 @@ Signs = bytes | memoryview
 _PIECE = 1 << 30  # bytes looked through at once: the library counts up to 4 GiB
 _IN_WORDS = np.zeros(256, dtype=bool)
 _IN_WORDS[np.frombuffer(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", np.uint8)] = True
+_LETTERS = frozenset(np.flatnonzero(_IN_WORDS).tolist())
 _WORD_SIGNS = frozenset("0123456789abcdefghijklmnopqrstuvwxyz")
 
 
@@ -31,7 +33,7 @@ class Finder:
         """Make ready to look for them.
 
         Args:
-            whole: Values by their bytes, without a zero byte.
+            whole: Values by their bytes.
             holding: Values by a part of them that is looked for: they are compared where it was found.
         """
         holding = holding or {}
@@ -67,7 +69,7 @@ class Finder:
         for first in range(0, len(signs), _PIECE):
             here: list[tuple[int, int]] = []
             self._database.scan(
-                view[first : first + _PIECE + beyond],
+                cast("bytes", view[first : first + _PIECE + beyond]),  # any buffer will do
                 lambda number, _, end, *__, here=here: here.append((number, end)),
                 scratch=scratch,
             )
@@ -104,7 +106,9 @@ class Finder:
             for at, of in zip(np.where(begin < 0, ~begin, begin).tolist(), text.tolist(), strict=True):
                 first = int(starts[of])
                 last = int(starts[of + 1]) if of + 1 < len(starts) else len(signs)
-                near = bytes(signs[max(at - around, first) : min(at + around, last)]).decode("utf-8", "replace")
+                near = bytes(signs[max(at - around, first) : min(at + around, last)]).decode(
+                    "utf-8", "replace"
+                )
                 if holds(near.lower(), value):
                     held.append(of)
             yield value, np.array(held, np.int64)
@@ -114,13 +118,17 @@ def _compiled(parts: list[bytes]) -> hyperscan.Database:
     """What is looked for, made ready; several threads may look with it."""
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     database.compile(
-        expressions=parts,
+        expressions=[b"".join(map(_sign, part)) for part in parts],
         ids=list(range(len(parts))),
         elements=len(parts),
         flags=[hyperscan.HS_FLAG_CASELESS] * len(parts),
-        literal=True,
     )
     return database
+
+
+def _sign(number: int) -> bytes:
+    """The expression of a byte."""
+    return bytes([number]) if number in _LETTERS else b"\\x%02x" % number
 
 
 def holds(text: str, value: str) -> bool:

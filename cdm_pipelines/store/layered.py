@@ -255,8 +255,11 @@ class Layered:
         return self._lake.exists(self._beside) and self._lake.arrow_notes(self._beside)[_BASE] != str(base)
 
     def _compact(self, mark: Mark) -> None:
-        """Write the base anew, as the table is now."""
-        whole = self.read().sort_by([(key, "ascending") for key in self._keys])
+        """Write the base anew, as the table is now; rows are sorted where any has another place by what changed."""
+        changes = self._changes()
+        whole = self.read()
+        if changes is not None and not pc.all(changes[_GONE]).as_py():
+            whole = whole.sort_by([(key, "ascending") for key in self._keys])
         self._write_base([whole], whole.schema, mark)
 
     def _write_base(self, pieces: Iterable[pa.Table], schema: pa.Schema, mark: Mark) -> int:

@@ -226,7 +226,11 @@ def begin(
         reason=reason,
         policy=receipt.policy.frozen,
         subject=collected.as_json
-        | {_CONTINUING: continuing.noted(connection, lake, collected.persons)}
+        | {
+            _CONTINUING: continuing.noted(
+                connection, lake, collected.persons, () if expired else all_contracts()
+            )
+        }
         | ({EXPIRED: list(expired)} if expired else {}),
     )
     documents = hub.hold(
@@ -383,5 +387,6 @@ def _hand_on(settings: Settings, engine: Engine, request: hub.Request, done: Col
     if not told or continuing.STEP in done:
         return
     with engine.begin() as connection:
-        continuing.hand_on(settings, connection, Lake(settings.lake_url), told)
+        lake, persons = Lake(settings.lake_url), Collected.of_json(request.subject or {}).persons
+        continuing.hand_on(settings, connection, lake, told, persons)
         hub.step_is_done(connection, request.request_id, continuing.STEP, 0, continuing.HOW)

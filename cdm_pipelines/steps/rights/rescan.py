@@ -5,7 +5,6 @@ which values (``collected``), the register of places: this is to find what that 
 """
 
 import gzip
-import io
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -20,6 +19,7 @@ from sqlalchemy import Connection, text
 
 from cdm_pipelines.hub.rights import LEFT_OUT
 from cdm_pipelines.parallel import in_order
+from cdm_pipelines.privacy.finding import Signs
 from cdm_pipelines.privacy.traces import Traces, texts_of
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.store.arrow import coded_columns
@@ -93,16 +93,17 @@ def _in_tables(connection: Connection, traces: Traces, threads: int | None) -> d
     }
 
 
-Content = Callable[[], bytes]
+Content = Callable[[], Signs]
 
 
 def _files(settings: Settings) -> Iterator[tuple[str, Content]]:
     landing, lake = FileStore(settings.landing_url), FileStore(settings.lake_url)
     inside = [place for store in (landing, lake) if (place := store.here_at("")) is not None]
     inside.append(settings.policies)  # what a company decides: of nobody
-    for name, store in (("landing", landing), ("lake", lake)):
-        for path in sorted(store.stamps()):
-            yield f"{name}/{path}", lambda store=store, path=path: _content(store, path)  # type: ignore[misc]
+    for path in sorted(landing.stamps()):
+        yield f"landing/{path}", lambda path=path: _content(landing, path)  # type: ignore[misc]
+    for path in sorted(lake.stamps()):
+        yield f"lake/{path}", lambda path=path: _mapped(lake, path)  # type: ignore[misc]
     for file in sorted(settings.home.rglob("*")):
         own = file.relative_to(settings.home)
         if (
@@ -119,6 +120,15 @@ def _content(store: FileStore, path: str) -> bytes:
         return source.read()
 
 
+def _mapped(lake: FileStore, path: str) -> Signs:
+    """A file of the lake, which is only ever replaced whole: on this machine it is mapped and not copied."""
+    here = lake.here_at(path)
+    if here is None or not here.stat().st_size:
+        return _content(lake, path)
+    with pa.memory_map(str(here)) as opened:
+        return memoryview(opened.read_buffer())
+
+
 def _in_file(name: str, content: Content, traces: Traces) -> set[str]:
     try:
         held = content()
@@ -127,7 +137,7 @@ def _in_file(name: str, content: Content, traces: Traces) -> set[str]:
     return values_in(name, held, traces)
 
 
-def values_in(name: str, content: bytes, traces: Traces) -> set[str]:
+def values_in(name: str, content: Signs, traces: Traces) -> set[str]:
     """The values in a file, whatever it is packed in."""
     if content[:4] == b"PAR1":
         texts = _of_parquet(content)
@@ -138,19 +148,19 @@ def values_in(name: str, content: bytes, traces: Traces) -> set[str]:
             return {value for one in texts for value in traces.within(one)}
     elif content[:2] == b"\x1f\x8b":
         return values_in(name, gzip.decompress(content), traces)
-    elif zipfile.is_zipfile(io.BytesIO(content)):
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+    elif zipfile.is_zipfile(file := pa.BufferReader(content)):
+        with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
             return {
                 one for member in members for one in values_in(member.filename, archive.read(member), traces)
             }
     else:
         wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
-        return traces.in_bytes(content.decode("utf-16", "replace").encode() if wide else content)
+        return traces.in_bytes(bytes(content).decode("utf-16", "replace").encode() if wide else content)
     return {value for one in texts for value in traces.within(one)}
 
 
-def _of_parquet(content: bytes) -> Iterator[pa.Array]:
+def _of_parquet(content: Signs) -> Iterator[pa.Array]:
     source = pq.ParquetFile(pa.BufferReader(content))
     coded = pq.ParquetFile(pa.BufferReader(content), read_dictionary=coded_columns(source.metadata))
     yield from _of_table(coded.schema_arrow, coded.iter_batches(_ROWS))
