@@ -125,8 +125,8 @@ class Traces:
         if _is_ascii(content):
             return {value for value, _ in self._plain.found(content, _ONE_TEXT)}
         content = bytes(content)
-        if any(sign in content for sign in _LOWER_TO_ASCII):
-            content = content.decode("utf-8", "replace").lower().encode()
+        for sign in _LOWER_TO_ASCII:
+            content = content.replace(sign, sign.decode().lower().encode())
         found = {value for value, _ in self._plain.found(content, _ONE_TEXT)}
         for begin in range(0, len(content), _PIECE) if self._others else ():
             first, last = begin - _AROUND, begin + _PIECE + _AROUND
@@ -181,26 +181,30 @@ def buffer_of(texts: pa.Array) -> tuple[Signs, Places]:
     return memoryview(content)[starts[0] : starts[-1]], starts[:-1] - starts[0]
 
 
-def texts_of(table: pa.Table, names: Iterable[str] | None = None) -> Iterator[tuple[str, pa.Array]]:
-    """Columns of a table as text or whole numbers, nested ones too, each of their values by itself."""
-    for name in table.column_names if names is None else names:
-        for texts in _texts(whole(table[name])):
+def texts_of(table: pa.Table, *, unused: bool = False) -> Iterator[tuple[str, pa.Array]]:
+    """Columns of a table as text or whole numbers, nested ones too, each of their values by itself.
+
+    Args:
+        table: The table.
+        unused: Whether with values that no row has, and of which there is a code all the same.
+    """
+    for name in table.column_names:
+        for texts in _texts(whole(table[name]), unused=unused):
             yield name, texts
 
 
-def _texts(column: pa.Array) -> Iterator[pa.Array]:
+def _texts(column: pa.Array, *, unused: bool) -> Iterator[pa.Array]:
     kind = column.type
     if pa.types.is_dictionary(kind):
         codes = cast("pa.DictionaryArray", column)
-        yield from _texts(
-            codes.dictionary.take(pc.unique(codes.indices).drop_null())
-        )  # each is looked at once
+        values = codes.dictionary if unused else codes.dictionary.take(pc.unique(codes.indices).drop_null())
+        yield from _texts(values, unused=unused)  # each is looked at once
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind):
         yield column
     elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         yield pa.array([None if one is None else str(one) for one in column.to_pylist()], pa.string())
     elif pa.types.is_struct(kind):
         for at in range(kind.num_fields):
-            yield from _texts(cast("pa.StructArray", column).field(at))
+            yield from _texts(cast("pa.StructArray", column).field(at), unused=unused)
     elif pa.types.is_nested(kind):
-        yield from _texts(column.flatten())
+        yield from _texts(column.flatten(), unused=unused)

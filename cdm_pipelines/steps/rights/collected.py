@@ -33,7 +33,8 @@ from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.register import Found, Persons, Place, Register, Stores, is_personal
 from cdm_pipelines.store.removal import paths_of
 
-_BATCH = 50_000
+_BATCH = 100_000
+_MANY = 0.1
 _AS_DELIVERED, _STANDARD = "raw/", "standard/"
 
 
@@ -120,22 +121,27 @@ def _of_others(
     lake: Lake, register: Register, theirs: Mapping[str, set[tuple[object, object]]], values: set[str]
 ) -> set[str]:
     """Those of some values that rows of others hold too, as delivered or standardised."""
-    known: frozenset[str] = frozenset()
+    sought, known = Traces(values), set[str]()
 
-    def held_in(path: str) -> frozenset[str]:
-        own, before = theirs.get(path, set()), known
-        traces, found = Traces(values - before), set[str]()
+    def held_in(path: str) -> set[str]:
+        own, traces, found = theirs.get(path, set()), sought, set[str]()
         for table in lake.read_batches(path, _BATCH, coded=True):
-            more = _within(table, own, traces)
-            found |= more
-            traces = traces.without(more)  # what others have is known of it
-        return frozenset(found)
+            found |= _within(table, own, traces)
+            traces = _fewer(traces, found)
+        return found
 
     for found in in_order(
         held_in, (path for place in _read(register) for path in paths_of(lake, place.pattern))
     ):
         known |= found
-    return set(known)
+        sought = _fewer(sought, known)
+    return known
+
+
+def _fewer(traces: Traces, known: set[str]) -> Traces:
+    """Without those that are known, where they are so many that it is worth making ready for the others anew."""
+    many = len(known.intersection(traces.values)) > _MANY * len(traces.values)
+    return traces.without(known) if many else traces
 
 
 def _common(stores: Stores, values: set[str]) -> set[str]:

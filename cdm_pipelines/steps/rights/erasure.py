@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
 
 from sqlalchemy import Connection, Engine
 
@@ -35,6 +34,7 @@ from cdm_pipelines.steps.rights import continuing, expiring, exported
 from cdm_pipelines.steps.rights.certifying import EXPIRED, certified, chain_of, ground
 from cdm_pipelines.steps.rights.collected import Collected, collect, held
 from cdm_pipelines.steps.rights.expiring import Row
+from cdm_pipelines.steps.rights.lanes import in_layers
 from cdm_pipelines.steps.rights.requests import Receipt
 from cdm_pipelines.steps.rights.rescan import Rescan, rescan
 from cdm_pipelines.steps.rights.subject import RightsError, resolve
@@ -343,7 +343,7 @@ def _keep_out(
 def _erase_places(
     settings: Settings, engine: Engine, request: hub.Request, done: Collection[str], progress: Progress
 ) -> None:
-    """Erase persons from every place that was not done yet, each a step of its own; source entities side by side."""
+    """Erase persons from every place that was not done yet, each a step of its own; some of them side by side."""
     persons = Collected.of_json(request.subject or {}).persons
     landing = FileStore(settings.landing_url)
 
@@ -360,25 +360,9 @@ def _erase_places(
             erased(place)
 
     left = [one for one in all_places(settings) if one.name not in done]
-    for _, places in groupby(sorted(left, key=_layer), key=_layer):
-        by_entity = groupby(sorted(places, key=_entity), key=_entity)
-        for _ in in_order(in_turn, (list(own) for _, own in by_entity), settings.threads):
+    for lanes in in_layers(left):
+        for _ in in_order(in_turn, lanes, settings.threads):
             pass
-
-
-_LAYERS = (("landing",), ("raw",), ("valid", "quarantine", "repairs", "corrections"), ("standard",))
-"""Of the days of sources: rows of one are found by those of later ones, and by none that lies beside it."""
-
-
-def _layer(place: Place) -> int:
-    """Number of the layer of a place; all that is no day of a source comes after, in the order of the register."""
-    name = place.name.partition("/")[0]
-    return next((number for number, names in enumerate(_LAYERS) if name in names), len(_LAYERS))
-
-
-def _entity(place: Place) -> str:
-    """The source entity of a place, of which a month lies in one pack; none for what is no day of a source."""
-    return "/".join(place.name.split("/")[1:3]) if _layer(place) < len(_LAYERS) else ""
 
 
 def _hand_on(settings: Settings, engine: Engine, request: hub.Request, done: Collection[str]) -> None:
