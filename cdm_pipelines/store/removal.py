@@ -203,8 +203,8 @@ def written_anew(
         path: Of the table.
         change: Makes its rows, some at a time, those that it is to have.
         unsaid: Notes that it does not keep.
-        done: What the change does, where that can be told in few words, without values: the digest of the rows is then
-            of that and the digest before, and not of all rows, which takes as long as writing them.
+        done: Which rows it leaves out, where it does nothing else: the digest of the rows is then of that and the
+            digest before, and not of all rows, which takes as long as writing them.
     """
     schema = lake.schema(path)
     said = {key: value for key, value in (schema.metadata or {}).items() if key.decode() not in unsaid}
@@ -214,7 +214,7 @@ def written_anew(
     noted = CONTENT in notes
     content = digest(notes[CONTENT], done) if noted and done is not None else ""
     with lake.writer(path, schema) as writer:
-        for table in lake.read_batches(path, _BATCH):
+        for table in lake.read_batches(path, _BATCH, coded=done is not None):  # codes are quickly left out
             rows = change(table).cast(schema)
             writer.write_table(rows)
             if noted and done is None:
@@ -245,7 +245,7 @@ def layered_rows(opened: Callable[[Lake], Layered], match: Match) -> tuple[Searc
 
 
 def without_layered(
-    lake: Lake, table: Layered, test: Test, change: Callable[[pa.Table], pa.Table] | None = None
+    lake: Lake, table: Layered, test: Test, changed: Callable[[pa.Table], pa.Table] | None = None
 ) -> int:
     """Take rows out of a table of base and changes, also those that are of the past; returns how many there are now.
 
@@ -256,17 +256,18 @@ def without_layered(
         lake: The lake.
         table: The table.
         test: Which rows to take out.
-        change: What else becomes of the rows that stay.
+        changed: Of the rows that stay, those that are otherwise then, as they are then.
     """
     if not any(pc.any(test(lake.read_arrow(path))).as_py() for path in table.files if lake.exists(path)):
         return 0
-    if change is None and table.mark.digest and table.fault() is None:
-        return table.take_out(test)
+    if table.mark.digest and table.fault() is None:
+        return table.take_out(test, changed)
     rows = table.read()
     theirs = test(rows)
     stays = rows.filter(pc.invert(theirs))
-    stays = change(stays) if change else stays
     table.put([stays], table.schema, digest(str(table.mark), rows.filter(theirs)))
+    if changed is not None:
+        table.update(changed(stays))
     table.compact_now()
     return int(rows.num_rows - stays.num_rows)
 

@@ -153,16 +153,33 @@ def _common(stores: Stores, values: set[str]) -> set[str]:
 
 
 def _within(table: pa.Table, own: set[tuple[object, object]], traces: Traces) -> set[str]:
-    """The values that rows of others hold."""
-    if own:
-        near = pc.is_in(table["_row"], value_set=pa.array(sorted({row for _, row in own}), pa.int64()))
-        at = np.flatnonzero(near.to_numpy())
-        some = table.select(["_file", "_row"]).take(pa.array(at)).to_pylist()
-        mine = [place for place, row in zip(at, some, strict=True) if (row["_file"], row["_row"]) in own]
-        others = np.ones(table.num_rows, dtype=bool)
-        others[mine] = False
-        table = table.filter(pa.array(others))
-    return {value for _, texts in texts_of(table) for value in traces.within(texts)}
+    """The values that rows of others hold. Own rows are left out of columns in which there is any, which are few."""
+    others = _others(table, own)
+    found: set[str] = set()
+    for name in table.column_names:
+        column = table.select([name])
+        held = _held(column, traces)
+        if held and others is not None:
+            held = _held(column.filter(others), traces)
+        found |= held
+    return found
+
+
+def _held(column: pa.Table, traces: Traces) -> set[str]:
+    return {value for _, texts in texts_of(column) for value in traces.within(texts)}
+
+
+def _others(table: pa.Table, own: set[tuple[object, object]]) -> pa.Array | None:
+    """Whether each row is of others; None where all are."""
+    if not own:
+        return None
+    near = pc.is_in(table["_row"], value_set=pa.array(sorted({row for _, row in own}), pa.int64()))
+    at = np.flatnonzero(near.to_numpy())
+    some = table.select(["_file", "_row"]).take(pa.array(at)).to_pylist()
+    mine = [place for place, row in zip(at, some, strict=True) if (row["_file"], row["_row"]) in own]
+    others = np.ones(table.num_rows, dtype=bool)
+    others[mine] = False
+    return pa.array(others) if mine else None
 
 
 def _keys(

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import Connection, Engine
 
@@ -267,12 +268,14 @@ def finished(
     )  # what was half-written when it was killed may hold their rows
     beside.sweep(settings.home)
     upkeep.vacuum(engine)
-    upkeep.analyze(engine)
     progress("looking through everything")
     with engine.connect() as connection:
         traces = Traces(collected.values)
-        seen = rescan(settings, connection, traces) if traces else Rescan(0, 0, {})
+        statistics = partial(upkeep.analyze, engine)  # of which what they quote is looked through too
+        seen = rescan(settings, connection, traces, statistics) if traces else Rescan(0, 0, {})
         connection.rollback()
+    if not traces:
+        statistics()
     if seen.found:
         with engine.begin() as connection:
             hub.do_again(connection, number)

@@ -69,10 +69,24 @@ class Rescan:
     found: dict[str, int]
 
 
-def rescan(settings: Settings, connection: Connection, traces: Traces) -> Rescan:
-    """Look through every file under home, landing and lake, and every table of every schema."""
+def rescan(
+    settings: Settings, connection: Connection, traces: Traces, made_ready: Callable[[], None] = lambda: None
+) -> Rescan:
+    """Look through every file under home, landing and lake, and every table of every schema.
+
+    Args:
+        settings: Where they are.
+        connection: To the database.
+        traces: What is looked for.
+        made_ready: What has to be done in the database, and to none of the files, before its tables are read.
+    """
+
+    def of_tables() -> dict[str, int]:
+        made_ready()
+        return _in_tables(connection, traces, settings.threads)
+
     with ThreadPoolExecutor(1) as beside:  # the database reads its tables while files are looked through
-        in_tables = beside.submit(copy_context().run, _in_tables, connection, traces, settings.threads)
+        in_tables = beside.submit(copy_context().run, of_tables)
         files = _in_files(settings, traces)
         tables = in_tables.result()
     held = {**files, **tables}
