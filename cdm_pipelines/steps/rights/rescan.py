@@ -143,7 +143,7 @@ def _mapped(lake: FileStore, path: str) -> Signs:
     if here is None or not here.stat().st_size:
         return _content(lake, path)
     with pa.memory_map(str(here)) as opened:
-        return memoryview(opened.read_buffer())
+        return memoryview(opened.read_buffer()).cast("B")  # Arrow's own are signed
 
 
 def _in_file(name: str, content: Content, traces: Traces) -> set[str]:

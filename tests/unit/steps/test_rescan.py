@@ -1,5 +1,6 @@
 """Looking through everything finds a value wherever it may lie in a file or in a table."""
 
+import gzip
 import io
 import zipfile
 from pathlib import Path
@@ -88,8 +89,17 @@ WIDE = ", ".join(f"c{at} text" for at in range(205))
 
 @pytest.fixture
 def crowded(settings: Settings, hub_engine: Engine) -> Settings:
-    """A deployment with a value in an odd place of the lake, and in odd columns of odd tables."""
-    Lake(settings.lake_url).write("odd/a.parquet", pa.table({"a": column(MAIL)}))
+    """A deployment with a value in odd places of the lake, and in odd columns of odd tables."""
+    lake = Lake(settings.lake_url)
+    lake.write("odd/a.parquet", pa.table({"a": column(MAIL)}))
+    lake.write_arrow("odd/a.arrow", [pa.table({"a": [MAIL]})], pa.schema([("a", pa.string())]))
+    for name, content in (
+        ("a.gz", gzip.compress(MAIL.encode())),
+        ("a.txt", f"x;{MAIL};".encode("utf-16")),
+        ("a.csv", f"ZOË VAN BUREN,{NUMBER}\n".encode()),
+    ):
+        with lake.file(f"odd/{name}") as sink:
+            sink.write(content)
     Path(settings.home).mkdir(parents=True, exist_ok=True)
     (settings.home / "note.txt").write_text(f"{NUMBER}\n", encoding="utf-8")
     (settings.home / "empty").touch()
@@ -119,6 +129,10 @@ def test_every_table_and_file_is_looked_through(crowded: Settings, hub_engine: E
         seen = rescan(crowded, connection, TRACES)
         assert seen.found == {
             "lake/odd/a.parquet": 1,
+            "lake/odd/a.arrow": 1,
+            "lake/odd/a.gz": 1,
+            "lake/odd/a.txt": 1,
+            "lake/odd/a.csv": 2,
             "home/note.txt": 1,
             "ops.100% of {it}": 2,
             "ops.wide": 2,
