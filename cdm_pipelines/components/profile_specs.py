@@ -63,15 +63,14 @@ def drift_specs() -> list[dg.AssetCheckSpec]:
     ]
 
 
-@cache
-def _switched_on() -> tuple[Enricher, ...]:
+def _switched_on() -> list[Enricher]:
     """The enrichers of today's policy; those of the project where it cannot be used, which the run then tells."""
     policies = load_settings().policies
     try:
         known = enrichers(policies)
-        return tuple(one.enricher for one in load_policy(policies / POLICY, known).chosen.values())
+        return [one.enricher for one in load_policy(policies / POLICY, known).chosen.values()]
     except (EnrichmentPolicyError, EnricherError):
-        return tuple(built_in().values())
+        return list(built_in().values())
 
 
 def _key(name: str) -> dg.AssetKey:

@@ -28,7 +28,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONPATH
+from sqlalchemy.dialects.postgresql import ARRAY, JSONPATH, array
 
 from cdm_pipelines.hub import (
     consent,
@@ -135,9 +135,10 @@ def _words(stores: Stores, persons: Persons) -> list[str]:
         return []
     s = schema.search.c
     own = select(func.unnest(s.terms).label("word")).where(s.golden_id.in_(persons.golden_ids)).subquery()
-    others = select(func.unnest(s.terms)).where(s.golden_id.not_in(persons.golden_ids))
     word = schema.search_word.c.word
-    found = stores.connection.execute(select(word).where(word.in_(select(own.c.word)), word.not_in(others)))
+    found_by_it = s.terms.op("@>")(array([word]))  # as the index of terms answers it, word by word
+    others = select(s.golden_id).where(found_by_it, s.golden_id.not_in(persons.golden_ids)).exists()
+    found = stores.connection.execute(select(word).where(word.in_(select(own.c.word)), not_(others)))
     return [str(one) for (one,) in found]
 
 

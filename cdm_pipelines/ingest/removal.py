@@ -11,7 +11,7 @@ documents, archives of several files) stays as it is, and is told: its owner tak
 import gzip
 import hashlib
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -72,16 +72,16 @@ class Extract:
             return None
         numbers = rows[ROW].to_numpy()
         try:
-            alone = _with_records(
-                self.content, self.contract, lambda every: np.isin(every, numbers) | (every < first)
-            )
-            anew = _with_records(
-                self.content, self.contract, lambda every: np.isin(every, numbers, invert=True)
-            )
-            found = Extract(self.contract, self.path, alone).rows() if alone is not None else None
+            own = _records_of(self.content, self.contract)
+            if own is None:
+                return None
+            theirs = np.isin(np.arange(1, len(own) + 1), numbers)
+            before = np.arange(1, len(own) + 1) < first
+            anew = own.those(~theirs)
+            found = Extract(self.contract, self.path, own.those(theirs | before)).rows()
         except (ExtractError, UnicodeError, pa.ArrowInvalid):
             return None
-        if found is None or not set(found.column_names) <= set(rows.column_names):
+        if not set(found.column_names) <= set(rows.column_names):
             return None
         wanted = rows.select(found.column_names).cast(found.schema)
         order = [(ROW, "ascending")]
@@ -126,48 +126,76 @@ def put_back(landing: FileStore, path: str, content: bytes) -> None:
 def _without(content: bytes, contract: SourceContract, numbers: frozenset[int]) -> bytes | None:
     if contract.format == Format.PARQUET:
         return _without_rows(content, numbers)
-    gone = np.array(sorted(numbers), np.int64)
-    return _with_records(content, contract, lambda every: np.isin(every, gone, invert=True))
+    records = _records_of(content, contract)
+    if records is None:
+        return None
+    gone = np.isin(np.arange(1, len(records) + 1), np.array(sorted(numbers), np.int64))
+    return records.those(~gone)
 
 
-def _with_records(
-    content: bytes, contract: SourceContract, stays: Callable[[Numbers], npt.NDArray[np.bool_]]
-) -> bytes | None:
-    """The records of a file whose numbers stay, and of the others their ends; None of a form that has no lines."""
-    match contract.format:
-        case Format.CSV:
-            quote = contract.dialect.quote
-            return _of_lines(content, stays, quote.encode("ascii") if quote else b"")
-        case Format.JSONL:
-            return _of_lines(content, stays, b"")
-        case _:
-            return None
-
-
-def _of_lines(
-    content: bytes, stays: Callable[[Numbers], npt.NDArray[np.bool_]], quote: bytes
-) -> bytes | None:
-    """Lines, or several where quotes span them, of those that go but the end."""
+def _records_of(content: bytes, contract: SourceContract) -> "_Records | None":
+    """The records of a file; None of a form that has no lines, or where quotes do not come in pairs."""
+    if contract.format not in (Format.CSV, Format.JSONL):
+        return None
+    quote = contract.dialect.quote if contract.format == Format.CSV else ""
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):  # UTF-16, whose lines end otherwise
-        text = content.decode("utf-16")
-        anew = _of_lines(text.encode(), stays, quote)
-        return None if anew is None else anew.decode().encode("utf-16")
-    signs = np.frombuffer(content, np.uint8)
-    last = np.flatnonzero(_ends_of_lines(signs) if b"\r" in content else signs == _LF)
-    if quote and len(signs):
-        quotes = np.flatnonzero(signs == quote[0])
-        last = last[np.searchsorted(quotes, last, "right") % 2 == 0]
-        if len(quotes) % 2:
-            return None
-    if len(signs) and (not len(last) or last[-1] != len(signs) - 1):
-        last = np.append(last, len(signs) - 1)  # the last line may have no end
-    stay = stays(np.arange(1, len(last) + 1))
-    kept = np.repeat(stay, np.diff(last, prepend=-1))
-    of_gone = last[~stay]
-    ends = of_gone[(signs[of_gone] == _LF) | (signs[of_gone] == _CR)]
-    kept[ends] = True
-    kept[ends[(signs[ends] == _LF) & (signs[np.maximum(ends - 1, 0)] == _CR)] - 1] = True
-    return signs[kept].tobytes()
+        return _Records.of(content.decode("utf-16").encode(), quote, "utf-16")
+    return _Records.of(content, quote)
+
+
+@dataclass(frozen=True)
+class _Records:
+    """Where the records of a file end: at the end of a line, or of several that quotes span.
+
+    Attributes:
+        content: In an encoding of single bytes.
+        last: Number of the last byte of each record.
+        encoding: Of the file, where it is another one.
+    """
+
+    content: bytes
+    last: Numbers
+    encoding: str = ""
+
+    @classmethod
+    def of(cls, content: bytes, quote: str | None, encoding: str = "") -> "_Records | None":
+        """Find them; None where quotes do not come in pairs."""
+        signs = np.frombuffer(content, np.uint8)
+        last = np.flatnonzero(_ends_of_lines(signs) if b"\r" in content else signs == _LF)
+        if quote and len(signs):
+            quotes = np.flatnonzero(signs == quote.encode("ascii")[0])
+            last = last[np.searchsorted(quotes, last, "right") % 2 == 0]
+            if len(quotes) % 2:
+                return None
+        if len(signs) and (not len(last) or last[-1] != len(signs) - 1):
+            last = np.append(last, len(signs) - 1)  # the last line may have no end
+        return cls(content, last, encoding)
+
+    def __len__(self) -> int:
+        return len(self.last)
+
+    def those(self, stay: npt.NDArray[np.bool_]) -> bytes:
+        """The bytes of records that stay, and of the others their ends."""
+        borders = np.flatnonzero(np.diff(stay)) + 1
+        runs = np.concatenate([[0], borders, [len(stay)]])
+        kept = b"".join(
+            self._bytes(first, end) if stay[first] else self._ends(first, end)
+            for first, end in zip(runs[:-1].tolist(), runs[1:].tolist(), strict=True)
+            if first < end
+        )
+        return kept.decode().encode(self.encoding) if self.encoding else kept
+
+    def _bytes(self, first: int, end: int) -> memoryview:
+        begin = int(self.last[first - 1]) + 1 if first else 0
+        return memoryview(self.content)[begin : int(self.last[end - 1]) + 1]
+
+    def _ends(self, first: int, end: int) -> bytes:
+        """Of some records the ends of their lines, one behind the other."""
+        signs, last = np.frombuffer(self.content, np.uint8), self.last[first:end]
+        last = last[(signs[last] == _LF) | (signs[last] == _CR)]
+        two = (signs[last] == _LF) & (signs[np.maximum(last - 1, 0)] == _CR)
+        ends = np.sort(np.concatenate([last, last[two] - 1]))
+        return bytes(signs[ends])
 
 
 def _ends_of_lines(signs: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:

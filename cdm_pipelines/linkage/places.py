@@ -136,14 +136,17 @@ def _cluster_rows() -> tuple[Search, Rows]:
 
 
 def _named_anew(clusters: pa.Table) -> pa.Table:
-    """Each cluster named after its first record, in order of source and id."""
-    ordered = clusters.sort_by([("source", "ascending"), ("record_id", "ascending")])
-    names = pc.binary_join_element_wise(ordered["source"], ordered["record_id"], "|")
-    first = ordered.append_column("name", names).group_by("cluster_id", use_threads=False)
-    named = first.aggregate([("name", "first")])
-    at = pc.index_in(clusters["cluster_id"], value_set=named["cluster_id"].combine_chunks())
-    anew = named["name_first"].combine_chunks().take(at.combine_chunks())
-    return clusters.set_column(clusters.column_names.index("cluster_id"), "cluster_id", anew)
+    """Records of clusters that lost the one they are named after, named after the first, in order of source and id."""
+    names = pc.binary_join_element_wise(clusters["source"], clusters["record_id"], "|")
+    named = pc.is_in(clusters["cluster_id"], value_set=names.combine_chunks())
+    nameless = clusters.append_column("name", names).filter(pc.invert(named))
+    ordered = nameless.sort_by([("source", "ascending"), ("record_id", "ascending")])
+    first = ordered.group_by("cluster_id", use_threads=False).aggregate([("name", "first")])
+    at = pc.index_in(nameless["cluster_id"], value_set=first["cluster_id"].combine_chunks())
+    anew = first["name_first"].combine_chunks().take(at.combine_chunks())
+    return nameless.set_column(nameless.column_names.index("cluster_id"), "cluster_id", anew).drop_columns(
+        ["name"]
+    )
 
 
 def _models(kind: str, policy: LinkagePolicy) -> Iterator[Place]:

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.privacy.finding import Finder, Places
+from cdm_pipelines.privacy.finding import Finder, Places, Signs
 from cdm_pipelines.store.arrow import whole
 
 _SHORTEST, _FEWEST_DIGITS = 6, 8
@@ -28,6 +28,8 @@ _SIGMA = ("\u03c2".encode(), "\u03c3".encode())
 _PIECE, _AROUND = 1 << 22, 1 << 12
 _CUT = b"0"
 """Stands where a piece was cut, so that nothing that was cut is taken for a whole value: the next piece has it."""
+_NUMBER = re.compile(r"-?[1-9]\d*")
+"""A value that columns of whole numbers may hold."""
 _ONE_TEXT = np.zeros(1, np.int64)
 _LOWER_TO_ASCII = ("\u212a".encode(), "\u0130".encode())
 """Signs beyond ASCII whose small letter is one of it: the Kelvin sign, and I with a dot."""
@@ -89,6 +91,10 @@ class Traces:
             elif any(map(str.isalnum, value)):
                 others.setdefault(value.encode().replace(*_SIGMA), []).append(value)
         self._plain, self._others = Finder(ascii_, partly), Finder(others)
+        whole_numbers = {value: int(value) for value in self.values if _NUMBER.fullmatch(value)}
+        self._numbers = {number: value for value, number in whole_numbers.items()}
+        for value, number in whole_numbers.items():
+            self._numbers.setdefault(-number, value)  # what a sign stands before is whole
 
     def __bool__(self) -> bool:
         return bool(self.values)
@@ -108,27 +114,39 @@ class Traces:
         """The values that one text holds, those within others too."""
         return self.in_bytes(text.encode("utf-8", "replace"))
 
-    def within(self, texts: pa.Array | pa.ChunkedArray) -> set[str]:
-        """The values that any of some texts holds."""
-        return {value for value, _ in self._in_texts(texts)}
+    def within(self, column: pa.Array | pa.ChunkedArray) -> set[str]:
+        """The values that any of some texts or whole numbers holds."""
+        if pa.types.is_integer(column.type):
+            return self._in_numbers(column)
+        return {value for value, _ in self._in_texts(column)}
 
-    def in_bytes(self, content: bytes) -> set[str]:
+    def in_bytes(self, content: Signs) -> set[str]:
         """The values that a text in UTF-8 holds, given as its bytes."""
-        if not content.isascii() and any(sign in content for sign in _LOWER_TO_ASCII):
-            content = content.decode("utf-8", "replace").lower().encode()
-        found: set[str] = set()
-        for begin in range(0, len(content), _PIECE):
+        if _is_ascii(content):
+            return {value for value, _ in self._plain.found(content, _ONE_TEXT)}
+        content = bytes(content)
+        for sign in _LOWER_TO_ASCII:
+            content = content.replace(sign, sign.decode().lower().encode())
+        found = {value for value, _ in self._plain.found(content, _ONE_TEXT)}
+        for begin in range(0, len(content), _PIECE) if self._others else ():
             first, last = begin - _AROUND, begin + _PIECE + _AROUND
             piece = b"%b%b%b" % (
                 _CUT * (first > 0),
                 content[max(first, 0) : last],
                 _CUT * (last < len(content)),
             )
-            found |= {value for value, _ in self._plain.found(piece.lower(), _ONE_TEXT)}
-            if self._others and not piece.isascii():
-                small = piece.decode("utf-8", "replace").lower().encode().replace(*_SIGMA)
-                found |= {value for value, _ in self._others.found(small, _ONE_TEXT)}
+            small = piece.decode("utf-8", "replace").lower().encode().replace(*_SIGMA)
+            found |= {value for value, _ in self._others.found(small, _ONE_TEXT)}
         return found
+
+    def _in_numbers(self, column: pa.Array | pa.ChunkedArray) -> set[str]:
+        """The values that whole numbers are, written in digits."""
+        bounds = np.iinfo(column.type.to_pandas_dtype())
+        known = [number for number in self._numbers if bounds.min <= number <= bounds.max]
+        if not known:
+            return set()
+        held = column.filter(pc.is_in(column, value_set=pa.array(known, column.type)))
+        return {self._numbers[number] for number in held.unique().to_pylist()}
 
     def _in_texts(self, texts: pa.Array | pa.ChunkedArray) -> Iterator[tuple[str, Places]]:
         """Values that some texts hold, with the numbers of those."""
@@ -136,59 +154,57 @@ class Traces:
         if not self.values or not len(texts) or texts.null_count == len(texts):
             return
         signs, starts = buffer_of(texts)
-        if not signs.isascii() and any(sign in signs for sign in _LOWER_TO_ASCII):
+        ascii_ = _is_ascii(signs)
+        if not ascii_ and any(sign in bytes(signs) for sign in _LOWER_TO_ASCII):
             for sign in _LOWER_TO_ASCII:
                 texts = pc.replace_substring(texts, sign.decode(), sign.decode().lower())
             signs, starts = buffer_of(texts)
-        yield from self._plain.found(signs.lower(), starts)
-        if self._others and not signs.isascii():
+        yield from self._plain.found(signs, starts)
+        if self._others and not ascii_:
             small_signs, starts = buffer_of(pc.utf8_lower(texts))
-            yield from self._others.found(small_signs.replace(*_SIGMA), starts)
+            yield from self._others.found(bytes(small_signs).replace(*_SIGMA), starts)
 
 
-def buffer_of(texts: pa.Array) -> tuple[bytes, Places]:
+def _is_ascii(signs: Signs) -> bool:
+    numbers = np.frombuffer(signs, np.int8)
+    return not len(numbers) or int(numbers.min()) >= 0
+
+
+def buffer_of(texts: pa.Array) -> tuple[Signs, Places]:
     """All signs of some texts, one behind the other, and where each text begins; null takes no room."""
-    texts = texts.cast(pa.large_string())
     _, offsets, content = texts.buffers()
     if offsets is None or content is None:
         return b"", np.zeros(len(texts), np.int64)
-    starts = np.frombuffer(memoryview(offsets), np.int64)[texts.offset : texts.offset + len(texts) + 1]
-    return bytes(memoryview(content)[starts[0] : starts[-1]]), starts[:-1] - starts[0]
+    kind = np.int64 if pa.types.is_large_string(texts.type) else np.int32
+    starts = np.frombuffer(memoryview(offsets), kind)[texts.offset : texts.offset + len(texts) + 1]
+    starts = starts.astype(np.int64)
+    return memoryview(content)[starts[0] : starts[-1]], starts[:-1] - starts[0]
 
 
-def texts_of(table: pa.Table, names: Iterable[str] | None = None) -> Iterator[tuple[str, pa.Array]]:
-    """Columns of a table as text, nested ones too, each of their texts by itself; numbers and flags say nothing."""
-    for name in table.column_names if names is None else names:
-        for texts in _texts(whole(table[name])):
+def texts_of(table: pa.Table, *, unused: bool = False) -> Iterator[tuple[str, pa.Array]]:
+    """Columns of a table as text or whole numbers, nested ones too, each of their values by itself.
+
+    Args:
+        table: The table.
+        unused: Whether with values that no row has, and of which there is a code all the same.
+    """
+    for name in table.column_names:
+        for texts in _texts(whole(table[name]), unused=unused):
             yield name, texts
 
 
-def _texts(column: pa.Array) -> Iterator[pa.Array]:
+def _texts(column: pa.Array, *, unused: bool) -> Iterator[pa.Array]:
     kind = column.type
     if pa.types.is_dictionary(kind):
         codes = cast("pa.DictionaryArray", column)
-        yield from _texts(
-            codes.dictionary.take(pc.unique(codes.indices).drop_null())
-        )  # each is looked at once
-    elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        values = codes.dictionary if unused else codes.dictionary.take(pc.unique(codes.indices).drop_null())
+        yield from _texts(values, unused=unused)  # each is looked at once
+    elif pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind):
         yield column
-    elif pa.types.is_integer(kind):
-        yield _long_numbers(column)
     elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         yield pa.array([None if one is None else str(one) for one in column.to_pylist()], pa.string())
     elif pa.types.is_struct(kind):
         for at in range(kind.num_fields):
-            yield from _texts(cast("pa.StructArray", column).field(at))
+            yield from _texts(cast("pa.StructArray", column).field(at), unused=unused)
     elif pa.types.is_nested(kind):
-        yield from _texts(column.flatten())
-
-
-def _long_numbers(column: pa.Array) -> pa.Array:
-    """Whole numbers of as many digits as are looked for, as text."""
-    numbers = column.drop_null()
-    if not len(numbers):
-        return pa.array([], pa.string())
-    least = 10 ** (_FEWEST_DIGITS - 1)
-    if pc.max(numbers).as_py() < least and pc.min(numbers).as_py() > -least:
-        return pa.array([], pa.string())
-    return numbers.cast(pa.string())
+        yield from _texts(column.flatten(), unused=unused)

@@ -38,7 +38,9 @@ def digest(before: str, rows: pa.Table) -> str:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, rows.schema.remove_metadata()) as stream:
         stream.write_table(rows.replace_schema_metadata().combine_chunks())
-    return sha256(before.encode() + sink.getvalue()).hexdigest()[:16]
+    found = sha256(before.encode())
+    found.update(sink.getvalue())
+    return found.hexdigest()[:16]
 
 
 def differ(former: pa.Array | pa.ChunkedArray, latter: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.bool_]:

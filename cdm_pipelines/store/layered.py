@@ -220,11 +220,22 @@ class Layered:
         notes = {_BASE: str(chain[0]), _CHAIN: " ".join(map(str, [*chain[1:], now]))}
         self._lake.write_arrow(self._beside, [new.combine_chunks()], new.schema, notes)
 
-    def take_out(self, test: Callable[[pa.Table], pa.Array | pa.ChunkedArray]) -> int:
-        """Take rows away that a test finds, and every byte of them out of the files; returns how many there were."""
+    def take_out(
+        self,
+        test: Callable[[pa.Table], pa.Array | pa.ChunkedArray],
+        changed: Callable[[pa.Table], pa.Table] | None = None,
+    ) -> int:
+        """Take rows away that a test finds, and every byte of them out of the files; returns how many there were.
+
+        Args:
+            test: Which rows.
+            changed: Of the rows that stay, those that are otherwise then, as they are then.
+        """
         rows = self.read()
-        gone = rows.filter(test(rows)).select(self._keys)
-        self.update(rows.slice(0, 0), gone)
+        theirs = test(rows)
+        gone = rows.filter(theirs).select(self._keys)
+        others = rows.slice(0, 0) if changed is None else changed(rows.filter(pc.invert(theirs)))
+        self.update(others, gone)
         self.compact_now()
         return int(gone.num_rows)
 
@@ -255,8 +266,14 @@ class Layered:
         return self._lake.exists(self._beside) and self._lake.arrow_notes(self._beside)[_BASE] != str(base)
 
     def _compact(self, mark: Mark) -> None:
-        """Write the base anew, as the table is now."""
-        whole = self.read().sort_by([(key, "ascending") for key in self._keys])
+        """Write the base anew, as the table is now: each row in its place, and sorted where there are new ones."""
+        changes = self._changes()
+        if changes is None or pc.all(changes[_GONE]).as_py():
+            whole = self.read()
+        elif changes.filter(pc.invert(changes[_GONE]))[_ROW].null_count:
+            whole = self.read().sort_by([(key, "ascending") for key in self._keys])
+        else:
+            whole = _in_place(self._lake.read_arrow(self._path), changes)
         self._write_base([whole], whole.schema, mark)
 
     def _write_base(self, pieces: Iterable[pa.Table], schema: pa.Schema, mark: Mark) -> int:
@@ -305,6 +322,16 @@ def _standing(base: pa.Table, changes: pa.Table) -> pa.Array:
     standing = np.ones(base.num_rows, dtype=bool)
     standing[changes[_ROW].drop_null().to_numpy()] = False
     return pa.array(standing)
+
+
+def _in_place(base: pa.Table, changes: pa.Table) -> pa.Table:
+    """The rows of a base, each with what changed of it, without those that are gone."""
+    gone, of_base = changes[_GONE].to_numpy(), changes[_ROW]
+    at = np.arange(base.num_rows)
+    at[of_base.filter(pc.invert(changes[_GONE])).to_numpy()] = base.num_rows + np.flatnonzero(~gone)
+    away = of_base.filter(changes[_GONE]).drop_null().to_numpy()
+    both = pa.concat_tables([base, changes.select(base.column_names)])
+    return both.take(pa.array(np.delete(at, away)))
 
 
 def _only_keys(keys: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import reduce
 from pathlib import PurePosixPath
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
@@ -167,28 +169,57 @@ def without_rows(lake: Lake, path: str, test: Test, *, unsaid: Collection[str] =
         unsaid: Notes that it does not keep; it has the others that it had.
     """
     keys = lake.read_batches(path, _BATCH, columns_of(test, lake.schema(path).names))
-    gone = sum(int(pc.sum(test(table)).as_py() or 0) for table in keys)
-    if gone:
-        written_anew(lake, path, lambda table: table.filter(pc.invert(test(table))), unsaid=unsaid)
-    return gone
+    theirs = np.concatenate([np.zeros(0, bool), *(_as_numpy(test(table)) for table in keys)])
+    if not theirs.any():
+        return 0
+    at = 0
+
+    def stay(table: pa.Table) -> pa.Table:
+        nonlocal at
+        at += table.num_rows
+        return table.filter(pa.array(~theirs[at - table.num_rows : at]))
+
+    written_anew(lake, path, stay, unsaid=unsaid, done=pa.table({"gone": np.flatnonzero(theirs)}))
+    return int(theirs.sum())
+
+
+def _as_numpy(found: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+    flags: npt.NDArray[np.bool_] = pc.fill_null(found, False).to_numpy(zero_copy_only=False)
+    return flags.astype(bool, copy=False)
 
 
 def written_anew(
-    lake: Lake, path: str, change: Callable[[pa.Table], pa.Table], *, unsaid: Collection[str] = ()
+    lake: Lake,
+    path: str,
+    change: Callable[[pa.Table], pa.Table],
+    *,
+    unsaid: Collection[str] = (),
+    done: pa.Table | None = None,
 ) -> None:
-    """Write a Parquet table anew with other rows of the same columns, and with the notes that it had but for some."""
+    """Write a Parquet table anew with other rows of the same columns, and with the notes that it had but for some.
+
+    Args:
+        lake: The lake.
+        path: Of the table.
+        change: Makes its rows, some at a time, those that it is to have.
+        unsaid: Notes that it does not keep.
+        done: Which rows it leaves out, where it does nothing else: the digest of the rows is then of that and the
+            digest before, and not of all rows, which takes as long as writing them.
+    """
     schema = lake.schema(path)
     said = {key: value for key, value in (schema.metadata or {}).items() if key.decode() not in unsaid}
     schema = schema.with_metadata(said)
     kept_with_schema = {key.decode() for key in said} | set(unsaid)
     notes = {key: value for key, value in lake.notes(path).items() if key not in kept_with_schema}
-    content = ""
+    noted = CONTENT in notes
+    content = digest(notes[CONTENT], done) if noted and done is not None else ""
     with lake.writer(path, schema) as writer:
-        for table in lake.read_batches(path, _BATCH):
+        for table in lake.read_batches(path, _BATCH, coded=done is not None):  # codes are quickly left out
             rows = change(table).cast(schema)
             writer.write_table(rows)
-            content = digest(content, rows)
-        if CONTENT in notes:
+            if noted and done is None:
+                content = digest(content, rows)
+        if noted:
             notes[CONTENT] = content
         writer.add_key_value_metadata(notes)
 
@@ -214,7 +245,7 @@ def layered_rows(opened: Callable[[Lake], Layered], match: Match) -> tuple[Searc
 
 
 def without_layered(
-    lake: Lake, table: Layered, test: Test, change: Callable[[pa.Table], pa.Table] | None = None
+    lake: Lake, table: Layered, test: Test, changed: Callable[[pa.Table], pa.Table] | None = None
 ) -> int:
     """Take rows out of a table of base and changes, also those that are of the past; returns how many there are now.
 
@@ -225,17 +256,18 @@ def without_layered(
         lake: The lake.
         table: The table.
         test: Which rows to take out.
-        change: What else becomes of the rows that stay.
+        changed: Of the rows that stay, those that are otherwise then, as they are then.
     """
     if not any(pc.any(test(lake.read_arrow(path))).as_py() for path in table.files if lake.exists(path)):
         return 0
-    if change is None and table.mark.digest and table.fault() is None:
-        return table.take_out(test)
+    if table.mark.digest and table.fault() is None:
+        return table.take_out(test, changed)
     rows = table.read()
     theirs = test(rows)
     stays = rows.filter(pc.invert(theirs))
-    stays = change(stays) if change else stays
     table.put([stays], table.schema, digest(str(table.mark), rows.filter(theirs)))
+    if changed is not None:
+        table.update(changed(stays))
     table.compact_now()
     return int(rows.num_rows - stays.num_rows)
 

@@ -94,13 +94,53 @@ def build_records(
             changed += _bring_up(
                 lake, entity, partitions, made_from, None if rebuild else before, lost=fault is not None
             )
-            made = {"mark": str(table.mark), "partitions": made_from, **_counts(table)}
-            lake.write_json(made_path(entity), json.dumps(made, indent=1))
+            lake.write_json(made_path(entity), _made(table, made_from))
         counts = json.loads(lake.read_json(made_path(entity)))
         rows += sum(counts["by_source"].values())
         active += counts["active"]
         by_source.update(counts["by_source"])
     return Built(rows, active, days, dict(sorted(by_source.items())), digest.hexdigest()[:16], changed)
+
+
+def is_up_to_date(lake: Lake, contracts: Sequence[SourceContract], entity: Entity) -> bool:
+    """Whether the current state of an entity is made of the days that there are, as they are."""
+    return _made_from(lake, entity, tables.records(lake, entity)) == _to_make_from(lake, contracts, entity)
+
+
+def made_of_what_is_left(
+    lake: Lake, contracts: Sequence[SourceContract], entity: Entity, gone: pa.Table
+) -> bool:
+    """Say of a state that was up to date that it still is, since the same records left it and its days.
+
+    Returns:
+        Whether it is so. Where a row that is left names one of them, or days have come or gone, the next run makes the
+        state anew.
+    """
+    table, whose = tables.records(lake, entity), _whose(entity)
+    made, now = json.loads(lake.read_json(made_path(entity))), _to_make_from(lake, contracts, entity)
+    if made["partitions"].keys() != now.keys():
+        return False
+    if whose is not None:
+        state, none = table.read(), records_schema(Entity.PARTY).empty_table()
+        keys = [(mine, other) for mine, other in whose.by if other in RECORD_KEY]
+        naming = [having(state, gone, ("source", other), ("source", mine)) for mine, other in keys]
+        if any(pc.any(one).as_py() for one in (rows_concerned(state, none, gone, whose), *naming)):
+            return False
+    lake.write_json(made_path(entity), _made(table, now))
+    return True
+
+
+def _to_make_from(lake: Lake, contracts: Sequence[SourceContract], entity: Entity) -> dict[str, str]:
+    """Fingerprints of all that a state is to be made of, by path."""
+    days = {one.path: _fingerprint(lake, one) for one in _partitions(lake, contracts, entity)}
+    return days | (
+        _parties_mark(lake) if _whose(entity) is not None else {}
+    )  # whose a row is depends on those
+
+
+def _made(table: Layered, made_from: Mapping[str, str]) -> str:
+    """What is noted of a state: its version, what it was made of, and counts."""
+    return json.dumps({"mark": str(table.mark), "partitions": made_from, **_counts(table)}, indent=1)
 
 
 def _counts(table: Layered) -> dict[str, object]:

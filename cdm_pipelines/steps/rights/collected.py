@@ -36,7 +36,8 @@ from cdm_pipelines.store.layered import Layered
 from cdm_pipelines.store.register import Found, Persons, Place, Register, Stores
 from cdm_pipelines.store.removal import paths_of
 
-_BATCH = 50_000
+_BATCH = 100_000
+_MANY = 0.1
 _AS_DELIVERED, _STANDARD = "raw/", "standard/"
 _NEAR = (("email",), ("phone", "mobile"), ("postcode",))
 """Columns of a party of which one is equal, whichever of them, where a personal key of a tombstone is."""
@@ -133,22 +134,27 @@ def _of_others(
     lake: Lake, register: Register, theirs: Mapping[str, set[tuple[object, object]]], values: set[str]
 ) -> set[str]:
     """Those of some values that rows of others hold too, as delivered or standardised."""
-    known: frozenset[str] = frozenset()
+    sought, known = Traces(values), set[str]()
 
-    def held_in(path: str) -> frozenset[str]:
-        own, before = theirs.get(path, set()), known
-        traces, found = Traces(values - before), set[str]()
+    def held_in(path: str) -> set[str]:
+        own, traces, found = theirs.get(path, set()), sought, set[str]()
         for table in lake.read_batches(path, _BATCH, coded=True):
-            more = _within(table, own, traces)
-            found |= more
-            traces = traces.without(more)  # what others have is known of it
-        return frozenset(found)
+            found |= _within(table, own, traces)
+            traces = _fewer(traces, found)
+        return found
 
     for found in in_order(
         held_in, (path for place in _read(register) for path in paths_of(lake, place.pattern))
     ):
         known |= found
-    return set(known)
+        sought = _fewer(sought, known)
+    return known
+
+
+def _fewer(traces: Traces, known: set[str]) -> Traces:
+    """Without those that are known, where they are so many that it is worth making ready for the others anew."""
+    many = len(known.intersection(traces.values)) > _MANY * len(traces.values)
+    return traces.without(known) if many else traces
 
 
 def _common(stores: Stores, values: set[str]) -> set[str]:
@@ -160,16 +166,33 @@ def _common(stores: Stores, values: set[str]) -> set[str]:
 
 
 def _within(table: pa.Table, own: set[tuple[object, object]], traces: Traces) -> set[str]:
-    """The values that rows of others hold."""
-    if own:
-        near = pc.is_in(table["_row"], value_set=pa.array(sorted({row for _, row in own}), pa.int64()))
-        at = np.flatnonzero(near.to_numpy())
-        some = table.select(["_file", "_row"]).take(pa.array(at)).to_pylist()
-        mine = [place for place, row in zip(at, some, strict=True) if (row["_file"], row["_row"]) in own]
-        others = np.ones(table.num_rows, dtype=bool)
-        others[mine] = False
-        table = table.filter(pa.array(others))
-    return {value for _, texts in texts_of(table) for value in traces.within(texts)}
+    """The values that rows of others hold. Own rows are left out of columns in which there is any, which are few."""
+    others = _others(table, own)
+    found: set[str] = set()
+    for name in table.column_names:
+        column = table.select([name])
+        held = _held(column, traces)
+        if held and others is not None:
+            held = _held(column.filter(others), traces)
+        found |= held
+    return found
+
+
+def _held(column: pa.Table, traces: Traces) -> set[str]:
+    return {value for _, texts in texts_of(column) for value in traces.within(texts)}
+
+
+def _others(table: pa.Table, own: set[tuple[object, object]]) -> pa.Array | None:
+    """Whether each row is of others; None where all are."""
+    if not own:
+        return None
+    near = pc.is_in(table["_row"], value_set=pa.array(sorted({row for _, row in own}), pa.int64()))
+    at = np.flatnonzero(near.to_numpy())
+    some = table.select(["_file", "_row"]).take(pa.array(at)).to_pylist()
+    mine = [place for place, row in zip(at, some, strict=True) if (row["_file"], row["_row"]) in own]
+    others = np.ones(table.num_rows, dtype=bool)
+    others[mine] = False
+    return pa.array(others) if mine else None
 
 
 def _keys(

@@ -8,16 +8,21 @@ the lake as it is, is afterwards what a run would make of the lake that is left,
 common with the erased: an address or phone (whose interactions and statements are), an employer, a document of theirs
 that has expired. Their records count as changed. Who merely lived with them does not: what follows from others' rows is
 worked out for everybody anyway.
+
+So it is with the current state of records, where it was made of the days as they were: the next run need not go through
+all days to come to what is there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection, select
 
-from cdm_pipelines.contracts.canonical import Entity
+from cdm_pipelines.contracts import SourceContract
+from cdm_pipelines.contracts.canonical import Entity, with_state
+from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.hub.continuing import made_from_instead
 from cdm_pipelines.hub.publish import published_from
 from cdm_pipelines.hub.published import published
@@ -26,6 +31,7 @@ from cdm_pipelines.hub.table_places import records_of
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.customers.affected import employed_by, versions
 from cdm_pipelines.steps.customers.read_models import version
+from cdm_pipelines.steps.days.records import is_up_to_date, made_of_what_is_left
 from cdm_pipelines.steps.profile.enrich import policy_of
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.keys import RECORD_KEY, having
@@ -34,18 +40,21 @@ from cdm_pipelines.store.register import Persons
 
 STEP = "published version"
 HOW = "said to be made of what is left, so that the next run goes on from it"
-_MADE_FROM, _NEAR = "made_from", "near"
+_MADE_FROM, _NEAR, _STATES = "made_from", "near", "states"
 _EMAIL, _PHONES = ("email",), ("phone", "mobile")
 _MOST = 0.1  # of the records; where more are concerned the next run works through everybody
 
 
-def noted(connection: Connection, lake: Lake, persons: Persons) -> dict[str, Any]:
+def noted(
+    connection: Connection, lake: Lake, persons: Persons, contracts: Sequence[SourceContract]
+) -> dict[str, Any]:
     """What has to be known before persons are erased, to be kept with the request.
 
     Args:
         connection: To a migrated hub.
         lake: The lake.
         persons: Who will be erased.
+        contracts: Of all sources; none where whole days go too, after which records are of other days.
     """
     made_from, now = published_from(connection), _versions(lake)
     parties = tables.records(lake, Entity.PARTY)
@@ -57,10 +66,17 @@ def noted(connection: Connection, lake: Lake, persons: Persons) -> dict[str, Any
     return {
         _MADE_FROM: {name: mark for name, mark in now.items() if made_from.get(name) == mark},
         _NEAR: [list(row.values()) for row in near.to_pylist()],
+        _STATES: [str(one.entity) for one in with_state() if is_up_to_date(lake, contracts, one.entity)],
     }
 
 
-def hand_on(settings: Settings, connection: Connection, lake: Lake, told: Mapping[str, Any]) -> None:
+def hand_on(
+    settings: Settings,
+    connection: Connection,
+    lake: Lake,
+    told: Mapping[str, Any],
+    persons: Persons,
+) -> None:
     """Have the next run go on from the published version, of which the persons were erased; may be done twice.
 
     Args:
@@ -68,6 +84,7 @@ def hand_on(settings: Settings, connection: Connection, lake: Lake, told: Mappin
         connection: In a transaction.
         lake: The lake, of which they were erased too.
         told: What was noted before.
+        persons: Who they are.
     """
     before, now = published_from(connection), _versions(lake)
     noted_then = told.get(_MADE_FROM, {})
@@ -78,6 +95,8 @@ def hand_on(settings: Settings, connection: Connection, lake: Lake, told: Mappin
     if Entity.PARTY in moved and near.num_rows:
         parties = tables.records(lake, Entity.PARTY)
         parties.update(parties.rows(near))
+    for name in told.get(_STATES, ()):  # after the parties, whose version those of others are made of
+        made_of_what_is_left(lake, all_contracts(), Entity(name), persons.records)
 
 
 def _versions(lake: Lake) -> dict[str, str]:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
+from functools import partial
 
 from sqlalchemy import Connection, Engine
 
@@ -35,6 +35,7 @@ from cdm_pipelines.steps.rights import continuing, expiring, exported
 from cdm_pipelines.steps.rights.certifying import EXPIRED, certified, chain_of, ground
 from cdm_pipelines.steps.rights.collected import Collected, collect, held
 from cdm_pipelines.steps.rights.expiring import Row
+from cdm_pipelines.steps.rights.lanes import in_layers
 from cdm_pipelines.steps.rights.requests import Receipt
 from cdm_pipelines.steps.rights.rescan import Rescan, rescan
 from cdm_pipelines.steps.rights.subject import RightsError, resolve
@@ -226,7 +227,11 @@ def begin(
         reason=reason,
         policy=receipt.policy.frozen,
         subject=collected.as_json
-        | {_CONTINUING: continuing.noted(connection, lake, collected.persons)}
+        | {
+            _CONTINUING: continuing.noted(
+                connection, lake, collected.persons, () if expired else all_contracts()
+            )
+        }
         | ({EXPIRED: list(expired)} if expired else {}),
     )
     documents = hub.hold(
@@ -265,12 +270,14 @@ def finished(
     )  # what was half-written when it was killed may hold their rows
     beside.sweep(settings.home)
     upkeep.vacuum(engine)
-    upkeep.analyze(engine)
     progress("looking through everything")
     with engine.connect() as connection:
         traces = Traces(collected.values)
-        seen = rescan(settings, connection, traces) if traces else Rescan(0, 0, {})
+        statistics = partial(upkeep.analyze, engine)  # of which what they quote is looked through too
+        seen = rescan(settings, connection, traces, statistics) if traces else Rescan(0, 0, {})
         connection.rollback()
+    if not traces:
+        statistics()
     if seen.found:
         with engine.begin() as connection:
             hub.do_again(connection, number)
@@ -341,7 +348,7 @@ def _keep_out(
 def _erase_places(
     settings: Settings, engine: Engine, request: hub.Request, done: Collection[str], progress: Progress
 ) -> None:
-    """Erase persons from every place that was not done yet, each a step of its own; source entities side by side."""
+    """Erase persons from every place that was not done yet, each a step of its own; some of them side by side."""
     persons = Collected.of_json(request.subject or {}).persons
     landing = FileStore(settings.landing_url)
 
@@ -358,25 +365,9 @@ def _erase_places(
             erased(place)
 
     left = [one for one in all_places(settings) if one.name not in done]
-    for _, places in groupby(sorted(left, key=_layer), key=_layer):
-        by_entity = groupby(sorted(places, key=_entity), key=_entity)
-        for _ in in_order(in_turn, (list(own) for _, own in by_entity), settings.threads):
+    for lanes in in_layers(left):
+        for _ in in_order(in_turn, lanes, settings.threads):
             pass
-
-
-_LAYERS = (("landing",), ("raw",), ("valid", "quarantine", "repairs", "corrections"), ("standard",))
-"""Of the days of sources: rows of one are found by those of later ones, and by none that lies beside it."""
-
-
-def _layer(place: Place) -> int:
-    """Number of the layer of a place; all that is no day of a source comes after, in the order of the register."""
-    name = place.name.partition("/")[0]
-    return next((number for number, names in enumerate(_LAYERS) if name in names), len(_LAYERS))
-
-
-def _entity(place: Place) -> str:
-    """The source entity of a place, of which a month lies in one pack; none for what is no day of a source."""
-    return "/".join(place.name.split("/")[1:3]) if _layer(place) < len(_LAYERS) else ""
 
 
 def _hand_on(settings: Settings, engine: Engine, request: hub.Request, done: Collection[str]) -> None:
@@ -385,5 +376,6 @@ def _hand_on(settings: Settings, engine: Engine, request: hub.Request, done: Col
     if not told or continuing.STEP in done:
         return
     with engine.begin() as connection:
-        continuing.hand_on(settings, connection, Lake(settings.lake_url), told)
+        lake, persons = Lake(settings.lake_url), Collected.of_json(request.subject or {}).persons
+        continuing.hand_on(settings, connection, lake, told, persons)
         hub.step_is_done(connection, request.request_id, continuing.STEP, 0, continuing.HOW)

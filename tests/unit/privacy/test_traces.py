@@ -153,4 +153,23 @@ def test_nested_and_dictionary_columns_are_texts_too() -> None:
     texts = {name: column.to_pylist() for name, column in texts_of(table)}
     assert texts["a"] == ["x"]
     assert texts["b"] == ["jan@home.nl"]
-    assert texts["d"] == ["12345678"]
+    assert texts["d"] == [12345678]
+
+
+@pytest.mark.parametrize("kind", [pa.int32(), pa.int64(), pa.uint64(), pa.dictionary(pa.int8(), pa.int64())])
+def test_whole_numbers_are_found_as_they_are_written(kind: pa.DataType) -> None:
+    numbers = pa.table({"a": pa.array([1, None, 612345678, 88], kind)})
+    values = ["612345678", "0612345678", "+612345678", "12345678", "9" * 30]
+    found = {value for _, column in texts_of(numbers) for value in Traces(values).within(column)}
+    assert found == {"612345678"}
+
+
+@pytest.mark.parametrize(("value", "found"), [("612345678", True), ("-612345678", True), ("61234567", False)])
+def test_a_number_below_nothing_is_found_with_its_sign_and_without(value: str, *, found: bool) -> None:
+    assert bool(Traces([value]).within(pa.chunked_array([[3, -612345678]]))) is found
+
+
+def test_a_value_with_a_zero_byte_is_found() -> None:
+    traces = Traces(["Jan\0Pietersen", "ab\0cd"])
+    assert traces.within(pa.array(["x JAN\0PIETERSEN", "Jan Pietersen"])) == {"jan\0pietersen"}
+    assert traces.in_bytes(b"x,AB\0CD,") == {"ab\0cd"}

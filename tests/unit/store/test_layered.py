@@ -402,6 +402,21 @@ def test_compacting_leaves_no_byte_of_rows_that_were_removed_or_were_otherwise(
     assert model_of(changes.rows) == {("crm", 2): ("Gouda", None, True)}
 
 
+def test_compacting_leaves_each_row_in_its_place_and_sorts_where_there_are_new_ones(lake: Lake) -> None:
+    table = made(lake, dict(reversed(HUNDRED.items())))
+    order = list(model_of(table.read()))
+    changed, gone = order[3], order[5]
+    table.update(rows_of({changed: ("Goes", 2.5, True)}), keys_of([gone]))
+    assert list(model_of(table.read()))[-1] == changed
+    table.compact_now()
+    found = model_of(table.read())
+    assert list(found) == [one for one in order if one != gone]
+    assert found[changed] == ("Goes", 2.5, True)
+    table.update(rows_of({gone: ("Goes", 2.5, True)}))
+    table.compact_now()
+    assert list(model_of(table.read())) == sorted(order)
+
+
 def test_compacting_that_was_cut_short_between_its_files_is_made_up_for(lake: Lake, tmp_path: Path) -> None:
     table = made(lake)
     table.update(rows_of({("crm", 2): ("Hulst-changed", 2.5, True)}))

@@ -10,8 +10,11 @@ import pytest
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.catalogue import contract_named
 from cdm_pipelines.linkage import places as linkage
+from cdm_pipelines.privacy.traces import Traces
 from cdm_pipelines.quality import places as quality
+from cdm_pipelines.steps.rights.rescan import values_in
 from cdm_pipelines.store import layout, tables
+from cdm_pipelines.store import removal as leaving
 from cdm_pipelines.store.arrow import digest
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.layered import Layered
@@ -73,12 +76,32 @@ def test_a_parquet_table_keeps_its_other_rows_its_schema_and_its_notes(lake: Lak
     assert lake.read(path).to_pylist() == [one.to_pylist()[0], one.to_pylist()[2]]
     assert SECRET not in str(lake.read(path))
     assert lake.schema(path).metadata == schema.metadata
-    left = one.filter(pa.array([True, False, True])).cast(lake.schema(path))
-    assert lake.notes(path)[layout.CONTENT] == digest("", left) != "of three rows"
+    assert lake.notes(path)[layout.CONTENT] == digest("of three rows", pa.table({"gone": [1]}))  # no value
     assert lake.notes(path)[layout.FILES] == "a.csv\t3"
     assert lake.notes(path)[layout.FINGERPRINT] == "made from"
     assert content(lake, "standard/2026-06-02.parquet") == untouched
     assert removal.remove(stores, WILLEM) == 0
+
+
+def test_rows_leave_every_piece_of_a_table_and_the_codes_of_its_columns(
+    lake: Lake, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leaving, "_BATCH", 1_000)
+    ids = [str(number) for number in range(10, 4_010)]
+    ids[2_500], ids[3_999] = "2", "3"
+    table = rows(*ids).append_column(
+        "city", pa.array(["Zierikzee" if one == "2" else "Delft" for one in ids])
+    )
+    table = table.append_column("none", pa.nulls(4_000, pa.string()))
+    lake.write("standard/2026-06-01.parquet", table)
+    traces = Traces(["Zierikzee", SECRET])
+    path = "standard/2026-06-01.parquet"
+    assert values_in(path, content(lake, path), traces) == {"zierikzee", SECRET}
+    _, erasure = parquet_rows("standard/{date}.parquet", by_columns(KEY))
+    assert erasure.remove(stores, WILLEM) == 1
+    assert lake.read(path).equals(table.filter(pa.array([one != "2" for one in ids])))
+    assert lake.schema(path) == table.schema
+    assert values_in(path, content(lake, path), traces) == set()
 
 
 def test_a_table_of_base_and_changes_holds_no_row_of_the_past(lake: Lake, stores: Stores) -> None:
