@@ -162,6 +162,7 @@ def erased_of(living: Living) -> Erased:
     """Erase them, and see what was there before and what is left."""
     home, persons = living.home, living.persons
     exported(home, living.exports)
+    complain(home, persons["housemate"])
     with open_hub(home.settings) as engine, engine.connect() as connection:
         known = persons_of(connection, [UUID(one) for one in persons.values()])
     before, lines, places = rows_of(home), lines_of(home.landing), places_of(home)
@@ -173,7 +174,6 @@ def erased_of(living: Living) -> Erased:
         for kind, id_ in persons.items()
     }
     held = {kind: holding(places, values[kind]) for kind in persons} | {SET: holding(places, {SET})}
-    complain(home, next(one for one in sorted(values["housemate"]) if "@" in one))
     told = home.ask("privacy", "erase", *persons.values(), "--by", "Petra", "--reason", "case 12", "--yes")
     after, left = rows_of(home), lines_of(home.landing)
     return Erased(
@@ -182,9 +182,9 @@ def erased_of(living: Living) -> Erased:
     )  # fmt: skip
 
 
-def complain(home: Deployment, mail: str) -> None:
+def complain(home: Deployment, person: str) -> None:
     """Somebody is restricted, and no more, with their own address as the reason of both."""
-    [(person,)] = home.query(f"SELECT golden_id::text FROM golden.customer WHERE email = '{mail}'")
+    [(mail,)] = home.query(f"SELECT email FROM golden.customer WHERE golden_id = '{person}'")
     for more in ((), ("--lift",)):
         home.ask("privacy", "restrict", person, "--by", "Petra", "--reason", f"wrote from {mail}", *more)
 
