@@ -19,7 +19,7 @@ from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.contracts.dictionary import lineage
 from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
 from cdm_pipelines.privacy.processing import NOT_SAID, Processing, processing
-from cdm_pipelines.privacy.processing_forms import FORMS, TERMS, sheets
+from cdm_pipelines.privacy.processing_forms import FORMS, sheets
 from cdm_pipelines.settings import Settings, load_settings
 from cdm_pipelines.steps.operate.places import all_places
 from cdm_pipelines.steps.operate.processing import told_of, write_processing
@@ -31,6 +31,26 @@ CONTROLLER = {
     "contact": "Example Street 1",
     "data_protection_officer": {"name": "privacy officer", "contact": "privacy@example.com"},
 }
+
+DPV = {
+    *("Consent", "Contract", "LegalObligation", "LegitimateInterest", "PublicInterest", "VitalInterest"),
+    *("DataController", "DataProtectionOfficer", "DataSubject", "Recipient", "ThirdCountry"),
+    *("PersonalData", "PersonalDataHandling", "Purpose", "StorageCondition"),
+    *("TechnicalOrganisationalMeasure", "hasTechnicalOrganisationalMeasure"),
+    *("hasContact", "hasDataController", "hasDataSubject", "hasEntity", "hasLegalBasis", "hasLocation"),
+    *("hasName", "hasPersonalData", "hasPurpose", "hasRecipient", "hasStorageCondition"),
+}
+"""Terms of the Data Privacy Vocabulary, version 2.0, copied from it and not from the code."""
+TABS = {
+    "Controller": "a",
+    "Processing activities": "b",
+    "Categories": "c",
+    "Recipients": "de",
+    "Retention": "f",
+    "Security": "g",
+    "Data": "",
+}
+"""Tabs of the register, and which parts of article 30(1) of the GDPR each is; the map of data comes last."""
 
 
 @pytest.fixture(scope="module")
@@ -179,9 +199,32 @@ def test_json_ld_has_only_known_terms(shipped: Processing) -> None:
     said = json.loads(FORMS["processing.jsonld"](shipped))
     assert said["@context"]["dpv"] == "https://w3id.org/dpv#"
     used = set(terms(said["@graph"]))
-    assert {one for one in used if one.startswith("dpv:")} <= TERMS
+    assert {one.removeprefix("dpv:") for one in used if one.startswith("dpv:")} <= DPV
     keywords = {"@id", "@type", "dcterms:title", "dcterms:description", "dcterms:subject"}
     assert {one for one in used if not one.startswith("dpv:")} <= keywords
+
+
+def test_every_ground_of_the_law_is_a_term_of_the_vocabulary(folder: Path) -> None:
+    grounds = ("consent", "contract", "legal_duty", "vital_interest", "public_task", "legitimate_interest")
+    [first, *_] = yaml.safe_load((POLICIES / "purposes.yaml").read_text(encoding="utf-8"))["purposes"].values()
+    own = {f"as_{ground}": {**first, "basis": ground} for ground in grounds}
+    said = json.loads(
+        FORMS["processing.jsonld"](processing(told_of(changed(folder, "purposes.yaml", purposes=own))))
+    )
+    of = {one["@id"]: one.get("dpv:hasLegalBasis", {}).get("@id") for one in said["@graph"]}
+    assert [of[f"#as_{ground}"] for ground in grounds] == [
+        *("dpv:Consent", "dpv:Contract", "dpv:LegalObligation"),
+        *("dpv:VitalInterest", "dpv:PublicInterest", "dpv:LegitimateInterest"),
+    ]
+
+
+def test_the_tabs_are_the_parts_of_the_register_in_their_order(shipped: Processing) -> None:
+    """By their names in the spreadsheet; each says which part of the article it is, and has something in it."""
+    book = openpyxl.load_workbook(io.BytesIO(FORMS["processing.xlsx"](shipped)))
+    assert book.sheetnames == list(TABS)
+    for sheet in sheets(shipped):
+        assert re.findall(r"\(([a-g])\)", sheet.about) == list(TABS[sheet.title]), sheet.title
+        assert book[sheet.title].max_row > 1, sheet.title
 
 
 def test_what_is_not_filled_in_is_told(shipped: Processing) -> None:
