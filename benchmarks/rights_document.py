@@ -19,6 +19,7 @@ _PARTS = {
     "days": "Days of sources in the lake",
     "records": "Current records",
     "link": "Matches, clusters, what linking starts from",
+    "beside": "The database, and beside it current records and what linking starts from",
     "looking through everything": "Looking through every file and table",
 }
 
@@ -109,7 +110,8 @@ def _size(size: Size) -> Iterator[str]:
     parts = size.erasure["parts"]
     named = [[title, f"{parts[name]:.1f}"] for name, title in _PARTS.items() if name in parts]
     rest = sum(seconds for name, seconds in parts.items() if name not in _PARTS)
-    rows = [*named, ["The database", f"{rest:.1f}"], ["**Together**", f"**{size.erasure['seconds']:.1f}**"]]
+    last = [["The database", f"{rest:.1f}"]] if rest else []
+    rows = [*named, *last, ["**Together**", f"**{size.erasure['seconds']:.1f}**"]]
     yield table([f"Erasing {size.erasure['persons']:,} persons", "Seconds"], rows, "lr")
     found = size.erasure
     yield (

@@ -81,10 +81,12 @@ def _part(place: str) -> str:
     layer, _, more = place.partition("/")
     if not more:
         return layer
-    return layer if layer in ("landing", "records", "link") else "days" if layer in _DAYS else "hub"
+    return "landing" if layer == "landing" else "days" if layer in _DAYS else _BESIDE
 
 
-_DAYS = ("raw", "valid", "quarantine", "repairs", "standard")
+_DAYS = ("raw", "valid", "quarantine", "repairs", "corrections", "standard")
+_BESIDE = "beside"
+"""Tables of the database, and places of the lake that are erased beside them."""
 
 
 def _persons(engine: Engine, number: int) -> list[str]:

@@ -4,7 +4,7 @@ import re
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cdm_pipelines.privacy.traces import Traces, as_looked_for, names_somebody, telling, texts_of
@@ -91,6 +91,7 @@ def as_read(value: str, text: str) -> bool:
     return any(not re.search("[a-z0-9]", beside) for beside in near)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(WORDS, max_size=9), st.lists(st.one_of(st.none(), WORDS), max_size=9))
 def test_no_value_is_missed_in_columns_or_in_bytes(values: list[str], texts: list[str | None]) -> None:
     traces = Traces(values)
