@@ -325,9 +325,8 @@ def test_the_owner_of_a_source_is_told_how_many_rows_of_theirs_it_delivered(eras
     wanted: dict[str, dict[str, int]] = defaultdict(dict)
     for name, numbers in own.items():
         rows = len(numbers) + (len(BACK) if name == CONTACT else 0)
-        if (
-            rows and entity_of(name) != "web/event"
-        ):  # visits before a login name nobody when they are delivered
+        # Visits before a login name nobody when they are delivered.
+        if rows and entity_of(name) != "web/event":
             wanted[entity_of(name)][Path(name).stem] = rows
     assert {name: days for name, days in told.items() if name != "web/event"} == wanted
     assert 0 < told["web/event"][DAYS[0]] <= len(own[f"web/event/{DAYS[0]}.jsonl"])
