@@ -30,24 +30,6 @@ _BASES: Mapping[Basis, str] = {
     Basis.PUBLIC_TASK: "dpv:PublicInterest",
     Basis.LEGITIMATE_INTEREST: "dpv:LegitimateInterest",
 }
-TERMS = frozenset(
-    {
-        *_BASES.values(),
-        *("dpv:PersonalDataHandling", "dpv:DataController", "dpv:DataProtectionOfficer", "dpv:DataSubject"),
-        *("dpv:Purpose", "dpv:PersonalData", "dpv:Recipient", "dpv:StorageCondition", "dpv:ThirdCountry"),
-        *("dpv:TechnicalOrganisationalMeasure", "dpv:hasDataController", "dpv:hasEntity", "dpv:hasName"),
-        *(
-            "dpv:hasContact",
-            "dpv:hasPurpose",
-            "dpv:hasLegalBasis",
-            "dpv:hasDataSubject",
-            "dpv:hasPersonalData",
-        ),
-        *("dpv:hasRecipient", "dpv:hasLocation", "dpv:hasStorageCondition"),
-        *("dpv:hasTechnicalOrganisationalMeasure",),
-    }
-)
-"""The terms of the vocabulary that are used; titles and descriptions are those of Dublin Core."""
 _WIDEST = 60
 """Characters of a column of the spreadsheet."""
 

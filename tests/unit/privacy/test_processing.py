@@ -206,7 +206,9 @@ def test_json_ld_has_only_known_terms(shipped: Processing) -> None:
 
 def test_every_ground_of_the_law_is_a_term_of_the_vocabulary(folder: Path) -> None:
     grounds = ("consent", "contract", "legal_duty", "vital_interest", "public_task", "legitimate_interest")
-    [first, *_] = yaml.safe_load((POLICIES / "purposes.yaml").read_text(encoding="utf-8"))["purposes"].values()
+    [first, *_] = yaml.safe_load((POLICIES / "purposes.yaml").read_text(encoding="utf-8"))[
+        "purposes"
+    ].values()
     own = {f"as_{ground}": {**first, "basis": ground} for ground in grounds}
     said = json.loads(
         FORMS["processing.jsonld"](processing(told_of(changed(folder, "purposes.yaml", purposes=own))))
