@@ -140,7 +140,7 @@ def customer(  # noqa: PLR0917 - options of a command
                 {} if found_all else {hit.golden_id: {"not found": ", ".join(hit.missed)} for hit in hits}
             )
             cards = [{**hit.card, "found by": hit.why, **missed.get(hit.golden_id, {})} for hit in hits]
-            show("Customers", cards, whole=("golden_id",))
+            show("Customers", cards)
         if more:
             console.print("There are more; a higher --limit shows them.", markup=False)
         if not found_all:

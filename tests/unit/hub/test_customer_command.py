@@ -9,12 +9,17 @@ from sqlalchemy import Engine
 from typer.testing import CliRunner
 
 from cdm_pipelines.cli import app
+from cdm_pipelines.commands.terminal import console
 from cdm_pipelines.hub.schema import customer_order
 from cdm_pipelines.hub.staging import stage
 from cdm_pipelines.identity import golden_id
 from cdm_pipelines.settings import Settings
 
-ANNA, PIET = golden_id("crm", "contact", "003A"), golden_id("erp", "customer", "77")
+ANNA, ACME, PIET = (
+    golden_id("crm", "contact", "003A"),
+    golden_id("crm", "account", "001X"),
+    golden_id("erp", "customer", "77"),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +72,6 @@ def test_who_is_known_by_a_part_of_it_is_a_suggestion_and_no_answer() -> None:
 
 NEAR = {
     "1234 AB 98": "98",  # the number of nobody there
-    "berg 1234 AB 99": "99",  # a neighbour's
     "berg 28-2-1980": "1980-02-28",
     "anma@example.nl": "anma@example.nl",
     "06-12345679": "+31612345679",
@@ -84,6 +88,20 @@ def test_a_near_miss_is_a_suggestion_that_says_what_is_of_nobody() -> None:
         said = f"those above are by a part of it. Of none of them: {of_none}."
         shown = (ANNA in told, "Source records" in told)
         assert (code, told.endswith(said), shown) == (1, True, (True, False)), typed
+
+
+def test_where_each_lacks_something_else_it_stands_beside_each() -> None:
+    code, told = cdm("berg", "1234", "AB", "99")  # the name of one, the number of the other
+    assert code == 1
+    assert "not found" in told
+    assert told.endswith("those above are by a part of it.")
+
+
+def test_ids_are_copied_from_a_narrow_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "width", 80)
+    code, told = cdm("1234", "AB")
+    assert code == 0
+    assert {ANNA, ACME} <= set(told.split())
 
 
 @pytest.mark.parametrize("asked", [(), ("--history",)], ids=["card", "history"])
