@@ -183,7 +183,12 @@ def _beside(  # noqa: PLR0917 - what a search knows by then
         row = rows[one.golden_id]
         missed = not_of_place(row, missed)
         if not mine & candidates.IDS:
-            missed += tuple(value for what, value in whole if what not in mine)
+            born = _as_text(row.get("birth_date")) or ""  # perhaps the year alone
+            missed += tuple(
+                value
+                for what, value in whole
+                if what not in mine and not (what == _NOT_ASKED and born.startswith(value))
+            )
         tells = tells or any(what in mine for what, _ in whole)
         yield Found(one.golden_id, one.score, one.why, missed, tells, row)
 
