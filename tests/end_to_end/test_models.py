@@ -168,9 +168,9 @@ def test_the_run_says_whether_its_fits_settled_and_learned_everything(own: Deplo
         ("learned", PartyKind.ORGANISATION, "how matches look in address was never learned"),
     ):
         assert (checks[name].passed, checks[name].severity) == (False, dg.AssetCheckSeverity.WARN)
-        said = str(checks[name].description)
-        assert said.startswith(f"{of}: {text}")
-        assert [kind for kind in PartyKind if f"{kind}: " in said] == [of]
+        description = str(checks[name].description)
+        assert description.startswith(f"{of}: {text}")
+        assert [kind for kind in PartyKind if f"{kind}: " in description] == [of]
 
 
 def pattern_drift(done: dg.ExecuteInProcessResult) -> tuple[bool, float | None, str]:
