@@ -17,6 +17,8 @@ Shown = dict[int, npt.NDArray[np.intp]]
 """By comparison the patterns that show how matches look in it."""
 TEACH = 2
 """With fewer free comparisons a rule's own pairs teach no m: one alone fits any m with some share of matches."""
+SELDOM = 0.05
+"""Share of a rule's pairs with a value on both sides, below which a comparison is no second one to teach by."""
 
 
 @dataclass(frozen=True)
@@ -49,17 +51,40 @@ class Table:
             *(np.where(known < 0, one, (1 - known) * one / others) for one in (related, unrelated)),
         ]
 
+    def teaching(self, tied: Flags, teachers: Flags) -> Flags:
+        """Rules whose own pairs teach: of enough comparisons that are free a fair part of them has values."""
+        pairs = self.counts @ self.rules
+        filled = (self.rules * self.counts[:, None]).T @ (self.levels >= 0)
+        free = ~tied & teachers & (filled >= SELDOM * pairs[:, None])
+        return np.asarray((pairs > 0) & (free.sum(axis=1) >= TEACH))
 
-def alone_of(table: Table, tied: Flags, teachers: Flags) -> Shown:
+
+def alone_of(table: Table, tied: Flags, teaching: Flags) -> Shown:
     """Comparisons that no rule teaches by its own pairs, with the patterns whose rules leave them free."""
-    made: Flags = np.asarray(table.rules.any(axis=0))
+    made = teaching.copy()
     if table.known is not None:
         made[-1] = False  # labels without a rule: too few to be all that teaches
-    teaching = made & ((~tied & teachers).sum(axis=1) >= TEACH)
     return {
         int(c): np.flatnonzero(table.rules[:, ~tied[:, c]].any(axis=1))
-        for c in np.flatnonzero(~(~tied[teaching]).any(axis=0))
+        for c in np.flatnonzero(~(~tied[made]).any(axis=0))
     }
+
+
+def hardly_taught(table: Table, tied: Flags, match: Floats, least: float) -> Shown:
+    """Comparisons that their rules' own pairs taught from hardly any match, though other pairs may show them.
+
+    Args:
+        table: Pattern counts.
+        tied: Shape (rules, comparisons): the comparison reads a column of the rule.
+        match: Shape (comparisons, patterns): expected matches that taught.
+        least: Matches, and pairs with a value on both sides, that are more than hardly any.
+    """
+    filled = table.levels.T >= 0
+    shown = {
+        int(c): np.flatnonzero(table.rules[:, ~tied[:, c]].any(axis=1))
+        for c in np.flatnonzero((match * filled).sum(axis=1) < least)
+    }
+    return {c: rows for c, rows in shown.items() if table.counts[rows] @ filled[c, rows] >= least}
 
 
 def _counts_by_rule(table: Table, match: Floats, rule_matches: Floats, told: Flags) -> tuple[Floats, Floats]:
