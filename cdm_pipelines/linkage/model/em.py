@@ -188,7 +188,7 @@ def fit(
         )
         fitted.moving, fitted.change = int(moved.argmax()) - 1, change
         if fitted.converged:
-            alone = alone | hardly_taught(table, tied, weights[0], _PSEUDO)
+            alone = alone | hardly_taught(table, tied, weights[0])
             if shown.keys() == alone.keys():
                 break
             shown = _likely_without(alone, table, logs, teachers, prior)

@@ -17,8 +17,8 @@ Shown = dict[int, npt.NDArray[np.intp]]
 """By comparison the patterns that show how matches look in it."""
 TEACH = 2
 """With fewer free comparisons a rule's own pairs teach no m: one alone fits any m with some share of matches."""
-SELDOM = 0.05
-"""Share of a rule's pairs with a value on both sides, below which a comparison is no second one to teach by."""
+LEAST = 10.0
+"""Pairs of a rule with a value on both sides, below which a comparison is no second one to teach by."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,12 @@ class Table:
         ]
 
     def teaching(self, tied: Flags, teachers: Flags) -> Flags:
-        """Rules whose own pairs teach: of enough comparisons that are free a fair part of them has values."""
-        pairs = self.counts @ self.rules
+        """Rules whose own pairs teach: of enough comparisons that are free more than a few of them have values."""
         filled = (self.rules * self.counts[:, None]).T @ (self.levels >= 0)
-        free = ~tied & teachers & (filled >= SELDOM * pairs[:, None])
-        return np.asarray((pairs > 0) & (free.sum(axis=1) >= TEACH))
+        if self.known is not None:
+            filled[-1] = LEAST  # labels without a rule: each is known
+        free = ~tied & teachers & (filled >= LEAST)
+        return np.asarray(free.sum(axis=1) >= TEACH)
 
 
 def alone_of(table: Table, tied: Flags, teaching: Flags) -> Shown:
@@ -70,21 +71,20 @@ def alone_of(table: Table, tied: Flags, teaching: Flags) -> Shown:
     }
 
 
-def hardly_taught(table: Table, tied: Flags, match: Floats, least: float) -> Shown:
+def hardly_taught(table: Table, tied: Flags, match: Floats) -> Shown:
     """Comparisons that their rules' own pairs taught from hardly any match, though other pairs may show them.
 
     Args:
         table: Pattern counts.
         tied: Shape (rules, comparisons): the comparison reads a column of the rule.
         match: Shape (comparisons, patterns): expected matches that taught.
-        least: Matches, and pairs with a value on both sides, that are more than hardly any.
     """
     filled = table.levels.T >= 0
     shown = {
         int(c): np.flatnonzero(table.rules[:, ~tied[:, c]].any(axis=1))
-        for c in np.flatnonzero((match * filled).sum(axis=1) < least)
+        for c in np.flatnonzero((match * filled).sum(axis=1) < LEAST)
     }
-    return {c: rows for c, rows in shown.items() if table.counts[rows] @ filled[c, rows] >= least}
+    return {c: rows for c, rows in shown.items() if table.counts[rows] @ filled[c, rows] >= LEAST}
 
 
 def _counts_by_rule(table: Table, match: Floats, rule_matches: Floats, told: Flags) -> tuple[Floats, Floats]:

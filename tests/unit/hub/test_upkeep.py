@@ -9,7 +9,9 @@ MANY = [
     {"source": "crm", "entity": "contact", "record_id": str(n), "cluster": str(n), "surname": "Berg"}
     for n in range(1500)
 ]
-_VACUUMED = "SELECT last_vacuum IS NOT NULL FROM pg_stat_user_tables WHERE relid = 'golden.customer'::regclass"
+_VACUUMED = (
+    "SELECT last_vacuum IS NOT NULL FROM pg_stat_user_tables WHERE relid = 'golden.customer'::regclass"
+)
 _OURS_ALONE = "ALTER TABLE golden.customer SET (autovacuum_enabled = false)"  # else the server may come first
 
 
@@ -24,7 +26,9 @@ def test_tables_are_vacuumed_after_a_large_publication_only(hub_engine: Engine) 
     _flushed(hub_engine)
     assert "golden.customer" in upkeep.vacuum(hub_engine)
     with hub_engine.connect() as connection:
-        assert connection.scalar(text(_VACUUMED))  # how much is visible to all depends on who else reads meanwhile
+        assert connection.scalar(
+            text(_VACUUMED)
+        )  # how much is visible to all depends on who else reads meanwhile
 
     published(hub_engine, [{**MANY[0], "surname": "Dijk"}, *MANY[1:]])
     _flushed(hub_engine)
