@@ -48,8 +48,9 @@ def agreement(connection: Connection, query: Query, found: Mapping[UUID, set[str
         known = words_meant(connection, query)
         unread = connection.scalars(text(_UNREAD), {"typed": list(query.words)}).all() if query.words else []
         rows = connection.execute(text(_HELD), {"ids": list(found)}).all()
-    by_id = {one: Agreement((), tells=True) for one, reasons in found.items() if reasons & IDS}
-    return {row.golden_id: _beside(row, query, known, unread) for row in rows} | by_id
+    by_id = {one: Agreement((), tells=bool(reasons & IDS)) for one, reasons in found.items()}
+    beside = {row.golden_id: _beside(row, query, known, unread) for row in rows}
+    return by_id | {one: told for one, told in beside.items() if not by_id[one].tells}
 
 
 def _beside(
@@ -73,7 +74,7 @@ _Value = tuple[str, bool, bool]
 
 
 def _contacts(row: Row[Any], query: Query) -> list[_Value]:
-    held = {*row.contacts, *(term[1:] for term in row.terms if term[0] in "@+")}
+    held = {*row.contacts, *(term[1:] for term in row.terms if term.startswith(("@", "+")))}
     whole, digits = query.phone.startswith("+"), significant(query.phone)
     ends = len(digits) >= SHORTEST_NUMBER and any(one.endswith(digits) for one in held)
     return [
@@ -88,7 +89,7 @@ def _address(row: Row[Any], query: Query) -> list[_Value]:
     held |= {
         (code, number)
         for term in row.terms
-        if term[0] == "#"
+        if term.startswith("#")
         for code, _, number in [term[1:].rpartition(" ")]
     }
     here = {
