@@ -5,7 +5,7 @@ or found (steps.search).
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 
 MOST_CUSTOMERS, MOST_TOUCHES, MOST_ORDERS = 10, 50, 10
 """How many are shown unless --limit says otherwise."""
+_OF_MANY = (
+    "A suggestion: a year, an area, an initial, or words that are only like these are no person's own. "
+    "Type more of the customer, or the golden id."
+)
 
 
 class ExportFormat(StrEnum):
@@ -93,7 +97,6 @@ def customer(  # noqa: PLR0917 - options of a command
     purpose: ForPurpose = "",
 ) -> None:
     """Find a customer; with one match, show the records behind it and where each value came from."""
-    from cdm_pipelines.hub.golden_ids import as_uuid  # noqa: PLC0415 - commands load what they need
     from cdm_pipelines.steps.privacy.reading import card_categories, customer_categories, reading  # noqa: PLC0415
     from cdm_pipelines.steps.search.find import find  # noqa: PLC0415 - commands load what they need
 
@@ -114,7 +117,7 @@ def customer(  # noqa: PLR0917 - options of a command
     answer = next((way for asked, way in ways if asked), None)
     with hub(own) as engine, engine.connect() as connection:
         noting = partial(note, engine, reading(own, login(), "cdm customer", role, purpose))
-        named = as_uuid(text)
+        named = _named(connection, text) if answer is not None else None
         if named is not None and answer is not None:
             noting(categories=customer_categories(), golden_ids=[named])
             answer(connection, named)
@@ -123,7 +126,8 @@ def customer(  # noqa: PLR0917 - options of a command
         hits = find(connection, text, partial(_models, own), limit=max(most, 2), country=own.default_country)
         full = [hit for hit in hits if not hit.missed]
         hits, found_all = full or hits, bool(full)
-        one = found_all and len(hits) == 1
+        alone = found_all and len(hits) == 1
+        one = alone and hits[0].tells
         more, hits = len(hits) > most, hits[:most]
         found = customer_categories() if one else card_categories()
         noting(categories=found, golden_ids=[hit.golden_id for hit in hits])
@@ -134,11 +138,13 @@ def customer(  # noqa: PLR0917 - options of a command
                 {} if found_all else {hit.golden_id: {"not found": ", ".join(hit.missed)} for hit in hits}
             )
             cards = [{**hit.card, "found by": hit.why, **missed.get(hit.golden_id, {})} for hit in hits]
-            show("Customers", cards, whole=("golden_id",))
+            show("Customers", cards)
         if more:
             console.print("There are more; a higher --limit shows them.", markup=False)
         if not found_all:
-            fail("Nobody is known by all of this: those above are by a part of it.", REFUSED)
+            fail(_part_of([hit.missed for hit in hits]), REFUSED)
+        if alone and not one:
+            fail(_OF_MANY, REFUSED)
         if one:
             (answer or partial(_present, own))(connection, hits[0].golden_id)
         elif answer is not None:
@@ -151,6 +157,23 @@ def _models(own: "Settings") -> "Models":
     from cdm_pipelines.store.lake import Lake  # noqa: PLC0415
 
     return Models.load(Lake(own.lake_url), own)
+
+
+def _named(connection: "Connection", typed: str) -> UUID | None:
+    """The golden id of any age that was typed, whole or in part; None where it is none, and may be something else."""
+    from cdm_pipelines.hub.golden_ids import meant  # noqa: PLC0415 - commands load what they need
+
+    try:
+        return meant(connection, typed)
+    except LookupError:
+        return None
+
+
+def _part_of(missed: Sequence[tuple[str, ...]]) -> str:
+    """That nobody is known by all that was typed, with what of it is of none of those shown."""
+    of_none = [typed for typed in missed[0] if all(typed in one for one in missed)]
+    told = f" Of none of them: {', '.join(of_none)}." if of_none else ""
+    return f"Nobody is known by all of this: those above are by a part of it.{told}"
 
 
 def _present(own: "Settings", connection: "Connection", golden_id: UUID) -> None:

@@ -77,16 +77,19 @@ def ingest(
     date: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Extract date; today when left out.")] = "",
 ) -> None:
     """Put one file into landing and run its day."""
+    from cdm_pipelines.components.session import open_session  # noqa: PLC0415 - Dagster takes a second to load
     from cdm_pipelines.contracts.told import told_path  # noqa: PLC0415 - commands load what they need
     from cdm_pipelines.steps.days.delivery import deliver  # noqa: PLC0415 - commands load what they need
 
     own = settings()
     day = _days(date or dt.date.today().isoformat(), "", "")[0]  # noqa: DTZ011 - the user's own today
-    with told_to_people():
+    with told_to_people(), open_session(own) as session:
+        if source in session.ingest_jobs:  # of another, placing the file says what there is
+            _possible(session, [source], (day, day))
         placed = deliver(own, file, source, entity, day)
-    place = told_path(placed.path, placed.contract)
-    console.print(f"The file is {placed.contract.name} of {day}: placed at {place}", markup=False)
-    raise typer.Exit(run_days(own, (day, day), [source], entity=placed.contract.entity))
+        place = told_path(placed.path, placed.contract)
+        console.print(f"The file is {placed.contract.name} of {day}: placed at {place}", markup=False)
+        raise typer.Exit(run_in(session, (day, day), [source], entity=placed.contract.entity))
 
 
 def run_days(

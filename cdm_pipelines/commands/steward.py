@@ -241,6 +241,7 @@ def queue(
     values: Values = False,
 ) -> None:
     """List what is in doubt, what is worth most first."""
+    from cdm_pipelines.hub.golden_ids import short  # noqa: PLC0415 - commands load what they need
     from cdm_pipelines.steps.privacy.reading import reading  # noqa: PLC0415
     from cdm_pipelines.steps.stewardship import review  # noqa: PLC0415
 
@@ -258,8 +259,8 @@ def queue(
             "priority": f"{item.priority:.2f}",
             "doubt": str(item.doubt),
             "probability": "" if item.probability is None else f"{item.probability:.3f}",
-            "left": f"{item.left}\n{named.get(item.left, '')}".strip(),
-            "right": f"{item.right}\n{named.get(item.right, '')}".strip(),
+            "left": f"{short(item.left)}\n{named.get(item.left, '')}".strip(),
+            "right": f"{short(item.right)}\n{named.get(item.right, '')}".strip(),
         }
         for item in items
     ]
@@ -267,7 +268,7 @@ def queue(
     _list_conflicts([item.text for item in items if item.doubt == "conflict"])
     for item in items:
         if item.text and item.doubt != "conflict":
-            console.print(f"{item.left}: {item.text}.", markup=False, soft_wrap=True)
+            console.print(f"{short(item.left)}: {item.text}.", markup=False, soft_wrap=True)
     console.print(
         f"{len(items):,} of {total:,} shown. Decide with `cdm steward same LEFT RIGHT` or `different`; a customer that "
         "is right with `confirm`."

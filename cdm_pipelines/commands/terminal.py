@@ -6,6 +6,7 @@ Belongs here: how ``cdm`` speaks. Does not belong here: what a single command do
 import datetime as dt
 import errno
 import os
+import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 DONE, REFUSED, USAGE, FAILED = 0, 1, 2, 3
 
 WIDTH_OF_A_FILE = 160
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _OF_THE_MACHINE = {
     errno.EACCES,
     errno.EPERM,
@@ -58,17 +60,16 @@ def settings() -> Settings:
         fail(str(error), USAGE)
 
 
-def show(
-    title: str, rows: Sequence[Mapping[str, object]], numeric: Sequence[str] = (), whole: Sequence[str] = ()
-) -> None:
-    """Print rows as a table; each has the keys of the first. Columns of ``whole`` stay on one line, to be copied."""
+def show(title: str, rows: Sequence[Mapping[str, object]], numeric: Sequence[str] = ()) -> None:
+    """Print rows as a table; each has the keys of the first. A golden id stays on one line, to be copied."""
     if not rows:
         console.print(f"{title}: none")
         return
     table = Table(title=title, title_justify="left", title_style="bold")
     for name in rows[0]:
         justify: Literal["left", "right"] = "right" if name in numeric else "left"
-        table.add_column(name, justify=justify, overflow="fold", no_wrap=name in whole)
+        whole = any(_ID.fullmatch(_text(row[name])) for row in rows)
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=whole)
     for row in rows:
         table.add_row(*(_text(value) for value in row.values()))
     console.print(table)

@@ -4,7 +4,7 @@ Belongs here: what of a query a role may look for, and ranking by what it sees i
 what was typed and weighing it (steps.search), who may be meant (hub.search).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -15,13 +15,15 @@ from cdm_pipelines.console.errors import ForbiddenError, RefusedError
 from cdm_pipelines.console.reads import Row, name_of, names_of
 from cdm_pipelines.console.sight import Eyes, Sight
 from cdm_pipelines.hub import search as candidates
+from cdm_pipelines.hub.agreement import agreement
 from cdm_pipelines.hub.search import Query
 from cdm_pipelines.privacy.search import NAME as FIND
 from cdm_pipelines.privacy.views import CUSTOMER
-from cdm_pipelines.steps.search.find import SearchError, read
+from cdm_pipelines.steps.search.find import SearchError, not_of_place, read
 from cdm_pipelines.steps.search.rank import COMPARED, Ranked, Weighing, rank
 
 _TIES = 30
+_NOT_ASKED = ""  # of what no whole value may be looked for
 _OF_ORDER = "user.behavior.purchase_history"
 
 
@@ -33,12 +35,16 @@ class Found:
         golden_id: Current golden id.
         score: Match weight in bits between what was typed and the customer; None where an id or number names it.
         why: What agrees, in words.
+        missed: What was typed that the customer is not known by, or that the role may not look for.
+        tells: Whether what agrees tells a customer from others; else who was found is a suggestion, even alone.
         values: What the role sees of it.
     """
 
     golden_id: UUID
     score: float | None
     why: str
+    missed: tuple[str, ...]
+    tells: bool
     values: Row
 
 
@@ -77,11 +83,14 @@ def search(eyes: Eyes, typed: str, models: Weighing | None, *, limit: int, count
             if mine:
                 reasons.setdefault(one.golden_id, set()).update(mine)
     for what, value in whole:
+        if what == _NOT_ASKED:
+            continue
         find = text(f'SELECT golden_id FROM "{eyes.sight.schema}"."{FIND}"(:typed)')  # noqa: S608 - ours
         for golden_id in eyes.connection.scalars(find, {"typed": value}).all():
             reasons.setdefault(golden_id, set()).add(what)
     rows = _rows_of(eyes, reasons)
-    hits = _in_order(rows, _ranked(open_to, rows, reasons, models, eyes.sight), limit)
+    best = _best(_ranked(open_to, rows, reasons, models, eyes.sight), limit)
+    hits = sorted(_beside(eyes, open_to, whole, best, reasons, rows), key=_place)[:limit]
     eyes.note([CUSTOMER], [hit.golden_id for hit in hits])
     return hits
 
@@ -106,12 +115,11 @@ def _narrowed(query: Query, sight: Sight) -> tuple[Query, list[tuple[str, str]]]
             candidates.NAME,
             " ".join(query.words),
         ),
-        ({"birth_date"}, ("birth",), "", query.birth),
+        ({"birth_date"}, ("birth",), _NOT_ASKED, query.birth),
     ):
         if value and not columns <= clear:
             kept = _without(kept, names)
-            if what:
-                whole.append((what, value))
+            whole.append((what, value))
     if not sight.role.may_find_by("user.unique_id"):
         kept = replace(kept, text="")
     return kept, whole
@@ -156,15 +164,39 @@ def _ranked(
     return rank(query, compared, models if "party_kind" in clear else None)
 
 
-def _in_order(rows: Mapping[UUID, Row], ranked: Iterable[Ranked], limit: int) -> list[Found]:
-    best = sorted(ranked, key=lambda one: (-(one.score or 0.0), str(one.golden_id)))[: max(limit, _TIES)]
-    hits = [Found(one.golden_id, one.score, one.why, rows[one.golden_id]) for one in best]
-    return sorted(hits, key=_place)[:limit]
+def _best(ranked: Iterable[Ranked], limit: int) -> list[Ranked]:
+    return sorted(ranked, key=lambda one: (-(one.score or 0.0), str(one.golden_id)))[: max(limit, _TIES)]
 
 
-def _place(hit: Found) -> tuple[float, bool, str, str]:
+def _beside(  # noqa: PLR0917 - what a search knows by then
+    eyes: Eyes,
+    query: Query,
+    whole: Sequence[tuple[str, str]],
+    best: Sequence[Ranked],
+    reasons: Mapping[UUID, set[str]],
+    rows: Mapping[UUID, Row],
+) -> Iterator[Found]:
+    """Who was found with what of the text, looked for or not, is not theirs."""
+    agreed = agreement(eyes.connection, query, {one.golden_id: reasons[one.golden_id] for one in best})
+    for one in best:
+        mine, (missed, tells) = reasons[one.golden_id], agreed[one.golden_id]
+        row = rows[one.golden_id]
+        missed = not_of_place(row, missed)
+        if not mine & candidates.IDS:
+            born = _as_text(row.get("birth_date")) or ""  # perhaps the year alone
+            missed += tuple(
+                value
+                for what, value in whole
+                if what not in mine and not (what == _NOT_ASKED and born.startswith(value))
+            )
+        tells = tells or any(what in mine for what, _ in whole)
+        yield Found(one.golden_id, one.score, one.why, missed, tells, row)
+
+
+def _place(hit: Found) -> tuple[bool, float, bool, str, str]:
+    """Who is known by all of it first, then by score."""
     inactive = hit.values.get("status") != "active"
-    return -round(hit.score or 0.0, 3), inactive, name_of(hit.values), str(hit.golden_id)
+    return bool(hit.missed), -round(hit.score or 0.0, 3), inactive, name_of(hit.values), str(hit.golden_id)
 
 
 def _as_text(value: object) -> str | None:

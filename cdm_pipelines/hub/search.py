@@ -1,8 +1,8 @@
 """Who may be meant by what a person typed: golden customers found by the indexes of PostgreSQL.
 
 Belongs here: from a query taken apart to candidates, the surest kind of agreement first, with an allowance for typing
-errors. Does not belong here: reading what was typed or ranking who was found (``steps.search``), filling the tables
-(``search_index``).
+errors. Does not belong here: what of it is theirs (``agreement``), reading what was typed or ranking who was found
+(``steps.search``), filling the tables (``search_index``).
 
 Each look-up costs about a millisecond at a million customers, because each goes through an index and takes a limited
 number of rows: whole values, their beginning or their end (of which a single typing error leaves one intact), and
@@ -24,12 +24,13 @@ GOLDEN_ID, RECORD_ID, ORDER = "golden id", "record id", "order number"
 EMAIL, PHONE, ADDRESS, NAME, ALIKE = "e-mail", "phone", "address", "name", "alike"
 IDS = frozenset({GOLDEN_ID, RECORD_ID, ORDER})
 
+SHORTEST_NUMBER = 7
+"""Digits that select a phone number."""
 _FEW = 3  # candidates by all words, below which those that share all words but one are looked up too
 _MOST = 100  # customers of one look-up
 _RARE = 2000  # customers who share a word, above which it alone says too little
 _LOOKED_AT = 1000  # rows that are sorted by likeness
 _KEPT = 30  # of those
-_SHORTEST_NUMBER = 7  # digits that select a phone number
 _LETTERS, _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
 
 
@@ -84,49 +85,16 @@ def candidates(connection: Connection, query: Query) -> list[Candidate]:
     return list(found.by_id.values())
 
 
-def missed(
-    connection: Connection, query: Query, found: Mapping[UUID, set[str]]
-) -> dict[UUID, tuple[str, ...]]:
-    """What was typed that nothing of a customer is like, golden or lost; of those found by an id nothing is.
-
-    Args:
-        connection: Of a migrated hub.
-        query: What was typed.
-        found: Customers, with what each was found by.
-    """
-    with without_data("searching"):
-        known = _Found(connection).words(" ".join(query.words)) if query.words else {}
-        answer = connection.execute(
-            text("SELECT golden_id, terms FROM golden.search WHERE golden_id = ANY(:ids)"),
-            {"ids": list(found)},
-        )
-        terms = {golden_id: set(held) for golden_id, held in answer}
-    wanted = {word: {one.text for one in like} for word, like in known.items()}
-    wanted |= {letter: {f".{letter.lower()}"} for letter in query.initials}
-    if query.birth:
-        wanted[query.birth[:4]] = {f"*{query.birth[:4]}"}
-    values = ((query.email, EMAIL), (query.phone, PHONE), (query.postcode or query.area, ADDRESS))
-    return {
-        one: ()
-        if reasons & IDS
-        else (
-            *(word for word, like in wanted.items() if not like & terms.get(one, set())),
-            *(typed for typed, reason in values if typed and not reasons & {reason, ALIKE}),
-        )
-        for one, reasons in found.items()
-    }
-
-
 class _Found:
     """Candidates so far."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self.connection = connection
         self.by_id: dict[UUID, Candidate] = {}
 
     def add(self, lookup: "_Lookup") -> int:
         """Run a look-up; returns how many customers it found."""
-        rows = self._connection.scalars(text(lookup.statement()), lookup.values).all()
+        rows = self.connection.scalars(text(lookup.statement()), lookup.values).all()
         for golden_id in rows:
             self.by_id.setdefault(golden_id, Candidate(golden_id)).reasons.add(lookup.reason)
         return len(rows)
@@ -137,17 +105,8 @@ class _Found:
             if lookup.branches and self.add(lookup):
                 return
 
-    def words(self, typed: str) -> "dict[str, list[_Word]]":
-        """For each word typed the words of customers that may be meant; none where there is nothing like it."""
-        known: dict[str, list[_Word]] = {}
-        for word, *meant in self._connection.execute(text(_SIMILAR), {"typed": typed}):
-            known.setdefault(word, [])
-            if meant[0] is not None:
-                known[word].append(_Word(*meant))
-        return known
 
-
-class _Word(NamedTuple):
+class Word(NamedTuple):
     """A word of customers, how it was found (``equal``, ``begins``, ``slip``, ``alike``), and how many have it."""
 
     text: str
@@ -159,6 +118,17 @@ _SIMILAR = """
     SELECT typed.word, found.word, found.kind, found.customers
     FROM unnest(golden.search_words(:typed)) AS typed(word)
     LEFT JOIN LATERAL golden.search_similar(ARRAY[typed.word]) AS found ON true"""
+
+
+def words_meant(connection: Connection, query: Query) -> dict[str, list[Word]]:
+    """For each word typed the words of customers that may be meant; none where there is nothing like it."""
+    known: dict[str, list[Word]] = {}
+    if query.words:
+        for word, *meant in connection.execute(text(_SIMILAR), {"typed": " ".join(query.words)}):
+            known.setdefault(word, [])
+            if meant[0] is not None:
+                known[word].append(Word(*meant))
+    return known
 
 
 class _Lookup:
@@ -268,8 +238,8 @@ def _phone(number: str) -> Iterator[_Lookup]:
     """The number; else one that ends so; else one of which the beginning or the end is the same."""
     if number.startswith("+"):
         yield _whole(PHONE, ("phone", "mobile"), "+", number)
-    digits = number.removeprefix("+").removeprefix("00").removeprefix("0")
-    if len(digits) < _SHORTEST_NUMBER:
+    digits = significant(number)
+    if len(digits) < SHORTEST_NUMBER:
         return
     if not number.startswith("+"):
         whole = _Lookup(PHONE)
@@ -285,6 +255,11 @@ def _phone(number: str) -> Iterator[_Lookup]:
         for condition in conditions:
             alike.branch("golden.customer", condition, _LOOKED_AT, value=column)
     yield alike
+
+
+def significant(number: str) -> str:
+    """Digits without what stands before them at home or from abroad."""
+    return number.removeprefix("+").removeprefix("00").removeprefix("0")
 
 
 def _address(postcode: str, house_number: str) -> Iterator[_Lookup]:
@@ -304,6 +279,18 @@ def _address(postcode: str, house_number: str) -> Iterator[_Lookup]:
     alike.branch("golden.customer", f"postcode = ANY({codes}) AND house_number = {alike.bound(house_number)}")
     yield alike
     yield here
+
+
+def _area(area: str, house_number: str) -> Iterator[_Lookup]:
+    """That number in the area; else all of the area."""
+    for number in dict.fromkeys((house_number, "")):
+        here = _Lookup(ADDRESS)
+        condition = f"postcode = ANY({here.bound(_codes(area))})"
+        here.branch(
+            "golden.customer",
+            f"{condition} AND house_number = {here.bound(number)}" if number else condition,
+        )
+        yield here
 
 
 def _one_error_away(code: str) -> set[str]:
@@ -326,14 +313,12 @@ def _by_values(found: _Found, query: Query) -> None:
     if query.words or query.initials or query.birth:
         _by_words(found, query)
     elif query.area:
-        here = _Lookup(ADDRESS)
-        here.branch("golden.customer", f"postcode = ANY({here.bound(_codes(query.area))})")
-        found.add(here)
+        found.first(_area(query.area, query.house_number))
 
 
 def _by_words(found: _Found, query: Query) -> None:
     """Customers with all the words, then with words like them, and where those are few, with all of them but one."""
-    known = found.words(" ".join(query.words)) if query.words else {}
+    known = words_meant(found.connection, query)
     marks = [[f".{letter.lower()}"] for letter in query.initials]
     if query.birth:
         marks.append([f"*{query.birth[:4]}"])
@@ -343,6 +328,8 @@ def _by_words(found: _Found, query: Query) -> None:
     like = [[word.text for word in words] for words in known.values()] + marks
     if query.area and all(like):
         found.add(_having(like, area=query.area))
+    if len(query.birth) > len("1980") and all(like):
+        found.add(_having(like, birth=query.birth))
     if all(equal) and found.add(_having(equal)) >= _MOST:
         return
     if all(like):
@@ -353,7 +340,7 @@ def _by_words(found: _Found, query: Query) -> None:
             found.add(but_one)
 
 
-def _but_one(known: Mapping[str, Sequence[_Word]], like: Sequence[Sequence[str]]) -> _Lookup:
+def _but_one(known: Mapping[str, Sequence[Word]], like: Sequence[Sequence[str]]) -> _Lookup:
     """All words but one, whichever that is: in one statement, since each goes to the database and back."""
     rare = [sum(word.customers for word in words) < _RARE for words in known.values()]
     rare += [False] * (len(like) - len(known))
@@ -370,14 +357,24 @@ def _but_one(known: Mapping[str, Sequence[_Word]], like: Sequence[Sequence[str]]
 
 
 def _having(
-    groups: Sequence[Sequence[str]], limit: int = _MOST, lookup: _Lookup | None = None, area: str = ""
+    groups: Sequence[Sequence[str]],
+    limit: int = _MOST,
+    lookup: _Lookup | None = None,
+    area: str = "",
+    birth: str = "",
 ) -> _Lookup:
-    """Customers who have a term of each group, of an area where one is given, beside whom a look-up finds already."""
+    """Customers who have a term of each group, beside whom a look-up finds already.
+
+    Of an area, or born on a day, where one is given: days have no index, so that those of the year are looked at.
+    """
     lookup = lookup or _Lookup(ADDRESS if area else NAME)
     conditions = [f"terms && CAST({lookup.bound(list(dict.fromkeys(group)))} AS text[])" for group in groups]
     if area:
         here = f"SELECT golden_id FROM golden.customer WHERE postcode = ANY({lookup.bound(_codes(area))})"  # noqa: S608 - ours
         conditions.append(f"golden_id IN ({here})")
+    if birth:
+        born = "SELECT to_char(birth_date, 'YYYYMMDD') FROM golden.customer c WHERE c.golden_id = search.golden_id"
+        conditions.append(f"({born}) = {lookup.bound(birth)}")
     lookup.branch("golden.search", " AND ".join(conditions), limit)
     return lookup
 

@@ -19,6 +19,7 @@ import pytest
 
 from cdm_demo import generate
 from cdm_pipelines.contracts.catalogue import all_contracts
+from cdm_pipelines.hub import golden_ids
 from cdm_pipelines.settings import load_settings
 from cdm_pipelines.store.keys import RECORD_KEY
 
@@ -529,7 +530,10 @@ def test_the_archive_can_be_checked_and_read_by_everybody(company: Company, chos
 def test_a_record_names_its_person_and_nobody_is_told(company: Company, chosen: list[str]) -> None:
     key = "/".join(min(company.truth[chosen[0]]))
     by_record = read(company.answer(key), "records/party")
-    assert by_record == read(company.known(chosen[0]), "records/party")
+    golden_id = company.alike[chosen[0]]
+    for name in (golden_id, golden_id[:8], golden_ids.short(golden_id)):
+        assert by_record == read(company.answer(name), "records/party")
+    assert "No golden id begins with ffffffff" in company.home.ask("privacy", "access", "ffffffff", code=1)
     nobody = "00000000-0000-5000-8000-000000000000"
     assert f"There is no golden id {nobody}" in company.home.ask("privacy", "access", nobody, code=1)
 

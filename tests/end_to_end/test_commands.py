@@ -173,6 +173,19 @@ def test_wrong_usage_is_told_and_leaves_with_code_2(
     assert told in said.replace("\n", " ").replace("  ", " ")
 
 
+@pytest.mark.parametrize(
+    ("date", "told"), [("2999-01-01", "has not come yet"), ("2026-05-31", "crm begins on 2026-06-01")]
+)
+def test_a_file_of_a_day_that_cannot_run_is_refused_before_it_is_placed(
+    empty: Deployment, tmp_path: Path, date: str, told: str
+) -> None:
+    (tmp_path / "people.csv").write_text("Id,LastName\n1,Berg\n", encoding="utf-8")
+    asked = ("ingest", str(tmp_path / "people.csv"), "--source", "crm", "--entity", "contact", "--date", date)
+    before = sorted(empty.landing.rglob("*"))
+    assert told in " ".join(empty.ask(*asked, code=2).split())
+    assert sorted(empty.landing.rglob("*")) == before
+
+
 def test_what_is_not_there_is_told_with_what_is(empty: Deployment, tmp_path: Path) -> None:
     (tmp_path / "people.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     assert "crm, desk, erp, mail, shop, web" in empty.ask(

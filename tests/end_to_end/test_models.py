@@ -18,6 +18,7 @@ from cdm_pipelines.identity.constraints import constraints_of
 from cdm_pipelines.identity.decisions import Decision, Draft, Kind, Record, confirm, different, same
 from cdm_pipelines.identity.effective import effective
 from cdm_pipelines.linkage import LinkageModel
+from cdm_pipelines.linkage.model.remarks import TAUGHT
 from cdm_pipelines.settings import load_settings
 from cdm_pipelines.steps.linking import model_versions
 from cdm_pipelines.steps.linking.checks import DRIFT_UNKNOWN
@@ -149,6 +150,27 @@ def test_drift_is_nothing_on_the_day_of_the_fit_and_a_warning_when_records_chang
     moved = r"person: stability index [\d.]+, most moved birth_date equal: \d+\.\d% of pairs then, 0\.0% now;"
     assert re.search(moved, told)
     assert "If that is here to stay, fit anew with `cdm run --date DAY --refit` (warning above 0.25)" in told
+
+
+def test_the_run_says_whether_its_fits_settled_and_learned_everything(own: Deployment) -> None:
+    lake = Lake(own.settings.lake_url)
+    for kind, column, said in (
+        (PartyKind.PERSON, "", {"converged": False, "iterations": 7}),
+        (PartyKind.ORGANISATION, "address", {"converged": True}),
+    ):
+        model = LinkageModel.from_json(lake.read_json(layout.model_path(kind)))
+        taught = {name: 0.0 if name == column else 500.0 for name in model.comparisons}
+        told = replace(model, training={"expected_matches": 500.0, TAUGHT: taught, **said})
+        lake.write_json(layout.model_path(kind), told.to_json())
+    checks = {one.check_name: one for one in materialized(own).get_asset_check_evaluations()}
+    for name, of, text in (
+        ("settled", PartyKind.PERSON, "the fit stopped after 7 steps and had not settled"),
+        ("learned", PartyKind.ORGANISATION, "how matches look in address was never learned"),
+    ):
+        assert (checks[name].passed, checks[name].severity) == (False, dg.AssetCheckSeverity.WARN)
+        description = str(checks[name].description)
+        assert description.startswith(f"{of}: {text}")
+        assert [kind for kind in PartyKind if f"{kind}: " in description] == [of]
 
 
 def pattern_drift(done: dg.ExecuteInProcessResult) -> tuple[bool, float | None, str]:

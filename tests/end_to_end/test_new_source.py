@@ -183,6 +183,7 @@ def test_the_suggestion_knows_what_dutch_headers_mean(checkout: Checkout) -> Non
 def test_cdm_check_wants_the_dictionary_and_then_nothing_more(checkout: Checkout) -> None:
     told = checkout.cdm("check", code=1)
     assert "data-dictionary.md" in told
+    assert "cdm check --write" in " ".join(told.split())
     assert "loyalty" not in told
     checkout.cdm("check", "--write")
     assert "in order" in checkout.cdm("check")

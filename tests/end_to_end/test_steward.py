@@ -8,11 +8,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from cdm_pipelines.commands.terminal import console
 from cdm_pipelines.components.launch import run_job
 from cdm_pipelines.components.session import open_session
 from cdm_pipelines.contracts.actor import Actor, Role
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.hub.connection import open_hub
+from cdm_pipelines.hub.golden_ids import short
 from cdm_pipelines.identity.entries import Part
 from cdm_pipelines.steps.customers.publication import publish_customers, stage_customers
 from cdm_pipelines.steps.linking.parties import link_parties
@@ -132,7 +134,9 @@ def test_two_confirmed_customers_are_not_merged_without_review(desk: Desk) -> No
     explained = desk.home.ask("link", "explain", linked_name(stays), linked_name(leaver))
     assert "A steward confirmed both" in explained
     queue = desk.steward("queue", "--limit", "500")
-    assert re.search(rf"confirmed apart.*({large}.*{alone}|{alone}.*{large})", queue)
+    assert re.search(
+        rf"confirmed apart.*({short(large)}.*{short(alone)}|{short(alone)}.*{short(large)})", queue
+    )
 
     refused = desk.steward("same", large, alone, code=1)
     assert f"contradicts decisions {first} and {second}" in refused
@@ -157,7 +161,7 @@ def test_a_confirmed_customer_that_falls_apart_stays_and_is_proposed_to_be_split
     desk.customers()
     assert desk.customer_of(record) == desk.customer_of(stranger) == survivor
     queue = desk.steward("queue", "--limit", "500")
-    assert re.search(rf"confirmed, falls apart.*{survivor}", queue)
+    assert re.search(rf"confirmed, falls apart.*{short(survivor)}", queue)
     assert re.search(rf"only the confirmation holds ({record}|{stranger})", queue)
     desk.steward("undo", str(confirmed))
     desk.customers()
@@ -220,7 +224,11 @@ def recorded(said: str) -> int:
     return int(found[1])
 
 
-def test_the_queue_masks_names_and_leaves_out_what_is_decided(desk: Desk) -> None:
+@pytest.mark.parametrize("width", [80, 200])
+def test_the_queue_masks_names_and_leaves_out_what_is_decided(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setattr(console, "width", width)
     masked = desk.steward("queue", "--limit", "500")
     named = desk.steward("queue", "--limit", "500", "--values")
     surnames = {
@@ -228,12 +236,12 @@ def test_the_queue_masks_names_and_leaves_out_what_is_decided(desk: Desk) -> Non
     }
     assert not any(surname in masked for surname in surnames)
     assert any(surname in named for surname in surnames)
-    pair = re.search(r"│ pair +│ +[\d.]+ │ ([0-9a-f-]{36}) │ ([0-9a-f-]{36}) │", masked)
+    pair = re.search(r"│ pair +│ +[\d.]+ │ ([0-9a-f]{8}-[0-9a-f]{4}) +│ ([0-9a-f]{8}-[0-9a-f]{4}) +│", masked)
     assert pair, masked
     priorities = [float(found) for found in re.findall(r"│ +([\d.]+) │ (?:pair|conf)", masked)]
     assert priorities == sorted(priorities, reverse=True)
     number = recorded(desk.steward("different", pair[1], pair[2]))
-    assert not re.search(rf"{pair[1]} │ {pair[2]}", desk.steward("queue", "--limit", "500"))
+    assert not re.search(rf"{pair[1]} +│ {pair[2]}", desk.steward("queue", "--limit", "500"))
     desk.steward("undo", str(number))
 
 

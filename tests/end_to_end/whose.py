@@ -141,7 +141,7 @@ class Whose:
         )
         return (
             any(value in self.ids for value in row.values() if isinstance(value, str))
-            or not self.records.isdisjoint(named)  # type: ignore[arg-type]
+            or not self.records.isdisjoint(named)
             or (row.get("source"), row.get("order_id")) in self.orders
         )
 
@@ -177,7 +177,8 @@ class Whose:
     def _visits(self, events: Sequence[Mapping[str, Any]]) -> list[bool]:
         """Events that name them or an order of theirs, and those of tokens by which nobody else is known."""
         shoppers = {record for source, _, record in self.records if source == "shop"}
-        named, tokens = [], defaultdict(set)
+        named: list[bool] = []
+        tokens: defaultdict[str, set[bool]] = defaultdict(set)
         for event in events:
             orders = [
                 one["value"].get("string_value")

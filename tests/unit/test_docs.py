@@ -47,10 +47,10 @@ def test_the_readme_lists_every_setting() -> None:
 
 
 def shown_commands(text: str) -> Iterator[list[str]]:
-    """Every `cdm …` of the blocks of shell, as words after `cdm`."""
-    for block in re.findall(r"^[ ]*```sh\n(.*?)^[ ]*```", text, flags=re.MULTILINE | re.DOTALL):
+    """Every `cdm …` of the blocks of shell, with a prompt or without, as words after `cdm`."""
+    for block in re.findall(r"^[ ]*```(?:sh|console)\n(.*?)^[ ]*```", text, flags=re.MULTILINE | re.DOTALL):
         for line in block.replace("\\\n", " ").splitlines():
-            words = shlex.split(line, comments=True)
+            words = shlex.split(line.strip().removeprefix("$ "), comments=True)
             if words and words[0].rpartition("/")[2] == "cdm":
                 yield words[1:]
 
@@ -73,6 +73,13 @@ def test_every_command_that_is_shown_exists_with_its_options(page: Path) -> None
     assert {
         " ".join(words): found for words in shown_commands(prose(page)) if (found := list(faults(words)))
     } == {}
+
+
+def test_commands_after_a_prompt_are_read_too() -> None:
+    assert [*shown_commands("```console\n$ cdm privacy dance --by Petra\nSo danced.\n```\n")] == [
+        ["privacy", "dance", "--by", "Petra"]
+    ]
+    assert len([*shown_commands(prose(DOCS / "privacy.md"))]) > 15
 
 
 def test_a_command_that_does_not_exist_is_noticed() -> None:

@@ -175,6 +175,8 @@ def search(
             "golden_id": hit.golden_id,
             "score": None if hit.score is None else round(hit.score, 3),
             "why": hit.why,
+            "missed": hit.missed,
+            "suggestion": bool(hit.missed) or not hit.tells,
             "name": name_of(hit.values),
             "values": house.in_clear(hit.values),
         }

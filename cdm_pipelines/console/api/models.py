@@ -75,6 +75,13 @@ class Hit(BaseModel):
         description="Match weight in bits; null where an id or number names the customer."
     )
     why: str = Field(description="What agrees, without values.")
+    missed: list[str] = Field(
+        description="What was typed that the customer is not known by, or that the role may not look for."
+    )
+    suggestion: bool = Field(
+        description="True where something was missed, or where what agrees is what many share: a year, an area, an "
+        "initial, a town, words or values that are only like those typed. Such a customer may be another."
+    )
     name: str
     values: dict[str, JsonValue]
 

@@ -59,11 +59,14 @@ def _found(request: Request, one: Eyes) -> dict[str, Any]:
     return {
         "q": typed,
         "problem": "",
+        "in_part": bool(found) and all(hit.missed for hit in found),
+        "of_many": len(found) == 1 and not found[0].missed and not found[0].tells,
         "hits": [
             {
                 "golden_id": hit.golden_id,
                 "score": hit.score,
                 "why": hit.why,
+                "missed": hit.missed,
                 "name": name_of(hit.values),
                 "address": address_of(hit.values),
                 "more": next((hit.values[name] for name in _MORE if hit.values.get(name)), ""),

@@ -7,6 +7,7 @@ order in which they come (``rank``, ``weigh``).
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from sqlalchemy import Connection
 
 from cdm_pipelines.hub import queries
 from cdm_pipelines.hub import search as hub
+from cdm_pipelines.hub.agreement import agreement
 from cdm_pipelines.hub.queries import Row
 from cdm_pipelines.hub.search import Query
 from cdm_pipelines.standardise.given_name import is_initials
@@ -55,7 +57,8 @@ class Hit:
         score: Match weight in bits between what was typed and the customer, as linkage weighs records; without a
             fitted model, likeness from 0 to 1; None where an id or a number names the customer.
         why: What agrees, in words, without values.
-        missed: What was typed that nothing of the customer is like; empty where all of it was found.
+        missed: What was typed that nothing of the customer is; empty where all of it was found.
+        tells: Whether what agrees tells a customer from others; else who was found is a suggestion, even alone.
         card: By what a person recognises the customer; see :func:`hub.queries.cards`.
     """
 
@@ -63,6 +66,7 @@ class Hit:
     score: float | None
     why: str
     missed: tuple[str, ...]
+    tells: bool
     card: Row
 
 
@@ -99,19 +103,30 @@ def find(
         )
     best = {one.golden_id: one for one in sorted(ranked, key=_by_score)[: max(limit, _TIES)]}
     rows = queries.cards(connection, best)
-    missed = hub.missed(connection, query, {one: found[one] for one in rows})
+    agreed = agreement(connection, query, {one: found[one] for one in rows})
     hits = [
-        Hit(one, best[one].score, best[one].why, _not_in(known.get(one, {}), missed[one]), card)
+        Hit(
+            one,
+            best[one].score,
+            best[one].why,
+            not_of_place(known.get(one, {}), agreed[one].missed),
+            agreed[one].tells,
+            card,
+        )
         for one, card in rows.items()
     ]
     return sorted(hits, key=_order)[:limit]
 
 
-def _not_in(row: Mapping[str, str | None], missed: tuple[str, ...]) -> tuple[str, ...]:
-    """Of what was typed that no index knows of a customer, what its street is not like either."""
+def not_of_place(row: Mapping[str, Any], missed: tuple[str, ...]) -> tuple[str, ...]:
+    """Of what was typed that no index knows of a customer, what its street is not like either; numbers are equal."""
     parts = [part for name in _PLACE for part in (row.get(name) or "").lower().split()]
     return tuple(
-        typed for typed in missed if not any(fuzz.ratio(typed.lower(), part) >= _ALIKE for part in parts)
+        typed
+        for typed in missed
+        if not any(
+            fuzz.ratio(typed.lower(), part) >= (100 if typed[-1].isdigit() else _ALIKE) for part in parts
+        )
     )
 
 
@@ -119,9 +134,10 @@ def _by_score(ranked: Ranked) -> tuple[float, str]:
     return -(ranked.score or 0.0), str(ranked.golden_id)
 
 
-def _order(hit: Hit) -> tuple[float, bool, str, str]:
+def _order(hit: Hit) -> tuple[bool, float, bool, str, str]:
+    """Who is known by all of it first, then by score."""
     score = 0.0 if hit.score is None else round(hit.score, 3)
-    return -score, hit.card["status"] != "active", str(hit.card["name"]), str(hit.golden_id)
+    return bool(hit.missed), -score, hit.card["status"] != "active", str(hit.card["name"]), str(hit.golden_id)
 
 
 def read(text: str, country: str = "NL") -> Query:

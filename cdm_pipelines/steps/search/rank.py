@@ -91,7 +91,8 @@ def _likeness(query: Query, row: Row, reasons: set[str]) -> float:
         for word in (*query.words, *query.initials)
     ]
     if query.birth:
-        parts.append(float((row["birth_date"] or "").startswith(query.birth[:4])))
+        born = (row["birth_date"] or "").replace("-", "")
+        parts.append(1.0 if born.startswith(query.birth) else 0.5 * born.startswith(query.birth[:4]))
     return sum(parts) / len(parts) if parts else 0.0
 
 

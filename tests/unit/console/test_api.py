@@ -119,6 +119,37 @@ def test_typing_errors_are_forgiven_where_a_role_reads_in_clear(
     assert [one["golden_id"] for one in answer.json()["items"]] == found
 
 
+@pytest.mark.parametrize(
+    ("typed", "role", "missed", "suggestion"),
+    [
+        ("vandenberghe anna", "service", [], False),
+        ("vandenberge", "service", [], True),  # only like it
+        ("vandenberghe karel", "service", ["karel"], True),
+        ("vandenberghe 1980", "service", [], False),  # who sees the year
+        ("vandenberghe 1950", "service", ["1950"], True),
+        ("vandenberghe 1234 AB 13", "service", ["13"], True),
+        ("vandenberghe 1234 AB 12", "service", [], False),
+        (
+            "vandenberghe anna@example.nl",
+            "service",
+            ["anna@example.nl"],
+            True,
+        ),  # masked: by whole values only
+        ("vandenberghe anna.vandenberghe@example.nl", "service", [], False),
+        ("anna.vandenbergh@example.nl", "steward", ["anna.vandenbergh@example.nl"], True),
+        ("0612345678", "service", [], False),
+        (ANNA, "service", [], False),
+    ],
+)
+def test_what_was_typed_and_is_not_theirs_is_said(
+    program: Any, typed: str, role: str, missed: list[str], suggestion: bool
+) -> None:
+    items = program(role).get("/v1/search", params={"q": typed}).json()["items"]
+    assert [(one["missed"], one["suggestion"]) for one in items if one["golden_id"] == ANNA] == [
+        (missed, suggestion)
+    ]
+
+
 def test_each_reading_leaves_a_line_of_who_and_whom(governed: GovernedHub, program: Any) -> None:
     client = program("service")
     client.get(f"/v1/customers/{ANNA}")

@@ -53,6 +53,23 @@ def test_no_page_holds_what_a_role_may_not_see(governed: GovernedHub, browser: A
     assert [secret for secret in hidden if secret in shown] == []
 
 
+@pytest.mark.parametrize(
+    ("typed", "told", "other"),
+    [
+        ("vandenberghe karel", "Nobody is known by all of this", "A suggestion"),
+        ("vandenberge", "A suggestion: many may be known by this", "Nobody is known"),
+    ],
+)
+def test_a_near_miss_is_a_suggestion_on_the_page_too(browser: Any, typed: str, told: str, other: str) -> None:
+    page = browser("service").get("/hits", params={"q": typed}, headers={"accept-language": "en"}).text
+    assert f"/customers/{ANNA}" in page
+    assert told in page
+    assert other not in page
+    assert ("not matched: karel" in page) == ("karel" in typed)
+    answer = browser("service").get("/hits", params={"q": "vandenberghe"}, headers={"accept-language": "en"})
+    assert "uggestion" not in answer.text
+
+
 def test_a_customer_is_shown_in_the_language_that_was_chosen(browser: Any) -> None:
     client = browser("service")
     english = client.get(f"/customers/{ANNA}", headers={"accept-language": "en"}).text

@@ -1,5 +1,6 @@
 """Search: the customer whom a person means is found, by whatever is typed, typing errors included."""
 
+import datetime as dt
 from pathlib import Path
 
 import hub_examples as examples
@@ -92,27 +93,125 @@ def test_search(hub: Engine) -> None:
         assert sorted(found(hub, typed)) == expected, description
 
 
-@pytest.mark.parametrize(
-    ("typed", "missed"),
-    [
-        ("Anna van der Berg 1980", ()),
-        ("Anna Breg 1234", ()),
-        ("Berg 1950", ("1950",)),
-        ("Marieke Berg", ("marieke",)),
-        ("M. Berg", ("M",)),
-        ("Berg 9999", ("9999",)),
-        ("Berg anna@example.nl", ()),
-        ("Berg dorpstraat", ()),
-        ("Berg molenweg", ("molenweg",)),
-        ("Anna Berg 06-99999999", ("+31699999999",)),
-        (ANNA, ()),
-        ("77", ()),
-    ],
-)
-def test_what_was_typed_and_is_not_the_customers_is_told(
-    hub: Engine, typed: str, missed: tuple[str, ...]
+MISSED: list[tuple[str, tuple[str, ...]]] = [
+    ("Anna van der Berg 1980", ()),
+    ("Anna Breg 1234", ()),
+    ("Berg 1950", ("1950",)),
+    ("Marieke Berg", ("marieke",)),
+    ("M. Berg", ("M",)),
+    ("Berg 9999", ("9999",)),
+    ("Berg anna@example.nl", ()),
+    ("Berg dorpstraat", ()),
+    ("Berg molenweg", ("molenweg",)),
+    ("Anna Berg 06-99999999", ("+31699999999",)),
+    ("berg 1234 ab 12", ()),
+    ("1234 ab 13", ("13",)),
+    ("berg 1234 ab 99", ("99",)),
+    ("1234 ab 1", ("1",)),
+    ("1234 12", ()),
+    ("1234 13", ("13",)),
+    ("1234 AC 12", ("1234 AC",)),
+    ("Berg 29-2-1980", ()),
+    ("Berg 28-2-1980", ("1980-02-28",)),
+    ("Berg 1980-12-02", ("1980-12-02",)),
+    ("Berg 31-2-1980", ("1980-02-31",)),
+    ("29-2-1980", ()),
+    ("anma@example.nl", ("anma@example.nl",)),
+    ("Berg anna@exampel.nl", ("anna@exampel.nl",)),
+    ("010-1234567", ()),
+    ("06-12345679", ("+31612345679",)),
+    ("06-1234567", ("+3161234567",)),
+    ("12345678", ("+3112345678",)),
+    ("Berg 北京", ("北京",)),
+    (ANNA, ()),
+    ("77", ()),
+]
+
+
+def test_what_was_typed_and_is_not_the_customers_is_told(hub: Engine) -> None:
+    told = {
+        typed: {hit.missed for hit in hits(hub, typed) if str(hit.golden_id) == ANNA} for typed, _ in MISSED
+    }
+    assert told == {typed: {missed} for typed, missed in MISSED}
+
+
+TELLS: list[tuple[str, bool]] = [
+    ("1980", False),
+    ("A. 1980", False),
+    ("A.", False),
+    ("1234", False),
+    ("1234 12", False),
+    ("1234 AB", False),
+    ("Delft", False),
+    ("Delft 1980", False),
+    ("Breg", False),
+    ("29-2-1980", True),
+    ("Berg", True),
+    ("Anna Breg", True),
+    ("1234 AB 12", True),
+    ("1234 AB 13", False),
+    ("anna@example.nl", True),
+    ("anma@example.nl", False),
+    ("06-12345678", True),
+    ("06-12345679", False),
+    (ANNA, True),
+    (ANNA[:8], True),
+]
+
+
+def test_what_many_share_tells_nobody_from_others(hub: Engine) -> None:
+    told = {
+        typed: {hit.tells for hit in hits(hub, typed) if str(hit.golden_id) == ANNA} for typed, _ in TELLS
+    }
+    assert told == {typed: {tells} for typed, tells in TELLS}
+
+
+def test_who_is_known_by_all_of_it_comes_before_who_weighs_more(hub_engine: Engine, models: Models) -> None:
+    people = [
+        {"record_id": "x", "given_name": "Joost", "surname": "Zonneveld"},  # of no known town
+        {"record_id": "y", "given_name": "Joos", "surname": "Sonneveld", "city": "Goes"},
+    ]
+    named = {"source": "erp", "entity": "customer"}
+    examples.published(
+        hub_engine, [*examples.PEOPLE, *({**named, **one, "cluster": one["record_id"]} for one in people)]
+    )
+    first, second = hits(hub_engine, "Joost Zonneveld Goes", models)
+    assert (first.score or 0) < (second.score or 0)
+    assert (first.missed, second.missed) == ((), ("goes",))
+
+
+def test_a_day_of_birth_finds_who_was_born_on_it_among_all_of_the_year(hub_engine: Engine) -> None:
+    days = [dt.date(1980, 1, 1) + dt.timedelta(days=at) for at in range(150)]
+    named = {"source": "erp", "entity": "customer", "surname": "Berg"}
+    born = [
+        {**named, "record_id": f"{at}", "cluster": f"y{at}", "birth_date": day.isoformat()}
+        for at, day in enumerate(days)
+    ]
+    examples.published(hub_engine, born)
+    for at in range(0, 150, 10):
+        first, second, *_ = hits(hub_engine, f"{days[at]:%d-%m-%Y}")
+        assert (str(first.golden_id), first.missed) == (golden_id("erp", "customer", f"{at}"), ())
+        assert second.missed
+
+
+@pytest.mark.parametrize("weighed", [True, False], ids=["weighed", "by likeness"])
+def test_of_three_with_the_name_the_one_of_the_area_comes_first(
+    hub_engine: Engine, models: Models, weighed: bool
 ) -> None:
-    assert {hit.missed for hit in hits(hub, typed) if str(hit.golden_id) == ANNA} == {missed}
+    named = {"source": "erp", "entity": "customer", "surname_prefix": "van der", "surname": "Berg"}
+    bergs = [
+        {**named, "record_id": key, "cluster": key, "given_name": given, "postcode": code, "city": town}
+        for key, given, code, town in (
+            ("a", "Anna", "2611 AA", "Delft"),
+            ("b", "Bert", "3511 LN", "Utrecht"),
+            ("c", "Carla", "3521 AL", "Utrecht"),
+        )
+    ]
+    examples.published(hub_engine, bergs)
+    first, *others = hits(hub_engine, "van der berg 3511", models if weighed else None)
+    assert (str(first.golden_id), first.missed) == (golden_id("erp", "customer", "b"), ())
+    assert {hit.missed for hit in others} == {("3511",)}
+    assert len(others) == 2
 
 
 def test_exact_matches_come_first_and_the_limit_holds(hub_engine: Engine) -> None:
