@@ -88,7 +88,7 @@ def test_a_random_fourth_column_that_is_hardly_filled_moves_little(tmp_path: Pat
         form.format(value) if filled else None
         for value, filled in zip(rng.integers(0, 1_000, number), rng.random(number) < 0.05, strict=True)
     ]
-    records = table.records.assign(random=values)
+    records = table.records.assign(random=pd.Series(values, dtype=object))
     three = table.f1(link(records, policy(tmp_path, NAMES_AND_DATE)))
     four = table.f1(link(records, policy(tmp_path, f"{NAMES_AND_DATE}, {column}: random")))
     assert four == pytest.approx(three, abs=0.01)
