@@ -79,7 +79,7 @@ def test_commands_after_a_prompt_are_read_too() -> None:
     assert [*shown_commands("```console\n$ cdm privacy dance --by Petra\nSo danced.\n```\n")] == [
         ["privacy", "dance", "--by", "Petra"]
     ]
-    assert len([*shown_commands(prose(DOCS / "privacy.md"))]) > 15
+    assert len([*shown_commands(prose(DOCS / "privacy.md"))]) > 10
 
 
 def test_a_command_that_does_not_exist_is_noticed() -> None:
