@@ -9,9 +9,10 @@ known to be right after a look at some kilobytes, and no byte of the whole is le
 program reads. A JSON object gets a last member with the CRC-32 of the text without it.
 
 CRC-32 finds every change of up to 32 bits in a row, and all but one of four thousand million of any other: enough for
-disks, copies and editors, and no protection against somebody who means to deceive. ``zlib`` computes it from a mapped
-file of 1 GiB in 0.16 s (6.9 GB/s; one core, file cache warm, processor with carry-less multiplication; SHA-256 takes
-0.54 s, BLAKE2b 0.79 s), so that a file is looked through once per process (``Seen``), not once per read.
+disks, copies and editors, and no protection against somebody who means to deceive. Intel's storage library (``isal``)
+computes it from memory at 11.8 GB/s (one core, file cache warm, processor with carry-less multiplication; the ``zlib`` of
+Python 1.1 to 2.9 GB/s, by how it was built), so that a file is looked through once per process (``Seen``), not once per
+read.
 """
 
 import re
@@ -20,7 +21,8 @@ from collections.abc import Callable
 from enum import Enum
 from threading import Lock
 from typing import IO
-from zlib import crc32
+
+from isal.isal_zlib import crc32
 
 from cdm_pipelines.store.damage import Fault
 
