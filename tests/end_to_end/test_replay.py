@@ -66,7 +66,8 @@ def restored(
     other = elsewhere(home, folder / "other", new_database())
     other = Deployment(other.settings.model_copy(update={"landing_url": str(landing)}))
     note = other.settings.home / "note.txt"
-    note.write_text(f"call back: {max(values)}\n", encoding="utf-8")
+    mailbox = max(one for one in values if "@" in one)
+    note.write_text(f"call back: {mailbox}\n", encoding="utf-8")
     held_up = other.ask("restore", str(backups), code=1)
     told = other.ask("customer", str(golden_id), code=1)
     note.unlink()
