@@ -29,6 +29,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from itertools import product
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -245,6 +247,20 @@ def person_keys(row: Mapping[str, str | None], *, own_box: bool, own_lines: Sequ
         yield Kind.NEAR_PHONE, phone[-_LAST_DIGITS:]
         if phone in own_lines:
             yield Kind.LINE, phone
+
+
+def together(known: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Records with the birth date of one and the postcode of another of the same name: a person's are in several."""
+    by_name: dict[str | None, list[Mapping[str, Any]]] = {}
+    for row in known:
+        first = row.get("initials") or row.get("given_name")
+        by_name.setdefault(name_key(None, first, row.get("surname")), []).append(row)
+    for rows in (rows for name, rows in by_name.items() if name is not None):
+        born, postcodes = (
+            {row[name] for row in rows if row.get(name)} for name in ("birth_date", "postcode")
+        )
+        for row, (day, code) in product(rows, product(born, postcodes)):
+            yield {**row, "birth_date": day, "postcode": code}
 
 
 def near(kind: Kind, cells: pa.Array | pa.ChunkedArray) -> pa.Array:

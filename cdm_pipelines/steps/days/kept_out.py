@@ -10,7 +10,6 @@ are standardised for it, so that a day costs little more.
 """
 
 import json
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -173,14 +172,3 @@ def note_to_owner(lake: Lake, contract: SourceContract, date: str, rows: int) ->
         lake.write_json(path, json.dumps(dict(sorted(noted.items())), indent=1))
     else:
         lake.delete(path)
-
-
-def notes(lake: Lake, contracts: Collection[SourceContract]) -> Sequence[tuple[str, str, int]]:
-    """All notes: source entity, day and rows."""
-    found = []
-    for contract in contracts:
-        path = layout.kept_out_path(contract)
-        if lake.lies_alone(path):
-            told: dict[str, int] = json.loads(lake.read_json(path))
-            found += [(contract.name, date, rows) for date, rows in told.items()]
-    return found

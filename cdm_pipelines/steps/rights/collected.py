@@ -25,7 +25,15 @@ from cdm_pipelines.hub.schema_ops import linkage_model
 from cdm_pipelines.parallel import in_order
 from cdm_pipelines.privacy.policy import Hold
 from cdm_pipelines.privacy.protection import Vault
-from cdm_pipelines.privacy.tombstones import PERSONAL, Key, Kind, PartyKeys, of_number, of_record, person_keys
+from cdm_pipelines.privacy.tombstones import (
+    PERSONAL,
+    Key,
+    Kind,
+    PartyKeys,
+    of_number,
+    of_record,
+    person_keys,
+)
 from cdm_pipelines.privacy.traces import Traces, as_looked_for, names_somebody, telling, texts_of
 from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.categories import is_personal
@@ -214,7 +222,7 @@ def _keys(
             keys.add((Kind.ORDER, of_number(source, record)))
     state = tables.records(lake, Entity.PARTY)
     known = [*parties, *(state.rows(persons.records).to_pylist() if state.exists else ())]
-    for row in known:
+    for row in (*known, *together(known)):
         lines = [str(row[name]) for name in ("phone", "mobile") if _looked_for(row.get(name)) in exclusive]
         box = _looked_for(row.get("email")) in exclusive
         keys.update(person_keys(row, own_box=box, own_lines=lines))

@@ -18,6 +18,7 @@ from cdm_pipelines.privacy.tombstones import (
     of_record,
     person_keys,
     records,
+    together,
 )
 from cdm_pipelines.store.keyring import FILE, Keyring, KeyringError
 from cdm_pipelines.store.lake import Lake
@@ -78,6 +79,20 @@ def test_a_mailbox_that_was_shared_keeps_nobody_out_who_names_nobody(tmp_path: P
     shared = Tombstones(engraved(person_keys(JAN, own_box=False, own_lines=[]), ring, number, 1), ring)
     assert not hit(shared, email="jan@home.nl")
     assert hit(shared, given_name="Jan", surname="Müller", email="jan@home.nl")
+
+
+def test_a_birth_date_in_one_record_and_a_postcode_in_another_keep_out_together(tmp_path: Path) -> None:
+    rows = [
+        {"given_name": "Jan", "surname": "Müller", "birth_date": "1980-02-03"},
+        {"initials": "J.", "surname": "Müller", "postcode": "1234 AB"},
+        {"given_name": "Joke", "surname": "Bakker", "postcode": "9876 ZY"},
+    ]
+    ring, number = Keyring().current(tmp_path, TODAY)
+    keys = [key for row in together(rows) for key in person_keys(row, own_box=False, own_lines=[])]
+    stones = Tombstones(engraved(keys, ring, number, 1), ring)
+    assert hit(stones, given_name="Jan", surname="Müller", birth_date="1980-02-03", postcode="1234 AB")
+    assert hit(stones, initials="J.", surname="Müller", birth_date="1980-02-03", postcode="1234 AB")
+    assert not hit(stones, given_name="Jan", surname="Müller", birth_date="1980-02-03", postcode="9876 ZY")
 
 
 def test_records_are_told_by_their_keys(stones: Tombstones) -> None:
