@@ -11,8 +11,8 @@ program reads. A JSON object gets a last member with the CRC-32 of the text with
 CRC-32 finds every change of up to 32 bits in a row, and all but one of four thousand million of any other: enough for
 disks, copies and editors, and no protection against somebody who means to deceive. Intel's storage library (``isal``)
 computes it from memory at 11.8 GB/s (one core, file cache warm, processor with carry-less multiplication; Python's
-``zlib`` at 1.1 to 2.9 GB/s, by how it was built), so that a file is looked through once per process (``Seen``), not once
-per read.
+``zlib`` at 1.1 to 2.9 GB/s, by how it was built), so that a file is looked through once per process (``Seen``), not
+once per read.
 """
 
 import re

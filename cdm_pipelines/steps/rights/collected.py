@@ -33,6 +33,7 @@ from cdm_pipelines.privacy.tombstones import (
     of_number,
     of_record,
     person_keys,
+    together,
 )
 from cdm_pipelines.privacy.traces import Traces, as_looked_for, names_somebody, telling, texts_of
 from cdm_pipelines.store import layout, tables
