@@ -80,11 +80,11 @@ def markdown(sizes: Sequence[Size], facts: Mapping[str, str], source: str = "") 
 
 
 def _summary(size: Size) -> str:
-    slowest, erased = max(size.access), size.erasure["seconds"]
+    command, erased = median(size.commands), size.erasure_needed["seconds"]
     return (
-        f"Among {size.customers:,} customers with {size.records:,} source records the archive of one person took "
-        f"{median(size.access):.1f} seconds, at most **{slowest:.1f}** (aim: {AIM_ACCESS:.0f}; "
-        f"{_met(slowest, AIM_ACCESS)}), the whole command {median(size.commands):.1f}. Erasing "
+        f"Among {size.customers:,} customers with {size.records:,} source records the command that answers one person "
+        f"took **{command:.1f} seconds** (aim: {AIM_ACCESS:.0f}; {_met(command, AIM_ACCESS)}), start of Python "
+        f"included; writing the archive {median(size.access):.1f}, at most {max(size.access):.1f}. Erasing "
         f"{size.erasure['persons']:,} persons, looking through everything included, took **{erased:.0f} seconds** "
         f"(aim: {AIM_ERASURE:.0f}; {_met(erased, AIM_ERASURE)}). The run after it compared "
         f"{size.night['compared']:,} pairs of records, worked through {size.night['worked']:,} customers, and took "

@@ -61,14 +61,15 @@ def settings() -> Settings:
 
 
 def show(title: str, rows: Sequence[Mapping[str, object]], numeric: Sequence[str] = ()) -> None:
-    """Print rows as a table; each has the keys of the first. A golden id stays on one line, to be copied."""
+    """Print rows as a table; each has the keys of the first. Columns of golden ids stay on one line, to be copied."""
     if not rows:
         console.print(f"{title}: none")
         return
     table = Table(title=title, title_justify="left", title_style="bold")
     for name in rows[0]:
         justify: Literal["left", "right"] = "right" if name in numeric else "left"
-        whole = any(_ID.fullmatch(_text(row[name])) for row in rows)
+        texts = [text for row in rows if (text := _text(row[name]))]
+        whole = bool(texts) and all(map(_ID.fullmatch, texts))
         table.add_column(name, justify=justify, overflow="fold", no_wrap=whole)
     for row in rows:
         table.add_row(*(_text(value) for value in row.values()))
