@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cdm_pipelines.linkage.model.em import Fitted, Floats, start_m, start_r
-from cdm_pipelines.linkage.model.patterns import Table
+from cdm_pipelines.linkage.model.patterns import TEACH, Table
 from cdm_pipelines.linkage.model.ranked import Rank, rising
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities
 
@@ -33,8 +33,9 @@ _LEAST_SHARE = 0.05  # of pairs that agree on the anchor, matches
 
 def untaught(table: Table, tied: npt.NDArray[np.bool_], anchor: int) -> bool:
     """Whether no rule that makes pairs leaves the anchor and another comparison free; labels teach too."""
-    teaching = table.teaching(tied, np.ones(tied.shape[1], dtype=bool))
-    return table.known is None and not bool((teaching & ~tied[:, anchor]).any())
+    made = table.rules.any(axis=0)
+    free = (~tied).sum(axis=1)
+    return table.known is None and not bool((made & ~tied[:, anchor] & (free >= TEACH)).any())
 
 
 def fit(

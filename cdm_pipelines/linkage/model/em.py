@@ -30,7 +30,7 @@ import numpy.typing as npt
 from cdm_pipelines.linkage.compare.levels import Levels
 from cdm_pipelines.linkage.encode.positions import Flags
 from cdm_pipelines.linkage.model.dependence import Dependence, Forest
-from cdm_pipelines.linkage.model.patterns import Shown, Table, alone_of, apart, hardly_taught, prior_of_rules
+from cdm_pipelines.linkage.model.patterns import TEACH, Shown, Table, alone_of, apart, prior_of_rules
 from cdm_pipelines.linkage.model.ranked import Rank, by_row, rising
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities
 
@@ -41,7 +41,9 @@ _LIKELY = 0.5  # probability of a match from which a pair may show how matches l
 _WITNESS = 0.5  # share of the matches by other comparisons that a comparison must see itself
 _STEPS = 50  # to find how many it sees
 _ALIKE = 0.05  # related people share a name or a date of birth at most this much more often than others
-_TWINS = 0.005  # and at least this much: of a hundred births one or two are of twins
+_TWINS = (
+    0.005  # and at least this much: of a hundred births one or two are of twins, of a family's pairs fewer
+)
 
 
 @dataclass
@@ -162,19 +164,17 @@ def fit(
     prior = np.array([few / max(total, 1), 0.0, 0.0])
     prior[1] = prior[0] * 0.1 if relatives else 0.0
     prior[2] = 1 - prior.sum()
-    teaching = table.teaching(tied, teachers)
-    alone = alone_of(table, tied, teaching)
+    alone = alone_of(table, tied, teachers)
     # With one other comparison there is no telling which pairs are likely matches before there is a fit.
     shown = alone if np.count_nonzero(teachers) <= 2 else {}
     told: Flags = np.asarray((~tied & teachers).any(axis=1))
-    by_rules = len(alone) == len(seen_u)
     weights: list[Floats] = []
     for step in range(1, iterations + 1):
         logs = [_logs(table.levels, fitted.given[k], depends) for k in (0, 2, 1)]
-        weights, mixture = _rule_step(table, logs, tied, mixture, teachers=teachers, teaching=teaching)
+        weights, mixture = _rule_step(table, logs, tied, mixture, teachers)
         before = float(prior[0])
         prior, posterior = _prior_step(table, [log[teachers] for log in logs], prior, total)
-        if by_rules:
+        if len(alone) == len(seen_u):
             prior = prior_of_rules(table, posterior[0], mixture[:, 0], told, prior)
         for c, rows in shown.items():
             for k in range(2):
@@ -187,10 +187,9 @@ def fit(
             *new, float(prior[0]), float(prior[1]), mixture[:, 0], given, step, change < tolerance
         )
         fitted.moving, fitted.change = int(moved.argmax()) - 1, change
+        if fitted.converged and shown.keys() == alone.keys():
+            break
         if fitted.converged:
-            alone = alone | hardly_taught(table, tied, weights[0])
-            if shown.keys() == alone.keys():
-                break
             shown = _likely_without(alone, table, logs, teachers, prior)
     fitted.taught = (weights[0] * (table.levels.T >= 0)).sum(axis=1)
     fitted.matches = fitted.prior * total
@@ -259,9 +258,7 @@ def _rule_step(
     logs: list[Floats],
     tied: Flags,
     mixture: Floats,
-    *,
     teachers: Flags,
-    teaching: Flags,
 ) -> tuple[list[Floats], Floats]:
     """Expected pairs of each class by pattern and comparison, from the rules that leave the comparison free."""
     comparisons = table.levels.shape[1]
@@ -279,7 +276,7 @@ def _rule_step(
         new[rule] = np.maximum([float((counts * p).sum()) for p in posterior], 1e-9)
         new[rule] *= mixture[rule] > 0
         new[rule] /= new[rule].sum()
-        if not teaching[rule]:
+        if len(telling) < TEACH:
             continue
         for k in range(2):
             expected = counts * posterior[k]

@@ -17,8 +17,6 @@ Shown = dict[int, npt.NDArray[np.intp]]
 """By comparison the patterns that show how matches look in it."""
 TEACH = 2
 """With fewer free comparisons a rule's own pairs teach no m: one alone fits any m with some share of matches."""
-LEAST = 10.0
-"""Pairs of a rule with a value on both sides, below which a comparison is no second one to teach by."""
 
 
 @dataclass(frozen=True)
@@ -51,40 +49,17 @@ class Table:
             *(np.where(known < 0, one, (1 - known) * one / others) for one in (related, unrelated)),
         ]
 
-    def teaching(self, tied: Flags, teachers: Flags) -> Flags:
-        """Rules whose own pairs teach: of enough comparisons that are free more than a few of them have values."""
-        filled = (self.rules * self.counts[:, None]).T @ (self.levels >= 0)
-        if self.known is not None:
-            filled[-1] = LEAST  # labels without a rule: each is known
-        free = ~tied & teachers & (filled >= LEAST)
-        return np.asarray(free.sum(axis=1) >= TEACH)
 
-
-def alone_of(table: Table, tied: Flags, teaching: Flags) -> Shown:
+def alone_of(table: Table, tied: Flags, teachers: Flags) -> Shown:
     """Comparisons that no rule teaches by its own pairs, with the patterns whose rules leave them free."""
-    made = teaching.copy()
+    made: Flags = np.asarray(table.rules.any(axis=0))
     if table.known is not None:
         made[-1] = False  # labels without a rule: too few to be all that teaches
+    teaching = made & ((~tied & teachers).sum(axis=1) >= TEACH)
     return {
         int(c): np.flatnonzero(table.rules[:, ~tied[:, c]].any(axis=1))
-        for c in np.flatnonzero(~(~tied[made]).any(axis=0))
+        for c in np.flatnonzero(~(~tied[teaching]).any(axis=0))
     }
-
-
-def hardly_taught(table: Table, tied: Flags, match: Floats) -> Shown:
-    """Comparisons that their rules' own pairs taught from hardly any match, though other pairs may show them.
-
-    Args:
-        table: Pattern counts.
-        tied: Shape (rules, comparisons): the comparison reads a column of the rule.
-        match: Shape (comparisons, patterns): expected matches that taught.
-    """
-    filled = table.levels.T >= 0
-    shown = {
-        int(c): np.flatnonzero(table.rules[:, ~tied[:, c]].any(axis=1))
-        for c in np.flatnonzero((match * filled).sum(axis=1) < LEAST)
-    }
-    return {c: rows for c, rows in shown.items() if table.counts[rows] @ filled[c, rows] >= LEAST}
 
 
 def _counts_by_rule(table: Table, match: Floats, rule_matches: Floats, told: Flags) -> tuple[Floats, Floats]:

@@ -21,7 +21,7 @@ from cdm_pipelines.linkage.model.dependence import Dependence, measure
 from cdm_pipelines.linkage.model.drift import COUNTS, level_counts
 from cdm_pipelines.linkage.model.fellegi_sunter import Given, LinkageModel, Parameters
 from cdm_pipelines.linkage.model.guard import Order, by_what_they_tell, chosen, with_further
-from cdm_pipelines.linkage.model.patterns import Table
+from cdm_pipelines.linkage.model.patterns import TEACH, Table
 from cdm_pipelines.linkage.model.ranked import Rank
 from cdm_pipelines.linkage.model.remarks import FILLED, MOVING, TAUGHT
 from cdm_pipelines.linkage.model.terms import TermTable
@@ -174,8 +174,12 @@ def _independent(comparisons: int) -> Order:
 
 def _can_teach(table: Table, tied: npt.NDArray[np.bool_], order: Order) -> bool:
     """Whether some rule that makes pairs leaves two teaching comparisons free, or would not even if all taught."""
-    by_all = table.teaching(tied, np.ones(tied.shape[1], dtype=bool))
-    return bool(table.teaching(tied, np.asarray(order.teaches)).any() or not by_all.any())
+    made = table.rules.any(axis=0)
+
+    def enough(teaches: npt.NDArray[np.bool_]) -> bool:
+        return bool((made & ((~tied & teaches).sum(axis=1) >= TEACH)).any())
+
+    return enough(np.asarray(order.teaches)) or not enough(np.ones(tied.shape[1], dtype=bool))
 
 
 def _columns(policy: LinkagePolicy, records: Records, rule: int) -> frozenset[str]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import httpx2
 import psutil
@@ -56,7 +57,12 @@ def answers(url: str) -> bool:
 
 
 def workers_of(process: psutil.Process) -> list[psutil.Process]:
-    return [one for one in process.children() if one.status() != psutil.STATUS_ZOMBIE]
+    found = []
+    for one in process.children():
+        with suppress(psutil.NoSuchProcess):  # it ended since
+            if one.status() != psutil.STATUS_ZOMBIE:
+                found.append(one)
+    return found
 
 
 def test_figures_are_of_all_workers(served: tuple[str, psutil.Process]) -> None:

@@ -79,20 +79,6 @@ def test_a_third_column_that_every_rule_holds_or_leaves_alone_is_learned_all_the
     assert "birth_date" not in unlearned(model.training)
 
 
-def test_a_random_fourth_column_that_is_hardly_filled_moves_little(tmp_path: Path) -> None:
-    table, rng = people(3_000, seed=36, wrong_dates=0.3), np.random.default_rng(7)
-    number = len(table.records)
-    values = [
-        str(value) if filled else None
-        for value, filled in zip(rng.integers(0, 1_000, number), rng.random(number) < 0.05, strict=True)
-    ]
-    records = table.records.assign(random=pd.Series(values, dtype=object))
-    three = table.f1(link(records, policy(tmp_path, NAMES_AND_DATE)))
-    for column in ("phone", "iban"):  # which teaches beside others, and which blocks by itself
-        four = table.f1(link(records, policy(tmp_path, f"{NAMES_AND_DATE}, {column}: random")))
-        assert four == pytest.approx(three, abs=0.01), column
-
-
 def test_e_mail_and_phone_alone_find_those_who_share_one_exactly(tmp_path: Path) -> None:
     table = people(5_000, seed=32)
     shares = table.records[["record_id", "email", "phone"]].dropna(how="all", subset=["email", "phone"])
