@@ -1,7 +1,6 @@
 """What a source delivers and what a customer is. No I/O beyond reading contract files."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cdm_pipelines.contracts.errors import ContractError
 from cdm_pipelines.contracts.model import (
@@ -13,6 +12,7 @@ from cdm_pipelines.contracts.model import (
     PartyKind,
     SourceContract,
 )
+from cdm_pipelines.loading import loaded_later
 
 if TYPE_CHECKING:
     from cdm_pipelines.contracts.dictionary import lineage, render_dictionary
@@ -42,9 +42,4 @@ _HOME = {
     "render_dictionary": "dictionary",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Load what reads files when it is first asked for: most of the project needs only what a contract is."""
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__ = loaded_later(__name__, _HOME)  # most of the project needs only what a contract is

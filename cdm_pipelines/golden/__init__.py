@@ -1,9 +1,9 @@
 """Survivorship: one golden value per attribute, and the provenance of each choice."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cdm_pipelines.golden.policy import PolicyError, SurvivorshipPolicy, load_policy
+from cdm_pipelines.loading import loaded_later
 
 if TYPE_CHECKING:
     from cdm_pipelines.golden.survivorship import CUSTOMER_SCHEMA, PROVENANCE_SCHEMA, Golden, survive
@@ -18,9 +18,8 @@ __all__ = [
     "survive",
 ]
 
+_OF_VALUES = ("CUSTOMER_SCHEMA", "PROVENANCE_SCHEMA", "Golden", "survive")
 
-def __getattr__(name: str) -> Any:
-    """Load what chooses values when it is first asked for: policies alone must import fast."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.survivorship"), name)
+__getattr__ = loaded_later(
+    __name__, dict.fromkeys(_OF_VALUES, "survivorship")
+)  # policies alone must import fast

@@ -4,11 +4,12 @@ Belongs here: linking any table under a policy. Does not belong here: which tabl
 a cluster (identity, golden).
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.policy.file import load_policy
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
+from cdm_pipelines.loading import loaded_later
 
 if TYPE_CHECKING:
     from cdm_pipelines.linkage.engines.base import Engine, LinkResult
@@ -36,11 +37,4 @@ _HOME = {
     "LinkageModel": "model.fellegi_sunter",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Load the engine when it is first asked for: policies alone must import fast."""
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415
-
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__ = loaded_later(__name__, _HOME)  # policies alone must import fast

@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "cdm_pipelines"
-OPEN_TO_ALL = ("faults", "parallel", "figures", "yaml_files", "settings", "contracts", "store", "hub")
+OPEN_TO_ALL = (
+    "loading",
+    "faults",
+    "parallel",
+    "figures",
+    "yaml_files",
+    "settings",
+    "contracts",
+    "store",
+    "hub",
+)
 """The ground floor: each may import those before it, and every room all of them, but for what follows."""
 ROOMS = (
     "ingest",

@@ -79,11 +79,10 @@ def build_records(
         if declaration(entity).kept is KeptAs.DAYS:
             continue
         partitions = list(_partitions(lake, contracts, entity))
-        made_from = {partition.path: _fingerprint(lake, partition) for partition in partitions}
+        of_days = _fingerprints(lake, partitions)
         days += len(partitions)
-        digest.update("".join(f"{path} {mark}\n" for path, mark in made_from.items()).encode())
-        if _whose(entity) is not None:  # whose a row is depends on the parties
-            made_from |= _parties_mark(lake)
+        digest.update("".join(f"{path} {mark}\n" for path, mark in of_days.items()).encode())
+        made_from = of_days | _of_parties(lake, entity)
         table = tables.records(lake, entity)
         fault = _fault(lake, entity, table)
         if fault is not None:
@@ -132,10 +131,12 @@ def made_of_what_is_left(
 
 def _to_make_from(lake: Lake, contracts: Sequence[SourceContract], entity: Entity) -> dict[str, str]:
     """Fingerprints of all that a state is to be made of, by path."""
-    days = {one.path: _fingerprint(lake, one) for one in _partitions(lake, contracts, entity)}
-    return days | (
-        _parties_mark(lake) if _whose(entity) is not None else {}
-    )  # whose a row is depends on those
+    return _fingerprints(lake, _partitions(lake, contracts, entity)) | _of_parties(lake, entity)
+
+
+def _of_parties(lake: Lake, entity: Entity) -> dict[str, str]:
+    """The version of the parties, where whose a row is depends on them."""
+    return {} if _whose(entity) is None else _parties_mark(lake)
 
 
 def _made(table: Layered, made_from: Mapping[str, str]) -> str:
@@ -354,6 +355,11 @@ def _held_back(lake: Lake, contract: SourceContract, date: str) -> pa.Array | No
     plain = (plain_ids(keys[name], contract.column(name)) for name in contract.key)
     ids = pc.binary_join_element_wise(*plain, "|")
     return ids.drop_null().combine_chunks()
+
+
+def _fingerprints(lake: Lake, partitions: Iterable[Partition]) -> dict[str, str]:
+    """Of days, by path."""
+    return {partition.path: _fingerprint(lake, partition) for partition in partitions}
 
 
 def _fingerprint(lake: Lake, partition: Partition) -> str:
