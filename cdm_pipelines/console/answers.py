@@ -14,7 +14,11 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
+from cdm_pipelines.console.errors import ClashError
+
 MOST_A_PAGE = 500
+CURSOR = r"^([1-9][0-9]{0,8}-[0-9a-f]{12})?$"
+"""The form of a cursor: a place in a list, and what lies there."""
 
 
 def _plain(value: object) -> object:
@@ -56,18 +60,45 @@ def page(rows: Sequence[Mapping[str, Any]], cursor: str, limit: int) -> dict[str
 
     Args:
         rows: All of them.
-        cursor: The place of the first one, as ``next`` gave it out; empty for the first page.
+        cursor: As ``next`` gave it out: after which row the page begins; empty for the first page.
         limit: Rows of a page.
+
+    Raises:
+        ClashError: That row is gone, or has changed.
     """
-    return page_from(rows[start_of(cursor) :], cursor, limit)
+    place, mark = _read(cursor)
+    if not place:
+        return page_from(rows, cursor, limit)
+    likely = range(place - 1, min(place, len(rows)))  # rows that came or went before it have moved it
+    at = next((one for one in (*likely, *range(len(rows))) if _mark(rows[one]) == mark), len(rows))
+    return page_from(rows[at:], f"{at + 1}-{mark}", limit)
 
 
-def start_of(cursor: str) -> int:
-    """How many rows lie before a page."""
-    return int(cursor or 0)
+def window(cursor: str, limit: int) -> dict[str, int]:
+    """Which rows of a list are to be read for ``page_from``."""
+    place, _ = _read(cursor)
+    return {"limit": limit + 1 + bool(place), "offset": max(place - 1, 0)}
 
 
 def page_from(rows: Sequence[Mapping[str, Any]], cursor: str, limit: int) -> dict[str, Any]:
-    """The same, of rows that begin with those of the page; one more than these tells that it goes on."""
-    more = len(rows) > limit
-    return {"items": list(rows[:limit]), "next": str(start_of(cursor) + limit) if more else None}
+    """One page of the rows of its window: the last one of the page before, its own, and one more if it goes on.
+
+    Raises:
+        ClashError: The last row of the page before lies elsewhere now: rows would be left out, or come twice.
+    """
+    place, mark = _read(cursor)
+    if place and not (rows and _mark(rows[0]) == mark):
+        raise ClashError("The list has changed since the page before: begin again without a cursor.")
+    own = list(rows[bool(place) :])
+    shown, more = own[:limit], len(own) > limit
+    return {"items": shown, "next": f"{place + limit}-{_mark(shown[-1])}" if more else None}
+
+
+def _read(cursor: str) -> tuple[int, str]:
+    """How many rows lie before a page, and the mark of the last one of them."""
+    place, _, mark = cursor.partition("-")
+    return int(place or 0), mark
+
+
+def _mark(row: Mapping[str, Any]) -> str:
+    return sha256(as_json(row)).hexdigest()[:12]

@@ -94,7 +94,27 @@ def decided(eyes: Eyes, settings: Settings, wanted: Wanted) -> Recorded:
                 expires=wanted.expires,
             )
         case _:
-            return decisions.undo(connection, wanted.decision or 0, actor, reason)
+            number = wanted.decision or 0
+            _see_whom_it_is_about(eyes, number)
+            return decisions.undo(connection, number, actor, reason)
+
+
+def _see_whom_it_is_about(eyes: Eyes, number: int) -> None:
+    """See that the role sees everybody whom a decision is about, or whom one is that it takes back.
+
+    Raises:
+        UnknownError: It does not, or there is no such decision: the two are told alike.
+    """
+    if eyes.sight.role.sees_everybody:
+        return
+    log = {one.decision_id: one for one in decisions.read_log(eyes.connection)}
+    decision = log.get(number)
+    while decision is not None and decision.undoes is not None:
+        decision = log.get(decision.undoes)
+    if decision is None or not decision.records:
+        raise UnknownError(f"There is no decision {number}, or none about anybody whom your role sees.")
+    for record in decision.records:
+        seen(eyes, str(record))
 
 
 def seen(eyes: Eyes, name: str | None) -> str:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query, Request, Response
 
 from cdm_pipelines.console import finding, reads
-from cdm_pipelines.console.answers import MOST_A_PAGE, answer, page, page_from, start_of
+from cdm_pipelines.console.answers import CURSOR, MOST_A_PAGE, answer, page, page_from, window
 from cdm_pipelines.console.api import models
 from cdm_pipelines.console.api.asking import REFUSALS, Told, house_of
 from cdm_pipelines.console.caller import Scope
@@ -23,7 +23,7 @@ from cdm_pipelines.privacy.views import CUSTOMER
 from cdm_pipelines.steps.search.find import MOST_SIGNS
 
 router = APIRouter(tags=["customers"], responses=REFUSALS, route_class=Told)
-Cursor = Annotated[str, Query(pattern=r"^[0-9]{0,9}$", description="`next` of the page before.")]
+Cursor = Annotated[str, Query(pattern=CURSOR, description="`next` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=MOST_A_PAGE)]
 _AS_OF = "A day, which counts to its end, or a moment: what was known then."
 
@@ -79,14 +79,9 @@ def _rows(request: Request, golden_id: UUID, table: str, paging: tuple[str, int]
     house = house_of(request)
     name = table.partition(".")[2]
     with house.eyes(request, Scope.READ, f"GET /v1/customers {name}") as eyes:
-        now, rows = reads.of_customer(eyes, table, golden_id, order=order, **_window(*paging))
+        now, rows = reads.of_customer(eyes, table, golden_id, order=order, **window(*paging))
     clear = [house.in_clear(row) for row in rows]
     return answer(request, {"golden_id": now, **page_from(clear, *paging)})
-
-
-def _window(cursor: str, limit: int) -> dict[str, int]:
-    """Which rows of a list are read: those of a page, and one that tells whether it goes on."""
-    return {"limit": limit + 1, "offset": start_of(cursor)}
 
 
 @router.get("/customers/{golden_id}/records", response_model=models.Rows)
@@ -124,7 +119,7 @@ def orders(request: Request, golden_id: UUID, cursor: Cursor = "", limit: Limit 
     """Orders, the newest first, with lines, payments, refunds and invoices as far as the role sees them."""
     house = house_of(request)
     with house.eyes(request, Scope.READ, "GET /v1/customers orders") as eyes:
-        now, rows = reads.orders(eyes, golden_id, **_window(cursor, limit))
+        now, rows = reads.orders(eyes, golden_id, **window(cursor, limit))
     return answer(request, {"golden_id": now, **page_from(rows, cursor, limit)})
 
 

@@ -225,6 +225,46 @@ def test_a_list_goes_on_to_its_end_however_long_it_is(
     assert pages == 3
 
 
+def test_a_list_that_changed_begins_again_and_gives_no_row_twice(
+    program: Any, governed: GovernedHub, many: str
+) -> None:
+    client = program("privacy_officer")
+
+    def orders(cursor: str = "") -> Any:
+        return client.get(f"/v1/customers/{many}/orders", params={"limit": 5, "cursor": cursor})
+
+    first = orders().json()
+    assert orders(first["next"]).json()["items"], "nothing has changed"
+    newer = f"""INSERT INTO golden.customer_order (source, entity, record_id, golden_id, active, order_id, ordered_at)
+        VALUES ('many', 'order', 'new', '{PIET}', true, 'M-new', timestamptz '2027-01-01')"""
+    with governed.engine.begin() as connection:
+        connection.execute(text(newer))
+    refused = orders(first["next"])
+    assert (refused.status_code, refused.json()["status"]) == (409, 409)
+    assert "begin again" in refused.json()["detail"]
+    assert orders().json()["items"][0]["record_id"] == "new"
+
+
+def test_requests_that_come_meanwhile_move_no_page(program: Any) -> None:
+    client = program("privacy_officer")
+
+    def ask(kind: str) -> None:
+        body = {"kind": kind, "customer": ELS, "reason": "a page"}
+        assert client.post("/v1/privacy/requests", json=body).status_code == 201
+
+    def page(cursor: str = "") -> Any:
+        return client.get("/v1/privacy/requests", params={"limit": 2, "cursor": cursor}).json()
+
+    for kind in ("restrict", "lift", "restrict", "lift"):
+        ask(kind)
+    first = page()
+    newest = max(row["request"] for row in first["items"])
+    assert [row["request"] for row in first["items"]] == [newest, newest - 1]
+    ask("restrict")
+    ask("lift")
+    assert [row["request"] for row in page(first["next"])["items"]] == [newest - 2, newest - 3]
+
+
 def test_a_page_says_of_how_many_it_shows_the_last(browser: Any, many: str) -> None:
     shown = browser("privacy_officer").get(f"/customers/{many}").text
     for words in ("The last 20 of 1,101;", "The last 100 of 1,10", "The first 200 of 1,101;"):
@@ -264,6 +304,35 @@ def test_a_write_that_is_sent_twice_at_once_is_done_once(governed: GovernedHub, 
             told = set(pool.map(send, [str(uuid4())] * 4))
             assert [status for status, _ in told] == [201], told
             assert decisions() == before + number
+
+
+def test_a_role_that_sees_some_customers_takes_back_nothing_about_others(
+    program: Any, governed: GovernedHub
+) -> None:
+    path = governed.settings.policies / "roles.yaml"
+    before = path.read_text(encoding="utf-8")
+    path.write_text(before.replace("  branch:\n", "  branch:\n    changes: [decisions]\n"), encoding="utf-8")
+    steward = program("steward")
+
+    def decided(client: Any, **body: Any) -> Any:
+        return client.post("/v1/decisions", json=body)
+
+    try:
+        settings = governed.settings.model_copy(update={"console_url": "http://console.example"})
+        branch = TestClient(
+            console(House(settings, governed.engine)),
+            settings.console_url,
+            headers={"authorization": program("branch").headers["authorization"]},
+        )
+        of_another = decided(steward, kind="confirm", customer=ELS).json()["decision"]
+        undone = decided(steward, kind="undo", decision=of_another).json()["decision"]
+        for number in (of_another, undone, 999_999):
+            refused = decided(branch, kind="undo", decision=number)
+            assert refused.status_code == 404, "of another country, or of nobody: told alike"
+        own = decided(branch, kind="confirm", customer=ANNA).json()["decision"]
+        assert decided(branch, kind="undo", decision=own).status_code == 201
+    finally:
+        path.write_text(before, encoding="utf-8")
 
 
 @pytest.mark.parametrize(
