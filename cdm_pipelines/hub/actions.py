@@ -13,7 +13,9 @@ import pyarrow as pa
 from sqlalchemy import Connection, Table, select, text
 from sqlalchemy.dialects.postgresql import insert
 
+from cdm_pipelines.hub.consent import ALLOWED_NOW
 from cdm_pipelines.hub.load import copy_table, read_table
+from cdm_pipelines.hub.role_schemas import quoted
 from cdm_pipelines.hub.schema_actions import action_choice, action_policy, next_best_action
 
 _T, _D, _F = pa.string(), pa.date32(), pa.float64()
@@ -164,26 +166,29 @@ def _stage(connection: Connection, name: str, like: Table, rows: pa.Table) -> No
     connection.execute(text(f"ANALYZE pg_temp.{name}"))
 
 
-def breaches(connection: Connection, refusable: Sequence[str], consented: Sequence[str]) -> int:
-    """How many customers have an action that they do not allow, counted apart from how actions are chosen.
+def not_allowed(of: str, refusable: Sequence[str], consented: Sequence[str]) -> str:
+    """SQL for whether a row of ``next_best_action`` has an action that its customer does not allow now.
 
     Args:
-        connection: Of a migrated hub.
+        of: How the row is called.
         refusable: Keys of the purposes that a customer can refuse.
         consented: Those of them that need a yes.
     """
-    query = f"""
-        SELECT count(*) FROM {next_best_action} AS n WHERE n.action IS NOT NULL AND (
+    keys, needed = (f"ARRAY[{', '.join(map(quoted, one))}]::text[]" for one in (refusable, consented))
+    said = f"""SELECT FROM privacy.consent c WHERE c.golden_id = {of}.golden_id AND c.purpose = {of}.purpose
+                AND c.channel IN ('', {of}.channel)"""
+    allowed = ALLOWED_NOW.format(of="c")
+    return f"""{of}.action IS NOT NULL AND (
             EXISTS (SELECT FROM golden.crosswalk k JOIN privacy.restriction r USING (source, entity, record_id)
-                    WHERE k.golden_id = n.golden_id AND r.purpose IN ('', n.purpose))
-            OR n.purpose = ANY(:refusable) AND EXISTS (
-                SELECT FROM privacy.consent c WHERE c.golden_id = n.golden_id AND c.purpose = n.purpose
-                AND c.channel IN ('', n.channel) AND c.state IS NOT NULL AND NOT c.allowed)
-            OR n.purpose = ANY(:consented) AND NOT EXISTS (
-                SELECT FROM privacy.consent c WHERE c.golden_id = n.golden_id AND c.purpose = n.purpose
-                AND c.channel IN ('', n.channel) AND c.allowed))"""
-    values = {"refusable": list(refusable), "consented": list(consented)}
-    return int(connection.scalar(text(query), values) or 0)
+                    WHERE k.golden_id = {of}.golden_id AND r.purpose IN ('', {of}.purpose))
+            OR {of}.purpose = ANY({keys}) AND EXISTS ({said} AND c.state IS NOT NULL AND NOT {allowed})
+            OR {of}.purpose = ANY({needed}) AND NOT EXISTS ({said} AND {allowed}))"""
+
+
+def breaches(connection: Connection, refusable: Sequence[str], consented: Sequence[str]) -> int:
+    """How many customers have an action that they do not allow, counted apart from how actions are chosen."""
+    query = f"SELECT count(*) FROM {next_best_action} AS n WHERE {not_allowed('n', refusable, consented)}"
+    return int(connection.scalar(text(query)) or 0)
 
 
 def by_action(connection: Connection) -> Mapping[str, int]:

@@ -48,6 +48,8 @@ WAITING = Table(
 _NAME = "consent"
 DEFAULTS = "defaults"
 """Under which name a version says, by purpose, whether it is allowed while nothing was said."""
+FIRST_DAYS = "first_days"
+"""Under which name a version says, by source entity, the first day that was delivered of it."""
 SAID = "said"
 """Under which name a version says what of the statements that were made here is in it."""
 
@@ -203,6 +205,12 @@ NOTED = "CREATE TEMPORARY TABLE IF NOT EXISTS noted_consent (golden_id uuid, tol
 
 COLUMNS = tuple(one.name for one in consent.columns)
 """Of ``privacy.consent``."""
+ALLOWED_NOW = "({of}.allowed AND coalesce({of}.expires > now(), true))"
+"""SQL for whether a row of ``privacy.consent`` is a yes now: it was on the day of the data, and has not ended since."""
+STATE_NOW = "CASE WHEN {of}.allowed AND {of}.expires <= now() THEN 'expired' ELSE {of}.state END"
+"""SQL for its state now."""
+NOW = {"allowed": ALLOWED_NOW, "state": STATE_NOW}
+"""By column, what takes its place where it is told to somebody."""
 _TOLD = (
     "purpose",
     "channel",
@@ -217,9 +225,10 @@ _TOLD = (
 
 
 def of_customer(connection: Connection, golden_id: UUID) -> Sequence[Mapping[str, Any]]:
-    """What a customer allows: rows of ``privacy.consent`` by purpose and channel."""
-    query = select(consent).where(consent.c.golden_id == golden_id)
-    return [dict(row) for row in connection.execute(query.order_by("purpose", "channel")).mappings()]
+    """What a customer allows now: rows of ``privacy.consent`` by purpose and channel."""
+    columns = ", ".join(f"{NOW.get(name, 'c.' + name).format(of='c')} AS {name}" for name in COLUMNS)
+    query = f"SELECT {columns} FROM {consent} AS c WHERE c.golden_id = :id ORDER BY c.purpose, c.channel"
+    return [dict(row) for row in connection.execute(text(query), {"id": golden_id}).mappings()]
 
 
 def statements_of(connection: Connection, golden_id: UUID) -> Sequence[Mapping[str, Any]]:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from sqlalchemy.dialects import postgresql
 
 from cdm_pipelines.contracts.canonical import OfNobody, OfParent, declaration
+from cdm_pipelines.hub.actions import not_allowed
+from cdm_pipelines.hub.consent import ALLOWED_NOW, NOW
 from cdm_pipelines.hub.published import PublishedTable, customers_of, published, published_table
 from cdm_pipelines.hub.role_schemas import RoleFunction, RoleSchema, RoleView, quoted, quoted_name
 from cdm_pipelines.hub.view_columns import ViewColumn
@@ -25,7 +27,7 @@ from cdm_pipelines.privacy.roles import CLEAR, CONSENT, HIDDEN, SOURCE, Conditio
 from cdm_pipelines.privacy.search import search_function
 from cdm_pipelines.store.categories import UNCLASSIFIED
 
-CUSTOMER = "golden.customer"
+CUSTOMER, OF_CONSENT, ACTION = "golden.customer", "privacy.consent", "activation.next_best_action"
 _MEMBERS = "members"
 """Column of tables with a row for a group of customers: their golden ids."""
 _ASKED_FOR = """EXISTS (SELECT FROM golden.crosswalk AS k
@@ -34,7 +36,7 @@ _ASKED_FOR = """EXISTS (SELECT FROM golden.crosswalk AS k
 """That a customer is restricted, or objected to a purpose, whatever sources say (steps.consent.off)."""
 _SAID_NO = """EXISTS (SELECT FROM privacy.consent AS n
     WHERE n.golden_id = {whose} AND n.purpose = {purpose} AND n.channel = '' AND n.state IS NOT NULL
-    AND NOT n.allowed)"""
+    AND NOT ({allowed}))"""
 """That a customer said no to a purpose, whatever the channel."""
 Columns = Mapping[str, str]
 """PostgreSQL's types by column."""
@@ -119,7 +121,7 @@ def role_schema(
     tables = seen(role, there, catalogue)
     left_out = _LeftOut.of(role, purposes)
     customers = _customers(role, there, left_out)
-    reader = _Reader(role, there, customers, left_out, _read_in_clear(tables))
+    reader = _Reader(role, there, customers, left_out, _read_in_clear(tables), purposes)
     views = [_view(one, reader) for one in tables]
     functions: list[RoleFunction] = []
     if role.search and any(one.table == CUSTOMER for one in tables):
@@ -156,7 +158,7 @@ class _LeftOut:
         said = [
             (
                 _ASKED_FOR.format(whose=whose, purposes=quoted(key)),
-                _SAID_NO.format(whose=whose, purpose=quoted(key)),
+                _SAID_NO.format(whose=whose, purpose=quoted(key), allowed=ALLOWED_NOW.format(of="n")),
             )
             for key in self.refused
         ]
@@ -179,6 +181,7 @@ class _Reader:
         customers: A query for the golden ids of the customers that it sees.
         left_out: Whom it does not see.
         clear: Columns of golden customers that it reads in clear.
+        purposes: Of the deployment.
     """
 
     role: Role
@@ -186,6 +189,7 @@ class _Reader:
     customers: str
     left_out: _LeftOut
     clear: Collection[str]
+    purposes: Purposes
 
 
 def _read_in_clear(tables: Sequence[SeenTable]) -> set[str]:
@@ -199,6 +203,8 @@ def _view(table: SeenTable, reader: _Reader) -> RoleView:
         name = f"t.{quoted_name(one.column.name)}"
         mask = one.shown.mask
         how = "" if mask is None else f" Masked: {mask.shows}."
+        if table.table == OF_CONSENT and one.column.name in NOW:
+            name = f"({NOW[one.column.name].format(of='t')})"
         sql = mask.expression(name) if mask else name
         if mask is None and (column := (table.table, one.column.name)) in (LOSERS, FORMER):
             sql = left_in(column, name, reader.clear)
@@ -211,8 +217,18 @@ def _view(table: SeenTable, reader: _Reader) -> RoleView:
         where = _rows_of(table.table, types, reader.customers)
     else:
         where = _rows_but(table.table, types, reader.left_out)
+    if (
+        table.table == ACTION
+    ):  # what a customer does not allow any more is hidden until the next run chooses anew
+        where = " AND ".join(filter(None, (where, f"NOT ({_not_allowed(reader.purposes)})")))
     rows = f"FROM {schema}.{quoted_name(relation)} AS t" + (f"\nWHERE {where}" if where else "")
     return RoleView(table.view, table.description, tuple(columns), rows, barrier=bool(where))
+
+
+def _not_allowed(purposes: Purposes) -> str:
+    """The condition that a next best action is one that its customer does not allow now."""
+    refusable = [key for key, one in purposes.by_key.items() if one.can_be_refused]
+    return not_allowed("t", refusable, [key for key in refusable if purposes[key].needs_consent])
 
 
 def _rows_can_be_told(role: Role, table: str, types: Columns) -> bool:
@@ -285,11 +301,11 @@ def _customers(role: Role, there: Mapping[str, Columns], left_out: _LeftOut) -> 
 
 def _condition(column: str, one: Condition, there: Mapping[str, Columns]) -> str:
     if column == CONSENT:
-        if "privacy.consent" not in there:
+        if OF_CONSENT not in there:
             return "false"
-        agreed = f"x.purpose IN ({quoted_values(one.any_of)}) AND x.allowed"
+        agreed = f"x.purpose IN ({quoted_values(one.any_of)}) AND {ALLOWED_NOW.format(of='x')}"
         asked_for = _ASKED_FOR.format(whose="c.golden_id", purposes="'', x.purpose")
-        return _exists("privacy.consent", f"{agreed} AND NOT {asked_for}")
+        return _exists(OF_CONSENT, f"{agreed} AND NOT {asked_for}")
     if column == SOURCE:
         parts = []
         if one.any_of:

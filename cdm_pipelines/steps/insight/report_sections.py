@@ -84,7 +84,8 @@ def customers(reading: Reading) -> Section:
                 en="Customers who allow marketing through at least one channel, by what they said.",
                 nl="Klanten die marketing toestaan via minstens één kanaal, naar wat zij hebben gezegd.",
             ),
-            "SELECT count(DISTINCT golden_id) AS value FROM privacy.consent WHERE purpose = 'marketing' AND allowed",
+            "SELECT count(DISTINCT golden_id) AS value FROM privacy.consent WHERE purpose = 'marketing' AND allowed "
+            "AND coalesce(expires > now(), true)",
         ),
     )
     by_stage = dict(reading.rows(_BY_STAGE, ("profile.lifecycle",)))

@@ -74,6 +74,64 @@ def test_what_is_said_is_in_force_for_whoever_asks_next(program: Any, governed: 
     assert standing == [("given", "superseded"), ("withdrawn", "superseded"), ("withdrawn", "in force")]
 
 
+def test_a_yes_that_has_ended_since_it_was_published_is_none(program: Any, governed: GovernedHub) -> None:
+    service = program("service")
+    say(service, ELS, state="given")
+    assert of_marketing(service, ELS)["email"]
+    with governed.engine.begin() as connection:
+        ended = "UPDATE privacy.consent SET expires = now() - interval '1 minute' WHERE golden_id = :id AND allowed"
+        connection.execute(text(ended), {"id": ELS})
+        (told,) = [one for one in consent.of_customer(connection, UUID(ELS)) if one["channel"] == "email"]
+    assert (told["allowed"], told["state"]) == (False, "expired"), "on the command line"
+    shown = service.get(f"/v1/customers/{ELS}/consent").json()["items"]
+    (row,) = [one for one in shown if (one["purpose"], one["channel"]) == ("marketing", "email")]
+    assert (row["allowed"], row["state"]) == (False, "expired")
+    assert say(service, ELS, state="given").json()["allowed"], "who says yes again is heard"
+
+
+def test_what_is_next_for_a_customer_is_hidden_once_they_do_not_allow_it(
+    program: Any, browser: Any, governed: GovernedHub
+) -> None:
+    service = program("service")
+
+    def shown(purpose: str = "marketing") -> list[tuple[Any, ...]]:
+        with governed.engine.begin() as connection:
+            connection.execute(text("DELETE FROM activation.next_best_action"))
+            row = "VALUES (:id, 'Nextly', :purpose, 'email', '2026-01-01', '2026-01-31')"
+            connection.execute(
+                text(
+                    "INSERT INTO activation.next_best_action (golden_id, action, purpose, channel, chosen_on, until) "
+                    f"{row}"
+                ),
+                {"id": PIET, "purpose": purpose},
+            )
+        with governed.login("service") as connection:
+            query = "SELECT action FROM for_service.activation_next_best_action"
+            return connection.execute(query).fetchall()
+
+    say(service, PIET, state="given")
+    assert shown() == [("Nextly",)]
+    assert "Nextly" in browser("service").get(f"/customers/{PIET}").text
+    say(service, PIET, state="withdrawn")
+    assert shown() == []
+    page = browser("service").get(f"/customers/{PIET}")
+    assert page.status_code == 200
+    assert "Nextly" not in page.text
+    assert shown("billing") == [("Nextly",)], "nobody can refuse that"
+    say(service, PIET, state="given")
+    assert shown() == [("Nextly",)]
+    with governed.engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO privacy.restriction VALUES ('crm', 'contact', 'R2', 'marketing', 1)")
+        )
+    try:
+        assert shown() == [], "objected by a request"
+    finally:
+        with governed.engine.begin() as connection:
+            connection.execute(text("DELETE FROM privacy.restriction"))
+            connection.execute(text("DELETE FROM activation.next_best_action"))
+
+
 def test_for_every_channel_is_for_each(program: Any) -> None:
     service = program("service")
     say(service, PIET, state="given")

@@ -300,6 +300,11 @@ def test_who_has_agreed_to_nothing_is_not_seen_for_a_purpose_that_needs_it(gover
                 )
             seen = connection.scalars(text("SELECT golden_id::text FROM for_campaign.profile_rfm")).all()
             assert seen == [ANNA]
+            ends = "UPDATE privacy.consent SET expires = now() {} interval '1 hour' WHERE allowed"
+            for when, count in (("-", 0), ("+", 1)):
+                connection.execute(text(ends.format(when)))
+                seen_now = connection.scalars(text("SELECT count(*) FROM for_campaign.customer")).one()
+                assert seen_now == count, "a yes that has ended since the day of the data is none"
             for purpose, count in (("personalisation", 1), ("marketing", 0), ("", 0)):
                 connection.execute(text("DELETE FROM privacy.restriction"))
                 connection.execute(
