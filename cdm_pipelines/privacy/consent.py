@@ -14,7 +14,9 @@ The rules, argued in decision 31:
    another part of the customer, made when both parts were known.
 5. A yes does not count when it was said before birth, in the future, or waits for its confirmation. From the day on
    which it ends it is a no, as strict as none was ever asked.
-6. A statement for every channel is one for each. Where nothing was said, the purpose's default holds; for a purpose
+6. A yes without a moment is as old as what shows when it came: the first day of its source entity shows nothing, so
+   that such a yes is older than all that has a moment; on a later day it was not there the day before.
+7. A statement for every channel is one for each. Where nothing was said, the purpose's default holds; for a purpose
    that is not known nothing is allowed.
 """
 
@@ -22,6 +24,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import duckdb
@@ -46,6 +49,8 @@ STANDINGS: Final = (
     "no purpose",
 )
 """What became of a statement: one of these, so that none is lost."""
+_OF_OLD: Final = "1000-01-01"
+"""Before all that can be said: the moment of a yes that may be of any day."""
 DAYS_AHEAD: Final = 1
 """So many days after its extract a statement may be said to be: clocks and time zones differ."""
 
@@ -113,6 +118,7 @@ def effective(
     *,
     defaults: Mapping[str, bool],
     as_of: date,
+    first_days: Mapping[str, str] = MappingProxyType({}),
     threads: int = 1,
     spill: Path | None = None,
     memory: str = "1600MB",
@@ -128,6 +134,7 @@ def effective(
         births: ``BIRTHS``, of customers of whom a date of birth is known.
         defaults: By purpose, whether it is allowed while nothing was said.
         as_of: The day that the outcome holds for.
+        first_days: Of source entities, as ``source/entity``, the first day that was delivered.
         threads: The outcome does not depend on it.
         spill: Folder for what does not fit in memory.
         memory: How much may be taken before that.
@@ -151,6 +158,8 @@ def effective(
             }
         )
         db.register("purpose_default", purposes)
+        firsts = {"name": pa.array(list(first_days), _T), "first": pa.array(list(first_days.values()), _T)}
+        db.register("first_day", pa.table(firsts))
         db.execute("SET TimeZone = 'UTC'")
         db.execute("SET VARIABLE as_of = $value", {"value": as_of})
         for name, query in _STEPS.items():
@@ -185,7 +194,8 @@ _STEPS: Final[Mapping[str, str]] = {
     "birth": """
         SELECT g, min(birth_date)::TIMESTAMP AS born FROM birth_given JOIN customer USING (golden_id)
         WHERE birth_date IS NOT NULL GROUP BY ALL""",
-    # What is said without a moment is as late in its day as is strict: a yes at its beginning, a no at its end.
+    # What is said without a moment is as late in its day as is strict: a yes at its beginning, a no at its end. A yes
+    # of the first day may be of any day before it.
     "read": f"""
         SELECT row_number() OVER () AS n, *,
                CASE WHEN state = 'nothing' THEN 'says nothing'
@@ -194,12 +204,15 @@ _STEPS: Final[Mapping[str, str]] = {
                     WHEN state = 'given' AND ahead THEN 'in the future'
                     WHEN state = 'given' AND double_opt_in = 'false' THEN 'unconfirmed' END AS fault,
                CASE WHEN stated IS NOT NULL AND NOT ahead THEN stated WHEN state = 'given' THEN day
-                    ELSE day + INTERVAL 1 DAY - INTERVAL 1 SECOND END AS moment
-        FROM (SELECT *, coalesce(stated >= day + INTERVAL {DAYS_AHEAD + 1} DAY, false) AS ahead
+                    ELSE day + INTERVAL 1 DAY - INTERVAL 1 SECOND END AS told,
+               CASE WHEN of_old THEN TIMESTAMP '{_OF_OLD}' ELSE told END AS moment
+        FROM (SELECT *, coalesce(stated >= day + INTERVAL {DAYS_AHEAD + 1} DAY, false) AS ahead,
+                     coalesce(state = 'given' AND stated IS NULL AND day = first, false) AS of_old
               FROM (SELECT source, entity, record_id, party, party_email, party_phone, token, purpose,
                            coalesce(channel, '') AS channel, state, first_seen::TIMESTAMP AS day, double_opt_in,
-                           stated_at::TIMESTAMPTZ::TIMESTAMP AS stated, expires_at::TIMESTAMPTZ::TIMESTAMP AS ends
-                    FROM statement_given))""",
+                           stated_at::TIMESTAMPTZ::TIMESTAMP AS stated, expires_at::TIMESTAMPTZ::TIMESTAMP AS ends,
+                           first::TIMESTAMP AS first
+                    FROM statement_given LEFT JOIN first_day ON name = source || '/' || entity))""",
     "by_record": "SELECT n, g, part, since FROM read JOIN party USING (party)",
     "by_email": """
         SELECT n, g, part, since, kind, value FROM read JOIN reach ON kind = 'email' AND value = party_email
@@ -223,7 +236,7 @@ _STEPS: Final[Mapping[str, str]] = {
                CASE WHEN state = 'given' AND ends < getvariable('as_of')::TIMESTAMP + INTERVAL 1 DAY
                     THEN '{EXPIRED}' ELSE state END AS state
         FROM about JOIN read USING (n) LEFT JOIN birth USING (g)
-        WHERE fault IS NULL AND NOT (state = 'given' AND coalesce(moment < born, false))""",
+        WHERE fault IS NULL AND NOT (state = 'given' AND coalesce(told < born, false))""",
     "cell": """
         SELECT row_number() OVER () AS c, * FROM (
             SELECT g, purpose, channel FROM counting UNION SELECT g, purpose, '' FROM counting)""",
@@ -258,12 +271,13 @@ _STEPS: Final[Mapping[str, str]] = {
     "outcome": f"""
         SELECT golden_id, cell.purpose, cell.channel,
                CASE WHEN d.allowed IS NULL THEN false WHEN rank IS NULL THEN d.allowed ELSE rank = 0 END AS allowed,
-               list_extract([{_listed(_STRICTNESS)}], rank + 1) AS state, moment AT TIME ZONE 'UTC' AS since,
+               list_extract([{_listed(_STRICTNESS)}], rank + 1) AS state, told AT TIME ZONE 'UTC' AS since,
                decided.ends AT TIME ZONE 'UTC' AS expires,
                CASE WHEN rank IS NULL AND d.allowed IS NULL THEN 'the purpose is not known'
                     WHEN rank IS NULL THEN 'nothing was said of every channel: as the purpose has it'
                     ELSE CASE WHEN contradictory AND parts THEN 'the strictest of what was said about its parts'
                               WHEN contradictory THEN 'the strictest of what was said at one moment'
+                              WHEN of_old THEN 'a yes of unknown date'
                               ELSE 'the latest statement' END
                       || CASE what WHEN 'record' THEN ', about the record' WHEN 'email' THEN ', about an e-mail address'
                                    WHEN 'phone' THEN ', about a phone number' ELSE ', about a token' END

@@ -8,6 +8,7 @@ address that others have too is one because a published statement says how many 
 strangers, so that nobody else has to be read. From the lake come the customer's own records and nothing more.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -224,6 +225,7 @@ def _of_one(
             records.append({"golden_id": stranger, "party": stranger, "since": str(golden["first_seen"])})
             reach.add((stranger, kind, value))
     born = golden["birth_date"]
+    published_from = hub.state(connection)
     return effective(
         pa.Table.from_pylist([*statements, dict(new)], STATEMENTS),
         pa.Table.from_pylist(records, RECORDS),
@@ -232,7 +234,8 @@ def _of_one(
         ),
         pa.Table.from_pylist([{"golden_id": me, "birth_date": None if born is None else str(born)}], BIRTHS),
         defaults=defaults,
-        as_of=_as_of(connection),
+        as_of=_as_of(published_from),
+        first_days=json.loads(published_from.get(hub.FIRST_DAYS, "{}")),
     )
 
 
@@ -295,7 +298,7 @@ def _changed(
     ]
 
 
-def _as_of(connection: Connection) -> date:
+def _as_of(published_from: Mapping[str, str]) -> date:
     """The day for which consent is published; today before the first time."""
-    told = hub.state(connection).get("as_of")
+    told = published_from.get("as_of")
     return date.fromisoformat(told) if told else datetime.now(UTC).date()

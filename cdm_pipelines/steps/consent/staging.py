@@ -30,6 +30,7 @@ from cdm_pipelines.privacy.concerned import concerned
 from cdm_pipelines.privacy.consent import BIRTHS, CONTACTS, RECORDS, RULES, STATEMENTS, Effective, effective
 from cdm_pipelines.privacy.purposes import POLICY, Purposes
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.days.records import first_days
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.arrow import whole
 from cdm_pipelines.store.keys import RECORD_KEY, composite_keys, having, positions, record_keys
@@ -94,6 +95,7 @@ def stage_consent(
     defaults = Purposes.load(settings.policies / POLICY).defaults if defaults is None else defaults
     staging.lock(connection)
     ledger, published = tables.records(lake, Entity.CONSENT), hub.state(connection)
+    firsts = first_days(lake, Entity.CONSENT) if ledger.exists else {}
     delivered = (
         ledger.read(["last_seen"])["last_seen"] if ledger.exists else pa.chunked_array([], pa.string())
     )
@@ -103,7 +105,15 @@ def stage_consent(
         return StagedConsent(0, purposes=tuple(defaults))
     coming = NextVersion.of(connection)
     work = _Work(
-        connection, lake, coming, ledger, _newest(lake, delivered), defaults, version, settings.threads
+        connection,
+        lake,
+        coming,
+        ledger,
+        _newest(lake, delivered),
+        firsts,
+        defaults,
+        version,
+        settings.threads,
     )
     made_from = work.made_from(coming.fingerprint)
     total = len(delivered) + here
@@ -135,6 +145,7 @@ class _Work:
     coming: NextVersion
     table: Layered
     as_of: date
+    firsts: Mapping[str, str]
     defaults: Mapping[str, bool]
     version: str
     threads: int
@@ -145,6 +156,7 @@ class _Work:
             "customers": customers,
             "rules": sha256(RULES.encode()).hexdigest()[:16],
             hub.DEFAULTS: json.dumps(dict(sorted(self.defaults.items()))),
+            hub.FIRST_DAYS: json.dumps(dict(sorted(self.firsts.items()))),
             "as_of": self.as_of.isoformat(),
             **({hub.SAID: self.version} if self.version else {}),
         }
@@ -223,6 +235,7 @@ class _Work:
                 births,
                 defaults=self.defaults,
                 as_of=self.as_of,
+                first_days=self.firsts,
                 threads=self.threads,
                 spill=Path(folder),
             )

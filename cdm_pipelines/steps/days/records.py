@@ -106,6 +106,14 @@ def is_up_to_date(lake: Lake, contracts: Sequence[SourceContract], entity: Entit
     return _made_from(lake, entity, tables.records(lake, entity)) == _to_make_from(lake, contracts, entity)
 
 
+def first_days(lake: Lake, entity: Entity) -> dict[str, str]:
+    """The first day that a state was made of, by its source entities as ``source/entity``."""
+    made = json.loads(lake.read_json(made_path(entity)))
+    days = [PurePosixPath(path).parent for path in made["partitions"] if path != _PARTIES]
+    newest_first = sorted(days, key=lambda day: day.name, reverse=True)
+    return {f"{day.parts[-3]}/{day.parts[-2]}": day.name for day in newest_first}
+
+
 def made_of_what_is_left(
     lake: Lake, contracts: Sequence[SourceContract], entity: Entity, gone: pa.Table
 ) -> bool:

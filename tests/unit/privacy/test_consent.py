@@ -26,6 +26,8 @@ from cdm_pipelines.privacy.consent import (
 
 DEFAULTS = {"marketing": False, "analytics": True}
 TODAY = date(2026, 6, 3)
+DAY_ONE = "2026-05-31"
+FIRST = {"crm/flag": DAY_ONE}
 Row = dict[str, Any]
 
 
@@ -69,6 +71,7 @@ def work_out(
         table(births, BIRTHS),
         defaults=DEFAULTS,
         as_of=as_of,
+        first_days=FIRST,
     )
 
 
@@ -105,6 +108,20 @@ TABLE = [
     ("without a moment: the day of the extract", [said(NO, "2026-05-01"), said(YES)], {}, True),
     ("without a moment on the day of a no", [said(NO, "2026-06-01"), said(YES)], {}, False),
     ("a no without a moment on the day of a yes", [said(YES, "2026-06-01"), said(NO)], {}, False),
+    ("without a moment on the first day: older than a no", [said(NO, "2025-05-01"), said(YES, first_seen=DAY_ONE)], {},
+     False),
+    ("without a moment on the first day, alone", [said(YES, first_seen=DAY_ONE)], {}, True),
+    ("a no without a moment on the first day", [said(YES, "2026-05-30"), said(NO, first_seen=DAY_ONE)], {}, False),
+    ("with a moment on the first day", [said(NO, "2025-05-01"), said(YES, "2025-06-01", first_seen=DAY_ONE)], {}, True),
+    ("without a moment on the first day of another source",
+     [said(NO, "2025-05-01"), said(YES, first_seen=DAY_ONE, source="shop")], {}, True),
+    ("of the first day: an older yes that ended", [said(YES, "2025-01-01", expires_at="2025-12-31T00:00:00Z"),
+                                                   said(YES, first_seen=DAY_ONE)], {}, False),
+    ("of the first day and before birth", [said(YES, first_seen=DAY_ONE)],
+     {"births": [{"golden_id": "A", "birth_date": "2026-06-02"}]}, False),
+    ("merged: a yes of the first day overrules nothing",
+     [said(NO, "2025-01-01"), said(YES, first_seen=DAY_ONE, party="b")],
+     {"records": [("A", "a", "2024-01-01"), ("A", "b", "2024-01-01")]}, False),
     ("merged: the stricter part", [said(NO, "2025-01-01"), said(YES, "2026-05-01", party="b")],
      {"records": MERGED}, False),
     ("merged: said otherwise when both were known", [said(NO, "2025-01-01"), said(YES, "2026-06-02", party="b")],
@@ -209,7 +226,7 @@ statement = st.builds(
     st.sampled_from(MOMENTS),
     purpose=st.sampled_from(["marketing", "analytics"]),
     channel=st.sampled_from(["email", "phone", ""]),
-    first_seen=st.sampled_from(["2026-06-01", "2026-06-02"]),
+    first_seen=st.sampled_from([DAY_ONE, "2026-06-01", "2026-06-02"]),
     expires_at=st.sampled_from([None, None, "2026-06-01T00:00:00Z", "2027-01-01T00:00:00Z"]),
     party=st.sampled_from(["a", "b", "c", None]),
     party_email=st.sampled_from(["x@x.nl", "y@x.nl", "home@x.nl", None]),
@@ -417,7 +434,13 @@ def test_a_part_comes_out_as_among_all(several: list[tuple[list[Row], Any]], see
     )
     everybody = work_out(rows, ids, reach)
     some = effective(
-        part.statements, part.records, part.contacts, table([], BIRTHS), defaults=DEFAULTS, as_of=TODAY
+        part.statements,
+        part.records,
+        part.contacts,
+        table([], BIRTHS),
+        defaults=DEFAULTS,
+        as_of=TODAY,
+        first_days=FIRST,
     )
     mine = set(part.customers.to_pylist())
     expected = [row for row in everybody.consent.to_pylist() if row["golden_id"] in mine]
