@@ -15,7 +15,7 @@ from cdm_pipelines.console.errors import ForbiddenError, RefusedError
 from cdm_pipelines.console.reads import Row, name_of, names_of
 from cdm_pipelines.console.sight import Eyes, Sight
 from cdm_pipelines.hub import search as candidates
-from cdm_pipelines.hub.agreement import agreement
+from cdm_pipelines.hub.agreement import Agreement, agreement
 from cdm_pipelines.hub.search import Query
 from cdm_pipelines.privacy.search import NAME as FIND
 from cdm_pipelines.privacy.views import CUSTOMER
@@ -67,6 +67,7 @@ def search(eyes: Eyes, typed: str, models: Weighing | None, *, limit: int, count
         raise RefusedError(str(error)) from None
     open_to, whole = _narrowed(query, eyes.sight)
     reasons: dict[UUID, set[str]] = {}
+    words: candidates.Words | None = None
     if open_to.text or any(
         (
             open_to.email,
@@ -78,7 +79,8 @@ def search(eyes: Eyes, typed: str, models: Weighing | None, *, limit: int, count
             open_to.birth,
         )
     ):
-        for one in candidates.candidates(eyes.connection, open_to):
+        customers, words = candidates.candidates(eyes.connection, open_to)
+        for one in customers:
             mine = one.reasons if eyes.sight.role.may_find_by(_OF_ORDER) else one.reasons - {candidates.ORDER}
             if mine:
                 reasons.setdefault(one.golden_id, set()).update(mine)
@@ -90,7 +92,10 @@ def search(eyes: Eyes, typed: str, models: Weighing | None, *, limit: int, count
             reasons.setdefault(golden_id, set()).add(what)
     rows = _rows_of(eyes, reasons)
     best = _best(_ranked(open_to, rows, reasons, models, eyes.sight), limit)
-    hits = sorted(_beside(eyes, open_to, whole, best, reasons, rows), key=_place)[:limit]
+    agreed = agreement(
+        eyes.connection, open_to, {one.golden_id: reasons[one.golden_id] for one in best}, words
+    )
+    hits = sorted(_beside(agreed, whole, best, reasons, rows), key=_place)[:limit]
     eyes.note([CUSTOMER], [hit.golden_id for hit in hits])
     return hits
 
@@ -168,16 +173,14 @@ def _best(ranked: Iterable[Ranked], limit: int) -> list[Ranked]:
     return sorted(ranked, key=lambda one: (-(one.score or 0.0), str(one.golden_id)))[: max(limit, _TIES)]
 
 
-def _beside(  # noqa: PLR0917 - what a search knows by then
-    eyes: Eyes,
-    query: Query,
+def _beside(
+    agreed: Mapping[UUID, Agreement],
     whole: Sequence[tuple[str, str]],
     best: Sequence[Ranked],
     reasons: Mapping[UUID, set[str]],
     rows: Mapping[UUID, Row],
 ) -> Iterator[Found]:
     """Who was found with what of the text, looked for or not, is not theirs."""
-    agreed = agreement(eyes.connection, query, {one.golden_id: reasons[one.golden_id] for one in best})
     for one in best:
         mine, (missed, tells) = reasons[one.golden_id], agreed[one.golden_id]
         row = rows[one.golden_id]

@@ -3,18 +3,17 @@
 Belongs here: that, for customers whom ``search`` found. Does not belong here: finding or ranking them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
 from cdm_pipelines.hub.load import without_data
-from cdm_pipelines.hub.search import IDS, SHORTEST_NUMBER, Query, Word, significant, words_meant
+from cdm_pipelines.hub.search import IDS, SHORTEST_NUMBER, Query, Words, significant, words_meant
 
 _YEAR = len("1980")
 _AS_TYPED = ("equal", "begins")  # how a word is found that was typed without an error
-_UNREAD = "SELECT typed FROM unnest(CAST(:typed AS text[])) AS typed WHERE golden.search_words(typed) = '{}'"
 _HELD = """
     SELECT c.golden_id, c.postcode, c.house_number, to_char(c.birth_date, 'YYYYMMDD') AS birth,
         array_remove(ARRAY[c.email, c.phone, c.mobile], NULL) AS contacts, coalesce(s.terms, '{}') AS terms,
@@ -36,32 +35,32 @@ class Agreement(NamedTuple):
     tells: bool
 
 
-def agreement(connection: Connection, query: Query, found: Mapping[UUID, set[str]]) -> dict[UUID, Agreement]:
+def agreement(
+    connection: Connection, query: Query, found: Mapping[UUID, set[str]], words: Words | None = None
+) -> dict[UUID, Agreement]:
     """What was typed beside each customer who was found; who was found by an id is known by all of it.
 
     Args:
         connection: Of a migrated hub.
         query: What was typed.
         found: Customers, with what each was found by.
+        words: Those that may be meant, where they have been looked up.
     """
     with without_data("searching"):
-        known = words_meant(connection, query)
-        unread = connection.scalars(text(_UNREAD), {"typed": list(query.words)}).all() if query.words else []
+        words = words or words_meant(connection, query)
         rows = connection.execute(text(_HELD), {"ids": list(found)}).all()
     by_id = {one: Agreement((), tells=bool(reasons & IDS)) for one, reasons in found.items()}
-    beside = {row.golden_id: _beside(row, query, known, unread) for row in rows}
+    beside = {row.golden_id: _beside(row, query, words) for row in rows}
     return by_id | {one: told for one, told in beside.items() if not by_id[one].tells}
 
 
-def _beside(
-    row: Row[Any], query: Query, known: Mapping[str, Sequence[Word]], unread: Sequence[str]
-) -> Agreement:
+def _beside(row: Row[Any], query: Query, words: Words) -> Agreement:
     terms = set(row.terms)
-    mine = {word: [one for one in like if one.text in terms] for word, like in known.items()}
+    mine = {word: [one for one in like if one.text in terms] for word, like in words.meant.items()}
     values = [*_contacts(row, query), *_address(row, query), _birth(row, query)]
     missed = (
         *(word for word, like in mine.items() if not like),
-        *unread,
+        *words.unread,
         *(letter for letter in query.initials if f".{letter.lower()}" not in terms),
         *(typed for typed, agrees, _ in values if typed and not agrees),
     )

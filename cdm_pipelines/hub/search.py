@@ -71,8 +71,15 @@ class Candidate:
     reasons: set[str] = field(default_factory=set)
 
 
-def candidates(connection: Connection, query: Query) -> list[Candidate]:
-    """Customers who may be meant, in no particular order; those of an id alone where one is known by it."""
+class Candidates(NamedTuple):
+    """Customers who may be meant, in no particular order, and the words that may be, where those were looked up."""
+
+    customers: Sequence[Candidate]
+    words: "Words | None"
+
+
+def candidates(connection: Connection, query: Query) -> Candidates:
+    """Who may be meant; those of an id alone where one is known by it."""
     found = _Found(connection)
     with without_data("searching"):
         # Of a few rows among many the planner hopes that they come soon in the table itself, and may read all of it.
@@ -82,7 +89,7 @@ def candidates(connection: Connection, query: Query) -> list[Candidate]:
         if not found.by_id:
             _by_values(found, query)
         connection.execute(text("SET LOCAL enable_seqscan = DEFAULT"))
-    return list(found.by_id.values())
+    return Candidates(list(found.by_id.values()), found.words)
 
 
 class _Found:
@@ -91,6 +98,7 @@ class _Found:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.by_id: dict[UUID, Candidate] = {}
+        self.words: Words | None = None
 
     def add(self, lookup: "_Lookup") -> int:
         """Run a look-up; returns how many customers it found."""
@@ -114,21 +122,38 @@ class Word(NamedTuple):
     customers: int
 
 
+class Words(NamedTuple):
+    """What words that were typed may mean.
+
+    Attributes:
+        meant: For each word the words of customers that may be meant; none where there is nothing like it.
+        unread: What was typed and holds no sign of a word.
+    """
+
+    meant: Mapping[str, Sequence[Word]]
+    unread: Sequence[str]
+
+
 _SIMILAR = """
-    SELECT typed.word, found.word, found.kind, found.customers
-    FROM unnest(golden.search_words(:typed)) AS typed(word)
-    LEFT JOIN LATERAL golden.search_similar(ARRAY[typed.word]) AS found ON true"""
+    SELECT typed.text, split.word, found.word, found.kind, found.customers
+    FROM unnest(CAST(:typed AS text[])) AS typed(text)
+    LEFT JOIN LATERAL unnest(golden.search_words(typed.text)) AS split(word) ON true
+    LEFT JOIN LATERAL golden.search_similar(ARRAY[split.word]) AS found ON true"""
 
 
-def words_meant(connection: Connection, query: Query) -> dict[str, list[Word]]:
-    """For each word typed the words of customers that may be meant; none where there is nothing like it."""
-    known: dict[str, list[Word]] = {}
+def words_meant(connection: Connection, query: Query) -> Words:
+    """The words that may be meant, typing errors forgiven."""
+    meant: dict[str, list[Word]] = {}
+    unread: list[str] = []
     if query.words:
-        for word, *meant in connection.execute(text(_SIMILAR), {"typed": " ".join(query.words)}):
-            known.setdefault(word, [])
-            if meant[0] is not None:
-                known[word].append(Word(*meant))
-    return known
+        for typed, word, *found in connection.execute(text(_SIMILAR), {"typed": list(query.words)}):
+            if word is None:
+                unread.append(typed)
+                continue
+            meant.setdefault(word, [])
+            if found[0] is not None:
+                meant[word].append(Word(*found))
+    return Words(meant, unread)
 
 
 class _Lookup:
@@ -318,7 +343,8 @@ def _by_values(found: _Found, query: Query) -> None:
 
 def _by_words(found: _Found, query: Query) -> None:
     """Customers with all the words, then with words like them, and where those are few, with all of them but one."""
-    known = words_meant(found.connection, query)
+    found.words = words_meant(found.connection, query)
+    known = found.words.meant
     marks = [[f".{letter.lower()}"] for letter in query.initials]
     if query.birth:
         marks.append([f"*{query.birth[:4]}"])
@@ -332,7 +358,7 @@ def _by_words(found: _Found, query: Query) -> None:
         found.add(_having(like, birth=query.birth))
     if all(equal) and found.add(_having(equal)) >= _MOST:
         return
-    if all(like):
+    if all(like) and like != equal:
         found.add(_having(like))
     if len(found.by_id) < _FEW and len(like) > 1:
         but_one = _but_one(known, like)

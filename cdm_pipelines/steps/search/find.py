@@ -92,7 +92,8 @@ def find(
         SearchError: The text is too long.
     """
     query = read(text, country)
-    found = {one.golden_id: one.reasons for one in hub.candidates(connection, query)} if query.text else {}
+    candidates, words = hub.candidates(connection, query) if query.text else ((), None)
+    found = {one.golden_id: one.reasons for one in candidates}
     known: dict[UUID, dict[str, str | None]] = {}
     if any(reasons & hub.IDS for reasons in found.values()):
         ranked = [Ranked(one, None, " and ".join(sorted(reasons))) for one, reasons in found.items()]
@@ -103,7 +104,7 @@ def find(
         )
     best = {one.golden_id: one for one in sorted(ranked, key=_by_score)[: max(limit, _TIES)]}
     rows = queries.cards(connection, best)
-    agreed = agreement(connection, query, {one: found[one] for one in rows})
+    agreed = agreement(connection, query, {one: found[one] for one in rows}, words)
     hits = [
         Hit(
             one,
