@@ -8,12 +8,17 @@ of Python compiles otherwise, and changes all versions once.
 """
 
 import json
+import marshal
+import py_compile
+import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from importlib.util import MAGIC_NUMBER, cache_from_source, source_hash
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -26,6 +31,9 @@ from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.yaml_files import YamlError, parse_yaml
 
 PACKAGE = "cdm_pipelines"
+_HEADER = (
+    16  # bytes of a file of compiled code before the code: magic number, flags, hash of the source (PEP 552)
+)
 Policy = tuple[str, tuple[str, ...]]
 """A file below the folder of policies, and the keys of it that are read; all of them when none is named."""
 
@@ -244,8 +252,27 @@ def _sources(folder: Traversable, below: str) -> Iterator[tuple[str, Traversable
 
 
 def _compiled(source: Traversable) -> tuple[object, ...]:
-    # Optimisation 2 leaves docstrings out.
-    return _plain(compile(source.read_bytes(), "", "exec", dont_inherit=True, optimize=2))
+    return _plain(_kept(source) if isinstance(source, Path) else _code(source.read_bytes()))
+
+
+def _code(content: bytes) -> CodeType:
+    """Code without docstrings, which optimisation 2 leaves out."""
+    return compile(content, "", "exec", dont_inherit=True, optimize=2)
+
+
+def _kept(path: Path) -> CodeType:
+    """The same as Python keeps compiled code beside a module: to compile all takes most of a second, at each start."""
+    content, kept = path.read_bytes(), Path(cache_from_source(str(path), optimization=2))
+    with suppress(OSError, ValueError, EOFError, TypeError):
+        held = kept.read_bytes()
+        if held[: len(MAGIC_NUMBER)] == MAGIC_NUMBER and held[8:_HEADER] == source_hash(content):
+            found: CodeType = marshal.loads(held[_HEADER:])  # noqa: S302 - as Python itself reads it
+            return found
+    if not sys.dont_write_bytecode:
+        with suppress(OSError, py_compile.PyCompileError):
+            by_content = py_compile.PycInvalidationMode.CHECKED_HASH
+            py_compile.compile(str(path), str(kept), doraise=True, optimize=2, invalidation_mode=by_content)
+    return _code(content)
 
 
 def _plain(code: CodeType) -> tuple[object, ...]:
