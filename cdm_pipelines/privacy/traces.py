@@ -6,6 +6,7 @@ once. Does not belong here: which texts there are (``steps.rights.rescan``).
 A value is looked for as a whole: between signs that are neither letters nor digits, whatever the case.
 """
 
+import json
 import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import cast
@@ -74,6 +75,18 @@ def _is_telling(value: str) -> bool:
     return digits >= _FEWEST_DIGITS and not re.fullmatch(r"[-+]?\d+[.,]\d{1,4}", value)
 
 
+def _in_json(value: str) -> set[str]:
+    """How a value stands in JSON where that is otherwise: with its signs, in ASCII alone, as the database copies it.
+
+    Codes of ASCII tell large letters from small ones, and what is copied has its backslashes doubled.
+    """
+    if value.isascii() and not any(sign in value for sign in '"\\\t\n\r'):
+        return set()
+    in_ascii = {json.dumps(one) for one in (value, value.title(), value.upper())}
+    spelled = {one.lower()[1:-1] for one in (json.dumps(value, ensure_ascii=False), *in_ascii)}
+    return {*spelled, *(one.replace("\\", "\\\\") for one in spelled)} - {value}
+
+
 class Traces:
     """Values that are looked for, all at once."""
 
@@ -90,6 +103,10 @@ class Traces:
                 partly.setdefault(part.encode(), []).append(value)
             elif any(map(str.isalnum, value)):
                 others.setdefault(value.encode().replace(*_SIGMA), []).append(value)
+            for spelled in _in_json(value):
+                (ascii_ if spelled.isascii() else others).setdefault(
+                    spelled.encode().replace(*_SIGMA), []
+                ).append(value)
         self._plain, self._others = Finder(ascii_, partly), Finder(others)
         whole_numbers = {value: int(value) for value in self.values if _NUMBER.fullmatch(value)}
         self._numbers = {number: value for value, number in whole_numbers.items()}

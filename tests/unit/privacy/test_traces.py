@@ -1,5 +1,6 @@
 """Looking for values: whole ones, all of them, whatever the case."""
 
+import json
 import re
 
 import pyarrow as pa
@@ -174,3 +175,18 @@ def test_a_value_with_a_zero_byte_is_found() -> None:
     traces = Traces(["Jan\0Pietersen", "ab\0cd"])
     assert traces.within(pa.array(["x JAN\0PIETERSEN", "Jan Pietersen"])) == {"jan\0pietersen"}
     assert traces.in_bytes(b"x,AB\0CD,") == {"ab\0cd"}
+
+
+@pytest.mark.parametrize(
+    "value", ['Bar "De Kroeg" Delft', "Müller-Çelik", "Ömer", "O\\Brien & Zn", "山田太郎花子山"], ids=str
+)
+def test_a_value_is_found_in_json_however_that_is_written(value: str) -> None:
+    traces = Traces([value])
+    for form in (value, value.upper()):
+        for only in (False, True):
+            written = json.dumps({"name": [form]}, ensure_ascii=only)
+            for text in (written, written.replace("\\", "\\\\")):
+                assert traces.in_bytes(text.encode()) == {value.lower()}, text
+                assert traces.within(pa.array(["nothing", text])) == {value.lower()}, text
+            another = json.dumps({"name": [f"{form[:-2]}xq"]}, ensure_ascii=only)
+            assert not traces.in_bytes(another.encode())
