@@ -98,7 +98,7 @@ class Traces:
         for value in self.values:
             part = max(_BEYOND_ASCII.split(value), key=len)
             if value.isascii() and any(map(str.isalnum, value)):
-                ascii_[value.encode()] = [value]
+                ascii_.setdefault(value.encode(), []).append(value)
             elif len(part) >= _PART:
                 partly.setdefault(part.encode(), []).append(value)
             elif any(map(str.isalnum, value)):
