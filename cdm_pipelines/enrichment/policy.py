@@ -3,7 +3,7 @@
 Belongs here: reading and checking ``policies/enrichment.yaml``. Does not belong here: the enrichers (``catalogue``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import sha256
@@ -81,14 +81,14 @@ class EnrichmentPolicy:
 
     Attributes:
         currency: The reporting currency.
-        rates: ``currency, valid_from, rate`` with that of the reporting currency itself.
+        worth: What currencies are worth, that of the reporting currency itself first: ``currency, valid_from, rate``.
         not_counted: States of orders that count for nothing, in small letters.
         refit_days: After how many days scales and models are fitted anew.
         chosen: The enrichers that are on, by name, in the order of the profile.
     """
 
     currency: str
-    rates: pa.Table
+    worth: Sequence[Mapping[str, Any]]
     not_counted: tuple[str, ...]
     refit_days: int
     chosen: Mapping[str, Chosen]
@@ -96,8 +96,14 @@ class EnrichmentPolicy:
     @property
     def fingerprint(self) -> str:
         """Changes when the meaning of an amount does."""
-        said = (self.currency, self.rates.to_pylist(), self.not_counted)
+        said = (self.currency, list(self.worth), self.not_counted)
         return sha256(repr(said).encode()).hexdigest()[:16]
+
+    @property
+    def rates(self) -> pa.Table:
+        """The same as a table; whoever only asks what is chosen need not load what makes one."""
+        schema = pa.schema([("currency", pa.string()), ("valid_from", pa.date32()), ("rate", pa.float64())])
+        return pa.Table.from_pylist(list(self.worth), schema=schema)
 
 
 def load_policy(path: Path, known: Mapping[str, Enricher]) -> EnrichmentPolicy:
@@ -135,12 +141,11 @@ def load_policy(path: Path, known: Mapping[str, Enricher]) -> EnrichmentPolicy:
             values.pop("tells_from", None)
         if enabled:
             chosen[name] = Chosen(enricher, _parameters(path, enricher, values))
-    rates = [{"currency": said.currency, "valid_from": date(1, 1, 1), "rate": 1.0}]
-    rates += [one.model_dump() for one in said.rates if one.currency != said.currency]
-    schema = pa.schema([("currency", pa.string()), ("valid_from", pa.date32()), ("rate", pa.float64())])
+    worth: list[dict[str, Any]] = [{"currency": said.currency, "valid_from": date(1, 1, 1), "rate": 1.0}]
+    worth += [one.model_dump() for one in said.rates if one.currency != said.currency]
     return EnrichmentPolicy(
         said.currency,
-        pa.Table.from_pylist(rates, schema=schema),
+        worth,
         tuple(sorted({status.lower() for status in said.statuses_not_counted})),
         said.refit_days,
         chosen,
