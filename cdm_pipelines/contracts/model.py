@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from hashlib import sha256
 
 from cdm_pipelines.contracts.canonical import Entity, targets
@@ -392,7 +393,7 @@ class SourceContract:
         """Time of day by which an extract should have arrived, as agreed; None when nothing is agreed."""
         return next((s.value for s in self.sla if s.property == "timeOfAvailability"), None)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Changes when anything in the contract changes; does not depend on how the file is laid out."""
         said = {name: value for name, value in asdict(self).items() if name != "file"}
