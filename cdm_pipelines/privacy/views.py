@@ -217,9 +217,8 @@ def _view(table: SeenTable, reader: _Reader) -> RoleView:
         where = _rows_of(table.table, types, reader.customers)
     else:
         where = _rows_but(table.table, types, reader.left_out)
-    if (
-        table.table == ACTION
-    ):  # what a customer does not allow any more is hidden until the next run chooses anew
+    if table.table == ACTION:
+        # What a customer does not allow any more is hidden until the next run chooses anew.
         where = " AND ".join(filter(None, (where, f"NOT ({_not_allowed(reader.purposes)})")))
     rows = f"FROM {schema}.{quoted_name(relation)} AS t" + (f"\nWHERE {where}" if where else "")
     return RoleView(table.view, table.description, tuple(columns), rows, barrier=bool(where))

@@ -20,9 +20,9 @@ from cdm_pipelines.golden.policy import golden_groups
 from cdm_pipelines.golden.provenance import EVERYTHING_ELSE
 from cdm_pipelines.hub.feed import Entry
 from cdm_pipelines.privacy.given import Given, Withheld
-from cdm_pipelines.privacy.off import off_for
+from cdm_pipelines.privacy.off import EVERY_CHANNEL, off_for
 from cdm_pipelines.privacy.purposes import Purpose
-from cdm_pipelines.publish.events import PROFILE_CHANGED
+from cdm_pipelines.publish.events import CONSENT_CHANGED, PROFILE_CHANGED
 
 ORIGIN_SCHEMA = pa.schema([(name, pa.string()) for name in ("golden_id", "attribute", "source", "entity")])
 """Of some customers, the source entity that the values of each group of attributes come from, as in provenance."""
@@ -37,12 +37,16 @@ class Leaving:
         not_given: Attributes that source entities did not deliver for it.
         off: Golden ids of customers whose data may not be used for it.
         profile: Tables of the profile that may be used for it.
+        key: Of the purpose.
+        channel: Through which customers are addressed; empty where they are not.
     """
 
     purpose: Purpose
     not_given: Withheld
     off: pa.Array
     profile: Sequence[ProfileTable] = ()
+    key: str = ""
+    channel: str = EVERY_CHANNEL
 
     @classmethod
     def for_purpose(
@@ -61,7 +65,7 @@ class Leaving:
         covered = {one.name for one in attributes(Entity.PARTY) if purpose.covers(one.privacy)}
         not_given = given.without(frozenset({key})).among(covered)
         used = tuple(one for one in profile if one.name in purpose.enrichers)
-        return cls(purpose, not_given, off_for(off, key, channel), used)
+        return cls(purpose, not_given, off_for(off, key, channel), used, key, channel)
 
     def may_leave(self, golden_ids: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
         """Whether data of customers may leave, one by one."""
@@ -95,7 +99,8 @@ class Leaving:
     def events(self, entries: Sequence[Entry], origins: pa.Table) -> list[Entry]:
         """What is told of events: those of customers who may be used, without attributes that may not.
 
-        Of a customer who is gone is told that they are, which is by what a system knows to let go of them.
+        Of a customer who is gone is told that they are, which is by what a system knows to let go of them. That what a
+        customer allows for the purpose changed is told of whoever may not be used any more too: that is the news.
 
         Args:
             entries: In the order of the feed.
@@ -105,7 +110,11 @@ class Leaving:
             return []
         may = self.may_leave(pa.array([str(one.golden_id) for one in entries])).to_pylist()
         sources = self._sources(origins)
-        told = (self._told(one, sources) for one, allowed in zip(entries, may, strict=True) if allowed)
+        told = (
+            self._told(one, sources)
+            for one, allowed in zip(entries, may, strict=True)
+            if allowed or one.type == CONSENT_CHANGED
+        )
         return [one for one in told if one is not None]
 
     def _told(self, entry: Entry, sources: Mapping[tuple[str, str], str]) -> Entry | None:
@@ -113,6 +122,8 @@ class Leaving:
             return entry
         if entry.type == PROFILE_CHANGED:
             changes = {name: pair for name, pair in entry.changes.items() if name in self._of_profile}
+        elif entry.type == CONSENT_CHANGED:
+            changes = {name: pair for name, pair in entry.changes.items() if self._is_asked(name)}
         else:
             changes = {
                 name: pair
@@ -120,6 +131,11 @@ class Leaving:
                 if self.covers(name) and not self._withheld(str(entry.golden_id), name, sources)
             }
         return replace(entry, changes=changes) if changes else None
+
+    def _is_asked(self, name: str) -> bool:
+        """Whether a change of consent, as ``purpose`` or ``purpose/channel``, is of this purpose and channel."""
+        purpose, _, channel = name.partition("/")
+        return purpose == self.key and (not self.channel or channel in (EVERY_CHANNEL, self.channel))
 
     def _withheld(self, golden_id: str, name: str, sources: Mapping[tuple[str, str], str]) -> bool:
         """Whether the source that a golden value comes from did not deliver it for the purpose."""

@@ -27,7 +27,8 @@ from cdm_pipelines.console.house import House
 from cdm_pipelines.console.sight import Eyes
 from cdm_pipelines.hub import feed
 from cdm_pipelines.hub.feed import Entry
-from cdm_pipelines.privacy.views import CUSTOMER
+from cdm_pipelines.privacy.views import CUSTOMER, OF_CONSENT
+from cdm_pipelines.publish.events import CONSENT_CHANGED
 
 router = APIRouter(tags=["changes"], responses=REFUSALS, route_class=Told)
 After = Annotated[int, Query(ge=0, le=2**62, description="Position of the last event that is known.")]
@@ -52,9 +53,12 @@ def _since(eyes: Eyes, after: int, limit: int) -> dict[str, Any]:
     ids = {one for entry in entries for one in (entry.golden_id, entry.related_id) if one is not None}
     known = _known(eyes, ids)
     shown = {column for table in eyes.sight.tables for column in eyes.sight.columns(table)}
+    sees_consent = OF_CONSENT in eyes.sight.tables
     in_part = bool(eyes.sight.role.rows)  # it is told to let go of whom it sees under another id
     items = [
-        _told(entry, shown, known)
+        _told(
+            entry, (entry.changes or ()) if sees_consent and entry.type == CONSENT_CHANGED else shown, known
+        )
         for entry in entries
         if entry.golden_id in known or (in_part and entry.related_id in known)
     ]

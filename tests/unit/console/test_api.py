@@ -271,6 +271,29 @@ def test_a_page_says_of_how_many_it_shows_the_last(browser: Any, many: str) -> N
         assert words in shown
 
 
+def test_of_consent_that_changed_the_purposes_are_named_to_who_sees_consent(
+    governed: GovernedHub, program: Any
+) -> None:
+    with governed.engine.begin() as connection:
+        number = connection.scalar(
+            text("INSERT INTO ops.publication (changes) VALUES ('{}') RETURNING publication_id")
+        )
+        connection.execute(
+            text(
+                """INSERT INTO ops.outbox (event_id, publication_id, golden_id, type, changes)
+                VALUES (:event, :number, :id, 'customer.consent_changed', '{"marketing/email": null}')"""
+            ),
+            {"event": uuid4(), "number": number, "id": PIET},
+        )
+
+    def named(role: str) -> list[str]:
+        items = program(role).get("/v1/changes", params={"limit": 1000}).json()["items"]
+        return [name for one in items if one["type"] == "customer.consent_changed" for name in one["changed"]]
+
+    assert named("service") == ["marketing/email"]
+    assert named("branch") == [], "sees no consent"
+
+
 def test_a_write_that_is_repeated_is_done_once(governed: GovernedHub, program: Any) -> None:
     client, key = program("steward"), str(uuid4())
     body = {"kind": "confirm", "customer": PIET, "reason": "seen"}
@@ -330,7 +353,9 @@ def test_a_role_that_sees_some_customers_takes_back_nothing_about_others(
             refused = decided(branch, kind="undo", decision=number)
             assert refused.status_code == 404, "of another country, or of nobody: told alike"
         own = decided(branch, kind="confirm", customer=ANNA).json()["decision"]
-        assert decided(branch, kind="undo", decision=own).status_code == 201
+        taken_back = decided(branch, kind="undo", decision=own)
+        assert taken_back.status_code == 201
+        assert decided(branch, kind="undo", decision=taken_back.json()["decision"]).status_code == 201
     finally:
         path.write_text(before, encoding="utf-8")
 

@@ -117,6 +117,8 @@ TABLE = [
      [said(NO, "2025-05-01"), said(YES, first_seen=DAY_ONE, source="shop")], {}, True),
     ("of the first day: an older yes that ended", [said(YES, "2025-01-01", expires_at="2025-12-31T00:00:00Z"),
                                                    said(YES, first_seen=DAY_ONE)], {}, False),
+    ("of the first day, of somebody who was born", [said(YES, first_seen=DAY_ONE)],
+     {"births": [{"golden_id": "A", "birth_date": "1990-01-01"}]}, True),
     ("of the first day and before birth", [said(YES, first_seen=DAY_ONE)],
      {"births": [{"golden_id": "A", "birth_date": "2026-06-02"}]}, False),
     ("merged: a yes of the first day overrules nothing",

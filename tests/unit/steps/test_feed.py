@@ -528,6 +528,28 @@ def test_of_the_profile_what_the_enrichers_of_the_purpose_give_leaves(hub: Feed,
     assert [attributes(event) for event in receiver.taken] == [["rfm_segment"]]
 
 
+def test_that_consent_changed_is_told_to_whoever_it_is_of_though_nothing_else_leaves(
+    hub: Feed, receiver: Receiver
+) -> None:
+    said = ("marketing", "marketing/email", "marketing/phone", "analytics/email")
+
+    def told(**purpose: str) -> list[tuple[str, str]]:
+        receiver.taken.clear()
+        hub.webhook(receiver, **purpose)
+        hub.changed(1, *said, kind="customer.consent_changed")
+        hub.changed(2, "email")
+        withdrawn = pa.concat_tables([off(purpose["purpose"], number) for number in (1, 2)])
+        served = hub.deliver(withdrawn)
+        assert (served.delivered, served.withheld) == (len(receiver.taken), 2 - len(receiver.taken))
+        changes = [one for event in receiver.taken for one in event["data"]["changes"]]
+        return sorted((one["purpose"], one["channel"]) for one in changes)
+
+    assert told(purpose="marketing", channel="email") == [("marketing", ""), ("marketing", "email")]
+    assert told(purpose="marketing") == [("marketing", ""), ("marketing", "email"), ("marketing", "phone")]
+    assert told(purpose="analytics") == [("analytics", "email")]
+    assert told(purpose="service") == [], "what is said of another purpose is not told"
+
+
 def test_a_dead_letter_that_may_not_leave_any_more_is_forgotten_and_not_sent(
     hub: Feed, receiver: Receiver
 ) -> None:
