@@ -143,8 +143,12 @@ def run_in(
     if days == DUE:
         ranges = _due(session, chosen)
         if not ranges and not (refit or rebuild):
-            console.print("Nothing in landing is new. `cdm run --customers` publishes the customers anew.")
-            return DONE
+            if session.is_published:
+                console.print(
+                    "Nothing in landing is new. `cdm run --customers` publishes the customers anew."
+                )
+                return DONE
+            console.print("Nothing in landing is new. What was ingested is not published yet: it is now.")
     elif days:
         _possible(session, chosen, days)
         ranges = [(name, days) for name in chosen]

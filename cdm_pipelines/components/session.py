@@ -54,6 +54,15 @@ class Session:
         contracts = [contract for contract in all_contracts() if contract.source == source]
         return due(self.settings, contracts, str(declared["marker"].value), declared["required"].value)  # type: ignore[arg-type]
 
+    @property
+    def is_published(self) -> bool:
+        """Whether all that was ingested is in the published customers."""
+        from cdm_pipelines.steps.customers.affected import are_published  # noqa: PLC0415 - rooms load in a run
+        from cdm_pipelines.store.lake import Lake  # noqa: PLC0415 - the same
+
+        with self.engine.connect() as connection:
+            return are_published(connection, Lake(self.settings.lake_url), all_contracts())
+
 
 @contextmanager
 def open_platform(settings: Settings) -> Iterator[Engine]:

@@ -37,6 +37,8 @@ PRUNED = "pruned"
 """Note on a table whose rows the policy of pruning let go: how many there were."""
 RECORDS = "records"
 """Note on a standard table: how many rows its day had, those that a later one replaced left out."""
+OF_RAW = "of raw"
+"""Note on the table of a day that is written last (repairs): the fingerprint of the raw table with which it ended."""
 FILES = "files"
 """Note on a raw table: path and size of each file that it was made from, a line each."""
 

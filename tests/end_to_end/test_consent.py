@@ -54,6 +54,19 @@ def subscriber(home: Deployment) -> str:
     return str(found[0][0])
 
 
+@pytest.fixture(scope="module")
+def ticked(home: Deployment, subscriber: str) -> str:
+    """The mailbox of a customer alone that may be mailed by a tick of the first day, which tells no moment."""
+    found = home.query(
+        f"""SELECT min(email) FROM golden.customer JOIN privacy.consent AS c USING (golden_id)
+        JOIN privacy.consent_statement AS s ON s.source = c.source AND s.entity = c.entity
+            AND s.record_id = c.record_id AND s.stated_at IS NULL
+        WHERE c.purpose = 'marketing' AND c.channel = 'email' AND allowed AND NOT shared
+        AND email IS NOT NULL AND email <> '{subscriber}'"""
+    )
+    return str(found[0][0])
+
+
 def test_ledger_knows_what_each_person_last_said(home: Deployment, extracts: Path) -> None:
     with (extracts.parent / "truth" / "consent.csv").open(encoding="utf-8") as file:
         truth = list(csv.DictReader(file))
@@ -86,7 +99,9 @@ def test_every_statement_is_accounted_for(home: Deployment) -> None:
     assert measured == standing(home)
 
 
-def test_withdrawal_of_the_day_is_in_force_in_its_publication(home: Deployment, subscriber: str) -> None:
+def test_withdrawal_of_the_day_is_in_force_in_its_publication(
+    home: Deployment, subscriber: str, ticked: str
+) -> None:
     before = home.query(LEDGER)
     assert [row[2] for row in consent(home, subscriber) if row[1] == "email"] == [True]
     deliver(
@@ -96,6 +111,7 @@ def test_withdrawal_of_the_day_is_in_force_in_its_publication(home: Deployment, 
         ("mc-v", "", "visitor-9", "newsletter", "objection", f"{DAYS[1]} 09:00:00"),
         ("mc-a", "nobody@nowhere.example", "", "newsletter", "objection", f"{DAYS[1]} 09:00:00"),
         ("mc-f", subscriber, "", "newsletter", "subscribed", "2031-01-01 09:00:00"),
+        ("mc-t", ticked, "", "newsletter", "unsubscribed", "2024-02-03 09:00:00"),
         ("mc-u", subscriber, "", "Astrology", "subscribed", f"{DAYS[1]} 09:00:00"),
         ("mc-s", subscriber, "", "newsletter", "perhaps", f"{DAYS[1]} 09:00:00"),
     )
@@ -104,6 +120,8 @@ def test_withdrawal_of_the_day_is_in_force_in_its_publication(home: Deployment, 
     now = {(row[0], row[1]): row for row in consent(home, subscriber)}
     assert now["marketing", "email"][2:4] == (False, "withdrawn")
     assert now["astrology", "email"][2] is False, "a purpose that is not known"
+    of_ticked = {(row[0], row[1]): row for row in consent(home, ticked)}
+    assert of_ticked["marketing", "email"][2:4] == (False, "withdrawn"), "who knows when the tick was made?"
     assert standing(home)["of nobody"] == of_nobody + 2
     assert standing(home)["in the future"] == standing(home)["unknown state"] == 1
     told = home.query(

@@ -11,9 +11,10 @@ from sqlalchemy import text
 
 from cdm_demo import generate
 from cdm_pipelines.components.session import open_session
-from cdm_pipelines.contracts.catalogue import all_contracts
+from cdm_pipelines.contracts.catalogue import all_contracts, contract_named
 from cdm_pipelines.hub import audit
 from cdm_pipelines.hub.connection import open_hub
+from cdm_pipelines.steps.days.source_day import process_day
 from cdm_pipelines.steps.operate.summary import source_counts
 from cdm_pipelines.store.lake import Lake
 
@@ -201,6 +202,15 @@ def test_a_run_without_a_day_takes_what_is_new_and_says_what_waits(
         ["customers"],
     ]
     assert "Nothing in landing is new" in company.ask("run")
+    # Delivered anew and ingested, and then the run was killed, or its publication failed.
+    file = company.landing / "crm" / "contact" / f"{DAYS[1]}.csv"
+    file.write_bytes(file.read_bytes() + b"\n")
+    lake = Lake(company.settings.lake_url)
+    process_day(company.settings, lake, contract_named("crm/contact"), DAYS[1])
+    told = company.ask("run")
+    assert "What was ingested is not published yet: it is now." in told
+    assert [line.split()[1:-1] for line in told.splitlines() if "✓" in line] == [["customers"]]
+    assert "`cdm run --customers` publishes the customers anew" in company.ask("run")
 
 
 def test_customers_are_published_anew_after_a_decision(daily: Deployment) -> None:

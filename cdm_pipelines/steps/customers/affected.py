@@ -8,12 +8,14 @@ share a cluster with one of them; and all that shared a customer with one of tho
 with any of them, so that golden ids and values come out as if all customers were worked through.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from sqlalchemy import Connection
 
+from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import (
     Entity,
     EntityDeclaration,
@@ -22,9 +24,11 @@ from cdm_pipelines.contracts.canonical import (
     with_state,
 )
 from cdm_pipelines.hub.parts import Asked
+from cdm_pipelines.hub.publish import published_from
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA
 from cdm_pipelines.identity.relations import employers, golden_employers
 from cdm_pipelines.records.whose import PARTY_KEY
+from cdm_pipelines.steps.days.records import days_wait
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.arrow import whole
 from cdm_pipelines.store.keys import RECORD_KEY, having, positions, record_keys
@@ -74,6 +78,14 @@ def versions(lake: Lake) -> dict[str, str]:
     made_from = {str(one.entity): tables.records(lake, one.entity) for one in with_state()}
     made_from[CLUSTERS] = tables.clusters(lake)
     return {name: str(table.mark) for name, table in made_from.items() if table.exists}
+
+
+def are_published(connection: Connection, lake: Lake, contracts: Sequence[SourceContract]) -> bool:
+    """Whether all that was ingested is in the published customers; other policies and decisions say nothing here."""
+    published = published_from(connection)
+    return not days_wait(lake, contracts) and all(
+        published.get(name) == mark for name, mark in versions(lake).items()
+    )
 
 
 def since(lake: Lake, published: Mapping[str, str]) -> Since | None:

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 import fsspec
 
 from cdm_pipelines.contracts import SourceContract
-from cdm_pipelines.ingest import find_files, landing_dates
+from cdm_pipelines.ingest.landing import dated_files, landing_dates
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.days.arrivals import Decision, Delivery, decide
 from cdm_pipelines.store import layout
@@ -37,12 +37,15 @@ def deliveries(
     problems: list[str] = []
     for contract in contracts:
         try:
-            for date in landing_dates(landing_url, contract):
-                files = {
-                    file.path: (file.size, file.modified) for file in find_files(landing_url, contract, date)
-                }
+            files: dict[str, dict[str, tuple[int, str]]] = {
+                date: {} for date in landing_dates(landing_url, contract)
+            }
+            for file, date in dated_files(landing_url, contract):
+                if date in files:  # else it is only joined to what has not come
+                    files[date][file.path] = (file.size, file.modified)
+            for date, of_day in files.items():
                 so_far = found.get(date, Delivery({}, frozenset()))
-                found[date] = Delivery({**so_far.files, **files}, so_far.entities | {contract.entity})
+                found[date] = Delivery({**so_far.files, **of_day}, so_far.entities | {contract.entity})
         except OSError as error:
             problems.append(f"{contract.name}: landing cannot be listed ({type(error).__name__})")
     if marker:
@@ -77,7 +80,7 @@ def _exists(landing_url: str, marker: str, date: str) -> bool:
 def ingested_digests(
     lake: Lake, contracts: Sequence[SourceContract], now: Mapping[str, Delivery]
 ) -> dict[str, str]:
-    """Digests of the days whose raw tables were made from exactly the files that lie in landing now.
+    """Digests of the days that were gone through with exactly the files that lie in landing now, refused or not.
 
     Compared by path and size, so that a new sensor does not ask again for what was ingested before it.
     """
@@ -85,12 +88,25 @@ def ingested_digests(
     for date, delivery in now.items():
         held: dict[str, int] = {}
         for contract in contracts:
-            path = layout.raw_path(contract, date)
             with suppress(DamagedError):  # as if it had not been ingested: so it is made anew
-                held.update(_files(lake, path))
+                if has_ended(lake, contract, date):
+                    held.update(_files(lake, layout.raw_path(contract, date)))
         if held == {path: size for path, (size, _) in delivery.files.items()}:
             same[date] = delivery.digest
     return same
+
+
+def has_ended(lake: Lake, contract: SourceContract, date: str) -> bool:
+    """Whether a day went through to its end with the raw table that there is, and was not cut short after it.
+
+    Raises:
+        DamagedError: A table of it is damaged or not there.
+    """
+    raw = lake.notes(layout.raw_path(contract, date)).get(layout.FINGERPRINT)
+    last = lake.notes(layout.repairs_path(contract, date))
+    if layout.OF_RAW not in last and layout.CORRECTED in last:  # of a former release, which did not note it
+        return True
+    return last.get(layout.OF_RAW, last.get(layout.FINGERPRINT)) == raw
 
 
 def _files(lake: Lake, path: str) -> dict[str, int]:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.contracts import SourceContract
-from cdm_pipelines.contracts.canonical import Entity, KeptAs, OfParty, attributes, declaration
+from cdm_pipelines.contracts.canonical import Entity, KeptAs, OfParty, attributes, declaration, with_state
 from cdm_pipelines.quality.damage import plain_ids
 from cdm_pipelines.records import Partition, current_state, records_schema, resolve_parties
 from cdm_pipelines.records.advance import AnewError, advance, follow
@@ -104,6 +104,15 @@ def build_records(
 def is_up_to_date(lake: Lake, contracts: Sequence[SourceContract], entity: Entity) -> bool:
     """Whether the current state of an entity is made of the days that there are, as they are."""
     return _made_from(lake, entity, tables.records(lake, entity)) == _to_make_from(lake, contracts, entity)
+
+
+def days_wait(lake: Lake, contracts: Sequence[SourceContract]) -> bool:
+    """Whether there are days of which the current state of their records has not been made."""
+    return any(
+        next(_partitions(lake, contracts, one.entity), None) is not None
+        and not is_up_to_date(lake, contracts, one.entity)
+        for one in with_state()
+    )
 
 
 def first_days(lake: Lake, entity: Entity) -> dict[str, str]:

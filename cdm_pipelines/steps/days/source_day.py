@@ -136,16 +136,21 @@ def _refine(
     tally: Tally,
     vault: Vault,
 ) -> DayResult:
-    """Write valid, quarantine, repairs and, unless a check forbids it, standard from the raw table."""
+    """Write valid, quarantine and, unless a check forbids it, standard from the raw table, and repairs last of all.
+
+    So a day has ended, refused or not, when its repairs are of its raw table (``landing.has_ended``).
+    """
     raw = layout.raw_path(contract, date)
     fingerprint = _fingerprint(lake, raw, corrections, settings)
     chunks = _chunks(settings, lake, contract, raw, corrections, vault=vault)
     delivered = vault.protection.delivered(contract)
-    with suppress(_StoppedError), ExitStack() as standard, ExitStack() as checked:
-        notes = {layout.FINGERPRINT: fingerprint}
-        if corrections is not None:
-            notes[layout.CORRECTED] = "yes"
+    notes = {layout.FINGERPRINT: fingerprint}
+    if corrections is not None:
+        notes[layout.CORRECTED] = "yes"
+    of_raw = lake.notes(raw)[layout.FINGERPRINT]
+    with ExitStack() as last, suppress(_StoppedError), ExitStack() as standard, ExitStack() as checked:
         checked_to, standard_to = _Writers(checked, lake, notes), _Writers(standard, lake, notes)
+        last_to = _Writers(last, lake, {**notes, layout.OF_RAW: of_raw})
         nobody, words = Placeholders.load(settings.policies), SourceWords.load(settings.policies)
         for refined in in_order(
             chunks, settings.threads, contract, date, settings.timezone, nobody=nobody, words=words
@@ -154,7 +159,7 @@ def _refine(
             checked_to.write(
                 layout.quarantine_path(contract, date), vault.seal(refined.quarantine, delivered)
             )
-            checked_to.write(layout.repairs_path(contract, date), refined.repairs)
+            last_to.write(layout.repairs_path(contract, date), refined.repairs)
             for entity, table in refined.standard.items():
                 sealed = vault.seal(table, vault.protection.standard(entity))
                 standard_to.write(layout.standard_path(contract, date, entity), sealed)

@@ -1,8 +1,12 @@
 """A delivery is compared with the one before it, and with what the lake was made from."""
 
+import datetime as dt
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.catalogue import contract_named
@@ -129,6 +133,67 @@ def test_a_sensor_that_begins_anew_asks_only_for_what_the_lake_was_not_made_from
     known = ingested_digests(Lake(settings.lake_url), [contact], found)
     assert problems == []
     assert known == {"2026-06-01": found["2026-06-01"].digest}
+
+
+def test_a_day_that_was_cut_short_after_its_raw_table_is_run_again(
+    settings: Settings, contact: SourceContract, tmp_path: Path
+) -> None:
+    """Killed, or the disk full: what was read is there already, what follows from it is of before, or not there."""
+    lake = Path(settings.lake_url)
+
+    def is_new() -> bool:
+        found, _ = deliveries(settings.landing_url, [contact], marker="")
+        return "2026-06-01" not in ingested_digests(Lake(settings.lake_url), [contact], found)
+
+    delivered(settings, contact, "2026-06-01", 5)
+    assert not is_new()
+    aside = shutil.copytree(lake, tmp_path / "aside")
+    delivered(settings, contact, "2026-06-01", 6)
+    assert not is_new()
+    of_day = [path for path in lake.rglob("*") if path.is_file() and "2026-06-01" in str(path)]
+    later = [path for path in of_day if "/raw/" not in str(path)]
+    assert len(later) > 2
+    for path in later:
+        path.unlink()
+    assert is_new(), "nothing was made of it"
+    for path in later:
+        before = aside / path.relative_to(lake)
+        if before.exists():
+            shutil.copy2(before, path)
+    assert is_new(), "what is there was made of what was delivered before"
+    assert process_day(settings, Lake(settings.lake_url), contact, "2026-06-01").accepted == 6
+    assert not is_new()
+
+
+def test_a_day_that_a_check_refused_is_not_run_again_by_itself(
+    settings: Settings, contact: SourceContract
+) -> None:
+    for date, rows in (("2026-06-01", 100), ("2026-06-02", 20)):
+        result = delivered(settings, contact, date, rows)
+    assert result.verdicts["volume"].stops
+    found, _ = deliveries(settings.landing_url, [contact], marker="")
+    assert ingested_digests(Lake(settings.lake_url), [contact], found).keys() == found.keys()
+
+
+def test_a_year_of_days_is_looked_at_by_one_listing_of_the_folder(
+    settings: Settings, contact: SourceContract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(settings.landing_url) / contact.name
+    folder.mkdir(parents=True, exist_ok=True)
+    days = [f"{dt.date(2025, 1, 1) + dt.timedelta(days=at)}" for at in range(365)]
+    for day in days:
+        (folder / f"{day}.csv").write_text("a\n", encoding="utf-8")
+    listed: list[str] = []
+    find = LocalFileSystem.find
+
+    def counted(self: LocalFileSystem, path: str, **more: Any) -> Any:
+        listed.append(path)
+        return find(self, path, **more)
+
+    monkeypatch.setattr(LocalFileSystem, "find", counted)
+    found, problems = deliveries(settings.landing_url, [contact], marker="")
+    assert (sorted(found), problems) == (days, [])
+    assert len(listed) < 5
 
 
 def test_a_row_with_several_reasons_counts_under_each(settings: Settings, contact: SourceContract) -> None:
