@@ -39,7 +39,6 @@ _ORDERED_AT: Final = "records/order.ordered_at"
 _CURRENCY: Final = "records/order.currency"
 _TOTAL: Final = ("records/order.total_amount", _CURRENCY)
 _RETURNED: Final = ("records/order.refund.amount", "records/order.refund.currency")
-_SEEN: Final = "records/order.first_seen"
 _COST: Final = ("records/product.cost", "records/product.currency")
 
 CUSTOMERS: Final[Columns] = {
@@ -91,10 +90,6 @@ PURCHASES: Final[Columns] = {
     "order_id": _of("Number of the order, within its source.", "records/order.order_id"),
     "ordered_at": _of("When, in the deployment's time zone.", _ORDERED_AT),
     "ordered_on": _of("The day of it.", _ORDERED_AT),
-    "delivered_on": _of(
-        "Extract date of the first day that had it; what is dated over two days later is in the future.",
-        _SEEN,
-    ),
     "amount": _of("What was ordered.", *_TOTAL),
     "returned": _of("What was paid back of it.", *_RETURNED),
     "net": _of("amount - returned.", *_TOTAL, *_RETURNED),
@@ -105,7 +100,7 @@ ORDERS: Final[Columns] = {
     "currency": _of("As ordered.", _CURRENCY),
     "total": _of("What was ordered, in that currency.", "records/order.total_amount"),
     "problem": _of(
-        "Why it does not count; null where it does.", _ORDERED_AT, *_TOTAL, "records/order.status", _SEEN
+        "Why it does not count; null where it does.", _ORDERED_AT, *_TOTAL, "records/order.status"
     ),
 }
 PRODUCTS: Final[Columns] = {
@@ -162,7 +157,6 @@ PAYMENTS: Final[Columns] = {
     "ordered_on": _of("Day of the order.", _ORDERED_AT),
     "amount": _of("What was paid, at the rate of the order.", "records/order.payment.amount", *_TOTAL),
     "method": _of("How it was paid, in the source's own words.", "records/order.payment.method"),
-    "delivered_on": _of("Extract date of the first day that had it.", "records/order.payment.first_seen"),
 }
 INVOICES: Final[Columns] = {
     "golden_id": _of("Who was billed.", _CUSTOMER, "records/invoice.party_id", "records/invoice.party_email"),
@@ -174,7 +168,6 @@ INVOICES: Final[Columns] = {
     "settled_on": _of("When it was paid in full; null while it is open.", "records/invoice.settled_on"),
     "disputed": _of("Whether the customer disputes it.", "records/invoice.disputed"),
     "dunning_level": _of("How many reminders were sent.", "records/invoice.dunning_level"),
-    "delivered_on": _of("Extract date of the first day that had it.", "records/invoice.first_seen"),
     "amount": _of(
         "Amount to pay; null in a currency without a rate.",
         "records/invoice.amount",

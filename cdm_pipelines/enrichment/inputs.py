@@ -76,7 +76,6 @@ ATTACHED = pa.schema(
 
 _LOCAL = "timezone(getvariable('timezone'), {0}::TIMESTAMPTZ)"
 _DAY = f"CAST({_LOCAL} AS DATE)"
-_DELIVERED = "TRY_CAST({0}.first_seen AS DATE)"
 _MONEY = "TRY_CAST({0} AS DECIMAL(18, 2))"
 _OF_PARTY = """JOIN crosswalk c ON c.source = {0}.source AND c.entity = {0}.party_entity
                AND c.record_id = {0}.party_record_id"""
@@ -100,16 +99,16 @@ _ORDERS = f"""
 WITH read AS (
     SELECT c.golden_id::UUID AS golden_id, o.source, o.order_id, {_LOCAL.format("o.ordered_at")} AS ordered_at,
            o.status, coalesce(o.currency, getvariable('currency')) AS currency,
-           {_MONEY.format("o.total_amount")} AS total, {_DELIVERED.format("o")} AS delivered_on
+           {_MONEY.format("o.total_amount")} AS total
     FROM state_order o {_OF_PARTY.format("o")} WHERE o.active),
 returned AS (SELECT source, order_id, sum(amount) AS returned FROM refunds GROUP BY ALL)
 SELECT read.golden_id, read.source, read.order_id, read.ordered_at, CAST(read.ordered_at AS DATE) AS ordered_on,
-       read.delivered_on, read.status, read.currency, read.total,
+       read.status, read.currency, read.total,
        CAST(read.total * r.rate AS DECIMAL(18, 2)) AS amount,
        CAST(coalesce(b.returned, 0) AS DECIMAL(18, 2)) AS returned,
        CAST(CAST(read.total * r.rate AS DECIMAL(18, 2)) - coalesce(b.returned, 0) AS DECIMAL(18, 2)) AS net,
        CASE WHEN read.ordered_at IS NULL THEN 'no date'
-            WHEN CAST(read.ordered_at AS DATE) > read.delivered_on + 2 THEN 'in the future'
+            WHEN CAST(read.ordered_at AS DATE) > getvariable('horizon') THEN 'in the future'
             WHEN read.total IS NULL THEN 'no amount'
             WHEN read.total < 0 THEN 'negative'
             WHEN r.rate IS NULL THEN 'currency without a rate'
@@ -157,7 +156,7 @@ neither category nor brand describes nothing, and what an article costs is said 
 _PAYMENTS = f"""
 SELECT o.golden_id, p.source, p.payment_id, p.order_id, {_DAY.format("p.paid_at")} AS paid_on, o.ordered_on,
        CAST({_MONEY.format("p.amount")} * (CASE WHEN o.total <> 0 THEN o.amount / o.total ELSE 1 END)
-            AS DECIMAL(18, 2)) AS amount, p.method, {_DELIVERED.format("p")} AS delivered_on
+            AS DECIMAL(18, 2)) AS amount, p.method
 FROM state_payment p JOIN orders o ON o.source = p.source AND o.order_id = p.order_id WHERE p.active
 """
 _INVOICES = f"""
@@ -167,8 +166,7 @@ WITH read AS (
            TRY_CAST(i.due_on AS DATE) AS due_on, TRY_CAST(i.settled_on AS DATE) AS settled_on,
            coalesce(i.currency, getvariable('currency')) AS currency, {_MONEY.format("i.amount")} AS given,
            coalesce(i.disputed = 'true', false) AS disputed,
-           coalesce(TRY_CAST(i.dunning_level AS INTEGER), 0) AS dunning_level,
-           {_DELIVERED.format("i")} AS delivered_on
+           coalesce(TRY_CAST(i.dunning_level AS INTEGER), 0) AS dunning_level
     FROM state_invoice i {_OF_PARTY.format("i")} WHERE i.active)
 SELECT read.* EXCLUDE (currency, given), CAST(given * r.rate AS DECIMAL(18, 2)) AS amount
 FROM read {_RATE.format("read.issued_on")}

@@ -62,10 +62,6 @@ class PaymentParameters(Parameters):
         return self
 
 
-_HORIZON = "delivered_on + 2"
-"""The last day that is not in the future, as for orders: clocks of systems differ."""
-
-
 def _claims(work: Work, since: Mapping[str, str]) -> None:
     """Make ``payment_claims`` anew: a row per invoice, and per order without one of which payments are known."""
     work.use("purchases", "payments", "invoices")
@@ -79,15 +75,15 @@ def _claims(work: Work, since: Mapping[str, str]) -> None:
     work.db.register("payment_sources", sources)
     try:
         work.db.execute(
-            f"""
+            """
             CREATE OR REPLACE TEMP TABLE payment_claims AS
             WITH billed AS (
                 SELECT golden_id, source, invoice_id AS id, issued_on,
                        greatest(coalesce(due_on, issued_on + $terms), issued_on) AS due_on,
-                       CASE WHEN settled_on <= {_HORIZON} THEN settled_on END AS settled_on, amount,
-                       CASE WHEN coalesce(settled_on > {_HORIZON}, true) THEN amount ELSE 0 END AS open,
+                       CASE WHEN settled_on <= getvariable('horizon') THEN settled_on END AS settled_on, amount,
+                       CASE WHEN coalesce(settled_on > getvariable('horizon'), true) THEN amount ELSE 0 END AS open,
                        disputed, dunning_level, true AS by_invoice,
-                       CASE WHEN issued_on > {_HORIZON} THEN 'invoice in the future'
+                       CASE WHEN issued_on > getvariable('horizon') THEN 'invoice in the future'
                             WHEN amount IS NULL THEN 'invoice without an amount or a rate' END AS problem
                 FROM invoices),
             unbilled AS (
@@ -99,7 +95,7 @@ def _claims(work: Work, since: Mapping[str, str]) -> None:
                 SELECT u.*, p.paid_on, coalesce(sum(p.amount) OVER so_far, 0) AS paid_until,
                        coalesce(sum(p.amount) OVER altogether, 0) AS paid
                 FROM unbilled u LEFT JOIN payments p ON p.source = u.source AND p.order_id = u.order_id
-                    AND coalesce(p.paid_on, u.ordered_on) <= p.{_HORIZON}
+                    AND coalesce(p.paid_on, u.ordered_on) <= getvariable('horizon')
                 WINDOW so_far AS (PARTITION BY u.source, u.order_id ORDER BY p.paid_on NULLS FIRST, p.payment_id),
                        altogether AS (PARTITION BY u.source, u.order_id)),
             unbilled_claims AS (
@@ -122,8 +118,9 @@ def fit(work: Work) -> dict[str, Any]:
     """Which sources deliver payments and since when, how everybody pays, and what could not be counted."""
     work.use("payments")
     since = work.sql(
-        f"""SELECT source, min(ordered_on) AS since FROM payments
-        WHERE ordered_on IS NOT NULL AND coalesce(paid_on, ordered_on) <= {_HORIZON} GROUP BY 1 ORDER BY 1"""
+        """SELECT source, min(ordered_on) AS since FROM payments
+        WHERE ordered_on IS NOT NULL AND coalesce(paid_on, ordered_on) <= getvariable('horizon')
+        GROUP BY 1 ORDER BY 1"""
     ).to_pylist()
     sources = {row["source"]: row["since"].isoformat() for row in since}
     _claims(work, sources)

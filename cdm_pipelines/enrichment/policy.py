@@ -5,7 +5,7 @@ Belongs here: reading and checking ``policies/enrichment.yaml``. Does not belong
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,6 +21,7 @@ from cdm_pipelines.yaml_files import YamlError, read_yaml
 
 POLICY = "enrichment.yaml"
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
+_CLOCKS_APART_DAYS = 2
 _TELLS_FROM = TypeAdapter(dict[str, Annotated[float, Field(ge=0)]])
 
 
@@ -93,10 +94,14 @@ class EnrichmentPolicy:
     refit_days: int
     chosen: Mapping[str, Chosen]
 
+    def horizon(self, as_of: date) -> date:
+        """The last day that is not in the future: until the next fit data come every day, and clocks are apart."""
+        return as_of + timedelta(self.refit_days + _CLOCKS_APART_DAYS)
+
     @property
     def fingerprint(self) -> str:
-        """Changes when the meaning of an amount does."""
-        said = (self.currency, self.rates.to_pylist(), self.not_counted)
+        """Changes when the meaning of an amount does, or which dates count."""
+        said = (self.currency, self.rates.to_pylist(), self.not_counted, self.refit_days)
         return sha256(repr(said).encode()).hexdigest()[:16]
 
 

@@ -273,6 +273,7 @@ def _opened(company: Company, coming: NextVersion, as_of: dt.date, ids: pa.Array
         opened(
             base,
             as_of=as_of,
+            horizon=policy.horizon(as_of),
             currency=policy.currency,
             timezone=settings.timezone,
             threads=settings.threads,

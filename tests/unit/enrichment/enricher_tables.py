@@ -86,9 +86,16 @@ def base_tables(given: Mapping[str, Rows], as_of: dt.date = AS_OF) -> dict[str, 
 
 
 @contextmanager
-def work_on(*, as_of: dt.date = AS_OF, **given: Rows) -> Iterator[Work]:
-    """The work of an enricher on rows per base table: ``work_on(state_order=[{...}])``."""
+def work_on(*, as_of: dt.date = AS_OF, ahead: int = 9, **given: Rows) -> Iterator[Work]:
+    """The work of an enricher on rows per base table: ``work_on(state_order=[{...}])``; what is dated over ``ahead``
+    days later than ``as_of`` is in the future.
+    """
     with opened(
-        base_tables(given, as_of), as_of=as_of, currency="EUR", timezone="Europe/Amsterdam", threads=1
+        base_tables(given, as_of),
+        as_of=as_of,
+        horizon=as_of + dt.timedelta(ahead),
+        currency="EUR",
+        timezone="Europe/Amsterdam",
+        threads=1,
     ) as work:
         yield work

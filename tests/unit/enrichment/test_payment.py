@@ -121,6 +121,25 @@ def test_what_was_returned_is_not_owed_and_a_payment_without_a_day_counts() -> N
     assert (found["open_amount"], found["overdue_invoices"]) == (Decimal("0.00"), 0)
 
 
+def test_what_is_settled_or_paid_long_after_its_first_delivery_counts() -> None:
+    """An extract delivers an invoice open, and again once it is settled; an order as a draft, and dated later."""
+    early = {"first_seen": "2026-03-01"}
+    found = rows(
+        state_invoice=[
+            invoice(1, 1, "2026-03-01", "2026-03-31", "100.00", settled_on="2026-03-20", **early),
+            invoice(2, 1, "2026-03-10", "2026-04-09", "40.00", settled_on="2026-04-01", **early),
+        ],
+        state_order=[order(1, 2, "2026-05-01", "60.00", **early)],
+        state_payment=[{**paid(1, 1, "2026-05-08", "60.00"), **early}],
+    )
+    one, other = found[1], found[2]
+    assert (one["claims"], one["open_amount"], one["overdue_invoices"]) == (2, Decimal("0.00"), 0)
+    assert (one["last_paid_on"], one["median_days_to_pay"]) == (dt.date(2026, 4, 1), 20.5)
+    assert one["credit_class"] == "unknown"
+    assert (other["claims"], other["open_amount"]) == (1, Decimal("0.00"))
+    assert (other["last_paid_on"], other["last_days_to_pay"]) == (dt.date(2026, 5, 8), 7)
+
+
 def test_bad_invoices_are_left_out_or_read_with_care_and_counted() -> None:
     given: dict[str, Any] = {
         "state_invoice": [

@@ -76,7 +76,7 @@ CASES = (
         gross="10.00",
         open_amount="10.00",
     ),
-    Case("a clock that is a week ahead", orders=({"BRTWR": "10,00", "AUDAT": "20260609"},), not_counted=1),
+    Case("a date a fortnight ahead", orders=({"BRTWR": "10,00", "AUDAT": "20260616"},), not_counted=1),
     Case("no date", orders=({"BRTWR": "10,00", "AUDAT": "00000000"},), not_counted=1),
     Case("a currency without a rate", orders=({"BRTWR": "10,00", "WAERK": "USD"},), not_counted=1),
     Case("a currency that is none", orders=({"BRTWR": "10,00", "WAERK": "XQZ"},), not_counted=1),
