@@ -154,6 +154,10 @@ PAYMENTS: Final[Columns] = {
     "payment_id": _of("Number of the payment, within its source.", "records/order.payment.payment_id"),
     "order_id": _of("Order that was paid.", "records/order.payment.order_id"),
     "paid_on": _of("Day of the payment.", "records/order.payment.paid_at"),
+    "paid": _of(
+        "Whether it came in: not where its source has a day of payment and this one has none yet.",
+        "records/order.payment.paid_at",
+    ),
     "ordered_on": _of("Day of the order.", _ORDERED_AT),
     "amount": _of("What was paid, at the rate of the order.", "records/order.payment.amount", *_TOTAL),
     "method": _of("How it was paid, in the source's own words.", "records/order.payment.method"),

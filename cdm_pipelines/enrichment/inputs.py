@@ -43,8 +43,10 @@ BASE: Mapping[str, tuple[str, ...]] = {
     "crosswalk": ("golden_id", "source", "entity", "record_id"),
     "rates": ("currency", "valid_from", "rate"),
     "not_counted": ("status",),
+    "days_of_payment": ("source",),
 }
-"""Tables beside ``golden_customer`` and the states of entities: ``state_<entity>``, every attribute as text, with
+"""Tables beside ``golden_customer`` and the states of entities (``days_of_payment`` has the sources that say when
+something was paid): ``state_<entity>``, every attribute as text, with
 ``source``, ``active`` and ``first_seen``; of parties all columns."""
 
 ATTACHED = pa.schema(
@@ -156,7 +158,8 @@ neither category nor brand describes nothing, and what an article costs is said 
 _PAYMENTS = f"""
 SELECT o.golden_id, p.source, p.payment_id, p.order_id, {_DAY.format("p.paid_at")} AS paid_on, o.ordered_on,
        CAST({_MONEY.format("p.amount")} * (CASE WHEN o.total <> 0 THEN o.amount / o.total ELSE 1 END)
-            AS DECIMAL(18, 2)) AS amount, p.method
+            AS DECIMAL(18, 2)) AS amount, p.method,
+       p.paid_at IS NOT NULL OR p.source NOT IN (SELECT source FROM days_of_payment) AS paid
 FROM state_payment p JOIN orders o ON o.source = p.source AND o.order_id = p.order_id WHERE p.active
 """
 _INVOICES = f"""

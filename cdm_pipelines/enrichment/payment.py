@@ -5,6 +5,8 @@ them. Does not belong here: what a customer spends (``rfm``).
 
 An order without an invoice is a claim only where its source delivers payments, and from its first payment on: where
 nobody tells us of payments, nothing is known to be open. Which sources do is fitted, as it follows from everybody.
+A payment without a day has come in where its source never tells one (its contract maps none), and is still expected
+where it does: a shop gives an order the number of its payment before that comes.
 Credit notes (negative invoices) lower what is open and are never late. Disputed invoices count as open and overdue, and
 are left out where behaviour is judged.
 """
@@ -94,7 +96,7 @@ def _claims(work: Work, since: Mapping[str, str]) -> None:
             running AS (
                 SELECT u.*, p.paid_on, coalesce(sum(p.amount) OVER so_far, 0) AS paid_until,
                        coalesce(sum(p.amount) OVER altogether, 0) AS paid
-                FROM unbilled u LEFT JOIN payments p ON p.source = u.source AND p.order_id = u.order_id
+                FROM unbilled u LEFT JOIN payments p ON p.source = u.source AND p.order_id = u.order_id AND p.paid
                     AND coalesce(p.paid_on, u.ordered_on) <= getvariable('horizon')
                 WINDOW so_far AS (PARTITION BY u.source, u.order_id ORDER BY p.paid_on NULLS FIRST, p.payment_id),
                        altogether AS (PARTITION BY u.source, u.order_id)),
@@ -264,7 +266,7 @@ def picture(table: pa.Table, work: Work) -> Figures:
 _MONEY = "user.financial"
 _CLAIM = "An invoice, or an order without one where its source delivers payments"
 _ISSUED = ("invoices.issued_on", "purchases.ordered_on")
-_SETTLED = ("invoices.settled_on", "payments.paid_on", "payments.amount", "purchases.net")
+_SETTLED = ("invoices.settled_on", "payments.paid_on", "payments.paid", "payments.amount", "purchases.net")
 _DUE = (*_ISSUED, "invoices.due_on")
 _OPEN = ("invoices.amount", *_SETTLED)
 _LATE = (*_DUE, *_OPEN, "invoices.disputed")

@@ -76,6 +76,8 @@ def base_tables(given: Mapping[str, Rows], as_of: dt.date = AS_OF) -> dict[str, 
         list(rates),
         schema=pa.schema([("currency", text), ("valid_from", pa.date32()), ("rate", pa.float64())]),
     )
+    dated: Rows = given.get("days_of_payment", ({"source": "erp"}, {"source": "shop"}))
+    tables["days_of_payment"] = pa.Table.from_pylist(list(dated), schema=pa.schema([("source", text)]))
     tables["not_counted"] = pa.table({"status": pa.array(["cancelled", "geannuleerd"])})
     touches = [
         {**row, "golden_id": gid(row["golden_id"]) if isinstance(row["golden_id"], int) else row["golden_id"]}

@@ -109,8 +109,31 @@ def test_orders_and_payments_stand_in_where_an_order_has_no_invoice() -> None:
     assert (found[1]["median_days_to_pay"], found[1]["last_days_to_pay"]) == (7, 4)
 
 
+def test_a_payment_that_its_source_has_not_dated_yet_is_no_payment() -> None:
+    """Of a shop that says when it was paid, and of a till that never does."""
+    given: dict[str, Any] = {
+        "state_order": [
+            order(1, 1, "2026-05-01", "100.00"),
+            order(2, 2, "2026-05-01", "100.00"),
+            order(3, 3, "2026-05-01", "100.00", source="till"),
+        ],
+        "state_payment": [
+            paid(1, 1, None, "100.00"),
+            paid(2, 2, "2026-05-10", "100.00"),
+            {**paid(3, 3, None, "100.00"), "source": "till"},
+        ],
+    }
+    found = rows(**given)
+    assert [found[one]["open_amount"] for one in (1, 2, 3)] == [Decimal("100.00"), 0, 0]
+    assert [found[one]["oldest_due_on"] for one in (1, 2, 3)] == [dt.date(2026, 5, 31), None, None]
+    assert [found[one]["last_days_to_pay"] for one in (1, 2, 3)] == [None, 9, None]
+    alone = {name: some[:1] for name, some in given.items()}
+    assert rows(**alone)[1]["open_amount"] == Decimal("100.00")
+
+
 def test_what_was_returned_is_not_owed_and_a_payment_without_a_day_counts() -> None:
     found = rows(
+        days_of_payment=[],
         state_order=[order(1, 1, "2026-01-01", "100.00"), order(2, 1, "2026-01-02", "10.00")],
         state_payment=[paid(1, 1, None, "60.00")],
         state_refund=[

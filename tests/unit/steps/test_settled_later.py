@@ -1,8 +1,7 @@
-"""What is delivered open and completed weeks later, on real PostgreSQL: an invoice, and visits beside it."""
+"""What is delivered open and completed weeks later, on real PostgreSQL: an invoice, an order, and visits."""
 
 import csv
 import datetime as dt
-import io
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -45,6 +44,7 @@ class Company:
     engine: Engine
     debtor: str
     shopper: str
+    email: str
 
     @property
     def lake(self) -> Lake:
@@ -60,16 +60,18 @@ class Company:
             "WAERK": "EUR",
         }
         row |= {"AUGDT": f"{settled:%Y%m%d}" if settled else "00000000", "WRBTR": "100,00", "MANST": "0"}
-        folder = Path(self.settings.landing_url) / "erp" / "invoice"
-        names = (folder / f"{FIRST}.csv").read_text(encoding="cp1252").splitlines()[0].split(";")
-        said = io.StringIO(newline="")
-        writer = csv.DictWriter(said, names, delimiter=";", lineterminator="\r\n", restval="")
-        if day != FIRST:
-            writer.writeheader()
-        writer.writerow(row)
-        with (folder / f"{day}.csv").open("a", encoding="cp1252", newline="") as file:
-            file.write(said.getvalue())
-        process_day(self.settings, self.lake, contract_named("erp/invoice"), str(day))
+        self._deliver("erp/invoice", day, row, ";", "cp1252")
+
+    def _deliver(self, name: str, day: dt.date, row: Row, delimiter: str, encoding: str) -> None:
+        """Deliver a row, on the first day after what came then."""
+        folder = Path(self.settings.landing_url) / name
+        names = (folder / f"{FIRST}.csv").read_text(encoding=encoding).splitlines()[0].split(delimiter)
+        with (folder / f"{day}.csv").open("a", encoding=encoding, newline="") as file:
+            writer = csv.DictWriter(file, names, delimiter=delimiter, lineterminator="\r\n", restval="")
+            if day != FIRST:
+                writer.writeheader()
+            writer.writerow(row)
+        process_day(self.settings, self.lake, contract_named(name), str(day))
 
     def visited(self, day: dt.date) -> None:
         """Deliver one visit."""
@@ -86,8 +88,16 @@ class Company:
         path.write_text(json.dumps(event) + "\n", encoding="utf-8")
         process_day(self.settings, self.lake, contract_named("web/event"), str(day))
 
-    def published(self) -> tuple[Decimal, int]:
-        """What is open of the debtor, and how often the shopper visited, once everything is published."""
+    def ordered(self, day: dt.date, paid: dt.date | None) -> None:
+        """Deliver the order of 100.00 that the shopper placed on the first day, with the number of its payment."""
+        row = {"Name": "#90001", "Email": self.email, "Financial Status": "paid" if paid else "pending"}
+        row |= {"Paid at": f"{paid} 12:00:00 +0200" if paid else "", "Created at": f"{FIRST} 12:00:00 +0200"}
+        row |= {"Currency": "EUR", "Total": "100.00", "Payment Method": "iDEAL", "Payment Reference": "c1"}
+        row |= {"Lineitem quantity": "1", "Lineitem name": "Lamp", "Lineitem price": "100.00"}
+        self._deliver("shop/order", day, row, ",", "utf-8-sig")
+
+    def published(self) -> tuple[Decimal, Decimal, int]:
+        """What is open of the debtor and of the shopper, and how often that one visited, once all is published."""
         build_records(self.lake, all_contracts(), list(Entity))
         link_parties(self.lake, self.settings, decided=committed.constraints(self.engine))
         assert not committed.stage_customers(self.engine, self.lake, self.settings).stopped
@@ -100,15 +110,17 @@ class Company:
         committed.publish_customers(self.engine, self.lake, self.settings)
         return self.seen()
 
-    def seen(self) -> tuple[Decimal, int]:
+    def seen(self) -> tuple[Decimal, Decimal, int]:
         whose = "(SELECT golden_id FROM golden.crosswalk WHERE active AND source = '{}' AND record_id = '{}')"
         query = f"""SELECT (SELECT open_amount FROM profile.payment
                             WHERE golden_id = {whose.format("erp", self.debtor)}),
+                    (SELECT open_amount FROM profile.payment
+                     WHERE golden_id = {whose.format("shop", self.shopper)}),
                     (SELECT visits_30 FROM profile.engagement
                      WHERE golden_id = {whose.format("shop", self.shopper)})"""
         with self.engine.connect() as connection:
-            amount, visits = connection.execute(text(query)).one()
-        return amount, visits or 0
+            invoice, order, visits = connection.execute(text(query)).one()
+        return invoice, order, visits or 0
 
 
 @pytest.fixture(params=[7, 30], ids=lambda days: f"fitted every {days} days")
@@ -142,31 +154,34 @@ def company(
     parties = [row for row in tables.records(lake, Entity.PARTY).read().to_pylist() if row["active"]]
     quiet = {
         source: min(
-            one["record_id"] for one in parties if one["source"] == source and one["record_id"] not in busy
+            (one["record_id"], one["email"])
+            for one in parties
+            if one["source"] == source and one["record_id"] not in busy and one["email"]
         )
         for source in ("erp", "shop")
     }
     with open_hub(settings) as engine:
-        yield Company(settings, engine, quiet["erp"], quiet["shop"])
+        yield Company(settings, engine, quiet["erp"][0], *quiet["shop"])
 
 
-def test_an_invoice_settled_on_a_later_day_is_paid_and_visits_count_until_the_next_fit(
+def test_what_is_settled_or_paid_on_a_later_day_is_and_visits_count_until_the_next_fit(
     company: Company,
 ) -> None:
-    """Delivered open on day 1 and 10, settled on day 20; on day 21 somebody types a date of a year far away."""
+    """Delivered open on day 1 and 10, complete on day 20; on day 21 somebody types a date of a year far away."""
     company.invoiced(FIRST, None)
+    company.ordered(FIRST, None)
     days = {1: company.published()}
     for number, settled in ((10, None), (20, dt.date(2026, 6, 20)), (21, dt.date(2099, 6, 20))):
         day = FIRST + dt.timedelta(number - 1)
         company.invoiced(day, settled)
+        company.ordered(day, settled)
         company.visited(day)
         days[number] = company.published()
-    due = Decimal("100.00")
-    assert {number: amount for number, (amount, _) in days.items()} == {
-        1: due,
-        10: due,
-        20: Decimal(0),
-        21: due,
+    due, none = Decimal("100.00"), Decimal(0)
+    visits = days[1][2]
+    assert days == {
+        1: (due, due, visits),
+        10: (due, due, visits + 1),
+        20: (none, none, visits + 2),
+        21: (due, due, visits + 3),
     }
-    came = {number: visits - days[1][1] for number, (_, visits) in days.items()}
-    assert came == {1: 0, 10: 1, 20: 2, 21: 3}
