@@ -78,7 +78,8 @@ ATTACHED = pa.schema(
 
 _LOCAL = "timezone(getvariable('timezone'), {0}::TIMESTAMPTZ)"
 _DAY = f"CAST({_LOCAL} AS DATE)"
-_MONEY = "TRY_CAST({0} AS DECIMAL(18, 2))"
+_MONEY = "CAST(TRY_CAST({0} AS DECIMAL(15, 2)) AS DECIMAL(18, 2))"
+"""An amount; null from ten million million on, which is an error of a typist: sums have room for a thousand of them."""
 _OF_PARTY = """JOIN crosswalk c ON c.source = {0}.source AND c.entity = {0}.party_entity
                AND c.record_id = {0}.party_record_id"""
 _RATE = """ASOF LEFT JOIN rates r ON r.currency = read.currency
@@ -94,7 +95,7 @@ WITH read AS (
     SELECT source, refund_id, order_id, line_id, {_DAY.format("refunded_at")} AS refunded_on,
            {_MONEY.format("amount")} AS given, coalesce(currency, getvariable('currency')) AS currency, reason
     FROM state_refund WHERE active)
-SELECT read.* EXCLUDE (given, currency), CAST(given * r.rate AS DECIMAL(18, 2)) AS amount
+SELECT read.* EXCLUDE (given, currency), {_MONEY.format("given * r.rate")} AS amount
 FROM read {_RATE.format("read.refunded_on")}
 """
 _ORDERS = f"""
@@ -106,14 +107,15 @@ WITH read AS (
 returned AS (SELECT source, order_id, sum(amount) AS returned FROM refunds GROUP BY ALL)
 SELECT read.golden_id, read.source, read.order_id, read.ordered_at, CAST(read.ordered_at AS DATE) AS ordered_on,
        read.status, read.currency, read.total,
-       CAST(read.total * r.rate AS DECIMAL(18, 2)) AS amount,
+       {_MONEY.format("read.total * r.rate")} AS amount,
        CAST(coalesce(b.returned, 0) AS DECIMAL(18, 2)) AS returned,
-       CAST(CAST(read.total * r.rate AS DECIMAL(18, 2)) - coalesce(b.returned, 0) AS DECIMAL(18, 2)) AS net,
+       CAST(amount - coalesce(b.returned, 0) AS DECIMAL(18, 2)) AS net,
        CASE WHEN read.ordered_at IS NULL THEN 'no date'
             WHEN CAST(read.ordered_at AS DATE) > getvariable('horizon') THEN 'in the future'
             WHEN read.total IS NULL THEN 'no amount'
             WHEN read.total < 0 THEN 'negative'
             WHEN r.rate IS NULL THEN 'currency without a rate'
+            WHEN amount IS NULL THEN 'no amount'
             WHEN lower(read.status) IN (SELECT status FROM not_counted) THEN 'cancelled' END AS problem
 FROM read {_RATE.format("CAST(read.ordered_at AS DATE)")}
 LEFT JOIN returned b ON b.source = read.source AND b.order_id = read.order_id
@@ -125,10 +127,10 @@ WITH read AS (
            {_MONEY.format("cost")} AS given, coalesce(currency, getvariable('currency')) AS currency,
            getvariable('as_of')::DATE AS today
     FROM state_product WHERE active)
-SELECT read.* EXCLUDE (given, currency, today), CAST(given * r.rate AS DECIMAL(18, 2)) AS cost
+SELECT read.* EXCLUDE (given, currency, today), {_MONEY.format("given * r.rate")} AS cost
 FROM read {_RATE.format("read.today")}
 """
-_LINES = """
+_LINES = f"""
 WITH factor AS (
     SELECT golden_id, source, order_id, ordered_on, CASE WHEN total <> 0 THEN amount / total ELSE 1 END AS rate
     FROM orders WHERE problem IS NULL),
@@ -149,16 +151,16 @@ read AS (
     FROM state_order_line l WHERE l.active)
 SELECT f.golden_id, f.source, f.order_id, read.line_id, f.ordered_on, read.product_code, read.product_name,
        k.category, k.brand, read.quantity,
-       CAST(read.quantity * read.price * f.rate AS DECIMAL(18, 2)) AS amount,
-       CAST(read.quantity * k.cost AS DECIMAL(18, 2)) AS cost
+       {_MONEY.format("read.quantity * read.price * f.rate")} AS amount,
+       {_MONEY.format("read.quantity * k.cost")} AS cost
 FROM read JOIN factor f USING (source, order_id) LEFT JOIN known k USING (source, product_code)
 """
 """An article is described by one row of it: that of the line's own source, else that of another. A row that says
 neither category nor brand describes nothing, and what an article costs is said by a row that knows it."""
 _PAYMENTS = f"""
 SELECT o.golden_id, p.source, p.payment_id, p.order_id, {_DAY.format("p.paid_at")} AS paid_on, o.ordered_on,
-       CAST({_MONEY.format("p.amount")} * (CASE WHEN o.total <> 0 THEN o.amount / o.total ELSE 1 END)
-            AS DECIMAL(18, 2)) AS amount, p.method,
+       {_MONEY.format(f"{_MONEY.format('p.amount')} * (CASE WHEN o.total <> 0 THEN o.amount / o.total ELSE 1 END)")}
+           AS amount, p.method,
        p.paid_at IS NOT NULL OR p.source NOT IN (SELECT source FROM days_of_payment) AS paid
 FROM state_payment p JOIN orders o ON o.source = p.source AND o.order_id = p.order_id WHERE p.active
 """
@@ -171,7 +173,7 @@ WITH read AS (
            coalesce(i.disputed = 'true', false) AS disputed,
            coalesce(TRY_CAST(i.dunning_level AS INTEGER), 0) AS dunning_level
     FROM state_invoice i {_OF_PARTY.format("i")} WHERE i.active)
-SELECT read.* EXCLUDE (currency, given), CAST(given * r.rate AS DECIMAL(18, 2)) AS amount
+SELECT read.* EXCLUDE (currency, given), {_MONEY.format("given * r.rate")} AS amount
 FROM read {_RATE.format("read.issued_on")}
 """
 _TOUCHES = "SELECT * REPLACE (golden_id::UUID AS golden_id) FROM attached"

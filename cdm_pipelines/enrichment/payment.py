@@ -134,7 +134,10 @@ def fit(work: Work) -> dict[str, Any]:
         """
     ).to_pylist()[0]
     problems = work.sql(
-        "SELECT problem, count(*) AS n FROM payment_claims WHERE problem IS NOT NULL GROUP BY 1 ORDER BY 1"
+        """SELECT problem, count(*) AS n FROM payment_claims WHERE problem IS NOT NULL GROUP BY 1
+        UNION ALL
+        SELECT 'payment without an amount', count(*) FROM payments WHERE amount IS NULL HAVING count(*) > 0
+        ORDER BY 1"""
     )
     return {
         "as_of": work.as_of.isoformat(),
@@ -247,7 +250,7 @@ def explain_fit(fitted: Mapping[str, Any]) -> Figures:
         "claims": fitted["claims"],
         "days_to_pay": quartiles,
         "sources_with_payments": len(fitted["sources_with_payments_since"]),
-        "not_counted": Bars(fitted["not_counted"], ("invoices", "not counted")),
+        "not_counted": Bars(fitted["not_counted"], ("invoices and payments", "not counted")),
     }
 
 

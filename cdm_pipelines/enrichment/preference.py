@@ -178,7 +178,8 @@ def _picture(table: pa.Table, work: Work) -> Figures:
     work.use("order_lines")
     [lines] = work.sql(
         """SELECT count(*) FILTER (category IS NULL) AS no_category, count(*) FILTER (brand IS NULL) AS no_brand,
-                  count(*) FILTER (quantity <= 0) AS returned, count(*) AS n FROM order_lines"""
+                  count(*) FILTER (quantity <= 0) AS returned, count(*) FILTER (amount IS NULL) AS no_amount,
+                  count(*) AS n FROM order_lines"""
     ).to_pylist()
     [placed] = work.sql(
         """SELECT count(*) AS n FROM (
@@ -201,6 +202,7 @@ def _picture(table: pa.Table, work: Work) -> Figures:
         "order lines without a category": lines["no_category"],
         "order lines without a brand": lines["no_brand"],
         "order lines that take back": lines["returned"],
+        "order lines without an amount": lines["no_amount"],
         "article numbers that sources place in different categories": placed["n"],
         **left_out(work),
     }

@@ -174,14 +174,20 @@ def test_bad_invoices_are_left_out_or_read_with_care_and_counted() -> None:
             ),  # settled in the future
             invoice(5, 1, None, None, "5.00"),
             invoice(6, 1, "2026-05-20", None, "1.00"),
-        ]
+            invoice(7, 1, "2026-05-20", None, "9999999999999999.00"),
+        ],
+        "state_order": [order(1, 2, "2026-05-01", "8.00")],
+        "state_payment": [paid(1, 1, "2026-05-02", "9999999999999999.00"), paid(2, 1, "2026-05-03", "5.00")],
     }
     fitted = fit(ENRICHER, **given)
     assert fitted["not_counted"] == {
         "invoice in the future": 1,
-        "invoice without an amount or a rate": 2,
+        "invoice without an amount or a rate": 3,
+        "payment without an amount": 1,
     }
-    row = by_customer(computed(ENRICHER, fitted, **given))[1]
+    found = by_customer(computed(ENRICHER, fitted, **given))
+    assert found[2]["open_amount"] == Decimal("3.00")
+    row = found[1]
     assert (row["claims"], row["open_amount"], row["overdue_amount"]) == (
         3,
         Decimal("16.00"),
