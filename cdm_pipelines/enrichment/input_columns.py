@@ -82,7 +82,18 @@ REFUNDS: Final[Columns] = {
     "line_id": _of("Line of that order, where it was one.", "records/order.refund.line_id"),
     "refunded_on": _of("Day on which it was paid back.", "records/order.refund.refunded_at"),
     "reason": _of("Why, in the source's own words.", "records/order.refund.reason"),
-    "amount": _of("What was paid back; null in a currency without a rate.", *_RETURNED),
+    "amount": _of(
+        "What was paid back, above 0 whatever the sign of its source, at the rate of the order's currency where it names "
+        "none; null in a currency without a rate.",
+        *_RETURNED,
+        _CURRENCY,
+    ),
+    "problem": _of(
+        "Why it is not subtracted; null where it is.",
+        *_RETURNED,
+        _CURRENCY,
+        "records/order.refund.refunded_at",
+    ),
 }
 PURCHASES: Final[Columns] = {
     "golden_id": _of("Who ordered.", *_ORDERED_BY),

@@ -91,12 +91,18 @@ SELECT c.golden_id::UUID AS golden_id, p.* FROM state_party p JOIN crosswalk c U
 WHERE p.active
 """
 _REFUNDS = f"""
-WITH read AS (
-    SELECT source, refund_id, order_id, line_id, {_DAY.format("refunded_at")} AS refunded_on,
-           {_MONEY.format("amount")} AS given, coalesce(currency, getvariable('currency')) AS currency, reason
-    FROM state_refund WHERE active)
-SELECT read.* EXCLUDE (given, currency), {_MONEY.format("given * r.rate")} AS amount
-FROM read {_RATE.format("read.refunded_on")}
+WITH placed AS (
+    SELECT source, order_id, min(currency) AS currency, min({_DAY.format("ordered_at")}) AS ordered_on
+    FROM state_order WHERE active GROUP BY ALL),
+read AS (
+    SELECT b.source, b.refund_id, b.order_id, b.line_id, {_DAY.format("b.refunded_at")} AS refunded_on,
+           abs({_MONEY.format("b.amount")}) AS given,
+           coalesce(b.currency, p.currency, getvariable('currency')) AS currency, b.reason, p.ordered_on
+    FROM state_refund b LEFT JOIN placed p ON p.source = b.source AND p.order_id = b.order_id WHERE b.active)
+SELECT read.* EXCLUDE (given, currency, ordered_on), {_MONEY.format("given * r.rate")} AS amount,
+       CASE WHEN refunded_on > getvariable('horizon') THEN 'in the future'
+            WHEN amount IS NULL THEN 'without an amount or a rate' END AS problem
+FROM read {_RATE.format("coalesce(read.refunded_on, read.ordered_on)")}
 """
 _ORDERS = f"""
 WITH read AS (
@@ -104,7 +110,7 @@ WITH read AS (
            o.status, coalesce(o.currency, getvariable('currency')) AS currency,
            {_MONEY.format("o.total_amount")} AS total
     FROM state_order o {_OF_PARTY.format("o")} WHERE o.active),
-returned AS (SELECT source, order_id, sum(amount) AS returned FROM refunds GROUP BY ALL)
+returned AS (SELECT source, order_id, sum(amount) AS returned FROM refunds WHERE problem IS NULL GROUP BY ALL)
 SELECT read.golden_id, read.source, read.order_id, read.ordered_at, CAST(read.ordered_at AS DATE) AS ordered_on,
        read.status, read.currency, read.total,
        {_MONEY.format("read.total * r.rate")} AS amount,

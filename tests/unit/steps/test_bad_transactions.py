@@ -142,6 +142,23 @@ CASES = (
         gross="20.00",
         returned="25.00",
     ),
+    Case(
+        "a return that is written below zero",
+        orders=({"VBELN": "0088000007", "BRTWR": "100,00"},),
+        refunds=({"AUBEL": "0088000007", "WRBTR": "20,00-"},),
+        counted=1,
+        gross="100.00",
+        returned="20.00",
+        open_amount="80.00",
+    ),
+    Case(
+        "a return of a year far away",
+        orders=({"VBELN": "0088000008", "BRTWR": "100,00"},),
+        refunds=({"AUBEL": "0088000008", "WRBTR": "20,00", "FKDAT": "20990101"},),
+        counted=1,
+        gross="100.00",
+        open_amount="100.00",
+    ),
     Case("a return without an order", refunds=({"AUBEL": "0099999999", "WRBTR": "25,00"},)),
     Case("a return of nothing known", refunds=({"AUBEL": "", "WRBTR": "25,00"},)),
     Case(
