@@ -83,8 +83,8 @@ REFUNDS: Final[Columns] = {
     "refunded_on": _of("Day on which it was paid back.", "records/order.refund.refunded_at"),
     "reason": _of("Why, in the source's own words.", "records/order.refund.reason"),
     "amount": _of(
-        "What was paid back, above 0 whatever the sign of its source, at the rate of the order's currency where it names "
-        "none; null in a currency without a rate.",
+        "What was paid back, above 0 whatever the sign in its source, in the currency of the order where it names "
+        "none; null without a rate.",
         *_RETURNED,
         _CURRENCY,
     ),
@@ -170,7 +170,14 @@ PAYMENTS: Final[Columns] = {
         "records/order.payment.paid_at",
     ),
     "ordered_on": _of("Day of the order.", _ORDERED_AT),
-    "amount": _of("What was paid, at the rate of the order.", "records/order.payment.amount", *_TOTAL),
+    "amount": _of(
+        "What was paid: in the currency of the order, at its rate; in another one, at that of the day of the payment; "
+        "null without a rate.",
+        "records/order.payment.amount",
+        "records/order.payment.currency",
+        "records/order.payment.paid_at",
+        *_TOTAL,
+    ),
     "method": _of("How it was paid, in the source's own words.", "records/order.payment.method"),
 }
 INVOICES: Final[Columns] = {

@@ -164,11 +164,16 @@ FROM read JOIN factor f USING (source, order_id) LEFT JOIN known k USING (source
 """An article is described by one row of it: that of the line's own source, else that of another. A row that says
 neither category nor brand describes nothing, and what an article costs is said by a row that knows it."""
 _PAYMENTS = f"""
-SELECT o.golden_id, p.source, p.payment_id, p.order_id, {_DAY.format("p.paid_at")} AS paid_on, o.ordered_on,
-       {_MONEY.format(f"{_MONEY.format('p.amount')} * (CASE WHEN o.total <> 0 THEN o.amount / o.total ELSE 1 END)")}
-           AS amount, p.method,
-       p.paid_at IS NOT NULL OR p.source NOT IN (SELECT source FROM days_of_payment) AS paid
-FROM state_payment p JOIN orders o ON o.source = p.source AND o.order_id = p.order_id WHERE p.active
+WITH read AS (
+    SELECT o.golden_id, p.source, p.payment_id, p.order_id, {_DAY.format("p.paid_at")} AS paid_on, o.ordered_on,
+           {_MONEY.format("p.amount")} AS given, coalesce(p.currency, o.currency) AS currency, p.method,
+           CASE WHEN coalesce(p.currency, o.currency) = o.currency AND o.total <> 0 THEN o.amount / o.total END
+               AS ordered_at_rate,
+           p.paid_at IS NOT NULL OR p.source NOT IN (SELECT source FROM days_of_payment) AS paid
+    FROM state_payment p JOIN orders o ON o.source = p.source AND o.order_id = p.order_id WHERE p.active)
+SELECT read.* EXCLUDE (given, currency, ordered_at_rate),
+       {_MONEY.format("given * coalesce(ordered_at_rate, r.rate)")} AS amount
+FROM read {_RATE.format("coalesce(read.paid_on, read.ordered_on)")}
 """
 _INVOICES = f"""
 WITH read AS (

@@ -136,7 +136,7 @@ def fit(work: Work) -> dict[str, Any]:
     problems = work.sql(
         """SELECT problem, count(*) AS n FROM payment_claims WHERE problem IS NOT NULL GROUP BY 1
         UNION ALL
-        SELECT 'payment without an amount', count(*) FROM payments WHERE amount IS NULL HAVING count(*) > 0
+        SELECT 'payment without an amount or a rate', count(*) FROM payments WHERE amount IS NULL HAVING count(*) > 0
         ORDER BY 1"""
     )
     return {

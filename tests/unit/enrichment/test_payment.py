@@ -131,6 +131,27 @@ def test_a_payment_that_its_source_has_not_dated_yet_is_no_payment() -> None:
     assert rows(**alone)[1]["open_amount"] == Decimal("100.00")
 
 
+def test_a_payment_counts_in_its_own_currency() -> None:
+    """Of four orders of 100 dollars, at .9 each: paid in euros, in dollars at another rate, in both, and in crowns."""
+    euro = {"currency": "EUR", "valid_from": dt.date(1, 1, 1), "rate": 1.0}
+    dollar = [
+        {"currency": "USD", "valid_from": dt.date(2026, 1, 1), "rate": 0.9},
+        {"currency": "USD", "valid_from": dt.date(2026, 5, 10), "rate": 0.8},
+    ]
+    found = rows(
+        rates=[euro, *dollar],
+        state_order=[order(n, n, "2026-05-01", "100.00", currency="USD") for n in (1, 2, 3, 4)],
+        state_payment=[
+            {**paid(1, 1, "2026-05-11", "90.00"), "currency": "EUR"},
+            {**paid(2, 2, "2026-05-11", "100.00"), "currency": "USD"},
+            {**paid(3, 3, "2026-05-11", "45.00"), "currency": "EUR"},
+            paid(4, 3, "2026-05-11", "30.00"),
+            {**paid(5, 4, "2026-05-11", "100.00"), "currency": "NOK"},
+        ],
+    )
+    assert [str(found[one]["open_amount"]) for one in (1, 2, 3, 4)] == ["0.00", "0.00", "18.00", "90.00"]
+
+
 def test_what_was_returned_is_not_owed_and_a_payment_without_a_day_counts() -> None:
     found = rows(
         days_of_payment=[],
@@ -183,7 +204,7 @@ def test_bad_invoices_are_left_out_or_read_with_care_and_counted() -> None:
     assert fitted["not_counted"] == {
         "invoice in the future": 1,
         "invoice without an amount or a rate": 3,
-        "payment without an amount": 1,
+        "payment without an amount or a rate": 1,
     }
     found = by_customer(computed(ENRICHER, fitted, **given))
     assert found[2]["open_amount"] == Decimal("3.00")
