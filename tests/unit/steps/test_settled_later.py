@@ -33,7 +33,9 @@ pytestmark = pytest.mark.slow
 Row = dict[str, Any]
 FIRST = dt.date(2026, 6, 1)
 NUMBER = "0091000001"
-ON = ("payment", "engagement")
+ON = ("payment", "engagement", "rfm")
+Seen = tuple[Decimal, Decimal, Decimal, int]
+"""What is open of the debtor and of the shopper, what that one bought less returns, and how often it visited."""
 
 
 @dataclass(frozen=True)
@@ -89,15 +91,20 @@ class Company:
         process_day(self.settings, self.lake, contract_named("web/event"), str(day))
 
     def ordered(self, day: dt.date, paid: dt.date | None) -> None:
-        """Deliver the order of 100.00 that the shopper placed on the first day, with the number of its payment."""
-        row = {"Name": "#90001", "Email": self.email, "Financial Status": "paid" if paid else "pending"}
+        """Deliver the order of 100.00 that the shopper placed on the first day, with the number of its payment.
+
+        Once it is paid, 40.00 of it are paid back.
+        """
+        row = {"Name": "#90001", "Email": self.email}
+        row |= {"Financial Status": "partially_refunded" if paid else "pending"}
         row |= {"Paid at": f"{paid} 12:00:00 +0200" if paid else "", "Created at": f"{FIRST} 12:00:00 +0200"}
+        row |= {"Refunded Amount": "40.00" if paid else "0.00"}
         row |= {"Currency": "EUR", "Total": "100.00", "Payment Method": "iDEAL", "Payment Reference": "c1"}
         row |= {"Lineitem quantity": "1", "Lineitem name": "Lamp", "Lineitem price": "100.00"}
         self._deliver("shop/order", day, row, ",", "utf-8-sig")
 
-    def published(self) -> tuple[Decimal, Decimal, int]:
-        """What is open of the debtor and of the shopper, and how often that one visited, once all is published."""
+    def published(self) -> Seen:
+        """What is seen once all is published."""
         build_records(self.lake, all_contracts(), list(Entity))
         link_parties(self.lake, self.settings, decided=committed.constraints(self.engine))
         assert not committed.stage_customers(self.engine, self.lake, self.settings).stopped
@@ -110,17 +117,18 @@ class Company:
         committed.publish_customers(self.engine, self.lake, self.settings)
         return self.seen()
 
-    def seen(self) -> tuple[Decimal, Decimal, int]:
+    def seen(self) -> Seen:
         whose = "(SELECT golden_id FROM golden.crosswalk WHERE active AND source = '{}' AND record_id = '{}')"
         query = f"""SELECT (SELECT open_amount FROM profile.payment
                             WHERE golden_id = {whose.format("erp", self.debtor)}),
                     (SELECT open_amount FROM profile.payment
                      WHERE golden_id = {whose.format("shop", self.shopper)}),
+                    (SELECT net FROM profile.rfm WHERE golden_id = {whose.format("shop", self.shopper)}),
                     (SELECT visits_30 FROM profile.engagement
                      WHERE golden_id = {whose.format("shop", self.shopper)})"""
         with self.engine.connect() as connection:
-            invoice, order, visits = connection.execute(text(query)).one()
-        return invoice, order, visits or 0
+            invoice, order, net, visits = connection.execute(text(query)).one()
+        return invoice, order, net, visits or 0
 
 
 @pytest.fixture(params=[7, 30], ids=lambda days: f"fitted every {days} days")
@@ -177,11 +185,11 @@ def test_what_is_settled_or_paid_on_a_later_day_is_and_visits_count_until_the_ne
         company.ordered(day, settled)
         company.visited(day)
         days[number] = company.published()
-    due, none = Decimal("100.00"), Decimal(0)
-    visits = days[1][2]
+    due, none, left = Decimal("100.00"), Decimal(0), Decimal("60.00")
+    visits = days[1][-1]
     assert days == {
-        1: (due, due, visits),
-        10: (due, due, visits + 1),
-        20: (none, none, visits + 2),
-        21: (due, due, visits + 3),
+        1: (due, due, due, visits),
+        10: (due, due, due, visits + 1),
+        20: (none, none, left, visits + 2),
+        21: (due, left, left, visits + 3),
     }
