@@ -3,7 +3,7 @@
 Belongs here: claims made of invoices, or of orders and payments where an order has no invoice, and what follows from
 them. Does not belong here: what a customer spends (``rfm``).
 
-An order without an invoice is a claim only where its source delivers payments, and from its first payment on: where
+An order without an invoice of its own source is a claim only where its source delivers payments, and from its first payment on: where
 nobody tells us of payments, nothing is known to be open. Which sources do is fitted, as it follows from everybody.
 A payment without a day has come in where its source never tells one (its contract maps none), and is still expected
 where it does: a shop gives an order the number of its payment before that comes.
@@ -80,7 +80,7 @@ def _claims(work: Work, since: Mapping[str, str]) -> None:
             """
             CREATE OR REPLACE TEMP TABLE payment_claims AS
             WITH billed AS (
-                SELECT golden_id, source, invoice_id AS id, issued_on,
+                SELECT golden_id, source, invoice_id AS id, order_id, issued_on,
                        greatest(coalesce(due_on, issued_on + $terms), issued_on) AS due_on,
                        CASE WHEN settled_on <= getvariable('horizon') THEN settled_on END AS settled_on, amount,
                        CASE WHEN coalesce(settled_on > getvariable('horizon'), true) THEN amount ELSE 0 END AS open,
@@ -91,8 +91,8 @@ def _claims(work: Work, since: Mapping[str, str]) -> None:
             unbilled AS (
                 SELECT u.golden_id, u.source, u.order_id, u.ordered_on, u.net
                 FROM purchases u JOIN payment_sources d ON d.source = u.source AND u.ordered_on >= d.since
-                WHERE NOT EXISTS (
-                    SELECT 1 FROM invoices i WHERE i.golden_id = u.golden_id AND i.order_id = u.order_id)),
+                ANTI JOIN (FROM billed WHERE problem IS NULL) b
+                    ON b.golden_id = u.golden_id AND b.source = u.source AND b.order_id = u.order_id),
             running AS (
                 SELECT u.*, p.paid_on, coalesce(sum(p.amount) OVER so_far, 0) AS paid_until,
                        coalesce(sum(p.amount) OVER altogether, 0) AS paid
@@ -108,7 +108,7 @@ def _claims(work: Work, since: Mapping[str, str]) -> None:
                        false AS disputed, 0 AS dunning_level, false AS by_invoice, NULL AS problem
                 FROM running GROUP BY golden_id, source, order_id, ordered_on, net)
             SELECT * REPLACE (CAST(amount AS DECIMAL(18, 2)) AS amount, CAST(open AS DECIMAL(18, 2)) AS open)
-            FROM (FROM billed UNION ALL BY NAME FROM unbilled_claims)
+            FROM (SELECT * EXCLUDE (order_id) FROM billed UNION ALL BY NAME FROM unbilled_claims)
             """,
             {"terms": set_to.terms_days, "tolerance": set_to.tolerance},
         )

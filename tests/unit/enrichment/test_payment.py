@@ -131,6 +131,20 @@ def test_a_payment_that_its_source_has_not_dated_yet_is_no_payment() -> None:
     assert rows(**alone)[1]["open_amount"] == Decimal("100.00")
 
 
+def test_an_order_is_hidden_by_no_invoice_of_another_source_nor_by_one_that_does_not_count() -> None:
+    """Of three orders that wait for their payment, only the one that its own source billed is no claim of its own."""
+    found = rows(
+        state_order=[order(n, n, "2026-05-01", "100.00") for n in (1, 2, 3)],
+        state_payment=[paid(n, n, None, "100.00") for n in (1, 2, 3)],
+        state_invoice=[
+            invoice(1, 1, "2026-05-01", "2026-05-31", "7.00", order_id="1", source="shop"),
+            invoice(2, 2, "2026-05-01", "2026-05-31", "7.00", order_id="2", source="erp"),
+            invoice(3, 3, "2026-05-01", "2026-05-31", None, order_id="3"),
+        ],
+    )
+    assert [str(found[one]["open_amount"]) for one in (1, 2, 3)] == ["7.00", "107.00", "100.00"]
+
+
 def test_a_payment_counts_in_its_own_currency() -> None:
     """Of four orders of 100 dollars, at .9 each: paid in euros, in dollars at another rate, in both, and in crowns."""
     euro = {"currency": "EUR", "valid_from": dt.date(1, 1, 1), "rate": 1.0}
