@@ -125,6 +125,9 @@ def load_policy(path: Path, known: Mapping[str, Enricher]) -> EnrichmentPolicy:
         raise EnrichmentPolicyError(
             f"{path}: enrichers.{unknown[0]}: there is no such enricher; there are {', '.join(known) or 'none'}"
         )
+    days = [(one.currency, one.valid_from) for one in said.rates]
+    if twice := [f"{currency} from {day}" for currency, day in days if days.count((currency, day)) > 1]:
+        raise EnrichmentPolicyError(f"{path}: rates: there are two of {twice[0]}. Keep one of them.")
     chosen = {}
     for name, enricher in known.items():
         values = dict(said.enrichers.get(name) or {})
