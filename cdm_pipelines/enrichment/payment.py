@@ -3,10 +3,11 @@
 Belongs here: claims made of invoices, or of orders and payments where an order has no invoice, and what follows from
 them. Does not belong here: what a customer spends (``rfm``).
 
-An order without an invoice of its own source is a claim only where its source delivers payments, and from its first payment on: where
-nobody tells us of payments, nothing is known to be open. Which sources do is fitted, as it follows from everybody.
-A payment without a day has come in where its source never tells one (its contract maps none), and is still expected
-where it does: a shop gives an order the number of its payment before that comes.
+An order without an invoice of its own source is a claim only where that source delivers payments, and from its first
+payment on: where nobody tells us of payments, nothing is known to be open. Which sources do is fitted, as it follows
+from everybody. A payment without a day has come in where its source never tells one (its contract maps none), and is
+still expected where it does: a shop gives an order the number of its payment before that comes.
+
 Credit notes (negative invoices) lower what is open and are never late. Disputed invoices count as open and overdue, and
 are left out where behaviour is judged.
 """
