@@ -93,7 +93,7 @@ WHERE p.active
 _REFUNDS = f"""
 WITH placed AS (
     SELECT source, order_id, min(currency) AS currency, min({_DAY.format("ordered_at")}) AS ordered_on
-    FROM state_order WHERE active GROUP BY ALL),
+    FROM state_order SEMI JOIN state_refund USING (source, order_id) WHERE active GROUP BY ALL),
 read AS (
     SELECT b.source, b.refund_id, b.order_id, b.line_id, {_DAY.format("b.refunded_at")} AS refunded_on,
            abs({_MONEY.format("b.amount")}) AS given,
@@ -164,17 +164,20 @@ FROM read JOIN factor f USING (source, order_id) LEFT JOIN known k USING (source
 """An article is described by one row of it: that of the line's own source, else that of another. A row that says
 neither category nor brand describes nothing, and what an article costs is said by a row that knows it."""
 _PAYMENTS = f"""
-WITH read AS (
+WITH placed AS MATERIALIZED (
     SELECT o.golden_id, p.source, p.payment_id, p.order_id, {_DAY.format("p.paid_at")} AS paid_on, o.ordered_on,
            {_MONEY.format("p.amount")} AS given, coalesce(p.currency, o.currency) AS currency, p.method,
-           CASE WHEN coalesce(p.currency, o.currency) = o.currency AND o.total <> 0 THEN o.amount / o.total END
-               AS ordered_at_rate,
+           CASE WHEN coalesce(p.currency, o.currency) = o.currency AND o.total <> 0 THEN o.amount / o.total END AS rate,
            p.paid_at IS NOT NULL OR p.source NOT IN (SELECT source FROM days_of_payment) AS paid
-    FROM state_payment p JOIN orders o ON o.source = p.source AND o.order_id = p.order_id WHERE p.active)
-SELECT read.* EXCLUDE (given, currency, ordered_at_rate),
-       {_MONEY.format("given * coalesce(ordered_at_rate, r.rate)")} AS amount
-FROM read {_RATE.format("coalesce(read.paid_on, read.ordered_on)")}
+    FROM state_payment p JOIN orders o ON o.source = p.source AND o.order_id = p.order_id WHERE p.active),
+read AS (SELECT * EXCLUDE (rate) FROM placed WHERE rate IS NULL),
+rated AS (
+    FROM placed WHERE rate IS NOT NULL
+    UNION ALL BY NAME
+    SELECT read.*, r.rate FROM read {_RATE.format("coalesce(read.paid_on, read.ordered_on)")})
+SELECT * EXCLUDE (given, currency, rate), {_MONEY.format("given * rate")} AS amount FROM rated
 """
+"""The rate of the order is that of nearly all; only for the others is one looked up."""
 _INVOICES = f"""
 WITH read AS (
     SELECT c.golden_id::UUID AS golden_id, i.source, i.invoice_id, i.order_id,

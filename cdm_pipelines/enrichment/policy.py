@@ -3,6 +3,7 @@
 Belongs here: reading and checking ``policies/enrichment.yaml``. Does not belong here: the enrichers (``catalogue``).
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -125,8 +126,8 @@ def load_policy(path: Path, known: Mapping[str, Enricher]) -> EnrichmentPolicy:
         raise EnrichmentPolicyError(
             f"{path}: enrichers.{unknown[0]}: there is no such enricher; there are {', '.join(known) or 'none'}"
         )
-    days = [(one.currency, one.valid_from) for one in said.rates]
-    if twice := [f"{currency} from {day}" for currency, day in days if days.count((currency, day)) > 1]:
+    days = Counter(f"{one.currency} from {one.valid_from}" for one in said.rates)
+    if twice := [day for day, times in days.items() if times > 1]:
         raise EnrichmentPolicyError(f"{path}: rates: there are two of {twice[0]}. Keep one of them.")
     chosen = {}
     for name, enricher in known.items():
