@@ -298,6 +298,7 @@ class SourceContract:
         beside: Columns of those files that belong to the other entities in them, in the order of their contract.
         joined: Other files that bring columns of the same records.
         constants: Value by canonical path of what is the same in all rows.
+        only_with: Column by canonical entity: a row without a value in it tells of none.
         moments: Interactions that each row tells of; none where a row is one.
         statements: Statements of consent that each row tells of; none where a row is one.
         refers_to: Source whose records are meant where a row names a party or an order; its own when None.
@@ -327,6 +328,7 @@ class SourceContract:
     beside: tuple[str, ...] = ()
     joined: tuple[Joined, ...] = ()
     constants: Mapping[str, str] = field(default_factory=dict, hash=False)
+    only_with: Mapping[Entity, str] = field(default_factory=dict, hash=False)
     moments: tuple[Moment, ...] = ()
     statements: tuple[StatementOf, ...] = ()
     refers_to: str | None = None

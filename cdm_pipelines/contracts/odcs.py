@@ -32,7 +32,13 @@ from cdm_pipelines.contracts.model import (
     ServiceLevel,
     SourceContract,
 )
-from cdm_pipelines.contracts.rows import check_rows, read_constants, read_moments, read_statements
+from cdm_pipelines.contracts.rows import (
+    check_rows,
+    read_constants,
+    read_moments,
+    read_only_with,
+    read_statements,
+)
 from cdm_pipelines.contracts.sections import Report, Section
 from cdm_pipelines.contracts.standard import parse
 
@@ -54,6 +60,7 @@ ENTITY_PROPERTIES = (
     "joined",
     "defaultCountry",
     "constants",
+    "onlyWith",
     "moments",
     "statements",
     "refersTo",
@@ -165,6 +172,7 @@ def _contract(
         delivered_with=_delivered_with(section, entity.name or ""),
         joined=read_joined(section, [column.name for column in columns]),
         constants=read_constants(section, [path for column in columns for path in column.maps_to]),
+        only_with=read_only_with(section, columns),
         moments=read_moments(section, [column.name for column in columns]),
         statements=read_statements(section, [column.name for column in columns]),
         refers_to=section.text("refersTo"),

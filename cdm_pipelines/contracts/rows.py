@@ -7,7 +7,7 @@ becomes of a row (standardise), or how a nested record is followed (ingest).
 from collections.abc import Collection, Sequence
 
 from cdm_pipelines.contracts.canonical import Attribute, Entity, KeptAs, attributes, declaration, targets
-from cdm_pipelines.contracts.model import Format, Moment, SourceContract
+from cdm_pipelines.contracts.model import Column, Format, Moment, SourceContract
 from cdm_pipelines.contracts.paths import PathError, steps
 from cdm_pipelines.contracts.sections import Report, Section
 from cdm_pipelines.contracts.statements import StatementOf
@@ -31,6 +31,21 @@ def read_constants(section: Section, mapped: Collection[str]) -> dict[str, str]:
 
 def _may_be_constant(target: object) -> bool:
     return isinstance(target, Attribute) and target.entity is not Entity.PARTY and not target.key
+
+
+def read_only_with(section: Section, columns: Sequence[Column]) -> dict[Entity, str]:
+    """Columns without a value in which a row tells of no such entity, by entity."""
+    fed = {targets()[path].entity for column in columns for path in column.maps_to} - {Entity.PARTY}
+    fed = {entity for entity in fed if declaration(entity).kept is KeptAs.STATE}
+    found = {}
+    for name, column in section.codes("onlyWith").items():
+        if name not in map(str, fed):
+            section.report.unknown(section.at("onlyWith"), "entity", name, map(str, fed))
+        elif column not in (names := [one.name for one in columns]):
+            section.report.unknown(section.at("onlyWith"), "column", column, names)
+        else:
+            found[Entity(name)] = column
+    return found
 
 
 def read_moments(section: Section, columns: Sequence[str]) -> tuple[Moment, ...]:

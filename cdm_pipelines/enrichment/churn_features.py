@@ -10,7 +10,7 @@ late once its due day has passed. Orders of one day are one purchase.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -166,7 +166,7 @@ WITH event AS (
     UNION ALL SELECT golden_id, day FROM touches
     UNION ALL SELECT p.golden_id, r.refunded_on FROM refunds r JOIN churn_purchase p USING (source, order_id)
     UNION ALL SELECT golden_id, settled_on FROM invoices),
-latest AS (SELECT golden_id, max(day) AS day FROM event WHERE day <= $latest::DATE GROUP BY ALL),
+latest AS (SELECT golden_id, max(day) AS day FROM event WHERE day <= getvariable('horizon') GROUP BY ALL),
 bought AS (SELECT golden_id, max(ordered_on) AS last FROM churn_purchase GROUP BY ALL),
 ended AS (SELECT golden_id, max(day) AS last FROM churn_end GROUP BY ALL)
 SELECT golden_id, greatest(l.day, $day::DATE) AS day
@@ -181,9 +181,6 @@ _LEFT = {
 }
 """Who left: of contracts who ended one, of others who bought nothing."""
 _ENGAGED = "('visit', 'product_view', 'cart', 'search', 'open', 'click')"
-_LATEST = 31
-"""Events more days than this after ``as_of`` are taken for clocks that are wrong, and left aside until the next fit."""
-
 _FEATURES = f"""
 CREATE OR REPLACE TEMP TABLE churn_features AS
 WITH day_bought AS (
@@ -304,7 +301,7 @@ def now(work: Work, day: date, *, horizon: int, interval: float, lost: int) -> p
 
     The rows stay in ``churn_features``, for the figures of the table.
     """
-    work.db.execute(_NOW, {"day": day, "latest": work.as_of + timedelta(days=_LATEST), "lost": lost})
+    work.db.execute(_NOW, {"day": day, "lost": lost})
     work.db.execute(_FEATURES, {"horizon": horizon, "interval": interval})
     work.db.execute("DROP TABLE churn_moment")
     return work.sql("SELECT * FROM churn_features")

@@ -15,12 +15,10 @@ from cdm_pipelines.enrichment.moments import (
     BY_US,
     DATED,
     SERVICE_DESK,
-    Dated,
     left_out,
     use_dated,
-    values_of,
 )
-from cdm_pipelines.enrichment.work import Work
+from cdm_pipelines.enrichment.work import Parameters, Work
 from cdm_pipelines.figures import Bars, Figures, Grid
 
 _WINDOWS = (30, 90, 365)
@@ -43,7 +41,7 @@ _COUNTED = {
 _RARE = frozenset({"bounces", "unsubscribes"})
 
 
-class EngagementParameters(Dated):
+class EngagementParameters(Parameters):
     """What may be set.
 
     Attributes:
@@ -55,7 +53,7 @@ class EngagementParameters(Dated):
 
 def _compute(work: Work) -> pa.Table:
     assert isinstance(work.parameters, EngagementParameters)  # noqa: S101 - for the type checker
-    use_dated(work, work.parameters)
+    use_dated(work)
     counts = [
         f"coalesce(sum(touches) FILTER (({test}) AND age < {days}), 0)::INTEGER AS {name}_{days}"
         for name, (_, test, _) in _COUNTED.items()
@@ -85,12 +83,10 @@ def _compute(work: Work) -> pa.Table:
         FROM pressed
         """,
         most=work.parameters.contacts_per_week,
-        **values_of(work, work.parameters),
     )
 
 
 def _picture(table: pa.Table, work: Work) -> Figures:
-    assert isinstance(work.parameters, EngagementParameters)  # noqa: S101 - for the type checker
     figures: dict[str, object] = {
         "customers in touch": table.num_rows,
         "contacted too often": pc.sum(table["contacted_too_often"]).as_py() or 0,
@@ -106,7 +102,7 @@ def _picture(table: pa.Table, work: Work) -> Figures:
         ),
         "contacts by us in a week": _pressures(table["contact_pressure"]),
     }
-    return {**figures, **left_out(work, work.parameters)}  # type: ignore[dict-item]
+    return {**figures, **left_out(work)}  # type: ignore[dict-item]
 
 
 def _some(counts: pa.ChunkedArray) -> int:

@@ -192,7 +192,7 @@ TABLES: Final = (
 def gather(work: Work, most_sharing: int) -> int:
     """Make the tables ``hh_person``, ``hh_home``, ``hh_workplace``, ``hh_name`` and ``hh_contact``.
 
-    Persons have numbers from 0 in order of golden id; everything else names them by these.
+    Persons have numbers from 0, in any order: everything else names them by these, and no outcome follows from which.
 
     Args:
         work: Inputs ``customers`` and ``records`` must have been made.

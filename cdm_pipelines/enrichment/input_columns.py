@@ -39,7 +39,6 @@ _ORDERED_AT: Final = "records/order.ordered_at"
 _CURRENCY: Final = "records/order.currency"
 _TOTAL: Final = ("records/order.total_amount", _CURRENCY)
 _RETURNED: Final = ("records/order.refund.amount", "records/order.refund.currency")
-_SEEN: Final = "records/order.first_seen"
 _COST: Final = ("records/product.cost", "records/product.currency")
 
 CUSTOMERS: Final[Columns] = {
@@ -83,7 +82,18 @@ REFUNDS: Final[Columns] = {
     "line_id": _of("Line of that order, where it was one.", "records/order.refund.line_id"),
     "refunded_on": _of("Day on which it was paid back.", "records/order.refund.refunded_at"),
     "reason": _of("Why, in the source's own words.", "records/order.refund.reason"),
-    "amount": _of("What was paid back; null in a currency without a rate.", *_RETURNED),
+    "amount": _of(
+        "What was paid back, above 0 whatever the sign in its source, in the currency of the order where it names "
+        "none; null without a rate.",
+        *_RETURNED,
+        _CURRENCY,
+    ),
+    "problem": _of(
+        "Why it is not subtracted; null where it is.",
+        *_RETURNED,
+        _CURRENCY,
+        "records/order.refund.refunded_at",
+    ),
 }
 PURCHASES: Final[Columns] = {
     "golden_id": _of("Who ordered.", *_ORDERED_BY),
@@ -91,10 +101,6 @@ PURCHASES: Final[Columns] = {
     "order_id": _of("Number of the order, within its source.", "records/order.order_id"),
     "ordered_at": _of("When, in the deployment's time zone.", _ORDERED_AT),
     "ordered_on": _of("The day of it.", _ORDERED_AT),
-    "delivered_on": _of(
-        "Extract date of the first day that had it; what is dated over two days later is in the future.",
-        _SEEN,
-    ),
     "amount": _of("What was ordered.", *_TOTAL),
     "returned": _of("What was paid back of it.", *_RETURNED),
     "net": _of("amount - returned.", *_TOTAL, *_RETURNED),
@@ -105,7 +111,7 @@ ORDERS: Final[Columns] = {
     "currency": _of("As ordered.", _CURRENCY),
     "total": _of("What was ordered, in that currency.", "records/order.total_amount"),
     "problem": _of(
-        "Why it does not count; null where it does.", _ORDERED_AT, *_TOTAL, "records/order.status", _SEEN
+        "Why it does not count; null where it does.", _ORDERED_AT, *_TOTAL, "records/order.status"
     ),
 }
 PRODUCTS: Final[Columns] = {
@@ -159,10 +165,20 @@ PAYMENTS: Final[Columns] = {
     "payment_id": _of("Number of the payment, within its source.", "records/order.payment.payment_id"),
     "order_id": _of("Order that was paid.", "records/order.payment.order_id"),
     "paid_on": _of("Day of the payment.", "records/order.payment.paid_at"),
+    "paid": _of(
+        "Whether it came in: not where its source has a day of payment and this one has none yet.",
+        "records/order.payment.paid_at",
+    ),
     "ordered_on": _of("Day of the order.", _ORDERED_AT),
-    "amount": _of("What was paid, at the rate of the order.", "records/order.payment.amount", *_TOTAL),
+    "amount": _of(
+        "What was paid: in the currency of the order, at its rate; in another one, at that of the day of the payment; "
+        "null without a rate.",
+        "records/order.payment.amount",
+        "records/order.payment.currency",
+        "records/order.payment.paid_at",
+        *_TOTAL,
+    ),
     "method": _of("How it was paid, in the source's own words.", "records/order.payment.method"),
-    "delivered_on": _of("Extract date of the first day that had it.", "records/order.payment.first_seen"),
 }
 INVOICES: Final[Columns] = {
     "golden_id": _of("Who was billed.", _CUSTOMER, "records/invoice.party_id", "records/invoice.party_email"),
@@ -174,7 +190,6 @@ INVOICES: Final[Columns] = {
     "settled_on": _of("When it was paid in full; null while it is open.", "records/invoice.settled_on"),
     "disputed": _of("Whether the customer disputes it.", "records/invoice.disputed"),
     "dunning_level": _of("How many reminders were sent.", "records/invoice.dunning_level"),
-    "delivered_on": _of("Extract date of the first day that had it.", "records/invoice.first_seen"),
     "amount": _of(
         "Amount to pay; null in a currency without a rate.",
         "records/invoice.amount",

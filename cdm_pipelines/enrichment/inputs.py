@@ -43,8 +43,10 @@ BASE: Mapping[str, tuple[str, ...]] = {
     "crosswalk": ("golden_id", "source", "entity", "record_id"),
     "rates": ("currency", "valid_from", "rate"),
     "not_counted": ("status",),
+    "days_of_payment": ("source",),
 }
-"""Tables beside ``golden_customer`` and the states of entities: ``state_<entity>``, every attribute as text, with
+"""Tables beside ``golden_customer`` and the states of entities (``days_of_payment`` has the sources that say when
+something was paid): ``state_<entity>``, every attribute as text, with
 ``source``, ``active`` and ``first_seen``; of parties all columns."""
 
 ATTACHED = pa.schema(
@@ -76,8 +78,8 @@ ATTACHED = pa.schema(
 
 _LOCAL = "timezone(getvariable('timezone'), {0}::TIMESTAMPTZ)"
 _DAY = f"CAST({_LOCAL} AS DATE)"
-_DELIVERED = "TRY_CAST({0}.first_seen AS DATE)"
-_MONEY = "TRY_CAST({0} AS DECIMAL(18, 2))"
+_MONEY = "CAST(TRY_CAST({0} AS DECIMAL(15, 2)) AS DECIMAL(18, 2))"
+"""An amount; null from ten million million on, which is an error of a typist: sums have room for a thousand of them."""
 _OF_PARTY = """JOIN crosswalk c ON c.source = {0}.source AND c.entity = {0}.party_entity
                AND c.record_id = {0}.party_record_id"""
 _RATE = """ASOF LEFT JOIN rates r ON r.currency = read.currency
@@ -89,30 +91,37 @@ SELECT c.golden_id::UUID AS golden_id, p.* FROM state_party p JOIN crosswalk c U
 WHERE p.active
 """
 _REFUNDS = f"""
-WITH read AS (
-    SELECT source, refund_id, order_id, line_id, {_DAY.format("refunded_at")} AS refunded_on,
-           {_MONEY.format("amount")} AS given, coalesce(currency, getvariable('currency')) AS currency, reason
-    FROM state_refund WHERE active)
-SELECT read.* EXCLUDE (given, currency), CAST(given * r.rate AS DECIMAL(18, 2)) AS amount
-FROM read {_RATE.format("read.refunded_on")}
+WITH placed AS (
+    SELECT source, order_id, min(currency) AS currency, min({_DAY.format("ordered_at")}) AS ordered_on
+    FROM state_order SEMI JOIN state_refund USING (source, order_id) WHERE active GROUP BY ALL),
+read AS (
+    SELECT b.source, b.refund_id, b.order_id, b.line_id, {_DAY.format("b.refunded_at")} AS refunded_on,
+           abs({_MONEY.format("b.amount")}) AS given,
+           coalesce(b.currency, p.currency, getvariable('currency')) AS currency, b.reason, p.ordered_on
+    FROM state_refund b LEFT JOIN placed p ON p.source = b.source AND p.order_id = b.order_id WHERE b.active)
+SELECT read.* EXCLUDE (given, currency, ordered_on), {_MONEY.format("given * r.rate")} AS amount,
+       CASE WHEN refunded_on > getvariable('horizon') THEN 'in the future'
+            WHEN amount IS NULL THEN 'without an amount or a rate' END AS problem
+FROM read {_RATE.format("coalesce(read.refunded_on, read.ordered_on)")}
 """
 _ORDERS = f"""
 WITH read AS (
     SELECT c.golden_id::UUID AS golden_id, o.source, o.order_id, {_LOCAL.format("o.ordered_at")} AS ordered_at,
            o.status, coalesce(o.currency, getvariable('currency')) AS currency,
-           {_MONEY.format("o.total_amount")} AS total, {_DELIVERED.format("o")} AS delivered_on
+           {_MONEY.format("o.total_amount")} AS total
     FROM state_order o {_OF_PARTY.format("o")} WHERE o.active),
-returned AS (SELECT source, order_id, sum(amount) AS returned FROM refunds GROUP BY ALL)
+returned AS (SELECT source, order_id, sum(amount) AS returned FROM refunds WHERE problem IS NULL GROUP BY ALL)
 SELECT read.golden_id, read.source, read.order_id, read.ordered_at, CAST(read.ordered_at AS DATE) AS ordered_on,
-       read.delivered_on, read.status, read.currency, read.total,
-       CAST(read.total * r.rate AS DECIMAL(18, 2)) AS amount,
+       read.status, read.currency, read.total,
+       {_MONEY.format("read.total * r.rate")} AS amount,
        CAST(coalesce(b.returned, 0) AS DECIMAL(18, 2)) AS returned,
-       CAST(CAST(read.total * r.rate AS DECIMAL(18, 2)) - coalesce(b.returned, 0) AS DECIMAL(18, 2)) AS net,
+       CAST(amount - coalesce(b.returned, 0) AS DECIMAL(18, 2)) AS net,
        CASE WHEN read.ordered_at IS NULL THEN 'no date'
-            WHEN CAST(read.ordered_at AS DATE) > read.delivered_on + 2 THEN 'in the future'
+            WHEN CAST(read.ordered_at AS DATE) > getvariable('horizon') THEN 'in the future'
             WHEN read.total IS NULL THEN 'no amount'
             WHEN read.total < 0 THEN 'negative'
             WHEN r.rate IS NULL THEN 'currency without a rate'
+            WHEN amount IS NULL THEN 'no amount'
             WHEN lower(read.status) IN (SELECT status FROM not_counted) THEN 'cancelled' END AS problem
 FROM read {_RATE.format("CAST(read.ordered_at AS DATE)")}
 LEFT JOIN returned b ON b.source = read.source AND b.order_id = read.order_id
@@ -124,10 +133,10 @@ WITH read AS (
            {_MONEY.format("cost")} AS given, coalesce(currency, getvariable('currency')) AS currency,
            getvariable('as_of')::DATE AS today
     FROM state_product WHERE active)
-SELECT read.* EXCLUDE (given, currency, today), CAST(given * r.rate AS DECIMAL(18, 2)) AS cost
+SELECT read.* EXCLUDE (given, currency, today), {_MONEY.format("given * r.rate")} AS cost
 FROM read {_RATE.format("read.today")}
 """
-_LINES = """
+_LINES = f"""
 WITH factor AS (
     SELECT golden_id, source, order_id, ordered_on, CASE WHEN total <> 0 THEN amount / total ELSE 1 END AS rate
     FROM orders WHERE problem IS NULL),
@@ -148,18 +157,27 @@ read AS (
     FROM state_order_line l WHERE l.active)
 SELECT f.golden_id, f.source, f.order_id, read.line_id, f.ordered_on, read.product_code, read.product_name,
        k.category, k.brand, read.quantity,
-       CAST(read.quantity * read.price * f.rate AS DECIMAL(18, 2)) AS amount,
-       CAST(read.quantity * k.cost AS DECIMAL(18, 2)) AS cost
+       {_MONEY.format("read.quantity * read.price * f.rate")} AS amount,
+       {_MONEY.format("read.quantity * k.cost")} AS cost
 FROM read JOIN factor f USING (source, order_id) LEFT JOIN known k USING (source, product_code)
 """
 """An article is described by one row of it: that of the line's own source, else that of another. A row that says
 neither category nor brand describes nothing, and what an article costs is said by a row that knows it."""
 _PAYMENTS = f"""
-SELECT o.golden_id, p.source, p.payment_id, p.order_id, {_DAY.format("p.paid_at")} AS paid_on, o.ordered_on,
-       CAST({_MONEY.format("p.amount")} * (CASE WHEN o.total <> 0 THEN o.amount / o.total ELSE 1 END)
-            AS DECIMAL(18, 2)) AS amount, p.method, {_DELIVERED.format("p")} AS delivered_on
-FROM state_payment p JOIN orders o ON o.source = p.source AND o.order_id = p.order_id WHERE p.active
+WITH placed AS MATERIALIZED (
+    SELECT o.golden_id, p.source, p.payment_id, p.order_id, {_DAY.format("p.paid_at")} AS paid_on, o.ordered_on,
+           {_MONEY.format("p.amount")} AS given, coalesce(p.currency, o.currency) AS currency, p.method,
+           CASE WHEN coalesce(p.currency, o.currency) = o.currency AND o.total <> 0 THEN o.amount / o.total END AS rate,
+           p.paid_at IS NOT NULL OR p.source NOT IN (SELECT source FROM days_of_payment) AS paid
+    FROM state_payment p JOIN orders o ON o.source = p.source AND o.order_id = p.order_id WHERE p.active),
+read AS (SELECT * EXCLUDE (rate) FROM placed WHERE rate IS NULL),
+rated AS (
+    FROM placed WHERE rate IS NOT NULL
+    UNION ALL BY NAME
+    SELECT read.*, r.rate FROM read {_RATE.format("coalesce(read.paid_on, read.ordered_on)")})
+SELECT * EXCLUDE (given, currency, rate), {_MONEY.format("given * rate")} AS amount FROM rated
 """
+"""The rate of the order is that of nearly all; only for the others is one looked up."""
 _INVOICES = f"""
 WITH read AS (
     SELECT c.golden_id::UUID AS golden_id, i.source, i.invoice_id, i.order_id,
@@ -167,10 +185,9 @@ WITH read AS (
            TRY_CAST(i.due_on AS DATE) AS due_on, TRY_CAST(i.settled_on AS DATE) AS settled_on,
            coalesce(i.currency, getvariable('currency')) AS currency, {_MONEY.format("i.amount")} AS given,
            coalesce(i.disputed = 'true', false) AS disputed,
-           coalesce(TRY_CAST(i.dunning_level AS INTEGER), 0) AS dunning_level,
-           {_DELIVERED.format("i")} AS delivered_on
+           coalesce(TRY_CAST(i.dunning_level AS INTEGER), 0) AS dunning_level
     FROM state_invoice i {_OF_PARTY.format("i")} WHERE i.active)
-SELECT read.* EXCLUDE (currency, given), CAST(given * r.rate AS DECIMAL(18, 2)) AS amount
+SELECT read.* EXCLUDE (currency, given), {_MONEY.format("given * r.rate")} AS amount
 FROM read {_RATE.format("read.issued_on")}
 """
 _TOUCHES = "SELECT * REPLACE (golden_id::UUID AS golden_id) FROM attached"

@@ -23,10 +23,10 @@ from pydantic import Field, model_validator
 
 from cdm_pipelines.contracts.entity import ValueType
 from cdm_pipelines.enrichment.declaration import Age, Enricher, Output
-from cdm_pipelines.enrichment.moments import RECORD_SPEAKS_FOR, Dated, changed_in_the_future, values_of
+from cdm_pipelines.enrichment.moments import RECORD_SPEAKS_FOR, changed_in_the_future
 from cdm_pipelines.enrichment.postcodes import PostcodeTable, tables
 from cdm_pipelines.enrichment.scores import MOVES_A_YEAR, Weights, still_holds, tenths, weighted_mean
-from cdm_pipelines.enrichment.work import Work
+from cdm_pipelines.enrichment.work import Parameters, Work
 from cdm_pipelines.figures import Bars, Figures
 
 _LOCATION = "user.location.imprecise"
@@ -43,7 +43,7 @@ class AddressWeights(Weights):
     place: float = Field(default=1, ge=0)
 
 
-class LocationParameters(Dated):
+class LocationParameters(Parameters):
     """What may be set.
 
     Attributes:
@@ -137,7 +137,7 @@ def _compute(work: Work) -> pa.Table:
     work.use("customers", "records")
     parts = {
         "agreement": "agreement",
-        "currency": still_holds("confirmed_on", "$as_of::DATE", "$moves_a_year"),
+        "currency": still_holds("confirmed_on", "getvariable('as_of')::DATE", "$moves_a_year"),
         "validity": "validity",
         "postcode": "postcode_known::INTEGER",
         "place": "place_agrees::INTEGER",
@@ -169,7 +169,6 @@ def _compute(work: Work) -> pa.Table:
             FROM located
             """,
             moves_a_year=parameters.moves_a_year,
-            **values_of(work, parameters),
         )
 
 
@@ -210,7 +209,7 @@ def _picture(table: pa.Table, work: Work) -> Figures:
         "moved": len(table["moved_on"].drop_null()),
         "customers by province": _most(table["province"]),
         "address confidence": tenths(table["address_confidence"], "confidence"),
-        "records changed in the future": changed_in_the_future(work, _parameters(work)),
+        "records changed in the future": changed_in_the_future(work),
     }
 
 

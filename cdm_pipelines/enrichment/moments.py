@@ -3,39 +3,25 @@
 Belongs here: what enrichers have in common about time. Does not belong here: what they count.
 
 A window of days ends at ``work.as_of``, or at the customer's last interaction where that is later: scales are fitted
-now and then, interactions come every day. A date far beyond is an error of a clock or of a typist; it counts for
-nothing, moves no window, and is counted apart.
+now and then, interactions come every day. A date beyond the horizon is an error of a clock or of a typist; it counts
+for nothing, moves no window, and is counted apart.
 """
 
-from pydantic import Field
-
-from cdm_pipelines.enrichment.work import Parameters, Work
+from cdm_pipelines.enrichment.work import Work
 from cdm_pipelines.figures import Figures
-
-
-class Dated(Parameters):
-    """Parameters of an enricher that reads dates.
-
-    Attributes:
-        counted_ahead_days: How many days after the day of the last fit a date may lie and still count; later ones are
-            dates in the future. Two days more than ``refit_days`` of the policy, for clocks that run fast.
-    """
-
-    counted_ahead_days: int = Field(default=9, ge=0, le=400)
-
 
 DATED = """
 dated AS (
-    SELECT t.*, coalesce(late.now, $as_of::DATE) AS now, coalesce(late.now, $as_of::DATE) - t.day AS age
+    SELECT t.*, coalesce(late.now, getvariable('as_of')) AS now, coalesce(late.now, getvariable('as_of')) - t.day AS age
     FROM touches t LEFT JOIN late_touches late USING (golden_id)
-    WHERE t.day <= $as_of + $ahead::INTEGER)
+    WHERE t.day <= getvariable('horizon'))
 """
 """Interactions that count, each with ``now`` of its customer and its ``age`` in days; for a WITH clause, after
 ``use_dated``."""
 
 _CHANGED, _SEEN = "TRY_CAST(left(modified_at, 10) AS DATE)", "TRY_CAST(first_seen AS DATE)"
-RECORD_SPEAKS_FOR = f"""coalesce(CASE WHEN {_CHANGED} <= $as_of + $ahead::INTEGER THEN {_CHANGED} END,
-                                 CASE WHEN {_SEEN} <= $as_of + $ahead::INTEGER THEN {_SEEN} END)"""
+RECORD_SPEAKS_FOR = f"""coalesce(CASE WHEN {_CHANGED} <= getvariable('horizon') THEN {_CHANGED} END,
+                                 CASE WHEN {_SEEN} <= getvariable('horizon') THEN {_SEEN} END)"""
 """Of a row of ``records``: the day on which its source changed it, else the day on which it was first seen. That an
 extract still holds a record says nothing about whether it is still true."""
 
@@ -51,37 +37,29 @@ BY_US = """(kind IS DISTINCT FROM 'bounce' AND coalesce(direction, CASE
 """Whether we addressed the customer: what its source says, else what its kind tells."""
 
 
-def use_dated(work: Work, parameters: Dated) -> None:
+def use_dated(work: Work) -> None:
     """Make the inputs of ``DATED``.
 
     The few customers with interactions after ``as_of`` are a table and no part of the query, so that the planner knows
     that they are few, and never builds a hash table of all interactions to find them.
     """
     work.use("touches")
-    limits = values_of(work, parameters)
     work.db.execute(
         """CREATE OR REPLACE TEMP TABLE late_touches AS
            SELECT golden_id, max(day) AS now FROM touches
-           WHERE day > $as_of AND day <= $as_of + $ahead::INTEGER GROUP BY golden_id""",
-        limits,
+           WHERE day > getvariable('as_of') AND day <= getvariable('horizon') GROUP BY golden_id"""
     )
 
 
-def values_of(work: Work, parameters: Dated) -> dict[str, object]:
-    """What ``DATED`` is bound to."""
-    return {"as_of": work.as_of, "ahead": parameters.counted_ahead_days}
-
-
-def left_out(work: Work, parameters: Dated) -> Figures:
+def left_out(work: Work) -> Figures:
     """How many interactions could not be counted, by reason, of those that are known."""
     work.use("touches")
     [found] = work.sql(
         """SELECT coalesce(sum(touches), 0)::BIGINT AS all_touches,
-                  coalesce(sum(touches) FILTER (day > $as_of + $ahead::INTEGER), 0)::BIGINT AS future,
+                  coalesce(sum(touches) FILTER (day > getvariable('horizon')), 0)::BIGINT AS future,
                   coalesce(sum(touches) FILTER (day IS NULL), 0)::BIGINT AS undated,
                   coalesce(sum(touches) FILTER (coalesce(kind, 'other') = 'other'), 0)::BIGINT AS unknown
-           FROM touches""",
-        **values_of(work, parameters),
+           FROM touches"""
     ).to_pylist()
     return {
         "interactions": found["all_touches"],
@@ -91,8 +69,8 @@ def left_out(work: Work, parameters: Dated) -> Figures:
     }
 
 
-def changed_in_the_future(work: Work, parameters: Dated) -> int:
+def changed_in_the_future(work: Work) -> int:
     """How many records a source says it will change."""
     work.use("records")
-    query = f"SELECT count(*) AS n FROM records WHERE {_CHANGED} > $as_of + $ahead::INTEGER"
-    return int(work.sql(query, **values_of(work, parameters)).to_pylist()[0]["n"])
+    query = f"SELECT count(*) AS n FROM records WHERE {_CHANGED} > getvariable('horizon')"
+    return int(work.sql(query).to_pylist()[0]["n"])

@@ -3,8 +3,11 @@
 Belongs here: claims made of invoices, or of orders and payments where an order has no invoice, and what follows from
 them. Does not belong here: what a customer spends (``rfm``).
 
-An order without an invoice is a claim only where its source delivers payments, and from its first payment on: where
-nobody tells us of payments, nothing is known to be open. Which sources do is fitted, as it follows from everybody.
+An order without an invoice of its own source is a claim only where that source delivers payments, and from its first
+payment on: where nobody tells us of payments, nothing is known to be open. Which sources do is fitted, as it follows
+from everybody. A payment without a day has come in where its source never tells one (its contract maps none), and is
+still expected where it does: a shop gives an order the number of its payment before that comes.
+
 Credit notes (negative invoices) lower what is open and are never late. Disputed invoices count as open and overdue, and
 are left out where behaviour is judged.
 """
@@ -62,10 +65,6 @@ class PaymentParameters(Parameters):
         return self
 
 
-_HORIZON = "delivered_on + 2"
-"""The last day that is not in the future, as for orders: clocks of systems differ."""
-
-
 def _claims(work: Work, since: Mapping[str, str]) -> None:
     """Make ``payment_claims`` anew: a row per invoice, and per order without one of which payments are known."""
     work.use("purchases", "payments", "invoices")
@@ -79,27 +78,27 @@ def _claims(work: Work, since: Mapping[str, str]) -> None:
     work.db.register("payment_sources", sources)
     try:
         work.db.execute(
-            f"""
+            """
             CREATE OR REPLACE TEMP TABLE payment_claims AS
             WITH billed AS (
-                SELECT golden_id, source, invoice_id AS id, issued_on,
+                SELECT golden_id, source, invoice_id AS id, order_id, issued_on,
                        greatest(coalesce(due_on, issued_on + $terms), issued_on) AS due_on,
-                       CASE WHEN settled_on <= {_HORIZON} THEN settled_on END AS settled_on, amount,
-                       CASE WHEN coalesce(settled_on > {_HORIZON}, true) THEN amount ELSE 0 END AS open,
+                       CASE WHEN settled_on <= getvariable('horizon') THEN settled_on END AS settled_on, amount,
+                       CASE WHEN coalesce(settled_on > getvariable('horizon'), true) THEN amount ELSE 0 END AS open,
                        disputed, dunning_level, true AS by_invoice,
-                       CASE WHEN issued_on > {_HORIZON} THEN 'invoice in the future'
+                       CASE WHEN issued_on > getvariable('horizon') THEN 'invoice in the future'
                             WHEN amount IS NULL THEN 'invoice without an amount or a rate' END AS problem
                 FROM invoices),
             unbilled AS (
                 SELECT u.golden_id, u.source, u.order_id, u.ordered_on, u.net
                 FROM purchases u JOIN payment_sources d ON d.source = u.source AND u.ordered_on >= d.since
-                WHERE NOT EXISTS (
-                    SELECT 1 FROM invoices i WHERE i.golden_id = u.golden_id AND i.order_id = u.order_id)),
+                ANTI JOIN (FROM billed WHERE problem IS NULL) b
+                    ON b.golden_id = u.golden_id AND b.source = u.source AND b.order_id = u.order_id),
             running AS (
                 SELECT u.*, p.paid_on, coalesce(sum(p.amount) OVER so_far, 0) AS paid_until,
                        coalesce(sum(p.amount) OVER altogether, 0) AS paid
-                FROM unbilled u LEFT JOIN payments p ON p.source = u.source AND p.order_id = u.order_id
-                    AND coalesce(p.paid_on, u.ordered_on) <= p.{_HORIZON}
+                FROM unbilled u LEFT JOIN payments p ON p.source = u.source AND p.order_id = u.order_id AND p.paid
+                    AND coalesce(p.paid_on, u.ordered_on) <= getvariable('horizon')
                 WINDOW so_far AS (PARTITION BY u.source, u.order_id ORDER BY p.paid_on NULLS FIRST, p.payment_id),
                        altogether AS (PARTITION BY u.source, u.order_id)),
             unbilled_claims AS (
@@ -110,7 +109,7 @@ def _claims(work: Work, since: Mapping[str, str]) -> None:
                        false AS disputed, 0 AS dunning_level, false AS by_invoice, NULL AS problem
                 FROM running GROUP BY golden_id, source, order_id, ordered_on, net)
             SELECT * REPLACE (CAST(amount AS DECIMAL(18, 2)) AS amount, CAST(open AS DECIMAL(18, 2)) AS open)
-            FROM (FROM billed UNION ALL BY NAME FROM unbilled_claims)
+            FROM (SELECT * EXCLUDE (order_id) FROM billed UNION ALL BY NAME FROM unbilled_claims)
             """,
             {"terms": set_to.terms_days, "tolerance": set_to.tolerance},
         )
@@ -122,8 +121,9 @@ def fit(work: Work) -> dict[str, Any]:
     """Which sources deliver payments and since when, how everybody pays, and what could not be counted."""
     work.use("payments")
     since = work.sql(
-        f"""SELECT source, min(ordered_on) AS since FROM payments
-        WHERE ordered_on IS NOT NULL AND coalesce(paid_on, ordered_on) <= {_HORIZON} GROUP BY 1 ORDER BY 1"""
+        """SELECT source, min(ordered_on) AS since FROM payments
+        WHERE ordered_on IS NOT NULL AND coalesce(paid_on, ordered_on) <= getvariable('horizon')
+        GROUP BY 1 ORDER BY 1"""
     ).to_pylist()
     sources = {row["source"]: row["since"].isoformat() for row in since}
     _claims(work, sources)
@@ -135,7 +135,10 @@ def fit(work: Work) -> dict[str, Any]:
         """
     ).to_pylist()[0]
     problems = work.sql(
-        "SELECT problem, count(*) AS n FROM payment_claims WHERE problem IS NOT NULL GROUP BY 1 ORDER BY 1"
+        """SELECT problem, count(*) AS n FROM payment_claims WHERE problem IS NOT NULL GROUP BY 1
+        UNION ALL
+        SELECT 'payment without an amount or a rate', count(*) FROM payments WHERE amount IS NULL HAVING count(*) > 0
+        ORDER BY 1"""
     )
     return {
         "as_of": work.as_of.isoformat(),
@@ -248,7 +251,7 @@ def explain_fit(fitted: Mapping[str, Any]) -> Figures:
         "claims": fitted["claims"],
         "days_to_pay": quartiles,
         "sources_with_payments": len(fitted["sources_with_payments_since"]),
-        "not_counted": Bars(fitted["not_counted"], ("invoices", "not counted")),
+        "not_counted": Bars(fitted["not_counted"], ("invoices and payments", "not counted")),
     }
 
 
@@ -267,7 +270,7 @@ def picture(table: pa.Table, work: Work) -> Figures:
 _MONEY = "user.financial"
 _CLAIM = "An invoice, or an order without one where its source delivers payments"
 _ISSUED = ("invoices.issued_on", "purchases.ordered_on")
-_SETTLED = ("invoices.settled_on", "payments.paid_on", "payments.amount", "purchases.net")
+_SETTLED = ("invoices.settled_on", "payments.paid_on", "payments.paid", "payments.amount", "purchases.net")
 _DUE = (*_ISSUED, "invoices.due_on")
 _OPEN = ("invoices.amount", *_SETTLED)
 _LATE = (*_DUE, *_OPEN, "invoices.disputed")

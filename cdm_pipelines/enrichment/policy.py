@@ -3,9 +3,10 @@
 Belongs here: reading and checking ``policies/enrichment.yaml``. Does not belong here: the enrichers (``catalogue``).
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,6 +22,7 @@ from cdm_pipelines.yaml_files import YamlError, read_yaml
 
 POLICY = "enrichment.yaml"
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
+_CLOCKS_APART_DAYS = 2
 _TELLS_FROM = TypeAdapter(dict[str, Annotated[float, Field(ge=0)]])
 
 
@@ -93,10 +95,14 @@ class EnrichmentPolicy:
     refit_days: int
     chosen: Mapping[str, Chosen]
 
+    def horizon(self, as_of: date) -> date:
+        """The last day that is not in the future: until the next fit data come every day, and clocks are apart."""
+        return as_of + timedelta(self.refit_days + _CLOCKS_APART_DAYS)
+
     @property
     def fingerprint(self) -> str:
-        """Changes when the meaning of an amount does."""
-        said = (self.currency, list(self.worth), self.not_counted)
+        """Changes when the meaning of an amount does, or which dates count."""
+        said = (self.currency, list(self.worth), self.not_counted, self.refit_days)
         return sha256(repr(said).encode()).hexdigest()[:16]
 
     @property
@@ -126,6 +132,9 @@ def load_policy(path: Path, known: Mapping[str, Enricher]) -> EnrichmentPolicy:
         raise EnrichmentPolicyError(
             f"{path}: enrichers.{unknown[0]}: there is no such enricher; there are {', '.join(known) or 'none'}"
         )
+    days = Counter(f"{one.currency} from {one.valid_from}" for one in said.rates)
+    if twice := [day for day, times in days.items() if times > 1]:
+        raise EnrichmentPolicyError(f"{path}: rates: there are two of {twice[0]}. Keep one of them.")
     chosen = {}
     for name, enricher in known.items():
         values = dict(said.enrichers.get(name) or {})

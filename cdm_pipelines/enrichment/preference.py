@@ -25,9 +25,9 @@ from pydantic import Field
 from cdm_pipelines.contracts.entity import ValueType
 from cdm_pipelines.enrichment.declaration import Enricher, Output
 from cdm_pipelines.enrichment.heat import heat_map
-from cdm_pipelines.enrichment.moments import Dated, left_out, use_dated, values_of
+from cdm_pipelines.enrichment.moments import left_out, use_dated
 from cdm_pipelines.enrichment.tastes import HABITS, LANGUAGES, LINES, PRICES, liked
-from cdm_pipelines.enrichment.work import Work
+from cdm_pipelines.enrichment.work import Parameters, Work
 from cdm_pipelines.figures import Bars, Figures, Grid
 
 _PURCHASES, _CONTACTS = "user.behavior.purchase_history", "user.behavior"
@@ -43,7 +43,7 @@ _LANGUAGES = {
 """Countries where one language reaches nearly everybody; not those with several, such as BE, CH, LU, CA and FI."""
 
 
-class PreferenceParameters(Dated):
+class PreferenceParameters(Parameters):
     """What may be set.
 
     Attributes:
@@ -110,7 +110,7 @@ def _shares(work: Work, kind: str, parameters: PreferenceParameters) -> dict[str
 def _compute(work: Work) -> pa.Table:
     parameters = _parameters(work)
     work.use("customers", "purchases", "order_lines")
-    use_dated(work, parameters)
+    use_dated(work)
     bought = ", ".join(
         f"{kind}, {kind}_share, {kind}_lift, characteristic_{kind}, characteristic_{kind}_lift, "
         f"coalesce(liked_{kind}.many, 0)::INTEGER AS {plural}"
@@ -143,7 +143,6 @@ def _values(work: Work, parameters: PreferenceParameters) -> dict[str, object]:
     shares = {kind: fitted.get(plural, {}) for kind, plural in _KINDS.items()}
     prices, languages = fitted.get("prices", {}), parameters.languages
     return {
-        **values_of(work, parameters),
         **{f"names_{kind}": list(share) for kind, share in shares.items()},
         **{f"shares_{kind}": list(share.values()) for kind, share in shares.items()},
         "priced": list(prices),
@@ -172,7 +171,6 @@ def _explain_fit(fitted: Mapping[str, Any]) -> Figures:
 
 
 def _picture(table: pa.Table, work: Work) -> Figures:
-    parameters = _parameters(work)
     hours = work.sql(
         """SELECT isodow(ordered_on) AS day, hour(ordered_at) AS hour, count(*) AS n FROM purchases
            WHERE ordered_at::TIME <> TIME '00:00:00' GROUP BY ALL ORDER BY ALL"""
@@ -180,7 +178,8 @@ def _picture(table: pa.Table, work: Work) -> Figures:
     work.use("order_lines")
     [lines] = work.sql(
         """SELECT count(*) FILTER (category IS NULL) AS no_category, count(*) FILTER (brand IS NULL) AS no_brand,
-                  count(*) FILTER (quantity <= 0) AS returned, count(*) AS n FROM order_lines"""
+                  count(*) FILTER (quantity <= 0) AS returned, count(*) FILTER (amount IS NULL) AS no_amount,
+                  count(*) AS n FROM order_lines"""
     ).to_pylist()
     [placed] = work.sql(
         """SELECT count(*) AS n FROM (
@@ -203,8 +202,9 @@ def _picture(table: pa.Table, work: Work) -> Figures:
         "order lines without a category": lines["no_category"],
         "order lines without a brand": lines["no_brand"],
         "order lines that take back": lines["returned"],
+        "order lines without an amount": lines["no_amount"],
         "article numbers that sources place in different categories": placed["n"],
-        **left_out(work, parameters),
+        **left_out(work),
     }
 
 

@@ -22,7 +22,7 @@ from pydantic import AfterValidator, Field
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.contracts.entity import ValueType
 from cdm_pipelines.enrichment.declaration import Age, Enricher, Output
-from cdm_pipelines.enrichment.moments import RECORD_SPEAKS_FOR, Dated, changed_in_the_future, values_of
+from cdm_pipelines.enrichment.moments import RECORD_SPEAKS_FOR, changed_in_the_future
 from cdm_pipelines.enrichment.neighbours import AS_KEPT, Graph, Neighbourhood, Spread
 from cdm_pipelines.enrichment.scores import MOVES_A_YEAR, Weights, still_holds, tenths, weighted_mean
 from cdm_pipelines.enrichment.work import Parameters, Work
@@ -60,7 +60,7 @@ class QualityWeights(Weights):
     uniqueness: float = Field(default=1, ge=0)
 
 
-class QualityParameters(Dated):
+class QualityParameters(Parameters):
     """What may be set.
 
     Attributes:
@@ -123,7 +123,7 @@ def _compute(work: Work) -> pa.Table:
         measured AS (
             SELECT golden_id, completeness, missing,
                    1 - least(faulty, filled)::DOUBLE / nullif(filled, 0) AS validity, said_on,
-                   {still_holds("said_on", "$as_of::DATE", "$decline")} AS timeliness,
+                   {still_holds("said_on", "getvariable('as_of')::DATE", "$decline")} AS timeliness,
                    1 - differing::DOUBLE / nullif(comparable, 0) AS consistency,
                    CASE WHEN tellable THEN 1.0::DOUBLE / (1 + coalesce(others, 0)) END AS uniqueness,
                    CASE WHEN tellable THEN coalesce(others, 0) END::INTEGER AS shared_with
@@ -135,7 +135,6 @@ def _compute(work: Work) -> pa.Table:
         FROM measured
         """,
         decline=parameters.decline_a_year,
-        **values_of(work, parameters),
     )
 
 
@@ -252,7 +251,7 @@ def _picture(table: pa.Table, work: Work) -> Figures:
         "customers who share a contact point or number": int(
             pc.sum(pc.greater(table["shared_with"], 0)).as_py() or 0
         ),
-        "records changed in the future": changed_in_the_future(work, _parameters(work)),
+        "records changed in the future": changed_in_the_future(work),
     }
 
 

@@ -88,7 +88,7 @@ def _not_counted(work: Work) -> dict[str, int]:
         SELECT 'return without an order', count(*) FROM refunds r WHERE NOT EXISTS
             (SELECT 1 FROM state_order s WHERE s.active AND s.source = r.source AND s.order_id = r.order_id)
         UNION ALL
-        SELECT 'return without an amount or a rate', count(*) FROM refunds WHERE amount IS NULL
+        SELECT 'return ' || problem, count(*) FROM refunds WHERE problem IS NOT NULL GROUP BY 1
         ORDER BY 1
         """
     ).to_pylist()

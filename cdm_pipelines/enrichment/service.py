@@ -21,14 +21,14 @@ from pydantic import Field, model_validator
 
 from cdm_pipelines.contracts.entity import ValueType
 from cdm_pipelines.enrichment.declaration import Age, Enricher, Output
-from cdm_pipelines.enrichment.moments import DATED, SERVICE_DESK, Dated, left_out, use_dated, values_of
-from cdm_pipelines.enrichment.work import Work
+from cdm_pipelines.enrichment.moments import DATED, SERVICE_DESK, left_out, use_dated
+from cdm_pipelines.enrichment.work import Parameters, Work
 from cdm_pipelines.figures import Bars, Figures
 
 _SERVICE = "user.behavior"
 
 
-class ServiceParameters(Dated):
+class ServiceParameters(Parameters):
     """What may be set.
 
     Attributes:
@@ -101,10 +101,9 @@ tickets AS (
 """Tickets that can be followed: those with a number whose opening is known."""
 
 
-def _values(work: Work, parameters: ServiceParameters) -> dict[str, object]:
+def _values(parameters: ServiceParameters) -> dict[str, object]:
     low, high = parameters.csat_scale
     return {
-        **values_of(work, parameters),
         "nps": list(parameters.nps_words),
         "good": list(parameters.satisfied_words),
         "bad": list(parameters.dissatisfied_words),
@@ -115,7 +114,7 @@ def _values(work: Work, parameters: ServiceParameters) -> dict[str, object]:
 
 def _compute(work: Work) -> pa.Table:
     assert isinstance(work.parameters, ServiceParameters)  # noqa: S101 - for the type checker
-    use_dated(work, work.parameters)
+    use_dated(work)
     return work.sql(
         f"""
         WITH {_DESK}, {_ANSWERS}, {_TICKETS},
@@ -149,7 +148,7 @@ def _compute(work: Work) -> pa.Table:
         WHERE last_ticket_on IS NOT NULL OR complaints > 0 OR csat_answers > 0 OR nps IS NOT NULL
         """,
         complaint_days=work.parameters.complaint_days,
-        **_values(work, work.parameters),
+        **_values(work.parameters),
     )
 
 
@@ -175,7 +174,7 @@ def _picture(table: pa.Table, work: Work) -> Figures:
         figures["NPS"] = round(100 * (groups.get("promoter", 0) - groups.get("detractor", 0)) / asked, 1)
     if rated := table["csat"].drop_null():
         figures["CSAT, mean over customers"] = round(float(pc.sum(rated).as_py()) / len(rated), 2)
-    return {**figures, **_not_followed(work, work.parameters), **left_out(work, work.parameters)}  # type: ignore[dict-item]
+    return {**figures, **_not_followed(work, work.parameters), **left_out(work)}  # type: ignore[dict-item]
 
 
 def _open_tickets(counts: pa.ChunkedArray) -> Bars:
@@ -193,7 +192,7 @@ def _open_tickets(counts: pa.ChunkedArray) -> Bars:
 
 def _not_followed(work: Work, parameters: ServiceParameters) -> Figures:
     """What the service desk delivered and nothing could be made of."""
-    use_dated(work, parameters)
+    use_dated(work)
     [found] = work.sql(
         f"""
         WITH {_DESK}, {_ANSWERS}
@@ -205,7 +204,7 @@ def _not_followed(work: Work, parameters: ServiceParameters) -> Figures:
                     GROUP BY golden_id, source, thread_id) WHERE NOT opened) AS unopened,
                (SELECT coalesce(sum(answers), 0)::BIGINT FROM judged WHERE NOT valid) AS off_scale
         """,
-        **_values(work, parameters),
+        **_values(parameters),
     ).to_pylist()
     return {
         "tickets without a number": found["unnumbered"],

@@ -39,7 +39,7 @@ paths AS (
 {numbered("brand", "SELECT brand AS name FROM order_lines")},
 lines AS (
     SELECT l.golden_id, l.ordered_on, c.id AS category, b.id AS brand,
-           CASE WHEN l.amount > 0 THEN CAST(l.amount / l.quantity AS DECIMAL(18, 4)) END AS price
+           CASE WHEN l.amount > 0 THEN TRY_CAST(l.amount / l.quantity AS DECIMAL(18, 4)) END AS price
     FROM order_lines l LEFT JOIN (SELECT path, id FROM paths JOIN category_names USING (name)) c ON c.path = l.category
          LEFT JOIN brand_names b ON b.name = l.brand
     WHERE coalesce(l.quantity, 1) > 0)

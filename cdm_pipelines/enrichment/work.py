@@ -119,6 +119,7 @@ def opened(
     tables: Mapping[str, pa.Table],
     *,
     as_of: date,
+    horizon: date,
     currency: str,
     timezone: str,
     threads: int,
@@ -131,6 +132,7 @@ def opened(
     Args:
         tables: ``inputs.BASE``, ``golden_customer``, ``attached`` and ``state_<entity>``, less those that come late.
         as_of: The day that scores hold for.
+        horizon: The last day that is not in the future.
         currency: The reporting currency.
         timezone: In which days begin.
         threads: Results do not depend on it.
@@ -149,7 +151,8 @@ def opened(
     import duckdb  # noqa: PLC0415 - loads where something is worked out
 
     with duckdb.connect(config=config) as db:
-        for name, value in (("as_of", as_of), ("currency", currency), ("timezone", timezone)):
+        variables = {"as_of": as_of, "horizon": horizon, "currency": currency, "timezone": timezone}
+        for name, value in variables.items():
             db.execute(f"SET VARIABLE {name} = $value", {"value": value})
         for name, table in tables.items():
             db.register(name, table)

@@ -230,7 +230,6 @@ def entity_table(declared: EntityDeclaration) -> Table:
         *_record_key(key=True),
         *([customer_of] if of_party else []),
         column("active", Boolean, "Whether the source still keeps the record.", nullable=False),
-        # Whether something is dated in the future follows from it; so what it changes has to be seen here.
         column("first_seen", Date, "Oldest extract that holds the record."),
         *(_canonical(attribute) for attribute in declared.attributes),
         schema="golden",

@@ -117,6 +117,9 @@ def _standard(
             consent.complete(columns, standard, timezone, words.consents)
         key = [standard.values[attribute.name] for attribute in attributes(entity) if attribute.key]
     record_id = _joined(key)
+    if entity in contract.only_with:
+        told = pc.is_valid(columns.key(contract.only_with[entity]))
+        record_id = pc.if_else(told, record_id, pa.scalar(None, TEXT))
     made = {
         "source": _constant(contract.source, columns.length),
         "entity": _constant(contract.entity, columns.length),

@@ -122,6 +122,7 @@ def test_golden_columns_lead_back_to_source_columns(specs: dict[str, dg.AssetSpe
 
 
 SPENT = {
+    ("raw/shop/order", "Refunded Amount"),
     ("raw/erp/order", "BRTWR"),
     ("raw/erp/order", "WAERK"),
     ("raw/erp/refund", "WRBTR"),

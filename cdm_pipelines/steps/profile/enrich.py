@@ -157,7 +157,7 @@ def enrich(
     night = _Night(company, coming, left_out, as_of, published)
     plans: dict[_Whom, list[_Due]] = {whom: [] for whom in _Whom}
     for name, chosen in company.policy.chosen.items():
-        plan = _Plan(chosen, models.get(name), as_of, company.policy.fingerprint)
+        plan = _Plan(chosen, models.get(name), as_of, company.fingerprint)
         if chosen.enricher.fit is not None and plan.model is None:
             night.done[name] = Enriched(problem="Its scale or model could not be fitted.")
             continue

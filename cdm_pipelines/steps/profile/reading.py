@@ -38,6 +38,8 @@ from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.keys import RECORD_KEY
 from cdm_pipelines.store.lake import Lake
 
+_PAID_AT = "payment.paid_at"
+
 
 def newest_day(lake: Lake, contracts: Sequence[SourceContract]) -> dt.date | None:
     """The newest day of which there is anything."""
@@ -90,6 +92,17 @@ class Company:
     _found: list[Attached | None] = field(default_factory=list, compare=False)
     _kept: list["_Kept"] = field(default_factory=list, compare=False)
     _in_part: dict[str, tuple[pa.Array, pa.Table]] = field(default_factory=dict, compare=False)
+
+    @property
+    def days_of_payment(self) -> tuple[str, ...]:
+        """The sources that say when something was paid."""
+        told = {one.source for one in self.contracts if any(path == _PAID_AT for _, path in one.mapped())}
+        return tuple(sorted(told))
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the policy, and with what contracts say of payments."""
+        return sha256(repr((self.policy.fingerprint, self.days_of_payment)).encode()).hexdigest()[:16]
 
     @property
     def eras(self) -> Eras:
@@ -262,6 +275,7 @@ def _opened(company: Company, coming: NextVersion, as_of: dt.date, ids: pa.Array
             "crosswalk": crosswalk,
             "rates": policy.rates,
             "not_counted": pa.table({"status": pa.array(policy.not_counted, pa.string())}),
+            "days_of_payment": pa.table({"source": pa.array(company.days_of_payment, pa.string())}),
             **{
                 f"state_{one.entity}": _state(company.lake, one, of)
                 for one in with_state()
@@ -273,6 +287,7 @@ def _opened(company: Company, coming: NextVersion, as_of: dt.date, ids: pa.Array
         opened(
             base,
             as_of=as_of,
+            horizon=policy.horizon(as_of),
             currency=policy.currency,
             timezone=settings.timezone,
             threads=settings.threads,

@@ -58,6 +58,12 @@ def entity(doc: Document, **custom: Any) -> None:
     properties += [{"property": name, "value": value} for name, value in custom.items() if value is not None]
 
 
+def only_with(doc: Document, name: str) -> None:
+    """Feed an order, and say without which column there is none."""
+    column(doc, "GBDAT", {"customProperties": [{"property": "mapsTo", "value": "order.order_id"}]})
+    entity(doc, onlyWith={"order": name})
+
+
 def column(doc: Document, name: str, /, standard: Document | None = None, **custom: Any) -> None:
     """Change a column."""
     (item,) = (p for p in doc["schema"][0]["properties"] if p["name"] == name)
@@ -136,6 +142,16 @@ FAULTS: list[tuple[str, Any, str]] = [
         "fill down",
         lambda d: entity(d, fillDown={"key": "KUNNR", "columns": ["GBDATX"]}),
         "unknown column",
+    ),
+    (
+        "what a row tells of only with a column",
+        lambda d: entity(d, onlyWith={"refund": "NETWR"}),
+        f"{E}.onlyWith: unknown entity 'refund'",
+    ),
+    (
+        "a column that an order is only with",
+        lambda d: only_with(d, "NETWRX"),
+        "unknown column 'NETWRX'. Did you mean 'NETWR'?",
     ),
     ("query without SQL", lambda d: entity(d, query="select 1"), f"{E}.query: has no meaning for a file"),
     ("SQL without a query", lambda d: entity(d, format="sql"), f"{E}.query: is missing"),

@@ -94,7 +94,14 @@ def work_on_tables(
     tables: Mapping[str, pa.Table], *, as_of: dt.date = LAST, threads: int = 2
 ) -> Iterator[Work]:
     """The work of an enricher on whole tables."""
-    with opened(tables, as_of=as_of, currency="EUR", timezone="Europe/Amsterdam", threads=threads) as work:
+    with opened(
+        tables,
+        as_of=as_of,
+        horizon=as_of + dt.timedelta(9),
+        currency="EUR",
+        timezone="Europe/Amsterdam",
+        threads=threads,
+    ) as work:
         yield work
 
 

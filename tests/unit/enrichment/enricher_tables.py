@@ -76,6 +76,8 @@ def base_tables(given: Mapping[str, Rows], as_of: dt.date = AS_OF) -> dict[str, 
         list(rates),
         schema=pa.schema([("currency", text), ("valid_from", pa.date32()), ("rate", pa.float64())]),
     )
+    dated: Rows = given.get("days_of_payment", ({"source": "erp"}, {"source": "shop"}))
+    tables["days_of_payment"] = pa.Table.from_pylist(list(dated), schema=pa.schema([("source", text)]))
     tables["not_counted"] = pa.table({"status": pa.array(["cancelled", "geannuleerd"])})
     touches = [
         {**row, "golden_id": gid(row["golden_id"]) if isinstance(row["golden_id"], int) else row["golden_id"]}
@@ -86,9 +88,16 @@ def base_tables(given: Mapping[str, Rows], as_of: dt.date = AS_OF) -> dict[str, 
 
 
 @contextmanager
-def work_on(*, as_of: dt.date = AS_OF, **given: Rows) -> Iterator[Work]:
-    """The work of an enricher on rows per base table: ``work_on(state_order=[{...}])``."""
+def work_on(*, as_of: dt.date = AS_OF, ahead: int = 9, **given: Rows) -> Iterator[Work]:
+    """The work of an enricher on rows per base table: ``work_on(state_order=[{...}])``; what is dated over ``ahead``
+    days later than ``as_of`` is in the future.
+    """
     with opened(
-        base_tables(given, as_of), as_of=as_of, currency="EUR", timezone="Europe/Amsterdam", threads=1
+        base_tables(given, as_of),
+        as_of=as_of,
+        horizon=as_of + dt.timedelta(ahead),
+        currency="EUR",
+        timezone="Europe/Amsterdam",
+        threads=1,
     ) as work:
         yield work

@@ -56,6 +56,10 @@ def worked() -> Worked:
 def known_on(tables: Tables, day: dt.date) -> dict[str, pa.Table]:
     """The tables as they were on a day."""
     orders, touches, invoices = (tables[name] for name in ("state_order", "attached", "state_invoice"))
+    place = invoices.schema.get_field_index("settled_on")
+    settled = invoices["settled_on"]
+    settled = pc.if_else(pc.less_equal(settled, str(day)), settled, pa.scalar(None, settled.type))
+    invoices = invoices.set_column(place, "settled_on", settled)
     return dict(tables) | {
         "state_order": orders.filter(pc.less(orders["ordered_at"], str(day + dt.timedelta(days=1)))),
         "attached": touches.filter(pc.less_equal(touches["day"], pa.scalar(day))),

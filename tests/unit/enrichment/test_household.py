@@ -337,7 +337,9 @@ def test_nobody_and_only_organisations() -> None:
 
 
 def computed(base: dict[str, pa.Table], threads: int = 2) -> pa.Table:
-    with opened(base, as_of=AS_OF, currency="EUR", timezone="Europe/Amsterdam", threads=threads) as work:
+    with opened(
+        base, as_of=AS_OF, horizon=AS_OF, currency="EUR", timezone="Europe/Amsterdam", threads=threads
+    ) as work:
         return ENRICHER.shaped(ENRICHER.compute(work.of(HouseholdParameters(), fit(work))))
 
 
@@ -386,7 +388,9 @@ def test_rows_do_not_depend_on_threads_or_on_the_order_of_input(demo: Company) -
 @pytest.mark.slow
 def test_figures_of_a_table_say_sizes_and_reasons(demo: Company) -> None:
     table = computed(demo.base)
-    with opened(base_tables({}), as_of=AS_OF, currency="EUR", timezone="Europe/Amsterdam", threads=1) as work:
+    with opened(
+        base_tables({}), as_of=AS_OF, horizon=AS_OF, currency="EUR", timezone="Europe/Amsterdam", threads=1
+    ) as work:
         figures = picture(table, work)
     sizes: Any = figures["sizes"]
     assert sum(int(size) * count for size, count in sizes.counts.items()) == table.num_rows

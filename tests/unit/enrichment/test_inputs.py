@@ -78,6 +78,37 @@ def test_orders_in_the_reporting_currency_and_why_some_do_not_count() -> None:
     assert (counted, returned) == ([{"n": 3}], [{"n": Decimal("21.00")}])
 
 
+def test_refunds_are_subtracted_whatever_their_sign_in_the_currency_of_their_order_and_once_they_have_been() -> (
+    None
+):
+    back = {"refund_id": "1", "amount": "20.00", "refunded_at": "2026-05-20T09:00:00Z"}
+    with work_on(
+        rates=RATES,
+        state_order=[
+            order(1, 1, "2026-05-01T10:00:00Z", "100.00"),
+            order(2, 1, "2026-05-01T10:00:00Z", "100.00", currency="USD"),
+            order(3, 1, "2026-05-01T10:00:00Z", "100.00"),
+            order(4, 1, "2026-05-01T10:00:00Z", "100.00", currency="USD"),
+            order(5, 1, "2026-05-01T10:00:00Z", "100.00"),
+        ],
+        state_refund=[
+            {**back, "order_id": "1", "amount": "-20.00"},
+            {**back, "order_id": "2"},
+            {**back, "order_id": "3", "refunded_at": "2099-01-01T09:00:00Z"},
+            {**back, "order_id": "4", "refunded_at": None, "currency": "EUR"},
+            {**back, "order_id": "5", "amount": "some"},
+        ],
+    ) as work:
+        work.use("purchases", "refunds")
+        net = dict(work.db.execute("SELECT order_id, net FROM purchases").fetchall())
+        problems = dict(
+            work.db.execute("SELECT order_id, problem FROM refunds WHERE problem <> ''").fetchall()
+        )
+    expected = {"1": "80.00", "2": "72.00", "3": "100.00", "4": "70.00", "5": "100.00"}
+    assert net == {number: Decimal(amount) for number, amount in expected.items()}
+    assert problems == {"3": "in the future", "5": "without an amount or a rate"}
+
+
 def test_lines_have_the_category_and_the_cost_of_their_product() -> None:
     with work_on(
         rates=RATES,

@@ -238,7 +238,9 @@ def work_on(world: World, orders: Mapping[int, int], ids: pa.Array | None = None
          "total_amount": f"{orders[n]}.00", "status": "paid"} for n in those if n in orders
     ]  # fmt: skip
     tables = base_tables({"golden_customer": golden, "state_party": parties, "state_order": bought})
-    with opened(tables, as_of=AS_OF, currency="EUR", timezone="Europe/Amsterdam", threads=1) as work:
+    with opened(
+        tables, as_of=AS_OF, horizon=AS_OF, currency="EUR", timezone="Europe/Amsterdam", threads=1
+    ) as work:
         yield work
 
 

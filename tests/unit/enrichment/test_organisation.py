@@ -194,7 +194,12 @@ def test_companies_of_the_demo_are_grouped_as_the_truth_says() -> None:
     outcomes = []
     for threads in (1, 2):
         with opened(
-            known.base, as_of=AS_OF, currency="EUR", timezone="Europe/Amsterdam", threads=threads
+            known.base,
+            as_of=AS_OF,
+            horizon=AS_OF,
+            currency="EUR",
+            timezone="Europe/Amsterdam",
+            threads=threads,
         ) as work:
             outcomes.append(ENRICHER.shaped(ENRICHER.compute(work.of(OrganisationParameters()))))
     one, other = (rows.sort_by("golden_id") for rows in outcomes)

@@ -109,8 +109,66 @@ def test_orders_and_payments_stand_in_where_an_order_has_no_invoice() -> None:
     assert (found[1]["median_days_to_pay"], found[1]["last_days_to_pay"]) == (7, 4)
 
 
+def test_a_payment_that_its_source_has_not_dated_yet_is_no_payment() -> None:
+    """Of a shop that says when it was paid, and of a till that never does."""
+    given: dict[str, Any] = {
+        "state_order": [
+            order(1, 1, "2026-05-01", "100.00"),
+            order(2, 2, "2026-05-01", "100.00"),
+            order(3, 3, "2026-05-01", "100.00", source="till"),
+        ],
+        "state_payment": [
+            paid(1, 1, None, "100.00"),
+            paid(2, 2, "2026-05-10", "100.00"),
+            {**paid(3, 3, None, "100.00"), "source": "till"},
+        ],
+    }
+    found = rows(**given)
+    assert [found[one]["open_amount"] for one in (1, 2, 3)] == [Decimal("100.00"), 0, 0]
+    assert [found[one]["oldest_due_on"] for one in (1, 2, 3)] == [dt.date(2026, 5, 31), None, None]
+    assert [found[one]["last_days_to_pay"] for one in (1, 2, 3)] == [None, 9, None]
+    alone = {name: some[:1] for name, some in given.items()}
+    assert rows(**alone)[1]["open_amount"] == Decimal("100.00")
+
+
+def test_an_order_is_hidden_by_no_invoice_of_another_source_nor_by_one_that_does_not_count() -> None:
+    """Of three orders that wait for their payment, only the one that its own source billed is no claim of its own."""
+    found = rows(
+        state_order=[order(n, n, "2026-05-01", "100.00") for n in (1, 2, 3)],
+        state_payment=[paid(n, n, None, "100.00") for n in (1, 2, 3)],
+        state_invoice=[
+            invoice(1, 1, "2026-05-01", "2026-05-31", "7.00", order_id="1", source="shop"),
+            invoice(2, 2, "2026-05-01", "2026-05-31", "7.00", order_id="2", source="erp"),
+            invoice(3, 3, "2026-05-01", "2026-05-31", None, order_id="3"),
+        ],
+    )
+    assert [str(found[one]["open_amount"]) for one in (1, 2, 3)] == ["7.00", "107.00", "100.00"]
+
+
+def test_a_payment_counts_in_its_own_currency() -> None:
+    """Of four orders of 100 dollars, at .9 each: paid in euros, in dollars at another rate, in both, and in crowns."""
+    euro = {"currency": "EUR", "valid_from": dt.date(1, 1, 1), "rate": 1.0}
+    dollar = [
+        {"currency": "USD", "valid_from": dt.date(2026, 1, 1), "rate": 0.9},
+        {"currency": "USD", "valid_from": dt.date(2026, 5, 10), "rate": 0.8},
+    ]
+    found = rows(
+        rates=[euro, *dollar],
+        state_order=[order(n, n, "2026-05-01", "100.00", currency="USD") for n in (1, 2, 3, 4)],
+        state_payment=[
+            {**paid(1, 1, "2026-05-11", "90.00"), "currency": "EUR"},
+            {**paid(2, 2, "2026-05-11", "100.00"), "currency": "USD"},
+            {**paid(3, 3, "2026-05-11", "45.00"), "currency": "EUR"},
+            paid(4, 3, "2026-05-11", "30.00"),
+            {**paid(5, 4, "2026-05-11", "100.00"), "currency": "NOK"},
+        ],
+    )
+    assert [str(found[one]["open_amount"]) for one in (1, 2, 3, 4)] == ["0.00", "0.00", "18.00", "90.00"]
+
+
 def test_what_was_returned_is_not_owed_and_a_payment_without_a_day_counts() -> None:
     found = rows(
+        days_of_payment=[],
         state_order=[order(1, 1, "2026-01-01", "100.00"), order(2, 1, "2026-01-02", "10.00")],
         state_payment=[paid(1, 1, None, "60.00")],
         state_refund=[
@@ -119,6 +177,25 @@ def test_what_was_returned_is_not_owed_and_a_payment_without_a_day_counts() -> N
         ],
     )[1]
     assert (found["open_amount"], found["overdue_invoices"]) == (Decimal("0.00"), 0)
+
+
+def test_what_is_settled_or_paid_long_after_its_first_delivery_counts() -> None:
+    """An extract delivers an invoice open, and again once it is settled; an order as a draft, and dated later."""
+    early = {"first_seen": "2026-03-01"}
+    found = rows(
+        state_invoice=[
+            invoice(1, 1, "2026-03-01", "2026-03-31", "100.00", settled_on="2026-03-20", **early),
+            invoice(2, 1, "2026-03-10", "2026-04-09", "40.00", settled_on="2026-04-01", **early),
+        ],
+        state_order=[order(1, 2, "2026-05-01", "60.00", **early)],
+        state_payment=[{**paid(1, 1, "2026-05-08", "60.00"), **early}],
+    )
+    one, other = found[1], found[2]
+    assert (one["claims"], one["open_amount"], one["overdue_invoices"]) == (2, Decimal("0.00"), 0)
+    assert (one["last_paid_on"], one["median_days_to_pay"]) == (dt.date(2026, 4, 1), 20.5)
+    assert one["credit_class"] == "unknown"
+    assert (other["claims"], other["open_amount"]) == (1, Decimal("0.00"))
+    assert (other["last_paid_on"], other["last_days_to_pay"]) == (dt.date(2026, 5, 8), 7)
 
 
 def test_bad_invoices_are_left_out_or_read_with_care_and_counted() -> None:
@@ -132,14 +209,20 @@ def test_bad_invoices_are_left_out_or_read_with_care_and_counted() -> None:
             ),  # settled in the future
             invoice(5, 1, None, None, "5.00"),
             invoice(6, 1, "2026-05-20", None, "1.00"),
-        ]
+            invoice(7, 1, "2026-05-20", None, "9999999999999999.00"),
+        ],
+        "state_order": [order(1, 2, "2026-05-01", "8.00")],
+        "state_payment": [paid(1, 1, "2026-05-02", "9999999999999999.00"), paid(2, 1, "2026-05-03", "5.00")],
     }
     fitted = fit(ENRICHER, **given)
     assert fitted["not_counted"] == {
         "invoice in the future": 1,
-        "invoice without an amount or a rate": 2,
+        "invoice without an amount or a rate": 3,
+        "payment without an amount or a rate": 1,
     }
-    row = by_customer(computed(ENRICHER, fitted, **given))[1]
+    found = by_customer(computed(ENRICHER, fitted, **given))
+    assert found[2]["open_amount"] == Decimal("3.00")
+    row = found[1]
     assert (row["claims"], row["open_amount"], row["overdue_amount"]) == (
         3,
         Decimal("16.00"),

@@ -160,6 +160,18 @@ def test_a_policy_that_tells_from_what_cannot_be_is_refused(tmp_path: Path, said
         policy(tmp_path, said)
 
 
+def test_two_rates_of_a_currency_from_one_day_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "enrichment.yaml"
+    rate = "  - {currency: %s, from: 2026-01-0%d, rate: 0.%d}\n"
+    rates = [("USD", 1, 9), ("GBP", 1, 8), ("USD", 2, 7), ("USD", 1, 8)]
+    path.write_text("version: 1\ncurrency: EUR\nrates:\n" + "".join(rate % one for one in rates[:3]))
+    assert load_policy(path, {"spent": SPENT}).rates.num_rows == 4
+    path.write_text("version: 1\ncurrency: EUR\nrates:\n" + "".join(rate % one for one in rates))
+    with pytest.raises(EnrichmentPolicyError) as refused:
+        load_policy(path, {"spent": SPENT})
+    assert str(refused.value) == f"{path}: rates: there are two of USD from 2026-01-01. Keep one of them."
+
+
 def policy(folder: Path, said: str) -> EnrichmentPolicy:
     path = folder / "enrichment.yaml"
     path.write_text(f"version: 1\ncurrency: EUR\nenrichers:\n  spent: {{{said}}}\n")

@@ -378,6 +378,25 @@ def test_an_order_on_several_lines_is_one_order() -> None:
     assert payments[["record_id", "order_id"]].to_numpy().tolist() == [["p1", "#1"]]
 
 
+def test_a_row_tells_of_what_is_only_with_a_column_where_that_has_a_value() -> None:
+    """Orders with what was paid back of them; nothing was where the amount is empty or nought."""
+    refunds = contract(
+        Column("Name", key_position=1, maps_to=("order.order_id", "refund.refund_id", "refund.order_id")),
+        column("Back", "refund.amount", logical_type=LogicalType.NUMBER, null_values=("0", "0.00")),
+        entity="order",
+        source="shop",
+        party_kind=None,
+        only_with={Entity.REFUND: "Back"},
+    )
+    amounts = {"#1": "40.00", "#2": "0.00", "#3": None, "#4": " 0 ", "#5": "0.50"}
+    frames = standardise(
+        valid(*({"Name": name, "Back": back} for name, back in amounts.items())), refunds, DATE
+    )
+    assert frames[Entity.ORDER]["record_id"].to_list() == list(amounts)
+    found = frames[Entity.REFUND][["record_id", "order_id", "amount"]].to_numpy().tolist()
+    assert found == [["#1", "#1", "40"], ["#5", "#5", "0.5"]]
+
+
 def test_orders_do_not_depend_on_the_order_of_rows() -> None:
     frame = order_rows()
     expected = standardise(frame, ORDERS, DATE)

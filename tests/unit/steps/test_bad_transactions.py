@@ -68,6 +68,30 @@ CASES = (
     Case("a negative total", orders=({"BRTWR": "-50,00"},), not_counted=1),
     Case("no total", orders=({"BRTWR": ""},), not_counted=1),
     Case("a total that is no number", orders=({"BRTWR": "veel"},), not_counted=1),
+    Case("a total beyond belief", orders=({"BRTWR": "9999999999999999,00"},), not_counted=1),
+    Case("a total of thirty digits", orders=({"BRTWR": "9" * 30},), not_counted=1),
+    Case(
+        "totals that are just believed",
+        orders=({"BRTWR": "9" * 13},) * 2,
+        counted=2,
+        gross="19999999999998.00",
+        open_amount="19999999999998.00",
+    ),
+    Case(
+        "a line of millions of millions",
+        orders=({"VBELN": "0088000005", "BRTWR": "10,00"},),
+        counted=1,
+        gross="10.00",
+        open_amount="10.00",
+    ),
+    Case(
+        "a return beyond belief",
+        orders=({"VBELN": "0088000006", "BRTWR": "20,00"},),
+        refunds=({"AUBEL": "0088000006", "WRBTR": "9999999999999999,00"},),
+        counted=1,
+        gross="20.00",
+        open_amount="20.00",
+    ),
     Case("a date in the future", orders=({"BRTWR": "10,00", "AUDAT": "20990101"},), not_counted=1),
     Case(
         "a clock that is a day ahead",
@@ -76,7 +100,7 @@ CASES = (
         gross="10.00",
         open_amount="10.00",
     ),
-    Case("a clock that is a week ahead", orders=({"BRTWR": "10,00", "AUDAT": "20260609"},), not_counted=1),
+    Case("a date a fortnight ahead", orders=({"BRTWR": "10,00", "AUDAT": "20260616"},), not_counted=1),
     Case("no date", orders=({"BRTWR": "10,00", "AUDAT": "00000000"},), not_counted=1),
     Case("a currency without a rate", orders=({"BRTWR": "10,00", "WAERK": "USD"},), not_counted=1),
     Case("a currency that is none", orders=({"BRTWR": "10,00", "WAERK": "XQZ"},), not_counted=1),
@@ -118,6 +142,23 @@ CASES = (
         gross="20.00",
         returned="25.00",
     ),
+    Case(
+        "a return that is written below zero",
+        orders=({"VBELN": "0088000007", "BRTWR": "100,00"},),
+        refunds=({"AUBEL": "0088000007", "WRBTR": "20,00-"},),
+        counted=1,
+        gross="100.00",
+        returned="20.00",
+        open_amount="80.00",
+    ),
+    Case(
+        "a return of a year far away",
+        orders=({"VBELN": "0088000008", "BRTWR": "100,00"},),
+        refunds=({"AUBEL": "0088000008", "WRBTR": "20,00", "FKDAT": "20990101"},),
+        counted=1,
+        gross="100.00",
+        open_amount="100.00",
+    ),
     Case("a return without an order", refunds=({"AUBEL": "0099999999", "WRBTR": "25,00"},)),
     Case("a return of nothing known", refunds=({"AUBEL": "", "WRBTR": "25,00"},)),
     Case(
@@ -132,6 +173,7 @@ CASES = (
     Case("an invoice of nobody", invoices=({"KUNRG": "0099999999", "WRBTR": "10,00"},)),
     Case("an invoice in the future", invoices=({"WRBTR": "10,00", "FKDAT": "20990101"},)),
     Case("an invoice without an amount", invoices=({"WRBTR": ""},)),
+    Case("an invoice beyond belief", invoices=({"WRBTR": "9999999999999999,00"},)),
     Case(
         "an invoice due before it was issued",
         invoices=({"WRBTR": "10,00", "NETDT": "20260501"},),
@@ -314,6 +356,14 @@ def bad_day(settings: Settings, whom: dict[str, str], shopper: str) -> dict[str,
     categories = [{**product, "PRDHA": "Wonen > Lampen"}, {**product, "PRDHA": "Tuin > Licht"}]
     results["erp/product"] = deliver(settings, "erp/product", DAYS[1], categories, more=True)
     results["erp/order"] = deliver(settings, "erp/order", DAYS[1], numbered(orders, "81"))
+    lines = {
+        "VBELN": "0088000005",
+        "POSNR": "000010",
+        "MATNR": "BAD-1",
+        "KWMENG": "8712345678901",
+        "NETPR": "90000,00",
+    }
+    results["erp/order_line"] = deliver(settings, "erp/order_line", DAYS[1], [lines])
     results["erp/refund"] = deliver(settings, "erp/refund", DAYS[1], numbered(refunds, "61"))
     results["erp/invoice"] = deliver(settings, "erp/invoice", DAYS[1], numbered(invoices, "91"))
     web = Path(settings.landing_url) / "web" / "event" / f"{DAYS[1]}.jsonl"

@@ -579,7 +579,7 @@ def assert_conserved(company: Company) -> None:
             "SELECT source, entity, record_id, golden_id FROM golden.crosswalk"
         )
     }
-    expected = traces.expected_purchases(company.lake, golden)
+    expected = traces.expected_purchases(company.lake, golden, company.today)
     assert company.query(
         "SELECT sum(orders), sum(orders_not_counted), sum(gross), sum(returned), sum(net) FROM profile.rfm"
     ) == [(*expected.values(), expected["gross"] - expected["returned"])], company.happened

@@ -14,6 +14,7 @@ import traces
 from sqlalchemy import Engine, text
 
 from cdm_demo import generate
+from cdm_demo.generator import DEMO_START
 from cdm_pipelines.contracts.actor import Actor, Role
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.catalogue import all_contracts
@@ -171,7 +172,7 @@ def test_every_interaction_is_somebodys_or_nobodys(world: World) -> None:
 
 
 def test_profiles_add_up_to_the_sources(world: World) -> None:
-    orders = traces.expected_purchases(world.lake, world.golden())
+    orders = traces.expected_purchases(world.lake, world.golden(), DEMO_START)
     assert orders["orders"] > 500
     [found] = world.ask(
         "SELECT sum(orders), sum(orders_not_counted), sum(gross), sum(returned), sum(net) FROM profile.rfm"
@@ -291,7 +292,7 @@ def test_who_is_gone_has_no_profile_and_orders_are_nobodys(world: World) -> None
     now = world.profile()
     assert not [name for name, rows in now.items() if gone & rows.keys()]
     assert now == world.profile(rebuilt=True)
-    orders = traces.expected_purchases(world.lake, world.golden())
+    orders = traces.expected_purchases(world.lake, world.golden(), DEMO_START)
     assert world.ask("SELECT sum(orders), sum(gross) FROM profile.rfm") == [
         (orders["orders"], orders["gross"])
     ]

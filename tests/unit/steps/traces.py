@@ -186,12 +186,13 @@ def _products(company: Company, anew: bool) -> list[Row]:
     return rows
 
 
-def expected_purchases(lake: Lake, golden: Mapping[tuple[str, str, str], str]) -> Row:
+def expected_purchases(lake: Lake, golden: Mapping[tuple[str, str, str], str], today: dt.date) -> Row:
     """What ``rfm`` has to add up to, read off the records: orders that count, their sum, what was paid back of it.
 
     Args:
         lake: The lake.
         golden: Golden customer by source, entity and number of a party record.
+        today: The day that the history has come to: what is dated up to then has been, whenever it was delivered.
     """
     found: Row = {"orders": 0, "not_counted": 0, "gross": Decimal(0), "returned": Decimal(0)}
     back: dict[tuple[str, str], Decimal] = {}
@@ -202,7 +203,7 @@ def expected_purchases(lake: Lake, golden: Mapping[tuple[str, str, str], str]) -
         if (row["source"], row["party_entity"], row["party_record_id"]) not in golden:
             continue
         total, moment = row["total_amount"], dt.datetime.fromisoformat(row["ordered_at"])
-        future = moment.astimezone(_ZONE).date() > dt.date.fromisoformat(row["first_seen"]) + dt.timedelta(2)
+        future = moment.astimezone(_ZONE).date() > today
         cancelled = (row["status"] or "").lower() in _NOT_COUNTED
         if total is None or Decimal(total) < 0 or future or cancelled:
             found["not_counted"] += 1
