@@ -43,6 +43,19 @@ IDS = pa.schema([("golden_id", _T)])
 
 
 @dataclass(frozen=True)
+class Home:
+    """Where members are: who was given them.
+
+    Attributes:
+        platform: The system, by the name of its form.
+        place: Folder, URL or address.
+    """
+
+    platform: str
+    place: str
+
+
+@dataclass(frozen=True)
 class Delivery:
     """A delivery.
 
@@ -50,6 +63,7 @@ class Delivery:
         delivery_id: Its number among all.
         audience: Of which.
         number: Its number among those of the audience.
+        platform: To which system it went.
         place: Where it went.
         token: Stands in its own file.
     """
@@ -57,11 +71,19 @@ class Delivery:
     delivery_id: int
     audience: str
     number: int
+    platform: str
     place: str
     token: UUID
 
+    @property
+    def home(self) -> Home:
+        """Where it went."""
+        return Home(self.platform, self.place)
 
-_KNOWN = (delivery.c.delivery_id, delivery.c.audience, delivery.c.number, delivery.c.place, delivery.c.token)
+
+_KNOWN = tuple(
+    delivery.c[name] for name in ("delivery_id", "audience", "number", "platform", "place", "token")
+)
 
 
 @contextmanager
@@ -153,14 +175,21 @@ def release(connection: Connection, delivery_id: int, *, taken: bool) -> None:
     now = func.clock_timestamp()
     values = {"released_at": now, **({"taken_at": now} if taken else {})}
     connection.execute(update(delivery).where(delivery.c.delivery_id == delivery_id).values(values))
-    told = delete(gone_member).where(gone_member.c.delivery_id == delivery_id)
-    connection.execute(told)
+    if taken:
+        _let_go_of_gone(connection, delivery_id)
+
+
+def _let_go_of_gone(connection: Connection, delivery_id: int) -> None:
+    """Of who was erased nothing is kept any more, as soon as the system has been told."""
+    connection.execute(delete(gone_member).where(gone_member.c.delivery_id == delivery_id))
 
 
 def taken(connection: Connection, delivery_id: int, problem: str = "") -> None:
     """A webhook has taken a delivery, or did not: why."""
     values = {"problem": problem} if problem else {"problem": None, "taken_at": func.clock_timestamp()}
     connection.execute(update(delivery).where(delivery.c.delivery_id == delivery_id).values(values))
+    if not problem:
+        _let_go_of_gone(connection, delivery_id)
 
 
 def unreleased(connection: Connection, audience: str) -> list[Delivery]:
@@ -203,16 +232,30 @@ def members(connection: Connection, delivery_id: int) -> Mapping[str, list[UUID]
     return found
 
 
-def gone(connection: Connection, audience: str) -> list[str]:
-    """Keys of members who were erased, and of whom the system is not told yet."""
+def gone(connection: Connection, audience: str) -> Mapping[Home, list[str]]:
+    """By what systems know members who were erased, and of whom no delivery tells yet."""
     g = gone_member.c
-    return list(connection.scalars(select(g.member_key).where(g.audience == audience).order_by(g.member_key)))
+    query = select(g.platform, g.place, g.member_key).where(g.audience == audience, g.delivery_id.is_(None))
+    found: dict[Home, list[str]] = {}
+    for platform, place, key in connection.execute(query.order_by(g.platform, g.place, g.member_key)):
+        found.setdefault(Home(platform, place), []).append(key)
+    return found
 
 
-def tell_gone(connection: Connection, audience: str, delivery_id: int) -> None:
-    """A delivery tells of those who were erased."""
-    told = update(gone_member).where(gone_member.c.audience == audience).values(delivery_id=delivery_id)
+def tell_gone(connection: Connection, made: Delivery) -> None:
+    """A delivery tells of those who were erased, and whom the system that it goes to was given."""
+    g = gone_member.c
+    of = (g.audience == made.audience, g.platform == made.platform, g.place == made.place)
+    told = update(gone_member).where(*of, g.delivery_id.is_(None)).values(delivery_id=made.delivery_id)
     connection.execute(told)
+
+
+def gone_in(connection: Connection, delivery_id: int) -> list[str]:
+    """By what the system knows those who were erased of whom a delivery tells."""
+    g = gone_member.c
+    return list(
+        connection.scalars(select(g.member_key).where(g.delivery_id == delivery_id).order_by(g.member_key))
+    )
 
 
 def forget(connection: Connection, audience: str, keep_days: int) -> int:

@@ -161,7 +161,7 @@ def _released(connect: Connect, book: Book, files: Files, decided: _Decided) -> 
     target = book.target(audience)
     done = _told(selection, changes)
     if made is not None:
-        done = replace(done, number=made.number, where=made.place)
+        done = replace(done, number=made.number, where=made.place if target.webhook else files.lake.url)
         if target.webhook is None:
             files.finish(made, _manifest(audience, target, made, selection, changes))
         if target.webhook is None:
@@ -213,7 +213,7 @@ def _changes(connection: Connection, book: Book, audience: Audience, selection: 
         _ledger(gone_ids, REMOVED, None, why),
         _ledger(control, CONTROL, None),
     ]
-    gone = deliveries.gone(connection, selection.name)
+    gone = deliveries.gone(connection, selection.name).get(book.home(audience), [])
     changed = pc.indices_nonzero(pc.or_(new, updated))
     return _Changes(pa.concat_tables(pieces), changed, gone_ids, gone)
 
@@ -247,16 +247,15 @@ def _record(
     """Write the ledger and the files of a delivery; it counts when it is released."""
     audience = book.named(selection.name)
     target = book.target(audience)
-    form = target.made_by
-    place = target.webhook.url if target.webhook else files.lake.url
+    form, home = target.made_by, book.home(audience)
     made = deliveries.begin(
         connection,
         audience=selection.name,
         purpose=audience.purpose,
         channel=audience.channel,
-        platform=target.platform,
+        platform=home.platform,
         form=form.version if form else 0,
-        place=place,
+        place=home.place,
         token=uuid4(),
         counts=selection.counts,
     )
@@ -264,7 +263,7 @@ def _record(
     rows = rows.append_column("delivery_id", pa.repeat(pa.scalar(made.delivery_id, pa.int64()), count))
     rows = rows.append_column("audience", pa.repeat(pa.scalar(selection.name, _T), count))
     deliveries.add_members(connection, rows.select(deliveries.MEMBERS.names))
-    deliveries.tell_gone(connection, selection.name, made.delivery_id)
+    deliveries.tell_gone(connection, made)
     keys = [*book.keys.members(selection.name, changes.removed.to_pylist()).to_pylist(), *changes.gone]
     folder = places.folder_of(selection.name, made.number)
     files.write(folder, selection.rows, changes.changed, pa.array(sorted(keys), _T))

@@ -17,12 +17,17 @@ import pyarrow.csv as pa_csv
 
 from cdm_pipelines.hub.deliveries import Delivery
 from cdm_pipelines.publish import audience_places as places
-from cdm_pipelines.publish.audience_policy import Target
+from cdm_pipelines.publish.audience_policy import FOLDER, Target
 from cdm_pipelines.publish.platforms.form import Form
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.activation.audience_book import AudienceError
 from cdm_pipelines.store.damage import LakeError
 from cdm_pipelines.store.lake import Lake
+
+
+def lake_at(settings: Settings, place: str) -> Lake:
+    """Where files lie, of a place of the ledger."""
+    return Lake(f"{settings.lake_url}/{FOLDER}" if place == FOLDER else place)
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Files:
         """
         form = target.made_by
         headers = _headers(settings, target, form) if form else ()
-        return cls(Lake(target.folder or f"{settings.lake_url}/{places.FOLDER}"), form, headers)
+        return cls(lake_at(settings, target.home.place), form, headers)
 
     def write(self, folder: str, rows: pa.Table, changed: pa.Array, removed: pa.Array) -> None:
         """Write the files of a delivery, whole, but for the one that says that it is.

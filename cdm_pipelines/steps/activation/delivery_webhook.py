@@ -5,7 +5,7 @@ Belongs here: what is sent when, and what becomes of it. Does not belong here: o
 """
 
 import datetime as dt
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -40,9 +40,9 @@ def tell(
     with connect() as connection:
         source = source_of(feed.hub_id(connection))
         pending = deliveries.pending(connection, name)
-        waiting = [(one, deliveries.members(connection, one.delivery_id)) for one in pending]
-    for one, members in waiting:
-        problem = _sent(sender, _about(source, audience, one), members, allowed)
+        waiting = [(one, *_told(connection, one)) for one in pending]
+    for one, added, removed in waiting:
+        problem = _sent(sender, _about(source, audience, one), added, removed, allowed)
         with connect() as connection, connection.begin():
             deliveries.taken(connection, one.delivery_id, problem)
         if problem:
@@ -55,13 +55,23 @@ def _about(source: str, audience: Audience, one: Delivery) -> About:
     return About(source, one.audience, audience.purpose, audience.channel, one.number, one.token, now)
 
 
+def _told(connection: Connection, one: Delivery) -> tuple[list[UUID], list[UUID]]:
+    """Whom a delivery adds, and whom it removes: of who was erased the ledger has nothing but the id to let go of."""
+    members = deliveries.members(connection, one.delivery_id)
+    erased = [UUID(key) for key in deliveries.gone_in(connection, one.delivery_id)]
+    return sorted([*members[ADDED], *members[UPDATED]]), sorted({*members[REMOVED], *erased})
+
+
 def _sent(
-    sender: WebhookSender, about: About, members: Mapping[str, list[UUID]], allowed: Collection[UUID]
+    sender: WebhookSender,
+    about: About,
+    added: Sequence[UUID],
+    removed: Sequence[UUID],
+    allowed: Collection[UUID],
 ) -> str:
     """Send the events of a delivery; returns why one was not taken."""
-    added = sorted([*members[ADDED], *members[UPDATED]])
     try:
-        for event in events(about, added, members[REMOVED], allowed):
+        for event in events(about, added, removed, allowed):
             sender.send(event.event_id, event.body)
     except NotTakenError as error:
         return f"The receiver {error}; it is told first the next time."
