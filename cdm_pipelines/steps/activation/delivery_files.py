@@ -15,9 +15,9 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from cdm_pipelines.hub.deliveries import Delivery
+from cdm_pipelines.hub.deliveries import ADDED, REMOVED, UPDATED, Delivery
 from cdm_pipelines.publish import audience_places as places
-from cdm_pipelines.publish.audience_policy import FOLDER, Target
+from cdm_pipelines.publish.audience_policy import FOLDER, Audience, Target
 from cdm_pipelines.publish.platforms.form import Form
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.activation.audience_book import AudienceError
@@ -94,13 +94,44 @@ class Files:
         """Say that a delivery is whole."""
         self.lake.write_json(_manifest_of(made), json.dumps(said_of_it, indent=1))
 
-    def is_whole(self, made: Delivery) -> bool:
-        """Whether a delivery's own file is there."""
-        try:
-            found = json.loads(self.lake.read_json(_manifest_of(made)))
-        except LakeError:
-            return False
-        return bool(found.get("token") == str(made.token))
+
+def is_whole(settings: Settings, made: Delivery) -> bool:
+    """Whether a delivery's own file is there."""
+    try:
+        found = json.loads(lake_at(settings, made.place).read_json(_manifest_of(made)))
+    except LakeError:
+        return False
+    return bool(found.get("token") == str(made.token))
+
+
+def manifest(
+    made: Delivery, audience: Audience, form: Form | None, members: int, changed: Mapping[str, int]
+) -> dict[str, Any]:
+    """What a delivery's own file says of it.
+
+    Args:
+        made: The delivery.
+        audience: The audience.
+        form: Of the files.
+        members: How many are in it.
+        changed: How many were added, updated and removed; nobody where it says nothing.
+    """
+    by_key = (
+        f"{places.ADDED} and {places.REMOVED}, or {places.MEMBERS} in the place of the whole list",
+        f"{places.MEMBERS} in the place of the whole list: the form has no column by which somebody is removed",
+    )
+    return {
+        "audience": made.audience,
+        "delivery": made.number,
+        "token": str(made.token),
+        "purpose": audience.purpose,
+        "channel": audience.channel,
+        "platform": made.platform,
+        "form": form.version if form else 0,
+        "members": members,
+        **{what: changed.get(what, 0) for what in (ADDED, UPDATED, REMOVED)},
+        "take": by_key[0 if form and form.key else 1],
+    }
 
 
 def _manifest_of(made: Delivery) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from cdm_pipelines.hub import deliveries, feed
 from cdm_pipelines.hub.deliveries import ADDED, REMOVED, UPDATED, Delivery
 from cdm_pipelines.publish.audience_events import About, events
-from cdm_pipelines.publish.audience_policy import Audience
+from cdm_pipelines.publish.audience_policy import Audience, Target
 from cdm_pipelines.publish.events import source_of
 from cdm_pipelines.publish.policy import FeedPolicyError, WebhookSink
 from cdm_pipelines.publish.webhook import GoneError, NotTakenError, WebhookSender
@@ -21,33 +21,41 @@ from cdm_pipelines.publish.webhook import GoneError, NotTakenError, WebhookSende
 Connect = Callable[[], Connection]
 
 
-def tell(
-    connect: Connect, sink: WebhookSink, name: str, audience: Audience, allowed: Collection[UUID]
-) -> str:
-    """Tell a webhook what it has not taken; returns what went wrong, in words.
+def tell(connect: Connect, target: Target, name: str, audience: Audience, allowed: Collection[UUID]) -> str:
+    """Tell the webhook of an audience what it has not taken, the oldest first; returns what went wrong, in words.
 
     Args:
         connect: Opens a connection to the hub.
-        sink: The webhook.
+        target: Where the audience goes; nothing is done where that is no webhook.
         name: Of the audience.
         audience: The audience.
         allowed: Who is in it now: nobody else is told of as added, whenever that was decided.
     """
-    try:
-        sender = WebhookSender.of(name, sink)
-    except FeedPolicyError as error:
-        return str(error)
+    if target.webhook is None:
+        return ""
     with connect() as connection:
-        source = source_of(feed.hub_id(connection))
-        pending = deliveries.pending(connection, name)
-        waiting = [(one, *_told(connection, one)) for one in pending]
-    for one, added, removed in waiting:
-        problem = _sent(sender, _about(source, audience, one), added, removed, allowed)
+        pending = [one for one in deliveries.pending(connection, name) if one.home == target.home]
+    for one in pending:
+        problem = tell_of(connect, target.webhook, one, audience, allowed)
         with connect() as connection, connection.begin():
             deliveries.taken(connection, one.delivery_id, problem)
         if problem:
             return problem
     return ""
+
+
+def tell_of(
+    connect: Connect, sink: WebhookSink, one: Delivery, audience: Audience, allowed: Collection[UUID]
+) -> str:
+    """Tell a webhook of one delivery; returns what went wrong, in words."""
+    try:
+        sender = WebhookSender.of(one.audience, sink)
+    except FeedPolicyError as error:
+        return str(error)
+    with connect() as connection:
+        source = source_of(feed.hub_id(connection))
+        added, removed = _told(connection, one)
+    return _sent(sender, _about(source, audience, one), added, removed, allowed)
 
 
 def _about(source: str, audience: Audience, one: Delivery) -> About:
