@@ -46,7 +46,7 @@ class Past:
     """Choices whose time to respond is over, with what came of them.
 
     Attributes:
-        choices: ``hub.actions.CHOICE`` with ``control``, ``responded`` and ``amount``.
+        choices: ``hub.actions.CHOICE`` with ``control``, ``first``, ``responded`` and ``amount``.
         waiting: Choices whose time is not over yet.
     """
 
@@ -93,12 +93,13 @@ def with_responses(
         for name, table in (("choice", choices), ("response", said), ("wanted", wanted)):
             db.register(name, table)
         found: pa.Table = db.sql(
-            f"""SELECT c.*, c.variant = '{CONTROLLED}' AS control, coalesce(r.responded, false) AS responded,
+            f"""WITH log AS (SELECT *, period = min(period) OVER (PARTITION BY golden_id) AS first FROM choice)
+                SELECT c.*, c.variant = '{CONTROLLED}' AS control, coalesce(r.responded, false) AS responded,
                        CASE WHEN w.outcome = 'order' THEN coalesce(r.amount, 0) END AS amount,
                        c.chosen_on + w.days::INTEGER <= $as_of AS over
-                FROM choice AS c JOIN wanted AS w USING (action) LEFT JOIN (
+                FROM log AS c JOIN wanted AS w USING (action) LEFT JOIN (
                     SELECT c.period, c.golden_id, c.action, true AS responded, sum(r.amount) AS amount
-                    FROM choice AS c JOIN wanted AS w USING (action) JOIN response AS r
+                    FROM log AS c JOIN wanted AS w USING (action) JOIN response AS r
                       ON r.golden_id = c.golden_id AND r.kind = w.outcome AND r.day > c.chosen_on
                      AND r.day <= c.chosen_on + w.days::INTEGER
                      AND (w.named IS NULL OR w.named = r.campaign)
@@ -123,7 +124,7 @@ def past(
 
 
 def measured(connection: Connection, company: Company, policy: ActionPolicy) -> tuple[list[Uplift], int]:
-    """What each action of the policy brought, over all periods; and how many choices have time left to respond."""
+    """What each action of the policy brought, by first choices; and how many choices have time left to respond."""
     outcomes = {one.key: policy.outcome_of(one) for one in policy.actions}
     if not hub.has_choices(connection):
         return [], 0
