@@ -9,13 +9,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pytest
+from audience_hub import Hub, golden, hub_of
+from sqlalchemy import Engine
 
 from cdm_demo.responses import NOTHING, Planted, planted
+from cdm_pipelines.hub import actions
 from cdm_pipelines.hub.actions import CHOICE
 from cdm_pipelines.insight.action_choice import assess, draw
 from cdm_pipelines.insight.action_policy import ActionPolicy
 from cdm_pipelines.insight.action_terms import Outcome
 from cdm_pipelines.insight.action_uplift import Uplift, uplifts
+from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.activation.action_results import RESPONSES as SAID
 from cdm_pipelines.steps.activation.action_results import Past, with_responses
 
@@ -63,6 +67,59 @@ def test_twenty_periods_of_the_same_people_are_no_more_proof_than_one() -> None:
     assert (one.rate.low, one.rate.high) == pytest.approx((-0.20, 0.53), abs=0.005)
     assert not one.rate.tells
     assert twenty == one
+
+
+@pytest.fixture
+def hub(settings: Settings, hub_engine: Engine) -> Hub:
+    return hub_of(settings, hub_engine, 4)
+
+
+def logged(hub: Hub, *rows: tuple[int, str, str]) -> None:
+    """Choices of a period, by number of the customer: action and variant."""
+    for number, action, variant in rows:
+        hub.run(
+            """INSERT INTO activation.action_choice
+                (period, golden_id, chosen_on, policy, action, variant, propensity, propensities, context)
+            VALUES (:day, :id, :day, 'p', :action, :variant, 0.5, '{}', '{}')""",
+            day=DAY,
+            id=golden(number),
+            action=action,
+            variant=variant,
+        )
+
+
+def measured(hub: Hub, *orders: int) -> tuple[Past, list[dict[str, Any]]]:
+    """What came of choices, when some customers order for 10."""
+    with hub.engine.connect() as connection:
+        choices = actions.choices(connection)
+    said = pa.Table.from_pylist([order(str(golden(number)), 0) for number in orders], SAID)
+    past = with_responses(choices, said, dict.fromkeys(KEYS, WITHIN), DAY + PERIOD)
+    return past, past.choices.select(["golden_id", "action", "variant", "amount"]).to_pylist()
+
+
+def test_an_order_of_customers_who_became_one_counts_once(hub: Hub) -> None:
+    """Both were approached in the same period; what stays is the choice of the id that stands for both."""
+    logged(hub, (0, "offer", "treated"), (1, "call", "explored"), (2, "offer", "control"))
+    hub.merge(1, 0)
+    past, rows = measured(hub, 0)
+    kept = {"golden_id": str(golden(0)), "action": "offer", "variant": "treated", "amount": 10.0}
+    assert [row for row in rows if row["golden_id"] == str(golden(0))] == [kept]
+    assert (len(rows), past.mixed) == (2, 0)
+
+
+def test_who_was_approached_and_became_one_with_somebody_left_alone_is_left_out_and_counted(hub: Hub) -> None:
+    logged(hub, (0, "offer", "treated"), (1, "offer", "control"), (2, "offer", "control"))
+    hub.merge(1, 0)
+    past, rows = measured(hub, 0)
+    assert [row["golden_id"] for row in rows] == [str(golden(2))]
+    assert past.mixed == 1
+
+
+def test_later_choices_of_who_was_both_are_no_first_ones() -> None:
+    both = [row(id_(0), 0, control=False), row(id_(0), 0, control=True), row(id_(0), 1, control=True)]
+    past = came([*both, row(id_(1), 1, control=True)], [])
+    found = past.choices.select(["golden_id", "first"]).to_pylist()
+    assert found == [{"golden_id": id_(0), "first": False}, {"golden_id": id_(1), "first": True}]
 
 
 def rules() -> ActionPolicy:
@@ -147,7 +204,7 @@ def lived(size: int, seed: int, periods: int = 8) -> tuple[Planted, Past]:
 
 @pytest.mark.hypothesis
 def test_intervals_over_several_periods_cover_what_is_planted(request: pytest.FixtureRequest) -> None:
-    """Of a small company in 95 of 100 seeds of each action: seeds are fixed, so that it is what was measured and no draw.
+    """Of a small company in 95 of 100 seeds of each action; seeds are fixed, so that is what was measured and no draw.
 
     Of a larger one at least 90: an interval of 95 % does worse once in 87 times (binomial).
     """
