@@ -143,6 +143,7 @@ def deliver(connect: Connect, book: Book, name: str, noted: Reading, *, dry_run:
             raise AudienceError(f"Another process is delivering {name}: wait until it has ended.")
         with connect() as connection, connection.begin():
             _settle(connection, book, files, name)
+        elsewhere.take_out(connect, book, name, back=True)
         decided = _decided(connect, book, name, files, noted)
         return _released(connect, book, files, decided)
 

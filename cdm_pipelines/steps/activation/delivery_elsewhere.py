@@ -114,17 +114,20 @@ def record(connection: Connection, book: Book, selection: Selection, former: For
     return made
 
 
-def take_out(connect: Connect, book: Book, name: str) -> list[str]:
+def take_out(connect: Connect, book: Book, name: str, *, back: bool = False) -> list[str]:
     """Tell former places what they have not taken yet; returns what went wrong, in words.
 
     Args:
         connect: Opens a connection to the hub.
         book: All that is declared.
         name: Of the audience.
+        back: Whether to tell the place of now instead, which was a former one before the audience came back to it: that
+            comes before anybody is added there again. A webhook is told all in order anyway.
     """
     here = book.home(book.named(name))
     with connect() as connection:
-        waiting = [one for one in deliveries.pending(connection, name) if one.home != here]
+        waiting = [one for one in deliveries.pending(connection, name) if (one.home == here) is back]
+    waiting = [one for one in waiting if not (back and one.platform == WEBHOOK)]
     problems: dict[Home, str] = {}
     for one in waiting:
         if one.home in problems:

@@ -162,6 +162,24 @@ def test_a_former_folder_that_cannot_be_written_to_is_told_and_tried_again_for_a
     assert hub.deliver(book).problem == ""
 
 
+def test_back_where_it_was_before_that_place_was_told_who_withdrew_meanwhile_is_removed(
+    hub: Hub, tmp_path: Path
+) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    hub.deliver(going_to(hub, folder(one)))
+    away = one.rename(tmp_path / "away")
+    one.write_text("", encoding="utf-8")
+    assert "could not be removed" in hub.deliver(going_to(hub, folder(other))).problem
+    one.unlink()
+    away.rename(one)
+    hub.allow(1, allowed=False)
+    done = hub.deliver(going_to(hub, folder(one)))
+    assert (done.added, done.problem) == (2, "")
+    assert len(read(one, 2, "removed")) == 3
+    assert len(read(one, done.number, "added")) == 2
+    assert hub.run("SELECT count(*) FROM activation.delivery WHERE taken_at IS NULL") == [(0,)]
+
+
 def test_who_is_erased_before_it_goes_elsewhere_is_removed_where_they_were(hub: Hub, tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     hub.deliver(going_to(hub, folder(one)))
