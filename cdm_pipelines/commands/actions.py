@@ -45,7 +45,7 @@ def show_actions() -> None:
 
 @app.command()
 def uplift() -> None:
-    """Show what each action brought: those it was carried out for against those left alone, with intervals of 95 %."""
+    """Show what each action brought where it was the first choice, against those left alone, in intervals of 95 %."""
     from cdm_pipelines.insight.action_picture import uplift_rows  # noqa: PLC0415 - commands load what they need
     from cdm_pipelines.steps.activation.action_results import measured  # noqa: PLC0415
     from cdm_pipelines.steps.activation.actions import action_policy  # noqa: PLC0415
