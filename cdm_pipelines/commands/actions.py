@@ -45,7 +45,7 @@ def show_actions() -> None:
 
 @app.command()
 def uplift() -> None:
-    """Show what each action brought: those it was carried out for against those left alone, with intervals of 95 %."""
+    """Show what each action brought where it was the first choice, against those left alone, in intervals of 95 %."""
     from cdm_pipelines.insight.action_picture import uplift_rows  # noqa: PLC0415 - commands load what they need
     from cdm_pipelines.steps.activation.action_results import measured  # noqa: PLC0415
     from cdm_pipelines.steps.activation.actions import action_policy  # noqa: PLC0415
@@ -55,14 +55,19 @@ def uplift() -> None:
     own = settings()
     with told_to_people(), hub(own) as engine, engine.connect() as connection:
         policy = action_policy(own)
-        found, waiting = measured(connection, company_of(Lake(own.lake_url), own), policy)
+        found = measured(connection, company_of(Lake(own.lake_url), own), policy)
     for one in policy.actions:
         outcome = policy.outcome_of(one)
         campaign = f" of campaign {outcome.campaign}" if outcome.campaign else ""
         _say(f"{one.key}: a response is {outcome.kind}{campaign} within {outcome.within_days} days.")
-    show("What actions brought", uplift_rows(found))
-    if waiting:
-        _say(f"{waiting:,} choices still have time to get a response.")
+    show("What actions brought", uplift_rows(found.actions))
+    if found.waiting:
+        _say(f"{found.waiting:,} choices still have time to get a response.")
+    if found.mixed:
+        _say(
+            f"{found.mixed:,} choices are left out: their customers became one with somebody of the other group, and "
+            "were both approached and left alone."
+        )
 
 
 @app.command()

@@ -76,6 +76,8 @@ def held(connection: Connection, period: dt.date) -> pa.Table:
 def choices(connection: Connection, since: dt.date | None = None) -> pa.Table:
     """All choices, each under the golden id that stands for its customer now, by period and id.
 
+    Customers who became one may have several of a period: that of the id that stands for them is the first.
+
     Args:
         connection: Of a migrated hub.
         since: Only those of periods that begin on this day or later.
@@ -85,7 +87,8 @@ def choices(connection: Connection, since: dt.date | None = None) -> pa.Table:
     now = (
         "coalesce((SELECT g.alias_of FROM identity.golden_id g WHERE g.golden_id = c.golden_id), c.golden_id)"
     )
-    return _choices(connection, f"{where} ORDER BY period, golden_id", values, now)
+    order = f"ORDER BY period, golden_id, c.golden_id <> {now}, c.golden_id"
+    return _choices(connection, f"{where} {order}", values, now)
 
 
 def _choices(

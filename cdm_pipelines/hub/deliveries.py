@@ -9,7 +9,7 @@ A customer who was merged is found by the id that stands for them now, so a deli
 import datetime as dt
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 from uuid import UUID
 
@@ -22,13 +22,22 @@ from cdm_pipelines.hub.schema_activation import SCHEMA, delivery, delivery_membe
 from cdm_pipelines.hub.schema_rights import request
 
 ADDED, UPDATED, REMOVED, CONTROL = "added", "updated", "removed", "control"
+ELSEWHERE = "the audience goes elsewhere now"
+"""Why somebody was removed at a place that the audience went to before; decided with who is added at the new one."""
 _LOCK = 0x63646D61  # "cdma": with a hash of the audience, the key of the lock under which one is delivered at a time
 _T = pa.string()
 STANDING = pa.schema(
-    [("own_id", _T), ("golden_id", _T), ("sent", pa.bool_()), ("control", pa.bool_()), ("row_digest", _T)]
+    [
+        ("own_id", _T),
+        ("golden_id", _T),
+        ("sent", pa.bool_()),
+        ("control", pa.bool_()),
+        ("row_digest", _T),
+        ("delivery_id", _T),
+    ]
 )
 """Who was ever in an audience: the id of then and the one that stands for it now, whether they are in it, whether they
-are in its control group, and the digest of their last row."""
+are in its control group, the digest of their last row, and the delivery that it was of."""
 MEMBERS = pa.schema(
     [
         ("delivery_id", pa.int64()),
@@ -43,6 +52,19 @@ IDS = pa.schema([("golden_id", _T)])
 
 
 @dataclass(frozen=True)
+class Home:
+    """Where members are: who was given them.
+
+    Attributes:
+        platform: The system, by the name of its form.
+        place: Folder, URL or address.
+    """
+
+    platform: str
+    place: str
+
+
+@dataclass(frozen=True)
 class Delivery:
     """A delivery.
 
@@ -50,18 +72,27 @@ class Delivery:
         delivery_id: Its number among all.
         audience: Of which.
         number: Its number among those of the audience.
+        platform: To which system it went.
         place: Where it went.
         token: Stands in its own file.
+        released_at: Since when it counts.
     """
 
     delivery_id: int
     audience: str
     number: int
+    platform: str
     place: str
     token: UUID
+    released_at: dt.datetime | None
+
+    @property
+    def home(self) -> Home:
+        """Where it went."""
+        return Home(self.platform, self.place)
 
 
-_KNOWN = (delivery.c.delivery_id, delivery.c.audience, delivery.c.number, delivery.c.place, delivery.c.token)
+_KNOWN = tuple(delivery.c[one.name] for one in fields(Delivery))
 
 
 @contextmanager
@@ -89,14 +120,22 @@ def standing(connection: Connection, audience: str) -> pa.Table:
             SELECT m.* FROM {delivery_member} AS m JOIN {delivery} AS d USING (delivery_id)
             WHERE m.audience = %(audience)s AND d.released_at IS NOT NULL),
         last AS (
-            SELECT DISTINCT ON (golden_id) golden_id, action, row_digest FROM told WHERE action <> '{CONTROL}'
-            ORDER BY golden_id, delivery_id DESC),
+            SELECT DISTINCT ON (golden_id) golden_id, action, row_digest, delivery_id FROM told
+            WHERE action <> '{CONTROL}' ORDER BY golden_id, delivery_id DESC),
         held AS (SELECT DISTINCT golden_id FROM told WHERE action = '{CONTROL}')
         SELECT golden_id, coalesce(g.alias_of, golden_id),
-               coalesce(action IN ('{ADDED}', '{UPDATED}'), false), held.golden_id IS NOT NULL, row_digest
+               coalesce(action IN ('{ADDED}', '{UPDATED}'), false), held.golden_id IS NOT NULL, row_digest,
+               delivery_id
         FROM last FULL JOIN held USING (golden_id) LEFT JOIN identity.golden_id AS g USING (golden_id)
         ORDER BY golden_id"""  # noqa: S608 - our own names
     return read_packed(connection, query, STANDING, {"audience": audience})
+
+
+def homes(connection: Connection, audience: str) -> Mapping[str, Home]:
+    """Where each delivery of an audience went, by its id as ``STANDING`` has it."""
+    d = delivery.c
+    query = select(d.delivery_id, d.platform, d.place).where(d.audience == audience).order_by(d.delivery_id)
+    return {str(number): Home(platform, place) for number, platform, place in connection.execute(query)}
 
 
 ADDITIONS = pa.schema([("golden_id", _T), ("audience", _T), ("day", pa.date32())])
@@ -105,6 +144,8 @@ ADDITIONS = pa.schema([("golden_id", _T), ("audience", _T), ("day", pa.date32())
 
 def additions(connection: Connection, first: dt.date, timezone: str) -> pa.Table:
     """Who was added to audiences from a day on, over all of them: ``ADDITIONS``, a row each time.
+
+    Who was in an audience when it went elsewhere is not approached anew by that.
 
     Args:
         connection: Of a migrated hub.
@@ -116,8 +157,13 @@ def additions(connection: Connection, first: dt.date, timezone: str) -> pa.Table
         FROM {delivery_member} AS m JOIN {delivery} AS d USING (delivery_id)
         LEFT JOIN identity.golden_id AS g ON g.golden_id = m.golden_id
         WHERE m.action = '{ADDED}' AND (d.released_at AT TIME ZONE %(timezone)s)::date >= %(first)s
+        AND NOT EXISTS (
+            SELECT FROM {delivery_member} AS before JOIN {delivery} AS former USING (delivery_id)
+            WHERE before.golden_id = m.golden_id AND before.audience = m.audience
+            AND before.reason = %(elsewhere)s AND former.decided_at = d.decided_at)
         ORDER BY 1, 2, 3"""  # noqa: S608 - our own names
-    return read_table(connection, query, ADDITIONS, {"first": first, "timezone": timezone})
+    given = {"first": first, "timezone": timezone, "elsewhere": ELSEWHERE}
+    return read_table(connection, query, ADDITIONS, given)
 
 
 def being_erased(connection: Connection) -> pa.Array:
@@ -143,9 +189,28 @@ def begin(connection: Connection, **values: Any) -> Delivery:
         return Delivery(*connection.execute(statement).one())
 
 
-def add_members(connection: Connection, rows: pa.Table) -> None:
-    """Add rows to the ledger, as ``MEMBERS``."""
-    copy_table(connection, delivery_member.name, rows, schema=SCHEMA)
+def changes(
+    ids: pa.Array, action: str, digests: pa.Array | None = None, reasons: pa.Array | None = None
+) -> pa.Table:
+    """What a delivery does with some customers, as ``MEMBERS`` without the delivery."""
+    nothing = pa.nulls(len(ids), _T)
+    return pa.table(
+        {
+            "golden_id": ids,
+            "action": pa.repeat(pa.scalar(action, _T), len(ids)),
+            "reason": nothing if reasons is None else reasons,
+            "row_digest": nothing if digests is None else digests,
+        }
+    )
+
+
+def add_members(connection: Connection, made: Delivery, rows: pa.Table) -> None:
+    """Add rows to the ledger, as :func:`changes` makes them."""
+    rows = rows.append_column(
+        "delivery_id", pa.repeat(pa.scalar(made.delivery_id, pa.int64()), rows.num_rows)
+    )
+    rows = rows.append_column("audience", pa.repeat(pa.scalar(made.audience, _T), rows.num_rows))
+    copy_table(connection, delivery_member.name, rows.select(MEMBERS.names), schema=SCHEMA)
 
 
 def release(connection: Connection, delivery_id: int, *, taken: bool) -> None:
@@ -153,21 +218,29 @@ def release(connection: Connection, delivery_id: int, *, taken: bool) -> None:
     now = func.clock_timestamp()
     values = {"released_at": now, **({"taken_at": now} if taken else {})}
     connection.execute(update(delivery).where(delivery.c.delivery_id == delivery_id).values(values))
-    told = delete(gone_member).where(gone_member.c.delivery_id == delivery_id)
-    connection.execute(told)
+    if taken:
+        _let_go_of_gone(connection, delivery_id)
 
 
-def taken(connection: Connection, delivery_id: int, problem: str = "") -> None:
-    """A webhook has taken a delivery, or did not: why."""
-    values = {"problem": problem} if problem else {"problem": None, "taken_at": func.clock_timestamp()}
+def _let_go_of_gone(connection: Connection, delivery_id: int) -> None:
+    """Of who was erased nothing is kept any more, as soon as the system has been told."""
+    connection.execute(delete(gone_member).where(gone_member.c.delivery_id == delivery_id))
+
+
+def taken(connection: Connection, delivery_id: int, problem: str = "", *, for_good: bool = False) -> None:
+    """A delivery was taken after it was released, or was not: why, and whether it is not tried again."""
+    ended = for_good or not problem
+    values = {"problem": problem or None, **({"taken_at": func.clock_timestamp()} if ended else {})}
     connection.execute(update(delivery).where(delivery.c.delivery_id == delivery_id).values(values))
+    if ended:
+        _let_go_of_gone(connection, delivery_id)
 
 
 def unreleased(connection: Connection, audience: str) -> list[Delivery]:
-    """Deliveries that were cut short."""
+    """Deliveries that were cut short, in order."""
     d = delivery.c
-    found = connection.execute(select(*_KNOWN).where(d.audience == audience, d.released_at.is_(None)))
-    return [Delivery(*row) for row in found]
+    query = select(*_KNOWN).where(d.audience == audience, d.released_at.is_(None)).order_by(d.number)
+    return [Delivery(*row) for row in connection.execute(query)]
 
 
 def newest(connection: Connection, audience: str) -> int:
@@ -179,7 +252,7 @@ def newest(connection: Connection, audience: str) -> int:
 
 
 def pending(connection: Connection, audience: str) -> list[Delivery]:
-    """Deliveries that a webhook has not taken, in order."""
+    """Deliveries that count and were not taken yet, in order: of webhooks, and of former places."""
     d = delivery.c
     where = (d.audience == audience, d.released_at.is_not(None), d.taken_at.is_(None))
     return [Delivery(*row) for row in connection.execute(select(*_KNOWN).where(*where).order_by(d.number))]
@@ -203,16 +276,30 @@ def members(connection: Connection, delivery_id: int) -> Mapping[str, list[UUID]
     return found
 
 
-def gone(connection: Connection, audience: str) -> list[str]:
-    """Keys of members who were erased, and of whom the system is not told yet."""
+def gone(connection: Connection, audience: str) -> Mapping[Home, list[str]]:
+    """By what systems know members who were erased, and of whom no delivery tells yet."""
     g = gone_member.c
-    return list(connection.scalars(select(g.member_key).where(g.audience == audience).order_by(g.member_key)))
+    query = select(g.platform, g.place, g.member_key).where(g.audience == audience, g.delivery_id.is_(None))
+    found: dict[Home, list[str]] = {}
+    for platform, place, key in connection.execute(query.order_by(g.platform, g.place, g.member_key)):
+        found.setdefault(Home(platform, place), []).append(key)
+    return found
 
 
-def tell_gone(connection: Connection, audience: str, delivery_id: int) -> None:
-    """A delivery tells of those who were erased."""
-    told = update(gone_member).where(gone_member.c.audience == audience).values(delivery_id=delivery_id)
+def tell_gone(connection: Connection, made: Delivery) -> None:
+    """A delivery tells of those who were erased, and whom the system that it goes to was given."""
+    g = gone_member.c
+    of = (g.audience == made.audience, g.platform == made.platform, g.place == made.place)
+    told = update(gone_member).where(*of, g.delivery_id.is_(None)).values(delivery_id=made.delivery_id)
     connection.execute(told)
+
+
+def gone_in(connection: Connection, delivery_id: int) -> list[str]:
+    """By what the system knows those who were erased of whom a delivery tells."""
+    g = gone_member.c
+    return list(
+        connection.scalars(select(g.member_key).where(g.delivery_id == delivery_id).order_by(g.member_key))
+    )
 
 
 def forget(connection: Connection, audience: str, keep_days: int) -> int:

@@ -66,11 +66,19 @@ gone_member = Table(
     "gone_member",
     metadata,
     column("audience", Text, "The audience.", key=True),
-    column("member_key", Text, "By what the system knows them; tells nobody anything else.", key=True),
+    column("platform", Text, "System that was given them, by the name of its form.", key=True),
+    column("place", Text, "Folder, URL or address at which it was.", key=True),
+    column(
+        "member_key",
+        Text,
+        "By what the system knows them: a key that says nothing to anybody else; for a webhook their golden id.",
+        IDENTIFIER,
+        key=True,
+    ),
     moment("since", "When they were erased."),
     column("delivery_id", BigInteger, "The delivery that tells of it; empty before that."),
     schema=SCHEMA,
-    comment="Who was erased while in an audience: a key of nobody, until the system has been told to let go of it.",
+    comment="Who was erased while in an audience: by what the system knows them and no more, until it has been told.",
 )
 
 

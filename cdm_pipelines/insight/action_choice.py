@@ -130,7 +130,7 @@ def assess(
         customers: Golden id and the columns of the policy.
         as_of: The day of the choice.
         house: What bars actions; nothing where rules alone are asked.
-        uplift: Customers x actions: responses that a model says an action adds; the declared probability without.
+        uplift: Customers x actions: responses that a model says an action adds; where not a number, what is declared.
 
     Raises:
         ValueError: A column of probabilities holds something else.
@@ -148,7 +148,9 @@ def assess(
             against.append((NOT_MEANT, ~rules.passes(customers, action.requires, as_of)))
         if action.has_worth:
             value[:, at] = rules.values(customers, action)
-            rate[:, at] = rules.probabilities(customers, action) if uplift is None else uplift[:, at]
+            declared = rules.probabilities(customers, action)
+            said = declared if uplift is None else uplift[:, at]
+            rate[:, at] = np.where(np.isnan(said), declared, said)
             expected[:, at] = rate[:, at] * value[:, at] - float(action.cost or 0)
             against.append((WORTH_UNKNOWN, np.isnan(expected[:, at])))
             against.append((NOT_WORTH_IT, np.nan_to_num(expected[:, at], nan=1.0) <= 0))

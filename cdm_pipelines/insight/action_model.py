@@ -150,8 +150,11 @@ class Fitted:
     gain: Interval | None = None
 
     def uplift(self, features: pa.Table, actions: Sequence[str]) -> Numbers:
-        """By how much each action raises the probability of a response: customers x actions."""
-        found = np.zeros((features.num_rows, len(actions)))
+        """By how much each action raises the probability of a response: customers x actions.
+
+        Of an action without models it is not known, which is not a number.
+        """
+        found = np.full((features.num_rows, len(actions)), np.nan)
         if self.coding is None:
             return found
         coded = self.coding.coded(features)
@@ -198,9 +201,11 @@ def fit(chosen: Model, actions: Sequence[str], costs: Numbers, data: Logged) -> 
     if not gain.low > 0:
         return Fitted(False, f"not used, because it does not beat {alone} by more than its standard error: {told}",
                       coding, models, gain)  # fmt: skip
-    return Fitted(
-        True, f"used: it beats {alone} by more than its standard error: {told}", coding, models, gain
-    )
+    words = f"used: it beats {alone} by more than its standard error: {told}"
+    if unknown := [one for one in actions if one not in models]:
+        listed, go = ", ".join(unknown), "go" if len(unknown) > 1 else "goes"
+        words += f"; it knows too little of {listed}, which {go} by the probability that is declared"
+    return Fitted(True, words, coding, models, gain)
 
 
 _ONE_ERROR = math.erf(1 / math.sqrt(2))
@@ -208,9 +213,9 @@ _ONE_ERROR = math.erf(1 / math.sqrt(2))
 
 
 def wanted(fitted: Fitted, data: Logged, actions: Sequence[str], costs: Numbers) -> Labels:
-    """What the model would do: the possible action that brings most above its cost, or nothing."""
+    """What the model would do: of the possible actions that it knows the one that brings most above its cost."""
     gain = fitted.uplift(data.features, actions) * data.value[:, None] - costs
-    gain = np.where(data.possible, gain, -np.inf)
+    gain = np.where(data.possible & ~np.isnan(gain), gain, -np.inf)
     best = gain.argmax(1)
     found: Labels = np.where(gain.max(1) > 0, np.array(actions)[best], NONE)
     return found

@@ -3,6 +3,11 @@
 Belongs here: differences of rates and of means, and how many customers they take. Does not belong here: who responded
 (steps.activation), whether another rule would do better (``action_judgement``).
 
+Of each customer their first choice counts, the first of all and not of an action. The control group is the same people
+in every period, so what they do again is no further evidence of anything; and from the second period on chance alone no
+longer tells the groups apart: who was approached, or bought by it, drops out of later choices, and who was left alone
+does not. So a customer is one observation, and the intervals are those of independent ones.
+
 - Rates: Newcombe's interval for a difference of independent proportions, from two Wilson intervals (Newcombe 1998,
   Statistics in Medicine 17:873, method 10): it holds with few responses and with none.
 - Amounts: Welch's interval for a difference of means with unequal variances.
@@ -118,11 +123,12 @@ def uplifts(choices: pa.Table, actions: Sequence[str]) -> Iterator[Uplift]:
     """What each action brought.
 
     Args:
-        choices: A row per customer and period whose time to respond is over: ``action`` (the one that was chosen, for
-            those left alone as well), ``control`` (yes or no), ``responded`` (yes or no) and ``amount`` (null where
-            responses have none).
+        choices: A row per customer and period whose time to respond is over: ``first`` (yes where it is the first
+            choice of that customer; others are left out), ``action`` (the one that was chosen, for those left alone as
+            well), ``control`` (yes or no), ``responded`` (yes or no) and ``amount`` (null where responses have none).
         actions: Keys, in the order that they are told in.
     """
+    choices = choices.filter(choices["first"])
     for action in actions:
         rows = choices.filter(pc.equal(choices["action"], action))
         control = rows.filter(rows["control"])
@@ -134,7 +140,9 @@ def _of_one(action: str, treated: pa.Table, control: pa.Table) -> Uplift:
     counts = treated.num_rows, control.num_rows
     if min(counts) < _LEAST:
         which = "were left alone to compare with" if counts[1] < _LEAST else "were approached"
-        least = f"fewer than {_LEAST} {which} and have had their time to respond"
+        least = (
+            f"fewer than {_LEAST} for whom it was the first choice {which} and have had their time to respond"
+        )
         return Uplift(action, counts[0], counts[1], reason=f"not measurable yet, because {least}")
     hits = [int(pc.sum(one["responded"]).as_py() or 0) for one in (treated, control)]
     rates = [hit / number for hit, number in zip(hits, counts, strict=True)]

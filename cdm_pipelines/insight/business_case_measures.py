@@ -5,7 +5,8 @@ Belongs here: the queries, what they count in words, and which way is better. Do
 
 Every query gives ``source`` and ``value``: a row per source system where it can be told apart, else one row with an
 empty source. Parameters: ``as_of``, the last day that customers were made from; ``rate``, moves a year
-(``currency``); ``deltas``, source/entity of what is delivered as changes only; ``currency``, of the policy.
+(``currency``); ``deltas``, source/entity of what is delivered as changes only; ``currency``, of the policy;
+``timezone``, in which the deployment's days begin.
 """
 
 import datetime as dt
@@ -70,8 +71,8 @@ VOLUMES: Mapping[str, Volume] = {
         "money",
         Better.BASE,
         """SELECT source, coalesce(sum(total_amount), 0) AS value FROM golden.customer_order
-           WHERE active AND currency = :currency AND ordered_at > CAST(:as_of AS date) - 365
-           AND ordered_at < CAST(:as_of AS date) + 1 GROUP BY source""",
+           WHERE active AND currency = :currency AND (ordered_at AT TIME ZONE :timezone)::date
+           BETWEEN CAST(:as_of AS date) - 364 AND CAST(:as_of AS date) GROUP BY source""",
     ),
     "duplicate_records": Volume(
         "active records beyond the first of their customer in the same entity of a source: a mailing to that source's "
@@ -192,6 +193,7 @@ class Asked:
     rate: float
     deltas: tuple[str, ...]
     currency: str
+    timezone: str
 
 
 def counted(connection: Connection, name: str, asked: Asked) -> dict[str, float] | None:
@@ -213,6 +215,7 @@ def counted(connection: Connection, name: str, asked: Asked) -> dict[str, float]
         "rate": asked.rate,
         "deltas": list(asked.deltas),
         "currency": asked.currency,
+        "timezone": asked.timezone,
     }
     used = {key: value for key, value in known.items() if re.search(rf":{key}\b", query)}
     statement = text(query)

@@ -98,12 +98,21 @@ class ValueFigures:
 
 @dataclass(frozen=True)
 class PurposeFigures:
-    """A purpose of ours that needs consent: customers of the other company by what they said of it."""
+    """A purpose of ours that needs consent: customers of the other company by what they allow.
+
+    Attributes:
+        purpose: Its key.
+        given: May be addressed for it, by a channel at least.
+        refused: Answered, and may be by none.
+        nothing: Said nothing, or what has ended or was never confirmed.
+        channels: By channel of the purpose, who may be addressed by it.
+    """
 
     purpose: str
     given: int
     refused: int
     nothing: int
+    channels: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -127,8 +136,8 @@ class ConsentFigures:
     strange: Mapping[str, int]
     undated: int
     unknown: int
-    lost: int
-    gained: int
+    lost: int = 0
+    gained: int = 0
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class About:
         purpose: Key of the purpose.
         channel: Through which customers may be approached.
         number: Of the delivery.
-        token: Of the delivery; ids of events follow from it.
+        token: Of the delivery; ids of events follow from it, and from what they tell.
         time: When it is told.
     """
 
@@ -54,17 +54,20 @@ def events(
 ) -> Iterator[Told]:
     """The events of a delivery, removals first: they are what must not wait.
 
+    An event that is sent again as it was has the id that it had. One that tells of others has another: somebody was
+    erased or withdrew meanwhile, and a receiver that passes over what it knows must not pass over the rest.
+
     Args:
         about: The delivery.
         added: Whom it added.
         removed: Whom it removed.
-        allowed: Who may be told of now: another added one is left out, wherever the event was cut off before.
+        allowed: Who may be told of now: another added one is left out.
     """
-    changes = [("removed", str(one)) for one in removed] + [("added", str(one)) for one in added]
-    for part, start in enumerate(range(0, len(changes), AT_ONCE)):
+    changes = [("removed", str(one)) for one in removed]
+    changes += [("added", str(one)) for one in added if one in allowed]
+    for start in range(0, len(changes), AT_ONCE):
         some = changes[start : start + AT_ONCE]
-        some = [(how, one) for how, one in some if how == "removed" or UUID(one) in allowed]
-        event_id = str(uuid5(about.token, str(part)))
+        event_id = str(uuid5(about.token, "\n".join(f"{how} {one}" for how, one in some)))
         attributes = {
             "specversion": "1.0",
             "id": event_id,

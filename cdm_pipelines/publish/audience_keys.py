@@ -20,6 +20,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdm_pipelines.publish.platforms.catalogue import WEBHOOK
 from cdm_pipelines.store.secret import Secret
 
 _BYTES = 16
@@ -43,6 +44,10 @@ class Keys:
     def member(self, audience: str, golden_id: UUID | str) -> str:
         """By what the system of an audience knows a customer."""
         return self._digest(f"member of {audience}{_BETWEEN}{golden_id}")
+
+    def known_as(self, platform: str, audience: str, golden_id: UUID | str) -> str:
+        """By what a platform knows a member: of a webhook, which is told golden ids, that is the golden id."""
+        return str(golden_id) if platform == WEBHOOK else self.member(audience, golden_id)
 
     def members(self, audience: str, golden_ids: Sequence[str]) -> pa.Array:
         """The same of many."""

@@ -9,7 +9,6 @@ list of removals holds keys only, and stays: by it the system lets go of who was
 """
 
 from collections.abc import Iterator
-from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,7 +17,7 @@ from sqlalchemy import select
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.hub.schema_activation import delivery_member
 from cdm_pipelines.publish.audience_keys import Keys
-from cdm_pipelines.publish.audience_policy import AudiencePolicy
+from cdm_pipelines.publish.audience_policy import FOLDER, AudiencePolicy
 from cdm_pipelines.publish.platforms.catalogue import FORMS
 from cdm_pipelines.store.categories import IDENTIFIER, UNCLASSIFIED
 from cdm_pipelines.store.register import (
@@ -35,7 +34,6 @@ from cdm_pipelines.store.register import (
 )
 from cdm_pipelines.store.removal import Match, Test, csv_rows
 
-FOLDER: Final = "publish/audiences"
 MEMBERS, ADDED, REMOVED, MANIFEST = "members.csv", "added.csv", "removed.csv", "delivery.json"
 _DIGITS = 6
 _PRIVACY = {one.name: one.privacy for one in attributes(Entity.PARTY)}

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_validator
 
 from cdm_pipelines.contracts.errors import instead
+from cdm_pipelines.hub.deliveries import Home
 from cdm_pipelines.privacy.given import Given
 from cdm_pipelines.privacy.policy_files import PolicyFile, Strict
 from cdm_pipelines.publish import audience_filter
@@ -21,6 +22,8 @@ from cdm_pipelines.publish.platforms.form import Form
 from cdm_pipelines.publish.policy import WebhookSink
 
 FILE = "audiences.yaml"
+FOLDER = "publish/audiences"
+"""Where files of audiences lie in the lake, of targets that name no folder."""
 SERVICE = "service"
 """The enricher by which complaints are known."""
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
@@ -81,6 +84,11 @@ class Target(Strict):
     def made_by(self) -> Form | None:
         """The form; None of a webhook."""
         return FORMS.get(self.platform)
+
+    @property
+    def home(self) -> Home:
+        """Where members go, as the ledger has it; the lake's own folder is the same wherever the lake lies."""
+        return Home(self.platform, self.webhook.url if self.webhook else self.folder or FOLDER)
 
 
 class Pressure(Strict):
@@ -231,4 +239,4 @@ class AudiencePolicy(PolicyFile):
             yield f"target: {form.title} reaches nobody without {' or '.join(addresses)}: {wrong[0]}"
 
 
-__all__ = ["FILE", "SERVICE", "Audience", "AudiencePolicy", "Pressure", "Target"]
+__all__ = ["FILE", "FOLDER", "SERVICE", "Audience", "AudiencePolicy", "Pressure", "Target"]

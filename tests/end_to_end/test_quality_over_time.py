@@ -1,10 +1,12 @@
 """Scorecards and business case of a company whose faults are known: found with the right counts, and recomputed."""
 
 import csv
+import datetime as dt
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
@@ -22,6 +24,7 @@ from cdm_pipelines.store.lake import Lake
 from .conftest import Deployment
 
 DAYS = ("2026-06-01", "2026-06-02")
+HERE = ZoneInfo("Europe/Amsterdam")
 ATTRIBUTES = {
     "Birthdate": "party.birth_date",
     "ZZGBDAT": "party.birth_date",
@@ -207,11 +210,13 @@ def test_volumes_are_what_other_queries_say_and_no_euro_is_told_without_inputs(
         "SELECT count(*) FROM golden.customer WHERE status = 'active' AND email IS NULL"
     )
     assert volumes["without_email", ""] == unmailed
-    [(sold,)] = deployment.query(
-        """SELECT sum(total_amount) FROM golden.customer_order WHERE active AND source = 'erp' AND currency = 'EUR'
-           AND ordered_at::date BETWEEN '2025-06-02' AND '2026-06-02'"""
+    orders = deployment.query(
+        """SELECT ordered_at, total_amount FROM golden.customer_order
+           WHERE active AND source = 'erp' AND currency = 'EUR' AND total_amount IS NOT NULL"""
     )
-    assert abs(volumes["revenue", "erp"] - float(sold)) < 0.01
+    ages = [(dt.date(2026, 6, 2) - moment.astimezone(HERE).date()).days for moment, _ in orders]
+    sold = sum(float(amount) for (_, amount), age in zip(orders, ages, strict=True) if 0 <= age < 365)
+    assert abs(volumes["revenue", "erp"] - sold) < 0.01
     assert (
         deployment.query(
             "SELECT count(*), count(likely), count(missing) FROM insight.worth WHERE kind <> 'claim'"

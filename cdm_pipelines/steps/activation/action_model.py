@@ -25,7 +25,8 @@ class Used:
     """Whether a model is used.
 
     Attributes:
-        uplift: Customers x actions: responses that each adds; None where it is not used.
+        uplift: Customers x actions: responses that each adds, not a number of an action that it knows nothing of; None
+            where it is not used.
         words: Why, or why not.
     """
 

@@ -4,6 +4,9 @@ Belongs here: reading the log and the responses, and asking ``insight``. Does no
 
 A choice is looked at when its time to respond is over: counted from the day after the choice, for as many days as the
 outcome says. All choices are, also those that were withdrawn later: what chance has put into two groups stays in them.
+
+Customers who became one have one choice of a period, that of the id that stands for them, so that what they do counts
+once. Where one of them was approached and another left alone, they are neither, and are left out.
 """
 
 import datetime as dt
@@ -46,12 +49,28 @@ class Past:
     """Choices whose time to respond is over, with what came of them.
 
     Attributes:
-        choices: ``hub.actions.CHOICE`` with ``control``, ``responded`` and ``amount``.
+        choices: ``hub.actions.CHOICE`` with ``control``, ``first``, ``responded`` and ``amount``.
         waiting: Choices whose time is not over yet.
+        mixed: Customers and periods that are left out: those who became one were approached and left alone.
     """
 
     choices: pa.Table
     waiting: int
+    mixed: int = 0
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What each action of a policy brought.
+
+    Attributes:
+        actions: By action.
+        waiting, mixed: As ``Past`` has them.
+    """
+
+    actions: Sequence[Uplift] = ()
+    waiting: int = 0
+    mixed: int = 0
 
 
 def responses(connection: Connection, company: Company, as_of: dt.date, since: dt.date) -> pa.Table:
@@ -90,15 +109,25 @@ def with_responses(
         }
     )
     with duckdb.connect(config={"threads": 1, "python_enable_replacements": False}) as db:
-        for name, table in (("choice", choices), ("response", said), ("wanted", wanted)):
+        placed = choices.append_column("place", pa.array(np.arange(choices.num_rows)))
+        for name, table in (("choice", placed), ("response", said), ("wanted", wanted)):
             db.register(name, table)
+        db.sql(
+            f"""CREATE TEMP TABLE log AS SELECT * EXCLUDE (place),
+                       period = min(period) OVER (PARTITION BY golden_id) AS first,
+                       count(DISTINCT variant = '{CONTROLLED}') OVER same > 1 AS mixed,
+                       row_number() OVER (PARTITION BY period, golden_id ORDER BY place) AS which
+                FROM choice WINDOW same AS (PARTITION BY period, golden_id)"""  # noqa: S608 - our own words
+        )
+        [(mixed,)] = db.sql("SELECT count(*) FROM log WHERE mixed AND which = 1").fetchall()
         found: pa.Table = db.sql(
-            f"""SELECT c.*, c.variant = '{CONTROLLED}' AS control, coalesce(r.responded, false) AS responded,
+            f"""WITH own AS (SELECT * EXCLUDE (mixed, which) FROM log WHERE NOT mixed AND which = 1)
+                SELECT c.*, c.variant = '{CONTROLLED}' AS control, coalesce(r.responded, false) AS responded,
                        CASE WHEN w.outcome = 'order' THEN coalesce(r.amount, 0) END AS amount,
                        c.chosen_on + w.days::INTEGER <= $as_of AS over
-                FROM choice AS c JOIN wanted AS w USING (action) LEFT JOIN (
+                FROM own AS c JOIN wanted AS w USING (action) LEFT JOIN (
                     SELECT c.period, c.golden_id, c.action, true AS responded, sum(r.amount) AS amount
-                    FROM choice AS c JOIN wanted AS w USING (action) JOIN response AS r
+                    FROM own AS c JOIN wanted AS w USING (action) JOIN response AS r
                       ON r.golden_id = c.golden_id AND r.kind = w.outcome AND r.day > c.chosen_on
                      AND r.day <= c.chosen_on + w.days::INTEGER
                      AND (w.named IS NULL OR w.named = r.campaign)
@@ -107,7 +136,7 @@ def with_responses(
             params={"as_of": as_of},
         ).to_arrow_table()
     over = found.filter(found["over"])
-    return Past(over.drop_columns(["over"]), found.num_rows - over.num_rows)
+    return Past(over.drop_columns(["over"]), found.num_rows - over.num_rows, int(mixed))
 
 
 def past(
@@ -122,13 +151,13 @@ def past(
     return with_responses(choices, responses(connection, company, as_of, since), outcomes, as_of)
 
 
-def measured(connection: Connection, company: Company, policy: ActionPolicy) -> tuple[list[Uplift], int]:
-    """What each action of the policy brought, over all periods; and how many choices have time left to respond."""
+def measured(connection: Connection, company: Company, policy: ActionPolicy) -> Brought:
+    """What each action of the policy brought, by first choices."""
     outcomes = {one.key: policy.outcome_of(one) for one in policy.actions}
     if not hub.has_choices(connection):
-        return [], 0
+        return Brought()
     found = past(connection, company, outcomes)
-    return list(uplifts(found.choices, list(outcomes))), found.waiting
+    return Brought(tuple(uplifts(found.choices, list(outcomes))), found.waiting, found.mixed)
 
 
 def former_keys(connection: Connection) -> list[str]:

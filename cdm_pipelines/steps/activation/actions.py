@@ -117,7 +117,7 @@ def choose_actions(connection: Connection, company: Company) -> Chosen:
     days = Days.of(as_of, policy)
     log = hub.held(connection, days.first)
     held = Held.of(log, policy, customers)
-    brought = () if log.num_rows else measured(connection, company, policy)[0]
+    brought = () if log.num_rows else measured(connection, company, policy).actions
     control, period = draws(settings, customers, days)
     drawn_now = draw(policy, found, control, period, used=held.used(policy, as_of), among=~held.there)
     alone = held.alone(found.possible)

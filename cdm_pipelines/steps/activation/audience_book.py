@@ -13,6 +13,7 @@ import pyarrow as pa
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.contracts.errors import instead
 from cdm_pipelines.enrichment.catalogue import enrichers
+from cdm_pipelines.hub.deliveries import Home
 from cdm_pipelines.privacy.checks import in_force
 from cdm_pipelines.privacy.given import Given
 from cdm_pipelines.publish.audience_columns import Declared, declared_columns
@@ -82,3 +83,7 @@ class Book:
     def target(self, audience: Audience) -> Target:
         """Where an audience goes."""
         return self.policy.targets[audience.target]
+
+    def home(self, audience: Audience) -> Home:
+        """Where an audience goes, as the ledger has it."""
+        return self.target(audience).home

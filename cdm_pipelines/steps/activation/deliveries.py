@@ -9,13 +9,14 @@ nothing that counts, and the next one undoes the rest and decides anew, or a del
 then counts. So nobody who withdrew in between is in what is released, and the outcome is the same.
 
 A webhook is told after the ledger. What it did not take is sent first the next time, without those who may not be told
-of any more; whom it may have taken already the next delivery removes.
+of any more; whom it may have taken already the next delivery removes. So is a former place of an audience that goes
+elsewhere now (``delivery_elsewhere``).
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
 from uuid import UUID, uuid4
 
 import pyarrow as pa
@@ -26,11 +27,15 @@ from cdm_pipelines.hub import access_log, deliveries, said
 from cdm_pipelines.hub.access_log import Reading
 from cdm_pipelines.hub.deliveries import ADDED, CONTROL, REMOVED, UPDATED, Delivery
 from cdm_pipelines.publish import audience_places as places
-from cdm_pipelines.publish.audience_policy import Audience, Target
+from cdm_pipelines.publish.audience_policy import Audience
+from cdm_pipelines.publish.platforms.catalogue import WEBHOOK
+from cdm_pipelines.steps.activation import delivery_elsewhere as elsewhere
 from cdm_pipelines.steps.activation.audience_book import AudienceError, Book
 from cdm_pipelines.steps.activation.audiences import Selection, choose
-from cdm_pipelines.steps.activation.delivery_files import Files
+from cdm_pipelines.steps.activation.delivery_elsewhere import Former
+from cdm_pipelines.steps.activation.delivery_files import Files, is_whole, lake_at, manifest
 from cdm_pipelines.steps.activation.delivery_webhook import tell
+from cdm_pipelines.store.damage import LakeError
 
 Connect = Callable[[], Connection]
 """Opens a connection to a migrated hub: ``Engine.connect``."""
@@ -55,7 +60,8 @@ class Delivered:
         removed: Who is no longer in it.
         number: Of the delivery; 0 where nothing changed, and on a dry run.
         where: Where its files are, or the address; empty where there is nothing.
-        problem: Why a webhook has not taken it; empty when it did.
+        problem: What a webhook, or a place where it went before, has not taken, and why; empty when all was.
+        former: What is done at places where it went before, a sentence each.
     """
 
     audience: str
@@ -66,30 +72,39 @@ class Delivered:
     number: int = 0
     where: str = ""
     problem: str = ""
+    former: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
         """What was done, for people."""
-        if not self.number and not (self.added or self.updated or self.removed):
+        if not self.number and not (self.added or self.updated or self.removed or self.former):
             empty = " Nobody is in it." if not self.counts["members"] else ""
             return f"{self.audience}: nothing has changed, so nothing was written.{empty}"
         what = f"{self.added:,} added, {self.updated:,} updated, {self.removed:,} removed"
         made = f"delivery {self.number}" if self.number else "would be"
-        told = f"{self.audience}: {made}: {what}; {self.counts['members']:,} members"
+        told = f"{self.audience}: {'; '.join((f'{made}: {what}', *self.former))}; {self.counts['members']:,} members"
         return f"{told}. {self.problem}" if self.problem else told
 
 
 @dataclass(frozen=True)
 class _Changes:
-    """What a delivery does: rows of the ledger, and positions of the selection's rows that are new or other."""
+    """What a delivery does: rows of the ledger, and positions of the selection's rows that are new or other.
+
+    At places where the audience went before, everybody is removed.
+    """
 
     ledger: pa.Table
     changed: pa.Array
     removed: pa.Array
-    gone: list[str]
+    gone: Sequence[str]
+    formers: Sequence[Former]
 
-    def number(self, action: str) -> int:
-        return int(pc.sum(pc.equal(self.ledger["action"], action)).as_py() or 0)
+    @property
+    def numbers(self) -> dict[str, int]:
+        """How many are added, updated and removed."""
+        actions = self.ledger["action"]
+        found = {one: int(pc.sum(pc.equal(actions, one)).as_py() or 0) for one in (ADDED, UPDATED, REMOVED)}
+        return {**found, REMOVED: found[REMOVED] + len(self.gone)}
 
     @property
     def any(self) -> bool:
@@ -127,18 +142,20 @@ def deliver(connect: Connect, book: Book, name: str, noted: Reading, *, dry_run:
         if not alone:
             raise AudienceError(f"Another process is delivering {name}: wait until it has ended.")
         with connect() as connection, connection.begin():
-            _settle(connection, files, name)
+            _settle(connection, book, files, name)
+        elsewhere.take_out(connect, book, name, back=True)
         decided = _decided(connect, book, name, files, noted)
         return _released(connect, book, files, decided)
 
 
 @dataclass(frozen=True)
 class _Decided:
-    """A delivery that is in the ledger; none where nothing changed."""
+    """A delivery that is in the ledger; none where nothing changed. With those that count when it does."""
 
     selection: Selection
     changes: "_Changes"
     made: Delivery | None
+    with_it: Sequence[Delivery]
 
 
 def _decided(connect: Connect, book: Book, name: str, files: Files, noted: Reading) -> _Decided:
@@ -148,10 +165,14 @@ def _decided(connect: Connect, book: Book, name: str, files: Files, noted: Readi
         said.wait(connection)  # what is said from here on is said after this delivery
         selection = choose(connection, book, name)
         changes = _changes(connection, book, audience, selection)
+        with_it = [elsewhere.record(connection, book, selection, one) for one in changes.formers]
         made = _record(connection, book, selection, changes, files) if changes.any else None
+        if made is None or files.form is None:
+            for one in (*with_it, *([made] if made else [])):
+                deliveries.release(connection, one.delivery_id, taken=False)
         if told := changes.told:
             access_log.note(connection, noted, book.categories(audience), golden_ids=told)
-        return _Decided(selection, changes, made)
+        return _Decided(selection, changes, made, with_it)
 
 
 def _released(connect: Connect, book: Book, files: Files, decided: _Decided) -> Delivered:
@@ -161,23 +182,25 @@ def _released(connect: Connect, book: Book, files: Files, decided: _Decided) -> 
     target = book.target(audience)
     done = _told(selection, changes)
     if made is not None:
-        done = replace(done, number=made.number, where=made.place)
-        if target.webhook is None:
-            files.finish(made, _manifest(audience, target, made, selection, changes))
-        if target.webhook is None:
+        done = replace(done, number=made.number, where=made.place if target.webhook else files.lake.url)
+        if form := target.made_by:
+            files.finish(made, manifest(made, audience, form, selection.members, changes.numbers))
             with connect() as connection, connection.begin():
                 deliveries.release(connection, made.delivery_id, taken=True)
+                for one in decided.with_it:
+                    deliveries.release(connection, one.delivery_id, taken=False)
     with connect() as connection, connection.begin():
-        _let_go(connection, files, book, selection.name)
-    if target.webhook is None:
-        return done
-    allowed = {UUID(one) for one in selection.rows["golden_id"].to_pylist()}
-    return replace(done, problem=tell(connect, target.webhook, selection.name, audience, allowed))
+        _let_go(connection, book, selection.name)
+    allowed = {UUID(one) for one in selection.rows["golden_id"].to_pylist()} if target.webhook else ()
+    problems = elsewhere.take_out(connect, book, selection.name)
+    problems.append(tell(connect, target, selection.name, audience, allowed))
+    return replace(done, problem=" ".join(filter(None, problems)))
 
 
 def _told(selection: Selection, changes: _Changes) -> Delivered:
-    added, updated, removed = (changes.number(what) for what in (ADDED, UPDATED, REMOVED))
-    return Delivered(selection.name, selection.counts, added, updated, removed + len(changes.gone))
+    former = tuple(one.sentence for one in changes.formers)
+    added, updated, removed = (changes.numbers[what] for what in (ADDED, UPDATED, REMOVED))
+    return Delivered(selection.name, selection.counts, added, updated, removed, former=former)
 
 
 # What changes
@@ -189,7 +212,9 @@ def _changes(connection: Connection, book: Book, audience: Audience, selection: 
     members = rows["golden_id"].combine_chunks()
     form = book.target(audience).made_by
     digests = book.keys.rows(rows.select(list(form.headers))) if form else pa.nulls(len(members), _T)
-    sent = standing.filter(standing["sent"])
+    homes, gone = deliveries.homes(connection, selection.name), deliveries.gone(connection, selection.name)
+    here = book.home(audience)
+    sent = elsewhere.at_home(standing, homes, here)
     own, now = sent["own_id"].combine_chunks(), sent["golden_id"].combine_chunks()
     at = pc.index_in(members, value_set=own)
     before = sent["row_digest"].combine_chunks().take(at)
@@ -208,28 +233,14 @@ def _changes(connection: Connection, book: Book, audience: Audience, selection: 
     )  # one row a customer: who is removed for it is held by that row
     control = control.filter(pc.is_null(both))
     pieces = [
-        _ledger(members.filter(new), ADDED, digests.filter(new)),
-        _ledger(members.filter(updated), UPDATED, digests.filter(updated)),
-        _ledger(gone_ids, REMOVED, None, why),
-        _ledger(control, CONTROL, None),
+        deliveries.changes(members.filter(new), ADDED, digests.filter(new)),
+        deliveries.changes(members.filter(updated), UPDATED, digests.filter(updated)),
+        deliveries.changes(gone_ids, REMOVED, reasons=why),
+        deliveries.changes(control, CONTROL),
     ]
-    gone = deliveries.gone(connection, selection.name)
     changed = pc.indices_nonzero(pc.or_(new, updated))
-    return _Changes(pa.concat_tables(pieces), changed, gone_ids, gone)
-
-
-def _ledger(
-    ids: pa.Array, action: str, digests: pa.Array | None, reasons: pa.Array | None = None
-) -> pa.Table:
-    nothing = pa.nulls(len(ids), _T)
-    return pa.table(
-        {
-            "golden_id": ids,
-            "action": pa.repeat(pa.scalar(action, _T), len(ids)),
-            "reason": nothing if reasons is None else reasons,
-            "row_digest": nothing if digests is None else digests,
-        }
-    )
+    formers = elsewhere.formers(standing, homes, gone, here)
+    return _Changes(pa.concat_tables(pieces), changed, gone_ids, gone.get(here, []), formers)
 
 
 def _why_removed(selection: Selection, ids: pa.Array, now: pa.Array, members: pa.Array) -> pa.Array:
@@ -247,60 +258,36 @@ def _record(
     """Write the ledger and the files of a delivery; it counts when it is released."""
     audience = book.named(selection.name)
     target = book.target(audience)
-    form = target.made_by
-    place = target.webhook.url if target.webhook else files.lake.url
+    form, home = target.made_by, book.home(audience)
     made = deliveries.begin(
         connection,
         audience=selection.name,
         purpose=audience.purpose,
         channel=audience.channel,
-        platform=target.platform,
+        platform=home.platform,
         form=form.version if form else 0,
-        place=place,
+        place=home.place,
         token=uuid4(),
         counts=selection.counts,
     )
-    rows, count = changes.ledger, changes.ledger.num_rows
-    rows = rows.append_column("delivery_id", pa.repeat(pa.scalar(made.delivery_id, pa.int64()), count))
-    rows = rows.append_column("audience", pa.repeat(pa.scalar(selection.name, _T), count))
-    deliveries.add_members(connection, rows.select(deliveries.MEMBERS.names))
-    deliveries.tell_gone(connection, selection.name, made.delivery_id)
+    deliveries.add_members(connection, made, changes.ledger)
+    deliveries.tell_gone(connection, made)
     keys = [*book.keys.members(selection.name, changes.removed.to_pylist()).to_pylist(), *changes.gone]
     folder = places.folder_of(selection.name, made.number)
     files.write(folder, selection.rows, changes.changed, pa.array(sorted(keys), _T))
-    if form is None:
-        deliveries.release(connection, made.delivery_id, taken=False)
     return made
 
 
-def _manifest(
-    audience: Audience, target: Target, made: Delivery, selection: Selection, changes: _Changes
-) -> dict[str, Any]:
-    form = target.made_by
-    removed = changes.number(REMOVED) + len(changes.gone)
-    return {
-        "audience": made.audience,
-        "delivery": made.number,
-        "token": str(made.token),
-        "purpose": audience.purpose,
-        "channel": audience.channel,
-        "platform": target.platform,
-        "form": form.version if form else 0,
-        "members": selection.members,
-        "added": changes.number(ADDED),
-        "updated": changes.number(UPDATED),
-        "removed": removed,
-        "take": f"{places.ADDED} and {places.REMOVED}, or {places.MEMBERS} in the place of the whole list"
-        if form and form.key
-        else f"{places.MEMBERS} in the place of the whole list: the form has no column by which somebody is removed",
-    }
+def _settle(connection: Connection, book: Book, files: Files, name: str) -> None:
+    """Deliveries that were cut short count where the last one's own file is there, and never were where it is not.
 
-
-def _settle(connection: Connection, files: Files, name: str) -> None:
-    """Deliveries that were cut short count where their own file is there, and never were where it is not."""
-    for one in deliveries.unreleased(connection, name):
-        if files.is_whole(one):
-            deliveries.release(connection, one.delivery_id, taken=True)
+    Those before it are of places that the audience went to before, and count with it.
+    """
+    unreleased = deliveries.unreleased(connection, name)
+    whole = bool(unreleased) and is_whole(book.settings, unreleased[-1])
+    for one in unreleased:
+        if whole:
+            deliveries.release(connection, one.delivery_id, taken=one is unreleased[-1])
         else:
             deliveries.undo(connection, one.delivery_id)
     if files.form is not None:  # files of a delivery of which the ledger knows nothing
@@ -310,8 +297,12 @@ def _settle(connection: Connection, files: Files, name: str) -> None:
                 files.lake.delete_folder(f"{name}/{number}")
 
 
-def _let_go(connection: Connection, files: Files, book: Book, name: str) -> None:
+def _let_go(connection: Connection, book: Book, name: str) -> None:
     """Remove files and rows of the ledger that have been kept long enough."""
+    here = book.home(book.named(name))
     for one in deliveries.numbers(connection, name, dt.timedelta(days=book.policy.keep_files)):
-        files.lake.delete_folder(places.folder_of(name, one.number))
+        if one.platform == WEBHOOK:
+            continue
+        with suppress(*(() if one.home == here else (LakeError, OSError))):  # a former place may be gone
+            lake_at(book.settings, one.place).delete_folder(places.folder_of(name, one.number))
     deliveries.forget(connection, name, book.policy.keep_ledger)

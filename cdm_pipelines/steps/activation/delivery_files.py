@@ -15,14 +15,19 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from cdm_pipelines.hub.deliveries import Delivery
+from cdm_pipelines.hub.deliveries import ADDED, REMOVED, UPDATED, Delivery
 from cdm_pipelines.publish import audience_places as places
-from cdm_pipelines.publish.audience_policy import Target
+from cdm_pipelines.publish.audience_policy import FOLDER, Audience, Target
 from cdm_pipelines.publish.platforms.form import Form
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.activation.audience_book import AudienceError
 from cdm_pipelines.store.damage import LakeError
 from cdm_pipelines.store.lake import Lake
+
+
+def lake_at(settings: Settings, place: str) -> Lake:
+    """Where files lie, of a place of the ledger."""
+    return Lake(f"{settings.lake_url}/{FOLDER}" if place == FOLDER else place)
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Files:
         """
         form = target.made_by
         headers = _headers(settings, target, form) if form else ()
-        return cls(Lake(target.folder or f"{settings.lake_url}/{places.FOLDER}"), form, headers)
+        return cls(lake_at(settings, target.home.place), form, headers)
 
     def write(self, folder: str, rows: pa.Table, changed: pa.Array, removed: pa.Array) -> None:
         """Write the files of a delivery, whole, but for the one that says that it is.
@@ -89,13 +94,44 @@ class Files:
         """Say that a delivery is whole."""
         self.lake.write_json(_manifest_of(made), json.dumps(said_of_it, indent=1))
 
-    def is_whole(self, made: Delivery) -> bool:
-        """Whether a delivery's own file is there."""
-        try:
-            found = json.loads(self.lake.read_json(_manifest_of(made)))
-        except LakeError:
-            return False
-        return bool(found.get("token") == str(made.token))
+
+def is_whole(settings: Settings, made: Delivery) -> bool:
+    """Whether a delivery's own file is there."""
+    try:
+        found = json.loads(lake_at(settings, made.place).read_json(_manifest_of(made)))
+    except LakeError:
+        return False
+    return bool(found.get("token") == str(made.token))
+
+
+def manifest(
+    made: Delivery, audience: Audience, form: Form | None, members: int, changed: Mapping[str, int]
+) -> dict[str, Any]:
+    """What a delivery's own file says of it.
+
+    Args:
+        made: The delivery.
+        audience: The audience.
+        form: Of the files.
+        members: How many are in it.
+        changed: How many were added, updated and removed; nobody where it says nothing.
+    """
+    by_key = (
+        f"{places.ADDED} and {places.REMOVED}, or {places.MEMBERS} in the place of the whole list",
+        f"{places.MEMBERS} in the place of the whole list: the form has no column by which somebody is removed",
+    )
+    return {
+        "audience": made.audience,
+        "delivery": made.number,
+        "token": str(made.token),
+        "purpose": audience.purpose,
+        "channel": audience.channel,
+        "platform": made.platform,
+        "form": form.version if form else 0,
+        "members": members,
+        **{what: changed.get(what, 0) for what in (ADDED, UPDATED, REMOVED)},
+        "take": by_key[0 if form and form.key else 1],
+    }
 
 
 def _manifest_of(made: Delivery) -> str:

@@ -5,7 +5,7 @@ Belongs here: what is sent when, and what becomes of it. Does not belong here: o
 """
 
 import datetime as dt
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from cdm_pipelines.hub import deliveries, feed
 from cdm_pipelines.hub.deliveries import ADDED, REMOVED, UPDATED, Delivery
 from cdm_pipelines.publish.audience_events import About, events
-from cdm_pipelines.publish.audience_policy import Audience
+from cdm_pipelines.publish.audience_policy import Audience, Target
 from cdm_pipelines.publish.events import source_of
 from cdm_pipelines.publish.policy import FeedPolicyError, WebhookSink
 from cdm_pipelines.publish.webhook import GoneError, NotTakenError, WebhookSender
@@ -21,28 +21,22 @@ from cdm_pipelines.publish.webhook import GoneError, NotTakenError, WebhookSende
 Connect = Callable[[], Connection]
 
 
-def tell(
-    connect: Connect, sink: WebhookSink, name: str, audience: Audience, allowed: Collection[UUID]
-) -> str:
-    """Tell a webhook what it has not taken; returns what went wrong, in words.
+def tell(connect: Connect, target: Target, name: str, audience: Audience, allowed: Collection[UUID]) -> str:
+    """Tell the webhook of an audience what it has not taken, the oldest first; returns what went wrong, in words.
 
     Args:
         connect: Opens a connection to the hub.
-        sink: The webhook.
+        target: Where the audience goes; nothing is done where that is no webhook.
         name: Of the audience.
         audience: The audience.
         allowed: Who is in it now: nobody else is told of as added, whenever that was decided.
     """
-    try:
-        sender = WebhookSender.of(name, sink)
-    except FeedPolicyError as error:
-        return str(error)
+    if target.webhook is None:
+        return ""
     with connect() as connection:
-        source = source_of(feed.hub_id(connection))
-        pending = deliveries.pending(connection, name)
-        waiting = [(one, deliveries.members(connection, one.delivery_id)) for one in pending]
-    for one, members in waiting:
-        problem = _sent(sender, _about(source, audience, one), members, allowed)
+        pending = [one for one in deliveries.pending(connection, name) if one.home == target.home]
+    for one in pending:
+        problem = tell_of(connect, target.webhook, one, audience, allowed)
         with connect() as connection, connection.begin():
             deliveries.taken(connection, one.delivery_id, problem)
         if problem:
@@ -50,18 +44,42 @@ def tell(
     return ""
 
 
+def tell_of(
+    connect: Connect, sink: WebhookSink, one: Delivery, audience: Audience, allowed: Collection[UUID]
+) -> str:
+    """Tell a webhook of one delivery; returns what went wrong, in words."""
+    try:
+        sender = WebhookSender.of(one.audience, sink)
+    except FeedPolicyError as error:
+        return str(error)
+    with connect() as connection:
+        source = source_of(feed.hub_id(connection))
+        added, removed = _told(connection, one)
+    return _sent(sender, _about(source, audience, one), added, removed, allowed)
+
+
 def _about(source: str, audience: Audience, one: Delivery) -> About:
     now = dt.datetime.now(dt.UTC)
     return About(source, one.audience, audience.purpose, audience.channel, one.number, one.token, now)
 
 
+def _told(connection: Connection, one: Delivery) -> tuple[list[UUID], list[UUID]]:
+    """Whom a delivery adds, and whom it removes: of who was erased the ledger has nothing but the id to let go of."""
+    members = deliveries.members(connection, one.delivery_id)
+    erased = [UUID(key) for key in deliveries.gone_in(connection, one.delivery_id)]
+    return sorted([*members[ADDED], *members[UPDATED]]), sorted({*members[REMOVED], *erased})
+
+
 def _sent(
-    sender: WebhookSender, about: About, members: Mapping[str, list[UUID]], allowed: Collection[UUID]
+    sender: WebhookSender,
+    about: About,
+    added: Sequence[UUID],
+    removed: Sequence[UUID],
+    allowed: Collection[UUID],
 ) -> str:
     """Send the events of a delivery; returns why one was not taken."""
-    added = sorted([*members[ADDED], *members[UPDATED]])
     try:
-        for event in events(about, added, members[REMOVED], allowed):
+        for event in events(about, added, removed, allowed):
             sender.send(event.event_id, event.body)
     except NotTakenError as error:
         return f"The receiver {error}; it is told first the next time."

@@ -40,7 +40,8 @@ from cdm_pipelines.store.layered import Layered, Mark
 _CUSTOMER = pa.schema(
     [(name, pa.string()) for name in ("golden_id", "birth_date", "email", "phone", "mobile", "first_seen")]
 )
-_REACHED_BY = {"email": "email", "phone": "phone", "mobile": "phone"}
+REACHED_BY = {"email": "email", "phone": "phone", "mobile": "phone"}
+"""Attributes of a party by which a statement may name it, with the kind of contact that each is."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ class _Work:
     @cached_property
     def identity(self) -> tuple[pa.Table, pa.Table, pa.Table]:
         """Records, contacts and births of all customers as they will be."""
-        parties = tables.records(self.lake, Entity.PARTY).read([*RECORD_KEY, "first_seen", *_REACHED_BY])
+        parties = tables.records(self.lake, Entity.PARTY).read([*RECORD_KEY, "first_seen", *REACHED_BY])
         crosswalk = self.coming.crosswalk(CROSSWALK_SCHEMA, None)
         keys = record_keys(parties)
         at = positions(keys, record_keys(crosswalk))
@@ -195,7 +196,7 @@ class _Work:
             {"golden_id": customers["golden_id"], "party": of_golden, "since": customers["first_seen"]},
             schema=RECORDS,
         )
-        contacts = pa.concat_tables([_contacts(keys, parties), _contacts(whole(of_golden), customers)])
+        contacts = pa.concat_tables([contacts_of(keys, parties), contacts_of(whole(of_golden), customers)])
         everything = pa.concat_tables([records.filter(pc.is_valid(records["golden_id"])), own])
         return everything, contacts, customers.select(BIRTHS.names)
 
@@ -257,13 +258,13 @@ def _newest(lake: Lake, delivered: pa.ChunkedArray) -> date:
     return date.fromisoformat(newest or date.min.isoformat())
 
 
-def _contacts(keys: pa.Array, rows: pa.Table) -> pa.Table:
+def contacts_of(keys: pa.Array, rows: pa.Table) -> pa.Table:
     """What rows can be reached by."""
     pieces = [
         pa.table(
             {"party": keys, "kind": pa.repeat(pa.scalar(kind), rows.num_rows), "value": rows[name]}
         ).cast(CONTACTS)
-        for name, kind in _REACHED_BY.items()
+        for name, kind in REACHED_BY.items()
     ]
     found = pa.concat_tables(pieces)
     return found.filter(pc.is_valid(found["value"]))

@@ -51,17 +51,17 @@ class Worked:
     changed: int = 0
 
 
-def asked_of(connection: Connection, as_of: dt.date, currency: str) -> Asked:
+def asked_of(connection: Connection, as_of: dt.date, currency: str, timezone: str) -> Asked:
     """What the queries are asked with."""
     deltas = tuple(one.name for one in all_contracts() if one.delivery is Delivery.DELTA)
-    return Asked(as_of, measured_decline(connection, as_of).rate, deltas, currency)
+    return Asked(as_of, measured_decline(connection, as_of).rate, deltas, currency, timezone)
 
 
 def count_volumes(
-    connection: Connection, as_of: dt.date, currency: str
+    connection: Connection, as_of: dt.date, currency: str, timezone: str
 ) -> dict[str, dict[str, float] | None]:
     """All volumes, by name and source; None where the part of the profile that one reads is switched off."""
-    asked = asked_of(connection, as_of, currency)
+    asked = asked_of(connection, as_of, currency, timezone)
     return {name: counted(connection, name, asked) for name in VOLUMES}
 
 
@@ -79,7 +79,7 @@ def work_out(connection: Connection, settings: Settings, run: str) -> Worked:
     policy, as_of = BusinessCasePolicy.load(settings.policies), published_day(connection)
     if as_of is None:
         return Worked(None, policy, {}, worked_out(policy, {}))
-    volumes = count_volumes(connection, as_of, policy.currency)
+    volumes = count_volumes(connection, as_of, policy.currency, settings.timezone)
     rows = [
         {"as_of": as_of, "name": name, "source": source, "value": value, "unit": _unit(policy, name)}
         for name, counts in volumes.items()

@@ -64,7 +64,7 @@ def all_places(settings: Settings, contracts: Sequence[SourceContract] | None = 
     sent = [
         *publish.places(contracts, feed),
         *audiences.places(AudiencePolicy.load(settings.policies), keys),
-        *hub_deliveries.places(keys.member),  # by whose rows those of the files are found
+        *hub_deliveries.places(keys.known_as),  # by whose rows those of the files are found
     ]
     return Register(_gathered(contracts, linked, sent, tables_of(policy_of(settings)), interactions))
 

@@ -9,9 +9,10 @@ make of the same files. The lake and the hub are only read; what is written lies
 this ends, however it ends (store.beside).
 """
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -139,12 +140,11 @@ def _gathered(settings: Settings, run: Run, day: _Day, folder: Folder) -> Assess
     counts = run.foreseen.counts()
     quarantined = sum(one.quarantined for one in day.results.values())
     repaired = sum(one.repaired for one in day.results.values())
-    consent = consent_figures(
-        settings,
-        run.lake,
-        folder.name,
-        shared.of_customer,
-        (counts["consent_lost"], counts["consent_gained"]),
+    as_of = dt.date.fromisoformat(day.date)
+    consent = replace(
+        consent_figures(settings, run.lake, folder.name, shared.of_customer, as_of),
+        lost=counts["consent_lost"],
+        gained=counts["consent_gained"],
     )
     silent = max((one.nothing for one in consent.purposes), default=0)
     volumes = Counter(

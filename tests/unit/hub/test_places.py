@@ -47,7 +47,7 @@ REGISTER = Register(
         *rights_places.places(),
         *console_places.places(),
         *actions_places.places(),
-        *delivery_places.places(lambda _audience, golden_id: str(golden_id)),
+        *delivery_places.places(lambda _platform, _audience, golden_id: str(golden_id)),
         *insight_places.places(),
         *places.places(),
     ]

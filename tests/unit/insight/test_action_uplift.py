@@ -67,6 +67,7 @@ def played(
     responded = made.respond(done, seed)
     choices = pa.table(
         {
+            "first": [True] * size,
             "action": action.tolist(),
             "control": result.control,
             "responded": responded,
@@ -145,15 +146,26 @@ def test_intervals_cover_what_is_planted(request: pytest.FixtureRequest) -> None
 
 
 def test_nothing_is_said_of_too_few() -> None:
-    table = pa.table({"action": ["a"], "control": [False], "responded": [True], "amount": [1.0]})
+    table = pa.table(
+        {"first": [True], "action": ["a"], "control": [False], "responded": [True], "amount": [1.0]}
+    )
     [one] = uplifts(table, ["a"])
     assert one.rate is None
-    assert "not measurable yet, because fewer than 5 were left alone" in one.reason
+    assert (
+        "not measurable yet, because fewer than 5 for whom it was the first choice were left alone"
+        in one.reason
+    )
 
 
 def test_no_response_at_all_still_has_an_interval() -> None:
     table = pa.table(
-        {"action": ["a"] * 40, "control": [False, True] * 20, "responded": [False] * 40, "amount": [0.0] * 40}
+        {
+            "first": [True] * 40,
+            "action": ["a"] * 40,
+            "control": [False, True] * 20,
+            "responded": [False] * 40,
+            "amount": [0.0] * 40,
+        }
     )
     [one] = uplifts(table, ["a"])
     assert one.rate is not None

@@ -206,6 +206,34 @@ def test_a_model_is_used_where_it_beats_the_best_single_action(method: str) -> N
     assert (again.uplift == found.uplift).all()
 
 
+def test_an_action_that_the_model_does_not_know_goes_by_what_is_declared_and_is_drawn() -> None:
+    """So it can get the responses by which a model is fitted of it: 10 % of 50, at no cost, is 5."""
+    new = {"key": "visit", "says": WORDS, "purpose": "marketing", "channel": "post", "goal": "buys"}
+    worth = {"value": {"amount": 50}, "cost": 0, "probability": {"rate": 0.1}}
+    before = rules(NOW, model=_MODEL)
+    _, past = logged(before, 12_000)
+    said = before.model_dump(mode="json", by_alias=True)
+    policy = ActionPolicy.model_validate({**said, "actions": [*said["actions"], {**new, **worth}]})
+    assert policy.model is not None
+    size = 3_000
+    made = planted(size, 8)
+    everybody = {name: ["x"] * size for name in ("email", "mobile", "phone", "street", "postcode")}
+    columns = {"segment": made.segments.tolist(), "status": ["active"] * size, **everybody}
+    customers = pa.table({"golden_id": made.golden_ids, **columns})
+    model = of_past(policy, policy.model, past, customers.select(["segment"]))
+    assert model.uplift is not None, model.words
+    assert model.words.endswith(
+        "it knows too little of visit, which goes by the probability that is declared"
+    )
+    found = assess(policy, customers, DAY, uplift=model.uplift)
+    assert found.expected[:, 3].tolist() == [5.0] * size
+    assert found.possible[:, 3].all()
+    assert not np.allclose(found.probabilities[:, 0], 0.05), "the others go by the model"
+    draws = [drawn(customers["golden_id"], name) for name in ("control", "period")]
+    result = draw(policy, found, draws[0], draws[1])
+    assert (result.action[result.explored] == 3).sum() > 200
+
+
 def test_a_model_that_knows_nothing_is_hardly_ever_used() -> None:
     """One that is no better passes a standard error by chance in one of six times."""
     policy = rules(NOW, model={**_MODEL, "features": ["noise"]})

@@ -2,21 +2,21 @@
 
 import datetime as dt
 import json
-from base64 import b64encode
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import Any, ClassVar
+from typing import Any
 
 import pyarrow as pa
 import pytest
 from audience_hub import AUDIENCE, TARGETS, Hub, golden, hub_of
+from receiver import Receiver, receiving
 from sqlalchemy import Engine
 
 from cdm_pipelines.figures import Grid
 from cdm_pipelines.hub import deliveries
+from cdm_pipelines.publish.audience_events import AT_ONCE
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.activation.audience_book import Book
 from cdm_pipelines.steps.activation.audience_results import counted
 from cdm_pipelines.steps.activation.contacts import first_day
 from cdm_pipelines.steps.activation.daily import audiences_outcome, deliver_daily
@@ -135,52 +135,79 @@ def test_files_go_on_time_while_nobody_comes_or_goes(hub: Hub) -> None:
 # Webhooks
 
 
-class Receiver(BaseHTTPRequestHandler):
-    """Takes what it is sent, or answers 500."""
-
-    taken: ClassVar[list[dict[str, Any]]] = []
-    down: ClassVar[bool] = False
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        if not Receiver.down:
-            assert self.headers["webhook-signature"]
-            Receiver.taken.append(json.loads(body))
-        self.send_response(500 if Receiver.down else 200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture
-def address() -> Iterator[str]:
-    Receiver.taken, Receiver.down = [], False
-    with HTTPServer(("127.0.0.1", 0), Receiver) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/audience"
-        server.shutdown()
+def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    with receiving(monkeypatch) as started:
+        yield started
 
 
-def test_a_webhook_is_told_of_ids_and_never_of_who_withdrew_meanwhile(
-    hub: Hub, address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AUDIENCE_SECRET", "whsec_" + b64encode(b"a secret of the test, 32 bytes..").decode())
-    webhook = {"kind": "webhook", "url": address, "secret_variable": "AUDIENCE_SECRET", "attempts": 1}
-    targets = {**TARGETS, "hook": {"platform": "webhook", "webhook": webhook}}
+def hook(hub: Hub, receiver: Receiver) -> Book:
+    """An audience whose target is a webhook."""
+    targets = {**TARGETS, "hook": {"platform": "webhook", "webhook": receiver.webhook}}
+    return hub.declare({"people": {**AUDIENCE, "target": "hook"}}, targets=targets)
+
+
+def test_a_webhook_is_told_of_ids_and_never_of_who_withdrew_meanwhile(hub: Hub, receiver: Receiver) -> None:
     hub.allow(0, 1)
-    book = hub.declare({"people": {**AUDIENCE, "target": "hook"}}, targets=targets)
-    Receiver.down = True
+    book = hook(hub, receiver)
+    receiver.down = True
     assert "answered 500" in hub.deliver(book).problem
-    Receiver.down = False
+    receiver.down = False
     hub.allow(1, allowed=False)
     assert hub.deliver(book).problem == ""
-    told = [(one["data"]["added"], one["data"]["removed"]) for one in Receiver.taken]
+    told = [(one["data"]["added"], one["data"]["removed"]) for one in receiver.taken]
     assert told == [([str(golden(0))], []), ([], [str(golden(1))])]
-    assert {one["type"] for one in Receiver.taken} == {"cdm.audience.changed"}
-    assert "example.nl" not in json.dumps(Receiver.taken)
+    assert {one["type"] for one in receiver.taken} == {"cdm.audience.changed"}
+    assert "example.nl" not in json.dumps(receiver.taken)
     hub.deliver(book)
-    assert len(Receiver.taken) == 2
+    assert len(receiver.taken) == 2
+
+
+def test_a_webhook_is_told_to_let_go_of_who_is_erased_and_then_nothing_is_kept(
+    hub: Hub, receiver: Receiver
+) -> None:
+    """Until it has taken that, their golden id is kept, and nothing else of them."""
+    hub.allow(0, 1)
+    book = hook(hub, receiver)
+    hub.deliver(book)
+    erased(hub, 1)
+    assert kept(hub) == [str(golden(1))]
+    receiver.down = True
+    assert "answered 500" in hub.deliver(book).problem
+    hub.allow(2)
+    hub.deliver(book)
+    assert receiver.members == {str(golden(0)), str(golden(1))}
+    assert kept(hub) == [str(golden(1))], "it has not been told yet"
+    receiver.down = False
+    assert hub.deliver(book).problem == ""
+    assert receiver.members == {str(golden(0)), str(golden(2))}
+    assert [one["data"]["removed"] for one in receiver.taken].count([str(golden(1))]) == 1
+    assert kept(hub) == []
+    assert hub.deliver(book).number == 0
+
+
+def kept(hub: Hub) -> list[str]:
+    return [key for (key,) in hub.run("SELECT member_key FROM activation.gone_member ORDER BY 1")]
+
+
+def test_a_receiver_that_knows_events_by_their_ids_loses_no_withdrawal(
+    settings: Settings, hub_engine: Engine, receiver: Receiver
+) -> None:
+    """Of two events of a delivery it takes the first; then somebody of that one is erased."""
+    hub = hub_of(settings, hub_engine, AT_ONCE + 3)
+    hub.allow(*range(AT_ONCE + 3))
+    book = hook(hub, receiver)
+    hub.deliver(book)
+    assert len(receiver.members) == AT_ONCE + 3
+    hub.run("UPDATE privacy.consent SET allowed = false, state = 'withdrawn'")
+    receiver.takes = 1
+    assert "answered 500" in hub.deliver(book).problem
+    assert len(receiver.members) == 3
+    receiver.takes = None
+    first = min(range(AT_ONCE + 3), key=lambda number: str(golden(number)))
+    erased(hub, first)
+    assert hub.deliver(book).problem == ""
+    assert receiver.members == set()
 
 
 # Results and figures
