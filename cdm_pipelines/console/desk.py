@@ -151,14 +151,7 @@ def _own(eyes: Eyes, log: Sequence[Decision]) -> list[list[Decision]]:
 def _done(eyes: Eyes, log: Sequence[Decision]) -> int:
     """What somebody did today."""
     own = sum(len(act) if "alike" in (act[0].reason or "") else 1 for act in _own(eyes, log))
-    proposed = proposals.proposals(eyes.connection, KINDS)
-    return own + sum(
-        one.is_own(eyes.caller.who) and _today(one.proposed_at) and not _taken_back(one) for one in proposed
-    )
-
-
-def _taken_back(proposal: Proposal) -> bool:
-    return proposal.state == proposals.REJECTED and proposal.is_own(proposal.decided_by or "")
+    return own + proposals.number_today(eyes.connection, KINDS, eyes.caller.who)
 
 
 @dataclass(frozen=True)
