@@ -5,12 +5,16 @@ from collections.abc import Iterator
 
 import pytest
 import yaml
-from governed_hub import GovernedHub
+from governed_hub import ANNA, ELS, GovernedHub
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from cdm_pipelines.console.app import console
+from cdm_pipelines.console.caller import Caller
+from cdm_pipelines.console.desk import desk
 from cdm_pipelines.console.house import House
+from cdm_pipelines.console.queue import first_visible
+from cdm_pipelines.console.sight import Eyes
 from cdm_pipelines.hub import console as hub
 from cdm_pipelines.hub.proposals import propose
 from cdm_pipelines.steps.privacy import access
@@ -60,3 +64,32 @@ def test_what_somebody_proposed_today_counts_however_much_others_proposed(office
             )
     for who, decided in (("ann", 148), ("ANN", 148), ("bob", 150), ("eve", 0)):
         assert f"\n{decided} decided today" in signed_in(office, who, "steward").get("/review").text, who
+
+
+def test_a_case_that_the_role_sees_is_found_behind_all_that_it_does_not_see(office: House) -> None:
+    with office.engine.begin() as connection:
+        connection.execute(text("TRUNCATE ops.review_item"))
+        connection.execute(
+            text(
+                """INSERT INTO ops.review_item (item_id, doubt, left_id, right_id, priority, finding, waits)
+                SELECT 'pair/' || l || '/' || r, 'pair', l, r, 1000 - n, 'n' || n, true
+                FROM (SELECT CAST(:anna AS uuid) AS l, md5(n::text)::uuid AS r, n FROM generate_series(1, 900) AS n)"""
+            ),
+            {"anna": ANNA},
+        )
+        connection.execute(
+            text(
+                """INSERT INTO ops.review_item (item_id, doubt, left_id, priority, finding, waits)
+                VALUES ('customer/' || :els, 'customer', CAST(:els AS uuid), 1, 'bridge', true)"""
+            ),
+            {"els": ELS},
+        )
+    with office.engine.begin() as connection:
+        for role, case, waiting in (("belgium", f"customer/{ELS}", 1), ("steward", None, 901)):
+            caller = Caller("bea", role, (role,), frozenset(), 600, "secret")
+            eyes = Eyes(connection, office.sights.of(role), caller, "test")
+            found = desk(eyes)
+            assert found.waiting == waiting
+            assert found.key is not None
+            assert case in {None, found.key.text}
+            assert bool(first_visible(eyes, 1, doubt="pair")) == (role == "steward")
