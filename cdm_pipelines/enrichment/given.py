@@ -31,35 +31,30 @@ _TYPES = {
 _KEY = f"TRY_CAST({GOLDEN_ID} AS UUID)"
 
 
-class AsDeclared:
-    """Rows of a query in the declared types, or what is wrong with them.
+def as_declared(
+    db: "duckdb.DuckDBPyConnection", given: pa.Table, outputs: Sequence[Output]
+) -> tuple[pa.Table, list[str]]:
+    """Rows of a query in the declared types, and what is wrong with them.
 
-    Attributes:
-        rows: With columns that are not declared as they are, and without those that are missing.
-        problems: What is wrong, of how many rows, and the fix; no value is quoted. With any, there are no rows to use.
+    Args:
+        db: In which it is worked out.
+        given: Rows of the query, with ``golden_id``.
+        outputs: The declared columns.
+
+    Returns:
+        The rows, with columns that are not declared as they are, and without those that are missing; and what is wrong,
+        of how many rows, and the fix, without a value. With any of that the rows are of no use.
     """
-
-    def __init__(self, db: "duckdb.DuckDBPyConnection", given: pa.Table, outputs: Sequence[Output]) -> None:
-        """Check and convert.
-
-        Args:
-            db: In which it is worked out.
-            given: Rows of the query, with ``golden_id``.
-            outputs: The declared columns.
-        """
-        there = {one.name: one for one in outputs if one.name in given.column_names}
-        besides = [name for name in given.column_names if name not in {GOLDEN_ID, *there}]
-        db.register(_GIVEN, given)
-        try:
-            self.problems = [*_keys(db), *_values(db, list(there.values()))]
-            columns = [
-                *(_converted(one, given) for one in there.values()),
-                *(f'"{name}"' for name in besides),
-            ]
-            selected = ", ".join([f"{_KEY}::VARCHAR AS {GOLDEN_ID}", *columns])
-            self.rows: pa.Table = db.sql(f"SELECT {selected} FROM {_GIVEN}").to_arrow_table()
-        finally:
-            db.unregister(_GIVEN)
+    there = {one.name: one for one in outputs if one.name in given.column_names}
+    besides = [name for name in given.column_names if name not in {GOLDEN_ID, *there}]
+    db.register(_GIVEN, given)
+    try:
+        problems = [*_keys(db), *_values(db, list(there.values()))]
+        columns = [*(_converted(one, given) for one in there.values()), *map(_quoted, besides)]
+        selected = ", ".join([f"{_KEY}::VARCHAR AS {GOLDEN_ID}", *columns])
+        return db.sql(f"SELECT {selected} FROM {_GIVEN}").to_arrow_table(), problems
+    finally:
+        db.unregister(_GIVEN)
 
 
 def _keys(db: "duckdb.DuckDBPyConnection") -> Iterator[str]:
@@ -94,7 +89,7 @@ def _values(db: "duckdb.DuckDBPyConnection", outputs: Sequence[Output]) -> Itera
 
 def _other(output: Output) -> str:
     """Where a value is not of the declared type: it cannot be cast, or becomes another number by it."""
-    name, cast = f'"{output.name}"', _cast(output)
+    name, cast = _quoted(output.name), _cast(output)
     other = f"{name} IS NOT NULL AND {cast} IS NULL"
     if output.type in (ValueType.INTEGER, ValueType.BOOLEAN):
         other = f"({other}) OR TRY_CAST({name} AS DOUBLE) <> {cast}::DOUBLE"
@@ -108,11 +103,17 @@ def _converted(output: Output, given: pa.Table) -> str:
         ValueType.DECIMAL: kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_decimal(kind),
         ValueType.TIMESTAMP: kinds.is_timestamp(kind),
     }
-    return f'"{output.name}"' if exact.get(output.type) else f'{_cast(output)} AS "{output.name}"'
+    name = _quoted(output.name)
+    return name if exact.get(output.type) else f"{_cast(output)} AS {name}"
 
 
 def _cast(output: Output) -> str:
-    return f'TRY_CAST("{output.name}" AS {_TYPES[output.type]})'
+    return f"TRY_CAST({_quoted(output.name)} AS {_TYPES[output.type]})"
+
+
+def _quoted(name: str) -> str:
+    escaped = name.replace('"', '""')
+    return f'"{escaped}"'
 
 
 def _one_row(db: "duckdb.DuckDBPyConnection", *counts: str) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from cdm_pipelines.contracts.entity import ValueType
 from cdm_pipelines.enrichment.declaration import Age, Enricher, EnricherError, Output
-from cdm_pipelines.enrichment.given import AsDeclared
+from cdm_pipelines.enrichment.given import as_declared
 from cdm_pipelines.enrichment.inputs import INPUTS
 from cdm_pipelines.enrichment.work import GOLDEN_ID, Parameters, Work
 from cdm_pipelines.yaml_files import YamlError, read_yaml
@@ -125,10 +125,10 @@ class _Query:
         given = self._given(work)
         if GOLDEN_ID not in given.column_names:
             raise EnricherError(f"{self._name}: there is no column golden_id. Select that of an input.")
-        found = AsDeclared(work.db, given, self._outputs)
-        if found.problems:
-            raise EnricherError(f"{self._name}: {' '.join(found.problems)}")
-        return found.rows
+        rows, problems = as_declared(work.db, given, self._outputs)
+        if problems:
+            raise EnricherError(f"{self._name}: {' '.join(problems)}")
+        return rows
 
     def _given(self, work: Work) -> pa.Table:
         import duckdb  # noqa: PLC0415 - loads where something is worked out
