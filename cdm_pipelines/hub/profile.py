@@ -296,7 +296,7 @@ def _drop_others(connection: Connection, known: Mapping[str, ProfileTable]) -> N
         drop_views(connection)
     for name in gone:
         connection.execute(DropTable(Table(name, MetaData(), schema=SCHEMA)))
-    for state in (profile_state, told_last):
+    for state in (profile_state, *([told_last] if gone else [])):
         connection.execute(state.delete().where(state.c.enricher.not_in(list(known))))
 
 
