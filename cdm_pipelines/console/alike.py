@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from cdm_pipelines.console.cases import PAIR, Key
 from cdm_pipelines.console.house import House
+from cdm_pipelines.console.queue import first_visible
 from cdm_pipelines.console.reads import name_of
 from cdm_pipelines.console.sight import Eyes
 from cdm_pipelines.contracts.canonical import Entity
@@ -26,7 +27,7 @@ from cdm_pipelines.store import tables
 from cdm_pipelines.store.keys import RECORD_KEY
 
 _LOOKED_AT = 500
-"""Cases at the head of the queue among which those alike are looked for."""
+"""Cases of the same doubt, of those that the role sees, among which those alike are looked for."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,8 @@ def alike(eyes: Eyes, house: House, key: Key, kinds: Sequence[str], most: int) -
         return []
     waits = proposals.open_proposals(eyes.connection, kinds)
     proposed = {str(one.subject["case"]) for one in waits if "case" in one.subject}
-    queue = [own, *hub.first_items(eyes.connection, _LOOKED_AT, {key.text, *proposed})]
-    items: dict[str, Mapping[str, Any]] = {
-        str(one["item_id"]): one for one in queue if one["doubt"] == own["doubt"]
-    }
+    others = first_visible(eyes, _LOOKED_AT, {key.text, *proposed}, doubt=str(own["doubt"]))
+    items: dict[str, Mapping[str, Any]] = {str(one["item_id"]): one for one in [own, *others]}
     links = {
         item: (Record(*one), Record(*other))
         for item, (one, other) in hub.best_links(eyes.connection, items).items()

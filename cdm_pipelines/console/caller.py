@@ -59,3 +59,15 @@ class Caller:
             raise ForbiddenError(
                 f"This key may not {scope}: make one with `cdm token make NAME --role {self.role} --scope {scope}`."
             )
+
+    def see_that_is_person(self) -> None:
+        """See that somebody is signed in: who has a key may be anybody, also whoever proposed what it would approve.
+
+        Raises:
+            ForbiddenError: It is a key that asks.
+        """
+        if not self.is_person:
+            raise ForbiddenError(
+                "This needs a person who has signed in: proposing, approving and other changes on pages are for "
+                "people, and a key is no second pair of eyes. Sign in, or use the API (/v1)."
+            )

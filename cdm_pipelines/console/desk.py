@@ -20,6 +20,7 @@ from cdm_pipelines.console.cases import CONFLICT, PAIR, Key
 from cdm_pipelines.console.errors import RefusedError, UnknownError
 from cdm_pipelines.console.house import House
 from cdm_pipelines.console.proposed import undoes
+from cdm_pipelines.console.queue import first_visible, visible
 from cdm_pipelines.console.sight import Eyes
 from cdm_pipelines.console.writes import Wanted
 from cdm_pipelines.contracts.canonical import Entity
@@ -36,7 +37,8 @@ from cdm_pipelines.steps.stewardship.decisions import Recorded, read_log
 KINDS = ("same", "different", "split", "confirm", "set", "undo")
 """What a steward proposes where four eyes decide."""
 MOST_AT_ONCE = 100
-_LOOKED_AT = 300
+_MOST_COUNTED = 300
+"""Cases that are counted for a role that does not see everybody."""
 _DECIDED = frozenset({Kind.SAME, Kind.DIFFERENT, Kind.CONFIRM, Kind.SET})
 _MARK = re.compile(r"\[([0-9a-f]{8})\]$")
 
@@ -84,10 +86,10 @@ def desk(eyes: Eyes, wanted: Key | None = None, *, proposal_from: int | None = N
     others = [one for one in waits if not one.is_own(who) and _sees(eyes, one)]
     proposed = {str(one.subject.get("case")) for one in waits} - {"None"}
     later = put_off.of(connection, who)
-    found = _visible(eyes, hub.first_items(connection, _LOOKED_AT, {*proposed, *later}))
+    found = first_visible(eyes, _MOST_COUNTED, {*proposed, *later})
     behind = hub.items(connection, later)
     known = [behind[one] for one in later if one in behind and one not in proposed]
-    after = _visible(eyes, [one for one in known if one["waits"]])
+    after = visible(eyes, [one for one in known if one["waits"]])
     count = len(found) if not eyes.sight.role.sees_everybody else hub.count_all_items(connection) - len(after)
     if eyes.sight.role.sees_everybody:
         count -= sum(bool(one["waits"]) for one in hub.items(connection, proposed).values())
@@ -126,12 +128,6 @@ def _sees(eyes: Eyes, proposal: Proposal) -> bool:
     return bool(ids) and reads.seen(eyes, ids) == set(ids)
 
 
-def _visible(eyes: Eyes, items: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Those about customers whom the role sees."""
-    seen = reads.seen(eyes, {one[side] for one in items for side in ("left_id", "right_id")} - {None})
-    return [one for one in items if {one["left_id"], one["right_id"]} - {None} <= seen]
-
-
 def _today(moment: dt.datetime) -> bool:
     return moment.astimezone(dt.UTC).date() == dt.datetime.now(dt.UTC).date()
 
@@ -151,14 +147,7 @@ def _own(eyes: Eyes, log: Sequence[Decision]) -> list[list[Decision]]:
 def _done(eyes: Eyes, log: Sequence[Decision]) -> int:
     """What somebody did today."""
     own = sum(len(act) if "alike" in (act[0].reason or "") else 1 for act in _own(eyes, log))
-    proposed = proposals.proposals(eyes.connection, KINDS)
-    return own + sum(
-        one.is_own(eyes.caller.who) and _today(one.proposed_at) and not _taken_back(one) for one in proposed
-    )
-
-
-def _taken_back(proposal: Proposal) -> bool:
-    return proposal.state == proposals.REJECTED and proposal.is_own(proposal.decided_by or "")
+    return own + proposals.number_today(eyes.connection, KINDS, eyes.caller.who)
 
 
 @dataclass(frozen=True)

@@ -144,14 +144,18 @@ class House:
         address = address_of(request)
         kind, _, key = request.headers.get("authorization", "").partition(" ")
         if kind:
-            found = self._program(connection, kind, key.strip(), address)
+            found, counted = self._program(connection, kind, key.strip(), address)
         else:
             found = self._person(connection, request.cookies.get(self.cookie, ""))
-        if not self._limiter.hit(RateLimitItemPerMinute(found.per_minute), found.who):
+            counted = ("person", found.who)
+        if not self._limiter.hit(RateLimitItemPerMinute(found.per_minute), *counted):
             raise TooManyError(f"More than {found.per_minute} requests a minute; wait for the next one.")
         return found
 
-    def _program(self, connection: Connection, kind: str, key: str, address: str) -> Caller:
+    def _program(
+        self, connection: Connection, kind: str, key: str, address: str
+    ) -> tuple[Caller, tuple[str, str]]:
+        """Who has a key, and what its requests are counted by: names are no one's own."""
         if kind.lower() != "bearer" or not key:
             raise SignInError("Send the key as `Authorization: Bearer cdm_…`.")
         # Before the lock: others may come from the same address, which is a proxy's.
@@ -161,7 +165,8 @@ class House:
             self.was_wrong(address)
             raise SignInError("The key is none of ours, has ended, or was taken back: `cdm token list`.")
         scopes = frozenset(Scope(one) for one in token.scopes)
-        return Caller(token.name, token.role, (token.role,), scopes, token.per_minute)
+        found = Caller(token.name, token.role, (token.role,), scopes, token.per_minute)
+        return found, ("key", str(token.token_id))
 
     def _person(self, connection: Connection, secret: str) -> Caller:
         session = hub.session_of(connection, secret, IDLE) if secret else None

@@ -233,7 +233,7 @@ def go_on(eyes: Eyes, works: Works, number: int) -> Work:
     if erasure.begun(eyes.connection):
         key = _key(number) if number else _ONGOING
         return works.start(key, eyes.caller.who, ["privacy", "resume", f"--by={eyes.caller.who}"])
-    for one in proposals.proposals(eyes.connection, [ERASE]):
+    for one in proposals.approved(eyes.connection, [ERASE]):
         if one.proposal_id == number and (work := begin(works, one, eyes.caller.who)) is not None:
             return work
     raise RefusedError("There is nothing to go on with: it is done, or nobody approved it.")

@@ -20,7 +20,7 @@ class ProfileColumn:
         type: How PostgreSQL types it.
         description: One sentence or two: the comment of the column.
         privacy: Fides data category.
-        tells_from: A change of a number, or in days of a date, by less than this tells nobody.
+        tells_from: A change of a number, or in days of a date, by less than this since it was told last tells nobody.
         tells: Whether a change is told at all.
     """
 

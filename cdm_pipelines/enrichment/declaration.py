@@ -44,7 +44,8 @@ class Output:
         description: Meaning and formula in a sentence or two, for the dictionary and the comment of the column.
         unit: Such as ``EUR``, ``days``, ``share``; empty for what has none.
         privacy: Fides data category.
-        tells_from: A change of a number, or of a date in days, by less than this tells nobody; with 0 each change does.
+        tells_from: A change of a number, or of a date in days, by less than this since it was told last tells nobody;
+            with 0 each change does.
         tells: Whether a change is told at all.
         of: Columns of inputs that it follows from, such as ``purchases.net``; without any, it is known to follow from
             whose rows of the inputs are.

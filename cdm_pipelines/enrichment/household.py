@@ -224,7 +224,7 @@ _ADDRESS: Final = (
     *("surname", "employer_id", "party_kind"),
 )
 _TOGETHER: Final = (
-    *(f"customers.{name}" for name in (*_ADDRESS, "birth_date", "status", "first_seen")),
+    *(f"customers.{name}" for name in (*_ADDRESS, "birth_date", "status", "deceased", "first_seen")),
     *(
         f"records.{name}"
         for name in (*_ADDRESS, "organisation_name", "phone", "mobile", "email", "email_kind", "iban")
@@ -237,7 +237,7 @@ _LIVING: Final = "user.demographic"
 ENRICHER = Enricher(
     name="household",
     table="household_member",
-    description="Who lives together: households of golden persons, by address, surname and shared contact points.",
+    description="Who lives together: living golden persons by address, surname and shared contact points.",
     inputs=("customers", "records"),
     outputs=(
         Output(
@@ -251,7 +251,7 @@ ENRICHER = Enricher(
         Output(
             "size",
             ValueType.INTEGER,
-            "Customers of the household; who is no customer is not counted.",
+            "Customers of the household; who is no customer or has died is not counted.",
             "customers",
             _LIVING,
             of=_TOGETHER,

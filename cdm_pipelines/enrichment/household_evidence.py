@@ -61,13 +61,14 @@ SELECT house_addition, {_UNIT.format("house_addition")} AS unit
 FROM (SELECT house_addition FROM customers UNION SELECT house_addition FROM records)
 WHERE house_addition IS NOT NULL
 """
+_LIVING: Final = "party_kind = 'person' AND status = 'active' AND deceased IS DISTINCT FROM 'true'"
 _PERSONS: Final = f"""
 CREATE OR REPLACE TEMP TABLE hh_person AS
 SELECT CAST(row_number() OVER () - 1 AS INTEGER) AS person, golden_id, first_seen, hash(surname) AS surname,
        TRY_CAST(birth_date AS DATE) AS born, employer_id IS NOT NULL AS employed,
        {_PLACE} AS base, coalesce(unit, '') AS unit, {_STREET} AS street
 FROM customers LEFT JOIN hh_unit USING (house_addition)
-WHERE party_kind = 'person' AND status = 'active'
+WHERE {_LIVING}
 """
 _RECORDS: Final = f"""
 CREATE OR REPLACE TEMP TABLE hh_record AS
@@ -142,7 +143,7 @@ SELECT DISTINCT person, part FROM spelled JOIN (SELECT hash(surname) AS surname,
 """
 _COUNTED: Final = f"""
 WITH alive AS (
-    SELECT golden_id, surname FROM customers WHERE party_kind = 'person' AND status = 'active'),
+    SELECT golden_id, surname FROM customers WHERE {_LIVING}),
 spelled AS (
     FROM alive UNION SELECT r.golden_id, r.surname FROM records r SEMI JOIN alive USING (golden_id)),
 {_PARTS}
@@ -215,7 +216,6 @@ def count_names(work: Work, rare_among: Callable[[int], int]) -> tuple[int, dict
         work: Inputs ``customers`` and ``records`` must have been made.
         rare_among: How many of all have a surname that is.
     """
-    query = "SELECT count(*) FROM customers WHERE party_kind = 'person' AND status = 'active'"
-    persons: int = work.db.execute(query).fetchall()[0][0]
+    persons: int = work.db.execute(f"SELECT count(*) FROM customers WHERE {_LIVING}").fetchall()[0][0]
     found = work.db.execute(_COUNTED, {"rare": rare_among(persons)}).fetchall()
     return persons, {int(part): counted for part, counted in found}

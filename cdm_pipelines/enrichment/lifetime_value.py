@@ -278,7 +278,8 @@ ENRICHER = Enricher(
         _number(
             "margin_share",
             "Share of what was spent that is margin: 1 less cost by amount, over the order lines whose product's cost "
-            "is known. Empty where none is.",
+            "is known. Empty where none is. Prices and costs are compared as delivered: too high where a source's "
+            "prices include taxes and its costs do not.",
             "share",
             0.05,
             of=_MARGIN,

@@ -17,8 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from cdm_pipelines.contracts.entity import ValueType
 from cdm_pipelines.enrichment.declaration import Age, Enricher, EnricherError, Output
+from cdm_pipelines.enrichment.given import as_declared
 from cdm_pipelines.enrichment.inputs import INPUTS
-from cdm_pipelines.enrichment.work import Parameters, Work
+from cdm_pipelines.enrichment.work import GOLDEN_ID, Parameters, Work
 from cdm_pipelines.yaml_files import YamlError, read_yaml
 
 _NAMED = re.compile(r"\$(\w+)")
@@ -83,29 +84,30 @@ def _enricher(path: Path) -> Enricher:
     if unknown := sorted(set(said.inputs) - INPUTS.keys()):
         raise EnricherError(f"{path}: inputs: there is no {unknown[0]}; there are {', '.join(INPUTS)}")
     fields: dict[str, Any] = {name: (type(one.default), one.default) for name, one in said.parameters.items()}
+    outputs = tuple(
+        Output(
+            one.name,
+            ValueType(one.type),
+            one.description,
+            one.unit,
+            one.privacy,
+            one.tells_from,
+            one.tells,
+            one.of,
+        )
+        for one in said.columns
+    )
     return Enricher(
         name=path.stem,
         description=said.description,
         inputs=said.inputs,
-        outputs=tuple(
-            Output(
-                one.name,
-                ValueType(one.type),
-                one.description,
-                one.unit,
-                one.privacy,
-                one.tells_from,
-                one.tells,
-                one.of,
-            )
-            for one in said.columns
-        ),
+        outputs=outputs,
         ages=tuple(
             Age(one.age, one.name, f"Days since: {one.description}") for one in said.columns if one.age
         ),
         purpose=said.purpose,
         stale_when=said.stale_when,
-        compute=_Query(path.with_suffix(".sql").name, sql, said.inputs),
+        compute=_Query(path.with_suffix(".sql").name, sql, said.inputs, outputs),
         parameters=create_model(f"Parameters of {path.stem}", __base__=Parameters, **fields),
         version=sql,
     )
@@ -114,11 +116,21 @@ def _enricher(path: Path) -> Enricher:
 class _Query:
     """A query as an enricher computes it."""
 
-    def __init__(self, name: str, sql: str, inputs: tuple[str, ...]) -> None:
-        self._name, self._sql, self._inputs = name, sql, inputs
+    def __init__(self, name: str, sql: str, inputs: tuple[str, ...], outputs: tuple[Output, ...]) -> None:
+        self._name, self._sql, self._inputs, self._outputs = name, sql, inputs, outputs
         self.__module__ = __name__
 
     def __call__(self, work: Work) -> pa.Table:
+        work.use(*self._inputs)
+        given = self._given(work)
+        if GOLDEN_ID not in given.column_names:
+            raise EnricherError(f"{self._name}: there is no column golden_id. Select that of an input.")
+        rows, problems = as_declared(work.db, given, self._outputs)
+        if problems:
+            raise EnricherError(f"{self._name}: {' '.join(problems)}")
+        return rows
+
+    def _given(self, work: Work) -> pa.Table:
         import duckdb  # noqa: PLC0415 - loads where something is worked out
 
         of_the_query = (  # quote no value of a row
@@ -127,7 +139,6 @@ class _Query:
             duckdb.CatalogException,
             duckdb.InvalidInputException,
         )
-        work.use(*self._inputs)
         values = {"as_of": work.as_of, **work.parameters.model_dump()}
         named = set(_NAMED.findall(self._sql))
         used = {name: value for name, value in values.items() if name in named}
@@ -135,3 +146,8 @@ class _Query:
             return work.sql(self._sql, **used)
         except of_the_query as error:
             raise EnricherError(f"{self._name}: {error}") from None
+        except duckdb.Error as error:
+            raise EnricherError(
+                f"{self._name}: {type(error).__name__} over these rows, not quoted here since it may hold a value. "
+                "See what the query casts, divides and reads."
+            ) from None

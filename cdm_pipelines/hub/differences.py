@@ -4,17 +4,17 @@ Belongs here: finding those rows and applying them, whichever the table. Does no
 order, and what is told of it (``publish``, ``profile``, ``consent``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
     Column,
     ColumnElement,
     Connection,
     MetaData,
     Select,
+    Subquery,
     Table,
     Text,
     and_,
@@ -62,7 +62,8 @@ def differences(
     *,
     among: Select[tuple[object]] | None = None,
     whole: bool = True,
-    told: ColumnElement[Sequence[str]] | None = None,
+    keeping: Mapping[str, ColumnElement[Any]] | None = None,
+    beside: Subquery | None = None,
 ) -> Table:
     """A temporary table of the keys of rows that differ, found in one pass over both versions.
 
@@ -72,19 +73,20 @@ def differences(
         new: Its staged version.
         among: Golden ids of the customers whose rows are staged, where those are not all.
         whole: Whether what is not staged of them is gone.
-        told: An array of text to keep of each row, of the columns of ``old`` and ``new`` by these names.
+        keeping: What else to keep of each row, by name, of the columns of ``old`` and ``new`` by these names.
+        beside: What is joined by golden id for that, a row per customer at most, by its own name.
 
     Returns:
-        The keys, ``kind`` (inserted, updated, deleted), and ``told`` where that is asked for.
+        The keys, ``kind`` (inserted, updated, deleted), and what else is kept.
     """
     keys = [column.name for column in old.primary_key]
-    more: list[Column[Any]] = [] if told is None else [Column("told", ARRAY(Text))]
+    keeping = keeping or {}
     difference = Table(
         f"difference_{new.name}",
         MetaData(),
         *(Column(name, old.c[name].type) for name in keys),
         Column("kind", Text),
-        *more,
+        *(Column(name, one.type) for name, one in keeping.items()),
         prefixes=["TEMPORARY"],
     )
     difference.create(connection)
@@ -95,17 +97,19 @@ def differences(
     changed = tuple_(*(before.c[name] for name in values)).is_distinct_from(
         tuple_(*(after.c[name] for name in values))
     )
+    both = after.join(
+        before, and_(*(before.c[name] == after.c[name] for name in keys)), isouter=True, full=whole
+    )
+    if beside is not None:
+        of = func.coalesce(before.c.golden_id, after.c.golden_id)
+        both = both.join(beside, beside.c.golden_id == of, isouter=True)
     found = (
         select(
             *(func.coalesce(before.c[name], after.c[name]) for name in keys),
             case((missing, "inserted"), (gone, "deleted"), else_="updated"),
-            *([] if told is None else [told]),
+            *keeping.values(),
         )
-        .select_from(
-            after.join(
-                before, and_(*(before.c[name] == after.c[name] for name in keys)), isouter=True, full=whole
-            )
-        )
+        .select_from(both)
         .where(or_(missing, gone, changed))
     )
     names = [column.name for column in difference.columns]

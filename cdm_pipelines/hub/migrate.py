@@ -128,7 +128,7 @@ def write_revision(engine: Engine, message: str, folder: Path = VERSIONS) -> Pat
 
     with _exclusive(engine) as connection:
         config = _config(connection, folder)
-        number = f"{len(_known(folder)) + 1:04d}"
+        number = f"{max(map(int, _known(folder)), default=0) + 1:04d}"
         if find_spec("ruff"):  # part of the development environment
             _formatted_by_ruff(config)
         command.revision(config, message, autogenerate=True, rev_id=number, version_path=str(folder))

@@ -262,6 +262,8 @@ def places() -> Iterator[Place]:
     )
     yield of_persons(schema_feed.outbox, "golden id, but for that it is retired", _told, kept)
     yield of_persons(schema_feed.dead_letter, by_id, with_ids(schema_feed.dead_letter, "golden_id"), kept)
+    told = schema_profile.profile_told
+    yield of_persons(told, by_id, with_ids(told, "golden_id"))
     yield _events()
     yield _registry()
     yield _nobody(schema_ops.measurement, _OF_RUNS)

@@ -13,10 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
 from sqlalchemy import (
-    ARRAY,
     Boolean,
     Column,
-    ColumnElement,
     Connection,
     Date,
     Index,
@@ -26,7 +24,6 @@ from sqlalchemy import (
     Uuid,
     func,
     inspect,
-    literal_column,
     select,
     text,
 )
@@ -39,14 +36,15 @@ from sqlalchemy.schema import (
     SetTableComment,
 )
 
-from cdm_pipelines.contracts.profile import MEASURED, GroupView, ProfileTable
-from cdm_pipelines.hub import profile_withheld
+from cdm_pipelines.contracts.profile import GroupView, ProfileTable
+from cdm_pipelines.hub import profile_told, profile_withheld
 from cdm_pipelines.hub.differences import Change, apply, change_of, differences
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.load import copy_table, read_table, unlogged, without_data
 from cdm_pipelines.hub.profile_views import SCHEMA, drop_views, make_views
 from cdm_pipelines.hub.schema import column, typed
 from cdm_pipelines.hub.schema_profile import profile_state
+from cdm_pipelines.hub.schema_profile import profile_told as told_last
 
 WAITING = Table(
     "profile",
@@ -271,6 +269,7 @@ def _can_move(connection: Connection, declared: ProfileTable) -> bool:
 def _move(connection: Connection, declared: ProfileTable, rows: int) -> Change:
     """Make the staged table the published one; its first rows are told to nobody."""
     table, staged = table_of(declared), _staging_name(declared.name)
+    profile_told.begin_anew(connection, declared)
     for change in (
         f"ALTER TABLE staging.{staged} RENAME TO {table.name}",
         f"ALTER TABLE staging.{table.name} SET SCHEMA {SCHEMA}",
@@ -297,7 +296,8 @@ def _drop_others(connection: Connection, known: Mapping[str, ProfileTable]) -> N
         drop_views(connection)
     for name in gone:
         connection.execute(DropTable(Table(name, MetaData(), schema=SCHEMA)))
-    connection.execute(profile_state.delete().where(profile_state.c.enricher.not_in(list(known))))
+    for state in (profile_state, *([told_last] if gone else [])):
+        connection.execute(state.delete().where(state.c.enricher.not_in(list(known))))
 
 
 def _bring_up(connection: Connection, declared: ProfileTable) -> None:
@@ -323,6 +323,7 @@ def _bring_up(connection: Connection, declared: ProfileTable) -> None:
         return
     if other:
         drop_views(connection)
+        profile_told.begin_anew(connection, declared)
     for name in other:
         connection.execute(text(f'ALTER TABLE {table} DROP COLUMN "{name}"'))
     for name in spelled.keys() - (found.keys() - set(other)):
@@ -342,15 +343,17 @@ def _apply(connection: Connection, declared: ProfileTable, expected: int, *, who
         return Change(expected, 0, 0, 0)
     published, staged = table_of(declared), staging_table(declared)
     among = None if whole else select(_of_worked(name).c.golden_id)
-    difference = differences(connection, published, staged, among=among, told=_told(declared))
+    kept, past = profile_told.kept(declared), profile_told.last_told(declared)
+    difference = differences(connection, published, staged, among=among, keeping=kept, beside=past)
     counts = apply(connection, published, staged, difference)
-    _note(connection, difference)
+    profile_told.note(connection, declared, difference)
     difference.drop(connection)
     return change_of(counts, int(connection.scalar(select(func.count()).select_from(published)) or 0))
 
 
 def _fill(connection: Connection, declared: ProfileTable, staged: str) -> None:
     """Fill an empty table; its first rows are told to nobody."""
+    profile_told.begin_anew(connection, declared)
     columns = ", ".join(f'"{one.name}"' for one in table_of(declared).columns)
     connection.execute(text(f"TRUNCATE {SCHEMA}.{declared.table_name}"))
     connection.execute(
@@ -359,37 +362,13 @@ def _fill(connection: Connection, declared: ProfileTable, staged: str) -> None:
     connection.execute(text(f"ANALYZE {SCHEMA}.{declared.table_name}"))
 
 
-def _told(declared: ProfileTable) -> ColumnElement[Sequence[str]]:
-    """The names of the columns whose change is told; of a row that is new or gone, all that have a value."""
-    told = []
-    for one in (one for one in declared.columns if one.tells):
-        old, new = f'old."{one.name}"', f'new."{one.name}"'
-        differs = f"{old} IS DISTINCT FROM {new}"
-        if one.tells_from and one.type in MEASURED:
-            differs = f"coalesce(abs({new} - {old}) >= {float(one.tells_from)!r}, {differs})"
-        told.append(f"CASE WHEN {differs} THEN '{declared.name}_{one.name}' END")
-    return literal_column(f"array_remove(ARRAY[{', '.join(told)}]::text[], NULL)", ARRAY(Text))
-
-
-def _note(connection: Connection, difference: Table) -> None:
-    """Remember which columns of which customers changed, for the outbox."""
-    connection.execute(
-        text(
-            "CREATE TEMPORARY TABLE IF NOT EXISTS noted_profile (golden_id uuid, told text[]) ON COMMIT DROP"
-        )
-    )
-    connection.execute(
-        text(
-            f"INSERT INTO noted_profile SELECT golden_id, told FROM {difference.name} WHERE cardinality(told) > 0"
-        )
-    )
-
-
 def _without_customers_gone(connection: Connection, declared: ProfileTable) -> None:
     """Remove the rows of customers that are no more from a table of which nothing was staged."""
-    connection.execute(
+    gone = connection.execute(
         text(
             f"""DELETE FROM {SCHEMA}.{declared.table_name} AS t WHERE NOT EXISTS (
                 SELECT FROM golden.customer AS c WHERE c.golden_id = t.golden_id)"""
         )
     )
+    if gone.rowcount:
+        profile_told.forget_gone(connection, declared)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from sqlalchemy import Connection, text
 
 from cdm_pipelines.contracts.profile import WITHHELD, ProfileTable
+from cdm_pipelines.hub import profile_told
 from cdm_pipelines.hub.load import read_table
 
 _TABLE = f"profile.{WITHHELD.table_name}"
@@ -47,10 +48,12 @@ def enforce(connection: Connection, declared: Sequence[ProfileTable]) -> None:
     )
     for one in declared:
         if one.name in names:
-            connection.execute(
+            gone = connection.execute(
                 text(
                     f"""DELETE FROM profile.{one.table_name} AS t USING {_TABLE} AS w WHERE w.golden_id = t.golden_id
                     AND :name = ANY (string_to_array(w.enrichers, ', '))"""
                 ),
                 {"name": one.name},
             )
+            if gone.rowcount:
+                profile_told.forget_gone(connection, one)

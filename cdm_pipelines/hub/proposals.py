@@ -103,15 +103,13 @@ def approved(connection: Connection, kinds: Collection[str]) -> list[Proposal]:
     return [one for one in map(_proposal, rows) if one.subject]
 
 
-def proposals(connection: Connection, kinds: Collection[str], limit: int = 200) -> list[Proposal]:
-    """Those of some kinds, whatever became of them, the newest first."""
-    query = (
-        select(proposal)
-        .where(proposal.c.kind.in_(kinds))
-        .order_by(proposal.c.proposal_id.desc())
-        .limit(limit)
-    )
-    return [_proposal(row) for row in connection.execute(query).mappings()]
+def number_today(connection: Connection, kinds: Collection[str], who: str) -> int:
+    """How many of some kinds somebody proposed today (UTC), and did not take back."""
+    own = proposal.c.kind.in_(kinds) & (func.lower(proposal.c.proposed_by) == who.lower())
+    today = proposal.c.proposed_at >= func.date_trunc("day", func.now(), "UTC")
+    by_themselves = func.lower(func.coalesce(proposal.c.decided_by, "")) == who.lower()
+    taken_back = (proposal.c.state == REJECTED) & by_themselves
+    return int(connection.scalar(select(func.count()).where(own & today & ~taken_back)) or 0)
 
 
 def approve(connection: Connection, proposal_id: int, who: str, kinds: Collection[str]) -> Proposal:

@@ -216,12 +216,31 @@ WHERE j.item_id = i.item_id
 """A match between two customers is no news, unless both were confirmed: then it stands for the two."""
 
 
-def first_items(connection: Connection, limit: int, without: Collection[str] = ()) -> list[Row]:
-    """The items that wait, the largest priority first; those of some ids are left out."""
+def first_items(
+    connection: Connection, limit: int, without: Collection[str] = (), *, skip: int = 0, doubt: str = ""
+) -> list[Row]:
+    """The items that wait, the largest priority first, less those of some ids.
+
+    Args:
+        connection: Of a migrated hub.
+        limit: How many at most.
+        without: Ids that are left out.
+        skip: How many of the first are passed over.
+        doubt: Of which kind; empty for all.
+    """
     i = review_item.c
     waits = i.waits & i.item_id.not_in(without) if without else i.waits
-    order = (i.priority.desc(), i.doubt, i.left_id.nulls_first(), i.right_id.nulls_first(), i.finding)
-    query = select(review_item).where(waits).order_by(*order).limit(limit)
+    if doubt:
+        waits &= i.doubt == doubt
+    order = (
+        i.priority.desc(),
+        i.doubt,
+        i.left_id.nulls_first(),
+        i.right_id.nulls_first(),
+        i.finding,
+        i.item_id,
+    )
+    query = select(review_item).where(waits).order_by(*order).offset(skip).limit(limit)
     return [dict(row) for row in connection.execute(query).mappings()]
 
 

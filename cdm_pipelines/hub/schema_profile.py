@@ -1,13 +1,14 @@
-"""Tables beside the profile: what each enricher's table was made from, and the scales and models that scored it.
+"""Tables beside the profile: what each enricher's table was made from, what of it was told last, and what scored it.
 
 Belongs here: columns and comments. Does not belong here: the tables of schema ``profile``, which follow from enrichers'
 declarations and come and go with them (``profile``).
 """
 
-from sqlalchemy import BigInteger, Date, Table, Text
+from sqlalchemy import BigInteger, Date, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 from cdm_pipelines.hub.schema import column, metadata, moment
+from cdm_pipelines.store.categories import IDENTIFIER
 
 profile_state = Table(
     "profile_state",
@@ -31,4 +32,20 @@ profile_model = Table(
     moment("fitted_at", "When it was fitted."),
     schema="ops",
     comment="Scales and models of the profile, former ones among them: scoring never fits.",
+)
+
+profile_told = Table(
+    "profile_told",
+    metadata,
+    column("golden_id", Uuid, "Golden customer.", IDENTIFIER, key=True),
+    column("enricher", Text, "The enricher.", key=True),
+    column(
+        "told",
+        JSONB,
+        "By column, the value that was told last, where it has moved since by less than is told.",
+        "user",
+        nullable=False,
+    ),
+    schema="ops",
+    comment="What was told last of profiles that have moved since by less than tells_from, so that hairs add up.",
 )

@@ -1,6 +1,8 @@
 """What pages share: who asks, and their transaction; somebody who is not signed in is sent to do so.
 
 Belongs here: that. Does not belong here: single pages.
+
+A program may read pages with its key, and changes nothing there: what it may change has a place in the API.
 """
 
 from collections.abc import Iterator
@@ -27,4 +29,6 @@ def eyes(request: Request, tool: str, scope: Scope = Scope.READ) -> Iterator[Eye
         SignInError, ForbiddenError, TooManyError: Nobody is signed in; they may not; they ask too often.
     """
     with house_of(request).eyes(request, scope, tool) as found:
+        if scope is not Scope.READ:
+            found.caller.see_that_is_person()
         yield found

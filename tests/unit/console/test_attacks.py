@@ -15,6 +15,7 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from cdm_pipelines.console import guard
+from cdm_pipelines.console import house as house_module
 from cdm_pipelines.console.app import console
 from cdm_pipelines.console.house import House
 
@@ -168,6 +169,18 @@ def test_who_asks_too_often_waits(program: Any) -> None:
     client = program("steward", "read", per_minute=3)
     told = [client.get(f"/v1/customers/{ANNA}").status_code for _ in range(5)]
     assert told == [200, 200, 200, 429, 429]
+
+
+def test_a_key_takes_nothing_from_a_person_or_another_key_of_its_name(
+    program: Any, browser: Any, governed: GovernedHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(house_module, "PER_MINUTE", 4)
+    person, *keys = browser("branch"), program("branch", per_minute=4), program("branch", per_minute=4)
+    with governed.engine.begin() as connection:
+        connection.execute(text("UPDATE ops.session SET who = 'branch program' WHERE role = 'branch'"))
+    for client in (*keys, person):
+        told = [client.get(f"/v1/customers/{ANNA}").status_code for _ in range(5)]
+        assert told == [200, 200, 200, 200, 429]
 
 
 def test_a_key_that_was_taken_back_is_none(program: Any, governed: GovernedHub) -> None:

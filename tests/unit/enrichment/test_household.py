@@ -91,6 +91,14 @@ def test_a_couple_with_different_surnames_lives_together() -> None:
     assert found[3]["composition"] == "one person"
 
 
+def test_who_has_died_lives_with_nobody() -> None:
+    couple = person(1, "Jansen", birth_date="1940-05-01"), person(2, "Jansen", birth_date="1942-01-01")
+    assert households(*couple)[1]["composition"] == "couple"
+    found = households(couple[0], {**couple[1], "deceased": "true"})
+    assert found.keys() == {1}, "of who has died nothing is said"
+    assert (found[1]["size"], found[1]["composition"], found[1]["role"]) == (1, "one person", "alone")
+
+
 def test_a_name_of_the_partner_behind_or_before_a_hyphen_is_a_shared_surname() -> None:
     flat = [person(10 + n, f"Resident{'abcdefgh'[n]}") for n in range(8)]
     found = households(

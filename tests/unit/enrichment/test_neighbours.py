@@ -207,7 +207,11 @@ def other_job(rng: random.Random, after: World, number: int, _: int) -> None:
     after[number]["employer_id"] = some(rng, firms_of(after))
 
 
-CHANGES = (moved, moved_in, other_contact, renamed, new, gone, merged, split, other_record, other_job)
+def died(_: random.Random, after: World, number: int, __: int) -> None:
+    after[number]["deceased"] = None if after[number].get("deceased") else "true"
+
+
+CHANGES = (moved, moved_in, other_contact, renamed, new, gone, merged, split, other_record, other_job, died)
 
 
 def firms_of(world: World) -> list[int]:
@@ -355,6 +359,11 @@ def the_other_spelling_of_a_postcode() -> tuple[World, World]:
     )
 
 
+def one_of_a_couple_dies() -> tuple[World, World]:
+    left, other = person("Jansen", HOUSE), person("Bakker", HOUSE)
+    return people(left, other, *flat()), people(left, {**other, "deceased": "true"}, *flat())
+
+
 def an_organisation_moves_in() -> tuple[World, World]:
     couple = [person("Jansen", HOUSE), person("Bakker", HOUSE)]
     return people(*couple, firm(AWAY)), people(*couple, firm(HOUSE))
@@ -408,6 +417,7 @@ def an_office_two_steps_away() -> tuple[World, World]:
         (who_bridged_two_names_leaves_a_reception, {1, 2}),
         (who_was_known_longest_moves_away_from_one_without_an_address, {1, 2}),
         (the_other_spelling_of_a_postcode, {1}),
+        (one_of_a_couple_dies, {1, 2}),
         (an_organisation_moves_in, {1, 2}),
         (an_office_takes_over_a_phone, {1, 2}),
         (a_neighbour_of_a_phone_of_too_many, {1}),

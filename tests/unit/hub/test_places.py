@@ -18,6 +18,7 @@ from cdm_pipelines.hub import (
     rights_places,
     schema,
     schema_feed,
+    schema_profile,
     seals,
 )
 from cdm_pipelines.hub.every_table import every_table
@@ -141,6 +142,10 @@ def fill(connection: Connection) -> None:
             "provenance": [],
         },
     )
+    add(
+        schema_profile.profile_told,
+        *({"golden_id": one, "enricher": "churn", "told": {"probability": 0.4}} for one in (ANNA, BRAM)),
+    )
     add(schema.customer_version, {"golden_id": ANNA, "valid_from": NOW, "publication_id": 1})
     add(
         schema.search,
@@ -225,6 +230,7 @@ def test_a_person_is_found_in_every_table_that_knows_them(stores: Stores) -> Non
         "golden/customer_version": 1,
         "golden/search_word": 1,
         "golden/search": 1,
+        "ops/profile_told": 1,
         "ops/outbox": 1,
         "ops/dead_letter": 1,
         "ops/access_log": 1,

@@ -1,6 +1,7 @@
 """Tables of the profile in PostgreSQL: the first version becomes the table itself, later ones change what differs."""
 
 import datetime as dt
+from decimal import Decimal
 from pathlib import Path
 
 import hub_examples as examples
@@ -143,6 +144,35 @@ def test_a_hair_is_told_to_nobody_and_how_thick_it_is_the_policy_says(
         ).all()
         assert sorted(net for net, _ in rows) == told
         assert all(names == ["spent_net"] for _, names in rows)
+
+
+def test_hairs_that_add_up_are_told(hub_engine: Engine, ids: list[str]) -> None:
+    """A value that creeps is told when it has moved by the threshold since it was told, and counts from there on."""
+    told: list[list[str]] = []
+    for week in range(11):
+        values = [
+            f"{1 + week * 0.2:.1f}",
+            "7",
+            f"{3 + week % 2 * 0.4:.1f}",
+        ]  # creeps, stands, goes to and fro
+        with hub_engine.begin() as connection:
+            rows = {"golden_id": ids, "net": values, "segment": ["loyal"] * 3, "as_of": [DAY] * 3}
+            table = pa.table({**rows, "model": [f"of week {week}"] * 3})
+            profile.stage(connection, profile_table(SPENT), table, {}, None)
+            profile.publish(connection, [profile_table(SPENT)])
+            assert connection.scalar(
+                text("SELECT net FROM profile.spent WHERE golden_id = :id"), {"id": ids[0]}
+            ) == (Decimal(values[0]))
+            there = connection.scalar(text("SELECT to_regclass('noted_profile')"))
+            found = connection.scalars(text("SELECT golden_id::text FROM noted_profile")) if there else ()
+            told.append(sorted(found))
+    assert told == [[ids[0]] if week in (3, 6, 9) else [] for week in range(11)], "0.6 since it was told"
+    with hub_engine.begin() as connection:
+        kept = "SELECT golden_id::text, told FROM ops.profile_told"
+        assert [tuple(row) for row in connection.execute(text(kept))] == [(ids[0], {"net": 2.8})]
+        profile.stage(connection, profile_table(SPENT), table.slice(1), {}, None)
+        profile.publish(connection, [profile_table(SPENT)])
+        assert connection.execute(text(kept)).all() == [], "nothing is kept of who is no more"
 
 
 @pytest.mark.parametrize(
