@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql
 from cdm_pipelines.hub.migrations.columns import column
 
 revision = "0029"
-down_revision = "0027"
+down_revision = "0028"
 
 
 def upgrade() -> None:
