@@ -37,7 +37,7 @@ _DAY = rf"[0-9]{{1,2}}-{_MONTH}|{_MONTH}-[0-9]{{2}}"
 """Excel's own spelling of a day without a year, or of a month: never in capitals."""
 _NO_DIGITS = rf"\s*(?:{_SCIENTIFIC})\s*"
 _NO_DIGITS_OR_DAY = rf"\s*(?:{_SCIENTIFIC}|{_DAY})\s*"
-_FRACTION = r"^(\s*[0-9]+)\.0+(\s*)$"
+_FRACTION = r"^([\s\p{Z}]*[0-9]+)\.0+([\s\p{Z}]*)$"
 _IDENTIFIERS = ("party.vat_number", "party.coc_number", "party.iban")
 _NUMBERED = ("party.house_number", "party.house_addition")
 _TRUNK_ZERO = frozenset(

@@ -8,7 +8,10 @@ from dataclasses import replace
 from multiprocessing import get_context
 
 import pandas as pd
+import pyarrow as pa
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from cdm_pipelines import standardise as room
 from cdm_pipelines.contracts.canonical import Entity, attributes
@@ -23,6 +26,8 @@ from cdm_pipelines.contracts.model import (
     SourceContract,
 )
 from cdm_pipelines.store.frames import TEXT, to_frame, to_table
+from cdm_pipelines.store.keys import record_id
+from cdm_pipelines.store.places import record_ids
 
 DATE = "2026-06-01"
 
@@ -395,6 +400,27 @@ def test_timestamps_without_a_zone_are_read_in_the_zone_that_is_asked() -> None:
     utc = standardise(frame, made, DATE, timezone="UTC")[Entity.PARTY]
     assert local["modified_at"].to_list() == ["2026-06-01T10:00:00Z"]
     assert utc["modified_at"].to_list() == ["2026-06-01T12:00:00Z"]
+
+
+PARTS = st.text(alphabet="A|\\", max_size=4).filter(bool)
+
+
+@given(st.lists(st.tuples(PARTS, PARTS), min_size=2, max_size=30, unique=True))
+@example([("A|B", "C"), ("A", "B|C"), ("A|B\\", "C"), ("A\\", "B|C")])
+def test_no_two_keys_of_several_columns_have_one_id(keys: list[tuple[str, str]]) -> None:
+    made = record_id([pa.array(column) for column in zip(*keys, strict=True)])
+    assert len(set(made.to_pylist())) == len(keys)
+
+
+def test_ids_of_several_columns_are_their_parts_with_a_stroke_between() -> None:
+    made = contract(
+        Column("shop", key_position=1), Column("id", key_position=2), column("n", "party.surname")
+    )
+    keys = [("NL\\1", "7"), (" A ", "B"), ("A|B", "C"), ("A", "B|C")]
+    frame = valid(*({"shop": shop, "id": own, "n": "Bos"} for shop, own in keys))
+    ids = standardise(frame, made, DATE)[Entity.PARTY]["record_id"].to_list()
+    assert ids == ["NL\\1|7", "A|B", "A\\|B|C", "A|B\\|C"]
+    assert [one.to_pylist() for one in record_ids(to_table(frame), made)] == [ids]
 
 
 @pytest.mark.parametrize("entity", [Entity.ORDER, Entity.PAYMENT])
