@@ -249,6 +249,30 @@ def test_the_country_of_the_record_reads_its_numbers() -> None:
     assert (person["mobile"], person["postcode"], person["country"]) == ("+32475123456", "1000", "BE")
 
 
+@pytest.mark.parametrize(
+    ("country", "delivered", "read", "marked"),
+    [
+        ("Atlantis", ("030 2345679", "136695976"), (None, "136695976", "1012AB"), True),
+        ("Atlantis", ("0048 12 3456789", "PL8567346215"), ("+48123456789", "PL8567346215", "1012AB"), False),
+        ("Kosovo", ("038 212345", "136695976"), ("+38338212345", "136695976", "1012AB"), False),
+        (None, ("030 2345679", "136695976"), ("+31302345679", "NL136695976", "1012 AB"), True),
+        ("onbekend", ("030 2345679", "136695976"), ("+31302345679", "NL136695976", "1012 AB"), True),
+    ],
+)
+def test_numbers_are_not_those_of_the_source_where_another_country_is_named(
+    country: str | None, delivered: tuple[str, str], read: tuple[str | None, str, str], marked: bool
+) -> None:
+    given = dict(zip(("LAND1", "TELF1", "STCEG", "PSTLZ"), (country, *delivered, "1012ab"), strict=True))
+    found = room.standardise(to_table(valid(PERSON | given)), KNA1, DATE)
+    (person,) = found.tables[Entity.PARTY].to_pylist()
+    assert (person["phone"], person["vat_number"], person["postcode"]) == read
+    assert person["phone_original"] == delivered[0]
+    assert ("vat_number" in (person["invalid_attributes"] or "")) is marked
+    noted = {(note["column"], note["rule"]) for note in found.repairs.to_pylist()}
+    assert (("TELF1", "not_phone") in noted) is (read[0] is None)
+    assert (("LAND1", "unknown_code") in noted) is (country == "Atlantis")
+
+
 def test_rows_do_not_influence_each_other() -> None:
     chance = random.Random(1)
     rows = [

@@ -111,10 +111,27 @@ def test_places_get_their_capitals_back(delivered: str, expected: str) -> None:
         ("DE", ["Duitsland", "Deutschland", "Allemagne", "D"]),
         ("GB", ["UK", "U.K.", "England", "Verenigd Koninkrijk", "Great Britain"]),
         ("US", ["USA", "U.S.A.", "Verenigde Staten", "United States of America"]),
-        ("NL", ["NL - Nederland", "NL (Nederland)"]),
+        (
+            "NL",
+            ["NL - Nederland", "NL (Nederland)", "Holland (NL)", "Nederland, NLD", "Oranje [nl]", "Holandia"],
+        ),
+        (
+            "DE",
+            [
+                "Niemcy",
+                "Saksa",
+                "Tyskland",
+                "Almanya",
+                "N\u00e9metorsz\u00e1g",
+                "\u0413\u0435\u0440\u043c\u0430\u043d\u0438\u044f",
+                "Niemcy - DE",
+            ],
+        ),
+        ("XK", ["Kosovo", "XK", "xkx", "Kosov\u00eb (XK)", "\u041a\u043e\u0441\u043e\u0432\u043e"]),
+        ("SK", ["Slovensko", "Slovensk\u00e1 republika"]),
         ("CW", ["Curaçao"]),
         ("TR", ["Turkije", "Türkiye"]),
-        (None, ["Atlantis", "xx", "-"]),
+        (None, ["Atlantis", "xx", "-", "Belgi\u00eb (NL)", "Congo (zie brief)", "zee"]),
     ],
 )
 def test_countries(expected: str | None, spellings: list[str]) -> None:
