@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+import numpy as np
 import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -167,7 +168,7 @@ NUMBERS = [
         (pa.float64(), 2.0**53, "9.007199254740992E+15"),
         (pa.float32(), 1234567890.0, "1.234568E+9"),
         (pa.float32(), 16777215.0, "16777215"),
-        (pa.float16(), 1042.0, "1042"),
+        (pa.array([np.float16(0)]).type, 1042.0, "1042"),
     ],
 )
 def test_numbers_of_parquet_keep_their_digits_and_get_no_others(

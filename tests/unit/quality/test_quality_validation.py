@@ -235,16 +235,16 @@ def test_keys_that_make_one_record_id_are_one_key(first: str, second: str) -> No
     ],
 )
 def test_values_in_digits_lose_the_fraction_that_they_never_had(
-    column: Column, delivered: list[str], left: list[str]
+    column: Column, delivered: list[str | None], left: list[str]
 ) -> None:
-    ids = [str(number) for number in range(len(delivered))]
+    ids: list[str | None] = [str(number) for number in range(len(delivered))]
     name = Column("name", maps_to=("party.full_name",))
-    found = validate(raw(id=ids, name=["Bos"] * len(ids), x=delivered), contract(name, column))
+    names: list[str | None] = ["Bos"] * len(ids)
+    found = validate(raw(id=ids, name=names, x=delivered), contract(name, column))
     assert found.valid["x"].tolist() == left
-    rewritten = [text for text, kept in zip(delivered, left, strict=True) if text != kept]
-    assert found.repairs[["rule", "action"]].to_numpy().tolist() == [["trailing_zero", "rewritten"]] * len(
-        rewritten
-    )
+    rewritten = sum(text != kept for text, kept in zip(delivered, left, strict=True))
+    assert found.repairs["rule"].tolist() == ["trailing_zero"] * rewritten
+    assert set(found.repairs["action"]) <= {"rewritten"}
 
 
 def test_every_rule_says_what_it_means_and_what_to_do() -> None:
