@@ -60,7 +60,7 @@ _ALIASES = {
     "SK": "slovenska republika",
 }
 _CODE = 3
-_CODE_BEHIND = re.compile(r"(?P<name>.+?)\s*[-(\[/,]\s*(?P<code>[A-Za-z]{2,3})\s*[)\]]?\s*")
+_CODE_BEHIND = re.compile(r"(?P<name>.+?)(?:\s-|\s*[(\[/,])\s*(?P<code>[A-Za-z]{2,3})\s*[)\]]?\s*")
 _SAP_LANGUAGES = {
     "N": "nl", "E": "en", "D": "de", "F": "fr", "S": "es", "I": "it", "P": "pt", "K": "da", "V": "sv", "U": "fi",
     "O": "no", "L": "pl", "T": "tr", "R": "ru", "C": "cs", "H": "hu", "G": "el", "J": "ja", "1": "zh", "A": "ar",
