@@ -278,7 +278,9 @@ def _reader(path: Path, contract: SourceContract, refuser: Refuser) -> Reader:
 def _check_columns(
     found: list[str], contract: SourceContract, refuser: Refuser, brought: Sequence[str] = ()
 ) -> None:
-    if contract.dialect.header and contract.key and not {*found} & {*contract.column_names, *contract.beside}:
+    known = {*contract.column_names, *contract.beside}
+    has_rows_of_cells = contract.format in (Format.CSV, Format.EXCEL)
+    if has_rows_of_cells and contract.dialect.header and contract.key and not {*found} & known:
         refuser.refuse(
             Refusal.HEADER,
             f"has none of the columns of the contract in its first row of {len(found):,} cells: it seems to have no "

@@ -71,11 +71,20 @@ class JsonDocument:
     def _records(self) -> Iterator[Any]:
         number = 0
         stream = _Stream(self._text.utf8(_PIECE))
+        steps = self._at.split(".") if self._at else []
         try:
-            _go_to(stream, self._at.split(".") if self._at else [], self._refuser)
+            _go_to(stream, steps, self._refuser)
             for record in stream.items():
                 number += 1
                 yield record
+            for step in reversed(steps):
+                _leave(stream, step, self._refuser)
+            if stream.peek():
+                self._refuser.refuse(
+                    Refusal.UNREADABLE,
+                    f"goes on behind the end of its JSON document, which has {number:,} records",
+                    "Deliver one document per file, or one object per line with format: jsonl in the contract.",
+                )
         except _CutOffError:
             self._refuser.refuse(
                 Refusal.TRUNCATED, f"ends within a JSON value after record {number:,}", "Deliver it again."
@@ -131,6 +140,14 @@ class _Stream:
             if not self._more(double=True) and end is None:
                 raise _CutOffError if self._is_open() else _NoJsonError
 
+    def pass_over(self) -> None:
+        """Go over the next value, an array piece by piece."""
+        if self.peek() == "[":
+            for _ in self.items():
+                pass
+        else:
+            self.value()
+
     def items(self) -> Iterator[Any]:
         """The values of the array that comes next."""
         self.skip("[")
@@ -162,15 +179,13 @@ class _Stream:
 def _go_to(stream: _Stream, steps: list[str], refuser: Refuser) -> None:
     """Go to the value at a path of names."""
     for step in steps:
-        seen: list[str] = []
         stream.skip("{")
         while stream.peek() == '"':
             name = stream.value()
             stream.skip(":")
             if name == step:
                 break
-            seen.append(name)
-            stream.value()
+            stream.pass_over()
             if stream.peek() == ",":
                 stream.skip(",")
         else:
@@ -179,3 +194,18 @@ def _go_to(stream: _Stream, steps: list[str], refuser: Refuser) -> None:
                 f"has nothing at {step!r}",
                 "Set dialect.recordsAt to the path of the array of records.",
             )
+
+
+def _leave(stream: _Stream, step: str, refuser: Refuser) -> None:
+    """Go to the end of the object of which the value at a name was read."""
+    while stream.peek() == ",":
+        stream.skip(",")
+        if stream.value() == step:
+            refuser.refuse(
+                Refusal.UNREADABLE,
+                f"has more than one value at {step!r}",
+                "Have all records delivered in one array, or each array in a file of its own.",
+            )
+        stream.skip(":")
+        stream.pass_over()
+    stream.skip("}")

@@ -208,7 +208,7 @@ def _table(grid: Grid, end: Grid | None) -> tuple[Dialect, list[str], list[str]]
 
 def _workbook(path: Path, sheet: str | None, refuser: Refuser) -> Sniffed:
     """The sheet that was asked for, or the one with the largest table, and where its header is."""
-    from cdm_pipelines.ingest.scalars import as_text  # noqa: PLC0415 - only for workbooks
+    from cdm_pipelines.ingest.scalars import sheet_text  # noqa: PLC0415 - only for workbooks
     from cdm_pipelines.ingest.unpack import check_archive  # noqa: PLC0415 - only for workbooks
     from cdm_pipelines.ingest.workbook import open_workbook, sheet_rows  # noqa: PLC0415 - only for workbooks
 
@@ -216,7 +216,7 @@ def _workbook(path: Path, sheet: str | None, refuser: Refuser) -> Sniffed:
     names = open_workbook(path, refuser).sheet_names
     grids = {}
     for name in names:
-        rows = [[as_text(cell) or "" for cell in row] for row in sheet_rows(path, name, refuser)]
+        rows = [[sheet_text(cell) or "" for cell in row] for row in sheet_rows(path, name, refuser)]
         grids[name] = Grid(rows)
     if sheet is not None:
         sheet_rows(path, sheet, refuser)  # which refuses one that is not there, in words

@@ -21,7 +21,7 @@ from cdm_pipelines.contracts.told import told_names
 from cdm_pipelines.ingest.cells import DEFECT, ROW, mark_unusable
 from cdm_pipelines.ingest.columns import by_place, named
 from cdm_pipelines.ingest.errors import Defect, Refusal, Refuser
-from cdm_pipelines.ingest.scalars import as_text, text_array
+from cdm_pipelines.ingest.scalars import as_text, sheet_text, text_array
 from cdm_pipelines.ingest.unpack import check_archive
 
 _BATCH_ROWS = 50_000
@@ -83,7 +83,7 @@ class Workbook:
 
     def _text(self, name: str, value: Any) -> str | None:
         if not isinstance(value, date) or name not in self._contract.column_names:
-            return as_text(value)
+            return sheet_text(value)
         column = self._contract.column(name)
         if formats := [form for form in column.date_formats if form not in EPOCHS]:
             return value.strftime(formats[0])

@@ -37,9 +37,12 @@ _DAY = rf"[0-9]{{1,2}}-{_MONTH}|{_MONTH}-[0-9]{{2}}"
 """Excel's own spelling of a day without a year, or of a month: never in capitals."""
 _NO_DIGITS = rf"\s*(?:{_SCIENTIFIC})\s*"
 _NO_DIGITS_OR_DAY = rf"\s*(?:{_SCIENTIFIC}|{_DAY})\s*"
-_FRACTION = r"^(\s*[0-9]+)\.0+(\s*)$"
+_FRACTION = r"^([\s\pZ]*[0-9]+)[{sign}]0+([\s\pZ]*)$"
 _IDENTIFIERS = ("party.vat_number", "party.coc_number", "party.iban")
 _NUMBERED = ("party.house_number", "party.house_addition")
+_DIGITS = frozenset([*_NUMBERED, "party.postcode", "party.phone", "party.mobile", "consent.party_phone",
+                     "interaction.party_phone"])  # fmt: skip
+"""What is written in digits, and is neither an id nor a number to reckon with."""
 _TRUNK_ZERO = frozenset(
     ["NL", "BE", "DE", "FR", "GB", "AT", "CH", "SE", "FI", "IE", "LU", "AU", "NZ", "ZA", "TR"]
 )
@@ -106,14 +109,18 @@ def _is_text(path: str) -> bool:
 def plain_ids(cells: _Cells, column: Column) -> _Cells:
     """Ids as they were before a spreadsheet or a program read them as fractions: ``1042.0`` is ``1042``.
 
-    So that a customer's number is the same in a file of customers and in one of orders. Nothing changes where the
-    contract gives the column's ``pattern``.
+    So that a customer's number is the same in a file of customers and in one of orders; and so with postcodes, house
+    numbers and phone numbers, whose ``.0`` would be a digit of theirs. Nothing changes where the contract gives the
+    column's ``pattern``.
     """
-    if not is_identifying(column) or column.pattern is not None or column.logical_type is LogicalType.NUMBER:
+    is_digits = not _DIGITS.isdisjoint(column.maps_to)
+    is_id = is_identifying(column) and column.logical_type is not LogicalType.NUMBER
+    if not (is_id or is_digits) or column.pattern is not None:
         return cells
-    if not pc.any(pc.match_substring(cells, ".0")).as_py():
+    sign = column.decimal if column.logical_type is LogicalType.NUMBER else "."
+    if not pc.any(pc.match_substring(cells, f"{sign}0")).as_py():
         return cells
-    plain: _Cells = pc.replace_substring_regex(cells, _FRACTION, r"\1\2")
+    plain: _Cells = pc.replace_substring_regex(cells, _FRACTION.format(sign=sign), r"\1\2")
     return plain
 
 

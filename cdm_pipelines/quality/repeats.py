@@ -21,6 +21,7 @@ from cdm_pipelines.contracts.canonical import Entity, targets
 from cdm_pipelines.contracts.model import Column, RepeatedKey
 from cdm_pipelines.quality.damage import plain_ids
 from cdm_pipelines.quality.values import Flags, as_flags
+from cdm_pipelines.store.keys import compared
 
 Positions = npt.NDArray[np.int64]
 _NAMES = ("name", "organisation")
@@ -67,8 +68,8 @@ def find_repeats(keys: pa.Table, contract: SourceContract) -> Repeats:
         complete &= as_flags(pc.is_null(keys["_defect"]))
     for name in contract.key:
         column = contract.column(name)
-        cells = coded_cells(plain_ids(keys[name], column))
-        complete &= present(cells, is_nothing(cells.dictionary, column))
+        cells = coded_cells(compared(plain_ids(keys[name], column), column))  # as record ids are made
+        complete &= as_flags(pc.is_valid(cells.indices))
         codes = _with(codes, cells)
     superseded = np.zeros(keys.num_rows, dtype=bool)
     superseded[complete] = _comes_again(codes[complete])
@@ -160,7 +161,7 @@ def is_nothing(values: pa.Array, column: Column) -> Flags:
     trimmed = pc.utf8_trim_whitespace(values)
     nothing = as_flags(pc.equal(trimmed, ""))
     if column.null_values:
-        nothing |= as_flags(pc.is_in(trimmed, pa.array(column.null_values)))
+        nothing |= as_flags(pc.is_in(trimmed, pa.array([text.strip() for text in column.null_values])))
     return nothing
 
 

@@ -127,7 +127,7 @@ _MEANINGS: dict[Rule, tuple[str, str]] = {
         "Export it anew, the column as text, and do not open the file in a spreadsheet in between.",
     ),
     Rule.TRAILING_ZERO: (
-        "an id that was read as a fraction (1042.0)",
+        "an id, or another value in digits, that was read as a fraction (1042.0)",
         "Nothing: it is read without the .0; export the column as text.",
     ),
     Rule.MISSING_KEY: ("no value in a key column", "Give the record its key in the source."),

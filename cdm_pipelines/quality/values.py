@@ -31,6 +31,8 @@ _CURRENCY = r"(?:EUR|USD|GBP|CHF|€|\$|£|¥)"
 _SPACE = r"[ \x{a0}\x{202f}]"
 _GAP = _SPACE + "*"
 _SIGN = r"[-+\x{2212}]"
+NO_CENTS = r"[-=\x{2010}-\x{2015}\x{2212}]{1,2}"
+"""What stands for the cents of a whole amount, behind the decimal sign: no minus sign (``1.250,-``)."""
 _DATE_PARTS = {
     "%Y": r"(?P<Y>\d{4})",
     "%y": r"(?P<y>\d{2})",
@@ -106,6 +108,9 @@ def plain_numbers(values: pa.Array, decimal: str = ".") -> pa.Array:
     understood.
     """
     point = re.escape(decimal)
+    values = pc.replace_substring_regex(
+        values, rf"([0-9]){point}{NO_CENTS}({_GAP}(?:{_CURRENCY}{_GAP})?\)?{_GAP})$", r"\1\2"
+    )
     group = r"['\x{2019}. \x{a0}\x{202f}]" if decimal == "," else r"['\x{2019}, \x{a0}\x{202f}]"
     digits = rf"(?:(?:[0-9]{{1,3}}(?:{group}[0-9]{{3}})+|[0-9]+)(?:{point}[0-9]*)?|{point}[0-9]+)"
     front = rf"(?:{_SIGN}{_GAP}(?:{_CURRENCY}{_GAP})?|{_CURRENCY}{_GAP}{_SIGN}?)?"

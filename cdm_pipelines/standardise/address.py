@@ -35,7 +35,7 @@ _NOT_PLAIN = (
 
 
 def address(
-    columns: dict[str, pa.Array], country: pa.Array
+    columns: dict[str, pa.Array], country: pa.Array, stated: pa.Array | None = None
 ) -> tuple[dict[str, pa.Array], dict[str, pa.Array]]:
     """Take address lines apart and put the parts together.
 
@@ -44,6 +44,8 @@ def address(
     Args:
         columns: Clean text by target: any of the attributes of an address (without country) and ``address_line``.
         country: ISO 3166-1 alpha-2 of the record, or of its source's default; null when unknown.
+        stated: Where it is given, the same, but null too where the record names a country that nobody could read:
+            its postcode is then read as no country's.
 
     Returns:
         The attributes of the address, and flags of those that it cannot be.
@@ -52,7 +54,9 @@ def address(
     own = [columns.get(name, empty) for name in ("street", "house_number", "house_addition")]
     line = columns.get("address_line", empty)
     street, number, addition, aside, odd = over_distinct(_street, line, *own, country)
-    postcode, wrong_postcode = place.postcode(columns.get("postcode", empty), country)
+    postcode, wrong_postcode = place.postcode(
+        columns.get("postcode", empty), country if stated is None else stated
+    )
     city, wrong_city = place.city(columns.get("city", empty), country)
     found = {
         "street": street,

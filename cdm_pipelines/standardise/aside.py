@@ -43,12 +43,13 @@ _WORDS = (
     r"mailing|contact|klant)\b|wanbetal\w*|opgezegd|failliet|vervallen|geblokkeerd|blokkeren|dubbel(?:e)?\b|duplica\w+|"
     r"(?:oud|ex)-?\s?klant|vip\b|let op\b|zie (?:ook |opm|notitie|bijlage|\d).*|test\s?klant|inactief|inactive|"
     r"niet actief|oud adres|opmerking|nieuw(?:e klant)?\b|prospect|contactpersoon|inkoop|inkoper|verkoop|verkoper|"
-    r"administratie|boekhouding|directeur|directie|eigenaar|eigenaresse|receptie|secretariaat|secretaresse|bestelt\b.*|"
-    r"belt\b.*|betaalt\b.*|komt\b.*|woont\b.*|wil\b.*|heeft\b.*|na \d.*|voor \d.*|tel\.?\s.*"
+    r"administratie|boekhouding|directeur|directie|eigenaar|eigenaresse|receptie|secretariaat|secretaresse|na \d.*|"
+    r"voor \d.*|tel\.?\s.*"
 )
-_BEHIND = re.compile(
-    rf"(?:\s*[*|;(\[{{,:]+\s*|\s+[-\u2013\u2014/]+\s*|\s*[-\u2013\u2014/]+\s+)+(?:{_WORDS}).*$", re.IGNORECASE
-)
+_SIGNS = r"(?:\s*[*|;(\[{,:]+\s*|\s+[-\u2013\u2014/]+\s*|\s*[-\u2013\u2014/]+\s+)+"
+_BEHIND = re.compile(rf"{_SIGNS}(?:{_WORDS}).*$", re.IGNORECASE)
+# Verbs that are names too: Wil, Belt. They tell of somebody in small letters, before another word.
+_BEHIND_VERB = re.compile(rf"{_SIGNS}(?:bestelt|belt|betaalt|komt|woont|wil|heeft)\s+\w.*$")
 # Without any sign between them only what no surname is.
 _BEHIND_BARE = re.compile(
     r"(?<=\S)\s+(?:overleden|deceased|verstorben|verhuisd|niet (?:meer )?(?:bellen|mailen|benaderen)|wanbetaler|"
@@ -56,6 +57,8 @@ _BEHIND_BARE = re.compile(
     re.IGNORECASE,
 )
 _BRACKETS = re.compile(r"\s*[(\[{]([^()\[\]{}]*)[)\]}]?\s*")
+_CLOSED_BRACKETS = re.compile(r"\s*[(\[{]\s*([^()\[\]{}]*)[)\]}]\s*")
+_REMARK = re.compile(_WORDS, re.IGNORECASE)
 _OF_A_NAME = re.compile(r"(?:geb|née|born|e/v|e\.v|ev\b|wed|weduwe|echtg|w/v)[\w.]*", re.IGNORECASE)
 _BORN_IN_BRACKETS = re.compile(
     r"\s*[(\[]\s*((?:geb|née|born|e/v|wed|weduwe)\b[^()\[\]]*)[)\]]", re.IGNORECASE
@@ -124,13 +127,25 @@ def _without_attention(text: str) -> tuple[str, bool]:
 
 
 def _without_remark(text: str) -> str:
+    text = _CLOSED_BRACKETS.sub(
+        lambda found: " " if _REMARK.match(found[1]) and _is_name(text[found.end() :]) else found[0], text
+    )
     text = _BEHIND.sub("", text) if _BEHIND.search(text) and not _BEHIND.match(text) else text
+    verb = _BEHIND_VERB.search(text)
+    if verb is not None and not text[: verb.start()].islower():  # where all is in small letters a name is too
+        text = text[: verb.start()] or text
     text = _BEHIND_BARE.sub("", text)
     text = _BRACKETS.sub(lambda found: " " if _is_remark(found[1]) else found[0], text)
     parts = _DASH.split(text, maxsplit=1)
     if len(parts) == 2 and parts[0][:1].isupper() and not parts[0].isupper() and _is_aside(parts[1]):
         text = parts[0]
     return text
+
+
+def _is_name(behind: str) -> bool:
+    """Whether what stands behind brackets is the rest of a name, and no more of a remark."""
+    words = [word for word in behind.split() if prefix_of(word) is None]
+    return bool(words) and words[0][0].isupper() and not any(sign.isdigit() for sign in behind)
 
 
 def _is_remark(inside: str) -> bool:

@@ -4,13 +4,15 @@ Belongs here: every spelling that sources use for these, in one code. Does not b
 contract's ``values``).
 
 Names of countries and languages come from pycountry's translations of ISO 3166 and ISO 639 into the languages of
-`_NAMES_IN`; only what people write besides is listed here. A spelling that is not known gives null, never a guess.
+`_NAMES_IN`, those of countries also into the languages of `_FURTHER_NAMES_IN` where no two countries have one; only
+what people write besides is listed here. A spelling that is not known gives null, never a guess.
 """
 
 import gettext
 import re
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import pyarrow as pa
 import pycountry
@@ -19,6 +21,10 @@ from anyascii import anyascii
 from cdm_pipelines.standardise.distinct import TEXT, Arrays, each, over_distinct
 
 _NAMES_IN = ("nl", "de", "fr", "es", "it")
+_FURTHER_NAMES_IN = (
+    "bg", "ca", "cs", "da", "el", "et", "fi", "fy", "ga", "hr", "hu", "is", "lt", "lv", "mk", "nb_NO", "pl", "pt", "ro",
+    "ru", "sk", "sl", "sq", "sr", "sv", "tr", "uk",
+)  # fmt: skip
 _ALIASES = {
     "NL": "holland, the netherlands, niederlande, hollande, pays bas, ned",
     "BE": "belgie, belgique, belgien, b, bel",
@@ -50,7 +56,11 @@ _ALIASES = {
     "CW": "curacao",
     "AW": "aruba",
     "BQ": "bonaire, saba, sint eustatius, bes",
+    "XK": "kosovo, kosova, republic of kosovo, republika e kosoves, xkx, xk",  # in use, and not in ISO 3166
+    "SK": "slovenska republika",
 }
+_CODE = 3
+_CODE_BEHIND = re.compile(r"(?P<name>.+?)(?:\s-|\s*[(\[/,])\s*(?P<code>[A-Za-z]{2,3})\s*[)\]]?\s*")
 _SAP_LANGUAGES = {
     "N": "nl", "E": "en", "D": "de", "F": "fr", "S": "es", "I": "it", "P": "pt", "K": "da", "V": "sv", "U": "fi",
     "O": "no", "L": "pl", "T": "tr", "R": "ru", "C": "cs", "H": "hu", "G": "el", "J": "ja", "1": "zh", "A": "ar",
@@ -93,10 +103,15 @@ def _listed(aliases: dict[str, str]) -> dict[str, str]:
     return {alias.strip(): code for code, names in aliases.items() for alias in names.split(",")}
 
 
-def _translations(domain: str) -> list[Callable[[str], str]]:
+def _translations(domain: str, languages: tuple[str, ...] = _NAMES_IN) -> list[Callable[[str], str]]:
     return [
-        gettext.translation(domain, pycountry.LOCALES_DIR, languages=[code]).gettext for code in _NAMES_IN
+        gettext.translation(domain, pycountry.LOCALES_DIR, languages=[code]).gettext for code in languages
     ]
+
+
+def _names(country: Any) -> set[str]:
+    fields = ("name", "official_name", "common_name")
+    return {getattr(country, field) for field in fields if hasattr(country, field)}
 
 
 @cache
@@ -104,13 +119,24 @@ def _countries() -> dict[str, str]:
     found: dict[str, str] = {}
     translate = _translations("iso3166-1")
     for item in sorted(pycountry.countries, key=lambda country: country.alpha_2):
-        names = {item.name, item.alpha_3, item.alpha_2, item.numeric}
-        names |= {getattr(item, field) for field in ("official_name", "common_name") if hasattr(item, field)}
+        names = {item.alpha_3, item.alpha_2, item.numeric, *_names(item)}
         names |= {spoken(name) for name in tuple(names) for spoken in translate}
         for name in sorted(names):
             found.setdefault(_key(name), item.alpha_2)
     codes = {item.alpha_2.lower(): item.alpha_2 for item in pycountry.countries}
     return found | _listed(_ALIASES) | codes
+
+
+@cache
+def _further_countries() -> dict[str, str]:
+    """Countries by names of one of them alone, in languages in which few write to a Dutch company."""
+    found: dict[str, set[str]] = {}
+    translate = _translations("iso3166-1", _FURTHER_NAMES_IN)
+    for item in pycountry.countries:
+        for spoken in translate:
+            for name in _names(item):
+                found.setdefault(_key(spoken(name)), set()).add(item.alpha_2)
+    return {name: codes.pop() for name, codes in found.items() if len(codes) == 1 and len(name) > _CODE}
 
 
 @cache
@@ -138,15 +164,26 @@ def _gender_words() -> dict[str, str]:
 
 
 def read_country(text: str) -> str | None:
-    """ISO 3166-1 alpha-2 code of one spelling: a code, a name in one of six languages, or ``NL - Nederland``."""
+    """ISO 3166-1 alpha-2 code (or XK) of one spelling: a code, a name, or both: ``NL - Nederland``, ``Holland (NL)``.
+
+    A name and a code behind it that mean two countries are none.
+    """
     known = _countries()
-    key = _key(text)
-    found = known.get(key)
-    if found is None and key.startswith(("the ", "de ", "la ")):
-        found = known.get(key.split(" ", 1)[1])
+    found = _named_country(text)
     if found is None and re.match(r"[A-Za-z]{2}\s*[-:(/]", text.strip()):
-        found = known.get(key[:2])
+        found = known.get(_key(text)[:2])
+    if found is None and (parts := _CODE_BEHIND.fullmatch(text)):
+        code, named = known.get(parts["code"].lower()), _named_country(parts["name"])
+        found = code if named in (None, code) else None
     return found
+
+
+def _named_country(text: str) -> str | None:
+    key = _key(text)
+    found = _countries().get(key)
+    if found is None and key.startswith(("the ", "de ", "la ")):
+        found = _countries().get(key.split(" ", 1)[1])
+    return found or _further_countries().get(key)
 
 
 def read_language(text: str) -> str | None:

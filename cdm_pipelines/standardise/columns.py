@@ -5,7 +5,7 @@ of cells of which nothing, or not all, was read.
 Does not belong here: what a value means (the modules of the semantic types).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ from cdm_pipelines.quality.validation import REPAIRS_SCHEMA
 from cdm_pipelines.standardise import text as texts
 from cdm_pipelines.standardise.distinct import TEXT, coalesce, no_text, over_distinct
 from cdm_pipelines.store.arrow import whole
+from cdm_pipelines.store.keys import compared, without_nothing
 
 BLANKED, SHORTENED, MOVED, MARKED = "blanked", "shortened", "moved", "marked"
 """What became of a cell: its value is null, is less than was delivered, stands elsewhere, or is kept as doubtful."""
@@ -164,21 +165,9 @@ class Columns:
 
     def delivered(self, name: str) -> pa.Array:
         """A source column in its own words, trimmed; empty and null texts are null."""
-        column = self.contract.column(name)
-        values = pc.utf8_trim_whitespace(self.raw(name))
-        missing = pc.is_in(
-            values, value_set=pa.array(["", *(text.strip() for text in column.null_values)], TEXT)
-        )
-        return pc.if_else(missing, pa.scalar(None, TEXT), values)
+        return without_nothing(self.raw(name), self.contract.column(name))
 
     def _meant(self, column: Column) -> pa.Array:
         if column.name not in self._meanings:
-            self._meanings[column.name] = _decoded(self.delivered(column.name), column.values)
+            self._meanings[column.name] = compared(self.raw(column.name), column)
         return self._meanings[column.name]
-
-
-def _decoded(values: pa.Array, meanings: Mapping[str, str]) -> pa.Array:
-    if not meanings:
-        return values
-    found = pc.index_in(values, value_set=pa.array(list(meanings), TEXT))
-    return pc.coalesce(pa.array(list(meanings.values()), TEXT).take(found), values)

@@ -16,6 +16,7 @@ from cdm_pipelines.standardise.columns import MARKED, Columns
 from cdm_pipelines.standardise.consent_words import OTHER, UNKNOWN, ConsentWords
 from cdm_pipelines.standardise.distinct import TEXT, coalesce
 from cdm_pipelines.standardise.party import Standard
+from cdm_pipelines.store.keys import record_id
 
 KEY_SEPARATOR: Final = "|"
 
@@ -24,10 +25,7 @@ def complete(columns: Columns, standard: Standard, timezone: str, words: Consent
     """Bring the values of statements into canonical words. A word that is not known stays, and allows nothing."""
     values = standard.values
     if not columns.has("statement_id"):
-        parts = [columns.key(name) for name in columns.contract.key]
-        values["statement_id"] = (
-            parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, KEY_SEPARATOR)
-        )
+        values["statement_id"] = record_id([columns.key(name) for name in columns.contract.key])
     given = {name: values[name] for name in ("state", "channel")}
     values["state"] = coalesce(words.state(given["state"]), _all(UNKNOWN, columns.length))
     values["channel"] = words.channel(given["channel"])

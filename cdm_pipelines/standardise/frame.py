@@ -4,7 +4,6 @@ Belongs here: the columns that every standard table has, the originals, the mark
 key. Does not belong here: what a value means (the modules of the semantic types).
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,8 +22,8 @@ from cdm_pipelines.standardise.placeholders import NO_PLACEHOLDERS, Placeholders
 from cdm_pipelines.standardise.source_words import SourceWords
 from cdm_pipelines.standardise.transaction import transaction
 from cdm_pipelines.store.arrow import whole
+from cdm_pipelines.store.keys import record_id
 
-KEY_SEPARATOR = "|"
 _ORDER = "_position"
 
 
@@ -116,22 +115,20 @@ def _standard(
         if entity is Entity.CONSENT:
             consent.complete(columns, standard, timezone, words.consents)
         key = [standard.values[attribute.name] for attribute in attributes(entity) if attribute.key]
-    record_id = _joined(key)
-    if entity in contract.only_with:
-        told = pc.is_valid(columns.key(contract.only_with[entity]))
-        record_id = pc.if_else(told, record_id, pa.scalar(None, TEXT))
+        own = record_id(key)
+        if entity in contract.only_with:
+            told = pc.is_valid(columns.key(contract.only_with[entity]))
+            own = pc.if_else(told, own, pa.scalar(None, TEXT))
     made = {
         "source": _constant(contract.source, columns.length),
         "entity": _constant(contract.entity, columns.length),
-        "record_id": record_id,
+        "record_id": own,
         "extract_date": _constant(extract_date, columns.length),
         "_file": columns.raw("_file"),
         "_row": whole(valid["_row"]).cast(pa.int64()),
         "modified_at": _modified_at(columns, timezone),
         "is_deleted": _is_deleted(columns),
-        "merged_into": _merged_into(columns, record_id)
-        if entity == Entity.PARTY
-        else no_text(columns.length),
+        "merged_into": _merged_into(columns, own) if entity == Entity.PARTY else no_text(columns.length),
     }
     if kind is not None:
         made["party_kind"] = kind
@@ -152,10 +149,6 @@ def _constant(value: str, length: int) -> pa.Array:
     return pa.repeat(pa.scalar(value, TEXT), length)
 
 
-def _joined(key: Sequence[pa.Array]) -> pa.Array:
-    return key[0] if len(key) == 1 else pc.binary_join_element_wise(*key, KEY_SEPARATOR)
-
-
 def _modified_at(columns: Columns, timezone: str) -> pa.Array:
     name = columns.contract.modified_at
     if name is None:
@@ -170,13 +163,13 @@ def _is_deleted(columns: Columns) -> pa.Array:
     return pc.is_in(pc.utf8_trim_whitespace(columns.raw(rule.column)), value_set=pa.array(rule.values, TEXT))
 
 
-def _merged_into(columns: Columns, record_id: pa.Array) -> pa.Array:
+def _merged_into(columns: Columns, own: pa.Array) -> pa.Array:
     """The record that took this one in; a record that names itself was not merged."""
     name = columns.contract.merged_into
     if name is None:
         return no_text(columns.length)
     other = columns.key(name)
-    return pc.if_else(pc.equal(other, record_id), pa.scalar(None, TEXT), other)
+    return pc.if_else(pc.equal(other, own), pa.scalar(None, TEXT), other)
 
 
 def _invalid(standard: Standard, length: int) -> pa.Array:

@@ -18,6 +18,7 @@ from cdm_pipelines.standardise.columns import MARKED, Columns
 from cdm_pipelines.standardise.distinct import TEXT, coalesce, no_flags, no_text
 from cdm_pipelines.standardise.interaction_words import IN, OTHER, OUT, InteractionWords
 from cdm_pipelines.standardise.party import Standard
+from cdm_pipelines.store.keys import record_id
 
 KEY_SEPARATOR: Final = "|"
 _CHANNEL_OF = {
@@ -41,10 +42,7 @@ def complete(
     """
     values = standard.values
     if not columns.has("interaction_id"):
-        parts = [columns.key(name) for name in columns.contract.key]
-        values["interaction_id"] = (
-            parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, KEY_SEPARATOR)
-        )
+        values["interaction_id"] = record_id([columns.key(name) for name in columns.contract.key])
     given = {name: values[name] for name in ("kind", "channel", "direction")}
     read = {"kind": words.kind, "channel": words.channel, "direction": words.direction}
     for name, told in read.items():

@@ -7,6 +7,7 @@ of a standard (codes) or dates.
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdm_pipelines.quality.values import NO_CENTS
 from cdm_pipelines.standardise.distinct import TEXT, Arrays, over_distinct
 
 _TRUE = ("1", "true", "t", "yes", "y", "ja", "j", "x", "on", "waar", "oui", "wahr", "si", "1.0")
@@ -18,7 +19,7 @@ def decimal(column: pa.Array, sign: str = ".") -> pa.Array:
     """Decimals in one spelling: ``-1234.5``; null where the value is no number.
 
     Currency signs and codes before or after the number, blanks and thousands separators are dropped; a number between
-    parentheses or with its minus sign behind it is negative.
+    parentheses or with its minus sign behind it is negative; dashes that stand for cents are no minus sign.
 
     Args:
         column: Text.
@@ -35,6 +36,7 @@ def _decimal(values: pa.Array, sign: str) -> pa.Array:
     values = pc.replace_substring_regex(values, r"^\s*(\p{Sc}|[A-Z]{3})\s*|\s*(\p{Sc}|[A-Z]{3})\s*$", "")
     values = pc.replace_substring_regex(values, r"[\s\p{Z}'\x{2019}_]", "")
     values = pc.replace_substring_regex(values, r"^\((.*)\)$", r"-\1")
+    values = pc.replace_substring_regex(values, rf"([0-9])\{sign}{NO_CENTS}$", r"\1")
     values = pc.replace_substring_regex(values, r"^([^-]+)-$", r"-\1")
     values = pc.replace_substring_regex(values, r"^([+-]?)\p{Sc}|^\p{Sc}([+-])", r"\1\2")
     thousands = "." if sign == "," else ","

@@ -117,11 +117,14 @@ def party(
     country = codes.country(columns.text("country"))
     default = pa.scalar(columns.contract.default_country, TEXT)
     home = pc.coalesce(country, default)
+    # What names a country that nobody can read is not of the source's own: numbers are read as no country's.
+    elsewhere = pc.and_(pc.is_valid(columns.text("country")), pc.is_null(country))
+    stated = pc.if_else(elsewhere, pa.scalar(None, TEXT), home)
     standard = Standard({"country": country})
     _add_names(standard, columns, kind, home, nobody)
-    _add_address(standard, columns, home, nobody)
-    _add_contact_points(standard, columns, kind, home, nobody)
-    _add_identifiers(standard, columns, home, nobody)
+    _add_address(standard, columns, home, stated, nobody)
+    _add_contact_points(standard, columns, kind, stated, nobody)
+    _add_identifiers(standard, columns, stated, elsewhere, nobody)
     _add_person_facts(standard, columns, extract_date, nobody)
     standard.values["email_opt_out"] = numbers.boolean(columns.code("email_opt_out"))
     standard.values["employer_id"] = columns.code("employer_id")
@@ -211,7 +214,9 @@ def _without_asides(columns: Columns, given: dict[str, pa.Array]) -> pa.Array:
     return several
 
 
-def _add_address(standard: Standard, columns: Columns, home: pa.Array, nobody: Placeholders) -> None:
+def _add_address(
+    standard: Standard, columns: Columns, home: pa.Array, stated: pa.Array, nobody: Placeholders
+) -> None:
     given = {
         target: columns.text(target, keep_lines=target in _SEVERAL_LINES)
         for target in _ADDRESS_TARGETS
@@ -225,7 +230,7 @@ def _add_address(standard: Standard, columns: Columns, home: pa.Array, nobody: P
             remarks = joined(remarks, remark, ", ")
     if remarks.null_count < len(remarks):
         given["address_extra"] = joined(given.get("address_extra", no_text(columns.length)), remarks, ", ")
-    values, wrong = address(given, home)
+    values, wrong = address(given, home, stated)
     of_street = {name: values[name] for name in ("street", "house_number", "house_addition")}
     values |= _blank(columns, ("street", "address_line"), of_street, nobody.in_address(values["street"]))
     for name, told in (("city", nobody.in_address), ("postcode", nobody.in_postcode)):
@@ -235,9 +240,9 @@ def _add_address(standard: Standard, columns: Columns, home: pa.Array, nobody: P
 
 
 def _add_contact_points(
-    standard: Standard, columns: Columns, kind: pa.Array, home: pa.Array, nobody: Placeholders
+    standard: Standard, columns: Columns, kind: pa.Array, stated: pa.Array, nobody: Placeholders
 ) -> None:
-    phones = {target: _phone(columns, target, home, nobody) for target in ("phone", "mobile")}
+    phones = {target: _phone(columns, target, stated, nobody) for target in ("phone", "mobile")}
     number, mobile, wrong_number, wrong_mobile = phone.assign(*phones.values())
     mail, wrong_mail = email.read(columns.code("email"))
     (mail,) = _blank(columns, ("email",), {"email": mail}, nobody.in_email(mail)).values()
@@ -248,12 +253,12 @@ def _add_contact_points(
     standard.wrong.update(phone=wrong_number, mobile=wrong_mobile, email=wrong_mail)
 
 
-def _phone(columns: Columns, target: str, home: pa.Array, nobody: Placeholders) -> Arrays:
+def _phone(columns: Columns, target: str, stated: pa.Array, nobody: Placeholders) -> Arrays:
     """What `phone.read` returns for a target, without numbers of nobody, and with notes of what was left off."""
     if columns.empty(target):
         return no_text(columns.length), no_text(columns.length), no_flags(columns.length)
     given = columns.code(target)
-    number, kind, wrong = phone.read(given, home)
+    number, kind, wrong = phone.read(given, stated)
     columns.unread(target, Rule.NOT_PHONE, number)
     columns.note(target, Rule.EXTENSION, pc.and_(phone.has_extension(given), pc.is_valid(number)), SHORTENED)
     number, kind = _blank(
@@ -262,13 +267,17 @@ def _phone(columns: Columns, target: str, home: pa.Array, nobody: Placeholders) 
     return number, kind, pc.and_(wrong, pc.is_valid(number))
 
 
-def _add_identifiers(standard: Standard, columns: Columns, home: pa.Array, nobody: Placeholders) -> None:
+def _add_identifiers(
+    standard: Standard, columns: Columns, stated: pa.Array, elsewhere: pa.Array, nobody: Placeholders
+) -> None:
     if all(columns.empty(name) for name in _IDENTIFIERS):
         standard.values.update({name: no_text(columns.length) for name in _IDENTIFIERS})
         standard.wrong.update({name: no_flags(columns.length) for name in _IDENTIFIERS})
         return
-    vat, wrong_vat = identifiers.vat_number(columns.code("vat_number"), home)
-    coc, wrong_coc = identifiers.coc_number(columns.code("coc_number"), home)
+    vat, wrong_vat = identifiers.vat_number(columns.code("vat_number"), stated)
+    whose = pc.match_substring_regex(vat, "^[A-Z]{2}")
+    wrong_vat = pc.or_(wrong_vat, pc.fill_null(pc.and_not(elsewhere, whose), False))
+    coc, wrong_coc = identifiers.coc_number(columns.code("coc_number"), stated)
     iban, wrong_iban = identifiers.iban(columns.code("iban"))
     standard.values.update(vat_number=vat, coc_number=coc, iban=iban)
     standard.wrong.update(vat_number=wrong_vat, coc_number=wrong_coc, iban=wrong_iban)

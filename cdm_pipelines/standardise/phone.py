@@ -37,6 +37,7 @@ _SCIENTIFIC = re.compile(
     r"\s*[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+\s*"
 )  # a spreadsheet's: digits are gone for ever
 _LETTER_WITHIN = re.compile(r"\d[^\W\d_]{1,2}\d")  # 06l2345987: which digit was meant is not guessed
+_FROM_ABROAD = re.compile(r"^\s*\(?00(?=[\s.(-]?[1-9])")
 _ONE_DIGIT = re.compile(r"\D*(\d)(?:\D*\1)+\D*")
 _NOT_FOR_PEOPLE = (
     "premium_rate", "toll_free", "shared_cost", "voip", "personal_number", "pager", "uan", "voicemail",
@@ -94,7 +95,7 @@ def read(column: pa.Array, region: pa.Array) -> Arrays:
     Args:
         column: Text.
         region: ISO 3166-1 alpha-2 of the record, or of its source's default, in which national spellings are read;
-            where null, only numbers that begin with ``+`` can be read.
+            where null, only numbers that begin with ``+`` or 00 can be read.
 
     Returns:
         E.164 text; ``mobile``, ``landline`` or null for what is neither or may be both; flag for invalid numbers.
@@ -168,6 +169,8 @@ def _without_extension(value: str) -> str:
 
 
 def _parse(value: str, region: str | None) -> tuple[str | None, str | None, bool]:
+    if region is None:
+        value = _FROM_ABROAD.sub("+", value)
     try:
         number = phonenumbers.parse(value, region)
     except NumberParseException:

@@ -6,16 +6,16 @@ not belong here: values that only the data give away (linkage.encode.nobody), or
 
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from anyascii import anyascii
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from cdm_pipelines.standardise.distinct import TEXT, Arrays, all_ascii, over_distinct
-from cdm_pipelines.standardise.words import load_words
+from cdm_pipelines.standardise.words import WordList, load_words
 
 FILE = "placeholders.yaml"
 _UP = "01234567890123456789"
@@ -27,14 +27,6 @@ _SAME = "^(?:" + "|".join(f"{digit}{{6,}}" for digit in range(10)) + ")$"
 
 class PlaceholdersError(ValueError):
     """``placeholders.yaml`` cannot be used; the message names the file, the key and the fix."""
-
-
-def _texts(value: Any) -> Any:
-    """YAML reads 1900-01-01 as a date and 99999 as a number; both are meant as they are written."""
-    return tuple(str(one) for one in value) if isinstance(value, list) else value
-
-
-Words = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 
 
 class _Frozen(BaseModel):
@@ -51,10 +43,10 @@ class Mail(_Frozen):
         shared_mailboxes: Mailboxes that are read, but not by one person: kept, and marked in records of persons.
     """
 
-    mailboxes: Words = ()
-    domains: Words = ()
-    addresses: Words = ()
-    shared_mailboxes: Words = ()
+    mailboxes: WordList = ()
+    domains: WordList = ()
+    addresses: WordList = ()
+    shared_mailboxes: WordList = ()
 
 
 class Phones(_Frozen):
@@ -64,7 +56,7 @@ class Phones(_Frozen):
         numbers: As they are dialled at home, or with ``+``.
     """
 
-    numbers: Words = ()
+    numbers: WordList = ()
 
 
 class Placeholders(_Frozen):
@@ -84,12 +76,12 @@ class Placeholders(_Frozen):
 
     email: Mail = Mail()
     phone: Phones = Phones()
-    postcode: Words = ()
-    birth_date: Words = ()
-    identifier: Words = ()
-    name: Words = ()
-    organisation_name: Words = ()
-    address: Words = ()
+    postcode: WordList = ()
+    birth_date: WordList = ()
+    identifier: WordList = ()
+    name: WordList = ()
+    organisation_name: WordList = ()
+    address: WordList = ()
     unlike_names: int = Field(default=4, ge=0)
 
     @classmethod

@@ -17,11 +17,19 @@ from cdm_pipelines.standardise.distinct import TEXT, Arrays, over_distinct
 from cdm_pipelines.yaml_files import YamlError, read_yaml
 
 _Model = TypeVar("_Model", bound=BaseModel)
+_QUOTES = 'write "yes", "no", "on", "off", "true", "false" and "null" with quotation marks'
 
 
 def _text(value: Any) -> str:
-    """YAML reads ``on`` as true and 1 as a number; they are meant as they are written."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    """A word as it is written: YAML reads 1 as a number and 1900-01-01 as a date, and what it read ``yes`` as is lost.
+
+    Raises:
+        ValueError: It was read as true, false or nothing.
+    """
+    if value is None or isinstance(value, bool):
+        read = "no word at all" if value is None else f"{value}".lower()
+        raise ValueError(f"holds a word that YAML reads as {read}; {_QUOTES}")
+    return str(value)
 
 
 def _texts(value: Any) -> Any:

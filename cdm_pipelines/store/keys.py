@@ -1,21 +1,62 @@
 """Keys of source records, and other keys of several columns, as single values.
 
 Belongs here: joining on the three columns that name a record, at the speed of one. Does not belong here: what
-the join is for. Nothing else in the project joins parts of a key into one text.
+the join is for. Nothing else in the project joins parts of a key into one text, or reads the cell of one.
 """
 
 from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdm_pipelines.contracts.model import Column
 from cdm_pipelines.store.arrow import whole
 
+_Cells = TypeVar("_Cells", pa.Array, pa.ChunkedArray)
 RECORD_KEY = ("source", "entity", "record_id")
 # Names of sources and entities are plain words, so only the last part of a key can hold it.
 _SEPARATOR = "\x1f"
+_ID_SEPARATOR = "|"
+_NOT_PLAIN = r"\||\\$"
+
+
+def without_nothing(cells: _Cells, column: Column) -> _Cells:
+    """A source column in its own words, trimmed; null where it is empty or says that there is no value."""
+    trimmed = pc.utf8_trim_whitespace(cells)
+    nothing = pa.array(["", *(text.strip() for text in column.null_values)], pa.string())
+    left: _Cells = pc.if_else(pc.is_in(trimmed, value_set=nothing), pa.scalar(None, pa.string()), trimmed)
+    return left
+
+
+def compared(cells: _Cells, column: Column) -> _Cells:
+    """A source column as it is compared (a key, a reference): `without_nothing`, and codes by what they mean."""
+    texts = without_nothing(cells, column)
+    if not column.values:
+        return texts
+    found = pc.index_in(texts, value_set=pa.array(list(column.values), pa.string()))
+    meanings: Any = pa.array(list(column.values.values()), pa.string())
+    meant: _Cells = pc.coalesce(meanings.take(found), texts)
+    return meant
+
+
+def record_id(parts: Sequence[pa.Array]) -> pa.Array:
+    r"""The id of the record with a key of these parts, in order; null where any of them is.
+
+    Parts stand behind each other with a stroke between. A stroke within one has a backslash before it, so that no two
+    keys have one id: ``A|B`` and ``C`` are ``A\|B|C``. A part without a stroke, and without a backslash at its end,
+    stands as it is.
+    """
+    return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*map(_part, parts), _ID_SEPARATOR)
+
+
+def _part(values: pa.Array) -> pa.Array:
+    odd = pc.match_substring_regex(values, _NOT_PLAIN)
+    if not pc.any(odd).as_py():
+        return values
+    return pc.if_else(odd, pc.replace_substring_regex(values, r"([|\\])", r"\\\1"), values)
 
 
 def composite(*parts: pa.Array | pa.ChunkedArray) -> pa.Array:

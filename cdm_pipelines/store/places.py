@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity, KeptAs, attributes, declaration, targets
-from cdm_pipelines.contracts.model import Column
 from cdm_pipelines.store import beside, layout
+from cdm_pipelines.store.arrow import whole
 from cdm_pipelines.store.categories import IDENTIFIER, OPERATIONS, UNCLASSIFIED
-from cdm_pipelines.store.keys import having
+from cdm_pipelines.store.keys import compared, having, record_id
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.register import (
     Follows,
@@ -31,7 +31,6 @@ from cdm_pipelines.store.register import (
 )
 from cdm_pipelines.store.removal import Match, Reading, Test
 
-_KEY_SEPARATOR = "|"
 _EMPLOYER, _FUNCTION = "party.employer_id", "party.job_title"
 
 ORIGIN = {"_file": OPERATIONS, "_row": OPERATIONS, "_sha256": OPERATIONS}
@@ -169,15 +168,9 @@ def _keys(contract: SourceContract) -> list[tuple[str, ...]]:
 
 def _key(table: pa.Table, contract: SourceContract, columns: tuple[str, ...]) -> pa.Array:
     """The key of each row as a record id, null where a part is missing."""
-    parts = [_meant(table[name], contract.column(name)) for name in columns]
-    return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, _KEY_SEPARATOR)
-
-
-def _meant(cells: pa.ChunkedArray, column: Column) -> pa.Array:
-    """A key's text as it is compared: trimmed, and null where it means that there is none."""
-    text = pc.utf8_trim_whitespace(cells.cast(pa.string()).combine_chunks())
-    missing = pc.is_in(text, value_set=pa.array(["", *column.null_values], pa.string()))
-    return pc.if_else(missing, pa.scalar(None, pa.string()), text)
+    return record_id(
+        [compared(whole(table[name]).cast(pa.string()), contract.column(name)) for name in columns]
+    )
 
 
 def target_category(name: str) -> str:

@@ -23,8 +23,9 @@ from cdm_pipelines.records.advance import AnewError, advance, follow
 from cdm_pipelines.records.ledger import added
 from cdm_pipelines.records.whose import PARTY_KEY, parties_concerned, party_columns, rows_concerned
 from cdm_pipelines.store import tables
+from cdm_pipelines.store.arrow import whole
 from cdm_pipelines.store.damage import DamagedError, Fault, made_anew
-from cdm_pipelines.store.keys import RECORD_KEY, having
+from cdm_pipelines.store.keys import RECORD_KEY, compared, having, record_id
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.layered import Layered, Mark
 from cdm_pipelines.store.layout import (
@@ -369,9 +370,8 @@ def _held_back(lake: Lake, contract: SourceContract, date: str) -> pa.Array | No
     if lake.count(path) == 0:
         return None
     keys = lake.read(path, list(contract.key))
-    plain = (plain_ids(keys[name], contract.column(name)) for name in contract.key)
-    ids = pc.binary_join_element_wise(*plain, "|")
-    return ids.drop_null().combine_chunks()
+    named = [(whole(keys[name]), contract.column(name)) for name in contract.key]
+    return record_id([compared(plain_ids(cells, column), column) for cells, column in named]).drop_null()
 
 
 def _fingerprints(lake: Lake, partitions: Iterable[Partition]) -> dict[str, str]:

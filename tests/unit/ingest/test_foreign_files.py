@@ -160,6 +160,55 @@ def test_what_is_no_json_document_is_refused(tmp_path: Path, content: str) -> No
         list(read_file(path, replace(CUSTOMER, format=Format.JSON)))
 
 
+@pytest.mark.parametrize(
+    ("content", "at", "problem"),
+    [
+        (
+            '[{"id": "1"}][{"id": "2"}]',
+            "",
+            "goes on behind the end of its JSON document, which has 1 records",
+        ),
+        ('[{"id": "1"}]\n{"id": "2"}', "", "goes on behind the end"),
+        ('[{"id": "1"}]garbage', "", "goes on behind the end"),
+        ('{"a": {"rows": [{"id": "1"}], "b": [1]}, "c": {}} x', "a.rows", "goes on behind the end"),
+        ('{"a": {"rows": [{"id": "1"}]}', "a.rows", "ends within a JSON value after record 1"),
+        ('{"a": {"rows": [{"id": "1"}], "b"', "a.rows", "ends within a JSON value after record 1"),
+        ('{"rows": [{"id": "1"}], "n": 1, "rows": [{"id": "2"}]}', "rows", "more than one value at 'rows'"),
+        ('{"rows": [{"id": "1"}] "n": 1}', "rows", "is no JSON document"),
+    ],
+)
+def test_json_document_is_read_to_its_end(
+    tmp_path: Path, content: str, at: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cdm_pipelines.ingest.json_document._PIECE", 7)
+    path = tmp_path / "people.json"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ExtractError, match=problem):
+        list(read_file(path, replace(CUSTOMER, format=Format.JSON, dialect=Dialect(records_at=at))))
+
+
+@pytest.mark.parametrize(
+    ("content", "at"),
+    [("[]\n", ""), ('{"n": [1, {"b": 2}], "rows": [ ], "next": null, "links": {"self": "x"}}\r\n', "rows")],
+)
+def test_json_document_without_records_is_an_empty_delivery(tmp_path: Path, content: str, at: str) -> None:
+    path = tmp_path / "people.json"
+    path.write_text(content, encoding="utf-8")
+    read = list(read_file(path, replace(CUSTOMER, format=Format.JSON, dialect=Dialect(records_at=at))))
+    assert [table.num_rows for table in read] == [0]
+    assert set(CUSTOMER.column_names) <= set(read[0].column_names)
+
+
+@pytest.mark.parametrize(("format_", "content"), [(Format.JSON, '[{"a": 1}]'), (Format.JSONL, '{"a": 1}')])
+def test_json_of_other_names_is_not_said_to_lack_a_header(
+    tmp_path: Path, format_: Format, content: str
+) -> None:
+    path = tmp_path / "people.json"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ExtractError, match="lacks the column 'id'"):
+        list(read_file(path, replace(CUSTOMER, format=format_)))
+
+
 def zipped(**files: str) -> bytes:
     """A zip archive."""
     buffer = io.BytesIO()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+import numpy as np
 import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -146,6 +147,52 @@ def test_parquet_values_get_one_spelling(tmp_path: Path) -> None:
         "_row": 1,
     }
     assert [second[name] for name in ("name", "email", "at")] == [None, None, None]
+
+
+NUMBERS = [
+    (5512345678901.0, "5512345678901"),
+    (31612345679.0, "31612345679"),
+    (-0.0, "0"),
+    (12345678901.25, "12345678901.25"),
+    (0.1, "0.1"),
+    (12345678901234567890.0, "1.2345678901234567E+19"),
+    (float("inf"), None),
+    (float("-inf"), None),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "expected"),
+    [
+        *((pa.float64(), value, text) for value, text in [*NUMBERS, (2.0**53 - 1, "9007199254740991")]),
+        (pa.float64(), 2.0**53, "9.007199254740992E+15"),
+        (pa.float32(), 1234567890.0, "1.234568E+9"),
+        (pa.float32(), 16777215.0, "16777215"),
+        (pa.array([np.float16(0)]).type, 1042.0, "1042"),
+    ],
+)
+def test_numbers_of_parquet_keep_their_digits_and_get_no_others(
+    tmp_path: Path, kind: pa.DataType, given: float, expected: str | None
+) -> None:
+    path = deliver(tmp_path, b"", "2026-06-01.parquet")
+    numbers = pa.array([given, None], pa.float64()).cast(kind, safe=False)
+    pq.write_table(pa.table({"id": ["1", "2"], "name": numbers}), path)
+    (table,) = read_extract(str(tmp_path), of_format(Format.PARQUET, ".parquet"), DATE)
+    assert table["name"].to_pylist() == [expected, None]
+
+
+def test_long_numbers_of_a_workbook_are_told_as_damage_and_get_no_digits(tmp_path: Path) -> None:
+    """A spreadsheet keeps fifteen digits."""
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    given = (5512345678901, 999999999999999, 1234567890123450, 12345678901234567890, 12.5)
+    for row in (("id", "name", "born", "email"), *((number, "Bos", None, None) for number in given)):
+        book.active.append(row)
+    book.save(deliver(tmp_path, b"", "2026-06-01.xlsx"))
+    outcome = run_day(tmp_path, of_format(Format.EXCEL, ".xlsx"))
+    assert outcome.valid["id"].tolist() == ["5512345678901", "999999999999999", "12.5"]
+    assert outcome.raw["id"].str[:17].tolist()[2:4] == ["1.23456789012345E", "1.234567890123457"]
+    assert outcome.reasons == {4: ["spreadsheet"], 5: ["spreadsheet"]}
 
 
 @pytest.mark.parametrize(

@@ -292,7 +292,7 @@ def test_an_absent_record_that_is_held_back_lives_again(lake: Lake) -> None:
     days = {
         (CRM, DATES[0]): Day([{"record_id": "a"}, {"record_id": "b"}]),
         (CRM, DATES[1]): Day([{"record_id": "a"}]),
-        (CRM, DATES[2]): Day([{"record_id": "a"}], ["b"]),
+        (CRM, DATES[2]): Day([{"record_id": "a"}], ["b\u00a0"]),
     }
     found = []
     for (name, date), day in days.items():

@@ -8,7 +8,10 @@ from dataclasses import replace
 from multiprocessing import get_context
 
 import pandas as pd
+import pyarrow as pa
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from cdm_pipelines import standardise as room
 from cdm_pipelines.contracts.canonical import Entity, attributes
@@ -23,6 +26,8 @@ from cdm_pipelines.contracts.model import (
     SourceContract,
 )
 from cdm_pipelines.store.frames import TEXT, to_frame, to_table
+from cdm_pipelines.store.keys import record_id
+from cdm_pipelines.store.places import record_ids
 
 DATE = "2026-06-01"
 
@@ -244,6 +249,30 @@ def test_the_country_of_the_record_reads_its_numbers() -> None:
     assert (person["mobile"], person["postcode"], person["country"]) == ("+32475123456", "1000", "BE")
 
 
+@pytest.mark.parametrize(
+    ("country", "delivered", "read", "marked"),
+    [
+        ("Atlantis", ("030 2345679", "136695976"), (None, "136695976", "1012AB"), True),
+        ("Atlantis", ("0048 12 3456789", "PL8567346215"), ("+48123456789", "PL8567346215", "1012AB"), False),
+        ("Kosovo", ("038 212345", "136695976"), ("+38338212345", "136695976", "1012AB"), False),
+        (None, ("030 2345679", "136695976"), ("+31302345679", "NL136695976", "1012 AB"), True),
+        ("onbekend", ("030 2345679", "136695976"), ("+31302345679", "NL136695976", "1012 AB"), True),
+    ],
+)
+def test_numbers_are_not_those_of_the_source_where_another_country_is_named(
+    country: str | None, delivered: tuple[str, str], read: tuple[str | None, str, str], marked: bool
+) -> None:
+    given = dict(zip(("LAND1", "TELF1", "STCEG", "PSTLZ"), (country, *delivered, "1012ab"), strict=True))
+    found = room.standardise(to_table(valid(PERSON | given)), KNA1, DATE)
+    (person,) = found.tables[Entity.PARTY].to_pylist()
+    assert (person["phone"], person["vat_number"], person["postcode"]) == read
+    assert person["phone_original"] == delivered[0]
+    assert ("vat_number" in (person["invalid_attributes"] or "")) is marked
+    noted = {(note["column"], note["rule"]) for note in found.repairs.to_pylist()}
+    assert (("TELF1", "not_phone") in noted) is (read[0] is None)
+    assert (("LAND1", "unknown_code") in noted) is (country == "Atlantis")
+
+
 def test_rows_do_not_influence_each_other() -> None:
     chance = random.Random(1)
     rows = [
@@ -414,6 +443,27 @@ def test_timestamps_without_a_zone_are_read_in_the_zone_that_is_asked() -> None:
     utc = standardise(frame, made, DATE, timezone="UTC")[Entity.PARTY]
     assert local["modified_at"].to_list() == ["2026-06-01T10:00:00Z"]
     assert utc["modified_at"].to_list() == ["2026-06-01T12:00:00Z"]
+
+
+PARTS = st.text(alphabet="A|\\", max_size=4).filter(bool)
+
+
+@given(st.lists(st.tuples(PARTS, PARTS), min_size=2, max_size=30, unique=True))
+@example([("A|B", "C"), ("A", "B|C"), ("A|B\\", "C"), ("A\\", "B|C")])
+def test_no_two_keys_of_several_columns_have_one_id(keys: list[tuple[str, str]]) -> None:
+    made = record_id([pa.array(column) for column in zip(*keys, strict=True)])
+    assert len(set(made.to_pylist())) == len(keys)
+
+
+def test_ids_of_several_columns_are_their_parts_with_a_stroke_between() -> None:
+    made = contract(
+        Column("shop", key_position=1), Column("id", key_position=2), column("n", "party.surname")
+    )
+    keys = [("NL\\1", "7"), (" A ", "B"), ("A|B", "C"), ("A", "B|C")]
+    frame = valid(*({"shop": shop, "id": own, "n": "Bos"} for shop, own in keys))
+    ids = standardise(frame, made, DATE)[Entity.PARTY]["record_id"].to_list()
+    assert ids == ["NL\\1|7", "A|B", "A\\|B|C", "A|B\\|C"]
+    assert [one.to_pylist() for one in record_ids(to_table(frame), made)] == [ids]
 
 
 @pytest.mark.parametrize("entity", [Entity.ORDER, Entity.PAYMENT])

@@ -1,12 +1,13 @@
 """A record that a person types: read as a source's would be, and what is wrong told by field without its value."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.settings import Settings
-from cdm_pipelines.standardise.placeholders import Placeholders
+from cdm_pipelines.standardise.placeholders import Placeholders, PlaceholdersError
 from cdm_pipelines.standardise.typed import FieldError, Typed, fields, read_record
 
 NOBODY = Placeholders.load(Settings.model_fields["policies"].default)
@@ -93,3 +94,10 @@ def test_a_field_that_is_none_is_refused_with_those_that_are(name: str) -> None:
 def test_every_field_can_be_given() -> None:
     typed = read(dict.fromkeys(fields(), "1"))
     assert {fault.field for fault in typed.faults} <= set(fields())
+
+
+@pytest.mark.parametrize("word", ["no", "~"])
+def test_placeholder_that_yaml_reads_as_none_of_its_letters_is_refused(tmp_path: Path, word: str) -> None:
+    (tmp_path / "placeholders.yaml").write_text(f"email: {{mailboxes: [noreply, {word}]}}")
+    with pytest.raises(PlaceholdersError, match=r"placeholders\.yaml: email\.mailboxes: .*quotation marks"):
+        Placeholders.load(tmp_path)
