@@ -132,6 +132,13 @@ def validate(
     )
 
 
+def fit_cells(cells: pa.ChunkedArray, contract: SourceContract, name: str) -> pa.ChunkedArray:
+    """A column, null where `validate` finds no value or a bad one."""
+    column, verdict = contract.column(name), _Verdict(len(cells))
+    checks = pandera_schema(contract).columns[name]
+    return _judge_column(_plain(cells, column, verdict), column, checks, np.ones(len(cells), bool), verdict)
+
+
 def reconcile(read: int, accepted: int, quarantined: int) -> str | None:
     """The sentence that says which rows are not accounted for (R3); None when all are."""
     missing = read - accepted - quarantined

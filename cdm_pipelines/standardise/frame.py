@@ -124,7 +124,7 @@ def _standard(
         "extract_date": _constant(extract_date, columns.length),
         "_file": columns.raw("_file"),
         "_row": whole(valid["_row"]).cast(pa.int64()),
-        "modified_at": _modified_at(columns, timezone),
+        "modified_at": modified_at(columns, timezone),
         "is_deleted": _is_deleted(columns),
         "merged_into": _merged_into(columns, record_id)
         if entity == Entity.PARTY
@@ -153,7 +153,8 @@ def _joined(key: Sequence[pa.Array]) -> pa.Array:
     return key[0] if len(key) == 1 else pc.binary_join_element_wise(*key, KEY_SEPARATOR)
 
 
-def _modified_at(columns: Columns, timezone: str) -> pa.Array:
+def modified_at(columns: Columns, timezone: str) -> pa.Array:
+    """When their source last changed some rows, in UTC; null where it does not say."""
     name = columns.contract.modified_at
     if name is None:
         return no_text(columns.length)

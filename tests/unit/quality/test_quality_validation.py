@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -198,6 +199,15 @@ def test_last_of_a_key_wins_and_rows_without_a_whole_key_take_no_part() -> None:
     assert superseded_rows(keys, two).tolist() == [True, False, False, False, False, False, False]
     keys["_defect"] = pd.array([None, None, "ragged", None, None, None, None], dtype=TEXT)
     assert not superseded_rows(keys, two).any()
+
+
+def test_of_one_file_the_row_that_was_changed_last_wins_and_a_later_file_over_all() -> None:
+    keys = raw(id=["1", "1", "1", "2", "2", "1"]).assign(_file=["a", "a", "a", "a", "a", "b"])
+    times = pa.array(["2026-06-02T00:00:00Z", "2026-05-01T00:00:00Z", None, None, None, None])
+    found = repeats.find_repeats(to_table(keys), contract(), times)
+    assert found.superseded.tolist() == [True, True, True, True, False, False]
+    assert found.repeated.tolist() == [False, True, True, True, False, False]
+    assert found.last.tolist() == [0, 0, 0, 4, 4, 5]
 
 
 def test_every_rule_says_what_it_means_and_what_to_do() -> None:
