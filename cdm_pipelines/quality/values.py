@@ -103,11 +103,11 @@ def plain_numbers(values: pa.Array, decimal: str = ".") -> pa.Array:
     """Numbers in plain spelling (``-1234.5``); null where a text is no number.
 
     Currency signs before or after, groups of three, a minus at the end (SAP) and accounting brackets are
-    understood.
+    understood. A group never begins with 0: ``0.500`` is no number where the decimal sign is a comma.
     """
     point = re.escape(decimal)
     group = r"['\x{2019}. \x{a0}\x{202f}]" if decimal == "," else r"['\x{2019}, \x{a0}\x{202f}]"
-    digits = rf"(?:(?:[0-9]{{1,3}}(?:{group}[0-9]{{3}})+|[0-9]+)(?:{point}[0-9]*)?|{point}[0-9]+)"
+    digits = rf"(?:(?:[1-9][0-9]{{0,2}}(?:{group}[0-9]{{3}})+|[0-9]+)(?:{point}[0-9]*)?|{point}[0-9]+)"
     front = rf"(?:{_SIGN}{_GAP}(?:{_CURRENCY}{_GAP})?|{_CURRENCY}{_GAP}{_SIGN}?)?"
     number = rf"{front}{digits}(?:[eE][-+]?[0-9]{{1,3}})?{_GAP}(?:{_CURRENCY}{_GAP})?-?"
     fits = matches(values, rf"{_GAP}(?:{number}|\({number}\)){_GAP}")
