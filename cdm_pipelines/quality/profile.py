@@ -34,7 +34,7 @@ _NULL_SPELLINGS = ("NULL", "null", "N/A", "n/a", "NA", "None", "nan", "NaN", "-"
 _NULL_DATES = ("00000000", "0000-00-00", "0000-00-00 00:00:00", "00-00-0000", "0")
 _DATE_FORMATS = (
     *("%Y-%m-%d", "%Y%m%d", "%d-%m-%Y", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d"),
-    *("%d-%m-%y", "%m/%d/%y", "%d %B %Y", "%d-%b-%Y"),
+    *("%d-%m-%y", "%m/%d/%y", "%d %B %Y", "%d-%b-%Y", "%d-%b-%y"),
 )
 _TIME_FORMATS = (
     "",
@@ -132,9 +132,7 @@ def profile_file(path: Path, sheet: str | None = None) -> FileProfile:
         sniffed=sniffed,
         rows=sound.num_rows,
         whole=table.num_rows < SAMPLE_ROWS,
-        columns=tuple(
-            profile_column(name, sound.column(name), sniffed.dialect.delimiter) for name in names
-        ),
+        columns=tuple(profile_column(name, sound.column(name), sniffed.dialect.delimiter) for name in names),
         unfit=table.num_rows - sound.num_rows,
     )
 
@@ -266,8 +264,8 @@ def _integer(_: str, values: pa.Array) -> _Reading | None:
 def _number(_: str, values: pa.Array, decimals: str) -> _Reading | None:
     """A number with decimals, groups or a currency sign; what begins with a zero or a plus is a code.
 
-    Where either decimal sign fits as well, the first of ``decimals`` is taken; whether ``1.101`` is a thousand or one and
-    a bit is then a matter of doubt.
+    Where either decimal sign fits as well, the first of ``decimals`` is taken; whether ``1.101`` is a thousand or
+    one and a bit is then a matter of doubt.
     """
     if as_flags(pc.match_substring_regex(values, r"^(?:0[0-9]|\+)")).any():
         return None
