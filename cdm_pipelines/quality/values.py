@@ -8,10 +8,10 @@ Dates are taken apart with regular expressions and computed, not guessed: 30 Feb
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,13 +27,14 @@ from cdm_pipelines.contracts.date_formats import (
     month_of,
     pieces,
 )
-from cdm_pipelines.contracts.model import EPOCHS
+from cdm_pipelines.contracts.model import EPOCHS, LogicalType
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+_Cells = TypeVar("_Cells", pa.Array, pa.ChunkedArray)
 
 TRUE = ("true", "1", "yes", "y", "t", "ja", "j", "x", "on")
 FALSE = ("false", "0", "no", "n", "f", "nee", "off")
@@ -87,6 +88,23 @@ def as_flags(values: pa.Array | pa.ChunkedArray) -> Flags:
     """An Arrow boolean array as numpy; null is false."""
     flags: Flags = pc.fill_null(values, fill_value=False).to_numpy(zero_copy_only=False).astype(bool)
     return flags
+
+
+def is_marked(cells: pa.Array | pa.ChunkedArray, marks: Sequence[str], logical_type: LogicalType) -> Flags:
+    """Which cells have one of some marks, as `as_mark` compares them."""
+    wanted = as_mark(pa.array(marks, pa.string()), logical_type)
+    return as_flags(pc.is_in(as_mark(cells, logical_type), wanted))
+
+
+def as_mark(words: _Cells, logical_type: LogicalType) -> _Cells:
+    """Words as they are compared with those of a contract: trimmed; of booleans ``TRUE``, ``1`` and ``ja`` are one."""
+    trimmed: _Cells = pc.utf8_trim_whitespace(words)
+    if logical_type is not LogicalType.BOOLEAN:
+        return trimmed
+    lower = pc.utf8_lower(trimmed)
+    known = pc.if_else(pc.is_in(lower, pa.array(FALSE)), "false", lower)
+    truth: _Cells = pc.if_else(pc.is_in(lower, pa.array(TRUE)), "true", known)
+    return truth
 
 
 def plain_numbers(values: pa.Array, decimal: str = ".") -> pa.Array:
@@ -168,7 +186,7 @@ def in_digits(values: pa.Array, form: str) -> tuple[pa.Array, str]:
         return values, form
     groups = (f"(?P<part{place}>{_unnamed(part)})" for place, part in enumerate(_spelt(form, parts)))
     found = pc.extract_regex(values, rf"\A{''.join(groups)}\z")
-    texts = [pc.struct_field(found, f"part{place}") for place in range(len(parts))]
+    texts: list[pa.Array] = [pc.struct_field(found, f"part{place}") for place in range(len(parts))]
     for place, part in enumerate(parts):
         if part in NAMED_MONTHS:
             parts[place], texts[place] = "%m", _named(texts[place], lambda name: f"{month_of(name):02d}")

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from cdm_pipelines.contracts.canonical import Entity, attributes, targets
 from cdm_pipelines.contracts.model import SourceContract
 from cdm_pipelines.quality.validation import REPAIRS_SCHEMA
+from cdm_pipelines.quality.values import is_marked
 from cdm_pipelines.standardise import consent, dates, interaction
 from cdm_pipelines.standardise.columns import Columns
 from cdm_pipelines.standardise.distinct import TEXT, joined, no_flags, no_text
@@ -165,7 +166,8 @@ def _is_deleted(columns: Columns) -> pa.Array:
     rule = columns.contract.deleted
     if rule is None:
         return no_flags(columns.length)
-    return pc.is_in(pc.utf8_trim_whitespace(columns.raw(rule.column)), value_set=pa.array(rule.values, TEXT))
+    kind = columns.contract.column(rule.column).logical_type
+    return pa.array(is_marked(columns.raw(rule.column), rule.values, kind))
 
 
 def _merged_into(columns: Columns, record_id: pa.Array) -> pa.Array:

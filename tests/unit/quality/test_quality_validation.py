@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pandera.errors import SchemaErrors
 
 from cdm_pipelines.contracts import Column, Delivery, Format, LogicalType, SourceContract
+from cdm_pipelines.contracts.model import Deletion
 from cdm_pipelines.quality import repeats, validation
 from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.quality.schema import failures, pandera_schema
@@ -185,6 +186,13 @@ def test_a_rejected_row_has_all_its_reasons_and_stays_as_delivered() -> None:
     assert result.quarantine.drop(columns="_reasons").equals(frame)
     rules = [[r["rule"] for r in json.loads(text)] for text in result.quarantine["_reasons"]]
     assert rules == [["missing_key", "missing", "not_date"], ["superseded", "not_date", "not_integer"]]
+
+
+def test_a_deleted_record_without_a_name_is_accepted_whatever_the_word_for_true() -> None:
+    columns = (Column("name", maps_to=("party.full_name",)), Column("gone", T.BOOLEAN))
+    judged = replace(contract(*columns), deleted=Deletion("gone", ("true",)))
+    result = validate(raw(id=["1", "2", "3"], gone=["TRUE", "ja", "nee"]).assign(name=pd.NA), judged)
+    assert list(result.valid["id"]) == ["1", "2"]
 
 
 def test_no_rows() -> None:
