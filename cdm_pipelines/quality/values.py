@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -28,13 +28,13 @@ from cdm_pipelines.contracts.date_formats import (
     pieces,
 )
 from cdm_pipelines.contracts.model import EPOCHS, LogicalType
+from cdm_pipelines.store.arrow import whole
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-_Cells = TypeVar("_Cells", pa.Array, pa.ChunkedArray)
 
 TRUE = ("true", "1", "yes", "y", "t", "ja", "j", "x", "on")
 FALSE = ("false", "0", "no", "n", "f", "nee", "off")
@@ -93,18 +93,17 @@ def as_flags(values: pa.Array | pa.ChunkedArray) -> Flags:
 def is_marked(cells: pa.Array | pa.ChunkedArray, marks: Sequence[str], logical_type: LogicalType) -> Flags:
     """Which cells have one of some marks, as `as_mark` compares them."""
     wanted = as_mark(pa.array(marks, pa.string()), logical_type)
-    return as_flags(pc.is_in(as_mark(cells, logical_type), wanted))
+    return as_flags(pc.is_in(as_mark(whole(cells), logical_type), wanted))
 
 
-def as_mark(words: _Cells, logical_type: LogicalType) -> _Cells:
+def as_mark(words: pa.Array, logical_type: LogicalType) -> pa.Array:
     """Words as they are compared with those of a contract: trimmed; of booleans ``TRUE``, ``1`` and ``ja`` are one."""
-    trimmed: _Cells = pc.utf8_trim_whitespace(words)
+    trimmed = pc.utf8_trim_whitespace(words)
     if logical_type is not LogicalType.BOOLEAN:
         return trimmed
     lower = pc.utf8_lower(trimmed)
     known = pc.if_else(pc.is_in(lower, pa.array(FALSE)), "false", lower)
-    truth: _Cells = pc.if_else(pc.is_in(lower, pa.array(TRUE)), "true", known)
-    return truth
+    return pc.if_else(pc.is_in(lower, pa.array(TRUE)), "true", known)
 
 
 def plain_numbers(values: pa.Array, decimal: str = ".") -> pa.Array:
