@@ -31,6 +31,7 @@ from cdm_pipelines.quality.vocabulary import header_words
 
 SAMPLE_ROWS = 100_000
 _NULL_SPELLINGS = ("NULL", "null", "N/A", "n/a", "NA", "None", "nan", "NaN", "-", "--", "\\N", "?", "#N/A")
+_NULL_CODE = "NA"
 _NULL_DATES = ("00000000", "0000-00-00", "0000-00-00 00:00:00", "00-00-0000", "0")
 _DATE_FORMATS = (
     *("%Y-%m-%d", "%Y%m%d", "%d-%m-%Y", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d"),
@@ -183,8 +184,14 @@ def profile_column(name: str, cells: pa.ChunkedArray, delimiter: str = ",") -> C
         decimal=reading.decimal,
         null_values=nulls,
         apostrophe=apostrophe,
-        doubt=reading.doubt,
+        doubt=reading.doubt or _doubtful_null(nulls, values),
     )
+
+
+def _doubtful_null(nulls: tuple[str, ...], values: pa.Array) -> str:
+    """Among codes of two capitals NA is a country, a state or a province as well."""
+    among_codes = _NULL_CODE in nulls and len(values) > 0 and matches(values, "[A-Z]{2}").all()
+    return f"is {_NULL_CODE} a code (Namibia), or no value?" if among_codes else ""
 
 
 def _padded(cells: pa.ChunkedArray) -> bool:

@@ -98,6 +98,14 @@ def test_three_digits_behind_every_separator_leave_the_decimal_sign_open(
     assert ('- name: "totaal" # ? ' in suggestion.to_yaml()) == doubted
 
 
+def test_na_among_codes_may_be_namibia(tmp_path: Path) -> None:
+    rows = "nr,naam,land,score\nK1,Bos,NL,5\nK2,Vos,NA,NA\nK3,Mol,DE,7\n"
+    text = suggest(put(tmp_path, rows.encode())).to_yaml()
+    assert '- name: "land" # ? ' in text
+    assert "is NA a code (Namibia), or no value?" in text
+    assert text.count("Namibia") == 1
+
+
 def test_leading_apostrophes_and_byte_order_mark(tmp_path: Path) -> None:
     rows = b"Customer ID,First Name,Phone\n'1001,Jan,'+31612345678\n'1002,Eva,'+31687654321\n"
     text = suggest(put(tmp_path, b"\xef\xbb\xbf" + rows)).to_yaml()
