@@ -13,7 +13,7 @@ NOBODY = Placeholders(
     phone={"numbers": ["0612345678", "+33123456789"]},
     postcode=["1234 AB", "00000"],
     identifier=["NL91ABNA0417164300"],
-    name=["onbekend", "Test", "de bewoners"],
+    name=["onbekend", "Test", "de bewoners", "n/a"],
     organisation_name=["privé"],
     address=["straat", "plaats"],
 )
@@ -79,6 +79,8 @@ def name_of(values: dict[str, object]) -> str:
         ("Els Dubbel-Nieuw", "Els Dubbel-Nieuw", None),
         ("Onbekend", "", "placeholder"),
         ("test TEST", "", "placeholder"),
+        ("Li Na", "Li Na", None),
+        ("Wouter N/A", "Wouter", "placeholder"),
     ],
 )
 def test_a_name_and_what_stands_beside_it(delivered: str, name: str, rule: str | None) -> None:
