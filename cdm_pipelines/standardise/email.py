@@ -35,8 +35,8 @@ _LABEL = re.compile(r"^[^\W\d_][\w .-]*:\s*")
 def read(column: pa.Array) -> Arrays:
     """Addresses in small letters with an ASCII domain, and where the domain is reserved and no mail can arrive.
 
-    A display name, a label (``mailto:``), a remark between brackets and signs that nobody sees are dropped; of several addresses in one value the first that
-    is valid counts.
+    A display name, a label (``mailto:``), a remark between brackets and signs that nobody sees are dropped; of several
+    addresses in one value the first that is valid counts.
 
     Args:
         column: Text.

@@ -80,7 +80,6 @@ def name_of(values: dict[str, object]) -> str:
         ("Onbekend", "", "placeholder"),
         ("test TEST", "", "placeholder"),
         ("Li Na", "Li Na", None),
-        ("Wouter N/A", "Wouter", "placeholder"),
     ],
 )
 def test_a_name_and_what_stands_beside_it(delivered: str, name: str, rule: str | None) -> None:
@@ -88,6 +87,11 @@ def test_a_name_and_what_stands_beside_it(delivered: str, name: str, rule: str |
     assert name_of(values) == name
     assert {rule for _, rule, _ in notes} == ({rule} if rule else set())
     assert values["full_name_original"] == delivered
+
+
+def test_a_placeholder_of_two_letters_is_told_by_its_sign() -> None:
+    names = pa.array(["Na", "NA", "N/A", "n-a", "N.A.", "Nana"])
+    assert NOBODY.in_name(names).to_pylist() == [False, False, True, True, True, False]
 
 
 @pytest.mark.parametrize(
