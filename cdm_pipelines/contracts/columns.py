@@ -5,12 +5,13 @@ a whole (odcs).
 """
 
 import re
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from open_data_contract_standard.model import DataQuality, SchemaProperty
 
+from cdm_pipelines.contracts import date_formats
 from cdm_pipelines.contracts.canonical import targets
 from cdm_pipelines.contracts.model import EPOCHS, Column, LogicalType
 from cdm_pipelines.contracts.paths import PathError, steps
@@ -39,7 +40,6 @@ _OPTIONS = {
 }
 _TAXONOMY_KEY = re.compile(r"[a-z][a-z_]*(\.[a-z][a-z_]*)*")
 _JDK = {"yyyy": "%Y", "yy": "%y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S", "SSS": "%f"}
-_PROBE = datetime(2026, 11, 22, 17, 38, 59, tzinfo=UTC)
 
 
 def read_column(item: SchemaProperty, key: str, report: Report) -> Column:
@@ -187,11 +187,11 @@ def _date_formats(section: Section, options: Section, logical_type: LogicalType)
             )
         return ()
     for text in formats:
-        if text not in EPOCHS and not _is_date_format(text):
+        if text not in EPOCHS and (why := date_formats.fault(text)):
             section.fault(
                 "dateFormats",
-                f"{text!r} is no date format",
-                f"Write it like %d-%m-%Y or %Y%m%d; or one of {', '.join(EPOCHS)}.",
+                f"{text!r} is no date format: {why}",
+                f"Write it like %d-%m-%Y or %Y%m%d, with {date_formats.KNOWN}; or one of {', '.join(EPOCHS)}.",
             )
     standard = options.text("format")
     if standard is None or formats:
@@ -199,21 +199,12 @@ def _date_formats(section: Section, options: Section, logical_type: LogicalType)
     translated = re.sub(
         r"y+|M+|d+|H+|m+|s+|S+", lambda part: _JDK.get(part[0], part[0]), standard.replace("'", "")
     )
-    if not _is_date_format(translated):
+    if date_formats.fault(translated):
         options.fault(
             "format", f"{standard!r} is no date format", "Write it like dd-MM-yyyy, or use dateFormats."
         )
         return ()
     return (translated,)
-
-
-def _is_date_format(text: str) -> bool:
-    try:
-        written = _PROBE.strftime(text)
-        read = datetime.strptime(written, text)  # noqa: DTZ007 - only to try a format
-    except ValueError:
-        return False
-    return read.date() == _PROBE.date()
 
 
 class _Rules:

@@ -79,7 +79,7 @@ def told_path(path: str, contract: SourceContract) -> str:
         else re.escape(part)
         for place, part in enumerate(fixed)
     )
-    whole = re.fullmatch(rf"{pattern}(?:\.gz)?", path)
+    whole = re.fullmatch(rf"{pattern}(?:\.gz|\.zip)?", path, re.IGNORECASE)
     if whole is None:
         return str(PurePosixPath(*(_open(part, contract) for part in PurePosixPath(path).parts)))
     told, end = "", 0

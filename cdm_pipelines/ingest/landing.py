@@ -180,7 +180,7 @@ def _listing(landing_url: str, location: str) -> Iterator[tuple[LandingFile, str
     for path, info in sorted(filesystem.find(folder, detail=True).items()):
         relative = str(PurePosixPath(path).relative_to(base))
         found = expression.fullmatch(relative)
-        if found and not relative.endswith(_UNFINISHED):
+        if found and not relative.lower().endswith(_UNFINISHED):
             yield LandingFile(relative, int(info.get("size") or 0), _modified(info)), found[1]
 
 
@@ -190,7 +190,7 @@ def _expression(location: str) -> str:
     parts = re.split(r"(%.)", _layout(location))
     stamp = "".join(digits.get(part, r"\d{2}") if part[:1] == "%" else re.escape(part) for part in parts)
     name, extension = re.fullmatch(r"(.*?)((?:\.\w+)?)", after, re.DOTALL).groups()  # type: ignore[union-attr]
-    packed = f"(?:{_glob(extension)}(?:\\.gz|\\.zip)?|\\.zip)" if extension else "(?:\\.gz|\\.zip)?"
+    packed = f"(?i:{_glob(extension)}(?:\\.gz|\\.zip)?|\\.zip)" if extension else "(?i:\\.gz|\\.zip)?"
     return f"{_glob(before)}({stamp}){_glob(name)}{packed}"
 
 

@@ -68,7 +68,7 @@ class Extract:
             rows: The rows, as ``rows`` has them.
             first: Number of the first row of all.
         """
-        if self.path.endswith(".gz") or self.contract.format not in (Format.CSV, Format.JSONL):
+        if self.path.lower().endswith(".gz") or self.contract.format not in (Format.CSV, Format.JSONL):
             return None
         numbers = rows[ROW].to_numpy()
         try:
@@ -89,7 +89,7 @@ class Extract:
 
     def without(self, numbers: Collection[int]) -> bytes | None:
         """Its bytes without some rows; None where that cannot be done."""
-        packed = self.path.endswith(".gz")
+        packed = self.path.lower().endswith(".gz")
         try:
             plain = gzip.decompress(self.content) if packed else self.content
             anew = _without(plain, self.contract, frozenset(numbers))

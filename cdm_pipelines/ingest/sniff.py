@@ -152,13 +152,14 @@ def _tail(path: Path, encoding: str, start: bytes, refuser: Refuser) -> str | No
 
 def _json(path: Path, text: str, whole: bool) -> Sniffed | None:
     head = text.lstrip()[:1]
-    if head not in ("{", "[") and ".jsonl" not in [suffix.lower() for suffix in path.suffixes]:
+    named = ".jsonl" in [suffix.lower() for suffix in path.suffixes]
+    if head not in ("{", "[") and not named:
         return None
     if head != "[" and has_lines_of_objects(text, whole=whole):
         return Sniffed(Format.JSONL, Dialect())
     place = records_at(text)
     if place is None:
-        return Sniffed(Format.JSONL, Dialect()) if head == "{" or ".jsonl" in path.suffixes else None
+        return Sniffed(Format.JSONL, Dialect()) if head == "{" or named else None
     found = [f"the records are in the array at {place!r}"] if place else ["the file is one JSON array"]
     return Sniffed(Format.JSON, Dialect(records_at=place or None), findings=tuple(found))
 

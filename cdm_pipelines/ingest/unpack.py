@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from cdm_pipelines.ingest.errors import Refusal, Refuser
@@ -80,7 +80,7 @@ class Packed:
                 yield plain, None
 
     def _only_member(self, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-        members = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX/")]
+        members = [m for m in archive.infolist() if not m.is_dir() and not _is_left_behind(m.filename)]
         if any(member.filename in _WORKBOOK_PARTS for member in members):
             self.refuser.refuse(Refusal.UNREADABLE, "is a workbook, not text", "Set format: excel.")
         if len(members) != 1:
@@ -99,6 +99,12 @@ class Packed:
     def _kind(self) -> str:
         with self.path.open("rb") as stream:
             return "gzip" if stream.read(2) == _GZIP else "zip"
+
+
+def _is_left_behind(name: str) -> bool:
+    """Whether a member of an archive is what a file manager puts beside files, and no delivery."""
+    *folders, own = PurePosixPath(name.lower()).parts
+    return "__macosx" in folders or own.startswith(".") or own in ("thumbs.db", "desktop.ini")
 
 
 def size_limit(path: Path, declared: int | None) -> int:

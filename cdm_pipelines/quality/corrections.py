@@ -3,8 +3,8 @@
 Belongs here: that CSV, made harmless for spreadsheets, and putting corrected rows in place of the delivered
 ones. Does not belong here: where quarantine is stored, or who may see it.
 
-A cell that a spreadsheet would take for a formula gets an apostrophe in front; reading takes exactly that one
-away, so every value survives the round trip.
+A cell that a spreadsheet would take for a formula, or for a number that it may shorten (leading zeros, more digits than
+it shows), gets an apostrophe in front; reading takes exactly that one away, so every value survives the round trip.
 """
 
 import csv
@@ -16,7 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.ingest.blocks import MAX_RECORD_BYTES
+from cdm_pipelines.quality.damage import watched
 from cdm_pipelines.store.frames import to_frame
 from cdm_pipelines.store.keys import composite_keys
 from cdm_pipelines.store.spreadsheets import FORMULA_SIGNS
@@ -25,8 +27,9 @@ DEFECT, REASONS, QUARANTINE = "_defect", "_reasons", "_quarantine"
 ROW_KEY = ("_sha256", "_row")
 _FIXED = (*ROW_KEY, "_file", DEFECT, QUARANTINE)
 _BOM = b"\xef\xbb\xbf"
-_FORMULA = rf"^('*{FORMULA_SIGNS})"
-_NEUTRALISED = rf"^'('*{FORMULA_SIGNS})"
+_SHORTENED = r"0[0-9]|[0-9]{12,}\z"
+_FORMULA = rf"^('*(?:{FORMULA_SIGNS}|{_SHORTENED}))"
+_NEUTRALISED = rf"^'('*(?:{FORMULA_SIGNS}|{_SHORTENED}))"
 
 
 class CorrectionsError(ValueError):
@@ -34,7 +37,7 @@ class CorrectionsError(ValueError):
 
 
 def neutralise_formulas(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Put an apostrophe before texts that a spreadsheet would run: those that begin with one of `FORMULA_SIGNS`."""
+    """Put an apostrophe before texts that a spreadsheet would run (`FORMULA_SIGNS`) or shorten."""
     return pc.replace_substring_regex(values, _FORMULA, r"'\1", max_replacements=1)
 
 
@@ -104,6 +107,24 @@ def read_corrections(content: bytes) -> pd.DataFrame:
     if frame.duplicated([name for name in (*ROW_KEY, "_file", QUARANTINE) if name in frame]).any():
         raise CorrectionsError("A row stands there twice. Keep one of them.")
     return frame
+
+
+def lost_zeros(exported: pd.DataFrame, corrected: pd.DataFrame, contract: SourceContract) -> list[str]:
+    """Columns in which a value has lost its leading zeros and nothing else, as when a spreadsheet saves it.
+
+    Args:
+        exported: Rows as they went out.
+        corrected: The same rows as they came back.
+        contract: Tells which columns hold numbers that are names, such as keys and phone numbers.
+    """
+    found = []
+    for name in watched(contract):
+        if name in exported and name in corrected:
+            before, after = (frame[name].fillna("").reset_index(drop=True) for frame in (exported, corrected))
+            zeros = before.str.fullmatch("0+[1-9][0-9]*")
+            if (zeros & (before.str.lstrip("0") == after)).any():
+                found.append(name)
+    return found
 
 
 def apply_corrections(raw: pa.Table, corrections: pa.Table) -> pa.Table:

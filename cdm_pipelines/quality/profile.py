@@ -6,6 +6,7 @@ written (ingest.sniff), what a column means (semantics) or the contract (suggest
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,10 +31,11 @@ from cdm_pipelines.quality.vocabulary import header_words
 
 SAMPLE_ROWS = 100_000
 _NULL_SPELLINGS = ("NULL", "null", "N/A", "n/a", "NA", "None", "nan", "NaN", "-", "--", "\\N", "?", "#N/A")
+_NULL_CODE = "NA"
 _NULL_DATES = ("00000000", "0000-00-00", "0000-00-00 00:00:00", "00-00-0000", "0")
 _DATE_FORMATS = (
     *("%Y-%m-%d", "%Y%m%d", "%d-%m-%Y", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d"),
-    *("%d-%m-%y", "%m/%d/%y", "%d %B %Y", "%d-%b-%Y"),
+    *("%d-%m-%y", "%m/%d/%y", "%d %B %Y", "%d-%b-%Y", "%d-%b-%y"),
 )
 _TIME_FORMATS = (
     "",
@@ -131,7 +133,7 @@ def profile_file(path: Path, sheet: str | None = None) -> FileProfile:
         sniffed=sniffed,
         rows=sound.num_rows,
         whole=table.num_rows < SAMPLE_ROWS,
-        columns=tuple(profile_column(name, sound.column(name)) for name in names),
+        columns=tuple(profile_column(name, sound.column(name), sniffed.dialect.delimiter) for name in names),
         unfit=table.num_rows - sound.num_rows,
     )
 
@@ -152,8 +154,8 @@ def undescribed(sniffed: Sniffed) -> SourceContract:
     )
 
 
-def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
-    """Profile one column of text."""
+def profile_column(name: str, cells: pa.ChunkedArray, delimiter: str = ",") -> ColumnProfile:
+    """Profile one column of text; semicolons between cells are a sign that commas stand in numbers."""
     trimmed = pc.utf8_trim_whitespace(cells.combine_chunks())
     distinct = pc.drop_null(pc.unique(trimmed))
     distinct = distinct.filter(pc.not_equal(distinct, ""))
@@ -162,7 +164,7 @@ def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
     )
     shown = pc.replace_substring_regex(distinct, "^'", "") if apostrophe else distinct
     nulls = _present(_NULL_SPELLINGS, shown)
-    reading = _read_type(name, _without(shown, nulls))
+    reading = _read_type(name, _without(shown, nulls), ",." if delimiter == ";" else ".,")
     if reading.logical_type == LogicalType.INTEGER and _padded(cells):
         reading = _Reading()
     nulls += reading.null_values
@@ -182,8 +184,14 @@ def profile_column(name: str, cells: pa.ChunkedArray) -> ColumnProfile:
         decimal=reading.decimal,
         null_values=nulls,
         apostrophe=apostrophe,
-        doubt=reading.doubt,
+        doubt=reading.doubt or _doubtful_null(nulls, values),
     )
+
+
+def _doubtful_null(nulls: tuple[str, ...], values: pa.Array) -> str:
+    """Among codes of two capitals NA is a country, a state or a province as well."""
+    among_codes = _NULL_CODE in nulls and len(values) > 0 and matches(values, "[A-Z]{2}").all()
+    return f"is {_NULL_CODE} a code (Namibia), or no value?" if among_codes else ""
 
 
 def _padded(cells: pa.ChunkedArray) -> bool:
@@ -200,10 +208,10 @@ class _Reading:
     doubt: str = ""
 
 
-def _read_type(name: str, values: pa.Array) -> _Reading:
+def _read_type(name: str, values: pa.Array, decimals: str) -> _Reading:
     if not len(values):
         return _Reading(doubt="no value in the sample")
-    for read in (_boolean, _epoch, _moment, _integer, _number):
+    for read in (_boolean, _epoch, _moment, _integer, partial(_number, decimals=decimals)):
         reading = read(name, values)
         if reading is not None:
             return reading
@@ -260,16 +268,25 @@ def _integer(_: str, values: pa.Array) -> _Reading | None:
     return _Reading(LogicalType.INTEGER) if fits.all() else None
 
 
-def _number(_: str, values: pa.Array) -> _Reading | None:
-    """A number with decimals, groups or a currency sign; what begins with a zero or a plus is a code."""
+def _number(_: str, values: pa.Array, decimals: str) -> _Reading | None:
+    """A number with decimals, groups or a currency sign; what begins with a zero or a plus is a code.
+
+    Where either decimal sign fits as well, the first of ``decimals`` is taken; whether ``1.101`` is a thousand or
+    one and a bit is then a matter of doubt.
+    """
     if as_flags(pc.match_substring_regex(values, r"^(?:0[0-9]|\+)")).any():
         return None
-    for decimal in (".", ","):
-        fits = as_flags(pc.is_valid(plain_numbers(values, decimal)))
-        if fits.mean() >= _MOST:
-            doubt = "" if fits.all() else f"{(~fits).sum()} values are no number"
-            return _Reading(LogicalType.NUMBER, decimal=decimal, doubt=doubt)
-    return None
+    plain = {sign: plain_numbers(values, sign) for sign in decimals}
+    fits = {sign: as_flags(pc.is_valid(read)) for sign, read in plain.items()}
+    best = max(decimals, key=lambda sign: fits[sign].mean())
+    if fits[best].mean() < _MOST:
+        return None
+    other = next(sign for sign in decimals if sign != best)
+    doubts = [] if fits[best].all() else [f"{(~fits[best]).sum()} values are no number"]
+    differs = as_flags(pc.not_equal(plain[best], plain[other])).any()
+    if fits[other].mean() == fits[best].mean() and differs:
+        doubts.append(f"three digits follow each separator: decimal {other!r} would fit as well")
+    return _Reading(LogicalType.NUMBER, decimal=best, doubt="; ".join(doubts))
 
 
 def _share(found: Days) -> float:

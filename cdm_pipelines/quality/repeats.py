@@ -3,7 +3,8 @@
 Belongs here: which rows a later one replaces, and which of those name somebody else. Does not belong here: what
 happens to such a row (validation), or when there are too many (thresholds).
 
-A later file of a day corrects an earlier one. Within one file a key may repeat on purpose, as a customer does on every
+A later file of a day corrects an earlier one; of the rows of one file the one that its source changed last counts, then
+the last. Within one file a key may repeat on purpose, as a customer does on every
 order line; then its rows agree on what makes the record: the names of a party, all that is mapped of anything else.
 Rows that disagree are a sign that the column is no key, or that its values have lost digits.
 """
@@ -35,7 +36,7 @@ class Repeats:
         superseded: A later row of the day has the same key.
         repeated: A later row of the same file has; all of them are superseded.
         conflicting: That row says something else of the record than this one; all of them are repeated.
-        last: Position of the last row of the file with the same key.
+        last: Position of the row of the file that counts for the key.
     """
 
     superseded: Flags
@@ -54,13 +55,16 @@ def superseded_rows(keys: pa.Table, contract: SourceContract) -> Flags:
     return find_repeats(keys, contract).superseded
 
 
-def find_repeats(keys: pa.Table, contract: SourceContract) -> Repeats:
+def find_repeats(
+    keys: pa.Table, contract: SourceContract, modified_at: pa.ChunkedArray | pa.Array | None = None
+) -> Repeats:
     """Find rows whose key comes again later in the day; conflicts are found by `with_conflicts`.
 
     Args:
         keys: The key columns of all rows of a day, in order, with ``_file``; rows with a ``_defect``, where that is
             given, take no part, and neither do rows without a key.
         contract: Names the key.
+        modified_at: When each row's source last changed it, as sortable text; one without is the oldest of its file.
     """
     codes = np.zeros(keys.num_rows, dtype=np.int64)
     complete = np.ones(keys.num_rows, dtype=bool)
@@ -71,18 +75,19 @@ def find_repeats(keys: pa.Table, contract: SourceContract) -> Repeats:
         cells = coded_cells(compared(plain_ids(keys[name], column), column))  # as record ids are made
         complete &= as_flags(pc.is_valid(cells.indices))
         codes = _with(codes, cells)
+    rows = np.flatnonzero(complete) if modified_at is None else _by_time(keys["_file"], modified_at, complete)
     superseded = np.zeros(keys.num_rows, dtype=bool)
-    superseded[complete] = _comes_again(codes[complete])
+    superseded[rows] = _comes_again(codes[rows])
     last = np.arange(keys.num_rows)
     if not superseded.any():
         return Repeats(superseded, superseded.copy(), superseded.copy(), last)
     repeated = superseded.copy()
     if "_file" in keys.column_names:
         codes = _with(codes, coded_cells(keys["_file"]))
-        repeated[complete] = _comes_again(codes[complete])
+        repeated[rows] = _comes_again(codes[rows])
     place = np.zeros(codes.max() + 1, dtype=np.int64)
-    place[codes[complete]] = np.flatnonzero(complete)  # of equal codes the last is kept
-    last[complete] = place[codes[complete]]
+    place[codes[rows]] = rows  # of equal codes the last is kept
+    last[rows] = place[codes[rows]]
     return Repeats(superseded, repeated, np.zeros(keys.num_rows, dtype=bool), last)
 
 
@@ -146,6 +151,20 @@ def _with(codes: Positions, cells: pa.DictionaryArray) -> Positions:
     both = codes * (len(cells.dictionary) + 1) + indices(cells)
     result: Positions = np.unique(both, return_inverse=True)[1]
     return result
+
+
+def _by_time(files: pa.ChunkedArray, modified_at: pa.ChunkedArray | pa.Array, some: Flags) -> Positions:
+    """Positions of some rows, file by file, those without a time first and the last changed last."""
+    order = pa.table(
+        {
+            "file": indices(coded_cells(files)),  # in the order in which files come
+            "time": pc.fill_null(modified_at, ""),
+            "row": np.arange(len(files)),
+        }
+    )
+    ranked = pc.sort_indices(order, sort_keys=[(name, "ascending") for name in order.column_names])
+    result: Positions = ranked.to_numpy().astype(np.int64)
+    return result[some[result]]
 
 
 def _comes_again(codes: Positions) -> Flags:

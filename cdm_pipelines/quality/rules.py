@@ -113,7 +113,10 @@ _MEANINGS: dict[Rule, tuple[str, str]] = {
         "Check the key in joined, and whether both files are of the same day.",
     ),
     Rule.UNPARSABLE: ("a line that is no JSON object", _LINE),
-    Rule.SUPERSEDED: ("a later row has the same key", "Nothing, when the later row is right."),
+    Rule.SUPERSEDED: (
+        "a later row has the same key, or one of the file that was changed later",
+        "Nothing, when the later row is right.",
+    ),
     Rule.CONFLICTING_KEY: (
         "a later row of the file has the same key and says something else",
         "Find out why the source gives one key twice, or write repeatedKey: last in the contract: the last row counts.",

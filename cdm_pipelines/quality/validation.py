@@ -24,7 +24,7 @@ from cdm_pipelines.quality.repeats import indices, is_nothing, names_party, pres
 from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.quality.schema import pandera_schema
 from cdm_pipelines.quality.shapes import shapes
-from cdm_pipelines.quality.values import Flags, as_flags
+from cdm_pipelines.quality.values import Flags, as_flags, is_marked
 
 DEFECT, REASONS = "_defect", "_reasons"
 BLANKED, REWRITTEN = "blanked", "rewritten"
@@ -132,6 +132,13 @@ def validate(
     )
 
 
+def fit_cells(cells: pa.ChunkedArray, contract: SourceContract, name: str) -> pa.ChunkedArray:
+    """A column, null where `validate` finds no value or a bad one."""
+    column, verdict = contract.column(name), _Verdict(len(cells))
+    checks = pandera_schema(contract).columns[name]
+    return _judge_column(_plain(cells, column, verdict), column, checks, np.ones(len(cells), bool), verdict)
+
+
 def reconcile(read: int, accepted: int, quarantined: int) -> str | None:
     """The sentence that says which rows are not accounted for (R3); None when all are."""
     missing = read - accepted - quarantined
@@ -178,8 +185,8 @@ def _judge_somebody(clean: pa.Table, contract: SourceContract, readable: Flags, 
         return
     gone = _filled(clean, [contract.merged_into] if contract.merged_into else [])
     if contract.deleted and contract.deleted.column in clean.column_names:
-        marks = pc.utf8_trim_whitespace(clean[contract.deleted.column])
-        gone |= as_flags(pc.is_in(marks, pa.array(contract.deleted.values)))
+        mark = contract.deleted
+        gone |= is_marked(clean[mark.column], mark.values, contract.column(mark.column).logical_type)
     nobody = ~_filled(clean, naming) & ~gone & readable
     for fault in verdict.essential:  # of a row that is rejected anyway it says nothing new
         nobody[fault.rows] = False

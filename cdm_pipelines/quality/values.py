@@ -8,6 +8,7 @@ Dates are taken apart with regular expressions and computed, not guessed: 30 Feb
 """
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -17,7 +18,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.contracts.model import EPOCHS
+from cdm_pipelines.contracts.date_formats import (
+    DATE_PARTS,
+    NAMED_MONTHS,
+    NAMED_ZONE,
+    PARTS,
+    ZONES,
+    month_of,
+    pieces,
+)
+from cdm_pipelines.contracts.model import EPOCHS, LogicalType
+from cdm_pipelines.store.arrow import whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,32 +44,12 @@ _GAP = _SPACE + "*"
 _SIGN = r"[-+\x{2212}]"
 NO_CENTS = r"[-=\x{2010}-\x{2015}\x{2212}]{1,2}"
 """What stands for the cents of a whole amount, behind the decimal sign: no minus sign (``1.250,-``)."""
-_DATE_PARTS = {
-    "%Y": r"(?P<Y>\d{4})",
-    "%y": r"(?P<y>\d{2})",
-    "%m": r"(?P<m>\d{1,2})",
-    "%d": r"(?P<d>\d{1,2})",
-    "%b": r"(?P<b>\pL{3,4}\.?)",
-    "%B": r"(?P<b>\pL{3,12})",
-}
-_OTHER_PARTS = {
-    "%H": r"(?:[01]?\d|2[0-3])",
-    "%I": r"(?:0?[1-9]|1[0-2])",
-    "%M": r"[0-5]?\d",
-    "%S": r"(?:[0-5]?\d|60)",
-    "%f": r"\d{1,9}",
-    "%p": r"[AaPp][Mm]",
-    "%z": r"(?:Z|[+-]\d{2}:?\d{2})",
-    "%Z": r"[A-Z]{1,5}",
-    "%%": "%",
-}
 _ISO_TIME = (
     r"(?:[T ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:[.,]\d{1,9})?)?" + _SPACE + r"?"
     r"(?:Z|UTC|[+-]\d{2}(?::?\d{2})?)?)?"
 )
 _SECONDS_OF_DAY = 86_400
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 @dataclass(frozen=True)
@@ -101,18 +92,34 @@ def as_flags(values: pa.Array | pa.ChunkedArray) -> Flags:
     return flags
 
 
+def is_marked(cells: pa.Array | pa.ChunkedArray, marks: Sequence[str], logical_type: LogicalType) -> Flags:
+    """Which cells have one of some marks, as `as_mark` compares them."""
+    wanted = as_mark(pa.array(marks, pa.string()), logical_type)
+    return as_flags(pc.is_in(as_mark(whole(cells), logical_type), wanted))
+
+
+def as_mark(words: pa.Array, logical_type: LogicalType) -> pa.Array:
+    """Words as they are compared with those of a contract: trimmed; of booleans ``TRUE``, ``1`` and ``ja`` are one."""
+    trimmed = pc.utf8_trim_whitespace(words)
+    if logical_type is not LogicalType.BOOLEAN:
+        return trimmed
+    lower = pc.utf8_lower(trimmed)
+    known = pc.if_else(pc.is_in(lower, pa.array(FALSE)), "false", lower)
+    return pc.if_else(pc.is_in(lower, pa.array(TRUE)), "true", known)
+
+
 def plain_numbers(values: pa.Array, decimal: str = ".") -> pa.Array:
     """Numbers in plain spelling (``-1234.5``); null where a text is no number.
 
     Currency signs before or after, groups of three, a minus at the end (SAP) and accounting brackets are
-    understood.
+    understood. A group never begins with 0: ``0.500`` is no number where the decimal sign is a comma.
     """
     point = re.escape(decimal)
     values = pc.replace_substring_regex(
         values, rf"([0-9]){point}{NO_CENTS}({_GAP}(?:{_CURRENCY}{_GAP})?\)?{_GAP})$", r"\1\2"
     )
     group = r"['\x{2019}. \x{a0}\x{202f}]" if decimal == "," else r"['\x{2019}, \x{a0}\x{202f}]"
-    digits = rf"(?:(?:[0-9]{{1,3}}(?:{group}[0-9]{{3}})+|[0-9]+)(?:{point}[0-9]*)?|{point}[0-9]+)"
+    digits = rf"(?:(?:[1-9][0-9]{{0,2}}(?:{group}[0-9]{{3}})+|[0-9]+)(?:{point}[0-9]*)?|{point}[0-9]+)"
     front = rf"(?:{_SIGN}{_GAP}(?:{_CURRENCY}{_GAP})?|{_CURRENCY}{_GAP}{_SIGN}?)?"
     number = rf"{front}{digits}(?:[eE][-+]?[0-9]{{1,3}})?{_GAP}(?:{_CURRENCY}{_GAP})?-?"
     fits = matches(values, rf"{_GAP}(?:{number}|\({number}\)){_GAP}")
@@ -173,6 +180,31 @@ def epoch_seconds(values: pa.Array, per_second: int) -> pa.Array:
     return pa.array(seconds, mask=~as_flags(pc.is_valid(counted)))
 
 
+def in_digits(values: pa.Array, form: str) -> tuple[pa.Array, str]:
+    """Texts and their format, with numbers for names of months and offsets for names of zones.
+
+    For readers that know such names in the language of their machine only. Null where a text does not fit the format.
+    """
+    parts = pieces(form)
+    if not {*NAMED_MONTHS, NAMED_ZONE} & set(parts):
+        return values, form
+    groups = (f"(?P<part{place}>{_unnamed(part)})" for place, part in enumerate(_spelt(form, parts)))
+    found = pc.extract_regex(values, rf"\A{''.join(groups)}\z")
+    texts: list[pa.Array] = [pc.struct_field(found, f"part{place}") for place in range(len(parts))]
+    for place, part in enumerate(parts):
+        if part in NAMED_MONTHS:
+            parts[place], texts[place] = "%m", _named(texts[place], lambda name: f"{month_of(name):02d}")
+        elif part == NAMED_ZONE:
+            parts[place], texts[place] = "%z", _named(texts[place], ZONES.__getitem__)
+    return pc.binary_join_element_wise(*texts, ""), "".join(parts)
+
+
+def _named(names: pa.Array, meaning: Callable[[str], str]) -> pa.Array:
+    coded = names.dictionary_encode()
+    meant = pa.array([meaning(name) for name in coded.dictionary.to_pylist()], pa.string())
+    return meant.take(coded.indices)
+
+
 def _of_epoch(values: pa.Array, per_second: int) -> Days:
     seconds = epoch_seconds(values, per_second)
     ordinal = np.floor_divide(pc.fill_null(seconds, 0).to_numpy(), _SECONDS_OF_DAY)
@@ -193,15 +225,24 @@ def _patterns(text: str) -> tuple[str, str]:
 
     Where parts follow each other without a sign between them, each has its full width.
     """
-    parts = re.split(r"(%[A-Za-z%])", text)
-    places = [place for place, part in enumerate(parts) if part in _DATE_PARTS]
-    spelt = [_DATE_PARTS.get(part) or _OTHER_PARTS.get(part) or re.escape(part) for part in parts]
-    if re.search(r"%[A-Za-z]%[A-Za-z]", text):
-        spelt = [part.replace(r"\d{1,2}", r"\d{2}").replace("]?", "]") for part in spelt]
+    parts = pieces(text)
+    places = [place for place, part in enumerate(parts) if part in DATE_PARTS]
+    spelt = _spelt(text, parts)
     first, last = places[0], places[-1] + 1
     day = "".join(spelt[first:last])
-    unnamed = re.sub(r"\(\?P<\w>", "(?:", day)
-    return f"{''.join(spelt[:first])}(?P<day>{unnamed}){''.join(spelt[last:])}", day
+    return f"{''.join(spelt[:first])}(?P<day>{_unnamed(day)}){''.join(spelt[last:])}", day
+
+
+def _spelt(text: str, parts: list[str]) -> list[str]:
+    """Regular expressions of the parts of a format."""
+    spelt = [PARTS.get(part) or re.escape(part) for part in parts]
+    if re.search(r"%[A-Za-z]%[A-Za-z]", text):
+        spelt = [part.replace(r"\d{1,2}", r"\d{2}").replace("]?", "]") for part in spelt]
+    return spelt
+
+
+def _unnamed(pattern: str) -> str:
+    return re.sub(r"\(\?P<\w>", "(?:", pattern)
 
 
 def _read(values: pa.Array, whole: str, day: str) -> Days:
@@ -246,7 +287,5 @@ def _century(year: Ints) -> Ints:
 
 
 def _month(names: pa.Array) -> Ints:
-    short = pc.utf8_slice_codeunits(pc.utf8_lower(names), 0, 3)
-    found = pc.index_in(short, pa.array(_MONTHS))
-    result: Ints = pc.add(pc.cast(pc.fill_null(found, -1), pa.int64()), 1).to_numpy()
-    return result
+    """Of distinct days: their months, 0 where a name is none."""
+    return np.array([month_of(name) if name else 0 for name in names.to_pylist()], dtype=np.int64)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdm_pipelines.contracts.model import EPOCHS
-from cdm_pipelines.quality.values import days, epoch_seconds
+from cdm_pipelines.quality.values import days, epoch_seconds, in_digits
 from cdm_pipelines.standardise.distinct import TEXT, Arrays, over_distinct, where_needed
 
 # Dates that systems write for "not known" or "for ever". A record can have been made on one of them, so they are kept
@@ -126,6 +126,7 @@ def _timestamps(values: pa.Array, form: str, timezone: str) -> pa.Array:
     if form in EPOCHS:
         return _counted(values, EPOCHS[form])
     if form != "ISO8601":
+        values, form = in_digits(values, form)
         return _utc(values, form, None if "%z" in form else timezone)
     values = pc.replace_substring_regex(values, _NAMED_UTC, "Z")
     answer = pc.replace_substring_regex(values, _PLAIN_UTC, r"\1T\2Z")
@@ -152,12 +153,12 @@ def _utc(values: pa.Array, form: str, timezone: str | None) -> pa.Array:
     written = values.to_pandas()
     parsed = pd.to_datetime(written, format=form, errors="coerce", utc=timezone is None)
     missed = np.flatnonzero(parsed.isna() & written.notna())
-    if timezone is not None:
+    if parsed.dt.tz is None:
         twice = np.ones(len(parsed), dtype=bool)
-        parsed = parsed.dt.tz_localize(timezone, ambiguous=twice, nonexistent="shift_forward").dt.tz_convert(
-            UTC
-        )
-    seconds = pa.array(parsed.dt.tz_localize(None), pa.timestamp("s"), from_pandas=True, safe=False)
+        parsed = parsed.dt.tz_localize(timezone, ambiguous=twice, nonexistent="shift_forward")
+    seconds = pa.array(
+        parsed.dt.tz_convert(UTC).dt.tz_localize(None), pa.timestamp("s"), from_pandas=True, safe=False
+    )
     answer = pc.binary_join_element_wise(pc.replace_substring(pc.cast(seconds, TEXT), " ", "T"), "Z", "")
     if not len(missed):
         return answer

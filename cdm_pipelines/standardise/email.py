@@ -28,14 +28,15 @@ _SEVERAL = re.compile(r"[;,\s]+")
 _BRACKETS = re.compile(r"<([^<>]*@[^<>]*)>")
 _BEFORE = " \t\n\"'<>()[]{};:,"
 _AFTER = f"{_BEFORE}."
-_LABEL = re.compile(r"^(?:mailto|smtp|e-?mail):", re.IGNORECASE)
+_REMARK = re.compile(r"\([^()@]*\)|\[[^\[\]@]*\]")
+_LABEL = re.compile(r"^[^\W\d_][\w .-]*:\s*")
 
 
 def read(column: pa.Array) -> Arrays:
     """Addresses in small letters with an ASCII domain, and where the domain is reserved and no mail can arrive.
 
-    A display name, ``mailto:`` and signs that nobody sees are dropped; of several addresses in one value the first that
-    is valid counts.
+    A display name, a label (``mailto:``), a remark between brackets and signs that nobody sees are dropped; of several
+    addresses in one value the first that is valid counts.
 
     Args:
         column: Text.
@@ -77,6 +78,7 @@ def _by_library(value: str) -> tuple[str | None, bool]:
 
 def _candidates(value: str) -> list[str]:
     """The addresses in a value; a blank within an address is not repaired by taking what follows it."""
+    value = _REMARK.sub(" ", value)
     bracketed = _BRACKETS.findall(value)
     parts = bracketed or [part for part in _SEVERAL.split(value) if part]
     if not all("@" in part for part in parts):

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from cdm_pipelines.contracts.canonical import Entity, attributes, targets
 from cdm_pipelines.contracts.model import SourceContract
 from cdm_pipelines.quality.validation import REPAIRS_SCHEMA
+from cdm_pipelines.quality.values import is_marked
 from cdm_pipelines.standardise import consent, dates, interaction
 from cdm_pipelines.standardise.columns import Columns
 from cdm_pipelines.standardise.distinct import TEXT, joined, no_flags, no_text
@@ -126,7 +127,7 @@ def _standard(
         "extract_date": _constant(extract_date, columns.length),
         "_file": columns.raw("_file"),
         "_row": whole(valid["_row"]).cast(pa.int64()),
-        "modified_at": _modified_at(columns, timezone),
+        "modified_at": modified_at(columns, timezone),
         "is_deleted": _is_deleted(columns),
         "merged_into": _merged_into(columns, own) if entity == Entity.PARTY else no_text(columns.length),
     }
@@ -149,7 +150,8 @@ def _constant(value: str, length: int) -> pa.Array:
     return pa.repeat(pa.scalar(value, TEXT), length)
 
 
-def _modified_at(columns: Columns, timezone: str) -> pa.Array:
+def modified_at(columns: Columns, timezone: str) -> pa.Array:
+    """When their source last changed some rows, in UTC; null where it does not say."""
     name = columns.contract.modified_at
     if name is None:
         return no_text(columns.length)
@@ -160,7 +162,8 @@ def _is_deleted(columns: Columns) -> pa.Array:
     rule = columns.contract.deleted
     if rule is None:
         return no_flags(columns.length)
-    return pc.is_in(pc.utf8_trim_whitespace(columns.raw(rule.column)), value_set=pa.array(rule.values, TEXT))
+    kind = columns.contract.column(rule.column).logical_type
+    return pa.array(is_marked(columns.raw(rule.column), rule.values, kind))
 
 
 def _merged_into(columns: Columns, own: pa.Array) -> pa.Array:

@@ -9,23 +9,28 @@ both used.
 """
 
 import re
+import unicodedata
 from typing import NamedTuple
 
 from cdm_pipelines.standardise.casing import capitalise, is_shouted, name_case
 from cdm_pipelines.standardise.distinct import remembered
-from cdm_pipelines.standardise.person_words import AMBIGUOUS_PREFIXES, DUTCH_PREFIXES, prefix_of
+from cdm_pipelines.standardise.person_words import AMBIGUOUS_PREFIXES, DUTCH_PREFIXES, one_word, prefix_of
 from cdm_pipelines.standardise.vocabulary import words
 
 # An initial is up to three letters and a full stop: J. Th. Chr. IJ. Joh.
 _DOTTED = re.compile(r"(?:[^\W\d_]{1,3}\.-?)+[^\W\d_]{0,2}")
 _GLUED = re.compile(r"(?<=[^\W\d_]\.)(?=[^\W\d_]{3,}(?!\.)|[^\W\d_]{2}(?=[^\W\d_.]|\s|$)(?<![A-Z]{2}))")
 _CALL_NAME = re.compile(r"""\(\s*([^()]*?)\s*\)|"\s*([^"]*?)\s*"|(?<!\S)'([^\s'][^']*[^\s'])'(?!\S)""")
-_VOWELS = re.compile(r"[aeiouyàáâãäåæèéêëìíîïòóôõöøùúûüýÿ]", re.IGNORECASE)
+_LATIN = re.compile(r"[A-Za-zÀ-ÖØ-öø-ɏ]+")
+_VOWELS = frozenset("aeiouyæœø\u0131")
 _DIGRAPHS = {"th": "Th", "chr": "Chr", "ph": "Ph", "ij": "IJ", "fr": "Fr", "st": "St", "jh": "Jh"}
 _SHORT_NAMES = words(
     "ab ad al an bo bé co cy di do ed eg el em fé ge ha ib ii io jo ju ka ko ky la li lo lu ly ma mo my no ny ob ot ou "
     "oz pi ra ro ru ry si su ta ti ty ub uk ut vi wu xi ya ye yi yu za zo zé"
 )
+
+
+_NO_VOWEL = words("ng")  # a surname of millions
 
 
 class Given(NamedTuple):
@@ -48,11 +53,15 @@ def is_initials(token: str) -> bool:
         return False
     if all(len(part) == 1 for part in parts) or letters in ("IJ", "Th", "Chr", "Ph"):
         return True
-    if len(letters) > 4 or not is_shouted(letters):
-        return False
-    if not _VOWELS.search(letters):
-        return True
+    if len(letters) > 4 or not is_shouted(letters) or not _LATIN.fullmatch(letters):
+        return False  # what is a vowel is known of Latin letters
+    if not _has_vowel(letters):
+        return letters.lower() not in _NO_VOWEL
     return len(letters) == 2 and letters.isupper() and letters.lower() not in _SHORT_NAMES
+
+
+def _has_vowel(letters: str) -> bool:
+    return any(unicodedata.normalize("NFD", letter)[0] in _VOWELS for letter in letters.lower())
 
 
 @remembered
@@ -76,14 +85,14 @@ def _split(part: str, token: str) -> list[str]:
         return [_DIGRAPHS[lower]]
     if "." in token and not part.isupper():
         return [capitalise(part)]
-    if "." in token and len(part) == 3 and _VOWELS.search(part):
+    if "." in token and len(part) == 3 and _has_vowel(part):
         return [capitalise(part)]
     return [letter.upper() for letter in part]
 
 
 def spaced(text: str) -> str:
     """A blank after initials that are glued to a name: ``J.P.van``, ``J.Peter``."""
-    return _GLUED.sub(" ", text)
+    return _GLUED.sub(" ", one_word(text))
 
 
 def take_call_name(text: str) -> tuple[str, str | None]:

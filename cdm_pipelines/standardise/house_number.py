@@ -26,6 +26,7 @@ _FLOOR = r"\d{1,2}\s?-?\s?(?:hoog|hg|e|de|ste|te)\b\.?"
 _WORD_PATTERN = "|".join(sorted(map(re.escape, _WORDS | _SPELLINGS.keys()), key=lambda w: (-len(w), w)))
 _PART = rf"(?:{_FLOOR}|(?:{_WORD_PATTERN})(?![^\W\d_])\.?|\d{{1,5}}(?!\d)|[a-z]{{1,4}}(?![^\W\d_])\.?|#)"
 ADDITION = re.compile(rf"(?:[\s\-/.,+()&#]*{_PART})*[\s\-/.,()]*", re.IGNORECASE)
+ADDITION_WORD = re.compile(_WORD_PATTERN, re.IGNORECASE)
 _TOKEN = re.compile(r"t\.?/?o\.|\d+(?:e|de|ste)(?![^\W\d_])|\d+|[^\W\d_]+", re.IGNORECASE)
 NUMBER = re.compile(r"0*(\d{1,6})(.*)", re.DOTALL)
 

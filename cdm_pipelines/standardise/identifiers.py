@@ -78,9 +78,9 @@ def _wrong_by_library(accounts: pa.Array) -> pa.Array:
 def vat_number(column: pa.Array, country: pa.Array) -> Arrays:
     """VAT numbers with their country prefix, and where check digits fail.
 
-    A number without prefix gets that of the record's country when it then is a VAT number of that country; a Dutch
-    one (``123456789B01``) is recognised by its form. The check of countries outside the EU is stdnum's where it has
-    one; a number that nobody can check is not marked.
+    A number without prefix gets that of the record's country when it then is a VAT number of that country, and is
+    marked as it stands when not; a Dutch one (``123456789B01``) is recognised by its form. The check of countries
+    outside the EU is stdnum's where it has one; a number that nobody can check is not marked.
 
     Args:
         column: Text.
@@ -123,6 +123,9 @@ def _read_vat(number: str, country: str | None) -> tuple[str, bool]:
         number = prefix + number[2:]
         if _is_european(prefix):
             return _checked(number)
+        foreign = _module(prefix) if prefix.isascii() else None
+        if foreign is not None and foreign.is_valid(number):
+            return number, False
         if country is None or not _is_european(country):
             return number, False
     if country is None:
@@ -131,7 +134,8 @@ def _read_vat(number: str, country: str | None) -> tuple[str, bool]:
     if not _is_european(prefix):
         module = _module(country)
         return number, module is not None and not module.is_valid(number)
-    return _checked(prefix + number)
+    prefixed, wrong = _checked(prefix + number)
+    return (number, True) if wrong else (prefixed, False)
 
 
 def _checked(number: str) -> tuple[str, bool]:

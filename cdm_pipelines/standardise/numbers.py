@@ -41,9 +41,10 @@ def _decimal(values: pa.Array, sign: str) -> pa.Array:
     values = pc.replace_substring_regex(values, r"^([+-]?)\p{Sc}|^\p{Sc}([+-])", r"\1\2")
     thousands = "." if sign == "," else ","
     grouped = pc.match_substring_regex(
-        values, rf"^[+-]?[0-9]{{1,3}}(\{thousands}[0-9]{{3}})+(\{sign}[0-9]*)?$"
+        values, rf"^[+-]?[1-9][0-9]{{0,2}}(\{thousands}[0-9]{{3}})+(\{sign}[0-9]*)?$"
     )
-    values = pc.if_else(grouped, pc.replace_substring(values, thousands, ""), values)
+    foreign = pc.and_not(pc.match_substring(values, thousands), grouped)
+    values = pc.if_else(foreign, pa.scalar(None, TEXT), pc.replace_substring(values, thousands, ""))
     values = pc.replace_substring(values, sign, ".") if sign != "." else values
     values = pc.if_else(pc.match_substring_regex(values, _NUMBER), values, pa.scalar(None, TEXT))
     values = pc.replace_substring_regex(values, r"^(-?)\+?0*([0-9]|\.)", r"\1\2")

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.contracts.model import KindRule, PartyKind
 from cdm_pipelines.quality.rules import Rule
+from cdm_pipelines.quality.values import as_mark
 from cdm_pipelines.standardise import (
     aside,
     codes,
@@ -81,8 +82,9 @@ def kinds(columns: Columns, rule: KindRule | None) -> pa.Array:
     rule = rule or KindRule(PartyKind.PERSON)
     if rule.column is None:
         return _as_named(columns, pa.repeat(pa.scalar(str(rule.otherwise)), columns.length))
-    telling = pc.utf8_trim_whitespace(columns.raw(rule.column))
-    found = pc.index_in(telling, value_set=pa.array(list(rule.values), TEXT))
+    logical_type = columns.contract.column(rule.column).logical_type
+    telling = as_mark(columns.raw(rule.column), logical_type)
+    found = pc.index_in(telling, value_set=as_mark(pa.array(list(rule.values), TEXT), logical_type))
     named = pa.array([str(kind) for kind in rule.values.values()], TEXT)
     return _as_named(columns, pc.coalesce(named.take(found), pa.scalar(str(rule.otherwise))))
 

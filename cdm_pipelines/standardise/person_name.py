@@ -34,6 +34,8 @@ from cdm_pipelines.standardise.person_words import (
     HOUSEHOLDS,
     IGNORED,
     bare,
+    honorific_of,
+    one_word,
     prefix_of,
     title_before,
     title_behind,
@@ -77,7 +79,7 @@ def join_titles(*titles: str | None) -> str | None:
 
 def read_salutation(text: str, country: str | None) -> PersonName:
     """Honorific and titles of a salutation: ``Dhr.``, ``Mevr. drs.``, ``Prof. dr. ir.``, ``De heer en mevrouw``."""
-    words = [word for word in _MIXED_HONORIFIC.split(text) if word]
+    words = [word for word in _MIXED_HONORIFIC.split(one_word(text)) if word]
     honorifics: list[str] = []
     titles: list[str] = []
     jurist = False
@@ -110,8 +112,8 @@ def _take_honorifics(text: str, *, dutch: bool) -> tuple[str, str | None]:
         key = bare(tokens[start])
         if key == "mr" and dutch:
             break
-        if key in HONORIFICS:
-            found.append(HONORIFICS[key])
+        if (honorific := honorific_of(tokens[start])) is not None:
+            found.append(honorific)
         elif "/" in key and all(part in HONORIFICS for part in key.split("/")):
             found.extend(HONORIFICS[part] for part in key.split("/"))
         elif key in HOUSEHOLDS:

@@ -27,15 +27,21 @@ DUTCH_PREFIXES = words("van von der den de het 't t ten ter v.d. vd v/d v.d vand
 
 MR, MRS, MX = "mr", "mrs", "mx"
 HONORIFICS = {
-    **dict.fromkeys(words("dhr heer mr mister mijnheer meneer herr monsieur hr sir"), MR),
     **dict.fromkeys(
-        words("mevr mevrouw mw mej mejuffrouw juffrouw mrs ms miss mme madame mlle frau dame"), MRS
+        words("dhr heer mr mister mijnheer meneer herr monsieur hr sir sr señor sig signor signore"), MR
+    ),
+    **dict.fromkeys(
+        words(
+            "mevr mevrouw mw mej mejuffrouw juffrouw mrs ms miss mme madame mlle frau dame sra srta señora señorita "
+            "doña sigra signora signorina fru fröken frøken"
+        ),
+        MRS,
     ),
     "mx": MX,
 }
 # Not a person, or more than one: no form of address follows from them.
 HOUSEHOLDS = words("fam familie firma fa erven erfgenamen")
-IGNORED = words("de den t.a.v tav aan")
+IGNORED = words("de den t.a.v tav aan exmo exma")
 COUPLE = re.compile(
     r"(?<=\S)\s*(?:&|\+|(?<=\s)(?:en|and|und|et)(?=\s)|(?<=[a-zA-Z.])/(?=\s?[A-Z]))\s*(?=\S)", re.IGNORECASE
 )
@@ -46,8 +52,10 @@ TITLES = {
     "em": "em.", "kand": "kand.", "cand": "cand.", "lic": "lic.", "jhr": "jhr.", "jkvr": "jkvr.", "rev": "rev.",
     "mag": "mag.", "dipl-ing": "dipl.-ing.", "professor": "prof.", "doctor": "dr.", "med": "med.", "hc": "h.c.",
     "wed": "wed.", "weduwe": "wed.", "weduwnaar": "wed.", "dds": "dds.", "past": "past.", "zr": "zr.",
+    "dott": "dott.", "dottssa": "dott.ssa", "drssa": "dr.ssa", "profssa": "prof.ssa", "avv": "avv.", "arch": "arch.",
+    "geom": "geom.", "rag": "rag.", "dra": "dra.", "mgr": "mgr.",
 }  # fmt: skip
-NEEDS_STOP = words("bc ds em mag med hc past zr lic kand cand rev")
+NEEDS_STOP = words("bc ds em mag med hc past zr lic kand cand rev arch geom rag dra")
 # Behind the name.
 SUFFIXES = {
     "msc": "MSc", "bsc": "BSc", "phd": "PhD", "mba": "MBA", "llm": "LLM", "llb": "LLB", "emba": "EMBA",
@@ -65,6 +73,23 @@ RELATED = (
     HONORIFICS.keys() | HOUSEHOLDS | IGNORED | TITLES.keys() | SUFFIXES.keys()
     | words("geb geboren née born wed weduwe weduwnaar echtg ev en and und et")
 )  # fmt: skip
+
+
+_SHORT_HONORIFICS = words("sr sig")
+_FEMININE = re.compile(r"\b(sig|dott|dr|prof)\.\s?(ra|ssa)\b\.?(?=\s|$)", re.IGNORECASE)
+
+
+def one_word(text: str) -> str:
+    """``Sig.ra`` and ``Dott.ssa`` without the full stop within them, which is no end of a word."""
+    return _FEMININE.sub(r"\1\2.", text) if "." in text else text
+
+
+def honorific_of(written: str) -> str | None:
+    """The honorific that a word before a name is; ``SR`` without full stop is initials, and ``Sig`` a name."""
+    word = bare(written)
+    if word in _SHORT_HONORIFICS and "." not in written and written != "Sr":
+        return None
+    return HONORIFICS.get(word)
 
 
 @remembered

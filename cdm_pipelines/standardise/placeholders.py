@@ -22,6 +22,7 @@ _UP = "01234567890123456789"
 _IN_SEQUENCE = sorted(
     {order[at : at + size] for order in (_UP, _UP[::-1]) for size in range(6, 13) for at in range(21 - size)}
 )
+_SHORT = 2
 _SAME = "^(?:" + "|".join(f"{digit}{{6,}}" for digit in range(10)) + ")$"
 
 
@@ -184,22 +185,37 @@ def _or(first: pa.Array, *others: pa.Array) -> pa.Array:
 
 
 def _words_in(column: pa.Array, words: tuple[str, ...]) -> pa.Array:
-    """Which texts are one of some words, whatever their case, accents and the signs between letters and digits."""
+    """Which texts are one of some words, whatever their case, accents and the signs between letters and digits.
+
+    A word of two letters with a sign, such as n/a, is told by having one: Na is a name.
+    """
     if not words or column.null_count == len(column):
         return _none(column)
 
     def told(values: pa.Array) -> Arrays:
         signs = r"[^a-z0-9]+" if all_ascii(values) else r"[^\p{L}\p{N}]+"
-        bare = pc.replace_substring_regex(pc.utf8_lower(values), signs, "")
-        return (pc.is_in(bare, value_set=_keys(words)),)
+        lower = pc.utf8_lower(values)
+        bare = pc.replace_substring_regex(lower, signs, "")
+        short = pc.and_(pc.is_in(bare, value_set=_signed(words)), pc.not_equal(bare, lower))
+        return (pc.or_(pc.is_in(bare, value_set=_keys(words)), short),)
 
     return over_distinct(told, column)[0]
 
 
 @lru_cache(maxsize=64)
 def _keys(words: tuple[str, ...]) -> pa.Array:
-    keys = {_key(word) for word in words} | {_key(anyascii(word)) for word in words}
+    told = [word for word in words if not _needs_signs(word)]
+    keys = {_key(word) for word in told} | {_key(anyascii(word)) for word in told}
     return pa.array(sorted(keys), TEXT)
+
+
+@lru_cache(maxsize=64)
+def _signed(words: tuple[str, ...]) -> pa.Array:
+    return pa.array(sorted({_key(word) for word in words if _needs_signs(word)}), TEXT)
+
+
+def _needs_signs(word: str) -> bool:
+    return len(_key(word)) <= _SHORT < len(word.strip())
 
 
 def _key(word: str) -> str:

@@ -11,7 +11,7 @@ import re
 from typing import NamedTuple
 
 from cdm_pipelines.standardise.casing import place_case
-from cdm_pipelines.standardise.house_number import ADDITION, read_addition, read_number
+from cdm_pipelines.standardise.house_number import ADDITION, ADDITION_WORD, read_addition, read_number
 from cdm_pipelines.standardise.vocabulary import words
 
 NUMBER_FIRST = words("US GB IE CA AU NZ FR LU ZA IN SG HK")
@@ -43,6 +43,8 @@ _NUMBER_IN_FRONT = re.compile(
     r"^(?:nr\.?|no\.?|n°|#)?\s*(\d{1,6})(\s*[-/]\s*\d{1,4}|\s?(?:bis|ter|quater)\b|\s?[a-z]\b|\s?[½¼¾]|(?=[\s,]))[\s,]+(?=\S*[^\W\d_])(.*)$",
     re.IGNORECASE | re.DOTALL,
 )
+_LETTER_BEHIND_BLANK = frozenset({"US", "CA"})
+"""Where a letter behind a number and a blank is a point of the compass, which belongs to the street: 123 N Main St."""
 _UNIT_BEHIND = re.compile(
     r"[\s,]+((?:apt|apartment|unit|suite|ste|flat|floor|fl|room|rm|appt|bât|bldg|#)\.?\s*#?\s*[\w-]+)$",
     re.IGNORECASE,
@@ -55,6 +57,9 @@ _DATED = re.compile(
     r"(?:plein|straat|laan|weg|park|$)",
     re.IGNORECASE,
 )
+_NAMED_NUMBER = re.compile(r"\.?\s+(?:d[ei]\s+)?([^\W\d_]{3,4})(?:\s+\d.*)?", re.IGNORECASE)
+_MONTHS = words("mei mai maj maja may mayo maio mars mart märz juni juli juin jun jul june july août luty")
+_NO_WHOLE_STREET = re.compile(r"(?:^|\s)(?:[^\W\d_]{1,3}\.|de[snr]?|du|della?|van|het)$", re.IGNORECASE)
 _UNIT = re.compile(
     r"(?:flat|apt\.?|apartment|unit|suite|room|floor|kamer|gebouw|blok|toren)\s+[\w-]{1,4}", re.IGNORECASE
 )
@@ -135,7 +140,7 @@ def _pieces(line: str) -> list[str]:
         stripped = piece.strip()
         after_street = pieces and _LETTER.search(pieces[-1]) and not re.search(r"\d", pieces[-1])
         after_number = pieces and re.fullmatch(
-            r"\d{1,6}\s?[a-z]?", pieces[-1], re.IGNORECASE
+            r"\d{1,6}\s?(?:[a-z]?|bis|ter|quater)", pieces[-1], re.IGNORECASE
         )  # 12, rue de la Paix
         if after_number or (after_street and _BARE_NUMBER.fullmatch(stripped)):
             pieces[-1] = f"{pieces[-1]} {stripped}"
@@ -163,11 +168,12 @@ def _read_piece(piece: str, country: str | None) -> Street:
     if not _LETTER.search(piece) or _UNIT.fullmatch(piece):
         return Street(extra=piece)
     ways = (_number_first, _number_last) if country in NUMBER_FIRST else (_number_last, _number_first)
-    found = next((street for way in ways if (street := way(piece)) is not None), None) or Street(street=piece)
+    found = next((street for way in ways if (street := way(piece, country)) is not None), None)
+    found = found or Street(street=piece)
     return found._replace(street=spell_street(found.street or "", country))
 
 
-def _number_last(piece: str) -> Street | None:
+def _number_last(piece: str, _: str | None) -> Street | None:
     opposite = _OPPOSITE.match(piece)
     if opposite is not None and not re.search(r"\s\d+\s*\w?$", opposite[1]):
         number = str(int(opposite[3])) if opposite[3] else None
@@ -188,23 +194,35 @@ def _number_last(piece: str) -> Street | None:
             and (not rest.strip() or re.match(r"\s*-?\s*\d", rest))
         ):
             continue  # Plein 1944 12, Laan 1940-1945 3
+        if _names_street(street, rest):
+            continue
         return Street(street, str(int(number)), read_addition(rest))
     return None
 
 
-def _number_first(piece: str) -> Street | None:
+def _names_street(street: str, rest: str) -> bool:
+    """Whether a number is part of a street's name: ul. 3 Maja 15, Straße des 17. Juni 135, rue des 4 Eaux 7."""
+    word = _NAMED_NUMBER.fullmatch(rest)
+    if word is None or ADDITION_WORD.fullmatch(word[1]):
+        return False
+    return word[1].lower() in _MONTHS or _NO_WHOLE_STREET.search(street) is not None
+
+
+def _number_first(piece: str, country: str | None) -> Street | None:
     unit = _UNIT_IN_FRONT.match(piece)
     extra = unit[1] if unit else None
     rest = piece[unit.end() :] if unit else piece
     match = _NUMBER_IN_FRONT.match(rest)
     if match is None or _DATED.match(rest) or not int(match[1]):
         return None
-    street = match[3].strip(_EDGES)
+    behind_number, street = match[2], match[3].strip(_EDGES)
+    if country in _LETTER_BEHIND_BLANK and behind_number[:1].isspace() and behind_number.strip().isalpha():
+        behind_number, street = "", rest[match.start(2) :].strip(_EDGES)
     behind = _UNIT_BEHIND.search(street)
     if behind is not None:
         extra = ", ".join(filter(None, (extra, behind[1])))
         street = street[: behind.start()]
-    return Street(street.strip(_EDGES), str(int(match[1])), read_addition(match[2]), extra)
+    return Street(street.strip(_EDGES), str(int(match[1])), read_addition(behind_number), extra)
 
 
 def spell_street(text: str, country: str | None) -> str | None:

@@ -8,11 +8,12 @@ comparison can see. A part that is missing is 00.
 """
 
 import re
-import unicodedata
 from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from cdm_pipelines.contracts.date_formats import month_of
 
 Order = Literal["ymd", "dmy", "mdy"]
 
@@ -25,28 +26,6 @@ _TIME = re.compile(r"(?:(?<=\d)t|\s+)\d{1,2}:\d\d.*$")
 _FRACTION = re.compile(r"(?<=\d)\.0+(?!\d)")
 _TOKENS = re.compile(r"\d+|[^\W\d_]+")
 _NO_MONTH = re.compile(r"(\d{4})--(\d{1,2})")
-_MONTHS = {
-    name: number
-    for number, names in enumerate(
-        (
-            "jan ene gen",
-            "feb fev",
-            "mar mrt maa mrz mae",
-            "apr avr abr",
-            "may mei mai mag",
-            "jun juin giu",
-            "jul juil lug",
-            "aug aou ago",
-            "sep set",
-            "oct okt ott out",
-            "nov",
-            "dec dez dic",
-        ),
-        start=1,
-    )
-    for name in names.split()
-}
-"""How months begin in the languages of extracts, without accents."""
 
 
 def read_dates(values: pa.Array, order: Order) -> pa.Array:
@@ -110,10 +89,7 @@ def day_exists(date: str) -> bool:
 
 
 def _month(word: str) -> int:
-    if word.isdecimal():
-        return 0
-    plain = "".join(sign for sign in unicodedata.normalize("NFD", word) if not unicodedata.combining(sign))
-    return _MONTHS.get(plain[:4]) or _MONTHS.get(plain[:3], 0)
+    return 0 if word.isdecimal() else month_of(word)
 
 
 def _together(digits: str, order: Order) -> str:

@@ -18,7 +18,14 @@ from cdm_pipelines.contracts import Column, SourceContract
 from cdm_pipelines.contracts.catalogue import all_contracts, contract_named, contracts_of
 from cdm_pipelines.contracts.told import told_names, told_path
 from cdm_pipelines.privacy.protection import Vault
-from cdm_pipelines.quality.corrections import DEFECT, QUARANTINE, REASONS, export_quarantine, read_corrections
+from cdm_pipelines.quality.corrections import (
+    DEFECT,
+    QUARANTINE,
+    REASONS,
+    export_quarantine,
+    lost_zeros,
+    read_corrections,
+)
 from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.store import layout
@@ -219,7 +226,7 @@ def accept_corrections(settings: Settings, file: Path) -> list[Accepted]:
 
     Raises:
         QuarantineError: The file is no export of the quarantine, some of its rows could be of several days, or none is
-            in quarantine any more, or none was changed.
+            in quarantine any more, none was changed, or a spreadsheet took leading zeros away.
     """
     lake = Lake(settings.lake_url)
     corrected = read_corrections(file.read_bytes())
@@ -238,7 +245,8 @@ def accept_corrections(settings: Settings, file: Path) -> list[Accepted]:
             "_sha256 and _row as they are."
         )
     changed = [
-        (contract, date, _changed(settings, lake, contract, date, rows)) for contract, date, rows in found
+        (contract, date, _changed(settings, lake, contract, date, rows=rows, file=file.name))
+        for contract, date, rows in found
     ]
     changed = [one for one in changed if len(one[2])]
     if not changed:
@@ -255,14 +263,24 @@ def accept_corrections(settings: Settings, file: Path) -> list[Accepted]:
 
 
 def _changed(
-    settings: Settings, lake: Lake, contract: SourceContract, date: str, rows: pd.DataFrame
+    settings: Settings, lake: Lake, contract: SourceContract, date: str, *, rows: pd.DataFrame, file: str
 ) -> pd.DataFrame:
-    """Rows of a day that do not stand as they would be exported now."""
+    """Rows of a day that do not stand as they would be exported now.
+
+    Raises:
+        QuarantineError: Numbers have lost their leading zeros, and would name somebody else.
+    """
     held = Vault.of(settings, lake).open(lake.read(layout.quarantine_path(contract, date)))
     exported = read_corrections(export_quarantine(held, f"{contract.name}/{date}"))
     cells = [name for name in exported if name in rows and name not in (*ORIGIN, "_file", QUARANTINE)]
     by = ORIGIN if "_file" not in rows else [*ORIGIN, "_file"]
     before = rows[by].merge(exported[[*by, *cells]].drop_duplicates(by), on=by, how="left")
+    if lost := lost_zeros(before, rows, contract):
+        raise QuarantineError(
+            f"{file}: leading zeros are gone in {told_names(lost, contract.column_names)}, as when a spreadsheet saves "
+            "numbers. Put them back with an apostrophe in front ('00123), or export the rows again and leave the "
+            "apostrophes where they are; what is meant to have no zeros can be corrected in the console."
+        )
     same = rows[cells].fillna("").to_numpy() == before[cells].fillna("").to_numpy()
     changed: pd.DataFrame = rows.loc[~same.all(axis=1)]
     return changed

@@ -239,9 +239,12 @@ def _chunks(
     keys = list(corrected(key_columns, settings.chunk_rows))
     whole = pa.concat_tables(keys) if keys else lake.read(raw, key_columns)
     repeats = find_repeats(whole, contract)
+    there = set(lake.schema(raw).names)
+    if repeats.repeated.any() and contract.modified_at in there:
+        changed = _changed(column(contract.modified_at), contract, settings.timezone)
+        repeats = find_repeats(whole, contract, changed)
     del keys, whole
     if repeats.repeated.any():
-        there = set(lake.schema(raw).names)
         repeats = with_conflicts(
             repeats, (column(name) for name in compared_columns(contract) if name in there)
         )
@@ -252,6 +255,17 @@ def _chunks(
     for table in corrected(None, settings.chunk_rows):
         yield Chunk(table, repeats.part(start, table.num_rows))
         start += table.num_rows
+
+
+def _changed(cells: pa.ChunkedArray, contract: SourceContract, timezone: str) -> pa.Array:
+    """When their source last changed rows, as their records will say; null where that cannot be read."""
+    from cdm_pipelines.quality.validation import fit_cells  # noqa: PLC0415 - rules load in a run
+    from cdm_pipelines.standardise.columns import Columns  # noqa: PLC0415 - rules load in a run
+    from cdm_pipelines.standardise.frame import modified_at  # noqa: PLC0415 - rules load in a run
+
+    name = contract.modified_at or ""
+    fit = pa.table({name: fit_cells(cells, contract, name)})
+    return modified_at(Columns(fit, contract, contract.entities[0]), timezone)
 
 
 def _corrections(lake: Lake, contract: SourceContract, date: str, vault: Vault) -> pa.Table | None:

@@ -157,7 +157,7 @@ def place_extracts(found: Folder, landing_url: str, date: str) -> list[str]:
 def landing_path(one: Extract, date: str) -> str:
     """Where an extract of a day lies below landing."""
     path = one.contract.location.format(date=dt.date.fromisoformat(date))
-    packed = _PACKED if one.file.name.endswith(_PACKED) and not path.endswith(_PACKED) else ""
+    packed = _PACKED if one.file.name.lower().endswith(_PACKED) and not path.endswith(_PACKED) else ""
     return path.replace("*", f"-{_slug(_stem(one.file))}", 1).replace("*", "") + packed
 
 
@@ -203,7 +203,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _plain(path: Path) -> Path:
-    return path.with_suffix("") if path.suffix == _PACKED else path
+    return path.with_suffix("") if path.suffix.lower() == _PACKED else path
 
 
 def _stem(path: Path) -> str:

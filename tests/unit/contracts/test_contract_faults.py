@@ -190,6 +190,17 @@ FAULTS: list[tuple[str, Any, str]] = [
         "0 is not text. Put it between quotes.",
     ),
     ("date format", lambda d: column(d, "GBDAT", dateFormats=["YYYYMMDD"]), "'YYYYMMDD' is no date format"),
+    ("a local date", lambda d: column(d, "GBDAT", dateFormats=["%x"]), "%x is not read"),
+    ("a week", lambda d: column(d, "GBDAT", dateFormats=["%G-W%V-%u"]), "%G is not read"),
+    ("a day's name", lambda d: column(d, "GBDAT", dateFormats=["%A %d %B %Y"]), "%A is not read"),
+    ("a C format", lambda d: column(d, "GBDAT", dateFormats=["%-d-%m-%Y"]), "%- is not read"),
+    ("a year twice", lambda d: column(d, "GBDAT", dateFormats=["%Y-%m-%d %Y"]), "each once"),
+    ("half a day", lambda d: column(d, "GBDAT", dateFormats=["%Y-%m-%d %I:%M"]), "%I and %p need each other"),
+    (
+        "known parts",
+        lambda d: column(d, "GBDAT", dateFormats=["%c"]),
+        "with %Y, %y, %m, %b, %B, %d for the day",
+    ),
     ("half a date", lambda d: column(d, "GBDAT", dateFormats=["%Y-%m"]), "'%Y-%m' is no date format"),
     (
         "format of a number",

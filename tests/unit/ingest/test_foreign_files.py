@@ -224,6 +224,17 @@ def test_a_zip_archive_of_one_file_is_read(tmp_path: Path, name: str) -> None:
     assert run_day(tmp_path).valid["id"].tolist() == ["7", "8"]
 
 
+@pytest.mark.parametrize(
+    "beside", [".DS_Store", "__MACOSX/._people.csv", "map/.DS_Store", "map/__MACOSX/x.csv", "Thumbs.db"]
+)
+def test_what_a_file_manager_leaves_in_a_zip_archive_is_no_delivery(tmp_path: Path, beside: str) -> None:
+    buffer = io.BytesIO(zipped(people=lines(",")))
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr(beside, "x")
+    deliver(tmp_path, buffer.getvalue())
+    assert run_day(tmp_path).valid["id"].tolist() == ["7", "8"]
+
+
 def test_a_zip_archive_of_several_files_is_refused(tmp_path: Path) -> None:
     deliver(tmp_path, zipped(people=lines(","), others=lines(",")))
     with pytest.raises(ExtractError, match="zip archive of 2 files"):

@@ -65,6 +65,20 @@ def test_a_name_that_goes_on_comes_after_the_one_that_ends_and_numbers_count(tmp
     assert [PurePosixPath(file.path).name for file in found] == names
 
 
+@pytest.mark.parametrize(
+    "name", ["2026-06-03.CSV", "2026-06-03.CSV.GZ", "2026-06-03.ZIP", "2026-06-03.csv.Gz"]
+)
+def test_a_name_may_end_in_capitals(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "erp" / "customer" / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"id\n")
+    path.with_name(f"{name}.TMP").write_bytes(b"id\n")
+    assert landing_dates(str(tmp_path), CUSTOMER) == ["2026-06-03"]
+    assert [file.path for file in find_files(str(tmp_path), CUSTOMER, "2026-06-03")] == [
+        f"erp/customer/{name}"
+    ]
+
+
 def test_unfinished_and_marker_files_are_no_extracts(landing: str) -> None:
     contract = replace(CUSTOMER, location="erp/customer/{date}*")
     assert [file.path for file in find_files(landing, contract, "2026-06-02")] == [

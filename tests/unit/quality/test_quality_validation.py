@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandera.errors import SchemaErrors
 
 from cdm_pipelines.contracts import Column, Delivery, Format, LogicalType, SourceContract
+from cdm_pipelines.contracts.model import Deletion
 from cdm_pipelines.quality import repeats, validation
 from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.quality.schema import failures, pandera_schema
@@ -186,6 +188,13 @@ def test_a_rejected_row_has_all_its_reasons_and_stays_as_delivered() -> None:
     assert rules == [["missing_key", "missing", "not_date"], ["superseded", "not_date", "not_integer"]]
 
 
+def test_a_deleted_record_without_a_name_is_accepted_whatever_the_word_for_true() -> None:
+    columns = (Column("name", maps_to=("party.full_name",)), Column("gone", T.BOOLEAN))
+    judged = replace(contract(*columns), deleted=Deletion("gone", ("true",)))
+    result = validate(raw(id=["1", "2", "3"], name=[None] * 3, gone=["TRUE", "ja", "nee"]), judged)
+    assert list(result.valid["id"]) == ["1", "2"]
+
+
 def test_no_rows() -> None:
     result = validate(raw(id=[], x=[]), contract(Column("x", T.DATE)))
     assert len(result.valid) == len(result.quarantine) == len(result.repairs) == 0
@@ -245,6 +254,15 @@ def test_values_in_digits_lose_the_fraction_that_they_never_had(
     rewritten = sum(text != kept for text, kept in zip(delivered, left, strict=True))
     assert found.repairs["rule"].tolist() == ["trailing_zero"] * rewritten
     assert set(found.repairs["action"]) <= {"rewritten"}
+
+
+def test_of_one_file_the_row_that_was_changed_last_wins_and_a_later_file_over_all() -> None:
+    keys = raw(id=["1", "1", "1", "2", "2", "1"]).assign(_file=["a", "a", "a", "a", "a", "b"])
+    times = pa.array(["2026-06-02T00:00:00Z", "2026-05-01T00:00:00Z", None, None, None, None])
+    found = repeats.find_repeats(to_table(keys), contract(), times)
+    assert found.superseded.tolist() == [True, True, True, True, False, False]
+    assert found.repeated.tolist() == [False, True, True, True, False, False]
+    assert found.last.tolist() == [0, 0, 0, 4, 4, 5]
 
 
 def test_every_rule_says_what_it_means_and_what_to_do() -> None:

@@ -73,6 +73,39 @@ def test_what_is_unsure_says_so(tmp_path: Path) -> None:
     assert "100% of the values look like it, the header does not" in text
 
 
+@pytest.mark.parametrize(
+    ("delimiter", "totals", "decimal", "doubted"),
+    [
+        (";", "1.101 30.130", ",", True),
+        (";", "1,101 30,130", ",", True),
+        (";", "1.101 30.13", ".", False),
+        (";", "1.101 0.130", ".", False),
+        (";", "1.101,50 2", ",", False),
+        ("\t", "1.101 30.130", ".", True),
+        ("\t", "1.101 1,5", ",", False),
+        ("\t", "€5 €6", ".", False),
+    ],
+)
+def test_three_digits_behind_every_separator_leave_the_decimal_sign_open(
+    tmp_path: Path, delimiter: str, totals: str, decimal: str, *, doubted: bool
+) -> None:
+    lines = ["nr", "naam", "totaal"], *(["K7", "Bos", total] for total in totals.split())
+    content = "\n".join(delimiter.join(line) for line in lines).encode()
+    suggestion, contract = suggested(put(tmp_path, content))
+    assert contract.column("totaal").logical_type == LogicalType.NUMBER
+    assert contract.column("totaal").decimal == decimal
+    assert ("would fit as well" in suggestion.columns[2].profile.doubt) == doubted
+    assert ('- name: "totaal" # ? ' in suggestion.to_yaml()) == doubted
+
+
+def test_na_among_codes_may_be_namibia(tmp_path: Path) -> None:
+    rows = "nr,naam,land,score\nK1,Bos,NL,5\nK2,Vos,NA,NA\nK3,Mol,DE,7\n"
+    text = suggest(put(tmp_path, rows.encode())).to_yaml()
+    assert '- name: "land" # ? ' in text
+    assert "is NA a code (Namibia), or no value?" in text
+    assert text.count("Namibia") == 1
+
+
 def test_leading_apostrophes_and_byte_order_mark(tmp_path: Path) -> None:
     rows = b"Customer ID,First Name,Phone\n'1001,Jan,'+31612345678\n'1002,Eva,'+31687654321\n"
     text = suggest(put(tmp_path, b"\xef\xbb\xbf" + rows)).to_yaml()

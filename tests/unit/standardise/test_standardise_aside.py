@@ -13,7 +13,7 @@ NOBODY = Placeholders(
     phone={"numbers": ["0612345678", "+33123456789"]},
     postcode=["1234 AB", "00000"],
     identifier=["NL91ABNA0417164300"],
-    name=["onbekend", "Test", "de bewoners"],
+    name=["onbekend", "Test", "de bewoners", "n/a"],
     organisation_name=["privé"],
     address=["straat", "plaats"],
 )
@@ -89,6 +89,7 @@ def name_of(values: dict[str, object]) -> str:
         ("Els Dubbel-Nieuw", "Els Dubbel-Nieuw", None),
         ("Onbekend", "", "placeholder"),
         ("test TEST", "", "placeholder"),
+        ("Li Na", "Li Na", None),
     ],
 )
 def test_a_name_and_what_stands_beside_it(delivered: str, name: str, rule: str | None) -> None:
@@ -96,6 +97,11 @@ def test_a_name_and_what_stands_beside_it(delivered: str, name: str, rule: str |
     assert name_of(values) == name
     assert {rule for _, rule, _ in notes} == ({rule} if rule else set())
     assert values["full_name_original"] == delivered
+
+
+def test_a_placeholder_of_two_letters_is_told_by_its_sign() -> None:
+    names = pa.array(["Na", "NA", "N/A", "n-a", "N.A.", "Nana"])
+    assert NOBODY.in_name(names).to_pylist() == [False, False, True, True, True, False]
 
 
 @pytest.mark.parametrize(

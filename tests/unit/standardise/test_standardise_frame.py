@@ -135,6 +135,32 @@ COMPANY: dict[str, str | None] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("logical_type", "marks", "deleted"),
+    [
+        (LogicalType.BOOLEAN, ("true",), ["true", "True", " TRUE", "1", "ja"]),
+        (LogicalType.BOOLEAN, ("0",), ["False", "0", "nee"]),
+        (LogicalType.STRING, ("true",), ["true"]),
+    ],
+)
+def test_a_boolean_mark_of_deletion_or_kind_is_any_word_for_it(
+    logical_type: LogicalType, marks: tuple[str, ...], deleted: list[str]
+) -> None:
+    made = contract(
+        Column("id", key_position=1),
+        column("name", "party.full_name"),
+        Column("gone", logical_type=logical_type),
+        party_kind=KindRule(PartyKind.PERSON, "gone", {marks[0]: PartyKind.ORGANISATION}),
+        deleted=Deletion("gone", marks),
+    )
+    words = ["true", "True", " TRUE", "1", "ja", "False", "0", "nee", None]
+    rows = [{"id": str(place), "name": "Jan Bos", "gone": word} for place, word in enumerate(words)]
+    frame = standardise(valid(*rows), made, DATE)[Entity.PARTY]
+    assert [word for word, gone in zip(words, frame["is_deleted"], strict=True) if gone] == deleted
+    kinds = zip(words, frame["party_kind"], strict=True)
+    assert [word for word, kind in kinds if kind == "organisation"] == deleted
+
+
 def standard_party(*rows: dict[str, str | None]) -> list[dict[str, object]]:
     frame = standardise(valid(*rows), KNA1, DATE)[Entity.PARTY]
     records = frame.to_dict("records")

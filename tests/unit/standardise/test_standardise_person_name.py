@@ -164,6 +164,20 @@ def test_full_names(delivered: str, expected: dict[str, str]) -> None:
         ("J. Edgar Hoover", {"given": "Edgar", "ini": "J.E.", "sur": "Hoover"}),
         ("John F. Kennedy Jr.", {"title": "Jr.", "given": "John", "ini": "J.F.", "sur": "Kennedy"}),
         ("Smith, John", {"given": "John", "sur": "Smith"}),
+        ("ОЛЕГ ИВАНОВ", {"given": "Олег", "sur": "Иванов"}),
+        ("О.П. ИВАНОВ", {"ini": "О.П.", "sur": "Иванов"}),  # noqa: RUF001
+        ("ΝΙΚΗ ΠΑΠΑΣ", {"given": "Νικη", "sur": "Παπας"}),  # noqa: RUF001
+        ("NG WEI", {"given": "Ng", "sur": "Wei"}),
+        ("JP SMITH", {"ini": "J.P.", "sur": "Smith"}),
+        ("BŐK SMITH", {"given": "Bők", "sur": "Smith"}),
+        ("Sra. María López", {"hon": "mrs", "given": "María", "sur": "López"}),
+        ("Sr. Juan García", {"hon": "mr", "given": "Juan", "sur": "García"}),
+        ("Exmo. Sr. João Silva", {"hon": "mr", "given": "João", "sur": "Silva"}),
+        ("SR GARCÍA", {"ini": "S.R.", "sur": "García"}),
+        ("Juan García Sr.", {"title": "Sr.", "given": "Juan", "sur": "García"}),
+        ("Dott. Mario Rossi", {"title": "dott.", "given": "Mario", "sur": "Rossi"}),
+        ("Sig.ra Anna Rossi", {"hon": "mrs", "given": "Anna", "sur": "Rossi"}),
+        ("Dott.ssa Anna Rossi", {"title": "dott.ssa", "given": "Anna", "sur": "Rossi"}),
     ],
 )
 def test_full_names_elsewhere(delivered: str, expected: dict[str, str]) -> None:
@@ -187,6 +201,8 @@ def test_full_names_elsewhere(delivered: str, expected: dict[str, str]) -> None:
         ("Dhr./Mevr.", "NL", {}),
         ("Firma", "NL", {}),
         ("Frau Dr.", "DE", {"hon": "mrs", "title": "dr."}),
+        ("Sr.", "ES", {"hon": "mr"}),
+        ("Sig.ra Dott.ssa", "IT", {"hon": "mrs", "title": "dott.ssa"}),
     ],
 )
 def test_salutations(delivered: str, country: str | None, expected: dict[str, str]) -> None:

@@ -9,6 +9,7 @@ from cdm_pipelines.contracts.catalogue import contract_named
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.days.quarantine import QuarantineError, accept_corrections, export_rows
 from cdm_pipelines.steps.days.source_day import process_day
+from cdm_pipelines.store import layout
 from cdm_pipelines.store.lake import Lake
 
 CONTACT = contract_named("crm/contact")
@@ -107,3 +108,54 @@ def test_rows_that_nobody_corrected_are_no_corrections(
     (taken,) = accept_corrections(settings, mixed)
     assert (taken.rows, taken.unknown, taken.unchanged) == (1, 0, 1)
     assert quarantined(settings) == [1, 2]
+
+
+def test_of_rows_of_one_key_the_one_that_was_changed_last_is_accepted(settings: Settings) -> None:
+    text = """Id,LastName,Email,IsDeleted,MasterRecordId,LastModifiedDate
+K00000000000001,Bos,old@firma.nl,false,,2026-05-01T09:00:00Z
+K00000000000001,Bos,new@firma.nl,false,,2026-06-02T09:00:00+02:00
+K00000000000001,Bos,older@firma.nl,false,,2026-06-02T06:59:59Z
+K00000000000001,Bos,ever@firma.nl,false,,9999-12-31T00:00:00Z
+K00000000000001,Bos,some@firma.nl,false,,
+"""
+    path = Path(settings.landing_url) / "crm" / "contact" / f"{DAYS[0]}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    lake = Lake(settings.lake_url)
+    process_day(settings, lake, CONTACT, DAYS[0])
+    kept = lake.read(layout.valid_path(CONTACT, DAYS[0]), ["Email"]).to_pydict()
+    assert kept == {"Email": ["new@firma.nl"]}
+
+
+def test_numbers_that_lost_their_zeros_in_a_spreadsheet_name_nobody_else(
+    settings: Settings, tmp_path: Path
+) -> None:
+    contract = contract_named("erp/customer")
+    path = Path(settings.landing_url) / "erp" / "customer" / f"{DAYS[0]}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cells = [{"KUNNR": f"{row:010}", "NAME1": f"Bakker {row}", "TELF1": "0612345679"} for row in range(12)]
+    cells[3]["NAME1"] = ""
+    with path.open("w", encoding="utf-8", newline="") as sink:
+        writer = csv.DictWriter(sink, contract.column_names, delimiter=";")
+        writer.writeheader()
+        writer.writerows(cells)
+    lake = Lake(settings.lake_url)
+    assert process_day(settings, lake, contract, DAYS[0]).quarantined == 1
+    out = tmp_path / "out.csv"
+    export_rows(settings, contract.name, DAYS[0], out)
+    with out.open(encoding="utf-8-sig", newline="") as lines:
+        (exported,) = csv.DictReader(lines)
+    opened = {name: str(int(text)) if text.isdigit() else text for name, text in exported.items()}
+    stripped = {name: text.lstrip("'").lstrip("0") for name, text in exported.items()}
+    for line, refused in ((stripped, True), (opened, False)):
+        with out.open("w", encoding="utf-8", newline="") as sink:
+            writer = csv.DictWriter(sink, line)
+            writer.writeheader()
+            writer.writerow({**line, "_sha256": opened["_sha256"], "_row": opened["_row"], "NAME1": "Mol"})
+        if refused:
+            with pytest.raises(QuarantineError, match="leading zeros are gone in 'KUNNR', 'TELF1'"):
+                accept_corrections(settings, out)
+    accept_corrections(settings, out)
+    assert process_day(settings, lake, contract, DAYS[0]).quarantined == 0
+    kept = lake.read(layout.valid_path(contract, DAYS[0]), ["KUNNR"])["KUNNR"].to_pylist()
+    assert kept == [row["KUNNR"] for row in cells]
