@@ -4,10 +4,12 @@ import json
 import os
 import re
 import shutil
+import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -261,6 +263,52 @@ def test_nobody_there(hub: Feed) -> None:
     served = hub.deliver()
     assert (served.delivered, served.dead, served.behind) == (0, 0, 60)
     assert served.problem.startswith("the receiver could not be reached")
+
+
+@contextmanager
+def slow_receiver(at_once: bytes, slowly: bytes) -> Iterator[int]:
+    """A receiver that answers some bytes at once and the rest one by one, ten a second; yields its port."""
+    ended = threading.Event()
+
+    def answer(of: socket.socket) -> None:
+        with of, suppress(OSError):
+            of.recv(65_536)
+            of.sendall(at_once)
+            for byte in slowly:
+                if ended.wait(0.1):
+                    return
+                of.sendall(bytes([byte]))
+
+    def serve(listening: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=answer, args=(listening.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, args=(listening,), daemon=True).start()
+        yield listening.getsockname()[1]
+        ended.set()
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(
+    ("at_once", "slowly", "taken"),
+    [
+        (b"", b"HTTP/1.1 200 OK\r\nX: " + 60 * b"y", 0),
+        (b"HTTP/1.1 200 OK\r\n", b"X: " + 60 * b"y", 0),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n", 60 * b"y", 1),
+    ],
+)
+def test_a_receiver_that_answers_byte_by_byte_is_waited_for_as_long_as_the_timeout(
+    hub: Feed, at_once: bytes, slowly: bytes, taken: int
+) -> None:
+    with slow_receiver(at_once, slowly) as port:
+        hub.webhook(Receiver(port), timeout=0.3, attempts=1)
+        hub.happen([1])
+        begun = time.monotonic()
+        served = hub.deliver()
+    assert time.monotonic() - begun < 3
+    assert (served.delivered, served.dead + served.behind) == (taken, 1 - taken)
 
 
 def test_an_event_that_is_never_taken_holds_up_its_customer_only(hub: Feed, receiver: Receiver) -> None:
