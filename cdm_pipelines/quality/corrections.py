@@ -23,6 +23,8 @@ from cdm_pipelines.store.spreadsheets import FORMULA_SIGNS
 
 DEFECT, REASONS, QUARANTINE = "_defect", "_reasons", "_quarantine"
 ROW_KEY = ("_sha256", "_row")
+CORRECTING = "quarantine/lock"
+"""Under ``CDM_HOME``: locked while corrections are added to those of a day."""
 _FIXED = (*ROW_KEY, "_file", DEFECT, QUARANTINE)
 _BOM = b"\xef\xbb\xbf"
 _FORMULA = rf"^('*{FORMULA_SIGNS})"
