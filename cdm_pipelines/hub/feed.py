@@ -76,6 +76,11 @@ def last_position(connection: Connection) -> int:
     return int(connection.scalar(select(func.max(outbox.c.position))) or 0)
 
 
+def pruned(connection: Connection) -> int:
+    """Position up to which pruning has forgotten events; 0 where it has forgotten none."""
+    return int(connection.scalar(select(feed.c.pruned)) or 0)
+
+
 def behind(connection: Connection, position: int) -> int:
     """Number of entries after a position."""
     return int(

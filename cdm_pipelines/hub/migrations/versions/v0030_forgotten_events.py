@@ -1,0 +1,26 @@
+"""Up to where pruning has forgotten events of the change feed."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from cdm_pipelines.hub.migrations.columns import column
+
+revision = "0030"
+down_revision = "0027"
+
+_SAYS = "Up to this position pruning has forgotten events; empty while it has forgotten none."
+_FOUND = """
+    UPDATE ops.feed SET pruned = (
+        SELECT nullif(min(position) - 1, 0) FROM ops.outbox o
+        WHERE NOT EXISTS (SELECT FROM ops.dead_letter d WHERE d.position = o.position))"""
+
+
+def upgrade() -> None:
+    """Go to this version; of events that are gone, pruning kept those alone that were dead letters, and later ones."""
+    op.add_column("feed", column("pruned", sa.BigInteger(), _SAYS), schema="ops")
+    op.execute(_FOUND)
+
+
+def downgrade() -> None:
+    """Go back to the version before it."""
+    op.drop_column("feed", "pruned", schema="ops")
