@@ -1,5 +1,6 @@
 """The change feed as receivers see it: all of it, in order per customer, whatever goes wrong."""
 
+import datetime as dt
 import json
 import os
 import re
@@ -24,11 +25,19 @@ from cloudevents.core.v1.event import CloudEvent
 from sqlalchemy import Engine, text
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from cdm_pipelines.hub import feed
+from cdm_pipelines.hub import feed, pruning
 from cdm_pipelines.privacy.off import NOBODY, OFF_SCHEMA
 from cdm_pipelines.publish.policy import FeedPolicyError
 from cdm_pipelines.settings import Settings
-from cdm_pipelines.steps.customers.feed import Served, UnknownSinkError, deliver, replay, retry, status
+from cdm_pipelines.steps.customers.feed import (
+    PositionError,
+    Served,
+    UnknownSinkError,
+    deliver,
+    replay,
+    retry,
+    status,
+)
 from cdm_pipelines.steps.operate.checkup import check_configuration
 
 SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
@@ -374,6 +383,25 @@ def test_replay_from_any_position_under_the_same_ids(hub: Feed, receiver: Receiv
     assert [e["sequence"] for e in receiver.taken[-3:]] == hub.numbers[3:]
     assert sorted(receiver.once) == hub.numbers
     assert set(receiver.seen.values()) == {1, 2, 4}
+
+
+def test_a_replay_from_where_no_event_is_kept_is_refused_and_moves_nothing(
+    hub: Feed, receiver: Receiver
+) -> None:
+    hub.webhook(receiver)
+    hub.happen(range(6))
+    hub.deliver()
+    first, last = int(hub.numbers[0]), int(hub.numbers[-1])
+    with hub.engine.begin() as connection:
+        connection.execute(text("UPDATE ops.publication SET published_at = published_at - interval '1 year'"))
+        pruning.forget_events(connection, dt.datetime.now(dt.UTC) - dt.timedelta(days=90), ["crm"])
+    for position in (first, last - 1, last + 2, last * 10):
+        with pytest.raises(PositionError, match=f"from position {last} to {last}, and {position} is none"):
+            replay(hub.engine.connect, hub.settings, "crm", position)
+    hub.happen([1])
+    assert hub.deliver().delivered == 1, "what happened after a refused replay arrives"
+    assert replay(hub.engine.connect, hub.settings, "crm", last).delivered == 2
+    assert replay(hub.engine.connect, hub.settings, "crm", last + 2).delivered == 0
 
 
 def test_two_deliveries_at_once_do_not_overlap(hub: Feed, receiver: Receiver) -> None:
