@@ -9,6 +9,7 @@ one command only, and the next reader would do that work row by row.
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import ProgrammingError
 
+from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.load import without_data
 
 _DUE = """
@@ -35,6 +36,22 @@ def vacuum(engine: Engine) -> list[str]:
         for name in due:
             connection.execute(text(f"VACUUM {name}"))
     return due
+
+
+def tidy(engine: Engine) -> str:
+    """Vacuum the tables that are due; what was written before stands whether or not that works.
+
+    Returns:
+        What went wrong and what it means, in words; empty when nothing did.
+    """
+    try:
+        vacuum(engine)
+    except HubError as error:
+        return (
+            f"{error} Everything that was written stands; tables may be slower to read until PostgreSQL tidies them up "
+            "itself, or the next run does."
+        )
+    return ""
 
 
 def checkpoint(engine: Engine) -> bool:
