@@ -124,6 +124,15 @@ def sinks(connection: Connection) -> list[SinkState]:
     return [SinkState(*row) for row in connection.execute(select(sink).order_by(sink.c.name))]
 
 
+def waiting(connection: Connection) -> dict[str, int]:
+    """Position of each sink in use that events are waiting for; none where there is no feed yet."""
+    if connection.scalar(select(func.to_regclass(str(sink)))) is None:
+        return {}
+    newest = select(func.max(outbox.c.position)).scalar_subquery()
+    query = select(sink.c.name, sink.c.position).where(sink.c.disabled.is_(None), sink.c.position < newest)
+    return {str(name): int(position) for name, position in connection.execute(query)}
+
+
 def state(connection: Connection, name: str, start: int) -> SinkState:
     """How far a sink is; one that is new begins after the position ``start``."""
     new = postgresql.insert(sink).values(name=name, position=start).on_conflict_do_nothing()
