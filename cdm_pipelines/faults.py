@@ -106,11 +106,13 @@ def database_fault(error: BaseException) -> DatabaseFault | None:
         if type(one).__module__.partition(".")[0] not in _DRIVERS:
             continue
         state = getattr(one, "sqlstate", None) or getattr(one, "pgcode", None)
+        if state and (known := _BY_STATE.get(state) or _BY_STATE.get(state[:2])):
+            return known
         if state:
-            return _BY_STATE.get(state) or _BY_STATE.get(state[:2])
+            break
         if type(one).__name__ == "OperationalError" and getattr(one, "orig", None) is None:
             return fault_of_text(str(one))
-    return None
+    return _LOST if getattr(error, "connection_invalidated", False) else None
 
 
 def fault_of_text(text: str) -> DatabaseFault:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dagster as dg
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import OperationalError
 
 from cdm_pipelines.faults import database_fault, describe, place
 from cdm_pipelines.hub.errors import HubAwayError
@@ -53,5 +53,4 @@ def _passes(error: Exception) -> bool:
     fault = database_fault(error)
     if fault is not None:
         return fault.passes
-    lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    return isinstance(error, TRANSIENT) or lost
+    return isinstance(error, TRANSIENT)

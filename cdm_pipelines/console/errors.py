@@ -11,11 +11,16 @@ class ConsoleError(Exception):
         status: Of HTTP.
         kind: The last part of the problem's type (RFC 9457).
         title: In a few words.
+        more: Members of the problem beside these, for programs.
     """
 
     status = 400
     kind = "bad-request"
     title = "The request cannot be used"
+
+    def __init__(self, text: str = "", **more: object) -> None:
+        super().__init__(text)
+        self.more = more
 
 
 class SignInError(ConsoleError):
@@ -40,6 +45,12 @@ class ClashError(ConsoleError):
     """It contradicts what there is."""
 
     status, kind, title = 409, "conflict", "It contradicts what there is"
+
+
+class ForgottenError(ConsoleError):
+    """It was there, and is kept no longer."""
+
+    status, kind, title = 410, "no-longer-kept", "No longer kept"
 
 
 class TooLargeError(ConsoleError):

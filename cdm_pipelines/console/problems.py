@@ -69,6 +69,7 @@ def problem(error: ConsoleError, more: Mapping[str, Any] | None = None) -> Respo
         "title": error.title,
         "status": error.status,
         "detail": str(error),
+        **error.more,
         **(more or {}),
     }
     headers = HEADERS.get(error.status, {})

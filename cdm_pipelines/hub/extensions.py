@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from cdm_pipelines.faults import database_fault
 from cdm_pipelines.hub.errors import HubError
 
 
@@ -41,6 +42,9 @@ def _required(connection: Connection, name: str) -> str:
                     text(f'CREATE EXTENSION IF NOT EXISTS "{name}" SCHEMA {_home(connection)}')
                 )
         except DBAPIError as error:
+            fault = database_fault(error)
+            if fault is not None and fault.passes:
+                raise
             reason = str(error.orig).partition("\n")[0]
             raise HubError(
                 f"The hub needs PostgreSQL's extension {name}, which cannot be made here: {reason}. Let the owner of "

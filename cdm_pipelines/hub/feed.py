@@ -76,6 +76,11 @@ def last_position(connection: Connection) -> int:
     return int(connection.scalar(select(func.max(outbox.c.position))) or 0)
 
 
+def pruned(connection: Connection) -> int:
+    """Position up to which pruning has forgotten events; 0 where it has forgotten none."""
+    return int(connection.scalar(select(feed.c.pruned)) or 0)
+
+
 def behind(connection: Connection, position: int) -> int:
     """Number of entries after a position."""
     return int(
@@ -117,6 +122,15 @@ def _entries(
 def sinks(connection: Connection) -> list[SinkState]:
     """All sinks that were ever served, by name."""
     return [SinkState(*row) for row in connection.execute(select(sink).order_by(sink.c.name))]
+
+
+def waiting(connection: Connection) -> dict[str, int]:
+    """Position of each sink in use that events are waiting for; none where there is no feed yet."""
+    if connection.scalar(select(func.to_regclass(str(sink)))) is None:
+        return {}
+    newest = select(func.max(outbox.c.position)).scalar_subquery()
+    query = select(sink.c.name, sink.c.position).where(sink.c.disabled.is_(None), sink.c.position < newest)
+    return {str(name): int(position) for name, position in connection.execute(query)}
 
 
 def state(connection: Connection, name: str, start: int) -> SinkState:

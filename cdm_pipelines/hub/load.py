@@ -23,7 +23,8 @@ from psycopg.pq.abc import PGconn
 from sqlalchemy import Connection, Table
 from sqlalchemy.exc import DBAPIError
 
-from cdm_pipelines.hub.errors import HubError
+from cdm_pipelines.faults import database_fault
+from cdm_pipelines.hub.errors import HubAwayError, HubError
 
 _CHUNK_ROWS = 50_000
 _READ_BYTES = 16 * 1024 * 1024
@@ -162,11 +163,19 @@ def read_packed(
 def without_data(doing: str) -> Iterator[None]:
     """Replace errors of the database by ones that hold no value of any row.
 
-    PostgreSQL quotes the offending value, and SQLAlchemy the parameters; neither may reach a log (R6).
+    PostgreSQL quotes the offending value, and SQLAlchemy the parameters; neither may reach a log (R6). What is wrong
+    with the database itself is told in its sentence, and one that may pass is tried again as it would be without this.
+
+    Raises:
+        HubAwayError: A fault of the database that may pass by itself.
+        HubError: Any other error of the database.
     """
     try:
         yield
     except (psycopg.Error, DBAPIError) as error:
+        fault = database_fault(error)
+        if fault is not None:
+            raise (HubAwayError if fault.passes else HubError)(f"{doing} failed: {fault}") from None
         original = error.orig if isinstance(error, DBAPIError) else error
         raise HubError(f"{doing} failed: {_described(original)}") from None
 

@@ -33,7 +33,8 @@ _EVENTS = """
         AND (CAST(:delivered AS bigint) IS NULL OR o.position <= :delivered)
         AND o.position < (SELECT max(position) FROM ops.outbox)
         AND NOT EXISTS (SELECT FROM ops.dead_letter d WHERE d.position = o.position)
-        RETURNING pg_column_size(o.*) AS size)
+        RETURNING o.position, pg_column_size(o.*) AS size),
+    noted AS (UPDATE ops.feed SET pruned = greatest(pruned, (SELECT max(position) FROM gone)))
     SELECT count(*), coalesce(sum(size), 0) FROM gone"""
 _VERSIONS = """
     WITH gone AS (
@@ -44,7 +45,8 @@ _VERSIONS = """
 def forget_events(connection: Connection, before: dt.datetime, sinks: Collection[str]) -> Forgotten:
     """Delete events of the change feed that were published before a moment and that every sink has had.
 
-    The newest event stays, so that the feed goes on counting from it. What happened to golden ids stays in
+    The newest event stays, so that the feed goes on counting from it, and it is noted up to where events are gone: who
+    comes back after a long time is told so. What happened to golden ids stays in
     ``identity.event``.
 
     Args:

@@ -115,6 +115,11 @@ feed = Table(
         "Random salt of the fingerprints, so that no value can be guessed from one.",
         nullable=False,
     ),
+    column(
+        "pruned",
+        BigInteger,
+        "Up to this position pruning has forgotten events; empty while it has forgotten none.",
+    ),
     schema="ops",
     comment="What makes the change feed of this hub its own; one row, and the secret never leaves the database.",
 )

@@ -6,8 +6,14 @@ belong here: the order of events, and what becomes of one that is given up (``qu
 
 import binascii
 import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http.client import HTTPException
+from threading import Event, Timer
 
 import urllib3
 from standardwebhooks.webhooks import Webhook
@@ -71,7 +77,7 @@ class WebhookSender:
             raise FeedPolicyError(
                 f"Sink {name}: {policy.secret_variable} holds no signing secret; it is whsec_ and base64."
             ) from None
-        return cls(policy, secrets, urllib3.PoolManager(maxsize=1))
+        return cls(policy, secrets, _pool())
 
     def send(self, event_id: str, body: bytes, *, once: bool = False) -> None:
         """Send an event until it is taken, or only once.
@@ -101,7 +107,7 @@ class WebhookSender:
             raise
 
     def _once(self, event_id: str, body: bytes) -> None:
-        now = datetime.now(UTC)
+        now, ends = datetime.now(UTC), time.monotonic() + self.policy.timeout
         headers = {
             "Content-Type": CONTENT_TYPE,
             "webhook-id": event_id,
@@ -119,14 +125,79 @@ class WebhookSender:
                 redirect=False,
                 preload_content=False,
             )
-            answer.read(_MOST_BYTES_OF_AN_ANSWER)
-            answer.close()
         except urllib3.exceptions.HTTPError as error:
             raise NotTakenError(_failure(error)) from None
+        _leave(answer, ends - time.monotonic())
         if answer.status == _GONE:
             raise GoneError
         if not 200 <= answer.status < 300:
             raise NotTakenError(f"answered {answer.status}", _seconds(answer.headers.get("Retry-After")))
+
+
+@contextmanager
+def _cut_after(seconds: float, cut: Callable[[], object]) -> Iterator[Event]:
+    """Cut a connection when the block takes longer; yields whether that was done.
+
+    A timeout of a socket is one of each read: whoever sends a byte now and then is never late by it.
+    """
+    late = Event()
+
+    def end() -> None:
+        late.set()
+        with suppress(OSError, ValueError, RuntimeError):  # it was closed meanwhile
+            cut()
+
+    timer = Timer(max(seconds, 0), end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield late
+    finally:
+        timer.cancel()
+
+
+class _Bounded(urllib3.connection.HTTPConnection):
+    """A connection whose answer begins, with all its headers, within the timeout."""
+
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as urllib3's own
+        seconds, held = self.timeout, self.sock
+        assert isinstance(seconds, float | int)  # noqa: S101 - what is left of the total
+        with _cut_after(seconds, lambda: held.shutdown(socket.SHUT_RDWR)) as late:
+            try:
+                answer = super().getresponse()
+            except (OSError, ValueError, HTTPException) as error:
+                if late.is_set():
+                    raise TimeoutError from error
+                raise
+        if late.is_set():  # headers that were cut off look like whole ones
+            answer.close()
+            raise TimeoutError
+        return answer
+
+
+class _BoundedTls(_Bounded, urllib3.connection.HTTPSConnection):
+    """The same, encrypted."""
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Bounded
+
+
+class _TlsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _BoundedTls
+
+
+def _pool() -> urllib3.PoolManager:
+    pool = urllib3.PoolManager(maxsize=1)
+    pool.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+    return pool
+
+
+def _leave(answer: urllib3.BaseHTTPResponse, seconds: float) -> None:
+    """Pass over what else an answer says, which means nothing; read whole, its connection serves the next event."""
+    with _cut_after(seconds, answer.shutdown), suppress(urllib3.exceptions.HTTPError, OSError, ValueError):
+        answer.read(_MOST_BYTES_OF_AN_ANSWER)
+    answer.close()
 
 
 def _failure(error: urllib3.exceptions.HTTPError) -> str:

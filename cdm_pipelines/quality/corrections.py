@@ -25,6 +25,8 @@ from cdm_pipelines.store.spreadsheets import FORMULA_SIGNS
 
 DEFECT, REASONS, QUARANTINE = "_defect", "_reasons", "_quarantine"
 ROW_KEY = ("_sha256", "_row")
+CORRECTING = "quarantine/lock"
+"""Under ``CDM_HOME``: locked while corrections are added to those of a day."""
 _FIXED = (*ROW_KEY, "_file", DEFECT, QUARANTINE)
 _BOM = b"\xef\xbb\xbf"
 _SHORTENED = r"0[0-9]|[0-9]{12,}\z"

@@ -6,10 +6,11 @@ Belongs here: declarations. Does not belong here: what is fit.
 from collections.abc import Iterator, Sequence
 
 from cdm_pipelines.contracts import SourceContract
+from cdm_pipelines.quality.corrections import CORRECTING
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.categories import OPERATIONS, UNCLASSIFIED
 from cdm_pipelines.store.places import ORIGIN, contract_columns, delivered_rows, whom
-from cdm_pipelines.store.register import ByOwner, Keeps, Kind, Place, Retention, Root, Whom
+from cdm_pipelines.store.register import ByOwner, Keeps, Kept, Kind, Place, Retention, Root, Whom
 from cdm_pipelines.store.removal import Besides, any_of, nobody_else, parquet_rows
 
 _FOUND_IN_A_DAY = Retention(
@@ -30,6 +31,16 @@ EXPORTED = Place(
     ),
 )
 
+_CORRECTING = Place(
+    name="home/quarantine/lock",
+    kind=Kind.DOCUMENT,
+    root=Root.HOME,
+    pattern=CORRECTING,
+    description="That somebody's corrections are being kept.",
+    kept=Retention(Keeps.WHILE_RUNNING),
+    erasure=Kept("holds nothing"),
+)
+
 
 def places(contracts: Sequence[SourceContract], besides: Besides = nobody_else) -> Iterator[Place]:
     """The places of every source entity.
@@ -39,6 +50,7 @@ def places(contracts: Sequence[SourceContract], besides: Besides = nobody_else) 
         besides: Which rows are a person's besides those of the person's records.
     """
     yield EXPORTED
+    yield _CORRECTING
     for contract in contracts:
         columns = contract_columns(contract)
         for layer, path, description, own in (

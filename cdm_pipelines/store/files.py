@@ -8,6 +8,7 @@ a loss of power there is the former file or the new one. Files get mode 0600 and
 """
 
 import errno
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -47,6 +48,22 @@ def write_whole(path: Path, content: bytes) -> None:
         return
     with whole(path) as sink:
         sink.write(content)
+
+
+@contextmanager
+def one_at_a_time(lock: Path) -> Iterator[None]:
+    """Wait until no other thread or process of this machine is in the block of the same lock.
+
+    Args:
+        lock: A file that holds nothing. It stays; the lock goes with the block, and with its process.
+    """
+    make_folder(lock.parent)
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, FILE_MODE)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write_once(path: Path, content: bytes) -> None:

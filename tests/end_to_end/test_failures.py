@@ -3,7 +3,11 @@
 import gzip
 from collections.abc import Callable
 
+import psycopg
 import pytest
+
+from cdm_pipelines.components.launch import run_job
+from cdm_pipelines.components.session import open_session
 
 from .conftest import DAYS, Deployment
 
@@ -86,6 +90,25 @@ def test_a_stopped_publication_leaves_the_published_customers_in_service(
     assert strict.run(DAYS[1]) == 1
     assert "cluster_size" in capsys.readouterr().out
     assert day_one.published(versions=True) == before
+
+
+def test_customers_are_published_and_told_though_their_tables_cannot_be_tidied_up(
+    day_one: Deployment,
+) -> None:
+    """A session that keeps VACUUM from a table that is due, and nobody from writing to it."""
+    url = day_one.settings.environment()["CDM_DATABASE_URL"]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE ops.bulk AS SELECT generate_series(1, 5000) AS n")
+        connection.execute(
+            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET lock_timeout = 3000', current_database()); END $$"
+        )
+    with psycopg.connect(url) as holding:
+        holding.execute("LOCK TABLE ops.bulk IN SHARE UPDATE EXCLUSIVE MODE")
+        with open_session(day_one.settings) as session:
+            outcome = run_job(session.definitions, "customers", session.instance)
+            assert outcome.succeeded, outcome.failures
+            told = [one.user_message for one in session.instance.all_logs(outcome.run_id)]
+    assert any("Everything that was written stands" in one for one in told)
 
 
 def test_no_personal_value_reaches_the_event_log(day_one: Deployment) -> None:

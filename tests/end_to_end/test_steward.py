@@ -1,5 +1,6 @@
 """``cdm steward`` over real runs: what people decide is kept by every run that follows."""
 
+import datetime as dt
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from cdm_pipelines.hub.golden_ids import short
 from cdm_pipelines.identity.entries import Part
 from cdm_pipelines.steps.customers.publication import publish_customers, stage_customers
 from cdm_pipelines.steps.linking.parties import link_parties
+from cdm_pipelines.steps.operate.verify import verify
 from cdm_pipelines.steps.stewardship.decisions import constraints
 from cdm_pipelines.steps.stewardship.erasure import erase_details
 from cdm_pipelines.store import tables
@@ -119,6 +121,27 @@ def test_decisions_are_kept_by_runs_and_undone_without_a_trace(desk: Desk) -> No
     assert {row[0] for row in before["identity.golden_id"]} <= {
         row[0] for row in undone["identity.golden_id"]
     }
+
+
+def test_a_value_that_is_not_published_yet_or_has_ended_is_no_damage(desk: Desk) -> None:
+    (one, _), *_ = desk.made_of("= 1")
+    tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
+
+    def compared(today: dt.date | None = None) -> list[str]:
+        with open_hub(desk.home.settings) as engine, engine.connect() as connection:
+            found = verify(connection, desk.home.settings, today=today)
+        assert [one.finding for one in found if not one.well] == []
+        return [one.finding for one in found if "against lake" in one.what or "not compared" in one.finding]
+
+    said = desk.steward("set", one, "job_title=wasps", "--by", "Stien", "--expires", tomorrow.isoformat())
+    assert "not compared: decisions are not published yet" in desk.home.ask("verify")
+    desk.customers()
+    assert set(compared()) == {"equal"}
+    assert compared(tomorrow) == ["not compared: set values have ended since the publication"]
+    desk.steward("undo", said.split()[1], "--by", "Stien")
+    assert compared() == ["not compared: decisions are not published yet"]
+    desk.customers()
+    assert set(compared()) == {"equal"}
 
 
 def test_two_confirmed_customers_are_not_merged_without_review(desk: Desk) -> None:

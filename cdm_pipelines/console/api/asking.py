@@ -4,7 +4,7 @@ Belongs here: that. Does not belong here: paths.
 """
 
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from hashlib import sha256
 from typing import Annotated, Any
 
@@ -33,14 +33,15 @@ _WHEN = {
     429: "Too many requests.",
     503: "Not available for the moment.",
 }
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    status: {
-        "description": words,
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
-    for status, words in _WHEN.items()
-}
-"""Of the description; each is a ``Problem`` of the models."""
+
+
+def refusals(when: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
+    """Of the description: refusals by status, with when they come; each is a ``Problem`` of the models."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": words, "content": content} for status, words in when.items()}
+
+
+REFUSALS = refusals(_WHEN)
 IdempotencyKey = Annotated[
     str | None,
     Header(

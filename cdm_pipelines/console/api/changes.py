@@ -20,9 +20,9 @@ from starlette.responses import StreamingResponse
 from cdm_pipelines.console import reads
 from cdm_pipelines.console.answers import answer, as_json
 from cdm_pipelines.console.api import models
-from cdm_pipelines.console.api.asking import REFUSALS, Told, house_of
+from cdm_pipelines.console.api.asking import REFUSALS, Told, house_of, refusals
 from cdm_pipelines.console.caller import Scope
-from cdm_pipelines.console.errors import TooManyError
+from cdm_pipelines.console.errors import ForgottenError, TooManyError
 from cdm_pipelines.console.house import House
 from cdm_pipelines.console.sight import Eyes
 from cdm_pipelines.hub import feed
@@ -31,15 +31,25 @@ from cdm_pipelines.privacy.views import CUSTOMER, OF_CONSENT
 from cdm_pipelines.publish.events import CONSENT_CHANGED
 
 router = APIRouter(tags=["changes"], responses=REFUSALS, route_class=Told)
-After = Annotated[int, Query(ge=0, le=2**62, description="Position of the last event that is known.")]
+After = Annotated[
+    int | None,
+    Query(
+        ge=0,
+        le=2**62,
+        description="Position of the last event that is known; from the oldest that is kept when left out.",
+    ),
+]
+_GONE = refusals(
+    {410: "Events after that position are no longer kept: read all customers, and go on from `oldest`."}
+)
 _LOOK_SECONDS, _LIVE_SECONDS = 2.0, 600.0
 MOST_STREAMS = 50
 """That are open at a time; each asks the database every two seconds."""
 
 
-@router.get("/changes", response_model=models.Changes)
+@router.get("/changes", response_model=models.Changes, responses=_GONE)
 def changes(
-    request: Request, after: After = 0, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+    request: Request, after: After = None, limit: Annotated[int, Query(ge=1, le=1000)] = 100
 ) -> Response:
     """What happened to customers since a position, in order."""
     with house_of(request).eyes(request, Scope.READ, "GET /v1/changes") as eyes:
@@ -47,9 +57,22 @@ def changes(
     return answer(request, found)
 
 
-def _since(eyes: Eyes, after: int, limit: int) -> dict[str, Any]:
+def _since(eyes: Eyes, after: int | None, limit: int) -> dict[str, Any]:
+    """A page of events.
+
+    Raises:
+        ForbiddenError: The role recognises nobody.
+        ForgottenError: Events after that position were pruned.
+    """
     eyes.sight.see_that_recognises()
+    if after is None:
+        after = feed.pruned(eyes.connection)
     entries = feed.entries(eyes.connection, after, limit)
+    if after < (oldest := feed.pruned(eyes.connection)):  # asked last: they may be pruned meanwhile
+        raise ForgottenError(
+            f"Events up to position {oldest} are no longer kept. Read all customers, and go on with ?after={oldest}.",
+            oldest=oldest,
+        )
     ids = {one for entry in entries for one in (entry.golden_id, entry.related_id) if one is not None}
     known = _known(eyes, ids)
     shown = {column for table in eyes.sight.tables for column in eyes.sight.columns(table)}
@@ -99,9 +122,9 @@ def _told(entry: Entry, shown: Iterable[str], known: Collection[UUID]) -> dict[s
 @router.get(
     "/changes/stream",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, **_GONE},
 )
-async def stream(request: Request, after: After = 0) -> Response:
+async def stream(request: Request, after: After = None) -> Response:
     """The same as server-sent events, for ten minutes at a time; a browser goes on by itself where it was."""
     house = house_of(request)
     last = request.headers.get("last-event-id", "")
@@ -113,7 +136,9 @@ async def stream(request: Request, after: After = 0) -> Response:
     return StreamingResponse(_events(house, request, start, streams), media_type="text/event-stream")
 
 
-async def _events(house: House, request: Request, after: int, streams: set[object]) -> AsyncIterator[bytes]:
+async def _events(
+    house: House, request: Request, after: int | None, streams: set[object]
+) -> AsyncIterator[bytes]:
     mine, ends = object(), time.monotonic() + _LIVE_SECONDS
     streams.add(mine)
     try:
@@ -134,6 +159,6 @@ async def _events(house: House, request: Request, after: int, streams: set[objec
         streams.discard(mine)
 
 
-def _look(house: House, request: Request, after: int, limit: int) -> dict[str, Any]:
+def _look(house: House, request: Request, after: int | None, limit: int) -> dict[str, Any]:
     with house.eyes(request, Scope.READ, "GET /v1/changes/stream") as eyes:
         return _since(eyes, after, limit)

@@ -163,7 +163,8 @@ def publish(context: dg.AssetExecutionContext, platform: Platform) -> Results:
                 done = publish_customers(connection, platform.lake, platform.settings, run=context.run.run_id)
                 waiting = review.waiting(connection)
                 service = audit.in_service(connection)
-            upkeep.vacuum(engine)
+            if untidy := upkeep.tidy(engine):
+                context.log.warning(untidy)
         if done.rights_left:
             context.log.warning(
                 "%d rights differ from policies/roles.yaml, for an administrator to mend: cdm roles check",

@@ -60,7 +60,8 @@ def prune_hub(context: dg.OpExecutionContext, platform: Platform) -> None:
                 connection, platform.lake, platform.settings, policy, dt.datetime.now(dt.UTC)
             )
             _log(context, done)
-        upkeep.vacuum(engine)
+        if untidy := upkeep.tidy(engine):
+            context.log.warning(untidy)
 
 
 @dg.op(pool="lake")

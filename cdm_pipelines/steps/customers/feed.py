@@ -45,6 +45,10 @@ class UnknownSinkError(LookupError):
     """No sink has that name; the message lists those there are."""
 
 
+class PositionError(ValueError):
+    """No delivery can begin at that position; the message names those at which one can."""
+
+
 @dataclass(frozen=True)
 class Served:
     """What a delivery to one sink came to.
@@ -104,10 +108,18 @@ def replay(
     """Deliver everything from a position on to one sink, again; it is taken into use again.
 
     Raises:
+        PositionError: Events from there on are not kept any more, or are still to come.
         FeedPolicyError, PurposesError, UnknownSinkError: As :func:`deliver`.
     """
     rules = _Rules.load(connect, settings, off)
     (name,) = _chosen(rules.policy, name)
+    with connect() as connection:
+        oldest, newest = feed.pruned(connection) + 1, feed.last_position(connection)
+    if not oldest <= position <= newest + 1:
+        raise PositionError(
+            f"Nothing was changed: events are kept from position {oldest} to {newest}, and {position} is none of "
+            f"them. Begin at one of those, or at {newest + 1} for what is still to come."
+        )
     return _serve(connect, settings, rules, name, position=position - 1)
 
 

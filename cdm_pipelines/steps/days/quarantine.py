@@ -19,6 +19,7 @@ from cdm_pipelines.contracts.catalogue import all_contracts, contract_named, con
 from cdm_pipelines.contracts.told import told_names, told_path
 from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.quality.corrections import (
+    CORRECTING,
     DEFECT,
     QUARANTINE,
     REASONS,
@@ -29,7 +30,7 @@ from cdm_pipelines.quality.corrections import (
 from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.store import layout
-from cdm_pipelines.store.files import write_whole
+from cdm_pipelines.store.files import one_at_a_time, write_whole
 from cdm_pipelines.store.frames import to_frame, to_table
 from cdm_pipelines.store.lake import Lake
 
@@ -307,9 +308,10 @@ def _keep(settings: Settings, lake: Lake, contract: SourceContract, date: str, *
     path = layout.corrections_path(contract, date)
     vault = Vault.for_contract(settings, lake, contract)
     new = vault.seal(to_table(rows), vault.protection.delivered(contract))
-    if lake.exists(path):
-        earlier = to_frame(lake.read(path))
-        kept = earlier.merge(rows[ORIGIN], on=ORIGIN, how="left", indicator=True)
-        kept = kept[kept["_merge"] == "left_only"].drop(columns="_merge")
-        new = pa.concat_tables([to_table(kept), new], promote_options="default")
-    lake.write(path, new.sort_by([("_sha256", "ascending"), ("_row", "ascending")]))
+    with one_at_a_time(settings.home / CORRECTING):  # what another keeps meanwhile would be lost
+        if lake.exists(path):
+            earlier = to_frame(lake.read(path))
+            kept = earlier.merge(rows[ORIGIN], on=ORIGIN, how="left", indicator=True)
+            kept = kept[kept["_merge"] == "left_only"].drop(columns="_merge")
+            new = pa.concat_tables([to_table(kept), new], promote_options="default")
+        lake.write(path, new.sort_by([("_sha256", "ascending"), ("_row", "ascending")]))

@@ -8,6 +8,7 @@ tables those that follow from the lake are made anew from it, in a transaction t
 row; those that only grow have a seal for each publication; the decision log is a chain of hashes.
 """
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
@@ -32,7 +33,7 @@ from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.customers.publication import Rules, made_from_now, stage_customers
 from cdm_pipelines.steps.operate.backup import check_file
 from cdm_pipelines.steps.operate.finding import Finding
-from cdm_pipelines.steps.stewardship.decisions import verify_log
+from cdm_pipelines.steps.stewardship.decisions import told_since, verify_log
 from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.damage import Fault
 from cdm_pipelines.store.lake import DamagedError, Lake
@@ -61,6 +62,7 @@ def verify(
     *,
     thorough: bool = True,
     progress: Callable[[str], None] = lambda _: None,
+    today: dt.date | None = None,
 ) -> list[Finding]:
     """Compare everything that is kept with what it should be.
 
@@ -69,6 +71,7 @@ def verify(
         settings: Of the deployment.
         thorough: Whether to make the hub's tables anew from the lake, which takes as long as a full publication.
         progress: Told what is going on.
+        today: The day for which set values hold; today in UTC when left out.
     """
     lake = Lake(settings.lake_url)
     progress("comparing the lake's files with their checksums")
@@ -78,7 +81,7 @@ def verify(
     if thorough:
         whole = all(one.well for one in found if one.what.startswith("lake "))
         progress("making the hub's tables anew from the lake")
-        found += _against_lake(connection, lake, settings) if whole else [_NOT_COMPARED]
+        found += _against_lake(connection, lake, settings, today) if whole else [_NOT_COMPARED]
     return found
 
 
@@ -228,7 +231,9 @@ def _chain(connection: Connection) -> Finding:
     return Finding("ops.decision", True, f"the chain is whole up to decision {verdict.head.decision_id}")
 
 
-def _against_lake(connection: Connection, lake: Lake, settings: Settings) -> Iterator[Finding]:
+def _against_lake(
+    connection: Connection, lake: Lake, settings: Settings, today: dt.date | None
+) -> Iterator[Finding]:
     """Published tables against what the lake makes now; everything is rolled back."""
     rules = Rules.load(settings)
     if not published_from(connection):
@@ -238,6 +243,9 @@ def _against_lake(connection: Connection, lake: Lake, settings: Settings) -> Ite
         yield Finding(
             "hub against lake", True, "not compared: the lake has changes that are not published yet"
         )
+        return
+    if why := told_since(connection, today):
+        yield Finding("hub against lake", True, f"not compared: {why}")
         return
     with connection.begin_nested() as savepoint:
         staged = stage_customers(connection, lake, settings, rebuild=True)

@@ -45,10 +45,8 @@ _JOINED = """
 _AS_TEXT = "COPY (SELECT * FROM {} AS t) TO STDOUT"
 _BROKEN = re.compile(rb"\\\\?[bfnrtv]")
 """What stands for the end of a line and the like in a text of the database."""
-_STATISTICS = (
-    "(SELECT * FROM pg_stats WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'privacy'))"
-)
-"""What the database noted of the values of columns."""
+_STATISTICS = "(SELECT * FROM pg_stats WHERE schemaname NOT IN ('pg_catalog', 'information_schema'))"
+"""What the database noted of the values of columns; nothing of what the law has kept, or of whom a request is about."""
 _SERVER = "postgres"
 """Folder of the embedded server's files below home, which are not opened as files: what is in them are the tables,
 which are read, and beside them what no reader gets at: dead rows until they are vacuumed and written over, and the log

@@ -21,6 +21,7 @@ from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.golden.corrected import overruled, set_values
 from cdm_pipelines.hub import decisions as log
 from cdm_pipelines.hub import golden_ids, queries
+from cdm_pipelines.hub.publish import published_from
 from cdm_pipelines.identity import decisions as subjects
 from cdm_pipelines.identity.chain import Head, Verdict, sealed, verify
 from cdm_pipelines.identity.constraints import Constraints, constraints_of
@@ -30,6 +31,7 @@ from cdm_pipelines.identity.entries import TAMPERED, Detail, Entry
 from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.records import records_schema
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.linking.linked_with import DECISIONS
 from cdm_pipelines.steps.stewardship import queue
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.keys import RECORD_KEY, positions, record_keys
@@ -89,6 +91,25 @@ def corrections(connection: Connection, parties: Layered, today: dt.date | None 
     decided = effective(read_log(connection)).of(Kind.SET)
     records = parties.rows(overruled(decided)) if decided else records_schema(Entity.PARTY).empty_table()
     return set_values(decided, records, today or dt.datetime.now(dt.UTC).date())
+
+
+def told_since(connection: Connection, today: dt.date | None = None) -> str:
+    """Why set values are others now than when customers were published; empty when nothing has changed of them.
+
+    Args:
+        connection: Of a migrated hub.
+        today: The day that decides what has ended; today in UTC when left out.
+    """
+    log, today = read_log(connection), today or dt.datetime.now(dt.UTC).date()
+    published = int(published_from(connection).get(DECISIONS, 0))
+    holding = queries.decisions_in_force(connection)
+    given = effective(log).of(Kind.SET)
+    made = any(one.decision_id > published and one.decision_id not in holding for one in given)
+    undone = any(one.decision_id > published and one.undoes in holding for one in log)
+    if made or undone:
+        return "decisions are not published yet"
+    ended = any(one.decision_id in holding and one.expires and one.expires <= today for one in given)
+    return "set values have ended since the publication" if ended else ""
 
 
 def read_log(connection: Connection) -> list[Decision]:

@@ -1,5 +1,6 @@
 """The API answers with what the caller's role may see, and with nothing else, whatever is asked."""
 
+import datetime as dt
 import json
 import re
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from starlette.testclient import TestClient
 
 from cdm_pipelines.console.app import console
 from cdm_pipelines.console.house import House
+from cdm_pipelines.hub.pruning import forget_events
 
 ROLES = [*yaml.safe_load((POLICIES / "roles.yaml").read_text(encoding="utf-8"))["roles"], "branch"]
 ELSEWHERE = ("/changes/stream", "/match")
@@ -450,3 +452,35 @@ def test_nothing_is_answered_without_a_key(browser: Any, program: Any) -> None:
                 )
                 assert answer.status_code in {401, 422}, (way, path)
                 assert not any(secret in answer.text for secret in SECRETS)
+
+
+def test_who_was_away_for_longer_than_events_are_kept_is_told_so(
+    governed: GovernedHub, program: Any, browser: Any
+) -> None:
+    long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=500)
+    with governed.engine.begin() as connection:
+        publication = connection.scalar(
+            text(
+                "INSERT INTO ops.publication (changes, published_at) VALUES ('{}', :at) RETURNING publication_id"
+            ),
+            {"at": long_ago},
+        )
+        added = text(
+            """INSERT INTO ops.outbox (event_id, publication_id, golden_id, type)
+               VALUES (gen_random_uuid(), :publication, :anna, 'customer.changed') RETURNING position"""
+        )
+        places = [connection.scalar(added, {"publication": publication, "anna": ANNA}) for _ in range(4)]
+        forget_events(connection, long_ago + dt.timedelta(days=1), [])
+    client = program("service")
+    for path in ("/v1/changes", "/v1/changes/stream"):
+        answer = client.get(path, params={"after": places[0]})
+        assert answer.status_code == 410
+        assert answer.headers["content-type"].startswith("application/problem+json")
+        assert answer.json()["oldest"] == places[2]
+        assert str(places[2]) in answer.json()["detail"]
+    for asked in ({"after": places[2]}, {}):
+        found = client.get("/v1/changes", params=asked)
+        assert [item["position"] for item in found.json()["items"]] == [places[3]]
+    described = browser().get("/v1/openapi.json").json()["paths"]
+    assert {"410"} <= set(described["/changes"]["get"]["responses"])
+    assert {"410"} <= set(described["/changes/stream"]["get"]["responses"])

@@ -7,12 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
+import pyarrow as pa
 import pytest
 from sqlalchemy import make_url, text
 
+from cdm_pipelines.components.transient import ToldFailure, told_to_people
 from cdm_pipelines.faults import database_fault, describe
 from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.hub.errors import HubAwayError, HubError
+from cdm_pipelines.hub.load import read_table, without_data
 from cdm_pipelines.hub.migrate import migrate
 from cdm_pipelines.settings import Settings, SettingsError, load_settings
 
@@ -81,6 +84,46 @@ def test_faults_in_the_middle_are_told_and_known_to_pass_or_not(
             assert (says in describe(raised.value), fault.passes) == (True, passes)
             assert VALUE not in describe(raised.value)
             engine.dispose()
+
+
+RAISED = "DO $$ BEGIN RAISE EXCEPTION '{}' USING ERRCODE = '{}'; END $$"
+
+
+@pytest.mark.parametrize(
+    ("sql", "says", "again"),
+    [
+        ("SELECT pg_terminate_backend(pg_backend_pid())", "starting or was shut down", True),
+        (RAISED.format(VALUE, "40P01"), "Another process changed the same", True),
+        (RAISED.format(VALUE, "55P03"), "Another process holds what is needed", True),
+        (RAISED.format(VALUE, "53100"), "disk is full", False),
+        (RAISED.format(VALUE, "23505"), "publishing failed: UniqueViolation", False),
+    ],
+)
+def test_a_fault_inside_a_block_that_hides_data_is_told_and_tried_again_as_one_outside(
+    settings: Settings, new_database: Callable[..., str], sql: str, says: str, *, again: bool
+) -> None:
+    with open_hub(at(settings, new_database())) as engine:
+        with (
+            pytest.raises(ToldFailure) as raised,
+            told_to_people(),
+            engine.connect() as connection,
+            without_data("publishing"),
+        ):
+            connection.execute(text(sql))
+        engine.dispose()
+    assert says in str(raised.value)
+    assert raised.value.allow_retries is again
+    assert VALUE not in str(raised.value)
+
+
+def test_a_connection_lost_while_rows_are_copied_is_tried_again(
+    settings: Settings, new_database: Callable[..., str]
+) -> None:
+    endless = "SELECT pg_terminate_backend(pg_backend_pid())::text FROM generate_series(1, 3)"
+    with open_hub(at(settings, new_database())) as engine:
+        with pytest.raises(HubAwayError, match="Run it again"), engine.connect() as connection:
+            read_table(connection, endless, pa.schema([("n", pa.string())]))
+        engine.dispose()
 
 
 def test_a_row_that_the_database_refuses_is_a_bug_and_is_not_quoted(

@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 from sqlalchemy import Connection, Engine, text
 
+from cdm_pipelines.hub import feed
 from cdm_pipelines.hub.pruning import forget_events, forget_versions
 
 NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
@@ -54,6 +55,18 @@ def test_events_go_when_every_sink_has_had_them(connection: Connection) -> None:
         done = forget_events(connection, NOW, ["a", "b"])
         assert (done.rows, _left(connection)) == (3, [4, 5, 6])
         assert done.size > 0
+
+
+def test_it_is_remembered_up_to_where_events_are_gone(connection: Connection) -> None:
+    with connection:
+        assert feed.pruned(connection) == 0
+        _sink(connection, "a", 3)
+        forget_events(connection, NOW, ["a"])
+        assert feed.pruned(connection) == 3
+        forget_events(connection, NOW, ["a"])
+        assert feed.pruned(connection) == 3
+        forget_events(connection, NOW + dt.timedelta(days=1), [])
+        assert (feed.pruned(connection), _left(connection)) == (5, [6])
 
 
 def test_a_sink_that_was_never_served_holds_all_back(connection: Connection) -> None:

@@ -1,9 +1,11 @@
 """A publication that writes much leaves tables that are quick to read, whether or not the server runs on."""
 
+import pytest
 from hub_examples import published
 from sqlalchemy import Engine, create_engine, text
 
 from cdm_pipelines.hub import upkeep
+from cdm_pipelines.hub.schema import SCHEMAS
 
 MANY = [
     {"source": "crm", "entity": "contact", "record_id": str(n), "cluster": str(n), "surname": "Berg"}
@@ -33,6 +35,19 @@ def test_tables_are_vacuumed_after_a_large_publication_only(hub_engine: Engine) 
     published(hub_engine, [{**MANY[0], "surname": "Dijk"}, *MANY[1:]])
     _flushed(hub_engine)
     assert "golden.customer" not in upkeep.vacuum(hub_engine)
+
+
+@pytest.mark.parametrize("schema", sorted(SCHEMAS))
+def test_tables_of_every_schema_are_vacuumed_and_counted(hub_engine: Engine, schema: str) -> None:
+    with hub_engine.begin() as connection:
+        connection.execute(text(f"CREATE TABLE {schema}.bulk AS SELECT generate_series(1, 2000) AS n"))
+        connection.execute(text(f"ALTER TABLE {schema}.bulk SET (autovacuum_enabled = false)"))
+    _flushed(hub_engine)
+    assert upkeep.vacuum(hub_engine) == [f"{schema}.bulk"]
+    upkeep.analyze(hub_engine)
+    with hub_engine.connect() as connection:
+        counted = "SELECT count(*) FROM pg_stats WHERE schemaname = :schema AND tablename = 'bulk'"
+        assert connection.scalar(text(counted), {"schema": schema}) == 1
 
 
 def test_the_log_of_before_ends_where_the_user_may_end_it(hub_engine: Engine) -> None:

@@ -1,13 +1,16 @@
 """The change feed as receivers see it: all of it, in order per customer, whatever goes wrong."""
 
+import datetime as dt
 import json
 import os
 import re
 import shutil
+import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,11 +25,19 @@ from cloudevents.core.v1.event import CloudEvent
 from sqlalchemy import Engine, text
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from cdm_pipelines.hub import feed
+from cdm_pipelines.hub import feed, pruning
 from cdm_pipelines.privacy.off import NOBODY, OFF_SCHEMA
 from cdm_pipelines.publish.policy import FeedPolicyError
 from cdm_pipelines.settings import Settings
-from cdm_pipelines.steps.customers.feed import Served, UnknownSinkError, deliver, replay, retry, status
+from cdm_pipelines.steps.customers.feed import (
+    PositionError,
+    Served,
+    UnknownSinkError,
+    deliver,
+    replay,
+    retry,
+    status,
+)
 from cdm_pipelines.steps.operate.checkup import check_configuration
 
 SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
@@ -263,6 +274,52 @@ def test_nobody_there(hub: Feed) -> None:
     assert served.problem.startswith("the receiver could not be reached")
 
 
+@contextmanager
+def slow_receiver(at_once: bytes, slowly: bytes) -> Iterator[int]:
+    """A receiver that answers some bytes at once and the rest one by one, ten a second; yields its port."""
+    ended = threading.Event()
+
+    def answer(of: socket.socket) -> None:
+        with of, suppress(OSError):
+            of.recv(65_536)
+            of.sendall(at_once)
+            for byte in slowly:
+                if ended.wait(0.1):
+                    return
+                of.sendall(bytes([byte]))
+
+    def serve(listening: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=answer, args=(listening.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, args=(listening,), daemon=True).start()
+        yield listening.getsockname()[1]
+        ended.set()
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(
+    ("at_once", "slowly", "taken"),
+    [
+        (b"", b"HTTP/1.1 200 OK\r\nX: " + 60 * b"y", 0),
+        (b"HTTP/1.1 200 OK\r\n", b"X: " + 60 * b"y", 0),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n", 60 * b"y", 1),
+    ],
+)
+def test_a_receiver_that_answers_byte_by_byte_is_waited_for_as_long_as_the_timeout(
+    hub: Feed, at_once: bytes, slowly: bytes, taken: int
+) -> None:
+    with slow_receiver(at_once, slowly) as port:
+        hub.webhook(Receiver(port), timeout=0.3, attempts=1)
+        hub.happen([1])
+        begun = time.monotonic()
+        served = hub.deliver()
+    assert time.monotonic() - begun < 3
+    assert (served.delivered, served.dead + served.behind) == (taken, 1 - taken)
+
+
 def test_an_event_that_is_never_taken_holds_up_its_customer_only(hub: Feed, receiver: Receiver) -> None:
     hub.webhook(receiver)
     receiver.answers[str(customer(3))] = [500]
@@ -326,6 +383,25 @@ def test_replay_from_any_position_under_the_same_ids(hub: Feed, receiver: Receiv
     assert [e["sequence"] for e in receiver.taken[-3:]] == hub.numbers[3:]
     assert sorted(receiver.once) == hub.numbers
     assert set(receiver.seen.values()) == {1, 2, 4}
+
+
+def test_a_replay_from_where_no_event_is_kept_is_refused_and_moves_nothing(
+    hub: Feed, receiver: Receiver
+) -> None:
+    hub.webhook(receiver)
+    hub.happen(range(6))
+    hub.deliver()
+    first, last = int(hub.numbers[0]), int(hub.numbers[-1])
+    with hub.engine.begin() as connection:
+        connection.execute(text("UPDATE ops.publication SET published_at = published_at - interval '1 year'"))
+        pruning.forget_events(connection, dt.datetime.now(dt.UTC) - dt.timedelta(days=90), ["crm"])
+    for position in (first, last - 1, last + 2, last * 10):
+        with pytest.raises(PositionError, match=f"from position {last} to {last}, and {position} is none"):
+            replay(hub.engine.connect, hub.settings, "crm", position)
+    hub.happen([1])
+    assert hub.deliver().delivered == 1, "what happened after a refused replay arrives"
+    assert replay(hub.engine.connect, hub.settings, "crm", last).delivered == 2
+    assert replay(hub.engine.connect, hub.settings, "crm", last + 2).delivered == 0
 
 
 def test_two_deliveries_at_once_do_not_overlap(hub: Feed, receiver: Receiver) -> None:

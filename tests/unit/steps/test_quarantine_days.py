@@ -1,13 +1,24 @@
 """Corrected rows go to the days that they came from, also where two days were delivered with the same bytes."""
 
 import csv
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from cdm_pipelines.contracts.catalogue import contract_named
 from cdm_pipelines.settings import Settings
-from cdm_pipelines.steps.days.quarantine import QuarantineError, accept_corrections, export_rows
+from cdm_pipelines.steps.days.quarantine import (
+    QuarantineError,
+    accept_corrections,
+    accept_row,
+    export_rows,
+)
+from cdm_pipelines.steps.days.quarantine import (
+    corrected as corrected_rows,
+)
 from cdm_pipelines.steps.days.source_day import process_day
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.lake import Lake
@@ -159,3 +170,28 @@ def test_numbers_that_lost_their_zeros_in_a_spreadsheet_name_nobody_else(
     assert process_day(settings, lake, contract, DAYS[0]).quarantined == 0
     kept = lake.read(layout.valid_path(contract, DAYS[0]), ["KUNNR"])["KUNNR"].to_pylist()
     assert kept == [row["KUNNR"] for row in cells]
+
+
+def correct_one(settings: Settings, row: dict[str, str], barrier: Barrier | None = None) -> None:
+    if barrier is not None:
+        barrier.wait()
+    place = (row["_sha256"], int(row["_row"]))
+    accept_row(settings, "crm/contact", DAYS[0], place, {"Id": f"C{int(row['_row']):014}"})
+
+
+def test_rows_that_several_people_correct_at_once_are_all_kept(settings: Settings, tmp_path: Path) -> None:
+    text = "Id,LastName,IsDeleted,MasterRecordId,LastModifiedDate\n"
+    text += "".join(f"{'' if row % 5 == 0 else f'K{row:014}'},Bos{row},false,,\n" for row in range(60))
+    path = Path(settings.landing_url) / "crm" / "contact" / f"{DAYS[0]}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    assert process_day(settings, Lake(settings.lake_url), CONTACT, DAYS[0]).quarantined == 12
+    export_rows(settings, "crm/contact", DAYS[0], tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(encoding="utf-8-sig", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(partial(correct_one, settings, barrier=Barrier(8)), rows[:8]))
+    assert len(corrected_rows(settings, "crm/contact", DAYS[0])) == 8
+    with ProcessPoolExecutor(2) as processes:
+        list(processes.map(partial(correct_one, settings), rows[8:]))
+    assert process_day(settings, Lake(settings.lake_url), CONTACT, DAYS[0]).quarantined == 0

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import Engine, text
 
+from cdm_pipelines.hub import upkeep
 from cdm_pipelines.privacy import finding
 from cdm_pipelines.privacy.traces import Traces
 from cdm_pipelines.settings import Settings
@@ -140,3 +141,43 @@ def test_every_table_and_file_is_looked_through(crowded: Settings, hub_engine: E
             "ops.arrays": 2,
         }
         assert rescan(crowded, connection, Traces(["maria@oranje.nl"])).found == {}
+
+
+STATED = """INSERT INTO privacy.consent_statement
+    (source, entity, record_id, customers, standing, first_seen, party_email)
+    SELECT 'crm', 'consent', n::text, 1, 'in force', '2026-01-01', :mail FROM generate_series(1, :rows) AS n"""
+
+
+@pytest.mark.parametrize("others", [0, 500])
+def test_an_address_that_only_statistics_still_quote_is_found_and_goes(
+    settings: Settings, hub_engine: Engine, others: int
+) -> None:
+    with hub_engine.begin() as connection:
+        connection.execute(text(STATED), {"mail": MAIL, "rows": 20})
+        connection.execute(text(STATED.replace("'crm'", "'shop'")), {"mail": "nobody@x.nl", "rows": others})
+        connection.execute(text("ANALYZE privacy.consent_statement"))
+        connection.execute(
+            text("DELETE FROM privacy.consent_statement WHERE party_email = :mail"), {"mail": MAIL}
+        )
+    with hub_engine.connect() as connection:
+        assert rescan(settings, connection, TRACES).found == {"pg_catalog.pg_stats": 1}
+    upkeep.analyze(hub_engine)
+    with hub_engine.connect() as connection:
+        assert rescan(settings, connection, TRACES).found == {}
+
+
+def test_what_the_law_has_kept_and_whom_a_request_is_about_stand_in_no_statistics(
+    settings: Settings, hub_engine: Engine
+) -> None:
+    held = """INSERT INTO privacy.legal_hold
+        SELECT 1, n, 'order', jsonb_build_object('mail', CAST(:mail AS text)), 'law', '2033-01-01'
+        FROM generate_series(1, 20) AS n"""
+    asked = """INSERT INTO privacy.request (kind, due_on, checked_by, state, policy, subject)
+        SELECT 'erase', '2026-01-01', 'Guus', 'open', '{}', jsonb_build_object('mail', CAST(:mail AS text))
+        FROM generate_series(1, 20)"""
+    with hub_engine.begin() as connection:
+        for query in (held, asked):
+            connection.execute(text(query), {"mail": MAIL})
+    upkeep.analyze(hub_engine)
+    with hub_engine.connect() as connection:
+        assert rescan(settings, connection, TRACES).found == {}
