@@ -19,7 +19,6 @@ import pyarrow.compute as pc
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity, targets
 from cdm_pipelines.contracts.model import Column, RepeatedKey
-from cdm_pipelines.quality.damage import plain_ids
 from cdm_pipelines.quality.values import Flags, as_flags
 from cdm_pipelines.store.keys import compared
 
@@ -68,7 +67,7 @@ def find_repeats(keys: pa.Table, contract: SourceContract) -> Repeats:
         complete &= as_flags(pc.is_null(keys["_defect"]))
     for name in contract.key:
         column = contract.column(name)
-        cells = coded_cells(compared(plain_ids(keys[name], column), column))  # as record ids are made
+        cells = coded_cells(compared(keys[name], column))  # as record ids are made
         complete &= as_flags(pc.is_valid(cells.indices))
         codes = _with(codes, cells)
     superseded = np.zeros(keys.num_rows, dtype=bool)
