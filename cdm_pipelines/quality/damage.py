@@ -11,7 +11,6 @@ it is said.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +21,7 @@ from cdm_pipelines.contracts.canonical import targets
 from cdm_pipelines.contracts.entity import Attribute, ValueType
 from cdm_pipelines.ingest.no_records import WORDS
 from cdm_pipelines.quality.values import Flags, as_flags, matches
+from cdm_pipelines.store.keys import is_identifying
 
 _SCIENTIFIC = r"[-+]?[0-9](?:[.,][0-9]+[eE][-+]?|[eE]\+)[0-9]{1,3}"
 _ERROR = (
@@ -37,12 +37,7 @@ _DAY = rf"[0-9]{{1,2}}-{_MONTH}|{_MONTH}-[0-9]{{2}}"
 """Excel's own spelling of a day without a year, or of a month: never in capitals."""
 _NO_DIGITS = rf"\s*(?:{_SCIENTIFIC})\s*"
 _NO_DIGITS_OR_DAY = rf"\s*(?:{_SCIENTIFIC}|{_DAY})\s*"
-_FRACTION = r"^([\s\pZ]*[0-9]+)[{sign}]0+([\s\pZ]*)$"
-_IDENTIFIERS = ("party.vat_number", "party.coc_number", "party.iban")
 _NUMBERED = ("party.house_number", "party.house_addition")
-_DIGITS = frozenset([*_NUMBERED, "party.postcode", "party.phone", "party.mobile", "consent.party_phone",
-                     "interaction.party_phone"])  # fmt: skip
-"""What is written in digits, and is neither an id nor a number to reckon with."""
 _TRUNK_ZERO = frozenset(
     ["NL", "BE", "DE", "FR", "GB", "AT", "CH", "SE", "FI", "IE", "LU", "AU", "NZ", "ZA", "TR"]
 )
@@ -57,20 +52,8 @@ _NUMBER = (
     r"^\s*[(+-]?\s*(?:EUR|USD|GBP|€|\$|£)?\s*[0-9][0-9.,' \x{a0}\x{202f}]*\s*(?:EUR|USD|GBP|€|%)?\s*[)-]?\s*$"
 )
 
-_Cells = TypeVar("_Cells", pa.Array, pa.ChunkedArray)
 Lengths = Counter[tuple[str, int, bool]]
 """How many values of digits alone there are, by column, number of digits, and whether the first is 0."""
-
-
-def is_identifying(column: Column) -> bool:
-    """Whether a column holds an id: part of a key, a reference to another record, a number given out by somebody."""
-    return column.key_position is not None or any(map(_identifies, column.maps_to))
-
-
-def _identifies(path: str) -> bool:
-    target = targets()[path]
-    own = isinstance(target, Attribute) and (target.key or target.type is ValueType.REFERENCE)
-    return own or path in _IDENTIFIERS
 
 
 class Spoilt(Enum):
@@ -104,24 +87,6 @@ def spoilt_sought(column: Column) -> Spoilt | None:
 def _is_text(path: str) -> bool:
     target = targets()[path]
     return not isinstance(target, Attribute) or target.type in (ValueType.TEXT, ValueType.REFERENCE)
-
-
-def plain_ids(cells: _Cells, column: Column) -> _Cells:
-    """Ids as they were before a spreadsheet or a program read them as fractions: ``1042.0`` is ``1042``.
-
-    So that a customer's number is the same in a file of customers and in one of orders; and so with postcodes, house
-    numbers and phone numbers, whose ``.0`` would be a digit of theirs. Nothing changes where the contract gives the
-    column's ``pattern``.
-    """
-    is_digits = not _DIGITS.isdisjoint(column.maps_to)
-    is_id = is_identifying(column) and column.logical_type is not LogicalType.NUMBER
-    if not (is_id or is_digits) or column.pattern is not None:
-        return cells
-    sign = column.decimal if column.logical_type is LogicalType.NUMBER else "."
-    if not pc.any(pc.match_substring(cells, f"{sign}0")).as_py():
-        return cells
-    plain: _Cells = pc.replace_substring_regex(cells, _FRACTION.format(sign=sign), r"\1\2")
-    return plain
 
 
 def totals_lines(table: pa.Table, contract: SourceContract, names: Sequence[str], contacts: Flags) -> Flags:

@@ -20,7 +20,6 @@ import pyarrow.compute as pc
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity, targets
 from cdm_pipelines.contracts.model import Column, RepeatedKey
-from cdm_pipelines.quality.damage import plain_ids
 from cdm_pipelines.quality.values import Flags, as_flags
 from cdm_pipelines.store.keys import compared
 
@@ -72,7 +71,7 @@ def find_repeats(
         complete &= as_flags(pc.is_null(keys["_defect"]))
     for name in contract.key:
         column = contract.column(name)
-        cells = coded_cells(compared(plain_ids(keys[name], column), column))  # as record ids are made
+        cells = coded_cells(compared(keys[name], column))  # as record ids are made
         complete &= as_flags(pc.is_valid(cells.indices))
         codes = _with(codes, cells)
     rows = np.flatnonzero(complete) if modified_at is None else _by_time(keys["_file"], modified_at, complete)

@@ -19,12 +19,13 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.contracts import ORIGIN_COLUMNS, Column, LogicalType, SourceContract
 from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.quality.damage import plain_ids, totals_lines
+from cdm_pipelines.quality.damage import totals_lines
 from cdm_pipelines.quality.repeats import indices, is_nothing, names_party, present
 from cdm_pipelines.quality.rules import Rule
 from cdm_pipelines.quality.schema import pandera_schema
 from cdm_pipelines.quality.shapes import shapes
 from cdm_pipelines.quality.values import Flags, as_flags, is_marked
+from cdm_pipelines.store.keys import plain_ids
 
 DEFECT, REASONS = "_defect", "_reasons"
 BLANKED, REWRITTEN = "blanked", "rewritten"

@@ -12,7 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.contracts.model import Column
+from cdm_pipelines.contracts.canonical import Attribute, ValueType, targets
+from cdm_pipelines.contracts.model import Column, LogicalType
 from cdm_pipelines.store.arrow import whole
 
 _Cells = TypeVar("_Cells", pa.Array, pa.ChunkedArray)
@@ -21,19 +22,64 @@ RECORD_KEY = ("source", "entity", "record_id")
 _SEPARATOR = "\x1f"
 _ID_SEPARATOR = "|"
 _NOT_PLAIN = r"\||\\$"
+_FRACTION = r"^([\s\pZ]*[0-9]+)[{sign}]0+([\s\pZ]*)$"
+_IDENTIFIERS = ("party.vat_number", "party.coc_number", "party.iban")
+_DIGITS = frozenset(
+    [
+        *("party.house_number", "party.house_addition", "party.postcode", "party.phone", "party.mobile"),
+        *("consent.party_phone", "interaction.party_phone"),
+    ]
+)
+"""What is written in digits, and is neither an id nor a number to reckon with."""
+
+
+def is_identifying(column: Column) -> bool:
+    """Whether a column holds an id: part of a key, a reference to another record, a number given out by somebody."""
+    return column.key_position is not None or any(map(_identifies, column.maps_to))
+
+
+def _identifies(path: str) -> bool:
+    target = targets()[path]
+    own = isinstance(target, Attribute) and (target.key or target.type is ValueType.REFERENCE)
+    return own or path in _IDENTIFIERS
+
+
+def plain_ids(cells: _Cells, column: Column) -> _Cells:
+    """Ids as they were before a spreadsheet or a program read them as fractions: ``1042.0`` is ``1042``.
+
+    So that a customer's number is the same in a file of customers and in one of orders; and so with postcodes, house
+    numbers and phone numbers, whose ``.0`` would be a digit of theirs. Nothing changes where the contract gives the
+    column's ``pattern``.
+    """
+    is_digits = not _DIGITS.isdisjoint(column.maps_to)
+    is_id = is_identifying(column) and column.logical_type is not LogicalType.NUMBER
+    if not (is_id or is_digits) or column.pattern is not None:
+        return cells
+    sign = column.decimal if column.logical_type is LogicalType.NUMBER else "."
+    if not pc.any(pc.match_substring(cells, f"{sign}0")).as_py():
+        return cells
+    plain: _Cells = pc.replace_substring_regex(cells, _FRACTION.format(sign=sign), r"\1\2")
+    if column.null_values:  # 0.0 may be one
+        plain = pc.if_else(_is_nothing(pc.utf8_trim_whitespace(cells), column), cells, plain)
+    return plain
 
 
 def without_nothing(cells: _Cells, column: Column) -> _Cells:
     """A source column in its own words, trimmed; null where it is empty or says that there is no value."""
     trimmed = pc.utf8_trim_whitespace(cells)
-    nothing = pa.array(["", *(text.strip() for text in column.null_values)], pa.string())
-    left: _Cells = pc.if_else(pc.is_in(trimmed, value_set=nothing), pa.scalar(None, pa.string()), trimmed)
+    left: _Cells = pc.if_else(_is_nothing(trimmed, column), pa.scalar(None, pa.string()), trimmed)
     return left
 
 
+def _is_nothing(trimmed: _Cells, column: Column) -> _Cells:
+    words = ["", *(text.strip() for text in column.null_values)]
+    found: _Cells = pc.is_in(trimmed, value_set=pa.array(words, pa.string()))
+    return found
+
+
 def compared(cells: _Cells, column: Column) -> _Cells:
-    """A source column as it is compared (a key, a reference): `without_nothing`, and codes by what they mean."""
-    texts = without_nothing(cells, column)
+    """A key or reference as it is compared: `plain_ids`, `without_nothing`, codes by what they mean."""
+    texts = without_nothing(plain_ids(cells, column), column)
     if not column.values:
         return texts
     found = pc.index_in(texts, value_set=pa.array(list(column.values), pa.string()))

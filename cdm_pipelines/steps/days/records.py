@@ -17,7 +17,6 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity, KeptAs, OfParty, attributes, declaration, with_state
-from cdm_pipelines.quality.damage import plain_ids
 from cdm_pipelines.records import Partition, current_state, records_schema, resolve_parties
 from cdm_pipelines.records.advance import AnewError, advance, follow
 from cdm_pipelines.records.ledger import added
@@ -370,8 +369,9 @@ def _held_back(lake: Lake, contract: SourceContract, date: str) -> pa.Array | No
     if lake.count(path) == 0:
         return None
     keys = lake.read(path, list(contract.key))
-    named = [(whole(keys[name]), contract.column(name)) for name in contract.key]
-    return record_id([compared(plain_ids(cells, column), column) for cells, column in named]).drop_null()
+    return record_id(
+        [compared(whole(keys[name]), contract.column(name)) for name in contract.key]
+    ).drop_null()
 
 
 def _fingerprints(lake: Lake, partitions: Iterable[Partition]) -> dict[str, str]:

@@ -492,6 +492,16 @@ def test_ids_of_several_columns_are_their_parts_with_a_stroke_between() -> None:
     assert [one.to_pylist() for one in record_ids(to_table(frame), made)] == [ids]
 
 
+def test_delivered_rows_are_found_by_the_id_that_their_record_has() -> None:
+    """By it they are shown to the person, erased, and kept out afterwards."""
+    key = Column("id", key_position=1, values={"seven": "7"}, null_values=(" 0 ",))
+    frame = valid(*({"id": own} for own in ("1042.0", "\u00a01042\t", "seven", "0", None)))
+    made = contract(key, column("n", "party.surname"))
+    assert [one.to_pylist() for one in record_ids(to_table(frame), made)] == [
+        ["1042", "1042", "7", None, None]
+    ]
+
+
 @pytest.mark.parametrize("entity", [Entity.ORDER, Entity.PAYMENT])
 def test_standard_frames_go_through_the_lake_unchanged(entity: Entity) -> None:
     frame = standardise(order_rows(), ORDERS, DATE)[entity]
