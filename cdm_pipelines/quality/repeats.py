@@ -4,9 +4,9 @@ Belongs here: which rows a later one replaces, and which of those name somebody 
 happens to such a row (validation), or when there are too many (thresholds).
 
 A later file of a day corrects an earlier one; of the rows of one file the one that its source changed last counts, then
-the last. Within one file a key may repeat on purpose, as a customer does on every
-order line; then its rows agree on what makes the record: the names of a party, all that is mapped of anything else.
-Rows that disagree are a sign that the column is no key, or that its values have lost digits.
+the last. Within one file a key may repeat on purpose, as a customer does on every order line; then its rows agree on
+what makes the record: the names of a party, all that is mapped of anything else. Rows that disagree are a sign that the
+column is no key, or that its values have lost digits.
 """
 
 from collections.abc import Iterable

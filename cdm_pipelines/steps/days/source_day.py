@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cdm_pipelines.contracts import SourceContract
+from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
 from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.quality.thresholds import Thresholds, Verdict
@@ -265,7 +266,7 @@ def _changed(cells: pa.ChunkedArray, contract: SourceContract, timezone: str) ->
 
     name = contract.modified_at or ""
     fit = pa.table({name: fit_cells(cells, contract, name)})
-    return modified_at(Columns(fit, contract, contract.entities[0]), timezone)
+    return modified_at(Columns(fit, contract, Entity.PARTY), timezone)
 
 
 def _corrections(lake: Lake, contract: SourceContract, date: str, vault: Vault) -> pa.Table | None:
