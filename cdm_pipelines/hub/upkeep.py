@@ -27,7 +27,7 @@ _LEFT_BEHIND = """
     FROM pg_stats s, format('%I.%I', s.schemaname, s.tablename) AS name
     JOIN pg_attribute a ON a.attrelid = name::regclass
     WHERE a.attname = s.attname AND s.schemaname = ANY(:schemas)
-    AND (a.attstattarget = 0 OR name = ANY(:empty))"""
+    AND (a.attstattarget = 0 OR name = ANY(:empty)) AND has_table_privilege(name, 'MAINTAIN')"""
 
 
 def vacuum(engine: Engine) -> list[str]:

@@ -162,7 +162,7 @@ class _Bounded(urllib3.connection.HTTPConnection):
     def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as urllib3's own
         seconds, held = self.timeout, self.sock
         assert isinstance(seconds, float | int)  # noqa: S101 - what is left of the total
-        with _cut_after(seconds, lambda: held.shutdown(socket.SHUT_RDWR)) as late:
+        with _cut_after(seconds, lambda: socket.socket.shutdown(held, socket.SHUT_RDWR)) as late:
             try:
                 answer = super().getresponse()
             except (OSError, ValueError, HTTPException) as error:
