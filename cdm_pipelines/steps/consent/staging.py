@@ -96,7 +96,7 @@ def stage_consent(
     defaults = Purposes.load(settings.policies / POLICY).defaults if defaults is None else defaults
     staging.lock(connection)
     ledger, published = tables.records(lake, Entity.CONSENT), hub.state(connection)
-    firsts = first_days(lake, Entity.CONSENT) if ledger.exists else {}
+    firsts = first_days(lake, Entity.CONSENT)
     delivered = (
         ledger.read(["last_seen"])["last_seen"] if ledger.exists else pa.chunked_array([], pa.string())
     )

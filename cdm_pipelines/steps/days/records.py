@@ -116,7 +116,9 @@ def days_wait(lake: Lake, contracts: Sequence[SourceContract]) -> bool:
 
 
 def first_days(lake: Lake, entity: Entity) -> dict[str, str]:
-    """The first day that a state was made of, by its source entities as ``source/entity``."""
+    """The first day that a state was made of, by source entity (``source/entity``); none where that is not noted."""
+    if not lake.exists(made_path(entity)):
+        return {}
     made = json.loads(lake.read_json(made_path(entity)))
     days = [PurePosixPath(path).parent for path in made["partitions"] if path != _PARTIES]
     newest_first = sorted(days, key=lambda day: day.name, reverse=True)

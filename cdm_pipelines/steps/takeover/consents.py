@@ -61,7 +61,7 @@ def consent_figures(
         births,
         defaults=purposes.defaults,
         as_of=as_of,
-        first_days=first_days(lake, Entity.CONSENT) if ledger.exists else {},
+        first_days=first_days(lake, Entity.CONSENT),
         threads=settings.threads or 1,
     ).consent
     said = found.filter(pc.is_valid(found["state"]))  # others said nothing
