@@ -116,10 +116,10 @@ def _standard(
         if entity is Entity.CONSENT:
             consent.complete(columns, standard, timezone, words.consents)
         key = [standard.values[attribute.name] for attribute in attributes(entity) if attribute.key]
-        own = record_id(key)
-        if entity in contract.only_with:
-            told = pc.is_valid(columns.key(contract.only_with[entity]))
-            own = pc.if_else(told, own, pa.scalar(None, TEXT))
+    own = record_id(key)
+    if entity in contract.only_with:
+        told = pc.is_valid(columns.key(contract.only_with[entity]))
+        own = pc.if_else(told, own, pa.scalar(None, TEXT))
     made = {
         "source": _constant(contract.source, columns.length),
         "entity": _constant(contract.entity, columns.length),
