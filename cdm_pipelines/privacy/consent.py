@@ -16,7 +16,8 @@ The rules, argued in decision 31:
    which it ends it is a no, as strict as none was ever asked.
 6. A yes without a moment is as old as what shows when it came: the first day of its source entity shows nothing, so
    that such a yes is older than all that has a moment; on a later day it was not there the day before.
-7. A statement for every channel is one for each. Where nothing was said, the purpose's default holds; for a purpose
+7. A state that is not known is no yes, and ends an earlier one: it may have been a no in words that nobody told us.
+8. A statement for every channel is one for each. Where nothing was said, the purpose's default holds; for a purpose
    that is not known nothing is allowed.
 """
 
@@ -34,8 +35,10 @@ GIVEN, REFUSED, WITHDRAWN, OBJECTED = "given", "refused", "withdrawn", "objected
 STATES: Final = (GIVEN, REFUSED, WITHDRAWN, OBJECTED)
 """What can be said, in ISO/IEC TS 27560's sense of an event of a consent record; the last ones are the stricter."""
 EXPIRED: Final = "expired"
-_STRICTNESS: Final = (GIVEN, EXPIRED, REFUSED, WITHDRAWN, OBJECTED)
+UNKNOWN: Final = "unknown"
+_STRICTNESS: Final = (GIVEN, EXPIRED, UNKNOWN, REFUSED, WITHDRAWN, OBJECTED)
 
+_UNREAD: Final = "unknown state"
 IN_FORCE, SUPERSEDED, OF_NOBODY = "in force", "superseded", "of nobody"
 STANDINGS: Final = (
     IN_FORCE,
@@ -45,7 +48,7 @@ STANDINGS: Final = (
     "in the future",
     "unconfirmed",
     "says nothing",
-    "unknown state",
+    _UNREAD,
     "no purpose",
 )
 """What became of a statement: one of these, so that none is lost."""
@@ -199,7 +202,7 @@ _STEPS: Final[Mapping[str, str]] = {
     "read": f"""
         SELECT row_number() OVER () AS n, *,
                CASE WHEN state = 'nothing' THEN 'says nothing'
-                    WHEN state IS NULL OR state NOT IN ({_listed(STATES)}) THEN 'unknown state'
+                    WHEN state IS NULL OR state NOT IN ({_listed(STATES)}) THEN '{_UNREAD}'
                     WHEN coalesce(purpose, '') = '' THEN 'no purpose'
                     WHEN state = 'given' AND ahead THEN 'in the future'
                     WHEN state = 'given' AND double_opt_in = 'false' THEN 'unconfirmed' END AS fault,
@@ -234,9 +237,10 @@ _STEPS: Final[Mapping[str, str]] = {
     "counting": f"""
         SELECT about.*, purpose, channel, moment, ends,
                CASE WHEN state = 'given' AND ends < getvariable('as_of')::TIMESTAMP + INTERVAL 1 DAY
-                    THEN '{EXPIRED}' ELSE state END AS state
+                    THEN '{EXPIRED}' WHEN fault = '{_UNREAD}' THEN '{UNKNOWN}' ELSE state END AS state
         FROM about JOIN read USING (n) LEFT JOIN birth USING (g)
-        WHERE fault IS NULL AND NOT (state = 'given' AND coalesce(told < born, false))""",
+        WHERE (fault IS NULL OR fault = '{_UNREAD}' AND purpose <> '')
+          AND NOT (state = 'given' AND coalesce(told < born, false))""",
     "cell": """
         SELECT row_number() OVER () AS c, * FROM (
             SELECT g, purpose, channel FROM counting UNION SELECT g, purpose, '' FROM counting)""",

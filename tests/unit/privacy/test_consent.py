@@ -155,6 +155,12 @@ TABLE = [
     ("not confirmed", [said(YES, "2026-01-01", double_opt_in="false")], {}, False),
     ("confirmed", [said(YES, "2026-01-01", double_opt_in="true")], {}, True),
     ("a word that is not known", [said("unknown", "2026-01-01")], {}, False),
+    ("a word that is not known, after a yes", [said(YES, "2026-01-01"), said("gone", "2026-02-01")], {}, False),
+    ("a yes after a word that is not known", [said("gone", "2026-01-01"), said(YES, "2026-02-01")], {}, True),
+    ("a word that is not known, without a purpose", [said(YES, "2026-01-01"), said("gone", "2026-02-01", purpose=None)],
+     {}, True),
+    ("merged: a word that is not known is of its part",
+     [said("gone", "2025-01-01"), said(YES, "2026-05-01", party="b")], {"records": MERGED}, False),
 ]  # fmt: skip
 
 
