@@ -25,7 +25,7 @@ consent = Table(
     column(
         "state",
         Text,
-        "given, refused, withdrawn, objected or expired; empty where nothing was said.",
+        "given, refused, withdrawn, objected, expired or unknown; empty where nothing was said.",
         _PREFERENCE,
     ),
     column("since", _MOMENT, "Moment of the statement that decides.", _PREFERENCE),
