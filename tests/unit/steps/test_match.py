@@ -241,7 +241,7 @@ def test_bad_values_are_told_by_field_and_left_out(company: Company, somebody: t
     golden_id, values = somebody
     bad = {
         "email": "info@bedrijf.nl",
-        "phone": "0612345678",
+        "phone": "0031612345678",
         "iban": "NL44RABO0123456788",
         "postcode": "?",
         "city": "x" * (LONGEST + 1),
