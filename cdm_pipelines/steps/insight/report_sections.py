@@ -4,6 +4,7 @@ Belongs here: figures, queries and words of each. Does not belong here: sections
 (``report_kept``), or the order of all (``report``).
 """
 
+from cdm_pipelines.hub.consent import ALLOWED_NOW
 from cdm_pipelines.insight.report_model import Chart, ChartKind, Point, Section, Table, cell
 from cdm_pipelines.insight.report_words import Told, Unit, same
 from cdm_pipelines.steps.insight.report_reading import Reading
@@ -19,6 +20,8 @@ _STAGES = {
 }
 _BY_SOURCE = """SELECT source, count(DISTINCT golden_id) FROM golden.crosswalk WHERE active
 GROUP BY source ORDER BY 2 DESC, 1"""
+_MAY_BE_MAILED = f"""SELECT count(DISTINCT golden_id) AS value FROM privacy.consent AS c
+    WHERE purpose = 'marketing' AND {ALLOWED_NOW.format(of="c")}"""  # noqa: S608 - ours
 _BY_STAGE = "SELECT stage, count(*) FROM profile.lifecycle GROUP BY stage"
 
 
@@ -84,8 +87,7 @@ def customers(reading: Reading) -> Section:
                 en="Customers who allow marketing through at least one channel, by what they said.",
                 nl="Klanten die marketing toestaan via minstens één kanaal, naar wat zij hebben gezegd.",
             ),
-            "SELECT count(DISTINCT golden_id) AS value FROM privacy.consent WHERE purpose = 'marketing' AND allowed "
-            "AND coalesce(expires > now(), true)",
+            _MAY_BE_MAILED,
         ),
     )
     by_stage = dict(reading.rows(_BY_STAGE, ("profile.lifecycle",)))

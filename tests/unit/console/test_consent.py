@@ -15,6 +15,7 @@ from cdm_pipelines.console.app import console
 from cdm_pipelines.console.house import House
 from cdm_pipelines.hub import consent, places, said
 from cdm_pipelines.hub.persons import persons_of
+from cdm_pipelines.hub.schema_privacy import consent_state
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.register import Register, Stores, erase
 
@@ -130,6 +131,35 @@ def test_what_is_next_for_a_customer_is_hidden_once_they_do_not_allow_it(
         with governed.engine.begin() as connection:
             connection.execute(text("DELETE FROM privacy.restriction"))
             connection.execute(text("DELETE FROM activation.next_best_action"))
+
+
+def test_a_tick_of_a_source_s_first_day_takes_back_no_withdrawal_at_a_touch_point_either(
+    program: Any, governed: GovernedHub
+) -> None:
+    """Whatever is said at a touch point, the customer's other statements are weighed as the night weighs them."""
+    said_before = f"""INSERT INTO privacy.consent_statement (source, entity, record_id, golden_id, customers, standing,
+            party_id, party_email, purpose, channel, state, first_seen, stated_at) VALUES
+        ('crm', 'contact', 'tick', '{ELS}', 1, '', 'R3', NULL, 'analytics', 'email', 'given', '2026-01-01', NULL),
+        ('mail', 'log', 'stop', '{ELS}', 1, '', NULL, 'els@voorbeeld.be', 'analytics', 'email', 'withdrawn',
+         '2026-01-01', '2024-05-01')"""
+    made_from = {"as_of": "2026-01-02", consent.FIRST_DAYS: '{"crm/contact": "2026-01-01"}'}
+    with governed.engine.begin() as connection:
+        connection.execute(text(said_before))
+        connection.execute(consent_state.insert().values(name="consent", made_from=made_from, rows=0))
+    try:
+        say(program("service"), ELS, purpose="analytics", channel="phone", state="given")
+        told = rows(
+            governed,
+            f"SELECT allowed, state FROM privacy.consent WHERE golden_id = '{ELS}' AND purpose = 'analytics' "
+            "AND channel = 'email'",
+        )
+        assert told == [(False, "withdrawn")]
+    finally:
+        with governed.engine.begin() as connection:
+            connection.execute(consent_state.delete())
+            connection.execute(
+                text("DELETE FROM privacy.consent_statement WHERE record_id IN ('tick', 'stop')")
+            )
 
 
 def test_for_every_channel_is_for_each(program: Any) -> None:

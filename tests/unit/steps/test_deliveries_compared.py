@@ -9,12 +9,15 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from cdm_pipelines.contracts import SourceContract
+from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.catalogue import contract_named
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.days.figures import day_checks
 from cdm_pipelines.steps.days.landing import deliveries, ingested_digests
 from cdm_pipelines.steps.days.source_day import process_day
 from cdm_pipelines.steps.days.tally import DayResult
+from cdm_pipelines.store import layout
+from cdm_pipelines.store.damage import LakeError
 from cdm_pipelines.store.lake import Lake
 
 
@@ -163,6 +166,22 @@ def test_a_day_that_was_cut_short_after_its_raw_table_is_run_again(
     assert is_new(), "what is there was made of what was delivered before"
     assert process_day(settings, Lake(settings.lake_url), contact, "2026-06-01").accepted == 6
     assert not is_new()
+
+
+def test_a_day_whose_last_table_cannot_be_put_in_place_has_not_ended(
+    settings: Settings, contact: SourceContract
+) -> None:
+    """What was accepted is there already by then, and the standardised day is still that of before."""
+    in_the_way = Path(settings.lake_url) / layout.standard_path(contact, "2026-06-01", Entity.PARTY)
+    (in_the_way / "a folder").mkdir(parents=True)
+    with pytest.raises(LakeError, match="cannot be written"):
+        delivered(settings, contact, "2026-06-01", 5)
+    assert (Path(settings.lake_url) / layout.valid_path(contact, "2026-06-01")).exists()
+    found, _ = deliveries(settings.landing_url, [contact], marker="")
+    assert ingested_digests(Lake(settings.lake_url), [contact], found) == {}
+    shutil.rmtree(in_the_way)
+    process_day(settings, Lake(settings.lake_url), contact, "2026-06-01")
+    assert ingested_digests(Lake(settings.lake_url), [contact], found).keys() == found.keys()
 
 
 def test_a_day_that_a_check_refused_is_not_run_again_by_itself(
