@@ -40,7 +40,10 @@ After = Annotated[
     ),
 ]
 _GONE = refusals(
-    {410: "Events after that position are no longer kept: read all customers, and go on from `oldest`."}
+    {
+        410: "Events after that position are no longer kept, or there never were any: read all customers, and go on "
+        "from `oldest`."
+    }
 )
 _LOOK_SECONDS, _LIVE_SECONDS = 2.0, 600.0
 MOST_STREAMS = 50
@@ -62,7 +65,7 @@ def _since(eyes: Eyes, after: int | None, limit: int) -> dict[str, Any]:
 
     Raises:
         ForbiddenError: The role recognises nobody.
-        ForgottenError: Events after that position were pruned.
+        ForgottenError: Events after that position were pruned, or no event of this hub is at it.
     """
     eyes.sight.see_that_recognises()
     if after is None:
@@ -72,6 +75,12 @@ def _since(eyes: Eyes, after: int | None, limit: int) -> dict[str, Any]:
         raise ForgottenError(
             f"Events up to position {oldest} are no longer kept. Read all customers, and go on with ?after={oldest}.",
             oldest=oldest,
+        )
+    if not entries and after > (newest := max(feed.last_position(eyes.connection), oldest)):
+        raise ForgottenError(
+            f"The newest event of this hub is at {newest}: it was put back to an earlier state, or that position is of "
+            f"another hub. Read all customers, and go on with ?after={newest}.",
+            oldest=newest,
         )
     ids = {one for entry in entries for one in (entry.golden_id, entry.related_id) if one is not None}
     known = _known(eyes, ids)
