@@ -19,7 +19,7 @@ from cdm_pipelines.ingest.errors import Defect
 
 
 class JoinedRows:
-    """The rows of joined files, one per key: of several with one key the last counts.
+    """The rows of joined files, one per key: of several with one key the last counts. Blanks around it do not.
 
     Attributes:
         columns: Names that they bring.
@@ -32,22 +32,17 @@ class JoinedRows:
         self.columns = [
             name for name in self._rows.column_names if name not in (*RESERVED_COLUMNS, joined.theirs)
         ]
-        sound = self._rows.filter(
-            pc.and_(pc.is_null(self._rows.column(DEFECT)), pc.is_valid(self._rows.column(self._theirs)))
-        )
-        places = np.flatnonzero(
-            pc.and_(
-                pc.is_null(self._rows.column(DEFECT)), pc.is_valid(self._rows.column(self._theirs))
-            ).to_numpy()
-        )
-        last = dict(zip(sound.column(self._theirs).to_pylist(), places.tolist(), strict=True))
+        keys = _bare(self._rows.column(self._theirs))
+        sound = pc.and_(pc.is_null(self._rows.column(DEFECT)), pc.is_valid(keys))
+        places = np.flatnonzero(sound.to_numpy())
+        last = dict(zip(keys.filter(sound).to_pylist(), places.tolist(), strict=True))
         self._keys = pa.array(list(last), pa.string())
         self._places = np.fromiter(last.values(), dtype=np.int64, count=len(last))
         self._used = np.zeros(self._rows.num_rows, dtype=bool)
 
     def complete(self, table: pa.Table) -> pa.Table:
         """Fill the columns that the joined files bring, where the table itself has nothing."""
-        found = pc.index_in(table.column(self._key), value_set=self._keys).combine_chunks()
+        found = pc.index_in(_bare(table.column(self._key)), value_set=self._keys).combine_chunks()
         known = pc.is_valid(found).to_numpy(zero_copy_only=False)
         rows = np.full(table.num_rows, -1, dtype=np.int64)
         rows[known] = self._places[found.drop_null().to_numpy()]
@@ -69,3 +64,9 @@ class JoinedRows:
         columns[DEFECT] = pc.coalesce(rest.column(DEFECT), pa.scalar(Defect.UNJOINED.value))
         empty = pa.nulls(rest.num_rows, pa.string())
         yield pa.table([columns.get(name, empty) for name in schema.names], schema=schema)
+
+
+def _bare(keys: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Keys without blanks around them, as ids are read; none where nothing else is there."""
+    bare = pc.utf8_trim_whitespace(keys)
+    return pc.if_else(pc.equal(bare, ""), None, bare)

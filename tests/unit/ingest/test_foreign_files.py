@@ -337,6 +337,18 @@ def test_columns_of_other_files_are_joined_and_none_of_their_rows_is_lost(tmp_pa
     assert {reasons[0] for reasons in outcome.reasons.values()} == {"unjoined"}
 
 
+def test_blanks_around_a_key_keep_no_rows_apart_that_are_joined(tmp_path: Path) -> None:
+    deliver(tmp_path, b"id,name,born\n1   ,Bos,\n2,Vos,\n")
+    deliver(
+        tmp_path,
+        b"customer;email\n1;a@example.nl\n 2 ;b@example.nl\n  ;c@example.nl\n",
+        "mail-2026-06-01.csv",
+    )
+    outcome = run_day(tmp_path, joined_contract())
+    assert outcome.valid["email"].fillna("").tolist() == ["a@example.nl", "b@example.nl"]
+    assert len(outcome.quarantine) == 1, "the row without a key is of nobody"
+
+
 SNIFFED: dict[str, tuple[str, dict[str, Any]]] = {
     "no header": (
         "4|Road|2011|Elm 3\n5|Hill|2012|Oak 4\n6|Road|2013|Ash 5\n",
