@@ -14,11 +14,11 @@ one name). Where comparisons depend on each other among unrelated records (depen
 those given the level of the one it depends on, in every class: what goes with a name is no second witness of it,
 neither for a match nor, where a rule holds the name, for a rule's share of matches.
 
-A comparison that no rule leaves free beside another, as where there are two columns and each is a rule, learns from the
-pairs whose rule leaves it free what all comparisons together say of them under the prior, as far as the others take
-them for matches. u and the number of all pairs are known, so that this is identified where pairs of one rule show how
-often matches agree on what is in the other (the capture and recapture of Lincoln and Petersen). What no rule leaves
-free at all keeps the m it starts from.
+A comparison that no rule leaves free beside another, as where there are two columns and each is a rule, or only rules
+that make hardly a match, learns from the pairs whose rule leaves it free what all comparisons together say of them
+under the prior, as far as the others take them for matches. u and the number of all pairs are known, so that this is
+identified where pairs of one rule show how often matches agree on what is in the other (the capture and recapture of
+Lincoln and Petersen). What no rule leaves free at all keeps the m it starts from.
 """
 
 from collections.abc import Sequence
@@ -30,20 +30,27 @@ import numpy.typing as npt
 from cdm_pipelines.linkage.compare.levels import Levels
 from cdm_pipelines.linkage.encode.positions import Flags
 from cdm_pipelines.linkage.model.dependence import Dependence, Forest
-from cdm_pipelines.linkage.model.patterns import TEACH, Shown, Table, alone_of, apart, prior_of_rules
+from cdm_pipelines.linkage.model.patterns import (
+    TEACH,
+    Shown,
+    Table,
+    alone_of,
+    apart,
+    hardly_taught,
+    prior_of_rules,
+)
 from cdm_pipelines.linkage.model.ranked import Rank, by_row, rising
 from cdm_pipelines.linkage.model.u_probabilities import UProbabilities
 
 Floats = npt.NDArray[np.float64]
 _LEAST_U = 0.02  # u never falls below this share of the marginal: no agreement is proof
 _PSEUDO = 10.0  # pairs' worth of prior opinion about m
+_SHOWN = 50.0  # expected matches from which candidates may teach what a rule should teach and hardly does
 _LIKELY = 0.5  # probability of a match from which a pair may show how matches look
 _WITNESS = 0.5  # share of the matches by other comparisons that a comparison must see itself
 _STEPS = 50  # to find how many it sees
 _ALIKE = 0.05  # related people share a name or a date of birth at most this much more often than others
-_TWINS = (
-    0.005  # and at least this much: of a hundred births one or two are of twins, of a family's pairs fewer
-)
+_TWINS = 0.005  # and at least this much: of a hundred births one or two are of twins
 
 
 @dataclass
@@ -168,13 +175,14 @@ def fit(
     # With one other comparison there is no telling which pairs are likely matches before there is a fit.
     shown = alone if np.count_nonzero(teachers) <= 2 else {}
     told: Flags = np.asarray((~tied & teachers).any(axis=1))
+    by_rules = len(alone) == len(seen_u)
     weights: list[Floats] = []
     for step in range(1, iterations + 1):
         logs = [_logs(table.levels, fitted.given[k], depends) for k in (0, 2, 1)]
         weights, mixture = _rule_step(table, logs, tied, mixture, teachers)
         before = float(prior[0])
         prior, posterior = _prior_step(table, [log[teachers] for log in logs], prior, total)
-        if len(alone) == len(seen_u):
+        if by_rules:
             prior = prior_of_rules(table, posterior[0], mixture[:, 0], told, prior)
         for c, rows in shown.items():
             for k in range(2):
@@ -187,9 +195,11 @@ def fit(
             *new, float(prior[0]), float(prior[1]), mixture[:, 0], given, step, change < tolerance
         )
         fitted.moving, fitted.change = int(moved.argmax()) - 1, change
-        if fitted.converged and shown.keys() == alone.keys():
-            break
         if fitted.converged:
+            if float(prior[0]) * total >= _SHOWN:
+                alone = hardly_taught(table, tied, weights[0], least=_PSEUDO) | alone
+            if shown.keys() == alone.keys():
+                break
             shown = _likely_without(alone, table, logs, teachers, prior)
     fitted.taught = (weights[0] * (table.levels.T >= 0)).sum(axis=1)
     fitted.matches = fitted.prior * total

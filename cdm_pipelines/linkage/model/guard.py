@@ -33,6 +33,7 @@ from cdm_pipelines.linkage.model.u_probabilities import UProbabilities
 
 _ENOUGH = 3  # comparisons that tell two classes apart
 _OFTENER = 1.5  # times as often as by chance candidate pairs agree on what tells matches from others
+_CHANCE = 0.01  # and so often that chance would do it this seldom
 _DOUBT = 10.0  # pairs' worth of doubt whether a further comparison says anything
 _CLOSER = 0.9  # dependences that may be those of families are followed where counts are apart by less than this share
 _ALIKE = 1.0  # bits by which comparisons tell equally much
@@ -98,7 +99,8 @@ def by_what_they_tell(
 ) -> list[Place]:
     """The comparisons in their order, each with whether it tells matches from others at all.
 
-    What does is seen among candidate pairs oftener than by chance, for there are matches among them: noise is not.
+    What does is seen among candidate pairs oftener than by chance, for there are matches among them: noise is not. A
+    few pairs that chance may well have made agree are no sign of it.
 
     Args:
         table: Pattern counts.
@@ -106,13 +108,16 @@ def by_what_they_tell(
         chances: u-probabilities by comparison.
         start: Where m starts.
     """
+    from scipy.special import pdtrc  # noqa: PLC0415 - loads where it is needed
+
     told, tells = [], []
     for c, (one, m) in enumerate(zip(chances, start, strict=True)):
         top = int(m.argmax())
         told.append(one.comparable * -float(np.log2(one.levels[top])))
         counts = table.counts * (table.rules[:, ~tied[:, c]].any(axis=1) & (table.levels[:, c] >= 0))
         agree = float(counts[table.levels[:, c] == top].sum())
-        tells.append(agree > _OFTENER * float(one.levels[top]) * float(counts.sum()))
+        by_chance = float(one.levels[top]) * float(counts.sum())
+        tells.append(agree > _OFTENER * by_chance and float(pdtrc(agree - 1, by_chance)) < _CHANCE)
     order = sorted(
         range(len(told)),
         key=lambda c: (not tells[c], -round(told[c] / _ALIKE), -len(chances[c].levels), -told[c], c),

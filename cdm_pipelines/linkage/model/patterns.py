@@ -62,6 +62,23 @@ def alone_of(table: Table, tied: Flags, teachers: Flags) -> Shown:
     }
 
 
+def hardly_taught(table: Table, tied: Flags, taught: Floats, *, least: float) -> Shown:
+    """Comparisons whose rules teach them by hardly a match, as where a rule makes few pairs; as ``alone_of``.
+
+    Args:
+        table: Pattern counts.
+        tied: Shape (rules, comparisons): the comparison reads a column of the rule.
+        taught: Shape (comparisons, patterns): expected matches that teach.
+        least: Matches that are more than hardly any, and pairs with a value on both sides.
+    """
+    filled = table.levels.T >= 0
+    shown = {
+        int(c): np.flatnonzero(table.rules[:, ~tied[:, c]].any(axis=1))
+        for c in np.flatnonzero((taught * filled).sum(axis=1) < least)
+    }
+    return {c: rows for c, rows in shown.items() if table.counts[rows] @ filled[c, rows] >= least}
+
+
 def _counts_by_rule(table: Table, match: Floats, rule_matches: Floats, told: Flags) -> tuple[Floats, Floats]:
     """Two counts of the matches of each rule of which any comparison tells: by all comparisons, and by those free."""
     return ((table.counts * match) @ table.rules)[told], ((table.counts @ table.rules) * rule_matches)[told]

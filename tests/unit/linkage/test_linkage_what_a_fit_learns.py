@@ -79,6 +79,23 @@ def test_a_third_column_that_every_rule_holds_or_leaves_alone_is_learned_all_the
     assert "birth_date" not in unlearned(model.training)
 
 
+@pytest.mark.parametrize(
+    "column", ["phone", "iban"]
+)  # which is compared beside others, and which blocks by itself
+@pytest.mark.parametrize("filled", [0.05, 0.5])
+def test_a_random_fourth_column_moves_little(tmp_path: Path, column: str, filled: float) -> None:
+    table, rng = people(3_000, seed=36, wrong_dates=0.3), np.random.default_rng(7)
+    number = len(table.records)
+    values = [
+        str(value) if there else None
+        for value, there in zip(rng.integers(0, 1_000, number), rng.random(number) < filled, strict=True)
+    ]
+    records = table.records.assign(random=pd.Series(values, dtype=object))
+    three = table.f1(link(records, policy(tmp_path, NAMES_AND_DATE)))
+    four = table.f1(link(records, policy(tmp_path, f"{NAMES_AND_DATE}, {column}: random")))
+    assert four == pytest.approx(three, abs=0.01)
+
+
 def test_e_mail_and_phone_alone_find_those_who_share_one_exactly(tmp_path: Path) -> None:
     table = people(5_000, seed=32)
     shares = table.records[["record_id", "email", "phone"]].dropna(how="all", subset=["email", "phone"])
