@@ -240,9 +240,7 @@ def main() -> None:
     """Entry point of the ``cdm`` script; what it and its children write is for the owner alone."""
     os.umask(0o077)
     gc.set_threshold(_OBJECTS)
-    if isinstance(
-        sys.stdout, io.TextIOWrapper
-    ):  # of a terminal that knows no ✓, and of names that are no text
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal may know no ✓, and a name be no text
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         try:

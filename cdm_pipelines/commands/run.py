@@ -85,9 +85,7 @@ def ingest(
     own = settings()
     day = _days(date or dt.date.today().isoformat(), "", "")[0]  # noqa: DTZ011 - the user's own today
     with told_to_people(), open_session(own) as session:
-        if source in {
-            one.source for one in all_contracts()
-        }:  # of another, placing the file says what there is
+        if any(one.source == source for one in all_contracts()):  # else placing the file says what there is
             _possible(session, _chosen(session, [source]), (day, day))
         placed = deliver(own, file, source, entity, day)
         place = told_path(placed.path, placed.contract)

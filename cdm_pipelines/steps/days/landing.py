@@ -116,5 +116,6 @@ def _files(lake: Lake, path: str) -> dict[str, tuple[int, str]]:
     """Size and moment of writing of the files that a raw table was made from, by path."""
     notes = lake.notes(path)
     pairs = [line.rsplit("\t", 1) for line in notes.get(layout.FILES, "").splitlines()]
-    stamps = notes.get(layout.STAMPS, "").split("\n") if layout.STAMPS in notes else [""] * len(pairs)
-    return {name: (int(size), stamp) for (name, size), stamp in zip(pairs, stamps, strict=True)}
+    stamps = notes[layout.STAMPS].split("\n") if layout.STAMPS in notes else [""] * len(pairs)
+    noted = zip(pairs, stamps, strict=False)  # of a database there is no file
+    return {name: (int(size), stamp) for (name, size), stamp in noted}
