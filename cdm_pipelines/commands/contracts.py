@@ -41,13 +41,13 @@ def suggest(
     main, *others = found
     targets = {out: main, **{out.parent / f"{one.entity}.odcs.yaml": one for one in others}}
     written = {path: one.to_yaml().encode() for path, one in targets.items()}
-    if edited := [path for path, text in written.items() if path.is_file() and path.read_bytes() != text]:
+    if edited := [path for path, yaml in written.items() if path.is_file() and path.read_bytes() != yaml]:
         fail(
             f"{', '.join(map(str, edited))}: there already, with other content, which may be somebody's work. Move it "
             "away, or write with --out to another folder."
         )
-    for path, text in written.items():
-        write_whole(writable(path), text)
+    for path, yaml in written.items():
+        write_whole(writable(path), yaml)
         console.print(f"Contract written to {path}: read every line that says it is unsure.", markup=False)
 
 
