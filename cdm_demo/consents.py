@@ -23,7 +23,8 @@ _GIVEN, _WITHDRAWN, _OBJECTED, _PENDING = range(4)
 _TOLD = ("given", "withdrawn", "objected")
 _PURPOSES = ("newsletter", "profiling")
 _KEYS = ("marketing", "personalisation")
-_TEXTS = ("2024-11", "2025-09")
+_TEXTS_FROM = (-730, -270)
+"""First days of the texts that were agreed to, from the first day of the extracts; all statements are of later days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ def _written(stage: Stage, said: _Said) -> Iterator[Chunk]:
     counters.consent += size
     visitor = np.where(said.known, -1, 0)
     tokens = [f"{number * 2_654_435_761 % 4_294_967_296:08x}" for number in serial.tolist()]
+    texts = [day[:7] for day in iso_day(window.start + np.array(_TEXTS_FROM)).tolist()]
     opted = np.where((said.purpose == 0) & said.known & (said.state != _OBJECTED), said.confirmed, -1)
     columns = (
         prefixed("mc", serial),
@@ -104,7 +106,7 @@ def _written(stage: Stage, said: _Said) -> Iterator[Chunk]:
         pick(_STATES, said.state),
         local_time(said.moment),
         pick(("form", "mail", "preference centre"), said.state),
-        pick(_TEXTS, (said.moment // 86_400 > window.start - 270).astype(np.int64)),
+        pick(texts, (said.moment // 86_400 > window.start + _TEXTS_FROM[1]).astype(np.int64)),
         pick(("yes", "no"), opted),
     )
     day = window.file_day(said.moment // 86_400)

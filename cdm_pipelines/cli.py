@@ -4,6 +4,7 @@ Belongs here: the list of commands. Does not belong here: the commands themselve
 """
 
 import gc
+import io
 import os
 import sys
 from collections.abc import Mapping
@@ -239,6 +240,8 @@ def main() -> None:
     """Entry point of the ``cdm`` script; what it and its children write is for the owner alone."""
     os.umask(0o077)
     gc.set_threshold(_OBJECTS)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal may know no ✓, and a name be no text
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         try:
             app()

@@ -40,13 +40,14 @@ def suggest(
         return
     main, *others = found
     targets = {out: main, **{out.parent / f"{one.entity}.odcs.yaml": one for one in others}}
-    kept = [path for path in list(targets)[1:] if path.exists()]
-    if kept:
+    written = {path: one.to_yaml().encode() for path, one in targets.items()}
+    if edited := [path for path, yaml in written.items() if path.is_file() and path.read_bytes() != yaml]:
         fail(
-            f"{', '.join(map(str, kept))}: there already. Move it away, or write with --out to another folder."
+            f"{', '.join(map(str, edited))}: there already, with other content, which may be somebody's work. Move it "
+            "away, or write with --out to another folder."
         )
-    for path, one in targets.items():
-        write_whole(writable(path), one.to_yaml().encode())
+    for path, yaml in written.items():
+        write_whole(writable(path), yaml)
         console.print(f"Contract written to {path}: read every line that says it is unsure.", markup=False)
 
 

@@ -25,6 +25,7 @@ from cdm_pipelines.commands.terminal import (
     settings,
     show,
     told_to_people,
+    writable,
 )
 from cdm_pipelines.settings import RECENT, Settings, root
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 DEMO_CUSTOMERS, DEMO_DAYS, DEMO_SEED = 1_250, 3, 2026
 """Of the extracts that come with the project, and of recent ones."""
+DEMO_SOURCES = ("crm", "erp", "shop", "web", "mail", "desk")
+_FIRST_YEAR, _LAST_YEAR = 2010, 2058
+"""Of days that extracts can end on: the generator knows days up to 2060, and its customers are born before 2008."""
 
 
 def demo(
@@ -140,8 +144,10 @@ def summarise(own: Settings) -> None:
 
 def demo_data(
     *,
-    customers: Annotated[int, typer.Option(min=10, help="Persons and organisations.")] = DEMO_CUSTOMERS,
-    days: Annotated[int, typer.Option(min=1, help="Days of extracts.")] = DEMO_DAYS,
+    customers: Annotated[
+        int, typer.Option(min=10, max=10_000_000, help="Persons and organisations.")
+    ] = DEMO_CUSTOMERS,
+    days: Annotated[int, typer.Option(min=1, max=365, help="Days of extracts.")] = DEMO_DAYS,
     out: Annotated[Path, typer.Option(help="Folder for landing/ and truth/.")] = Path("demo-data"),
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = DEMO_SEED,
     ending: Annotated[
@@ -168,6 +174,14 @@ def demo_data(
 ) -> None:
     """Make extracts of a CRM, an ERP, a web shop and what customers do, with the truth of who is who."""
     generate = _generator()
+    start = _start(ending, days)
+    if foreign := _foreign(out / "landing"):
+        fail(
+            f"{foreign} holds extracts that no demo made, whose place those of the demo would take. Nothing was "
+            "written: name another folder with --out.",
+            REFUSED,
+        )
+    writable(out / "truth" / "party.csv")
     with told_to_people(), console.status("Making customers …"):
         made = generate(
             customers=customers,
@@ -176,7 +190,7 @@ def demo_data(
             out=out,
             interactions=interactions,
             lifelike=lifelike,
-            **_start(ending, days),
+            **start,
         )
     console.print(
         f"{made.total_records:,} source records of {customers:,} customers over {days} days in {out}",
@@ -191,7 +205,17 @@ def _start(ending: str, days: int) -> dict[str, dt.date]:
         last = dt.date.fromisoformat(ending)
     except ValueError:
         fail(f"--ending {ending}: write a day such as 2026-06-03.", USAGE)
+    if not _FIRST_YEAR <= last.year <= _LAST_YEAR:
+        fail(f"--ending {ending}: give a day from {_FIRST_YEAR} to {_LAST_YEAR}.", USAGE)
     return {"start": last - dt.timedelta(days=days - 1)}
+
+
+def _foreign(landing: Path) -> Path | None:
+    """A folder of the demo's sources with files, where no truth beside it says that they are of a demo."""
+    if (landing.parent / "truth" / "party.csv").exists():
+        return None
+    sources = (landing / source for source in DEMO_SOURCES)
+    return next((one for one in sources if one.is_dir() and any(one.iterdir())), None)
 
 
 def _generator() -> "Callable[..., GeneratedSummary]":

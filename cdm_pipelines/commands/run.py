@@ -78,18 +78,26 @@ def ingest(
 ) -> None:
     """Put one file into landing and run its day."""
     from cdm_pipelines.components.session import open_session  # noqa: PLC0415 - Dagster takes a second to load
+    from cdm_pipelines.contracts.catalogue import all_contracts  # noqa: PLC0415
     from cdm_pipelines.contracts.told import told_path  # noqa: PLC0415 - commands load what they need
     from cdm_pipelines.steps.days.delivery import deliver  # noqa: PLC0415 - commands load what they need
 
     own = settings()
     day = _days(date or dt.date.today().isoformat(), "", "")[0]  # noqa: DTZ011 - the user's own today
     with told_to_people(), open_session(own) as session:
-        if source in session.ingest_jobs:  # of another, placing the file says what there is
-            _possible(session, [source], (day, day))
+        if any(one.source == source for one in all_contracts()):  # else placing the file says what there is
+            _possible(session, _chosen(session, [source]), (day, day))
         placed = deliver(own, file, source, entity, day)
         place = told_path(placed.path, placed.contract)
         console.print(f"The file is {placed.contract.name} of {day}: placed at {place}", markup=False)
-        raise typer.Exit(run_in(session, (day, day), [source], entity=placed.contract.entity))
+        code = run_in(session, (day, day), [source], entity=placed.contract.entity)
+    if code:
+        console.print(
+            f"{file.name} stays in landing. Corrected, ingest it again under the same name: it takes its place. If it "
+            f"should not be there, delete the file at {place}, whose name is shown by its shape.",
+            markup=False,
+        )
+    raise typer.Exit(code)
 
 
 def run_days(
@@ -179,8 +187,16 @@ def _label(days: Days) -> str:
 
 
 def _chosen(session: "Session", sources: Sequence[str] | None) -> list[str]:
+    from cdm_pipelines.contracts.catalogue import all_contracts  # noqa: PLC0415 - commands load what they need
+
     jobs = session.ingest_jobs
     if unknown := sorted(set(sources or ()) - set(jobs)):
+        if begun := sorted({one.source for one in all_contracts()}.intersection(unknown)):
+            fail(
+                f"{', '.join(begun)}: there is a contract and no component. Write defs.yaml beside the contract, as "
+                "docs/how-to/add-a-source.md shows, and try `cdm check`.",
+                USAGE,
+            )
         fail(f"No source named {', '.join(unknown)}; there are {', '.join(jobs)}.", USAGE)
     return [name for name in jobs if not sources or name in sources]
 

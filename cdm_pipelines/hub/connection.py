@@ -144,7 +144,16 @@ def dagster_url(settings: Settings) -> str:
     # crash of the machine forgets the last moments of a run's log, never anything of the hub.
     hurry = "" if settings.database_url else "-csynchronous_commit=off"
     own = url.update_query_dict({"options": f"{given} -csearch_path={DAGSTER_SCHEMA} {hurry}".strip()})
-    return own.render_as_string(hide_password=False).replace("+", "%20")
+    return in_full(own)
+
+
+def in_full(url: URL) -> str:
+    """A URL with its password, as PostgreSQL's own library reads it too: there ``+`` is itself, and a blank ``%20``.
+
+    SQLAlchemy writes blanks of the query as ``+``, and blanks and ``+`` of user and password as they are.
+    """
+    place, mark, query = url.render_as_string(hide_password=False).partition("?")
+    return f"{place.replace(' ', '%20')}{mark}{query.replace('+', '%20')}"
 
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]+")

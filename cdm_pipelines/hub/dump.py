@@ -21,6 +21,7 @@ from typing import IO, Protocol
 from sqlalchemy import URL, Connection, Engine, text
 
 from cdm_pipelines.hub.binaries import Programs, find_programs
+from cdm_pipelines.hub.connection import in_full
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.migrate import version
 from cdm_pipelines.hub.role_rights import OURS
@@ -168,8 +169,7 @@ def _list_file(archive: Path, lines: Sequence[str]) -> Iterator[Path]:
 
 
 def _at(url: URL) -> list[str]:
-    bare = url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
-    return [f"--dbname={bare}"]
+    return [f"--dbname={in_full(url.set(drivername='postgresql', password=None))}"]
 
 
 def _environment(url: URL) -> dict[str, str]:

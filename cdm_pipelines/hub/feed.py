@@ -71,6 +71,11 @@ def hub_id(connection: Connection) -> UUID:
     return UUID(str(connection.execute(select(feed.c.hub_id)).scalar_one()))
 
 
+def begin_anew(connection: Connection) -> None:
+    """Give this hub another id: what it tells from now on is of no former event, though numbers come again."""
+    connection.execute(update(feed).values(hub_id=func.gen_random_uuid()))
+
+
 def last_position(connection: Connection) -> int:
     """Position of the newest entry; 0 when there is none."""
     return int(connection.scalar(select(func.max(outbox.c.position))) or 0)

@@ -33,6 +33,16 @@ def stamp_of(filesystem: Any, full: str, *, local: bool) -> object:
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
+def lies_within(url: str, other: str) -> bool:
+    """Whether a place lies within another one, or is it; neither is asked."""
+    return _location(url).is_relative_to(_location(other))
+
+
+def _location(url: str) -> PurePosixPath:
+    path = url.removeprefix("file://")
+    return PurePosixPath(path if "://" in path else Path(path).resolve())
+
+
 class FileStore:
     """Files under one base URL; paths are relative and use ``/``."""
 

@@ -4,7 +4,8 @@ Belongs here: tables, streamed reads, packs, and that a file is what was written
 (file_store), what the columns mean.
 
 A write is visible whole or not at all: it goes to a temporary name beside its target, on this machine to the disk
-itself (files), and is moved into place. Files carry no time and no run id, so the same input gives the same bytes (R4).
+itself (files), and is moved into place. Files carry no time of their own and no run id, so the same input gives the
+same bytes (R4).
 
 Files carry checksums (checksums). Their footer is verified whenever anything is read, all of a file when its rows are
 read, once per process and file: a file of 1 GiB takes 0.16 s, from another machine one more transfer.

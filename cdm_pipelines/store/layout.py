@@ -41,6 +41,8 @@ OF_RAW = "of raw"
 """Note on the table of a day that is written last (repairs): the fingerprint of the raw table with which it ended."""
 FILES = "files"
 """Note on a raw table: path and size of each file that it was made from, a line each."""
+STAMPS = "stamps"
+"""Note on a raw table: when each of those files was written, as its file system tells it, in the same order."""
 
 
 def _daily(layer: str, contract: SourceContract, date: str) -> str:

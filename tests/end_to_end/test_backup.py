@@ -1,5 +1,6 @@
 """A backup holds what there was at one moment, goes anywhere, and everything that was altered since is named."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -58,9 +59,12 @@ def test_a_restored_deployment_goes_on_as_if_nothing_had_happened(
     new_database: Callable[..., str],
     tmp_path: Path,
 ) -> None:
-    """Same customers, history, feed and lake; and the next day gives what it gives where nothing was restored."""
+    """Same customers, history, feed and lake; and the next day gives what it gives where nothing was restored.
+
+    The folder has blanks and accents in its name, and can be backed up itself.
+    """
     deployment, backups = two_days
-    other = elsewhere(deployment, tmp_path / "other", new_database() if own_server else None)
+    other = elsewhere(deployment, tmp_path / "an öther höme", new_database() if own_server else None)
 
     said = other.cdm("restore", str(backups))
 
@@ -76,9 +80,14 @@ def test_a_restored_deployment_goes_on_as_if_nothing_had_happened(
             whole = f"SELECT * FROM {table} ORDER BY {order}"
             assert other.query(whole) == deployment.query(whole), table
         assert other.lake() == deployment.lake()
+        of_former, of_this = (json.loads(one.cdm("feed", "tail", "-n", "1")) for one in (deployment, other))
+        assert of_former["id"] == of_this["id"]
+        # Numbers of publications come again, and ids of events are made of them and of their source.
+        assert of_former["source"] != of_this["source"]
         assert other.run(DAYS[2]) == 0
         assert other.published() == third_day.published()
         assert "✗" not in other.ask("verify")
+        assert "read back and compared" in other.ask("backup", str(tmp_path / "backups of it"))
 
 
 def test_backups_lie_in_an_object_store(
@@ -214,6 +223,35 @@ def test_a_place_that_cannot_be_used_is_told(
     """In a sentence, and nothing is written elsewhere."""
     deployment, _ = two_days
     assert told in deployment.ask("backup", place, code=code)
+
+
+@pytest.mark.parametrize("inside", ["lake/backups", "lake", "backups", "landing/../lake/backups"])
+def test_a_backup_within_what_it_is_a_copy_of_is_refused(
+    inside: str, two_days: tuple[Deployment, Path]
+) -> None:
+    """It would copy its own copies, round after round, and be lost with what it is a copy of."""
+    deployment, _ = two_days
+    before = deployment.lake()
+
+    said = deployment.ask("backup", f"{deployment.settings.home}/{inside}", code=1)
+
+    assert "name a place outside" in " ".join(said.split())
+    assert deployment.lake() == before
+    assert not (deployment.settings.home / "backups").exists()
+
+
+def test_a_backup_that_the_restore_would_take_away_is_not_restored(
+    two_days: tuple[Deployment, Path], new_database: Callable[..., str], tmp_path: Path
+) -> None:
+    deployment, backups = two_days
+    other = elsewhere(deployment, tmp_path / "other", new_database())
+    within = other.settings.home / "lake" / "copied"
+    shutil.copytree(only(backups), within)
+
+    said = other.ask("restore", str(within), "--replace", code=1)
+
+    assert "move the backup elsewhere" in " ".join(said.split())
+    assert (within / "manifest.json").exists()
 
 
 def test_only_so_many_backups_are_kept(two_days: tuple[Deployment, Path], tmp_path: Path) -> None:

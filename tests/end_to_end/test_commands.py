@@ -93,6 +93,19 @@ def test_help_names_every_command(empty: Deployment) -> None:
     assert "retry" in empty.ask("quarantine", "--help")
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_a_terminal_that_knows_no_tick_is_written_to_all_the_same(empty: Deployment, encoding: str) -> None:
+    """Of a locale that is not UTF-8: a command that had done its work ended as a bug."""
+    done = subprocess.run(
+        [sys.executable, "-m", "cdm_pipelines.cli", "check"],
+        env={**empty.environment, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"in order" in done.stdout
+
+
 # An installation on its first day
 
 
@@ -184,6 +197,27 @@ def test_a_file_of_a_day_that_cannot_run_is_refused_before_it_is_placed(
     before = sorted(empty.landing.rglob("*"))
     assert told in " ".join(empty.ask(*asked, code=2).split())
     assert sorted(empty.landing.rglob("*")) == before
+
+
+def test_of_a_file_that_was_refused_it_is_told_where_it_is_and_how_it_leaves(
+    empty: Deployment, tmp_path: Path
+) -> None:
+    """Beside it the right file of that day would be refused too."""
+    (tmp_path / "orders.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    asked = (
+        "ingest",
+        str(tmp_path / "orders.csv"),
+        "--source",
+        "crm",
+        "--entity",
+        "contact",
+        "--date",
+        DAYS[0],
+    )
+    told = " ".join(empty.ask(*asked, code=1).split())
+    assert "orders.csv stays in landing" in told
+    assert f"delete the file at crm/contact/{DAYS[0]}-orders.csv" in told
+    (empty.landing / "crm" / "contact" / f"{DAYS[0]}-orders.csv").unlink()
 
 
 def test_what_is_not_there_is_told_with_what_is(empty: Deployment, tmp_path: Path) -> None:

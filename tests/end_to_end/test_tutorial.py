@@ -69,6 +69,8 @@ def said(tmp_path_factory: pytest.TempPathFactory, new_database: Callable[..., s
 def followed(folder: Path, environment: dict[str, str]) -> Iterator[tuple[str, str]]:
     """Write the files and run the commands in the order of the page; yields each command with its output."""
     for language, title, text in BLOCK.findall(PAGE.read_text(encoding="utf-8")):
+        if title and title.endswith("loyalty/defs.yaml"):
+            yield "too early", too_early(folder, environment)
         if title:
             (folder / title).write_text(text, encoding="utf-8")
         elif language == "sh":
@@ -85,6 +87,15 @@ def followed(folder: Path, environment: dict[str, str]) -> Iterator[tuple[str, s
                 yield command, done.stdout + done.stderr
 
 
+def too_early(folder: Path, environment: dict[str, str]) -> str:
+    """What is said to who brings the file in before the component is written."""
+    command = [".venv/bin/cdm", "ingest", "members.csv", "--source", "loyalty", "--date", "2026-06-02"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert not (folder / "data" / "landing" / "loyalty").exists()
+    return done.stdout + done.stderr
+
+
 def test_the_member_is_found_among_the_systems_that_know_him(said: Said) -> None:
     for asked in ("cdm customer L0001", 'cdm customer "tuinstijn molenweg"'):
         assert "Timo Tuinstijn" in said.to(asked)
@@ -99,5 +110,6 @@ def test_the_faulty_row_waits_and_comes_back_corrected(said: Said) -> None:
 
 
 def test_the_page_tells_everything_that_was_needed(said: Said) -> None:
-    assert len(said.by) == 13
+    assert len(said.by) == 14
+    assert "Write defs.yaml beside the contract" in " ".join(said.to("too early").split())
     assert "is loyalty/member of 2026-06-02" in said.to("ingest members.csv")

@@ -82,16 +82,19 @@ def ingested_digests(
 ) -> dict[str, str]:
     """Digests of the days that were gone through with exactly the files that lie in landing now, refused or not.
 
-    Compared by path and size, so that a new sensor does not ask again for what was ingested before it.
+    So a new sensor does not ask again for what was ingested before it. Compared by path, size and moment of writing: a
+    corrected file may be as long as the one before. A raw table of a former release has not noted the moment.
     """
     same: dict[str, str] = {}
     for date, delivery in now.items():
-        held: dict[str, int] = {}
+        held: dict[str, tuple[int, str]] = {}
         for contract in contracts:
             with suppress(DamagedError):  # as if it had not been ingested: so it is made anew
                 if has_ended(lake, contract, date):
                     held.update(_files(lake, layout.raw_path(contract, date)))
-        if held == {path: size for path, (size, _) in delivery.files.items()}:
+        if held.keys() == delivery.files.keys() and all(
+            held[path] in (file, (file[0], "")) for path, file in delivery.files.items()
+        ):
             same[date] = delivery.digest
     return same
 
@@ -109,7 +112,10 @@ def has_ended(lake: Lake, contract: SourceContract, date: str) -> bool:
     return last.get(layout.OF_RAW, last.get(layout.FINGERPRINT)) == raw
 
 
-def _files(lake: Lake, path: str) -> dict[str, int]:
-    listed = lake.notes(path).get(layout.FILES, "")
-    pairs = (line.rsplit("\t", 1) for line in listed.splitlines())
-    return {name: int(size) for name, size in pairs}
+def _files(lake: Lake, path: str) -> dict[str, tuple[int, str]]:
+    """Size and moment of writing of the files that a raw table was made from, by path."""
+    notes = lake.notes(path)
+    pairs = [line.rsplit("\t", 1) for line in notes.get(layout.FILES, "").splitlines()]
+    stamps = notes[layout.STAMPS].split("\n") if layout.STAMPS in notes else [""] * len(pairs)
+    noted = zip(pairs, stamps, strict=False)  # of a database there is no file
+    return {name: (int(size), stamp) for (name, size), stamp in noted}

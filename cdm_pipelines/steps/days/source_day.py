@@ -105,6 +105,7 @@ def _land(
                 {
                     layout.FINGERPRINT: sha256(made_from.encode()).hexdigest()[:16],
                     layout.FILES: "\n".join(listed),
+                    layout.STAMPS: "\n".join(file.modified for file in files),
                 }
             )
     except ExtractError as error:

@@ -28,6 +28,7 @@ from cdm_pipelines.hub.connection import database_url
 from cdm_pipelines.privacy import backups as noted
 from cdm_pipelines.privacy.log import erasures
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.store.file_store import lies_within
 from cdm_pipelines.store.lake import DamagedError, Lake
 from cdm_pipelines.store.packs import SUFFIX, path_of
 from cdm_pipelines.store.secret import FILE as SECRET
@@ -106,6 +107,7 @@ def back_up(
     Raises:
         BackupError, HubError, LakeError: It cannot be made, or what is to be copied is damaged. No manifest is left.
     """
+    _refuse_within(settings, to)
     now = dt.datetime.now(dt.UTC)
     place = Lake(f"{to.rstrip('/')}/{now:{_NAME}}")
     if place.stamps():
@@ -163,6 +165,17 @@ def back_up(
     if erasures(settings.home):
         noted.copy_log(settings.home)
     return made
+
+
+def _refuse_within(settings: Settings, to: str) -> None:
+    """A copy of what holds the copy never ends, and an erasure would find everybody in it."""
+    own = {"the lake": settings.lake_url, "CDM_HOME": str(settings.home), "landing": settings.landing_url}
+    for name, url in own.items():
+        if lies_within(to, url):
+            raise BackupError(
+                f"{to} lies within {name} ({url}), of which it would be a copy, and is lost with it. Nothing was "
+                "written: name a place outside of lake, landing and CDM_HOME."
+            )
 
 
 class _Copied:

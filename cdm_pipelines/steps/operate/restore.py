@@ -17,6 +17,7 @@ from pathlib import Path
 from sqlalchemy import Engine, text
 
 from cdm_pipelines.hub import dump as dumps
+from cdm_pipelines.hub import feed
 from cdm_pipelines.hub.connection import DAGSTER_SCHEMA, database_url
 from cdm_pipelines.hub.migrate import knows, migrate
 from cdm_pipelines.hub.unfinished import UNFINISHED_RESTORE
@@ -33,6 +34,7 @@ from cdm_pipelines.steps.operate.backup import (
 )
 from cdm_pipelines.steps.privacy.access import apply
 from cdm_pipelines.store import files
+from cdm_pipelines.store.file_store import lies_within
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.secret import FILE as SECRET
 
@@ -59,6 +61,11 @@ def restore(
     Raises:
         BackupError, HubError, LakeError: It cannot be done. Of the hub all is restored then or nothing.
     """
+    if lies_within(backup.place.url, settings.lake_url):
+        raise BackupError(
+            f"{backup.place.url} lies within the lake, which the restore makes what it was, without that backup. "
+            "Nothing was restored: move the backup elsewhere first."
+        )
     progress(f"comparing {len(backup.sums):,} files with their checksums")
     for fault in faults(backup):
         raise BackupError(f"{backup.place.url}: {fault} Nothing was restored: use another backup.")
@@ -82,6 +89,8 @@ def restore(
         files.write_whole(settings.home / SECRET, source.read())
     _restore_lake(lake, backup, progress)
     migrate(engine)
+    with engine.begin() as connection:  # publications are numbered anew from here
+        feed.begin_anew(connection)
     before_readers()
     note.unlink()
     files.sync_folder(note.parent)

@@ -20,6 +20,7 @@ from cdm_demo.headers import (
     ERP_PRODUCT,
     INTERACTION_EXTRACTS,
     MAIL_ACTIVITY,
+    MAIL_CONSENT,
     SHOP_CUSTOMER,
     SHOP_ORDER,
     WEB_EVENT,
@@ -180,6 +181,12 @@ def test_mailings_go_to_subscribers_and_stop_when_they_must(made: Delivery) -> N
         if mailbox in over and mailbox not in shared:
             assert min(times) <= over[mailbox]
     assert {row["Action"] for row in rows} == {"sent", "open", "click", "bounce", "unsubscribe"}
+
+
+def test_nobody_agrees_to_a_text_before_there_is_one(made: Delivery) -> None:
+    said = [row for day in DAYS for row in made.rows(MAIL_CONSENT, day)]
+    assert len({row["Text version"] for row in said}) == 2
+    assert all(row["Text version"] <= row["Timestamp"][:7] for row in said)
 
 
 def test_tickets_are_opened_then_solved_then_rated(made: Delivery) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Engine, inspect, make_url, text
 
 from cdm_pipelines.hub import connection as connection_module
-from cdm_pipelines.hub.connection import dagster_url, database_url, embedded_server, open_hub
+from cdm_pipelines.hub.connection import dagster_url, database_url, embedded_server, in_full, open_hub
 from cdm_pipelines.hub.environment import dagster_environment
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.settings import Settings, load_settings
@@ -73,6 +74,15 @@ def test_options_of_the_users_url_are_kept_for_dagster(settings: Settings) -> No
     ) as connection:
         row = connection.execute("SELECT current_setting('statement_timeout'), current_schema()").fetchone()
     assert row == ("12345ms", "dagster")
+
+
+def test_a_password_with_a_plus_and_a_blank_is_the_same_for_dagster(settings: Settings) -> None:
+    """As generated ones have: PostgreSQL's own library reads the URL by other rules than SQLAlchemy."""
+    own = database_url(settings).set(drivername="postgresql", password="p+q r%2B")
+    given = settings.model_copy(update={"database_url": _secret(in_full(own))})
+    url = dagster_url(given)
+    assert conninfo_to_dict(url)["password"] == make_url(url).password == "p+q r%2B"
+    assert "search_path=dagster" in str(conninfo_to_dict(url)["options"])
 
 
 def test_missing_right_to_make_dagsters_schema_is_explained(

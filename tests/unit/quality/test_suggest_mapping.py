@@ -310,8 +310,12 @@ def test_the_command_writes_a_contract_per_entity_and_overwrites_none(tmp_path: 
     assert load_contract(out).name == "crm/person"
     beside = out.parent / "company.odcs.yaml"
     assert load_contract(beside).name == "crm/company"
-    beside.write_text("edited", encoding="utf-8")
-    again = CliRunner().invoke(app, asked)
-    assert again.exit_code == 1
-    assert "there already" in again.output
-    assert beside.read_text(encoding="utf-8") == "edited"
+    assert CliRunner().invoke(app, asked).exit_code == 0
+    for edited in (out, beside):
+        before = edited.read_bytes()
+        edited.write_text("edited", encoding="utf-8")
+        again = CliRunner().invoke(app, asked)
+        assert again.exit_code == 1
+        assert "there already" in again.output
+        assert edited.read_text(encoding="utf-8") == "edited"
+        edited.write_bytes(before)

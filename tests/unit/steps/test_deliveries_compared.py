@@ -1,6 +1,7 @@
 """A delivery is compared with the one before it, and with what the lake was made from."""
 
 import datetime as dt
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.catalogue import contract_named
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.days.figures import day_checks
-from cdm_pipelines.steps.days.landing import deliveries, ingested_digests
+from cdm_pipelines.steps.days.landing import deliveries, due, ingested_digests
 from cdm_pipelines.steps.days.source_day import process_day
 from cdm_pipelines.steps.days.tally import DayResult
 from cdm_pipelines.store import layout
@@ -136,6 +137,25 @@ def test_a_sensor_that_begins_anew_asks_only_for_what_the_lake_was_not_made_from
     known = ingested_digests(Lake(settings.lake_url), [contact], found)
     assert problems == []
     assert known == {"2026-06-01": found["2026-06-01"].digest}
+
+
+def test_a_corrected_file_of_the_same_size_is_new_until_it_was_ingested(
+    settings: Settings, contact: SourceContract
+) -> None:
+    """One digit was wrong: nobody would see it go unread."""
+
+    def is_new() -> bool:
+        return bool(due(settings, [contact], "", [contact.entity])[0].ready)
+
+    delivered(settings, contact, "2026-06-01", 5)
+    assert not is_new()
+    path = Path(settings.landing_url) / contact.name / "2026-06-01.csv"
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"0004", b"0009"))
+    os.utime(path, (path.stat().st_atime + 60, path.stat().st_mtime + 60))
+    assert is_new()
+    process_day(settings, Lake(settings.lake_url), contact, "2026-06-01")
+    assert not is_new()
 
 
 def test_a_day_that_was_cut_short_after_its_raw_table_is_run_again(
