@@ -56,6 +56,10 @@ Take = Literal[
 ]
 
 
+OF_PAIRS = ("left_source", "left_id", "right_source", "right_id", "weight", "probability")
+"""Columns of the table of pairs, beside those of the comparisons."""
+
+
 class Column(Frozen):
     """A column as the policy names it, where the table keeps it, and how its values are cleaned.
 
@@ -279,6 +283,8 @@ class LinkagePolicy(Frozen):
         for number, rule in enumerate(self.blocking, start=1):
             _require((*rule.keys, *rule.refine), keys, f"blocking rule {number} ({rule.label})")
         for name, comparison in self.comparisons.items():
+            if name in OF_PAIRS:
+                raise ValueError(f"comparisons.{name}: pairs have a column of that name; choose another")
             _require((*comparison.reads, *comparison.reads_optionally), known, f"comparisons.{name}")
         for group in self.clustering.contradictions:
             _require(group, set(self.comparisons), "clustering.contradictions")
