@@ -223,7 +223,9 @@ def _ordered_ids(
         keys = [("s", "ascending"), ("i", "ascending")]
         order = pc.sort_indices(pa.table([sources, ids], ["s", "i"]), keys).to_numpy().astype(np.int64)
         ids, sources = ids.take(pa.array(order)), sources.take(pa.array(order))
-    _check_unique(ids, sorted_codes(sources)[0], policy)
+    codes, names = sorted_codes(sources)
+    _check_names(names, policy)
+    _check_unique(ids, codes, policy)
     return ids, sources, order
 
 
@@ -260,6 +262,16 @@ def _check_columns(table: pa.Table | pd.DataFrame, policy: LinkagePolicy) -> Non
             raise LinkageError(
                 f"policy {policy.name}: {key}: the table {what} {name!r}{nearest(name, names)}"
             )
+
+
+def _check_names(sources: pa.Array, policy: LinkagePolicy) -> None:
+    """See that a source and an id with a stroke between name one record, and so one cluster."""
+    found = sources.filter(pc.match_substring(sources, "|"))
+    if len(found):
+        raise LinkageError(
+            f"source column {policy.source!r}: {len(found)} sources have a | in their name, the first is "
+            f"{found[0].as_py()!r}; write another sign, for a record is named source|id"
+        )
 
 
 def _check_unique(ids: pa.Array, source: Codes, policy: LinkagePolicy) -> None:

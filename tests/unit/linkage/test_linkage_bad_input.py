@@ -51,6 +51,14 @@ def test_an_unknown_source_column() -> None:
         link(PEOPLE.assign(bron=None), policy(source="bron"))
 
 
+def test_a_source_whose_records_could_have_the_names_of_others_is_refused() -> None:
+    names = {"id": ["1", "nl|1"], "bron": ["crm|nl", "crm"]}
+    with pytest.raises(LinkageError, match=r"1 sources have a \| in their name, the first is 'crm\|nl'"):
+        link(rows(2).assign(**names), policy(source="bron"))
+    found = link(rows(2).assign(**names | {"bron": ["crm-nl", "crm"]}), policy(source="bron"))
+    assert found.clusters["cluster_id"].nunique() == 2
+
+
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_hardly_any_rows(number: int) -> None:
     result = link(rows(number, surname="jansen"), policy())
