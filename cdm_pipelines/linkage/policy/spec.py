@@ -283,8 +283,6 @@ class LinkagePolicy(Frozen):
         for number, rule in enumerate(self.blocking, start=1):
             _require((*rule.keys, *rule.refine), keys, f"blocking rule {number} ({rule.label})")
         for name, comparison in self.comparisons.items():
-            if name in OF_PAIRS:
-                raise ValueError(f"comparisons.{name}: pairs have a column of that name; choose another")
             _require((*comparison.reads, *comparison.reads_optionally), known, f"comparisons.{name}")
         for group in self.clustering.contradictions:
             _require(group, set(self.comparisons), "clustering.contradictions")
@@ -294,6 +292,13 @@ class LinkagePolicy(Frozen):
             raise ValueError("blocking: two rules have the same name; give one of them a name of its own")
         if len(self.blocking) > 31:
             raise ValueError("blocking: at most 31 rules")
+        return self
+
+    @model_validator(mode="after")
+    def _beside_columns_of_pairs(self) -> Self:
+        for name in self.comparisons:
+            if name in OF_PAIRS:
+                raise ValueError(f"comparisons.{name}: pairs have a column of that name; choose another")
         return self
 
     @property
