@@ -6,6 +6,7 @@ comparison is computed (blocking, compare).
 
 import hashlib
 import json
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -305,6 +306,17 @@ class LinkagePolicy(Frozen):
     def key_columns(self) -> list[str]:
         """The columns that name a record."""
         return [self.id] if self.source is None else [self.id, self.source]
+
+    def in_order_of(self, comparisons: Iterable[str]) -> Self:
+        """The same policy with its comparisons in the order of the model that was fitted under it.
+
+        The fingerprint does not tell the order, and patterns of pairs that are kept are in that of the model. A policy
+        of other comparisons is as it was: it does not go with the model, whatever their order.
+        """
+        names = list(comparisons)
+        if set(names) != set(self.comparisons):
+            return self
+        return self.model_copy(update={"comparisons": {name: self.comparisons[name] for name in names}})
 
     @cached_property
     def fingerprint(self) -> str:
