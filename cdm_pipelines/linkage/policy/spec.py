@@ -191,7 +191,7 @@ class Clustering(Frozen):
         max_size: Most records of a cluster.
         max_component: Most records that are looked at together.
         support: Average log2 odds at which two groups join.
-        limit: No pair counts for more than this many bits in a group's average.
+        limit: Has no effect any more, since comparisons are averaged, not scores; policies that say it can be read.
     """
 
     contradictions: tuple[Names, ...] = ()
