@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ def own(tmp_path: Path) -> Settings:
     )
 
 
-def night(own: Settings, date: str, rows: list[tuple[str, ...]]) -> Linked:
+def night(own: Settings, date: str, rows: Sequence[tuple[str, ...]]) -> Linked:
     path = Path(own.landing_url) / "desk" / "visitor" / f"{date}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:

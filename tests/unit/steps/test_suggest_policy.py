@@ -394,7 +394,7 @@ def test_files_that_name_their_columns_differently_are_linked(tmp_path: Path) ->
 
 
 def test_files_with_a_column_of_their_own_called_source_are_told_apart_by_their_names(tmp_path: Path) -> None:
-    channel = PERSONS.assign(source=["web", "fair", None] * 2)
+    channel = PERSONS.assign(source=["web", "fair", ""] * 2)
     files = [written(tmp_path, channel, name) for name in ("shop.csv", "till.csv")]
     suggested = suggest_policy(files)
     policy = suggested.policy()
