@@ -310,12 +310,7 @@ def _text(table: pa.Table | pd.DataFrame, name: str) -> pa.Array:
         series = table.iloc[:, [str(label) for label in table.columns].index(name)]
         try:
             values = pa.array(series, from_pandas=True)
-        except (
-            ValueError,
-            TypeError,
-            OverflowError,
-            NotImplementedError,
-        ):  # several types, or none of Arrow's
+        except (ValueError, TypeError, OverflowError, NotImplementedError):  # mixed, or unknown to Arrow
             values = pa.array([_as_text(value) for value in series.tolist()], pa.string())
     if isinstance(values, pa.ChunkedArray):
         values = whole(values)
