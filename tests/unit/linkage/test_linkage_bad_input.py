@@ -137,6 +137,8 @@ def test_values_of_no_type_of_a_table_are_read_as_text() -> None:
     frame["surname"] = pd.Series([strange[n % 6] for n in range(len(frame))], dtype=object)
     frame["postcode"] = pd.Series([10**30 + n for n in range(len(frame))], dtype=object)
     assert len(link(frame, policy()).clusters) == len(frame)
+    halves = frame.assign(postcode=np.arange(len(frame), dtype=np.float16))
+    assert len(link(halves, policy()).clusters) == len(frame)
     for one in (10**30, "a\ud800b", 1 + 2j):
         alone = frame.assign(surname=pd.Series([one] * len(frame), dtype=object))
         assert len(link(alone, policy()).clusters) == len(frame)
