@@ -319,7 +319,7 @@ def _text(table: pa.Table | pd.DataFrame, name: str) -> pa.Array:
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if pa.types.is_floating(values.type):
-        values = values.cast(pa.float32()) if values.type == pa.float16() else values
+        values = values.cast(pa.float32()) if str(values.type) == "halffloat" else values
         values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
         if pc.all(pc.equal(pc.floor(values), values)).as_py() is not False:
             values = _whole_numbers(values)
