@@ -194,9 +194,11 @@ class Layered:
 
         Args:
             rows: In the columns of the table; each counts as changed.
-            gone: Key columns of rows to take away.
+            gone: Key columns of rows to take away; one that is among ``rows`` too has come again, and stays.
         """
         schema = self.schema
+        if gone is not None and gone.num_rows and rows.num_rows:
+            gone = gone.filter(self._absent(gone, rows))
         new = pa.concat_tables(
             [
                 rows.select(schema.names).cast(schema),

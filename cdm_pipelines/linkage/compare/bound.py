@@ -306,6 +306,7 @@ class Date:
         self.term = self._column if comparison.term_frequency else None
         texts = self._column.values
         plain = pc.match_substring_regex(texts, r"^\d{8}$")
+        self._plain = plain.to_numpy(zero_copy_only=False)
         number = pc.if_else(plain, texts, "0").cast(pa.int64()).to_numpy(zero_copy_only=False)
         self._digits = (number[:, None] // 10 ** np.arange(7, -1, -1)) % 10
         self._parts = np.stack([number // 10_000, number // 100 % 100, number % 100], axis=1).reshape(-1, 3)
@@ -324,6 +325,8 @@ class Date:
         turned = (p[:, :-1] == q[:, 1:]) & (p[:, 1:] == q[:, :-1]) & (p[:, :-1] != p[:, 1:])
         levels[(wrong == 1) | ((wrong == 2) & turned.any(axis=1))] = 3
         levels[equal[:, 0] & (x[:, 1] == y[:, 2]) & (x[:, 2] == y[:, 1])] = 4
+        # What was not cleaned as a date has no parts: it is the same text or it is not.
+        levels[~(self._plain[a] & self._plain[b])] = 0
         return levels
 
     def key(self) -> Key:

@@ -47,8 +47,12 @@ class Column:
 
     @cached_property
     def counts(self) -> npt.NDArray[np.int64]:
-        """In how many records each value occurs."""
-        present = self.codes[self.codes >= 0]
+        """In how many records each value occurs; a record that has one in two of its columns has it once."""
+        codes = self.codes
+        if codes.shape[1] > 1:
+            codes = np.sort(codes, axis=1)
+            codes[:, 1:][codes[:, 1:] == codes[:, :-1]] = -1
+        present = codes[codes >= 0]
         return np.bincount(present, minlength=len(self.values)).astype(np.int64)
 
     @cached_property

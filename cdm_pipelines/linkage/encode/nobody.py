@@ -60,15 +60,20 @@ class Roles:
     @classmethod
     def of(cls, policy: LinkagePolicy) -> "Roles":
         """The columns, as the table calls them."""
-        called = {name: spec.column for name, spec in policy.columns.items()}
+        called = {name: spec.names for name, spec in policy.columns.items()}
         made = list(policy.comparisons.values())
 
         def of_kinds(kinds: type[Any] | tuple[type[Any], ...]) -> tuple[str, ...]:
-            return tuple(called[name] for one in made if isinstance(one, kinds) for name in one.reads)
+            return tuple(
+                of for one in made if isinstance(one, kinds) for name in one.reads for of in called[name]
+            )
 
         given = of_kinds(GivenNameComparison)
         initials = tuple(
-            called[one.initials] for one in made if isinstance(one, GivenNameComparison) and one.initials
+            of
+            for one in made
+            if isinstance(one, GivenNameComparison) and one.initials
+            for of in called[one.initials]
         )
         surnames = of_kinds(SurnameComparison)
         contacts = (_group(one, called) for one in made if isinstance(one, _CONTACTS) or _is_account(one))
@@ -77,7 +82,7 @@ class Roles:
             surnames or of_kinds(TextComparison),
             tuple(contacts),
             frozenset(of_kinds(IdentifierComparison)) | {policy.id, policy.source or policy.id},
-            tuple(dict.fromkeys(called.values())),
+            tuple(dict.fromkeys(of for names in called.values() for of in names)),
         )
 
     @property
@@ -91,8 +96,8 @@ def _is_account(comparison: Comparison) -> bool:
     return isinstance(comparison, IdentifierComparison) and comparison.shared
 
 
-def _group(comparison: Comparison, called: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(called[name] for name in comparison.reads)
+def _group(comparison: Comparison, called: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(of for name in comparison.reads for of in called[name])
 
 
 def without_invalid(table: pa.Table, invalid: pa.Array, columns: Sequence[str]) -> pa.Table:

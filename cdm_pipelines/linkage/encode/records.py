@@ -35,6 +35,7 @@ from cdm_pipelines.store.arrow import whole
 from cdm_pipelines.store.keys import composite
 
 ONLY_SOURCE = "records"
+_TOO_LARGE = 2.0**63  # for an integer of 64 bits
 
 
 @dataclass
@@ -222,7 +223,9 @@ def _ordered_ids(
         keys = [("s", "ascending"), ("i", "ascending")]
         order = pc.sort_indices(pa.table([sources, ids], ["s", "i"]), keys).to_numpy().astype(np.int64)
         ids, sources = ids.take(pa.array(order)), sources.take(pa.array(order))
-    _check_unique(ids, sorted_codes(sources)[0], policy)
+    codes, names = sorted_codes(sources)
+    _check_names(names, policy)
+    _check_unique(ids, codes, policy)
     return ids, sources, order
 
 
@@ -261,6 +264,16 @@ def _check_columns(table: pa.Table | pd.DataFrame, policy: LinkagePolicy) -> Non
             )
 
 
+def _check_names(sources: pa.Array, policy: LinkagePolicy) -> None:
+    """See that a source and an id with a stroke between name one record, and so one cluster."""
+    found = sources.filter(pc.match_substring(sources, "|"))
+    if len(found):
+        raise LinkageError(
+            f"source column {policy.source!r}: {len(found)} sources have a | in their name, the first is "
+            f"{found[0].as_py()!r}; write another sign, for a record is named source|id"
+        )
+
+
 def _check_unique(ids: pa.Array, source: Codes, policy: LinkagePolicy) -> None:
     if len(ids) < 2:
         return
@@ -297,8 +310,8 @@ def _text(table: pa.Table | pd.DataFrame, name: str) -> pa.Array:
         series = table.iloc[:, [str(label) for label in table.columns].index(name)]
         try:
             values = pa.array(series, from_pandas=True)
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
-            values = pa.array([None if pd.isna(v) else str(v) for v in series.tolist()], pa.string())
+        except (ValueError, TypeError, OverflowError, NotImplementedError):  # mixed, or unknown to Arrow
+            values = pa.array([_as_text(value) for value in series.tolist()], pa.string())
     if isinstance(values, pa.ChunkedArray):
         values = whole(values)
         if isinstance(values, pa.ChunkedArray):
@@ -306,10 +319,26 @@ def _text(table: pa.Table | pd.DataFrame, name: str) -> pa.Array:
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if pa.types.is_floating(values.type):
+        values = values.cast(pa.float32()) if str(values.type) == "halffloat" else values
         values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
         if pc.all(pc.equal(pc.floor(values), values)).as_py() is not False:
-            values = values.cast(pa.int64(), safe=False)
+            values = _whole_numbers(values)
     try:
         return values.cast(pa.string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise LinkageError(f"column {name!r} holds {values.type}; give text, numbers or dates") from None
+
+
+def _whole_numbers(values: pa.Array) -> pa.Array:
+    """Floating numbers without a fraction as integers; where one is too large for that, as texts, it as it is."""
+    fits = pc.less(pc.abs(values), pa.scalar(_TOO_LARGE, values.type))
+    if pc.all(fits).as_py() is not False:
+        return values.cast(pa.int64(), safe=False)
+    small = pc.if_else(fits, values, pa.scalar(0, values.type)).cast(pa.int64(), safe=False)
+    return pc.if_else(fits, small.cast(pa.string()), values.cast(pa.string()))
+
+
+def _as_text(value: Any) -> str | None:
+    """A value of any type; what cannot be written in UTF-8 is replaced."""
+    missing = pd.api.types.is_scalar(value) and pd.isna(value)
+    return None if missing else str(value).encode("utf-8", "replace").decode()

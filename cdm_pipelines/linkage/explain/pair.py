@@ -151,7 +151,7 @@ def waterfall(subject: Subject, left: int, right: int, show: Callable[[str], str
     a, b = np.array([left], dtype=np.int32), np.array([right], dtype=np.int32)
     parts = subject.scorer.parts(a, b, subject.comparer.packed(a, b))
     levels, match, terms = parts.levels[0], parts.match[0], parts.terms[0]
-    shared = [one.shared for one in subject.model.comparisons.values()]
+    shared = [subject.model.comparisons[name].shared for name in subject.comparer.by_name]
     evidence = match.sum() + terms.sum()
     related = parts.related[0].sum() + terms[shared].sum()
     weight = float(subject.scorer.weigh(np.array([evidence]), np.array([related])).weight[0])

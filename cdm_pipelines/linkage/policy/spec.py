@@ -6,6 +6,7 @@ comparison is computed (blocking, compare).
 
 import hashlib
 import json
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -54,6 +55,10 @@ Take = Literal[
     "acronym",
     "sorted_words",
 ]
+
+
+OF_PAIRS = ("left_source", "left_id", "right_source", "right_id", "weight", "probability")
+"""Columns of the table of pairs, beside those of the comparisons."""
 
 
 class Column(Frozen):
@@ -186,7 +191,7 @@ class Clustering(Frozen):
         max_size: Most records of a cluster.
         max_component: Most records that are looked at together.
         support: Average log2 odds at which two groups join.
-        limit: No pair counts for more than this many bits in a group's average.
+        limit: Has no effect any more, since comparisons are averaged, not scores; policies that say it can be read.
     """
 
     contradictions: tuple[Names, ...] = ()
@@ -290,10 +295,28 @@ class LinkagePolicy(Frozen):
             raise ValueError("blocking: at most 31 rules")
         return self
 
+    @model_validator(mode="after")
+    def _beside_columns_of_pairs(self) -> Self:
+        for name in self.comparisons:
+            if name in OF_PAIRS:
+                raise ValueError(f"comparisons.{name}: pairs have a column of that name; choose another")
+        return self
+
     @property
     def key_columns(self) -> list[str]:
         """The columns that name a record."""
         return [self.id] if self.source is None else [self.id, self.source]
+
+    def in_order_of(self, comparisons: Iterable[str]) -> Self:
+        """The same policy with its comparisons in the order of the model that was fitted under it.
+
+        The fingerprint does not tell the order, and patterns of pairs that are kept are in that of the model. A policy
+        of other comparisons is as it was: it does not go with the model, whatever their order.
+        """
+        names = list(comparisons)
+        if set(names) != set(self.comparisons):
+            return self
+        return self.model_copy(update={"comparisons": {name: self.comparisons[name] for name in names}})
 
     @cached_property
     def fingerprint(self) -> str:

@@ -30,6 +30,7 @@ from cdm_pipelines.linkage.incremental.state import LinkState
 from cdm_pipelines.linkage.model.drift import COUNTS
 from cdm_pipelines.linkage.output import clusters_frame, clusters_table, pairs_frame
 from cdm_pipelines.linkage.progress import Progress
+from cdm_pipelines.privacy.given import Withheld
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.standardise.placeholders import Placeholders
 from cdm_pipelines.steps.linking.engine import engine_of
@@ -78,7 +79,7 @@ class KindLinked:
         unlinkable: Share of records that no copy of themselves would match; None where it was not asked.
         why_everything: Why all records were linked; empty where only what has changed was.
         shared: Keyed digests of values that weighed nothing since too many unlike names share them.
-        withheld: Fingerprint of what is given for no purpose that lets it be compared; empty where nothing is.
+        withheld: What tells which values were not compared: for no purpose that lets them be, or for being shared.
     """
 
     kind: PartyKind
@@ -167,7 +168,7 @@ def link_everything(
         unlinkable_share(records, policy, result.model),
         why,
         tuple(digests(read.shared, Secret.of(settings.home))),
-        withheld.fingerprint,
+        _not_counted(withheld, unlike_names(settings)),
     )
 
 
@@ -191,7 +192,7 @@ def link_changes(
     most, secret = unlike_names(settings), Secret.of(settings.home)
     withheld = not_compared(settings, policy, contracts)
     changes = None  # what records may be compared by has changed, though they have not
-    if before.withheld == withheld.fingerprint:
+    if before.withheld == _not_counted(withheld, most):
         changes = changed_records(
             lake, kind, policy, before.parties, most, withheld=withheld, before=before.shared, secret=secret
         )
@@ -222,13 +223,18 @@ def link_changes(
         _report(policy, model, done),
         time.perf_counter() - started,
         shared=shared,
-        withheld=withheld.fingerprint,
+        withheld=_not_counted(withheld, most),
     )
 
 
 def unlike_names(settings: Settings) -> int:
     """From how many unlike names on a value weighs nothing."""
     return Placeholders.load(settings.policies).unlike_names
+
+
+def _not_counted(withheld: Withheld, most: int) -> str:
+    """What tells whether records may count by other values than before though they have not changed."""
+    return f"{withheld.fingerprint} {most}".strip()
 
 
 def _labels_of(records: pa.Table, labels: pd.DataFrame, policy: LinkagePolicy) -> pd.DataFrame | None:

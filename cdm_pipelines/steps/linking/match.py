@@ -25,7 +25,7 @@ from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.identity.constraints import Constraints
 from cdm_pipelines.identity.decisions import Record
-from cdm_pipelines.linkage import LinkagePolicy, load_policy
+from cdm_pipelines.linkage import LinkageModel, LinkagePolicy, load_policy
 from cdm_pipelines.linkage.encode.nobody import Roles, shared_by_many, without_invalid, without_nameless
 from cdm_pipelines.linkage.incremental.lookup import Lookup, Near, RecordThereError
 from cdm_pipelines.privacy.given import Withheld
@@ -248,6 +248,7 @@ def _kind(lake: Lake, kind: PartyKind, settings: Settings, decided: Constraints)
     policy = load_policy(settings.policies / "linkage" / f"{kind}.yaml")
     if model is None or model.policy != policy.fingerprint:
         return None
+    policy = policy.in_order_of(model.comparisons)
     secret = Secret.of(settings.home)
     try:
         kept = read_state(lake, kind, secret)
@@ -257,7 +258,7 @@ def _kind(lake: Lake, kind: PartyKind, settings: Settings, decided: Constraints)
         return None
     if not kept.outcome:  # persons were erased, and whoever was linked with them has to be linked anew
         try:
-            kept = _linked_anew(lake, kind, kept, settings, decided)
+            kept = _linked_anew(lake, kind, (policy, model), kept, settings=settings, decided=decided)
         except EverythingError:
             return None
     known = known_decisions(decided, said_by_sources(lake, kind))
@@ -274,13 +275,16 @@ def _kind(lake: Lake, kind: PartyKind, settings: Settings, decided: Constraints)
 
 
 def _linked_anew(
-    lake: Lake, kind: PartyKind, kept: KeptState, settings: Settings, decided: Constraints
+    lake: Lake,
+    kind: PartyKind,
+    linked_by: tuple[LinkagePolicy, LinkageModel],
+    kept: KeptState,
+    *,
+    settings: Settings,
+    decided: Constraints,
 ) -> KeptState:
     """The state of the next run, which is not kept."""
-    policy = load_policy(settings.policies / "linkage" / f"{kind}.yaml")
-    model = model_versions.current(lake, kind)
-    assert model is not None  # noqa: S101 - the state is of it
-    done = link_changes(lake, kind, policy, model, kept, decided=decided, settings=settings)
+    done = link_changes(lake, kind, *linked_by, kept, decided=decided, settings=settings)
     return replace(kept, state=done.state, shared=done.shared)
 
 

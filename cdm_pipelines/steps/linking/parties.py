@@ -236,6 +236,8 @@ def _begun(
     model = None if refit else model_versions.kept(lake, kind, copies)
     if model is not None and model.policy != policy.fingerprint:
         model = None
+    if model is not None:
+        policy = policy.in_order_of(model.comparisons)
     before, lost = None, "nothing was linked with this model before"
     secret = Secret.of(settings.home)
     try:

@@ -51,7 +51,7 @@ class KeptState:
         parties: How far into the party records it came.
         outcome: The version of the published clusters and matches that it led to.
         shared: Keyed digests of values that too many unlike names shared, which weighed nothing.
-        withheld: Fingerprint of what was not compared since no purpose that it is given for allows that.
+        withheld: What tells which values were not compared: for no purpose that lets them be, or for being shared.
     """
 
     state: LinkState

@@ -22,7 +22,7 @@ from cdm_pipelines.steps.linking.blocking_cover import cover, hold_nobody_twice,
 from cdm_pipelines.steps.linking.column_choice import NAMES, FileColumns, choose
 from cdm_pipelines.steps.linking.column_meanings import PARTS, effective_values, offers
 from cdm_pipelines.steps.linking.column_words import ANSWER, NOT_A_BIRTHDAY, words_of
-from cdm_pipelines.steps.linking.suggested_policy import ROW_NUMBER, Choice, SuggestedPolicy
+from cdm_pipelines.steps.linking.suggested_policy import ROW_NUMBER, SOURCES, Choice, SuggestedPolicy
 from cdm_pipelines.store.files import write_whole
 
 _NAMES_OF_PERSONS = (*OF_PERSONS, "second_surname", *PARTS)
@@ -70,7 +70,7 @@ def suggest_policy(files: Sequence[Path]) -> SuggestedPolicy:
         kind=kind,
         why=why,
         id=identifier,
-        several=len(files) > 1,
+        source=_source(columns) if len(files) > 1 else None,
         chosen=kept,
         left_out=left_out,
         missed=_missed(columns, {name: why for name, why in left_out.items() if name not in stood_for}),
@@ -187,9 +187,26 @@ def _identifier(suggestions: Sequence[Suggestion], used: set[str]) -> tuple[str,
     named = sorted(name for name in common - used if ANSWER.search(words_of(name)) is None)
     if len(named) == 1:
         return named[0], ()
+    if any(c.profile.name == ROW_NUMBER and not c.profile.unique for one in suggestions for c in one.columns):
+        raise LinkageError(
+            f"no column identifies a record, {ROW_NUMBER} neither, by which name its place in the file would: rename "
+            f"{ROW_NUMBER}, or give every record an id of its own in every file"
+        )
     return ROW_NUMBER, (
         "no column identifies a record, so its place in the file does: do not sort the file anew",
     )
+
+
+def _source(files: Sequence[FileColumns]) -> str:
+    """What the column with the names of the files is called: a column that a file has tells something else."""
+    taken = {name for file in files for name in file.profiles}
+    free = next((name for name in SOURCES if name not in taken), None)
+    if free is None:
+        raise LinkageError(
+            f"the files have columns {', '.join(SOURCES)}, and one of these names is needed for the name of the file: "
+            "rename a column"
+        )
+    return free
 
 
 def _left_out(

@@ -20,6 +20,9 @@ from cdm_pipelines.yaml_files import read_yaml
 ROW_NUMBER = "row_number"
 """The id of records without one: their place in the file."""
 
+SOURCES = ("source", "file", "name_of_file", "name_of_the_file")
+"""What the column may be called that tells several files apart: one that no file has."""
+
 _NOBODY_TWICE = "many records nearly agree with one of another file, hardly any with one of their own"
 
 _READ = {
@@ -145,7 +148,7 @@ class SuggestedPolicy:
         kind: ``person`` or ``organisation``, the shipped policy that it extends.
         why: What tells which of the two it is.
         id: Column that identifies a record.
-        several: Whether there are several files, each a source of its own.
+        source: Column with the name of the file, where there are several: each is a source of its own.
         chosen: Columns that are used.
         left_out: Columns that are not, each with the reason.
         missed: Of these, the ones that may well tell people apart, with the reason: what a person should look at first.
@@ -158,7 +161,7 @@ class SuggestedPolicy:
     kind: str
     why: str
     id: str
-    several: bool
+    source: str | None
     chosen: tuple[Choice, ...]
     left_out: Mapping[str, str]
     missed: Mapping[str, str]
@@ -183,7 +186,7 @@ class SuggestedPolicy:
             *(f"# ? {doubt}" for doubt in self.doubts),
             f"extends: {self.kind} # {self.why}",
             f"id: {_quoted(self.id)}",
-            f"source: {'source # the name of the file' if self.several else 'null'}",
+            f"source: {f'{self.source} # the name of the file' if self.source else 'null'}",
             *(
                 [f"duplicate_free: [{', '.join(map(_quoted, self.duplicate_free))}] # {_NOBODY_TWICE}"]
                 if self.duplicate_free

@@ -131,6 +131,7 @@ def _of_kind(
     model = model_versions.current(lake, kind)
     if model is None:
         return None
+    policy = policy.in_order_of(model.comparisons)
     rows = party_records(
         lake, kind, policy, unlike_names(settings), not_compared(settings, policy, contracts)
     ).rows

@@ -9,6 +9,7 @@ import pytest
 from linkage_examples import full_people, full_policy, people, policy, truth_of
 
 from cdm_pipelines.linkage import LinkageError, link
+from cdm_pipelines.linkage.encode.records import encode
 from cdm_pipelines.linkage.evaluate.blocking import explain_blocking
 from cdm_pipelines.linkage.evaluate.measures import evaluate
 
@@ -48,6 +49,14 @@ def test_an_unknown_source_column() -> None:
         link(PEOPLE, policy(source="bron"))
     with pytest.raises(LinkageError, match="have no source"):
         link(PEOPLE.assign(bron=None), policy(source="bron"))
+
+
+def test_a_source_whose_records_could_have_the_names_of_others_is_refused() -> None:
+    names = {"id": ["1", "nl|1"], "bron": ["crm|nl", "crm"]}
+    with pytest.raises(LinkageError, match=r"1 sources have a \| in their name, the first is 'crm\|nl'"):
+        link(rows(2).assign(**names), policy(source="bron"))
+    found = link(rows(2).assign(**names | {"bron": ["crm-nl", "crm"]}), policy(source="bron"))
+    assert found.clusters["cluster_id"].nunique() == 2
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
@@ -111,6 +120,28 @@ def test_mixed_types_and_numbers() -> None:
     frame["birth_date"] = pd.to_datetime(frame["birth_date"], errors="coerce")
     result = link(frame, policy())
     assert result.clusters["record_id"].tolist() == sorted(str(n) for n in range(len(PEOPLE)))
+
+
+def test_numbers_too_large_for_integers_stay_apart() -> None:
+    ids = 1e20 + 1e18 * np.arange(len(PEOPLE))
+    assert link(PEOPLE.assign(id=ids), policy()).clusters["record_id"].nunique() == len(PEOPLE)
+    large = pd.DataFrame({"id": ["a", "b", "c", "d"], "postcode": [1e20, 3e20, float("inf"), 12.0]})
+    assert encode(large.assign(given_name=None, surname=None, birth_date=None), policy()).columns[
+        "postcode"
+    ].values.to_pylist() == ["12", "1e20", "3e20", "inf"]
+
+
+def test_values_of_no_type_of_a_table_are_read_as_text() -> None:
+    frame = PEOPLE.astype(object)
+    strange: list[Any] = [10**30, "a\ud800b", [1, 2], 1 + 2j, b"\xff", None]
+    frame["surname"] = pd.Series([strange[n % 6] for n in range(len(frame))], dtype=object)
+    frame["postcode"] = pd.Series([10**30 + n for n in range(len(frame))], dtype=object)
+    assert len(link(frame, policy()).clusters) == len(frame)
+    halves = frame.assign(postcode=np.arange(len(frame), dtype=np.float16))
+    assert len(link(halves, policy()).clusters) == len(frame)
+    for one in (10**30, "a\ud800b", 1 + 2j):
+        alone = frame.assign(surname=pd.Series([one] * len(frame), dtype=object))
+        assert len(link(alone, policy()).clusters) == len(frame)
 
 
 def test_a_duplicate_index_is_no_matter() -> None:

@@ -115,6 +115,15 @@ def test_dates(left: str, right: str, expected: str) -> None:
     assert level(comparison(kind="date", column="a"), {"a": "date"}, {"a": left}, {"a": right}) == expected
 
 
+@pytest.mark.parametrize("clean", ["text", "exact", "identifier", "date"])
+def test_what_is_no_date_is_never_a_date_with_its_day_and_month_swapped(clean: str) -> None:
+    spec = comparison(kind="date", column="a")
+    for left, right in (("born in 1954", "summer of 1983"), ("٢٠٠١٠١٠٢", "١٩٦٠٠٥٠٣")):
+        assert level(spec, {"a": clean}, {"a": left}, {"a": right}) in {"different", MISSING}
+        assert level(spec, {"a": clean}, {"a": left}, {"a": left}) in {"equal", MISSING}
+    assert level(spec, {"a": "text"}, {"a": "1954-03-09"}, {"a": "1983-12-25"}) == "different"
+
+
 def test_a_date_written_day_first() -> None:
     spec = comparison(kind="date", column="a")
     for written in ("3-2-1980", "03/02/1980", "3.02.1980"):

@@ -127,6 +127,13 @@ def test_the_steps_of_every_pair_add_up_to_its_score(linked: Linked) -> None:
     assert {"missing", "equal", "different", "similar"} <= seen
 
 
+def test_the_steps_add_up_where_the_policy_has_its_comparisons_in_another_order(linked: Linked) -> None:
+    names = ("surname", "given_name", "postcode", "birth_date")
+    turned = linked_under(PEOPLE, linked.result.model, comparisons={name: SHARED[name] for name in names})
+    for left, right, weight in zip(*turned.made, turned.result.pairs["weight"], strict=True):
+        assert waterfall(turned.subject, int(left), int(right)).weight == pytest.approx(weight, abs=1e-9)
+
+
 def test_the_steps_are_the_models_own_weights_and_frequencies(linked: Linked) -> None:
     model = linked.result.model
     pairs = linked.result.pairs

@@ -63,6 +63,10 @@ def test_benchmark_policies_load_and_use_their_columns_only() -> None:
             ["clustering.contradictions", "gender"],
         ),
         ("extends: person\nseed: many", ["seed"]),
+        (
+            "extends: person\ncomparisons: {weight: {kind: exact, column: gender}}",
+            ["comparisons.weight", "pairs have a column of that name", "choose another"],
+        ),
         ("- a list", ["a policy is a mapping"]),
         ("a: [", ["line 2", "cannot be read as YAML"]),
         ("id: x", ["columns", "blocking", "comparisons"]),

@@ -74,6 +74,23 @@ def test_a_model_names_no_value_that_fewer_than_five_records_share() -> None:
     assert not set(terms) & set(counts[counts < 5].index)
 
 
+def test_a_number_that_a_record_has_twice_is_one_record_s() -> None:
+    frame = people(100, seed=3)
+    numbers = [f"06{n:08d}" for n in range(len(frame))]
+    numbers[:3], numbers[3:8] = ["0611111111"] * 3, ["0622222222"] * 5
+    rules = policy(
+        columns={
+            **policy().model_dump()["columns"],
+            "phone": {"clean": "digits"},
+            "mobile": {"clean": "digits"},
+        },
+        comparisons={"phone": {"kind": "phone", "columns": ["phone", "mobile"], "term_frequency": {}}},
+    )
+    terms = fit(frame.assign(phone=numbers, mobile=numbers), rules).comparisons["phone"].terms
+    assert terms is not None
+    assert terms.values == {"0622222222": 5}
+
+
 def test_prior_follows_the_share_of_matches() -> None:
     """Few matches as well as many: the expected number of matches is near the true one."""
     for repeat in (True, False):

@@ -178,6 +178,23 @@ def test_a_value_of_too_many_unlike_names_is_found_in_the_data_and_again_when_it
     assert house.link().shared["person"] == 0
 
 
+def test_that_more_may_share_a_value_holds_from_the_next_run_on(house: House, tmp_path: Path) -> None:
+    policies = shutil.copytree(house.settings.policies, tmp_path / "policies")
+    own = House(house.settings.model_copy(update={"policies": policies}))
+    own.day("2026-06-02", *sharing("020-6247313", "kassa@veilinghuis-oost.nl"))
+    assert own.link().shared["person"] == 2
+    path = policies / "placeholders.yaml"
+    path.write_text(path.read_text().replace("unlike_names: 4", "unlike_names: 50"))
+    linked = own.link()
+    assert linked.shared["person"] == 0
+    assert not linked.everything
+    again = own.link()
+    assert again.changed == 0
+    found = own.clusters()
+    own.link(rebuild=True)
+    assert own.clusters() == found
+
+
 def test_a_family_shares_its_mailbox_and_a_person_is_still_found_by_it(house: House) -> None:
     mail, phone = "familie@terwisscha-wartena.nl", "0513-624817"
     address = ("Zonnedauwpad 14", "8441 AB", "Heerenveen")

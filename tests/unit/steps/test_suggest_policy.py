@@ -393,6 +393,27 @@ def test_files_that_name_their_columns_differently_are_linked(tmp_path: Path) ->
     assert all((read.columns[name].codes >= 0).all() for name in ("surname", "birth_date"))
 
 
+def test_files_with_a_column_of_their_own_called_source_are_told_apart_by_their_names(tmp_path: Path) -> None:
+    channel = PERSONS.assign(source=["web", "fair", ""] * 2)
+    files = [written(tmp_path, channel, name) for name in ("shop.csv", "till.csv")]
+    suggested = suggest_policy(files)
+    policy = suggested.policy()
+    assert policy.source == "file"
+    out = tmp_path / "out"
+    assert link_files(files, write_policy(suggested, out), out).records == 12
+    clusters = pd.read_parquet(out / "clusters.parquet")
+    assert clusters["source"].value_counts().to_dict() == {"shop": 6, "till": 6}
+    taken = channel.assign(file=1, name_of_file=2, name_of_the_file=3)
+    with pytest.raises(LinkageError, match="rename a column"):
+        suggest_policy([written(tmp_path, taken, "a.csv"), files[0]])
+
+
+def test_a_column_of_row_numbers_that_repeat_is_told(tmp_path: Path) -> None:
+    frame = PERSONS.drop(columns="customer_id").assign(row_number=[1, 2, 1, 2, 1, 2])
+    with pytest.raises(LinkageError, match="rename row_number"):
+        suggest_policy([written(tmp_path, frame)])
+
+
 def test_a_column_that_another_file_uses_for_something_else_is_told(tmp_path: Path) -> None:
     one = written(tmp_path, PERSONS.rename(columns={"zip": "code"}).assign(code="x1"), "crm.csv")
     two = written(tmp_path, PERSONS.rename(columns={"zip": "postcode"}), "shop.csv")

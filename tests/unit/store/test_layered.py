@@ -440,6 +440,21 @@ def test_taking_a_row_away_and_emptying_it_are_two_changes(tmp_path: Path) -> No
     assert emptied.since(taken.mark) is None
 
 
+def test_a_row_that_goes_and_comes_in_one_change_stays(lake: Lake) -> None:
+    table, key, values = made(lake), ("crm", 1), ("Gouda", 2.0, True)
+    mark = table.mark
+    table.update(rows_of({key: values}), keys_of([key, ("crm", 2)]))
+    changes = table.since(mark)
+    assert changes is not None
+    assert model_of(changes.rows) == {key: values}
+    assert changes.gone.to_pylist() == keys_of([("crm", 2)]).to_pylist()
+    for _ in range(2):
+        found = model_of(table.read())
+        assert found[key] == values
+        assert len(found) == 99
+        table.compact_now()
+
+
 def test_the_same_history_has_the_same_marks_and_bytes(tmp_path: Path) -> None:
     files = []
     for name, pieces in (("a", 1), ("b", 3)):
