@@ -1,7 +1,8 @@
 """Fixtures for all tests: an environment without variables of ours, and a real PostgreSQL.
 
 Each pytest process has one embedded server, and each test that asks has a fresh database on it, copied from one
-that was migrated once.
+that was migrated once. Servers and temporary folders lie in memory where there is enough of it: a disk takes
+milliseconds for each file that is made safe or removed, and a day's run has hundreds of them.
 
 Properties are tried with three tenths of the examples that each asks for; with ``--hypothesis-profile`` fast with a
 tenth of them, with thorough with ten times as many.
@@ -35,6 +36,17 @@ for _profile, _share in EXAMPLES.items():
 hypothesis_settings.load_profile("ci")  # unless the command line names another
 
 
+def _roomy_memory() -> str | None:
+    """A folder in memory, if there is one with room for what all tests write, several times over."""
+    memory = Path("/dev/shm")
+    roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4_000_000_000
+    return str(memory) if roomy else None
+
+
+if _memory := _roomy_memory():
+    os.environ["TMPDIR"] = tempfile.tempdir = _memory  # of processes that tests start too
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Give properties that ask for a number of examples the profile's share of it; a profile alone leaves them be."""
     profile = config.getoption("--hypothesis-profile") or "ci"
@@ -65,17 +77,10 @@ def _environment() -> Iterator[None]:
 def server_url() -> Iterator[str]:
     """The URL of an embedded server that runs as long as the tests; quick instead of durable."""
     with (
-        tempfile.TemporaryDirectory(prefix="cdm-", dir=_roomy_memory()) as home,
+        tempfile.TemporaryDirectory(prefix="cdm-") as home,
         EmbeddedServer(Path(home), options=FAST).running() as url,
     ):
         yield url
-
-
-def _roomy_memory() -> str | None:
-    """Where a copy of a database takes a thirtieth of the time that it takes on disk, if there is such a place."""
-    memory = Path("/dev/shm")
-    roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2_000_000_000
-    return str(memory) if roomy else None
 
 
 @pytest.fixture(scope="session")

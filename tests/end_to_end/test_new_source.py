@@ -57,7 +57,6 @@ class Checkout:
         return {
             "CDM_POLICIES": str(self.folder / "cdm_pipelines" / "policies"),
             "PYTHONPATH": str(self.folder),
-            "PYTHONDONTWRITEBYTECODE": "1",
         }
 
 

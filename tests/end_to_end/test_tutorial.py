@@ -60,7 +60,6 @@ def said(tmp_path_factory: pytest.TempPathFactory, new_database: Callable[..., s
         **settings.environment(),
         "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
         "PYTHONPATH": str(folder),
-        "PYTHONDONTWRITEBYTECODE": "1",
         "COLUMNS": "200",
     }
     return Said(dict(followed(folder, environment)))
