@@ -47,6 +47,10 @@ def landing_sensor(
         else:
             state = {"before": {}, "asked": ingested_digests(Lake(settings.lake_url), contracts, now)}
         decision = decide(now, state["before"], state["asked"], required)
+        # A run that was asked for by hand, or an erasure that has written extracts and their tables anew, was first.
+        there = ingested_digests(
+            Lake(settings.lake_url), contracts, {date: now[date] for date in decision.ready}
+        )
         asked = {**state["asked"], **{date: now[date].digest for date in decision.ready}}
         cursor = json.dumps({"before": {d: v.digest for d, v in now.items()}, "asked": asked}, sort_keys=True)
         for date, reason in decision.waiting.items():
@@ -54,6 +58,7 @@ def landing_sensor(
         requests = [
             dg.RunRequest(run_key=f"{source}-{date}-{now[date].digest}", partition_key=date)
             for date in decision.ready
+            if date not in there
         ]
         return dg.SensorResult(
             run_requests=requests,

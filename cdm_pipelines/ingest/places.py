@@ -82,7 +82,7 @@ def places(contracts: Sequence[SourceContract], besides: Besides = nobody_else) 
 
 def _raw(contract: SourceContract, besides: Besides) -> Place:
     pattern = layout.raw_path(contract, "{date}")
-    search, erasure = parquet_rows(pattern, any_of(delivered_rows(contract), besides(contract)))
+    search, erasure = parquet_rows(pattern, any_of(delivered_rows(contract), besides(contract)), _files_now)
     return Place(
         name=f"raw/{contract.name}",
         kind=Kind.LAKE_TABLE,
@@ -151,8 +151,8 @@ def _removed(
     test = match(stores, raw, persons)
     if landing is None or test is None:
         return 0
-    noted = stores.lake.notes(raw).get(layout.FILES, "") if stores.lake.exists(raw) else ""
-    known = f"{path}\t{size}" in noted.split("\n")
+    noted = layout.files_of(stores.lake.notes(raw)) if stores.lake.exists(raw) else {}
+    known = path in noted and noted[path][0] == size
     found = _rows_of(stores, raw, path, test) if known else None
     if found is not None and not found.num_rows:
         return 0
@@ -173,7 +173,23 @@ def _removed(
     if anew is None:
         return 0
     put_back(landing, path, anew)
+    if known:
+        stores.emptied.update(
+            {
+                now.path: (now.size, now.modified)
+                for now in find_files(landing.url, contract, date)
+                if now.path == path
+            }
+        )
     return len(numbers)
+
+
+def _files_now(stores: Stores, raw: str) -> dict[str, str]:
+    """What a raw table notes of its files once persons were taken out of both: so its day is not ingested again."""
+    noted = layout.files_of(stores.lake.notes(raw))
+    return layout.of_files(
+        noted | {path: stores.emptied[path] for path in noted.keys() & stores.emptied.keys()}
+    )
 
 
 def _rows_of(stores: Stores, raw: str, path: str, test: Test) -> pa.Table:

@@ -3,6 +3,7 @@
 Belongs here: paths, and the days that are there. Nothing else in the project spells a path of the lake.
 """
 
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from cdm_pipelines.contracts import SourceContract
@@ -43,6 +44,25 @@ FILES = "files"
 """Note on a raw table: path and size of each file that it was made from, a line each."""
 STAMPS = "stamps"
 """Note on a raw table: when each of those files was written, as its file system tells it, in the same order."""
+
+
+Files = Mapping[str, tuple[int, str]]
+"""Size and moment of writing of files by their path; the moment is empty where it is not known."""
+
+
+def of_files(files: Files) -> dict[str, str]:
+    """Notes of the files that a raw table is made from."""
+    return {
+        FILES: "\n".join(f"{path}\t{size}" for path, (size, _) in files.items()),
+        STAMPS: "\n".join(stamp for _, stamp in files.values()),
+    }
+
+
+def files_of(notes: Mapping[str, str]) -> dict[str, tuple[int, str]]:
+    """The files that a raw table was made from, by its notes; of a database there are none."""
+    pairs = [line.rsplit("\t", 1) for line in notes.get(FILES, "").splitlines()]
+    stamps = notes[STAMPS].split("\n") if STAMPS in notes else [""] * len(pairs)
+    return {path: (int(size), stamp) for (path, size), stamp in zip(pairs, stamps, strict=False)}
 
 
 def _daily(layer: str, contract: SourceContract, date: str) -> str:

@@ -107,11 +107,13 @@ class Stores:
         lake: The lake.
         connection: To the hub, of SQLAlchemy: the store does not depend on the hub.
         landing: Where extracts lie as delivered; None where they are not to be touched.
+        emptied: By path the size and the moment of writing of extracts that persons were taken out of, once it is done.
     """
 
     lake: Lake
     connection: Any
     landing: FileStore | None = None
+    emptied: dict[str, tuple[int, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ see that the table is another one.
 """
 
 import io
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import PurePosixPath
@@ -124,7 +124,17 @@ def nobody_else(contract: SourceContract) -> None:
     del contract
 
 
-def parquet_rows(pattern: str, match: Match) -> tuple[Search, Rows]:
+Told = Callable[[Stores, str], Mapping[str, str]]
+"""What a table that is written anew notes in the place of what it noted."""
+
+
+def nothing_new(stores: Stores, path: str) -> Mapping[str, str]:
+    """What it noted."""
+    del stores, path
+    return {}
+
+
+def parquet_rows(pattern: str, match: Match, told: Told = nothing_new) -> tuple[Search, Rows]:
     """Search and erasure of the Parquet tables of a pattern."""
 
     def files(stores: Stores, persons: Persons) -> Iterator[tuple[str, Test]]:
@@ -139,7 +149,10 @@ def parquet_rows(pattern: str, match: Match) -> tuple[Search, Rows]:
             yield Found(path, [row for table in pieces for row in table.to_pylist()])
 
     def remove(stores: Stores, persons: Persons) -> int:
-        gone = sum(without_rows(stores.lake, path, test) for path, test in files(stores, persons))
+        gone = sum(
+            without_rows(stores.lake, path, test, told=told(stores, path))
+            for path, test in files(stores, persons)
+        )
         without_former(stores.lake, matching(pattern), _folder(pattern))
         return gone
 
@@ -159,7 +172,9 @@ def rows_where(lake: Lake, path: str, test: Test) -> Iterator[pa.Table]:
         yield table.filter(test(table))
 
 
-def without_rows(lake: Lake, path: str, test: Test, *, unsaid: Collection[str] = ()) -> int:
+def without_rows(
+    lake: Lake, path: str, test: Test, *, unsaid: Collection[str] = (), told: Mapping[str, str] | None = None
+) -> int:
     """Write a Parquet table anew without some rows; returns how many there were.
 
     Args:
@@ -167,6 +182,7 @@ def without_rows(lake: Lake, path: str, test: Test, *, unsaid: Collection[str] =
         path: Of the table.
         test: Which rows.
         unsaid: Notes that it does not keep; it has the others that it had.
+        told: Notes that it has in the place of those of the same name.
     """
     keys = lake.read_batches(path, _BATCH, columns_of(test, lake.schema(path).names))
     theirs = np.concatenate([np.zeros(0, bool), *(_as_numpy(test(table)) for table in keys)])
@@ -179,7 +195,7 @@ def without_rows(lake: Lake, path: str, test: Test, *, unsaid: Collection[str] =
         at += table.num_rows
         return table.filter(pa.array(~theirs[at - table.num_rows : at]))
 
-    written_anew(lake, path, stay, unsaid=unsaid, done=pa.table({"gone": np.flatnonzero(theirs)}))
+    written_anew(lake, path, stay, unsaid=unsaid, told=told, done=pa.table({"gone": np.flatnonzero(theirs)}))
     return int(theirs.sum())
 
 
@@ -194,6 +210,7 @@ def written_anew(
     change: Callable[[pa.Table], pa.Table],
     *,
     unsaid: Collection[str] = (),
+    told: Mapping[str, str] | None = None,
     done: pa.Table | None = None,
 ) -> None:
     """Write a Parquet table anew with other rows of the same columns, and with the notes that it had but for some.
@@ -203,14 +220,18 @@ def written_anew(
         path: Of the table.
         change: Makes its rows, some at a time, those that it is to have.
         unsaid: Notes that it does not keep.
+        told: Notes that it has in the place of those of the same name.
         done: Which rows it leaves out, where it does nothing else: the digest of the rows is then of that and the
             digest before, and not of all rows, which takes as long as writing them.
     """
-    schema = lake.schema(path)
+    schema, told = lake.schema(path), told or {}
+    unsaid = {*unsaid, *told}
     said = {key: value for key, value in (schema.metadata or {}).items() if key.decode() not in unsaid}
     schema = schema.with_metadata(said)
-    kept_with_schema = {key.decode() for key in said} | set(unsaid)
-    notes = {key: value for key, value in lake.notes(path).items() if key not in kept_with_schema}
+    kept_with_schema = {key.decode() for key in said} | unsaid
+    notes = {key: value for key, value in lake.notes(path).items() if key not in kept_with_schema} | dict(
+        told
+    )
     noted = CONTENT in notes
     content = digest(notes[CONTENT], done) if noted and done is not None else ""
     with lake.writer(path, schema) as writer:

@@ -14,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from cdm_pipelines.contracts.catalogue import all_contracts
+from cdm_pipelines.steps.days.landing import deliveries, ingested_digests
 from cdm_pipelines.steps.operate.places import all_places
+from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.register import Anew
 from cdm_pipelines.store.register import Rows as RowsOut
 
@@ -126,6 +129,19 @@ def test_words_to_search_by_are_those_of_who_is_left(erased: Erased) -> None:
     noted = {row["word"] for row in erased.after["golden.search_word"]}
     assert noted == words(erased.after)
     assert noted < words(erased.before)
+
+
+def test_no_day_is_ingested_again_for_its_extracts_having_been_emptied(erased: Erased) -> None:
+    settings, by_source = erased.home.settings, defaultdict(list)
+    for contract in all_contracts():
+        by_source[contract.source].append(contract)
+    assert len(by_source) > 3
+    for source, contracts in by_source.items():
+        now, problems = deliveries(settings.landing_url, contracts, "")
+        assert (ingested_digests(Lake(settings.lake_url), contracts, now).keys(), problems) == (
+            now.keys(),
+            [],
+        ), source
 
 
 def test_lines_of_landing_are_emptied_where_they_are_theirs_and_nowhere_else(erased: Erased) -> None:

@@ -91,7 +91,7 @@ def ingested_digests(
         for contract in contracts:
             with suppress(DamagedError):  # as if it had not been ingested: so it is made anew
                 if has_ended(lake, contract, date):
-                    held.update(_files(lake, layout.raw_path(contract, date)))
+                    held.update(layout.files_of(lake.notes(layout.raw_path(contract, date))))
         if held.keys() == delivery.files.keys() and all(
             held[path] in (file, (file[0], "")) for path, file in delivery.files.items()
         ):
@@ -110,12 +110,3 @@ def has_ended(lake: Lake, contract: SourceContract, date: str) -> bool:
     if layout.OF_RAW not in last and layout.CORRECTED in last:  # of a former release, which did not note it
         return True
     return last.get(layout.OF_RAW, last.get(layout.FINGERPRINT)) == raw
-
-
-def _files(lake: Lake, path: str) -> dict[str, tuple[int, str]]:
-    """Size and moment of writing of the files that a raw table was made from, by path."""
-    notes = lake.notes(path)
-    pairs = [line.rsplit("\t", 1) for line in notes.get(layout.FILES, "").splitlines()]
-    stamps = notes[layout.STAMPS].split("\n") if layout.STAMPS in notes else [""] * len(pairs)
-    noted = zip(pairs, stamps, strict=False)  # of a database there is no file
-    return {name: (int(size), stamp) for (name, size), stamp in noted}

@@ -98,15 +98,11 @@ def _land(
             for table in chain([first], tables):
                 writer.write_table(vault.seal(door.let_in(table), sealed).cast(first.schema))
                 sums.update(table["_sha256"].unique().to_pylist())
-            listed = [f"{file.path}\t{file.size}" for file in files]
+            noted = layout.of_files({file.path: (file.size, file.modified) for file in files})
             kept_out = [f"{door.kept_out} kept out"] if door.kept_out else []
-            made_from = "\n".join([contract.fingerprint, *listed, *sorted(sums), *kept_out])
+            made_from = "\n".join([contract.fingerprint, noted[layout.FILES], *sorted(sums), *kept_out])
             writer.add_key_value_metadata(
-                {
-                    layout.FINGERPRINT: sha256(made_from.encode()).hexdigest()[:16],
-                    layout.FILES: "\n".join(listed),
-                    layout.STAMPS: "\n".join(file.modified for file in files),
-                }
+                {layout.FINGERPRINT: sha256(made_from.encode()).hexdigest()[:16], **noted}
             )
     except ExtractError as error:
         kind = DayAbsentError if error.kind == Refusal.ABSENT else DayRefusedError

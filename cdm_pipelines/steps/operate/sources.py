@@ -38,8 +38,8 @@ def deliveries(lake: Lake, contract: SourceContract, most: int = 10) -> list[Del
     found = []
     for date in layout.days(lake, "raw", contract)[-most:][::-1]:
         path = layout.raw_path(contract, date)
-        listed = [line.rpartition("\t") for line in lake.notes(path).get(layout.FILES, "").splitlines()]
-        files = tuple((told_path(name, contract), int(size)) for name, _, size in listed if size.isdigit())
+        noted = layout.files_of(lake.notes(path))
+        files = tuple((told_path(name, contract), size) for name, (size, _) in noted.items())
         found.append(Delivered(date, layout.rows(lake, path), files))
     return found
 

@@ -351,13 +351,15 @@ def _erase_places(
     """Erase persons from every place that was not done yet, each a step of its own; some of them side by side."""
     persons = Collected.of_json(request.subject or {}).persons
     landing = FileStore(settings.landing_url)
+    emptied: dict[str, tuple[int, str]] = {}
 
     def erased(place: Place) -> None:
         if not isinstance(place.erasure, Rows | Anew):
             return
         progress(place.name)
         with engine.begin() as connection:
-            rows = place.erasure.remove(Stores(Lake(settings.lake_url), connection, landing), persons)
+            stores = Stores(Lake(settings.lake_url), connection, landing, emptied)
+            rows = place.erasure.remove(stores, persons)
             hub.step_is_done(connection, request.request_id, place.name, rows, place.erasure.how)
 
     def in_turn(places: Sequence[Place]) -> None:

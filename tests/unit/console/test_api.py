@@ -425,7 +425,7 @@ def test_no_request_breaks_the_api_or_its_description(
     assert len(operations) > 10
 
     def untold(operation: Any) -> bool:
-        return operation.method.upper() == "POST" or operation.path.startswith("/changes")
+        return bool(operation.method.upper() == "POST" or operation.path.startswith("/changes"))
 
     def check(case: Any) -> None:
         # That a value is none of its kind, a decision about nobody, or a position not of this feed, is more than a
