@@ -12,8 +12,10 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
+from cdm_pipelines.components.location import load_definitions
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.steps.days.landing import deliveries, ingested_digests
 from cdm_pipelines.steps.operate.places import all_places
@@ -142,6 +144,24 @@ def test_no_day_is_ingested_again_for_its_extracts_having_been_emptied(erased: E
             now.keys(),
             [],
         ), source
+
+
+def test_the_sensor_asks_for_no_day_whose_extracts_were_emptied(
+    erased: Erased, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CDM_LANDING_URL", erased.home.settings.landing_url)
+    monkeypatch.setenv("CDM_LAKE_URL", erased.home.settings.lake_url)
+    sensor = load_definitions().get_repository_def().get_sensor_def("landing_crm")
+    cursor: str | None = json.dumps(
+        {"before": {}, "asked": {}}
+    )  # it knows these files as little as those of before
+    for _ in range(2):
+        with dg.DagsterInstance.ephemeral() as instance:
+            found = sensor(dg.build_sensor_context(instance=instance, cursor=cursor))
+        assert isinstance(found, dg.SensorResult)
+        assert not found.run_requests
+        cursor = found.cursor
+    assert set(json.loads(str(cursor))["asked"]) == set(DAYS)
 
 
 def test_lines_of_landing_are_emptied_where_they_are_theirs_and_nowhere_else(erased: Erased) -> None:
