@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-
 from cdm_pipelines.console.errors import ForbiddenError, RefusedError
 from cdm_pipelines.console.reads import Row, name_of, names_of
 from cdm_pipelines.console.sight import Eyes, Sight
+from cdm_pipelines.hub import quick
 from cdm_pipelines.hub import search as candidates
 from cdm_pipelines.hub.agreement import Agreement, agreement
 from cdm_pipelines.hub.search import Query
@@ -87,8 +86,8 @@ def search(eyes: Eyes, typed: str, models: Weighing | None, *, limit: int, count
     for what, value in whole:
         if what == _NOT_ASKED:
             continue
-        find = text(f'SELECT golden_id FROM "{eyes.sight.schema}"."{FIND}"(:typed)')  # noqa: S608 - ours
-        for golden_id in eyes.connection.scalars(find, {"typed": value}).all():
+        find = f'SELECT golden_id FROM "{eyes.sight.schema}"."{FIND}"(:typed)'  # noqa: S608 - ours
+        for golden_id in quick.scalars(eyes.connection, find, {"typed": value}):
             reasons.setdefault(golden_id, set()).add(what)
     rows = _rows_of(eyes, reasons)
     best = _best(_ranked(open_to, rows, reasons, models, eyes.sight), limit)
@@ -141,11 +140,8 @@ def _rows_of(eyes: Eyes, found: Iterable[UUID]) -> dict[UUID, Row]:
         return {}
     with eyes.as_role() as connection:
         names = names_of(eyes.sight, CUSTOMER)
-        answer = connection.execute(
-            text(f"SELECT {names} FROM customer WHERE golden_id = ANY(:ids)"),  # noqa: S608 - ours
-            {"ids": ids},
-        )
-        return {row["golden_id"]: dict(row) for row in answer.mappings()}
+        query = f"SELECT {names} FROM customer WHERE golden_id = ANY(:ids)"  # noqa: S608 - ours
+        return {row["golden_id"]: row for row in quick.mappings(connection, query, {"ids": ids})}
 
 
 def _ranked(

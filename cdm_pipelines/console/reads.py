@@ -18,7 +18,7 @@ from cdm_pipelines.console.errors import ForbiddenError, UnknownError
 from cdm_pipelines.console.sight import Eyes, Sight
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.catalogue import all_contracts
-from cdm_pipelines.hub import history
+from cdm_pipelines.hub import history, quick
 from cdm_pipelines.identity.decisions import Record
 from cdm_pipelines.privacy.purposes import POLICY as PURPOSES
 from cdm_pipelines.privacy.purposes import Purposes
@@ -70,8 +70,8 @@ def seen(eyes: Eyes, ids: Collection[UUID]) -> set[UUID]:
     if eyes.sight.role.sees_everybody or not ids:
         return set(ids)
     with eyes.as_role() as connection:
-        query = text("SELECT golden_id FROM customer WHERE golden_id = ANY(:ids)")
-        return set(connection.scalars(query, {"ids": list(ids)}).all())
+        query = "SELECT golden_id FROM customer WHERE golden_id = ANY(:ids)"
+        return set(quick.scalars(connection, query, {"ids": list(ids)}))
 
 
 def customer(eyes: Eyes, golden_id: UUID) -> Row:
@@ -345,4 +345,4 @@ def _of_customer(
         f'SELECT {names_of(eyes.sight, table)} FROM "{view_name(table)}" WHERE golden_id = :id '  # noqa: S608 - ours
         f"ORDER BY {', '.join(kept)} LIMIT {limit:d} OFFSET {offset:d}"
     )
-    return [dict(row) for row in eyes.connection.execute(text(query), {"id": golden_id}).mappings()]
+    return quick.mappings(eyes.connection, query, {"id": golden_id})

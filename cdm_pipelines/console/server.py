@@ -17,12 +17,13 @@ from anyio import to_thread
 from sqlalchemy import Engine, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from cdm_pipelines.console.app import console
 from cdm_pipelines.console.counting import SharedCounts
 from cdm_pipelines.console.crowd import AT_ONCE
 from cdm_pipelines.console.errors import ConsoleError
+from cdm_pipelines.console.guard import MOST_BYTES
 from cdm_pipelines.console.house import House, Shared
 from cdm_pipelines.console.matching import Held, held
 from cdm_pipelines.console.metrics import Metrics, share
@@ -41,6 +42,7 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _LOOK_SECONDS, _LOOKS = 5, 3
 _AT_A_TIME = 400
 _MOST_WORKERS = 4
+_MOST_HEAD = 32_768
 
 
 def links(engine: Engine, settings: Settings, roles: list[str]) -> dict[str, str]:
@@ -164,19 +166,33 @@ def config_of(app: ASGIApp, host: str, port: int, proxies: Sequence[str] = ()) -
         timeout_keep_alive=_LOOKS * _LOOK_SECONDS,
         limit_concurrency=_AT_A_TIME,
         timeout_graceful_shutdown=5,
-        h11_max_incomplete_event_size=32_768,
     )
 
 
-class Patient(H11Protocol):
+class Patient(HttpToolsProtocol):
     """HTTP/1.1 that lets go of clients who begin a request and do not go on: each would hold a connection for ever."""
 
     _quiet = 0
+    _head = 0  # bytes of a request whose headers are not whole
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to look at it."""
         super().connection_made(transport)
         self.loop.call_later(_LOOK_SECONDS, self._look)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless headers do not end; nor does what follows an answer that came before the end of a body."""
+        body = self.cycle is not None and self.cycle.more_body
+        self._head += 0 if body and not self.cycle.response_complete else len(data)
+        super().data_received(data)
+        most = _MOST_HEAD + (MOST_BYTES if body else 0)
+        if self._head > most and not self.transport.is_closing():
+            self.send_400_response("The headers are too long.")
+
+    def on_headers_complete(self) -> None:
+        """What comes from here on is no header."""
+        self._head = 0
+        super().on_headers_complete()
 
     def _look(self) -> None:
         busy = self.cycle is not None and not self.cycle.response_complete

@@ -20,7 +20,7 @@ from sqlalchemy.dialects import postgresql
 
 from cdm_pipelines.console.caller import Caller
 from cdm_pipelines.console.errors import AwayError, ForbiddenError
-from cdm_pipelines.hub import access_log, role_access
+from cdm_pipelines.hub import access_log, quick, role_access
 from cdm_pipelines.hub.access_log import Reading
 from cdm_pipelines.privacy.policy_files import PrivacyPolicyError
 from cdm_pipelines.privacy.roles import CLEAR, Change, Role
@@ -217,9 +217,9 @@ class Eyes:
     @contextmanager
     def as_role(self) -> Iterator[Connection]:
         """Read with the rights of the role alone, in its own schema."""
-        self.connection.exec_driver_sql(self.sight.as_role)
+        quick.run(self.connection, self.sight.as_role)
         yield self.connection  # whatever fails ends the transaction, and the rights with it
-        self.connection.exec_driver_sql(_AS_OURSELVES)
+        quick.run(self.connection, _AS_OURSELVES)
 
     def note(
         self, tables: Collection[str], golden_ids: Collection[UUID] = (), rows: int | None = None

@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, cast, delete, func, text, update
+from sqlalchemy import Connection, cast, delete, func, update
 
+from cdm_pipelines.hub import quick
 from cdm_pipelines.hub.schema_access import access_log
 
 _IDS = access_log.c.golden_ids
-_NOTE = text(
-    """INSERT INTO ops.access_log (who, role, purpose, tool, golden_ids, categories, rows)
+_NOTE = """INSERT INTO ops.access_log (who, role, purpose, tool, golden_ids, categories, rows)
     VALUES (:who, :role, :purpose, :tool, CAST(:golden_ids AS uuid[]), CAST(:categories AS text[]), :rows)"""
-)
 """As text: every answer leaves such a line, and nothing of the row is read back."""
 MOST = 1_000
 """Customers in one line: more are in more lines, so that taking one out writes little anew."""
@@ -63,7 +62,8 @@ def note(
         {**said, "golden_ids": some, "rows": len(some) if rows is None or len(ids) > MOST else rows}
         for some in _parts(ids)
     ]
-    connection.execute(_NOTE, lines)
+    for line in lines:
+        quick.run(connection, _NOTE, line)
 
 
 def _parts(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:

@@ -4,11 +4,12 @@ Belongs here: that, for customers whom ``search`` found. Does not belong here: f
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection
 
+from cdm_pipelines.hub import quick
 from cdm_pipelines.hub.load import without_data
 from cdm_pipelines.hub.search import IDS, SHORTEST_NUMBER, Query, Words, significant, words_meant
 
@@ -20,6 +21,18 @@ _HELD = """
         ARRAY(SELECT unnest(golden.search_words(c.city)) EXCEPT SELECT unnest(golden.search_words(
             concat_ws(' ', c.given_name, c.surname, c.organisation_name, c.trade_name)))) AS town
     FROM golden.customer c LEFT JOIN golden.search s USING (golden_id) WHERE c.golden_id = ANY(:ids)"""
+
+
+class _Held(NamedTuple):
+    """What the hub knows of a customer, golden or lost."""
+
+    golden_id: UUID
+    postcode: str | None
+    house_number: str | None
+    birth: str | None
+    contacts: list[str]
+    terms: list[str]
+    town: list[str]
 
 
 class Agreement(NamedTuple):
@@ -48,13 +61,13 @@ def agreement(
     """
     with without_data("searching"):
         words = words or words_meant(connection, query)
-        rows = connection.execute(text(_HELD), {"ids": list(found)}).all()
+        rows = [_Held(*row) for row in quick.rows(connection, _HELD, {"ids": list(found)})]
     by_id = {one: Agreement((), tells=bool(reasons & IDS)) for one, reasons in found.items()}
     beside = {row.golden_id: _beside(row, query, words) for row in rows}
     return by_id | {one: told for one, told in beside.items() if not by_id[one].tells}
 
 
-def _beside(row: Row[Any], query: Query, words: Words) -> Agreement:
+def _beside(row: _Held, query: Query, words: Words) -> Agreement:
     terms = set(row.terms)
     mine = {word: [one for one in like if one.text in terms] for word, like in words.meant.items()}
     values = [*_contacts(row, query), *_address(row, query), _birth(row, query)]
@@ -72,7 +85,7 @@ _Value = tuple[str, bool, bool]
 """What was typed, whether it is the customer's, and whether it tells one customer from others."""
 
 
-def _contacts(row: Row[Any], query: Query) -> list[_Value]:
+def _contacts(row: _Held, query: Query) -> list[_Value]:
     held = {*row.contacts, *(term[1:] for term in row.terms if term.startswith(("@", "+")))}
     whole, digits = query.phone.startswith("+"), significant(query.phone)
     ends = len(digits) >= SHORTEST_NUMBER and any(one.endswith(digits) for one in held)
@@ -82,7 +95,7 @@ def _contacts(row: Row[Any], query: Query) -> list[_Value]:
     ]
 
 
-def _address(row: Row[Any], query: Query) -> list[_Value]:
+def _address(row: _Held, query: Query) -> list[_Value]:
     """A house number counts at the postcode, where that is the customer's."""
     held = {(row.postcode or "", row.house_number or "")}
     held |= {
@@ -103,7 +116,7 @@ def _address(row: Row[Any], query: Query) -> list[_Value]:
     ]
 
 
-def _birth(row: Row[Any], query: Query) -> _Value:
+def _birth(row: _Held, query: Query) -> _Value:
     digits = query.birth
     shown = digits if len(digits) == _YEAR else f"{digits[:4]}-{digits[4:6]}-{digits[6:]}"
     return digits and shown, (row.birth or "").startswith(digits), len(digits) > _YEAR

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from cdm_pipelines.hub import quick
 from cdm_pipelines.hub.schema_console import api_token, kept_answer, session
 
 LINK, SIGNING_IN, SIGNED_IN = "link", "signing in", "signed in"
@@ -21,6 +22,7 @@ LINK, SIGNING_IN, SIGNED_IN = "link", "signing in", "signed in"
 PREFIX = "cdm_"
 """How keys of programs begin, so that one that leaked is recognised."""
 _DAY = dt.timedelta(days=1)
+_TOKEN = f"SELECT {', '.join(api_token.c.keys())} FROM {api_token.fullname} WHERE secret = :secret"  # noqa: S608 - ours
 
 
 @dataclass(frozen=True)
@@ -163,8 +165,8 @@ def make_token(
 
 def token_of(connection: Connection, secret: str) -> ApiToken | None:
     """The key that a program came with; None where it is none, has ended, or was taken back."""
-    row = connection.execute(select(api_token).where(api_token.c.secret == _hash(secret))).mappings().first()
-    token = _token(row) if row is not None else None
+    found = quick.mappings(connection, _TOKEN, {"secret": _hash(secret)})
+    token = _token(found[0]) if found else None
     return token if token is not None and token.state == "in use" else None
 
 

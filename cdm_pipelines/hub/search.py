@@ -16,6 +16,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from cdm_pipelines.hub import quick
 from cdm_pipelines.hub.golden_ids import as_uuid, ends
 from cdm_pipelines.hub.load import without_data
 from cdm_pipelines.hub.schema import customer
@@ -31,6 +32,12 @@ _MOST = 100  # customers of one look-up
 _RARE = 2000  # customers who share a word, above which it alone says too little
 _LOOKED_AT = 1000  # rows that are sorted by likeness
 _KEPT = 30  # of those
+_SETTINGS = "SET LOCAL enable_seqscan = off; SET LOCAL pg_trgm.similarity_threshold = 0.45"
+"""Until the transaction ends: each statement goes to the database and back, and what follows reads by ids.
+
+Of a few rows among many the planner hopes that they come soon in the table itself, and may read all of it. Words are as
+like as ``golden.search_similar`` wants them, so that its index gives no others.
+"""
 _LETTERS, _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
 
 
@@ -82,13 +89,11 @@ def candidates(connection: Connection, query: Query) -> Candidates:
     """Who may be meant; those of an id alone where one is known by it."""
     found = _Found(connection)
     with without_data("searching"):
-        # Of a few rows among many the planner hopes that they come soon in the table itself, and may read all of it.
-        connection.execute(text("SET LOCAL enable_seqscan = off"))
+        quick.run(connection, _SETTINGS)
         for lookup in _ids(query.text):
             found.add(lookup)
         if not found.by_id:
             _by_values(found, query)
-        connection.execute(text("SET LOCAL enable_seqscan = DEFAULT"))
     return Candidates(list(found.by_id.values()), found.words)
 
 
@@ -102,7 +107,7 @@ class _Found:
 
     def add(self, lookup: "_Lookup") -> int:
         """Run a look-up; returns how many customers it found."""
-        rows = self.connection.scalars(text(lookup.statement()), lookup.values).all()
+        rows = quick.scalars(self.connection, lookup.statement(), lookup.values)
         for golden_id in rows:
             self.by_id.setdefault(golden_id, Candidate(golden_id)).reasons.add(lookup.reason)
         return len(rows)
@@ -146,7 +151,7 @@ def words_meant(connection: Connection, query: Query) -> Words:
     meant: dict[str, list[Word]] = {}
     unread: list[str] = []
     if query.words:
-        for typed, word, *found in connection.execute(text(_SIMILAR), {"typed": list(query.words)}):
+        for typed, word, *found in quick.rows(connection, _SIMILAR, {"typed": list(query.words)}):
             if word is None:
                 unread.append(typed)
                 continue

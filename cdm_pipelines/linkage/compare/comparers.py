@@ -17,7 +17,7 @@ from cdm_pipelines.linkage.compare.bound import Compared, Date, Email, Exact, Id
 from cdm_pipelines.linkage.compare.levels import Levels
 from cdm_pipelines.linkage.compare.name import GivenName, Surname
 from cdm_pipelines.linkage.compare.organisation import Organisation
-from cdm_pipelines.linkage.encode.positions import Positions
+from cdm_pipelines.linkage.encode.positions import Pair, Positions
 from cdm_pipelines.linkage.encode.records import Records, encode_rows
 from cdm_pipelines.linkage.errors import LinkageError
 from cdm_pipelines.linkage.policy import comparisons, spec
@@ -101,19 +101,21 @@ def side_by_side(
     left: pa.Table | pd.DataFrame,
     right: pa.Table | pd.DataFrame,
     policy: spec.LinkagePolicy,
+    at: Pair | None = None,
 ) -> tuple[Records, Positions, Positions]:
-    """Two tables that are compared row by row as records, and the positions of their rows.
+    """Rows of two tables that are compared with each other as records, and the positions of each pair.
 
     Args:
         left: One side of each pair, in the columns that the policy maps. Sources tell the form of dates, where they
             stand in both tables.
-        right: The other side; as many rows.
+        right: The other side.
         policy: What is compared.
+        at: Which rows make the pairs, on the left and on the right; row by row where not given.
 
     Raises:
-        LinkageError: The tables are not of equal length.
+        LinkageError: The tables are compared row by row, and not of equal length.
     """
-    if len(left) != len(right):
+    if at is None and len(left) != len(right):
         raise LinkageError(
             f"pairs: {len(left)} rows on the left and {len(right)} on the right; give both sides of each pair"
         )
@@ -122,8 +124,8 @@ def side_by_side(
         for one in (left, right)
     )
     records = encode_rows([left, right], policy.columns, source=policy.source if told else None)
-    one = np.arange(len(left), dtype=np.int32)
-    return records, one, one + np.int32(len(left))
+    one, other = at or (np.arange(len(left), dtype=np.int32),) * 2
+    return records, one, other + np.int32(len(left))
 
 
 class Packing:

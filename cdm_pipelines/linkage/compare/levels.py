@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from cdm_pipelines.linkage.encode.columns import Codes, Column
+from cdm_pipelines.linkage.encode.columns import Codes, Column, numbered
 from cdm_pipelines.linkage.policy.comparisons import Similarity
 from cdm_pipelines.parallel import allowed
 
@@ -28,7 +27,7 @@ def on_distinct(
 ) -> npt.NDArray[Any]:
     """``function`` of each distinct unordered pair of codes, spread over all pairs that have it."""
     low, high = np.minimum(left, right), np.maximum(left, right)
-    inverse, packed = pd.factorize(low.astype(np.int64) * size + high)
+    inverse, packed = numbered(low.astype(np.int64) * size + high)
     a, b = np.divmod(packed, size)
     return function(a.astype(np.int32), b.astype(np.int32))[inverse]
 

@@ -13,12 +13,11 @@ import re
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 
 from cdm_pipelines.linkage.compare.bound import Key, codes_of
 from cdm_pipelines.linkage.compare.levels import MISSING, Levels, jaro_winkler, on_distinct, one_edit
-from cdm_pipelines.linkage.encode.columns import Codes, Column, mapped, sorted_codes, union
+from cdm_pipelines.linkage.encode.columns import Codes, Column, mapped, numbered, sorted_codes, union
 from cdm_pipelines.linkage.encode.organisation import (
     GENERIC,
     acronyms,
@@ -283,7 +282,7 @@ def _acronyms(texts: list[str]) -> tuple[Codes, Codes]:
 def _without_city(name: Column, city: Column) -> Column:
     """Names without the words of the record's own town, where others are left."""
     packed = (name.flat.astype(np.int64) + 1) * (city.size + 1) + city.flat + 1
-    inverse, distinct = pd.factorize(packed)
+    inverse, distinct = numbered(packed)
     of_name, of_city = np.divmod(distinct, city.size + 1)
     names, cities = [*name.texts.tolist(), None], [*city.texts.tolist(), ""]
     made = [_bare(names[a], cities[b]) for a, b in zip(of_name - 1, of_city - 1, strict=True)]

@@ -126,12 +126,14 @@ def union(columns: list[Column]) -> Column:
 
 def joined(columns: list[Column], required: int) -> Column:
     """Texts of several columns with spaces between; null where column number ``required`` is."""
+    if len(columns) == 1:
+        return columns[0]
+    if len(columns[0].codes) <= FEW:
+        return _few_joined(columns, required)
     packed = np.zeros(len(columns[0].codes), dtype=np.int64)
     for column in columns:
         packed = packed * (column.size + 1) + column.flat + 1
-    inverse, distinct = pd.factorize(packed)
-    if len(columns) == 1:
-        return columns[0]
+    inverse, distinct = numbered(packed)
     pieces: list[pa.Array] = []
     rest = distinct
     for column in reversed(columns):
@@ -143,6 +145,29 @@ def joined(columns: list[Column], required: int) -> Column:
     text = pc.if_else(pc.is_valid(pieces[required]), text, pa.scalar(None, pa.string()))
     codes, values = sorted_codes(text)
     return Column(codes[inverse].reshape(-1, 1), values)
+
+
+def _few_joined(columns: list[Column], required: int) -> Column:
+    """``joined`` of few records."""
+    texts = [
+        [*column.values.to_pylist(), ""] for column in columns
+    ]  # of null, whose code is -1, the last one
+    rows = zip(*(column.flat.tolist() for column in columns), strict=True)
+    whole = [
+        None if row[required] < 0 else " ".join(known[code] for known, code in zip(texts, row, strict=True))
+        for row in rows
+    ]
+    codes, values = sorted_codes(pc.utf8_trim_whitespace(pa.array(whole, pa.string())))
+    return Column(codes.reshape(-1, 1), values)
+
+
+def numbered(values: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int64]]:
+    """For each integer the number of its distinct value, and those in the order in which they come."""
+    if len(values) > FEW:
+        return pd.factorize(values)
+    known: dict[int, int] = {}
+    found = [known.setdefault(one, len(known)) for one in values.tolist()]
+    return np.array(found, np.intp), np.array(list(known), np.int64)
 
 
 def look_up(table: Codes, codes: Codes) -> Codes:

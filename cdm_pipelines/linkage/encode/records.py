@@ -316,6 +316,8 @@ def _text(table: pa.Table | pd.DataFrame, name: str) -> pa.Array:
         values = whole(values)
         if isinstance(values, pa.ChunkedArray):
             values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
+    if pa.types.is_string(values.type):
+        return values
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if pa.types.is_floating(values.type):

@@ -139,14 +139,16 @@ class Waterfall:
         return float(probability(np.array(self.odds)))
 
 
-def waterfall(subject: Subject, left: int, right: int, show: Callable[[str], str] = shape) -> Waterfall:
+def waterfall(
+    subject: Subject, left: int, right: int, show: Callable[[str], str] | None = shape
+) -> Waterfall:
     """Take the score of one pair apart.
 
     Args:
         subject: The records and what scored them.
         left: Position of the one record.
         right: Position of the other.
-        show: How a value is shown; by its shape.
+        show: How a value is shown; by its shape. None shows none.
     """
     a, b = np.array([left], dtype=np.int32), np.array([right], dtype=np.int32)
     parts = subject.scorer.parts(a, b, subject.comparer.packed(a, b))
@@ -161,7 +163,9 @@ def waterfall(subject: Subject, left: int, right: int, show: Callable[[str], str
         bits, term = float(match[number]), float(terms[number])
         total += bits + term
         meaning = compared.labels[levels[number]] if levels[number] >= 0 else "missing"
-        ours, theirs = (shown_values(subject, name, position, show) for position in (left, right))
+        ours, theirs = (
+            shown_values(subject, name, at, show) if show is not None else "" for at in (left, right)
+        )
         steps.append(Step(name, meaning, ours, theirs, bits, term, total))
     bits = weight - float(evidence)
     total += bits

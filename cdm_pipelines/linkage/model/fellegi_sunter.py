@@ -112,6 +112,15 @@ class LinkageModel:
         """Changes when anything in the model does."""
         return fingerprint_of(self.to_json())
 
+    @cached_property
+    def bits(self) -> dict[str, tuple[Floats, Floats]]:
+        """What the levels of each comparison weigh, for a match and for related records: log2 of m and of r over u.
+
+        A row for each level of the comparison that it depends on, missing first; one where it depends on none. In each
+        a missing level comes last, where -1 finds it, and weighs nothing.
+        """
+        return {name: _bits(one) for name, one in self.comparisons.items()}
+
     def to_json(self) -> str:
         """The model as JSON text, the same for the same model; each comparison on a line of its own."""
         plain = {"format": FORMAT, **{one.name: getattr(self, one.name) for one in fields(self)}}
@@ -166,6 +175,15 @@ class LinkageModel:
 def fingerprint_of(text: str) -> str:
     """The fingerprint of a model that stands in a text, whatever the version that wrote it."""
     return sha256(text.encode()).hexdigest()[:16]
+
+
+def _bits(one: Parameters) -> tuple[Floats, Floats]:
+    if one.given is not None:
+        m, r, u = (np.array(of) for of in (one.given.m, one.given.r, one.given.u))
+    else:
+        m, r, u = (np.array([of]) for of in (one.m, one.r, one.u))
+    nothing = np.zeros(len(u))
+    return np.column_stack([np.log2(m / u), nothing]), np.column_stack([np.log2(r / u), nothing])
 
 
 def _plain(one: Parameters) -> dict[str, Any]:

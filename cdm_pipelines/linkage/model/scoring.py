@@ -17,12 +17,12 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from cdm_pipelines.linkage.compare.bound import WithWords
 from cdm_pipelines.linkage.compare.comparers import Comparer, Packed, side_by_side
 from cdm_pipelines.linkage.compare.levels import Levels
-from cdm_pipelines.linkage.encode.positions import Positions
+from cdm_pipelines.linkage.encode.columns import Column, numbered
+from cdm_pipelines.linkage.encode.positions import Pair, Positions
 from cdm_pipelines.linkage.encode.records import Records, encode
-from cdm_pipelines.linkage.model.fellegi_sunter import Bits, Floats, LinkageModel, Parameters, probability
+from cdm_pipelines.linkage.model.fellegi_sunter import Bits, Floats, LinkageModel, probability
 from cdm_pipelines.linkage.policy.equivalents import NameForms
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
 
@@ -70,15 +70,15 @@ class BoundScorer:
         places = {name: number for number, name in enumerate(comparer.by_name)}
         # What a comparison depends on may be left out of these; then it is missing everywhere.
         self._parent = [places.get(p.given.comparison) if p.given else None for p in parameters]
-        self._match = [np.log2(np.array(p.given.m if p.given else [p.m]) / _chance(p)) for p in parameters]
-        self._related = [np.log2(np.array(p.given.r if p.given else [p.r]) / _chance(p)) for p in parameters]
+        weights = [model.bits[name] for name in comparer.by_name]
+        self._match, self._related = [match for match, _ in weights], [related for _, related in weights]
         self._parameters = parameters
         self._terms = [one.term for one in comparer.by_name.values()]
         self._bits = [
             None if p.terms is None or term is None else p.terms.bits(term)
             for p, term in zip(parameters, self._terms, strict=True)
         ]
-        words = [one.words if isinstance(one, WithWords) else None for one in comparer.by_name.values()]
+        words: list[Column | None] = [getattr(one, "words", None) for one in comparer.by_name.values()]
         self._words = [
             None if p.words is None or found is None else (found.codes, p.words.bits(found))
             for p, found in zip(parameters, words, strict=True)
@@ -94,7 +94,7 @@ class BoundScorer:
 
     def scores(self, left: Positions, right: Positions, packed: Packed) -> Scores:
         """Match weights and posterior odds of pairs with these agreement patterns."""
-        inverse, distinct = pd.factorize(packed)
+        inverse, distinct = numbered(packed)
         levels = self.comparer.packing.unpack(distinct)
         match = self._summed(self._match, levels)[inverse]
         related = self._summed(self._related, levels)[inverse]
@@ -120,8 +120,9 @@ class BoundScorer:
         match, related = np.empty(levels.shape, dtype=np.float32), np.empty(levels.shape, dtype=np.float32)
         for number, parameters in enumerate(self._parameters):
             level, other = levels[:, number], self._other(number, levels)
-            match[:, number] = _padded(self._match[number], np.nan)[other, level]
-            related[:, number] = _padded(self._related[number], np.nan)[other, level]
+            missing = level < 0
+            match[:, number] = np.where(missing, np.nan, self._match[number][other, level])
+            related[:, number] = np.where(missing, np.nan, self._related[number][other, level])
             reached = np.flatnonzero(level > 0)
             bits = self._term_bits(number, left[reached], right[reached], other[reached])
             if bits is not None:
@@ -136,8 +137,8 @@ class BoundScorer:
         match, related, terms = np.zeros((3, *levels.shape))
         for number in range(levels.shape[1]):
             level, other = levels[:, number], self._other(number, levels)
-            match[:, number] = _padded(self._match[number], 0.0)[other, level]
-            related[:, number] = _padded(self._related[number], 0.0)[other, level]
+            match[:, number] = self._match[number][other, level]
+            related[:, number] = self._related[number][other, level]
             reached = np.flatnonzero(level > 0)
             bits = self._term_bits(number, left[reached], right[reached], other[reached])
             if bits is not None:
@@ -154,7 +155,7 @@ class BoundScorer:
     def _summed(self, weights: list[Floats], levels: Levels) -> Floats:
         total = np.zeros(len(levels))
         for number, weight in enumerate(weights):
-            total += _padded(weight, 0.0)[self._other(number, levels), levels[:, number]]
+            total += weight[self._other(number, levels), levels[:, number]]
         return total
 
     def _term_bits(
@@ -238,33 +239,27 @@ class PairScorer:
         comparer = comparer or Comparer(records, self.policy, self.forms)
         return BoundScorer(self.policy, self.model, records, comparer)
 
-    def score(self, left: pa.Table | pd.DataFrame, right: pa.Table | pd.DataFrame) -> ScoredPairs:
-        """Score pairs of rows: row k of ``left`` with row k of ``right``.
+    def score(
+        self, left: pa.Table | pd.DataFrame, right: pa.Table | pd.DataFrame, at: Pair | None = None
+    ) -> ScoredPairs:
+        """Score pairs of rows: row k of ``left`` with row k of ``right``, or those of ``at``.
 
         Weights are the same, bit for bit, in batches of any size, and those of linking all records at once. Of two
         records the one that comes first by source and id belongs on the left, as in linking.
 
         Args:
             left: One record of each pair, in the columns that the policy maps; ids and sources are not read.
-            right: The other; as many rows.
+            right: The other; as many rows, unless rows are told.
+            at: Which rows make the pairs, on the left and on the right: a row that is in many is encoded once.
 
         Raises:
             LinkageError: A column is missing, the tables are not of equal length, or the model is of other comparisons.
         """
-        records, one, other = side_by_side(left, right, self.policy)
+        records, one, other = side_by_side(left, right, self.policy, at)
         bound = self.over(records)
         packed = bound.packed(one, other)
         scores = bound.scores(one, other, packed)
         return ScoredPairs(bound.comparer.packing.unpack(packed), packed, scores.weight, scores.odds)
-
-
-def _chance(parameters: Parameters) -> Floats:
-    return np.array(parameters.given.u if parameters.given else [parameters.u])
-
-
-def _padded(weights: Floats, missing: float) -> Floats:
-    """Weights with those of a missing comparison last, where level -1 finds them."""
-    return np.column_stack([weights, np.full(len(weights), missing)])
 
 
 def _term_bits(

@@ -182,5 +182,5 @@ def _best(joined: Joined, places: Places) -> _Best:
 
 def _waterfall(subject: Subject, joined: Joined, place: int) -> tuple[Weighed, ...]:
     (left,), (right,) = joined.pairs(np.array([place], dtype=np.int64))
-    steps = waterfall(subject, int(left), int(right), show=lambda _: "").steps
+    steps = waterfall(subject, int(left), int(right), show=None).steps
     return tuple(Weighed(step.name, step.meaning, step.bits + step.term) for step in steps)

@@ -65,7 +65,8 @@ def rank(query: Query, found: Mapping[UUID, Found], models: Weighing | None) -> 
     ranked: list[Ranked] = []
     for kind in sorted(kinds):
         mine = {one: held for one, held in found.items() if held[0]["party_kind"] == kind}
-        ranked += models.weighed(query, kind, mine)
+        if mine:  # none of the kind may be among the best
+            ranked += models.weighed(query, kind, mine)
     return ranked
 
 

@@ -134,28 +134,33 @@ def _in_order(comparison: Comparison) -> Comparison:
 
 
 def _weighed(query: Query, found: Mapping[UUID, Found], scorer: PairScorer) -> list[Ranked]:
-    candidates: list[Row] = []
-    typed: list[Row] = []
-    of_candidate: list[int] = []
-    for place, (row, reasons) in enumerate(found.values()):
-        for reading in _readings(query, row):
-            candidates.append({**row, **_overlaid(query, reasons)})
-            typed.append(reading)
-            of_candidate.append(place)
+    """Each candidate by the reading of what was typed that agrees best with it, the first one where several do."""
+    candidates: list[Row] = [{**row, **_overlaid(query, reasons)} for row, reasons in found.values()]
+    typed: dict[tuple[tuple[str, str | None], ...], int] = {}  # a reading is the same for most candidates
+    pairs = [
+        (place, typed.setdefault(tuple(reading.items()), len(typed)))
+        for place, (row, _) in enumerate(found.values())
+        for reading in _readings(query, row)
+    ]
+    of, at = np.array(pairs, np.int32).T
     policy = scorer.policy
-    scored = scorer.score(_table(candidates, policy), _table(typed, policy))
+    readings: list[Row] = [dict(one) for one in typed]
+    scored = scorer.score(_table(candidates, policy), _table(readings, policy), (of, at))
+    best: dict[int, int] = {}
+    weights = scored.weight.tolist()
+    for pair, (place, _) in enumerate(pairs):
+        if place not in best or weights[pair] > weights[best[place]]:
+            best[place] = pair
+    levels = scored.levels.tolist()
+    labels = [(name, one.labels) for name, one in scorer.model.comparisons.items()]
     ranked = []
     for place, (golden_id, (_, reasons)) in enumerate(found.items()):
-        mine = np.flatnonzero(np.array(of_candidate) == place)
-        best = mine[np.argmax(scored.weight[mine])]
         agree = [
-            f"{name} {comparison.labels[level]}"
-            for (name, comparison), level in zip(
-                scorer.model.comparisons.items(), scored.levels[best], strict=True
-            )
+            f"{name} {words[level]}"
+            for (name, words), level in zip(labels, levels[best[place]], strict=True)
             if level > 0
         ]
-        ranked.append(Ranked(golden_id, float(scored.weight[best]), ", ".join(agree) or reason(reasons)))
+        ranked.append(Ranked(golden_id, weights[best[place]], ", ".join(agree) or reason(reasons)))
     return ranked
 
 

@@ -4,7 +4,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx2
@@ -254,6 +254,21 @@ def test_slow_clients_are_let_go(house: House, monkeypatch: pytest.MonkeyPatch) 
         with socket.create_connection(("127.0.0.1", port), timeout=20) as whole:
             whole.sendall(f"GET /health HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n\r\n".encode())
             assert b" 200 " in whole.recv(4096)
+
+
+def test_headers_without_an_end_are_refused_and_a_body_is_none(house: House) -> None:
+    with served(house) as port:
+        begun = f"POST /language HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n".encode()
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as endless:
+            endless.sendall(begun + b"x-more: ")
+            with suppress(OSError):  # it is told before all is sent
+                for _ in range(100):
+                    endless.sendall(b"x" * 1000)
+                    time.sleep(0.001)
+            assert b" 400 " in endless.recv(4096)
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as large:
+            large.sendall(begun + b"content-length: 100000\r\n\r\n" + b"x" * 100_000)
+            assert b" 403 " in large.recv(4096)  # of no page of ours, and no word of its length
 
 
 def test_more_requests_at_once_than_connections_are_all_answered(house: House, program: Any) -> None:

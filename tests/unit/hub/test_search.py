@@ -2,6 +2,7 @@
 
 import datetime as dt
 from pathlib import Path
+from uuid import UUID
 
 import hub_examples as examples
 import pyarrow as pa
@@ -12,11 +13,13 @@ from sqlalchemy import Engine, text
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.extensions import require
 from cdm_pipelines.hub.schema import customer_order
+from cdm_pipelines.hub.search import NAME
 from cdm_pipelines.hub.staging import stage
 from cdm_pipelines.identity import golden_id
 from cdm_pipelines.linkage import LinkagePolicy, fit, load_policy
 from cdm_pipelines.settings import Settings, load_settings
 from cdm_pipelines.steps.search.find import Hit, SearchError, find, read
+from cdm_pipelines.steps.search.rank import COMPARED, rank
 from cdm_pipelines.steps.search.weigh import Models
 from cdm_pipelines.store import layout
 from cdm_pipelines.store.lake import Lake
@@ -401,6 +404,15 @@ def test_the_model_ranks_by_what_agreement_weighs(hub_engine: Engine, models: Mo
     organisation = hits(hub_engine, "Acme Wonen", models)
     assert [str(hit.golden_id) for hit in organisation] == [ACME]
     assert "name equal" in organisation[0].why
+
+
+def test_a_kind_of_which_none_is_among_the_best_is_not_weighed(models: Models) -> None:
+    nothing: dict[str, str | None] = dict.fromkeys(COMPARED)
+    anna = {**nothing, "party_kind": "person", "given_name": "Anna", "surname": "Zonneveld"}
+    persons = {UUID(int=number): (anna, {NAME}) for number in range(30)}
+    acme = {**nothing, "party_kind": "organisation", "organisation_name": "Acme"}
+    ranked = rank(read("Anna Zonneveld"), {**persons, UUID(int=99): (acme, {NAME})}, models)
+    assert {one.golden_id for one in ranked} == set(persons)
 
 
 def test_a_lost_value_weighs_like_the_customers_own(hub: Engine, models: Models) -> None:

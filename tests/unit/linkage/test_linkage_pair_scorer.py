@@ -10,10 +10,12 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 import pytest
 from linkage_examples import full_people, full_policy
 
 from cdm_pipelines.linkage import LinkageError, LinkagePolicy, LinkResult, link
+from cdm_pipelines.linkage.encode.columns import FEW, Column, joined, sorted_codes
 from cdm_pipelines.linkage.encode.records import encode
 from cdm_pipelines.linkage.explain.pair import Subject, waterfall
 from cdm_pipelines.linkage.model.scoring import PairScorer, ScoredPairs
@@ -143,6 +145,34 @@ def test_weights_of_pairs_by_themselves_are_those_of_the_whole_linkage(
     for one in chosen:
         pairs = linked.pairs.iloc[[one]]
         same(scorer.score(*sides(pairs)), pairs, scorer.policy)
+
+
+def test_a_row_in_many_pairs_weighs_in_each_what_it_weighs_by_itself(
+    scorer: PairScorer, linked: LinkResult
+) -> None:
+    left, right = sides(linked.pairs.iloc[:40])
+    chosen = np.random.default_rng(4).integers(0, 40, (2, 300)).astype(np.int32)
+    by_rows = scorer.score(left.iloc[chosen[0]], right.iloc[chosen[1]])
+    told = scorer.score(left, right, (chosen[0], chosen[1]))
+    assert told.weight.tobytes() == by_rows.weight.tobytes()
+    assert (told.levels == by_rows.levels).all()
+
+
+def test_texts_joined_of_few_records_are_those_of_many() -> None:
+    rng = np.random.default_rng(6)
+    words = ["Aa", "bé", " c ", "", "d e", None]
+    pieces = [[words[at] for at in rng.integers(0, 6, 400)] for _ in range(3)]
+
+    def texts(first: int, last: int) -> list[str | None]:
+        columns = []
+        for piece in pieces:
+            codes, values = sorted_codes(pa.array(piece[first:last], pa.string()))
+            columns.append(Column(codes.reshape(-1, 1), values))
+        made = joined(columns, 1)
+        return [None if code < 0 else made.values[code].as_py() for code in made.flat.tolist()]
+
+    assert FEW < 400
+    assert texts(0, 200) + texts(200, 400) == texts(0, 400)
 
 
 def scored_elsewhere(pickled: bytes, left: pd.DataFrame, right: pd.DataFrame) -> ScoredPairs:
