@@ -46,7 +46,7 @@ def note(
     reading: Reading,
     categories: Iterable[str],
     *,
-    golden_ids: Collection[UUID] = (),
+    golden_ids: Iterable[UUID | str] = (),
     rows: int | None = None,
 ) -> None:
     """Write a line, in the transaction of the reading; of more than ``MOST`` customers a line for so many of them.
@@ -58,7 +58,8 @@ def note(
         golden_ids: Of whom; nobody where a whole table is read.
         rows: How many; the number of customers when left out.
     """
-    ids, said = sorted(set(golden_ids)), {**vars(reading), "categories": sorted(set(categories))}
+    # As text they are in the same order, which is told ten times as fast.
+    ids, said = sorted({*map(str, golden_ids)}), {**vars(reading), "categories": sorted(set(categories))}
     lines = [
         {**said, "golden_ids": some, "rows": len(some) if rows is None or len(ids) > MOST else rows}
         for some in _parts(ids)
@@ -66,7 +67,7 @@ def note(
     connection.execute(_NOTE, lines)
 
 
-def _parts(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
+def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
     return (ids[first : first + MOST] for first in range(0, max(len(ids), 1), MOST))
 
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from cdm_pipelines.hub.load import copy_table, read_packed, read_table, without_data
+from cdm_pipelines.hub.load import copy_table, read_grouped, read_packed, read_table, without_data
 from cdm_pipelines.hub.schema_activation import SCHEMA, delivery, delivery_member, gone_member, result
 from cdm_pipelines.hub.schema_rights import request
 
@@ -153,17 +153,16 @@ def additions(connection: Connection, first: dt.date, timezone: str) -> pa.Table
         timezone: In which days begin.
     """
     query = f"""
-        SELECT coalesce(g.alias_of, m.golden_id)::text, m.audience, (d.released_at AT TIME ZONE %(timezone)s)::date
+        SELECT coalesce(g.alias_of, m.golden_id), m.audience, (d.released_at AT TIME ZONE %(timezone)s)::date
         FROM {delivery_member} AS m JOIN {delivery} AS d USING (delivery_id)
         LEFT JOIN identity.golden_id AS g ON g.golden_id = m.golden_id
         WHERE m.action = '{ADDED}' AND (d.released_at AT TIME ZONE %(timezone)s)::date >= %(first)s
         AND NOT EXISTS (
             SELECT FROM {delivery_member} AS before JOIN {delivery} AS former USING (delivery_id)
             WHERE before.golden_id = m.golden_id AND before.audience = m.audience
-            AND before.reason = %(elsewhere)s AND former.decided_at = d.decided_at)
-        ORDER BY 1, 2, 3"""  # noqa: S608 - our own names
+            AND before.reason = %(elsewhere)s AND former.decided_at = d.decided_at)"""  # noqa: S608 - our own names
     given = {"first": first, "timezone": timezone, "elsewhere": ELSEWHERE}
-    return read_table(connection, query, ADDITIONS, given)
+    return read_grouped(connection, query, ADDITIONS, given)
 
 
 def being_erased(connection: Connection) -> pa.Array:
