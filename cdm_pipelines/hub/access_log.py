@@ -61,7 +61,7 @@ def note(
     # As text they are in the same order, which is told ten times as fast.
     ids, said = sorted({*map(str, golden_ids)}), {**vars(reading), "categories": sorted(set(categories))}
     lines = [
-        {**said, "golden_ids": some, "rows": len(some) if rows is None or len(ids) > MOST else rows}
+        {**said, "golden_ids": f"{{{','.join(some)}}}", "rows": len(some) if rows is None or len(ids) > MOST else rows}
         for some in _parts(ids)
     ]
     connection.execute(_NOTE, lines)
