@@ -5,7 +5,7 @@ Belongs here: writing a line, forgetting old ones, taking persons out. Does not 
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -61,7 +61,11 @@ def note(
     # As text they are in the same order, which is told ten times as fast.
     ids, said = sorted({*map(str, golden_ids)}), {**vars(reading), "categories": sorted(set(categories))}
     lines = [
-        {**said, "golden_ids": f"{{{','.join(some)}}}", "rows": len(some) if rows is None or len(ids) > MOST else rows}
+        {
+            **said,
+            "golden_ids": f"{{{','.join(some)}}}",
+            "rows": len(some) if rows is None or len(ids) > MOST else rows,
+        }
         for some in _parts(ids)
     ]
     connection.execute(_NOTE, lines)

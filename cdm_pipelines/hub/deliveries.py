@@ -162,11 +162,12 @@ def additions(connection: Connection, first: dt.date, timezone: str) -> pa.Table
     # Where an audience did not move, which is nearly always, nobody is looked up.
     members = f"""
         WITH told AS MATERIALIZED (
-            SELECT delivery_id, decided_at, EXISTS (
-                SELECT FROM {delivery} AS former WHERE former.audience = told.audience
-                AND former.decided_at = d.decided_at AND former.delivery_id <> delivery_id) AS moved
-            FROM ({told}) AS told JOIN {delivery} AS d USING (delivery_id))
-        SELECT coalesce(g.alias_of, m.golden_id), m.delivery_id FROM {delivery_member} AS m JOIN told USING (delivery_id)
+            SELECT d.delivery_id, d.decided_at, EXISTS (
+                SELECT FROM {delivery} AS former WHERE former.audience = d.audience
+                AND former.decided_at = d.decided_at AND former.delivery_id <> d.delivery_id) AS moved
+            FROM ({told}) AS made JOIN {delivery} AS d USING (delivery_id))
+        SELECT coalesce(g.alias_of, m.golden_id), m.delivery_id
+        FROM {delivery_member} AS m JOIN told USING (delivery_id)
         LEFT JOIN identity.golden_id AS g ON g.golden_id = m.golden_id
         WHERE m.action = '{ADDED}' AND NOT (told.moved AND EXISTS (
             SELECT FROM {delivery_member} AS before JOIN {delivery} AS former USING (delivery_id)

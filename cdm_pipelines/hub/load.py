@@ -164,8 +164,8 @@ def read_grouped(
 ) -> pa.Table:
     """All rows of a query of golden ids with few different values beside them, as one Arrow table in no order.
 
-    The ids beside which the same values stand come as one value: of some hundred thousand rows that takes a fifth of the
-    time of :func:`read_table`. One value holds 29 million ids.
+    The ids beside which the same values stand come as one value: of some hundred thousand rows that takes a fifth of
+    the time of :func:`read_table`. One value holds 29 million ids.
 
     Args:
         connection: Inside a transaction.
