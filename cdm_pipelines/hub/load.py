@@ -194,7 +194,8 @@ def read_grouped(
 
 def _split(packed: object) -> pa.Array:
     """The texts that were packed into one value."""
-    return pc.split_pattern(pa.array([packed], pa.string()), _BETWEEN).values
+    found: pa.Array = pc.list_flatten(pc.split_pattern(pa.array([packed], pa.string()), _BETWEEN))
+    return found
 
 
 @contextmanager
