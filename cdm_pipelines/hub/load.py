@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
+from typing import Any
 
 import psycopg
 import pyarrow as pa
@@ -194,7 +195,8 @@ def read_grouped(
 
 def _split(packed: object) -> pa.Array:
     """The texts that were packed into one value."""
-    found: pa.Array = pc.list_flatten(pc.split_pattern(pa.array([packed], pa.string()), _BETWEEN))
+    split: Any = pc.split_pattern(pa.array([packed], pa.string()), _BETWEEN)
+    found: pa.Array = split.values
     return found
 
 
