@@ -111,10 +111,13 @@ def attach_only(db: "duckdb.DuckDBPyConnection", eras: Eras, condition: str) -> 
         condition: SQL on the columns of a counted day, which holds for the interactions that are asked for.
     """
     look_up_customers(db)
-    # Of the others only those with a token matter: they say whose it is.
+    # Of the others only those of the same devices matter: they say whose a device is.
+    devices = f"SELECT DISTINCT source, token FROM days WHERE ({condition}) AND token IS NOT NULL"
+    run(db, f"CREATE OR REPLACE TEMP TABLE asked_device AS {devices}")
     run(
         db,
-        f"CREATE OR REPLACE TEMP VIEW asked_days AS SELECT * FROM days WHERE ({condition}) OR token IS NOT NULL",
+        f"CREATE OR REPLACE TEMP TABLE asked_days AS SELECT * FROM days d WHERE ({condition}) "
+        "OR EXISTS (SELECT 1 FROM asked_device x WHERE x.source = d.source AND x.token = d.token)",
     )
     columns = f"{', '.join(_GROUP)}, touches, first_at, last_at, score, scores"
     placed = _placed(db, eras, "asked_days", columns, condition)

@@ -5,7 +5,7 @@ Belongs here: writing a line, forgetting old ones, taking persons out. Does not 
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -45,7 +45,7 @@ def note(
     reading: Reading,
     categories: Iterable[str],
     *,
-    golden_ids: Collection[UUID] = (),
+    golden_ids: Iterable[UUID | str] = (),
     rows: int | None = None,
 ) -> None:
     """Write a line, in the transaction of the reading; of more than ``MOST`` customers a line for so many of them.
@@ -57,16 +57,21 @@ def note(
         golden_ids: Of whom; nobody where a whole table is read.
         rows: How many; the number of customers when left out.
     """
-    ids, said = sorted(set(golden_ids)), {**vars(reading), "categories": sorted(set(categories))}
+    # As text they are in the same order, which is told ten times as fast.
+    ids, said = sorted({*map(str, golden_ids)}), {**vars(reading), "categories": sorted(set(categories))}
     lines = [
-        {**said, "golden_ids": some, "rows": len(some) if rows is None or len(ids) > MOST else rows}
+        {
+            **said,
+            "golden_ids": f"{{{','.join(some)}}}",
+            "rows": len(some) if rows is None or len(ids) > MOST else rows,
+        }
         for some in _parts(ids)
     ]
     for line in lines:
         quick.run(connection, _NOTE, line)
 
 
-def _parts(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
+def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
     return (ids[first : first + MOST] for first in range(0, max(len(ids), 1), MOST))
 
 

@@ -44,6 +44,13 @@ CHOICE = pa.schema(
     ]
 )
 """Rows of ``action_choice``; ``propensities`` and ``context`` as JSON."""
+HELD = pa.schema(
+    [
+        CHOICE.field(name)
+        for name in ("golden_id", "chosen_on", "action", "variant", "expected_value", "withdrawn_on")
+    ]
+)
+"""What is asked of the choices of a period."""
 RESTRICTED = pa.schema([("golden_id", _T)])
 _LOCK = 0x63646D61  # "cdma": the key of the advisory lock under which one process at a time chooses
 
@@ -69,8 +76,9 @@ def restricted(connection: Connection) -> pa.Array:
 
 
 def held(connection: Connection, period: dt.date) -> pa.Table:
-    """The choices of a period, by golden id."""
-    return _choices(connection, "WHERE period = %(period)s ORDER BY golden_id", {"period": period})
+    """The choices of a period, as ``HELD`` by golden id."""
+    where = "WHERE period = %(period)s ORDER BY golden_id"
+    return _choices(connection, where, {"period": period}, schema=HELD)
 
 
 def choices(connection: Connection, since: dt.date | None = None) -> pa.Table:
@@ -92,10 +100,14 @@ def choices(connection: Connection, since: dt.date | None = None) -> pa.Table:
 
 
 def _choices(
-    connection: Connection, rest: str, values: Mapping[str, object], now: str = "c.golden_id"
+    connection: Connection,
+    rest: str,
+    values: Mapping[str, object],
+    now: str = "c.golden_id",
+    schema: pa.Schema = CHOICE,
 ) -> pa.Table:
-    listed = ", ".join(f"{now} AS golden_id" if name == "golden_id" else f"c.{name}" for name in CHOICE.names)
-    return read_table(connection, f"SELECT {listed} FROM {action_choice} AS c {rest}", CHOICE, values)
+    listed = ", ".join(f"{now} AS golden_id" if name == "golden_id" else f"c.{name}" for name in schema.names)
+    return read_table(connection, f"SELECT {listed} FROM {action_choice} AS c {rest}", schema, values)
 
 
 def has_choices(connection: Connection) -> bool:
@@ -145,6 +157,11 @@ def keep(
             ),
             {"as_of": as_of, "period": period},
         )
+    if (
+        connection.scalar(select(next_best_action.c.golden_id).limit(1)) is None
+    ):  # the first time all rows are new
+        copy_table(connection, next_best_action.name, rows, schema=str(next_best_action.schema))
+        return
     _stage(connection, "coming_action", next_best_action, rows)
     listed, others = ", ".join(NEXT.names), NEXT.names[1:]
     given, there = (", ".join(f"{side}.{name}" for name in others) for side in ("c", "n"))
@@ -177,21 +194,33 @@ def not_allowed(of: str, refusable: Sequence[str], consented: Sequence[str]) -> 
         refusable: Keys of the purposes that a customer can refuse.
         consented: Those of them that need a yes.
     """
+    against = "\n            OR ".join(_against(of, refusable, consented))
+    return f"""{of}.action IS NOT NULL AND (
+            {against})"""
+
+
+def _against(of: str, refusable: Sequence[str], consented: Sequence[str]) -> tuple[str, ...]:
+    """What each speaks against an action: a restriction, a no, no yes where one is needed."""
     keys, needed = (f"ARRAY[{', '.join(map(quoted, one))}]::text[]" for one in (refusable, consented))
     said = f"""SELECT FROM privacy.consent c WHERE c.golden_id = {of}.golden_id AND c.purpose = {of}.purpose
                 AND c.channel IN ('', {of}.channel)"""
     allowed = ALLOWED_NOW.format(of="c")
-    return f"""{of}.action IS NOT NULL AND (
-            EXISTS (SELECT FROM golden.crosswalk k JOIN privacy.restriction r USING (source, entity, record_id)
-                    WHERE k.golden_id = {of}.golden_id AND r.purpose IN ('', {of}.purpose))
-            OR {of}.purpose = ANY({keys}) AND EXISTS ({said} AND c.state IS NOT NULL AND NOT {allowed})
-            OR {of}.purpose = ANY({needed}) AND NOT EXISTS ({said} AND {allowed}))"""
+    return (
+        f"""EXISTS (SELECT FROM golden.crosswalk k JOIN privacy.restriction r USING (source, entity, record_id)
+                    WHERE k.golden_id = {of}.golden_id AND r.purpose IN ('', {of}.purpose))""",
+        f"{of}.purpose = ANY({keys}) AND EXISTS ({said} AND c.state IS NOT NULL AND NOT {allowed})",
+        f"{of}.purpose = ANY({needed}) AND NOT EXISTS ({said} AND {allowed})",
+    )
 
 
 def breaches(connection: Connection, refusable: Sequence[str], consented: Sequence[str]) -> int:
     """How many customers have an action that they do not allow, counted apart from how actions are chosen."""
-    query = f"SELECT count(*) FROM {next_best_action} AS n WHERE {not_allowed('n', refusable, consented)}"
-    return int(connection.scalar(text(query)) or 0)
+    # One by one, so that the database joins whole tables: all in one condition it would ask customer by customer.
+    each = " UNION ".join(
+        f"SELECT n.golden_id FROM {next_best_action} AS n WHERE n.action IS NOT NULL AND {one}"
+        for one in _against("n", refusable, consented)
+    )
+    return int(connection.scalar(text(f"SELECT count(*) FROM ({each}) AS found")) or 0)
 
 
 def by_action(connection: Connection) -> Mapping[str, int]:

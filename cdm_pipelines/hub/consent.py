@@ -30,7 +30,7 @@ from sqlalchemy.schema import CreateTable, DropTable
 from cdm_pipelines.hub import said
 from cdm_pipelines.hub.differences import Change, apply, change_of, differences
 from cdm_pipelines.hub.errors import HubError
-from cdm_pipelines.hub.load import copy_table, read_table, unlogged
+from cdm_pipelines.hub.load import copy_table, read_grouped, read_table, unlogged
 from cdm_pipelines.hub.schema_privacy import consent, consent_state, consent_statement, said_here
 
 STAGED = (consent, consent_statement)
@@ -383,7 +383,7 @@ def allowed(connection: Connection, purposes: Collection[str], *, coming: bool =
     now = "allowed" if coming else "allowed AND coalesce(expires > clock_timestamp(), true)"
     query = f"""SELECT golden_id, purpose, channel, {now}, state IS NOT NULL FROM {rows}
         WHERE purpose = ANY(%(purposes)s)"""
-    return read_table(connection, query, ALLOWED, {"purposes": sorted(purposes)})
+    return read_grouped(connection, query, ALLOWED, {"purposes": sorted(purposes)})
 
 
 def counts(connection: Connection) -> Mapping[str, Mapping[str, int]]:

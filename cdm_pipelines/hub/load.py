@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
+from typing import Any
 
 import psycopg
 import pyarrow as pa
@@ -153,10 +154,50 @@ def read_packed(
         return schema.empty_table()
     columns = []
     for value, field in zip(found, schema, strict=True):
-        column = pa.array(str(value).split(_BETWEEN), pa.string())
+        column = _split(value)
         column = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
         columns.append(pc.equal(column, "true") if pa.types.is_boolean(field.type) else column)
     return pa.table(columns, schema=schema).sort_by(schema.names[0])
+
+
+def read_grouped(
+    connection: Connection, query: str, schema: pa.Schema, params: Mapping[str, object] | None = None
+) -> pa.Table:
+    """All rows of a query of golden ids with few different values beside them, as one Arrow table in no order.
+
+    The ids beside which the same values stand come as one value: of some hundred thousand rows that takes a fifth of
+    the time of :func:`read_table`. One value holds 29 million ids.
+
+    Args:
+        connection: Inside a transaction.
+        query: A SELECT whose columns are those of ``schema``, in its order; psycopg placeholders ``%(name)s``.
+        schema: Names and types; the first column is text of golden ids and never null.
+        params: Values of the placeholders.
+    """
+    own, *others = (f"c{number}" for number in range(len(schema)))
+    packed = ", ".join([*others, f"string_agg({own}::text, E'\\x1e')"])
+    grouped = f" GROUP BY {', '.join(others)}" if others else ""
+    asked = f"SELECT {packed} FROM ({query}) AS asked ({', '.join([own, *others])}){grouped}"  # noqa: S608 - names of ours
+    with without_data("reading"), _driver(connection).cursor() as cursor:
+        found = cursor.execute(asked.encode(), params).fetchall()
+    pieces = [schema.empty_table()]
+    for *values, ids in found:
+        if ids is None:  # no row at all, of a query of ids alone
+            continue
+        column = _split(ids)
+        beside = (
+            pa.repeat(pa.scalar(value, field.type), len(column))
+            for value, field in zip(values, list(schema)[1:], strict=True)
+        )
+        pieces.append(pa.table([column, *beside], schema=schema))
+    return pa.concat_tables(pieces)
+
+
+def _split(packed: object) -> pa.Array:
+    """The texts that were packed into one value."""
+    split: Any = pc.split_pattern(pa.array([packed], pa.string()), _BETWEEN)
+    found: pa.Array = split.values
+    return found
 
 
 @contextmanager

@@ -131,26 +131,28 @@ class Made:
 
     def log(self) -> pa.Table:
         """Rows of the log, ``hub.actions.CHOICE``: a row per choice that was made now."""
-        made, count = self.drawn, self.customers.num_rows
-        variant = np.where(made.control, CONTROLLED, np.where(made.explored, EXPLORED, TREATED))
+        made = self.drawn
+        at = np.flatnonzero(made.action >= 0)
+        action, customers, count = made.action[at], self.customers.take(pa.array(at)), len(at)
+        variant = np.where(made.control[at], CONTROLLED, np.where(made.explored[at], EXPLORED, TREATED))
         costs = pa.array([one.cost for one in self.policy.actions], pa.float64())
         columns = {
             "period": _all(self.days.first, count),
-            GOLDEN_ID: self.customers[GOLDEN_ID],
+            GOLDEN_ID: customers[GOLDEN_ID],
             "chosen_on": _all(self.days.as_of, count),
             "policy": _all(self.policy.fingerprint, count),
-            "action": self._named("key", made.action),
+            "action": self._named("key", action),
             "variant": pa.array(variant.tolist(), pa.string()),
-            "propensity": pa.array(made.propensity),
-            "propensities": self.words.propensities,
-            "barred": self.words.barred,
-            "expected_value": _of(self.found.expected, made.action),
-            "value": _of(self.found.values, made.action),
-            "cost": costs.take(_positions(made.action)),
-            "context": _as_json(self.customers.select(self.policy.context)),
+            "propensity": pa.array(made.propensity[at]),
+            "propensities": self.words.propensities.take(pa.array(at)),
+            "barred": self.words.barred.take(pa.array(at)),
+            "expected_value": _of(self.found.expected[at], action),
+            "value": _of(self.found.values[at], action),
+            "cost": costs.take(_positions(action)),
+            "context": _as_json(customers.select(self.policy.context)),
             "withdrawn_on": pa.nulls(count, pa.date32()),
         }
-        return pa.table(columns).cast(CHOICE).filter(pa.array(made.action >= 0))
+        return pa.table(columns).cast(CHOICE)
 
     def next(self) -> pa.Table:
         """Rows of what comes next, ``hub.actions.NEXT``: a row per customer."""

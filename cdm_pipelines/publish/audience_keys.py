@@ -8,7 +8,7 @@ control group is drawn, and which members a cap leaves. Both follow from the gol
 oldest id of those that were merged; who was in a control group stays in it by the ledger.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -43,7 +43,7 @@ class Keys:
 
     def member(self, audience: str, golden_id: UUID | str) -> str:
         """By what the system of an audience knows a customer."""
-        return self._digest(f"member of {audience}{_BETWEEN}{golden_id}")
+        return str(self.members(audience, [str(golden_id)])[0])
 
     def known_as(self, platform: str, audience: str, golden_id: UUID | str) -> str:
         """By what a platform knows a member: of a webhook, which is told golden ids, that is the golden id."""
@@ -51,15 +51,12 @@ class Keys:
 
     def members(self, audience: str, golden_ids: Sequence[str]) -> pa.Array:
         """The same of many."""
-        return pa.array([self.member(audience, one) for one in golden_ids], pa.string())
+        return self._digests(golden_ids, f"member of {audience}{_BETWEEN}")
 
     def draws(self, audience: str, golden_ids: Sequence[str]) -> npt.NDArray[np.float64]:
         """The draw of each of some customers for an audience, from 0 to 1."""
-        key, start = self._key, f"draw for {audience}{_BETWEEN}"
-        drawn = b"".join(
-            blake2b((start + one).encode(), digest_size=8, key=key).digest() for one in golden_ids
-        )
-        return np.frombuffer(drawn, ">u8") / 2.0**64
+        each = self._hashed(golden_ids, f"draw for {audience}{_BETWEEN}", 8)
+        return np.frombuffer(b"".join(one.digest() for one in each), ">u8") / 2.0**64
 
     def rows(self, table: pa.Table) -> pa.Array:
         """A digest of each row of a file whose columns are all text; one that is empty is as one that is null."""
@@ -67,7 +64,15 @@ class Keys:
         joined = columns[0]
         for column in columns[1:]:
             joined = pc.binary_join_element_wise(joined, column, _BETWEEN)
-        return pa.array([self._digest(one) for one in joined.to_pylist()], pa.string())
+        return self._digests(joined.to_pylist())
 
-    def _digest(self, content: str) -> str:
-        return blake2b(content.encode(), digest_size=_BYTES, key=self._key).hexdigest()
+    def _digests(self, contents: Iterable[str], start: str = "") -> pa.Array:
+        return pa.array([one.hexdigest() for one in self._hashed(contents, start, _BYTES)], pa.string())
+
+    def _hashed(self, contents: Iterable[str], start: str, size: int) -> Iterator[blake2b]:
+        """Keyed BLAKE2b of each text, with the same start before all: what all have in common is hashed once."""
+        first = blake2b(start.encode(), digest_size=size, key=self._key)
+        for one in contents:
+            found = first.copy()
+            found.update(one.encode())
+            yield found

@@ -9,7 +9,7 @@ expired since the last publication does not.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -41,7 +41,7 @@ from sqlalchemy import (
 from sqlalchemy.types import Text
 
 from cdm_pipelines.hub import deliveries, rights
-from cdm_pipelines.hub.load import copy_table, read_packed
+from cdm_pipelines.hub.load import copy_table, read_grouped, read_packed
 from cdm_pipelines.hub.schema import crosswalk
 from cdm_pipelines.hub.schema_privacy import consent
 from cdm_pipelines.privacy.off import EVERY_CHANNEL, off, off_for
@@ -212,7 +212,7 @@ class _Choosing:
         query = select(CUSTOMER.c.golden_id, self._reached().label("reachable"), complaint.label("complaint"))
         names |= {name for way in self._addresses() for name in way}
         query = self._joined(query, names).where(condition)
-        return self._read(query, _FOUND)
+        return self._read(read_grouped, query, _FOUND).sort_by("golden_id")
 
     def _joined(self, query: Select[Any], names: set[str]) -> Select[Any]:
         """The query over customers and the tables of enrichers that columns are of."""
@@ -273,10 +273,8 @@ class _Choosing:
             consent.c.channel.in_([EVERY_CHANNEL, channel]),
             consent.c.state.is_not(None),  # unsaid is no answer: consent.off
         )
-        said = self._read(query, _SAID)
+        said = self._read(read_grouped, query, _SAID)
         said = said.append_column("purpose", pa.repeat(pa.scalar(purpose, _T), said.num_rows))
-        every = pc.fill_null(said["channel"], EVERY_CHANNEL)
-        said = said.set_column(said.schema.get_field_index("channel"), "channel", every)
         refused = off(said, self.book.given.purposes, found, [(purpose, channel)])
         refused_ids = off_for(refused, purpose, channel)
         objected = said["golden_id"].filter(said["objected"])
@@ -340,12 +338,12 @@ class _Choosing:
             columns.append(_record_in(source).label(RECORD))
         query = select(*columns).select_from(self._with_origin(tables, allowed))
         fields = ["golden_id", *names, *([RECORD] if source else [])]
-        return self._read(query, pa.schema([(name, _T) for name in fields]))
+        return self._read(read_packed, query, pa.schema([(name, _T) for name in fields]))
 
-    def _read(self, query: Select[Any], schema: pa.Schema) -> pa.Table:
-        """The rows of a query, in order of golden id; its values are parameters."""
+    def _read(self, how: Callable[..., pa.Table], query: Select[Any], schema: pa.Schema) -> pa.Table:
+        """The rows of a query; its values are parameters."""
         made = query.compile(dialect=self.connection.dialect, compile_kwargs={"render_postcompile": True})
-        return read_packed(self.connection, str(made), schema, dict(made.params))
+        return how(self.connection, str(made), schema, dict(made.params))
 
 
 def _in_all(sets: list[pa.Array]) -> pa.Array:

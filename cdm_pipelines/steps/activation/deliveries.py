@@ -111,10 +111,11 @@ class _Changes:
         return bool(self.ledger.num_rows or self.gone)
 
     @property
-    def told(self) -> list[UUID]:
+    def told(self) -> list[str]:
         """Of whom there is a row that is new or other."""
         of = pc.is_in(self.ledger["action"], value_set=pa.array([ADDED, UPDATED]))
-        return [UUID(one) for one in self.ledger["golden_id"].filter(of).to_pylist()]
+        found: list[str] = self.ledger["golden_id"].filter(of).to_pylist()
+        return found
 
 
 def deliver(connect: Connect, book: Book, name: str, noted: Reading, *, dry_run: bool = False) -> Delivered:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from cdm_pipelines.hub import consent, rights
-from cdm_pipelines.hub.load import read_table
+from cdm_pipelines.hub.load import read_grouped
 from cdm_pipelines.hub.next_version import NextVersion
 from cdm_pipelines.privacy.off import EVERY_CHANNEL, OFF_SCHEMA, off
 from cdm_pipelines.privacy.purposes import Purposes
@@ -49,7 +49,7 @@ def off_in_use(connection: Connection, purposes: Purposes, asked: Collection[tup
     of_channels = said.filter(said["said"])
     customers = said["golden_id"]
     if any(purposes[key].needs_consent for key, _ in refusable):
-        customers = read_table(connection, "SELECT golden_id FROM golden.customer", _ID)["golden_id"]
+        customers = read_grouped(connection, "SELECT golden_id FROM golden.customer", _ID)["golden_id"]
     whole = [one for one in refusable if one[1] == EVERY_CHANNEL]
     one_by_one = [one for one in refusable if one[1] != EVERY_CHANNEL]
     refused = pa.concat_tables(

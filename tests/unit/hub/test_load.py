@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 
 from cdm_pipelines.hub import load
 from cdm_pipelines.hub.errors import HubError
-from cdm_pipelines.hub.load import copy_table, read_batches, read_table, without_data
+from cdm_pipelines.hub.load import copy_table, read_batches, read_grouped, read_table, without_data
 
 SCHEMA = pa.schema(
     [("word", pa.string()), ("day", pa.string()), ("yes", pa.string()), ("number", pa.string())]
@@ -62,6 +62,27 @@ def test_any_text_comes_back_as_it_went(engine: Engine, words: list[str | None])
         copy_table(connection, "thing", rows)
         found = read_table(connection, "SELECT word FROM staging.thing ORDER BY ctid", rows.schema)
     assert found.column(0).to_pylist() == words
+
+
+def test_ids_come_with_what_stands_beside_them_however_they_are_read(engine: Engine) -> None:
+    schema = pa.schema(
+        [("id", pa.string()), ("word", pa.string()), ("yes", pa.bool_()), ("day", pa.date32())]
+    )
+    query = """SELECT md5(n::text)::uuid, (ARRAY['a', '', NULL, 'b\x1ec'])[1 + mod(n, 4)],
+               (ARRAY[true, false, NULL])[1 + mod(n, 3)], CASE WHEN mod(n, 2) = 0 THEN DATE '2026-02-28' + mod(n, 3) END
+               FROM generate_series(1, 100) AS n WHERE n < %(end)s"""
+    with engine.begin() as connection:
+        for end in (0, 1, 60, 1000):
+            plain = read_table(connection, query, schema, {"end": end})
+            assert read_grouped(connection, query, schema, {"end": end}).sort_by("id") == plain.sort_by("id")
+        alone = "SELECT md5('one')::uuid WHERE {}"
+        for where, found in (("true", 1), ("false", 0)):
+            assert (
+                read_grouped(
+                    connection, alone.format(where), schema.empty_table().select(["id"]).schema
+                ).num_rows
+                == found
+            )
 
 
 def test_reading_in_pieces(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
