@@ -71,9 +71,8 @@ def _fit(work: Work) -> Mapping[str, Any]:
     parameters = _parameters(work)
     work.use("order_lines")
     rows = work.sql(_SCALES, levels=parameters.category_levels, least=parameters.price_lines).to_pylist()
-    of = {what: [row for row in rows if row["what"] == what][:_MOST_KEPT] for what in (*_KINDS, "price")}
-    for kept in of.values():
-        kept.sort(key=lambda row: str(row["name"]))
+    rows.sort(key=lambda row: str(row["name"]))
+    of = {what: [row for row in rows if row["what"] == what] for what in (*_KINDS, "price")}
     [found] = work.sql(
         """SELECT count(*) AS lines, min(ordered_on)::VARCHAR AS first, max(ordered_on)::VARCHAR AS last
            FROM order_lines"""
@@ -102,9 +101,9 @@ SELECT * FROM (
         SELECT category AS id, count(*) AS n, quantile_disc(price, [0.2, 0.4, 0.6, 0.8])::DOUBLE[] AS cuts
         FROM lines WHERE price IS NOT NULL AND category IS NOT NULL GROUP BY category HAVING count(*) >= $least)
     USING (id))
-ORDER BY n DESC, name
+QUALIFY row_number() OVER (PARTITION BY what ORDER BY n DESC, name) <= {_MOST_KEPT}
 """
-"""Everybody's share of lines by category and by brand, and the fifths of prices by category; the largest first."""
+"""Everybody's share of lines by category and by brand, and the fifths of prices by category: the largest of each."""
 
 
 def _compute(work: Work) -> pa.Table:

@@ -43,7 +43,7 @@ def purchase_days(work: Work) -> None:
 
 
 def fit_rhythm(work: Work, default_days: float) -> dict[str, Any]:
-    """The gaps of everybody, which several enrichers ask for.
+    """The gaps of everybody; several enrichers ask for them.
 
     Args:
         work: With all customers.

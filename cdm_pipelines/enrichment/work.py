@@ -78,7 +78,7 @@ class Work:
                 self.spent[name] = time.monotonic() - begun
 
     def once(self, what: Hashable, find: Callable[[], Found]) -> Found:
-        """What several enrichers ask of the inputs, found for the first of them; ``what`` says all that it depends on."""
+        """What several enrichers ask of the inputs, found for the first; ``what`` says all else that it depends on."""
         if what not in self.found:
             self.found[what] = find()
         found: Found = self.found[what]

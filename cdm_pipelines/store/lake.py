@@ -277,7 +277,7 @@ class Lake(FileStore):
             return schema.with_metadata(_without_sums(schema.metadata) or {})
 
     def notes(self, path: str, *, rows: bool = False) -> dict[str, str]:
-        """What the writer of a table noted with it, such as fingerprints; with ``rows``, of one that is verified whole."""
+        """What the writer of a table noted with it, such as fingerprints; ``rows`` has its rows verified as well."""
         with self._parquet(path, rows=rows) as source, self._told(path):
             return _notes(pq.read_metadata(source).metadata)
 
