@@ -134,8 +134,11 @@ def _view_attached(db: "duckdb.DuckDBPyConnection", wanted: str = "") -> None:
 
 
 def attached_reader(db: "duckdb.DuckDBPyConnection") -> pa.RecordBatchReader:
-    """View ``attached`` as ``inputs.ATTACHED`` has it, some rows at a time, to be read before ``db`` is used again."""
-    rows: pa.RecordBatchReader = db.sql(_ATTACHED).to_arrow_reader(_BATCH)
+    """View ``attached``, some rows at a time, to be read before ``db`` is used again.
+
+    It is as ``inputs.ATTACHED`` has it, but for golden ids, which are bytes: of millions, text takes long to read.
+    """
+    rows: pa.RecordBatchReader = db.sql(_ATTACHED.replace("VARCHAR", "BLOB", 1)).to_arrow_reader(_BATCH)
     return rows
 
 

@@ -226,9 +226,14 @@ def _names(work: Work, products: list[str]) -> dict[str, str]:
     try:
         rows = work.sql(
             """
-            SELECT n.product, coalesce(k.name, l.name, n.product) AS name FROM basket_named n
-            LEFT JOIN (SELECT product_code, max(name) AS name FROM products GROUP BY 1) k ON k.product_code = n.product
-            LEFT JOIN (SELECT product, max(product_name) AS name FROM basket_sold GROUP BY 1) l USING (product)
+            WITH known AS (
+                SELECT n.product, k.name FROM basket_named n
+                LEFT JOIN (SELECT product_code, max(name) AS name FROM products GROUP BY 1) k
+                     ON k.product_code = n.product),
+            sold AS (
+                SELECT product, max(product_name) AS name FROM basket_sold
+                SEMI JOIN (SELECT product FROM known WHERE name IS NULL) USING (product) GROUP BY 1)
+            SELECT product, coalesce(k.name, s.name, product) AS name FROM known k LEFT JOIN sold s USING (product)
             ORDER BY 1
             """
         ).to_pylist()

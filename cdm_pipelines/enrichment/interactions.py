@@ -115,6 +115,7 @@ def working(spill: Path, *, threads: int, memory: str = "2GB") -> "Iterator[duck
     import duckdb  # noqa: PLC0415 - loads where something is worked out
 
     with duckdb.connect(config=config) as db:
+        db.execute("SET parquet_metadata_cache = true")  # hundreds of days are read again and again
         yield db
 
 

@@ -70,41 +70,40 @@ class PreferenceParameters(Parameters):
 def _fit(work: Work) -> Mapping[str, Any]:
     parameters = _parameters(work)
     work.use("order_lines")
-    shares = {kind: _shares(work, kind, parameters) for kind in _KINDS}
-    cuts = work.sql(
-        f"""WITH {LINES}, cut AS (
-            SELECT category AS id, count(*) AS n, quantile_disc(price, [0.2, 0.4, 0.6, 0.8])::DOUBLE[] AS cuts
-            FROM lines WHERE price IS NOT NULL AND category IS NOT NULL GROUP BY category HAVING count(*) >= $least)
-        SELECT name AS category, cuts FROM cut JOIN category_names USING (id)
-        ORDER BY n DESC, name LIMIT {_MOST_KEPT}""",
-        levels=parameters.category_levels,
-        least=parameters.price_lines,
-    ).to_pylist()
+    rows = work.sql(_SCALES, levels=parameters.category_levels, least=parameters.price_lines).to_pylist()
+    rows.sort(key=lambda row: str(row["name"]))
+    of = {what: [row for row in rows if row["what"] == what] for what in (*_KINDS, "price")}
     [found] = work.sql(
         """SELECT count(*) AS lines, min(ordered_on)::VARCHAR AS first, max(ordered_on)::VARCHAR AS last
            FROM order_lines"""
     ).to_pylist()
     return {
-        **{_KINDS[kind]: share for kind, share in shares.items()},
-        "prices": {
-            row["category"]: row["cuts"] for row in sorted(cuts, key=lambda row: str(row["category"]))
-        },
+        **{plural: {row["name"]: float(row["share"]) for row in of[kind]} for kind, plural in _KINDS.items()},
+        "prices": {row["name"]: row["cuts"] for row in of["price"]},
         "lines": found["lines"],
         "window": [found["first"], found["last"]],
     }
 
 
-def _shares(work: Work, kind: str, parameters: PreferenceParameters) -> dict[str, float]:
-    """Share of everybody's lines by category or brand: the largest, by name."""
-    rows = work.sql(
-        f"""WITH {LINES},
-        counted AS (SELECT name, n FROM {kind}_names
-                    JOIN (SELECT {kind} AS id, count(*) AS n FROM lines GROUP BY ALL) USING (id))
-        SELECT name, n / (SELECT sum(n) FROM counted) AS share FROM counted
-        ORDER BY n DESC, name LIMIT {_MOST_KEPT}""",
-        levels=parameters.category_levels,
-    ).to_pylist()
-    return {row["name"]: float(row["share"]) for row in sorted(rows, key=lambda row: str(row["name"]))}
+def _counted(kind: str) -> str:
+    return f"""
+    SELECT '{kind}' AS what, name, n, n / sum(n) OVER () AS share, NULL AS cuts
+    FROM {kind}_names JOIN (SELECT {kind} AS id, count(*) AS n FROM lines GROUP BY ALL) USING (id)"""
+
+
+_SCALES = f"""
+WITH {LINES}
+SELECT * FROM (
+    {_counted("category")}
+    UNION ALL {_counted("brand")}
+    UNION ALL
+    SELECT 'price', name, n, NULL, cuts FROM category_names JOIN (
+        SELECT category AS id, count(*) AS n, quantile_disc(price, [0.2, 0.4, 0.6, 0.8])::DOUBLE[] AS cuts
+        FROM lines WHERE price IS NOT NULL AND category IS NOT NULL GROUP BY category HAVING count(*) >= $least)
+    USING (id))
+QUALIFY row_number() OVER (PARTITION BY what ORDER BY n DESC, name) <= {_MOST_KEPT}
+"""
+"""Everybody's share of lines by category and by brand, and the fifths of prices by category: the largest of each."""
 
 
 def _compute(work: Work) -> pa.Table:

@@ -43,7 +43,7 @@ def purchase_days(work: Work) -> None:
 
 
 def fit_rhythm(work: Work, default_days: float) -> dict[str, Any]:
-    """The gaps of everybody.
+    """The gaps of everybody; several enrichers ask for them.
 
     Args:
         work: With all customers.
@@ -54,6 +54,10 @@ def fit_rhythm(work: Work, default_days: float) -> dict[str, Any]:
         counts for; ``shortest`` and ``longest``: the 5th and 95th percentile of gaps in days; ``gaps``,
         ``customers``: what it is fitted to; ``fitted``: whether it is, and not the default.
     """
+    return work.once(("rhythm", default_days), lambda: _fitted_rhythm(work, default_days))
+
+
+def _fitted_rhythm(work: Work, default_days: float) -> dict[str, Any]:
     purchase_days(work)
     table = work.sql(
         """

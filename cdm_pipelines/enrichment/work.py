@@ -5,12 +5,12 @@ computed.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 GOLDEN_ID = "golden_id"
+Found = TypeVar("Found")
 
 
 class Parameters(BaseModel):
@@ -49,6 +50,7 @@ class Work:
         currency: The reporting currency.
         late: Base tables that are read when they are asked for.
         spent: Seconds that making inputs took so far, all enrichers together, by input.
+        found: What ``once`` gave.
     """
 
     db: "duckdb.DuckDBPyConnection"
@@ -58,6 +60,7 @@ class Work:
     currency: str = "EUR"
     late: Late = field(default_factory=dict, compare=False)
     spent: dict[str, float] = field(default_factory=dict, compare=False)
+    found: dict[Hashable, Any] = field(default_factory=dict, compare=False)
 
     def of(self, parameters: Parameters, fitted: Mapping[str, Any] | None = None) -> "Work":
         """The same for another enricher."""
@@ -73,6 +76,13 @@ class Work:
                 with self._base_of(name):
                     self.db.execute(f"CREATE TEMP TABLE {name} AS {one.sql}")
                 self.spent[name] = time.monotonic() - begun
+
+    def once(self, what: Hashable, find: Callable[[], Found]) -> Found:
+        """What several enrichers ask of the inputs, found for the first; ``what`` says all else that it depends on."""
+        if what not in self.found:
+            self.found[what] = find()
+        found: Found = self.found[what]
+        return found
 
     def has(self, name: str) -> bool:
         """Whether a table has been made."""

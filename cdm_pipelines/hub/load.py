@@ -38,7 +38,9 @@ def unlogged(table: Table) -> Table:
     return table
 
 
-def copy_table(connection: Connection, table: str, data: pa.Table, schema: str = "staging") -> int:
+def copy_table(
+    connection: Connection, table: str, data: pa.Table, schema: str = "staging", *, made: bool = False
+) -> int:
     """Append an Arrow table to a table with columns of the same names; returns the number of rows.
 
     Args:
@@ -46,12 +48,14 @@ def copy_table(connection: Connection, table: str, data: pa.Table, schema: str =
         table: Name of the table.
         data: Columns in any order; text is parsed by PostgreSQL into the column's own type.
         schema: Schema of the table.
+        made: Whether the table was made in this transaction: then its rows need no VACUUM to be visible to all.
 
     Raises:
         HubError: a value does not fit; names table, row and column, never the value.
     """
     columns = sql.SQL(", ").join(map(sql.Identifier, data.schema.names))
-    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(sql.Identifier(schema, table), columns)
+    how = sql.SQL("FORMAT csv, FREEZE" if made else "FORMAT csv")
+    statement = sql.SQL("COPY {} ({}) FROM STDIN ({})").format(sql.Identifier(schema, table), columns, how)
     options = pa_csv.WriteOptions(include_header=False)
     doing = f"loading {schema}.{table}"
     with without_data(doing), _driver(connection).cursor() as cursor:

@@ -94,27 +94,34 @@ class NextVersion:
         copy_table(self.connection, _ASKED_RECORDS, keys.select(_KEY.split(", ")), schema="pg_temp")
         self.connection.execute(text(f"ANALYZE {_ASKED_RECORDS}"))
         columns = ", ".join(f'"{column}"' for column in schema.names)
-        rows = self.rows_of("crosswalk", columns)
-        query = f"SELECT {columns} FROM ({rows}) AS everyone JOIN {_ASKED_RECORDS} USING ({_KEY})"
+        query = self.rows_of("crosswalk", columns, f"JOIN {_ASKED_RECORDS} USING ({_KEY})")
         return read_table(self.connection, query, schema)
 
-    def rows_of(self, name: str, columns: str) -> str:
-        """SQL for some columns of a table with customers, as its rows will be published."""
+    def rows_of(self, name: str, columns: str, among: str = "", whose: str = "golden_id") -> str:
+        """SQL for some columns of a table with customers, as its rows will be published.
+
+        Args:
+            name: Of the table.
+            columns: Which.
+            among: A join by which only some of the rows are asked for: it comes before the union of what is staged and
+                what is published, so that these are looked up and not all gone through.
+            whose: The golden id by which a published row is told from a staged one; that of the few who are asked for
+                is looked at before any row is read.
+        """
+        staged, there = (f"SELECT {columns} FROM {schema}.{name} {among}" for schema in ("staging", "golden"))
         if self.staged is None or name not in self.staged.rows:
-            return f"SELECT {columns} FROM golden.{name}"
+            return there
         if self.staged.in_part:
-            return f"""SELECT {columns} FROM staging.{name}
-                UNION ALL SELECT {columns} FROM golden.{name}
-                WHERE golden_id NOT IN (SELECT golden_id FROM staging.{AFFECTED.name})"""
-        return f"SELECT {columns} FROM staging.{name}"
+            return f"{staged} UNION ALL {there} WHERE {whose} NOT IN (SELECT golden_id FROM staging.{AFFECTED.name})"
+        return staged
 
     def _read(self, name: str, schema: pa.Schema, ids: pa.Array | None) -> pa.Table:
         columns = ", ".join(f'"{column}"' for column in schema.names)
-        table = self.rows_of(name, columns)
-        if ids is not None:
-            self._ask(ids)
-            table = f"SELECT {columns} FROM ({table}) AS everyone JOIN {_ASKED} USING (golden_id)"
-        return read_table(self.connection, table, schema)
+        if ids is None:
+            return read_table(self.connection, self.rows_of(name, columns), schema)
+        self._ask(ids)
+        query = self.rows_of(name, columns, f"JOIN {_ASKED} USING (golden_id)", f"{_ASKED}.golden_id")
+        return read_table(self.connection, query, schema)
 
     def _ask(self, ids: pa.Array) -> None:
         create = f"CREATE TEMPORARY TABLE IF NOT EXISTS {_ASKED} (golden_id uuid PRIMARY KEY) ON COMMIT DROP"

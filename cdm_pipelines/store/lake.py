@@ -277,9 +277,9 @@ class Lake(FileStore):
             schema = pq.read_schema(source)
             return schema.with_metadata(_without_sums(schema.metadata) or {})
 
-    def notes(self, path: str) -> dict[str, str]:
-        """What the writer of a table noted with it: fingerprints, file names."""
-        with self._parquet(path, rows=False) as source, self._told(path):
+    def notes(self, path: str, *, rows: bool = False) -> dict[str, str]:
+        """What the writer of a table noted with it, such as fingerprints; ``rows`` has its rows verified as well."""
+        with self._parquet(path, rows=rows) as source, self._told(path):
             return _notes(pq.read_metadata(source).metadata)
 
     def count(self, path: str) -> int:

@@ -208,12 +208,11 @@ def _brought_up(work: _Work, before: _Days) -> _Days:
     made_from = {date: _fingerprint(work, date) for date in days}
     _none_lost(work, before.keys() - made_from.keys())
     if {date: one.made_from for date, one in before.items()} == made_from and all(
-        _whole(lake, interactions_path(contract, date)) for date in days
+        _noted(lake, interactions_path(contract, date)) is not None for date in days
     ):
         return dict(before)
     for date in days:
-        path = interaction_ids_path(contract, date)
-        if not _whole(lake, path) or lake.notes(path).get(FINGERPRINT) != made_from[date]:
+        if _noted(lake, interaction_ids_path(contract, date)) != made_from[date]:
             _write_ids(work, date, made_from[date])
     _remove(work, days, before)
     now = {
@@ -265,15 +264,14 @@ def _none_lost(work: _Work, gone: Iterable[str]) -> None:
             raise work.lake.damaged(standard_path(work.contract, date, Entity.INTERACTION), Fault.MISSING)
 
 
-def _whole(lake: Lake, path: str) -> bool:
-    """Whether a file that is made here is there and is what was written."""
+def _noted(lake: Lake, path: str) -> str | None:
+    """The fingerprint that a file made here bears; None where it is not there, or is not what was written."""
     try:
-        lake.verify(path)
+        return lake.notes(path, rows=True).get(FINGERPRINT, "")
     except DamagedError as damaged:
         if damaged.fault is not Fault.MISSING:
             made_anew("What was counted of a day is", damaged)
-        return False
-    return True
+        return None
 
 
 def _standard(work: _Work, date: str, columns: Sequence[str]) -> Iterator[pa.Table]:
@@ -295,16 +293,16 @@ def _repeated(work: _Work, days: Sequence[str]) -> Iterator[tuple[str, pa.Array]
     run(
         db, "CREATE OR REPLACE TEMP TABLE ids (day INTEGER, id UBIGINT)"
     )  # numbers: words take ten times as long
-    for number, date in enumerate(days):
-        path = interaction_ids_path(work.contract, date)
-        here = work.lake.here(path)
-        if here is None:
-            db.register("of_day", work.lake.read(path))
+    paths = [interaction_ids_path(work.contract, date) for date in days]
+    here = {number: path for number, one in enumerate(paths) if (path := work.lake.here(one)) is not None}
+    if here:  # in one query: one for each of many small files takes five times as long
+        values = {"days": list(here), "paths": list(here.values())}
+        db.execute(_IDS_HERE, values).fetchall()
+    for number in range(len(paths)):
+        if number not in here:
+            db.register("of_day", work.lake.read(paths[number]))
             db.execute("INSERT INTO ids SELECT $day, id FROM of_day", {"day": number}).fetchall()
             db.unregister("of_day")
-        else:
-            values = {"day": number, "path": here}
-            db.execute("INSERT INTO ids SELECT $day, id FROM read_parquet($path)", values).fetchall()
     found = db.sql(_AGAIN).to_arrow_table()
     run(db, "DROP TABLE ids")
     numbers = found["day"].to_numpy()
@@ -313,6 +311,7 @@ def _repeated(work: _Work, days: Sequence[str]) -> Iterator[tuple[str, pa.Array]
         yield date, found["id"].slice(first, last - first).combine_chunks()
 
 
+_IDS_HERE = "INSERT INTO ids SELECT $days[file_index::INTEGER + 1], id FROM read_parquet($paths)"
 _AGAIN = """
 WITH again AS (SELECT id, max(day) AS last FROM ids GROUP BY id HAVING count(*) > 1)
 SELECT ids.day, id FROM ids JOIN again USING (id) WHERE ids.day < last ORDER BY ALL
@@ -324,14 +323,13 @@ def _count(work: _Work, date: str, made_from: str, repeated: pa.Array, before: _
     lake, path = work.lake, interactions_path(work.contract, date)
     left_out = sha256(repeated.to_numpy().tobytes()).hexdigest()
     mark = sha256(f"{made_from} {left_out}".encode()).hexdigest()[:16]
-    there = _whole(lake, path)
-    is_now = lake.notes(path).get(FINGERPRINT) if there else None
+    is_now = _noted(lake, path)
     if before is not None and before.mark == mark == is_now:
         return before
     # What was counted is not what is known to be: a run was killed, or a file was lost. Whom it named is not known.
     work.everybody = work.everybody or is_now != (before.mark if before is not None else None)
     work.changed += 1
-    if there and work.changed <= _FEW:
+    if is_now is not None and work.changed <= _FEW:
         work.subjects.append(_subjects(lake, path))
     tally, pieces = counted(
         work.db,
