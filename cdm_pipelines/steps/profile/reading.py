@@ -170,7 +170,7 @@ class Company:
 
     @contextmanager
     def attached(self, coming: NextVersion, ids: pa.Array | None = None) -> Iterator[pa.RecordBatchReader]:
-        """The interactions of everybody, some rows at a time, or those of some customers.
+        """The interactions of everybody, some rows at a time and golden ids as bytes, or those of some customers.
 
         The days are counted before (``counted``); what came of everybody is then in ``last_attached``.
         """

@@ -148,7 +148,7 @@ class Touches:
         return attached_rows(self.db), found
 
     def read(self, eras: Eras) -> tuple[pa.RecordBatchReader, Attached | None]:
-        """The same of everybody, some rows at a time, to be read before anything else is asked."""
+        """The same of everybody, some rows at a time, golden ids as bytes, to be read before anything else is asked."""
         found = attach(self.db, eras)
         return attached_reader(self.db), found
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import committed
 import pytest
@@ -76,7 +77,9 @@ class World:
         company = company_of(self.lake, self.settings)
         company.counted()
         with self.engine.connect() as connection, company.attached(NextVersion.of(connection)) as found:
-            rows = found.read_all().to_pylist()
+            rows = [
+                row | {"golden_id": str(UUID(bytes=row["golden_id"]))} for row in found.read_all().to_pylist()
+            ]
         assert company.last_attached is not None
         return rows, company.last_attached
 
