@@ -81,7 +81,8 @@ def erase(  # noqa: PLR0917 - options of a command
     actor, own = _officer(by), settings()
     customers, receipt = _named(customers), _receipt(own, received)
     if not yes:
-        typer.confirm(f"{len(customers):,} customers go for good. Is that meant?", abort=True)
+        going = "One customer goes" if len(customers) == 1 else f"{len(customers):,} customers go"
+        typer.confirm(f"{going} for good. Is that meant?", abort=True)
     with hub(own) as engine:
         _end_orphans(own)
         if proposal:

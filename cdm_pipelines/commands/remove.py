@@ -22,7 +22,8 @@ def remove_source(
 
     Its days leave the lake in every layer, with corrections that people made. What lies in landing stays.
     """
-    from cdm_pipelines.steps.customers.lost_days import remove, to_remove  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.hub import source_days  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.steps.customers.lost_days import remove, to_remove  # noqa: PLC0415 - the same
     from cdm_pipelines.store.lake import Lake  # noqa: PLC0415 - the same
 
     for day in filter(None, (first, last)):
@@ -33,8 +34,13 @@ def remove_source(
     with hub(own) as engine:
         with engine.connect() as connection:
             found = to_remove(connection, lake, source, entity, (first, last))
+            known = sorted({f"{day.source}/{day.entity}" for day in source_days.known_days(connection)})
         if not found.days and not found.files:
-            fail(f"There is nothing of {source}{f'/{entity}' if entity else ''} on those days.", USAGE)
+            fail(
+                f"There is nothing of {source}{f'/{entity}' if entity else ''} on those days; customers are made from "
+                f"{', '.join(known) or 'no source yet'}.",
+                USAGE,
+            )
         days = {(day.entity, day.date) for day in found.days}
         console.print(
             f"{len(days):,} days that customers were made from, and {len(found.files):,} tables of the lake, go."

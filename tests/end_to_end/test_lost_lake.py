@@ -167,7 +167,9 @@ def test_what_is_meant_to_go_goes(made: Callable[[], Company]) -> None:
     assert not [path for layer in layout.LAYERS for path in company.lake.paths(f"{layer}/shop")]
     company.customers()
     assert (count(company, "source = 'shop'"), count(company, "source = 'crm'")) == (0, crm)
-    assert "nothing of nobody" in company.deployment.ask("remove-source", "nobody", "--yes", code=2)
+    nobody = company.deployment.ask("remove-source", "nobody", "--yes", code=2)
+    assert "nothing of nobody" in nobody
+    assert "customers are made from crm/" in nobody
 
 
 def count(company: Company, condition: str) -> int:
