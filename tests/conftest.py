@@ -39,7 +39,7 @@ hypothesis_settings.load_profile("ci")  # unless the command line names another
 def _roomy_memory() -> str | None:
     """A folder in memory, if there is one with room for what all tests write, several times over."""
     memory = Path("/dev/shm")
-    roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4_000_000_000
+    roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 10_000_000_000
     return str(memory) if roomy else None
 
 

@@ -93,7 +93,7 @@ def ingest(
         code = run_in(session, (day, day), [source], entity=placed.contract.entity)
     if code:
         console.print(
-            f"{file.name} stays in landing. Corrected, ingest it again under the same name: it takes its place. If it "
+            "The file stays in landing. Corrected, ingest it again under the same name: it takes its place. If it "
             f"should not be there, delete the file at {place}, whose name is shown by its shape.",
             markup=False,
         )
