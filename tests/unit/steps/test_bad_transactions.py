@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import committed
 import pytest
@@ -442,7 +443,11 @@ def test_visits_are_counted_whatever_they_say(world: World) -> None:
     )
     ways = Counter[str]()
     for row in rows:
-        if row["golden_id"] == golden and row["source"] == "web" and str(row["day"]) in (*DAYS, "None"):
+        if (
+            row["golden_id"] == UUID(golden).bytes
+            and row["source"] == "web"
+            and str(row["day"]) in (*DAYS, "None")
+        ):
             ways[row["attached_by"]] += row["touches"]
     assert ways == {"party": 3, "token": 2}, "what has no moment, and what has no token, is nobody's"
 
