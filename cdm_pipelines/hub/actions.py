@@ -157,9 +157,8 @@ def keep(
             ),
             {"as_of": as_of, "period": period},
         )
-    if (
-        connection.scalar(select(next_best_action.c.golden_id).limit(1)) is None
-    ):  # the first time all rows are new
+    empty = connection.scalar(select(next_best_action.c.golden_id).limit(1)) is None
+    if empty:  # all rows are new
         copy_table(connection, next_best_action.name, rows, schema=str(next_best_action.schema))
         return
     _stage(connection, "coming_action", next_best_action, rows)

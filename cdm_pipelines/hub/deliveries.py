@@ -14,7 +14,6 @@ from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -141,8 +140,6 @@ def homes(connection: Connection, audience: str) -> Mapping[str, Home]:
 
 ADDITIONS = pa.schema([("golden_id", _T), ("audience", _T), ("day", pa.date32())])
 """Who was added to which audience, and on which day."""
-_TOLD = pa.schema([("delivery_id", pa.int64()), ("audience", _T), ("day", pa.date32())])
-_TOLD_TO = pa.schema([("golden_id", _T), ("delivery_id", pa.int64())])
 
 
 def additions(connection: Connection, first: dt.date, timezone: str) -> pa.Table:
@@ -156,27 +153,22 @@ def additions(connection: Connection, first: dt.date, timezone: str) -> pa.Table
         timezone: In which days begin.
     """
     given = {"first": first, "timezone": timezone, "elsewhere": ELSEWHERE}
-    told = f"""SELECT * FROM (
-        SELECT delivery_id, audience, (released_at AT TIME ZONE %(timezone)s)::date AS day FROM {delivery}) AS told
-        WHERE day >= %(first)s"""  # noqa: S608 - our own names
     # Where an audience did not move, which is nearly always, nobody is looked up.
-    members = f"""
+    query = f"""
         WITH told AS MATERIALIZED (
-            SELECT d.delivery_id, d.decided_at, EXISTS (
-                SELECT FROM {delivery} AS former WHERE former.audience = d.audience
-                AND former.decided_at = d.decided_at AND former.delivery_id <> d.delivery_id) AS moved
-            FROM ({told}) AS made JOIN {delivery} AS d USING (delivery_id))
-        SELECT coalesce(g.alias_of, m.golden_id), m.delivery_id
+            SELECT delivery_id, audience, day, decided_at, EXISTS (
+                SELECT FROM {delivery} AS former WHERE former.audience = made.audience
+                AND former.decided_at = made.decided_at AND former.delivery_id <> made.delivery_id) AS moved
+            FROM (SELECT *, (released_at AT TIME ZONE %(timezone)s)::date AS day FROM {delivery}) AS made
+            WHERE day >= %(first)s)
+        SELECT coalesce(g.alias_of, m.golden_id), told.audience, told.day
         FROM {delivery_member} AS m JOIN told USING (delivery_id)
         LEFT JOIN identity.golden_id AS g ON g.golden_id = m.golden_id
         WHERE m.action = '{ADDED}' AND NOT (told.moved AND EXISTS (
             SELECT FROM {delivery_member} AS before JOIN {delivery} AS former USING (delivery_id)
             WHERE before.golden_id = m.golden_id AND before.audience = m.audience
             AND before.reason = %(elsewhere)s AND former.decided_at = told.decided_at))"""  # noqa: S608 - our own names
-    of = read_table(connection, told, _TOLD, given)
-    found = read_grouped(connection, members, _TOLD_TO, given)
-    at = pc.index_in(found["delivery_id"], value_set=of["delivery_id"].combine_chunks())
-    return pa.table([found["golden_id"], of["audience"].take(at), of["day"].take(at)], schema=ADDITIONS)
+    return read_grouped(connection, query, ADDITIONS, given)
 
 
 def being_erased(connection: Connection) -> pa.Array:

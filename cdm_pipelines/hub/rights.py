@@ -197,7 +197,9 @@ def restricted(connection: Connection, crosswalk: str) -> pa.Table:
         connection: Of a migrated hub.
         crosswalk: SQL for the rows of the crosswalk, as it is or will be.
     """
-    if not connection.scalar(select(select(restriction).exists())):  # or all of the crosswalk is read for nobody
+    if not connection.scalar(
+        select(select(restriction).exists())
+    ):  # or all of the crosswalk is read for nobody
         return RESTRICTED.empty_table()
     query = f"""SELECT DISTINCT golden_id, purpose FROM {restriction}
         JOIN (SELECT golden_id, source, entity, record_id FROM {crosswalk}) AS whose
