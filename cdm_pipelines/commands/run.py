@@ -89,12 +89,13 @@ def ingest(
             _possible(session, _chosen(session, [source]), (day, day))
         placed = deliver(own, file, source, entity, day)
         place = told_path(placed.path, placed.contract)
+        named = "" if place == placed.path else ", whose name is shown by its shape"
         console.print(f"The file is {placed.contract.name} of {day}: placed at {place}", markup=False)
         code = run_in(session, (day, day), [source], entity=placed.contract.entity)
     if code:
         console.print(
             "The file stays in landing. Corrected, ingest it again under the same name: it takes its place. If it "
-            f"should not be there, delete the file at {place}, whose name is shown by its shape.",
+            f"should not be there, delete the file at {place}{named}.",
             markup=False,
         )
     raise typer.Exit(code)

@@ -215,8 +215,8 @@ def test_of_a_file_that_was_refused_it_is_told_where_it_is_and_how_it_leaves(
         DAYS[0],
     )
     told = " ".join(empty.ask(*asked, code=1).split())
-    assert "orders.csv stays in landing" in told
-    assert f"delete the file at crm/contact/{DAYS[0]}-orders.csv" in told
+    assert "The file stays in landing" in told
+    assert f"delete the file at crm/contact/{DAYS[0]}-orders.csv." in told
     (empty.landing / "crm" / "contact" / f"{DAYS[0]}-orders.csv").unlink()
 
 

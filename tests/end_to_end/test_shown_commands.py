@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -124,7 +125,7 @@ def desk(lived: Callable[..., Deployment], tmp_path_factory: pytest.TempPathFact
     contact, customer = "|".join(record), "|".join(other)
     words = {
         **dict.fromkeys(("5f0c…", "422926d9-82f0-5447-b71d-9ca689352e4b"), golden),
-        "2026-03-01": dt.datetime.now(dt.UTC).date().isoformat(),
+        "2026-03-01": dt.datetime.now(ZoneInfo(hub.settings.timezone)).date().isoformat(),
         "A": ids[0],
         "B": ids[1],
         "CUSTOMER": golden,
