@@ -15,7 +15,6 @@ import pandas as pd
 from cdm_pipelines.linkage.encode.columns import Codes, Column
 from cdm_pipelines.linkage.encode.positions import Flags, Places, Positions
 from cdm_pipelines.linkage.encode.records import Records
-from cdm_pipelines.linkage.errors import LinkageError, nearest
 from cdm_pipelines.linkage.policy.spec import LinkagePolicy
 from cdm_pipelines.linkage.progress import Progress, silent
 
@@ -268,12 +267,6 @@ class Allowed:
     def __init__(self, records: Records, policy: LinkagePolicy) -> None:
         self._source = records.source
         self._free = np.isin(np.array(records.sources, dtype=object), policy.duplicate_free).astype(bool)
-        unknown = sorted(set(policy.duplicate_free) - set(records.sources))
-        if unknown and len(records):
-            raise LinkageError(
-                f"policy {policy.name}: duplicate_free: no records of source {unknown[0]!r}"
-                f"{nearest(unknown[0], records.sources)}"
-            )
         sizes = np.bincount(records.source, minlength=len(records.sources))
         n = len(records)
         self.total = n * (n - 1) // 2 - int((sizes * (sizes - 1) // 2)[self._free].sum())

@@ -56,8 +56,7 @@ def divide(
         progress: Told the share of the records that is done, as the stage ``cluster``.
     """
     policy, records = scorer.policy, scorer.records
-    here = tuple(name for name in policy.duplicate_free if name in records.sources)
-    allowed = Allowed(records, policy.model_copy(update={"duplicate_free": here}))
+    allowed = Allowed(records, policy)
     member, figures = clusters(
         len(records),
         links,

@@ -175,7 +175,7 @@ class PairBin:
             scorer = self.scorer.over(records, comparer) if self.scorer else None
             kept: list[Scored] = []
             makers = whole_blocks(records, policy, self.plan, (number, self.bins))
-            for pairs in stream(makers, _allowed(records, policy), policy.chunk_pairs):
+            for pairs in stream(makers, Allowed(records, policy), policy.chunk_pairs):
                 packed = comparer.packed(pairs.left, pairs.right)
                 if self.give != "pairs":
                     counted.add(pairs, packed)
@@ -225,11 +225,6 @@ def _blocks(keys: Hashes, rule: int) -> Hashes:
 
 def _bin(blocks: Hashes, bins: int) -> npt.NDArray[np.int32]:
     return (blocks % np.uint64(bins)).astype(np.int32)
-
-
-def _allowed(records: Records, policy: LinkagePolicy) -> Allowed:
-    here = tuple(name for name in policy.duplicate_free if name in records.sources)
-    return Allowed(records, policy.model_copy(update={"duplicate_free": here}))
 
 
 def _scored(scorer: BoundScorer, pairs: Pairs, packed: Packed, histogram: Histogram) -> Scored:

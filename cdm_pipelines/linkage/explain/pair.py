@@ -69,8 +69,7 @@ class Subject:
     @cached_property
     def allowed(self) -> Allowed:
         """Which pairs sources that are free of duplicates leave."""
-        here = tuple(name for name in self.policy.duplicate_free if name in self.records.sources)
-        return Allowed(self.records, self.policy.model_copy(update={"duplicate_free": here}))
+        return Allowed(self.records, self.policy)
 
     @cached_property
     def evidence(self) -> PairEvidence:

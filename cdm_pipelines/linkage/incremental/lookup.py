@@ -293,7 +293,7 @@ class Lookup:
         before = self._place(own)
         over = self._over(record, before, candidates)
         bound, (left, right) = over.scorer, over.pairs(over.at(candidates))
-        allowed = _allowed(self._policy, bound.records)(left, right)
+        allowed = Allowed(bound.records, self._policy)(left, right)
         left, right, candidates = left[allowed], right[allowed], candidates[allowed]
         packed = bound.packed(left, right)
         scores = bound.scores(left, right, packed)
@@ -387,8 +387,3 @@ def _indexed(rows: Rows, policy: LinkagePolicy, number: int) -> _Blocks:
     order = np.argsort(held, kind="stable")
     largest = rule.max_block_size or policy.max_block_size
     return _Blocks(largest, held[order], position[order].astype(np.int32))
-
-
-def _allowed(policy: LinkagePolicy, records: Records) -> Allowed:
-    here = tuple(name for name in policy.duplicate_free if name in records.sources)
-    return Allowed(records, policy.model_copy(update={"duplicate_free": here}))

@@ -139,7 +139,7 @@ def link_files(
     model = read_model(model_path) if model_path else None
     table, put_aside = _together(files, policy)
     known = None if labels is None else read_text(labels).to_pandas()
-    _check_sources_of_dates(table, policy)
+    _check_sources(table, policy)
     if {name for spec in policy.columns.values() for name in spec.names} <= set(table.column_names):
         before(lost_values(table, policy))
     result = (engine or LocalEngine()).link(table, policy, model=model, labels=known, progress=progress)
@@ -158,20 +158,21 @@ def link_files(
     )
 
 
-def _check_sources_of_dates(table: pa.Table, policy: LinkagePolicy) -> None:
-    """See that there are records of every source whose dates are in a form of their own.
+def _check_sources(table: pa.Table, policy: LinkagePolicy) -> None:
+    """See that there are records of every source that the policy names.
 
-    A name that is mistyped, or of a file whose own column of sources says something else, would have them read in
-    another form.
+    A name that is mistyped, or of a file whose own column of sources says something else, would have dates read in
+    another form, and pairs made within a source that is free of duplicates.
     """
-    named = {source for spec in policy.columns.values() for source in spec.dates_in}
-    if not named or policy.source is None or policy.source not in table.column_names:
+    if policy.source is None or policy.source not in table.column_names:
         return
-    there = pc.unique(table[policy.source].cast(pa.string())).drop_null().to_pylist()
-    if unknown := sorted(named - set(there)):
+    named = {source: "dates_in" for spec in policy.columns.values() for source in spec.dates_in}
+    named |= dict.fromkeys(policy.duplicate_free, "duplicate_free")
+    there = pc.unique(table[policy.source].cast(pa.string())).drop_null().to_pylist() if named else []
+    if there and (unknown := sorted(named.keys() - set(there))):
         raise LinkageError(
-            f"policy {policy.name}: dates_in: there are no records of {unknown[0]}; in column {policy.source} are "
-            f"{', '.join(sorted(there)[:_NAMED])}"
+            f"policy {policy.name}: {named[unknown[0]]}: there are no records of {unknown[0]}; in column "
+            f"{policy.source} are {', '.join(sorted(there)[:_NAMED])}"
         )
 
 
@@ -189,7 +190,9 @@ def explain_files(
         LinkageError: The policy or the truth does not fit the files.
     """
     known = None if truth is None else read_text(truth).to_pandas()
-    return explain_blocking(read_files(files, policy), policy, truth=known, progress=progress)
+    table = read_files(files, policy)
+    _check_sources(table, policy)
+    return explain_blocking(table, policy, truth=known, progress=progress)
 
 
 def write_result(result: LinkResult, out: Path) -> None:

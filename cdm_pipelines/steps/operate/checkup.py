@@ -34,6 +34,7 @@ from cdm_pipelines.insight.maturity import MaturityPolicy
 from cdm_pipelines.insight.touch_points import TouchPointPolicy
 from cdm_pipelines.linkage import LinkageError
 from cdm_pipelines.linkage import load_policy as load_linkage_policy
+from cdm_pipelines.linkage.errors import nearest
 from cdm_pipelines.privacy import retention_policy
 from cdm_pipelines.privacy.checks import of_contracts, of_enrichers
 from cdm_pipelines.privacy.given import Given
@@ -94,6 +95,7 @@ def configuration_problems(settings: Settings, contracts: Sequence[SourceContrac
     """Problems of policies, and of contracts held against them, in words."""
     problems = [
         *_policy_problems(settings),
+        *_linkage_problems(settings, contracts),
         *_purpose_problems(settings, contracts),
         *_protection_problems(settings, contracts),
     ]
@@ -101,6 +103,24 @@ def configuration_problems(settings: Settings, contracts: Sequence[SourceContrac
         problems += governance_problems(settings, contracts)
         problems += _audience_problems(settings, contracts)
         problems += _action_problems(settings)
+    return problems
+
+
+def _linkage_problems(settings: Settings, contracts: Sequence[SourceContract]) -> list[str]:
+    """Sources that a linkage policy names and no contract has."""
+    names = [contract.name for contract in contracts if contract.party_kind]
+    problems = []
+    for kind in PartyKind:
+        path = settings.policies / "linkage" / f"{kind}.yaml"
+        try:
+            policy = load_linkage_policy(path)
+        except LinkageError:
+            continue  # told with the policies
+        problems += [
+            f"{path}: duplicate_free: {source} is no source of parties{nearest(source, names)}."
+            for source in policy.duplicate_free
+            if source not in names
+        ]
     return problems
 
 

@@ -112,14 +112,21 @@ def test_values_that_come_to_nothing_are_told_by_column_and_shape_before_linking
     assert (kept.flat >= 0).sum() == 379, "months and days of one digit are read"
 
 
-def test_a_form_for_a_source_of_which_there_are_no_records_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("named", "more"),
+    [("dates_in", ""), ("duplicate_free", "\nduplicate_free: [Web]\n")],
+    ids=["a form of dates", "free of duplicates"],
+)
+def test_a_policy_that_names_a_source_of_which_there_are_no_records_is_refused(
+    tmp_path: Path, named: str, more: str
+) -> None:
     (tmp_path / "people.csv").write_text(
         "record_id,shop,surname,birth_date,phone\n"
         + "".join(f"r{n},web,b{n},03/04/1970,06{n:08d}\n" for n in range(40))
     )
-    form = "birth_date: {column: birth_date, dates_in: {Web: date_mdy}}"
+    form = f"birth_date: {{column: birth_date, dates_in: {{{'web' if more else 'Web'}: date_mdy}}}}"
     (tmp_path / "mine.yaml").write_text(
-        POLICY.replace("source: null", "source: shop").replace("birth_date: birth_date", form),
+        POLICY.replace("source: null", "source: shop").replace("birth_date: birth_date", form) + more,
         encoding="utf-8",
     )
     given = ["link", "people.csv", "--policy", "mine.yaml", "--out", "out"]
@@ -127,7 +134,8 @@ def test_a_form_for_a_source_of_which_there_are_no_records_is_refused(tmp_path: 
         app, [str(tmp_path / one) if "." in one or one == "out" else one for one in given]
     )
     assert told.exit_code == 1
-    assert "there are no records of Web; in column shop are web" in " ".join(told.output.split())
+    said = " ".join(told.output.split())
+    assert f"{named}: there are no records of Web; in column shop are web" in said
 
 
 def test_a_policy_names_a_form_for_sources_that_exist_only_where_there_are_sources(tmp_path: Path) -> None:
