@@ -47,23 +47,23 @@ def entities(records: Records, truth: pd.DataFrame, policy: LinkagePolicy) -> Co
             "entity id"
         )
     known = truth.set_axis(names, axis=1).dropna(subset=[id_column, entity_column])
-    several = len(records.sources) > 1
-    if several and "source" not in names and known[id_column].astype(str).duplicated().any():
-        raise LinkageError(
-            "truth: ids repeat between sources; add the column 'source' with each record's source"
-        )
-    keys = ["source", "id"] if several and "source" in names else ["id"]
-    right = pd.DataFrame(
-        {"id": known[id_column].astype(str), "entity": pd.factorize(known[entity_column])[0]}
-    )
+    keys = ["source", "id"] if len(records.sources) > 1 and "source" in names else ["id"]
+    sources = np.array(records.sources or [ONLY_SOURCE], dtype=object)
+    left = pd.DataFrame({"source": sources[records.source], "id": records.ids.to_pylist()})
+    ids = known[id_column].astype(str)
+    if len(records.sources) > 1 and keys == ["id"]:
+        named = left["id"][left["id"].isin(ids)]
+        if ids.duplicated().any() or named.duplicated().any():
+            raise LinkageError(
+                "truth: ids repeat between sources; add the column 'source' with each record's source"
+            )
+    right = pd.DataFrame({"id": ids, "entity": pd.factorize(known[entity_column])[0]})
     if "source" in keys:
         right["source"] = known["source"].astype(str)
     if right.duplicated(keys).any():
         raise LinkageError(
             f"truth: {int(right.duplicated(keys).sum())} records occur twice; name each record once"
         )
-    sources = np.array(records.sources or [ONLY_SOURCE], dtype=object)
-    left = pd.DataFrame({"source": sources[records.source], "id": records.ids.to_pylist()})
     found = left.merge(right, on=keys, how="left")["entity"]
     if found.isna().all() and len(records):
         raise LinkageError(f"truth: none of its ids ({id_column!r}) is an id of the records ({policy.id!r})")

@@ -115,8 +115,9 @@ def test_ids_that_repeat_between_sources_need_the_source_in_the_truth() -> None:
     rules = small(source="source")
     truth = frame[["source", "id"]].assign(truth_id=frame["x"])
     assert explain_blocking(frame, rules, truth=truth).pair_completeness == 1
-    with pytest.raises(LinkageError, match="add the column 'source'"):
-        explain_blocking(frame, rules, truth=truth[["id", "truth_id"]])
+    for named in (truth, truth.head(2)):  # two rows name each id once and mean two records each
+        with pytest.raises(LinkageError, match="add the column 'source'"):
+            explain_blocking(frame, rules, truth=named[["id", "truth_id"]])
 
 
 @pytest.fixture(scope="module")
