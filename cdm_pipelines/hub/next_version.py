@@ -18,7 +18,7 @@ from cdm_pipelines.hub.published import published
 from cdm_pipelines.hub.staging import AFFECTED, Staged, staged_tables
 
 _MOST = 0.2  # of the customers; more than that are worked on as everybody
-_ASKED, _ASKED_RECORDS = "asked_customer", "asked_record"
+_ASKED, _ASKED_RECORDS, _ASKED_VALUES = "asked_customer", "asked_record", "asked_value"
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,24 @@ class NextVersion:
     def customers(self, schema: pa.Schema, ids: pa.Array | None) -> pa.Table:
         """Golden customers, all or those with some ids."""
         return self._read("customer", schema, ids)
+
+    def customers_with(self, values: Mapping[str, pa.Array]) -> pa.Array:
+        """Golden ids of the customers that have, in one of some columns, one of its values."""
+        columns = ", ".join(("golden_id", *values))
+        create = f"CREATE TEMPORARY TABLE IF NOT EXISTS {_ASKED_VALUES} (of text, value text) ON COMMIT DROP"
+        self.connection.execute(text(create))
+        self.connection.execute(text(f"TRUNCATE {_ASKED_VALUES}"))
+        asked = [
+            pa.table({"of": pa.repeat(name, len(found)), "value": found}) for name, found in values.items()
+        ]
+        copy_table(self.connection, _ASKED_VALUES, pa.concat_tables(asked), schema="pg_temp")
+        self.connection.execute(text(f"ANALYZE {_ASKED_VALUES}"))
+        having = " OR ".join(
+            f"{name} IN (SELECT value FROM {_ASKED_VALUES} WHERE of = '{name}')" for name in values
+        )
+        query = f"SELECT golden_id FROM ({self.rows_of('customer', columns)}) AS all_customers WHERE {having}"
+        ids = pa.schema([("golden_id", pa.string())])
+        return read_table(self.connection, query, ids)["golden_id"].combine_chunks()
 
     def crosswalk(self, schema: pa.Schema, ids: pa.Array | None) -> pa.Table:
         """The crosswalk, of all customers or of some."""

@@ -125,6 +125,12 @@ def record_keys(table: pa.Table) -> pa.Array:
     return composite_keys(table, *RECORD_KEY)
 
 
+def keys_of_records(keys: pa.Array) -> pa.Table:
+    """The source records of which :func:`record_keys` made some texts."""
+    parts = pc.split_pattern(keys, _SEPARATOR)
+    return pa.table({name: pc.list_element(parts, at) for at, name in enumerate(RECORD_KEY)})
+
+
 def positions(values: pa.Array, among: pa.Array) -> npt.NDArray[np.int64]:
     """Place of each value's first appearance among others; -1 for null and for what is not there."""
     codes = pc.index_in(values, value_set=among, skip_nulls=True)

@@ -11,7 +11,7 @@ with one of them. The outcome is that of working on everybody.
 import json
 import tempfile
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from hashlib import sha256
@@ -25,23 +25,17 @@ from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.hub import consent as hub
 from cdm_pipelines.hub import said, staging
 from cdm_pipelines.hub.next_version import NextVersion
-from cdm_pipelines.identity import CROSSWALK_SCHEMA
 from cdm_pipelines.privacy.concerned import concerned
-from cdm_pipelines.privacy.consent import BIRTHS, CONTACTS, RECORDS, RULES, STATEMENTS, Effective, effective
+from cdm_pipelines.privacy.consent import RULES, STATEMENTS, Effective, effective
 from cdm_pipelines.privacy.purposes import POLICY, Purposes
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.steps.consent.identity import Identity, of_concerned, of_everybody
 from cdm_pipelines.steps.days.records import first_days
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.arrow import whole
 from cdm_pipelines.store.keys import RECORD_KEY, composite_keys, having, positions, record_keys
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.layered import Layered, Mark
-
-_CUSTOMER = pa.schema(
-    [(name, pa.string()) for name in ("golden_id", "birth_date", "email", "phone", "mobile", "first_seen")]
-)
-REACHED_BY = {"email": "email", "phone": "phone", "mobile": "phone"}
-"""Attributes of a party by which a statement may name it, with the kind of contact that each is."""
 
 
 @dataclass(frozen=True)
@@ -178,31 +172,9 @@ class _Work:
         """The ledger as the rules read it."""
         return self.ledger.select(STATEMENTS.names).cast(STATEMENTS)
 
-    @cached_property
-    def identity(self) -> tuple[pa.Table, pa.Table, pa.Table]:
-        """Records, contacts and births of all customers as they will be."""
-        parties = tables.records(self.lake, Entity.PARTY).read([*RECORD_KEY, "first_seen", *REACHED_BY])
-        crosswalk = self.coming.crosswalk(CROSSWALK_SCHEMA, None)
-        keys = record_keys(parties)
-        at = positions(keys, record_keys(crosswalk))
-        golden = whole(crosswalk["golden_id"]).take(pa.array(at, mask=at < 0))
-        records = pa.table(
-            {"golden_id": golden, "party": keys, "since": parties["first_seen"]}, schema=RECORDS
-        )
-        # A value that a steward set is the customer's, though no record has it.
-        customers = self.coming.customers(_CUSTOMER, None)
-        of_golden = pc.binary_join_element_wise("", customers["golden_id"], "\x1f")
-        own = pa.table(
-            {"golden_id": customers["golden_id"], "party": of_golden, "since": customers["first_seen"]},
-            schema=RECORDS,
-        )
-        contacts = pa.concat_tables([contacts_of(keys, parties), contacts_of(whole(of_golden), customers)])
-        everything = pa.concat_tables([records.filter(pc.is_valid(records["golden_id"])), own])
-        return everything, contacts, customers.select(BIRTHS.names)
-
     def everybody(self) -> Effective:
         """Work on everybody."""
-        return self._effective(self.said, *self.identity)
+        return self._effective(self.said, of_everybody(self.lake, self.coming))
 
     def concerned_by(self) -> tuple[pa.Array, pa.Table] | None:
         """Customers and statements that what changed may concern; None where that is not known."""
@@ -219,21 +191,22 @@ class _Work:
 
     def part(self, customers: pa.Array, asked: pa.Table) -> tuple[pa.Array | None, Effective]:
         """Work on some customers, with all who share an address with one of them."""
-        records, contacts, births = self.identity
-        part = concerned(self.said, records, contacts, customers=customers, asked=asked)
+        those = of_concerned(self.lake, self.coming, self.said, customers, asked)
+        if those is None:
+            those = of_everybody(self.lake, self.coming)
+        part = concerned(self.said, those.records, those.contacts, customers=customers, asked=asked)
         if not self.coming.are_few(part.customers):
             return None, self.everybody()
-        return part.customers, self._effective(part.statements, part.records, part.contacts, births)
+        those = replace(those, records=part.records, contacts=part.contacts)
+        return part.customers, self._effective(part.statements, those)
 
-    def _effective(
-        self, statements: pa.Table, records: pa.Table, contacts: pa.Table, births: pa.Table
-    ) -> Effective:
+    def _effective(self, statements: pa.Table, whose: Identity) -> Effective:
         with tempfile.TemporaryDirectory(prefix="cdm-consent-") as folder:
             return effective(
                 statements,
-                records,
-                contacts,
-                births,
+                whose.records,
+                whose.contacts,
+                whose.births,
                 defaults=self.defaults,
                 as_of=self.as_of,
                 first_days=self.firsts,
@@ -256,15 +229,3 @@ def _newest(lake: Lake, delivered: pa.ChunkedArray) -> date:
     days = [*delivered.chunks, *(parties.read(["last_seen"])["last_seen"].chunks if parties.exists else [])]
     newest = pc.max(pa.chunked_array(days, pa.string())).as_py()
     return date.fromisoformat(newest or date.min.isoformat())
-
-
-def contacts_of(keys: pa.Array, rows: pa.Table) -> pa.Table:
-    """What rows can be reached by."""
-    pieces = [
-        pa.table(
-            {"party": keys, "kind": pa.repeat(pa.scalar(kind), rows.num_rows), "value": rows[name]}
-        ).cast(CONTACTS)
-        for name, kind in REACHED_BY.items()
-    ]
-    found = pa.concat_tables(pieces)
-    return found.filter(pc.is_valid(found["value"]))

@@ -21,7 +21,7 @@ from cdm_pipelines.privacy.consent import BIRTHS, EXPIRED, RECORDS, STATEMENTS, 
 from cdm_pipelines.privacy.off import EVERY_CHANNEL, off, off_for
 from cdm_pipelines.privacy.purposes import POLICY, Purposes
 from cdm_pipelines.settings import Settings
-from cdm_pipelines.steps.consent.staging import REACHED_BY, contacts_of
+from cdm_pipelines.steps.consent.identity import REACHED_BY, contacts_of
 from cdm_pipelines.steps.days.records import first_days
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.keys import RECORD_KEY, composite_keys, record_keys
