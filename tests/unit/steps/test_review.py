@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from cdm_pipelines.contracts.actor import Actor, Role
-from cdm_pipelines.hub import queries
+from cdm_pipelines.hub import bulk
 from cdm_pipelines.hub import review as hub
 from cdm_pipelines.hub.schema import customer, golden_id
 from cdm_pipelines.hub.staging import Staging
@@ -74,7 +74,7 @@ def lake(hub_engine: Engine, settings: Settings) -> Lake:
 def refresh(engine: Engine, lake: Lake) -> None:
     """Write what stewards read, as a publication does."""
     with engine.begin() as connection:
-        crosswalk = queries.read_crosswalk(connection, CROSSWALK_SCHEMA)
+        crosswalk = bulk.read_crosswalk(connection, CROSSWALK_SCHEMA)
         kinds = crosswalk.select(RECORD_KEY).append_column(
             "party_kind", pa.repeat("person", crosswalk.num_rows)
         )
