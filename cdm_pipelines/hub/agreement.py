@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from cdm_pipelines.hub import quick
+from cdm_pipelines.hub.load import without_data
 from cdm_pipelines.hub.search import IDS, SHORTEST_NUMBER, Query, Words, significant, words_meant
-from cdm_pipelines.hub.without_data import without_data
 
 _YEAR = len("1980")
 _AS_TYPED = ("equal", "begins")  # how a word is found that was typed without an error

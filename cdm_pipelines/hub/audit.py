@@ -13,10 +13,10 @@ from sqlalchemy import Connection, func, select, text
 
 from cdm_pipelines.hub import schema
 from cdm_pipelines.hub.errors import HubError
+from cdm_pipelines.hub.load import without_data
 from cdm_pipelines.hub.publish import published_rows
 from cdm_pipelines.hub.published import PublishedTable, published
 from cdm_pipelines.hub.staging import Staged, staged_tables
-from cdm_pipelines.hub.without_data import without_data
 
 
 @dataclass(frozen=True)

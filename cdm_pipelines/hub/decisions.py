@@ -11,9 +11,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Select, and_, func, insert, select, text
 
+from cdm_pipelines.hub.load import without_data
 from cdm_pipelines.hub.queries import Row
 from cdm_pipelines.hub.schema import crosswalk, customer, decision, decision_detail, decision_head, golden_id
-from cdm_pipelines.hub.without_data import without_data
 
 _LOCK = 0x63646D73  # "cdms": the key of the advisory lock under which one steward at a time decides
 

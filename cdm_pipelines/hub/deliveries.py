@@ -17,10 +17,9 @@ import pyarrow as pa
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from cdm_pipelines.hub.load import copy_table, read_grouped, read_packed, read_table
+from cdm_pipelines.hub.load import copy_table, read_grouped, read_packed, read_table, without_data
 from cdm_pipelines.hub.schema_activation import SCHEMA, delivery, delivery_member, gone_member, result
 from cdm_pipelines.hub.schema_rights import request
-from cdm_pipelines.hub.without_data import without_data
 
 ADDED, UPDATED, REMOVED, CONTROL = "added", "updated", "removed", "control"
 ELSEWHERE = "the audience goes elsewhere now"

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from cdm_pipelines.hub import quick
-from cdm_pipelines.hub.without_data import without_data
+from cdm_pipelines.hub.load import without_data
 
 
 class Home(NamedTuple):

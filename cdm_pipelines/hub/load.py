@@ -1,12 +1,15 @@
 """Bulk transport between Arrow and PostgreSQL.
 
-Belongs here: COPY in both directions. Does not belong here: which tables, and when (``publish``, ``bulk``).
+Belongs here: COPY in both directions, and errors without the data they are about. Does not belong here: which
+tables, and when (``publish``, ``bulk``).
 
 Values travel as CSV that pyarrow writes and reads: in it a null is an empty field and an empty text is
 ``""``, for both sides alike.
 """
 
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
 
@@ -19,12 +22,14 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn
 from sqlalchemy import Connection, Table
+from sqlalchemy.exc import DBAPIError
 
-from cdm_pipelines.hub.errors import HubError
-from cdm_pipelines.hub.without_data import without_data
+from cdm_pipelines.faults import database_fault
+from cdm_pipelines.hub.errors import HubAwayError, HubError
 
 _CHUNK_ROWS = 50_000
 _READ_BYTES = 16 * 1024 * 1024
+_PLACE = re.compile(r"COPY \w+, line (\d+)(?:, column (\w+))?")
 
 
 def unlogged(table: Table) -> Table:
@@ -197,6 +202,47 @@ def _split(packed: object) -> pa.Array:
     split: Any = pc.split_pattern(pa.array([packed], pa.string()), _BETWEEN)
     found: pa.Array = split.values
     return found
+
+
+@contextmanager
+def without_data(doing: str) -> Iterator[None]:
+    """Replace errors of the database by ones that hold no value of any row.
+
+    PostgreSQL quotes the offending value, and SQLAlchemy the parameters; neither may reach a log (R6). What is wrong
+    with the database itself is told in its sentence, and one that may pass is tried again as it would be without this.
+
+    Raises:
+        HubAwayError: A fault of the database that may pass by itself.
+        HubError: Any other error of the database.
+    """
+    try:
+        yield
+    except (psycopg.Error, DBAPIError) as error:
+        fault = database_fault(error)
+        if fault is not None:
+            raise (HubAwayError if fault.passes else HubError)(f"{doing} failed: {fault}") from None
+        original = error.orig if isinstance(error, DBAPIError) else error
+        raise HubError(f"{doing} failed: {_described(original)}") from None
+
+
+def _described(error: BaseException | None) -> str:
+    if not isinstance(error, psycopg.Error):
+        return type(error).__name__
+    parts = [type(error).__name__]
+    if error.sqlstate:
+        parts.append(f"SQLSTATE {error.sqlstate}")
+    place = _PLACE.search(error.diag.context or "")
+    if place:
+        parts.append(f"row {place[1]}")
+    column = error.diag.column_name or (place[2] if place else None)
+    for what, name in (
+        ("table", error.diag.table_name),
+        ("column", column),
+        ("constraint", error.diag.constraint_name),
+    ):
+        if name:
+            parts.append(f"{what} {name}")
+    return ", ".join(parts)
 
 
 def _parsed(content: bytes, schema: pa.Schema) -> pa.Table:

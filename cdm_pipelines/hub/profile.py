@@ -40,12 +40,11 @@ from cdm_pipelines.contracts.profile import GroupView, ProfileTable
 from cdm_pipelines.hub import profile_told, profile_withheld
 from cdm_pipelines.hub.differences import Change, apply, change_of, differences
 from cdm_pipelines.hub.errors import HubError
-from cdm_pipelines.hub.load import copy_table, read_table, unlogged
+from cdm_pipelines.hub.load import copy_table, read_table, unlogged, without_data
 from cdm_pipelines.hub.profile_views import SCHEMA, drop_views, make_views
 from cdm_pipelines.hub.schema import column, typed
 from cdm_pipelines.hub.schema_profile import profile_state
 from cdm_pipelines.hub.schema_profile import profile_told as told_last
-from cdm_pipelines.hub.without_data import without_data
 
 WAITING = Table(
     "profile",

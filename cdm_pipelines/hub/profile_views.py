@@ -14,10 +14,10 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import ProgrammingError
 
 from cdm_pipelines.contracts.profile import GroupView, ProfileTable
+from cdm_pipelines.hub.load import without_data
 from cdm_pipelines.hub.role_schemas import drop_views as drop_views_of_roles
 from cdm_pipelines.hub.schema import comment_of
 from cdm_pipelines.hub.view_columns import ViewColumn
-from cdm_pipelines.hub.without_data import without_data
 
 SCHEMA, VIEW = "profile", "customer"
 _MADE_AS = "Made as"

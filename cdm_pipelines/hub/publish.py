@@ -33,11 +33,11 @@ from cdm_pipelines.hub import consent, history, outbox, profile, seals, search_i
 from cdm_pipelines.hub import publication as publications
 from cdm_pipelines.hub.differences import Change, apply, change_of, differences, kinds
 from cdm_pipelines.hub.errors import HubError
+from cdm_pipelines.hub.load import without_data
 from cdm_pipelines.hub.publication import Publication
 from cdm_pipelines.hub.published import PublishedTable, published
 from cdm_pipelines.hub.schema import staged, version
 from cdm_pipelines.hub.staging import AFFECTED, Staged, lock, staged_tables, staging_table
-from cdm_pipelines.hub.without_data import without_data
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.schema import AddConstraint, CreateIndex, DropConstraint, DropIndex, DropTable
 from sqlalchemy.types import Uuid
 
-from cdm_pipelines.hub.load import copy_table, read_table
+from cdm_pipelines.hub.load import copy_table, read_table, without_data
 from cdm_pipelines.hub.schema_review import customer_link, relinked, staged_doubt, staged_link
-from cdm_pipelines.hub.without_data import without_data
 
 BETWEEN = pa.schema(
     [

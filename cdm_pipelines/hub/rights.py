@@ -15,10 +15,9 @@ from sqlalchemy import Connection, delete, func, insert, null, select, text, upd
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from cdm_pipelines.hub.connection import DAGSTER_SCHEMA
-from cdm_pipelines.hub.load import read_table
+from cdm_pipelines.hub.load import read_table, without_data
 from cdm_pipelines.hub.queries import Row
 from cdm_pipelines.hub.schema_rights import certificate, legal_hold, request, request_step, restriction
-from cdm_pipelines.hub.without_data import without_data
 
 OPEN, DONE = "open", "done"
 _ID = pa.schema([("golden_id", pa.string())])

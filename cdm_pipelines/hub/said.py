@@ -17,9 +17,8 @@ from sqlalchemy.exc import OperationalError
 
 from cdm_pipelines.contracts.canonical import Entity, attributes
 from cdm_pipelines.hub.errors import HubError
-from cdm_pipelines.hub.load import read_table
+from cdm_pipelines.hub.load import read_table, without_data
 from cdm_pipelines.hub.schema_privacy import said_here
-from cdm_pipelines.hub.without_data import without_data
 from cdm_pipelines.store.keys import RECORD_KEY, composite_keys
 
 SOURCE, ENTITY = "cdm", "said"

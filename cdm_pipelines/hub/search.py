@@ -18,8 +18,8 @@ from sqlalchemy import Connection, text
 
 from cdm_pipelines.hub import quick
 from cdm_pipelines.hub.golden_ids import as_uuid, ends
+from cdm_pipelines.hub.load import without_data
 from cdm_pipelines.hub.schema import customer
-from cdm_pipelines.hub.without_data import without_data
 
 GOLDEN_ID, RECORD_ID, ORDER = "golden id", "record id", "order number"
 EMAIL, PHONE, ADDRESS, NAME, ALIKE = "e-mail", "phone", "address", "name", "alike"

@@ -15,12 +15,11 @@ from sqlalchemy.schema import DropTable
 
 from cdm_pipelines.hub import consent, profile
 from cdm_pipelines.hub.errors import HubError
-from cdm_pipelines.hub.load import copy_table
+from cdm_pipelines.hub.load import copy_table, without_data
 from cdm_pipelines.hub.published import published
 from cdm_pipelines.hub.schema import staged
 from cdm_pipelines.hub.schema_feed import staged_event
 from cdm_pipelines.hub.schema_review import STAGED as STAGED_FOR_REVIEW
-from cdm_pipelines.hub.without_data import without_data
 
 _LOCK = (
     0x63646D70  # "cdmp": the key of the advisory lock under which one process at a time stages or publishes

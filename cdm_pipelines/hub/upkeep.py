@@ -11,8 +11,8 @@ from sqlalchemy.exc import ProgrammingError
 
 from cdm_pipelines.hub.connection import DAGSTER_SCHEMA
 from cdm_pipelines.hub.errors import HubError
+from cdm_pipelines.hub.load import without_data
 from cdm_pipelines.hub.schema import SCHEMAS
-from cdm_pipelines.hub.without_data import without_data
 
 _DUE = """
     SELECT format('%I.%I', schemaname, relname) FROM pg_stat_user_tables

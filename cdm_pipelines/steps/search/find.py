@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import pyarrow as pa
 from rapidfuzz import fuzz
 from sqlalchemy import Connection
 
@@ -20,7 +21,7 @@ from cdm_pipelines.hub.queries import Row
 from cdm_pipelines.hub.search import Query
 from cdm_pipelines.standardise.given_name import is_initials
 from cdm_pipelines.standardise.person_words import prefix_of
-from cdm_pipelines.standardise.postcode import read_postcode
+from cdm_pipelines.standardise.place import read_postcode
 from cdm_pipelines.steps.search.rank import COMPARED, Ranked, Weighing, rank
 
 _ADDRESS = re.compile(r"\S*@\S*")
@@ -183,9 +184,7 @@ def _taken(pattern: re.Pattern[str], text: str) -> tuple[str, str]:
 def _email(text: str) -> str:
     if not text:
         return ""
-    import pyarrow as pa  # noqa: PLC0415 - loads where an address was typed
-
-    from cdm_pipelines.standardise import email  # noqa: PLC0415 - the same
+    from cdm_pipelines.standardise import email  # noqa: PLC0415 - loads where an address was typed
 
     standard = email.read(pa.array([text]))[0][0].as_py()
     return str(standard or text.lower().strip(".,;<>"))
@@ -194,9 +193,7 @@ def _email(text: str) -> str:
 def _phone(text: str, country: str) -> str:
     if not text:
         return ""
-    import pyarrow as pa  # noqa: PLC0415 - loads where a number was typed
-
-    from cdm_pipelines.standardise import phone  # noqa: PLC0415 - the same
+    from cdm_pipelines.standardise import phone  # noqa: PLC0415 - loads where a number was typed
 
     standard = phone.read(pa.array([text]), pa.array([country]))[0][0].as_py()
     digits = re.sub(r"[^\d+]", "", text)

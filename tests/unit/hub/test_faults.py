@@ -15,9 +15,8 @@ from cdm_pipelines.components.transient import ToldFailure, told_to_people
 from cdm_pipelines.faults import database_fault, describe
 from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.hub.errors import HubAwayError, HubError
-from cdm_pipelines.hub.load import read_table
+from cdm_pipelines.hub.load import read_table, without_data
 from cdm_pipelines.hub.migrate import migrate
-from cdm_pipelines.hub.without_data import without_data
 from cdm_pipelines.settings import Settings, SettingsError, load_settings
 
 VALUE = "jan.jansen@example.nl"

@@ -12,8 +12,7 @@ from sqlalchemy import Engine, text
 
 from cdm_pipelines.hub import load
 from cdm_pipelines.hub.errors import HubError
-from cdm_pipelines.hub.load import copy_table, read_batches, read_grouped, read_table
-from cdm_pipelines.hub.without_data import without_data
+from cdm_pipelines.hub.load import copy_table, read_batches, read_grouped, read_table, without_data
 
 SCHEMA = pa.schema(
     [("word", pa.string()), ("day", pa.string()), ("yes", pa.string()), ("number", pa.string())]

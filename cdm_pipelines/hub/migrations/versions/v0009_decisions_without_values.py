@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from cdm_pipelines.hub.without_data import without_data
+from cdm_pipelines.hub.load import without_data
 
 revision = "0009"
 down_revision = "0008"
