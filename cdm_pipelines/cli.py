@@ -252,6 +252,8 @@ def main() -> None:
                 raise
     except typer.Exit as ended:
         sys.exit(ended.exit_code)
+    finally:
+        gc.freeze()  # the process ends: Python would look through all that was loaded twice more for garbage
 
 
 if __name__ == "__main__":

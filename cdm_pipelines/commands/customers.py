@@ -282,7 +282,7 @@ def export_golden(
 
     Customers whose data may not be used for the purpose are left out. With a role, the file holds what the role sees.
     """
-    from cdm_pipelines.hub import queries  # noqa: PLC0415
+    from cdm_pipelines.hub import bulk  # noqa: PLC0415
     from cdm_pipelines.privacy import exports  # noqa: PLC0415
     from cdm_pipelines.privacy.protection import Vault  # noqa: PLC0415
     from cdm_pipelines.steps.customers import export as exporting  # noqa: PLC0415
@@ -298,7 +298,7 @@ def export_golden(
         part = exporting.part_for_purpose(connection, own, table, noted.purpose)
         if role:
             part = exporting.part_of_role(connection, own, part, role)
-        note(engine, noted, categories=shown, rows=queries.count_rows(connection, part))
+        note(engine, noted, categories=shown, rows=bulk.count_rows(connection, part))
         vault = Vault.of(own, Lake(own.lake_url))
         with exports.noting(own.home, target, by=login(), what=table):
             rows = exporting.export_table(connection, target, str(format), part, vault.open)

@@ -95,7 +95,7 @@ def _text(value: object) -> str:
 
 def shown(*, values: bool) -> Callable[[str], str]:
     """How values are shown: as they are, or their shapes only."""
-    from cdm_pipelines.quality.shapes import shape  # noqa: PLC0415 - commands load what they need
+    from cdm_pipelines.contracts.told import shape  # noqa: PLC0415 - commands load what they need
 
     return str if values else shape
 

@@ -19,7 +19,7 @@ from cdm_pipelines.console.reads import name_of
 from cdm_pipelines.console.sight import Eyes
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.hub import proposals
-from cdm_pipelines.hub import review as hub
+from cdm_pipelines.hub import review_queue as hub
 from cdm_pipelines.identity.decisions import Record
 from cdm_pipelines.privacy.views import CUSTOMER
 from cdm_pipelines.steps.linking.evidence import Linking

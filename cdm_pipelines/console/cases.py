@@ -30,7 +30,7 @@ from cdm_pipelines.privacy.views import CUSTOMER
 from cdm_pipelines.steps.customers.outlook import outlook, set_of
 from cdm_pipelines.steps.customers.publication import Rules
 from cdm_pipelines.steps.linking.evidence import Compared, Linking, Pair
-from cdm_pipelines.steps.stewardship.doubts import Doubt
+from cdm_pipelines.steps.stewardship.kinds import Doubt
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.keys import RECORD_KEY
 

@@ -25,7 +25,7 @@ from cdm_pipelines.console.sight import Eyes
 from cdm_pipelines.console.writes import Wanted
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.hub import proposals, put_off
-from cdm_pipelines.hub import review as hub
+from cdm_pipelines.hub import review_queue as hub
 from cdm_pipelines.hub.proposals import Proposal
 from cdm_pipelines.identity.decisions import Decision, DecisionError, Kind
 from cdm_pipelines.identity.effective import State, effective

@@ -1,7 +1,7 @@
 """The queue of doubtful cases as somebody sees it.
 
 Belongs here: the items that wait, less those about customers whom the role does not see. Does not belong here: which of
-them is next and what is decided (``desk``), the queue itself (hub.review).
+them is next and what is decided (``desk``), the queue itself (hub.review_queue).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 
 from cdm_pipelines.console import reads
 from cdm_pipelines.console.sight import Eyes
-from cdm_pipelines.hub import review as hub
+from cdm_pipelines.hub import review_queue as hub
 
 Item = Mapping[str, Any]
 _MOST_A_PAGE = 10_000

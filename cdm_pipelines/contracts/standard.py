@@ -4,6 +4,8 @@ Belongs here: YAML text becomes the standard's own objects, and what the standar
 Does not belong here: what this project reads into them (odcs, columns).
 """
 
+from collections.abc import Mapping
+from functools import cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -62,11 +64,8 @@ def _check_header(contract: OpenDataContractStandard, report: Report) -> None:
             report.add(key, "is missing", "The standard asks for it.")
 
 
-def _unknown_keys(value: object, annotation: Any, path: str, report: Report) -> None:
+def _unknown_keys(value: object, model: type[BaseModel], path: str, report: Report) -> None:
     """Report unknown keys: the standard's Python models let a misspelt ``requried`` pass below the top."""
-    model = _model(annotation)
-    if model is None:
-        return
     if isinstance(value, list):
         for position, item in enumerate(value):
             name = item.get("name") or item.get("property") if isinstance(item, dict) else None
@@ -74,13 +73,19 @@ def _unknown_keys(value: object, annotation: Any, path: str, report: Report) -> 
         return
     if not isinstance(value, dict):
         return
-    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    fields = _fields(model)
     for key, part in value.items():
         where = f"{path}.{key}" if path else str(key)
-        if key in fields:
-            _unknown_keys(part, fields[key].annotation, where, report)
-        else:
+        if key not in fields:
             report.unknown(where, "key", str(key), fields)
+        elif (below := fields[key]) is not None:
+            _unknown_keys(part, below, where, report)
+
+
+@cache
+def _fields(model: type[BaseModel]) -> Mapping[str, type[BaseModel] | None]:
+    """By each key of a model the model of what stands there; None where that has none."""
+    return {field.alias or name: _model(field.annotation) for name, field in model.model_fields.items()}
 
 
 def _model(annotation: Any) -> type[BaseModel] | None:

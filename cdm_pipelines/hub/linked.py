@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection
 
+from cdm_pipelines.hub.bulk import customer_schema
 from cdm_pipelines.hub.load import read_batches, read_table
-from cdm_pipelines.hub.queries import customer_schema
 
 _RULES = pa.schema([("golden_id", pa.string()), ("attribute", pa.string()), ("rule", pa.string())])
 

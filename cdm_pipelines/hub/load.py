@@ -1,7 +1,7 @@
 """Bulk transport between Arrow and PostgreSQL.
 
 Belongs here: COPY in both directions, and errors without the data they are about. Does not belong here: which
-tables, and when (``publish``, ``queries``).
+tables, and when (``publish``, ``bulk``).
 
 Values travel as CSV that pyarrow writes and reads: in it a null is an empty field and an empty text is
 ``""``, for both sides alike.

@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
-from zlib import crc32
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from isal.isal_zlib import crc32
 
 from cdm_pipelines.store.arrow import coded_columns
 from cdm_pipelines.store.checksums import NOTE, UNSEALED, Kind, SealedSink, Seen, fault_of
@@ -186,19 +186,31 @@ class Lake(FileStore):
             return table.replace_schema_metadata(_without_sums(table.schema.metadata))
 
     def read_where(
-        self, path: str, columns: list[str], test: Callable[[pa.Table], pa.Array | pa.ChunkedArray]
+        self,
+        path: str,
+        columns: list[str],
+        test: Callable[[pa.Table], pa.Array | pa.ChunkedArray],
+        wanted: list[str] | None = None,
     ) -> Iterator[pa.Table]:
-        """The rows of a Parquet table that a test on some columns finds; other columns are read only of their groups.
+        """The rows of a Parquet table that a test finds; other columns are read only of their groups, as codes.
+
+        Args:
+            path: Of the table.
+            columns: What the test reads.
+            test: Whether each row is wanted.
+            wanted: Columns of the rows; all of them when left out.
 
         Raises:
             DamagedError: The file is missing, empty, cut off or altered.
         """
         with self._parquet(path, rows=True) as source, self._told(path):
             file = pq.ParquetFile(source)
+            coded = pq.ParquetFile(source, read_dictionary=coded_columns(file.metadata))
             for number in range(file.num_row_groups):
                 found = test(file.read_row_group(number, columns))
                 if pc.any(found).as_py():
-                    yield file.read_row_group(number).filter(found)
+                    rows = coded.read_row_group(number, wanted).filter(found)
+                    yield rows.cast(pa.schema(map(file.schema_arrow.field, rows.column_names)))
 
     def write_arrow(
         self, path: str, tables: Iterable[pa.Table], schema: pa.Schema, notes: Mapping[str, str] | None = None

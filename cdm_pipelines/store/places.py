@@ -143,9 +143,10 @@ def _places(lake: Lake, contract: SourceContract, date: str, ids: pa.Array) -> p
     for entity in contract.entities:
         path = layout.standard_path(contract, date, entity)
         if lake.exists(path):
-            rows = lake.read(path, [*schema.names, "record_id"])
-            rows = rows.filter(pc.is_in(rows["record_id"], value_set=ids))
-            pieces.append(rows.select(schema.names).cast(schema))
+            theirs = lake.read_where(
+                path, ["record_id"], lambda rows: pc.is_in(rows["record_id"], value_set=ids), schema.names
+            )
+            pieces += [rows.select(schema.names).cast(schema) for rows in theirs]
     return pa.concat_tables(pieces).combine_chunks()
 
 

@@ -31,10 +31,10 @@ from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.contracts.entity import SemanticType, declare, withdraw
 from cdm_pipelines.defs.customers.records import records_assets
 from cdm_pipelines.hub import migrate as migrations
+from cdm_pipelines.hub.bulk import whole_table
 from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.hub.publish import PublishResult, promote
 from cdm_pipelines.hub.published import customers_of, published
-from cdm_pipelines.hub.queries import whole_table
 from cdm_pipelines.settings import Settings, load_settings
 from cdm_pipelines.steps.customers.export import export_table
 from cdm_pipelines.steps.customers.publication import stage_customers

@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 from sqlalchemy import Connection
 
 from cdm_pipelines.contracts.catalogue import all_contracts
-from cdm_pipelines.hub import queries
-from cdm_pipelines.hub.queries import Part, whole_table, whose
+from cdm_pipelines.hub import bulk
+from cdm_pipelines.hub.bulk import Part, whole_table, whose
 from cdm_pipelines.hub.role_access import relations
 from cdm_pipelines.hub.role_schemas import quoted_name
 from cdm_pipelines.privacy.checks import in_force
@@ -91,7 +91,7 @@ def export_table(
     """
     write = {"csv": _csv, "parquet": _parquet, "jsonl": _jsonl}[file_format]
     with (
-        closing(queries.export_table(connection, part)) as tables,  # an open COPY would hold up the end
+        closing(bulk.export_table(connection, part)) as tables,  # an open COPY would hold up the end
         whole(out) as sink,
     ):
         return write(sink, part.schema, map(opened, tables))

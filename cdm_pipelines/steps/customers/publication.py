@@ -21,7 +21,7 @@ from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.golden import SurvivorshipPolicy, load_policy
 from cdm_pipelines.golden.policy import golden_groups
 from cdm_pipelines.golden.survivorship import survive_in_chunks
-from cdm_pipelines.hub import audit, profile_models, profile_views, queries, said
+from cdm_pipelines.hub import audit, bulk, profile_models, profile_views, queries, said
 from cdm_pipelines.hub.decisions import begin_decision
 from cdm_pipelines.hub.differences import Change
 from cdm_pipelines.hub.parts import Asked
@@ -201,15 +201,15 @@ class _Work:
         parties = tables.records(self.lake, Entity.PARTY)
         records = parties.read()
         staging = Staging(self.connection)
-        published = queries.read_crosswalk(self.connection, CROSSWALK_SCHEMA)
+        published = bulk.read_crosswalk(self.connection, CROSSWALK_SCHEMA)
         clusters = affected.apart(tables.clusters(self.lake).read())
-        registry = queries.read_registry(self.connection, REGISTRY_SCHEMA)
+        registry = bulk.read_registry(self.connection, REGISTRY_SCHEMA)
         assignment = assign(
             clusters,
             registry,
             as_before_joined(published, registry, clusters, sources_gone(published, records)),
             records.select([*RECORD_KEY, "first_seen"]),
-            taken=queries.ids_of_forgotten(self.connection, FORGOTTEN),
+            taken=bulk.ids_of_forgotten(self.connection, FORGOTTEN),
         )
         movement = Movement(published, assignment.crosswalk, self.event_reasons)
         staging.add("golden_id", assignment.registry)
@@ -245,7 +245,7 @@ class _Work:
             part.crosswalk,
             own.select([*RECORD_KEY, "first_seen"]),
             newest=part.newest,
-            taken=queries.ids_of_forgotten(self.connection, FORGOTTEN),
+            taken=bulk.ids_of_forgotten(self.connection, FORGOTTEN),
         )
         moved = affected.moved(assignment.crosswalk, part.crosswalk)
         employees = affected.employed_by(

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from cdm_pipelines.contracts.model import PartyKind
-from cdm_pipelines.hub import queries
+from cdm_pipelines.hub import bulk
 from cdm_pipelines.hub.parts import Asked
 from cdm_pipelines.hub.schema_review import relinked, staged_doubt, staged_link
 from cdm_pipelines.hub.staging import Staging
@@ -130,7 +130,7 @@ class ReadModels:
 
     def _whole(self, part: Part) -> pa.Table:
         """The next crosswalk of all records."""
-        published = queries.read_crosswalk(self.connection, CROSSWALK_SCHEMA)
+        published = bulk.read_crosswalk(self.connection, CROSSWALK_SCHEMA)
         stays = _without(_without(published, part.crosswalk), part.gone)
         return pa.concat_tables([stays, part.crosswalk])
 

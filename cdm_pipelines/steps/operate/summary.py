@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from cdm_pipelines.contracts import SourceContract
 from cdm_pipelines.contracts.canonical import Entity
-from cdm_pipelines.hub import queries
+from cdm_pipelines.hub import bulk, queries
 from cdm_pipelines.identity import CROSSWALK_SCHEMA
 from cdm_pipelines.store import layout, tables
 from cdm_pipelines.store.lake import Lake
@@ -65,7 +65,7 @@ def accuracy(connection: Connection, truth: Path) -> Accuracy:
     from cdm_pipelines.linkage.evaluate.measures import evaluate  # noqa: PLC0415 - the toolkit takes a second to load
 
     known = pd.read_csv(truth, dtype=str, keep_default_na=False, quoting=csv.QUOTE_MINIMAL)
-    linked = queries.read_crosswalk(connection, CROSSWALK_SCHEMA).to_pandas()
+    linked = bulk.read_crosswalk(connection, CROSSWALK_SCHEMA).to_pandas()
     both = linked.merge(known, on=["source", "entity", "record_id"], how="inner")
     key = pd.DataFrame({"source": both["source"] + "/" + both["entity"], "record_id": both["record_id"]})
     figures = evaluate(key.assign(cluster_id=both["golden_id"]), key.assign(truth_id=both["truth_id"])).pairs

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, select, text
 from cdm_pipelines.contracts.canonical import Entity, with_state
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.contracts.model import PartyKind
-from cdm_pipelines.hub import queries, review, seals
+from cdm_pipelines.hub import bulk, review, seals
 from cdm_pipelines.hub.places import FORGOTTEN
 from cdm_pipelines.hub.publish import compare, published_from, published_rows
 from cdm_pipelines.hub.published import published
@@ -179,7 +179,7 @@ def _rows(connection: Connection) -> Iterator[Finding]:
 
 def _ids(connection: Connection) -> Finding:
     """Golden ids against the records that founded them, and against what happened to them."""
-    registry = queries.read_registry(connection, REGISTRY_SCHEMA)
+    registry = bulk.read_registry(connection, REGISTRY_SCHEMA)
     registry = registry.filter(
         pc.invert(pc.starts_with(registry["record_id"], FORGOTTEN))
     )  # erased: nobody knows

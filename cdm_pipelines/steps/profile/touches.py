@@ -30,7 +30,7 @@ from cdm_pipelines.enrichment.interactions import DAY_SCHEMA
 from cdm_pipelines.enrichment.moments import BY_CUSTOMER, BY_US, SERVICE_DESK
 from cdm_pipelines.enrichment.subjects import Whose, concerned, run
 from cdm_pipelines.enrichment.tokens import Eras, InteractionPolicy, eras_as_json, eras_from_json, eras_now
-from cdm_pipelines.hub.queries import read_crosswalk
+from cdm_pipelines.hub.bulk import read_crosswalk
 from cdm_pipelines.steps.profile.interactions import database, delivering
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.damage import DamagedError, made_anew

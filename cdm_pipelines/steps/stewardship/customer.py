@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from cdm_pipelines.golden.policy import golden_groups
 from cdm_pipelines.golden.provenance import EVERYTHING_ELSE
 from cdm_pipelines.hub import queries
-from cdm_pipelines.hub import review as hub
+from cdm_pipelines.hub import review_queue as hub
 from cdm_pipelines.hub.publish import published_from
 from cdm_pipelines.identity.decisions import Decision, Kind, Record
 from cdm_pipelines.identity.effective import Conflict, Effective, effective

@@ -12,7 +12,6 @@ The order is by priority = uncertainty x value, the largest first:
   between the customer's last order and the newest order of all.
 """
 
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -22,23 +21,12 @@ import pyarrow.compute as pc
 
 from cdm_pipelines.hub.review import DOUBTS, ITEMS
 from cdm_pipelines.linkage.cluster.health import Reason
+from cdm_pipelines.steps.stewardship.kinds import Doubt
 from cdm_pipelines.store.keys import positions
 
 Floats = npt.NDArray[np.float64]
 
 HALF_LIFE_DAYS = 365
-
-
-class Doubt(StrEnum):
-    """Why something is worth a look."""
-
-    PAIR = "pair"  # two customers that may be one party: between the thresholds of review and match
-    CONFIRMED = "confirmed apart"  # a match, but both customers are confirmed
-    CONFLICT = "conflict"  # a decision without effect, for it contradicts others
-    CLUSTER = "cluster"  # one customer, but it may be several
-    SPLIT = (
-        "confirmed, falls apart"  # one confirmed customer, which nothing but the confirmation holds together
-    )
 
 
 _QUEUED = (Reason.SPLIT, Reason.AGAINST, Reason.LARGE, Reason.BRIDGE)

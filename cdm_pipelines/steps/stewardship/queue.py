@@ -20,7 +20,8 @@ from cdm_pipelines.identity import CROSSWALK_SCHEMA
 from cdm_pipelines.identity.constraints import Constraints
 from cdm_pipelines.identity.decisions import Record
 from cdm_pipelines.identity.effective import Conflict
-from cdm_pipelines.steps.stewardship.doubts import Doubt, doubtful_items, pairs_in_doubt, values
+from cdm_pipelines.steps.stewardship.doubts import doubtful_items, pairs_in_doubt, values
+from cdm_pipelines.steps.stewardship.kinds import Doubt
 from cdm_pipelines.store.arrow import whole
 from cdm_pipelines.store.keys import RECORD_KEY
 

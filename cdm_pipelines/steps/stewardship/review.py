@@ -13,8 +13,8 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from cdm_pipelines.hub import queries
-from cdm_pipelines.hub import review as hub
-from cdm_pipelines.steps.stewardship.doubts import Doubt
+from cdm_pipelines.hub import review_queue as hub
+from cdm_pipelines.steps.stewardship.kinds import Doubt
 
 ABOUT: Mapping[Doubt, str] = {
     Doubt.PAIR: "pairs",

@@ -11,8 +11,8 @@ from sqlalchemy import Engine, text
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.golden import load_policy, survive
 from cdm_pipelines.hub import publish
+from cdm_pipelines.hub.bulk import read_crosswalk, read_registry
 from cdm_pipelines.hub.publish import PublishResult
-from cdm_pipelines.hub.queries import read_crosswalk, read_registry
 from cdm_pipelines.hub.staging import Staged, stage
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, assign
 from cdm_pipelines.records import records_schema

@@ -11,16 +11,10 @@ import pyarrow as pa
 import pytest
 from sqlalchemy import Engine, text
 
-from cdm_pipelines.hub import load, queries
+from cdm_pipelines.hub import bulk, load, queries
+from cdm_pipelines.hub.bulk import customer_schema, export_table, whole_table
 from cdm_pipelines.hub.errors import HubError
-from cdm_pipelines.hub.queries import (
-    Summary,
-    customer_schema,
-    export_table,
-    largest_customers,
-    summary,
-    whole_table,
-)
+from cdm_pipelines.hub.queries import Summary, largest_customers, summary
 from cdm_pipelines.hub.schema import customer as customer_table
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, golden_id
 from cdm_pipelines.steps.customers.export import export_table as export_to_file
@@ -143,8 +137,8 @@ def test_identity_reads_back_what_was_published(hub_engine: Engine) -> None:
     tables = examples.version(hub_engine)
     examples.published(hub_engine)
     with hub_engine.connect() as connection:
-        assert queries.read_registry(connection, REGISTRY_SCHEMA) == tables["golden_id"]
-        crosswalk = queries.read_crosswalk(connection, CROSSWALK_SCHEMA)
+        assert bulk.read_registry(connection, REGISTRY_SCHEMA) == tables["golden_id"]
+        crosswalk = bulk.read_crosswalk(connection, CROSSWALK_SCHEMA)
     by_key = [("source", "ascending"), ("entity", "ascending"), ("record_id", "ascending")]
     assert crosswalk == tables["crosswalk"].select(CROSSWALK_SCHEMA.names).sort_by(by_key)
 

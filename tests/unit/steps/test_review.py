@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from cdm_pipelines.contracts.actor import Actor, Role
-from cdm_pipelines.hub import queries
-from cdm_pipelines.hub import review as hub
+from cdm_pipelines.hub import bulk
+from cdm_pipelines.hub import review_queue as hub
 from cdm_pipelines.hub.schema import customer, golden_id
 from cdm_pipelines.hub.staging import Staging
 from cdm_pipelines.identity import CROSSWALK_SCHEMA
@@ -21,7 +21,7 @@ from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.customers.read_models import ReadModels
 from cdm_pipelines.steps.stewardship import decisions
 from cdm_pipelines.steps.stewardship.decisions import constraints
-from cdm_pipelines.steps.stewardship.doubts import Doubt
+from cdm_pipelines.steps.stewardship.kinds import Doubt
 from cdm_pipelines.steps.stewardship.queue import rewrite
 from cdm_pipelines.steps.stewardship.review import Item
 from cdm_pipelines.store import layout, tables
@@ -74,7 +74,7 @@ def lake(hub_engine: Engine, settings: Settings) -> Lake:
 def refresh(engine: Engine, lake: Lake) -> None:
     """Write what stewards read, as a publication does."""
     with engine.begin() as connection:
-        crosswalk = queries.read_crosswalk(connection, CROSSWALK_SCHEMA)
+        crosswalk = bulk.read_crosswalk(connection, CROSSWALK_SCHEMA)
         kinds = crosswalk.select(RECORD_KEY).append_column(
             "party_kind", pa.repeat("person", crosswalk.num_rows)
         )

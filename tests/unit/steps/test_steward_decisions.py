@@ -14,11 +14,11 @@ from sqlalchemy.exc import DBAPIError
 from cdm_pipelines.contracts.actor import Actor, ActorError, Role
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.golden import load_policy, survive
+from cdm_pipelines.hub.bulk import read_crosswalk, read_registry
 from cdm_pipelines.hub.connection import DRIVER
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.migrate import migrate
 from cdm_pipelines.hub.publish import promote
-from cdm_pipelines.hub.queries import read_crosswalk, read_registry
 from cdm_pipelines.hub.staging import Staging
 from cdm_pipelines.identity import CROSSWALK_SCHEMA, REGISTRY_SCHEMA, assign
 from cdm_pipelines.identity.chain import Head
