@@ -25,7 +25,8 @@ def run(connection: Connection, statement: str, values: Mapping[str, object] | N
     Args:
         connection: Of the hub; a transaction begins where none has.
         statement: As ``sqlalchemy.text`` takes it, with names of parameters behind a colon; never with a value in it.
-        values: Of the parameters. A text without any is given as it is, and may be several statements.
+        values: Of the parameters; a list, of texts or ids, is an array. A text without any is given as it is, and may
+            be several statements.
     """
     _asked(connection, statement, values, tuple_row)
 
@@ -56,7 +57,22 @@ def _asked(
         connection.begin()  # or what is written would not be committed with it
     driver: Any = connection.connection.driver_connection
     cursor: Cursor[Any] = driver.cursor(row_factory=row)
-    return cursor.execute((statement if values is None else _written(statement)).encode(), values)
+    if values is None:
+        return cursor.execute(statement.encode(), None)
+    bound = {name: _array(one) if isinstance(one, list) else one for name, one in values.items()}
+    return cursor.execute(_written(statement).encode(), bound)
+
+
+def _array(values: list[Any]) -> str:
+    """Texts or ids as PostgreSQL writes an array, whose type is that of what it is compared with, or cast to.
+
+    The driver takes each value through plain Python, which for a hundred ids takes longer than PostgreSQL.
+    """
+    return "{" + ",".join([_quoted(one) if isinstance(one, str) else str(one) for one in values]) + "}"
+
+
+def _quoted(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 @lru_cache(maxsize=1_000)

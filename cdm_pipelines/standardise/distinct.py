@@ -9,6 +9,7 @@ where a value occurs, so its answer cannot depend on row order or on how rows ar
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from types import FunctionType
 
 import numpy as np
 import pyarrow as pa
@@ -32,10 +33,47 @@ def over_distinct(function: Callable[..., Arrays], *columns: pa.Array) -> Arrays
         The arrays that ``function`` returns, one answer per row.
     """
     if len(columns[0]) == 1:
-        return function(*columns)
+        try:
+            asked = _Asked(function, columns)
+        except TypeError:  # it has something from around it that may change
+            return function(*columns)
+        return _of_one(asked)
     codes, distinct = _encode(columns)
     indices = pa.array(codes)
     return tuple(answer.take(indices) for answer in function(*distinct))
+
+
+class _Asked:
+    """A function with the row that it is asked about; equal to another of the same code with the same values."""
+
+    def __init__(self, function: Callable[..., Arrays], columns: Sequence[pa.Array]) -> None:
+        self._function, self._columns = function, columns
+        self._key = (_told(function), tuple((column.type.id, column[0].as_py()) for column in columns))
+        self._hash = hash(self._key)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Asked) and self._key == other._key
+
+    def answer(self) -> Arrays:
+        """What the function returns."""
+        return self._function(*self._columns)
+
+
+def _told(function: object) -> object:
+    """What tells a function from others: its code, and what it has from around it; functions are made anew there."""
+    if not isinstance(function, FunctionType):
+        return function
+    around = (cell.cell_contents for cell in function.__closure__ or ())
+    return function.__code__, function.__defaults__, tuple(_told(one) for one in around)
+
+
+@lru_cache(maxsize=2**13)
+def _of_one(asked: _Asked) -> Arrays:
+    """An answer that is remembered: one record has no value, or a common one, in most of what is asked of it."""
+    return asked.answer()
 
 
 def _encode(columns: Sequence[pa.Array]) -> tuple[np.ndarray, list[pa.Array]]:

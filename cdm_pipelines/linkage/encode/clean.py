@@ -167,7 +167,9 @@ _CLEANERS: dict[Clean, Callable[[pa.Array], pa.Array]] = {
 
 def clean(values: pa.Array, how: Clean) -> pa.Array:
     """Comparable spellings of distinct values, in their order; null where nothing is left."""
-    return _few_cleaned(values, how) if len(values) <= FEW else _cleaned(values, how)
+    if len(values) > FEW:
+        return _cleaned(values, how)
+    return pa.array(few_cleaned(values.to_pylist(), how), pa.string())
 
 
 def _cleaned(values: pa.Array, how: Clean) -> pa.Array:
@@ -180,18 +182,18 @@ _KEPT: dict[Clean, dict[str | None, str | None]] = {how: {} for how in _CLEANERS
 _MOST_KEPT = 10_000
 
 
-def _few_cleaned(values: pa.Array, how: Clean) -> pa.Array:
+def few_cleaned(texts: list[str | None], how: Clean) -> list[str | None]:
     """The same by what is remembered: one record and its candidates mostly have names that came before."""
-    kept, texts = _KEPT[how], values.to_pylist()
+    kept = _KEPT[how]
     new = [text for text in texts if text not in kept]
     if not new:
-        return pa.array([kept[text] for text in texts], pa.string())
+        return [kept[text] for text in texts]
     made = dict(zip(new, _cleaned(pa.array(new, pa.string()), how).to_pylist(), strict=True))
     found = [made[text] if text in made else kept[text] for text in texts]
     if len(kept) + len(made) > _MOST_KEPT:  # another dictionary, since threads may be reading this one
         kept = _KEPT[how] = {}
     kept.update(made)
-    return pa.array(found, pa.string())
+    return found
 
 
 def side_by_side(texts: Sequence[pa.Array], how: Clean) -> pa.Array:

@@ -178,16 +178,20 @@ def look_up(table: Codes, codes: Codes) -> Codes:
 def sorted_codes(values: pa.Array) -> tuple[Codes, pa.Array]:
     """Codes into sorted distinct values; -1 for null."""
     if len(values) <= FEW:
-        texts = values.to_pylist()
-        known = sorted(
-            {text for text in texts if text is not None}
-        )  # code points are in the order of their bytes
-        number: dict[str | None, int] = {text: at for at, text in enumerate(known)}
-        few = np.fromiter((number.get(text, -1) for text in texts), np.int32, len(texts))
-        return few, pa.array(known, values.type)
+        return few_codes(values.to_pylist(), values.type)
     encoded = values.dictionary_encode()
     order = pc.sort_indices(encoded.dictionary).to_numpy()
     rank = np.empty(len(order), dtype=np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     return look_up(rank, codes), encoded.dictionary.take(pa.array(order))
+
+
+def few_codes(texts: list[str | None], kind: pa.DataType) -> tuple[Codes, pa.Array]:
+    """``sorted_codes`` of few texts."""
+    known = sorted(
+        {text for text in texts if text is not None}
+    )  # code points are in the order of their bytes
+    number: dict[str | None, int] = {text: at for at, text in enumerate(known)}
+    few = np.array([number.get(text, -1) for text in texts], np.int32)
+    return few, pa.array(known, kind)

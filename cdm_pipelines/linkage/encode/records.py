@@ -19,11 +19,21 @@ from cdm_pipelines.linkage.encode.clean import (
     DATE_ORDERS,
     clean,
     derive,
+    few_cleaned,
     rare_tokens,
     side_by_side,
     word_counts,
 )
-from cdm_pipelines.linkage.encode.columns import FEW, Codes, Column, look_up, mapped, sorted_codes, union
+from cdm_pipelines.linkage.encode.columns import (
+    FEW,
+    Codes,
+    Column,
+    few_codes,
+    look_up,
+    mapped,
+    sorted_codes,
+    union,
+)
 from cdm_pipelines.linkage.encode.dates import year_first
 from cdm_pipelines.linkage.encode.hashes import Hashes, of_records
 from cdm_pipelines.linkage.errors import LinkageError, nearest
@@ -81,6 +91,10 @@ class Records:
     def _made(self) -> dict[Any, Column]:
         return {}
 
+    @cached_property
+    def _hashes(self) -> dict[str, Hashes]:
+        return {}
+
     def key(self, name: str) -> Column:
         """A column or a derived key."""
         if name in self.columns:
@@ -91,8 +105,13 @@ class Records:
 
     def hashes(self, name: str) -> Hashes:
         """The same as hashes of its texts, shape (records, width); 0 is null."""
-        column = self.key(name)
-        return of_records(column.hashes, column.codes)
+        found = self._hashes.get(name)
+        if found is None:
+            column = self.key(name)
+            found = of_records(column.hashes, column.codes)
+            if len(self) <= FEW:  # of many they would be as much memory as all else
+                self._hashes[name] = found
+        return found
 
     def together(self, names: tuple[str, ...]) -> Column:
         """Several columns in one dictionary, so that their codes can be compared with each other."""
@@ -240,7 +259,7 @@ def _is_ordered(ids: pa.Array, sources: pa.Array) -> bool:
 
 def _encode_column(values: pa.Array, how: Any, order: npt.NDArray[Any]) -> Column:
     if len(values) <= FEW:
-        few, known = sorted_codes(clean(values, how))
+        few, known = few_codes(few_cleaned(values.to_pylist(), how), pa.string())
         return Column((few if _in_order_already(order) else few[order]).reshape(-1, 1), known)
     encoded = values.dictionary_encode()
     of_distinct, distinct = sorted_codes(clean(encoded.dictionary, how))

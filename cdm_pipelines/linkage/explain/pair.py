@@ -19,7 +19,7 @@ import pyarrow as pa
 from cdm_pipelines.linkage.blocking.pairs import Allowed
 from cdm_pipelines.linkage.cluster.constraints import alone
 from cdm_pipelines.linkage.cluster.partners import PairEvidence
-from cdm_pipelines.linkage.compare.comparers import Comparer
+from cdm_pipelines.linkage.compare.comparers import Comparer, Packed
 from cdm_pipelines.linkage.encode.records import Records, encode
 from cdm_pipelines.linkage.model.fellegi_sunter import Floats, LinkageModel, log2_odds, probability
 from cdm_pipelines.linkage.model.scoring import BoundScorer, PairScorer
@@ -139,7 +139,11 @@ class Waterfall:
 
 
 def waterfall(
-    subject: Subject, left: int, right: int, show: Callable[[str], str] | None = shape
+    subject: Subject,
+    left: int,
+    right: int,
+    show: Callable[[str], str] | None = shape,
+    packed: Packed | None = None,
 ) -> Waterfall:
     """Take the score of one pair apart.
 
@@ -148,9 +152,10 @@ def waterfall(
         left: Position of the one record.
         right: Position of the other.
         show: How a value is shown; by its shape. None shows none.
+        packed: Agreement pattern of the pair, where it is known.
     """
     a, b = np.array([left], dtype=np.int32), np.array([right], dtype=np.int32)
-    parts = subject.scorer.parts(a, b, subject.comparer.packed(a, b))
+    parts = subject.scorer.parts(a, b, subject.comparer.packed(a, b) if packed is None else packed)
     levels, match, terms = parts.levels[0], parts.match[0], parts.terms[0]
     shared = [subject.model.comparisons[name].shared for name in subject.comparer.by_name]
     evidence = match.sum() + terms.sum()

@@ -103,7 +103,7 @@ class _Kind:
     def near(self, row: pa.Table) -> Near:
         """What the record is compared with; a detail weighs nothing that it makes one of too many unlike names."""
         near = self.lookup.near(row)
-        if self.unlike_names and len(near.candidates) + 1 >= self.unlike_names:
+        if self.unlike_names and self._often(near, row):
             counted = {*self.roles.given, *self.roles.names}.union(*self.roles.contacts)
             columns = [name for name in self.lookup.columns if name in counted]
             held = pa.concat_tables([self.lookup.records(near.candidates, columns), row.select(columns)])
@@ -111,6 +111,20 @@ class _Kind:
             if len(found):
                 return self.lookup.near(without_nameless(found.taken_out(row), self.roles))
         return near
+
+    def _often(self, near: Near, row: pa.Table) -> bool:
+        """Whether a detail of the record stands in so many candidates that it may have too many names with it."""
+        if len(near.candidates) + 1 < self.unlike_names:
+            return False
+        for group in self.roles.contacts:
+            names = [name for name in group if name in row.column_names]
+            own = [value for name in names if (value := row[name][0].as_py()) is not None]
+            if own:
+                held = self.lookup.records(near.candidates, names)
+                values = own + [value for name in names for value in held[name].to_pylist()]
+                if any(values.count(one) >= self.unlike_names for one in own):
+                    return True
+        return False
 
 
 @dataclass(frozen=True)

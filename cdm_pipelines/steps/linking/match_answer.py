@@ -4,7 +4,7 @@ Belongs here: from what linking would do with the record to customers. Does not 
 (linkage.incremental.lookup), what is asked of it (match).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from cdm_pipelines.contracts.model import PartyKind
 from cdm_pipelines.hub.homes import Home, homes
 from cdm_pipelines.identity.decisions import Record
 from cdm_pipelines.linkage import LinkagePolicy
-from cdm_pipelines.linkage.encode.positions import Places
+from cdm_pipelines.linkage.compare.comparers import Packed
 from cdm_pipelines.linkage.explain.pair import Subject, waterfall
 from cdm_pipelines.linkage.incremental.lookup import Joined, Lookup, Near
 from cdm_pipelines.standardise.typed import Fault, Typed
@@ -147,7 +147,7 @@ def _candidates(near: Near, joined: Joined, of: Sequence[tuple[Record, Home]]) -
     ids = {home.golden_id for (_, home), one in zip(of, linked | inside, strict=True) if one}
     joins = {home.golden_id for (_, home), one in zip(of, inside, strict=True) if one}
     at = {one: [k for k, (_, home) in enumerate(of) if home.golden_id == one] for one in ids}
-    best = {one: _best(joined, np.array(places, dtype=np.int64)) for one, places in at.items()}
+    best = _best(joined, at)
     likeliest = sorted(ids, key=lambda one: (one not in joins, -best[one].weight, str(one)))
     subject = Subject.of(joined.over.scorer)
     return [
@@ -158,29 +158,42 @@ def _candidates(near: Near, joined: Joined, of: Sequence[tuple[Record, Home]]) -
             best[one].probability,
             of[best[one].place][0],
             tuple(of[place][0] for place in at[one]),
-            _waterfall(subject, joined, best[one].place),
+            _waterfall(subject, joined, best[one]),
         )
         for one in likeliest[:MOST_CANDIDATES]
     ]
 
 
 class _Best(NamedTuple):
-    """The record of a customer that is most like the one that was given."""
+    """The record of a customer that is most like the one that was given, and the agreement pattern of the two."""
 
     place: int
     weight: float
     probability: float
+    packed: Packed
 
 
-def _best(joined: Joined, places: Places) -> _Best:
+def _best(joined: Joined, at: Mapping[UUID, Sequence[int]]) -> dict[UUID, _Best]:
+    """That record of each of some customers; all are scored at once."""
+    places = np.array([place for some in at.values() for place in some], dtype=np.int64)
     left, right = joined.pairs(places)
     scorer = joined.over.scorer
-    scores = scorer.scores(left, right, scorer.packed(left, right))
-    first = int(np.argmax(scores.weight))
-    return _Best(int(places[first]), float(scores.weight[first]), float(scores.probability[first]))
+    packed = scorer.packed(left, right)
+    scores = scorer.scores(left, right, packed)
+    best, start = {}, 0
+    for one, some in at.items():
+        first = start + int(np.argmax(scores.weight[start : start + len(some)]))
+        best[one] = _Best(
+            int(places[first]),
+            float(scores.weight[first]),
+            float(scores.probability[first]),
+            packed[first : first + 1],
+        )
+        start += len(some)
+    return best
 
 
-def _waterfall(subject: Subject, joined: Joined, place: int) -> tuple[Weighed, ...]:
-    (left,), (right,) = joined.pairs(np.array([place], dtype=np.int64))
-    steps = waterfall(subject, int(left), int(right), show=None).steps
+def _waterfall(subject: Subject, joined: Joined, best: _Best) -> tuple[Weighed, ...]:
+    (left,), (right,) = joined.pairs(np.array([best.place], dtype=np.int64))
+    steps = waterfall(subject, int(left), int(right), show=None, packed=best.packed).steps
     return tuple(Weighed(step.name, step.meaning, step.bits + step.term) for step in steps)

@@ -1,6 +1,7 @@
 """Statements given to the driver as they are: same transaction, values bound, texts of several statements."""
 
 from collections.abc import Iterator
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Connection, Engine, text
@@ -33,6 +34,24 @@ def test_a_value_is_never_read_as_a_statement(connection: Connection) -> None:
         {"rest": 3, "said": evil}
     ]
     assert quick.scalars(connection, "SELECT 7 % CAST(:a AS int)", {"a": 4}) == [3]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [],
+        ["", " ", "NULL", "null", "a,b", "{a}", '"', "\\\\", '\\\\"', "'", "O'Neil", "é", "a\nb", "%s :x"],
+        [UUID("5f0c1a2b-3c4d-4e5f-8a9b-000000000001"), UUID("5f0c1a2b-3c4d-4e5f-8a9b-000000000002")],
+    ],
+)
+def test_a_list_is_an_array_of_these_values(connection: Connection, values: list[object]) -> None:
+    kind = "uuid" if values and isinstance(values[0], UUID) else "text"
+    asked = (
+        f"SELECT one FROM unnest(CAST(:values AS {kind}[])) WITH ORDINALITY AS t (one, place) ORDER BY place"
+    )
+    assert list(quick.scalars(connection, asked, {"values": values})) == values
+    compared = f"SELECT count(*) FROM unnest(CAST(:all AS {kind}[])) AS t (one) WHERE one = ANY(:values)"
+    assert quick.scalars(connection, compared, {"all": values, "values": values}) == [len(values)]
 
 
 def test_a_text_without_values_is_given_as_it_is(connection: Connection) -> None:

@@ -1,5 +1,7 @@
 """Text repair, casing, codes, numbers: what is delivered and what becomes of it."""
 
+from collections.abc import Callable
+
 import pyarrow as pa
 import pytest
 
@@ -215,3 +217,31 @@ def test_a_function_sees_each_combination_once() -> None:
     ].to_pylist()
     assert answers == ["a/x", "b/x", "a/x", "None/y", "a/None", "None/y"]
     assert sorted(seen, key=str) == sorted({("a", "x"), ("b", "x"), (None, "y"), ("a", None)}, key=str)
+
+
+def test_one_row_is_answered_as_it_is_among_others_however_often_it_is_asked() -> None:
+    """Answers about one row are remembered: by what a function does and has from around it, not by which it is."""
+
+    def behind(end: str, length: int = 3) -> Callable[[pa.Array], pa.Array]:
+        def one(value: str | None) -> tuple[str | None]:
+            return (None if value is None else value[:length] + end,)
+
+        return lambda column: over_distinct(lambda values: each(one, (TEXT,), values), column)[0]
+
+    values = ["Jansen", None, "", "Jansen", "Berg"]
+    for end, length in [("!", 3), ("?", 3), ("!", 1), ("!", 3)]:
+        asked = behind(end, length)
+        alone = [asked(pa.array([value], TEXT))[0].as_py() for value in values]
+        assert alone == asked(pa.array(values, TEXT)).to_pylist()
+        assert alone[0] == "Jansen"[:length] + end
+
+
+def test_what_a_function_has_from_around_it_may_change() -> None:
+    ends = ["a"]
+
+    def ended(values: pa.Array) -> tuple[pa.Array]:
+        return (pa.array([value + ends[0] for value in values.to_pylist()], TEXT),)
+
+    for end in ("a", "b"):
+        ends[0] = end
+        assert over_distinct(ended, pa.array(["x"], TEXT))[0].to_pylist() == ["x" + end]
