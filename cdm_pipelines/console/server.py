@@ -5,6 +5,7 @@ watching processes (``workers``).
 """
 
 import asyncio
+import gc
 import logging
 import socket
 import tempfile
@@ -43,6 +44,8 @@ _LOOK_SECONDS, _LOOKS = 5, 3
 _AT_A_TIME = 400
 _MOST_WORKERS = 4
 _MOST_HEAD = 32_768
+_NEW_OBJECTS = 10_000
+"""After how many that were made, and are still there, garbage is looked for."""
 
 
 def links(engine: Engine, settings: Settings, roles: list[str]) -> dict[str, str]:
@@ -141,6 +144,8 @@ class _Crew:
         share(self._folder, born.number)
         house = House(self._settings, self._engine, self._local, Shared(self._counts, self._held))
         app = console(house, Metrics(self._folder))
+        gc.freeze()  # what serves is no garbage, and an answer makes hardly any: it is looked for less often
+        gc.set_threshold(_NEW_OBJECTS)
         _Server(config_of(app, "", 0, self._settings.console_proxies), born).run(
             [born.socket] if born.socket else None
         )

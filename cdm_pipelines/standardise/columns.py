@@ -126,7 +126,7 @@ class Columns:
     def note_one_of(self, fed: Sequence[str], rule: Rule, rows: pa.Array, action: str = BLANKED) -> None:
         """Note rows at the first of some targets that holds a value in them."""
         for target in fed:
-            if target in self._feeding:
+            if target in self._feeding and pc.any(rows).as_py():
                 here = pc.and_(rows, pc.is_valid(self.code(target)))
                 self.note(target, rule, here, action)
                 rows = pc.and_not(rows, here)

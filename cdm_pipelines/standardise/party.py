@@ -141,6 +141,8 @@ def _blank(
     columns: Columns, fed: Sequence[str], values: Mapping[str, pa.Array], of_nobody: pa.Array
 ) -> dict[str, pa.Array]:
     """The values, null where they stand for nobody, which is noted at the first of the targets that hold some."""
+    if not pc.any(of_nobody).as_py():
+        return dict(values)
     of_nobody = pc.fill_null(of_nobody, False)
     columns.note_one_of(fed, Rule.PLACEHOLDER, of_nobody)
     nothing = pa.scalar(None, TEXT)
@@ -310,6 +312,8 @@ def _deceased(columns: Columns, extract_date: str) -> pa.Array:
     A no is nothing that could overrule another source's yes: who does not know of a death writes no, or the end of
     time.
     """
+    if columns.empty("deceased"):
+        return no_text(columns.length)
     column = columns.column("deceased")
     code = columns.code("deceased")
     ticked = numbers.boolean(code)
