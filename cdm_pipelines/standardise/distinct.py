@@ -66,8 +66,8 @@ def _told(function: object) -> object:
     """What tells a function from others: its code, and what it has from around it; functions are made anew there."""
     if not isinstance(function, FunctionType):
         return function
-    around = (cell.cell_contents for cell in function.__closure__ or ())
-    return function.__code__, function.__defaults__, tuple(_told(one) for one in around)
+    around = tuple(_told(cell.cell_contents) for cell in function.__closure__ or ())
+    return function.__code__, function.__defaults__, tuple((function.__kwdefaults__ or {}).items()), around
 
 
 @lru_cache(maxsize=2**13)
