@@ -38,6 +38,20 @@ def unlogged(table: Table) -> Table:
     return table
 
 
+def left_alone(table: Table) -> Table:
+    """The same table, made so that autovacuum leaves it alone.
+
+    What is staged is analysed when it is loaded and dropped when it is published. Autovacuum would find all of it new,
+    and a publication waits a second (``deadlock_timeout``) for each table that it is just looking at.
+    """
+    table.dialect_options["postgresql"]["with"] = {"autovacuum_enabled": "off"}
+    return table
+
+
+LEFT_ALONE = " WITH (autovacuum_enabled = off)"
+"""The same at the end of a statement."""
+
+
 def copy_table(
     connection: Connection, table: str, data: pa.Table, schema: str = "staging", *, made: bool = False
 ) -> int:

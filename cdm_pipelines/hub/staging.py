@@ -15,7 +15,7 @@ from sqlalchemy.schema import DropTable
 
 from cdm_pipelines.hub import consent, profile
 from cdm_pipelines.hub.errors import HubError
-from cdm_pipelines.hub.load import copy_table, without_data
+from cdm_pipelines.hub.load import LEFT_ALONE, copy_table, left_alone, without_data
 from cdm_pipelines.hub.published import published
 from cdm_pipelines.hub.schema import staged
 from cdm_pipelines.hub.schema_feed import staged_event
@@ -24,7 +24,9 @@ from cdm_pipelines.hub.schema_review import STAGED as STAGED_FOR_REVIEW
 _LOCK = (
     0x63646D70  # "cdmp": the key of the advisory lock under which one process at a time stages or publishes
 )
-AFFECTED = Table("affected", MetaData(), Column("golden_id", Uuid, primary_key=True), schema="staging")
+AFFECTED = left_alone(
+    Table("affected", MetaData(), Column("golden_id", Uuid, primary_key=True), schema="staging")
+)
 """The customers that are staged, where not all are."""
 _BESIDE = {staged_event.name: staged_event, AFFECTED.name: AFFECTED, **STAGED_FOR_REVIEW}
 """What is staged beside the next version of published tables."""
@@ -103,7 +105,7 @@ class Staging:
         known = published().get(name)
         if known is not None:
             like = f"{known.table.schema}.{name}"
-            self._connection.execute(text(f"CREATE UNLOGGED TABLE staging.{name} (LIKE {like})"))
+            self._connection.execute(text(f"CREATE UNLOGGED TABLE staging.{name} (LIKE {like}){LEFT_ALONE}"))
         else:
             self._tables[name].create(self._connection)
         self._rows[name] = 0
