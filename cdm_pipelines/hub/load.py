@@ -21,7 +21,7 @@ from psycopg import sql
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, text
 from sqlalchemy.exc import DBAPIError
 
 from cdm_pipelines.faults import database_fault
@@ -38,18 +38,13 @@ def unlogged(table: Table) -> Table:
     return table
 
 
-def left_alone(table: Table) -> Table:
-    """The same table, made so that autovacuum leaves it alone.
+def leave_alone(connection: Connection, table: Table) -> None:
+    """Have autovacuum leave a table alone that was just made in this transaction.
 
     What is staged is analysed when it is loaded and dropped when it is published. Autovacuum would find all of it new,
     and a publication waits a second (``deadlock_timeout``) for each table that it is just looking at.
     """
-    table.dialect_options["postgresql"]["with"] = {"autovacuum_enabled": "off"}
-    return table
-
-
-LEFT_ALONE = " WITH (autovacuum_enabled = off)"
-"""The same at the end of a statement."""
+    connection.execute(text(f"ALTER TABLE {table} SET (autovacuum_enabled = off)"))
 
 
 def copy_table(

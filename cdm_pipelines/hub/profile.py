@@ -38,7 +38,7 @@ from cdm_pipelines.contracts.profile import GroupView, ProfileTable
 from cdm_pipelines.hub import profile_told, profile_withheld
 from cdm_pipelines.hub.differences import Change, apply, change_of, differences
 from cdm_pipelines.hub.errors import HubError
-from cdm_pipelines.hub.load import copy_table, left_alone, read_table, unlogged, without_data
+from cdm_pipelines.hub.load import copy_table, leave_alone, read_table, unlogged, without_data
 from cdm_pipelines.hub.profile_catalogue import Catalogue, note_gone, rows_after
 from cdm_pipelines.hub.profile_views import SCHEMA, drop_views, make_views
 from cdm_pipelines.hub.schema import column, typed
@@ -87,7 +87,7 @@ def staging_table(declared: ProfileTable) -> Table:
     """The table in which the next version of an enricher's table is staged."""
     made = _table(declared, _staging_name(declared.name), "staging")
     made.indexes.clear()
-    return left_alone(made)
+    return made
 
 
 def _staging_name(name: str) -> str:
@@ -96,8 +96,8 @@ def _staging_name(name: str) -> str:
 
 def _of_worked(staged: str) -> Table:
     """The table of the customers that were worked on for a staged one."""
-    return left_alone(
-        Table(f"{staged}_worked", MetaData(), Column("golden_id", Uuid, primary_key=True), schema="staging")
+    return Table(
+        f"{staged}_worked", MetaData(), Column("golden_id", Uuid, primary_key=True), schema="staging"
     )
 
 
@@ -137,6 +137,7 @@ def stage(
     WAITING.create(connection, checkfirst=True)
     connection.execute(DropTable(staged, if_exists=True))
     connection.execute(CreateTable(staged if first else unlogged(staged)))
+    leave_alone(connection, staged)
     # A key over rows that are there already is made in a third of the time that it takes row by row.
     connection.execute(text(f"ALTER TABLE {staged} DROP CONSTRAINT {name}_pkey"))
     count = copy_table(connection, name, rows, made=True)
@@ -147,6 +148,7 @@ def stage(
     connection.execute(DropTable(of_worked, if_exists=True))
     if worked is not None:
         connection.execute(CreateTable(of_worked))
+        leave_alone(connection, of_worked)
         copy_table(connection, of_worked.name, pa.table({"golden_id": worked}))
     connection.execute(text(f"ANALYZE {staged}" if first else f"ANALYZE {staged} ({keys})"))
     values = {"rows": str(count), "whole": worked is None, "made_from": json.dumps(dict(made_from))}

@@ -15,7 +15,7 @@ from sqlalchemy.schema import DropTable
 
 from cdm_pipelines.hub import consent, profile
 from cdm_pipelines.hub.errors import HubError
-from cdm_pipelines.hub.load import LEFT_ALONE, copy_table, left_alone, without_data
+from cdm_pipelines.hub.load import copy_table, leave_alone, without_data
 from cdm_pipelines.hub.published import published
 from cdm_pipelines.hub.schema import staged
 from cdm_pipelines.hub.schema_feed import staged_event
@@ -24,9 +24,7 @@ from cdm_pipelines.hub.schema_review import STAGED as STAGED_FOR_REVIEW
 _LOCK = (
     0x63646D70  # "cdmp": the key of the advisory lock under which one process at a time stages or publishes
 )
-AFFECTED = left_alone(
-    Table("affected", MetaData(), Column("golden_id", Uuid, primary_key=True), schema="staging")
-)
+AFFECTED = Table("affected", MetaData(), Column("golden_id", Uuid, primary_key=True), schema="staging")
 """The customers that are staged, where not all are."""
 _BESIDE = {staged_event.name: staged_event, AFFECTED.name: AFFECTED, **STAGED_FOR_REVIEW}
 """What is staged beside the next version of published tables."""
@@ -105,9 +103,10 @@ class Staging:
         known = published().get(name)
         if known is not None:
             like = f"{known.table.schema}.{name}"
-            self._connection.execute(text(f"CREATE UNLOGGED TABLE staging.{name} (LIKE {like}){LEFT_ALONE}"))
+            self._connection.execute(text(f"CREATE UNLOGGED TABLE staging.{name} (LIKE {like})"))
         else:
             self._tables[name].create(self._connection)
+        leave_alone(self._connection, self._tables[name])
         self._rows[name] = 0
 
     def add(self, name: str, piece: pa.Table) -> None:
