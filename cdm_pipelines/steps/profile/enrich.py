@@ -259,10 +259,10 @@ class _Night:
                     self._compute(due, self._apart(work), None)
 
     def _some(self, plans: Mapping[_Whom, list[_Due]], touched: pa.Array) -> list[_Due]:
-        """Work on the customers that are touched, and on others as far as that goes; returns what is for everybody.
+        """Work on the customers that are touched, and on those whom that concerns; returns what is for everybody.
 
-        Reading what is some customers' goes through all there is, once for each work. So the same one serves the
-        customers whose interactions may be others, unless these are many more: computing would then take longer.
+        To read what is some customers' goes through all there is. So it is read once for both, unless those whose
+        interactions may be others are many more: computing would then take longer.
         """
         due = plans[_Whom.CONCERNED]
         concerned = self.company.concerned(self.coming, touched) if due else touched
@@ -283,13 +283,12 @@ class _Night:
 
         Args:
             plans: What is out of date.
-            touched: The customers that the next version touches.
+            touched: Customers that the next version touches.
             ids: Of whom inputs are read, the touched ones among them.
             besides: What is to be computed for all of those.
         """
-        left: list[_Due] = []
-        reached: list[tuple[_Due, Near]] = []
-        if not (plans[_Whom.TOUCHED] or plans[_Whom.NEIGHBOURS] or besides):
+        left, reached = list[_Due](), list[tuple[_Due, Near]]()
+        if not any((plans[_Whom.TOUCHED], plans[_Whom.NEIGHBOURS], besides)):
             return left
         with self._working(ids) as work:
             for due in plans[_Whom.TOUCHED]:
