@@ -30,7 +30,7 @@ from sqlalchemy.schema import CreateTable, DropTable
 from cdm_pipelines.hub import said
 from cdm_pipelines.hub.differences import Change, apply, change_of, differences
 from cdm_pipelines.hub.errors import HubError
-from cdm_pipelines.hub.load import copy_table, read_grouped, read_table, unlogged
+from cdm_pipelines.hub.load import copy_table, leave_alone, read_grouped, read_table, unlogged
 from cdm_pipelines.hub.schema_privacy import consent, consent_state, consent_statement, said_here
 
 STAGED = (consent, consent_statement)
@@ -102,6 +102,7 @@ def stage(
     for table, content in zip(STAGED, (rows, statements), strict=True):
         staged = unlogged(staging_table(table))
         connection.execute(CreateTable(staged))
+        leave_alone(connection, staged)
         count = copy_table(connection, staged.name, content.select([one.name for one in table.columns]))
         connection.execute(text(f"ANALYZE {staged}"))
         values = {"rows": count, "whole": worked is None, "made_from": dict(made_from)}

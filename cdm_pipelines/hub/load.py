@@ -21,7 +21,7 @@ from psycopg import sql
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, text
 from sqlalchemy.exc import DBAPIError
 
 from cdm_pipelines.faults import database_fault
@@ -36,6 +36,15 @@ def unlogged(table: Table) -> Table:
     """The same table, made unlogged when it is made: what is staged need not outlive a crash."""
     table._prefixes = ["UNLOGGED"]  # noqa: SLF001 - SQLAlchemy sets it nowhere else after the table is made
     return table
+
+
+def leave_alone(connection: Connection, table: Table) -> None:
+    """Have autovacuum leave a table alone that was just made in this transaction.
+
+    What is staged is analysed when it is loaded and dropped when it is published. Autovacuum would find all of it new,
+    and a publication waits a second (``deadlock_timeout``) for each table that it is just looking at.
+    """
+    connection.execute(text(f"ALTER TABLE {table} SET (autovacuum_enabled = off)"))
 
 
 def copy_table(

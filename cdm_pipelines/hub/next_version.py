@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from cdm_pipelines.contracts.canonical import Entity, EntityDeclaration, OfParent, declaration
 from cdm_pipelines.hub.load import copy_table, read_table
-from cdm_pipelines.hub.publish import published_from
+from cdm_pipelines.hub.publish import published_from, published_rows
 from cdm_pipelines.hub.published import published
 from cdm_pipelines.hub.staging import AFFECTED, Staged, staged_tables
 
@@ -75,7 +75,7 @@ class NextVersion:
     @property
     def few(self) -> int:
         """So many customers at most are worked on by themselves."""
-        return int(_MOST * (self.connection.scalar(text("SELECT count(*) FROM golden.customer")) or 0))
+        return int(_MOST * published_rows(self.connection, published()["customer"].table))
 
     def customers(self, schema: pa.Schema, ids: pa.Array | None) -> pa.Table:
         """Golden customers, all or those with some ids."""

@@ -22,8 +22,6 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
-    func,
-    inspect,
     select,
     text,
 )
@@ -40,7 +38,8 @@ from cdm_pipelines.contracts.profile import GroupView, ProfileTable
 from cdm_pipelines.hub import profile_told, profile_withheld
 from cdm_pipelines.hub.differences import Change, apply, change_of, differences
 from cdm_pipelines.hub.errors import HubError
-from cdm_pipelines.hub.load import copy_table, read_table, unlogged, without_data
+from cdm_pipelines.hub.load import copy_table, leave_alone, read_table, unlogged, without_data
+from cdm_pipelines.hub.profile_catalogue import Catalogue, note_gone, rows_after
 from cdm_pipelines.hub.profile_views import SCHEMA, drop_views, make_views
 from cdm_pipelines.hub.schema import column, typed
 from cdm_pipelines.hub.schema_profile import profile_state
@@ -138,6 +137,7 @@ def stage(
     WAITING.create(connection, checkfirst=True)
     connection.execute(DropTable(staged, if_exists=True))
     connection.execute(CreateTable(staged if first else unlogged(staged)))
+    leave_alone(connection, staged)
     # A key over rows that are there already is made in a third of the time that it takes row by row.
     connection.execute(text(f"ALTER TABLE {staged} DROP CONSTRAINT {name}_pkey"))
     count = copy_table(connection, name, rows, made=True)
@@ -148,6 +148,7 @@ def stage(
     connection.execute(DropTable(of_worked, if_exists=True))
     if worked is not None:
         connection.execute(CreateTable(of_worked))
+        leave_alone(connection, of_worked)
         copy_table(connection, of_worked.name, pa.table({"golden_id": worked}))
     connection.execute(text(f"ANALYZE {staged}" if first else f"ANALYZE {staged} ({keys})"))
     values = {"rows": str(count), "whole": worked is None, "made_from": json.dumps(dict(made_from))}
@@ -219,6 +220,7 @@ def publish(
     known = {one.name: one for one in declared}
     _drop_others(connection, known)
     changes: dict[str, Change] = {}
+    catalogue = Catalogue(connection, SCHEMA)
     if _there(connection, "staging", WAITING.name):
         for row in connection.execute(WAITING.select().order_by(WAITING.c.enricher)).all():
             if row.enricher not in known:
@@ -228,7 +230,7 @@ def publish(
             if row.whole and _can_move(connection, one):
                 changes[one.name] = _move(connection, one, expected)
             else:
-                _bring_up(connection, one)
+                _bring_up(connection, one, catalogue)
                 changes[one.name] = _apply(connection, one, expected, whole=row.whole)
             state = {"rows": changes[one.name].rows, "made_from": json.loads(row.made_from)}
             connection.execute(
@@ -239,8 +241,9 @@ def publish(
     there = [one for one in declared if is_there(connection, one)]
     for one in there:
         if one.name not in changes:
-            _without_customers_gone(connection, one)
-    profile_withheld.enforce(connection, there)
+            note_gone(connection, one.name, _without_customers_gone(connection, one))
+    for name, gone in profile_withheld.enforce(connection, there).items():
+        note_gone(connection, name, gone)
     make_views(connection, there, groups)
     clear(connection)
     return changes
@@ -274,6 +277,7 @@ def _move(connection: Connection, declared: ProfileTable, rows: int) -> Change:
         f"ALTER TABLE staging.{staged} RENAME TO {table.name}",
         f"ALTER TABLE staging.{table.name} SET SCHEMA {SCHEMA}",
         f"ALTER TABLE {table} RENAME CONSTRAINT {staged}_pkey TO {table.name}_pkey",
+        f"ALTER TABLE {table} RESET (autovacuum_enabled)",
     ):
         connection.execute(text(change))
     for index in table.indexes:
@@ -300,14 +304,18 @@ def _drop_others(connection: Connection, known: Mapping[str, ProfileTable]) -> N
         connection.execute(state.delete().where(state.c.enricher.not_in(list(known))))
 
 
-def _bring_up(connection: Connection, declared: ProfileTable) -> None:
+def _bring_up(connection: Connection, declared: ProfileTable, catalogue: Catalogue) -> None:
     """Make a table what is declared: columns that are new or of another type are empty, those that are gone go."""
     table = table_of(declared)
     if not is_there(connection, declared):
         table.create(connection)
         return
-    inspector = inspect(connection)
-    found = {one["name"]: one for one in inspector.get_columns(declared.table_name, schema=SCHEMA)}
+    if catalogue.key(table.name) != [one.name for one in table.primary_key]:
+        drop_views(connection)
+        connection.execute(DropTable(table))
+        table.create(connection)
+        return
+    found = catalogue.columns(table.name)
     dialect = connection.dialect
     spelled = {one.name: one.type.compile(dialect) for one in table.columns}
     other = [
@@ -315,12 +323,6 @@ def _bring_up(connection: Connection, declared: ProfileTable) -> None:
         for name, one in found.items()
         if name not in spelled or one["type"].compile(dialect) != spelled[name]
     ]
-    key = inspector.get_pk_constraint(declared.table_name, schema=SCHEMA)["constrained_columns"]
-    if key != [one.name for one in table.primary_key]:
-        drop_views(connection)
-        connection.execute(DropTable(table))
-        table.create(connection)
-        return
     if other:
         drop_views(connection)
         profile_told.begin_anew(connection, declared)
@@ -329,9 +331,10 @@ def _bring_up(connection: Connection, declared: ProfileTable) -> None:
     for name in spelled.keys() - (found.keys() - set(other)):
         connection.execute(text(f'ALTER TABLE {table} ADD COLUMN "{name}" {spelled[name]}'))
     for one in table.columns:
-        if one.name not in found or found[one.name]["comment"] != one.comment:
+        if one.name in other or one.name not in found or found[one.name]["comment"] != one.comment:
             connection.execute(SetColumnComment(one))
-    connection.execute(SetTableComment(table))
+    if catalogue.comment(table.name) != table.comment:  # a lock that autovacuum makes it wait for
+        connection.execute(SetTableComment(table))
 
 
 def _apply(connection: Connection, declared: ProfileTable, expected: int, *, whole: bool) -> Change:
@@ -348,7 +351,9 @@ def _apply(connection: Connection, declared: ProfileTable, expected: int, *, who
     counts = apply(connection, published, staged, difference)
     profile_told.note(connection, declared, difference)
     difference.drop(connection)
-    return change_of(counts, int(connection.scalar(select(func.count()).select_from(published)) or 0))
+    if whole:
+        return change_of(counts, expected)
+    return change_of(counts, rows_after(connection, declared.name, published, counts))
 
 
 def _fill(connection: Connection, declared: ProfileTable, staged: str) -> None:
@@ -362,13 +367,14 @@ def _fill(connection: Connection, declared: ProfileTable, staged: str) -> None:
     connection.execute(text(f"ANALYZE {SCHEMA}.{declared.table_name}"))
 
 
-def _without_customers_gone(connection: Connection, declared: ProfileTable) -> None:
-    """Remove the rows of customers that are no more from a table of which nothing was staged."""
+def _without_customers_gone(connection: Connection, declared: ProfileTable) -> int:
+    """Remove the rows of customers that are no more from a table of which nothing was staged; returns how many."""
     gone = connection.execute(
         text(
             f"""DELETE FROM {SCHEMA}.{declared.table_name} AS t WHERE NOT EXISTS (
                 SELECT FROM golden.customer AS c WHERE c.golden_id = t.golden_id)"""
         )
-    )
-    if gone.rowcount:
+    ).rowcount
+    if gone:
         profile_told.forget_gone(connection, declared)
+    return gone

@@ -4,7 +4,7 @@ Belongs here: the SQL about ``profile.withheld``. Does not belong here: whom it 
 publishing the table (``profile``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import pyarrow as pa
@@ -34,18 +34,22 @@ def of_customer(connection: Connection, golden_id: UUID) -> tuple[str, str] | No
     return None if row is None else (row.enrichers, row.purposes)
 
 
-def enforce(connection: Connection, declared: Sequence[ProfileTable]) -> None:
+def enforce(connection: Connection, declared: Sequence[ProfileTable]) -> Mapping[str, int]:
     """Remove what is there of customers of whom it is withheld: an enricher that failed keeps its former version.
 
     Args:
         connection: In the transaction that publishes.
         declared: The tables that are there.
+
+    Returns:
+        By table, the rows that were removed, of those that had any.
     """
     if WITHHELD.name not in {one.name for one in declared}:
-        return
+        return {}
     names = set(
         connection.scalars(text(f"SELECT DISTINCT unnest(string_to_array(enrichers, ', ')) FROM {_TABLE}"))
     )
+    removed = {}
     for one in declared:
         if one.name in names:
             gone = connection.execute(
@@ -54,6 +58,8 @@ def enforce(connection: Connection, declared: Sequence[ProfileTable]) -> None:
                     AND :name = ANY (string_to_array(w.enrichers, ', '))"""
                 ),
                 {"name": one.name},
-            )
-            if gone.rowcount:
+            ).rowcount
+            if gone:
+                removed[one.name] = gone
                 profile_told.forget_gone(connection, one)
+    return removed

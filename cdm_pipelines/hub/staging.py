@@ -15,7 +15,7 @@ from sqlalchemy.schema import DropTable
 
 from cdm_pipelines.hub import consent, profile
 from cdm_pipelines.hub.errors import HubError
-from cdm_pipelines.hub.load import copy_table, without_data
+from cdm_pipelines.hub.load import copy_table, leave_alone, without_data
 from cdm_pipelines.hub.published import published
 from cdm_pipelines.hub.schema import staged
 from cdm_pipelines.hub.schema_feed import staged_event
@@ -106,6 +106,7 @@ class Staging:
             self._connection.execute(text(f"CREATE UNLOGGED TABLE staging.{name} (LIKE {like})"))
         else:
             self._tables[name].create(self._connection)
+        leave_alone(self._connection, self._tables[name])
         self._rows[name] = 0
 
     def add(self, name: str, piece: pa.Table) -> None:

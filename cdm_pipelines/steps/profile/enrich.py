@@ -223,6 +223,7 @@ class _Plan:
 
 _Due = tuple[_Plan, Mapping[str, str]]
 """A table that is out of date, and what it is to be made from."""
+_TOGETHER = 1.5  # times the customers that are touched
 
 
 @dataclass(frozen=True)
@@ -251,19 +252,45 @@ class _Night:
         """Compute and stage what is out of date: of the customers that are touched first, of everybody last."""
         everybody = plans[_Whom.EVERYBODY]
         if touched is not None:
-            everybody = [*everybody, *self._touched(plans, touched), *self._concerned(plans, touched)]
+            everybody = [*everybody, *self._some(plans, touched)]
         if everybody:
             with self._working(None) as work, self.beside:
                 for due in everybody:
                     self._compute(due, self._apart(work), None)
 
-    def _touched(self, plans: Mapping[_Whom, list[_Due]], touched: pa.Array) -> list[_Due]:
-        """Work on the customers that are touched, and on whom they reach; returns what is left for everybody."""
-        left: list[_Due] = []
-        reached: list[tuple[_Due, Near]] = []
-        if not plans[_Whom.TOUCHED] and not plans[_Whom.NEIGHBOURS]:
+    def _some(self, plans: Mapping[_Whom, list[_Due]], touched: pa.Array) -> list[_Due]:
+        """Work on the customers that are touched, and on those whom that concerns; returns what is for everybody.
+
+        To read what is some customers' goes through all there is. So it is read once for both, unless those whose
+        interactions may be others are many more: computing would then take longer.
+        """
+        due = plans[_Whom.CONCERNED]
+        concerned = self.company.concerned(self.coming, touched) if due else touched
+        if concerned is not None and len(concerned) <= _TOGETHER * len(touched):
+            return self._touched(plans, touched, concerned, due)
+        left = self._touched(plans, touched, touched, [])
+        if concerned is None:
+            return [*due, *left]
+        with self._working(concerned) as work:
+            for one in due:
+                self._compute(one, work, concerned)
+        return left
+
+    def _touched(
+        self, plans: Mapping[_Whom, list[_Due]], touched: pa.Array, ids: pa.Array, besides: list[_Due]
+    ) -> list[_Due]:
+        """Work on the customers that are touched, and on whom they reach; returns what is left for everybody.
+
+        Args:
+            plans: What is out of date.
+            touched: Customers that the next version touches.
+            ids: Of whom inputs are read, the touched ones among them.
+            besides: What is to be computed for all of those.
+        """
+        left, reached = list[_Due](), list[tuple[_Due, Near]]()
+        if not any((plans[_Whom.TOUCHED], plans[_Whom.NEIGHBOURS], besides)):
             return left
-        with self._working(touched) as work:
+        with self._working(ids) as work:
             for due in plans[_Whom.TOUCHED]:
                 self._compute(due, work, touched)
             for due in plans[_Whom.NEIGHBOURS]:
@@ -272,24 +299,14 @@ class _Night:
                     left.append(due)
                 else:
                     reached.append((due, found))
+            for due in besides:
+                self._compute(due, work, ids)
         if reached:
             needed = pc.unique(pa.concat_arrays([one.needed for _, one in reached]))
             with self._working(needed) as work:
                 for due, one in reached:
                     self._compute(due, work, one.concerned, one.links)
         return left
-
-    def _concerned(self, plans: Mapping[_Whom, list[_Due]], touched: pa.Array) -> list[_Due]:
-        """Work on the customers whose interactions may be others; returns what is left for everybody."""
-        due = plans[_Whom.CONCERNED]
-        concerned = self.company.concerned(self.coming, touched) if due else touched
-        if concerned is None:
-            return due
-        if due:
-            with self._working(concerned) as work:
-                for one in due:
-                    self._compute(one, work, concerned)
-        return []
 
     def _apart(self, work: Work) -> Work:
         """The same work, which waits for what is staged beside it before it reads from the hub."""

@@ -19,7 +19,6 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 
 from cdm_pipelines.contracts import SourceContract
@@ -35,7 +34,7 @@ from cdm_pipelines.enrichment.interactions import (
     ids_of,
     working,
 )
-from cdm_pipelines.enrichment.subjects import run
+from cdm_pipelines.steps.profile.repeated import shared
 from cdm_pipelines.store.damage import DamagedError, Fault, made_anew
 from cdm_pipelines.store.lake import Lake
 from cdm_pipelines.store.layout import (
@@ -207,20 +206,43 @@ def _brought_up(work: _Work, before: _Days) -> _Days:
     days = standard_days(lake, contract, Entity.INTERACTION)
     made_from = {date: _fingerprint(work, date) for date in days}
     _none_lost(work, before.keys() - made_from.keys())
-    if {date: one.made_from for date, one in before.items()} == made_from and all(
-        _noted(lake, interactions_path(contract, date)) is not None for date in days
-    ):
+    noted = {date: _noted(lake, interactions_path(contract, date)) for date in days}
+    if {date: (one.made_from, one.mark) for date, one in before.items()} == {
+        date: (made_from[date], noted[date]) for date in days
+    }:
         return dict(before)
     for date in days:
         if _noted(lake, interaction_ids_path(contract, date)) != made_from[date]:
             _write_ids(work, date, made_from[date])
     _remove(work, days, before)
+    repeated = _repeated(work, before, made_from, noted)
     now = {
-        date: _count(work, date, made_from[date], repeated, before.get(date))
-        for date, repeated in _repeated(work, days)
+        date: _count(work, date, made_from[date], repeated[date], before.get(date))
+        if date in repeated
+        else before[date]
+        for date in days
     }
     _keep(lake, interactions_made_path(contract), now)
     return now
+
+
+def _repeated(
+    work: _Work, before: _Days, made_from: Mapping[str, str], noted: Mapping[str, str | None]
+) -> dict[str, pa.Array]:
+    """Of each day that may have to be counted the ids that a later one delivers again, sorted.
+
+    Other days are there as they were counted, and share no interaction with new ones. Where a day that was counted is
+    gone or is another one, what it had delivered is not known, and all may have to be counted.
+    """
+    dates = list(made_from)
+    asked = set(dates)
+    if all(made_from.get(date) == one.made_from for date, one in before.items()):
+        asked = asked - before.keys()
+    found = shared(work.lake, work.db, work.contract, dates, asked)
+    others = {date for date in dates if date in before and noted[date] != before[date].mark}
+    if not found.days | others <= asked:
+        found = shared(work.lake, work.db, work.contract, dates, asked | found.days | others)
+    return found.repeated()
 
 
 def _remove(work: _Work, days: Sequence[str], before: _Days) -> None:
@@ -285,37 +307,6 @@ def _write_ids(work: _Work, date: str, fingerprint: str) -> None:
         for table in ids_of(work.db, _standard(work, date, ["record_id"])):
             writer.write_table(table)
         writer.add_key_value_metadata({FINGERPRINT: fingerprint})
-
-
-def _repeated(work: _Work, days: Sequence[str]) -> Iterator[tuple[str, pa.Array]]:
-    """Of each day the ids that a later one delivers again, sorted."""
-    db = work.db
-    run(
-        db, "CREATE OR REPLACE TEMP TABLE ids (day INTEGER, id UBIGINT)"
-    )  # numbers: words take ten times as long
-    paths = [interaction_ids_path(work.contract, date) for date in days]
-    here = {number: path for number, one in enumerate(paths) if (path := work.lake.here(one)) is not None}
-    if here:  # in one query: one for each of many small files takes five times as long
-        values = {"days": list(here), "paths": list(here.values())}
-        db.execute(_IDS_HERE, values).fetchall()
-    for number in range(len(paths)):
-        if number not in here:
-            db.register("of_day", work.lake.read(paths[number]))
-            db.execute("INSERT INTO ids SELECT $day, id FROM of_day", {"day": number}).fetchall()
-            db.unregister("of_day")
-    found = db.sql(_AGAIN).to_arrow_table()
-    run(db, "DROP TABLE ids")
-    numbers = found["day"].to_numpy()
-    for number, date in enumerate(days):
-        first, last = np.searchsorted(numbers, [number, number + 1])
-        yield date, found["id"].slice(first, last - first).combine_chunks()
-
-
-_IDS_HERE = "INSERT INTO ids SELECT $days[file_index::INTEGER + 1], id FROM read_parquet($paths)"
-_AGAIN = """
-WITH again AS (SELECT id, max(day) AS last FROM ids GROUP BY id HAVING count(*) > 1)
-SELECT ids.day, id FROM ids JOIN again USING (id) WHERE ids.day < last ORDER BY ALL
-"""
 
 
 def _count(work: _Work, date: str, made_from: str, repeated: pa.Array, before: _Day | None) -> _Day:

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cdm_pipelines.enrichment.neighbours import (
     LINKS,
     Neighbourhood,
     TooManyError,
     brought_up,
+    bytes_of,
     opened,
 )
 from cdm_pipelines.enrichment.work import Work
@@ -58,14 +60,15 @@ def near(
 
     Args:
         neighbourhood: How customers reach each other.
-        work: On the customers that the version touches, with the enricher's parameters.
+        work: On the customers that the version touches, among others, with the enricher's parameters.
         former: ``LINKS`` of everybody in the published version.
         touched: Golden ids of the customers that the version touches.
         anew: Golden ids of those among them whose rows are staged whatever is the same.
         most: More customers than these are too many.
         threads: Results do not depend on it.
     """
-    latter = neighbourhood.links(work)
+    latter = neighbourhood.links(work).cast(LINKS)
+    latter = latter.filter(pc.is_in(latter["golden_id"], value_set=bytes_of(touched)))
     try:
         with opened(former, latter, touched, anew, most=most, threads=threads) as graph:
             reached = neighbourhood.spread(graph, work.parameters)

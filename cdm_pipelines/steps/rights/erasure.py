@@ -22,6 +22,7 @@ from cdm_pipelines.contracts.actor import Actor
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.hub import rights as hub
 from cdm_pipelines.hub import upkeep
+from cdm_pipelines.hub.profile_catalogue import forget_rows
 from cdm_pipelines.hub.publish import note_rows
 from cdm_pipelines.parallel import in_order
 from cdm_pipelines.privacy import backups, log
@@ -292,6 +293,7 @@ def finished(
         chain = chain_of(connection)
         certificate = issued(number, content, chain[-1] if chain else None, dt.datetime.now(dt.UTC))
         note_rows(connection)
+        forget_rows(connection)
         hub.add_certificate(connection, vars(certificate))
         hub.close_request(connection, number)
     upkeep.vacuum(engine)

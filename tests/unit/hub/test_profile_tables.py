@@ -14,7 +14,7 @@ from cdm_pipelines.contracts.profile import ProfileColumn, ProfileTable
 from cdm_pipelines.enrichment.declaration import Enricher, Output
 from cdm_pipelines.enrichment.declared import profile_table
 from cdm_pipelines.enrichment.policy import EnrichmentPolicy, EnrichmentPolicyError, load_policy
-from cdm_pipelines.hub import profile
+from cdm_pipelines.hub import profile, profile_catalogue
 from cdm_pipelines.hub.differences import Change
 from cdm_pipelines.hub.errors import HubError
 
@@ -89,6 +89,56 @@ def test_later_versions_change_what_differs(hub_engine: Engine, ids: list[str]) 
             assert profile.publish(connection, [TOTALS]) == {"totals": change}
     with hub_engine.connect() as connection:
         assert read(connection) == {ids[0]: 1, ids[2]: 7}
+
+
+def test_how_many_rows_there_are_is_noted_and_right_whoever_takes_rows(
+    hub_engine: Engine, ids: list[str]
+) -> None:
+    def published(values: dict[str, str], worked: list[str] | None) -> Change:
+        with hub_engine.begin() as connection:
+            stage(connection, values, None if worked is None else pa.array(worked))
+            return profile.publish(connection, [TOTALS])["totals"]
+
+    def noted_and_there() -> tuple[int, int]:
+        with hub_engine.connect() as connection:
+            noted = connection.scalar(text("SELECT rows FROM ops.profile_state WHERE enricher = 'totals'"))
+            return int(noted or 0), len(read(connection))
+
+    published(dict.fromkeys(ids, "1"), None)
+    assert published({ids[0]: "2"}, ids[:2]) == Change(0, 1, 1, 1)
+    assert noted_and_there() == (2, 2)
+    gone = "DELETE FROM golden.customer WHERE golden_id = :id"
+    with hub_engine.begin() as connection:
+        connection.execute(text(gone), {"id": ids[0]})
+        profile.publish(connection, [TOTALS])  # of which nothing is staged
+    assert noted_and_there() == (1, 1)
+    with hub_engine.begin() as connection:
+        connection.execute(text("DELETE FROM profile.totals"))  # as an erasure does
+        profile_catalogue.forget_rows(connection)
+    with hub_engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO profile.totals (golden_id, as_of) VALUES (:id, now())"), {"id": ids[2]}
+        )
+    assert published({ids[1]: "5"}, [ids[1]]) == Change(1, 0, 0, 1)
+    assert noted_and_there() == (2, 2)
+
+
+def test_a_publication_waits_for_nobody_who_tidies_up(hub_engine: Engine, ids: list[str]) -> None:
+    options = text("SELECT reloptions FROM pg_class WHERE oid = to_regclass(:name)")
+    with hub_engine.begin() as connection:
+        stage(connection, dict.fromkeys(ids, "1"))
+        staged = connection.scalar(options, {"name": "staging.profile_totals"})
+        profile.publish(connection, [TOTALS])
+    assert staged == ["autovacuum_enabled=off"]
+    with hub_engine.begin() as connection:
+        assert connection.scalar(options, {"name": "profile.totals"}) is None
+        stage(connection, {ids[0]: "2"}, pa.array(ids[:1]))
+        for name in ("profile_totals", "profile_totals_worked"):
+            assert connection.scalar(options, {"name": f"staging.{name}"}) == ["autovacuum_enabled=off"]
+    with hub_engine.connect() as other, hub_engine.begin() as connection:
+        other.execute(text("LOCK TABLE profile.totals IN SHARE UPDATE EXCLUSIVE MODE"))  # as ANALYZE does
+        connection.execute(text("SET LOCAL lock_timeout = '2s'"))
+        assert profile.publish(connection, [TOTALS]) == {"totals": Change(0, 1, 0, 2)}
 
 
 def test_two_rows_of_one_customer_are_refused_without_a_value(hub_engine: Engine, ids: list[str]) -> None:

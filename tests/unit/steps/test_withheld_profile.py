@@ -184,7 +184,9 @@ def test_nothing_is_left_of_somebody_whose_objection_comes_when_an_enricher_fail
         )
         assert published.publish(off(("analytics", anna)))["loud"].problem
         assert published.counted("profile.loud", [anna]) == 0
-        assert published.ask("SELECT count(*) AS n FROM profile.loud")[0]["n"] > 0
+        (left,) = published.ask("SELECT count(*) AS n FROM profile.loud")
+        assert left["n"] > 0
+        assert published.ask("SELECT rows AS n FROM ops.profile_state WHERE enricher = 'loud'") == [left]
     finally:
         shutil.rmtree(own)
         shutil.copy(POLICIES / "purposes.yaml", purposes)
