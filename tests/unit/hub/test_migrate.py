@@ -23,7 +23,6 @@ from cdm_pipelines.hub.migrate import (
 )
 from cdm_pipelines.settings import Settings
 
-
 _ANY = {
     "uuid": "gen_random_uuid()",
     "bigint": "1",
@@ -113,8 +112,8 @@ def test_no_revision_without_a_difference(
 
 def test_seals_of_before_a_column_came_hold_and_what_was_changed_is_told_still(empty: Engine) -> None:
     former = "INSERT INTO golden.customer_history ({}) SELECT {} FROM generate_series(1, 3)"
-    with migrations._exclusive(empty) as connection:
-        command.upgrade(migrations._config(connection), "0026")
+    with migrations._exclusive(empty) as connection:  # noqa: SLF001 - no command of ours stops half way
+        command.upgrade(migrations._config(connection), "0026")  # noqa: SLF001 - the same
         must = connection.execute(
             text(
                 "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = 'golden' "
