@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Self
 from urllib.parse import urlsplit
@@ -193,7 +193,8 @@ class _Processes:
         """Stop what was started last first; a second Ctrl-C does not leave half of it behind."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-        console.print("Stopping …")
+        with suppress(OSError, SystemExit):  # the terminal may be gone
+            console.print("Stopping …")
         for process in reversed(self._running.values()):
             process.send_signal(signal.SIGINT)
             deadline = time.monotonic() + STOP_SECONDS

@@ -98,7 +98,9 @@ def started(home: Path) -> tuple[subprocess.Popen[str], psutil.Process]:
     """What holds the home, and what it has started."""
     starter = subprocess.Popen([sys.executable, "-c", _STARTER, str(home)], stdout=subprocess.PIPE, text=True)
     assert starter.stdout is not None
-    return starter, psutil.Process(int(starter.stdout.readline()))
+    child = psutil.Process(int(starter.stdout.readline()))
+    assert "Serving" in starter.stdout.readline()
+    return starter, child
 
 
 def test_a_terminal_that_is_closed_leaves_nothing_running(tmp_path: Path) -> None:

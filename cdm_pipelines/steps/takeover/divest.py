@@ -245,7 +245,10 @@ def _stays(settings: Settings, name: str, defs: Path) -> Iterator[tuple[str, str
     landing = FileStore(settings.landing_url)
     for path in _extracts(settings, name):
         with landing.open(path) as given:
-            yield f"extracts/{path}", hashlib.file_digest(given, "sha256").hexdigest()
+            found = hashlib.sha256()
+            while block := given.read(_BLOCK):
+                found.update(block)
+        yield f"extracts/{path}", found.hexdigest()
     for contract in sorted((defs / name).glob(f"*{SUFFIX}")):
         yield f"contracts/{contract.name}", _digest(contract)
 
