@@ -4,6 +4,7 @@ Belongs here: starting processes and telling what is well and what is not.
 """
 
 import datetime as dt
+import fcntl
 import os
 import signal
 import socket
@@ -12,9 +13,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import IO, TYPE_CHECKING, Annotated, Self
 from urllib.parse import urlsplit
 
 import typer
@@ -31,11 +32,14 @@ from cdm_pipelines.commands.terminal import (
     told_to_people,
 )
 from cdm_pipelines.settings import Settings
+from cdm_pipelines.store.files import FILE_MODE, make_folder
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 STOP_SECONDS = 20
+LOCK = "dagster/up.lock"
+"""Under ``CDM_HOME``: held by ``cdm up`` and by each process that it started, whose numbers it holds."""
 
 
 def up(
@@ -56,6 +60,9 @@ def up(
     from cdm_pipelines.contracts.source_declaration import declared_soundly  # noqa: PLC0415
 
     own = settings()
+    if (own.home / LOCK).exists():  # before its ports are found in use: another port would be no help
+        with _only_one(own.home):
+            pass
     if reason := _unusable(host, port):
         fail(f"Port {port} of {host} cannot be used: {reason}. Choose another with --port.", FAILED)
     console_port = urlsplit(own.console_url).port or 0
@@ -69,9 +76,10 @@ def up(
         declared_soundly(DEFS)
     with (
         told_to_people(),
+        _only_one(own.home) as lock,
         open_platform(own),
         tempfile.TemporaryDirectory(prefix="cdm-") as folder,
-        _Processes() as processes,
+        _Processes(lock) as processes,
     ):
         address, workspace = Path(folder) / "code.sock", Path(folder) / "workspace.yaml"
         workspace.write_text(_WORKSPACE.format(socket=address), encoding="utf-8")
@@ -87,6 +95,24 @@ def up(
                 console.print(f"Dagster UI on http://{host}:{port} (Ctrl-C stops it)", markup=False)
                 processes.wait(until=lambda: False)
     raise typer.Exit(FAILED if processes.ended else DONE)
+
+
+@contextmanager
+def _only_one(home: Path) -> Iterator[IO[str]]:
+    """Be the only ``cdm up`` of a home: of two daemons each would start the runs of every schedule and sensor."""
+    make_folder((home / LOCK).parent)
+    with os.fdopen(os.open(home / LOCK, os.O_RDWR | os.O_CREAT, FILE_MODE), "r+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            numbers = " ".join(number for number in lock.read().split() if Path(f"/proc/{number}").exists())
+            fail(
+                f"`cdm up` works on {home} already: end it with Ctrl-C where it was started. Where nothing is seen of "
+                f"it, since it was killed, what it started works on: `kill {numbers}` ends that.",
+                FAILED,
+            )
+        lock.truncate()
+        yield lock
 
 
 def _unusable(host: str, port: int) -> str:
@@ -125,21 +151,32 @@ load_from:
 
 
 class _Processes:
-    """Processes that belong together: when one ends, or on Ctrl-C, all are stopped."""
+    """Processes that belong together: when one ends, on Ctrl-C or when the terminal is closed, all are stopped.
 
-    def __init__(self) -> None:
+    Args:
+        lock: Held by each of them too, and told their numbers.
+    """
+
+    def __init__(self, lock: IO[str]) -> None:
+        self._lock = lock
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.ended = ""
 
     def __enter__(self) -> Self:
         for number in (signal.SIGINT, signal.SIGTERM):  # also where a script's & made it deaf to the first
             signal.signal(number, _interrupt)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(signal.SIGHUP, _interrupt)
         return self
 
     def start(self, name: str, module: str, *arguments: str) -> None:
         """Start a Python module, out of reach of the terminal's Ctrl-C: ``__exit__`` stops it in order."""
         command = [sys.executable, "-m", module, *arguments]
-        self._running[name] = subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own arguments
+        self._running[name] = process = subprocess.Popen(  # noqa: S603 - our own arguments
+            command, start_new_session=True, pass_fds=(self._lock.fileno(),)
+        )
+        self._lock.write(f"{process.pid}\n")
+        self._lock.flush()
 
     def wait(self, until: Callable[[], bool]) -> bool:
         """Wait for a condition; returns whether it came before one of the processes ended."""
@@ -154,9 +191,10 @@ class _Processes:
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> bool:
         """Stop what was started last first; a second Ctrl-C does not leave half of it behind."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-        console.print("Stopping …")
+        with suppress(OSError, SystemExit):  # the terminal may be gone
+            console.print("Stopping …")
         for process in reversed(self._running.values()):
             process.send_signal(signal.SIGINT)
             deadline = time.monotonic() + STOP_SECONDS

@@ -227,6 +227,13 @@ def _due(session: "Session", chosen: Sequence[str]) -> list[tuple[str, Days]]:
         found += [(date, name) for date in decision.ready if first <= date <= last]
         told = [*problems, *(f"{name} {date} waits: {reason}" for date, reason in decision.waiting.items())]
         told += [f"{name} {date} is left alone: its days are {first} to today" for date in outside]
+        for entity, days in session.read_in_part(name).items():
+            if old := [date for date in days if date not in decision.ready]:
+                when = f"--date {old[0]}" if len(old) == 1 else f"--from {old[0]} --to {old[-1]}"
+                told.append(
+                    f"{name}: {len(old):,} days were ingested when the contract read no {entity} of them, which "
+                    f"customers therefore lack: `cdm run {when} --source {name}` makes them anew."
+                )
         for line in told:
             console.print(line, style="yellow", markup=False)
     return [(name, (date, date)) for date, name in sorted(found)]

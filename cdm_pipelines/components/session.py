@@ -18,7 +18,7 @@ from cdm_pipelines.hub.connection import open_hub
 from cdm_pipelines.hub.environment import dagster_environment
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.days.arrivals import Decision
-from cdm_pipelines.steps.days.landing import due
+from cdm_pipelines.steps.days.landing import due, read_in_part
 from cdm_pipelines.steps.privacy.migrated import bring_up
 
 INGEST = "ingest_"
@@ -53,6 +53,10 @@ class Session:
         declared = self.definitions.resolve_job_def(self.ingest_jobs[source]).metadata
         contracts = [contract for contract in all_contracts() if contract.source == source]
         return due(self.settings, contracts, str(declared["marker"].value), declared["required"].value)  # type: ignore[arg-type]
+
+    def read_in_part(self, source: str) -> dict[str, list[str]]:
+        """Days of a source that an earlier contract read less of, as :func:`steps.days.landing.read_in_part`."""
+        return read_in_part(self.settings, [one for one in all_contracts() if one.source == source])
 
     @property
     def is_published(self) -> bool:

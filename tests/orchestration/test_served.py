@@ -1,6 +1,7 @@
 """`cdm up`: UI and daemon serve the code location for weeks, and end together without a trace."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -9,7 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks.served import PATIENCE, held, served, work
+from benchmarks.served import PATIENCE, free_port, held, served, work
+from cdm_pipelines.commands import operate
 from cdm_pipelines.hub.server import EmbeddedServer
 
 LOCATIONS = (
@@ -29,6 +31,16 @@ def test_ui_and_daemon_serve_the_code_location_until_ctrl_c(
     with served(environment) as platform:
         answer = platform.ask(LOCATIONS)
         assert platform.console_is_ready()
+        again = subprocess.run(
+            [sys.executable, "-m", "cdm_pipelines.cli", "up", "--port", str(free_port()), "--no-console"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert again.returncode == 3, "a second daemon would start every run a second time"
+        assert f"works on {tmp_path / 'home'} already" in again.stderr
         assert f"Dagster UI on http://127.0.0.1:{platform.port}" in platform.printed
         started = platform.children()
         assert platform.interrupt() == 0
@@ -69,3 +81,52 @@ def test_a_port_in_use_is_told_before_anything_starts(environment: dict[str, str
     assert done.returncode != 0
     assert f"Port {port} of 127.0.0.1 cannot be used: Address already in use" in done.stderr
     assert not (tmp_path / "home").exists()
+
+
+_STARTER = """
+import sys
+from pathlib import Path
+from cdm_pipelines.commands import operate
+with operate._only_one(Path(sys.argv[1])) as lock, operate._Processes(lock) as processes:
+    processes.start("server", "http.server", "0", "--bind", "127.0.0.1")
+    print(processes._running["server"].pid, flush=True)
+    processes.wait(until=lambda: False)
+"""
+
+
+def started(home: Path) -> tuple[subprocess.Popen[str], psutil.Process]:
+    """What holds the home, and what it has started."""
+    starter = subprocess.Popen([sys.executable, "-c", _STARTER, str(home)], stdout=subprocess.PIPE, text=True)
+    assert starter.stdout is not None
+    child = psutil.Process(int(starter.stdout.readline()))
+    assert "Serving" in starter.stdout.readline()
+    return starter, child
+
+
+def test_a_terminal_that_is_closed_leaves_nothing_running(tmp_path: Path) -> None:
+    starter, child = started(tmp_path)
+    with starter:
+        starter.send_signal(signal.SIGHUP)
+    assert psutil.wait_procs([child], timeout=5)[1] == []
+
+
+def test_what_a_killed_one_left_is_named_and_ended_before_another_starts(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    starter, child = started(tmp_path / "home")
+    with starter:
+        starter.kill()
+    done = subprocess.run(
+        [sys.executable, "-m", "cdm_pipelines.cli", "up"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert f"`kill {child.pid}` ends that" in done.stderr
+    child.terminate()
+    assert psutil.wait_procs([child], timeout=PATIENCE)[1] == []
+    with operate._only_one(tmp_path / "home") as lock:  # noqa: SLF001 - starting all of it takes a minute
+        assert lock.read() == ""

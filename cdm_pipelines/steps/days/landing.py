@@ -4,6 +4,7 @@ Belongs here: one look at a source's folders, and what the lake was made from. D
 what to run (arrivals) or reading files (ingest).
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -70,6 +71,24 @@ def due(
     now, problems = deliveries(settings.landing_url, contracts, marker)
     asked = ingested_digests(Lake(settings.lake_url), contracts, now)
     return decide(now, {date: one.digest for date, one in now.items()}, asked, required), problems
+
+
+def read_in_part(settings: Settings, contracts: Sequence[SourceContract]) -> dict[str, list[str]]:
+    """Days in landing that were ingested when their contract read less of them, as before an upgrade.
+
+    Returns:
+        By the canonical entity that the customers have nothing of, the days without it, in order.
+    """
+    lake, found = Lake(settings.lake_url), defaultdict[str, set[str]](set)
+    for contract in contracts:
+        read = {entity: set(layout.standard_days(lake, contract, entity)) for entity in contract.entities}
+        every = set().union(*read.values())
+        if all(days == every for days in read.values()):
+            continue
+        here = set(landing_dates(settings.landing_url, contract))
+        for entity, days in read.items():
+            found[str(entity)] |= (every - days) & here
+    return {entity: sorted(days) for entity, days in sorted(found.items()) if days}
 
 
 def _exists(landing_url: str, marker: str, date: str) -> bool:

@@ -217,6 +217,15 @@ _ON_TOP = (
         erasure=Kept("a random number"),
     ),
     Place(
+        name="dagster/up",
+        kind=Kind.DOCUMENT,
+        root=Root.HOME,
+        pattern="dagster/up.lock",
+        description="Numbers of the processes of `cdm up`.",
+        kept=Retention(Keeps.REPLACED, "by each start"),
+        erasure=Kept("names no record and holds no value"),
+    ),
+    Place(
         name="dagster/home",
         kind=Kind.DOCUMENT,
         root=Root.HOME,

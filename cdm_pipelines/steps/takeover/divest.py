@@ -29,6 +29,7 @@ from cdm_pipelines.contracts.odcs import SUFFIX
 from cdm_pipelines.hub import search_index, source_days
 from cdm_pipelines.identity.decisions import Kind
 from cdm_pipelines.identity.effective import State, effective
+from cdm_pipelines.ingest.landing import dated_files
 from cdm_pipelines.privacy.protection import Vault
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.steps.customers import lost_days
@@ -46,6 +47,7 @@ from cdm_pipelines.store.spreadsheets import neutralised
 MANIFEST = "manifest.json"
 _HISTORY = "golden/customer_history"
 _REASON = "the source was divested"
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -92,12 +94,11 @@ def leaving(settings: Settings, connection: Connection, name: str, defs: Path = 
     folder = defs / name
     is_source = PurePosixPath(name).name == name and (folder / COMPONENT_FILE).is_file()
     contracts = tuple(sorted(folder.glob(f"*{SUFFIX}"))) if is_source or name in known else ()
-    landing = FileStore(settings.landing_url)
     records, customers, alone = connection.execute(text(_COUNTS), {"name": name}).one()
     found = Leaving(
         name,
         contracts,
-        tuple(landing.lying_alone(name, "")) if _plain(name) else (),
+        tuple(_extracts(settings, name)),
         lost_days.to_remove(connection, lake, name)
         if _plain(name)
         else lost_days.Removal(name, frozenset(), ()),
@@ -137,7 +138,7 @@ def take_out(
     lake, landing = Lake(settings.lake_url), FileStore(settings.landing_url)
     for extract in found.landing:
         landing.delete(extract)
-    if _plain(found.name):
+    if _plain(found.name) and not landing.lying_alone(found.name, ""):
         landing.delete_folder(found.name)  # what is left are folders
     component = defs / found.name / COMPONENT_FILE
     for path in (*found.contracts, component):
@@ -180,9 +181,10 @@ def hand_out(settings: Settings, name: str, folder: Path, defs: Path = DEFS) -> 
     Raises:
         TakeoverError: The folder holds something else.
     """
-    known = _begun(folder, name)
-    if known.get("complete"):  # some of the source may have gone since
+    known = _begun(settings, folder, name, defs)
+    if known:  # some of the source has gone since
         return {str(entity): int(rows) for entity, rows in known["records"].items()}
+    write_whole(folder / MANIFEST, json.dumps({"source": name, "complete": False}).encode())
     lake, vault = Lake(settings.lake_url), Vault.of(settings, Lake(settings.lake_url))
     written: dict[str, str] = {}
     counts: dict[str, int] = {}
@@ -196,11 +198,11 @@ def hand_out(settings: Settings, name: str, folder: Path, defs: Path = DEFS) -> 
             counts[str(entity)] = rows.num_rows
             written[f"records/{entity}.csv"] = _digest(target)
     landing = FileStore(settings.landing_url)
-    for path in landing.lying_alone(name, ""):
+    for path in _extracts(settings, name):
         target = folder / "extracts" / path
         make_folder(target.parent)
         with landing.open(path) as given, whole(target) as sink:
-            while block := given.read(1 << 20):
+            while block := given.read(_BLOCK):
                 sink.write(block)
         written[f"extracts/{path}"] = _digest(target)
     for contract in sorted((defs / name).glob(f"*{SUFFIX}")):
@@ -213,21 +215,55 @@ def hand_out(settings: Settings, name: str, folder: Path, defs: Path = DEFS) -> 
     return counts
 
 
-def _begun(folder: Path, name: str) -> dict[str, Any]:
-    """Begin an export, or go on with one; the manifest says of which source it is, and when it is complete."""
-    said: dict[str, Any] = {}
+def _begun(settings: Settings, folder: Path, name: str, defs: Path) -> dict[str, Any] | None:
+    """Begin an export, or go on with one: what its manifest says, where it is complete and the source has begun to go.
+
+    An export of earlier, of a source that came again since, is none of what is there now: its folder is refused.
+    """
     there = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    if there:
-        known = folder / MANIFEST
-        said = json.loads(known.read_text(encoding="utf-8")) if known.is_file() else {}
-        if said.get("source") != name:
-            raise TakeoverError(
-                f"{folder}: holds something else. Give a new or an empty folder with --export."
-            )
     make_folder(folder)
     if not there:
-        write_whole(folder / MANIFEST, json.dumps({"source": name, "complete": False}).encode())
-    return said
+        return None
+    known = folder / MANIFEST
+    said: dict[str, Any] = json.loads(known.read_text(encoding="utf-8")) if known.is_file() else {}
+    if said.get("source") != name:
+        raise TakeoverError(f"{folder}: holds something else. Give a new or an empty folder with --export.")
+    if not said.get("complete"):
+        return None
+    stays = dict(_stays(settings, name, defs))
+    if not stays.items() <= said["sha256"].items():
+        raise TakeoverError(
+            f"{folder}: holds an earlier export of {name}, which has other extracts or contracts now. Give a new or "
+            "an empty folder with --export."
+        )
+    all_there = stays.keys() == {path for path in said["sha256"] if not path.startswith("records/")}
+    return None if all_there and stays else said
+
+
+def _stays(settings: Settings, name: str, defs: Path) -> Iterator[tuple[str, str]]:
+    """Extracts and contracts that are there, as an export names them, with their checksums."""
+    landing = FileStore(settings.landing_url)
+    for path in _extracts(settings, name):
+        with landing.open(path) as given:
+            found = hashlib.sha256()
+            while block := given.read(_BLOCK):
+                found.update(block)
+        yield f"extracts/{path}", found.hexdigest()
+    for contract in sorted((defs / name).glob(f"*{SUFFIX}")):
+        yield f"contracts/{contract.name}", _digest(contract)
+
+
+def _extracts(settings: Settings, name: str) -> list[str]:
+    """Extracts of a source below landing: those in its folder, and where else its contracts say that they land."""
+    if not _plain(name):
+        return []
+    own: set[str] = set(FileStore(settings.landing_url).lying_alone(name, ""))
+    others: set[str] = set()
+    for contract in all_contracts():
+        if contract.location:
+            found = {file.path for file, _ in dated_files(settings.landing_url, contract)}
+            (own if contract.source == name else others).update(found)
+    return sorted(own - others)
 
 
 def _records(lake: Lake, vault: Vault, entity: Entity, name: str) -> pa.Table | None:
@@ -239,7 +275,8 @@ def _records(lake: Lake, vault: Vault, entity: Entity, name: str) -> pa.Table | 
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as given:
+        return hashlib.file_digest(given, "sha256").hexdigest()
 
 
 def _plain(name: str) -> bool:

@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from alembic import command
 from sqlalchemy import Engine, create_engine, make_url, text
 
+from cdm_pipelines.hub import migrate as migrations
+from cdm_pipelines.hub import seals
 from cdm_pipelines.hub.connection import DRIVER
 from cdm_pipelines.hub.errors import HubError
 from cdm_pipelines.hub.migrate import (
@@ -19,6 +22,18 @@ from cdm_pipelines.hub.migrate import (
     version,
 )
 from cdm_pipelines.settings import Settings
+
+_ANY = {
+    "uuid": "gen_random_uuid()",
+    "bigint": "1",
+    "integer": "1",
+    "boolean": "false",
+    "date": "date '2026-06-01'",
+    "timestamp with time zone": "timestamptz '2026-06-01 12:00Z'",
+    "ARRAY": "'{}'",
+    "jsonb": "'{}'",
+}
+"""A value of each kind."""
 
 
 @pytest.fixture
@@ -93,3 +108,27 @@ def test_no_revision_without_a_difference(
     assert main(["Nothing"], tmp_path) == 1
     assert "there is nothing to write" in capsys.readouterr().err
     assert list(tmp_path.glob("v*")) == []
+
+
+def test_seals_of_before_a_column_came_hold_and_what_was_changed_is_told_still(empty: Engine) -> None:
+    former = "INSERT INTO golden.customer_history ({}) SELECT {} FROM generate_series(1, 3)"
+    with migrations._exclusive(empty) as connection:  # noqa: SLF001 - no command of ours stops half way
+        command.upgrade(migrations._config(connection), "0026")  # noqa: SLF001 - the same
+        must = connection.execute(
+            text(
+                "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = 'golden' "
+                "AND table_name = 'customer_history' AND (is_nullable = 'NO' OR column_name = 'closed_by')"
+            )
+        )
+        values = {name: _ANY.get(kind, "'x'") for name, kind in must}
+        for publication in (1, 2):
+            values["closed_by"] = str(publication)
+            connection.execute(text(former.format(", ".join(values), ", ".join(values.values()))))
+            seals.seal_publication(connection, publication)
+        assert list(seals.broken(connection)) == []
+        connection.execute(text("UPDATE golden.customer_history SET city = 'Sneek' WHERE closed_by = 2"))
+    migrate(empty)
+    with empty.connect() as connection:
+        assert list(seals.broken(connection)) == [
+            "golden.customer_history: rows of publication 2 were changed"
+        ]

@@ -437,3 +437,39 @@ def test_an_export_goes_into_a_new_folder_only(house: House, tmp_path: Path) -> 
     with pytest.raises(TakeoverError, match="something else"):
         hand_out(house.settings, "crm", tmp_path, house.defs)
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_an_export_of_earlier_is_not_taken_for_that_of_a_source_that_came_again(
+    house: House, tmp_path: Path
+) -> None:
+    folder, handed = other_folder(house, tmp_path / "other"), tmp_path / "handed"
+    house.apply(folder, "again")
+    house.run("again")
+    assert hand_out(house.settings, "again", handed, house.defs) == {"party": 2}
+    house.divest("again")
+    with (folder / "klanten.csv").open("a") as more:
+        more.write("3;Tom;Smit\n")
+    house.apply(folder, "again")
+    house.run("again")
+    with pytest.raises(TakeoverError, match="holds an earlier export of again"):
+        hand_out(house.settings, "again", handed, house.defs)
+    assert hand_out(house.settings, "again", tmp_path / "new", house.defs) == {"party": 3}
+    assert b"Smit" in (tmp_path / "new" / "records" / "party.csv").read_bytes()
+    house.divest("again")
+
+
+def test_extracts_that_land_elsewhere_are_handed_out_and_go(house: House, tmp_path: Path) -> None:
+    folder, landing = other_folder(house, tmp_path / "other"), Path(house.settings.landing_url)
+    house.apply(folder, "elsewhere")
+    contract = house.defs / "elsewhere" / "klanten.odcs.yaml"
+    place = 'customProperties:\n      - {property: location, value: "exchange/klanten_{date}.csv"}'
+    said = contract.read_text(encoding="utf-8")
+    contract.write_text(said.replace("customProperties:", place, 1), encoding="utf-8")
+    (landing / "exchange").mkdir()
+    next((landing / "elsewhere" / "klanten").iterdir()).rename(landing / "exchange" / f"klanten_{DAY}.csv")
+    (landing / "exchange" / "letter.txt").write_text("mine")
+    house.run("elsewhere")
+    hand_out(house.settings, "elsewhere", tmp_path / "handed", house.defs)
+    assert (tmp_path / "handed" / "extracts" / "exchange" / f"klanten_{DAY}.csv").is_file()
+    house.divest("elsewhere")
+    assert [path.name for path in (landing / "exchange").iterdir()] == ["letter.txt"]
