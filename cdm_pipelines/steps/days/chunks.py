@@ -26,7 +26,7 @@ _PRELOAD = [
     "cdm_pipelines.standardise.frame",
     "pandera.pandas",
 ]
-"""What the workers of all entities share, what ``refine`` loads included: loaded once, by the process that makes them."""
+"""What workers of all entities share, what ``refine`` loads included: loaded once, by the process that makes them."""
 
 
 @dataclass(frozen=True)
