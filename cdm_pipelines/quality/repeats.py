@@ -43,6 +43,13 @@ class Repeats:
     conflicting: Flags
     last: Positions
 
+    @property
+    def of_keys_that_repeat(self) -> Flags:
+        """Rows whose key stands more than once in their file, the one that counts included."""
+        found = self.repeated.copy()
+        found[self.last[found]] = True
+        return found
+
     def part(self, start: int, rows: int) -> "Repeats":
         """That of some rows that follow each other."""
         cut = slice(start, start + rows)
@@ -99,18 +106,24 @@ def with_conflicts(found: Repeats, columns: Iterable[pa.ChunkedArray]) -> Repeat
     """
     rows = np.flatnonzero(found.repeated)
     conflicting = np.zeros(len(found.repeated), dtype=bool)
+    shown = found.of_keys_that_repeat
+    place = np.zeros(len(found.repeated), dtype=np.int64)
+    place[shown] = np.arange(shown.sum())
+    ours, theirs = place[rows], place[found.last[rows]]
     for cells in columns:
-        coded = coded_cells(cells)
-        folded = pc.dictionary_encode(_folded(coded.dictionary))
+        coded = coded_cells(cells.filter(pa.array(shown)))
         if not len(coded.dictionary):
             continue
-        values = indices(folded)[indices(coded)]
-        filled = as_flags(pc.is_valid(coded.indices)) & as_flags(
-            pc.not_equal(pc.utf8_trim_whitespace(cells), "")
-        )
-        theirs = found.last[rows]
-        conflicting[rows] |= (values[rows] != values[theirs]) & filled[rows] & filled[theirs]
+        folded = _folded(coded.dictionary)
+        values = indices(pc.dictionary_encode(folded))[indices(coded)]
+        filled = present(coded, as_flags(pc.equal(folded, "")))
+        conflicting[rows] |= (values[ours] != values[theirs]) & filled[ours] & filled[theirs]
     return Repeats(found.superseded, found.repeated, conflicting, found.last)
+
+
+def of_repeated(found: Repeats, cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column, null but where a key stands more than once in its file: there alone rows are put in an order by it."""
+    return pc.if_else(pa.array(found.of_keys_that_repeat), cells, pa.scalar(None, cells.type))
 
 
 def compared_columns(contract: SourceContract) -> tuple[str, ...]:

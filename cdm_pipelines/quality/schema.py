@@ -67,7 +67,12 @@ def pandera_schema(contract: SourceContract) -> Any:
 
 
 def failures(table: pa.Table, contract: SourceContract) -> Counter[str]:
-    """What Pandera finds wrong with accepted rows, by column and rule, without values; nothing where all is well."""
+    """What Pandera finds wrong with accepted rows, by column and rule, without values; nothing where all is well.
+
+    Args:
+        table: Rows as text; columns of few values may be codes of them.
+        contract: What they are held against.
+    """
     from pandera.errors import SchemaErrors  # noqa: PLC0415 - Pandera loads in a run
 
     try:
@@ -81,7 +86,11 @@ def failures(table: pa.Table, contract: SourceContract) -> Counter[str]:
 
 
 def _run(test: Test, series: "pd.Series[str]") -> "pd.Series[bool]":
-    """A test as Pandera calls it: null passes, since nullability is a matter of its own."""
+    """A test as Pandera calls it: null passes, since nullability is a matter of its own. Each code is tested once."""
+    values = pa.array(series, from_pandas=True)
+    if isinstance(values, pa.DictionaryArray):
+        passed = np.append(test(values.dictionary.cast(pa.string())), True)  # no code at all has no type
+        return pd.Series(passed[pc.fill_null(values.indices, len(passed) - 1).to_numpy()], index=series.index)
     values = as_texts(series)
     return pd.Series(test(values) | as_flags(pc.is_null(values)), index=series.index)
 

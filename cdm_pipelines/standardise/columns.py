@@ -5,7 +5,7 @@ of cells of which nothing, or not all, was read.
 Does not belong here: what a value means (the modules of the semantic types).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -49,6 +49,7 @@ class Columns:
         self._raw: dict[str, pa.Array] = {}
         self._meanings: dict[str, pa.Array] = {}
         self._feeding: dict[str, list[Column]] = {}
+        self._told: dict[str, pa.Array] = {}
         self.notes: list[Note] = []
         """Cells that came to nothing, or to less than was delivered; readers of values add theirs."""
         for column, path in contract.mapped():
@@ -108,6 +109,12 @@ class Columns:
         for rule, rows in texts.why_nothing(given, read):
             self.note(target, rule, rows)
         return read
+
+    def told(self, what: str, tell: Callable[[], pa.Array]) -> pa.Array:
+        """What several readers ask of the rows, worked out once; ``what`` names it."""
+        if what not in self._told:
+            self._told[what] = tell()
+        return self._told[what]
 
     def note(self, target: str, rule: Rule, rows: pa.Array, action: str = BLANKED) -> None:
         """Note that cells of a target came to nothing, or to less than was delivered; none where no row is flagged."""

@@ -92,12 +92,17 @@ def kinds(columns: Columns, rule: KindRule | None) -> pa.Array:
 def _as_named(columns: Columns, kind: pa.Array) -> pa.Array:
     """The kind, organisation where the name of a person is one by its legal form and nothing tells of a person."""
     is_person = pc.equal(kind, str(PartyKind.PERSON))
-    formed = pc.and_(is_person, aside.has_legal_form(_whole_name(columns)))
+    formed = pc.and_(is_person, _formed(columns))
     if not pc.any(formed).as_py():
         return kind
     for target in ("given_name", "initials", "birth_date"):
         formed = pc.and_(formed, pc.is_null(columns.code(target)))
     return pc.if_else(formed, str(PartyKind.ORGANISATION), kind)
+
+
+def _formed(columns: Columns) -> pa.Array:
+    """Where a name has the legal form of an organisation."""
+    return columns.told("formed", lambda: aside.has_legal_form(_whole_name(columns)))
 
 
 def _whole_name(columns: Columns) -> pa.Array:
@@ -167,7 +172,7 @@ def _add_names(
         own = given.get("full_name", no_text(columns.length))
         given["full_name"] = coalesce(own, pc.if_else(is_person, name, nothing))
         organisation = coalesce(organisation, pc.if_else(is_person, nothing, name))
-    formed = aside.has_legal_form(_whole_name(columns))
+    formed = _formed(columns)
     columns.note_one_of(_FORMED, Rule.LEGAL_FORM, pc.and_(formed, is_person), MARKED)
     moved = pc.and_not(formed, is_person)
     for target in _FORMED:

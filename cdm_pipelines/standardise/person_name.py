@@ -18,6 +18,7 @@ import re
 from typing import NamedTuple
 
 from cdm_pipelines.standardise.casing import name_case
+from cdm_pipelines.standardise.distinct import remembered
 from cdm_pipelines.standardise.family_name import Family, read_family, split_relation, take_titles
 from cdm_pipelines.standardise.given_name import (
     Given,
@@ -137,8 +138,7 @@ def read_full(text: str, country: str | None) -> PersonName:
     rest, honorific, titles = _take_address(spaced(text), dutch=dutch)
     rest, *others = split_relation(rest)
     before, family = _divide(rest, country)
-    before, inner_honorific, inner_titles = _take_address(before, dutch=dutch)
-    given = _read_before(before)
+    given, inner_honorific, inner_titles = _read_before(before, dutch=dutch)
     surname = read_family("".join([family, *others]), dutch=dutch) if family else Family()
     return PersonName(
         honorific=honorific or inner_honorific,
@@ -157,8 +157,7 @@ def read_first(text: str, country: str | None) -> PersonName:
     """Read a first-name field, with what else was typed there."""
     if len(text) > 4 and _is_word(text):
         return PersonName(given=name_case(text))
-    before, honorific, titles = _take_address(spaced(text), dutch=is_dutch(country))
-    given = _read_before(before)
+    given, honorific, titles = _read_before(spaced(text), dutch=is_dutch(country))
     return PersonName(
         honorific=honorific,
         title=join_titles(*titles),
@@ -197,15 +196,20 @@ def _is_word(text: str) -> bool:
 def _take_address(text: str, *, dutch: bool) -> tuple[str, str | None, tuple[str, ...]]:
     """The text without honorifics and titles, in whatever order they stand, and those."""
     rest, honorific = _take_honorifics(_ATTENTION.sub("", text), dutch=dutch)
-    rest, titles = take_titles(rest, dutch=dutch)
-    rest, second = _take_honorifics(rest, dutch=dutch)  # mr. drs. mevrouw
+    left, titles = take_titles(rest, dutch=dutch)
+    if left == rest and not titles:
+        return rest, honorific, titles
+    rest, second = _take_honorifics(left, dutch=dutch)  # mr. drs. mevrouw
     return rest, honorific or second, titles
 
 
-def _read_before(text: str) -> Given:
-    if COUPLE.search(text):
-        return Given(given=text)
-    return read_given(text) if text else Given()
+@remembered
+def _read_before(text: str, *, dutch: bool) -> tuple[Given, str | None, tuple[str, ...]]:
+    """What stands before a surname, with the honorific and the titles around it."""
+    rest, honorific, titles = _take_address(text, dutch=dutch)
+    if COUPLE.search(rest):
+        return Given(given=rest), honorific, titles
+    return (read_given(rest) if rest else Given()), honorific, titles
 
 
 def is_odd(name: str | None) -> bool:

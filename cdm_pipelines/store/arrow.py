@@ -3,13 +3,20 @@
 Belongs here: what is true of any table. Does not belong here: keys of records (keys), frames (frames), files (lake).
 """
 
+import io
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+    from _typeshed import ReadableBuffer
 
 _CODE = 4  # bytes a value, of columns of which only codes are stored
 
@@ -35,12 +42,24 @@ def coded_columns(metadata: pq.FileMetaData) -> list[str]:
 
 def digest(before: str, rows: pa.Table) -> str:
     """A digest of some rows and of all before them, of which ``before`` is the digest."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema.remove_metadata()) as stream:
-        stream.write_table(rows.replace_schema_metadata().combine_chunks())
     found = sha256(before.encode())
-    found.update(sink.getvalue())
+    with pa.ipc.new_stream(_Hashed(found), rows.schema.remove_metadata()) as stream:
+        stream.write_table(rows.replace_schema_metadata().combine_chunks())
     return found.hexdigest()[:16]
+
+
+class _Hashed(io.RawIOBase):
+    """A file of which nothing is kept but its hash."""
+
+    def __init__(self, found: "_Hash") -> None:
+        self._found = found
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: "ReadableBuffer") -> int:
+        self._found.update(content)
+        return memoryview(content).nbytes
 
 
 def differ(former: pa.Array | pa.ChunkedArray, latter: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.bool_]:

@@ -20,8 +20,13 @@ from cdm_pipelines.quality.repeats import Repeats
 from cdm_pipelines.standardise.placeholders import Placeholders
 from cdm_pipelines.standardise.source_words import SourceWords
 
-_PRELOAD = ["cdm_pipelines.steps.days.chunks", "cdm_pipelines.quality", "cdm_pipelines.standardise"]
-"""What the workers of all entities share: loaded once, by the process that makes them."""
+_PRELOAD = [
+    "cdm_pipelines.steps.days.chunks",
+    "cdm_pipelines.quality.validation",
+    "cdm_pipelines.standardise.frame",
+    "pandera.pandas",
+]
+"""What workers of all entities share, what ``refine`` loads included: loaded once, by the process that makes them."""
 
 
 @dataclass(frozen=True)

@@ -175,7 +175,9 @@ def _against_contract(lake: Lake, contract: SourceContract, date: str, rows: int
     from cdm_pipelines.quality.schema import failures  # noqa: PLC0415 - rules load in a run
 
     found: Counter[str] = Counter()
-    for table in lake.read_batches(layout.valid_path(contract, date), rows, list(contract.column_names)):
+    coded = not vault.cipher.number  # what is sealed is opened as text
+    names = list(contract.column_names)
+    for table in lake.read_batches(layout.valid_path(contract, date), rows, names, coded=coded):
         found.update(failures(vault.open(table), contract))
     told = "; ".join(f"{rule} ({count:,})" for rule, count in sorted(found.items())) or "in order"
     return Verdict(passed=not found, severity="ERROR", text=told, figure=float(found.total()))
@@ -220,7 +222,7 @@ def _chunks(
 ) -> Iterator[Chunk]:
     """The raw table with corrections applied, in chunks, with what later rows with the same key make of each row."""
     from cdm_pipelines.quality.corrections import apply_corrections  # noqa: PLC0415 - rules load in a run
-    from cdm_pipelines.quality.repeats import compared_columns, find_repeats, with_conflicts  # noqa: PLC0415 - rules load in a run
+    from cdm_pipelines.quality.repeats import compared_columns, find_repeats, of_repeated, with_conflicts  # noqa: PLC0415 - rules load in a run
 
     def corrected(columns: list[str] | None, rows: int) -> Iterator[pa.Table]:
         for table in lake.read_batches(raw, rows, columns):
@@ -228,7 +230,8 @@ def _chunks(
             yield opened if corrections is None else apply_corrections(opened, corrections)
 
     def column(name: str) -> pa.ChunkedArray:
-        pieces = corrected(list(dict.fromkeys([name, *_ORIGIN])), settings.chunk_rows)
+        found_by = _ORIGIN if corrections is not None else ()  # rows are corrected by where they stood
+        pieces = corrected(list(dict.fromkeys([name, *found_by])), settings.chunk_rows)
         return pa.chunked_array(
             list(chain.from_iterable(piece[name].chunks for piece in pieces)), pa.string()
         )
@@ -239,8 +242,8 @@ def _chunks(
     repeats = find_repeats(whole, contract)
     there = set(lake.schema(raw).names)
     if repeats.repeated.any() and contract.modified_at in there:
-        changed = _changed(column(contract.modified_at), contract, settings.timezone)
-        repeats = find_repeats(whole, contract, changed)
+        changed = of_repeated(repeats, column(contract.modified_at))
+        repeats = find_repeats(whole, contract, _changed(changed, contract, settings.timezone))
     del keys, whole
     if repeats.repeated.any():
         repeats = with_conflicts(
