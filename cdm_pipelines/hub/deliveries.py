@@ -25,6 +25,8 @@ ADDED, UPDATED, REMOVED, CONTROL = "added", "updated", "removed", "control"
 ELSEWHERE = "the audience goes elsewhere now"
 """Why somebody was removed at a place that the audience went to before; decided with who is added at the new one."""
 _LOCK = 0x63646D61  # "cdma": with a hash of the audience, the key of the lock under which one is delivered at a time
+_ALIASES = "(SELECT golden_id, alias_of FROM identity.golden_id WHERE alias_of IS NOT NULL) AS g"
+"""The few ids that another stands for now."""
 _T = pa.string()
 STANDING = pa.schema(
     [
@@ -126,7 +128,7 @@ def standing(connection: Connection, audience: str) -> pa.Table:
         SELECT golden_id, coalesce(g.alias_of, golden_id),
                coalesce(action IN ('{ADDED}', '{UPDATED}'), false), held.golden_id IS NOT NULL, row_digest,
                delivery_id
-        FROM last FULL JOIN held USING (golden_id) LEFT JOIN identity.golden_id AS g USING (golden_id)
+        FROM last FULL JOIN held USING (golden_id) LEFT JOIN {_ALIASES} USING (golden_id)
         ORDER BY golden_id"""  # noqa: S608 - our own names
     return read_packed(connection, query, STANDING, {"audience": audience})
 
@@ -163,7 +165,7 @@ def additions(connection: Connection, first: dt.date, timezone: str) -> pa.Table
             WHERE day >= %(first)s)
         SELECT coalesce(g.alias_of, m.golden_id), told.audience, told.day
         FROM {delivery_member} AS m JOIN told USING (delivery_id)
-        LEFT JOIN identity.golden_id AS g ON g.golden_id = m.golden_id
+        LEFT JOIN {_ALIASES} ON g.golden_id = m.golden_id
         WHERE m.action = '{ADDED}' AND NOT (told.moved AND EXISTS (
             SELECT FROM {delivery_member} AS before JOIN {delivery} AS former USING (delivery_id)
             WHERE before.golden_id = m.golden_id AND before.audience = m.audience
