@@ -33,7 +33,6 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
-    null,
     select,
     text,
     true,
@@ -334,7 +333,8 @@ class _Choosing:
         target = self.book.target(self.audience)
         if target.made_by is None:
             return pa.table({"golden_id": ids})
-        names, source = sorted(target.made_by.attributes), target.source
+        names = [one for one in sorted(target.made_by.attributes) if self.allowed.problem(one) is None]
+        source = target.source
         asked = Table("asked_member", MetaData(), Column("golden_id", Uuid))
         self.connection.execute(
             text("CREATE TEMPORARY TABLE IF NOT EXISTS asked_member (golden_id uuid) ON COMMIT DROP")
@@ -343,14 +343,11 @@ class _Choosing:
         copy_table(self.connection, "asked_member", pa.table({"golden_id": ids}), schema="pg_temp")
         self.connection.execute(text("ANALYZE asked_member"))
         columns: list[ColumnElement[Any]] = [CUSTOMER.c.golden_id]
-        allowed = [name for name in names if self.allowed.problem(name) is None]
-        for name in names:
-            value = self.allowed.sql(name) if name in allowed else null()
-            columns.append(cast(value, Text).label(name))
+        columns += [cast(self.allowed.sql(name), Text).label(name) for name in names]
         tables = CUSTOMER.join(asked, asked.c.golden_id == CUSTOMER.c.golden_id)
         if source:
             columns.append(_record_in(source).label(RECORD))
-        query = select(*columns).select_from(self._with_origin(tables, allowed))
+        query = select(*columns).select_from(self._with_origin(tables, names))
         fields = ["golden_id", *names, *([RECORD] if source else [])]
         return self._read(read_packed, query, pa.schema([(name, _T) for name in fields]))
 
