@@ -344,10 +344,11 @@ class _Choosing:
         self.connection.execute(text("ANALYZE asked_member"))
         columns: list[ColumnElement[Any]] = [CUSTOMER.c.golden_id]
         columns += [cast(self.allowed.sql(name), Text).label(name) for name in names]
-        tables = CUSTOMER.join(asked, asked.c.golden_id == CUSTOMER.c.golden_id)
+        # Not joined: the database would keep all customers in memory, and not those that are asked for.
+        among = select(asked.c.golden_id).where(asked.c.golden_id == CUSTOMER.c.golden_id).exists()
         if source:
             columns.append(_record_in(source).label(RECORD))
-        query = select(*columns).select_from(self._with_origin(tables, names))
+        query = select(*columns).select_from(self._with_origin(CUSTOMER, names)).where(among)
         fields = ["golden_id", *names, *([RECORD] if source else [])]
         return self._read(read_packed, query, pa.schema([(name, _T) for name in fields]))
 
