@@ -109,9 +109,7 @@ def choose_actions(connection: Connection, company: Company) -> Chosen:
     chosen_by = policy.of_others(made_by, purposes)
     asked: set[tuple[str, str]] = {(one.purpose, one.channel) for one in policy.actions}
     asked |= {(key, EVERY_CHANNEL) for of_action in chosen_by.values() for keys in of_action for key in keys}
-    with ThreadPoolExecutor(
-        1
-    ) as beside:  # while interactions are counted, the database is asked for the others
+    with ThreadPoolExecutor(1) as beside:  # interactions are counted while the database tells of customers
         counting = beside.submit(_contacted, connection.engine, company, policy, as_of)
         customers = hub.customers(connection, {name: kinds[name] for name in policy.columns})
         off = off_in_use(connection, purposes, asked, customers[GOLDEN_ID])
