@@ -111,14 +111,16 @@ def attach_only(db: "duckdb.DuckDBPyConnection", eras: Eras, condition: str) -> 
         condition: SQL on the columns of a counted day, which holds for the interactions that are asked for.
     """
     look_up_customers(db)
-    # Of the others only those of the same devices matter: they say whose a device is.
-    devices = f"SELECT DISTINCT source, token FROM days WHERE ({condition}) AND token IS NOT NULL"
+    run(db, f"CREATE OR REPLACE TEMP TABLE asked_days AS SELECT * FROM days WHERE ({condition})")
+    # Of the others only those of the same devices matter: they say whose a device is. Mostly there is none.
+    devices = "SELECT DISTINCT source, token FROM asked_days WHERE token IS NOT NULL"
     run(db, f"CREATE OR REPLACE TEMP TABLE asked_device AS {devices}")
-    run(
-        db,
-        f"CREATE OR REPLACE TEMP TABLE asked_days AS SELECT * FROM days d WHERE ({condition}) "
-        "OR EXISTS (SELECT 1 FROM asked_device x WHERE x.source = d.source AND x.token = d.token)",
-    )
+    if db.sql("SELECT 1 FROM asked_device LIMIT 1").fetchall():
+        run(
+            db,
+            "INSERT INTO asked_days SELECT d.* FROM days d SEMI JOIN asked_device x "
+            f"ON x.source = d.source AND x.token = d.token WHERE ({condition}) IS NOT TRUE",
+        )
     columns = f"{', '.join(_GROUP)}, touches, first_at, last_at, score, scores"
     placed = _placed(db, eras, "asked_days", columns, condition)
     run(db, f"CREATE OR REPLACE TEMP TABLE placed AS {_GROUPED.format(placed=placed)}")

@@ -25,6 +25,8 @@ ADDED, UPDATED, REMOVED, CONTROL = "added", "updated", "removed", "control"
 ELSEWHERE = "the audience goes elsewhere now"
 """Why somebody was removed at a place that the audience went to before; decided with who is added at the new one."""
 _LOCK = 0x63646D61  # "cdma": with a hash of the audience, the key of the lock under which one is delivered at a time
+_ALIASES = "SELECT golden_id, alias_of FROM identity.golden_id WHERE alias_of IS NOT NULL"
+"""The few ids that another stands for now; read at once, or each of millions of rows would be looked up by itself."""
 _T = pa.string()
 STANDING = pa.schema(
     [
@@ -118,15 +120,16 @@ def standing(connection: Connection, audience: str) -> pa.Table:
     query = f"""
         WITH told AS (
             SELECT m.* FROM {delivery_member} AS m JOIN {delivery} AS d USING (delivery_id)
-            WHERE m.audience = %(audience)s AND d.released_at IS NOT NULL),
+            WHERE d.audience = %(audience)s AND d.released_at IS NOT NULL),
         last AS (
             SELECT DISTINCT ON (golden_id) golden_id, action, row_digest, delivery_id FROM told
             WHERE action <> '{CONTROL}' ORDER BY golden_id, delivery_id DESC),
-        held AS (SELECT DISTINCT golden_id FROM told WHERE action = '{CONTROL}')
+        held AS (SELECT DISTINCT golden_id FROM told WHERE action = '{CONTROL}'),
+        g AS MATERIALIZED ({_ALIASES})
         SELECT golden_id, coalesce(g.alias_of, golden_id),
                coalesce(action IN ('{ADDED}', '{UPDATED}'), false), held.golden_id IS NOT NULL, row_digest,
                delivery_id
-        FROM last FULL JOIN held USING (golden_id) LEFT JOIN identity.golden_id AS g USING (golden_id)
+        FROM last FULL JOIN held USING (golden_id) LEFT JOIN g USING (golden_id)
         ORDER BY golden_id"""  # noqa: S608 - our own names
     return read_packed(connection, query, STANDING, {"audience": audience})
 
@@ -160,10 +163,11 @@ def additions(connection: Connection, first: dt.date, timezone: str) -> pa.Table
                 SELECT FROM {delivery} AS former WHERE former.audience = made.audience
                 AND former.decided_at = made.decided_at AND former.delivery_id <> made.delivery_id) AS moved
             FROM (SELECT *, (released_at AT TIME ZONE %(timezone)s)::date AS day FROM {delivery}) AS made
-            WHERE day >= %(first)s)
+            WHERE day >= %(first)s),
+        g AS MATERIALIZED ({_ALIASES})
         SELECT coalesce(g.alias_of, m.golden_id), told.audience, told.day
         FROM {delivery_member} AS m JOIN told USING (delivery_id)
-        LEFT JOIN identity.golden_id AS g ON g.golden_id = m.golden_id
+        LEFT JOIN g ON g.golden_id = m.golden_id
         WHERE m.action = '{ADDED}' AND NOT (told.moved AND EXISTS (
             SELECT FROM {delivery_member} AS before JOIN {delivery} AS former USING (delivery_id)
             WHERE before.golden_id = m.golden_id AND before.audience = m.audience
@@ -368,7 +372,7 @@ def treated(connection: Connection, audience: str, timezone: str) -> pa.Table:
                ELSE 'sent' END, min((d.released_at AT TIME ZONE %(timezone)s)::date)
         FROM {delivery_member} AS m JOIN {delivery} AS d USING (delivery_id)
         LEFT JOIN identity.golden_id AS g ON g.golden_id = m.golden_id
-        WHERE m.audience = %(audience)s AND d.released_at IS NOT NULL AND m.action IN ('{ADDED}', '{CONTROL}')
+        WHERE d.audience = %(audience)s AND d.released_at IS NOT NULL AND m.action IN ('{ADDED}', '{CONTROL}')
         GROUP BY 1 ORDER BY 1"""  # noqa: S608 - our own names
     return read_table(connection, query, TREATED, {"audience": audience, "timezone": timezone})
 
@@ -381,7 +385,7 @@ def bought(connection: Connection, audience: str, timezone: str, days: int) -> p
                    min((d.released_at AT TIME ZONE %(timezone)s)::date) AS since
             FROM {delivery_member} AS m JOIN {delivery} AS d USING (delivery_id)
             LEFT JOIN identity.golden_id AS g ON g.golden_id = m.golden_id
-            WHERE m.audience = %(audience)s AND d.released_at IS NOT NULL AND m.action IN ('{ADDED}', '{CONTROL}')
+            WHERE d.audience = %(audience)s AND d.released_at IS NOT NULL AND m.action IN ('{ADDED}', '{CONTROL}')
             GROUP BY 1)
         SELECT DISTINCT golden_id FROM who JOIN golden.customer_order AS o USING (golden_id)
         WHERE o.active AND (o.ordered_at AT TIME ZONE %(timezone)s)::date

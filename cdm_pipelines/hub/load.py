@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
 
+import numpy as np
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -178,32 +179,49 @@ def read_grouped(
 ) -> pa.Table:
     """All rows of a query of golden ids with few different values beside them, as one Arrow table in no order.
 
-    The ids beside which the same values stand come as one value: of some hundred thousand rows that takes a fifth of
-    the time of :func:`read_table`. One value holds 29 million ids.
+    The ids beside which the same values stand come as one value, sixteen bytes each: of some hundred thousand rows that
+    takes a tenth of the time of :func:`read_table`. One value holds 59 million ids.
 
     Args:
         connection: Inside a transaction.
         query: A SELECT whose columns are those of ``schema``, in its order; psycopg placeholders ``%(name)s``.
-        schema: Names and types; the first column is text of golden ids and never null.
+        schema: Names and types; the first column is a uuid, never null, and comes as text.
         params: Values of the placeholders.
     """
     own, *others = (f"c{number}" for number in range(len(schema)))
-    packed = ", ".join([*others, f"string_agg({own}::text, E'\\x1e')"])
+    packed = ", ".join([*others, f"string_agg(uuid_send({own}), '')"])
     grouped = f" GROUP BY {', '.join(others)}" if others else ""
     asked = f"SELECT {packed} FROM ({query}) AS asked ({', '.join([own, *others])}){grouped}"  # noqa: S608 - names of ours
-    with without_data("reading"), _driver(connection).cursor() as cursor:
-        found = cursor.execute(asked.encode(), params).fetchall()
+    with without_data("reading"), _driver(connection).cursor(binary=True) as cursor:
+        found: list[tuple[Any, ...]] = cursor.execute(asked.encode(), params).fetchall()
     pieces = [schema.empty_table()]
     for *values, ids in found:
         if ids is None:  # no row at all, of a query of ids alone
             continue
-        column = _split(ids)
+        column = _as_text(ids)
         beside = (
             pa.repeat(pa.scalar(value, field.type), len(column))
             for value, field in zip(values, list(schema)[1:], strict=True)
         )
         pieces.append(pa.table([column, *beside], schema=schema))
     return pa.concat_tables(pieces)
+
+
+_PAIRS = np.array([f"{byte:02x}".encode() for byte in range(256)]).view(np.uint16)
+"""The two digits of every byte."""
+_GROUPS = ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32))
+_UUID_BYTES, _UUID_TEXT = 16, 36
+
+
+def _as_text(uuids: bytes) -> pa.Array:
+    """Uuids that lie one behind the other, as text."""
+    count = len(uuids) // _UUID_BYTES
+    digits = _PAIRS[np.frombuffer(uuids, np.uint8)].view(np.uint8).reshape(count, -1)
+    text = np.full((count, _UUID_TEXT), ord("-"), np.uint8)
+    for dashes, (first, end) in enumerate(_GROUPS):
+        text[:, first + dashes : end + dashes] = digits[:, first:end]
+    starts = np.arange(0, _UUID_TEXT * count + 1, _UUID_TEXT, dtype=np.int32)
+    return pa.StringArray.from_buffers(count, pa.py_buffer(starts), pa.py_buffer(text))
 
 
 def _split(packed: object) -> pa.Array:

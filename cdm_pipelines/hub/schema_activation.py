@@ -6,7 +6,18 @@ Only what changes is written: somebody is in an audience from the delivery that 
 A delivery counts when it is released, and not before: one that was cut short is made anew.
 """
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Integer, Table, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from cdm_pipelines.hub.schema import column, comment_of, metadata, moment
@@ -56,11 +67,11 @@ delivery_member = Table(
     column(
         "row_digest", Text, "Keyed digest of the row in the file, by which it is found there.", IDENTIFIER
     ),
+    PrimaryKeyConstraint("golden_id", "delivery_id"),
     schema=SCHEMA,
     comment="The ledger: whom a delivery added to an audience or removed from it, and who is in its control group.",
 )
-Index(None, delivery_member.c.golden_id)
-Index(None, delivery_member.c.audience, delivery_member.c.golden_id)
+Index(None, delivery_member.c.delivery_id)
 
 gone_member = Table(
     "gone_member",

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdm_pipelines.privacy.purposes import Purposes
+from cdm_pipelines.privacy.purposes import Purpose, Purposes
 from cdm_pipelines.store.arrow import whole
 
 OFF_SCHEMA = pa.schema([("purpose", pa.string()), ("channel", pa.string()), ("golden_id", pa.string())])
@@ -55,14 +55,28 @@ def off(
         if channel == EVERY_CHANNEL:  # a no to one channel leaves the others
             no = pc.and_(no, pc.equal(said["channel"], EVERY_CHANNEL))
         ids = said["golden_id"].cast(pa.string())
-        is_off = pc.is_in(everyone, value_set=whole(ids.filter(no)))
-        if purposes[key].needs_consent:
-            is_off = pc.or_(is_off, pc.invert(pc.is_in(everyone, value_set=whole(ids.filter(yes)))))
+        if not purposes[key].needs_consent:
+            yes = pc.and_(yes, no)  # none is asked for
+        said_yes, said_no = (pc.is_in(everyone, value_set=whole(ids.filter(one))) for one in (yes, no))
+        is_off = refuses(purposes[key], said_yes, said_no)
         theirs = everyone.filter(is_off)
         theirs = theirs.take(pc.sort_indices(theirs))
         named = [pa.repeat(pa.scalar(text, pa.string()), len(theirs)) for text in (key, channel)]
         found.append(pa.table([*named, theirs], schema=OFF_SCHEMA))
     return pa.concat_tables(found)
+
+
+def refuses(purpose: Purpose, said_yes: pa.Array, said_no: pa.Array) -> pa.Array:
+    """Of whom data may not be used for a purpose, by what each of some customers said of it.
+
+    Args:
+        purpose: The purpose.
+        said_yes: Whether an answer of theirs is yes; not asked of a purpose that needs no consent.
+        said_no: Whether an answer of theirs is no.
+    """
+    if not purpose.can_be_refused:
+        return pa.repeat(pa.scalar(False), len(said_no))
+    return pc.or_(said_no, pc.invert(said_yes)) if purpose.needs_consent else said_no
 
 
 def off_for(table: pa.Table, purpose: str, channel: str = EVERY_CHANNEL) -> pa.Array:

@@ -15,6 +15,8 @@ from functools import cached_property
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdm_pipelines.publish.platforms.normalise import hashed, some
+
 Make = Callable[..., pa.Array]
 """From one array of text per input, null where there is nothing, to one of text."""
 
@@ -43,6 +45,15 @@ class FormColumn:
     of: tuple[str, ...]
     make: Make
     hashed: bool = False
+
+    def plain(self, values: pa.Table) -> pa.Array:
+        """The value of each member before it is hashed, null where there is nothing."""
+        return some(self.make(*(_input(values, name) for name in self.of)))
+
+    def made(self, values: pa.Table) -> pa.Array:
+        """The same as it leaves."""
+        plain = self.plain(values)
+        return hashed(plain) if self.hashed else plain
 
 
 @dataclass(frozen=True)
@@ -94,14 +105,15 @@ class Form:
             values: A row per member: what ``of`` of the columns names, all text; what it lacks counts as empty.
             headers: Their order; that of the form when left out.
         """
-        made = {one.header: one.make(*(_input(values, name) for name in one.of)) for one in self.columns}
-        return pa.table({name: _filled(made[name]) for name in headers or self.headers})
+        made = {one.header: one.made(values) for one in self.columns}
+        return pa.table({name: made[name] for name in headers or self.headers})
 
-    def reachable(self, rows: pa.Table) -> pa.Array:
-        """Whether each row has something by which the system finds the member."""
-        found = pa.repeat(pa.scalar(False), rows.num_rows)
-        for header in sorted(self.reached_by):
-            found = pc.or_(found, pc.is_valid(rows[header].combine_chunks()))
+    def reachable(self, values: pa.Table) -> pa.Array:
+        """Whether each member has something by which the system finds them; values as for ``rows``."""
+        found = pa.repeat(pa.scalar(False), values.num_rows)
+        for one in self.columns:
+            if one.header in self.reached_by:
+                found = pc.or_(found, pc.is_valid(one.plain(values)))
         return found
 
     def drift(self, header: Sequence[str]) -> list[str]:
@@ -124,11 +136,6 @@ def _input(values: pa.Table, name: str) -> pa.Array:
     if name not in values.column_names:
         return pa.nulls(values.num_rows, pa.string())
     return values[name].combine_chunks().cast(pa.string())
-
-
-def _filled(column: pa.Array) -> pa.Array:
-    """With null for text of nothing."""
-    return pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
 
 
 def one_of(forms: Sequence[Form]) -> Mapping[str, Form]:

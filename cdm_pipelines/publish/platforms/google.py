@@ -15,23 +15,11 @@ takes the place of the former one ("Replace" when it is uploaded).
 import pyarrow as pa
 
 from cdm_pipelines.publish.platforms.form import Form, FormColumn
-from cdm_pipelines.publish.platforms.normalise import as_is, e164, google_email, hashed, lower, words
-
-
-def _email(email: pa.Array) -> pa.Array:
-    return hashed(google_email(email))
-
-
-def _phone(mobile: pa.Array, phone: pa.Array) -> pa.Array:
-    return hashed(e164(mobile, phone))
-
-
-def _first(name: pa.Array) -> pa.Array:
-    return hashed(lower(name))
+from cdm_pipelines.publish.platforms.normalise import as_is, e164, google_email, lower, words
 
 
 def _last(prefix: pa.Array, surname: pa.Array) -> pa.Array:
-    return hashed(lower(words(prefix, surname)))
+    return lower(words(prefix, surname))
 
 
 GOOGLE = Form(
@@ -43,9 +31,9 @@ GOOGLE = Form(
         "https://developers.google.com/data-manager/api/devguides/concepts/formatting",
     ),
     (
-        FormColumn("Email", ("email",), _email, hashed=True),
-        FormColumn("Phone", ("mobile", "phone"), _phone, hashed=True),
-        FormColumn("First Name", ("given_name",), _first, hashed=True),
+        FormColumn("Email", ("email",), google_email, hashed=True),
+        FormColumn("Phone", ("mobile", "phone"), e164, hashed=True),
+        FormColumn("First Name", ("given_name",), lower, hashed=True),
         FormColumn("Last Name", ("surname_prefix", "surname"), _last, hashed=True),
         FormColumn("Country", ("country",), as_is),
         FormColumn("Zip", ("postcode",), as_is),

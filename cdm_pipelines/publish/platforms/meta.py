@@ -21,7 +21,6 @@ from cdm_pipelines.publish.platforms.form import KEY, Form, FormColumn
 from cdm_pipelines.publish.platforms.normalise import (
     as_is,
     digits,
-    hashed,
     letters,
     lower,
     plain_letters,
@@ -30,30 +29,14 @@ from cdm_pipelines.publish.platforms.normalise import (
 )
 
 
-def _email(email: pa.Array) -> pa.Array:
-    return hashed(lower(email))
-
-
-def _phone(mobile: pa.Array, phone: pa.Array) -> pa.Array:
-    return hashed(digits(mobile, phone))
-
-
 def _name(*parts: pa.Array) -> pa.Array:
-    return hashed(letters(words(*parts)))
-
-
-def _city(city: pa.Array) -> pa.Array:
-    return hashed(plain_letters(city))
+    return letters(words(*parts))
 
 
 def _zip(postcode: pa.Array, country: pa.Array) -> pa.Array:
     plain = lower(without_spaces(postcode))
     american = pc.fill_null(pc.equal(lower(country), "us"), False)
-    return hashed(pc.if_else(american, pc.utf8_slice_codeunits(plain, 0, 5), plain))
-
-
-def _country(country: pa.Array) -> pa.Array:
-    return hashed(lower(country))
+    return pc.if_else(american, pc.utf8_slice_codeunits(plain, 0, 5), plain)
 
 
 META = Form(
@@ -65,13 +48,13 @@ META = Form(
         "https://developers.facebook.com/docs/marketing-api/audiences/guides/custom-audiences",
     ),
     (
-        FormColumn("email", ("email",), _email, hashed=True),
-        FormColumn("phone", ("mobile", "phone"), _phone, hashed=True),
+        FormColumn("email", ("email",), lower, hashed=True),
+        FormColumn("phone", ("mobile", "phone"), digits, hashed=True),
         FormColumn("fn", ("given_name",), _name, hashed=True),
         FormColumn("ln", ("surname_prefix", "surname"), _name, hashed=True),
-        FormColumn("ct", ("city",), _city, hashed=True),
+        FormColumn("ct", ("city",), plain_letters, hashed=True),
         FormColumn("zip", ("postcode", "country"), _zip, hashed=True),
-        FormColumn("country", ("country",), _country, hashed=True),
+        FormColumn("country", ("country",), lower, hashed=True),
         FormColumn("extern_id", (KEY,), as_is),
     ),
     reached_by=frozenset({"email", "phone"}),

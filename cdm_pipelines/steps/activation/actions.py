@@ -6,11 +6,12 @@ is chosen (insight.action_choice), what came of it (``action_results``), audienc
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from cdm_pipelines.hub import actions as hub
 from cdm_pipelines.hub import rights
@@ -105,12 +106,14 @@ def choose_actions(connection: Connection, company: Company) -> Chosen:
     hub.alone(connection)
     purposes = Purposes.load(settings.policies / PURPOSES)
     kinds, _, made_by = columns_of(settings)
-    customers = hub.customers(connection, {name: kinds[name] for name in policy.columns})
     chosen_by = policy.of_others(made_by, purposes)
     asked: set[tuple[str, str]] = {(one.purpose, one.channel) for one in policy.actions}
     asked |= {(key, EVERY_CHANNEL) for of_action in chosen_by.values() for keys in of_action for key in keys}
-    addressed = contacted(connection, company, policy, as_of)
-    off = off_in_use(connection, purposes, asked)
+    with ThreadPoolExecutor(1) as beside:  # interactions are counted while the database tells of customers
+        counting = beside.submit(_contacted, connection.engine, company, policy, as_of)
+        customers = hub.customers(connection, {name: kinds[name] for name in policy.columns})
+        off = off_in_use(connection, purposes, asked, customers[GOLDEN_ID])
+        addressed = counting.result()
     house = House(hub.restricted(connection), rights.deceased(connection), off, addressed, chosen_by)
     model = fitted_uplift(connection, company, policy, customers, as_of)
     found = assess(policy, customers, as_of, house, model.uplift)
@@ -151,6 +154,12 @@ def draws(settings: Settings, customers: pa.Table, days: Days) -> tuple[Numbers,
     )
     control, period = (drawn(ids, key, threads=settings.threads) for key in keys)
     return control, period
+
+
+def _contacted(engine: Engine, company: Company, policy: ActionPolicy, as_of: dt.date) -> pa.Table:
+    """The same as ``contacted``, over a connection of its own."""
+    with engine.connect() as connection:
+        return contacted(connection, company, policy, as_of)
 
 
 def contacted(connection: Connection, company: Company, policy: ActionPolicy, as_of: dt.date) -> pa.Table:

@@ -33,7 +33,6 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
-    null,
     select,
     text,
     true,
@@ -44,7 +43,8 @@ from cdm_pipelines.hub import deliveries, rights
 from cdm_pipelines.hub.load import copy_table, read_grouped, read_packed
 from cdm_pipelines.hub.schema import crosswalk
 from cdm_pipelines.hub.schema_privacy import consent
-from cdm_pipelines.privacy.off import EVERY_CHANNEL, off, off_for
+from cdm_pipelines.insight.action_rules import Flags, flags
+from cdm_pipelines.privacy.off import EVERY_CHANNEL, off_for, refuses
 from cdm_pipelines.publish import audience_filter
 from cdm_pipelines.publish.audience_columns import CUSTOMER, Allowed
 from cdm_pipelines.publish.audience_policy import SERVICE, Audience
@@ -52,6 +52,7 @@ from cdm_pipelines.publish.platforms.form import CAMPAIGN, KEY, RECORD
 from cdm_pipelines.steps.activation.audience_book import AudienceError, Book
 from cdm_pipelines.steps.activation.contacts import contacts, first_day, messages
 from cdm_pipelines.steps.consent.off import off_in_use
+from cdm_pipelines.store.arrow import whole
 
 BEING_ERASED, RESTRICTED, OBJECTED = "being erased", "restricted", "objected"
 DECEASED, NOT_PROFILED = "deceased", "objected to what it is chosen by"
@@ -69,10 +70,12 @@ _ADDRESSES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "post": (("street", "postcode", "city"),),
 }
 """By channel the attributes of which one set has to be filled; other channels need none."""
+_NOTHING = -1
 _T = pa.string()
 Draws = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
-_FOUND = pa.schema([("golden_id", _T), ("reachable", pa.bool_()), ("complaint", pa.bool_())])
+_FOUND = pa.schema(
+    [("golden_id", _T), *((name, pa.bool_()) for name in ("reachable", "complaint", "deceased"))]
+)
 _SAID = pa.schema([("golden_id", _T), ("channel", _T), ("allowed", pa.bool_()), ("objected", pa.bool_())])
 
 
@@ -145,31 +148,26 @@ class _Choosing:
         standing = deliveries.standing(self.connection, self.name)
         sent = pc.unique(standing["golden_id"].filter(standing["sent"]))
         held = pc.unique(standing["golden_id"].filter(standing["control"]))
-        left = found
-        for reason, ids in self._not_allowed(found["golden_id"].combine_chunks()):
-            left = self._without(left, reason, pc.is_in(left["golden_id"], value_set=ids))
-        rows = self._rows(left["golden_id"].combine_chunks())
-        reachable = pc.and_(left["reachable"], rows["reachable"])
-        left = self._without(
-            left.append_column("row", pa.array(np.arange(left.num_rows))), NO_ADDRESS, pc.invert(reachable)
-        )
-        left = self._without(left, COMPLAINT, left["complaint"])
-        known = pc.or_(*(pc.is_in(left["golden_id"], value_set=ids) for ids in (sent, held)))
-        left = self._without(left, PRESSED, pc.and_(pc.invert(known), self._pressed(left)))
-        draws = self.book.keys.draws(self.name, left["golden_id"].to_pylist())
-        was_sent = pc.is_in(left["golden_id"], value_set=sent).to_numpy(zero_copy_only=False)
-        was_held = pc.is_in(left["golden_id"], value_set=held).to_numpy(zero_copy_only=False)
+        left = self._without(found, self._not_allowed(found)).sort_by("golden_id")
+        ids = whole(left["golden_id"])
+        values = self._values(ids)
+        left = left.append_column("row", pa.array(np.arange(left.num_rows)))
+        left = self._without(left, self._not_now(left, values, known=(sent, held)))
+        ids = whole(left["golden_id"])
+        draws = self.book.keys.draws(self.name, ids.to_pylist())
+        was_sent, was_held = (_among(ids, some) for some in (sent, held))
         control = was_held | ((draws < self.audience.control_group) & ~was_sent)
         over = self._over_cap(draws, was_sent, control)
-        controls = left["golden_id"].filter(pa.array(control)).combine_chunks()
-        held_back, too_many = pa.array(control), pa.array(over)
-        keep = pa.array(~control & ~over)
-        self._note(left, HELD_BACK, held_back)
-        self._note(left, OVER_CAP, too_many)
-        members = rows.take(left["row"].filter(keep)).drop_columns(["reachable"])
+        members = self._without(left, [(HELD_BACK, control), (OVER_CAP, over)])
         excluded = {reason: self.excluded.get(reason, 0) for reason in REASONS}
         return Selection(
-            self.name, found.num_rows, excluded, members, controls, pa.concat_tables(self.reasons), standing
+            self.name,
+            found.num_rows,
+            excluded,
+            self._rows(values.take(whole(members["row"]))),
+            ids.filter(pa.array(control)),
+            pa.concat_tables(self.reasons),
+            standing,
         )
 
     def _over_cap(self, draws: Draws, was_sent: Flags, control: Flags) -> Flags:
@@ -182,22 +180,22 @@ class _Choosing:
             over[order[cap:]] = True
         return over
 
-    def _without(self, rows: pa.Table, reason: str, theirs: pa.ChunkedArray) -> pa.Table:
-        theirs = pc.fill_null(theirs, False)
-        self._note(rows, reason, theirs)
-        return rows.filter(pc.invert(theirs))
-
-    def _note(self, rows: pa.Table, reason: str, theirs: pa.Array | pa.ChunkedArray) -> None:
-        ids = rows["golden_id"].filter(theirs).combine_chunks()
-        self.excluded[reason] = self.excluded.get(reason, 0) + len(ids)
-        self.reasons.append(
-            pa.table({"golden_id": ids, "reason": pa.repeat(pa.scalar(reason, _T), len(ids))})
-        )
+    def _without(self, rows: pa.Table, against: Iterable[tuple[str, Flags]]) -> pa.Table:
+        """Those against whom nothing speaks; of the others the first reason is noted."""
+        why = np.full(rows.num_rows, _NOTHING, np.int8)
+        for reason, theirs in against:
+            why[theirs & (why == _NOTHING)] = REASONS.index(reason)
+        at = np.flatnonzero(why != _NOTHING)
+        reasons = pa.array(REASONS).take(pa.array(why[at]))
+        self.reasons.append(pa.table({"golden_id": rows["golden_id"].take(pa.array(at)), "reason": reasons}))
+        for reason, number in zip(REASONS, np.bincount(why[at], minlength=len(REASONS)), strict=True):
+            self.excluded[reason] = self.excluded.get(reason, 0) + int(number)
+        return rows.filter(pa.array(why == _NOTHING))
 
     # What is read
 
     def _found(self) -> pa.Table:
-        """Whom the filter finds, in order of golden id, and whether the channel reaches them."""
+        """Whom the filter finds, in no order, and whether the channel reaches them."""
         term = self.audience.chosen
         condition = audience_filter.sql(term, self.allowed, self.book.given.purposes)
         names = set(audience_filter.columns_of(term))
@@ -209,10 +207,10 @@ class _Choosing:
                 literal_column(f"{service}.open_tickets > 0 OR {service}.complained_lately"),
                 literal(value=False),
             )
-        query = select(CUSTOMER.c.golden_id, self._reached().label("reachable"), complaint.label("complaint"))
+        query = select(CUSTOMER.c.golden_id, self._reached(), complaint, CUSTOMER.c.deceased)
         names |= {name for way in self._addresses() for name in way}
         query = self._joined(query, names).where(condition)
-        return self._read(read_grouped, query, _FOUND).sort_by("golden_id")
+        return self._read(read_grouped, query, _FOUND)
 
     def _joined(self, query: Select[Any], names: set[str]) -> Select[Any]:
         """The query over customers and the tables of enrichers that columns are of."""
@@ -249,17 +247,27 @@ class _Choosing:
             found = found | and_(*(self.allowed.sql(name).is_not(None) for name in way))
         return found
 
-    def _not_allowed(self, found: pa.Array) -> Iterator[tuple[str, pa.Array]]:
+    def _not_allowed(self, found: pa.Table) -> Iterator[tuple[str, Flags]]:
         """Who must not be approached for the purpose by the channel, by reason."""
-        purpose, channel = self.audience.purpose, self.audience.channel
-        yield BEING_ERASED, deliveries.being_erased(self.connection)
-        yield DECEASED, rights.deceased(self.connection)
+        ids, purpose = whole(found["golden_id"]), self.audience.purpose
+        yield BEING_ERASED, _among(ids, deliveries.being_erased(self.connection))
+        yield DECEASED, flags(found["deceased"])
         restricted = rights.restricted(self.connection, "golden.crosswalk")
         for reason, key in ((RESTRICTED, ""), (OBJECTED, purpose)):
-            yield (
-                reason,
-                restricted["golden_id"].filter(pc.equal(restricted["purpose"], key)).combine_chunks(),
-            )
+            theirs = restricted["golden_id"].filter(pc.equal(restricted["purpose"], key))
+            yield reason, _among(ids, theirs)
+        refused, objected = self._refused(ids)
+        yield OBJECTED, refused & objected
+        yield NO_CONSENT, refused
+        for keys in self.allowed.of_others(audience_filter.columns_of(self.audience.chosen)):
+            # What was worked out last night is still there, and may be used no more.
+            asked = [(key, EVERY_CHANNEL) for key in keys]
+            off = off_in_use(self.connection, self.book.given.purposes, asked)
+            yield NOT_PROFILED, np.logical_and.reduce([_among(ids, off_for(off, key)) for key in keys])
+
+    def _refused(self, ids: pa.Array) -> tuple[Flags, Flags]:
+        """Who does not allow the purpose by the channel, and who objected to it."""
+        purpose, channel = self.audience.purpose, self.audience.channel
         query = select(
             consent.c.golden_id,
             consent.c.channel,
@@ -274,53 +282,59 @@ class _Choosing:
             consent.c.state.is_not(None),  # unsaid is no answer: consent.off
         )
         said = self._read(read_grouped, query, _SAID)
-        said = said.append_column("purpose", pa.repeat(pa.scalar(purpose, _T), said.num_rows))
-        refused = off(said, self.book.given.purposes, found, [(purpose, channel)])
-        refused_ids = off_for(refused, purpose, channel)
-        objected = said["golden_id"].filter(said["objected"])
-        yield OBJECTED, refused_ids.filter(pc.is_in(refused_ids, value_set=objected.combine_chunks()))
-        yield NO_CONSENT, refused_ids
-        for keys in self.allowed.of_others(audience_filter.columns_of(self.audience.chosen)):
-            # What was worked out last night is still there, and may be used no more.
-            asked = [(key, EVERY_CHANNEL) for key in keys]
-            refused = off_in_use(self.connection, self.book.given.purposes, asked)
-            yield NOT_PROFILED, _in_all([off_for(refused, key) for key in keys])
+        yes, no, objected = (np.zeros(len(ids), np.bool_) for _ in range(3))
+        for one in {EVERY_CHANNEL, channel}:  # of which a customer has one answer each
+            of_it = said.filter(pc.equal(said["channel"], one))
+            at = pc.index_in(ids, value_set=whole(of_it["golden_id"]))
+            allowed = of_it["allowed"].take(at)
+            yes, no = yes | flags(allowed), no | flags(pc.invert(allowed))
+            objected = objected | flags(of_it["objected"].take(at))
+        refused = refuses(self.book.given.purposes[purpose], pa.array(yes), pa.array(no))
+        return flags(refused), objected
 
-    def _pressed(self, left: pa.Table) -> pa.ChunkedArray | pa.Array:
+    def _not_now(
+        self, left: pa.Table, values: pa.Table, known: Iterable[pa.Array]
+    ) -> Iterator[tuple[str, Flags]]:
+        """Who cannot be approached, or not at this moment, by reason; who is known to the audience stays in it."""
+        form = self.book.target(self.audience).made_by
+        reachable = flags(left["reachable"])
+        yield NO_ADDRESS, ~(reachable if form is None else reachable & flags(form.reachable(values)))
+        yield COMPLAINT, flags(left["complaint"])
+        ids = whole(left["golden_id"])
+        yield PRESSED, self._pressed(ids) & ~np.logical_or.reduce([_among(ids, some) for some in known])
+
+    def _pressed(self, ids: pa.Array) -> Flags:
+        """Who was contacted too often."""
         pressure = self.book.policy.pressure
         if pressure is None:
-            return pa.array(np.zeros(left.num_rows, dtype=bool))
+            return np.zeros(len(ids), np.bool_)
         first = first_day(self.book.settings, pressure.days)
         if first not in self.book.sent:
             today = first + dt.timedelta(days=pressure.days - 1)
             self.book.sent[first] = messages(self.connection, self.book.settings, first, today)
         sent, declared = self.book.sent[first], self.book.policy.audiences
-        known = contacts(self.connection, self.book.settings, sent, first, declared)
-        often = known.filter(pc.greater_equal(known["contacts"], pressure.most))
-        return pc.is_in(left["golden_id"], value_set=often["golden_id"].combine_chunks())
+        often = contacts(self.connection, self.book.settings, sent, first, declared, at_least=pressure.most)
+        return _among(ids, often["golden_id"])
 
-    def _rows(self, ids: pa.Array) -> pa.Table:
-        """Of customers the row of the file, in order of golden id, and whether it reaches them."""
-        target = self.book.target(self.audience)
+    def _rows(self, values: pa.Table) -> pa.Table:
+        """The rows of the file, of members with their values; golden id is the first column."""
+        target, ids = self.book.target(self.audience), values["golden_id"]
         form = target.made_by
         if form is None:
-            reached = pa.repeat(pa.scalar(True), len(ids))
-            return pa.table({"golden_id": ids, "reachable": reached})
-        values = self._values(ids, sorted(form.attributes), target.source)
+            return values
         if form.has_member_key:
             values = values.append_column(KEY, self.book.keys.members(self.name, ids.to_pylist()))
         values = values.append_column(CAMPAIGN, pa.repeat(pa.scalar(target.campaign_id, _T), len(ids)))
         rows = form.rows(values)
-        return pa.table(
-            {
-                "golden_id": ids,
-                **{name: rows[name] for name in rows.column_names},
-                "reachable": form.reachable(rows),
-            }
-        )
+        return pa.table({"golden_id": ids, **{name: rows[name] for name in rows.column_names}})
 
-    def _values(self, ids: pa.Array, names: list[str], source: str) -> pa.Table:
-        """Golden values of customers as text, where the purpose may use them, and their key in a source."""
+    def _values(self, ids: pa.Array) -> pa.Table:
+        """What the form reads of customers, in order of golden id: values as text where the purpose may use them."""
+        target = self.book.target(self.audience)
+        if target.made_by is None:
+            return pa.table({"golden_id": ids})
+        names = [one for one in sorted(target.made_by.attributes) if self.allowed.problem(one) is None]
+        source = target.source
         asked = Table("asked_member", MetaData(), Column("golden_id", Uuid))
         self.connection.execute(
             text("CREATE TEMPORARY TABLE IF NOT EXISTS asked_member (golden_id uuid) ON COMMIT DROP")
@@ -329,14 +343,12 @@ class _Choosing:
         copy_table(self.connection, "asked_member", pa.table({"golden_id": ids}), schema="pg_temp")
         self.connection.execute(text("ANALYZE asked_member"))
         columns: list[ColumnElement[Any]] = [CUSTOMER.c.golden_id]
-        allowed = [name for name in names if self.allowed.problem(name) is None]
-        for name in names:
-            value = self.allowed.sql(name) if name in allowed else null()
-            columns.append(cast(value, Text).label(name))
-        tables = CUSTOMER.join(asked, asked.c.golden_id == CUSTOMER.c.golden_id)
+        columns += [cast(self.allowed.sql(name), Text).label(name) for name in names]
+        # Not joined: the database would keep all customers in memory, and not those that are asked for.
+        among = select(asked.c.golden_id).where(asked.c.golden_id == CUSTOMER.c.golden_id).exists()
         if source:
             columns.append(_record_in(source).label(RECORD))
-        query = select(*columns).select_from(self._with_origin(tables, allowed))
+        query = select(*columns).select_from(self._with_origin(CUSTOMER, names)).where(among)
         fields = ["golden_id", *names, *([RECORD] if source else [])]
         return self._read(read_packed, query, pa.schema([(name, _T) for name in fields]))
 
@@ -346,12 +358,9 @@ class _Choosing:
         return how(self.connection, str(made), schema, dict(made.params))
 
 
-def _in_all(sets: list[pa.Array]) -> pa.Array:
-    """What is in each of some sets."""
-    first, *others = sets
-    for other in others:
-        first = first.filter(pc.is_in(first, value_set=other))
-    return first
+def _among(ids: pa.Array, some: pa.Array | pa.ChunkedArray) -> Flags:
+    """Which ids are among some."""
+    return flags(pc.is_in(ids, value_set=whole(some)))
 
 
 def _record_in(source: str) -> ColumnElement[str]:

@@ -54,6 +54,8 @@ def contacts(
     sent: pa.Table,
     first: dt.date,
     audiences: Mapping[str, Audience],
+    *,
+    at_least: int = 1,
 ) -> pa.Table:
     """How often each customer was addressed from a day on, and when last: ``CONTACTS`` in order of golden id.
 
@@ -63,6 +65,7 @@ def contacts(
         sent: What interactions say since that day, as ``MESSAGES``.
         first: The day.
         audiences: Those that are declared, with their campaigns; one that is no more goes by its own name.
+        at_least: Only who was so often.
     """
     added = deliveries.additions(connection, first, settings.timezone)
     campaigns = pa.table(
@@ -85,6 +88,7 @@ def contacts(
             addressed AS (
                 SELECT golden_id, day, contacts FROM sent UNION ALL SELECT golden_id, day, 1 FROM waiting)
             SELECT golden_id, CAST(sum(contacts) AS BIGINT) AS contacts, max(day) AS last_on
-            FROM addressed GROUP BY golden_id ORDER BY golden_id"""
+            FROM addressed GROUP BY golden_id HAVING sum(contacts) >= $at_least ORDER BY golden_id""",
+            params={"at_least": at_least},
         ).to_arrow_table()
     return found.cast(CONTACTS)

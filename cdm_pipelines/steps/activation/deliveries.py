@@ -246,6 +246,8 @@ def _changes(connection: Connection, book: Book, audience: Audience, selection: 
 
 def _why_removed(selection: Selection, ids: pa.Array, now: pa.Array, members: pa.Array) -> pa.Array:
     """Why each of those who were in it is no longer."""
+    if not len(ids):  # or all who are not in it would be gone through for nobody
+        return pa.array([], _T)
     at = pc.index_in(now, value_set=selection.reasons["golden_id"].combine_chunks())
     why = selection.reasons["reason"].combine_chunks().take(at)
     why = pc.fill_null(why, NOT_MEANT)

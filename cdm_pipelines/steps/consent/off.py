@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from cdm_pipelines.hub import consent, rights
 from cdm_pipelines.hub.load import read_grouped
 from cdm_pipelines.hub.next_version import NextVersion
-from cdm_pipelines.privacy.off import EVERY_CHANNEL, OFF_SCHEMA, off
+from cdm_pipelines.privacy.off import EVERY_CHANNEL, NOBODY, OFF_SCHEMA, off
 from cdm_pipelines.privacy.purposes import Purposes
 
 _ID = pa.schema([("golden_id", pa.string())])
@@ -34,7 +34,12 @@ def off_in_profile(connection: Connection, purposes: Purposes) -> pa.Table:
     return _together(refused, asked_for, keys)
 
 
-def off_in_use(connection: Connection, purposes: Purposes, asked: Collection[tuple[str, str]]) -> pa.Table:
+def off_in_use(
+    connection: Connection,
+    purposes: Purposes,
+    asked: Collection[tuple[str, str]],
+    customers: pa.Array | pa.ChunkedArray | None = None,
+) -> pa.Table:
     """Published customers whose data may not be used, as ``OFF_SCHEMA`` has it.
 
     Args:
@@ -42,21 +47,24 @@ def off_in_use(connection: Connection, purposes: Purposes, asked: Collection[tup
         purposes: The purposes.
         asked: Keys of purposes, each with the channel through which customers would be addressed, or the empty one.
             Through a channel nobody is addressed who has died.
+        customers: Golden ids of all published customers; they are read where they are left out.
     """
-    refusable = [(key, channel) for key, channel in asked if purposes[key].can_be_refused]
+    refusable = sorted((key, channel) for key, channel in {*asked} if purposes[key].can_be_refused)
     said = consent.allowed(connection, {key for key, _ in refusable})
     # That nothing was said of every channel is no answer that could overrule one to a channel.
     of_channels = said.filter(said["said"])
-    customers = said["golden_id"]
-    if any(purposes[key].needs_consent for key, _ in refusable):
+    if not any(purposes[key].needs_consent for key, _ in refusable):
+        customers = pc.unique(said["golden_id"])
+    elif customers is None:
         customers = read_grouped(connection, "SELECT golden_id FROM golden.customer", _ID)["golden_id"]
-    whole = [one for one in refusable if one[1] == EVERY_CHANNEL]
-    one_by_one = [one for one in refusable if one[1] != EVERY_CHANNEL]
-    refused = pa.concat_tables(
-        [off(said, purposes, customers, whole), off(of_channels, purposes, customers, one_by_one)]
-    )
+    pieces = [
+        off(said if channel == EVERY_CHANNEL else of_channels, purposes, customers, [(key, channel)])
+        for key, channel in refusable
+    ]
+    refused = pa.concat_tables([NOBODY, *pieces])
     found = _together(refused, rights.restricted(connection, "golden.crosswalk"), {key for key, _ in asked})
-    return _sorted([found, *_deceased(connection, asked)])
+    deceased = list(_deceased(connection, asked))
+    return _sorted([found, *deceased]) if deceased else found
 
 
 def _deceased(connection: Connection, asked: Collection[tuple[str, str]]) -> Iterator[pa.Table]:

@@ -138,12 +138,11 @@ def test_meta_keeps_the_dots_of_google_and_cuts_american_postcodes() -> None:
 
 
 def test_what_is_missing_or_no_number_is_empty_and_no_hash_of_nothing() -> None:
-    rows = GOOGLE.rows(
-        pa.table({"email": [None, " ", "a@b.nl"], "phone": ["0612345678", "", "+31612345678"]})
-    )
+    values = pa.table({"email": [None, " ", "a@b.nl"], "phone": ["0612345678", "", "+31612345678"]})
+    rows = GOOGLE.rows(values)
     assert [one is None for one in rows["Email"].to_pylist()] == [True, True, False]
     assert [one is None for one in rows["Phone"].to_pylist()] == [True, True, False]
-    assert GOOGLE.reachable(rows).to_pylist() == [False, False, True]
+    assert GOOGLE.reachable(values).to_pylist() == [False, False, True]
 
 
 def test_names_with_a_prefix_are_one_name() -> None:
