@@ -115,9 +115,11 @@ def _find_again(engine: Engine) -> None:
         since = record.info.pop("since", None)
         if since is None:  # it was opened this moment
             return
-        rested = time.monotonic() - since
-        if (rested > IDLE_SECONDS or _has_news(connection)) and not engine.dialect._do_ping_w_event(connection):  # noqa: SLF001 - what pool_pre_ping does
-            raise InvalidatePoolError
+        if time.monotonic() - since > IDLE_SECONDS or _has_news(connection):
+            try:
+                engine.dialect.do_ping(connection)
+            except engine.dialect.loaded_dbapi.Error:
+                raise InvalidatePoolError from None
 
 
 def _has_news(connection: Any) -> bool:

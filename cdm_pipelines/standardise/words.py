@@ -6,6 +6,7 @@ Belongs here: the type of such a list, its checks, reading an array by it. Does 
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from cdm_pipelines.standardise.distinct import TEXT, Arrays, over_distinct
-from cdm_pipelines.yaml_files import YamlError, read_yaml
+from cdm_pipelines.yaml_files import YamlError, parse_yaml
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _QUOTES = 'write "yes", "no", "on", "off", "true", "false" and "null" with quotation marks'
@@ -90,7 +91,17 @@ def load_words(model: type[_Model], policies: Path, file: str, error: type[Value
     if not path.exists():
         path = Path(__file__).parents[1] / "policies" / file
     try:
-        said = read_yaml(path) or {}
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise error(f"{path}: cannot be read as YAML ({type(wrong).__name__})") from None
+    return _understood(model, path, text, error)
+
+
+@lru_cache(maxsize=32)
+def _understood(model: type[_Model], path: Path, text: str, error: type[ValueError]) -> _Model:
+    """Words as a file says them; each step of a run asks for them, and models do not change."""
+    try:
+        said = parse_yaml(text) or {}
     except YamlError as wrong:
         raise error(f"{path}: {wrong}") from None
     try:
