@@ -91,17 +91,9 @@ def load_words(model: type[_Model], policies: Path, file: str, error: type[Value
     if not path.exists():
         path = Path(__file__).parents[1] / "policies" / file
     try:
-        text = path.read_text(encoding="utf-8")
+        said = _said(path.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError) as wrong:
         raise error(f"{path}: cannot be read as YAML ({type(wrong).__name__})") from None
-    return _understood(model, path, text, error)
-
-
-@lru_cache(maxsize=32)
-def _understood(model: type[_Model], path: Path, text: str, error: type[ValueError]) -> _Model:
-    """Words as a file says them; each step of a run asks for them, and models do not change."""
-    try:
-        said = parse_yaml(text) or {}
     except YamlError as wrong:
         raise error(f"{path}: {wrong}") from None
     try:
@@ -109,3 +101,9 @@ def _understood(model: type[_Model], path: Path, text: str, error: type[ValueErr
     except ValidationError as wrong:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in wrong.errors())
         raise error(f"{path}: {problems}. Compare it with the file of the package.") from None
+
+
+@lru_cache(maxsize=32)
+def _said(text: str) -> Any:
+    """What a text says, read once: each step of a run asks for the same words. Nobody changes it."""
+    return parse_yaml(text)
