@@ -115,11 +115,11 @@ def _find_again(engine: Engine) -> None:
         since = record.info.pop("since", None)
         if since is None:  # it was opened this moment
             return
-        if time.monotonic() - since > IDLE_SECONDS or _has_news(connection):
-            try:
+        try:
+            if time.monotonic() - since > IDLE_SECONDS or _has_news(connection):
                 engine.dialect.do_ping(connection)
-            except engine.dialect.loaded_dbapi.Error:
-                raise InvalidatePoolError from None
+        except engine.dialect.loaded_dbapi.Error:
+            raise InvalidatePoolError from None
 
 
 def _has_news(connection: Any) -> bool:
