@@ -8,6 +8,7 @@ Properties are tried with three tenths of the examples that each asks for; with 
 tenth of them, with thorough with ten times as many.
 """
 
+import gc
 import os
 import shutil
 import tempfile
@@ -34,6 +35,15 @@ EXAMPLES = {"fast": 0.1, "ci": 0.3, "thorough": 10.0}
 for _profile, _share in EXAMPLES.items():
     hypothesis_settings.register_profile(_profile, max_examples=round(100 * _share))
 hypothesis_settings.load_profile("ci")  # unless the command line names another
+
+
+gc.set_threshold(50_000)
+"""Ten thousand tests and all packages are never garbage; looking through them often takes a tenth of a run."""
+
+
+def pytest_collection_finish() -> None:
+    """What is there before the first test stays to the end."""
+    gc.freeze()
 
 
 def _roomy_memory() -> str | None:

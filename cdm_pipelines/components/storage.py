@@ -10,17 +10,22 @@ connections for all instances of a process, and one use of the embedded server.
 
 import atexit
 import os
+import select
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any, Self
 
-from dagster import DagsterInstance
+from dagster import DagsterInstance, EventLogEntry
 from dagster._core.storage.base_storage import DagsterStorage
+from dagster._core.storage.event_log import SqlEventLogStorage
+from dagster._core.storage.event_log.schema import AssetKeyTable
 from dagster._core.storage.sql import create_engine
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
 from sqlalchemy import Engine, event
+from sqlalchemy.exc import InvalidatePoolError
 
 from cdm_pipelines.components import one_line
 from cdm_pipelines.hub.connection import dagster_url, quiet_pool, served
@@ -31,6 +36,8 @@ KEPT_CONNECTIONS = 2
 MOST_CONNECTIONS = 20
 """Of one process, at its busiest."""
 RECYCLE_SECONDS = 3_600
+IDLE_SECONDS = 10.0
+"""A connection that rested longer is asked whether it lives; of one that rested less, its socket tells."""
 STATEMENT_TIMEOUT = "60s"
 
 
@@ -80,10 +87,9 @@ def _pool(url: str) -> Engine:
         pool_size=KEPT_CONNECTIONS,
         max_overflow=MOST_CONNECTIONS - KEPT_CONNECTIONS,
         pool_recycle=RECYCLE_SECONDS,
-        pool_pre_ping=True,  # a database that was away for a while is found again, not an error per kept connection
     )
-
     quiet_pool(engine)
+    _find_again(engine)
 
     @event.listens_for(engine, "connect")
     def _limit(connection: Any, _: object) -> None:
@@ -91,6 +97,36 @@ def _pool(url: str) -> Engine:
             cursor.execute("SELECT set_config('statement_timeout', %s, false)", [STATEMENT_TIMEOUT])
 
     return engine
+
+
+def _find_again(engine: Engine) -> None:
+    """A database that was away for a while is found again, not an error per kept connection.
+
+    ``pool_pre_ping`` asks before every statement, and so makes two of each. A server that stops says so, or closes:
+    there is something to read where nobody asked anything. Only a connection that rested long is asked.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def _rests(_: object, record: Any) -> None:
+        record.info["since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _lives(connection: Any, record: Any, _: object) -> None:
+        since = record.info.pop("since", None)
+        if since is None:  # it was opened this moment
+            return
+        try:
+            if time.monotonic() - since > IDLE_SECONDS or _has_news(connection):
+                engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error:
+            raise InvalidatePoolError from None
+
+
+def _has_news(connection: Any) -> bool:
+    """Whether there is something to read on a connection that asked nothing: a farewell, or its end."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 class _Shared:
@@ -110,9 +146,41 @@ class _Shared:
 class HubRuns(_Shared, PostgresRunStorage):
     """Runs, in the hub's database."""
 
+    _has_run_stats = False
+
+    def has_run_stats_index_cols(self) -> bool:
+        """Whether runs have the columns of their start and end; what is there stays, and is looked for once."""
+        self._has_run_stats = self._has_run_stats or super().has_run_stats_index_cols()
+        return self._has_run_stats
+
 
 class HubEvents(_Shared, PostgresEventLogStorage):
-    """Events of runs, in the hub's database."""
+    """Events of runs, in the hub's database.
+
+    Dagster asks PostgreSQL's catalogue for its own tables and columns at each event of an asset or a check. What is
+    there stays, and is looked for once.
+    """
+
+    def __init__(self, url: str, pool: Engine, *, first: bool) -> None:
+        self._there: set[str] = set()
+        super().__init__(url, pool, first=first)
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether there is a table."""
+        if table_name in self._there or super().has_table(table_name):
+            self._there.add(table_name)
+        return table_name in self._there
+
+    def has_asset_key_col(self, column_name: str) -> bool:
+        """Whether the table of assets has a column."""
+        name = f"{AssetKeyTable.name}.{column_name}"
+        if name in self._there or super().has_asset_key_col(column_name):
+            self._there.add(name)
+        return name in self._there
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store an event as Dagster does in any database: without NOTIFY, to which nobody listens any more."""
+        SqlEventLogStorage.store_event(self, event)
 
 
 class HubSchedules(_Shared, PostgresScheduleStorage):

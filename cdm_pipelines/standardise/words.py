@@ -6,6 +6,7 @@ Belongs here: the type of such a list, its checks, reading an array by it. Does 
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from cdm_pipelines.standardise.distinct import TEXT, Arrays, over_distinct
-from cdm_pipelines.yaml_files import YamlError, read_yaml
+from cdm_pipelines.yaml_files import YamlError, parse_yaml
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _QUOTES = 'write "yes", "no", "on", "off", "true", "false" and "null" with quotation marks'
@@ -90,7 +91,9 @@ def load_words(model: type[_Model], policies: Path, file: str, error: type[Value
     if not path.exists():
         path = Path(__file__).parents[1] / "policies" / file
     try:
-        said = read_yaml(path) or {}
+        said = _said(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise error(f"{path}: cannot be read as YAML ({type(wrong).__name__})") from None
     except YamlError as wrong:
         raise error(f"{path}: {wrong}") from None
     try:
@@ -98,3 +101,9 @@ def load_words(model: type[_Model], policies: Path, file: str, error: type[Value
     except ValidationError as wrong:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in wrong.errors())
         raise error(f"{path}: {problems}. Compare it with the file of the package.") from None
+
+
+@lru_cache(maxsize=32)
+def _said(text: str) -> Any:
+    """What a text says, read once: each step of a run asks for the same words. Nobody changes it."""
+    return parse_yaml(text)

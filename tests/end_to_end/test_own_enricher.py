@@ -4,7 +4,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -46,10 +45,11 @@ for name in ("total", "is_big"):
 """
 
 
-@pytest.fixture
-def company(deploy: Callable[..., Deployment], tmp_path: Path) -> Deployment:
+@pytest.fixture(scope="module")
+def company(deploy: Callable[..., Deployment], tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    """The company after its first day, with an enricher of its own from the start."""
     deployment = deploy()
-    policies = tmp_path / "policies"
+    policies = tmp_path_factory.mktemp("own") / "policies"
     shutil.copytree(load_settings().policies, policies)
     (policies / "enrichers").mkdir(exist_ok=True)
     (policies / "enrichers" / "big_customers.yaml").write_text(DECLARED)
@@ -58,7 +58,9 @@ def company(deploy: Callable[..., Deployment], tmp_path: Path) -> Deployment:
     purposes.write_text(
         purposes.read_text().replace("[service, organisation]", "[service, organisation, big_customers]")
     )
-    return Deployment(deployment.settings.model_copy(update={"policies": policies}))
+    company = Deployment(deployment.settings.model_copy(update={"policies": policies}))
+    company.cdm("run", "--date", DAYS[0])
+    return company
 
 
 def by_hand(company: Deployment) -> list[tuple[object, ...]]:
@@ -80,7 +82,6 @@ VIEW = """SELECT golden_id, big_customers_last_on, big_customers_total, big_cust
 
 
 def test_in_dagster_in_the_hub_and_in_the_wide_view(company: Deployment) -> None:
-    company.cdm("run", "--date", DAYS[0])
     shown = subprocess.run(
         [sys.executable, "-c", ASSETS], env=company.environment, capture_output=True, text=True, check=True
     ).stdout.splitlines()
@@ -120,12 +121,12 @@ def test_in_dagster_in_the_hub_and_in_the_wide_view(company: Deployment) -> None
 
 
 def test_a_changed_query_and_one_that_cannot_be_used(company: Deployment) -> None:
-    company.cdm("run", "--date", DAYS[0])
     before = company.query(VIEW)
+    assert before
     sql = company.settings.policies / "enrichers" / "big_customers.sql"
 
     sql.write_text(QUERY.replace("max(ordered_on)", "max(orderd_on)"))
-    said = company.cdm("run", "--date", DAYS[1])
+    said = company.cdm("run", "--date", DAYS[2])
     assert "big_customers.sql: Binder Error" in said.replace("\n", " ")
     assert {row[0] for row in before} - {row[0] for row in company.query(VIEW)} <= set()
 
