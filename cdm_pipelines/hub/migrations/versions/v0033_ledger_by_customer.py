@@ -5,8 +5,8 @@ Whose audience a row is of follows from its delivery, so that no index has to ho
 
 from alembic import op
 
-revision = "0032"
-down_revision = "0031"
+revision = "0033"
+down_revision = "0032"
 _SCHEMA, _TABLE = "activation", "delivery_member"
 
 
