@@ -8,7 +8,7 @@ Every command goes through here: Alembic, which takes a third of a second to loa
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,18 +32,21 @@ VERSIONS = Path(__file__).with_name("migrations") / "versions"
 _LOCK = 0x63646D  # "cdm": the key of the advisory lock under which one process at a time migrates
 
 
-def migrate(engine: Engine, folder: Path = VERSIONS) -> bool:
+def migrate(
+    engine: Engine, folder: Path = VERSIONS, then: Callable[[Connection], object] = lambda _: None
+) -> bool:
     """Bring the hub to the newest version; does nothing when it is there already.
 
     Views of roles go before the first step, which may change what they read: whoever migrates makes them anew
-    (``steps.privacy.access.bring_up``); until then roles see nothing.
+    (``steps.privacy.migrated``).
 
     Safe to call from several processes at once: one migrates, the others wait and find the work done. All
-    steps run in one transaction, so a failure leaves the database as it was.
+    steps, and what follows them, run in one transaction, so a failure leaves the database as it was.
 
     Args:
         engine: Of the hub.
         folder: Of migrations beside the project's own.
+        then: Done after the last step, where there was one.
 
     Returns:
         Whether there was anything to do.
@@ -65,6 +68,7 @@ def migrate(engine: Engine, folder: Path = VERSIONS) -> bool:
 
         drop_views(connection)
         command.upgrade(_config(connection, folder), "head")
+        then(connection)
         return True
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from alembic import command
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
 from cdm_pipelines.hub import migrate as migrations
 from cdm_pipelines.hub import seals
@@ -19,6 +19,7 @@ from cdm_pipelines.hub.migrate import (
     differences,
     main,
     migrate,
+    newest,
     version,
 )
 from cdm_pipelines.settings import Settings
@@ -74,6 +75,20 @@ def test_processes_that_migrate_at_once_all_find_the_work_done(empty: Engine) ->
     with empty.connect() as connection:
         assert version(connection) is not None
     migrate(empty)
+
+
+def test_what_has_to_follow_the_steps_is_done_with_them_or_they_are_not(empty: Engine) -> None:
+    def fails(_: Connection) -> None:
+        raise HubError("a policy that cannot be used")
+
+    with pytest.raises(HubError, match="policy"):
+        migrate(empty, then=fails)
+    with empty.connect() as connection:
+        assert version(connection) is None
+    seen: list[str | None] = []
+    assert migrate(empty, then=lambda connection: seen.append(version(connection)))
+    assert seen == [newest()]
+    assert not migrate(empty, then=fails)
 
 
 def test_hub_of_a_newer_version_is_left_alone(hub_engine: Engine) -> None:
