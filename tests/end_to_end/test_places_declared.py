@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from cdm_pipelines.commands.operate import LOCK
 from cdm_pipelines.contracts.canonical import Entity
 from cdm_pipelines.contracts.catalogue import all_contracts
 from cdm_pipelines.hub.connection import open_hub
@@ -104,6 +105,7 @@ def lived(deploy: Callable[..., Deployment]) -> Lived:
     assert "1 removed" in home.ask("audience", "deliver", "newsletter")
     home.ask("audience", "results")
     home.ask("report", "--out", str(out / "reports" / "board.html"))
+    (own.home / LOCK).write_text("4711\n", encoding="utf-8")  # as `cdm up` leaves it
     return lived
 
 
