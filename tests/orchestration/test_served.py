@@ -97,9 +97,15 @@ with operate._only_one(Path(sys.argv[1])) as lock, operate._Processes(lock) as p
 
 def started(home: Path) -> tuple[subprocess.Popen[str], psutil.Process]:
     """What holds the home, and what it has started."""
-    starter = subprocess.Popen([sys.executable, "-c", _STARTER, str(home)], stdout=subprocess.PIPE, text=True)
+    starter = subprocess.Popen(
+        [sys.executable, "-c", _STARTER, str(home)],
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},  # a pipe would keep back what the child says
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert starter.stdout is not None
     child = psutil.Process(int(starter.stdout.readline()))
+    assert "Serving" in starter.stdout.readline()
     return starter, child
 
 
