@@ -25,7 +25,7 @@ ADDED, UPDATED, REMOVED, CONTROL = "added", "updated", "removed", "control"
 ELSEWHERE = "the audience goes elsewhere now"
 """Why somebody was removed at a place that the audience went to before; decided with who is added at the new one."""
 _LOCK = 0x63646D61  # "cdma": with a hash of the audience, the key of the lock under which one is delivered at a time
-_ALIASES = "SELECT golden_id, alias_of FROM identity.golden_id WHERE alias_of IS NOT NULL"
+_ALIASES = "g AS MATERIALIZED (SELECT golden_id, alias_of FROM identity.golden_id WHERE alias_of IS NOT NULL)"
 """The few ids that another stands for now; read at once, or each of millions of rows would be looked up by itself."""
 _T = pa.string()
 STANDING = pa.schema(
@@ -124,8 +124,7 @@ def standing(connection: Connection, audience: str) -> pa.Table:
         last AS (
             SELECT DISTINCT ON (golden_id) golden_id, action, row_digest, delivery_id FROM told
             WHERE action <> '{CONTROL}' ORDER BY golden_id, delivery_id DESC),
-        held AS (SELECT DISTINCT golden_id FROM told WHERE action = '{CONTROL}'),
-        g AS MATERIALIZED ({_ALIASES})
+        held AS (SELECT DISTINCT golden_id FROM told WHERE action = '{CONTROL}'), {_ALIASES}
         SELECT golden_id, coalesce(g.alias_of, golden_id),
                coalesce(action IN ('{ADDED}', '{UPDATED}'), false), held.golden_id IS NOT NULL, row_digest,
                delivery_id
@@ -155,7 +154,6 @@ def additions(connection: Connection, first: dt.date, timezone: str) -> pa.Table
         first: The day.
         timezone: In which days begin.
     """
-    given = {"first": first, "timezone": timezone, "elsewhere": ELSEWHERE}
     # Where an audience did not move, which is nearly always, nobody is looked up.
     query = f"""
         WITH told AS MATERIALIZED (
@@ -163,8 +161,7 @@ def additions(connection: Connection, first: dt.date, timezone: str) -> pa.Table
                 SELECT FROM {delivery} AS former WHERE former.audience = made.audience
                 AND former.decided_at = made.decided_at AND former.delivery_id <> made.delivery_id) AS moved
             FROM (SELECT *, (released_at AT TIME ZONE %(timezone)s)::date AS day FROM {delivery}) AS made
-            WHERE day >= %(first)s),
-        g AS MATERIALIZED ({_ALIASES})
+            WHERE day >= %(first)s), {_ALIASES}
         SELECT coalesce(g.alias_of, m.golden_id), told.audience, told.day
         FROM {delivery_member} AS m JOIN told USING (delivery_id)
         LEFT JOIN g ON g.golden_id = m.golden_id
@@ -172,6 +169,7 @@ def additions(connection: Connection, first: dt.date, timezone: str) -> pa.Table
             SELECT FROM {delivery_member} AS before JOIN {delivery} AS former USING (delivery_id)
             WHERE before.golden_id = m.golden_id AND before.audience = m.audience
             AND before.reason = %(elsewhere)s AND former.decided_at = told.decided_at))"""  # noqa: S608 - our own names
+    given = {"first": first, "timezone": timezone, "elsewhere": ELSEWHERE}
     return read_grouped(connection, query, ADDITIONS, given)
 
 

@@ -36,6 +36,7 @@ from cdm_pipelines.privacy.consent import (
 from cdm_pipelines.privacy.purposes import POLICY, Purposes
 from cdm_pipelines.settings import Settings
 from cdm_pipelines.standardise.consent_words import CHANNELS
+from cdm_pipelines.steps.consent.identity import REACHED_BY
 from cdm_pipelines.steps.stewardship.decisions import Named, find
 from cdm_pipelines.store import tables
 from cdm_pipelines.store.keys import RECORD_KEY, one_key
@@ -43,7 +44,6 @@ from cdm_pipelines.store.lake import Lake
 
 LONGEST = 500
 """Characters of each text that is kept with a statement."""
-_REACHED_BY = (("email", "email"), ("phone", "phone"), ("mobile", "phone"))
 
 
 class StatementError(ValueError):
@@ -210,11 +210,11 @@ def _of_one(
     me, own = str(named.golden_id), one_key("", named.golden_id)
     of_record = {record: one_key(*record) for record in named.customer}
     since = dict.fromkeys([*of_record.values(), own], str(golden["first_seen"]))
-    reach = {(own, kind, str(golden[name])) for name, kind in _REACHED_BY if golden[name]}
+    reach = {(own, kind, str(golden[name])) for name, kind in REACHED_BY.items() if golden[name]}
     for row in _records(lake, named):
         key = one_key(*(row[name] for name in RECORD_KEY))
         since[key] = row["first_seen"]
-        reach |= {(key, kind, row[name]) for name, kind in _REACHED_BY if row[name]}
+        reach |= {(key, kind, row[name]) for name, kind in REACHED_BY.items() if row[name]}
     emails, phones = ({value for _, kind, value in reach if kind == one} for one in ("email", "phone"))
     published = hub.published_about(connection, named.golden_id, emails, phones)
     records = [{"golden_id": me, "party": key, "since": day} for key, day in since.items()]
@@ -245,7 +245,7 @@ def _records(lake: Lake, named: Named) -> list[dict[str, Any]]:
     if not parties.exists:
         return []
     keys = pa.table({name: [record[at] for record in named.customer] for at, name in enumerate(RECORD_KEY)})
-    columns = [*RECORD_KEY, "first_seen", *(name for name, _ in _REACHED_BY)]
+    columns = [*RECORD_KEY, "first_seen", *REACHED_BY]
     found: list[dict[str, Any]] = parties.rows(keys).select(columns).to_pylist()
     return found
 
